@@ -1,0 +1,80 @@
+import type { AppError } from "../errors.ts";
+import type { Usage } from "../wire/usage.ts";
+
+/** What callers and providers speak: OpenAI chat completions, or Anthropic messages. */
+export type Dialect = "chat" | "messages";
+
+/** How a provider is spoken to. Data and pure functions: no I/O. */
+export interface Adapter {
+  /** The llm types it serves. */
+  readonly types: readonly string[];
+  /** What the provider natively speaks. */
+  readonly dialect: Dialect;
+  /** Base URL by llm type, without `/v1`; a type that is not here needs a url of its own. */
+  readonly defaultUrls: Readonly<Record<string, string>>;
+  /** Path of the call, below the base URL. */
+  readonly callPath: string;
+  /** Path of the embeddings call, where the provider has one. */
+  readonly embeddingsPath?: string;
+  /** Path whose authenticated GET lists models: the probe. */
+  readonly modelsPath: string;
+  /** Headers that carry the credential, and those the provider insists on. Names in lower case. */
+  headers(apiKey: string | undefined): Record<string, string>;
+  /** Reads a provider's error body, whatever it is: JSON in its own shape, in another's, HTML, or nothing. */
+  readError(status: number, body: string): ProviderFault;
+}
+
+/** A provider's own error. */
+export interface ProviderFault {
+  /** One sentence, at most 1,000 characters. */
+  message: string;
+  /** The provider's word for it: `rate_limit_error`. */
+  type?: string;
+}
+
+/** How callers of a dialect are answered. */
+export interface DialectWire {
+  /** Error body, in the dialect's own shape. `type` is the provider's own word where it gave one. */
+  errorBody(error: AppError, requestId: string, type?: string): object;
+  /** An error after the first byte, with whatever must follow it to end the stream. */
+  errorFrames(error: AppError, requestId: string, type?: string): string;
+  /** Usage of an unstreamed answer; undefined when it does not say. */
+  usage(body: unknown): Usage | undefined;
+}
+
+/**
+ * The way of a stream from provider to caller, passed through or translated. Bytes go in as they come,
+ * cut anywhere.
+ */
+export interface StreamPipe {
+  /**
+   * What to send on now: the very same array where nothing is changed, text, or null for nothing yet.
+   * After `done` it returns null for whatever still comes.
+   */
+  push(chunk: Uint8Array): Uint8Array | string | null;
+  /** The provider has closed. Returns what is still to be sent, such as the `[DONE]` it left out; null for nothing. */
+  end(): Uint8Array | string | null;
+  /** A finish reason has been seen (messages: `message_stop`): the answer is whole. */
+  readonly finished: boolean;
+  /** The terminal frame has been seen: nothing but its own bytes is to be sent after it. */
+  readonly done: boolean;
+  /** What the answer cost so far. */
+  readonly usage: Usage;
+  /** An error that the provider reported in the stream; it has not been sent on. The stream is over. */
+  readonly fault: (ProviderFault & { status?: number }) | undefined;
+}
+
+/** From a caller's dialect to a provider's other one, and back. Pure. */
+export interface Translation {
+  readonly caller: Dialect;
+  readonly provider: Dialect;
+  /**
+   * The request for the provider. `model` is the provider's name for the model.
+   * Throws AppError `invalid_request` naming what cannot be expressed.
+   */
+  request(body: Record<string, unknown>, model: string): Record<string, unknown>;
+  /** The answer for the caller. `model` is what the caller asked for. Throws AppError `provider_error` on garbage. */
+  response(body: unknown, model: string): Record<string, unknown>;
+  /** The stream for the caller. `request` is the caller's own. */
+  stream(model: string, request: Record<string, unknown>): StreamPipe;
+}

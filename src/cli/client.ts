@@ -1,0 +1,116 @@
+import { AppError, isErrorCode } from "../errors.ts";
+
+/** Where a server is, and who is asking. */
+export interface Endpoint {
+  /** `http://127.0.0.1:7777`, or `unix:///path/to/mcpctl.sock`. */
+  url: string;
+  /** Sent as a bearer; not needed on the Unix socket. */
+  token?: string;
+  /** How errors name it: `context "home"`. */
+  origin?: string;
+}
+
+export interface CallOptions {
+  query?: Record<string, string | undefined>;
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+/** A thin client of the HTTP API. Errors come back as the server's own AppError. */
+export class ApiClient {
+  readonly endpoint: Endpoint;
+  readonly #fetch: typeof fetch;
+  readonly #timeout: number;
+  readonly #log: ((line: string) => void) | undefined;
+
+  constructor(
+    endpoint: Endpoint,
+    options: { fetch?: typeof fetch; timeout?: number; log?: (line: string) => void } = {},
+  ) {
+    this.endpoint = endpoint;
+    this.#fetch = options.fetch ?? fetch;
+    this.#timeout = options.timeout ?? 30_000;
+    this.#log = options.log;
+  }
+
+  /** Calls and parses the JSON answer; undefined for 204. Throws AppError. */
+  async call<T = unknown>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    const deadline = AbortSignal.timeout(this.#timeout);
+    const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline;
+    const response = await this.raw(method, path, { ...options, signal });
+    if (response.status === 204) return undefined as T;
+    return (await response.json()) as T;
+  }
+
+  /** Calls and hands over the answer as it is, for streams. No time limit. Throws AppError unless it is a success. */
+  async raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+    const unix = this.endpoint.url.startsWith("unix://");
+    const url = new URL(path, unix ? "http://localhost" : this.endpoint.url);
+    for (const [key, value] of Object.entries(options.query ?? {}))
+      if (value !== undefined) url.searchParams.set(key, value);
+    let response: Response;
+    try {
+      response = await this.#fetch(url, {
+        method,
+        redirect: "manual",
+        headers: {
+          ...(this.endpoint.token !== undefined && { authorization: `Bearer ${this.endpoint.token}` }),
+          ...(options.body !== undefined && { "content-type": "application/json" }),
+        },
+        ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+        ...(options.signal && { signal: options.signal }),
+        ...(unix && { unix: this.endpoint.url.slice("unix://".length) }),
+      });
+    } catch (cause) {
+      throw this.#connectionError(cause);
+    }
+    this.#log?.(
+      `${method} ${url.pathname}${url.search} ${response.status} ${response.headers.get("x-request-id") ?? ""}`,
+    );
+    if (response.ok) return response;
+    throw await serverError(response);
+  }
+
+  #connectionError(cause: unknown): AppError {
+    const where = this.endpoint.origin ? `${this.endpoint.url} (${this.endpoint.origin})` : this.endpoint.url;
+    const { name, code } = cause as { name?: string; code?: string };
+    if (name === "TimeoutError")
+      return new AppError("timed_out", `${where} did not answer in time`, { cause });
+    if (name === "AbortError") return new AppError("interrupted", "interrupted", { cause });
+    const reason =
+      code === "ConnectionRefused" || code === "ECONNREFUSED" ? "connection refused" : "no connection";
+    return new AppError("connection_failed", `cannot reach ${where}: ${reason}`, {
+      cause,
+      hint: 'start it with "mcpctl server", or pick another context: mcpctl config get-contexts',
+    });
+  }
+}
+
+/** The server's error as it put it; whatever else stands there instead (a proxy's page) becomes one line. */
+async function serverError(response: Response): Promise<AppError> {
+  const text = await response.text();
+  const retryAfter = Number(response.headers.get("retry-after")) || undefined;
+  try {
+    const body = JSON.parse(text);
+    if (typeof body.error === "string") {
+      const code = isErrorCode(body.code) ? body.code : byStatus(response.status);
+      return new AppError(code, body.error, {
+        status: response.status,
+        hint: body.hint,
+        details: body.details,
+        retryAfter,
+      });
+    }
+  } catch {}
+  const message = `the server answered ${response.status} ${response.statusText}`.trim();
+  return new AppError(byStatus(response.status), message, { status: response.status, retryAfter });
+}
+
+function byStatus(status: number) {
+  if (status === 401) return "unauthenticated";
+  if (status === 403) return "forbidden";
+  if (status === 404) return "not_found";
+  if (status === 429) return "too_many_requests";
+  if (status === 503) return "unavailable";
+  return status < 500 ? "invalid_request" : "internal";
+}

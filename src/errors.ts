@@ -1,0 +1,105 @@
+/**
+ * Every failure mcpctl reports on purpose: one code, the HTTP status a server answers with and the exit
+ * code the command line ends with. Nothing else in the repository maps one to another.
+ */
+const table = {
+  // code: [HTTP status, exit code]
+  invalid_request: [400, 1],
+  unauthenticated: [401, 4],
+  forbidden: [403, 4],
+  not_found: [404, 3],
+  method_not_allowed: [405, 1],
+  conflict: [409, 1],
+  name_taken: [409, 1],
+  stale_version: [409, 1],
+  still_referenced: [409, 1],
+  watch_expired: [410, 1],
+  payload_too_large: [413, 1],
+  unsupported_media_type: [415, 1],
+  misdirected_request: [421, 1],
+  too_many_requests: [429, 1],
+  client_closed_request: [499, 1],
+  internal: [500, 1],
+  secret_unavailable: [500, 1],
+  not_supported: [501, 1],
+  provider_unreachable: [502, 1],
+  provider_rejected_credential: [502, 1],
+  provider_error: [502, 1],
+  unavailable: [503, 1],
+  provider_timeout: [504, 1],
+  storage_full: [507, 1],
+  // Only the command line meets these; a server never sends them.
+  usage: [400, 2],
+  connection_failed: [503, 1],
+  timed_out: [504, 6],
+  interrupted: [499, 130],
+} as const satisfies Record<string, readonly [status: number, exit: number]>;
+
+export type ErrorCode = keyof typeof table;
+
+/** One fault in what was sent. `path` is a JSON pointer into it: `/apiKeyRef/name`; "" is the whole. */
+export interface Fault {
+  path: string;
+  message: string;
+}
+
+export interface ErrorOptions {
+  /** What the reader can do about it, in a sentence. */
+  hint?: string;
+  details?: Fault[];
+  /** What went wrong underneath. For logs, never sent to a caller. */
+  cause?: unknown;
+  /** Seconds after which trying again makes sense; becomes the `retry-after` header. */
+  retryAfter?: number;
+  /** Overrides the table: a provider's own status, passed on. */
+  status?: number;
+}
+
+/** An error with a code from the table and a message that may be shown to whoever made the request. */
+export class AppError extends Error {
+  override readonly name = "AppError";
+  readonly code: ErrorCode;
+  readonly hint?: string;
+  readonly details?: Fault[];
+  readonly retryAfter?: number;
+  readonly status: number;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = options.status ?? table[code][0];
+    if (options.hint !== undefined) this.hint = options.hint;
+    if (options.details !== undefined) this.details = options.details;
+    if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
+  }
+
+  /** What the command line ends with when this error reaches its top. */
+  get exitCode(): number {
+    return table[this.code][1];
+  }
+}
+
+/** True for a code of the table: an older client may be told one it does not know. */
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(table, code);
+}
+
+/** The body of every error under `/api/v1`. */
+export interface ErrorBody {
+  error: string;
+  code: string;
+  details?: Fault[];
+  hint?: string;
+  requestId: string;
+}
+
+/** Renders an error for `/api/v1`. */
+export function errorBody(error: AppError, requestId: string): ErrorBody {
+  return {
+    error: error.message,
+    code: error.code,
+    ...(error.details && { details: error.details }),
+    ...(error.hint && { hint: error.hint }),
+    requestId,
+  };
+}

@@ -1,0 +1,67 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { oneOf } from "./define.ts";
+
+export const roles = ["view", "create", "delete", "edit", "run", "expose"] as const;
+export type Role = (typeof roles)[number];
+
+export const actions = [
+  "migrate-secrets",
+  "rotate-secretbackend",
+  "backup",
+  "restore",
+  "impersonate",
+] as const;
+export type Action = (typeof actions)[number];
+
+/** What a grant may name: the kinds, those that are yet to come, and the two that are not kinds. */
+export const grantable = [
+  "servers",
+  "instances",
+  "secrets",
+  "secretbackends",
+  "llms",
+  "agents",
+  "templates",
+  "projects",
+  "users",
+  "groups",
+  "rbac",
+  "prompts",
+  "promptrequests",
+  "tokens",
+  "audit",
+  "metrics",
+] as const;
+
+/** A role on a kind or on one row of it, or the right to run one operation. */
+export const RoleBinding = Type.Union([
+  Type.Object(
+    {
+      role: oneOf(roles, { description: "What may be done" }),
+      resource: Type.String({ minLength: 1, description: "A kind, or * for all" }),
+      name: Type.Optional(
+        Type.String({ minLength: 1, description: "One row of that kind; all when left out" }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    { role: Type.Literal("run"), action: oneOf(actions, { description: "The operation" }) },
+    { additionalProperties: false },
+  ),
+]);
+export type RoleBinding = Static<typeof RoleBinding>;
+
+export const RoleBindings = Type.Array(RoleBinding, {
+  default: [],
+  maxItems: 1000,
+  description: "Roles on resources, or {role: run, action}",
+});
+
+/** How a grant prints in a table: `view:llms:claude`, `run:migrate-secrets`. */
+export function grantText(grant: RoleBinding): string {
+  if ("action" in grant) return `run:${grant.action}`;
+  return grant.name === undefined
+    ? `${grant.role}:${grant.resource}`
+    : `${grant.role}:${grant.resource}:${grant.name}`;
+}

@@ -1,0 +1,31 @@
+import { Type } from "@sinclair/typebox";
+import { defineKind } from "./define.ts";
+
+export const group = defineKind({
+  kind: "group",
+  plural: "groups",
+  display: "Group",
+  idPrefix: "grp",
+  summary: "Users that are granted things together.",
+  order: 60,
+  fields: Type.Object(
+    {
+      members: Type.Array(Type.String({ minLength: 1 }), {
+        default: [],
+        uniqueItems: true,
+        maxItems: 10_000,
+        description: "Names of users",
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  references: (group) =>
+    group.members.map((name, i) => ({ path: `/members/${i}`, kind: "user", name, onDelete: "clear" })),
+  columns: [
+    { header: "NAME", path: "name" },
+    { header: "MEMBERS", path: "members" },
+    { header: "ID", path: "id" },
+  ],
+  flags: { member: { field: "members", value: "USER" } },
+  example: { name: "friends", members: ["alice"] },
+});

@@ -1,0 +1,46 @@
+import type { Kind } from "./define.ts";
+import { group } from "./group.ts";
+import { llm } from "./llm.ts";
+import { project } from "./project.ts";
+import { rbac } from "./rbac.ts";
+import { secret } from "./secret.ts";
+import { secretBackend } from "./secret-backend.ts";
+import { token } from "./token.ts";
+import { user } from "./user.ts";
+
+/** All there is, in the order in which `apply` creates it. */
+export const kinds: readonly Kind[] = [
+  secretBackend,
+  secret,
+  llm,
+  user,
+  group,
+  project,
+  rbac,
+  token,
+] as unknown as Kind[];
+
+const byWord = new Map<string, Kind>();
+for (const kind of kinds) {
+  for (const word of new Set([kind.kind, kind.plural, ...kind.short])) {
+    if (byWord.has(word)) throw new Error(`two kinds are called ${word}`);
+    byWord.set(word, kind);
+  }
+}
+
+/** Finds a kind by its singular, plural or a short name, in any case. */
+export function findKind(word: string): Kind | undefined {
+  return byWord.get(word.toLowerCase());
+}
+
+/** The kind of that singular name, which the caller knows to exist. */
+export function kindOf(singular: string): Kind {
+  const kind = byWord.get(singular);
+  if (!kind) throw new Error(`no kind ${singular}`);
+  return kind;
+}
+
+/** Every word that names a kind. */
+export function kindWords(): string[] {
+  return [...byWord.keys()];
+}

@@ -1,0 +1,43 @@
+/** What a name looks like. No underscore: that is how an id is told from a name. */
+export const namePattern = "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$";
+const name = new RegExp(namePattern);
+const id = /^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$/;
+
+export function isName(text: string): boolean {
+  return name.test(text);
+}
+
+/** An id of any kind: three letters, an underscore, 26 characters of Crockford's base32. */
+export function isId(text: string): boolean {
+  return id.test(text);
+}
+
+/**
+ * The nearest of some words to a mistyped one, or undefined when none is near: at most a third of its letters
+ * wrong. Two neighbours swapped count as one mistake (optimal string alignment distance).
+ */
+export function nearest(word: string, words: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.floor(word.length / 3) + 1;
+  for (const candidate of words) {
+    const d = distance(word.toLowerCase(), candidate.toLowerCase());
+    if (d < least) [best, least] = [candidate, d];
+  }
+  return best;
+}
+
+function distance(a: string, b: string): number {
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      row[j] = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        row[j] = Math.min(row[j]!, before[j - 2]! + 1);
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length]!;
+}

@@ -1,0 +1,54 @@
+import { Type } from "@sinclair/typebox";
+import { defineKind, oneOf } from "./define.ts";
+import { RoleBindings } from "./grants.ts";
+
+export const rbac = defineKind({
+  kind: "rbac",
+  plural: "rbac",
+  short: ["rbac-binding", "rbac-definition"],
+  display: "RBAC",
+  idPrefix: "rbc",
+  summary: "Who may do what: roles on resources, bound to users, groups and tokens.",
+  order: 80,
+  fields: Type.Object(
+    {
+      subjects: Type.Array(
+        Type.Object(
+          {
+            kind: oneOf(["User", "Group", "Token"], { description: "What kind of subject" }),
+            name: Type.String({ minLength: 1, description: "Its name" }),
+          },
+          { additionalProperties: false },
+        ),
+        { default: [], maxItems: 1000, description: "Whom it is granted to" },
+      ),
+      roleBindings: RoleBindings,
+    },
+    { additionalProperties: false },
+  ),
+  references: (binding) =>
+    binding.subjects.map((subject, i) => ({
+      path: `/subjects/${i}`,
+      kind: subject.kind.toLowerCase(),
+      name: subject.name,
+      onDelete: "clear",
+    })),
+  columns: [
+    { header: "NAME", path: "name" },
+    { header: "SUBJECTS", path: "subjects", each: "{kind}:{name}" },
+    { header: "ROLES", path: "roleBindings", each: "{role}:{resource}{action}:{name}" },
+    { header: "ID", path: "id" },
+  ],
+  flags: {
+    subject: { field: "subjects", parse: "subject", value: "KIND:NAME" },
+    roleBindings: { field: "roleBindings", parse: "grant", value: "role:…,resource:…[,name:…]" },
+  },
+  example: {
+    name: "friends-run-claude",
+    subjects: [{ kind: "Group", name: "friends" }],
+    roleBindings: [
+      { role: "view", resource: "llms" },
+      { role: "run", resource: "llms", name: "claude" },
+    ],
+  },
+});

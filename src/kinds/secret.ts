@@ -1,0 +1,53 @@
+import { Type } from "@sinclair/typebox";
+import { defineKind } from "./define.ts";
+
+export const secret = defineKind({
+  kind: "secret",
+  plural: "secrets",
+  short: ["sec"],
+  display: "Secret",
+  idPrefix: "sec",
+  summary: "Named values, kept on a secret backend, that are written and never read back.",
+  order: 20,
+  fields: Type.Object(
+    {
+      data: Type.Record(
+        Type.String({ pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$" }),
+        // No control characters: a key with a line break would split the header it is sent in (T14).
+        Type.String({ minLength: 1, maxLength: 65_536 }),
+        { minProperties: 1, maxProperties: 100, description: "Key and value; null removes a key" },
+      ),
+      backend: Type.Optional(
+        Type.String({ description: "The secret backend; the default one when left out" }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  readOnly: Type.Object({
+    keys: Type.Array(Type.String(), { description: "The keys in it, without their values" }),
+    externalRef: Type.String({ description: "Where the backend keeps it" }),
+    owner: Type.String({ description: "The user who made it" }),
+  }),
+  immutable: ["backend"],
+  writeOnly: ["data"],
+  exported: ["keys"],
+  references: (secret) =>
+    secret.backend === undefined
+      ? []
+      : [{ path: "/backend", kind: "secretbackend", name: secret.backend, onDelete: "restrict" }],
+  columns: [
+    { header: "NAME", path: "name" },
+    { header: "BACKEND", path: "backend" },
+    { header: "KEYS", path: "keys" },
+    { header: "ID", path: "id" },
+  ],
+  flags: {
+    data: {
+      field: "data",
+      parse: "secret",
+      value: "K=V",
+      description: "A key and its value; K=@file reads a file, K=- reads standard input",
+    },
+  },
+  example: { name: "anthropic", data: { "api-key": "sk-ant-…" } },
+});

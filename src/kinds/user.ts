@@ -1,0 +1,37 @@
+import { Type } from "@sinclair/typebox";
+import { defineKind } from "./define.ts";
+
+export const user = defineKind({
+  kind: "user",
+  plural: "users",
+  display: "User",
+  idPrefix: "usr",
+  summary: "A person who logs in, or in whose name tokens are made.",
+  order: 50,
+  fields: Type.Object(
+    {
+      displayName: Type.Optional(Type.String({ maxLength: 200, description: "For people" })),
+      password: Type.Optional(
+        Type.String({
+          minLength: 8,
+          maxLength: 1024,
+          description: "Set once, never shown; without one, no login",
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  readOnly: Type.Object({
+    groups: Type.Array(Type.String(), { description: "The groups that list this user" }),
+    hasPassword: Type.Boolean({ description: "Whether login is possible" }),
+  }),
+  writeOnly: ["password"],
+  columns: [
+    { header: "NAME", path: "name" },
+    { header: "DISPLAY-NAME", path: "displayName" },
+    { header: "GROUPS", path: "groups" },
+    { header: "PASSWORD", path: "hasPassword" },
+    { header: "ID", path: "id" },
+  ],
+  example: { name: "alice", displayName: "Alice" },
+});

@@ -1,0 +1,129 @@
+import { FormatRegistry, type TObject, type TSchema } from "@sinclair/typebox";
+import { type TypeCheck, TypeCompiler, type ValueError, ValueErrorType } from "@sinclair/typebox/compiler";
+import { Value } from "@sinclair/typebox/value";
+import type { Fault } from "../errors.ts";
+import type { Kind } from "./define.ts";
+import { nearest } from "./names.ts";
+
+// RFC 3339, as `date-time` means in JSON Schema.
+const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+FormatRegistry.Set("date-time", (text) => dateTime.test(text) && !Number.isNaN(Date.parse(text)));
+
+const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
+
+function check(schema: TSchema): TypeCheck<TSchema> {
+  const found = compiled.get(schema) ?? TypeCompiler.Compile(schema);
+  compiled.set(schema, found);
+  return found;
+}
+
+/**
+ * Checks the fields of a resource, without its name.
+ *
+ * @param fields what was given, defaults not yet filled in; it is not changed
+ * @returns the fields with defaults filled in, and every fault found, each with its JSON pointer
+ */
+export function validateFields(
+  kind: Kind,
+  fields: Record<string, unknown>,
+): { fields: Record<string, unknown>; faults: Fault[] } {
+  const filled = Value.Default(kind.fields, structuredClone(fields)) as Record<string, unknown>;
+  const faults = validate(kind.fields, filled);
+  for (const path of forbiddenKeys(filled))
+    faults.push({ path, message: "this name is not allowed for a field" });
+  return { fields: filled, faults };
+}
+
+/** Every fault in a value, by JSON pointer, in words for a person. Empty when there is none. */
+export function validate(schema: TSchema, value: unknown): Fault[] {
+  const checker = check(schema);
+  if (checker.Check(value)) return [];
+  const faults = new Map<string, Fault>();
+  for (const error of checker.Errors(value)) {
+    for (const fault of explain(error)) if (!faults.has(fault.path)) faults.set(fault.path, fault);
+  }
+  return [...faults.values()];
+}
+
+/** An error of TypeBox in words. A union is explained by the variant that comes nearest. */
+function explain(error: ValueError): Fault[] {
+  const path = error.path;
+  if (error.type === ValueErrorType.ObjectAdditionalProperties) {
+    return [{ path, message: unknownField(path, propertiesOf(error.schema)) }];
+  }
+  if (error.type === ValueErrorType.Union) {
+    const words = literals(error.schema);
+    if (words.length > 0)
+      return [{ path, message: `must be ${words.map((w) => JSON.stringify(w)).join(" or ")}` }];
+    const variants = error.errors.map((iterator) => [...iterator].flatMap(explain));
+    return (
+      variants
+        .filter((faults) => faults.some((f) => f.path !== path))
+        .sort((a, b) => a.length - b.length)[0] ??
+      variants[0] ?? [{ path, message: "is not valid" }]
+    );
+  }
+  return [{ path, message: message(error) }];
+}
+
+function message(error: ValueError): string {
+  const { schema } = error;
+  switch (error.type) {
+    case ValueErrorType.ObjectRequiredProperty:
+      return "is required";
+    case ValueErrorType.StringMinLength:
+      return schema.minLength === 1
+        ? "must not be empty"
+        : `must have at least ${schema.minLength} characters`;
+    case ValueErrorType.StringMaxLength:
+      return `must have at most ${schema.maxLength} characters`;
+    case ValueErrorType.StringPattern:
+      return `must match ${schema.pattern}`;
+    case ValueErrorType.StringFormat:
+      return "must be a time such as 2026-11-21T10:00:00Z";
+    case ValueErrorType.ArrayUniqueItems:
+      return "must not name the same thing twice";
+    case ValueErrorType.ObjectMinProperties:
+      return "must not be empty";
+    case ValueErrorType.ArrayMaxItems:
+      return `must have at most ${schema.maxItems} elements`;
+    case ValueErrorType.ObjectMaxProperties:
+      return `must have at most ${schema.maxProperties} keys`;
+    case ValueErrorType.Literal:
+      return `must be ${JSON.stringify(schema.const)}`;
+    default:
+      return typeof schema.type === "string"
+        ? `must be ${article(schema.type)}`
+        : error.message.toLowerCase();
+  }
+}
+
+function article(type: string): string {
+  return /^[aeio]/.test(type) ? `an ${type}` : `a ${type}`;
+}
+
+/** The text for a field that is not known, with the nearest one that is. */
+export function unknownField(path: string, known: readonly string[]): string {
+  const near = nearest(path.slice(path.lastIndexOf("/") + 1), known);
+  return near ? `unknown field; did you mean "${near}"?` : "unknown field";
+}
+
+/** The words a union of literals takes; empty for any other schema. */
+export function literals(schema: TSchema): string[] {
+  const variants = (schema.anyOf ?? []) as TSchema[];
+  return variants.every((v) => typeof v.const === "string") ? variants.map((v) => v.const as string) : [];
+}
+
+function propertiesOf(schema: TSchema): string[] {
+  return Object.keys((schema as TObject).properties ?? {});
+}
+
+/** Pointers of keys that would reach a prototype if somebody merged them (T17), at any depth. */
+function* forbiddenKeys(value: unknown, path = ""): Generator<string> {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const here = `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (key === "__proto__" || key === "constructor" || key === "prototype") yield here;
+    yield* forbiddenKeys(inner, here);
+  }
+}
