@@ -53,6 +53,8 @@ export interface ErrorOptions {
   retryAfter?: number;
   /** Overrides the table: a provider's own status, passed on. */
   status?: number;
+  /** A provider's own word for what went wrong: `overloaded_error`. */
+  providerType?: string;
 }
 
 /** An error with a code from the table and a message that may be shown to whoever made the request. */
@@ -62,6 +64,7 @@ export class AppError extends Error {
   readonly hint?: string;
   readonly details?: Fault[];
   readonly retryAfter?: number;
+  readonly providerType?: string;
   readonly status: number;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
@@ -71,6 +74,7 @@ export class AppError extends Error {
     if (options.hint !== undefined) this.hint = options.hint;
     if (options.details !== undefined) this.details = options.details;
     if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
+    if (options.providerType !== undefined) this.providerType = options.providerType;
   }
 
   /** What the command line ends with when this error reaches its top. */

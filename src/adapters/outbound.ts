@@ -1,0 +1,46 @@
+import { AppError } from "../errors.ts";
+import { createHttpClient } from "./http1/client.ts";
+import type { Exchange, Timeouts } from "./http1/exchange.ts";
+import { isForbiddenHost } from "./provider-url.ts";
+
+export type OutboundTimeouts = Timeouts;
+
+export interface OutboundOptions {
+  method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Names in lower case; host and framing are set for you. */
+  headers: Record<string, string>;
+  body?: string;
+  timeouts: OutboundTimeouts;
+  signal?: AbortSignal;
+}
+
+/**
+ * Makes a call to somebody else's server: the only way out of this program. No redirect is followed, no scheme but
+ * http and https is spoken, and no link-local or metadata address is connected to, whatever a name resolves to:
+ * what is checked is what is connected to (T05).
+ *
+ * @throws HttpFailure when there is no answer; AppError `invalid_request` for another scheme
+ */
+export type Outbound = (url: URL, options: OutboundOptions) => Promise<Exchange>;
+
+export function createOutbound(): Outbound & { close(): void } {
+  const client = createHttpClient({
+    checkAddress(address) {
+      if (isForbiddenHost(address)) throw new AppError("provider_unreachable", "the address is not allowed");
+    },
+  });
+  const send: Outbound = (url, options) => {
+    const { hostname, port, pathname, search } = url;
+    const protocol = url.protocol as "http:" | "https:";
+    if (protocol !== "http:" && protocol !== "https:")
+      throw new AppError("invalid_request", `${protocol} is not spoken`);
+    const target = {
+      protocol,
+      hostname,
+      port: Number(port) || (protocol === "https:" ? 443 : 80),
+      path: pathname + search,
+    };
+    return client.request(target, options);
+  };
+  return Object.assign(send, { close: () => client.close() });
+}

@@ -1,0 +1,55 @@
+import type { Hooks } from "../hooks.ts";
+
+/** Line breaks and NUL would split or cut the header that a key is sent in (T14). */
+const forbidden = /[\r\n\0]/;
+
+export const secretHooks: Hooks = {
+  /** A null removes a key. It is taken out before the rest is checked, and put back by `prepare`. */
+  normalise(given, before) {
+    const { data } = given;
+    if (!before || typeof data !== "object" || data === null || Array.isArray(data)) return given;
+    const kept = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
+    return { ...given, ...(Object.keys(kept).length > 0 ? { data: kept } : { data: undefined }) };
+  },
+
+  /** Writes the values beside the old ones, and lets the row point at them with the commit. */
+  async prepare(draft, services) {
+    const { before, row, snapshot, faults } = draft;
+    const given = draft.given["data"] as Record<string, string | null> | undefined;
+    const fallback = snapshot
+      .table("secretbackend")
+      .sorted.find((backend) => backend.spec["isDefault"] === true);
+    row.spec["backend"] ??= fallback?.name;
+    const backend = snapshot.named("secretbackend", row.spec["backend"] as string);
+    if (!given) {
+      if (!before) faults.push({ path: "/data", message: "is required" });
+      return;
+    }
+    for (const [key, value] of Object.entries(given)) {
+      if (value !== null && forbidden.test(value)) {
+        faults.push({ path: `/data/${key}`, message: "must not contain line breaks" });
+      }
+    }
+    const old = before ? await services.secrets.read(before) : {};
+    const data = Object.fromEntries(
+      Object.entries({ ...old, ...given }).filter((entry): entry is [string, string] => entry[1] !== null),
+    );
+    if (Object.keys(data).length === 0) faults.push({ path: "/data", message: "must not be empty" });
+    if (faults.length > 0 || !backend || Bun.deepEquals(old, data)) return;
+    const driver = services.secrets.driver(backend);
+    const externalRef = await driver.write(row.id, data);
+    draft.onRefused.push(() => driver.delete(externalRef));
+    if (before) draft.afterCommit.push(() => driver.delete(before.status["externalRef"] as string));
+    row.status = { ...row.status, externalRef, keys: Object.keys(data).sort() };
+  },
+
+  remove(draft, services) {
+    const backend = draft.snapshot.named("secretbackend", draft.row.spec["backend"] as string);
+    if (!backend) return;
+    draft.afterCommit.push(() =>
+      services.secrets.driver(backend).delete(draft.row.status["externalRef"] as string),
+    );
+  },
+
+  status: (row) => ({ keys: row.status["keys"], externalRef: row.status["externalRef"] }),
+};

@@ -1,0 +1,109 @@
+import type { Change, Contents, Ref, Row, Session } from "../store/types.ts";
+
+/** Rows of one kind. */
+export interface Table {
+  /** By `scope/name`; the scope is "" for most kinds. */
+  readonly byName: ReadonlyMap<string, Row>;
+  /** Sorted by name, then scope. */
+  readonly sorted: readonly Row[];
+}
+
+export type Pointer = Ref & { fromId: string };
+
+const emptyTable: Table = { byName: new Map(), sorted: [] };
+
+/** How the names of a scope are told apart in a table. */
+export function nameKey(scope: string, name: string): string {
+  return `${scope}/${name}`;
+}
+
+/**
+ * All of the catalogue at one revision, in memory. It never changes: a commit makes a new one, and whoever holds
+ * the old one goes on with a consistent view. What is derived from it can be kept in a WeakMap by it.
+ */
+export class Snapshot {
+  readonly revision: number;
+  readonly byId: ReadonlyMap<string, Row>;
+  /** Who points at a row. */
+  readonly pointersTo: ReadonlyMap<string, readonly Pointer[]>;
+  /** SHA-256 of a token's bearer → the token's id. */
+  readonly bearers: ReadonlyMap<string, string>;
+  readonly sessions: ReadonlyMap<string, Session>;
+  readonly withPassword: ReadonlySet<string>;
+  /** When tokens were last used, in milliseconds: the one thing here that moves on, shared by all snapshots. */
+  readonly lastUsed: Map<string, number>;
+  readonly #refs: readonly Pointer[];
+  readonly #tables = new Map<string, Table>();
+
+  constructor(contents: Contents, lastUsed = new Map<string, number>()) {
+    for (const { tokenId, at } of contents.lastUsed)
+      lastUsed.set(tokenId, Math.max(at, lastUsed.get(tokenId) ?? 0));
+    this.lastUsed = lastUsed;
+    this.revision = contents.revision;
+    this.byId = new Map(contents.rows.map((row) => [row.id, row]));
+    this.bearers = new Map(contents.bearers.map(({ hash, tokenId }) => [hash, tokenId]));
+    this.sessions = new Map(contents.sessions.map((session) => [session.hash, session]));
+    this.withPassword = new Set(contents.withPassword);
+    this.#refs = contents.refs;
+    const pointers = new Map<string, Pointer[]>();
+    for (const ref of contents.refs) {
+      const list = pointers.get(ref.toId);
+      if (list) list.push(ref);
+      else pointers.set(ref.toId, [ref]);
+    }
+    this.pointersTo = pointers;
+  }
+
+  /** The rows of a kind, by its singular name. Sorted on first use. */
+  table(kind: string): Table {
+    const known = this.#tables.get(kind);
+    if (known) return known;
+    const sorted = [...this.byId.values()]
+      .filter((row) => row.kind === kind)
+      .sort((a, b) => compare(a.name, b.name) || compare(a.scope, b.scope));
+    const table =
+      sorted.length === 0
+        ? emptyTable
+        : { byName: new Map(sorted.map((row) => [nameKey(row.scope, row.name), row])), sorted };
+    this.#tables.set(kind, table);
+    return table;
+  }
+
+  /** A row of a kind by its name, where names have no scope. */
+  named(kind: string, name: string, scope = ""): Row | undefined {
+    return this.table(kind).byName.get(nameKey(scope, name));
+  }
+
+  /** The name of the row with an id, or null when it is gone. */
+  nameOf(id: string | null): string | null {
+    return id === null ? null : (this.byId.get(id)?.name ?? null);
+  }
+
+  /** The snapshot after some changes. `now` holds what is left of everything they touched. */
+  after(changes: readonly Change[], now: Omit<Contents, "revision">): Snapshot {
+    const touched = new Set(changes.map((change) => change.id));
+    const keep = <T>(items: Iterable<T>, id: (item: T) => string) =>
+      [...items].filter((item) => !touched.has(id(item)));
+    const contents = {
+      revision: changes.at(-1)?.revision ?? this.revision,
+      rows: [...keep(this.byId.values(), (row) => row.id), ...now.rows],
+      refs: [...keep(this.#refs, (ref) => ref.fromId), ...now.refs],
+      bearers: [
+        ...keep(this.bearers, ([, tokenId]) => tokenId).map(([hash, tokenId]) => ({ hash, tokenId })),
+        ...now.bearers,
+      ],
+      sessions: [...keep(this.sessions.values(), (session) => session.id), ...now.sessions],
+      withPassword: [...keep(this.withPassword, (id) => id), ...now.withPassword],
+      lastUsed: now.lastUsed,
+    };
+    const next = new Snapshot(contents, this.lastUsed);
+    // Tables of kinds that nothing was written to are still right.
+    const kinds = new Set(changes.map((change) => change.kind));
+    for (const [kind, table] of this.#tables) if (!kinds.has(kind)) next.#tables.set(kind, table);
+    return next;
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,126 @@
+import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { defineVerb } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
+import { AppError } from "../errors.ts";
+import { versionLine } from "../version.ts";
+import { createLog } from "./log.ts";
+import { startServer } from "./start.ts";
+import { openStore } from "./store/index.ts";
+
+/** How long a server lets streams finish when it is told to stop. */
+const drainMilliseconds = 30_000;
+
+export const server = defineVerb({
+  meta: {
+    name: "server",
+    description: "Run the server: the catalogue, the keys and the proxy.",
+    examples: [
+      ["mcpctl server", "on 127.0.0.1:7777, everything under ~/.mcpctl/server"],
+      ["mcpctl server --listen 0.0.0.0:7777 --public-url https://llm.example.org", "for a network"],
+    ],
+  },
+  args: {
+    listen: {
+      type: "string",
+      valueHint: "HOST:PORT",
+      description: "Where to listen (MCPCTL_LISTEN; default 127.0.0.1:7777)",
+    },
+    "data-dir": {
+      type: "string",
+      valueHint: "DIR",
+      description: "Where the database and the socket are (MCPCTL_DATA_DIR; default ~/.mcpctl/server)",
+    },
+    "database-url": {
+      type: "string",
+      valueHint: "URL",
+      description: "postgres://… instead of SQLite (MCPCTL_DATABASE_URL, which keeps its password out of ps)",
+    },
+    "public-url": {
+      type: "string",
+      multiple: true,
+      valueHint: "URL",
+      description: "A name under which it is reached; repeatable",
+    },
+    "metrics-public": { type: "boolean", description: "Let anybody read /metrics" },
+  },
+  async run(args, context) {
+    const { env, home } = context;
+    const listen = parseListen(args.listen ?? env["MCPCTL_LISTEN"] ?? "127.0.0.1:7777");
+    const publicUrls = args["public-url"].map(parsePublicUrl);
+    const dataDir =
+      args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(home || join(homedir(), ".mcpctl"), "server");
+    const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
+    // Nothing that is written here is for anybody else (T86).
+    process.umask(0o077);
+    prepareDirectory(dataDir);
+    const log = createLog(process.stderr);
+    const path = join(dataDir, "mcpctl.db");
+    const store = await openStore({ ...(databaseUrl ? { url: databaseUrl } : { path }), now: Date.now });
+    const socketPath = join(dataDir, "mcpctl.sock");
+    const running = await startServer({
+      store,
+      listen,
+      socketPath,
+      publicUrls,
+      metricsPublic: args["metrics-public"],
+      log,
+    }).catch(async (error) => {
+      await store.close();
+      throw error;
+    });
+    log.success(`${versionLine().replace(/ \(.*/, "")} listens on ${running.url} and ${socketPath}`);
+    log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
+    log.info("next: mcpctl get llms    (on this host no login is needed)");
+    await untilStopped(context);
+    log.info("finishing what is under way; once more to stop at once");
+    const impatient = untilStopped(context).then(() => running.stop(0));
+    await Promise.race([running.stop(drainMilliseconds), impatient]);
+    log.info("stopped");
+  },
+});
+
+function untilStopped(_context: Context): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      process.off("SIGTERM", stop);
+      process.off("SIGINT", stop);
+      resolve();
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+  });
+}
+
+function parseListen(text: string): { hostname: string; port: number } {
+  const match = /^(\[[0-9a-f:.]+\]|[^:]*):(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[2]);
+  if (!match || port > 65_535) {
+    throw new AppError("usage", `--listen: "${text}" is not HOST:PORT`, {
+      hint: "for example 127.0.0.1:7777 or [::]:7777",
+    });
+  }
+  return { hostname: match[1]!.replace(/^\[|\]$/g, "") || "0.0.0.0", port };
+}
+
+function parsePublicUrl(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new AppError("usage", `--public-url: "${text}" is not a URL`, {
+    hint: "for example https://llm.example.org",
+  });
+}
+
+/** The data directory is its owner's alone. */
+function prepareDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
+  } catch (cause) {
+    throw new AppError(
+      "unavailable",
+      `cannot use the data directory ${path}: ${(cause as { code?: string }).code}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,105 @@
+import { Elysia } from "elysia";
+import { AppError } from "../../errors.ts";
+import { adminPrincipal, principalOf } from "../access/principals.ts";
+import { authRoutes } from "./auth-routes.ts";
+import { hostGuard, isCanonicalPath, pathOf } from "./guard.ts";
+import { inferenceRoutes } from "./inference-routes.ts";
+import { memberRoutes, resourceRoutes } from "./resource-routes.ts";
+import { type Authenticate, answer, failure, type Route, type Unexpected } from "./route.ts";
+import type { Server } from "./server.ts";
+import { systemRoutes } from "./system-routes.ts";
+
+/** All routes there are. The router knows no others, and each says what it needs. */
+export function allRoutes(server: Server): Route[] {
+  const routes: Route[] = [];
+  routes.push(
+    ...systemRoutes(server, () => routes),
+    ...authRoutes(server),
+    ...memberRoutes(server),
+    ...resourceRoutes(server),
+    ...inferenceRoutes(server),
+  );
+  return routes;
+}
+
+export interface AppOptions {
+  /** Over TCP a bearer says who asks. Who can open the Unix socket is the administrator, unless a bearer says otherwise. */
+  peer: "tcp" | "unix";
+  publicUrls: readonly string[];
+  nextRequestId(): string;
+  unexpected: Unexpected;
+}
+
+/** The HTTP face of the server, as a function from request to response. */
+export function createApp(server: Server, options: AppOptions): (request: Request) => Promise<Response> {
+  const { peer, nextRequestId, unexpected } = options;
+  const authenticate = authenticator(server, peer);
+  // Unknown fields are refused by name in `validateFields`; `normalize` would drop them silently.
+  const router = new Elysia({ normalize: false });
+  for (const route of allRoutes(server)) {
+    router.route(
+      route.method,
+      route.path,
+      // Only these two are destructured: the router parses nothing else.
+      async ({ request, params }: { request: Request; params?: Record<string, string> }) => {
+        const call = {
+          request,
+          requestId: nextRequestId(),
+          params: params ?? {},
+          query: queryOf(request.url),
+        };
+        const response = await answer(route, call, authenticate, unexpected);
+        server.metrics.count("mcpctl_http_requests_total", {
+          method: route.method,
+          route: route.path,
+          status: response.status,
+        });
+        return response;
+      },
+      { parse: "none" },
+    );
+  }
+  router.onError(({ code, error }) =>
+    failure(code === "NOT_FOUND" ? notFound() : error, nextRequestId(), unexpected),
+  );
+  const guardHost = hostGuard(options.publicUrls);
+  return async (request) => {
+    try {
+      if (peer === "tcp") guardHost(request.headers.get("host"));
+      if (!isCanonicalPath(pathOf(request.url))) throw notFound();
+    } catch (error) {
+      return failure(error, nextRequestId(), unexpected);
+    }
+    return request.method === "HEAD" ? head(router, request) : router.fetch(request);
+  };
+}
+
+/** A GET without its body, through the same rules. */
+async function head(router: Elysia, request: Request): Promise<Response> {
+  const { body, status, headers } = await router.fetch(
+    new Request(request.url, { headers: request.headers }),
+  );
+  await body?.cancel();
+  return new Response(null, { status, headers });
+}
+
+function authenticator(server: Server, peer: "tcp" | "unix"): Authenticate {
+  return (request) => {
+    const { snapshot } = server.catalogue;
+    const header = request.headers.get("authorization");
+    const bearer = header ? /^Bearer +(\S+)$/i.exec(header)?.[1] : request.headers.get("x-api-key");
+    if (!header && !bearer) return peer === "unix" ? adminPrincipal(snapshot) : undefined;
+    const principal = bearer ? principalOf(snapshot, bearer, server.now()) : undefined;
+    if (principal?.kind === "Token") snapshot.lastUsed.set(principal.id, server.now());
+    return principal;
+  };
+}
+
+function queryOf(url: string): URLSearchParams {
+  const start = url.indexOf("?");
+  return new URLSearchParams(start < 0 ? "" : url.slice(start));
+}
+
+function notFound(): AppError {
+  return new AppError("not_found", "there is nothing at this path");
+}

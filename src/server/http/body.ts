@@ -1,0 +1,102 @@
+import { AppError } from "../../errors.ts";
+import { scanJson } from "../../wire/json.ts";
+import type { Deadlines } from "../deadlines.ts";
+
+export const maxBodyBytes = 32 * 1024 * 1024;
+const maxDepth = 64;
+
+/** A whole body must arrive in this time, however slowly its bytes drip (T64). */
+const bodySeconds = 60;
+
+/**
+ * Reads a JSON body as text.
+ *
+ * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
+ */
+export async function readText(request: Request, deadlines: Deadlines): Promise<string> {
+  const { headers } = request;
+  const type = headers.get("content-type");
+  if (!type || !/^application\/(json|[\w.-]+\+json)\s*(;|$)/i.test(type)) {
+    throw new AppError("unsupported_media_type", "the body must be JSON", {
+      hint: "send content-type: application/json",
+    });
+  }
+  const encoding = headers.get("content-encoding");
+  if (encoding && encoding !== "identity") {
+    throw new AppError("unsupported_media_type", "compressed bodies are not accepted");
+  }
+  const declared = headers.get("content-length");
+  if (declared !== null && Number(declared) > maxBodyBytes) throw tooLarge();
+  const bytes = declared !== null ? await whole(request, deadlines) : await counted(request, deadlines);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new AppError("invalid_request", "the body is not valid UTF-8");
+  }
+}
+
+/** Parses a body that must be an object. Depth is checked before anything is built (T60), double keys too (T61). */
+export function parseObject(text: string): Record<string, unknown> {
+  scanJson(text, { maxDepth, rejectDuplicateKeys: true });
+  return parse(text);
+}
+
+/** Parses the body of a call to a model: an object, with where its top-level values stand. */
+export function parseCall(text: string): {
+  body: Record<string, unknown>;
+  scan: ReturnType<typeof scanJson>;
+} {
+  const scan = scanJson(text, { maxDepth });
+  return { body: parse(text), scan };
+}
+
+function parse(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    // The engine's message quotes the body, which may hold a secret.
+    throw new AppError("invalid_request", "the body is not valid JSON", { cause: (error as Error).name });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new AppError("invalid_request", "the body must be a JSON object");
+  }
+  return value as Record<string, unknown>;
+}
+
+async function whole(request: Request, deadlines: Deadlines): Promise<Uint8Array> {
+  const late = Promise.withResolvers<never>();
+  const deadline = deadlines.after(bodySeconds * 1000, () => late.reject(tooSlow()));
+  try {
+    return await Promise.race([request.bytes(), late.promise]);
+  } finally {
+    deadline.cancel();
+  }
+}
+
+/** A body of unknown length: counted as it comes, so that too much of it never is in memory (T59). */
+async function counted(request: Request, deadlines: Deadlines): Promise<Uint8Array> {
+  if (!request.body) return new Uint8Array();
+  const reader = request.body.getReader();
+  const deadline = deadlines.after(bodySeconds * 1000, () => void reader.cancel(tooSlow()));
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      size += next.value.byteLength;
+      if (size > maxBodyBytes) throw tooLarge();
+      chunks.push(next.value);
+    }
+  } finally {
+    deadline.cancel();
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(): AppError {
+  return new AppError("payload_too_large", "the body is larger than 32 MB");
+}
+
+function tooSlow(): AppError {
+  return new AppError("timed_out", "the body did not arrive in time", { status: 408 });
+}

@@ -1,0 +1,100 @@
+import { AppError } from "../../errors.ts";
+import { dialectWires } from "../../wire/dialects.ts";
+import type { Principal } from "../access/policy.ts";
+import type { Operation } from "../inference/request.ts";
+import { runnable } from "../inference/resolve.ts";
+import type { Row } from "../store/types.ts";
+import { parseCall, readText } from "./body.ts";
+import type { Call, Route } from "./route.ts";
+import type { Server } from "./server.ts";
+
+const access = { verb: "run", resource: "llms" } as const;
+
+/** Inference: under the llm's own name, and under the paths that SDKs expect. */
+export function inferenceRoutes(server: Server): Route[] {
+  const call = (path: string, operation: Operation, summary: string): Route => ({
+    method: "POST",
+    path,
+    access,
+    summary,
+    ...(path.startsWith("/v1/") && { renderError: inDialect(operation) }),
+    handle: (request) => infer(server, request, operation),
+  });
+  return [
+    call("/api/v1/llms/:idOrName/infer", "chat", "Chat completion of an llm"),
+    call("/v1/chat/completions", "chat", "Chat completion; the model field chooses the llm or pool"),
+    call("/v1/messages", "messages", "Anthropic messages; the model field chooses the llm or pool"),
+    call("/v1/embeddings", "embeddings", "Embeddings; the model field chooses the llm or pool"),
+    {
+      method: "GET",
+      path: "/v1/models",
+      access,
+      summary: "The llms that the caller may run",
+      renderError: inDialect("chat"),
+      handle: ({ principal }) => {
+        const data = runnable(server.catalogue.snapshot, principal).map(model);
+        return Response.json({
+          object: "list",
+          data,
+          has_more: false,
+          first_id: data[0]?.id ?? null,
+          last_id: data.at(-1)?.id ?? null,
+        });
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/models/:id",
+      access,
+      summary: "One llm that the caller may run",
+      renderError: inDialect("chat"),
+      handle: ({ principal, params }) => Response.json(model(one(server, principal, params["id"]!))),
+    },
+  ];
+}
+
+function infer(server: Server, call: Call, operation: Operation): Promise<Response> {
+  const { request, requestId, principal, params } = call;
+  const { idOrName } = params;
+  return server.inference.call({
+    operation,
+    principal,
+    requestId,
+    request,
+    ...(idOrName !== undefined && { name: nameOf(server, idOrName) }),
+    read: async () => {
+      const text = await readText(request, server.deadlines);
+      return { text, ...parseCall(text) };
+    },
+  });
+}
+
+/** Errors as the SDKs of a dialect read them. */
+function inDialect(operation: Operation): (error: AppError, requestId: string) => object {
+  const wire = dialectWires[operation === "messages" ? "messages" : "chat"];
+  return (error, requestId) => wire.errorBody(error, requestId, error.providerType);
+}
+
+/** Rules look at names: an id is turned into the name it stands for. */
+function nameOf(server: Server, idOrName: string): string {
+  return server.catalogue.snapshot.byId.get(idOrName)?.name ?? idOrName;
+}
+
+function one(server: Server, principal: Principal, id: string): Row {
+  const found = runnable(server.catalogue.snapshot, principal).find((llm) => llm.name === id);
+  if (!found) throw new AppError("not_found", `llm "${id}" not found`);
+  return found;
+}
+
+/** In the shape of both dialects: OpenAI's `object` and `owned_by`, Anthropic's `type` and `display_name`. */
+function model(llm: Row) {
+  return {
+    id: llm.name,
+    object: "model",
+    created: Math.floor(llm.createdAt / 1000),
+    owned_by: llm.spec["type"],
+    type: "model",
+    display_name: llm.name,
+    created_at: new Date(llm.createdAt).toISOString(),
+  };
+}

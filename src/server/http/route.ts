@@ -1,0 +1,106 @@
+import type { TSchema } from "@sinclair/typebox";
+import { AppError, errorBody } from "../../errors.ts";
+import type { Action } from "../../kinds/grants.ts";
+import { compilePolicy, mayList, mayRun, type Principal, type Verb } from "../access/policy.ts";
+import { storeFailure } from "../catalogue/resources.ts";
+import { StoreError } from "../store/types.ts";
+
+/**
+ * What a route needs. `public` asks nobody who they are. A verb on a resource is the gate before anything is
+ * read: held on the kind or on some name of it; which rows, the handler asks `decide`.
+ */
+export type Access = "public" | "authenticated" | { verb: Verb; resource: string } | { action: Action };
+
+/** One request to one route. */
+export interface Call {
+  request: Request;
+  requestId: string;
+  /** Decoded once, from the matched path. */
+  params: Readonly<Record<string, string>>;
+  query: URLSearchParams;
+  /** Who asks; on a public route nobody, who holds nothing. */
+  principal: Principal;
+}
+
+export interface Route {
+  method: "GET" | "POST" | "PUT" | "DELETE";
+  /** As the router reads it: `/api/v1/llms/:idOrName`. */
+  path: string;
+  access: Access;
+  /** The rest is for the API description. */
+  summary: string;
+  query?: Readonly<Record<string, string>>;
+  body?: TSchema;
+  answer?: TSchema;
+  /** Of a success; 200 when not given. */
+  status?: number;
+  /** Shape of errors; that of `/api/v1` when not given. */
+  renderError?: (error: AppError, requestId: string) => object;
+  handle(call: Call): Response | Promise<Response>;
+}
+
+const nobody: Principal = {
+  kind: "User",
+  id: "",
+  name: "",
+  userId: "",
+  userName: "",
+  groups: [],
+  policies: [compilePolicy([])],
+};
+
+/** How a request is told who sent it; undefined when it does not say, or says what is not true (any more). */
+export type Authenticate = (request: Request) => Principal | undefined;
+
+/** What went wrong that nobody meant to: logged, never told. */
+export type Unexpected = (error: unknown, requestId: string) => void;
+
+/** Answers one request: who asks, whether they may, and only then what it is about. */
+export async function answer(
+  route: Route,
+  call: Omit<Call, "principal">,
+  authenticate: Authenticate,
+  unexpected: Unexpected,
+): Promise<Response> {
+  try {
+    const principal = route.access === "public" ? nobody : admit(route.access, authenticate(call.request));
+    const response = await route.handle({ ...call, principal });
+    response.headers.set("x-request-id", call.requestId);
+    return response;
+  } catch (error) {
+    return failure(error, call.requestId, unexpected, route.renderError);
+  }
+}
+
+/** Throws AppError `unauthenticated` or `forbidden` unless somebody may use a route. */
+function admit(access: Exclude<Access, "public">, principal: Principal | undefined): Principal {
+  if (!principal)
+    throw new AppError("unauthenticated", "log in, or send a valid token", { hint: "mcpctl login" });
+  if (access === "authenticated") return principal;
+  const held =
+    "action" in access ? mayRun(principal, access.action) : mayList(principal, access.verb, access.resource);
+  if (held) return principal;
+  throw new AppError(
+    "forbidden",
+    `you may not ${"action" in access ? `run ${access.action}` : `${access.verb} ${access.resource}`}`,
+  );
+}
+
+/** The response for anything thrown. What is not an AppError is a fixed text, whatever it holds. */
+export function failure(
+  error: unknown,
+  requestId: string,
+  unexpected: Unexpected,
+  render: (error: AppError, requestId: string) => object = errorBody,
+): Response {
+  let told: AppError;
+  if (error instanceof AppError) told = error;
+  else if (error instanceof StoreError) told = storeFailure(error);
+  else told = new AppError("internal", "something went wrong in the server", { hint: "its log says more" });
+  if (told.code === "internal") unexpected(error, requestId);
+  const response = Response.json(render(told, requestId), { status: told.status });
+  response.headers.set("x-request-id", requestId);
+  if (told.retryAfter !== undefined) response.headers.set("retry-after", String(Math.ceil(told.retryAfter)));
+  if (told.status === 401) response.headers.set("www-authenticate", "Bearer");
+  return response;
+}

@@ -1,0 +1,76 @@
+import { HttpFailure } from "../../adapters/http1/exchange.ts";
+import type { ProviderFault } from "../../adapters/types.ts";
+import { AppError } from "../../errors.ts";
+
+const redacted = "[redacted]";
+
+/** What provider keys look like, wherever they come from (T35). */
+const keyLike =
+  /\b(?:sk|pk|rk|key|gsk|xai|hf|AIza)[-_][A-Za-z0-9_\-*]{8,}|\bBearer\s+[A-Za-z0-9._~+/=-]{8,}/gi;
+
+/** A text without the key, and without anything that looks like one. */
+export function redact(text: string, key: string | undefined): string {
+  const plain = key ? text.replaceAll(key, redacted) : text;
+  return plain.replace(keyLike, redacted);
+}
+
+/**
+ * What a caller is told of a provider's error: its status and message. Its 401 and 403 are about the key this
+ * server sent, not about the caller, and become 502; so does a redirect, which is never followed (T06).
+ */
+export function providerFailure(
+  status: number,
+  fault: ProviderFault,
+  key: string | undefined,
+  retryAfter?: string,
+): AppError {
+  if (status === 401 || status === 403) {
+    return new AppError("provider_rejected_credential", "the provider rejected the credential");
+  }
+  if (status < 400)
+    return new AppError("provider_error", `the provider answered ${status}, which is not followed`);
+  const message = redact(fault.message, key);
+  const code = status === 429 ? "too_many_requests" : status < 500 ? "invalid_request" : "provider_error";
+  return new AppError(code, message, {
+    status,
+    ...seconds(retryAfter),
+    ...(fault.type && { providerType: fault.type }),
+  });
+}
+
+/** What a caller is told when there was no whole answer. */
+export function transportFailure(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (!(error instanceof HttpFailure)) return new AppError("internal", "the call failed", { cause: error });
+  switch (error.kind) {
+    case "cancelled":
+      return new AppError("client_closed_request", "the caller went away", { cause: error });
+    case "timeout":
+      return new AppError("provider_timeout", `the provider took too long: ${error.message}`, {
+        cause: error,
+      });
+    case "connect":
+      return new AppError("provider_unreachable", "the provider cannot be reached", { cause: error });
+    case "refused":
+      return new AppError("provider_unreachable", "the provider's address is not allowed", { cause: error });
+    case "closed":
+      return new AppError(
+        "provider_error",
+        "the provider closed the connection before its answer was whole",
+        { cause: error },
+      );
+    case "malformed":
+    case "too-large":
+      return new AppError("provider_error", `the provider's answer is not usable: ${error.message}`, {
+        cause: error,
+      });
+  }
+}
+
+/** `retry-after` as seconds: a number, or a date. */
+function seconds(header: string | undefined): { retryAfter?: number } {
+  if (header === undefined) return {};
+  const number = Number(header);
+  const retryAfter = Number.isFinite(number) ? number : (Date.parse(header) - Date.now()) / 1000;
+  return Number.isFinite(retryAfter) ? { retryAfter: Math.max(0, retryAfter) } : {};
+}

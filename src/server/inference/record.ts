@@ -1,0 +1,110 @@
+import type { AppError } from "../../errors.ts";
+import type { Usage } from "../../wire/usage.ts";
+import type { Principal } from "../access/policy.ts";
+import type { Audit } from "../audit.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Row } from "../store/types.ts";
+
+/** What is known of a call before it is made. */
+export interface CallFacts {
+  requestId: string;
+  principal: Principal;
+  dialect: string;
+  llm?: Row;
+  /** The name that was asked for, when it was a pool's. */
+  pool?: string;
+  model?: string;
+  streaming: boolean;
+}
+
+const none: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
+
+/** Keeps the books of one call: exactly one audit event, and its metrics. */
+export class CallRecord {
+  readonly facts: CallFacts;
+  readonly #audit: Audit;
+  readonly #metrics: Metrics;
+  readonly #now: () => number;
+  readonly #start = performance.now();
+  #firstByte: number | undefined;
+  #closed = false;
+
+  constructor(facts: CallFacts, audit: Audit, metrics: Metrics, now: () => number) {
+    this.facts = facts;
+    this.#audit = audit;
+    this.#metrics = metrics;
+    this.#now = now;
+  }
+
+  /** The first byte of a stream has gone to the caller. */
+  firstByte(): void {
+    this.#firstByte ??= performance.now();
+  }
+
+  /** Commits the event; the second time nothing. The last byte is sent when this has returned. Throws AppError. */
+  async close(status: number, usage: Usage = none, error?: AppError): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { facts } = this;
+    const { llm, principal } = facts;
+    const milliseconds = performance.now() - this.#start;
+    this.#measure(milliseconds / 1000, usage, error);
+    await this.#audit.record({
+      at: this.#now(),
+      action: "llm_inference_call",
+      requestId: facts.requestId,
+      userId: principal.userId,
+      tokenId: principal.kind === "Token" ? principal.id : null,
+      status,
+      dialect: facts.dialect,
+      streaming: facts.streaming,
+      durationMs: Math.round(milliseconds),
+      promptTokens: usage.promptTokens,
+      completionTokens: usage.completionTokens,
+      cachedTokens: usage.cachedTokens,
+      ...(llm && { llm: facts.pool ?? llm.name, type: llm.spec["type"] as string }),
+      ...(llm && facts.pool !== undefined && { poolMember: llm.name }),
+      ...(facts.model !== undefined && { model: facts.model }),
+      ...(this.#firstByte !== undefined && { ttftMs: Math.round(this.#firstByte - this.#start) }),
+      ...(error && { error: error.code }),
+    });
+  }
+
+  #measure(seconds: number, usage: Usage, error: AppError | undefined): void {
+    const { llm, dialect } = this.facts;
+    if (!llm) return;
+    const labels = {
+      gen_ai_operation_name: dialect === "embeddings" ? "embeddings" : "chat",
+      gen_ai_provider_name: llm.spec["type"] as string,
+      // Nobody learns of a private llm from a label.
+      gen_ai_request_model: llm.visibility === "private" ? "private" : llm.name,
+    };
+    const metrics = this.#metrics;
+    metrics.observe(
+      "gen_ai_server_request_duration_seconds",
+      error ? { ...labels, error_type: error.code } : labels,
+      seconds,
+    );
+    if (this.#firstByte !== undefined) {
+      metrics.observe(
+        "gen_ai_server_time_to_first_token_seconds",
+        labels,
+        (this.#firstByte - this.#start) / 1000,
+      );
+    }
+    if (usage.promptTokens > 0) {
+      metrics.observe(
+        "gen_ai_client_token_usage",
+        { ...labels, gen_ai_token_type: "input" },
+        usage.promptTokens,
+      );
+    }
+    if (usage.completionTokens > 0) {
+      metrics.observe(
+        "gen_ai_client_token_usage",
+        { ...labels, gen_ai_token_type: "output" },
+        usage.completionTokens,
+      );
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { translationFor } from "../../adapters/index.ts";
+import type { Adapter, Dialect } from "../../adapters/types.ts";
+import { AppError } from "../../errors.ts";
+import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
+import type { Row } from "../store/types.ts";
+import { poolOf } from "./resolve.ts";
+
+/** What a caller wants of a model. */
+export type Operation = Dialect | "embeddings";
+
+/** A caller's request, parsed. */
+export interface CallerRequest {
+  body: Record<string, unknown>;
+  text: string;
+  scan: JsonScan;
+}
+
+/** What goes to the provider. */
+export interface ProviderRequest {
+  path: string;
+  text: string;
+  /** The provider is asked for the usage that the caller did not ask for: the frame that tells it is kept back. */
+  stripUsage: boolean;
+}
+
+/**
+ * The request for the provider. Where it speaks the caller's dialect, the caller's own bytes with another model
+ * name; else a translation.
+ *
+ * @param model the provider's name for the model
+ * @throws AppError `invalid_request`
+ */
+export function providerRequest(
+  caller: CallerRequest,
+  operation: Operation,
+  adapter: Adapter,
+  model: string,
+): ProviderRequest {
+  const { body, text, scan } = caller;
+  const changes: Record<string, unknown> = body["model"] === model ? {} : { model };
+  if (operation === "embeddings") {
+    if (!adapter.embeddingsPath)
+      throw new AppError("invalid_request", "this llm's provider has no embeddings");
+    return { path: adapter.embeddingsPath, text: spliceTopLevel(text, scan, changes), stripUsage: false };
+  }
+  if (!Array.isArray(body["messages"]) || body["messages"].length === 0) {
+    throw new AppError("invalid_request", "messages is required", {
+      details: [{ path: "/messages", message: "is required" }],
+    });
+  }
+  const path = adapter.callPath;
+  const translation = translationFor(operation, adapter.dialect);
+  if (translation) return { path, text: JSON.stringify(translation.request(body, model)), stripUsage: false };
+  const options = body["stream_options"] as { include_usage?: boolean } | null | undefined;
+  const stripUsage = operation === "chat" && body["stream"] === true && options?.include_usage !== true;
+  if (stripUsage) changes["stream_options"] = { ...options, include_usage: true };
+  return { path, text: spliceTopLevel(text, scan, changes), stripUsage };
+}
+
+/** The llm or pool that a body names. Throws AppError `invalid_request` when it names none. */
+export function requestedModel(body: Record<string, unknown>): string {
+  const { model } = body;
+  if (typeof model === "string" && model !== "") return model;
+  throw new AppError("invalid_request", "model is required", {
+    details: [{ path: "/model", message: "is required" }],
+  });
+}
+
+/**
+ * The provider's name for the model, where the path names the llm: its own, unless the llm lets callers choose.
+ * A body that names something else is refused.
+ */
+export function modelFor(llm: Row, asked: unknown): string {
+  const own = llm.spec["model"] as string;
+  if (asked === undefined || asked === null || [own, llm.name, poolOf(llm), ""].includes(asked as string))
+    return own;
+  const { allowModelOverride } = llm.spec["extraConfig"] as { allowModelOverride?: boolean };
+  if (allowModelOverride && typeof asked === "string") return asked;
+  throw new AppError("invalid_request", `model: this llm answers as "${llm.name}" or "${own}"`, {
+    details: [{ path: "/model", message: "is not this llm's" }],
+  });
+}
+
+/** Headers of Anthropic's that a client and its provider settle between them: byte for byte. */
+const settled = ["anthropic-version", "anthropic-beta"];
+
+/** What of a caller's headers a provider of the same dialect is to see. */
+export function forwardedHeaders(
+  headers: Headers,
+  operation: Operation,
+  adapter: Adapter,
+): Record<string, string> {
+  if (operation !== "messages" || adapter.dialect !== "messages") return {};
+  return Object.fromEntries(
+    settled.flatMap((name) => (headers.has(name) ? [[name, headers.get(name)!]] : [])),
+  );
+}

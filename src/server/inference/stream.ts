@@ -1,0 +1,194 @@
+import type { BodySink, Exchange } from "../../adapters/http1/exchange.ts";
+import type { DialectWire, StreamPipe } from "../../adapters/types.ts";
+import { AppError } from "../../errors.ts";
+import type { Deadline, Deadlines } from "../deadlines.ts";
+import { providerFailure, transportFailure } from "./failure.ts";
+import type { CallRecord } from "./record.ts";
+
+/** A quiet stream is kept open by a comment this often, in milliseconds: proxies on the way give up sooner or later. */
+const heartbeat = 15_000;
+
+/** How much may wait for a caller who reads slowly before the provider is held back. */
+const bufferBytes = 256 * 1024;
+
+const encoder = new TextEncoder();
+const comment = encoder.encode(":\n\n");
+
+/** What a stream needs to know of its call. */
+export interface StreamOf {
+  /** The provider's answer, of which only the head has been read. */
+  exchange: Exchange;
+  pipe: StreamPipe;
+  wire: DialectWire;
+  record: CallRecord;
+  requestId: string;
+  /** Taken out of whatever the provider reports. */
+  key: string | undefined;
+  deadlines: Deadlines;
+  /** How long a caller may read nothing, in milliseconds. */
+  patience: number;
+  /** Watches the bearer and calls back when it is no longer good. Returns how to stop. */
+  guard(end: (error: AppError) => void): () => void;
+}
+
+/**
+ * The body of a streamed answer: the provider's bytes as they come, through the pipe. It ends in one of three
+ * ways: whole, its audit event committed before the last frame goes out; with one error frame; or by the caller's
+ * leaving, which closes the connection to the provider at once.
+ */
+export function streamBody(of: StreamOf): ReadableStream<Uint8Array> {
+  return new ReadableStream(
+    new StreamedAnswer(of),
+    new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes }),
+  );
+}
+
+class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
+  readonly #of: StreamOf;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #over = false;
+  #betweenFrames = true;
+  #beat: Deadline | undefined;
+  #patience: Deadline | undefined;
+  #unguard = () => {};
+
+  constructor(of: StreamOf) {
+    this.#of = of;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+    this.#beat = this.#of.deadlines.after(heartbeat, () => this.#quiet());
+    this.#unguard = this.#of.guard((error) => void this.#fail(error));
+    this.#of.exchange.pipe(this);
+  }
+
+  /** The caller has read: the provider may go on. */
+  pull(): void {
+    this.#patience?.cancel();
+    this.#patience = undefined;
+    this.#of.exchange.resume();
+  }
+
+  /** The caller has gone. */
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    void this.#abandon("the caller went away");
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.#over) return;
+    const { pipe } = this.#of;
+    try {
+      const out = pipe.push(bytes);
+      if (pipe.fault) this.#providerFault();
+      else if (pipe.done) void this.#complete(out);
+      else this.#send(out);
+    } catch (error) {
+      void this.#fail(transportFailure(error));
+    }
+  }
+
+  end(): void {
+    if (this.#over) return;
+    const rest = this.#of.pipe.end();
+    if (this.#of.pipe.finished) void this.#complete(rest);
+    else
+      void this.#fail(
+        new AppError("provider_error", "the provider closed the stream before its answer was whole"),
+      );
+  }
+
+  error(cause: Error): void {
+    void this.#fail(transportFailure(cause));
+  }
+
+  #send(out: Uint8Array | string | null): void {
+    if (out === null || out.length === 0) return;
+    const bytes = typeof out === "string" ? encoder.encode(out) : out;
+    this.#betweenFrames = endsFrame(bytes);
+    this.#of.record.firstByte();
+    this.#beat?.extend(heartbeat);
+    this.#controller.enqueue(bytes);
+    if ((this.#controller.desiredSize ?? 0) > 0) return;
+    this.#of.exchange.pause();
+    this.#patience ??= this.#of.deadlines.after(this.#of.patience, () => {
+      if (this.#over) return;
+      this.#over = true;
+      void this.#abandon("the caller stopped reading");
+      this.#controller.error(new Error("the caller stopped reading"));
+    });
+  }
+
+  #quiet(): void {
+    if (this.#over) return;
+    if (this.#betweenFrames && (this.#controller.desiredSize ?? 0) > 0) this.#controller.enqueue(comment);
+    this.#beat = this.#of.deadlines.after(heartbeat, () => this.#quiet());
+  }
+
+  #providerFault(): void {
+    const { fault } = this.#of.pipe;
+    void this.#fail(providerFailure(fault?.status ?? 502, fault!, this.#of.key));
+  }
+
+  async #complete(last: Uint8Array | string | null): Promise<void> {
+    this.#over = true;
+    const { record, pipe } = this.#of;
+    try {
+      this.#release();
+      await record.close(200, pipe.usage);
+    } catch (error) {
+      return this.#lastWord(transportFailure(error));
+    }
+    this.#send(last);
+    this.#close();
+  }
+
+  async #fail(error: AppError): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    this.#release();
+    // The caller hears of the failure even when the log cannot.
+    await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
+    this.#lastWord(error);
+  }
+
+  #lastWord(error: AppError): void {
+    // A frame cut in the middle is ended first, or the error would be taken for a part of it.
+    if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
+    this.#controller.enqueue(
+      encoder.encode(this.#of.wire.errorFrames(error, this.#of.requestId, error.providerType)),
+    );
+    this.#close();
+  }
+
+  async #abandon(reason: string): Promise<void> {
+    this.#release();
+    const error = new AppError("client_closed_request", reason);
+    await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
+  }
+
+  #close(): void {
+    this.#release();
+    try {
+      this.#controller.close();
+    } catch {
+      // The caller has gone while the log was being written.
+    }
+  }
+
+  #release(): void {
+    this.#beat?.cancel();
+    this.#patience?.cancel();
+    this.#unguard();
+    this.#of.exchange.cancel();
+  }
+}
+
+/** Whether bytes end with an empty line, so that a comment may follow. */
+function endsFrame(bytes: Uint8Array): boolean {
+  const { length } = bytes;
+  if (bytes[length - 1] !== 10) return false;
+  return bytes[length - 2] === 10 || (bytes[length - 2] === 13 && bytes[length - 3] === 10);
+}

@@ -1,0 +1,123 @@
+import { chmodSync, existsSync, rmSync } from "node:fs";
+import { AppError } from "../errors.ts";
+
+/** Something that takes requests. */
+export interface Listener {
+  url: string;
+  /** Takes no new connections; returns when all requests are answered. */
+  drain(): Promise<void>;
+  /** Ends what is still open. */
+  close(): Promise<void>;
+}
+
+type Handler = (request: Request) => Promise<Response>;
+
+/** A little more than is accepted gets in, so that what is too large is told so in the API's own words. */
+const slack = 1024 * 1024;
+
+/** Longest path of a Unix socket on Linux; macOS has four less. */
+const maxSocketPath = 104;
+
+/**
+ * Listens on TCP, alone on its port.
+ *
+ * @param addresses is told where each request comes from
+ * @throws AppError `unavailable` when the port is taken or may not be used
+ */
+export function listenTcp(
+  { hostname, port }: { hostname: string; port: number },
+  maxBody: number,
+  handle: Handler,
+  addresses: WeakMap<Request, string>,
+): Listener {
+  try {
+    const server = Bun.serve({
+      hostname,
+      port,
+      reusePort: false,
+      maxRequestBodySize: maxBody + slack,
+      idleTimeout: 30,
+      fetch(request, bun) {
+        // Quiet streams have a heartbeat, slow bodies a deadline: the idle limit is for what sends no request.
+        bun.timeout(request, 0);
+        if (request.url.endsWith("/api/v1/auth/login") || request.url.endsWith("/passwd")) {
+          addresses.set(request, bun.requestIP(request)?.address ?? "unknown");
+        }
+        return handle(request);
+      },
+    });
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    return listener(server, `http://${host}:${server.port}`);
+  } catch (cause) {
+    throw cannotListen(`${hostname}:${port}`, cause);
+  }
+}
+
+/** Listens on a Unix socket that only its owner can open. Whoever can is the administrator. */
+export async function listenUnix(path: string, maxBody: number, handle: Handler): Promise<Listener> {
+  if (path.length > maxSocketPath) {
+    throw new AppError("unavailable", `the path of the Unix socket is too long: ${path}`, {
+      hint: `choose a data directory with a shorter path: at most ${maxSocketPath} characters in all`,
+    });
+  }
+  if (existsSync(path)) {
+    if (await answers(path)) throw new AppError("unavailable", `another mcpctl server is using ${path}`);
+    rmSync(path);
+  }
+  try {
+    const server = Bun.serve({
+      unix: path,
+      maxRequestBodySize: maxBody + slack,
+      fetch(request, bun) {
+        bun.timeout(request, 0);
+        return handle(request);
+      },
+    });
+    chmodSync(path, 0o600);
+    const self = listener(server, `unix://${path}`);
+    return {
+      ...self,
+      async close() {
+        await self.close();
+        rmSync(path, { force: true });
+      },
+    };
+  } catch (cause) {
+    throw cannotListen(path, cause);
+  }
+}
+
+function listener(server: Bun.Server<undefined>, url: string): Listener {
+  return {
+    url,
+    async drain() {
+      await server.stop(false);
+    },
+    async close() {
+      await server.stop(true);
+    },
+  };
+}
+
+/** Whether somebody listens on a Unix socket; a file that a kill left behind does not answer. */
+async function answers(path: string): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function cannotListen(where: string, cause: unknown): AppError {
+  const { code } = cause as { code?: string };
+  if (code === "EADDRINUSE") {
+    return new AppError("unavailable", `${where} is taken by another program`, {
+      cause,
+      hint: "is another mcpctl server running? Choose another with --listen",
+    });
+  }
+  if (code === "EACCES") return new AppError("unavailable", `not allowed to listen on ${where}`, { cause });
+  return new AppError("unavailable", `cannot listen on ${where}: ${code ?? "unknown reason"}`, { cause });
+}

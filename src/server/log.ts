@@ -1,0 +1,19 @@
+import { type ConsolaInstance, createConsola } from "consola";
+import { redact } from "./inference/failure.ts";
+
+/** What the server says about itself. Everything goes to stderr: stdout is for data. */
+export type Log = Pick<ConsolaInstance, "info" | "warn" | "error" | "success">;
+
+export function createLog(stderr: NodeJS.WriteStream): Log {
+  return createConsola({ stdout: stderr, stderr, level: 3, formatOptions: { date: false } });
+}
+
+/** An error for the log: with its causes, without anything that looks like a key (T22, T27, T28). */
+export function describeError(error: unknown): string {
+  const lines: string[] = [];
+  for (let cause = error, depth = 0; cause !== undefined && depth < 4; depth++) {
+    lines.push(cause instanceof Error ? (cause.stack ?? `${cause.name}: ${cause.message}`) : String(cause));
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return redact(lines.join("\ncaused by: "), undefined);
+}

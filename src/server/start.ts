@@ -1,0 +1,127 @@
+import { createOutbound } from "../adapters/outbound.ts";
+import { Throttle } from "./access/throttle.ts";
+import { Audit } from "./audit.ts";
+import { Catalogue } from "./catalogue/catalogue.ts";
+import { Resources } from "./catalogue/resources.ts";
+import { Deadlines } from "./deadlines.ts";
+import { type AppOptions, createApp } from "./http/app.ts";
+import { maxBodyBytes } from "./http/body.ts";
+import type { Server } from "./http/server.ts";
+import { systemRandom } from "./ids.ts";
+import { Inference } from "./inference/inference.ts";
+import { listenTcp, listenUnix } from "./listen.ts";
+import { describeError, type Log } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { OpenStreams } from "./open-streams.ts";
+import { SecretValues } from "./secret-values.ts";
+import { seed } from "./seed.ts";
+import type { Store } from "./store/types.ts";
+
+/** How a server is to be. */
+export interface ServerOptions {
+  store: Store;
+  /** `127.0.0.1:7777`; port 0 takes a free one. */
+  listen: { hostname: string; port: number };
+  /** Where the Unix socket goes; none when not given. */
+  socketPath?: string;
+  publicUrls: readonly string[];
+  metricsPublic: boolean;
+  log: Log;
+  now?: () => number;
+}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:7777`. */
+  url: string;
+  /** Takes no new work, lets what is under way finish for as long as given (milliseconds), then ends it. */
+  stop(patience: number): Promise<void>;
+}
+
+/** How many changes are kept for watchers and other servers; older ones are pruned. */
+const keptChanges = 10_000;
+const minute = 60_000;
+
+/** Starts a server over an open store. It answers when this returns. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { store, log, now = Date.now } = options;
+  const trouble = (error: unknown) => log.error(describeError(error));
+  const catalogue = await Catalogue.open(store, trouble);
+  const random = systemRandom;
+  await seed(catalogue, now, random);
+  const secrets = new SecretValues(catalogue, now, random);
+  const resources = new Resources(catalogue, { secrets, now, random }, trouble);
+  const audit = new Audit(store);
+  const metrics = new Metrics();
+  const streams = new OpenStreams(catalogue, now);
+  const deadlines = new Deadlines();
+  const outbound = createOutbound();
+  const inference = new Inference({ catalogue, secrets, audit, metrics, streams, deadlines, outbound, now });
+  metrics.gauge("mcpctl_open_streams", "Answers that are being sent", () => streams.size);
+  let draining = false;
+  const addresses = new WeakMap<Request, string>();
+  const server: Server = {
+    catalogue,
+    resources,
+    secrets,
+    inference,
+    audit,
+    metrics,
+    streams,
+    deadlines,
+    throttle: new Throttle(now),
+    now,
+    random,
+    metricsPublic: options.metricsPublic,
+    async unready() {
+      if (draining) return ["the server is shutting down"];
+      return store.ping().then(
+        () => [],
+        () => ["the database does not answer"],
+      );
+    },
+    addressOf: (request) => addresses.get(request),
+  };
+  const app: Omit<AppOptions, "peer"> = {
+    publicUrls: options.publicUrls,
+    nextRequestId: requestIds(random),
+    unexpected: (error, requestId) => log.error(`${requestId} ${describeError(error)}`),
+  };
+  const listeners = [
+    listenTcp(options.listen, maxBodyBytes, createApp(server, { ...app, peer: "tcp" }), addresses),
+    ...(options.socketPath
+      ? [await listenUnix(options.socketPath, maxBodyBytes, createApp(server, { ...app, peer: "unix" }))]
+      : []),
+  ];
+  const upkeep = async () => {
+    const used = new Map([...catalogue.snapshot.lastUsed].filter(([, at]) => at > now() - 2 * minute));
+    if (used.size > 0) await store.touchTokens(used);
+    await store.prune(now(), keptChanges);
+  };
+  const timer = setInterval(() => void upkeep().catch(trouble), minute);
+  void secrets.sweep().catch(trouble);
+
+  return {
+    url: listeners[0]!.url,
+    async stop(patience) {
+      draining = true;
+      clearInterval(timer);
+      const idle = Promise.all(listeners.map((listener) => listener.drain()));
+      await Promise.race([idle, Bun.sleep(patience)]);
+      streams.close();
+      await Promise.race([idle, Bun.sleep(1000)]);
+      await Promise.all(listeners.map((listener) => listener.close()));
+      await audit.settled();
+      await upkeep().catch(trouble);
+      outbound.close();
+      catalogue.close();
+      await store.close();
+    },
+  };
+}
+
+/** Ids that no other start of the server makes again: some randomness, and a count. */
+function requestIds(random: typeof systemRandom): () => string {
+  const start = Buffer.from(random(new Uint8Array(6))).toString("hex");
+  let count = 0;
+  return () => `req_${start}${(++count).toString(36)}`;
+}
