@@ -1,8 +1,7 @@
-import type { AppError } from "../errors.ts";
+import type { Dialect } from "../wire/dialects.ts";
 import type { Usage } from "../wire/usage.ts";
 
-/** What callers and providers speak: OpenAI chat completions, or Anthropic messages. */
-export type Dialect = "chat" | "messages";
+export type { Dialect, DialectWire } from "../wire/dialects.ts";
 
 /** How a provider is spoken to. Data and pure functions: no I/O. */
 export interface Adapter {
@@ -30,16 +29,6 @@ export interface ProviderFault {
   message: string;
   /** The provider's word for it: `rate_limit_error`. */
   type?: string;
-}
-
-/** How callers of a dialect are answered. */
-export interface DialectWire {
-  /** Error body, in the dialect's own shape. `type` is the provider's own word where it gave one. */
-  errorBody(error: AppError, requestId: string, type?: string): object;
-  /** An error after the first byte, with whatever must follow it to end the stream. */
-  errorFrames(error: AppError, requestId: string, type?: string): string;
-  /** Usage of an unstreamed answer; undefined when it does not say. */
-  usage(body: unknown): Usage | undefined;
 }
 
 /**

@@ -22,28 +22,47 @@ export class ApiClient {
   readonly #fetch: typeof fetch;
   readonly #timeout: number;
   readonly #log: ((line: string) => void) | undefined;
+  readonly #signal: AbortSignal | undefined;
 
   constructor(
     endpoint: Endpoint,
-    options: { fetch?: typeof fetch; timeout?: number; log?: (line: string) => void } = {},
+    options: {
+      fetch?: typeof fetch;
+      /** Milliseconds an answer may take. */
+      timeout?: number;
+      /** Told of every call. */
+      log?: (line: string) => void;
+      /** Ends whatever is under way. */
+      signal?: AbortSignal;
+    } = {},
   ) {
     this.endpoint = endpoint;
     this.#fetch = options.fetch ?? fetch;
     this.#timeout = options.timeout ?? 30_000;
     this.#log = options.log;
+    this.#signal = options.signal;
   }
 
   /** Calls and parses the JSON answer; undefined for 204. Throws AppError. */
   async call<T = unknown>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-    const deadline = AbortSignal.timeout(this.#timeout);
-    const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline;
-    const response = await this.raw(method, path, { ...options, signal });
+    const response = await this.#send(method, path, options, [AbortSignal.timeout(this.#timeout)]);
     if (response.status === 204) return undefined as T;
-    return (await response.json()) as T;
+    try {
+      return (await response.json()) as T;
+    } catch (cause) {
+      if (cause instanceof SyntaxError)
+        throw new AppError("internal", `${this.#where} answered with something that is not JSON`, { cause });
+      throw this.#connectionError(cause);
+    }
   }
 
   /** Calls and hands over the answer as it is, for streams. No time limit. Throws AppError unless it is a success. */
-  async raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+  raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+    return this.#send(method, path, options, []);
+  }
+
+  async #send(method: string, path: string, options: CallOptions, limits: AbortSignal[]): Promise<Response> {
+    const signals = [...limits, this.#signal, options.signal].filter((signal) => signal !== undefined);
     const unix = this.endpoint.url.startsWith("unix://");
     const url = new URL(path, unix ? "http://localhost" : this.endpoint.url);
     for (const [key, value] of Object.entries(options.query ?? {}))
@@ -58,7 +77,7 @@ export class ApiClient {
           ...(options.body !== undefined && { "content-type": "application/json" }),
         },
         ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
-        ...(options.signal && { signal: options.signal }),
+        ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
         ...(unix && { unix: this.endpoint.url.slice("unix://".length) }),
       });
     } catch (cause) {
@@ -71,8 +90,13 @@ export class ApiClient {
     throw await serverError(response);
   }
 
+  get #where(): string {
+    const { url, origin } = this.endpoint;
+    return origin ? `${url} (${origin})` : url;
+  }
+
   #connectionError(cause: unknown): AppError {
-    const where = this.endpoint.origin ? `${this.endpoint.url} (${this.endpoint.origin})` : this.endpoint.url;
+    const where = this.#where;
     const { name, code } = cause as { name?: string; code?: string };
     if (name === "TimeoutError")
       return new AppError("timed_out", `${where} did not answer in time`, { cause });

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { scanJson } from "../../wire/json.ts";
+import { parseExact, scanJson } from "../../wire/json.ts";
 import type { Deadlines } from "../deadlines.ts";
 
 export const maxBodyBytes = 32 * 1024 * 1024;
@@ -41,7 +41,7 @@ export function parseObject(text: string): Record<string, unknown> {
   return parse(text);
 }
 
-/** Parses the body of a call to a model: an object, with where its top-level values stand. */
+/** Parses the body of a call to a model: an object, with where its top-level values stand. Long integers keep their digits. */
 export function parseCall(text: string): {
   body: Record<string, unknown>;
   scan: ReturnType<typeof scanJson>;
@@ -53,7 +53,7 @@ export function parseCall(text: string): {
 function parse(text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExact(text);
   } catch (error) {
     // The engine's message quotes the body, which may hold a secret.
     throw new AppError("invalid_request", "the body is not valid JSON", { cause: (error as Error).name });

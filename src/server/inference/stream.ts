@@ -46,7 +46,10 @@ export function streamBody(of: StreamOf): ReadableStream<Uint8Array> {
 class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   readonly #of: StreamOf;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** Nothing more is read from the provider. */
   #over = false;
+  /** Nobody reads any more. */
+  #gone = false;
   #betweenFrames = true;
   #beat: Deadline | undefined;
   #patience: Deadline | undefined;
@@ -72,8 +75,6 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   /** The caller has gone. */
   cancel(): void {
-    if (this.#over) return;
-    this.#over = true;
     void this.#abandon("the caller went away");
   }
 
@@ -101,7 +102,11 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   }
 
   error(cause: Error): void {
-    void this.#fail(transportFailure(cause));
+    if (this.#over) return;
+    const failure = transportFailure(cause);
+    // The request's signal closes the exchange, and sometimes tells before the stream does.
+    if (failure.code === "client_closed_request") void this.#abandon(failure.message);
+    else void this.#fail(failure);
   }
 
   #send(out: Uint8Array | string | null): void {
@@ -115,9 +120,8 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#of.exchange.pause();
     this.#patience ??= this.#of.deadlines.after(this.#of.patience, () => {
       if (this.#over) return;
-      this.#over = true;
-      void this.#abandon("the caller stopped reading");
       this.#controller.error(new Error("the caller stopped reading"));
+      void this.#abandon("the caller stopped reading");
     });
   }
 
@@ -141,8 +145,9 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     } catch (error) {
       return this.#lastWord(transportFailure(error));
     }
+    if (this.#gone) return;
     this.#send(last);
-    this.#close();
+    this.#controller.close();
   }
 
   async #fail(error: AppError): Promise<void> {
@@ -155,27 +160,22 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   }
 
   #lastWord(error: AppError): void {
+    if (this.#gone) return;
     // A frame cut in the middle is ended first, or the error would be taken for a part of it.
     if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
     this.#controller.enqueue(
       encoder.encode(this.#of.wire.errorFrames(error, this.#of.requestId, error.providerType)),
     );
-    this.#close();
+    this.#controller.close();
   }
 
   async #abandon(reason: string): Promise<void> {
+    this.#gone = true;
+    if (this.#over) return;
+    this.#over = true;
     this.#release();
     const error = new AppError("client_closed_request", reason);
     await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
-  }
-
-  #close(): void {
-    this.#release();
-    try {
-      this.#controller.close();
-    } catch {
-      // The caller has gone while the log was being written.
-    }
   }
 
   #release(): void {

@@ -1,0 +1,91 @@
+/** Written by drizzle/embed.ts from the .sql files next to it. */
+export const migrations = [
+  {
+    name: "0000_tables",
+    sql: `CREATE TABLE "audit_events" (
+	"id" integer PRIMARY KEY NOT NULL,
+	"at" integer NOT NULL,
+	"action" text NOT NULL,
+	"request_id" text NOT NULL,
+	"user_id" text,
+	"token_id" text,
+	"status" integer NOT NULL,
+	"llm" text,
+	"pool_member" text,
+	"model" text,
+	"type" text,
+	"dialect" text,
+	"streaming" integer,
+	"duration_ms" integer,
+	"ttft_ms" integer,
+	"prompt_tokens" integer,
+	"completion_tokens" integer,
+	"cached_tokens" integer,
+	"error" text,
+	"detail" text
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "audit_events_at" ON "audit_events" ("at");--> statement-breakpoint
+CREATE TABLE "changes" (
+	"revision" integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	"kind" text NOT NULL,
+	"id" text NOT NULL,
+	"operation" text NOT NULL,
+	"at" integer NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE "credentials" (
+	"resource_id" text PRIMARY KEY NOT NULL,
+	"type" text NOT NULL,
+	"hash" text NOT NULL,
+	"last_used_at" integer,
+	FOREIGN KEY ("resource_id") REFERENCES "resources"("id") ON UPDATE no action ON DELETE cascade
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "credentials_bearer" ON "credentials" ("hash") WHERE "type" = 'bearer';--> statement-breakpoint
+CREATE TABLE "refs" (
+	"from_id" text NOT NULL,
+	"path" text NOT NULL,
+	"to_id" text NOT NULL,
+	"on_delete" text NOT NULL,
+	PRIMARY KEY("from_id", "path"),
+	FOREIGN KEY ("from_id") REFERENCES "resources"("id") ON UPDATE no action ON DELETE cascade,
+	FOREIGN KEY ("to_id") REFERENCES "resources"("id") ON UPDATE no action ON DELETE no action
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "refs_to_id" ON "refs" ("to_id");--> statement-breakpoint
+CREATE TABLE "resources" (
+	"id" text PRIMARY KEY NOT NULL,
+	"kind" text NOT NULL,
+	"scope" text NOT NULL,
+	"name" text NOT NULL,
+	"owner" text,
+	"visibility" text,
+	"spec" text NOT NULL,
+	"status" text NOT NULL,
+	"version" integer NOT NULL,
+	"created_at" integer NOT NULL,
+	"updated_at" integer NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "resources_kind_scope_name" ON "resources" ("kind","scope","name");--> statement-breakpoint
+CREATE UNIQUE INDEX "resources_one_default_backend" ON "resources" ("kind") WHERE "kind" = 'secretbackend' and json_extract("spec", '$.isDefault') = 1;--> statement-breakpoint
+CREATE TABLE "secret_data" (
+	"ref" text PRIMARY KEY NOT NULL,
+	"data" text NOT NULL,
+	"created_at" integer NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE "sessions" (
+	"id" text PRIMARY KEY NOT NULL,
+	"hash" text NOT NULL,
+	"user_id" text NOT NULL,
+	"created_at" integer NOT NULL,
+	"expires_at" integer NOT NULL,
+	FOREIGN KEY ("user_id") REFERENCES "resources"("id") ON UPDATE no action ON DELETE cascade
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "sessions_hash" ON "sessions" ("hash");--> statement-breakpoint
+CREATE INDEX "sessions_user_id" ON "sessions" ("user_id");`,
+  },
+];

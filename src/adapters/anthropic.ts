@@ -1,0 +1,17 @@
+import { readProviderError } from "./provider-fault.ts";
+import type { Adapter } from "./types.ts";
+
+export const anthropic: Adapter = {
+  types: ["anthropic"],
+  dialect: "messages",
+  defaultUrls: { anthropic: "https://api.anthropic.com" },
+  callPath: "/v1/messages",
+  modelsPath: "/v1/models",
+  headers(apiKey): Record<string, string> {
+    return {
+      "anthropic-version": "2023-06-01",
+      ...(apiKey !== undefined && { "x-api-key": apiKey }),
+    };
+  },
+  readError: readProviderError,
+};

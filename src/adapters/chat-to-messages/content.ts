@@ -1,0 +1,98 @@
+import { type Fields, isGiven, listAt, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+
+/** A content block of Anthropic's. */
+export type Block = { type: string } & Fields;
+
+const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
+/** Content of a user: text, images, files. Empty text is left out, because Anthropic refuses it (case 2). */
+export function contentBlocks(content: unknown, path: string): Block[] {
+  if (!isGiven(content)) return [];
+  if (typeof content === "string") return textBlock(content);
+  return listAt(content, path).flatMap((part, index) =>
+    partBlocks(objectAt(part, `${path}/${index}`), `${path}/${index}`),
+  );
+}
+
+/** Content that can only be text: of a system message or an assistant's. */
+export function textBlocks(content: unknown, path: string): Block[] {
+  const blocks = contentBlocks(content, path);
+  const other = blocks.find(({ type }) => type !== "text");
+  if (other) throw refused(path, `a message of this role cannot hold a part of type ${other.type}`);
+  return blocks;
+}
+
+function partBlocks(part: Fields, path: string): Block[] {
+  switch (part.type) {
+    case "text":
+      refuseOthers(part, path, ["type", "text", "cache_control"]);
+      return textBlock(textAt(part.text, `${path}/text`), part);
+    case "refusal":
+      return textBlock(textAt(part.refusal, `${path}/refusal`));
+    case "image_url": {
+      refuseOthers(part, path, ["type", "image_url", "cache_control"]);
+      const image = objectAt(part.image_url, `${path}/image_url`);
+      return [{ ...imageBlock(textAt(image.url, `${path}/image_url/url`), path), ...cacheControl(part) }];
+    }
+    case "file":
+      refuseOthers(part, path, ["type", "file", "cache_control"]);
+      return [{ ...fileBlock(objectAt(part.file, `${path}/file`), `${path}/file`), ...cacheControl(part) }];
+    default:
+      throw refused(
+        `${path}/type`,
+        `a content part of type ${part.type} cannot be sent to this llm's provider`,
+      );
+  }
+}
+
+/** An https link or a data URL. `detail` tunes OpenAI's own scaling and is ignored (case 19). */
+function imageBlock(url: string, path: string): Block {
+  if (/^https:/i.test(url)) return { type: "image", source: { type: "url", url } };
+  const data = parseDataUrl(url);
+  if (!data) throw refused(`${path}/image_url/url`, "an image must be an https link or a base64 data URL");
+  if (data.mediaType === "application/pdf") return documentBlock(data);
+  const mediaType = data.mediaType === "image/jpg" ? "image/jpeg" : data.mediaType;
+  if (!imageTypes.includes(mediaType)) {
+    throw refused(`${path}/image_url/url`, `an image must be ${imageTypes.join(", ")}, not ${mediaType}`);
+  }
+  return { type: "image", source: { type: "base64", media_type: mediaType, data: data.data } };
+}
+
+function fileBlock(file: Fields, path: string): Block {
+  refuseOthers(file, path, ["file_data", "filename"]);
+  const data = parseDataUrl(textAt(file.file_data, `${path}/file_data`));
+  const title = isGiven(file.filename) && { title: textAt(file.filename, `${path}/filename`) };
+  if (data?.mediaType === "application/pdf") return { ...documentBlock(data), ...title };
+  if (data?.mediaType === "text/plain") {
+    const text = Buffer.from(data.data, "base64").toString();
+    return { type: "document", source: { type: "text", media_type: "text/plain", data: text }, ...title };
+  }
+  throw refused(`${path}/file_data`, "a file must be a base64 data URL of application/pdf or text/plain");
+}
+
+function documentBlock({ mediaType, data }: DataUrl): Block {
+  return { type: "document", source: { type: "base64", media_type: mediaType, data } };
+}
+
+interface DataUrl {
+  mediaType: string;
+  /** Base64. */
+  data: string;
+}
+
+/** Reads `data:image/png;charset=x;base64,…` (case 15). Undefined for anything but base64. */
+function parseDataUrl(url: string): DataUrl | undefined {
+  const comma = url.indexOf(",");
+  const [mediaType, ...parameters] = url.slice(0, comma).toLowerCase().split(";");
+  if (!mediaType?.startsWith("data:") || parameters.at(-1) !== "base64") return undefined;
+  return { mediaType: mediaType.slice("data:".length), data: url.slice(comma + 1) };
+}
+
+function textBlock(text: string, part: Fields = {}): Block[] {
+  return text.trim() === "" ? [] : [{ type: "text", text, ...cacheControl(part) }];
+}
+
+/** Anthropic's marker for prompt caching, which callers may set on any part. */
+export function cacheControl(fields: Fields): Fields {
+  return isGiven(fields.cache_control) ? { cache_control: fields.cache_control } : {};
+}

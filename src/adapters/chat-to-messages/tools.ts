@@ -1,0 +1,64 @@
+import { type Fields, isGiven, listAt, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+import { cacheControl } from "./content.ts";
+
+/**
+ * `tools`, `tool_choice` and `parallel_tool_calls` as Anthropic's `tools` and `tool_choice`. Tools stay when the
+ * choice is `none`, because the history may need them (case 31).
+ *
+ * @throws AppError `invalid_request`
+ */
+export function toolsOf(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
+  const tools = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
+  const choice = toolChoice(body.tool_choice);
+  if (tools.length === 0) {
+    if (choice && choice.type !== "auto" && choice.type !== "none") {
+      throw refused("/tool_choice", "tool_choice needs tools");
+    }
+    return {};
+  }
+  return {
+    tools: tools.map((value, index) => toolOf(objectAt(value, `/tools/${index}`), `/tools/${index}`)),
+    ...withParallel(choice, body.parallel_tool_calls),
+  };
+}
+
+/** The schema and everything in it is kept as it is; without one the tool takes no arguments (case 30). */
+function toolOf(tool: Fields, path: string): Fields {
+  if (tool.type !== "function") {
+    throw refused(`${path}/type`, `a tool of type ${tool.type} cannot be sent to this llm's provider`);
+  }
+  refuseOthers(tool, path, ["type", "function", "cache_control"]);
+  const described = objectAt(tool.function, `${path}/function`);
+  refuseOthers(described, `${path}/function`, ["name", "description", "parameters", "strict"]);
+  const parameters = isGiven(described.parameters)
+    ? objectAt(described.parameters, `${path}/function/parameters`)
+    : { properties: {} };
+  return {
+    name: textAt(described.name, `${path}/function/name`),
+    ...(isGiven(described.description) && { description: described.description }),
+    input_schema: { type: "object", ...parameters },
+    ...(isGiven(described.strict) && { strict: described.strict }),
+    ...cacheControl(tool),
+  };
+}
+
+function toolChoice(choice: unknown): Fields | undefined {
+  if (!isGiven(choice)) return undefined;
+  if (choice === "auto" || choice === "none") return { type: choice };
+  if (choice === "required") return { type: "any" };
+  const named = objectAt(choice, "/tool_choice");
+  if (named.type !== "function") {
+    throw refused(
+      "/tool_choice",
+      `tool_choice of type ${named.type} has no counterpart at the llm's provider`,
+    );
+  }
+  const described = objectAt(named.function, "/tool_choice/function");
+  return { type: "tool", name: textAt(described.name, "/tool_choice/function/name") };
+}
+
+/** Anthropic forbids parallel calls as part of a choice, so one is made up where there is none (case 33). */
+function withParallel(choice: Fields | undefined, parallel: unknown): { tool_choice?: Fields } {
+  if (parallel !== false || choice?.type === "none") return choice ? { tool_choice: choice } : {};
+  return { tool_choice: { ...(choice ?? { type: "auto" }), disable_parallel_tool_use: true } };
+}

@@ -1,0 +1,257 @@
+import { isIP } from "node:net";
+import type { TLSOptions } from "bun";
+import { Connection, type Keeper, plainHandlers, secureHandlers } from "./connection.ts";
+import { Exchange, HttpFailure, type Timeouts } from "./exchange.ts";
+
+export interface Target {
+  protocol: "http:" | "https:";
+  /** A name or an address; an IPv6 address with or without brackets. */
+  hostname: string;
+  port: number;
+  /** Path and query, sent as they are. */
+  path: string;
+}
+
+export interface RequestOptions {
+  method: string;
+  /** Without `host`, `connection` and the framing headers: the client sets these. */
+  headers: Record<string, string>;
+  body?: string | Uint8Array;
+  signal?: AbortSignal;
+  timeouts: Timeouts;
+}
+
+export interface HttpClientOptions {
+  /** Added to the TLS defaults: the system's CAs, the certificate and its name verified. */
+  tls?: TLSOptions;
+  /** Throws to refuse an address. What connects is the checked address, not the name again. */
+  checkAddress?: (address: string, hostname: string) => void;
+  resolve?: (hostname: string) => Promise<string[]>;
+  /** How many idle connections are kept for one origin. */
+  idleLimit?: number;
+  /** Milliseconds an idle connection is kept. Below what the peers keep, or requests meet a closed one. */
+  idleTime?: number;
+  /** Milliseconds between two looks at the deadlines, so how late they may be noticed. */
+  tick?: number;
+}
+
+export interface HttpClient {
+  /** Resolves with the head of the answer. Rejects with `HttpFailure`; with `TypeError` for a bad request. */
+  request(target: Target, options: RequestOptions): Promise<Exchange>;
+  /** Closes the idle connections, and each busy one when its answer is read. */
+  close(): void;
+}
+
+/** RFC 8305: how long one address is tried before the next is tried beside it, in milliseconds. */
+const attemptDelay = 250;
+const methodPattern = /^[A-Z]+$/;
+const pathPattern = /^\/[\x21-\x7e]*$/;
+const hostPattern = /^[0-9A-Za-z._-]+$|^\[?[0-9A-Fa-f:.]+\]?$/;
+const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const valuePattern = /^[\t\x20-\x7e]*$/;
+const ownNames =
+  /^(?:host|connection|content-length|transfer-encoding|keep-alive|expect|upgrade|te|trailer)$/i;
+
+/** An HTTP/1.1 client with a pool of kept connections for each origin. */
+export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
+  const { idleLimit = 256, idleTime = 30_000, tick = 250, resolve = lookUp, checkAddress } = options;
+  const idle = new Map<string, Connection[]>();
+  const all = new Set<Connection>();
+  let timer: Timer | undefined;
+  let closed = false;
+
+  const keeper: Keeper & { now: number } = {
+    now: 0,
+    onIdle(connection) {
+      const kept = idle.get(connection.origin);
+      if (closed || (kept !== undefined && kept.length >= idleLimit)) return connection.destroy();
+      connection.deadline = keeper.now + idleTime;
+      if (kept === undefined) idle.set(connection.origin, [connection]);
+      else kept.push(connection);
+    },
+    onGone(connection) {
+      all.delete(connection);
+      const kept = idle.get(connection.origin);
+      const index = kept?.lastIndexOf(connection) ?? -1;
+      if (index !== -1) kept!.splice(index, 1);
+      if (kept?.length === 0) idle.delete(connection.origin);
+      if (all.size > 0) return;
+      clearInterval(timer);
+      timer = undefined;
+    },
+    onStale(exchange) {
+      redial.get(exchange)?.();
+    },
+  };
+  const redial = new WeakMap<Exchange, () => void>();
+
+  function sweep(): void {
+    keeper.now = performance.now();
+    for (const connection of all) if (connection.deadline <= keeper.now) connection.expire();
+  }
+
+  function watch(connection: Connection): void {
+    if (timer === undefined) {
+      keeper.now = performance.now();
+      timer = setInterval(sweep, tick);
+      timer.unref();
+    }
+    all.add(connection);
+  }
+
+  function dialOne(target: Target, origin: string, address: string): Promise<Connection> {
+    return new Promise((opened, failed) => {
+      const connection = new Connection(origin, keeper, { opened, failed });
+      const secure = target.protocol === "https:";
+      const serverName = isIP(bare(target.hostname)) === 0 ? target.hostname : undefined;
+      watch(connection);
+      Bun.connect({
+        hostname: address,
+        port: target.port,
+        data: connection,
+        socket: secure ? secureHandlers : plainHandlers,
+        ...(secure && {
+          tls: { serverName, ALPNProtocols: "http/1.1", ...options.tls, rejectUnauthorized: true },
+        }),
+      }).catch((cause) => connection.lost(cause));
+    });
+  }
+
+  async function dial(target: Target, origin: string): Promise<Connection> {
+    const host = bare(target.hostname);
+    let addresses: string[];
+    try {
+      addresses = isIP(host) === 0 ? alternate(await resolve(host)) : [host];
+    } catch (cause) {
+      throw new HttpFailure("connect", `the name ${host} was not found`, { cause });
+    }
+    for (const address of addresses) {
+      try {
+        checkAddress?.(address, host);
+      } catch (cause) {
+        throw new HttpFailure("refused", `the address ${address} is refused`, { cause });
+      }
+    }
+    return firstToOpen(addresses, (address) => dialOne(target, origin, address), keeper.onIdle);
+  }
+
+  /** A connection that opens after its caller has gone is kept for the next one. */
+  function sendFresh(exchange: Exchange, target: Target, origin: string): void {
+    const patience = setTimeout(
+      () => exchange.fail(new HttpFailure("timeout", "no connection opened in time")),
+      exchange.timeouts.connect,
+    );
+    dial(target, origin).then(
+      (connection) => {
+        clearTimeout(patience);
+        if (exchange.over) keeper.onIdle(connection);
+        else connection.send(exchange);
+      },
+      (error) => {
+        clearTimeout(patience);
+        exchange.fail(error);
+      },
+    );
+  }
+
+  return {
+    request: (target, { method, headers, body, signal, timeouts }) =>
+      new Promise((answered, failed) => {
+        const message = encodeRequest(target, method, headers, body);
+        const exchange = new Exchange(method, message, timeouts, signal, answered, failed);
+        if (signal?.aborted) return exchange.cancel();
+        const origin = `${target.protocol}${target.hostname}:${target.port}`;
+        const kept = idle.get(origin)?.pop();
+        if (kept === undefined) return sendFresh(exchange, target, origin);
+        redial.set(exchange, () => sendFresh(exchange, target, origin));
+        kept.send(exchange);
+      }),
+    close() {
+      closed = true;
+      for (const kept of [...idle.values()]) for (const connection of [...kept]) connection.destroy();
+    },
+  };
+}
+
+/** The request as bytes. Throws `TypeError` for anything that could end a line early or lie about the framing. */
+function encodeRequest(
+  target: Target,
+  method: string,
+  headers: Record<string, string>,
+  body: string | Uint8Array | undefined,
+): Buffer {
+  if (!methodPattern.test(method)) throw new TypeError("the method is not valid");
+  if (!pathPattern.test(target.path)) throw new TypeError("the path is not valid");
+  if (!hostPattern.test(target.hostname)) throw new TypeError("the hostname is not valid");
+  const name = target.hostname.includes(":") ? `[${bare(target.hostname)}]` : target.hostname;
+  const usual = target.port === (target.protocol === "https:" ? 443 : 80);
+  let head = `${method} ${target.path} HTTP/1.1\r\nhost: ${usual ? name : `${name}:${target.port}`}\r\n`;
+  for (const key in headers) {
+    const value = headers[key]!;
+    if (!namePattern.test(key) || ownNames.test(key))
+      throw new TypeError(`the header name ${JSON.stringify(key)} is not allowed`);
+    if (!valuePattern.test(value)) throw new TypeError(`the value of the header ${key} is not valid`);
+    head += `${key}: ${value}\r\n`;
+  }
+  if (typeof body === "string") {
+    return Buffer.from(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  }
+  if (body === undefined)
+    return Buffer.from(
+      method === "GET" || method === "HEAD" ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`,
+    );
+  return Buffer.concat([Buffer.from(`${head}content-length: ${body.length}\r\n\r\n`), body]);
+}
+
+/** Tries the addresses in order, each `attemptDelay` after the one before it or when that one fails. */
+function firstToOpen(
+  addresses: string[],
+  open: (address: string) => Promise<Connection>,
+  onSpare: (connection: Connection) => void,
+): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    let next = 0;
+    let trying = 0;
+    let won = false;
+    let timer: Timer | undefined;
+    const start = () => {
+      clearTimeout(timer);
+      if (won || next === addresses.length) return;
+      trying++;
+      open(addresses[next++]!).then(
+        (connection) => {
+          clearTimeout(timer);
+          if (won) return onSpare(connection);
+          won = true;
+          resolve(connection);
+        },
+        (error) => {
+          trying--;
+          if (next < addresses.length) start();
+          else if (trying === 0 && !won) reject(error);
+        },
+      );
+      if (next < addresses.length) timer = setTimeout(start, attemptDelay);
+    };
+    if (addresses.length === 0) reject(new HttpFailure("connect", "the name has no address"));
+    start();
+  });
+}
+
+/** RFC 8305 section 4: the resolver's order, but the two families by turns. */
+function alternate(addresses: string[]): string[] {
+  const first = isIP(addresses[0] ?? "");
+  const one = addresses.filter((address) => isIP(address) === first);
+  const other = addresses.filter((address) => isIP(address) !== first);
+  return one
+    .flatMap((address, index) => [address, ...other.slice(index, index + 1)])
+    .concat(other.slice(one.length));
+}
+
+function bare(hostname: string): string {
+  return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
+}
+
+async function lookUp(hostname: string): Promise<string[]> {
+  return (await Bun.dns.lookup(hostname)).map((entry) => entry.address);
+}

@@ -1,0 +1,196 @@
+import type { Connection } from "./connection.ts";
+import type { ResponseEvents, ResponseHead } from "./parser.ts";
+
+/** Why a call failed. After `connect` and `refused` nothing had been sent. */
+export type FailureKind =
+  | "connect"
+  | "refused"
+  | "timeout"
+  | "closed"
+  | "malformed"
+  | "cancelled"
+  | "too-large";
+
+export class HttpFailure extends Error {
+  override name = "HttpFailure";
+  constructor(
+    readonly kind: FailureKind,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Takes the parts of a body as they come, then one `end` or one `error`. Parts may be kept. */
+export interface BodySink {
+  data(bytes: Buffer): void;
+  end(): void;
+  error(error: Error): void;
+}
+
+/** Milliseconds. `firstByte` runs from the sending to the head, `silence` between two parts of a body. */
+export interface Timeouts {
+  connect: number;
+  firstByte: number;
+  silence: number;
+}
+
+/** An answer that is not being read is held back once this many bytes wait here. */
+const waitingLimit = 256 * 1024;
+
+/**
+ * One request and its answer: first the head, then the body for one reader. An answer neither read
+ * nor cancelled holds its connection.
+ */
+export class Exchange implements ResponseEvents {
+  status = 0;
+  /** Names in lower case. */
+  headers: ReadonlyMap<string, string> = new Map();
+  /** Nothing more comes: the answer was read whole, failed or was cancelled. */
+  over = false;
+  /** @internal Where the request was sent; the client sets it. */
+  connection: Connection | undefined;
+  #waiting: Buffer[] = [];
+  #waitingLength = 0;
+  #failure: Error | undefined;
+  #sink: BodySink | undefined;
+  #signal: AbortSignal | undefined;
+  readonly #onAbort = () => this.cancel();
+
+  constructor(
+    readonly method: string,
+    readonly message: Buffer,
+    readonly timeouts: Timeouts,
+    signal: AbortSignal | undefined,
+    private readonly resolve: (answer: Exchange) => void,
+    private readonly reject: (error: Error) => void,
+  ) {
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Hands all parts to the sink: at once those that came, the others as they come. */
+  pipe(sink: BodySink): void {
+    this.#sink = sink;
+    for (const part of this.#waiting) sink.data(part);
+    this.#waiting = [];
+    if (this.#failure !== undefined) sink.error(this.#failure);
+    else if (this.over) sink.end();
+    else if (this.#waitingLength >= waitingLimit) this.resume();
+  }
+
+  /** Stops reading from the socket, so that the peer has to wait. Silence is not counted meanwhile. */
+  pause(): void {
+    if (!this.over) this.connection?.pause();
+  }
+
+  resume(): void {
+    if (!this.over) this.connection?.resume();
+  }
+
+  /** Gives up an answer that is not over: closes its connection, the sink hears `HttpFailure` "cancelled". */
+  cancel(): void {
+    this.fail(new HttpFailure("cancelled", "the call was cancelled"));
+  }
+
+  /** The whole body. Over `limit` bytes: `HttpFailure` "too-large", and the connection is closed. */
+  bytes(limit: number): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    let length = 0;
+    return new Promise((resolve, reject) => {
+      this.pipe({
+        data: (bytes) => {
+          parts.push(bytes);
+          length += bytes.length;
+          if (length <= limit) return;
+          const failure = new HttpFailure("too-large", `the answer is over ${limit} bytes`);
+          reject(failure);
+          this.fail(failure);
+        },
+        end: () => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)),
+        error: reject,
+      });
+    });
+  }
+
+  /** The whole body as UTF-8, with the limit of `bytes`. */
+  async text(limit: number): Promise<string> {
+    return (await this.bytes(limit)).toString("utf8");
+  }
+
+  /** The parts one by one; the socket waits for the reader. Leaving the loop early cancels. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    const queue: Buffer[] = [];
+    let failure: Error | undefined;
+    let ended = false;
+    let wake = () => {};
+    this.pipe({
+      data: (bytes) => {
+        queue.push(bytes);
+        this.pause();
+        wake();
+      },
+      end: () => {
+        ended = true;
+        wake();
+      },
+      error: (error) => {
+        failure = error;
+        wake();
+      },
+    });
+    try {
+      while (true) {
+        while (queue.length > 0) yield queue.shift()!;
+        if (failure !== undefined) throw failure;
+        if (ended) return;
+        const changed = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        this.resume();
+        await changed;
+      }
+    } finally {
+      this.cancel();
+    }
+  }
+
+  /** @internal */
+  onHead(head: ResponseHead): void {
+    this.status = head.status;
+    this.headers = head.headers;
+    this.resolve(this);
+  }
+
+  /** @internal */
+  onBody(bytes: Buffer): void {
+    if (this.over) return;
+    if (this.#sink !== undefined) return this.#sink.data(bytes);
+    this.#waiting.push(bytes);
+    this.#waitingLength += bytes.length;
+    if (this.#waitingLength >= waitingLimit) this.pause();
+  }
+
+  /** @internal */
+  onEnd(): void {
+    if (this.over) return;
+    this.#finish();
+    this.#sink?.end();
+  }
+
+  /** @internal Ends the exchange with an error, once, and closes its connection. */
+  fail(failure: Error): void {
+    if (this.over) return;
+    this.#failure = failure;
+    this.#finish();
+    this.connection?.destroy();
+    if (this.status === 0) this.reject(failure);
+    else this.#sink?.error(failure);
+  }
+
+  #finish(): void {
+    this.over = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+  }
+}

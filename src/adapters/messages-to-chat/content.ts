@@ -1,0 +1,69 @@
+import { type Fields, isGiven, listAt, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+
+/** A content part of OpenAI's. */
+export type Part = { type: string } & Fields;
+
+/** The blocks of a message: a string is one block of text. */
+export function blocksOf(content: unknown, path: string): Fields[] {
+  if (!isGiven(content)) return [];
+  if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
+  return listAt(content, path).map((block, index) => objectAt(block, `${path}/${index}`));
+}
+
+/**
+ * One block of text, image or document. Markers of Anthropic's prompt cache and citations of an earlier answer
+ * are left out: they are no content.
+ */
+export function partOf(block: Fields, path: string): Part {
+  switch (block.type) {
+    case "text":
+      return { type: "text", text: textAt(block.text, `${path}/text`) };
+    case "image":
+      return imagePart(objectAt(block.source, `${path}/source`), `${path}/source`);
+    case "document":
+      return documentPart(block, path);
+    default:
+      throw refused(
+        `${path}/type`,
+        `a content block of type ${block.type} cannot be sent to this llm's provider`,
+      );
+  }
+}
+
+/** Text alone goes as a string, because some providers take no lists (DeepSeek among them). */
+export function contentOf(parts: Part[]): string | Part[] {
+  if (parts.some(({ type }) => type !== "text")) return parts;
+  return parts.map(({ text }) => text).join("\n\n");
+}
+
+function imagePart(source: Fields, path: string): Part {
+  return { type: "image_url", image_url: { url: sourceUrl(source, path) } };
+}
+
+function documentPart(block: Fields, path: string): Part {
+  refuseOthers(block, path, ["type", "source", "title", "cache_control"], { citations: isOff });
+  const source = objectAt(block.source, `${path}/source`);
+  if (source.type === "text") return { type: "text", text: textAt(source.data, `${path}/source/data`) };
+  if (source.type !== "base64") {
+    throw refused(
+      `${path}/source/type`,
+      `a document from a ${source.type} cannot be sent to this llm's provider`,
+    );
+  }
+  const filename = isGiven(block.title) ? textAt(block.title, `${path}/title`) : "document.pdf";
+  return { type: "file", file: { filename, file_data: sourceUrl(source, `${path}/source`) } };
+}
+
+function sourceUrl(source: Fields, path: string): string {
+  if (source.type === "url") return textAt(source.url, `${path}/url`);
+  if (source.type === "base64") {
+    return `data:${textAt(source.media_type, `${path}/media_type`)};base64,${textAt(source.data, `${path}/data`)}`;
+  }
+  throw refused(`${path}/type`, `an image from a ${source.type} cannot be sent to this llm's provider`);
+}
+
+function isOff(citations: unknown): boolean {
+  return (
+    typeof citations === "object" && citations !== null && !("enabled" in citations && citations.enabled)
+  );
+}

@@ -1,0 +1,13 @@
+import type { Translation } from "../types.ts";
+import { chatRequest } from "./request.ts";
+import { messagesAnswer } from "./response.ts";
+import { MessagesFromChat } from "./stream.ts";
+
+/** Callers that speak messages, at a provider that speaks chat. */
+export const messagesToChat: Translation = {
+  caller: "messages",
+  provider: "chat",
+  request: chatRequest,
+  response: messagesAnswer,
+  stream: (model) => new MessagesFromChat(model),
+};

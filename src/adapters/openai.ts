@@ -1,0 +1,16 @@
+import { readProviderError } from "./provider-fault.ts";
+import type { Adapter } from "./types.ts";
+
+/** OpenAI, and those that speak like it. */
+export const openai: Adapter = {
+  types: ["openai", "deepseek", "vllm", "ollama"],
+  dialect: "chat",
+  defaultUrls: { openai: "https://api.openai.com", deepseek: "https://api.deepseek.com" },
+  callPath: "/v1/chat/completions",
+  embeddingsPath: "/v1/embeddings",
+  modelsPath: "/v1/models",
+  headers(apiKey): Record<string, string> {
+    return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  },
+  readError: readProviderError,
+};

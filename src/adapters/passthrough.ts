@@ -1,0 +1,155 @@
+import { ByteBuffer } from "../wire/byte-buffer.ts";
+import { firstFrameEnd, lastFrameEnd, SseParser } from "../wire/sse.ts";
+import type { Usage } from "../wire/usage.ts";
+import type { StreamFault } from "./provider-fault.ts";
+import {
+  ChatWatch,
+  doneData,
+  MessagesWatch,
+  parsedObject,
+  type StreamWatch,
+  type Verdict,
+} from "./stream-watch.ts";
+import type { Dialect, StreamPipe } from "./types.ts";
+
+/**
+ * A stream that goes through as it is, watched for what the server must know: usage, the finish, the terminal
+ * frame, an error. A chunk of whole frames is handed on as the very same array. Frames that a chunk cuts are
+ * held until they are whole, because no client can use half a frame and an error of ours must start on a clean
+ * line.
+ *
+ * @param options.stripUsage The caller did not ask for usage, the server did: the extra frame is taken out.
+ */
+export function passthroughPipe(dialect: Dialect, options: { stripUsage: boolean }): StreamPipe {
+  return new PassthroughPipe(dialect === "chat" ? new ChatWatch(options.stripUsage) : new MessagesWatch());
+}
+
+/** A cut frame larger than this goes through unwatched: it holds an image, not a finish. */
+const largestHeldFrame = 256 * 1024;
+
+class PassthroughPipe implements StreamPipe {
+  readonly #watch: StreamWatch;
+  readonly #held = new ByteBuffer();
+  /** While a frame larger than what we hold goes by: the last two bytes of it, which may begin its blank line. */
+  #unwatched: Uint8Array | undefined;
+  done = false;
+
+  constructor(watch: StreamWatch) {
+    this.#watch = watch;
+  }
+
+  get finished(): boolean {
+    return this.#watch.finished;
+  }
+
+  get usage(): Usage {
+    return this.#watch.usage;
+  }
+
+  get fault(): StreamFault | undefined {
+    return this.#watch.fault;
+  }
+
+  push(chunk: Uint8Array): Uint8Array | null {
+    if (this.done || this.fault || chunk.length === 0) return null;
+    if (this.#unwatched) return this.#passUnwatched(this.#unwatched, chunk);
+    if (this.#held.length === 0) {
+      const cut = lastFrameEnd(chunk);
+      if (cut === chunk.length) return this.#frames(chunk);
+      const whole = this.#frames(chunk.subarray(0, cut));
+      this.#held.append(chunk.subarray(cut));
+      return joined(whole, this.#overflow());
+    }
+    // The last byte held may be a CR whose meaning the new bytes decide.
+    const from = this.#held.length - 1;
+    this.#held.append(chunk);
+    const cut = lastFrameEnd(this.#held.bytes, from);
+    if (cut === 0) return this.#overflow();
+    const bytes = this.#held.take();
+    const whole = this.#frames(bytes.subarray(0, cut));
+    this.#held.append(bytes.subarray(cut));
+    return joined(whole, this.#overflow());
+  }
+
+  end(): Uint8Array | string | null {
+    if (this.done || this.fault) return null;
+    const last = this.#endHeld();
+    if (this.done || this.fault) return last;
+    const { finished, terminal } = this.#watch;
+    if (!finished || terminal === undefined) return last;
+    this.done = true;
+    return joined(last, Buffer.from(terminal));
+  }
+
+  /** A last frame that only lacks its blank line is whole; half a frame is dropped. */
+  #endHeld(): Uint8Array | null {
+    const held = this.#held.take();
+    const parser = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY });
+    const events = [...parser.push(held), ...parser.end()];
+    const isWhole = events.every(({ data }) => data.trim() === doneData || parsedObject(data));
+    if (events.length === 0 || !isWhole) return null;
+    return this.#frames(Buffer.concat([held, Buffer.from("\n\n")]));
+  }
+
+  /** Whole frames: what of them is to be sent on. */
+  #frames(bytes: Uint8Array): Uint8Array | null {
+    if (!this.#watch.mayMatter(bytes)) return bytes.length > 0 ? bytes : null;
+    const kept: Uint8Array[] = [];
+    let keptFrom = 0;
+    let start = 0;
+    let stop = bytes.length;
+    while (start < stop) {
+      const end = frameEnd(bytes, start);
+      const verdict = this.#frame(bytes.subarray(start, end));
+      if (verdict === "last") {
+        this.done = true;
+        stop = end;
+      } else if (verdict === "fault") stop = start;
+      else if (verdict === "drop") {
+        if (start > keptFrom) kept.push(bytes.subarray(keptFrom, start));
+        keptFrom = end;
+      }
+      start = end;
+    }
+    if (keptFrom === 0 && stop === bytes.length) return bytes;
+    if (stop > keptFrom) kept.push(bytes.subarray(keptFrom, stop));
+    if (kept.length === 0) return null;
+    return kept.length === 1 ? kept[0]! : Buffer.concat(kept);
+  }
+
+  #frame(bytes: Uint8Array): Verdict {
+    if (!this.#watch.mayMatter(bytes)) return "keep";
+    const [event] = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY }).push(bytes);
+    return event ? this.#watch.read(event) : "keep";
+  }
+
+  #overflow(): Uint8Array | null {
+    if (this.#held.length <= largestHeldFrame) return null;
+    const bytes = this.#held.take();
+    this.#unwatched = bytes.slice(-2);
+    return bytes;
+  }
+
+  #passUnwatched(before: Uint8Array, chunk: Uint8Array): Uint8Array | null {
+    const bytes = Buffer.concat([before, chunk]);
+    const end = firstFrameEnd(bytes, before.length - 1);
+    if (end === -1) {
+      this.#unwatched = bytes.subarray(-2);
+      return chunk;
+    }
+    this.#unwatched = undefined;
+    const cut = end - before.length;
+    return joined(cut > 0 ? chunk.subarray(0, cut) : null, this.push(chunk.subarray(cut)));
+  }
+}
+
+/** Where the frame at `start` ends, in bytes that end with a frame. */
+function frameEnd(bytes: Uint8Array, start: number): number {
+  const end = firstFrameEnd(bytes, start);
+  return end === -1 ? bytes.length : end;
+}
+
+function joined(first: Uint8Array | null, second: Uint8Array | null): Uint8Array | null {
+  if (!first || !second) return first ?? second;
+  return Buffer.concat([first, second]);
+}

@@ -1,0 +1,55 @@
+import { AppError } from "../errors.ts";
+
+/** An object of a request, before anybody has looked into it. */
+export type Fields = Record<string, unknown>;
+
+/** The error for something that cannot be expressed. `path` is a JSON pointer into the caller's request. */
+export function refused(path: string, message: string): AppError {
+  return new AppError("invalid_request", message, { details: [{ path, message }] });
+}
+
+/** Whether something was said: null says nothing. */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+export function objectAt(value: unknown, path: string): Fields {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  throw refused(path, `${nameOf(path)} must be an object`);
+}
+
+export function listAt(value: unknown, path: string): unknown[] {
+  if (Array.isArray(value)) return value;
+  throw refused(path, `${nameOf(path)} must be a list`);
+}
+
+export function textAt(value: unknown, path: string): string {
+  if (typeof value === "string") return value;
+  throw refused(path, `${nameOf(path)} must be a string`);
+}
+
+/**
+ * Refuses by name every field that is given but not known. Nothing a caller sends is dropped in silence.
+ *
+ * @param neutral Fields that change nothing at these values, and are refused at others.
+ */
+export function refuseOthers(
+  fields: Fields,
+  path: string,
+  known: readonly string[],
+  neutral: Readonly<Record<string, (value: unknown) => boolean>> = {},
+): void {
+  for (const [name, value] of Object.entries(fields)) {
+    if (!isGiven(value) || known.includes(name)) continue;
+    if (Object.hasOwn(neutral, name) && neutral[name]!(value)) continue;
+    throw refused(`${path}/${name}`, `${nameOf(`${path}/${name}`)} has no counterpart at the llm's provider`);
+  }
+}
+
+/** A path as people write it: `/messages/0/content` is `messages[0].content`. */
+function nameOf(path: string): string {
+  return path
+    .slice(1)
+    .replace(/\/(\d+)(?=\/|$)/g, "[$1]")
+    .replaceAll("/", ".");
+}

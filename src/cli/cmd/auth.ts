@@ -1,0 +1,54 @@
+import { AppError } from "../../errors.ts";
+import { actions, roles } from "../../kinds/grants.ts";
+import { findKind } from "../../kinds/index.ts";
+import { nearest } from "../../kinds/names.ts";
+import { defineGroup, defineVerb } from "../command.ts";
+import { jsonText, wantsJson } from "../output/format.ts";
+
+const canI = defineVerb({
+  meta: {
+    name: "can-i",
+    description: "Ask whether you may do something",
+    usage: "VERB RESOURCE[/NAME] [flags]",
+    examples: [
+      ["mcpctl auth can-i run llms/claude", "may I call it?"],
+      ["mcpctl auth can-i create secrets", "may I create any?"],
+      ["mcpctl auth can-i run backup", "an operation"],
+    ],
+    notes: `Verbs: ${roles.join(", ")}. Operations: ${actions.join(", ")}.\nPrints yes or no, and ends with 0 or 1.\n`,
+  },
+  args: {
+    verb: { type: "positional", options: [...roles] },
+    resource: { type: "positional", valueHint: "RESOURCE[/NAME]", complete: "kinds" },
+  },
+  async run(args, context) {
+    const json = wantsJson(context.flags.output);
+    const client = await context.client();
+    const { allowed } = await client.call<{ allowed: boolean }>("POST", "/api/v1/auth/can-i", {
+      body: question(args.verb, args.resource),
+    });
+    context.terminal.out(json ? jsonText({ allowed }) : `${allowed ? "yes" : "no"}\n`);
+    return allowed ? 0 : 1;
+  },
+});
+
+function question(verb: string, text: string): Record<string, string> {
+  if (verb === "run" && (actions as readonly string[]).includes(text)) return { verb, action: text };
+  const [word = "", name, ...more] = text.split("/");
+  if (more.length > 0 || name === "")
+    throw new AppError("usage", `"${text}" is not RESOURCE or RESOURCE/NAME`);
+  const near = nearest(word, actions);
+  if (verb === "run" && !findKind(word) && near)
+    throw new AppError("usage", `unknown operation "${word}"`, { hint: `did you mean "${near}"?` });
+  // What is no kind here may be one there, and audit and metrics never are.
+  return { verb, resource: findKind(word)?.plural ?? word, ...(name !== undefined && { name }) };
+}
+
+export const auth = defineGroup(
+  {
+    name: "auth",
+    description: "Ask what you may do",
+    examples: [["mcpctl auth can-i run llms/claude", "yes or no"]],
+  },
+  { "can-i": { summary: "Whether you may do something", load: async () => canI } },
+);

@@ -1,0 +1,53 @@
+import { defineVerb } from "../command.ts";
+
+export const completion = defineVerb({
+  meta: {
+    name: "completion",
+    description: "Print the completion script of a shell",
+    usage: "bash|zsh|fish",
+    examples: [
+      ["source <(mcpctl completion bash)", "in ~/.bashrc"],
+      ["source <(mcpctl completion zsh)", "in ~/.zshrc, behind compinit"],
+      ["mcpctl completion fish | source", "in ~/.config/fish/config.fish"],
+    ],
+  },
+  args: { shell: { type: "positional", options: ["bash", "zsh", "fish"] } },
+  async run(args, context) {
+    context.terminal.out(scripts[args.shell]);
+  },
+});
+
+// Each hands the words up to the cursor to `mcpctl __complete` and offers what comes back, a candidate a line.
+// `--` first: a word that looks like a flag is not one of ours. No line of the user's is evaluated.
+const scripts = {
+  bash: `# mcpctl completion for bash
+_mcpctl() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" candidate
+  local words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
+  COMPREPLY=()
+  while IFS=$'\\t' read -r candidate _; do
+    [[ $candidate == "$current"* ]] && COMPREPLY+=("$candidate")
+  done < <(mcpctl __complete -- "\${words[@]}" 2>/dev/null)
+  [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace
+}
+complete -o default -F _mcpctl mcpctl
+`,
+  zsh: `#compdef mcpctl
+_mcpctl() {
+  local -a candidates
+  local value about
+  while IFS=$'\\t' read -r value about; do
+    candidates+=("\${value//:/\\\\:}\${about:+:$about}")
+  done < <(mcpctl __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
+  if (( \${#candidates} )); then _describe mcpctl candidates; else _files; fi
+}
+compdef _mcpctl mcpctl
+`,
+  fish: `# mcpctl completion for fish
+function __mcpctl_complete
+    set -l words (commandline -opc)[2..-1] (commandline -ct)
+    mcpctl __complete -- $words 2>/dev/null
+end
+complete -c mcpctl -a '(__mcpctl_complete)'
+`,
+} as const;

@@ -1,0 +1,151 @@
+import { AppError } from "../../errors.ts";
+import { nearest } from "../../kinds/names.ts";
+import { defineGroup, defineVerb } from "../command.ts";
+import { type Config, readConfig, readToken, writeConfig } from "../config.ts";
+import type { Context } from "../context.ts";
+import { checked } from "../endpoint.ts";
+import { jsonText, wantsJson } from "../output/format.ts";
+import { mask, masked } from "../output/mask.ts";
+import { table } from "../output/table.ts";
+
+const name = { type: "positional", complete: "contexts" } as const;
+
+const view = defineVerb({
+  meta: { name: "view", description: "Show the config, with credentials masked", usage: "" },
+  async run(_, context) {
+    const { home } = context;
+    wantsJson(context.flags.output);
+    const token = readToken(home);
+    context.terminal.out(
+      jsonText({
+        ...(mask(readConfig(home)) as object),
+        ...(token !== undefined && { credentials: { token: masked } }),
+      }),
+    );
+  },
+});
+
+const getContexts = defineVerb({
+  meta: { name: "get-contexts", description: "List the contexts", usage: "[-o json]" },
+  async run(_, { home, terminal, flags }) {
+    const { contexts, currentContext } = readConfig(home);
+    const entries = Object.entries(contexts);
+    if (wantsJson(flags.output)) {
+      const list = entries.map(([name, entry]) => ({ name, current: name === currentContext, ...entry }));
+      terminal.out(jsonText(list));
+    } else if (entries.length === 0) terminal.err("No contexts found.\n");
+    else {
+      const rows = entries.map(([name, { server, tokenFile }]) => [
+        name === currentContext ? "*" : "",
+        name,
+        server,
+        tokenFile ?? "-",
+      ]);
+      const { columns, color } = terminal;
+      terminal.out(
+        table(["CURRENT", "NAME", "SERVER", "TOKEN-FILE"], rows, { columns, color, headers: true }),
+      );
+    }
+  },
+});
+
+const currentContext = defineVerb({
+  meta: { name: "current-context", description: "Print the current context's name", usage: "" },
+  async run(_, { home, terminal }) {
+    const { currentContext } = readConfig(home);
+    if (currentContext === undefined)
+      throw new AppError("invalid_request", "no context is current", {
+        hint: "mcpctl config use-context NAME",
+      });
+    terminal.out(`${currentContext}\n`);
+  },
+});
+
+const useContext = defineVerb({
+  meta: { name: "use-context", description: "Make a context the current one" },
+  args: { name },
+  async run(args, context) {
+    const config = readConfig(context.home);
+    mustHave(config, args.name);
+    writeConfig(context.home, { ...config, currentContext: args.name });
+    context.terminal.out(`context '${args.name}' is current\n`);
+  },
+});
+
+const setContext = defineVerb({
+  meta: {
+    name: "set-context",
+    description: "Add or change a context",
+    usage: "NAME --server URL [--token-file FILE]",
+    examples: [
+      [
+        "mcpctl config set-context home --server http://10.0.0.5:7777",
+        "then: mcpctl config use-context home",
+      ],
+    ],
+    notes: "The first context there is becomes the current one.\n",
+  },
+  args: { name },
+  async run(args, context) {
+    const { home, flags, terminal } = context;
+    const config = readConfig(home);
+    const before = config.contexts[args.name];
+    const server = flags.server === undefined ? before?.server : checked(flags.server, "--server");
+    if (server === undefined) throw new AppError("usage", "--server is missing");
+    const tokenFile = flags.tokenFile === undefined ? before?.tokenFile : absolute(flags.tokenFile, context);
+    const entry = { ...before, server, ...(tokenFile !== undefined && { tokenFile }) };
+    writeConfig(home, {
+      ...config,
+      contexts: { ...config.contexts, [args.name]: entry },
+      currentContext: config.currentContext ?? args.name,
+    });
+    terminal.out(`context '${args.name}' ${before ? "changed" : "created"}\n`);
+  },
+});
+
+const deleteContext = defineVerb({
+  meta: { name: "delete-context", description: "Remove a context" },
+  args: { name },
+  async run(args, context) {
+    const config = readConfig(context.home);
+    mustHave(config, args.name);
+    const { [args.name]: _, ...contexts } = config.contexts;
+    const { currentContext, ...rest } = config;
+    const keep = currentContext !== undefined && currentContext !== args.name;
+    writeConfig(context.home, { ...rest, contexts, ...(keep && { currentContext }) });
+    context.terminal.out(`context '${args.name}' deleted\n`);
+  },
+});
+
+function mustHave({ contexts }: Config, name: string): void {
+  if (Object.hasOwn(contexts, name)) return;
+  const near = nearest(name, Object.keys(contexts));
+  throw new AppError("not_found", `no context "${name}"`, {
+    hint: near ? `did you mean "${near}"?` : "see: mcpctl config get-contexts",
+  });
+}
+
+/** A path that still leads there when the command is run from another folder. */
+function absolute(path: string, { cwd }: Context): string {
+  return path.startsWith("/") ? path : `${cwd}/${path}`;
+}
+
+export const config = defineGroup(
+  {
+    name: "config",
+    description: "Name servers, and choose the one to talk to",
+    examples: [
+      ["mcpctl config set-context home --server http://10.0.0.5:7777", "give a server a name"],
+      ["mcpctl config use-context home", "talk to it from now on"],
+    ],
+    notes: "It is kept in ~/.mcpctl/config.json; MCPCTL_HOME moves the folder.\n",
+  },
+  {
+    view: { summary: "Show the config, with credentials masked", load: async () => view },
+    "get-contexts": { summary: "List the contexts", load: async () => getContexts },
+    "current-context": { summary: "Print the current context's name", load: async () => currentContext },
+    "use-context": { summary: "Make a context the current one", load: async () => useContext },
+    "set-context": { summary: "Add or change a context", load: async () => setContext },
+    "delete-context": { summary: "Remove a context", load: async () => deleteContext },
+  },
+);

@@ -1,0 +1,92 @@
+import { AppError } from "../../errors.ts";
+import type { Kind, Resource } from "../../kinds/define.ts";
+import { findKind } from "../../kinds/index.ts";
+import { isName } from "../../kinds/names.ts";
+import type { ApiClient } from "../client.ts";
+import { type Args, defineVerb } from "../command.ts";
+import { argsOf } from "../flags/define.ts";
+import { fieldsFrom } from "../flags/fields.ts";
+import type { Manifest } from "../manifest/read.ts";
+import { createObject, reconcile } from "../manifest/reconcile.ts";
+import { targetOf } from "../manifest/target.ts";
+import { formatOf, shown, warnAbout } from "../manifest/tell.ts";
+
+const probing: Args = {
+  "skip-auth-check": { type: "boolean", description: "Do not ask the provider whether it accepts the key" },
+};
+
+/** `mcpctl create KIND NAME`, with the flags of the kind. */
+export const create = defineVerb({
+  meta: {
+    name: "create",
+    description: "Create an object",
+    usage: "KIND NAME [flags]",
+    examples: [
+      ["mcpctl create secret anthropic --data api-key=-", "the value comes from standard input"],
+      [
+        "mcpctl create llm claude --type anthropic --model claude-sonnet-5 --api-key-ref anthropic/api-key",
+        "an llm",
+      ],
+      ["mcpctl create token laptop --bind role:run,resource:llms --ttl 30d", "prints the token, once"],
+    ],
+    notes: "The flags depend on the kind: mcpctl create llm --help\n",
+  },
+  args: {
+    kind: { type: "positional", description: "The kind, or KIND/NAME" },
+    name: { type: "positional", required: false, description: "Its name" },
+    force: { type: "boolean", description: "Update it when it exists already" },
+  },
+  moreArgs(words) {
+    const kind = words.map((word) => findKind(word.split("/")[0]!)).find((kind) => kind !== undefined);
+    return kind ? { ...argsOf(kind), ...(kind.kind === "llm" && probing) } : {};
+  },
+  async run(args, context) {
+    const { kind, name } = targetOf(args.name === undefined ? [args.kind] : [args.kind, args.name]);
+    if (!isName(name))
+      throw new AppError(
+        "usage",
+        `"${name}" is no name: lower-case letters, digits and hyphens, 100 at most`,
+      );
+    const format = formatOf(context.flags);
+    const fields = await fieldsFrom(kind, name, args, context);
+    const manifest = { kind, name, fields, source: "the command line" };
+    const query: Record<string, string> = args["skip-auth-check"] ? { probe: "false" } : {};
+    const client = await context.client();
+    const { what, object } = args.force
+      ? await createOrUpdate(client, manifest, query)
+      : { what: "created", object: await createNew(client, manifest, query) };
+    const line = `${kind.kind} '${object.name}' ${what} (id: ${object.id})`;
+    warnAbout(kind, object, context.terminal);
+    context.terminal.out(shown(format, kind, object, line));
+  },
+});
+
+async function createNew(
+  client: ApiClient,
+  manifest: Manifest,
+  query: Record<string, string>,
+): Promise<Resource> {
+  try {
+    return await createObject(client, manifest, query);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "name_taken") throw error;
+    const { kind, name } = manifest;
+    throw new AppError("name_taken", error.message, { cause: error, hint: hintFor(kind, name) });
+  }
+}
+
+function hintFor(kind: Kind, name: string): string {
+  const changeable = Object.keys(kind.fields.properties).some((field) => !kind.immutable.includes(field));
+  return changeable
+    ? `--force updates it; to change it by hand: mcpctl edit ${kind.kind} ${name}`
+    : `to see it: mcpctl describe ${kind.kind} ${name}`;
+}
+
+async function createOrUpdate(
+  client: ApiClient,
+  manifest: Manifest,
+  query: Record<string, string>,
+): Promise<{ what: string; object: Resource }> {
+  const { result, object } = await reconcile(client, manifest, { query });
+  return { what: result === "configured" ? "updated" : result, object: object! };
+}

@@ -1,0 +1,58 @@
+import { AppError } from "../../errors.ts";
+import type { Resource } from "../../kinds/define.ts";
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+import { getOne, type KindInfo, list, resolveTargets } from "../kind-words.ts";
+import { describe as describeObject, type Own } from "../output/describe.ts";
+import { ownOfLlm, ownOfProject } from "../output/describe-own.ts";
+
+export const describe = defineVerb({
+  meta: {
+    name: "describe",
+    description: "Show one object in full, for a person",
+    usage: "KIND NAME... [flags]",
+    examples: [
+      ["mcpctl describe llm claude", "one llm, its pool and where its key is"],
+      ["mcpctl describe project/website", "kind and name in one word"],
+    ],
+    notes: "Credentials never show. For programs there is: mcpctl get KIND NAME -o json\n",
+  },
+  args: {
+    kind: { type: "positional" },
+    names: { type: "positional", required: false, multiple: true },
+  },
+  async run(args, context) {
+    if (context.flags.output !== undefined)
+      throw new AppError("usage", "describe is for people and takes no -o", {
+        hint: `mcpctl get ${[args.kind, ...args.names].join(" ")} -o ${context.flags.output}`,
+      });
+    const targets = await resolveTargets([args.kind, ...args.names], context);
+    const texts: string[] = [];
+    for (const { kind, names } of targets) {
+      const objects =
+        names.length === 0
+          ? await list(kind, context)
+          : await Promise.all(names.map((name) => getOne(kind, name, context)));
+      for (const object of objects) texts.push(await text(kind, object, context));
+    }
+    if (texts.length === 0) context.terminal.err(`No ${targets[0]!.kind.plural} found.\n`);
+    context.terminal.out(texts.join("\n\n"));
+  },
+});
+
+async function text(kind: KindInfo, object: Resource, context: Context): Promise<string> {
+  return describeObject(
+    kind,
+    object,
+    await own(kind, object, context),
+    context.now(),
+    context.terminal.color,
+  );
+}
+
+/** Kinds that say more of themselves than their descriptor does. */
+async function own(kind: KindInfo, object: Resource, context: Context): Promise<Own> {
+  if (kind.kind === "project") return ownOfProject(object);
+  if (kind.kind === "llm") return ownOfLlm(object, await context.client());
+  return {};
+}

@@ -1,0 +1,96 @@
+import type { Kind } from "../../kinds/define.ts";
+import type { ApiClient } from "../client.ts";
+import { defineVerb } from "../command.ts";
+import type { Context, Terminal } from "../context.ts";
+import { reportFailure, warn } from "../failure.ts";
+import { unifiedDiff } from "../manifest/line-diff.ts";
+import { type Manifest, readManifests } from "../manifest/read.ts";
+import { changesTo, defaultOf, findLive } from "../manifest/reconcile.ts";
+import { escapeBlock } from "../output/escape.ts";
+import { paint } from "../output/paint.ts";
+import { exportOf, yamlText } from "../output/yaml.ts";
+
+/** `mcpctl diff -f FILE` */
+export const diff = defineVerb({
+  meta: {
+    name: "diff",
+    description: "Show what apply would change",
+    usage: "-f FILE|DIR|- [flags]",
+    examples: [["mcpctl diff -f house.yaml", "what apply would change on the server"]],
+    notes:
+      "Exits 0 when nothing differs, 1 when something does, and above 1 when it could not be told.\n" +
+      "Values that are never shown, such as those of secrets, are not compared.\n",
+  },
+  args: {
+    file: {
+      type: "string",
+      alias: "f",
+      multiple: true,
+      required: true,
+      valueHint: "FILE|DIR|-",
+      description: "YAML or JSON; a folder's *.yaml, *.yml and *.json; - is standard input",
+    },
+  },
+  run: (args, context) => diffFiles(args.file, context),
+});
+
+async function diffFiles(paths: readonly string[], context: Context): Promise<number> {
+  const { terminal, flags } = context;
+  try {
+    const manifests = await readManifests(paths, context);
+    const client = await context.client();
+    let differs = false;
+    for (const manifest of manifests.sort((a, b) => a.kind.order - b.kind.order)) {
+      const text = await difference(client, manifest, terminal);
+      if (text === "") continue;
+      differs = true;
+      terminal.out(colored(escapeBlock(text), terminal.color));
+    }
+    return differs ? 1 : 0;
+  } catch (error) {
+    // 1 says that something differs, so no failure may end with it.
+    return Math.max(2, reportFailure(error, terminal, flags.verbose));
+  }
+}
+
+async function difference(client: ApiClient, manifest: Manifest, terminal: Terminal): Promise<string> {
+  const { kind, name, fields, source } = manifest;
+  const live = await findLive(client, manifest);
+  if (live && kind.writeOnly.some((field) => field in fields))
+    warn(terminal, `${kind.kind} '${name}': values that are never shown are not compared`);
+  const before = live ? exportOf(kind, live) : undefined;
+  const changes = live ? changesTo(kind, live, fields) : fields;
+  const after = exportOf(kind, { ...live, name, ...wanted(kind, live ?? {}, changes) });
+  const label = `${kind.kind}/${name}`;
+  return unifiedDiff(before ? yamlText(before) : "", yamlText(after), [
+    `${label} (live)`,
+    `${label} (${source})`,
+  ]);
+}
+
+/** Fields as they would be: null is the default, and the keys of a secret are those it would have. */
+function wanted(
+  kind: Kind,
+  live: Readonly<Record<string, unknown>>,
+  changes: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const after: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(changes)) after[field] = value ?? defaultOf(kind, field);
+  const { data } = changes;
+  if (kind.exported.includes("keys") && typeof data === "object" && data !== null) {
+    const keys = new Set((live["keys"] as string[] | undefined) ?? []);
+    for (const [key, value] of Object.entries(data)) value === null ? keys.delete(key) : keys.add(key);
+    after["keys"] = [...keys].sort();
+  }
+  return after;
+}
+
+function colored(text: string, color: boolean): string {
+  return text
+    .split("\n")
+    .map((line) => {
+      if (line.startsWith("+")) return paint(color, "green", line);
+      return line.startsWith("-") ? paint(color, "red", line) : line;
+    })
+    .join("\n");
+}

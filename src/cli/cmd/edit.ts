@@ -1,0 +1,149 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AppError } from "../../errors.ts";
+import type { Kind, Resource } from "../../kinds/define.ts";
+import type { ApiClient } from "../client.ts";
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+import { getOne, pathOf } from "../kind-words.ts";
+import { openEditor } from "../manifest/editor.ts";
+import { parseManifests } from "../manifest/read.ts";
+import { changesTo } from "../manifest/reconcile.ts";
+import { targetOf } from "../manifest/target.ts";
+import { formatOf, shown } from "../manifest/tell.ts";
+import { exportOf, toYaml } from "../output/yaml.ts";
+
+/** `mcpctl edit KIND NAME` */
+export const edit = defineVerb({
+  meta: {
+    name: "edit",
+    description: "Change an object in your editor",
+    usage: "KIND NAME [flags]",
+    examples: [
+      ["mcpctl edit llm claude", "opens $EDITOR, or else $VISUAL, or else vi"],
+      ["EDITOR='code --wait' mcpctl edit project/website", "another editor, this once"],
+    ],
+  },
+  args: {
+    kind: { type: "positional", description: "The kind, or KIND/NAME" },
+    name: { type: "positional", required: false, description: "Its name" },
+  },
+  async run(args, context) {
+    const { kind, name } = targetOf(args.name === undefined ? [args.kind] : [args.kind, args.name]);
+    const format = formatOf(context.flags);
+    const client = await context.client();
+    const live = await getOne(kind, name, context);
+    const object = await editInFile(client, kind, live, context);
+    if (!object) context.terminal.err("edit cancelled, nothing changed\n");
+    else context.terminal.out(shown(format, kind, object, `${kind.kind} '${name}' edited`));
+  },
+});
+
+/**
+ * Lets the object be edited in a file, which is removed once it is of no more use.
+ *
+ * @returns the object as the server then has it, or undefined when nothing was changed
+ * @throws AppError saying where the text is kept
+ */
+async function editInFile(
+  client: ApiClient,
+  kind: Kind,
+  live: Resource,
+  context: Context,
+): Promise<Resource | undefined> {
+  // A folder of its own, which nobody else may enter: a secret's new values may be typed into the file.
+  const folder = mkdtempSync(join(tmpdir(), "mcpctl-edit-"));
+  const file = join(folder, `${kind.kind}-${live.name}.yaml`);
+  const original = toYaml(kind, [live]);
+  try {
+    const object = await editUntilTaken(client, kind, live, original, file, context);
+    rmSync(folder, { recursive: true });
+    return object;
+  } catch (error) {
+    if (error instanceof AppError && withoutHeader(readFileSync(file, "utf8")) !== original)
+      throw kept(error, file);
+    rmSync(folder, { recursive: true });
+    throw error;
+  }
+}
+
+/** Opens the editor, and again with the reason on top while the text is refused and a person is there to mend it. */
+async function editUntilTaken(
+  client: ApiClient,
+  kind: Kind,
+  live: Resource,
+  original: string,
+  file: string,
+  { env, terminal }: Context,
+): Promise<Resource | undefined> {
+  let text = original;
+  let refusal: AppError | undefined;
+  while (true) {
+    writeFileSync(file, header(kind, live, refusal) + text, { mode: 0o600 });
+    await openEditor(file, env);
+    const saved = readFileSync(file, "utf8");
+    const before = text;
+    text = withoutHeader(saved);
+    if (text === original || isBlank(text)) return undefined;
+    if (refusal && text === before) throw refusal;
+    try {
+      return await send(client, kind, live, saved, file);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "invalid_request" || !terminal.inIsTerminal)
+        throw error;
+      refusal = error;
+    }
+  }
+}
+
+/** Sends what was changed, added and taken out, for the very version that was shown. */
+async function send(
+  client: ApiClient,
+  kind: Kind,
+  live: Resource,
+  text: string,
+  file: string,
+): Promise<Resource | undefined> {
+  const [manifest, ...others] = parseManifests(text, file);
+  if (!manifest || others.length > 0 || manifest.kind !== kind || manifest.name !== live.name)
+    throw new AppError("invalid_request", `the text must be one ${kind.kind} called "${live.name}"`);
+  // A line that was taken out is a field to clear.
+  const gone = Object.keys(exportOf(kind, live)).filter(
+    (field) => field in kind.fields.properties && !(field in manifest.fields),
+  );
+  const fields = { ...manifest.fields, ...Object.fromEntries(gone.map((field) => [field, null])) };
+  const changes = changesTo(kind, live, fields);
+  if (Object.keys(changes).length === 0) return undefined;
+  return client.call<Resource>("PUT", pathOf(kind, live.id), { body: { ...changes, version: live.version } });
+}
+
+/** Where our own lines end and the person's begin. */
+const border = `# ${"-".repeat(72)}\n`;
+
+function header(kind: Kind, { name }: Resource, refusal: AppError | undefined): string {
+  const lines = [`Edit ${kind.kind} "${name}", save and leave. To change nothing, leave it as it is.`];
+  lines.push(`A line taken out is a field cleared. All fields: mcpctl explain ${kind.kind}`);
+  if (kind.writeOnly.length > 0) lines.push(`Not shown, but taken when given: ${kind.writeOnly.join(", ")}.`);
+  if (kind.immutable.length > 0) lines.push(`Cannot be changed: ${kind.immutable.join(", ")}.`);
+  if (refusal) lines.push("", `Refused: ${refusal.message}`);
+  for (const { path, message } of refusal?.details ?? []) lines.push(`  ${path}: ${message}`);
+  return `${lines.map((line) => `# ${line.replaceAll("\n", " ")}`.trimEnd()).join("\n")}\n${border}`;
+}
+
+function withoutHeader(text: string): string {
+  const end = text.indexOf(border);
+  return end < 0 ? text : text.slice(end + border.length);
+}
+
+function isBlank(text: string): boolean {
+  return text.split("\n").every((line) => /^\s*(#|$)/.test(line));
+}
+
+function kept({ code, message, details, hint, cause }: AppError, file: string): AppError {
+  return new AppError(code, message, {
+    cause,
+    ...(details && { details }),
+    hint: `${hint ? `${hint}; ` : ""}nothing was changed, your text is in ${file}`,
+  });
+}

@@ -1,0 +1,184 @@
+import type { TSchema } from "@sinclair/typebox";
+import { AppError } from "../../errors.ts";
+import type { Kind } from "../../kinds/define.ts";
+import { kinds } from "../../kinds/index.ts";
+import { unknownField } from "../../kinds/validate.ts";
+import { defineVerb } from "../command.ts";
+import { isRequired, present, shapeOf, wordsOf } from "../flags/schema.ts";
+import { kindNamed } from "../manifest/target.ts";
+import { yamlText } from "../output/yaml.ts";
+
+/** `mcpctl explain KIND[.FIELD…]` */
+export const explain = defineVerb({
+  meta: {
+    name: "explain",
+    description: "Describe a kind and its fields",
+    usage: "[KIND[.FIELD...]]",
+    examples: [
+      ["mcpctl explain", "all kinds"],
+      ["mcpctl explain llm", "its fields, and an example"],
+      ["mcpctl explain llm.apiKeyRef", "one field"],
+    ],
+  },
+  args: { what: { type: "positional", required: false, valueHint: "KIND[.FIELD...]", complete: "kinds" } },
+  async run({ what }, { terminal }) {
+    if (what === undefined) return terminal.out(allKinds());
+    const [word = "", ...path] = what.split(".");
+    const kind = kindNamed(word);
+    terminal.out(path.length === 0 ? kindText(kind) : fieldText(kind, path));
+  },
+});
+
+function allKinds(): string {
+  const width = Math.max(...kinds.map(({ kind }) => kind.length));
+  return kinds.map(({ kind, summary }) => `${kind.padEnd(width)}  ${summary}\n`).join("");
+}
+
+function kindText(kind: Kind): string {
+  const { example } = kind;
+  const words = [kind.plural, ...kind.short].filter((word) => word !== kind.kind);
+  const blocks = [
+    `KIND:  ${kind.kind}${words.length > 0 ? ` (also ${words.join(", ")})` : ""}`,
+    kind.summary,
+    `FIELDS:\n${fieldLines(["name", nameSchema], kind)}${propertyLines(kind.fields, kind)}`,
+    `SET BY THE SERVER:\n${propertyLines(kind.readOnly, kind)}${serverFields}`,
+    `EXAMPLE:\n${indent(yamlText({ kind: kind.kind, ...example }))}`,
+  ];
+  return `${blocks.map((block) => block.trimEnd()).join("\n\n")}\n`;
+}
+
+const nameSchema = {
+  type: "string",
+  description: "Lower-case letters, digits and hyphens; at most 100",
+} as unknown as TSchema;
+const serverFields =
+  "  id <string>\n  version <integer>\n      Counts up with every change\n  createdAt, updatedAt <time>\n";
+
+function fieldText(kind: Kind, path: readonly string[]): string {
+  let schema: TSchema = {
+    ...kind.fields,
+    properties: { name: nameSchema, ...kind.readOnly.properties, ...kind.fields.properties },
+  };
+  for (const [index, field] of path.entries()) {
+    const inner = elementOf(schema);
+    const known = propertiesOf(inner);
+    const next = known[field];
+    if (!next) {
+      const where = [kind.kind, ...path.slice(0, index)].join(".");
+      const names = Object.keys(known);
+      if (names.length === 0) throw new AppError("usage", `${where} has no fields that are known beforehand`);
+      throw new AppError("usage", `${where}.${field}: ${unknownField(field, names)}`, {
+        hint: `fields: ${names.join(", ")}`,
+      });
+    }
+    schema = next;
+  }
+  const [name = ""] = path.slice(-1);
+  const top = path.length === 1;
+  const inner = Object.keys(propertiesOf(elementOf(schema)));
+  const blocks = [
+    `FIELD:  ${kind.kind}.${path.join(".")} <${typeOf(schema)}>`,
+    schema.description ?? "",
+    traits(kind, name, schema, top)
+      .map((trait) => `${trait}\n`)
+      .join(""),
+    inner.length > 0 ? `FIELDS:\n${propertyLines(elementOf(schema), undefined)}` : "",
+    top && name in kind.example ? `EXAMPLE:\n${indent(yamlText({ [name]: kind.example[name] }))}` : "",
+  ];
+  return `${blocks
+    .map((block) => block.trimEnd())
+    .filter((block) => block !== "")
+    .join("\n\n")}\n`;
+}
+
+/** The fields in a schema, each with its type and what there is to say about it. `kind` for those at its top. */
+function propertyLines(schema: TSchema, kind: Kind | undefined): string {
+  return Object.entries(propertiesOf(schema))
+    .map((entry) => fieldLines(entry, kind, schema))
+    .join("");
+}
+
+function fieldLines([name, schema]: [string, TSchema], kind: Kind | undefined, parent?: TSchema): string {
+  const required =
+    name === "name" && kind ? true : parent && isRequired(parent, name) && parent !== kind?.readOnly;
+  const notes = [required ? "required" : "", ...(kind ? traits(kind, name, schema, true) : traitsOf(schema))];
+  const head = `  ${name} <${typeOf(schema)}>${notes
+    .filter((note) => note !== "")
+    .map((note) => `, ${note}`)
+    .join("")}\n`;
+  return schema.description ? `${head}      ${schema.description}\n` : head;
+}
+
+/** What is to be known about a field, besides its type. */
+function traits(kind: Kind, name: string, schema: TSchema, top: boolean): string[] {
+  if (!top) return traitsOf(schema);
+  const targets = referencesOf(kind, name);
+  return [
+    ...traitsOf(schema),
+    kind.immutable.includes(name) || name === "name" ? "cannot be changed" : "",
+    kind.writeOnly.includes(name) ? "never shown" : "",
+    targets.length > 0 ? `names a ${targets.join(" or ")}` : "",
+  ].filter((trait) => trait !== "");
+}
+
+function traitsOf(schema: TSchema): string[] {
+  const value: unknown = schema.default;
+  const empty = value === undefined || value === null || Object.keys(Object(value)).length === 0;
+  const shown = typeof value === "boolean" || !empty;
+  return shown ? [`default ${JSON.stringify(value)}`] : [];
+}
+
+/** `string`, `fast | heavy`, `list of string`, … */
+function typeOf(schema: TSchema): string {
+  const inner = present(schema);
+  const shape = shapeOf(schema);
+  if (shape === "word") return wordsOf(schema).join(" | ");
+  if (inner.type === "array") return `list of ${typeOf(inner.items)}`;
+  if (shape === "map") return `map of ${typeOf(Object.values(inner.patternProperties)[0] as TSchema)}`;
+  if (inner.format === "date-time") return "time";
+  if (inner.anyOf) return [...new Set((inner.anyOf as TSchema[]).map(typeOf))].join(" | ");
+  return inner.const !== undefined ? String(inner.const) : (inner.type ?? "anything");
+}
+
+/** What an element of a list takes, or the value itself. */
+function elementOf(schema: TSchema): TSchema {
+  const inner = present(schema);
+  return inner.type === "array" ? inner.items : inner;
+}
+
+/** The fields of an object; of a choice between objects those of all of them. */
+function propertiesOf(schema: TSchema): Record<string, TSchema> {
+  const inner = present(schema);
+  const variants = [...((inner.anyOf ?? []) as TSchema[]), inner];
+  return Object.assign({}, ...variants.toReversed().map((variant) => variant.properties ?? {}));
+}
+
+/** The kinds a field of that name points at. Found by asking the descriptor with a value in every field. */
+function referencesOf(kind: Kind, name: string): string[] {
+  const references = kind.references(sampleOf(kind.fields) as never);
+  return [...new Set(references.filter(({ path }) => path.split("/")[1] === name).map((to) => to.kind))];
+}
+
+/** Some value of a schema with every field set; lists have one element for each word that an element may hold. */
+function sampleOf(schema: TSchema): unknown {
+  const inner = present(schema);
+  if (inner.type === "array") {
+    const words = Object.entries(propertiesOf(inner.items)).flatMap(([field, property]) =>
+      wordsOf(property).map((word) => ({ [field]: word })),
+    );
+    const sample = sampleOf(inner.items);
+    return words.length > 0 ? words.map((word) => Object.assign({}, sample, word)) : [sample];
+  }
+  if (inner.anyOf) return wordsOf(inner)[0] ?? sampleOf(inner.anyOf[0]);
+  if (!inner.properties) return inner.type === "string" ? "x" : {};
+  return Object.fromEntries(
+    Object.entries(inner.properties as Record<string, TSchema>).map(([field, property]) => [
+      field,
+      sampleOf(property),
+    ]),
+  );
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, "  ");
+}

@@ -1,0 +1,117 @@
+import { AppError } from "../../errors.ts";
+import type { Resource } from "../../kinds/define.ts";
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+import { warn } from "../failure.ts";
+import { getOne, list, resolveTargets, type Target } from "../kind-words.ts";
+import { type Format, parseFormat } from "../output/format.ts";
+import { type Listing, printAll } from "../output/print.ts";
+
+export const get = defineVerb({
+  meta: {
+    name: "get",
+    description: "List or show resources",
+    usage: "KIND [NAME...] [flags]",
+    examples: [
+      ["mcpctl get llms", "table of all llms"],
+      ["mcpctl get llm/claude -o yaml", "one object, as apply takes it back"],
+      ["mcpctl get llms,secrets", "several kinds"],
+      ["mcpctl get llms -w", "follow changes"],
+      ["mcpctl get llms -o jsonpath='{[*].name}'", "only the names"],
+    ],
+  },
+  args: {
+    kind: { type: "positional" },
+    names: { type: "positional", required: false, multiple: true },
+    watch: { type: "boolean", alias: "w", description: "Stay, and print what changes" },
+    "no-headers": { type: "boolean", description: "Leave the header line out" },
+    "sort-by": { type: "string", valueHint: "PATH", description: "Sort by what stands there: .model" },
+  },
+  async run(args, context) {
+    const format = parseFormat(context.flags.output);
+    const targets = await resolveTargets([args.kind, ...args.names], context);
+    if (args.watch) {
+      const { watch } = await import("../watch.ts");
+      if (targets.length > 1) throw new AppError("usage", "only one kind can be followed at a time");
+      await watch(targets[0]!, format, !args["no-headers"], context);
+      return;
+    }
+    const all = args.kind === "all";
+    const results = await Promise.all(targets.map((target) => fetchTarget(target, all, context)));
+    const sort = args["sort-by"] === undefined ? undefined : await sorter(args["sort-by"]);
+    const listings = results.map(({ kind, objects }) => ({ kind, objects: sort ? sort(objects) : objects }));
+    const named = targets.some((target) => target.names.length > 0);
+    const single = targets.length === 1 && targets[0]!.names.length === 1;
+    await show(listings, named, format, context, {
+      headers: !args["no-headers"],
+      single,
+      mixed: targets.length > 1,
+    });
+    const missing = results.flatMap((result) => result.missing);
+    if (missing.length > 0) throw allOf(missing);
+  },
+});
+
+type Result = Listing & { missing: AppError[] };
+
+/** What was found, and for each name that was not, why. With `all` a kind one may not see is passed over. */
+async function fetchTarget({ kind, names }: Target, all: boolean, context: Context): Promise<Result> {
+  if (names.length === 0) {
+    try {
+      return { kind, objects: await list(kind, context), missing: [] };
+    } catch (error) {
+      if (!all || !(error instanceof AppError) || error.code !== "forbidden") throw error;
+      warn(context.terminal, `${kind.plural}: ${error.message}`);
+      return { kind, objects: [], missing: [] };
+    }
+  }
+  const settled = await Promise.allSettled(names.map((name) => getOne(kind, name, context)));
+  const missing = settled.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  const other = missing.find((error) => !(error instanceof AppError) || error.code !== "not_found");
+  if (other) throw other;
+  return { kind, objects: settled.flatMap((r) => (r.status === "fulfilled" ? [r.value] : [])), missing };
+}
+
+/** Prints what was found. A list that is empty says so, on stderr; names that were not found are told of elsewhere. */
+async function show(
+  listings: readonly Listing[],
+  named: boolean,
+  format: Format,
+  context: Context,
+  options: { headers: boolean; single: boolean; mixed: boolean },
+): Promise<void> {
+  if (listings.some(({ objects }) => objects.length > 0)) return printAll(context, listings, format, options);
+  if (options.single) return;
+  if (format.as !== "table" && format.as !== "wide") await printAll(context, listings, format, options);
+  else if (!named)
+    context.terminal.err(`No ${options.mixed ? "resources" : listings[0]!.kind.plural} found.\n`);
+}
+
+/** Sorts by what a path leads to: numbers by size, anything else as text, what is missing last. */
+async function sorter(path: string): Promise<(objects: readonly Resource[]) => Resource[]> {
+  const { valuesAt } = await import("../output/jsonpath.ts");
+  const read = valuesAt(path);
+  return (objects) =>
+    objects
+      .map((object) => ({ object, key: read(object)[0] ?? undefined }))
+      .sort((a, b) => compare(a.key, b.key))
+      .map(({ object }) => object);
+}
+
+function compare(a: unknown, b: unknown): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  const [left, right] = [String(a), String(b)];
+  return left < right ? -1 : Number(left > right);
+}
+
+function allOf(missing: readonly AppError[]): AppError {
+  const [first, ...more] = missing;
+  if (more.length === 0) return first!;
+  return new AppError("not_found", `${missing.length} not found`, {
+    details: missing.map(({ message, hint = "" }) => {
+      const near = /did you mean "[^"]*"\?/.exec(hint)?.[0];
+      return { path: "", message: near ? `${message}; ${near}` : message };
+    }),
+  });
+}

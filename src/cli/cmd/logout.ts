@@ -1,0 +1,26 @@
+import { AppError } from "../../errors.ts";
+import { defineVerb } from "../command.ts";
+import { readToken, removeToken } from "../config.ts";
+import { warn } from "../failure.ts";
+
+export const logout = defineVerb({
+  meta: { name: "logout", description: "End the session and forget its bearer", usage: "" },
+  async run(_, context) {
+    const { terminal, home } = context;
+    if (readToken(home) === undefined) {
+      terminal.err("not logged in\n");
+      return;
+    }
+    try {
+      await (await context.client()).call("POST", "/api/v1/auth/logout");
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      // A session the server no longer takes has ended already.
+      if (error.code !== "unauthenticated")
+        warn(terminal, `the server was not told, so the session lives until it expires: ${error.message}`);
+    } finally {
+      removeToken(home);
+    }
+    terminal.out("logged out\n");
+  },
+});

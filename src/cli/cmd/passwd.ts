@@ -1,0 +1,46 @@
+import { AppError } from "../../errors.ts";
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+
+export const passwd = defineVerb({
+  meta: {
+    name: "passwd",
+    description: "Set your password",
+    usage: "[flags]",
+    examples: [["mcpctl passwd", "asks for the current one, and twice for the new one"]],
+    notes:
+      "On standard input: the current password and the new one, a line each; only the new one when none is set yet.\n",
+  },
+  args: {
+    "password-stdin": { type: "boolean", description: "Read the passwords from standard input" },
+  },
+  async run(args, context) {
+    const client = await context.client();
+    // Over the Unix socket it is the administrator of the machine who asks, and nothing needs to be known.
+    const local = client.endpoint.url.startsWith("unix:");
+    const body = args["password-stdin"] ? await fromStdin(context) : await fromPrompt(context, local);
+    await client.call("POST", "/api/v1/auth/passwd", { body });
+    context.terminal.out("password set\n");
+  },
+});
+
+interface Passwords {
+  current?: string;
+  password: string;
+}
+
+async function fromStdin({ terminal }: Context): Promise<Passwords> {
+  const lines = (await terminal.readStdin()).replace(/\r?\n$/, "").split(/\r?\n/);
+  if (lines.length > 2 || lines.includes(""))
+    throw new AppError("usage", "standard input must hold one or two lines");
+  const password = lines.pop()!;
+  return lines[0] === undefined ? { password } : { current: lines[0], password };
+}
+
+async function fromPrompt({ terminal }: Context, local: boolean): Promise<Passwords> {
+  const current = local ? "" : await terminal.prompt("Current password (empty if there is none): ", true);
+  const password = await terminal.prompt("New password: ", true);
+  if (password !== (await terminal.prompt("The same again: ", true)))
+    throw new AppError("invalid_request", "the two are not the same; nothing was changed");
+  return current === "" ? { password } : { current, password };
+}

@@ -1,0 +1,108 @@
+import { AppError } from "../../errors.ts";
+import type { Kind, Resource } from "../../kinds/define.ts";
+import { unknownField } from "../../kinds/validate.ts";
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+import { schemaAt, setAt, shapeOf, typedValue } from "../flags/schema.ts";
+import { secretValue } from "../flags/secret-values.ts";
+import { pairOf } from "../flags/texts.ts";
+import { getOne, pathOf } from "../kind-words.ts";
+import { targetOf } from "../manifest/target.ts";
+import { formatOf, shown } from "../manifest/tell.ts";
+
+/** `mcpctl patch KIND NAME field=value…` */
+export const patch = defineVerb({
+  meta: {
+    name: "patch",
+    description: "Change single fields of an object",
+    usage: "KIND NAME FIELD=VALUE... [flags]",
+    examples: [
+      ["mcpctl patch llm claude tier=heavy description='for the hard ones'", "two fields"],
+      ["mcpctl patch llm claude extraConfig.timeouts.firstByte=30", "a field inside another"],
+      ["mcpctl patch llm claude poolName=", "clear a field; so does poolName=null"],
+      ["mcpctl patch secret anthropic data.api-key=-", "the value comes from standard input"],
+    ],
+  },
+  args: {
+    kind: { type: "positional", description: "The kind, or KIND/NAME" },
+    changes: { type: "positional", multiple: true, required: false, valueHint: "NAME FIELD=VALUE" },
+  },
+  async run(args, context) {
+    const { kind, name, rest } = targetOf([args.kind, ...args.changes]);
+    if (rest.length === 0) throw new AppError("usage", "FIELD=VALUE is missing");
+    const format = formatOf(context.flags);
+    const client = await context.client();
+    const live = await getOne(kind, name, context);
+    const body = await changesFrom(kind, live, rest, context);
+    const object = await client.call<Resource>("PUT", pathOf(kind, live.id), { body });
+    const what = object.version === live.version ? "unchanged" : "patched";
+    context.terminal.out(shown(format, kind, object, `${kind.kind} '${name}' ${what}`));
+  },
+});
+
+/**
+ * The body of the PUT. A change inside a field is made in a copy of the field as it stands, and the version then goes
+ * along, so that nobody else's change to the same field is lost. A field that is never shown the server merges itself.
+ */
+async function changesFrom(
+  kind: Kind,
+  live: Resource,
+  texts: readonly string[],
+  source: Pick<Context, "cwd" | "terminal">,
+): Promise<Record<string, unknown>> {
+  const body: Record<string, unknown> = {};
+  for (const text of texts) {
+    const [dotted, value] = pairOf(text);
+    const path = dotted.split(".");
+    const field = path[0]!;
+    refuseFixed(kind, path);
+    const writeOnly = kind.writeOnly.includes(field);
+    if (path.length > 1 && !writeOnly) {
+      body[field] ??= live[field] ?? {};
+      body["version"] = live.version;
+    }
+    const after = writeOnly ? await hiddenValue(kind, path, value, source) : valueAt(kind, path, value);
+    // Inside a field that goes as a whole, what is cleared is simply left out.
+    setAt(body, path, after === null && path.length > 1 && !writeOnly ? undefined : after);
+  }
+  return body;
+}
+
+function refuseFixed(kind: Kind, path: readonly string[]): void {
+  const [field = "", ...inner] = path;
+  const fixed = ["id", "version", "createdAt", "updatedAt", ...Object.keys(kind.readOnly.properties)];
+  if (fixed.includes(field)) throw new AppError("usage", `${field} is set by the server`);
+  if (field === "name" || kind.immutable.includes(field))
+    throw new AppError("usage", `${field} cannot be changed`);
+  const known = Object.keys(kind.fields.properties);
+  const hint = { hint: `fields: mcpctl explain ${kind.kind}` };
+  if (!known.includes(field)) throw new AppError("usage", `${field}: ${unknownField(field, known)}`, hint);
+  if (path.includes("")) throw new AppError("usage", `"${path.join(".")}" is no path to a field`, hint);
+  if (inner.length > 0 && !["map", "reference", "json"].includes(shapeOf(kind.fields.properties[field]!)))
+    throw new AppError("usage", `${field} has no fields in it`, hint);
+}
+
+function valueAt(kind: Kind, path: readonly string[], text: string): unknown {
+  if (text === "" || text === "null") return null;
+  const schema = schemaAt(kind.fields, path);
+  const value = typedValue(schema, text);
+  return schema && shapeOf(schema) === "list" && typeof value === "string" ? value.split(",") : value;
+}
+
+/** A value that is never shown again. A password is no argument: every process could see it. */
+async function hiddenValue(
+  kind: Kind,
+  path: readonly string[],
+  text: string,
+  source: Pick<Context, "cwd" | "terminal">,
+): Promise<string | null> {
+  const dotted = path.join(".");
+  if (path.length === 1 && shapeOf(kind.fields.properties[dotted]!) !== "text")
+    throw new AppError("usage", `${dotted} takes keys: ${dotted}.KEY=VALUE`);
+  if (text === "" || text === "null") return null;
+  if (path.length === 1 && text !== "-" && !text.startsWith("@"))
+    throw new AppError("usage", `a ${dotted} is not given as an argument`, {
+      hint: `${dotted}=- reads standard input`,
+    });
+  return secretValue(dotted, text, source);
+}

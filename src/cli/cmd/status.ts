@@ -1,0 +1,84 @@
+import type { Resource } from "../../kinds/define.ts";
+import { version as client, type Version } from "../../version.ts";
+import { defineVerb } from "../command.ts";
+import { readConfig } from "../config.ts";
+import type { Context } from "../context.ts";
+import { aligned } from "../output/describe.ts";
+import { jsonText, wantsJson } from "../output/format.ts";
+import { warnAboutSkew } from "./version.ts";
+import { type Identity, identityLines } from "./whoami.ts";
+
+export const status = defineVerb({
+  meta: {
+    name: "status",
+    description: "Show which server answers, who you are to it, and what its agents publish",
+    usage: "[-o json]",
+    examples: [["mcpctl status", "the first thing to try when something is odd"]],
+  },
+  async run(_, context) {
+    const json = wantsJson(context.flags.output);
+    const client = await context.client();
+    const [server, identity, llms] = await Promise.all([
+      client.call<Version>("GET", "/api/v1/version"),
+      client.call<Identity>("GET", "/api/v1/auth/whoami"),
+      // Whoever may not see llms has still a server and a name.
+      client.call<Resource[]>("GET", "/api/v1/llms").catch(() => []),
+    ]);
+    const report = {
+      server: { url: client.endpoint.url, origin: client.endpoint.origin ?? null, ...server },
+      identity,
+      llms: counts(llms),
+      published: published(llms),
+      failovers: failovers(context),
+    };
+    context.terminal.out(json ? jsonText(report) : text(report, context));
+    warnAboutSkew(server, context.terminal);
+  },
+});
+
+interface Report {
+  server: Version & { url: string; origin: string | null };
+  identity: Identity;
+  llms: { total: number; active: number };
+  published: Record<string, { total: number; active: number }>;
+  failovers: { llm: string; provider: string }[];
+}
+
+function text({ server, identity, llms, published, failovers }: Report, context: Context): string {
+  const origin = server.origin === null ? "" : ` (${server.origin})`;
+  const agents = Object.entries(published).map(
+    ([owner, count]) => `${owner}: ${count.active} of ${count.total} active`,
+  );
+  const lines = [
+    { label: "Server", value: `${server.url}${origin}` },
+    { label: "Version", value: `${server.version} (this command: ${client.version})` },
+    ...identityLines(identity, context),
+    { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
+    { label: "Agents", value: agents.join("; ") || "none attached" },
+    {
+      label: "Failovers",
+      value: failovers.map(({ llm, provider }) => `${llm} → ${provider}`).join(", ") || "none",
+    },
+  ];
+  return `${aligned(lines, "").join("\n")}\n`;
+}
+
+function counts(llms: readonly Resource[]): { total: number; active: number } {
+  return { total: llms.length, active: llms.filter((llm) => llm["status"] === "active").length };
+}
+
+/** What agents publish, by the user whose agents they are. */
+function published(llms: readonly Resource[]): Report["published"] {
+  const virtual = llms.filter((llm) => llm["origin"] === "virtual");
+  const byOwner = Map.groupBy(virtual, (llm) => String(llm["owner"]));
+  return Object.fromEntries([...byOwner].map(([owner, theirs]) => [owner, counts(theirs)]));
+}
+
+/** The providers of this machine that stand in for an llm when the server cannot be reached. */
+function failovers({ home }: Context): Report["failovers"] {
+  const { llm } = readConfig(home) as { llm?: { providers?: { name?: unknown; failoverFor?: unknown }[] } };
+  const providers = Array.isArray(llm?.providers) ? llm.providers : [];
+  return providers.flatMap(({ name, failoverFor }) =>
+    typeof failoverFor === "string" ? [{ llm: failoverFor, provider: String(name) }] : [],
+  );
+}

@@ -1,0 +1,42 @@
+import { AppError } from "../../errors.ts";
+import { version as client, type Version, versionLine } from "../../version.ts";
+import { defineVerb } from "../command.ts";
+import type { Context, Terminal } from "../context.ts";
+import { warn } from "../failure.ts";
+import { jsonText, wantsJson } from "../output/format.ts";
+
+export const version = defineVerb({
+  meta: {
+    name: "version",
+    description: "Show the versions of this command and of the server",
+    usage: "[-o json]",
+    examples: [["mcpctl version -o json", "client and server, for programs"]],
+  },
+  async run(_, context) {
+    const json = wantsJson(context.flags.output);
+    const server = await serverVersion(context);
+    if (json) context.terminal.out(jsonText({ client, server: server ?? null }));
+    else {
+      context.terminal.out(`client: ${versionLine(client)}\n`);
+      if (server) context.terminal.out(`server: ${versionLine(server)}\n`);
+    }
+    if (server) warnAboutSkew(server, context.terminal);
+  },
+});
+
+/** The server's version; undefined, with the reason on stderr, when it cannot be had. */
+async function serverVersion(context: Context): Promise<Version | undefined> {
+  try {
+    return await (await context.client()).call<Version>("GET", "/api/v1/version");
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code === "usage" || error.code === "interrupted") throw error;
+    warn(context.terminal, `server version unknown: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** Warns when client and server are not the same version. */
+export function warnAboutSkew(server: Version, terminal: Terminal): void {
+  if (server.version !== client.version)
+    warn(terminal, `the server is ${server.version}, this command ${client.version}; not all may work`);
+}

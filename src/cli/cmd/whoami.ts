@@ -1,0 +1,38 @@
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+import { age } from "../output/cells.ts";
+import { aligned } from "../output/describe.ts";
+import { jsonText, wantsJson } from "../output/format.ts";
+
+/** `GET /api/v1/auth/whoami` */
+export interface Identity {
+  kind: "User" | "Token";
+  user: string;
+  token?: string;
+  groups: string[];
+  admin: boolean;
+  expiresAt?: string | null;
+}
+
+export const whoami = defineVerb({
+  meta: { name: "whoami", description: "Show who you are to the server", usage: "[-o json]" },
+  async run(_, context) {
+    const json = wantsJson(context.flags.output);
+    const client = await context.client();
+    const identity = await client.call<Identity>("GET", "/api/v1/auth/whoami");
+    const lines = [...identityLines(identity, context), { label: "Server", value: client.endpoint.url }];
+    context.terminal.out(json ? jsonText(identity) : `${aligned(lines, "").join("\n")}\n`);
+  },
+});
+
+/** Who that is, line by line. */
+export function identityLines(identity: Identity, context: Context): { label: string; value: string }[] {
+  const { user, token, groups, admin, expiresAt } = identity;
+  return [
+    { label: "User", value: user },
+    ...(token === undefined ? [] : [{ label: "Token", value: token }]),
+    { label: "Groups", value: groups.join(", ") || "-" },
+    { label: "Administrator", value: admin ? "yes" : "no" },
+    ...(expiresAt ? [{ label: "Expires", value: `${expiresAt} (${age(expiresAt, context.now())})` }] : []),
+  ];
+}

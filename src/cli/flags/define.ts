@@ -1,0 +1,62 @@
+import type { TSchema } from "@sinclair/typebox";
+import type { Flag, Kind } from "../../kinds/define.ts";
+import type { Arg, Args } from "../command.ts";
+import { type Shape, schemaAt, shapeOf, wordsOf } from "./schema.ts";
+
+/** A flag of `create KIND`, and the field it sets. */
+export interface FieldFlag extends Flag {
+  name: string;
+  /** Unknown below a map of anything. */
+  schema: TSchema | undefined;
+  shape: Shape;
+  /** Its value is read from standard input or asked for, not given: arguments can be seen by every process. */
+  hidden: boolean;
+}
+
+/**
+ * The flags of `create KIND`: those the descriptor names, then one in kebab-case for every other field. A field
+ * that scopes names has none: it is the global flag of its name.
+ */
+export function flagsOf(kind: Kind): FieldFlag[] {
+  const flags: Record<string, Flag> = { ...kind.flags };
+  const named = new Set(Object.values(flags).map(({ field }) => field));
+  for (const field of Object.keys(kind.fields.properties))
+    if (!named.has(field)) flags[kebab(field)] = { field };
+  return Object.entries(flags)
+    .filter(([, { field }]) => field !== kind.scopedBy)
+    .map(([name, flag]) => {
+      const schema = schemaAt(kind.fields, flag.field.split("."));
+      const hidden = kind.writeOnly.includes(flag.field) && flag.parse !== "secret";
+      const shape = schema ? shapeOf(schema) : "text";
+      return { ...flag, name: hidden ? `${name}-stdin` : name, schema, shape, hidden };
+    });
+}
+
+/** The same as arguments of a verb. */
+export function argsOf(kind: Kind): Args {
+  return Object.fromEntries(flagsOf(kind).map((flag) => [flag.name, argOf(flag)]));
+}
+
+const hints: Partial<Record<string, string>> = {
+  reference: "SECRET/KEY",
+  map: "k=v",
+  number: "N",
+  json: "JSON",
+};
+
+function argOf({ alias, description, hidden, parse, schema, shape, value }: FieldFlag): Arg {
+  if (hidden)
+    return { type: "boolean", description: "Read it from standard input; on a terminal, ask twice" };
+  const common = { ...(alias && { alias }), description: description ?? schema?.description ?? "" };
+  if (shape === "boolean") return { type: "boolean", ...common };
+  if (shape === "word" && !parse && schema) return { type: "enum", options: wordsOf(schema), ...common };
+  const valueHint = value ?? hints[parse ?? shape];
+  const multiple = (parse ? parse !== "ttl" : shape === "list" || shape === "map") && {
+    multiple: true as const,
+  };
+  return { type: "string", ...common, ...(valueHint && { valueHint }), ...multiple };
+}
+
+function kebab(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

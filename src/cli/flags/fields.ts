@@ -1,0 +1,77 @@
+import { AppError } from "../../errors.ts";
+import type { Kind } from "../../kinds/define.ts";
+import { validateFields } from "../../kinds/validate.ts";
+import type { Value } from "../command.ts";
+import type { Context } from "../context.ts";
+import { type FieldFlag, flagsOf } from "./define.ts";
+import { setAt, typedValue } from "./schema.ts";
+import { newPassword, secretValues } from "./secret-values.ts";
+import { endOf, grantOf, pairsOf, referenceOf, subjectOf } from "./texts.ts";
+
+type Source = Pick<Context, "cwd" | "terminal" | "now" | "flags">;
+
+/**
+ * The fields that the flags of `create KIND NAME` stand for. A password that was not mentioned is asked for, on a
+ * terminal; an empty answer is none.
+ *
+ * @throws AppError `usage` with every fault, each by the flag it belongs to, and never a secret value
+ */
+export async function fieldsFrom(
+  kind: Kind,
+  name: string,
+  args: Readonly<Record<string, Value>>,
+  source: Source,
+): Promise<Record<string, unknown>> {
+  const fields: Record<string, unknown> = {};
+  const flags = flagsOf(kind);
+  for (const flag of flags) {
+    const value = await valueFrom(flag, name, args[flag.name], source);
+    if (value !== undefined) merge(fields, flag.field.split("."), value);
+  }
+  if (kind.scopedBy === "project" && source.flags.project !== undefined)
+    fields["project"] = source.flags.project;
+  const faults = faultsIn(kind, fields, flags);
+  if (faults.length > 0)
+    throw new AppError("usage", faults.join("; "), { hint: `see mcpctl create ${kind.kind} --help` });
+  return fields;
+}
+
+/** What a flag stands for; undefined when it was not given. */
+async function valueFrom(flag: FieldFlag, name: string, given: Value, source: Source): Promise<unknown> {
+  if (flag.hidden) {
+    if (given === true) return newPassword(name, source.terminal);
+    return (source.terminal.inIsTerminal && (await newPassword(name, source.terminal))) || undefined;
+  }
+  if (typeof given === "boolean") return given || undefined;
+  const texts = given === undefined ? [] : [given].flat();
+  const [text] = texts;
+  if (text === undefined) return undefined;
+  if (flag.parse === "secret") return secretValues(texts, source);
+  if (flag.parse === "pairs") return pairsOf(texts);
+  if (flag.parse === "subject") return texts.map(subjectOf);
+  if (flag.parse === "grant") return texts.map(grantOf);
+  if (flag.parse === "ttl") return endOf(text, source.now());
+  if (flag.shape === "map") return pairsOf(texts);
+  if (flag.shape === "reference") return referenceOf(text);
+  if (flag.shape === "list") return texts;
+  return flag.schema ? typedValue(flag.schema, text) : text;
+}
+
+/** Sets a value, into the map that another flag may have begun: `--url` and `--config` of one `config`. */
+function merge(fields: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const map = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!map || Object.keys(value).length === 0) setAt(fields, path, value);
+  else for (const [key, inner] of Object.entries(value)) merge(fields, [...path, key], inner);
+}
+
+function faultsIn(kind: Kind, fields: Record<string, unknown>, flags: readonly FieldFlag[]): string[] {
+  return validateFields(kind, fields).faults.map(({ path, message }) => {
+    const field = path.split("/").slice(1).join(".");
+    const [flag] = flags
+      .filter((flag) => `${field}.`.startsWith(`${flag.field}.`))
+      .sort((a, b) => b.field.length - a.field.length);
+    if (!flag) return `${field} ${message}`;
+    const below = field.slice(flag.field.length + 1);
+    return `--${flag.name}${below && ` ${below}`} ${message}`;
+  });
+}

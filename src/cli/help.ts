@@ -1,0 +1,84 @@
+import type { Arg, Args, Commands, Verb } from "./command.ts";
+import { globalArgs } from "./globals.ts";
+import { aliasesOf } from "./parse.ts";
+
+/** The help of `mcpctl` itself: verbs by what they are for, then the global flags. */
+export function rootHelp(commands: Commands): string {
+  return [
+    "One address and one token for every model you have: who may use which, and where its key is kept.",
+    "Usage:  mcpctl VERB [flags]",
+    ...verbLists(commands),
+    ["Global flags, before or after the verb:", ...flagLines(globalArgs)].join("\n"),
+    "More about a verb: mcpctl help VERB. Topics: mcpctl help flags | environment | exit-codes\n",
+  ].join("\n\n");
+}
+
+/**
+ * The help of one verb: what it does, examples first, then its flags.
+ *
+ * @param path what is typed to get there: `config use-context`
+ * @param args its arguments, with those that depend on the kind
+ */
+export function verbHelp(path: string, verb: Verb, args: Args): string {
+  const { meta } = verb;
+  const own = Object.fromEntries(Object.entries(args).filter(([, arg]) => arg.type !== "positional"));
+  const blocks = [`${meta.description.replace(/\.$/, "")}.`, usageLine(path, verb, args)];
+  if (meta.examples)
+    blocks.push(
+      ["Examples:", ...columns(meta.examples.map(([command, what]) => [command, `# ${what}`]))].join("\n"),
+    );
+  if (verb.verbs) blocks.push(...verbLists(verb.verbs));
+  if (Object.keys(own).length > 0) blocks.push(["Flags:", ...flagLines(own)].join("\n"));
+  if (meta.notes) blocks.push(meta.notes.trimEnd());
+  const shown = Object.keys(globalArgs).filter((name) => name !== "help" && own[name] === undefined);
+  blocks.push(`Global flags:  ${shown.map((name) => `--${name}`).join(", ")}   (see: mcpctl help flags)`);
+  return `${blocks.join("\n\n")}\n`;
+}
+
+/** `Usage:  mcpctl get KIND [NAME...] [flags]` */
+export function usageLine(path: string, verb: Verb, args: Args): string {
+  if (verb.meta.usage !== undefined) return `Usage:  mcpctl ${path} ${verb.meta.usage}`.trimEnd();
+  if (verb.verbs) return `Usage:  mcpctl ${path} VERB [flags]`;
+  const words = Object.entries(args).flatMap(([name, arg]) => {
+    if (arg.type !== "positional") return [];
+    const word = (arg.valueHint ?? name.toUpperCase()) + (arg.multiple ? "..." : "");
+    return [arg.required === false || arg.default !== undefined ? `[${word}]` : word];
+  });
+  return `Usage:  ${["mcpctl", path, ...words, "[flags]"].join(" ")}`;
+}
+
+/** Flags as aligned lines: `  -w, --watch          Follow changes`. */
+export function flagLines(args: Args): string[] {
+  return columns(Object.entries(args).map(([name, arg]) => [flagText(name, arg), description(arg)]));
+}
+
+function flagText(name: string, arg: Arg): string {
+  const short = [name, ...aliasesOf(arg)].find((word) => word.length === 1);
+  const long = [name, ...aliasesOf(arg)].find((word) => word.length > 1);
+  const flag = `${short === undefined ? "   " : `-${short}`}${long === undefined ? "" : `${short === undefined ? " " : ", "}--${long}`}`;
+  if (arg.type === "boolean") return flag;
+  return `${flag} ${arg.options?.join("|") ?? arg.valueHint ?? "VALUE"}`;
+}
+
+function description(arg: Arg): string {
+  const notes = [
+    arg.multiple && "repeatable",
+    arg.required === true && "required",
+    arg.default !== undefined && arg.default !== false && `default ${arg.default}`,
+  ].filter((note) => typeof note === "string");
+  return `${arg.description ?? ""}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`.trim();
+}
+
+/** Verbs under the headings of their groups, all descriptions in one column. */
+function verbLists(commands: Commands): string[] {
+  const shown = Object.entries(commands).filter(([, entry]) => !entry.hidden);
+  const lines = columns(shown.map(([name, entry]) => [name, entry.summary]));
+  const groups = Map.groupBy(shown.keys(), (i) => shown[i]![1].group ?? "Verbs");
+  return [...groups].map(([group, indices]) => [`${group}:`, ...indices.map((i) => lines[i])].join("\n"));
+}
+
+/** Two columns, the first as wide as its widest cell, up to a limit that keeps long ones from pushing the rest. */
+function columns(rows: readonly (readonly [string, string])[], limit = 46): string[] {
+  const width = Math.min(limit, Math.max(...rows.map(([left]) => left.length)));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd());
+}

@@ -1,0 +1,119 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseAllDocuments,
+} from "yaml";
+
+/** How deep lists and maps may stand in each other. Nothing a person writes comes near it. */
+const maxDepth = 64;
+
+/** Keys and list indices from a document's root to a value. */
+export type Path = readonly (string | number)[];
+
+/** A fault in a file, and where it begins; lines and columns count from 1. */
+export interface SourceFault {
+  line: number;
+  column: number;
+  path: Path;
+  message: string;
+}
+
+/** A document as plain data, and the way back from a place in it to a place in its text. */
+export interface ParsedDocument {
+  value: unknown;
+  /** Where the key or list element at `path` begins; where it does not exist, the nearest thing around it. */
+  at(path: Path): { line: number; column: number };
+}
+
+/**
+ * Parses YAML 1.2, and so JSON, of any number of documents. Documents with nothing in them are left out.
+ * What could exhaust memory or the stack, or means two things at once, is a fault: aliases that multiply or
+ * contain themselves, a key given twice, nesting without end, tags (T67).
+ */
+export function parseDocuments(text: string): { documents: ParsedDocument[]; faults: SourceFault[] } {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: "silent",
+    resolveKnownTags: false,
+  });
+  const documents: ParsedDocument[] = [];
+  const faults: SourceFault[] = [];
+  if ("empty" in parsed) return { documents, faults };
+
+  for (const document of parsed) {
+    const at = (path: Path) => place(lines, offsetOf(document.contents, path));
+    const wrong = [...document.errors, ...document.warnings];
+    for (const { message, pos } of wrong)
+      faults.push({ ...place(lines, pos[0]), path: [], message: plain(message) });
+    if (wrong.length > 0) continue;
+
+    const value = toData(document);
+    if ("fault" in value) faults.push({ ...at([]), path: [], message: value.fault });
+    else if (value.data !== null) documents.push({ value: value.data, at });
+  }
+  return { documents, faults };
+}
+
+function toData(document: Document.Parsed): { data: unknown } | { fault: string } {
+  try {
+    const data: unknown = document.toJS({ maxAliasCount: 100 });
+    const fault = tooDeep(data, new Set());
+    return fault === undefined ? { data } : { fault };
+  } catch (error) {
+    return { fault: plain((error as Error).message) };
+  }
+}
+
+function tooDeep(value: unknown, above: Set<object>): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (above.has(value)) return "an alias contains itself";
+  if (above.size === maxDepth) return `nested deeper than ${maxDepth} levels`;
+  above.add(value);
+  for (const inner of Object.values(value)) {
+    const fault = tooDeep(inner, above);
+    if (fault !== undefined) return fault;
+  }
+  above.delete(value);
+  return undefined;
+}
+
+/** The parser's messages, shorter where they are long and in the voice of our own. */
+function plain(message: string): string {
+  if (message.startsWith("Maximum call stack")) return `nested deeper than ${maxDepth} levels`;
+  if (message.startsWith("Excessive alias")) return "aliases multiply beyond reason";
+  if (message === "Map keys must be unique") return "this key is given twice";
+  if (message.startsWith("Unresolved tag")) return `${message.replace("Unresolved t", "t")} is not supported`;
+  return message.charAt(0).toLowerCase() + message.slice(1);
+}
+
+function place(lines: LineCounter, offset: number): { line: number; column: number } {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+function offsetOf(root: ParsedNode | null, path: Path): number {
+  let node = root;
+  let offset = root?.range[0] ?? 0;
+  for (const segment of path) {
+    if (isMap<ParsedNode, ParsedNode | null>(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment));
+      if (!pair) return offset;
+      offset = pair.key.range[0];
+      node = pair.value;
+    } else if (isSeq<ParsedNode>(node)) {
+      const item = node.items[Number(segment)];
+      if (!item) return offset;
+      offset = item.range[0];
+      node = item;
+    } else return offset;
+    if (isAlias(node)) return offset;
+  }
+  return offset;
+}

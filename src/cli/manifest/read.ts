@@ -1,0 +1,114 @@
+import { readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { AppError, type Fault } from "../../errors.ts";
+import type { Kind } from "../../kinds/define.ts";
+import type { Context } from "../context.ts";
+import { type Located, manifestsIn } from "./documents.ts";
+
+/** An object somebody wants to exist. */
+export interface Manifest {
+  kind: Kind;
+  name: string;
+  /** Its fields as they were given: no defaults filled in, and null clears. Nothing that only the server sets. */
+  fields: Record<string, unknown>;
+  /** Where it stands: `agents.yaml:7`. */
+  source: string;
+}
+
+/**
+ * Reads manifests from files, folders (their *.yaml, *.yml and *.json, in the order of their names, not what is
+ * further down) and `-`, standard input.
+ *
+ * @throws AppError `invalid_request` with every fault of every file, each with file, line and column
+ */
+export async function readManifests(
+  paths: readonly string[],
+  context: Pick<Context, "cwd" | "terminal">,
+): Promise<Manifest[]> {
+  if (paths.filter((path) => path === "-").length > 1)
+    throw new AppError("usage", "standard input can be read only once");
+  const manifests: Manifest[] = [];
+  const faults: Located[] = [];
+  for (const path of paths.flatMap((path) => (path === "-" ? path : filesAt(path, context.cwd)))) {
+    const text = path === "-" ? await context.terminal.readStdin() : await readText(path, context.cwd);
+    const found = manifestsIn(text, path === "-" ? "standard input" : path);
+    manifests.push(...found.manifests);
+    faults.push(...found.faults);
+  }
+  faults.push(...givenTwice(manifests));
+  if (faults.length > 0) throw faultsError(faults);
+  if (manifests.length === 0) throw new AppError("invalid_request", `no object in ${paths.join(", ")}`);
+  return manifests;
+}
+
+/** Reads manifests from one text. `source` is what faults call it. Throws as `readManifests` does. */
+export function parseManifests(text: string, source: string): Manifest[] {
+  const { manifests, faults } = manifestsIn(text, source);
+  if (faults.length > 0) throw faultsError(faults);
+  return manifests;
+}
+
+function faultsError(faults: readonly Located[]): AppError {
+  const details: Fault[] = faults.map(({ source, line, column, text }) => ({
+    path: `${source}:${line}:${column}`,
+    message: text,
+  }));
+  const kind = faults.find((fault) => fault.kind !== undefined)?.kind;
+  const hint = kind && { hint: `fields: mcpctl explain ${kind}` };
+  const [first] = details;
+  if (details.length === 1)
+    return new AppError("invalid_request", `${first!.path}: ${first!.message}`, { ...hint });
+  return new AppError("invalid_request", `${details.length} faults; nothing was sent`, { details, ...hint });
+}
+
+/** Which of two would win depends on chance, so neither does. */
+function givenTwice(manifests: readonly Manifest[]): Located[] {
+  const seen = new Map<string, string>();
+  const faults: Located[] = [];
+  for (const { kind, name, fields, source } of manifests) {
+    const key = [kind.kind, name, kind.scopedBy ? (fields[kind.scopedBy] ?? "") : ""].join("/");
+    const before = seen.get(key);
+    seen.set(key, source);
+    if (before === undefined) continue;
+    const [, file, line] = source.match(/^(.*):(\d+)$/)!;
+    const text = `${kind.kind} "${name}" is given twice; also at ${before}`;
+    faults.push({ source: file!, line: Number(line), column: 1, text });
+  }
+  return faults;
+}
+
+function filesAt(path: string, cwd: string): string[] {
+  const absolute = resolve(cwd, path);
+  if (!stat(absolute, path).isDirectory()) return [path];
+  return readdirSync(absolute)
+    .filter((name) => /\.(ya?ml|json)$/.test(name) && !stat(join(absolute, name), path).isDirectory())
+    .sort()
+    .map((name) => join(path, name));
+}
+
+function stat(absolute: string, shown: string) {
+  try {
+    return statSync(absolute);
+  } catch (cause) {
+    throw unreadable(shown, cause);
+  }
+}
+
+async function readText(path: string, cwd: string): Promise<string> {
+  try {
+    return await Bun.file(resolve(cwd, path)).text();
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): AppError {
+  const missing = (cause as { code?: string }).code === "ENOENT";
+  return new AppError(
+    "invalid_request",
+    `cannot read ${path}: ${missing ? "no such file" : "not readable"}`,
+    {
+      cause,
+    },
+  );
+}

@@ -1,0 +1,71 @@
+import type { Column } from "../../kinds/define.ts";
+
+const nothing = "-";
+
+/**
+ * One cell of a table, as data say: of the path, the template or the elements of the list at the path.
+ *
+ * @param now milliseconds since 1970, for ages
+ */
+export function cell(column: Column, object: Readonly<Record<string, unknown>>, now: number): string {
+  if (column.template !== undefined) return filled(column.template, object) ?? nothing;
+  const value = at(object, column.path ?? "");
+  if (column.format === "age" && typeof value === "string") return age(value, now);
+  if (column.each !== undefined && Array.isArray(value))
+    return value.map((element) => loose(column.each!, element)).join(",") || nothing;
+  return plain(value);
+}
+
+/** What stands at a dotted path; undefined when something on the way is missing. */
+export function at(object: unknown, path: string): unknown {
+  let value = object;
+  for (const key of path.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<string, unknown>)[key];
+  }
+  return value;
+}
+
+/** Any value on one line: lists joined by commas, objects as JSON, `-` for what is not there. */
+export function plain(value: unknown): string {
+  if (value === undefined || value === null || value === "") return nothing;
+  if (Array.isArray(value)) return value.map(plain).join(",") || nothing;
+  if (typeof value === "object") return Object.keys(value).length === 0 ? nothing : JSON.stringify(value);
+  return String(value);
+}
+
+/** A time as people say it: `5m ago`, `in 29d`. What is no time stays as it is. */
+export function age(time: string, now: number): string {
+  const passed = now - Date.parse(time);
+  if (Number.isNaN(passed)) return time;
+  const length = span(Math.abs(passed) / 1000);
+  return passed >= 0 ? `${length} ago` : `in ${length}`;
+}
+
+/** Seconds in the one unit that says enough: `42s`, `5m`, `3h`, `12d`. */
+export function span(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)}s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)}h`;
+  return `${Math.round(seconds / 86_400)}d`;
+}
+
+/** A template with all its braces filled; undefined when something is missing. */
+function filled(template: string, object: unknown): string | undefined {
+  let complete = true;
+  const text = template.replace(/\{([^}]*)\}/g, (_, path: string) => {
+    const value = at(object, path);
+    if (value === undefined || value === null || value === "") complete = false;
+    return plain(value);
+  });
+  return complete ? text : undefined;
+}
+
+/** A template of an element, whose parts may be missing: `view:llms:` is `view:llms`. */
+function loose(template: string, element: unknown): string {
+  const text = template.replace(/\{([^}]*)\}/g, (_, path: string) => {
+    const value = at(element, path);
+    return value === undefined || value === null ? "" : plain(value);
+  });
+  return text.replace(/[:/]+$/, "");
+}

@@ -1,0 +1,109 @@
+import type { Resource } from "../../kinds/define.ts";
+import type { KindInfo } from "../kind-words.ts";
+import { age, plain } from "./cells.ts";
+import { escapeBlock, escapeLine } from "./escape.ts";
+import { mask } from "./mask.ts";
+import { paint } from "./paint.ts";
+
+/** A line of a description, or a titled block of them. */
+export type Entry =
+  | { label: string; value: string }
+  | { title: string; entries: readonly { label: string; value: string }[] }
+  | { title: string; lines: readonly string[] };
+
+/** What a kind of its own wants to say: by field, in the place of what its value alone would say. */
+export type Own = Readonly<Record<string, readonly Entry[]>>;
+
+const acronyms = new Set(["llm", "id", "url", "api", "ttl", "rbac", "mcp"]);
+const ends = new Set(["id", "name", "version", "createdAt", "updatedAt"]);
+
+/**
+ * An object in full, for a person: header, aligned lines, then titled sections, `Metadata:` last. Follows from the
+ * descriptor; fields that the descriptor does not know (a newer server's) are shown too. Never a credential.
+ */
+export function describe(kind: KindInfo, object: Resource, own: Own, now: number, color: boolean): string {
+  const shown = mask(object) as Resource;
+  const fields = new Set([
+    ...Object.keys(kind.fields.properties),
+    ...Object.keys(kind.readOnly.properties),
+    ...Object.keys(shown),
+  ]);
+  const entries = [...fields].flatMap((field): readonly Entry[] => {
+    if (ends.has(field) || kind.writeOnly.includes(field)) return [];
+    return own[field] ?? [entryOf(labelOf(kind, field), shown[field], now)];
+  });
+  const lines = entries.filter((entry) => "value" in entry);
+  const sections = entries.filter((entry) => "title" in entry);
+  sections.push({ title: "Metadata", entries: metadata(shown, now) });
+  const head = paint(color, "bold", `=== ${kind.display}: ${escapeLine(shown.name)} ===`);
+  const body = aligned([{ label: "Name", value: shown.name }, ...lines], "");
+  return [[head, ...body], ...sections.map((section) => sectionLines(section, color))]
+    .map((block) => `${block.join("\n")}\n`)
+    .join("\n");
+}
+
+/** A field under its label. What is more than a line gets a section. */
+export function entryOf(label: string, value: unknown, now: number): Entry {
+  if (typeof value === "string" && value.includes("\n"))
+    return { title: label, lines: escapeBlock(value).trimEnd().split("\n") };
+  if (Array.isArray(value) && value.some((element) => typeof element === "object")) {
+    return { title: label, lines: value.map((element) => pairs(element)) };
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return {
+      title: label,
+      entries: Object.entries(value).map(([key, inner]) => ({ label: key, value: plain(inner) })),
+    };
+  if (Array.isArray(value)) return { label, value: value.map(plain).join(", ") || "-" };
+  return { label, value: typeof value === "string" ? timed(value, now) : plain(value) };
+}
+
+/** What people call a field: the header of its column when it has one, else its name in words. */
+export function labelOf(kind: KindInfo, field: string): string {
+  const column = kind.columns.find((column) => column.path === field);
+  const words = column ? column.header.split("-") : field.replace(/([a-z0-9])([A-Z])/g, "$1 $2").split(" ");
+  return words
+    .map((word) => word.toLowerCase())
+    .filter((word, i) => !(word === "at" && i === words.length - 1 && i > 0))
+    .map((word) => (acronyms.has(word) ? word.toUpperCase() : word.charAt(0).toUpperCase() + word.slice(1)))
+    .join(" ");
+}
+
+/** Labels and values under each other: `Name:    claude`. */
+export function aligned(entries: readonly { label: string; value: string }[], indent: string): string[] {
+  const width = Math.max(...entries.map(({ label }) => Bun.stringWidth(escapeLine(label)))) + 3;
+  return entries.map(({ label, value }) => {
+    const name = `${escapeLine(label)}:`;
+    return `${indent}${name}${" ".repeat(width - Bun.stringWidth(name))}${escapeLine(value)}`;
+  });
+}
+
+function sectionLines(section: Exclude<Entry, { value: string }>, color: boolean): string[] {
+  const title = paint(color, "bold", `${section.title}:`);
+  if ("lines" in section) return [title, ...section.lines.map((line) => `  ${escapeLine(line)}`)];
+  return [title, ...(section.entries.length > 0 ? aligned(section.entries, "  ") : ["  (none)"])];
+}
+
+function metadata(object: Resource, now: number): { label: string; value: string }[] {
+  const values = {
+    ID: object.id,
+    Version: object.version,
+    Created: object.createdAt,
+    Updated: object.updatedAt,
+  };
+  return Object.entries(values).map(([label, value]) => ({ label, value: timed(plain(value), now) }));
+}
+
+/** A time as it is and how long ago that is; anything else as it is. */
+function timed(text: string, now: number): string {
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text)) return `${text} (${age(text, now)})`;
+  return text === "" ? "-" : text;
+}
+
+/** An element of a list on a line: `role: view, resource: llms`. */
+function pairs(element: unknown): string {
+  if (typeof element !== "object" || element === null) return plain(element);
+  return Object.entries(element)
+    .map(([key, value]) => `${key}: ${plain(value)}`)
+    .join(", ");
+}

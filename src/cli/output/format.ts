@@ -1,0 +1,41 @@
+import { AppError } from "../../errors.ts";
+import { nearest } from "../../kinds/names.ts";
+
+/** What `-o` asks for. */
+export type Format =
+  | { as: "table" }
+  | { as: "wide" }
+  | { as: "json" }
+  | { as: "yaml" }
+  | { as: "name" }
+  | { as: "jsonpath"; expression: string };
+
+export const formats = ["table", "wide", "json", "yaml", "name", "jsonpath"] as const;
+
+/** Reads the value of `-o`. Throws AppError `usage` that suggests the nearest. */
+export function parseFormat(text: string | undefined): Format {
+  if (text === undefined) return { as: "table" };
+  if (text.startsWith("jsonpath=")) return { as: "jsonpath", expression: text.slice("jsonpath=".length) };
+  if (text === "jsonpath")
+    throw new AppError("usage", "-o jsonpath needs an expression", { hint: "-o jsonpath='{.model}'" });
+  const format = formats.find((format) => format === text);
+  if (format !== undefined && format !== "jsonpath") return { as: format };
+  const near = nearest(text, formats);
+  throw new AppError("usage", `unknown output format "${text}"`, {
+    hint: near ? `did you mean "${near}"?` : "formats: table, wide, json, yaml, name, jsonpath=EXPR",
+  });
+}
+
+/** For verbs that print one answer: as JSON, or as text for people. Throws AppError `usage` for any other format. */
+export function wantsJson(output: string | undefined): boolean {
+  const { as } = parseFormat(output);
+  if (as !== "table" && as !== "json")
+    throw new AppError("usage", `this verb prints text or -o json, not ${as}`);
+  return as === "json";
+}
+
+/** Data as JSON for a pipe or a terminal. DEL and the C1 controls, which JSON lets through, are escaped too (T42). */
+export function jsonText(value: unknown, indent: number | undefined = 2): string {
+  const text = JSON.stringify(value, null, indent);
+  return `${text.replace(/[\u007f-\u009f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`;
+}

@@ -1,0 +1,87 @@
+import type { Kind, Resource } from "../../kinds/define.ts";
+import type { Context } from "../context.ts";
+import type { KindInfo } from "../kind-words.ts";
+import { cell } from "./cells.ts";
+import { escapeBlock } from "./escape.ts";
+import { type Format, jsonText } from "./format.ts";
+import { table } from "./table.ts";
+
+/** Objects of one kind, as they came from the server. */
+export interface Listing {
+  kind: KindInfo;
+  objects: readonly Resource[];
+}
+
+export interface PrintOptions {
+  headers?: boolean;
+  /** JSON is the object itself, not an array of one. */
+  single?: boolean;
+  /** Several kinds are printed, so each object says which it is. */
+  mixed?: boolean;
+}
+
+/** Prints objects of one kind on stdout. */
+export function print(
+  context: Context,
+  kind: KindInfo,
+  objects: readonly Resource[],
+  format: Format,
+  options: PrintOptions = {},
+): Promise<void> {
+  return printAll(context, [{ kind, objects }], format, options);
+}
+
+/** Prints objects of some kinds on stdout: data as one document, tables one under another. */
+export async function printAll(
+  context: Context,
+  listings: readonly Listing[],
+  format: Format,
+  options: PrintOptions = {},
+): Promise<void> {
+  const { terminal } = context;
+  if (format.as === "table" || format.as === "wide") {
+    const tables = listings.map((listing) => tableOf(context, listing, format.as === "wide", options));
+    terminal.out(tables.filter((text) => text !== "").join("\n"));
+  } else if (format.as === "json") terminal.out(jsonText(dataOf(listings, options)));
+  else if (format.as === "name")
+    for (const { kind, objects } of listings)
+      terminal.out(objects.map(({ name }) => `${kind.kind}/${name}\n`).join(""));
+  else if (format.as === "yaml") {
+    const { toYaml } = await import("./yaml.ts");
+    const documents = listings.filter(({ objects }) => objects.length > 0);
+    terminal.out(documents.map(({ kind, objects }) => toYaml(kind as Kind, objects)).join("---\n"));
+  } else {
+    const { jsonPath } = await import("./jsonpath.ts");
+    const text = jsonPath(format.expression)(dataOf(listings, options));
+    terminal.out(terminal.outIsTerminal ? `${escapeBlock(text).trimEnd()}\n` : text);
+  }
+}
+
+function dataOf(listings: readonly Listing[], { single, mixed }: PrintOptions): unknown {
+  const objects = listings.flatMap(({ kind, objects }) =>
+    mixed ? objects.map((object) => ({ kind: kind.kind, ...object })) : objects,
+  );
+  return single ? objects[0] : objects;
+}
+
+function tableOf(context: Context, listing: Listing, wide: boolean, options: PrintOptions): string {
+  const { kind, objects } = listing;
+  if (objects.length === 0) return "";
+  const { columns, color } = context.terminal;
+  const shown = kind.columns.filter((column) => wide || !column.wide);
+  return table(
+    shown.map((column) => column.header),
+    objects.map((object) => rowOf(kind, object, wide, context.now(), options.mixed)),
+    { columns, color, headers: options.headers ?? true },
+  );
+}
+
+/** The cells of one object. In a mixed listing its name says its kind. */
+export function rowOf(kind: KindInfo, object: Resource, wide: boolean, now: number, mixed = false): string[] {
+  return kind.columns
+    .filter((column) => wide || !column.wide)
+    .map((column) => {
+      const text = cell(column, object, now);
+      return mixed && column.path === "name" ? `${kind.kind}/${text}` : text;
+    });
+}

@@ -1,0 +1,87 @@
+import { and, type Column, eq, gte, lt, type SQL } from "drizzle-orm";
+import { storable } from "./storable.ts";
+import type { AuditEvent, AuditFilter } from "./types.ts";
+
+/** The columns of `audit_events` but its id, in the order of `auditValues`. */
+export const auditColumns = [
+  "at",
+  "action",
+  "request_id",
+  "user_id",
+  "token_id",
+  "status",
+  "llm",
+  "pool_member",
+  "model",
+  "type",
+  "dialect",
+  "streaming",
+  "duration_ms",
+  "ttft_ms",
+  "prompt_tokens",
+  "completion_tokens",
+  "cached_tokens",
+  "error",
+  "detail",
+] as const;
+
+type Value = string | number | boolean | null;
+
+/** An event as one row. Whatever a provider reported, it fits its column; `detail` becomes JSON text. */
+export function auditValues(event: AuditEvent): Value[] {
+  return [
+    whole(event.at),
+    storable(event.action),
+    storable(event.requestId),
+    text(event.userId),
+    text(event.tokenId),
+    whole(event.status),
+    text(event.llm),
+    text(event.poolMember),
+    text(event.model),
+    text(event.type),
+    text(event.dialect),
+    event.streaming ?? null,
+    whole(event.durationMs),
+    whole(event.ttftMs),
+    whole(event.promptTokens),
+    whole(event.completionTokens),
+    whole(event.cachedTokens),
+    text(event.error),
+    event.detail === undefined ? null : JSON.stringify(event.detail, storableValue),
+  ];
+}
+
+/** A row of `audit_events` as the event it was: what it did not have is not there again. */
+export function auditEvent(row: Record<string, unknown>): AuditEvent {
+  const { id: _, userId, tokenId, ...rest } = row;
+  const present = Object.entries(rest).filter(([, value]) => value !== null);
+  return { ...Object.fromEntries(present), userId, tokenId } as AuditEvent;
+}
+
+/** Which rows a filter asks for, in either dialect. */
+export function auditWhere(
+  table: Record<"at" | "llm" | "userId" | "action", Column>,
+  { since, until, llm, user, action }: AuditFilter,
+): SQL | undefined {
+  return and(
+    since === undefined ? undefined : gte(table.at, since),
+    until === undefined ? undefined : lt(table.at, until),
+    llm === undefined ? undefined : eq(table.llm, llm),
+    user === undefined ? undefined : eq(table.userId, user),
+    action === undefined ? undefined : eq(table.action, action),
+  );
+}
+
+function text(value: string | null | undefined): string | null {
+  return typeof value === "string" ? storable(value) : null;
+}
+
+function storableValue(_key: string, value: unknown): unknown {
+  return typeof value === "string" ? storable(value) : value;
+}
+
+function whole(value: number | undefined): number | null {
+  if (value === undefined || Number.isNaN(value)) return null;
+  return Math.round(Math.min(Math.max(value, 0), Number.MAX_SAFE_INTEGER));
+}

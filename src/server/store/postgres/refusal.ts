@@ -1,0 +1,32 @@
+import { DrizzleQueryError } from "drizzle-orm";
+import { StoreError, type Write } from "../types.ts";
+
+/**
+ * SQLSTATEs that pass (postgresql.org/docs/current/errcodes-appendix.html): connection and operator trouble,
+ * conflicts between transactions, too few resources, a server that turned into a read-only standby.
+ */
+const passing = /^(08|40|53|57|58|25006|55P03)/;
+/** Codes of the driver and of the operating system: CONNECTION_CLOSED, CONNECT_TIMEOUT, ECONNREFUSED. */
+const unreachable = /^(CONNECT|E[A-Z]{4,})/;
+
+/** What to throw for an error that a query, part of write `op`, ended with. */
+export function refusal(error: unknown, op?: Write["op"]): unknown {
+  if (error instanceof StoreError) return error;
+  const { code, cause } = bare(error);
+  if (code === "53100") return new StoreError("full", { cause });
+  if (code === "23503") return new StoreError(op === "delete" ? "referenced" : "dangling", { cause });
+  if (code === "23505") return new StoreError("taken", { cause });
+  if (passing.test(code) || unreachable.test(code)) return new StoreError("unavailable", { cause });
+  return cause;
+}
+
+/**
+ * The driver's error, without what drizzle puts around it and the driver into it: the query, its parameters and
+ * the row that failed, secrets included, which a log would print.
+ */
+export function bare(error: unknown): { code: string; cause: unknown } {
+  const inner = error instanceof DrizzleQueryError ? error.cause : error;
+  if (!(inner instanceof Error) || !("code" in inner) || typeof inner.code !== "string")
+    return { code: "", cause: inner };
+  return { code: inner.code, cause: new Error(`${inner.code}: ${inner.message}`) };
+}

@@ -1,0 +1,114 @@
+import { sql } from "drizzle-orm";
+import { bigint, boolean, index, jsonb, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
+import type { Change, Ref, Row } from "../types.ts";
+
+/** A whole number up to 2⁵³, which is what JavaScript and SQLite have. */
+const whole = (name: string) => bigint(name, { mode: "number" });
+
+/** The tables as Postgres has them; see `../sqlite/schema.ts`. After a change: `bun run generate`. */
+export const resources = pgTable(
+  "resources",
+  {
+    id: text("id").primaryKey(),
+    kind: text("kind").notNull(),
+    scope: text("scope").notNull(),
+    name: text("name").notNull(),
+    owner: text("owner"),
+    visibility: text("visibility").$type<Row["visibility"]>(),
+    spec: jsonb("spec").$type<Row["spec"]>().notNull(),
+    status: jsonb("status").$type<Row["status"]>().notNull(),
+    version: whole("version").notNull(),
+    createdAt: whole("created_at").notNull(),
+    updatedAt: whole("updated_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("resources_kind_scope_name").on(table.kind, table.scope, table.name),
+    uniqueIndex("resources_one_default_backend")
+      .on(table.kind)
+      .where(sql`"kind" = 'secretbackend' and "spec" @> '{"isDefault": true}'`),
+  ],
+);
+
+export const refs = pgTable(
+  "refs",
+  {
+    fromId: text("from_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    path: text("path").notNull(),
+    toId: text("to_id")
+      .notNull()
+      .references(() => resources.id),
+    onDelete: text("on_delete").$type<Ref["onDelete"]>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.fromId, table.path] }), index("refs_to_id").on(table.toId)],
+);
+
+/** The writer counts revisions under its lock: a sequence would leave a gap for each commit that was refused. */
+export const changes = pgTable("changes", {
+  revision: whole("revision").primaryKey(),
+  kind: text("kind").notNull(),
+  id: text("id").notNull(),
+  operation: text("operation").$type<Change["operation"]>().notNull(),
+  at: whole("at").notNull(),
+});
+
+export const secretData = pgTable("secret_data", {
+  ref: text("ref").primaryKey(),
+  data: jsonb("data").$type<Record<string, string>>().notNull(),
+  createdAt: whole("created_at").notNull(),
+});
+
+export const credentials = pgTable(
+  "credentials",
+  {
+    resourceId: text("resource_id")
+      .primaryKey()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    type: text("type").$type<"password" | "bearer">().notNull(),
+    hash: text("hash").notNull(),
+    lastUsedAt: whole("last_used_at"),
+  },
+  (table) => [uniqueIndex("credentials_bearer").on(table.hash).where(sql`"type" = 'bearer'`)],
+);
+
+export const sessions = pgTable(
+  "sessions",
+  {
+    id: text("id").primaryKey(),
+    hash: text("hash").notNull(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    createdAt: whole("created_at").notNull(),
+    expiresAt: whole("expires_at").notNull(),
+  },
+  (table) => [uniqueIndex("sessions_hash").on(table.hash), index("sessions_user_id").on(table.userId)],
+);
+
+export const auditEvents = pgTable(
+  "audit_events",
+  {
+    id: whole("id").primaryKey().generatedAlwaysAsIdentity(),
+    at: whole("at").notNull(),
+    action: text("action").notNull(),
+    requestId: text("request_id").notNull(),
+    userId: text("user_id"),
+    tokenId: text("token_id"),
+    status: whole("status").notNull(),
+    llm: text("llm"),
+    poolMember: text("pool_member"),
+    model: text("model"),
+    type: text("type"),
+    dialect: text("dialect"),
+    streaming: boolean("streaming"),
+    durationMs: whole("duration_ms"),
+    ttftMs: whole("ttft_ms"),
+    promptTokens: whole("prompt_tokens"),
+    completionTokens: whole("completion_tokens"),
+    cachedTokens: whole("cached_tokens"),
+    error: text("error"),
+    detail: jsonb("detail").$type<Record<string, unknown>>(),
+  },
+  (table) => [index("audit_events_at").on(table.at)],
+);

@@ -1,0 +1,102 @@
+import { and, eq, ne, sql } from "drizzle-orm";
+import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { auditColumns, auditValues } from "../audit.ts";
+import { ended, type Note } from "../changes.ts";
+import { type AuditEvent, type Ref, StoreError, type Write } from "../types.ts";
+import { auditEvents, credentials, refs, resources, secretData, sessions } from "./schema.ts";
+
+/** A database, or a transaction on one. */
+export type Queries = Pick<PostgresJsDatabase, "select" | "insert" | "update" | "delete" | "execute">;
+
+const columns = sql.raw(auditColumns.join(", "));
+// `detail` comes as text inside the JSON, as it does for SQLite.
+const selected = sql.raw(auditColumns.join(", ").replace("detail", "(detail #>> '{}')::jsonb"));
+
+/** Appends events. One parameter however many they are, so that there is one statement to prepare. */
+export async function insertAudit(db: Queries, events: readonly AuditEvent[]): Promise<void> {
+  const rows = events.map((event) => {
+    const values = auditValues(event);
+    return Object.fromEntries(auditColumns.map((column, index) => [column, values[index]]));
+  });
+  await db.execute(sql`
+    insert into ${auditEvents} (${columns})
+    select ${selected} from json_populate_recordset(null::audit_events, ${JSON.stringify(rows)}::json)`);
+}
+
+/** Does one write inside the caller's transaction and returns what it changed, for the change feed. */
+export async function apply(db: Queries, write: Write): Promise<Note[]> {
+  switch (write.op) {
+    case "insert": {
+      const { id, kind } = write.row;
+      await db.insert(resources).values(write.row);
+      await insertRefs(db, id, write.refs);
+      return [{ kind, id, operation: "insert" }];
+    }
+    case "update": {
+      const { id, kind, createdAt: _, ...values } = write.row;
+      const stored = and(eq(resources.id, id), eq(resources.version, values.version - 1));
+      const updated = await db.update(resources).set(values).where(stored).returning({ id: resources.id });
+      if (updated.length === 0) throw new StoreError("stale");
+      await db.delete(refs).where(eq(refs.fromId, id));
+      await insertRefs(db, id, write.refs);
+      return [{ kind, id, operation: "update" }];
+    }
+    case "delete": {
+      const { id, version } = write;
+      const stored = and(eq(resources.id, id), eq(resources.version, version));
+      const [deleted] = await db.delete(resources).where(stored).returning({ kind: resources.kind });
+      if (deleted === undefined) throw new StoreError("stale");
+      return [{ kind: deleted.kind, id, operation: "delete" }];
+    }
+    case "setPassword": {
+      const { userId: id, hash } = write;
+      if (hash !== null) return [await setCredential(db, id, "password", hash)];
+      await db.delete(credentials).where(eq(credentials.resourceId, id));
+      return [{ kind: "credential", id, operation: "delete" }];
+    }
+    case "setBearer":
+      return [await setCredential(db, write.tokenId, "bearer", write.hash)];
+    case "insertSession":
+      await db.insert(sessions).values(write.session);
+      return [{ kind: "session", id: write.session.id, operation: "insert" }];
+    case "deleteSession": {
+      const which = eq(sessions.id, write.id);
+      return ended(await db.delete(sessions).where(which).returning({ id: sessions.id }));
+    }
+    case "deleteSessionsOf": {
+      const ofUser = eq(sessions.userId, write.userId);
+      const which = write.exceptId === undefined ? ofUser : and(ofUser, ne(sessions.id, write.exceptId));
+      return ended(await db.delete(sessions).where(which).returning({ id: sessions.id }));
+    }
+    case "putSecretData": {
+      const { ref, data, at: createdAt } = write;
+      const values = { ref, data, createdAt };
+      await db.insert(secretData).values(values).onConflictDoUpdate({ target: secretData.ref, set: values });
+      return [];
+    }
+    case "deleteSecretData":
+      await db.delete(secretData).where(eq(secretData.ref, write.ref));
+      return [];
+    case "audit":
+      await insertAudit(db, [write.event]);
+      return [];
+  }
+}
+
+async function insertRefs(db: Queries, fromId: string, list: readonly Ref[]): Promise<void> {
+  if (list.length > 0) await db.insert(refs).values(list.map((ref) => ({ fromId, ...ref })));
+}
+
+async function setCredential(
+  db: Queries,
+  id: string,
+  type: "password" | "bearer",
+  hash: string,
+): Promise<Note> {
+  const values = { resourceId: id, type, hash, lastUsedAt: null };
+  await db
+    .insert(credentials)
+    .values(values)
+    .onConflictDoUpdate({ target: credentials.resourceId, set: values });
+  return { kind: "credential", id, operation: "update" };
+}

@@ -1,0 +1,120 @@
+import { sql } from "drizzle-orm";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { Change, Ref, Row } from "../types.ts";
+
+/**
+ * The tables as SQLite has them. `../postgres/schema.ts` says the same for Postgres, and a test compares the
+ * two. Times are milliseconds since 1970, UTC. After a change: `bun run generate`.
+ */
+export const resources = sqliteTable(
+  "resources",
+  {
+    id: text("id").primaryKey(),
+    kind: text("kind").notNull(),
+    scope: text("scope").notNull(),
+    name: text("name").notNull(),
+    owner: text("owner"),
+    visibility: text("visibility").$type<Row["visibility"]>(),
+    spec: text("spec", { mode: "json" }).$type<Row["spec"]>().notNull(),
+    status: text("status", { mode: "json" }).$type<Row["status"]>().notNull(),
+    version: integer("version").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("resources_kind_scope_name").on(table.kind, table.scope, table.name),
+    // Two servers that each make another backend the default would both succeed without it.
+    uniqueIndex("resources_one_default_backend")
+      .on(table.kind)
+      .where(sql`"kind" = 'secretbackend' and json_extract("spec", '$.isDefault') = 1`),
+  ],
+);
+
+export const refs = sqliteTable(
+  "refs",
+  {
+    fromId: text("from_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    path: text("path").notNull(),
+    toId: text("to_id")
+      .notNull()
+      .references(() => resources.id),
+    onDelete: text("on_delete").$type<Ref["onDelete"]>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.fromId, table.path] }), index("refs_to_id").on(table.toId)],
+);
+
+/** Revisions have no gaps: a missing one means pruned. */
+export const changes = sqliteTable("changes", {
+  revision: integer("revision").primaryKey({ autoIncrement: true }),
+  kind: text("kind").notNull(),
+  id: text("id").notNull(),
+  operation: text("operation").$type<Change["operation"]>().notNull(),
+  at: integer("at").notNull(),
+});
+
+export const secretData = sqliteTable("secret_data", {
+  ref: text("ref").primaryKey(),
+  data: text("data", { mode: "json" }).$type<Record<string, string>>().notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+/** A user's password or a token's bearer. */
+export const credentials = sqliteTable(
+  "credentials",
+  {
+    resourceId: text("resource_id")
+      .primaryKey()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    type: text("type").$type<"password" | "bearer">().notNull(),
+    hash: text("hash").notNull(),
+    lastUsedAt: integer("last_used_at"),
+  },
+  (table) => [uniqueIndex("credentials_bearer").on(table.hash).where(sql`"type" = 'bearer'`)],
+);
+
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text("id").primaryKey(),
+    hash: text("hash").notNull(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+  },
+  (table) => [uniqueIndex("sessions_hash").on(table.hash), index("sessions_user_id").on(table.userId)],
+);
+
+/**
+ * Users and tokens are not foreign keys here: what somebody did stays on record after they are gone. Every
+ * inference call adds a row and an index more costs it 3 µs, so that filters have none and search in time order.
+ */
+export const auditEvents = sqliteTable(
+  "audit_events",
+  {
+    id: integer("id").primaryKey(),
+    at: integer("at").notNull(),
+    action: text("action").notNull(),
+    requestId: text("request_id").notNull(),
+    userId: text("user_id"),
+    tokenId: text("token_id"),
+    status: integer("status").notNull(),
+    llm: text("llm"),
+    poolMember: text("pool_member"),
+    model: text("model"),
+    type: text("type"),
+    dialect: text("dialect"),
+    streaming: integer("streaming", { mode: "boolean" }),
+    durationMs: integer("duration_ms"),
+    ttftMs: integer("ttft_ms"),
+    promptTokens: integer("prompt_tokens"),
+    completionTokens: integer("completion_tokens"),
+    cachedTokens: integer("cached_tokens"),
+    error: text("error"),
+    detail: text("detail", { mode: "json" }).$type<Record<string, unknown>>(),
+  },
+  (table) => [index("audit_events_at").on(table.at)],
+);

@@ -1,0 +1,90 @@
+import type { Database } from "bun:sqlite";
+import { and, eq, ne } from "drizzle-orm";
+import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
+import { auditColumns, auditValues } from "../audit.ts";
+import { ended, type Note } from "../changes.ts";
+import { type AuditEvent, type Ref, StoreError, type Write } from "../types.ts";
+import { credentials, refs, resources, secretData, sessions } from "./schema.ts";
+
+/** Prepares what every inference call waits for, without drizzle: it takes several times as long to fill in values. */
+export function prepareAudit(database: Database): (event: AuditEvent) => void {
+  const columns = auditColumns.join(", ");
+  const places = auditColumns.map(() => "?").join(", ");
+  const statement = database.prepare(`insert into audit_events (${columns}) values (${places})`);
+  return (event) => {
+    statement.run(...auditValues(event));
+  };
+}
+
+/** Does one write inside the caller's transaction and returns what it changed, for the change feed. */
+export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit" }>): Note[] {
+  switch (write.op) {
+    case "insert": {
+      const { id, kind } = write.row;
+      db.insert(resources).values(write.row).run();
+      insertRefs(db, id, write.refs);
+      return [{ kind, id, operation: "insert" }];
+    }
+    case "update": {
+      const { id, kind, createdAt: _, ...values } = write.row;
+      const stored = and(eq(resources.id, id), eq(resources.version, values.version - 1));
+      const updated = db.update(resources).set(values).where(stored).returning({ id: resources.id }).all();
+      if (updated.length === 0) throw new StoreError("stale");
+      db.delete(refs).where(eq(refs.fromId, id)).run();
+      insertRefs(db, id, write.refs);
+      return [{ kind, id, operation: "update" }];
+    }
+    case "delete": {
+      const { id, version } = write;
+      const stored = and(eq(resources.id, id), eq(resources.version, version));
+      const [deleted] = db.delete(resources).where(stored).returning({ kind: resources.kind }).all();
+      if (deleted === undefined) throw new StoreError("stale");
+      return [{ kind: deleted.kind, id, operation: "delete" }];
+    }
+    case "setPassword": {
+      const { userId: id, hash } = write;
+      if (hash !== null) return [setCredential(db, id, "password", hash)];
+      db.delete(credentials).where(eq(credentials.resourceId, id)).run();
+      return [{ kind: "credential", id, operation: "delete" }];
+    }
+    case "setBearer":
+      return [setCredential(db, write.tokenId, "bearer", write.hash)];
+    case "insertSession":
+      db.insert(sessions).values(write.session).run();
+      return [{ kind: "session", id: write.session.id, operation: "insert" }];
+    case "deleteSession": {
+      const which = eq(sessions.id, write.id);
+      return ended(db.delete(sessions).where(which).returning({ id: sessions.id }).all());
+    }
+    case "deleteSessionsOf": {
+      const ofUser = eq(sessions.userId, write.userId);
+      const which = write.exceptId === undefined ? ofUser : and(ofUser, ne(sessions.id, write.exceptId));
+      return ended(db.delete(sessions).where(which).returning({ id: sessions.id }).all());
+    }
+    case "putSecretData": {
+      const { ref, data, at: createdAt } = write;
+      const values = { ref, data, createdAt };
+      db.insert(secretData).values(values).onConflictDoUpdate({ target: secretData.ref, set: values }).run();
+      return [];
+    }
+    case "deleteSecretData":
+      db.delete(secretData).where(eq(secretData.ref, write.ref)).run();
+      return [];
+  }
+}
+
+function insertRefs(db: BunSQLiteDatabase, fromId: string, list: readonly Ref[]): void {
+  for (const ref of list)
+    db.insert(refs)
+      .values({ fromId, ...ref })
+      .run();
+}
+
+function setCredential(db: BunSQLiteDatabase, id: string, type: "password" | "bearer", hash: string): Note {
+  const values = { resourceId: id, type, hash, lastUsedAt: null };
+  db.insert(credentials)
+    .values(values)
+    .onConflictDoUpdate({ target: credentials.resourceId, set: values })
+    .run();
+  return { kind: "credential", id, operation: "update" };
+}

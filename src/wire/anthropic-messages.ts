@@ -1,0 +1,75 @@
+import type { Usage } from "./usage.ts";
+
+/** Anthropic messages, as far as we read or write it. Providers send more, and less. */
+
+export interface MessagesUsage {
+  input_tokens?: number | null;
+  output_tokens?: number | null;
+  cache_read_input_tokens?: number | null;
+  cache_creation_input_tokens?: number | null;
+  output_tokens_details?: { thinking_tokens?: number } | null;
+}
+
+/** A content block of an answer. Types that are not here exist, and more will. */
+export interface MessagesBlock {
+  type?: string;
+  text?: string;
+  thinking?: string;
+  signature?: string;
+  /** Of redacted_thinking: opaque. */
+  data?: string;
+  id?: string;
+  name?: string;
+  input?: unknown;
+}
+
+export interface MessagesAnswer {
+  id?: string;
+  content?: MessagesBlock[];
+  stop_reason?: string | null;
+  stop_details?: { explanation?: string | null } | null;
+  usage?: MessagesUsage;
+}
+
+/** An event of a stream, whichever it is. */
+export interface MessagesEvent {
+  type?: string;
+  index?: number;
+  message?: MessagesAnswer;
+  content_block?: MessagesBlock;
+  delta?: {
+    type?: string;
+    text?: string;
+    partial_json?: string;
+    thinking?: string;
+    signature?: string;
+    stop_reason?: string | null;
+    stop_details?: { explanation?: string | null } | null;
+  };
+  usage?: MessagesUsage;
+  error?: unknown;
+}
+
+/** Reads the `usage` of an answer; undefined when there is none. Input tokens come without the cached ones. */
+export function messagesUsage(usage: unknown): Usage | undefined {
+  if (typeof usage !== "object" || usage === null) return undefined;
+  const counts = usage as MessagesUsage;
+  const cachedTokens = counts.cache_read_input_tokens ?? 0;
+  return {
+    promptTokens: (counts.input_tokens ?? 0) + cachedTokens + (counts.cache_creation_input_tokens ?? 0),
+    completionTokens: counts.output_tokens ?? 0,
+    cachedTokens,
+  };
+}
+
+/**
+ * Usage of a stream so far: what `message_delta` says replaces what `message_start` said. The counts are
+ * cumulative and never to be summed.
+ */
+export function mergeMessagesUsage(
+  before: MessagesUsage,
+  news: MessagesUsage | null | undefined,
+): MessagesUsage {
+  if (!news) return before;
+  return { ...before, ...Object.fromEntries(Object.entries(news).filter(([, count]) => count !== null)) };
+}

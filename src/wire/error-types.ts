@@ -1,0 +1,38 @@
+/** The words that the two dialects have for kinds of errors, by HTTP status. */
+
+const openai: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  402: "insufficient_quota",
+  403: "permission_error",
+  404: "not_found_error",
+  409: "conflict_error",
+  429: "rate_limit_error",
+  504: "timeout_error",
+  529: "overloaded_error",
+};
+
+const anthropic: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  402: "billing_error",
+  403: "permission_error",
+  404: "not_found_error",
+  413: "request_too_large",
+  429: "rate_limit_error",
+  503: "overloaded_error",
+  504: "timeout_error",
+  529: "overloaded_error",
+};
+
+/** Anthropic's words are a closed set, which its SDKs know by heart. */
+const anthropicWords = new Set([...Object.values(anthropic), "invalid_request_error", "api_error"]);
+
+/** OpenAI's `type`: the provider's own word where it gave one, for its set is open. */
+export function openaiErrorType(status: number, own?: string): string {
+  return own ?? openai[status] ?? (status < 500 ? "invalid_request_error" : "server_error");
+}
+
+/** Anthropic's `type`: the provider's own word where it is one of Anthropic's. */
+export function anthropicErrorType(status: number, own?: string): string {
+  if (own !== undefined && anthropicWords.has(own)) return own;
+  return anthropic[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
+}

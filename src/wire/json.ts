@@ -1,0 +1,163 @@
+import { AppError } from "../errors.ts";
+
+/** A key of the top-level object, and where its value stands in the text: [start, end). */
+export interface JsonMember {
+  key: string;
+  start: number;
+  end: number;
+}
+
+export interface JsonScan {
+  /** In the order of the text. A key that stands twice is here twice. */
+  members: JsonMember[];
+  /** The index just inside the opening brace. */
+  inside: number;
+}
+
+const space = 32;
+const quote = 34;
+const comma = 44;
+const colon = 58;
+const openBracket = 91;
+const backslash = 92;
+const closeBracket = 93;
+const openBrace = 123;
+const closeBrace = 125;
+
+/**
+ * Finds the keys of the top-level object in JSON text, in one pass that neither recurses nor looks into strings.
+ * It relies on JSON.parse, before or after it, to refuse what is not JSON.
+ *
+ * @throws AppError `invalid_request` when the text is no object, is nested deeper than `maxDepth` (T60) or, with
+ *   `rejectDuplicateKeys`, when a key stands twice in one object: two readers could then disagree on it (T61)
+ */
+export function scanJson(
+  text: string,
+  options: { maxDepth: number; rejectDuplicateKeys?: boolean },
+): JsonScan {
+  const { maxDepth, rejectDuplicateKeys = false } = options;
+  let at = skipSpace(text, 0);
+  if (text.charCodeAt(at) !== openBrace) throw refused("the body must be a JSON object");
+  const scan: JsonScan = { members: [], inside: at + 1 };
+  /** One entry per open bracket: the keys seen in an object, null for an array. */
+  const open: (Set<string> | null)[] = [];
+  let keyNext = false;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === quote) {
+      const end = stringEnd(text, at);
+      if (keyNext && (rejectDuplicateKeys || open.length === 1)) {
+        const key = unescaped(text.slice(at + 1, end - 1));
+        if (rejectDuplicateKeys) addKey(open.at(-1)!, key);
+        if (open.length === 1) scan.members.push({ key, start: end, end });
+      }
+      at = end - 1;
+    } else if (code === openBrace || code === openBracket) {
+      if (open.length === maxDepth) throw refused(`the body is nested deeper than ${maxDepth} levels`);
+      open.push(code === openBrace ? new Set() : null);
+      keyNext = code === openBrace;
+    } else if (code === colon) {
+      keyNext = false;
+      if (open.length === 1) {
+        const member = scan.members.at(-1);
+        if (!member) throw notJson();
+        member.start = skipSpace(text, at + 1);
+      }
+    } else if (code === comma || code === closeBrace || code === closeBracket) {
+      const member = scan.members.at(-1);
+      if (open.length === 1 && member) member.end = trimSpace(text, at, member.start);
+      if (code === comma) keyNext = open.at(-1) !== null;
+      else if (open.pop() !== undefined && open.length === 0) return scan;
+    }
+  }
+  throw notJson();
+}
+
+/**
+ * The text with some values of its top-level object set anew, in place or as first keys, and every other byte as
+ * it was: big integers, the order of keys and white space survive. What is undefined in `values` stays.
+ */
+export function spliceTopLevel(text: string, scan: JsonScan, values: Record<string, unknown>): string {
+  const missing = new Map(Object.entries(values).filter(([, value]) => value !== undefined));
+  let rest = "";
+  let from = scan.inside;
+  for (const { key, start, end } of scan.members) {
+    if (!Object.hasOwn(values, key) || values[key] === undefined) continue;
+    rest += text.slice(from, start) + JSON.stringify(values[key]);
+    from = end;
+    missing.delete(key);
+  }
+  rest += text.slice(from);
+  const added = Array.from(missing, ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  const separator = added.length > 0 && scan.members.length > 0 ? "," : "";
+  return text.slice(0, scan.inside) + added.join(",") + separator + rest;
+}
+
+/** JSON.rawJSON and a reviver that sees the source, which TypeScript's library does not describe yet. */
+const exactJson = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+};
+
+/**
+ * JSON.parse that keeps the digits of integers beyond 2^53: JSON.stringify writes them as they were. Such a
+ * number is an opaque object in between.
+ *
+ * @throws SyntaxError
+ */
+export function parseExact(text: string): unknown {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  return exactJson.parse(text, (_key, value, { source }) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && source && /^-?\d+$/.test(source)
+      ? exactJson.rawJSON(source)
+      : value,
+  );
+}
+
+/** The index after the closing quote of the string that opens at `start`. */
+function stringEnd(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(at - 1 - slashes) === backslash) slashes++;
+    if (slashes % 2 === 0) return at + 1;
+  }
+  throw notJson();
+}
+
+function unescaped(raw: string): string {
+  if (!raw.includes("\\")) return raw;
+  try {
+    return JSON.parse(`"${raw}"`) as string;
+  } catch {
+    throw notJson();
+  }
+}
+
+function addKey(keys: Set<string> | null, key: string): void {
+  if (keys?.has(key))
+    throw refused(`the key ${JSON.stringify(key.slice(0, 100))} stands twice in one object`);
+  keys?.add(key);
+}
+
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && text.charCodeAt(at) <= space) at++;
+  return at;
+}
+
+function trimSpace(text: string, end: number, start: number): number {
+  let at = end;
+  while (at > start && text.charCodeAt(at - 1) <= space) at--;
+  return at;
+}
+
+function notJson(): AppError {
+  return refused("the body is not valid JSON");
+}
+
+function refused(message: string): AppError {
+  return new AppError("invalid_request", message, { details: [{ path: "", message }] });
+}

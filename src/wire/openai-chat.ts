@@ -1,0 +1,65 @@
+import type { Usage } from "./usage.ts";
+
+/** OpenAI chat completions, as far as we read or write it. Providers send more, and less. */
+
+export interface ChatUsage {
+  prompt_tokens?: number;
+  completion_tokens?: number;
+  total_tokens?: number;
+  prompt_tokens_details?: { cached_tokens?: number; cache_write_tokens?: number } | null;
+  completion_tokens_details?: { reasoning_tokens?: number } | null;
+  /** DeepSeek's name for cached tokens. */
+  prompt_cache_hit_tokens?: number;
+}
+
+export interface ChatToolCall {
+  id?: string;
+  type?: string;
+  /** Ollama has sent arguments as an object. */
+  function?: { name?: string; arguments?: unknown };
+}
+
+/** In a stream: a piece of a tool call. */
+export interface ChatToolCallDelta extends ChatToolCall {
+  index?: number;
+}
+
+/** A message of the assistant, whole or as the delta of a chunk. */
+export interface ChatAnswer<ToolCall = ChatToolCall> {
+  role?: string;
+  content?: string | null;
+  refusal?: string | null;
+  tool_calls?: ToolCall[] | null;
+  /** DeepSeek's field, which most others copied. */
+  reasoning_content?: string | null;
+  /** The same of vLLM since 0.11, and of OpenRouter. */
+  reasoning?: string | null;
+}
+
+export interface ChatChoice {
+  index?: number;
+  message?: ChatAnswer;
+  delta?: ChatAnswer<ChatToolCallDelta>;
+  finish_reason?: string | null;
+  /** vLLM: the stop string that was met. */
+  stop_reason?: unknown;
+}
+
+/** An answer, or a chunk of one. */
+export interface ChatCompletion {
+  id?: string;
+  choices?: ChatChoice[];
+  usage?: ChatUsage | null;
+  error?: unknown;
+}
+
+/** Reads the `usage` of an answer, a chunk or an embeddings answer; undefined when there is none. */
+export function chatUsage(usage: unknown): Usage | undefined {
+  if (typeof usage !== "object" || usage === null) return undefined;
+  const counts = usage as ChatUsage;
+  return {
+    promptTokens: counts.prompt_tokens ?? 0,
+    completionTokens: counts.completion_tokens ?? 0,
+    cachedTokens: counts.prompt_tokens_details?.cached_tokens ?? counts.prompt_cache_hit_tokens ?? 0,
+  };
+}

@@ -1,0 +1,167 @@
+import { AppError } from "../errors.ts";
+import { ByteBuffer } from "./byte-buffer.ts";
+
+/** One server-sent event. */
+export interface SseEvent {
+  /** `message` when the stream does not say. */
+  event: string;
+  /** The data lines, joined by newlines. */
+  data: string;
+  /** The last id the stream gave, with this event or before it. */
+  id?: string;
+}
+
+const lineFeed = 10;
+const carriageReturn = 13;
+const byteOrderMark = "\uFEFF";
+// Whole lines only: no byte of a multi-byte character looks like a line end.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) from bytes cut
+ * anywhere. Lines end in LF, CR or CRLF, mixed at will. Time is linear in the bytes, whatever their pieces.
+ */
+export class SseParser {
+  readonly #maxEventBytes: number;
+  readonly #line = new ByteBuffer();
+  #data: string[] = [];
+  #dataBytes = 0;
+  #event = "";
+  #id: string | undefined;
+  #atStart = true;
+  #afterCarriageReturn = false;
+
+  /** @param options.maxEventBytes What one event may take, default 8 MiB (T66). */
+  constructor(options: { maxEventBytes?: number } = {}) {
+    this.#maxEventBytes = options.maxEventBytes ?? 8 * 1024 * 1024;
+  }
+
+  /**
+   * Takes the next bytes and returns the events that they complete.
+   *
+   * @throws AppError `provider_error` when an event is larger than allowed
+   */
+  push(bytes: Uint8Array): SseEvent[] {
+    const events: SseEvent[] = [];
+    let from = 0;
+    if (this.#afterCarriageReturn && bytes.length > 0) {
+      if (bytes[0] === lineFeed) from = 1;
+      this.#afterCarriageReturn = false;
+    }
+    let feed = bytes.indexOf(lineFeed, from);
+    let carriage = bytes.indexOf(carriageReturn, from);
+    while (feed !== -1 || carriage !== -1) {
+      const end = feed === -1 || (carriage !== -1 && carriage < feed) ? carriage : feed;
+      this.#endLine(bytes.subarray(from, end), events);
+      from = end + 1;
+      if (end === carriage) {
+        if (from === bytes.length) this.#afterCarriageReturn = true;
+        else if (bytes[from] === lineFeed) from++;
+      }
+      // Each is looked for again only once it has been passed, or the search would be quadratic.
+      if (feed !== -1 && feed < from) feed = bytes.indexOf(lineFeed, from);
+      if (carriage !== -1 && carriage < from) carriage = bytes.indexOf(carriageReturn, from);
+    }
+    if (from < bytes.length) this.#hold(bytes.subarray(from));
+    return events;
+  }
+
+  /**
+   * The stream has ended. Returns an event that only lacked its blank line: the specification discards it,
+   * but some servers leave the last blank line out.
+   */
+  end(): SseEvent[] {
+    const events: SseEvent[] = [];
+    this.#endLine(new Uint8Array(0), events);
+    this.#dispatch(events);
+    return events;
+  }
+
+  #hold(piece: Uint8Array): void {
+    if (this.#dataBytes + this.#line.length + piece.length > this.#maxEventBytes) {
+      throw new AppError("provider_error", `an event of the stream exceeds ${this.#maxEventBytes} bytes`);
+    }
+    this.#line.append(piece);
+  }
+
+  #endLine(piece: Uint8Array, events: SseEvent[]): void {
+    this.#hold(piece);
+    const bytes = this.#line.take();
+    let line = decoder.decode(bytes);
+    if (this.#atStart && line.startsWith(byteOrderMark)) line = line.slice(1);
+    this.#atStart = false;
+    if (line === "") this.#dispatch(events);
+    else this.#field(line, bytes.length);
+  }
+
+  #field(line: string, length: number): void {
+    const colon = line.indexOf(":");
+    if (colon === 0) return;
+    const name = colon === -1 ? line : line.slice(0, colon);
+    const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
+    if (name === "data") {
+      this.#data.push(value);
+      this.#dataBytes += length;
+    } else if (name === "event") this.#event = value;
+    else if (name === "id" && !value.includes("\0")) this.#id = value;
+  }
+
+  #dispatch(events: SseEvent[]): void {
+    if (this.#data.length > 0) {
+      events.push({
+        event: this.#event || "message",
+        data: this.#data.length === 1 ? this.#data[0]! : this.#data.join("\n"),
+        ...(this.#id !== undefined && { id: this.#id }),
+      });
+      this.#data = [];
+      this.#dataBytes = 0;
+    }
+    this.#event = "";
+  }
+}
+
+/**
+ * Writes one event. Data may hold line ends; each of its lines becomes a data line.
+ *
+ * @throws AppError `internal` when event or id hold a line end: it would start a field of its own
+ */
+export function sseFrame(frame: { event?: string; id?: string; data: string }): string {
+  let text = "";
+  for (const name of ["event", "id"] as const) {
+    const value = frame[name];
+    if (value === undefined) continue;
+    if (/[\r\n\0]/.test(value)) throw new AppError("internal", `the ${name} of a frame must be one line`);
+    text += `${name}: ${value}\n`;
+  }
+  for (const line of frame.data.split(/\r\n|\r|\n/)) text += `data: ${line}\n`;
+  return `${text}\n`;
+}
+
+/**
+ * Where the last complete frame in `bytes` ends: the index after its blank line, or 0 when no blank line ends
+ * at or after `from`.
+ */
+export function lastFrameEnd(bytes: Uint8Array, from = 0): number {
+  for (let at = bytes.length - 1; at >= from; at--) if (endsBlankLine(bytes, at)) return at + 1;
+  return 0;
+}
+
+/** Where the first frame that ends at or after `from` ends: the index after its blank line, or -1. */
+export function firstFrameEnd(bytes: Uint8Array, from = 0): number {
+  for (let at = from; at < bytes.length; at++) if (endsBlankLine(bytes, at)) return at + 1;
+  return -1;
+}
+
+/** Whether the byte at `at` ends a blank line: it is the second of two line ends. */
+function endsBlankLine(bytes: Uint8Array, at: number): boolean {
+  const byte = bytes[at];
+  if (byte !== lineFeed && byte !== carriageReturn) return false;
+  const before = bytes[at - 1];
+  if (byte === lineFeed) {
+    if (before !== carriageReturn) return before === lineFeed;
+    return bytes[at - 2] === lineFeed || bytes[at - 2] === carriageReturn;
+  }
+  if (before === carriageReturn) return true;
+  // After LF a CR may be the first half of CRLF: the byte behind it decides.
+  return before === lineFeed && at + 1 < bytes.length && bytes[at + 1] !== lineFeed;
+}

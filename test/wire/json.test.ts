@@ -1,0 +1,135 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseExact, scanJson, spliceTopLevel } from "../../src/wire/json.ts";
+
+const depth64 = { maxDepth: 64 };
+const strict = { maxDepth: 64, rejectDuplicateKeys: true };
+
+/** The keys and the text of each value. */
+function members(text: string) {
+  return scanJson(text, depth64).members.map(({ key, start, end }) => [key, text.slice(start, end)]);
+}
+
+describe("scanJson", () => {
+  it("finds the top-level keys and where their values stand", () => {
+    const text = ' {"a" : 12 , "b":{"a":[1,{"c":"}"}]}\n,"c":"x\\"y,\\\\","d":[ ] ,"e":null\t}\n';
+    expect(members(text)).toEqual([
+      ["a", "12"],
+      ["b", '{"a":[1,{"c":"}"}]}'],
+      ["c", '"x\\"y,\\\\"'],
+      ["d", "[ ]"],
+      ["e", "null"],
+    ]);
+  });
+
+  it("agrees with JSON.parse on any object", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.constantFrom(undefined, 1, "\t"),
+        (object, indent) => {
+          const text = JSON.stringify(object, null, indent);
+          expect(Object.fromEntries(members(text).map(([key, value]) => [key, JSON.parse(value!)]))).toEqual(
+            JSON.parse(text),
+          );
+        },
+      ),
+    );
+  });
+
+  it("reads an escaped key as what it says", () => {
+    expect(members('{"mod\\u0065l":1}')).toEqual([["model", "1"]]);
+  });
+
+  it("stops at more than 64 levels, in arrays and objects, and not at 64 (T60)", () => {
+    const nested = (levels: number) => `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+    expect(() => scanJson(nested(64), depth64)).not.toThrow();
+    expect(() => scanJson(nested(65), depth64)).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        message: "the body is nested deeper than 64 levels",
+      }),
+    );
+    expect(() => scanJson('{"a":'.repeat(1_000_000), depth64)).toThrow("nested deeper");
+  });
+
+  it("takes brackets inside strings for text", () => {
+    expect(members(`{"a":"${"[".repeat(1000)}"}`)).toHaveLength(1);
+  });
+
+  it.each([
+    '{"model":"a","model":"b"}',
+    '{"model":"a","\\u006dodel":"b"}',
+    '{"x":[{"y":{"role":1, "role":2}}]}',
+  ])("refuses the duplicate key in %s, when asked (T61)", (text) => {
+    expect(() => scanJson(text, strict)).toThrow(/the key "(model|role)" stands twice/);
+    expect(() => scanJson(text, depth64)).not.toThrow();
+  });
+
+  it("does not take equal keys of different objects, or equal strings, for duplicates", () => {
+    expect(() => scanJson('{"a":{"a":1},"b":[{"a":1},{"a":1}],"c":["a","a"],"d":"a"}', strict)).not.toThrow();
+  });
+
+  it.each(["", "[1]", '"x"', "7", "{", '{"a', '{"a":"b', '{"a":"b\\"}', '{"\\x":1}', "{:1}"])(
+    "refuses %j",
+    (text) => {
+      expect(() => scanJson(text, strict)).toThrow(expect.objectContaining({ code: "invalid_request" }));
+    },
+  );
+
+  it("passes over a body of many megabytes of string", () => {
+    const text = `{"a":"${"x\\\\".repeat(4_000_000)}","b":1}`;
+    expect(scanJson(text, strict).members.map(({ key }) => key)).toEqual(["a", "b"]);
+  });
+});
+
+describe("spliceTopLevel", () => {
+  const splice = (text: string, values: Record<string, unknown>) =>
+    spliceTopLevel(text, scanJson(text, depth64), values);
+
+  it("replaces values in place and leaves every other byte alone", () => {
+    const text =
+      '{ "seed": 12345678901234567890,\n  "model" : "mine" , "z":1.0, "messages":[{"model":"x"}] }';
+    expect(splice(text, { model: "gpt-5", stream_options: { include_usage: true } })).toBe(
+      '{"stream_options":{"include_usage":true}, "seed": 12345678901234567890,\n  "model" : "gpt-5" , "z":1.0, "messages":[{"model":"x"}] }',
+    );
+  });
+
+  it("replaces a key wherever it stands twice, so that nobody reads the other one", () => {
+    expect(splice('{"model":"a","model":"b"}', { model: "c" })).toBe('{"model":"c","model":"c"}');
+  });
+
+  it("fills an empty object and ignores undefined", () => {
+    expect(splice("{ }", { model: "a", other: undefined })).toBe('{"model":"a" }');
+    expect(splice('{"model":"a"}', { model: undefined })).toBe('{"model":"a"}');
+  });
+
+  it("makes what JSON.parse then reads as the object with those values", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.string(),
+        fc.jsonValue(),
+        (object, key, value) => {
+          const text = JSON.stringify(object);
+          const expected = JSON.parse(
+            JSON.stringify(Object.fromEntries([...Object.entries(object), [key, value]])),
+          );
+          expect(JSON.parse(splice(text, Object.fromEntries([[key, value]])))).toEqual(expected);
+        },
+      ),
+    );
+  });
+});
+
+describe("parseExact", () => {
+  it("keeps the digits of big integers, and is JSON.parse for the rest (case 11)", () => {
+    const text =
+      '{"id":12345678901234567890,"list":[-98765432109876543210,1.5,12345678901234567e3,42],"s":"12345678901234567890"}';
+    expect(JSON.stringify(parseExact(text))).toBe(
+      text.replace("12345678901234567e3", "12345678901234567000"),
+    );
+    expect(parseExact('{"a":1}')).toEqual({ a: 1 });
+    expect(() => parseExact("{")).toThrow(SyntaxError);
+  });
+});
