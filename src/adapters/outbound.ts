@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { createHttpClient } from "./http1/client.ts";
+import { createHttpClient, type Target } from "./http1/client.ts";
 import type { Exchange, Timeouts } from "./http1/exchange.ts";
 import { isForbiddenHost } from "./provider-url.ts";
 
@@ -29,18 +29,22 @@ export function createOutbound(): Outbound & { close(): void } {
       if (isForbiddenHost(address)) throw new AppError("provider_unreachable", "the address is not allowed");
     },
   });
+  const targets = new WeakMap<URL, Target>();
   const send: Outbound = (url, options) => {
-    const { hostname, port, pathname, search } = url;
-    const protocol = url.protocol as "http:" | "https:";
-    if (protocol !== "http:" && protocol !== "https:")
-      throw new AppError("invalid_request", `${protocol} is not spoken`);
-    const target = {
-      protocol,
-      hostname,
-      port: Number(port) || (protocol === "https:" ? 443 : 80),
-      path: pathname + search,
-    };
+    const target = targets.get(url) ?? targetOf(url);
+    targets.set(url, target);
     return client.request(target, options);
   };
   return Object.assign(send, { close: () => client.close() });
+}
+
+function targetOf({ protocol, hostname, port, pathname, search }: URL): Target {
+  if (protocol !== "http:" && protocol !== "https:")
+    throw new AppError("invalid_request", `${protocol} is not spoken`);
+  return {
+    protocol,
+    hostname,
+    port: Number(port) || (protocol === "https:" ? 443 : 80),
+    path: pathname + search,
+  };
 }

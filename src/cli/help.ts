@@ -25,7 +25,7 @@ export function verbHelp(path: string, verb: Verb, args: Args): string {
   const blocks = [`${meta.description.replace(/\.$/, "")}.`, usageLine(path, verb, args)];
   if (meta.examples)
     blocks.push(
-      ["Examples:", ...columns(meta.examples.map(([command, what]) => [command, `# ${what}`]))].join("\n"),
+      ["Examples:", ...columns(meta.examples.map(([command, what]) => [command, `# ${what}`]), 70)].join("\n"),
     );
   if (verb.verbs) blocks.push(...verbLists(verb.verbs));
   if (Object.keys(own).length > 0) blocks.push(["Flags:", ...flagLines(own)].join("\n"));
@@ -78,7 +78,7 @@ function verbLists(commands: Commands): string[] {
 }
 
 /** Two columns, the first as wide as its widest cell, up to a limit that keeps long ones from pushing the rest. */
-function columns(rows: readonly (readonly [string, string])[], limit = 46): string[] {
+function columns(rows: readonly (readonly [string, string])[], limit = 44): string[] {
   const width = Math.min(limit, Math.max(...rows.map(([left]) => left.length)));
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd());
 }

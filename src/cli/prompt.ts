@@ -23,14 +23,18 @@ export async function ask(question: string, hidden: boolean, signal: AbortSignal
       else line += character;
     }
   };
+  const onEnd = () => resolve(line);
   stdin.on("data", onData);
-  stdin.once("end", () => resolve(line));
+  stdin.on("end", onEnd);
+  // After an earlier question it is paused, and a listener alone does not wake it.
+  stdin.resume();
   signal.addEventListener("abort", interrupted, { once: true });
   try {
     return await promise;
   } finally {
     signal.removeEventListener("abort", interrupted);
     stdin.off("data", onData);
+    stdin.off("end", onEnd);
     stdin.pause();
     if (hidden) {
       stdin.setRawMode(false);

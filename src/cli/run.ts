@@ -149,7 +149,7 @@ function setColors({ terminal, env }: World, value: Value): void {
 
 function unknownVerb(word: string, path: readonly string[], level: Commands): AppError {
   const shown = Object.keys(level).filter((name) => !level[name]!.hidden);
-  const near = nearest(word, shown);
+  const near = nearest(word, shown) ?? shown.find((name) => name.startsWith(word));
   const prefix = ["mcpctl", ...path].join(" ");
   return new AppError("usage", `unknown verb "${word}"`, {
     hint: near ? `did you mean "${near}"? Run: ${prefix} ${near} --help` : `verbs: ${prefix} --help`,

@@ -15,7 +15,12 @@ export const secret = defineKind({
         Type.String({ pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$" }),
         // No control characters: a key with a line break would split the header it is sent in (T14).
         Type.String({ minLength: 1, maxLength: 65_536 }),
-        { minProperties: 1, maxProperties: 100, description: "Key and value; null removes a key" },
+        {
+          minProperties: 1,
+          maxProperties: 100,
+          additionalProperties: false,
+          description: "Key and value; null removes a key",
+        },
       ),
       backend: Type.Optional(
         Type.String({ description: "The secret backend; the default one when left out" }),

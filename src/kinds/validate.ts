@@ -27,11 +27,11 @@ export function validateFields(
   kind: Kind,
   fields: Record<string, unknown>,
 ): { fields: Record<string, unknown>; faults: Fault[] } {
+  // Looked for in what was given: filling in defaults may already assign to them.
+  const faults = [...forbiddenKeys(fields)].map((path) => ({ path, message: "is not allowed as a name" }));
+  if (faults.length > 0) return { fields, faults };
   const filled = Value.Default(kind.fields, structuredClone(fields)) as Record<string, unknown>;
-  const faults = validate(kind.fields, filled);
-  for (const path of forbiddenKeys(filled))
-    faults.push({ path, message: "this name is not allowed for a field" });
-  return { fields: filled, faults };
+  return { fields: filled, faults: validate(kind.fields, filled) };
 }
 
 /** Every fault in a value, by JSON pointer, in words for a person. Empty when there is none. */
@@ -49,6 +49,8 @@ export function validate(schema: TSchema, value: unknown): Fault[] {
 function explain(error: ValueError): Fault[] {
   const path = error.path;
   if (error.type === ValueErrorType.ObjectAdditionalProperties) {
+    const [pattern] = Object.keys(error.schema.patternProperties ?? {});
+    if (pattern !== undefined) return [{ path, message: `the key must match ${pattern}` }];
     return [{ path, message: unknownField(path, propertiesOf(error.schema)) }];
   }
   if (error.type === ValueErrorType.Union) {

@@ -4,110 +4,106 @@ const secondsBuckets = [
 ];
 const tokenBuckets = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
 
+/** What is measured. Names of the OpenTelemetry GenAI conventions, and the server's own. */
+const metrics = {
+  mcpctl_http_requests_total: { help: "Requests answered, by route and status" },
+  gen_ai_client_token_usage: { help: "Tokens per call", buckets: tokenBuckets },
+  gen_ai_server_request_duration_seconds: {
+    help: "Time from request to last byte",
+    buckets: secondsBuckets,
+  },
+  gen_ai_server_time_to_first_token_seconds: {
+    help: "Time from request to first byte of a stream",
+    buckets: secondsBuckets,
+  },
+} as const satisfies Record<string, { help: string; buckets?: readonly number[] }>;
+
+type Name = keyof typeof metrics;
 type Labels = Readonly<Record<string, string | number>>;
 
-interface Series {
-  counts: number[];
-  sum: number;
-  count: number;
+/** One line, or with buckets one group of lines, of what Prometheus reads. */
+export class Series {
+  readonly #buckets: readonly number[];
+  readonly #counts: number[];
+  #sum = 0;
+  #count = 0;
+
+  constructor(buckets: readonly number[] = []) {
+    this.#buckets = buckets;
+    this.#counts = buckets.map(() => 0);
+  }
+
+  /** Takes in a value; a counter's is 1. */
+  add(value = 1): void {
+    this.#sum += value;
+    this.#count++;
+    for (let i = 0; i < this.#buckets.length; i++) {
+      if (value > this.#buckets[i]!) continue;
+      this.#counts[i]!++;
+      return;
+    }
+  }
+
+  lines(name: string, labels: string): string[] {
+    if (this.#buckets.length === 0) return [`${name}{${labels}} ${this.#sum}`];
+    let below = 0;
+    return [
+      ...this.#buckets.map((limit, i) => {
+        below += this.#counts[i]!;
+        return `${name}_bucket{${labels},le="${limit}"} ${below}`;
+      }),
+      `${name}_bucket{${labels},le="+Inf"} ${this.#count}`,
+      `${name}_sum{${labels}} ${this.#sum}`,
+      `${name}_count{${labels}} ${this.#count}`,
+    ];
+  }
 }
 
 /** Numbers for Prometheus. Labels never hold a secret, nor the name of anything private. */
 export class Metrics {
-  readonly #help = new Map<
-    string,
-    { type: "counter" | "gauge" | "histogram"; help: string; buckets?: readonly number[] }
-  >();
-  readonly #values = new Map<string, Map<string, number>>();
-  readonly #series = new Map<string, Map<string, Series>>();
-  readonly #gauges = new Map<string, () => number>();
+  readonly #series = new Map<Name, Map<string, Series>>();
+  readonly #gauges = new Map<string, { help: string; read: () => number }>();
 
   constructor() {
-    this.#describe("mcpctl_http_requests_total", "counter", "Requests answered, by route and status");
-    this.#describe("gen_ai_client_token_usage", "histogram", "Tokens per call", tokenBuckets);
-    this.#describe(
-      "gen_ai_server_request_duration_seconds",
-      "histogram",
-      "Time from request to last byte",
-      secondsBuckets,
-    );
-    this.#describe(
-      "gen_ai_server_time_to_first_token_seconds",
-      "histogram",
-      "Time from request to first byte of a stream",
-      secondsBuckets,
-    );
     this.gauge("process_resident_memory_bytes", "Memory in use", () => process.memoryUsage.rss());
   }
 
   /** A number that is looked up when it is asked for. */
   gauge(name: string, help: string, read: () => number): void {
-    this.#describe(name, "gauge", help);
-    this.#gauges.set(name, read);
+    this.#gauges.set(name, { help, read });
   }
 
-  count(name: "mcpctl_http_requests_total", labels: Labels): void {
-    const values = this.#values.get(name) ?? new Map<string, number>();
-    const key = text(labels);
-    this.#values.set(name, values.set(key, (values.get(key) ?? 0) + 1));
-  }
-
-  observe(
-    name:
-      | "gen_ai_client_token_usage"
-      | "gen_ai_server_request_duration_seconds"
-      | "gen_ai_server_time_to_first_token_seconds",
-    labels: Labels,
-    value: number,
-  ): void {
-    const buckets = this.#help.get(name)!.buckets!;
+  /** The series of some labels: the same one for the same labels. On a hot path, keep it. */
+  series(name: Name, labels: Labels): Series {
+    const { buckets } = metrics[name] as { buckets?: readonly number[] };
     const all = this.#series.get(name) ?? new Map<string, Series>();
     this.#series.set(name, all);
-    const key = text(labels);
-    const series = all.get(key) ?? { counts: buckets.map(() => 0), sum: 0, count: 0 };
+    const key = labelText(labels);
+    const series = all.get(key) ?? new Series(buckets);
     all.set(key, series);
-    const bucket = buckets.findIndex((limit) => value <= limit);
-    if (bucket >= 0) series.counts[bucket]!++;
-    series.sum += value;
-    series.count++;
+    return series;
   }
 
   /** The text format of Prometheus, version 0.0.4. */
   render(): string {
     const lines: string[] = [];
-    for (const [name, { type, help, buckets }] of this.#help) {
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-      const gauge = this.#gauges.get(name);
-      if (gauge) lines.push(`${name} ${gauge()}`);
-      for (const [labels, value] of this.#values.get(name) ?? []) lines.push(`${name}{${labels}} ${value}`);
-      for (const [labels, series] of this.#series.get(name) ?? []) {
-        let below = 0;
-        for (const [i, limit] of buckets!.entries()) {
-          below += series.counts[i]!;
-          lines.push(`${name}_bucket{${labels},le="${limit}"} ${below}`);
-        }
-        lines.push(`${name}_bucket{${labels},le="+Inf"} ${series.count}`);
-        lines.push(`${name}_sum{${labels}} ${series.sum}`, `${name}_count{${labels}} ${series.count}`);
+    for (const [name, { help, read }] of this.#gauges) {
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${read()}`);
+    }
+    for (const [name, metric] of Object.entries(metrics)) {
+      const type = "buckets" in metric ? "histogram" : "counter";
+      lines.push(`# HELP ${name} ${metric.help}`, `# TYPE ${name} ${type}`);
+      for (const [labels, series] of this.#series.get(name as Name) ?? []) {
+        lines.push(...series.lines(name, labels));
       }
     }
     return `${lines.join("\n")}\n`;
   }
-
-  #describe(
-    name: string,
-    type: "counter" | "gauge" | "histogram",
-    help: string,
-    buckets?: readonly number[],
-  ): void {
-    this.#help.set(name, { type, help, ...(buckets && { buckets }) });
-  }
 }
 
-function text(labels: Labels): string {
+function labelText(labels: Labels): string {
+  const escaped = (value: string | number) => String(value).replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n");
   return Object.entries(labels)
-    .map(
-      ([key, value]) =>
-        `${key}="${String(value).replace(/[\\"\n]/g, (c) => (c === "\n" ? "\\n" : `\\${c}`))}"`,
-    )
+    .map(([key, value]) => `${key}="${escaped(value)}"`)
     .join(",");
 }

@@ -5,9 +5,9 @@ import { Catalogue } from "./catalogue/catalogue.ts";
 import { Resources } from "./catalogue/resources.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type AppOptions, createApp } from "./http/app.ts";
-import { maxBodyBytes } from "./http/body.ts";
 import type { Server } from "./http/server.ts";
 import { systemRandom } from "./ids.ts";
+import { CallMetrics } from "./inference/call-metrics.ts";
 import { Inference } from "./inference/inference.ts";
 import { listenTcp, listenUnix } from "./listen.ts";
 import { describeError, type Log } from "./log.ts";
@@ -55,7 +55,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const streams = new OpenStreams(catalogue, now);
   const deadlines = new Deadlines();
   const outbound = createOutbound();
-  const inference = new Inference({ catalogue, secrets, audit, metrics, streams, deadlines, outbound, now });
+  const inference = new Inference({
+    catalogue,
+    secrets,
+    audit,
+    metrics: new CallMetrics(metrics),
+    streams,
+    deadlines,
+    outbound,
+    now,
+  });
   metrics.gauge("mcpctl_open_streams", "Answers that are being sent", () => streams.size);
   let draining = false;
   const addresses = new WeakMap<Request, string>();
@@ -87,9 +96,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     unexpected: (error, requestId) => log.error(`${requestId} ${describeError(error)}`),
   };
   const listeners = [
-    listenTcp(options.listen, maxBodyBytes, createApp(server, { ...app, peer: "tcp" }), addresses),
+    listenTcp(options.listen, createApp(server, { ...app, peer: "tcp" }), addresses),
     ...(options.socketPath
-      ? [await listenUnix(options.socketPath, maxBodyBytes, createApp(server, { ...app, peer: "unix" }))]
+      ? [await listenUnix(options.socketPath, createApp(server, { ...app, peer: "unix" }))]
       : []),
   ];
   const upkeep = async () => {

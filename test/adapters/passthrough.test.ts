@@ -68,6 +68,16 @@ describe("a chat stream passed through", () => {
     expect(outcome).toMatchObject({ text: delta("a") + frame + done, finished: true, done: true });
   });
 
+  it("waits at a CR after LF for the byte behind it, which tells a blank line from half a CRLF (case 62)", () => {
+    const frame = finish.slice(0, -1);
+    const mixed = chat();
+    expect(mixed.push(bytesOf(`${frame}\r`))).toBeNull();
+    expect(textOf(mixed.push(bytesOf("d")))).toBe(`${frame}\r`);
+    const whole = chat();
+    expect(whole.push(bytesOf(`${frame}\r`))).toBeNull();
+    expect(textOf(whole.push(bytesOf("\n")))).toBe(`${frame}\r\n`);
+  });
+
   it.each([
     ["null", '"finish_reason": null'],
     ["empty", '"finish_reason":""'],

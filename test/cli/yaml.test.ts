@@ -124,6 +124,13 @@ describe("get -o yaml | apply -f -", () => {
     );
   });
 
+  it("works with -o json as well", async () => {
+    const llm = server.seed("llms", { name: "claude", type: "openai", model: "m" });
+    const run = await server.run(["apply", "-f", "-"], { stdin: JSON.stringify([llm], null, 2) });
+    expect(run).toEqual({ code: 0, stdout: "llm 'claude' unchanged\n", stderr: "" });
+    expect(server.writes).toEqual([]);
+  });
+
   it("writes nothing", async () => {
     for (const kind of kinds) server.seed(kind.plural, kind.example);
     const objects = [...server.objects].map(([key, object]) => ({

@@ -100,6 +100,13 @@ export async function must(answer: Promise<Answer>): Promise<Answer> {
   return got;
 }
 
+/** What a caller learns from an answer, but for the request's own id: two of them can be compared. */
+export function told({ status, text, body }: Answer): unknown {
+  if (typeof body?.requestId !== "string") return { status, text };
+  const { requestId: _, ...rest } = body;
+  return { status, ...rest };
+}
+
 function client(base: string, fixed: Record<string, string>, unix?: string): Client {
   return async (method, path, body, headers = {}) => {
     const response = await fetch(base + path, {

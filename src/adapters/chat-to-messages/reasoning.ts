@@ -26,7 +26,7 @@ export function claudeVersion(model: string): number | undefined {
 export function reasoningOf(
   effort: unknown,
   model: string,
-  maxTokens: unknown,
+  maxTokens: number,
   isToolForced: boolean,
 ): { thinking?: Fields; effort?: string; max_tokens?: number } {
   if (!isGiven(effort)) return {};
@@ -41,7 +41,7 @@ export function reasoningOf(
     };
   }
   if (isToolForced) return {};
-  return { thinking: { type: "enabled", budget_tokens: budget }, max_tokens: Number(maxTokens) + budget };
+  return { thinking: { type: "enabled", budget_tokens: budget }, max_tokens: maxTokens + budget };
 }
 
 function effortOf(effort: string, version: number): string {
@@ -58,7 +58,9 @@ export function samplingOf(body: Fields, model: string, isThinking: boolean): Fi
   if (isThinking || (version !== undefined && version > 406)) return {};
   const { temperature, top_p, top_k } = body;
   return {
-    ...(typeof temperature === "number" && { temperature: Math.min(temperature, 1) }),
+    ...(isGiven(temperature) && {
+      temperature: typeof temperature === "number" ? Math.min(temperature, 1) : temperature,
+    }),
     ...(isGiven(top_p) && !isGiven(temperature) && { top_p }),
     ...(isGiven(top_k) && { top_k }),
   };

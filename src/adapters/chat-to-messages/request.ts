@@ -57,6 +57,7 @@ export function messagesRequest(body: Fields, model: string): Fields {
   const tools = toolsOf(body);
   const isToolForced = tools.tool_choice?.type === "any" || tools.tool_choice?.type === "tool";
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? defaultMaxTokens;
+  if (typeof maxTokens !== "number") throw refused("/max_tokens", "max_tokens must be a number");
   const { effort, ...reasoning } = reasoningOf(body.reasoning_effort, model, maxTokens, isToolForced);
   const thinking = isGiven(body.thinking) ? objectAt(body.thinking, "/thinking") : reasoning.thinking;
   const format = formatOf(body.response_format);

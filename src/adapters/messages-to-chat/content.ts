@@ -43,15 +43,21 @@ function imagePart(source: Fields, path: string): Part {
 function documentPart(block: Fields, path: string): Part {
   refuseOthers(block, path, ["type", "source", "title", "cache_control"], { citations: isOff });
   const source = objectAt(block.source, `${path}/source`);
-  if (source.type === "text") return { type: "text", text: textAt(source.data, `${path}/source/data`) };
+  const title = isGiven(block.title) ? textAt(block.title, `${path}/title`) : undefined;
+  if (source.type === "text") {
+    const text = textAt(source.data, `${path}/source/data`);
+    return { type: "text", text: title === undefined ? text : `${title}\n\n${text}` };
+  }
   if (source.type !== "base64") {
     throw refused(
       `${path}/source/type`,
       `a document from a ${source.type} cannot be sent to this llm's provider`,
     );
   }
-  const filename = isGiven(block.title) ? textAt(block.title, `${path}/title`) : "document.pdf";
-  return { type: "file", file: { filename, file_data: sourceUrl(source, `${path}/source`) } };
+  return {
+    type: "file",
+    file: { filename: title ?? "document.pdf", file_data: sourceUrl(source, `${path}/source`) },
+  };
 }
 
 function sourceUrl(source: Fields, path: string): string {

@@ -89,7 +89,7 @@ export class MessagesFromChat extends TranslatedPipe {
 
   #toolPiece(slot: ToolSlot): string {
     if (slot.state === "closed") {
-      if (slot.sent === slot.arguments.length) return "";
+      if (slot.arguments.slice(slot.sent).trim() === "") return "";
       throw garbage("sent arguments of a tool call after its end");
     }
     if (slot.state === "open") return this.#sendArguments(slot);

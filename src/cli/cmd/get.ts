@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { warn } from "../failure.ts";
 import { getOne, list, resolveTargets, type Target } from "../kind-words.ts";
 import { type Format, parseFormat } from "../output/format.ts";
+import { valuesAt } from "../output/jsonpath.ts";
 import { type Listing, printAll } from "../output/print.ts";
 
 export const get = defineVerb({
@@ -29,6 +30,7 @@ export const get = defineVerb({
   },
   async run(args, context) {
     const format = parseFormat(context.flags.output);
+    const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
     const targets = await resolveTargets([args.kind, ...args.names], context);
     if (args.watch) {
       const { watch } = await import("../watch.ts");
@@ -38,7 +40,6 @@ export const get = defineVerb({
     }
     const all = args.kind === "all";
     const results = await Promise.all(targets.map((target) => fetchTarget(target, all, context)));
-    const sort = args["sort-by"] === undefined ? undefined : await sorter(args["sort-by"]);
     const listings = results.map(({ kind, objects }) => ({ kind, objects: sort ? sort(objects) : objects }));
     const named = targets.some((target) => target.names.length > 0);
     const single = targets.length === 1 && targets[0]!.names.length === 1;
@@ -88,8 +89,7 @@ async function show(
 }
 
 /** Sorts by what a path leads to: numbers by size, anything else as text, what is missing last. */
-async function sorter(path: string): Promise<(objects: readonly Resource[]) => Resource[]> {
-  const { valuesAt } = await import("../output/jsonpath.ts");
+function sorter(path: string): (objects: readonly Resource[]) => Resource[] {
   const read = valuesAt(path);
   return (objects) =>
     objects

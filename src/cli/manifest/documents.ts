@@ -1,6 +1,6 @@
 import type { Kind } from "../../kinds/define.ts";
-import { findKind, kindWords } from "../../kinds/index.ts";
-import { isName, nearest } from "../../kinds/names.ts";
+import { findKind, kinds, kindWords } from "../../kinds/index.ts";
+import { isId, isName, nearest } from "../../kinds/names.ts";
 import { validateFields } from "../../kinds/validate.ts";
 import { isRequired } from "../flags/schema.ts";
 import { type ParsedDocument, type Path, parseDocuments } from "./parse.ts";
@@ -59,9 +59,10 @@ function* entries({ value }: ParsedDocument, fault: Report): Generator<Entry> {
 
 function* single(value: unknown, path: Path, fault: Report): Generator<Entry> {
   if (!isObject(value)) return fault(path, "an object with kind and name belongs here");
-  if (value.kind === undefined) return fault(path, "kind: is required");
-  const kind = typeof value.kind === "string" ? findKind(value.kind) : undefined;
-  if (!kind) return fault([...path, "kind"], unknownKind(String(value.kind)));
+  const word = value.kind ?? kindOfId(value.id);
+  if (word === undefined) return fault(path, "kind: is required");
+  const kind = typeof word === "string" ? findKind(word) : undefined;
+  if (!kind) return fault([...path, "kind"], unknownKind(String(word)));
   const { kind: _, ...rest } = value;
   yield { kind, path, value: rest };
 }
@@ -130,6 +131,12 @@ function withoutNulls(value: unknown): unknown {
 
 function hasValue(value: unknown): boolean {
   return isObject(value) ? Object.values(value).some((inner) => inner !== null) : value !== undefined;
+}
+
+/** Objects as `get -o json` prints them say what they are only in their id: `llm_01hx…`. */
+function kindOfId(id: unknown): string | undefined {
+  if (typeof id !== "string" || !isId(id)) return undefined;
+  return kinds.find(({ idPrefix }) => id.startsWith(`${idPrefix}_`))?.kind;
 }
 
 function unknownKind(word: string): string {

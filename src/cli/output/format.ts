@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
+import { jsonPath } from "./jsonpath.ts";
 
 /** What `-o` asks for. */
 export type Format =
@@ -8,14 +9,14 @@ export type Format =
   | { as: "json" }
   | { as: "yaml" }
   | { as: "name" }
-  | { as: "jsonpath"; expression: string };
+  | { as: "jsonpath"; textOf: (data: unknown) => string };
 
 export const formats = ["table", "wide", "json", "yaml", "name", "jsonpath"] as const;
 
 /** Reads the value of `-o`. Throws AppError `usage` that suggests the nearest. */
 export function parseFormat(text: string | undefined): Format {
   if (text === undefined) return { as: "table" };
-  if (text.startsWith("jsonpath=")) return { as: "jsonpath", expression: text.slice("jsonpath=".length) };
+  if (text.startsWith("jsonpath=")) return { as: "jsonpath", textOf: jsonPath(text.slice("jsonpath=".length)) };
   if (text === "jsonpath")
     throw new AppError("usage", "-o jsonpath needs an expression", { hint: "-o jsonpath='{.model}'" });
   const format = formats.find((format) => format === text);

@@ -51,8 +51,7 @@ export async function printAll(
     const documents = listings.filter(({ objects }) => objects.length > 0);
     terminal.out(documents.map(({ kind, objects }) => toYaml(kind as Kind, objects)).join("---\n"));
   } else {
-    const { jsonPath } = await import("./jsonpath.ts");
-    const text = jsonPath(format.expression)(dataOf(listings, options));
+    const text = format.textOf(dataOf(listings, options));
     terminal.out(terminal.outIsTerminal ? `${escapeBlock(text).trimEnd()}\n` : text);
   }
 }

@@ -76,6 +76,8 @@ export interface Principal {
   expiresAt?: number;
   /** All of them must agree: a user's policy; for a token its own and its maker's. */
   policies: readonly Policy[];
+  /** Plurals of the kinds of which it, or its maker, has published something through an agent. */
+  publishes?: ReadonlySet<string>;
 }
 
 /**
@@ -98,9 +100,14 @@ export function decide(
   name?: string,
   row?: Row,
 ): Decision {
-  for (const policy of principal.policies) {
-    if (!holds(policy, verb, resource, name, row) && !publishedBy(principal, policy, verb, row))
-      return "forbidden";
+  const { policies } = principal;
+  const held = policies.every(
+    (policy) => holds(policy, verb, resource, name, row) || publishedBy(principal, policy, verb, row),
+  );
+  if (!held) {
+    // A grant whose row is gone says of another's private row what it says where there is none.
+    const stale = row !== undefined && policies.every((policy) => holds(policy, verb, resource, name));
+    return stale && !isVisible(principal, resource, row) ? "hidden" : "forbidden";
   }
   if (name === undefined) return "allow";
   return row && isVisible(principal, resource, row) ? "allow" : "hidden";
@@ -112,13 +119,15 @@ export function mayRun(principal: Principal, action: Action): boolean {
 }
 
 /**
- * Whether there can be anything to list: the verb is held on the kind, or on any name of it. What the list then
- * shows is decided row by row.
+ * Whether there can be anything to list: the verb is held on the kind, on any name of it, or by having published
+ * something. What the list then shows is decided row by row.
  */
 export function mayList(principal: Principal, verb: Verb, resource: string): boolean {
+  const publishes = principal.publishes?.has(resource) && ofPublishers.has(verb);
   return principal.policies.every(
     (policy) =>
       policy.everything ||
+      (publishes && !isOwnOfToken(principal, policy)) ||
       (kindVerbs(policy, resource) & bit[verb]) !== 0 ||
       [...policy.onName].some(
         ([key, held]) => key.startsWith(`${resource}/`) && held.some((h) => h.verbs & bit[verb]),
@@ -201,7 +210,13 @@ function publishedBy(principal: Principal, policy: Policy, verb: Verb, row?: Row
   return (
     row?.status["origin"] === "virtual" &&
     row.owner === principal.userId &&
-    (verb === "view" || verb === "run" || verb === "delete") &&
-    (principal.kind === "User" || policy !== principal.policies[0])
+    ofPublishers.has(verb) &&
+    !isOwnOfToken(principal, policy)
   );
+}
+
+const ofPublishers: ReadonlySet<Verb> = new Set(["view", "run", "delete"]);
+
+function isOwnOfToken(principal: Principal, policy: Policy): boolean {
+  return principal.kind === "Token" && policy === principal.policies[0];
 }

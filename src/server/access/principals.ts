@@ -1,4 +1,5 @@
 import type { RoleBinding } from "../../kinds/grants.ts";
+import { kinds } from "../../kinds/index.ts";
 import type { Snapshot } from "../catalogue/snapshot.ts";
 import type { Row } from "../store/types.ts";
 import { bearerHash, isBearer } from "./bearer.ts";
@@ -15,7 +16,11 @@ interface Compiled {
   readonly groups: ReadonlyMap<string, readonly string[]>;
   /** `user/alice` → what bindings grant it directly. */
   readonly grants: ReadonlyMap<string, readonly Grant[]>;
+  /** User id → plurals of the kinds of which it has published something through an agent. */
+  readonly publishers: ReadonlyMap<string, ReadonlySet<string>>;
 }
+
+const none: ReadonlySet<string> = new Set();
 
 const compiled = new WeakMap<Snapshot, Compiled>();
 
@@ -103,6 +108,7 @@ function ofUser(snapshot: Snapshot, user: Row): Principal {
     userName: user.name,
     groups: groupsOf(snapshot, user.id),
     policies: [userPolicy(snapshot, user)],
+    publishes: compile(snapshot).publishers.get(user.id) ?? none,
   };
 }
 
@@ -119,7 +125,9 @@ function ofToken(snapshot: Snapshot, hash: string): Principal | undefined {
 }
 
 function tokenPrincipal(snapshot: Snapshot, token: Row, maker: Row): Principal {
-  const own = [...grantsOf(token), ...(compile(snapshot).grants.get(`token/${token.name}`) ?? [])];
+  // A binding means the token of that name outside any project, and no other.
+  const bound = token.scope === "" ? compile(snapshot).grants.get(`token/${token.name}`) : undefined;
+  const own = [...grantsOf(token), ...(bound ?? [])];
   const expiresAt = token.spec["expiresAt"] as string | null | undefined;
   return {
     ...ofUser(snapshot, maker),
@@ -148,7 +156,14 @@ function compile(snapshot: Snapshot): Compiled {
       grants.set(subject, [...(grants.get(subject) ?? []), ...grantsOf(binding)]);
     }
   }
-  const made: Compiled = { byHash: new Map(), policies: new Map(), groups, grants };
+  const publishers = new Map<string, Set<string>>();
+  for (const { kind, plural } of kinds.filter(({ visible }) => visible)) {
+    for (const { owner, status } of snapshot.table(kind).sorted) {
+      if (owner === null || status["origin"] !== "virtual") continue;
+      publishers.set(owner, (publishers.get(owner) ?? new Set()).add(plural));
+    }
+  }
+  const made: Compiled = { byHash: new Map(), policies: new Map(), groups, grants, publishers };
   compiled.set(snapshot, made);
   return made;
 }

@@ -24,7 +24,7 @@ export class Throttle {
       this.#attempts.delete(key);
       this.#attempts.set(key, [...recent, this.#now()]);
     }
-    if (this.#attempts.size > most) this.#attempts.delete(this.#attempts.keys().next().value!);
+    while (this.#attempts.size > most) this.#attempts.delete(this.#attempts.keys().next().value!);
     return 0;
   }
 

@@ -9,6 +9,9 @@ export interface RowChange {
   after: Row | undefined;
 }
 
+/** Hears what has changed; null when that is too much to say. */
+type Listener = (changes: readonly RowChange[] | null) => void;
+
 const batch = 1000;
 
 /** How many changes are remembered for watchers that come back. */
@@ -25,7 +28,7 @@ export class Catalogue {
   readonly #recent: RowChange[] = [];
   /** Changes after this revision are all in `#recent`. */
   #recentSince: number;
-  readonly #listeners = new Set<(changes: readonly RowChange[]) => void>();
+  readonly #listeners = new Set<Listener>();
   readonly #stopDoorbell: () => void;
 
   private constructor(store: Store, snapshot: Snapshot, onError: (error: unknown) => void) {
@@ -60,7 +63,7 @@ export class Catalogue {
   }
 
   /** Calls back after each swap of the snapshot. Returns how to stop. */
-  subscribe(listener: (changes: readonly RowChange[]) => void): () => void {
+  subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -91,7 +94,7 @@ export class Catalogue {
     this.#snapshot = new Snapshot(await this.store.load(), this.#snapshot.lastUsed);
     this.#recent.length = 0;
     this.#recentSince = this.#snapshot.revision;
-    for (const listener of this.#listeners) listener([]);
+    for (const listener of this.#listeners) listener(null);
   }
 
   #swap(next: Snapshot, changes: readonly Change[]): void {

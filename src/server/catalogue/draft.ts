@@ -24,6 +24,7 @@ export function emptyDraft(of: DraftOf): Draft {
   return {
     ...of,
     given: {},
+    sent: () => false,
     faults: [],
     writeFirst: [],
     writeAfter: [],
@@ -36,7 +37,7 @@ export function emptyDraft(of: DraftOf): Draft {
 /** A draft of a new row: the name, and every field checked and filled in. */
 export function draftCreate(of: DraftOf, body: Record<string, unknown>): Draft {
   const { name, ...given } = body;
-  const draft = { ...emptyDraft(of), given };
+  const draft: Draft = { ...emptyDraft(of), given, sent: (field) => Object.hasOwn(given, field) };
   of.row.name = typeof name === "string" ? name : "";
   if (!isName(of.row.name)) draft.faults.push({ path: "/name", message: nameFault(name) });
   draft.faults.push(...serverSet(of.kind, given).map((field) => fault(field, "is set by the server")));
@@ -55,13 +56,13 @@ export function draftUpdate(
   now: number,
 ): Draft {
   const { kind, before } = of;
-  const shown = present(kind, before, of.snapshot, now);
+  const shown = present(kind, before, { ...of, now });
   const given = Object.fromEntries(
     Object.entries(body).filter(
       ([field, value]) => kind.writeOnly.includes(field) || !Bun.deepEquals(shown[field], value),
     ),
   );
-  const draft = { ...emptyDraft(of), given };
+  const draft: Draft = { ...emptyDraft(of), given, sent: (field) => Object.hasOwn(body, field) };
   draft.faults.push(...serverSet(kind, given).map((field) => fault(field, "is set by the server")));
   for (const field of ["name", ...kind.immutable]) {
     if (field in given) draft.faults.push(fault(field, "cannot be changed"));
@@ -98,12 +99,15 @@ export function invalid(kind: Kind, faults: readonly Fault[]): AppError {
 /** Merges fields over what is there, checks them and puts them into the row. Null clears. */
 function fill(draft: Draft, base: Record<string, unknown>, given: Record<string, unknown>): void {
   const { kind, row, before } = draft;
-  const merged = { ...base };
+  // Not an object yet: to one, assigning `__proto__` is not setting a field (T17).
+  const entries = new Map(Object.entries(base));
   for (const [field, value] of Object.entries(hooks[kind.kind]?.normalise?.(given, before) ?? given)) {
-    if (field in fixedFields || field in kind.readOnly.properties) continue;
-    if (value === null || value === undefined) delete merged[field];
-    else merged[field] = value;
+    if (isServerSet(kind, field)) continue;
+    const clears = value === null && Object.hasOwn(kind.fields.properties, field);
+    if (clears || value === undefined) entries.delete(field);
+    else entries.set(field, value);
   }
+  const merged = Object.fromEntries(entries);
   const { fields, faults } = validateFields(kind, merged);
   // What goes in and never comes out is not in the row: after the create it is not missed.
   const stored = (path: string) =>
@@ -114,15 +118,14 @@ function fill(draft: Draft, base: Record<string, unknown>, given: Record<string,
   if (kind.visible) row.visibility = fields["visibility"] as Row["visibility"];
 }
 
-const fixedFields: Readonly<Record<string, true>> = {
-  id: true,
-  version: true,
-  createdAt: true,
-  updatedAt: true,
-};
+const fixedFields: ReadonlySet<string> = new Set(["id", "version", "createdAt", "updatedAt"]);
+
+function isServerSet(kind: Kind, field: string): boolean {
+  return fixedFields.has(field) || Object.hasOwn(kind.readOnly.properties, field);
+}
 
 function serverSet(kind: Kind, given: Record<string, unknown>): string[] {
-  return Object.keys(given).filter((field) => field in fixedFields || field in kind.readOnly.properties);
+  return Object.keys(given).filter((field) => isServerSet(kind, field));
 }
 
 function fault(field: string, message: string): Fault {

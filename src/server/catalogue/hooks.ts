@@ -21,6 +21,13 @@ export interface Services {
   random: Random;
 }
 
+/** Who looks at a row, as of which snapshot, and when (milliseconds). */
+export interface View {
+  principal: Principal;
+  snapshot: Snapshot;
+  now: number;
+}
+
 /** A row on its way in. Hooks change it, find fault with it, and add what must be written with it. */
 export interface Draft {
   kind: Kind;
@@ -29,8 +36,10 @@ export interface Draft {
   before: Row | undefined;
   /** As it will be written. */
   row: Row;
-  /** The fields as given, write-only ones among them. */
+  /** The fields that were sent and differ from what is there, write-only ones among them. */
   given: Readonly<Record<string, unknown>>;
+  /** Whether the caller sent a field, changed or not. */
+  sent(field: string): boolean;
   /** Any fault refuses the write with 400. */
   faults: Fault[];
   /** Written in the same transaction, before the row. */
@@ -53,8 +62,8 @@ export interface Hooks {
   prepare?(draft: Draft, services: Services): void | Promise<void>;
   /** Refuses a delete with AppError, or adds to what is written. */
   remove?(draft: Draft, services: Services): void | Promise<void>;
-  /** The read-only fields of a row, besides its owner. */
-  status?(row: Row, snapshot: Snapshot, now: number): Record<string, unknown>;
+  /** The read-only fields of a row, besides its owner, as far as who looks may know them. */
+  status?(row: Row, view: View): Record<string, unknown>;
 }
 
 export const hooks: Readonly<Record<string, Hooks>> = {

@@ -46,27 +46,34 @@ export class Resources {
    * @throws AppError `forbidden` or `not_found`, in that order
    */
   find(principal: Principal, verb: Verb, kind: Kind, idOrName: string, scope?: string): Row {
-    const { table, byId } = {
-      table: this.#catalogue.snapshot.table(kind.kind),
-      byId: this.#catalogue.snapshot.byId,
-    };
-    const rows = isId(idOrName)
-      ? [byId.get(idOrName)].filter((row) => row?.kind === kind.kind)
-      : table.sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
-    if (rows.length > 1) {
+    const { snapshot } = this.#catalogue;
+    const byId = isId(idOrName) ? snapshot.byId.get(idOrName) : undefined;
+    const rows =
+      byId?.kind === kind.kind
+        ? [byId]
+        : snapshot
+            .table(kind.kind)
+            .sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
+    const allowed = rows.filter((row) => decide(principal, verb, kind.plural, row.name, row) === "allow");
+    if (allowed.length > 1) {
       throw new AppError("conflict", `there are several ${kind.plural} "${idOrName}"`, {
-        hint: "say which with ?project=",
+        hint: `say which with ?${kind.scopedBy}=`,
       });
     }
-    const row = rows[0];
+    const row = allowed[0] ?? rows[0];
     const decision = decide(principal, verb, kind.plural, row?.name ?? idOrName, row);
     if (decision === "forbidden") throw forbidden(verb, kind, idOrName);
     if (decision === "hidden" || !row) throw notFound(kind, idOrName);
     return row;
   }
 
-  present(kind: Kind, row: Row): Resource {
-    return present(kind, row, this.#catalogue.snapshot, this.#services.now());
+  /** A row as somebody sees it now. */
+  present(principal: Principal, kind: Kind, row: Row): Resource {
+    return present(kind, row, {
+      principal,
+      snapshot: this.#catalogue.snapshot,
+      now: this.#services.now(),
+    });
   }
 
   /** Throws AppError `invalid_request` with every fault, `name_taken` or `forbidden`. */
@@ -90,7 +97,7 @@ export class Resources {
       const { snapshot } = this.#catalogue;
       const draft = draftCreate({ kind, principal, snapshot, before: undefined, row }, body);
       await this.#write(draft, requestId);
-      return { ...this.present(kind, row), ...draft.answer };
+      return { ...this.present(principal, kind, row), ...draft.answer };
     });
   }
 
@@ -106,6 +113,9 @@ export class Resources {
     scope?: string,
   ): Promise<Resource> {
     const { version, ...given } = body;
+    if (version !== undefined && !Number.isSafeInteger(version)) {
+      throw invalid(kind, [{ path: "/version", message: "must be an integer" }]);
+    }
     return this.#retrying(version !== undefined, async () => {
       const before = this.find(caller.principal, "update", kind, idOrName, scope);
       if (version !== undefined && version !== before.version) throw stale(kind, before.name);
@@ -114,7 +124,7 @@ export class Resources {
       const { snapshot } = this.#catalogue;
       const draft = draftUpdate({ kind, principal: caller.principal, snapshot, before, row }, given, now);
       const written = await this.#write(draft, caller.requestId);
-      return { ...this.present(kind, written), ...draft.answer };
+      return { ...this.present(caller.principal, kind, written), ...draft.answer };
     });
   }
 
@@ -125,8 +135,11 @@ export class Resources {
       const { snapshot } = this.#catalogue;
       const draft = emptyDraft({ kind, principal: caller.principal, snapshot, before: row, row });
       await hooks[kind.kind]?.remove?.(draft, this.#services);
-      const going = new Set(draft.writeFirst.map((write) => (write.op === "delete" ? write.id : undefined)));
-      const pointers = (snapshot.pointersTo.get(row.id) ?? []).filter(({ fromId }) => !going.has(fromId));
+      const going = new Set([row.id]);
+      for (const write of draft.writeFirst) if (write.op === "delete") going.add(write.id);
+      const pointers = [...going]
+        .flatMap((id) => snapshot.pointersTo.get(id) ?? [])
+        .filter(({ fromId }) => !going.has(fromId));
       const standing = pointers.filter(({ onDelete }) => onDelete === "restrict");
       if (standing.length > 0) throw this.#stillReferenced(draft, standing);
       const cleared = [...Map.groupBy(pointers, ({ fromId }) => fromId)].map(([fromId, list]): Write => {
@@ -141,7 +154,9 @@ export class Resources {
         return { op: "update", row: next, refs };
       });
       const self: Write = { op: "delete", id: row.id, version: row.version };
-      await this.#commit(draft, "delete", caller.requestId, [...cleared, self], []);
+      // What goes along may be pointed at as well.
+      const along = draft.writeFirst.splice(0);
+      await this.#commit(draft, "delete", caller.requestId, [...cleared, ...along, self], []);
     });
   }
 

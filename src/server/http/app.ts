@@ -1,8 +1,9 @@
 import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
 import { adminPrincipal, principalOf } from "../access/principals.ts";
+import type { Series } from "../metrics.ts";
 import { authRoutes } from "./auth-routes.ts";
-import { hostGuard, isCanonicalPath, pathOf } from "./guard.ts";
+import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
 import { inferenceRoutes } from "./inference-routes.ts";
 import { memberRoutes, resourceRoutes } from "./resource-routes.ts";
 import { type Authenticate, answer, failure, type Route, type Unexpected } from "./route.ts";
@@ -37,6 +38,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
   // Unknown fields are refused by name in `validateFields`; `normalize` would drop them silently.
   const router = new Elysia({ normalize: false });
   for (const route of allRoutes(server)) {
+    const count = countedBy(server, route);
     router.route(
       route.method,
       route.path,
@@ -49,11 +51,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
           query: queryOf(request.url),
         };
         const response = await answer(route, call, authenticate, unexpected);
-        server.metrics.count("mcpctl_http_requests_total", {
-          method: route.method,
-          route: route.path,
-          status: response.status,
-        });
+        count(response.status);
         return response;
       },
       { parse: "none" },
@@ -66,11 +64,25 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
   return async (request) => {
     try {
       if (peer === "tcp") guardHost(request.headers.get("host"));
-      if (!isCanonicalPath(pathOf(request.url))) throw notFound();
+      const path = pathOf(request.url);
+      if (!isCanonicalPath(path)) throw notFound();
+      if (!isDecodable(path)) throw new AppError("invalid_request", "the path is not valid UTF-8");
     } catch (error) {
       return failure(error, nextRequestId(), unexpected);
     }
     return request.method === "HEAD" ? head(router, request) : router.fetch(request);
+  };
+}
+
+/** Counts the answers of a route, by status. */
+function countedBy(server: Server, { method, path }: Route): (status: number) => void {
+  const byStatus = new Map<number, Series>();
+  return (status) => {
+    const series =
+      byStatus.get(status) ??
+      server.metrics.series("mcpctl_http_requests_total", { method, route: path, status });
+    byStatus.set(status, series);
+    series.add();
   };
 }
 

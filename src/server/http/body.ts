@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
 import type { Deadlines } from "../deadlines.ts";
 
-export const maxBodyBytes = 32 * 1024 * 1024;
+const maxBodyBytes = 32 * 1024 * 1024;
 const maxDepth = 64;
 
 /** A whole body must arrive in this time, however slowly its bytes drip (T64). */
@@ -27,7 +27,7 @@ export async function readText(request: Request, deadlines: Deadlines): Promise<
   }
   const declared = headers.get("content-length");
   if (declared !== null && Number(declared) > maxBodyBytes) throw tooLarge();
-  const bytes = declared !== null ? await whole(request, deadlines) : await counted(request, deadlines);
+  const bytes = await inTime(declared !== null ? request.bytes() : counted(request), deadlines);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
@@ -38,7 +38,7 @@ export async function readText(request: Request, deadlines: Deadlines): Promise<
 /** Parses a body that must be an object. Depth is checked before anything is built (T60), double keys too (T61). */
 export function parseObject(text: string): Record<string, unknown> {
   scanJson(text, { maxDepth, rejectDuplicateKeys: true });
-  return parse(text);
+  return parse(text, JSON.parse);
 }
 
 /** Parses the body of a call to a model: an object, with where its top-level values stand. Long integers keep their digits. */
@@ -47,13 +47,13 @@ export function parseCall(text: string): {
   scan: ReturnType<typeof scanJson>;
 } {
   const scan = scanJson(text, { maxDepth });
-  return { body: parse(text), scan };
+  return { body: parse(text, parseExact), scan };
 }
 
-function parse(text: string): Record<string, unknown> {
+function parse(text: string, parser: (text: string) => unknown): Record<string, unknown> {
   let value: unknown;
   try {
-    value = parseExact(text);
+    value = parser(text);
   } catch (error) {
     // The engine's message quotes the body, which may hold a secret.
     throw new AppError("invalid_request", "the body is not valid JSON", { cause: (error as Error).name });
@@ -64,31 +64,25 @@ function parse(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-async function whole(request: Request, deadlines: Deadlines): Promise<Uint8Array> {
+/** What arrives, unless it takes too long. */
+async function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
   const late = Promise.withResolvers<never>();
   const deadline = deadlines.after(bodySeconds * 1000, () => late.reject(tooSlow()));
   try {
-    return await Promise.race([request.bytes(), late.promise]);
+    return await Promise.race([arriving, late.promise]);
   } finally {
     deadline.cancel();
   }
 }
 
 /** A body of unknown length: counted as it comes, so that too much of it never is in memory (T59). */
-async function counted(request: Request, deadlines: Deadlines): Promise<Uint8Array> {
-  if (!request.body) return new Uint8Array();
-  const reader = request.body.getReader();
-  const deadline = deadlines.after(bodySeconds * 1000, () => void reader.cancel(tooSlow()));
+async function counted(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      size += next.value.byteLength;
-      if (size > maxBodyBytes) throw tooLarge();
-      chunks.push(next.value);
-    }
-  } finally {
-    deadline.cancel();
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > maxBodyBytes) throw tooLarge();
+    chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }

@@ -42,6 +42,17 @@ export function isCanonicalPath(path: string): boolean {
   );
 }
 
+/** Whether the percent signs of a path stand for UTF-8: the router makes the same of all that do not (T40). */
+export function isDecodable(path: string): boolean {
+  if (!path.includes("%")) return true;
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The path of an absolute URL, without parsing it: what stands between the host and the query. */
 export function pathOf(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);

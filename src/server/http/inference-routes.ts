@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { dialectWires } from "../../wire/dialects.ts";
-import type { Principal } from "../access/policy.ts";
+import { decide, type Principal } from "../access/policy.ts";
 import type { Operation } from "../inference/request.ts";
 import { runnable } from "../inference/resolve.ts";
 import type { Row } from "../store/types.ts";
@@ -61,7 +61,7 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
     principal,
     requestId,
     request,
-    ...(idOrName !== undefined && { name: nameOf(server, idOrName) }),
+    ...(idOrName !== undefined && { name: nameOf(server, principal, idOrName) }),
     read: async () => {
       const text = await readText(request, server.deadlines);
       return { text, ...parseCall(text) };
@@ -75,9 +75,11 @@ function inDialect(operation: Operation): (error: AppError, requestId: string) =
   return (error, requestId) => wire.errorBody(error, requestId, error.providerType);
 }
 
-/** Rules look at names: an id is turned into the name it stands for. */
-function nameOf(server: Server, idOrName: string): string {
-  return server.catalogue.snapshot.byId.get(idOrName)?.name ?? idOrName;
+/** Rules look at names: an id is turned into the name it stands for, but not for who may not run it. */
+function nameOf(server: Server, principal: Principal, idOrName: string): string {
+  const row = server.catalogue.snapshot.byId.get(idOrName);
+  if (row?.kind !== "llm") return idOrName;
+  return decide(principal, "run", "llms", row.name, row) === "allow" ? row.name : idOrName;
 }
 
 function one(server: Server, principal: Principal, id: string): Row {

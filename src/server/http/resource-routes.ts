@@ -4,6 +4,7 @@ import type { Kind } from "../../kinds/define.ts";
 import { kindOf, kinds } from "../../kinds/index.ts";
 import type { Verb } from "../access/policy.ts";
 import { poolOf } from "../inference/resolve.ts";
+import type { Row } from "../store/types.ts";
 import { parseObject, readText } from "./body.ts";
 import type { Access, Call, Route } from "./route.ts";
 import type { Server } from "./server.ts";
@@ -68,7 +69,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       answer: objectSchema(kind),
       handle: async (call) => {
         const row = resources.find(call.principal, "view", kind, call.params["idOrName"]!, scope(call));
-        const object = resources.present(kind, row);
+        const object = resources.present(call.principal, kind, row);
         if (kind.kind !== "secret" || call.query.get("reveal") !== "true") return Response.json(object);
         resources.find(call.principal, "update", kind, row.id);
         const data = await server.secrets.read(row);
@@ -117,16 +118,22 @@ function list(server: Server, kind: Kind, call: Call): Response {
   const name = query.get("name");
   const rows = server.resources.list(principal, kind).filter((row) => name === null || row.name === name);
   const limit = positive(query.get("limit"), "limit");
-  const after = query.get("cursor");
-  const from = after === null ? 0 : rows.findIndex((row) => `${row.name}/${row.scope}` > after);
+  const from = startOf(rows, query.get("cursor"));
   const page = from < 0 ? [] : rows.slice(from, limit === undefined ? undefined : from + limit);
   const headers: Record<string, string> = { "x-mcpctl-revision": String(server.catalogue.snapshot.revision) };
   const last = page.at(-1);
   if (last && from + page.length < rows.length) headers["x-mcpctl-cursor"] = `${last.name}/${last.scope}`;
   return Response.json(
-    page.map((row) => server.resources.present(kind, row)),
+    page.map((row) => server.resources.present(principal, kind, row)),
     { headers },
   );
+}
+
+/** Where a page begins: after the row that the cursor names, or where that was. -1 when there is no more. */
+function startOf(rows: readonly Row[], cursor: string | null): number {
+  if (cursor === null) return 0;
+  const [name = "", scope = ""] = cursor.split("/");
+  return rows.findIndex((row) => row.name > name || (row.name === name && row.scope > scope));
 }
 
 /** A whole number of at least 0 from the query; undefined when it is not given. */
@@ -175,7 +182,7 @@ export function memberRoutes(server: Server): Route[] {
         const members = server.resources
           .list(principal, kind)
           .filter((other) => poolOf(other) === poolName)
-          .map((other) => server.resources.present(kind, other));
+          .map((other) => server.resources.present(principal, kind, other));
         const activeCount = members.filter((member) => member["status"] === "active").length;
         const explicit = row.spec["poolName"] !== undefined;
         return Response.json({ poolName, explicit, size: members.length, activeCount, members });

@@ -1,7 +1,9 @@
 import { AppError } from "../../errors.ts";
-import { kinds } from "../../kinds/index.ts";
+import { kindOf, kinds } from "../../kinds/index.ts";
 import { version } from "../../version.ts";
-import type { AuditFilter } from "../store/types.ts";
+import { isVisible } from "../access/policy.ts";
+import type { Snapshot } from "../catalogue/snapshot.ts";
+import type { AuditEvent, AuditFilter, Row } from "../store/types.ts";
 import { openApi } from "./openapi.ts";
 import { positive } from "./resource-routes.ts";
 import type { Call, Route } from "./route.ts";
@@ -87,7 +89,7 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
   ];
 }
 
-async function audit(server: Server, { query }: Call): Promise<object[]> {
+async function audit(server: Server, { query, principal }: Call): Promise<object[]> {
   const { snapshot, store } = server.catalogue;
   const user = query.get("user");
   const filter: AuditFilter = { limit: Math.min(positive(query.get("limit"), "limit") ?? 100, 1000) };
@@ -106,9 +108,18 @@ async function audit(server: Server, { query }: Call): Promise<object[]> {
   // A user that is gone may still be asked for by id.
   if (user !== null) filter.user = snapshot.named("user", user)?.id ?? user;
   const events = await store.queryAudit(filter);
-  return events.map((event) => ({
+  const shown = events.filter((event) =>
+    subjects(snapshot, event).every((row) => isVisible(principal, kindOf(row.kind).plural, row)),
+  );
+  return shown.map((event) => ({
     ...event,
     at: new Date(event.at).toISOString(),
     user: snapshot.nameOf(event.userId),
   }));
+}
+
+/** The rows that an event tells of and that are still there: a private one is not told of to others (T52). */
+function subjects(snapshot: Snapshot, { llm, poolMember, detail }: AuditEvent): Row[] {
+  const called = [llm, poolMember].map((name) => name && snapshot.named("llm", name));
+  return [...called, snapshot.byId.get(String(detail?.["id"]))].filter((row) => typeof row === "object");
 }

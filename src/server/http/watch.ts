@@ -3,7 +3,6 @@ import type { Kind, Resource } from "../../kinds/define.ts";
 import { decide, type Principal } from "../access/policy.ts";
 import { principalAt } from "../access/principals.ts";
 import type { RowChange } from "../catalogue/catalogue.ts";
-import { present } from "../catalogue/present.ts";
 import type { Row } from "../store/types.ts";
 import { positive } from "./resource-routes.ts";
 import type { Call } from "./route.ts";
@@ -24,7 +23,7 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
   if (!missed)
     throw new AppError("watch_expired", "changes that far back are no longer known", { hint: "list again" });
   const encoder = new TextEncoder();
-  let end = () => {};
+  let release = () => {};
   const stream = new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -41,26 +40,31 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
         const stopListening = catalogue.subscribe((changes) => {
           // With other rights other rows are in sight: the watcher lists again.
           const now = principalAt(catalogue.snapshot, principal);
-          if (!Bun.deepEquals(now.policies, principal.policies)) return end();
+          if (!changes || !Bun.deepEquals(now.policies, principal.policies)) return end();
           tell(changes);
           if (-(controller.desiredSize ?? 0) > maxQueuedBytes) end();
         });
         const beat = setInterval(() => controller.enqueue(encoder.encode(":\n\n")), 15_000);
-        const forget = server.streams.add(principal, () => end());
-        end = () => {
-          end = () => {};
+        let ended = false;
+        const end = () => {
+          if (ended) return;
+          release();
+          controller.close();
+        };
+        const forget = server.streams.add(principal, end);
+        release = () => {
+          ended = true;
           stopListening();
           clearInterval(beat);
           forget();
-          controller.close();
         };
         if (since !== undefined) return tell(missed);
         const { revision } = catalogue.snapshot;
         for (const row of server.resources.list(principal, kind))
-          send("added", revision, server.resources.present(kind, row));
+          send("added", revision, server.resources.present(principal, kind, row));
         send("synced", revision, {});
       },
-      cancel: () => end(),
+      cancel: () => release(),
     },
     new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
   );
@@ -84,7 +88,7 @@ function eventOf(
     row && decide(principal, "view", kind.plural, row.name, row) === "allow";
   const saw = sees(before);
   if (after && sees(after)) {
-    const object = present(kind, after, server.catalogue.snapshot, server.now());
+    const object = server.resources.present(principal, kind, after);
     return { type: saw ? "modified" : "added", object };
   }
   return saw && before ? { type: "deleted", object: { id: before.id, name: before.name } } : undefined;

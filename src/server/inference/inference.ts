@@ -1,20 +1,21 @@
 import type { Exchange } from "../../adapters/http1/exchange.ts";
-import { adapterFor, translationFor } from "../../adapters/index.ts";
-import type { Outbound, OutboundTimeouts } from "../../adapters/outbound.ts";
+import { translationFor } from "../../adapters/index.ts";
+import type { Outbound } from "../../adapters/outbound.ts";
 import { passthroughPipe } from "../../adapters/passthrough.ts";
-import { providerUrl } from "../../adapters/provider-url.ts";
-import type { Adapter, Dialect } from "../../adapters/types.ts";
+import type { Adapter, Dialect, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialectWires } from "../../wire/dialects.ts";
+import { parseExact } from "../../wire/json.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Audit } from "../audit.ts";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { Deadlines } from "../deadlines.ts";
-import type { Metrics } from "../metrics.ts";
 import type { OpenStreams } from "../open-streams.ts";
 import type { SecretValues } from "../secret-values.ts";
 import type { Row } from "../store/types.ts";
+import type { CallMetrics } from "./call-metrics.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
+import { type Provider, providerOf } from "./provider.ts";
 import { CallRecord } from "./record.ts";
 import {
   type CallerRequest,
@@ -31,9 +32,6 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 const probeMilliseconds = 2000;
 
-/** Milliseconds; an llm's `extraConfig.timeouts` overrides them, in seconds. */
-const defaultTimeouts: OutboundTimeouts = { connect: 10_000, firstByte: 300_000, silence: 300_000 };
-
 const streamHeaders = {
   "content-type": "text/event-stream",
   "cache-control": "no-cache, no-transform",
@@ -44,7 +42,7 @@ export interface InferenceDeps {
   catalogue: Catalogue;
   secrets: SecretValues;
   audit: Audit;
-  metrics: Metrics;
+  metrics: CallMetrics;
   streams: OpenStreams;
   deadlines: Deadlines;
   outbound: Outbound;
@@ -63,13 +61,18 @@ export interface InferenceCall {
   read(): Promise<CallerRequest>;
 }
 
-/** What is settled about a call before it is sent. */
-interface Target {
-  llm: Row;
-  adapter: Adapter;
+/** What is settled about a call when it is sent. */
+interface Settled {
+  call: InferenceCall;
+  record: CallRecord;
   caller: CallerRequest;
+  provider: Provider;
   key: string | undefined;
-  timeouts: OutboundTimeouts;
+  /** Undefined where the provider speaks the caller's dialect. */
+  translation: Translation | undefined;
+  /** How the caller named the model; a translated answer names it so. */
+  asked: string;
+  stripUsage: boolean;
 }
 
 /** Calls of models: found, allowed, sent, passed back, and in the books. */
@@ -102,11 +105,11 @@ export class Inference {
   /** Asks an llm's provider for its models, to see whether url and key are right. Never throws. */
   async probe(llmId: string): Promise<{ ok: boolean; message: string }> {
     const llm = this.#deps.catalogue.snapshot.byId.get(llmId);
-    const adapter = llm && adapterFor(llm.spec["type"] as string);
-    if (!adapter) return { ok: false, message: "the llm is gone" };
+    if (!llm) return { ok: false, message: "the llm is gone" };
     try {
+      const { adapter, url } = providerOf(llm);
       const key = await this.#key(llm);
-      const answer = await this.#deps.outbound(providerUrl(baseUrl(llm, adapter), adapter.modelsPath), {
+      const answer = await this.#deps.outbound(url(adapter.modelsPath), {
         method: "GET",
         headers: adapter.headers(key),
         timeouts: { connect: probeMilliseconds, firstByte: probeMilliseconds, silence: probeMilliseconds },
@@ -127,80 +130,57 @@ export class Inference {
     const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
     const caller = await call.read();
     const llm = named ?? this.#resolve(call, record, requestedModel(caller.body));
-    const adapter = adapterFor(llm.spec["type"] as string);
-    if (!adapter)
-      throw new AppError(
-        "not_supported",
-        `llms of type ${llm.spec["type"]} cannot be called by this version`,
-      );
+    const provider = providerOf(llm);
+    const { adapter, timeouts } = provider;
     const model = named ? modelFor(llm, caller.body["model"]) : (llm.spec["model"] as string);
     record.facts.model = model;
     record.facts.streaming = caller.body["stream"] === true && operation !== "embeddings";
     const { path, text, stripUsage } = providerRequest(caller, operation, adapter, model);
-    const target = { llm, adapter, caller, key: await this.#key(llm), timeouts: timeoutsOf(llm) };
-    const exchange = await this.#deps.outbound(providerUrl(baseUrl(llm, adapter), path), {
+    const key = await this.#key(llm);
+    const exchange = await this.#deps.outbound(provider.url(path), {
       method: "POST",
       headers: {
-        ...adapter.headers(target.key),
+        ...adapter.headers(key),
         ...forwardedHeaders(request.headers, operation, adapter),
         "content-type": "application/json",
       },
       body: text,
-      timeouts: target.timeouts,
+      timeouts,
       signal: request.signal,
     });
-    await refuseFailure(exchange, adapter, target.key);
+    await refuseFailure(exchange, adapter, key);
+    const translation = operation === "embeddings" ? undefined : translationFor(operation, adapter.dialect);
+    const asked = (caller.body["model"] as string | undefined) || llm.name;
+    const settled = { call, record, caller, provider, key, translation, asked, stripUsage };
     const streams =
       record.facts.streaming && exchange.headers.get("content-type")?.startsWith("text/event-stream");
-    if (operation === "embeddings" || !streams) return this.#whole(operation, exchange, target, record);
-    return this.#stream(call, operation, exchange, target, record, stripUsage);
+    if (operation === "embeddings" || !streams) return this.#whole(exchange, settled);
+    return this.#stream(exchange, operation, settled);
   }
 
   /** An unstreamed answer: committed to the log, then sent. */
-  async #whole(
-    operation: Operation,
-    exchange: Exchange,
-    { adapter, caller, llm }: Target,
-    record: CallRecord,
-  ): Promise<Response> {
+  async #whole(exchange: Exchange, { record, provider, translation, asked }: Settled): Promise<Response> {
     const bytes = await exchange.bytes(maxAnswerBytes);
-    let body: unknown;
-    try {
-      body = JSON.parse(bytes.toString("utf8"));
-    } catch (cause) {
-      throw new AppError("provider_error", "the provider's answer is not JSON", {
-        cause: (cause as Error).name,
-      });
-    }
-    const translation = operation === "embeddings" ? undefined : translationFor(operation, adapter.dialect);
-    const translated = translation?.response(body, askedFor(caller, llm));
-    await record.close(200, dialectWires[adapter.dialect].usage(body));
+    const body = parseAnswer(bytes.toString("utf8"), translation !== undefined);
+    const translated = translation?.response(body, asked);
+    await record.close(200, dialectWires[provider.adapter.dialect].usage(body));
     if (translated) return Response.json(translated);
     return new Response(bytes as Uint8Array<ArrayBuffer>, {
       headers: { "content-type": "application/json" },
     });
   }
 
-  #stream(
-    call: InferenceCall,
-    dialect: Dialect,
-    exchange: Exchange,
-    target: Target,
-    record: CallRecord,
-    stripUsage: boolean,
-  ): Response {
-    const { adapter, caller, llm, key, timeouts } = target;
-    const translation = translationFor(dialect, adapter.dialect);
+  #stream(exchange: Exchange, dialect: Dialect, settled: Settled): Response {
+    const { call, record, caller, provider, key, translation, asked, stripUsage } = settled;
     const body = streamBody({
       exchange,
-      pipe:
-        translation?.stream(askedFor(caller, llm), caller.body) ?? passthroughPipe(dialect, { stripUsage }),
+      pipe: translation?.stream(asked, caller.body) ?? passthroughPipe(dialect, { stripUsage }),
       wire: dialectWires[dialect],
       record,
       requestId: call.requestId,
       key,
       deadlines: this.#deps.deadlines,
-      patience: timeouts.silence,
+      patience: provider.timeouts.silence,
       guard: (end) =>
         this.#deps.streams.add(call.principal, () =>
           end(new AppError("unauthenticated", "the bearer is no longer valid")),
@@ -231,18 +211,13 @@ async function refuseFailure(exchange: Exchange, adapter: Adapter, key: string |
   throw providerFailure(status, fault, key, exchange.headers.get("retry-after"));
 }
 
-function baseUrl(llm: Row, adapter: Adapter): string {
-  return (llm.spec["url"] as string) || adapter.defaultUrls[llm.spec["type"] as string]!;
-}
-
-function timeoutsOf(llm: Row): OutboundTimeouts {
-  const { timeouts } = llm.spec["extraConfig"] as { timeouts?: Partial<OutboundTimeouts> };
-  if (!timeouts) return defaultTimeouts;
-  const milliseconds = Object.entries(timeouts).map(([name, seconds]) => [name, seconds * 1000]);
-  return { ...defaultTimeouts, ...Object.fromEntries(milliseconds) };
-}
-
-/** How a translated answer names the model: as the caller did. */
-function askedFor({ body }: CallerRequest, llm: Row): string {
-  return (body["model"] as string | undefined) || llm.name;
+/** What is translated keeps the digits of long integers; what is only looked at for its usage need not. */
+function parseAnswer(text: string, exact: boolean): unknown {
+  try {
+    return exact ? parseExact(text) : JSON.parse(text);
+  } catch (error) {
+    throw new AppError("provider_error", "the provider's answer is not JSON", {
+      cause: (error as Error).name,
+    });
+  }
 }

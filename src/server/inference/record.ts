@@ -2,8 +2,8 @@ import type { AppError } from "../../errors.ts";
 import type { Usage } from "../../wire/usage.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Audit } from "../audit.ts";
-import type { Metrics } from "../metrics.ts";
 import type { Row } from "../store/types.ts";
+import type { CallMetrics } from "./call-metrics.ts";
 
 /** What is known of a call before it is made. */
 export interface CallFacts {
@@ -23,13 +23,13 @@ const none: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
 export class CallRecord {
   readonly facts: CallFacts;
   readonly #audit: Audit;
-  readonly #metrics: Metrics;
+  readonly #metrics: CallMetrics;
   readonly #now: () => number;
   readonly #start = performance.now();
   #firstByte: number | undefined;
   #closed = false;
 
-  constructor(facts: CallFacts, audit: Audit, metrics: Metrics, now: () => number) {
+  constructor(facts: CallFacts, audit: Audit, metrics: CallMetrics, now: () => number) {
     this.facts = facts;
     this.#audit = audit;
     this.#metrics = metrics;
@@ -48,7 +48,10 @@ export class CallRecord {
     const { facts } = this;
     const { llm, principal } = facts;
     const milliseconds = performance.now() - this.#start;
-    this.#measure(milliseconds / 1000, usage, error);
+    if (llm) {
+      const firstByte = this.#firstByte === undefined ? undefined : (this.#firstByte - this.#start) / 1000;
+      this.#metrics.measure(llm, facts.dialect, milliseconds / 1000, firstByte, usage, error?.code);
+    }
     await this.#audit.record({
       at: this.#now(),
       action: "llm_inference_call",
@@ -68,43 +71,5 @@ export class CallRecord {
       ...(this.#firstByte !== undefined && { ttftMs: Math.round(this.#firstByte - this.#start) }),
       ...(error && { error: error.code }),
     });
-  }
-
-  #measure(seconds: number, usage: Usage, error: AppError | undefined): void {
-    const { llm, dialect } = this.facts;
-    if (!llm) return;
-    const labels = {
-      gen_ai_operation_name: dialect === "embeddings" ? "embeddings" : "chat",
-      gen_ai_provider_name: llm.spec["type"] as string,
-      // Nobody learns of a private llm from a label.
-      gen_ai_request_model: llm.visibility === "private" ? "private" : llm.name,
-    };
-    const metrics = this.#metrics;
-    metrics.observe(
-      "gen_ai_server_request_duration_seconds",
-      error ? { ...labels, error_type: error.code } : labels,
-      seconds,
-    );
-    if (this.#firstByte !== undefined) {
-      metrics.observe(
-        "gen_ai_server_time_to_first_token_seconds",
-        labels,
-        (this.#firstByte - this.#start) / 1000,
-      );
-    }
-    if (usage.promptTokens > 0) {
-      metrics.observe(
-        "gen_ai_client_token_usage",
-        { ...labels, gen_ai_token_type: "input" },
-        usage.promptTokens,
-      );
-    }
-    if (usage.completionTokens > 0) {
-      metrics.observe(
-        "gen_ai_client_token_usage",
-        { ...labels, gen_ai_token_type: "output" },
-        usage.completionTokens,
-      );
-    }
   }
 }

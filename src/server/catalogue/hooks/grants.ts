@@ -35,7 +35,7 @@ export function normaliseGrants(given: Record<string, unknown>): Record<string, 
 export function bindGrants(draft: Draft): void {
   const grants = draft.row.spec["roleBindings"] as RoleBinding[];
   const before = draft.before ? grantsOf(draft.before) : [];
-  const regranted = draft.given["roleBindings"] !== undefined;
+  const regranted = draft.sent("roleBindings");
   const bound = grants.map((grant, i): Grant["boundTo"] | null => {
     if ("action" in grant || !words.has(grant.resource)) return null;
     if (grant.name === undefined) return null;
@@ -49,12 +49,17 @@ export function bindGrants(draft: Draft): void {
     if (was) return was.boundTo ?? null;
     draft.faults.push({
       path: `/roleBindings/${i}/name`,
-      message: `there is no ${grant.resource} "${grant.name}"`,
+      message: `there is no ${kind?.kind ?? grant.resource} "${grant.name}"`,
     });
     return null;
   });
   for (const [i, grant] of grants.entries()) {
-    if ("action" in grant || grant.resource === "*" || words.has(grant.resource)) continue;
+    if ("action" in grant || words.has(grant.resource)) continue;
+    if (grant.resource === "*") {
+      if (grant.name === undefined) continue;
+      draft.faults.push({ path: `/roleBindings/${i}/name`, message: "all kinds have no name in common" });
+      continue;
+    }
     const near = nearest(grant.resource, words);
     const message = `unknown resource${near ? `; did you mean "${near}"?` : ""}`;
     draft.faults.push({ path: `/roleBindings/${i}/resource`, message });

@@ -53,11 +53,11 @@ function checkKey(draft: Draft, defaultUrls: Readonly<Record<string, string>>): 
   const ref = row.spec["apiKeyRef"] as KeyRef | null;
   if (!ref) return;
   const secret = snapshot.named("secret", ref.name);
-  const mayExpose = decide(principal, "expose", "secrets", ref.name, secret) === "allow";
+  const exposing = decide(principal, "expose", "secrets", ref.name, secret);
   const kept = before && Bun.deepEquals(before.spec["apiKeyRef"], ref);
   if (!kept) {
     // Who may not expose the secret is told the same whether it exists or not.
-    if (!mayExpose && !(decide(principal, "expose", "secrets", ref.name) === "allow")) {
+    if (exposing === "forbidden") {
       throw new AppError("forbidden", `pointing apiKeyRef at secret "${ref.name}" needs expose on it`);
     }
     if (secret && !(secret.status["keys"] as string[]).includes(ref.key)) {
@@ -66,7 +66,8 @@ function checkKey(draft: Draft, defaultUrls: Readonly<Record<string, string>>): 
     return;
   }
   const origin = (url: unknown) => new URL((url || defaultUrls[row.spec["type"] as string]) as string).origin;
-  if (origin(before.spec["url"]) !== origin(row.spec["url"]) && !mayExpose) row.spec["apiKeyRef"] = null;
+  if (origin(before.spec["url"]) !== origin(row.spec["url"]) && exposing !== "allow")
+    row.spec["apiKeyRef"] = null;
 }
 
 const timeouts = ["connect", "firstByte", "silence"];

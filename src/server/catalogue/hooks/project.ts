@@ -1,9 +1,12 @@
+import { isVisible } from "../../access/policy.ts";
 import type { Hooks } from "../hooks.ts";
 
 export const projectHooks: Hooks = {
-  status(row, snapshot) {
-    const llm = row.spec["llmProvider"] as string | undefined;
-    if (llm === "none") return { llmStatus: "disabled" };
-    return { llmStatus: llm !== undefined && snapshot.named("llm", llm) ? "registered" : "unregistered" };
+  /** A private llm is not registered for who may not know of it. */
+  status(row, { principal, snapshot }) {
+    const name = row.spec["llmProvider"] as string | undefined;
+    if (name === "none") return { llmStatus: "disabled" };
+    const llm = name === undefined ? undefined : snapshot.named("llm", name);
+    return { llmStatus: llm && isVisible(principal, "llms", llm) ? "registered" : "unregistered" };
   },
 };

@@ -35,7 +35,7 @@ export const secretBackendHooks: Hooks = {
       );
     }
   },
-  status(row, snapshot) {
+  status(row, { snapshot }) {
     return { secretCount: snapshot.pointersTo.get(row.id)?.length ?? 0 };
   },
 };

@@ -15,14 +15,14 @@ export const secretHooks: Hooks = {
   /** Writes the values beside the old ones, and lets the row point at them with the commit. */
   async prepare(draft, services) {
     const { before, row, snapshot, faults } = draft;
-    const given = draft.given["data"] as Record<string, string | null> | undefined;
+    const given = draft.given["data"] as Record<string, string | null> | null | undefined;
     const fallback = snapshot
       .table("secretbackend")
       .sorted.find((backend) => backend.spec["isDefault"] === true);
     row.spec["backend"] ??= fallback?.name;
     const backend = snapshot.named("secretbackend", row.spec["backend"] as string);
     if (!given) {
-      if (!before) faults.push({ path: "/data", message: "is required" });
+      if (!before || given === null) faults.push({ path: "/data", message: "is required" });
       return;
     }
     for (const [key, value] of Object.entries(given)) {

@@ -16,7 +16,7 @@ export const tokenHooks: Hooks = {
     draft.writeAfter.push({ op: "setBearer", tokenId: draft.row.id, hash: bearerHash(bearer) });
     draft.answer["token"] = bearer;
   },
-  status(row, snapshot, now) {
+  status(row, { snapshot, now }) {
     const expiresAt = row.spec["expiresAt"];
     const expired = typeof expiresAt === "string" && Date.parse(expiresAt) <= now;
     const used = snapshot.lastUsed.get(row.id);

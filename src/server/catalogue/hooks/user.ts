@@ -1,8 +1,10 @@
 import { AppError } from "../../../errors.ts";
+import { kindOf } from "../../../kinds/index.ts";
 import { hashPassword } from "../../access/passwords.ts";
-import { coversPolicy } from "../../access/policy.ts";
+import { coversPolicy, decide, isVisible, type Verb } from "../../access/policy.ts";
 import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
-import type { Hooks } from "../hooks.ts";
+import type { Row } from "../../store/types.ts";
+import type { Draft, Hooks } from "../hooks.ts";
 
 export const userHooks: Hooks = {
   /** A password is the key to all that the user holds, so only who holds that may set it (T54). */
@@ -10,7 +12,7 @@ export const userHooks: Hooks = {
     const password = draft.given["password"];
     if (password === undefined) return;
     if (draft.before && draft.before.id !== draft.principal.userId) {
-      if (!coversPolicy(draft.principal, userPolicy(draft.snapshot, draft.before))) {
+      if (!mayStandFor(draft, draft.before)) {
         throw new AppError("forbidden", "this user holds something that you do not");
       }
     }
@@ -36,7 +38,22 @@ export const userHooks: Hooks = {
         draft.writeFirst.push({ op: "delete", id: token.id, version: token.version });
     }
   },
-  status(row, snapshot) {
+  status(row, { snapshot }) {
     return { groups: groupsOf(snapshot, row.id), hasPassword: snapshot.withPassword.has(row.id) };
   },
 };
+
+/** Whether the caller may do all that a user may: by its policy, and by what is private to it or published by it. */
+function mayStandFor({ principal, snapshot }: Draft, user: Row): boolean {
+  if (!coversPolicy(principal, userPolicy(snapshot, user))) return false;
+  const published: readonly Verb[] = ["view", "run", "delete"];
+  return [...snapshot.byId.values()]
+    .filter(({ owner }) => owner === user.id)
+    .every((row) => {
+      const { plural } = kindOf(row.kind);
+      const may = (verb: Verb) => decide(principal, verb, plural, row.name, row) === "allow";
+      return (
+        isVisible(principal, plural, row) && (row.status["origin"] !== "virtual" || published.every(may))
+      );
+    });
+}

@@ -24,11 +24,17 @@ export async function openPostgres(
   const db = drizzle({ client });
   const bell = doorbell(client);
 
+  const underWay = new Set<Promise<unknown>>();
+
   async function answer<T>(work: () => Promise<T>): Promise<T> {
+    const working = work();
+    underWay.add(working);
     try {
-      return await work();
+      return await working;
     } catch (error) {
       throw refusal(error);
+    } finally {
+      underWay.delete(working);
     }
   }
 
@@ -164,7 +170,9 @@ export async function openPostgres(
 
     async close() {
       bell.stop();
-      await client.end({ timeout: 5 });
+      await Promise.allSettled(underWay);
+      // The driver itself would wait for queries that went down with their connection, and never come.
+      await client.end({ timeout: 0 });
     },
   };
 }

@@ -39,20 +39,17 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
   const writing = <T>(work: () => T) => answer(() => database.transaction(work).immediate());
 
   function lastRevision(): number {
-    return (
-      db
-        .select({ last: max(changes.revision) })
-        .from(changes)
-        .get()?.last ?? 0
-    );
+    const row = db
+      .select({ last: max(changes.revision) })
+      .from(changes)
+      .get();
+    return row?.last ?? 0;
   }
 
   function record(notes: readonly Note[]): void {
     const at = now();
-    for (const note of notes)
-      db.insert(changes)
-        .values({ ...note, at })
-        .run();
+    const rows = notes.map((note) => ({ ...note, at }));
+    for (const row of rows) db.insert(changes).values(row).run();
   }
 
   function carryOut(write: Write): void {
@@ -68,13 +65,12 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
   function contents(only?: Ids): Omit<Contents, "revision"> {
     const among = (column: SQLiteColumn, ids: string[] | undefined) =>
       ids && sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`;
+    const held = among(credentials.resourceId, only?.credentials);
     return {
       rows: db.select().from(resources).where(among(resources.id, only?.rows)).all(),
       refs: db.select().from(refs).where(among(refs.fromId, only?.rows)).all(),
       sessions: db.select().from(sessions).where(among(sessions.id, only?.sessions)).all(),
-      ...inMemory(
-        db.select().from(credentials).where(among(credentials.resourceId, only?.credentials)).all(),
-      ),
+      ...inMemory(db.select().from(credentials).where(held).all()),
     };
   }
 
@@ -96,14 +92,8 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
       answer(() => {
         const { at: _, ...columns } = getTableColumns(changes);
         const query = db.select(columns).from(changes).where(gte(changes.revision, revision));
-        return after(
-          revision,
-          query
-            .orderBy(asc(changes.revision))
-            .limit(limit + 1)
-            .all(),
-          limit,
-        );
+        const rows = query.orderBy(asc(changes.revision)).limit(limit + 1);
+        return after(revision, rows.all(), limit);
       }),
 
     /** Only this process writes to the file, and it knows what it wrote. */
@@ -121,12 +111,8 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     secretRefs: (before) =>
       answer(() => {
         const older = lt(secretData.createdAt, before);
-        return db
-          .select({ ref: secretData.ref })
-          .from(secretData)
-          .where(older)
-          .all()
-          .map(({ ref }) => ref);
+        const found = db.select({ ref: secretData.ref }).from(secretData).where(older);
+        return found.all().map(({ ref }) => ref);
       }),
 
     appendAudit: (events) =>

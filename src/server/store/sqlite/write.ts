@@ -74,10 +74,8 @@ export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit"
 }
 
 function insertRefs(db: BunSQLiteDatabase, fromId: string, list: readonly Ref[]): void {
-  for (const ref of list)
-    db.insert(refs)
-      .values({ fromId, ...ref })
-      .run();
+  const rows = list.map((ref) => ({ fromId, ...ref }));
+  for (const row of rows) db.insert(refs).values(row).run();
 }
 
 function setCredential(db: BunSQLiteDatabase, id: string, type: "password" | "bearer", hash: string): Note {

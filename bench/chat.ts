@@ -1,0 +1,100 @@
+/** The texts that go over the wire: what is asked, and what the upstream answers. */
+
+/** An answer of about 540 bytes, as a small chat has it. */
+export const answer = JSON.stringify({
+  id: "chatcmpl-Dq8rVYw2bMkXe1uTzn5cPfJ7LsHgA",
+  object: "chat.completion",
+  created: 1790000000,
+  model: "bench-model",
+  choices: [
+    {
+      index: 0,
+      message: {
+        role: "assistant",
+        content:
+          "A proxy stands between those who ask and those who answer. It looks at who is asking, adds the key that the caller never sees, and passes the words on as they are.",
+        refusal: null,
+      },
+      logprobs: null,
+      finish_reason: "stop",
+    },
+  ],
+  usage: { prompt_tokens: 24, completion_tokens: 36, total_tokens: 60 },
+  system_fingerprint: "fp_44709d6fcb",
+});
+
+const messages = [
+  { role: "system", content: "You answer in one paragraph, in plain words." },
+  { role: "user", content: "What does a proxy for language models do all day?" },
+];
+
+export interface ChatRequest {
+  port: number;
+  model: string;
+  headers?: Readonly<Record<string, string>>;
+  /** How many tokens the upstream is to stream; unstreamed when not given. */
+  tokens?: number;
+}
+
+/** A whole HTTP request for a chat completion, with a connection that is kept. */
+export function chatRequest({ port, model, headers = {}, tokens }: ChatRequest): string {
+  const body = JSON.stringify({
+    model,
+    messages,
+    ...(tokens !== undefined && { stream: true, max_tokens: tokens }),
+  });
+  const lines = [
+    "POST /v1/chat/completions HTTP/1.1",
+    `host: 127.0.0.1:${port}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
+}
+
+/** One frame of a stream as an HTTP chunk. */
+function frame(data: string): Buffer {
+  const text = `data: ${data}\n\n`;
+  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+}
+
+function chunk(choices: object[], usage?: object): Buffer {
+  return frame(
+    JSON.stringify({
+      id: "chatcmpl-Dq8rVYw2bMkXe1uTzn5cPfJ7LsHgA",
+      object: "chat.completion.chunk",
+      created: 1790000000,
+      model: "bench-model",
+      system_fingerprint: "fp_44709d6fcb",
+      choices,
+      ...(usage && { usage }),
+    }),
+  );
+}
+
+function delta(delta: object, finish: string | null = null): Buffer {
+  return chunk([{ index: 0, delta, logprobs: null, finish_reason: finish }]);
+}
+
+const role = delta({ role: "assistant", content: "", refusal: null });
+const end = [frame("[DONE]"), Buffer.from("0\r\n\r\n")];
+const usage = chunk([], { prompt_tokens: 24, completion_tokens: 500, total_tokens: 524 });
+
+/** A streamed answer in pieces: what comes at once, each token, and the end without and with usage. */
+export const streamed = {
+  start: Buffer.concat([
+    Buffer.from(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n",
+    ),
+    role,
+  ]),
+  token: delta({ content: " token" }),
+  end: Buffer.concat([delta({}, "stop"), ...end]),
+  endWithUsage: Buffer.concat([delta({}, "stop"), usage, ...end]),
+};
+
+/** How many frames a caller sees who did not ask for usage: the role, the tokens, the finish and [DONE]. */
+export function framesOf(tokens: number): number {
+  return tokens + 3;
+}

@@ -1,0 +1,98 @@
+/**
+ * Measures the compiled server against a plain proxy, in the same minutes on the same machine, and prints what it
+ * found as Markdown. It measures: a target that is missed is told, and is no failure.
+ */
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { Installation, mcpctlCommand } from "./mcpctl.ts";
+import { Processes } from "./processes.ts";
+import { markdown, type Report } from "./report.ts";
+import { measureStart } from "./start.ts";
+import { measureStreams } from "./streams.ts";
+import { ownName, prepare, type Setting, withSubjects } from "./subjects.ts";
+import { measureThroughput } from "./throughput.ts";
+
+const usage = `bun run bench [--quick] [--peers] [--only LANE] [--json FILE]
+
+  --quick      short rounds, for a first look
+  --peers      other gateways in the same run, installed from npm
+  --only LANE  throughput, streams or start
+  --json FILE  the figures, for programs`;
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    peers: { type: "boolean", default: false },
+    only: { type: "string" },
+    json: { type: "string" },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+
+const pace = options.quick
+  ? { warmUp: 300, duration: 1000, rounds: 3 }
+  : { warmUp: 1000, duration: 5000, rounds: 3 };
+const streamPlan = options.quick
+  ? { streams: 1000, tokens: 150, rounds: 1 }
+  : { streams: 1000, tokens: 500, rounds: 3 };
+const startPlan = { starts: 10, calls: 20 };
+
+type Lane = (setting: Setting, report: Report) => Promise<void>;
+
+const lanes: Record<string, Lane> = {
+  throughput: (setting, report) =>
+    withSubjects(setting, undefined, async (subjects) => {
+      report.throughput = [];
+      for (const connections of [1, 32, 256]) {
+        say(`throughput at ${connections} connections`);
+        report.throughput.push(
+          ...(await measureThroughput(setting.processes, subjects, { connections }, pace)),
+        );
+      }
+      const own = report.throughput.find((row) => row.subject === ownName && row.connections === 32)!;
+      const rate = Math.round(own.perSecond / 2);
+      say(`latency at ${rate} requests/s`);
+      // A peer could not keep up with a rate that is half of what this server can do.
+      const alone = { ...subjects, peers: [] };
+      const rows = await measureThroughput(setting.processes, alone, { connections: 32, rate }, pace);
+      report.atRate = { rate, rows };
+    }),
+
+  streams: (setting, report) =>
+    withSubjects(setting, streamPlan.tokens, async (subjects) => {
+      say(`${streamPlan.streams} streams of ${streamPlan.tokens} tokens`);
+      report.streams = await measureStreams(setting.processes, subjects, streamPlan);
+    }),
+
+  async start({ processes, installation }, report) {
+    say("start, idle memory, get llms");
+    report.start = await measureStart(processes, installation, startPlan);
+  },
+};
+
+const chosen = Object.keys(lanes).filter((lane) => options.only === undefined || lane === options.only);
+if (options.help || chosen.length === 0) {
+  console.log(usage);
+  process.exit(options.help ? 0 : 2);
+}
+
+const command = mcpctlCommand();
+say(`mcpctl is ${command.join(" ")}`);
+const processes = new Processes();
+const setting = await prepare(processes, new Installation(processes, command), options.peers);
+const report: Report = {};
+for (const lane of chosen) await lanes[lane]!(setting, report);
+
+console.log(`# mcpctl beside a plain proxy
+
+${cpus().length} × ${cpus()[0]?.model}, shared by load, upstream and server; Bun ${Bun.version}. For each call mcpctl checks a token and its rights, adds the provider's key and commits an audit event.
+
+${markdown(report)}`);
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+process.exit();
+
+/** On stderr: what is printed on stdout is the report. */
+function say(text: string): void {
+  console.error(text);
+}

@@ -1,0 +1,152 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+
+/** A server that answers on a port of this machine. */
+export interface Started {
+  pid: number;
+  port: number;
+  /** Ends it and returns when it is gone. */
+  stop(): Promise<void>;
+}
+
+/** What programs are started with: nothing of the caller's, lest a variable of theirs points at their own server. */
+export const bareEnvironment = { PATH: process.env["PATH"] ?? "" };
+
+export interface StartOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+/** All that a run of the benchmark starts and writes, so that nothing of it is left afterwards. */
+export class Processes {
+  readonly #root = mkdtempSync(join(tmpdir(), "mcpctl-bench-"));
+  readonly #running = new Set<Subprocess>();
+
+  constructor() {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.once(signal, () => {
+        this.killAll();
+        process.exit(130);
+      });
+    }
+    process.on("exit", () => this.killAll());
+  }
+
+  /** An empty folder that is gone after the run. */
+  folder(name: string): string {
+    const path = join(this.#root, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  /** A process, with what it says on stderr kept for when it fails. */
+  spawn(name: string, command: readonly string[], { env, cwd }: StartOptions = {}): Subprocess {
+    const child = Bun.spawn([...command], {
+      cwd: cwd ?? this.#root,
+      env: { ...bareEnvironment, ...env },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: Bun.file(this.#logOf(name)),
+      onExit: (child) => void this.#running.delete(child),
+    });
+    this.#running.add(child);
+    return child;
+  }
+
+  /** Starts a server and returns when its port takes connections. Throws with the end of its log when it ends instead. */
+  async startServer(
+    name: string,
+    command: readonly string[],
+    port: number,
+    options?: StartOptions,
+  ): Promise<Started> {
+    const child = this.spawn(name, command, options);
+    const late = performance.now() + 30_000;
+    while (!(await takesConnections(port))) {
+      if (child.exitCode !== null || performance.now() > late)
+        throw new Error(`${name} did not start:\n${readFileSync(this.#logOf(name), "utf8").slice(-2000)}`);
+      await Bun.sleep(5);
+    }
+    return { pid: child.pid, port, stop: () => stop(child) };
+  }
+
+  /** Runs one of this folder's programs with a JSON argument, and returns the JSON that it prints. */
+  async ask<T>(program: string, job: unknown): Promise<T> {
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, program), JSON.stringify(job)], {
+      stdout: "pipe",
+      stderr: "inherit",
+      onExit: (child) => void this.#running.delete(child),
+    });
+    this.#running.add(child);
+    const text = await new Response(child.stdout).text();
+    if ((await child.exited) !== 0) throw new Error(`${program} failed`);
+    return JSON.parse(text) as T;
+  }
+
+  killAll(): void {
+    for (const child of this.#running) child.kill("SIGKILL");
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+
+  #logOf(name: string): string {
+    return join(this.#root, `${name}.log`);
+  }
+}
+
+/** A port that nobody listens on. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+/** Whether somebody listens on a port of this machine. */
+export async function takesConnections(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {}, error() {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Asks a process to end, and makes it after five seconds. */
+export async function stop(child: Subprocess): Promise<void> {
+  child.kill("SIGTERM");
+  const impatient = setTimeout(() => child.kill("SIGKILL"), 5000);
+  await child.exited;
+  clearTimeout(impatient);
+}
+
+/** What a process has cost so far: processor seconds, and bytes that are resident now. */
+export function costOf(pid: number): { cpu: number; resident: number } {
+  if (process.platform === "linux") {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name before the last bracket may hold spaces; of what follows, 11 and 12 are user and system time.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const kilobytes = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
+    return { cpu: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond, resident: kilobytes * 1024 };
+  }
+  const line = Bun.spawnSync(["ps", "-o", "time=,rss=", "-p", String(pid)]).stdout.toString();
+  const [time = "", kilobytes] = line.trim().split(/\s+/);
+  return { cpu: secondsOf(time), resident: Number(kilobytes) * 1024 };
+}
+
+/** `USER_HZ`: what Linux shows to programs, whatever the kernel counts in. */
+const ticksPerSecond = 100;
+
+/** Seconds of `ps`'s `[[dd-]hh:]mm:ss[.cc]`. */
+export function secondsOf(time: string): number {
+  return time.split(/[:-]/).reduceRight(
+    ({ sum, unit }, part, i, parts) => ({
+      sum: sum + Number(part) * unit,
+      unit: unit * (parts.length - i === 3 ? 24 : 60),
+    }),
+    { sum: 0, unit: 1 },
+  ).sum;
+}

@@ -1,0 +1,72 @@
+import type { LoadJob, LoadResult } from "./load.ts";
+import type { Processes } from "./processes.ts";
+import { median } from "./stats.ts";
+import type { Subject, Subjects } from "./subjects.ts";
+
+export interface Pace {
+  /** Milliseconds of each run that do not count, and of those that do. */
+  warmUp: number;
+  duration: number;
+  rounds: number;
+}
+
+/** What one subject did under one load, in the middle of all rounds. Times in milliseconds. */
+export interface ThroughputRow {
+  subject: string;
+  connections: number;
+  perSecond: number;
+  /** Of the baseline's requests per second in the same round. */
+  ratio: number;
+  /** The percentile through the subject less the percentile without it, at the same load in the same round. */
+  addedP50: number;
+  addedP99: number;
+  failures: number;
+}
+
+/**
+ * Drives all subjects with the same load. Without a rate each connection asks again as soon as it has its answer:
+ * the subject is always busy, and its percentiles hold the waiting for one's turn. At a rate well below what it can
+ * do, they hold what it adds when nobody has to queue.
+ *
+ * @param rate requests per second
+ */
+export async function measureThroughput(
+  processes: Processes,
+  subjects: Subjects,
+  { connections, rate }: { connections: number; rate?: number },
+  { warmUp, duration, rounds }: Pace,
+): Promise<ThroughputRow[]> {
+  return compare(subjects, connections, rounds, ({ port, request }) => {
+    const job: LoadJob = { port, request, connections, warmUp, duration, ...(rate && { rate }) };
+    return processes.ask<LoadResult>("load.ts", job);
+  });
+}
+
+/** Runs all subjects one after another, each round in another order, and compares within a round. */
+async function compare(
+  { direct, baseline, own, peers }: Subjects,
+  connections: number,
+  rounds: number,
+  measure: (subject: Subject) => Promise<LoadResult>,
+): Promise<ThroughputRow[]> {
+  const all = [direct, baseline, own, ...peers];
+  const results: Map<Subject, LoadResult>[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const result = new Map<Subject, LoadResult>();
+    for (let i = 0; i < all.length; i++) {
+      const subject = all[(i + round) % all.length]!;
+      result.set(subject, await measure(subject));
+    }
+    results.push(result);
+  }
+  const middle = (read: (result: Map<Subject, LoadResult>) => number) => median(results.map(read));
+  return all.map((subject) => ({
+    subject: subject.name,
+    connections,
+    perSecond: middle((round) => round.get(subject)!.perSecond),
+    ratio: middle((round) => round.get(subject)!.perSecond / round.get(baseline)!.perSecond),
+    addedP50: middle((round) => round.get(subject)!.latency.p50 - round.get(direct)!.latency.p50),
+    addedP99: middle((round) => round.get(subject)!.latency.p99 - round.get(direct)!.latency.p99),
+    failures: results.reduce((sum, round) => sum + round.get(subject)!.failures, 0),
+  }));
+}

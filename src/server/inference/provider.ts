@@ -1,0 +1,48 @@
+import { adapterFor } from "../../adapters/index.ts";
+import type { OutboundTimeouts } from "../../adapters/outbound.ts";
+import { providerUrl } from "../../adapters/provider-url.ts";
+import type { Adapter } from "../../adapters/types.ts";
+import { AppError } from "../../errors.ts";
+import type { Row } from "../store/types.ts";
+
+/** Milliseconds; an llm's `extraConfig.timeouts` overrides them, in seconds. */
+const defaultTimeouts: OutboundTimeouts = { connect: 10_000, firstByte: 300_000, silence: 300_000 };
+
+/** Where and how an llm is reached. */
+export interface Provider {
+  readonly adapter: Adapter;
+  readonly timeouts: OutboundTimeouts;
+  /** The URL of a path below the llm's base URL. */
+  url(path: string): URL;
+}
+
+/** A row never changes, so what follows from it is worked out once. */
+const known = new WeakMap<Row, Provider>();
+
+/** The provider of an llm. Throws AppError `not_supported` for a type that this version cannot call. */
+export function providerOf(llm: Row): Provider {
+  const cached = known.get(llm);
+  if (cached) return cached;
+  const type = llm.spec["type"] as string;
+  const adapter = adapterFor(type);
+  if (!adapter) throw new AppError("not_supported", `llms of type ${type} cannot be called by this version`);
+  const base = (llm.spec["url"] as string) || adapter.defaultUrls[type]!;
+  const urls = new Map<string, URL>();
+  const provider: Provider = {
+    adapter,
+    timeouts: timeoutsOf(llm),
+    url(path) {
+      const url = urls.get(path) ?? providerUrl(base, path);
+      urls.set(path, url);
+      return url;
+    },
+  };
+  known.set(llm, provider);
+  return provider;
+}
+
+function timeoutsOf(llm: Row): OutboundTimeouts {
+  const { timeouts = {} } = llm.spec["extraConfig"] as { timeouts?: Partial<OutboundTimeouts> };
+  const milliseconds = Object.entries(timeouts).map(([name, seconds]) => [name, seconds * 1000]);
+  return { ...defaultTimeouts, ...Object.fromEntries(milliseconds) };
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { adapterFor, adapters, translationFor } from "../../src/adapters/index.ts";
+import { llmTypes } from "../../src/kinds/llm.ts";
+
+describe("adapters", () => {
+  it("serve every type of llm but gemini-cli, each by one adapter", () => {
+    const types = adapters.flatMap((adapter) => adapter.types);
+    expect(types.toSorted()).toEqual(llmTypes.filter((type) => type !== "gemini-cli").toSorted());
+    expect(adapterFor("gemini-cli")).toBeUndefined();
+  });
+
+  it("send OpenAI's credential as a bearer, and nothing without one", () => {
+    const adapter = adapterFor("vllm")!;
+    expect(adapter.headers("sk-1")).toEqual({ authorization: "Bearer sk-1" });
+    expect(adapter.headers(undefined)).toEqual({});
+    expect(adapter.defaultUrls).toEqual({
+      openai: "https://api.openai.com",
+      deepseek: "https://api.deepseek.com",
+    });
+  });
+
+  it("send Anthropic's as x-api-key, with the version it insists on", () => {
+    const adapter = adapterFor("anthropic")!;
+    expect(adapter.headers("sk-1")).toEqual({ "x-api-key": "sk-1", "anthropic-version": "2023-06-01" });
+    expect(adapter.headers(undefined)).toEqual({ "anthropic-version": "2023-06-01" });
+    expect(adapter.embeddingsPath).toBeUndefined();
+  });
+});
+
+describe("translationFor", () => {
+  it("finds the way between dialects, and none where there is none to go", () => {
+    expect(translationFor("chat", "messages")).toMatchObject({ caller: "chat", provider: "messages" });
+    expect(translationFor("messages", "chat")).toMatchObject({ caller: "messages", provider: "chat" });
+    expect(translationFor("chat", "chat")).toBeUndefined();
+    expect(translationFor("messages", "messages")).toBeUndefined();
+  });
+});
