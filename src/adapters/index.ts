@@ -22,7 +22,6 @@ export function translationFor(
   provider: Dialect,
   now: () => number = Date.now,
 ): Translation | undefined {
-  return [chatToMessages(now), messagesToChat].find(
-    (translation) => translation.caller === caller && translation.provider === provider,
-  );
+  if (caller === provider) return undefined;
+  return caller === "chat" ? chatToMessages(now) : messagesToChat;
 }

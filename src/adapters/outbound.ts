@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
-import { createHttpClient, type Target } from "./http1/client.ts";
-import type { Exchange, Timeouts } from "./http1/exchange.ts";
+import { createHttpClient } from "./http1/client.ts";
+import type { Exchange, Target, Timeouts } from "./http1/exchange.ts";
 import { isForbiddenHost } from "./provider-url.ts";
 
 export type OutboundTimeouts = Timeouts;

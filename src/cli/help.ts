@@ -25,7 +25,13 @@ export function verbHelp(path: string, verb: Verb, args: Args): string {
   const blocks = [`${meta.description.replace(/\.$/, "")}.`, usageLine(path, verb, args)];
   if (meta.examples)
     blocks.push(
-      ["Examples:", ...columns(meta.examples.map(([command, what]) => [command, `# ${what}`]), 70)].join("\n"),
+      [
+        "Examples:",
+        ...columns(
+          meta.examples.map(([command, what]) => [command, `# ${what}`]),
+          76,
+        ),
+      ].join("\n"),
     );
   if (verb.verbs) blocks.push(...verbLists(verb.verbs));
   if (Object.keys(own).length > 0) blocks.push(["Flags:", ...flagLines(own)].join("\n"));
@@ -36,7 +42,7 @@ export function verbHelp(path: string, verb: Verb, args: Args): string {
 }
 
 /** `Usage:  mcpctl get KIND [NAME...] [flags]` */
-export function usageLine(path: string, verb: Verb, args: Args): string {
+function usageLine(path: string, verb: Verb, args: Args): string {
   if (verb.meta.usage !== undefined) return `Usage:  mcpctl ${path} ${verb.meta.usage}`.trimEnd();
   if (verb.verbs) return `Usage:  mcpctl ${path} VERB [flags]`;
   const words = Object.entries(args).flatMap(([name, arg]) => {
@@ -77,8 +83,9 @@ function verbLists(commands: Commands): string[] {
   return [...groups].map(([group, indices]) => [`${group}:`, ...indices.map((i) => lines[i])].join("\n"));
 }
 
-/** Two columns, the first as wide as its widest cell, up to a limit that keeps long ones from pushing the rest. */
+/** Two columns, the first as wide as its widest cell; one beyond the limit only pushes its own line. */
 function columns(rows: readonly (readonly [string, string])[], limit = 44): string[] {
-  const width = Math.min(limit, Math.max(...rows.map(([left]) => left.length)));
+  const widths = rows.map(([left]) => left.length).filter((width) => width <= limit);
+  const width = Math.max(0, ...widths);
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd());
 }

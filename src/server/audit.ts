@@ -2,22 +2,25 @@ import { AppError } from "../errors.ts";
 import { storeFailure } from "./catalogue/resources.ts";
 import { type AuditEvent, type Store, StoreError } from "./store/types.ts";
 
-interface Waiting {
-  event: AuditEvent;
-  done: PromiseWithResolvers<void>;
-}
-
-/** How many events go into one transaction. */
+/** How many events go into one transaction at most. */
 const batchSize = 1000;
 
+interface Batch {
+  events: AuditEvent[];
+  /** When it is committed; rejects for all of it. */
+  committed: Promise<void>;
+}
+
 /**
- * Writes audit events in groups: all that came in one turn of the event loop share a transaction, so that a row
- * costs microseconds and yet is committed before its answer is sent.
+ * Writes audit events in groups: all that came in one turn of the event loop share a transaction, and a promise,
+ * so that a row costs microseconds and yet is committed before its answer is sent.
  */
 export class Audit {
   readonly #store: Store;
-  #waiting: Waiting[] = [];
-  #flushing: Promise<void> | undefined;
+  /** Still takes events. */
+  #open: Batch | undefined;
+  /** The batch begun last: the next one is written after it. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(store: Store) {
     this.#store = store;
@@ -25,36 +28,33 @@ export class Audit {
 
   /** Returns when the event is committed. Throws AppError `storage_full` or `unavailable`. */
   record(event: AuditEvent): Promise<void> {
-    const done = Promise.withResolvers<void>();
-    this.#waiting.push({ event, done });
-    if (!this.#flushing) {
-      this.#flushing = new Promise((resolve) => setImmediate(resolve))
-        .then(() => this.#flush())
-        .finally(() => {
-          this.#flushing = undefined;
-        });
-    }
-    return done.promise;
+    this.#open ??= this.#begin();
+    const { events, committed } = this.#open;
+    if (events.push(event) === batchSize) this.#open = undefined;
+    return committed;
   }
 
   /** Returns when all that was recorded is committed, or has failed. */
   async settled(): Promise<void> {
-    await this.#flushing;
+    await this.#last.catch(() => {});
   }
 
-  async #flush(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, batchSize);
-      try {
-        await this.#store.appendAudit(batch.map(({ event }) => event));
-        for (const { done } of batch) done.resolve();
-      } catch (error) {
-        const reason =
-          error instanceof StoreError
-            ? storeFailure(error)
-            : new AppError("internal", "the audit log failed", { cause: error });
-        for (const { done } of batch) done.reject(reason);
-      }
+  #begin(): Batch {
+    const events: AuditEvent[] = [];
+    const committed = this.#write(events, this.#last);
+    this.#last = committed;
+    return { events, committed };
+  }
+
+  async #write(events: AuditEvent[], before: Promise<void>): Promise<void> {
+    await before.catch(() => {});
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#open?.events === events) this.#open = undefined;
+    try {
+      await this.#store.appendAudit(events);
+    } catch (error) {
+      if (error instanceof StoreError) throw storeFailure(error);
+      throw new AppError("internal", "the audit log failed", { cause: error });
     }
   }
 }

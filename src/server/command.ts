@@ -2,7 +2,6 @@ import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { defineVerb } from "../cli/command.ts";
-import type { Context } from "../cli/context.ts";
 import { AppError } from "../errors.ts";
 import { versionLine } from "../version.ts";
 import { createLog } from "./log.ts";
@@ -73,15 +72,16 @@ export const server = defineVerb({
     log.success(`${versionLine().replace(/ \(.*/, "")} listens on ${running.url} and ${socketPath}`);
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
     log.info("next: mcpctl get llms    (on this host no login is needed)");
-    await untilStopped(context);
+    await untilStopped();
     log.info("finishing what is under way; once more to stop at once");
-    const impatient = untilStopped(context).then(() => running.stop(0));
-    await Promise.race([running.stop(drainMilliseconds), impatient]);
+    void untilStopped().then(() => running.stop(0));
+    await running.stop(drainMilliseconds);
     log.info("stopped");
   },
 });
 
-function untilStopped(_context: Context): Promise<void> {
+/** Until the next SIGTERM or Ctrl-C. */
+function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     const stop = () => {
       process.off("SIGTERM", stop);

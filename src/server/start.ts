@@ -33,7 +33,10 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `http://127.0.0.1:7777`. */
   url: string;
-  /** Takes no new work, lets what is under way finish for as long as given (milliseconds), then ends it. */
+  /**
+   * Takes no new work, lets what is under way finish for as long as given (milliseconds), then ends it. Called
+   * again, the shorter patience holds.
+   */
   stop(patience: number): Promise<void>;
 }
 
@@ -109,23 +112,38 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const timer = setInterval(() => void upkeep().catch(trouble), minute);
   void secrets.sweep().catch(trouble);
 
+  const patienceEnded = Promise.withResolvers<void>();
+  const shutDown = async () => {
+    draining = true;
+    clearInterval(timer);
+    const idle = Promise.all(listeners.map((listener) => listener.drain()));
+    await Promise.race([idle, patienceEnded.promise]);
+    streams.close();
+    await within(1000, idle);
+    await Promise.all(listeners.map((listener) => listener.close()));
+    await audit.settled();
+    await upkeep().catch(trouble);
+    outbound.close();
+    catalogue.close();
+    await store.close();
+  };
+  let stopped: Promise<void> | undefined;
   return {
     url: listeners[0]!.url,
     async stop(patience) {
-      draining = true;
-      clearInterval(timer);
-      const idle = Promise.all(listeners.map((listener) => listener.drain()));
-      await Promise.race([idle, Bun.sleep(patience)]);
-      streams.close();
-      await Promise.race([idle, Bun.sleep(1000)]);
-      await Promise.all(listeners.map((listener) => listener.close()));
-      await audit.settled();
-      await upkeep().catch(trouble);
-      outbound.close();
-      catalogue.close();
-      await store.close();
+      stopped ??= shutDown();
+      await within(patience, stopped);
+      patienceEnded.resolve();
+      await stopped;
     },
   };
+}
+
+/** Waits for something, so many milliseconds at most. Leaves no timer behind that would keep the process alive. */
+async function within(milliseconds: number, something: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, milliseconds);
+  await Promise.race([something, late.promise]).finally(() => clearTimeout(timer));
 }
 
 /** Ids that no other start of the server makes again: some randomness, and a count. */

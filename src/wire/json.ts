@@ -39,8 +39,8 @@ export function scanJson(
   let at = skipSpace(text, 0);
   if (text.charCodeAt(at) !== openBrace) throw refused("the body must be a JSON object");
   const scan: JsonScan = { members: [], inside: at + 1 };
-  /** One entry per open bracket: the keys seen in an object, null for an array. */
-  const open: (Set<string> | null)[] = [];
+  /** One entry per open bracket: the keys seen in an object, where they matter; null for an array. */
+  const open: (Set<string> | undefined | null)[] = [];
   let keyNext = false;
   for (; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -48,13 +48,13 @@ export function scanJson(
       const end = stringEnd(text, at);
       if (keyNext && (rejectDuplicateKeys || open.length === 1)) {
         const key = unescaped(text.slice(at + 1, end - 1));
-        if (rejectDuplicateKeys) addKey(open.at(-1)!, key);
+        addKey(open.at(-1), key);
         if (open.length === 1) scan.members.push({ key, start: end, end });
       }
       at = end - 1;
     } else if (code === openBrace || code === openBracket) {
       if (open.length === maxDepth) throw refused(`the body is nested deeper than ${maxDepth} levels`);
-      open.push(code === openBrace ? new Set() : null);
+      open.push(code !== openBrace ? null : rejectDuplicateKeys ? new Set() : undefined);
       keyNext = code === openBrace;
     } else if (code === colon) {
       keyNext = false;
@@ -67,7 +67,8 @@ export function scanJson(
       const member = scan.members.at(-1);
       if (open.length === 1 && member) member.end = trimSpace(text, at, member.start);
       if (code === comma) keyNext = open.at(-1) !== null;
-      else if (open.pop() !== undefined && open.length === 0) return scan;
+      else if (open.length === 1) return scan;
+      else open.pop();
     }
   }
   throw notJson();
@@ -136,7 +137,7 @@ function unescaped(raw: string): string {
   }
 }
 
-function addKey(keys: Set<string> | null, key: string): void {
+function addKey(keys: Set<string> | undefined | null, key: string): void {
   if (keys?.has(key))
     throw refused(`the key ${JSON.stringify(key.slice(0, 100))} stands twice in one object`);
   keys?.add(key);

@@ -1,4 +1,5 @@
 import { afterEach } from "vitest";
+import type { Resource } from "../../src/kinds/define.ts";
 import { kinds } from "../../src/kinds/index.ts";
 
 /** A server and what it was asked: `GET /api/v1/llms?watch=1`. */
@@ -56,7 +57,7 @@ export function failure(status: number, code: string, error: string, more: objec
 }
 
 /** Objects as the API lists them. Everything the server sets is there. */
-export function rows(kind: string, ...objects: ({ name: string } & Record<string, unknown>)[]) {
+export function rows(kind: string, ...objects: ({ name: string } & Record<string, unknown>)[]): Resource[] {
   const prefix = kinds.find((known) => known.kind === kind)!.idPrefix;
   return objects.map((object, i) => ({
     id: `${prefix}_${String(i + 1).padStart(26, "0")}`,
@@ -92,7 +93,11 @@ export const llms = rows(
     tier: "fast",
     description: "",
     apiKeyRef: null,
-    extraConfig: { timeouts: { connect: 5 }, headers: { "x-api-key": "zzz" }, note: "sk-ant-0123456789abcdef0123" },
+    extraConfig: {
+      timeouts: { connect: 5 },
+      headers: { "x-api-key": "zzz" },
+      note: "sk-ant-0123456789abcdef0123",
+    },
     poolName: "qwen",
     visibility: "private",
     origin: "virtual",
@@ -107,7 +112,13 @@ export function catalogue() {
   return {
     "GET /api/v1/llms": llms,
     ...Object.fromEntries(llms.map((llm) => [`GET /api/v1/llms/${llm.name}`, llm])),
-    "GET /api/v1/llms/claude/members": { poolName: "claude", explicit: false, size: 1, activeCount: 1, members: [llms[0]] },
+    "GET /api/v1/llms/claude/members": {
+      poolName: "claude",
+      explicit: false,
+      size: 1,
+      activeCount: 1,
+      members: [llms[0]],
+    },
     "GET /api/v1/llms/qwen-alice/members": {
       poolName: "qwen",
       explicit: true,

@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { describe, expect, it } from "vitest";
 import { answering, catalogue, failure, rows } from "./answering-server.ts";
 import { cli, newHome } from "./run-cli.ts";
 
@@ -18,7 +18,11 @@ function deleted(server: { asked: string[] }): string[] {
 describe("delete", () => {
   it("prints a line for each", async () => {
     const server = answering(deletions);
-    expect(await cli("delete llm claude", { server })).toMatchObject({ code: 0, stdout: "llm 'claude' deleted\n", stderr: "" });
+    expect(await cli("delete llm claude", { server })).toMatchObject({
+      code: 0,
+      stdout: "llm 'claude' deleted\n",
+      stderr: "",
+    });
     expect(await cli("delete secret/anthropic llm/claude", { server })).toMatchObject({
       code: 0,
       stdout: "secret 'anthropic' deleted\nllm 'claude' deleted\n",
@@ -29,7 +33,8 @@ describe("delete", () => {
   it("goes on after a failure, and ends with its code", async () => {
     const server = answering({
       ...deletions,
-      "DELETE /api/v1/llms/qwen-alice": () => failure(409, "still_referenced", 'agent "a" still refers to it'),
+      "DELETE /api/v1/llms/qwen-alice": () =>
+        failure(409, "still_referenced", 'agent "a" still refers to it'),
     });
     const { code, stdout, stderr } = await cli("delete llm claudo qwen-alice claude", { server });
     expect({ code, stdout }).toEqual({ code: 3, stdout: "llm 'claude' deleted\n" });
@@ -59,7 +64,11 @@ describe("delete", () => {
   });
 
   it("deletes what a manifest names, what refers before what is referred to", async () => {
-    const server = answering({ ...deletions, "DELETE /api/v1/tokens/ci": undefined, "DELETE /api/v1/projects/website": undefined });
+    const server = answering({
+      ...deletions,
+      "DELETE /api/v1/tokens/ci": undefined,
+      "DELETE /api/v1/projects/website": undefined,
+    });
     const home = newHome();
     const file = join(home, "all.yaml");
     writeFileSync(
@@ -68,14 +77,23 @@ describe("delete", () => {
     );
     const { code, stdout } = await cli(["delete", "-f", file], { server, home });
     expect(code).toBe(0);
-    expect(stdout).toBe("token 'ci' deleted\nproject 'website' deleted\nllm 'claude' deleted\nsecret 'anthropic' deleted\n");
+    expect(stdout).toBe(
+      "token 'ci' deleted\nproject 'website' deleted\nllm 'claude' deleted\nsecret 'anthropic' deleted\n",
+    );
     expect(deleted(server)[0]).toBe("DELETE /api/v1/tokens/ci?project=website");
   });
 
   it("needs names or --all", async () => {
-    const server = answering({ ...deletions, "GET /api/v1/tokens": rows("token", { name: "ci", project: "p" }, { name: "ci" }), "DELETE /api/v1/tokens/ci": undefined });
+    const server = answering({
+      ...deletions,
+      "GET /api/v1/tokens": rows("token", { name: "ci", project: "p" }, { name: "ci" }),
+      "DELETE /api/v1/tokens/ci": undefined,
+    });
     expect(await cli("delete llms", { server })).toMatchObject({ code: 2, stdout: "" });
-    expect(await cli("delete", { server })).toMatchObject({ code: 2, stderr: expect.stringContaining("KIND is missing") });
+    expect(await cli("delete", { server })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("KIND is missing"),
+    });
     expect(await cli("delete llm x -f y", { server })).toMatchObject({ code: 2 });
     expect(deleted(server)).toEqual([]);
     expect((await cli("delete tokens --all", { server })).code).toBe(0);

@@ -135,7 +135,7 @@ describe("what flags stand for", () => {
     await expect(fields("secret", {})).rejects.toThrow("--data is required");
     await expect(
       fields("llm", { type: "openai", model: "m", extra: ["x.__proto__.evil=1"] }),
-    ).rejects.toThrow("--extra x.__proto__ this name is not allowed for a field");
+    ).rejects.toThrow("--extra x.__proto__ is not allowed as a name");
     expect({}).not.toHaveProperty("evil");
   });
 });

@@ -7,20 +7,54 @@ describe("get", () => {
   it("prints tables: all of a kind, wide, one, several kinds", async () => {
     const server = answering({
       ...catalogue(),
-      "GET /api/v1/secrets": rows("secret", { name: "anthropic", backend: "default", keys: ["api-key", "old"], owner: "admin" }),
+      "GET /api/v1/secrets": rows("secret", {
+        name: "anthropic",
+        backend: "default",
+        keys: ["api-key", "old"],
+        owner: "admin",
+      }),
       "GET /api/v1/tokens": rows(
         "token",
-        { name: "ci", project: "website", prefix: "mcpctl_pat_abc", lastUsedAt: "2026-11-21T09:00:00Z", expiresAt: "2026-12-21T12:00:00Z", status: "active", owner: "alice" },
-        { name: "old", prefix: "mcpctl_pat_def", lastUsedAt: null, expiresAt: "2026-11-20T11:00:00Z", status: "expired", owner: "alice" },
+        {
+          name: "ci",
+          project: "website",
+          prefix: "mcpctl_pat_abc",
+          lastUsedAt: "2026-11-21T09:00:00Z",
+          expiresAt: "2026-12-21T12:00:00Z",
+          status: "active",
+          owner: "alice",
+        },
+        {
+          name: "old",
+          prefix: "mcpctl_pat_def",
+          lastUsedAt: null,
+          expiresAt: "2026-11-20T11:00:00Z",
+          status: "expired",
+          owner: "alice",
+        },
       ),
       "GET /api/v1/rbac": rows("rbac", {
         name: "friends",
-        subjects: [{ kind: "Group", name: "friends" }, { kind: "User", name: "bob" }],
-        roleBindings: [{ role: "run", resource: "llms", name: "claude" }, { role: "view", resource: "llms" }, { role: "run", action: "backup" }],
+        subjects: [
+          { kind: "Group", name: "friends" },
+          { kind: "User", name: "bob" },
+        ],
+        roleBindings: [
+          { role: "run", resource: "llms", name: "claude" },
+          { role: "view", resource: "llms" },
+          { role: "run", action: "backup" },
+        ],
       }),
     });
     let transcript = "";
-    for (const line of ["get llms", "get llms -o wide", "get llm claude --no-headers", "get secrets,tokens", "get rbac", "get tokens -p website"]) {
+    for (const line of [
+      "get llms",
+      "get llms -o wide",
+      "get llm claude --no-headers",
+      "get secrets,tokens",
+      "get rbac",
+      "get tokens -p website",
+    ]) {
       const { code, stdout, stderr } = await cli(line, { server });
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       transcript += `$ mcpctl ${line}\n${stdout}\n`;
@@ -37,14 +71,24 @@ describe("get", () => {
   });
 
   it("says which kind each is when there are several", async () => {
-    const server = answering({ ...catalogue(), "GET /api/v1/groups": rows("group", { name: "friends", members: [] }) });
+    const server = answering({
+      ...catalogue(),
+      "GET /api/v1/groups": rows("group", { name: "friends", members: [] }),
+    });
     const { stdout } = await cli("get groups,llms -o json", { server });
-    expect(JSON.parse(stdout).map((object: { kind: string; name: string }) => `${object.kind}/${object.name}`)).toEqual([
-      "group/friends",
-      "llm/claude",
-      "llm/qwen-alice",
-    ]);
-    expect((await cli("get groups/friends llm/claude -o name", { server: answering({ ...catalogue(), "GET /api/v1/groups/friends": rows("group", { name: "friends" })[0] }) })).stdout).toBe("group/friends\nllm/claude\n");
+    expect(
+      JSON.parse(stdout).map((object: { kind: string; name: string }) => `${object.kind}/${object.name}`),
+    ).toEqual(["group/friends", "llm/claude", "llm/qwen-alice"]);
+    expect(
+      (
+        await cli("get groups/friends llm/claude -o name", {
+          server: answering({
+            ...catalogue(),
+            "GET /api/v1/groups/friends": rows("group", { name: "friends" })[0],
+          }),
+        })
+      ).stdout,
+    ).toBe("group/friends\nllm/claude\n");
   });
 
   it("prints names, jsonpath and YAML that begins with kind and name", async () => {
@@ -71,7 +115,10 @@ describe("get", () => {
           { name: "d", secretCount: 10 },
         ),
       });
-      return (await cli(["get", "sb", "-o", "name", "--sort-by", path], { server })).stdout.replaceAll("secretbackend/", "").split("\n").join("");
+      return (await cli(["get", "sb", "-o", "name", "--sort-by", path], { server })).stdout
+        .replaceAll("secretbackend/", "")
+        .split("\n")
+        .join("");
     };
     expect(await names(".secretCount")).toBe("adcb");
     expect(await names("{.secretCount}")).toBe("adcb");
@@ -80,7 +127,11 @@ describe("get", () => {
 
   it("says on stderr that there is nothing, and ends with 0", async () => {
     const server = answering({ "GET /api/v1/llms": [] });
-    expect(await cli("get llms", { server })).toMatchObject({ code: 0, stdout: "", stderr: "No llms found.\n" });
+    expect(await cli("get llms", { server })).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "No llms found.\n",
+    });
     expect(await cli("get llms -o json", { server })).toMatchObject({ code: 0, stdout: "[]\n", stderr: "" });
     expect(await cli("get llms -o yaml", { server })).toMatchObject({ code: 0, stdout: "", stderr: "" });
   });
@@ -90,22 +141,29 @@ describe("get", () => {
     const { code, stdout, stderr } = await cli("get llm claud", { server });
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toBe('error: llm "claud" not found\nhint: did you mean "claude"? Run: mcpctl get llms\n');
-    expect((await cli("get llm zzz", { server })).stderr).toBe('error: llm "zzz" not found\nhint: Run: mcpctl get llms\n');
+    expect((await cli("get llm zzz", { server })).stderr).toBe(
+      'error: llm "zzz" not found\nhint: Run: mcpctl get llms\n',
+    );
   });
 
   it("prints those that are there and tells of each that is not", async () => {
     const server = answering(catalogue());
     const { code, stdout, stderr } = await cli("get llms claude claudo zzz -o name", { server });
     expect({ code, stdout }).toEqual({ code: 3, stdout: "llm/claude\n" });
-    expect(stderr).toBe('error: 2 not found\n  llm "claudo" not found; did you mean "claude"?\n  llm "zzz" not found\n');
+    expect(stderr).toBe(
+      'error: 2 not found\n  llm "claudo" not found; did you mean "claude"?\n  llm "zzz" not found\n',
+    );
   });
 
-  it.each(["..", ".", "a/../../auth/whoami", "%2e%2e", "Claude"])("never asks for the path %s", async (name) => {
-    const server = answering(catalogue());
-    const { code } = await cli(["get", "llm", name], { server });
-    expect([2, 3]).toContain(code);
-    expect(server.asked.filter((call) => call !== "GET /api/v1/llms")).toEqual([]);
-  });
+  it.each(["..", ".", "a/../../auth/whoami", "%2e%2e", "Claude"])(
+    "never asks for the path %s",
+    async (name) => {
+      const server = answering(catalogue());
+      const { code } = await cli(["get", "llm", name], { server });
+      expect([2, 3]).toContain(code);
+      expect(server.asked.filter((call) => call !== "GET /api/v1/llms")).toEqual([]);
+    },
+  );
 
   it("finds unknown kinds among the server's, and prints them by its columns", async () => {
     const gadget = {
@@ -114,20 +172,37 @@ describe("get", () => {
       short: ["gd"],
       display: "Gadget",
       idPrefix: "gad",
-      columns: [{ header: "NAME", path: "name" }, { header: "SIZE", path: "size.width" }],
+      columns: [
+        { header: "NAME", path: "name" },
+        { header: "SIZE", path: "size.width" },
+      ],
       fields: { properties: { size: {} } },
       readOnly: { properties: {} },
       writeOnly: [],
     };
-    const server = answering({ "GET /api/v1/kinds": [gadget], "GET /api/v1/gadgets": [{ id: "gad_1", name: "g", size: { width: 3 } }] });
+    const server = answering({
+      "GET /api/v1/kinds": [gadget],
+      "GET /api/v1/gadgets": [{ id: "gad_1", name: "g", size: { width: 3 } }],
+    });
     expect((await cli("get gd", { server })).stdout).toBe("NAME   SIZE\ng      3\n");
     expect(await cli("get gadgte", { server })).toMatchObject({ code: 2, stdout: "" });
-    expect((await cli("get lms", { server })).stderr).toBe('error: unknown kind "lms"\nhint: did you mean "llms"?\n');
+    expect((await cli("get lms", { server })).stderr).toBe(
+      'error: unknown kind "lms"\nhint: did you mean "llms"?\n',
+    );
   });
 
   it("gets all that may be seen, and warns of what may not", async () => {
-    const server = answering({ ...catalogue(), "GET /api/v1/kinds": () => failure(404, "not_found", "no"), "GET /api/v1/secrets": () => failure(403, "forbidden", "you may not view secrets"),
-      ...Object.fromEntries(["secretbackends", "users", "groups", "projects", "rbac", "tokens"].map((plural) => [`GET /api/v1/${plural}`, []])) });
+    const server = answering({
+      ...catalogue(),
+      "GET /api/v1/kinds": () => failure(404, "not_found", "no"),
+      "GET /api/v1/secrets": () => failure(403, "forbidden", "you may not view secrets"),
+      ...Object.fromEntries(
+        ["secretbackends", "users", "groups", "projects", "rbac", "tokens"].map((plural) => [
+          `GET /api/v1/${plural}`,
+          [],
+        ]),
+      ),
+    });
     const { code, stdout, stderr } = await cli("get all -o name", { server });
     expect({ code, stdout, stderr }).toEqual({
       code: 0,
@@ -155,16 +230,25 @@ describe("get", () => {
       const { stdout } = await cli(["get", "users", "-o", format], { server, answers: [] });
       expect(stdout).not.toMatch(/[\u001b\u0007\u009b]/);
     }
-    expect(JSON.parse((await cli("get users -o json", { server })).stdout)[0].displayName).toBe(evil.displayName);
+    expect(JSON.parse((await cli("get users -o json", { server })).stdout)[0].displayName).toBe(
+      evil.displayName,
+    );
   });
 
   it("passes the server's error on, and names it when it cannot be reached", async () => {
-    const server = answering({ "GET /api/v1/llms": () => failure(401, "unauthenticated", "log in", { hint: "mcpctl login" }) });
-    expect(await cli("get llms", { server })).toMatchObject({ code: 4, stderr: "error: log in\nhint: mcpctl login\n" });
+    const server = answering({
+      "GET /api/v1/llms": () => failure(401, "unauthenticated", "log in", { hint: "mcpctl login" }),
+    });
+    expect(await cli("get llms", { server })).toMatchObject({
+      code: 4,
+      stderr: "error: log in\nhint: mcpctl login\n",
+    });
     await server.stop();
     const { code, stderr } = await cli("get llms", { server });
     expect(code).toBe(1);
-    expect(stderr).toContain(`error: cannot reach ${server.url} (MCPCTL_SERVER): connection refused\nhint: start it with`);
+    expect(stderr).toContain(
+      `error: cannot reach ${server.url} (MCPCTL_SERVER): connection refused\nhint: start it with`,
+    );
   });
 
   it("ends with 6 when the server does not answer in time", async () => {
@@ -174,15 +258,21 @@ describe("get", () => {
 
   it("shows calls with -v, and no token", async () => {
     const server = answering(catalogue());
-    const { stdout, stderr } = await cli("get llms -v -o name", { server, env: { MCPCTL_TOKEN: "mcpctl_pat_secret" } });
+    const { stdout, stderr } = await cli("get llms -v -o name", {
+      server,
+      env: { MCPCTL_TOKEN: "mcpctl_pat_secret" },
+    });
     expect(stderr).toContain("GET /api/v1/llms 200");
     expect(stdout + stderr).not.toContain("mcpctl_pat_secret");
     expect(server.bearers).toEqual(["mcpctl_pat_secret"]);
   });
 
-  it.each(["xml", "jsn", "jsonpath", "jsonpath={.a"])("refuses -o %s before it asks anything", async (format) => {
-    const server = answering(catalogue());
-    expect(await cli(["get", "llms", "-o", format], { server })).toMatchObject({ code: 2, stdout: "" });
-    expect(server.asked).toEqual([]);
-  });
+  it.each(["xml", "jsn", "jsonpath", "jsonpath={.a"])(
+    "refuses -o %s before it asks anything",
+    async (format) => {
+      const server = answering(catalogue());
+      expect(await cli(["get", "llms", "-o", format], { server })).toMatchObject({ code: 2, stdout: "" });
+      expect(server.asked).toEqual([]);
+    },
+  );
 });

@@ -183,7 +183,7 @@ name: x
     const text =
       '{"kind":"llm","name":"a","type":"openai","model":"m","extraConfig":{"x":{"__proto__":{"evil":1}}}}';
     expect(refusal(text)).toEqual([
-      "agents.yaml:1:74: extraConfig.x.__proto__: this name is not allowed for a field",
+      "agents.yaml:1:74: extraConfig.x.__proto__: is not allowed as a name",
     ]);
     expect({}).not.toHaveProperty("evil");
   });

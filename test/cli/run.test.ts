@@ -17,7 +17,8 @@ const fetchVerb = defineVerb({
     quiet: { type: "boolean", alias: "q" },
     limit: { type: "string", default: "10" },
   },
-  moreArgs: ([what]): Record<string, { type: "string" }> => (what === "fruit" ? { ripeness: { type: "string" } } : {}),
+  moreArgs: ([what]): Record<string, { type: "string" }> =>
+    what === "fruit" ? { ripeness: { type: "string" } } : {},
   async run(args, context) {
     seen.push({ args, flags: context.flags });
   },
@@ -44,12 +45,18 @@ const commands: Commands = {
   failing: { summary: "Fail", load: async () => failing },
   group: {
     summary: "A group",
-    load: async () => defineGroup({ name: "group", description: "Groups" }, { fetch: { summary: "f", load: async () => fetchVerb } }),
+    load: async () =>
+      defineGroup(
+        { name: "group", description: "Groups" },
+        { fetch: { summary: "f", load: async () => fetchVerb } },
+      ),
   },
   broken: { summary: "Never loaded", load: () => Promise.reject(new Error("this must not be loaded")) },
 };
 
-async function run(...line: string[]): Promise<Outcome & { args?: Record<string, unknown>; flags?: Record<string, unknown> }> {
+async function run(
+  ...line: string[]
+): Promise<Outcome & { args?: Record<string, unknown>; flags?: Record<string, unknown> }> {
   seen.length = 0;
   const outcome = await cli(line, { commands });
   return { ...outcome, ...(seen[0] as { args: Record<string, unknown>; flags: Record<string, unknown> }) };
@@ -99,7 +106,10 @@ describe("arguments", () => {
   });
 
   it("takes - and negative numbers as values", async () => {
-    expect((await run("fetch", "x", "--limit", "-5", "--data", "-")).args).toMatchObject({ limit: "-5", data: ["-"] });
+    expect((await run("fetch", "x", "--limit", "-5", "--data", "-")).args).toMatchObject({
+      limit: "-5",
+      data: ["-"],
+    });
   });
 
   it("has flags that depend on the first word", async () => {
@@ -116,19 +126,31 @@ describe("usage faults end with 2 and say what is near", () => {
   it.each([
     [["fetsh", "x"], 'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl fetch --help\n'],
     [["zzz"], 'error: unknown verb "zzz"\nhint: verbs: mcpctl --help\n'],
-    [["group", "fetsh"], 'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl group fetch --help\n'],
+    [
+      ["group", "fetsh"],
+      'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl group fetch --help\n',
+    ],
     [["fetch", "x", "--wach"], "error: unknown flag --wach\nhint: did you mean --watch?\n"],
     [["fetch", "x", "-z"], "error: unknown flag -z\nhint: how it is used: mcpctl fetch --help\n"],
     [["--wach", "fetch"], "error: unknown flag --wach\n"],
-    [["fetch", "x", "--no-watch"], "error: unknown flag --no-watch\nhint: how it is used: mcpctl fetch --help\n"],
+    [
+      ["fetch", "x", "--no-watch"],
+      "error: unknown flag --no-watch\nhint: how it is used: mcpctl fetch --help\n",
+    ],
     [["fetch"], "error: WHAT is missing\nhint: how it is used: mcpctl fetch --help\n"],
-    [["fetch", "x", "--tier", "fats"], 'error: --tier must be fast or heavy, not "fats"\nhint: did you mean "fast"?\n'],
+    [
+      ["fetch", "x", "--tier", "fats"],
+      'error: --tier must be fast or heavy, not "fats"\nhint: did you mean "fast"?\n',
+    ],
     [["fetch", "x", "--limit"], "error: --limit needs a value\nhint: how it is used: mcpctl fetch --help\n"],
     [
       ["fetch", "x", "--limit", "--watch"],
       "error: --limit needs a value, and --watch is a flag\nhint: if it is meant: --limit=--watch\n",
     ],
-    [["fetch", "x", "--watch=yes"], "error: --watch takes no value\nhint: how it is used: mcpctl fetch --help\n"],
+    [
+      ["fetch", "x", "--watch=yes"],
+      "error: --watch takes no value\nhint: how it is used: mcpctl fetch --help\n",
+    ],
     [["fetch", "x", "--timeout", "soon"], 'error: "soon" is no length of time; write 30s, 5m or 1h\n'],
     [["failing", "a", "b"], 'error: unexpected argument "b"\nhint: how it is used: mcpctl failing --help\n'],
     [["constructor"], 'error: unknown verb "constructor"\nhint: verbs: mcpctl --help\n'],
@@ -173,15 +195,17 @@ describe("failures", () => {
 });
 
 describe("help and version", () => {
-  it.each([["fetch", "--help"], ["fetch", "x", "-h"], ["-h", "fetch"], ["fetch", "--nonsense", "-h"]])(
-    "%s %s goes to stdout and runs nothing",
-    async (...line) => {
-      const { code, stdout, stderr } = await run(...line);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toContain("Fetch things.\n\nUsage:  mcpctl fetch WHAT [NAMES...] [flags]\n");
-      expect(seen).toEqual([]);
-    },
-  );
+  it.each([
+    ["fetch", "--help"],
+    ["fetch", "x", "-h"],
+    ["-h", "fetch"],
+    ["fetch", "--nonsense", "-h"],
+  ])("%s %s goes to stdout and runs nothing", async (...line) => {
+    const { code, stdout, stderr } = await run(...line);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("Fetch things.\n\nUsage:  mcpctl fetch WHAT [NAMES...] [flags]\n");
+    expect(seen).toEqual([]);
+  });
 
   it("does not take -h behind -- for a wish for help", async () => {
     expect((await run("fetch", "x", "--", "-h")).args?.["names"]).toEqual(["-h"]);
@@ -225,7 +249,11 @@ describe("colour", () => {
   it("follows --color before and after the verb", async () => {
     expect((await run("--color=always", "failing", "not_found")).stderr).toContain(red);
     expect((await run("failing", "not_found", "--color", "always")).stderr).toContain(red);
-    const { stderr } = await cli("failing not_found --color=never", { commands, env: { NO_COLOR: "" }, answers: [] });
+    const { stderr } = await cli("failing not_found --color=never", {
+      commands,
+      env: { NO_COLOR: "" },
+      answers: [],
+    });
     expect(stderr).not.toContain("\u001b");
   });
 });

@@ -1,15 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { ApiClient } from "../../src/cli/client.ts";
 import { type Change, changesOf } from "../../src/cli/watch.ts";
+import type { Resource } from "../../src/kinds/define.ts";
 import { kindOf } from "../../src/kinds/index.ts";
 import { answering, failure, llms } from "./answering-server.ts";
 import { cli } from "./run-cli.ts";
 
-const [claude, qwen] = llms as [(typeof llms)[0], (typeof llms)[0]];
+const [claude, qwen] = llms as [Resource, Resource];
 
 function frames(...events: [event: string, id: number | undefined, data: unknown][]): string {
   return events
-    .map(([event, id, data]) => `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`)
+    .map(
+      ([event, id, data]) =>
+        `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`,
+    )
     .join("");
 }
 
@@ -27,12 +31,20 @@ function streams(...answers: (string | (() => Response))[]) {
 }
 
 /** The first batches of changes, without waiting between connections. */
-async function take(server: { url: string }, count: number): Promise<{ batches: Change[][]; pauses: number[] }> {
+async function take(
+  server: { url: string },
+  count: number,
+): Promise<{ batches: Change[][]; pauses: number[] }> {
   const stop = new AbortController();
   const pauses: number[] = [];
   const batches: Change[][] = [];
   const client = new ApiClient({ url: server.url });
-  for await (const batch of changesOf(client, kindOf("llm"), stop.signal, async (attempt) => void pauses.push(attempt))) {
+  for await (const batch of changesOf(
+    client,
+    kindOf("llm"),
+    stop.signal,
+    async (attempt) => void pauses.push(attempt),
+  )) {
     batches.push(batch);
     if (batches.length === count) break;
   }
@@ -54,7 +66,11 @@ describe("watch", () => {
       ),
     );
     const { batches } = await take(server, 3);
-    expect(batches.map(brief)).toEqual([["added claude", "added qwen-alice"], ["modified claude"], ["deleted qwen-alice"]]);
+    expect(batches.map(brief)).toEqual([
+      ["added claude", "added qwen-alice"],
+      ["modified claude"],
+      ["deleted qwen-alice"],
+    ]);
     expect(batches[2]![0]!.object).toMatchObject({ model: qwen["model"] });
   });
 
@@ -78,16 +94,26 @@ describe("watch", () => {
     const server = streams(
       frames(["added", 1, claude], ["added", 1, qwen], ["synced", 1, {}]),
       () => failure(410, "watch_expired", "too old"),
-      frames(["added", 9, { ...claude, tier: "fast" }], ["added", 9, { ...claude, id: "llm_new", name: "new" }], ["synced", 9, {}]),
+      frames(
+        ["added", 9, { ...claude, tier: "fast" }],
+        ["added", 9, { ...claude, id: "llm_new", name: "new" }],
+        ["synced", 9, {}],
+      ),
       frames(["modified", 10, claude]),
     );
     const { batches } = await take(server, 3);
-    expect(batches.slice(1).map(brief)).toEqual([["deleted qwen-alice", "modified claude", "added new"], ["modified claude"]]);
+    expect(batches.slice(1).map(brief)).toEqual([
+      ["deleted qwen-alice", "modified claude", "added new"],
+      ["modified claude"],
+    ]);
     expect(server.asked.at(-1)).toBe("GET /api/v1/llms?watch=1&since=9");
   });
 
   it("begins anew when the connection breaks before the list is complete, and shows nothing twice", async () => {
-    const server = streams(frames(["added", 1, claude]), frames(["added", 1, claude], ["added", 2, qwen], ["synced", 2, {}]));
+    const server = streams(
+      frames(["added", 1, claude]),
+      frames(["added", 1, claude], ["added", 2, qwen], ["synced", 2, {}]),
+    );
     const { batches } = await take(server, 1);
     expect(batches.map(brief)).toEqual([["added claude", "added qwen-alice"]]);
     expect(server.asked).toEqual(["GET /api/v1/llms?watch=1", "GET /api/v1/llms?watch=1"]);
@@ -113,11 +139,19 @@ describe("watch", () => {
     const server = answering({
       "GET /api/v1/llms": () => {
         if (connections++ > 0) interrupt.abort();
-        const body = frames(["added", 1, claude], ["added", 1, qwen], ["synced", 1, {}], ["deleted", 2, { id: claude.id, name: "claude" }]);
+        const body = frames(
+          ["added", 1, claude],
+          ["added", 1, qwen],
+          ["synced", 1, {}],
+          ["deleted", 2, { id: claude.id, name: "claude" }],
+        );
         return new Response(body);
       },
     });
-    const { code, stdout, stderr } = await cli(["get", "llms", "claude", "-w", "-o", format], { server, signal: interrupt.signal });
+    const { code, stdout, stderr } = await cli(["get", "llms", "claude", "-w", "-o", format], {
+      server,
+      signal: interrupt.signal,
+    });
     expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
     expect(stdout).toMatch(expected);
     expect(stdout).not.toContain("qwen-alice");

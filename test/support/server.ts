@@ -22,9 +22,12 @@ export interface Answer {
   body: any;
 }
 
-export interface Client {
-  (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
-}
+export type Client = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+) => Promise<Answer>;
 
 export interface TestServer {
   url: string;
@@ -44,14 +47,17 @@ export interface TestServer {
 }
 
 /** A real server on a free port, over a SQLite file of its own; stopped when the test is over. */
-export async function testServer(options: Partial<ServerOptions> & { folder?: string } = {}): Promise<TestServer> {
+export async function testServer(
+  options: Partial<ServerOptions> & { folder?: string } = {},
+): Promise<TestServer> {
   const folder = options.folder ?? temporaryFolder();
   const socketPath = join(folder, "s.sock");
   const logged: string[] = [];
   const note = (...parts: unknown[]) => void logged.push(parts.map(String).join(" "));
   const log = Object.assign(note, { raw: note }) as unknown as Log["info"];
   const running = await startServer({
-    store: options.store ?? (await openStore({ path: join(folder, "mcpctl.db"), now: options.now ?? Date.now })),
+    store:
+      options.store ?? (await openStore({ path: join(folder, "mcpctl.db"), now: options.now ?? Date.now })),
     listen: { hostname: "127.0.0.1", port: 0 },
     socketPath,
     publicUrls: [],
@@ -67,7 +73,8 @@ export async function testServer(options: Partial<ServerOptions> & { folder?: st
   onTestFinished(() => stop());
 
   const admin = client("http://localhost", {}, socketPath);
-  const as = (bearer?: string) => client(running.url, bearer === undefined ? {} : { authorization: `Bearer ${bearer}` });
+  const as = (bearer?: string) =>
+    client(running.url, bearer === undefined ? {} : { authorization: `Bearer ${bearer}` });
   return {
     url: running.url,
     socketPath,
@@ -101,10 +108,8 @@ export async function must(answer: Promise<Answer>): Promise<Answer> {
 }
 
 /** What a caller learns from an answer, but for the request's own id: two of them can be compared. */
-export function told({ status, text, body }: Answer): unknown {
-  if (typeof body?.requestId !== "string") return { status, text };
-  const { requestId: _, ...rest } = body;
-  return { status, ...rest };
+export function told({ status, headers, text }: Answer): unknown {
+  return { status, text: text.replaceAll(headers.get("x-request-id") ?? "", "") };
 }
 
 function client(base: string, fixed: Record<string, string>, unix?: string): Client {
@@ -118,6 +123,11 @@ function client(base: string, fixed: Record<string, string>, unix?: string): Cli
     });
     const text = await response.text();
     const json = response.headers.get("content-type")?.includes("json");
-    return { status: response.status, headers: response.headers, text, body: json ? JSON.parse(text) : undefined };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: json && text !== "" ? JSON.parse(text) : undefined,
+    };
   };
 }

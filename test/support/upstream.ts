@@ -73,7 +73,10 @@ function take(data: { buffer: Buffer }): Seen | undefined {
   if (end < 0) return undefined;
   const [requestLine = "", ...lines] = data.buffer.subarray(0, end).toString("latin1").split("\r\n");
   const headers = Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+    lines.map((line) => [
+      line.slice(0, line.indexOf(":")).toLowerCase(),
+      line.slice(line.indexOf(":") + 1).trim(),
+    ]),
   );
   const length = Number(headers["content-length"] ?? 0);
   if (data.buffer.length < end + 4 + length) return undefined;
@@ -86,13 +89,18 @@ function take(data: { buffer: Buffer }): Seen | undefined {
 /** A whole answer, as bytes. */
 export function reply(status: number, body: unknown, headers: Record<string, string> = {}): string {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  const all = { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)), ...headers };
+  const all = {
+    "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(text)),
+    ...headers,
+  };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} X\r\n${lines.join("")}\r\n${text}`;
 }
 
 /** The head of a streamed answer; what follows is sent with `chunk`. */
-export const streamHead = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+export const streamHead =
+  "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /** One piece of a streamed answer. */
 export function chunk(text: string): string {
@@ -106,12 +114,20 @@ export const lastChunk = "0\r\n\r\n";
 export function chatFrames(words: readonly string[], usage: boolean): string[] {
   const frame = (rest: object) =>
     `data: ${JSON.stringify({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "up", ...rest })}\n\n`;
-  const delta = (d: object, finish: string | null = null) => frame({ choices: [{ index: 0, delta: d, finish_reason: finish }] });
+  const delta = (d: object, finish: string | null = null) =>
+    frame({ choices: [{ index: 0, delta: d, finish_reason: finish }] });
   return [
     delta({ role: "assistant", content: "" }),
     ...words.map((content) => delta({ content })),
     delta({}, "stop"),
-    ...(usage ? [frame({ choices: [], usage: { prompt_tokens: 7, completion_tokens: words.length, total_tokens: 7 + words.length } })] : []),
+    ...(usage
+      ? [
+          frame({
+            choices: [],
+            usage: { prompt_tokens: 7, completion_tokens: words.length, total_tokens: 7 + words.length },
+          }),
+        ]
+      : []),
     "data: [DONE]\n\n",
   ];
 }
@@ -130,9 +146,11 @@ export function chatAnswer(content: string) {
 
 /** A provider that behaves: streamed and unstreamed chat, and a list of models. */
 export const goodProvider: Script = (asked, connection) => {
-  if (asked.method === "GET") return connection.write(reply(200, { object: "list", data: [{ id: "up", object: "model" }] }));
+  if (asked.method === "GET")
+    return connection.write(reply(200, { object: "list", data: [{ id: "up", object: "model" }] }));
   if (!asked.body?.stream) return connection.write(reply(200, chatAnswer("hello there")));
   connection.write(streamHead);
-  for (const frame of chatFrames(["hel", "lo"], asked.body.stream_options?.include_usage)) connection.write(chunk(frame));
+  for (const frame of chatFrames(["hel", "lo"], asked.body.stream_options?.include_usage))
+    connection.write(chunk(frame));
   connection.write(lastChunk);
 };

@@ -1,16 +1,7 @@
 import { isIP } from "node:net";
 import type { TLSOptions } from "bun";
 import { Connection, type Keeper, plainHandlers, secureHandlers } from "./connection.ts";
-import { Exchange, HttpFailure, type Timeouts } from "./exchange.ts";
-
-export interface Target {
-  protocol: "http:" | "https:";
-  /** A name or an address; an IPv6 address with or without brackets. */
-  hostname: string;
-  port: number;
-  /** Path and query, sent as they are. */
-  path: string;
-}
+import { Exchange, HttpFailure, type Target, type Timeouts } from "./exchange.ts";
 
 export interface RequestOptions {
   method: string;
@@ -60,12 +51,14 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   let timer: Timer | undefined;
   let closed = false;
 
-  const keeper: Keeper & { now: number } = {
-    now: 0,
+  let now = 0;
+
+  const keeper: Keeper = {
+    after: (milliseconds) => now + milliseconds + tick,
     onIdle(connection) {
       const kept = idle.get(connection.origin);
       if (closed || (kept !== undefined && kept.length >= idleLimit)) return connection.destroy();
-      connection.deadline = keeper.now + idleTime;
+      connection.deadline = now + idleTime;
       if (kept === undefined) idle.set(connection.origin, [connection]);
       else kept.push(connection);
     },
@@ -80,31 +73,31 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       timer = undefined;
     },
     onStale(exchange) {
-      redial.get(exchange)?.();
+      sendFresh(exchange);
     },
   };
-  const redial = new WeakMap<Exchange, () => void>();
 
   function sweep(): void {
-    keeper.now = performance.now();
-    for (const connection of all) if (connection.deadline <= keeper.now) connection.expire();
+    now = performance.now();
+    for (const connection of all) if (connection.deadline <= now) connection.expire();
   }
 
   function watch(connection: Connection): void {
     if (timer === undefined) {
-      keeper.now = performance.now();
+      now = performance.now();
       timer = setInterval(sweep, tick);
       timer.unref();
     }
     all.add(connection);
   }
 
-  function dialOne(target: Target, origin: string, address: string): Promise<Connection> {
+  function dialOne({ target, timeouts }: Exchange, address: string): Promise<Connection> {
     return new Promise((opened, failed) => {
-      const connection = new Connection(origin, keeper, { opened, failed });
+      const connection = new Connection(originOf(target), keeper, { opened, failed });
       const secure = target.protocol === "https:";
       const serverName = isIP(bare(target.hostname)) === 0 ? target.hostname : undefined;
       watch(connection);
+      connection.deadline = keeper.after(timeouts.connect);
       Bun.connect({
         hostname: address,
         port: target.port,
@@ -117,8 +110,8 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     });
   }
 
-  async function dial(target: Target, origin: string): Promise<Connection> {
-    const host = bare(target.hostname);
+  async function dial(exchange: Exchange): Promise<Connection> {
+    const host = bare(exchange.target.hostname);
     let addresses: string[];
     try {
       addresses = isIP(host) === 0 ? alternate(await resolve(host)) : [host];
@@ -132,19 +125,19 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
         throw new HttpFailure("refused", `the address ${address} is refused`, { cause });
       }
     }
-    return firstToOpen(addresses, (address) => dialOne(target, origin, address), keeper.onIdle);
+    return firstToOpen(addresses, (address) => dialOne(exchange, address));
   }
 
   /** A connection that opens after its caller has gone is kept for the next one. */
-  function sendFresh(exchange: Exchange, target: Target, origin: string): void {
+  function sendFresh(exchange: Exchange): void {
     const patience = setTimeout(
       () => exchange.fail(new HttpFailure("timeout", "no connection opened in time")),
       exchange.timeouts.connect,
     );
-    dial(target, origin).then(
+    dial(exchange).then(
       (connection) => {
         clearTimeout(patience);
-        if (exchange.over) keeper.onIdle(connection);
+        if (exchange.over) connection.rest();
         else connection.send(exchange);
       },
       (error) => {
@@ -158,12 +151,10 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     request: (target, { method, headers, body, signal, timeouts }) =>
       new Promise((answered, failed) => {
         const message = encodeRequest(target, method, headers, body);
-        const exchange = new Exchange(method, message, timeouts, signal, answered, failed);
+        const exchange = new Exchange(target, method, message, timeouts, signal, answered, failed);
         if (signal?.aborted) return exchange.cancel();
-        const origin = `${target.protocol}${target.hostname}:${target.port}`;
-        const kept = idle.get(origin)?.pop();
-        if (kept === undefined) return sendFresh(exchange, target, origin);
-        redial.set(exchange, () => sendFresh(exchange, target, origin));
+        const kept = idle.get(originOf(target))?.pop();
+        if (kept === undefined) return sendFresh(exchange);
         kept.send(exchange);
       }),
     close() {
@@ -207,7 +198,6 @@ function encodeRequest(
 function firstToOpen(
   addresses: string[],
   open: (address: string) => Promise<Connection>,
-  onSpare: (connection: Connection) => void,
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
     let next = 0;
@@ -221,7 +211,7 @@ function firstToOpen(
       open(addresses[next++]!).then(
         (connection) => {
           clearTimeout(timer);
-          if (won) return onSpare(connection);
+          if (won) return connection.rest();
           won = true;
           resolve(connection);
         },
@@ -246,6 +236,10 @@ function alternate(addresses: string[]): string[] {
   return one
     .flatMap((address, index) => [address, ...other.slice(index, index + 1)])
     .concat(other.slice(one.length));
+}
+
+function originOf(target: Target): string {
+  return `${target.protocol}${target.hostname}:${target.port}`;
 }
 
 function bare(hostname: string): string {

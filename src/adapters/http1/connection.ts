@@ -1,12 +1,13 @@
 import type { Socket, SocketHandler } from "bun";
 import { type Exchange, HttpFailure } from "./exchange.ts";
-import { MalformedResponse, ResponseParser } from "./parser.ts";
+import { MalformedResponse } from "./head.ts";
+import { ResponseParser } from "./parser.ts";
 
 /** What a connection needs of the client that keeps it. */
 export interface Keeper {
-  /** Milliseconds, as of the last look at the deadlines. */
-  readonly now: number;
-  /** The answer was read whole and the connection can take another request. */
+  /** The time some milliseconds from now, on the clock of the deadlines. */
+  after(milliseconds: number): number;
+  /** The connection can take a request. */
   onIdle(connection: Connection): void;
   onGone(connection: Connection): void;
   /** The peer closed a kept connection before it answered anything. */
@@ -35,10 +36,11 @@ export class Connection {
   /** Sends the request of the exchange and feeds it the answer. */
   send(exchange: Exchange): void {
     this.#exchange = exchange;
-    this.#parser = new ResponseParser(exchange, exchange.method);
+    if (this.#parser === undefined) this.#parser = new ResponseParser(exchange, exchange.method);
+    else this.#parser.restart(exchange, exchange.method);
     this.#answered = false;
     exchange.connection = this;
-    this.deadline = this.keeper.now + exchange.timeouts.firstByte;
+    this.deadline = this.keeper.after(exchange.timeouts.firstByte);
     this.#unsent = exchange.message;
     this.flush();
   }
@@ -61,7 +63,7 @@ export class Connection {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.deadline = this.keeper.now + this.#exchange!.timeouts.silence;
+    this.deadline = this.keeper.after(this.#exchange!.timeouts.silence);
     this.#socket?.resume();
   }
 
@@ -74,18 +76,29 @@ export class Connection {
     this.#socket?.terminate();
   }
 
+  /** Waits for the next request. */
+  rest(): void {
+    this.#kept = true;
+    this.keeper.onIdle(this);
+  }
+
   /** The deadline has passed. */
   expire(): void {
     const exchange = this.#exchange;
-    if (exchange === undefined) return this.destroy();
+    if (exchange === undefined) return this.lost(undefined);
     const what = exchange.status === 0 ? "no answer came" : "the answer fell silent";
     exchange.fail(new HttpFailure("timeout", `${what} in time`));
   }
 
-  opened(socket: Socket<Connection>): void {
+  /** The socket is there. It may be too late for it, or too early to send on it. */
+  attach(socket: Socket<Connection>): void {
+    if (this.#gone) return void socket.terminate();
     this.#socket = socket;
     socket.setNoDelay(true);
-    this.settle.opened(this);
+  }
+
+  opened(): void {
+    if (!this.#gone) this.settle.opened(this);
   }
 
   received(bytes: Buffer): void {
@@ -100,14 +113,14 @@ export class Connection {
     }
     if (this.#gone) return;
     if (!parser.done) {
-      if (exchange.status !== 0 && !this.#paused) this.deadline = this.keeper.now + exchange.timeouts.silence;
+      if (exchange.status !== 0 && !this.#paused)
+        this.deadline = this.keeper.after(exchange.timeouts.silence);
       return;
     }
     this.resume();
     this.#exchange = undefined;
     if (!parser.keepAlive || parser.surplus || this.#unsent !== undefined) return this.destroy();
-    this.#kept = true;
-    this.keeper.onIdle(this);
+    this.rest();
   }
 
   /** The peer closed its side in good order. */
@@ -153,18 +166,18 @@ const common: SocketHandler<Connection> = {
 
 export const plainHandlers: SocketHandler<Connection> = {
   ...common,
-  open: (socket) => socket.data.opened(socket),
+  open: (socket) => {
+    socket.data.attach(socket);
+    socket.data.opened();
+  },
 };
 
 /** With TLS nothing is sent before the certificate and its name are found good. */
 export const secureHandlers: SocketHandler<Connection> = {
   ...common,
-  open: () => {},
+  open: (socket) => socket.data.attach(socket),
   handshake: (socket, trusted, problem) => {
-    if (trusted && problem === null && socket.authorized) socket.data.opened(socket);
-    else {
-      socket.data.lost(problem ?? new Error("the peer's certificate is not trusted"));
-      socket.terminate();
-    }
+    if (trusted && problem === null && socket.authorized) socket.data.opened();
+    else socket.data.lost(problem ?? new Error("the peer's certificate is not trusted"));
   },
 };

@@ -1,5 +1,6 @@
 import type { Connection } from "./connection.ts";
-import type { ResponseEvents, ResponseHead } from "./parser.ts";
+import type { ResponseHead } from "./head.ts";
+import type { ResponseEvents } from "./parser.ts";
 
 /** Why a call failed. After `connect` and `refused` nothing had been sent. */
 export type FailureKind =
@@ -20,6 +21,15 @@ export class HttpFailure extends Error {
   ) {
     super(message, options);
   }
+}
+
+export interface Target {
+  protocol: "http:" | "https:";
+  /** A name or an address; an IPv6 address with or without brackets. */
+  hostname: string;
+  port: number;
+  /** Path and query, sent as they are. */
+  path: string;
 }
 
 /** Takes the parts of a body as they come, then one `end` or one `error`. Parts may be kept. */
@@ -45,20 +55,20 @@ const waitingLimit = 256 * 1024;
  */
 export class Exchange implements ResponseEvents {
   status = 0;
-  /** Names in lower case. */
-  headers: ReadonlyMap<string, string> = new Map();
   /** Nothing more comes: the answer was read whole, failed or was cancelled. */
   over = false;
   /** @internal Where the request was sent; the client sets it. */
   connection: Connection | undefined;
+  #head: ResponseHead | undefined;
   #waiting: Buffer[] = [];
   #waitingLength = 0;
   #failure: Error | undefined;
   #sink: BodySink | undefined;
-  #signal: AbortSignal | undefined;
-  readonly #onAbort = () => this.cancel();
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: (() => void) | undefined;
 
   constructor(
+    readonly target: Target,
     readonly method: string,
     readonly message: Buffer,
     readonly timeouts: Timeouts,
@@ -66,14 +76,21 @@ export class Exchange implements ResponseEvents {
     private readonly resolve: (answer: Exchange) => void,
     private readonly reject: (error: Error) => void,
   ) {
+    if (signal === undefined) return;
     this.#signal = signal;
-    signal?.addEventListener("abort", this.#onAbort);
+    this.#onAbort = () => this.cancel();
+    signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Names in lower case. A repeated header is joined by ", ". */
+  get headers(): ReadonlyMap<string, string> {
+    return this.#head?.headers ?? new Map();
   }
 
   /** Hands all parts to the sink: at once those that came, the others as they come. */
   pipe(sink: BodySink): void {
     this.#sink = sink;
-    for (const part of this.#waiting) sink.data(part);
+    for (const part of this.#waiting) if (this.#failure === undefined) sink.data(part);
     this.#waiting = [];
     if (this.#failure !== undefined) sink.error(this.#failure);
     else if (this.over) sink.end();
@@ -96,6 +113,9 @@ export class Exchange implements ResponseEvents {
 
   /** The whole body. Over `limit` bytes: `HttpFailure` "too-large", and the connection is closed. */
   bytes(limit: number): Promise<Buffer> {
+    if (this.over && this.#failure === undefined && this.#waitingLength <= limit) {
+      return Promise.resolve(joined(this.#waiting));
+    }
     const parts: Buffer[] = [];
     let length = 0;
     return new Promise((resolve, reject) => {
@@ -108,27 +128,29 @@ export class Exchange implements ResponseEvents {
           reject(failure);
           this.fail(failure);
         },
-        end: () => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)),
+        end: () => resolve(joined(parts)),
         error: reject,
       });
     });
   }
 
   /** The whole body as UTF-8, with the limit of `bytes`. */
-  async text(limit: number): Promise<string> {
-    return (await this.bytes(limit)).toString("utf8");
+  text(limit: number): Promise<string> {
+    return this.bytes(limit).then((bytes) => bytes.toString("utf8"));
   }
 
   /** The parts one by one; the socket waits for the reader. Leaving the loop early cancels. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
     const queue: Buffer[] = [];
+    let queued = 0;
     let failure: Error | undefined;
     let ended = false;
     let wake = () => {};
     this.pipe({
       data: (bytes) => {
         queue.push(bytes);
-        this.pause();
+        queued += bytes.length;
+        if (queued >= waitingLimit) this.pause();
         wake();
       },
       end: () => {
@@ -142,7 +164,11 @@ export class Exchange implements ResponseEvents {
     });
     try {
       while (true) {
-        while (queue.length > 0) yield queue.shift()!;
+        while (queue.length > 0) {
+          const part = queue.shift()!;
+          queued -= part.length;
+          yield part;
+        }
         if (failure !== undefined) throw failure;
         if (ended) return;
         const changed = new Promise<void>((resolve) => {
@@ -159,7 +185,7 @@ export class Exchange implements ResponseEvents {
   /** @internal */
   onHead(head: ResponseHead): void {
     this.status = head.status;
-    this.headers = head.headers;
+    this.#head = head;
     this.resolve(this);
   }
 
@@ -191,6 +217,10 @@ export class Exchange implements ResponseEvents {
 
   #finish(): void {
     this.over = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#signal?.removeEventListener("abort", this.#onAbort!);
   }
+}
+
+function joined(parts: Buffer[]): Buffer {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }

@@ -1,24 +1,11 @@
+import { MalformedResponse, type ResponseHead, readHead } from "./head.ts";
+
 /** The most bytes all heads and trailers of one answer may take. */
 export const headLimit = 64 * 1024;
 const sizeLineLimit = 4096;
 const chunkSizeLimit = 2 ** 48;
-
 const headEnd = Buffer.from("\r\n\r\n");
-const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const forbiddenInValue = /[\0-\x08\x0a-\x1f\x7f]/;
 const decimal = /^\d{1,15}$/;
-
-/** The peer sent something that is not an HTTP/1.1 response, or stopped in the middle of one. */
-export class MalformedResponse extends Error {
-  override name = "MalformedResponse";
-}
-
-export interface ResponseHead {
-  status: number;
-  /** Names in lower case. A repeated header is joined by ", ", `set-cookie` too. */
-  headers: Map<string, string>;
-}
 
 /** What the parser tells. Body parts are views into the bytes pushed, not copies. */
 export interface ResponseEvents {
@@ -57,12 +44,25 @@ export class ResponseParser {
   #headLength = 0;
   #held: Buffer | undefined;
   #heldLength = 0;
-  readonly #events: ResponseEvents;
-  readonly #method: string;
+  #events: ResponseEvents;
+  #method: string;
 
+  /** `method` is the request's: the answer to HEAD has no body. */
   constructor(events: ResponseEvents, method: string) {
     this.#events = events;
     this.#method = method;
+  }
+
+  /** Makes a parser that is done ready for the next response on its connection. */
+  restart(events: ResponseEvents, method: string): void {
+    this.#events = events;
+    this.#method = method;
+    this.#phase = Phase.Head;
+    this.#remaining = 0;
+    this.#lineLength = 0;
+    this.#headLength = 0;
+    this.surplus = false;
+    this.keepAlive = false;
   }
 
   /** The whole response has been read. */
@@ -108,7 +108,7 @@ export class ResponseParser {
       const end = bytes.indexOf(headEnd, from);
       if (end !== -1) {
         this.#countHead(end + 4 - from);
-        this.#readHead(bytes.toString("latin1", from, end));
+        this.#takeHead(readHead(bytes, from, end + 4));
         return end + 4;
       }
       this.#held = Buffer.allocUnsafe(1024);
@@ -120,11 +120,11 @@ export class ResponseParser {
       if (this.#headLength + this.#heldLength > headLimit) this.#countHead(this.#heldLength);
       return bytes.length;
     }
-    const head = this.#held.toString("latin1", 0, end);
+    const held = this.#held;
     this.#held = undefined;
     this.#heldLength = 0;
     this.#countHead(end + 4);
-    this.#readHead(head);
+    this.#takeHead(readHead(held, 0, end + 4));
     return from + end + 4 - before;
   }
 
@@ -144,39 +144,27 @@ export class ResponseParser {
     if (this.#headLength > headLimit) throw new MalformedResponse("the head of the answer is over 64 KiB");
   }
 
-  #readHead(text: string): void {
-    let lineEnd = text.indexOf("\r\n");
-    const match = statusLine.exec(lineEnd === -1 ? text : text.slice(0, lineEnd));
-    if (match === null) throw new MalformedResponse("the status line is not HTTP/1.x");
-    const status = Number(match[2]);
-    const headers = new Map<string, string>();
-    while (lineEnd !== -1) {
-      const start = lineEnd + 2;
-      lineEnd = text.indexOf("\r\n", start);
-      readHeader(headers, lineEnd === -1 ? text.slice(start) : text.slice(start, lineEnd));
-    }
-    if (status < 200) {
-      if (status === 101) throw new MalformedResponse("the peer switched protocols unasked");
-      return;
-    }
-    this.#chooseFraming(status, headers, match[1] === "1");
-    this.#events.onHead({ status, headers });
+  #takeHead(head: ResponseHead): void {
+    if (head.status === 101) throw new MalformedResponse("the peer switched protocols unasked");
+    if (head.status < 200) return;
+    this.#chooseFraming(head);
+    this.#events.onHead(head);
     if (this.#phase === Phase.Done) this.#events.onEnd();
   }
 
   /** RFC 9112 section 6.3, but two framings at once are an error. */
-  #chooseFraming(status: number, headers: Map<string, string>, is11: boolean): void {
-    const length = headers.get("content-length");
-    const coding = headers.get("transfer-encoding");
-    this.keepAlive = wantsKeepAlive(headers.get("connection"), is11);
-    if (length !== undefined && !decimal.test(length)) throw new MalformedResponse("bad content-length");
-    if (coding !== undefined && (coding.toLowerCase() !== "chunked" || length !== undefined || !is11)) {
-      throw new MalformedResponse("bad transfer-encoding");
+  #chooseFraming({ status, minorVersion, contentLength, transferEncoding, connection }: ResponseHead): void {
+    this.keepAlive = wantsKeepAlive(connection, minorVersion);
+    if (contentLength !== undefined && !decimal.test(contentLength))
+      throw new MalformedResponse("bad content-length");
+    if (transferEncoding !== undefined) {
+      const understood = transferEncoding.toLowerCase() === "chunked" && minorVersion === 1;
+      if (!understood || contentLength !== undefined) throw new MalformedResponse("bad transfer-encoding");
     }
     if (this.#method === "HEAD" || status === 204 || status === 304) this.#phase = Phase.Done;
-    else if (coding !== undefined) this.#phase = Phase.ChunkSize;
-    else if (length !== undefined) {
-      this.#remaining = Number(length);
+    else if (transferEncoding !== undefined) this.#phase = Phase.ChunkSize;
+    else if (contentLength !== undefined) {
+      this.#remaining = Number(contentLength);
       this.#phase = this.#remaining === 0 ? Phase.Done : Phase.Sized;
     } else {
       this.keepAlive = false;
@@ -265,23 +253,13 @@ export class ResponseParser {
   }
 }
 
-function readHeader(headers: Map<string, string>, line: string): void {
-  const colon = line.indexOf(":");
-  const name = colon === -1 ? line : line.slice(0, colon);
-  const value = line.slice(colon + 1).trim();
-  if (colon === -1 || !token.test(name) || forbiddenInValue.test(value)) {
-    throw new MalformedResponse("the head of the answer has a line that is not a header");
-  }
-  const key = name.toLowerCase();
-  const earlier = headers.get(key);
-  headers.set(key, earlier === undefined ? value : `${earlier}, ${value}`);
-}
-
-function wantsKeepAlive(connection: string | undefined, is11: boolean): boolean {
-  if (connection === undefined) return is11;
-  const options = connection.toLowerCase().split(",");
-  if (options.some((option) => option.trim() === "close")) return false;
-  return is11 || options.some((option) => option.trim() === "keep-alive");
+function wantsKeepAlive(connection: string | undefined, minorVersion: number): boolean {
+  if (connection === undefined) return minorVersion === 1;
+  const options = connection
+    .toLowerCase()
+    .split(",")
+    .map((option) => option.trim());
+  return !options.includes("close") && (minorVersion === 1 || options.includes("keep-alive"));
 }
 
 function hexDigit(byte: number): number {

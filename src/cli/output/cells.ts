@@ -43,7 +43,7 @@ export function age(time: string, now: number): string {
 }
 
 /** Seconds in the one unit that says enough: `42s`, `5m`, `3h`, `12d`. */
-export function span(seconds: number): string {
+function span(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)}s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)}m`;
   if (seconds < 172_800) return `${Math.round(seconds / 3600)}h`;

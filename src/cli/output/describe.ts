@@ -43,7 +43,7 @@ export function describe(kind: KindInfo, object: Resource, own: Own, now: number
 }
 
 /** A field under its label. What is more than a line gets a section. */
-export function entryOf(label: string, value: unknown, now: number): Entry {
+function entryOf(label: string, value: unknown, now: number): Entry {
   if (typeof value === "string" && value.includes("\n"))
     return { title: label, lines: escapeBlock(value).trimEnd().split("\n") };
   if (Array.isArray(value) && value.some((element) => typeof element === "object")) {
@@ -59,7 +59,7 @@ export function entryOf(label: string, value: unknown, now: number): Entry {
 }
 
 /** What people call a field: the header of its column when it has one, else its name in words. */
-export function labelOf(kind: KindInfo, field: string): string {
+function labelOf(kind: KindInfo, field: string): string {
   const column = kind.columns.find((column) => column.path === field);
   const words = column ? column.header.split("-") : field.replace(/([a-z0-9])([A-Z])/g, "$1 $2").split(" ");
   return words

@@ -16,7 +16,8 @@ export const formats = ["table", "wide", "json", "yaml", "name", "jsonpath"] as 
 /** Reads the value of `-o`. Throws AppError `usage` that suggests the nearest. */
 export function parseFormat(text: string | undefined): Format {
   if (text === undefined) return { as: "table" };
-  if (text.startsWith("jsonpath=")) return { as: "jsonpath", textOf: jsonPath(text.slice("jsonpath=".length)) };
+  if (text.startsWith("jsonpath="))
+    return { as: "jsonpath", textOf: jsonPath(text.slice("jsonpath=".length)) };
   if (text === "jsonpath")
     throw new AppError("usage", "-o jsonpath needs an expression", { hint: "-o jsonpath='{.model}'" });
   const format = formats.find((format) => format === text);

@@ -19,12 +19,12 @@ const shapes = [
 ];
 
 /** Whether a text looks like a credential by itself. */
-export function looksSecret(text: string): boolean {
+function looksSecret(text: string): boolean {
   return shapes.some((shape) => shape.test(text));
 }
 
 /** Whether what is called so is a credential: `apiKey`, `x-api-key`, `Authorization`, `db_password`. */
-export function tellsSecret(key: string): boolean {
+function tellsSecret(key: string): boolean {
   return telling.test(key.replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase());
 }
 

@@ -30,11 +30,11 @@ const compiled = new WeakMap<Snapshot, Compiled>();
  * @param now milliseconds
  */
 export function principalOf(snapshot: Snapshot, bearer: string, now: number): Principal | undefined {
-  if (!isBearer(bearer)) return undefined;
   const hash = bearerHash(bearer);
   const { byHash } = compile(snapshot);
   let principal = byHash.get(hash);
   if (!principal) {
+    if (!isBearer(bearer)) return undefined;
     principal = ofSession(snapshot, hash) ?? ofToken(snapshot, hash);
     if (!principal) return undefined;
     byHash.set(hash, principal);

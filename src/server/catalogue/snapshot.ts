@@ -1,3 +1,4 @@
+import { idsOf } from "../store/contents.ts";
 import type { Change, Contents, Ref, Row, Session } from "../store/types.ts";
 
 /** Rows of one kind. */
@@ -81,19 +82,24 @@ export class Snapshot {
 
   /** The snapshot after some changes. `now` holds what is left of everything they touched. */
   after(changes: readonly Change[], now: Omit<Contents, "revision">): Snapshot {
-    const touched = new Set(changes.map((change) => change.id));
-    const keep = <T>(items: Iterable<T>, id: (item: T) => string) =>
-      [...items].filter((item) => !touched.has(id(item)));
+    const ids = idsOf(changes);
+    const rows = replaced(this.byId.values(), (row) => row.id, ids.rows, now.rows);
+    // A row that goes takes its credentials and sessions along, of which no change tells.
+    const there = new Set(rows.map((row) => row.id));
+    const bearers = Array.from(this.bearers, ([hash, tokenId]) => ({ hash, tokenId }));
     const contents = {
       revision: changes.at(-1)?.revision ?? this.revision,
-      rows: [...keep(this.byId.values(), (row) => row.id), ...now.rows],
-      refs: [...keep(this.#refs, (ref) => ref.fromId), ...now.refs],
-      bearers: [
-        ...keep(this.bearers, ([, tokenId]) => tokenId).map(([hash, tokenId]) => ({ hash, tokenId })),
-        ...now.bearers,
-      ],
-      sessions: [...keep(this.sessions.values(), (session) => session.id), ...now.sessions],
-      withPassword: [...keep(this.withPassword, (id) => id), ...now.withPassword],
+      rows,
+      refs: replaced(this.#refs, (ref) => ref.fromId, ids.rows, now.refs),
+      bearers: replaced(bearers, (bearer) => bearer.tokenId, ids.credentials, now.bearers).filter((bearer) =>
+        there.has(bearer.tokenId),
+      ),
+      sessions: replaced(this.sessions.values(), (session) => session.id, ids.sessions, now.sessions).filter(
+        (session) => there.has(session.userId),
+      ),
+      withPassword: replaced(this.withPassword, (id) => id, ids.credentials, now.withPassword).filter((id) =>
+        there.has(id),
+      ),
       lastUsed: now.lastUsed,
     };
     const next = new Snapshot(contents, this.lastUsed);
@@ -102,6 +108,17 @@ export class Snapshot {
     for (const [kind, table] of this.#tables) if (!kinds.has(kind)) next.#tables.set(kind, table);
     return next;
   }
+}
+
+/** Items without those of some ids, and with what is there of them now. */
+function replaced<T>(
+  items: Iterable<T>,
+  id: (item: T) => string,
+  ids: readonly string[],
+  now: readonly T[],
+): T[] {
+  const gone = new Set(ids);
+  return [...[...items].filter((item) => !gone.has(id(item))), ...now];
 }
 
 function compare(a: string, b: string): number {

@@ -31,26 +31,27 @@ export interface AppOptions {
   unexpected: Unexpected;
 }
 
+const none: Readonly<Record<string, string>> = {};
+
 /** The HTTP face of the server, as a function from request to response. */
 export function createApp(server: Server, options: AppOptions): (request: Request) => Promise<Response> {
   const { peer, nextRequestId, unexpected } = options;
   const authenticate = authenticator(server, peer);
-  // Unknown fields are refused by name in `validateFields`; `normalize` would drop them silently.
-  const router = new Elysia({ normalize: false });
-  for (const route of allRoutes(server)) {
+  // Unknown fields are refused by name in `validateFields`; `normalize` would drop them silently. Elysia takes
+  // hosts to have four characters and more, and looks for the path behind them: `http://nas/` has three.
+  const router = new Elysia({ normalize: false, handler: { standardHostname: false } });
+  const routes = allRoutes(server);
+  // A path that a route spells out is beyond doubt; any other is looked at.
+  const spelledOut = new Set(routes.map(({ path }) => path).filter((path) => !path.includes(":")));
+  for (const route of routes) {
     const count = countedBy(server, route);
     router.route(
       route.method,
       route.path,
       // Only these two are destructured: the router parses nothing else.
       async ({ request, params }: { request: Request; params?: Record<string, string> }) => {
-        const call = {
-          request,
-          requestId: nextRequestId(),
-          params: params ?? {},
-          query: queryOf(request.url),
-        };
-        const response = await answer(route, call, authenticate, unexpected);
+        const asked = { request, requestId: nextRequestId(), params: params ?? none };
+        const response = await answer(route, asked, authenticate, unexpected);
         count(response.status);
         return response;
       },
@@ -65,13 +66,17 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
     try {
       if (peer === "tcp") guardHost(request.headers.get("host"));
       const path = pathOf(request.url);
-      if (!isCanonicalPath(path)) throw notFound();
-      if (!isDecodable(path)) throw new AppError("invalid_request", "the path is not valid UTF-8");
+      if (!spelledOut.has(path)) checkPath(path);
     } catch (error) {
       return failure(error, nextRequestId(), unexpected);
     }
     return request.method === "HEAD" ? head(router, request) : router.fetch(request);
   };
+}
+
+function checkPath(path: string): void {
+  if (!isCanonicalPath(path)) throw notFound();
+  if (!isDecodable(path)) throw new AppError("invalid_request", "the path is not valid UTF-8");
 }
 
 /** Counts the answers of a route, by status. */
@@ -105,11 +110,6 @@ function authenticator(server: Server, peer: "tcp" | "unix"): Authenticate {
     if (principal?.kind === "Token") snapshot.lastUsed.set(principal.id, server.now());
     return principal;
   };
-}
-
-function queryOf(url: string): URLSearchParams {
-  const start = url.indexOf("?");
-  return new URLSearchParams(start < 0 ? "" : url.slice(start));
 }
 
 function notFound(): AppError {

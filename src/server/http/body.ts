@@ -5,6 +5,9 @@ import type { Deadlines } from "../deadlines.ts";
 const maxBodyBytes = 32 * 1024 * 1024;
 const maxDepth = 64;
 
+const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** A whole body must arrive in this time, however slowly its bytes drip (T64). */
 const bodySeconds = 60;
 
@@ -16,7 +19,7 @@ const bodySeconds = 60;
 export async function readText(request: Request, deadlines: Deadlines): Promise<string> {
   const { headers } = request;
   const type = headers.get("content-type");
-  if (!type || !/^application\/(json|[\w.-]+\+json)\s*(;|$)/i.test(type)) {
+  if (type !== "application/json" && !jsonType.test(type ?? "")) {
     throw new AppError("unsupported_media_type", "the body must be JSON", {
       hint: "send content-type: application/json",
     });
@@ -29,7 +32,7 @@ export async function readText(request: Request, deadlines: Deadlines): Promise<
   if (declared !== null && Number(declared) > maxBodyBytes) throw tooLarge();
   const bytes = await inTime(declared !== null ? request.bytes() : counted(request), deadlines);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw new AppError("invalid_request", "the body is not valid UTF-8");
   }
@@ -65,14 +68,11 @@ function parse(text: string, parser: (text: string) => unknown): Record<string, 
 }
 
 /** What arrives, unless it takes too long. */
-async function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const deadline = deadlines.after(bodySeconds * 1000, () => late.reject(tooSlow()));
-  try {
-    return await Promise.race([arriving, late.promise]);
-  } finally {
-    deadline.cancel();
-  }
+function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const deadline = deadlines.after(bodySeconds * 1000, () => reject(tooSlow()));
+    arriving.then(resolve, reject).finally(() => deadline.cancel());
+  });
 }
 
 /** A body of unknown length: counted as it comes, so that too much of it never is in memory (T59). */

@@ -12,14 +12,31 @@ import { StoreError } from "../store/types.ts";
 export type Access = "public" | "authenticated" | { verb: Verb; resource: string } | { action: Action };
 
 /** One request to one route. */
-export interface Call {
-  request: Request;
-  requestId: string;
+export class Call {
+  readonly request: Request;
+  readonly requestId: string;
   /** Decoded once, from the matched path. */
-  params: Readonly<Record<string, string>>;
-  query: URLSearchParams;
+  readonly params: Readonly<Record<string, string>>;
   /** Who asks; on a public route nobody, who holds nothing. */
-  principal: Principal;
+  readonly principal: Principal;
+
+  constructor(
+    request: Request,
+    requestId: string,
+    params: Readonly<Record<string, string>>,
+    principal: Principal,
+  ) {
+    this.request = request;
+    this.requestId = requestId;
+    this.params = params;
+    this.principal = principal;
+  }
+
+  get query(): URLSearchParams {
+    const { url } = this.request;
+    const start = url.indexOf("?");
+    return new URLSearchParams(start < 0 ? "" : url.slice(start));
+  }
 }
 
 export interface Route {
@@ -55,20 +72,27 @@ export type Authenticate = (request: Request) => Principal | undefined;
 /** What went wrong that nobody meant to: logged, never told. */
 export type Unexpected = (error: unknown, requestId: string) => void;
 
+/** One request, before it is known who asks. */
+export interface Asked {
+  request: Request;
+  requestId: string;
+  params: Readonly<Record<string, string>>;
+}
+
 /** Answers one request: who asks, whether they may, and only then what it is about. */
 export async function answer(
   route: Route,
-  call: Omit<Call, "principal">,
+  { request, requestId, params }: Asked,
   authenticate: Authenticate,
   unexpected: Unexpected,
 ): Promise<Response> {
   try {
-    const principal = route.access === "public" ? nobody : admit(route.access, authenticate(call.request));
-    const response = await route.handle({ ...call, principal });
-    response.headers.set("x-request-id", call.requestId);
+    const principal = route.access === "public" ? nobody : admit(route.access, authenticate(request));
+    const response = await route.handle(new Call(request, requestId, params, principal));
+    response.headers.set("x-request-id", requestId);
     return response;
   } catch (error) {
-    return failure(error, call.requestId, unexpected, route.renderError);
+    return failure(error, requestId, unexpected, route.renderError);
   }
 }
 

@@ -61,15 +61,16 @@ export class CallRecord {
       status,
       dialect: facts.dialect,
       streaming: facts.streaming,
-      durationMs: Math.round(milliseconds),
+      durationMs: milliseconds,
       promptTokens: usage.promptTokens,
       completionTokens: usage.completionTokens,
       cachedTokens: usage.cachedTokens,
-      ...(llm && { llm: facts.pool ?? llm.name, type: llm.spec["type"] as string }),
-      ...(llm && facts.pool !== undefined && { poolMember: llm.name }),
-      ...(facts.model !== undefined && { model: facts.model }),
-      ...(this.#firstByte !== undefined && { ttftMs: Math.round(this.#firstByte - this.#start) }),
-      ...(error && { error: error.code }),
+      llm: facts.pool ?? llm?.name,
+      poolMember: facts.pool === undefined ? undefined : llm?.name,
+      type: llm?.spec["type"] as string | undefined,
+      model: facts.model,
+      ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
+      error: error?.code,
     });
   }
 }

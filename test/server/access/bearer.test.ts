@@ -26,7 +26,9 @@ it.each([
 it("finds any single wrong character", () => {
   const bearer = mintBearer("ses", zeros);
   for (let at = "mcpctl_ses_".length; at < bearer.length; at++) {
-    expect(isBearer(`${bearer.slice(0, at)}${bearer[at] === "7" ? "8" : "7"}${bearer.slice(at + 1)}`)).toBe(false);
+    expect(isBearer(`${bearer.slice(0, at)}${bearer[at] === "7" ? "8" : "7"}${bearer.slice(at + 1)}`)).toBe(
+      false,
+    );
   }
 });
 

@@ -15,5 +15,7 @@ it.each([
   ["an empty one", "", "hash"],
   ["an endless one", "x".repeat(1025), "hash"],
 ])("says no to %s password, without an error", async (_, password, hash) => {
-  expect(await verifyPassword(password, hash === null ? null : await hashPassword("correct horse"))).toBe(false);
+  expect(await verifyPassword(password, hash === null ? null : await hashPassword("correct horse"))).toBe(
+    false,
+  );
 });

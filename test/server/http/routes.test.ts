@@ -1,0 +1,165 @@
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { kinds } from "../../../src/kinds/index.ts";
+import { allRoutes } from "../../../src/server/http/app.ts";
+import type { Route } from "../../../src/server/http/route.ts";
+import type { Server } from "../../../src/server/http/server.ts";
+import { openStore } from "../../../src/server/store/index.ts";
+import { StoreError } from "../../../src/server/store/types.ts";
+import { type Client, must, temporaryFolder, testServer } from "../../support/server.ts";
+
+// Routes are declarations: making them touches nothing of a server.
+const routes = allRoutes({ metricsPublic: false } as Server);
+
+const openToAll = ["GET /healthz", "GET /readyz", "POST /api/v1/auth/login"];
+const openToUsers = [
+  "POST /api/v1/auth/logout",
+  "GET /api/v1/auth/whoami",
+  "POST /api/v1/auth/can-i",
+  "POST /api/v1/auth/passwd",
+  "GET /openapi.json",
+  "GET /api/v1/kinds",
+  "GET /api/v1/version",
+];
+
+function title({ method, path }: Route): string {
+  return `${method} ${path}`;
+}
+
+function ask(call: Client, { method, path }: Pick<Route, "path"> & { method: string }) {
+  return call(method, path.replace(/:\w+/g, "some"), method === "POST" || method === "PUT" ? {} : undefined);
+}
+
+it("says what it needs, each and every one", () => {
+  const declaring = (access: unknown) => routes.filter((route) => route.access === access).map(title);
+  expect(declaring("public").sort()).toEqual(openToAll.sort());
+  expect(declaring("authenticated").sort()).toEqual(openToUsers.sort());
+  for (const { access, ...route } of routes) {
+    if (typeof access === "string") continue;
+    const known = "action" in access ? access.action : access.verb && access.resource;
+    expect(known, title({ access, ...route })).toMatch(/^[a-z-]+$/);
+  }
+  expect(new Set(routes.map(title)).size).toBe(routes.length);
+});
+
+it("asks who is there before anything else, but for health and login", async () => {
+  const server = await testServer();
+  for (const route of routes) {
+    const { status, headers } = await ask(server.as(), route);
+    expect(headers.get("x-request-id"), title(route)).toMatch(/^req_[0-9a-z]+$/);
+    if (openToAll.includes(title(route))) {
+      expect(status, title(route)).toBe(route.method === "GET" ? 200 : 400);
+    } else {
+      expect([status, headers.get("www-authenticate")], title(route)).toEqual([401, "Bearer"]);
+    }
+  }
+});
+
+it("is closed to a user without any grant, but for what is about the user itself", async () => {
+  const server = await testServer();
+  const { call } = await server.user("alice");
+  const last = "POST /api/v1/auth/logout";
+  for (const route of routes.toSorted((a, b) => Number(title(a) === last) - Number(title(b) === last))) {
+    const { status, text } = await ask(call, route);
+    if (openToAll.includes(title(route))) continue;
+    const wanted = openToUsers.includes(title(route)) ? [200, 204, 400] : [403];
+    expect(wanted, `${title(route)} answered ${status} ${text}`).toContain(status);
+  }
+});
+
+it("has a body that is not read before the caller may send it", async () => {
+  const server = await testServer();
+  const { call } = await server.user("alice");
+  for (const route of routes.filter(({ method }) => method === "POST" || method === "PUT")) {
+    if (typeof route.access === "string") continue;
+    const { status } = await call(route.method, route.path.replace(/:\w+/g, "some"), "not JSON at all");
+    expect(status, title(route)).toBe(403);
+  }
+});
+
+it("is in the router, and nothing else is (T45)", async () => {
+  const server = await testServer();
+  const { call } = await server.token("root", [{ role: "edit", resource: "*" }]);
+  const nothing = "there is nothing at this path";
+  const known = new Set(routes.map(title));
+  for (const path of new Set(routes.map((route) => route.path))) {
+    for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"]) {
+      const { status, body, headers } = await ask(call, { method, path });
+      const found = body?.error !== nothing;
+      expect(found, `${method} ${path}`).toBe(known.has(`${method} ${path}`));
+      if (!found) expect([status, body.code]).toEqual([404, "not_found"]);
+      expect(headers.get("x-request-id")).not.toBeNull();
+    }
+  }
+  for (const path of [
+    "/",
+    "/api",
+    "/api/v1",
+    "/api/v2/llms",
+    "/v1",
+    "/swagger",
+    "/favicon.ico",
+    "/api/v1/nothing",
+  ]) {
+    expect((await call("GET", path)).body.error, path).toBe(nothing);
+  }
+});
+
+it("answers HEAD as GET, without a body", async () => {
+  const server = await testServer();
+  await must(server.admin("POST", "/api/v1/llms?probe=false", { name: "some", type: "openai", model: "m" }));
+  const { call } = await server.token("reader", [{ role: "view", resource: "llms" }]);
+  const forbidden = await server.token("other", [{ role: "run", resource: "llms" }]);
+  for (const route of routes) {
+    for (const client of [call, forbidden.call, server.as()]) {
+      const head = await ask(client, { ...route, method: "HEAD" });
+      const wanted = route.method === "GET" ? (await ask(client, route)).status : 404;
+      const sharesPath = routes.some(({ method, path }) => method === "GET" && path === route.path);
+      if (route.method === "GET" || !sharesPath) expect(head.status, title(route)).toBe(wanted);
+      expect(head.text).toBe("");
+    }
+  }
+  // A stream has no end to wait for.
+  const watch = await call("HEAD", "/api/v1/llms?watch=1");
+  expect([watch.status, watch.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+});
+
+it("is there for each kind, and needs the right verb on that kind", () => {
+  const verbs = { GET: "view", POST: "create", PUT: "update", DELETE: "delete" };
+  for (const { plural } of kinds) {
+    const own = routes.filter(
+      ({ path }) => path.startsWith(`/api/v1/${plural}`) && /^\/api\/v1\/\w+(\/:idOrName)?$/.test(path),
+    );
+    expect(own.map(title)).toEqual([
+      `GET /api/v1/${plural}`,
+      `POST /api/v1/${plural}`,
+      `GET /api/v1/${plural}/:idOrName`,
+      `PUT /api/v1/${plural}/:idOrName`,
+      `DELETE /api/v1/${plural}/:idOrName`,
+    ]);
+    for (const { method, access } of own) expect(access).toEqual({ verb: verbs[method], resource: plural });
+  }
+});
+
+it("is open to who may view metrics, and to all where the server says so", async () => {
+  const closed = await testServer();
+  const reader = await closed.token("prometheus", [{ role: "view", resource: "metrics" }]);
+  const { status, headers, text } = await reader.call("GET", "/metrics");
+  expect([status, headers.get("content-type")]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
+  expect(text).toContain("mcpctl_http_requests_total{");
+  expect((await reader.call("GET", "/api/v1/llms")).status).toBe(403);
+  const open = await testServer({ metricsPublic: true });
+  expect((await open.as()("GET", "/metrics")).status).toBe(200);
+});
+
+it("says that the server is not ready while its database does not answer, and that it lives", async () => {
+  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  let gone = false;
+  const ping = () => (gone ? Promise.reject(new StoreError("unavailable")) : store.ping());
+  const { as } = await testServer({ store: { ...store, ping } });
+  expect([(await as()("GET", "/readyz")).status, (await as()("GET", "/readyz")).text]).toEqual([200, "ok\n"]);
+  gone = true;
+  const { status, text } = await as()("GET", "/readyz");
+  expect([status, text]).toEqual([503, "the database does not answer\n"]);
+  expect((await as()("GET", "/healthz")).status).toBe(200);
+});
