@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { createHttpClient } from "./http1/client.ts";
+import { createHttpClient, type HttpClientOptions } from "./http1/client.ts";
 import type { Exchange, Target, Timeouts } from "./http1/exchange.ts";
 import { isForbiddenHost } from "./provider-url.ts";
 
@@ -23,8 +23,11 @@ export interface OutboundOptions {
  */
 export type Outbound = (url: URL, options: OutboundOptions) => Promise<Exchange>;
 
-export function createOutbound(): Outbound & { close(): void } {
+export function createOutbound(
+  options: Pick<HttpClientOptions, "resolve"> = {},
+): Outbound & { close(): void } {
   const client = createHttpClient({
+    ...options,
     checkAddress(address) {
       if (isForbiddenHost(address)) throw new AppError("provider_unreachable", "the address is not allowed");
     },
@@ -33,7 +36,11 @@ export function createOutbound(): Outbound & { close(): void } {
   const send: Outbound = (url, options) => {
     const target = targets.get(url) ?? targetOf(url);
     targets.set(url, target);
-    return client.request(target, options);
+    // What is passed through is read on the way, and what is translated is too: it must not come compressed.
+    return client.request(target, {
+      ...options,
+      headers: { "accept-encoding": "identity", ...options.headers },
+    });
   };
   return Object.assign(send, { close: () => client.close() });
 }

@@ -1,6 +1,5 @@
 import { FormatRegistry, type TObject, type TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler, type ValueError, ValueErrorType } from "@sinclair/typebox/compiler";
-import { Value } from "@sinclair/typebox/value";
 import type { Fault } from "../errors.ts";
 import type { Kind } from "./define.ts";
 import { nearest } from "./names.ts";
@@ -27,10 +26,13 @@ export function validateFields(
   kind: Kind,
   fields: Record<string, unknown>,
 ): { fields: Record<string, unknown>; faults: Fault[] } {
-  // Looked for in what was given: filling in defaults may already assign to them.
   const faults = [...forbiddenKeys(fields)].map((path) => ({ path, message: "is not allowed as a name" }));
   if (faults.length > 0) return { fields, faults };
-  const filled = Value.Default(kind.fields, structuredClone(fields)) as Record<string, unknown>;
+  const filled = structuredClone(fields);
+  // Not by TypeBox's Value.Default, which makes an object of an array where the default is an object.
+  for (const [field, schema] of Object.entries(kind.fields.properties)) {
+    if (filled[field] === undefined && "default" in schema) filled[field] = structuredClone(schema.default);
+  }
   return { fields: filled, faults: validate(kind.fields, filled) };
 }
 

@@ -5,6 +5,8 @@ import { redact } from "./inference/failure.ts";
 export type Log = Pick<ConsolaInstance, "info" | "warn" | "error" | "success">;
 
 export function createLog(stderr: NodeJS.WriteStream): Log {
+  // Whoever reads the log may leave: an error that nobody listens for would end the server.
+  stderr.on("error", () => {});
   return createConsola({ stdout: stderr, stderr, level: 3, formatOptions: { date: false } });
 }
 

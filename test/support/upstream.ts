@@ -1,3 +1,4 @@
+import type { Socket } from "bun";
 import { onTestFinished } from "vitest";
 
 /** What a provider was asked. */
@@ -21,11 +22,14 @@ export interface Upstream {
 export type Script = (asked: Seen, connection: Connection) => void | Promise<void>;
 
 export interface Connection {
+  /** What the caller does not take at once waits here. */
   write(bytes: string | Uint8Array): void;
-  /** Closes in good order. */
+  /** Closes in good order, behind what still waits. */
   end(): void;
   /** Resets. */
   reset(): void;
+  /** When the caller has taken all that was written. */
+  taken(): Promise<void>;
   /** When the caller has closed. */
   closed: Promise<void>;
 }
@@ -37,34 +41,82 @@ export function upstream(script: Script): Upstream {
   interface Data {
     buffer: Buffer;
     closed: PromiseWithResolvers<void>;
+    outgoing: Outgoing;
   }
   const server = Bun.listen<Data>({
     hostname: "127.0.0.1",
     port: 0,
     socket: {
       open(socket) {
-        socket.data = { buffer: Buffer.alloc(0), closed: Promise.withResolvers() };
+        socket.data = {
+          buffer: Buffer.alloc(0),
+          closed: Promise.withResolvers(),
+          outgoing: new Outgoing(socket),
+        };
       },
       data(socket, bytes) {
-        socket.data.buffer = Buffer.concat([socket.data.buffer, bytes]);
-        for (let asked = take(socket.data); asked; asked = take(socket.data)) {
+        const { data } = socket;
+        data.buffer = Buffer.concat([data.buffer, bytes]);
+        for (let asked = take(data); asked; asked = take(data)) {
           seen.push(asked);
           void script(asked, {
-            write: (out) => void socket.write(out),
-            end: () => void socket.end(),
+            write: (out) => data.outgoing.write(out),
+            end: () => data.outgoing.end(),
             reset: () => void socket.terminate(),
-            closed: socket.data.closed.promise,
+            taken: () => data.outgoing.taken(),
+            closed: data.closed.promise,
           });
         }
       },
-      close(socket) {
-        socket.data.closed.resolve();
+      drain: ({ data }) => data.outgoing.flush(),
+      close({ data }) {
+        data.closed.resolve();
         anyClosed.resolve();
       },
     },
   });
   onTestFinished(() => server.stop(true));
   return { url: `http://127.0.0.1:${server.port}`, seen, closed: () => anyClosed.promise };
+}
+
+/** What is to be written on a socket, which takes as much at a time as it likes. */
+class Outgoing {
+  readonly #socket: Socket<unknown>;
+  #waiting: Uint8Array[] = [];
+  #ending = false;
+  #taken = Promise.withResolvers<void>();
+
+  constructor(socket: Socket<unknown>) {
+    this.#socket = socket;
+  }
+
+  write(bytes: string | Uint8Array): void {
+    this.#waiting.push(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
+    this.flush();
+  }
+
+  end(): void {
+    this.#ending = true;
+    this.flush();
+  }
+
+  taken(): Promise<void> {
+    return this.#waiting.length === 0 ? Promise.resolve() : this.#taken.promise;
+  }
+
+  flush(): void {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      const written = Math.max(0, this.#socket.write(next));
+      if (written < next.length) {
+        this.#waiting[0] = next.subarray(written);
+        return;
+      }
+      this.#waiting.shift();
+    }
+    this.#taken.resolve();
+    this.#taken = Promise.withResolvers();
+    if (this.#ending) this.#socket.end();
+  }
 }
 
 /** One whole request off the front of what has come in. */

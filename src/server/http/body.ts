@@ -71,7 +71,13 @@ function parse(text: string, parser: (text: string) => unknown): Record<string, 
 function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
   return new Promise((resolve, reject) => {
     const deadline = deadlines.after(bodySeconds * 1000, () => reject(tooSlow()));
-    arriving.then(resolve, reject).finally(() => deadline.cancel());
+    const settle =
+      <V>(how: (value: V) => void) =>
+      (value: V) => {
+        deadline.cancel();
+        how(value);
+      };
+    arriving.then(settle(resolve), settle(reject));
   });
 }
 

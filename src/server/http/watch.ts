@@ -44,7 +44,8 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
           tell(changes);
           if (-(controller.desiredSize ?? 0) > maxQueuedBytes) end();
         });
-        const beat = setInterval(() => controller.enqueue(encoder.encode(":\n\n")), 15_000);
+        const comment = () => controller.enqueue(encoder.encode(":\n\n"));
+        const beat = setInterval(comment, 15_000);
         let ended = false;
         const end = () => {
           if (ended) return;
@@ -58,6 +59,8 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
           clearInterval(beat);
           forget();
         };
+        // Bun sends the head of an answer with its first byte: the watcher should not wait for something to change.
+        comment();
         if (since !== undefined) return tell(missed);
         const { revision } = catalogue.snapshot;
         for (const row of server.resources.list(principal, kind))

@@ -152,9 +152,8 @@ export class Inference {
     const translation = operation === "embeddings" ? undefined : translationFor(operation, adapter.dialect);
     const asked = (caller.body["model"] as string | undefined) || llm.name;
     const settled = { call, record, caller, provider, key, translation, asked, stripUsage };
-    const streams =
-      record.facts.streaming && exchange.headers.get("content-type")?.startsWith("text/event-stream");
-    if (operation === "embeddings" || !streams) return this.#whole(exchange, settled);
+    if (operation === "embeddings" || !record.facts.streaming || !isEventStream(exchange))
+      return this.#whole(exchange, settled);
     return this.#stream(exchange, operation, settled);
   }
 
@@ -206,9 +205,23 @@ export class Inference {
 async function refuseFailure(exchange: Exchange, adapter: Adapter, key: string | undefined): Promise<void> {
   const { status } = exchange;
   if (status >= 200 && status < 300) return;
-  const text = await exchange.text(maxErrorBytes).catch(() => "");
+  const text = isCompressed(exchange) ? "" : await exchange.text(maxErrorBytes).catch(() => "");
+  exchange.cancel();
   const fault = adapter.readError(status, text);
   throw providerFailure(status, fault, key, exchange.headers.get("retry-after"));
+}
+
+/** Whether an answer comes as events. Throws AppError where they cannot be read. */
+function isEventStream(exchange: Exchange): boolean {
+  const type = exchange.headers.get("content-type")?.toLowerCase();
+  if (!type?.startsWith("text/event-stream")) return false;
+  if (!isCompressed(exchange)) return true;
+  exchange.cancel();
+  throw new AppError("provider_error", "the provider's answer is compressed, which nobody asked for");
+}
+
+function isCompressed({ headers }: Exchange): boolean {
+  return (headers.get("content-encoding") || "identity").toLowerCase() !== "identity";
 }
 
 /** What is translated keeps the digits of long integers; what is only looked at for its usage need not. */

@@ -11,6 +11,9 @@ const heartbeat = 15_000;
 /** How much may wait for a caller who reads slowly before the provider is held back. */
 const bufferBytes = 256 * 1024;
 
+/** How long the end of an answer's framing is waited for, in milliseconds, behind its last frame. */
+const closing = 1000;
+
 const encoder = new TextEncoder();
 const comment = encoder.encode(":\n\n");
 
@@ -53,6 +56,7 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   #betweenFrames = true;
   #beat: Deadline | undefined;
   #patience: Deadline | undefined;
+  #closing: Deadline | undefined;
   #unguard = () => {};
 
   constructor(of: StreamOf) {
@@ -83,22 +87,23 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     const { pipe } = this.#of;
     try {
       const out = pipe.push(bytes);
-      if (pipe.fault) this.#providerFault();
-      else if (pipe.done) void this.#complete(out);
-      else this.#send(out);
+      if (pipe.done) return void this.#complete(out);
+      this.#send(out);
+      if (pipe.fault) this.#providerFault(pipe.fault);
     } catch (error) {
       void this.#fail(transportFailure(error));
     }
   }
 
   end(): void {
+    this.#closing?.cancel();
     if (this.#over) return;
-    const rest = this.#of.pipe.end();
-    if (this.#of.pipe.finished) void this.#complete(rest);
-    else
-      void this.#fail(
-        new AppError("provider_error", "the provider closed the stream before its answer was whole"),
-      );
+    const { pipe } = this.#of;
+    const rest = pipe.end();
+    if (pipe.finished && !pipe.fault) return void this.#complete(rest);
+    this.#send(rest);
+    if (pipe.fault) this.#providerFault(pipe.fault);
+    else void this.#fail(cutShort());
   }
 
   error(cause: Error): void {
@@ -106,16 +111,14 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     const failure = transportFailure(cause);
     // The request's signal closes the exchange, and sometimes tells before the stream does.
     if (failure.code === "client_closed_request") void this.#abandon(failure.message);
+    // Only the end was left out.
+    else if (this.#of.pipe.finished) this.end();
     else void this.#fail(failure);
   }
 
   #send(out: Uint8Array | string | null): void {
-    if (out === null || out.length === 0) return;
-    const bytes = typeof out === "string" ? encoder.encode(out) : out;
-    this.#betweenFrames = endsFrame(bytes);
-    this.#of.record.firstByte();
+    if (!this.#enqueue(out)) return;
     this.#beat?.extend(heartbeat);
-    this.#controller.enqueue(bytes);
     if ((this.#controller.desiredSize ?? 0) > 0) return;
     this.#of.exchange.pause();
     this.#patience ??= this.#of.deadlines.after(this.#of.patience, () => {
@@ -125,15 +128,24 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     });
   }
 
+  /** Returns whether there was anything to send. */
+  #enqueue(out: Uint8Array | string | null): boolean {
+    if (out === null || out.length === 0) return false;
+    const bytes = typeof out === "string" ? encoder.encode(out) : out;
+    this.#betweenFrames = endsFrame(bytes);
+    this.#of.record.firstByte();
+    this.#controller.enqueue(bytes);
+    return true;
+  }
+
   #quiet(): void {
     if (this.#over) return;
     if (this.#betweenFrames && (this.#controller.desiredSize ?? 0) > 0) this.#controller.enqueue(comment);
     this.#beat = this.#of.deadlines.after(heartbeat, () => this.#quiet());
   }
 
-  #providerFault(): void {
-    const { fault } = this.#of.pipe;
-    void this.#fail(providerFailure(fault?.status ?? 502, fault!, this.#of.key));
+  #providerFault(fault: NonNullable<StreamPipe["fault"]>): void {
+    void this.#fail(providerFailure(fault.status ?? 502, fault, this.#of.key));
   }
 
   async #complete(last: Uint8Array | string | null): Promise<void> {
@@ -141,12 +153,13 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     const { record, pipe } = this.#of;
     try {
       this.#release();
+      this.#letEnd();
       await record.close(200, pipe.usage);
     } catch (error) {
       return this.#lastWord(transportFailure(error));
     }
     if (this.#gone) return;
-    this.#send(last);
+    this.#enqueue(last);
     this.#controller.close();
   }
 
@@ -154,6 +167,7 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     if (this.#over) return;
     this.#over = true;
     this.#release();
+    this.#of.exchange.cancel();
     // The caller hears of the failure even when the log cannot.
     await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
     this.#lastWord(error);
@@ -174,6 +188,7 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     if (this.#over) return;
     this.#over = true;
     this.#release();
+    this.#of.exchange.cancel();
     const error = new AppError("client_closed_request", reason);
     await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
   }
@@ -182,8 +197,19 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#beat?.cancel();
     this.#patience?.cancel();
     this.#unguard();
-    this.#of.exchange.cancel();
   }
+
+  /** A connection whose answer is read to its end serves the next call. */
+  #letEnd(): void {
+    const { exchange, deadlines } = this.#of;
+    if (exchange.over) return;
+    exchange.resume();
+    this.#closing = deadlines.after(closing, () => exchange.cancel());
+  }
+}
+
+function cutShort(): AppError {
+  return new AppError("provider_error", "the provider closed the stream before its answer was whole");
 }
 
 /** Whether bytes end with an empty line, so that a comment may follow. */

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { must, type TestServer, testServer } from "../../support/server.ts";
-import { chatFrames, chunk, goodProvider, lastChunk, reply, type Script, streamHead, upstream } from "../../support/upstream.ts";
+import {
+  chatFrames,
+  chunk,
+  goodProvider,
+  lastChunk,
+  reply,
+  type Script,
+  streamHead,
+  upstream,
+} from "../../support/upstream.ts";
 
 const canary = "sk-canary-0123456789abcdef";
 const question = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
@@ -25,13 +34,21 @@ async function lastEvent(server: TestServer) {
 describe("an unstreamed call", () => {
   it("passes the caller's bytes on, but for model and credentials", async () => {
     const { provider, call, server } = await withProvider(goodProvider);
-    const text = '{ "seed" : 12345678901234567890, "model":"gpt",\n"messages":[{"role":"user","content":"\\u00e9"}] }';
+    const text =
+      '{ "seed" : 12345678901234567890, "model":"gpt",\n"messages":[{"role":"user","content":"\\u00e9"}] }';
     const answer = await call("POST", "/v1/chat/completions", text);
     expect(answer.status).toBe(200);
     expect(answer.body.choices[0].message.content).toBe("hello there");
     expect(provider.seen[0]!.text).toBe(text.replace('"gpt"', '"up"'));
     expect(provider.seen[0]!.headers["authorization"]).toBe(`Bearer ${canary}`);
-    expect(await lastEvent(server)).toMatchObject({ llm: "gpt", model: "up", status: 200, promptTokens: 7, completionTokens: 2, streaming: false });
+    expect(await lastEvent(server)).toMatchObject({
+      llm: "gpt",
+      model: "up",
+      status: 200,
+      promptTokens: 7,
+      completionTokens: 2,
+      streaming: false,
+    });
     expect(answer.text).not.toContain(canary);
   });
 
@@ -60,23 +77,32 @@ describe("an unstreamed call", () => {
     [400, 400, "slow down [redacted]"],
     [500, 500, "slow down [redacted]"],
     [302, 502, "the provider answered 302, which is not followed"],
-  ])("turns a provider's %i into %i, without the key it repeats (T06, T35)", async (status, told, message) => {
-    const { call, server } = await withProvider((_, connection) => {
-      connection.write(
-        reply(status, { error: { message: `slow down ${canary}`, type: "x" } }, { "retry-after": "7", location: "http://127.0.0.1:1/", "set-cookie": "a=b" }),
-      );
-    });
-    const answer = await call("POST", "/v1/chat/completions", question);
-    expect(answer.status).toBe(told);
-    expect(answer.body.error.message).toBe(message);
-    expect(answer.headers.get("set-cookie")).toBeNull();
-    if (status === 429) expect(answer.headers.get("retry-after")).toBe("7");
-    expect(JSON.stringify([answer.text, server.logged, await lastEvent(server)])).not.toContain(canary);
-    expect(await lastEvent(server)).toMatchObject({ status: told });
-  });
+  ])(
+    "turns a provider's %i into %i, without the key it repeats (T06, T35)",
+    async (status, told, message) => {
+      const { call, server } = await withProvider((_, connection) => {
+        connection.write(
+          reply(
+            status,
+            { error: { message: `slow down ${canary}`, type: "x" } },
+            { "retry-after": "7", location: "http://127.0.0.1:1/", "set-cookie": "a=b" },
+          ),
+        );
+      });
+      const answer = await call("POST", "/v1/chat/completions", question);
+      expect(answer.status).toBe(told);
+      expect(answer.body.error.message).toBe(message);
+      expect(answer.headers.get("set-cookie")).toBeNull();
+      if (status === 429) expect(answer.headers.get("retry-after")).toBe("7");
+      expect(JSON.stringify([answer.text, server.logged, await lastEvent(server)])).not.toContain(canary);
+      expect(await lastEvent(server)).toMatchObject({ status: told });
+    },
+  );
 
   it("says so when the provider's answer is not usable", async () => {
-    const { call } = await withProvider((_, connection) => connection.write(reply(200, "<html>", { "content-type": "text/html" })));
+    const { call } = await withProvider((_, connection) =>
+      connection.write(reply(200, "<html>", { "content-type": "text/html" })),
+    );
     const answer = await call("POST", "/v1/chat/completions", question);
     expect([answer.status, answer.body.error.message]).toEqual([502, "the provider's answer is not JSON"]);
   });
@@ -99,12 +125,21 @@ describe("a streamed call", () => {
     expect(answer.headers.get("cache-control")).toBe("no-cache, no-transform");
     expect(answer.text).toBe(chatFrames(["hel", "lo"], false).join(""));
     expect(provider.seen[0]!.body.stream_options).toEqual({ include_usage: true });
-    expect(await lastEvent(server)).toMatchObject({ streaming: true, promptTokens: 7, completionTokens: 2, ttftMs: expect.any(Number) });
+    expect(await lastEvent(server)).toMatchObject({
+      streaming: true,
+      promptTokens: 7,
+      completionTokens: 2,
+      ttftMs: expect.any(Number),
+    });
   });
 
   it("passes the usage on to who asked for it", async () => {
     const { call } = await withProvider(goodProvider);
-    const answer = await call("POST", "/v1/chat/completions", { ...question, stream: true, stream_options: { include_usage: true } });
+    const answer = await call("POST", "/v1/chat/completions", {
+      ...question,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
     expect(answer.text).toBe(chatFrames(["hel", "lo"], true).join(""));
   });
 
@@ -130,7 +165,9 @@ describe("a streamed call", () => {
     const answer = await call("POST", "/v1/chat/completions", { ...question, stream: true });
     const frames = answer.text.split("\n\n").filter(Boolean);
     expect(frames.at(-1)).toBe("data: [DONE]");
-    expect(JSON.parse(frames.at(-2)!.slice(6)).error.message).toMatch(/before its answer was whole|stopped in the middle/);
+    expect(JSON.parse(frames.at(-2)!.slice(6)).error.message).toMatch(
+      /before its answer was whole|stopped in the middle/,
+    );
     expect(answer.text.match(/"error"/g)).toHaveLength(1);
     expect(await lastEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
   });

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { isId, isName, nearest } from "../../src/kinds/names.ts";
+import { newId } from "../../src/server/ids.ts";
+
+describe("a name", () => {
+  it.each(["a", "0", "a-b", "claude-sonnet-5", "a--b", "x".repeat(100)])("%s", (text) => {
+    expect(isName(text)).toBe(true);
+  });
+
+  it.each([
+    "",
+    "-a",
+    "a-",
+    "-",
+    "A",
+    "a_b",
+    "a.b",
+    "a b",
+    "a\n",
+    "\na",
+    "a/b",
+    "..",
+    "x".repeat(101),
+    "K", // the Kelvin sign, which lower-cases to k
+    "а", // a Cyrillic a
+    "é",
+    "a‍b", // a zero-width joiner
+    "‮a",
+  ])("is not %j (T38, T39)", (text) => {
+    expect(isName(text)).toBe(false);
+  });
+});
+
+describe("an id", () => {
+  it("is never a name, and a name never an id (T43)", () => {
+    const id = newId("llm", Date.parse("2026-11-21"));
+    expect([isId(id), isName(id)]).toEqual([true, false]);
+    for (const text of [
+      "llm",
+      "llm_",
+      `${id}0`,
+      id.slice(0, -1),
+      id.toUpperCase(),
+      id.replace("_", "-"),
+      `x${id}`,
+    ]) {
+      expect(isId(text), text).toBe(false);
+    }
+  });
+});
+
+describe("the nearest word", () => {
+  const words = ["name", "model", "url", "tier", "description", "apiKeyRef", "visibility"];
+  it.each([
+    ["desciption", "description"],
+    ["modle", "model"],
+    ["modell", "model"],
+    ["URL", "url"],
+    ["apikeyref", "apiKeyRef"],
+    ["visiblity", "visibility"],
+    ["api_key_ref", "apiKeyRef"],
+    ["key", undefined],
+    ["x", undefined],
+    ["", undefined],
+    ["temperature", undefined],
+  ])("to %j is %j", (word, near) => {
+    expect(nearest(word, words)).toBe(near);
+  });
+
+  it("is none where there are no words", () => {
+    expect(nearest("model", [])).toBeUndefined();
+  });
+
+  it("of two as near is the first", () => {
+    expect(nearest("tier", ["tied", "tire"])).toBe("tied");
+  });
+});

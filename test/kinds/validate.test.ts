@@ -1,0 +1,121 @@
+import { Type } from "@sinclair/typebox";
+import { describe, expect, it } from "vitest";
+import { oneOf, SecretKeyRef } from "../../src/kinds/define.ts";
+import { RoleBinding } from "../../src/kinds/grants.ts";
+import { kindOf } from "../../src/kinds/index.ts";
+import { validate, validateFields } from "../../src/kinds/validate.ts";
+
+describe("fields", () => {
+  const llm = kindOf("llm");
+
+  it("are filled in with their defaults, each time anew, and what was given stays as it is", () => {
+    const given = Object.freeze({ type: "openai", model: "m" });
+    const { fields, faults } = validateFields(llm, given);
+    expect(faults).toEqual([]);
+    expect(fields).toEqual({
+      type: "openai",
+      model: "m",
+      url: "",
+      tier: "fast",
+      description: "",
+      apiKeyRef: null,
+      extraConfig: {},
+      visibility: "public",
+    });
+    (fields["extraConfig"] as Record<string, unknown>)["x"] = 1;
+    expect(validateFields(llm, given).fields["extraConfig"]).toEqual({});
+  });
+
+  it("are not made into what they are not", () => {
+    const odd = { type: "openai", model: 5, url: null, extraConfig: ["x"], tier: ["fast"], poolName: true };
+    expect(
+      validateFields(llm, odd)
+        .faults.map(({ path }) => path)
+        .sort(),
+    ).toEqual(["/extraConfig", "/model", "/poolName", "/tier", "/url"]);
+  });
+
+  it("hold no key that would reach a prototype, at any depth (T17)", () => {
+    const extraConfig = JSON.parse('{"a":[{"__proto__":{"x":1}}],"constructor":1,"b/c":{"prototype":null}}');
+    const { faults } = validateFields(llm, { type: "openai", model: "m", extraConfig });
+    expect(faults.map(({ path }) => path)).toEqual([
+      "/extraConfig/a/0/__proto__",
+      "/extraConfig/constructor",
+      "/extraConfig/b~1c/prototype",
+    ]);
+    expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
+  });
+});
+
+describe("a fault", () => {
+  it.each<[Parameters<typeof validate>[0], unknown, string]>([
+    [Type.String(), 1, "must be a string"],
+    [Type.Integer(), 1.5, "must be an integer"],
+    [Type.Boolean(), "true", "must be a boolean"],
+    [Type.Array(Type.String()), {}, "must be an array"],
+    [Type.String({ minLength: 1 }), "", "must not be empty"],
+    [Type.String({ minLength: 8 }), "short", "must have at least 8 characters"],
+    [Type.String({ maxLength: 2 }), "long", "must have at most 2 characters"],
+    [Type.String({ format: "date-time" }), "tomorrow", "must be a time such as 2026-11-21T10:00:00Z"],
+    [
+      Type.String({ format: "date-time" }),
+      "2026-02-31T10:00:00",
+      "must be a time such as 2026-11-21T10:00:00Z",
+    ],
+    [Type.Array(Type.String(), { uniqueItems: true }), ["a", "a"], "must not name the same thing twice"],
+    [Type.Array(Type.String(), { maxItems: 1 }), ["a", "b"], "must have at most 1 elements"],
+    [oneOf(["a", "b"]), "c", 'must be "a" or "b"'],
+    [Type.Literal("run"), "view", 'must be "run"'],
+  ])("is told in words: %j with %j", (schema, value, message) => {
+    expect(validate(schema, value)).toEqual([{ path: "", message }]);
+  });
+
+  it("takes a time of RFC 3339, with any offset", () => {
+    const schema = Type.String({ format: "date-time" });
+    for (const time of ["2026-11-21T10:00:00Z", "2026-11-21T10:00:00.123+02:00", "2026-11-21t10:00:00z"])
+      expect(validate(schema, time)).toEqual([]);
+  });
+
+  it("is that of the variant which comes nearest", () => {
+    expect(validate(RoleBinding, { role: "vew", resource: "llms" })).toEqual([
+      { path: "/role", message: expect.stringMatching(/^must be "view" or /) },
+    ]);
+    expect(validate(RoleBinding, { role: "run", action: "bakcup" })[0]!.path).toBe("/action");
+    expect(validate(RoleBinding, { role: "view", resource: "llms", nmae: "a" })).toEqual([
+      { path: "/nmae", message: 'unknown field; did you mean "name"?' },
+    ]);
+  });
+
+  it("is told once for each place, with a pointer to it", () => {
+    const schema = Type.Object({ list: Type.Array(SecretKeyRef) });
+    expect(
+      validate(schema, {
+        list: [
+          { name: "a", key: "b" },
+          { name: "", key: 1, "a/b~c": 0 },
+        ],
+      }),
+    ).toEqual([
+      { path: "/list/1/a~1b~0c", message: "unknown field" },
+      { path: "/list/1/name", message: "must not be empty" },
+      { path: "/list/1/key", message: "must be a string" },
+    ]);
+  });
+
+  it("never repeats a value", () => {
+    const canary = "sk-canary";
+    const secret = kindOf("secret");
+    for (const data of [
+      { k: 5 },
+      { "bad key": canary },
+      [canary],
+      canary,
+      { k: [canary] },
+      { k: canary.repeat(9000) },
+    ]) {
+      const { faults } = validateFields(secret, { data });
+      expect(faults.length).toBeGreaterThan(0);
+      expect(JSON.stringify(faults)).not.toContain(canary);
+    }
+  });
+});

@@ -1,0 +1,57 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, it } from "vitest";
+import { freshFolder, startBinary } from "./support/binary.ts";
+import { follow } from "./support/transcript.ts";
+import { chatAnswer, reply, type Script, upstream } from "./support/upstream.ts";
+
+const root = join(import.meta.dirname, "..");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+/** A provider that says hello, indented as OpenAI does it. */
+const friendly: Script = ({ method }, connection) => {
+  const body = method === "GET" ? { object: "list", data: [] } : chatAnswer("Hello!");
+  connection.write(reply(200, JSON.stringify(body, null, 2)));
+};
+
+/** What a reader types, and what stands for it here: another port, another provider, what is installed already. */
+function substitutions(serverUrl: string, providerUrl: string): Record<string, string> {
+  return {
+    "http://127.0.0.1:7777": serverUrl,
+    "--type openai": `--type openai --url ${providerUrl}`,
+    "--type anthropic": `--type anthropic --url ${providerUrl}`,
+    "npm install": "true",
+    "node hello.mjs": `${process.execPath} hello.mjs`,
+  };
+}
+
+it.skipIf(!Bun.which("curl"))("the README's first five minutes go as they are told", async () => {
+  const provider = upstream(friendly);
+  const server = await startBinary();
+  const key = "sk-readme-0123456789";
+  const done = await follow(read("README.md"), {
+    home: server.home,
+    env: { OPENAI_API_KEY: key },
+    substitutions: substitutions(server.url, provider.url),
+  });
+  expect(done.length).toBeGreaterThan(5);
+  for (const { command, shown, came } of done) expect({ command, came }).toEqual({ command, came: shown });
+  expect(done.map(({ raw }) => raw).join("")).not.toContain(key);
+  const calls = provider.seen.filter(({ method }) => method === "POST");
+  expect(calls.map(({ body }) => body.model)).toEqual(Array(3).fill("gpt-5.6-luna"));
+  expect(calls.every(({ headers }) => headers["authorization"] === `Bearer ${key}`)).toBe(true);
+});
+
+const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+
+/** The pages go on from where the README ends. */
+it.skipIf(!Bun.which("curl")).each(pages)("what docs/%s shows is what happens", async (page) => {
+  const provider = upstream(friendly);
+  const server = await startBinary();
+  const done = await follow(`${read("README.md")}\n${read(`docs/${page}`)}`, {
+    home: server.home,
+    env: { OPENAI_API_KEY: "sk-readme-0123456789" },
+    substitutions: substitutions(server.url, provider.url),
+  });
+  for (const { command, shown, came } of done) expect({ command, came }).toEqual({ command, came: shown });
+});

@@ -1,0 +1,230 @@
+import { describe, expect, it } from "vitest";
+import { must, type TestServer, testServer } from "../../support/server.ts";
+import { watchKind } from "../../support/watch.ts";
+
+const path = "/api/v1/llms";
+const viewAll = [{ role: "view", resource: "llms" }];
+
+function post(server: TestServer, name: string, more: object = {}) {
+  return must(server.admin("POST", `${path}?probe=false`, { name, type: "openai", model: "m", ...more }));
+}
+
+async function revisionOf(server: TestServer): Promise<number> {
+  const { headers } = await must(server.admin("GET", path));
+  return Number(headers.get("x-mcpctl-revision"));
+}
+
+describe("a watch", () => {
+  it("begins with what is there, and goes on with what changes, of its own kind", async () => {
+    const server = await testServer();
+    await post(server, "b");
+    await post(server, "a");
+    const { bearer, call } = await server.token("t", viewAll);
+    const watch = await watchKind(server, bearer, "llms");
+    const revision = await revisionOf(server);
+    expect(await watch.next()).toEqual({
+      type: "added",
+      id: revision,
+      data: (await call("GET", `${path}/a`)).body,
+    });
+    expect(await watch.next()).toMatchObject({ type: "added", data: { name: "b" } });
+    expect(await watch.next()).toEqual({ type: "synced", id: revision, data: {} });
+
+    await must(server.admin("POST", "/api/v1/projects", { name: "p" }));
+    const { body: created } = await post(server, "c");
+    const added = await watch.next();
+    expect(added).toMatchObject({ type: "added", data: created });
+    const { body: changed } = await must(server.admin("PUT", `${path}/c`, { description: "x" }));
+    expect(await watch.next()).toMatchObject({ type: "modified", data: changed });
+    await must(server.admin("PUT", `${path}/c`, { description: "x" }));
+    await must(server.admin("DELETE", `${path}/c`));
+    const deleted = await watch.next();
+    expect(deleted).toMatchObject({ type: "deleted", data: { id: created.id, name: "c" } });
+    expect(Object.keys(deleted!.data)).toEqual(["id", "name"]);
+    expect(deleted!.id).toBeGreaterThan(added!.id);
+    await watch.leave();
+  });
+
+  it("goes on after a revision: what was missed, once, in order, and nothing else", async () => {
+    const server = await testServer();
+    await post(server, "old");
+    const since = await revisionOf(server);
+    await post(server, "a");
+    await post(server, "b");
+    await must(server.admin("DELETE", `${path}/a`));
+    const { bearer } = await server.token("t", viewAll);
+    const watch = await watchKind(server, bearer, "llms", `&since=${since}`);
+    const seen = [await watch.next(), await watch.next(), await watch.next()];
+    expect(seen.map((event) => [event!.type, event!.data.name])).toEqual([
+      ["added", "a"],
+      ["added", "b"],
+      ["deleted", "a"],
+    ]);
+    await post(server, "c");
+    expect(await watch.next()).toMatchObject({ type: "added", data: { name: "c" } });
+    await watch.leave();
+
+    const again = await watchKind(server, bearer, "llms", `&since=${seen[1]!.id}`);
+    expect(await again.next()).toMatchObject({ type: "deleted", data: { name: "a" } });
+    await again.leave();
+  });
+
+  it("is told to list again where its revision is not known", async () => {
+    const first = await testServer();
+    await post(first, "a");
+    await first.stop();
+    const server = await testServer({ folder: first.folder });
+    const now = await revisionOf(server);
+    for (const since of [0, now - 1, now + 1, 999_999]) {
+      const { status, body } = await server.admin("GET", `${path}?watch=1&since=${since}`);
+      expect([since, status, body.code, body.hint]).toEqual([since, 410, "watch_expired", "list again"]);
+    }
+    expect((await server.admin("GET", `${path}?watch=1&since=x`)).status).toBe(400);
+    const { bearer } = await server.token("t", viewAll);
+    const watch = await watchKind(server, bearer, "llms", `&since=${now}`);
+    await post(server, "b");
+    expect(await watch.next()).toMatchObject({ type: "added", data: { name: "b" } });
+    await watch.leave();
+  });
+
+  it("needs the view that a list needs, and shows no more (T52)", async () => {
+    const server = await testServer();
+    await post(server, "a");
+    await post(server, "hidden", { visibility: "private" });
+    const runner = await server.token("runner", [{ role: "run", resource: "llms" }]);
+    expect((await runner.call("GET", `${path}?watch=1`)).status).toBe(403);
+    const bob = await server.user("bob", viewAll);
+    const watch = await watchKind(server, bob.bearer, "llms");
+    expect(await watch.next()).toMatchObject({ type: "added", data: { name: "a" } });
+    expect(await watch.next()).toMatchObject({ type: "synced" });
+    await must(server.admin("PUT", `${path}/hidden`, { description: "x" }));
+    await must(server.admin("DELETE", `${path}/hidden`));
+    await post(server, "b");
+    expect(await watch.next()).toMatchObject({ type: "added", data: { name: "b" } });
+    await watch.leave();
+  });
+
+  it("sees a row that becomes private go, and nothing of it after that (T53)", async () => {
+    const server = await testServer();
+    const { body } = await post(server, "a", { description: "before" });
+    const bob = await server.user("bob", viewAll);
+    const watch = await watchKind(server, bob.bearer, "llms");
+    await watch.next();
+    await watch.next();
+    await must(server.admin("PUT", `${path}/a`, { visibility: "private", description: "after" }));
+    expect(await watch.next()).toEqual({
+      type: "deleted",
+      id: expect.any(Number),
+      data: { id: body.id, name: "a" },
+    });
+    await must(server.admin("PUT", `${path}/a`, { description: "later" }));
+    await must(server.admin("PUT", `${path}/a`, { visibility: "public" }));
+    expect(await watch.next()).toMatchObject({ type: "added", data: { name: "a", description: "later" } });
+    await watch.leave();
+
+    const replay = await watchKind(server, bob.bearer, "llms", `&since=${(await revisionOf(server)) - 3}`);
+    expect(await replay.next()).toMatchObject({ type: "deleted", data: { name: "a" } });
+    expect(await replay.next()).toMatchObject({ type: "added", data: { description: "later" } });
+    await replay.leave();
+  });
+
+  it("ends when the caller's rights change, whichever way", async () => {
+    const server = await testServer();
+    const { bearer } = await server.user("alice", viewAll);
+    for (const roleBindings of [[...viewAll, { role: "run", resource: "llms" }], []]) {
+      const watch = await watchKind(server, bearer, "llms");
+      expect(await watch.next()).toMatchObject({ type: "synced" });
+      await must(server.admin("PUT", "/api/v1/rbac/of-alice", { roleBindings }));
+      expect(await watch.next()).toBeUndefined();
+    }
+    expect((await server.as(bearer)("GET", `${path}?watch=1`)).status).toBe(403);
+  });
+
+  it("goes on when somebody else's rights change", async () => {
+    const server = await testServer();
+    const { bearer } = await server.token("t", viewAll);
+    const watch = await watchKind(server, bearer, "llms");
+    await watch.next();
+    await server.user("bob", viewAll);
+    await post(server, "a");
+    expect(await watch.next()).toMatchObject({ type: "added" });
+    await watch.leave();
+  });
+
+  it.each([
+    ["the token is deleted", (server: TestServer) => server.admin("DELETE", "/api/v1/tokens/t")],
+    ["its maker is deleted", (server: TestServer) => server.admin("DELETE", "/api/v1/users/alice")],
+    ["the server stops", (server: TestServer) => server.stop()],
+  ])("ends when %s (T55, T56)", async (_, act) => {
+    const server = await testServer();
+    const alice = await server.user("alice", [...viewAll, { role: "create", resource: "tokens" }]);
+    const { body } = await must(alice.call("POST", "/api/v1/tokens", { name: "t", roleBindings: viewAll }));
+    const watch = await watchKind(server, body.token, "llms");
+    await watch.next();
+    await act(server);
+    expect(await watch.next()).toBeUndefined();
+  });
+
+  it("ends with its session, and no other's", async () => {
+    const server = await testServer();
+    const alice = await server.user("alice", viewAll);
+    const login = await must(
+      server.as()("POST", "/api/v1/auth/login", { user: "alice", password: "alice-password" }),
+    );
+    const [one, other] = [
+      await watchKind(server, alice.bearer, "llms"),
+      await watchKind(server, login.body.token, "llms"),
+    ];
+    await one.next();
+    await other.next();
+    await must(alice.call("POST", "/api/v1/auth/logout"));
+    expect(await one.next()).toBeUndefined();
+    await post(server, "a");
+    expect(await other.next()).toMatchObject({ type: "added" });
+    await other.leave();
+  });
+
+  it("ends when its bearer expires", async () => {
+    let now = Date.now();
+    const server = await testServer({ now: () => now });
+    const expiresAt = new Date(now + 60_000).toISOString();
+    const { body } = await must(
+      server.admin("POST", "/api/v1/tokens", { name: "t", expiresAt, roleBindings: viewAll }),
+    );
+    const watch = await watchKind(server, body.token, "llms");
+    await watch.next();
+    now += 60_000;
+    // Any change makes the server look; without one it does so every 2 s.
+    await must(server.admin("POST", "/api/v1/projects", { name: "p" }));
+    expect(await watch.next()).toBeUndefined();
+  });
+
+  it("is forgotten when the caller leaves", async () => {
+    const server = await testServer();
+    const { bearer } = await server.token("t", viewAll);
+    const open = async () =>
+      (await server.admin("GET", "/metrics")).text.match(/^mcpctl_open_streams (\d+)$/m)?.[1];
+    const watches = await Promise.all(Array.from({ length: 5 }, () => watchKind(server, bearer, "llms")));
+    expect(await open()).toBe("5");
+    for (const watch of watches) await watch.leave();
+    await expect.poll(open).toBe("0");
+    await post(server, "a");
+    expect(server.logged).toEqual([]);
+  });
+
+  it("is cut off when it does not read while much changes, rather than kept in memory", async () => {
+    const server = await testServer();
+    const { bearer } = await server.token("t", [{ role: "view", resource: "projects" }]);
+    const response = await fetch(`${server.url}/api/v1/projects?watch=1`, {
+      headers: { authorization: `Bearer ${bearer}` },
+    });
+    const open = async () =>
+      (await server.admin("GET", "/metrics")).text.match(/^mcpctl_open_streams (\d+)$/m)?.[1];
+    expect(await open()).toBe("1");
+    await must(server.admin("POST", "/api/v1/projects", { name: "p" }));
+    for (let i = 0; i < 400 && (await open()) === "1"; i++)
+      await must(server.admin("PUT", "/api/v1/projects/p", { prompt: `${i} `.padEnd(100_000, "x") }));
+    expect(await open()).toBe("0");
+    await response.body!.cancel();
+  });
+});

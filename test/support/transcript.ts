@@ -1,0 +1,111 @@
+import { symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { cleanEnv, freshFolder, textOf } from "./binary.ts";
+
+/** One command of a transcript, and what stands under it. */
+export interface Step {
+  command: string;
+  output: string[];
+}
+
+/** A page's fenced blocks, in their order. */
+export interface Fence {
+  language: string;
+  lines: string[];
+  /** Where it begins, counted from 1. */
+  line: number;
+}
+
+export function fences(page: string): Fence[] {
+  const found: Fence[] = [];
+  let open: Fence | undefined;
+  for (const [index, line] of page.split("\n").entries()) {
+    if (open && line === "```") open = undefined;
+    else if (open) open.lines.push(line);
+    else if (line.startsWith("```")) {
+      open = { language: line.slice(3), lines: [], line: index + 1 };
+      found.push(open);
+    }
+  }
+  return found;
+}
+
+/** The commands of a `console` block: behind `$ `, going on behind `> `. What follows is their output. */
+export function steps(lines: readonly string[]): Step[] {
+  const found: Step[] = [];
+  for (const line of lines) {
+    const last = found.at(-1);
+    if (line.startsWith("$ ")) found.push({ command: line.slice(2), output: [] });
+    else if (!last) throw new Error(`a transcript begins with a command, not with: ${line}`);
+    else if (line.startsWith("> ")) last.command += `\n${line.slice(2)}`;
+    else last.output.push(line);
+  }
+  return found;
+}
+
+/** The files a page shows: a block whose first line is a comment with a file's name. */
+export function files(page: string): { name: string; text: string }[] {
+  return fences(page).flatMap(({ lines }) => {
+    const name = /^(?:\/\/|#) ([\w-]+\.(?:mjs|ya?ml))$/.exec(lines[0] ?? "")?.[1];
+    return name === undefined ? [] : [{ name, text: `${lines.join("\n")}\n` }];
+  });
+}
+
+/** What became of a command. The two are equal when it did as the page says. */
+export interface Done {
+  command: string;
+  shown: string[];
+  came: string[];
+  /** The very text. */
+  raw: string;
+}
+
+export interface Session {
+  /** `~` of the reader. */
+  home: string;
+  env?: Record<string, string>;
+  /** Texts of the page, and what they are in a test. All that differs from what a reader types. */
+  substitutions: Readonly<Record<string, string>>;
+}
+
+/**
+ * Does what a page says, in one shell and in a folder that has the repository's `dist` and `node_modules`. Returns
+ * each command with the lines that the page shows and those that came.
+ */
+export async function follow(page: string, { home, env, substitutions }: Session): Promise<Done[]> {
+  const root = join(import.meta.dirname, "../..");
+  const substituted = (text: string) =>
+    Object.entries(substitutions).reduce((all, [typed, tested]) => all.replaceAll(typed, tested), text);
+  const folder = freshFolder();
+  for (const name of ["dist", "node_modules"]) symlinkSync(join(root, name), join(folder, name));
+  for (const { name, text } of files(page)) writeFileSync(join(folder, name), substituted(text));
+
+  const said = fences(page)
+    .filter(({ language }) => language === "console")
+    .flatMap(({ lines }) => steps(lines));
+  const script = said.map(({ command }) => `${substituted(command)}\nprintf '\\036'\n`).join("");
+  const shell = Bun.spawn(["bash", "-c", `exec 2>&1\n${script}`], {
+    cwd: folder,
+    env: cleanEnv(home, env),
+    stdin: "ignore",
+    stdout: "pipe",
+  });
+  const came = (await textOf(shell.stdout)).split("\x1e");
+  return said.map(({ command, output }, i) => {
+    const raw = came[i] ?? "";
+    return { command, shown: output, came: asShown(raw, output), raw };
+  });
+}
+
+/**
+ * What came, as the page puts it where the page allows for it: `…` is any text of a line, and alone on its line any
+ * lines.
+ */
+function asShown(came: string, shown: string[]): string[] {
+  const text = came.replace(/\n$/, "");
+  const pattern = shown
+    .map((line) => (line.trim() === "…" ? "[^]*" : line.split("…").map(RegExp.escape).join(".*")))
+    .join("\n");
+  if (new RegExp(`^${pattern}$`).test(text)) return shown;
+  return text === "" ? [] : text.split("\n");
+}
