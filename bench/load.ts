@@ -42,6 +42,9 @@ let failures = 0;
 let counting = false;
 let over = false;
 
+/** Milliseconds. A timer that is later than this has been held up. */
+const longestPause = 50;
+
 /** Connections without a request, and the times at which requests were due that found none. Fixed rate only. */
 const idle: Client[] = [];
 const due: number[] = [];
@@ -95,14 +98,14 @@ async function lost(client: Client): Promise<void> {
 
 /** Sends what is due each millisecond: a finer clock would take the processor from what is measured. */
 function pace(perMillisecond: number): void {
-  let started = performance.now();
-  let sent = 0;
+  let last = performance.now();
+  let owed = 0;
   setInterval(() => {
     const now = performance.now();
-    // A pause of this process is not the server's: what it could not send is left out.
-    if (now - started > (sent + 50 * perMillisecond) / perMillisecond) started = now - sent / perMillisecond;
-    while (sent < (now - started) * perMillisecond) {
-      sent++;
+    // What this process itself was too late for is not the server's to answer for.
+    owed += Math.min(now - last, longestPause) * perMillisecond;
+    last = now;
+    for (; owed >= 1; owed--) {
       const client = idle.pop();
       if (client) send(client, now);
       else due.push(now);

@@ -13,18 +13,20 @@ import { measureStreams } from "./streams.ts";
 import { ownName, prepare, type Setting, withSubjects } from "./subjects.ts";
 import { measureThroughput } from "./throughput.ts";
 
-const usage = `bun run bench [--quick] [--peers] [--only LANE] [--json FILE]
+const usage = `bun run bench [--quick] [--peers] [--only LANE] [--binary FILE] [--json FILE]
 
-  --quick      short rounds, for a first look
-  --peers      other gateways in the same run, installed from npm
-  --only LANE  throughput, streams or start
-  --json FILE  the figures, for programs`;
+  --quick        short rounds, for a first look
+  --peers        other gateways in the same run, installed from npm, and a bare Bun proxy
+  --only LANE    throughput, streams or start
+  --binary FILE  another build than dist/mcpctl
+  --json FILE    the figures, for programs`;
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     peers: { type: "boolean", default: false },
     only: { type: "string" },
+    binary: { type: "string" },
     json: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -77,7 +79,7 @@ if (options.help || chosen.length === 0) {
   process.exit(options.help ? 0 : 2);
 }
 
-const command = mcpctlCommand();
+const command = mcpctlCommand(options.binary);
 say(`mcpctl is ${command.join(" ")}`);
 const processes = new Processes();
 const setting = await prepare(processes, new Installation(processes, command), options.peers);

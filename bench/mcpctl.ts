@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { bareEnvironment, freePort, type Processes, type Started } from "./processes.ts";
 
 /** How mcpctl is called: the compiled file, or the sources where there is none. */
-export function mcpctlCommand(): string[] {
-  const root = join(import.meta.dir, "..");
+export function mcpctlCommand(file?: string): string[] {
+  if (file !== undefined) return [resolve(file)];
+  const root = join(import.meta.dirname, "..");
   const binary = join(root, "dist/mcpctl");
   return existsSync(binary) ? [binary] : [process.execPath, join(root, "src/main.ts")];
 }

@@ -74,7 +74,7 @@ export class Processes {
 
   /** Runs one of this folder's programs with a JSON argument, and returns the JSON that it prints. */
   async ask<T>(program: string, job: unknown): Promise<T> {
-    const child = Bun.spawn([process.execPath, join(import.meta.dir, program), JSON.stringify(job)], {
+    const child = Bun.spawn([process.execPath, join(import.meta.dirname, program), JSON.stringify(job)], {
       stdout: "pipe",
       stderr: "inherit",
       onExit: (child) => void this.#running.delete(child),

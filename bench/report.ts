@@ -63,7 +63,7 @@ export function verdicts({ throughput, atRate, streams, start }: Report): Verdic
   return all;
 }
 
-/** Whether a target is met, and by how much of it. */
+/** Whether a target is met, and by which share of it. */
 export function judge({ target, measured, atLeast = false }: Verdict): string {
   const met = atLeast ? measured >= target : measured <= target;
   if (target === 0) return met ? "met" : "missed";
@@ -78,97 +78,81 @@ export function markdown(report: Report): string {
   if (throughput)
     parts.push(
       "## Throughput",
-      "Closed loop: each connection asks again when it has its answer. Added: the percentile through the server less the percentile straight to the upstream, in the same round. Where the server is always busy, that is mostly queueing.",
-      throughputTable(throughput),
+      "Closed loop: each connection asks again when it has its answer. Added: the percentile through the server less the percentile straight to the upstream, at the same load in the same round, and of all rounds the middle one. A server that is always busy makes callers queue: that is most of it.",
+      table(throughput, throughputColumns),
     );
   if (atRate)
     parts.push(
-      `## Added latency at ${Math.round(atRate.rate)} requests/s`,
-      "The same, at half of what mcpctl did in a closed loop at 32 connections: what is added when nobody has to queue.",
-      throughputTable(atRate.rows),
+      `## Latency at ${atRate.rate} requests/s`,
+      "The same at a fixed rate, half of what mcpctl did in a closed loop at 32 connections: what is added when hardly anybody queues. A request's time runs from when it was due.",
+      table(atRate.rows, latencyColumns),
     );
-  if (streams) parts.push("## Streams, all opened at once", streamTable(streams));
-  if (start)
-    parts.push(
-      "## Start",
-      table(
-        ["", "median"],
-        [
-          ["ready after start, existing database", `${fixed(start.ready, 0)} ms`],
-          ["resident when idle", `${fixed(megabytes(start.idleResident), 0)} MB`],
-          ["`mcpctl get llms`", `${fixed(start.getLlms, 1)} ms`],
-        ],
-      ),
-    );
-  parts.push(
-    "## Targets",
-    table(
-      ["", "target", "measured", ""],
-      verdicts(report).map((verdict) => [
-        verdict.what,
-        `${verdict.atLeast ? "≥" : "≤"} ${verdict.target} ${verdict.unit}`.trim(),
-        `${fixed(verdict.measured, verdict.target < 10 ? 2 : 0)} ${verdict.unit}`.trim(),
-        judge(verdict),
-      ]),
-    ),
-  );
+  if (streams) parts.push("## Streams, all opened at once", table(streams, streamColumns));
+  if (start) parts.push("## Start", table(startFigures(start), figureColumns));
+  parts.push("## Targets", table(verdicts(report), verdictColumns));
   return `${parts.join("\n\n")}\n`;
 }
 
-function throughputTable(rows: readonly ThroughputRow[]): string {
-  return table(
-    ["", "connections", "requests/s", "of baseline", "added p50 ms", "added p99 ms", "failures"],
-    rows.map((row) => [
-      row.subject,
-      String(row.connections),
-      fixed(row.perSecond, 0),
-      fixed(row.ratio, 2),
-      fixed(row.addedP50, 3),
-      fixed(row.addedP99, 3),
-      String(row.failures),
-    ]),
-  );
+/** What a column is headed by, and what of a row stands in it. */
+type Columns<Row> = Record<string, (row: Row) => string>;
+
+const latencyColumns: Columns<ThroughputRow> = {
+  "": (row) => row.subject,
+  connections: (row) => String(row.connections),
+  "requests/s": (row) => row.perSecond.toFixed(0),
+  "added p50 ms": (row) => row.addedP50.toFixed(3),
+  "added p99 ms": (row) => row.addedP99.toFixed(3),
+  failures: (row) => String(row.failures),
+};
+
+const throughputColumns: Columns<ThroughputRow> = {
+  ...latencyColumns,
+  "of baseline": (row) => row.ratio.toFixed(2),
+};
+
+const streamColumns: Columns<StreamRow> = {
+  "": (row) => row.subject,
+  "first token p50 ms": (row) => row.firstTokenP50.toFixed(0),
+  "p99 ms": (row) => row.firstTokenP99.toFixed(0),
+  "all started ms": (row) => row.allStarted.toFixed(0),
+  stalls: (row) => String(row.stalls),
+  "longest gap ms": (row) => row.longestGap.toFixed(0),
+  "CPU µs/token": (row) => row.cpuPerToken.toFixed(1),
+  "resident MB": (row) => megabytes(row.resident).toFixed(0),
+  "not whole": (row) => String(row.broken),
+};
+
+const figureColumns: Columns<[what: string, figure: string]> = {
+  "": ([what]) => what,
+  median: ([, figure]) => figure,
+};
+
+function startFigures({ ready, idleResident, getLlms }: StartRow): [string, string][] {
+  return [
+    ["ready after start, existing database", `${ready.toFixed(0)} ms`],
+    ["resident when idle", `${megabytes(idleResident).toFixed(0)} MB`],
+    ["`mcpctl get llms`", `${getLlms.toFixed(1)} ms`],
+  ];
 }
 
-function streamTable(rows: readonly StreamRow[]): string {
-  return table(
-    [
-      "",
-      "first token p50 ms",
-      "p99 ms",
-      "all started ms",
-      "stalls",
-      "longest gap ms",
-      "CPU µs/token",
-      "resident MB",
-      "not whole",
-    ],
-    rows.map((row) => [
-      row.subject,
-      fixed(row.firstTokenP50, 0),
-      fixed(row.firstTokenP99, 0),
-      fixed(row.allStarted, 0),
-      String(row.stalls),
-      fixed(row.longestGap, 0),
-      fixed(row.cpuPerToken, 1),
-      fixed(megabytes(row.resident), 0),
-      String(row.broken),
-    ]),
-  );
-}
+const verdictColumns: Columns<Verdict> = {
+  "": ({ what }) => what,
+  target: ({ target, unit, atLeast }) => `${atLeast ? "≥" : "≤"} ${target} ${unit}`.trim(),
+  measured: ({ measured, target, unit }) => `${measured.toFixed(target < 10 ? 2 : 0)} ${unit}`.trim(),
+  verdict: judge,
+};
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((text, i) => Math.max(text.length, 3, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(" | ")} |`;
+function table<Row>(rows: readonly Row[], columns: Columns<Row>): string {
+  const cells = [Object.keys(columns), ...rows.map((row) => Object.values(columns).map((read) => read(row)))];
+  const widths = cells[0]!.map((_, i) => Math.max(3, ...cells.map((line) => line[i]!.length)));
+  const [header, ...body] = cells.map(
+    (line) =>
+      `| ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(" | ")} |`,
+  );
   const rule = `|${widths.map((width, i) => (i === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
-  return [line(header), rule, ...rows.map(line)].join("\n");
+  return [header, rule, ...body].join("\n");
 }
 
 function megabytes(bytes: number): number {
   return bytes / 1e6;
-}
-
-function fixed(value: number, digits: number): string {
-  return value.toFixed(digits);
 }

@@ -1,7 +1,7 @@
 import { answer, chatRequest } from "./chat.ts";
 import { furnish, type Installation, llms } from "./mcpctl.ts";
 import { hasNginx, startNginxProxy, startNginxUpstream } from "./nginx.ts";
-import { installPeers, startMusistudio, startPortkey } from "./peers.ts";
+import { installPeers, type Peer, startMusistudio, startPortkey } from "./peers.ts";
 import { freePort, type Processes, type Started } from "./processes.ts";
 
 /** Something that answers a request: the upstream alone, or a proxy in front of it. */
@@ -76,9 +76,7 @@ export async function withSubjects(
   });
   const baseline = await startBaseline(processes, upstream.port);
   const own = await installation.start();
-  const peers = withPeers
-    ? [await startPortkey(processes, upstream.port), await startMusistudio(processes, upstream.port)]
-    : [];
+  const peers = withPeers ? await startPeers(processes, upstream.port) : [];
   await measure({
     direct: subject("the upstream itself", upstream, "bench-model"),
     baseline: subject(hasNginx() ? "nginx proxy_pass" : "a bare Bun proxy", baseline, "bench-model"),
@@ -94,9 +92,23 @@ function startBaseline(processes: Processes, upstream: number): Promise<Started>
     : startProgram(processes, "plain-proxy", { upstream });
 }
 
+/** Other gateways, and what Bun itself can do. */
+async function startPeers(processes: Processes, upstream: number): Promise<Peer[]> {
+  const bare = await startProgram(processes, "plain-proxy", { upstream });
+  return [
+    { name: "a bare Bun proxy", started: bare, model: "bench-model", headers: {} },
+    await startPortkey(processes, upstream),
+    await startMusistudio(processes, upstream),
+  ];
+}
+
 /** Starts one of this folder's servers on a free port. */
 function startProgram(processes: Processes, name: string, settings: object): Promise<Started> {
   const port = freePort();
-  const command = [process.execPath, `${import.meta.dir}/${name}.ts`, JSON.stringify({ ...settings, port })];
+  const command = [
+    process.execPath,
+    `${import.meta.dirname}/${name}.ts`,
+    JSON.stringify({ ...settings, port }),
+  ];
   return processes.startServer(name, command, port);
 }

@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 
 /** Ends the run with one plain line: how many tests passed and failed. */
@@ -7,6 +8,8 @@ export default class CountReporter implements Reporter {
       modules.reduce((sum, module) => sum + [...module.children.allTests(state)].length, 0);
     const broken = modules.filter((module) => module.errors().length > 0).length + errors.length;
     const skipped = count("skipped");
-    process.stdout.write(`\n${count("passed")} passed, ${count("failed") + broken} failed${skipped ? `, ${skipped} skipped` : ""}\n`);
+    const line = `${count("passed")} passed, ${count("failed") + broken} failed${skipped ? `, ${skipped} skipped` : ""}`;
+    // After everything else, the coverage report included.
+    process.once("exit", () => writeSync(1, `\n${line}\n`));
   }
 }

@@ -18,6 +18,7 @@ const friendly: Script = ({ method }, connection) => {
 function substitutions(serverUrl: string, providerUrl: string): Record<string, string> {
   return {
     "http://127.0.0.1:7777": serverUrl,
+    "http://10.0.0.5:7777": serverUrl,
     "--type openai": `--type openai --url ${providerUrl}`,
     "--type anthropic": `--type anthropic --url ${providerUrl}`,
     "npm install": "true",

@@ -38,16 +38,20 @@ export function writeConfig(home: string, config: Config): void {
   writePrivate(join(home, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }
 
-/** The bearer that `login` left. Throws AppError when others could read it. */
-export function readToken(home: string): string | undefined {
+/**
+ * The bearer that `login` left. Throws AppError when others could read it.
+ *
+ * @param server whom it is for: one that was got from another server is not shown to this one
+ */
+export function readToken(home: string, server?: string): string | undefined {
   const path = join(home, "credentials.json");
-  const token = readJson(path, true)?.["token"];
+  const { token, server: from } = readJson(path, true) ?? {};
   if (token !== undefined && typeof token !== "string") throw broken(path, "token must be a string");
-  return token;
+  return server !== undefined && from !== undefined && from !== server ? undefined : token;
 }
 
-export function writeToken(home: string, token: string): void {
-  writePrivate(join(home, "credentials.json"), `${JSON.stringify({ token })}\n`);
+export function writeToken(home: string, token: string, server: string): void {
+  writePrivate(join(home, "credentials.json"), `${JSON.stringify({ token, server })}\n`);
 }
 
 export function removeToken(home: string): void {

@@ -83,7 +83,7 @@ function findToken({ env, flags, home, cwd }: Surroundings, { url, context }: Se
   if (env["MCPCTL_TOKEN"]) return env["MCPCTL_TOKEN"].trim();
   if (context?.tokenFile) return tokenIn(resolve(home, context.tokenFile));
   // Whoever can open the socket is the administrator; a login left over from elsewhere must not be in the way.
-  return url.startsWith("unix:") ? undefined : readToken(home);
+  return url.startsWith("unix:") ? undefined : readToken(home, url);
 }
 
 /** A file with nothing but the bearer in it, or one shaped like credentials.json. */

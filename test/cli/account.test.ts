@@ -25,10 +25,15 @@ describe("login", () => {
     expect({ code, stderr, asked }).toEqual({ code: 0, stderr: "", asked: ["User: ", "Password: (hidden)"] });
     expect(stdout).toBe(`logged in to ${server.url} as alice\n`);
     expect(server.bodies[0]).toEqual({ user: "alice", password: "hunter22 " });
-    expect(readFileSync(join(home, "credentials.json"), "utf8")).toBe(`{"token":"${bearer}"}\n`);
+    expect(readFileSync(join(home, "credentials.json"), "utf8")).toBe(
+      `{"token":"${bearer}","server":"${server.url}"}\n`,
+    );
     expect(statSync(join(home, "credentials.json")).mode & 0o777).toBe(0o600);
     await cli("whoami", { server, home });
     expect(server.bearers).toEqual(["", bearer]);
+    const another = answering({ "GET /api/v1/auth/whoami": alice });
+    await cli("whoami", { server: another, home });
+    expect(another.bearers).toEqual([""]);
   });
 
   it("makes the folder for its owner alone (T85)", async () => {

@@ -93,19 +93,27 @@ export async function follow(page: string, { home, env, substitutions }: Session
   const came = (await textOf(shell.stdout)).split("\x1e");
   return said.map(({ command, output }, i) => {
     const raw = came[i] ?? "";
-    return { command, shown: output, came: asShown(raw, output), raw };
+    return { command, shown: output, came: asShown(raw, output, substituted), raw };
   });
 }
 
 /**
  * What came, as the page puts it where the page allows for it: `…` is any text of a line, and alone on its line any
- * lines.
+ * lines. In a line with `…` columns may be further apart.
  */
-function asShown(came: string, shown: string[]): string[] {
+function asShown(came: string, shown: string[], substituted: (text: string) => string): string[] {
   const text = came.replace(/\n$/, "");
   const pattern = shown
-    .map((line) => (line.trim() === "…" ? "[^]*" : line.split("…").map(RegExp.escape).join(".*")))
+    .map((line) => (line.trim() === "…" ? "[^]*" : linePattern(substituted(line))))
     .join("\n");
   if (new RegExp(`^${pattern}$`).test(text)) return shown;
   return text === "" ? [] : text.split("\n");
+}
+
+function linePattern(line: string): string {
+  if (!line.includes("…")) return RegExp.escape(line);
+  return line
+    .split(/(…| {2,})/)
+    .map((part) => (part === "…" ? ".*" : part.startsWith("  ") ? " {2,}" : RegExp.escape(part)))
+    .join("");
 }

@@ -24,8 +24,8 @@ export type Script = (asked: Seen, connection: Connection) => void | Promise<voi
 export interface Connection {
   /** What the caller does not take at once waits here. */
   write(bytes: string | Uint8Array): void;
-  /** Closes in good order, behind what still waits. */
-  end(): void;
+  /** Closes in good order, behind what still waits and some last bytes. */
+  end(bytes?: string | Uint8Array): void;
   /** Resets. */
   reset(): void;
   /** When the caller has taken all that was written. */
@@ -61,7 +61,7 @@ export function upstream(script: Script): Upstream {
           seen.push(asked);
           void script(asked, {
             write: (out) => data.outgoing.write(out),
-            end: () => data.outgoing.end(),
+            end: (out) => data.outgoing.end(out),
             reset: () => void socket.terminate(),
             taken: () => data.outgoing.taken(),
             closed: data.closed.promise,
@@ -91,13 +91,13 @@ class Outgoing {
   }
 
   write(bytes: string | Uint8Array): void {
-    this.#waiting.push(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
+    if (bytes.length > 0) this.#waiting.push(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
     this.flush();
   }
 
-  end(): void {
+  end(bytes: string | Uint8Array = ""): void {
     this.#ending = true;
-    this.flush();
+    this.write(bytes);
   }
 
   taken(): Promise<void> {

@@ -13,7 +13,7 @@ export const login = defineVerb({
       ["mcpctl login --server https://llm.example.org --user alice", "asks for the password"],
       ["mcpctl login --user alice --password-stdin < password.txt", "for scripts"],
     ],
-    notes: "The session's bearer is kept in ~/.mcpctl/credentials.json, which only you can read.\n",
+    notes: "The session's bearer is kept in ~/.mcpctl/credentials.json, which only you can read,\nand shown to no other server.\n",
   },
   args: {
     user: { type: "string", alias: "u", valueHint: "NAME", description: "Who you are" },
@@ -30,7 +30,7 @@ export const login = defineVerb({
     const { token } = await client.call<{ token: string }>("POST", "/api/v1/auth/login", {
       body: { user, password },
     });
-    writeToken(context.home, token);
+    writeToken(context.home, token, client.endpoint.url);
     terminal.out(`logged in to ${client.endpoint.url} as ${user}\n`);
     if (context.env["MCPCTL_TOKEN"])
       warn(terminal, "MCPCTL_TOKEN is set, and goes before the session that was just saved");

@@ -103,7 +103,10 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     if (pipe.finished && !pipe.fault) return void this.#complete(rest);
     this.#send(rest);
     if (pipe.fault) this.#providerFault(pipe.fault);
-    else void this.#fail(cutShort());
+    else
+      void this.#fail(
+        new AppError("provider_error", "the provider closed the stream before its answer was whole"),
+      );
   }
 
   error(cause: Error): void {
@@ -206,10 +209,6 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     exchange.resume();
     this.#closing = deadlines.after(closing, () => exchange.cancel());
   }
-}
-
-function cutShort(): AppError {
-  return new AppError("provider_error", "the provider closed the stream before its answer was whole");
 }
 
 /** Whether bytes end with an empty line, so that a comment may follow. */

@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = new URL("..", import.meta.url).pathname;
+
+interface File {
+  /** From the root of the repository: `src/kinds/llm.ts`. */
+  path: string;
+  text: string;
+  /** What it imports, at its start or later: a path from the root, or a package's name. */
+  imports: string[];
+}
+
+const files: File[] = [...new Bun.Glob("src/**/*.ts").scanSync(root)].sort().map((path) => {
+  const text = readFileSync(join(root, path), "utf8");
+  const specifiers = [
+    ...text.matchAll(/(?:^(?:import|export) [^"\n]*from |^\} from |^import |\bimport\()"([^"]+)"/gm),
+  ].map(([, one]) => one!);
+  const imports = specifiers.map((one) => (one.startsWith(".") ? normalize(join(dirname(path), one)) : one));
+  return { path, text, imports };
+});
+
+/** The room a file is in: `kinds`, or for a file beside the rooms its own name. */
+function roomOf(path: string): string {
+  return path.replace(/^src\//, "").replace(/\/.*|\.ts$/, "");
+}
+
+function inRoom(room: string): File[] {
+  return files.filter(({ path }) => roomOf(path) === room);
+}
+
+/** Who may import whom, besides its own room. `version` and the root's package.json are plain data. */
+const mayImport: Record<string, readonly string[]> = {
+  errors: [],
+  version: [],
+  kinds: ["errors"],
+  wire: ["errors"],
+  adapters: ["errors", "kinds", "wire"],
+  backends: ["errors", "kinds", "wire"],
+  server: ["errors", "version", "kinds", "wire", "adapters", "backends"],
+  agent: ["errors", "version", "kinds", "wire", "adapters", "backends"],
+  cli: ["errors", "version", "kinds", "wire"],
+  commands: ["cli", "server", "agent"],
+  main: ["cli", "commands"],
+};
+
+/** Packages and runtime modules, by room; `node:` is open to all but these that hold no I/O. */
+const mayUse: Record<string, RegExp> = {
+  errors: /^$/,
+  kinds: /^@sinclair\/typebox(\/\w+)?$/,
+  wire: /^$/,
+  adapters: /^(node:.+|bun)$/,
+  backends: /^(node:.+|bun)$/,
+  server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|consola|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
+  agent: /^(node:.+|bun|@sinclair\/typebox|consola)$/,
+  cli: /^(node:.+|bun|@sinclair\/typebox|citty|consola|yaml)$/,
+};
+
+/** The verbs that start a server or an agent are the command line's, and stand with what they start. */
+const verbFiles = ["src/server/command.ts", "src/agent/command.ts"];
+const forVerbs = ["src/cli/command.ts", "src/cli/context.ts"];
+
+describe("the rooms", () => {
+  it("are those that are known, and none is empty of rules", () => {
+    for (const { path } of files) expect(Object.keys(mayImport), path).toContain(roomOf(path));
+  });
+
+  it("import whom they may, and nobody else", () => {
+    for (const { path, imports } of files) {
+      const room = roomOf(path);
+      for (const imported of imports.filter((one) => one.startsWith("src/"))) {
+        if (verbFiles.includes(path) && forVerbs.includes(imported)) continue;
+        expect([room, ...mayImport[room]!], `${path} imports ${imported}`).toContain(roomOf(imported));
+      }
+    }
+  });
+
+  it("use the packages they may: src/kinds TypeBox alone, and nothing that holds no I/O a way to it", () => {
+    for (const { path, imports } of files) {
+      const allowed = mayUse[roomOf(path)];
+      for (const imported of imports.filter((one) => !/^(src\/|package\.json$)/.test(one))) {
+        // Drizzle writes the migrations; the store embeds them.
+        if (
+          /^drizzle\/(sqlite|postgres)\/migrations\.ts$/.test(imported) &&
+          path.startsWith("src/server/store/")
+        )
+          continue;
+        expect(allowed?.test(imported), `${path} imports ${imported}`).toBe(true);
+      }
+    }
+  });
+
+  it("keep the router to one file, and the database to one folder", () => {
+    const using = (name: RegExp) =>
+      files.filter(({ imports }) => imports.some((one) => name.test(one))).map(({ path }) => path);
+    expect(using(/^elysia/)).toEqual(["src/server/http/app.ts"]);
+    for (const path of using(/^(drizzle-orm|postgres$|bun:sqlite)/))
+      expect(path).toMatch(/^src\/server\/store\//);
+    expect(using(/^citty/)).toEqual(["src/cli/command.ts"]);
+  });
+
+  it("load a verb when it is called, not before", () => {
+    const commands = files.find(({ path }) => path === "src/commands.ts")!;
+    const atStart = [...commands.text.matchAll(/^import (?!type)[^;]*"([^"]+)"/gm)].map(([, one]) => one);
+    expect(atStart).toEqual([]);
+    expect(commands.imports.length).toBeGreaterThan(10);
+  });
+
+  it("go out to the network through one door each", () => {
+    const fetching = files
+      .filter(({ text }) => /(?<![.#\w])fetch\((?!request, bun)/.test(text))
+      .map(({ path }) => path);
+    expect(fetching).toEqual([]);
+  });
+});
+
+describe("every file", () => {
+  it("is short, with a name in kebab-case", () => {
+    for (const { path, text } of files) {
+      expect(text.split("\n").length, path).toBeLessThanOrEqual(400);
+      expect(path).toMatch(/^src(\/[a-z0-9]+(-[a-z0-9]+)*)+\.ts$/);
+    }
+  });
+
+  it("exports by name, and imports with the extension", () => {
+    for (const { path, text, imports } of files) {
+      expect(text, path).not.toMatch(/^export \*/m);
+      expect(text, path).not.toMatch(/^export default/m);
+      for (const imported of imports.filter((one) => /^(src|drizzle)\//.test(one)))
+        expect(imported, path).toMatch(/\.ts$/);
+    }
+  });
+
+  it("leaves the end of the process to main.ts", () => {
+    for (const { path, text } of files) {
+      expect(text, path).not.toMatch(/process\.(exit|abort|reallyExit)\(/);
+      if (path !== "src/main.ts") expect(text, path).not.toMatch(/process\.exitCode/);
+    }
+  });
+
+  it("has nothing left to do", () => {
+    for (const { path, text } of files) expect(text, path).not.toMatch(/\b(TODO|FIXME|XXX|HACK)\b/);
+  });
+});
+
+describe("a kind", () => {
+  it("is one descriptor and one line in the list, and one hooks file where it has behaviour", () => {
+    const list = inRoom("kinds").find(({ path }) => path === "src/kinds/index.ts")!;
+    const hooks = files.find(({ path }) => path === "src/server/catalogue/hooks.ts")!;
+    const descriptors = inRoom("kinds").filter(({ text }) => /= defineKind\(/.test(text));
+    expect(descriptors.length).toBeGreaterThanOrEqual(8);
+    for (const { path, text } of descriptors) {
+      expect(list.imports, path).toContain(path);
+      const own = path.replace("src/kinds/", "src/server/catalogue/hooks/");
+      if (files.some((file) => file.path === own)) expect(hooks.imports).toContain(own);
+      expect([...text.matchAll(/= defineKind\(/g)], path).toHaveLength(1);
+    }
+  });
+
+  it("such as project is named nowhere else in the server: routes, access and storage know it by its descriptor", () => {
+    const hooks = ["src/server/catalogue/hooks.ts", "src/server/catalogue/hooks/project.ts"];
+    const naming = files
+      .filter(({ path }) => !["cli", "kinds"].includes(roomOf(path)))
+      .filter(({ text }) =>
+        /["'`/.]projects?\b|projectHooks/.test(text.replace(/^\s*(\/\/|\*|\/\*).*$/gm, "")),
+      )
+      .map(({ path }) => path);
+    expect(naming).toEqual(hooks);
+  });
+});

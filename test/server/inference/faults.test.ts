@@ -1,0 +1,350 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { eventsOf, payloadsOf, recorded } from "../../adapters/streams.ts";
+import {
+  type Connection,
+  chatAnswer,
+  chatFrames,
+  chunk,
+  goodProvider,
+  lastChunk,
+  reply,
+  streamHead,
+} from "../../support/upstream.ts";
+import { canary, events, onlyEvent, question, withProvider } from "./setup.ts";
+
+const answer = JSON.stringify(chatAnswer("hello there"));
+const head = (lines: string) => `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${lines}\r\n\r\n`;
+const chunkedHead = head("transfer-encoding: chunked");
+const tail = { ...question, stream: true };
+
+const notJson = /^the provider's answer is not JSON$/;
+const cutShort = /^the provider closed the connection before its answer was whole$/;
+const unusable = /^the provider's answer is not usable: /;
+
+/** What providers do wrong, and what their callers are told of it. */
+const faults: Record<string, [wrong: (connection: Connection) => void, told: RegExp]> = {
+  "closes without an answer": [(c) => c.end(), cutShort],
+  "resets without an answer": [(c) => c.reset(), cutShort],
+  "closes in the middle of the head": [(c) => c.end("HTTP/1.1 200 OK\r\ncont"), unusable],
+  "speaks no HTTP": [(c) => c.write("SSH-2.0-OpenSSH_9.9\r\n\r\n"), unusable],
+  "folds a header": [(c) => c.write(`${head("x-a: 1\r\n 2\r\ncontent-length: 2")}{}`), unusable],
+  "switches protocols": [(c) => c.write("HTTP/1.1 101 X\r\nupgrade: h2c\r\n\r\n"), unusable],
+  "never ends its head": [(c) => c.write(`HTTP/1.1 200 OK\r\n${"x-a: aaaaa\r\n".repeat(7000)}`), unusable],
+  "says two lengths": [(c) => c.write(`${head("content-length: 2\r\ncontent-length: 3")}{}`), unusable],
+  "says a length and chunks": [
+    (c) => c.write(`${head("content-length: 2\r\ntransfer-encoding: chunked")}{}`),
+    unusable,
+  ],
+  "says too long a length": [(c) => c.end(`${head("content-length: 5000")}${answer}`), unusable],
+  "says too short a length": [(c) => c.write(`${head("content-length: 100")}${answer}`), notJson],
+  "makes up chunk sizes": [(c) => c.write(`${chunkedHead}zz\r\n{}\r\n`), unusable],
+  "makes a chunk longer than its size": [(c) => c.write(`${chunkedHead}2\r\n{}}}\r\n`), unusable],
+  "closes between chunks": [(c) => c.end(chunkedHead + chunk(answer)), unusable],
+  "cuts the JSON": [(c) => c.write(reply(200, answer.slice(0, -20))), notJson],
+  "sends a web page": [(c) => c.write(reply(200, "<html>", { "content-type": "text/html" })), notJson],
+  "sends nothing": [(c) => c.write(reply(200, "")), notJson],
+  "has no content": [(c) => c.write("HTTP/1.1 204 No Content\r\n\r\n"), notJson],
+  "compresses unasked": [
+    (c) => {
+      const packed = gzipSync(answer);
+      c.write(head(`content-encoding: gzip\r\ncontent-length: ${packed.length}`));
+      c.write(packed);
+    },
+    notJson,
+  ],
+};
+
+describe("a provider that", () => {
+  it.each(Object.entries(faults))("%s: 502, the same to every caller", async (_, [wrong, told]) => {
+    const { server, provider, call } = await withProvider((_asked, connection) => wrong(connection));
+    const other = await server.token("other", [{ role: "run", resource: "llms", name: "gpt" }]);
+    const answers = [
+      await call("POST", "/v1/chat/completions", question),
+      await other.call("POST", "/v1/chat/completions", tail),
+    ];
+    for (const { status, body, headers } of answers) {
+      expect([status, body]).toEqual([
+        502,
+        {
+          error: {
+            message: expect.stringMatching(told),
+            type: "server_error",
+            code: "provider_error",
+            param: null,
+          },
+        },
+      ]);
+      expect(headers.get("x-request-id")).toMatch(/^req_/);
+    }
+    expect(answers[1]!.text).toBe(answers[0]!.text);
+    const plain = await call("POST", "/api/v1/llms/gpt/infer", question);
+    expect([plain.status, plain.body.error]).toEqual([502, answers[0]!.body.error.message]);
+    expect(await events(server)).toMatchObject(Array(3).fill({ status: 502, error: "provider_error" }));
+    // What may have been taken is not sent again.
+    expect(provider.seen).toHaveLength(3);
+  });
+
+  it("resets in the middle of its answer: 502", async () => {
+    const { call, server } = await withProvider(async (_, connection) => {
+      connection.write(head("content-length: 5000") + answer);
+      // The reset must not overtake what is already on its way.
+      await server.admin("GET", "/healthz");
+      connection.reset();
+    });
+    const { status, body } = await call("POST", "/v1/chat/completions", question);
+    expect([status, body.error.message]).toEqual([502, expect.stringMatching(cutShort)]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 502, streaming: false });
+  });
+
+  it("sends an error of a megabyte, or a compressed one: its status, without its words", async () => {
+    const { call } = await withProvider((asked, connection) => {
+      if (!asked.body.stream) return connection.write(reply(500, canary.repeat(50_000)));
+      const packed = gzipSync(`{"error":{"message":"${canary}"}}`);
+      connection.write(
+        `HTTP/1.1 418 X\r\ncontent-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`,
+      );
+      connection.write(packed);
+    });
+    const whole = await call("POST", "/v1/chat/completions", question);
+    expect([whole.status, whole.body.error.message]).toEqual([
+      500,
+      "the provider answered with status 500 and no explanation",
+    ]);
+    const streamed = await call("POST", "/v1/chat/completions", tail);
+    expect([streamed.status, streamed.body.error.message]).toEqual([
+      418,
+      "the provider answered with status 418 and no explanation",
+    ]);
+  });
+});
+
+describe("an answer in an unusual form goes through:", () => {
+  const forms: Record<string, (connection: Connection) => void> = {
+    "behind informational ones": (c) =>
+      c.write(
+        `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${reply(200, answer)}`,
+      ),
+    "until the close": (c) => c.end(head("x-a: 1") + answer),
+    "of HTTP/1.0": (c) => c.end(head("x-a: 1").replace("1.1", "1.0") + answer),
+    "chunks with extensions and a trailer": (c) =>
+      c.write(
+        `${chunkedHead}${chunk(answer.slice(0, 9)).replace("\r\n", ";a=b\r\n")}${chunk(answer.slice(9))}0\r\nx-sum: 1\r\n\r\n`,
+      ),
+    "byte by byte": (c) => {
+      for (const byte of Buffer.from(reply(200, answer))) c.write(Uint8Array.of(byte));
+    },
+  };
+  it.each(Object.entries(forms))("%s", async (_, form) => {
+    const { call } = await withProvider((_asked, connection) => form(connection));
+    for (let again = 0; again < 2; again++)
+      expect((await call("POST", "/v1/chat/completions", question)).text).toBe(answer);
+  });
+
+  it("a stream that lasts until the close, of a type in capitals", async () => {
+    const { call, server } = await withProvider((_, connection) => {
+      connection.write("HTTP/1.1 200 OK\r\ncontent-type: Text/Event-Stream; charset=utf-8\r\n\r\n");
+      connection.end(chatFrames(["a"], true).join(""));
+    });
+    const { text } = await call("POST", "/v1/chat/completions", tail);
+    expect(text).toBe(chatFrames(["a"], false).join(""));
+    expect(await onlyEvent(server)).toMatchObject({ status: 200, completionTokens: 1 });
+  });
+
+  it("a whole answer where a stream was asked for", async () => {
+    const { call, server } = await withProvider((_, connection) => connection.write(reply(200, answer)));
+    const { text, headers } = await call("POST", "/v1/chat/completions", tail);
+    expect([text, headers.get("content-type")]).toEqual([answer, "application/json"]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 200, promptTokens: 7 });
+  });
+});
+
+describe("a kept connection that the provider has closed", () => {
+  it("in good order between two calls: nobody notices", async () => {
+    const { call, server } = await withProvider((_, connection) => {
+      connection.end(reply(200, answer));
+    });
+    for (let again = 0; again < 5; again++)
+      expect((await call("POST", "/v1/chat/completions", question)).status).toBe(200);
+    expect(await events(server)).toMatchObject(Array(5).fill({ status: 200 }));
+  });
+
+  it("just as the next call came: it is sent again, once", async () => {
+    let asked = 0;
+    const { call, provider, server } = await withProvider((_, connection) => {
+      if (++asked === 2) connection.reset();
+      else connection.write(reply(200, answer));
+    });
+    for (let again = 0; again < 3; again++)
+      expect((await call("POST", "/v1/chat/completions", question)).status).toBe(200);
+    expect(provider.seen).toHaveLength(4);
+    expect(await events(server)).toMatchObject(Array(3).fill({ status: 200 }));
+  });
+});
+
+describe("a provider that is not there", () => {
+  it("refuses connections: 502", async () => {
+    const gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    gone.stop(true);
+    const { call, server } = await withProvider(goodProvider, { url: `http://127.0.0.1:${gone.port}` });
+    const { status, body } = await call("POST", "/v1/chat/completions", question);
+    expect([status, body.error]).toMatchObject([
+      502,
+      { message: "the provider cannot be reached", code: "provider_unreachable" },
+    ]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_unreachable" });
+  });
+
+  it("has a name that nobody knows: 502", async () => {
+    const { call } = await withProvider(goodProvider, { url: "http://nowhere.invalid" });
+    const { status, body } = await call("POST", "/v1/chat/completions", question);
+    expect([status, body.error.message]).toEqual([502, "the provider cannot be reached"]);
+  });
+});
+
+describe("time limits", () => {
+  const late = {
+    message: expect.stringMatching(/^the provider took too long/),
+    type: "timeout_error",
+    code: "provider_timeout",
+    param: null,
+  };
+
+  it("for the connection, TLS included: 504", async () => {
+    // It accepts, and never says a word: no handshake ends.
+    const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    onTestFinished(() => mute.stop(true));
+    const { call, server } = await withProvider(goodProvider, {
+      url: `https://127.0.0.1:${mute.port}`,
+      extraConfig: { timeouts: { connect: 0.1 } },
+    });
+    const { status, body } = await call("POST", "/v1/chat/completions", question);
+    expect([status, body.error]).toEqual([504, late]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 504, error: "provider_timeout" });
+  });
+
+  it("for the first byte: 504, and the connection is closed", async () => {
+    const closed = Promise.withResolvers<void>();
+    const { call, server } = await withProvider(
+      (_, connection) => void connection.closed.then(closed.resolve),
+      { extraConfig: { timeouts: { firstByte: 0.1 } } },
+    );
+    const { status, body } = await call("POST", "/v1/chat/completions", tail);
+    expect([status, body.error]).toEqual([504, late]);
+    await closed.promise;
+    expect(await onlyEvent(server)).toMatchObject({ status: 504, streaming: true });
+  });
+
+  it("for silence in a whole answer: 504", async () => {
+    const { call } = await withProvider(
+      (_, connection) => connection.write(head("content-length: 5000") + answer),
+      { extraConfig: { timeouts: { silence: 0.1 } } },
+    );
+    const { status, body } = await call("POST", "/v1/chat/completions", question);
+    expect([status, body.error]).toEqual([504, late]);
+  });
+
+  it("for silence in a stream: an error frame, with the usage so far on record", async () => {
+    const closed = Promise.withResolvers<void>();
+    const { call, server } = await withProvider(
+      (_, connection) => {
+        const usage = '{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}';
+        connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!) + chunk(`data: ${usage}\n\n`));
+        void connection.closed.then(closed.resolve);
+      },
+      { extraConfig: { timeouts: { silence: 0.1 } } },
+    );
+    const { status, text } = await call("POST", "/v1/chat/completions", tail);
+    expect(status).toBe(200);
+    expect(text.startsWith(chatFrames(["a"], false)[1]!)).toBe(true);
+    expect(payloadsOf(text).slice(1)).toEqual([{ error: late }, "[DONE]"]);
+    await closed.promise;
+    expect(await onlyEvent(server)).toMatchObject({
+      status: 504,
+      error: "provider_timeout",
+      promptTokens: 7,
+      completionTokens: 3,
+    });
+  });
+});
+
+describe("a fault in the middle of a stream", () => {
+  it.each([
+    { type: "openai", status: 500, chat: "InternalServerError", messages: "api_error" },
+    { type: "anthropic", status: 529, chat: "overloaded_error", messages: "overloaded_error" },
+  ])("that a provider of type $type reports is told in the caller's dialect", async (wrong) => {
+    const { server, call } = await withProvider(
+      (_, connection) => {
+        // All in one piece: what came before the error is the caller's all the same.
+        const frames = recorded(`${wrong.type}/error.sse`).toString();
+        connection.write(streamHead + chunk(frames) + lastChunk);
+      },
+      { type: wrong.type },
+    );
+    const chat = (await call("POST", "/v1/chat/completions", tail)).text;
+    const messages = (await call("POST", "/v1/messages", { ...tail, max_tokens: 9 })).text;
+    for (const text of [chat, messages]) {
+      expect(text).toContain("Once upon");
+      expect(text.match(/"error":/g)).toHaveLength(1);
+    }
+    const message = expect.stringMatching(/Overloaded|EngineCore/);
+    expect(payloadsOf(chat).slice(-2)).toEqual([
+      { error: { message, type: wrong.chat, code: "provider_error", param: null } },
+      "[DONE]",
+    ]);
+    expect(eventsOf(messages).at(-1)?.event).toBe("error");
+    expect(payloadsOf(messages).at(-1)).toEqual({
+      type: "error",
+      error: { type: wrong.messages, message },
+      request_id: expect.stringMatching(/^req_/),
+    });
+    expect(await events(server)).toMatchObject([{ status: wrong.status }, { status: wrong.status }]);
+  });
+
+  const frame = chatFrames(["a"], false)[1]!;
+  it.each([
+    ["is broken framing", "zz\r\n", unusable],
+    ["is a [DONE] without a finish reason", chunk("data: [DONE]\n\n"), /without a finish reason$/],
+    ["is an end without a finish reason", lastChunk, /before its answer was whole$/],
+  ])("that %s ends it with one error frame", async (_, wrong, message) => {
+    const { server, call } = await withProvider((_asked, connection) =>
+      connection.write(streamHead + chunk(frame) + wrong),
+    );
+    const { text } = await call("POST", "/v1/chat/completions", tail);
+    expect(text.startsWith(frame)).toBe(true);
+    expect(payloadsOf(text).slice(1)).toMatchObject([
+      { error: { message: expect.stringMatching(message), code: "provider_error" } },
+      "[DONE]",
+    ]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
+  });
+
+  it("that comes behind the finish reason is none: the answer is whole", async () => {
+    const { server, call } = await withProvider(
+      (_, connection) => {
+        connection.write(streamHead);
+        for (const each of chatFrames(["a"], true).slice(0, -1)) connection.write(chunk(each));
+      },
+      { extraConfig: { timeouts: { silence: 0.1 } } },
+    );
+    const { text } = await call("POST", "/v1/chat/completions", tail);
+    expect(text).toBe(chatFrames(["a"], false).join(""));
+    expect(await onlyEvent(server)).toMatchObject({ status: 200, completionTokens: 1 });
+  });
+
+  it("is compression that nobody asked for: 502", async () => {
+    const { call, provider } = await withProvider((_, connection) => {
+      const packed = gzipSync(chatFrames(["a"], true).join(""));
+      connection.write(
+        `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`,
+      );
+      connection.write(packed);
+    });
+    const { status, body } = await call("POST", "/v1/chat/completions", tail);
+    expect([status, body.error.message]).toEqual([
+      502,
+      "the provider's answer is compressed, which nobody asked for",
+    ]);
+    expect(provider.seen[0]!.headers["accept-encoding"]).toBe("identity");
+  });
+});
