@@ -4,7 +4,7 @@
  * at start-up and saves nothing.
  */
 import { mkdirSync, rmSync } from "node:fs";
-import { version } from "../package.json";
+import { packageManager, version } from "../package.json";
 
 const all = {
   "linux-x64": "bun-linux-x64",
@@ -51,6 +51,11 @@ function commit(): string {
   return git.success ? git.stdout.toString().trim() : "unknown";
 }
 
+if (`bun@${Bun.version}` !== packageManager) {
+  throw new Error(
+    `mcpctl is built with ${packageManager}, and this is bun@${Bun.version}: npx -y ${packageManager} run up`,
+  );
+}
 mkdirSync(dist, { recursive: true });
 if (!process.argv.includes("--all")) {
   await build(undefined, `${dist}/mcpctl`);

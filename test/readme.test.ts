@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
-import { freshFolder, startBinary } from "./support/binary.ts";
+import { startBinary } from "./support/binary.ts";
 import { follow } from "./support/transcript.ts";
 import { chatAnswer, reply, type Script, upstream } from "./support/upstream.ts";
 

@@ -9,7 +9,7 @@ import type { Server } from "./http/server.ts";
 import { systemRandom } from "./ids.ts";
 import { CallMetrics } from "./inference/call-metrics.ts";
 import { Inference } from "./inference/inference.ts";
-import { listenTcp, listenUnix } from "./listen.ts";
+import { type Listener, listenTcp, listenUnix } from "./listen.ts";
 import { describeError, type Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { OpenStreams } from "./open-streams.ts";
@@ -98,12 +98,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     nextRequestId: requestIds(random),
     unexpected: (error, requestId) => log.error(`${requestId} ${describeError(error)}`),
   };
-  const listeners = [
-    listenTcp(options.listen, createApp(server, { ...app, peer: "tcp" }), addresses),
-    ...(options.socketPath
-      ? [await listenUnix(options.socketPath, createApp(server, { ...app, peer: "unix" }))]
-      : []),
-  ];
+  const listeners: Listener[] = [];
+  try {
+    listeners.push(listenTcp(options.listen, createApp(server, { ...app, peer: "tcp" }), addresses));
+    if (options.socketPath)
+      listeners.push(await listenUnix(options.socketPath, createApp(server, { ...app, peer: "unix" })));
+  } catch (error) {
+    // One that listens already would keep the process alive.
+    await Promise.all(listeners.map((listener) => listener.close()));
+    catalogue.close();
+    throw error;
+  }
   const upkeep = async () => {
     const used = new Map([...catalogue.snapshot.lastUsed].filter(([, at]) => at > now() - 2 * minute));
     if (used.size > 0) await store.touchTokens(used);

@@ -38,7 +38,7 @@ it("prints help on stdout and ends with 0, with no server there", async () => {
     "create llm --help",
     "auth can-i --help",
   ]) {
-    const { code, stdout, stderr } = await mcpctl(words.split(" ").filter(Boolean));
+    const { code, stdout, stderr } = await mcpctl(words);
     expect({ words, code, stderr }).toEqual({ words, code: 0, stderr: "" });
     expect(stdout).toMatch(/mcpctl/);
   }

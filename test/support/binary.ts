@@ -27,6 +27,8 @@ export interface RunOptions {
   cwd?: string;
   /** What it reads from standard input, which is empty when not given. */
   input?: string | Uint8Array;
+  /** What stands in front of the program: `setpriv …`, `sh -c …`. */
+  before?: readonly string[];
 }
 
 /** The answer of a server: the body parsed where it is JSON. */
@@ -71,7 +73,6 @@ export interface ServerOptions {
   args?: readonly string[];
   env?: Record<string, string>;
   cwd?: string;
-  /** What stands in front of the program: `unshare`, `sh -c …`. */
   before?: readonly string[];
   atEnd?: AtEnd;
 }
@@ -94,9 +95,9 @@ export async function mcpctl(
   options: RunOptions = {},
   atEnd: AtEnd = onTestFinished,
 ): Promise<Outcome> {
-  const { home = freshFolder(atEnd), env, cwd = home, input = "" } = options;
-  const words = typeof line === "string" ? line.split(" ") : line;
-  const running = Bun.spawn([binary, ...words], {
+  const { home = freshFolder(atEnd), env, cwd = home, input = "", before = [] } = options;
+  const words = typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line;
+  const running = Bun.spawn([...before, binary, ...words], {
     env: cleanEnv(home, env),
     cwd,
     stdin: typeof input === "string" ? new TextEncoder().encode(input) : input,
@@ -121,16 +122,12 @@ export async function must(outcome: Promise<Outcome>): Promise<string> {
   return stdout;
 }
 
-/** Starts a server on a free port; it answers when this returns. It is killed at the end. */
+/** Starts a server, on a free port unless it is told where; it answers when this returns. It is killed at the end. */
 export async function startBinary(options: ServerOptions = {}): Promise<BinaryServer> {
   const { atEnd = onTestFinished } = options;
   const { home = freshFolder(atEnd), args = [], env, cwd = home, before = [] } = options;
-  const words = [
-    ...before,
-    binary,
-    "server",
-    ...(args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"]),
-  ];
+  const chosen = args.includes("--listen") || env?.["MCPCTL_LISTEN"] !== undefined;
+  const words = [...before, binary, "server", ...(chosen ? [] : ["--listen", "127.0.0.1:0"])];
   const running = Bun.spawn([...words, ...args], {
     env: cleanEnv(home, env),
     cwd,

@@ -1,33 +1,12 @@
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cleanEnv, freshFolder, textOf } from "./binary.ts";
+import { fences } from "./fences.ts";
 
 /** One command of a transcript, and what stands under it. */
 export interface Step {
   command: string;
   output: string[];
-}
-
-/** A page's fenced blocks, in their order. */
-export interface Fence {
-  language: string;
-  lines: string[];
-  /** Where it begins, counted from 1. */
-  line: number;
-}
-
-export function fences(page: string): Fence[] {
-  const found: Fence[] = [];
-  let open: Fence | undefined;
-  for (const [index, line] of page.split("\n").entries()) {
-    if (open && line === "```") open = undefined;
-    else if (open) open.lines.push(line);
-    else if (line.startsWith("```")) {
-      open = { language: line.slice(3), lines: [], line: index + 1 };
-      found.push(open);
-    }
-  }
-  return found;
 }
 
 /** The commands of a `console` block: behind `$ `, going on behind `> `. What follows is their output. */

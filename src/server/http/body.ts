@@ -97,6 +97,10 @@ function tooLarge(): AppError {
   return new AppError("payload_too_large", "the body is larger than 32 MB");
 }
 
+function wentAway(cause: unknown): AppError {
+  return new AppError("client_closed_request", "the caller went away", { cause });
+}
+
 function tooSlow(): AppError {
   return new AppError("timed_out", "the body did not arrive in time", { status: 408 });
 }

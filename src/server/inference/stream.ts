@@ -126,7 +126,8 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#of.exchange.pause();
     this.#patience ??= this.#of.deadlines.after(this.#of.patience, () => {
       if (this.#over) return;
-      this.#controller.error(new Error("the caller stopped reading"));
+      // Without a reason, which Bun would print.
+      this.#controller.error();
       void this.#abandon("the caller stopped reading");
     });
   }

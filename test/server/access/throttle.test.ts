@@ -39,7 +39,7 @@ it("keeps its memory bounded, whatever names and addresses come (T68)", () => {
   // The quietest keys were forgotten, and both at a time: one for one would let it grow.
   expect(throttle.attempt("user first")).toBe(0);
   expect(throttle.attempt("address first")).toBe(0);
-  for (let i = 1; i < 5; i++) expect(throttle.attempt("user 999")).toBe(0);
+  for (let i = 0; i < 5; i++) expect(throttle.attempt("user 700")).toBe(0);
   for (let i = 1; i < 5; i++) expect(throttle.attempt("user 5999")).toBe(0);
   expect(throttle.attempt("user 5999")).toBe(60);
 });

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { must, type TestServer, testServer } from "../../support/server.ts";
+import { openStore } from "../../../src/server/store/index.ts";
+import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
 import { watchKind } from "../../support/watch.ts";
 
 const path = "/api/v1/llms";
@@ -196,6 +198,29 @@ describe("a watch", () => {
     now += 60_000;
     // Any change makes the server look; without one it does so every 2 s.
     await must(server.admin("POST", "/api/v1/projects", { name: "p" }));
+    expect(await watch.next()).toBeUndefined();
+  });
+
+  it("ends where another server wrote more than can be told one by one", async () => {
+    const folder = temporaryFolder();
+    const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
+    const rings: (() => void)[] = [];
+    const onDoorbell = (ring: () => void) => {
+      rings.push(ring);
+      return () => {};
+    };
+    const server = await testServer({ folder, store: { ...store, onDoorbell } });
+    const { bearer } = await server.token("t", viewAll);
+    const watch = await watchKind(server, bearer, "llms");
+    await watch.next();
+    // Behind the server's back, as a second one on the same database would.
+    const { userId } = (await server.admin("GET", "/api/v1/audit?limit=1")).body[0];
+    for (const id of ["a", "b", "c"]) {
+      const session = { id, hash: id, userId, createdAt: 1, expiresAt: 2 };
+      await store.commit([{ op: "insertSession", session }]);
+    }
+    await store.prune(1, 1);
+    for (const ring of rings) ring();
     expect(await watch.next()).toBeUndefined();
   });
 

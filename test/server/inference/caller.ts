@@ -1,21 +1,27 @@
 import type { Socket } from "bun";
 import { onTestFinished } from "vitest";
+import { ResponseParser } from "../../../src/adapters/http1/parser.ts";
 
-/** A caller on a bare socket: it sees what is on the wire, reads when it likes, and leaves when it likes. */
+/** A caller on a bare socket: it reads when it likes, and leaves when it likes. */
 export interface Caller {
-  /** All that came so far, head and framing included; nothing where `take` is given. */
+  /** What has come of the answer's body; nothing where `take` is given. */
   readonly text: string;
-  /** Returns when this has come. Throws when the server closes without it. */
+  /** Returns when this has come. Throws when the answer ends without it. */
   until(words: string): Promise<void>;
+  /** Whether the answer was whole when it ended, as its framing tells. */
+  ended: Promise<boolean>;
   /** Reads nothing until `resume`. */
   pause(): void;
   resume(): void;
-  /** Closes, without a word. */
+  /** Closes without a word. */
   leave(): void;
-  closed: Promise<void>;
 }
 
-/** Sends a call. `take` is given the bytes as they come, where they are too many to keep. */
+/**
+ * Sends a call.
+ *
+ * @param take is given the parts of the body as they come, where they are too many to keep
+ */
 export async function postRaw(
   url: string,
   bearer: string,
@@ -25,25 +31,34 @@ export async function postRaw(
 ): Promise<Caller> {
   const { hostname, port } = new URL(url);
   const text = JSON.stringify(body);
-  const closed = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<boolean>();
   const decoder = new TextDecoder();
-  const waiting = new Set<() => void>();
+  const looking = new Set<() => void>();
   let got = "";
-  let open = true;
+  let over = false;
+  const end = (whole: boolean) => {
+    over = true;
+    ended.resolve(whole);
+    for (const look of looking) look();
+  };
+  const answer = new ResponseParser(
+    {
+      onHead() {},
+      onBody(bytes) {
+        if (take) return take(bytes);
+        got += decoder.decode(bytes, { stream: true });
+        for (const look of looking) look();
+      },
+      onEnd: () => end(true),
+    },
+    "POST",
+  );
   const socket: Socket = await Bun.connect({
     hostname,
     port: Number(port),
     socket: {
-      data(_, bytes) {
-        if (take) take(bytes);
-        else got += decoder.decode(bytes, { stream: true });
-        for (const look of waiting) look();
-      },
-      close() {
-        open = false;
-        closed.resolve();
-        for (const look of waiting) look();
-      },
+      data: (_, bytes) => answer.push(bytes),
+      close: () => end(false),
     },
   });
   onTestFinished(() => void socket.terminate());
@@ -62,17 +77,17 @@ export async function postRaw(
     until: (words) =>
       new Promise((resolve, reject) => {
         const look = () => {
-          if (open && !got.includes(words)) return;
-          waiting.delete(look);
+          if (!over && !got.includes(words)) return;
+          looking.delete(look);
           if (got.includes(words)) resolve();
-          else reject(new Error(`the server closed without ${JSON.stringify(words)}: ${got}`));
+          else reject(new Error(`the answer ended without ${JSON.stringify(words)}: ${got}`));
         };
-        waiting.add(look);
+        looking.add(look);
         look();
       }),
+    ended: ended.promise,
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     leave: () => socket.terminate(),
-    closed: closed.promise,
   };
 }

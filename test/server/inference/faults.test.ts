@@ -311,8 +311,8 @@ describe("a fault in the middle of a stream", () => {
       connection.write(streamHead + chunk(frame) + wrong),
     );
     const { text } = await call("POST", "/v1/chat/completions", tail);
-    expect(text.startsWith(frame)).toBe(true);
-    expect(payloadsOf(text).slice(1)).toMatchObject([
+    expect(text.match(/"error"/g)).toHaveLength(1);
+    expect(payloadsOf(text).slice(-2)).toMatchObject([
       { error: { message: expect.stringMatching(message), code: "provider_error" } },
       "[DONE]",
     ]);

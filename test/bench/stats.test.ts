@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { secondsOf } from "../../bench/processes.ts";
+import { median, Samples } from "../../bench/stats.ts";
+
+it("takes the middle of a few rounds", () => {
+  expect(median([9, 1, 5])).toBe(5);
+  expect(median([4, 1, 2, 9])).toBe(3);
+  expect(median([])).toBeNaN();
+});
+
+it("reads percentiles by nearest rank, whatever the order", () => {
+  const samples = new Samples();
+  for (let value = 1000; value >= 1; value--) samples.add(value);
+  expect(samples.latency()).toEqual({ p50: 500, p99: 990, p999: 999, max: 1000 });
+});
+
+it("keeps no more samples than it has room for", () => {
+  const samples = new Samples(2);
+  for (const value of [1, 2, 3]) samples.add(value);
+  expect(samples.latency().max).toBe(2);
+});
+
+it("says of nothing that it is not a number", () => {
+  expect(new Samples().latency().p99).toBeNaN();
+});
+
+it.each([
+  ["0:01.25", 1.25],
+  ["12:03", 723],
+  ["1:02:03", 3723],
+  ["2-01:00:00", 176_400],
+])("reads the processor time %s of ps as %d seconds", (text, seconds) => {
+  expect(secondsOf(text)).toBe(seconds);
+});

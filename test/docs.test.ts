@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, it } from "vitest";
+import type { Commands, Entry, Verb } from "../src/cli/command.ts";
+import { commands } from "../src/commands.ts";
+import { cli } from "./cli/run-cli.ts";
+import { fences } from "./support/fences.ts";
+
+const root = join(import.meta.dirname, "..");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
+const texts = [
+  "README.md",
+  "CONTRIBUTING.md",
+  ...pages.filter((page) => page.endsWith(".md")).map((page) => `docs/${page}`),
+];
+
+/** The verbs as they are, but that nothing is done: what is left is whether a line makes sense. */
+function idle(verbs: Commands): Commands {
+  const withoutAct = async ({ load }: Entry): Promise<Verb> => {
+    const verb = await load();
+    if (verb.verbs) return { ...verb, verbs: idle(verb.verbs) };
+    return { ...verb, act: async () => {} };
+  };
+  return Object.fromEntries(
+    Object.entries(verbs).map(([name, entry]) => [name, { ...entry, load: () => withoutAct(entry) }]),
+  );
+}
+
+const makesSense = (words: readonly string[]) => cli(words, { commands: idle(commands) });
+
+const command = /(?<![\w/'-])mcpctl(?= [a-z-])((?:[ \t]+(?:"[^"]*"|'[^']*'|[^\s|;&<>()#"'])+)*)/g;
+
+/** The words behind each `mcpctl` of a text's code. */
+function commandLines(text: string): string[][] {
+  const shells = fences(text).filter(({ language }) => language === "sh" || language === "console");
+  const blocks = shells.map(({ lines }) =>
+    lines
+      .join("\n")
+      .replace(/\\\n(?:> )?/g, " ")
+      .replace(/(^| )#.*/gm, ""),
+  );
+  const inline = [...text.matchAll(/`(mcpctl [^`]+)`/g)].map(([, code]) => code!.replaceAll("\n", " "));
+  return [...blocks, ...inline].flatMap((code) =>
+    [...code.matchAll(command)].map(([, words]) =>
+      [...words!.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) => word.replace(/["']/g, "")),
+    ),
+  );
+}
+
+it.each(texts)("the command lines in %s make sense", async (name) => {
+  // A verb alone is only named, and `…` stands for what is left out.
+  const lines = commandLines(read(name)).map((words) =>
+    words.length === 1 || words.includes("…") ? [words[0]!, "--help"] : words,
+  );
+  for (const words of lines) {
+    const { code, stderr } = await makesSense(words);
+    expect({ words, code, stderr }).toEqual({ words, code: 0, stderr: "" });
+  }
+});
+
+it("finds the command lines in a text, and those that make no sense", async () => {
+  const found = commandLines(`see \`mcpctl get llm/gpt\`
+\`\`\`sh
+printf x | mcpctl create secret a --data 'k=a b' \\
+  --backend b | cat # mcpctl is here
+\`\`\`
+`);
+  expect(found).toEqual([
+    ["create", "secret", "a", "--data", "k=a b", "--backend", "b"],
+    ["get", "llm/gpt"],
+  ]);
+  for (const words of [
+    ["gte", "llms"],
+    ["create", "llm", "gpt", "--modle", "x"],
+    ["config", "use"],
+  ])
+    expect({ words, code: (await makesSense(words)).code }).toEqual({ words, code: 2 });
+});
+
+it.each(texts)("the links in %s lead somewhere", (name) => {
+  for (const [, target = ""] of read(name).matchAll(/\]\(([^)]+)\)/g)) {
+    if (target.startsWith("https:")) continue;
+    const [path = "", heading] = target.split("#");
+    const file = path === "" ? name : join(dirname(name), path);
+    expect({ target, exists: existsSync(join(root, file)) }).toEqual({ target, exists: true });
+    if (heading !== undefined) expect(anchors(read(file))).toContain(heading);
+  }
+});
+
+/** Headings as GitHub makes anchors of them. */
+function anchors(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, words]) =>
+    words!
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}

@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { type Connection, chatFrames, chunk, lastChunk, streamHead } from "../../support/upstream.ts";
+import { postRaw } from "./caller.ts";
+import { onlyEvent, question, withProvider } from "./setup.ts";
+
+const path = "/v1/chat/completions";
+const streamed = { ...question, stream: true };
+const [, , finish, done] = chatFrames(["a"], false) as [string, string, string, string];
+const megabyte = 1024 * 1024;
+const frame = chatFrames(["x".repeat(64 * 1024)], false)[1]!;
+
+describe("a caller who does not read", () => {
+  it("holds the provider back, not 200 MB in memory, and then gets every byte (T65)", async () => {
+    const count = Math.ceil((200 * megabyte) / frame.length);
+    const piece = Buffer.from(chunk(frame));
+    let pushed = 0;
+    const { server, bearer } = await withProvider(async (_, connection) => {
+      connection.write(streamHead);
+      for (; pushed < count; pushed++) {
+        connection.write(piece);
+        await connection.taken();
+      }
+      connection.write(chunk(finish + done) + lastChunk);
+    });
+    Bun.gc(true);
+    const before = process.memoryUsage.rss();
+    const got = createHash("sha256");
+    const caller = await postRaw(server.url, bearer, path, streamed, (bytes) => void got.update(bytes));
+    caller.pause();
+    let last = 0;
+    await expect
+      .poll(
+        () => {
+          const held = pushed > 0 && pushed === last;
+          last = pushed;
+          return held;
+        },
+        { interval: 200 },
+      )
+      .toBe(true);
+    expect(pushed).toBeLessThan(count / 2);
+    Bun.gc(true);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(30 * megabyte);
+    caller.resume();
+    expect(await caller.ended).toBe(true);
+    const sent = createHash("sha256");
+    for (let n = 0; n < count; n++) sent.update(frame);
+    expect(got.digest("hex")).toBe(sent.update(finish + done).digest("hex"));
+    expect(await onlyEvent(server)).toMatchObject({ status: 200 });
+  });
+
+  it("for longer than the llm's silence is cut off, and the provider freed", async () => {
+    const freed = Promise.withResolvers<void>();
+    const flood = async (_: unknown, connection: Connection) => {
+      let open = true;
+      void connection.closed.then(() => {
+        open = false;
+        freed.resolve();
+      });
+      connection.write(streamHead);
+      while (open) {
+        connection.write(chunk(frame));
+        await Promise.race([connection.taken(), connection.closed]);
+      }
+    };
+    const { server, bearer } = await withProvider(flood, { extraConfig: { timeouts: { silence: 0.1 } } });
+    let end = "";
+    const caller = await postRaw(server.url, bearer, path, streamed, (bytes) => {
+      end = Buffer.from(bytes.subarray(-100)).toString();
+    });
+    caller.pause();
+    await freed.promise;
+    expect(await onlyEvent(server)).toMatchObject({ status: 499, error: "client_closed_request" });
+    caller.resume();
+    // It sees that the answer is not whole.
+    expect(await caller.ended).toBe(false);
+    expect(end).not.toContain("[DONE]");
+  });
+});

@@ -1,0 +1,67 @@
+import { expect, it } from "vitest";
+import {
+  type Connection,
+  chatAnswer,
+  chatFrames,
+  chunk,
+  lastChunk,
+  reply,
+  streamHead,
+} from "../../support/upstream.ts";
+import { postRaw } from "./caller.ts";
+import { events, question, withProvider } from "./setup.ts";
+
+const path = "/v1/chat/completions";
+const streamed = { ...question, stream: true };
+const frames = chatFrames(["a"], false);
+const done = frames.at(-1)!;
+
+it("600 callers are served side by side, where fetch would let 256 through", async () => {
+  expect(process.env["BUN_CONFIG_MAX_HTTP_REQUESTS"]).toBeUndefined();
+  const count = 600;
+  const waiting: Connection[] = [];
+  // It answers nobody before all have asked.
+  const { server, bearer } = await withProvider((_, connection) => {
+    waiting.push(connection);
+    if (waiting.length < count) return;
+    for (const each of waiting) each.write(streamHead + chunk(frames.join("")) + lastChunk);
+  });
+  const callers = await Promise.all(
+    Array.from({ length: count }, () => postRaw(server.url, bearer, path, streamed)),
+  );
+  const answers = await Promise.all(
+    callers.map(async (caller) => {
+      await caller.ended;
+      return caller.text;
+    }),
+  );
+  expect(answers).toEqual(Array(count).fill(frames.join("")));
+  const logged = await events(server);
+  expect(logged.map(({ status }) => status)).toEqual(Array(count).fill(200));
+  expect(new Set(logged.map(({ requestId }) => requestId)).size).toBe(count);
+});
+
+it("whole answers and streams leave their connection to the next call", async () => {
+  const connections = new Set<Promise<void>>();
+  const { call, provider } = await withProvider((asked, connection) => {
+    connections.add(connection.closed);
+    if (!asked.body.stream) return connection.write(reply(200, chatAnswer("a")));
+    connection.write(streamHead + chunk(frames.join("")));
+    // The end of the framing comes behind the last frame, as it does from afar.
+    setImmediate(() => connection.write(lastChunk));
+  });
+  for (const body of [question, streamed, question, streamed, streamed])
+    expect((await call("POST", path, body)).status).toBe(200);
+  expect(provider.seen).toHaveLength(5);
+  expect(connections.size).toBe(1);
+});
+
+it("a provider that goes on behind its last frame is not waited for, nor kept", async () => {
+  const closed = Promise.withResolvers<void>();
+  const { call } = await withProvider((_, connection) => {
+    connection.write(streamHead + chunk(frames.join("")));
+    void connection.closed.then(closed.resolve);
+  });
+  expect((await call("POST", path, streamed)).text.endsWith(done)).toBe(true);
+  await closed.promise;
+});

@@ -1,0 +1,105 @@
+import { expect, it, onTestFinished } from "vitest";
+import { createOutbound } from "../../../src/adapters/outbound.ts";
+import { passthroughPipe } from "../../../src/adapters/passthrough.ts";
+import type { Principal } from "../../../src/server/access/policy.ts";
+import { Audit } from "../../../src/server/audit.ts";
+import { Deadlines } from "../../../src/server/deadlines.ts";
+import { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
+import { CallRecord } from "../../../src/server/inference/record.ts";
+import { streamBody } from "../../../src/server/inference/stream.ts";
+import { Metrics } from "../../../src/server/metrics.ts";
+import { openStore } from "../../../src/server/store/index.ts";
+import { dialectWires } from "../../../src/wire/dialects.ts";
+import { temporaryFolder } from "../../support/server.ts";
+import {
+  type Connection,
+  chatFrames,
+  chunk,
+  lastChunk,
+  streamHead,
+  upstream,
+} from "../../support/upstream.ts";
+
+const principal: Principal = {
+  kind: "User",
+  id: "usr_1",
+  name: "alice",
+  userId: "usr_1",
+  userName: "alice",
+  groups: [],
+  policies: [],
+};
+const limits = { connect: 5000, firstByte: 5000, silence: 5000 };
+const [start, word, finish, done] = chatFrames(["a"], false) as [string, string, string, string];
+
+it("a quiet stream has a comment every 15 s, between frames and nowhere else", async () => {
+  let now = 0;
+  const deadlines = new Deadlines(() => now);
+  /** Lets time pass. Returns when all that was due by then has happened. */
+  const pass = (milliseconds: number) =>
+    new Promise<void>((passed) => {
+      deadlines.after(milliseconds, passed);
+      now += milliseconds;
+    });
+  let connection!: Connection;
+  const provider = upstream((_, asked) => {
+    connection = asked;
+    connection.write(streamHead);
+  });
+  const outbound = createOutbound();
+  onTestFinished(() => outbound.close());
+  const exchange = await outbound(new URL(provider.url), { method: "POST", headers: {}, timeouts: limits });
+  const store = await openStore({ path: `${temporaryFolder()}/mcpctl.db`, now: Date.now });
+  onTestFinished(() => store.close());
+  const body = streamBody({
+    exchange,
+    pipe: passthroughPipe("chat", { stripUsage: false }),
+    wire: dialectWires.chat,
+    record: new CallRecord(
+      { requestId: "req_1", principal, dialect: "chat", streaming: true },
+      new Audit(store),
+      new CallMetrics(new Metrics()),
+      Date.now,
+    ),
+    requestId: "req_1",
+    key: undefined,
+    deadlines,
+    patience: 300_000,
+    guard: () => () => {},
+  });
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  /** Reads until there is as much as this, and says what it is. */
+  const next = async (length: number) => {
+    let text = "";
+    while (text.length < length) text += decoder.decode((await reader.read()).value);
+    return text;
+  };
+
+  await pass(15_000);
+  expect(await next(1)).toBe(":\n\n");
+  connection.write(chunk(start));
+  expect(await next(start.length)).toBe(start);
+
+  // A frame puts it off.
+  await pass(14_000);
+  connection.write(chunk(word));
+  expect(await next(word.length)).toBe(word);
+  await pass(14_000);
+  // Too large a frame to be held back until it is whole.
+  const large = chatFrames(["x".repeat(300_000)], false)[1]!;
+  const [half, rest] = [large.slice(0, 299_000), large.slice(299_000)];
+  connection.write(chunk(half));
+  expect(await next(half.length)).toBe(half);
+  await pass(15_000);
+  await pass(15_000);
+  connection.write(chunk(rest));
+  expect(await next(rest.length)).toBe(rest);
+
+  await pass(15_000);
+  expect(await next(1)).toBe(":\n\n");
+  connection.write(chunk(finish + done) + lastChunk);
+  expect(await next((finish + done).length)).toBe(finish + done);
+  expect(await reader.read()).toMatchObject({ done: true });
+  expect(await store.queryAudit({ limit: 9 })).toMatchObject([{ status: 200, requestId: "req_1" }]);
+});
