@@ -14,15 +14,14 @@ const friendly: Script = ({ method }, connection) => {
   connection.write(reply(200, JSON.stringify(body, null, 2)));
 };
 
-/** What a reader types, and what stands for it here: another port, another provider, what is installed already. */
+/** What a reader types, and what stands for it here: another port, another provider, the JavaScript runtime that is there. */
 function substitutions(serverUrl: string, providerUrl: string): Record<string, string> {
   return {
     "http://127.0.0.1:7777": serverUrl,
     "http://10.0.0.5:7777": serverUrl,
     "--type openai": `--type openai --url ${providerUrl}`,
     "--type anthropic": `--type anthropic --url ${providerUrl}`,
-    "npm install": "true",
-    "node hello.mjs": `${process.execPath} hello.mjs`,
+    "node dist/": `${process.execPath} dist/`,
   };
 }
 

@@ -61,12 +61,18 @@ export class SecretValues {
 
   /** One value, for a call to a provider. The error names secret and key, never a value. */
   async value(secretName: string, key: string): Promise<string> {
-    const secret = this.#catalogue.snapshot.named("secret", secretName);
-    const value = secret && (await this.read(secret))[key];
-    if (value === undefined) {
-      throw new AppError("secret_unavailable", `cannot read key "${key}" of secret "${secretName}"`);
+    const secret = () => this.#catalogue.snapshot.named("secret", secretName);
+    const before = secret();
+    try {
+      const value = before && (await this.read(before))[key];
+      if (value !== undefined) return value;
+    } catch (cause) {
+      // Another server may have moved the secret on, and deleted what this one knew of.
+      await this.#catalogue.refresh();
+      if (before && secret()?.version !== before.version) return this.value(secretName, key);
+      throw unreadable(secretName, key, cause);
     }
-    return value;
+    throw unreadable(secretName, key);
   }
 
   /** Deletes stored values that no secret points at: what an interrupted write or delete left behind. */
@@ -83,4 +89,8 @@ export class SecretValues {
     if (!backend) throw new AppError("secret_unavailable", `the backend of secret "${secret.name}" is gone`);
     return backend;
   }
+}
+
+function unreadable(secret: string, key: string, cause?: unknown): AppError {
+  return new AppError("secret_unavailable", `cannot read key "${key}" of secret "${secret}"`, { cause });
 }

@@ -90,7 +90,9 @@ it("ends at once when it is told a second time, with an error to whoever is stil
   server.kill("SIGTERM");
   await server.logs(/once more to stop at once/);
   server.kill("SIGTERM");
-  expect(await rest()).toMatch(/data: \{"error":\{.*\}\}\n\ndata: \[DONE\]\n\n$/);
+  expect(await rest()).toMatch(
+    /data: \{"error":\{"message":"the server is shutting down".*\}\}\n\ndata: \[DONE\]\n\n$/,
+  );
   await provider.closed();
   expect(await server.ended).toBe(0);
   const next = await startBinary({ home: server.home });

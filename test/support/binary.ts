@@ -182,7 +182,8 @@ export async function startBinary(options: ServerOptions = {}): Promise<BinarySe
   };
 }
 
-async function send(
+/** One call of a server, over TCP or through a Unix socket. */
+export async function send(
   base: string,
   unix: string | undefined,
   method: string,

@@ -1,16 +1,16 @@
-import { symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cleanEnv, freshFolder, textOf } from "./binary.ts";
+import { binary, cleanEnv, freshFolder, textOf } from "./binary.ts";
 import { fences } from "./fences.ts";
 
 /** One command of a transcript, and what stands under it. */
-export interface Step {
+interface Step {
   command: string;
   output: string[];
 }
 
 /** The commands of a `console` block: behind `$ `, going on behind `> `. What follows is their output. */
-export function steps(lines: readonly string[]): Step[] {
+function steps(lines: readonly string[]): Step[] {
   const found: Step[] = [];
   for (const line of lines) {
     const last = found.at(-1);
@@ -23,9 +23,9 @@ export function steps(lines: readonly string[]): Step[] {
 }
 
 /** The files a page shows: a block whose first line is a comment with a file's name. */
-export function files(page: string): { name: string; text: string }[] {
+function files(page: string): { name: string; text: string }[] {
   return fences(page).flatMap(({ lines }) => {
-    const name = /^(?:\/\/|#) ([\w-]+\.(?:mjs|ya?ml))$/.exec(lines[0] ?? "")?.[1];
+    const name = /^(?:\/\/|#) ([\w/-]+\.(?:mjs|yaml))$/.exec(lines[0] ?? "")?.[1];
     return name === undefined ? [] : [{ name, text: `${lines.join("\n")}\n` }];
   });
 }
@@ -48,7 +48,7 @@ export interface Session {
 }
 
 /**
- * Does what a page says, in one shell and in a folder that has the repository's `dist` and `node_modules`. Returns
+ * Does what a page says, in one shell and in a folder with `dist/mcpctl` and what is installed. Returns
  * each command with the lines that the page shows and those that came.
  */
 export async function follow(page: string, { home, env, substitutions }: Session): Promise<Done[]> {
@@ -56,7 +56,9 @@ export async function follow(page: string, { home, env, substitutions }: Session
   const substituted = (text: string) =>
     Object.entries(substitutions).reduce((all, [typed, tested]) => all.replaceAll(typed, tested), text);
   const folder = freshFolder();
-  for (const name of ["dist", "node_modules"]) symlinkSync(join(root, name), join(folder, name));
+  mkdirSync(join(folder, "dist"));
+  symlinkSync(binary, join(folder, "dist/mcpctl"));
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   for (const { name, text } of files(page)) writeFileSync(join(folder, name), substituted(text));
 
   const said = fences(page)

@@ -58,17 +58,20 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
       { parse: "none" },
     );
   }
-  router.onError(({ code, error }) =>
-    failure(code === "NOT_FOUND" ? notFound() : error, nextRequestId(), unexpected),
-  );
+  router.onError(({ code, error, request }) => {
+    const told = code === "NOT_FOUND" ? notFound() : error;
+    return failure(told, nextRequestId(), pathOf(request.url), unexpected);
+  });
   const guardHost = hostGuard(options.publicUrls);
   return async (request) => {
+    let path = "";
     try {
+      // First: the URL is made with the Host header, and says what that wants it to.
       if (peer === "tcp") guardHost(request.headers.get("host"));
-      const path = pathOf(request.url);
+      path = pathOf(request.url);
       if (!spelledOut.has(path)) checkPath(path);
     } catch (error) {
-      return failure(error, nextRequestId(), unexpected);
+      return failure(error, nextRequestId(), path, unexpected);
     }
     return request.method === "HEAD" ? head(router, request) : router.fetch(request);
   };

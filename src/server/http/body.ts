@@ -67,7 +67,7 @@ function parse(text: string, parser: (text: string) => unknown): Record<string, 
   return value as Record<string, unknown>;
 }
 
-/** What arrives, unless it takes too long. */
+/** What arrives, unless it takes too long or whoever sends it goes away. */
 function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
   return new Promise((resolve, reject) => {
     const deadline = deadlines.after(bodySeconds * 1000, () => reject(tooSlow()));
@@ -77,7 +77,10 @@ function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
         deadline.cancel();
         how(value);
       };
-    arriving.then(settle(resolve), settle(reject));
+    arriving.then(
+      settle(resolve),
+      settle((error) => reject(error instanceof AppError ? error : wentAway(error))),
+    );
   });
 }
 

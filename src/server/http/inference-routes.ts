@@ -1,5 +1,4 @@
 import { AppError } from "../../errors.ts";
-import { dialectWires } from "../../wire/dialects.ts";
 import { decide, type Principal } from "../access/policy.ts";
 import type { Operation } from "../inference/request.ts";
 import { runnable } from "../inference/resolve.ts";
@@ -17,7 +16,6 @@ export function inferenceRoutes(server: Server): Route[] {
     path,
     access,
     summary,
-    ...(path.startsWith("/v1/") && { renderError: inDialect(operation) }),
     handle: (request) => infer(server, request, operation),
   });
   return [
@@ -30,7 +28,6 @@ export function inferenceRoutes(server: Server): Route[] {
       path: "/v1/models",
       access,
       summary: "The llms that the caller may run",
-      renderError: inDialect("chat"),
       handle: ({ principal }) => {
         const data = runnable(server.catalogue.snapshot, principal).map(model);
         return Response.json({
@@ -47,7 +44,6 @@ export function inferenceRoutes(server: Server): Route[] {
       path: "/v1/models/:id",
       access,
       summary: "One llm that the caller may run",
-      renderError: inDialect("chat"),
       handle: ({ principal, params }) => Response.json(model(one(server, principal, params["id"]!))),
     },
   ];
@@ -67,12 +63,6 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
       return { text, ...parseCall(text) };
     },
   });
-}
-
-/** Errors as the SDKs of a dialect read them. */
-function inDialect(operation: Operation): (error: AppError, requestId: string) => object {
-  const wire = dialectWires[operation === "messages" ? "messages" : "chat"];
-  return (error, requestId) => wire.errorBody(error, requestId, error.providerType);
 }
 
 /** Rules look at names: an id is turned into the name it stands for, but not for who may not run it. */

@@ -1,9 +1,10 @@
 import type { TSchema } from "@sinclair/typebox";
-import { AppError, errorBody } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
 import { compilePolicy, mayList, mayRun, type Principal, type Verb } from "../access/policy.ts";
 import { storeFailure } from "../catalogue/resources.ts";
 import { StoreError } from "../store/types.ts";
+import { errorBodyAt } from "./error-shape.ts";
 
 /**
  * What a route needs. `public` asks nobody who they are. A verb on a resource is the gate before anything is
@@ -51,8 +52,6 @@ export interface Route {
   answer?: TSchema;
   /** Of a success; 200 when not given. */
   status?: number;
-  /** Shape of errors; that of `/api/v1` when not given. */
-  renderError?: (error: AppError, requestId: string) => object;
   handle(call: Call): Response | Promise<Response>;
 }
 
@@ -92,7 +91,7 @@ export async function answer(
     response.headers.set("x-request-id", requestId);
     return response;
   } catch (error) {
-    return failure(error, requestId, unexpected, route.renderError);
+    return failure(error, requestId, route.path, unexpected);
   }
 }
 
@@ -111,18 +110,13 @@ function admit(access: Exclude<Access, "public">, principal: Principal | undefin
 }
 
 /** The response for anything thrown. What is not an AppError is a fixed text, whatever it holds. */
-export function failure(
-  error: unknown,
-  requestId: string,
-  unexpected: Unexpected,
-  render: (error: AppError, requestId: string) => object = errorBody,
-): Response {
+export function failure(error: unknown, requestId: string, path: string, unexpected: Unexpected): Response {
   let told: AppError;
   if (error instanceof AppError) told = error;
   else if (error instanceof StoreError) told = storeFailure(error);
   else told = new AppError("internal", "something went wrong in the server", { hint: "its log says more" });
   if (told.code === "internal") unexpected(error, requestId);
-  const response = Response.json(render(told, requestId), { status: told.status });
+  const response = Response.json(errorBodyAt(path, told, requestId), { status: told.status });
   response.headers.set("x-request-id", requestId);
   if (told.retryAfter !== undefined) response.headers.set("retry-after", String(Math.ceil(told.retryAfter)));
   if (told.status === 401) response.headers.set("www-authenticate", "Bearer");

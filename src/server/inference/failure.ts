@@ -34,7 +34,7 @@ export function providerFailure(
   return new AppError(code, message, {
     status,
     ...seconds(retryAfter),
-    ...(fault.type && { providerType: fault.type }),
+    ...(fault.type && { providerType: redact(fault.type, key) }),
   });
 }
 

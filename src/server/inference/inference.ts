@@ -7,6 +7,7 @@ import { AppError } from "../../errors.ts";
 import { dialectWires } from "../../wire/dialects.ts";
 import { parseExact } from "../../wire/json.ts";
 import type { Principal } from "../access/policy.ts";
+import { stillThere } from "../access/principals.ts";
 import type { Audit } from "../audit.ts";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { Deadlines } from "../deadlines.ts";
@@ -180,12 +181,17 @@ export class Inference {
       key,
       deadlines: this.#deps.deadlines,
       patience: provider.timeouts.silence,
-      guard: (end) =>
-        this.#deps.streams.add(call.principal, () =>
-          end(new AppError("unauthenticated", "the bearer is no longer valid")),
-        ),
+      guard: (end) => this.#deps.streams.add(call.principal, () => end(this.#reasonToEnd(call.principal))),
     });
     return new Response(body, { headers: streamHeaders });
+  }
+
+  /** Why a stream is ended that neither side wanted to end. */
+  #reasonToEnd(principal: Principal): AppError {
+    const { catalogue, now } = this.#deps;
+    return stillThere(catalogue.snapshot, principal, now())
+      ? new AppError("unavailable", "the server is shutting down")
+      : new AppError("unauthenticated", "the bearer is no longer valid");
   }
 
   #resolve({ principal }: InferenceCall, record: CallRecord, name: string): Row {

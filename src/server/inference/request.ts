@@ -84,14 +84,22 @@ export function modelFor(llm: Row, asked: unknown): string {
 /** Headers of Anthropic's that a client and its provider settle between them: byte for byte. */
 const settled = ["anthropic-version", "anthropic-beta"];
 
-/** What of a caller's headers a provider of the same dialect is to see. */
+/** What can stand in a header's value. */
+const printable = /^[\t\x20-\x7e]*$/;
+
+/** What of a caller's headers a provider of the same dialect is to see. Throws AppError `invalid_request`. */
 export function forwardedHeaders(
   headers: Headers,
   operation: Operation,
   adapter: Adapter,
 ): Record<string, string> {
   if (operation !== "messages" || adapter.dialect !== "messages") return {};
-  return Object.fromEntries(
-    settled.flatMap((name) => (headers.has(name) ? [[name, headers.get(name)!]] : [])),
-  );
+  const forwarded: Record<string, string> = {};
+  for (const name of settled) {
+    const value = headers.get(name);
+    if (value === null) continue;
+    if (!printable.test(value)) throw new AppError("invalid_request", `the header ${name} is not plain text`);
+    forwarded[name] = value;
+  }
+  return forwarded;
 }

@@ -27,7 +27,7 @@ it("lets a planted secret, password or bearer out nowhere: answers, errors, logs
     connection.write(
       reply(
         status,
-        { error: { message: echo, type: "invalid_request_error", code: canary } },
+        { error: { message: echo, type: canary, code: canary } },
         { "x-echo": canary, "www-authenticate": canary },
       ),
     );

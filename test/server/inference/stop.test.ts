@@ -1,0 +1,72 @@
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { TestServer } from "../../support/server.ts";
+import { type Connection, chatFrames, chunk, lastChunk, streamHead } from "../../support/upstream.ts";
+import { postRaw } from "./caller.ts";
+import { question, withProvider } from "./setup.ts";
+
+const path = "/v1/chat/completions";
+const streamed = { ...question, stream: true };
+const [, word, finish, done] = chatFrames(["a"], false) as [string, string, string, string];
+
+/** What is on record of calls, when there is no server to ask any more. */
+function recorded(server: TestServer): unknown[] {
+  using database = new Database(join(server.folder, "mcpctl.db"), { readonly: true });
+  return database.query("select status, error from audit_events where action = 'llm_inference_call'").all();
+}
+
+describe("a server that stops", () => {
+  it("lets a stream end on its own, and takes no new caller", async () => {
+    let provider!: Connection;
+    const { server, bearer, call } = await withProvider((_, connection) => {
+      provider = connection;
+      connection.write(streamHead + chunk(word));
+    });
+    const caller = await postRaw(server.url, bearer, path, streamed);
+    await caller.until(word);
+    const stopped = server.stop(15_000);
+    await expect.poll(() => call("GET", "/v1/models").catch(() => "refused")).toBe("refused");
+    provider.write(chunk(finish + done) + lastChunk);
+    expect(await caller.ended).toBe(true);
+    expect(caller.text).toBe(word + finish + done);
+    await stopped;
+    expect(recorded(server)).toEqual([{ status: 200, error: null }]);
+  });
+
+  it("ends it with one error frame when its patience is over", async () => {
+    const freed = Promise.withResolvers<void>();
+    const { server, bearer } = await withProvider((_, connection) => {
+      connection.write(streamHead + chunk(word));
+      void connection.closed.then(freed.resolve);
+    });
+    const caller = await postRaw(server.url, bearer, path, streamed);
+    await caller.until(word);
+    await server.stop(0);
+    await freed.promise;
+    expect(await caller.ended).toBe(true);
+    const error = {
+      message: "the server is shutting down",
+      type: "server_error",
+      code: "unavailable",
+      param: null,
+    };
+    expect(caller.text).toBe(`${word}data: ${JSON.stringify({ error })}\n\ndata: [DONE]\n\n`);
+    expect(recorded(server)).toEqual([{ status: 503, error: "unavailable" }]);
+  });
+
+  it("frees a provider that has not answered, and has that call on record too", async () => {
+    const asked = Promise.withResolvers<void>();
+    const freed = Promise.withResolvers<void>();
+    const { server, bearer } = await withProvider((_, connection) => {
+      void connection.closed.then(freed.resolve);
+      asked.resolve();
+    });
+    const caller = await postRaw(server.url, bearer, path, question);
+    await asked.promise;
+    await server.stop(0);
+    await freed.promise;
+    expect(await caller.ended).toBe(false);
+    expect(recorded(server)).toEqual([{ status: 499, error: "client_closed_request" }]);
+  });
+});
