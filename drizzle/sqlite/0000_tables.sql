@@ -21,7 +21,6 @@ CREATE TABLE "audit_events" (
 	"detail" text
 ) STRICT;
 --> statement-breakpoint
-CREATE INDEX "audit_events_at" ON "audit_events" ("at");--> statement-breakpoint
 CREATE TABLE "changes" (
 	"revision" integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	"kind" text NOT NULL,

@@ -25,7 +25,6 @@ export const migrations = [
 	"detail" text
 ) STRICT;
 --> statement-breakpoint
-CREATE INDEX "audit_events_at" ON "audit_events" ("at");--> statement-breakpoint
 CREATE TABLE "changes" (
 	"revision" integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	"kind" text NOT NULL,

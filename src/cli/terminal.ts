@@ -54,13 +54,14 @@ function sink(file: Bun.FileSink, onClosed: () => void = () => {}): Sink {
   let waiting = "";
   let pumping: Promise<void> | undefined;
   let failure: { code?: string } | undefined;
+  const flush = async () => file.flush();
   const pump = async () => {
     while (waiting !== "" && !failure) {
       const text = waiting;
       waiting = "";
-      // Each of the two may fail by itself; a rejection that nobody looks at would end the process.
+      // Each of the two may fail by itself, at once or later; a rejection that nobody looks at would end the process.
       try {
-        await Promise.all([file.write(text), file.flush()]);
+        await Promise.all([file.write(text), flush()]);
       } catch (error) {
         failure = error as { code?: string };
         if (failure.code === "EPIPE") onClosed();

@@ -38,6 +38,8 @@ export function listenTcp(
       port,
       reusePort: false,
       maxRequestBodySize,
+      // Bun would print what goes wrong in a stream, with source lines.
+      development: false,
       idleTimeout: 30,
       fetch(request, bun) {
         // Quiet streams have a heartbeat, slow bodies a deadline: the idle limit is for what sends no request.
@@ -71,6 +73,7 @@ export async function listenUnix(path: string, handle: Handler): Promise<Listene
     const server = Bun.serve({
       unix: path,
       maxRequestBodySize,
+      development: false,
       fetch: handle,
       // On a Unix socket `timeout(request, 0)` does nothing, and a quiet stream would be cut after 10 s. This is
       // heeded there, though Bun's types do not know it.

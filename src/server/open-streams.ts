@@ -5,6 +5,7 @@ import type { Catalogue } from "./catalogue/catalogue.ts";
 interface OpenStream {
   principal: Principal;
   end: () => void;
+  endless: boolean;
 }
 
 /**
@@ -33,11 +34,21 @@ export class OpenStreams {
     return this.#streams.size;
   }
 
-  /** Watches over a stream until the returned function is called. `end` must end it. */
-  add(principal: Principal, end: () => void): () => void {
-    const stream = { principal, end };
+  /**
+   * Watches over a stream until the returned function is called.
+   *
+   * @param end must end it
+   * @param endless it would never end by itself, as a watch: a server that stops does not wait for it
+   */
+  add(principal: Principal, end: () => void, endless = false): () => void {
+    const stream = { principal, end, endless };
     this.#streams.add(stream);
     return () => this.#streams.delete(stream);
+  }
+
+  /** Ends those that would never end by themselves. */
+  closeEndless(): void {
+    for (const stream of this.#streams) if (stream.endless) stream.end();
   }
 
   /** Ends all that are still open. */

@@ -122,6 +122,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     draining = true;
     clearInterval(timer);
     const idle = Promise.all(listeners.map((listener) => listener.drain()));
+    streams.closeEndless();
     await Promise.race([idle, patienceEnded.promise]);
     streams.close();
     await within(1000, idle);

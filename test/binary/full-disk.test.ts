@@ -44,7 +44,7 @@ it.runIf(mountable)(
     const { token: bearer } = (await admin("POST", "/api/v1/tokens", { name: "t", roleBindings: grants }))
       .body;
     expect((await admin("POST", "/api/v1/groups", { name: "before" })).status).toBe(201);
-  
+
     fill();
     const prompt = "x".repeat(50_000);
     const refused = await admin("POST", "/api/v1/projects", { name: "big", prompt });
@@ -71,11 +71,11 @@ it.runIf(mountable)(
     expect((await server.call("GET", "/v1/models", { bearer })).status).toBe(200);
     const call = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
     // What cannot be in the books is not answered.
-  const unanswered = await server.call("POST", "/v1/chat/completions", { bearer, body: call });
-  expect(unanswered).toMatchObject({ status: 507, body: { error: { code: "storage_full" } } });
-  expect(unanswered.text).not.toContain("hello there");
+    const unanswered = await server.call("POST", "/v1/chat/completions", { bearer, body: call });
+    expect(unanswered).toMatchObject({ status: 507, body: { error: { code: "storage_full" } } });
+    expect(unanswered.text).not.toContain("hello there");
 
-  free();
+    free();
     expect((await admin("POST", "/api/v1/projects", { name: "big", prompt })).status).toBe(201);
     expect((await server.call("POST", "/v1/chat/completions", { bearer, body: call })).status).toBe(200);
     expect((await admin("DELETE", "/api/v1/groups/before")).status).toBe(204);

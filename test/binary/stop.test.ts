@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { type BinaryServer, binary, cleanEnv, must, startBinary, textOf } from "../support/binary.ts";
 import {
   chatFrames,
@@ -139,6 +139,7 @@ function watchOf(server: BinaryServer) {
     stdout: "pipe",
     stderr: "pipe",
   });
+  onTestFinished(() => running.kill("SIGKILL"));
   let text = "";
   const reader = running.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const lines = async (pattern: RegExp) => {

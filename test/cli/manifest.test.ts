@@ -182,9 +182,7 @@ name: x
   it("a key that is every object's, at any depth (T17)", () => {
     const text =
       '{"kind":"llm","name":"a","type":"openai","model":"m","extraConfig":{"x":{"__proto__":{"evil":1}}}}';
-    expect(refusal(text)).toEqual([
-      "agents.yaml:1:74: extraConfig.x.__proto__: is not allowed as a name",
-    ]);
+    expect(refusal(text)).toEqual(["agents.yaml:1:74: extraConfig.x.__proto__: is not allowed as a name"]);
     expect({}).not.toHaveProperty("evil");
   });
 

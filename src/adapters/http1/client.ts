@@ -131,7 +131,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   /** A connection that opens after its caller has gone is kept for the next one. */
   function sendFresh(exchange: Exchange): void {
     const patience = setTimeout(
-      () => exchange.fail(new HttpFailure("timeout", "no connection opened in time")),
+      () => exchange.fail(new HttpFailure("timeout", "no connection opened")),
       exchange.timeouts.connect,
     );
     dial(exchange).then(

@@ -87,7 +87,7 @@ export class Connection {
     const exchange = this.#exchange;
     if (exchange === undefined) return this.lost(undefined);
     const what = exchange.status === 0 ? "no answer came" : "the answer fell silent";
-    exchange.fail(new HttpFailure("timeout", `${what} in time`));
+    exchange.fail(new HttpFailure("timeout", what));
   }
 
   /** The socket is there. It may be too late for it, or too early to send on it. */

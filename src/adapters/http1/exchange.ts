@@ -90,7 +90,9 @@ export class Exchange implements ResponseEvents {
   /** Hands all parts to the sink: at once those that came, the others as they come. */
   pipe(sink: BodySink): void {
     this.#sink = sink;
-    for (const part of this.#waiting) if (this.#failure === undefined) sink.data(part);
+    // What came before a failure is still handed over; a failure that the sink causes ends it.
+    const before = this.#failure;
+    for (const part of this.#waiting) if (this.#failure === before) sink.data(part);
     this.#waiting = [];
     if (this.#failure !== undefined) sink.error(this.#failure);
     else if (this.over) sink.end();

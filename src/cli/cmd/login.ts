@@ -13,7 +13,8 @@ export const login = defineVerb({
       ["mcpctl login --server https://llm.example.org --user alice", "asks for the password"],
       ["mcpctl login --user alice --password-stdin < password.txt", "for scripts"],
     ],
-    notes: "The session's bearer is kept in ~/.mcpctl/credentials.json, which only you can read,\nand shown to no other server.\n",
+    notes:
+      "The session's bearer is kept in ~/.mcpctl/credentials.json, which only you can read,\nand shown to no other server.\n",
   },
   args: {
     user: { type: "string", alias: "u", valueHint: "NAME", description: "Who you are" },

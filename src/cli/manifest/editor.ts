@@ -26,7 +26,8 @@ export async function openEditor(
   let status: number;
   try {
     const child = Bun.spawn([...words, file], {
-      env: { ...env },
+      // A bearer is none of an editor's business, nor of what it starts (T30).
+      env: { ...env, MCPCTL_TOKEN: undefined },
       stdin: "inherit",
       stdout: "inherit",
       stderr: "inherit",

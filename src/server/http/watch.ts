@@ -52,7 +52,7 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
           release();
           controller.close();
         };
-        const forget = server.streams.add(principal, end);
+        const forget = server.streams.add(principal, end, true);
         release = () => {
           ended = true;
           stopListening();

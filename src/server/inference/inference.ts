@@ -162,6 +162,9 @@ export class Inference {
   async #whole(exchange: Exchange, { record, provider, translation, asked }: Settled): Promise<Response> {
     const bytes = await exchange.bytes(maxAnswerBytes);
     const body = parseAnswer(bytes.toString("utf8"), translation !== undefined);
+    // An SDK would take JSON for a stream without a single frame.
+    if (record.facts.streaming)
+      throw new AppError("provider_error", "the provider did not answer with a stream");
     const translated = translation?.response(body, asked);
     await record.close(200, dialectWires[provider.adapter.dialect].usage(body));
     if (translated) return Response.json(translated);

@@ -126,7 +126,18 @@ describe("a redirect is not followed (T06)", () => {
 
 describe("what a caller or an administrator writes leads nowhere else:", () => {
   it.each(["openai", "anthropic"])("the url of an image, with a provider of type %s (T08)", async (type) => {
-    const trap = upstream(goodProvider);
+    let connections = 0;
+    const trap = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open() {
+          connections++;
+        },
+        data() {},
+      },
+    });
+    onTestFinished(() => trap.stop(true));
     const { call, provider } = await withProvider(
       (asked, connection) =>
         connection.write(
@@ -134,7 +145,7 @@ describe("what a caller or an administrator writes leads nowhere else:", () => {
         ),
       { type },
     );
-    const url = `${trap.url}/cat.png`;
+    const url = `https://127.0.0.1:${trap.port}/cat.png`;
     const chatContent = [{ type: "image_url", image_url: { url } }];
     const messagesContent = [{ type: "image", source: { type: "url", url } }];
     const ask = (path: string, content: object[]) =>
@@ -142,7 +153,7 @@ describe("what a caller or an administrator writes leads nowhere else:", () => {
     expect((await ask(chat, chatContent)).status).toBe(200);
     expect((await ask("/v1/messages", messagesContent)).status).toBe(200);
     expect(provider.seen.map(({ text }) => text.includes(url))).toEqual([true, true]);
-    expect(trap.seen).toEqual([]);
+    expect(connections).toBe(0);
   });
 
   it("extraConfig, of headers and of fields of the request (T16, T18)", async () => {

@@ -36,7 +36,7 @@ describe("a caller who does not read", () => {
           last = pushed;
           return held;
         },
-        { interval: 200 },
+        { interval: 200, timeout: 15_000 },
       )
       .toBe(true);
     expect(pushed).toBeLessThan(count / 2);

@@ -143,9 +143,9 @@ export async function openPostgres(
 
     queryAudit: (filter) =>
       answer(async () => {
-        const { at, id } = auditEvents;
+        const { id } = auditEvents;
         const query = db.select().from(auditEvents).where(auditWhere(auditEvents, filter));
-        return (await query.orderBy(desc(at), desc(id)).limit(filter.limit)).map(auditEvent);
+        return (await query.orderBy(desc(id)).limit(filter.limit)).map(auditEvent);
       }),
 
     touchTokens: (used) =>

@@ -36,6 +36,7 @@ export function openDatabase(
     const real = realpathSync(path);
     lock = takeLock(real);
     database = new Database(real, { readwrite: true, create: false });
+    refuseForeign(database, path);
     for (const [name, value] of Object.entries(pragmas)) set(database, name, value);
     check(database, path);
     migrate(database, migrations, path, now);
@@ -92,11 +93,19 @@ function set(database: Database, name: string, value: string | number): void {
     throw new AppError("unavailable", `SQLite did not take ${name} = ${value}: it says ${got}`);
 }
 
-function check(database: Database, path: string): void {
-  const tables = column<string>(database, "select name from sqlite_schema where type = 'table'");
+function tablesOf(database: Database): string[] {
+  return column(database, "select name from sqlite_schema where type = 'table'");
+}
+
+/** Before anything is set: the journal mode is kept in the file. */
+function refuseForeign(database: Database, path: string): void {
+  const tables = tablesOf(database);
   if (tables.length > 0 && !tables.includes("schema_migrations"))
     throw new AppError("unavailable", `${path} is the database of another program`);
-  for (const table of tables) {
+}
+
+function check(database: Database, path: string): void {
+  for (const table of tablesOf(database)) {
     // The log of events may be millions of rows, and a server without its oldest ones still works.
     if (table === "audit_events") continue;
     const [verdict] = column<string>(database, `pragma quick_check("${table}")`);
