@@ -7,6 +7,7 @@ import { type Ids, idsOf, inMemory } from "../contents.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import type { Contents, Store, Write } from "../types.ts";
+import { checkpointWhenIdle } from "./checkpoints.ts";
 import { openDatabase } from "./open.ts";
 import { refusal } from "./refusal.ts";
 import { changes, credentials, refs, resources, secretData, sessions } from "./schema.ts";
@@ -23,6 +24,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
   const { client, finalize } = keepStatements(database);
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
+  const checkpoints = checkpointWhenIdle(database);
 
   async function answer<T>(work: () => T | Promise<T>): Promise<T> {
     try {
@@ -36,7 +38,12 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
   const reading = <T>(work: () => T) => answer(() => database.transaction(work).deferred());
 
   /** Takes the write lock at once: one that starts by reading may find that it cannot have it any more. */
-  const writing = <T>(work: () => T) => answer(() => database.transaction(work).immediate());
+  const writing = <T>(work: () => T) =>
+    answer(() => {
+      const result = database.transaction(work).immediate();
+      checkpoints.wrote();
+      return result;
+    });
 
   function lastRevision(): number {
     const row = db
@@ -141,6 +148,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
 
     ping: () => answer(() => void lastRevision()),
     close: async () => {
+      checkpoints.stop();
       finalize();
       close();
     },
