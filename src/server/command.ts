@@ -1,9 +1,8 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { defineVerb } from "../cli/command.ts";
 import { AppError } from "../errors.ts";
-import { versionLine } from "../version.ts";
+import { version } from "../version.ts";
 import { createLog } from "./log.ts";
 import { startServer } from "./start.ts";
 import { openStore } from "./store/index.ts";
@@ -40,7 +39,7 @@ export const server = defineVerb({
       type: "string",
       multiple: true,
       valueHint: "URL",
-      description: "A name under which it is reached; repeatable",
+      description: "A name under which it is reached",
     },
     "metrics-public": { type: "boolean", description: "Let anybody read /metrics" },
   },
@@ -48,8 +47,7 @@ export const server = defineVerb({
     const { env, home } = context;
     const listen = parseListen(args.listen ?? env["MCPCTL_LISTEN"] ?? "127.0.0.1:7777");
     const publicUrls = args["public-url"].map(parsePublicUrl);
-    const dataDir =
-      args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(home || join(homedir(), ".mcpctl"), "server");
+    const dataDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(home, "server");
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
     // Nothing that is written here is for anybody else (T86).
     process.umask(0o077);
@@ -69,7 +67,7 @@ export const server = defineVerb({
       await store.close();
       throw error;
     });
-    log.success(`${versionLine().replace(/ \(.*/, "")} listens on ${running.url} and ${socketPath}`);
+    log.success(`mcpctl ${version.version} listens on ${running.url} and ${socketPath}`);
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
     log.info("next: mcpctl get llms    (on this host no login is needed)");
     await untilStopped();
