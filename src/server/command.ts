@@ -71,8 +71,9 @@ export const server = defineVerb({
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
     log.info("next: mcpctl get llms    (on this host no login is needed)");
     await untilStopped();
-    log.info("finishing what is under way; once more to stop at once");
+    // Listened for before it is offered: the signal would end the process on the spot.
     void untilStopped().then(() => running.stop(0));
+    log.info("finishing what is under way; once more to stop at once");
     await running.stop(drainMilliseconds);
     log.info("stopped");
   },
