@@ -4,6 +4,8 @@ import { AppError } from "../errors.ts";
 /** Something that takes requests. */
 export interface Listener {
   url: string;
+  /** Where one of its requests comes from; undefined on a Unix socket, and when the caller has gone. */
+  addressOf(request: Request): string | undefined;
   /** Takes no new connections; returns when all requests are answered. */
   drain(): Promise<void>;
   /** Ends what is still open. */
@@ -24,14 +26,9 @@ const maxSocketPath = 103;
 /**
  * Listens on TCP, alone on its port.
  *
- * @param addresses is told where each request comes from
  * @throws AppError `unavailable` when the port is taken or may not be used
  */
-export function listenTcp(
-  { hostname, port }: { hostname: string; port: number },
-  handle: Handler,
-  addresses: WeakMap<Request, string>,
-): Listener {
+export function listenTcp({ hostname, port }: { hostname: string; port: number }, handle: Handler): Listener {
   try {
     const server = Bun.serve({
       hostname,
@@ -44,10 +41,6 @@ export function listenTcp(
       fetch(request, bun) {
         // Quiet streams have a heartbeat, slow bodies a deadline: the idle limit is for what sends no request.
         bun.timeout(request, 0);
-        // Asked for by login and passwd alone. Whoever has no address here has come in by the Unix socket.
-        if (request.url.includes("/auth/")) {
-          addresses.set(request, bun.requestIP(request)?.address ?? "unknown");
-        }
         return handle(request);
       },
     });
@@ -96,6 +89,7 @@ export async function listenUnix(path: string, handle: Handler): Promise<Listene
 function listener(server: Bun.Server<undefined>, url: string): Listener {
   return {
     url,
+    addressOf: (request) => server.requestIP(request)?.address,
     async drain() {
       await server.stop(false);
     },

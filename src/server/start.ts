@@ -70,7 +70,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   metrics.gauge("mcpctl_open_streams", "Answers that are being sent", () => streams.size);
   let draining = false;
-  const addresses = new WeakMap<Request, string>();
   const server: Server = {
     catalogue,
     resources,
@@ -91,7 +90,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => ["the database does not answer"],
       );
     },
-    addressOf: (request) => addresses.get(request),
+    addressOf: (request) => listeners[0]?.addressOf(request),
   };
   const app: Omit<AppOptions, "peer"> = {
     publicUrls: options.publicUrls,
@@ -100,7 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   const listeners: Listener[] = [];
   try {
-    listeners.push(listenTcp(options.listen, createApp(server, { ...app, peer: "tcp" }), addresses));
+    listeners.push(listenTcp(options.listen, createApp(server, { ...app, peer: "tcp" })));
     if (options.socketPath)
       listeners.push(await listenUnix(options.socketPath, createApp(server, { ...app, peer: "unix" })));
   } catch (error) {

@@ -6,7 +6,7 @@ import { authRoutes } from "./auth-routes.ts";
 import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
 import { inferenceRoutes } from "./inference-routes.ts";
 import { memberRoutes, resourceRoutes } from "./resource-routes.ts";
-import { type Authenticate, answer, failure, type Route, type Unexpected } from "./route.ts";
+import { type Authenticate, answer, failure, type Peer, type Route, type Unexpected } from "./route.ts";
 import type { Server } from "./server.ts";
 import { systemRoutes } from "./system-routes.ts";
 
@@ -24,8 +24,8 @@ export function allRoutes(server: Server): Route[] {
 }
 
 export interface AppOptions {
-  /** Over TCP a bearer says who asks. Who can open the Unix socket is the administrator, unless a bearer says otherwise. */
-  peer: "tcp" | "unix";
+  /** Over TCP a bearer says who asks; over the Unix socket it is the administrator, unless a bearer says otherwise. */
+  peer: Peer;
   publicUrls: readonly string[];
   nextRequestId(): string;
   unexpected: Unexpected;
@@ -50,7 +50,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
       route.path,
       // Only these two are destructured: the router parses nothing else.
       async ({ request, params }: { request: Request; params?: Record<string, string> }) => {
-        const asked = { request, requestId: nextRequestId(), params: params ?? none };
+        const asked = { request, requestId: nextRequestId(), peer, params: params ?? none };
         const response = await answer(route, asked, authenticate, unexpected);
         count(response.status);
         return response;
@@ -103,7 +103,7 @@ async function head(router: Elysia, request: Request): Promise<Response> {
   return new Response(null, { status, headers });
 }
 
-function authenticator(server: Server, peer: "tcp" | "unix"): Authenticate {
+function authenticator(server: Server, peer: Peer): Authenticate {
   return (request) => {
     const { snapshot } = server.catalogue;
     const header = request.headers.get("authorization");

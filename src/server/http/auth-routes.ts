@@ -100,8 +100,10 @@ export function authRoutes(server: Server): Route[] {
 
 async function login(server: Server, call: Call): Promise<Response> {
   const { user: name, password } = await read(server, call, Login);
-  const address = server.addressOf(call.request);
-  const keys = [`user ${name.slice(0, 100)}`, ...(address === undefined ? [] : [`address ${address}`])];
+  const keys = [
+    `user ${name.slice(0, 100)}`,
+    ...(call.peer === "tcp" ? [`address ${server.addressOf(call.request)}`] : []),
+  ];
   const wait = server.throttle.attempt(...keys);
   if (wait > 0) {
     throw new AppError("too_many_requests", "too many failed logins; wait a little", { retryAfter: wait });
@@ -141,7 +143,7 @@ async function passwd(server: Server, call: Call): Promise<Response> {
     throw new AppError("forbidden", "a token may not change its maker's password");
   const { current, password } = await read(server, call, NewPassword);
   const hash = await server.catalogue.store.passwordHash(principal.userId);
-  if (hash !== null && server.addressOf(call.request) !== undefined) {
+  if (hash !== null && call.peer === "tcp") {
     const key = `user ${principal.userName}`;
     const wait = server.throttle.attempt(key);
     if (wait > 0) throw new AppError("too_many_requests", "too many wrong passwords", { retryAfter: wait });

@@ -12,23 +12,23 @@ import { errorBodyAt } from "./error-shape.ts";
  */
 export type Access = "public" | "authenticated" | { verb: Verb; resource: string } | { action: Action };
 
+/** How a request came in. Who can open the Unix socket is the administrator of this host. */
+export type Peer = "tcp" | "unix";
+
 /** One request to one route. */
 export class Call {
   readonly request: Request;
   readonly requestId: string;
+  readonly peer: Peer;
   /** Decoded once, from the matched path. */
   readonly params: Readonly<Record<string, string>>;
   /** Who asks; on a public route nobody, who holds nothing. */
   readonly principal: Principal;
 
-  constructor(
-    request: Request,
-    requestId: string,
-    params: Readonly<Record<string, string>>,
-    principal: Principal,
-  ) {
+  constructor({ request, requestId, peer, params }: Asked, principal: Principal) {
     this.request = request;
     this.requestId = requestId;
+    this.peer = peer;
     this.params = params;
     this.principal = principal;
   }
@@ -72,26 +72,22 @@ export type Authenticate = (request: Request) => Principal | undefined;
 export type Unexpected = (error: unknown, requestId: string) => void;
 
 /** One request, before it is known who asks. */
-export interface Asked {
-  request: Request;
-  requestId: string;
-  params: Readonly<Record<string, string>>;
-}
+export type Asked = Pick<Call, "request" | "requestId" | "peer" | "params">;
 
 /** Answers one request: who asks, whether they may, and only then what it is about. */
 export async function answer(
   route: Route,
-  { request, requestId, params }: Asked,
+  asked: Asked,
   authenticate: Authenticate,
   unexpected: Unexpected,
 ): Promise<Response> {
   try {
-    const principal = route.access === "public" ? nobody : admit(route.access, authenticate(request));
-    const response = await route.handle(new Call(request, requestId, params, principal));
-    response.headers.set("x-request-id", requestId);
+    const principal = route.access === "public" ? nobody : admit(route.access, authenticate(asked.request));
+    const response = await route.handle(new Call(asked, principal));
+    response.headers.set("x-request-id", asked.requestId);
     return response;
   } catch (error) {
-    return failure(error, requestId, route.path, unexpected);
+    return failure(error, asked.requestId, route.path, unexpected);
   }
 }
 

@@ -26,6 +26,6 @@ export interface Server {
   metricsPublic: boolean;
   /** Why the server should not be sent requests now; empty when it should. */
   unready(): Promise<string[]>;
-  /** Where a request comes from; undefined on the Unix socket. */
+  /** Where a request over TCP comes from, while its caller is there. */
   addressOf(request: Request): string | undefined;
 }
