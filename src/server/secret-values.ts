@@ -68,7 +68,7 @@ export class SecretValues {
       if (value !== undefined) return value;
     } catch (cause) {
       // Another server may have moved the secret on, and deleted what this one knew of.
-      await this.#catalogue.refresh();
+      await this.#catalogue.refresh().catch(() => {});
       if (before && secret()?.version !== before.version) return this.value(secretName, key);
       throw unreadable(secretName, key, cause);
     }

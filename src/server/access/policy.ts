@@ -148,14 +148,7 @@ export function isVisible(principal: Principal, resource: string, row: Row): boo
 
 /** Whether somebody holds all that a grant would give, and so may give it. */
 export function covers(principal: Principal, grant: Grant): boolean {
-  return principal.policies.every((policy) => {
-    if (policy.everything) return true;
-    if ("action" in grant) return policy.actions.has(grant.action);
-    const wanted = verbsOf[grant.role];
-    if (grant.resource === "*") return ((policy.onKind.get("*") ?? 0) & wanted) === wanted;
-    const named = grant.name === undefined ? 0 : namedVerbs(policy, grant.resource, grant.name, asRow(grant));
-    return ((kindVerbs(policy, grant.resource) | named) & wanted) === wanted;
-  });
+  return coversPolicy(principal, compilePolicy([grant]));
 }
 
 /** Whether somebody holds all that a policy gives. */
@@ -180,10 +173,6 @@ export function coversPolicy(principal: Principal, policy: Policy): boolean {
 }
 
 type RowIdentity = { id: string; owner: string | null };
-
-function asRow(grant: Grant): RowIdentity | undefined {
-  return grant.boundTo;
-}
 
 function kindVerbs(policy: Policy, resource: string): number {
   return (policy.onKind.get(resource) ?? 0) | (policy.onKind.get("*") ?? 0);

@@ -6,6 +6,7 @@ import type { Verb } from "../access/policy.ts";
 import { poolOf } from "../inference/resolve.ts";
 import type { Row } from "../store/types.ts";
 import { parseObject, readText } from "./body.ts";
+import { kindExtras } from "./kind-extras.ts";
 import type { Access, Call, Route } from "./route.ts";
 import type { Server } from "./server.ts";
 import { watch } from "./watch.ts";
@@ -17,6 +18,7 @@ export function resourceRoutes(server: Server): Route[] {
 
 function routesOf(server: Server, kind: Kind): Route[] {
   const { resources, deadlines } = server;
+  const extras = kindExtras[kind.kind] ?? {};
   const base = `/api/v1/${kind.plural}`;
   const one = `${base}/:idOrName`;
   const scope = (call: Call) => (kind.scopedBy && call.query.get(kind.scopedBy)) ?? undefined;
@@ -51,9 +53,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       answer: objectSchema(kind),
       handle: async (call) => {
         const created = await resources.create(call, kind, await body(call));
-        if (kind.kind === "llm" && call.query.get("probe") !== "false") {
-          created["probe"] = await server.inference.probe(created.id);
-        }
+        await extras.created?.(server, call, created);
         return Response.json(created, { status: 201 });
       },
     },
@@ -62,27 +62,15 @@ function routesOf(server: Server, kind: Kind): Route[] {
       path: one,
       access: needs(kind, "view"),
       summary: `Read a ${kind.kind}`,
-      query: {
-        ...scoped,
-        ...(kind.kind === "secret" && { reveal: "true: with its values; needs edit, and is audited" }),
-      },
+      query: { ...scoped, ...extras.readQuery },
       answer: objectSchema(kind),
       handle: async (call) => {
         const row = resources.find(call.principal, "view", kind, call.params["idOrName"]!, scope(call));
         const object = resources.present(call.principal, kind, row);
-        if (kind.kind !== "secret" || call.query.get("reveal") !== "true") return Response.json(object);
-        resources.find(call.principal, "update", kind, row.id);
-        const data = await server.secrets.read(row);
-        await server.audit.record({
-          at: server.now(),
-          action: "reveal",
-          requestId: call.requestId,
-          userId: call.principal.userId,
-          tokenId: call.principal.kind === "Token" ? call.principal.id : null,
-          status: 200,
-          detail: { kind: kind.kind, name: row.name, id: row.id },
-        });
-        return Response.json({ ...object, data }, { headers: { "cache-control": "no-store" } });
+        const more = await extras.read?.(server, call, row);
+        return more
+          ? Response.json({ ...object, ...more }, { headers: { "cache-control": "no-store" } })
+          : Response.json(object);
       },
     },
     {

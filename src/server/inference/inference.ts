@@ -136,7 +136,8 @@ export class Inference {
     const model = named ? modelFor(llm, caller.body["model"]) : (llm.spec["model"] as string);
     record.facts.model = model;
     record.facts.streaming = caller.body["stream"] === true && operation !== "embeddings";
-    const { path, text, stripUsage } = providerRequest(caller, operation, adapter, model);
+    const translation = operation === "embeddings" ? undefined : translationFor(operation, adapter.dialect);
+    const { path, text, stripUsage } = providerRequest(caller, operation, adapter, translation, model);
     const key = await this.#key(llm);
     const exchange = await this.#deps.outbound(provider.url(path), {
       method: "POST",
@@ -150,7 +151,6 @@ export class Inference {
       signal: request.signal,
     });
     await refuseFailure(exchange, adapter, key);
-    const translation = operation === "embeddings" ? undefined : translationFor(operation, adapter.dialect);
     const asked = (caller.body["model"] as string | undefined) || llm.name;
     const settled = { call, record, caller, provider, key, translation, asked, stripUsage };
     if (operation === "embeddings" || !record.facts.streaming || !isEventStream(exchange))

@@ -1,5 +1,4 @@
-import { translationFor } from "../../adapters/index.ts";
-import type { Adapter, Dialect } from "../../adapters/types.ts";
+import type { Adapter, Dialect, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
 import type { Row } from "../store/types.ts";
@@ -27,6 +26,7 @@ export interface ProviderRequest {
  * The request for the provider. Where it speaks the caller's dialect, the caller's own bytes with another model
  * name; else a translation.
  *
+ * @param translation undefined where the provider speaks the caller's dialect
  * @param model the provider's name for the model
  * @throws AppError `invalid_request`
  */
@@ -34,6 +34,7 @@ export function providerRequest(
   caller: CallerRequest,
   operation: Operation,
   adapter: Adapter,
+  translation: Translation | undefined,
   model: string,
 ): ProviderRequest {
   const { body, text, scan } = caller;
@@ -49,7 +50,6 @@ export function providerRequest(
     });
   }
   const path = adapter.callPath;
-  const translation = translationFor(operation, adapter.dialect);
   if (translation) return { path, text: JSON.stringify(translation.request(body, model)), stripUsage: false };
   const options = body["stream_options"] as { include_usage?: boolean } | null | undefined;
   const stripUsage = operation === "chat" && body["stream"] === true && options?.include_usage !== true;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bearerHash, mintBearer } from "../../../src/server/access/bearer.ts";
 import { openStore } from "../../../src/server/store/index.ts";
-import type { Row } from "../../../src/server/store/types.ts";
+import { row } from "../../support/row.ts";
 import { type Answer, type Client, must, temporaryFolder, testServer, told } from "../../support/server.ts";
 import { goodProvider, type Upstream, upstream } from "../../support/upstream.ts";
 
@@ -180,19 +180,6 @@ it("lets the owner of a virtual llm view, run and withdraw it without any grant,
   const provider = upstream(goodProvider);
   const folder = temporaryFolder();
   const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
-  const row = (id: string, kind: string, name: string, more: Partial<Row>): Row => {
-    const base = {
-      scope: "",
-      owner: null,
-      visibility: null,
-      spec: {},
-      status: {},
-      version: 1,
-      createdAt: 1,
-      updatedAt: 1,
-    };
-    return { id, kind, name, ...base, ...more };
-  };
   const bearer = mintBearer("ses");
   const alice = "usr_0000000000000000000000000a";
   const spec = {

@@ -1,20 +1,7 @@
 import { expect, it } from "vitest";
 import { Snapshot } from "../../../src/server/catalogue/snapshot.ts";
-import type { Change, Contents, Row, Session } from "../../../src/server/store/types.ts";
-
-function row(id: string, kind: string, name: string, more: Partial<Row> = {}): Row {
-  const base = {
-    scope: "",
-    owner: null,
-    visibility: null,
-    spec: {},
-    status: {},
-    version: 1,
-    createdAt: 1,
-    updatedAt: 1,
-  };
-  return { id, kind, name, ...base, ...more };
-}
+import type { Change, Contents, Session } from "../../../src/server/store/types.ts";
+import { row } from "../../support/row.ts";
 
 const session = (id: string, userId: string): Session => ({
   id,
