@@ -46,9 +46,7 @@ export function principalOf(snapshot: Snapshot, bearer: string, now: number): Pr
 export function stillThere(snapshot: Snapshot, principal: Principal, now: number): boolean {
   if (principal.expiresAt !== undefined && principal.expiresAt <= now) return false;
   if (!snapshot.byId.has(principal.userId) || !snapshot.byId.has(principal.id)) return false;
-  if (principal.sessionId === undefined) return true;
-  for (const session of snapshot.sessions.values()) if (session.id === principal.sessionId) return true;
-  return false;
+  return principal.sessionId === undefined || snapshot.sessionIds.has(principal.sessionId);
 }
 
 /** The same principal with the rights a later snapshot gives it: none when it is gone. */

@@ -29,7 +29,9 @@ export class Snapshot {
   readonly pointersTo: ReadonlyMap<string, readonly Pointer[]>;
   /** SHA-256 of a token's bearer → the token's id. */
   readonly bearers: ReadonlyMap<string, string>;
+  /** By the SHA-256 of their bearers. */
   readonly sessions: ReadonlyMap<string, Session>;
+  readonly sessionIds: ReadonlySet<string>;
   readonly withPassword: ReadonlySet<string>;
   /** When tokens were last used, in milliseconds: the one thing here that moves on, shared by all snapshots. */
   readonly lastUsed: Map<string, number>;
@@ -44,6 +46,7 @@ export class Snapshot {
     this.byId = new Map(contents.rows.map((row) => [row.id, row]));
     this.bearers = new Map(contents.bearers.map(({ hash, tokenId }) => [hash, tokenId]));
     this.sessions = new Map(contents.sessions.map((session) => [session.hash, session]));
+    this.sessionIds = new Set(contents.sessions.map(({ id }) => id));
     this.withPassword = new Set(contents.withPassword);
     this.#refs = contents.refs;
     const pointers = new Map<string, Pointer[]>();
