@@ -134,6 +134,7 @@ describe("create", () => {
 
   it.each([
     [["create", "lmm", "x"], 'unknown kind "lmm"', 'did you mean "llm"?'],
+    [["create", "secrt", "x", "--data", "k=v"], 'unknown kind "secrt"', 'did you mean "secret"?'],
     [["create", "llm"], "which llm? NAME is missing", "mcpctl create --help"],
     [["create", "llm", "My LLM"], '"My LLM" is no name', ""],
     [["create", "llm", "x", "--type", "antropic"], 'not "antropic"', 'did you mean "anthropic"?'],

@@ -8,7 +8,7 @@ import { argsOf } from "../flags/define.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import type { Manifest } from "../manifest/read.ts";
 import { createObject, reconcile } from "../manifest/reconcile.ts";
-import { targetOf } from "../manifest/target.ts";
+import { kindNamed, targetOf } from "../manifest/target.ts";
 import { formatOf, shown, warnAbout } from "../manifest/tell.ts";
 
 const probing: Args = {
@@ -37,7 +37,10 @@ export const create = defineVerb({
     force: { type: "boolean", description: "Update it when it exists already" },
   },
   moreArgs(words) {
-    const kind = words.map((word) => findKind(word.split("/")[0]!)).find((kind) => kind !== undefined);
+    const [first] = words;
+    const known = words.map((word) => findKind(word.split("/")[0]!)).find((kind) => kind !== undefined);
+    // A mistyped kind is told before its flags, none of which is known without it.
+    const kind = known ?? (first === undefined ? undefined : kindNamed(first.split("/")[0]!));
     return kind ? { ...argsOf(kind), ...(kind.kind === "llm" && probing) } : {};
   },
   async run(args, context) {
