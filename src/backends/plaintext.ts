@@ -1,41 +1,35 @@
 import { AppError } from "../errors.ts";
+import type { SecretTable } from "./secret-table.ts";
 import type { Driver } from "./types.ts";
-
-/** The table of the server's own database that this driver keeps values in. */
-export interface SecretTable {
-  get(ref: string): Promise<Record<string, string> | null>;
-  put(ref: string, data: Record<string, string>): Promise<void>;
-  delete(ref: string): Promise<void>;
-  list(): Promise<string[]>;
-}
 
 /**
  * Values as JSON in the server's own database: protected by the file's permissions and nothing else.
  *
- * @param newRef makes a ref that was never used, from the secret's id
+ * @param name of the backend, for messages
  */
-export function plaintextDriver(table: SecretTable, newRef: (id: string) => string): Driver {
+export function plaintextDriver(name: string, table: SecretTable): Driver {
   return {
-    async read(ref) {
-      try {
-        return await table.get(ref);
-      } catch (cause) {
-        throw new AppError("secret_unavailable", "the database that holds the secret cannot be read", {
-          cause,
-        });
-      }
-    },
-    async write(id, data) {
-      const ref = newRef(id);
-      await table.put(ref, data);
-      return ref;
-    },
+    read: (ref) => answered(name, table.get(ref)),
+    write: (ref, data) => table.put(ref, data),
     delete: (ref) => table.delete(ref),
-    list: () => table.list(),
-    health: () =>
-      table.list().then(
-        () => undefined,
-        () => "the database cannot be read",
-      ),
+    list: () => answered(name, table.list()),
+    health: () => tableHealth(name, table),
   };
+}
+
+/** A read of the database, or why a secret cannot be had. */
+export async function answered<T>(name: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (cause) {
+    throw new AppError("unavailable", `secret backend "${name}": the database does not answer`, { cause });
+  }
+}
+
+/** A backend in the database is as well as the database. */
+export function tableHealth(name: string, table: SecretTable): ReturnType<Driver["health"]> {
+  return answered(name, table.list()).then(
+    () => ({ status: "healthy" }),
+    (error: AppError) => ({ status: "error", reason: error.message }),
+  );
 }

@@ -29,9 +29,9 @@ export interface Flag {
   /**
    * How the text becomes a value. Default: by the field's schema.
    * `pairs`: repeatable `k=v`, values parsed as JSON where they are. `secret`: repeatable `K=v`, `K=@file`, `K=-`.
-   * `subject`: `User:alice`. `grant`: `role:view,resource:llms,name:claude`. `ttl`: `30d`, `never` or RFC 3339.
+   * `ref`: `SECRET/KEY`. `file`: the text of a file. `subject`: `User:alice`. `grant`: `role:view,resource:llms,name:claude`. `ttl`: `30d`, `never` or RFC 3339.
    */
-  parse?: "pairs" | "secret" | "subject" | "grant" | "ttl";
+  parse?: "pairs" | "secret" | "ref" | "file" | "subject" | "grant" | "ttl";
   description?: string;
 }
 
