@@ -37,7 +37,8 @@ const mayImport: Record<string, readonly string[]> = {
   kinds: ["errors"],
   wire: ["errors"],
   adapters: ["errors", "kinds", "wire"],
-  backends: ["errors", "kinds", "wire"],
+  // Of the adapters only outbound.ts and provider-url.ts are meant: the one way out of the program.
+  backends: ["errors", "kinds", "wire", "adapters"],
   server: ["errors", "version", "kinds", "wire", "adapters", "backends"],
   agent: ["errors", "version", "kinds", "wire", "adapters", "backends"],
   cli: ["errors", "version", "kinds", "wire"],

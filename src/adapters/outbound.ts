@@ -1,8 +1,10 @@
+import { X509Certificate } from "node:crypto";
 import { AppError } from "../errors.ts";
 import { createHttpClient, type HttpClientOptions } from "./http1/client.ts";
 import type { Exchange, Target, Timeouts } from "./http1/exchange.ts";
 import { isForbiddenHost } from "./provider-url.ts";
 
+export { HttpFailure } from "./http1/exchange.ts";
 export type OutboundTimeouts = Timeouts;
 
 export interface OutboundOptions {
@@ -23,11 +25,17 @@ export interface OutboundOptions {
  */
 export type Outbound = (url: URL, options: OutboundOptions) => Promise<Exchange>;
 
+/**
+ * @param options.ca certificates in PEM, which are trusted instead of those that the system knows
+ * @throws AppError `invalid_request` for a `ca` that is not
+ */
 export function createOutbound(
-  options: Pick<HttpClientOptions, "resolve"> = {},
+  options: Pick<HttpClientOptions, "resolve"> & { ca?: string } = {},
 ): Outbound & { close(): void } {
+  const { ca, ...rest } = options;
   const client = createHttpClient({
-    ...options,
+    ...rest,
+    ...(ca !== undefined && { tls: { ca: certificatesIn(ca) } }),
     checkAddress(address) {
       if (isForbiddenHost(address)) throw new AppError("provider_unreachable", "the address is not allowed");
     },
@@ -43,6 +51,17 @@ export function createOutbound(
     });
   };
   return Object.assign(send, { close: () => client.close() });
+}
+
+function certificatesIn(pem: string): string[] {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  try {
+    for (const one of certificates) new X509Certificate(one);
+  } catch (cause) {
+    throw new AppError("invalid_request", "the CA is not a certificate in PEM", { cause });
+  }
+  if (certificates.length === 0) throw new AppError("invalid_request", "the CA has no certificate in PEM");
+  return certificates;
 }
 
 function targetOf({ protocol, hostname, port, pathname, search }: URL): Target {

@@ -12,7 +12,7 @@ export function normaliseProviderUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url) throw refused("is not a URL");
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refused("must be http or https");
-  if (url.username || url.password) throw refused("must not contain credentials; use apiKeyRef");
+  if (url.username || url.password) throw refused("must not contain credentials");
   if (url.search || url.hash) throw refused("must not have a query or fragment");
   if (isForbiddenHost(url.hostname)) throw refused("points at a link-local or metadata address");
   const path = url.pathname.replace(/\/+$/, "").replace(/\/v1$/, "");
@@ -29,6 +29,12 @@ export function providerUrl(base: string, path: string): URL {
   if (url.pathname !== expected)
     throw new AppError("internal", "the provider's URL would lead somewhere else");
   return url;
+}
+
+/** Whether a host of a parsed URL is this machine, whatever the network does. */
+export function isLoopbackHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "").toLowerCase();
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 const metadataNames = new Set(["metadata", "metadata.google.internal", "metadata.goog", "instance-data"]);

@@ -73,6 +73,8 @@ export interface Kind<Fields extends TObject = TObject> {
   immutable: readonly string[];
   /** Fields that go in and never come out. */
   writeOnly: readonly string[];
+  /** Read-only fields that change without a new version. Sent back, they are passed over, whatever is in them. */
+  moving: readonly string[];
   /** Read-only fields that an export keeps, because they tell the reader something `apply` may ignore. */
   exported: readonly string[];
   /** Names are unique within the value of this field (`""` when unset), not within the whole kind. */
@@ -93,6 +95,7 @@ type Optional =
   | "readOnly"
   | "immutable"
   | "writeOnly"
+  | "moving"
   | "exported"
   | "visible"
   | "references"
@@ -107,6 +110,7 @@ export function defineKind<Fields extends TObject>(
     readOnly: Type.Object({}),
     immutable: [],
     writeOnly: [],
+    moving: [],
     exported: [],
     visible: false,
     references: () => [],

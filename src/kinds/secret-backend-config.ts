@@ -4,8 +4,10 @@ import { SecretKeyRef } from "./define.ts";
 import { validate } from "./validate.ts";
 
 /** Segments that no server folds, decodes or redirects: what a path is built from is exactly what is asked for. */
-const segments = "^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?(?:/[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?)*$";
-const Path = (options: Record<string, unknown>) => Type.String({ pattern: segments, maxLength: 200, ...options });
+const segments =
+  "^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?(?:/[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?)*$";
+const Path = (options: Record<string, unknown>) =>
+  Type.String({ pattern: segments, maxLength: 200, ...options });
 
 const closed = { additionalProperties: false };
 
@@ -70,7 +72,9 @@ export const OpenBaoConfig = Type.Object(
     allowInsecure: Type.Optional(
       Type.Boolean({ description: "Send the token over plain http, also off this machine" }),
     ),
-    auth: Type.Optional(Type.Unknown({ description: "method: token, approle or kubernetes, and what it needs" })),
+    auth: Type.Optional(
+      Type.Unknown({ description: "method: token, approle or kubernetes, and what it needs" }),
+    ),
   },
   closed,
 );

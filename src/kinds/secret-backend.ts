@@ -56,6 +56,7 @@ export const secretBackend = defineKind({
     ),
   }),
   immutable: ["type"],
+  moving: ["secretCount", "health"],
   references({ config }) {
     const credential = credentialOf(config);
     return credential
@@ -76,7 +77,10 @@ export const secretBackend = defineKind({
     config: { field: "config", parse: "pairs", value: "k=v", description: "Any other field of the config" },
     url: { field: "config.url", description: "openbao: where it is, such as https://bao.example.org:8200" },
     mount: { field: "config.mount", description: 'openbao: the KV version 2 mount (default "secret")' },
-    "path-prefix": { field: "config.pathPrefix", description: 'openbao: the folder in it (default "mcpctl")' },
+    "path-prefix": {
+      field: "config.pathPrefix",
+      description: 'openbao: the folder in it (default "mcpctl")',
+    },
     namespace: { field: "config.namespace", description: "openbao: the namespace" },
     "ca-cert": {
       field: "config.caCert",
@@ -95,8 +99,8 @@ export const secretBackend = defineKind({
     name: "bao",
     type: "openbao",
     config: {
-      url: "https://bao.example.org:8200",
-      auth: { method: "token", tokenSecretRef: { name: "bao-token", key: "token" } },
+      url: "https://127.0.0.1:8200",
+      auth: { method: "kubernetes", role: "mcpctl" },
     },
   },
 });

@@ -4,6 +4,7 @@ import { defineVerb } from "../cli/command.ts";
 import { AppError } from "../errors.ts";
 import { version } from "../version.ts";
 import { createLog } from "./log.ts";
+import { findKeyFile } from "./secrets/key-file.ts";
 import { startServer } from "./start.ts";
 import { openStore } from "./store/index.ts";
 
@@ -41,6 +42,11 @@ export const server = defineVerb({
       valueHint: "URL",
       description: "A name under which it is reached",
     },
+    "master-key-file": {
+      type: "string",
+      valueHint: "FILE",
+      description: "The key that sealed secrets are encrypted with (MCPCTL_MASTER_KEY_FILE)",
+    },
     "metrics-public": { type: "boolean", description: "Let anybody read /metrics" },
   },
   async run(args, context) {
@@ -48,6 +54,7 @@ export const server = defineVerb({
     const listen = parseListen(args.listen ?? env["MCPCTL_LISTEN"] ?? "127.0.0.1:7777");
     const publicUrls = args["public-url"].map(parsePublicUrl);
     const dataDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(home, "server");
+    const keyFile = findKeyFile({ flag: args["master-key-file"], env });
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
     // Nothing that is written here is for anybody else (T86).
     process.umask(0o077);
@@ -62,6 +69,7 @@ export const server = defineVerb({
       socketPath,
       publicUrls,
       metricsPublic: args["metrics-public"],
+      ...(keyFile && { keyFile }),
       log,
     }).catch(async (error) => {
       await store.close();

@@ -13,8 +13,14 @@ import { type Listener, listenTcp, listenUnix } from "./listen.ts";
 import { describeError, type Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { OpenStreams } from "./open-streams.ts";
-import { SecretValues } from "./secret-values.ts";
+import { Backends } from "./secrets/backends.ts";
+import type { KeyFile } from "./secrets/key-file.ts";
+import { openMasterKey } from "./secrets/master-key.ts";
+import { rotationTimer } from "./secrets/rotation-timer.ts";
+import { SecretValues } from "./secrets/secret-values.ts";
+import { SecretWrites } from "./secrets/secret-writes.ts";
 import { seed } from "./seed.ts";
+import { selfTest } from "./self.ts";
 import type { Store } from "./store/types.ts";
 
 /** How a server is to be. */
@@ -26,8 +32,12 @@ export interface ServerOptions {
   socketPath?: string;
   publicUrls: readonly string[];
   metricsPublic: boolean;
+  /** Where the master keys are that sealed secrets need. */
+  keyFile?: KeyFile;
   log: Log;
   now?: () => number;
+  /** A clock that nobody sets, in milliseconds. */
+  elapsed?: () => number;
 }
 
 export interface RunningServer {
@@ -46,13 +56,34 @@ const minute = 60_000;
 
 /** Starts a server over an open store. It answers when this returns. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { store, log, now = Date.now } = options;
+  const { store, log, now = Date.now, elapsed = performance.now.bind(performance) } = options;
   const trouble = (error: unknown) => log.error(describeError(error));
   const catalogue = await Catalogue.open(store, trouble);
   const random = systemRandom;
   await seed(catalogue, now, random);
-  const secrets = new SecretValues(catalogue, now, random);
-  const resources = new Resources(catalogue, { secrets, now, random }, trouble);
+  const masterKey = await openMasterKey(catalogue, options.keyFile, now).catch((error) => {
+    catalogue.close();
+    throw error;
+  });
+  const backends = new Backends({
+    catalogue,
+    masterKey,
+    now,
+    credential: (secret, key) => secrets.value(secret, key),
+    onWarning: (text) => log.warn(text),
+  });
+  const secrets = new SecretValues(catalogue, backends, elapsed);
+  const secretWrites = new SecretWrites(catalogue, backends, now, random);
+  const isSelf = selfTest(options.publicUrls, () => listeners.map(({ url }) => url));
+  const services = {
+    secrets,
+    secretWrites,
+    hasMasterKey: () => masterKey.ring !== undefined,
+    isSelf,
+    now,
+    random,
+  };
+  const resources = new Resources(catalogue, services, trouble);
   const audit = new Audit(store);
   const metrics = new Metrics();
   const streams = new OpenStreams(catalogue, now);
@@ -74,6 +105,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     catalogue,
     resources,
     secrets,
+    secretWrites,
+    backends,
+    masterKey,
     inference,
     audit,
     metrics,
@@ -90,11 +124,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => ["the database does not answer"],
       );
     },
+    isSelf,
     addressOf: (request) => listeners[0]?.addressOf(request),
   };
+  const nextRequestId = requestIds(random);
   const app: Omit<AppOptions, "peer"> = {
     publicUrls: options.publicUrls,
-    nextRequestId: requestIds(random),
+    nextRequestId,
     unexpected: (error, requestId) => log.error(`${requestId} ${describeError(error)}`),
   };
   const listeners: Listener[] = [];
@@ -105,16 +141,45 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   } catch (error) {
     // One that listens already would keep the process alive.
     await Promise.all(listeners.map((listener) => listener.close()));
+    backends.close();
     catalogue.close();
     throw error;
   }
+  const rotateTokens = rotationTimer(
+    {
+      ...server,
+      requestId: nextRequestId,
+      onFailure: (backend, error) => log.warn(`secret backend "${backend}": ${describeError(error)}`),
+    },
+    Math.random,
+  );
+  /** What may take as long as somebody else's server does. */
+  const lookAfterSecrets = async () => {
+    for (const { backend, error } of await secretWrites.sweep())
+      log.warn(
+        `secret backend "${backend}": what is left over there could not be deleted: ${describeError(error)}`,
+      );
+    await rotateTokens();
+    await backends.checkAll();
+  };
   const upkeep = async () => {
-    const used = new Map([...catalogue.snapshot.lastUsed].filter(([, at]) => at > now() - 2 * minute));
+    const used = new Map([...catalogue.snapshot.moving.lastUsed].filter(([, at]) => at > now() - 2 * minute));
     if (used.size > 0) await store.touchTokens(used);
     await store.prune(now(), keptChanges);
   };
-  const timer = setInterval(() => void upkeep().catch(trouble), minute);
-  void secrets.sweep().catch(trouble);
+  let looking: Promise<void> | undefined;
+  const look = () => {
+    looking ??= lookAfterSecrets()
+      .catch(trouble)
+      .finally(() => {
+        looking = undefined;
+      });
+  };
+  const timer = setInterval(() => {
+    void upkeep().catch(trouble);
+    look();
+  }, minute);
+  look();
 
   const patienceEnded = Promise.withResolvers<void>();
   const shutDown = async () => {
@@ -129,6 +194,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await audit.settled();
     await upkeep().catch(trouble);
     outbound.close();
+    if (looking) await within(1000, looking);
+    backends.close();
     catalogue.close();
     await store.close();
   };

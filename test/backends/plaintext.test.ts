@@ -1,35 +1,39 @@
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { plaintextDriver } from "../../src/backends/plaintext.ts";
-import { newId } from "../../src/server/ids.ts";
+import { tableOf } from "../../src/server/secrets/backends.ts";
 import { openStore } from "../../src/server/store/index.ts";
 import { backendContract } from "../contract/backend.ts";
 import { temporaryFolder } from "../support/server.ts";
 
 async function open() {
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
-  const driver = plaintextDriver(
-    {
-      get: (ref) => store.secretData(ref),
-      put: async (ref, data) => void (await store.commit([{ op: "putSecretData", ref, data, at: 1 }])),
-      delete: async (ref) => void (await store.commit([{ op: "deleteSecretData", ref }])),
-      list: () => store.secretRefs(2),
-    },
-    (id) => `${id}/${newId("ver", 1)}`,
-  );
+  const driver = (name: string) => plaintextDriver(name, tableOf(store, `sbe_${name}`, Date.now));
   return { store, driver };
 }
 
 backendContract("plaintext", async () => {
   const { store, driver } = await open();
   onTestFinished(() => store.close());
-  return driver;
+  return driver("default");
+});
+
+it("keeps backends of one database apart", async () => {
+  const { store, driver } = await open();
+  onTestFinished(() => store.close());
+  await driver("one").write("sec_1/ver_1", { k: "one" });
+  expect(await driver("one").list()).toEqual(["sec_1/ver_1"]);
+  expect(await driver("two").list()).toEqual([]);
 });
 
 it("tells that the database is gone from that there is nothing", async () => {
   const { store, driver } = await open();
-  const ref = await driver.write("sec_1", { k: "canary-value" });
+  await driver("default").write("sec_1/ver_1", { k: "canary-value" });
   await store.close();
-  await expect(driver.read(ref)).rejects.toMatchObject({ code: "secret_unavailable" });
-  expect(await driver.health()).toBe("the database cannot be read");
+  const reason = 'secret backend "default": the database does not answer';
+  await expect(driver("default").read("sec_1/ver_1")).rejects.toMatchObject({
+    code: "unavailable",
+    message: reason,
+  });
+  expect(await driver("default").health()).toEqual({ status: "error", reason });
 });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "../../src/errors.ts";
 import {
   type AuditEvent,
+  type Orphan,
   type Refusal,
   type Row,
   type Session,
@@ -144,7 +145,7 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
         { op: "setBearer", tokenId: "token", hash: "bearer" },
         { op: "setPassword", userId: "user", hash: "argon2id" },
         { op: "insertSession", session: session("s", "user") },
-        { op: "putSecretData", ref: "r", data: { KEY: "value" }, at: 1 },
+        { op: "putSecretData", ref: "r", backendId: "sbe_1", data: { KEY: "value" }, at: 1 },
         { op: "audit", event: event(1) },
       ]);
       await store.touchTokens(new Map([["token", 5]]));
@@ -186,7 +187,7 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
           update("old", 2, { spec: { kept: false } }),
           { op: "setPassword", userId: "user", hash: "hash" },
           { op: "insertSession", session: session("s", "user") },
-          { op: "putSecretData", ref: "r", data: { KEY: "value" }, at: 1 },
+          { op: "putSecretData", ref: "r", backendId: "sbe_1", data: { KEY: "value" }, at: 1 },
           { op: "audit", event: event(1) },
           remove("user", 7),
         );
@@ -256,7 +257,9 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
         await store.commit([insert("a")]);
         expect(await store.commit([])).toBe(1);
         expect(await store.commit([{ op: "audit", event: event(1) }])).toBe(1);
-        expect(await store.commit([{ op: "putSecretData", ref: "r", data: {}, at: 1 }])).toBe(1);
+        expect(
+          await store.commit([{ op: "putSecretData", ref: "r", backendId: "sbe_1", data: {}, at: 1 }]),
+        ).toBe(1);
         expect(await store.changesSince(0, 10)).toHaveLength(1);
       });
 
@@ -512,23 +515,83 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
     describe("secret data", () => {
       it("is put, replaced, read and deleted", async () => {
         const data = { KEY: "sk-\u2028🦙", "other key": "" };
-        await store.commit([{ op: "putSecretData", ref: "r", data, at: 1 }]);
+        await store.commit([{ op: "putSecretData", ref: "r", backendId: "sbe_1", data, at: 1 }]);
         expect(await store.secretData("r")).toEqual(data);
-        await store.commit([{ op: "putSecretData", ref: "r", data: { NEW: "x" }, at: 2 }]);
+        await store.commit([
+          { op: "putSecretData", ref: "r", backendId: "sbe_1", data: { NEW: "x" }, at: 2 },
+        ]);
         expect(await store.secretData("r")).toEqual({ NEW: "x" });
         await store.commit([{ op: "deleteSecretData", ref: "r" }]);
         await store.commit([{ op: "deleteSecretData", ref: "r" }]);
         expect(await store.secretData("r")).toBeNull();
       });
 
-      it("is listed when it is older than a time", async () => {
+      it("is listed by backend", async () => {
         await store.commit([
-          { op: "putSecretData", ref: "old", data: {}, at: 10 },
-          { op: "putSecretData", ref: "new", data: {}, at: 20 },
+          { op: "putSecretData", ref: "a", backendId: "sbe_1", data: {}, at: 10 },
+          { op: "putSecretData", ref: "b", backendId: "sbe_1", data: {}, at: 20 },
+          { op: "putSecretData", ref: "c", backendId: "sbe_2", data: {}, at: 20 },
         ]);
-        expect(await store.secretRefs(10)).toEqual([]);
-        expect(await store.secretRefs(20)).toEqual(["old"]);
-        expect((await store.secretRefs(21)).sort()).toEqual(["new", "old"]);
+        expect((await store.secretRefs("sbe_1")).sort()).toEqual(["a", "b"]);
+        expect(await store.secretRefs("sbe_2")).toEqual(["c"]);
+        expect(await store.secretRefs("sbe_3")).toEqual([]);
+      });
+
+      it("is changed where it is, and not brought back where it is not", async () => {
+        await store.commit([{ op: "putSecretData", ref: "r", backendId: "sbe_1", data: { a: "1" }, at: 1 }]);
+        await store.commit([
+          { op: "replaceSecretData", ref: "r", data: { b: "2" } },
+          { op: "replaceSecretData", ref: "gone", data: { b: "2" } },
+        ]);
+        expect(await store.secretData("r")).toEqual({ b: "2" });
+        expect(await store.secretRefs("sbe_1")).toEqual(["r"]);
+        expect(await store.secretData("gone")).toBeNull();
+      });
+    });
+
+    describe("orphans", () => {
+      const orphan = (ref: string, more: Partial<Orphan> = {}): Orphan => ({
+        ref,
+        backendId: "sbe_1",
+        doomed: false,
+        at: 1,
+        ...more,
+      });
+
+      it("are listed, the oldest first", async () => {
+        await store.commit([
+          { op: "addOrphan", orphan: orphan("young", { at: 2 }) },
+          { op: "addOrphan", orphan: orphan("old", { doomed: true }) },
+        ]);
+        expect(await store.orphans()).toEqual([orphan("old", { doomed: true }), orphan("young", { at: 2 })]);
+        await store.commit([
+          { op: "dropOrphan", ref: "old" },
+          { op: "dropOrphan", ref: "never" },
+        ]);
+        expect(await store.orphans()).toEqual([orphan("young", { at: 2 })]);
+      });
+
+      it("are adopted once, and not when they are doomed", async () => {
+        await store.commit([
+          { op: "addOrphan", orphan: orphan("r") },
+          { op: "addOrphan", orphan: orphan("doomed") },
+        ]);
+        await store.commit([{ op: "adoptOrphan", ref: "r" }]);
+        await store.commit([{ op: "doomOrphan", ref: "doomed" }]);
+        await store.commit([{ op: "doomOrphan", ref: "doomed" }]);
+        expect(await store.orphans()).toEqual([orphan("doomed", { doomed: true })]);
+        for (const refused of [
+          { op: "adoptOrphan", ref: "r" },
+          { op: "adoptOrphan", ref: "doomed" },
+          { op: "doomOrphan", ref: "r" },
+        ] as const)
+          await expect(store.commit([refused])).rejects.toMatchObject({ refusal: "stale" });
+        expect(await store.orphans()).toEqual([orphan("doomed", { doomed: true })]);
+      });
+
+      it("are no change that anybody watches", async () => {
+        const before = (await store.load()).revision;
+        expect(await store.commit([{ op: "addOrphan", orphan: orphan("r") }])).toBe(before);
       });
     });
 

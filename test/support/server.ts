@@ -122,7 +122,7 @@ function client(base: string, fixed: Record<string, string>, unix?: string): Cli
       ...(unix !== undefined && { unix }),
     });
     const text = await response.text();
-    const json = response.headers.get("content-type")?.includes("json");
+    const json = /^application\/(.+\+)?json\b/.test(response.headers.get("content-type") ?? "");
     return {
       status: response.status,
       headers: response.headers,

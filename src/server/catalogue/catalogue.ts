@@ -91,7 +91,7 @@ export class Catalogue {
 
   /** Too far behind: start over. Watchers are told to list again. */
   async #reload(): Promise<void> {
-    this.#snapshot = new Snapshot(await this.store.load(), this.#snapshot.lastUsed);
+    this.#snapshot = new Snapshot(await this.store.load(), this.#snapshot.moving);
     this.#recent.length = 0;
     this.#recentSince = this.#snapshot.revision;
     for (const listener of this.#listeners) listener(null);

@@ -59,7 +59,9 @@ export function draftUpdate(
   const shown = present(kind, before, { ...of, now });
   const given = Object.fromEntries(
     Object.entries(body).filter(
-      ([field, value]) => kind.writeOnly.includes(field) || !Bun.deepEquals(shown[field], value),
+      ([field, value]) =>
+        kind.writeOnly.includes(field) ||
+        !(kind.moving.includes(field) || Bun.deepEquals(shown[field], value)),
     ),
   );
   const draft: Draft = { ...emptyDraft(of), given, sent: (field) => Object.hasOwn(body, field) };

@@ -2,7 +2,8 @@ import type { Fault } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Random } from "../ids.ts";
-import type { SecretValues } from "../secret-values.ts";
+import type { SecretValues } from "../secrets/secret-values.ts";
+import type { SecretWrites } from "../secrets/secret-writes.ts";
 import type { Row, Write } from "../store/types.ts";
 import { groupHooks } from "./hooks/group.ts";
 import { llmHooks } from "./hooks/llm.ts";
@@ -17,6 +18,11 @@ import type { Snapshot } from "./snapshot.ts";
 /** What hooks may use besides the draft. */
 export interface Services {
   secrets: SecretValues;
+  secretWrites: SecretWrites;
+  /** Whether there is a master key to seal secrets with. */
+  hasMasterKey(): boolean;
+  /** Whether a URL leads to this server itself. */
+  isSelf(url: URL): boolean;
   now(): number;
   random: Random;
 }

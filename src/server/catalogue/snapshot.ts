@@ -11,6 +11,21 @@ export interface Table {
 
 export type Pointer = Ref & { fromId: string };
 
+/** How a secret backend was when it was last asked. */
+export interface BackendHealth {
+  status: "healthy" | "warning" | "error";
+  reason: string | null;
+  /** RFC 3339. */
+  checkedAt: string;
+}
+
+/** What moves on without a commit, by id; shared by all snapshots. */
+export interface Moving {
+  /** When tokens were last used, in milliseconds. */
+  readonly lastUsed: Map<string, number>;
+  readonly health: Map<string, BackendHealth>;
+}
+
 const emptyTable: Table = { byName: new Map(), sorted: [] };
 
 /** How the names of a scope are told apart in a table. */
@@ -33,15 +48,15 @@ export class Snapshot {
   readonly sessions: ReadonlyMap<string, Session>;
   readonly sessionIds: ReadonlySet<string>;
   readonly withPassword: ReadonlySet<string>;
-  /** When tokens were last used, in milliseconds: the one thing here that moves on, shared by all snapshots. */
-  readonly lastUsed: Map<string, number>;
+  readonly moving: Moving;
   readonly #refs: readonly Pointer[];
   readonly #tables = new Map<string, Table>();
 
-  constructor(contents: Contents, lastUsed = new Map<string, number>()) {
+  constructor(contents: Contents, moving: Moving = { lastUsed: new Map(), health: new Map() }) {
+    const { lastUsed } = moving;
     for (const { tokenId, at } of contents.lastUsed)
       lastUsed.set(tokenId, Math.max(at, lastUsed.get(tokenId) ?? 0));
-    this.lastUsed = lastUsed;
+    this.moving = moving;
     this.revision = contents.revision;
     this.byId = new Map(contents.rows.map((row) => [row.id, row]));
     this.bearers = new Map(contents.bearers.map(({ hash, tokenId }) => [hash, tokenId]));
@@ -78,6 +93,13 @@ export class Snapshot {
     return this.table(kind).byName.get(nameKey(scope, name));
   }
 
+  /** What a row points at. */
+  refsOf(id: string): Ref[] {
+    return this.#refs
+      .filter(({ fromId }) => fromId === id)
+      .map(({ path, toId, onDelete }) => ({ path, toId, onDelete }));
+  }
+
   /** The name of the row with an id, or null when it is gone. */
   nameOf(id: string | null): string | null {
     return id === null ? null : (this.byId.get(id)?.name ?? null);
@@ -105,7 +127,7 @@ export class Snapshot {
       ),
       lastUsed: now.lastUsed,
     };
-    const next = new Snapshot(contents, this.lastUsed);
+    const next = new Snapshot(contents, this.moving);
     // Tables of kinds that nothing was written to are still right.
     const kinds = new Set(changes.map((change) => change.kind));
     for (const [kind, table] of this.#tables) if (!kinds.has(kind)) next.#tables.set(kind, table);

@@ -7,6 +7,7 @@ import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
 import { inferenceRoutes } from "./inference-routes.ts";
 import { memberRoutes, resourceRoutes } from "./resource-routes.ts";
 import { type Authenticate, answer, failure, type Peer, type Route, type Unexpected } from "./route.ts";
+import { secretRoutes } from "./secret-routes.ts";
 import type { Server } from "./server.ts";
 import { systemRoutes } from "./system-routes.ts";
 
@@ -17,6 +18,7 @@ export function allRoutes(server: Server): Route[] {
     ...systemRoutes(server, () => routes),
     ...authRoutes(server),
     ...memberRoutes(server),
+    ...secretRoutes(server),
     ...resourceRoutes(server),
     ...inferenceRoutes(server),
   );
@@ -110,7 +112,7 @@ function authenticator(server: Server, peer: Peer): Authenticate {
     const bearer = header ? /^Bearer +(\S+)$/i.exec(header)?.[1] : request.headers.get("x-api-key");
     if (!header && !bearer) return peer === "unix" ? adminPrincipal(snapshot) : undefined;
     const principal = bearer ? principalOf(snapshot, bearer, server.now()) : undefined;
-    if (principal?.kind === "Token") snapshot.lastUsed.set(principal.id, server.now());
+    if (principal?.kind === "Token") snapshot.moving.lastUsed.set(principal.id, server.now());
     return principal;
   };
 }

@@ -14,11 +14,24 @@ export interface KindExtras {
   read?(server: Server, call: Call, row: Row): Promise<object | undefined>;
 }
 
+/** A backend that was asked so many milliseconds ago is not asked again. */
+const recent = 5000;
+
 export const kindExtras: Readonly<Record<string, KindExtras>> = {
   llm: {
     /** Whether url and key are right, found out once. A failure is told, and refuses nothing. */
     async created(server, call, object) {
       if (call.query.get("probe") !== "false") object["probe"] = await server.inference.probe(object.id);
+    },
+  },
+  secretbackend: {
+    /** How it is, as of now: whoever looks at one backend wants to know. */
+    async read(server, { principal }, row) {
+      const checked = server.catalogue.snapshot.moving.health.get(row.id)?.checkedAt;
+      if (checked && server.now() - Date.parse(checked) < recent) return undefined;
+      await server.backends.check(row);
+      const { health } = server.resources.present(principal, kindOf("secretbackend"), row);
+      return { health };
     },
   },
   secret: {

@@ -7,13 +7,19 @@ import type { Random } from "../ids.ts";
 import type { Inference } from "../inference/inference.ts";
 import type { Metrics } from "../metrics.ts";
 import type { OpenStreams } from "../open-streams.ts";
-import type { SecretValues } from "../secret-values.ts";
+import type { Backends } from "../secrets/backends.ts";
+import type { MasterKey } from "../secrets/master-key.ts";
+import type { SecretValues } from "../secrets/secret-values.ts";
+import type { SecretWrites } from "../secrets/secret-writes.ts";
 
 /** What routes work with. */
 export interface Server {
   catalogue: Catalogue;
   resources: Resources;
   secrets: SecretValues;
+  secretWrites: SecretWrites;
+  backends: Backends;
+  masterKey: MasterKey;
   inference: Inference;
   audit: Audit;
   metrics: Metrics;
@@ -26,6 +32,8 @@ export interface Server {
   metricsPublic: boolean;
   /** Why the server should not be sent requests now; empty when it should. */
   unready(): Promise<string[]>;
+  /** Whether a URL leads to this server itself. */
+  isSelf(url: URL): boolean;
   /** Where a request over TCP comes from, while its caller is there. */
   addressOf(request: Request): string | undefined;
 }

@@ -12,7 +12,7 @@ import type { Audit } from "../audit.ts";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { Deadlines } from "../deadlines.ts";
 import type { OpenStreams } from "../open-streams.ts";
-import type { SecretValues } from "../secret-values.ts";
+import type { SecretValues } from "../secrets/secret-values.ts";
 import type { Row } from "../store/types.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import { providerFailure, transportFailure } from "./failure.ts";

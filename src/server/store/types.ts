@@ -39,6 +39,18 @@ export interface Session {
   expiresAt: number;
 }
 
+/**
+ * A ref on a secret backend that no row points at: one that is about to be written, until a row adopts it, or a
+ * doomed one that is about to be deleted. Backends are not in our transactions; this is how nothing gets lost there.
+ */
+export interface Orphan {
+  ref: string;
+  backendId: string;
+  /** No row may adopt it any more. */
+  doomed: boolean;
+  at: number;
+}
+
 /** What one transaction writes. All of it happens or none. */
 export type Write =
   | { op: "insert"; row: Row; refs: Ref[] }
@@ -55,15 +67,30 @@ export type Write =
   | { op: "deleteSession"; id: string }
   /** Ends every session of a user but one. */
   | { op: "deleteSessionsOf"; userId: string; exceptId?: string }
-  | { op: "putSecretData"; ref: string; data: Record<string, string>; at: number }
+  | {
+      op: "putSecretData";
+      ref: string;
+      backendId: string;
+      data: Readonly<Record<string, string>>;
+      at: number;
+    }
+  /** Changes what is there, and nothing when nothing is. */
+  | { op: "replaceSecretData"; ref: string; data: Readonly<Record<string, string>> }
+  /** Also from what SQLite keeps of its last writes. */
   | { op: "deleteSecretData"; ref: string }
+  | { op: "addOrphan"; orphan: Orphan }
+  /** Refused as stale when it is not on record: a row has it. */
+  | { op: "doomOrphan"; ref: string }
+  /** A row takes an orphan's ref as its own. Refused as stale when it is not on record, or doomed. */
+  | { op: "adoptOrphan"; ref: string }
+  | { op: "dropOrphan"; ref: string }
   | { op: "audit"; event: AuditEvent };
 
 /** Why a transaction was refused. Nothing of it has happened. */
 export type Refusal =
   /** (kind, scope, name) is taken, or a second default secret backend. */
   | "taken"
-  /** The row has another version, or is gone. */
+  /** The row has another version, or is gone; the orphan is none any more, or cannot be adopted. */
   | "stale"
   /** Something still points at the row to delete. */
   | "referenced"
@@ -166,8 +193,10 @@ export interface Store {
   onDoorbell(ring: () => void): () => void;
   passwordHash(userId: string): Promise<string | null>;
   secretData(ref: string): Promise<Record<string, string> | null>;
-  /** Refs of stored secret data written before a time, for sweeping up what no secret points at. */
-  secretRefs(before: number): Promise<string[]>;
+  /** Refs of the secret data that is stored for a backend. */
+  secretRefs(backendId: string): Promise<string[]>;
+  /** All of them, the oldest first. */
+  orphans(): Promise<Orphan[]>;
   /** One batch, one transaction. Throws StoreError `full` or `unavailable`. */
   appendAudit(events: readonly AuditEvent[]): Promise<void>;
   /** Newest first. */

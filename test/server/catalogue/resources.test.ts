@@ -144,6 +144,11 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
     for (const [field, schema] of Object.entries(kind.fields.properties)) {
       if (kind.immutable.includes(field) || kind.writeOnly.includes(field)) continue;
       const { status, body } = await call("PUT", oneOf(kind), { [field]: null });
+      // A backend in OpenBao is nothing without its url.
+      if (kind.kind === "secretbackend" && field === "config") {
+        expect([status, body.details?.[0].path]).toEqual([400, "/config/url"]);
+        continue;
+      }
       const optional = "default" in schema || !kind.fields.required?.includes(field);
       if (!optional)
         expect([status, body.details]).toEqual([400, [{ path: `/${field}`, message: "is required" }]]);
@@ -159,7 +164,9 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
     for (const field of [...readOnly, ...kind.immutable, "name"]) {
       const message = readOnly.includes(field) ? "is set by the server" : "cannot be changed";
       const { status, body } = await call("PUT", oneOf(kind), { [field]: other(before[field]) });
-      expect([status, body.details?.[0]], field).toEqual([400, { path: `/${field}`, message }]);
+      // What moves by itself may come back from a read some time ago: it changes nothing.
+      if (kind.moving.includes(field)) expect([status, body], field).toEqual([200, before]);
+      else expect([status, body.details?.[0]], field).toEqual([400, { path: `/${field}`, message }]);
     }
     const unknown = await call("PUT", oneOf(kind), { nmae: "x" });
     expect([unknown.status, unknown.body.details[0].path]).toEqual([400, "/nmae"]);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../src/server/store/index.ts";
-import { StoreError } from "../../../src/server/store/types.ts";
+import { type Store, StoreError, type Write } from "../../../src/server/store/types.ts";
 import { must, temporaryFolder, testServer } from "../../support/server.ts";
 import { goodProvider, upstream } from "../../support/upstream.ts";
 
@@ -131,6 +131,16 @@ describe("a secret", () => {
   });
 });
 
+async function defaultBackend(store: Store): Promise<string> {
+  const { rows } = await store.load();
+  return rows.find(({ kind, name }) => kind === "secretbackend" && name === "default")!.id;
+}
+
+/** Refs of what is stored on the default backend. */
+async function refsOn(store: Store): Promise<string[]> {
+  return await store.secretRefs(await defaultBackend(store));
+}
+
 describe("writing a secret", () => {
   /** A server whose store refuses the next commits that hold a row, and says what stored data it holds. */
   async function withRefusals() {
@@ -145,7 +155,7 @@ describe("writing a secret", () => {
       return await store.commit(writes);
     };
     const server = await testServer({ folder, store: { ...store, commit } });
-    const refs = () => store.secretRefs(Number.MAX_SAFE_INTEGER);
+    const refs = () => refsOn(store);
     return { server, state, refs };
   }
 
@@ -196,16 +206,23 @@ describe("writing a secret", () => {
     const folder = temporaryFolder();
     const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
     const at = Date.now();
+    const seeded = await testServer({ folder, store: { ...store, close: async () => {} } });
+    await must(seeded.admin("POST", path, { name: "s", data: { k: value } }));
+    await seeded.stop();
+    const backendId = await defaultBackend(store);
+    const left = (ref: string, doomed: boolean, at: number): Write[] => [
+      { op: "addOrphan", orphan: { ref, backendId, doomed, at } },
+      { op: "putSecretData", ref, backendId, data: { k: ref }, at },
+    ];
     await store.commit([
-      { op: "putSecretData", ref: "sec_left/ver_old", data: { k: "old" }, at: at - 2 * 60 * 60 * 1000 },
-      { op: "putSecretData", ref: "sec_left/ver_new", data: { k: "new" }, at },
+      ...left("sec_left/ver_old", false, at - 2 * 60 * 60 * 1000),
+      ...left("sec_left/ver_doomed", true, at),
+      ...left("sec_left/ver_new", false, at),
     ]);
-    const server = await testServer({ folder, store });
-    await must(server.admin("POST", path, { name: "s", data: { k: value } }));
-    const refs = async () =>
-      (await store.secretRefs(Number.MAX_SAFE_INTEGER)).map((ref) => ref.split("/")[0]).sort();
-    await expect.poll(refs).toEqual([expect.stringMatching(/^sec_0/), "sec_left"]);
-    expect(await store.secretData("sec_left/ver_old")).toBeNull();
+    await testServer({ folder, store });
+    const refs = async () => (await refsOn(store)).sort();
+    await expect.poll(refs).toEqual([expect.stringMatching(/^sec_0/), "sec_left/ver_new"]);
+    expect((await store.orphans()).map(({ ref }) => ref)).toEqual(["sec_left/ver_new"]);
   });
 });
 

@@ -299,7 +299,7 @@ describe("what is wrong with a body", () => {
     [{ type: "openai", model: "m" }, "/name", "is required"],
     [{ ...llm, type: "vllm" }, "/url", "is required for type vllm"],
     [{ ...llm, url: "ftp://x" }, "/url", "must be http or https"],
-    [{ ...llm, url: "http://user:pw@x" }, "/url", "must not contain credentials; use apiKeyRef"],
+    [{ ...llm, url: "http://user:pw@x" }, "/url", "must not contain credentials"],
     [{ ...llm, url: "http://169.254.169.254" }, "/url", "points at a link-local or metadata address"],
     [
       { ...llm, extraConfig: { timeouts: { conect: 1 } } },

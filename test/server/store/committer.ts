@@ -9,7 +9,7 @@ for (let number = Number(first); ; number++) {
   const ref = `row-${number}`;
   await store.commit([
     { op: "insert", row: row(ref), refs: [] },
-    { op: "putSecretData", ref, data: { KEY: "x".repeat(number % 5000) }, at: number },
+    { op: "putSecretData", ref, backendId: "sbe_1", data: { KEY: "x".repeat(number % 5000) }, at: number },
     { op: "audit", event: event(number) },
   ]);
   writeSync(1, `${number}\n`);

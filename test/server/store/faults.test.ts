@@ -20,7 +20,9 @@ function integrity(path: string): unknown {
 
 describe("a full disk (T71)", () => {
   const put = (store: Store, ref: string) =>
-    store.commit([{ op: "putSecretData", ref, data: { KEY: "x".repeat(20_000) }, at: 1 }]);
+    store.commit([
+      { op: "putSecretData", ref, backendId: "sbe_1", data: { KEY: "x".repeat(20_000) }, at: 1 },
+    ]);
 
   /** Writes until it is refused. Returns what was taken. */
   async function fill(store: Store): Promise<string[]> {
@@ -44,7 +46,7 @@ describe("a full disk (T71)", () => {
     await expect(store.appendAudit([event(2), long])).rejects.toMatchObject(full);
     await expect(store.commit([{ op: "audit", event: long }])).rejects.toMatchObject(full);
     expect((await store.load()).rows).toEqual([row("a")]);
-    expect((await store.secretRefs(2)).sort()).toEqual([...taken].sort());
+    expect((await store.secretRefs("sbe_1")).sort()).toEqual([...taken].sort());
     expect((await store.secretData("ref-0"))?.KEY).toHaveLength(20_000);
     expect(await store.queryAudit({ limit: 10 })).toEqual([]);
     await store.ping();
@@ -84,7 +86,7 @@ describe("a full disk (T71)", () => {
     await store.close();
     expect(integrity(path)).toEqual([["ok"]]);
     const reopened = openSqlite(path, now);
-    expect((await reopened.secretRefs(2)).sort()).toEqual([...taken, "again"].sort());
+    expect((await reopened.secretRefs("sbe_1")).sort()).toEqual([...taken, "again"].sort());
     await reopened.close();
   });
 });
@@ -109,7 +111,7 @@ describe("kill -9", () => {
       const store = openSqlite(path, now);
       const ids = (await store.load()).rows.map(({ id }) => id);
       expect(ids).toEqual(expect.arrayContaining(acknowledged.map((number) => `row-${number}`)));
-      expect((await store.secretRefs(Number.MAX_SAFE_INTEGER)).sort()).toEqual([...ids].sort());
+      expect((await store.secretRefs("sbe_1")).sort()).toEqual([...ids].sort());
       const events = await store.queryAudit({ limit: 100_000 });
       expect(events.map(({ at }) => `row-${at}`).sort()).toEqual([...ids].sort());
       await store.close();

@@ -114,7 +114,7 @@ describe("Postgres database", () => {
     const store = await open(url);
     await store.commit([
       { op: "insert", row: row("a", { spec: { url: "http://x" } }), refs: [] },
-      { op: "putSecretData", ref: "r", data: { KEY: "v" }, at: 1 },
+      { op: "putSecretData", ref: "r", backendId: "sbe_1", data: { KEY: "v" }, at: 1 },
       {
         op: "audit",
         event: {

@@ -47,8 +47,12 @@ export interface FakeBao extends TestBao {
    * Decides about each request before it is handled, `after` when it has been and before it is answered: a response
    * is sent in the place of the real one, "drop" closes the connection without an answer.
    */
-  before: ((request: BaoRequest) => Response | "drop" | undefined | Promise<Response | "drop" | undefined>) | undefined;
-  after: ((request: BaoRequest) => Response | "drop" | undefined | Promise<Response | "drop" | undefined>) | undefined;
+  before:
+    | ((request: BaoRequest) => Response | "drop" | undefined | Promise<Response | "drop" | undefined>)
+    | undefined;
+  after:
+    | ((request: BaoRequest) => Response | "drop" | undefined | Promise<Response | "drop" | undefined>)
+    | undefined;
   /** Moves its clock, which TTLs and `delete_version_after` go by. */
   advance(milliseconds: number): void;
   /** Stops listening, as if the machine were off; and comes back on the same port with all it had. */

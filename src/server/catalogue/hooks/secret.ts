@@ -1,4 +1,5 @@
-import type { Hooks } from "../hooks.ts";
+import type { Row } from "../../store/types.ts";
+import type { Draft, Hooks, Services } from "../hooks.ts";
 
 /** Line breaks and NUL would split or cut the header that a key is sent in (T14). */
 const forbidden = /[\r\n\0]/;
@@ -30,26 +31,32 @@ export const secretHooks: Hooks = {
         faults.push({ path: `/data/${key}`, message: "must not contain line breaks" });
       }
     }
-    const old = before ? await services.secrets.read(before) : {};
+    const old = before ? await services.secrets.fresh(before) : {};
     const data = Object.fromEntries(
       Object.entries({ ...old, ...given }).filter((entry): entry is [string, string] => entry[1] !== null),
     );
     if (Object.keys(data).length === 0) faults.push({ path: "/data", message: "must not be empty" });
     if (faults.length > 0 || !backend || Bun.deepEquals(old, data)) return;
-    const driver = services.secrets.driver(backend);
-    const externalRef = await driver.write(row.id, data);
-    draft.onRefused.push(() => driver.delete(externalRef));
-    if (before) draft.afterCommit.push(() => driver.delete(before.status["externalRef"] as string));
+    const { secretWrites } = services;
+    const externalRef = await secretWrites.put(backend, row.id, data);
+    draft.writeFirst.push(secretWrites.adopt(externalRef));
+    draft.onRefused.push(() => secretWrites.discard(backend, externalRef));
+    if (before) letGo(draft, services, backend, before);
     row.status = { ...row.status, externalRef, keys: Object.keys(data).sort() };
   },
 
   remove(draft, services) {
     const backend = draft.snapshot.named("secretbackend", draft.row.spec["backend"] as string);
     if (!backend) return;
-    draft.afterCommit.push(() =>
-      services.secrets.driver(backend).delete(draft.row.status["externalRef"] as string),
-    );
+    letGo(draft, services, backend, draft.row);
   },
 
   status: (row) => ({ keys: row.status["keys"], externalRef: row.status["externalRef"] }),
 };
+
+/** The values that a row had until now go with the commit. */
+function letGo(draft: Draft, { secretWrites }: Services, backend: Row, row: Row): void {
+  const ref = row.status["externalRef"] as string;
+  draft.writeFirst.push(secretWrites.letGo(backend, ref));
+  draft.afterCommit.push(() => secretWrites.discard(backend, ref));
+}

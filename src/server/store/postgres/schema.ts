@@ -55,8 +55,16 @@ export const changes = pgTable("changes", {
 
 export const secretData = pgTable("secret_data", {
   ref: text("ref").primaryKey(),
-  data: jsonb("data").$type<Record<string, string>>().notNull(),
+  data: jsonb("data").$type<Readonly<Record<string, string>>>().notNull(),
   createdAt: whole("created_at").notNull(),
+  backendId: text("backend_id").notNull().default(""),
+});
+
+export const secretOrphans = pgTable("secret_orphans", {
+  ref: text("ref").primaryKey(),
+  backendId: text("backend_id").notNull(),
+  doomed: boolean("doomed").notNull(),
+  at: whole("at").notNull(),
 });
 
 export const credentials = pgTable(

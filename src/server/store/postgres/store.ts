@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, gte, lt, lte, max, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrations } from "../../../../drizzle/postgres/migrations.ts";
@@ -11,7 +11,16 @@ import type { Contents, Store, Write } from "../types.ts";
 import { doorbell } from "./doorbell.ts";
 import { connect, writeLock } from "./open.ts";
 import { refusal } from "./refusal.ts";
-import { auditEvents, changes, credentials, refs, resources, secretData, sessions } from "./schema.ts";
+import {
+  auditEvents,
+  changes,
+  credentials,
+  refs,
+  resources,
+  secretData,
+  secretOrphans,
+  sessions,
+} from "./schema.ts";
 import { apply, insertAudit, type Queries } from "./write.ts";
 
 /** A store in a Postgres database, which several servers may share. */
@@ -133,11 +142,13 @@ export async function openPostgres(
         return row?.data ?? null;
       }),
 
-    secretRefs: (before) =>
+    secretRefs: (backendId) =>
       answer(async () => {
-        const older = lt(secretData.createdAt, before);
-        return (await db.select({ ref: secretData.ref }).from(secretData).where(older)).map(({ ref }) => ref);
+        const held = eq(secretData.backendId, backendId);
+        return (await db.select({ ref: secretData.ref }).from(secretData).where(held)).map(({ ref }) => ref);
       }),
+
+    orphans: () => answer(async () => await db.select().from(secretOrphans).orderBy(asc(secretOrphans.at))),
 
     appendAudit: (events) => answer(() => insertAudit(db, events)),
 

@@ -3,7 +3,7 @@ import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
 import { type AuditEvent, type Ref, StoreError, type Write } from "../types.ts";
-import { auditEvents, credentials, refs, resources, secretData, sessions } from "./schema.ts";
+import { auditEvents, credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
 
 /** A database, or a transaction on one. */
 export type Queries = Pick<PostgresJsDatabase, "select" | "insert" | "update" | "delete" | "execute">;
@@ -69,13 +69,35 @@ export async function apply(db: Queries, write: Write): Promise<Note[]> {
       return ended(await db.delete(sessions).where(which).returning({ id: sessions.id }));
     }
     case "putSecretData": {
-      const { ref, data, at: createdAt } = write;
-      const values = { ref, data, createdAt };
+      const { ref, backendId, data, at: createdAt } = write;
+      const values = { ref, backendId, data, createdAt };
       await db.insert(secretData).values(values).onConflictDoUpdate({ target: secretData.ref, set: values });
       return [];
     }
+    case "replaceSecretData":
+      await db.update(secretData).set({ data: write.data }).where(eq(secretData.ref, write.ref));
+      return [];
     case "deleteSecretData":
       await db.delete(secretData).where(eq(secretData.ref, write.ref));
+      return [];
+    case "addOrphan":
+      await db.insert(secretOrphans).values(write.orphan);
+      return [];
+    case "doomOrphan": {
+      const { ref } = secretOrphans;
+      const doomed = db.update(secretOrphans).set({ doomed: true }).where(eq(ref, write.ref));
+      if ((await doomed.returning({ ref })).length === 0) throw new StoreError("stale");
+      return [];
+    }
+    case "adoptOrphan": {
+      const { ref, doomed } = secretOrphans;
+      const adoptable = and(eq(ref, write.ref), eq(doomed, false));
+      if ((await db.delete(secretOrphans).where(adoptable).returning({ ref })).length === 0)
+        throw new StoreError("stale");
+      return [];
+    }
+    case "dropOrphan":
+      await db.delete(secretOrphans).where(eq(secretOrphans.ref, write.ref));
       return [];
     case "audit":
       await insertAudit(db, [write.event]);

@@ -42,11 +42,20 @@ export function openDatabase(
     check(database, path);
     migrate(database, migrations, path, now);
     set(database, "foreign_keys", 1);
+    emptyLog(database);
     return { database, close: () => close(database, lock) };
   } catch (error) {
     close(database, lock);
     throw explain(error, path);
   }
+}
+
+/**
+ * Folds the write-ahead log into the file and cuts it to nothing, so that what was deleted is in neither. While
+ * another program reads, as much of it as can be.
+ */
+export function emptyLog(database: Database): void {
+  database.run("pragma wal_checkpoint(truncate)");
 }
 
 /**

@@ -56,8 +56,17 @@ export const changes = sqliteTable("changes", {
 
 export const secretData = sqliteTable("secret_data", {
   ref: text("ref").primaryKey(),
-  data: text("data", { mode: "json" }).$type<Record<string, string>>().notNull(),
+  data: text("data", { mode: "json" }).$type<Readonly<Record<string, string>>>().notNull(),
   createdAt: integer("created_at").notNull(),
+  backendId: text("backend_id").notNull().default(""),
+});
+
+/** Backends are not foreign keys here: one that is gone may leave orphans behind. */
+export const secretOrphans = sqliteTable("secret_orphans", {
+  ref: text("ref").primaryKey(),
+  backendId: text("backend_id").notNull(),
+  doomed: integer("doomed", { mode: "boolean" }).notNull(),
+  at: integer("at").notNull(),
 });
 
 /** A user's password or a token's bearer. */

@@ -1,4 +1,4 @@
-import { and, asc, eq, getTableColumns, gte, lt, lte, max, sql } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { migrations } from "../../../../drizzle/sqlite/migrations.ts";
@@ -8,9 +8,9 @@ import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import type { Contents, Store, Write } from "../types.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
-import { openDatabase } from "./open.ts";
+import { emptyLog, openDatabase } from "./open.ts";
 import { refusal } from "./refusal.ts";
-import { changes, credentials, refs, resources, secretData, sessions } from "./schema.ts";
+import { changes, credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
 import { search } from "./search.ts";
 import { keepStatements } from "./statements.ts";
 import { apply, prepareAudit } from "./write.ts";
@@ -86,10 +86,13 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
 
     async commit(writes) {
       for (const write of writes) if (write.op !== "audit") assertStorable(write);
-      return await writing(() => {
+      const revision = await writing(() => {
         for (const write of writes) carryOut(write);
         return lastRevision();
       });
+      // The file has only zeros where a deleted value was (secure_delete); the log would still have the value (T33).
+      if (writes.some(({ op }) => op === "deleteSecretData")) emptyLog(database);
+      return revision;
     },
 
     load: () => reading(() => ({ revision: lastRevision(), ...contents() })),
@@ -115,12 +118,14 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     secretData: (ref) =>
       answer(() => db.select().from(secretData).where(eq(secretData.ref, ref)).get()?.data ?? null),
 
-    secretRefs: (before) =>
+    secretRefs: (backendId) =>
       answer(() => {
-        const older = lt(secretData.createdAt, before);
-        const found = db.select({ ref: secretData.ref }).from(secretData).where(older);
+        const held = eq(secretData.backendId, backendId);
+        const found = db.select({ ref: secretData.ref }).from(secretData).where(held);
         return found.all().map(({ ref }) => ref);
       }),
+
+    orphans: () => answer(() => db.select().from(secretOrphans).orderBy(asc(secretOrphans.at)).all()),
 
     appendAudit: (events) =>
       writing(() => {

@@ -4,7 +4,7 @@ import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
 import { type AuditEvent, type Ref, StoreError, type Write } from "../types.ts";
-import { credentials, refs, resources, secretData, sessions } from "./schema.ts";
+import { credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
 
 /** Prepares what every inference call waits for, without drizzle: it takes several times as long to fill in values. */
 export function prepareAudit(database: Database): (event: AuditEvent) => void {
@@ -62,13 +62,35 @@ export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit"
       return ended(db.delete(sessions).where(which).returning({ id: sessions.id }).all());
     }
     case "putSecretData": {
-      const { ref, data, at: createdAt } = write;
-      const values = { ref, data, createdAt };
+      const { ref, backendId, data, at: createdAt } = write;
+      const values = { ref, backendId, data, createdAt };
       db.insert(secretData).values(values).onConflictDoUpdate({ target: secretData.ref, set: values }).run();
       return [];
     }
+    case "replaceSecretData":
+      db.update(secretData).set({ data: write.data }).where(eq(secretData.ref, write.ref)).run();
+      return [];
     case "deleteSecretData":
       db.delete(secretData).where(eq(secretData.ref, write.ref)).run();
+      return [];
+    case "addOrphan":
+      db.insert(secretOrphans).values(write.orphan).run();
+      return [];
+    case "doomOrphan": {
+      const { ref } = secretOrphans;
+      const doomed = db.update(secretOrphans).set({ doomed: true }).where(eq(ref, write.ref));
+      if (doomed.returning({ ref }).all().length === 0) throw new StoreError("stale");
+      return [];
+    }
+    case "adoptOrphan": {
+      const { ref, doomed } = secretOrphans;
+      const adoptable = and(eq(ref, write.ref), eq(doomed, false));
+      if (db.delete(secretOrphans).where(adoptable).returning({ ref }).all().length === 0)
+        throw new StoreError("stale");
+      return [];
+    }
+    case "dropOrphan":
+      db.delete(secretOrphans).where(eq(secretOrphans.ref, write.ref)).run();
       return [];
   }
 }

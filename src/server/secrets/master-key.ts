@@ -1,0 +1,54 @@
+import { randomBytes } from "node:crypto";
+import { type KeyRing, masterKey as masterKeyOf } from "../../backends/master-keys.ts";
+import { checkSealed, type SealedBackend } from "../../backends/sealed.ts";
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import { tableOf } from "./backends.ts";
+import { type KeyFile, readKeyRing, rotateByHand, saveKeyRing } from "./key-file.ts";
+import { masterKeyRotation, type Rotated } from "./rotate-master-key.ts";
+
+/** The master keys that this server seals secrets with. */
+export interface MasterKey {
+  /** As of now; undefined without a key file. */
+  readonly ring: KeyRing | undefined;
+  /** Makes a new key and wraps all with it, or finishes that. */
+  rotate(): Promise<Rotated>;
+}
+
+/**
+ * Reads the master keys, and makes sure that they open what is sealed.
+ *
+ * @throws AppError `unavailable` when they do not, or are needed and not there; nothing has been changed then
+ */
+export async function openMasterKey(
+  catalogue: Catalogue,
+  file: KeyFile | undefined,
+  now: () => number,
+): Promise<MasterKey> {
+  const { store } = catalogue;
+  const backends = (): SealedBackend[] =>
+    catalogue.snapshot
+      .table("secretbackend")
+      .sorted.filter(({ spec }) => spec["type"] === "sealed")
+      .map(({ id, name }) => ({ name, table: tableOf(store, id, now) }));
+  let ring = file && readKeyRing(file);
+  await checkSealed(ring, backends());
+  const rotate = masterKeyRotation({
+    ring: () => ring,
+    backends,
+    save(next) {
+      if (!file) throw rotateByHand("this server has no master key file");
+      saveKeyRing(file, next, now());
+    },
+    use(next) {
+      ring = next;
+    },
+    newKey: () => masterKeyOf(randomBytes(32)),
+    shared: store.dialect === "postgres",
+  });
+  return {
+    get ring() {
+      return ring;
+    },
+    rotate,
+  };
+}

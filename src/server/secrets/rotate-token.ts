@@ -1,0 +1,131 @@
+import type { OpenBaoDriver } from "../../backends/openbao/driver.ts";
+import { AppError } from "../../errors.ts";
+import { kindOf } from "../../kinds/index.ts";
+import { credentialOf, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
+import { everything } from "../access/policy.ts";
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import { type Caller, type Resources, storeFailure } from "../catalogue/resources.ts";
+import { type AuditEvent, type Row, StoreError } from "../store/types.ts";
+import type { Backends } from "./backends.ts";
+import type { SecretValues } from "./secret-values.ts";
+
+/** What a backend's row remembers of it. Times are RFC 3339. */
+export interface Rotation {
+  rotatedAt: string | null;
+  failedAt: string | null;
+  reason: string | null;
+}
+
+export interface RotateOptions {
+  catalogue: Catalogue;
+  backends: Backends;
+  resources: Resources;
+  secrets: SecretValues;
+  now(): number;
+}
+
+/**
+ * Replaces the token that a backend logs in with: mints a new one, proves it, stores it, and revokes the old one. A
+ * failure on the way keeps the old one, and is remembered in the backend's row.
+ *
+ * @param backendId of a backend in OpenBao that logs in with a token of a token role
+ * @returns when it was done, and what is not as it should be
+ * @throws AppError `not_supported` where there is nothing to replace; else why it failed
+ */
+export async function rotateToken(
+  backendId: string,
+  caller: Caller,
+  options: RotateOptions,
+): Promise<{ rotatedAt: string; warning?: string }> {
+  const { catalogue, backends, now } = options;
+  const backend = catalogue.snapshot.byId.get(backendId)!;
+  if (!hasToken(backend)) {
+    throw new AppError("not_supported", `secret backend "${backend.name}" does not log in with a token`, {
+      hint: "only such a token is replaced; other methods get a new one at each login",
+    });
+  }
+  const driver = backends.openBao(backend);
+  const at = () => new Date(now()).toISOString();
+  try {
+    const warning = await replace(backend, driver, caller, options);
+    const rotatedAt = at();
+    await remember(backendId, { rotatedAt, failedAt: null, reason: null }, caller, options);
+    await backends.check(catalogue.snapshot.byId.get(backendId) ?? backend);
+    return { rotatedAt, ...(warning !== undefined && { warning }) };
+  } catch (error) {
+    if (error instanceof AppError && error.code === "not_supported") throw error;
+    const reason = error instanceof AppError ? error.message : "something went wrong in the server";
+    const { rotatedAt = null } = (backend.status["rotation"] ?? {}) as Partial<Rotation>;
+    await remember(backendId, { rotatedAt, failedAt: at(), reason }, caller, options);
+    throw error;
+  }
+}
+
+/** Whether a backend has a token that could be replaced. */
+export function hasToken({ spec }: Row): boolean {
+  return spec["type"] === "openbao" && (spec["config"] as OpenBaoConfig).auth?.method === "token";
+}
+
+/** Returns what is not as it should be, when the new token is in place all the same. */
+async function replace(
+  backend: Row,
+  driver: OpenBaoDriver,
+  caller: Caller,
+  { resources, secrets }: RotateOptions,
+): Promise<string | undefined> {
+  const { name, key } = credentialOf(backend.spec["config"] as OpenBaoConfig)!;
+  const old = await secrets.value(name, key);
+  const token = await driver.mint();
+  try {
+    await driver.prove(token);
+    // Who may replace the token need not be one who may edit the secret it is in.
+    const principal = { ...caller.principal, policies: [everything] };
+    await resources.update({ ...caller, principal }, kindOf("secret"), name, { data: { [key]: token } });
+  } catch (error) {
+    await driver.revoke(token).catch(() => {});
+    throw error;
+  }
+  driver.forgetLogin();
+  try {
+    await driver.revoke(old);
+    return undefined;
+  } catch (error) {
+    const why = error instanceof AppError ? `: ${error.message}` : "";
+    return `the old token could not be revoked and ends by itself${why}`;
+  }
+}
+
+/** Writes into a backend's row what became of a rotation, and tells the audit. */
+export async function remember(
+  backendId: string,
+  rotation: Rotation,
+  { principal, requestId }: Caller,
+  { catalogue, now }: RotateOptions,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const backend = catalogue.snapshot.byId.get(backendId);
+    if (!backend) return;
+    const { kind, name, id, version, status } = backend;
+    const row = { ...backend, status: { ...status, rotation }, version: version + 1, updatedAt: now() };
+    const event: AuditEvent = {
+      at: now(),
+      action: rotation.failedAt === null ? "rotate" : "rotate_failed",
+      requestId,
+      userId: principal.userId || null,
+      tokenId: principal.kind === "Token" ? principal.id : null,
+      status: rotation.failedAt === null ? 200 : 500,
+      detail: { kind, name, id },
+    };
+    try {
+      await catalogue.commit([
+        { op: "update", row, refs: catalogue.snapshot.refsOf(id) },
+        { op: "audit", event },
+      ]);
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (error.refusal !== "stale" || attempt === 5) throw storeFailure(error);
+      await catalogue.refresh();
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import { AppError } from "../../errors.ts";
+import { everything, type Principal } from "../access/policy.ts";
+import type { Row } from "../store/types.ts";
+import { hasToken, type RotateOptions, type Rotation, rotateToken } from "./rotate-token.ts";
+
+const hour = 60 * 60 * 1000;
+const day = 24 * hour;
+
+/** The server acting on its own: nobody's user. */
+const itself: Principal = {
+  kind: "User",
+  id: "",
+  name: "",
+  userId: "",
+  userName: "",
+  groups: [],
+  policies: [everything],
+};
+
+/**
+ * Replaces the tokens of backends once a day, an hour after a failure. What cannot be replaced, because no token role
+ * made it, is left alone.
+ *
+ * @param random 0 to 1: servers that share a database do not all begin at once
+ * @returns what to call now and then
+ */
+export function rotationTimer(
+  options: RotateOptions & { requestId(): string; onFailure(backend: string, error: unknown): void },
+  random: () => number,
+): () => Promise<void> {
+  const { catalogue, now, requestId, onFailure } = options;
+  const jitter = random() * 2 * hour;
+  /** Configs of backends that said so. */
+  const irreplaceable = new WeakSet<object>();
+
+  const isDue = ({ status, createdAt }: Row): boolean => {
+    const { rotatedAt, failedAt } = (status["rotation"] ?? {}) as Partial<Rotation>;
+    if (failedAt && now() - Date.parse(failedAt) < hour) return false;
+    return now() - (rotatedAt ? Date.parse(rotatedAt) : createdAt) >= day + jitter;
+  };
+
+  return async () => {
+    for (const backend of catalogue.snapshot.table("secretbackend").sorted) {
+      const config = backend.spec["config"] as object;
+      if (!hasToken(backend) || irreplaceable.has(config) || !isDue(backend)) continue;
+      try {
+        await rotateToken(backend.id, { principal: itself, requestId: requestId() }, options);
+      } catch (error) {
+        if (error instanceof AppError && error.code === "not_supported") irreplaceable.add(config);
+        else onFailure(backend.name, error);
+      }
+    }
+  };
+}

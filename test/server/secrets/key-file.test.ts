@@ -1,0 +1,208 @@
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type KeyRing, masterKey } from "../../../src/backends/master-keys.ts";
+import { findKeyFile, readKeyRing, saveKeyRing } from "../../../src/server/secrets/key-file.ts";
+import { freshFolder } from "../store/folder.ts";
+
+const bytes = Buffer.from("00112233445566778899aabbccddeeff0f1e2d3c4b5a69788796a5b4c3d2e1f0", "hex");
+const key = masterKey(bytes);
+const next = masterKey(new Uint8Array(32).fill(7));
+const day = Date.UTC(2026, 10, 21, 23, 59);
+
+/** A file of a test's own, its owner's alone. */
+function keyFile(
+  content: string | Uint8Array = `${bytes.toString("base64")}\n`,
+  name = "master-key",
+  mode = 0o600,
+) {
+  const path = join(freshFolder(), name);
+  writeFileSync(path, content);
+  chmodSync(path, mode);
+  return path;
+}
+
+const read = (path: string, fromSystemd = false) => readKeyRing({ path, fromSystemd });
+const ids = ({ keys }: KeyRing) => keys.map(({ id }) => id);
+const save = (path: string, ring = read(path).withNew(next), fromSystemd = false) =>
+  saveKeyRing({ path, fromSystemd }, ring, day);
+
+describe("the master key file", () => {
+  it("is that of the flag, or else of the environment, or else systemd's credential when there is one", () => {
+    const credentials = freshFolder();
+    const credential = join(credentials, "master-key");
+    const env = { MCPCTL_MASTER_KEY_FILE: "/env", CREDENTIALS_DIRECTORY: credentials };
+    const find = (flag?: string, from: Record<string, string | undefined> = env) =>
+      findKeyFile({ flag, env: from });
+    expect(find("/flag")).toEqual({ path: "/flag", fromSystemd: false });
+    expect(find()).toEqual({ path: "/env", fromSystemd: false });
+    const { MCPCTL_MASTER_KEY_FILE: _, ...rest } = env;
+    expect(find(undefined, rest)).toBeUndefined();
+    expect(find(undefined, {})).toBeUndefined();
+    writeFileSync(credential, bytes);
+    for (const given of [
+      rest,
+      { ...env, MCPCTL_MASTER_KEY_FILE: "" },
+      { MCPCTL_MASTER_KEY_FILE: credential, ...rest },
+    ])
+      expect(find(undefined, given)).toEqual({ path: credential, fromSystemd: true });
+    expect(find()).toEqual({ path: "/env", fromSystemd: false });
+    // One that is asked for by name and is not there is no reason to go without.
+    expect(() => read(find("")!.path)).toThrow(/cannot be read: ENOENT/);
+  });
+
+  it("is read through a link, and as whatever it is", () => {
+    const path = keyFile();
+    const link = join(dirname(path), "link");
+    symlinkSync(basename(path), link);
+    expect(ids(read(link))).toEqual([key.id]);
+    expect(ids(read(keyFile(bytes)))).toEqual([key.id]);
+    expect(ids(read(keyFile(bytes.toString("hex"), "master-key", 0o400)))).toEqual([key.id]);
+  });
+
+  it("is refused while anybody but its owner may read or change it (T85)", () => {
+    const path = keyFile();
+    const link = join(dirname(path), "link");
+    symlinkSync(path, link);
+    for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o666]) {
+      chmodSync(path, mode);
+      for (const at of [path, link]) {
+        expect(() => read(at)).toThrow(
+          expect.objectContaining({
+            code: "unavailable",
+            message: `master key file ${at}: others than its owner may read or change it`,
+            hint: `chmod 600 ${at}`,
+          }),
+        );
+      }
+      // systemd says who may read its credentials, and 0440 with an access list is one of its ways.
+      expect(ids(read(path, true))).toEqual([key.id]);
+    }
+    chmodSync(path, 0o600);
+    expect(ids(read(link))).toEqual([key.id]);
+  });
+
+  it("is refused when it is no file, not there or too large, and nobody waits for it", () => {
+    const folder = freshFolder();
+    const at = (name: string) => join(folder, name);
+    mkdirSync(at("folder"), 0o700);
+    expect(Bun.spawnSync(["mkfifo", "-m", "600", at("pipe")]).success).toBe(true);
+    symlinkSync(at("nowhere"), at("dangling"));
+    symlinkSync(at("folder"), at("to-folder"));
+    for (const name of ["folder", "to-folder", "pipe"])
+      expect(() => read(at(name)), name).toThrow(/: it is not a regular file$/);
+    for (const name of ["missing", "dangling"])
+      expect(() => read(at(name)), name).toThrow(/cannot be read: ENOENT$/);
+    expect(() => read("/dev/zero", true)).toThrow(/: it is not a regular file$/);
+
+    const line = `${bytes.toString("base64")}\n`;
+    const comment = (length: number) => `#${"x".repeat(length - line.length - 1)}`;
+    expect(ids(read(keyFile(line + comment(64 * 1024))))).toEqual([key.id]);
+    expect(() => read(keyFile(line + comment(64 * 1024 + 1)))).toThrow(/: it is larger than 64 KiB$/);
+  });
+});
+
+describe("a new key in the file", () => {
+  it("stands on top, dated; owner, mode and everything else stay, and no other file is left", () => {
+    for (const mode of [0o600, 0o400]) {
+      const path = keyFile(`# mine\n${bytes.toString("hex")}\n`, "master-key", mode);
+      const before = statSync(path);
+      save(path);
+      expect(readFileSync(path, "utf8")).toBe(
+        `# since 2026-11-21; the keys below open backups made before\n${next.secret.export().toString("base64")}\n# mine\n${bytes.toString("hex")}\n`,
+      );
+      const { uid, gid, mode: now } = statSync(path);
+      expect({ uid, gid, mode: now }).toEqual({ uid: before.uid, gid: before.gid, mode: before.mode });
+      expect(readdirSync(dirname(path))).toEqual(["master-key"]);
+      expect(ids(read(path))).toEqual([next.id, key.id]);
+    }
+  });
+
+  it.runIf(process.getuid?.() === 0)("leaves the file to its owner when root puts it there", async () => {
+    const path = keyFile();
+    expect(Bun.spawnSync(["chown", "65534:65533", path]).success).toBe(true);
+    save(path);
+    expect(statSync(path)).toMatchObject({ uid: 65534, gid: 65533 });
+  });
+
+  it("makes text of 32 bytes, and can be followed by another", () => {
+    const path = keyFile(bytes);
+    save(path);
+    expect(ids(read(path))).toEqual([next.id, key.id]);
+    const third = masterKey(new Uint8Array(32).fill(9));
+    save(path, read(path).withNew(third));
+    expect(ids(read(path))).toEqual([third.id, next.id, key.id]);
+  });
+
+  it("goes into the file that a link leads to, in one step", () => {
+    const path = keyFile();
+    const link = join(freshFolder(), "link");
+    symlinkSync(path, link);
+    const old = `${path}.old`;
+    linkSync(path, old);
+    save(link);
+    expect(ids(read(link))).toEqual([next.id, key.id]);
+    expect(ids(read(path))).toEqual([next.id, key.id]);
+    // The old file was not written to, so nobody can have seen half of the new one.
+    expect(ids(read(old))).toEqual([key.id]);
+    expect(readdirSync(dirname(link))).toEqual(["link"]);
+  });
+
+  it("is refused when other keys are in the file than the server has read, and nothing is changed", () => {
+    const path = keyFile();
+    const ring = read(path).withNew(next);
+    const other = Buffer.alloc(32, 9).toString("base64");
+    for (const content of [
+      other,
+      `${other}\n${bytes.toString("hex")}`,
+      `${bytes.toString("hex")}\n${other}`,
+    ]) {
+      writeFileSync(path, content);
+      expect(() => save(path, ring)).toThrow(
+        expect.objectContaining({
+          code: "conflict",
+          message: `${path} has changed since this server read it`,
+        }),
+      );
+      expect(readFileSync(path, "utf8")).toBe(content);
+    }
+    writeFileSync(path, "garbage");
+    expect(() => save(path, ring)).toThrow(/line 1 is not a key/);
+    rmSync(path);
+    expect(() => save(path, ring)).toThrow(/cannot be read: ENOENT/);
+    expect(readdirSync(dirname(path))).toEqual([]);
+  });
+
+  it("is left to people where the server cannot change the file, with every step, and nothing is changed", () => {
+    // So long a name that there is none for a file beside it.
+    const unwritable = keyFile(undefined, "k".repeat(250));
+    const credential = keyFile();
+    for (const [path, fromSystemd, why] of [
+      [unwritable, false, /^the master key file .* cannot be changed: ENAMETOOLONG$/],
+      [credential, true, /^the master key file is a credential of systemd$/],
+    ] as const) {
+      const before = readFileSync(path);
+      expect(() => save(path, undefined, fromSystemd)).toThrow(
+        expect.objectContaining({
+          code: "conflict",
+          message: expect.stringMatching(why),
+          hint: expect.stringMatching(
+            /openssl rand -base64 32.*first line.*every server.*restart.*run this again/s,
+          ),
+        }),
+      );
+      expect(readFileSync(path)).toEqual(before);
+      expect(readdirSync(dirname(path))).toHaveLength(1);
+    }
+  });
+});

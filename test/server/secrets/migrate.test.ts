@@ -1,0 +1,217 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openStore } from "../../../src/server/store/index.ts";
+import type { Store } from "../../../src/server/store/types.ts";
+import { keyFileIn } from "../../support/sealing.ts";
+import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
+
+const path = "/api/v1/secrets/migrate";
+const values = { key: "marked-value-one", other: "marked-value-two" };
+
+/** A server with a sealed backend `vault` beside the default one, and secrets `a` and `b` on the latter. */
+async function house(change: (store: Store) => Partial<Store> = () => ({})) {
+  const folder = temporaryFolder();
+  const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
+  const server = await testServer({
+    folder,
+    store: { ...store, ...change(store) },
+    keyFile: keyFileIn(folder),
+  });
+  await must(server.admin("POST", "/api/v1/secretbackends", { name: "vault", type: "sealed" }));
+  for (const name of ["a", "b"]) await must(server.admin("POST", "/api/v1/secrets", { name, data: values }));
+  return { server, store };
+}
+
+async function backendOf(server: TestServer, name: string): Promise<string> {
+  return (await server.admin("GET", `/api/v1/secrets/${name}`)).body.backend;
+}
+
+/** How many values are stored on each backend. */
+async function stored(store: Store): Promise<Record<string, number>> {
+  const { rows } = await store.load();
+  const backends = rows.filter(({ kind }) => kind === "secretbackend");
+  const counts = backends.map(async ({ id, name }) => [name, (await store.secretRefs(id)).length]);
+  return Object.fromEntries(await Promise.all(counts));
+}
+
+async function revealed(server: TestServer, name: string): Promise<unknown> {
+  return (await must(server.admin("GET", `/api/v1/secrets/${name}?reveal=true`))).body.data;
+}
+
+describe("migrating secrets", () => {
+  it("moves all of them, and leaves nothing where they were", async () => {
+    const { server, store } = await house();
+    const { status, body } = await server.admin("POST", path, { from: "default", to: "vault" });
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      from: "default",
+      to: "vault",
+      results: [
+        { name: "a", result: "migrated" },
+        { name: "b", result: "migrated" },
+      ],
+      summary: { migrated: 2, skipped: 0, planned: 0, failed: 0 },
+    });
+    expect(await stored(store)).toEqual({ default: 0, vault: 2 });
+    expect(await store.orphans()).toEqual([]);
+    for (const name of ["a", "b"]) {
+      expect(await backendOf(server, name)).toBe("vault");
+      expect(await revealed(server, name)).toEqual(values);
+    }
+    const counts = (await server.admin("GET", "/api/v1/secretbackends")).body;
+    expect(counts.map((backend: { secretCount: number }) => backend.secretCount)).toEqual([0, 2]);
+    expect((await server.admin("DELETE", "/api/v1/secretbackends/vault")).body.code).toBe("still_referenced");
+  });
+
+  it("skips what is there already, and moves it back", async () => {
+    const { server, store } = await house();
+    await must(server.admin("POST", path, { from: "default", to: "vault", names: ["a"] }));
+    const { body } = await must(server.admin("POST", path, { from: "default", to: "vault" }));
+    expect(body.results).toEqual([
+      { name: "a", result: "skipped", reason: "already on vault" },
+      { name: "b", result: "migrated" },
+    ]);
+    await must(server.admin("POST", path, { from: "vault", to: "default" }));
+    expect(await stored(store)).toEqual({ default: 2, vault: 0 });
+    expect(await revealed(server, "a")).toEqual(values);
+  });
+
+  it("says what it would do, and does none of it", async () => {
+    const { server, store } = await house();
+    const before = (await store.load()).revision;
+    const { body } = await must(server.admin("POST", path, { from: "default", to: "vault", dryRun: true }));
+    expect(body.summary).toEqual({ migrated: 0, skipped: 0, planned: 2, failed: 0 });
+    expect(await stored(store)).toEqual({ default: 2, vault: 0 });
+    expect((await store.load()).revision).toBe(before);
+    expect(body).not.toMatchObject({ results: [{ data: expect.anything() }] });
+  });
+
+  it("keeps the source's copy when it is told to, and does not delete it later", async () => {
+    const { server, store } = await house();
+    const wish = { from: "default", to: "vault", keepSource: true };
+    await must(server.admin("POST", path, wish));
+    expect(await stored(store)).toEqual({ default: 2, vault: 2 });
+    const { body } = await must(server.admin("POST", path, { ...wish, keepSource: false }));
+    expect(body.summary.skipped).toBe(2);
+    expect(await stored(store)).toEqual({ default: 2, vault: 2 });
+  });
+
+  it("is told line by line to who asks for that", async () => {
+    const { server } = await house();
+    const accept = { accept: "application/x-ndjson" };
+    const { headers, text } = await must(
+      server.admin("POST", path, { from: "default", to: "vault" }, accept),
+    );
+    expect(headers.get("content-type")).toBe("application/x-ndjson");
+    expect(
+      text
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      { total: 2 },
+      { name: "a", result: "migrated" },
+      { name: "b", result: "migrated" },
+      { summary: { migrated: 2, skipped: 0, planned: 0, failed: 0 } },
+    ]);
+  });
+
+  it("leaves a trace in the audit, with names and without values (T25)", async () => {
+    const { server } = await house();
+    await must(server.admin("POST", path, { from: "default", to: "vault", names: ["a"] }));
+    const { body, text } = await must(server.admin("GET", "/api/v1/audit?action=migrate"));
+    expect(body).toMatchObject([
+      { user: "admin", detail: { kind: "secret", name: "a", from: "default", to: "vault" } },
+    ]);
+    expect(text).not.toContain("marked-value");
+  });
+
+  it("needs the operation migrate-secrets, and nothing else will do", async () => {
+    const { server, store } = await house();
+    const editor = await server.token("editor", [
+      { role: "edit", resource: "secrets" },
+      { role: "edit", resource: "secretbackends" },
+    ]);
+    const wish = { from: "default", to: "vault" };
+    expect((await editor.call("POST", path, wish)).status).toBe(403);
+    expect(await stored(store)).toEqual({ default: 2, vault: 0 });
+    const mover = await server.token("mover", [{ role: "run", action: "migrate-secrets" }]);
+    expect((await mover.call("POST", path, wish)).body.summary.migrated).toBe(2);
+    expect((await mover.call("GET", "/api/v1/secrets/a")).status).toBe(403);
+  });
+
+  it.each([
+    [{ from: "nope", to: "vault" }, 404, 'secretbackend "nope" not found'],
+    [{ from: "default", to: "nope" }, 404, 'secretbackend "nope" not found'],
+    [{ from: "default", to: "default" }, 400, "both source and destination"],
+    [{ from: "default", to: "vault", names: ["a", "nope"] }, 404, 'secret "nope" not found'],
+    [{ from: "default", to: "vault", names: [] }, 400, "names"],
+    [{ from: "default" }, 400, "to: is required"],
+    [{ from: "default", to: "vault", form: 1 }, 400, 'did you mean "from"?'],
+  ])("refuses %j before it does anything", async (wish, status, message) => {
+    const { server, store } = await house();
+    const answer = await server.admin("POST", path, wish);
+    expect([answer.status, answer.body.error]).toEqual([status, expect.stringContaining(message)]);
+    expect(await stored(store)).toEqual({ default: 2, vault: 0 });
+  });
+
+  it("goes on with the others when one fails, and keeps that one where it is", async () => {
+    let refusals = 0;
+    const { server, store } = await house((store) => ({
+      async commit(writes) {
+        const one = writes.find((write) => write.op === "putSecretData");
+        if (one && refusals-- > 0) throw new Error("a value that nobody should see: marked-value");
+        return await store.commit(writes);
+      },
+    }));
+    refusals = 1;
+    const { body, text } = await must(server.admin("POST", path, { from: "default", to: "vault" }));
+    expect(body.results).toMatchObject([
+      { name: "a", result: "failed", reason: "something went wrong in the server" },
+      { name: "b", result: "migrated" },
+    ]);
+    expect(text).not.toContain("marked-value");
+    expect(await stored(store)).toEqual({ default: 1, vault: 1 });
+    expect(await revealed(server, "a")).toEqual(values);
+    expect(await store.orphans()).toEqual([]);
+  });
+
+  it("loses nothing to who changes a secret at the same time, and serves it throughout", async () => {
+    const { server, store } = await house();
+    let moving = true;
+    const changing = (async () => {
+      for (let i = 0; moving; i++) {
+        const { status } = await server.admin("PUT", "/api/v1/secrets/a", { data: { key: `changed-${i}` } });
+        expect([200, 409]).toContain(status);
+        expect((await server.admin("GET", "/api/v1/secrets/b?reveal=true")).body.data).toEqual(values);
+      }
+    })();
+    for (const [from, to] of [
+      ["default", "vault"],
+      ["vault", "default"],
+      ["default", "vault"],
+    ]) {
+      const { body } = await must(server.admin("POST", path, { from, to }));
+      expect(body.summary.migrated + body.summary.skipped + body.summary.failed).toBe(2);
+    }
+    moving = false;
+    await changing;
+    await must(server.admin("POST", path, { from: "default", to: "vault" }));
+    expect(await stored(store)).toEqual({ default: 0, vault: 2 });
+    expect(await revealed(server, "a")).toEqual({
+      key: expect.stringMatching(/^changed-\d+$/),
+      other: values.other,
+    });
+  });
+
+  it("run twice at the same time, does it once", async () => {
+    const { server, store } = await house();
+    const wish = { from: "default", to: "vault" };
+    const answers = await Promise.all([server.admin("POST", path, wish), server.admin("POST", path, wish)]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    await must(server.admin("POST", path, wish));
+    expect(await stored(store)).toEqual({ default: 0, vault: 2 });
+    expect(await store.orphans()).toEqual([]);
+    for (const name of ["a", "b"]) expect(await revealed(server, name)).toEqual(values);
+  });
+});

@@ -1,0 +1,311 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type KeyRing, masterKey } from "../../../src/backends/master-keys.ts";
+import {
+  checkSealed,
+  kidOf,
+  records,
+  type SealedBackend,
+  sealedDriver,
+} from "../../../src/backends/sealed.ts";
+import type { SecretTable } from "../../../src/backends/secret-table.ts";
+import { AppError } from "../../../src/errors.ts";
+import { readKeyRing, saveKeyRing } from "../../../src/server/secrets/key-file.ts";
+import { type MasterKeyRotation, masterKeyRotation } from "../../../src/server/secrets/rotate-master-key.ts";
+import { openStore } from "../../../src/server/store/index.ts";
+import { freshFolder } from "../store/folder.ts";
+
+const names = ["vault", "cellar"];
+const refs = ["sec_1/ver_1", "sec_2/ver_1", "sec_3/ver_1"];
+
+/** Called before and after everything that lasts: where a server may die. */
+type Step = (at: string) => void;
+
+/** A server's part in it, as it is after a start: the database and the key file are all that it has. */
+async function start(
+  folder: string,
+  { step = () => {}, ...more }: Partial<MasterKeyRotation> & { step?: Step } = {},
+) {
+  const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
+  onTestFinished(() => store.close());
+  const file = { path: join(folder, "master-key"), fromSystemd: false };
+  let ring = readKeyRing(file);
+  const backends: SealedBackend[] = names.map((name) => {
+    const table = tableOf(store, `sbe_${name}`, () => 1);
+    const replace: typeof table.replace = async (ref, data) => {
+      step(`before ${ref}`);
+      await table.replace(ref, data);
+      step(`after ${ref}`);
+    };
+    return { name, table: { ...table, replace } };
+  });
+  await checkSealed(ring, backends);
+  const drivers = backends.map(({ name, table }) => sealedDriver(name, table, () => ring));
+  const rotate = masterKeyRotation({
+    ring: () => ring,
+    backends: () => backends,
+    save(next: KeyRing) {
+      step("before save");
+      saveKeyRing(file, next, 0);
+      step("after save");
+    },
+    use(next: KeyRing) {
+      ring = next;
+    },
+    newKey: () => masterKey(crypto.getRandomValues(new Uint8Array(32))),
+    shared: false,
+    ...more,
+  });
+  return {
+    rotate,
+    drivers,
+    backends,
+    stop: () => store.close(),
+    ring: () => ring,
+    /** Every value there is, by backend and ref. */
+    async values() {
+      const found: Record<string, unknown> = {};
+      for (const [i, driver] of drivers.entries())
+        for (const ref of await driver.list()) found[`${names[i]}/${ref}`] = (await driver.read(ref))?.["k"];
+      return found;
+    },
+    /** What the records are sealed with. */
+    async kids() {
+      const found: (string | undefined)[] = [];
+      for (const backend of backends)
+        for await (const [, record] of records(backend)) found.push(kidOf(record));
+      return found;
+    },
+  };
+}
+
+function tableOf(
+  store: Awaited<ReturnType<typeof openStore>>,
+  backendId: string,
+  now: () => number,
+): SecretTable {
+  return {
+    get: (ref) => store.secretData(ref),
+    put: async (ref, data) =>
+      void (await store.commit([{ op: "putSecretData", ref, backendId, data, at: now() }])),
+    replace: async (ref, data) => void (await store.commit([{ op: "replaceSecretData", ref, data }])),
+    delete: async (ref) => void (await store.commit([{ op: "deleteSecretData", ref }])),
+    list: () => store.secretRefs(backendId),
+  };
+}
+
+const refOf = (name: string, ref: string) => ref.replace("sec", `sec_${name}`);
+
+/** Three secrets on each of two backends, under a key made by hand. */
+async function sealedFolder(): Promise<{ folder: string; values: Record<string, unknown> }> {
+  const folder = freshFolder();
+  writeFileSync(join(folder, "master-key"), crypto.getRandomValues(new Uint8Array(32)), { mode: 0o600 });
+  const server = await start(folder);
+  for (const [i, driver] of server.drivers.entries())
+    for (const ref of refs) await driver.write(refOf(names[i]!, ref), { k: `${names[i]} ${ref}` });
+  const values = await server.values();
+  expect(Object.keys(values)).toHaveLength(6);
+  await server.stop();
+  return { folder, values };
+}
+
+const keyFileOf = (folder: string) => join(folder, "master-key");
+const idsIn = (folder: string) =>
+  readKeyRing({ path: keyFileOf(folder), fromSystemd: false }).keys.map(({ id }) => id);
+
+describe("rotating the master key", () => {
+  it("seals all with a new key, leaves the values as they are encrypted and keeps the old key for backups", async () => {
+    const { folder, values } = await sealedFolder();
+    const [old] = idsIn(folder);
+    const server = await start(folder);
+    const dataBefore = await Promise.all(
+      server.backends.map(({ table }) => table.list().then((all) => table.get(all[0]!))),
+    );
+    const { keyId, ...rest } = await server.rotate();
+    expect(rest).toEqual({ rewrapped: 6, resumed: false });
+    expect(keyId).not.toBe(old);
+    expect(idsIn(folder)).toEqual([keyId, old]);
+    expect(await server.kids()).toEqual(Array(6).fill(keyId));
+    expect(await server.values()).toEqual(values);
+    const dataAfter = await Promise.all(
+      server.backends.map(({ table }) => table.list().then((all) => table.get(all[0]!))),
+    );
+    expect(dataAfter.map((record) => record!["data"])).toEqual(dataBefore.map((record) => record!["data"]));
+
+    // The new key alone opens everything.
+    await server.stop();
+    writeFileSync(keyFileOf(folder), readFileSync(keyFileOf(folder), "utf8").split("\n")[1]!);
+    expect(idsIn(folder)).toEqual([keyId]);
+    expect(await (await start(folder)).values()).toEqual(values);
+  });
+
+  it("makes another key each time, also where nothing is sealed yet", async () => {
+    const { folder } = await sealedFolder();
+    const server = await start(folder, { backends: () => [] });
+    const first = await server.rotate();
+    const second = await server.rotate();
+    expect([first, second]).toMatchObject([
+      { rewrapped: 0, resumed: false },
+      { rewrapped: 0, resumed: false },
+    ]);
+    expect(idsIn(folder).slice(0, 2)).toEqual([second.keyId, first.keyId]);
+    expect(idsIn(folder)).toHaveLength(3);
+  });
+
+  it("loses nothing wherever it is killed, and the next run finishes it with the same key", async () => {
+    const steps: string[] = [];
+    const whole = await sealedFolder();
+    await (await start(whole.folder, { step: (at) => void steps.push(at) })).rotate();
+    expect(steps).toHaveLength(2 + 2 * 6);
+    expect(steps.slice(0, 3)).toEqual(["before save", "after save", expect.stringMatching(/^before sec_/)]);
+
+    for (const [dies, at] of steps.entries()) {
+      const { folder, values } = await sealedFolder();
+      const [old] = idsIn(folder);
+      let left = dies;
+      const dying = await start(folder, {
+        step() {
+          if (left-- === 0) throw new Error("killed");
+        },
+      });
+      await expect(dying.rotate(), at).rejects.toThrow("killed");
+      // It may also live on: the database was gone for a moment.
+      expect(await dying.values(), at).toEqual(values);
+      await dying.stop();
+
+      const next = await start(folder);
+      expect(await next.values(), at).toEqual(values);
+      const saved = dies > 0;
+      const all = dies === steps.length - 1;
+      const done = Math.max(0, Math.floor((dies - 1) / 2));
+      expect(
+        (await next.kids()).filter((kid) => kid !== old),
+        at,
+      ).toHaveLength(done);
+      const result = await next.rotate();
+      // Killed before the key was saved, nothing had happened; killed after all was done, it starts anew.
+      expect(result, at).toEqual({
+        keyId: next.ring().current.id,
+        rewrapped: !saved || all ? 6 : 6 - done,
+        resumed: saved && !all,
+      });
+      expect(idsIn(folder), at).toHaveLength(all ? 3 : 2);
+      expect(idsIn(folder).at(-1), at).toBe(old);
+      expect(await next.kids(), at).toEqual(Array(6).fill(idsIn(folder)[0]));
+      expect(await next.values(), at).toEqual(values);
+      await next.stop();
+    }
+  });
+
+  it("takes a key that was put on top by hand, and makes none", async () => {
+    const { folder, values } = await sealedFolder();
+    const [old] = idsIn(folder);
+    const mine = Buffer.alloc(32, 5);
+    const rest = readFileSync(keyFileOf(folder)).toString("hex");
+    const text = `${mine.toString("base64")}\n${rest}\n`;
+    writeFileSync(keyFileOf(folder), text);
+    // With PostgreSQL, or a file that the server may not write: it is not asked to.
+    const server = await start(folder, {
+      shared: true,
+      save: () => {
+        throw new Error("saved");
+      },
+    });
+    expect(await server.rotate()).toEqual({ keyId: masterKey(mine).id, rewrapped: 6, resumed: true });
+    expect(await server.values()).toEqual(values);
+    expect(readFileSync(keyFileOf(folder), "utf8")).toBe(text);
+    expect(idsIn(folder)).toEqual([masterKey(mine).id, old]);
+  });
+
+  it("is left to people where other servers would not know the new key, or the file cannot be changed", async () => {
+    const { folder, values } = await sealedFolder();
+    const before = readFileSync(keyFileOf(folder));
+    const [old] = idsIn(folder);
+    const steps = expect.stringMatching(/first line.*every server.*restart.*run this again/s);
+    const shared = await start(folder, { shared: true });
+    await expect(shared.rotate()).rejects.toMatchObject({ code: "conflict", hint: steps });
+    await shared.stop();
+    const save = (ring: KeyRing) => saveKeyRing({ path: keyFileOf(folder), fromSystemd: true }, ring, 0);
+    const systemd = await start(folder, { save });
+    await expect(systemd.rotate()).rejects.toMatchObject({ code: "conflict", hint: steps });
+    expect(readFileSync(keyFileOf(folder))).toEqual(before);
+    expect(await systemd.kids()).toEqual(Array(6).fill(old));
+    expect(await systemd.values()).toEqual(values);
+    await systemd.drivers[0]!.write("sec_9/ver_1", { k: "later" });
+    expect(new Set(await systemd.kids())).toEqual(new Set([old]));
+    await systemd.stop();
+    const without = await start(folder, { ring: () => undefined });
+    await expect(without.rotate()).rejects.toMatchObject({
+      code: "conflict",
+      message: "this server has no master key",
+    });
+  });
+
+  it("seals with the new key what is written meanwhile, and does not bring back what is deleted", async () => {
+    const { folder, values } = await sealedFolder();
+    let meanwhile: Promise<unknown> | undefined;
+    const server = await start(folder, {
+      step(at) {
+        if (at !== `before ${refOf("vault", refs[0]!)}`) return;
+        // The record is read by now and about to be replaced.
+        const [vault, cellar] = server.drivers;
+        meanwhile = Promise.all([
+          ...refs.map((ref) => vault!.delete(refOf("vault", ref))),
+          cellar!.delete(refOf("cellar", refs[2]!)),
+          cellar!.write("sec_new/ver_1", { k: "new" }),
+        ]);
+      },
+    });
+    const { keyId } = await server.rotate();
+    expect(meanwhile).toBeDefined();
+    await meanwhile;
+    expect(await server.kids()).toEqual([keyId, keyId, keyId]);
+    const kept = refs.slice(0, 2).map((ref) => `cellar/${refOf("cellar", ref)}`);
+    expect(await server.values()).toEqual({
+      ...Object.fromEntries(kept.map((at) => [at, values[at]])),
+      "cellar/sec_new/ver_1": "new",
+    });
+  });
+
+  it("happens once at a time", async () => {
+    const { folder } = await sealedFolder();
+    const server = await start(folder);
+    const first = server.rotate();
+    await expect(server.rotate()).rejects.toMatchObject({
+      code: "conflict",
+      message: "the master key is being rotated already",
+    });
+    const { keyId } = await first;
+    expect(idsIn(folder)).toHaveLength(2);
+    expect((await server.rotate()).keyId).not.toBe(keyId);
+    expect(idsIn(folder)).toHaveLength(3);
+  });
+
+  it("goes past records that do not open, names one, and is finished when they are gone", async () => {
+    const { folder } = await sealedFolder();
+    const server = await start(folder);
+    const [{ table }] = server.backends as [SealedBackend];
+    const [bad, other] = [refOf("vault", refs[0]!), refOf("vault", refs[1]!)];
+    await table.put(bad, (await table.get(other))!);
+    const [old] = idsIn(folder);
+    for (const resumed of [false, true]) {
+      const error = await server.rotate().catch((error: AppError) => error);
+      expect(error).toBeInstanceOf(AppError);
+      expect(error).toMatchObject({
+        code: "secret_unavailable",
+        message: expect.stringMatching(
+          new RegExp(
+            `^1 secret could not be rewrapped, first ${bad}: secret backend "vault": .*does not open`,
+          ),
+        ),
+        hint: expect.stringContaining(resumed ? "0 were" : "5 were"),
+      });
+      const kids = await server.kids();
+      expect(kids.filter((kid) => kid === old)).toHaveLength(1);
+      expect(idsIn(folder)).toHaveLength(2);
+    }
+    await table.delete(bad);
+    expect(await server.rotate()).toMatchObject({ rewrapped: 5, resumed: false });
+  });
+});

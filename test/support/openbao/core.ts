@@ -1,0 +1,257 @@
+import { alreadyThere, among, type Backend, dispatch } from "./framework.ts";
+import {
+  type Data,
+  type LogicalRequest,
+  type LogicalResponse,
+  type Login,
+  listed,
+  type Namespace,
+  notHere,
+  type Operation,
+  Refusal,
+  type Token,
+} from "./logical.ts";
+import { type Acl, aclOf, capabilitiesAt, mayDo, type Rule, sanitized } from "./policy.ts";
+import { authOf, calculateTtl, type TokenStore, tokenStore } from "./token-store.ts";
+
+export interface Mount {
+  namespace: Namespace;
+  /** `secret/`, `auth/approle/`; without the namespace's. */
+  path: string;
+  type: string;
+  description: string;
+  options: Record<string, string> | null;
+  accessor: string;
+  uuid: string;
+  /** Those that every namespace has stay. */
+  fixed: boolean;
+  backend: Backend;
+}
+
+export interface Policy {
+  text: string;
+  rules: Rule[];
+  version: number;
+  modified: number;
+}
+
+/** All that a server has, besides its connections. */
+export interface Core {
+  now(): number;
+  sealed: boolean;
+  namespaces: Namespace[];
+  mounts: Mount[];
+  /** By the namespace's id, then by name. */
+  policies: Map<string, Map<string, Policy>>;
+  tokens: TokenStore;
+  /** The id of whom an auth method knows by a name: `auth_approle_12ab34cd/role`. */
+  entities: Map<string, string>;
+}
+
+/** A request before it is known whose and what for it is. */
+export interface Incoming {
+  id: string;
+  operation: Operation;
+  /** Behind `/v1/`. */
+  path: string;
+  data: Data;
+  token: string;
+  /** `X-Vault-Namespace`; empty when there is none. */
+  namespace: string;
+}
+
+/** A server with nothing in it but its root namespace. */
+export function emptyCore(now: () => number): Core {
+  const root: Namespace = { id: "root", uuid: crypto.randomUUID(), path: "", customMetadata: {} };
+  return {
+    now,
+    sealed: false,
+    namespaces: [root],
+    mounts: [],
+    policies: new Map(),
+    tokens: tokenStore(now),
+    entities: new Map(),
+  };
+}
+
+const rootOnly = [
+  "audit",
+  "config",
+  "generate-root",
+  "health",
+  "host-info",
+  "init",
+  "metrics",
+  "quotas",
+  "raw",
+  "rekey",
+  "seal",
+  "step-down",
+  "storage",
+  "unseal",
+];
+
+/** Handles a request as the whole server does. Nothing is a success without an answer; a Refusal is thrown. */
+export function handle(core: Core, incoming: Incoming): LogicalResponse | undefined {
+  if (/(^|\/)\.\.?(\/|$)/.test(incoming.path)) throw new Refusal(400, "relative paths not supported");
+  if (core.sealed) throw new Refusal(503, "Vault is sealed");
+  core.tokens.expire();
+
+  const resolved = resolveNamespace(core, incoming.namespace, incoming.path);
+  if (resolved === undefined) throw new Refusal(404, "namespace not found");
+  let { namespace } = resolved;
+  const { path } = resolved;
+  const { operation, data, token } = incoming;
+  if (namespace.path !== "" && path.startsWith("sys/") && rootOnly.includes(path.split("/")[1]!))
+    throw new Refusal(400, "operation only available in root namespace");
+  if (path.endsWith("/") && ["create", "update", "patch"].includes(operation))
+    throw new Refusal(400, "cannot write to a path ending in '/'");
+  if (operation === "") throw new Refusal(400, "cannot handle internal-only request operation");
+
+  const found = token === "" ? undefined : core.tokens.find(token);
+  const entry = found !== undefined && found.numUses >= 0 ? found : undefined;
+  if (path.startsWith("auth/token/")) namespace = namespaceOfToken(core, path, data, entry) ?? namespace;
+
+  const mount = mountAt(core, namespace, path);
+  const below = mount === undefined ? path : (namespace.path + path).slice(fullPath(mount).length);
+  const request: LogicalRequest = {
+    id: incoming.id,
+    operation,
+    path: below,
+    data,
+    token,
+    entry,
+    namespace,
+    mountPath: mount?.path ?? "",
+  };
+  const isOpen = mount !== undefined && among(mount.backend.open, below);
+  if (!isOpen) {
+    if (entry === undefined) throw new Refusal(403, "permission denied");
+    const faults = checkAccess(core, request, path, mount);
+    const lastUse = entry.numUses === 1;
+    core.tokens.use(entry);
+    try {
+      if (faults !== undefined) throw faults;
+      return answered(core, request, path, mount);
+    } finally {
+      if (lastUse) core.tokens.revoke(entry);
+    }
+  }
+  tellCreateFromUpdate(request, mount);
+  return answered(core, request, path, mount);
+}
+
+function answered(core: Core, request: LogicalRequest, path: string, mount: Mount | undefined) {
+  if (mount === undefined) throw new Refusal(404, `no handler for route "${path}". route entry not found.`);
+  const response = dispatch(mount.backend, request);
+  return response?.login ? loggedIn(core, request, mount, response.login, response) : response;
+}
+
+/** Why somebody may not do it, if so. */
+function checkAccess(
+  core: Core,
+  request: LogicalRequest,
+  path: string,
+  mount: Mount | undefined,
+): Refusal | undefined {
+  try {
+    if (mount !== undefined) tellCreateFromUpdate(request, mount);
+  } catch (refusal) {
+    return refusal as Refusal;
+  }
+  const acl = aclOfToken(core, request.entry!);
+  const { namespace, operation } = request;
+  const may = capabilitiesAt(acl, namespace, path, operation);
+  const needsSudo = mount !== undefined && among(mount.backend.sudo, request.path);
+  const allowed = mayDo(acl, namespace, path, operation) && (!needsSudo || may === "root" || may.has("sudo"));
+  return allowed ? undefined : new Refusal(403, listed(["permission denied"]));
+}
+
+function tellCreateFromUpdate(request: LogicalRequest, mount: Mount): void {
+  if (request.operation !== "update") return;
+  if (alreadyThere(mount.backend, request) === false) request.operation = "create";
+}
+
+/** What all policies of a token together allow. */
+export function aclOfToken(core: Core, { policies, namespace }: Token): Acl {
+  if (policies.includes("root")) return aclOf([], namespace);
+  const known = core.policies.get(namespace.id);
+  return aclOf(policies.flatMap((name) => known?.get(name)?.rules ?? []));
+}
+
+/** The namespace of a request, and its path in it; undefined when there is none of the header's name. */
+export function resolveNamespace(core: Core, header: string, path: string) {
+  const parts = header.split("/").filter((part) => part !== "");
+  const prefix = parts.length === 0 || parts.join("/") === "root" ? "" : `${parts.join("/")}/`;
+  const full = prefix + path;
+  const namespace = core.namespaces
+    .filter((one) => full.startsWith(one.path))
+    .reduce((longest, one) => (one.path.length > longest.path.length ? one : longest));
+  if (!namespace.path.startsWith(prefix)) return undefined;
+  return { namespace, path: full.slice(namespace.path.length) };
+}
+
+/** A token is looked after in its own namespace, whichever the request names. */
+function namespaceOfToken(core: Core, path: string, data: Data, entry: Token | undefined) {
+  const own = ["lookup-self", "renew-self", "revoke-self"].some((one) => path === `auth/token/${one}`);
+  if (own) return entry?.namespace;
+  if (!["lookup", "renew", "revoke", "revoke-orphan"].some((one) => path === `auth/token/${one}`))
+    return undefined;
+  const given = data["token"];
+  if (given === undefined) return path === "auth/token/lookup" ? entry?.namespace : undefined;
+  if (typeof given !== "string") throw new Refusal(403, "invalid token");
+  return core.namespaces.find(({ id }) => given.endsWith(`.${id}`));
+}
+
+function fullPath({ namespace, path }: Mount): string {
+  return namespace.path + path;
+}
+
+/** What is mounted at a path or above it. */
+export function mountAt(core: Core, namespace: Namespace, path: string): Mount | undefined {
+  const full = namespace.path + path;
+  const matching = (whole: string) =>
+    core.mounts
+      .filter((mount) => whole.startsWith(fullPath(mount)))
+      .reduce<Mount | undefined>(
+        (longest, one) => (longest && fullPath(longest).length >= fullPath(one).length ? longest : one),
+        undefined,
+      );
+  return matching(full) ?? (full.endsWith("/") ? undefined : matching(`${full}/`));
+}
+
+/** Makes the token that a login ends in. */
+function loggedIn(
+  core: Core,
+  { namespace }: LogicalRequest,
+  mount: Mount,
+  login: Login,
+  response: LogicalResponse,
+) {
+  const { ttl, maxTtl, period, explicitMaxTtl } = login.renewal();
+  const calculated = calculateTtl(core.now(), { ttl, maxTtl, period, explicitMaxTtl });
+  const policies = sanitized(login.policies, !login.noDefaultPolicy);
+  if (policies.includes("root")) throw new Refusal(400, "auth methods cannot create root tokens");
+  const known = `${mount.accessor}/${login.alias}`;
+  if (!core.entities.has(known)) core.entities.set(known, crypto.randomUUID());
+  const source = mount.path.slice("auth/".length).replaceAll("/", "-");
+  const token = core.tokens.make({
+    policies,
+    path: `${mount.path}login`,
+    meta: login.metadata,
+    displayName: (source + login.displayName).replace(/-$/, ""),
+    ttl: calculated.ttl,
+    namespace,
+    renewable: true,
+    numUses: login.numUses,
+    period,
+    explicitMaxTtl,
+    entityId: core.entities.get(known)!,
+    renewal: login.renewal,
+  });
+  return {
+    ...response,
+    auth: authOf(token),
+    warnings: [...calculated.warnings, ...(response.warnings ?? [])],
+  };
+}

@@ -1,0 +1,116 @@
+/** A block or a JSON object of a policy: its keys in order, and what each was given. */
+export interface Block {
+  /** `path "a"` is two. */
+  keys: string[];
+  /** The line that it stands on. */
+  line: number;
+  value: Value;
+}
+
+export type Value = string | number | boolean | Value[] | Block[] | { block: Block[] };
+
+interface Lexeme {
+  kind: "name" | "string" | "number" | "sign" | "end";
+  text: string;
+  line: number;
+  column: number;
+}
+
+const grammar =
+  /(?<space>[ \t\r\n]+|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\/)|(?<heredoc><<-?(\w+)\n[\s\S]*?\n[ \t]*\3(?=\n|$))|(?<string>"(?:[^"\\\n]|\\.)*")|(?<number>-?\d+(?:\.\d+)?(?![\w-]))|(?<name>[\p{L}_][\p{L}\p{N}_.-]*)|(?<sign>[{}[\]=,:])/uy;
+
+/** Reads HCL, or JSON, as policies are written in. Throws an Error that says where it is not. */
+export function parseHcl(text: string): Block[] {
+  const lexemes = lex(text);
+  let at = 0;
+  const next = () => lexemes[Math.min(at++, lexemes.length - 1)]!;
+  const peek = () => lexemes[Math.min(at, lexemes.length - 1)]!;
+  const expect = (sign: string, what: string) => {
+    const got = next();
+    if (got.kind !== "sign" || got.text !== sign) throw unexpected(got, what);
+  };
+  const isSign = (sign: string) => peek().kind === "sign" && peek().text === sign;
+
+  const list = (): Value[] => {
+    const values: Value[] = [];
+    while (!isSign("]")) {
+      values.push(value());
+      if (isSign(",")) next();
+      else if (!isSign("]")) throw unexpected(peek(), "error parsing list, expected comma or list end");
+    }
+    next();
+    return values;
+  };
+  const value = (): Value => {
+    const got = next();
+    if (got.kind === "string") return got.text;
+    if (got.kind === "number") return Number(got.text);
+    if (got.kind === "name" && (got.text === "true" || got.text === "false")) return got.text === "true";
+    if (got.kind === "sign" && got.text === "[") return list();
+    if (got.kind === "sign" && got.text === "{") return { block: blocks("}") };
+    throw unexpected(got, "unknown token");
+  };
+  const blocks = (until: "}" | "end"): Block[] => {
+    const found: Block[] = [];
+    while (!(until === "end" ? peek().kind === "end" : isSign("}"))) {
+      const { line } = peek();
+      const keys: string[] = [];
+      while (peek().kind === "name" || peek().kind === "string") keys.push(next().text);
+      if (keys.length === 0) throw unexpected(peek(), "object expected closing RBRACE");
+      if (isSign("=") || isSign(":")) {
+        next();
+        found.push({ keys, line, value: value() });
+      } else {
+        expect("{", "object expected closing RBRACE");
+        found.push({ keys, line, value: { block: blocks("}") } });
+      }
+      if (isSign(",")) next();
+    }
+    next();
+    return found;
+  };
+
+  // JSON has one object around it all.
+  if (isSign("{")) {
+    next();
+    const all = blocks("}");
+    if (peek().kind !== "end") throw unexpected(peek(), "unexpected token after the object");
+    return all;
+  }
+  return blocks("end");
+}
+
+function lex(text: string): Lexeme[] {
+  const lexemes: Lexeme[] = [];
+  let [line, lineStart] = [1, 0];
+  grammar.lastIndex = 0;
+  while (grammar.lastIndex < text.length) {
+    const start = grammar.lastIndex;
+    const match = grammar.exec(text);
+    if (match === null) throw new Error(`At ${line}:${start - lineStart + 1}: illegal character`);
+    const groups = match.groups!;
+    const [kind, found] = Object.entries(groups).find(([, group]) => group !== undefined)!;
+    const position = { line, column: start - lineStart + 1 };
+    if (kind === "string") lexemes.push({ kind, text: unquoted(found!), ...position });
+    else if (kind === "heredoc")
+      lexemes.push({ kind: "string", text: found!.split("\n").slice(1, -1).join("\n"), ...position });
+    else if (kind !== "space") lexemes.push({ kind: kind as Lexeme["kind"], text: found!, ...position });
+    for (const { index } of found!.matchAll(/\n/g)) {
+      line++;
+      lineStart = start + index + 1;
+    }
+  }
+  return [...lexemes, { kind: "end", text: "EOF", line, column: text.length - lineStart + 2 }];
+}
+
+function unquoted(text: string): string {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text.slice(1, -1).replace(/\\(.)/g, "$1");
+  }
+}
+
+function unexpected({ line, column, text }: Lexeme, what: string): Error {
+  return new Error(`At ${line}:${column}: ${what} got: ${text}`);
+}

@@ -1,0 +1,234 @@
+import { quote } from "./decode.ts";
+import { type Block, parseHcl, type Value } from "./hcl.ts";
+import { listed, type Namespace, notHere, type Operation, sorted } from "./logical.ts";
+
+export const capabilities = [
+  "sudo",
+  "read",
+  "list",
+  "update",
+  "delete",
+  "create",
+  "patch",
+  "scan",
+  "deny",
+] as const;
+export type Capability = (typeof capabilities)[number];
+
+/** One `path` of a policy. */
+export interface Rule {
+  path: string;
+  capabilities: ReadonlySet<Capability>;
+}
+
+/** What a token may do, of all its policies. */
+export interface Acl {
+  /** The namespace below which everything may be done, when it is a root token's. */
+  root: Namespace | undefined;
+  /** By the path that they are for. */
+  exact: ReadonlyMap<string, ReadonlySet<Capability>>;
+  /** By a path with `*` or `+` in it. */
+  patterns: ReadonlyMap<string, ReadonlySet<Capability>>;
+}
+
+const known = [
+  "comment",
+  "policy",
+  "capabilities",
+  "allowed_parameters",
+  "denied_parameters",
+  "required_parameters",
+  "min_wrapping_ttl",
+  "max_wrapping_ttl",
+  "mfa_methods",
+  "pagination_limit",
+  "expiration",
+  "list_scan_response_keys_filter_path",
+];
+
+const oldWords: Record<string, Capability[]> = {
+  deny: ["deny"],
+  read: ["read", "list"],
+  write: ["create", "read", "update", "delete", "list"],
+  sudo: ["create", "read", "update", "delete", "list", "sudo"],
+};
+
+/** Reads a policy. Throws an Error with a real server's words, behind "failed to parse policy: ". */
+export function parsePolicy(text: string, namespace: Namespace): Rule[] {
+  const blocks = parseHcl(text);
+  const foreign = blocks.filter(({ keys }) => !["name", "path"].includes(keys[0]!));
+  if (foreign.length > 0)
+    throw new Error(
+      listed(foreign.map(({ keys, line }) => `invalid key ${quote(keys[0]!)} on line ${line}`)),
+    );
+  return blocks
+    .filter(({ keys }) => keys[0] === "path")
+    .flatMap((block) => pathsOf(block))
+    .filter(([path]) => !path.includes("{{"))
+    .map(([path, body]) => rule(path, body, namespace));
+}
+
+function pathsOf({ keys, value }: Block): [path: string, body: Block[]][] {
+  if (keys.length > 1) return [[keys[1]!, inside(value)]];
+  // JSON: {"path": {"a": {…}, "b": {…}}}, or a list of such.
+  const objects = Array.isArray(value) ? (value as Value[]).map(inside) : [inside(value)];
+  return objects.flat().map((one) => [one.keys[0]!, inside(one.value)]);
+}
+
+function inside(value: Value): Block[] {
+  if (typeof value === "object" && "block" in value) return value.block;
+  if (Array.isArray(value)) return (value as Value[]).flatMap(inside);
+  throw new Error("path must be an object");
+}
+
+function rule(path: string, body: Block[], namespace: Namespace): Rule {
+  const foreign = body.filter(({ keys }) => !known.includes(keys[0]!));
+  if (foreign.length > 0)
+    throw new Error(
+      listed(
+        foreign.map(
+          ({ keys, line }) => `path ${quote(path)}: invalid key ${quote(keys[0]!)} on line ${line}`,
+        ),
+      ),
+    );
+  const own = ["comment", "policy", "capabilities"];
+  const other = body.find(({ keys }) => !own.includes(keys[0]!));
+  if (other) throw notHere(`${other.keys[0]} in policies`);
+
+  const full = namespace.path + path.replace(/^\//, "");
+  if (full.includes("+*"))
+    throw new Error(`path ${quote(full)}: invalid use of wildcards ('+*' is forbidden)`);
+  const given = new Set<Capability>();
+  for (const { keys, value } of body) {
+    if (keys[0] === "capabilities") for (const word of value as string[]) given.add(capability(path, word));
+    if (keys[0] === "policy") {
+      const words = oldWords[value as string];
+      if (words === undefined) throw new Error(`path ${quote(path)}: invalid policy ${quote(String(value))}`);
+      for (const word of words) given.add(word);
+    }
+  }
+  return { path: full, capabilities: given.has("deny") ? new Set(["deny"]) : given };
+}
+
+function capability(path: string, word: string): Capability {
+  const found = capabilities.find((one) => one === word);
+  if (found === undefined) throw new Error(`path ${quote(path)}: invalid capability ${quote(String(word))}`);
+  return found;
+}
+
+/** All rules as one: of two for the same path both hold, and a `deny` before all. */
+export function aclOf(rules: readonly Rule[], root?: Namespace): Acl {
+  const exact = new Map<string, ReadonlySet<Capability>>();
+  const patterns = new Map<string, ReadonlySet<Capability>>();
+  for (const { path, capabilities } of rules) {
+    const merged = path.endsWith("*") || hasSegments(path) ? patterns : exact;
+    const all = new Set([...(merged.get(path) ?? []), ...capabilities]);
+    merged.set(path, all.has("deny") ? new Set(["deny"]) : all);
+  }
+  return { root, exact, patterns };
+}
+
+/** Whether a path is below a namespace's. */
+export function isBelow(namespace: Namespace, parent: Namespace): boolean {
+  return namespace.path.startsWith(parent.path);
+}
+
+/** What a token may do at a path, which does not have its namespace's before it. Nothing when no rule is for it. */
+export function capabilitiesAt(
+  acl: Acl,
+  namespace: Namespace,
+  path: string,
+  operation: Operation = "list",
+): ReadonlySet<Capability> | "root" {
+  if (acl.root !== undefined) return isBelow(namespace, acl.root) ? "root" : new Set();
+  const full = (namespace.path + path).replace(/^\/+/, "");
+  const listing = operation === "list" || operation === "scan";
+  const bare = full.replace(/\/$/, "");
+  return (
+    acl.exact.get(full) ??
+    (listing ? acl.exact.get(bare) : undefined) ??
+    byPattern(acl, full) ??
+    (listing && full.endsWith("/") ? byPattern(acl, bare) : undefined) ??
+    new Set<Capability>()
+  );
+}
+
+/** Whether a token may do something. */
+export function mayDo(acl: Acl, namespace: Namespace, path: string, operation: Operation): boolean {
+  const found = capabilitiesAt(acl, namespace, path, operation);
+  return found === "root" || (operation !== "" && operation !== "header" && found.has(operation));
+}
+
+/** Whether a token may do something in an engine or below it, so that it may know of it. */
+export function mayReach(acl: Acl, namespace: Namespace, mount: string): boolean {
+  const here = capabilitiesAt(acl, namespace, mount);
+  if (here === "root") return true;
+  if (here.size > 0 && !here.has("deny")) return true;
+  const full = namespace.path + mount;
+  return [...acl.exact, ...acl.patterns].some(([path, may]) => {
+    if (may.size === 0 || may.has("deny")) return false;
+    return hasSegments(path) ? segmentsReach(path, full) : path.replace(/\*$/, "").startsWith(full);
+  });
+}
+
+function hasSegments(path: string): boolean {
+  return path === "+" || path.includes("/+") || path.startsWith("+/");
+}
+
+/** `+/data/x` reaches `secret/`: each of the mount's segments is matched by one of the rule's. */
+function segmentsReach(pattern: string, mount: string): boolean {
+  const given = pattern.replace(/\*$/, "").split("/");
+  return mount
+    .replace(/\/$/, "")
+    .split("/")
+    .every((segment, index) => given[index] === "+" || given[index] === segment);
+}
+
+/** The rule for a path of those with `*` and `+`: the one that stays exact the longest. */
+function byPattern(acl: Acl, path: string): ReadonlySet<Capability> | undefined {
+  const found = [...acl.patterns.keys()].filter((pattern) => matches(pattern, path));
+  const best = found.sort(bySpecificity).at(-1);
+  return best === undefined ? undefined : acl.patterns.get(best);
+}
+
+function matches(pattern: string, path: string): boolean {
+  const isPrefix = pattern.endsWith("*");
+  const plain = isPrefix ? pattern.slice(0, -1) : pattern;
+  if (!hasSegments(pattern)) return path.startsWith(plain);
+  const [wanted, given] = [plain.split("/"), path.split("/")];
+  if (isPrefix ? given.length < wanted.length : given.length !== wanted.length) return false;
+  return wanted.every((segment, index) => {
+    if (segment === "+" || segment === given[index]) return true;
+    return isPrefix && index === wanted.length - 1 && given[index]!.startsWith(segment);
+  });
+}
+
+/** Later is more specific. */
+function bySpecificity(a: string, b: string): number {
+  const describe = (pattern: string) => {
+    const isPrefix = pattern.endsWith("*");
+    const path = isPrefix ? pattern.slice(0, -1) : pattern;
+    const segments = hasSegments(pattern);
+    return {
+      first: segments ? pattern.indexOf("+") : path.length,
+      isPrefix,
+      wildcards: path.split("/").filter((segment) => segments && segment === "+").length,
+      path,
+    };
+  };
+  const [one, other] = [describe(a), describe(b)];
+  return (
+    one.first - other.first ||
+    Number(other.isPrefix) - Number(one.isPrefix) ||
+    other.wildcards - one.wildcards ||
+    one.path.length - other.path.length ||
+    (one.path < other.path ? -1 : 1)
+  );
+}
+
+/** The names of policies as they are kept: in small letters, each once, in order; `root` alone where it is. */
+export function sanitized(names: readonly string[], addDefault = false): string[] {
+  const clean = names.map((name) => name.trim().toLowerCase());
+  if (clean.includes("root")) return ["root"];
+  return sorted(new Set([...clean.filter((name) => name !== ""), ...(addDefault ? ["default"] : [])]));
+}
