@@ -1,0 +1,163 @@
+import { expect, it } from "vitest";
+import type { Driver } from "../../../src/backends/types.ts";
+import { AppError } from "../../../src/errors.ts";
+import type { Catalogue } from "../../../src/server/catalogue/catalogue.ts";
+import { Snapshot } from "../../../src/server/catalogue/snapshot.ts";
+import type { Backends } from "../../../src/server/secrets/backends.ts";
+import { SecretValues } from "../../../src/server/secrets/secret-values.ts";
+import { row } from "../../support/row.ts";
+
+const minute = 60_000;
+
+/** Secret `s` on a backend whose driver answers as the test says, and a clock that the test moves. */
+function house(keepFor?: number) {
+  const secret = row("sec_1", "secret", "s", {
+    spec: { backend: "bao" },
+    status: { externalRef: "sec_1/ver_1" },
+  });
+  const backend = row("sbe_1", "secretbackend", "bao");
+  const contents = {
+    rows: [secret, backend],
+    refs: [],
+    bearers: [],
+    sessions: [],
+    withPassword: [],
+    lastUsed: [],
+  };
+  const state = {
+    time: 0,
+    refreshes: 0,
+    snapshot: new Snapshot({ revision: 1, ...contents }),
+    /** What was asked for, and is to be answered. */
+    asked: [] as { ref: string; answer: PromiseWithResolvers<Record<string, string> | null> }[],
+  };
+  const driver: Partial<Driver> = {
+    ...(keepFor !== undefined && { keepFor }),
+    read(ref) {
+      const answer = Promise.withResolvers<Record<string, string> | null>();
+      state.asked.push({ ref, answer });
+      return answer.promise;
+    },
+  };
+  const catalogue = {
+    get snapshot() {
+      return state.snapshot;
+    },
+    refresh: async () => void state.refreshes++,
+  };
+  const values = new SecretValues(
+    catalogue as unknown as Catalogue,
+    { driver: () => driver } as unknown as Backends,
+    () => state.time,
+  );
+  const move = (externalRef: string) => {
+    const moved = { ...secret, version: 2, status: { externalRef } };
+    state.snapshot = new Snapshot({ revision: 2, ...contents, rows: [moved, backend] });
+  };
+  return { state, values, secret, move };
+}
+
+const down = new AppError("unavailable", 'secret backend "bao": cannot be reached', { retryAfter: 2 });
+
+it("asks once for all who want a secret at the same time, and keeps what came", async () => {
+  const { state, values } = house();
+  const wanted = [values.value("s", "k"), values.value("s", "k"), values.value("s", "other")];
+  expect(state.asked).toHaveLength(1);
+  state.asked[0]!.answer.resolve({ k: "one", other: "two" });
+  expect(await Promise.all(wanted)).toEqual(["one", "one", "two"]);
+  state.time = 1000 * minute;
+  expect(await values.value("s", "k")).toBe("one");
+  expect(state.asked).toHaveLength(1);
+});
+
+it("reads a value in use again before its time is over, without anybody waiting", async () => {
+  const { state, values } = house(minute);
+  const first = values.value("s", "k");
+  state.asked[0]!.answer.resolve({ k: "old" });
+  await first;
+  state.time = minute * 0.74;
+  expect(await values.value("s", "k")).toBe("old");
+  expect(state.asked).toHaveLength(1);
+  state.time = minute * 0.75;
+  expect(await Promise.all([values.value("s", "k"), values.value("s", "k")])).toEqual(["old", "old"]);
+  expect(state.asked).toHaveLength(2);
+  state.asked[1]!.answer.resolve({ k: "new" });
+  await expect.poll(() => values.value("s", "k")).toBe("new");
+  state.time = minute * 1.4;
+  expect(await values.value("s", "k")).toBe("new");
+  expect(state.asked).toHaveLength(2);
+});
+
+it("serves what it has while the backend is down, until its time is over, and then says which backend", async () => {
+  const { state, values } = house(minute);
+  const first = values.value("s", "k");
+  state.asked[0]!.answer.resolve({ k: "one" });
+  await first;
+  state.time = minute * 0.8;
+  expect(await values.value("s", "k")).toBe("one");
+  state.asked[1]!.answer.reject(down);
+  await Promise.resolve();
+  for (state.time = minute * 0.81; state.time < minute; state.time += 2000) {
+    expect(await values.value("s", "k")).toBe("one");
+    state.asked.at(-1)!.answer.reject(down);
+  }
+  // Every five seconds, not with every call.
+  expect(state.asked).toHaveLength(3);
+  state.time = minute;
+  const refused = values.value("s", "k");
+  state.asked.at(-1)!.answer.reject(down);
+  await expect(refused).rejects.toMatchObject({
+    code: "unavailable",
+    status: 503,
+    retryAfter: 2,
+    message: 'cannot read key "k" of secret "s": secret backend "bao": cannot be reached',
+  });
+  const again = values.value("s", "k");
+  state.asked.at(-1)!.answer.resolve({ k: "two" });
+  expect(await again).toBe("two");
+});
+
+it("says what is not there: the secret, the key, the values", async () => {
+  const { state, values } = house(minute);
+  const message = (text: string) => ({ code: "secret_unavailable", status: 500, message: text });
+  await expect(values.value("nope", "k")).rejects.toMatchObject(
+    message('cannot read key "k" of secret "nope"'),
+  );
+  const noKey = values.value("s", "nope");
+  state.asked[0]!.answer.resolve({ k: "one" });
+  await expect(noKey).rejects.toMatchObject(message('cannot read key "nope" of secret "s"'));
+  state.time = minute;
+  const gone = values.value("s", "k");
+  state.asked[1]!.answer.resolve(null);
+  await expect(gone).rejects.toMatchObject(
+    message('cannot read key "k" of secret "s": secret backend "bao" has no values of secret "s" any more'),
+  );
+});
+
+it("looks again where the secret is, when another server has moved it on", async () => {
+  const { state, values, move } = house(minute);
+  const wanted = values.value("s", "k");
+  move("sec_1/ver_2");
+  state.asked[0]!.answer.resolve(null);
+  await expect.poll(() => state.asked.map(({ ref }) => ref)).toEqual(["sec_1/ver_1", "sec_1/ver_2"]);
+  state.asked[1]!.answer.resolve({ k: "new" });
+  expect(await wanted).toBe("new");
+  expect(state.refreshes).toBe(1);
+});
+
+it("gives out no other secret's values, whatever a row says", async () => {
+  const { state, values, move } = house();
+  move("sec_2/ver_1");
+  await expect(values.value("s", "k")).rejects.toMatchObject({ code: "secret_unavailable" });
+  expect(state.asked).toEqual([]);
+});
+
+it("asks the backend itself where somebody is about to change the values", async () => {
+  const { state, values, secret } = house(minute);
+  const cached = values.read(secret);
+  state.asked[0]!.answer.resolve({ k: "cached" });
+  await cached;
+  const fresh = values.fresh(secret);
+  state.asked[1]!.answer.resolve({ k: "changed by hand" });
+  expect(await fresh).toEqual({ k: "changed by hand" });
+});
