@@ -52,6 +52,16 @@ export const commands: Commands = {
     summary: "Delete objects",
     load: async () => (await import("./cli/cmd/delete.ts")).deleteVerb,
   },
+  migrate: {
+    group: "Change",
+    summary: "Move secrets from one backend to another",
+    load: async () => (await import("./cli/cmd/migrate.ts")).migrate,
+  },
+  rotate: {
+    group: "Change",
+    summary: "Replace the token of a secret backend, or the master key",
+    load: async () => (await import("./cli/cmd/rotate.ts")).rotate,
+  },
   login: {
     group: "You and the server",
     summary: "Log in with user and password",

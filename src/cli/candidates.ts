@@ -98,7 +98,9 @@ async function valuesOf(
 ): Promise<Candidate[]> {
   const { context } = situation;
   if (arg.options) return arg.options.map((value) => ({ value }));
-  switch (arg.complete ?? name) {
+  const offered = arg.complete ?? name;
+  if (typeof offered === "object") return offered.map((value) => ({ value }));
+  switch (offered) {
     case "kind":
     case "kinds":
       return kindsOr(situation);
@@ -118,7 +120,8 @@ async function valuesOf(
     case "output":
       return formats.map((format) => ({ value: format === "jsonpath" ? "jsonpath=" : format }));
     case "project":
-      return namesOf("project", [], situation);
+    case "secretbackends":
+      return namesOf(offered, [], situation);
     default:
       return [];
   }

@@ -14,13 +14,20 @@ export interface CallOptions {
   query?: Record<string, string | undefined>;
   body?: unknown;
   signal?: AbortSignal;
+  /** The media type wanted: `application/x-ndjson`. */
+  accept?: string;
+  /** The answer takes as long as it takes, unless `--timeout` says how long. */
+  patient?: true;
 }
+
+/** Milliseconds an answer may take when nothing else is said. */
+const usualTimeout = 30_000;
 
 /** A thin client of the HTTP API. Errors come back as the server's own AppError. */
 export class ApiClient {
   readonly endpoint: Endpoint;
   readonly #fetch: typeof fetch;
-  readonly #timeout: number;
+  readonly #timeout: number | undefined;
   readonly #log: ((line: string) => void) | undefined;
   readonly #signal: AbortSignal | undefined;
 
@@ -28,7 +35,7 @@ export class ApiClient {
     endpoint: Endpoint,
     options: {
       fetch?: typeof fetch;
-      /** Milliseconds an answer may take. */
+      /** Milliseconds any answer may take. */
       timeout?: number;
       /** Told of every call. */
       log?: (line: string) => void;
@@ -38,20 +45,23 @@ export class ApiClient {
   ) {
     this.endpoint = endpoint;
     this.#fetch = options.fetch ?? fetch;
-    this.#timeout = options.timeout ?? 30_000;
+    this.#timeout = options.timeout;
     this.#log = options.log;
     this.#signal = options.signal;
   }
 
   /** Calls and parses the JSON answer; undefined for 204. Throws AppError. */
   async call<T = unknown>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-    const response = await this.#send(method, path, options, [AbortSignal.timeout(this.#timeout)]);
+    const timeout = this.#timeout ?? (options.patient ? undefined : usualTimeout);
+    const limits = timeout === undefined ? [] : [AbortSignal.timeout(timeout)];
+    const response = await this.#send(method, path, options, limits);
     if (response.status === 204) return undefined as T;
     try {
       return (await response.json()) as T;
     } catch (cause) {
+      // Without the parser's own message: it quotes the answer.
       if (cause instanceof SyntaxError)
-        throw new AppError("internal", `${this.#where} answered with something that is not JSON`, { cause });
+        throw new AppError("internal", `${this.#where} answered with something that is not JSON`);
       throw this.#connectionError(cause);
     }
   }
@@ -75,9 +85,12 @@ export class ApiClient {
         headers: {
           ...(this.endpoint.token !== undefined && { authorization: `Bearer ${this.endpoint.token}` }),
           ...(options.body !== undefined && { "content-type": "application/json" }),
+          ...(options.accept !== undefined && { accept: options.accept }),
         },
         ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
         ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+        // Without it Bun gives up after five minutes in which nothing came.
+        ...(limits.length === 0 && { timeout: false }),
         ...(unix && { unix: this.endpoint.url.slice("unix://".length) }),
       });
     } catch (cause) {

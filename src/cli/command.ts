@@ -18,8 +18,8 @@ export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & 
   multiple?: true;
   /** The only words it takes. */
   options?: readonly string[];
-  /** What completion offers. A positional called `kind`, `name` or `names` needs none. */
-  complete?: "kinds" | "names" | "contexts" | "verbs";
+  /** What completion offers: words, or names it looks up. A positional called `kind`, `name` or `names` needs none. */
+  complete?: "kinds" | "names" | "contexts" | "verbs" | "secretbackends" | readonly string[];
 };
 type EnumArg = Omit<StringArgDef, "type"> & { type: "enum" };
 export type Args = Record<string, Arg>;

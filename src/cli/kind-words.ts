@@ -109,8 +109,9 @@ export async function withNearest(
   const names = await client
     .call<Resource[]>("GET", `/api/v1/${kind.plural}`)
     .then((objects) => objects.map((object) => object.name))
-    .catch(() => []);
-  return notFound(kind, name, nearest(name, names));
+    .catch((): string[] => []);
+  // It is there: something else was not found.
+  return names.includes(name) ? error : notFound(kind, name, nearest(name, names));
 }
 
 function notFound(kind: KindInfo, name: string, near?: string): AppError {

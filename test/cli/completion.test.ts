@@ -1,7 +1,7 @@
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { answering, catalogue, failure } from "./answering-server.ts";
+import { answering, catalogue, failure, rows } from "./answering-server.ts";
 import { expectGolden } from "./golden.ts";
 import { cli, newHome, type Surroundings } from "./run-cli.ts";
 
@@ -44,6 +44,19 @@ describe("completion", () => {
     expect(await complete(["describe", "llm/q"], { server })).toEqual(["llm/qwen-alice"]);
     expect(await complete(["delete", "llm/claude", "llm/q"], { server })).toEqual(["llm/qwen-alice"]);
     expect(await complete(["get", "nonsense", ""], { server })).toEqual([]);
+  });
+
+  it("offers what can be migrated and rotated, and the backends there are", async () => {
+    const backends = rows("secretbackend", { name: "default" }, { name: "bao" });
+    const server = answering({ "GET /api/v1/secretbackends": backends });
+    expect(await complete(["migrate", ""])).toEqual(["secrets"]);
+    expect(await complete(["migrate", "secrets", "--from", ""], { server })).toEqual(["default", "bao"]);
+    expect(await complete(["migrate", "secrets", "--to=b"], { server })).toEqual(["--to=bao"]);
+    expect(await complete(["migrate", "secrets", "--k"])).toEqual(["--keep-source"]);
+    expect(await complete(["rotate", ""])).toEqual(["secretbackend", "master-key"]);
+    expect(await complete(["rotate", "secretbackend", ""], { server })).toEqual(["default", "bao"]);
+    expect(await complete(["rotate", "master-key", ""], { server })).toEqual([]);
+    expect(await complete(["create", "secretbackend", "x", "--wi"])).toEqual(["--wizard"]);
   });
 
   it("offers contexts", async () => {

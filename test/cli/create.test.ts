@@ -16,6 +16,30 @@ describe("create", () => {
   it("prints one line for each kind of thing", async () => {
     const lines = [
       ["create", "secretbackend", "second", "--type", "plaintext", "--default"],
+      [
+        "create",
+        "secretbackend",
+        "bao",
+        "--type",
+        "openbao",
+        "--url",
+        "https://bao:8200",
+        "--mount",
+        "kv",
+        "--path-prefix",
+        "team/mcpctl",
+        "--namespace",
+        "ns",
+        "--ca-cert",
+        "-",
+        "--token-secret",
+        "bao-token/token",
+        "--config",
+        "allowInsecure=false",
+        "--default",
+        "--description",
+        "Vault",
+      ],
       ["create", "secret", "anthropic", "--data", "api-key=hunter2", "--data", "other=-"],
       [
         ...llm,
@@ -52,6 +76,7 @@ describe("create", () => {
     expectGolden("create.txt", transcript);
     expect(server.writes.map(({ method, path }) => `${method} ${path}`)).toEqual([
       "POST /api/v1/secretbackends",
+      "POST /api/v1/secretbackends",
       "POST /api/v1/secrets",
       "POST /api/v1/llms?probe=false",
       "POST /api/v1/projects",
@@ -62,6 +87,21 @@ describe("create", () => {
     ]);
     expect(server.writes.map(({ body }) => body)).toEqual([
       { name: "second", type: "plaintext", isDefault: true },
+      {
+        name: "bao",
+        type: "openbao",
+        isDefault: true,
+        description: "Vault",
+        config: {
+          url: "https://bao:8200",
+          mount: "kv",
+          pathPrefix: "team/mcpctl",
+          namespace: "ns",
+          caCert: "from stdin\n",
+          allowInsecure: false,
+          auth: { tokenSecretRef: { name: "bao-token", key: "token" } },
+        },
+      },
       { name: "anthropic", data: { "api-key": "hunter2", other: "from stdin" } },
       {
         name: "claude",

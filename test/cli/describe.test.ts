@@ -66,6 +66,64 @@ describe("describe", () => {
     expectGolden("describe.txt", transcript);
   });
 
+  it("prints secret backends: where, how to log in, how it is, and what became of the token", async () => {
+    const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    const bao = {
+      type: "openbao",
+      isDefault: false,
+      description: "",
+      secretCount: 2,
+      health: null,
+      rotation: null,
+    };
+    const place = { url: "https://bao:8200", mount: "secret", pathPrefix: "mcpctl" };
+    const backends = rows(
+      "secretbackend",
+      { ...bao, name: "default", type: "plaintext", isDefault: true, config: {} },
+      {
+        ...bao,
+        name: "by-token",
+        config: {
+          ...place,
+          namespace: "team",
+          caCert: pem,
+          allowInsecure: true,
+          auth: { method: "token", tokenSecretRef: { name: "bao-token", key: "token" } },
+        },
+        health: { status: "healthy", reason: null, checkedAt: "2026-11-21T11:59:00Z" },
+        rotation: { rotatedAt: "2026-11-20T12:00:00.000Z", failedAt: null, reason: null },
+      },
+      {
+        ...bao,
+        name: "by-approle",
+        config: {
+          ...place,
+          auth: {
+            method: "approle",
+            roleId: "r-1",
+            secretIdRef: { name: "bao-approle", key: "secret-id" },
+            mount: "approle",
+          },
+        },
+        health: { status: "error", reason: "sealed\u001b[2J", checkedAt: "2026-11-21T11:59:00Z" },
+        rotation: { rotatedAt: null, failedAt: "2026-11-21T11:00:00Z", reason: "permission denied" },
+      },
+      {
+        ...bao,
+        name: "by-kubernetes",
+        config: { ...place, auth: { method: "kubernetes", role: "mcpctl", mount: "clusters/one" } },
+      },
+      { ...bao, name: "newer", config: { ...place, auth: { method: "jwt", role: "r", token: "hunter2" } } },
+      { ...bao, name: "not-yet", config: { region: "eu", mount: "secret", url: "https://bao:8200" } },
+    );
+    const server = answering({ "GET /api/v1/secretbackends": backends });
+    const { code, stdout, stderr } = await cli("describe secretbackends", { server });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("token from secret://bao-token/token\n");
+    expect(stdout).not.toMatch(/hunter2|MIIB/);
+    expectGolden("describe-secretbackend.txt", stdout);
+  });
+
   it("never shows what looks like a credential, whatever it is called or looks like", async () => {
     const settings = {
       note: "sk-ant-0123456789abcdef0123",

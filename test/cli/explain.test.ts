@@ -17,9 +17,12 @@ async function explained(what: string[]): Promise<string> {
 }
 
 describe("explain", () => {
-  it.each(["llm", "secret", "rbac"])("%s: fields, what the server sets, an example", async (kind) => {
-    expectGolden(`explain-${kind}.txt`, await explained([kind]));
-  });
+  it.each(["llm", "secret", "secretbackend", "rbac"])(
+    "%s: fields, what the server sets, an example",
+    async (kind) => {
+      expectGolden(`explain-${kind}.txt`, await explained([kind]));
+    },
+  );
 
   it.each([
     "llm.apiKeyRef",
@@ -28,6 +31,7 @@ describe("explain", () => {
     "rbac.roleBindings.role",
     "token.expiresAt",
     "secret.keys",
+    "secretbackend.health",
   ])("%s: one field", async (path) => {
     expectGolden(`explain-${path}.txt`, await explained([path]));
   });

@@ -43,7 +43,15 @@ describe("the flags of a kind", () => {
       description: { alias: "d" },
       server: { multiple: true },
     });
-    expect(argsOf(kindOf("secretbackend"))).toMatchObject({ default: { type: "boolean" } });
+    const backend = argsOf(kindOf("secretbackend"));
+    expect(backend).toMatchObject({
+      default: { type: "boolean" },
+      config: { multiple: true },
+      "token-secret": { type: "string", valueHint: "SECRET/KEY" },
+      "ca-cert": { type: "string", valueHint: "FILE" },
+    });
+    for (const flag of ["token-secret", "ca-cert", "url"])
+      expect(backend[flag]).not.toHaveProperty("multiple");
   });
 
   it("never take a password, and leave the project to the global flag", () => {
@@ -122,6 +130,81 @@ describe("what flags stand for", () => {
     });
   });
 
+  it("an openbao backend: the place, its CA from a file, and the secret that holds its token", async () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mcpctl-flags-"));
+    const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    writeFileSync(join(cwd, "ca.pem"), pem);
+    const args = {
+      type: "openbao",
+      url: "https://bao:8200",
+      mount: "123",
+      "path-prefix": "true",
+      namespace: '{"a":1}',
+      "ca-cert": "ca.pem",
+      "token-secret": "bao-token/deep/token",
+      config: ["allowInsecure=true", "auth.method=token"],
+    };
+    const expected = {
+      type: "openbao",
+      config: {
+        url: "https://bao:8200",
+        // Text, whatever it looks like.
+        mount: "123",
+        pathPrefix: "true",
+        namespace: '{"a":1}',
+        caCert: pem,
+        allowInsecure: true,
+        auth: { method: "token", tokenSecretRef: { name: "bao-token", key: "deep/token" } },
+      },
+    };
+    expect(await fields("secretbackend", args, { cwd })).toEqual(expected);
+    const fromStdin = { cwd: "/nowhere", terminal: terminal({ stdin: pem }) };
+    expect(await fields("secretbackend", { ...args, "ca-cert": "-" }, fromStdin)).toEqual(expected);
+  });
+
+  it("another way to log in, by dotted keys or as JSON", async () => {
+    const auth = {
+      method: "approle",
+      roleId: "r-1",
+      secretIdRef: { name: "bao-approle", key: "secret-id" },
+    };
+    const dotted = [
+      "auth.method=approle",
+      "auth.roleId=r-1",
+      "auth.secretIdRef.name=bao-approle",
+      "auth.secretIdRef.key=secret-id",
+    ];
+    for (const config of [dotted, [`auth=${JSON.stringify(auth)}`]])
+      expect(await fields("secretbackend", { type: "openbao", config })).toEqual({
+        type: "openbao",
+        config: { auth },
+      });
+  });
+
+  it("a file that is not there, is a folder, or is empty", async () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mcpctl-flags-"));
+    writeFileSync(join(cwd, "empty.pem"), "\n");
+    const read = (path: string) => fields("secretbackend", { type: "openbao", "ca-cert": path }, { cwd });
+    await expect(read("no.pem")).rejects.toMatchObject({
+      code: "usage",
+      message: "cannot read no.pem: no such file",
+    });
+    await expect(read(".")).rejects.toThrow("cannot read .: it is a folder");
+    await expect(read("empty.pem")).rejects.toThrow("empty.pem has nothing in it");
+    await expect(read("-")).rejects.toThrow("standard input has nothing in it");
+  });
+
+  it.each([
+    ["secretbackend", "token-secret"],
+    ["llm", "api-key-ref"],
+  ])("%s: a credential where --%s wants its place, and shows none of it", async (kind, flag) => {
+    for (const text of ["hvs.hunter2", "/hunter2", "hunter2/", ""]) {
+      const refused = await fields(kind, { [flag]: text }).catch((error) => error);
+      expect(refused.code).toBe("usage");
+      expect(refused.message).toBe(`--${flag} takes SECRET/KEY: the name of a secret, and a key in it`);
+    }
+  });
+
   it("says every fault by its flag", async () => {
     await expect(
       fields("llm", { "pool-name": "A B", description: "x".repeat(501), type: "openai" }),
@@ -166,7 +249,7 @@ describe("secret values", () => {
     [["k=hunter2", "k=hunter2"], "the key k is given twice"],
     [["k="], "the value of k is empty"],
     [["hunter2"], "a key, = and a value belong here: K=V"],
-    [["k=@/nowhere"], "cannot read /nowhere"],
+    [["k=@/nowhere"], "cannot read /nowhere: no such file"],
   ])("refuses %j, showing no value", async (data, message) => {
     const refused = await fields("secret", { data }).catch((error) => error);
     expect(refused.code).toBe("usage");

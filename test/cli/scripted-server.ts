@@ -11,6 +11,7 @@ import { runMain } from "../../src/cli/run.ts";
 import { type AppError, errorBody } from "../../src/errors.ts";
 import type { Resource } from "../../src/kinds/define.ts";
 import { kinds } from "../../src/kinds/index.ts";
+import { completeConfig } from "../../src/kinds/secret-backend-config.ts";
 import { type FakeTerminal, terminal as newTerminal, flags as noFlags } from "./fake-terminal.ts";
 
 const commands: Commands = Object.fromEntries(
@@ -114,6 +115,7 @@ export class ScriptedServer {
       updatedAt: "2026-11-21T10:00:00.000Z",
     };
     const object = { id, ...defaults, ...body, ...times } as unknown as Resource;
+    completeBackend(object);
     this.#hide(kind.writeOnly, object, id);
     this.objects.set(`${plural}/${id}`, object);
     if (plural === "tokens") return { ...object, token: "mcpctl_pat_theBearer" };
@@ -134,6 +136,7 @@ export class ScriptedServer {
       if (value === null) object[field] = kind.fields.properties[field]?.default;
       else object[field] = value;
     }
+    completeBackend(object);
     this.#hide(kind.writeOnly, object, object.id);
     if (JSON.stringify([object, this.#hidden.get(object.id)]) !== before) object.version++;
     return Response.json(object);
@@ -200,6 +203,12 @@ export class ScriptedServer {
     };
     return { context, terminal };
   }
+}
+
+/** An OpenBao's config is kept with all that was left out. */
+function completeBackend(object: Resource): void {
+  if (object["type"] !== "openbao" || !("config" in object)) return;
+  object["config"] = completeConfig("openbao", object["config"] as Record<string, unknown>).config;
 }
 
 function refusal(status: number, code: string, error: string): Response {

@@ -3,6 +3,7 @@ import type { Resource } from "../../kinds/define.ts";
 import { defineVerb } from "../command.ts";
 import type { Context, Terminal } from "../context.ts";
 import { reportFailure } from "../failure.ts";
+import { inOrder } from "../manifest/order.ts";
 import { type Manifest, readManifests } from "../manifest/read.ts";
 import { type Outcome, reconcile } from "../manifest/reconcile.ts";
 import { type Pause, pauseUntil, retrying } from "../manifest/retry.ts";
@@ -22,8 +23,9 @@ export const apply = defineVerb({
       ["mcpctl get llms -o yaml | mcpctl apply -f -", "changes nothing"],
     ],
     notes:
-      "Everything is checked before anything is sent. Secret backends come first, tokens last, whatever\n" +
-      "the order in the files. Fields that a manifest does not name stay as they are; null clears one.\n",
+      "Everything is checked before anything is sent. Secret backends come first, tokens last, and what an\n" +
+      "object refers to before it, whatever the order in the files. Fields that a manifest does not name stay\n" +
+      "as they are; null clears one.\n",
   },
   args: {
     file: {
@@ -66,7 +68,7 @@ export async function applyFiles(
   const client = await context.client();
   const reports: Report[] = [];
   try {
-    for (const manifest of manifests.sort((a, b) => a.kind.order - b.kind.order)) {
+    for (const manifest of inOrder(manifests)) {
       const apply = () => reconcile(client, manifest, { dryRun });
       const busy = (milliseconds: number) => tellBusy(manifest, milliseconds, terminal);
       const outcome = await retrying(apply, pause, busy).catch((error) => failed(error, manifest, context));

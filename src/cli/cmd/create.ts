@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { findKind } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
+import { createWithWizard, tellSetUp, wizardArgs } from "../backend-wizard.ts";
 import type { ApiClient } from "../client.ts";
 import { type Args, defineVerb } from "../command.ts";
 import { argsOf } from "../flags/define.ts";
@@ -11,8 +12,15 @@ import { createObject, reconcile } from "../manifest/reconcile.ts";
 import { kindNamed, targetOf } from "../manifest/target.ts";
 import { formatOf, shown, warnAbout } from "../manifest/tell.ts";
 
-const probing: Args = {
-  "skip-auth-check": { type: "boolean", description: "Do not ask the provider whether it accepts the key" },
+/** Flags of single kinds that are no field of theirs. */
+const ownArgs: Readonly<Record<string, Args>> = {
+  llm: {
+    "skip-auth-check": {
+      type: "boolean",
+      description: "Do not ask the provider whether it accepts the key",
+    },
+  },
+  secretbackend: wizardArgs,
 };
 
 /** `mcpctl create KIND NAME`, with the flags of the kind. */
@@ -28,6 +36,14 @@ export const create = defineVerb({
         "an llm",
       ],
       ["mcpctl create token laptop --bind role:run,resource:llms --ttl 30d", "prints the token, once"],
+      [
+        "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --wizard",
+        "asks for an admin token, once",
+      ],
+      [
+        "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --config auth.method=approle --config auth.roleId=ID --config auth.secretIdRef.name=SECRET --config auth.secretIdRef.key=KEY",
+        "logs in with an AppRole",
+      ],
     ],
     notes: "The flags depend on the kind: mcpctl create llm --help\n",
   },
@@ -41,7 +57,7 @@ export const create = defineVerb({
     const known = words.map((word) => findKind(word.split("/")[0]!)).find((kind) => kind !== undefined);
     // A mistyped kind is told before its flags, none of which is known without it.
     const kind = known ?? (first === undefined ? undefined : kindNamed(first.split("/")[0]!));
-    return kind ? { ...argsOf(kind), ...(kind.kind === "llm" && probing) } : {};
+    return kind ? { ...argsOf(kind), ...ownArgs[kind.kind] } : {};
   },
   async run(args, context) {
     const { kind, name } = targetOf(args.name === undefined ? [args.kind] : [args.kind, args.name]);
@@ -51,6 +67,12 @@ export const create = defineVerb({
         `"${name}" is no name: lower-case letters, digits and hyphens, 100 at most`,
       );
     const format = formatOf(context.flags);
+    if (args["wizard"]) {
+      const setUp = await createWithWizard(name, args, context);
+      const { backend } = setUp;
+      context.terminal.out(shown(format, kind, backend, lineOf(kind, backend, "created")));
+      return tellSetUp(setUp, context.terminal);
+    }
     const fields = await fieldsFrom(kind, name, args, context);
     const manifest = { kind, name, fields, source: "the command line" };
     const query: Record<string, string> = args["skip-auth-check"] ? { probe: "false" } : {};
@@ -58,11 +80,14 @@ export const create = defineVerb({
     const { what, object } = args.force
       ? await createOrUpdate(client, manifest, query)
       : { what: "created", object: await createNew(client, manifest, query) };
-    const line = `${kind.kind} '${object.name}' ${what} (id: ${object.id})`;
     warnAbout(kind, object, context.terminal);
-    context.terminal.out(shown(format, kind, object, line));
+    context.terminal.out(shown(format, kind, object, lineOf(kind, object, what)));
   },
 });
+
+function lineOf(kind: Kind, object: Resource, what: string): string {
+  return `${kind.kind} '${object.name}' ${what} (id: ${object.id})`;
+}
 
 async function createNew(
   client: ApiClient,

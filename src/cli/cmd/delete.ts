@@ -68,10 +68,10 @@ export const deleteVerb = defineVerb({
 
 async function inManifests(paths: readonly string[], context: Context): Promise<Doomed[]> {
   const { readManifests } = await import("../manifest/read.ts");
-  const manifests = await readManifests(paths, context);
+  const { inOrder } = await import("../manifest/order.ts");
   // Backwards through the order in which `apply` creates: what refers goes before what is referred to.
-  return manifests
-    .sort((a, b) => b.kind.order - a.kind.order)
+  return inOrder(await readManifests(paths, context))
+    .toReversed()
     .map(({ kind, name, fields }) => ({ kind, name, query: scopeIn(kind, fields) }));
 }
 

@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { getOne, type KindInfo, list, resolveTargets } from "../kind-words.ts";
 import { describe as describeObject, type Own } from "../output/describe.ts";
 import { ownOfLlm, ownOfProject } from "../output/describe-own.ts";
+import { ownOfSecretBackend } from "../output/describe-secret-backend.ts";
 
 export const describe = defineVerb({
   meta: {
@@ -53,6 +54,7 @@ async function text(kind: KindInfo, object: Resource, context: Context): Promise
 /** Kinds that say more of themselves than their descriptor does. */
 async function own(kind: KindInfo, object: Resource, context: Context): Promise<Own> {
   if (kind.kind === "project") return ownOfProject(object);
+  if (kind.kind === "secretbackend") return ownOfSecretBackend(object, context.now());
   if (kind.kind === "llm") return ownOfLlm(object, await context.client());
   return {};
 }

@@ -4,6 +4,7 @@ import { defineVerb } from "../command.ts";
 import type { Context, Terminal } from "../context.ts";
 import { reportFailure, warn } from "../failure.ts";
 import { unifiedDiff } from "../manifest/line-diff.ts";
+import { inOrder } from "../manifest/order.ts";
 import { type Manifest, readManifests } from "../manifest/read.ts";
 import { changesTo, defaultOf, findLive } from "../manifest/reconcile.ts";
 import { escapeBlock } from "../output/escape.ts";
@@ -40,7 +41,7 @@ async function diffFiles(paths: readonly string[], context: Context): Promise<nu
     const manifests = await readManifests(paths, context);
     const client = await context.client();
     let differs = false;
-    for (const manifest of manifests.sort((a, b) => a.kind.order - b.kind.order)) {
+    for (const manifest of inOrder(manifests)) {
       const text = await difference(client, manifest, terminal);
       if (text === "") continue;
       differs = true;
@@ -75,7 +76,8 @@ function wanted(
   changes: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const after: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(changes)) after[field] = value ?? defaultOf(kind, field);
+  for (const [field, value] of Object.entries(changes))
+    after[field] = orderedLike(live[field], value ?? defaultOf(kind, field));
   const { data } = changes;
   if (kind.exported.includes("keys") && typeof data === "object" && data !== null) {
     const keys = new Set((live["keys"] as string[] | undefined) ?? []);
@@ -83,6 +85,18 @@ function wanted(
     after["keys"] = [...keys].sort();
   }
   return after;
+}
+
+/** A value with the keys of its maps in the order of another: to stand elsewhere is no difference. */
+function orderedLike(other: unknown, value: unknown): unknown {
+  if (!isMap(other) || !isMap(value)) return value;
+  const before = Object.keys(other).filter((key) => Object.hasOwn(value, key));
+  const keys = new Set([...before, ...Object.keys(value)]);
+  return Object.fromEntries([...keys].map((key) => [key, orderedLike(other[key], value[key])]));
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function colored(text: string, color: boolean): string {

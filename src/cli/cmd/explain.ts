@@ -75,14 +75,16 @@ function fieldText(kind: Kind, path: readonly string[]): string {
   }
   const [name = ""] = path.slice(-1);
   const top = path.length === 1;
-  const inner = Object.keys(propertiesOf(elementOf(schema)));
+  const inside = elementOf(schema);
+  // What only the server sets nobody is required to give.
+  const shown = path[0]! in kind.readOnly.properties ? { ...inside, required: [] } : inside;
   const blocks = [
     `FIELD:  ${kind.kind}.${path.join(".")} <${typeOf(schema)}>`,
     schema.description ?? "",
     traits(kind, name, schema, top)
       .map((trait) => `${trait}\n`)
       .join(""),
-    inner.length > 0 ? `FIELDS:\n${propertyLines(elementOf(schema), undefined)}` : "",
+    Object.keys(propertiesOf(shown)).length > 0 ? `FIELDS:\n${propertyLines(shown, undefined)}` : "",
     top && name in kind.example ? `EXAMPLE:\n${indent(yamlText({ [name]: kind.example[name] }))}` : "",
   ];
   return `${blocks

@@ -39,10 +39,15 @@ export function argsOf(kind: Kind): Args {
 
 const hints: Partial<Record<string, string>> = {
   reference: "SECRET/KEY",
+  ref: "SECRET/KEY",
+  file: "FILE",
   map: "k=v",
   number: "N",
   json: "JSON",
 };
+
+/** What is given once; any other `parse` makes a list or a map, and its flag may be repeated. */
+const single: ReadonlySet<string> = new Set(["ref", "file", "ttl"]);
 
 function argOf({ alias, description, hidden, parse, schema, shape, value }: FieldFlag): Arg {
   if (hidden)
@@ -51,7 +56,7 @@ function argOf({ alias, description, hidden, parse, schema, shape, value }: Fiel
   if (shape === "boolean") return { type: "boolean", ...common };
   if (shape === "word" && !parse && schema) return { type: "enum", options: wordsOf(schema), ...common };
   const valueHint = value ?? hints[parse ?? shape];
-  const multiple = (parse ? parse !== "ttl" : shape === "list" || shape === "map") && {
+  const multiple = (parse ? !single.has(parse) : shape === "list" || shape === "map") && {
     multiple: true as const,
   };
   return { type: "string", ...common, ...(valueHint && { valueHint }), ...multiple };

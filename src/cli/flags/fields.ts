@@ -4,6 +4,7 @@ import { validateFields } from "../../kinds/validate.ts";
 import type { Value } from "../command.ts";
 import type { Context } from "../context.ts";
 import { type FieldFlag, flagsOf } from "./define.ts";
+import { fileText } from "./file-text.ts";
 import { setAt, typedValue } from "./schema.ts";
 import { newPassword, secretValues } from "./secret-values.ts";
 import { endOf, grantOf, pairsOf, referenceOf, subjectOf } from "./texts.ts";
@@ -48,11 +49,12 @@ async function valueFrom(flag: FieldFlag, name: string, given: Value, source: So
   if (text === undefined) return undefined;
   if (flag.parse === "secret") return secretValues(texts, source);
   if (flag.parse === "pairs") return pairsOf(texts);
+  if (flag.parse === "file") return fileText(text, source);
   if (flag.parse === "subject") return texts.map(subjectOf);
   if (flag.parse === "grant") return texts.map(grantOf);
   if (flag.parse === "ttl") return endOf(text, source.now());
   if (flag.shape === "map") return pairsOf(texts);
-  if (flag.shape === "reference") return referenceOf(text);
+  if (flag.parse === "ref" || flag.shape === "reference") return referenceOf(text, `--${flag.name}`);
   if (flag.shape === "list") return texts;
   return flag.schema ? typedValue(flag.schema, text) : text;
 }

@@ -49,7 +49,7 @@ export function schemaAt(schema: TSchema, path: readonly string[]): TSchema | un
       : (Object.values(inner.patternProperties ?? {})[0] as TSchema | undefined);
     if (!here) return undefined;
   }
-  return here;
+  return Object.keys(here).length === 0 ? undefined : here;
 }
 
 /**

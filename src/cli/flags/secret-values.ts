@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { Context } from "../context.ts";
+import { textOf } from "./file-text.ts";
 import { pairOf } from "./texts.ts";
 
 type Source = Pick<Context, "cwd" | "terminal">;
@@ -30,7 +30,7 @@ export async function secretValues(
 export async function secretValue(key: string, text: string, source: Source): Promise<string> {
   let value = text;
   if (text === "-" || text.startsWith("@")) {
-    const read = text === "-" ? await source.terminal.readStdin() : await fileText(text.slice(1), source.cwd);
+    const read = text === "-" ? await source.terminal.readStdin() : await textOf(text.slice(1), source.cwd);
     value = read.replace(/\r?\n$/, "");
     if (value !== read) source.terminal.err(`${key}: the line break at its end was left out\n`);
   }
@@ -41,14 +41,6 @@ export async function secretValue(key: string, text: string, source: Source): Pr
       hint: "encode it, for example as base64, if it is meant to",
     });
   return value;
-}
-
-async function fileText(path: string, cwd: string): Promise<string> {
-  try {
-    return await Bun.file(resolve(cwd, path)).text();
-  } catch (cause) {
-    throw new AppError("usage", `cannot read ${path}`, { cause });
-  }
 }
 
 /** A new password: asked for twice where there is a person to ask, else standard input without its last line break. */

@@ -56,11 +56,13 @@ export function endOf(text: string, now: number): string | null {
   });
 }
 
-/** `SECRET/KEY` */
-export function referenceOf(text: string): { name: string; key: string } {
+/** `SECRET/KEY`. `flag` is what errors call the place it stands in. */
+export function referenceOf(text: string, flag: string): { name: string; key: string } {
   const slash = text.indexOf("/");
   const [name, key] = [text.slice(0, slash), text.slice(slash + 1)];
-  if (slash < 1 || key === "") throw new AppError("usage", `"${text}" is not SECRET/KEY`);
+  // Whoever took it for the place of the credential itself gave that: the error shows none of it.
+  if (slash < 1 || key === "")
+    throw new AppError("usage", `${flag} takes SECRET/KEY: the name of a secret, and a key in it`);
   return { name, key };
 }
 

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
+import { completeConfig } from "../../kinds/secret-backend-config.ts";
 import type { ApiClient } from "../client.ts";
 import { isRequired } from "../flags/schema.ts";
 import { pathOf } from "../kind-words.ts";
@@ -74,11 +75,23 @@ export function changesTo(
   live: Readonly<Record<string, unknown>>,
   fields: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const changed = Object.entries(fields).filter(([field, value]) => {
+  const changed = Object.entries(completed(kind, live, fields)).filter(([field, value]) => {
     if (kind.writeOnly.includes(field)) return true;
     return !Bun.deepEquals(value ?? defaultOf(kind, field), live[field] ?? defaultOf(kind, field));
   });
   return Object.fromEntries(changed);
+}
+
+/** The fields with an OpenBao's config as the server will keep it: what it fills in is no difference. */
+function completed(
+  kind: Kind,
+  live: Readonly<Record<string, unknown>>,
+  fields: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const { config } = fields;
+  const isBao = kind.kind === "secretbackend" && live["type"] === "openbao";
+  if (!isBao || typeof config !== "object" || config === null) return fields;
+  return { ...fields, config: completeConfig("openbao", { ...config }).config };
 }
 
 /** What a field is when it was not given; null when that is nothing. */

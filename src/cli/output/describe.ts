@@ -14,7 +14,7 @@ export type Entry =
 /** What a kind of its own wants to say: by field, in the place of what its value alone would say. */
 export type Own = Readonly<Record<string, readonly Entry[]>>;
 
-const acronyms = new Set(["llm", "id", "url", "api", "ttl", "rbac", "mcp"]);
+const acronyms = new Set(["llm", "id", "url", "api", "ttl", "rbac", "mcp", "ca"]);
 const ends = new Set(["id", "name", "version", "createdAt", "updatedAt"]);
 
 /**
@@ -61,7 +61,15 @@ function entryOf(label: string, value: unknown, now: number): Entry {
 /** What people call a field: the header of its column when it has one, else its name in words. */
 function labelOf(kind: KindInfo, field: string): string {
   const column = kind.columns.find((column) => column.path === field);
-  const words = column ? column.header.split("-") : field.replace(/([a-z0-9])([A-Z])/g, "$1 $2").split(" ");
+  return column ? titled(column.header.split("-")) : inWords(field);
+}
+
+/** `pathPrefix` → `Path Prefix`, `caCert` → `CA Cert` */
+export function inWords(field: string): string {
+  return titled(field.replace(/([a-z0-9])([A-Z])/g, "$1 $2").split(" "));
+}
+
+function titled(words: readonly string[]): string {
   return words
     .map((word) => word.toLowerCase())
     .filter((word, i) => !(word === "at" && i === words.length - 1 && i > 0))
@@ -95,7 +103,7 @@ function metadata(object: Resource, now: number): { label: string; value: string
 }
 
 /** A time as it is and how long ago that is; anything else as it is. */
-function timed(text: string, now: number): string {
+export function timed(text: string, now: number): string {
   if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text)) return `${text} (${age(text, now)})`;
   return text === "" ? "-" : text;
 }

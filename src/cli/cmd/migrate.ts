@@ -1,0 +1,66 @@
+import { AppError } from "../../errors.ts";
+import { findKind } from "../../kinds/index.ts";
+import { defineVerb } from "../command.ts";
+import { type Migration, migrateSecrets } from "../migration.ts";
+
+/** `mcpctl migrate secrets --from BACKEND --to BACKEND` */
+export const migrate = defineVerb({
+  meta: {
+    name: "migrate",
+    description: "Move secrets from one backend to another",
+    usage: "secrets --from BACKEND --to BACKEND [flags]",
+    examples: [
+      ["mcpctl migrate secrets --from default --to bao --dry-run", "only say what would happen"],
+      ["mcpctl migrate secrets --from default --to bao", "all of them"],
+      ["mcpctl migrate secrets --from default --to bao --names anthropic,openai", "these two"],
+    ],
+    notes:
+      "Secrets are moved one after the other: copied, read back and compared, and only then taken away where\n" +
+      "they were. When it is interrupted, run it again: it goes on where it stopped.\n",
+  },
+  args: {
+    what: { type: "positional", required: false, complete: ["secrets"] },
+    from: {
+      type: "string",
+      valueHint: "BACKEND",
+      description: "The secret backend they are on",
+      complete: "secretbackends",
+    },
+    to: {
+      type: "string",
+      valueHint: "BACKEND",
+      description: "The secret backend they go to",
+      complete: "secretbackends",
+    },
+    names: {
+      type: "string",
+      multiple: true,
+      valueHint: "NAME,NAME",
+      description: "Only these secrets; all when left out",
+    },
+    "keep-source": { type: "boolean", description: "Leave the copies where they were" },
+    "dry-run": { type: "boolean", description: "Change nothing, only say what would happen" },
+  },
+  async run(args, context) {
+    const { what, from, to } = args;
+    // Before what is missing: whoever means something else needs to know that first.
+    if (what === undefined || findKind(what)?.kind !== "secret")
+      throw new AppError("usage", what === undefined ? "migrate what?" : `"${what}" cannot be migrated`, {
+        hint: "there is: mcpctl migrate secrets --from BACKEND --to BACKEND",
+      });
+    if (from === undefined || to === undefined)
+      throw new AppError("usage", `--${from === undefined ? "from" : "to"} is missing`);
+    const migration: Migration = { from, to };
+    if (args.names.length > 0) migration.names = namesIn(args.names);
+    if (args["keep-source"]) migration.keepSource = true;
+    if (args["dry-run"]) migration.dryRun = true;
+    return migrateSecrets(migration, context);
+  },
+});
+
+/** `a,b` and `--names a --names b` alike. */
+function namesIn(texts: readonly string[]): string[] {
+  const names = texts.flatMap((text) => text.split(",")).map((name) => name.trim());
+  if (names.includes("")) throw new AppError("usage", "--names has an empty name in it");
+  return [...new Set(names)];
+}

@@ -1,0 +1,87 @@
+import { AppError } from "../../errors.ts";
+import { findKind, kindOf } from "../../kinds/index.ts";
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+import { warn } from "../failure.ts";
+import { pathOf, withNearest } from "../kind-words.ts";
+import { targetOf } from "../manifest/target.ts";
+import { jsonText, wantsJson } from "../output/format.ts";
+import { progressOn } from "../progress.ts";
+
+/** `mcpctl rotate secretbackend NAME` and `mcpctl rotate master-key` */
+export const rotate = defineVerb({
+  meta: {
+    name: "rotate",
+    description: "Replace the token of a secret backend, or the master key",
+    usage: "(secretbackend NAME | master-key) [flags]",
+    examples: [
+      ["mcpctl rotate secretbackend bao", "a new token for OpenBao; the old one is revoked"],
+      ["mcpctl rotate master-key", "what sealed backends hold is wrapped anew"],
+    ],
+    notes:
+      "The old token stays in use until the new one has been tried. A rotation of the master key that was\n" +
+      "interrupted is finished by running it again.\n",
+  },
+  args: {
+    what: { type: "positional", required: false, complete: ["secretbackend", "master-key"] },
+    name: { type: "positional", required: false },
+  },
+  async run({ what = "", name }, context) {
+    const json = wantsJson(context.flags.output);
+    const words = name === undefined ? [what] : [what, name];
+    const isBackend = findKind(what.split("/")[0]!)?.kind === "secretbackend";
+    if (what !== "master-key" && !isBackend)
+      throw new AppError("usage", what === "" ? "rotate what?" : `"${what}" cannot be rotated`, {
+        hint: "there is: mcpctl rotate secretbackend NAME, and mcpctl rotate master-key",
+      });
+    const target = isBackend ? targetOf(words) : undefined;
+    const [unexpected] = target?.rest ?? words.slice(1);
+    if (unexpected !== undefined) throw new AppError("usage", `unexpected argument "${unexpected}"`);
+    await (target ? rotateBackend(target.name, json, context) : rotateMasterKey(json, context));
+  },
+});
+
+/** `POST /api/v1/secretbackends/:name/rotate` */
+interface RotatedBackend {
+  name: string;
+  rotatedAt: string;
+  warning?: string;
+}
+
+async function rotateBackend(name: string, json: boolean, context: Context): Promise<void> {
+  const kind = kindOf("secretbackend");
+  const answer = await rotated<RotatedBackend>(`${pathOf(kind, name)}/rotate`, context).catch(
+    async (error) => {
+      throw await withNearest(error, kind, name, await context.client());
+    },
+  );
+  context.terminal.out(json ? jsonText(answer) : `secretbackend '${answer.name}' rotated\n`);
+  if (answer.warning !== undefined)
+    warn(context.terminal, `secretbackend '${answer.name}': ${answer.warning}`);
+}
+
+/** `POST /api/v1/master-key/rotate`. `resumed`: it finished what an earlier one had begun. */
+interface RotatedMasterKey {
+  keyId: string;
+  rewrapped: number;
+  resumed: boolean;
+}
+
+async function rotateMasterKey(json: boolean, context: Context): Promise<void> {
+  const answer = await rotated<RotatedMasterKey>("/api/v1/master-key/rotate", context);
+  const { keyId, rewrapped, resumed } = answer;
+  const secrets = `${rewrapped} ${rewrapped === 1 ? "secret" : "secrets"} rewrapped`;
+  const line = `${resumed ? "rotation finished" : "master key rotated"}: ${secrets} (key ${keyId})\n`;
+  context.terminal.out(json ? jsonText(answer) : line);
+}
+
+/** The answer to a rotation, which takes as long as there are secrets and another server to ask. */
+async function rotated<T>(path: string, context: Context): Promise<T> {
+  const progress = progressOn(context);
+  progress.show("rotating …");
+  try {
+    return await (await context.client()).call<T>("POST", path, { patient: true });
+  } finally {
+    progress.end();
+  }
+}

@@ -1,0 +1,50 @@
+import type { Manifest } from "./read.ts";
+import { defaultOf } from "./reconcile.ts";
+
+/**
+ * The order in which `apply` goes; backwards it is that of `delete -f`. By kind, and what an object refers to in the
+ * same set is pulled in front of it: the secret that a backend logs in with comes before the backend. Objects that
+ * refer to each other in a circle stand by kind, and the server says what is wrong with them.
+ */
+export function inOrder(manifests: readonly Manifest[]): Manifest[] {
+  const byKind = manifests.toSorted((a, b) => a.kind.order - b.kind.order);
+  const targets = targetsWithin(byKind);
+  const ordered = new Set<Manifest>();
+  const place = (manifest: Manifest) => {
+    if (ordered.has(manifest)) return;
+    for (const target of targets.get(manifest)!) if (!reaches(target, manifest, targets)) place(target);
+    ordered.add(manifest);
+  };
+  byKind.forEach(place);
+  return [...ordered];
+}
+
+type Targets = ReadonlyMap<Manifest, readonly Manifest[]>;
+
+/** What each object of the set refers to in the set. One name may stand in several scopes: it refers to all of them. */
+function targetsWithin(manifests: readonly Manifest[]): Targets {
+  const named = Map.groupBy(manifests, ({ kind, name }) => `${kind.kind}/${name}`);
+  return new Map(
+    manifests.map((manifest) => [
+      manifest,
+      referencesOf(manifest).flatMap(({ kind, name }) => named.get(`${kind}/${name}`) ?? []),
+    ]),
+  );
+}
+
+function referencesOf({ kind, fields }: Manifest) {
+  const names = Object.keys(kind.fields.properties);
+  // A descriptor reads complete fields: with defaults, and without null where that only clears.
+  const complete = names.map((field) => [field, fields[field] ?? defaultOf(kind, field) ?? undefined]);
+  return kind.references(Object.fromEntries(complete));
+}
+
+/** Whether references lead from one object to another, or it is the same. */
+function reaches(from: Manifest, to: Manifest, targets: Targets): boolean {
+  const seen = new Set([from]);
+  for (const manifest of seen) {
+    if (manifest === to) return true;
+    for (const target of targets.get(manifest)!) seen.add(target);
+  }
+  return false;
+}
