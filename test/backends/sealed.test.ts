@@ -5,8 +5,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { keyRing, masterKey } from "../../src/backends/master-keys.ts";
 import { checkSealed, rewrapped, sealedDriver } from "../../src/backends/sealed.ts";
 import type { SecretTable } from "../../src/backends/secret-table.ts";
+import { tableOf } from "../../src/server/secrets/backends.ts";
 import { openStore } from "../../src/server/store/index.ts";
-import type { Write } from "../../src/server/store/types.ts";
 import { backendContract } from "../contract/backend.ts";
 import { freshFolder } from "../server/store/folder.ts";
 
@@ -18,15 +18,7 @@ const ref = "sec_1/ver_1";
 /** What one backend has in a real database. */
 async function tableInStore(path: string) {
   const store = await openStore({ path, now: Date.now });
-  const commit = async (write: Write) => void (await store.commit([write]));
-  const table: SecretTable = {
-    get: (ref) => store.secretData(ref),
-    put: (ref, data) => commit({ op: "putSecretData", ref, backendId: "sbe_1", data, at: 1 }),
-    replace: (ref, data) => commit({ op: "replaceSecretData", ref, data }),
-    delete: (ref) => commit({ op: "deleteSecretData", ref }),
-    list: () => store.secretRefs("sbe_1"),
-  };
-  return { store, table };
+  return { store, table: tableOf(store, "sbe_1", () => 1) };
 }
 
 /** Records in memory, to be looked at and tampered with. */

@@ -183,6 +183,26 @@ describe("a new key in the file", () => {
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
+  it("leaves no half of itself behind when the disk refuses it", () => {
+    const path = keyFile();
+    const source = join(import.meta.dirname, "../../../src");
+    const code = `
+      import { masterKey } from "${source}/backends/master-keys.ts";
+      import { readKeyRing, saveKeyRing } from "${source}/server/secrets/key-file.ts";
+      const file = { path: ${JSON.stringify(path)}, fromSystemd: false };
+      try {
+        saveKeyRing(file, readKeyRing(file).withNew(masterKey(new Uint8Array(32).fill(7))), 0);
+      } catch (error) {
+        console.log(error.message);
+      }`;
+    // No file may grow: a full disk, for one process.
+    const limited = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", process.execPath, "-e", code];
+    const { stdout } = Bun.spawnSync(limited);
+    expect(stdout.toString()).toBe(`the master key file ${path} cannot be changed: EFBIG\n`);
+    expect(ids(read(path))).toEqual([key.id]);
+    expect(readdirSync(dirname(path))).toEqual(["master-key"]);
+  });
+
   it("is left to people where the server cannot change the file, with every step, and nothing is changed", () => {
     // So long a name that there is none for a file beside it.
     const unwritable = keyFile(undefined, "k".repeat(250));

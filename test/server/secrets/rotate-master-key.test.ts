@@ -9,8 +9,8 @@ import {
   type SealedBackend,
   sealedDriver,
 } from "../../../src/backends/sealed.ts";
-import type { SecretTable } from "../../../src/backends/secret-table.ts";
 import { AppError } from "../../../src/errors.ts";
+import { tableOf } from "../../../src/server/secrets/backends.ts";
 import { readKeyRing, saveKeyRing } from "../../../src/server/secrets/key-file.ts";
 import { type MasterKeyRotation, masterKeyRotation } from "../../../src/server/secrets/rotate-master-key.ts";
 import { openStore } from "../../../src/server/store/index.ts";
@@ -77,21 +77,6 @@ async function start(
         for await (const [, record] of records(backend)) found.push(kidOf(record));
       return found;
     },
-  };
-}
-
-function tableOf(
-  store: Awaited<ReturnType<typeof openStore>>,
-  backendId: string,
-  now: () => number,
-): SecretTable {
-  return {
-    get: (ref) => store.secretData(ref),
-    put: async (ref, data) =>
-      void (await store.commit([{ op: "putSecretData", ref, backendId, data, at: now() }])),
-    replace: async (ref, data) => void (await store.commit([{ op: "replaceSecretData", ref, data }])),
-    delete: async (ref) => void (await store.commit([{ op: "deleteSecretData", ref }])),
-    list: () => store.secretRefs(backendId),
   };
 }
 
