@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { Installation, mcpctlCommand } from "./mcpctl.ts";
 import { Processes } from "./processes.ts";
 import { markdown, type Report } from "./report.ts";
+import { baoDelay, measureSecrets } from "./secrets.ts";
 import { measureStart } from "./start.ts";
 import { measureStreams } from "./streams.ts";
 import { ownName, prepare, type Setting, withSubjects } from "./subjects.ts";
@@ -17,7 +18,7 @@ const usage = `bun run bench [--quick] [--peers] [--only LANE] [--binary FILE] [
 
   --quick        short rounds, for a first look
   --peers        other gateways in the same run, installed from npm, and a bare Bun proxy
-  --only LANE    throughput, streams or start
+  --only LANE    throughput, streams, secrets or start
   --binary FILE  another build than dist/mcpctl
   --json FILE    the figures, for programs`;
 
@@ -38,6 +39,7 @@ const pace = options.quick
 const streamPlan = options.quick
   ? { streams: 1000, tokens: 150, rounds: 1 }
   : { streams: 1000, tokens: 500, rounds: 3 };
+const secretsPlan = { rate: 2000, duration: options.quick ? 5000 : 70_000 };
 const startPlan = { starts: 10, calls: 20 };
 
 type Lane = (setting: Setting, report: Report) => Promise<void>;
@@ -66,6 +68,11 @@ const lanes: Record<string, Lane> = {
       say(`${streamPlan.streams} streams of ${streamPlan.tokens} tokens`);
       report.streams = await measureStreams(setting.processes, subjects, streamPlan);
     }),
+
+  async secrets(setting, report) {
+    say(`a key in OpenBao that takes ${baoDelay} ms, for ${secretsPlan.duration / 1000} s each`);
+    report.secrets = await measureSecrets(setting, secretsPlan);
+  },
 
   async start({ processes, installation }, report) {
     say("start, idle memory, get llms");

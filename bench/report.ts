@@ -1,3 +1,4 @@
+import type { SecretsRow } from "./secrets.ts";
 import type { StartRow } from "./start.ts";
 import type { StreamRow } from "./streams.ts";
 import { ownName } from "./subjects.ts";
@@ -10,6 +11,8 @@ export interface Report {
   /** At a fixed rate, in requests per second. */
   atRate?: { rate: number; rows: ThroughputRow[] };
   streams?: StreamRow[];
+  /** The key in the server's own database first, then the one in OpenBao. */
+  secrets?: SecretsRow[];
   start?: StartRow;
 }
 
@@ -24,7 +27,7 @@ export interface Verdict {
 }
 
 /** The targets that a report says something about. */
-export function verdicts({ throughput, atRate, streams, start }: Report): Verdict[] {
+export function verdicts({ throughput, atRate, streams, secrets, start }: Report): Verdict[] {
   const all: Verdict[] = [];
   const own = throughput?.find((row) => row.subject === ownName && row.connections === 32);
   if (own) {
@@ -53,6 +56,11 @@ export function verdicts({ throughput, atRate, streams, start }: Report): Verdic
       { what: "resident with all streams", target: 120, measured: megabytes(streamed.resident), unit: "MB" },
     );
   }
+  if (secrets) {
+    const [own, bao] = secrets as [SecretsRow, SecretsRow];
+    const what = "p50 with the key in OpenBao, of that with the key in the database";
+    all.push({ what, target: 1.05, measured: bao.p50 / own.p50, unit: "" });
+  }
   if (start) {
     all.push(
       { what: "resident when idle", target: 80, measured: megabytes(start.idleResident), unit: "MB" },
@@ -73,7 +81,7 @@ export function judge({ target, measured, atLeast = false }: Verdict): string {
 
 /** The report as Markdown. */
 export function markdown(report: Report): string {
-  const { throughput, atRate, streams, start } = report;
+  const { throughput, atRate, streams, secrets, start } = report;
   const parts: string[] = [];
   if (throughput)
     parts.push(
@@ -88,6 +96,12 @@ export function markdown(report: Report): string {
       table(atRate.rows, latencyColumns),
     );
   if (streams) parts.push("## Streams, all opened at once", table(streams, streamColumns));
+  if (secrets)
+    parts.push(
+      "## Where the key is",
+      "Calls at a fixed rate of two llms: the key of the one is in the server's own database, that of the other in an OpenBao that takes 50 ms for an answer.",
+      table(secrets, secretsColumns),
+    );
   if (start) parts.push("## Start", table(startFigures(start), figureColumns));
   parts.push("## Targets", table(verdicts(report), verdictColumns));
   return `${parts.join("\n\n")}\n`;
@@ -120,6 +134,15 @@ const streamColumns: Columns<StreamRow> = {
   "CPU µs/token": (row) => row.cpuPerToken.toFixed(1),
   "resident MB": (row) => megabytes(row.resident).toFixed(0),
   "not whole": (row) => String(row.broken),
+};
+
+const secretsColumns: Columns<SecretsRow> = {
+  key: (row) => row.key,
+  "p50 ms": (row) => row.p50.toFixed(2),
+  "p99 ms": (row) => row.p99.toFixed(2),
+  "longest ms": (row) => row.max.toFixed(1),
+  "reads from OpenBao": (row) => String(row.reads),
+  failures: (row) => String(row.failures),
 };
 
 const figureColumns: Columns<[what: string, figure: string]> = {
