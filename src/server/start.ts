@@ -38,6 +38,8 @@ export interface ServerOptions {
   now?: () => number;
   /** A clock that nobody sets, in milliseconds. */
   elapsed?: () => number;
+  /** How often it looks after itself, in milliseconds; every minute when not given. */
+  tick?: number;
 }
 
 export interface RunningServer {
@@ -178,7 +180,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const timer = setInterval(() => {
     void upkeep().catch(trouble);
     look();
-  }, minute);
+  }, options.tick ?? minute);
   look();
 
   const patienceEnded = Promise.withResolvers<void>();

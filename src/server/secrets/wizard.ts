@@ -99,9 +99,10 @@ function mayMake(principal: Principal, secret: string): void {
 
 /** The config, once it is sure where the admin token would go. */
 function checked({ name, config: given }: Wish, secret: string, { isSelf }: WizardOptions): OpenBaoConfig {
-  const { config, faults } = completeConfig("openbao", given);
+  const { auth, ...rest } = given;
+  const { config, faults } = completeConfig("openbao", rest);
   if (faults.length === 0) faults.push(...urlFaults(config, isSelf));
-  if (given["auth"] !== undefined)
+  if (auth !== undefined)
     faults.push({ path: "/config/auth", message: "is what the wizard finds out; leave it out" });
   if (!isName(name) || !isName(secret)) faults.push({ path: "/name", message: "is not a name, or too long" });
   if (faults.length > 0) throw invalid(secretBackends, faults);
