@@ -30,7 +30,7 @@ export function errorsOf(body: Readonly<Record<string, unknown>> | undefined): s
 
 /**
  * What is wrong when an answer is none that a request can be judged by; undefined for 200, 204, 400, 403 and 404 in
- * JSON. The statuses: security.md section 1.
+ * JSON. 412, 472 and 473 are HashiCorp Vault's: https://developer.hashicorp.com/vault/api-docs#http-status-codes
  */
 export function faultOfAnswer(name: string, said: Said): AppError | undefined {
   const { status, body } = said;

@@ -42,7 +42,8 @@ async function examine(options: HealthOptions): Promise<Health> {
   const token = await givenToken();
   if (!token) return { status: "healthy" };
   const warn = (text: string): Health => ({ status: "warning", reason: `secret backend "${name}": ${text}` });
-  if (token.usesLeft > 0) return warn(`its token can be used ${token.usesLeft} more times`);
+  if (token.usesLeft > 0)
+    return warn(`its token can be used ${token.usesLeft} more times; each request takes one`);
   if (token.ttl > 0 && token.ttl < soon && (token.ends || !token.renewable))
     return warn(`its token expires${at(token.expiresAt)} and cannot be renewed`);
   return { status: "healthy" };

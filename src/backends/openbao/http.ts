@@ -63,13 +63,15 @@ type Outcome =
 /** Speaks to the API of one OpenBao. Nothing is sent before the first request. */
 export function createBao(options: BaoOptions): Bao {
   const { name, now = () => performance.now(), random = Math.random, pause = Bun.sleep } = options;
-  let door: ReturnType<typeof openDoor> | undefined;
+  let kept: ReturnType<typeof openDoor> | undefined;
   let base: string | undefined;
 
   async function attempt(request: BaoRequest): Promise<Outcome> {
     base ??= baseOf(options);
-    door ??= openDoor(options);
     const url = urlOf(name, base, request);
+    kept ??= openDoor(options);
+    // On a kept connection that turns out to be closed, the client itself sends a request again.
+    const door = request.once ? openDoor(options) : kept;
     try {
       const exchange = await door(url, {
         method: request.method,
@@ -82,6 +84,8 @@ export function createBao(options: BaoOptions): Bao {
       return outcomeOf(name, exchange.status, text, exchange.headers.get("retry-after"), request);
     } catch (error) {
       return faultOfCall(name, error);
+    } finally {
+      if (door !== kept) door.close();
     }
   }
 
@@ -93,13 +97,14 @@ export function createBao(options: BaoOptions): Bao {
         const outcome = await attempt(request);
         if ("answer" in outcome) return outcome.answer;
         const { fault, undone } = outcome;
-        const wait = outcome.wait ?? random() * firstBackoff * 2 ** (tried - 1);
+        // Full jitter, but no less than the server asks for.
+        const wait = Math.max(outcome.wait ?? 0, random() * firstBackoff * 2 ** (tried - 1));
         const futile = fault.code !== "unavailable" || (once && !undone);
         if (futile || tried === attempts || wait > longestWait || now() + wait > end) throw fault;
         await pause(wait);
       }
     },
-    close: () => door?.close(),
+    close: () => kept?.close(),
   };
 }
 

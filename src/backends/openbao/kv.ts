@@ -9,7 +9,7 @@ export type Ask = (request: BaoRequest) => Promise<BaoAnswer>;
 
 type Data = Readonly<Record<string, string>>;
 
-/** What mcpctl keeps in the engine, under refs. The calls: security.md section 1. */
+/** What mcpctl keeps in the engine, under refs. The calls: https://openbao.org/api-docs/secret/kv/kv-v2 */
 export interface Kv {
   read(ref: string): Promise<Record<string, string> | null>;
   write(ref: string, data: Data): Promise<void>;
@@ -59,7 +59,7 @@ export function createKv(backend: Backend, ask: Ask): Kv {
     const values = objectOf(data);
     for (const key in values)
       if (typeof values[key] !== "string")
-        throw lasting(name, `the value of ${JSON.stringify(key)} is not a string`, {
+        throw lasting(name, `the value of ${JSON.stringify(key.slice(0, 100))} is not a string`, {
           hint: "somebody has changed it by hand: bao kv put with a string",
         });
     return values as Record<string, string>;

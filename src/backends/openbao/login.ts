@@ -61,8 +61,11 @@ async function logInAt(
 ): Promise<Login> {
   const request: BaoRequest = { method: "POST", path: `auth/${mount}/login`, body };
   const answer = await bao.request(request);
+  // Without a token it says 403 to a path that leads nowhere, too.
   if (answer.status === 400 || answer.status === 403)
-    throw lasting(backend.name, `it does not accept ${what}`);
+    throw lasting(backend.name, `it does not accept ${what} at "auth/${mount}"`, {
+      hint: "see that the auth method is enabled there, and that the role is one of it",
+    });
   if (answer.status !== 200) throw refusal(backend, request, answer);
   const lease = leaseOf(answer.body);
   if (!lease) throw lasting(backend.name, "its answer to the login has no token in it");

@@ -76,6 +76,8 @@ function badRequest({ name, config: { mount } }: Backend, errors: string): AppEr
       hint: `bao write ${mount}/config metadata_cas_required=false`,
     });
   if (errors.includes("unknown role")) return lasting(name, "the token role that made its token is gone");
+  if (errors.includes("batch tokens cannot be revoked"))
+    return lasting(name, "a batch token cannot be revoked");
   if (errors.includes("root or sudo privileges required"))
     return lasting(name, "the token may not make tokens in another namespace than its own");
   return lasting(name, "it refuses the request (status 400)");

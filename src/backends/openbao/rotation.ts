@@ -26,6 +26,8 @@ export async function mintToken(bao: Bao, backend: Backend, token: string): Prom
       name,
       "its token was not made by a token role, so there is nothing to make another with",
     );
+  if (facts.isBatch || facts.usesLeft > 0)
+    throw notSupported(name, "a batch token, or one that counts its uses, can make no other");
   const request = creationBy(facts.role, {
     policies: facts.policies,
     no_default_policy: !facts.policies.includes("default"),

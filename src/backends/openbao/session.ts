@@ -118,13 +118,11 @@ export function createSession(options: SessionOptions): Session {
     // At the end of its maximal TTL a renewal succeeds and gains nothing.
     const gained =
       renewed && renewed.ttl > 0 && renewed.expiresAt - login.expiresAt > Math.min(1_000, renewed.ttl * 100);
-    if (gained && renewed.renewable) {
-      Object.assign(login, renewed);
-      return renewIn(login, renewalDelay(renewed.ttl));
-    }
+    if (gained) Object.assign(login, renewed);
+    if (gained && login.renewable) return renewIn(login, renewalDelay(login.ttl));
     login.renewable = false;
+    // One from a login is got anew when it is spent.
     if (isGiven) onWarning(`secret backend "${name}": its token cannot be renewed any more`);
-    else if (!renewed) drop();
   }
 
   async function token(): Promise<string> {

@@ -14,6 +14,8 @@ export interface TokenFacts {
   renewable: boolean;
   /** How often it may still be used; 0 is without end. */
   usesLeft: number;
+  /** Signed rather than stored: it cannot be renewed or revoked, and makes no others. */
+  isBatch: boolean;
 }
 
 /**
@@ -31,10 +33,11 @@ export async function lookUpSelf(bao: Bao, backend: Backend, token: string): Pro
   return {
     policies: Array.isArray(data["policies"]) ? data["policies"].map(String) : [],
     role: textOf(data["role"]),
-    ttl: secondsOf(data["ttl"]),
+    ttl: amountOf(data["ttl"]),
     expiresAt: textOf(data["expire_time"]),
     renewable: data["renewable"] === true,
-    usesLeft: secondsOf(data["num_uses"]),
+    usesLeft: amountOf(data["num_uses"]),
+    isBatch: data["type"] === "batch",
   };
 }
 
@@ -55,7 +58,7 @@ export function leaseOf(body: Readonly<Record<string, unknown>>): Lease | undefi
   if (token === undefined) return undefined;
   return {
     token,
-    ttl: secondsOf(auth["lease_duration"]),
+    ttl: amountOf(auth["lease_duration"]),
     renewable: auth["renewable"] === true,
     policies: Array.isArray(auth["policies"]) ? auth["policies"].map(String) : [],
     orphan: auth["orphan"] === true,
@@ -71,6 +74,6 @@ function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-function secondsOf(value: unknown): number {
+function amountOf(value: unknown): number {
   return typeof value === "number" && value > 0 ? value : 0;
 }

@@ -6,12 +6,15 @@ import { jsonText, parseFormat } from "../output/format.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
 
 /**
- * Warns about what the answer to a create tells besides the object: a provider that did not answer, a token that may
- * do nothing.
+ * Warns about what the answer to a create tells besides the object: a provider or a backend that did not answer, a
+ * token that may do nothing.
  */
 export function warnAbout(kind: Kind, object: Resource, terminal: Terminal): void {
   const probe = object["probe"] as { ok: boolean; message: string } | undefined;
   if (probe && !probe.ok) warn(terminal, `${kind.kind} '${object.name}': ${probe.message}`);
+  const health = object["health"] as { status: string; reason: string | null } | null | undefined;
+  if (health && health.status !== "healthy")
+    warn(terminal, `${kind.kind} '${object.name}': ${health.reason ?? health.status}`);
   if (typeof object["token"] !== "string") return;
   const grants = object["roleBindings"] as unknown[] | undefined;
   if (!grants || grants.length === 0)

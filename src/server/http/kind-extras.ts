@@ -8,6 +8,8 @@ import type { Server } from "./server.ts";
 export interface KindExtras {
   /** Adds to the answer to a create. */
   created?(server: Server, call: Call, object: Resource): Promise<void>;
+  /** Adds to the answer to a change. */
+  updated?(server: Server, call: Call, object: Resource): Promise<void>;
   /** Questions that a read of one object takes, for the API description. */
   readQuery?: Readonly<Record<string, string>>;
   /** What a read of one object tells besides it; undefined when nothing more was asked for. */
@@ -25,13 +27,10 @@ export const kindExtras: Readonly<Record<string, KindExtras>> = {
     },
   },
   secretbackend: {
-    /** How it is, as of now: whoever looks at one backend wants to know. */
-    async read(server, { principal }, row) {
-      const checked = server.catalogue.snapshot.moving.health.get(row.id)?.checkedAt;
-      if (checked && server.now() - Date.parse(checked) < recent) return undefined;
-      await server.backends.check(row);
-      const { health } = server.resources.present(principal, kindOf("secretbackend"), row);
-      return { health };
+    created: addHealth,
+    updated: addHealth,
+    async read(server, call, row) {
+      return { health: await healthOf(server, call, row) };
     },
   },
   secret: {
@@ -54,3 +53,16 @@ export const kindExtras: Readonly<Record<string, KindExtras>> = {
     },
   },
 };
+
+/** Whether a backend can be reached and lets us in. A failure is told, and refuses nothing. */
+async function addHealth(server: Server, call: Call, object: Resource): Promise<void> {
+  const row = server.catalogue.snapshot.byId.get(object.id);
+  if (row) object["health"] = await healthOf(server, call, row);
+}
+
+/** How a backend is, as of now: whoever looks at one, or changes it, wants to know. */
+async function healthOf(server: Server, { principal }: Call, row: Row): Promise<unknown> {
+  const checked = server.catalogue.snapshot.moving.health.get(row.id)?.checkedAt;
+  if (!checked || server.now() - Date.parse(checked) >= recent) await server.backends.check(row);
+  return server.resources.present(principal, kindOf("secretbackend"), row)["health"];
+}

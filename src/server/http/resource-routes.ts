@@ -81,10 +81,12 @@ function routesOf(server: Server, kind: Kind): Route[] {
       query: scoped,
       body: Type.Partial(inputSchema(kind)),
       answer: objectSchema(kind),
-      handle: async (call) =>
-        Response.json(
-          await resources.update(call, kind, call.params["idOrName"]!, await body(call), scope(call)),
-        ),
+      handle: async (call) => {
+        const { idOrName } = call.params;
+        const updated = await resources.update(call, kind, idOrName!, await body(call), scope(call));
+        await extras.updated?.(server, call, updated);
+        return Response.json(updated);
+      },
     },
     {
       method: "DELETE",

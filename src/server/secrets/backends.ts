@@ -51,7 +51,8 @@ export class Backends {
   /** Asks a backend how it is, and lets everybody know. */
   async check(backend: Row): Promise<void> {
     const { catalogue, now } = this.#options;
-    const { status, reason = null } = await this.driver(backend).health();
+    const { status, reason: told } = await this.driver(backend).health();
+    const reason = told === undefined ? null : withoutName(backend.name, told);
     const checkedAt = new Date(now()).toISOString();
     catalogue.snapshot.moving.health.set(backend.id, { status, reason, checkedAt });
   }
@@ -88,20 +89,33 @@ export class Backends {
     }
   }
 
-  /** A backend that is gone lets go; one whose credential has changed logs in anew. */
+  /**
+   * A backend that is gone lets go; one whose credential has changed logs in anew. How either was does not matter any
+   * more.
+   */
   #follow(changes: readonly RowChange[]): void {
+    const { health } = this.#options.catalogue.snapshot.moving;
     for (const { kind, before, after } of changes) {
-      if (kind === "secretbackend" && before && !after) {
+      if (kind === "secretbackend" && before) {
+        if (!Bun.deepEquals(before.spec["config"], after?.spec["config"])) health.delete(before.id);
+        if (after) continue;
         this.#open.get(before.id)?.driver.close?.();
         this.#open.delete(before.id);
-        this.#options.catalogue.snapshot.moving.health.delete(before.id);
       }
       if (kind !== "secret" || !before || !after) continue;
-      for (const { config, driver } of this.#open.values())
-        if (credentialOf(config as OpenBaoConfig)?.name === after.name)
-          (driver as OpenBaoDriver).forgetLogin();
+      for (const [id, { config, driver }] of this.#open) {
+        if (credentialOf(config as OpenBaoConfig)?.name !== after.name) continue;
+        (driver as OpenBaoDriver).forgetLogin();
+        health.delete(id);
+      }
     }
   }
+}
+
+/** What is wrong with a backend, for where its name stands already. */
+export function withoutName(name: string, reason: string): string {
+  const beginning = `secret backend "${name}": `;
+  return reason.startsWith(beginning) ? reason.slice(beginning.length) : reason;
 }
 
 /** What of the database belongs to one backend. */

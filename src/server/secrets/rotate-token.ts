@@ -6,7 +6,7 @@ import { everything } from "../access/policy.ts";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { type Caller, type Resources, storeFailure } from "../catalogue/resources.ts";
 import { type AuditEvent, type Row, StoreError } from "../store/types.ts";
-import type { Backends } from "./backends.ts";
+import { type Backends, withoutName } from "./backends.ts";
 import type { SecretValues } from "./secret-values.ts";
 
 /** What a backend's row remembers of it. Times are RFC 3339. */
@@ -54,7 +54,8 @@ export async function rotateToken(
     return { rotatedAt, ...(warning !== undefined && { warning }) };
   } catch (error) {
     if (error instanceof AppError && error.code === "not_supported") throw error;
-    const reason = error instanceof AppError ? error.message : "something went wrong in the server";
+    const told = error instanceof AppError ? error.message : "something went wrong in the server";
+    const reason = withoutName(backend.name, told);
     const { rotatedAt = null } = (backend.status["rotation"] ?? {}) as Partial<Rotation>;
     await remember(backendId, { rotatedAt, failedAt: at(), reason }, caller, options);
     throw error;

@@ -124,7 +124,8 @@ describe("calls with a key in OpenBao", () => {
   it("ask for it once, and go on without it for a minute when it is down; then they say so", async () => {
     const bao = await fakeBao();
     let elapsed = 0;
-    const { server, provider, call } = await houseWithLlm(bao, { elapsed: () => elapsed });
+    const clocks = { elapsed: () => elapsed, now: () => 1_800_000_000_000 + elapsed };
+    const { server, provider, call } = await houseWithLlm(bao, clocks);
     bao.requests.length = 0;
     const answers = await Promise.all(Array.from({ length: 20 }, () => call()));
     expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));

@@ -210,7 +210,7 @@ describe("rotating a backend's token", () => {
     expect(rotation).toEqual({
       rotatedAt: expect.any(String),
       failedAt: expect.any(String),
-      reason: expect.stringContaining(`secret backend "${name}"`),
+      reason: expect.not.stringContaining(name),
     });
     expect(health).toMatchObject({
       status: "warning",
