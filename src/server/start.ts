@@ -13,12 +13,9 @@ import { type Listener, listenTcp, listenUnix } from "./listen.ts";
 import { describeError, type Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { OpenStreams } from "./open-streams.ts";
-import { Backends } from "./secrets/backends.ts";
 import type { KeyFile } from "./secrets/key-file.ts";
-import { openMasterKey } from "./secrets/master-key.ts";
-import { rotationTimer } from "./secrets/rotation-timer.ts";
-import { SecretValues } from "./secrets/secret-values.ts";
-import { SecretWrites } from "./secrets/secret-writes.ts";
+import { openSecrets } from "./secrets/open.ts";
+import { secretUpkeep } from "./secrets/upkeep.ts";
 import { seed } from "./seed.ts";
 import { selfTest } from "./self.ts";
 import type { Store } from "./store/types.ts";
@@ -63,29 +60,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const catalogue = await Catalogue.open(store, trouble);
   const random = systemRandom;
   await seed(catalogue, now, random);
-  const masterKey = await openMasterKey(catalogue, options.keyFile, now).catch((error) => {
+  const keeping = { catalogue, keyFile: options.keyFile, now, elapsed, random, log };
+  const keepers = await openSecrets(keeping).catch((error) => {
     catalogue.close();
     throw error;
   });
-  const backends = new Backends({
-    catalogue,
-    masterKey,
-    now,
-    credential: (secret, key) => secrets.value(secret, key),
-    onWarning: (text) => log.warn(text),
-  });
-  const secrets = new SecretValues(catalogue, backends, elapsed);
-  const secretWrites = new SecretWrites(catalogue, backends, now, random);
+  const { masterKey, backends, secrets } = keepers;
   const isSelf = selfTest(options.publicUrls, () => listeners.map(({ url }) => url));
-  const services = {
-    secrets,
-    secretWrites,
-    hasMasterKey: () => masterKey.ring !== undefined,
-    isSelf,
-    now,
-    random,
-  };
-  const resources = new Resources(catalogue, services, trouble);
+  const hasMasterKey = () => masterKey.ring !== undefined;
+  const resources = new Resources(catalogue, { ...keepers, hasMasterKey, isSelf, now, random }, trouble);
   const audit = new Audit(store);
   const metrics = new Metrics();
   const streams = new OpenStreams(catalogue, now);
@@ -106,10 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const server: Server = {
     catalogue,
     resources,
-    secrets,
-    secretWrites,
-    backends,
-    masterKey,
+    ...keepers,
     inference,
     audit,
     metrics,
@@ -147,41 +127,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     catalogue.close();
     throw error;
   }
-  const rotateTokens = rotationTimer(
-    {
-      ...server,
-      requestId: nextRequestId,
-      onFailure: (backend, error) => log.warn(`secret backend "${backend}": ${describeError(error)}`),
-    },
-    Math.random,
-  );
-  /** What may take as long as somebody else's server does. */
-  const lookAfterSecrets = async () => {
-    for (const { backend, error } of await secretWrites.sweep())
-      log.warn(
-        `secret backend "${backend}": what is left over there could not be deleted: ${describeError(error)}`,
-      );
-    await rotateTokens();
-    await backends.checkAll();
-  };
   const upkeep = async () => {
     const used = new Map([...catalogue.snapshot.moving.lastUsed].filter(([, at]) => at > now() - 2 * minute));
     if (used.size > 0) await store.touchTokens(used);
     await store.prune(now(), keptChanges);
   };
-  let looking: Promise<void> | undefined;
-  const look = () => {
-    looking ??= lookAfterSecrets()
-      .catch(trouble)
-      .finally(() => {
-        looking = undefined;
-      });
-  };
+  const lookAfterSecrets = secretUpkeep({ ...server, requestId: nextRequestId, log });
+  let looking = lookAfterSecrets();
   const timer = setInterval(() => {
     void upkeep().catch(trouble);
-    look();
+    looking = lookAfterSecrets();
   }, options.tick ?? minute);
-  look();
 
   const patienceEnded = Promise.withResolvers<void>();
   const shutDown = async () => {
@@ -196,7 +152,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await audit.settled();
     await upkeep().catch(trouble);
     outbound.close();
-    if (looking) await within(1000, looking);
+    await within(1000, looking);
     backends.close();
     catalogue.close();
     await store.close();

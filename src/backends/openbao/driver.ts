@@ -89,17 +89,19 @@ export function openBaoDriver(options: OpenBaoOptions): OpenBaoDriver {
 
   /** Refs written a moment ago, and when. */
   const written = new Map<string, number>();
+  /** Does something to a ref; again, as long as a ref that was just written is not there. */
+  async function caughtUp<T>(ref: string, act: () => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried++) {
+      const found = await act();
+      const since = now() - (written.get(ref) ?? Number.NEGATIVE_INFINITY);
+      if (found || since > behind.longest || tried === behind.attempts) return found;
+      await pause(behind.pause);
+    }
+  }
 
   return {
     keepFor,
-    async read(ref) {
-      for (let tried = 1; ; tried++) {
-        const data = await kv.read(ref);
-        const since = now() - (written.get(ref) ?? Number.NEGATIVE_INFINITY);
-        if (data || since > behind.longest || tried === behind.attempts) return data;
-        await pause(behind.pause);
-      }
-    },
+    read: (ref) => caughtUp(ref, () => kv.read(ref)),
     async write(ref, data) {
       await mountChecked();
       await kv.write(ref, data);
@@ -107,8 +109,8 @@ export function openBaoDriver(options: OpenBaoOptions): OpenBaoDriver {
       written.set(ref, now());
     },
     async delete(ref) {
+      await caughtUp(ref, () => kv.delete(ref));
       written.delete(ref);
-      await kv.delete(ref);
     },
     list: () => kv.list(),
     health: () =>

@@ -13,7 +13,8 @@ type Data = Readonly<Record<string, string>>;
 export interface Kv {
   read(ref: string): Promise<Record<string, string> | null>;
   write(ref: string, data: Data): Promise<void>;
-  delete(ref: string): Promise<void>;
+  /** Whether there was anything. */
+  delete(ref: string): Promise<boolean>;
   list(): Promise<string[]>;
   /** Asks for something harmless that the policy allows. Throws AppError. */
   look(): Promise<void>;
@@ -103,9 +104,10 @@ export function createKv(backend: Backend, ask: Ask): Kv {
     },
     async delete(ref) {
       const found = await metadata(ref);
-      if (!found) return;
+      if (!found) return false;
       if (!isMarked(found)) throw foreign(backend);
       await done({ method: "DELETE", path: metadataPath(backend, ref) });
+      return true;
     },
     async list() {
       const folders = (await names(folderPath(backend))).filter((one) => one.endsWith("/"));

@@ -2,13 +2,14 @@ import { AppError } from "../../errors.ts";
 import { lasting } from "./faults.ts";
 import type { Bao, BaoAnswer, BaoRequest } from "./http.ts";
 import { createKv } from "./kv.ts";
+import { badToken } from "./login.ts";
 import type { Backend } from "./places.ts";
 import { refusal } from "./refusals.ts";
 import { type Lease, leaseOf, lookUpSelf } from "./token.ts";
 
 /** A role's name that can stand in a path as it is. */
 const rolePattern = /^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/;
-/** A node that only reads may hear of a new token a moment later. */
+/** Milliseconds. */
 const patience = { attempts: 5, pause: 200 };
 
 /**
@@ -20,7 +21,7 @@ const patience = { attempts: 5, pause: 200 };
 export async function mintToken(bao: Bao, backend: Backend, token: string): Promise<string> {
   const { name } = backend;
   const facts = await lookUpSelf(bao, backend, token);
-  if (!facts) throw lasting(name, "it does not accept the token");
+  if (!facts) throw badToken(name);
   if (facts.role === undefined || !rolePattern.test(facts.role))
     throw notSupported(
       name,
@@ -65,17 +66,23 @@ export async function proveToken(
   pause: (ms: number) => Promise<void>,
 ): Promise<void> {
   const { name } = backend;
-  for (let tried = 1; !(await lookUpSelf(bao, backend, token)); tried++) {
-    if (tried === patience.attempts) throw lasting(name, "it does not accept the token");
-    await pause(patience.pause);
+  /** A node that only reads may hear a moment later of what has just been made. */
+  async function known<T>(ask: () => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried++) {
+      const answer = await ask();
+      if (answer || tried === patience.attempts) return answer;
+      await pause(patience.pause);
+    }
   }
+  if (!(await known(() => lookUpSelf(bao, backend, token))))
+    throw lasting(name, "it does not accept the token");
   const kv = createKv(backend, (request) => bao.request({ ...request, token }));
   const ref = `proof/${crypto.randomUUID()}`;
   const data = { proof: crypto.randomUUID() };
   try {
     await kv.write(ref, data);
-    if ((await kv.read(ref))?.["proof"] !== data.proof)
-      throw lasting(name, "what was written is not read back");
+    const read = await known(() => kv.read(ref));
+    if (read?.["proof"] !== data.proof) throw lasting(name, "what was written is not read back");
   } catch (error) {
     await kv.delete(ref).catch(() => {});
     throw error;

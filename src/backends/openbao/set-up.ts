@@ -40,11 +40,11 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
   const policy = `mcpctl-${name}`;
   const role = policy;
 
-  /** One step with the admin token. `right`: the capability that it takes. */
-  async function step(what: string, right: string, request: BaoRequest): Promise<BaoAnswer> {
+  /** One step with the admin token, and the capabilities that it takes. */
+  async function step(what: string, capabilities: string[], request: BaoRequest): Promise<BaoAnswer> {
     const answer = await bao.request({ ...request, token: adminToken });
     if (answer.status === 403) {
-      const line = policyLine({ path: request.path, capabilities: [right] });
+      const line = policyLine({ path: request.path, capabilities });
       throw refused(name, `the admin token may not ${what}`, `it needs: ${line}`);
     }
     if (answer.status !== 200 && answer.status !== 204) throw refusal(backend, request, answer);
@@ -56,12 +56,13 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
       throw refused(name, "it does not accept the admin token");
     await checkMount(backend, (request) => bao.request({ ...request, token: adminToken }));
     const lines = policyLines(backend, role);
-    await step("write the policy", "update", {
+    const writing = ["create", "update"];
+    await step("write the policy", writing, {
       method: "POST",
       path: `sys/policies/acl/${policy}`,
       body: { policy: lines.map((line) => `${policyLine(line)}\n`).join("") },
     });
-    await step("write the token role", "update", {
+    await step("write the token role", writing, {
       method: "POST",
       path: `auth/token/roles/${role}`,
       body: {
@@ -69,12 +70,14 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
         orphan: true,
         renewable: true,
         token_period: period,
+        token_explicit_max_ttl: 0,
+        token_num_uses: 0,
         token_no_default_policy: true,
         token_type: "service",
       },
     });
     const creation = creationBy(role, { no_default_policy: true });
-    const created = await step("make a token by the token role", "update", creation);
+    const created = await step("make a token by the token role", ["update"], creation);
     const { token, policies } = createdIn(name, created);
     try {
       if (policies.join() !== policy)

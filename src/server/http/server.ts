@@ -7,19 +7,12 @@ import type { Random } from "../ids.ts";
 import type { Inference } from "../inference/inference.ts";
 import type { Metrics } from "../metrics.ts";
 import type { OpenStreams } from "../open-streams.ts";
-import type { Backends } from "../secrets/backends.ts";
-import type { MasterKey } from "../secrets/master-key.ts";
-import type { SecretValues } from "../secrets/secret-values.ts";
-import type { SecretWrites } from "../secrets/secret-writes.ts";
+import type { SecretServices } from "../secrets/open.ts";
 
 /** What routes work with. */
-export interface Server {
+export interface Server extends SecretServices {
   catalogue: Catalogue;
   resources: Resources;
-  secrets: SecretValues;
-  secretWrites: SecretWrites;
-  backends: Backends;
-  masterKey: MasterKey;
   inference: Inference;
   audit: Audit;
   metrics: Metrics;

@@ -1,0 +1,42 @@
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import type { Random } from "../ids.ts";
+import type { Log } from "../log.ts";
+import { Backends } from "./backends.ts";
+import type { KeyFile } from "./key-file.ts";
+import { type MasterKey, openMasterKey } from "./master-key.ts";
+import { SecretValues } from "./secret-values.ts";
+import { SecretWrites } from "./secret-writes.ts";
+
+/** All that has to do with where the values of secrets are. */
+export interface SecretServices {
+  masterKey: MasterKey;
+  backends: Backends;
+  secrets: SecretValues;
+  secretWrites: SecretWrites;
+}
+
+export interface OpenOptions {
+  catalogue: Catalogue;
+  keyFile: KeyFile | undefined;
+  now(): number;
+  /** A clock that nobody sets, in milliseconds. */
+  elapsed(): number;
+  random: Random;
+  log: Log;
+}
+
+/** Throws AppError `unavailable` when the master keys do not open what is sealed. */
+export async function openSecrets(options: OpenOptions): Promise<SecretServices> {
+  const { catalogue, keyFile, now, elapsed, random, log } = options;
+  const masterKey = await openMasterKey(catalogue, keyFile, now);
+  const backends: Backends = new Backends({
+    catalogue,
+    masterKey,
+    now,
+    credential: (secret, key) => secrets.value(secret, key),
+    onWarning: (text) => log.warn(text),
+  });
+  const secrets = new SecretValues(catalogue, backends, elapsed);
+  const secretWrites = new SecretWrites(catalogue, backends, now, random);
+  return { masterKey, backends, secrets, secretWrites };
+}
