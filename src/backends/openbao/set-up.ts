@@ -47,7 +47,8 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
       const line = policyLine({ path: request.path, capabilities });
       throw refused(name, `the admin token may not ${what}`, `it needs: ${line}`);
     }
-    if (answer.status !== 200 && answer.status !== 204) throw refusal(backend, request, answer);
+    const missing = answer.status === 404 && request.method === "GET";
+    if (!missing && answer.status !== 200 && answer.status !== 204) throw refusal(backend, request, answer);
     return answer;
   }
 
@@ -55,13 +56,21 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
     if (!(await lookUpSelf(bao, backend, adminToken)))
       throw refused(name, "it does not accept the admin token");
     await checkMount(backend, (request) => bao.request({ ...request, token: adminToken }));
-    const lines = policyLines(backend, role);
+    const rules = policyLines(backend, role)
+      .map((line) => `${policyLine(line)}\n`)
+      .join("");
     const writing = ["create", "update"];
-    await step("write the policy", writing, {
-      method: "POST",
-      path: `sys/policies/acl/${policy}`,
-      body: { policy: lines.map((line) => `${policyLine(line)}\n`).join("") },
-    });
+    const path = `sys/policies/acl/${policy}`;
+    const reading = await step("read and write policies", ["read", ...writing], { method: "GET", path });
+    const there = policyIn(reading.body);
+    // Another server's backend of this name may live by it, with another folder.
+    if (there !== undefined && there !== rules)
+      throw refused(
+        name,
+        `there is a policy "${policy}" already that says something else`,
+        `give the backend another name, or, if nobody needs it: bao policy delete ${policy}`,
+      );
+    await step("write the policy", writing, { method: "POST", path, body: { policy: rules } });
     await step("write the token role", writing, {
       method: "POST",
       path: `auth/token/roles/${role}`,
@@ -91,6 +100,11 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
   } finally {
     bao.close();
   }
+}
+
+/** The text of the policy in an answer; undefined when there is none. */
+function policyIn(body: BaoAnswer["body"]): unknown {
+  return (body["data"] as { policy?: unknown } | undefined)?.policy;
 }
 
 function refused(name: string, text: string, hint?: string): AppError {
