@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { startBinary } from "./support/binary.ts";
+import { freshFolder, startBinary } from "./support/binary.ts";
+import { fakeBao } from "./support/openbao/fake.ts";
+import { keyFileIn } from "./support/sealing.ts";
 import { follow } from "./support/transcript.ts";
 import { chatAnswer, reply, type Script, upstream } from "./support/upstream.ts";
 
@@ -14,9 +16,10 @@ const friendly: Script = ({ method }, connection) => {
   connection.write(reply(200, JSON.stringify(body, null, 2)));
 };
 
-/** What a reader types, and what stands for it here: another port, another provider, the JavaScript runtime that is there. */
-function substitutions(serverUrl: string, providerUrl: string): Record<string, string> {
+/** What a reader types, and what stands for it here: other ports, another provider, the JavaScript runtime that is there. */
+function substitutions(serverUrl: string, providerUrl: string, baoUrl = ""): Record<string, string> {
   return {
+    "https://bao.example.org:8200": baoUrl,
     "http://127.0.0.1:7777": serverUrl,
     "http://10.0.0.5:7777": serverUrl,
     "--type openai": `--type openai --url ${providerUrl}`,
@@ -47,11 +50,12 @@ const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".m
 /** The pages go on from where the README ends. */
 it.skipIf(!Bun.which("curl")).each(pages)("what docs/%s shows is what happens", async (page) => {
   const provider = upstream(friendly);
-  const server = await startBinary();
+  const bao = await fakeBao();
+  const server = await startBinary({ args: ["--master-key-file", keyFileIn(freshFolder()).path] });
   const done = await follow(`${read("README.md")}\n${read(`docs/${page}`)}`, {
     home: server.home,
-    env: { OPENAI_API_KEY: "sk-readme-0123456789" },
-    substitutions: substitutions(server.url, provider.url),
+    env: { OPENAI_API_KEY: "sk-readme-0123456789", BAO_ADMIN_TOKEN: bao.token },
+    substitutions: substitutions(server.url, provider.url, bao.url),
   });
   for (const { command, shown, came } of done) expect({ command, came }).toEqual({ command, came: shown });
 });

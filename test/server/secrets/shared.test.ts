@@ -1,0 +1,68 @@
+import { expect, it } from "vitest";
+import { openStore } from "../../../src/server/store/index.ts";
+import { freshDatabase } from "../../postgres.ts";
+import { fakeBao } from "../../support/openbao/fake.ts";
+import { keyFileIn } from "../../support/sealing.ts";
+import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
+
+const values = { key: "marked-value-one" };
+
+/** Two servers on one PostgreSQL, each with a copy of the master key. */
+async function two(): Promise<[TestServer, TestServer]> {
+  const url = await freshDatabase();
+  const start = async () => {
+    const folder = temporaryFolder();
+    const store = await openStore({ url, now: Date.now });
+    return await testServer({ folder, store, keyFile: keyFileIn(folder) });
+  };
+  return [await start(), await start()];
+}
+
+async function revealed(server: TestServer): Promise<unknown> {
+  const { status, body } = await server.admin("GET", "/api/v1/secrets/s?reveal=true");
+  return status === 200 ? body.data : status;
+}
+
+it("servers that share a database find secrets where another one has moved them, in the middle of calls", async () => {
+  const [one, other] = await two();
+  await must(one.admin("POST", "/api/v1/secretbackends", { name: "vault", type: "sealed" }));
+  await must(one.admin("POST", "/api/v1/secrets", { name: "s", data: values }));
+  await expect.poll(() => revealed(other)).toEqual(values);
+  let moving = true;
+  const reading = (async () => {
+    while (moving) expect(await revealed(other)).toEqual(values);
+  })();
+  for (const [from, to] of [
+    ["default", "vault"],
+    ["vault", "default"],
+    ["default", "vault"],
+  ]) {
+    const { body } = await must(one.admin("POST", "/api/v1/secrets/migrate", { from, to }));
+    expect(body.summary.migrated).toBe(1);
+  }
+  moving = false;
+  await reading;
+});
+
+it("a master key is not made by one of several servers, and is rotated by hand", async () => {
+  const [one] = await two();
+  const { status, body } = await one.admin("POST", "/api/v1/master-key/rotate");
+  expect([status, body.code]).toEqual([409, "conflict"]);
+  expect(body.hint).toContain("first line");
+});
+
+it("servers that share a database go on when one of them has replaced the token of a backend", async () => {
+  const bao = await fakeBao();
+  const [one, other] = await two();
+  const wish = { name: "bao", config: { url: bao.url }, adminToken: bao.token };
+  await must(one.admin("POST", "/api/v1/secretbackends/wizard", wish));
+  await must(one.admin("POST", "/api/v1/secrets", { name: "s", data: values, backend: "bao" }));
+  await expect.poll(() => revealed(other)).toEqual(values);
+  for (let round = 0; round < 3; round++) {
+    await must(one.admin("POST", "/api/v1/secretbackends/bao/rotate"));
+    // What has been read is kept; a secret that nobody has read is not.
+    const name = `new-${round}`;
+    await must(other.admin("POST", "/api/v1/secrets", { name, data: values, backend: "bao" }));
+    expect((await must(other.admin("GET", `/api/v1/secrets/${name}?reveal=true`))).body.data).toEqual(values);
+  }
+});
