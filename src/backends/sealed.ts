@@ -71,9 +71,9 @@ export function sealedDriver(
 }
 
 /** Why a sealed backend cannot be used on a server without a master key. */
-export function needsMasterKey(name: string, code: ErrorCode = "secret_unavailable"): AppError {
+function needsMasterKey(name: string, code: ErrorCode = "secret_unavailable"): AppError {
   return new AppError(code, `secret backend "${name}" needs a master key, and this server has none`, {
-    hint: "start the server with --master-key-file and the file that holds it; for a first one: umask 077; openssl rand -base64 32 > master-key",
+    hint: "start the server with --master-key-file and the file that holds it",
   });
 }
 
@@ -86,20 +86,17 @@ export async function checkSealed(
   ring: KeyRing | undefined,
   backends: readonly SealedBackend[],
 ): Promise<void> {
-  for (const backend of backends) {
-    if (!ring) throw needsMasterKey(backend.name, "unavailable");
-    await checkOne(ring, backend);
-  }
+  for (const backend of backends) await checkOne(ring, backend);
 }
 
-async function checkOne(ring: KeyRing, { name, table }: SealedBackend): Promise<void> {
+async function checkOne(ring: KeyRing | undefined, { name, table }: SealedBackend): Promise<void> {
   const foreign = new Set<string>();
   let opened = false;
   let failure: AppError | undefined;
   for await (const [ref, record] of records({ name, table })) {
     const kid = kidOf(record);
-    if (kid !== undefined && !ring.find(kid)) foreign.add(kid);
-    if (opened) continue;
+    if (kid !== undefined && !ring?.find(kid)) foreign.add(kid);
+    if (opened || !ring) continue;
     try {
       openRecord(name, ring, ref, record);
       opened = true;
@@ -109,14 +106,17 @@ async function checkOne(ring: KeyRing, { name, table }: SealedBackend): Promise<
   }
   if (foreign.size > 0) {
     const needed = [...foreign];
-    const given = ring.keys.map(({ id }) => id);
+    const given = ring?.keys.map(({ id }) => id) ?? [];
+    const has =
+      given.length === 0 ? "none" : `${given.length > 1 ? "others" : "another"}, ${given.join(", ")}`;
     throw new AppError(
       "unavailable",
       `secret backend "${name}" is sealed with master ${needed.length > 1 ? "keys" : "key"} ${needed.join(", ")}; ` +
-        `the ${given.length > 1 ? "ones given are" : "one given is"} ${given.join(", ")}`,
-      { hint: "start the server with the file that holds that key; nothing was changed" },
+        `this server was given ${has}`,
+      { hint: "start it with --master-key-file and the file that holds that key; nothing was changed" },
     );
   }
+  if (!ring) throw needsMasterKey(name, "unavailable");
   if (failure && !opened) {
     throw new AppError("unavailable", failure.message, {
       hint: "restore the database from a backup; nothing was changed",

@@ -275,10 +275,14 @@ describe("the check at the start", () => {
   });
 
   it("keeps one from starting that has no key for a backend, be that empty or not", async () => {
-    for (const backend of [{ ...open(), name: "vault" }, await sealedWith(ring, "vault")]) {
+    const empty = { ...open(), name: "vault" };
+    for (const [backend, why] of [
+      [empty, "needs a master key, and this server has none"],
+      [await sealedWith(ring, "vault"), `is sealed with master key ${first.id}; this server was given none`],
+    ] as const) {
       await expect(checkSealed(undefined, [backend])).rejects.toMatchObject({
         code: "unavailable",
-        message: 'secret backend "vault" needs a master key, and this server has none',
+        message: `secret backend "vault" ${why}`,
         hint: expect.stringContaining("--master-key-file"),
       });
     }
@@ -290,10 +294,10 @@ describe("the check at the start", () => {
     const before = structuredClone(backends.map(({ records }) => records));
     await expect(checkSealed(keyRing(second), backends)).rejects.toMatchObject({
       code: "unavailable",
-      message: `secret backend "vault" is sealed with master key ${first.id}; the one given is ${second.id}`,
+      message: `secret backend "vault" is sealed with master key ${first.id}; this server was given another, ${second.id}`,
     });
     await expect(checkSealed(keyRing(third).withNew(second), backends)).rejects.toMatchObject({
-      message: `secret backend "vault" is sealed with master key ${first.id}; the ones given are ${second.id}, ${third.id}`,
+      message: `secret backend "vault" is sealed with master key ${first.id}; this server was given others, ${second.id}, ${third.id}`,
     });
     expect(backends.map(({ records }) => records)).toEqual(before);
   });

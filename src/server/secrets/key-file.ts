@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -27,6 +26,8 @@ export interface KeyFile {
 }
 
 const largest = 64 * 1024;
+
+const give = "give --master-key-file the path of the file that holds the master keys";
 
 /** Windows has neither the mode bits that say who may read a file nor folders that can be synced. */
 const posix = process.platform !== "win32";
@@ -105,21 +106,23 @@ function readKeyFile({ path, fromSystemd }: KeyFile): { content: Uint8Array; sta
     // Without O_NONBLOCK a named pipe would keep the server waiting for somebody to write to it.
     fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const stats = fstatSync(fd);
-    if (!stats.isFile()) throw refused("it is not a regular file");
+    if (!stats.isFile()) throw refused("it is not a regular file", give);
     if (posix && !fromSystemd && (stats.mode & 0o077) !== 0)
       throw refused("others than its owner may read or change it", `chmod 600 ${path}`);
-    if (stats.size > largest) throw refused(`it is larger than ${largest / 1024} KiB`);
+    if (stats.size > largest) throw refused(`it is larger than ${largest / 1024} KiB`, give);
     return { content: readFileSync(fd), stats };
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw refused(`it cannot be read: ${codeOf(error)}`, undefined, error);
+    throw refused(`it cannot be read: ${codeOf(error)}`, give, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
 }
 
 function replaceFile(path: string, text: string, { mode, uid, gid }: Stats): void {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
+  // One name for all: what a crash leaves here, keys and all, is gone with the next rotation.
+  const temporary = `${path}.new`;
+  rmSync(temporary, { force: true });
   try {
     const fd = openSync(temporary, "wx", 0o600);
     try {

@@ -83,6 +83,8 @@ async function* run(
   options: MigrateOptions,
 ): AsyncGenerator<Migrated> {
   for (const id of ids) {
+    // SQLite answers before the event loop turns: calls would wait until all of them are moved.
+    await new Promise((resolve) => setImmediate(resolve));
     const name = options.catalogue.snapshot.nameOf(id) ?? id;
     try {
       const outcome = await migrateOne(id, fromId, toId, migration, caller, options);

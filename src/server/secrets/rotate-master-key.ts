@@ -88,6 +88,8 @@ async function rewrapAll(backends: readonly SealedBackend[], ring: KeyRing): Pro
       }
       await table.replace(ref, next);
       done++;
+      // SQLite answers before the event loop turns: calls would wait until all of them are rewrapped.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
   if (failures.length === 0) return done;

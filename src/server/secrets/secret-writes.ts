@@ -92,7 +92,12 @@ export class SecretWrites {
       const backend = this.#catalogue.snapshot.byId.get(backendId);
       try {
         if (backend) await this.discard(backend, ref);
-        else await this.#catalogue.commit([{ op: "dropOrphan", ref }]);
+        // Its backend is gone; whatever is left of it in our own database is not to stay for ever.
+        else
+          await this.#catalogue.commit([
+            { op: "deleteSecretData", ref },
+            { op: "dropOrphan", ref },
+          ]);
       } catch (error) {
         failed.set(backendId, { backend: backend?.name ?? backendId, ref, error });
       }

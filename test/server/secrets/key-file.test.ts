@@ -183,6 +183,14 @@ describe("a new key in the file", () => {
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
+  it("takes away what a crash has left of an earlier one", () => {
+    const path = keyFile();
+    writeFileSync(`${path}.new`, "half a key", { mode: 0o600 });
+    save(path);
+    expect(ids(read(path))).toEqual([next.id, key.id]);
+    expect(readdirSync(dirname(path))).toEqual(["master-key"]);
+  });
+
   it("leaves no half of itself behind when the disk refuses it", () => {
     const path = keyFile();
     const source = join(import.meta.dirname, "../../../src");
@@ -205,7 +213,7 @@ describe("a new key in the file", () => {
 
   it("is left to people where the server cannot change the file, with every step, and nothing is changed", () => {
     // So long a name that there is none for a file beside it.
-    const unwritable = keyFile(undefined, "k".repeat(250));
+    const unwritable = keyFile(undefined, "k".repeat(252));
     const credential = keyFile();
     for (const [path, fromSystemd, why] of [
       [unwritable, false, /^the master key file .* cannot be changed: ENAMETOOLONG$/],

@@ -204,6 +204,26 @@ describe("migrating secrets", () => {
     });
   });
 
+  it("lets calls through between one secret and the next", async () => {
+    const { server } = await house();
+    const names = Array.from({ length: 60 }, (_, i) => `s${i}`);
+    await Promise.all(
+      names.map((name) => must(server.admin("POST", "/api/v1/secrets", { name, data: values }))),
+    );
+    let answered = 0;
+    let moving = true;
+    const calling = (async () => {
+      while (moving) {
+        await fetch(`${server.url}/healthz`);
+        if (moving) answered++;
+      }
+    })();
+    await must(server.admin("POST", path, { from: "default", to: "vault" }));
+    moving = false;
+    await calling;
+    expect(answered).toBeGreaterThan(10);
+  });
+
   it("run twice at the same time, does it once", async () => {
     const { server, store } = await house();
     const wish = { from: "default", to: "vault" };

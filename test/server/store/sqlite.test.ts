@@ -14,6 +14,7 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../src/server/store/index.ts";
+import type { Write } from "../../../src/server/store/types.ts";
 import { event, row, storeContract } from "../../contract/store.ts";
 import { freshFolder } from "./folder.ts";
 
@@ -74,6 +75,42 @@ describe("SQLite file", () => {
     await store.queryAudit({ llm: "x", limit: 1 });
     await store.close();
     expect(readdirSync(folder).sort()).toEqual(["mcpctl.db", "mcpctl.db.lock"]);
+  });
+
+  it("has no deleted secret in it or its log, once nobody reads on from before; nobody is waited for (T33)", async () => {
+    const folder = freshFolder();
+    const path = join(folder, "mcpctl.db");
+    const store = await openStore({ path, now });
+    const holding = () =>
+      readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes("marked-value"));
+    const put = (ref: string): Write => ({
+      op: "putSecretData",
+      ref,
+      backendId: "sbe_1",
+      data: { k: "marked-value" },
+      at: 1,
+    });
+    await store.commit([put("a"), put("b")]);
+    expect(holding()).toContain("mcpctl.db-wal");
+    await store.commit([
+      { op: "deleteSecretData", ref: "a" },
+      { op: "deleteSecretData", ref: "b" },
+    ]);
+    expect(holding()).toEqual([]);
+
+    await store.commit([put("c")]);
+    const reader = new Database(path, { readonly: true });
+    reader.run("begin");
+    reader.query("select count(*) from secret_data").values();
+    const began = performance.now();
+    await store.commit([{ op: "deleteSecretData", ref: "c" }]);
+    // SQLite would be patient for five seconds, and nothing else would be answered meanwhile.
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect(holding()).not.toEqual([]);
+    reader.run("rollback");
+    reader.close();
+    await expect.poll(holding).toEqual([]);
+    await store.close();
   });
 
   it("is in WAL mode, and every table is STRICT", async () => {

@@ -1,15 +1,16 @@
 import { alreadyThere, among, type Backend, dispatch } from "./framework.ts";
 import {
   type Data,
+  failure,
   type LogicalRequest,
   type LogicalResponse,
   type Login,
   listed,
   type Namespace,
-  notHere,
   type Operation,
   Refusal,
   type Token,
+  WrongCredentials,
 } from "./logical.ts";
 import { type Acl, aclOf, capabilitiesAt, mayDo, type Rule, sanitized } from "./policy.ts";
 import { authOf, calculateTtl, type TokenStore, tokenStore } from "./token-store.ts";
@@ -46,6 +47,8 @@ export interface Core {
   tokens: TokenStore;
   /** The id of whom an auth method knows by a name: `auth_approle_12ab34cd/role`. */
   entities: Map<string, string>;
+  /** How often a login has failed for such a one since the last that did not, and when last. */
+  failures: Map<string, { count: number; last: number }>;
 }
 
 /** A request before it is known whose and what for it is. */
@@ -71,9 +74,11 @@ export function emptyCore(now: () => number): Core {
     policies: new Map(),
     tokens: tokenStore(now),
     entities: new Map(),
+    failures: new Map(),
   };
 }
 
+/** What is of the whole server, and not to be had in a namespace. */
 const rootOnly = [
   "audit",
   "config",
@@ -96,13 +101,33 @@ export function handle(core: Core, incoming: Incoming): LogicalResponse | undefi
   if (/(^|\/)\.\.?(\/|$)/.test(incoming.path)) throw new Refusal(400, "relative paths not supported");
   if (core.sealed) throw new Refusal(503, "Vault is sealed");
   core.tokens.expire();
+  const { request, path, mount } = locate(core, incoming);
+  if (mount !== undefined && among(mount.backend.open, request.path)) {
+    tellCreateFromUpdate(request, mount);
+    return mount.backend.loginAs ? guarded(core, request, path, mount) : answered(core, request, path, mount);
+  }
+  const { entry } = request;
+  if (entry === undefined) throw new Refusal(403, "permission denied");
+  const fault = checkAccess(core, request, path, mount);
+  const isLastUse = entry.numUses === 1;
+  core.tokens.use(entry);
+  try {
+    if (fault !== undefined) throw fault;
+    return answered(core, request, path, mount);
+  } catch (error) {
+    if (error instanceof Refusal && error.isFailure) throw new Refusal(error.status, listed([error.message]));
+    throw error;
+  } finally {
+    if (isLastUse) core.tokens.revoke(entry);
+  }
+}
 
-  const resolved = resolveNamespace(core, incoming.namespace, incoming.path);
+/** Whose a request is, what for, and where: in which namespace, and below what is mounted there. */
+function locate(core: Core, { id, operation, path: full, data, token, namespace: header }: Incoming) {
+  const resolved = resolveNamespace(core, header, full);
   if (resolved === undefined) throw new Refusal(404, "namespace not found");
-  let { namespace } = resolved;
   const { path } = resolved;
-  const { operation, data, token } = incoming;
-  if (namespace.path !== "" && path.startsWith("sys/") && rootOnly.includes(path.split("/")[1]!))
+  if (resolved.namespace.path !== "" && path.startsWith("sys/") && rootOnly.includes(path.split("/")[1]!))
     throw new Refusal(400, "operation only available in root namespace");
   if (path.endsWith("/") && ["create", "update", "patch"].includes(operation))
     throw new Refusal(400, "cannot write to a path ending in '/'");
@@ -110,35 +135,32 @@ export function handle(core: Core, incoming: Incoming): LogicalResponse | undefi
 
   const found = token === "" ? undefined : core.tokens.find(token);
   const entry = found !== undefined && found.numUses >= 0 ? found : undefined;
-  if (path.startsWith("auth/token/")) namespace = namespaceOfToken(core, path, data, entry) ?? namespace;
-
+  const own = path.startsWith("auth/token/") ? namespaceOfToken(core, path, data, entry) : undefined;
+  const namespace = own ?? resolved.namespace;
   const mount = mountAt(core, namespace, path);
   const below = mount === undefined ? path : (namespace.path + path).slice(fullPath(mount).length);
-  const request: LogicalRequest = {
-    id: incoming.id,
-    operation,
-    path: below,
-    data,
-    token,
-    entry,
-    namespace,
-    mountPath: mount?.path ?? "",
-  };
-  const isOpen = mount !== undefined && among(mount.backend.open, below);
-  if (!isOpen) {
-    if (entry === undefined) throw new Refusal(403, "permission denied");
-    const faults = checkAccess(core, request, path, mount);
-    const lastUse = entry.numUses === 1;
-    core.tokens.use(entry);
-    try {
-      if (faults !== undefined) throw faults;
-      return answered(core, request, path, mount);
-    } finally {
-      if (lastUse) core.tokens.revoke(entry);
-    }
+  const mountPath = mount?.path ?? "";
+  const request: LogicalRequest = { id, operation, path: below, data, token, entry, namespace, mountPath };
+  return { request, path, mount };
+}
+
+const lockout = { failures: 5, milliseconds: 15 * 60_000 };
+
+/** A login that nobody gets to try for long. */
+function guarded(core: Core, request: LogicalRequest, path: string, mount: Mount) {
+  const who = `${mount.accessor}/${mount.backend.loginAs!(request)}`;
+  const before = core.failures.get(who);
+  const recent = before !== undefined && core.now() - before.last < lockout.milliseconds ? before : undefined;
+  if (recent !== undefined && recent.count >= lockout.failures) throw new Refusal(403, "permission denied");
+  try {
+    const response = answered(core, request, path, mount);
+    core.failures.delete(who);
+    return response;
+  } catch (error) {
+    if (error instanceof WrongCredentials)
+      core.failures.set(who, { count: (recent?.count ?? 0) + 1, last: core.now() });
+    throw error;
   }
-  tellCreateFromUpdate(request, mount);
-  return answered(core, request, path, mount);
 }
 
 function answered(core: Core, request: LogicalRequest, path: string, mount: Mount | undefined) {
@@ -164,7 +186,7 @@ function checkAccess(
   const may = capabilitiesAt(acl, namespace, path, operation);
   const needsSudo = mount !== undefined && among(mount.backend.sudo, request.path);
   const allowed = mayDo(acl, namespace, path, operation) && (!needsSudo || may === "root" || may.has("sudo"));
-  return allowed ? undefined : new Refusal(403, listed(["permission denied"]));
+  return allowed ? undefined : failure(403, "permission denied");
 }
 
 function tellCreateFromUpdate(request: LogicalRequest, mount: Mount): void {
@@ -180,7 +202,7 @@ export function aclOfToken(core: Core, { policies, namespace }: Token): Acl {
 }
 
 /** The namespace of a request, and its path in it; undefined when there is none of the header's name. */
-export function resolveNamespace(core: Core, header: string, path: string) {
+function resolveNamespace(core: Core, header: string, path: string) {
   const parts = header.split("/").filter((part) => part !== "");
   const prefix = parts.length === 0 || parts.join("/") === "root" ? "" : `${parts.join("/")}/`;
   const full = prefix + path;
@@ -242,7 +264,8 @@ function loggedIn(
     displayName: (source + login.displayName).replace(/-$/, ""),
     ttl: calculated.ttl,
     namespace,
-    renewable: true,
+    type: login.type,
+    renewable: login.type === "service",
     numUses: login.numUses,
     period,
     explicitMaxTtl,

@@ -217,3 +217,8 @@ export function goDuration(seconds: number): string {
 export function quote(text: string): string {
   return JSON.stringify(text);
 }
+
+/** What Go calls printable: no controls, and of the spaces only the plain one. */
+export function printable(text: string): boolean {
+  return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(text);
+}

@@ -19,7 +19,7 @@ export interface Path {
   fields?: Schema;
   operations: Partial<Record<Operation, Handler>>;
   /** Tells `create` from `update`; without it every write is an `update`. */
-  exists?: (fields: Fields) => boolean;
+  exists?: (fields: Fields, request: LogicalRequest) => boolean;
 }
 
 /** What is mounted somewhere: an engine, an auth method, `sys`. */
@@ -30,6 +30,8 @@ export interface Backend {
   sudo?: readonly string[];
   /** Paths that need no token. */
   open?: readonly string[];
+  /** Whom a login is for: after some that failed nobody may log in as that one. Throws a Refusal for nobody. */
+  loginAs?: (request: LogicalRequest) => string;
 }
 
 /** A name as it stands in a path. */
@@ -40,7 +42,7 @@ export function alreadyThere(backend: Backend, request: LogicalRequest): boolean
   const found = find(backend, request);
   if (found?.path.exists === undefined) return undefined;
   try {
-    return found.path.exists(decodeFields(found.path.fields ?? {}, found.raw));
+    return found.path.exists(decodeFields(found.path.fields ?? {}, found.raw), request);
   } catch (error) {
     throw new Refusal(400, (error as Error).message);
   }

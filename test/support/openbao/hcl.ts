@@ -7,10 +7,10 @@ export interface Block {
   value: Value;
 }
 
-export type Value = string | number | boolean | Value[] | Block[] | { block: Block[] };
+export type Value = string | number | boolean | Value[] | { block: Block[] };
 
 interface Lexeme {
-  kind: "name" | "string" | "number" | "sign" | "end";
+  kind: "name" | "string" | "heredoc" | "number" | "sign" | "end";
   text: string;
   line: number;
   column: number;
@@ -25,30 +25,28 @@ export function parseHcl(text: string): Block[] {
   let at = 0;
   const next = () => lexemes[Math.min(at++, lexemes.length - 1)]!;
   const peek = () => lexemes[Math.min(at, lexemes.length - 1)]!;
-  const expect = (sign: string, what: string) => {
-    const got = next();
-    if (got.kind !== "sign" || got.text !== sign) throw unexpected(got, what);
-  };
   const isSign = (sign: string) => peek().kind === "sign" && peek().text === sign;
 
   const list = (): Value[] => {
     const values: Value[] = [];
     while (!isSign("]")) {
+      if (peek().kind === "name" && !isFlag(peek()))
+        throw unexpected(peek(), "unexpected token while parsing list:");
       values.push(value());
       if (isSign(",")) next();
-      else if (!isSign("]")) throw unexpected(peek(), "error parsing list, expected comma or list end");
+      else if (!isSign("]")) throw unexpected(peek(), "error parsing list, expected comma or list end, got:");
     }
     next();
     return values;
   };
   const value = (): Value => {
     const got = next();
-    if (got.kind === "string") return got.text;
+    if (got.kind === "string" || got.kind === "heredoc") return got.text;
     if (got.kind === "number") return Number(got.text);
-    if (got.kind === "name" && (got.text === "true" || got.text === "false")) return got.text === "true";
+    if (isFlag(got)) return got.text === "true";
     if (got.kind === "sign" && got.text === "[") return list();
     if (got.kind === "sign" && got.text === "{") return { block: blocks("}") };
-    throw unexpected(got, "unknown token");
+    throw unexpected(got, "Unknown token:");
   };
   const blocks = (until: "}" | "end"): Block[] => {
     const found: Block[] = [];
@@ -56,13 +54,21 @@ export function parseHcl(text: string): Block[] {
       const { line } = peek();
       const keys: string[] = [];
       while (peek().kind === "name" || peek().kind === "string") keys.push(next().text);
-      if (keys.length === 0) throw unexpected(peek(), "object expected closing RBRACE");
+      if (keys.length === 0 && (until === "end" || peek().kind !== "end"))
+        throw unexpected(peek(), "expected: IDENT | STRING | ASSIGN | LBRACE got:");
+      if (keys.length === 0) throw unexpected(peek(), "object expected closing RBRACE got:");
       if (isSign("=") || isSign(":")) {
+        if (keys.length > 1) throw unexpected(peek(), "nested object expected: LBRACE got:");
         next();
         found.push({ keys, line, value: value() });
-      } else {
-        expect("{", "object expected closing RBRACE");
+      } else if (isSign("{")) {
+        next();
         found.push({ keys, line, value: { block: blocks("}") } });
+      } else {
+        const { column } = peek();
+        throw new Error(
+          `At ${line}:${column}: key '${keys.join(" ")}' expected start of object ('{') or assignment ('=')`,
+        );
       }
       if (isSign(",")) next();
     }
@@ -74,7 +80,7 @@ export function parseHcl(text: string): Block[] {
   if (isSign("{")) {
     next();
     const all = blocks("}");
-    if (peek().kind !== "end") throw unexpected(peek(), "unexpected token after the object");
+    if (peek().kind !== "end") throw unexpected(peek(), "object expected closing RBRACE got:");
     return all;
   }
   return blocks("end");
@@ -87,13 +93,13 @@ function lex(text: string): Lexeme[] {
   while (grammar.lastIndex < text.length) {
     const start = grammar.lastIndex;
     const match = grammar.exec(text);
-    if (match === null) throw new Error(`At ${line}:${start - lineStart + 1}: illegal character`);
+    if (match === null) throw new Error(`At ${line}:${start - lineStart + 1}: illegal char`);
     const groups = match.groups!;
     const [kind, found] = Object.entries(groups).find(([, group]) => group !== undefined)!;
     const position = { line, column: start - lineStart + 1 };
     if (kind === "string") lexemes.push({ kind, text: unquoted(found!), ...position });
     else if (kind === "heredoc")
-      lexemes.push({ kind: "string", text: found!.split("\n").slice(1, -1).join("\n"), ...position });
+      lexemes.push({ kind, text: found!.split("\n").slice(1, -1).join("\n"), ...position });
     else if (kind !== "space") lexemes.push({ kind: kind as Lexeme["kind"], text: found!, ...position });
     for (const { index } of found!.matchAll(/\n/g)) {
       line++;
@@ -111,6 +117,20 @@ function unquoted(text: string): string {
   }
 }
 
-function unexpected({ line, column, text }: Lexeme, what: string): Error {
-  return new Error(`At ${line}:${column}: ${what} got: ${text}`);
+function isFlag({ kind, text }: Lexeme): boolean {
+  return kind === "name" && (text === "true" || text === "false");
+}
+
+const signs: Record<string, string> = {
+  "{": "LBRACE",
+  "}": "RBRACE",
+  "[": "LBRACK",
+  "]": "RBRACK",
+  "=": "ASSIGN",
+  ",": "COMMA",
+};
+const kinds = { name: "IDENT", string: "STRING", heredoc: "HEREDOC", number: "NUMBER", sign: "", end: "EOF" };
+
+function unexpected({ line, column, kind, text }: Lexeme, what: string): Error {
+  return new Error(`At ${line}:${column}: ${what} ${kinds[kind] || (signs[text] ?? text)}`);
 }

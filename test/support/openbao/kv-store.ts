@@ -138,6 +138,11 @@ export function kvStore(now: () => number): KvStore {
   };
 }
 
+/** Whether a version has been deleted or destroyed. */
+export function gone({ destroyed, deletionTime }: Version, now: number): boolean {
+  return destroyed || (deletionTime !== undefined && deletionTime < now);
+}
+
 /** `a//b` and `/a/b` are `a/b`; a path that ends in a slash keeps it off. */
 function canonical(key: string): string {
   return key

@@ -1,7 +1,7 @@
-import { type Fields, quote, weakInt, weakString } from "./decode.ts";
+import { type Fields, printable, quote, weakInt, weakString } from "./decode.ts";
 import type { Handler } from "./framework.ts";
-import { gone, shownVersion } from "./kv.ts";
-import type { KvConfig, KvStore } from "./kv-store.ts";
+import { shownVersion } from "./kv-shown.ts";
+import { gone, type KvConfig, type KvStore } from "./kv-store.ts";
 import { type Data, failure, type LogicalResponse, listed, Refusal } from "./logical.ts";
 
 /** Sets what is given of an engine's configuration. */
@@ -121,11 +121,12 @@ export function patchMetadata(store: KvStore, now: () => number): Handler {
     if (metadata === undefined) return { status: 404, bare: true };
     checkMetadataVersion(store, fields, false);
     const warnings = ignoredSettings(store.config, fields);
-    if (values.some(([, value]) => typeof value !== "string"))
-      throw failure(
-        500,
-        "json: cannot unmarshal into Go struct field KeyMetadata.custom_metadata of type string",
-      );
+    const odd = values.find(([, value]) => typeof value !== "string");
+    if (odd) {
+      const kind = typeof odd[1] === "boolean" ? "bool" : typeof odd[1];
+      const field = "KeyMetadata.custom_metadata of type string";
+      throw failure(500, `json: cannot unmarshal ${kind} into Go struct field ${field}`);
+    }
     applySettings(store, fields);
     if (fields.has("custom_metadata"))
       metadata.customMetadata =
@@ -204,9 +205,4 @@ function faultsOf(key: string, value: string): string[] {
     ...(printable(key) ? [] : [`key ${quote(key)} (${key}) contains unprintable characters`]),
     ...(printable(value) ? [] : [`value for key ${quote(key)} contains unprintable characters`]),
   ];
-}
-
-/** What Go calls printable: no controls, and of the spaces only the plain one. */
-export function printable(text: string): boolean {
-  return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(text);
 }

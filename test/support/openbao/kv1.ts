@@ -1,10 +1,7 @@
 import { parseSeconds } from "./decode.ts";
 import type { Backend, Handler } from "./framework.ts";
 import { inFolder } from "./kv-store.ts";
-import { type Data, listResponse, Refusal } from "./logical.ts";
-
-/** What a lease is where nothing says how long: 768 hours, in seconds. */
-export const defaultTtl = 2_764_800;
+import { type Data, defaultTtl, listResponse, Refusal } from "./logical.ts";
 
 /** A KV version 1 engine: one value for each path, `data/x` a path like any other. */
 export function kv1Backend(): Backend {

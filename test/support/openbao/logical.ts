@@ -25,6 +25,8 @@ export interface Namespace {
 /** A token as the server keeps it. Times are milliseconds since 1970, durations seconds. */
 export interface Token {
   id: string;
+  /** A batch token is kept nowhere in a real server: it has no accessor, is not renewed and not revoked. */
+  type: "service" | "batch";
   accessor: string;
   /** The id of the token that made it; undefined for an orphan. */
   parent: string | undefined;
@@ -94,6 +96,7 @@ export interface Auth {
 
 /** Whom an auth method has let in. */
 export interface Login {
+  type: "service" | "batch";
   policies: string[];
   metadata: Record<string, string> | null;
   noDefaultPolicy: boolean;
@@ -121,17 +124,27 @@ export interface LogicalResponse {
 export class Refusal extends Error {
   readonly status: number;
   readonly said: boolean;
+  /** Has no response with it, so that it comes out of an authenticated request as a list. */
+  readonly isFailure: boolean;
 
-  constructor(status: number, message?: string) {
+  constructor(status: number, message?: string, isFailure = false) {
     super(message ?? "");
     this.status = status;
     this.said = message !== undefined;
+    this.isFailure = isFailure;
   }
 }
 
-/** An error that a handler returns by itself is wrapped on its way out; one with a response of its own is not. */
+/** A login that counts as failed: after five of them nobody may log in as that one for a while. */
+export class WrongCredentials extends Refusal {
+  constructor(message: string) {
+    super(400, message);
+  }
+}
+
+/** An error that a handler fails with, and has no response for. */
 export function failure(status: number, message: string): Refusal {
-  return new Refusal(status, listed([message]));
+  return new Refusal(status, message, true);
 }
 
 /** Several errors as one text. */
@@ -149,6 +162,9 @@ export function notHere(what: string): Refusal {
 export function listResponse(keys: readonly string[]): LogicalResponse {
   return { data: keys.length === 0 ? {} : { keys } };
 }
+
+/** What a TTL is where nothing says how long, and the longest that there is: 768 hours, in seconds. */
+export const defaultTtl = 2_764_800;
 
 /** Sorts as bytes do, which is how a storage lists. */
 export function sorted(names: Iterable<string>): string[] {

@@ -71,14 +71,17 @@ export function parsePolicy(text: string, namespace: Namespace): Rule[] {
 function pathsOf({ keys, value }: Block): [path: string, body: Block[]][] {
   if (keys.length > 1) return [[keys[1]!, inside(value)]];
   // JSON: {"path": {"a": {…}, "b": {…}}}, or a list of such.
-  const objects = Array.isArray(value) ? (value as Value[]).map(inside) : [inside(value)];
-  return objects.flat().map((one) => [one.keys[0]!, inside(one.value)]);
+  const objects = Array.isArray(value) ? value.map(inside) : [inside(value)];
+  return objects.flat().map((one) => {
+    if (Array.isArray(one.value))
+      throw new Error(listed([`path "path": invalid key ${quote(one.keys[0]!)} on line ${one.line}`]));
+    return [one.keys[0]!, inside(one.value)];
+  });
 }
 
 function inside(value: Value): Block[] {
   if (typeof value === "object" && "block" in value) return value.block;
-  if (Array.isArray(value)) return (value as Value[]).flatMap(inside);
-  throw new Error("path must be an object");
+  throw new Error('path "path": cannot check HCL keys of type *ast.LiteralType');
 }
 
 function rule(path: string, body: Block[], namespace: Namespace): Rule {
@@ -100,7 +103,10 @@ function rule(path: string, body: Block[], namespace: Namespace): Rule {
     throw new Error(`path ${quote(full)}: invalid use of wildcards ('+*' is forbidden)`);
   const given = new Set<Capability>();
   for (const { keys, value } of body) {
-    if (keys[0] === "capabilities") for (const word of value as string[]) given.add(capability(path, word));
+    if (keys[0] === "capabilities") {
+      if (!Array.isArray(value)) throw new Error(`path ${quote(path)}: unknown slice type: *ast.LiteralType`);
+      for (const word of value) given.add(capability(path, word));
+    }
     if (keys[0] === "policy") {
       const words = oldWords[value as string];
       if (words === undefined) throw new Error(`path ${quote(path)}: invalid policy ${quote(String(value))}`);
@@ -110,7 +116,7 @@ function rule(path: string, body: Block[], namespace: Namespace): Rule {
   return { path: full, capabilities: given.has("deny") ? new Set(["deny"]) : given };
 }
 
-function capability(path: string, word: string): Capability {
+function capability(path: string, word: unknown): Capability {
   const found = capabilities.find((one) => one === word);
   if (found === undefined) throw new Error(`path ${quote(path)}: invalid capability ${quote(String(word))}`);
   return found;
@@ -129,7 +135,7 @@ export function aclOf(rules: readonly Rule[], root?: Namespace): Acl {
 }
 
 /** Whether a path is below a namespace's. */
-export function isBelow(namespace: Namespace, parent: Namespace): boolean {
+function isBelow(namespace: Namespace, parent: Namespace): boolean {
   return namespace.path.startsWith(parent.path);
 }
 
@@ -165,10 +171,13 @@ export function mayReach(acl: Acl, namespace: Namespace, mount: string): boolean
   if (here === "root") return true;
   if (here.size > 0 && !here.has("deny")) return true;
   const full = namespace.path + mount;
-  return [...acl.exact, ...acl.patterns].some(([path, may]) => {
-    if (may.size === 0 || may.has("deny")) return false;
-    return hasSegments(path) ? segmentsReach(path, full) : path.replace(/\*$/, "").startsWith(full);
-  });
+  const gives = ([, may]: [string, ReadonlySet<Capability>]) => may.size > 0 && !may.has("deny");
+  const plain = [...acl.patterns].filter(([path]) => !hasSegments(path));
+  const segmented = [...acl.patterns].filter(([path]) => hasSegments(path));
+  if ([...acl.exact, ...plain].filter(gives).some(([path]) => path.startsWith(full))) return true;
+  // Of those that end in `*` even one that denies will do, where there are no others: so it is in the real one.
+  if (segmented.length === 0) return plain.some(([path]) => matches(path, full));
+  return segmented.filter(gives).some(([path]) => segmentsReach(path, full));
 }
 
 function hasSegments(path: string): boolean {
@@ -177,11 +186,14 @@ function hasSegments(path: string): boolean {
 
 /** `+/data/x` reaches `secret/`: each of the mount's segments is matched by one of the rule's. */
 function segmentsReach(pattern: string, mount: string): boolean {
+  const isPrefix = pattern.endsWith("*");
   const given = pattern.replace(/\*$/, "").split("/");
-  return mount
-    .replace(/\/$/, "")
-    .split("/")
-    .every((segment, index) => given[index] === "+" || given[index] === segment);
+  const wanted = mount.replace(/\/$/, "").split("/");
+  return wanted.every((segment, index) => {
+    if (isPrefix && index >= given.length - 1)
+      return index > given.length - 1 || segment.startsWith(given[index]!);
+    return given[index] === "+" || given[index] === segment;
+  });
 }
 
 /** The rule for a path of those with `*` and `+`: the one that stays exact the longest. */

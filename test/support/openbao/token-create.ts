@@ -1,6 +1,13 @@
 import { aclOfToken, type Core } from "./core.ts";
 import { type Fields, parseSeconds } from "./decode.ts";
-import { type LogicalRequest, type LogicalResponse, notHere, Refusal, type Token } from "./logical.ts";
+import {
+  failure,
+  type LogicalRequest,
+  type LogicalResponse,
+  notHere,
+  Refusal,
+  type Token,
+} from "./logical.ts";
 import { capabilitiesAt, sanitized } from "./policy.ts";
 import type { TokenRole } from "./token-roles.ts";
 import { authOf, calculateTtl } from "./token-store.ts";
@@ -14,14 +21,20 @@ export interface Making {
 }
 
 /** Makes a token for somebody, who has one. Throws a Refusal for what may not be. */
-export function makeToken(core: Core, request: LogicalRequest, fields: Fields, making: Making): LogicalResponse {
+export function makeToken(
+  core: Core,
+  request: LogicalRequest,
+  fields: Fields,
+  making: Making,
+): LogicalResponse {
   const parent = request.entry!;
   const { namespace } = request;
   const { role } = making;
+  if (parent.type === "batch") throw new Refusal(400, "batch tokens cannot create more tokens");
   if (parent.numUses !== 0) throw new Refusal(400, "restricted use token cannot generate child tokens");
   const isSudo = hasSudo(core, request);
   if (namespace.id !== parent.namespace.id) checkChildNamespace(isSudo, fields);
-  checkKind(fields, role);
+  const type = typeOf(fields, role);
   const numUses: number = fields.get("num_uses");
   if (numUses < 0) throw new Refusal(400, "number of uses cannot be negative");
   const id: string = fields.get("id");
@@ -30,10 +43,12 @@ export function makeToken(core: Core, request: LogicalRequest, fields: Fields, m
   const policies = policiesFor(request, fields, isSudo, role);
   if (policies.includes("root") && !parent.policies.includes("root"))
     throw new Refusal(400, "root tokens may not be created without parent token being root");
+  if (policies.includes("root") && type === "batch")
+    throw new Refusal(400, "batch tokens cannot be root tokens");
   if (role === undefined && fields.get("no_parent") && !isSudo)
     throw new Refusal(400, "root or sudo privileges required to create orphan token");
 
-  const times = timesOf(fields, isSudo, role);
+  const times = timesOf(fields, isSudo, type === "batch" ? undefined : role);
   const isRoot = policies.includes("root");
   let { ttl } = times;
   const warnings = [...times.warnings];
@@ -60,7 +75,8 @@ export function makeToken(core: Core, request: LogicalRequest, fields: Fields, m
     displayName: displayName(fields.get("display_name")),
     ttl,
     namespace,
-    renewable: ttl !== 0 && fields.get("renewable") && (role?.renewable ?? true),
+    type,
+    renewable: type === "service" && ttl !== 0 && fields.get("renewable") && (role?.renewable ?? true),
     numUses: fewest(numUses, role?.token_num_uses ?? 0),
     parent: isOrphan ? undefined : parent.id,
     explicitMaxTtl: times.own.explicitMaxTtl,
@@ -78,28 +94,48 @@ function renewalByRole(again: () => TokenRole | undefined, name: string): Token[
   return () => {
     const role = again();
     if (role === undefined)
-      throw new Refusal(500, `original token role ${JSON.stringify(name)} could not be found, not renewing`);
+      throw failure(
+        500,
+        `failed to renew entry: original token role ${JSON.stringify(name)} could not be found, not renewing`,
+      );
     return { ttl: 0, maxTtl: 0, period: role.token_period, explicitMaxTtl: role.token_explicit_max_ttl };
   };
 }
 
-function hasSudo(core: Core, { entry, namespace, mountPath, path }: LogicalRequest): boolean {
+/** Whether somebody has `sudo` for what is asked. */
+export function hasSudo(core: Core, { entry, namespace, mountPath, path }: LogicalRequest): boolean {
   const may = capabilitiesAt(aclOfToken(core, entry!), namespace, mountPath + path);
   return may === "root" || may.has("sudo");
 }
 
 function checkChildNamespace(isSudo: boolean, fields: Fields): void {
   if (!isSudo)
-    throw new Refusal(400, "root or sudo privileges required to directly generate a token in a child namespace");
+    throw new Refusal(
+      400,
+      "root or sudo privileges required to directly generate a token in a child namespace",
+    );
   if (fields.get("policies").includes("root"))
     throw new Refusal(400, "root tokens may not be created from a parent namespace");
 }
 
-function checkKind(fields: Fields, role: TokenRole | undefined): void {
-  const type = role?.token_type === "service" ? "service" : fields.get("type");
-  if (type === "batch") throw notHere("batch tokens");
-  if (type !== "" && type !== "service") throw new Refusal(400, "invalid 'token_type' value");
-  if (fields.get("entity_alias") !== "") throw notHere("entity aliases of tokens");
+function typeOf(fields: Fields, role: TokenRole | undefined): Token["type"] {
+  const ofRole = role?.token_type ?? "default-service";
+  const isFixed = !ofRole.startsWith("default-");
+  const type = isFixed ? ofRole : fields.get("type") || ofRole.slice("default-".length);
+  if (fields.get("entity_alias") !== "") {
+    if (role) throw notHere("entity aliases of tokens");
+    throw new Refusal(400, "'entity_alias' is only allowed in combination with token role");
+  }
+  if (type === "service") return "service";
+  if (type !== "batch") throw new Refusal(400, "invalid 'token_type' value");
+  const faults = {
+    explicit_max_ttl: seconds(fields, "explicit_max_ttl") > 0,
+    num_uses: fields.get("num_uses") !== 0,
+    period: seconds(fields, "period") > 0,
+  };
+  const fault = Object.entries(faults).find(([, isSet]) => isSet);
+  if (fault) throw new Refusal(400, `batch tokens cannot have ${JSON.stringify(fault[0])} set`);
+  return "batch";
 }
 
 function checkId(core: Core, { namespace }: LogicalRequest, id: string, isSudo: boolean): void {
@@ -121,7 +157,12 @@ function fewest(a: number, b: number): number {
   return a === 0 || b === 0 ? a || b : Math.min(a, b);
 }
 
-function policiesFor(request: LogicalRequest, fields: Fields, isSudo: boolean, role: TokenRole | undefined): string[] {
+function policiesFor(
+  request: LogicalRequest,
+  fields: Fields,
+  isSudo: boolean,
+  role: TokenRole | undefined,
+): string[] {
   const parent = request.entry!;
   const asked: string[] = fields.get("policies");
   const noDefault: boolean = fields.get("no_default_policy");
@@ -156,11 +197,19 @@ function isRestricted(role: TokenRole): boolean {
   return lists.some((list) => list.length > 0);
 }
 
-function policiesOfRole(asked: readonly string[], noDefault: boolean, role: TokenRole, parent: Token): string[] {
+function policiesOfRole(
+  asked: readonly string[],
+  noDefault: boolean,
+  role: TokenRole,
+  parent: Token,
+): string[] {
   const disallowed = (one: string) =>
     role.disallowed_policies.includes(one) || matchesAny(role.disallowed_policies_glob, one);
   const addDefault = !noDefault && !role.token_no_default_policy && !disallowed("default");
-  const [exact, globs] = [sanitized(role.allowed_policies, addDefault), sanitized(role.allowed_policies_glob)];
+  const [exact, globs] = [
+    sanitized(role.allowed_policies, addDefault),
+    sanitized(role.allowed_policies_glob),
+  ];
   const limited = role.allowed_policies.length > 0 || role.allowed_policies_glob.length > 0;
   let final = asked.length > 0 ? sanitized(asked, addDefault) : [];
   if (final.length === 0) {
@@ -172,7 +221,8 @@ function policiesOfRole(asked: readonly string[], noDefault: boolean, role: Toke
     );
   }
   const forbidden = final.find(disallowed);
-  if (forbidden) throw new Refusal(400, `token policy ${JSON.stringify(forbidden)} is disallowed by this role`);
+  if (forbidden)
+    throw new Refusal(400, `token policy ${JSON.stringify(forbidden)} is disallowed by this role`);
   return final;
 }
 
@@ -197,7 +247,9 @@ function timesOf(fields: Fields, isSudo: boolean, role: TokenRole | undefined) {
   const both = (given: number, ofRole: number, what: string) => {
     if (given === 0 || ofRole === 0) return given || ofRole;
     const lesser = Math.min(given, ofRole);
-    warnings.push(`${what} specified both during creation call and in role; using the lesser value of ${lesser} seconds`);
+    warnings.push(
+      `${what} specified both during creation call and in role; using the lesser value of ${lesser} seconds`,
+    );
     return lesser;
   };
   return {

@@ -6,13 +6,12 @@ import {
   failure,
   type LogicalRequest,
   type LogicalResponse,
-  notHere,
   Refusal,
   sorted,
   type Token,
   timestamp,
 } from "./logical.ts";
-import { makeToken } from "./token-create.ts";
+import { hasSudo, makeToken } from "./token-create.ts";
 import { rolePaths, roleStore } from "./token-roles.ts";
 import { authOf, calculateTtl } from "./token-store.ts";
 
@@ -71,6 +70,7 @@ export function tokenBackend(core: Core): Backend {
   };
   const revoke = (id: string): void => {
     const token = find(id);
+    if (token?.type === "batch") throw new Refusal(400, "batch tokens cannot be revoked");
     if (token !== undefined) tokens.revoke(token);
   };
   const update = (handler: Handler) => ({ update: handler });
@@ -81,7 +81,13 @@ export function tokenBackend(core: Core): Backend {
       ...rolePaths(roles),
       {
         pattern: /^accessors\/?$/,
-        operations: { list: () => ({ data: { keys: sorted([...tokens.all()].map(({ accessor }) => accessor)) } }) },
+        operations: {
+          list: () => ({
+            data: {
+              keys: sorted([...tokens.all()].map(({ accessor }) => accessor).filter((one) => one !== "")),
+            },
+          }),
+        },
       },
       {
         pattern: /^create-orphan$/,
@@ -135,8 +141,14 @@ export function tokenBackend(core: Core): Backend {
       {
         pattern: /^revoke-orphan$/,
         fields: { token: "string" },
-        operations: update(() => {
-          throw notHere("revoke-orphan");
+        operations: update((request, fields) => {
+          const id = named(fields);
+          if (!hasSudo(core, request))
+            throw new Refusal(400, "root or sudo privileges required to revoke and orphan");
+          const token = find(id);
+          if (token === undefined) throw new Refusal(400, "token to revoke not found");
+          if (token.type === "batch") throw new Refusal(400, "batch tokens cannot be revoked");
+          tokens.revokeAlone(token);
         }),
       },
       {
@@ -163,6 +175,7 @@ export function tokenBackend(core: Core): Backend {
 
 /** Gives a token a new end. Throws a Refusal when it cannot have one. */
 function renewToken({ now }: Core, token: Token, increment: number): LogicalResponse {
+  if (token.type === "batch") throw new Refusal(400, "batch tokens cannot be renewed");
   if (token.expireTime === undefined || !token.renewable) throw new Refusal(400, "lease is not renewable");
   const own = {
     ttl: token.leaseTtl,
@@ -173,7 +186,12 @@ function renewToken({ now }: Core, token: Token, increment: number): LogicalResp
   const by = token.renewal?.() ?? own;
   let calculated: ReturnType<typeof calculateTtl>;
   try {
-    calculated = calculateTtl(now(), { ...by, ttl: by.ttl || token.leaseTtl, increment, start: token.issueTime });
+    calculated = calculateTtl(now(), {
+      ...by,
+      ttl: by.ttl || token.leaseTtl,
+      increment,
+      start: token.issueTime,
+    });
   } catch (error) {
     throw failure(500, (error as Error).message);
   }
@@ -211,6 +229,6 @@ function shown(token: Token, now: number): Data {
     renewable: token.renewable,
     ...(token.role !== "" && { role: token.role }),
     ttl: token.expireTime === undefined ? 0 : left(token.expireTime),
-    type: "service",
+    type: token.type,
   };
 }

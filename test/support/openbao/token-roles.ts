@@ -1,8 +1,7 @@
 import type { Fields, Schema } from "./decode.ts";
 import { type Handler, name, type Path } from "./framework.ts";
-import { listResponse, type Namespace, notHere, Refusal, sorted } from "./logical.ts";
+import { defaultTtl, listResponse, type Namespace, notHere, Refusal, sorted } from "./logical.ts";
 import { sanitized } from "./policy.ts";
-import { defaultTtl } from "./kv1.ts";
 
 /** By what a token is made at `auth/token/create/<name>`. Durations are seconds. */
 export interface TokenRole {
@@ -81,7 +80,7 @@ export function rolePaths(roles: RoleStore): Path[] {
     {
       pattern: new RegExp(`^roles/(?<role_name>${name})$`),
       fields,
-      // A role of any namespace is enough to tell: none of the tests goes by it.
+      exists: (given, { namespace }) => roles.get(namespace, given.get("role_name")) !== undefined,
       operations: {
         create: write,
         update: write,
@@ -104,6 +103,7 @@ function changed(before: TokenRole | undefined, given: Fields, warnings: string[
     if (given.has(unknown)) throw notHere(`${unknown} of token roles`);
   const either = <T>(field: keyof TokenRole, read: (value: never) => T = (value) => value as T): T =>
     before === undefined || given.has(field) ? read(given.get(field) as never) : (before[field] as T);
+  if (given.raw["token_type"] === null) throw new Refusal(400, "Invalid 'token_type' value: null");
   const role: TokenRole = {
     name: given.get("role_name"),
     allowed_policies: either("allowed_policies", (names: string[]) => sanitized(names)),
@@ -140,22 +140,30 @@ function duration(
   const current = `token_${field}` as const;
   if (given.has(current)) {
     if (given.has(field))
-      warnings.push(`Both '${current}' and deprecated '${field}' value supplied, ignoring the deprecated value`);
+      warnings.push(
+        `Both '${current}' and deprecated '${field}' value supplied, ignoring the deprecated value`,
+      );
     return { [field]: 0, [current]: given.get(current) };
   }
   if (given.has(field)) return { [field]: given.get(field), [current]: given.get(field) };
   return { [field]: before?.[field] ?? 0, [current]: before?.[current] ?? 0 };
 }
 
-function checkRole({ path_suffix, token_type, token_num_uses }: TokenRole): void {
+function checkRole(role: TokenRole): void {
+  const { path_suffix, token_type, token_num_uses } = role;
   if (path_suffix !== "" && !/^\w[\w-.]+\w$/.test(path_suffix))
-    throw new Refusal(
-      400,
-      "given role path suffix contains invalid characters; must match \\w[\\w-.]+\\w",
-    );
+    throw new Refusal(400, "given role path suffix contains invalid characters; must match \\w[\\w-.]+\\w");
   if (!["service", "batch", "default-service", "default-batch"].includes(token_type))
     throw new Refusal(400, `invalid 'token_type' value ${JSON.stringify(token_type)}`);
-  if (token_type.endsWith("batch")) throw notHere("batch tokens");
+  const hindrances = [
+    [!role.orphan, "non-orphan tokens"],
+    [role.token_period > 0, "periodic tokens"],
+    [role.renewable, "renewable tokens"],
+    [role.token_explicit_max_ttl > 0, "tokens with an explicit max TTL"],
+  ] as const;
+  const hindrance = hindrances.find(([holds]) => token_type === "batch" && holds);
+  if (hindrance)
+    throw new Refusal(400, `'token_type' cannot be 'batch' when role is set to generate ${hindrance[1]}`);
   if (token_num_uses < 0)
     throw new Refusal(400, "error parsing role fields: 'token_num_uses' cannot be negative");
 }

@@ -1,6 +1,5 @@
 import { goDuration, quote } from "./decode.ts";
-import { defaultTtl } from "./kv1.ts";
-import { type Auth, randomText, type Token } from "./logical.ts";
+import { type Auth, defaultTtl, randomText, type Token } from "./logical.ts";
 
 /** What a token is made of that is not decided by the store. */
 export type NewToken = Pick<
@@ -37,10 +36,12 @@ export function tokenStore(now: () => number): TokenStore {
     revoke,
     make(given) {
       const suffix = given.namespace.id === "root" ? "" : `.${given.namespace.id}`;
-      const at = now();
+      const isBatch = given.type === "batch";
+      const at = isBatch ? Math.floor(now() / 1000) * 1000 : now();
       const token: Token = {
-        id: `s.${randomText(24)}${suffix}`,
-        accessor: `${randomText(24)}${suffix}`,
+        id: `${isBatch ? `b.${randomText(160)}` : `s.${randomText(24)}`}${suffix}`,
+        type: "service",
+        accessor: isBatch ? "" : `${randomText(24)}${suffix}`,
         parent: undefined,
         numUses: 0,
         creationTime: at,
@@ -129,7 +130,7 @@ export function authOf(token: Token): Auth {
     lease_duration: token.leaseTtl,
     renewable: token.renewable,
     entity_id: token.entityId,
-    token_type: "service",
+    token_type: token.type,
     orphan: token.parent === undefined,
     mfa_requirement: null,
     num_uses: token.numUses,

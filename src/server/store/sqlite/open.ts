@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { chmodSync, closeSync, existsSync, openSync, realpathSync } from "node:fs";
 import { AppError } from "../../../errors.ts";
 import { lacking, type Migration } from "../migration.ts";
+import { emptyLog } from "./checkpoints.ts";
 
 /** An open file, and the lock that keeps a second server away from it. */
 export interface OpenDatabase {
@@ -48,14 +49,6 @@ export function openDatabase(
     close(database, lock);
     throw explain(error, path);
   }
-}
-
-/**
- * Folds the write-ahead log into the file and cuts it to nothing, so that what was deleted is in neither. While
- * another program reads, as much of it as can be.
- */
-export function emptyLog(database: Database): void {
-  database.run("pragma wal_checkpoint(truncate)");
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import type { Contents, Store, Write } from "../types.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
-import { emptyLog, openDatabase } from "./open.ts";
+import { openDatabase } from "./open.ts";
 import { refusal } from "./refusal.ts";
 import { changes, credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
 import { search } from "./search.ts";
@@ -91,7 +91,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
         return lastRevision();
       });
       // The file has only zeros where a deleted value was (secure_delete); the log would still have the value (T33).
-      if (writes.some(({ op }) => op === "deleteSecretData")) emptyLog(database);
+      if (writes.some(({ op }) => op === "deleteSecretData")) checkpoints.empty();
       return revision;
     },
 
