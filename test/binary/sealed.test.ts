@@ -170,7 +170,11 @@ describe("a server whose master key is not the right one", () => {
         /^hint: chmod 600 \S+\/open$/,
       ],
       [join(folder, "folder"), `${ours}/folder: it is not a regular file`, /^hint: give --master-key-file/],
-      [join(folder, "missing"), `${ours}/missing: it cannot be read: ENOENT`, /^hint: give --master-key-file/],
+      [
+        join(folder, "missing"),
+        `${ours}/missing: it cannot be read: ENOENT`,
+        /^hint: give --master-key-file/,
+      ],
     ];
 
     let server = await startWithKey(path);
