@@ -595,6 +595,83 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
       });
     });
 
+    describe("usage", () => {
+      const at = Date.parse("2026-11-21T23:59:59.999Z");
+      const call = (more: Partial<AuditEvent>): AuditEvent => ({
+        at,
+        action: "llm_inference_call",
+        requestId: "req_1",
+        userId: "usr_1",
+        tokenId: null,
+        status: 200,
+        llm: "claude",
+        promptTokens: 10,
+        completionTokens: 5,
+        cachedTokens: 4,
+        costMicros: 7,
+        ...more,
+      });
+      const all = { since: "0000-00-00", until: "9999-99-99" };
+
+      it("adds up what the events of calls say, by day, user, token and llm", async () => {
+        await store.appendAudit([
+          call({}),
+          call({ llm: "pool", poolMember: "claude", error: "provider_error", promptTokens: 1 }),
+          call({ tokenId: "tok_1" }),
+          call({ at: at + 1 }),
+          { at, action: "login", requestId: "req_2", userId: "usr_1", tokenId: null, status: 200 },
+        ]);
+        await store.appendAudit([call({ costMicros: undefined }), call({ userId: "usr_2", llm: "gpt" })]);
+        const row = {
+          day: "2026-11-21",
+          userId: "usr_1",
+          tokenId: "",
+          llm: "claude",
+          requests: 1,
+          errors: 0,
+          promptTokens: 10,
+          completionTokens: 5,
+          cachedTokens: 4,
+          costMicros: 7,
+        };
+        const rows = (await store.usage(all)).sort((a, b) =>
+          JSON.stringify(a) < JSON.stringify(b) ? -1 : 1,
+        );
+        expect(rows).toEqual([
+          {
+            ...row,
+            requests: 3,
+            errors: 1,
+            promptTokens: 21,
+            completionTokens: 15,
+            cachedTokens: 12,
+            costMicros: 14,
+          },
+          { ...row, tokenId: "tok_1" },
+          { ...row, userId: "usr_2", llm: "gpt" },
+          { ...row, day: "2026-11-22" },
+        ]);
+        expect(await store.usage({ since: "2026-11-22", until: "2026-11-22" })).toHaveLength(1);
+        expect(await store.usage({ ...all, tokenId: "tok_1" })).toEqual([{ ...row, tokenId: "tok_1" }]);
+        expect(await store.usage({ ...all, userId: "usr_2" })).toEqual([
+          { ...row, userId: "usr_2", llm: "gpt" },
+        ]);
+        expect(await store.usage({ ...all, llm: "gpt" })).toHaveLength(1);
+        expect(await store.queryAudit({ limit: 1 })).toMatchObject([{ costMicros: 7, llm: "gpt" }]);
+      });
+
+      it("loses none of many batches at once", async () => {
+        await Promise.all(
+          Array.from({ length: 20 }, (_, i) =>
+            store.appendAudit([call({ llm: `l${i % 3}` }), call({ llm: `l${(i + 1) % 3}` })]),
+          ),
+        );
+        const rows = await store.usage(all);
+        expect(rows).toHaveLength(3);
+        expect(rows.reduce((sum, { requests }) => sum + requests, 0)).toBe(40);
+      });
+    });
+
     describe("audit", () => {
       const inference: AuditEvent = {
         at: 1_700_000_000_123,

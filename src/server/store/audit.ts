@@ -21,6 +21,7 @@ export const auditColumns = [
   "prompt_tokens",
   "completion_tokens",
   "cached_tokens",
+  "cost_micros",
   "error",
   "detail",
 ] as const;
@@ -47,6 +48,7 @@ export function auditValues(event: AuditEvent): Value[] {
     whole(event.promptTokens),
     whole(event.completionTokens),
     whole(event.cachedTokens),
+    whole(event.costMicros),
     text(event.error),
     event.detail === undefined ? null : JSON.stringify(event.detail, storableValue),
   ];

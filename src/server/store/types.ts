@@ -136,6 +136,8 @@ export interface AuditEvent {
   promptTokens?: number;
   completionTokens?: number;
   cachedTokens?: number;
+  /** Millionths of a dollar; not there where the model has no price. */
+  costMicros?: number;
   error?: string;
   /** For catalogue changes: `{kind, name, id, fields: [names of the fields that changed]}`. */
   detail?: Record<string, unknown>;
@@ -152,6 +154,35 @@ export interface AuditFilter {
   action?: string;
   /** At most 1000. */
   limit: number;
+}
+
+/** What calls of one user, by one of their tokens or by none, to one llm came to on one day. */
+export interface UsageRow {
+  /** `2026-11-21`, in UTC. */
+  day: string;
+  userId: string;
+  /** "" when the user called without a token. */
+  tokenId: string;
+  /** The name of the llm that answered; "" when none was found. */
+  llm: string;
+  requests: number;
+  /** Of the requests, those that failed. */
+  errors: number;
+  promptTokens: number;
+  completionTokens: number;
+  cachedTokens: number;
+  costMicros: number;
+}
+
+export interface UsageFilter {
+  /** Days, both inclusive. */
+  since: string;
+  until: string;
+  /** Ids. */
+  userId?: string;
+  tokenId?: string;
+  /** A name. */
+  llm?: string;
 }
 
 export interface Change {
@@ -197,10 +228,15 @@ export interface Store {
   secretRefs(backendId: string): Promise<string[]>;
   /** All of them, the oldest first. */
   orphans(): Promise<Orphan[]>;
-  /** One batch, one transaction. Throws StoreError `full` or `unavailable`. */
+  /**
+   * One batch, one transaction, in which calls of models are added to their usage as well. Throws StoreError `full`
+   * or `unavailable`.
+   */
   appendAudit(events: readonly AuditEvent[]): Promise<void>;
   /** Newest first. */
   queryAudit(filter: AuditFilter): Promise<AuditEvent[]>;
+  /** Each combination of day, user, token and llm there is, by day. */
+  usage(filter: UsageFilter): Promise<UsageRow[]>;
   /** Remembers when tokens were last used. */
   touchTokens(used: ReadonlyMap<string, number>): Promise<void>;
   /** Drops expired sessions, and changes but the newest `keepChanges`. */

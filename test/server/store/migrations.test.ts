@@ -91,24 +91,24 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
   it("from before there were other backends keeps its secrets, each on the backend it was on", async () => {
     const { open } = await fresh();
     const [tables, ...later] = steps as [Migration, ...Migration[]];
-    const old = await open([tables]);
+    // As that version wrote them, one of them left behind by a crash.
+    const resource = (id: string, kind: string, spec: object, status: object) =>
+      `('${id}', '${kind}', '', '${id}', '${JSON.stringify(spec)}', '${JSON.stringify(status)}', 1, 1, 1)`;
     const secret = (id: string, backend: string) =>
-      row(id, { kind: "secret", spec: { backend }, status: { externalRef: `${id}/ver_1` } });
+      resource(id, "secret", { backend }, { externalRef: `${id}/ver_1` });
     const rows = [
-      row("sbe_1", { kind: "secretbackend" }),
-      row("sbe_2", { kind: "secretbackend" }),
+      ...["sbe_1", "sbe_2"].map((id) => resource(id, "secretbackend", {}, {})),
       secret("sec_1", "sbe_1"),
       secret("sec_2", "sbe_2"),
     ];
-    await old.commit(rows.map((row) => ({ op: "insert", row, refs: [] })));
-    await old.close();
-    // As that version wrote them, one of them left behind by a crash.
     const values = ["sec_1/ver_1", "sec_2/ver_1", "sec_2/ver_0"].map(
       (ref) => `('${ref}', '{"k":"${ref}"}', 1)`,
     );
     const written = {
       name: "0000_written",
-      sql: `insert into secret_data (ref, data, created_at) values ${values}`,
+      sql: `
+        insert into resources (id, kind, scope, name, spec, status, version, created_at, updated_at) values ${rows};
+        insert into secret_data (ref, data, created_at) values ${values}`,
     };
     const store = await open([tables, written, ...later]);
     expect(await store.secretRefs("sbe_1")).toEqual(["sec_1/ver_1"]);

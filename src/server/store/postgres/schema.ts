@@ -113,6 +113,24 @@ export const auditEvents = pgTable("audit_events", {
   promptTokens: whole("prompt_tokens"),
   completionTokens: whole("completion_tokens"),
   cachedTokens: whole("cached_tokens"),
+  costMicros: whole("cost_micros"),
   error: text("error"),
   detail: jsonb("detail").$type<Record<string, unknown>>(),
 });
+
+export const usage = pgTable(
+  "usage",
+  {
+    day: text("day").notNull(),
+    userId: text("user_id").notNull(),
+    tokenId: text("token_id").notNull(),
+    llm: text("llm").notNull(),
+    requests: whole("requests").notNull(),
+    errors: whole("errors").notNull(),
+    promptTokens: whole("prompt_tokens").notNull(),
+    completionTokens: whole("completion_tokens").notNull(),
+    cachedTokens: whole("cached_tokens").notNull(),
+    costMicros: whole("cost_micros").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
+);

@@ -8,6 +8,7 @@ import { type Ids, idsOf, inMemory } from "../contents.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import type { Contents, Store, Write } from "../types.ts";
+import { usageOf, usageWhere } from "../usage.ts";
 import { doorbell } from "./doorbell.ts";
 import { connect, writeLock } from "./open.ts";
 import { refusal } from "./refusal.ts";
@@ -20,8 +21,9 @@ import {
   secretData,
   secretOrphans,
   sessions,
+  usage,
 } from "./schema.ts";
-import { apply, insertAudit, type Queries } from "./write.ts";
+import { addUsage, apply, insertAudit, type Queries } from "./write.ts";
 
 /** A store in a Postgres database, which several servers may share. */
 export async function openPostgres(
@@ -150,7 +152,18 @@ export async function openPostgres(
 
     orphans: () => answer(async () => await db.select().from(secretOrphans).orderBy(asc(secretOrphans.at))),
 
-    appendAudit: (events) => answer(() => insertAudit(db, events)),
+    appendAudit: (events) =>
+      answer(() =>
+        db.transaction(async (queries) => {
+          await insertAudit(queries, events);
+          await addUsage(queries, usageOf(events));
+        }),
+      ),
+
+    usage: (filter) =>
+      answer(
+        async () => await db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)),
+      ),
 
     queryAudit: (filter) =>
       answer(async () => {

@@ -1,9 +1,19 @@
 import { and, eq, ne, sql } from "drizzle-orm";
+import type { PgColumn } from "drizzle-orm/pg-core";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
-import { type AuditEvent, type Ref, StoreError, type Write } from "../types.ts";
-import { auditEvents, credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
+import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
+import {
+  auditEvents,
+  credentials,
+  refs,
+  resources,
+  secretData,
+  secretOrphans,
+  sessions,
+  usage,
+} from "./schema.ts";
 
 /** A database, or a transaction on one. */
 export type Queries = Pick<PostgresJsDatabase, "select" | "insert" | "update" | "delete" | "execute">;
@@ -21,6 +31,27 @@ export async function insertAudit(db: Queries, events: readonly AuditEvent[]): P
   await db.execute(sql`
     insert into ${auditEvents} (${columns})
     select ${selected} from json_populate_recordset(null::audit_events, ${JSON.stringify(rows)}::json)`);
+}
+
+/** Adds what calls came to, in the same transaction as their events. */
+export async function addUsage(db: Queries, rows: readonly UsageRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const add = (column: PgColumn) => sql`${column} + excluded.${sql.identifier(column.name)}`;
+  const { requests, errors, promptTokens, completionTokens, cachedTokens, costMicros } = usage;
+  await db
+    .insert(usage)
+    .values([...rows])
+    .onConflictDoUpdate({
+      target: [usage.day, usage.userId, usage.tokenId, usage.llm],
+      set: {
+        requests: add(requests),
+        errors: add(errors),
+        promptTokens: add(promptTokens),
+        completionTokens: add(completionTokens),
+        cachedTokens: add(cachedTokens),
+        costMicros: add(costMicros),
+      },
+    });
 }
 
 /** Does one write inside the caller's transaction and returns what it changed, for the change feed. */

@@ -120,6 +120,25 @@ export const auditEvents = sqliteTable("audit_events", {
   promptTokens: integer("prompt_tokens"),
   completionTokens: integer("completion_tokens"),
   cachedTokens: integer("cached_tokens"),
+  costMicros: integer("cost_micros"),
   error: text("error"),
   detail: text("detail", { mode: "json" }).$type<Record<string, unknown>>(),
 });
+
+/** Written with the events it sums up. A llm is here by its name: what was used stays on record after it is gone. */
+export const usage = sqliteTable(
+  "usage",
+  {
+    day: text("day").notNull(),
+    userId: text("user_id").notNull(),
+    tokenId: text("token_id").notNull(),
+    llm: text("llm").notNull(),
+    requests: integer("requests").notNull(),
+    errors: integer("errors").notNull(),
+    promptTokens: integer("prompt_tokens").notNull(),
+    completionTokens: integer("completion_tokens").notNull(),
+    cachedTokens: integer("cached_tokens").notNull(),
+    costMicros: integer("cost_micros").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
+);

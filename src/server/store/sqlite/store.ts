@@ -7,13 +7,23 @@ import { type Ids, idsOf, inMemory } from "../contents.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import type { Contents, Store, Write } from "../types.ts";
+import { usageOf, usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
 import { openDatabase } from "./open.ts";
 import { refusal } from "./refusal.ts";
-import { changes, credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
+import {
+  changes,
+  credentials,
+  refs,
+  resources,
+  secretData,
+  secretOrphans,
+  sessions,
+  usage,
+} from "./schema.ts";
 import { search } from "./search.ts";
 import { keepStatements } from "./statements.ts";
-import { apply, prepareAudit } from "./write.ts";
+import { apply, prepareAudit, prepareUsage } from "./write.ts";
 
 /**
  * A store in one SQLite file. All of it is synchronous inside: on `bun:sqlite` a transaction with an async
@@ -24,6 +34,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
   const { client, finalize } = keepStatements(database);
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
+  const addUsage = prepareUsage(client);
   const checkpoints = checkpointWhenIdle(database);
 
   async function answer<T>(work: () => T | Promise<T>): Promise<T> {
@@ -130,7 +141,11 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     appendAudit: (events) =>
       writing(() => {
         for (const event of events) insertAudit(event);
+        for (const row of usageOf(events)) addUsage(row);
       }),
+
+    usage: (filter) =>
+      answer(() => db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)).all()),
 
     queryAudit: (filter) => answer(() => search(db, filter)),
 

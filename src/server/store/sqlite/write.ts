@@ -3,7 +3,7 @@ import { and, eq, ne } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
-import { type AuditEvent, type Ref, StoreError, type Write } from "../types.ts";
+import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
 import { credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
 
 /** Prepares what every inference call waits for, without drizzle: it takes several times as long to fill in values. */
@@ -13,6 +13,33 @@ export function prepareAudit(database: Database): (event: AuditEvent) => void {
   const statement = database.prepare(`insert into audit_events (${columns}) values (${places})`);
   return (event) => {
     statement.run(...auditValues(event));
+  };
+}
+
+/** Prepares the adding of usage, which goes along with each batch of events. */
+export function prepareUsage(database: Database): (row: UsageRow) => void {
+  const statement = database.prepare(`
+    insert into usage values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (day, user_id, token_id, llm) do update set
+      requests = requests + excluded.requests, errors = errors + excluded.errors,
+      prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+      completion_tokens = completion_tokens + excluded.completion_tokens,
+      cached_tokens = cached_tokens + excluded.cached_tokens,
+      cost_micros = cost_micros + excluded.cost_micros`);
+  return ({ day, userId, tokenId, llm, requests, errors, ...counts }) => {
+    const { promptTokens, completionTokens, cachedTokens, costMicros } = counts;
+    statement.run(
+      day,
+      userId,
+      tokenId,
+      llm,
+      requests,
+      errors,
+      promptTokens,
+      completionTokens,
+      cachedTokens,
+      costMicros,
+    );
   };
 }
 

@@ -1,0 +1,62 @@
+import { and, type Column, eq, gte, lte, type SQL } from "drizzle-orm";
+import { storable } from "./storable.ts";
+import type { AuditEvent, UsageFilter, UsageRow } from "./types.ts";
+
+const dayMilliseconds = 24 * 60 * 60 * 1000;
+let lastDay = { number: -1, text: "" };
+
+/** The day of a time in milliseconds: `2026-11-21`, in UTC. */
+export function dayOf(at: number): string {
+  const number = Math.floor(at / dayMilliseconds);
+  if (number !== lastDay.number) lastDay = { number, text: new Date(at).toISOString().slice(0, 10) };
+  return lastDay.text;
+}
+
+/** What a batch of events adds to the usage: a row for each day, user, token and llm in it. */
+export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
+  const rows = new Map<string, UsageRow>();
+  for (const event of events) {
+    if (event.action !== "llm_inference_call" || event.userId === null) continue;
+    const day = dayOf(event.at);
+    const llm = event.poolMember ?? event.llm ?? "";
+    const key = `${day} ${event.userId} ${event.tokenId ?? ""} ${llm}`;
+    let row = rows.get(key);
+    if (!row) {
+      row = {
+        day,
+        userId: event.userId,
+        tokenId: event.tokenId ?? "",
+        llm: storable(llm),
+        requests: 0,
+        errors: 0,
+        promptTokens: 0,
+        completionTokens: 0,
+        cachedTokens: 0,
+        costMicros: 0,
+      };
+      rows.set(key, row);
+    }
+    row.requests++;
+    if (event.error !== undefined) row.errors++;
+    row.promptTokens += Math.round(event.promptTokens ?? 0);
+    row.completionTokens += Math.round(event.completionTokens ?? 0);
+    row.cachedTokens += Math.round(event.cachedTokens ?? 0);
+    row.costMicros += Math.round(event.costMicros ?? 0);
+  }
+  // In one order for all: two servers that update the same rows would wait for each other otherwise.
+  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+}
+
+/** Which rows a filter asks for, in either dialect. */
+export function usageWhere(
+  table: Record<"day" | "userId" | "tokenId" | "llm", Column>,
+  { since, until, userId, tokenId, llm }: UsageFilter,
+): SQL | undefined {
+  return and(
+    gte(table.day, since),
+    lte(table.day, until),
+    userId === undefined ? undefined : eq(table.userId, userId),
+    tokenId === undefined ? undefined : eq(table.tokenId, tokenId),
+    llm === undefined ? undefined : eq(table.llm, llm),
+  );
+}
