@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind } from "./define.ts";
+import { closedLimits, Limits, limitFlag } from "./limits.ts";
 
 export const group = defineKind({
   kind: "group",
@@ -16,6 +17,12 @@ export const group = defineKind({
         maxItems: 10_000,
         description: "Names of users",
       }),
+      limits: Type.Optional(
+        Type.Object(Limits.properties, {
+          ...closedLimits,
+          description: "How much its members may use together",
+        }),
+      ),
     },
     { additionalProperties: false },
   ),
@@ -26,6 +33,6 @@ export const group = defineKind({
     { header: "MEMBERS", path: "members" },
     { header: "ID", path: "id" },
   ],
-  flags: { member: { field: "members", value: "USER" } },
+  flags: { member: { field: "members", value: "USER" }, limit: limitFlag },
   example: { name: "friends", members: ["alice"] },
 });

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind, nullable, oneOf } from "./define.ts";
 import { RoleBindings } from "./grants.ts";
+import { closedLimits, Limits, limitFlag } from "./limits.ts";
 
 export const token = defineKind({
   kind: "token",
@@ -19,6 +20,9 @@ export const token = defineKind({
         description: "RFC 3339; null is never",
       }),
       roleBindings: RoleBindings,
+      limits: Type.Optional(
+        Type.Object(Limits.properties, { ...closedLimits, description: "How much may be used with it" }),
+      ),
     },
     { additionalProperties: false },
   ),
@@ -29,7 +33,7 @@ export const token = defineKind({
     status: oneOf(["active", "expired"], { description: "Whether it is accepted" }),
   }),
   moving: ["lastUsedAt", "status"],
-  immutable: ["project", "description", "expiresAt", "roleBindings"],
+  immutable: ["project", "description", "expiresAt", "roleBindings", "limits"],
   references: (token) =>
     token.project === undefined
       ? []
@@ -49,6 +53,7 @@ export const token = defineKind({
     project: { field: "project", alias: "p" },
     bind: { field: "roleBindings", parse: "grant", value: "role:…,resource:…[,name:…]" },
     ttl: { field: "expiresAt", parse: "ttl", value: "30d|never|RFC3339" },
+    limit: limitFlag,
   },
   example: { name: "laptop", roleBindings: [{ role: "run", resource: "llms" }] },
 });

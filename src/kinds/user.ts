@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind } from "./define.ts";
+import { closedLimits, Limits, limitFlag } from "./limits.ts";
 
 export const user = defineKind({
   kind: "user",
@@ -18,6 +19,12 @@ export const user = defineKind({
           description: "Set once, never shown; without one, no login",
         }),
       ),
+      limits: Type.Optional(
+        Type.Object(Limits.properties, {
+          ...closedLimits,
+          description: "How much this user may use, with all tokens together",
+        }),
+      ),
     },
     { additionalProperties: false },
   ),
@@ -26,6 +33,7 @@ export const user = defineKind({
     hasPassword: Type.Boolean({ description: "Whether login is possible" }),
   }),
   writeOnly: ["password"],
+  flags: { limit: limitFlag },
   columns: [
     { header: "NAME", path: "name" },
     { header: "DISPLAY-NAME", path: "displayName" },

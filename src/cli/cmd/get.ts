@@ -7,6 +7,7 @@ import { getOne, list, resolveTargets, type Target } from "../kind-words.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { type Listing, printAll } from "../output/print.ts";
+import { getUsage, usageArgs } from "./usage.ts";
 
 export const get = defineVerb({
   meta: {
@@ -19,6 +20,7 @@ export const get = defineVerb({
       ["mcpctl get llms,secrets", "several kinds"],
       ["mcpctl get llms -w", "follow changes"],
       ["mcpctl get llms -o jsonpath='{[*].name}'", "only the names"],
+      ["mcpctl get usage --by user,llm", "calls, tokens and cost of this month"],
     ],
   },
   args: {
@@ -28,8 +30,10 @@ export const get = defineVerb({
     "no-headers": { type: "boolean", description: "Leave the header line out" },
     "sort-by": { type: "string", valueHint: "PATH", description: "Sort by what stands there: .model" },
   },
+  moreArgs: ([first]) => (first === "usage" ? usageArgs : {}),
   async run(args, context) {
     const format = parseFormat(context.flags.output);
+    if (args.kind === "usage") return getUsage(args, format, context);
     const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
     const targets = await resolveTargets([args.kind, ...args.names], context);
     if (args.watch) {

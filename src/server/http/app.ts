@@ -2,6 +2,7 @@ import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
 import { adminPrincipal, principalOf } from "../access/principals.ts";
 import type { Series } from "../metrics.ts";
+import { auditRoutes } from "./audit-routes.ts";
 import { authRoutes } from "./auth-routes.ts";
 import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
 import { inferenceRoutes } from "./inference-routes.ts";
@@ -10,15 +11,18 @@ import { type Authenticate, answer, failure, type Peer, type Route, type Unexpec
 import { secretRoutes } from "./secret-routes.ts";
 import type { Server } from "./server.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { usageRoutes } from "./usage-routes.ts";
 
 /** All routes there are. The router knows no others, and each says what it needs. */
 export function allRoutes(server: Server): Route[] {
   const routes: Route[] = [];
   routes.push(
     ...systemRoutes(server, () => routes),
+    ...auditRoutes(server),
     ...authRoutes(server),
     ...memberRoutes(server),
     ...secretRoutes(server),
+    ...usageRoutes(server),
     ...resourceRoutes(server),
     ...inferenceRoutes(server),
   );

@@ -5,10 +5,12 @@ import { coversPolicy, decide, isVisible, type Verb } from "../../access/policy.
 import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks } from "../hooks.ts";
+import { checkLimits } from "./limits.ts";
 
 export const userHooks: Hooks = {
   /** A password is the key to all that the user holds, so only who holds that may set it (T54). */
   async prepare(draft) {
+    checkLimits(draft, draft.before?.id === draft.principal.userId);
     const password = draft.given["password"];
     if (password === undefined) return;
     if (draft.before && draft.before.id !== draft.principal.userId) {

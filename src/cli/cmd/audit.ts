@@ -1,0 +1,155 @@
+import { AppError } from "../../errors.ts";
+import { backoff, followAudit } from "../audit-follow.ts";
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+import { duration } from "../globals.ts";
+import { type AuditEvent, auditCells, auditColumns } from "../output/audit-cells.ts";
+import { escapeLine } from "../output/escape.ts";
+import { type Format, jsonText, parseFormat } from "../output/format.ts";
+import { table, tableLine } from "../output/table.ts";
+
+export const audit = defineVerb({
+  meta: {
+    name: "audit",
+    description: "Show what has happened: calls of models, changes, logins",
+    usage: "[flags]",
+    examples: [
+      ["mcpctl audit --since 1h", "the last hour, newest last"],
+      ["mcpctl audit --status 5xx -o wide", "what went wrong, with models and request ids"],
+      ["mcpctl audit --user alice -w", "follow what alice does"],
+      ["mcpctl audit --action llm_inference_call -o json", "calls, as data"],
+    ],
+  },
+  args: {
+    since: { type: "string", valueHint: "TIME", description: "Not before: 1h, 7d, or as in RFC 3339" },
+    until: { type: "string", valueHint: "TIME", description: "Before: 1h, 7d, or as in RFC 3339" },
+    llm: { type: "string", valueHint: "NAME", description: "Only calls of this llm or pool" },
+    user: { type: "string", valueHint: "NAME", description: "Only by this user" },
+    action: {
+      type: "string",
+      valueHint: "ACTION",
+      description: "Only this: llm_inference_call, login, create, …",
+      complete: [
+        "llm_inference_call",
+        "login",
+        "login_failed",
+        "logout",
+        "create",
+        "update",
+        "delete",
+        "reveal",
+      ],
+    },
+    status: { type: "string", valueHint: "STATUS", description: "Only with this status: 429, or 5xx" },
+    limit: {
+      type: "string",
+      valueHint: "N",
+      description: "At most so many, the newest (default 100, up to 1000)",
+    },
+    watch: { type: "boolean", alias: "w", description: "Stay, and print what comes" },
+    "no-headers": { type: "boolean", description: "Leave the header line out" },
+  },
+  async run(args, context) {
+    const format = formatOf(context);
+    const query = {
+      since: timeOf("--since", args.since, context.now()),
+      until: timeOf("--until", args.until, context.now()),
+      llm: args.llm,
+      user: args.user,
+      action: args.action,
+      status: statusOf(args.status),
+      limit: limitOf(args.limit),
+    };
+    if (args.watch) {
+      if (args.until !== undefined)
+        throw new AppError("usage", "what is followed has no end: leave out --until");
+      return follow(query, format, !args["no-headers"], context);
+    }
+    const client = await context.client();
+    const events = (await client.call<AuditEvent[]>("GET", "/api/v1/audit", { query })).reverse();
+    await printAll(events, format, !args["no-headers"], context);
+  },
+});
+
+type AuditFormat = Extract<Format, { as: "table" | "wide" | "json" | "yaml" }>;
+
+function formatOf({ flags }: Context): AuditFormat {
+  const format = parseFormat(flags.output);
+  if (format.as === "name" || format.as === "jsonpath")
+    throw new AppError("usage", `events have no -o ${format.as}`, { hint: "formats: wide, json, yaml" });
+  return format;
+}
+
+/** RFC 3339 of a length of time before now, or of a time. */
+function timeOf(flag: string, text: string | undefined, now: number): string | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text)) return new Date(now - duration(text)).toISOString();
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
+  throw new AppError("usage", `${flag}: "${text}" is no time`, {
+    hint: "such as 30m, 1h, 7d or 2026-11-21T10:00:00Z",
+  });
+}
+
+function statusOf(text: string | undefined): string | undefined {
+  if (text === undefined || /^[1-9](\d\d|xx)$/.test(text)) return text;
+  throw new AppError("usage", `--status: "${text}" is no status`, {
+    hint: "such as 429, or 5xx for all of them",
+  });
+}
+
+function limitOf(text: string | undefined): string | undefined {
+  if (text === undefined || (/^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= 1000))
+    return text;
+  throw new AppError("usage", "--limit must be a number from 1 to 1000", {
+    hint: "for what is older: --until, with the time of the oldest that was shown",
+  });
+}
+
+async function printAll(
+  events: readonly AuditEvent[],
+  format: AuditFormat,
+  headers: boolean,
+  { terminal }: Context,
+): Promise<void> {
+  if (format.as === "json") return terminal.out(jsonText(events));
+  if (format.as === "yaml") {
+    const { yamlText } = await import("../output/yaml.ts");
+    return terminal.out(yamlText(events));
+  }
+  if (events.length === 0) return terminal.err("No events found.\n");
+  const wide = format.as === "wide";
+  const rows = events.map((event) => auditCells(event, wide));
+  const { columns, color } = terminal;
+  terminal.out(table(auditColumns(wide).headers, rows, { columns, color, headers }));
+}
+
+/** What there is, then what comes, until Ctrl-C. JSON is one event a line, YAML one a document. */
+async function follow(
+  query: Readonly<Record<string, string | undefined>>,
+  format: AuditFormat,
+  headers: boolean,
+  context: Context,
+): Promise<void> {
+  const { terminal, signal } = context;
+  const client = await context.client();
+  const textOf = await eventText(format);
+  if (headers && (format.as === "table" || format.as === "wide")) {
+    const { headers: names, widths } = auditColumns(format.as === "wide");
+    terminal.out(`${tableLine(names, widths)}\n`);
+  }
+  for await (const event of followAudit(client, query, signal, backoff)) {
+    terminal.out(textOf(event));
+    await terminal.drain();
+  }
+}
+
+async function eventText(format: AuditFormat): Promise<(event: AuditEvent) => string> {
+  if (format.as === "json") return (event) => jsonText(event, 0);
+  if (format.as === "yaml") {
+    const { yamlText } = await import("../output/yaml.ts");
+    return (event) => `---\n${yamlText(event)}`;
+  }
+  const wide = format.as === "wide";
+  const { widths } = auditColumns(wide);
+  return (event) => `${tableLine(auditCells(event, wide).map(escapeLine), widths)}\n`;
+}

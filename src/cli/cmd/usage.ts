@@ -1,0 +1,60 @@
+import { AppError } from "../../errors.ts";
+import type { Args, Value } from "../command.ts";
+import type { Context } from "../context.ts";
+import { type Format, jsonText } from "../output/format.ts";
+import { table } from "../output/table.ts";
+
+const groupings = ["day", "user", "token", "llm"] as const;
+
+/** What `get usage` takes beyond other kinds: usage is no object, but what calls came to. */
+export const usageArgs: Args = {
+  by: {
+    type: "string",
+    valueHint: "WORDS",
+    description: "day, user, token, llm; several with commas (default user)",
+  },
+  since: { type: "string", valueHint: "DAY", description: "The first day (default: of this month)" },
+  until: { type: "string", valueHint: "DAY", description: "The last day (default: today)" },
+  user: { type: "string", valueHint: "USER", description: "Only of this user" },
+  token: { type: "string", valueHint: "TOKEN", description: "Only by this token" },
+  llm: { type: "string", valueHint: "LLM", description: "Only of this llm" },
+};
+
+type Line = Record<string, string | number | null>;
+
+/** `mcpctl get usage`: calls, tokens and cost, grouped. */
+export async function getUsage(args: Record<string, Value>, format: Format, context: Context): Promise<void> {
+  const { terminal } = context;
+  if (format.as === "name") throw new AppError("usage", "usage has no names; use -o json or yaml");
+  const query = Object.fromEntries(
+    Object.keys(usageArgs).map((name) => [name, args[name] === undefined ? undefined : String(args[name])]),
+  );
+  const client = await context.client();
+  const lines = await client.call<Line[]>("GET", "/api/v1/usage", { query });
+  if (format.as === "json") return terminal.out(jsonText(lines));
+  if (format.as === "yaml") {
+    const { yamlText } = await import("../output/yaml.ts");
+    return terminal.out(yamlText(lines));
+  }
+  if (format.as === "jsonpath") return terminal.out(format.textOf(lines));
+  if (lines.length === 0) return terminal.err("No calls in this time.\n");
+  const by = groupings.filter((grouping) => grouping in lines[0]!);
+  const headers = [
+    ...by.map((word) => word.toUpperCase()),
+    "REQUESTS",
+    "ERRORS",
+    "PROMPT",
+    "COMPLETION",
+    "CACHED",
+    "COST",
+  ];
+  const rows = lines.map((line) => [
+    ...by.map((word) => String(line[word] ?? "-")),
+    ...["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"].map((sum) =>
+      String(line[sum]),
+    ),
+    `$${Number(line["cost"]).toFixed(4)}`,
+  ]);
+  const { columns, color } = terminal;
+  terminal.out(table(headers, rows, { columns, color, headers: args["no-headers"] !== true }));
+}
