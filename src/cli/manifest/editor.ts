@@ -26,8 +26,8 @@ export async function openEditor(
   let status: number;
   try {
     const child = Bun.spawn([...words, file], {
-      // A bearer is none of an editor's business, nor of what it starts (T30).
-      env: { ...env, MCPCTL_TOKEN: undefined },
+      // Neither a bearer nor a password is an editor's business, nor of what it starts (T30).
+      env: { ...env, MCPCTL_TOKEN: undefined, MCPCTL_DATABASE_URL: undefined },
       stdin: "inherit",
       stdout: "inherit",
       stderr: "inherit",

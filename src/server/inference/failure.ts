@@ -10,8 +10,18 @@ const keyLike =
 
 /** A text without the key, and without anything that looks like one. */
 export function redact(text: string, key: string | undefined): string {
-  const plain = key ? text.replaceAll(key, redacted) : text;
+  let plain = text;
+  // As it is, and as JSON writes it, where a part of an answer is told as it stands.
+  for (const form of key ? [key, JSON.stringify(key).slice(1, -1)] : [])
+    plain = withoutBeginning(plain.replaceAll(form, redacted), form);
   return plain.replace(keyLike, redacted);
+}
+
+/** What was cut off in the middle of a key ends in the key's beginning. */
+function withoutBeginning(text: string, key: string): string {
+  for (let length = key.length - 1; length > 3; length--)
+    if (text.endsWith(key.slice(0, length))) return text.slice(0, -length) + redacted;
+  return text;
 }
 
 /**
@@ -22,7 +32,7 @@ export function providerFailure(
   status: number,
   fault: ProviderFault,
   key: string | undefined,
-  retryAfter?: string,
+  retryAfter?: number,
 ): AppError {
   if (status === 401 || status === 403) {
     return new AppError("provider_rejected_credential", "the provider rejected the credential");
@@ -33,7 +43,7 @@ export function providerFailure(
   const code = status === 429 ? "too_many_requests" : status < 500 ? "invalid_request" : "provider_error";
   return new AppError(code, message, {
     status,
-    ...seconds(retryAfter),
+    ...(retryAfter !== undefined && { retryAfter }),
     ...(fault.type && { providerType: redact(fault.type, key) }),
   });
 }
@@ -67,10 +77,13 @@ export function transportFailure(error: unknown): AppError {
   }
 }
 
-/** `retry-after` as seconds: a number, or a date. */
-function seconds(header: string | undefined): { retryAfter?: number } {
-  if (header === undefined) return {};
+/** When a provider wants to be asked again, in seconds: `retry-after-ms`, or `retry-after` as a number or a date. */
+export function retryAfterOf(headers: ReadonlyMap<string, string>): number | undefined {
+  const milliseconds = Number(headers.get("retry-after-ms") ?? Number.NaN);
+  if (Number.isFinite(milliseconds)) return Math.max(0, milliseconds / 1000);
+  const header = headers.get("retry-after");
+  if (header === undefined) return undefined;
   const number = Number(header);
-  const retryAfter = Number.isFinite(number) ? number : (Date.parse(header) - Date.now()) / 1000;
-  return Number.isFinite(retryAfter) ? { retryAfter: Math.max(0, retryAfter) } : {};
+  const seconds = Number.isFinite(number) ? number : (Date.parse(header) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
 }
