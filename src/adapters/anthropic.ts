@@ -6,6 +6,7 @@ export const anthropic: Adapter = {
   dialect: "messages",
   defaultUrls: { anthropic: "https://api.anthropic.com" },
   callPath: "/v1/messages",
+  countTokensPath: "/v1/messages/count_tokens",
   modelsPath: "/v1/models",
   headers(apiKey): Record<string, string> {
     return {

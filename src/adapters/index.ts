@@ -2,6 +2,8 @@ import { anthropic } from "./anthropic.ts";
 import { chatToMessages } from "./chat-to-messages/index.ts";
 import { messagesToChat } from "./messages-to-chat/index.ts";
 import { openai } from "./openai.ts";
+import { responsesToChat } from "./responses-to-chat/index.ts";
+import { responsesToMessages } from "./responses-to-chat/over-messages.ts";
 import type { Adapter, Dialect, Translation } from "./types.ts";
 
 /** Every provider we speak to. A type belongs to one adapter only. */
@@ -13,9 +15,27 @@ export function adapterFor(type: string): Adapter | undefined {
 }
 
 /**
+ * The path at which an llm takes calls of a caller's dialect as they are; undefined where they have to be translated.
+ * OpenAI itself speaks responses unless `extraConfig.responses` is "translated"; others only where it is "native".
+ *
+ * @param llm Type and `extraConfig` of an llm that the adapter serves.
+ */
+export function nativePathFor(
+  adapter: Adapter,
+  caller: Dialect,
+  llm: { type: string; extraConfig: { responses?: unknown } },
+): string | undefined {
+  if (caller === adapter.dialect) return adapter.callPath;
+  if (caller !== "responses") return undefined;
+  const speaks = llm.extraConfig.responses ?? (llm.type === "openai" ? "native" : "translated");
+  return speaks === "native" ? adapter.responsesPath : undefined;
+}
+
+/**
  * The way from a caller's dialect to a provider's other one; undefined when they are the same.
  *
- * @param now Milliseconds since 1970: chat answers carry the second they were made in.
+ * @param provider What the provider is called in: nobody is translated to responses.
+ * @param now Milliseconds since 1970: answers of OpenAI's carry the second they were made in.
  */
 export function translationFor(
   caller: Dialect,
@@ -23,5 +43,6 @@ export function translationFor(
   now: () => number = Date.now,
 ): Translation | undefined {
   if (caller === provider) return undefined;
+  if (caller === "responses") return provider === "chat" ? responsesToChat(now) : responsesToMessages(now);
   return caller === "chat" ? chatToMessages(now) : messagesToChat;
 }

@@ -7,6 +7,7 @@ export const openai: Adapter = {
   dialect: "chat",
   defaultUrls: { openai: "https://api.openai.com", deepseek: "https://api.deepseek.com" },
   callPath: "/v1/chat/completions",
+  responsesPath: "/v1/responses",
   embeddingsPath: "/v1/embeddings",
   modelsPath: "/v1/models",
   headers(apiKey): Record<string, string> {

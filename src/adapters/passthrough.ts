@@ -1,4 +1,5 @@
 import { ByteBuffer } from "../wire/byte-buffer.ts";
+import type { StreamPosition } from "../wire/openai-responses.ts";
 import { firstFrameEnd, lastFrameEnd, SseParser } from "../wire/sse.ts";
 import type { Usage } from "../wire/usage.ts";
 import type { StreamFault } from "./provider-fault.ts";
@@ -7,6 +8,7 @@ import {
   doneData,
   MessagesWatch,
   parsedObject,
+  ResponsesWatch,
   type StreamWatch,
   type Verdict,
 } from "./stream-watch.ts";
@@ -21,11 +23,13 @@ import type { Dialect, StreamPipe } from "./types.ts";
  * @param options.stripUsage The caller did not ask for usage, the server did: the extra frame is taken out.
  */
 export function passthroughPipe(dialect: Dialect, options: { stripUsage: boolean }): StreamPipe {
-  return new PassthroughPipe(dialect === "chat" ? new ChatWatch(options.stripUsage) : new MessagesWatch());
+  return new PassthroughPipe(watchOf(dialect, options.stripUsage));
 }
 
-/** A cut frame larger than this goes through unwatched: it holds an image, not a finish. */
-const largestHeldFrame = 256 * 1024;
+function watchOf(dialect: Dialect, stripUsage: boolean): StreamWatch {
+  if (dialect === "chat") return new ChatWatch(stripUsage);
+  return dialect === "messages" ? new MessagesWatch() : new ResponsesWatch();
+}
 
 class PassthroughPipe implements StreamPipe {
   readonly #watch: StreamWatch;
@@ -48,6 +52,10 @@ class PassthroughPipe implements StreamPipe {
 
   get fault(): StreamFault | undefined {
     return this.#watch.fault;
+  }
+
+  get position(): StreamPosition | undefined {
+    return this.#watch.position;
   }
 
   push(chunk: Uint8Array): Uint8Array | null {
@@ -124,7 +132,7 @@ class PassthroughPipe implements StreamPipe {
   }
 
   #overflow(): Uint8Array | null {
-    if (this.#held.length <= largestHeldFrame) return null;
+    if (this.#held.length <= this.#watch.largestHeldFrame) return null;
     const bytes = this.#held.take();
     this.#unwatched = bytes.slice(-2);
     return bytes;

@@ -3,9 +3,18 @@ import { AppError } from "../errors.ts";
 /** An object of a request, before anybody has looked into it. */
 export type Fields = Record<string, unknown>;
 
+/** Of what a caller wrote, this many characters at most are told in an error. */
+const longestQuote = 100;
+
 /** The error for something that cannot be expressed. `path` is a JSON pointer into the caller's request. */
 export function refused(path: string, message: string): AppError {
   return new AppError("invalid_request", message, { details: [{ path, message }] });
+}
+
+/** A value of the caller's, for the words of an error. Interpolation alone fails on objects that hide `toString`. */
+export function quoted(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "undefined");
+  return text.slice(0, longestQuote);
 }
 
 /** Whether something was said: null says nothing. */
@@ -39,8 +48,10 @@ export function refuseOthers(
   known: readonly string[],
   neutral: Readonly<Record<string, (value: unknown) => boolean>> = {},
 ): void {
-  for (const [name, value] of Object.entries(fields)) {
-    if (!isGiven(value) || known.includes(name)) continue;
+  for (const name of Object.keys(fields)) {
+    if (known.includes(name)) continue;
+    const value = fields[name];
+    if (!isGiven(value)) continue;
     if (Object.hasOwn(neutral, name) && neutral[name]!(value)) continue;
     throw refused(`${path}/${name}`, `${nameOf(`${path}/${name}`)} has no counterpart at the llm's provider`);
   }
@@ -49,7 +60,7 @@ export function refuseOthers(
 /** A path as people write it: `/messages/0/content` is `messages[0].content`. */
 function nameOf(path: string): string {
   return path
-    .slice(1)
+    .slice(1, 4 * longestQuote)
     .replace(/\/(\d+)(?=\/|$)/g, "[$1]")
     .replaceAll("/", ".");
 }

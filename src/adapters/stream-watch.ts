@@ -5,6 +5,7 @@ import {
   messagesUsage,
 } from "../wire/anthropic-messages.ts";
 import { type ChatCompletion, chatUsage } from "../wire/openai-chat.ts";
+import { type ResponsesEvent, responsesUsage, type StreamPosition } from "../wire/openai-responses.ts";
 import type { SseEvent } from "../wire/sse.ts";
 import type { Usage } from "../wire/usage.ts";
 import { faultOf, type StreamFault } from "./provider-fault.ts";
@@ -19,6 +20,9 @@ export interface StreamWatch {
   fault: StreamFault | undefined;
   /** The terminal frame, for a provider that leaves it out. */
   readonly terminal: string | undefined;
+  /** A cut frame larger than this, in bytes, goes through unwatched. */
+  readonly largestHeldFrame: number;
+  readonly position?: StreamPosition | undefined;
   /** A cheap test on raw bytes that rules out almost every frame. */
   mayMatter(bytes: Uint8Array): boolean;
   read(event: SseEvent): Verdict;
@@ -34,13 +38,23 @@ const needle = {
   done: Buffer.from(doneData),
   error: Buffer.from('"error"'),
   message: Buffer.from('"message_'),
+  created: Buffer.from('"response.created"'),
+  completed: Buffer.from('"response.completed"'),
+  incomplete: Buffer.from('"response.incomplete"'),
+  failed: Buffer.from('"response.failed"'),
 };
+
+/** A frame of a chat or messages stream that is larger holds an image, not a finish. */
+const usualFrame = 256 * 1024;
+/** The last frame of a responses stream repeats the whole answer, and most of the request. */
+const responsesFrameBytes = 16 * 1024 * 1024;
 
 export class ChatWatch implements StreamWatch {
   finished = false;
   usage: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
   fault: StreamFault | undefined;
   readonly terminal = `data: ${doneData}\n\n`;
+  readonly largestHeldFrame = usualFrame;
   readonly #stripUsage: boolean;
 
   constructor(stripUsage: boolean) {
@@ -82,6 +96,7 @@ export class MessagesWatch implements StreamWatch {
   finished = false;
   fault: StreamFault | undefined;
   readonly terminal = undefined;
+  readonly largestHeldFrame = usualFrame;
   #counts: MessagesUsage = {};
 
   get usage(): Usage {
@@ -107,6 +122,56 @@ export class MessagesWatch implements StreamWatch {
     return "last";
   }
 }
+
+export class ResponsesWatch implements StreamWatch {
+  finished = false;
+  usage: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
+  fault: StreamFault | undefined;
+  position: StreamPosition | undefined;
+  readonly terminal = undefined;
+  readonly largestHeldFrame = responsesFrameBytes;
+
+  // Every event says its type in the data too.
+  mayMatter(bytes: Uint8Array): boolean {
+    return (
+      indexOf(bytes, needle.completed, 0) !== -1 ||
+      indexOf(bytes, needle.error, 0) !== -1 ||
+      indexOf(bytes, needle.failed, 0) !== -1 ||
+      indexOf(bytes, needle.incomplete, 0) !== -1 ||
+      (this.position === undefined && indexOf(bytes, needle.created, 0) !== -1)
+    );
+  }
+
+  read({ data }: SseEvent): Verdict {
+    // What begins an answer repeats the request: too long to be parsed for an id.
+    if (this.position === undefined) {
+      const [, responseId] = /"id": ?"(resp_[\w-]+)"/.exec(data) ?? [];
+      if (responseId !== undefined) this.position = { responseId };
+    }
+    if (!endOfResponse.test(data)) return "keep";
+    const event = (parsedObject(data) ?? {}) as ResponsesEvent;
+    const { type, response, sequence_number: sequence } = event;
+    const usage = responsesUsage(response?.usage);
+    if (usage) this.usage = usage;
+    if (type === "error" || type === "response.failed") {
+      if (this.position && sequence !== undefined) this.position = { ...this.position, sequence };
+      this.fault = responsesFault(event) ?? { message: "the provider reported an error" };
+      return "fault";
+    }
+    if (type !== "response.completed" && type !== "response.incomplete") return "keep";
+    this.finished = true;
+    return "last";
+  }
+}
+
+/** Errors stand in the event or inside of it. The code says more than the type: clients act upon it. */
+function responsesFault(event: ResponsesEvent): StreamFault | undefined {
+  const { message, code, type } = event.response?.error ?? event.error ?? { ...event, type: undefined };
+  return typeof message === "string" ? faultOf({ error: { message, type: code ?? type } }) : undefined;
+}
+
+/** A cheap test for the types of the events that end an answer; parsing decides. */
+const endOfResponse = /"type": ?"(?:error|response\.(?:completed|incomplete|failed))"/;
 
 /** Whether `key` is followed by a value other than null. Python servers write a space after the colon. */
 function hasValue(bytes: Uint8Array, key: Buffer): boolean {

@@ -38,8 +38,13 @@ export abstract class TranslatedPipe implements StreamPipe {
     // Half an event is no fault of its own: the stream was cut.
     const whole = this.#parser.end().filter(({ data }) => data === doneData || parsedObject(data));
     const text = this.#convertAll(whole) ?? "";
-    const isOpen = this.finished && !this.done && !this.fault;
-    return text + (isOpen ? this.close() : "") || null;
+    if (!this.finished || this.done || this.fault) return text || null;
+    try {
+      return text + this.close() || null;
+    } catch (error) {
+      this.#fail(error);
+      return text || null;
+    }
   }
 
   #convertAll(events: readonly SseEvent[]): string | null {
@@ -55,9 +60,11 @@ export abstract class TranslatedPipe implements StreamPipe {
     return text || null;
   }
 
+  /** An event whose fields are of the wrong types trips the converter somewhere: that is the provider's fault too. */
   #fail(error: unknown): null {
-    if (!(error instanceof AppError)) throw error;
-    this.fault = { message: error.message };
+    const fault = error instanceof TypeError ? garbage("sent an event that makes no sense") : error;
+    if (!(fault instanceof AppError)) throw fault;
+    this.fault = { message: fault.message };
     return null;
   }
 }
@@ -65,6 +72,20 @@ export abstract class TranslatedPipe implements StreamPipe {
 /** The error for what a provider should not have sent. */
 export function garbage(message: string): AppError {
   return new AppError("provider_error", `the provider ${message}`);
+}
+
+/**
+ * A whole answer, converted. One whose fields are of the wrong types trips the converter somewhere: that is the
+ * provider's fault.
+ *
+ * @throws AppError `provider_error`
+ */
+export function converted<T>(convert: () => T): T {
+  try {
+    return convert();
+  } catch (error) {
+    throw error instanceof TypeError ? garbage("sent an answer that makes no sense") : error;
+  }
 }
 
 /**

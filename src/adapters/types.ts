@@ -1,4 +1,5 @@
 import type { Dialect } from "../wire/dialects.ts";
+import type { StreamPosition } from "../wire/openai-responses.ts";
 import type { Usage } from "../wire/usage.ts";
 
 export type { Dialect, DialectWire } from "../wire/dialects.ts";
@@ -13,6 +14,10 @@ export interface Adapter {
   readonly defaultUrls: Readonly<Record<string, string>>;
   /** Path of the call, below the base URL. */
   readonly callPath: string;
+  /** Path of the responses call, where a provider of this kind can have one; `nativePathFor` says whether it has. */
+  readonly responsesPath?: string;
+  /** Path that counts the tokens of a messages call, where the provider does that. */
+  readonly countTokensPath?: string;
   /** Path of the embeddings call, where the provider has one. */
   readonly embeddingsPath?: string;
   /** Path whose authenticated GET lists models: the probe. */
@@ -51,6 +56,8 @@ export interface StreamPipe {
   readonly usage: Usage;
   /** An error that the provider reported in the stream; it has not been sent on. The stream is over. */
   readonly fault: (ProviderFault & { status?: number }) | undefined;
+  /** Of a responses stream: what an error of ours must say of the answer it ends. */
+  readonly position?: StreamPosition | undefined;
 }
 
 /** From a caller's dialect to a provider's other one, and back. Pure. */
@@ -62,8 +69,11 @@ export interface Translation {
    * Throws AppError `invalid_request` naming what cannot be expressed.
    */
   request(body: Record<string, unknown>, model: string): Record<string, unknown>;
-  /** The answer for the caller. `model` is what the caller asked for. Throws AppError `provider_error` on garbage. */
-  response(body: unknown, model: string): Record<string, unknown>;
+  /**
+   * The answer for the caller. `model` is what the caller asked for, `request` the caller's own: answers of
+   * responses calls repeat parts of it. Throws AppError `provider_error` on garbage.
+   */
+  response(body: unknown, model: string, request?: Record<string, unknown>): Record<string, unknown>;
   /** The stream for the caller. `request` is the caller's own. */
   stream(model: string, request: Record<string, unknown>): StreamPipe;
 }

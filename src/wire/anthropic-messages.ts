@@ -1,4 +1,4 @@
-import type { Usage } from "./usage.ts";
+import { tokenCount, type Usage } from "./usage.ts";
 
 /** Anthropic messages, as far as we read or write it. Providers send more, and less. */
 
@@ -8,6 +8,7 @@ export interface MessagesUsage {
   cache_read_input_tokens?: number | null;
   cache_creation_input_tokens?: number | null;
   output_tokens_details?: { thinking_tokens?: number } | null;
+  service_tier?: string | null;
 }
 
 /** A content block of an answer. Types that are not here exist, and more will. */
@@ -23,11 +24,18 @@ export interface MessagesBlock {
   input?: unknown;
 }
 
+/** Why Anthropic refused. */
+export interface StopDetails {
+  type?: string;
+  category?: string | null;
+  explanation?: string | null;
+}
+
 export interface MessagesAnswer {
   id?: string;
   content?: MessagesBlock[];
   stop_reason?: string | null;
-  stop_details?: { explanation?: string | null } | null;
+  stop_details?: StopDetails | null;
   usage?: MessagesUsage;
 }
 
@@ -44,7 +52,7 @@ export interface MessagesEvent {
     thinking?: string;
     signature?: string;
     stop_reason?: string | null;
-    stop_details?: { explanation?: string | null } | null;
+    stop_details?: StopDetails | null;
   };
   usage?: MessagesUsage;
   error?: unknown;
@@ -54,10 +62,11 @@ export interface MessagesEvent {
 export function messagesUsage(usage: unknown): Usage | undefined {
   if (typeof usage !== "object" || usage === null) return undefined;
   const counts = usage as MessagesUsage;
-  const cachedTokens = counts.cache_read_input_tokens ?? 0;
+  const cachedTokens = tokenCount(counts.cache_read_input_tokens);
   return {
-    promptTokens: (counts.input_tokens ?? 0) + cachedTokens + (counts.cache_creation_input_tokens ?? 0),
-    completionTokens: counts.output_tokens ?? 0,
+    promptTokens:
+      tokenCount(counts.input_tokens) + cachedTokens + tokenCount(counts.cache_creation_input_tokens),
+    completionTokens: tokenCount(counts.output_tokens),
     cachedTokens,
   };
 }
@@ -70,6 +79,6 @@ export function mergeMessagesUsage(
   before: MessagesUsage,
   news: MessagesUsage | null | undefined,
 ): MessagesUsage {
-  if (!news) return before;
-  return { ...before, ...Object.fromEntries(Object.entries(news).filter(([, count]) => count !== null)) };
+  if (typeof news !== "object" || news === null) return before;
+  return { ...before, ...Object.fromEntries(Object.entries(news).filter(([, value]) => value !== null)) };
 }

@@ -2,18 +2,23 @@ import type { AppError } from "../errors.ts";
 import { messagesUsage } from "./anthropic-messages.ts";
 import { anthropicErrorType, openaiErrorType } from "./error-types.ts";
 import { chatUsage } from "./openai-chat.ts";
+import { responsesFrame, responsesUsage, type StreamPosition } from "./openai-responses.ts";
 import { sseFrame } from "./sse.ts";
 import type { Usage } from "./usage.ts";
 
-/** What callers and providers speak: OpenAI chat completions, or Anthropic messages. */
-export type Dialect = "chat" | "messages";
+/** What callers and providers speak: OpenAI chat completions, Anthropic messages, or OpenAI responses. */
+export type Dialect = "chat" | "messages" | "responses";
 
 /** How callers of a dialect are answered. */
 export interface DialectWire {
   /** Error body, in the dialect's own shape. `type` is the provider's own word where it gave one. */
   errorBody(error: AppError, requestId: string, type?: string): object;
-  /** An error after the first byte, with whatever must follow it to end the stream. */
-  errorFrames(error: AppError, requestId: string, type?: string): string;
+  /**
+   * An error after the first byte, with whatever must follow it to end the stream.
+   *
+   * @param position Which answer it ends, in a dialect whose events name it.
+   */
+  errorFrames(error: AppError, requestId: string, type?: string, position?: StreamPosition): string;
   /** Usage of an unstreamed answer; undefined when it does not say. */
   usage(body: unknown): Usage | undefined;
 }
@@ -51,8 +56,41 @@ const messages: DialectWire = {
   usage: (body) => messagesUsage(usageOf(body)),
 };
 
+const responses: DialectWire = {
+  errorBody: chat.errorBody,
+  // OpenAI's SDKs raise the first event; Codex looks for the second only.
+  errorFrames(error, requestId, type, position) {
+    const own = type ?? failureCode(error);
+    const fault = { code: own, message: messageOf(error), param: parameterOf(error) };
+    const nested = { error: { type: openaiErrorType(error.status, type), ...fault } };
+    const { responseId = `resp_${requestId}`, sequence } = position ?? {};
+    const numbered = (offset: number) =>
+      sequence === undefined ? {} : { sequence_number: sequence + offset };
+    const response = {
+      id: responseId,
+      object: "response",
+      status: "failed",
+      error: { code: own, message: fault.message },
+      incomplete_details: null,
+      output: [],
+      usage: null,
+    };
+    return (
+      responsesFrame("error", { ...numbered(0), ...fault, ...nested }) +
+      responsesFrame("response.failed", { ...numbered(1), response })
+    );
+  },
+  usage: (body) => responsesUsage(usageOf(body)),
+};
+
 /** How callers of each dialect are answered when something fails, and what their answers say of usage. */
-export const dialectWires: Readonly<Record<Dialect, DialectWire>> = { chat, messages };
+export const dialectWires: Readonly<Record<Dialect, DialectWire>> = { chat, messages, responses };
+
+/** OpenAI's code of an answer that failed; its set knows little more. */
+function failureCode({ status }: AppError): string {
+  if (status === 429) return "rate_limit_exceeded";
+  return status >= 500 ? "server_error" : "invalid_prompt";
+}
 
 /** SDKs show the message and nothing else, so the hint goes with it. */
 function messageOf({ message, hint }: AppError): string {

@@ -1,4 +1,4 @@
-import type { Usage } from "./usage.ts";
+import { tokenCount, type Usage } from "./usage.ts";
 
 /** OpenAI chat completions, as far as we read or write it. Providers send more, and less. */
 
@@ -24,10 +24,18 @@ export interface ChatToolCallDelta extends ChatToolCall {
   index?: number;
 }
 
+/** A part of an answer's content. */
+export interface ChatPart {
+  type?: string;
+  text?: string;
+  thinking?: string | ChatPart[];
+}
+
 /** A message of the assistant, whole or as the delta of a chunk. */
 export interface ChatAnswer<ToolCall = ChatToolCall> {
   role?: string;
-  content?: string | null;
+  /** A list of parts at Mistral, which puts its thinking there too. */
+  content?: string | ChatPart[] | null;
   refusal?: string | null;
   tool_calls?: ToolCall[] | null;
   /** DeepSeek's field, which most others copied. */
@@ -50,6 +58,7 @@ export interface ChatCompletion {
   id?: string;
   choices?: ChatChoice[];
   usage?: ChatUsage | null;
+  service_tier?: string | null;
   error?: unknown;
 }
 
@@ -58,8 +67,8 @@ export function chatUsage(usage: unknown): Usage | undefined {
   if (typeof usage !== "object" || usage === null) return undefined;
   const counts = usage as ChatUsage;
   return {
-    promptTokens: counts.prompt_tokens ?? 0,
-    completionTokens: counts.completion_tokens ?? 0,
-    cachedTokens: counts.prompt_tokens_details?.cached_tokens ?? counts.prompt_cache_hit_tokens ?? 0,
+    promptTokens: tokenCount(counts.prompt_tokens),
+    completionTokens: tokenCount(counts.completion_tokens),
+    cachedTokens: tokenCount(counts.prompt_tokens_details?.cached_tokens ?? counts.prompt_cache_hit_tokens),
   };
 }

@@ -4,3 +4,8 @@ export interface Usage {
   completionTokens: number;
   cachedTokens: number;
 }
+
+/** A count as a provider tells it: what is no number counts as none. */
+export function tokenCount(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { translationFor } from "../../src/adapters/index.ts";
@@ -13,6 +14,9 @@ const pipes: [name: string, provider: "openai" | "anthropic", make: () => Stream
   ["messages to chat", "anthropic", () => translationFor("chat", "messages", () => 0)!.stream("mine", {})],
 ];
 
+/** Every place where bytes can be cut. */
+const placesIn = (bytes: Uint8Array) => Array.from({ length: bytes.length }, (_, place) => place);
+
 const cases = pipes.flatMap(([name, provider, make]) =>
   recordings(provider).map((recording) => ({ name, recording, make })),
 );
@@ -22,9 +26,10 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
   const whole = through(make(), [bytes]);
 
   it("comes out the same cut at every byte (cases 62 and 63)", () => {
-    for (let place = 1; place < bytes.length; place++) {
-      expect(through(make(), cutAt(bytes, [place])), `cut at ${place}`).toEqual(whole);
-    }
+    const unlike = placesIn(bytes).filter((place) => {
+      return !isDeepStrictEqual(through(make(), cutAt(bytes, [place])), whole);
+    });
+    expect(unlike).toEqual([]);
   });
 
   it("comes out the same byte by byte", () => {
@@ -58,10 +63,10 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
     const finish = Buffer.from(bytes)
       .toString("latin1")
       .search(/"finish_reason": ?"|"type":"message_stop"\}\n/);
-    for (let place = 0; place < (finish === -1 ? bytes.length : finish); place++) {
+    const taken = placesIn(bytes.subarray(0, finish === -1 ? bytes.length : finish)).filter((place) => {
       const { finished, done, text } = through(make(), [bytes.subarray(0, place)]);
-      expect([finished, done], `broken off at ${place}`).toEqual([false, false]);
-      expect(text).not.toMatch(/^data: \[DONE\]$|^event: message_stop$/m);
-    }
+      return finished || done || /^data: \[DONE\]$|^event: message_stop$/m.test(text);
+    });
+    expect(taken).toEqual([]);
   });
 });

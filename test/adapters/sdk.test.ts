@@ -62,6 +62,33 @@ describe("OpenAI's SDK reads Anthropic's answers", () => {
     ]);
   });
 
+  it("a streamed answer around a search at the provider (cases 47, 55)", async () => {
+    const [choice] = (await streamed("anthropic/server-tools.sse")).choices;
+    expect(choice).toMatchObject({
+      finish_reason: "tool_calls",
+      message: { content: 'Sunny, 21 °C. 👋 "\\\n', tool_calls: [{ id: "toolu_01C" }] },
+    });
+    expect(choice?.message.tool_calls).toHaveLength(1);
+  });
+
+  it("a streamed refusal (case 44)", async () => {
+    const [choice] = (await streamed("anthropic/refusal.sse")).choices;
+    expect(choice).toMatchObject({
+      finish_reason: "content_filter",
+      message: { content: "I", refusal: "The request asks for malware." },
+    });
+  });
+
+  it("an answer of a given form through the json tool, parsed (case 36)", async () => {
+    const schema = { type: "object", properties: { n: { type: "integer" } } };
+    const response_format = { type: "json_schema" as const, json_schema: { name: "x", schema } };
+    const use = { type: "tool_use", id: "t", name: "json", input: { n: 1 } };
+    const answered = { id: "msg_1", content: [use], stop_reason: "tool_use" };
+    const body = JSON.stringify(toChat.response(answered, "mine", { response_format }));
+    const answer = await openaiOn(body, json).parse({ model: "mine", messages: user, response_format });
+    expect(answer.choices[0]?.message).toMatchObject({ content: '{"n":1}', parsed: { n: 1 } });
+  });
+
   it("a whole answer", async () => {
     const body = JSON.stringify(toChat.response(recordedJson("anthropic/text.json"), "mine"));
     const answer = await openaiOn(body, json).create({ model: "mine", messages: user });
@@ -115,6 +142,21 @@ describe("Anthropic's SDK reads chat answers", () => {
         { type: "tool_use", id: "call_Ab1", name: "get_weather", input: { city: "Zürich" } },
         { type: "tool_use", id: "call_Cd2", name: "get_time", input: { zone: "CET" } },
       ],
+    });
+  });
+
+  it("streamed reasoning, text and interleaved tool calls, in order (cases 68, 69)", async () => {
+    const { content, stop_reason } = await streamed("openai/vllm-tools.sse");
+    expect(stop_reason).toBe("tool_use");
+    expect(content.map(({ type }) => type)).toEqual(["thinking", "text", "tool_use", "tool_use"]);
+    expect(content[2]).toMatchObject({ name: "get_weather", input: { city: "Zürich" } });
+  });
+
+  it("a streamed refusal, with its details (case 44)", async () => {
+    expect(await streamed("openai/refusal.sse")).toMatchObject({
+      stop_reason: "refusal",
+      stop_details: { type: "refusal" },
+      content: [{ type: "text", text: "I'm sorry, I can't help with that." }],
     });
   });
 

@@ -1,7 +1,28 @@
-import { type Fields, isGiven, listAt, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+import {
+  type Fields,
+  isGiven,
+  listAt,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
 
 /** A content block of Anthropic's. */
 export type Block = { type: string } & Fields;
+
+/** What marks the end of a prompt's cached beginning: Anthropic's own name, and OpenAI's. */
+const marks = ["cache_control", "prompt_cache_breakpoint"];
+
+const known = {
+  text: ["type", "text", ...marks],
+  refusal: ["type", "refusal"],
+  image: ["type", "image_url", ...marks],
+  imageUrl: ["url", "detail"],
+  file: ["type", "file", ...marks],
+  fileData: ["file_data", "filename"],
+};
 
 const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
@@ -25,22 +46,24 @@ export function textBlocks(content: unknown, path: string): Block[] {
 function partBlocks(part: Fields, path: string): Block[] {
   switch (part.type) {
     case "text":
-      refuseOthers(part, path, ["type", "text", "cache_control"]);
+      refuseOthers(part, path, known.text);
       return textBlock(textAt(part.text, `${path}/text`), part);
     case "refusal":
+      refuseOthers(part, path, known.refusal);
       return textBlock(textAt(part.refusal, `${path}/refusal`));
     case "image_url": {
-      refuseOthers(part, path, ["type", "image_url", "cache_control"]);
+      refuseOthers(part, path, known.image);
       const image = objectAt(part.image_url, `${path}/image_url`);
+      refuseOthers(image, `${path}/image_url`, known.imageUrl);
       return [{ ...imageBlock(textAt(image.url, `${path}/image_url/url`), path), ...cacheControl(part) }];
     }
     case "file":
-      refuseOthers(part, path, ["type", "file", "cache_control"]);
+      refuseOthers(part, path, known.file);
       return [{ ...fileBlock(objectAt(part.file, `${path}/file`), `${path}/file`), ...cacheControl(part) }];
     default:
       throw refused(
         `${path}/type`,
-        `a content part of type ${part.type} cannot be sent to this llm's provider`,
+        `a content part of type ${quoted(part.type)} cannot be sent to this llm's provider`,
       );
   }
 }
@@ -53,13 +76,16 @@ function imageBlock(url: string, path: string): Block {
   if (data.mediaType === "application/pdf") return documentBlock(data);
   const mediaType = data.mediaType === "image/jpg" ? "image/jpeg" : data.mediaType;
   if (!imageTypes.includes(mediaType)) {
-    throw refused(`${path}/image_url/url`, `an image must be ${imageTypes.join(", ")}, not ${mediaType}`);
+    throw refused(
+      `${path}/image_url/url`,
+      `an image must be ${imageTypes.join(", ")}, not ${quoted(mediaType)}`,
+    );
   }
   return { type: "image", source: { type: "base64", media_type: mediaType, data: data.data } };
 }
 
 function fileBlock(file: Fields, path: string): Block {
-  refuseOthers(file, path, ["file_data", "filename"]);
+  refuseOthers(file, path, known.fileData);
   const data = parseDataUrl(textAt(file.file_data, `${path}/file_data`));
   const title = isGiven(file.filename) && { title: textAt(file.filename, `${path}/filename`) };
   if (data?.mediaType === "application/pdf") return { ...documentBlock(data), ...title };
@@ -92,7 +118,13 @@ function textBlock(text: string, part: Fields = {}): Block[] {
   return text.trim() === "" ? [] : [{ type: "text", text, ...cacheControl(part) }];
 }
 
-/** Anthropic's marker for prompt caching, which callers may set on any part. */
+/**
+ * The mark of the prompt cache on a part, message, tool or call. OpenAI's caches last half an hour or more where
+ * that is asked for, and Anthropic's five minutes or an hour.
+ */
 export function cacheControl(fields: Fields): Fields {
-  return isGiven(fields.cache_control) ? { cache_control: fields.cache_control } : {};
+  if (isGiven(fields.cache_control)) return { cache_control: fields.cache_control };
+  if (!isGiven(fields.prompt_cache_breakpoint)) return {};
+  const { ttl } = fields.prompt_cache_breakpoint as { ttl?: unknown };
+  return { cache_control: { type: "ephemeral", ...(isGiven(ttl) && { ttl: "1h" }) } };
 }

@@ -1,3 +1,5 @@
+import type { Fields } from "../request-fields.ts";
+import { converted } from "../translated-pipe.ts";
 import type { Translation } from "../types.ts";
 import { messagesRequest } from "./request.ts";
 import { chatCompletion } from "./response.ts";
@@ -10,10 +12,11 @@ export function chatToMessages(now: () => number): Translation {
     caller: "chat",
     provider: "messages",
     request: messagesRequest,
-    response: (body, model) => chatCompletion(body, model, created()),
+    response: (body: unknown, model: string, request?: Fields) =>
+      converted(() => chatCompletion(body, model, created(), request)),
     stream(model, request) {
       const options = request.stream_options as { include_usage?: unknown } | null | undefined;
-      return new ChatFromMessages(model, created(), options?.include_usage === true);
+      return new ChatFromMessages(model, created(), options?.include_usage === true, request);
     },
   };
 }

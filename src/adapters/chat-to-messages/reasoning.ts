@@ -1,6 +1,7 @@
-import { type Fields, isGiven, refused } from "../request-fields.ts";
+import { type Fields, isGiven, quoted, refused } from "../request-fields.ts";
+import { claudeVersion, longestAnswer } from "./claude-models.ts";
 
-/** Tokens to think, for models that take a budget and no effort. Anthropic's least is 1,024. */
+/** Tokens to think, for models that take a budget and no effort. */
 const budgets: Readonly<Record<string, number>> = {
   minimal: 1_024,
   low: 1_024,
@@ -10,38 +11,36 @@ const budgets: Readonly<Record<string, number>> = {
   max: 32_768,
 };
 
-/** The version in a Claude model's name, as 406 for 4.6; undefined where there is none. */
-export function claudeVersion(model: string): number | undefined {
-  const found = /claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2}))?(?!\d)/.exec(model);
-  return found ? Number(found[1]) * 100 + Number(found[2] ?? 0) : undefined;
-}
+/** Anthropic refuses a smaller budget. */
+const leastBudget = 1_024;
 
 /**
  * `reasoning_effort` as what the model takes: adaptive thinking with an effort from Claude 4.6 on, before that a
- * budget, for which `max_tokens` is raised (cases 38 and 39). Anthropic does not think where a tool is forced
- * (case 35).
+ * budget, for which `max_tokens` is raised as far as the model goes (cases 38 and 39). Anthropic does not think
+ * where a tool is forced (case 35).
  *
+ * @param allowed Whether the rest of the request lets the model think at all, and think on a budget.
  * @throws AppError `invalid_request` on an effort that nobody knows
  */
 export function reasoningOf(
   effort: unknown,
   model: string,
   maxTokens: number,
-  isToolForced: boolean,
+  allowed: { thinking: boolean; budget: boolean },
 ): { thinking?: Fields; effort?: string; max_tokens?: number } {
   if (!isGiven(effort)) return {};
   if (effort === "none") return { thinking: { type: "disabled" } };
-  const budget = budgets[String(effort)];
-  if (budget === undefined) throw refused("/reasoning_effort", `reasoning_effort ${effort} is not known`);
+  if (typeof effort !== "string" || !Object.hasOwn(budgets, effort)) {
+    throw refused("/reasoning_effort", `reasoning_effort ${quoted(effort)} is not known`);
+  }
   const version = claudeVersion(model);
   if (version !== undefined && version >= 406) {
     return {
-      ...(!isToolForced && { thinking: { type: "adaptive" } }),
-      effort: effortOf(String(effort), version),
+      ...(allowed.thinking && { thinking: { type: "adaptive" } }),
+      effort: effortOf(effort, version),
     };
   }
-  if (isToolForced) return {};
-  return { thinking: { type: "enabled", budget_tokens: budget }, max_tokens: maxTokens + budget };
+  return allowed.thinking && allowed.budget ? withBudget(budgets[effort]!, model, maxTokens) : {};
 }
 
 function effortOf(effort: string, version: number): string {
@@ -49,9 +48,22 @@ function effortOf(effort: string, version: number): string {
   return effort === "xhigh" && version === 406 ? "max" : effort;
 }
 
+/** The answer keeps its `max_tokens` where the model has room for both; else they share what there is. */
+function withBudget(
+  budget: number,
+  model: string,
+  maxTokens: number,
+): { thinking: Fields; max_tokens: number } {
+  const most = Math.max(longestAnswer(model) ?? Number.POSITIVE_INFINITY, maxTokens);
+  const room = Math.min(maxTokens + budget, most) - maxTokens;
+  const max_tokens = maxTokens + room;
+  const budget_tokens = room >= leastBudget ? room : Math.min(budget, Math.floor(max_tokens / 2));
+  return { thinking: { type: "enabled", budget_tokens }, max_tokens };
+}
+
 /**
- * `temperature`, `top_p` and `top_k` as the model accepts them: none after Claude 4.6 or while it thinks, else a temperature of at most 1, and `top_p` only without it, because older models refuse both (cases 24, 25
- * and 39).
+ * `temperature`, `top_p` and `top_k` as the model accepts them: none after Claude 4.6 or while it thinks, else a
+ * temperature of at most 1, and `top_p` only without it, because older models refuse both (cases 24, 25 and 39).
  */
 export function samplingOf(body: Fields, model: string, isThinking: boolean): Fields {
   const version = claudeVersion(model);

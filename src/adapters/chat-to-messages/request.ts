@@ -1,29 +1,23 @@
-import { type Fields, isGiven, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
+import { keepFewMarks } from "./cache-marks.ts";
+import { longestAnswer } from "./claude-models.ts";
 import type { Block } from "./content.ts";
-import { conversation } from "./conversation.ts";
-import { outputSchema } from "./json-schema.ts";
+import { callsWithoutThinking, conversation } from "./conversation.ts";
 import { reasoningOf, samplingOf } from "./reasoning.ts";
+import { formatOf } from "./response-format.ts";
 import { toolsOf } from "./tools.ts";
 
-/** What Anthropic requires and OpenAI does not (case 21). */
-const defaultMaxTokens = 4_096;
+/** Anthropic requires a limit and OpenAI does not (case 21): this, where the model's own is not known. */
+const usualMaxTokens = 4_096;
 
 const known = [
-  ...["model", "messages", "max_tokens", "max_completion_tokens", "stop", "stream", "stream_options", "user"],
-  ...[
-    "temperature",
-    "top_p",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "response_format",
-    "reasoning_effort",
-  ],
+  ...["model", "messages", "max_tokens", "max_completion_tokens", "stop", "stream", "stream_options"],
+  ...["temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls"],
+  ...["response_format", "reasoning_effort", "service_tier", "user", "safety_identifier"],
   // Anthropic's own, as some chat clients send them.
   ...["top_k", "thinking", "cache_control"],
-  // Dropped: they change neither the answer nor its form.
-  ...["seed", "store", "metadata", "service_tier", "safety_identifier"],
-  ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
+  // Dropped: the answer is the same without them.
+  ...["metadata", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
 ];
 
 const isZero = (value: unknown) => value === 0;
@@ -40,33 +34,35 @@ const neutral = {
   logprobs: isFalse,
   top_logprobs: isZero,
   functions: isEmpty,
+  store: isFalse,
   modalities: (value: unknown) => Array.isArray(value) && value.every((one) => one === "text"),
   verbosity: (value: unknown) => value === "medium",
 };
 
 /**
- * A chat request as Anthropic's. What cannot be expressed is refused by name, but for `seed`, `store`,
- * `metadata`, `service_tier`, `safety_identifier` and the `prompt_cache_*` settings, which are dropped: the
- * answer has the same form without them.
+ * A chat request as Anthropic's. What cannot be expressed is refused by name, but for `metadata` and the
+ * `prompt_cache_*` settings, which are dropped: the answer is the same without them.
  *
  * @throws AppError `invalid_request`
  */
 export function messagesRequest(body: Fields, model: string): Fields {
   refuseOthers(body, "", known, neutral);
+  refuseStreamOptions(body.stream_options);
   const { system, messages } = conversation(body.messages);
-  const tools = toolsOf(body);
+  const asked = formatOf(body, model);
+  const tools = toolsOf(body, asked.tool);
   const isToolForced = tools.tool_choice?.type === "any" || tools.tool_choice?.type === "tool";
-  const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? defaultMaxTokens;
-  if (typeof maxTokens !== "number") throw refused("/max_tokens", "max_tokens must be a number");
-  const { effort, ...reasoning } = reasoningOf(body.reasoning_effort, model, maxTokens, isToolForced);
+  const maxTokens = maxTokensOf(body) ?? longestAnswer(model) ?? usualMaxTokens;
+  const allowed = { thinking: !isToolForced, budget: !callsWithoutThinking(messages) };
+  const { effort, ...reasoning } = reasoningOf(body.reasoning_effort, model, maxTokens, allowed);
   const thinking = isGiven(body.thinking) ? objectAt(body.thinking, "/thinking") : reasoning.thinking;
-  const format = formatOf(body.response_format);
-  const outputConfig = { ...(effort && { effort }), ...(format.schema && { format: format.schema }) };
+  const outputConfig = { ...(effort && { effort }), ...(asked.format && { format: asked.format }) };
   const stop = stopSequences(body.stop);
+  keepFewMarks(tools.tools, system, messages, isGiven(body.cache_control));
   return {
     model,
     max_tokens: maxTokens,
-    ...withInstruction(system, format.instruction),
+    ...withInstruction(system, asked.instruction),
     messages,
     ...tools,
     ...samplingOf(body, model, thinking !== undefined && thinking.type !== "disabled"),
@@ -74,10 +70,50 @@ export function messagesRequest(body: Fields, model: string): Fields {
     ...(thinking && { thinking }),
     ...(!isEmpty(outputConfig) && { output_config: outputConfig }),
     ...(stop.length > 0 && { stop_sequences: stop }),
-    ...(isGiven(body.user) && { metadata: { user_id: textAt(body.user, "/user") } }),
+    ...userOf(body),
+    ...serviceTier(body.service_tier),
     ...(isGiven(body.stream) && { stream: body.stream }),
     ...(isGiven(body.cache_control) && { cache_control: body.cache_control }),
   };
+}
+
+/** The newer name wins (case 22). */
+function maxTokensOf({ max_completion_tokens, max_tokens }: Fields): number | undefined {
+  const name = isGiven(max_completion_tokens) ? "max_completion_tokens" : "max_tokens";
+  const given = max_completion_tokens ?? max_tokens ?? undefined;
+  if (given === undefined || typeof given === "number") return given;
+  throw refused(`/${name}`, `${name} must be a number`);
+}
+
+/** Padding against guesses from the sizes of packets has no meaning to lose. */
+function refuseStreamOptions(options: unknown): void {
+  if (!isGiven(options)) return;
+  refuseOthers(objectAt(options, "/stream_options"), "/stream_options", [
+    "include_usage",
+    "include_obfuscation",
+  ]);
+}
+
+/** Both of OpenAI's names say who the end user is, which is what Anthropic's says (case 28). */
+function userOf({ safety_identifier, user }: Fields): Fields {
+  const name = isGiven(safety_identifier) ? "safety_identifier" : "user";
+  const given = safety_identifier ?? user;
+  return isGiven(given) ? { metadata: { user_id: textAt(given, `/${name}`) } } : {};
+}
+
+/** Anthropic has a tier of its own for who paid for it, and the standard one (case 29). */
+function serviceTier(tier: unknown): Fields {
+  switch (tier ?? undefined) {
+    case undefined:
+      return {};
+    case "auto":
+    case "priority":
+      return { service_tier: "auto" };
+    case "default":
+      return { service_tier: "standard_only" };
+    default:
+      throw refused("/service_tier", `service_tier ${quoted(tier)} has no counterpart at the llm's provider`);
+  }
 }
 
 /** Anthropic refuses stop sequences of white space (case 23). */
@@ -86,25 +122,6 @@ function stopSequences(stop: unknown): string[] {
   return sequences
     .map((one, index) => textAt(one, Array.isArray(stop) ? `/stop/${index}` : "/stop"))
     .filter((one) => one.trim() !== "");
-}
-
-/** `response_format` as a schema, or as an instruction where only "some JSON" is asked for (cases 36 and 37). */
-function formatOf(value: unknown): { schema?: Fields; instruction?: string } {
-  if (!isGiven(value)) return {};
-  const format = objectAt(value, "/response_format");
-  switch (format.type) {
-    case "text":
-      return {};
-    case "json_object":
-      return { instruction: "Answer with one JSON object and nothing else." };
-    case "json_schema": {
-      const described = objectAt(format.json_schema, "/response_format/json_schema");
-      const schema = objectAt(described.schema, "/response_format/json_schema/schema");
-      return { schema: { type: "json_schema", schema: outputSchema(schema) } };
-    }
-    default:
-      throw refused("/response_format/type", `response_format of type ${format.type} is not known`);
-  }
 }
 
 function withInstruction(system: string | Block[] | undefined, instruction: string | undefined): Fields {

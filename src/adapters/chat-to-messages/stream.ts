@@ -5,18 +5,23 @@ import {
   mergeMessagesUsage,
   messagesUsage,
 } from "../../wire/anthropic-messages.ts";
+import { parseExact } from "../../wire/json.ts";
 import { type SseEvent, sseFrame } from "../../wire/sse.ts";
 import type { Usage } from "../../wire/usage.ts";
 import { faultOf } from "../provider-fault.ts";
+import type { Fields } from "../request-fields.ts";
 import { doneData } from "../stream-watch.ts";
+import { fittingId } from "../tool-names.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
-import { chatUsageOf, finishReason } from "./response.ts";
+import { chatUsageOf, finishReason, serviceTier, type ToolReading, toolReading } from "./response.ts";
 
 /** A block that is being streamed. */
 type OpenBlock =
   | { type: "text" }
   /** `index` counts tools, not blocks (case 50). */
   | { type: "tool"; index: number; hasArguments: boolean }
+  /** A tool whose arguments are the answer (case 36). */
+  | { type: "answer"; hasArguments: boolean }
   | { type: "thinking"; thinking: string; signature: string }
   /** Of tools that run at the provider, or of a type not known (cases 47 and 48). */
   | { type: "ignored" };
@@ -29,9 +34,12 @@ export class ChatFromMessages extends TranslatedPipe {
   readonly #model: string;
   readonly #created: number;
   readonly #includeUsage: boolean;
+  readonly #reading: ToolReading;
   readonly #blocks = new Map<number, OpenBlock>();
   #id: string | undefined;
   #tools = 0;
+  #hasAnswer = false;
+  #tier: string | undefined;
   #counts: MessagesUsage = {};
   #stopReason: string | null | undefined;
   #refusal: string | null | undefined;
@@ -40,12 +48,14 @@ export class ChatFromMessages extends TranslatedPipe {
    * @param model What the caller asked for.
    * @param created Seconds since 1970.
    * @param includeUsage Whether the caller wants a chunk of usage before `[DONE]`.
+   * @param request The caller's own.
    */
-  constructor(model: string, created: number, includeUsage: boolean) {
+  constructor(model: string, created: number, includeUsage: boolean, request: Fields = {}) {
     super();
     this.#model = model;
     this.#created = created;
     this.#includeUsage = includeUsage;
+    this.#reading = toolReading(request);
   }
 
   get usage(): Usage {
@@ -58,7 +68,7 @@ export class ChatFromMessages extends TranslatedPipe {
       case "message_start":
         return this.#start(event);
       case "content_block_start":
-        return this.#startBlock(event.index ?? 0, event.content_block ?? {});
+        return this.#startBlock(event.index ?? 0, wholeBlock(sent, event));
       case "content_block_delta":
         return this.#delta(this.#blocks.get(event.index ?? 0), event.delta ?? {});
       case "content_block_stop":
@@ -89,6 +99,7 @@ export class ChatFromMessages extends TranslatedPipe {
     if (this.#id !== undefined) return "";
     this.#id = id;
     this.#counts = mergeMessagesUsage(this.#counts, message?.usage);
+    this.#tier = serviceTier(this.#counts.service_tier);
     return this.#chunk({ role: "assistant", content: "" });
   }
 
@@ -105,21 +116,29 @@ export class ChatFromMessages extends TranslatedPipe {
       case "redacted_thinking":
         this.#blocks.set(at, { type: "ignored" });
         return this.#chunk({ thinking_blocks: [block] });
-      case "tool_use": {
-        const tool = { type: "tool", index: this.#tools++, hasArguments: false } as const;
-        this.#blocks.set(at, tool);
-        const { id, name, input } = block;
-        const start = { index: tool.index, id, type: "function", function: { name, arguments: "" } };
-        const isComplete = typeof input === "object" && input !== null && Object.keys(input).length > 0;
-        return (
-          this.#chunk({ tool_calls: [start] }) +
-          (isComplete ? this.#delta(this.#blocks.get(at), jsonDelta(JSON.stringify(input))) : "")
-        );
-      }
+      case "tool_use":
+        return this.#startTool(at, block);
       default:
         this.#blocks.set(at, { type: "ignored" });
         return "";
     }
+  }
+
+  #startTool(at: number, { id = "", name = "", input }: MessagesBlock): string {
+    const isAnswer = name === this.#reading.answer;
+    const block: OpenBlock = isAnswer
+      ? { type: "answer", hasArguments: false }
+      : { type: "tool", index: this.#tools++, hasArguments: false };
+    this.#blocks.set(at, block);
+    this.#hasAnswer ||= isAnswer;
+    const called = { name: this.#reading.nameOf(name), arguments: "" };
+    const start =
+      block.type === "tool"
+        ? this.#chunk({
+            tool_calls: [{ index: block.index, id: fittingId(id), type: "function", function: called }],
+          })
+        : "";
+    return start + (hasContent(input) ? this.#delta(block, jsonDelta(JSON.stringify(input))) : "");
   }
 
   #delta(block: OpenBlock | undefined, delta: NonNullable<MessagesEvent["delta"]>): string {
@@ -129,6 +148,10 @@ export class ChatFromMessages extends TranslatedPipe {
     if (block.type === "tool" && json) {
       block.hasArguments = true;
       return this.#chunk({ tool_calls: [{ index: block.index, function: { arguments: json } }] });
+    }
+    if (block.type === "answer" && json) {
+      block.hasArguments = true;
+      return this.#chunk({ content: json });
     }
     if (block.type !== "thinking") return "";
     if (signature) block.signature += signature;
@@ -141,7 +164,8 @@ export class ChatFromMessages extends TranslatedPipe {
     const block = this.#blocks.get(at);
     this.#blocks.delete(at);
     // Clients parse the arguments, and "" is no JSON (case 52).
-    if (block?.type === "tool" && !block.hasArguments) return this.#delta(block, jsonDelta("{}"));
+    const isCall = block?.type === "tool" || block?.type === "answer";
+    if (isCall && !block.hasArguments) return this.#delta(block, jsonDelta("{}"));
     if (block?.type !== "thinking" || !block.signature) return "";
     // Whole and signed, as the next request has to bring it back (case 54).
     return this.#chunk({ thinking_blocks: [block] });
@@ -152,7 +176,7 @@ export class ChatFromMessages extends TranslatedPipe {
     this.done = true;
     const finish = this.#chunk(
       this.#refusal ? { refusal: this.#refusal } : {},
-      finishReason(this.#stopReason),
+      finishReason(this.#stopReason, this.#hasAnswer && this.#tools === 0),
     );
     const usage = this.#includeUsage ? this.#frame({ choices: [], usage: chatUsageOf(this.#counts) }) : "";
     return finish + usage + sseFrame({ data: doneData });
@@ -171,9 +195,20 @@ export class ChatFromMessages extends TranslatedPipe {
       object: "chat.completion.chunk",
       created: this.#created,
       model: this.#model,
+      ...(this.#tier && { service_tier: this.#tier }),
     };
     return `data: ${JSON.stringify({ ...head, ...rest })}\n\n`;
   }
+}
+
+/** The block that an event starts; one that comes with its whole input keeps the digits of long integers. */
+function wholeBlock({ data }: SseEvent, { content_block: block }: MessagesEvent): MessagesBlock {
+  if (!hasContent(block?.input)) return block ?? {};
+  return (parseExact(data) as MessagesEvent).content_block!;
+}
+
+function hasContent(input: unknown): boolean {
+  return typeof input === "object" && input !== null && Object.keys(input).length > 0;
 }
 
 function jsonDelta(partial_json: string): { partial_json: string } {

@@ -1,13 +1,42 @@
-import { type Fields, isGiven, listAt, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+import {
+  type Fields,
+  isGiven,
+  listAt,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
+import { fittingName } from "../tool-names.ts";
 import { cacheControl } from "./content.ts";
+
+const known = {
+  tool: ["type", "function", "cache_control"],
+  described: ["name", "description", "parameters", "strict"],
+};
 
 /**
  * `tools`, `tool_choice` and `parallel_tool_calls` as Anthropic's `tools` and `tool_choice`. Tools stay when the
  * choice is `none`, because the history may need them (case 31).
  *
+ * @param answer A tool of ours through which the answer is to come, beside the caller's own (case 36).
  * @throws AppError `invalid_request`
  */
-export function toolsOf(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
+export function toolsOf(
+  body: Fields,
+  answer?: Fields & { name: string },
+): { tools?: Fields[]; tool_choice?: Fields } {
+  const { tools = [], tool_choice } = callerTools(body);
+  if (!answer) return { ...(tools.length > 0 && { tools }), ...(tool_choice && { tool_choice }) };
+  const mayCall = tools.length > 0 && tool_choice?.type !== "none";
+  const forced = { type: "tool", name: answer.name, disable_parallel_tool_use: true };
+  const choice = mayCall ? { ...tool_choice, type: "any" } : forced;
+  const isForced = tool_choice?.type === "any" || tool_choice?.type === "tool";
+  return { tools: [...tools, answer], tool_choice: isForced ? tool_choice : choice };
+}
+
+function callerTools(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
   const tools = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
   const choice = toolChoice(body.tool_choice);
   if (tools.length === 0) {
@@ -25,16 +54,19 @@ export function toolsOf(body: Fields): { tools?: Fields[]; tool_choice?: Fields 
 /** The schema and everything in it is kept as it is; without one the tool takes no arguments (case 30). */
 function toolOf(tool: Fields, path: string): Fields {
   if (tool.type !== "function") {
-    throw refused(`${path}/type`, `a tool of type ${tool.type} cannot be sent to this llm's provider`);
+    throw refused(
+      `${path}/type`,
+      `a tool of type ${quoted(tool.type)} cannot be sent to this llm's provider`,
+    );
   }
-  refuseOthers(tool, path, ["type", "function", "cache_control"]);
+  refuseOthers(tool, path, known.tool);
   const described = objectAt(tool.function, `${path}/function`);
-  refuseOthers(described, `${path}/function`, ["name", "description", "parameters", "strict"]);
+  refuseOthers(described, `${path}/function`, known.described);
   const parameters = isGiven(described.parameters)
     ? objectAt(described.parameters, `${path}/function/parameters`)
     : { properties: {} };
   return {
-    name: textAt(described.name, `${path}/function/name`),
+    name: fittingName(textAt(described.name, `${path}/function/name`)),
     ...(isGiven(described.description) && { description: described.description }),
     input_schema: { type: "object", ...parameters },
     ...(isGiven(described.strict) && { strict: described.strict }),
@@ -50,11 +82,11 @@ function toolChoice(choice: unknown): Fields | undefined {
   if (named.type !== "function") {
     throw refused(
       "/tool_choice",
-      `tool_choice of type ${named.type} has no counterpart at the llm's provider`,
+      `tool_choice of type ${quoted(named.type)} has no counterpart at the llm's provider`,
     );
   }
   const described = objectAt(named.function, "/tool_choice/function");
-  return { type: "tool", name: textAt(described.name, "/tool_choice/function/name") };
+  return { type: "tool", name: fittingName(textAt(described.name, "/tool_choice/function/name")) };
 }
 
 /** Anthropic forbids parallel calls as part of a choice, so one is made up where there is none (case 33). */

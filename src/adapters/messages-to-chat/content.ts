@@ -1,7 +1,22 @@
-import { type Fields, isGiven, listAt, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+import {
+  type Fields,
+  isGiven,
+  listAt,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
 
 /** A content part of OpenAI's. */
 export type Part = { type: string } & Fields;
+
+const known = {
+  text: ["type", "text", "cache_control", "citations"],
+  image: ["type", "source", "cache_control"],
+  document: ["type", "source", "title", "cache_control"],
+};
 
 /** The blocks of a message: a string is one block of text. */
 export function blocksOf(content: unknown, path: string): Fields[] {
@@ -17,15 +32,17 @@ export function blocksOf(content: unknown, path: string): Fields[] {
 export function partOf(block: Fields, path: string): Part {
   switch (block.type) {
     case "text":
+      refuseOthers(block, path, known.text);
       return { type: "text", text: textAt(block.text, `${path}/text`) };
     case "image":
+      refuseOthers(block, path, known.image);
       return imagePart(objectAt(block.source, `${path}/source`), `${path}/source`);
     case "document":
       return documentPart(block, path);
     default:
       throw refused(
         `${path}/type`,
-        `a content block of type ${block.type} cannot be sent to this llm's provider`,
+        `a content block of type ${quoted(block.type)} cannot be sent to this llm's provider`,
       );
   }
 }
@@ -41,7 +58,7 @@ function imagePart(source: Fields, path: string): Part {
 }
 
 function documentPart(block: Fields, path: string): Part {
-  refuseOthers(block, path, ["type", "source", "title", "cache_control"], { citations: isOff });
+  refuseOthers(block, path, known.document, { citations: isOff });
   const source = objectAt(block.source, `${path}/source`);
   const title = isGiven(block.title) ? textAt(block.title, `${path}/title`) : undefined;
   if (source.type === "text") {
@@ -51,7 +68,7 @@ function documentPart(block: Fields, path: string): Part {
   if (source.type !== "base64") {
     throw refused(
       `${path}/source/type`,
-      `a document from a ${source.type} cannot be sent to this llm's provider`,
+      `a document from a ${quoted(source.type)} cannot be sent to this llm's provider`,
     );
   }
   return {
@@ -65,7 +82,10 @@ function sourceUrl(source: Fields, path: string): string {
   if (source.type === "base64") {
     return `data:${textAt(source.media_type, `${path}/media_type`)};base64,${textAt(source.data, `${path}/data`)}`;
   }
-  throw refused(`${path}/type`, `an image from a ${source.type} cannot be sent to this llm's provider`);
+  throw refused(
+    `${path}/type`,
+    `an image from a ${quoted(source.type)} cannot be sent to this llm's provider`,
+  );
 }
 
 function isOff(citations: unknown): boolean {

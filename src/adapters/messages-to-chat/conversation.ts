@@ -1,35 +1,71 @@
-import { type Fields, isGiven, objectAt, refused, textAt } from "../request-fields.ts";
+import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
+import { fittingId, fittingName } from "../tool-names.ts";
 import { blocksOf, contentOf, type Part, partOf } from "./content.ts";
 import { reasoningSignature } from "./response.ts";
 
+const known = {
+  message: ["role", "content"],
+  result: ["type", "tool_use_id", "content", "is_error", "cache_control"],
+  use: ["type", "id", "name", "input", "cache_control", "caller"],
+};
+
+/** A content block, and where it stands in the request. */
+interface PlacedBlock {
+  block: Fields;
+  at: string;
+}
+
+/** What one side says until the other does. */
+interface Turn {
+  role: "user" | "assistant";
+  blocks: PlacedBlock[];
+}
+
 /**
- * An Anthropic conversation as chat messages (case 67). Tool results become messages of their own, before what
- * the user adds; images in them follow as a user's, because a tool message holds only text.
+ * An Anthropic conversation as chat messages (case 67). Messages of one role in a row are one turn, as they are to
+ * Anthropic (case 5). Tool results become messages of their own, before what the user adds; images in them follow
+ * as a user's, because a tool message holds only text.
  *
  * @throws AppError `invalid_request`
  */
 export function chatMessages(system: unknown, messages: unknown): Fields[] {
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
-  return [
-    ...systemMessages(system, "/system"),
-    ...messages.flatMap((value, index) => {
-      const path = `/messages/${index}`;
-      const message = objectAt(value, path);
-      switch (message.role) {
-        case "user":
-          return userMessages(blocksOf(message.content, `${path}/content`), `${path}/content`);
-        case "assistant":
-          return assistantMessages(blocksOf(message.content, `${path}/content`), `${path}/content`);
-        case "system":
-          return systemMessages(message.content, `${path}/content`);
-        default:
-          throw refused(
-            `${path}/role`,
-            `a message of role ${message.role} cannot be sent to this llm's provider`,
-          );
-      }
-    }),
-  ];
+  const said = turnsOf(messages).flatMap((turn) => {
+    if (!("role" in turn)) return [turn.system];
+    return turn.role === "user" ? userMessages(turn.blocks) : assistantMessages(turn.blocks);
+  });
+  if (said.every(({ role }) => role === "system")) {
+    throw refused("/messages", "messages must hold more than system messages");
+  }
+  return [...systemMessages(system, "/system"), ...said];
+}
+
+function turnsOf(messages: unknown[]): (Turn | { system: Fields })[] {
+  const turns: (Turn | { system: Fields })[] = [];
+  for (const [index, value] of messages.entries()) {
+    const path = `/messages/${index}`;
+    const message = objectAt(value, path);
+    const { role } = message;
+    refuseOthers(message, path, known.message);
+    if (role === "system") {
+      turns.push(...systemMessages(message.content, `${path}/content`).map((system) => ({ system })));
+      continue;
+    }
+    if (role !== "user" && role !== "assistant") {
+      throw refused(
+        `${path}/role`,
+        `a message of role ${quoted(role)} cannot be sent to this llm's provider`,
+      );
+    }
+    const blocks = blocksOf(message.content, `${path}/content`).map((block, place) => ({
+      block,
+      at: `${path}/content/${place}`,
+    }));
+    const last = turns.at(-1);
+    if (last && "role" in last && last.role === role) last.blocks.push(...blocks);
+    else turns.push({ role, blocks });
+  }
+  return turns;
 }
 
 function systemMessages(content: unknown, path: string): Fields[] {
@@ -42,15 +78,15 @@ function systemMessages(content: unknown, path: string): Fields[] {
   return [{ role: "system", content: texts.join("\n\n") }];
 }
 
-function userMessages(blocks: Fields[], path: string): Fields[] {
+function userMessages(blocks: PlacedBlock[]): Fields[] {
   const results: Fields[] = [];
   const parts: Part[] = [];
-  for (const [index, block] of blocks.entries()) {
+  for (const { block, at } of blocks) {
     if (block.type !== "tool_result") {
-      parts.push(partOf(block, `${path}/${index}`));
+      parts.push(partOf(block, at));
       continue;
     }
-    const { message, images } = toolMessage(block, `${path}/${index}`);
+    const { message, images } = toolMessage(block, at);
     results.push(message);
     parts.push(...images);
   }
@@ -58,13 +94,14 @@ function userMessages(blocks: Fields[], path: string): Fields[] {
 }
 
 function toolMessage(block: Fields, path: string): { message: Fields; images: Part[] } {
+  refuseOthers(block, path, known.result);
   const content = blocksOf(block.content, `${path}/content`);
   const parts = content.map((one, index) => partOf(one, `${path}/content/${index}`));
   const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
   return {
     message: {
       role: "tool",
-      tool_call_id: textAt(block.tool_use_id, `${path}/tool_use_id`),
+      tool_call_id: fittingId(textAt(block.tool_use_id, `${path}/tool_use_id`)),
       content: block.is_error === true ? `Error: ${text}` : text,
     },
     images: parts.filter(({ type }) => type !== "text"),
@@ -75,19 +112,19 @@ function toolMessage(block: Fields, path: string): { message: Fields; images: Pa
  * Thinking that a chat provider gave goes back as `reasoning_content`: DeepSeek refuses tool turns without it.
  * Thinking that Anthropic signed means nothing to others and is left out.
  */
-function assistantMessages(blocks: Fields[], path: string): Fields[] {
+function assistantMessages(blocks: PlacedBlock[]): Fields[] {
   let text = "";
   let reasoning = "";
   const calls: Fields[] = [];
-  for (const [index, block] of blocks.entries()) {
-    const at = `${path}/${index}`;
-    if (block.type === "text") text += textAt(block.text, `${at}/text`);
+  for (const { block, at } of blocks) {
+    if (block.type === "text") text += partOf(block, at).text;
     else if (block.type === "tool_use") calls.push(toolCall(block, at));
-    else if (block.type === "thinking" && block.signature === reasoningSignature) reasoning += block.thinking;
+    else if (block.type === "thinking" && block.signature === reasoningSignature)
+      reasoning += textAt(block.thinking, `${at}/thinking`);
     else if (block.type !== "thinking" && block.type !== "redacted_thinking") {
       throw refused(
         `${at}/type`,
-        `a content block of type ${block.type} cannot be sent to this llm's provider`,
+        `a content block of type ${quoted(block.type)} cannot be sent to this llm's provider`,
       );
     }
   }
@@ -103,11 +140,12 @@ function assistantMessages(blocks: Fields[], path: string): Fields[] {
 }
 
 function toolCall(block: Fields, path: string): Fields {
+  refuseOthers(block, path, known.use);
   return {
-    id: textAt(block.id, `${path}/id`),
+    id: fittingId(textAt(block.id, `${path}/id`)),
     type: "function",
     function: {
-      name: textAt(block.name, `${path}/name`),
+      name: fittingName(textAt(block.name, `${path}/name`)),
       arguments: JSON.stringify(isGiven(block.input) ? block.input : {}),
     },
   };

@@ -1,3 +1,5 @@
+import type { Fields } from "../request-fields.ts";
+import { converted } from "../translated-pipe.ts";
 import type { Translation } from "../types.ts";
 import { chatRequest } from "./request.ts";
 import { messagesAnswer } from "./response.ts";
@@ -8,6 +10,7 @@ export const messagesToChat: Translation = {
   caller: "messages",
   provider: "chat",
   request: chatRequest,
-  response: messagesAnswer,
-  stream: (model) => new MessagesFromChat(model),
+  response: (body: unknown, model: string, request?: Fields) =>
+    converted(() => messagesAnswer(body, model, request)),
+  stream: (model, request) => new MessagesFromChat(model, request),
 };

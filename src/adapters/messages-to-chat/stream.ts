@@ -1,12 +1,30 @@
 import type { MessagesBlock } from "../../wire/anthropic-messages.ts";
-import { type ChatChoice, type ChatCompletion, chatUsage } from "../../wire/openai-chat.ts";
+import { parseExact } from "../../wire/json.ts";
+import {
+  type ChatChoice,
+  type ChatCompletion,
+  type ChatToolCallDelta,
+  chatUsage,
+} from "../../wire/openai-chat.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import type { Usage } from "../../wire/usage.ts";
 import { faultOf } from "../provider-fault.ts";
+import type { Fields } from "../request-fields.ts";
 import { doneData } from "../stream-watch.ts";
+import { callerNames, fittingId } from "../tool-names.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
-import { messageId, messagesUsageOf, noUsage, reasoningSignature, stopOf, toolCallId } from "./response.ts";
+import {
+  isObject,
+  messageId,
+  messagesUsageOf,
+  noUsage,
+  reasoningSignature,
+  saidIn,
+  stopOf,
+  toolCallId,
+} from "./response.ts";
 import { isComplete, type ToolSlot, ToolSlots } from "./tool-slots.ts";
+import { toolNames } from "./tools.ts";
 
 /**
  * Chat chunks as Anthropic's stream. Its content blocks come one after the other: one is closed before the next
@@ -16,7 +34,10 @@ import { isComplete, type ToolSlot, ToolSlots } from "./tool-slots.ts";
 export class MessagesFromChat extends TranslatedPipe {
   readonly #model: string;
   readonly #tools = new ToolSlots();
+  readonly #nameOf: (name: string) => string;
   usage: Usage = noUsage;
+  #counts: ChatCompletion["usage"];
+  #tier: string | null | undefined;
   #id: string | undefined;
   #isStarted = false;
   #open: { type: "text" | "thinking" | "tool_use"; index: number } | undefined;
@@ -25,10 +46,14 @@ export class MessagesFromChat extends TranslatedPipe {
   #finish: ChatChoice | undefined;
   #isRefusal = false;
 
-  /** @param model What the caller asked for. */
-  constructor(model: string) {
+  /**
+   * @param model What the caller asked for.
+   * @param request The caller's own.
+   */
+  constructor(model: string, request: Fields = {}) {
     super();
     this.#model = model;
+    this.#nameOf = callerNames(toolNames(request));
   }
 
   protected override convert(event: SseEvent): string {
@@ -43,34 +68,41 @@ export class MessagesFromChat extends TranslatedPipe {
     }
     this.#id ??= chunk.id;
     // Often in a chunk of its own, behind the finish (case 70).
-    this.usage = chatUsage(chunk.usage) ?? this.usage;
+    if (chunk.usage) {
+      this.#counts = chunk.usage;
+      this.usage = chatUsage(chunk.usage) ?? this.usage;
+    }
+    this.#tier = chunk.service_tier ?? this.#tier;
     const choice = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined;
-    return choice ? this.#choice(choice) : "";
+    return choice ? this.#choice(choice, event) : "";
   }
 
   protected override close(): string {
-    this.done = true;
     const stop = stopOf(this.#finish ?? {}, this.#tools.all.length > 0, this.#isRefusal);
-    return (
+    const usage = messagesUsageOf(this.#counts, this.#tier);
+    const last =
       this.#start() +
       this.#closeTools() +
       this.#closeBlock() +
-      frame("message_delta", { delta: stop, usage: messagesUsageOf(this.usage) }) +
-      frame("message_stop", {})
-    );
+      frame("message_delta", { delta: stop, usage }) +
+      frame("message_stop", {});
+    this.done = true;
+    return last;
   }
 
-  #choice(choice: ChatChoice): string {
-    const { content, refusal, reasoning_content, reasoning, tool_calls } = choice.delta ?? {};
+  #choice(choice: ChatChoice, event: SseEvent): string {
+    const { delta = {} } = choice;
+    const { refusal, tool_calls } = delta ?? {};
     let text = "";
-    const thinking = reasoning_content || reasoning;
-    if (thinking) text += this.#piece("thinking", { type: "thinking_delta", thinking });
-    if (content) text += this.#piece("text", { type: "text_delta", text: content });
+    const said = saidIn(delta ?? {});
+    if (said.thinking) text += this.#piece("thinking", { type: "thinking_delta", thinking: said.thinking });
+    if (said.text) text += this.#piece("text", { type: "text_delta", text: said.text });
     if (refusal) {
       this.#isRefusal = true;
       text += this.#piece("text", { type: "text_delta", text: refusal });
     }
-    for (const call of tool_calls ?? []) text += this.#toolPiece(this.#tools.add(call));
+    if (Array.isArray(tool_calls))
+      for (const call of exactCalls(tool_calls, event)) text += this.#toolPiece(this.#tools.add(call));
     if (choice.finish_reason) {
       this.finished = true;
       this.#finish = choice;
@@ -100,8 +132,9 @@ export class MessagesFromChat extends TranslatedPipe {
 
   #openToolBlock(slot: ToolSlot): string {
     if (this.#openTool) this.#openTool.state = "closed";
-    const id = slot.id ?? toolCallId(messageId(this.#id), this.#tools.all.indexOf(slot));
-    const start = this.#openBlock("tool_use", { type: "tool_use", id, name: slot.name, input: {} });
+    const id = slot.id ? fittingId(slot.id) : toolCallId(messageId(this.#id), this.#tools.all.indexOf(slot));
+    const name = this.#nameOf(slot.name);
+    const start = this.#openBlock("tool_use", { type: "tool_use", id, name, input: {} });
     slot.state = "open";
     this.#openTool = slot;
     return start + this.#sendArguments(slot);
@@ -153,10 +186,17 @@ export class MessagesFromChat extends TranslatedPipe {
       content: [],
       stop_reason: null,
       stop_sequence: null,
-      usage: messagesUsageOf(this.usage),
+      usage: messagesUsageOf(this.#counts, this.#tier),
     };
     return frame("message_start", { message });
   }
+}
+
+/** The pieces of tool calls; those that come with arguments as an object keep the digits of long integers. */
+function exactCalls(calls: ChatToolCallDelta[], { data }: SseEvent): ChatToolCallDelta[] {
+  const isWhole = calls.some((call) => isObject(call?.function?.arguments));
+  const [choice] = isWhole ? ((parseExact(data) as ChatCompletion).choices ?? []) : [];
+  return (choice?.delta?.tool_calls ?? calls).filter(isObject);
 }
 
 function frame(type: string, fields: object): string {

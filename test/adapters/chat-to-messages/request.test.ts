@@ -255,14 +255,18 @@ describe("messages", () => {
     ).toMatchObject([{}, { content: [signed, redacted, { type: "text", text: "4" }] }]);
   });
 
-  it("gives a call and its result the same id that Anthropic accepts (case 42)", () => {
-    const tool_calls = [{ id: "functions.get:0", function: { name: "get" } }];
-    const result = { role: "tool", tool_call_id: "functions.get:0", content: "" };
-    expect(turns(...hello, { role: "assistant", tool_calls }, result)).toMatchObject([
-      {},
-      { content: [{ type: "tool_use", id: "functions_get_0" }] },
-      { content: [{ type: "tool_result", tool_use_id: "functions_get_0" }] },
-    ]);
+  it("gives a call and its result the same id that Anthropic accepts, and two calls two (case 42)", () => {
+    const ids = ["functions.get:0", "functions:get.0", "plain"];
+    const tool_calls = ids.map((id) => ({ id, function: { name: "get" } }));
+    const results = ids.map((tool_call_id) => ({ role: "tool", tool_call_id, content: "" }));
+    const [, calls, answers] = turns(...hello, { role: "assistant", tool_calls }, ...results) as {
+      content: { id: string; tool_use_id: string }[];
+    }[];
+    const sent = calls!.content.map(({ id }) => id);
+    expect(answers!.content.map(({ tool_use_id }) => tool_use_id)).toEqual(sent);
+    expect(new Set(sent).size).toBe(3);
+    expect(sent[2]).toBe("plain");
+    for (const id of sent) expect(id).toMatch(/^[a-zA-Z0-9_-]{1,40}$/);
   });
 
   it("puts a user's name in front of the text", () => {
@@ -296,10 +300,10 @@ describe("messages", () => {
 
 describe("limits and sampling", () => {
   it.each([
-    [{}, 4096],
+    [{}, 64000],
     [{ max_tokens: 9 }, 9],
     [{ max_tokens: 9, max_completion_tokens: 7 }, 7],
-    [{ max_tokens: null, max_completion_tokens: null }, 4096],
+    [{ max_tokens: null, max_completion_tokens: null }, 64000],
   ])("%j gives max_tokens %d and no other (cases 21, 22)", (body, expected) => {
     const request = translated(body);
     expect(request.max_tokens).toBe(expected);
@@ -327,6 +331,7 @@ describe("limits and sampling", () => {
   it("leaves it to Anthropic to refuse what is no number, but for what is added to", () => {
     expect(translated({ temperature: "hot" })).toMatchObject({ temperature: "hot" });
     expect(refusal({ max_tokens: "9" })).toMatchObject({ code: "invalid_request", path: "/max_tokens" });
+    expect(refusal({ max_completion_tokens: "9" })).toMatchObject({ path: "/max_completion_tokens" });
   });
 
   it("sends no sampling to models that refuse it (case 24)", () => {
@@ -346,13 +351,14 @@ describe("limits and sampling", () => {
     ["modalities", ["text", "audio"], ["text"]],
     ["functions", [{}], []],
     ["verbosity", "low", "medium"],
+    ["store", true, false],
   ])("refuses %s %j by name and takes %j, which asks for nothing (cases 26, 27)", (name, value, neutral) => {
     expect(refusal({ [name]: value })).toMatchObject({ code: "invalid_request", path: `/${name}` });
     expect(translated({ [name]: neutral })).toEqual(translated({}));
     expect(translated({ [name]: null })).toEqual(translated({}));
   });
 
-  it.each(["audio", "web_search_options", "prediction", "function_call", "colour", "__proto__"])(
+  it.each(["seed", "audio", "web_search_options", "prediction", "function_call", "colour", "__proto__"])(
     "refuses %s by name",
     (name) => {
       const body = JSON.parse(`{"${name}":{"a":1}}`) as Record<string, unknown>;
@@ -361,14 +367,13 @@ describe("limits and sampling", () => {
     },
   );
 
-  it("drops what changes neither the answer nor its form (case 26)", () => {
+  it("drops what leaves the answer the same (case 26)", () => {
     const dropped = {
-      seed: 7,
-      store: true,
       metadata: { a: "b" },
-      service_tier: "flex",
-      safety_identifier: "s",
       prompt_cache_key: "p",
+      prompt_cache_retention: "24h",
+      prompt_cache_options: { mode: "implicit" },
+      stream_options: { include_usage: true, include_obfuscation: false },
     };
     expect(translated(dropped)).toEqual(translated({}));
   });
@@ -521,7 +526,7 @@ describe("reasoning_effort", () => {
     expect(request).toMatchObject({
       thinking: { type: "adaptive" },
       output_config: { effort },
-      max_tokens: 4096,
+      max_tokens: 64000,
     });
     expect(request).not.toHaveProperty("temperature");
   });

@@ -25,6 +25,7 @@ describe("Anthropic's answer as a chat completion", () => {
         total_tokens: 138,
         prompt_tokens_details: { cached_tokens: 100, cache_write_tokens: 5 },
       },
+      service_tier: "default",
     });
   });
 

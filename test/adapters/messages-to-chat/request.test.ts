@@ -229,7 +229,14 @@ describe("parameters", () => {
       "medium",
       "high",
     ]);
-    expect(effort({ ...thinking(1_024), output_config: { effort: "max" } })).toBe("max");
+    const most = { ...thinking(1_024), output_config: { effort: "max" } };
+    expect(effort(most, "gpt-5.6-sol")).toBe("max");
+    expect(effort(most, "gpt-5.5")).toBe("xhigh");
+    expect(effort(most, "gpt-5.1")).toBe("high");
+    expect(effort(most, "openai/gpt-oss-120b")).toBe("high");
+    expect(effort(most, "deepseek-v4-pro")).toBe("high");
+    expect(effort({ thinking: { type: "disabled" } }, "gpt-5.4-mini")).toBe("none");
+    expect(effort({ thinking: { type: "disabled" } }, "o3-mini")).toBeUndefined();
     expect(effort({ thinking: { type: "adaptive" } })).toBeUndefined();
     expect(effort({ ...thinking(1_024), output_config: { effort: "max" } }, "gpt-4o")).toBeUndefined();
   });
@@ -244,16 +251,16 @@ describe("parameters", () => {
     });
   });
 
-  it("drops what changes neither the answer nor its form, and refuses the rest by name (case 73)", () => {
+  it("drops what leaves the answer the same, and refuses the rest by name", () => {
     const dropped = {
       cache_control: {},
       context_management: { edits: [] },
       service_tier: "auto",
-      speed: "fast",
+      speed: "standard",
       mcp_servers: [],
     };
     expect(translated(dropped)).toEqual(translated({}));
-    for (const name of ["container", "inference_geo", "mcp_servers", "colour"]) {
+    for (const name of ["container", "inference_geo", "mcp_servers", "speed", "service_tier", "colour"]) {
       expect(refusal({ [name]: "x" })).toEqual({ code: "invalid_request", path: `/${name}` });
     }
     expect(refusal({ metadata: { tenant: "x" } })).toMatchObject({ path: "/metadata/tenant" });

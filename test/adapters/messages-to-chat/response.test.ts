@@ -20,6 +20,7 @@ describe("a chat completion as Anthropic's answer", () => {
         cache_creation_input_tokens: 0,
         cache_read_input_tokens: 16,
         output_tokens: 9,
+        service_tier: "standard",
       },
     });
     const usage = { prompt_tokens: 5, prompt_tokens_details: { cached_tokens: 9 } };

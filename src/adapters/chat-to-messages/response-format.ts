@@ -1,0 +1,69 @@
+import { type Fields, isGiven, objectAt, quoted, refused } from "../request-fields.ts";
+import { takesFormat } from "./claude-models.ts";
+import { outputSchema } from "./json-schema.ts";
+
+/** How an answer of a given form is asked for. One of the three, or nothing. */
+export interface AskedFormat {
+  /** As `output_config.format`. */
+  format?: Fields;
+  /** As a tool whose arguments are the answer, at models that know no format. */
+  tool?: Fields & { name: string };
+  /** In words, where only "some JSON" is asked for. */
+  instruction?: string;
+}
+
+/**
+ * `response_format` as what the model takes (cases 36 and 37).
+ *
+ * @throws AppError `invalid_request`
+ */
+export function formatOf(body: Fields, model: string): AskedFormat {
+  if (!isGiven(body.response_format)) return {};
+  const format = objectAt(body.response_format, "/response_format");
+  switch (format.type) {
+    case "text":
+      return {};
+    case "json_object":
+      return { instruction: "Answer with one JSON object and nothing else." };
+    case "json_schema": {
+      const described = objectAt(format.json_schema, "/response_format/json_schema");
+      const path = "/response_format/json_schema/schema";
+      const schema = objectAt(described.schema, path);
+      if (takesFormat(model)) return { format: { type: "json_schema", schema: outputSchema(schema) } };
+      if (isGiven(schema.type) && schema.type !== "object") {
+        throw refused(`${path}/type`, "this llm's provider takes schemas of objects only");
+      }
+      return { tool: answerTool(answerToolName(body)!, described, schema) };
+    }
+    default:
+      throw refused("/response_format/type", `response_format of type ${quoted(format.type)} is not known`);
+  }
+}
+
+/**
+ * The name of the tool whose arguments are the answer; undefined where the request asks for no schema. It is none
+ * of the caller's own, so that an answer through it cannot be taken for a call.
+ */
+export function answerToolName(body: Fields): string | undefined {
+  if ((body.response_format as Fields | null | undefined)?.type !== "json_schema") return undefined;
+  const own = new Set(toolNames(body));
+  let name = "json";
+  while (own.has(name)) name += "_";
+  return name;
+}
+
+/** What a chat caller calls its tools, as far as it says so. */
+export function toolNames({ tools }: Fields): unknown[] {
+  if (!Array.isArray(tools)) return [];
+  return tools.map((tool) => (tool as { function?: { name?: unknown } } | null)?.function?.name);
+}
+
+function answerTool(name: string, described: Fields, schema: Fields): Fields & { name: string } {
+  return {
+    name,
+    description: isGiven(described.description)
+      ? described.description
+      : "Gives the answer. Every answer is given through this tool.",
+    input_schema: { type: "object", ...schema },
+  };
+}

@@ -1,0 +1,104 @@
+import {
+  type Fields,
+  isGiven,
+  listAt,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
+
+/** A part of a chat message. */
+export type Part = { type: string } & Fields;
+
+/**
+ * Content of an item as parts of a chat message: text, images, files, sound.
+ *
+ * @throws AppError `invalid_request`
+ */
+export function partsOf(content: unknown, path: string): Part[] {
+  if (!isGiven(content)) return [];
+  if (typeof content === "string") return [{ type: "text", text: content }];
+  return listAt(content, path).map((part, index) =>
+    partOf(objectAt(part, `${path}/${index}`), `${path}/${index}`),
+  );
+}
+
+/** Parts as chat content: one text as a string, which every provider reads. */
+export function contentOf(parts: readonly Part[]): unknown {
+  return parts.length === 1 && parts[0]?.type === "text" ? parts[0].text : parts;
+}
+
+/**
+ * Content that can only be text. What the assistant said in several parts is one text again; its refusals are
+ * text too.
+ *
+ * @throws AppError `invalid_request`
+ */
+export function textOf(content: unknown, path: string): string {
+  return partsOf(content, path)
+    .map((part, index) => {
+      if (part.type === "text") return part.text;
+      throw refused(`${path}/${index}/type`, "a message of this role can only hold text");
+    })
+    .join("");
+}
+
+function partOf(part: Fields, path: string): Part {
+  switch (part.type) {
+    case "input_text":
+    case "text":
+      refuseOthers(part, path, ["type", "text"]);
+      return { type: "text", text: textAt(part.text, `${path}/text`) };
+    case "output_text":
+      // Annotations and probabilities describe the text and are no part of it.
+      refuseOthers(part, path, ["type", "text", "annotations", "logprobs"]);
+      return { type: "text", text: textAt(part.text, `${path}/text`) };
+    case "refusal":
+      refuseOthers(part, path, ["type", "refusal"]);
+      return { type: "text", text: textAt(part.refusal, `${path}/refusal`) };
+    case "input_image":
+      refuseFileId(part, path);
+      refuseOthers(part, path, ["type", "image_url", "detail"]);
+      return {
+        type: "image_url",
+        image_url: {
+          url: textAt(part.image_url, `${path}/image_url`),
+          ...(isGiven(part.detail) && { detail: part.detail }),
+        },
+      };
+    case "input_file":
+      return filePart(part, path);
+    case "input_audio":
+      refuseOthers(part, path, ["type", "input_audio"]);
+      return { type: "input_audio", input_audio: objectAt(part.input_audio, `${path}/input_audio`) };
+    default:
+      throw refused(
+        `${path}/type`,
+        `a content part of type ${quoted(part.type)} cannot be sent to this llm's provider`,
+      );
+  }
+}
+
+function filePart(part: Fields, path: string): Part {
+  refuseFileId(part, path);
+  if (isGiven(part.file_url)) {
+    throw refused(`${path}/file_url`, "a file must be sent as file_data, not as a file_url");
+  }
+  // How pages are rendered has no counterpart; auto asks for nothing.
+  refuseOthers(part, path, ["type", "file_data", "filename"], { detail: (detail) => detail === "auto" });
+  return {
+    type: "file",
+    file: {
+      file_data: textAt(part.file_data, `${path}/file_data`),
+      ...(isGiven(part.filename) && { filename: textAt(part.filename, `${path}/filename`) }),
+    },
+  };
+}
+
+function refuseFileId(part: Fields, path: string): void {
+  if (isGiven(part.file_id)) {
+    throw refused(`${path}/file_id`, "file_id is not supported: nothing is kept here, send the content");
+  }
+}

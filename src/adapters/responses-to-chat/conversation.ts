@@ -1,0 +1,182 @@
+import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
+import { carriedReasoning } from "./carried-reasoning.ts";
+import { contentOf, type Part, partsOf, textOf } from "./content.ts";
+import { customInputKey } from "./custom-input.ts";
+
+/** A chat message, and where in the caller's request it comes from. */
+interface Placed {
+  message: Fields;
+  path: string;
+}
+
+/** What the assistant said and called at once, with the results of its calls. */
+interface AssistantTurn extends Placed {
+  thinking: unknown[];
+  reasoning: string;
+  text: string | undefined;
+  calls: Fields[];
+  results: Placed[];
+  /** Images and files of results, which a tool message cannot hold. */
+  attachments: Part[];
+}
+
+export interface Conversation {
+  messages: Fields[];
+  /** For each message the path of what it was made from. */
+  paths: string[];
+}
+
+/**
+ * `instructions` and `input` as chat messages. Reasoning, text and calls that follow each other are one message of
+ * the assistant, and its results come right behind it, wherever they stood. What stands before the first turn is
+ * one system message, because templates of open models allow no second; `developer` is `system`, which all know.
+ *
+ * What only tells about an item is left out: its id, status and phase, annotations. So is reasoning that somebody
+ * else made, and reasoning that led to nothing.
+ *
+ * @param carriesThinking Whether the provider takes signed thinking back.
+ * @throws AppError `invalid_request`
+ */
+export function conversationOf(body: Fields, carriesThinking: boolean): Conversation {
+  const turns: (Placed | AssistantTurn)[] = [];
+  const callers = new Map<string, AssistantTurn>();
+  let open: AssistantTurn | undefined;
+  const assistant = (path: string, startsAnew = false): AssistantTurn => {
+    if (open && !startsAnew) return open;
+    open = { message: {}, path, thinking: [], reasoning: "", text: undefined, ...emptyCalls() };
+    turns.push(open);
+    return open;
+  };
+
+  if (isGiven(body.instructions)) {
+    const content = textAt(body.instructions, "/instructions");
+    if (content !== "") turns.push({ message: { role: "system", content }, path: "/instructions" });
+  }
+  for (const { item, path } of itemsOf(body.input)) {
+    switch (item.type ?? "message") {
+      case "message": {
+        refuseOthers(item, path, ["type", "role", "content", "id", "status", "phase"]);
+        if (item.role === "assistant") {
+          const text = textOf(item.content, `${path}/content`);
+          // A second text is a message of its own, unless calls in between wait for their results.
+          const turn = assistant(path, open?.text !== undefined && open.calls.length === 0);
+          turn.text = turn.text === undefined ? text : `${turn.text}\n\n${text}`;
+          break;
+        }
+        addMessage(turns, messageOf(item, path), path);
+        open = undefined;
+        break;
+      }
+      case "reasoning": {
+        refuseOthers(item, path, ["type", "id", "summary", "content", "encrypted_content", "status"]);
+        const { thinkingBlocks, text } = carriedReasoning(item);
+        if (!text && !(carriesThinking && thinkingBlocks?.length)) break;
+        const turn = assistant(path, open?.text !== undefined && open.calls.length === 0);
+        if (text) turn.reasoning += turn.reasoning === "" ? text : `\n\n${text}`;
+        if (carriesThinking && thinkingBlocks) turn.thinking.push(...thinkingBlocks);
+        break;
+      }
+      case "function_call":
+      case "custom_tool_call": {
+        const call = callOf(item, path);
+        const turn = assistant(path);
+        // Some providers count their calls anew in every answer: only in one answer an id must be one call's.
+        if (callers.get(call.id) === turn) {
+          throw refused(`${path}/call_id`, `the call_id ${quoted(call.id)} stands for two calls`);
+        }
+        turn.calls.push(call);
+        callers.set(call.id, turn);
+        break;
+      }
+      case "function_call_output":
+      case "custom_tool_call_output":
+        addResult(callers, item, path);
+        open = undefined;
+        break;
+      default:
+        throw refused(
+          `${path}/type`,
+          `an item of type ${quoted(item.type)} cannot be sent to this llm's provider`,
+        );
+    }
+  }
+  return laidOut(turns);
+}
+
+function emptyCalls(): Pick<AssistantTurn, "calls" | "results" | "attachments"> {
+  return { calls: [], results: [], attachments: [] };
+}
+
+function itemsOf(input: unknown): { item: Fields; path: string }[] {
+  if (typeof input === "string") return [{ item: { role: "user", content: input }, path: "/input" }];
+  if (!Array.isArray(input) || input.length === 0) throw refused("/input", "input is required");
+  return input.map((item, index) => {
+    const path = `/input/${index}`;
+    return { item: objectAt(item, path), path };
+  });
+}
+
+function messageOf(item: Fields, path: string): Fields {
+  const { role, content } = item;
+  if (role === "user") return { role, content: contentOf(partsOf(content, `${path}/content`)) };
+  if (role === "system" || role === "developer") {
+    return { role: "system", content: textOf(content, `${path}/content`) };
+  }
+  throw refused(`${path}/role`, `a message of role ${quoted(role)} cannot be sent to this llm's provider`);
+}
+
+function addMessage(turns: Placed[], message: Fields, path: string): void {
+  const [only] = turns;
+  if (message.role === "system" && turns.length === 1 && only?.message.role === "system") {
+    only.message.content = `${only.message.content}\n\n${message.content}`;
+  } else turns.push({ message, path });
+}
+
+function callOf(item: Fields, path: string): Fields & { id: string } {
+  const isCustom = item.type === "custom_tool_call";
+  refuseOthers(item, path, ["type", "id", "call_id", "name", "status", isCustom ? "input" : "arguments"]);
+  return {
+    id: textAt(item.call_id, `${path}/call_id`),
+    type: "function",
+    function: {
+      name: textAt(item.name, `${path}/name`),
+      arguments: isCustom
+        ? JSON.stringify({ [customInputKey]: textAt(item.input, `${path}/input`) })
+        : textAt(item.arguments, `${path}/arguments`),
+    },
+  };
+}
+
+function addResult(callers: Map<string, AssistantTurn>, item: Fields, path: string): void {
+  refuseOthers(item, path, ["type", "id", "call_id", "output", "status", "name"]);
+  const id = textAt(item.call_id, `${path}/call_id`);
+  const turn = callers.get(id);
+  if (!turn) throw refused(`${path}/call_id`, `there is no call before it with the call_id ${quoted(id)}`);
+  const parts = partsOf(item.output, `${path}/output`);
+  const content = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+  turn.results.push({ message: { role: "tool", tool_call_id: id, content }, path });
+  turn.attachments.push(...parts.filter(({ type }) => type !== "text"));
+}
+
+function laidOut(turns: readonly (Placed | AssistantTurn)[]): Conversation {
+  const placed = turns.flatMap((turn) => ("calls" in turn ? assistantMessages(turn) : [turn]));
+  return { messages: placed.map(({ message }) => message), paths: placed.map(({ path }) => path) };
+}
+
+function assistantMessages(turn: AssistantTurn): Placed[] {
+  const { path, thinking, reasoning, text, calls, results, attachments } = turn;
+  // Reasoning alone is what is left of an answer that was broken off.
+  if (text === undefined && calls.length === 0) return [];
+  const message = {
+    role: "assistant",
+    content: calls.length > 0 && !text ? null : text,
+    ...(reasoning !== "" && { reasoning_content: reasoning }),
+    ...(thinking.length > 0 && { thinking_blocks: thinking }),
+    ...(calls.length > 0 && { tool_calls: calls }),
+  };
+  return [
+    { message, path },
+    ...results,
+    ...(attachments.length > 0 ? [{ message: { role: "user", content: attachments }, path }] : []),
+  ];
+}

@@ -1,0 +1,107 @@
+/** The one parameter of the function that stands for a custom tool. */
+export const customInputKey = "input";
+
+const opening = /^\s*\{\s*"input"\s*:\s*"/;
+/** A beginning longer than this is not the one that was asked for. */
+const longestOpening = 64;
+/** Escapes that do not stand for themselves; the rest is \uXXXX. */
+const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", b: "\b", f: "\f" };
+
+/**
+ * Reads the input of a custom tool out of the arguments of its function, which arrive in pieces. Time is linear in
+ * the arguments.
+ */
+export class CustomInputReader {
+  /** What has not been read yet: the beginning, or an escape that is cut. */
+  #rest = "";
+  /** The first half of a character, which no piece may end with: half a character is no UTF-8. */
+  #half = "";
+  #state: "opening" | "inside" | "over" = "opening";
+  /** All that has been handed out. */
+  input = "";
+
+  /** Takes the next piece of the arguments and returns the piece of the input that it makes, or "". */
+  push(piece: string): string {
+    if (this.#state === "over") return "";
+    this.#rest += piece;
+    if (this.#state === "opening") {
+      const found = opening.exec(this.#rest.slice(0, longestOpening));
+      if (!found) {
+        if (this.#rest.length >= longestOpening) this.#state = "over";
+        return "";
+      }
+      this.#rest = this.#rest.slice(found[0].length);
+      this.#state = "inside";
+    }
+    return this.#handOut(this.#unescaped());
+  }
+
+  /**
+   * The arguments have ended. Returns what of the input is still to be handed out: all of it where the model wrote
+   * something else than it was asked for.
+   */
+  end(args: string): string {
+    // Cut in the middle of the text: what there is of it has gone.
+    if (this.#state === "inside") return "";
+    const whole = inputOf(args);
+    const text = whole.startsWith(this.input) ? whole.slice(this.input.length) : "";
+    this.input += text;
+    return text;
+  }
+
+  #handOut(read: string): string {
+    let text = this.#half + read;
+    this.#half = "";
+    if (/[\ud800-\udbff]$/.test(text)) {
+      this.#half = text.slice(-1);
+      text = text.slice(0, -1);
+    }
+    this.input += text;
+    return text;
+  }
+
+  #unescaped(): string {
+    const raw = this.#rest;
+    this.#rest = "";
+    let text = "";
+    let from = 0;
+    for (let at = 0; at < raw.length; at++) {
+      const letter = raw[at];
+      if (letter !== '"' && letter !== "\\") continue;
+      text += raw.slice(from, at);
+      from = at;
+      if (letter === '"') {
+        this.#state = "over";
+        return text;
+      }
+      const kind = raw[at + 1];
+      const length = kind === "u" ? 6 : 2;
+      if (at + length > raw.length) break;
+      if (kind === "u") text += String.fromCharCode(Number.parseInt(raw.slice(at + 2, at + length), 16));
+      else text += escapes[kind!] ?? kind;
+      from = at + length;
+      at = from - 1;
+    }
+    if (raw[from] !== "\\") return text + raw.slice(from);
+    this.#rest = raw.slice(from);
+    return text;
+  }
+}
+
+/** What a custom tool is called with, by the arguments of its function. */
+export function customInput(args: string): string {
+  const reader = new CustomInputReader();
+  reader.push(args);
+  reader.end(args);
+  return reader.input;
+}
+
+function inputOf(args: string): string {
+  try {
+    const parsed = JSON.parse(args) as Record<string, unknown> | null;
+    const input = parsed?.[customInputKey];
+    return typeof input === "string" ? input : args;
+  } catch {
+    return args;
+  }
+}

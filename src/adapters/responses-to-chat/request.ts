@@ -1,0 +1,126 @@
+import { isReasoner } from "../messages-to-chat/effort.ts";
+import { type Fields, isGiven, listAt, objectAt, quoted, refused, refuseOthers } from "../request-fields.ts";
+import { conversationOf } from "./conversation.ts";
+import { refuseState } from "./stateless.ts";
+import { toolsOf } from "./tools.ts";
+
+const known = [
+  ...["model", "input", "instructions", "stream", "store", "tools", "tool_choice", "parallel_tool_calls"],
+  ...["max_output_tokens", "temperature", "top_p", "text", "reasoning", "include"],
+  // Passed as they are: chat has them too.
+  ...["user", "safety_identifier", "service_tier"],
+  ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
+  // Checked above: what keeps state is refused in words of its own.
+  ...["background", "stream_options"],
+  // Given back in the answer; limits of tools that run at OpenAI limit nothing here.
+  ...["metadata", "max_tool_calls"],
+  // Codex's words about itself.
+  "client_metadata",
+];
+
+const isEmpty = (value: unknown) =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;
+
+/** Fields with no counterpart, and the value at which they ask for nothing. */
+const neutral = {
+  truncation: (value: unknown) => value === "disabled",
+  top_logprobs: (value: unknown) => value === 0,
+  context_management: isEmpty,
+};
+
+const passed = [
+  ...["temperature", "top_p", "user", "safety_identifier", "service_tier"],
+  ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
+];
+
+/** A chat request, and for each of its messages the path of what it was made from. */
+export interface ChatRequest {
+  request: Fields;
+  paths: string[];
+}
+
+/**
+ * A responses request as chat. What cannot be expressed is refused by name. Dropped are `client_metadata`,
+ * `max_tool_calls` (no tool runs at the provider), `reasoning.summary` (what the provider tells of its reasoning is
+ * always given) and `metadata`, which the answer gives back. A stream is asked for its usage, because responses
+ * always tell it.
+ *
+ * @param model The provider's name for the model.
+ * @param carriesThinking Whether the request goes on to a provider that takes signed thinking back.
+ * @throws AppError `invalid_request`
+ */
+export function chatRequest(body: Fields, model: string, carriesThinking: boolean): ChatRequest {
+  refuseState(body);
+  refuseOthers(body, "", known, neutral);
+  refuseIncludes(body.include);
+  const options = isGiven(body.stream_options) ? objectAt(body.stream_options, "/stream_options") : {};
+  refuseOthers(options, "/stream_options", [], { include_obfuscation: (value) => value === false });
+  const { messages, paths } = conversationOf(body, carriesThinking);
+  const request: Fields = {
+    model,
+    messages,
+    ...(isGiven(body.max_output_tokens) && {
+      // Reasoning models of OpenAI refuse the older name (case 72).
+      [isReasoner(model) ? "max_completion_tokens" : "max_tokens"]: body.max_output_tokens,
+    }),
+    ...answerSettings(body),
+    ...reasoningSettings(body.reasoning),
+    ...(body.stream === true && { stream: true, stream_options: { include_usage: true } }),
+  };
+  for (const name of passed) if (isGiven(body[name])) request[name] = body[name];
+  return { request, paths };
+}
+
+/** The fields of the chat request on which the reading of an answer depends: its tools, and its form. */
+export function answerSettings(body: Fields): Fields {
+  return { ...toolsOf(body), ...textSettings(body.text) };
+}
+
+/** Reasoning always comes with what carries it; nothing else can be added to an answer. */
+function refuseIncludes(include: unknown): void {
+  if (!isGiven(include)) return;
+  listAt(include, "/include").forEach((name, index) => {
+    if (name === "reasoning.encrypted_content") return;
+    throw refused(`/include/${index}`, `include ${quoted(name)} has no counterpart at the llm's provider`);
+  });
+}
+
+function textSettings(value: unknown): Fields {
+  if (!isGiven(value)) return {};
+  const text = objectAt(value, "/text");
+  refuseOthers(text, "/text", ["format", "verbosity"]);
+  return {
+    ...(isGiven(text.format) && formatOf(objectAt(text.format, "/text/format"))),
+    ...(isGiven(text.verbosity) && { verbosity: text.verbosity }),
+  };
+}
+
+function formatOf(format: Fields): Fields {
+  switch (format.type) {
+    case "text":
+      refuseOthers(format, "/text/format", ["type"]);
+      return {};
+    case "json_object":
+      refuseOthers(format, "/text/format", ["type"]);
+      return { response_format: { type: "json_object" } };
+    case "json_schema": {
+      refuseOthers(format, "/text/format", ["type", "name", "description", "schema", "strict"]);
+      const { type, ...described } = format;
+      objectAt(described.schema, "/text/format/schema");
+      return { response_format: { type, json_schema: described } };
+    }
+    default:
+      throw refused("/text/format/type", `text.format of type ${quoted(format.type)} is not known`);
+  }
+}
+
+function reasoningSettings(value: unknown): Fields {
+  if (!isGiven(value)) return {};
+  const reasoning = objectAt(value, "/reasoning");
+  const isAuto = (context: unknown) => context === "auto";
+  refuseOthers(reasoning, "/reasoning", ["effort", "summary", "generate_summary"], {
+    context: isAuto,
+    mode: (mode) => mode === "standard",
+  });
+  return isGiven(reasoning.effort) ? { reasoning_effort: reasoning.effort } : {};
+}

@@ -1,0 +1,146 @@
+import {
+  type Fields,
+  isGiven,
+  listAt,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
+import { customInputKey } from "./custom-input.ts";
+
+const isFalse = (value: unknown) => value === false;
+
+/** Settings of tools that ask for nothing at these values. */
+const neutral = {
+  async: isFalse,
+  defer_loading: isFalse,
+  allowed_callers: (value: unknown) => Array.isArray(value) && value.join() === "direct",
+};
+
+/**
+ * `tools`, `tool_choice` and `parallel_tool_calls` as chat's. A custom tool becomes a function with one parameter;
+ * tools that OpenAI runs itself are refused by name. Where only some tools are allowed, only they are sent.
+ *
+ * @throws AppError `invalid_request`
+ */
+export function toolsOf(body: Fields): Fields {
+  const described = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
+  const tools = described.map((tool, index) => toolOf(objectAt(tool, `/tools/${index}`), `/tools/${index}`));
+  const { choice, allowed } = choiceOf(body.tool_choice);
+  const isForced = choice !== undefined && choice !== "auto" && choice !== "none";
+  if (tools.length === 0) {
+    if (isForced) throw refused("/tool_choice", "tool_choice needs tools");
+    return {};
+  }
+  const names = tools.map(({ function: { name } }) => name);
+  const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
+  if (twice !== -1)
+    throw refused(`/tools/${twice}/name`, `the tool name ${quoted(names[twice])} stands twice`);
+  const missing = allowed?.find((name) => !names.includes(name));
+  if (missing !== undefined) throw refused("/tool_choice/tools", `there is no tool ${quoted(missing)}`);
+  return {
+    tools: allowed ? tools.filter((tool) => allowed.includes(tool.function.name)) : tools,
+    ...(choice !== undefined && { tool_choice: choice }),
+    ...(isGiven(body.parallel_tool_calls) && { parallel_tool_calls: body.parallel_tool_calls }),
+  };
+}
+
+/** The names of a request's custom tools: calls of them are given back as such. */
+export function customToolsOf({ tools }: Fields): ReadonlySet<string> {
+  const given = Array.isArray(tools) ? (tools as (Fields | null)[]) : [];
+  return new Set(given.flatMap((tool) => (tool?.type === "custom" ? [String(tool.name)] : [])));
+}
+
+interface ChatTool extends Fields {
+  type: "function";
+  function: { name: string } & Fields;
+}
+
+function toolOf(tool: Fields, path: string): ChatTool {
+  if (tool.type === "custom") return customTool(tool, path);
+  if (tool.type !== "function") {
+    throw refused(
+      `${path}/type`,
+      `the tool ${quoted(tool.type)} runs at OpenAI only and cannot be sent to this llm's provider; leave it out`,
+    );
+  }
+  refuseOthers(tool, path, ["type", "name", "description", "parameters", "strict"], neutral);
+  return {
+    type: "function",
+    function: {
+      name: textAt(tool.name, `${path}/name`),
+      ...(isGiven(tool.description) && { description: tool.description }),
+      ...(isGiven(tool.parameters) && { parameters: objectAt(tool.parameters, `${path}/parameters`) }),
+      ...(isGiven(tool.strict) && { strict: tool.strict }),
+    },
+  };
+}
+
+/** A grammar cannot be enforced: it becomes words that the model reads. */
+function customTool(tool: Fields, path: string): ChatTool {
+  refuseOthers(tool, path, ["type", "name", "description", "format"], neutral);
+  const format = isGiven(tool.format) ? objectAt(tool.format, `${path}/format`) : { type: "text" };
+  const grammar = grammarOf(format, `${path}/format`);
+  const description = [
+    isGiven(tool.description) ? textAt(tool.description, `${path}/description`) : "",
+    grammar,
+  ];
+  return {
+    type: "function",
+    function: {
+      name: textAt(tool.name, `${path}/name`),
+      description: description.filter(Boolean).join("\n\n"),
+      parameters: {
+        type: "object",
+        properties: { [customInputKey]: { type: "string", description: "The whole input, as plain text." } },
+        required: [customInputKey],
+        additionalProperties: false,
+      },
+    },
+  };
+}
+
+function grammarOf(format: Fields, path: string): string {
+  if (format.type === "text") {
+    refuseOthers(format, path, ["type"]);
+    return "";
+  }
+  if (format.type !== "grammar")
+    throw refused(`${path}/type`, `a format of type ${quoted(format.type)} is not known`);
+  refuseOthers(format, path, ["type", "syntax", "definition"]);
+  const definition = textAt(format.definition, `${path}/definition`);
+  return `The input must match this ${textAt(format.syntax, `${path}/syntax`)} grammar:\n${definition}`;
+}
+
+function choiceOf(choice: unknown): { choice?: unknown; allowed?: string[] } {
+  if (!isGiven(choice)) return {};
+  if (choice === "auto" || choice === "none" || choice === "required") return { choice };
+  if (typeof choice === "string") throw refused("/tool_choice", `tool_choice ${quoted(choice)} is not known`);
+  const named = objectAt(choice, "/tool_choice");
+  if (named.type === "function" || named.type === "custom") {
+    refuseOthers(named, "/tool_choice", ["type", "name"]);
+    return { choice: { type: "function", function: { name: textAt(named.name, "/tool_choice/name") } } };
+  }
+  if (named.type !== "allowed_tools") {
+    throw refused(
+      "/tool_choice/type",
+      `tool_choice of type ${quoted(named.type)} has no counterpart at the llm's provider`,
+    );
+  }
+  refuseOthers(named, "/tool_choice", ["type", "mode", "tools"]);
+  if (named.mode !== "auto" && named.mode !== "required") {
+    throw refused("/tool_choice/mode", "tool_choice.mode must be auto or required");
+  }
+  return { choice: named.mode, allowed: listAt(named.tools, "/tool_choice/tools").map(allowedName) };
+}
+
+function allowedName(value: unknown, index: number): string {
+  const path = `/tool_choice/tools/${index}`;
+  const tool = objectAt(value, path);
+  if (tool.type !== "function" && tool.type !== "custom") {
+    throw refused(`${path}/type`, `the tool ${quoted(tool.type)} cannot be sent to this llm's provider`);
+  }
+  return textAt(tool.name, `${path}/name`);
+}

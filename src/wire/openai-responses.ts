@@ -1,0 +1,83 @@
+import type { Usage } from "./usage.ts";
+
+/** OpenAI responses, as far as we read or write it. Providers send more, and less. */
+
+export interface ResponsesUsage {
+  input_tokens?: number;
+  input_tokens_details?: { cached_tokens?: number; cache_write_tokens?: number } | null;
+  output_tokens?: number;
+  output_tokens_details?: { reasoning_tokens?: number } | null;
+  total_tokens?: number;
+}
+
+export type ItemStatus = "in_progress" | "completed" | "incomplete";
+
+/** A part of a message of the assistant. */
+export type ResponsePart =
+  | { type: "output_text"; text: string; annotations: []; logprobs: [] }
+  | { type: "refusal"; refusal: string };
+
+/** What an answer is made of, as we write it. */
+export type ResponseItem =
+  | { type: "message"; id: string; status: ItemStatus; role: "assistant"; content: ResponsePart[] }
+  | {
+      type: "reasoning";
+      id: string;
+      summary: { type: "summary_text"; text: string }[];
+      encrypted_content?: string;
+    }
+  | {
+      type: "function_call";
+      id: string;
+      status: ItemStatus;
+      call_id: string;
+      name: string;
+      arguments: string;
+    }
+  | {
+      type: "custom_tool_call";
+      id: string;
+      status: ItemStatus;
+      call_id: string;
+      name: string;
+      input: string;
+    };
+
+/** An event of a stream, as far as its end is concerned. */
+export interface ResponsesEvent {
+  type?: string;
+  sequence_number?: number;
+  response?: { id?: string; usage?: unknown; error?: ResponsesError | null } | null;
+  /** Of an `error` event, which also comes with these fields as its own. */
+  error?: ResponsesError | null;
+  message?: string;
+  code?: string | null;
+}
+
+export interface ResponsesError {
+  message?: string;
+  code?: string | null;
+  type?: string | null;
+}
+
+/** Which answer a stream carries, and the number of its next event where that is known. */
+export interface StreamPosition {
+  responseId: string;
+  sequence?: number;
+}
+
+/** Reads the `usage` of an answer; undefined when there is none. Input tokens include the cached ones. */
+export function responsesUsage(usage: unknown): Usage | undefined {
+  if (typeof usage !== "object" || usage === null) return undefined;
+  const counts = usage as ResponsesUsage;
+  return {
+    promptTokens: counts.input_tokens ?? 0,
+    completionTokens: counts.output_tokens ?? 0,
+    cachedTokens: counts.input_tokens_details?.cached_tokens ?? 0,
+  };
+}
+
+/** Writes one event of a stream. Its name stands in the frame and in the data. */
+export function responsesFrame(type: string, fields: object): string {
+  return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+}
