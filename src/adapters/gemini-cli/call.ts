@@ -1,0 +1,165 @@
+import { AppError } from "../../errors.ts";
+import { HttpFailure } from "../http1/exchange.ts";
+import { GeminiAnswer } from "./answer.ts";
+import { type ChatHead, chatCompletion, lastFrames, textFrame, usageOf } from "./chat.ts";
+import { type GeminiEvent, GeminiEvents } from "./events.ts";
+import type { Ending, GroupProcess } from "./process.ts";
+
+/** Milliseconds. `firstByte` runs from the start to the first words, `silence` between two parts of an answer. */
+export interface RunTimeouts {
+  firstByte: number;
+  silence: number;
+}
+
+export interface CallOptions {
+  process: GroupProcess;
+  head: ChatHead;
+  isStreaming: boolean;
+  /** The limit that the caller set, in tokens. */
+  maxTokens: number | undefined;
+  timeouts: RunTimeouts;
+  signal: AbortSignal | undefined;
+  /** The error for a run without a whole answer. `ending` is undefined for a process that is still there. */
+  explain(ending: Ending | undefined, message: string | undefined): AppError;
+}
+
+/** What a whole run may write to stdout, in bytes. */
+const maxOutputBytes = 64 * 1024 * 1024;
+
+/** How long a process that reported an error is waited for, in milliseconds: its exit code says more. */
+const leaving = 2000;
+
+/**
+ * Reads a run's events into an answer. Resolves with the first words of a stream, or with a whole answer.
+ * The process is stopped as soon as nothing of it is needed any more.
+ *
+ * @throws AppError when there is no answer; HttpFailure "cancelled" when the signal aborts before
+ */
+export function readAnswer(options: CallOptions): Promise<GeminiAnswer> {
+  return new Promise((resolve, reject) => new Call(options, resolve, reject).start());
+}
+
+class Call {
+  readonly #options: CallOptions;
+  readonly #resolve: (answer: GeminiAnswer) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #answer: GeminiAnswer;
+  readonly #onAbort = () => this.#fail(new HttpFailure("cancelled", "the call was cancelled"));
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #hasWords = false;
+  #text: string[] = [];
+  /** What the run says of its failure. */
+  #fault: string | undefined;
+  #hasFailed = false;
+  #over = false;
+
+  constructor(options: CallOptions, resolve: (answer: GeminiAnswer) => void, reject: (error: Error) => void) {
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const type = options.isStreaming ? "text/event-stream" : "application/json";
+    this.#answer = new GeminiAnswer(type, this.#onAbort);
+  }
+
+  start(): void {
+    const { signal, timeouts } = this.#options;
+    if (signal?.aborted) return this.#onAbort();
+    signal?.addEventListener("abort", this.#onAbort);
+    this.#wait(timeouts.firstByte);
+    void this.#read();
+  }
+
+  async #read(): Promise<void> {
+    const { process, explain } = this.#options;
+    const events = new GeminiEvents(maxOutputBytes);
+    try {
+      for await (const bytes of process.stdout) {
+        if (this.#over) return;
+        for (const event of events.push(bytes)) this.#take(event);
+        if (this.#over) return;
+        if (this.#hasWords && !this.#hasFailed) await this.#go();
+      }
+      if (this.#over) return;
+      for (const event of events.end()) this.#take(event);
+      const ending = await process.ended;
+      this.#fail(explain(ending, this.#fault));
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  /** Waits until the reader wants more, and then for the next output. */
+  async #go(): Promise<void> {
+    clearTimeout(this.#timer);
+    while (this.#answer.held) await this.#answer.held;
+    if (!this.#over) this.#wait(this.#options.timeouts.silence);
+  }
+
+  #take(event: GeminiEvent): void {
+    if (this.#over || this.#hasFailed) return;
+    const { type, role, content } = event;
+    if (type === "message" && role === "assistant" && typeof content === "string") this.#say(content);
+    else if (type === "error") this.#fault = messageIn(event) ?? this.#fault;
+    else if (type === "result") this.#result(event);
+  }
+
+  #say(text: string): void {
+    if (text === "") return;
+    const { isStreaming, head } = this.#options;
+    const isFirst = !this.#hasWords;
+    this.#hasWords = true;
+    if (!isStreaming) {
+      this.#text.push(text);
+      return;
+    }
+    this.#answer.push(textFrame(head, text, isFirst));
+    if (isFirst) this.#resolve(this.#answer);
+  }
+
+  #result(event: GeminiEvent): void {
+    const { isStreaming, head, maxTokens } = this.#options;
+    // A run that stopped without a word has warned why.
+    if (event.status !== "success" || (!this.#hasWords && this.#fault !== undefined)) {
+      this.#fault = messageIn(event.error) ?? this.#fault;
+      this.#hasFailed = true;
+      return this.#wait(leaving);
+    }
+    const usage = usageOf(event.stats);
+    // The run does not say why the model stopped.
+    const reason = maxTokens !== undefined && usage.completion_tokens >= maxTokens ? "length" : "stop";
+    const whole = () => JSON.stringify(chatCompletion(head, this.#text.join(""), reason, usage));
+    const first = isStreaming && !this.#hasWords ? textFrame(head, "", true) : "";
+    this.#answer.push(isStreaming ? first + lastFrames(head, reason, usage) : whole());
+    this.#end();
+    this.#answer.end();
+    this.#resolve(this.#answer);
+  }
+
+  /** Gives up after so many milliseconds, unless something comes. */
+  #wait(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#hasFailed) return this.#fail(this.#options.explain(undefined, this.#fault));
+      const seconds = milliseconds / 1000;
+      this.#fail(new AppError("provider_timeout", `gemini wrote nothing of its answer for ${seconds} s`));
+    }, milliseconds);
+  }
+
+  #fail(error: Error): void {
+    if (this.#over) return;
+    this.#end();
+    this.#answer.fail(error);
+    this.#reject(error);
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    void this.#options.process.stop();
+  }
+}
+
+function messageIn(value: { message?: unknown } | null | undefined): string | undefined {
+  return typeof value?.message === "string" && value.message !== "" ? value.message : undefined;
+}

@@ -1,0 +1,90 @@
+import { AppError } from "../../errors.ts";
+import { ByteBuffer } from "../../wire/byte-buffer.ts";
+
+/** One line of `--output-format stream-json`: https://geminicli.com/docs/cli/headless. */
+export interface GeminiEvent {
+  type: string;
+  /** message: `user` or `assistant`. */
+  role?: unknown;
+  content?: unknown;
+  /** error: `error` or `warning`. */
+  severity?: unknown;
+  message?: unknown;
+  /** result: `success` or `error`. */
+  status?: unknown;
+  error?: { type?: unknown; message?: unknown } | null;
+  stats?: GeminiStats | null;
+}
+
+/** Tokens of a run. The total has the model's thoughts in it, the output has not. */
+export interface GeminiStats {
+  total_tokens?: unknown;
+  input_tokens?: unknown;
+  output_tokens?: unknown;
+  cached?: unknown;
+}
+
+const lineFeed = 10;
+const decoder = new TextDecoder();
+
+/** Reads events from bytes cut anywhere. Time is linear in the bytes, whatever their pieces. */
+export class GeminiEvents {
+  readonly #maxBytes: number;
+  readonly #line = new ByteBuffer();
+  #bytes = 0;
+  #isStarted = false;
+
+  /** @param maxBytes What a whole run may write. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * Takes the next bytes and returns the events that they complete. Lines that are not JSON are notices, as long
+   * as no event came before them.
+   *
+   * @throws AppError `provider_error` when a line cannot be read, or all lines are larger than allowed
+   */
+  push(bytes: Uint8Array): GeminiEvent[] {
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.#maxBytes)
+      throw new AppError("provider_error", `gemini wrote more than ${this.#maxBytes} bytes`);
+    const events: GeminiEvent[] = [];
+    let from = 0;
+    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, from)) {
+      this.#line.append(bytes.subarray(from, end));
+      from = end + 1;
+      this.#read(events);
+    }
+    if (from < bytes.length) this.#line.append(bytes.subarray(from));
+    return events;
+  }
+
+  /** The run is over. Returns an event that only lacked its line end. */
+  end(): GeminiEvent[] {
+    const events: GeminiEvent[] = [];
+    this.#read(events);
+    return events;
+  }
+
+  #read(events: GeminiEvent[]): void {
+    const line = decoder.decode(this.#line.take()).trim();
+    if (line === "") return;
+    const event = parsed(line);
+    if (event) {
+      this.#isStarted = true;
+      events.push(event);
+    } else if (this.#isStarted) throw new AppError("provider_error", "gemini wrote a line that is not JSON");
+  }
+}
+
+function parsed(line: string): GeminiEvent | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
+      ? (value as GeminiEvent)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

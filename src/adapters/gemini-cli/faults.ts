@@ -1,0 +1,90 @@
+import { AppError } from "../../errors.ts";
+import { cannotStart, type Ending } from "./process.ts";
+
+/** Why a run has no whole answer, as far as it tells. */
+export interface RunFault {
+  /** Undefined for a process that is still there. */
+  ending: Ending | undefined;
+  /** What its last event says. */
+  message: string | undefined;
+  /** The end of its stderr. */
+  stderr: string;
+}
+
+const longestMessage = 1000;
+
+/** The command's own exit codes, as far as they are worth words: google-gemini/gemini-cli, utils/errors.ts. */
+const meanings: Readonly<Record<number, string>> = {
+  44: "gemini cannot use its sandbox",
+  52: "gemini does not accept its settings",
+  53: "gemini reached its limit of turns",
+  54: "gemini could not run a tool",
+  55: "gemini does not trust its directory",
+  130: "gemini was interrupted",
+};
+
+/** What a run says where its exit code says nothing. The Gemini API answers a bad key with status 400. */
+const signs = {
+  key: /API key (?:not valid|expired)|API_KEY_INVALID|PERMISSION_DENIED|UNAUTHENTICATED/i,
+  model: /ModelNotFoundError|is not found for API version/,
+  quota: /TerminalQuotaError|RESOURCE_EXHAUSTED|exhausted your (?:daily )?(?:quota|capacity)/i,
+  network: /fetch failed|ENOTFOUND|ECONNREFUSED|EAI_AGAIN/,
+};
+
+/** Statuses of the Gemini API, of which an exit code holds the low 8 bits. */
+const statuses = [400, 401, 403, 404, 429, 499, 500, 502, 503, 504];
+const statusOfExit = new Map(statuses.map((status) => [status & 255, status]));
+
+/**
+ * What a caller is told of a run without an answer.
+ *
+ * @param redact takes keys out of a text
+ * @param directory the run's own, which nobody outside has to know
+ */
+export function runFailure(
+  { ending, message, stderr }: RunFault,
+  redact: (text: string) => string,
+  directory: string,
+): AppError {
+  if (ending?.code === 126 || ending?.code === 127) return cannotStart("EACCES");
+  const signal = ending?.signal;
+  if (signal)
+    return new AppError("provider_error", `gemini was ended by ${signal} before its answer was whole`);
+  const code = ending?.code ?? 0;
+  const status = statusOfExit.get(code);
+  const said = inOneLine(redact(message ?? stderr).replaceAll(directory, "…"));
+  const meaning = meanings[code];
+  const words = said || meaning || `gemini ended with code ${code} and no answer`;
+  if (status !== undefined && status >= 500) return new AppError("provider_error", words, { status });
+  const says = (sign: RegExp) => sign.test(message ?? "") || sign.test(stderr);
+  if (code === 41 || status === 401 || status === 403 || says(signs.key)) return rejected();
+  if (status === 429 || says(signs.quota)) return new AppError("too_many_requests", words);
+  if (status === 404 || says(signs.model)) return new AppError("invalid_request", words, { status: 404 });
+  if (status === 400 || code === 42) return new AppError("invalid_request", words);
+  if (says(signs.network)) return new AppError("provider_unreachable", "gemini cannot reach its provider");
+  const both = said && meaning ? `${meaning}: ${said}`.slice(0, longestMessage) : words;
+  return new AppError("provider_error", both);
+}
+
+function rejected(): AppError {
+  return new AppError(
+    "provider_rejected_credential",
+    "gemini has no credential, or its provider rejected it",
+    {
+      hint: "an llm of type gemini-cli needs an apiKeyRef to a Gemini API key",
+    },
+  );
+}
+
+/** Notices that every run without a terminal writes, and where in the program something happened. */
+const noise = /^\s*(?:Warning: |Ripgrep is not available|at |\[STARTUP\])/;
+
+function inOneLine(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !noise.test(line))
+    .join(" ")
+    .replace(/[\p{Cc}\s]+/gu, " ")
+    .trim()
+    .slice(0, longestMessage);
+}

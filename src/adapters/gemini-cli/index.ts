@@ -1,0 +1,187 @@
+import { mkdir, rm } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import { AppError } from "../../errors.ts";
+import { HttpFailure } from "../http1/exchange.ts";
+import type { ProviderAnswer } from "./answer.ts";
+import { type RunTimeouts, readAnswer } from "./call.ts";
+import { runFailure } from "./faults.ts";
+import { createPool } from "./pool.ts";
+import { cannotStart, type GroupProcess, startGroup } from "./process.ts";
+import { geminiRequest } from "./request.ts";
+import { clearWorkplace, makeWorkplace } from "./workplace.ts";
+
+export type { ProviderAnswer } from "./answer.ts";
+
+export interface GeminiCliOptions {
+  /** The command's absolute path; without it `gemini` is looked for on `path`. Nobody may set it over the API. */
+  command?: string | undefined;
+  /** A `PATH`. */
+  path: string;
+  /** Where each run gets a directory of its own. Nothing else may be in it: the first run empties it. */
+  directory: string;
+  /** How many may run at once, default 4. */
+  maxProcesses?: number;
+  /** How long a call waits for its turn, in milliseconds, default 30,000. */
+  longestWait?: number;
+  /** Takes keys out of a text. */
+  redact(text: string, apiKey: string | undefined): string;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Unique, and good for a file's name. */
+  randomId(): string;
+}
+
+/** One call of a model. */
+export interface GeminiCall {
+  /** An OpenAI chat request. */
+  body: Record<string, unknown>;
+  /** The model's name for the command. */
+  model: string;
+  apiKey: string | undefined;
+  timeouts: RunTimeouts;
+  signal?: AbortSignal | undefined;
+}
+
+export interface GeminiCli {
+  /**
+   * Runs the command for one call. The answer is OpenAI's chat, streamed or whole, and always has status 200:
+   * whatever fails before its first words is thrown, and what fails later is the sink's error.
+   *
+   * @throws AppError; HttpFailure "cancelled" when the signal aborts
+   */
+  run(call: GeminiCall): Promise<ProviderAnswer>;
+  /** What `gemini --version` says within `limit` milliseconds: the probe. Throws AppError. */
+  version(limit: number): Promise<string>;
+  /** Ends what runs, and lets nothing new in. Resolves when no process and no file of it is left. */
+  close(): Promise<void>;
+}
+
+/** What a model may be called: nothing that the command could take for an option. */
+const modelName = /^[A-Za-z0-9][\w./:@-]{0,199}$/;
+
+/**
+ * Models behind the `gemini` command: one process for each call, in a process group, directory and environment of
+ * its own.
+ *
+ * @throws AppError `invalid_request` for a command whose path is not absolute
+ */
+export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
+  const { command, path, directory, now, randomId } = options;
+  const { maxProcesses = 4, longestWait = 30_000 } = options;
+  if (command !== undefined && !isAbsolute(command))
+    throw new AppError("invalid_request", "the path of the gemini command must be absolute");
+  const pool = createPool({ places: maxProcesses, longestWait });
+  const running = new Set<Promise<void>>();
+  const processes = new Set<GroupProcess>();
+  let emptied: Promise<void> | undefined;
+  let isClosed = false;
+
+  const commandPath = () => {
+    const found = command ?? Bun.which("gemini", { PATH: path });
+    if (!found) throw cannotStart("ENOENT");
+    return found;
+  };
+
+  /** Does something in the directory. What a server left there that was killed is removed before. */
+  const inDirectory = async <Made>(make: () => Promise<Made>): Promise<Made> => {
+    try {
+      emptied ??= emptyDirectory(directory);
+      // Once it has been emptied there are runs in it.
+      await emptied.catch((error) => {
+        emptied = undefined;
+        throw error;
+      });
+      return await make();
+    } catch (cause) {
+      const message = "the server cannot make a directory for gemini";
+      throw new AppError("unavailable", message, { cause, retryAfter: 30 });
+    }
+  };
+
+  return {
+    async run({ body, model, apiKey, timeouts, signal }) {
+      const request = geminiRequest(body);
+      if (!modelName.test(model))
+        throw new AppError("invalid_request", "model is not a name that gemini takes");
+      const found = commandPath();
+      const leave = await pool.enter(signal);
+      const place = join(directory, randomId());
+      let child: GroupProcess | undefined;
+      const { promise: gone, resolve: done } = Promise.withResolvers<void>();
+      running.add(gone);
+      const clean = async () => {
+        await child?.ended;
+        if (child) processes.delete(child);
+        await clearWorkplace(place);
+        leave();
+        running.delete(gone);
+        done();
+      };
+      try {
+        const { cwd, env } = await inDirectory(() =>
+          makeWorkplace({ directory: place, request, model, apiKey, path }),
+        );
+        if (isClosed) throw closing();
+        if (signal?.aborted) throw new HttpFailure("cancelled", "the call was cancelled");
+        const argv: [string, ...string[]] = [found, "--output-format=stream-json", `--model=${model}`];
+        const started = startGroup({ argv, cwd, env, stdin: request.prompt });
+        child = started;
+        processes.add(started);
+        return await readAnswer({
+          process: started,
+          head: { id: `chatcmpl-${randomId()}`, created: Math.floor(now() / 1000), model },
+          isStreaming: body["stream"] === true,
+          maxTokens: request.generation.maxOutputTokens,
+          timeouts,
+          signal,
+          explain(ending, message) {
+            if (isClosed) return closing();
+            const fault = { ending, message, stderr: started.stderr() };
+            return runFailure(fault, (text) => options.redact(text, apiKey), place);
+          },
+        });
+      } finally {
+        void clean();
+      }
+    },
+
+    async version(limit) {
+      const found = commandPath();
+      const place = join(directory, randomId());
+      await inDirectory(() => mkdir(place, { mode: 0o700 }));
+      const env = { PATH: path, HOME: place, NO_COLOR: "1", GEMINI_CLI_NO_RELAUNCH: "true" };
+      try {
+        return await versionOf(startGroup({ argv: [found, "--version"], cwd: place, env, stdin: "" }), limit);
+      } finally {
+        await clearWorkplace(place);
+      }
+    },
+
+    async close() {
+      isClosed = true;
+      pool.close();
+      for (const one of processes) void one.stop();
+      await Promise.all(running);
+    },
+  };
+}
+
+async function versionOf(child: GroupProcess, limit: number): Promise<string> {
+  const late = setTimeout(() => void child.stop(), limit);
+  const said = (await Bun.readableStreamToText(child.stdout)).trim();
+  const { code, signal } = await child.ended;
+  clearTimeout(late);
+  if (signal !== null) throw new AppError("provider_timeout", "gemini did not tell its version in time");
+  const version = /^v?(\d+\.[\w.+-]{1,40})$/m.exec(said)?.[1];
+  if (code === 0 && version !== undefined) return version;
+  throw new AppError("provider_error", "the gemini command does not tell its version");
+}
+
+function closing(): AppError {
+  return new AppError("unavailable", "the server is shutting down");
+}
+
+async function emptyDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,246 @@
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { transportFailure } from "../../../src/server/inference/failure.ts";
+import { failureOf, framesOf, gemini, isThere, key, path, streamed, until } from "./run.ts";
+
+describe("a run without an answer", () => {
+  it.each([
+    ["status:429", "too_many_requests", 429],
+    ["status:400", "invalid_request", 400],
+    ["status:404", "invalid_request", 404],
+    ["status:401", "provider_rejected_credential", 502],
+    ["status:403", "provider_rejected_credential", 502],
+    ["status:500", "provider_error", 500],
+    ["status:503", "provider_error", 503],
+    ["status:1", "provider_error", 502],
+    ["status:42", "invalid_request", 400],
+    ["bad-key", "provider_rejected_credential", 502],
+    ["offline", "provider_unreachable", 502],
+    ["blocked", "provider_error", 502],
+    ["loop", "provider_error", 502],
+    ["exit:1", "provider_error", 502],
+    ["exit:41", "provider_rejected_credential", 502],
+    ["exit:42", "invalid_request", 400],
+    ["exit:44", "provider_error", 502],
+    ["exit:52", "provider_error", 502],
+    ["exit:53", "provider_error", 502],
+    ["exit:55", "provider_error", 502],
+    ["exit:127", "not_supported", 501],
+    ["killed", "provider_error", 502],
+    ["garbage", "provider_error", 502],
+    ["quit", "provider_error", 502],
+    ["half:0", "provider_error", 502],
+    ["half:1", "provider_error", 502],
+  ])("that does %s is an error of its own: %s", async (mode, code, status) => {
+    const cli = gemini();
+    const failure = await failureOf(cli.call(mode));
+    expect(failure).toMatchObject({ name: "AppError", code, status });
+    // Nothing of the key, of the run's directory, or of the program's insides (T20, T28, T35).
+    expect(failure.message).not.toMatch(/never-to-be-seen|\/runs\/|x\.js|Warning:/);
+    expect(Bun.inspect(failure)).not.toContain(key);
+    expect(failure.message.length).toBeLessThanOrEqual(1000);
+    expect(failure.message).not.toMatch(/[\n\r]/);
+    await until(() => cli.left().length === 0);
+  });
+
+  it("says what its stderr says, and what its code means", async () => {
+    const { call } = gemini();
+    expect((await failureOf(call("exit:1"))).message).toMatch(/^it broke with \[redacted\] y+$/);
+    expect((await failureOf(call("exit:53"))).message).toMatch(
+      /^gemini reached its limit of turns: it broke/,
+    );
+    expect((await failureOf(call("killed"))).message).toContain("SIGKILL");
+    expect((await failureOf(call("quit"))).message).toBe("gemini ended with code 0 and no answer");
+    expect((await failureOf(call("blocked"))).message).toContain("safety settings");
+    expect((await failureOf(call("status:429"))).message).toContain("it says [redacted] at …/work");
+  });
+
+  it("is told before the stream begins, and within it once it has begun", async () => {
+    const { call } = gemini();
+    expect(await failureOf(call("status:429", { body: streamed() }))).toMatchObject({ status: 429 });
+    const answer = await call("half:1", { body: streamed() });
+    const heard: string[] = [];
+    const error = await new Promise<Error>((resolve, reject) => {
+      answer.pipe({ data: (bytes) => heard.push(bytes.toString()), end: reject, error: resolve });
+    });
+    expect(framesOf(heard.join(""))).toHaveLength(1);
+    expect(transportFailure(error)).toMatchObject({ code: "provider_error" });
+    expect(answer.over).toBe(true);
+  });
+
+  it("is stopped when it is silent for too long, before its first words and after", async () => {
+    const cli = gemini();
+    const first = await failureOf(cli.call("hang:a", { timeouts: { firstByte: 500, silence: 15_000 } }));
+    expect(first).toMatchObject({ code: "provider_timeout", status: 504 });
+    const answer = await cli.call("hang-after-words:b", {
+      body: streamed(),
+      timeouts: { firstByte: 15_000, silence: 300 },
+    });
+    expect(await failureOf(answer.text(1_000_000))).toMatchObject({ code: "provider_timeout" });
+    for (const pid of [...(await cli.pids("a", 2)), ...(await cli.pids("b", 2))])
+      await until(() => !isThere(pid));
+    await until(() => cli.left().length === 0);
+  });
+
+  it("is stopped when it writes without end", async () => {
+    const cli = gemini();
+    const failure = await failureOf(cli.call(`flood:${100 * 1024 * 1024}`));
+    expect(failure).toMatchObject({ code: "provider_error" });
+    expect(failure.message).toContain("more than 67108864 bytes");
+    await until(() => cli.left().length === 0);
+    expect(readFileSync(cli.file("sent")).length * 64 * 1024).toBeLessThan(70 * 1024 * 1024);
+  });
+
+  it("never starts without a command", async () => {
+    const cli = gemini({ path: "/usr/bin:/bin" });
+    const failure = await failureOf(cli.call("words:a"));
+    expect(failure).toMatchObject({ code: "not_supported", status: 501 });
+    expect(failure["hint"]).toContain("npm install -g @google/gemini-cli");
+    const named = gemini({ command: "/nowhere/gemini" });
+    expect(await failureOf(named.call("words:a"))).toMatchObject({ code: "not_supported" });
+    await until(() => named.left().length === 0);
+    expect(() => gemini({ command: "gemini" })).toThrow("must be absolute");
+  });
+
+  it("never starts with what may not be run, or with a model that could be an option (T10)", async () => {
+    const cli = gemini();
+    for (const model of ["--yolo", "-y", "", "a b", "a\nb", "a;b", "$HOME", "ä"])
+      expect(await failureOf(cli.call(model))).toMatchObject({ code: "invalid_request" });
+    expect(existsSync(cli.directory)).toBe(false);
+    const plain = cli.file("gemini");
+    writeFileSync(plain, "no program");
+    chmodSync(plain, 0o600);
+    expect(await failureOf(gemini({ command: plain }).call("words:a"))).toMatchObject({
+      code: "not_supported",
+    });
+  });
+
+  it("never starts for a request that it cannot do", async () => {
+    const cli = gemini();
+    const body = { messages: [{ role: "user", content: "Hi" }], tools: [{ type: "function" }] };
+    expect(await failureOf(cli.call("words:a", { body }))).toMatchObject({
+      code: "invalid_request",
+      details: [{ path: "/tools" }],
+    });
+    expect(existsSync(cli.directory)).toBe(false);
+  });
+});
+
+describe("a caller who leaves", () => {
+  it("takes the whole process group along, before the answer", async () => {
+    const cli = gemini();
+    const controller = new AbortController();
+    const failure = failureOf(cli.call("hang:pids", { signal: controller.signal }));
+    const pids = await cli.pids("pids", 2);
+    expect(pids.every(isThere)).toBe(true);
+    controller.abort();
+    expect(transportFailure(await failure)).toMatchObject({ code: "client_closed_request" });
+    // The second ignores SIGTERM. No zombie is left either.
+    for (const pid of pids) await until(() => !isThere(pid));
+    await until(() => cli.left().length === 0);
+  });
+
+  it("takes it along in the middle of a stream, by signal or by cancel", async () => {
+    for (const how of ["signal", "cancel"]) {
+      const cli = gemini();
+      const controller = new AbortController();
+      const answer = await cli.call("hang-after-words:pids", { body: streamed(), signal: controller.signal });
+      const failure = failureOf(answer.text(1_000_000));
+      const pids = await cli.pids("pids", 2);
+      if (how === "signal") controller.abort();
+      else answer.cancel();
+      expect(transportFailure(await failure)).toMatchObject({ code: "client_closed_request" });
+      for (const pid of pids) await until(() => !isThere(pid));
+      await until(() => cli.left().length === 0);
+    }
+  });
+
+  it("has a process that will not leave killed 2 s after it was asked", async () => {
+    const cli = gemini();
+    const controller = new AbortController();
+    const failure = failureOf(cli.call("stubborn:pids", { signal: controller.signal }));
+    const [pid] = await cli.pids("pids", 1);
+    const asked = performance.now();
+    controller.abort();
+    await failure;
+    await until(() => existsSync(cli.file("pids.asked")));
+    await until(() => !isThere(pid!));
+    expect(performance.now() - asked).toBeGreaterThan(1_900);
+    await until(() => cli.left().length === 0);
+  });
+
+  it("was there in vain when the signal had come before", async () => {
+    const cli = gemini();
+    const failure = await failureOf(cli.call("words:a", { signal: AbortSignal.abort() }));
+    expect(transportFailure(failure)).toMatchObject({ code: "client_closed_request" });
+    expect(existsSync(cli.directory)).toBe(false);
+  });
+
+  it("need not be there for what a whole answer leaves running to be ended", async () => {
+    const cli = gemini();
+    const answer = await cli.call("leaves-child:pids");
+    expect(await answer.text(1_000_000)).toContain("done");
+    for (const pid of await cli.pids("pids", 2)) await until(() => !isThere(pid));
+    await until(() => cli.left().length === 0);
+  });
+});
+
+describe("a server whose disk does not let it", () => {
+  it("is not available, until it can", async () => {
+    const cli = gemini();
+    const base = cli.file("file");
+    writeFileSync(base, "not a directory");
+    const other = gemini({ directory: `${base}/runs` });
+    expect(await failureOf(other.call("words:a"))).toMatchObject({ code: "unavailable", retryAfter: 30 });
+    rmSync(base);
+    expect(await (await other.call("words:a")).text(10_000)).toContain('"content":"a"');
+  });
+
+  it("does not lose the runs that are under way", async () => {
+    let id = "a";
+    const cli = gemini({ randomId: () => id });
+    const running = cli.call("gate:open");
+    await until(() => existsSync(cli.file("log")));
+    id = "nowhere/b";
+    expect(await failureOf(cli.call("words:a"))).toMatchObject({ code: "unavailable" });
+    id = "b";
+    expect(await (await cli.call("words:a")).text(10_000)).toContain('"content":"a"');
+    await Bun.write(cli.file("open"), "");
+    expect(await (await running).text(10_000)).toContain("through");
+  });
+});
+
+describe("closing", () => {
+  it("ends what runs, sends away who waits, and lets nobody in", async () => {
+    const cli = gemini({ maxProcesses: 1 });
+    const running = failureOf(cli.call("hang:pids"));
+    const pids = await cli.pids("pids", 2);
+    const waiting = failureOf(cli.call("words:a"));
+    await cli.close();
+    expect(pids.some(isThere)).toBe(false);
+    expect(cli.left()).toEqual([]);
+    expect(await running).toMatchObject({ code: "unavailable" });
+    expect(await waiting).toMatchObject({ code: "unavailable" });
+    expect(await failureOf(cli.call("words:a"))).toMatchObject({ code: "unavailable" });
+  });
+});
+
+describe("the version", () => {
+  it("is what the command says", async () => {
+    const cli = gemini();
+    expect(await cli.version(10_000)).toBe("0.61.0");
+    expect(cli.left()).toEqual([]);
+  });
+
+  it("is not waited for too long, and is an error where there is none", async () => {
+    expect(await failureOf(gemini({ path: `/slow:${path}` }).version(300))).toMatchObject({
+      code: "provider_timeout",
+    });
+    expect(await failureOf(gemini({ path: "/nowhere" }).version(300))).toMatchObject({
+      code: "not_supported",
+    });
+    expect(await failureOf(gemini({ command: "/bin/ls" }).version(5_000))).toMatchObject({
+      code: "provider_error",
+    });
+  });
+});
