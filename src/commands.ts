@@ -22,6 +22,11 @@ export const commands: Commands = {
     summary: "Show which server answers, and who you are to it",
     load: async () => (await import("./cli/cmd/status.ts")).status,
   },
+  audit: {
+    group: "Look",
+    summary: "Show what has happened",
+    load: async () => (await import("./cli/cmd/audit.ts")).audit,
+  },
   create: {
     group: "Change",
     summary: "Create an object",

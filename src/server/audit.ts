@@ -17,21 +17,33 @@ interface Batch {
  */
 export class Audit {
   readonly #store: Store;
+  readonly #heard: ((event: AuditEvent) => void) | undefined;
   /** Still takes events. */
   #open: Batch | undefined;
+  /** Recorded, and not yet committed. */
+  #waiting = 0;
   /** The batch begun last: the next one is written after it. */
   #last: Promise<void> = Promise.resolve();
 
-  constructor(store: Store) {
+  /** @param heard told of each event when it is recorded, before it is committed */
+  constructor(store: Store, heard?: (event: AuditEvent) => void) {
     this.#store = store;
+    this.#heard = heard;
   }
 
   /** Returns when the event is committed. Throws AppError `storage_full` or `unavailable`. */
   record(event: AuditEvent): Promise<void> {
     this.#open ??= this.#begin();
     const { events, committed } = this.#open;
+    this.#waiting++;
+    this.#heard?.(event);
     if (events.push(event) === batchSize) this.#open = undefined;
     return committed;
+  }
+
+  /** How many events wait to be committed. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** Returns when all that was recorded is committed, or has failed. */
@@ -55,6 +67,8 @@ export class Audit {
     } catch (error) {
       if (error instanceof StoreError) throw storeFailure(error);
       throw new AppError("internal", "the audit log failed", { cause: error });
+    } finally {
+      this.#waiting -= events.length;
     }
   }
 }

@@ -1,7 +1,15 @@
-/** Seconds, for answers of models: from a cached classifier to a long chat. */
+/**
+ * Buckets as the OpenTelemetry GenAI conventions advise them
+ * (opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics), in seconds and tokens. The first token of a model at
+ * home may take longer than the ten seconds that they end at.
+ */
 const secondsBuckets = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
+const firstTokenBuckets = [
+  0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
+];
+const perTokenBuckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
 const tokenBuckets = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
 
 /** What is measured. Names of the OpenTelemetry GenAI conventions, and the server's own. */
@@ -14,12 +22,18 @@ const metrics = {
   },
   gen_ai_server_time_to_first_token_seconds: {
     help: "Time from request to first byte of a stream",
-    buckets: secondsBuckets,
+    buckets: firstTokenBuckets,
   },
+  gen_ai_server_time_per_output_token_seconds: {
+    help: "Time for each token of a stream behind the first",
+    buckets: perTokenBuckets,
+  },
+  mcpctl_call_retries_total: { help: "Tries of calls that came after a failed one" },
+  mcpctl_trace_spans_total: { help: "Spans by what became of them" },
 } as const satisfies Record<string, { help: string; buckets?: readonly number[] }>;
 
 type Name = keyof typeof metrics;
-type Labels = Readonly<Record<string, string | number>>;
+export type Labels = Readonly<Record<string, string | number>>;
 
 /** One line, or with buckets one group of lines, of what Prometheus reads. */
 export class Series {
@@ -59,18 +73,22 @@ export class Series {
   }
 }
 
+/** A number that is looked up when it is asked for, or one for each of some labels. */
+export interface Gauge {
+  help: string;
+  /** One that only grows; `gauge` when not given. */
+  type?: "counter";
+  read(): number | Iterable<readonly [Labels, number]>;
+}
+
 /** Numbers for Prometheus. Labels never hold a secret, nor the name of anything private. */
 export class Metrics {
   readonly #series = new Map<Name, Map<string, Series>>();
-  readonly #gauges = new Map<string, { help: string; read: () => number }>();
+  readonly #gauges = new Map<string, Gauge>();
 
-  constructor() {
-    this.gauge("process_resident_memory_bytes", "Memory in use", () => process.memoryUsage.rss());
-  }
-
-  /** A number that is looked up when it is asked for. */
-  gauge(name: string, help: string, read: () => number): void {
-    this.#gauges.set(name, { help, read });
+  /** A number that is looked up when it is asked for. The one of that name before it is forgotten. */
+  gauge(name: string, help: string, read: Gauge["read"], type?: Gauge["type"]): void {
+    this.#gauges.set(name, { help, read, ...(type && { type }) });
   }
 
   /** The series of some labels: the same one for the same labels. On a hot path, keep it. */
@@ -87,8 +105,11 @@ export class Metrics {
   /** The text format of Prometheus, version 0.0.4. */
   render(): string {
     const lines: string[] = [];
-    for (const [name, { help, read }] of this.#gauges) {
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${read()}`);
+    for (const [name, { help, read, type = "gauge" }] of this.#gauges) {
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+      const values = read();
+      if (typeof values === "number") lines.push(`${name} ${values}`);
+      else for (const [labels, value] of values) lines.push(`${name}{${labelText(labels)}} ${value}`);
     }
     for (const [name, metric] of Object.entries(metrics)) {
       const type = "buckets" in metric ? "histogram" : "counter";

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "../../src/errors.ts";
 import {
   type AuditEvent,
+  type AuditTail,
   type Orphan,
   type Refusal,
   type Row,
@@ -749,6 +750,73 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
         ]);
         const all = await store.queryAudit({ llm: "busy", limit: 30_000 });
         expect(all.map(({ at }) => at)).toEqual(many.map(({ at }) => at).reverse());
+      });
+
+      it("finds events by their status", async () => {
+        await store.appendAudit([200, 404, 429, 499, 500, 599].map((status) => event(status, { status })));
+        const found = async (from: number, to: number) =>
+          (await store.queryAudit({ status: { from, to }, limit: 10 })).map(({ status }) => status);
+        expect(await found(400, 499)).toEqual([499, 429, 404]);
+        expect(await found(429, 429)).toEqual([429]);
+        expect(await found(600, 699)).toEqual([]);
+      });
+
+      it("is followed from its end: the newest, then each row once, what a filter leaves out passed over", async () => {
+        const times = ({ events }: AuditTail) => events.map(({ event }) => event.at);
+        await store.appendAudit([event(1), event(2, { llm: "gpt" }), event(3), event(4, { llm: "gpt" })]);
+        const first = await store.auditTail(undefined, { limit: 2 });
+        expect(times(first)).toEqual([3, 4]);
+        expect(first.events.at(-1)?.row).toBe(first.last);
+        expect(await store.auditTail(first.last, { limit: 2 })).toEqual({ events: [], last: first.last });
+
+        await store.appendAudit([event(5), event(6), event(7, { llm: "gpt" })]);
+        await store.commit([{ op: "audit", event: event(8) }]);
+        const some = await store.auditTail(first.last, { limit: 3 });
+        expect(times(some)).toEqual([5, 6, 7]);
+        const rest = await store.auditTail(some.last, { limit: 3 });
+        expect(times(rest)).toEqual([8]);
+        expect(times(await store.auditTail(rest.last, { limit: 3 }))).toEqual([]);
+
+        const filtered = await store.auditTail(first.last, { llm: "gpt", limit: 3 });
+        expect(times(filtered)).toEqual([7]);
+        expect(filtered.last).toBe(rest.last);
+        expect(times(await store.auditTail(undefined, { llm: "gpt", limit: 2 }))).toEqual([4, 7]);
+        // A number from another database, as a follower may bring it.
+        expect(await store.auditTail(9_999, { limit: 3 })).toEqual({ events: [], last: 9_999 });
+      });
+
+      it("is followed through more than one look takes in", async () => {
+        await store.appendAudit([event(1)]);
+        const { last } = await store.auditTail(undefined, { limit: 1 });
+        await store.appendAudit(Array.from({ length: 25_000 }, (_, i) => event(i, { llm: "busy" })));
+        await store.appendAudit([event(2, { llm: "rare" })]);
+        const found: AuditEvent[] = [];
+        for (let before = -1, next = last; before !== next; ) {
+          before = next;
+          const part = await store.auditTail(next, { llm: "rare", limit: 10 });
+          found.push(...part.events.map((one) => one.event));
+          next = part.last;
+        }
+        expect(found).toEqual([event(2, { llm: "rare" })]);
+      });
+
+      it("rings for who follows it, and not any more when they stop", async () => {
+        let rung = 0;
+        const heard = Promise.withResolvers<void>();
+        const stop = store.onAudit(() => {
+          rung++;
+          heard.resolve();
+        });
+        await store.appendAudit([event(1)]);
+        await heard.promise;
+        stop();
+        const before = rung;
+        const other = Promise.withResolvers<void>();
+        const stopOther = store.onAudit(other.resolve);
+        await store.commit([{ op: "audit", event: event(2) }]);
+        await other.promise;
+        stopOther();
+        expect(rung).toBe(before);
       });
 
       it("appends all of a batch, and an empty one", async () => {

@@ -70,3 +70,22 @@ it("is settled when all of it is written, also where that failed", async () => {
   expect(batches).toHaveLength(1);
   expect(await failed).toMatchObject({ code: "storage_full" });
 });
+
+it("counts what waits to be committed, and tells of each event once, also of one that fails", async () => {
+  const failure = new StoreError("full");
+  const written = Promise.withResolvers<void>();
+  const heard: string[] = [];
+  const appendAudit = async () => {
+    await written.promise;
+    throw failure;
+  };
+  const audit = new Audit({ appendAudit } as Partial<Store> as Store, ({ requestId }) =>
+    heard.push(requestId),
+  );
+  expect(audit.waiting).toBe(0);
+  const outcomes = ["a", "b"].map((id) => audit.record(event(id)).catch((error: Error) => error));
+  expect([audit.waiting, heard]).toEqual([2, ["a", "b"]]);
+  written.resolve();
+  await Promise.all(outcomes);
+  expect([audit.waiting, heard]).toEqual([0, ["a", "b"]]);
+});

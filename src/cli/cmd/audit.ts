@@ -133,14 +133,18 @@ async function follow(
   const { terminal, signal } = context;
   const client = await context.client();
   const textOf = await eventText(format);
-  if (headers && (format.as === "table" || format.as === "wide")) {
-    const { headers: names, widths } = auditColumns(format.as === "wide");
-    terminal.out(`${tableLine(names, widths)}\n`);
-  }
+  let header = headers ? headerOf(format) : "";
   for await (const event of followAudit(client, query, signal, backoff)) {
-    terminal.out(textOf(event));
+    terminal.out(header + textOf(event));
+    header = "";
     await terminal.drain();
   }
+}
+
+function headerOf({ as }: AuditFormat): string {
+  if (as !== "table" && as !== "wide") return "";
+  const { headers, widths } = auditColumns(as === "wide");
+  return `${tableLine(headers, widths)}\n`;
 }
 
 async function eventText(format: AuditFormat): Promise<(event: AuditEvent) => string> {

@@ -22,6 +22,16 @@ export function inferenceRoutes(server: Server): Route[] {
     call("/api/v1/llms/:idOrName/infer", "chat", "Chat completion of an llm"),
     call("/v1/chat/completions", "chat", "Chat completion; the model field chooses the llm or pool"),
     call("/v1/messages", "messages", "Anthropic messages; the model field chooses the llm or pool"),
+    call(
+      "/v1/messages/count_tokens",
+      "count_tokens",
+      "How many tokens a request for /v1/messages has; an estimate where the provider cannot tell",
+    ),
+    call(
+      "/v1/responses",
+      "responses",
+      "OpenAI responses, stateless; the model field chooses the llm or pool",
+    ),
     call("/v1/embeddings", "embeddings", "Embeddings; the model field chooses the llm or pool"),
     {
       method: "GET",

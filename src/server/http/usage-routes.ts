@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { decide, isVisible, mayList, type Principal } from "../access/policy.ts";
 import type { Snapshot } from "../catalogue/snapshot.ts";
+import { listPrices, pricesAsOf } from "../limits/prices.ts";
 import type { UsageRow } from "../store/types.ts";
 import { dayOf } from "../store/usage.ts";
 import type { Call, Route } from "./route.ts";
@@ -35,6 +36,13 @@ export function usageRoutes(server: Server): Route[] {
         llm: "Only of this llm",
       },
       handle: async (call) => Response.json(await usage(server, call)),
+    },
+    {
+      method: "GET",
+      path: "/api/v1/prices",
+      access: "authenticated",
+      summary: "List prices by model, in US dollars for a million tokens, and as of when",
+      handle: () => Response.json({ asOf: pricesAsOf, models: listPrices }),
     },
   ];
 }

@@ -1,6 +1,6 @@
-import { and, type Column, eq, gte, lt, type SQL } from "drizzle-orm";
+import { and, type Column, eq, gte, lt, lte, type SQL } from "drizzle-orm";
 import { storable } from "./storable.ts";
-import type { AuditEvent, AuditFilter } from "./types.ts";
+import type { AuditEvent, AuditFilter, AuditTail } from "./types.ts";
 
 /** The columns of `audit_events` but its id, in the order of `auditValues`. */
 export const auditColumns = [
@@ -63,8 +63,8 @@ export function auditEvent(row: Record<string, unknown>): AuditEvent {
 
 /** Which rows a filter asks for, in either dialect. */
 export function auditWhere(
-  table: Record<"at" | "llm" | "userId" | "action", Column>,
-  { since, until, llm, user, action }: AuditFilter,
+  table: Record<"at" | "llm" | "userId" | "action" | "status", Column>,
+  { since, until, llm, user, action, status }: AuditFilter,
 ): SQL | undefined {
   return and(
     since === undefined ? undefined : gte(table.at, since),
@@ -72,7 +72,14 @@ export function auditWhere(
     llm === undefined ? undefined : eq(table.llm, llm),
     user === undefined ? undefined : eq(table.userId, user),
     action === undefined ? undefined : eq(table.action, action),
+    status && gte(table.status, status.from),
+    status && lte(table.status, status.to),
   );
+}
+
+/** A row of `audit_events` with its number, for who reads on from there. */
+export function numbered(row: Record<string, unknown> & { id: number }): AuditTail["events"][number] {
+  return { row: row.id, event: auditEvent(row) };
 }
 
 function text(value: string | null | undefined): string | null {

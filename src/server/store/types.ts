@@ -152,8 +152,18 @@ export interface AuditFilter {
   /** A user's id. */
   user?: string;
   action?: string;
+  /** From the one to the other, both inclusive. */
+  status?: { from: number; to: number };
   /** At most 1000. */
   limit: number;
+}
+
+/** A part of the log, read forwards. */
+export interface AuditTail {
+  /** The oldest first, each with the number of its row. */
+  events: { row: number; event: AuditEvent }[];
+  /** All rows up to this one have been looked at. */
+  last: number;
 }
 
 /** What calls of one user, by one of their tokens or by none, to one llm came to on one day. */
@@ -235,6 +245,15 @@ export interface Store {
   appendAudit(events: readonly AuditEvent[]): Promise<void>;
   /** Newest first. */
   queryAudit(filter: AuditFilter): Promise<AuditEvent[]>;
+  /**
+   * What a filter asks for of the rows behind `after`: a part of them, and the caller asks again from `last` until that
+   * stays where it is. Without `after` the newest there are, and `last` is the end of the log. Every row is seen once.
+   */
+  auditTail(after: number | undefined, filter: AuditFilter): Promise<AuditTail>;
+  /** Calls back when there may be more in the log: SQLite after each write, Postgres once a second. Returns how to stop. */
+  onAudit(ring: () => void): () => void;
+  /** Bytes in SQLite's write-ahead log; undefined on Postgres. */
+  logBytes(): number | undefined;
   /** Each combination of day, user, token and llm there is, by day. */
   usage(filter: UsageFilter): Promise<UsageRow[]>;
   /** Remembers when tokens were last used. */

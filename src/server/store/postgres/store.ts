@@ -23,6 +23,7 @@ import {
   sessions,
   usage,
 } from "./schema.ts";
+import { auditBell, tail } from "./tail.ts";
 import { addUsage, apply, insertAudit, type Queries } from "./write.ts";
 
 /** A store in a Postgres database, which several servers may share. */
@@ -34,6 +35,7 @@ export async function openPostgres(
   const client = await connect(url, steps, now);
   const db = drizzle({ client });
   const bell = doorbell(client);
+  const heard = auditBell();
 
   const underWay = new Set<Promise<unknown>>();
 
@@ -172,6 +174,10 @@ export async function openPostgres(
         return (await query.orderBy(desc(id)).limit(filter.limit)).map(auditEvent);
       }),
 
+    auditTail: (after, filter) => answer(() => tail(db, after, filter)),
+    onAudit: heard.listen,
+    logBytes: () => undefined,
+
     touchTokens: (used) =>
       answer(async () => {
         const { resourceId, type, lastUsedAt } = credentials;
@@ -194,6 +200,7 @@ export async function openPostgres(
 
     async close() {
       bell.stop();
+      heard.stop();
       await Promise.allSettled(underWay);
       // The driver itself would wait for queries that went down with their connection, and never come.
       await client.end({ timeout: 0 });

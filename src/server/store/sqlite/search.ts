@@ -1,7 +1,7 @@
-import { and, desc, gte, lt } from "drizzle-orm";
+import { and, asc, desc, gt, gte, lt, lte, max } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
-import { auditEvent, auditWhere } from "../audit.ts";
-import type { AuditEvent, AuditFilter } from "../types.ts";
+import { auditWhere, numbered } from "../audit.ts";
+import type { AuditFilter, AuditTail } from "../types.ts";
 import { auditEvents } from "./schema.ts";
 
 /** So many rows take some milliseconds to look through. */
@@ -14,12 +14,18 @@ const disorder = 60 * 60 * 1000;
  * Finds events, newest first, looking through one stretch of the log after the other. SQLite runs in the thread
  * that serves inference, and a search that finds little among millions of rows must not hold that up. There is no
  * index on the time: ids follow it, and each index costs every call a third of what its event costs.
+ *
+ * @param upTo rows behind this one are left out
  */
-export async function search(db: BunSQLiteDatabase, filter: AuditFilter): Promise<AuditEvent[]> {
+export async function search(
+  db: BunSQLiteDatabase,
+  filter: AuditFilter,
+  upTo?: number,
+): Promise<AuditTail["events"]> {
   const { at, id } = auditEvents;
   const wanted = auditWhere(auditEvents, filter);
-  const found: AuditEvent[] = [];
-  let newer: number | undefined;
+  const found: AuditTail["events"] = [];
+  let newer = upTo === undefined ? undefined : upTo + 1;
   while (true) {
     const left = newer === undefined ? undefined : lt(id, newer);
     const ends = db.select({ at, id }).from(auditEvents).where(left).orderBy(desc(id)).limit(1);
@@ -30,11 +36,30 @@ export async function search(db: BunSQLiteDatabase, filter: AuditFilter): Promis
       ...rows
         .limit(filter.limit - found.length)
         .all()
-        .map(auditEvent),
+        .map(numbered),
     );
     const tooOld = end && filter.since !== undefined && end.at < filter.since - disorder;
     if (!end || tooOld || found.length === filter.limit) return found;
     newer = end.id;
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** The events behind a row, the oldest first: of one stretch of the log, which is a moment's work. */
+export async function tail(
+  db: BunSQLiteDatabase,
+  after: number | undefined,
+  filter: AuditFilter,
+): Promise<AuditTail> {
+  const { id } = auditEvents;
+  const newest = db
+    .select({ id: max(id) })
+    .from(auditEvents)
+    .get();
+  const end = newest?.id ?? 0;
+  if (after === undefined) return { events: (await search(db, filter, end)).reverse(), last: end };
+  const last = Math.max(after, Math.min(end, after + stretch));
+  const here = and(auditWhere(auditEvents, filter), gt(id, after), lte(id, last));
+  const rows = db.select().from(auditEvents).where(here).orderBy(asc(id)).limit(filter.limit).all();
+  return { events: rows.map(numbered), last: rows.length === filter.limit ? rows.at(-1)!.id : last };
 }

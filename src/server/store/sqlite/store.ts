@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { and, asc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
@@ -21,7 +22,7 @@ import {
   sessions,
   usage,
 } from "./schema.ts";
-import { search } from "./search.ts";
+import { search, tail } from "./search.ts";
 import { keepStatements } from "./statements.ts";
 import { apply, prepareAudit, prepareUsage } from "./write.ts";
 
@@ -36,6 +37,12 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
   const insertAudit = prepareAudit(client);
   const addUsage = prepareUsage(client);
   const checkpoints = checkpointWhenIdle(database);
+  /** Those who follow the log of events. */
+  const followers = new Set<() => void>();
+
+  function ring(): void {
+    for (const follower of followers) follower();
+  }
 
   async function answer<T>(work: () => T | Promise<T>): Promise<T> {
     try {
@@ -103,6 +110,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
       });
       // The file has only zeros where a deleted value was (secure_delete); the log would still have the value (T33).
       if (writes.some(({ op }) => op === "deleteSecretData")) checkpoints.empty();
+      ring();
       return revision;
     },
 
@@ -138,16 +146,29 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
 
     orphans: () => answer(() => db.select().from(secretOrphans).orderBy(asc(secretOrphans.at)).all()),
 
-    appendAudit: (events) =>
-      writing(() => {
+    async appendAudit(events) {
+      await writing(() => {
         for (const event of events) insertAudit(event);
         for (const row of usageOf(events)) addUsage(row);
-      }),
+      });
+      ring();
+    },
 
     usage: (filter) =>
       answer(() => db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)).all()),
 
-    queryAudit: (filter) => answer(() => search(db, filter)),
+    queryAudit: (filter) => answer(async () => (await search(db, filter)).map(({ event }) => event)),
+
+    auditTail: (after, filter) => answer(() => tail(db, after, filter)),
+
+    onAudit(answer) {
+      // One of its own, so that the same function may listen twice.
+      const follower = () => answer();
+      followers.add(follower);
+      return () => followers.delete(follower);
+    },
+
+    logBytes: () => statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0,
 
     touchTokens: (used) =>
       writing(() => {
@@ -168,6 +189,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
 
     ping: () => answer(() => void lastRevision()),
     close: async () => {
+      followers.clear();
       checkpoints.stop();
       finalize();
       close();
