@@ -9,6 +9,7 @@ import type { Server } from "./http/server.ts";
 import { systemRandom } from "./ids.ts";
 import { CallMetrics } from "./inference/call-metrics.ts";
 import { Inference } from "./inference/inference.ts";
+import { Limiter } from "./limits/limiter.ts";
 import { type Listener, listenTcp, listenUnix } from "./listen.ts";
 import { describeError, type Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
@@ -74,10 +75,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const streams = new OpenStreams(catalogue, now);
   const deadlines = new Deadlines();
   const outbound = createOutbound();
+  const limits = new Limiter(catalogue, now, elapsed);
+  await limits.load();
   const inference = new Inference({
     catalogue,
     secrets,
     audit,
+    limits,
     metrics: new CallMetrics(metrics),
     streams,
     deadlines,
@@ -139,10 +143,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     looking = lookAfterSecrets();
   }, options.tick ?? minute);
 
+  /** Other servers on the same database let calls through as well. */
+  const shared =
+    store.dialect === "postgres" ? setInterval(() => void limits.load().catch(trouble), 5000) : undefined;
+
   const patienceEnded = Promise.withResolvers<void>();
   const shutDown = async () => {
     draining = true;
     clearInterval(timer);
+    clearInterval(shared);
     const idle = Promise.all(listeners.map((listener) => listener.drain()));
     streams.closeEndless();
     await Promise.race([idle, patienceEnded.promise]);

@@ -6,6 +6,7 @@ import type { Row } from "../store/types.ts";
 interface CallSeries {
   duration: Series;
   firstToken: Series;
+  perToken: Series;
   input: Series;
   output: Series;
 }
@@ -15,8 +16,33 @@ export class CallMetrics {
   readonly #metrics: Metrics;
   readonly #known = new WeakMap<Row, Map<string, CallSeries>>();
 
+  /** Calls that have begun and not ended. */
+  #inFlight = 0;
+
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
+    metrics.gauge("mcpctl_calls_in_flight", "Calls of models under way", () => this.#inFlight);
+    this.waiting(() => 0);
+  }
+
+  /** A call has begun. */
+  begin(): void {
+    this.#inFlight++;
+  }
+
+  /** A call has ended, whatever in; once for each that has begun. */
+  end(): void {
+    this.#inFlight--;
+  }
+
+  /** How many calls wait for their turn is asked here, when somebody wants to know. */
+  waiting(read: () => number): void {
+    this.#metrics.gauge("mcpctl_calls_waiting", "Calls that wait for their turn at an llm", read);
+  }
+
+  /** A call is tried again, at this llm. */
+  retried(llm: Row, dialect: string): void {
+    this.#metrics.series("mcpctl_call_retries_total", labelsOf(llm, dialect)).add();
   }
 
   /**
@@ -38,7 +64,12 @@ export class CallMetrics {
       const labels = { ...labelsOf(llm, dialect), error_type: error };
       this.#metrics.series("gen_ai_server_request_duration_seconds", labels).add(seconds);
     }
-    if (firstToken !== undefined) series.firstToken.add(firstToken);
+    if (firstToken !== undefined) {
+      series.firstToken.add(firstToken);
+      const { completionTokens } = usage;
+      if (error === undefined && completionTokens > 1)
+        series.perToken.add((seconds - firstToken) / (completionTokens - 1));
+    }
     if (usage.promptTokens > 0) series.input.add(usage.promptTokens);
     if (usage.completionTokens > 0) series.output.add(usage.completionTokens);
   }
@@ -54,6 +85,7 @@ export class CallMetrics {
     const made = {
       duration: this.#metrics.series("gen_ai_server_request_duration_seconds", labels),
       firstToken: this.#metrics.series("gen_ai_server_time_to_first_token_seconds", labels),
+      perToken: this.#metrics.series("gen_ai_server_time_per_output_token_seconds", labels),
       input: tokens("input"),
       output: tokens("output"),
     };

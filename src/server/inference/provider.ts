@@ -3,6 +3,7 @@ import type { OutboundTimeouts } from "../../adapters/outbound.ts";
 import { providerUrl } from "../../adapters/provider-url.ts";
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import type { SecretValues } from "../secrets/secret-values.ts";
 import type { Row } from "../store/types.ts";
 
 /** Milliseconds; an llm's `extraConfig.timeouts` overrides them, in seconds. */
@@ -39,6 +40,12 @@ export function providerOf(llm: Row): Provider {
   };
   known.set(llm, provider);
   return provider;
+}
+
+/** The key that an llm's provider wants; undefined where the llm has none. Throws AppError where it cannot be read. */
+export async function keyOf(llm: Row, secrets: SecretValues): Promise<string | undefined> {
+  const ref = llm.spec["apiKeyRef"] as { name: string; key: string } | null;
+  return ref ? secrets.value(ref.name, ref.key) : undefined;
 }
 
 function timeoutsOf(llm: Row): OutboundTimeouts {

@@ -2,6 +2,8 @@ import type { AppError } from "../../errors.ts";
 import type { Usage } from "../../wire/usage.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Audit } from "../audit.ts";
+import type { Admission } from "../limits/limiter.ts";
+import { costOf } from "../limits/prices.ts";
 import type { Row } from "../store/types.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 
@@ -22,6 +24,8 @@ const none: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
 /** Keeps the books of one call: exactly one audit event, and its metrics. */
 export class CallRecord {
   readonly facts: CallFacts;
+  /** What it was let through for, where limits are kept. */
+  admission: Admission | undefined;
   readonly #audit: Audit;
   readonly #metrics: CallMetrics;
   readonly #now: () => number;
@@ -47,6 +51,7 @@ export class CallRecord {
     this.#closed = true;
     const { facts } = this;
     const { llm, principal } = facts;
+    this.admission?.settle(llm, usage);
     const milliseconds = performance.now() - this.#start;
     if (llm) {
       const firstByte = this.#firstByte === undefined ? undefined : (this.#firstByte - this.#start) / 1000;
@@ -65,6 +70,7 @@ export class CallRecord {
       promptTokens: usage.promptTokens,
       completionTokens: usage.completionTokens,
       cachedTokens: usage.cachedTokens,
+      costMicros: llm && costOf(llm, usage),
       llm: facts.pool ?? llm?.name,
       poolMember: facts.pool === undefined ? undefined : llm?.name,
       type: llm?.spec["type"] as string | undefined,

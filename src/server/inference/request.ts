@@ -1,11 +1,17 @@
+import { nativeChanges } from "../../adapters/responses-to-chat/stateless.ts";
 import type { Adapter, Dialect, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
 import type { Row } from "../store/types.ts";
 import { poolOf } from "./resolve.ts";
 
-/** What a caller wants of a model. */
-export type Operation = Dialect | "embeddings";
+/** What a caller wants of a model. `count_tokens` is how long a request of the messages dialect is. */
+export type Operation = Dialect | "embeddings" | "count_tokens";
+
+/** Whether a call is answered in a dialect, and may be translated and streamed. */
+export function isDialect(operation: Operation): operation is Dialect {
+  return operation !== "embeddings" && operation !== "count_tokens";
+}
 
 /** A caller's request, parsed. */
 export interface CallerRequest {
@@ -26,6 +32,7 @@ export interface ProviderRequest {
  * The request for the provider. Where it speaks the caller's dialect, the caller's own bytes with another model
  * name; else a translation.
  *
+ * @param path where the provider takes it
  * @param translation undefined where the provider speaks the caller's dialect
  * @param model the provider's name for the model
  * @throws AppError `invalid_request`
@@ -33,28 +40,35 @@ export interface ProviderRequest {
 export function providerRequest(
   caller: CallerRequest,
   operation: Operation,
-  adapter: Adapter,
+  path: string,
   translation: Translation | undefined,
   model: string,
 ): ProviderRequest {
   const { body, text, scan } = caller;
   const changes: Record<string, unknown> = body["model"] === model ? {} : { model };
-  if (operation === "embeddings") {
-    if (!adapter.embeddingsPath)
-      throw new AppError("invalid_request", "this llm's provider has no embeddings");
-    return { path: adapter.embeddingsPath, text: spliceTopLevel(text, scan, changes), stripUsage: false };
-  }
-  if (!Array.isArray(body["messages"]) || body["messages"].length === 0) {
-    throw new AppError("invalid_request", "messages is required", {
-      details: [{ path: "/messages", message: "is required" }],
-    });
-  }
-  const path = adapter.callPath;
+  if (operation === "responses" && !translation) Object.assign(changes, nativeChanges(body));
+  if (!isDialect(operation) || (operation === "responses" && !translation))
+    return { path, text: spliceTopLevel(text, scan, changes), stripUsage: false };
+  if (operation !== "responses") requireMessages(body);
   if (translation) return { path, text: JSON.stringify(translation.request(body, model)), stripUsage: false };
   const options = body["stream_options"] as { include_usage?: boolean } | null | undefined;
   const stripUsage = operation === "chat" && body["stream"] === true && options?.include_usage !== true;
   if (stripUsage) changes["stream_options"] = { ...options, include_usage: true };
   return { path, text: spliceTopLevel(text, scan, changes), stripUsage };
+}
+
+function requireMessages(body: Record<string, unknown>): void {
+  if (!Array.isArray(body["messages"]) || body["messages"].length === 0) {
+    throw new AppError("invalid_request", "messages is required", {
+      details: [{ path: "/messages", message: "is required" }],
+    });
+  }
+}
+
+/** How many tokens of an answer a caller asks for at most, in whichever dialect; undefined when it does not say. */
+export function mostTokens({ max_completion_tokens, max_tokens, max_output_tokens }: CallerRequest["body"]) {
+  const asked = max_completion_tokens ?? max_tokens ?? max_output_tokens;
+  return typeof asked === "number" && asked >= 0 ? asked : undefined;
 }
 
 /** The llm or pool that a body names. Throws AppError `invalid_request` when it names none. */
@@ -93,7 +107,8 @@ export function forwardedHeaders(
   operation: Operation,
   adapter: Adapter,
 ): Record<string, string> {
-  if (operation !== "messages" || adapter.dialect !== "messages") return {};
+  const speaksMessages = operation === "messages" || operation === "count_tokens";
+  if (!speaksMessages || adapter.dialect !== "messages") return {};
   const forwarded: Record<string, string> = {};
   for (const name of settled) {
     const value = headers.get(name);

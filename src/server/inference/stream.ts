@@ -15,6 +15,7 @@ const bufferBytes = 256 * 1024;
 const closing = 1000;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 const comment = encoder.encode(":\n\n");
 
 /** What a stream needs to know of its call. */
@@ -32,23 +33,34 @@ export interface StreamOf {
   patience: number;
   /** Watches the bearer and calls back when it is no longer good. Returns how to stop. */
   guard(end: (error: AppError) => void): () => void;
+  /** Is told when nothing more is read from the provider. */
+  leave(): void;
 }
 
 /**
- * The body of a streamed answer: the provider's bytes as they come, through the pipe. It ends in one of three
- * ways: whole, its audit event committed before the last frame goes out; with one error frame; or by the caller's
- * leaving, which closes the connection to the provider at once.
+ * The body of a streamed answer: the provider's bytes as they come, through the pipe. It is there when its first
+ * bytes are, so that until then an error is an error of the call, which can be told with its status or tried
+ * elsewhere; at the latest with the first comment, before somebody on the way gives up.
+ *
+ * From then on it ends in one of three ways: whole, its audit event committed before the last frame goes out; with
+ * one error frame; or by the caller's leaving, which closes the connection to the provider at once.
+ *
+ * @returns the body itself where its first bytes are here already; else a promise, which throws AppError when the
+ *   stream fails before. The record is not closed then
  */
-export function streamBody(of: StreamOf): ReadableStream<Uint8Array> {
-  return new ReadableStream(
-    new StreamedAnswer(of),
-    new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes }),
-  );
+export function openStream(of: StreamOf): ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>> {
+  const answer = new StreamedAnswer(of);
+  const body = new ReadableStream(answer, new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes }));
+  return answer.isOpen ? body : answer.opened().then(() => body);
 }
 
 class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   readonly #of: StreamOf;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** There is a body; before, a failure is the call's. */
+  isOpen = false;
+  #failure: AppError | undefined;
+  #opening: PromiseWithResolvers<void> | undefined;
   /** Nothing more is read from the provider. */
   #over = false;
   /** Nobody reads any more. */
@@ -61,6 +73,13 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   constructor(of: StreamOf) {
     this.#of = of;
+  }
+
+  /** Returns when it is open. Throws AppError when it never will be. */
+  opened(): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    this.#opening = Promise.withResolvers();
+    return this.#opening.promise;
   }
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
@@ -136,14 +155,31 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   #enqueue(out: Uint8Array | string | null): boolean {
     if (out === null || out.length === 0) return false;
     const bytes = typeof out === "string" ? encoder.encode(out) : out;
+    if (!this.isOpen) {
+      // Nothing for a caller yet, and an error may follow.
+      if (isComments(bytes)) return false;
+      this.#begin();
+    }
     this.#betweenFrames = endsFrame(bytes);
     this.#of.record.firstByte();
     this.#controller.enqueue(bytes);
     return true;
   }
 
+  #begin(): void {
+    this.isOpen = true;
+    this.#opening?.resolve();
+  }
+
+  /** Fails before it is open. */
+  #refuse(error: AppError): void {
+    this.#failure = error;
+    this.#opening?.reject(error);
+  }
+
   #quiet(): void {
     if (this.#over) return;
+    if (!this.isOpen) this.#begin();
     if (this.#betweenFrames && (this.#controller.desiredSize ?? 0) > 0) this.#controller.enqueue(comment);
     this.#beat = this.#of.deadlines.after(heartbeat, () => this.#quiet());
   }
@@ -154,6 +190,7 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   async #complete(last: Uint8Array | string | null): Promise<void> {
     this.#over = true;
+    if (!this.isOpen) this.#begin();
     const { record, pipe } = this.#of;
     try {
       this.#release();
@@ -172,6 +209,7 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#over = true;
     this.#release();
     this.#of.exchange.cancel();
+    if (!this.isOpen) return this.#refuse(error);
     // The caller hears of the failure even when the log cannot.
     await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
     this.#lastWord(error);
@@ -182,7 +220,9 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     // A frame cut in the middle is ended first, or the error would be taken for a part of it.
     if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
     this.#controller.enqueue(
-      encoder.encode(this.#of.wire.errorFrames(error, this.#of.requestId, error.providerType)),
+      encoder.encode(
+        this.#of.wire.errorFrames(error, this.#of.requestId, error.providerType, this.#of.pipe.position),
+      ),
     );
     this.#controller.close();
   }
@@ -194,6 +234,7 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#release();
     this.#of.exchange.cancel();
     const error = new AppError("client_closed_request", reason);
+    if (!this.isOpen) return this.#refuse(error);
     await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
   }
 
@@ -201,6 +242,7 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#beat?.cancel();
     this.#patience?.cancel();
     this.#unguard();
+    this.#of.leave();
   }
 
   /** A connection whose answer is read to its end serves the next call. */
@@ -217,4 +259,11 @@ function endsFrame(bytes: Uint8Array): boolean {
   const { length } = bytes;
   if (bytes[length - 1] !== 10) return false;
   return bytes[length - 2] === 10 || (bytes[length - 2] === 13 && bytes[length - 3] === 10);
+}
+
+/** Whether whole lines are all comments. */
+function isComments(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 58) return false;
+  const lines = decoder.decode(bytes).split(/[\r\n]+/);
+  return lines.every((line) => line === "" || line.startsWith(":"));
 }

@@ -17,7 +17,7 @@ export const pricesAsOf = "2026-11-21";
  * and https://openai.com/api/pricing. Batch, priority and long-context rates are not in it: for those, and for models
  * that are not, an llm has `extraConfig.price`.
  */
-const table: Readonly<Record<string, Price>> = {
+export const listPrices: Readonly<Record<string, Price>> = {
   "claude-fable-5": { input: 10, output: 50, cachedInput: 1 },
   "claude-fable-5-1": { input: 10, output: 50, cachedInput: 0.25 },
   "claude-mythos-5": { input: 10, output: 50, cachedInput: 1 },
@@ -73,11 +73,11 @@ export function costOf(
 /** A name goes on with a date or a variant of the same price: `claude-opus-5-20260812`. */
 function listed(model: string): Price | undefined {
   let best = "";
-  for (const name of Object.keys(table)) {
+  for (const name of Object.keys(listPrices)) {
     const fits =
       model === name ||
       (model.startsWith(`${name}-`) && /^\d{6,}|^latest/.test(model.slice(name.length + 1)));
     if (fits && name.length > best.length) best = name;
   }
-  return table[best];
+  return listPrices[best];
 }

@@ -129,6 +129,7 @@ it("a call leaves an event of these fields, with neither the key nor what was sa
     requestId: answer.headers.get("x-request-id"),
     user: "admin",
     userId: expect.stringMatching(/^usr_/),
+    token: "t",
     tokenId: expect.stringMatching(/^tok_/),
     status: 200,
     llm: "pool",

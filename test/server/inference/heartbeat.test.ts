@@ -6,7 +6,7 @@ import { Audit } from "../../../src/server/audit.ts";
 import { Deadlines } from "../../../src/server/deadlines.ts";
 import { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
 import { CallRecord } from "../../../src/server/inference/record.ts";
-import { streamBody } from "../../../src/server/inference/stream.ts";
+import { openStream } from "../../../src/server/inference/stream.ts";
 import { Metrics } from "../../../src/server/metrics.ts";
 import { openStore } from "../../../src/server/store/index.ts";
 import { dialectWires } from "../../../src/wire/dialects.ts";
@@ -51,7 +51,7 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
   const exchange = await outbound(new URL(provider.url), { method: "POST", headers: {}, timeouts: limits });
   const store = await openStore({ path: `${temporaryFolder()}/mcpctl.db`, now: Date.now });
   onTestFinished(() => store.close());
-  const body = streamBody({
+  const opening = openStream({
     exchange,
     pipe: passthroughPipe("chat", { stripUsage: false }),
     wire: dialectWires.chat,
@@ -66,8 +66,11 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
     deadlines,
     patience: 300_000,
     guard: () => () => {},
+    leave() {},
   });
-  const reader = body.getReader();
+  // Nothing has come yet: whoever waits has an answer with the first comment.
+  await pass(15_000);
+  const reader = (await opening).getReader();
   const decoder = new TextDecoder();
   /** Reads until there is as much as this, and says what it is. */
   const next = async (length: number) => {
@@ -76,7 +79,6 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
     return text;
   };
 
-  await pass(15_000);
   expect(await next(1)).toBe(":\n\n");
   connection.write(chunk(start));
   expect(await next(start.length)).toBe(start);

@@ -58,7 +58,7 @@ describe("an unstreamed call", () => {
           reply(
             status,
             { error: { message: `slow down ${canary}`, type: "x" } },
-            { "retry-after": "7", location: "http://127.0.0.1:1/", "set-cookie": "a=b" },
+            { "retry-after": "70", location: "http://127.0.0.1:1/", "set-cookie": "a=b" },
           ),
         );
       });
@@ -66,7 +66,7 @@ describe("an unstreamed call", () => {
       expect(answer.status).toBe(told);
       expect(answer.body.error.message).toBe(message);
       expect(answer.headers.get("set-cookie")).toBeNull();
-      if (status === 429) expect(answer.headers.get("retry-after")).toBe("7");
+      if (status === 429) expect(answer.headers.get("retry-after")).toBe("70");
       expect(JSON.stringify([answer.text, server.logged, await lastEvent(server)])).not.toContain(canary);
       expect(await lastEvent(server)).toMatchObject({ status: told });
     },

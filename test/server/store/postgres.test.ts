@@ -179,6 +179,23 @@ describe("Postgres database", () => {
     expect(await insert()).toBe(1);
   });
 
+  it("shows followers of the audit log no event before an earlier one that is still being written", async () => {
+    const url = await freshDatabase();
+    const store = await open(url);
+    await store.appendAudit([event(1)]);
+    const { last } = await store.auditTail(undefined, { limit: 10 });
+    await ask(url, (sql) =>
+      sql.begin(async (slow) => {
+        await slow`insert into audit_events (at, action, request_id, status) values (2, 'create', 'request-2', 200)`;
+        await store.appendAudit([event(3)]);
+        expect((await store.queryAudit({ limit: 1 }))[0]).toEqual(event(3));
+        expect(await store.auditTail(last, { limit: 10 })).toEqual({ events: [], last });
+      }),
+    );
+    const { events } = await store.auditTail(last, { limit: 10 });
+    expect(events.map((one) => one.event)).toEqual([event(2), event(3)]);
+  });
+
   it.each([
     ["no such database", "postgres://postgres@localhost/none"],
     ["no such user", "postgres://nobody:marked-password@localhost/postgres"],

@@ -70,26 +70,56 @@ function checkKey(draft: Draft, defaultUrls: Readonly<Record<string, string>>): 
     row.spec["apiKeyRef"] = null;
 }
 
-const timeouts = ["connect", "firstByte", "silence"];
+interface Field {
+  isRight(value: unknown): boolean;
+  message: string;
+}
+
+const isNumber = (value: unknown, least: number, most: number) =>
+  typeof value === "number" && value >= least && value <= most;
+
+const seconds: Field = {
+  isRight: (value) => isNumber(value, Number.MIN_VALUE, 86_400),
+  message: "must be seconds, more than 0",
+};
+
+/** What this server acts on in an llm's extraConfig, by object and field. */
+const acted: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
+  timeouts: { connect: seconds, firstByte: seconds, silence: seconds },
+  limits: {
+    maxConcurrent: {
+      isRight: (value) => Number.isInteger(value) && isNumber(value, 1, 10_000),
+      message: "must be a whole number from 1 to 10000",
+    },
+    queueSeconds: {
+      isRight: (value) => isNumber(value, 0, 3600),
+      message: "must be seconds, from 0 to 3600",
+    },
+  },
+};
 
 /** Checks what this server acts on; the rest of extraConfig is the user's own. */
-function checkExtraConfig(draft: Draft): void {
-  const extra = draft.row.spec["extraConfig"] as Record<string, unknown>;
+function checkExtraConfig({ row, faults }: Draft): void {
+  const extra = row.spec["extraConfig"] as Record<string, unknown>;
   if (extra["allowModelOverride"] !== undefined && typeof extra["allowModelOverride"] !== "boolean") {
-    draft.faults.push({ path: "/extraConfig/allowModelOverride", message: "must be a boolean" });
+    faults.push({ path: "/extraConfig/allowModelOverride", message: "must be a boolean" });
   }
-  if (extra["timeouts"] === undefined) return;
-  const given = extra["timeouts"];
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    draft.faults.push({ path: "/extraConfig/timeouts", message: "must be an object" });
-    return;
-  }
-  for (const [name, seconds] of Object.entries(given)) {
-    if (!timeouts.includes(name)) {
-      const message = `unknown field; known are ${timeouts.join(", ")}`;
-      draft.faults.push({ path: `/extraConfig/timeouts/${name}`, message });
-    } else if (typeof seconds !== "number" || !(seconds > 0 && seconds <= 86_400)) {
-      draft.faults.push({ path: `/extraConfig/timeouts/${name}`, message: "must be seconds, more than 0" });
+  for (const [object, fields] of Object.entries(acted)) {
+    const given = extra[object];
+    const path = `/extraConfig/${object}`;
+    if (given === undefined) continue;
+    if (typeof given !== "object" || given === null || Array.isArray(given)) {
+      faults.push({ path, message: "must be an object" });
+      continue;
     }
+    for (const [name, value] of Object.entries(given)) {
+      const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
+      const known = Object.keys(fields).join(", ");
+      if (!field) faults.push({ path: `${path}/${name}`, message: `unknown field; known are ${known}` });
+      else if (!field.isRight(value)) faults.push({ path: `${path}/${name}`, message: field.message });
+    }
+    // On its own it would do nothing.
+    if ("queueSeconds" in given && !("maxConcurrent" in given))
+      faults.push({ path: `${path}/maxConcurrent`, message: "is required with queueSeconds" });
   }
 }

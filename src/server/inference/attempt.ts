@@ -1,0 +1,189 @@
+import type { Exchange } from "../../adapters/http1/exchange.ts";
+import { nativePathFor, translationFor } from "../../adapters/index.ts";
+import { passthroughPipe } from "../../adapters/passthrough.ts";
+import type { Adapter, Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
+import { AppError } from "../../errors.ts";
+import { dialectWires } from "../../wire/dialects.ts";
+import type { Principal } from "../access/policy.ts";
+import { principalAt, stillThere } from "../access/principals.ts";
+import type { Row } from "../store/types.ts";
+import { isEventStream, parseAnswer, refuseFailure } from "./answer.ts";
+import type { Asked, InferenceDeps } from "./call.ts";
+import { keyOf, type Provider, providerOf } from "./provider.ts";
+import { type CallQueue, queueLimitsOf } from "./queue.ts";
+import type { CallRecord } from "./record.ts";
+import {
+  type CallerRequest,
+  forwardedHeaders,
+  isDialect,
+  modelFor,
+  type Operation,
+  type ProviderRequest,
+  providerRequest,
+} from "./request.ts";
+import { resolve } from "./resolve.ts";
+import { openStream } from "./stream.ts";
+
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+const streamed = {
+  headers: {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+  },
+};
+
+/** A call as it is sent to one llm. */
+interface Sent {
+  caller: CallerRequest;
+  operation: Operation;
+  llm: Row;
+  provider: Provider;
+  /** Undefined where the provider speaks the caller's dialect. */
+  translation: Translation | undefined;
+  request: ProviderRequest;
+}
+
+/** How far a try came. */
+export interface Progress {
+  /** The provider's status, or that of an error in the first event of its stream. */
+  answered: number | undefined;
+}
+
+/** Sends a call to one llm, when it is its turn there. Throws AppError, HttpFailure. */
+export async function attempt(
+  deps: InferenceDeps,
+  queue: CallQueue,
+  asked: Asked,
+  llm: Row,
+  progress: Progress,
+): Promise<Response> {
+  const { operation, principal, request } = asked.call;
+  let sent = prepare(asked, llm);
+  let pipe: StreamPipe | undefined;
+  const turn = queue.enter(queueLimitsOf(llm), principal.userId, request.signal);
+  if (turn) await turn;
+  let isIn = true;
+  const leave = () => {
+    if (isIn) queue.leave();
+    isIn = false;
+  };
+  try {
+    if (turn) sent = prepare(asked, asItIs(deps, principal, llm));
+    const { adapter, timeouts, url } = sent.provider;
+    const key = await keyOf(sent.llm, deps.secrets);
+    const exchange = await deps.outbound(url(sent.request.path), {
+      method: "POST",
+      headers: {
+        ...adapter.headers(key),
+        ...forwardedHeaders(request.headers, operation, adapter),
+        "content-type": "application/json",
+      },
+      body: sent.request.text,
+      timeouts,
+      signal: request.signal,
+    });
+    progress.answered = exchange.status;
+    await refuseFailure(exchange, adapter, key);
+    if (!isDialect(operation) || !asked.record.facts.streaming || !isEventStream(exchange))
+      return await whole(exchange, asked.record, sent, leave);
+    pipe = pipeFor(operation, sent);
+    const body = openStream({
+      exchange,
+      pipe,
+      wire: dialectWires[operation],
+      record: asked.record,
+      requestId: asked.call.requestId,
+      key,
+      deadlines: deps.deadlines,
+      patience: timeouts.silence,
+      guard: (end) => deps.streams.add(principal, () => end(reasonToEnd(deps, principal))),
+      leave,
+    });
+    return new Response(body instanceof Promise ? await body : body, streamed);
+  } catch (thrown) {
+    leave();
+    progress.answered = pipe?.fault?.status ?? progress.answered;
+    throw thrown;
+  }
+}
+
+function prepare(asked: Asked, llm: Row): Sent {
+  const { call, record, caller } = asked;
+  record.facts.llm = llm;
+  const provider = providerOf(llm);
+  const { adapter } = provider;
+  const own = llm.spec["model"] as string;
+  const model = call.name === undefined ? own : modelFor(llm, caller.body["model"]);
+  record.facts.model = model;
+  const { operation } = call;
+  const native = isDialect(operation)
+    ? nativePathFor(adapter, operation, specOf(llm))
+    : pathOf(adapter, operation);
+  const translation =
+    isDialect(operation) && native === undefined ? translationFor(operation, adapter.dialect) : undefined;
+  const request = providerRequest(caller, operation, native ?? adapter.callPath, translation, model);
+  return { caller, operation, llm, provider, translation, request };
+}
+
+function pathOf(
+  { embeddingsPath, countTokensPath }: Adapter,
+  operation: Exclude<Operation, Dialect>,
+): string {
+  const path = operation === "embeddings" ? embeddingsPath : countTokensPath;
+  if (path !== undefined) return path;
+  throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
+}
+
+function specOf({ spec }: Row): Parameters<typeof nativePathFor>[2] {
+  return spec as Parameters<typeof nativePathFor>[2];
+}
+
+/** An unstreamed answer: committed to the log, then sent. */
+async function whole(
+  exchange: Exchange,
+  record: CallRecord,
+  sent: Sent,
+  leave: () => void,
+): Promise<Response> {
+  const { caller, operation, provider, translation } = sent;
+  const bytes = await exchange.bytes(maxAnswerBytes);
+  leave();
+  const body = parseAnswer(bytes.toString("utf8"), translation !== undefined);
+  // An SDK would take JSON for a stream without a single frame.
+  if (record.facts.streaming)
+    throw new AppError("provider_error", "the provider did not answer with a stream");
+  const translated = translation?.response(body, modelAsked(sent), caller.body);
+  const spoken = translation || !isDialect(operation) ? provider.adapter.dialect : operation;
+  await record.close(200, dialectWires[spoken].usage(body));
+  if (translated) return Response.json(translated);
+  return new Response(bytes as Uint8Array<ArrayBuffer>, {
+    headers: { "content-type": "application/json" },
+  });
+}
+
+function pipeFor(dialect: Dialect, sent: Sent): StreamPipe {
+  const { translation, caller, request } = sent;
+  return translation?.stream(modelAsked(sent), caller.body) ?? passthroughPipe(dialect, request);
+}
+
+/** An llm as it is after a wait. Throws AppError when the caller may not run it any more. */
+export function asItIs(deps: InferenceDeps, principal: Principal, llm: Row): Row {
+  const { snapshot } = deps.catalogue;
+  if (!stillThere(snapshot, principal, deps.now())) throw reasonToEnd(deps, principal);
+  return resolve(snapshot, principalAt(snapshot, principal), llm.name)[0]!;
+}
+
+/** Why a call is ended that neither side wanted to end. */
+function reasonToEnd(deps: InferenceDeps, principal: Principal): AppError {
+  const { catalogue, now } = deps;
+  return stillThere(catalogue.snapshot, principal, now())
+    ? new AppError("unavailable", "the server is shutting down")
+    : new AppError("unauthenticated", "the bearer is no longer valid");
+}
+
+/** How the caller named the model; a translated answer names it so. */
+function modelAsked({ caller, llm }: Sent): string {
+  return (caller.body["model"] as string | undefined) || llm.name;
+}

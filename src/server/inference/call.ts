@@ -1,0 +1,45 @@
+import type { Outbound } from "../../adapters/outbound.ts";
+import type { Principal } from "../access/policy.ts";
+import type { Audit } from "../audit.ts";
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import type { Deadlines } from "../deadlines.ts";
+import type { Limiter } from "../limits/limiter.ts";
+import type { OpenStreams } from "../open-streams.ts";
+import type { SecretValues } from "../secrets/secret-values.ts";
+import type { CallMetrics } from "./call-metrics.ts";
+import type { Pace } from "./pace.ts";
+import type { CallRecord } from "./record.ts";
+import type { CallerRequest, Operation } from "./request.ts";
+
+export interface InferenceDeps {
+  catalogue: Catalogue;
+  secrets: SecretValues;
+  audit: Audit;
+  limits: Limiter;
+  metrics: CallMetrics;
+  streams: OpenStreams;
+  deadlines: Deadlines;
+  outbound: Outbound;
+  now(): number;
+  /** The machine's own where none is given. */
+  pace?: Pace;
+}
+
+/** One call of a model. */
+export interface InferenceCall {
+  operation: Operation;
+  principal: Principal;
+  requestId: string;
+  request: Request;
+  /** The llm, where the path names it; else the body's `model` does, or a pool. */
+  name?: string;
+  /** Reads the body. Throws AppError. */
+  read(): Promise<CallerRequest>;
+}
+
+/** A call that has been read. */
+export interface Asked {
+  call: InferenceCall;
+  record: CallRecord;
+  caller: CallerRequest;
+}

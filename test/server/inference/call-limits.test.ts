@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import { must } from "../../support/server.ts";
+import {
+  type Connection,
+  chatAnswer,
+  chatFrames,
+  chunk,
+  goodProvider,
+  lastChunk,
+  reply,
+  type Script,
+  streamHead,
+} from "../../support/upstream.ts";
+import { postRaw } from "./caller.ts";
+import { events, onlyEvent, question, withProvider } from "./setup.ts";
+
+const path = "/v1/chat/completions";
+const answer = reply(200, chatAnswer("done"));
+const one = { extraConfig: { limits: { maxConcurrent: 1 } } };
+const run = [{ role: "run", resource: "llms" }];
+
+/** A provider that answers when it is told to. */
+function holding() {
+  const held: Connection[] = [];
+  const script: Script = (_, connection) => void held.push(connection);
+  return { script, held };
+}
+
+describe("an llm with maxConcurrent", () => {
+  it("is asked no more at a time; who waits comes next, other users first", async () => {
+    const { script, held } = holding();
+    const { server, provider, bearer } = await withProvider(script, one);
+    const bob = await server.user("bob", run);
+    const greedy = [];
+    for (let n = 0; n < 4; n++) {
+      greedy.push(await postRaw(server.url, bearer, path, { ...question, user: `greedy-${n}` }));
+      await expect.poll(() => waiting(server)).toBe(n);
+    }
+    const other = await postRaw(server.url, bob.bearer, path, { ...question, user: "bob" });
+    await expect.poll(() => waiting(server)).toBe(4);
+    for (let n = 1; n <= 5; n++) {
+      await expect.poll(() => held.length).toBe(n);
+      expect(provider.seen).toHaveLength(n);
+      held[n - 1]!.write(answer);
+    }
+    await Promise.all([...greedy, other].map(({ ended }) => ended));
+    expect(provider.seen.map(({ body }) => body.user)).toEqual([
+      "greedy-0",
+      "greedy-1",
+      "bob",
+      "greedy-2",
+      "greedy-3",
+    ]);
+    expect(await waiting(server)).toBe(0);
+    expect(await events(server)).toMatchObject(Array(5).fill({ status: 200 }));
+  });
+
+  it("without a queue refuses at once, and says when to come back", async () => {
+    const { script, held } = holding();
+    const limits = { maxConcurrent: 1, queueSeconds: 0 };
+    const { server, call, bearer, provider } = await withProvider(script, { extraConfig: { limits } });
+    const first = await postRaw(server.url, bearer, path, question);
+    await expect.poll(() => held.length).toBe(1);
+    const { status, headers, body } = await call("POST", path, question);
+    expect([status, headers.get("retry-after")]).toEqual([429, "1"]);
+    expect(body.error).toMatchObject({
+      code: "too_many_requests",
+      message: "the llm is busy: it takes 1 at a time",
+    });
+    held[0]!.write(answer);
+    await first.ended;
+    expect(provider.seen).toHaveLength(1);
+    expect(await events(server)).toMatchObject([
+      { status: 200 },
+      { status: 429, error: "too_many_requests" },
+    ]);
+  });
+
+  it("gives a place back however a call ends: a stream's end, its failure, a leaving caller", async () => {
+    const frames = chatFrames(["a"], false);
+    let connection!: Connection;
+    const script: Script = (asked, asker) => {
+      connection = asker;
+      if (asked.body.user === "whole") return asker.write(answer);
+      if (asked.body.user === "wrong") return asker.write(reply(400, {}));
+      asker.write(streamHead + chunk(frames[0]!));
+    };
+    const { server, call, bearer } = await withProvider(script, one);
+    const stream = { ...question, stream: true };
+    const whole = () => call("POST", path, { ...question, user: "whole" });
+    const streamed = async () => {
+      const caller = await postRaw(server.url, bearer, path, stream);
+      await caller.until(frames[0]!);
+      return caller;
+    };
+    await streamed();
+    let waits = whole();
+    await expect.poll(() => waiting(server)).toBe(1);
+    connection.write(chunk(frames.slice(1).join("")) + lastChunk);
+    expect((await waits).status).toBe(200);
+
+    await streamed();
+    waits = whole();
+    await expect.poll(() => waiting(server)).toBe(1);
+    connection.reset();
+    expect((await waits).status).toBe(200);
+
+    const leaving = await streamed();
+    waits = whole();
+    await expect.poll(() => waiting(server)).toBe(1);
+    leaving.leave();
+    expect((await waits).status).toBe(200);
+
+    for (let n = 0; n < 3; n++)
+      expect((await call("POST", path, { ...question, user: "wrong" })).status).toBe(400);
+    expect((await whole()).status).toBe(200);
+  });
+
+  it("does not answer who has left the queue, nor who has lost his bearer in it (T56)", async () => {
+    const { script, held } = holding();
+    const { server, provider, bearer } = await withProvider(script, one);
+    const gone = await server.token("gone", run);
+    const first = await postRaw(server.url, bearer, path, question);
+    await expect.poll(() => held.length).toBe(1);
+    const leaving = await postRaw(server.url, bearer, path, question);
+    await expect.poll(() => waiting(server)).toBe(1);
+    leaving.leave();
+    await expect.poll(() => waiting(server)).toBe(0);
+    const revoked = gone.call("POST", path, question);
+    await expect.poll(() => waiting(server)).toBe(1);
+    await must(server.admin("DELETE", "/api/v1/tokens/gone"));
+    held[0]!.write(answer);
+    await first.ended;
+    expect((await revoked).status).toBe(401);
+    expect(provider.seen).toHaveLength(1);
+    expect((await events(server)).map(({ status }) => status).sort()).toEqual([200, 401, 499]);
+  });
+});
+
+it("a caller who goes away between two tries is let go at once, and the provider left alone", async () => {
+  const { server, bearer, provider } = await withProvider((_, connection) =>
+    connection.write(reply(503, {}, { "retry-after": "15" })),
+  );
+  const caller = await postRaw(server.url, bearer, path, question);
+  await expect.poll(() => provider.seen.length).toBe(1);
+  // Its answer has been read when another call is through.
+  await server.admin("GET", "/healthz");
+  caller.leave();
+  const event = await onlyEvent(server);
+  expect(event).toMatchObject({ status: 499, error: "client_closed_request" });
+  expect(event.durationMs).toBeLessThan(5000);
+  expect(provider.seen).toHaveLength(1);
+});
+
+it.each([
+  [{ limits: 5 }, "/extraConfig/limits", "must be an object"],
+  [{ limits: { maxconcurrent: 5 } }, "/extraConfig/limits/maxconcurrent", "unknown field; known are"],
+  [{ limits: { toString: 5 } }, "/extraConfig/limits/toString", "unknown field; known are"],
+  [{ limits: { maxConcurrent: 0 } }, "/extraConfig/limits/maxConcurrent", "from 1 to 10000"],
+  [{ limits: { maxConcurrent: 10_001 } }, "/extraConfig/limits/maxConcurrent", "from 1 to 10000"],
+  [{ limits: { maxConcurrent: 1.5 } }, "/extraConfig/limits/maxConcurrent", "from 1 to 10000"],
+  [{ limits: { maxConcurrent: 1, queueSeconds: -1 } }, "/extraConfig/limits/queueSeconds", "from 0 to 3600"],
+  [
+    { limits: { maxConcurrent: 1, queueSeconds: 3601 } },
+    "/extraConfig/limits/queueSeconds",
+    "from 0 to 3600",
+  ],
+  [{ limits: { queueSeconds: 5 } }, "/extraConfig/limits/maxConcurrent", "is required with queueSeconds"],
+])("extraConfig %j is refused", async (extraConfig, at, message) => {
+  const { server } = await withProvider(goodProvider);
+  const { status, body } = await server.admin("PUT", "/api/v1/llms/gpt", { extraConfig });
+  expect(status).toBe(400);
+  expect(body.details).toEqual([{ path: at, message: expect.stringContaining(message) }]);
+});
+
+/** How many calls wait for their turn, as the metrics tell. */
+async function waiting(server: { admin(method: string, path: string): Promise<{ text: string }> }) {
+  const { text } = await server.admin("GET", "/metrics");
+  return Number(/^mcpctl_calls_waiting (\d+)$/m.exec(text)?.[1]);
+}

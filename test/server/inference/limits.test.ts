@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { must } from "../../support/server.ts";
+import { goodProvider, reply } from "../../support/upstream.ts";
+import { events, lastEvent, question, withProvider } from "./setup.ts";
+
+const price = { input: 1000, output: 2000 };
+
+describe("limits on calls", () => {
+  it("refuse a call before it is sent, say which limit and when, in each dialect, and are in the books", async () => {
+    const { provider, server } = await withProvider(goodProvider);
+    const limits = { requestsPerMinute: 2 };
+    const roleBindings = [{ role: "run", resource: "llms" }];
+    const { body } = await must(
+      server.admin("POST", "/api/v1/tokens", { name: "small", roleBindings, limits }),
+    );
+    const call = server.as(body.token);
+    for (let i = 0; i < 2; i++)
+      expect((await call("POST", "/v1/chat/completions", question)).status).toBe(200);
+    const chat = await call("POST", "/v1/chat/completions", question);
+    expect([chat.status, chat.body.error.message]).toEqual([
+      429,
+      'token "small" has used its 2 requests of a minute',
+    ]);
+    expect(Number(chat.headers.get("retry-after"))).toBeGreaterThan(50);
+    const messages = await call("POST", "/v1/messages", { ...question, max_tokens: 9 });
+    expect([messages.status, messages.body.error.type]).toEqual([429, "rate_limit_error"]);
+    expect(provider.seen.filter(({ method }) => method === "POST")).toHaveLength(2);
+    expect(await lastEvent(server)).toMatchObject({ status: 429, error: "too_many_requests", llm: "gpt" });
+    expect(await events(server)).toHaveLength(4);
+  });
+
+  it("count what a call really took, streamed or not, and go on after a restart", async () => {
+    const { server, bearer } = await withProvider(goodProvider, { extraConfig: { price } });
+    const call = server.as(bearer);
+    await must(server.admin("PUT", "/api/v1/users/admin", { limits: { tokensPerDay: 1_000_000 } }));
+    await must(call("POST", "/v1/chat/completions", question));
+    await must(call("POST", "/v1/chat/completions", { ...question, stream: true }));
+    const [line] = (await must(server.admin("GET", "/api/v1/usage?by=token,llm"))).body;
+    expect(line).toMatchObject({ token: "t", llm: "gpt", requests: 2, errors: 0 });
+    const tokens = line.promptTokens + line.completionTokens;
+    expect(tokens).toBeGreaterThan(0);
+    expect(line.cost).toBeCloseTo((line.promptTokens * 1000 + line.completionTokens * 2000) / 1e6, 6);
+    await must(server.admin("PUT", "/api/v1/users/admin", { limits: { tokensPerDay: tokens } }));
+    expect((await call("POST", "/v1/chat/completions", question)).status).toBe(429);
+  });
+
+  it("in dollars refuse an llm without a price, and one whose budget is spent", async () => {
+    const { server, call } = await withProvider(goodProvider, { model: "nobody-knows" });
+    await must(server.admin("PUT", "/api/v1/users/admin", { limits: { costPerMonth: 0.5 } }));
+    const unpriced = await call("POST", "/v1/chat/completions", question);
+    expect([unpriced.status, unpriced.body.error.message]).toEqual([
+      403,
+      expect.stringContaining('llm "gpt" has no price'),
+    ]);
+    await must(
+      server.admin("PUT", "/api/v1/llms/gpt", { extraConfig: { price: { input: 1, output: 100_000 } } }),
+    );
+    await must(call("POST", "/v1/chat/completions", { ...question, max_tokens: 1 }));
+    const spent = await call("POST", "/v1/chat/completions", { ...question, max_tokens: 1 });
+    expect([spent.status, spent.body.error.message]).toEqual([
+      429,
+      expect.stringContaining("$0.5 of this month"),
+    ]);
+  });
+
+  it("give back what was reserved when a call fails", async () => {
+    const { server, call } = await withProvider((_, connection) =>
+      connection.write(reply(400, { error: "no" })),
+    );
+    await must(server.admin("PUT", "/api/v1/users/admin", { limits: { tokensPerDay: 3000 } }));
+    for (let i = 0; i < 10; i++)
+      expect((await call("POST", "/v1/chat/completions", question)).status).toBe(400);
+  });
+});
+
+it.each([
+  [{ input: 1 }, "/extraConfig/price/output"],
+  [{ input: -1, output: 1 }, "/extraConfig/price/input"],
+  [{ input: 1, output: 1, cached: 1 }, "/extraConfig/price/cached"],
+  ["free", "/extraConfig/price"],
+])("a price of %j is refused", async (price, path) => {
+  const { server } = await withProvider(goodProvider);
+  const { status, body } = await server.admin("PUT", "/api/v1/llms/gpt", { extraConfig: { price } });
+  expect([status, body.details[0].path]).toEqual([400, path]);
+});
+
+it("list prices are there to be seen, with their date", async () => {
+  const { server } = await withProvider(goodProvider);
+  const { body } = await must(server.admin("GET", "/api/v1/prices"));
+  expect(body.asOf).toMatch(/^\d{4}-\d\d-\d\d$/);
+  expect(body.models["claude-opus-5"]).toEqual({ input: 5, output: 25, cachedInput: 0.5 });
+});
