@@ -1,5 +1,6 @@
 import { anthropic } from "./anthropic.ts";
 import { chatToMessages } from "./chat-to-messages/index.ts";
+import { geminiCommand } from "./gemini-cli/adapter.ts";
 import { messagesToChat } from "./messages-to-chat/index.ts";
 import { openai } from "./openai.ts";
 import { responsesToChat } from "./responses-to-chat/index.ts";
@@ -7,9 +8,9 @@ import { responsesToMessages } from "./responses-to-chat/over-messages.ts";
 import type { Adapter, Dialect, Translation } from "./types.ts";
 
 /** Every provider we speak to. A type belongs to one adapter only. */
-export const adapters: readonly Adapter[] = [openai, anthropic];
+export const adapters: readonly Adapter[] = [openai, anthropic, geminiCommand];
 
-/** The adapter for an llm's type; undefined for a type that is not spoken to over HTTP, such as gemini-cli. */
+/** The adapter for an llm's type; undefined for a type that this version does not know. */
 export function adapterFor(type: string): Adapter | undefined {
   return adapters.find((adapter) => adapter.types.includes(type));
 }

@@ -10,6 +10,8 @@ export interface Adapter {
   readonly types: readonly string[];
   /** What the provider natively speaks. */
   readonly dialect: Dialect;
+  /** A command is run instead of a server being called: there is no url, and paths mean nothing. */
+  readonly isCommand?: true;
   /** Base URL by llm type, without `/v1`; a type that is not here needs a url of its own. */
   readonly defaultUrls: Readonly<Record<string, string>>;
   /** Path of the call, below the base URL. */

@@ -27,7 +27,9 @@ export const llm = defineKind({
       }),
       extraConfig: Type.Record(Type.String(), Type.Unknown(), {
         default: {},
-        description: "allowModelOverride, and timeouts in seconds: {connect, firstByte, silence}",
+        description:
+          "timeouts in seconds {connect, firstByte, silence}, limits {maxConcurrent, queueSeconds}, " +
+          "price {input, output, cachedInput}, responses native or translated, allowModelOverride",
       }),
       poolName: Type.Optional(
         Type.String({

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { defineVerb } from "../cli/command.ts";
 import { AppError } from "../errors.ts";
 import { version } from "../version.ts";
-import { createLog } from "./log.ts";
+import { createLog, type LogFormat, logFormats } from "./log.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
 import { startServer } from "./start.ts";
 import { openStore } from "./store/index.ts";
+import { traceSettings } from "./trace-settings.ts";
 
 /** How long a server lets streams finish when it is told to stop. */
 const drainMilliseconds = 30_000;
@@ -48,6 +49,12 @@ export const server = defineVerb({
       description: "The key that sealed secrets are encrypted with (MCPCTL_MASTER_KEY_FILE)",
     },
     "metrics-public": { type: "boolean", description: "Let anybody read /metrics" },
+    "access-log": { type: "boolean", description: "Log each request, as a line of JSON on stderr" },
+    "log-format": {
+      type: "enum",
+      options: logFormats,
+      description: "How the log is written (MCPCTL_LOG_FORMAT; default text)",
+    },
   },
   async run(args, context) {
     const { env, home } = context;
@@ -59,7 +66,8 @@ export const server = defineVerb({
     // Nothing that is written here is for anybody else (T86).
     process.umask(0o077);
     prepareDirectory(dataDir);
-    const log = createLog(process.stderr);
+    const log = createLog(process.stderr, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]));
+    const traces = traceSettings(env);
     const path = join(dataDir, "mcpctl.db");
     const store = await openStore({ ...(databaseUrl ? { url: databaseUrl } : { path }), now: Date.now });
     const socketPath = join(dataDir, "mcpctl.sock");
@@ -70,6 +78,13 @@ export const server = defineVerb({
       publicUrls,
       metricsPublic: args["metrics-public"],
       ...(keyFile && { keyFile }),
+      commands: {
+        ...(env["MCPCTL_GEMINI_COMMAND"] && { command: env["MCPCTL_GEMINI_COMMAND"] }),
+        path: env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+        directory: join(dataDir, "gemini"),
+      },
+      ...(args["access-log"] && { accessLog: (line: string) => void process.stderr.write(line) }),
+      ...(traces && { traces }),
       log,
     }).catch(async (error) => {
       await store.close();
@@ -109,6 +124,13 @@ function parseListen(text: string): { hostname: string; port: number } {
     });
   }
   return { hostname: match[1]!.replace(/^\[|\]$/g, "") || "0.0.0.0", port };
+}
+
+function parseLogFormat(text: string | undefined): LogFormat | undefined {
+  if (!text) return undefined;
+  const format = logFormats.find((known) => known === text);
+  if (format) return format;
+  throw new AppError("usage", `MCPCTL_LOG_FORMAT must be ${logFormats.join(" or ")}, not "${text}"`);
 }
 
 function parsePublicUrl(text: string): string {

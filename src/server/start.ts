@@ -1,5 +1,8 @@
+import { randomUUID } from "node:crypto";
+import { createGeminiCli } from "../adapters/gemini-cli/index.ts";
 import { createOutbound } from "../adapters/outbound.ts";
 import { Throttle } from "./access/throttle.ts";
+import { createAccessLog } from "./access-log.ts";
 import { Audit } from "./audit.ts";
 import { Catalogue } from "./catalogue/catalogue.ts";
 import { Resources } from "./catalogue/resources.ts";
@@ -8,18 +11,21 @@ import { type AppOptions, createApp } from "./http/app.ts";
 import type { Server } from "./http/server.ts";
 import { systemRandom } from "./ids.ts";
 import { CallMetrics } from "./inference/call-metrics.ts";
+import { redact } from "./inference/failure.ts";
 import { Inference } from "./inference/inference.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { type Listener, listenTcp, listenUnix } from "./listen.ts";
 import { describeError, type Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { OpenStreams } from "./open-streams.ts";
+import { openTracer } from "./open-tracer.ts";
 import type { KeyFile } from "./secrets/key-file.ts";
 import { openSecrets } from "./secrets/open.ts";
 import { secretUpkeep } from "./secrets/upkeep.ts";
 import { seed } from "./seed.ts";
 import { selfTest } from "./self.ts";
 import type { Store } from "./store/types.ts";
+import type { TraceSettings } from "./trace-settings.ts";
 
 /** How a server is to be. */
 export interface ServerOptions {
@@ -32,7 +38,13 @@ export interface ServerOptions {
   metricsPublic: boolean;
   /** Where the master keys are that sealed secrets need. */
   keyFile?: KeyFile;
+  /** How the `gemini` command is found, and a directory of its own to run in; without, llms of that type do not run. */
+  commands?: { command?: string; path: string; directory: string };
   log: Log;
+  /** Takes a line for each request; requests are not logged where it is not given. */
+  accessLog?: (line: string) => void;
+  /** Where spans of calls go; calls are not traced where it is not given. */
+  traces?: TraceSettings;
   now?: () => number;
   /** A clock that nobody sets, in milliseconds. */
   elapsed?: () => number;
@@ -70,13 +82,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const isSelf = selfTest(options.publicUrls, () => listeners.map(({ url }) => url));
   const hasMasterKey = () => masterKey.ring !== undefined;
   const resources = new Resources(catalogue, { ...keepers, hasMasterKey, isSelf, now, random }, trouble);
-  const audit = new Audit(store);
+  const accessLog = options.accessLog && createAccessLog(options.accessLog, now);
+  const audit = new Audit(store, accessLog?.recorded);
   const metrics = new Metrics();
   const streams = new OpenStreams(catalogue, now);
   const deadlines = new Deadlines();
   const outbound = createOutbound();
+  const tracer =
+    options.traces && openTracer(options.traces, { outbound, metrics, log, random, now, elapsed });
   const limits = new Limiter(catalogue, now, elapsed);
   await limits.load();
+  const gemini =
+    options.commands && createGeminiCli({ ...options.commands, redact, now, randomId: randomUUID });
   const inference = new Inference({
     catalogue,
     secrets,
@@ -86,6 +103,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     streams,
     deadlines,
     outbound,
+    ...(tracer && { tracer }),
+    ...(gemini && { gemini }),
     now,
   });
   metrics.gauge("mcpctl_open_streams", "Answers that are being sent", () => streams.size);
@@ -117,6 +136,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const app: Omit<AppOptions, "peer"> = {
     publicUrls: options.publicUrls,
     nextRequestId,
+    ...(accessLog && { accessLog }),
     unexpected: (error, requestId) => log.error(`${requestId} ${describeError(error)}`),
   };
   const listeners: Listener[] = [];
@@ -160,6 +180,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await Promise.all(listeners.map((listener) => listener.close()));
     await audit.settled();
     await upkeep().catch(trouble);
+    await tracer?.close();
+    await gemini?.close();
     outbound.close();
     await within(1000, looking);
     backends.close();

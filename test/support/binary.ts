@@ -74,6 +74,8 @@ export interface ServerOptions {
   env?: Record<string, string>;
   cwd?: string;
   before?: readonly string[];
+  /** How its log says that it listens, with the address and the socket in brackets. */
+  started?: RegExp;
   atEnd?: AtEnd;
 }
 
@@ -126,6 +128,7 @@ export async function must(outcome: Promise<Outcome>): Promise<string> {
 export async function startBinary(options: ServerOptions = {}): Promise<BinaryServer> {
   const { atEnd = onTestFinished } = options;
   const { home = freshFolder(atEnd), args = [], env, cwd = home, before = [] } = options;
+  const { started = /listens on (\S+) and (\S+)\n/ } = options;
   const chosen = args.includes("--listen") || env?.["MCPCTL_LISTEN"] !== undefined;
   const words = [...before, binary, "server", ...(chosen ? [] : ["--listen", "127.0.0.1:0"])];
   const running = Bun.spawn([...words, ...args], {
@@ -164,8 +167,8 @@ export async function startBinary(options: ServerOptions = {}): Promise<BinarySe
       look();
       void ended.then((code) => reject(new Error(`the server ended with ${code}: ${said.stderr}`)));
     });
-  await logs(/listens on \S+ and \S+\n/);
-  const [, url, socketPath] = /listens on (\S+) and (\S+)\n/.exec(said.stderr)!;
+  await logs(started);
+  const [, url, socketPath] = started.exec(said.stderr)!;
   return {
     url: url!,
     socketPath: socketPath!,

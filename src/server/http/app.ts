@@ -1,13 +1,24 @@
 import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
 import { adminPrincipal, principalOf } from "../access/principals.ts";
+import type { AccessLog } from "../access-log.ts";
 import type { Series } from "../metrics.ts";
 import { auditRoutes } from "./audit-routes.ts";
 import { authRoutes } from "./auth-routes.ts";
 import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
 import { inferenceRoutes } from "./inference-routes.ts";
 import { memberRoutes, resourceRoutes } from "./resource-routes.ts";
-import { type Authenticate, answer, failure, type Peer, type Route, type Unexpected } from "./route.ts";
+import {
+  type Asked,
+  type Authenticate,
+  answer,
+  failure,
+  type Peer,
+  type RequestFacts,
+  type Route,
+  toldOf,
+  type Unexpected,
+} from "./route.ts";
 import { secretRoutes } from "./secret-routes.ts";
 import type { Server } from "./server.ts";
 import { systemRoutes } from "./system-routes.ts";
@@ -35,13 +46,15 @@ export interface AppOptions {
   publicUrls: readonly string[];
   nextRequestId(): string;
   unexpected: Unexpected;
+  /** Where requests are logged. */
+  accessLog?: AccessLog;
 }
 
 const none: Readonly<Record<string, string>> = {};
 
 /** The HTTP face of the server, as a function from request to response. */
 export function createApp(server: Server, options: AppOptions): (request: Request) => Promise<Response> {
-  const { peer, nextRequestId, unexpected } = options;
+  const { peer, nextRequestId, unexpected, accessLog } = options;
   const authenticate = authenticator(server, peer);
   // Unknown fields are refused by name in `validateFields`; `normalize` would drop them silently. Elysia takes
   // hosts to have four characters and more, and looks for the path behind them: `http://nas/` has three.
@@ -56,18 +69,51 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
       route.path,
       // Only these two are destructured: the router parses nothing else.
       async ({ request, params }: { request: Request; params?: Record<string, string> }) => {
-        const asked = { request, requestId: nextRequestId(), peer, params: params ?? none };
-        const response = await answer(route, asked, authenticate, unexpected);
+        const asked: Asked = { request, requestId: nextRequestId(), peer, params: params ?? none };
+        if (!accessLog) {
+          const response = await answer(route, asked, authenticate, unexpected);
+          count(response.status);
+          return response;
+        }
+        const startedAt = performance.now();
+        const facts: RequestFacts = {};
+        const response = await answer(route, { ...asked, facts }, authenticate, unexpected);
         count(response.status);
+        accessLog.answered({
+          ...facts,
+          requestId: asked.requestId,
+          method: route.method,
+          route: route.path,
+          status: response.status,
+          durationMs: performance.now() - startedAt,
+          // Other streams answer a GET.
+          streaming: route.method === "POST" && response.headers.get("content-type") === "text/event-stream",
+        });
         return response;
       },
       { parse: "none" },
     );
   }
-  router.onError(({ code, error, request }) => {
-    const told = code === "NOT_FOUND" ? notFound() : error;
-    return failure(told, nextRequestId(), pathOf(request.url), unexpected);
-  });
+  /** What reaches no route. */
+  const refuse = (error: unknown, { method }: Request, path: string) => {
+    const requestId = nextRequestId();
+    const response = failure(error, requestId, path, unexpected);
+    const { status } = response;
+    const { code } = toldOf(error);
+    accessLog?.answered({
+      requestId,
+      method,
+      route: null,
+      status,
+      durationMs: 0,
+      error: code,
+      streaming: false,
+    });
+    return response;
+  };
+  router.onError(({ code, error, request }) =>
+    refuse(code === "NOT_FOUND" ? notFound() : error, request, pathOf(request.url)),
+  );
   const guardHost = hostGuard(options.publicUrls);
   return async (request) => {
     let path = "";
@@ -77,7 +123,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
       path = pathOf(request.url);
       if (!spelledOut.has(path)) checkPath(path);
     } catch (error) {
-      return failure(error, nextRequestId(), path, unexpected);
+      return refuse(error, request, path);
     }
     return request.method === "HEAD" ? head(router, request) : router.fetch(request);
   };

@@ -2,6 +2,7 @@ import type { TSchema } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
 import { compilePolicy, mayList, mayRun, type Principal, type Verb } from "../access/policy.ts";
+import type { Answered } from "../access-log.ts";
 import { storeFailure } from "../catalogue/resources.ts";
 import { StoreError } from "../store/types.ts";
 import { errorBodyAt } from "./error-shape.ts";
@@ -72,7 +73,13 @@ export type Authenticate = (request: Request) => Principal | undefined;
 export type Unexpected = (error: unknown, requestId: string) => void;
 
 /** One request, before it is known who asks. */
-export type Asked = Pick<Call, "request" | "requestId" | "peer" | "params">;
+export type Asked = Pick<Call, "request" | "requestId" | "peer" | "params"> & {
+  /** Filled in for the access log, where there is one. */
+  facts?: RequestFacts;
+};
+
+/** What is learnt of a request while it is answered. */
+export type RequestFacts = Pick<Answered, "user" | "error">;
 
 /** Answers one request: who asks, whether they may, and only then what it is about. */
 export async function answer(
@@ -83,10 +90,12 @@ export async function answer(
 ): Promise<Response> {
   try {
     const principal = route.access === "public" ? nobody : admit(route.access, authenticate(asked.request));
+    if (asked.facts && principal !== nobody) asked.facts.user = principal.userName;
     const response = await route.handle(new Call(asked, principal));
     response.headers.set("x-request-id", asked.requestId);
     return response;
   } catch (error) {
+    if (asked.facts) asked.facts.error = toldOf(error).code;
     return failure(error, asked.requestId, route.path, unexpected);
   }
 }
@@ -105,12 +114,16 @@ function admit(access: Exclude<Access, "public">, principal: Principal | undefin
   );
 }
 
+/** What a caller is told of anything thrown. */
+export function toldOf(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof StoreError) return storeFailure(error);
+  return new AppError("internal", "something went wrong in the server", { hint: "its log says more" });
+}
+
 /** The response for anything thrown. What is not an AppError is a fixed text, whatever it holds. */
 export function failure(error: unknown, requestId: string, path: string, unexpected: Unexpected): Response {
-  let told: AppError;
-  if (error instanceof AppError) told = error;
-  else if (error instanceof StoreError) told = storeFailure(error);
-  else told = new AppError("internal", "something went wrong in the server", { hint: "its log says more" });
+  const told = toldOf(error);
   if (told.code === "internal") unexpected(error, requestId);
   const response = Response.json(errorBodyAt(path, told, requestId), { status: told.status });
   response.headers.set("x-request-id", requestId);

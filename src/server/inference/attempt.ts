@@ -1,4 +1,4 @@
-import type { Exchange } from "../../adapters/http1/exchange.ts";
+import type { ProviderAnswer } from "../../adapters/gemini-cli/index.ts";
 import { nativePathFor, translationFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough.ts";
 import type { Adapter, Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
@@ -73,17 +73,20 @@ export async function attempt(
     if (turn) sent = prepare(asked, asItIs(deps, principal, llm));
     const { adapter, timeouts, url } = sent.provider;
     const key = await keyOf(sent.llm, deps.secrets);
-    const exchange = await deps.outbound(url(sent.request.path), {
-      method: "POST",
-      headers: {
-        ...adapter.headers(key),
-        ...forwardedHeaders(request.headers, operation, adapter),
-        "content-type": "application/json",
-      },
-      body: sent.request.text,
-      timeouts,
-      signal: request.signal,
-    });
+    const exchange = adapter.isCommand
+      ? await runCommand(deps, sent, key, request.signal)
+      : await deps.outbound(url(sent.request.path), {
+          method: "POST",
+          headers: {
+            ...adapter.headers(key),
+            ...forwardedHeaders(request.headers, operation, adapter),
+            ...asked.record.span?.headers,
+            "content-type": "application/json",
+          },
+          body: sent.request.text,
+          timeouts,
+          signal: request.signal,
+        });
     progress.answered = exchange.status;
     await refuseFailure(exchange, adapter, key);
     if (!isDialect(operation) || !asked.record.facts.streaming || !isEventStream(exchange))
@@ -107,6 +110,23 @@ export async function attempt(
     progress.answered = pipe?.fault?.status ?? progress.answered;
     throw thrown;
   }
+}
+
+function runCommand(
+  { gemini }: InferenceDeps,
+  { provider, request, llm }: Sent,
+  apiKey: string | undefined,
+  signal: AbortSignal,
+): Promise<ProviderAnswer> {
+  if (!gemini) throw new AppError("not_supported", "this server runs no commands");
+  const body = JSON.parse(request.text);
+  return gemini.run({
+    body,
+    model: llm.spec["model"] as string,
+    apiKey,
+    timeouts: provider.timeouts,
+    signal,
+  });
 }
 
 function prepare(asked: Asked, llm: Row): Sent {
@@ -142,7 +162,7 @@ function specOf({ spec }: Row): Parameters<typeof nativePathFor>[2] {
 
 /** An unstreamed answer: committed to the log, then sent. */
 async function whole(
-  exchange: Exchange,
+  exchange: ProviderAnswer,
   record: CallRecord,
   sent: Sent,
   leave: () => void,

@@ -1,3 +1,4 @@
+import type { GeminiCli } from "../../adapters/gemini-cli/index.ts";
 import type { Outbound } from "../../adapters/outbound.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Audit } from "../audit.ts";
@@ -6,6 +7,7 @@ import type { Deadlines } from "../deadlines.ts";
 import type { Limiter } from "../limits/limiter.ts";
 import type { OpenStreams } from "../open-streams.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
+import type { Tracer } from "../traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import type { Pace } from "./pace.ts";
 import type { CallRecord } from "./record.ts";
@@ -20,6 +22,10 @@ export interface InferenceDeps {
   streams: OpenStreams;
   deadlines: Deadlines;
   outbound: Outbound;
+  /** Runs llms of type gemini-cli, where the server has a place for it. */
+  gemini?: GeminiCli;
+  /** Where calls are traced. */
+  tracer?: Tracer;
   now(): number;
   /** The machine's own where none is given. */
   pace?: Pace;

@@ -6,7 +6,7 @@ const redacted = "[redacted]";
 
 /** What provider keys look like, wherever they come from (T35). */
 const keyLike =
-  /\b(?:sk|pk|rk|key|gsk|xai|hf|AIza)[-_][A-Za-z0-9_\-*]{8,}|\bBearer\s+[A-Za-z0-9._~+/=-]{8,}/gi;
+  /\b(?:sk|pk|rk|key|gsk|xai|hf)[-_][A-Za-z0-9_\-*]{8,}|\bAIza[A-Za-z0-9_-]{20,}|\bBearer\s+[A-Za-z0-9._~+/=-]{8,}/gi;
 
 /** A text without the key, and without anything that looks like one. */
 export function redact(text: string, key: string | undefined): string {

@@ -1,5 +1,5 @@
 import { countTokens } from "../../adapters/count-tokens.ts";
-import type { AppError } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
 import type { Row } from "../store/types.ts";
 import { refuseFailure } from "./answer.ts";
 import { asItIs, attempt, type Progress } from "./attempt.ts";
@@ -48,7 +48,9 @@ export class Inference {
       dialect: call.operation,
       streaming: false,
     };
-    const record = new CallRecord(facts, this.#deps.audit, this.#deps.metrics, this.#deps.now);
+    const { audit, metrics, now, tracer } = this.#deps;
+    const span = tracer?.start({ ...facts, headers: call.request.headers });
+    const record = new CallRecord(facts, audit, metrics, now, span);
     try {
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
       const caller = await call.read();
@@ -76,6 +78,7 @@ export class Inference {
     if (!llm) return { ok: false, message: "the llm is gone" };
     try {
       const { adapter, url } = providerOf(llm);
+      if (adapter.isCommand) return await this.#probeCommand();
       const key = await keyOf(llm, this.#deps.secrets);
       const answer = await this.#deps.outbound(url(adapter.modelsPath), {
         method: "GET",
@@ -90,6 +93,18 @@ export class Inference {
       const error = transportFailure(thrown);
       const late = error.code === "client_closed_request" || error.code === "provider_timeout";
       return { ok: false, message: late ? "the provider did not answer within 2 s" : error.message };
+    }
+  }
+
+  /** Whether the command is there. It may take longer to say so than a person should wait. */
+  async #probeCommand(): Promise<{ ok: boolean; message: string }> {
+    const { gemini } = this.#deps;
+    if (!gemini) return { ok: false, message: "this server runs no commands" };
+    try {
+      return { ok: true, message: `gemini ${await gemini.version(probeMilliseconds)}` };
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "provider_timeout") throw error;
+      return { ok: true, message: "gemini is there, and slow to answer" };
     }
   }
 

@@ -5,6 +5,7 @@ import type { Audit } from "../audit.ts";
 import type { Admission } from "../limits/limiter.ts";
 import { costOf } from "../limits/prices.ts";
 import type { Row } from "../store/types.ts";
+import type { Span } from "../traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 
 /** What is known of a call before it is made. */
@@ -24,6 +25,8 @@ const none: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
 /** Keeps the books of one call: exactly one audit event, and its metrics. */
 export class CallRecord {
   readonly facts: CallFacts;
+  /** Where the call is traced. */
+  readonly span: Span | undefined;
   /** What it was let through for, where limits are kept. */
   admission: Admission | undefined;
   readonly #audit: Audit;
@@ -33,16 +36,20 @@ export class CallRecord {
   #firstByte: number | undefined;
   #closed = false;
 
-  constructor(facts: CallFacts, audit: Audit, metrics: CallMetrics, now: () => number) {
+  constructor(facts: CallFacts, audit: Audit, metrics: CallMetrics, now: () => number, span?: Span) {
     this.facts = facts;
+    this.span = span;
     this.#audit = audit;
     this.#metrics = metrics;
     this.#now = now;
+    metrics.begin();
   }
 
   /** The first byte of a stream has gone to the caller. */
   firstByte(): void {
-    this.#firstByte ??= performance.now();
+    if (this.#firstByte !== undefined) return;
+    this.#firstByte = performance.now();
+    this.span?.firstByte();
   }
 
   /** Commits the event; the second time nothing. The last byte is sent when this has returned. Throws AppError. */
@@ -53,6 +60,8 @@ export class CallRecord {
     const { llm, principal } = facts;
     this.admission?.settle(llm, usage);
     const milliseconds = performance.now() - this.#start;
+    this.#metrics.end();
+    this.span?.end({ ...facts, status, usage, error: error?.code });
     if (llm) {
       const firstByte = this.#firstByte === undefined ? undefined : (this.#firstByte - this.#start) / 1000;
       this.#metrics.measure(llm, facts.dialect, milliseconds / 1000, firstByte, usage, error?.code);

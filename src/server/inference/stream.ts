@@ -1,4 +1,5 @@
-import type { BodySink, Exchange } from "../../adapters/http1/exchange.ts";
+import type { ProviderAnswer } from "../../adapters/gemini-cli/index.ts";
+import type { BodySink } from "../../adapters/http1/exchange.ts";
 import type { DialectWire, StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Deadline, Deadlines } from "../deadlines.ts";
@@ -21,7 +22,7 @@ const comment = encoder.encode(":\n\n");
 /** What a stream needs to know of its call. */
 export interface StreamOf {
   /** The provider's answer, of which only the head has been read. */
-  exchange: Exchange;
+  exchange: ProviderAnswer;
   pipe: StreamPipe;
   wire: DialectWire;
   record: CallRecord;

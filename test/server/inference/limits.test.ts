@@ -53,7 +53,7 @@ describe("limits on calls", () => {
       expect.stringContaining('llm "gpt" has no price'),
     ]);
     await must(
-      server.admin("PUT", "/api/v1/llms/gpt", { extraConfig: { price: { input: 1, output: 100_000 } } }),
+      server.admin("PUT", "/api/v1/llms/gpt", { extraConfig: { price: { input: 1, output: 1_000_000 } } }),
     );
     await must(call("POST", "/v1/chat/completions", { ...question, max_tokens: 1 }));
     const spent = await call("POST", "/v1/chat/completions", { ...question, max_tokens: 1 });

@@ -20,6 +20,10 @@ export const llmHooks: Hooks = {
       });
       return;
     }
+    if (spec["url"] && adapter.isCommand) {
+      draft.faults.push({ path: "/url", message: `is not for type ${spec["type"]}, which is a command` });
+      return;
+    }
     if (spec["url"]) {
       try {
         spec["url"] = normaliseProviderUrl(spec["url"] as string);
@@ -28,7 +32,7 @@ export const llmHooks: Hooks = {
         draft.faults.push(...(error.details ?? []));
         return;
       }
-    } else if (adapter.defaultUrls[spec["type"] as string] === undefined) {
+    } else if (!adapter.isCommand && adapter.defaultUrls[spec["type"] as string] === undefined) {
       draft.faults.push({ path: "/url", message: `is required for type ${spec["type"]}` });
       return;
     }
@@ -65,7 +69,9 @@ function checkKey(draft: Draft, defaultUrls: Readonly<Record<string, string>>): 
     }
     return;
   }
-  const origin = (url: unknown) => new URL((url || defaultUrls[row.spec["type"] as string]) as string).origin;
+  const ownUrl = defaultUrls[row.spec["type"] as string];
+  if (!row.spec["url"] && !ownUrl) return;
+  const origin = (url: unknown) => new URL((url || ownUrl) as string).origin;
   if (origin(before.spec["url"]) !== origin(row.spec["url"]) && exposing !== "allow")
     row.spec["apiKeyRef"] = null;
 }
@@ -83,9 +89,15 @@ const seconds: Field = {
   message: "must be seconds, more than 0",
 };
 
+const dollars: Field = {
+  isRight: (value) => isNumber(value, 0, 1_000_000),
+  message: "must be US dollars for a million tokens",
+};
+
 /** What this server acts on in an llm's extraConfig, by object and field. */
 const acted: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
   timeouts: { connect: seconds, firstByte: seconds, silence: seconds },
+  price: { input: dollars, output: dollars, cachedInput: dollars },
   limits: {
     maxConcurrent: {
       isRight: (value) => Number.isInteger(value) && isNumber(value, 1, 10_000),
@@ -104,6 +116,8 @@ function checkExtraConfig({ row, faults }: Draft): void {
   if (extra["allowModelOverride"] !== undefined && typeof extra["allowModelOverride"] !== "boolean") {
     faults.push({ path: "/extraConfig/allowModelOverride", message: "must be a boolean" });
   }
+  if (![undefined, "native", "translated"].includes(extra["responses"] as string | undefined))
+    faults.push({ path: "/extraConfig/responses", message: 'must be "native" or "translated"' });
   for (const [object, fields] of Object.entries(acted)) {
     const given = extra[object];
     const path = `/extraConfig/${object}`;
@@ -121,5 +135,7 @@ function checkExtraConfig({ row, faults }: Draft): void {
     // On its own it would do nothing.
     if ("queueSeconds" in given && !("maxConcurrent" in given))
       faults.push({ path: `${path}/maxConcurrent`, message: "is required with queueSeconds" });
+    for (const name of object === "price" ? ["input", "output"] : [])
+      if (!Object.hasOwn(given, name)) faults.push({ path: `${path}/${name}`, message: "is required" });
   }
 }

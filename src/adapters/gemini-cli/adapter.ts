@@ -1,0 +1,14 @@
+import { readProviderError } from "../provider-fault.ts";
+import type { Adapter } from "../types.ts";
+
+/** The `gemini` command on the server's own host: it takes and gives OpenAI's chat, as `run` makes it. */
+export const geminiCommand: Adapter = {
+  types: ["gemini-cli"],
+  dialect: "chat",
+  isCommand: true,
+  defaultUrls: {},
+  callPath: "/v1/chat/completions",
+  modelsPath: "/v1/models",
+  headers: () => ({}),
+  readError: readProviderError,
+};
