@@ -13,6 +13,7 @@ import { systemRandom } from "./ids.ts";
 import { CallMetrics } from "./inference/call-metrics.ts";
 import { redact } from "./inference/failure.ts";
 import { Inference } from "./inference/inference.ts";
+import type { Pace } from "./inference/pace.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { type Listener, listenTcp, listenUnix } from "./listen.ts";
 import { describeError, type Log } from "./log.ts";
@@ -48,6 +49,8 @@ export interface ServerOptions {
   now?: () => number;
   /** A clock that nobody sets, in milliseconds. */
   elapsed?: () => number;
+  /** How calls that are tried again wait for it. */
+  pace?: Pace;
   /** How often it looks after itself, in milliseconds; every minute when not given. */
   tick?: number;
 }
@@ -105,6 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     outbound,
     ...(tracer && { tracer }),
     ...(gemini && { gemini }),
+    ...(options.pace && { pace: options.pace }),
     now,
   });
   metrics.gauge("mcpctl_open_streams", "Answers that are being sent", () => streams.size);

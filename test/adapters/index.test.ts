@@ -3,10 +3,10 @@ import { adapterFor, adapters, translationFor } from "../../src/adapters/index.t
 import { llmTypes } from "../../src/kinds/llm.ts";
 
 describe("adapters", () => {
-  it("serve every type of llm but gemini-cli, each by one adapter", () => {
+  it("serve every type of llm, each by one adapter", () => {
     const types = adapters.flatMap((adapter) => adapter.types);
-    expect(types.toSorted()).toEqual(llmTypes.filter((type) => type !== "gemini-cli").toSorted());
-    expect(adapterFor("gemini-cli")).toBeUndefined();
+    expect(types.toSorted()).toEqual(llmTypes.toSorted());
+    expect(adapterFor("gemini")).toBeUndefined();
   });
 
   it("send OpenAI's credential as a bearer, and nothing without one", () => {

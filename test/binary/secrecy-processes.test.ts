@@ -134,6 +134,7 @@ it("takes no secret as an argument but in create secret --data, and repeats none
   look("", globalArgs);
   expect(found.sort()).toEqual([
     "--token-file FILE",
+    "create group --limit NAME=N",
     "create llm --api-key-ref SECRET/KEY",
     "create secret --backend",
     // The one that takes a value; it reads files and standard input as well.
@@ -141,6 +142,8 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "create secretbackend --mount",
     "create secretbackend --token-secret SECRET/KEY",
     "create secretbackend --type",
+    "create token --limit NAME=N",
+    "create user --limit NAME=N",
     "migrate --from BACKEND",
     "migrate --names NAME,NAME",
     "migrate --to BACKEND",

@@ -55,9 +55,9 @@ describe("the flags of a kind", () => {
   });
 
   it("never take a password, and leave the project to the global flag", () => {
-    expect(Object.keys(argsOf(kindOf("user")))).toEqual(["display-name", "password-stdin"]);
+    expect(Object.keys(argsOf(kindOf("user")))).toEqual(["limit", "display-name", "password-stdin"]);
     expect(argsOf(kindOf("user"))["password-stdin"]).toMatchObject({ type: "boolean" });
-    expect(Object.keys(argsOf(kindOf("token")))).toEqual(["bind", "ttl", "description"]);
+    expect(Object.keys(argsOf(kindOf("token")))).toEqual(["bind", "ttl", "limit", "description"]);
   });
 });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { systemPace } from "../../src/server/inference/pace.ts";
 import type { Log } from "../../src/server/log.ts";
 import { type ServerOptions, startServer } from "../../src/server/start.ts";
 import { openStore } from "../../src/server/store/index.ts";
@@ -61,6 +62,8 @@ export async function testServer(
     listen: { hostname: "127.0.0.1", port: 0 },
     socketPath,
     publicUrls: [],
+    // What is tried again is tried at once.
+    pace: { ...systemPace, wait: async () => {} },
     metricsPublic: false,
     log: { info: log, warn: log, error: log, success: log },
     ...options,

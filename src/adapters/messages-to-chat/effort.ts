@@ -42,7 +42,9 @@ function askedEffort(body: Fields, config: Fields): string | undefined {
     case "disabled":
       return "none";
     case "enabled": {
-      const budget = Number(thinking.budget_tokens);
+      const budget = thinking.budget_tokens ?? Number.MAX_SAFE_INTEGER;
+      if (typeof budget !== "number")
+        throw refused("/thinking/budget_tokens", "thinking.budget_tokens must be a number of tokens");
       return budget <= 2_048 ? "low" : budget <= 8_192 ? "medium" : "high";
     }
     case "adaptive":

@@ -19,6 +19,8 @@ const openToUsers = [
   "POST /api/v1/auth/passwd",
   "GET /openapi.json",
   "GET /api/v1/kinds",
+  "GET /api/v1/prices",
+  "GET /api/v1/usage",
   "GET /api/v1/version",
 ];
 

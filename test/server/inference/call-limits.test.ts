@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { systemPace } from "../../../src/server/inference/pace.ts";
 import { must } from "../../support/server.ts";
 import {
   type Connection,
@@ -138,8 +139,10 @@ describe("an llm with maxConcurrent", () => {
 });
 
 it("a caller who goes away between two tries is let go at once, and the provider left alone", async () => {
-  const { server, bearer, provider } = await withProvider((_, connection) =>
-    connection.write(reply(503, {}, { "retry-after": "15" })),
+  const { server, bearer, provider } = await withProvider(
+    (_, connection) => connection.write(reply(503, {}, { "retry-after": "15" })),
+    {},
+    { pace: systemPace },
   );
   const caller = await postRaw(server.url, bearer, path, question);
   await expect.poll(() => provider.seen.length).toBe(1);
