@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -5,6 +6,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Threads share one process, and with it umask, signals and the working directory.
     pool: "forks",
+    // Much of a test is waiting for other processes. One core less than there are, which is the default, is half of two.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 20_000,
     hookTimeout: 30_000,
     globalSetup: "test/global-setup.ts",
