@@ -19,7 +19,7 @@ export const secretBackendHooks: Hooks = {
     if (faults.length > 0) return;
     if (type === "sealed" && !services.hasMasterKey()) {
       throw new AppError("conflict", "this server has no master key to seal secrets with", {
-        hint: "make one with: openssl rand -base64 32 > master-key; then start the server with --master-key-file",
+        hint: "make one with: umask 077; openssl rand -base64 32 > master-key; then start the server with --master-key-file",
       });
     }
     if (type === "openbao") {
