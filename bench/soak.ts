@@ -178,6 +178,11 @@ function seeded(seed: number): () => number {
   };
 }
 
+const usage = `bun run soak [--rounds 10] [--calls 10000] [--clients 16] [--seed N]
+
+  Calls the compiled server, kills it with -9 in the middle of each round, and looks for the audit
+  row of every answer that a client has received whole.`;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -185,8 +190,10 @@ async function main(): Promise<void> {
       calls: { type: "string", default: "10000" },
       clients: { type: "string", default: "16" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) return console.log(usage);
   const plan = {
     rounds: Number(values.rounds),
     calls: Number(values.calls),
