@@ -57,11 +57,11 @@ export class Inference {
       const candidates = named ?? this.#resolve(call, record, requestedModel(caller.body));
       record.facts.streaming = caller.body["stream"] === true && isDialect(call.operation);
       if (call.operation === "count_tokens") {
-        const counting = candidates.filter((llm) => providerOf(llm).adapter.countTokensPath !== undefined);
-        if (counting.length === 0) return await estimated(candidates[0]!, caller, record);
+        const canCount = candidates.some((llm) => providerOf(llm).adapter.countTokensPath !== undefined);
+        if (!canCount) return await estimated(candidates[0]!, caller, record);
       } else {
         const most = mostTokens(caller.body);
-        record.admission = this.#deps.limits.admit(call.principal, candidates[0]!, caller.text.length, most);
+        record.admission = this.#deps.limits.admit(call.principal, candidates, caller.text.length, most);
       }
       return await this.#try({ call, record, caller }, this.#inOrder(candidates, call.requestId));
     } catch (thrown) {

@@ -25,8 +25,8 @@ export interface Admission {
 
 /** Of an answer, so much is reserved at most: what is asked for is seldom used up. */
 const mostReserved = 1024;
-/** About so many bytes of a request are a token. */
-const bytesPerToken = 4;
+/** About so many characters of a request are a token. */
+const charactersPerToken = 4;
 
 const unbound: readonly Bound[] = [];
 
@@ -73,26 +73,32 @@ export class Limiter {
   /**
    * Lets a call through, or not.
    *
-   * @param bytes of the request
+   * @param llms that may answer it: each must have a price where dollars are counted, and the dearest is reserved for
+   * @param characters of the request
    * @param maxTokens as many as the caller wants at most, if it says
    * @throws AppError `too_many_requests` that says which limit, and when there is room again; `forbidden` when a limit
-   *   in dollars stands and the llm has no price
+   *   in dollars stands and an llm has no price
    */
-  admit(principal: Principal, llm: Row, bytes: number, maxTokens: number | undefined): Admission {
+  admit(
+    principal: Principal,
+    llms: readonly Row[],
+    characters: number,
+    maxTokens: number | undefined,
+  ): Admission {
     const elapsed = this.#elapsed();
     const today = dayOf(this.#now());
     const output = Math.min(maxTokens ?? mostReserved, mostReserved);
     const estimate = {
-      promptTokens: Math.ceil(bytes / bytesPerToken),
+      promptTokens: Math.ceil(characters / charactersPerToken),
       completionTokens: output,
       cachedTokens: 0,
     };
     const bounds = this.#boundsOf(principal);
     const wanted: Amount = {
       tokens: estimate.promptTokens + output,
-      costMicros: bounds.length > 0 ? (costOf(llm, estimate) ?? 0) : 0,
+      costMicros: bounds.length > 0 ? Math.max(...llms.map((llm) => costOf(llm, estimate) ?? 0)) : 0,
     };
-    for (const bound of bounds) this.#check(bound, llm, wanted, today, elapsed);
+    for (const bound of bounds) this.#check(bound, llms, wanted, today, elapsed);
     const own = this.#accountsOf(principal);
     for (const account of own) {
       account.requests.add(1, elapsed);
@@ -121,7 +127,7 @@ export class Limiter {
 
   #check(
     { row, limits, accounts: ids }: Bound,
-    llm: Row,
+    llms: readonly Row[],
     wanted: Amount,
     today: string,
     elapsed: number,
@@ -162,7 +168,8 @@ export class Limiter {
     if (full(tokens(sum((account) => account.month(today).tokens)), wanted.tokens, tokensPerMonth))
       refuse(`${tokensPerMonth} tokens of this month`, endOf(this.#now(), "month"));
     if (!costPerDay && !costPerMonth) return;
-    if (!priceOf(llm)) throw unpriced(row, llm);
+    const free = llms.find((llm) => !priceOf(llm));
+    if (free) throw unpriced(row, free);
     const dollars = (used: number) => (used + sum((account) => account.reserved.costMicros)) / 1e6;
     const cost = wanted.costMicros / 1e6;
     if (full(dollars(sum((account) => account.day(today).costMicros)), cost, costPerDay))
