@@ -64,3 +64,9 @@ function nameOf(path: string): string {
     .replace(/\/(\d+)(?=\/|$)/g, "[$1]")
     .replaceAll("/", ".");
 }
+
+/** Values at which a field of a request asks for nothing. */
+export const isZero = (value: unknown): boolean => value === 0;
+export const isFalse = (value: unknown): boolean => value === false;
+export const isEmpty = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;

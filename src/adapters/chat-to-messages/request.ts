@@ -1,4 +1,15 @@
-import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
+import {
+  type Fields,
+  isEmpty,
+  isFalse,
+  isGiven,
+  isZero,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
 import { keepFewMarks } from "./cache-marks.ts";
 import { longestAnswer } from "./claude-models.ts";
 import type { Block } from "./content.ts";
@@ -19,11 +30,6 @@ const known = [
   // Dropped: the answer is the same without them.
   ...["metadata", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
 ];
-
-const isZero = (value: unknown) => value === 0;
-const isFalse = (value: unknown) => value === false;
-const isEmpty = (value: unknown) =>
-  typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
 /** Fields with no counterpart, and the value at which they ask for nothing. */
 const neutral = {

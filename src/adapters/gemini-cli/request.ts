@@ -1,5 +1,15 @@
 import { AppError } from "../../errors.ts";
-import { type Fields, isGiven, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+import {
+  type Fields,
+  isEmpty,
+  isFalse,
+  isGiven,
+  isZero,
+  objectAt,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
 import { conversation } from "./conversation.ts";
 
 /** What one run of the command is given. */
@@ -35,11 +45,6 @@ const known = [
   ...["user", "store", "metadata", "service_tier", "safety_identifier"],
   ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
 ];
-
-const isZero = (value: unknown) => value === 0;
-const isFalse = (value: unknown) => value === false;
-const isEmpty = (value: unknown) =>
-  typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
 /** Fields with no counterpart, and the value at which they ask for nothing. */
 const neutral = {

@@ -1,5 +1,14 @@
 import { isReasoner } from "../messages-to-chat/effort.ts";
-import { type Fields, isGiven, listAt, objectAt, quoted, refused, refuseOthers } from "../request-fields.ts";
+import {
+  type Fields,
+  isEmpty,
+  isGiven,
+  listAt,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+} from "../request-fields.ts";
 import { conversationOf } from "./conversation.ts";
 import { refuseState } from "./stateless.ts";
 import { toolsOf } from "./tools.ts";
@@ -17,9 +26,6 @@ const known = [
   // Codex's words about itself.
   "client_metadata",
 ];
-
-const isEmpty = (value: unknown) =>
-  typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
 /** Fields with no counterpart, and the value at which they ask for nothing. */
 const neutral = {

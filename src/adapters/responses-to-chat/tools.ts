@@ -1,5 +1,6 @@
 import {
   type Fields,
+  isFalse,
   isGiven,
   listAt,
   objectAt,
@@ -9,8 +10,6 @@ import {
   textAt,
 } from "../request-fields.ts";
 import { customInputKey } from "./custom-input.ts";
-
-const isFalse = (value: unknown) => value === false;
 
 /** Settings of tools that ask for nothing at these values. */
 const neutral = {
