@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../http1/exchange.ts";
-import { GeminiAnswer } from "./answer.ts";
+import { PushedAnswer } from "../pushed-answer.ts";
 import { type ChatHead, chatCompletion, lastFrames, textFrame, usageOf } from "./chat.ts";
 import { type GeminiEvent, GeminiEvents } from "./events.ts";
 import type { Ending, GroupProcess } from "./process.ts";
@@ -35,15 +35,15 @@ const leaving = 2000;
  *
  * @throws AppError when there is no answer; HttpFailure "cancelled" when the signal aborts before
  */
-export function readAnswer(options: CallOptions): Promise<GeminiAnswer> {
+export function readAnswer(options: CallOptions): Promise<PushedAnswer> {
   return new Promise((resolve, reject) => new Call(options, resolve, reject).start());
 }
 
 class Call {
   readonly #options: CallOptions;
-  readonly #resolve: (answer: GeminiAnswer) => void;
+  readonly #resolve: (answer: PushedAnswer) => void;
   readonly #reject: (error: Error) => void;
-  readonly #answer: GeminiAnswer;
+  readonly #answer: PushedAnswer;
   readonly #onAbort = () => this.#fail(new HttpFailure("cancelled", "the call was cancelled"));
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasWords = false;
@@ -53,12 +53,12 @@ class Call {
   #hasFailed = false;
   #over = false;
 
-  constructor(options: CallOptions, resolve: (answer: GeminiAnswer) => void, reject: (error: Error) => void) {
+  constructor(options: CallOptions, resolve: (answer: PushedAnswer) => void, reject: (error: Error) => void) {
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
     const type = options.isStreaming ? "text/event-stream" : "application/json";
-    this.#answer = new GeminiAnswer(type, this.#onAbort);
+    this.#answer = new PushedAnswer(200, { "content-type": type }, { onCancel: this.#onAbort });
   }
 
   start(): void {
@@ -112,7 +112,7 @@ class Call {
       this.#text.push(text);
       return;
     }
-    this.#answer.push(textFrame(head, text, isFirst));
+    this.#answer.push(Buffer.from(textFrame(head, text, isFirst)));
     if (isFirst) this.#resolve(this.#answer);
   }
 
@@ -129,7 +129,7 @@ class Call {
     const reason = maxTokens !== undefined && usage.completion_tokens >= maxTokens ? "length" : "stop";
     const whole = () => JSON.stringify(chatCompletion(head, this.#text.join(""), reason, usage));
     const first = isStreaming && !this.#hasWords ? textFrame(head, "", true) : "";
-    this.#answer.push(isStreaming ? first + lastFrames(head, reason, usage) : whole());
+    this.#answer.push(Buffer.from(isStreaming ? first + lastFrames(head, reason, usage) : whole()));
     this.#end();
     this.#answer.end();
     this.#resolve(this.#answer);

@@ -2,15 +2,13 @@ import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../http1/exchange.ts";
-import type { ProviderAnswer } from "./answer.ts";
+import type { ProviderAnswer } from "../pushed-answer.ts";
 import { type RunTimeouts, readAnswer } from "./call.ts";
 import { runFailure } from "./faults.ts";
 import { createPool } from "./pool.ts";
 import { cannotStart, type GroupProcess, startGroup } from "./process.ts";
 import { geminiRequest } from "./request.ts";
 import { clearWorkplace, makeWorkplace } from "./workplace.ts";
-
-export type { ProviderAnswer } from "./answer.ts";
 
 export interface GeminiCliOptions {
   /** The command's absolute path; without it `gemini` is looked for on `path`. Nobody may set it over the API. */

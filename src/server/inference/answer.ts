@@ -1,4 +1,4 @@
-import type { ProviderAnswer } from "../../adapters/gemini-cli/index.ts";
+import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { parseExact } from "../../wire/json.ts";

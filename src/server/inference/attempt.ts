@@ -1,6 +1,6 @@
-import type { ProviderAnswer } from "../../adapters/gemini-cli/index.ts";
 import { nativePathFor, translationFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough.ts";
+import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import type { Adapter, Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialectWires } from "../../wire/dialects.ts";

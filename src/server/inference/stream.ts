@@ -1,5 +1,5 @@
-import type { ProviderAnswer } from "../../adapters/gemini-cli/index.ts";
 import type { BodySink } from "../../adapters/http1/exchange.ts";
+import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import type { DialectWire, StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Deadline, Deadlines } from "../deadlines.ts";

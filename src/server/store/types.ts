@@ -51,6 +51,38 @@ export interface Orphan {
   at: number;
 }
 
+/**
+ * An agent's place at the server. Its rows, socket and process come and go; the session stays, and each time somebody
+ * takes it the epoch goes up.
+ */
+export interface ProviderSession {
+  id: string;
+  /** The user who registered it. */
+  ownerId: string;
+  /** What the agent says of its machine and its process; null where it says nothing. */
+  machineId: string | null;
+  bootId: string | null;
+  /** 1 for agents that accept by being sent to, else 2. */
+  protocol: number;
+  epoch: number;
+  createdAt: number;
+  /** When it was last heard of. */
+  seenAt: number;
+}
+
+/** A conversation of one user with one persona. */
+export interface Thread {
+  id: string;
+  /** The persona's row, with which it goes. */
+  agentId: string;
+  /** The user whose it is, and nobody else's. */
+  ownerId: string;
+  /** Its first words. */
+  title: string;
+  createdAt: number;
+  updatedAt: number;
+}
+
 /** What one transaction writes. All of it happens or none. */
 export type Write =
   | { op: "insert"; row: Row; refs: Ref[] }
@@ -256,6 +288,27 @@ export interface Store {
   logBytes(): number | undefined;
   /** Each combination of day, user, token and llm there is, by day. */
   usage(filter: UsageFilter): Promise<UsageRow[]>;
+  /** All agents' sessions. */
+  providerSessions(): Promise<ProviderSession[]>;
+  /** Adds one. */
+  addProviderSession(session: ProviderSession): Promise<void>;
+  /** Raises the epoch by one, whoever else does so at the same time, and sets the rest. Null when it is gone. */
+  raiseEpoch(
+    id: string,
+    change: Pick<ProviderSession, "bootId" | "machineId" | "protocol" | "seenAt">,
+  ): Promise<ProviderSession | null>;
+  /** Remembers when agents were last heard of. By session id. */
+  touchProviderSessions(seen: ReadonlyMap<string, number>): Promise<void>;
+  deleteProviderSession(id: string): Promise<void>;
+  /** A user's threads, those last spoken in first; with one persona, where it is given. */
+  threads(ownerId: string, agentId?: string): Promise<Thread[]>;
+  thread(id: string): Promise<Thread | null>;
+  /** What was said in a thread, in order: messages of the chat dialect. */
+  threadMessages(id: string): Promise<Record<string, unknown>[]>;
+  addThread(thread: Thread): Promise<void>;
+  /** Adds what was said, in one transaction. Returns false when the thread is gone. */
+  appendToThread(id: string, messages: readonly Record<string, unknown>[], at: number): Promise<boolean>;
+  deleteThread(id: string): Promise<void>;
   /** Remembers when tokens were last used. */
   touchTokens(used: ReadonlyMap<string, number>): Promise<void>;
   /** Drops expired sessions, and changes but the newest `keepChanges`. */

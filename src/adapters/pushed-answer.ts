@@ -1,4 +1,4 @@
-import { type BodySink, type Exchange, HttpFailure } from "../http1/exchange.ts";
+import { type BodySink, type Exchange, HttpFailure } from "./http1/exchange.ts";
 
 /** An answer as the HTTP client gives it, for whoever reads on. */
 export type ProviderAnswer = Pick<
@@ -9,22 +9,31 @@ export type ProviderAnswer = Pick<
 /** An answer that nobody reads is held back once this many bytes wait here. */
 const waitingLimit = 256 * 1024;
 
-/** What a run answers, for one reader. Whoever writes asks `held` before the next part. */
-export class GeminiAnswer implements ProviderAnswer {
-  readonly status = 200;
+/** What the writer of an answer is to know of its reader. */
+export interface AnswerWriter {
+  /** The reader has given up an answer that is not over. */
+  onCancel(): void;
+  /** The reader takes more again. */
+  onResume?(): void;
+}
+
+/** An answer that somebody writes part by part, for one reader. Whoever writes asks `held` before the next part. */
+export class PushedAnswer implements ProviderAnswer {
+  readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   over = false;
-  readonly #onCancel: () => void;
+  readonly #writer: AnswerWriter;
   #waiting: Buffer[] = [];
   #waitingLength = 0;
   #sink: BodySink | undefined;
   #failure: Error | undefined;
   #held: { promise: Promise<void>; release(): void } | undefined;
 
-  /** @param onCancel called when the reader gives up an answer that is not over */
-  constructor(contentType: string, onCancel: () => void) {
-    this.headers = new Map([["content-type", contentType]]);
-    this.#onCancel = onCancel;
+  /** @param headers names in lower case */
+  constructor(status: number, headers: Readonly<Record<string, string>>, writer: AnswerWriter) {
+    this.status = status;
+    this.headers = new Map(Object.entries(headers));
+    this.#writer = writer;
   }
 
   /** Resolves when the reader wants more; undefined when it does. */
@@ -32,9 +41,8 @@ export class GeminiAnswer implements ProviderAnswer {
     return this.#held?.promise;
   }
 
-  push(text: string): void {
+  push(bytes: Buffer): void {
     if (this.over) return;
-    const bytes = Buffer.from(text);
     if (this.#sink) return this.#sink.data(bytes);
     this.#waiting.push(bytes);
     this.#waitingLength += bytes.length;
@@ -71,14 +79,16 @@ export class GeminiAnswer implements ProviderAnswer {
   }
 
   resume(): void {
-    this.#held?.release();
+    if (!this.#held) return;
+    this.#held.release();
     this.#held = undefined;
+    if (!this.over) this.#writer.onResume?.();
   }
 
   cancel(): void {
     if (this.over) return;
     this.fail(new HttpFailure("cancelled", "the call was cancelled"));
-    this.#onCancel();
+    this.#writer.onCancel();
   }
 
   bytes(limit: number): Promise<Buffer> {
