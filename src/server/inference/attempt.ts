@@ -6,6 +6,7 @@ import { AppError } from "../../errors.ts";
 import { dialectWires } from "../../wire/dialects.ts";
 import type { Principal } from "../access/policy.ts";
 import { principalAt, stillThere } from "../access/principals.ts";
+import type { VirtualLlms } from "../links/types.ts";
 import type { Row } from "../store/types.ts";
 import { isEventStream, parseAnswer, refuseFailure } from "./answer.ts";
 import type { Asked, InferenceDeps } from "./call.ts";
@@ -21,18 +22,10 @@ import {
   type ProviderRequest,
   providerRequest,
 } from "./request.ts";
-import { resolve } from "./resolve.ts";
-import { openStream } from "./stream.ts";
+import { isHibernating, isVirtual, resolve } from "./resolve.ts";
+import { openStream, streamHeaders } from "./stream.ts";
 
 const maxAnswerBytes = 64 * 1024 * 1024;
-
-const streamed = {
-  headers: {
-    "content-type": "text/event-stream",
-    "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",
-  },
-};
 
 /** A call as it is sent to one llm. */
 interface Sent {
@@ -70,23 +63,11 @@ export async function attempt(
     isIn = false;
   };
   try {
-    if (turn) sent = prepare(asked, asItIs(deps, principal, llm));
-    const { adapter, timeouts, url } = sent.provider;
+    if (isHibernating(llm)) await linksOf(deps).wake(llm, request.signal);
+    if (turn || isHibernating(llm)) sent = prepare(asked, asItIs(deps, principal, llm));
+    const { adapter, timeouts } = sent.provider;
     const key = await keyOf(sent.llm, deps.secrets);
-    const exchange = adapter.isCommand
-      ? await runCommand(deps, sent, key, request.signal)
-      : await deps.outbound(url(sent.request.path), {
-          method: "POST",
-          headers: {
-            ...adapter.headers(key),
-            ...forwardedHeaders(request.headers, operation, adapter),
-            ...asked.record.span?.headers,
-            "content-type": "application/json",
-          },
-          body: sent.request.text,
-          timeouts,
-          signal: request.signal,
-        });
+    const exchange = await send(deps, asked, sent, key);
     progress.answered = exchange.status;
     await refuseFailure(exchange, adapter, key);
     if (!isDialect(operation) || !asked.record.facts.streaming || !isEventStream(exchange))
@@ -104,12 +85,54 @@ export async function attempt(
       guard: (end) => deps.streams.add(principal, () => end(reasonToEnd(deps, principal))),
       leave,
     });
-    return new Response(body instanceof Promise ? await body : body, streamed);
+    return new Response(body instanceof Promise ? await body : body, streamHeaders);
   } catch (thrown) {
     leave();
     progress.answered = pipe?.fault?.status ?? progress.answered;
     throw thrown;
   }
+}
+
+/** Has the call answered by whoever does that for this llm. */
+function send(
+  deps: InferenceDeps,
+  { call, record }: Asked,
+  sent: Sent,
+  key: string | undefined,
+): Promise<ProviderAnswer> {
+  const { operation, llm, translation } = sent;
+  const { adapter, timeouts, url } = sent.provider;
+  const { headers, signal } = call.request;
+  if (isVirtual(llm)) {
+    const spoken = translation ? adapter.dialect : operation;
+    const streaming = record.facts.streaming;
+    return linksOf(deps).infer({
+      llm,
+      operation: spoken,
+      text: sent.request.text,
+      streaming,
+      timeouts,
+      signal,
+    });
+  }
+  if (adapter.isCommand) return runCommand(deps, sent, key, signal);
+  return deps.outbound(url(sent.request.path), {
+    method: "POST",
+    headers: {
+      ...adapter.headers(key),
+      ...forwardedHeaders(headers, operation, adapter),
+      ...record.span?.headers,
+      "content-type": "application/json",
+    },
+    body: sent.request.text,
+    timeouts,
+    signal,
+  });
+}
+
+function linksOf({ links }: InferenceDeps): VirtualLlms {
+  if (!links) throw new AppError("not_supported", "this server takes no agents");
+  return links;
 }
 
 function runCommand(
@@ -135,7 +158,7 @@ function prepare(asked: Asked, llm: Row): Sent {
   const provider = providerOf(llm);
   const { adapter } = provider;
   const own = llm.spec["model"] as string;
-  const model = call.name === undefined ? own : modelFor(llm, caller.body["model"]);
+  const model = call.name === undefined ? own : modelFor(llm, caller.body["model"], asked.candidates);
   record.facts.model = model;
   const { operation } = call;
   const native = isDialect(operation)
@@ -192,7 +215,9 @@ function pipeFor(dialect: Dialect, sent: Sent): StreamPipe {
 export function asItIs(deps: InferenceDeps, principal: Principal, llm: Row): Row {
   const { snapshot } = deps.catalogue;
   if (!stillThere(snapshot, principal, deps.now())) throw reasonToEnd(deps, principal);
-  return resolve(snapshot, principalAt(snapshot, principal), llm.name)[0]!;
+  const now = resolve(snapshot, principalAt(snapshot, principal), llm.name).find(({ id }) => id === llm.id);
+  if (now) return now;
+  throw new AppError("unavailable", `llm "${llm.name}" has changed`, { retryAfter: 1 });
 }
 
 /** Why a call is ended that neither side wanted to end. */

@@ -11,6 +11,8 @@ export interface Judgement {
   again: Again;
   /** What the failure says of the provider; undefined where it says nothing. */
   isWell: boolean | undefined;
+  /** Nobody answered the door: one such failure says enough. */
+  cannotConnect?: true;
 }
 
 const failing = (again: Again): Judgement => ({ again, isWell: false });
@@ -60,7 +62,7 @@ function ofTransport(kind: HttpFailure["kind"], hasHead: boolean): Judgement {
     case "cancelled":
       return unknown("never");
     case "connect":
-      return failing("here");
+      return { ...failing("here"), cannotConnect: true };
     case "closed":
       return failing(hasHead ? "elsewhere" : "here");
     // The provider may be at it still.

@@ -5,8 +5,10 @@ import type { Audit } from "../audit.ts";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { Deadlines } from "../deadlines.ts";
 import type { Limiter } from "../limits/limiter.ts";
+import type { VirtualLlms } from "../links/types.ts";
 import type { OpenStreams } from "../open-streams.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
+import type { Row } from "../store/types.ts";
 import type { Tracer } from "../traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import type { Pace } from "./pace.ts";
@@ -24,6 +26,8 @@ export interface InferenceDeps {
   outbound: Outbound;
   /** Runs llms of type gemini-cli, where the server has a place for it. */
   gemini?: GeminiCli;
+  /** Has agents' llms called. */
+  links?: VirtualLlms;
   /** Where calls are traced. */
   tracer?: Tracer;
   now(): number;
@@ -48,4 +52,6 @@ export interface Asked {
   call: InferenceCall;
   record: CallRecord;
   caller: CallerRequest;
+  /** The llms that may answer. */
+  candidates: readonly Row[];
 }

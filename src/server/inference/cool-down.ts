@@ -17,8 +17,8 @@ interface Failing {
 }
 
 /**
- * Which llms fail and are better left alone for a while. After three failures in a row an llm is out for 30 s, or
- * as long as its provider asks for. Then it is half-open: one call is let through as a probe, and the others go
+ * Which llms fail and are better left alone for a while. After three failures in a row, or one in which nobody
+ * answered the door, an llm is out for 30 s, or as long as its provider asks for. Then it is half-open: one call is let through as a probe, and the others go
  * elsewhere until the probe has succeeded.
  */
 export class CoolDown {
@@ -46,10 +46,13 @@ export class CoolDown {
     return true;
   }
 
-  /** @param retryAfter seconds, where the provider told them */
-  failed(llm: string, retryAfter?: number): void {
+  /**
+   * @param retryAfter seconds, where the provider told them
+   * @param cannotConnect one such failure is enough
+   */
+  failed(llm: string, retryAfter?: number, cannotConnect = false): void {
     const state = this.#failing.get(llm) ?? { failures: 0, outUntil: 0, probe: undefined };
-    state.failures++;
+    state.failures = cannotConnect ? Math.max(state.failures + 1, failuresToGoOut) : state.failures + 1;
     state.probe = undefined;
     const wanted = retryAfter ? retryAfter * 1000 : usualMilliseconds;
     state.outUntil = this.#elapsed() + Math.min(wanted, longestMilliseconds);

@@ -1,11 +1,12 @@
 import { countTokens } from "../../adapters/count-tokens.ts";
 import { AppError } from "../../errors.ts";
+import type { VirtualLlms } from "../links/types.ts";
 import type { Row } from "../store/types.ts";
 import { refuseFailure } from "./answer.ts";
 import { asItIs, attempt, type Progress } from "./attempt.ts";
 import { type Failed, judge, type Next, nextAttempt } from "./attempts.ts";
 import type { Asked, InferenceCall, InferenceDeps } from "./call.ts";
-import { inOrder } from "./choice.ts";
+import { inOrder, type Standing } from "./choice.ts";
 import { CoolDown } from "./cool-down.ts";
 import { transportFailure } from "./failure.ts";
 import { type Pace, systemPace } from "./pace.ts";
@@ -13,7 +14,8 @@ import { keyOf, providerOf } from "./provider.ts";
 import { CallQueues, queueLimitsOf } from "./queue.ts";
 import { CallRecord } from "./record.ts";
 import { type CallerRequest, isDialect, mostTokens, requestedModel } from "./request.ts";
-import { resolve } from "./resolve.ts";
+import { isHibernating, isVirtual, resolve } from "./resolve.ts";
+import { answerWhileWaking } from "./waking.ts";
 
 const probeMilliseconds = 2000;
 
@@ -63,7 +65,10 @@ export class Inference {
         const most = mostTokens(caller.body);
         record.admission = this.#deps.limits.admit(call.principal, candidates, caller.text.length, most);
       }
-      return await this.#try({ call, record, caller }, this.#inOrder(candidates, call.requestId));
+      const asked = { call, record, caller, candidates };
+      const tried = this.#try(asked, this.#inOrder(candidates, call.requestId));
+      if (!record.facts.streaming || !candidates.some(isHibernating)) return await tried;
+      return await answerWhileWaking(tried, asked, this.#deps);
     } catch (thrown) {
       const error = transportFailure(thrown);
       // Told even when the log cannot take it: a failure is not an answer.
@@ -130,10 +135,10 @@ export class Inference {
         return response;
       } catch (thrown) {
         const failure = transportFailure(thrown);
-        const { again, isWell } = judge(thrown, progress.answered);
+        const { again, isWell, cannotConnect } = judge(thrown, progress.answered);
         if (isWell === undefined) this.#coolDown.undecided(llm.id, requestId);
         else if (isWell) this.#coolDown.succeeded(llm.id);
-        else this.#coolDown.failed(llm.id, failure.retryAfter);
+        else this.#coolDown.failed(llm.id, failure.retryAfter, cannotConnect);
         // That one member cannot be asked for it says less than what went wrong at another.
         if (again === "never" || failure.code !== "invalid_request") told = failure;
         told ??= failure;
@@ -148,11 +153,13 @@ export class Inference {
   #inOrder(members: Row[], requestId: string): Row[] {
     if (members.length === 1) return members;
     const isFull = (llm: Row) => this.#queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
+    const { links } = this.#deps;
     const probed = members.find((llm) => !isFull(llm) && this.#coolDown.claimProbe(llm.id, requestId));
     const standing = (llm: Row) => ({
       inFlight: this.#queues.of(llm).inFlight,
       isFull: isFull(llm),
       isOut: this.#coolDown.isOut(llm.id),
+      ...(links && isVirtual(llm) && { agent: atAgent(llm, links) }),
     });
     const order = inOrder(
       members.filter((llm) => llm !== probed),
@@ -164,10 +171,17 @@ export class Inference {
 
   #resolve({ principal }: InferenceCall, record: CallRecord, name: string): Row[] {
     const llms = resolve(this.#deps.catalogue.snapshot, principal, name);
-    if (llms[0]!.name === name) record.facts.llm = llms[0]!;
+    if (llms.length === 1 && llms[0]!.name === name) record.facts.llm = llms[0]!;
     else record.facts.pool = name;
     return llms;
   }
+}
+
+/** How an agent's llm stands among others. */
+function atAgent(llm: Row, links: VirtualLlms): NonNullable<Standing["agent"]> {
+  if (isHibernating(llm)) return links.wakingFor(llm) === undefined ? "hibernating" : "waking";
+  if (links.inFlight(llm) > 0) return "busy";
+  return links.isResident(llm) ? "resident" : "cold";
 }
 
 /** How long a request is, where the provider cannot be asked. */

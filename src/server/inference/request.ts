@@ -83,11 +83,13 @@ export function requestedModel(body: Record<string, unknown>): string {
 /**
  * The provider's name for the model, where the path names the llm: its own, unless the llm lets callers choose.
  * A body that names something else is refused.
+ *
+ * @param candidates all that may answer, this one among them: a caller may name any of them
  */
-export function modelFor(llm: Row, asked: unknown): string {
+export function modelFor(llm: Row, asked: unknown, candidates: readonly Row[]): string {
   const own = llm.spec["model"] as string;
-  if (asked === undefined || asked === null || [own, llm.name, poolOf(llm), ""].includes(asked as string))
-    return own;
+  if (asked === undefined || asked === null || asked === "") return own;
+  if (candidates.some((one) => [one.spec["model"], one.name, poolOf(one)].includes(asked))) return own;
   const { allowModelOverride } = llm.spec["extraConfig"] as { allowModelOverride?: boolean };
   if (allowModelOverride && typeof asked === "string") return asked;
   throw new AppError("invalid_request", `model: this llm answers as "${llm.name}" or "${own}"`, {

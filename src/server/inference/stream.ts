@@ -15,6 +15,15 @@ const bufferBytes = 256 * 1024;
 /** How long the end of an answer's framing is waited for, in milliseconds, behind its last frame. */
 const closing = 1000;
 
+/** What every streamed answer says of itself. */
+export const streamHeaders = {
+  headers: {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+  },
+};
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const comment = encoder.encode(":\n\n");

@@ -25,8 +25,14 @@ describe("a failed try", () => {
     expect(judge(new AppError("provider_error", "x", { status }), status)).toEqual({ again, isWell });
   });
 
+  it("in which nobody answered the door may be tried again here, and says enough by itself", () => {
+    const failure = new HttpFailure("connect", "x");
+    const judgement = { again: "here", isWell: false, cannotConnect: true };
+    expect(judge(failure, undefined)).toEqual(judgement);
+    expect(judge(transportFailure(failure), undefined)).toEqual(judgement);
+  });
+
   it.each<[FailureKind, answered: number | undefined, Again, boolean | undefined]>([
-    ["connect", undefined, "here", false],
     ["closed", undefined, "here", false],
     ["closed", 200, "elsewhere", false],
     ["timeout", undefined, "late", false],

@@ -38,3 +38,19 @@ it("those that are full come behind those with room, however busy, and those tha
     expect(order).toEqual(["busy", "full", "out"]);
   }
 });
+
+it("of agents' llms the resident and idle come first, the sleeping last, and the one being woken before others that sleep", () => {
+  const standing: Record<string, Partial<Standing>> = {
+    out: { isOut: true, agent: "resident" },
+    sleeps: { agent: "hibernating" },
+    wakes: { agent: "waking" },
+    full: { isFull: true, agent: "busy" },
+    busy: { agent: "busy", inFlight: 1 },
+    cold: { agent: "cold" },
+    resident: { agent: "resident" },
+  };
+  for (let n = 0; n < 50; n++) {
+    const order = inOrder(Object.keys(standing), (name) => ({ ...idle, ...standing[name] }), Math.random);
+    expect(order).toEqual(["resident", "cold", "busy", "full", "wakes", "sleeps", "out"]);
+  }
+});

@@ -80,3 +80,9 @@ it("an llm that was changed starts afresh", () => {
   fail(2);
   expect(llms.isOut("a")).toBe(false);
 });
+
+it("one that cannot be connected to is out at once", () => {
+  const coolDown = new CoolDown(() => 0);
+  coolDown.failed("a", undefined, true);
+  expect(coolDown.isOut("a")).toBe(true);
+});

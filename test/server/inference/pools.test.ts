@@ -94,21 +94,23 @@ describe("the name of a pool", () => {
     const asleep = await member(first, "asleep");
     const { bearer } = await first.token("t", run);
     await first.stop();
-    setStatus(folder, "asleep", "hibernating");
+    setStatus(folder, "asleep", "inactive");
     const server = await testServer({ folder });
     const call = server.as(bearer);
     for (let calls = 0; calls < 20; calls++) await must(call("POST", chat, ask));
     expect([awake.length, asleep.length]).toEqual([20, 0]);
-    const direct = await call("POST", "/api/v1/llms/asleep/infer", { messages });
-    expect([direct.status, direct.headers.get("retry-after")]).toEqual([503, "30"]);
-    expect(direct.body).toMatchObject({ error: 'llm "asleep" is hibernating', code: "unavailable" });
+    await must(call("POST", "/api/v1/llms/asleep/infer", { messages }));
+    expect([awake.length, asleep.length]).toEqual([21, 0]);
 
     await server.stop();
     setStatus(folder, "awake", "inactive");
     const later = await testServer({ folder });
     const refused = await later.as(bearer)("POST", chat, ask);
     expect([refused.status, refused.body.error.code]).toEqual([503, "unavailable"]);
-    expect([awake.length, asleep.length]).toEqual([20, 0]);
+    const direct = await later.as(bearer)("POST", "/api/v1/llms/asleep/infer", { messages });
+    expect([direct.status, direct.headers.get("retry-after")]).toEqual([503, "30"]);
+    expect(direct.body).toMatchObject({ error: 'llm "asleep" is inactive', code: "unavailable" });
+    expect([awake.length, asleep.length]).toEqual([21, 0]);
   });
 });
 
