@@ -8,7 +8,7 @@ export { HttpFailure } from "./http1/exchange.ts";
 export type OutboundTimeouts = Timeouts;
 
 export interface OutboundOptions {
-  method: "GET" | "POST" | "PUT" | "DELETE";
+  method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
   /** Names in lower case; host and framing are set for you. */
   headers: Record<string, string>;
   body?: string;

@@ -1,0 +1,98 @@
+import { adapterFor, nativePathFor, translationFor } from "../../adapters/index.ts";
+import { passthroughPipe } from "../../adapters/passthrough.ts";
+import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
+import type { Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
+import { AppError } from "../../errors.ts";
+import { dialectWires } from "../../wire/dialects.ts";
+import { parseExact, spliceTopLevel } from "../../wire/json.ts";
+import type { LinkOperation } from "../../wire/link.ts";
+import type { LocalProvider } from "../types.ts";
+import { answerBody } from "./answer-body.ts";
+import type { ModelCall } from "./caller.ts";
+
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+/** Says which provider of this machine has answered in place of the server. */
+export const failoverHeader = "x-mcpctl-failover";
+
+/**
+ * Has a call answered by a provider of this machine, in the caller's dialect. One that sleeps is woken.
+ *
+ * @param text the caller's body
+ * @throws AppError, HttpFailure when it cannot answer: the caller is told the original error then
+ */
+export async function answerLocally(
+  provider: LocalProvider,
+  call: ModelCall,
+  text: string,
+  signal: AbortSignal,
+): Promise<Response> {
+  const { runtime, config } = provider;
+  const leave = runtime.enter();
+  try {
+    if (runtime.state !== "active") await runtime.wake(signal);
+    const { operation, body, translation } = prepare(provider, call, text);
+    const answer = await provider.call(operation, body, signal);
+    if (answer.status < 200 || answer.status > 299) {
+      answer.cancel();
+      throw new AppError("provider_error", `the provider ${config.name} answered ${answer.status}`);
+    }
+    const headers = { [failoverHeader]: config.name };
+    if (isEventStream(answer)) return streamed(answer, call, translation, headers, leave);
+    const bytes = await answer.bytes(maxAnswerBytes);
+    leave();
+    const own = { ...headers, "content-type": "application/json" };
+    if (!translation) return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: own });
+    const whole = parseExact(bytes.toString("utf8"));
+    return Response.json(translation.response(whole, call.model, call.body), { headers: own });
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** The request as the provider takes it. Throws AppError `invalid_request` for what it has no way to say. */
+function prepare(provider: LocalProvider, call: ModelCall, text: string) {
+  const { type: configured, model } = provider.config;
+  const type = configured === "vllm-managed" ? "vllm" : configured;
+  const adapter = adapterFor(type)!;
+  const { operation, scan, body } = call;
+  const isNative = !isDialect(operation) || nativePathFor(adapter, operation, { type, extraConfig: {} });
+  const translation =
+    isDialect(operation) && !isNative ? translationFor(operation, adapter.dialect) : undefined;
+  if (!translation) return { operation, body: spliceTopLevel(text, scan, { model }), translation };
+  const translated = JSON.stringify(translation.request(body, model));
+  return { operation: adapter.dialect as LinkOperation, body: translated, translation };
+}
+
+function streamed(
+  answer: ProviderAnswer,
+  call: ModelCall,
+  translation: Translation | undefined,
+  headers: Record<string, string>,
+  leave: () => void,
+): Response {
+  const dialect = call.operation as Dialect;
+  const pipe: StreamPipe =
+    translation?.stream(call.model, call.body) ?? passthroughPipe(dialect, { stripUsage: false });
+  const brokenOff = () => {
+    const error = new AppError("provider_error", pipe.fault?.message ?? "the local provider broke off");
+    return dialectWires[dialect].errorFrames(error, "local", pipe.fault?.type, pipe.position);
+  };
+  return new Response(answerBody(answer, { pipe, brokenOff, over: leave }), {
+    headers: {
+      ...headers,
+      "content-type": "text/event-stream",
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+    },
+  });
+}
+
+function isDialect(operation: LinkOperation): operation is Dialect {
+  return operation === "chat" || operation === "messages" || operation === "responses";
+}
+
+function isEventStream({ headers }: ProviderAnswer): boolean {
+  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") === true;
+}
