@@ -10,6 +10,7 @@ import { parseCall } from "../../../src/server/http/body.ts";
 import { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
 import { Inference } from "../../../src/server/inference/inference.ts";
 import { Limiter } from "../../../src/server/limits/limiter.ts";
+import type { VirtualLlms } from "../../../src/server/links/types.ts";
 import { Metrics } from "../../../src/server/metrics.ts";
 import { OpenStreams } from "../../../src/server/open-streams.ts";
 import type { SecretValues } from "../../../src/server/secrets/secret-values.ts";
@@ -41,6 +42,10 @@ export interface Pool {
   asked(): Record<string, number>;
   /** Takes in what has changed in the catalogue. */
   refresh(): Promise<void>;
+  /** Makes an llm one that an agent has published, with a status. */
+  publish(name: string, status: string): Promise<void>;
+  /** Calls the pool with a stream wanted, and reads nothing yet. */
+  open(signal?: AbortSignal): Promise<Response>;
 }
 
 export interface PoolOptions {
@@ -50,6 +55,8 @@ export interface PoolOptions {
   grants?: object[];
   /** Lots that order the members and make up the waits; the members come by name, waits are half as long. */
   random?: () => number;
+  /** What calls agents' llms. */
+  links?: VirtualLlms;
 }
 
 /** Llms in one pool, each behind a scripted provider, called by a token on a clock that the test moves. */
@@ -81,8 +88,9 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
     limits: new Limiter(catalogue, Date.now, () => clock.now),
     metrics: new CallMetrics(metrics),
     streams,
-    deadlines: new Deadlines(),
+    deadlines: new Deadlines(() => clock.now),
     outbound,
+    ...(options.links && { links: options.links }),
     now: Date.now,
     pace: {
       elapsed: () => clock.now,
@@ -95,16 +103,19 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
   });
   const principal = principalOf(catalogue.snapshot, bearer, Date.now())!;
   let calls = 0;
+  const question = { model: "pool", messages: [{ role: "user", content: "hi" }] };
+  const call = (text: string, signal?: AbortSignal, name?: string): Promise<Response> =>
+    inference.call({
+      operation: "chat",
+      principal,
+      requestId: `req_${++calls}`,
+      request: new Request("http://localhost/", signal && { signal }),
+      read: async () => ({ text, ...parseCall(text) }),
+      ...(name !== undefined && { name }),
+    });
   const askText = async (text: string, name?: string): Promise<Told> => {
     try {
-      const answer = await inference.call({
-        operation: "chat",
-        principal,
-        requestId: `req_${++calls}`,
-        request: new Request("http://localhost/"),
-        read: async () => ({ text, ...parseCall(text) }),
-        ...(name !== undefined && { name }),
-      });
+      const answer = await call(text, undefined, name);
       return { status: answer.status, text: await answer.text() };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -118,10 +129,17 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
     waits,
     metrics,
     askText,
-    ask: (more = {}, name) =>
-      askText(JSON.stringify({ model: "pool", messages: [{ role: "user", content: "hi" }], ...more }), name),
+    ask: (more = {}, name) => askText(JSON.stringify({ ...question, ...more }), name),
     asked: () => Object.fromEntries(Object.entries(members).map(([name, { seen }]) => [name, seen.length])),
     refresh: () => catalogue.refresh(),
+    open: (signal) => call(JSON.stringify({ ...question, stream: true }), signal),
+    async publish(name, status) {
+      await catalogue.refresh();
+      const { snapshot } = catalogue;
+      const before = snapshot.named("llm", name)!;
+      const row = { ...before, status: { origin: "virtual", status }, version: before.version + 1 };
+      await catalogue.commit([{ op: "update", row, refs: snapshot.refsOf(before.id) }]);
+    },
   };
 }
 

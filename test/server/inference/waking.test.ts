@@ -1,0 +1,203 @@
+import { describe, expect, it } from "vitest";
+import { HttpFailure } from "../../../src/adapters/http1/exchange.ts";
+import { PushedAnswer } from "../../../src/adapters/pushed-answer.ts";
+import { AppError } from "../../../src/errors.ts";
+import type { LinkCall, VirtualLlms } from "../../../src/server/links/types.ts";
+import type { Row } from "../../../src/server/store/types.ts";
+import { chatFrames, goodProvider } from "../../support/upstream.ts";
+import { type Pool, pool } from "./pool-setup.ts";
+
+const frames = chatFrames(["hel", "lo"], true);
+
+/** Agents' llms as a test wants them. */
+class Agents implements VirtualLlms {
+  readonly woken: string[] = [];
+  readonly called: LinkCall[] = [];
+  readonly busy = new Set<string>();
+  readonly cold = new Set<string>();
+  /** For how long the llm that is being woken has been. */
+  waking: number | undefined;
+  /** Ends the wake that is under way. */
+  wakes = Promise.withResolvers<void>();
+  answer: (call: LinkCall) => PushedAnswer = () => {
+    const answer = new PushedAnswer(200, { "content-type": "text/event-stream" }, { onCancel() {} });
+    for (const frame of frames) answer.push(Buffer.from(frame));
+    answer.end();
+    return answer;
+  };
+
+  isAttached = () => true;
+  isResident = ({ name }: Row) => !this.cold.has(name);
+  inFlight = ({ name }: Row) => (this.busy.has(name) ? 1 : 0);
+  wakingFor = () => this.waking;
+
+  async wake({ name }: Row, signal: AbortSignal): Promise<void> {
+    this.woken.push(name);
+    this.waking = 0;
+    const left = Promise.withResolvers<never>();
+    signal.addEventListener("abort", () => left.reject(new AppError("client_closed_request", "left")));
+    await Promise.race([this.wakes.promise, left.promise]).finally(() => {
+      this.waking = undefined;
+    });
+  }
+
+  async infer(call: LinkCall): Promise<PushedAnswer> {
+    this.called.push(call);
+    return this.answer(call);
+  }
+}
+
+async function asleep(
+  ...names: string[]
+): Promise<Pool & { agents: Agents; ready(name?: string): Promise<void> }> {
+  const agents = new Agents();
+  const made = await pool(Object.fromEntries(names.map((name) => [name, goodProvider])), { links: agents });
+  for (const name of names) await made.publish(name, "hibernating");
+  const ready = async (name = names[0]!) => {
+    await made.publish(name, "active");
+    agents.wakes.resolve();
+  };
+  return { ...made, agents, ready };
+}
+
+/** Until the agent has been told to wake it. */
+const told = ({ woken }: Agents, times = 1) => expect.poll(() => woken.length).toBe(times);
+
+describe("a call of an llm that sleeps", () => {
+  it("wakes it, and is answered by its agent; nobody is called over HTTP", async () => {
+    const { ask, agents, ready, asked } = await asleep("a");
+    const answer = ask({ stream: true });
+    await told(agents);
+    expect(agents.called).toEqual([]);
+    await ready();
+    expect(await answer).toMatchObject({ status: 200, text: chatFrames(["hel", "lo"], false).join("") });
+    expect(agents.called).toMatchObject([{ operation: "chat", streaming: true }]);
+    expect(JSON.parse(agents.called[0]!.text)).toMatchObject({ model: "model-of-a", stream: true });
+    expect(asked()).toEqual({ a: 0 });
+  });
+
+  it("is told while it waits, when it wants a stream; a quick wake says nothing", async () => {
+    const { open, agents, ready, clock } = await asleep("a");
+    const opening = open();
+    await told(agents);
+    agents.waking = 1200;
+    clock.now = 1200;
+    const answer = await opening;
+    expect(Object.fromEntries(answer.headers)).toMatchObject({ "content-type": "text/event-stream" });
+    const reader = answer.body!.getReader();
+    const next = async () => new TextDecoder().decode((await reader.read()).value);
+    expect(await next()).toBe(": waking 1s\n\n");
+    agents.waking = 12_000;
+    clock.now = 12_000;
+    expect(await next()).toBe(": waking 12s\n\n");
+    await ready();
+    let rest = "";
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      rest += new TextDecoder().decode(part.value);
+    expect(rest).toBe(chatFrames(["hel", "lo"], false).join(""));
+  });
+
+  it("that cannot be woken is 503 with the reason and when to come back", async () => {
+    const { ask, agents } = await asleep("a");
+    const answer = ask();
+    await told(agents);
+    agents.wakes.reject(new AppError("unavailable", "it did not answer in 60 s", { retryAfter: 30 }));
+    expect(await answer).toEqual({ status: 503, text: "it did not answer in 60 s", retryAfter: 30 });
+    expect(agents.called).toEqual([]);
+  });
+
+  it("ends a stream that was told to wait with one error frame", async () => {
+    const { open, agents, clock, server } = await asleep("a");
+    const opening = open();
+    await told(agents);
+    agents.waking = 5000;
+    clock.now = 5000;
+    const answer = await opening;
+    agents.wakes.reject(new AppError("unavailable", "it did not answer", { retryAfter: 30 }));
+    const text = await answer.text();
+    expect(text).toMatch(
+      /^: waking 5s\n\ndata: \{"error":\{"message":"it did not answer".*\n\ndata: \[DONE\]\n\n$/,
+    );
+    const { body } = await server.admin("GET", "/api/v1/audit?action=llm_inference_call");
+    expect(body).toMatchObject([{ status: 503, error: "unavailable", llm: "pool", poolMember: "a" }]);
+  });
+
+  it("is left by its caller: no call is made, and one event tells", async () => {
+    const { open, agents, clock, server } = await asleep("a");
+    const leave = new AbortController();
+    const opening = open(leave.signal);
+    await told(agents);
+    agents.waking = 2000;
+    clock.now = 2000;
+    const answer = await opening;
+    leave.abort();
+    await answer.body!.cancel();
+    const events = async () => (await server.admin("GET", "/api/v1/audit?action=llm_inference_call")).body;
+    await expect.poll(events).toMatchObject([{ status: 499 }]);
+    expect(agents.called).toEqual([]);
+  });
+
+  it("whose caller may not run it any more by then is not made (failure mode 42)", async () => {
+    const { ask, agents, ready, server, refresh } = await asleep("a");
+    const answer = ask();
+    await told(agents);
+    await server.admin("DELETE", "/api/v1/tokens/t");
+    await refresh();
+    await ready();
+    expect(await answer).toMatchObject({ status: 401 });
+    expect(agents.called).toEqual([]);
+  });
+});
+
+describe("a pool of agents' llms", () => {
+  it("wakes nobody while one answers", async () => {
+    const { ask, agents, publish, asked } = await asleep("a", "b", "c");
+    await publish("b", "active");
+    for (let n = 0; n < 5; n++) expect(await ask({ stream: true })).toMatchObject({ status: 200 });
+    expect(agents.woken).toEqual([]);
+    expect(agents.called.map(({ llm }) => llm.name)).toEqual(["b", "b", "b", "b", "b"]);
+    expect(asked()).toEqual({ a: 0, b: 0, c: 0 });
+  });
+
+  it("of which all sleep wakes one, and a second call waits for the same one (failure mode 59)", async () => {
+    const { ask, agents, ready } = await asleep("a", "b");
+    const first = ask({ stream: true });
+    await told(agents);
+    agents.wakingFor = ((llm: Row) => (llm.name === agents.woken[0] ? 1 : undefined)) as () => number;
+    const second = ask({ stream: true });
+    await told(agents, 2);
+    expect(new Set(agents.woken).size).toBe(1);
+    await ready(agents.woken[0]);
+    expect([(await first).status, (await second).status]).toEqual([200, 200]);
+  });
+
+  it("goes on to the next where one cannot be woken, or breaks before a byte (failure mode 2)", async () => {
+    const { ask, agents, publish } = await asleep("a", "b");
+    await publish("a", "active");
+    agents.answer = ({ llm }) => {
+      const answer = new PushedAnswer(200, { "content-type": "text/event-stream" }, { onCancel() {} });
+      if (llm.name === "a") answer.fail(new HttpFailure("closed", "lost"));
+      else for (const frame of frames) answer.push(Buffer.from(frame));
+      answer.end();
+      return answer;
+    };
+    const answer = ask({ stream: true });
+    await told(agents);
+    expect(agents.woken).toEqual(["b"]);
+    await publish("b", "active");
+    agents.wakes.resolve();
+    expect(await answer).toMatchObject({ status: 200 });
+    expect(agents.called.map(({ llm }) => llm.name)).toEqual(["a", "b"]);
+  });
+
+  it("prefers who has the weights in memory and nothing to do, and spares who is busy (failure mode 21)", async () => {
+    const { ask, agents, publish } = await asleep("a", "b", "c");
+    for (const name of ["a", "b", "c"]) await publish(name, "active");
+    agents.cold.add("a");
+    agents.busy.add("b");
+    await ask({ stream: true });
+    agents.busy.add("c");
+    await ask({ stream: true });
+    expect(agents.called.map(({ llm }) => llm.name)).toEqual(["c", "a"]);
+  });
+});
