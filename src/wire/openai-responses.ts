@@ -32,6 +32,8 @@ export type ResponseItem =
       status: ItemStatus;
       call_id: string;
       name: string;
+      /** Of a tool in a namespace. */
+      namespace?: string;
       arguments: string;
     }
   | {
@@ -40,6 +42,7 @@ export type ResponseItem =
       status: ItemStatus;
       call_id: string;
       name: string;
+      namespace?: string;
       input: string;
     };
 

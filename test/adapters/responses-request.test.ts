@@ -293,8 +293,8 @@ describe("what is refused, by name", () => {
   });
 
   it.each([
-    ...["web_search", "web_search_preview", "file_search", "computer_use_preview", "code_interpreter"],
-    ...["image_generation", "mcp", "local_shell", "shell", "apply_patch", "namespace", "tool_search"],
+    ...["file_search", "computer_use_preview", "code_interpreter"],
+    ...["image_generation", "mcp", "local_shell", "shell", "apply_patch", "tool_search"],
   ])("the tool %s", (type) => {
     const { path, message } = refusal(() => chat({ tools: [{ type }] }));
     expect(path).toBe("/tools/0/type");
@@ -308,7 +308,7 @@ describe("what is refused, by name", () => {
     ["another item", { input: [{ type: "web_search_call", id: "ws_1" }] }, "/input/0/type"],
     ["another role", { input: [{ role: "critic", content: "x" }] }, "/input/0/role"],
     ["a field of an item", { input: [{ role: "user", content: "x", foo: 1 }] }, "/input/0/foo"],
-    ["a field of a call", { input: [{ ...call, namespace: "n" }] }, "/input/0/namespace"],
+    ["a field of a call", { input: [{ ...call, foo: "n" }] }, "/input/0/foo"],
     [
       "a field of a part",
       { input: [{ role: "user", content: [{ type: "input_text", text: "x", foo: 1 }] }] },

@@ -3,6 +3,7 @@ import { chatUsage } from "../../wire/openai-chat.ts";
 import type { ItemStatus, ResponseItem, ResponsesUsage } from "../../wire/openai-responses.ts";
 import { tokenCount } from "../../wire/usage.ts";
 import type { Fields } from "../request-fields.ts";
+import { type CallersTool, isWebSearch } from "./tool-namespaces.ts";
 
 /** How an answer ended. */
 export interface Ending {
@@ -34,7 +35,7 @@ export function echoOf(request: Fields, model: string): Fields {
     temperature: request.temperature ?? 1,
     text: { ...text, format: text?.format ?? { type: "text" } },
     tool_choice: request.tool_choice ?? "auto",
-    tools: request.tools ?? [],
+    tools: toolsInForce(request),
     top_logprobs: 0,
     top_p: request.top_p ?? 1,
     truncation: "disabled",
@@ -87,13 +88,18 @@ export function responsesUsageOf(counts: ChatUsage | null | undefined): Response
 
 /** The item of a call: of a custom tool, with its `input`, or of a function, with its `arguments`. */
 export function callItem(
-  isCustom: boolean,
-  call: { id: string; call_id: string; name: string },
+  { name, namespace, isCustom }: CallersTool,
+  call: { id: string; call_id: string },
   text: string,
   status: ItemStatus,
 ): ResponseItem {
-  const { id, call_id, name } = call;
+  const { id, call_id } = call;
+  const called = { name, ...(namespace !== undefined && { namespace }) };
   return isCustom
-    ? { type: "custom_tool_call", id, status, call_id, name, input: text }
-    : { type: "function_call", id, status, call_id, name, arguments: text };
+    ? { type: "custom_tool_call", id, status, call_id, ...called, input: text }
+    : { type: "function_call", id, status, call_id, ...called, arguments: text };
+}
+
+function toolsInForce({ tools }: Fields): unknown {
+  return Array.isArray(tools) ? tools.filter((tool) => !isWebSearch(tool)) : (tools ?? []);
 }

@@ -2,6 +2,7 @@ import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt }
 import { carriedReasoning } from "./carried-reasoning.ts";
 import { contentOf, type Part, partsOf, textOf } from "./content.ts";
 import { customInputKey } from "./custom-input.ts";
+import { functionName } from "./tool-namespaces.ts";
 
 /** A chat message, and where in the caller's request it comes from. */
 interface Placed {
@@ -134,12 +135,20 @@ function addMessage(turns: Placed[], message: Fields, path: string): void {
 
 function callOf(item: Fields, path: string): Fields & { id: string } {
   const isCustom = item.type === "custom_tool_call";
-  refuseOthers(item, path, ["type", "id", "call_id", "name", "status", isCustom ? "input" : "arguments"]);
+  refuseOthers(item, path, [
+    "type",
+    "id",
+    "call_id",
+    "name",
+    "namespace",
+    "status",
+    isCustom ? "input" : "arguments",
+  ]);
   return {
     id: textAt(item.call_id, `${path}/call_id`),
     type: "function",
     function: {
-      name: textAt(item.name, `${path}/name`),
+      name: functionName(textAt(item.name, `${path}/name`), item.namespace),
       arguments: isCustom
         ? JSON.stringify({ [customInputKey]: textAt(item.input, `${path}/input`) })
         : textAt(item.arguments, `${path}/arguments`),
@@ -148,7 +157,7 @@ function callOf(item: Fields, path: string): Fields & { id: string } {
 }
 
 function addResult(callers: Map<string, AssistantTurn>, item: Fields, path: string): void {
-  refuseOthers(item, path, ["type", "id", "call_id", "output", "status", "name"]);
+  refuseOthers(item, path, ["type", "id", "call_id", "output", "status", "name", "namespace"]);
   const id = textAt(item.call_id, `${path}/call_id`);
   const turn = callers.get(id);
   if (!turn) throw refused(`${path}/call_id`, `there is no call before it with the call_id ${quoted(id)}`);

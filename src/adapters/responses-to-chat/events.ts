@@ -8,7 +8,7 @@ import { doneData } from "../stream-watch.ts";
 import { garbage } from "../translated-pipe.ts";
 import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
 import { OutputItems } from "./output.ts";
-import { customToolsOf } from "./tools.ts";
+import { callersTools } from "./tool-namespaces.ts";
 
 /** The events of a responses stream, made from the chunks of a chat stream. */
 export class ResponseEvents {
@@ -90,7 +90,7 @@ export class ResponseEvents {
   #start(id: string | undefined): OutputItems {
     this.#ids = idsOf(id);
     this.#createdAt = this.#seconds();
-    this.#items = new OutputItems(this.#ids, customToolsOf(this.#request), (type, fields) =>
+    this.#items = new OutputItems(this.#ids, callersTools(this.#request), (type, fields) =>
       this.#emit(type, fields),
     );
     const running = { completed_at: null, error: null, incomplete_details: null, output: [], usage: null };

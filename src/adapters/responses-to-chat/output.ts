@@ -6,6 +6,7 @@ import { garbage } from "../translated-pipe.ts";
 import { callItem, type idsOf } from "./answer.ts";
 import { carryReasoning } from "./carried-reasoning.ts";
 import { CustomInputReader } from "./custom-input.ts";
+import type { CallersTool } from "./tool-namespaces.ts";
 
 /** Takes each event of a stream, without the number it gets. */
 export type Emit = (type: string, fields: object) => void;
@@ -32,6 +33,7 @@ interface OpenCall {
   index: number;
   id: string;
   call_id: string;
+  tool: CallersTool;
   slot: ToolSlot;
   /** Of a custom tool. */
   reader: CustomInputReader | undefined;
@@ -44,16 +46,16 @@ interface OpenCall {
 export class OutputItems {
   readonly output: ResponseItem[] = [];
   readonly #ids: ReturnType<typeof idsOf>;
-  readonly #customTools: ReadonlySet<string>;
+  readonly #tools: ReadonlyMap<string, CallersTool>;
   readonly #emit: Emit;
   readonly #slots = new ToolSlots();
   readonly #calls: OpenCall[] = [];
   #reasoning: OpenReasoning | undefined;
   #message: OpenMessage | undefined;
 
-  constructor(ids: ReturnType<typeof idsOf>, customTools: ReadonlySet<string>, emit: Emit) {
+  constructor(ids: ReturnType<typeof idsOf>, tools: ReadonlyMap<string, CallersTool>, emit: Emit) {
     this.#ids = ids;
-    this.#customTools = customTools;
+    this.#tools = tools;
     this.#emit = emit;
   }
 
@@ -180,12 +182,12 @@ export class OutputItems {
   #openCall(slot: ToolSlot): OpenCall {
     this.#closeReasoning();
     this.#closeMessage("completed");
-    const isCustom = this.#customTools.has(slot.name);
-    const id = this.#ids.item(isCustom ? "ctc" : "fc", this.output.length);
+    const tool = this.#tools.get(slot.name) ?? { name: slot.name, isCustom: false };
+    const id = this.#ids.item(tool.isCustom ? "ctc" : "fc", this.output.length);
     const call_id = slot.id ?? this.#ids.call(this.#slots.all.indexOf(slot));
-    const item = callItem(isCustom, { id, call_id, name: slot.name }, "", "in_progress");
-    const reader = isCustom ? new CustomInputReader() : undefined;
-    const call = { index: this.#added(item), id, call_id, slot, reader };
+    const item = callItem(tool, { id, call_id }, "", "in_progress");
+    const reader = tool.isCustom ? new CustomInputReader() : undefined;
+    const call = { index: this.#added(item), id, call_id, tool, slot, reader };
     slot.state = "open";
     this.#calls.push(call);
     return call;
@@ -206,7 +208,7 @@ export class OutputItems {
 
   #closeCall(call: OpenCall, status: ItemStatus): void {
     this.#calls.splice(this.#calls.indexOf(call), 1);
-    const { id, call_id, index, slot, reader } = call;
+    const { id, call_id, index, tool, slot, reader } = call;
     // Clients parse the arguments, and "" is no JSON.
     if (!reader && status === "completed" && slot.arguments.trim() === "") {
       slot.arguments = "{}";
@@ -219,7 +221,7 @@ export class OutputItems {
     const at = { item_id: id, output_index: index };
     if (reader) this.#emit("response.custom_tool_call_input.done", { ...at, input: text });
     else this.#emit("response.function_call_arguments.done", { ...at, arguments: text });
-    this.#done(index, callItem(reader !== undefined, { id, call_id, name: slot.name }, text, status));
+    this.#done(index, callItem(tool, { id, call_id }, text, status));
   }
 
   /** Closes the calls, and those that still wait for a name. */

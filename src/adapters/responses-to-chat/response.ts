@@ -5,7 +5,7 @@ import type { Fields } from "../request-fields.ts";
 import { garbage } from "../translated-pipe.ts";
 import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
 import { type AnswerPiece, OutputItems } from "./output.ts";
-import { customToolsOf } from "./tools.ts";
+import { callersTools } from "./tool-namespaces.ts";
 
 /**
  * A chat completion as the answer of a responses call.
@@ -23,7 +23,7 @@ export function responseOf(body: unknown, model: string, request: Fields, now: n
     throw fault ? new AppError("provider_error", fault.message) : garbage("sent an answer without choices");
   }
   const ids = idsOf(completion.id);
-  const items = new OutputItems(ids, customToolsOf(request), () => {});
+  const items = new OutputItems(ids, callersTools(request), () => {});
   const { tool_calls } = choice.message;
   const calls = Array.isArray(tool_calls) ? tool_calls.map((call, index) => ({ ...call, index })) : [];
   items.add({ ...choice.message, tool_calls: calls } as AnswerPiece);

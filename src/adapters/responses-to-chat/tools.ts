@@ -10,6 +10,7 @@ import {
   textAt,
 } from "../request-fields.ts";
 import { customInputKey } from "./custom-input.ts";
+import { functionName, isWebSearch, type PlacedTool, placedTools } from "./tool-namespaces.ts";
 
 /** Settings of tools that ask for nothing at these values. */
 const neutral = {
@@ -19,14 +20,16 @@ const neutral = {
 };
 
 /**
- * `tools`, `tool_choice` and `parallel_tool_calls` as chat's. A custom tool becomes a function with one parameter;
- * tools that OpenAI runs itself are refused by name. Where only some tools are allowed, only they are sent.
+ * `tools`, `tool_choice` and `parallel_tool_calls` as chat's. A custom tool becomes a function with one parameter, one
+ * of a namespace a function with both names; of the tools that OpenAI runs itself a search of the web, which Codex
+ * always offers, is left out, others are refused by name. Where only some tools are allowed, only they are sent.
  *
  * @throws AppError `invalid_request`
  */
 export function toolsOf(body: Fields): Fields {
-  const described = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
-  const tools = described.map((tool, index) => toolOf(objectAt(tool, `/tools/${index}`), `/tools/${index}`));
+  const described = placedTools(isGiven(body.tools) ? listAt(body.tools, "/tools") : []);
+  const ours = described.filter(({ tool }) => !isWebSearch(tool));
+  const tools = ours.map(toolOf);
   const { choice, allowed } = choiceOf(body.tool_choice);
   const isForced = choice !== undefined && choice !== "auto" && choice !== "none";
   if (tools.length === 0) {
@@ -36,7 +39,7 @@ export function toolsOf(body: Fields): Fields {
   const names = tools.map(({ function: { name } }) => name);
   const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
   if (twice !== -1)
-    throw refused(`/tools/${twice}/name`, `the tool name ${quoted(names[twice])} stands twice`);
+    throw refused(`${ours[twice]!.path}/name`, `the tool name ${quoted(names[twice])} stands twice`);
   const missing = allowed?.find((name) => !names.includes(name));
   if (missing !== undefined) throw refused("/tool_choice/tools", `there is no tool ${quoted(missing)}`);
   return {
@@ -46,19 +49,21 @@ export function toolsOf(body: Fields): Fields {
   };
 }
 
-/** The names of a request's custom tools: calls of them are given back as such. */
-export function customToolsOf({ tools }: Fields): ReadonlySet<string> {
-  const given = Array.isArray(tools) ? (tools as (Fields | null)[]) : [];
-  return new Set(given.flatMap((tool) => (tool?.type === "custom" ? [String(tool.name)] : [])));
-}
-
 interface ChatTool extends Fields {
   type: "function";
   function: { name: string } & Fields;
 }
 
-function toolOf(tool: Fields, path: string): ChatTool {
-  if (tool.type === "custom") return customTool(tool, path);
+function toolOf(placed: PlacedTool): ChatTool {
+  const { tool, path, namespace, preface } = placed;
+  const made = tool.type === "custom" ? customTool(tool, path) : functionTool(tool, path);
+  made.function.name = functionName(made.function.name, namespace);
+  if (preface !== undefined)
+    made.function["description"] = [preface, made.function["description"]].filter(Boolean).join("\n\n");
+  return made;
+}
+
+function functionTool(tool: Fields, path: string): ChatTool {
   if (tool.type !== "function") {
     throw refused(
       `${path}/type`,
@@ -119,8 +124,9 @@ function choiceOf(choice: unknown): { choice?: unknown; allowed?: string[] } {
   if (typeof choice === "string") throw refused("/tool_choice", `tool_choice ${quoted(choice)} is not known`);
   const named = objectAt(choice, "/tool_choice");
   if (named.type === "function" || named.type === "custom") {
-    refuseOthers(named, "/tool_choice", ["type", "name"]);
-    return { choice: { type: "function", function: { name: textAt(named.name, "/tool_choice/name") } } };
+    refuseOthers(named, "/tool_choice", ["type", "name", "namespace"]);
+    const name = functionName(textAt(named.name, "/tool_choice/name"), named.namespace);
+    return { choice: { type: "function", function: { name } } };
   }
   if (named.type !== "allowed_tools") {
     throw refused(
@@ -141,5 +147,5 @@ function allowedName(value: unknown, index: number): string {
   if (tool.type !== "function" && tool.type !== "custom") {
     throw refused(`${path}/type`, `the tool ${quoted(tool.type)} cannot be sent to this llm's provider`);
   }
-  return textAt(tool.name, `${path}/name`);
+  return functionName(textAt(tool.name, `${path}/name`), tool.namespace);
 }
