@@ -22,6 +22,11 @@ export const commands: Commands = {
     summary: "Show which server answers, and who you are to it",
     load: async () => (await import("./cli/cmd/status.ts")).status,
   },
+  wait: {
+    group: "Look",
+    summary: "Wait until objects are in a state, or gone",
+    load: async () => (await import("./cli/cmd/wait.ts")).wait,
+  },
   audit: {
     group: "Look",
     summary: "Show what has happened",

@@ -39,7 +39,7 @@ export async function watch(
 }
 
 /** Full jitter between half a second and half a minute, so that a restarted server is not met by all at once. */
-function backoff(attempt: number, signal: AbortSignal): Promise<void> {
+export function backoff(attempt: number, signal: AbortSignal): Promise<void> {
   const limit = Math.min(30_000, 500 * 2 ** attempt);
   return delay(Math.random() * limit, undefined, { signal });
 }
