@@ -9,6 +9,7 @@ import {
   StoreError,
   type Write,
 } from "../../src/server/store/types.ts";
+import { linksContract } from "./store-links.ts";
 import { recordsContract } from "./store-records.ts";
 
 /** Opens one and the same database each time. Whoever opens it closes it. */
@@ -513,5 +514,6 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
     });
 
     recordsContract(() => store);
+    linksContract(() => store);
   });
 }

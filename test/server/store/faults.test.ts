@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { migrations } from "../../../drizzle/sqlite/migrations.ts";
 import { openSqlite } from "../../../src/server/store/sqlite/store.ts";
-import { type Store, StoreError } from "../../../src/server/store/types.ts";
+import { type Store, StoreError, type Thread } from "../../../src/server/store/types.ts";
 import { event, row } from "../../contract/store.ts";
 import { freshFolder } from "./folder.ts";
 
@@ -23,6 +23,8 @@ describe("a full disk (T71)", () => {
     store.commit([
       { op: "putSecretData", ref, backendId: "sbe_1", data: { KEY: "x".repeat(20_000) }, at: 1 },
     ]);
+
+  const thread: Thread = { id: "thr_1", agentId: "a", ownerId: "a", title: "", createdAt: 1, updatedAt: 1 };
 
   /** Writes until it is refused. Returns what was taken. */
   async function fill(store: Store): Promise<string[]> {
@@ -45,6 +47,10 @@ describe("a full disk (T71)", () => {
     const long = event(1, { error: "x".repeat(100_000) });
     await expect(store.appendAudit([event(2), long])).rejects.toMatchObject(full);
     await expect(store.commit([{ op: "audit", event: long }])).rejects.toMatchObject(full);
+    await expect(store.appendToThread("thr_1", [{ role: "user", content: long }], 2)).rejects.toMatchObject(
+      full,
+    );
+    expect(await store.threadMessages("thr_1")).toEqual([]);
     expect((await store.load()).rows).toEqual([row("a")]);
     expect((await store.secretRefs("sbe_1")).sort()).toEqual([...taken].sort());
     expect((await store.secretData("ref-0"))?.KEY).toHaveLength(20_000);
@@ -58,6 +64,7 @@ describe("a full disk (T71)", () => {
     const small = { name: "9999_small", sql: "pragma max_page_count = 100" };
     const store = openSqlite(path, now, [...migrations, small]);
     await store.commit([{ op: "insert", row: row("a"), refs: [] }]);
+    await store.addThread(thread);
     const taken = await fill(store);
     await expectOnlyReads(store, taken);
     await store.commit([{ op: "deleteSecretData", ref: "ref-0" }]);
@@ -78,6 +85,7 @@ describe("a full disk (T71)", () => {
     const path = join(folder, "mcpctl.db");
     const store = openSqlite(path, now);
     await store.commit([{ op: "insert", row: row("a"), refs: [] }]);
+    await store.addThread(thread);
     const taken = await fill(store);
     await expectOnlyReads(store, taken);
     rmSync(ballast);

@@ -134,3 +134,50 @@ export const usage = pgTable(
   },
   (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
 );
+
+export const providerSessions = pgTable(
+  "provider_sessions",
+  {
+    id: text("id").primaryKey(),
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    machineId: text("machine_id"),
+    bootId: text("boot_id"),
+    protocol: whole("protocol").notNull(),
+    epoch: whole("epoch").notNull(),
+    createdAt: whole("created_at").notNull(),
+    seenAt: whole("seen_at").notNull(),
+  },
+  (table) => [index("provider_sessions_owner_id").on(table.ownerId)],
+);
+
+export const threads = pgTable(
+  "threads",
+  {
+    id: text("id").primaryKey(),
+    agentId: text("agent_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    title: text("title").notNull(),
+    createdAt: whole("created_at").notNull(),
+    updatedAt: whole("updated_at").notNull(),
+  },
+  (table) => [index("threads_agent_id").on(table.agentId), index("threads_owner_id").on(table.ownerId)],
+);
+
+export const threadMessages = pgTable(
+  "thread_messages",
+  {
+    threadId: text("thread_id")
+      .notNull()
+      .references(() => threads.id, { onDelete: "cascade" }),
+    seq: whole("seq").notNull(),
+    message: text("message").notNull(),
+    at: whole("at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.threadId, table.seq] })],
+);

@@ -10,6 +10,7 @@ import { assertStorable } from "../storable.ts";
 import type { Contents, Store, Write } from "../types.ts";
 import { usageOf, usageWhere } from "../usage.ts";
 import { doorbell } from "./doorbell.ts";
+import { linkQueries } from "./links.ts";
 import { connect, writeLock } from "./open.ts";
 import { refusal } from "./refusal.ts";
 import {
@@ -24,6 +25,7 @@ import {
   usage,
 } from "./schema.ts";
 import { auditBell, tail } from "./tail.ts";
+import { threadQueries } from "./threads.ts";
 import { addUsage, apply, insertAudit, type Queries } from "./write.ts";
 
 /** A store in a Postgres database, which several servers may share. */
@@ -177,6 +179,9 @@ export async function openPostgres(
     auditTail: (after, filter) => answer(() => tail(db, after, filter)),
     onAudit: heard.listen,
     logBytes: () => undefined,
+
+    ...linkQueries(db, answer),
+    ...threadQueries(db, answer),
 
     touchTokens: (used) =>
       answer(async () => {

@@ -142,3 +142,52 @@ export const usage = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
 );
+
+/** Agents' places at this server. */
+export const providerSessions = sqliteTable(
+  "provider_sessions",
+  {
+    id: text("id").primaryKey(),
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    machineId: text("machine_id"),
+    bootId: text("boot_id"),
+    protocol: integer("protocol").notNull(),
+    epoch: integer("epoch").notNull(),
+    createdAt: integer("created_at").notNull(),
+    seenAt: integer("seen_at").notNull(),
+  },
+  (table) => [index("provider_sessions_owner_id").on(table.ownerId)],
+);
+
+export const threads = sqliteTable(
+  "threads",
+  {
+    id: text("id").primaryKey(),
+    agentId: text("agent_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    title: text("title").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [index("threads_agent_id").on(table.agentId), index("threads_owner_id").on(table.ownerId)],
+);
+
+/** A message is the text of its JSON: what a model says is kept to the letter, also where Postgres' jsonb refuses it. */
+export const threadMessages = sqliteTable(
+  "thread_messages",
+  {
+    threadId: text("thread_id")
+      .notNull()
+      .references(() => threads.id, { onDelete: "cascade" }),
+    seq: integer("seq").notNull(),
+    message: text("message").notNull(),
+    at: integer("at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.threadId, table.seq] })],
+);

@@ -10,6 +10,7 @@ import { assertStorable } from "../storable.ts";
 import type { Contents, Store, Write } from "../types.ts";
 import { usageOf, usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
+import { linkQueries } from "./links.ts";
 import { openDatabase } from "./open.ts";
 import { refusal } from "./refusal.ts";
 import {
@@ -24,6 +25,7 @@ import {
 } from "./schema.ts";
 import { search, tail } from "./search.ts";
 import { keepStatements } from "./statements.ts";
+import { threadQueries } from "./threads.ts";
 import { apply, prepareAudit, prepareUsage } from "./write.ts";
 
 /**
@@ -169,6 +171,9 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     },
 
     logBytes: () => statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0,
+
+    ...linkQueries(db, answer, writing),
+    ...threadQueries(db, answer, writing),
 
     touchTokens: (used) =>
       writing(() => {

@@ -1,0 +1,69 @@
+import { and, asc, desc, eq, max } from "drizzle-orm";
+import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { storable } from "../storable.ts";
+import type { Store } from "../types.ts";
+import type { Run } from "./links.ts";
+import { threadMessages, threads } from "./schema.ts";
+
+type ThreadQueries = Pick<
+  Store,
+  "threads" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
+>;
+
+/** What the store knows of conversations. */
+export function threadQueries(db: PostgresJsDatabase, answer: Run): ThreadQueries {
+  return {
+    threads: (ownerId, agentId) =>
+      answer(async () => {
+        const withAgent = agentId === undefined ? undefined : eq(threads.agentId, agentId);
+        const found = db
+          .select()
+          .from(threads)
+          .where(and(eq(threads.ownerId, ownerId), withAgent));
+        return await found.orderBy(desc(threads.updatedAt), desc(threads.id));
+      }),
+
+    thread: (id) =>
+      answer(async () => {
+        const [thread] = await db.select().from(threads).where(eq(threads.id, id));
+        return thread ?? null;
+      }),
+
+    threadMessages: (id) =>
+      answer(async () => {
+        const said = db.select({ message: threadMessages.message }).from(threadMessages);
+        const rows = await said.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq));
+        return rows.map(({ message }) => JSON.parse(message));
+      }),
+
+    addThread: (thread) =>
+      answer(async () => {
+        const values = { ...thread, title: storable(thread.title) };
+        await db.insert(threads).values(values);
+      }),
+
+    appendToThread: (threadId, messages, at) =>
+      answer(() =>
+        db.transaction(async (queries) => {
+          // Whoever else appends waits for this row, and counts on from what is written here.
+          const spoken = queries.update(threads).set({ updatedAt: at }).where(eq(threads.id, threadId));
+          if ((await spoken.returning({ id: threads.id })).length === 0) return false;
+          const [last] = await queries
+            .select({ seq: max(threadMessages.seq) })
+            .from(threadMessages)
+            .where(eq(threadMessages.threadId, threadId));
+          const next = (last?.seq ?? 0) + 1;
+          const values = messages.map((message, index) => ({
+            threadId,
+            seq: next + index,
+            message: JSON.stringify(message),
+            at,
+          }));
+          if (values.length > 0) await queries.insert(threadMessages).values(values);
+          return true;
+        }),
+      ),
+
+    deleteThread: (id) => answer(async () => void (await db.delete(threads).where(eq(threads.id, id)))),
+  };
+}

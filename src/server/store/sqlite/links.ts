@@ -1,0 +1,41 @@
+import { eq, sql } from "drizzle-orm";
+import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
+import type { Store } from "../types.ts";
+import { providerSessions } from "./schema.ts";
+
+/** Runs work in one transaction, or as a read, and turns its failures into StoreErrors. */
+export type Run = <T>(work: () => T) => Promise<T>;
+
+/** What the store knows of agents' sessions. */
+export function linkQueries(
+  db: BunSQLiteDatabase,
+  answer: Run,
+  writing: Run,
+): Pick<
+  Store,
+  "providerSessions" | "addProviderSession" | "raiseEpoch" | "touchProviderSessions" | "deleteProviderSession"
+> {
+  const { id, epoch } = providerSessions;
+  return {
+    providerSessions: () => answer(() => db.select().from(providerSessions).all()),
+
+    addProviderSession: (session) => writing(() => void db.insert(providerSessions).values(session).run()),
+
+    raiseEpoch: (wanted, change) =>
+      writing(() => {
+        const raised = db.update(providerSessions).set({ ...change, epoch: sql`${epoch} + 1` });
+        return raised.where(eq(id, wanted)).returning().get() ?? null;
+      }),
+
+    touchProviderSessions: (seen) =>
+      writing(() => {
+        db.run(sql`
+          update ${providerSessions} set seen_at = seen.value
+          from json_each(${JSON.stringify(Object.fromEntries(seen))}) as seen
+          where ${id} = seen.key and ${providerSessions.seenAt} < seen.value`);
+      }),
+
+    deleteProviderSession: (gone) =>
+      writing(() => void db.delete(providerSessions).where(eq(id, gone)).run()),
+  };
+}

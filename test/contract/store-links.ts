@@ -1,0 +1,226 @@
+import { describe, expect, it } from "vitest";
+import type { ProviderSession, Store, Thread } from "../../src/server/store/types.ts";
+import { insert } from "./store.ts";
+
+/** The part of the store's contract that is about agents' sessions and about conversations. */
+export function linksContract(store: () => Store): void {
+  const users = () =>
+    store().commit([
+      insert("usr_1", { kind: "user" }),
+      insert("usr_2", { kind: "user" }),
+      insert("agt_1", { kind: "agent" }),
+      insert("agt_2", { kind: "agent" }),
+    ]);
+
+  describe("provider sessions", () => {
+    const session = (id: string, more: Partial<ProviderSession> = {}): ProviderSession => ({
+      id,
+      ownerId: "usr_1",
+      machineId: "machine",
+      bootId: "boot",
+      protocol: 2,
+      epoch: 1,
+      createdAt: 1_700_000_000_000,
+      seenAt: 1_700_000_000_000,
+      ...more,
+    });
+    const change = { bootId: "later", machineId: "other", protocol: 1, seenAt: 1_700_000_000_500 };
+    const all = async () => (await store().providerSessions()).sort((a, b) => (a.id < b.id ? -1 : 1));
+
+    it("are there as they were added, and gone when they are deleted", async () => {
+      await users();
+      const plain = session("pvs_2", { machineId: null, bootId: null, protocol: 1 });
+      await store().addProviderSession(session("pvs_1"));
+      await store().addProviderSession(plain);
+      expect(await all()).toEqual([session("pvs_1"), plain]);
+      await store().deleteProviderSession("pvs_1");
+      await store().deleteProviderSession("pvs_1");
+      expect(await all()).toEqual([plain]);
+    });
+
+    it("are added once, and for a user that is there", async () => {
+      await users();
+      await store().addProviderSession(session("pvs_1"));
+      const refused = (one: ProviderSession) => store().addProviderSession(one);
+      await expect(refused(session("pvs_1", { epoch: 9 }))).rejects.toMatchObject({ refusal: "taken" });
+      await expect(refused(session("pvs_2", { ownerId: "usr_0" }))).rejects.toMatchObject({
+        refusal: "dangling",
+      });
+      expect(await all()).toEqual([session("pvs_1")]);
+    });
+
+    it("are taken over with the next epoch, and with what is said of the process", async () => {
+      await users();
+      await store().addProviderSession(session("pvs_1"));
+      await store().addProviderSession(session("pvs_2"));
+      const taken = session("pvs_1", { ...change, epoch: 2 });
+      expect(await store().raiseEpoch("pvs_1", change)).toEqual(taken);
+      expect(await all()).toEqual([taken, session("pvs_2")]);
+      expect(await store().raiseEpoch("pvs_0", change)).toBeNull();
+      expect(await all()).toEqual([taken, session("pvs_2")]);
+    });
+
+    it("give each of many that take them at once an epoch of its own", async () => {
+      await users();
+      await store().addProviderSession(session("pvs_1"));
+      const raised = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          store().raiseEpoch("pvs_1", { ...change, bootId: `boot-${index}` }),
+        ),
+      );
+      const epochs = raised.map((one) => one?.epoch ?? 0).sort((a, b) => a - b);
+      expect(epochs).toEqual(Array.from({ length: 20 }, (_, index) => index + 2));
+      const [last] = await all();
+      expect(last).toEqual(raised.find((one) => one?.epoch === 21));
+    });
+
+    it("remember when they were last heard of, and never an earlier time", async () => {
+      await users();
+      await store().addProviderSession(session("pvs_1"));
+      await store().addProviderSession(session("pvs_2"));
+      await store().touchProviderSessions(
+        new Map([
+          ["pvs_1", 1_700_000_060_000],
+          ["pvs_2", 1_600_000_000_000],
+          ["pvs_0", 1_700_000_060_000],
+        ]),
+      );
+      await store().touchProviderSessions(new Map());
+      expect(await all()).toEqual([session("pvs_1", { seenAt: 1_700_000_060_000 }), session("pvs_2")]);
+    });
+
+    it("go with their user, and are no change that anybody watches", async () => {
+      const before = await users();
+      await store().addProviderSession(session("pvs_1"));
+      await store().addProviderSession(session("pvs_2", { ownerId: "usr_2" }));
+      await store().raiseEpoch("pvs_1", change);
+      expect((await store().load()).revision).toBe(before);
+      await store().commit([{ op: "delete", id: "usr_1", version: 1 }]);
+      expect(await all()).toEqual([session("pvs_2", { ownerId: "usr_2" })]);
+    });
+  });
+
+  describe("threads", () => {
+    const thread = (id: string, more: Partial<Thread> = {}): Thread => ({
+      id,
+      agentId: "agt_1",
+      ownerId: "usr_1",
+      title: "How do I …? 🦙",
+      createdAt: 10,
+      updatedAt: 10,
+      ...more,
+    });
+    const idsOf = async (...which: Parameters<Store["threads"]>) =>
+      (await store().threads(...which)).map(({ id }) => id);
+
+    it("are found by their owner and persona, those last spoken in first", async () => {
+      await users();
+      await store().addThread(thread("thr_1"));
+      await store().addThread(thread("thr_2", { agentId: "agt_2", updatedAt: 30 }));
+      await store().addThread(thread("thr_3", { updatedAt: 20 }));
+      await store().addThread(thread("thr_4", { ownerId: "usr_2" }));
+      expect(await idsOf("usr_1")).toEqual(["thr_2", "thr_3", "thr_1"]);
+      expect(await idsOf("usr_1", "agt_1")).toEqual(["thr_3", "thr_1"]);
+      expect(await idsOf("usr_2", "agt_2")).toEqual([]);
+      expect(await idsOf("usr_0")).toEqual([]);
+      await store().appendToThread("thr_1", [{ role: "user" }], 40);
+      expect(await idsOf("usr_1", "agt_1")).toEqual(["thr_1", "thr_3"]);
+      expect(await store().thread("thr_4")).toEqual(thread("thr_4", { ownerId: "usr_2" }));
+      expect(await store().thread("thr_1")).toEqual(thread("thr_1", { updatedAt: 40 }));
+      expect(await store().thread("thr_0")).toBeNull();
+    });
+
+    it("keep what was said to the letter and in order, each its own", async () => {
+      await users();
+      await store().addThread(thread("thr_1"));
+      await store().addThread(thread("thr_2"));
+      const hard = {
+        role: "assistant",
+        content: "a\0b\ud83e \u2028 ü 🦙",
+        zeta: 1,
+        alpha: [null, { b: 1.5 }],
+      };
+      const first = [{ role: "user", content: "x".repeat(1_000_000) }, hard];
+      expect(await store().appendToThread("thr_1", first, 20)).toBe(true);
+      expect(await store().appendToThread("thr_1", [], 21)).toBe(true);
+      expect(await store().appendToThread("thr_1", [{ role: "user", content: "" }], 22)).toBe(true);
+      expect(await store().appendToThread("thr_2", [{ role: "user", content: "other" }], 23)).toBe(true);
+      const said = await store().threadMessages("thr_1");
+      expect(said).toEqual([...first, { role: "user", content: "" }]);
+      expect(Object.keys(said[1]!)).toEqual(["role", "content", "zeta", "alpha"]);
+      expect(await store().threadMessages("thr_2")).toEqual([{ role: "user", content: "other" }]);
+      expect(await store().threadMessages("thr_0")).toEqual([]);
+    });
+
+    it("take what many say at once, none of it torn apart", async () => {
+      await users();
+      await store().addThread(thread("thr_1"));
+      await Promise.all(
+        Array.from({ length: 20 }, (_, turn) =>
+          store().appendToThread(
+            "thr_1",
+            [
+              { turn, role: "user" },
+              { turn, role: "assistant" },
+            ],
+            20,
+          ),
+        ),
+      );
+      const said = await store().threadMessages("thr_1");
+      expect(said).toHaveLength(40);
+      for (let i = 0; i < 40; i += 2) {
+        expect(said[i]).toEqual({ turn: said[i + 1]?.["turn"], role: "user" });
+        expect(said[i + 1]?.["role"]).toBe("assistant");
+      }
+    });
+
+    it("are never refused for their first words, and not made for who is not there", async () => {
+      await users();
+      await store().addThread(thread("thr_1", { title: "a\0b\ud83e" }));
+      expect((await store().thread("thr_1"))?.title).toBe("a\ufffdb\ufffd");
+      await expect(store().addThread(thread("thr_1"))).rejects.toMatchObject({ refusal: "taken" });
+      for (const nobody of [{ agentId: "agt_0" }, { ownerId: "usr_0" }])
+        await expect(store().addThread(thread("thr_2", nobody))).rejects.toMatchObject({
+          refusal: "dangling",
+        });
+      expect(await idsOf("usr_1")).toEqual(["thr_1"]);
+    });
+
+    it("go with all that was said: deleted, or with their user or persona", async () => {
+      await users();
+      for (const one of [
+        thread("thr_1"),
+        thread("thr_2", { agentId: "agt_2" }),
+        thread("thr_3", { ownerId: "usr_2" }),
+        thread("thr_4"),
+      ]) {
+        await store().addThread(one);
+        await store().appendToThread(one.id, [{ role: "user" }], 20);
+      }
+      await store().deleteThread("thr_1");
+      await store().deleteThread("thr_1");
+      await store().commit([
+        { op: "delete", id: "agt_2", version: 1 },
+        { op: "delete", id: "usr_2", version: 1 },
+      ]);
+      expect(await idsOf("usr_1")).toEqual(["thr_4"]);
+      for (const gone of ["thr_1", "thr_2", "thr_3"]) {
+        expect(await store().thread(gone)).toBeNull();
+        expect(await store().threadMessages(gone)).toEqual([]);
+        expect(await store().appendToThread(gone, [{ role: "user" }], 30)).toBe(false);
+        expect(await store().threadMessages(gone)).toEqual([]);
+      }
+      expect(await store().threadMessages("thr_4")).toHaveLength(1);
+    });
+  });
+
+  it("refuses sessions and threads once it is closed", async () => {
+    await store().close();
+    const refused = { name: "StoreError", refusal: "unavailable" };
+    await expect(store().providerSessions()).rejects.toMatchObject(refused);
+    await expect(store().touchProviderSessions(new Map())).rejects.toMatchObject(refused);
+    await expect(store().threads("usr_1")).rejects.toMatchObject(refused);
+    await expect(store().appendToThread("thr_1", [], 1)).rejects.toMatchObject(refused);
+  });
+}
