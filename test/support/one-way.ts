@@ -1,0 +1,107 @@
+import type { Socket } from "bun";
+
+/** What travels: bytes, the end of them, or a reset. */
+type Freight = Uint8Array | "end" | "reset";
+
+interface Travelling {
+  /** When it is due at the other end, on the clock of `performance.now`. */
+  due: number;
+  freight: Freight;
+}
+
+/** The most that is under way before the sender is made to wait, in bytes. */
+const window = 1024 * 1024;
+
+/** Timers are no finer than a millisecond: what is due within half of one goes now. */
+const grain = 0.5;
+
+/** The way from one socket to another, which takes its time. What goes in first comes out first. */
+export class OneWay {
+  readonly #hold: (wait: boolean) => void;
+  readonly #counted: (bytes: number) => void;
+  readonly #travelling: Travelling[] = [];
+  #to: Socket<unknown> | undefined;
+  #bytes = 0;
+  #lastDue = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stalled = false;
+  #holding = false;
+  #closed = false;
+
+  /**
+   * @param hold makes the sender wait, or go on
+   * @param counted told of all bytes that reach the other end
+   */
+  constructor(hold: (wait: boolean) => void, counted: (bytes: number) => void) {
+    this.#hold = hold;
+    this.#counted = counted;
+  }
+
+  /** Where it leads, once that is known; until then all waits. */
+  leadTo(socket: Socket<unknown>): void {
+    this.#to = socket;
+    this.#deliver();
+  }
+
+  /** @param delay milliseconds */
+  send(freight: Freight, delay: number): void {
+    if (this.#closed) return;
+    // A delay that was made shorter does not let what comes later overtake.
+    this.#lastDue = Math.max(this.#lastDue, performance.now() + delay);
+    this.#travelling.push({ due: this.#lastDue, freight });
+    if (typeof freight !== "string") this.#bytes += freight.length;
+    if (this.#bytes > window && !this.#holding) {
+      this.#holding = true;
+      this.#hold(true);
+    }
+    this.#deliver();
+  }
+
+  /** Nothing arrives while it is stalled. */
+  stall(stalled: boolean): void {
+    this.#stalled = stalled;
+    this.#deliver();
+  }
+
+  /** The receiver takes bytes again. */
+  drained(): void {
+    this.#deliver();
+  }
+
+  /** What is under way is lost. */
+  close(): void {
+    this.#closed = true;
+    this.#travelling.length = 0;
+    clearTimeout(this.#timer);
+  }
+
+  #deliver(): void {
+    clearTimeout(this.#timer);
+    const to = this.#to;
+    if (!to || this.#stalled || this.#closed) return;
+    for (let next = this.#travelling[0]; next; next = this.#travelling[0]) {
+      const early = next.due - performance.now();
+      if (early > grain) {
+        this.#timer = setTimeout(() => this.#deliver(), Math.round(early));
+        return;
+      }
+      if (typeof next.freight !== "string") {
+        const written = Math.max(0, to.write(next.freight));
+        this.#arrived(written);
+        next.freight = next.freight.subarray(written);
+        if (next.freight.length > 0) return;
+      } else if (next.freight === "end") to.shutdown();
+      else to.terminate();
+      this.#travelling.shift();
+    }
+  }
+
+  #arrived(bytes: number): void {
+    this.#counted(bytes);
+    this.#bytes -= bytes;
+    if (this.#holding && this.#bytes <= window / 2) {
+      this.#holding = false;
+      this.#hold(false);
+    }
+  }
+}
