@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { defineVerb } from "../cli/command.ts";
 import { AppError } from "../errors.ts";
+import { serviceManager } from "../systemd.ts";
 import { version } from "../version.ts";
 import { createLog, type LogFormat, logFormats } from "./log.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
@@ -58,6 +59,7 @@ export const server = defineVerb({
   },
   async run(args, context) {
     const { env, home } = context;
+    const manager = await serviceManager(process.env);
     const listen = parseListen(args.listen ?? env["MCPCTL_LISTEN"] ?? "127.0.0.1:7777");
     const publicUrls = args["public-url"].map(parsePublicUrl);
     const dataDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(home, "server");
@@ -93,11 +95,16 @@ export const server = defineVerb({
     log.success(`mcpctl ${version.version} listens on ${running.url} and ${socketPath}`);
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
     log.info("next: mcpctl get llms    (on this host no login is needed)");
+    // One that is stuck is started anew. That a PostgreSQL elsewhere is down would not be mended by that.
+    manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
+    manager.ready(`listens on ${running.url}`);
     await untilStopped();
+    manager.stopping("finishing what is under way");
     // Listened for before it is offered: the signal would end the process on the spot.
     void untilStopped().then(() => running.stop(0));
     log.info("finishing what is under way; once more to stop at once");
     await running.stop(drainMilliseconds);
+    manager.close();
     log.info("stopped");
   },
 });

@@ -1,0 +1,149 @@
+/** Variables by which systemd says how to talk to it. */
+export type ServiceEnv = Record<string, string | undefined>;
+
+/** The service manager that started this program: systemd, or nobody. Nothing it does ever throws. */
+export interface ServiceManager {
+  /** Whether anybody listens. */
+  readonly present: boolean;
+  /** The service does its work from now on (`READY=1`). */
+  ready(status: string): void;
+  /** One line for `systemctl status`. */
+  status(text: string): void;
+  /** The service is about to end (`STOPPING=1`). */
+  stopping(status: string): void;
+  /**
+   * Beats twice in each WATCHDOG_USEC (`WATCHDOG=1`) for as long as the event loop turns and `answers` does; does
+   * nothing where no watchdog is set. Beats go on while the service stops.
+   *
+   * @param answers resolves when what the service depends on answers; a rejection or silence is no beat
+   */
+  watch(answers: () => Promise<unknown>): void;
+  /** No more beats, and nothing more is said. */
+  close(): void;
+}
+
+const nobody: ServiceManager = {
+  present: false,
+  ready() {},
+  status() {},
+  stopping() {},
+  watch() {},
+  close() {},
+};
+
+/**
+ * Finds the service manager, as sd_notify(3) says it. Its variables are taken out of `env`: what this program starts
+ * is not the service.
+ *
+ * @param env the process's own environment
+ * @param every calls back each so many milliseconds, and returns how to stop
+ */
+export async function serviceManager(env: ServiceEnv, every = interval): Promise<ServiceManager> {
+  const { NOTIFY_SOCKET: address, WATCHDOG_USEC: span, WATCHDOG_PID: watched } = env;
+  for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete env[name];
+  const send = address ? await datagrams(address).catch(() => undefined) : undefined;
+  if (!send) return nobody;
+  const ours = watched === undefined || Number(watched) === process.pid;
+  const beat = ours && /^[1-9]\d{0,15}$/.test(span ?? "") ? Number(span) / 2000 : undefined;
+  let stopWatching = () => {};
+  return {
+    present: true,
+    ready: (status) => send.text(`READY=1\nSTATUS=${oneLine(status)}`),
+    status: (text) => send.text(`STATUS=${oneLine(text)}`),
+    stopping: (status) => send.text(`STOPPING=1\nSTATUS=${oneLine(status)}`),
+    watch(answers) {
+      stopWatching();
+      if (beat === undefined) return;
+      let asking = false;
+      const look = () => {
+        // One that has not answered yet is not asked again.
+        if (asking) return;
+        asking = true;
+        const answered = () => send.text("WATCHDOG=1");
+        Promise.resolve()
+          .then(answers)
+          .then(answered, () => {})
+          .finally(() => {
+            asking = false;
+          });
+      };
+      look();
+      stopWatching = every(beat, look);
+    },
+    close() {
+      stopWatching();
+      send.close();
+    },
+  };
+}
+
+function interval(milliseconds: number, act: () => void): () => void {
+  const timer = setInterval(act, milliseconds);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** A line end would begin a variable of its own. */
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}
+
+const linux = {
+  AF_UNIX: 1,
+  SOCK_DGRAM: 2,
+  SOCK_CLOEXEC: 0o2000000,
+  MSG_DONTWAIT: 0x40,
+  MSG_NOSIGNAL: 0x4000,
+};
+const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
+/** A way to send datagrams to a Unix socket, which Bun has not: through libc. Undefined where there is none. */
+async function datagrams(address: string): Promise<{ text(text: string): void; close(): void } | undefined> {
+  const name = socketAddress(address);
+  if (process.platform !== "linux" || !name) return undefined;
+  const { dlopen } = await import("bun:ffi");
+  const open = (library: string) =>
+    dlopen(library, {
+      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+      sendto: { args: ["i32", "buffer", "u64", "i32", "buffer", "u32"], returns: "i64" },
+      close: { args: ["i32"], returns: "i32" },
+    });
+  const libc = firstOf(libraries, open);
+  if (!libc) return undefined;
+  const socket = libc.symbols.socket(linux.AF_UNIX, linux.SOCK_DGRAM | linux.SOCK_CLOEXEC, 0);
+  if (socket < 0) return undefined;
+  let closed = false;
+  return {
+    text(text) {
+      if (closed) return;
+      const bytes = Buffer.from(text);
+      // Whoever does not take it has missed it: a full or a dead socket must not stop the service.
+      const flags = linux.MSG_DONTWAIT | linux.MSG_NOSIGNAL;
+      libc.symbols.sendto(socket, bytes, bytes.length, flags, name, name.length);
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      libc.symbols.close(socket);
+    },
+  };
+}
+
+/** A `sockaddr_un`: of a path, or of a name that no file has (`@…`). Undefined for any other kind of address. */
+function socketAddress(address: string): Buffer | undefined {
+  const family = Buffer.alloc(2);
+  new Uint16Array(family.buffer, family.byteOffset, 1)[0] = linux.AF_UNIX;
+  const text = Buffer.from(address);
+  if (text.length > 107) return undefined;
+  if (address.startsWith("@")) return Buffer.concat([family, Buffer.from([0]), text.subarray(1)]);
+  return address.startsWith("/") ? Buffer.concat([family, text, Buffer.from([0])]) : undefined;
+}
+
+function firstOf<T>(names: readonly string[], open: (name: string) => T): T | undefined {
+  for (const name of names) {
+    try {
+      return open(name);
+    } catch {}
+  }
+  return undefined;
+}
