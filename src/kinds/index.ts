@@ -1,3 +1,4 @@
+import { agent } from "./agent.ts";
 import type { Kind } from "./define.ts";
 import { group } from "./group.ts";
 import { llm } from "./llm.ts";
@@ -13,6 +14,7 @@ export const kinds: readonly Kind[] = [
   secretBackend,
   secret,
   llm,
+  agent,
   user,
   group,
   project,

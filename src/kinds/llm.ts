@@ -48,9 +48,13 @@ export const llm = defineKind({
     origin: oneOf(["static", "virtual"], { description: "virtual: published by an agent" }),
     status: oneOf(["active", "inactive", "hibernating"], { description: "Whether it can be called" }),
     lastSeenAt: nullable(Type.String(), { description: "When its agent was last heard of" }),
+    capabilities: nullable(Type.Record(Type.String(), Type.Unknown()), {
+      description: "What its agent says of the model",
+    }),
     owner: Type.String({ description: "The user who made it" }),
   }),
   immutable: ["type"],
+  moving: ["lastSeenAt"],
   references: (llm) =>
     llm.apiKeyRef
       ? [{ path: "/apiKeyRef", kind: "secret", name: llm.apiKeyRef.name, onDelete: "clear" }]

@@ -123,7 +123,7 @@ function propertiesOf(schema: TSchema): string[] {
 }
 
 /** Pointers of keys that would reach a prototype if somebody merged them (T17), at any depth. */
-function* forbiddenKeys(value: unknown, path = ""): Generator<string> {
+export function* forbiddenKeys(value: unknown, path = ""): Generator<string> {
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
     const here = `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;

@@ -6,10 +6,26 @@ export interface Listener {
   url: string;
   /** Where one of its requests comes from; undefined on a Unix socket, and when the caller has gone. */
   addressOf(request: Request): string | undefined;
+  /**
+   * Makes one of its requests a WebSocket, which opens before this returns; the response to it goes nowhere.
+   *
+   * @param headers of the answer
+   * @returns false when the request is none that can become one
+   */
+  upgrade(request: Request, handler: SocketHandler, headers: Record<string, string>): boolean;
   /** Takes no new connections; returns when all requests are answered. */
   drain(): Promise<void>;
   /** Ends what is still open. */
   close(): Promise<void>;
+}
+
+/** What happens on a WebSocket. */
+export interface SocketHandler {
+  opened(socket: Bun.ServerWebSocket<SocketHandler>): void;
+  text(message: string): void;
+  /** Bytes that nobody else writes to: they may be kept. */
+  bytes(frame: Buffer): void;
+  closed(): void;
 }
 
 type Handler = (request: Request) => Promise<Response>;
@@ -19,6 +35,26 @@ type Handler = (request: Request) => Promise<Response>;
  * reads, so its own limit would save no memory (T59).
  */
 const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
+
+/** A frame over this closes its WebSocket: an answer that is not streamed comes in one, and a body is 32 MB at most. */
+const maxFrameBytes = 33 * 1024 * 1024;
+
+/** What may wait for a peer before all else is dropped: two bodies, as large as they may be, on a slow line. */
+const maxWaitingBytes = 64 * 1024 * 1024;
+
+const websocket: Bun.WebSocketHandler<SocketHandler> = {
+  maxPayloadLength: maxFrameBytes,
+  backpressureLimit: maxWaitingBytes,
+  // Seconds. Pings go out in time for it, so that only a peer that is gone is cut off.
+  idleTimeout: 30,
+  sendPings: true,
+  open: (socket) => socket.data.opened(socket),
+  message({ data }, message) {
+    if (typeof message === "string") data.text(message);
+    else data.bytes(message);
+  },
+  close: ({ data }) => data.closed(),
+};
 
 /** Bytes in the path of a Unix socket that macOS takes; Linux takes four more. */
 const maxSocketPath = 103;
@@ -30,7 +66,7 @@ const maxSocketPath = 103;
  */
 export function listenTcp({ hostname, port }: { hostname: string; port: number }, handle: Handler): Listener {
   try {
-    const server = Bun.serve({
+    const server = Bun.serve<SocketHandler>({
       hostname,
       port,
       reusePort: false,
@@ -38,6 +74,7 @@ export function listenTcp({ hostname, port }: { hostname: string; port: number }
       // Bun would print what goes wrong in a stream, with source lines.
       development: false,
       idleTimeout: 30,
+      websocket,
       fetch(request, bun) {
         // Quiet streams have a heartbeat, slow bodies a deadline: the idle limit is for what sends no request.
         bun.timeout(request, 0);
@@ -63,10 +100,11 @@ export async function listenUnix(path: string, handle: Handler): Promise<Listene
     rmSync(path);
   }
   try {
-    const server = Bun.serve({
+    const server = Bun.serve<SocketHandler>({
       unix: path,
       maxRequestBodySize,
       development: false,
+      websocket,
       fetch: handle,
       // On a Unix socket `timeout(request, 0)` does nothing, and a quiet stream would be cut after 10 s. This is
       // heeded there, though Bun's types do not know it.
@@ -86,10 +124,11 @@ export async function listenUnix(path: string, handle: Handler): Promise<Listene
   }
 }
 
-function listener(server: Bun.Server<undefined>, url: string): Listener {
+function listener(server: Bun.Server<SocketHandler>, url: string): Listener {
   return {
     url,
     addressOf: (request) => server.requestIP(request)?.address,
+    upgrade: (request, data, headers) => server.upgrade(request, { data, headers }),
     async drain() {
       await server.stop(false);
     },

@@ -15,6 +15,8 @@ import { redact } from "./inference/failure.ts";
 import { Inference } from "./inference/inference.ts";
 import type { Pace } from "./inference/pace.ts";
 import { Limiter } from "./limits/limiter.ts";
+import { Links } from "./links/links.ts";
+import { ProviderSessions } from "./links/sessions.ts";
 import { type Listener, listenTcp, listenUnix } from "./listen.ts";
 import { describeError, type Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
@@ -26,6 +28,7 @@ import { secretUpkeep } from "./secrets/upkeep.ts";
 import { seed } from "./seed.ts";
 import { selfTest } from "./self.ts";
 import type { Store } from "./store/types.ts";
+import { Threads } from "./threads/threads.ts";
 import type { TraceSettings } from "./trace-settings.ts";
 
 /** How a server is to be. */
@@ -68,6 +71,8 @@ export interface RunningServer {
 /** How many changes are kept for watchers and other servers; older ones are pruned. */
 const keptChanges = 10_000;
 const minute = 60_000;
+/** How often it is looked after agents' sessions at least, in milliseconds. */
+const sessionLook = 5000;
 
 /** Starts a server over an open store. It answers when this returns. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -76,6 +81,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const catalogue = await Catalogue.open(store, trouble);
   const random = systemRandom;
   await seed(catalogue, now, random);
+  const nextRequestId = requestIds(random);
   const keeping = { catalogue, keyFile: options.keyFile, now, elapsed, random, log };
   const keepers = await openSecrets(keeping).catch((error) => {
     catalogue.close();
@@ -93,6 +99,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const outbound = createOutbound();
   const tracer =
     options.traces && openTracer(options.traces, { outbound, metrics, log, random, now, elapsed });
+  const sessions = await ProviderSessions.open({
+    catalogue,
+    now,
+    elapsed,
+    random,
+    requestId: nextRequestId,
+    onError: trouble,
+  });
+  const links = new Links({ catalogue, sessions, deadlines, now, elapsed, random });
   const limits = new Limiter(catalogue, now, elapsed);
   await limits.load();
   const gemini =
@@ -106,6 +121,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     streams,
     deadlines,
     outbound,
+    links,
     ...(tracer && { tracer }),
     ...(gemini && { gemini }),
     ...(options.pace && { pace: options.pace }),
@@ -118,9 +134,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     resources,
     ...keepers,
     inference,
+    sessions,
+    links,
     audit,
     metrics,
     streams,
+    threads: new Threads({ store, snapshot: () => catalogue.snapshot, now, random }),
     deadlines,
     throttle: new Throttle(now),
     now,
@@ -135,8 +154,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     isSelf,
     addressOf: (request) => listeners[0]?.addressOf(request),
+    upgrade: (request, peer, handler, headers) =>
+      listeners[peer === "tcp" ? 0 : 1]?.upgrade(request, handler, headers) ?? false,
   };
-  const nextRequestId = requestIds(random);
   const app: Omit<AppOptions, "peer"> = {
     publicUrls: options.publicUrls,
     nextRequestId,
@@ -156,8 +176,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   const upkeep = async () => {
-    const used = new Map([...catalogue.snapshot.moving.lastUsed].filter(([, at]) => at > now() - 2 * minute));
+    const { lastUsed, seen } = catalogue.snapshot.moving;
+    const recent = (moved: typeof seen) => new Map([...moved].filter(([, at]) => at > now() - 2 * minute));
+    const used = recent(lastUsed);
     if (used.size > 0) await store.touchTokens(used);
+    const heard = recent(seen);
+    if (heard.size > 0) await store.touchProviderSessions(heard);
     await store.prune(now(), keptChanges);
   };
   const lookAfterSecrets = secretUpkeep({ ...server, requestId: nextRequestId, log });
@@ -166,6 +190,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     void upkeep().catch(trouble);
     looking = lookAfterSecrets();
   }, options.tick ?? minute);
+  const sessionTimer = setInterval(
+    () => void sessions.lookAfter(),
+    Math.min(options.tick ?? minute, sessionLook),
+  );
 
   /** Other servers on the same database let calls through as well. */
   const shared =
@@ -175,14 +203,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const shutDown = async () => {
     draining = true;
     clearInterval(timer);
+    clearInterval(sessionTimer);
     clearInterval(shared);
+    // Agents that post what they do need an open door for it.
+    await Promise.race([links.drain(), patienceEnded.promise]);
+    void links.idle().then(() => links.close());
     const idle = Promise.all(listeners.map((listener) => listener.drain()));
     streams.closeEndless();
     await Promise.race([idle, patienceEnded.promise]);
+    links.close();
     streams.close();
     await within(1000, idle);
     await Promise.all(listeners.map((listener) => listener.close()));
     await audit.settled();
+    await sessions.close();
     await upkeep().catch(trouble);
     await tracer?.close();
     await gemini?.close();

@@ -79,19 +79,44 @@ export function scanJson(
  * it was: big integers, the order of keys and white space survive. What is undefined in `values` stays.
  */
 export function spliceTopLevel(text: string, scan: JsonScan, values: Record<string, unknown>): string {
-  const missing = new Map(Object.entries(values).filter(([, value]) => value !== undefined));
+  const texts = new Map<string, string>();
+  for (const [key, value] of Object.entries(values))
+    if (value !== undefined) texts.set(key, JSON.stringify(value));
+  return spliceTexts(text, scan, texts);
+}
+
+/** The same with values that are JSON text already, byte for byte. */
+export function spliceTexts(text: string, scan: JsonScan, texts: ReadonlyMap<string, string>): string {
+  const missing = new Map(texts);
   let rest = "";
   let from = scan.inside;
   for (const { key, start, end } of scan.members) {
-    if (!Object.hasOwn(values, key) || values[key] === undefined) continue;
-    rest += text.slice(from, start) + JSON.stringify(values[key]);
+    const value = texts.get(key);
+    if (value === undefined) continue;
+    rest += text.slice(from, start) + value;
     from = end;
     missing.delete(key);
   }
   rest += text.slice(from);
-  const added = Array.from(missing, ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  const added = Array.from(missing, ([key, value]) => `${JSON.stringify(key)}:${value}`);
   const separator = added.length > 0 && scan.members.length > 0 ? "," : "";
   return text.slice(0, scan.inside) + added.join(",") + separator + rest;
+}
+
+/** The text without a key of its top-level object, and every other byte as it was but for a comma. */
+export function withoutTopLevel(text: string, scan: JsonScan, key: string): string {
+  let rest = text.slice(0, scan.inside);
+  let isFirst = true;
+  let from = scan.inside;
+  for (const member of scan.members) {
+    if (member.key !== key) {
+      const piece = text.slice(from, member.end);
+      rest += isFirst ? piece.replace(/^\s*,/, "") : piece;
+      isFirst = false;
+    }
+    from = member.end;
+  }
+  return rest + text.slice(from);
 }
 
 /** JSON.rawJSON and a reviver that sees the source, which TypeScript's library does not describe yet. */

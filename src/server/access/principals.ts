@@ -65,6 +65,12 @@ export function adminPrincipal(snapshot: Snapshot): Principal {
   return ofUser(snapshot, admin);
 }
 
+/** A user with all that it holds; undefined when it is gone. */
+export function userPrincipal(snapshot: Snapshot, userId: string | null): Principal | undefined {
+  const user = userId === null ? undefined : snapshot.byId.get(userId);
+  return user && ofUser(snapshot, user);
+}
+
 /** What a user holds, from all bindings that name it or a group of its. */
 export function userPolicy(snapshot: Snapshot, user: Row): Policy {
   if (user.name === adminName) return everything;

@@ -74,16 +74,25 @@ export function draftUpdate(
   return draft;
 }
 
-/** The references of a draft's row, as the database will hold them; what points nowhere is a fault. */
-export function resolveReferences(draft: Pick<Draft, "kind" | "row" | "snapshot" | "principal">): {
+/**
+ * The references of a draft's row, as the database will hold them; what points nowhere is a fault. One that was there
+ * before stays, also where who changes the rest may not know of its target.
+ */
+export function resolveReferences(
+  draft: Pick<Draft, "kind" | "row" | "snapshot" | "principal"> & Partial<Pick<Draft, "before">>,
+): {
   refs: Ref[];
   faults: Fault[];
 } {
   const refs: Ref[] = [];
   const faults: Fault[] = [];
-  for (const { path, kind, name, onDelete } of draft.kind.references(draft.row.spec)) {
+  const { before, row } = draft;
+  const standing = before?.id === row.id ? draft.kind.references(before.spec) : [];
+  for (const reference of draft.kind.references(row.spec)) {
+    const { path, kind, name, onDelete } = reference;
     const target = draft.snapshot.named(kind, name);
-    if (target && isVisible(draft.principal, kindOf(kind).plural, target))
+    const stood = standing.some((one) => Bun.deepEquals(one, reference));
+    if (target && (stood || isVisible(draft.principal, kindOf(kind).plural, target)))
       refs.push({ path, toId: target.id, onDelete });
     else faults.push({ path, message: `there is no ${kind} "${name}"` });
   }

@@ -5,6 +5,7 @@ import type { Random } from "../ids.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
 import type { SecretWrites } from "../secrets/secret-writes.ts";
 import type { Row, Write } from "../store/types.ts";
+import { agentHooks } from "./hooks/agent.ts";
 import { groupHooks } from "./hooks/group.ts";
 import { llmHooks } from "./hooks/llm.ts";
 import { projectHooks } from "./hooks/project.ts";
@@ -70,9 +71,12 @@ export interface Hooks {
   remove?(draft: Draft, services: Services): void | Promise<void>;
   /** The read-only fields of a row, besides its owner, as far as who looks may know them. */
   status?(row: Row, view: View): Record<string, unknown>;
+  /** Fields that name what who looks may not know of; they are left out. */
+  hidden?(row: Row, view: View): readonly string[];
 }
 
 export const hooks: Readonly<Record<string, Hooks>> = {
+  agent: agentHooks,
   group: groupHooks,
   llm: llmHooks,
   project: projectHooks,

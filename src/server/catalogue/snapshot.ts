@@ -24,6 +24,8 @@ export interface Moving {
   /** When tokens were last used, in milliseconds. */
   readonly lastUsed: Map<string, number>;
   readonly health: Map<string, BackendHealth>;
+  /** When agents were last heard of, by session, in milliseconds. */
+  readonly seen: Map<string, number>;
 }
 
 const emptyTable: Table = { byName: new Map(), sorted: [] };
@@ -52,7 +54,10 @@ export class Snapshot {
   readonly #refs: readonly Pointer[];
   readonly #tables = new Map<string, Table>();
 
-  constructor(contents: Contents, moving: Moving = { lastUsed: new Map(), health: new Map() }) {
+  constructor(
+    contents: Contents,
+    moving: Moving = { lastUsed: new Map(), health: new Map(), seen: new Map() },
+  ) {
     const { lastUsed } = moving;
     for (const { tokenId, at } of contents.lastUsed)
       lastUsed.set(tokenId, Math.max(at, lastUsed.get(tokenId) ?? 0));

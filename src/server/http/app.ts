@@ -7,6 +7,10 @@ import { auditRoutes } from "./audit-routes.ts";
 import { authRoutes } from "./auth-routes.ts";
 import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
 import { inferenceRoutes } from "./inference-routes.ts";
+import { linkRoutes } from "./link-routes.ts";
+import { personaRoutes } from "./persona-routes.ts";
+import { probeRoutes } from "./probe-routes.ts";
+import { providerSessionRoutes } from "./provider-session-routes.ts";
 import { memberRoutes, resourceRoutes } from "./resource-routes.ts";
 import {
   type Asked,
@@ -22,6 +26,7 @@ import {
 import { secretRoutes } from "./secret-routes.ts";
 import type { Server } from "./server.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { threadRoutes } from "./thread-routes.ts";
 import { usageRoutes } from "./usage-routes.ts";
 
 /** All routes there are. The router knows no others, and each says what it needs. */
@@ -34,8 +39,13 @@ export function allRoutes(server: Server): Route[] {
     ...memberRoutes(server),
     ...secretRoutes(server),
     ...usageRoutes(server),
+    ...providerSessionRoutes(server),
+    ...linkRoutes(server),
     ...resourceRoutes(server),
     ...inferenceRoutes(server),
+    ...personaRoutes(server),
+    ...threadRoutes(server),
+    ...probeRoutes(server),
   );
   return routes;
 }

@@ -1,27 +1,31 @@
 import { AppError } from "../../errors.ts";
 import { decide, type Principal } from "../access/policy.ts";
+import { agentInModel, findAgent, modelOfAgent, runnableAgents } from "../inference/persona.ts";
 import type { Operation } from "../inference/request.ts";
 import { runnable } from "../inference/resolve.ts";
 import type { Row } from "../store/types.ts";
 import { parseCall, readText } from "./body.ts";
+import { toAgent } from "./persona-routes.ts";
 import type { Call, Route } from "./route.ts";
 import type { Server } from "./server.ts";
 
 const access = { verb: "run", resource: "llms" } as const;
+/** Where the body's model may name a persona. */
+const accessByModel = { ...access, or: "agents" } as const;
 
 /** Inference: under the llm's own name, and under the paths that SDKs expect. */
 export function inferenceRoutes(server: Server): Route[] {
   const call = (path: string, operation: Operation, summary: string): Route => ({
     method: "POST",
     path,
-    access,
+    access: path.startsWith("/v1/") ? accessByModel : access,
     summary,
     handle: (request) => infer(server, request, operation),
   });
   return [
     call("/api/v1/llms/:idOrName/infer", "chat", "Chat completion of an llm"),
-    call("/v1/chat/completions", "chat", "Chat completion; the model field chooses the llm or pool"),
-    call("/v1/messages", "messages", "Anthropic messages; the model field chooses the llm or pool"),
+    call("/v1/chat/completions", "chat", "Chat completion; the model field chooses the llm, pool or agent"),
+    call("/v1/messages", "messages", "Anthropic messages; the model field chooses the llm, pool or agent"),
     call(
       "/v1/messages/count_tokens",
       "count_tokens",
@@ -30,16 +34,16 @@ export function inferenceRoutes(server: Server): Route[] {
     call(
       "/v1/responses",
       "responses",
-      "OpenAI responses, stateless; the model field chooses the llm or pool",
+      "OpenAI responses, stateless; the model field chooses the llm, pool or agent",
     ),
     call("/v1/embeddings", "embeddings", "Embeddings; the model field chooses the llm or pool"),
     {
       method: "GET",
       path: "/v1/models",
-      access,
-      summary: "The llms that the caller may run",
+      access: accessByModel,
+      summary: "The llms and agents that the caller may run",
       handle: ({ principal }) => {
-        const data = runnable(server.catalogue.snapshot, principal).map(model);
+        const data = models(server, principal);
         return Response.json({
           object: "list",
           data,
@@ -52,9 +56,9 @@ export function inferenceRoutes(server: Server): Route[] {
     {
       method: "GET",
       path: "/v1/models/:id",
-      access,
-      summary: "One llm that the caller may run",
-      handle: ({ principal, params }) => Response.json(model(one(server, principal, params["id"]!))),
+      access: accessByModel,
+      summary: "One llm or agent that the caller may run",
+      handle: ({ principal, params }) => Response.json(one(server, principal, params["id"]!)),
     },
   ];
 }
@@ -70,7 +74,10 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
     ...(idOrName !== undefined && { name: nameOf(server, principal, idOrName) }),
     read: async () => {
       const text = await readText(request, server.deadlines);
-      return { text, ...parseCall(text) };
+      const said = { text, ...parseCall(text) };
+      const agent = idOrName === undefined ? agentInModel(said.body["model"]) : undefined;
+      if (agent === undefined) return said;
+      return toAgent(said, operation, findAgent(server.catalogue.snapshot, principal, agent));
     },
   });
 }
@@ -82,21 +89,29 @@ function nameOf(server: Server, principal: Principal, idOrName: string): string 
   return decide(principal, "run", "llms", row.name, row) === "allow" ? row.name : idOrName;
 }
 
-function one(server: Server, principal: Principal, id: string): Row {
-  const found = runnable(server.catalogue.snapshot, principal).find((llm) => llm.name === id);
-  if (!found) throw new AppError("not_found", `llm "${id}" not found`);
-  return found;
+/** In the shape of both dialects: OpenAI's `object` and `owned_by`, Anthropic's `type` and `display_name`. */
+function models({ catalogue: { snapshot } }: Server, principal: Principal) {
+  return [
+    ...runnable(snapshot, principal).map((llm) => model(llm, llm.name, llm.spec["type"])),
+    ...runnableAgents(snapshot, principal).map((agent) => model(agent, modelOfAgent(agent), agent.kind)),
+  ];
 }
 
-/** In the shape of both dialects: OpenAI's `object` and `owned_by`, Anthropic's `type` and `display_name`. */
-function model(llm: Row) {
+function one(server: Server, principal: Principal, id: string): object {
+  const found = models(server, principal).find((one) => one.id === id);
+  if (found) return found;
+  const agent = agentInModel(id);
+  throw new AppError("not_found", `${agent === undefined ? "llm" : "agent"} "${agent ?? id}" not found`);
+}
+
+function model({ createdAt }: Row, id: string, ownedBy: unknown) {
   return {
-    id: llm.name,
+    id,
     object: "model",
-    created: Math.floor(llm.createdAt / 1000),
-    owned_by: llm.spec["type"],
+    created: Math.floor(createdAt / 1000),
+    owned_by: ownedBy,
     type: "model",
-    display_name: llm.name,
-    created_at: new Date(llm.createdAt).toISOString(),
+    display_name: id,
+    created_at: new Date(createdAt).toISOString(),
   };
 }

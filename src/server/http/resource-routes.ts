@@ -20,6 +20,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
   const { resources, deadlines } = server;
   const extras = kindExtras[kind.kind] ?? {};
   const base = `/api/v1/${kind.plural}`;
+  const named = /^[aeiou]/.test(kind.kind) ? `an ${kind.kind}` : `a ${kind.kind}`;
   const one = `${base}/:idOrName`;
   const scope = (call: Call) => (kind.scopedBy && call.query.get(kind.scopedBy)) ?? undefined;
   const body = async (call: Call) => parseObject(await readText(call.request, deadlines));
@@ -47,7 +48,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       method: "POST",
       path: base,
       access: needs(kind, "create"),
-      summary: `Create a ${kind.kind}`,
+      summary: `Create ${named}`,
       status: 201,
       body: inputSchema(kind),
       answer: objectSchema(kind),
@@ -61,7 +62,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       method: "GET",
       path: one,
       access: needs(kind, "view"),
-      summary: `Read a ${kind.kind}`,
+      summary: `Read ${named}`,
       query: { ...scoped, ...extras.readQuery },
       answer: objectSchema(kind),
       handle: async (call) => {
@@ -77,7 +78,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       method: "PUT",
       path: one,
       access: needs(kind, "update"),
-      summary: `Change a ${kind.kind}: only the given fields; null clears`,
+      summary: `Change ${named}: only the given fields; null clears`,
       query: scoped,
       body: Type.Partial(inputSchema(kind)),
       answer: objectSchema(kind),
@@ -92,7 +93,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       method: "DELETE",
       path: one,
       access: needs(kind, "delete"),
-      summary: `Delete a ${kind.kind}`,
+      summary: `Delete ${named}`,
       status: 204,
       query: scoped,
       handle: async (call) => {

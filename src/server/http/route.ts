@@ -9,9 +9,14 @@ import { errorBodyAt } from "./error-shape.ts";
 
 /**
  * What a route needs. `public` asks nobody who they are. A verb on a resource is the gate before anything is
- * read: held on the kind or on some name of it; which rows, the handler asks `decide`.
+ * read: held on the kind or on some name of it; which rows, the handler asks `decide`. `or`: held on that resource is
+ * enough as well.
  */
-export type Access = "public" | "authenticated" | { verb: Verb; resource: string } | { action: Action };
+export type Access =
+  | "public"
+  | "authenticated"
+  | { verb: Verb; resource: string; or?: string }
+  | { action: Action };
 
 /** How a request came in. Who can open the Unix socket is the administrator of this host. */
 export type Peer = "tcp" | "unix";
@@ -105,13 +110,17 @@ function admit(access: Exclude<Access, "public">, principal: Principal | undefin
   if (!principal)
     throw new AppError("unauthenticated", "log in, or send a valid token", { hint: "mcpctl login" });
   if (access === "authenticated") return principal;
-  const held =
-    "action" in access ? mayRun(principal, access.action) : mayList(principal, access.verb, access.resource);
-  if (held) return principal;
+  if (holds(principal, access)) return principal;
   throw new AppError(
     "forbidden",
     `you may not ${"action" in access ? `run ${access.action}` : `${access.verb} ${access.resource}`}`,
   );
+}
+
+function holds(principal: Principal, access: Exclude<Access, string>): boolean {
+  if ("action" in access) return mayRun(principal, access.action);
+  const { verb, resource, or } = access;
+  return mayList(principal, verb, resource) || (or !== undefined && mayList(principal, verb, or));
 }
 
 /** What a caller is told of anything thrown. */

@@ -5,18 +5,28 @@ import type { Resources } from "../catalogue/resources.ts";
 import type { Deadlines } from "../deadlines.ts";
 import type { Random } from "../ids.ts";
 import type { Inference } from "../inference/inference.ts";
+import type { Links } from "../links/links.ts";
+import type { ProviderSessions } from "../links/sessions.ts";
+import type { SocketHandler } from "../listen.ts";
 import type { Metrics } from "../metrics.ts";
 import type { OpenStreams } from "../open-streams.ts";
 import type { SecretServices } from "../secrets/open.ts";
+import type { Threads } from "../threads/threads.ts";
+import type { Peer } from "./route.ts";
 
 /** What routes work with. */
 export interface Server extends SecretServices {
   catalogue: Catalogue;
   resources: Resources;
   inference: Inference;
+  /** Agents' sessions. */
+  sessions: ProviderSessions;
+  /** Agents that are attached. */
+  links: Links;
   audit: Audit;
   metrics: Metrics;
   streams: OpenStreams;
+  threads: Threads;
   deadlines: Deadlines;
   throttle: Throttle;
   now(): number;
@@ -29,4 +39,11 @@ export interface Server extends SecretServices {
   isSelf(url: URL): boolean;
   /** Where a request over TCP comes from, while its caller is there. */
   addressOf(request: Request): string | undefined;
+  /**
+   * Makes a request a WebSocket, which opens before this returns.
+   *
+   * @param headers of the answer
+   * @returns false when it is none that can become one
+   */
+  upgrade(request: Request, peer: Peer, handler: SocketHandler, headers: Record<string, string>): boolean;
 }

@@ -10,6 +10,8 @@ import type { VirtualLlms } from "../links/types.ts";
 import type { Row } from "../store/types.ts";
 import { isEventStream, parseAnswer, refuseFailure } from "./answer.ts";
 import type { Asked, InferenceDeps } from "./call.ts";
+import { findAgent, llmsOfAgent, modelOfAgent } from "./persona.ts";
+import { withModel, withModelInFrames } from "./persona-echo.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
 import { type CallQueue, queueLimitsOf } from "./queue.ts";
 import type { CallRecord } from "./record.ts";
@@ -64,7 +66,7 @@ export async function attempt(
   };
   try {
     if (isHibernating(llm)) await linksOf(deps).wake(llm, request.signal);
-    if (turn || isHibernating(llm)) sent = prepare(asked, asItIs(deps, principal, llm));
+    if (turn || isHibernating(llm)) sent = prepare(asked, asItIs(deps, asked, llm));
     const { adapter, timeouts } = sent.provider;
     const key = await keyOf(sent.llm, deps.secrets);
     const exchange = await send(deps, asked, sent, key);
@@ -84,6 +86,7 @@ export async function attempt(
       patience: timeouts.silence,
       guard: (end) => deps.streams.add(principal, () => end(reasonToEnd(deps, principal))),
       leave,
+      told: asked.told,
     });
     return new Response(body instanceof Promise ? await body : body, streamHeaders);
   } catch (thrown) {
@@ -193,7 +196,8 @@ async function whole(
   const { caller, operation, provider, translation } = sent;
   const bytes = await exchange.bytes(maxAnswerBytes);
   leave();
-  const body = parseAnswer(bytes.toString("utf8"), translation !== undefined);
+  const text = bytes.toString("utf8");
+  const body = parseAnswer(text, translation !== undefined);
   // An SDK would take JSON for a stream without a single frame.
   if (record.facts.streaming)
     throw new AppError("provider_error", "the provider did not answer with a stream");
@@ -201,21 +205,28 @@ async function whole(
   const spoken = translation || !isDialect(operation) ? provider.adapter.dialect : operation;
   await record.close(200, dialectWires[spoken].usage(body));
   if (translated) return Response.json(translated);
-  return new Response(bytes as Uint8Array<ArrayBuffer>, {
-    headers: { "content-type": "application/json" },
-  });
+  const own = caller.agent ? withModel(text, body, modelAsked(sent)) : (bytes as Uint8Array<ArrayBuffer>);
+  return new Response(own, { headers: { "content-type": "application/json" } });
 }
 
 function pipeFor(dialect: Dialect, sent: Sent): StreamPipe {
   const { translation, caller, request } = sent;
-  return translation?.stream(modelAsked(sent), caller.body) ?? passthroughPipe(dialect, request);
+  const translated = translation?.stream(modelAsked(sent), caller.body);
+  if (translated) return translated;
+  const pipe = passthroughPipe(dialect, request);
+  return caller.agent ? withModelInFrames(pipe, modelAsked(sent)) : pipe;
 }
 
 /** An llm as it is after a wait. Throws AppError when the caller may not run it any more. */
-export function asItIs(deps: InferenceDeps, principal: Principal, llm: Row): Row {
+export function asItIs(deps: InferenceDeps, { call, caller }: Asked, llm: Row): Row {
   const { snapshot } = deps.catalogue;
+  const { principal } = call;
   if (!stillThere(snapshot, principal, deps.now())) throw reasonToEnd(deps, principal);
-  const now = resolve(snapshot, principalAt(snapshot, principal), llm.name).find(({ id }) => id === llm.id);
+  const asker = principalAt(snapshot, principal);
+  const candidates = caller.agent
+    ? llmsOfAgent(snapshot, findAgent(snapshot, asker, caller.agent.id))
+    : resolve(snapshot, asker, llm.name);
+  const now = candidates.find(({ id }) => id === llm.id);
   if (now) return now;
   throw new AppError("unavailable", `llm "${llm.name}" has changed`, { retryAfter: 1 });
 }
@@ -230,5 +241,6 @@ function reasonToEnd(deps: InferenceDeps, principal: Principal): AppError {
 
 /** How the caller named the model; a translated answer names it so. */
 function modelAsked({ caller, llm }: Sent): string {
-  return (caller.body["model"] as string | undefined) || llm.name;
+  const { agent, body } = caller;
+  return (body["model"] as string | undefined) || (agent ? modelOfAgent(agent) : llm.name);
 }

@@ -1,5 +1,6 @@
 import type { GeminiCli } from "../../adapters/gemini-cli/index.ts";
 import type { Outbound } from "../../adapters/outbound.ts";
+import type { AppError } from "../../errors.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Audit } from "../audit.ts";
 import type { Catalogue } from "../catalogue/catalogue.ts";
@@ -54,4 +55,6 @@ export interface Asked {
   caller: CallerRequest;
   /** The llms that may answer. */
   candidates: readonly Row[];
+  /** An error as the caller may be told it. */
+  told(error: AppError): AppError;
 }

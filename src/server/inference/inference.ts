@@ -10,6 +10,7 @@ import { inOrder, type Standing } from "./choice.ts";
 import { CoolDown } from "./cool-down.ts";
 import { transportFailure } from "./failure.ts";
 import { type Pace, systemPace } from "./pace.ts";
+import { llmsOfAgent, toldOfAgent } from "./persona.ts";
 import { keyOf, providerOf } from "./provider.ts";
 import { CallQueues, queueLimitsOf } from "./queue.ts";
 import { CallRecord } from "./record.ts";
@@ -53,10 +54,14 @@ export class Inference {
     const { audit, metrics, now, tracer } = this.#deps;
     const span = tracer?.start({ ...facts, headers: call.request.headers });
     const record = new CallRecord(facts, audit, metrics, now, span);
+    const told = (error: AppError) => {
+      const { agent } = record.facts;
+      return agent ? toldOfAgent(error, this.#deps.catalogue.snapshot, call.principal, agent) : error;
+    };
     try {
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
       const caller = await call.read();
-      const candidates = named ?? this.#resolve(call, record, requestedModel(caller.body));
+      const candidates = named ?? this.#resolve(call, record, nameIn(caller), caller.agent);
       record.facts.streaming = caller.body["stream"] === true && isDialect(call.operation);
       if (call.operation === "count_tokens") {
         const canCount = candidates.some((llm) => providerOf(llm).adapter.countTokensPath !== undefined);
@@ -65,7 +70,7 @@ export class Inference {
         const most = mostTokens(caller.body);
         record.admission = this.#deps.limits.admit(call.principal, candidates, caller.text.length, most);
       }
-      const asked = { call, record, caller, candidates };
+      const asked = { call, record, caller, candidates, told };
       const tried = this.#try(asked, this.#inOrder(candidates, call.requestId));
       if (!record.facts.streaming || !candidates.some(isHibernating)) return await tried;
       return await answerWhileWaking(tried, asked, this.#deps);
@@ -73,7 +78,7 @@ export class Inference {
       const error = transportFailure(thrown);
       // Told even when the log cannot take it: a failure is not an answer.
       await record.close(error.status, undefined, error).catch(() => {});
-      throw error;
+      throw told(error);
     }
   }
 
@@ -127,7 +132,7 @@ export class Inference {
       try {
         if (wait > 0) {
           await this.#pace.wait(wait, request.signal);
-          llm = candidates[member] = asItIs(this.#deps, asked.call.principal, llm);
+          llm = candidates[member] = asItIs(this.#deps, asked, llm);
         }
         if (told) this.#deps.metrics.retried(llm, asked.call.operation);
         const response = await attempt(this.#deps, this.#queues.of(llm), asked, llm, progress);
@@ -169,12 +174,19 @@ export class Inference {
     return probed ? [probed, ...order] : order;
   }
 
-  #resolve({ principal }: InferenceCall, record: CallRecord, name: string): Row[] {
-    const llms = resolve(this.#deps.catalogue.snapshot, principal, name);
+  #resolve({ principal }: InferenceCall, record: CallRecord, name: string, agent?: Row): Row[] {
+    const { snapshot } = this.#deps.catalogue;
+    if (agent) record.facts.agent = agent;
+    const llms = agent ? llmsOfAgent(snapshot, agent) : resolve(snapshot, principal, name);
     if (llms.length === 1 && llms[0]!.name === name) record.facts.llm = llms[0]!;
     else record.facts.pool = name;
     return llms;
   }
+}
+
+/** What a request is for: the llm or pool that its body names, or its persona's llm. Throws AppError. */
+function nameIn({ agent, body }: CallerRequest): string {
+  return agent ? (agent.spec["llm"] as string) : requestedModel(body);
 }
 
 /** How an agent's llm stands among others. */

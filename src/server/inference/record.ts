@@ -14,6 +14,8 @@ export interface CallFacts {
   principal: Principal;
   dialect: string;
   llm?: Row;
+  /** The persona that was asked. */
+  agent?: Row;
   /** The name that was asked for, when it was a pool's. */
   pool?: string;
   model?: string;
@@ -57,7 +59,7 @@ export class CallRecord {
     if (this.#closed) return;
     this.#closed = true;
     const { facts } = this;
-    const { llm, principal } = facts;
+    const { agent, llm, principal } = facts;
     this.admission?.settle(llm, usage);
     const milliseconds = performance.now() - this.#start;
     this.#metrics.end();
@@ -86,6 +88,7 @@ export class CallRecord {
       model: facts.model,
       ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
       error: error?.code,
+      ...(agent && { detail: { agent: agent.name, id: agent.id } }),
     });
   }
 }

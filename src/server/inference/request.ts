@@ -18,6 +18,8 @@ export interface CallerRequest {
   body: Record<string, unknown>;
   text: string;
   scan: JsonScan;
+  /** The persona it is put to, and is already asked as. */
+  agent?: Row;
 }
 
 /** What goes to the provider. */

@@ -45,6 +45,8 @@ export interface StreamOf {
   guard(end: (error: AppError) => void): () => void;
   /** Is told when nothing more is read from the provider. */
   leave(): void;
+  /** An error as the caller may be told it. */
+  told(error: AppError): AppError;
 }
 
 /**
@@ -225,8 +227,9 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#lastWord(error);
   }
 
-  #lastWord(error: AppError): void {
+  #lastWord(cause: AppError): void {
     if (this.#gone) return;
+    const error = this.#of.told(cause);
     // A frame cut in the middle is ended first, or the error would be taken for a part of it.
     if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
     this.#controller.enqueue(

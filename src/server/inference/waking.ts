@@ -41,7 +41,7 @@ export async function answerWhileWaking(
 
 function bodyWhileWaking(
   tried: Promise<Response>,
-  { call, record }: Asked,
+  { call, record, told }: Asked,
   { deadlines }: Pick<InferenceDeps, "deadlines">,
   waking: () => number,
 ): ReadableStream<Uint8Array> {
@@ -68,7 +68,7 @@ function bodyWhileWaking(
           if (isGone) return;
           const error = transportFailure(thrown);
           await record.close(error.status, undefined, error).catch(() => {});
-          controller.enqueue(encoder.encode(lastFrames(error, call.requestId, record.facts.dialect)));
+          controller.enqueue(encoder.encode(lastFrames(told(error), call.requestId, record.facts.dialect)));
           return controller.close();
         }
         const { done, value } = await reader.read();

@@ -12,6 +12,10 @@ interface KeyRef {
 export const llmHooks: Hooks = {
   prepare(draft) {
     const { spec, visibility } = draft.row;
+    if (draft.row.status["origin"] === "virtual") {
+      checkVirtual(draft);
+      return;
+    }
     const adapter = adapterFor(spec["type"] as string);
     if (!adapter) {
       draft.faults.push({
@@ -41,12 +45,23 @@ export const llmHooks: Hooks = {
     if (!draft.before) draft.row.status = { origin: "static", status: "active", lastSeenAt: null };
     draft.row.visibility = visibility;
   },
-  status: ({ status }) => ({
-    origin: status["origin"],
-    status: status["status"],
-    lastSeenAt: status["lastSeenAt"] ?? null,
-  }),
+  status({ status }, { snapshot }) {
+    const seen = snapshot.moving.seen.get(String(status["session"]));
+    return {
+      origin: status["origin"],
+      status: status["status"],
+      lastSeenAt: seen === undefined ? null : new Date(seen).toISOString(),
+      capabilities: status["capabilities"] ?? null,
+    };
+  },
 };
+
+/** Where its provider is, and what it is called there, only its agent knows. The rest is its users' as well. */
+function checkVirtual(draft: Draft): void {
+  for (const field of ["url", "apiKeyRef", "model"])
+    if (field in draft.given) draft.faults.push({ path: `/${field}`, message: "is set by its agent" });
+  checkExtraConfig(draft);
+}
 
 /**
  * Pointing at a secret needs `expose` on it; so does sending the key that is there already to another place,

@@ -1,0 +1,191 @@
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+import { expect, it, onTestFinished } from "vitest";
+import { must, testServer } from "../../support/server.ts";
+import { chatFrames } from "../../support/upstream.ts";
+import { referenceAgent } from "./reference-agent.ts";
+import { ask, byStream, publisher, until } from "./scripted-agent.ts";
+
+const frames = chatFrames(["Hel", "lo"], false);
+const chunks = frames.slice(0, -1).map((frame) => JSON.parse(frame.slice("data: ".length)));
+const whole = {
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  created: 1,
+  model: "home",
+  choices: [{ index: 0, message: { role: "assistant", content: "Hello" }, finish_reason: "stop" }],
+  usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
+};
+
+/** The agent of sixty lines, attached. */
+async function reference(answer: Parameters<typeof referenceAgent>[0]["answer"]) {
+  const server = await testServer();
+  const grants = ["run", "expose"].map((role) => ({ role, resource: "llms" }));
+  const { bearer, call } = await server.user("alice", grants);
+  const stop = new AbortController();
+  const running = referenceAgent({
+    server: server.url,
+    token: bearer,
+    name: "home",
+    answer,
+    signal: stop.signal,
+  }).catch(() => {});
+  onTestFinished(async () => {
+    stop.abort();
+    await running;
+  });
+  await until(async () => (await call("GET", "/api/v1/llms/home")).body?.status === "active");
+  const options = { apiKey: bearer, maxRetries: 0 };
+  return {
+    call,
+    openai: new OpenAI({ ...options, baseURL: `${server.url}/v1` }),
+    anthropic: new Anthropic({ ...options, baseURL: server.url }),
+  };
+}
+
+const messages = [{ role: "user" as const, content: "hi" }];
+
+it("is a page of code, and streams to the OpenAI and the Anthropic SDK", async () => {
+  const asked: unknown[] = [];
+  const { openai, anthropic } = await reference(async function* (request) {
+    asked.push(request);
+    yield* chunks;
+  });
+  const stream = await openai.chat.completions.create({ model: "home", messages, stream: true });
+  let said = "";
+  for await (const { choices } of stream) said += choices[0]?.delta.content ?? "";
+  expect(said).toBe("Hello");
+  expect(asked).toEqual([expect.objectContaining({ model: "home", messages, stream: true })]);
+  const message = await anthropic.messages.stream({ model: "home", max_tokens: 5, messages }).finalMessage();
+  expect(message.content).toMatchObject([{ type: "text", text: "Hello" }]);
+});
+
+it("answers in one piece", async () => {
+  const { openai } = await reference(() => whole);
+  const { choices } = await openai.chat.completions.create({ model: "home", messages });
+  expect(choices[0]!.message.content).toBe("Hello");
+});
+
+it("has its failure told without its words, which may name what is on its machine", async () => {
+  const { openai } = await reference(() => {
+    throw new Error("ECONNREFUSED http://10.0.0.7:8000");
+  });
+  const failed = openai.chat.completions.create({ model: "home", messages });
+  await expect(failed).rejects.toMatchObject({
+    status: 502,
+    message: expect.not.stringContaining("10.0.0.7"),
+  });
+});
+
+it("accepts by being sent to, and is told of a caller who has gone", async () => {
+  const alice = await publisher([{ name: "home" }], { protocol: 1 });
+  const agent = await byStream(alice);
+  const called = ask(alice, { stream: true });
+  const task = await agent.next("task");
+  // Without an epoch, as it knows none.
+  const post = (result: object) =>
+    alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result);
+  expect((await post({ chunk: { data: JSON.stringify(chunks[0]) } })).body.cancelled).toBe(false);
+  (await called).leave();
+  await until(
+    async () => (await post({ chunk: { data: JSON.stringify(chunks[1]) } })).body.cancelled === true,
+  );
+});
+
+it("goes on with what it does when it attaches again, which says nothing of an epoch", async () => {
+  const alice = await publisher([{ name: "home" }], { protocol: 1 });
+  const agent = await byStream(alice);
+  const called = ask(alice, { stream: true });
+  const task = await agent.next("task");
+  const post = (result: object) =>
+    alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result);
+  await post({ chunk: { data: JSON.stringify(chunks[0]) } });
+  await byStream(alice);
+  await agent.ended;
+  for (const chunk of chunks.slice(1)) await post({ chunk: { data: JSON.stringify(chunk) } });
+  await post({ chunk: { data: "[DONE]", done: true } });
+  expect(await (await called).text()).toBe(frames.join(""));
+});
+
+it("gets a long request in its task, as it would not ask for it", async () => {
+  const alice = await publisher([{ name: "home" }], { protocol: 1 });
+  const agent = await byStream(alice);
+  const called = ask(alice, { messages: [{ role: "user", content: "x".repeat(6_000_000) }] });
+  const task = await agent.next("task");
+  expect(task.request.messages[0].content).toHaveLength(6_000_000);
+  await must(
+    alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, { status: 200, body: whole }),
+  );
+  expect((await called).status).toBe(200);
+});
+
+it.each([
+  ["payloads", chunks.map((chunk) => JSON.stringify(chunk, null, 1))],
+  ["events", frames.slice(0, -1)],
+  ["events with a comment and CRLF", frames.slice(0, -1).map((f) => `: hi\r\n${f.replaceAll("\n", "\r\n")}`)],
+  ["lines without their end", frames.slice(0, -1).map((frame) => frame.trimEnd())],
+])("may send %s as chunks, and leave out the last one (failure modes 20 and 55)", async (_, sent) => {
+  const alice = await publisher([{ name: "home" }], { protocol: 1 });
+  const agent = await byStream(alice);
+  const called = ask(alice, { stream: true });
+  const task = await agent.next("task");
+  const post = (result: object) =>
+    must(alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result));
+  for (const data of sent) await post({ chunk: { data } });
+  await post({ chunk: { data: "", done: true } });
+  const text = await (await called).text();
+  const data = text
+    .split(/\r?\n\r?\n/)
+    .map((event) =>
+      event
+        .split(/\r?\n/)
+        .filter((line) => line.startsWith("data: "))
+        .map((line) => line.slice(6))
+        .join("\n"),
+    )
+    .filter((one) => one !== "");
+  expect(data.at(-1)).toBe("[DONE]");
+  expect(data.slice(0, -1).map((one) => JSON.parse(one))).toEqual(chunks);
+});
+
+it("may send payloads of dialects that name their events", async () => {
+  const alice = await publisher([{ name: "home", type: "anthropic" }], { protocol: 1 });
+  const agent = await byStream(alice);
+  const called = ask(alice, { stream: true, max_tokens: 5 }, "/v1/messages");
+  const task = await agent.next("task");
+  expect(task.operation).toBe("messages");
+  const events = [
+    {
+      type: "message_start",
+      message: {
+        id: "msg_1",
+        type: "message",
+        role: "assistant",
+        model: "m",
+        content: [],
+        stop_reason: null,
+        stop_sequence: null,
+        usage: { input_tokens: 1, output_tokens: 1 },
+      },
+    },
+    { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
+    { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Hello" } },
+    { type: "content_block_stop", index: 0 },
+    {
+      type: "message_delta",
+      delta: { stop_reason: "end_turn", stop_sequence: null },
+      usage: { output_tokens: 2 },
+    },
+    { type: "message_stop" },
+  ];
+  const data = events.map((event) => JSON.stringify(event));
+  await must(
+    alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, {
+      seq: 1,
+      frames: data,
+      done: true,
+    }),
+  );
+  const text = await (await called).text();
+  expect(text).toBe(events.map((event, i) => `event: ${event.type}\ndata: ${data[i]}\n\n`).join(""));
+});
