@@ -1,0 +1,34 @@
+import { createConsola, type LogObject } from "consola";
+
+/** What an agent says about itself: never a token, never what is asked of a model or answered. */
+export interface Log {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+  success(message: string): void;
+}
+
+/** How it is written: for people, or as one JSON object a line. */
+export const logFormats = ["text", "json"] as const;
+export type LogFormat = (typeof logFormats)[number];
+
+/** A log on stderr: stdout is for data. */
+export function createAgentLog(stderr: NodeJS.WriteStream, format: LogFormat): Log {
+  // Whoever reads the log may leave: an error that nobody listens for would end the agent.
+  stderr.on("error", () => {});
+  const common = { stdout: stderr, stderr, level: 3, formatOptions: { date: false } };
+  if (format === "text") return createConsola(common);
+  // Lines that say the same are not gathered: whoever reads them by machine counts them itself.
+  return createConsola({
+    ...common,
+    throttle: 0,
+    reporters: [{ log: (entry) => void stderr.write(line(entry)) }],
+  });
+}
+
+function line({ date, type, args }: LogObject): string {
+  const level = type === "error" || type === "warn" ? type : "info";
+  const text = JSON.stringify({ time: date.toISOString(), level, msg: args.map(String).join(" ") });
+  // JSON itself lets DEL and the C1 controls through, which move a terminal's cursor (T42).
+  return `${text.replace(/[\u007f-\u009f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`;
+}

@@ -1,0 +1,48 @@
+/** What a line of vLLM's log says it is doing from then on. A start goes through them in this order, and never back. */
+const phases: readonly (readonly [said: RegExp, phase: string])[] = [
+  [/^/, "starting"],
+  [/Initializing a V\d LLM engine|Starting to load model|Loading \w+ checkpoint shards/, "loading weights"],
+  [/Loading (model )?weights took|Model loading took|torch\.compile cache|Dynamo bytecode/, "compiling"],
+  [/torch\.compile takes|torch\.compile took|KV cache size|Available KV cache memory/, "allocating memory"],
+  [/Capturing CUDA ?graph|Capturing the model for CUDA graphs/i, "capturing graphs"],
+  [/Graph capturing finished|init engine .*took/, "opening its port"],
+  [/Starting vLLM API server|Application startup complete/, "first request"],
+];
+
+/** How far a start has come, by what vLLM writes (0.6 to 0.33). */
+export class Progress {
+  #at = 0;
+
+  /** Takes one line of its log. */
+  read(line: string): void {
+    const next = phases.findLastIndex(([said]) => said.test(line));
+    this.#at = Math.max(this.#at, next);
+  }
+
+  /** In a word or two: `loading weights`. */
+  get phase(): string {
+    return phases[this.#at]![1];
+  }
+}
+
+/** What the end of a log says about why vLLM has ended. The first that fits counts: causes stand before consequences. */
+const reasons: readonly (readonly [said: RegExp, reason: string])[] = [
+  [/out of memory|OutOfMemoryError|less than desired GPU memory utilization/i, "out of GPU memory"],
+  [/No available memory for the cache blocks/, "out of GPU memory"],
+  [/larger than the (available|maximum).{0,40}KV cache/, "its context does not fit into the GPU's memory"],
+  [/GatedRepoError|Access to model .* is restricted|awaiting a review/, "access to the model is refused"],
+  [
+    /RepositoryNotFoundError|Repository Not Found|not a valid model identifier|Invalid repository ID or local directory/,
+    "the model is not there",
+  ],
+  [/No CUDA GPUs are available|Failed to infer device type|no NVIDIA driver/i, "there is no GPU"],
+  [/address already in use/i, "its port is taken"],
+  [/No space left on device/, "the disk is full"],
+  [/unrecognized arguments|error: argument /, "it does not take one of its extra arguments"],
+];
+
+/** Why vLLM has ended, where its log says something that is known; undefined where it does not. */
+export function knownReason(lines: readonly string[]): string | undefined {
+  const text = lines.join("\n");
+  return reasons.find(([said]) => said.test(text))?.[1];
+}

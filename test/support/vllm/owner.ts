@@ -1,0 +1,30 @@
+import { appendFileSync, readFileSync } from "node:fs";
+import { createOutbound } from "../../../src/adapters/outbound.ts";
+import { systemTime } from "../../../src/agent/time.ts";
+import { createManagedVllm } from "../../../src/agent/vllm/managed-vllm.ts";
+
+/**
+ * An agent as far as its vLLM sees it: `bun owner.ts FILE`, with `{home, config}` as JSON in FILE. It wakes its vLLM,
+ * notes `ready` at the end of FILE and lives on; SIGTERM closes it.
+ */
+const [file] = process.argv.slice(2) as [string];
+const { home, config } = JSON.parse(readFileSync(file, "utf8").split("\n")[0]!);
+const quiet = () => {};
+const runtime = createManagedVllm(config, {
+  home,
+  env: process.env,
+  send: createOutbound(),
+  time: systemTime,
+  log: { info: quiet, warn: quiet, error: quiet },
+  patience: { poll: 10, grace: 2000 },
+});
+process.once("SIGTERM", async () => {
+  await runtime.close();
+  appendFileSync(file, "closed\n");
+  process.exit(0);
+});
+await runtime.start();
+appendFileSync(file, "started\n");
+await runtime.wake(new AbortController().signal).catch(() => {});
+appendFileSync(file, "ready\n");
+setInterval(quiet, 60_000);
