@@ -12,7 +12,8 @@ const table = {
   name_taken: [409, 1],
   stale_version: [409, 1],
   still_referenced: [409, 1],
-  fenced: [409, 1],
+  // Whoever starts the agent again then would have two of them chase each other: 4 says not to.
+  fenced: [409, 4],
   watch_expired: [410, 1],
   gone: [410, 1],
   payload_too_large: [413, 1],

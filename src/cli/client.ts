@@ -20,6 +20,16 @@ export interface CallOptions {
   patient?: true;
 }
 
+export interface ProbeOptions {
+  query?: Record<string, string | undefined>;
+  headers?: Record<string, string>;
+  /** Sent as it is; a stream in pieces, as they come. */
+  body?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+  signal: AbortSignal;
+  /** The bearer is left out. */
+  bearer?: false;
+}
+
 /** Milliseconds an answer may take when nothing else is said. */
 const usualTimeout = 30_000;
 
@@ -71,26 +81,59 @@ export class ApiClient {
     return this.#send(method, path, options, []);
   }
 
+  /** Calls and hands over whatever comes back, from whomever: for a look at the way. Throws AppError without an answer. */
+  probe(
+    method: string,
+    path: string,
+    { query, headers, body, signal, bearer }: ProbeOptions,
+  ): Promise<Response> {
+    const signals = [this.#signal, signal].filter((one) => one !== undefined);
+    return this.#exchange(method, path, query, {
+      headers: { ...(bearer !== false && this.#bearer), ...headers },
+      ...(body !== undefined && { body }),
+      signal: AbortSignal.any(signals),
+      timeout: false,
+    });
+  }
+
   async #send(method: string, path: string, options: CallOptions, limits: AbortSignal[]): Promise<Response> {
     const signals = [...limits, this.#signal, options.signal].filter((signal) => signal !== undefined);
+    const response = await this.#exchange(method, path, options.query, {
+      headers: {
+        ...this.#bearer,
+        ...(options.body !== undefined && { "content-type": "application/json" }),
+        ...(options.accept !== undefined && { accept: options.accept }),
+      },
+      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+      ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+      // Without it Bun gives up after five minutes in which nothing came.
+      ...(limits.length === 0 && { timeout: false }),
+    });
+    if (response.ok) return response;
+    throw await serverError(response);
+  }
+
+  get #bearer(): Record<string, string> {
+    const { token } = this.endpoint;
+    return token === undefined ? {} : { authorization: `Bearer ${token}` };
+  }
+
+  async #exchange(
+    method: string,
+    path: string,
+    query: CallOptions["query"],
+    init: BunFetchRequestInit,
+  ): Promise<Response> {
     const unix = this.endpoint.url.startsWith("unix://");
     const url = new URL(path, unix ? "http://localhost" : this.endpoint.url);
-    for (const [key, value] of Object.entries(options.query ?? {}))
+    for (const [key, value] of Object.entries(query ?? {}))
       if (value !== undefined) url.searchParams.set(key, value);
     let response: Response;
     try {
       response = await this.#fetch(url, {
+        ...init,
         method,
         redirect: "manual",
-        headers: {
-          ...(this.endpoint.token !== undefined && { authorization: `Bearer ${this.endpoint.token}` }),
-          ...(options.body !== undefined && { "content-type": "application/json" }),
-          ...(options.accept !== undefined && { accept: options.accept }),
-        },
-        ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
-        ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
-        // Without it Bun gives up after five minutes in which nothing came.
-        ...(limits.length === 0 && { timeout: false }),
         ...(unix && { unix: this.endpoint.url.slice("unix://".length) }),
       });
     } catch (cause) {
@@ -99,8 +142,7 @@ export class ApiClient {
     this.#log?.(
       `${method} ${url.pathname}${url.search} ${response.status} ${response.headers.get("x-request-id") ?? ""}`,
     );
-    if (response.ok) return response;
-    throw await serverError(response);
+    return response;
   }
 
   get #where(): string {
@@ -129,9 +171,12 @@ async function serverError(response: Response): Promise<AppError> {
   const retryAfter = Number(response.headers.get("retry-after")) || undefined;
   try {
     const body = JSON.parse(text);
-    if (typeof body.error === "string") {
-      const code = isErrorCode(body.code) ? body.code : byStatus(response.status);
-      return new AppError(code, body.error, {
+    // Under /v1 errors have the shape that SDKs read.
+    const told = typeof body.error === "object" && body.error ? body.error : body;
+    const message = told === body ? body.error : told.message;
+    if (typeof message === "string") {
+      const code = isErrorCode(told.code) ? told.code : byStatus(response.status);
+      return new AppError(code, message, {
         status: response.status,
         hint: body.hint,
         details: body.details,
