@@ -47,14 +47,15 @@ async function complete(situation: Situation): Promise<Candidate[]> {
   return valuesOf(name, arg!, words, situation);
 }
 
-/** The verb the words lead to; `level` when another word is needed before there is one that does something. */
+/** The verb the words lead to; `level` when another word may follow that names one. */
 async function walk(typed: readonly string[], commands: Commands) {
   let level: Commands | undefined = commands;
   let verb: Verb | undefined;
   let rest = [...typed];
   while (level) {
+    if (verb?.act && rest.length > 0 && !Object.hasOwn(level, rest[0]!)) level = undefined;
     const at = firstWord(rest, globalArgs);
-    if (at === undefined) break;
+    if (at === undefined || !level) break;
     verb = await level[rest[at]!]?.load();
     rest = rest.slice(at + 1);
     level = verb?.verbs;
@@ -121,6 +122,8 @@ async function valuesOf(
       return formats.map((format) => ({ value: format === "jsonpath" ? "jsonpath=" : format }));
     case "project":
     case "secretbackends":
+    case "agents":
+    case "llms":
       return namesOf(offered, [], situation);
     default:
       return [];

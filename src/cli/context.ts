@@ -13,6 +13,8 @@ export interface Terminal {
   readStdin(): Promise<string>;
   /** One line from the terminal, not echoed when `hidden`. Throws AppError `usage` when there is no terminal. */
   prompt(question: string, hidden?: boolean): Promise<string>;
+  /** Lines typed by a person, with editing and `history`, the oldest first. Only where there is a terminal. */
+  lines(history: readonly string[]): Promise<LineEditor>;
   /** Whoever read stdout has gone (`| head`): the rest is not wanted. */
   closed: boolean;
   outIsTerminal: boolean;
@@ -23,6 +25,17 @@ export interface Terminal {
   /** Whether stdout is coloured, and whether stderr is. The runner sets them. */
   color: boolean;
   errColor: boolean;
+}
+
+/** What a person types when asked: a line, Ctrl-C, or Ctrl-D. */
+export type Typed = { line: string } | "interrupted" | "ended";
+
+export interface LineEditor {
+  read(question: string): Promise<Typed>;
+  /** Called on Ctrl-C while nothing is being read. */
+  onInterrupt: (() => void) | undefined;
+  /** Gives the terminal back as it was. */
+  close(): void;
 }
 
 /** Flags every verb takes, before or after it. */

@@ -30,6 +30,10 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
       const { ask } = await import("./prompt.ts");
       return ask(question, hidden, signal);
     },
+    async lines(history) {
+      const { terminalLines } = await import("./line-editor.ts");
+      return terminalLines(history);
+    },
     closed: false,
     outIsTerminal,
     errIsTerminal: isatty(2),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Commands } from "../../src/cli/command.ts";
 import { runMain } from "../../src/cli/run.ts";
 import { commands as allCommands } from "../../src/commands.ts";
-import { terminal } from "./fake-terminal.ts";
+import { type Keys, terminal } from "./fake-terminal.ts";
 
 export interface Surroundings {
   /** Where MCPCTL_SERVER points. */
@@ -14,6 +14,7 @@ export interface Surroundings {
   stdin?: string;
   /** A person is at the terminal, and types these. */
   answers?: string[];
+  keys?: Keys;
   columns?: number;
   now?: string;
   signal?: AbortSignal;
@@ -27,6 +28,8 @@ export interface Outcome {
   /** What was asked. */
   asked: string[];
   home: string;
+  /** What a conversation was given for its history. */
+  history: string[];
 }
 
 /** A folder for `MCPCTL_HOME` that nobody else has. */
@@ -37,7 +40,11 @@ export function newHome(): string {
 /** Runs a command line as `main.ts` would, and returns what a person would have seen. */
 export async function cli(line: string | readonly string[], around: Surroundings = {}): Promise<Outcome> {
   const { server, env, home = newHome(), stdin, answers, columns, now = "2026-11-21T12:00:00Z" } = around;
-  const screen = terminal({ ...(stdin !== undefined && { stdin }), ...(answers && { answers }) });
+  const screen = terminal({
+    ...(stdin !== undefined && { stdin }),
+    ...(answers && { answers }),
+    ...(around.keys && { keys: around.keys }),
+  });
   if (columns !== undefined) screen.columns = columns;
   const code = await runMain(typeof line === "string" ? words(line) : line, around.commands ?? allCommands, {
     terminal: screen,
@@ -46,7 +53,14 @@ export async function cli(line: string | readonly string[], around: Surroundings
     signal: around.signal ?? new AbortController().signal,
     now: () => Date.parse(now),
   });
-  return { code, stdout: screen.stdout, stderr: screen.stderr, asked: screen.asked, home };
+  return {
+    code,
+    stdout: screen.stdout,
+    stderr: screen.stderr,
+    asked: screen.asked,
+    history: screen.history,
+    home,
+  };
 }
 
 function words(line: string): string[] {

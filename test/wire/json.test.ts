@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseExact, scanJson, spliceTopLevel } from "../../src/wire/json.ts";
+import { parseExact, scanJson, spliceTexts, spliceTopLevel, withoutTopLevel } from "../../src/wire/json.ts";
 
 const depth64 = { maxDepth: 64 };
 const strict = { maxDepth: 64, rejectDuplicateKeys: true };
@@ -131,5 +131,46 @@ describe("parseExact", () => {
     );
     expect(parseExact('{"a":1}')).toEqual({ a: 1 });
     expect(() => parseExact("{")).toThrow(SyntaxError);
+  });
+});
+
+it("spliceTexts puts JSON text in as it stands", () => {
+  const text = '{"a": 1.0, "b":2 }';
+  const texts = new Map([
+    ["b", "[ 1.50 ]"],
+    ["c", "12345678901234567890"],
+  ]);
+  expect(spliceTexts(text, scanJson(text, depth64), texts)).toBe(
+    '{"c":12345678901234567890,"a": 1.0, "b":[ 1.50 ] }',
+  );
+});
+
+describe("withoutTopLevel", () => {
+  const without = (text: string, key = "x") => withoutTopLevel(text, scanJson(text, depth64), key);
+
+  it.each([
+    ['{"x":1}', "{}"],
+    ['{ "x" : 1 }', "{ }"],
+    ['{"x":1, "a" : 1.0}', '{ "a" : 1.0}'],
+    ['{"a":1.0,"x":{"x":"}"} , "b":2}', '{"a":1.0 , "b":2}'],
+    ['{"a":1.0, "x":1 }', '{"a":1.0 }'],
+    ['{"x":1,"x":2,"a":{"x":1},"\\u0078":3}', '{"a":{"x":1}}'],
+    ['{"a":1}', '{"a":1}'],
+    ["{}", "{}"],
+  ])("%s", (text, rest) => expect(without(text)).toBe(rest));
+
+  it("leaves the object that JSON.parse sees, less the key", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.constantFrom("a", "b", "x", "y", ","), fc.jsonValue()),
+        fc.constantFrom(undefined, 1),
+        (object, indent) => {
+          const { x: _, ...rest } = object;
+          expect(JSON.parse(without(JSON.stringify(object, null, indent)))).toEqual(
+            JSON.parse(JSON.stringify(rest)),
+          );
+        },
+      ),
+    );
   });
 });

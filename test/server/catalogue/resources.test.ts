@@ -27,6 +27,9 @@ function oneOf(kind: Kind): string {
 /** A change to the example that leaves it valid; undefined for a kind of which nothing shown can be changed. */
 function change(kind: Kind): Record<string, unknown> | undefined {
   const fixed = [...kind.immutable, ...kind.writeOnly];
+  // What another row is called cannot be just anything.
+  const { name: _, ...fields } = kind.example;
+  fixed.push(...kind.references(fields).map(({ path }) => path.split("/")[1]!));
   for (const [field, schema] of Object.entries(kind.fields.properties)) {
     if (fixed.includes(field)) continue;
     if (schema["type"] === "string" && !schema["pattern"]) return { [field]: "changed" };

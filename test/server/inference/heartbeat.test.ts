@@ -67,6 +67,7 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
     patience: 300_000,
     guard: () => () => {},
     leave() {},
+    told: (error) => error,
   });
   // Nothing has come yet: whoever waits has an answer with the first comment.
   await pass(15_000);

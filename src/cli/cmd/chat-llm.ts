@@ -1,0 +1,30 @@
+import { chatArgs, chatWith } from "../chat/verb.ts";
+import { defineVerb } from "../command.ts";
+import { resolveKind, withNearest } from "../kind-words.ts";
+
+export const chatLlm = defineVerb({
+  meta: {
+    name: "chat-llm",
+    description: "Talk to an llm or a pool",
+    examples: [
+      ["mcpctl chat-llm claude", "talk; /help there shows more"],
+      ['mcpctl chat-llm claude -m "Hello" --set temperature=0.2', "one question"],
+      ["mcpctl chat-llm claude -m - -o json < question.txt", "the whole answer as JSON"],
+    ],
+    notes:
+      "The answer's text goes to stdout, and nothing else does. Lines are kept in ~/.mcpctl/chat-history.",
+  },
+  args: {
+    llm: { type: "positional", valueHint: "NAME", description: "The llm or pool", complete: "llms" },
+    ...chatArgs,
+  },
+  async run(args, context) {
+    const partner = { kind: "llm", name: args.llm, path: "/v1/chat/completions", model: args.llm } as const;
+    try {
+      return await chatWith(partner, args, context);
+    } catch (error) {
+      const kind = await resolveKind("llm", context);
+      throw await withNearest(error, kind, args.llm, await context.client());
+    }
+  },
+});

@@ -1,0 +1,35 @@
+import { chatArgs, chatWith } from "../chat/verb.ts";
+import { defineVerb } from "../command.ts";
+import { pathOf, resolveKind, withNearest } from "../kind-words.ts";
+
+export const chat = defineVerb({
+  meta: {
+    name: "chat",
+    description: "Talk to an agent",
+    examples: [
+      ["mcpctl chat reviewer", "talk; /help there shows more"],
+      ['mcpctl chat reviewer -m "Is this safe?" --thread new', "one question, in a thread that is kept"],
+      ["git diff | mcpctl chat reviewer", "what comes in is the message"],
+    ],
+    notes:
+      "The answer's text goes to stdout, and nothing else does. Lines are kept in ~/.mcpctl/chat-history.",
+  },
+  args: {
+    agent: { type: "positional", valueHint: "NAME", description: "The agent", complete: "agents" },
+    ...chatArgs,
+    thread: {
+      type: "string",
+      valueHint: "ID|new",
+      description: "Go on in a thread that the server keeps, or begin one",
+    },
+  },
+  async run(args, context) {
+    const kind = await resolveKind("agent", context);
+    const path = `${pathOf(kind, args.agent)}/chat`;
+    try {
+      return await chatWith({ kind: "agent", name: args.agent, path }, args, context);
+    } catch (error) {
+      throw await withNearest(error, kind, args.agent, await context.client());
+    }
+  },
+});
