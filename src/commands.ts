@@ -32,6 +32,21 @@ export const commands: Commands = {
     summary: "Show what has happened",
     load: async () => (await import("./cli/cmd/audit.ts")).audit,
   },
+  doctor: {
+    group: "Look",
+    summary: "Measure the way to the server, and say what mends it",
+    load: async () => (await import("./cli/cmd/doctor.ts")).doctor,
+  },
+  chat: {
+    group: "Use",
+    summary: "Talk to an agent",
+    load: async () => (await import("./cli/cmd/chat.ts")).chat,
+  },
+  "chat-llm": {
+    group: "Use",
+    summary: "Talk to an llm or a pool",
+    load: async () => (await import("./cli/cmd/chat-llm.ts")).chatLlm,
+  },
   create: {
     group: "Change",
     summary: "Create an object",
@@ -106,6 +121,16 @@ export const commands: Commands = {
     group: "Run",
     summary: "Run the server",
     load: async () => (await import("./server/command.ts")).server,
+  },
+  agent: {
+    group: "Run",
+    summary: "Publish this machine's models, and serve its tools",
+    load: async () => (await import("./agent/command.ts")).agent,
+  },
+  provider: {
+    group: "Run",
+    summary: "Show, wake and stop the providers of this machine's agent",
+    load: async () => (await import("./cli/cmd/provider.ts")).provider,
   },
   version: {
     group: "This program",

@@ -62,10 +62,16 @@ const mayUse: Record<string, RegExp> = {
 };
 
 /** The verbs that start a server or an agent are the command line's, and stand with what they start. */
-const verbFiles = ["src/server/command.ts", "src/agent/command.ts", "src/agent/install-command.ts"];
+const verbFiles = [
+  "src/server/command.ts",
+  "src/agent/command.ts",
+  "src/agent/install-command.ts",
+  "src/agent/discover-command.ts",
+];
 const forVerbs = [
   "src/cli/command.ts",
   "src/cli/context.ts",
+  "src/cli/endpoint.ts",
   "src/cli/output/format.ts",
   "src/cli/output/table.ts",
 ];

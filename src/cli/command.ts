@@ -19,7 +19,15 @@ export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & 
   /** The only words it takes. */
   options?: readonly string[];
   /** What completion offers: words, or names it looks up. A positional called `kind`, `name` or `names` needs none. */
-  complete?: "kinds" | "names" | "contexts" | "verbs" | "secretbackends" | readonly string[];
+  complete?:
+    | "kinds"
+    | "names"
+    | "contexts"
+    | "verbs"
+    | "secretbackends"
+    | "agents"
+    | "llms"
+    | readonly string[];
 };
 type EnumArg = Omit<StringArgDef, "type"> & { type: "enum" };
 export type Args = Record<string, Arg>;
@@ -76,7 +84,7 @@ export type Verb = Omit<CommandDef, "meta" | "args" | "run"> & {
   meta: VerbMeta;
   args: Args;
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
-  /** `config use-context`: a verb whose first word chooses another. Such a one has no `act`. */
+  /** `config use-context`: a verb whose first word chooses another. Without a word it does what `act` does, if that is. */
   verbs?: Commands;
   act?(args: Record<string, Value>, context: Context): Outcome;
 };
@@ -105,15 +113,20 @@ export function defineVerb<const A extends Args = Record<never, Arg>>(definition
   } as Verb;
 }
 
-/** Defines a verb whose next word is another verb: `config view`, `auth can-i`. */
-export function defineGroup(meta: VerbMeta, verbs: Commands): Verb {
+/**
+ * Defines a verb whose next word is another verb: `config view`, `auth can-i`.
+ *
+ * @param own what it does when no verb follows: `agent`, beside `agent discover`. It takes flags and no words
+ */
+export function defineGroup(meta: VerbMeta, verbs: Commands, own?: Verb): Verb {
   return {
     ...defineCommand({
       meta,
       subCommands: Object.fromEntries(Object.entries(verbs).map(([name, entry]) => [name, entry.load])),
     }),
     meta,
-    args: {},
+    args: own?.args ?? {},
+    ...(own?.act && { act: own.act }),
     verbs,
   } as Verb;
 }

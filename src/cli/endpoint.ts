@@ -24,6 +24,33 @@ export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpo
   return { url: server.url, ...(server.origin && { origin: server.origin }), ...(token && { token }) };
 }
 
+/** Where a server is, for a program that outlives its bearer. */
+export interface AgentEndpoint extends Omit<Endpoint, "token"> {
+  /** Reads the bearer as it is now. Throws AppError `unauthenticated` where there is none. */
+  token(): string;
+}
+
+/**
+ * The same for an agent, which is somebody by its bearer: no Unix socket is looked for.
+ *
+ * @throws AppError `usage` for a Unix socket that was asked for
+ */
+export async function resolveForAgent(surroundings: Surroundings): Promise<AgentEndpoint> {
+  const server = await findServer(surroundings, { sockets: false });
+  if (server.url.startsWith("unix:"))
+    throw new AppError("usage", "an agent cannot attach to a Unix socket", {
+      hint: "give it the server's http address: --server http://127.0.0.1:7777",
+    });
+  const token = () => {
+    const found = findToken(surroundings, server);
+    if (found) return found;
+    throw new AppError("unauthenticated", `an agent needs a bearer for ${server.url}, and there is none`, {
+      hint: `mcpctl login --server ${server.url}, or make a token: mcpctl create token my-agent --bind role:expose,resource:llms`,
+    });
+  };
+  return { url: server.url, ...(server.origin && { origin: server.origin }), token };
+}
+
 interface Server {
   url: string;
   origin?: string;
@@ -31,14 +58,17 @@ interface Server {
   context?: ContextEntry;
 }
 
-async function findServer({ env, flags, home }: Surroundings): Promise<Server> {
+async function findServer(
+  { env, flags, home }: Surroundings,
+  { sockets: tryingSockets } = { sockets: true },
+): Promise<Server> {
   if (flags.server) return { url: checked(flags.server, "--server") };
   if (flags.context) return fromContext(readConfig(home), flags.context, home);
   for (const name of ["MCPCTL_SERVER", "MCPD_URL"])
     if (env[name]) return { url: checked(env[name], name), origin: name };
   const config = readConfig(home);
   if (config.currentContext) return fromContext(config, config.currentContext, home);
-  for (const path of sockets(env, home))
+  for (const path of tryingSockets ? sockets(env, home) : [])
     if (existsSync(path) && (await canOpen(path))) return { url: `unix://${path}` };
   return { url: fallback };
 }

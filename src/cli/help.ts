@@ -44,7 +44,7 @@ export function verbHelp(path: string, verb: Verb, args: Args): string {
 /** `Usage:  mcpctl get KIND [NAME...] [flags]` */
 function usageLine(path: string, verb: Verb, args: Args): string {
   if (verb.meta.usage !== undefined) return `Usage:  mcpctl ${path} ${verb.meta.usage}`.trimEnd();
-  if (verb.verbs) return `Usage:  mcpctl ${path} VERB [flags]`;
+  if (verb.verbs) return `Usage:  mcpctl ${path} ${verb.act ? "[VERB]" : "VERB"} [flags]`;
   const words = Object.entries(args).flatMap(([name, arg]) => {
     if (arg.type !== "positional") return [];
     const word = (arg.valueHint ?? name.toUpperCase()) + (arg.multiple ? "..." : "");

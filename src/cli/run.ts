@@ -76,7 +76,10 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
   }
 }
 
-/** Follows the words to the verb they name; what stands before and between them are global flags. */
+/**
+ * Follows the words to the verb they name; what stands before and between them are global flags. Behind a verb that
+ * does something by itself only the very next word can name another: what follows may be a flag of its own.
+ */
 async function findVerb(argv: readonly string[], commands: Commands) {
   let level: Commands | undefined = commands;
   let verb: Verb | undefined;
@@ -84,7 +87,9 @@ async function findVerb(argv: readonly string[], commands: Commands) {
   let before: Values = {};
   const path: string[] = [];
   while (level) {
-    const at = firstWord(rest, rootArgs);
+    const acts = verb?.act !== undefined;
+    const at = acts ? nextWord(rest) : firstWord(rest, rootArgs);
+    if (acts && at === undefined) break;
     before = given(before, parse(rest.slice(0, at), rootArgs));
     if (at === undefined) break;
     const word = rest[at]!;
@@ -95,6 +100,11 @@ async function findVerb(argv: readonly string[], commands: Commands) {
     level = verb.verbs;
   }
   return { verb, path: path.join(" "), before, rest };
+}
+
+/** 0 when the first of them is a word, not a flag; undefined otherwise. */
+function nextWord([first]: readonly string[]): number | undefined {
+  return first === undefined || first.startsWith("-") ? undefined : 0;
 }
 
 async function root(flags: Values, commands: Commands, terminal: Terminal): Promise<number> {

@@ -85,7 +85,7 @@ function providerAt(url: string, more: Partial<ProviderConfig>, outbound: Return
   return {
     config,
     runtime: { state: "active", enter: () => () => {} },
-    call: (_operation, body, signal) =>
+    call: (_operation: string, body: string, signal: AbortSignal) =>
       outbound(new URL(adapter.callPath, url), {
         method: "POST",
         headers: { "content-type": "application/json" },

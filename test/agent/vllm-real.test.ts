@@ -18,7 +18,10 @@ describe.skipIf(command === undefined || model === undefined)("a real vLLM (MCPC
     const { said, log } = saidLog();
     const extraArgs = (process.env["MCPCTL_TEST_VLLM_ARGS"] ?? "").split(" ").filter(Boolean);
     const sleeps = extraArgs.includes("--enable-sleep-mode");
-    const config = vllmConfig({ command: command!, extraArgs, idleTimeoutMinutes: 5 }, model);
+    const config = vllmConfig(
+      { command: command!, extraArgs, idleTimeoutMinutes: 5, warmupSeconds: 600 },
+      model,
+    );
     const runtime = createManagedVllm(config, {
       ...{ home, env: process.env, send: createOutbound(), log },
       time: { ...systemTime, after: idle.after },

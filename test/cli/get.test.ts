@@ -197,7 +197,7 @@ describe("get", () => {
       "GET /api/v1/kinds": () => failure(404, "not_found", "no"),
       "GET /api/v1/secrets": () => failure(403, "forbidden", "you may not view secrets"),
       ...Object.fromEntries(
-        ["secretbackends", "users", "groups", "projects", "rbac", "tokens"].map((plural) => [
+        ["secretbackends", "agents", "users", "groups", "projects", "rbac", "tokens"].map((plural) => [
           `GET /api/v1/${plural}`,
           [],
         ]),

@@ -51,6 +51,21 @@ const commands: Commands = {
         { fetch: { summary: "f", load: async () => fetchVerb } },
       ),
   },
+  both: {
+    summary: "Does something, and has verbs",
+    load: async () =>
+      defineGroup(
+        { name: "both", description: "Does both" },
+        { fetch: { summary: "Fetch things", load: async () => fetchVerb } },
+        defineVerb({
+          meta: { name: "both", description: "Does both" },
+          args: { listen: { type: "string" } },
+          async run(args, context) {
+            seen.push({ args, flags: context.flags });
+          },
+        }),
+      ),
+  },
   broken: { summary: "Never loaded", load: () => Promise.reject(new Error("this must not be loaded")) },
 };
 
@@ -122,6 +137,39 @@ describe("arguments", () => {
   });
 });
 
+describe("a verb that does something and has verbs", () => {
+  it("does its own when no verb follows", async () => {
+    const alone = await run("both");
+    expect(alone.code).toBe(0);
+    expect(alone.args).not.toHaveProperty("listen");
+    const { args, flags } = await run("both", "--listen", "fetch", "-v");
+    expect(args?.["listen"]).toBe("fetch");
+    expect(flags?.["verbose"]).toBe(true);
+  });
+
+  it("is another verb when the very next word names one", async () => {
+    expect((await run("-v", "both", "fetch", "x")).args).toMatchObject({ what: "x" });
+    const { code, stderr } = await run("both", "-v", "fetch", "x");
+    expect(code).toBe(2);
+    expect(stderr).toContain('unexpected argument "fetch"');
+  });
+
+  it("lists both in its help, and does nothing then", async () => {
+    for (const line of [
+      ["both", "--help"],
+      ["both", "--listen", "x", "-h"],
+    ]) {
+      const { code, stdout } = await run(...line);
+      expect(code).toBe(0);
+      expect(stdout).toContain("Usage:  mcpctl both [VERB] [flags]");
+      expect(stdout).toContain("  fetch  Fetch things");
+      expect(stdout).toContain("--listen");
+    }
+    expect(seen).toEqual([]);
+    expect((await run("both", "fetch", "--help")).stdout).toContain("mcpctl both fetch WHAT");
+  });
+});
+
 describe("usage faults end with 2 and say what is near", () => {
   it.each([
     [["fetsh", "x"], 'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl fetch --help\n'],
@@ -129,6 +177,10 @@ describe("usage faults end with 2 and say what is near", () => {
     [
       ["group", "fetsh"],
       'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl group fetch --help\n',
+    ],
+    [
+      ["both", "fetsh"],
+      'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl both fetch --help\n',
     ],
     [["fetch", "x", "--wach"], "error: unknown flag --wach\nhint: did you mean --watch?\n"],
     [["fetch", "x", "-z"], "error: unknown flag -z\nhint: how it is used: mcpctl fetch --help\n"],

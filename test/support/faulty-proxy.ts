@@ -11,6 +11,8 @@ export type UpgradeBlock = "refuse" | "strip" | "hang";
 
 /** What a connection meets that is opened from now on, except for `delay`, which holds for all. */
 export interface FaultyProxyOptions {
+  /** Where it listens; a free one when not given. */
+  port?: number;
   /** Milliseconds each way. The handshake itself takes none. */
   delay?: number;
   blockUpgrade?: UpgradeBlock;
@@ -95,7 +97,7 @@ export function faultyProxy(
         },
       },
     });
-  listener = listen(0);
+  listener = listen(options.port ?? 0);
   const { port } = listener;
   const each = (what: (connection: FaultyConnection) => void) => {
     for (const connection of [...connections]) what(connection);

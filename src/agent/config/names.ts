@@ -1,0 +1,15 @@
+import type { TObject } from "@sinclair/typebox";
+import type { Fault } from "../../errors.ts";
+import { isName } from "../../kinds/names.ts";
+
+/** The faults of fields that are to be names, are there, and are none. What is no text is for `validate` to say. */
+export function nameFaults(schema: TObject, fields: Readonly<Record<string, unknown>>): Fault[] {
+  const names = Object.entries(schema.properties).filter(([, property]) => property["isName"] === true);
+  return names.flatMap(([field]) => {
+    const value = fields[field];
+    if (typeof value !== "string" || isName(value)) return [];
+    return [
+      { path: `/${field}`, message: "must be a name: lower-case letters, digits and dashes, 100 at most" },
+    ];
+  });
+}

@@ -1,0 +1,199 @@
+import { chmodSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { AppError, errorBody } from "../errors.ts";
+import { type AgentStatus, controlPaths, type ProviderReport } from "../wire/agent-control.ts";
+import type { Log } from "./log.ts";
+import type { LocalProvider, Providers } from "./types.ts";
+
+/** Bytes in the path of a Unix socket that macOS takes; Linux takes four more. */
+const maxSocketPath = 103;
+/** Milliseconds that another agent has to say who it is. */
+const patience = 2_000;
+
+export interface ControlOptions {
+  /** `<home>/agent.sock`. */
+  path: string;
+  providers: Pick<Providers, "all" | "named">;
+  /** What the agent tells of itself: its server, transport and session. */
+  status(): Record<string, unknown>;
+  log: Log;
+  /** Asks another agent who it is. */
+  fetch: typeof fetch;
+}
+
+/**
+ * Listens for `mcpctl provider` on a Unix socket that only its owner can open. The socket is the lock as well: of two
+ * agents in one home the second does not start. One that a killed agent left behind is replaced.
+ *
+ * @returns what closes it
+ * @throws AppError `unavailable` when another agent runs, or the path is too long or cannot be used
+ */
+export async function openControl(options: ControlOptions): Promise<{ close(): Promise<void> }> {
+  const { path } = options;
+  // Shorter than the socket's own name: it must fit where that one does.
+  const draft = join(dirname(path), `.a${process.pid}`);
+  if (Math.max(Buffer.byteLength(path), Buffer.byteLength(draft)) > maxSocketPath)
+    throw new AppError("unavailable", `the path of the agent's socket is too long: ${path}`, {
+      hint: `set MCPCTL_HOME to a shorter path: at most ${maxSocketPath} bytes in all`,
+    });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  rmSync(draft, { force: true });
+  const server = listen(draft, options);
+  try {
+    chmodSync(draft, 0o600);
+    await putInPlace(draft, options);
+  } catch (error) {
+    await server.stop(true);
+    rmSync(draft, { force: true });
+    if (error instanceof AppError) throw error;
+    throw cannotListen(path, error);
+  }
+  return {
+    async close() {
+      rmSync(path, { force: true });
+      await server.stop(true);
+    },
+  };
+}
+
+/** A link never takes the place of what is there, so that of agents that start at once one only succeeds. */
+async function putInPlace(draft: string, options: ControlOptions): Promise<void> {
+  const { path, log } = options;
+  if (!linked(draft, path)) {
+    await refuseIfAlive(path, options);
+    const release = await takeOver(join(dirname(path), ".agent.lock"));
+    try {
+      // Meanwhile it may have become another's.
+      await refuseIfAlive(path, options);
+      rmSync(path, { force: true });
+      if (!linked(draft, path)) throw anotherRuns();
+      log.info("an agent that was killed left its socket behind: it is replaced");
+    } finally {
+      release();
+    }
+  }
+  rmSync(draft);
+}
+
+function linked(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Sees to it that one agent at a time replaces what was left behind. Returns how to let the next one. */
+async function takeOver(lock: string): Promise<() => void> {
+  while (true) {
+    try {
+      writeFileSync(lock, "", { flag: "wx", mode: 0o600 });
+      return () => rmSync(lock, { force: true });
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EEXIST") throw error;
+    }
+    // It is held for as long as another agent may be asked who it is; after more it is a left-over itself.
+    const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - since > 3 * patience) rmSync(lock, { force: true });
+    else await Bun.sleep(20);
+  }
+}
+
+async function refuseIfAlive(path: string, options: ControlOptions): Promise<void> {
+  if (!(await canOpen(path))) return;
+  let who = "";
+  try {
+    const answer = await options.fetch(`http://localhost${controlPaths.status}`, {
+      unix: path,
+      redirect: "manual",
+      signal: AbortSignal.timeout(patience),
+    });
+    const { pid } = (await answer.json()) as Partial<AgentStatus>;
+    if (typeof pid === "number") who = ` (pid ${pid})`;
+  } catch {
+    // It is there, and does not say who it is.
+  }
+  throw anotherRuns(who);
+}
+
+function anotherRuns(who = ""): AppError {
+  return new AppError("unavailable", `another agent runs already${who}`, {
+    hint: "there is one agent for each home; MCPCTL_HOME moves it",
+  });
+}
+
+async function canOpen(path: string): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {}, error() {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function listen(path: string, options: ControlOptions): Bun.Server<undefined> {
+  try {
+    return Bun.serve({
+      unix: path,
+      development: false,
+      fetch: (request) => answer(request, options),
+      // `up` takes as long as it takes. Heeded on a Unix socket, though Bun's types do not know it.
+      ...({ idleTimeout: 0 } as object),
+    });
+  } catch (cause) {
+    throw cannotListen(path, cause);
+  }
+}
+
+async function answer(request: Request, options: ControlOptions): Promise<Response> {
+  try {
+    return await route(request, options);
+  } catch (error) {
+    const known = error instanceof AppError ? error : new AppError("internal", "internal error");
+    if (known !== error) options.log.error(`the control socket failed: ${(error as Error).message}`);
+    const headers: Record<string, string> =
+      known.retryAfter === undefined ? {} : { "retry-after": String(known.retryAfter) };
+    return Response.json(errorBody(known, ""), { status: known.status, headers });
+  }
+}
+
+async function route(request: Request, { providers, status }: ControlOptions): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  const called = `${request.method} ${pathname}`;
+  if (called === `GET ${controlPaths.status}`)
+    return Response.json({ ...status(), pid: process.pid } satisfies AgentStatus);
+  if (called === `GET ${controlPaths.providers}`) return Response.json(providers.all.map(reportOf));
+  const [, name, deed] = /^POST \/providers\/([^/]+)\/(up|down)$/.exec(called) ?? [];
+  if (name === undefined) throw new AppError("not_found", "there is no such call");
+  const provider = providers.named(name);
+  if (!provider)
+    throw new AppError("not_found", `provider "${name.slice(0, 100)}" not found`, {
+      hint: "see: mcpctl provider",
+    });
+  await (deed === "up" ? provider.runtime.wake(request.signal) : provider.runtime.stop());
+  return Response.json(reportOf(provider));
+}
+
+function reportOf({ config, runtime, llmState }: LocalProvider): ProviderReport {
+  const { state, detail, pid, resident } = runtime.describe();
+  return {
+    name: config.name,
+    type: config.type,
+    model: config.model,
+    state,
+    detail,
+    publishedAs: config.publish ? (config.publishName ?? config.name) : null,
+    failoverFor: config.failoverFor ?? null,
+    inFlight: llmState().inFlight ?? 0,
+    resident: resident ?? null,
+    pid: pid ?? null,
+  };
+}
+
+function cannotListen(path: string, cause: unknown): AppError {
+  const { code = "unknown reason" } = cause as { code?: string };
+  return new AppError("unavailable", `cannot listen on ${path}: ${code}`, { cause });
+}

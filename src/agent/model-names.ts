@@ -1,0 +1,24 @@
+import type { Look } from "./fingerprints.ts";
+
+/** The names in a list of models; undefined when the answer is no such list. */
+export function modelNames(
+  look: Look | undefined,
+  list: string,
+  keys: readonly string[],
+): string[] | undefined {
+  if (look?.status !== 200) return undefined;
+  const entries = (look.json as Record<string, unknown> | undefined | null)?.[list];
+  if (!Array.isArray(entries)) return undefined;
+  return entries.flatMap((entry) =>
+    keys.map((key) => entry?.[key]).filter((name) => typeof name === "string"),
+  );
+}
+
+/**
+ * Whether a name of a server's list is the model that is meant. Ollama's `qwen3` is `qwen3:latest`; LiteLLM lists
+ * `openai/*` for all that begin so.
+ */
+export function namesModel(listed: string, model: string): boolean {
+  if (listed === model || listed === `${model}:latest` || `${listed}:latest` === model) return true;
+  return listed.endsWith("*") && model.startsWith(listed.slice(0, -1));
+}

@@ -1,0 +1,72 @@
+import type { BodySink } from "../../adapters/http1/exchange.ts";
+import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
+
+/** A provider's answer, and somebody who is told when it is over: read whole, failed or given up. */
+export class CountedAnswer implements ProviderAnswer {
+  readonly #answer: ProviderAnswer;
+  readonly #onOver: (failure?: unknown) => void;
+
+  /** @param onOver may be called more than once */
+  constructor(answer: ProviderAnswer, onOver: (failure?: unknown) => void) {
+    this.#answer = answer;
+    this.#onOver = onOver;
+  }
+
+  get status(): number {
+    return this.#answer.status;
+  }
+
+  get headers(): ReadonlyMap<string, string> {
+    return this.#answer.headers;
+  }
+
+  get over(): boolean {
+    return this.#answer.over;
+  }
+
+  pipe(sink: BodySink): void {
+    this.#answer.pipe({
+      data: (bytes) => sink.data(bytes),
+      end: () => {
+        this.#onOver();
+        sink.end();
+      },
+      error: (error) => {
+        this.#onOver(error);
+        sink.error(error);
+      },
+    });
+  }
+
+  bytes(limit: number): Promise<Buffer> {
+    return this.#whole(this.#answer.bytes(limit));
+  }
+
+  text(limit: number): Promise<string> {
+    return this.#whole(this.#answer.text(limit));
+  }
+
+  pause(): void {
+    this.#answer.pause();
+  }
+
+  resume(): void {
+    this.#answer.resume();
+  }
+
+  cancel(): void {
+    this.#answer.cancel();
+    this.#onOver();
+  }
+
+  async #whole<T>(reading: Promise<T>): Promise<T> {
+    try {
+      const whole = await reading;
+      this.#onOver();
+      return whole;
+    } catch (error) {
+      this.#onOver(error);
+      throw error;
+    }
+  }
+}

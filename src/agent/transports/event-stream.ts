@@ -1,0 +1,171 @@
+import { AppError } from "../../errors.ts";
+import { type AgentState, epochHeader, linkPaths, sessionHeader } from "../../wire/link.ts";
+import { SseParser } from "../../wire/sse.ts";
+import type { Log } from "../log.ts";
+import { replyOf, type ServerCalls } from "../server-calls.ts";
+import type { Session } from "../session.ts";
+import type { Link, LinkEnd, LinkEvents } from "./link.ts";
+import { PostLine } from "./post.ts";
+import { readServerEvent } from "./server-event.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** How long the server may take to begin its stream, in milliseconds. */
+const patience = 15_000;
+/** What one event may take: far more than the largest request that stands in a task. */
+const eventBytes = 16 * 1024 * 1024;
+
+export interface EventStreamOptions {
+  calls: ServerCalls;
+  session: Session;
+  events: LinkEvents;
+  log: Log;
+}
+
+/**
+ * Attaches the session's stream as server-sent events; what the agent says goes in POSTs.
+ *
+ * @throws AppError with the server's reason; `connection_failed` when it gives none
+ */
+export async function attachEventStream(options: EventStreamOptions): Promise<Link> {
+  const { calls, session } = options;
+  const closing = new AbortController();
+  const stop = calls.time.after(patience, () => closing.abort());
+  let response: Response;
+  try {
+    response = await calls.fetch(new URL(linkPaths.stream, calls.url), {
+      redirect: "manual",
+      headers: {
+        authorization: `Bearer ${calls.bearer.current}`,
+        accept: "text/event-stream",
+        [sessionHeader]: session.id ?? "",
+        ...(session.epoch !== undefined && { [epochHeader]: String(session.epoch) }),
+      },
+      signal: closing.signal,
+      // Bun would give up after five minutes in which nothing came; the watchdog does so earlier.
+      timeout: false,
+      keepalive: false,
+    });
+    const isStream = /^text\/event-stream\b/.test(response.headers.get("content-type") ?? "");
+    if (!response.ok || !isStream || !response.body) throw refusalOf(response, await response.text());
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    throw new AppError("connection_failed", "the server cannot be reached", { cause });
+  } finally {
+    stop();
+  }
+  const epoch = Number(response.headers.get(epochHeader));
+  if (epoch > 0) session.epoch = epoch;
+  return new EventStreamLink(options, response.body, closing);
+}
+
+function refusalOf(response: Response, text: string): AppError {
+  const { error } = replyOf(response, text);
+  if (error?.status === 404 || error?.status === 410)
+    return new AppError("unavailable", "the server does not know the session any more");
+  return error ?? new AppError("connection_failed", "the server answered with no stream");
+}
+
+class EventStreamLink implements Link {
+  readonly transport = "sse";
+  readonly #options: EventStreamOptions;
+  readonly #closing: AbortController;
+  readonly #watchdog: Watchdog;
+  readonly #ended = Promise.withResolvers<LinkEnd>();
+  #over = false;
+  /** The server has said that it stops. */
+  #draining = false;
+  /** The server has said that the session is this agent's no more, and why. */
+  #revoked: string | undefined;
+
+  constructor(options: EventStreamOptions, body: ReadableStream<Uint8Array>, closing: AbortController) {
+    this.#options = options;
+    this.#closing = closing;
+    this.#watchdog = new Watchdog(options.calls.time, () =>
+      this.#end({ why: "lost", reason: "nothing came for 45 s" }),
+    );
+    void this.#read(body);
+  }
+
+  get ended(): Promise<LinkEnd> {
+    return this.#ended.promise;
+  }
+
+  heartbeat(state: AgentState): void {
+    // Where it does not get through the stream itself tells whether the server is there.
+    this.#beat(state).catch(() => {});
+  }
+
+  /** Each call carries the bearer as it is; the stream lives on until the server ends it, and comes again with the new one. */
+  authenticate(): void {}
+
+  close(): void {
+    this.#end({ why: "closed", reason: "closed" });
+  }
+
+  async #beat(state?: AgentState): Promise<void> {
+    const { session, calls } = this.#options;
+    const { epoch, id } = session;
+    const body = { providerSessionId: id, ...(epoch !== undefined && { epoch }), ...(state && { state }) };
+    const { error } = await calls.heartbeat(body, this.#closing.signal);
+    if (!error) return;
+    if (error.code === "fenced") {
+      if (!(await session.refused(epoch, this.#closing.signal)))
+        this.#end({ why: "fenced", reason: "another agent has taken over" });
+    } else if (error.status === 401 || error.status === 403)
+      this.#end({ why: "revoked", reason: error.message });
+    else if (error.status === 404 || error.status === 410) this.#end({ why: "lost", reason: error.message });
+  }
+
+  async #read(body: ReadableStream<Uint8Array>): Promise<void> {
+    const parser = new SseParser({ maxEventBytes: eventBytes });
+    try {
+      for await (const bytes of body) {
+        this.#watchdog.heard();
+        for (const { event, data } of parser.push(bytes)) this.#onEvent(event, data);
+      }
+    } catch {
+      // Broken off, or closed from here: how it ended does not matter.
+    }
+    if (this.#revoked !== undefined) await this.#askWhy(this.#revoked);
+    else if (this.#draining) this.#end({ why: "stopping", reason: "the server is stopping" });
+    else this.#end({ why: "lost", reason: "the stream ended" });
+  }
+
+  /** The event says it for people only: what a heartbeat is answered tells whether the session is another's. */
+  async #askWhy(reason: string): Promise<void> {
+    await this.#beat().catch(() => {});
+    this.#end({ why: "revoked", reason });
+  }
+
+  #onEvent(name: string, data: string): void {
+    if (this.#over) return;
+    const event = readServerEvent(name, data);
+    const { session, events, calls, log } = this.#options;
+    switch (event?.event) {
+      case "attached":
+        session.epoch = event.epoch;
+        return;
+      case "task":
+        return events.task(event, new PostLine({ task: event, calls, session, log }));
+      case "cancel":
+        return events.cancel(event.taskId);
+      case "credit":
+        return events.credit(event.taskId, event.bytes);
+      case "drain":
+        this.#draining = true;
+        return events.drain();
+      case "revoked":
+        this.#revoked = event.reason;
+        return;
+      default:
+    }
+  }
+
+  #end(end: LinkEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#watchdog.stop();
+    this.#closing.abort();
+    this.#ended.resolve(end);
+  }
+}

@@ -1,0 +1,76 @@
+import { parseExact } from "../../wire/json.ts";
+import type { LinkOperation, ServerEvent, Task } from "../../wire/link.ts";
+
+const operations: readonly string[] = [
+  "chat",
+  "messages",
+  "responses",
+  "embeddings",
+  "count_tokens",
+] satisfies LinkOperation[];
+
+/**
+ * Reads what a server has sent; undefined for what this agent does not know, which a newer server may send.
+ *
+ * @param event its name, where it does not stand in the data
+ * @param text JSON; digits of integers are kept
+ */
+export function readServerEvent(event: string | undefined, text: string): ServerEvent | undefined {
+  let data: Record<string, unknown>;
+  try {
+    const value = parseExact(text);
+    if (typeof value !== "object" || value === null) return undefined;
+    data = value as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+  const { taskId, attempt, epoch, bytes, granted } = data;
+  switch (event ?? data["event"]) {
+    case "attached":
+      return typeof epoch === "number" ? { event: "attached", epoch } : undefined;
+    case "task":
+      return taskIn(data);
+    case "cancel":
+      return typeof taskId === "string" ? { event: "cancel", taskId } : undefined;
+    case "credit":
+      return typeof taskId === "string" && typeof bytes === "number" && bytes > 0
+        ? { event: "credit", taskId, bytes }
+        : undefined;
+    case "accepted":
+      return typeof taskId === "string" && typeof attempt === "number"
+        ? {
+            event: "accepted",
+            taskId,
+            attempt,
+            granted: granted === true,
+            ...(data["request"] !== undefined && { request: data["request"] }),
+          }
+        : undefined;
+    case "drain":
+      return { event: "drain" };
+    case "revoked":
+      return { event: "revoked", reason: String(data["reason"] ?? "") };
+    default:
+      return undefined;
+  }
+}
+
+/** A task; what an older server leaves out of it has the meaning that it had then. */
+function taskIn(data: Record<string, unknown>): ({ event: "task" } & Task) | undefined {
+  const { kind, taskId, llmName, attempt = 1, operation = "chat", streaming, request, channel } = data;
+  if (typeof taskId !== "string" || typeof llmName !== "string") return undefined;
+  if (kind === "wake") return { event: "task", kind, taskId, llmName };
+  if (kind !== "infer" || typeof attempt !== "number" || !operations.includes(operation as string))
+    return undefined;
+  return {
+    event: "task",
+    kind,
+    taskId,
+    attempt,
+    llmName,
+    operation: operation as LinkOperation,
+    streaming: streaming === true,
+    ...(request !== undefined && { request }),
+    ...(typeof channel === "number" && { channel }),
+  };
+}

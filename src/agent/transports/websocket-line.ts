@@ -1,0 +1,95 @@
+import { creditBytes, encodeBytes, type Task } from "../../wire/link.ts";
+import type { Outcome, TaskLine } from "./link.ts";
+import type { LineLink } from "./websocket.ts";
+
+/** The most that one frame carries: others' frames go between. */
+const frameBytes = 64 * 1024;
+
+/** One task's answer on a WebSocket. */
+export class WebSocketLine implements TaskLine {
+  readonly endsWithLink = true;
+  readonly taskId: string;
+  onRoom = () => {};
+  onGone = () => {};
+  readonly #link: LineLink;
+  readonly #channel: number | undefined;
+  /** Of a wake there is none. */
+  readonly #attempt: number | undefined;
+  #credit = creditBytes;
+  #waiting: Uint8Array[] = [];
+  #held = false;
+  #whenSent: (() => void) | undefined;
+  #closed = false;
+
+  constructor(link: LineLink, task: Task) {
+    this.#link = link;
+    this.taskId = task.taskId;
+    this.#channel = task.kind === "infer" ? task.channel : undefined;
+    this.#attempt = task.kind === "infer" ? task.attempt : undefined;
+  }
+
+  async accept(attempt: number): Promise<{ request?: unknown } | undefined> {
+    const answer = await this.#link.accept(this.taskId, attempt);
+    return answer?.granted ? answer : undefined;
+  }
+
+  get full(): boolean {
+    return this.#waiting.length > 0 || this.#credit <= 0;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#closed || bytes.length === 0) return;
+    this.#waiting.push(bytes);
+    this.flush();
+  }
+
+  async end(): Promise<void> {
+    await this.#sent();
+    if (this.#closed) return;
+    this.#link.send({ op: "done", taskId: this.taskId, attempt: this.#attempt ?? 1 });
+    this.close();
+  }
+
+  async finish(outcome: Outcome): Promise<void> {
+    await this.#sent();
+    if (this.#closed) return;
+    const attempt = this.#attempt === undefined ? {} : { attempt: this.#attempt };
+    this.#link.send({ op: "result", taskId: this.taskId, ...attempt, ...outcome });
+    this.close();
+  }
+
+  grant(bytes: number): void {
+    this.#credit += bytes;
+    this.flush();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#waiting = [];
+    this.#whenSent?.();
+    this.#link.forget(this);
+  }
+
+  /** @internal Sends what waits, as far as credit and buffer allow. */
+  flush(): void {
+    while (this.#waiting.length > 0 && this.#credit > 0 && this.#link.hasRoom) {
+      const next = this.#waiting[0]!;
+      const length = Math.min(next.length, this.#credit, frameBytes);
+      this.#link.sendBytes(encodeBytes(this.#channel ?? 0, next.subarray(0, length)));
+      this.#credit -= length;
+      if (length === next.length) this.#waiting.shift();
+      else this.#waiting[0] = next.subarray(length);
+    }
+    if (this.#waiting.length === 0) this.#whenSent?.();
+    const wasHeld = this.#held;
+    this.#held = this.full;
+    if (wasHeld && !this.#held && !this.#closed) this.onRoom();
+  }
+
+  #sent(): Promise<void> {
+    if (this.#waiting.length === 0 || this.#closed) return Promise.resolve();
+    return new Promise((sent) => {
+      this.#whenSent = sent;
+    });
+  }
+}

@@ -1,0 +1,228 @@
+import { AppError } from "../../errors.ts";
+import {
+  type AgentMessage,
+  type AgentState,
+  closeCodes,
+  epochHeader,
+  linkPaths,
+  offerMs,
+  type ServerEvent,
+  sessionHeader,
+} from "../../wire/link.ts";
+import type { Session } from "../session.ts";
+import type { Time } from "../time.ts";
+import type { Link, LinkEnd, LinkEvents } from "./link.ts";
+import { readServerEvent } from "./server-event.ts";
+import { Watchdog } from "./watchdog.ts";
+import { WebSocketLine } from "./websocket-line.ts";
+
+/** How long a WebSocket may take to open and be greeted, in milliseconds. */
+const patience = 3_000;
+/** How often the other end is asked for a sign of life, in milliseconds. */
+const pingMs = 15_000;
+/** Bytes of all answers that may wait to go out: Bun's client takes whatever it is given. */
+const bufferedBytes = 1024 * 1024;
+/** How often a full buffer is looked at, in milliseconds. */
+const bufferLookMs = 10;
+
+/** Bun's client: with headers, and with pings that are heard. */
+export interface ClientSocket {
+  binaryType: string;
+  readonly bufferedAmount: number;
+  send(data: string | Uint8Array<ArrayBuffer>): unknown;
+  ping(): void;
+  close(code?: number): void;
+  terminate(): void;
+  addEventListener(
+    type: "open" | "message" | "ping" | "pong" | "close" | "error",
+    listener: (event: { data?: unknown; code?: number }) => void,
+  ): void;
+}
+
+export type SocketConstructor = new (
+  url: string,
+  options: { headers: Record<string, string> },
+) => ClientSocket;
+
+export interface WebSocketOptions {
+  /** The server's, http or https. */
+  url: string;
+  token: string;
+  session: Session;
+  time: Time;
+  WebSocket: SocketConstructor;
+  events: LinkEvents;
+}
+
+/**
+ * Attaches the session's stream over a WebSocket.
+ *
+ * @throws AppError `connection_failed` when it does not open and greet in 3 s, whatever the reason: why it was
+ *   refused cannot be seen from here
+ */
+export async function attachWebSocket(options: WebSocketOptions): Promise<Link> {
+  const link = new WebSocketLink(options);
+  await link.attached;
+  return link;
+}
+
+class WebSocketLink implements Link {
+  readonly transport = "websocket";
+  readonly #options: WebSocketOptions;
+  readonly #socket: ClientSocket;
+  readonly #watchdog: Watchdog;
+  readonly #attached = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<LinkEnd>();
+  readonly #lines = new Set<WebSocketLine>();
+  readonly #offers = new Map<string, (event: ServerEvent & { event: "accepted" }) => void>();
+  #over = false;
+  #stopPing: () => void;
+  #stopLook: (() => void) | undefined;
+
+  constructor(options: WebSocketOptions) {
+    const { url, token, session, time, WebSocket } = options;
+    this.#options = options;
+    const socket = new WebSocket(`${url.replace(/^http/, "ws")}${linkPaths.stream}`, {
+      headers: {
+        authorization: `Bearer ${token}`,
+        [sessionHeader]: session.id ?? "",
+        ...(session.epoch !== undefined && { [epochHeader]: String(session.epoch) }),
+      },
+    });
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    this.#watchdog = new Watchdog(time, () =>
+      this.#end({ why: "lost", reason: "nothing came for 45 s" }, true),
+    );
+    this.#stopPing = time.after(pingMs, () => this.#ping());
+    const tooLate = time.after(patience, () => this.#end({ why: "lost", reason: "no greeting" }, true));
+    void this.#attached.promise.then(tooLate, tooLate);
+    for (const sign of ["ping", "pong"] as const) socket.addEventListener(sign, () => this.#watchdog.heard());
+    socket.addEventListener("message", ({ data }) => this.#onMessage(data));
+    socket.addEventListener("close", ({ code }) => this.#end(endOf(code), false));
+    socket.addEventListener("error", () => this.#end({ why: "lost", reason: "no connection" }, true));
+  }
+
+  get attached(): Promise<void> {
+    return this.#attached.promise;
+  }
+
+  get ended(): Promise<LinkEnd> {
+    return this.#ended.promise;
+  }
+
+  heartbeat(state: AgentState): void {
+    this.send({ op: "heartbeat", state });
+  }
+
+  authenticate(token: string): void {
+    this.send({ op: "authenticate", token });
+  }
+
+  close(): void {
+    this.#end({ why: "closed", reason: "closed" }, false);
+    this.#socket.close(1000);
+  }
+
+  /** @internal Sends what does not count as an answer's bytes. */
+  send(message: AgentMessage): void {
+    if (!this.#over) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** @internal Whether the buffer takes more of an answer; its lines are told when it does again. */
+  get hasRoom(): boolean {
+    if (this.#over || this.#socket.bufferedAmount < bufferedBytes) return true;
+    this.#stopLook ??= this.#options.time.after(bufferLookMs, () => this.#look());
+    return false;
+  }
+
+  /** @internal Sends bytes of an answer. */
+  sendBytes(frame: Uint8Array<ArrayBuffer>): void {
+    if (!this.#over) this.#socket.send(frame);
+  }
+
+  /** @internal The server's word on a claim; undefined when none comes. */
+  accept(taskId: string, attempt: number): Promise<(ServerEvent & { event: "accepted" }) | undefined> {
+    return new Promise((resolve) => {
+      const key = `${taskId} ${attempt}`;
+      const forget = () => {
+        stop();
+        this.#offers.delete(key);
+        resolve(undefined);
+      };
+      const stop = this.#options.time.after(2 * offerMs, forget);
+      this.#offers.set(key, (event) => {
+        stop();
+        this.#offers.delete(key);
+        resolve(event);
+      });
+      void this.ended.then(forget);
+      this.send({ op: "accept", taskId, attempt });
+    });
+  }
+
+  /** @internal */
+  forget(line: WebSocketLine): void {
+    this.#lines.delete(line);
+  }
+
+  #onMessage(data: unknown): void {
+    if (this.#over) return;
+    this.#watchdog.heard();
+    if (typeof data !== "string") return;
+    const event = readServerEvent(undefined, data);
+    const { session, events } = this.#options;
+    switch (event?.event) {
+      case "attached":
+        session.epoch = event.epoch;
+        return this.#attached.resolve();
+      case "task": {
+        const line = new WebSocketLine(this, event);
+        this.#lines.add(line);
+        return events.task(event, line);
+      }
+      case "accepted":
+        return this.#offers.get(`${event.taskId} ${event.attempt}`)?.(event);
+      case "cancel":
+        return events.cancel(event.taskId);
+      case "credit":
+        return events.credit(event.taskId, event.bytes);
+      case "drain":
+        return events.drain();
+      default:
+      // `revoked` is followed by a close that says why.
+    }
+  }
+
+  #ping(): void {
+    this.#socket.ping();
+    this.#stopPing = this.#options.time.after(pingMs, () => this.#ping());
+  }
+
+  #look(): void {
+    this.#stopLook = undefined;
+    if (!this.hasRoom) return;
+    for (const line of [...this.#lines]) line.flush();
+  }
+
+  #end(end: LinkEnd, terminate: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#watchdog.stop();
+    this.#stopPing();
+    this.#stopLook?.();
+    if (terminate) this.#socket.terminate();
+    this.#attached.reject(new AppError("connection_failed", `no WebSocket: ${end.reason}`));
+    this.#ended.resolve(end);
+  }
+}
+
+/** @internal What a line asks of the link it belongs to. */
+export type LineLink = Pick<WebSocketLink, "send" | "hasRoom" | "sendBytes" | "accept" | "forget">;
+
+function endOf(code: number | undefined): LinkEnd {
+  if (code === closeCodes.fenced) return { why: "fenced", reason: "another agent has taken over" };
+  if (code === closeCodes.revoked) return { why: "revoked", reason: "the bearer is no longer good" };
+  if (code === 1012) return { why: "stopping", reason: "the server is stopping" };
+  return { why: "lost", reason: `closed with ${code ?? "no code"}` };
+}

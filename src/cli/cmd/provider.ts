@@ -1,0 +1,146 @@
+import { join } from "node:path";
+import { AppError } from "../../errors.ts";
+import { controlPaths, controlSocket, type ProviderReport } from "../../wire/agent-control.ts";
+import { ApiClient } from "../client.ts";
+import { defineVerb } from "../command.ts";
+import type { Context } from "../context.ts";
+import { aligned } from "../output/describe.ts";
+import { jsonText, wantsJson } from "../output/format.ts";
+import { table } from "../output/table.ts";
+import { later, progressOn } from "../progress.ts";
+
+/** Milliseconds between two looks at what is being woken. */
+const lookEvery = 1_000;
+
+export const provider = defineVerb({
+  meta: {
+    name: "provider",
+    description: "List the providers of this machine's agent, or wake, stop and show one",
+    usage: "[NAME up|down|status] [-o json]",
+    examples: [
+      ["mcpctl provider", "table of all, published or not"],
+      ["mcpctl provider qwen up", "wake it, or start it, and wait until it answers"],
+      ["mcpctl provider qwen down", "stop a vLLM that the agent runs"],
+    ],
+  },
+  args: {
+    name: { type: "positional", required: false, complete: [], description: "As the config calls it" },
+    deed: {
+      type: "positional",
+      required: false,
+      complete: ["up", "down", "status"],
+      description: "up, down or status; status when it is left out",
+    },
+  },
+  async run({ name, deed = "status" }, context) {
+    const json = wantsJson(context.flags.output);
+    const agent = agentOf(context);
+    if (name === undefined) return list(await providersOf(agent), json, context);
+    if (deed !== "up" && deed !== "down" && deed !== "status")
+      throw new AppError("usage", `a provider cannot be told "${deed}"`, { hint: "say up, down or status" });
+    const before = named(name, await providersOf(agent));
+    if (deed === "status") return context.terminal.out(json ? jsonText(before) : shown(before));
+    const after = deed === "up" ? await up(name, agent, context) : await post(name, "down", agent);
+    context.terminal.out(json ? jsonText(after) : `provider '${name}' is ${told(after)}\n`);
+  },
+});
+
+function list(providers: readonly ProviderReport[], json: boolean, { terminal }: Context): void {
+  if (json) return terminal.out(jsonText(providers));
+  if (providers.length === 0)
+    return terminal.err("No providers found. To look for some: mcpctl agent discover\n");
+  const rows = providers.map((one) => [
+    one.name,
+    one.type,
+    one.model,
+    one.state,
+    one.publishedAs ?? "-",
+    one.detail ?? "-",
+  ]);
+  const { columns, color } = terminal;
+  const headers = ["NAME", "TYPE", "MODEL", "STATE", "PUBLISHED-AS", "DETAIL"];
+  terminal.out(table(headers, rows, { columns, color, headers: true }));
+}
+
+/** Waits as long as it takes, and tells how far it is. */
+async function up(name: string, agent: ApiClient, context: Context): Promise<ProviderReport> {
+  const progress = progressOn(context);
+  progress.show(`waking ${name}`);
+  let isOver = false;
+  let callOff = () => {};
+  const lookLater = () => {
+    callOff = later(lookEvery, async () => {
+      const report = (await providersOf(agent).catch(() => [])).find((one) => one.name === name);
+      if (isOver) return;
+      if (report) progress.show(`${name} is ${told(report)}`);
+      lookLater();
+    });
+  };
+  lookLater();
+  try {
+    return await post(name, "up", agent);
+  } finally {
+    isOver = true;
+    callOff();
+    progress.end();
+  }
+}
+
+function named(name: string, providers: readonly ProviderReport[]): ProviderReport {
+  const report = providers.find((one) => one.name === name);
+  if (report) return report;
+  throw new AppError("not_found", `provider "${name}" not found`, { hint: "see: mcpctl provider" });
+}
+
+function told({ state, detail }: ProviderReport): string {
+  return detail === null ? state : `${state}: ${detail}`;
+}
+
+function shown(report: ProviderReport): string {
+  const lines = [
+    { label: "Name", value: report.name },
+    { label: "Type", value: report.type },
+    { label: "Model", value: report.model },
+    { label: "State", value: report.state },
+    { label: "Detail", value: report.detail ?? "-" },
+    { label: "In memory", value: report.resident === null ? "unknown" : report.resident ? "yes" : "no" },
+    { label: "Calls", value: String(report.inFlight) },
+    { label: "Published as", value: report.publishedAs ?? "-" },
+    { label: "Stands in for", value: report.failoverFor ?? "-" },
+    { label: "Pid", value: report.pid === null ? "-" : String(report.pid) },
+  ];
+  return `${aligned(lines, "").join("\n")}\n`;
+}
+
+/** The agent of this user on this machine, whatever server the flags point at. */
+function agentOf({ home, signal, flags, terminal }: Context): ApiClient {
+  return new ApiClient(
+    { url: `unix://${join(home, controlSocket)}` },
+    {
+      signal,
+      ...(flags.timeout !== undefined && { timeout: flags.timeout }),
+      ...(flags.verbose && { log: (line) => terminal.err(`${line}\n`) }),
+    },
+  );
+}
+
+function providersOf(agent: ApiClient): Promise<ProviderReport[]> {
+  return reached(agent.call<ProviderReport[]>("GET", controlPaths.providers));
+}
+
+function post(name: string, deed: "up" | "down", agent: ApiClient): Promise<ProviderReport> {
+  const path = `${controlPaths.providers}/${encodeURIComponent(name)}/${deed}`;
+  return reached(agent.call<ProviderReport>("POST", path, { patient: true }));
+}
+
+async function reached<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "connection_failed") throw error;
+    throw new AppError("connection_failed", "no agent runs on this machine", {
+      cause: error,
+      hint: "start it with: mcpctl agent",
+    });
+  }
+}
