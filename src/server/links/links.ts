@@ -90,7 +90,7 @@ export class Links implements VirtualLlms {
   }
 
   isResident(llm: Row): boolean {
-    return this.#options.sessions.llmState(llm)?.resident ?? false;
+    return this.#options.sessions.llmState(llm)?.resident ?? true;
   }
 
   inFlight(llm: Row): number {

@@ -19,7 +19,7 @@ export interface LinkCall {
 export interface VirtualLlms {
   /** Whether its agent is there to take a call. */
   isAttached(llm: Row): boolean;
-  /** Whether its weights are in memory, as far as its agent can tell. */
+  /** Whether its weights are in memory; also where its agent cannot tell, as of servers that have but one model. */
   isResident(llm: Row): boolean;
   /** Calls that it is answering, from whomever. */
   inFlight(llm: Row): number;

@@ -177,7 +177,6 @@ it("serves only those members of a pool that the caller may run (T48)", async ()
 });
 
 it("lets the owner of a virtual llm view, run and withdraw it without any grant, and nothing more", async () => {
-  const provider = upstream(goodProvider);
   const folder = temporaryFolder();
   const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
   const bearer = mintBearer("ses");
@@ -185,7 +184,7 @@ it("lets the owner of a virtual llm view, run and withdraw it without any grant,
   const spec = {
     type: "openai",
     model: "up",
-    url: provider.url,
+    url: "",
     apiKeyRef: null,
     extraConfig: {},
     visibility: "private",
@@ -215,8 +214,12 @@ it("lets the owner of a virtual llm view, run and withdraw it without any grant,
   expect((await call("GET", "/api/v1/llms")).body).toMatchObject([
     { name: "mine", origin: "virtual", owner: "alice" },
   ]);
-  expect((await call("POST", "/api/v1/llms/mine/infer", { messages })).status).toBe(200);
-  expect((await call("POST", "/v1/chat/completions", { model: "mine", messages })).status).toBe(200);
+  // It may: only the agent that would answer is not there.
+  for (const [path, body] of [
+    ["/api/v1/llms/mine/infer", { messages }],
+    ["/v1/chat/completions", { model: "mine", messages }],
+  ] as const)
+    expect((await call("POST", path, body)).status).toBe(503);
   expect((await call("PUT", "/api/v1/llms/mine", { description: "x" })).status).toBe(403);
   expect((await call("POST", "/api/v1/llms", { name: "another", type: "openai", model: "up" })).status).toBe(
     403,
