@@ -5,13 +5,27 @@ import { freshFolder, startBinary } from "./support/binary.ts";
 import { fakeBao } from "./support/openbao/fake.ts";
 import { keyFileIn } from "./support/sealing.ts";
 import { follow } from "./support/transcript.ts";
-import { chatAnswer, reply, type Script, upstream } from "./support/upstream.ts";
+import {
+  chatAnswer,
+  chatFrames,
+  chunk,
+  lastChunk,
+  reply,
+  type Script,
+  streamHead,
+  upstream,
+} from "./support/upstream.ts";
 
 const root = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 /** A provider that says hello, indented as OpenAI does it. */
-const friendly: Script = ({ method }, connection) => {
+const friendly: Script = ({ method, body: asked }, connection) => {
+  if (asked?.stream) {
+    connection.write(streamHead);
+    for (const frame of chatFrames(["Hel", "lo!"], true)) connection.write(chunk(frame));
+    return connection.write(lastChunk);
+  }
   const body = method === "GET" ? { object: "list", data: [] } : chatAnswer("Hello!");
   connection.write(reply(200, JSON.stringify(body, null, 2)));
 };
