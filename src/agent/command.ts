@@ -11,7 +11,7 @@ import { type Agent, createAgent } from "./agent.ts";
 import type { ConfigPlace } from "./config/parse.ts";
 import { readAgentConfig, watchAgentConfig } from "./config/watch.ts";
 import { openControl } from "./control.ts";
-import { openEndpoint } from "./endpoint/endpoint.ts";
+import { type Endpoint, openEndpoint } from "./endpoint/endpoint.ts";
 import { createAgentLog, type Log, logFormats } from "./log.ts";
 import { createProviders } from "./providers/providers.ts";
 import { openSessionFile } from "./session-file.ts";
@@ -103,10 +103,11 @@ async function open({ context, endpoint, listen, log, closes }: Opening): Promis
   closes.push(() => outbound.close());
   const providers = createProviders({ outbound, home, env, cwd: place.userHome, log, time });
   let agent: Agent | undefined;
+  let local: Endpoint | undefined;
   const control = await openControl({
     path: join(home, controlSocket),
     providers,
-    status: () => ({ ...agent?.report() }),
+    status: () => ({ ...agent?.report(), endpoint: local?.url ?? null }),
     log,
     fetch,
   });
@@ -123,9 +124,10 @@ async function open({ context, endpoint, listen, log, closes }: Opening): Promis
   });
   closes.push(agent.close);
   if (listen) {
-    const local = openEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
-    closes.push(() => local.close());
-    log.info(`the tools of this machine can call ${local.url}`);
+    const opened = openEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
+    local = opened;
+    closes.push(() => opened.close());
+    log.info(`the tools of this machine can call ${opened.url}`);
   }
   await providers.apply(config);
   const onConfig = (changed: typeof config) =>

@@ -1,7 +1,12 @@
 import { chmodSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError, errorBody } from "../errors.ts";
-import { type AgentStatus, controlPaths, type ProviderReport } from "../wire/agent-control.ts";
+import {
+  type AgentStanding,
+  type AgentStatus,
+  controlPaths,
+  type ProviderReport,
+} from "../wire/agent-control.ts";
 import type { Log } from "./log.ts";
 import type { LocalProvider, Providers } from "./types.ts";
 
@@ -14,8 +19,8 @@ export interface ControlOptions {
   /** `<home>/agent.sock`. */
   path: string;
   providers: Pick<Providers, "all" | "named">;
-  /** What the agent tells of itself: its server, transport and session. */
-  status(): Record<string, unknown>;
+  /** How the agent stands with its server; nothing before it is under way. */
+  status(): Partial<AgentStanding>;
   log: Log;
   /** Asks another agent who it is. */
   fetch: typeof fetch;

@@ -25,19 +25,18 @@ export class Publication {
 
   /** As it is to be sent now. */
   current(): Published {
-    const all = this.#providers.all.filter(({ config }) => config.publish).map((one) => one.published());
     const published = new Map(
       this.#providers.all
         .filter(({ config }) => config.publish)
-        .map((one) => [one.config.name, one.published().name]),
+        .map((one) => [one.config.name, one.published()]),
     );
     const personas = this.#providers.personas.filter(({ publish }) => publish);
     const agents = personas.map(({ publish: _, llm, ...persona }) => ({
       ...persona,
-      llmName: published.get(llm) ?? llm,
+      llmName: published.get(llm)?.name ?? llm,
     }));
     return {
-      providers: all.filter(({ name }) => !this.#dropped.has(`providers/${name}`)),
+      providers: [...published.values()].filter(({ name }) => !this.#dropped.has(`providers/${name}`)),
       agents: agents.filter(({ name }) => !this.#dropped.has(`agents/${name}`)),
     };
   }

@@ -1,3 +1,5 @@
+import type { Transport } from "./link.ts";
+
 /** What `mcpctl provider` and a running agent say to each other, on the Unix socket that only the agent's user can open. */
 
 /** Where the agent listens, below `~/.mcpctl`. */
@@ -30,7 +32,17 @@ export interface ProviderReport {
   pid: number | null;
 }
 
-/** The agent's process, and whatever else the agent tells of itself. */
-export interface AgentStatus extends Record<string, unknown> {
-  pid: number;
+/** The agent's process, and once it is under way how it stands with its server. */
+export type AgentStatus = { pid: number } & Partial<AgentStanding>;
+
+export interface AgentStanding {
+  /** `https://llm.example.org` */
+  server: string;
+  /** Null while it is not attached. */
+  transport: Transport | null;
+  /** Tasks under way. */
+  tasks: number;
+  draining: boolean;
+  /** Where the tools of its machine call it: `http://127.0.0.1:7778/v1`; null where it serves none. */
+  endpoint: string | null;
 }

@@ -43,7 +43,7 @@ async function open(home: string, runtime: Partial<Runtime> = {}) {
   const providers = { all: [provider], named: (name: string) => (name === "qwen" ? provider : undefined) };
   const path = join(home, "agent.sock");
   const log = keptLog();
-  const status = () => ({ server: "http://home:7777", transport: "websocket" });
+  const status = () => ({ server: "http://home:7777", transport: "websocket" }) as const;
   const control = await openControl({ path, providers, status, log, fetch });
   onTestFinished(() => control.close());
   const ask = async (method: string, where: string) => {

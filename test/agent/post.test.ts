@@ -232,6 +232,22 @@ describe("an answer by POSTs", () => {
     await eventually(() => !answer.held);
   });
 
+  it("asks as well when only half an event waits", async () => {
+    const time = new HandTime();
+    const { call, sent, results } = await posting({ time });
+    const answer = (await call("t1")).answer();
+    answer.push(event("1"));
+    (await sent(0)).answer(ack(1, 0));
+    await eventually(() => time.waits.includes(2_000));
+    answer.push(Buffer.from("data: ha"));
+    expect(answer.held).toBeDefined();
+    await time.until(() => results.length === 2);
+    results[1]!.answer(ack(1, 50_000));
+    await eventually(() => !answer.held);
+    answer.push(Buffer.from("lf\n\n"));
+    expect((await sent(2)).body).toMatchObject({ seq: 2, frames: ["data: half\n\n"] });
+  });
+
   it("sends a batch again that was not taken, and gives up where the server lacks a part", async () => {
     const { call, sent } = await posting();
     const asked = await call("t1");

@@ -2,7 +2,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
-import { startBinary } from "../support/binary.ts";
+import { mcpctl, startBinary } from "../support/binary.ts";
 import { type Connection, chatFrames, chunk, lastChunk, streamHead } from "../support/upstream.ts";
 import { answering, heard, house } from "./agent-house.ts";
 
@@ -149,9 +149,44 @@ describe("an agent", () => {
     const first = await desk.start();
     const copy = workstation();
     copyFileSync(join(desk.home, ".mcpctl/provider-session"), join(copy.home, ".mcpctl/provider-session"));
-    await copy.start();
+    const second = await copy.start();
     expect(await first.ended, first.said()).toBe(4);
+    await second.logs(/connected/);
     expect((await ask("desk")).status).toBe(200);
+  });
+});
+
+describe("on the agent's machine", () => {
+  it("a provider stands in for an llm that the server cannot reach, for the tools there and for chat-llm", async () => {
+    const { desk, server, bearer, proxy, backend } = await house();
+    const llm = { name: "claude", type: "anthropic", model: "c", url: "http://127.0.0.1:1" };
+    await server.admin("POST", "/api/v1/llms?probe=false", llm);
+    const provider = { name: "desk", type: "vllm", model: "qwen", url: backend.url, failoverFor: "claude" };
+    desk.configure({ llm: { providers: [provider] } });
+    const agent = await desk.start({ args: ["--listen", "127.0.0.1:0"], waitFor: [] });
+    await agent.logs(/can call (\S+)/);
+    const env = { MCPCTL_SERVER: proxy.url, MCPCTL_TOKEN: bearer };
+    const chat = (line: string) => mcpctl(`${line} chat-llm claude -m hi`, { home: desk.home, env });
+    expect(await chat("")).toMatchObject({ code: 0, stdout: "from the desk\n" });
+    const direct = await chat("--direct");
+    expect([direct.code, direct.stdout]).toEqual([1, ""]);
+    expect(direct.stderr).toContain("cannot be reached");
+    // Nothing is published: the server knows of no llm but its own.
+    expect((await server.admin("GET", "/api/v1/llms")).body.length).toBe(1);
+    agent.kill("SIGKILL");
+    await agent.ended;
+    expect((await chat("")).code).toBe(1);
+  });
+
+  it("what runs is shown, stopped and woken by hand", async () => {
+    const { desk } = await house();
+    const none = await mcpctl("provider", { home: desk.home });
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("no agent runs")]);
+    await desk.start();
+    const { code, stdout } = await mcpctl("provider desk status", { home: desk.home });
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/State: +active/)]);
+    expect((await mcpctl("provider desk down", { home: desk.home })).code).toBe(1);
+    expect((await mcpctl("provider dsk", { home: desk.home })).code).toBe(3);
   });
 });
 

@@ -1,12 +1,13 @@
 import { expect, it } from "vitest";
-import { soak } from "../../bench/soak.ts";
+import { soakAudit } from "../../bench/soak-audit.ts";
 // Refuses a file that is older than the sources.
 import "../support/binary.ts";
 
 it("has the audit row of each answer that a client has seen whole, also when it is killed in the middle", async () => {
   const said: string[] = [];
-  const { whole, rows, kills, lost } = await soak({ rounds: 1, calls: 300, clients: 8, seed: 7 }, (line) =>
-    said.push(line),
+  const { whole, rows, kills, lost } = await soakAudit(
+    { rounds: 1, calls: 300, clients: 8, seed: 7 },
+    (line) => said.push(line),
   );
   expect(said).toHaveLength(1);
   expect({ kills, lost }).toEqual({ kills: 1, lost: [] });

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { resolveEndpoint } from "../../src/cli/endpoint.ts";
+import { resolveEndpoint, resolveForAgent } from "../../src/cli/endpoint.ts";
 import { answering } from "./answering-server.ts";
 import { flags } from "./fake-terminal.ts";
 import { cli, newHome } from "./run-cli.ts";
@@ -97,5 +97,30 @@ describe("the token", () => {
     await expect(resolved(homeWith(), { tokenFile: "none" })).rejects.toMatchObject({
       code: "invalid_request",
     });
+  });
+});
+
+describe("an agent", () => {
+  const forAgent = (home: string, given: Partial<typeof flags> = {}) =>
+    resolveForAgent({ home, cwd: home, env: {}, flags: { ...flags, ...given } });
+
+  it("passes over a Unix socket that it finds, and refuses one that it is given", async () => {
+    const home = homeWith();
+    mkdirSync(join(home, "server"));
+    answering({}, { unix: join(home, "server", "mcpctl.sock") });
+    expect((await forAgent(home)).url).toBe("http://127.0.0.1:7777");
+    await expect(forAgent(home, { server: "unix:///run/mcpctl.sock" })).rejects.toMatchObject({
+      code: "usage",
+    });
+  });
+
+  it("reads its bearer anew each time: it may have been rotated", async () => {
+    const home = homeWith(undefined, "first");
+    const { token } = await forAgent(home);
+    expect(token()).toBe("first");
+    writeFileSync(join(home, "credentials.json"), JSON.stringify({ token: "second" }));
+    expect(token()).toBe("second");
+    writeFileSync(join(home, "credentials.json"), "{}");
+    expect(token).toThrow("there is none");
   });
 });

@@ -128,7 +128,7 @@ export class PostLine implements TaskLine {
     }
     this.#tellRoom();
     this.#sending = false;
-    if (this.#cutAt > 0 && !this.#closing.signal.aborted)
+    if (this.full && !this.#closing.signal.aborted)
       this.#stopAsking = this.#options.calls.time.after(askMs, () => void this.#ask());
   }
 

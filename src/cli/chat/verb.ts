@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import type { ApiClient } from "../client.ts";
 import type { Args, Value } from "../command.ts";
 import type { Context } from "../context.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
@@ -28,6 +29,7 @@ export const chatArgs = {
  * Says one thing, where there is one to say (`-m`, or a pipe on standard input), else talks with the person at the
  * terminal.
  *
+ * @param client what the model is called through
  * @returns the exit code
  * @throws AppError
  */
@@ -35,10 +37,11 @@ export async function chatWith(
   partner: Partner,
   args: Readonly<Record<string, Value>>,
   context: Context,
+  client: ApiClient,
 ): Promise<number> {
   const { terminal, signal } = context;
   const json = wantsJson(context.flags.output);
-  const talk = new Talk(await context.client(), partner);
+  const talk = new Talk(client, partner);
   talk.system = args["system"] as string | undefined;
   for (const [name, value] of paramsOf(args["set"] as string[])) talk.params.set(name, value);
   const text = await messageOf(args["message"] as string | undefined, context);

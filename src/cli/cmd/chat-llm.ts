@@ -1,6 +1,7 @@
 import { chatArgs, chatWith } from "../chat/verb.ts";
 import { defineVerb } from "../command.ts";
 import { resolveKind, withNearest } from "../kind-words.ts";
+import { callsClient } from "../local-agent.ts";
 
 export const chatLlm = defineVerb({
   meta: {
@@ -21,7 +22,7 @@ export const chatLlm = defineVerb({
   async run(args, context) {
     const partner = { kind: "llm", name: args.llm, path: "/v1/chat/completions", model: args.llm } as const;
     try {
-      return await chatWith(partner, args, context);
+      return await chatWith(partner, args, context, await callsClient(context));
     } catch (error) {
       const kind = await resolveKind("llm", context);
       throw await withNearest(error, kind, args.llm, await context.client());

@@ -27,7 +27,8 @@ export const chat = defineVerb({
     const kind = await resolveKind("agent", context);
     const path = `${pathOf(kind, args.agent)}/chat`;
     try {
-      return await chatWith({ kind: "agent", name: args.agent, path }, args, context);
+      const partner = { kind: "agent", name: args.agent, path } as const;
+      return await chatWith(partner, args, context, await context.client());
     } catch (error) {
       throw await withNearest(error, kind, args.agent, await context.client());
     }

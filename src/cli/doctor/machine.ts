@@ -32,7 +32,7 @@ export async function checkAgent(home: string, signal: AbortSignal): Promise<Che
   try {
     const { pid, server, transport } = await agent.call<AgentStatus>("GET", controlPaths.status);
     const runs = `runs (pid ${Number(pid)})`;
-    if (typeof server !== "string" || transport === undefined) return { name, verdict: "ok", detail: runs };
+    if (server === undefined || transport === undefined) return { name, verdict: "ok", detail: runs };
     const figures = { pid: Number(pid), transport: transport === null ? null : String(transport) };
     if (transport === null)
       return { name, verdict: "warn", detail: `${runs}, but is not attached to ${server}`, figures };

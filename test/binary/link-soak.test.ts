@@ -1,0 +1,14 @@
+import { expect, it } from "vitest";
+import { soakLink } from "../../bench/soak-link.ts";
+// Refuses a file that is older than the sources.
+import "../support/binary.ts";
+
+it("streams from agents are whole or end in one error, whatever happens to the agents and their links (failure modes 1, 2, 3, 28, 31, 32, 47)", async () => {
+  const plan = { seconds: 20, agents: 6, streams: 40, faultEvery: 250, seed: 7 };
+  const { whole, errors, wrong, hung, faults } = await soakLink(plan, () => {});
+  expect({ wrong, hung }).toEqual({ wrong: [], hung: [] });
+  expect(whole).toBeGreaterThan(100);
+  for (const [fault, count] of Object.entries(faults)) expect(count, fault).toBeGreaterThan(0);
+  // Agents were killed in the middle of streams: somebody was told.
+  expect(Object.values(errors).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
+}, 240_000);
