@@ -19,8 +19,11 @@ const texts = [
 function idle(verbs: Commands): Commands {
   const withoutAct = async ({ load }: Entry): Promise<Verb> => {
     const verb = await load();
-    if (verb.verbs) return { ...verb, verbs: idle(verb.verbs) };
-    return { ...verb, act: async () => {} };
+    return {
+      ...verb,
+      ...(verb.verbs && { verbs: idle(verb.verbs) }),
+      ...((verb.act || !verb.verbs) && { act: async () => {} }),
+    };
   };
   return Object.fromEntries(
     Object.entries(verbs).map(([name, entry]) => [name, { ...entry, load: () => withoutAct(entry) }]),

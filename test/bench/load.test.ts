@@ -61,3 +61,35 @@ it("sees each token of each stream, and which streams are not whole", async () =
   cut.stop(true);
   expect(broken).toMatchObject({ broken: 2, tokens: 0 });
 });
+
+it("opens streams one after another, and times the first tokens of those behind the warm-up", async () => {
+  const { port } = upstream;
+  const request = chatRequest({ port, model: "bench-model", tokens: 2 });
+  const job = { port, request, streams: 10, tokens: 2, stall: 10_000, every: 20 };
+  const all = await processes.ask<StreamResult>("stream-load.ts", job);
+  // The last is opened after nine times 20 ms.
+  expect(all.allStarted).toBeGreaterThanOrEqual(175);
+  expect(all).toMatchObject({ tokens: 20, broken: 0 });
+  expect(all.gap.p50).toBeGreaterThan(0);
+  const none = await processes.ask<StreamResult>("stream-load.ts", { ...job, warmUp: 10 });
+  expect(none).toMatchObject({ tokens: 20, broken: 0 });
+  // No first token counted: JSON has no other word for it.
+  expect(none.firstToken.p50).toBeNull();
+});
+
+it("has an upstream that streams Messages where that is what its path says", async () => {
+  const response = await fetch(`http://127.0.0.1:${upstream.port}/v1/messages`, {
+    method: "POST",
+    body: JSON.stringify({ model: "bench-model", stream: true, max_tokens: 3, messages: [] }),
+  });
+  const events = (await response.text()).match(/(?<=^event: ).+/gm);
+  expect(events).toEqual([
+    "message_start",
+    "content_block_start",
+    "ping",
+    ...Array(3).fill("content_block_delta"),
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+  ]);
+});

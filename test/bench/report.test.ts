@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { judge, markdown, type Report, verdicts } from "../../bench/report.ts";
+import { paths } from "../../bench/link.ts";
+import { markdown, type Report } from "../../bench/report.ts";
+import { judge, verdicts } from "../../bench/verdicts.ts";
 
 const row = { perSecond: 10_000, addedP50: 0.5, addedP99: 2, failures: 0 };
 const report: Report = {
@@ -28,6 +30,60 @@ describe("the verdict on a run", () => {
     const broken = { ...streams, stalls: 0, cpuPerToken: 1, resident: 1, broken: 1 };
     expect(verdicts({ streams: [broken] }).map(judge)).toEqual(["met by 100 %", "missed", "met by 100 %"]);
     expect(verdicts({})).toEqual([]);
+  });
+
+  it("compares what is translated with what passes through, a pool with one llm, and each way of the link", () => {
+    const stream = { firstTokenP50: 1, firstTokenP99: 1, addedP50: 1, addedP99: 1.5, gapP99: 21, broken: 0 };
+    const translated = ["itself", "through", "translated"].map((subject, i) => ({
+      ...stream,
+      subject,
+      cpuPerToken: i,
+      ratio: i * 2,
+    }));
+    const pool = { perSecond: 1, p50: 1, p99: 1, failures: 0 };
+    const pools = [
+      { ...pool, subject: "one", ratio: 1, p99Ratio: 1 },
+      { ...pool, subject: "pool", ratio: 0.9, p99Ratio: 1 },
+    ];
+    const way = { lagP50: 1, lagP99: 1, addedP99: 1, firstTokenP50: 1, broken: 0 };
+    const rows = Object.values(paths).map((path, i) => ({
+      ...way,
+      path,
+      addedP50: 10 * i,
+      wallRatio: 1 + i / 100,
+      cpuPerChunk: 30 * i,
+    }));
+    const many = {
+      streams: 500,
+      agents: 10,
+      longestGap: 175,
+      lagP50: 1,
+      lagP99: 1,
+      broken: 1,
+      cpuPerChunk: 9,
+    };
+    const link = { rows, many: { ...many, serverResident: 1e8, agentResident: 1e8 } };
+    const told = Object.fromEntries(
+      verdicts({ translated, pools, link }).map((verdict) => [verdict.what, judge(verdict)]),
+    );
+    expect(told).toEqual({
+      "first token added p99 among 100 streams, passed through": "met by 50 %",
+      "first token added p99 among 100 streams, translated": "met by 50 %",
+      "processor time of a token translated, of one passed through": "missed by 33 %",
+      "p99 from token to token, translated": "met by 30 %",
+      "such streams not whole": "met",
+      "throughput of a pool of four, of one llm's": "missed by 5 %",
+      "p99 of a pool of four, of one llm's": "met by 9 %",
+      "lag added in the middle, WebSocket, 20 ms each way": "missed by 60 %",
+      "time of the model's own, WebSocket, 20 ms each way": "met by 1 %",
+      "lag added in the middle, SSE and POST, 20 ms each way": "missed by 11 %",
+      "time of the model's own, SSE and POST, 20 ms each way": "met by 0 %",
+      "processor time of a token, WebSocket, same machine": "met by 0 %",
+      "longest gap among many streams": "met by 50 %",
+      "streams over a link not whole": "missed",
+    });
+    const text = markdown({ translated, pools, link });
+    for (const path of Object.values(paths)) expect(text).toContain(path);
   });
 
   it("is a Markdown table whose lines are equally long", () => {

@@ -69,7 +69,7 @@ describe("the name of a pool", () => {
     expect((await call("GET", "/v1/models")).body.data).toMatchObject([{ id: "b" }]);
   });
 
-  it("never leads to somebody else's private llm, nor counts it (T52)", async () => {
+  it("never leads to somebody else's private llm, nor counts it (T52, failure mode 63)", async () => {
     const server = await testServer();
     const bob = await server.user("bob", [
       { role: "edit", resource: "llms" },

@@ -96,7 +96,7 @@ describe("Postgres database", () => {
       expect(bell.count()).toBe(before);
     });
 
-    it("rings every two seconds besides, so that a lost ring is no loss", async () => {
+    it("rings every two seconds besides, so that a lost ring is no loss (failure mode 68)", async () => {
       const store = await open(await freshDatabase());
       const bell = listen(store);
       await bell.ring();
