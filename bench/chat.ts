@@ -53,10 +53,13 @@ export function chatRequest({ port, model, headers = {}, tokens }: ChatRequest):
   return `${lines.join("\r\n")}\r\n\r\n${body}`;
 }
 
-/** One frame of a stream as an HTTP chunk. */
-function frame(data: string): Buffer {
-  const text = `data: ${data}\n\n`;
+/** One piece of a streamed answer, as HTTP frames it. */
+export function httpChunk(text: string): Buffer {
   return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+}
+
+function frame(data: string): Buffer {
+  return httpChunk(`data: ${data}\n\n`);
 }
 
 function chunk(choices: object[], usage?: object): Buffer {
@@ -78,17 +81,26 @@ function delta(delta: object, finish: string | null = null): Buffer {
 }
 
 const role = delta({ role: "assistant", content: "", refusal: null });
-const end = [frame("[DONE]"), Buffer.from("0\r\n\r\n")];
+/** The end of a streamed answer, as HTTP frames it. */
+export const lastChunk = Buffer.from("0\r\n\r\n");
+const end = [frame("[DONE]"), lastChunk];
 const usage = chunk([], { prompt_tokens: 24, completion_tokens: 500, total_tokens: 524 });
 
+export interface Pieces {
+  start: Buffer;
+  token: Buffer;
+  end: Buffer;
+  endWithUsage: Buffer;
+}
+
+/** The head of a streamed answer. */
+export const streamHead = Buffer.from(
+  "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n",
+);
+
 /** A streamed answer in pieces: what comes at once, each token, and the end without and with usage. */
-export const streamed = {
-  start: Buffer.concat([
-    Buffer.from(
-      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n",
-    ),
-    role,
-  ]),
+export const streamed: Pieces = {
+  start: Buffer.concat([streamHead, role]),
   token: delta({ content: " token" }),
   end: Buffer.concat([delta({}, "stop"), ...end]),
   endWithUsage: Buffer.concat([delta({}, "stop"), usage, ...end]),

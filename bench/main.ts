@@ -5,7 +5,9 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { measureLink } from "./link.ts";
 import { Installation, mcpctlCommand } from "./mcpctl.ts";
+import { measurePools } from "./pools.ts";
 import { Processes } from "./processes.ts";
 import { markdown, type Report } from "./report.ts";
 import { baoDelay, measureSecrets } from "./secrets.ts";
@@ -13,16 +15,21 @@ import { measureStart } from "./start.ts";
 import { measureStreams } from "./streams.ts";
 import { ownName, prepare, type Setting, withSubjects } from "./subjects.ts";
 import { measureThroughput } from "./throughput.ts";
+import { measureTranslated } from "./translated.ts";
 
-const usage = `bun run bench [--quick] [--peers] [--only LANE] [--binary FILE] [--json FILE]
+const usage = `bun run bench [LANE] [--quick] [--peers] [--only LANE] [--binary FILE] [--json FILE]
 
   --quick        short rounds, for a first look
   --peers        other gateways in the same run, installed from npm, and a bare Bun proxy
-  --only LANE    throughput, streams, secrets or start
+  --only LANE    throughput, streams, translated, pools, link, secrets or start
   --binary FILE  another build than dist/mcpctl
   --json FILE    the figures, for programs`;
 
-const { values: options } = parseArgs({
+const {
+  values: options,
+  positionals: [lane = undefined],
+} = parseArgs({
+  allowPositionals: true,
   options: {
     quick: { type: "boolean", default: false },
     peers: { type: "boolean", default: false },
@@ -39,6 +46,12 @@ const pace = options.quick
 const streamPlan = options.quick
   ? { streams: 1000, tokens: 150, rounds: 1 }
   : { streams: 1000, tokens: 500, rounds: 3 };
+const translatedPlan = options.quick
+  ? { streams: 100, tokens: { short: 50, long: 100 }, rounds: 1 }
+  : { streams: 100, tokens: { short: 50, long: 250 }, rounds: 3 };
+const linkPlan = options.quick
+  ? { streams: 8, tokens: 300, rounds: 1, many: { streams: 500, agents: 10, tokens: 30 } }
+  : { streams: 8, tokens: 300, rounds: 3, many: { streams: 500, agents: 10, tokens: 300 } };
 const secretsPlan = { rate: 2000, duration: options.quick ? 5000 : 70_000 };
 const startPlan = { starts: 10, calls: 20 };
 
@@ -69,6 +82,21 @@ const lanes: Record<string, Lane> = {
       report.streams = await measureStreams(setting.processes, subjects, streamPlan);
     }),
 
+  async translated(setting, report) {
+    say(`${translatedPlan.streams} streams at a time, passed through and translated`);
+    report.translated = await measureTranslated(setting, translatedPlan);
+  },
+
+  async pools(setting, report) {
+    say("one llm, and a pool of four");
+    report.pools = await measurePools(setting, 32, pace);
+  },
+
+  async link(setting, report) {
+    say("models of workstations");
+    report.link = await measureLink(setting, command, linkPlan);
+  },
+
   async secrets(setting, report) {
     say(`a key in OpenBao that takes ${baoDelay} ms, for ${secretsPlan.duration / 1000} s each`);
     report.secrets = await measureSecrets(setting, secretsPlan);
@@ -80,7 +108,8 @@ const lanes: Record<string, Lane> = {
   },
 };
 
-const chosen = Object.keys(lanes).filter((lane) => options.only === undefined || lane === options.only);
+const asked = options.only ?? lane;
+const chosen = Object.keys(lanes).filter((one) => asked === undefined || one === asked);
 if (options.help || chosen.length === 0) {
   console.log(usage);
   process.exit(options.help ? 0 : 2);
@@ -91,7 +120,7 @@ say(`mcpctl is ${command.join(" ")}`);
 const processes = new Processes();
 const setting = await prepare(processes, new Installation(processes, command), options.peers);
 const report: Report = {};
-for (const lane of chosen) await lanes[lane]!(setting, report);
+for (const one of chosen) await lanes[one]!(setting, report);
 
 console.log(`# mcpctl beside a plain proxy
 

@@ -62,40 +62,60 @@ export class Installation {
   }
 }
 
-/** Names of the llms that `furnish` makes. */
-export const llms = { unstreamed: "bench", streamed: "bench-streams" };
+/** Names of the llms that `furnish` makes; `pooled` is a pool of four like `unstreamed`. */
+export const llms = {
+  unstreamed: "bench",
+  streamed: "bench-streams",
+  translated: "bench-translated",
+  pooled: "bench-pool",
+};
+
+const poolSize = 4;
+
+/** Makes an object, as the administrator. Returns what the API answers. */
+export async function create(
+  { socket }: Mcpctl,
+  path: string,
+  body: object,
+): Promise<Record<string, unknown>> {
+  const response = await fetch(`http://localhost/api/v1/${path}`, {
+    unix: socket,
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as Record<string, unknown>;
+}
+
+/** Makes a token of the administrator's that holds some grants and nothing else. Returns its bearer. */
+export async function createToken(server: Mcpctl, name: string, roleBindings: object[]): Promise<string> {
+  const { token } = await create(server, "tokens", { name, roleBindings });
+  return String(token);
+}
 
 /**
  * Makes what a call needs: a key, an llm for each upstream, and a token that may run llms and nothing else.
  * Returns the token's bearer.
  */
 export async function furnish(
-  { socket }: Mcpctl,
+  server: Mcpctl,
   upstreams: { unstreamed: number; streamed: number },
 ): Promise<string> {
-  const post = async (path: string, body: object) => {
-    const response = await fetch(`http://localhost/api/v1/${path}`, {
-      unix: socket,
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
-    return (await response.json()) as Record<string, unknown>;
-  };
-  await post("secrets", { name: "bench", data: { "api-key": "sk-bench-0123456789abcdef" } });
-  for (const kind of ["unstreamed", "streamed"] as const) {
-    await post("llms?probe=false", {
-      name: llms[kind],
+  await create(server, "secrets", { name: "bench", data: { "api-key": "sk-bench-0123456789abcdef" } });
+  const llm = (name: string, upstream: number, more: object = {}) =>
+    create(server, "llms?probe=false", {
+      name,
       type: "openai",
       model: "bench-model",
-      url: `http://127.0.0.1:${upstreams[kind]}`,
+      url: `http://127.0.0.1:${upstream}`,
       apiKeyRef: { name: "bench", key: "api-key" },
+      ...more,
     });
-  }
-  const { token } = await post("tokens", {
-    name: "bench",
-    roleBindings: [{ role: "run", resource: "llms" }],
-  });
-  return String(token);
+  await llm(llms.unstreamed, upstreams.unstreamed);
+  await llm(llms.streamed, upstreams.streamed);
+  await llm(llms.translated, upstreams.streamed, { type: "anthropic" });
+  for (let member = 1; member <= poolSize; member++)
+    await llm(`${llms.pooled}-${member}`, upstreams.unstreamed, { poolName: llms.pooled });
+  return createToken(server, "bench", [{ role: "run", resource: "llms" }]);
 }

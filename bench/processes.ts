@@ -66,7 +66,7 @@ export class Processes {
     const late = performance.now() + 30_000;
     while (!(await takesConnections(port))) {
       if (child.exitCode !== null || performance.now() > late)
-        throw new Error(`${name} did not start:\n${readFileSync(this.#logOf(name), "utf8").slice(-2000)}`);
+        throw new Error(`${name} did not start:\n${this.said(name)}`);
       await Bun.sleep(5);
     }
     return { pid: child.pid, port, stop: () => stop(child) };
@@ -75,6 +75,8 @@ export class Processes {
   /** Runs one of this folder's programs with a JSON argument, and returns the JSON that it prints. */
   async ask<T>(program: string, job: unknown): Promise<T> {
     const child = Bun.spawn([process.execPath, join(import.meta.dirname, program), JSON.stringify(job)], {
+      // Without it no more than 256 calls of `fetch` are under way at a time.
+      env: { ...bareEnvironment, BUN_CONFIG_MAX_HTTP_REQUESTS: "65336" },
       stdout: "pipe",
       stderr: "inherit",
       onExit: (child) => void this.#running.delete(child),
@@ -83,6 +85,11 @@ export class Processes {
     const text = await new Response(child.stdout).text();
     if ((await child.exited) !== 0) throw new Error(`${program} failed`);
     return JSON.parse(text) as T;
+  }
+
+  /** The end of what a process has said. */
+  said(name: string): string {
+    return readFileSync(this.#logOf(name), "utf8").slice(-2000);
   }
 
   killAll(): void {

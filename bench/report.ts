@@ -1,8 +1,12 @@
+import type { LinkReport, LinkRow, ManyLinksRow } from "./link.ts";
+import type { PoolRow } from "./pools.ts";
 import type { SecretsRow } from "./secrets.ts";
 import type { StartRow } from "./start.ts";
 import type { StreamRow } from "./streams.ts";
-import { ownName } from "./subjects.ts";
+import { type Columns, megabytes, table } from "./table.ts";
 import type { ThroughputRow } from "./throughput.ts";
+import type { TranslatedRow } from "./translated.ts";
+import { judge, type Verdict, verdicts } from "./verdicts.ts";
 
 /** All that a run measured; what was not asked for is not there. */
 export interface Report {
@@ -11,77 +15,19 @@ export interface Report {
   /** At a fixed rate, in requests per second. */
   atRate?: { rate: number; rows: ThroughputRow[] };
   streams?: StreamRow[];
+  /** The upstream itself, then what passes through, then what is translated. */
+  translated?: TranslatedRow[];
+  /** One llm, then a pool. */
+  pools?: PoolRow[];
+  link?: LinkReport;
   /** The key in the server's own database first, then the one in OpenBao. */
   secrets?: SecretsRow[];
   start?: StartRow;
 }
 
-/** What is to be reached on two cores that the load shares. */
-export interface Verdict {
-  what: string;
-  target: number;
-  measured: number;
-  unit: string;
-  /** Whether more is better; otherwise less is. */
-  atLeast?: boolean;
-}
-
-/** The targets that a report says something about. */
-export function verdicts({ throughput, atRate, streams, secrets, start }: Report): Verdict[] {
-  const all: Verdict[] = [];
-  const own = throughput?.find((row) => row.subject === ownName && row.connections === 32);
-  if (own) {
-    const what = "throughput at 32 connections, of the baseline's";
-    all.push({ what, target: 0.55, measured: own.ratio, unit: "", atLeast: true });
-  }
-  const calm = atRate?.rows.find((row) => row.subject === ownName);
-  if (calm) {
-    const what = "p99 added at 32 connections, at half the throughput";
-    all.push({ what, target: 3, measured: calm.addedP99, unit: "ms" });
-  }
-  if (own) {
-    const what = "p99 added at 32 connections, closed loop";
-    all.push({ what, target: 3, measured: own.addedP99, unit: "ms" });
-  }
-  const streamed = streams?.find((row) => row.subject === ownName);
-  if (streamed) {
-    all.push(
-      { what: "all streams started", target: 300, measured: streamed.allStarted, unit: "ms" },
-      {
-        what: "stalls, and streams not whole",
-        target: 0,
-        measured: streamed.stalls + streamed.broken,
-        unit: "",
-      },
-      { what: "resident with all streams", target: 120, measured: megabytes(streamed.resident), unit: "MB" },
-    );
-  }
-  if (secrets) {
-    const [own, bao] = secrets as [SecretsRow, SecretsRow];
-    const what = "p50 with the key in OpenBao, of that with the key in the database";
-    all.push({ what, target: 1.05, measured: bao.p50 / own.p50, unit: "" });
-  }
-  if (start) {
-    all.push(
-      { what: "resident when idle", target: 80, measured: megabytes(start.idleResident), unit: "MB" },
-      { what: "ready after start", target: 150, measured: start.ready, unit: "ms" },
-      { what: "mcpctl get llms", target: 25, measured: start.getLlms, unit: "ms" },
-    );
-  }
-  return all;
-}
-
-/** Whether a target is met, and by which share of it. */
-export function judge({ target, measured, atLeast = false }: Verdict): string {
-  const met = atLeast ? measured >= target : measured <= target;
-  if (target === 0) return met ? "met" : "missed";
-  const share = Math.round((Math.abs(measured - target) / target) * 100);
-  return `${met ? "met" : "missed"} by ${share} %`;
-}
-
 /** The report as Markdown. */
 export function markdown(report: Report): string {
-  const { throughput, atRate, streams, secrets, start } = report;
+  const { throughput, atRate, streams, translated, pools, link, secrets, start } = report;
   const parts: string[] = [];
   if (throughput)
     parts.push(
@@ -96,6 +42,26 @@ export function markdown(report: Report): string {
       table(atRate.rows, latencyColumns),
     );
   if (streams) parts.push("## Streams, all opened at once", table(streams, streamColumns));
+  if (translated)
+    parts.push(
+      "## Streams, passed through and translated",
+      "A caller of the chat dialect, whose llm speaks the same or Messages. First tokens while 100 streams are under way, one opening when another is over; processor time of streams that are opened at once. Added: what the server takes longer than the upstream itself in the same round.",
+      table(translated, translatedColumns),
+    );
+  if (pools)
+    parts.push(
+      "## One llm, and a pool of four",
+      "Closed loop at 32 connections. All have the same upstream.",
+      table(pools, poolColumns),
+    );
+  if (link)
+    parts.push(
+      "## Models of workstations",
+      "Streams of 100 tokens a second from a model behind `mcpctl agent`. Lag: from a token's sending to its arrival. Added: that less what it is through the server without an agent, in the same round; of 20 ms each way, 20 ms are the way itself. CPU: server and agent together.",
+      table(link.rows, linkColumns),
+      "Many streams at a time, of 10 tokens a second:",
+      table([link.many], manyColumns),
+    );
   if (secrets)
     parts.push(
       "## Where the key is",
@@ -106,9 +72,6 @@ export function markdown(report: Report): string {
   parts.push("## Targets", table(verdicts(report), verdictColumns));
   return `${parts.join("\n\n")}\n`;
 }
-
-/** What a column is headed by, and what of a row stands in it. */
-type Columns<Row> = Record<string, (row: Row) => string>;
 
 const latencyColumns: Columns<ThroughputRow> = {
   "": (row) => row.subject,
@@ -133,6 +96,52 @@ const streamColumns: Columns<StreamRow> = {
   "longest gap ms": (row) => row.longestGap.toFixed(0),
   "CPU µs/token": (row) => row.cpuPerToken.toFixed(1),
   "resident MB": (row) => megabytes(row.resident).toFixed(0),
+  "not whole": (row) => String(row.broken),
+};
+
+const translatedColumns: Columns<TranslatedRow> = {
+  "": (row) => row.subject,
+  "first token p50 ms": (row) => row.firstTokenP50.toFixed(2),
+  "p99 ms": (row) => row.firstTokenP99.toFixed(2),
+  "added p50 ms": (row) => row.addedP50.toFixed(2),
+  "added p99 ms": (row) => row.addedP99.toFixed(2),
+  "token to token p99 ms": (row) => row.gapP99.toFixed(1),
+  "CPU µs/token": (row) => row.cpuPerToken.toFixed(1),
+  "of passed through": (row) => row.ratio.toFixed(2),
+  "not whole": (row) => String(row.broken),
+};
+
+const poolColumns: Columns<PoolRow> = {
+  "": (row) => row.subject,
+  "requests/s": (row) => row.perSecond.toFixed(0),
+  "p50 ms": (row) => row.p50.toFixed(2),
+  "p99 ms": (row) => row.p99.toFixed(2),
+  "of one llm's requests/s": (row) => row.ratio.toFixed(2),
+  "of its p99": (row) => row.p99Ratio.toFixed(2),
+  failures: (row) => String(row.failures),
+};
+
+const linkColumns: Columns<LinkRow> = {
+  "": (row) => row.path,
+  "lag p50 ms": (row) => row.lagP50.toFixed(1),
+  "p99 ms": (row) => row.lagP99.toFixed(1),
+  "added p50 ms": (row) => row.addedP50.toFixed(1),
+  "added p99 ms": (row) => row.addedP99.toFixed(1),
+  "first token p50 ms": (row) => row.firstTokenP50.toFixed(0),
+  "of the model's time": (row) => row.wallRatio.toFixed(3),
+  "CPU µs/token": (row) => row.cpuPerChunk.toFixed(0),
+  "not whole": (row) => String(row.broken),
+};
+
+const manyColumns: Columns<ManyLinksRow> = {
+  streams: (row) => String(row.streams),
+  agents: (row) => String(row.agents),
+  "lag p50 ms": (row) => row.lagP50.toFixed(1),
+  "p99 ms": (row) => row.lagP99.toFixed(1),
+  "longest gap ms": (row) => row.longestGap.toFixed(0),
+  "CPU µs/token": (row) => row.cpuPerChunk.toFixed(0),
+  "server MB": (row) => megabytes(row.serverResident).toFixed(0),
+  "agent MB": (row) => megabytes(row.agentResident).toFixed(0),
   "not whole": (row) => String(row.broken),
 };
 
@@ -164,18 +173,3 @@ const verdictColumns: Columns<Verdict> = {
   measured: ({ measured, target, unit }) => `${measured.toFixed(target < 10 ? 2 : 0)} ${unit}`.trim(),
   verdict: judge,
 };
-
-function table<Row>(rows: readonly Row[], columns: Columns<Row>): string {
-  const cells = [Object.keys(columns), ...rows.map((row) => Object.values(columns).map((read) => read(row)))];
-  const widths = cells[0]!.map((_, i) => Math.max(3, ...cells.map((line) => line[i]!.length)));
-  const [header, ...body] = cells.map(
-    (line) =>
-      `| ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(" | ")} |`,
-  );
-  const rule = `|${widths.map((width, i) => (i === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
-  return [header, rule, ...body].join("\n");
-}
-
-function megabytes(bytes: number): number {
-  return bytes / 1e6;
-}

@@ -1,216 +1,107 @@
 /**
- * Kills the compiled server with -9 in the middle of many calls, again and again, and looks whether each answer that a
- * client has seen whole is in the audit log. Ends with 1 when one is not. The seed is printed: with it the kills come
- * after the same number of answers.
+ * Kills and cuts what runs, again and again, and looks whether what was promised is kept. Ends with 1 when it is not.
+ * The seed is printed: with it the same faults are chosen.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { furnish, Installation, llms, type Mcpctl, mcpctlCommand } from "./mcpctl.ts";
-import { freePort, Processes } from "./processes.ts";
+import { type AuditSoakPlan, soakAudit } from "./soak-audit.ts";
+import { type LinkSoakPlan, type LinkSoakResult, soakLink } from "./soak-link.ts";
+import { megabytes } from "./table.ts";
 
-export interface SoakPlan {
-  /** How often the server is killed. */
-  rounds: number;
-  /** Whole answers in each round. */
-  calls: number;
-  /** How many callers there are at a time. */
-  clients: number;
-  seed: number;
-}
+const usage = `bun run soak [--only audit|link] [--seed N] [--binary FILE]
 
-export interface SoakResult {
-  /** Answers that a client has seen whole. */
-  whole: number;
-  /** Calls that were cut off, or met no server. */
-  cut: number;
-  /** Audit rows of calls. */
-  rows: number;
-  kills: number;
-  /** Request ids of whole answers without a row. */
-  lost: string[];
-}
+  audit   calls the compiled server, kills it with -9 in the middle of each round, and looks for the audit row of
+          every answer that a client has received whole: [--rounds 10] [--calls 10000] [--clients 16]
+  link    streams from models of many agents, kills agents with -9, and cuts, resets and stalls their ways to the
+          server; each stream is whole or ends in one error: [--seconds 300] [--agents 20] [--streams 200]`;
 
-interface Round {
-  startedAt: number;
-  noted: string[];
-  killAfter: number;
-  killed: boolean;
-}
-
-const pageSize = 1000;
-
-/** Runs all of it over one data directory. Everything that it starts is gone when it returns. */
-export async function soak(plan: SoakPlan, say: (line: string) => void): Promise<SoakResult> {
-  const processes = new Processes();
-  try {
-    return await run(plan, processes, say);
-  } finally {
-    processes.killAll();
-  }
-}
-
-async function run(plan: SoakPlan, processes: Processes, say: (line: string) => void): Promise<SoakResult> {
-  const random = seeded(plan.seed);
-  const port = freePort();
-  const provider = [process.execPath, join(import.meta.dirname, "upstream.ts"), JSON.stringify({ port })];
-  await processes.startServer("upstream", provider, port);
-  const installation = new Installation(processes, mcpctlCommand());
-  let server = await installation.start();
-  const bearer = await furnish(server, { unstreamed: port, streamed: port });
-  const auditor = await auditorOf(server);
-  const result: SoakResult = { whole: 0, cut: 0, rows: 0, kills: 0, lost: [] };
-
-  for (let number = 1; number <= plan.rounds; number++) {
-    const killAfter = Math.floor(plan.calls * (0.2 + 0.6 * random()));
-    const round: Round = { startedAt: Date.now(), noted: [], killAfter, killed: false };
-    let up = Promise.resolve();
-    const kill = async () => {
-      process.kill(server.pid, "SIGKILL");
-      result.kills++;
-      await gone(server.pid);
-      server = await installation.start();
-    };
-    const client = async (index: number) => {
-      for (let n = 0; round.noted.length < plan.calls; n++) {
-        await up;
-        const id = await whole(server.port, bearer, (n + index) % 2 === 0);
-        if (id === undefined) result.cut++;
-        else if (round.noted.push(id) >= killAfter && !round.killed) {
-          round.killed = true;
-          // At a moment that no answer has chosen.
-          const moment = Math.floor(random() * 10);
-          up = Bun.sleep(moment).then(kill);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: plan.clients }, (_, index) => client(index)));
-    await up;
-    const rows = await auditIds(server, auditor, round.startedAt);
-    const lost = round.noted.filter((id) => !rows.has(id));
-    result.whole += round.noted.length;
-    result.rows += rows.size;
-    result.lost.push(...lost);
-    say(
-      `round ${number}: ${round.noted.length} answers, killed after ${killAfter}, ${rows.size} audit rows, ${lost.length} lost`,
-    );
-  }
-  await server.stop();
-  return result;
-}
-
-/** One call; the id of its request when the answer came whole, undefined when it did not. Throws when it was refused. */
-async function whole(port: number, bearer: string, stream: boolean): Promise<string | undefined> {
-  const answer = await ask(port, bearer, stream).catch(() => undefined);
-  if (!answer) return undefined;
-  const { status, text, id } = answer;
-  if (status !== 200) throw new Error(`the server answered ${status}: ${text}`);
-  const isWhole = stream ? text.endsWith("data: [DONE]\n\n") : text.endsWith("}");
-  return isWhole ? id : undefined;
-}
-
-async function ask(port: number, bearer: string, stream: boolean) {
-  const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
-    body: JSON.stringify({
-      model: stream ? llms.streamed : llms.unstreamed,
-      messages: [{ role: "user", content: "hi" }],
-      ...(stream && { stream, max_tokens: 2 }),
-    }),
-  });
-  return {
-    status: response.status,
-    text: await response.text(),
-    id: response.headers.get("x-request-id") ?? "",
-  };
-}
-
-/** A bearer that may read the audit log. */
-async function auditorOf({ socket }: Mcpctl): Promise<string> {
-  const response = await fetch("http://localhost/api/v1/tokens", {
-    unix: socket,
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ name: "auditor", roleBindings: [{ role: "view", resource: "audit" }] }),
-  });
-  return String(((await response.json()) as { token: string }).token);
-}
-
-/** Request ids of all calls on record since a time, which are asked for a page at a time, newest first. */
-async function auditIds({ port }: Mcpctl, bearer: string, since: number): Promise<Set<string>> {
-  const ids = new Set<string>();
-  const query = new URLSearchParams({ action: "llm_inference_call", limit: String(pageSize) });
-  query.set("since", new Date(since).toISOString());
-  while (true) {
-    const response = await fetch(`http://127.0.0.1:${port}/api/v1/audit?${query}`, {
-      headers: { authorization: `Bearer ${bearer}` },
-    });
-    if (!response.ok) throw new Error(`the audit log: ${response.status} ${await response.text()}`);
-    const events = (await response.json()) as { at: string; requestId: string }[];
-    const before = ids.size;
-    for (const { requestId } of events) ids.add(requestId);
-    if (events.length < pageSize || ids.size === before) return ids;
-    // The end is exclusive, and several may have been in the same millisecond.
-    query.set("until", new Date(Date.parse(events.at(-1)!.at) + 1).toISOString());
-  }
-}
-
-async function gone(pid: number): Promise<void> {
-  while (true) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await Bun.sleep(1);
-  }
-}
-
-/** Numbers from 0 to just below 1, the same ones for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const usage = `bun run soak [--rounds 10] [--calls 10000] [--clients 16] [--seed N]
-
-  Calls the compiled server, kills it with -9 in the middle of each round, and looks for the audit
-  row of every answer that a client has received whole.`;
+/** Memory may grow by this share from the first third to the last; a shorter soak, in seconds, says nothing of it. */
+const growth = 0.3;
+const longEnough = 120;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      only: { type: "string" },
       rounds: { type: "string", default: "10" },
       calls: { type: "string", default: "10000" },
       clients: { type: "string", default: "16" },
+      seconds: { type: "string", default: "300" },
+      agents: { type: "string", default: "20" },
+      streams: { type: "string", default: "200" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
+      binary: { type: "string", default: join(import.meta.dirname, "../dist/mcpctl") },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) return console.log(usage);
-  const plan = {
-    rounds: Number(values.rounds),
-    calls: Number(values.calls),
-    clients: Number(values.clients),
-    seed: Number(values.seed),
+  const { binary } = values;
+  if (!existsSync(binary)) throw new Error(`there is no ${binary}: run \`bun run build\``);
+  const seed = Number(values.seed);
+  const number = (name: "rounds" | "calls" | "clients" | "seconds" | "agents" | "streams") =>
+    Number(values[name]);
+  const soaks: Record<string, () => Promise<boolean>> = {
+    audit: () =>
+      audit({ rounds: number("rounds"), calls: number("calls"), clients: number("clients"), seed, binary }),
+    link: () =>
+      link({
+        seconds: number("seconds"),
+        agents: number("agents"),
+        streams: number("streams"),
+        faultEvery: 400,
+        seed,
+        binary,
+      }),
   };
-  if (!existsSync(join(import.meta.dirname, "../dist/mcpctl")))
-    throw new Error("there is no dist/mcpctl: run `bun run build`");
-  console.log(`seed ${plan.seed}: ${plan.rounds} rounds of ${plan.calls} calls by ${plan.clients} clients`);
+  const chosen = Object.keys(soaks).filter((one) => values.only === undefined || one === values.only);
+  if (chosen.length === 0) throw new Error(`there is no soak ${values.only}\n${usage}`);
+  let kept = true;
+  for (const one of chosen) kept = (await soaks[one]!()) && kept;
+  process.exitCode = kept ? 0 : 1;
+}
+
+async function audit(plan: AuditSoakPlan): Promise<boolean> {
+  const { rounds, calls, clients, seed } = plan;
+  console.log(`seed ${seed}: ${rounds} rounds of ${calls} calls by ${clients} clients`);
   const startedAt = performance.now();
-  const { whole, cut, rows, kills, lost } = await soak(plan, console.log);
+  const result = await soakAudit(plan, console.log);
+  const { whole, cut, rows, kills, lost } = result;
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(
     `${whole} whole answers, ${cut} cut off, ${rows} audit rows, ${kills} kills, ${lost.length} lost, in ${seconds} s`,
   );
   for (const id of lost.slice(0, 20)) console.log(`lost: ${id}`);
-  process.exitCode = lost.length === 0 && kills === plan.rounds ? 0 : 1;
+  return lost.length === 0 && kills === rounds;
+}
+
+async function link(plan: LinkSoakPlan): Promise<boolean> {
+  const { seconds, agents, streams, seed } = plan;
+  console.log(`seed ${seed}: ${streams} streams at a time from ${agents} agents, for ${seconds} s`);
+  const result = await soakLink(plan, console.log);
+  const { whole, errors, wrong, hung, longestOver, faults, recovered, resident } = result;
+  const list = (counts: Record<string, number>) =>
+    Object.entries(counts)
+      .map(([what, count]) => `${count} ${what}`)
+      .join(", ");
+  console.log(`faults: ${list(faults)}`);
+  console.log(`${whole} whole streams; ended in one error: ${list(errors) || "none"}`);
+  console.log(
+    `${wrong.length} wrong, ${hung.length} hung; all models back ${recovered.toFixed(0)} ms after the last fault`,
+  );
+  console.log(`the slowest took ${(longestOver / 1000).toFixed(1)} s longer than its tokens`);
+  for (const what of wrong.slice(0, 20)) console.log(`wrong: ${what}`);
+  for (const what of hung.slice(0, 20)) console.log(`hung: ${what}`);
+  for (const [who, { first, last }] of Object.entries(resident)) {
+    // No agent was left alone long enough to be looked at.
+    if (Number.isNaN(first + last)) continue;
+    console.log(`resident ${who}: ${megabytes(first).toFixed(0)} MB, then ${megabytes(last).toFixed(0)} MB`);
+  }
+  return wrong.length === 0 && hung.length === 0 && whole > 0 && (seconds < longEnough || isFlat(resident));
+}
+
+function isFlat(resident: LinkSoakResult["resident"]): boolean {
+  return Object.values(resident).every(({ first, last }) => last <= first * (1 + growth));
 }
 
 if (import.meta.main) await main();

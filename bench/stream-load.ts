@@ -12,6 +12,10 @@ export interface StreamJob {
   streams: number;
   /** How many each stream is to have. */
   tokens: number;
+  /** Milliseconds from one stream's opening to the next; all at once when not given. */
+  every?: number;
+  /** The first so many streams' first tokens are not counted. */
+  warmUp?: number;
   /** Two reads further apart than this are a stall, in milliseconds. */
   stall: number;
 }
@@ -22,6 +26,8 @@ export interface StreamResult {
   /** Milliseconds from the opening of the first stream to the first frame of the last. */
   allStarted: number;
   stalls: number;
+  /** Milliseconds from one read that brought a frame to the next of the same stream. */
+  gap: Latency;
   /** The longest time a stream had nothing to show, in milliseconds. */
   longestGap: number;
   /** How many tokens came in all. */
@@ -31,6 +37,7 @@ export interface StreamResult {
 }
 
 interface Stream {
+  counts: boolean;
   opened: number;
   last: number | undefined;
   frames: number;
@@ -42,6 +49,7 @@ const job = JSON.parse(process.argv[2]!) as StreamJob;
 const request = Buffer.from(job.request);
 const expected = framesOf(job.tokens);
 const firstTokens = new Samples(job.streams);
+const gaps = new Samples();
 let allStarted = 0;
 let stalls = 0;
 let longestGap = 0;
@@ -53,10 +61,11 @@ function receive(stream: Stream, bytes: Buffer): void {
   const came = framesIn(stream, bytes);
   if (came === 0) return;
   if (stream.last === undefined) {
-    firstTokens.add(now - stream.opened);
+    if (stream.counts) firstTokens.add(now - stream.opened);
     allStarted = now - start;
   } else {
     const gap = now - stream.last;
+    gaps.add(gap);
     if (gap > job.stall) stalls++;
     if (gap > longestGap) longestGap = gap;
   }
@@ -80,9 +89,12 @@ function framesIn(stream: Stream, bytes: Buffer): number {
 }
 
 /** Opens a stream and returns when the server is done with it. */
-async function watch(): Promise<void> {
+async function watch(index: number): Promise<void> {
+  if (job.every !== undefined) await Bun.sleep(start + index * job.every - performance.now());
   const { promise, resolve: over } = Promise.withResolvers<void>();
-  const stream: Stream = { opened: performance.now(), last: undefined, frames: 0, lastByte: 0, over };
+  const counts = index >= (job.warmUp ?? 0);
+  const opened = performance.now();
+  const stream: Stream = { counts, opened, last: undefined, frames: 0, lastByte: 0, over };
   Bun.connect<Stream>({
     hostname: "127.0.0.1",
     port: job.port,
@@ -102,11 +114,12 @@ async function watch(): Promise<void> {
 }
 
 const start = performance.now();
-await Promise.all(Array.from({ length: job.streams }, watch));
+await Promise.all(Array.from({ length: job.streams }, (_, index) => watch(index)));
 const result: StreamResult = {
   firstToken: firstTokens.latency(),
   allStarted,
   stalls,
+  gap: gaps.latency(),
   longestGap,
   tokens: Math.max(0, frames - job.streams * (expected - job.tokens)),
   broken,

@@ -1,10 +1,11 @@
 /**
  * A provider that costs as little as it can: raw sockets, answers made beforehand, one timer for all streams.
  * Takes `{port}` as JSON. A request with `stream` gets its first token at once and then 50 a second, as many as
- * `max_tokens` says; any other gets the one answer.
+ * `max_tokens` says, in the dialect that its path says; any other gets the one answer.
  */
 import type { Socket } from "bun";
-import { answer, streamed } from "./chat.ts";
+import { answer, type Pieces, streamed } from "./chat.ts";
+import { streamedMessages } from "./messages.ts";
 
 interface Caller {
   socket: Socket<Caller>;
@@ -13,6 +14,7 @@ interface Caller {
   /** What the socket would not take yet. */
   unsent: Buffer | undefined;
   tokensLeft: number;
+  token: Buffer;
   end: Buffer;
 }
 
@@ -42,8 +44,10 @@ function receive(caller: Caller, bytes: Buffer): void {
   const body = text.slice(head + 4);
   if (!body.includes('"stream":true')) return write(caller, whole);
   caller.tokensLeft = Number(/"max_tokens":(\d+)/.exec(body)?.[1] ?? 1) - 1;
-  caller.end = body.includes('"include_usage":true') ? streamed.endWithUsage : streamed.end;
-  write(caller, Buffer.concat([streamed.start, streamed.token]));
+  const pieces: Pieces = text.startsWith("POST /v1/messages") ? streamedMessages : streamed;
+  caller.token = pieces.token;
+  caller.end = body.includes('"include_usage":true') ? pieces.endWithUsage : pieces.end;
+  write(caller, Buffer.concat([pieces.start, pieces.token]));
   turns.toSorted((a, b) => a.size - b.size)[0]!.add(caller);
 }
 
@@ -53,7 +57,7 @@ function forget(caller: Caller): void {
 
 function takeTurn(callers: Set<Caller>): void {
   for (const caller of callers) {
-    if (caller.tokensLeft-- > 0) write(caller, streamed.token);
+    if (caller.tokensLeft-- > 0) write(caller, caller.token);
     else {
       callers.delete(caller);
       write(caller, caller.end);
@@ -68,7 +72,8 @@ Bun.listen<Caller>({
   socket: {
     open: (socket) => {
       socket.setNoDelay(true);
-      socket.data = { socket, part: "", unsent: undefined, tokensLeft: 0, end: streamed.end };
+      const { token, end } = streamed;
+      socket.data = { socket, part: "", unsent: undefined, tokensLeft: 0, token, end };
     },
     data: ({ data }, bytes) => receive(data, bytes),
     drain: ({ data }) => write(data, Buffer.alloc(0)),

@@ -36,6 +36,8 @@ export class PostLine implements TaskLine {
   #credit = creditBytes;
   #seq = 0;
   #sending = false;
+  /** Sending begins with the next turn of the event loop. */
+  #isDue = false;
   #held = false;
   #ending: PromiseWithResolvers<void> | undefined;
   #outcome: Outcome | undefined;
@@ -112,8 +114,14 @@ export class PostLine implements TaskLine {
     this.#ending?.resolve();
   }
 
+  /** What comes in one turn of the event loop goes in one POST: the end of an answer with its last words. */
   #pump(): void {
-    if (!this.#sending) void this.#sendAll();
+    if (this.#sending || this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      if (!this.#sending) void this.#sendAll();
+    });
   }
 
   async #sendAll(): Promise<void> {

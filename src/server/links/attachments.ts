@@ -29,6 +29,8 @@ export interface AttachmentsOptions {
   opened(link: Link, isSame: boolean): void;
   /** A link is no more. With `mayGoOn` its agent may still post what it was doing, and come back. */
   ended(link: Link, mayGoOn: boolean): void;
+  /** Another process has a session with this epoch: nobody goes on with what was begun under an older one. */
+  superseded(sessionId: string, epoch: number): void;
 }
 
 /** The links of agents: one for each session, for as long as whoever attached it may expose llms. */
@@ -41,7 +43,10 @@ export class Attachments {
     this.#options = options;
     const { catalogue, sessions } = options;
     const stop = [
-      sessions.onSuperseded((id, epoch) => this.#endOlder(id, epoch - 1, "fenced")),
+      sessions.onSuperseded((id, epoch) => {
+        this.#endOlder(id, epoch - 1, "fenced");
+        options.superseded(id, epoch);
+      }),
       sessions.onLapsed((id, epoch) => this.#endOlder(id, epoch, "lapsed")),
       catalogue.subscribe(() => this.#look()),
     ];

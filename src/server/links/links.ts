@@ -61,6 +61,10 @@ export class Links implements VirtualLlms {
       bytes: (link, frame) => this.#bytes(link, frame),
       opened: (link, isSame) => this.#opened(link, isSame),
       ended: (link, mayGoOn) => this.#ended(link, mayGoOn),
+      // What a process of before was doing nobody goes on with, also where its link had ended already.
+      superseded: (sessionId, epoch) => {
+        for (const task of this.#tasks.of(sessionId)) if (task.link.epoch < epoch) this.#lose(task);
+      },
     });
     this.#wakes = new Wakes({
       ...options,

@@ -304,3 +304,13 @@ it("asks elsewhere for what was on offer when an agent comes back by a WebSocket
   expect(await reading.over).toBeUndefined();
   expect(reading.text()).toBe("data: {}\n\n");
 });
+
+it("takes what was posted along with the process that posted it, also when it was cut off before (failure mode 3)", async () => {
+  const { own, told, attach, infer } = links();
+  const killed = attach("sse");
+  const { answered } = infer();
+  own.accept(alice, (killed.task() as { taskId: string }).taskId, 1, 1);
+  killed.up.closed();
+  told.superseded?.("pvs_1", 2);
+  expect(await failing(answered)).toMatchObject({ kind: "closed" });
+});

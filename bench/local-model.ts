@@ -1,0 +1,95 @@
+/**
+ * A model on a workstation: streams whose tokens are numbered and say when they were sent. Takes `{port}` as JSON. The
+ * model's name says how far its tokens are apart (`every-10ms`), and `max_tokens` how many there are.
+ */
+import type { Socket } from "bun";
+import { httpChunk, lastChunk, streamHead } from "./chat.ts";
+import { tokenText } from "./numbered.ts";
+
+interface Caller {
+  socket: Socket<Caller>;
+  /** A request that has not come whole. */
+  part: string;
+  /** What the socket would not take yet. */
+  unsent: Buffer | undefined;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** What it says that it has. */
+const models = [10, 50, 100].map((interval) => ({ id: `every-${interval}ms`, object: "model" }));
+
+function write(caller: Caller, bytes: Buffer): void {
+  const all = caller.unsent ? Buffer.concat([caller.unsent, bytes]) : bytes;
+  const written = Math.max(0, caller.socket.write(all));
+  caller.unsent = written < all.length ? all.subarray(written) : undefined;
+}
+
+/** About 230 bytes, as those of real providers are. */
+function frame(model: string, delta: object, finish: string | null = null): string {
+  const choices = [{ index: 0, delta, logprobs: null, finish_reason: finish }];
+  return `data: ${JSON.stringify({
+    id: "chatcmpl-Dq8rVYw2bMkXe1uTzn5cPfJ7LsHgA",
+    object: "chat.completion.chunk",
+    created: 1790000000,
+    model,
+    choices,
+  })}\n\n`;
+}
+
+function receive(caller: Caller, bytes: Buffer): void {
+  const text = caller.part + bytes.toString("latin1");
+  const head = text.indexOf("\r\n\r\n");
+  const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0);
+  if (head < 0 || text.length < head + 4 + length) {
+    caller.part = text;
+    return;
+  }
+  caller.part = "";
+  const model = /"model": ?"(every-(\d+)ms)"/.exec(text);
+  if (!model) return answer(caller, { object: "list", data: models });
+  const tokens = Number(/"max_tokens": ?(\d+)/.exec(text)?.[1] ?? 1);
+  if (!/"stream": ?true/.test(text)) return answer(caller, { object: "chat.completion", choices: [] });
+  stream(caller, model[1]!, Number(model[2]), tokens);
+}
+
+function answer(caller: Caller, body: object): void {
+  const text = JSON.stringify(body);
+  const head = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\n\r\n`;
+  write(caller, Buffer.from(head + text));
+}
+
+function stream(caller: Caller, model: string, every: number, tokens: number): void {
+  write(caller, Buffer.concat([streamHead, httpChunk(frame(model, { role: "assistant", content: "" }))]));
+  let number = 0;
+  let due = performance.now();
+  const send = () => {
+    if (number === tokens) {
+      caller.timer = undefined;
+      return write(
+        caller,
+        Buffer.concat([httpChunk(frame(model, {}, "stop")), httpChunk("data: [DONE]\n\n"), lastChunk]),
+      );
+    }
+    number++;
+    write(caller, httpChunk(frame(model, { content: tokenText(number) })));
+    due += every;
+    caller.timer = setTimeout(send, Math.max(0, due - performance.now()));
+  };
+  send();
+}
+
+const { port } = JSON.parse(process.argv[2]!) as { port: number };
+Bun.listen<Caller>({
+  hostname: "127.0.0.1",
+  port,
+  socket: {
+    open: (socket) => {
+      socket.setNoDelay(true);
+      socket.data = { socket, part: "", unsent: undefined, timer: undefined };
+    },
+    data: ({ data }, bytes) => receive(data, bytes),
+    drain: ({ data }) => write(data, Buffer.alloc(0)),
+    close: ({ data }) => clearTimeout(data.timer),
+    error: ({ data }) => clearTimeout(data.timer),
+  },
+});
