@@ -1,0 +1,54 @@
+import { expect, it } from "vitest";
+import { systemTime } from "../../src/agent/time.ts";
+import { memoryProvider, memoryProviders } from "../agent/memory-providers.ts";
+import { testAgent } from "../agent/test-agent.ts";
+import { type BinaryServer, startBinary } from "../support/binary.ts";
+
+const agents = 100;
+
+it("a hundred agents come back to a server that was killed, each to its own session, and the server answers meanwhile (failure mode 6)", async () => {
+  const first = await startBinary();
+  const roleBindings = [{ role: "expose", resource: "llms" }];
+  const { body } = await first.admin("POST", "/api/v1/tokens", { name: "desk", roleBindings });
+  const ids = new Set<string>();
+  const all = Array.from({ length: agents }, (_, n) =>
+    testAgent({
+      url: first.url,
+      token: () => body.token,
+      time: systemTime,
+      providers: memoryProviders(memoryProvider(`model-${n}`)),
+    }),
+  );
+  const active = async (server: BinaryServer) => {
+    const { body: llms } = await server.admin("GET", "/api/v1/llms");
+    return llms.filter((llm: { status: string }) => llm.status === "active").length;
+  };
+  const attached = async (server: BinaryServer) => {
+    const { text } = await server.admin("GET", "/metrics");
+    return Number(/mcpctl_attached_agents\{transport="websocket"\} (\d+)/.exec(text)?.[1] ?? 0);
+  };
+  await expect.poll(() => attached(first), { timeout: 20_000 }).toBe(agents);
+  for (const { sessionFile } of all) ids.add(sessionFile.providerSessionId!);
+  expect(ids.size).toBe(agents);
+
+  first.kill("SIGKILL");
+  await first.ended;
+  const { host } = new URL(first.url);
+  const back = await startBinary({ home: first.home, args: ["--listen", host] });
+  let slowest = 0;
+  await expect
+    .poll(
+      async () => {
+        const at = performance.now();
+        await back.call("GET", "/healthz");
+        slowest = Math.max(slowest, performance.now() - at);
+        return attached(back);
+      },
+      { timeout: 40_000 },
+    )
+    .toBe(agents);
+  expect(await active(back)).toBe(agents);
+  expect(slowest).toBeLessThan(1000);
+  expect(new Set(all.map(({ sessionFile }) => sessionFile.providerSessionId))).toEqual(ids);
+  expect((await back.admin("GET", "/api/v1/llms")).body.length).toBe(agents);
+}, 90_000);
