@@ -164,4 +164,14 @@ CREATE TABLE "threads" (
 CREATE INDEX "threads_agent_id" ON "threads" ("agent_id");--> statement-breakpoint
 CREATE INDEX "threads_owner_id" ON "threads" ("owner_id");`,
   },
+  {
+    name: "0004_usage_through",
+    sql: `CREATE TABLE "usage_through" (
+	"row" integer NOT NULL
+) STRICT;
+--> statement-breakpoint
+-- Until now each event was summed up when it was written.
+INSERT INTO "usage_through" SELECT coalesce(max("id"), 0) FROM "audit_events";
+`,
+  },
 ];

@@ -271,7 +271,7 @@ export interface Store {
   /** All of them, the oldest first. */
   orphans(): Promise<Orphan[]>;
   /**
-   * One batch, one transaction, in which calls of models are added to their usage as well. Throws StoreError `full`
+   * One batch, one transaction. What calls of models came to is in `usage` from then on, also after a kill. Throws StoreError `full`
    * or `unavailable`.
    */
   appendAudit(events: readonly AuditEvent[]): Promise<void>;

@@ -9,8 +9,12 @@ import { freshFolder } from "./folder.ts";
 /** One line for each thing that both dialects have to have: what a database says about itself, in common words. */
 type Facts = string[];
 
+/** How far the usage is summed up, which Postgres writes with each batch of events. */
+const onlySqlite = "usage_through";
+
 const sqliteFacts = `
-  with tables as (select name from pragma_table_list where schema = 'main' and name not like 'sqlite_%')
+  with tables as (
+    select name from pragma_table_list where schema = 'main' and name not like 'sqlite_%' and name <> '${onlySqlite}')
   select 'column ' || t.name || '.' || c.name || ' ' || lower(c.type)
       || case when c."notnull" then ' not null' else '' end || case when c.pk then ' key ' || c.pk else '' end
     from tables t, pragma_table_info(t.name) c

@@ -121,7 +121,7 @@ describe("SQLite file", () => {
     const lax =
       "select name from pragma_table_list where schema = 'main' and not strict and name not like 'sqlite_%'";
     expect(database.query(lax).values()).toEqual([]);
-    expect(database.query("select count(*) from pragma_table_list where strict").values()).toEqual([[13]]);
+    expect(database.query("select count(*) from pragma_table_list where strict").values()).toEqual([[14]]);
   });
 
   it("serves one server at a time, by whatever name it is called", async () => {

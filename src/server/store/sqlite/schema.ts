@@ -125,7 +125,7 @@ export const auditEvents = sqliteTable("audit_events", {
   detail: text("detail", { mode: "json" }).$type<Record<string, unknown>>(),
 });
 
-/** Written with the events it sums up. A llm is here by its name: what was used stays on record after it is gone. */
+/** Sums up the log of events. An llm is here by its name: what was used stays on record after it is gone. */
 export const usage = sqliteTable(
   "usage",
   {
@@ -191,3 +191,6 @@ export const threadMessages = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.threadId, table.seq] })],
 );
+
+/** Up to which row of the log the usage has been summed up. One row. */
+export const usageThrough = sqliteTable("usage_through", { row: integer("row").notNull() });

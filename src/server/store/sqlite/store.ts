@@ -8,7 +8,7 @@ import { type Ids, idsOf, inMemory } from "../contents.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import type { Contents, Store, Write } from "../types.ts";
-import { usageOf, usageWhere } from "../usage.ts";
+import { usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
 import { linkQueries } from "./links.ts";
 import { openDatabase } from "./open.ts";
@@ -26,7 +26,8 @@ import {
 import { search, tail } from "./search.ts";
 import { keepStatements } from "./statements.ts";
 import { threadQueries } from "./threads.ts";
-import { apply, prepareAudit, prepareUsage } from "./write.ts";
+import { usageBook } from "./usage-book.ts";
+import { apply, prepareAudit } from "./write.ts";
 
 /**
  * A store in one SQLite file. All of it is synchronous inside: on `bun:sqlite` a transaction with an async
@@ -37,7 +38,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
   const { client, finalize } = keepStatements(database);
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
-  const addUsage = prepareUsage(client);
+  const book = usageBook(database, db, client);
   const checkpoints = checkpointWhenIdle(database);
   /** Those who follow the log of events. */
   const followers = new Set<() => void>();
@@ -151,13 +152,20 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     async appendAudit(events) {
       await writing(() => {
         for (const event of events) insertAudit(event);
-        for (const row of usageOf(events)) addUsage(row);
       });
+      book.logged(events);
       ring();
     },
 
     usage: (filter) =>
-      answer(() => db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)).all()),
+      answer(() => {
+        try {
+          book.bring();
+        } catch {
+          // Where nothing can be written, what was is still told.
+        }
+        return db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)).all();
+      }),
 
     queryAudit: (filter) => answer(async () => (await search(db, filter)).map(({ event }) => event)),
 
@@ -196,6 +204,12 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     close: async () => {
       followers.clear();
       checkpoints.stop();
+      try {
+        book.bring();
+      } catch {
+        // The log has it: whoever opens the file next writes it.
+      }
+      book.stop();
       finalize();
       close();
     },
