@@ -3,6 +3,7 @@ import { AppError } from "../../errors.ts";
 import { epochHeader, linkPaths, sessionHeader } from "../../wire/link.ts";
 import type { Attached } from "../links/attachments.ts";
 import { eventStream, eventStreamHeaders } from "../links/event-stream.ts";
+import type { Wire } from "../links/link.ts";
 import { numberIn } from "../links/results.ts";
 import { socketHandler, wantsSocket } from "../links/socket.ts";
 import { parseObject, readText } from "./body.ts";
@@ -36,20 +37,23 @@ const Result = Type.Union([
 ]);
 const Taken = Type.Object({ ackSeq: Type.Integer(), credit: Type.Integer(), cancelled: Type.Boolean() });
 
+/** A token that was made for something else does not answer for its maker's agents. */
+const access = { verb: "expose", resource: "llms" } as const;
+
 /** What agents do once they are registered: a stream of tasks, and what becomes of these. */
 export function linkRoutes(server: Server): Route[] {
   return [
     {
       method: "GET",
       path: linkPaths.stream,
-      access: { verb: "expose", resource: "llms" },
+      access,
       summary: `Tasks for the agent of the session in ${sessionHeader}, as server-sent events; upgraded to a WebSocket, both ways`,
       handle: (call) => stream(server, call),
     },
     {
       method: "POST",
       path: `${linkPaths.task}/:taskId/accept`,
-      access: "authenticated",
+      access,
       summary: "Accept a task; answers with the request where the task did not hold it",
       body: Accept,
       answer: Type.Object({ request: Type.Optional(Type.Unknown()) }),
@@ -58,7 +62,7 @@ export function linkRoutes(server: Server): Route[] {
     {
       method: "POST",
       path: `${linkPaths.task}/:taskId/result`,
-      access: "authenticated",
+      access,
       summary: "What became of a task: a whole answer, a chunk, a batch of chunks or a failure",
       body: Result,
       answer: Taken,
@@ -84,12 +88,19 @@ async function stream(server: Server, call: Call): Promise<Response> {
   const own = { [epochHeader]: String(attached.session.epoch) };
   if (isSocket) {
     const handler = socketHandler((wire) => server.links.open(attached, wire));
-    if (!server.upgrade(request, peer, handler, own)) throw notASocket();
+    if (!server.upgrade(request, peer, handler, own)) {
+      // It has the session already. It went away meanwhile, and nobody else is there.
+      server.links.open(attached, nowhere).closed();
+      throw notASocket();
+    }
     // For the books: the peer has its answer.
     return new Response(null, { status: 101 });
   }
   return new Response(events(server, attached), { headers: { ...eventStreamHeaders, ...own } });
 }
+
+/** Where nobody listens. */
+const nowhere: Wire = { transport: "websocket", send() {}, close() {} };
 
 function events(server: Server, attached: Attached): ReadableStream<Uint8Array> {
   const { wire, body } = eventStream(() => up.closed());

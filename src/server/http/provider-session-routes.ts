@@ -55,6 +55,9 @@ const Heartbeat = Type.Object({
   state: Type.Optional(Type.Unknown()),
 });
 
+/** A token that was made for something else does not speak for its maker's agents. */
+const access = { verb: "expose", resource: "llms" } as const;
+
 /** How agents make themselves known, and say that they are there. */
 export function providerSessionRoutes(server: Server): Route[] {
   const bodyOf = async (call: Call) => parseObject(await readText(call.request, server.deadlines));
@@ -62,7 +65,7 @@ export function providerSessionRoutes(server: Server): Route[] {
     {
       method: "POST",
       path: linkPaths.register,
-      access: { verb: "expose", resource: "llms" },
+      access,
       summary: "Publish an agent's llms and personas, as of now: what it names no more is withdrawn",
       status: 201,
       body: Register,
@@ -72,7 +75,7 @@ export function providerSessionRoutes(server: Server): Route[] {
     {
       method: "POST",
       path: linkPaths.heartbeat,
-      access: "authenticated",
+      access,
       summary: "Say that an agent is there, and how it is",
       body: Heartbeat,
       handle: async (call) => {

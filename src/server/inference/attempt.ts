@@ -65,7 +65,7 @@ export async function attempt(
     isIn = false;
   };
   try {
-    if (isHibernating(llm)) await linksOf(deps).wake(llm, request.signal);
+    if (isHibernating(llm)) await wake(deps, asked, llm);
     if (turn || isHibernating(llm)) sent = prepare(asked, asItIs(deps, asked, llm));
     const { adapter, timeouts } = sent.provider;
     const key = await keyOf(sent.llm, deps.secrets);
@@ -131,6 +131,23 @@ function send(
     timeouts,
     signal,
   });
+}
+
+/** Waits until an llm is awake, and no longer than the caller's bearer is good: it may be told meanwhile (T56). */
+async function wake(deps: InferenceDeps, { call: { principal, request } }: Asked, llm: Row): Promise<void> {
+  const ended = new AbortController();
+  let reason: AppError | undefined;
+  const forget = deps.streams.add(principal, () => {
+    reason = reasonToEnd(deps, principal);
+    ended.abort();
+  });
+  try {
+    await linksOf(deps).wake(llm, AbortSignal.any([request.signal, ended.signal]));
+  } catch (thrown) {
+    throw reason ?? thrown;
+  } finally {
+    forget();
+  }
 }
 
 function linksOf({ links }: InferenceDeps): VirtualLlms {

@@ -55,8 +55,8 @@ export class Inference {
     const span = tracer?.start({ ...facts, headers: call.request.headers });
     const record = new CallRecord(facts, audit, metrics, now, span);
     const told = (error: AppError) => {
-      const { agent } = record.facts;
-      return agent ? toldOfAgent(error, this.#deps.catalogue.snapshot, call.principal, agent) : error;
+      const { agent, llm } = record.facts;
+      return agent ? toldOfAgent(error, this.#deps.catalogue.snapshot, call.principal, agent, llm) : error;
     };
     try {
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);

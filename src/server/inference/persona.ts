@@ -57,11 +57,19 @@ export function llmsOfAgent(snapshot: Snapshot, agent: Row): Row[] {
 /**
  * An error as a persona's caller is told it: where it would name an llm that is not for this caller to know of, or what
  * belongs to that, only that the persona cannot be called.
+ *
+ * @param tried the llm that was to answer last, as it was then: it may be gone by now
  */
-export function toldOfAgent(error: AppError, snapshot: Snapshot, principal: Principal, agent: Row): AppError {
+export function toldOfAgent(
+  error: AppError,
+  snapshot: Snapshot,
+  principal: Principal,
+  agent: Row,
+  tried?: Row,
+): AppError {
   const llm = snapshot.named("llm", agent.spec["llm"] as string);
   const pool = snapshot.table("llm").sorted.filter((other) => llm && poolOf(other) === poolOf(llm));
-  const hidden = pool.filter((one) => !isVisible(principal, "llms", one));
+  const hidden = [...pool, ...(tried ? [tried] : [])].filter((one) => !isVisible(principal, "llms", one));
   const words = JSON.stringify([error.message, error.hint, error.details]);
   const isAbout = ({ name }: Row) => words.includes(`\\"${name}\\"`);
   const ofHidden = hidden.length > 0 && error.code === "secret_unavailable";

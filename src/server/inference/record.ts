@@ -24,6 +24,9 @@ export interface CallFacts {
 
 const none: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
 
+/** No model reads or writes more in a call, whatever its provider says; years of it fit into a sum. */
+const mostTokens = 100_000_000;
+
 /** Keeps the books of one call: exactly one audit event, and its metrics. */
 export class CallRecord {
   readonly facts: CallFacts;
@@ -55,9 +58,10 @@ export class CallRecord {
   }
 
   /** Commits the event; the second time nothing. The last byte is sent when this has returned. Throws AppError. */
-  async close(status: number, usage: Usage = none, error?: AppError): Promise<void> {
+  async close(status: number, reported: Usage = none, error?: AppError): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    const usage = countable(reported);
     const { facts } = this;
     const { agent, llm, principal } = facts;
     this.admission?.settle(llm, usage);
@@ -91,4 +95,21 @@ export class CallRecord {
       ...(agent && { detail: { agent: agent.name, id: agent.id } }),
     });
   }
+}
+
+/**
+ * What a provider reports as far as it can be counted. It may be an agent's, and say anything: one that did not fit
+ * would take the events of other calls along, and one below zero give back what was used.
+ */
+function countable({ promptTokens, completionTokens, cachedTokens }: Usage): Usage {
+  const prompt = count(promptTokens);
+  return {
+    promptTokens: prompt,
+    completionTokens: count(completionTokens),
+    cachedTokens: Math.min(count(cachedTokens), prompt),
+  };
+}
+
+function count(reported: unknown): number {
+  return typeof reported === "number" && reported > 0 ? Math.min(Math.round(reported), mostTokens) : 0;
 }

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
+import { scanJson } from "../../wire/json.ts";
 import type { AgentState } from "../../wire/link.ts";
-import { numberIn, parsed, type Result, readResult } from "./results.ts";
+import { maxDepth, numberIn, parsed, type Result, readResult } from "./results.ts";
 
 /** What an agent says on a WebSocket. */
 export type Message =
@@ -17,6 +18,8 @@ export type Message =
  * @throws AppError `invalid_request` for what no agent of any version sends
  */
 export function readMessage(text: string): Message | undefined {
+  // Before anything is built of it: megabytes of brackets are seconds and gigabytes (T60).
+  scanJson(text, { maxDepth });
   const message = parsed(text);
   const op = textIn(message, "op");
   switch (op) {

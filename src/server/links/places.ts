@@ -22,6 +22,8 @@ export interface Place {
   isDraining: boolean;
   /** What its agent last said, by the llm's name. */
   reports: Map<string, LlmState>;
+  /** How often what it said was written of late, as `heardAt`. */
+  writes: { since: number; count: number };
 }
 
 export interface PlacesOptions {
@@ -82,6 +84,7 @@ export class Places {
       isHere: false,
       isDraining: false,
       reports: new Map(),
+      writes: { since: heardAt, count: 0 },
     };
     this.#byId.set(session.id, place);
     return place;

@@ -77,7 +77,7 @@ export function parseRegistration(body: Record<string, unknown>): Registration {
 
 function llmOf(path: string, sent: Record<string, unknown>, faults: Fault[]): LlmPublication {
   const { type, initialStatus, capabilities } = sent;
-  if (given(type) && !publishedTypes.includes(String(type)))
+  if (given(type) && !publishedTypes.some((one) => one === type))
     faults.push({ path: `${path}/type`, message: `must be one of ${publishedTypes.join(", ")}` });
   const fields = pick(sent, ["type", "model", "tier", "description", "poolName"]);
   const publication = publicationOf(kindOf("llm"), path, sent, fields, faults);
@@ -148,7 +148,7 @@ function publicationOf(
   return {
     kind,
     path,
-    name: String(name),
+    name: typeof name === "string" ? name : "",
     given: fields,
     visibility: visibility === "public" ? "public" : "private",
   };
@@ -188,11 +188,12 @@ function listOf(
 function shortText(body: Record<string, unknown>, field: string, faults: Fault[]): string | undefined {
   const text = body[field];
   if (!given(text)) return undefined;
-  if (typeof text === "string" && text.length <= idCharacters) return text;
-  faults.push({
-    path: `/${field}`,
-    message: typeof text === "string" ? `must have at most ${idCharacters} characters` : "must be a string",
-  });
+  if (typeof text !== "string") faults.push({ path: `/${field}`, message: "must be a string" });
+  else if (text.length > idCharacters)
+    faults.push({ path: `/${field}`, message: `must have at most ${idCharacters} characters` });
+  // Postgres does not take it.
+  else if (text.includes("\0")) faults.push({ path: `/${field}`, message: "must not have U+0000" });
+  else return text;
   return undefined;
 }
 

@@ -11,8 +11,8 @@ export type Result = { epoch: number | undefined; attempt: number | undefined } 
   | { is: "error"; error: TaskError }
 );
 
-/** An answer holds a body, which a provider may nest as deeply as the server reads any. */
-const maxDepth = 80;
+/** How deeply what an agent says may be nested: an answer holds a body, which may be as deep as the server reads any. */
+export const maxDepth = 80;
 
 const kinds: Readonly<Record<TaskError["kind"], true>> = {
   connect: true,

@@ -177,7 +177,7 @@ export class ProviderSessions {
 
   /**
    * How an agent says it is. What it does not publish, and what is no state, is passed over. Returns when its llms say
-   * so; never throws.
+   * so, or will with the next look, as it says something else all the time; never throws.
    */
   async report(sessionId: string, state: AgentState): Promise<void> {
     const place = this.#places.get(sessionId);
@@ -190,7 +190,7 @@ export class ProviderSessions {
       const said = stateOf(llms[name]);
       if (said) place.reports.set(name, said);
     }
-    await this.#settle(place);
+    if (!this.#closed) await this.#statuses.settleSaid(place);
   }
 
   /** What the agent of a virtual llm last said of it; undefined when it is not attached, or has said nothing. */

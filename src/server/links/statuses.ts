@@ -7,7 +7,19 @@ import type { LlmPublication } from "./registration.ts";
 import type { RowWrites } from "./row-writes.ts";
 import { rowsOf, withStatus } from "./virtual-rows.ts";
 
+/** What an agent says is written at once so many times within so many milliseconds. */
+const mostWrites = 20;
+const writesWithin = 10_000;
+
 const words: readonly unknown[] = ["active", "inactive", "hibernating"] satisfies LlmState["status"][];
+
+interface StatusesOptions {
+  catalogue: Catalogue;
+  now(): number;
+  /** Milliseconds, by a clock that nobody sets. */
+  elapsed(): number;
+  onError(error: unknown): void;
+}
 
 /** The status of each virtual llm, as its agent says and as long as that is there. */
 export class Statuses {
@@ -15,18 +27,16 @@ export class Statuses {
   readonly #leases: Leases;
   readonly #writes: RowWrites;
   readonly #now: () => number;
+  readonly #elapsed: () => number;
   readonly #onError: (error: unknown) => void;
   readonly #settling = new Map<Place, Promise<void>>();
 
-  constructor(
-    { catalogue, now, onError }: { catalogue: Catalogue; now(): number; onError(error: unknown): void },
-    leases: Leases,
-    writes: RowWrites,
-  ) {
+  constructor({ catalogue, now, elapsed, onError }: StatusesOptions, leases: Leases, writes: RowWrites) {
     this.#catalogue = catalogue;
     this.#leases = leases;
     this.#writes = writes;
     this.#now = now;
+    this.#elapsed = elapsed;
     this.#onError = onError;
   }
 
@@ -56,6 +66,17 @@ export class Statuses {
       .catch(this.#onError);
     this.#settling.set(place, settled);
     return settled;
+  }
+
+  /**
+   * Writes what an agent has said, as `settle` does. What changes all the time waits for the next look: a commit for each
+   * word would leave no time for anybody else.
+   */
+  async settleSaid(place: Place): Promise<void> {
+    if (this.#changes(place).length === 0) return;
+    const at = this.#elapsed();
+    if (at - place.writes.since > writesWithin) place.writes = { since: at, count: 0 };
+    if (++place.writes.count <= mostWrites) await this.settle(place);
   }
 
   /** Writes what has changed for some sessions. Throws StoreError. */

@@ -4,6 +4,8 @@ import type { Message, Turn } from "./threads.ts";
 
 /** Of an answer that is kept, this many characters at most. */
 const mostCharacters = 4 * 1024 * 1024;
+/** And this many tool calls. */
+const mostCalls = 1000;
 
 const encoder = new TextEncoder();
 
@@ -75,11 +77,12 @@ interface Part {
   tool_calls?: unknown;
 }
 
+/** As a provider sends it: it may say anything. */
 interface ToolCall {
-  index?: number;
-  id?: string;
-  type?: string;
-  function?: { name?: string; arguments?: string };
+  index?: unknown;
+  id?: unknown;
+  type?: unknown;
+  function?: { name?: unknown; arguments?: unknown } | null;
 }
 
 interface Completion {
@@ -117,24 +120,17 @@ class GrowingAnswer {
     return false;
   }
 
-  /** Adds a whole message, or a piece of one. */
+  /** Adds a whole message, or a piece of one. Throws AppError for a tool call that has no place in a list. */
   add({ content, tool_calls }: Part): void {
-    if (typeof content === "string") {
-      this.#text += content;
-      this.#grow(content);
-    }
-    for (const [at, call] of Array.isArray(tool_calls) ? (tool_calls as ToolCall[]).entries() : []) {
-      const index = call.index ?? at;
-      this.#calls[index] ??= { id: "", type: "function", function: { name: "", arguments: "" } };
-      const known = this.#calls[index];
-      const { name, arguments: text } = call.function ?? {};
-      if (call.id) known.id = call.id;
-      if (call.type) known.type = call.type;
-      if (name) known.function.name += name;
-      if (typeof text === "string") {
-        known.function.arguments += text;
-        this.#grow(text);
-      }
+    this.#text += this.#taken(content);
+    for (const [at, call] of Array.isArray(tool_calls) ? (tool_calls as (ToolCall | null)[]).entries() : []) {
+      const { index, id, type, function: called } = call ?? {};
+      const known = this.#callAt(index ?? at);
+      // Some say these with every piece.
+      if (id !== known.id) known.id = this.#taken(id) || known.id;
+      if (type !== known.type) known.type = this.#taken(type) || known.type;
+      known.function.name += this.#taken(called?.name);
+      known.function.arguments += this.#taken(called?.arguments);
     }
   }
 
@@ -146,9 +142,19 @@ class GrowingAnswer {
     return { role: "assistant", content: this.#text === "" ? null : this.#text, tool_calls: calls };
   }
 
-  /** What is too long is not gathered any further. */
-  #grow({ length }: string): void {
-    this.#length += length;
-    if (this.#length > mostCharacters) this.#text = "";
+  #callAt(index: unknown) {
+    // No other index is only a place in a list: `__proto__` is what all lists have in common.
+    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= mostCalls)
+      throw new AppError("provider_error", "the provider's answer has a tool call out of place");
+    const at = index as number;
+    this.#calls[at] ??= { id: "", type: "function", function: { name: "", arguments: "" } };
+    return this.#calls[at];
+  }
+
+  /** A piece of text, counted; nothing where it is none. What is too long is not gathered any further. */
+  #taken(piece: unknown): string {
+    if (typeof piece !== "string") return "";
+    this.#length += piece.length;
+    return this.#length > mostCharacters ? "" : piece;
   }
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { isId } from "../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../access/policy.ts";
 import { storeFailure } from "../catalogue/resources.ts";
 import type { Snapshot } from "../catalogue/snapshot.ts";
@@ -119,7 +120,8 @@ export class Threads {
   }
 
   async #find(principal: Principal, id: string): Promise<Thread> {
-    const thread = await asked(this.#of.store.thread(id));
+    // What is no id is none of a thread, and need not be text that the database takes.
+    const thread = isId(id) ? await asked(this.#of.store.thread(id)) : null;
     if (!thread || !this.#isOf(principal, thread)) throw notFound(id);
     return thread;
   }

@@ -149,6 +149,36 @@ describe("a call of an llm that sleeps", () => {
   });
 });
 
+describe("a caller who waits, and whose token is taken away meanwhile (failure mode 42)", () => {
+  it("is told so at once, in the stream that has begun (T56)", async () => {
+    const { open, agents, clock, server, refresh } = await asleep("a");
+    const opening = open();
+    await told(agents);
+    agents.waking = 5000;
+    clock.now = 5000;
+    const answer = await opening;
+    await server.admin("DELETE", "/api/v1/tokens/t");
+    await refresh();
+    expect(await answer.text()).toMatch(
+      /^: waking 5s\n\ndata: \{"error":\{"message":"the bearer is no longer valid".*\n\ndata: \[DONE\]\n\n$/,
+    );
+    const { body } = await server.admin("GET", "/api/v1/audit?action=llm_inference_call");
+    expect(body).toMatchObject([{ status: 401, error: "unauthenticated" }]);
+    expect(agents.called).toEqual([]);
+  });
+
+  it("is told so at once, where nothing was said yet", async () => {
+    const { ask, agents, server, refresh } = await asleep("a", "b");
+    const answer = ask();
+    await told(agents);
+    await server.admin("DELETE", "/api/v1/tokens/t");
+    await refresh();
+    expect(await answer).toMatchObject({ status: 401 });
+    // Nor is another one woken for it.
+    expect(agents.woken).toHaveLength(1);
+  });
+});
+
 describe("a pool of agents' llms", () => {
   it("wakes nobody while one answers", async () => {
     const { ask, agents, publish, asked } = await asleep("a", "b", "c");

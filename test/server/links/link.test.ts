@@ -1,6 +1,11 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { socketHandler } from "../../../src/server/links/socket.ts";
-import { type Client, must } from "../../support/server.ts";
+import { openStore } from "../../../src/server/store/index.ts";
+import { linkPaths, sessionHeader } from "../../../src/wire/link.ts";
+import { type Client, must, temporaryFolder, testServer } from "../../support/server.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import { ask, bySocket, byStream, goingOn, publisher, register, until } from "./scripted-agent.ts";
 
@@ -103,6 +108,42 @@ it("goes on by the token of what is posted for a stream of events (failure mode 
   await remove("desk");
   await post({ seq: 2, frames: frames.slice(1), done: true });
   expect(await (await called).text()).toBe(frames.join(""));
+});
+
+it("is nobody's when its agent has gone before it was opened", async () => {
+  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  const alice = await publisher(undefined, { server: await testServer({ store }) });
+  await bySocket(alice);
+  const status = async () => (await alice.call("GET", "/api/v1/llms/home")).body.status;
+  await until(async () => (await status()) === "active");
+  const raiseEpoch = store.raiseEpoch.bind(store);
+  const [asked, hasGone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  store.raiseEpoch = async (...args) => {
+    asked.resolve();
+    await hasGone.promise;
+    return raiseEpoch(...args);
+  };
+  const { hostname, port } = new URL(alice.server.url);
+  const head = [
+    `GET ${linkPaths.stream} HTTP/1.1`,
+    `host: ${hostname}:${port}`,
+    `authorization: Bearer ${alice.bearer}`,
+    `${sessionHeader}: ${alice.sessionId}`,
+    "connection: Upgrade",
+    "upgrade: websocket",
+    "sec-websocket-version: 13",
+    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+  ];
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.on("error", () => {});
+  socket.write(`${head.join("\r\n")}\r\n\r\n`);
+  await asked.promise;
+  socket.destroy();
+  await once(socket, "close");
+  // The server has heard of it by the time that it has answered somebody else.
+  await status();
+  hasGone.resolve();
+  await until(async () => (await status()) === "inactive");
 });
 
 it("is closed when what is sent to it is dropped, as its agent does not read (failure mode 36)", async () => {

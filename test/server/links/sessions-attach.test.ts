@@ -228,6 +228,29 @@ describe("what an agent says of its llms", () => {
     expect(status("a")).toBe("active");
   });
 
+  it("is written twenty times in ten seconds, and what changes more often with the next look (failure mode 71)", async () => {
+    const { arrive, sessions, status, catalogue, clocks } = await openHouse();
+    const { id } = await arrive({ providers: [provider("a"), provider("b")] });
+    const other = await arrive({ providers: [provider("theirs")] }, user("bob"));
+    const { revision } = catalogue.snapshot;
+    const written = async () => (await catalogue.store.changesSince(revision, 1000))?.length;
+    const say = (status: "active" | "hibernating", inFlight = 0) =>
+      sessions.report(id, { llms: { a: { status, inFlight } } });
+    // What is no change of a status counts nothing.
+    for (let n = 0; n < 100; n++) await say("active", n);
+    for (let n = 0; n < 101; n++) await say(n % 2 === 0 ? "hibernating" : "active", n);
+    expect([await written(), status("a")]).toEqual([20, "active"]);
+    expect(sessions.llmState(sessions.llmOf(id, "a")!)).toMatchObject({ inFlight: 100 });
+    // Another agent's is.
+    await sessions.report(other.id, { llms: { theirs: { status: "inactive" } } });
+    expect(status("theirs")).toBe("inactive");
+    await sessions.lookAfter();
+    expect(status("a")).toBe("hibernating");
+    clocks.elapsed += 11_000;
+    await say("active");
+    expect(status("a")).toBe("active");
+  });
+
   it("is passed over where it is not its to say, or nothing that is said (failure mode 71)", async () => {
     const { arrive, sessions, status, errors } = await openHouse();
     const { id } = await arrive({ providers: [provider("a")] });

@@ -149,6 +149,9 @@ describe("registering", () => {
       "/providers/4/name": "must not name the same thing twice",
       "/agents": "must be an array",
     });
+    expect(await faults({ bootId: "a\u0000b", providers: [] })).toEqual({
+      "/bootId": "must not have U+0000",
+    });
     const many = Array.from({ length: 201 }, (_, index) => vllm(`llm-${index}`));
     expect(await faults({ providers: many })).toEqual({ "/providers": "must have at most 200 elements" });
     expect(await names(server.admin)).toEqual([]);
@@ -175,13 +178,15 @@ describe("registering", () => {
       "a\u0000b",
       "<script>",
       "a\nb",
+      ["x"],
+      { toString: 1, valueOf: 1 },
     ];
     for (const name of hostile) {
       const answer = await register(server.admin, [vllm("x", { name })]);
       expect([name, answer.status]).toEqual([name, 400]);
       expect(answer.body.details[0].path).toBe("/providers/0/name");
     }
-    for (const type of ["gemini-cli", "vllm-managed", "toString", "", null, 1]) {
+    for (const type of ["gemini-cli", "vllm-managed", "toString", "", null, 1, ["vllm"], { toString: 1 }]) {
       const answer = await register(server.admin, [vllm("x", { type })]);
       expect([type, answer.status, answer.body.details[0].path]).toEqual([type, 400, "/providers/0/type"]);
       expect(answer.body.details).toHaveLength(1);
@@ -319,7 +324,7 @@ describe("a heartbeat", () => {
   it("answers the session's own user, with its epoch", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
-    const bob = await server.user("bob");
+    const bob = await server.user("bob", [expose]);
     const { body } = await must(register(alice.call, [vllm("a")]));
     const { providerSessionId, epoch } = body;
     const beat = (call: Client, more: object) => call("POST", heartbeat, { providerSessionId, ...more });

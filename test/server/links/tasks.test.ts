@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { linkPaths } from "../../../src/wire/link.ts";
+import { must } from "../../support/server.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import { ask, byStream, publisher, register, type StreamAgent, until } from "./scripted-agent.ts";
 
@@ -110,6 +111,35 @@ it("is gone for everybody but its own user's agents (failure mode 71)", async ()
   expect(await told(task.taskId)).toEqual([gone, gone]);
 });
 
+it("is not for a token of the same user that was made for something else (T82)", async () => {
+  const { alice, agent, called, task } = await streaming();
+  const maker = [
+    { role: "create", resource: "tokens" },
+    { role: "run", resource: "llms" },
+    { role: "expose", resource: "llms" },
+  ];
+  await must(alice.server.admin("PUT", "/api/v1/rbac/of-alice", { roleBindings: maker }));
+  const made = { name: "runner", roleBindings: [{ role: "run", resource: "llms" }] };
+  const runner = alice.server.as((await must(alice.call("POST", "/api/v1/tokens", made))).body.token);
+  const { epoch } = agent;
+  const { sessionId: providerSessionId } = alice;
+  const state = { llms: { home: { status: "inactive" } } };
+  for (const [path, body] of [
+    [`${linkPaths.task}/${task.taskId}/accept`, { epoch, attempt: 1 }],
+    [`${linkPaths.task}/${task.taskId}/result`, { epoch, error: "planted" }],
+    [`${linkPaths.task}/task_none/result`, { epoch, error: "planted" }],
+    [linkPaths.heartbeat, { providerSessionId, epoch, state }],
+    [linkPaths.heartbeat, { providerSessionId: "pvs_none" }],
+    [linkPaths.register, { providerSessionId, providers: [] }],
+  ] as const) {
+    const { status, body: answer } = await runner("POST", path, body);
+    expect([status, answer.error], path).toEqual([403, "you may not expose llms"]);
+  }
+  await agent.post(task, { seq: 1, frames, done: true });
+  expect(await (await called).text()).toBe(frames.join(""));
+  expect((await alice.call("GET", "/api/v1/llms/home")).body.status).toBe("active");
+});
+
 it.each([
   ["nothing", {}],
   ["a status that is none", { status: 99, body: {} }],
@@ -122,6 +152,44 @@ it.each([
   expect((await agent.post(task, result)).status).toBe(400);
   await agent.post(task, { seq: 1, frames, done: true });
   expect(await (await called).text()).toBe(frames.join(""));
+});
+
+it("has what its agent says of tokens counted as far as that can be (failure mode 71)", async () => {
+  const alice = await publisher([{ name: "home" }, { name: "claude", type: "anthropic" }]);
+  const agent = await byStream(alice);
+  const answered = async (body: string, path?: string, more?: object) => {
+    const called = ask(alice, more, path);
+    const task = await agent.next("task");
+    await agent.accept(task);
+    const { status } = await alice.call(
+      "POST",
+      `${linkPaths.task}/${task.taskId}/result`,
+      `{"status":200,"body":${body}}`,
+    );
+    expect(status).toBe(200);
+    return (await called).status;
+  };
+  const usages = ["1e30", "1e999", "-5e9", '"7"', "{}", "null", "2.4"];
+  for (const n of usages) {
+    const usage = `{"prompt_tokens":${n},"completion_tokens":${n},"prompt_tokens_details":{"cached_tokens":1e9}}`;
+    expect(await answered(`{"choices":[],"usage":${usage}}`), n).toBe(200);
+    const tokens = `{"input_tokens":${n},"output_tokens":${n}}`;
+    const message = `{"type":"message","role":"assistant","content":[],"usage":${tokens}}`;
+    const asked = { model: "claude", max_tokens: 9 };
+    expect(await answered(message, "/v1/messages", asked), n).toBe(200);
+  }
+  const { body } = await must(alice.call("GET", "/api/v1/usage?by=llm"));
+  const most = 100_000_000;
+  const counts = {
+    requests: usages.length,
+    errors: 0,
+    promptTokens: 2 * most + 2,
+    completionTokens: 2 * most + 2,
+  };
+  expect(body).toMatchObject([
+    { llm: "claude", ...counts, cachedTokens: 0 },
+    { llm: "home", ...counts, cachedTokens: 2 * most + 2 },
+  ]);
 });
 
 it.each([

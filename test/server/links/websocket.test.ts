@@ -213,6 +213,10 @@ it.each([
   ["text that is no JSON", (agent: Awaited<ReturnType<typeof bySocket>>) => agent.say("{")],
   ["a message without an op", (agent) => agent.say({ taskId: "x" })],
   ["a result that says nothing", (agent) => agent.say({ op: "result", taskId: "x" })],
+  [
+    "a message that is nested without end (T60)",
+    (agent) => agent.say(`{"op":"heartbeat","state":{"x":${"[".repeat(1000)}${"]".repeat(1000)}}}`),
+  ],
   ["a frame without a channel", (agent) => agent.frame(new Uint8Array(3))],
 ] as [string, (agent: Awaited<ReturnType<typeof bySocket>>) => void][])(
   "closes on %s (failure mode 71)",

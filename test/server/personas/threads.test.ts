@@ -84,6 +84,50 @@ describe("a thread", () => {
     ]);
   });
 
+  it.each([
+    ["the one that all lists have in common", "__proto__"],
+    ["before the first", -1],
+    ["at the end of a list of four thousand million", 4_294_967_290],
+    ["no number", {}],
+  ])("takes no tool call whose place is %s (failure mode 71)", async (_, index) => {
+    const tool_calls = [{ index, id: "planted", function: { name: "f", arguments: "{}" } }];
+    const [opening, ...closing] = chatFrames([], false);
+    const piece = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls } }] })}\n\n`;
+    const script: Script = ({ body }, connection) => {
+      if (!body.stream)
+        return connection.write(reply(200, { choices: [{ message: { ...answer("x"), tool_calls } }] }));
+      connection.write(streamHead);
+      for (const frame of [opening!, piece, ...closing]) connection.write(chunk(frame));
+      connection.write(lastChunk);
+    };
+    const { call } = await withAgent({}, { script });
+    const id = await begin(call);
+    const { text } = await call("POST", chat, { thread: id, messages: [hello], stream: true });
+    expect(text).toContain("a tool call out of place");
+    expect((await call("POST", chat, { thread: id, messages: [hello] })).status).toBe(502);
+    expect("id" in []).toBe(false);
+    expect(await messagesOf(call, id)).toEqual([]);
+  });
+
+  it.each(["name", "arguments"])("keeps no tool call with megabytes of %s", async (field) => {
+    const piece = (text: string) => {
+      const tool_calls = [{ index: 0, id: "c1", function: { [field]: text } }];
+      return `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls } }] })}\n\n`;
+    };
+    const [opening, ...closing] = chatFrames([], false);
+    const script: Script = (_, connection) => {
+      connection.write(streamHead + chunk(opening!));
+      for (let n = 0; n < 5; n++) connection.write(chunk(piece("z".repeat(1024 * 1024))));
+      for (const frame of closing) connection.write(chunk(frame));
+      connection.write(lastChunk);
+    };
+    const { call } = await withAgent({}, { script });
+    const id = await begin(call);
+    const { text } = await call("POST", chat, { thread: id, messages: [hello], stream: true });
+    expect(text.slice(-500)).toContain("too long to be kept");
+    expect(await messagesOf(call, id)).toEqual([]);
+  });
+
   it("keeps nothing of what failed, and is free for the next turn at once", async () => {
     const [first, second] = chatFrames(["hel"], false);
     const scripts: Script[] = [
@@ -151,6 +195,22 @@ describe("a thread", () => {
     expect((await call("POST", chat, { thread: "thr_none", messages: [hello] })).status).toBe(404);
     expect(provider.seen).toEqual([]);
     expect(await messagesOf(call, thread)).toEqual([]);
+  });
+
+  it("is not looked for under what is no id", async () => {
+    const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+    const { call } = await withAgent({}, { store });
+    const looked: string[] = [];
+    const thread = store.thread.bind(store);
+    store.thread = (id) => {
+      looked.push(id);
+      return thread(id);
+    };
+    const missing = `thr_${"0".repeat(26)}`;
+    for (const id of ["a\0b", "thr_", "x".repeat(100_000), missing])
+      expect((await call("POST", chat, { thread: id, messages: [hello] })).status).toBe(404);
+    expect((await call("GET", "/api/v1/threads/none")).status).toBe(404);
+    expect(looked).toEqual([missing]);
   });
 
   it("has an end: when it is full, another is begun", async () => {

@@ -71,3 +71,13 @@ it("what names none of its llms is told as it is", () => {
     expect(told).toBe(error);
   }
 });
+
+it("what names an llm that is gone by now is told without the name", () => {
+  const gone = row("l4", "llm", "hidden-three", own);
+  const error = new AppError("unavailable", 'llm "hidden-three" is no longer published');
+  const tell = (userId: string) => toldOfAgent(error, snapshot, user(userId), agent, gone);
+  expect(tell("u2").message).toBe('agent "reviewer" cannot be called now');
+  expect(tell("u1")).toBe(error);
+  const visible = { ...gone, visibility: "public" as const };
+  expect(toldOfAgent(error, snapshot, user("u2"), agent, visible)).toBe(error);
+});
