@@ -39,7 +39,7 @@ export const commands: Commands = {
   },
   chat: {
     group: "Use",
-    summary: "Talk to an agent",
+    summary: "Talk to a persona (kind agent)",
     load: async () => (await import("./cli/cmd/chat.ts")).chat,
   },
   "chat-llm": {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { freshFolder, startBinary } from "./support/binary.ts";
+import { ollama } from "./support/local-runtimes.ts";
 import { fakeBao } from "./support/openbao/fake.ts";
 import { keyFileIn } from "./support/sealing.ts";
 import { follow } from "./support/transcript.ts";
@@ -32,7 +33,12 @@ const friendly: Script = ({ method, body: asked }, connection) => {
 
 /** What a reader types, and what stands for it here: other ports, another provider, the JavaScript runtime that is there. */
 function substitutions(serverUrl: string, providerUrl: string, baoUrl = ""): Record<string, string> {
+  const desk = ollama("qwen3:8b");
+  desk.onCall = friendly;
   return {
+    "http://127.0.0.1:11434": desk.url,
+    "mcpctl agent discover": `mcpctl agent discover --port ${desk.port}`,
+    "mcpctl agent >": "mcpctl agent --listen none >",
     "https://bao.example.org:8200": baoUrl,
     "http://127.0.0.1:7777": serverUrl,
     "http://10.0.0.5:7777": serverUrl,

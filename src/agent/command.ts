@@ -53,7 +53,8 @@ const run = defineVerb({
     const stops = stopSignals();
     const closes: (() => unknown)[] = [manager.close, stops.ignore];
     try {
-      const agent = await open({ context, endpoint, listen, log, closes });
+      const listenIsAsked = args.listen !== undefined;
+      const agent = await open({ context, endpoint, listen, listenIsAsked, log, closes });
       // Whether the server can be reached is no matter of this process: it is one that is stuck that is started anew.
       manager.watch(async () => {});
       manager.ready(`publishes to ${endpoint.url}`);
@@ -88,13 +89,15 @@ interface Opening {
   context: Context;
   endpoint: AgentEndpoint;
   listen: { hostname: string; port: number } | undefined;
+  /** Somebody has said where. */
+  listenIsAsked: boolean;
   log: Log;
   /** How what was opened is closed, the last first. */
   closes: (() => unknown)[];
 }
 
 /** Opens all that an agent consists of. Nothing of this machine is touched before the socket, which is the lock. */
-async function open({ context, endpoint, listen, log, closes }: Opening): Promise<Agent> {
+async function open({ context, endpoint, listen, listenIsAsked, log, closes }: Opening): Promise<Agent> {
   const { env, home } = context;
   const path = join(home, "config.json");
   const place = placeOf(context);
@@ -123,11 +126,18 @@ async function open({ context, endpoint, listen, log, closes }: Opening): Promis
     log,
   });
   closes.push(agent.close);
-  if (listen) {
-    const opened = openEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
-    local = opened;
-    closes.push(() => opened.close());
-    log.info(`the tools of this machine can call ${opened.url}`);
+  try {
+    local = listen && openEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
+  } catch (error) {
+    // Of the users of one machine only one can have the usual address: the others publish all the same.
+    if (listenIsAsked || !(error instanceof AppError)) throw error;
+    log.warn(
+      `${error.message}: the tools of this machine cannot call this agent; --listen says another address`,
+    );
+  }
+  if (local) {
+    closes.push(local.close);
+    log.info(`the tools of this machine can call ${local.url}`);
   }
   await providers.apply(config);
   const onConfig = (changed: typeof config) =>

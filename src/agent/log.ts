@@ -17,13 +17,20 @@ export function createAgentLog(stderr: NodeJS.WriteStream, format: LogFormat): L
   // Whoever reads the log may leave: an error that nobody listens for would end the agent.
   stderr.on("error", () => {});
   const common = { stdout: stderr, stderr, level: 3, formatOptions: { date: false } };
-  if (format === "text") return createConsola(common);
+  if (format === "text") return plain(createConsola(common));
   // Lines that say the same are not gathered: whoever reads them by machine counts them itself.
   return createConsola({
     ...common,
     throttle: 0,
     reporters: [{ log: (entry) => void stderr.write(line(entry)) }],
   });
+}
+
+/** Lines of vLLM's output stand in it, one below the other; nothing in it moves the cursor of whoever reads it (T42). */
+function plain(log: Log): Log {
+  const told = (level: keyof Log) => (message: string) =>
+    log[level](message.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, " "));
+  return { info: told("info"), warn: told("warn"), error: told("error"), success: told("success") };
 }
 
 function line({ date, type, args }: LogObject): string {

@@ -14,6 +14,8 @@ import type { Link, LinkEnd } from "./transports/link.ts";
 
 /** A link that has lasted so long was a good one, in milliseconds. */
 const stableMs = 60_000;
+/** The longest that a server may have an agent wait between two heartbeats, in milliseconds. */
+const slowestBeatMs = 10 * 60_000;
 /** How soon a refused bearer is tried again, in milliseconds; at once when there is another. */
 const refusedMs = 30_000;
 /** How often the bearer is looked at, in milliseconds. */
@@ -209,12 +211,13 @@ export class Registrar {
       if (error && (error.status === 409 || error.status === 400) && publication.drop(sent, error)) continue;
       if (error) throw error;
       const { providerSessionId, epoch, transports, heartbeatMs: beat } = body ?? {};
-      if (typeof providerSessionId !== "string")
+      if (typeof providerSessionId !== "string" || !/^[\x21-\x7e]{1,200}$/.test(providerSessionId))
         throw new AppError("unavailable", "the server's answer to a registration is not one");
       session.id = providerSessionId;
       session.epoch = typeof epoch === "number" ? epoch : undefined;
-      this.#options.attacher.offered = Array.isArray(transports) ? transports.map(String) : ["sse"];
-      this.#beatEvery = typeof beat === "number" ? Math.max(1000, beat) : heartbeatMs;
+      this.#options.attacher.offered = Array.isArray(transports) ? transports : ["sse"];
+      this.#beatEvery =
+        typeof beat === "number" ? Math.min(Math.max(1000, beat), slowestBeatMs) : heartbeatMs;
       sessionFile.keep(providerSessionId);
       this.#published = JSON.stringify(sent);
       return true;

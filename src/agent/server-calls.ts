@@ -1,5 +1,6 @@
 import { AppError, type Fault, isErrorCode } from "../errors.ts";
 import { linkPaths } from "../wire/link.ts";
+import { oneLine, textOf } from "./server-words.ts";
 import { pause, type Time } from "./time.ts";
 
 /** Where the server is, and the bearer as it is now. */
@@ -129,7 +130,7 @@ export class ServerCalls {
         timeout: false,
         keepalive: !anew,
       });
-      return replyOf(response, await response.text());
+      return replyOf(response, await textOf(response));
     } catch (cause) {
       throw new AppError("connection_failed", "the server cannot be reached", { cause });
     } finally {
@@ -154,7 +155,7 @@ export function replyOf(response: Response, text: string): Reply {
   const details = faultsIn(body?.["details"]);
   const error = new AppError(
     isErrorCode(code) ? code : codeOf(status),
-    typeof body?.["error"] === "string" ? body["error"] : `the server answered ${status}`,
+    oneLine(body?.["error"]) || `the server answered ${status}`,
     { status, ...(retryAfter > 0 && { retryAfter }), ...(details && { details }) },
   );
   return { status, body, error };
@@ -162,8 +163,8 @@ export function replyOf(response: Response, text: string): Reply {
 
 function faultsIn(details: unknown): Fault[] | undefined {
   if (!Array.isArray(details)) return undefined;
-  return details.filter(
-    (one): one is Fault => typeof one?.path === "string" && typeof one?.message === "string",
+  return details.flatMap((one) =>
+    typeof one?.path === "string" ? [{ path: one.path, message: oneLine(one.message) }] : [],
   );
 }
 

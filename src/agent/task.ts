@@ -1,14 +1,21 @@
+import { HttpFailure } from "../adapters/outbound.ts";
 import type { ProviderAnswer } from "../adapters/pushed-answer.ts";
 import { AppError } from "../errors.ts";
-import { parseExact } from "../wire/json.ts";
+import { parseExact, scanJson } from "../wire/json.ts";
 import type { InferTask, WakeTask } from "../wire/link.ts";
 import type { Log } from "./log.ts";
+import { readApiKey } from "./providers/local-provider.ts";
 import { taskErrorOf, wakeErrorOf } from "./task-failure.ts";
 import type { Outcome, TaskLine } from "./transports/link.ts";
 import type { LocalProvider } from "./types.ts";
 
 /** The largest answer that goes up in one piece. */
 const wholeBytes = 16 * 1024 * 1024;
+
+/** What a server takes in one piece, in bytes: it ends a WebSocket that sends more, with all that runs on it. */
+const frameBytes = 31 * 1024 * 1024;
+/** How deeply an answer may be nested: one that is written again at any depth would overflow the stack. */
+const maxDepth = 64;
 
 /** What a task needs to run. */
 export interface TaskRun {
@@ -27,6 +34,9 @@ export async function runInfer(task: InferTask, run: TaskRun): Promise<void> {
   // Whoever gave it up has closed its line.
   if (signal.aborted) return;
   const request = task.request ?? granted.request;
+  // What stands in a proxy's page in place of the server's answer.
+  if (typeof request !== "object" || request === null)
+    return line.finish({ error: { kind: "closed", message: "the agent could not take the task" } });
   try {
     await wakeFirst(run);
   } catch (failure) {
@@ -35,10 +45,12 @@ export async function runInfer(task: InferTask, run: TaskRun): Promise<void> {
   // Until this returns the provider's server is not idle, however long it thinks before its first word.
   const leave = provider.runtime.enter();
   try {
-    const answer = await provider.call(task.operation, JSON.stringify(request), signal);
+    // The server asks for what is published, and for no other model that the provider may have.
+    const body = JSON.stringify({ ...request, model: provider.config.model });
+    const answer = await provider.call(task.operation, body, signal);
     const isStream = /^text\/event-stream\b/i.test(answer.headers.get("content-type") ?? "");
     if (answer.status === 200 && isStream && task.streaming) await pipe(answer, run);
-    else await line.finish(await whole(answer));
+    else await line.finish(await whole(answer, provider));
   } catch (failure) {
     if (!signal.aborted) await line.finish(outcomeOf(failure, run));
   } finally {
@@ -79,16 +91,38 @@ function pipe(answer: ProviderAnswer, { line }: TaskRun): Promise<void> {
   });
 }
 
-async function whole(answer: ProviderAnswer): Promise<Outcome> {
-  const text = await answer.text(wholeBytes);
+async function whole(answer: ProviderAnswer, { config }: LocalProvider): Promise<Outcome> {
   const { status } = answer;
+  const said = await answer.text(wholeBytes);
+  const text = status < 300 ? said : withoutKey(said, config);
   const retryAfter = Number(answer.headers.get("retry-after"));
-  return { status, body: json(text), ...(retryAfter > 0 && { retryAfter }) };
+  const body = json(text);
+  if (!fits(text, body)) throw new HttpFailure("too-large", "the answer is too large to be passed on");
+  return { status, body, ...(retryAfter > 0 && { retryAfter }) };
 }
 
-/** The JSON value, digits of integers kept; the text itself where it is none. */
+/** What is no text, or numbers in their short form, takes more room when it is written as JSON again. */
+function fits(text: string, body: unknown): boolean {
+  return text.length < frameBytes / 8 || Buffer.byteLength(JSON.stringify(body)) < frameBytes;
+}
+
+/** Whoever refuses a key may say which it was: that is not for the server, which does not know it either (T35). */
+function withoutKey(text: string, config: LocalProvider["config"]): string {
+  let key: string | undefined;
+  try {
+    key = readApiKey(config);
+  } catch {
+    // It has been taken away meanwhile.
+  }
+  // One that is shorter is no secret: `none`, `EMPTY`.
+  if (key === undefined || key.length < 8) return text;
+  return text.replaceAll(key, "[redacted]").replaceAll(JSON.stringify(key).slice(1, -1), "[redacted]");
+}
+
+/** The JSON value, digits of integers kept; the text itself where it is none, or is nested deeper than a server reads. */
 function json(text: string): unknown {
   try {
+    scanJson(`{"":${text}}`, { maxDepth });
     return parseExact(text);
   } catch {
     return text;

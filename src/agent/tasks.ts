@@ -7,6 +7,8 @@ import type { Providers } from "./types.ts";
 
 /** How many tasks are remembered, so that none runs twice. */
 const remembered = 4096;
+/** How many tasks may be under way: far more than any server of models answers at a time. */
+const most = 1024;
 /** How long a task's answer outlives the stream that its task came by, in milliseconds: the server waits as long. */
 const orphanMs = 15_000;
 
@@ -114,6 +116,8 @@ export class Tasks implements LinkEvents {
     const provider = providers.published(task.llmName);
     if (this.#draining)
       return line.finish({ error: { kind: "draining", message: "the agent is about to stop" } });
+    if (this.#running.size >= most)
+      return line.finish({ error: { kind: "busy", message: "the agent takes no more calls now" } });
     if (!provider)
       return line.finish({
         error: { kind: "unknown_llm", message: "the model is not published here any more" },

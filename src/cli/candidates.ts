@@ -107,15 +107,17 @@ async function valuesOf(
       return kindsOr(situation);
     case "name":
     case "names":
-      return words[0]?.includes("/")
+      return words[0] === undefined || words[0].includes("/")
         ? kindsOr(situation)
-        : namesOf(words[0] ?? "", words.slice(1), situation);
+        : namesOf(words[0], words.slice(1), situation);
     case "context":
     case "contexts":
       return Object.entries(readConfig(context.home).contexts).map(([value, { server }]) => ({
         value,
         about: server,
       }));
+    case "providers":
+      return providersOf(context.home);
     case "verbs":
       return verbsOf((await walk(words, context.commands)).level ?? {});
     case "output":
@@ -128,6 +130,12 @@ async function valuesOf(
     default:
       return [];
   }
+}
+
+/** The providers that the config of this machine names. */
+function providersOf(home: string): Candidate[] {
+  const { llm } = readConfig(home) as { llm?: { providers?: { name: string; model?: string }[] } };
+  return (llm?.providers ?? []).map(({ name, model }) => ({ value: name, ...(model && { about: model }) }));
 }
 
 /** Kinds, or the names behind `llm/`. */

@@ -23,6 +23,7 @@ export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & 
     | "kinds"
     | "names"
     | "contexts"
+    | "providers"
     | "verbs"
     | "secretbackends"
     | "agents"

@@ -139,7 +139,7 @@ function assignWords(words: string[], args: Args, values: Record<string, Value>)
     for (const word of taken) checkOption(name.toUpperCase(), word, arg);
     if (taken.length > 0) values[name] = arg.multiple ? taken : taken[0];
     else if (arg.required !== false && arg.default === undefined)
-      throw new AppError("usage", `${name.toUpperCase()} is missing`);
+      throw new AppError("usage", `${arg.valueHint ?? name.toUpperCase()} is missing`);
   }
   if (words.length > 0) throw new AppError("usage", `unexpected argument "${words[0]}"`);
 }

@@ -77,6 +77,24 @@ describe("mcpctl agent", () => {
     );
   });
 
+  it("publishes also where another user's agent has the usual address, and not where it is told that address", async () => {
+    const { server, alice, home } = await surroundings();
+    let taken: { stop(): void } = { stop() {} };
+    try {
+      taken = Bun.listen({ hostname: "127.0.0.1", port: 7778, socket: { data() {} } });
+    } catch {
+      // It is taken by somebody else already.
+    }
+    onTestFinished(() => taken.stop());
+    const told = await start(home, server.url, alice.bearer, "--listen", "127.0.0.1:7778").exit();
+    expect(told.code).toBe(1);
+    expect(told.said).toContain("cannot listen on 127.0.0.1:7778");
+    const agent = start(home, server.url, alice.bearer);
+    await agent.says("cannot listen on 127.0.0.1:7778: the tools of this machine cannot call this agent");
+    await agent.says("connected to");
+    expect(agent.said).not.toContain("can call http");
+  });
+
   it("publishes what its config says, serves this machine's tools, and stops in good order", async () => {
     const { server, alice, home } = await surroundings();
     const agent = start(home, server.url, alice.bearer, "--listen", "127.0.0.1:0");

@@ -5,6 +5,7 @@ import { adapterFor } from "../../src/adapters/index.ts";
 import { createOutbound } from "../../src/adapters/outbound.ts";
 import { openEndpoint } from "../../src/agent/endpoint/endpoint.ts";
 import type { LocalProvider, ProviderConfig, Providers } from "../../src/agent/types.ts";
+import { requestHead, sendRaw } from "../support/raw-http.ts";
 import { must, type TestServer, testServer } from "../support/server.ts";
 import {
   chatAnswer,
@@ -154,6 +155,11 @@ describe("the local endpoint", () => {
         headers: { authorization: `Bearer ${bearer}`, ...(host && { host }) },
       });
     expect((await at("/v1/models", "evil.example")).status).toBe(421);
+    // With a Host that is no host there is no URL to read.
+    for (const host of ["[", "localhost:99999", "a b"]) {
+      const { status } = await sendRaw(url, requestHead("GET", "/v1/models", { host }));
+      expect([host, status]).toEqual([host, 421]);
+    }
     for (const path of ["/api/v1/llms", "/", "/v1", "/v1/%2e%2e/api", "/metrics"])
       expect([path, (await at(path)).status]).toEqual([path, 404]);
     expect(() =>

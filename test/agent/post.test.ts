@@ -291,6 +291,6 @@ describe("an answer by POSTs", () => {
   it("takes a long request from the acceptance", async () => {
     const { server, call } = await posting();
     server.answers.accept = () => ({ status: 200, body: { request: { long: true } } });
-    expect((await call("t1", { request: undefined })).body).toBe('{"long":true}');
+    expect((await call("t1", { request: undefined })).body).toBe('{"long":true,"model":"local-model"}');
   });
 });

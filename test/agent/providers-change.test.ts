@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ProviderConfig } from "../../src/agent/types.ts";
 import { vllm } from "../support/local-runtimes.ts";
 import { chunk, lastChunk, streamHead } from "../support/upstream.ts";
+import { isAlive, vllmConfig, vllmStandIn } from "../support/vllm/vllm.ts";
 import { eventually, turn } from "./hand-time.ts";
 import { body, configOf, house, managedOne, patient } from "./provider-house.ts";
 
@@ -64,6 +65,30 @@ describe("a config that changes", () => {
     expect(await answer.text(1000)).toBe("data: [DONE]\n\n");
     await eventually(() => done.length === 3);
     expect(done).toEqual([`start ${server.url}`, `close ${server.url}`, `start ${server.url}`]);
+  });
+
+  it("does not take the vLLM of one that goes for a left-over, when a call comes first", async () => {
+    const standIn = vllmStandIn({ prefillMs: 400 });
+    const own = vllmConfig({ command: standIn.command });
+    const { providers } = await house([own]);
+    const before = providers.named(own.name)!;
+    await before.runtime.wake(patient);
+    const asked = JSON.stringify({ model: own.model, messages: [] });
+    const answer = before.call("chat", asked, patient);
+    await standIn.until("call");
+    await providers.apply({
+      providers: [{ ...own, managed: { ...own.managed!, idleTimeoutMinutes: 5 } }],
+      agents: [],
+    });
+    const woken = providers.named(own.name)!.runtime.wake(patient);
+    expect((await answer).status).toBe(200);
+    await (await answer).text(100_000);
+    await woken;
+    expect(standIn.starts()).toHaveLength(2);
+    const events = standIn.events();
+    expect(events.indexOf("call")).toBeLessThan(events.indexOf("term"));
+    expect(isAlive(standIn.starts()[1]!.pid)).toBe(true);
+    expect(providers.named(own.name)!.runtime.state).toBe("active");
   });
 
   it("starts nothing once the agent has stopped", async () => {

@@ -174,6 +174,8 @@ describe("a bearer", () => {
   it("that is rotated is used by the very POST that was refused (failure mode 41)", async () => {
     let token = "good";
     const { server, call, agent } = await attachedAgent({ transports: ["sse"], token: () => token });
+    // Else the heartbeat may be the one that is refused.
+    await eventually(() => server.of("heartbeat").length === 1);
     const asked = await call("t1");
     token = "better";
     server.bearers = new Set(["better"]);

@@ -55,6 +55,18 @@ async function ask(runtime: Runtime, body: object = {}): Promise<{ status: numbe
 }
 
 describe("a managed vLLM", () => {
+  it("is not taken for a left-over when its first call comes before it was looked for one", async () => {
+    const { runtime, standIn, said } = managed();
+    const started = runtime.start();
+    await Promise.all([runtime.wake(never), started]);
+    // Whatever the first look has set off comes before this one.
+    await runtime.start();
+    expect(standIn.starts()).toHaveLength(1);
+    expect(standIn.events()).not.toContain("term");
+    expect(runtime.state).toBe("active");
+    expect(said).toEqual([]);
+  });
+
   it("is started by its first call, with the name of its model, and answers when wake returns", async () => {
     const { runtime, standIn, home } = managed({}, { extraArgs: ["--max-model-len", "8"] });
     await runtime.start();

@@ -16,6 +16,7 @@ describe("a link by WebSocket", () => {
     expect(peer.headers.get("x-mcpctl-provider-session")).toBe("prov_1");
     expect(peer.headers.get("x-mcpctl-epoch")).toBe("1");
     expect(peer.headers.get("authorization")).toBe("Bearer good");
+    expect(peer.headers.get("sec-websocket-extensions")).toBeNull();
     await eventually(() => peer.messages.length > 0);
     expect(peer.messages[0]).toEqual({
       op: "heartbeat",
@@ -58,10 +59,10 @@ describe("a link by WebSocket", () => {
     await eventually(() => said(peer, "accept").length > 0);
     peer.send(
       { event: "accepted", taskId: "t1", attempt: 1, granted: true },
-      '{"seed":12345678901234567890}',
+      '{"model":"local-model","seed":12345678901234567890}',
     );
     await eventually(() => provider.calls.length === 1);
-    expect(provider.calls[0]!.body).toBe('{"seed":12345678901234567890}');
+    expect(provider.calls[0]!.body).toBe('{"model":"local-model","seed":12345678901234567890}');
   });
 
   it("does not run what is not granted to it", async () => {
@@ -111,7 +112,7 @@ describe("a link by WebSocket", () => {
     const sockets: (ClientSocket & { backlog: number })[] = [];
     class Full extends (WebSocket as unknown as SocketConstructor) {
       backlog = 0;
-      constructor(url: string, options: { headers: Record<string, string> }) {
+      constructor(url: string, options: ConstructorParameters<SocketConstructor>[1]) {
         super(url, options);
         sockets.push(this as never);
       }

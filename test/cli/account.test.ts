@@ -171,7 +171,7 @@ describe("whoami, status, version, can-i", () => {
 
   it("shows the server, the skew, oneself, what agents publish and failovers", async () => {
     const home = newHome();
-    const providers = [{ name: "local", failoverFor: "claude" }, { name: "other" }];
+    const providers = [{ name: "local", failoverFor: "claude" }, { name: "other" }, null];
     writeFileSync(join(home, "config.json"), JSON.stringify({ llm: { providers } }), { mode: 0o600 });
     const server = answering(answers);
     const { code, stdout, stderr } = await cli("status", { server, home });

@@ -95,6 +95,9 @@ describe("one message", () => {
       [cli("chat reviewer -m hello --thread thr_none", at(server)), 3, 'error: thread "thr_none" not found'],
       [cli(["chat", "reviewer", "-m", " "], at(server)), 2, "the message is empty"],
       [cli("chat ../llms -m hello", at(server)), 3, "not found"],
+      [cli("chat gpt -m hello", at(server)), 3, "hint: it is an llm: mcpctl chat-llm gpt\n"],
+      [cli("chat-llm reviewer -m hello", at(server)), 3, "hint: it is an agent: mcpctl chat reviewer\n"],
+      [cli("chat", at(server)), 2, "error: NAME is missing"],
     ] as const) {
       const { code: got, stderr, stdout } = await outcome;
       expect([got, stderr, stdout]).toEqual([code, expect.stringContaining(words), ""]);
@@ -158,6 +161,15 @@ describe("a conversation", () => {
     ]);
     // Ctrl-D leaves as well.
     expect((await cli("chat-llm gpt", at(server, { answers: [] }))).code).toBe(0);
+  });
+
+  it("ends with the first words where there is nobody of that name", async () => {
+    const { server, provider } = await withAgent();
+    const answers = ["/thread", "hello", "never"];
+    const { code, stdout, stderr, asked } = await cli("chat reviewr", at(server, { answers }));
+    expect([code, stdout, asked]).toEqual([3, "", ["> ", "> ", "closed"]]);
+    expect(stderr).toMatch(/error: agent "reviewr" not found\nhint: did you mean "reviewer"\?.*\n$/);
+    expect(provider.seen).toEqual([]);
   });
 
   it("has commands", async () => {

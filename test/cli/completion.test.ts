@@ -44,6 +44,8 @@ describe("completion", () => {
     expect(await complete(["describe", "llm/q"], { server })).toEqual(["llm/qwen-alice"]);
     expect(await complete(["delete", "llm/claude", "llm/q"], { server })).toEqual(["llm/qwen-alice"]);
     expect(await complete(["get", "nonsense", ""], { server })).toEqual([]);
+    expect(await complete(["wait", "llm/q"], { server })).toEqual(["llm/qwen-alice"]);
+    expect(await complete(["wait", "llms", ""], { server })).toEqual(["claude", "qwen-alice"]);
   });
 
   it("offers what can be migrated and rotated, and the backends there are", async () => {
@@ -52,11 +54,21 @@ describe("completion", () => {
     expect(await complete(["migrate", ""])).toEqual(["secrets"]);
     expect(await complete(["migrate", "secrets", "--from", ""], { server })).toEqual(["default", "bao"]);
     expect(await complete(["migrate", "secrets", "--to=b"], { server })).toEqual(["--to=bao"]);
+    expect(await complete(["migrate", "secrets", "--names", ""], { server })).toEqual([]);
     expect(await complete(["migrate", "secrets", "--k"])).toEqual(["--keep-source"]);
     expect(await complete(["rotate", ""])).toEqual(["secretbackend", "master-key"]);
     expect(await complete(["rotate", "secretbackend", ""], { server })).toEqual(["default", "bao"]);
     expect(await complete(["rotate", "master-key", ""], { server })).toEqual([]);
     expect(await complete(["create", "secretbackend", "x", "--wi"])).toEqual(["--wizard"]);
+  });
+
+  it("offers the providers of this machine, and what can be done with them", async () => {
+    const home = newHome();
+    expect(await complete(["provider", ""], { home })).toEqual([]);
+    const providers = [{ name: "qwen", model: "qwen3:8b" }, { name: "big" }];
+    writeFileSync(join(home, "config.json"), JSON.stringify({ llm: { providers } }), { mode: 0o600 });
+    expect(await complete(["provider", ""], { home })).toEqual(["qwen", "big"]);
+    expect(await complete(["provider", "qwen", ""], { home })).toEqual(["up", "down", "status"]);
   });
 
   it("offers contexts", async () => {

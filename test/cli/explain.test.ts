@@ -17,7 +17,7 @@ async function explained(what: string[]): Promise<string> {
 }
 
 describe("explain", () => {
-  it.each(["llm", "secret", "secretbackend", "rbac"])(
+  it.each(["llm", "agent", "secret", "secretbackend", "rbac"])(
     "%s: fields, what the server sets, an example",
     async (kind) => {
       expectGolden(`explain-${kind}.txt`, await explained([kind]));

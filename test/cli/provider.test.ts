@@ -123,6 +123,19 @@ describe("mcpctl provider", () => {
     expect(stderr).toBe('error: the agent does not run "llama", so it cannot stop it\n');
   });
 
+  it("says why one could not be started, as the agent knows it", async () => {
+    let detail = "there is no vllm command on the PATH";
+    const { home } = agent((called) =>
+      called.startsWith("POST")
+        ? Response.json({ error: "vLLM cannot be started", code: "unavailable" }, { status: 503 })
+        : Response.json([{ ...qwen, detail }]),
+    );
+    const { code, stderr } = await cli("provider qwen up", { home });
+    expect([code, stderr]).toEqual([1, `error: vLLM cannot be started: ${detail}\n`]);
+    detail = "cannot be started";
+    expect((await cli("provider qwen up", { home })).stderr).toBe("error: vLLM cannot be started\n");
+  });
+
   it("says that no agent runs, and how to start it", async () => {
     const { code, stdout, stderr } = await cli("provider qwen up");
     expect([code, stdout]).toEqual([1, ""]);
@@ -132,7 +145,10 @@ describe("mcpctl provider", () => {
   it("does nothing for a name or a deed that it does not know", async () => {
     const { home, asked } = agent();
     const other = await cli("provider qwne up", { home });
-    expect([other.code, other.stderr.split("\n")[0]]).toEqual([3, 'error: provider "qwne" not found']);
+    expect([other.code, other.stderr]).toEqual([
+      3,
+      'error: provider "qwne" not found\nhint: did you mean "qwen"? See: mcpctl provider\n',
+    ]);
     const deed = await cli("provider qwen restart", { home });
     expect([deed.code, deed.stderr.split("\n")[0]]).toEqual([
       2,

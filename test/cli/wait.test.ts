@@ -22,7 +22,7 @@ async function house() {
 it("ends at once where the state is reached", async () => {
   const { wait } = await house();
   const { code, stdout } = await wait("llm/gpt --for=status=active");
-  expect([code, stdout]).toEqual([0, "llm 'gpt' is status active\n"]);
+  expect([code, stdout]).toEqual([0, "llm 'gpt' has status active\n"]);
   expect((await wait("llm/gone --for=delete")).stdout).toBe("llm 'gone' is gone\n");
 });
 
@@ -34,7 +34,7 @@ it("follows changes until all have been there, also of what comes later", async 
   await must(server.admin("PUT", "/api/v1/llms/gpt", { tier: "fast" }));
   await must(server.admin("POST", "/api/v1/llms?probe=false", { ...llm, name: "later", tier: "heavy" }));
   const { code, stdout } = await waiting;
-  expect([code, stdout]).toEqual([0, "llm 'gpt' is tier heavy\nllm 'later' is tier heavy\n"]);
+  expect([code, stdout]).toEqual([0, "llm 'gpt' has tier heavy\nllm 'later' has tier heavy\n"]);
 });
 
 it("waits for the end of an object", async () => {
@@ -49,6 +49,10 @@ it("gives up with 6 when the time is over, and with 130 when it is interrupted",
   const { wait, followed } = await house();
   const late = await wait("llm/gpt --for=status=inactive --timeout 300ms");
   expect([late.code, late.stderr]).toEqual([6, "error: llm/gpt: not status inactive after 0.3 s\n"]);
+  const half = await wait("llm/gpt llm/gone --for=status=active --timeout 300ms");
+  expect([half.code, half.stderr]).toEqual([6, "error: llm/gone: not status active after 0.3 s\n"]);
+  const newer = await wait("llm/gpt --for=weather=fine --timeout 100ms");
+  expect([newer.code, newer.stderr]).toEqual([6, "error: llm/gpt: not weather fine after 0.1 s\n"]);
   const stop = new AbortController();
   const waiting = wait("llm/gpt --for=status=inactive", stop.signal);
   await followed();
@@ -60,6 +64,7 @@ it.each([
   ["llm/gpt", "--for"],
   ["llm/gpt --for=active", "neither FIELD=VALUE nor delete"],
   ["llms --for=delete", "which llms?"],
+  ["llm/gpt --for=sttus=active", 'llm has no field "sttus"\nhint: did you mean "status"?'],
 ])("%s is a mistake", async (line, words) => {
   const { wait } = await house();
   const { code, stderr } = await wait(line);

@@ -78,15 +78,20 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
 }
 
 async function answer(request: Request, options: EndpointOptions): Promise<Response> {
+  // With a Host that is none Bun knows the path alone, or makes of both what is no URL.
+  const url = URL.parse(request.url, options.server);
   try {
     // A page in a browser can have a name of its own lead here (DNS rebinding, T72).
-    if (!/^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(request.headers.get("host") ?? ""))
+    if (
+      !url ||
+      !/^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(request.headers.get("host") ?? "")
+    )
       throw new AppError("misdirected_request", "this endpoint answers as localhost only");
     return await forward(await readCaller(request), options);
   } catch (thrown) {
     const error = thrown instanceof AppError ? thrown : new AppError("internal", "something went wrong here");
     if (error.code === "internal") options.log(`the local endpoint failed: ${String(thrown)}`);
-    return failure(new URL(request.url).pathname, error);
+    return failure(url?.pathname ?? "/v1/", error);
   }
 }
 

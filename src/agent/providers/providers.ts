@@ -46,6 +46,8 @@ interface Backing {
   stopListening(): void;
   /** It has been told to end. */
   ended?: Promise<void>;
+  /** Resolves when it has ended, well or not. */
+  over: PromiseWithResolvers<void>;
 }
 
 interface Leaving {
@@ -103,6 +105,7 @@ class ProviderSet implements LiveProviders {
     for (const config of providers) {
       const key = backingKey(config);
       const kept = before.get(config.name);
+      if (kept && kept.key !== key) this.#retire(kept);
       const backing = kept?.key === key ? kept : this.#backingFor(config, key);
       if (backing !== kept) fresh.push(backing);
       after.set(config.name, backing);
@@ -112,7 +115,7 @@ class ProviderSet implements LiveProviders {
       all.push(isSame ? old! : createLocalProvider(config, { ...backing, outbound }));
     }
     [this.#backings, this.#all, this.#personas] = [after, all, agents];
-    for (const backing of before.values()) if (after.get(backing.name) !== backing) this.#retire(backing);
+    for (const backing of before.values()) if (!after.has(backing.name)) this.#retire(backing);
     await Promise.all(fresh.map((backing) => this.#start(backing)));
     this.#tell("published");
   }
@@ -131,6 +134,7 @@ class ProviderSet implements LiveProviders {
       key,
       runtime,
       calls: new Calls(),
+      over: Promise.withResolvers(),
       // One that somebody else runs is looked at anew; a managed one watches its process itself.
       onFailure: () => void (runtime instanceof ExternalRuntime && runtime.check()),
       stopListening: runtime.onChange(() => {
@@ -142,7 +146,8 @@ class ProviderSet implements LiveProviders {
 
   #managed(config: ProviderConfig): Runtime {
     const { managed, outbound: send, home, env, time, log } = this.#deps;
-    return managed?.(config) ?? createManagedVllm(config, { home, env, send, time, log });
+    const predecessor = Promise.all(this.#goingAs(config.name).map(({ backing }) => backing.over.promise));
+    return managed?.(config) ?? createManagedVllm(config, { home, env, send, time, log, predecessor });
   }
 
   #external(config: ProviderConfig): ExternalRuntime {
@@ -155,13 +160,18 @@ class ProviderSet implements LiveProviders {
       runtime
         .start()
         .catch((error: Error) => this.#deps.log.error(`${name} cannot be watched: ${error.message}`));
-    const predecessor = [...this.#leaving].find(({ backing }) => backing.name === name);
-    if (!predecessor) return start();
-    const started = predecessor.gone.then(() => {
+    const predecessors = this.#goingAs(name);
+    if (predecessors.length === 0) return start();
+    const started = Promise.all(predecessors.map(({ gone }) => gone)).then(() => {
       const isWanted = !this.#isClosed && this.#backings.get(name)?.runtime === runtime;
       return isWanted ? start() : undefined;
     });
-    if (predecessor.backing.calls.inFlight === 0) await started;
+    if (predecessors.every(({ backing }) => backing.calls.inFlight === 0)) await started;
+  }
+
+  /** Those of a name that are about to go. */
+  #goingAs(name: string): Leaving[] {
+    return [...this.#leaving].filter(({ backing }) => backing.name === name);
   }
 
   #retire(backing: Backing): void {
@@ -185,7 +195,7 @@ class ProviderSet implements LiveProviders {
 
 function end(backing: Backing): Promise<void> {
   backing.stopListening();
-  backing.ended ??= backing.runtime.close();
+  backing.ended ??= backing.runtime.close().finally(() => backing.over.resolve());
   return backing.ended;
 }
 

@@ -20,7 +20,7 @@ export interface AttacherOptions {
 /** Attaches by a WebSocket where one gets through, else by server-sent events and POSTs. */
 export class Attacher {
   /** What the server has said that it takes. */
-  offered: readonly string[] = ["sse"];
+  offered: readonly unknown[] = ["sse"];
   readonly #options: AttacherOptions;
   /** Until then no WebSocket is tried. */
   #blockedUntil = 0;

@@ -3,6 +3,7 @@ import { type AgentState, epochHeader, linkPaths, sessionHeader } from "../../wi
 import { SseParser } from "../../wire/sse.ts";
 import type { Log } from "../log.ts";
 import { replyOf, type ServerCalls } from "../server-calls.ts";
+import { textOf } from "../server-words.ts";
 import type { Session } from "../session.ts";
 import type { Link, LinkEnd, LinkEvents } from "./link.ts";
 import { PostLine } from "./post.ts";
@@ -46,7 +47,7 @@ export async function attachEventStream(options: EventStreamOptions): Promise<Li
       keepalive: false,
     });
     const isStream = /^text\/event-stream\b/.test(response.headers.get("content-type") ?? "");
-    if (!response.ok || !isStream || !response.body) throw refusalOf(response, await response.text());
+    if (!response.ok || !isStream || !response.body) throw refusalOf(response, await textOf(response));
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     throw new AppError("connection_failed", "the server cannot be reached", { cause });
@@ -106,8 +107,9 @@ class EventStreamLink implements Link {
     const { session, calls } = this.#options;
     const { epoch, id } = session;
     const body = { providerSessionId: id, ...(epoch !== undefined && { epoch }), ...(state && { state }) };
-    const { error } = await calls.heartbeat(body, this.#closing.signal);
-    if (!error) return;
+    const { error, body: said } = await calls.heartbeat(body, this.#closing.signal);
+    // The page of a proxy that stands in the way for a while says nothing of the session.
+    if (!error || said?.["code"] === undefined) return;
     if (error.code === "fenced") {
       if (!(await session.refused(epoch, this.#closing.signal)))
         this.#end({ why: "fenced", reason: "another agent has taken over" });

@@ -1,3 +1,4 @@
+import { AppError } from "../../errors.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import { creditBytes, offerMs, resultBytes, type Task } from "../../wire/link.ts";
 import { firstFrameEnd, lastFrameEnd } from "../../wire/sse.ts";
@@ -205,7 +206,8 @@ export class PostLine implements TaskLine {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       const { epoch } = session;
-      const reply = await persist(() => send(epoch === undefined ? {} : { epoch }), {
+      const said = async () => fromServer(await send(epoch === undefined ? {} : { epoch }));
+      const reply = await persist(said, {
         time: calls.time,
         signal,
         patience,
@@ -230,6 +232,12 @@ export class PostLine implements TaskLine {
     this.#held = false;
     this.onRoom();
   }
+}
+
+/** A proxy's page with a status of success means that nothing has got through. */
+function fromServer(reply: Reply): Reply {
+  if (reply.error || reply.body) return reply;
+  throw new AppError("connection_failed", "something else has answered in the server's place");
 }
 
 interface Batch {

@@ -1,5 +1,6 @@
 import { parseExact } from "../../wire/json.ts";
 import type { LinkOperation, ServerEvent, Task } from "../../wire/link.ts";
+import { oneLine } from "../server-words.ts";
 
 const operations: readonly string[] = [
   "chat",
@@ -8,6 +9,11 @@ const operations: readonly string[] = [
   "embeddings",
   "count_tokens",
 ] satisfies LinkOperation[];
+
+/** It goes into a path: what no server gives would not stay one segment of it, or cannot be written there at all. */
+function isTaskId(value: unknown): value is string {
+  return typeof value === "string" && /^[\w-][\w.:~-]{0,199}$/.test(value);
+}
 
 /**
  * Reads what a server has sent; undefined for what this agent does not know, which a newer server may send.
@@ -31,13 +37,13 @@ export function readServerEvent(event: string | undefined, text: string): Server
     case "task":
       return taskIn(data);
     case "cancel":
-      return typeof taskId === "string" ? { event: "cancel", taskId } : undefined;
+      return isTaskId(taskId) ? { event: "cancel", taskId } : undefined;
     case "credit":
-      return typeof taskId === "string" && typeof bytes === "number" && bytes > 0
+      return isTaskId(taskId) && typeof bytes === "number" && bytes > 0
         ? { event: "credit", taskId, bytes }
         : undefined;
     case "accepted":
-      return typeof taskId === "string" && typeof attempt === "number"
+      return isTaskId(taskId) && typeof attempt === "number"
         ? {
             event: "accepted",
             taskId,
@@ -49,7 +55,7 @@ export function readServerEvent(event: string | undefined, text: string): Server
     case "drain":
       return { event: "drain" };
     case "revoked":
-      return { event: "revoked", reason: String(data["reason"] ?? "") };
+      return { event: "revoked", reason: oneLine(data["reason"]) };
     default:
       return undefined;
   }
@@ -58,7 +64,7 @@ export function readServerEvent(event: string | undefined, text: string): Server
 /** A task; what an older server leaves out of it has the meaning that it had then. */
 function taskIn(data: Record<string, unknown>): ({ event: "task" } & Task) | undefined {
   const { kind, taskId, llmName, attempt = 1, operation = "chat", streaming, request, channel } = data;
-  if (typeof taskId !== "string" || typeof llmName !== "string") return undefined;
+  if (!isTaskId(taskId) || typeof llmName !== "string") return undefined;
   if (kind === "wake") return { event: "task", kind, taskId, llmName };
   if (kind !== "infer" || typeof attempt !== "number" || !operations.includes(operation as string))
     return undefined;

@@ -41,7 +41,7 @@ export interface ClientSocket {
 
 export type SocketConstructor = new (
   url: string,
-  options: { headers: Record<string, string> },
+  options: { headers: Record<string, string>; perMessageDeflate: false },
 ) => ClientSocket;
 
 export interface WebSocketOptions {
@@ -61,7 +61,12 @@ export interface WebSocketOptions {
  *   refused cannot be seen from here
  */
 export async function attachWebSocket(options: WebSocketOptions): Promise<Link> {
-  const link = new WebSocketLink(options);
+  let link: WebSocketLink;
+  try {
+    link = new WebSocketLink(options);
+  } catch (cause) {
+    throw new AppError("connection_failed", "no WebSocket: it cannot be opened", { cause });
+  }
   await link.attached;
   return link;
 }
@@ -74,7 +79,7 @@ class WebSocketLink implements Link {
   readonly #attached = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<LinkEnd>();
   readonly #lines = new Set<WebSocketLine>();
-  readonly #offers = new Map<string, (event: ServerEvent & { event: "accepted" }) => void>();
+  readonly #offers = new Map<string, (event?: ServerEvent & { event: "accepted" }) => void>();
   #over = false;
   #stopPing: () => void;
   #stopLook: (() => void) | undefined;
@@ -88,6 +93,8 @@ class WebSocketLink implements Link {
         [sessionHeader]: session.id ?? "",
         ...(session.epoch !== undefined && { [epochHeader]: String(session.epoch) }),
       },
+      // The server compresses nothing; whoever does may make much of little (T63).
+      perMessageDeflate: false,
     });
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
@@ -145,18 +152,14 @@ class WebSocketLink implements Link {
   accept(taskId: string, attempt: number): Promise<(ServerEvent & { event: "accepted" }) | undefined> {
     return new Promise((resolve) => {
       const key = `${taskId} ${attempt}`;
-      const forget = () => {
-        stop();
-        this.#offers.delete(key);
-        resolve(undefined);
-      };
-      const stop = this.#options.time.after(2 * offerMs, forget);
-      this.#offers.set(key, (event) => {
+      const answered = (event?: ServerEvent & { event: "accepted" }) => {
         stop();
         this.#offers.delete(key);
         resolve(event);
-      });
-      void this.ended.then(forget);
+      };
+      const stop = this.#options.time.after(2 * offerMs, answered);
+      this.#offers.set(key, answered);
+      if (this.#over) return answered();
       this.send({ op: "accept", taskId, attempt });
     });
   }
@@ -211,6 +214,8 @@ class WebSocketLink implements Link {
     this.#watchdog.stop();
     this.#stopPing();
     this.#stopLook?.();
+    // Not by waiting for `ended`: what waits for it stays with the link, and with it every request that was accepted.
+    for (const answered of [...this.#offers.values()]) answered();
     if (terminate) this.#socket.terminate();
     this.#attached.reject(new AppError("connection_failed", `no WebSocket: ${end.reason}`));
     this.#ended.resolve(end);

@@ -38,6 +38,8 @@ export interface ManagedVllmDeps {
   time: Time;
   /** The owner's. */
   log: Pick<Log, "info" | "warn" | "error">;
+  /** Resolves when those of the same name before it are through, whose vLLM would else be taken for a left-over. */
+  predecessor?: Promise<unknown>;
   /** Of waiting for processes, in milliseconds. */
   patience?: Partial<VllmPatience>;
 }
@@ -65,7 +67,7 @@ export function createManagedVllm(config: ProviderConfig, deps: ManagedVllmDeps)
   if (details.length > 0)
     throw new AppError("invalid_request", `${config.name} cannot be managed`, { details });
   const patience = { grace: 20_000, killed: 10_000, poll: 500, watch: 10_000, ...deps.patience };
-  return new ManagedVllm(workplace(config, { ...deps, patience }), deps.time);
+  return new ManagedVllm(workplace(config, { ...deps, patience }), deps);
 }
 
 /** One at a time: whatever changes what runs waits for the change before it, and looks again when it begins. */
@@ -89,9 +91,10 @@ class ManagedVllm implements Runtime {
   #closing: Promise<void> | undefined;
   #told: RuntimeState = "hibernating";
 
-  constructor(place: Workplace, time: Time) {
+  constructor(place: Workplace, { time, predecessor }: Pick<ManagedVllmDeps, "time" | "predecessor">) {
     this.#place = place;
     this.#time = time;
+    if (predecessor) this.#changes = predecessor;
     this.#idle = idleLadder(place.config.managed?.idleTimeoutMinutes, time, () => this.#onIdle());
   }
 
@@ -114,7 +117,7 @@ class ManagedVllm implements Runtime {
   async start(): Promise<void> {
     const { signal } = this.#work;
     await this.#change(() => this.#takeOver(signal));
-    if (!this.#engine) this.#change(() => sweepLeftover(this.#place)).catch((thrown) => this.#refuse(thrown));
+    this.#change(() => this.#sweep()).catch((thrown) => this.#refuse(thrown));
     if (this.#place.config.managed?.warmup) this.#bringUp();
   }
 
@@ -268,7 +271,13 @@ class ManagedVllm implements Runtime {
     return AbortSignal.any([signal, AbortSignal.timeout(this.#place.warmupSeconds * 1000)]);
   }
 
+  /** What there is once a call was quicker is its own. */
+  async #sweep(): Promise<void> {
+    if (!this.#engine && !this.#closing) await sweepLeftover(this.#place);
+  }
+
   async #takeOver(signal: AbortSignal): Promise<void> {
+    if (this.#engine || this.#closing) return;
     try {
       const engine = await adoptEngine(this.#place, signal);
       if (!engine) return void findExecutable(this.#place.config, this.#place.env);

@@ -38,13 +38,20 @@ export async function converse(talk: Talk, context: Context): Promise<number> {
           if (await runCommand(typed, talk, context)) return 0;
         } else isLeaving = await answer(talk, typed, context, editor);
       } catch (error) {
-        if (context.signal.aborted) throw error;
+        if (context.signal.aborted || isNobodyThere(error, typed, talk)) throw error;
         reportFailure(error, terminal, context.flags.verbose);
       }
     }
   } finally {
     editor.close();
   }
+}
+
+/** Whether there is nobody to talk to, as the first words show. Whoever answered once may come back. */
+function isNobodyThere(error: unknown, typed: string, { messages }: Talk): boolean {
+  return (
+    error instanceof AppError && error.code === "not_found" && messages.length === 0 && !typed.startsWith("/")
+  );
 }
 
 /** Returns whether the answer was stopped: the next Ctrl-C is then the second one. */

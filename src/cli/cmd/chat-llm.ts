@@ -1,6 +1,6 @@
+import { withNearestPartner } from "../chat/not-there.ts";
 import { chatArgs, chatWith } from "../chat/verb.ts";
 import { defineVerb } from "../command.ts";
-import { resolveKind, withNearest } from "../kind-words.ts";
 import { callsClient } from "../local-agent.ts";
 
 export const chatLlm = defineVerb({
@@ -24,8 +24,7 @@ export const chatLlm = defineVerb({
     try {
       return await chatWith(partner, args, context, await callsClient(context));
     } catch (error) {
-      const kind = await resolveKind("llm", context);
-      throw await withNearest(error, kind, args.llm, await context.client());
+      throw await withNearestPartner(error, partner, await context.client());
     }
   },
 });

@@ -1,11 +1,13 @@
+import { kindOf } from "../../kinds/index.ts";
+import { withNearestPartner } from "../chat/not-there.ts";
 import { chatArgs, chatWith } from "../chat/verb.ts";
 import { defineVerb } from "../command.ts";
-import { pathOf, resolveKind, withNearest } from "../kind-words.ts";
+import { pathOf } from "../kind-words.ts";
 
 export const chat = defineVerb({
   meta: {
     name: "chat",
-    description: "Talk to an agent",
+    description: "Talk to a persona, an object of kind agent",
     examples: [
       ["mcpctl chat reviewer", "talk; /help there shows more"],
       ['mcpctl chat reviewer -m "Is this safe?" --thread new', "one question, in a thread that is kept"],
@@ -15,7 +17,7 @@ export const chat = defineVerb({
       "The answer's text goes to stdout, and nothing else does. Lines are kept in ~/.mcpctl/chat-history.",
   },
   args: {
-    agent: { type: "positional", valueHint: "NAME", description: "The agent", complete: "agents" },
+    agent: { type: "positional", valueHint: "NAME", description: "The persona", complete: "agents" },
     ...chatArgs,
     thread: {
       type: "string",
@@ -24,13 +26,12 @@ export const chat = defineVerb({
     },
   },
   async run(args, context) {
-    const kind = await resolveKind("agent", context);
-    const path = `${pathOf(kind, args.agent)}/chat`;
+    const path = `${pathOf(kindOf("agent"), args.agent)}/chat`;
+    const partner = { kind: "agent", name: args.agent, path } as const;
     try {
-      const partner = { kind: "agent", name: args.agent, path } as const;
       return await chatWith(partner, args, context, await context.client());
     } catch (error) {
-      throw await withNearest(error, kind, args.agent, await context.client());
+      throw await withNearestPartner(error, partner, await context.client());
     }
   },
 });

@@ -35,6 +35,7 @@ export const create = defineVerb({
         "mcpctl create llm claude --type anthropic --model claude-sonnet-5 --api-key-ref anthropic/api-key",
         "an llm",
       ],
+      ["mcpctl create agent reviewer --llm claude --system-prompt-file prompt.md", "a persona"],
       ["mcpctl create token laptop --bind role:run,resource:llms --ttl 30d", "prints the token, once"],
       [
         "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --wizard",

@@ -119,7 +119,9 @@ function traits(kind: Kind, name: string, schema: TSchema, top: boolean): string
     ...traitsOf(schema),
     kind.immutable.includes(name) || name === "name" ? "cannot be changed" : "",
     kind.writeOnly.includes(name) ? "never shown" : "",
-    targets.length > 0 ? `names a ${targets.join(" or ")}` : "",
+    targets.length > 0
+      ? `names ${/^(?:[aeio]|llm)/.test(targets[0]!) ? "an" : "a"} ${targets.join(" or ")}`
+      : "",
   ].filter((trait) => trait !== "");
 }
 

@@ -37,6 +37,7 @@ export const migrate = defineVerb({
       multiple: true,
       valueHint: "NAME,NAME",
       description: "Only these secrets; all when left out",
+      complete: [],
     },
     "keep-source": { type: "boolean", description: "Leave the copies where they were" },
     "dry-run": { type: "boolean", description: "Change nothing, only say what would happen" },

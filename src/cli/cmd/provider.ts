@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { nearest } from "../../kinds/names.ts";
 import { controlPaths, controlSocket, type ProviderReport } from "../../wire/agent-control.ts";
 import { ApiClient } from "../client.ts";
 import { defineVerb } from "../command.ts";
@@ -24,7 +25,12 @@ export const provider = defineVerb({
     ],
   },
   args: {
-    name: { type: "positional", required: false, complete: [], description: "As the config calls it" },
+    name: {
+      type: "positional",
+      required: false,
+      complete: "providers",
+      description: "As the config calls it",
+    },
     deed: {
       type: "positional",
       required: false,
@@ -79,6 +85,8 @@ async function up(name: string, agent: ApiClient, context: Context): Promise<Pro
   lookLater();
   try {
     return await post(name, "up", agent);
+  } catch (error) {
+    throw await withDetail(error, name, agent);
   } finally {
     isOver = true;
     callOff();
@@ -86,10 +94,27 @@ async function up(name: string, agent: ApiClient, context: Context): Promise<Pro
   }
 }
 
+/** A failure with what the agent knows of it: callers elsewhere are told less than the owner of the machine. */
+async function withDetail(error: unknown, name: string, agent: ApiClient): Promise<unknown> {
+  if (!(error instanceof AppError) || error.code === "interrupted") return error;
+  const report = (await providersOf(agent).catch(() => [])).find((one) => one.name === name);
+  const { detail = null } = report ?? {};
+  if (detail === null || error.message.includes(detail)) return error;
+  return new AppError(error.code, `${error.message}: ${detail}`, {
+    ...(error.hint !== undefined && { hint: error.hint }),
+  });
+}
+
 function named(name: string, providers: readonly ProviderReport[]): ProviderReport {
   const report = providers.find((one) => one.name === name);
   if (report) return report;
-  throw new AppError("not_found", `provider "${name}" not found`, { hint: "see: mcpctl provider" });
+  const near = nearest(
+    name,
+    providers.map((one) => one.name),
+  );
+  throw new AppError("not_found", `provider "${name}" not found`, {
+    hint: near === undefined ? "see: mcpctl provider" : `did you mean "${near}"? See: mcpctl provider`,
+  });
 }
 
 function told({ state, detail }: ProviderReport): string {

@@ -76,9 +76,14 @@ function published(llms: readonly Resource[]): Report["published"] {
 
 /** The providers of this machine that stand in for an llm when the server cannot be reached. */
 function failovers({ home }: Context): Report["failovers"] {
-  const { llm } = readConfig(home) as { llm?: { providers?: { name?: unknown; failoverFor?: unknown }[] } };
+  const { llm } = readConfig(home) as {
+    llm?: { providers?: ({ name?: unknown; failoverFor?: unknown } | null)[] };
+  };
   const providers = Array.isArray(llm?.providers) ? llm.providers : [];
-  return providers.flatMap(({ name, failoverFor }) =>
-    typeof failoverFor === "string" ? [{ llm: failoverFor, provider: String(name) }] : [],
+  // What is wrong with them is for the agent to say.
+  return providers.flatMap((provider) =>
+    typeof provider?.failoverFor === "string"
+      ? [{ llm: provider.failoverFor, provider: String(provider.name) }]
+      : [],
   );
 }

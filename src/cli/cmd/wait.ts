@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
+import { nearest } from "../../kinds/names.ts";
 import { defineVerb } from "../command.ts";
 import type { Context } from "../context.ts";
 import { resolveTargets, type Target } from "../kind-words.ts";
@@ -8,6 +9,8 @@ import { backoff, changesOf } from "../watch.ts";
 
 /** How long is waited when `--timeout` does not say, in milliseconds. */
 const usualTimeout = 30_000;
+/** What every object has, besides the fields of its kind. */
+const always = ["id", "name", "version", "createdAt", "updatedAt"];
 
 export const wait = defineVerb({
   meta: {
@@ -37,27 +40,34 @@ export const wait = defineVerb({
       throw new AppError("usage", `which ${nameless.kind.plural}?`, {
         hint: `write ${nameless.kind.kind}/NAME`,
       });
+    for (const { kind } of targets) refuseMistyped(kind, condition.field);
     const timeout = context.flags.timeout ?? usualTimeout;
     const late = AbortSignal.timeout(timeout);
     const signal = AbortSignal.any([context.signal, late]);
+    const waits = targets.map(({ kind, names }) => ({ kind, waiting: new Set(names) }));
     try {
-      await Promise.all(targets.map((target) => reach(target, condition, signal, context)));
+      await Promise.all(waits.map((wait) => reach(wait, condition, signal, context)));
     } catch (error) {
       if (!late.aborted || context.signal.aborted) throw error;
-      const names = targets.flatMap(({ kind, names }) => names.map((name) => `${kind.kind}/${name}`));
-      throw new AppError("timed_out", `${names.join(", ")}: not ${condition.text} after ${timeout / 1000} s`);
+      const names = waits.flatMap(({ kind, waiting }) => [...waiting].map((name) => `${kind.kind}/${name}`));
+      throw new AppError("timed_out", `${names.join(", ")}: ${condition.unmet} after ${timeout / 1000} s`);
     }
   },
 });
 
 interface Condition {
-  text: string;
+  /** What is said of an object that is so: `is gone`. */
+  met: string;
+  unmet: string;
+  /** The field of an object that it looks at; undefined when it is the whole. */
+  field?: string | undefined;
   /** @param object undefined when it is not there */
   isMet(object: Resource | undefined): boolean;
 }
 
 function parseCondition(text: string): Condition {
-  if (text === "delete") return { text: "gone", isMet: (object) => object === undefined };
+  if (text === "delete")
+    return { met: "is gone", unmet: "not gone", isMet: (object) => object === undefined };
   const at = text.indexOf("=");
   if (at < 1)
     throw new AppError("usage", `--for: "${text}" is neither FIELD=VALUE nor delete`, {
@@ -66,24 +76,42 @@ function parseCondition(text: string): Condition {
   const [path, value] = [text.slice(0, at), text.slice(at + 1)];
   const read = valuesAt(path.startsWith(".") ? path : `.${path}`);
   return {
-    text: `${path} ${value}`,
+    met: `has ${path} ${value}`,
+    unmet: `not ${path} ${value}`,
+    field: /^\.?(\w+)/.exec(path)?.[1],
     isMet: (object) => object !== undefined && read(object).some((one) => String(one) === value),
   };
 }
 
+/** A mistyped field would be waited for in vain; one that is like no other may be a newer server's. Throws `usage`. */
+function refuseMistyped({ kind, fields, readOnly }: Target["kind"], field: string | undefined): void {
+  const known = [...Object.keys(fields.properties), ...Object.keys(readOnly.properties), ...always];
+  if (field === undefined || known.includes(field)) return;
+  const near = nearest(field, known);
+  if (near !== undefined)
+    throw new AppError("usage", `--for: ${kind} has no field "${field}"`, {
+      hint: `did you mean "${near}"?`,
+    });
+}
+
+/** Objects of a kind, and which of them are still to be in the state. */
+interface Wait {
+  kind: Target["kind"];
+  waiting: Set<string>;
+}
+
 /** Follows the objects of one kind until each has been in the state once. */
 async function reach(
-  { kind, names }: Target,
+  { kind, waiting }: Wait,
   condition: Condition,
   signal: AbortSignal,
   context: Context,
 ): Promise<void> {
   const client = await context.client();
-  const waiting = new Set(names);
   const look = (name: string, object: Resource | undefined) => {
     if (!condition.isMet(object)) return;
     waiting.delete(name);
-    context.terminal.out(`${kind.kind} '${name}' is ${condition.text}\n`);
+    context.terminal.out(`${kind.kind} '${name}' ${condition.met}\n`);
   };
   let isFirst = true;
   for await (const changes of changesOf(client, kind, signal, backoff)) {
