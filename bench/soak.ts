@@ -104,4 +104,8 @@ function isFlat(resident: LinkSoakResult["resident"]): boolean {
   return Object.values(resident).every(({ first, last }) => last <= first * (1 + growth));
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  await main();
+  // Connections that were held up to the last would keep the process for as long as their peers believe in them.
+  process.exit();
+}
