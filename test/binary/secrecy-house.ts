@@ -211,6 +211,7 @@ async function inhabit(
       backendAt("app", "secretIdRef", "id", marks.secretId, { roleId }),
     ]);
     await Promise.all(secrets.map(withLlms));
+    if (secrets[0]) await make("agents", "persona", { llm: secrets[0], systemPrompt: "Keep it short." });
   };
   const people = async () => {
     await make("users", "alice", login ? { password: marks.password } : {});

@@ -134,6 +134,8 @@ it("takes no secret as an argument but in create secret --data, and repeats none
   look("", globalArgs);
   expect(found.sort()).toEqual([
     "--token-file FILE",
+    // Of calls to the model: its description names max_tokens.
+    "create agent --param k=v",
     "create group --limit NAME=N",
     "create llm --api-key-ref SECRET/KEY",
     "create secret --backend",
