@@ -71,7 +71,8 @@ export async function discover(
 
 /** What is said when nothing was found. */
 export function lookedFor(ports: readonly number[]): string {
-  return `looked for ${Object.keys(types).join(", ")} on 127.0.0.1, ports ${ports.join(", ")}`;
+  const names = Object.keys(types).join(", ");
+  return `looked for ${names} on 127.0.0.1, ports ${ports.join(", ")}; --port looks at another`;
 }
 
 /**

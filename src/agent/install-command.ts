@@ -31,6 +31,9 @@ export const installVerb = defineVerb({
     const home = env["MCPCTL_HOME"];
     const text = unitText({ command: ownCommand(), ...(home && { home: resolve(cwd, home) }) });
     const start = !args["no-start"];
+    for (const name of ["MCPCTL_SERVER", "MCPCTL_TOKEN"])
+      if (env[name])
+        installation.tell(`${name} is set in this shell only: the service asks config.json and the login`);
     const done = await install(text, installation, { force: args.force, start });
     if (!lingers())
       installation.tell("it runs while you are logged in; to have it run always: loginctl enable-linger");

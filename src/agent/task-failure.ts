@@ -1,6 +1,7 @@
 import { HttpFailure } from "../adapters/outbound.ts";
 import { AppError } from "../errors.ts";
 import type { TaskError } from "../wire/link.ts";
+import { notWokenBecause } from "./providers/wake.ts";
 
 const byFailure = {
   connect: { kind: "connect", message: "the model's server cannot be reached" },
@@ -22,6 +23,8 @@ export function taskErrorOf(failure: unknown): TaskError {
 /** Why a model could not be woken, for whoever waits. */
 export function wakeErrorOf(failure: unknown): TaskError {
   if (!(failure instanceof AppError)) return { kind: "wake", message: "the model could not be woken" };
-  const { message, retryAfter } = failure;
+  const { retryAfter } = failure;
+  // The server names the llm, and says itself that it was not woken.
+  const message = failure.message.replace(notWokenBecause, "");
   return { kind: "wake", message, ...(retryAfter !== undefined && { retryAfter }) };
 }

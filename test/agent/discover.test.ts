@@ -86,7 +86,7 @@ describe("mcpctl agent discover", () => {
     expect([code, stdout]).toEqual([0, ""]);
     expect(stderr).toBe(
       "Nothing found: looked for Ollama, LM Studio, llama.cpp, vLLM, Lemonade, LiteLLM on 127.0.0.1, " +
-        `ports ${ports.join(", ")}.\n`,
+        `ports ${ports.join(", ")}; --port looks at another.\n`,
     );
     expect(silent.seen).toHaveLength(1);
   });

@@ -47,7 +47,7 @@ NotifyAccess=main
 ExecStart=${start}
 ${environment}Restart=on-failure
 RestartSec=5
-# 2 and 4 say that the configuration or the login is wrong: starting again would not mend it.
+# 2: the command line is wrong. 4: another agent has taken over, or the login is gone. Starting again mends neither.
 RestartPreventExitStatus=2 4
 # Models it has started get time to give their memory back; what is left of them goes with it.
 TimeoutStopSec=60

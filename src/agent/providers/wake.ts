@@ -164,8 +164,11 @@ export function failed(reason: string): AppError {
   return new AppError("unavailable", reason);
 }
 
+/** How a message begins that goes on with the reason. */
+export const notWokenBecause = "the model could not be woken: ";
+
 function notWoken(reason: string, milliseconds: number): AppError {
-  return new AppError("unavailable", `the model could not be woken: ${reason}`, {
+  return new AppError("unavailable", notWokenBecause + reason, {
     retryAfter: Math.ceil(milliseconds / 1000),
   });
 }

@@ -40,7 +40,12 @@ export function readResult(text: string): Result {
   if (error !== undefined) return { ...head, is: "error", error: taskError(error) };
   if (frames !== undefined) {
     const seq = numberIn(result, "seq");
-    if (seq === undefined || !Array.isArray(frames) || !frames.every((frame) => typeof frame === "string"))
+    if (
+      seq === undefined ||
+      seq < 1 ||
+      !Array.isArray(frames) ||
+      !frames.every((frame) => typeof frame === "string")
+    )
       throw malformed("frames: a list of texts, with a seq that counts from 1");
     return { ...head, is: "batch", seq, frames, done: result["done"] === true };
   }

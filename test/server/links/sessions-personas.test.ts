@@ -47,6 +47,12 @@ describe("a persona of an agent", () => {
     expect(body.agents).toMatchObject([reviewer]);
     expect(body.agents[0]).not.toHaveProperty("mood");
     expect((await must(alice.call("GET", "/api/v1/agents/reviewer"))).body).toMatchObject(reviewer);
+    // What the next registration would undo is refused; whom it is for is the server's to say.
+    const changed = await server.admin("PUT", "/api/v1/agents/reviewer", { systemPrompt: "x", llm: "a" });
+    expect([changed.status, changed.body.details]).toEqual([
+      400,
+      [{ path: "/systemPrompt", message: "is set by its agent" }],
+    ]);
     const stranger = await server.user("stranger", [{ role: "edit", resource: "agents" }]);
     expect(await agents(stranger.call)).toEqual([]);
     // What a persona stands on is not taken away under it.

@@ -26,6 +26,7 @@ it("takes a batch once, and none behind a gap (failure mode 47)", async () => {
   expect(await acked(batch(3))).toBe(1);
   expect(await acked(batch(2))).toBe(2);
   expect(await acked(batch(1))).toBe(2);
+  expect((await agent.post(task, { seq: 0, frames: [] })).status).toBe(400);
   expect(await acked({ seq: 3, frames: frames.slice(2), done: true })).toBe(3);
   // Its answer was lost, and it comes again.
   expect(await acked({ seq: 3, frames: frames.slice(2), done: true })).toBe(3);

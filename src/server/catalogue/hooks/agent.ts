@@ -9,12 +9,20 @@ export const agentHooks: Hooks = {
   prepare(draft) {
     draft.faults.push(...faultsInParams(draft.row.spec["defaultParams"] as Record<string, unknown>));
     checkRight(draft);
+    checkPublished(draft);
     if (!draft.before) draft.row.status = { origin: "static" };
   },
   status: (row, view) => ({ origin: row.status["origin"], status: standing(row, view) }),
   /** A public agent may have a private llm: to others that has no name. */
   hidden: (row, view) => (seenLlm(row, view) ? [] : ["llm"]),
 };
+
+/** What a workstation publishes is as its config says: the next time it registers it would be so again. */
+function checkPublished({ before, given, faults }: Draft): void {
+  if (before?.status["origin"] !== "virtual") return;
+  for (const field of ["llm", "systemPrompt", "defaultParams"])
+    if (field in given) faults.push({ path: `/${field}`, message: "is set by its agent" });
+}
 
 /**
  * Its calls are made with its owner's right to the llm. Nobody gives others what they may not do themselves: choosing
