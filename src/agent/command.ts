@@ -8,7 +8,7 @@ import { AppError } from "../errors.ts";
 import { type ServiceManager, serviceManager } from "../systemd.ts";
 import { controlSocket } from "../wire/agent-control.ts";
 import { type Agent, createAgent } from "./agent.ts";
-import type { ConfigPlace } from "./config/parse.ts";
+import { configPath, configPlace } from "./config/parse.ts";
 import { readAgentConfig, watchAgentConfig } from "./config/watch.ts";
 import { openControl } from "./control.ts";
 import { type Endpoint, openEndpoint } from "./endpoint/endpoint.ts";
@@ -99,8 +99,8 @@ interface Opening {
 /** Opens all that an agent consists of. Nothing of this machine is touched before the socket, which is the lock. */
 async function open({ context, endpoint, listen, listenIsAsked, log, closes }: Opening): Promise<Agent> {
   const { env, home } = context;
-  const path = join(home, "config.json");
-  const place = placeOf(context);
+  const place = configPlace(home, env["HOME"] || homedir());
+  const path = configPath(place);
   const config = readAgentConfig(path, place);
   const outbound = createOutbound();
   closes.push(() => outbound.close());
@@ -186,12 +186,6 @@ function stopSignals(): Stops & { ignore(): void } {
     process.off("SIGINT", onSignal);
   };
   return { first: first.signal, second: second.signal, ignore };
-}
-
-function placeOf({ env, home }: Context): ConfigPlace {
-  const userHome = env["HOME"] || homedir();
-  const usual = home === join(userHome, ".mcpctl");
-  return { file: usual ? "~/.mcpctl/config.json" : join(home, "config.json"), home, userHome };
 }
 
 function parseListen(text: string): { hostname: string; port: number } | undefined {
