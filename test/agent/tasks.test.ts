@@ -124,7 +124,7 @@ describe("a cancelled task", () => {
       const since = performance.now();
       peer.send({ event: "cancel", taskId: "t1" });
       await asked.aborted;
-      expect(performance.now() - since).toBeLessThan(500);
+      expect(performance.now() - since).toBeLessThan(2000);
       await eventually(() => provider.entered === 0 && agent.report().tasks === 0);
       await turn();
       expect(results(peer)).toEqual([]);

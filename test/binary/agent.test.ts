@@ -272,7 +272,7 @@ describe("a call whose agent", () => {
       const at = performance.now();
       leave.abort();
       await calls[0]!.closed;
-      expect(performance.now() - at).toBeLessThan(500);
+      expect(performance.now() - at).toBeLessThan(2000);
     },
   );
 

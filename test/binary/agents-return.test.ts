@@ -48,7 +48,7 @@ it("a hundred agents come back to a server that was killed, each to its own sess
     )
     .toBe(agents);
   expect(await active(back)).toBe(agents);
-  expect(slowest).toBeLessThan(1000);
+  expect(slowest).toBeLessThan(5000);
   expect(new Set(all.map(({ sessionFile }) => sessionFile.providerSessionId))).toEqual(ids);
   expect((await back.admin("GET", "/api/v1/llms")).body.length).toBe(agents);
 }, 90_000);
