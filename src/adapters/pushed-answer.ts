@@ -1,4 +1,4 @@
-import { type BodySink, type Exchange, HttpFailure } from "./http1/exchange.ts";
+import { type BodySink, type Exchange, gather, HttpFailure } from "./http1/exchange.ts";
 
 /** An answer as the HTTP client gives it, for whoever reads on. */
 export type ProviderAnswer = Pick<
@@ -92,21 +92,7 @@ export class PushedAnswer implements ProviderAnswer {
   }
 
   bytes(limit: number): Promise<Buffer> {
-    const parts: Buffer[] = [];
-    let length = 0;
-    return new Promise((resolve, reject) => {
-      this.pipe({
-        data: (bytes) => {
-          parts.push(bytes);
-          length += bytes.length;
-          if (length <= limit) return;
-          reject(new HttpFailure("too-large", `the answer is over ${limit} bytes`));
-          this.cancel();
-        },
-        end: () => resolve(Buffer.concat(parts)),
-        error: reject,
-      });
-    });
+    return gather(this, limit, () => this.cancel());
   }
 
   text(limit: number): Promise<string> {

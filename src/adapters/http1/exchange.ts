@@ -118,22 +118,7 @@ export class Exchange implements ResponseEvents {
     if (this.over && this.#failure === undefined && this.#waitingLength <= limit) {
       return Promise.resolve(joined(this.#waiting));
     }
-    const parts: Buffer[] = [];
-    let length = 0;
-    return new Promise((resolve, reject) => {
-      this.pipe({
-        data: (bytes) => {
-          parts.push(bytes);
-          length += bytes.length;
-          if (length <= limit) return;
-          const failure = new HttpFailure("too-large", `the answer is over ${limit} bytes`);
-          reject(failure);
-          this.fail(failure);
-        },
-        end: () => resolve(joined(parts)),
-        error: reject,
-      });
-    });
+    return gather(this, limit, (failure) => this.fail(failure));
   }
 
   /** The whole body as UTF-8, with the limit of `bytes`. */
@@ -221,6 +206,34 @@ export class Exchange implements ResponseEvents {
     this.over = true;
     this.#signal?.removeEventListener("abort", this.#onAbort!);
   }
+}
+
+/**
+ * All parts of a body as one.
+ *
+ * @param giveUp ends the answer that is over `limit` bytes; the promise rejects with the failure, "too-large"
+ */
+export function gather(
+  answer: { pipe(sink: BodySink): void },
+  limit: number,
+  giveUp: (failure: HttpFailure) => void,
+): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  return new Promise((resolve, reject) => {
+    answer.pipe({
+      data: (bytes) => {
+        parts.push(bytes);
+        length += bytes.length;
+        if (length <= limit) return;
+        const failure = new HttpFailure("too-large", `the answer is over ${limit} bytes`);
+        reject(failure);
+        giveUp(failure);
+      },
+      end: () => resolve(joined(parts)),
+      error: reject,
+    });
+  });
 }
 
 function joined(parts: Buffer[]): Buffer {
