@@ -1,5 +1,11 @@
 import { AppError, type Fault, isErrorCode } from "../errors.ts";
-import { linkPaths } from "../wire/link.ts";
+import {
+  type AcceptRequest,
+  type HeartbeatRequest,
+  linkPaths,
+  type RegisterRequest,
+  type TaskResult,
+} from "../wire/link.ts";
 import { oneLine, textOf } from "./server-words.ts";
 import { pause, type Time } from "./time.ts";
 
@@ -73,19 +79,19 @@ export class ServerCalls {
     this.time = time;
   }
 
-  register(body: object, signal: AbortSignal): Promise<Reply> {
+  register(body: RegisterRequest, signal: AbortSignal): Promise<Reply> {
     return this.#post(linkPaths.register, body, signal, 20_000, true);
   }
 
-  heartbeat(body: object, signal: AbortSignal): Promise<Reply> {
+  heartbeat(body: HeartbeatRequest, signal: AbortSignal): Promise<Reply> {
     return this.#post(linkPaths.heartbeat, body, signal, 10_000);
   }
 
-  accept(taskId: string, body: object, signal: AbortSignal): Promise<Reply> {
+  accept(taskId: string, body: AcceptRequest, signal: AbortSignal): Promise<Reply> {
     return this.#post(`${linkPaths.task}/${encodeURIComponent(taskId)}/accept`, body, signal, 10_000);
   }
 
-  result(taskId: string, body: object, signal: AbortSignal): Promise<Reply> {
+  result(taskId: string, body: TaskResult, signal: AbortSignal): Promise<Reply> {
     return this.#post(`${linkPaths.task}/${encodeURIComponent(taskId)}/result`, body, signal, 10_000);
   }
 

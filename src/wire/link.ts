@@ -147,7 +147,8 @@ export interface WakeTask {
 
 /** The body of an accept call, and of `accept` on a WebSocket. */
 export interface AcceptRequest {
-  epoch: number;
+  /** Where the agent knows one. */
+  epoch?: number;
   attempt: number;
 }
 

@@ -106,6 +106,8 @@ class EventStreamLink implements Link {
   async #beat(state?: AgentState): Promise<void> {
     const { session, calls } = this.#options;
     const { epoch, id } = session;
+    // Nobody beats without a session: a stream is attached to one.
+    if (id === undefined) return;
     const body = { providerSessionId: id, ...(epoch !== undefined && { epoch }), ...(state && { state }) };
     const { error, body: said } = await calls.heartbeat(body, this.#closing.signal);
     // The page of a proxy that stands in the way for a while says nothing of the session.
