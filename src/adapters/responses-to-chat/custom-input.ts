@@ -88,14 +88,6 @@ export class CustomInputReader {
   }
 }
 
-/** What a custom tool is called with, by the arguments of its function. */
-export function customInput(args: string): string {
-  const reader = new CustomInputReader();
-  reader.push(args);
-  reader.end(args);
-  return reader.input;
-}
-
 function inputOf(args: string): string {
   try {
     const parsed = JSON.parse(args) as Record<string, unknown> | null;
