@@ -5,24 +5,15 @@
 import type { Socket } from "bun";
 import { httpChunk, lastChunk, streamHead } from "./chat.ts";
 import { tokenText } from "./numbered.ts";
+import { type RawCaller, wholeRequest, write } from "./raw-caller.ts";
 
-interface Caller {
-  socket: Socket<Caller>;
-  /** A request that has not come whole. */
-  part: string;
-  /** What the socket would not take yet. */
-  unsent: Buffer | undefined;
+interface Caller extends RawCaller {
+  readonly socket: Socket<Caller>;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** What it says that it has. */
 const models = [10, 50, 100].map((interval) => ({ id: `every-${interval}ms`, object: "model" }));
-
-function write(caller: Caller, bytes: Buffer): void {
-  const all = caller.unsent ? Buffer.concat([caller.unsent, bytes]) : bytes;
-  const written = Math.max(0, caller.socket.write(all));
-  caller.unsent = written < all.length ? all.subarray(written) : undefined;
-}
 
 /** About 230 bytes, as those of real providers are. */
 function frame(model: string, delta: object, finish: string | null = null): string {
@@ -37,14 +28,9 @@ function frame(model: string, delta: object, finish: string | null = null): stri
 }
 
 function receive(caller: Caller, bytes: Buffer): void {
-  const text = caller.part + bytes.toString("latin1");
-  const head = text.indexOf("\r\n\r\n");
-  const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0);
-  if (head < 0 || text.length < head + 4 + length) {
-    caller.part = text;
-    return;
-  }
-  caller.part = "";
+  const request = wholeRequest(caller, bytes);
+  if (!request) return;
+  const { text } = request;
   const model = /"model": ?"(every-(\d+)ms)"/.exec(text);
   if (!model) return answer(caller, { object: "list", data: models });
   const tokens = Number(/"max_tokens": ?(\d+)/.exec(text)?.[1] ?? 1);

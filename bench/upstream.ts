@@ -6,13 +6,10 @@
 import type { Socket } from "bun";
 import { answer, type Pieces, streamed } from "./chat.ts";
 import { streamedMessages } from "./messages.ts";
+import { type RawCaller, wholeRequest, write } from "./raw-caller.ts";
 
-interface Caller {
-  socket: Socket<Caller>;
-  /** A request that has not come whole. */
-  part: string;
-  /** What the socket would not take yet. */
-  unsent: Buffer | undefined;
+interface Caller extends RawCaller {
+  readonly socket: Socket<Caller>;
   tokensLeft: number;
   token: Buffer;
   end: Buffer;
@@ -26,22 +23,10 @@ const whole = Buffer.from(
   `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(answer)}\r\n\r\n${answer}`,
 );
 
-function write(caller: Caller, bytes: Buffer): void {
-  const all = caller.unsent ? Buffer.concat([caller.unsent, bytes]) : bytes;
-  const written = Math.max(0, caller.socket.write(all));
-  caller.unsent = written < all.length ? all.subarray(written) : undefined;
-}
-
 function receive(caller: Caller, bytes: Buffer): void {
-  const text = caller.part + bytes.toString("latin1");
-  const head = text.indexOf("\r\n\r\n");
-  const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0);
-  if (head < 0 || text.length < head + 4 + length) {
-    caller.part = text;
-    return;
-  }
-  caller.part = "";
-  const body = text.slice(head + 4);
+  const request = wholeRequest(caller, bytes);
+  if (!request) return;
+  const { text, body } = request;
   if (!body.includes('"stream":true')) return write(caller, whole);
   caller.tokensLeft = Number(/"max_tokens":(\d+)/.exec(body)?.[1] ?? 1) - 1;
   const pieces: Pieces = text.startsWith("POST /v1/messages") ? streamedMessages : streamed;
