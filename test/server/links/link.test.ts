@@ -7,7 +7,16 @@ import { openStore } from "../../../src/server/store/index.ts";
 import { linkPaths, sessionHeader } from "../../../src/wire/link.ts";
 import { type Client, must, temporaryFolder, testServer } from "../../support/server.ts";
 import { chatFrames } from "../../support/upstream.ts";
-import { ask, bySocket, byStream, goingOn, publisher, register, until } from "./scripted-agent.ts";
+import {
+  ask,
+  begunBySocket,
+  bySocket,
+  byStream,
+  goingOn,
+  publisher,
+  register,
+  until,
+} from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo"], false);
 
@@ -171,12 +180,7 @@ it("is closed when what is sent to it is dropped, as its agent does not read (fa
 });
 
 it("lets what runs finish when the server stops, and takes nothing new (failure modes 5 and 61)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
-  agent.bytes(task.channel, frames[0]!);
-  const { text } = await called;
+  const { alice, agent, task, text } = await begunBySocket(frames[0]!);
   const stopped = alice.server.stop(10_000);
   await agent.next("drain");
   agent.bytes(task.channel, frames.slice(1).join(""));
@@ -205,12 +209,7 @@ it("keeps the door open for what is posted until that is done (failure mode 5)",
 });
 
 it("is ended with its calls when the server's patience is", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
-  agent.bytes(task.channel, frames[0]!);
-  const { text } = await called;
+  const { alice, agent, text } = await begunBySocket(frames[0]!);
   await alice.server.stop(50);
   expect((await agent.closed).code).toBe(1012);
   expect((await text()).match(/"error":/g)).toHaveLength(1);

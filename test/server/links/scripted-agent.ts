@@ -220,6 +220,17 @@ export async function ask(
   return { status: response.status, response, text: () => response.text(), leave: () => leaving.abort() };
 }
 
+/** A streamed call of `home` that its agent, on a WebSocket, has begun to answer with some first bytes. */
+export async function begunBySocket(first: string) {
+  const alice = await publisher();
+  const agent = await bySocket(alice);
+  const called = ask(alice, { stream: true });
+  const task = await agent.take();
+  agent.bytes(task.channel, first);
+  const { text } = await called;
+  return { alice, agent, called, task, text };
+}
+
 /** Waits until something holds; looked at as often as the event loop allows. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + 4000;

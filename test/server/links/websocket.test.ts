@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { linkPaths, sessionHeader } from "../../../src/wire/link.ts";
 import { chatFrames } from "../../support/upstream.ts";
-import { ask, bySocket, goingOn, publisher, register, until } from "./scripted-agent.ts";
+import { ask, begunBySocket, bySocket, goingOn, publisher, register, until } from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo 🦊"], false);
 const done = frames.at(-1)!;
@@ -174,12 +174,7 @@ it("holds an agent back that its caller does not read (failure mode 27)", async 
 });
 
 it("cuts off an agent that sends more than it has credit for, and its call ends (failure modes 27, 53 and 71)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
-  agent.bytes(task.channel, frames[0]!);
-  const { text } = await called;
+  const { agent, task, text } = await begunBySocket(frames[0]!);
   // One frame may be too long.
   const content = "z".repeat(1024 * 1024);
   for (let i = 0; i < 40; i++)
@@ -262,12 +257,7 @@ it("does not take results of another's task, nor binary frames for it (failure m
 });
 
 it("ends in one clear error when the agent goes away within an answer (failure mode 3)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
-  agent.bytes(task.channel, frames[0]!);
-  const { text } = await called;
+  const { agent, text } = await begunBySocket(frames[0]!);
   agent.cut();
   const got = await text();
   expect(got.match(/"error":/g)).toHaveLength(1);
