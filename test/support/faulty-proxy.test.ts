@@ -35,6 +35,7 @@ describe("a faulty proxy without faults", () => {
     expect(proxy.counters).toEqual({
       accepted: 1,
       open: 1,
+      taken: long.length,
       up: long.length,
       down: long.length,
       upgradesBlocked: 0,
@@ -103,8 +104,7 @@ describe("delay", () => {
     const caller = new BareCaller(proxy.port);
     const start = performance.now();
     caller.socket.write("slow");
-    await until(() => proxy.counters.accepted === 1);
-    // The first has been read by the proxy when the second connection has had its answer.
+    await until(() => proxy.counters.taken === "slow".length);
     proxy.options.delay = 0;
     const other = new BareCaller(proxy.port);
     other.socket.write("x");

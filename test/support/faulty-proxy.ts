@@ -26,6 +26,8 @@ export interface FaultyProxyCounters {
   /** Connections taken so far, and those that are open. */
   accepted: number;
   open: number;
+  /** Bytes that have come from callers. */
+  taken: number;
   /** Bytes that have arrived at the target, and at callers. */
   up: number;
   down: number;
@@ -71,7 +73,14 @@ export function faultyProxy(
   atEnd: AtEnd = onTestFinished,
 ): FaultyProxy {
   const connections = new Set<FaultyConnection>();
-  const counters: FaultyProxyCounters = { accepted: 0, open: 0, up: 0, down: 0, upgradesBlocked: 0 };
+  const counters: FaultyProxyCounters = {
+    accepted: 0,
+    open: 0,
+    taken: 0,
+    up: 0,
+    down: 0,
+    upgradesBlocked: 0,
+  };
   const place: Place = { ...addressOf(target), options, counters, stalled: { up: false, down: false } };
   let listener: TCPSocketListener<FaultyConnection> | undefined;
   const listen = (port: number) =>
@@ -87,7 +96,10 @@ export function faultyProxy(
           socket.data = new FaultyConnection(socket, place);
           connections.add(socket.data);
         },
-        data: ({ data }, bytes) => data.fromCaller(bytes),
+        data({ data }, bytes) {
+          counters.taken += bytes.length;
+          data.fromCaller(bytes);
+        },
         drain: ({ data }) => data.down.drained(),
         end: ({ data }) => data.callerEnds(),
         close({ data }, error) {
