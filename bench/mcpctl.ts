@@ -33,8 +33,8 @@ export class Installation {
   async start(): Promise<Mcpctl> {
     const { port, command, env } = this.startCommand();
     const started = await this.#processes.startServer("mcpctl", command, port, { env });
-    // The socket comes after the port.
-    while (!existsSync(this.#socketPath)) await Bun.sleep(1);
+    // The socket comes after the port, and its file a moment before anybody listens there.
+    while (!(await listens(this.#socketPath))) await Bun.sleep(1);
     return { ...started, socket: this.#socketPath };
   }
 
@@ -59,6 +59,15 @@ export class Installation {
 
   get #socketPath(): string {
     return join(this.#dataDir, "mcpctl.sock");
+  }
+}
+
+async function listens(path: string): Promise<boolean> {
+  try {
+    (await Bun.connect({ unix: path, socket: { data() {} } })).end();
+    return true;
+  } catch {
+    return false;
   }
 }
 
