@@ -143,7 +143,7 @@ function stations(
 function farAway(processes: Processes, name: string, target: number, faults: object): Promise<Started> {
   const port = freePort();
   const settings = JSON.stringify({ ...faults, port, target });
-  const command = [process.execPath, join(import.meta.dirname, "far-away.ts"), settings];
+  const command = [process.execPath, join(import.meta.dirname, "netem.ts"), settings];
   return processes.startServer(`way-to-${name}`, command, port);
 }
 

@@ -1,4 +1,4 @@
-import type { Commands } from "./cli/command.ts";
+import type { Commands } from "./cli/core/command.ts";
 
 /** Every verb by name. Only the one that runs is loaded: the others cost its start nothing. */
 export const commands: Commands = {
@@ -125,7 +125,7 @@ export const commands: Commands = {
   agent: {
     group: "Run",
     summary: "Publish this machine's models, and serve its tools",
-    load: async () => (await import("./agent/command.ts")).agent,
+    load: async () => (await import("./agent/cmd/agent.ts")).agent,
   },
   provider: {
     group: "Run",

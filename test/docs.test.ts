@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
-import type { Commands, Entry, Verb } from "../src/cli/command.ts";
+import type { Commands, Entry, Verb } from "../src/cli/core/command.ts";
 import { commands } from "../src/commands.ts";
-import { cli } from "./cli/run-cli.ts";
+import { cli } from "./support/cli/run-cli.ts";
 import { fences } from "./support/fences.ts";
 
 const root = join(import.meta.dirname, "..");

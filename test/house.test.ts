@@ -35,25 +35,52 @@ const mayImport: Record<string, readonly string[]> = {
   errors: [],
   version: [],
   systemd: [],
+  time: [],
   kinds: ["errors"],
   wire: ["errors"],
-  adapters: ["errors", "kinds", "wire"],
-  // Of the adapters only outbound.ts and provider-url.ts are meant: the one way out of the program.
-  backends: ["errors", "kinds", "wire", "adapters"],
-  server: ["errors", "version", "systemd", "kinds", "wire", "adapters", "backends"],
-  agent: ["errors", "version", "systemd", "kinds", "wire", "adapters", "backends"],
-  cli: ["errors", "version", "kinds", "wire"],
+  net: ["errors", "wire"],
+  processes: ["errors", "time"],
+  adapters: ["errors", "kinds", "wire", "net", "processes"],
+  backends: ["errors", "kinds", "wire", "net"],
+  server: [
+    "errors",
+    "version",
+    "systemd",
+    "time",
+    "kinds",
+    "wire",
+    "net",
+    "processes",
+    "adapters",
+    "backends",
+  ],
+  agent: [
+    "errors",
+    "version",
+    "systemd",
+    "time",
+    "kinds",
+    "wire",
+    "net",
+    "processes",
+    "adapters",
+    "backends",
+  ],
+  cli: ["errors", "version", "time", "kinds", "wire"],
   commands: ["cli", "server", "agent"],
   main: ["cli", "commands"],
 };
 
-/** Packages and runtime modules, by room; `node:` is open to all but these that hold no I/O. */
+/** Packages and runtime modules, by room; `node:` is open to all but those that hold no I/O. */
 const mayUse: Record<string, RegExp> = {
   errors: /^$/,
   // The way to a socket that Bun cannot speak to.
   systemd: /^bun:ffi$/,
+  time: /^$/,
   kinds: /^@sinclair\/typebox(\/\w+)?$/,
   wire: /^$/,
+  net: /^(node:.+|bun)$/,
+  processes: /^(node:.+|bun)$/,
   adapters: /^(node:.+|bun)$/,
   backends: /^(node:.+|bun)$/,
   server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|consola|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
@@ -62,16 +89,11 @@ const mayUse: Record<string, RegExp> = {
 };
 
 /** The verbs that start a server or an agent are the command line's, and stand with what they start. */
-const verbFiles = [
-  "src/server/command.ts",
-  "src/agent/command.ts",
-  "src/agent/install-command.ts",
-  "src/agent/discover-command.ts",
-];
+const isVerbFile = (path: string) => path === "src/server/command.ts" || path.startsWith("src/agent/cmd/");
 const forVerbs = [
-  "src/cli/command.ts",
-  "src/cli/context.ts",
-  "src/cli/endpoint.ts",
+  "src/cli/core/command.ts",
+  "src/cli/core/context.ts",
+  "src/cli/client/endpoint.ts",
   "src/cli/output/format.ts",
   "src/cli/output/table.ts",
 ];
@@ -85,7 +107,7 @@ describe("the rooms", () => {
     for (const { path, imports } of files) {
       const room = roomOf(path);
       for (const imported of imports.filter((one) => one.startsWith("src/"))) {
-        if (verbFiles.includes(path) && forVerbs.includes(imported)) continue;
+        if (isVerbFile(path) && forVerbs.includes(imported)) continue;
         expect([room, ...mayImport[room]!], `${path} imports ${imported}`).toContain(roomOf(imported));
       }
     }
@@ -98,7 +120,7 @@ describe("the rooms", () => {
         // Drizzle writes the migrations; the store embeds them.
         if (
           /^drizzle\/(sqlite|postgres)\/migrations\.ts$/.test(imported) &&
-          path.startsWith("src/server/store/")
+          path.startsWith("src/server/core/store/")
         )
           continue;
         expect(allowed?.test(imported), `${path} imports ${imported}`).toBe(true);
@@ -111,8 +133,8 @@ describe("the rooms", () => {
       files.filter(({ imports }) => imports.some((one) => name.test(one))).map(({ path }) => path);
     expect(using(/^elysia/)).toEqual(["src/server/http/app.ts"]);
     for (const path of using(/^(drizzle-orm|postgres$|bun:sqlite)/))
-      expect(path).toMatch(/^src\/server\/store\//);
-    expect(using(/^citty/)).toEqual(["src/cli/command.ts"]);
+      expect(path).toMatch(/^src\/server\/core\/store\//);
+    expect(using(/^citty/)).toEqual(["src/cli/core/command.ts"]);
   });
 
   it("load a verb when it is called, not before", () => {
@@ -162,19 +184,19 @@ describe("every file", () => {
 describe("a kind", () => {
   it("is one descriptor and one line in the list, and one hooks file where it has behaviour", () => {
     const list = inRoom("kinds").find(({ path }) => path === "src/kinds/index.ts")!;
-    const hooks = files.find(({ path }) => path === "src/server/catalogue/hooks.ts")!;
+    const hooks = files.find(({ path }) => path === "src/server/core/catalogue/hooks.ts")!;
     const descriptors = inRoom("kinds").filter(({ text }) => /= defineKind\(/.test(text));
     expect(descriptors.length).toBeGreaterThanOrEqual(8);
     for (const { path, text } of descriptors) {
       expect(list.imports, path).toContain(path);
-      const own = path.replace("src/kinds/", "src/server/catalogue/hooks/");
+      const own = path.replace("src/kinds/", "src/server/core/catalogue/hooks/");
       if (files.some((file) => file.path === own)) expect(hooks.imports).toContain(own);
       expect([...text.matchAll(/= defineKind\(/g)], path).toHaveLength(1);
     }
   });
 
   it("such as project is named nowhere else in the server: routes, access and storage know it by its descriptor", () => {
-    const hooks = ["src/server/catalogue/hooks.ts", "src/server/catalogue/hooks/project.ts"];
+    const hooks = ["src/server/core/catalogue/hooks.ts", "src/server/core/catalogue/hooks/project.ts"];
     const naming = files
       .filter(({ path }) => !["cli", "kinds"].includes(roomOf(path)))
       .filter(({ text }) =>

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { answering, llms } from "./cli/answering-server.ts";
-import { newHome } from "./cli/run-cli.ts";
+import { answering, llms } from "./support/cli/answering-server.ts";
+import { newHome } from "./support/cli/run-cli.ts";
 
 const main = new URL("../src/main.ts", import.meta.url).pathname;
 

@@ -1,10 +1,10 @@
 import { anthropic } from "./anthropic.ts";
-import { chatToMessages } from "./chat-to-messages/index.ts";
 import { geminiCommand } from "./gemini-cli/adapter.ts";
-import { messagesToChat } from "./messages-to-chat/index.ts";
 import { openai } from "./openai.ts";
-import { responsesToChat } from "./responses-to-chat/index.ts";
-import { responsesToMessages } from "./responses-to-chat/over-messages.ts";
+import { chatToMessages } from "./translation/chat-to-messages/index.ts";
+import { messagesToChat } from "./translation/messages-to-chat/index.ts";
+import { responsesToChat } from "./translation/responses-to-chat/index.ts";
+import { responsesToMessages } from "./translation/responses-to-chat/over-messages.ts";
 import type { Adapter, Dialect, Translation } from "./types.ts";
 
 /** Every provider we speak to. A type belongs to one adapter only. */

@@ -1,7 +1,7 @@
 import { ByteBuffer } from "../wire/byte-buffer.ts";
-import type { StreamPosition } from "../wire/openai-responses.ts";
+import type { StreamPosition } from "../wire/dialects/openai-responses.ts";
+import type { Usage } from "../wire/dialects/usage.ts";
 import { firstFrameEnd, lastFrameEnd, SseParser } from "../wire/sse.ts";
-import type { Usage } from "../wire/usage.ts";
 import type { StreamFault } from "./provider-fault.ts";
 import {
   ChatWatch,

@@ -3,11 +3,15 @@ import {
   type MessagesUsage,
   mergeMessagesUsage,
   messagesUsage,
-} from "../wire/anthropic-messages.ts";
-import { type ChatCompletion, chatUsage } from "../wire/openai-chat.ts";
-import { type ResponsesEvent, responsesUsage, type StreamPosition } from "../wire/openai-responses.ts";
+} from "../wire/dialects/anthropic-messages.ts";
+import { type ChatCompletion, chatUsage } from "../wire/dialects/openai-chat.ts";
+import {
+  type ResponsesEvent,
+  responsesUsage,
+  type StreamPosition,
+} from "../wire/dialects/openai-responses.ts";
+import type { Usage } from "../wire/dialects/usage.ts";
 import type { SseEvent } from "../wire/sse.ts";
-import type { Usage } from "../wire/usage.ts";
 import { faultOf, type StreamFault } from "./provider-fault.ts";
 
 /** What becomes of a frame: `last` is the terminal one, `fault` a provider's error. */

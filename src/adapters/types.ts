@@ -1,8 +1,8 @@
-import type { Dialect } from "../wire/dialects.ts";
-import type { StreamPosition } from "../wire/openai-responses.ts";
-import type { Usage } from "../wire/usage.ts";
+import type { Dialect } from "../wire/dialects/index.ts";
+import type { StreamPosition } from "../wire/dialects/openai-responses.ts";
+import type { Usage } from "../wire/dialects/usage.ts";
 
-export type { Dialect, DialectWire } from "../wire/dialects.ts";
+export type { Dialect, DialectWire } from "../wire/dialects/index.ts";
 
 /** How a provider is spoken to. Data and pure functions: no I/O. */
 export interface Adapter {

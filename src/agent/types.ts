@@ -1,5 +1,5 @@
-import type { ProviderAnswer } from "../adapters/pushed-answer.ts";
-import type { LinkOperation, LlmState, PublishedProvider } from "../wire/link.ts";
+import type { ProviderAnswer } from "../net/pushed-response.ts";
+import type { LinkOperation, LlmState, PublishedProvider } from "../wire/link/link.ts";
 
 /** What `~/.mcpctl/config.json` says to the agent. */
 export interface AgentConfig {

@@ -1,14 +1,14 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { defineVerb } from "../cli/command.ts";
+import { defineVerb } from "../cli/core/command.ts";
 import { AppError } from "../errors.ts";
 import { serviceManager } from "../systemd.ts";
 import { version } from "../version.ts";
-import { createLog, type LogFormat, logFormats } from "./log.ts";
+import { createLog, type LogFormat, logFormats } from "./core/log.ts";
+import { openStore } from "./core/store/index.ts";
+import { traceSettings } from "./observability/trace-settings.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
 import { startServer } from "./start.ts";
-import { openStore } from "./store/index.ts";
-import { traceSettings } from "./trace-settings.ts";
 
 /** How long a server lets streams finish when it is told to stop. */
 const drainMilliseconds = 30_000;

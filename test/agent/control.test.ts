@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openControl } from "../../src/agent/control.ts";
 import type { LocalProvider, Runtime } from "../../src/agent/types.ts";
 import { AppError } from "../../src/errors.ts";
-import { keptLog } from "./kept-log.ts";
+import { keptLog } from "../support/agent/memory-log.ts";
 
 const newHome = () => mkdtempSync(join(tmpdir(), "mcpctl-ctl-"));
 

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { createOutbound } from "../../src/adapters/outbound.ts";
 import { createAgent } from "../../src/agent/agent.ts";
 import { createProviders } from "../../src/agent/providers/providers.ts";
-import { openSessionFile } from "../../src/agent/session-file.ts";
-import { systemTime } from "../../src/agent/time.ts";
+import { openSessionFile } from "../../src/agent/registration/session-file.ts";
 import type { SocketConstructor } from "../../src/agent/transports/websocket.ts";
 import type { ProviderConfig } from "../../src/agent/types.ts";
+import { createOutbound } from "../../src/net/outbound.ts";
+import { systemTime } from "../../src/time.ts";
+import { eventually } from "../support/agent/fake-clock.ts";
 import { temporaryFolder, testServer } from "../support/server.ts";
 import {
   chatFrames,
@@ -18,7 +19,6 @@ import {
   type Upstream,
   upstream,
 } from "../support/upstream.ts";
-import { eventually } from "./hand-time.ts";
 
 /** As behind a proxy that lets none through. */
 class NoWebSocket extends WebSocket {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { plaintextDriver } from "../../src/backends/plaintext.ts";
+import { openStore } from "../../src/server/core/store/index.ts";
 import { tableOf } from "../../src/server/secrets/backends.ts";
-import { openStore } from "../../src/server/store/index.ts";
 import { backendContract } from "../contract/backend.ts";
 import { temporaryFolder } from "../support/server.ts";
 

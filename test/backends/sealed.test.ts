@@ -5,10 +5,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { keyRing, masterKey } from "../../src/backends/master-keys.ts";
 import { checkSealed, rewrapped, sealedDriver } from "../../src/backends/sealed.ts";
 import type { SecretTable } from "../../src/backends/secret-table.ts";
+import { openStore } from "../../src/server/core/store/index.ts";
 import { tableOf } from "../../src/server/secrets/backends.ts";
-import { openStore } from "../../src/server/store/index.ts";
 import { backendContract } from "../contract/backend.ts";
-import { freshFolder } from "../server/store/folder.ts";
+import { freshFolder } from "../server/core/store/folder.ts";
 
 const first = masterKey(Uint8Array.from({ length: 32 }, (_, i) => i));
 const second = masterKey(new Uint8Array(32).fill(7));

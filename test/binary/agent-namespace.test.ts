@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { binary, cleanEnv, freshFolder, startBinary } from "../support/binary.ts";
-import { heard } from "./agent-house.ts";
+import { heard } from "../support/test-machines.ts";
 
 /** `ip`, of which this needs namespaces: root, on Linux, where the kernel lets it. */
 function ip(...args: string[]): boolean {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { mcpctl, startBinary } from "../support/binary.ts";
+import { answering, heard, house } from "../support/test-machines.ts";
 import { type Connection, chatFrames, chunk, lastChunk, streamHead } from "../support/upstream.ts";
-import { answering, heard, house } from "./agent-house.ts";
 
 const words = (text: string) => chunk(chatFrames([text], false)[1]!);
 const ending = chunk(chatFrames([], false).slice(1).join("")) + lastChunk;

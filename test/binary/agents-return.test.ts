@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { systemTime } from "../../src/agent/time.ts";
-import { memoryProvider, memoryProviders } from "../agent/memory-providers.ts";
-import { testAgent } from "../agent/test-agent.ts";
+import { systemTime } from "../../src/time.ts";
+import { memoryProvider, memoryProviders } from "../support/agent/memory-providers.ts";
+import { testAgent } from "../support/agent/test-agent.ts";
 import { type BinaryServer, startBinary } from "../support/binary.ts";
 
 const agents = 100;

@@ -11,7 +11,6 @@ import {
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { cleanEnv, freshFolder, must, type ServerOptions, startBinary } from "../support/binary.ts";
-import { goodProvider, upstream } from "../support/upstream.ts";
 import {
   answerOf,
   backUp,
@@ -35,7 +34,8 @@ import {
   stop,
   valuesOf,
   watchProcesses,
-} from "./sealed-server.ts";
+} from "../support/sealed-server.ts";
+import { goodProvider, upstream } from "../support/upstream.ts";
 
 describe("the master key", () => {
   it.each<[string, (at: { folder: string; path: string }) => ServerOptions]>([

@@ -2,14 +2,14 @@ import { expect, it } from "vitest";
 import { kinds } from "../../src/kinds/index.ts";
 import { fakeBao } from "../support/openbao/fake.ts";
 import { keySent, marks, tales } from "../support/secrecy.ts";
-import { goodProvider, reply, upstream } from "../support/upstream.ts";
 import {
   type House,
   houseOfSecrets,
   readEverything,
   type SecretName,
   secretsOfHouse,
-} from "./secrecy-house.ts";
+} from "../support/test-secrecy.ts";
+import { goodProvider, reply, upstream } from "../support/upstream.ts";
 
 const names = Object.keys(secretsOfHouse) as SecretName[];
 const values = names.map((name) => secretsOfHouse[name].value);

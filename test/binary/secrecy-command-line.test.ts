@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { kinds } from "../../src/kinds/index.ts";
 import { freshFolder } from "../support/binary.ts";
 import { findings, marks } from "../support/secrecy.ts";
-import { houseOfSecrets, type SecretName, secretsOfHouse } from "./secrecy-house.ts";
+import { houseOfSecrets, type SecretName, secretsOfHouse } from "../support/test-secrecy.ts";
 
 const secretNames = Object.keys(secretsOfHouse) as SecretName[];
 

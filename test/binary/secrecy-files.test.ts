@@ -2,9 +2,9 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type BinaryServer, freshFolder, startBinary } from "../support/binary.ts";
+import { copied, kill, stop } from "../support/sealed-server.ts";
 import { findings, marks } from "../support/secrecy.ts";
-import { copied, kill, stop } from "./sealed-server.ts";
-import { type House, houseOfSecrets } from "./secrecy-house.ts";
+import { type House, houseOfSecrets } from "../support/test-secrecy.ts";
 
 const prompt = "the quick private fox jumps";
 

@@ -3,9 +3,9 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { mcpctl } from "../support/binary.ts";
+import { keysIn } from "../support/sealed-server.ts";
 import { findings, marks } from "../support/secrecy.ts";
-import { keysIn } from "./sealed-server.ts";
-import { houseOfSecrets, readEverything } from "./secrecy-house.ts";
+import { houseOfSecrets, readEverything } from "../support/test-secrecy.ts";
 
 /** What may be wrong with a key file that a server is told to change. */
 const damages: Record<string, (path: string, text: string) => void> = {

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { fakeBao } from "../support/openbao/fake.ts";
 import type { BaoRequest, FakeBao } from "../support/openbao/types.ts";
 import { baoFaults, findings, marks } from "../support/secrecy.ts";
-import { type House, houseOfSecrets, readEverything } from "./secrecy-house.ts";
+import { type House, houseOfSecrets, readEverything } from "../support/test-secrecy.ts";
 
 const faults = Object.keys(baoFaults);
 const wizardPath = "/api/v1/secretbackends/wizard";

@@ -2,13 +2,13 @@ import { Database } from "bun:sqlite";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import type { Arg, Commands } from "../../src/cli/command.ts";
-import { globalArgs } from "../../src/cli/globals.ts";
+import type { Arg, Commands } from "../../src/cli/core/command.ts";
+import { globalArgs } from "../../src/cli/core/globals.ts";
 import { commands } from "../../src/commands.ts";
 import { kinds } from "../../src/kinds/index.ts";
 import { binary, cleanEnv, freshFolder, mcpctl, textOf } from "../support/binary.ts";
 import { findings, marks } from "../support/secrecy.ts";
-import { type House, houseOfSecrets, readEverything } from "./secrecy-house.ts";
+import { type House, houseOfSecrets, readEverything } from "../support/test-secrecy.ts";
 
 /** What every process of the machine shows to everybody who may look: arguments and environment. */
 function shownByProcesses(pids: readonly number[]): [string, string][] {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { kinds } from "../../src/kinds/index.ts";
 import { baoFaults, findings, marks } from "../support/secrecy.ts";
-import { type House, houseOfSecrets, type SecretName, secretsOfHouse } from "./secrecy-house.ts";
+import { type House, houseOfSecrets, type SecretName, secretsOfHouse } from "../support/test-secrecy.ts";
 
 const names = Object.keys(secretsOfHouse) as SecretName[];
 

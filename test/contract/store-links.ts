@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ProviderSession, Store, Thread } from "../../src/server/store/types.ts";
+import type { ProviderSession, Store, Thread } from "../../src/server/core/store/types.ts";
 import { insert } from "./store.ts";
 
 /** The part of the store's contract that is about agents' sessions and about conversations. */

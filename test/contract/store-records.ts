@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { AuditEvent, AuditTail, Orphan, Store } from "../../src/server/store/types.ts";
+import type { AuditEvent, AuditTail, Orphan, Store } from "../../src/server/core/store/types.ts";
 import { event, insert } from "./store.ts";
 
 /** The part of the store's contract that is about records which are no resources: secrets, usage, the audit. */

@@ -8,7 +8,7 @@ import {
   type Store,
   StoreError,
   type Write,
-} from "../../src/server/store/types.ts";
+} from "../../src/server/core/store/types.ts";
 import { linksContract } from "./store-links.ts";
 import { recordsContract } from "./store-records.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isId, isName, nearest } from "../../src/kinds/names.ts";
-import { newId } from "../../src/server/ids.ts";
+import { newId } from "../../src/server/core/ids.ts";
 
 describe("a name", () => {
   it.each(["a", "0", "a-b", "claude-sonnet-5", "a--b", "x".repeat(100)])("%s", (text) => {

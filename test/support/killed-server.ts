@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { createLog } from "../../src/server/log.ts";
+import { createLog } from "../../src/server/core/log.ts";
+import { openStore } from "../../src/server/core/store/index.ts";
 import { startServer } from "../../src/server/start.ts";
-import { openStore } from "../../src/server/store/index.ts";
 
 /**
  * A server that kills itself with SIGKILL right before or right after its n-th commit that has to do with where

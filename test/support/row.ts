@@ -1,4 +1,4 @@
-import type { Row } from "../../src/server/store/types.ts";
+import type { Row } from "../../src/server/core/store/types.ts";
 
 /** A row with nothing in it but what is given. */
 export function row(id: string, kind: string, name: string, more: Partial<Row> = {}): Row {

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { Log } from "../../src/server/core/log.ts";
+import { openStore } from "../../src/server/core/store/index.ts";
 import { systemPace } from "../../src/server/inference/pace.ts";
-import type { Log } from "../../src/server/log.ts";
 import { type ServerOptions, startServer } from "../../src/server/start.ts";
-import { openStore } from "../../src/server/store/index.ts";
 
 /** A folder of one test's own, gone when it is over. */
 export function temporaryFolder(): string {

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
-import { HttpFailure } from "../http1/exchange.ts";
-import { PushedAnswer } from "../pushed-answer.ts";
+import { HttpFailure } from "../../net/http1/exchange.ts";
+import { PushedAnswer } from "../../net/pushed-response.ts";
+import type { Ending, GroupProcess } from "../../processes/piped-process.ts";
 import { type ChatHead, chatCompletion, lastFrames, textFrame, usageOf } from "./chat.ts";
 import { type GeminiEvent, GeminiEvents } from "./events.ts";
-import type { Ending, GroupProcess } from "./process.ts";
 
 /** Milliseconds. `firstByte` runs from the start to the first words, `silence` between two parts of an answer. */
 export interface RunTimeouts {

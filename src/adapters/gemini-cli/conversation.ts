@@ -1,5 +1,13 @@
 import { normalize } from "node:path";
-import { type Fields, isGiven, listAt, objectAt, refused, refuseOthers, textAt } from "../request-fields.ts";
+import {
+  type Fields,
+  isGiven,
+  listAt,
+  objectAt,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../translation/request-fields.ts";
 
 /** What stands in for the command's own system prompt, which speaks of tools and of software projects. */
 const plainSystem = "You are a helpful assistant. You have no tools.";

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { cannotStart, type Ending } from "./process.ts";
+import { cannotStart, type Ending } from "../../processes/piped-process.ts";
 
 /** Why a run has no whole answer, as far as it tells. */
 export interface RunFault {

@@ -1,12 +1,12 @@
 import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { AppError } from "../../errors.ts";
-import { HttpFailure } from "../http1/exchange.ts";
-import type { ProviderAnswer } from "../pushed-answer.ts";
+import { HttpFailure } from "../../net/http1/exchange.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import { cannotStart, type GroupProcess, startGroup } from "../../processes/piped-process.ts";
 import { type RunTimeouts, readAnswer } from "./call.ts";
 import { runFailure } from "./faults.ts";
 import { createPool } from "./pool.ts";
-import { cannotStart, type GroupProcess, startGroup } from "./process.ts";
 import { geminiRequest } from "./request.ts";
 import { clearWorkplace, makeWorkplace } from "./workplace.ts";
 

@@ -9,7 +9,7 @@ import {
   refused,
   refuseOthers,
   textAt,
-} from "../request-fields.ts";
+} from "../translation/request-fields.ts";
 import { conversation } from "./conversation.ts";
 
 /** What one run of the command is given. */

@@ -1,10 +1,10 @@
 import { adapterFor } from "../../adapters/index.ts";
-import { isForbiddenHost, normaliseProviderUrl } from "../../adapters/provider-url.ts";
 import { AppError, type Fault } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { validate } from "../../kinds/validate.ts";
+import { isForbiddenHost, normaliseProviderUrl } from "../../net/provider-url.ts";
+import { extraArgsFaults } from "../runtimes/vllm/command.ts";
 import type { ManagedConfig, ProviderConfig, WakeRecipe } from "../types.ts";
-import { extraArgsFaults } from "../vllm/command.ts";
 import { nameFaults } from "./names.ts";
 import { meantFor, providerSchema, providerTypes, ranges, wakeSchema } from "./schema.ts";
 

@@ -1,5 +1,5 @@
-import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import type { StreamPipe } from "../../adapters/types.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
 
 /** How much may wait for a caller who reads slowly. */
 const bufferBytes = 256 * 1024;

@@ -1,7 +1,7 @@
-import type { Outbound } from "../../adapters/outbound.ts";
-import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import { AppError, errorBody } from "../../errors.ts";
-import { dialectWires } from "../../wire/dialects.ts";
+import type { Outbound } from "../../net/outbound.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import { dialectWires } from "../../wire/dialects/index.ts";
 import type { Providers } from "../types.ts";
 import { answerBody } from "./answer-body.ts";
 import { type CallerRequest, readCaller } from "./caller.ts";

@@ -1,5 +1,5 @@
-import type { Outbound } from "../../adapters/outbound.ts";
 import { isName } from "../../kinds/names.ts";
+import type { Outbound } from "../../net/outbound.ts";
 import type { LocalProvider, Providers } from "../types.ts";
 import type { CallerRequest } from "./caller.ts";
 

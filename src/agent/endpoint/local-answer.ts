@@ -1,11 +1,11 @@
 import { adapterFor, nativePathFor, translationFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough.ts";
-import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import type { Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import { dialectWires } from "../../wire/dialects.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import { dialectWires } from "../../wire/dialects/index.ts";
 import { parseExact, spliceTopLevel } from "../../wire/json.ts";
-import type { LinkOperation } from "../../wire/link.ts";
+import type { LinkOperation } from "../../wire/link/link.ts";
 import type { LocalProvider } from "../types.ts";
 import { answerBody } from "./answer-body.ts";
 import type { ModelCall } from "./caller.ts";

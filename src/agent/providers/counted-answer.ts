@@ -1,5 +1,5 @@
-import type { BodySink } from "../../adapters/http1/exchange.ts";
-import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
+import type { BodySink } from "../../net/http1/exchange.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
 
 /** A provider's answer, and somebody who is told when it is over: read whole, failed or given up. */
 export class CountedAnswer implements ProviderAnswer {

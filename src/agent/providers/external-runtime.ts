@@ -1,9 +1,9 @@
-import type { Outbound } from "../../adapters/outbound.ts";
 import { AppError } from "../../errors.ts";
+import type { Outbound } from "../../net/outbound.ts";
+import type { Time } from "../../time.ts";
 import type { Log } from "../log.ts";
-import type { Time } from "../time.ts";
 import type { ProviderConfig, Runtime, RuntimeReport, RuntimeState } from "../types.ts";
-import { isPublicProvider, Lookout, type Sight } from "./sight.ts";
+import { isPublicProvider, Lookout, type Sight } from "./health-report.ts";
 import { Waker } from "./wake.ts";
 import { wakeByCommand } from "./wake-command.ts";
 import { wakeByCall } from "./wake-http.ts";

@@ -1,9 +1,9 @@
 import { adapterFor } from "../../adapters/index.ts";
-import { HttpFailure, type Outbound } from "../../adapters/outbound.ts";
-import { providerUrl } from "../../adapters/provider-url.ts";
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import type { LinkOperation, LlmState, PublishedProvider } from "../../wire/link.ts";
+import { HttpFailure, type Outbound } from "../../net/outbound.ts";
+import { providerUrl } from "../../net/provider-url.ts";
+import type { LinkOperation, LlmState, PublishedProvider } from "../../wire/link/link.ts";
 import { readOwnFile } from "../private-file.ts";
 import type { LocalProvider, ProviderConfig, Runtime } from "../types.ts";
 import { CountedAnswer } from "./counted-answer.ts";

@@ -1,6 +1,7 @@
-import type { Outbound } from "../../adapters/outbound.ts";
+import type { Outbound } from "../../net/outbound.ts";
+import type { Time } from "../../time.ts";
 import type { Log } from "../log.ts";
-import type { Time } from "../time.ts";
+import { createManagedVllm } from "../runtimes/vllm/managed-vllm.ts";
 import type {
   AgentConfig,
   LocalProvider,
@@ -9,7 +10,6 @@ import type {
   Providers,
   Runtime,
 } from "../types.ts";
-import { createManagedVllm } from "../vllm/managed-vllm.ts";
 import { ExternalRuntime } from "./external-runtime.ts";
 import { Calls, createLocalProvider, readApiKey } from "./local-provider.ts";
 

@@ -1,5 +1,5 @@
+import type { Time } from "../../time.ts";
 import type { Log } from "../log.ts";
-import type { Time } from "../time.ts";
 import type { WakeRecipe } from "../types.ts";
 import { type Attempt, failed } from "./wake.ts";
 

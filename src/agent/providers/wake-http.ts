@@ -1,4 +1,4 @@
-import type { Outbound } from "../../adapters/outbound.ts";
+import type { Outbound } from "../../net/outbound.ts";
 import type { WakeRecipe } from "../types.ts";
 import { type Attempt, failed } from "./wake.ts";
 

@@ -1,10 +1,10 @@
 import { AppError } from "../../errors.ts";
-import { type AgentState, epochHeader, linkPaths, sessionHeader } from "../../wire/link.ts";
+import { type AgentState, epochHeader, linkPaths, sessionHeader } from "../../wire/link/link.ts";
 import { SseParser } from "../../wire/sse.ts";
 import type { Log } from "../log.ts";
-import { replyOf, type ServerCalls } from "../server-calls.ts";
-import { textOf } from "../server-words.ts";
-import type { Session } from "../session.ts";
+import { textOf } from "../registration/response-text.ts";
+import { replyOf, type ServerCalls } from "../registration/server-calls.ts";
+import type { Session } from "../registration/session.ts";
 import type { Link, LinkEnd, LinkEvents } from "./link.ts";
 import { PostLine } from "./post.ts";
 import { readServerEvent } from "./server-event.ts";

@@ -1,4 +1,4 @@
-import type { AgentState, Task, TaskError, Transport } from "../../wire/link.ts";
+import type { AgentState, Task, TaskError, Transport } from "../../wire/link/link.ts";
 
 /** An attached stream of one server. */
 export interface Link {

@@ -1,10 +1,10 @@
 import { AppError } from "../../errors.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
-import { creditBytes, offerMs, resultBytes, type Task } from "../../wire/link.ts";
+import { creditBytes, offerMs, resultBytes, type Task } from "../../wire/link/link.ts";
 import { firstFrameEnd, lastFrameEnd } from "../../wire/sse.ts";
 import type { Log } from "../log.ts";
-import { persist, type Reply, type ServerCalls } from "../server-calls.ts";
-import type { Session } from "../session.ts";
+import { persist, type Reply, type ServerCalls } from "../registration/server-calls.ts";
+import type { Session } from "../registration/session.ts";
 import type { Outcome, TaskLine } from "./link.ts";
 
 /** How long results may fail to get through before the answer is given up, in milliseconds: the server waits as long. */

@@ -1,6 +1,6 @@
 import { parseExact } from "../../wire/json.ts";
-import type { LinkOperation, ServerEvent, Task } from "../../wire/link.ts";
-import { oneLine } from "../server-words.ts";
+import type { LinkOperation, ServerEvent, Task } from "../../wire/link/link.ts";
+import { oneLine } from "../registration/response-text.ts";
 
 const operations: readonly string[] = [
   "chat",

@@ -1,5 +1,5 @@
-import { silenceMs } from "../../wire/link.ts";
-import type { Time } from "../time.ts";
+import type { Time } from "../../time.ts";
+import { silenceMs } from "../../wire/link/link.ts";
 
 /** Notices that nothing has come for too long: a connection whose other end is gone without a word. */
 export class Watchdog {

@@ -1,4 +1,4 @@
-import { creditBytes, encodeBytes, type Task } from "../../wire/link.ts";
+import { creditBytes, encodeBytes, type Task } from "../../wire/link/link.ts";
 import type { Outcome, TaskLine } from "./link.ts";
 import type { LineLink } from "./websocket.ts";
 

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import type { Time } from "../../time.ts";
 import {
   type AgentMessage,
   type AgentState,
@@ -8,9 +9,8 @@ import {
   offerMs,
   type ServerEvent,
   sessionHeader,
-} from "../../wire/link.ts";
-import type { Session } from "../session.ts";
-import type { Time } from "../time.ts";
+} from "../../wire/link/link.ts";
+import type { Session } from "../registration/session.ts";
 import type { Link, LinkEnd, LinkEvents } from "./link.ts";
 import { readServerEvent } from "./server-event.ts";
 import { Watchdog } from "./watchdog.ts";

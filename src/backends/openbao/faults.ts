@@ -1,5 +1,5 @@
-import { HttpFailure } from "../../adapters/outbound.ts";
 import { AppError, type ErrorOptions } from "../../errors.ts";
+import { HttpFailure } from "../../net/outbound.ts";
 
 /** What may pass by itself, and is tried again. The text is ours: nothing that a server said is in it. */
 export function passing(name: string, text: string, options: ErrorOptions = {}): AppError {

@@ -1,6 +1,6 @@
-import { createOutbound, type Outbound, type OutboundTimeouts } from "../../adapters/outbound.ts";
-import { isLoopbackHost, normaliseProviderUrl, providerUrl } from "../../adapters/provider-url.ts";
 import { AppError } from "../../errors.ts";
+import { createOutbound, type Outbound, type OutboundTimeouts } from "../../net/outbound.ts";
+import { isLoopbackHost, normaliseProviderUrl, providerUrl } from "../../net/provider-url.ts";
 import { faultOfAnswer, faultOfCall, lasting } from "./faults.ts";
 import type { Backend } from "./places.ts";
 

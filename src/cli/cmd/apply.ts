@@ -1,13 +1,13 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
-import { defineVerb } from "../command.ts";
-import type { Context, Terminal } from "../context.ts";
-import { reportFailure } from "../failure.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context, Terminal } from "../core/context.ts";
+import { reportFailure } from "../core/failure.ts";
 import { inOrder } from "../manifest/order.ts";
 import { type Manifest, readManifests } from "../manifest/read.ts";
 import { type Outcome, reconcile } from "../manifest/reconcile.ts";
 import { type Pause, pauseUntil, retrying } from "../manifest/retry.ts";
-import { bearerLine, formatOf, warnAbout } from "../manifest/tell.ts";
+import { bearerLine, formatOf, warnAbout } from "../manifest/write-result.ts";
 import { jsonText } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
 

@@ -1,12 +1,12 @@
 import { AppError } from "../../errors.ts";
-import { backoff, followAudit } from "../audit-follow.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
-import { duration } from "../globals.ts";
-import { type AuditEvent, auditCells, auditColumns } from "../output/audit-cells.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { duration } from "../core/globals.ts";
 import { escapeLine } from "../output/escape.ts";
 import { type Format, jsonText, parseFormat } from "../output/format.ts";
 import { table, tableLine } from "../output/table.ts";
+import { type AuditEvent, auditCells, auditColumns } from "./audit/audit-cells.ts";
+import { backoff, followAudit } from "./audit/audit-follow.ts";
 
 export const audit = defineVerb({
   meta: {

@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import { actions, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import { nearest } from "../../kinds/names.ts";
-import { defineGroup, defineVerb } from "../command.ts";
+import { defineGroup, defineVerb } from "../core/command.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 
 const canI = defineVerb({

@@ -1,7 +1,7 @@
-import { withNearestPartner } from "../chat/not-there.ts";
-import { chatArgs, chatWith } from "../chat/verb.ts";
-import { defineVerb } from "../command.ts";
-import { callsClient } from "../local-agent.ts";
+import { callsClient } from "../client/local-agent.ts";
+import { defineVerb } from "../core/command.ts";
+import { withNearestPartner } from "./chat/suggest-kind.ts";
+import { chatArgs, chatWith } from "./chat/verb.ts";
 
 export const chatLlm = defineVerb({
   meta: {

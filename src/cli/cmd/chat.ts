@@ -1,8 +1,8 @@
 import { kindOf } from "../../kinds/index.ts";
-import { withNearestPartner } from "../chat/not-there.ts";
-import { chatArgs, chatWith } from "../chat/verb.ts";
-import { defineVerb } from "../command.ts";
-import { pathOf } from "../kind-words.ts";
+import { defineVerb } from "../core/command.ts";
+import { pathOf } from "../kinds/resolve-kind.ts";
+import { withNearestPartner } from "./chat/suggest-kind.ts";
+import { chatArgs, chatWith } from "./chat/verb.ts";
 
 export const chat = defineVerb({
   meta: {

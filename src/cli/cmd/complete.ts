@@ -1,5 +1,5 @@
-import { candidates } from "../candidates.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../core/command.ts";
+import { candidates } from "./completion/candidates.ts";
 
 /** What the completion scripts call. Whatever goes wrong, a person who presses Tab sees nothing of it. */
 export const complete = defineVerb({

@@ -1,4 +1,4 @@
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../core/command.ts";
 
 export const completion = defineVerb({
   meta: {

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
-import { defineGroup, defineVerb } from "../command.ts";
-import { type Config, readConfig, readToken, writeConfig } from "../config.ts";
-import type { Context } from "../context.ts";
-import { checked } from "../endpoint.ts";
+import { type Config, readConfig, readToken, writeConfig } from "../client/config.ts";
+import { checked } from "../client/endpoint.ts";
+import { defineGroup, defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 import { mask, masked } from "../output/mask.ts";
 import { table } from "../output/table.ts";

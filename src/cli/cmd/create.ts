@@ -2,15 +2,15 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { findKind } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
-import { createWithWizard, tellSetUp, wizardArgs } from "../backend-wizard.ts";
-import type { ApiClient } from "../client.ts";
-import { type Args, defineVerb } from "../command.ts";
+import type { ApiClient } from "../client/client.ts";
+import { type Args, defineVerb } from "../core/command.ts";
 import { argsOf } from "../flags/define.ts";
 import { fieldsFrom } from "../flags/fields.ts";
+import { createWithWizard, tellSetUp, wizardArgs } from "../kinds/secret-backend-wizard.ts";
 import type { Manifest } from "../manifest/read.ts";
 import { createObject, reconcile } from "../manifest/reconcile.ts";
 import { kindNamed, targetOf } from "../manifest/target.ts";
-import { formatOf, shown, warnAbout } from "../manifest/tell.ts";
+import { formatOf, shown, warnAbout } from "../manifest/write-result.ts";
 
 /** Flags of single kinds that are no field of theirs. */
 const ownArgs: Readonly<Record<string, Args>> = {

@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
-import { reportFailure } from "../failure.ts";
-import { type KindInfo, list, pathOf, resolveTargets, scopeOf, withNearest } from "../kind-words.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { reportFailure } from "../core/failure.ts";
+import { type KindInfo, list, pathOf, resolveTargets, scopeOf, withNearest } from "../kinds/resolve-kind.ts";
 
 /** One row that is to go. */
 interface Doomed {

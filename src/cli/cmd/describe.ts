@@ -1,11 +1,11 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
-import { getOne, type KindInfo, list, resolveTargets } from "../kind-words.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { ownOfLlm, ownOfProject } from "../kinds/describe-own.ts";
+import { ownOfSecretBackend } from "../kinds/describe-secret-backend.ts";
+import { getOne, type KindInfo, list, resolveTargets } from "../kinds/resolve-kind.ts";
 import { describe as describeObject, type Own } from "../output/describe.ts";
-import { ownOfLlm, ownOfProject } from "../output/describe-own.ts";
-import { ownOfSecretBackend } from "../output/describe-secret-backend.ts";
 
 export const describe = defineVerb({
   meta: {

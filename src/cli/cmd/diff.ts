@@ -1,8 +1,8 @@
 import type { Kind } from "../../kinds/define.ts";
-import type { ApiClient } from "../client.ts";
-import { defineVerb } from "../command.ts";
-import type { Context, Terminal } from "../context.ts";
-import { reportFailure, warn } from "../failure.ts";
+import type { ApiClient } from "../client/client.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context, Terminal } from "../core/context.ts";
+import { reportFailure, warn } from "../core/failure.ts";
 import { unifiedDiff } from "../manifest/line-diff.ts";
 import { inOrder } from "../manifest/order.ts";
 import { type Manifest, readManifests } from "../manifest/read.ts";

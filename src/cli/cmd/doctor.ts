@@ -1,20 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
 import { probeLimits } from "../../wire/probe.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
-import { checkAccount } from "../doctor/account.ts";
-import type { Check } from "../doctor/check.ts";
-import { checkAgent, checkConfig } from "../doctor/machine.ts";
-import { type ProxyName, remediesFor } from "../doctor/remedies.ts";
-import { checkLine, remedyLines } from "../doctor/report.ts";
-import { type Bench, checkBodySize, checkEvents, checkSilence, checkUploads } from "../doctor/streams.ts";
-import { checkTls } from "../doctor/tls.ts";
-import { chosenTransport } from "../doctor/transport.ts";
-import { checkProxies, checkRoundTrip, checkServer } from "../doctor/way.ts";
-import { checkWebSocket } from "../doctor/websocket.ts";
-import { duration } from "../globals.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { duration } from "../core/globals.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
+import { checkAccount } from "./doctor/account.ts";
+import type { Check } from "./doctor/check.ts";
+import { checkProxies, checkRoundTrip, checkServer } from "./doctor/connectivity.ts";
+import { checkAgent, checkConfig } from "./doctor/machine.ts";
+import { type ProxyName, remediesFor } from "./doctor/remedies.ts";
+import { checkLine, remedyLines } from "./doctor/report.ts";
+import { type Bench, checkBodySize, checkEvents, checkSilence, checkUploads } from "./doctor/streams.ts";
+import { checkTls } from "./doctor/tls.ts";
+import { chosenTransport } from "./doctor/transport.ts";
+import { checkWebSocket } from "./doctor/websocket.ts";
 
 export const doctor = defineVerb({
   meta: {

@@ -3,16 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
-import type { ApiClient } from "../client.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
-import { getOne, pathOf } from "../kind-words.ts";
-import { openEditor } from "../manifest/editor.ts";
+import type { ApiClient } from "../client/client.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { getOne, pathOf } from "../kinds/resolve-kind.ts";
 import { parseManifests } from "../manifest/read.ts";
 import { changesTo } from "../manifest/reconcile.ts";
 import { targetOf } from "../manifest/target.ts";
-import { formatOf, shown } from "../manifest/tell.ts";
+import { formatOf, shown } from "../manifest/write-result.ts";
 import { exportOf, toYaml } from "../output/yaml.ts";
+import { openEditor } from "../terminal/editor.ts";
 
 /** `mcpctl edit KIND NAME` */
 export const edit = defineVerb({

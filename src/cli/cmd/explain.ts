@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kinds } from "../../kinds/index.ts";
 import { unknownField } from "../../kinds/validate.ts";
-import { defineVerb } from "../command.ts";
+import { defineVerb } from "../core/command.ts";
 import { isRequired, present, shapeOf, wordsOf } from "../flags/schema.ts";
 import { kindNamed } from "../manifest/target.ts";
 import { yamlText } from "../output/yaml.ts";

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
-import { warn } from "../failure.ts";
-import { getOne, list, resolveTargets, type Target } from "../kind-words.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { warn } from "../core/failure.ts";
+import { getOne, list, resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { type Listing, printAll } from "../output/print.ts";
@@ -37,7 +37,7 @@ export const get = defineVerb({
     const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
     const targets = await resolveTargets([args.kind, ...args.names], context);
     if (args.watch) {
-      const { watch } = await import("../watch.ts");
+      const { watch } = await import("../client/watch.ts");
       if (targets.length > 1) throw new AppError("usage", "only one kind can be followed at a time");
       await watch(targets[0]!, format, !args["no-headers"], context);
       return;

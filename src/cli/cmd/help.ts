@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
-import { type Commands, defineVerb, type Verb } from "../command.ts";
-import { globalArgs } from "../globals.ts";
-import { flagLines, rootHelp, verbHelp } from "../help.ts";
+import { type Commands, defineVerb, type Verb } from "../core/command.ts";
+import { globalArgs } from "../core/globals.ts";
+import { flagLines, rootHelp, verbHelp } from "../core/help.ts";
 
 const topics: Record<string, () => string> = {
   flags: () => ["Every verb takes these, before or after it:", "", ...flagLines(globalArgs)].join("\n"),

@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
-import { defineVerb } from "../command.ts";
-import { writeToken } from "../config.ts";
-import type { Context } from "../context.ts";
-import { warn } from "../failure.ts";
+import { writeToken } from "../client/config.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { warn } from "../core/failure.ts";
 
 export const login = defineVerb({
   meta: {

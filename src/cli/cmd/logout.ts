@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
-import { defineVerb } from "../command.ts";
-import { readToken, removeToken } from "../config.ts";
-import { warn } from "../failure.ts";
+import { readToken, removeToken } from "../client/config.ts";
+import { defineVerb } from "../core/command.ts";
+import { warn } from "../core/failure.ts";
 
 export const logout = defineVerb({
   meta: { name: "logout", description: "End the session and forget its bearer", usage: "" },

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { findKind } from "../../kinds/index.ts";
-import { defineVerb } from "../command.ts";
-import { type Migration, migrateSecrets } from "../migration.ts";
+import { defineVerb } from "../core/command.ts";
+import { type Migration, migrateSecrets } from "./migrate/migration.ts";
 
 /** `mcpctl migrate secrets --from BACKEND --to BACKEND` */
 export const migrate = defineVerb({

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 
 export const passwd = defineVerb({
   meta: {

@@ -1,14 +1,14 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { unknownField } from "../../kinds/validate.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 import { schemaAt, setAt, shapeOf, typedValue } from "../flags/schema.ts";
 import { secretValue } from "../flags/secret-values.ts";
 import { pairOf } from "../flags/texts.ts";
-import { getOne, pathOf } from "../kind-words.ts";
+import { getOne, pathOf } from "../kinds/resolve-kind.ts";
 import { targetOf } from "../manifest/target.ts";
-import { formatOf, shown } from "../manifest/tell.ts";
+import { formatOf, shown } from "../manifest/write-result.ts";
 
 /** `mcpctl patch KIND NAME field=value…` */
 export const patch = defineVerb({

@@ -2,13 +2,13 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { controlPaths, controlSocket, type ProviderReport } from "../../wire/agent-control.ts";
-import { ApiClient } from "../client.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
+import { ApiClient } from "../client/client.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 import { aligned } from "../output/describe.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 import { table } from "../output/table.ts";
-import { later, progressOn } from "../progress.ts";
+import { later, progressOn } from "../terminal/progress.ts";
 
 /** Milliseconds between two looks at what is being woken. */
 const lookEvery = 1_000;

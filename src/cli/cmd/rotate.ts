@@ -1,12 +1,12 @@
 import { AppError } from "../../errors.ts";
 import { findKind, kindOf } from "../../kinds/index.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
-import { warn } from "../failure.ts";
-import { pathOf, withNearest } from "../kind-words.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { warn } from "../core/failure.ts";
+import { pathOf, withNearest } from "../kinds/resolve-kind.ts";
 import { targetOf } from "../manifest/target.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
-import { progressOn } from "../progress.ts";
+import { progressOn } from "../terminal/progress.ts";
 
 /** `mcpctl rotate secretbackend NAME` and `mcpctl rotate master-key` */
 export const rotate = defineVerb({

@@ -1,8 +1,8 @@
 import type { Resource } from "../../kinds/define.ts";
 import { version as client, type Version } from "../../version.ts";
-import { defineVerb } from "../command.ts";
-import { readConfig } from "../config.ts";
-import type { Context } from "../context.ts";
+import { readConfig } from "../client/config.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 import { aligned } from "../output/describe.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 import { warnAboutSkew } from "./version.ts";

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
-import type { Args, Value } from "../command.ts";
-import type { Context } from "../context.ts";
+import type { Args, Value } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 import { type Format, jsonText } from "../output/format.ts";
 import { table } from "../output/table.ts";
 

@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
 import { version as client, type Version, versionLine } from "../../version.ts";
-import { defineVerb } from "../command.ts";
-import type { Context, Terminal } from "../context.ts";
-import { warn } from "../failure.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context, Terminal } from "../core/context.ts";
+import { warn } from "../core/failure.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 
 export const version = defineVerb({

@@ -1,11 +1,11 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { nearest } from "../../kinds/names.ts";
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
-import { resolveTargets, type Target } from "../kind-words.ts";
+import { backoff, changesOf } from "../client/watch.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { valuesAt } from "../output/jsonpath.ts";
-import { backoff, changesOf } from "../watch.ts";
 
 /** How long is waited when `--timeout` does not say, in milliseconds. */
 const usualTimeout = 30_000;

@@ -1,5 +1,5 @@
-import { defineVerb } from "../command.ts";
-import type { Context } from "../context.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { jsonText, wantsJson } from "../output/format.ts";

@@ -1,6 +1,6 @@
 import type { TSchema } from "@sinclair/typebox";
 import type { Flag, Kind } from "../../kinds/define.ts";
-import type { Arg, Args } from "../command.ts";
+import type { Arg, Args } from "../core/command.ts";
 import { type Shape, schemaAt, shapeOf, wordsOf } from "./schema.ts";
 
 /** A flag of `create KIND`, and the field it sets. */

@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { validateFields } from "../../kinds/validate.ts";
-import type { Value } from "../command.ts";
-import type { Context } from "../context.ts";
+import type { Value } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 import { type FieldFlag, flagsOf } from "./define.ts";
 import { fileText } from "./file-text.ts";
 import { setAt, typedValue } from "./schema.ts";

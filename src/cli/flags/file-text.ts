@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { AppError } from "../../errors.ts";
-import type { Context } from "../context.ts";
+import type { Context } from "../core/context.ts";
 
 /**
  * What `--ca-cert FILE` stands for: the text of a file as it is, or of standard input where FILE is `-`.

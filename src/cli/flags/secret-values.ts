@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { Context } from "../context.ts";
+import type { Context } from "../core/context.ts";
 import { textOf } from "./file-text.ts";
 import { pairOf } from "./texts.ts";
 

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError, type Fault } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
-import type { Context } from "../context.ts";
+import type { Context } from "../core/context.ts";
 import { type Located, manifestsIn } from "./documents.ts";
 
 /** An object somebody wants to exist. */

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { completeConfig } from "../../kinds/secret-backend-config.ts";
-import type { ApiClient } from "../client.ts";
+import type { ApiClient } from "../client/client.ts";
 import { isRequired } from "../flags/schema.ts";
-import { pathOf } from "../kind-words.ts";
+import { pathOf } from "../kinds/resolve-kind.ts";
 import type { Manifest } from "./read.ts";
 
 /** What became of an object; in a dry run, what would. */

@@ -1,5 +1,5 @@
 import type { Resource } from "../../kinds/define.ts";
-import type { KindInfo } from "../kind-words.ts";
+import type { KindInfo } from "../kinds/resolve-kind.ts";
 import { age, plain } from "./cells.ts";
 import { escapeBlock, escapeLine } from "./escape.ts";
 import { mask } from "./mask.ts";

@@ -1,6 +1,6 @@
 import type { Kind, Resource } from "../../kinds/define.ts";
-import type { Context } from "../context.ts";
-import type { KindInfo } from "../kind-words.ts";
+import type { Context } from "../core/context.ts";
+import type { KindInfo } from "../kinds/resolve-kind.ts";
 import { cell } from "./cells.ts";
 import { escapeBlock } from "./escape.ts";
 import { type Format, jsonText } from "./format.ts";

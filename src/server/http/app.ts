@@ -1,17 +1,9 @@
 import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
-import { adminPrincipal, principalOf } from "../access/principals.ts";
-import type { AccessLog } from "../access-log.ts";
-import type { Series } from "../metrics.ts";
-import { auditRoutes } from "./audit-routes.ts";
-import { authRoutes } from "./auth-routes.ts";
+import { adminPrincipal, principalOf } from "../core/access/principals.ts";
+import type { AccessLog } from "../observability/access-log.ts";
+import type { Series } from "../observability/metrics.ts";
 import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
-import { inferenceRoutes } from "./inference-routes.ts";
-import { linkRoutes } from "./link-routes.ts";
-import { personaRoutes } from "./persona-routes.ts";
-import { probeRoutes } from "./probe-routes.ts";
-import { providerSessionRoutes } from "./provider-session-routes.ts";
-import { memberRoutes, resourceRoutes } from "./resource-routes.ts";
 import {
   type Asked,
   type Authenticate,
@@ -23,11 +15,19 @@ import {
   toldOf,
   type Unexpected,
 } from "./route.ts";
-import { secretRoutes } from "./secret-routes.ts";
+import { auditRoutes } from "./routes/audit.ts";
+import { authRoutes } from "./routes/auth.ts";
+import { inferenceRoutes } from "./routes/inference.ts";
+import { linkRoutes } from "./routes/link.ts";
+import { personaRoutes } from "./routes/persona.ts";
+import { probeRoutes } from "./routes/probe.ts";
+import { providerSessionRoutes } from "./routes/provider-session.ts";
+import { memberRoutes, resourceRoutes } from "./routes/resource.ts";
+import { secretRoutes } from "./routes/secret.ts";
+import { systemRoutes } from "./routes/system.ts";
+import { threadRoutes } from "./routes/thread.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import type { Server } from "./server.ts";
-import { systemRoutes } from "./system-routes.ts";
-import { threadRoutes } from "./thread-routes.ts";
-import { usageRoutes } from "./usage-routes.ts";
 
 /** All routes there are. The router knows no others, and each says what it needs. */
 export function allRoutes(server: Server): Route[] {

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
-import type { Deadlines } from "../deadlines.ts";
+import type { Deadlines } from "../core/deadlines.ts";
 
 const maxBodyBytes = 32 * 1024 * 1024;
 const maxDepth = 64;

@@ -1,5 +1,5 @@
 import { type AppError, errorBody } from "../../errors.ts";
-import { dialectWires } from "../../wire/dialects.ts";
+import { dialectWires } from "../../wire/dialects/index.ts";
 
 /**
  * The body of an error at a path: under `/v1` as the SDKs that call it read errors, everywhere else as `/api/v1`

@@ -1,10 +1,10 @@
 import type { TSchema } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
-import { compilePolicy, mayList, mayRun, type Principal, type Verb } from "../access/policy.ts";
-import type { Answered } from "../access-log.ts";
-import { storeFailure } from "../catalogue/resources.ts";
-import { StoreError } from "../store/types.ts";
+import { compilePolicy, mayList, mayRun, type Principal, type Verb } from "../core/access/policy.ts";
+import { storeFailure } from "../core/catalogue/resources.ts";
+import { StoreError } from "../core/store/types.ts";
+import type { Answered } from "../observability/access-log.ts";
 import { errorBodyAt } from "./error-shape.ts";
 
 /**

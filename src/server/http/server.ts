@@ -1,17 +1,17 @@
-import type { Throttle } from "../access/throttle.ts";
-import type { Audit } from "../audit.ts";
-import type { Catalogue } from "../catalogue/catalogue.ts";
-import type { Resources } from "../catalogue/resources.ts";
-import type { Deadlines } from "../deadlines.ts";
-import type { Random } from "../ids.ts";
+import type { Throttle } from "../core/access/throttle.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { Resources } from "../core/catalogue/resources.ts";
+import type { Deadlines } from "../core/deadlines.ts";
+import type { Random } from "../core/ids.ts";
+import type { OpenStreams } from "../core/open-streams.ts";
 import type { Inference } from "../inference/inference.ts";
-import type { Links } from "../links/links.ts";
-import type { ProviderSessions } from "../links/sessions.ts";
-import type { SocketHandler } from "../listen.ts";
-import type { Metrics } from "../metrics.ts";
-import type { OpenStreams } from "../open-streams.ts";
+import type { Threads } from "../inference/threads/threads.ts";
+import type { Audit } from "../observability/audit.ts";
+import type { Metrics } from "../observability/metrics.ts";
 import type { SecretServices } from "../secrets/open.ts";
-import type { Threads } from "../threads/threads.ts";
+import type { Links } from "../workstations/links.ts";
+import type { ProviderSessions } from "../workstations/sessions.ts";
+import type { SocketHandler } from "./listen.ts";
 import type { Peer } from "./route.ts";
 
 /** What routes work with. */

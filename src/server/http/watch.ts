@@ -1,11 +1,11 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
-import { decide, type Principal } from "../access/policy.ts";
-import { principalAt } from "../access/principals.ts";
-import type { RowChange } from "../catalogue/catalogue.ts";
-import type { Row } from "../store/types.ts";
-import { positive } from "./resource-routes.ts";
+import { decide, type Principal } from "../core/access/policy.ts";
+import { principalAt } from "../core/access/principals.ts";
+import type { RowChange } from "../core/catalogue/catalogue.ts";
+import type { Row } from "../core/store/types.ts";
 import type { Call } from "./route.ts";
+import { positive } from "./routes/resource.ts";
 import type { Server } from "./server.ts";
 
 /** A watcher that reads slower than things change is cut off at this much, and lists again. */

@@ -1,6 +1,6 @@
-import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
 import { parseExact } from "../../wire/json.ts";
 import { providerFailure, retryAfterOf } from "./failure.ts";
 

@@ -1,19 +1,20 @@
 import { nativePathFor, translationFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough.ts";
-import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import type { Adapter, Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import { dialectWires } from "../../wire/dialects.ts";
-import type { Principal } from "../access/policy.ts";
-import { principalAt, stillThere } from "../access/principals.ts";
-import type { VirtualLlms } from "../links/types.ts";
-import type { Row } from "../store/types.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import { dialectWires } from "../../wire/dialects/index.ts";
+import type { Principal } from "../core/access/policy.ts";
+import { principalAt, stillThere } from "../core/access/principals.ts";
+import type { Row } from "../core/store/types.ts";
+import type { VirtualLlms } from "../workstations/types.ts";
 import { isEventStream, parseAnswer, refuseFailure } from "./answer.ts";
 import type { Asked, InferenceDeps } from "./call.ts";
-import { findAgent, llmsOfAgent, modelOfAgent } from "./persona.ts";
-import { withModel, withModelInFrames } from "./persona-echo.ts";
+import { findAgent, llmsOfAgent, modelOfAgent } from "./personas/persona.ts";
+import { withModel, withModelInFrames } from "./personas/persona-echo.ts";
+import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
+import { isHibernating, isVirtual, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
-import { type CallQueue, queueLimitsOf } from "./queue.ts";
 import type { CallRecord } from "./record.ts";
 import {
   type CallerRequest,
@@ -24,7 +25,6 @@ import {
   type ProviderRequest,
   providerRequest,
 } from "./request.ts";
-import { isHibernating, isVirtual, resolve } from "./resolve.ts";
 import { openStream, streamHeaders } from "./stream.ts";
 
 const maxAnswerBytes = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
-import { HttpFailure } from "../../adapters/http1/exchange.ts";
 import { AppError } from "../../errors.ts";
+import { HttpFailure } from "../../net/http1/exchange.ts";
 
 /**
  * Where a call that failed may be tried again: `here` at the same llm too, `elsewhere` at another member of the

@@ -1,6 +1,6 @@
-import type { Usage } from "../../wire/usage.ts";
-import type { Metrics, Series } from "../metrics.ts";
-import type { Row } from "../store/types.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
+import type { Row } from "../core/store/types.ts";
+import type { Metrics, Series } from "../observability/metrics.ts";
 
 /** The series of one llm and operation, found once: a row never changes. */
 interface CallSeries {

@@ -1,6 +1,6 @@
-import { HttpFailure } from "../../adapters/http1/exchange.ts";
 import type { ProviderFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import { HttpFailure } from "../../net/http1/exchange.ts";
 
 const redacted = "[redacted]";
 

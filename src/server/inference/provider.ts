@@ -1,10 +1,10 @@
 import { adapterFor } from "../../adapters/index.ts";
-import type { OutboundTimeouts } from "../../adapters/outbound.ts";
-import { providerUrl } from "../../adapters/provider-url.ts";
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import type { OutboundTimeouts } from "../../net/outbound.ts";
+import { providerUrl } from "../../net/provider-url.ts";
+import type { Row } from "../core/store/types.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
-import type { Row } from "../store/types.ts";
 
 /** Milliseconds; an llm's `extraConfig.timeouts` overrides them, in seconds. */
 const defaultTimeouts: OutboundTimeouts = { connect: 10_000, firstByte: 300_000, silence: 300_000 };

@@ -1,12 +1,12 @@
 import type { AppError } from "../../errors.ts";
-import type { Usage } from "../../wire/usage.ts";
-import type { Principal } from "../access/policy.ts";
-import type { Audit } from "../audit.ts";
-import type { Admission } from "../limits/limiter.ts";
-import { costOf } from "../limits/prices.ts";
-import type { Row } from "../store/types.ts";
-import type { Span } from "../traces.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
+import type { Principal } from "../core/access/policy.ts";
+import type { Row } from "../core/store/types.ts";
+import type { Audit } from "../observability/audit.ts";
+import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
+import type { Admission } from "./limits/limiter.ts";
+import { costOf } from "./limits/prices.ts";
 
 /** What is known of a call before it is made. */
 export interface CallFacts {

@@ -1,9 +1,9 @@
-import { nativeChanges } from "../../adapters/responses-to-chat/stateless.ts";
+import { nativeChanges } from "../../adapters/translation/responses-to-chat/stateless.ts";
 import type { Adapter, Dialect, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
-import type { Row } from "../store/types.ts";
-import { poolOf } from "./resolve.ts";
+import type { Row } from "../core/store/types.ts";
+import { poolOf } from "./pools/resolve.ts";
 
 /** What a caller wants of a model. `count_tokens` is how long a request of the messages dialect is. */
 export type Operation = Dialect | "embeddings" | "count_tokens";

@@ -1,8 +1,8 @@
-import type { BodySink } from "../../adapters/http1/exchange.ts";
-import type { ProviderAnswer } from "../../adapters/pushed-answer.ts";
 import type { DialectWire, StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import type { Deadline, Deadlines } from "../deadlines.ts";
+import type { BodySink } from "../../net/http1/exchange.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import type { CallRecord } from "./record.ts";
 

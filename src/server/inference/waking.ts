@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
-import { dialectWires } from "../../wire/dialects.ts";
-import type { Deadline } from "../deadlines.ts";
+import { dialectWires } from "../../wire/dialects/index.ts";
+import type { Deadline } from "../core/deadlines.ts";
 import type { Asked, InferenceDeps } from "./call.ts";
 import { transportFailure } from "./failure.ts";
 import { isDialect } from "./request.ts";

@@ -5,8 +5,8 @@ import type { SecretTable } from "../../backends/secret-table.ts";
 import type { Driver } from "../../backends/types.ts";
 import { AppError } from "../../errors.ts";
 import { credentialOf, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
-import type { Catalogue, RowChange } from "../catalogue/catalogue.ts";
-import type { Row, Store } from "../store/types.ts";
+import type { Catalogue, RowChange } from "../core/catalogue/catalogue.ts";
+import type { Row, Store } from "../core/store/types.ts";
 import type { MasterKey } from "./master-key.ts";
 
 export interface BackendsOptions {

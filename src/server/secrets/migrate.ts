@@ -1,10 +1,10 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { credentialOf } from "../../kinds/secret-backend-config.ts";
-import type { Catalogue } from "../catalogue/catalogue.ts";
-import { resolveReferences } from "../catalogue/draft.ts";
-import type { Caller } from "../catalogue/resources.ts";
-import { type AuditEvent, type Row, StoreError } from "../store/types.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { resolveReferences } from "../core/catalogue/draft.ts";
+import type { Caller } from "../core/catalogue/resources.ts";
+import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
 import type { Backends } from "./backends.ts";
 import type { SecretValues } from "./secret-values.ts";
 import type { SecretWrites, Undeleted } from "./secret-writes.ts";

@@ -2,10 +2,10 @@ import type { OpenBaoDriver } from "../../backends/openbao/driver.ts";
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { credentialOf, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
-import { everything } from "../access/policy.ts";
-import type { Catalogue } from "../catalogue/catalogue.ts";
-import { type Caller, type Resources, storeFailure } from "../catalogue/resources.ts";
-import { type AuditEvent, type Row, StoreError } from "../store/types.ts";
+import { everything } from "../core/access/policy.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { type Caller, type Resources, storeFailure } from "../core/catalogue/resources.ts";
+import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
 import { type Backends, withoutName } from "./backends.ts";
 import type { SecretValues } from "./secret-values.ts";
 

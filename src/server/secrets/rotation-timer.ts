@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
-import { everything, type Principal } from "../access/policy.ts";
-import type { Row } from "../store/types.ts";
+import { everything, type Principal } from "../core/access/policy.ts";
+import type { Row } from "../core/store/types.ts";
 import { hasToken, type RotateOptions, type Rotation, rotateToken } from "./rotate-token.ts";
 
 const hour = 60 * 60 * 1000;

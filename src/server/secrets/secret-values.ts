@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
-import type { Catalogue } from "../catalogue/catalogue.ts";
-import type { Row } from "../store/types.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { Row } from "../core/store/types.ts";
 import type { Backends } from "./backends.ts";
 
 type Data = Readonly<Record<string, string>>;

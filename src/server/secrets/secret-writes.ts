@@ -1,6 +1,6 @@
-import type { Catalogue } from "../catalogue/catalogue.ts";
-import { newId, type Random } from "../ids.ts";
-import { type Orphan, type Row, StoreError, type Write } from "../store/types.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { newId, type Random } from "../core/ids.ts";
+import { type Orphan, type Row, StoreError, type Write } from "../core/store/types.ts";
 import type { Backends } from "./backends.ts";
 
 /** What is left on a backend, and why. */

@@ -5,11 +5,11 @@ import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
 import { completeConfig, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
-import { decide, type Principal } from "../access/policy.ts";
-import { invalid } from "../catalogue/draft.ts";
-import { urlFaults } from "../catalogue/hooks/secret-backend.ts";
-import { type Caller, forbidden } from "../catalogue/resources.ts";
-import type { Snapshot } from "../catalogue/snapshot.ts";
+import { decide, type Principal } from "../core/access/policy.ts";
+import { invalid } from "../core/catalogue/draft.ts";
+import { urlFaults } from "../core/catalogue/hooks/secret-backend.ts";
+import { type Caller, forbidden } from "../core/catalogue/resources.ts";
+import type { Snapshot } from "../core/catalogue/snapshot.ts";
 import { type RotateOptions, remember } from "./rotate-token.ts";
 
 /** What it takes to begin. */

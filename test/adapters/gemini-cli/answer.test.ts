@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { passthroughPipe } from "../../../src/adapters/passthrough.ts";
-import { through } from "../streams.ts";
+import { through } from "../translation/streams.ts";
 import { framesOf, gemini, key, streamed, until, wordsOf } from "./run.ts";
 
 const usage = {

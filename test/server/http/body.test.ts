@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Deadlines } from "../../../src/server/deadlines.ts";
+import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { readText } from "../../../src/server/http/body.ts";
 import { requestHead, sendRaw } from "../../support/raw-http.ts";
 import { testServer } from "../../support/server.ts";

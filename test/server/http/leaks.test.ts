@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
+import { openStore } from "../../../src/server/core/store/index.ts";
 import { allRoutes } from "../../../src/server/http/app.ts";
 import type { Server } from "../../../src/server/http/server.ts";
-import { openStore } from "../../../src/server/store/index.ts";
 import { type Answer, must, temporaryFolder, testServer } from "../../support/server.ts";
 import { reply, upstream } from "../../support/upstream.ts";
 import { watchKind } from "../../support/watch.ts";

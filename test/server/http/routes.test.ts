@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { kinds } from "../../../src/kinds/index.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
+import { StoreError } from "../../../src/server/core/store/types.ts";
 import { allRoutes } from "../../../src/server/http/app.ts";
 import type { Route } from "../../../src/server/http/route.ts";
 import type { Server } from "../../../src/server/http/server.ts";
-import { openStore } from "../../../src/server/store/index.ts";
-import { StoreError } from "../../../src/server/store/types.ts";
 import { type Client, must, temporaryFolder, testServer } from "../../support/server.ts";
 
 // Routes are declarations: making them touches nothing of a server.

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openStore } from "../../../src/server/store/index.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
 import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
 import { watchKind } from "../../support/watch.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createOutbound } from "../../../src/adapters/outbound.ts";
-import { recordedJson } from "../../adapters/streams.ts";
+import { createOutbound } from "../../../src/net/outbound.ts";
+import { recordedJson } from "../../adapters/translation/streams.ts";
 import { must, testServer } from "../../support/server.ts";
 import { chatAnswer, goodProvider, reply, type Script, upstream } from "../../support/upstream.ts";
 import { canary, question, withProvider } from "./setup.ts";

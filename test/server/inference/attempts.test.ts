@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type FailureKind, HttpFailure } from "../../../src/adapters/http1/exchange.ts";
 import { AppError } from "../../../src/errors.ts";
+import { type FailureKind, HttpFailure } from "../../../src/net/http1/exchange.ts";
 import { type Again, type Failed, judge, nextAttempt } from "../../../src/server/inference/attempts.ts";
 import { transportFailure } from "../../../src/server/inference/failure.ts";
 

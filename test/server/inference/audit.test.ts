@@ -1,9 +1,9 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openStore } from "../../../src/server/store/index.ts";
-import { type Store, StoreError } from "../../../src/server/store/types.ts";
-import { payloadsOf } from "../../adapters/streams.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
+import { type Store, StoreError } from "../../../src/server/core/store/types.ts";
+import { payloadsOf } from "../../adapters/translation/streams.ts";
 import { must, temporaryFolder } from "../../support/server.ts";
 import {
   chatFrames,

@@ -1,6 +1,6 @@
 import type { Socket } from "bun";
 import { onTestFinished } from "vitest";
-import { ResponseParser } from "../../../src/adapters/http1/parser.ts";
+import { ResponseParser } from "../../../src/net/http1/parser.ts";
 
 /** A caller on a bare socket: it reads when it likes, and leaves when it likes. */
 export interface Caller {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { recorded, recordedJson } from "../../adapters/streams.ts";
+import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
 import { type Connection, chatFrames, chunk, lastChunk, reply, streamHead } from "../../support/upstream.ts";
 import { postRaw } from "./caller.ts";
 import { canary, onlyEvent, question, withProvider } from "./setup.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { recordedJson } from "../../adapters/streams.ts";
+import { recordedJson } from "../../adapters/translation/streams.ts";
 import { goodProvider, reply } from "../../support/upstream.ts";
 import { canary, question, withProvider } from "./setup.ts";
 

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { eventsOf, payloadsOf, recorded } from "../../adapters/streams.ts";
+import { eventsOf, payloadsOf, recorded } from "../../adapters/translation/streams.ts";
 import {
   type Connection,
   chatAnswer,

@@ -1,15 +1,15 @@
 import { expect, it, onTestFinished } from "vitest";
-import { createOutbound } from "../../../src/adapters/outbound.ts";
 import { passthroughPipe } from "../../../src/adapters/passthrough.ts";
-import type { Principal } from "../../../src/server/access/policy.ts";
-import { Audit } from "../../../src/server/audit.ts";
-import { Deadlines } from "../../../src/server/deadlines.ts";
+import { createOutbound } from "../../../src/net/outbound.ts";
+import type { Principal } from "../../../src/server/core/access/policy.ts";
+import { Deadlines } from "../../../src/server/core/deadlines.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
 import { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
 import { CallRecord } from "../../../src/server/inference/record.ts";
 import { openStream } from "../../../src/server/inference/stream.ts";
-import { Metrics } from "../../../src/server/metrics.ts";
-import { openStore } from "../../../src/server/store/index.ts";
-import { dialectWires } from "../../../src/wire/dialects.ts";
+import { Audit } from "../../../src/server/observability/audit.ts";
+import { Metrics } from "../../../src/server/observability/metrics.ts";
+import { dialectWires } from "../../../src/wire/dialects/index.ts";
 import { temporaryFolder } from "../../support/server.ts";
 import {
   type Connection,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { traceSettings } from "../../../src/server/trace-settings.ts";
+import { traceSettings } from "../../../src/server/observability/trace-settings.ts";
 import { must } from "../../support/server.ts";
 import {
   chatAnswer,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { recorded, recordings } from "../../adapters/streams.ts";
+import { recorded, recordings } from "../../adapters/translation/streams.ts";
 import { must } from "../../support/server.ts";
 import { chatFrames, chunk, goodProvider, lastChunk, reply, streamHead } from "../../support/upstream.ts";
 import { canary, lastEvent, question, withProvider } from "./setup.ts";

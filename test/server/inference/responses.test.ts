@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
-import { recorded, recordedJson } from "../../adapters/streams.ts";
+import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
 import { lastChunk, reply, type Script, streamHead } from "../../support/upstream.ts";
 import { lastEvent, withProvider } from "./setup.ts";
 

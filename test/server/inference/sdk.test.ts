@@ -1,7 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
-import { recorded, recordedJson } from "../../adapters/streams.ts";
+import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
 import { must, type TestServer, testServer } from "../../support/server.ts";
 import { lastChunk, reply, type Script, type Seen, streamHead, upstream } from "../../support/upstream.ts";
 import { addLlm, canary, events, lastEvent } from "./setup.ts";

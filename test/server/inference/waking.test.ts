@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { HttpFailure } from "../../../src/adapters/http1/exchange.ts";
-import { PushedAnswer } from "../../../src/adapters/pushed-answer.ts";
 import { AppError } from "../../../src/errors.ts";
-import type { LinkCall, VirtualLlms } from "../../../src/server/links/types.ts";
-import type { Row } from "../../../src/server/store/types.ts";
+import { HttpFailure } from "../../../src/net/http1/exchange.ts";
+import { PushedAnswer } from "../../../src/net/pushed-response.ts";
+import type { Row } from "../../../src/server/core/store/types.ts";
+import type { LinkCall, VirtualLlms } from "../../../src/server/workstations/types.ts";
 import { chatFrames, goodProvider } from "../../support/upstream.ts";
-import { type Pool, pool } from "./pool-setup.ts";
+import { type Pool, pool } from "./pools/pool-setup.ts";
 
 const frames = chatFrames(["hel", "lo"], true);
 

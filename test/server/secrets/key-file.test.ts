@@ -13,7 +13,7 @@ import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type KeyRing, masterKey } from "../../../src/backends/master-keys.ts";
 import { findKeyFile, readKeyRing, saveKeyRing } from "../../../src/server/secrets/key-file.ts";
-import { freshFolder } from "../store/folder.ts";
+import { freshFolder } from "../core/store/folder.ts";
 
 const bytes = Buffer.from("00112233445566778899aabbccddeeff0f1e2d3c4b5a69788796a5b4c3d2e1f0", "hex");
 const key = masterKey(bytes);

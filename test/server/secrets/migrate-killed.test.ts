@@ -1,7 +1,7 @@
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openStore } from "../../../src/server/store/index.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
 import { keyFileIn } from "../../support/sealing.ts";
 import { must, temporaryFolder, testServer } from "../../support/server.ts";
 

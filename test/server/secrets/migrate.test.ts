@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openStore } from "../../../src/server/store/index.ts";
-import type { Store } from "../../../src/server/store/types.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
+import type { Store } from "../../../src/server/core/store/types.ts";
 import { keyFileIn } from "../../support/sealing.ts";
 import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
 

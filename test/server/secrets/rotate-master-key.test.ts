@@ -10,11 +10,11 @@ import {
   sealedDriver,
 } from "../../../src/backends/sealed.ts";
 import { AppError } from "../../../src/errors.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
 import { tableOf } from "../../../src/server/secrets/backends.ts";
 import { readKeyRing, saveKeyRing } from "../../../src/server/secrets/key-file.ts";
 import { type MasterKeyRotation, masterKeyRotation } from "../../../src/server/secrets/rotate-master-key.ts";
-import { openStore } from "../../../src/server/store/index.ts";
-import { freshFolder } from "../store/folder.ts";
+import { freshFolder } from "../core/store/folder.ts";
 
 const names = ["vault", "cellar"];
 const refs = ["sec_1/ver_1", "sec_2/ver_1", "sec_3/ver_1"];

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { openStore } from "../../../src/server/store/index.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
 import { freshDatabase } from "../../postgres.ts";
 import { fakeBao } from "../../support/openbao/fake.ts";
 import { keyFileIn } from "../../support/sealing.ts";

@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync } from "node:fs";
-import { createOutbound } from "../../../src/adapters/outbound.ts";
-import { systemTime } from "../../../src/agent/time.ts";
-import { createManagedVllm } from "../../../src/agent/vllm/managed-vllm.ts";
+import { createManagedVllm } from "../../../src/agent/runtimes/vllm/managed-vllm.ts";
+import { createOutbound } from "../../../src/net/outbound.ts";
+import { systemTime } from "../../../src/time.ts";
 
 /**
  * An agent as far as its vLLM sees it: `bun owner.ts FILE`, with `{home, config}` as JSON in FILE. It wakes its vLLM,

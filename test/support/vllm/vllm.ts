@@ -11,10 +11,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { createOutbound } from "../../../src/adapters/outbound.ts";
-import { systemTime, type Time } from "../../../src/agent/time.ts";
+import type { ManagedVllmDeps } from "../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import type { ManagedConfig, ProviderConfig } from "../../../src/agent/types.ts";
-import type { ManagedVllmDeps } from "../../../src/agent/vllm/managed-vllm.ts";
+import { createOutbound } from "../../../src/net/outbound.ts";
+import { systemTime, type Time } from "../../../src/time.ts";
 
 /** How the vLLM of a test behaves. Milliseconds. */
 export interface Behaviour {

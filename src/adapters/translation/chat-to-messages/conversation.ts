@@ -1,0 +1,203 @@
+import { parseExact } from "../../../wire/json.ts";
+import {
+  type Fields,
+  isGiven,
+  listAt,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
+import { fittingId, fittingName } from "../tool-names.ts";
+import { type Block, cacheControl, contentBlocks, textBlocks } from "./content.ts";
+
+export interface Turn {
+  role: "user" | "assistant";
+  content: Block[];
+}
+
+/** `cache_control` on a whole message is a custom of chat clients who know Anthropic. */
+const knownOfMessage = ["role", "content", "name", "cache_control"];
+const knownOfResult = [...knownOfMessage, "tool_call_id"];
+
+/**
+ * A chat conversation as Anthropic's: system messages on top (case 1), turns that alternate (case 5), the
+ * results of parallel tool calls in one turn, before what the user adds (case 4).
+ *
+ * A user's `name` goes in front of the text. Names of others and what an answer merely annotates (`annotations`,
+ * unsigned `reasoning_content`, what other gateways add) are left out: there is no place for them (case 40).
+ *
+ * @throws AppError `invalid_request`
+ */
+export function conversation(messages: unknown): { system?: string | Block[]; messages: Turn[] } {
+  if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
+  const system: Block[] = [];
+  const turns: Turn[] = [];
+  messages.forEach((value, index) => {
+    const path = `/messages/${index}`;
+    const message = objectAt(value, path);
+    switch (message.role) {
+      case "system":
+      case "developer":
+        refuseOthers(message, path, knownOfMessage);
+        system.push(...marked(textBlocks(message.content, `${path}/content`), message));
+        break;
+      case "user": {
+        refuseOthers(message, path, knownOfMessage);
+        const blocks = named(contentBlocks(message.content, `${path}/content`), message.name);
+        addBlocks(turns, "user", marked(blocks, message));
+        break;
+      }
+      case "assistant":
+        addBlocks(turns, "assistant", assistantBlocks(message, path));
+        break;
+      case "tool":
+        addToolResult(turns, toolResult(message, path));
+        break;
+      default:
+        throw refused(
+          `${path}/role`,
+          `a message of role ${quoted(message.role)} cannot be sent to this llm's provider`,
+        );
+    }
+  });
+  trimPrefill(turns);
+  if (turns.length === 0) throw refused("/messages", "messages must hold more than system messages");
+  return { ...(system.length > 0 && { system: joinedSystem(system) }), messages: turns };
+}
+
+/**
+ * Whether the last answer calls tools without having thought aloud. Anthropic refuses a budget for thinking then:
+ * the answer in progress would have to begin with signed thinking, which most chat clients do not keep.
+ */
+export function callsWithoutThinking(turns: readonly Turn[]): boolean {
+  const content = turns.findLast(({ role }) => role === "assistant")?.content ?? [];
+  return content.some(({ type }) => type === "tool_use") && !/thinking$/.test(content[0]!.type);
+}
+
+/** One text, unless a part of it marks where the prompt cache ends. */
+function joinedSystem(blocks: Block[]): string | Block[] {
+  if (blocks.some((block) => "cache_control" in block)) return blocks;
+  return blocks.map(({ text }) => text).join("\n\n");
+}
+
+function named(blocks: Block[], name: unknown): Block[] {
+  const first = blocks.findIndex(({ type }) => type === "text");
+  if (typeof name !== "string" || first === -1) return blocks;
+  return blocks.with(first, { ...blocks[first]!, text: `${name}: ${blocks[first]!.text}` });
+}
+
+function assistantBlocks(message: Fields, path: string): Block[] {
+  for (const name of ["audio", "function_call"]) {
+    if (isGiven(message[name])) {
+      throw refused(`${path}/${name}`, `${name} of an earlier answer cannot be sent to this llm's provider`);
+    }
+  }
+  const calls = isGiven(message.tool_calls) ? listAt(message.tool_calls, `${path}/tool_calls`) : [];
+  const blocks = [
+    ...textBlocks(message.content, `${path}/content`),
+    ...(typeof message.refusal === "string" ? textBlocks(message.refusal, path) : []),
+    ...calls.map((call, index) => toolUse(call, `${path}/tool_calls/${index}`)),
+  ];
+  // Signed thinking goes first and as it was, or Anthropic refuses the turn (case 40).
+  return [...thinkingBlocks(message.thinking_blocks, `${path}/thinking_blocks`), ...marked(blocks, message)];
+}
+
+function thinkingBlocks(blocks: unknown, path: string): Block[] {
+  if (!isGiven(blocks)) return [];
+  return listAt(blocks, path)
+    .map((block, index) => objectAt(block, `${path}/${index}`) as Block)
+    .filter(({ type, signature }) => type === "redacted_thinking" || (type === "thinking" && signature))
+    .map(withoutMark);
+}
+
+/** Anthropic takes no mark of the prompt cache on thinking (case 41). */
+function withoutMark(block: Block): Block {
+  if (!("cache_control" in block)) return block;
+  const { cache_control: _, ...rest } = block;
+  return rest as Block;
+}
+
+/** The mark of a whole message stands on its last block. */
+function marked(blocks: Block[], message: Fields): Block[] {
+  const last = blocks.at(-1);
+  if (!last || !isGiven(message.cache_control)) return blocks;
+  return blocks.with(-1, { ...last, ...cacheControl(message) });
+}
+
+function toolUse(value: unknown, path: string): Block {
+  const call = objectAt(value, path);
+  if (isGiven(call.type) && call.type !== "function") {
+    throw refused(
+      `${path}/type`,
+      `a tool call of type ${quoted(call.type)} cannot be sent to this llm's provider`,
+    );
+  }
+  const called = objectAt(call.function, `${path}/function`);
+  return {
+    type: "tool_use",
+    id: fittingId(textAt(call.id, `${path}/id`)),
+    name: fittingName(textAt(called.name, `${path}/function/name`)),
+    input: toolInput(called.arguments),
+    ...cacheControl(call),
+  };
+}
+
+/**
+ * Arguments as the object that Anthropic wants. A model can write bad JSON, and a conversation that holds some
+ * must still go on: what is no object is wrapped (cases 8–11).
+ */
+function toolInput(text: unknown): unknown {
+  if (!isGiven(text) || text === "") return {};
+  let value = text;
+  if (typeof text === "string") {
+    try {
+      value = parseExact(text);
+    } catch {
+      return { arguments: text };
+    }
+  }
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? value : { arguments: value };
+}
+
+/** A result without an id would be taken for nobody's (case 7). */
+function toolResult(message: Fields, path: string): Block {
+  refuseOthers(message, path, knownOfResult);
+  if (!isGiven(message.tool_call_id) || message.tool_call_id === "") {
+    throw refused(`${path}/tool_call_id`, "a tool message needs the tool_call_id it answers");
+  }
+  const content = contentBlocks(message.content, `${path}/content`);
+  return {
+    type: "tool_result",
+    tool_use_id: fittingId(textAt(message.tool_call_id, `${path}/tool_call_id`)),
+    ...(content.length > 0 && { content }),
+    ...cacheControl(message),
+  };
+}
+
+function addBlocks(turns: Turn[], role: Turn["role"], blocks: Block[]): void {
+  if (blocks.length === 0) return;
+  const last = turns.at(-1);
+  if (last?.role === role) last.content.push(...blocks);
+  else turns.push({ role, content: blocks });
+}
+
+function addToolResult(turns: Turn[], result: Block): void {
+  const last = turns.at(-1);
+  if (last?.role !== "user") {
+    turns.push({ role: "user", content: [result] });
+    return;
+  }
+  const behind = last.content.findIndex(({ type }) => type !== "tool_result");
+  last.content.splice(behind === -1 ? last.content.length : behind, 0, result);
+}
+
+/** Anthropic refuses an answer to continue that ends in white space (case 13). */
+function trimPrefill(turns: Turn[]): void {
+  const last = turns.at(-1);
+  const block = last?.content.at(-1);
+  if (last?.role !== "assistant" || block?.type !== "text") return;
+  block.text = String(block.text).trimEnd();
+}

@@ -1,0 +1,22 @@
+import type { Translation } from "../../types.ts";
+import type { Fields } from "../request-fields.ts";
+import { converted } from "../translated-pipe.ts";
+import { messagesRequest } from "./request.ts";
+import { chatCompletion } from "./response.ts";
+import { ChatFromMessages } from "./stream.ts";
+
+/** Callers that speak chat, at a provider that speaks messages. `now` is in milliseconds. */
+export function chatToMessages(now: () => number): Translation {
+  const created = () => Math.floor(now() / 1_000);
+  return {
+    caller: "chat",
+    provider: "messages",
+    request: messagesRequest,
+    response: (body: unknown, model: string, request?: Fields) =>
+      converted(() => chatCompletion(body, model, created(), request)),
+    stream(model, request) {
+      const options = request.stream_options as { include_usage?: unknown } | null | undefined;
+      return new ChatFromMessages(model, created(), options?.include_usage === true, request);
+    },
+  };
+}

@@ -1,0 +1,216 @@
+import {
+  type MessagesBlock,
+  type MessagesEvent,
+  type MessagesUsage,
+  mergeMessagesUsage,
+  messagesUsage,
+} from "../../../wire/dialects/anthropic-messages.ts";
+import type { Usage } from "../../../wire/dialects/usage.ts";
+import { parseExact } from "../../../wire/json.ts";
+import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
+import { faultOf } from "../../provider-fault.ts";
+import { doneData } from "../../stream-watch.ts";
+import type { Fields } from "../request-fields.ts";
+import { fittingId } from "../tool-names.ts";
+import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
+import { chatUsageOf, finishReason, serviceTier, type ToolReading, toolReading } from "./response.ts";
+
+/** A block that is being streamed. */
+type OpenBlock =
+  | { type: "text" }
+  /** `index` counts tools, not blocks (case 50). */
+  | { type: "tool"; index: number; hasArguments: boolean }
+  /** A tool whose arguments are the answer (case 36). */
+  | { type: "answer"; hasArguments: boolean }
+  | { type: "thinking"; thinking: string; signature: string }
+  /** Of tools that run at the provider, or of a type not known (cases 47 and 48). */
+  | { type: "ignored" };
+
+/**
+ * Anthropic's stream as chat chunks. The finish comes with `message_stop`, so that a stream cut before it never
+ * looks whole.
+ */
+export class ChatFromMessages extends TranslatedPipe {
+  readonly #model: string;
+  readonly #created: number;
+  readonly #includeUsage: boolean;
+  readonly #reading: ToolReading;
+  readonly #blocks = new Map<number, OpenBlock>();
+  #id: string | undefined;
+  #tools = 0;
+  #hasAnswer = false;
+  #tier: string | undefined;
+  #counts: MessagesUsage = {};
+  #stopReason: string | null | undefined;
+  #refusal: string | null | undefined;
+
+  /**
+   * @param model What the caller asked for.
+   * @param created Seconds since 1970.
+   * @param includeUsage Whether the caller wants a chunk of usage before `[DONE]`.
+   * @param request The caller's own.
+   */
+  constructor(model: string, created: number, includeUsage: boolean, request: Fields = {}) {
+    super();
+    this.#model = model;
+    this.#created = created;
+    this.#includeUsage = includeUsage;
+    this.#reading = toolReading(request);
+  }
+
+  get usage(): Usage {
+    return messagesUsage(this.#counts)!;
+  }
+
+  protected override convert(sent: SseEvent): string {
+    const event = payloadOf(sent) as MessagesEvent;
+    switch (event.type) {
+      case "message_start":
+        return this.#start(event);
+      case "content_block_start":
+        return this.#startBlock(event.index ?? 0, wholeBlock(sent, event));
+      case "content_block_delta":
+        return this.#delta(this.#blocks.get(event.index ?? 0), event.delta ?? {});
+      case "content_block_stop":
+        return this.#stopBlock(event.index ?? 0);
+      case "message_delta":
+        this.#counts = mergeMessagesUsage(this.#counts, event.usage);
+        this.#stopReason = event.delta?.stop_reason ?? this.#stopReason;
+        this.#refusal = event.delta?.stop_details?.explanation ?? this.#refusal;
+        return "";
+      case "message_stop":
+        return this.#stop();
+      case "error":
+        this.fault = faultOf(event) ?? { message: "the provider reported an error" };
+        return "";
+      default:
+        return "";
+    }
+  }
+
+  /** Without `message_stop` the answer is not whole: there is nothing to close. */
+  protected override close(): string {
+    return "";
+  }
+
+  #start({ message }: MessagesEvent): string {
+    const id = message?.id ?? "";
+    if (this.#id !== undefined && this.#id !== id) throw garbage("started a second message in one stream");
+    if (this.#id !== undefined) return "";
+    this.#id = id;
+    this.#counts = mergeMessagesUsage(this.#counts, message?.usage);
+    this.#tier = serviceTier(this.#counts.service_tier);
+    return this.#chunk({ role: "assistant", content: "" });
+  }
+
+  #startBlock(at: number, block: MessagesBlock): string {
+    switch (block.type) {
+      case "text":
+        this.#blocks.set(at, { type: "text" });
+        return block.text ? this.#chunk({ content: block.text }) : "";
+      case "thinking": {
+        const { thinking = "", signature = "" } = block;
+        this.#blocks.set(at, { type: "thinking", thinking, signature });
+        return thinking ? this.#chunk({ reasoning_content: thinking }) : "";
+      }
+      case "redacted_thinking":
+        this.#blocks.set(at, { type: "ignored" });
+        return this.#chunk({ thinking_blocks: [block] });
+      case "tool_use":
+        return this.#startTool(at, block);
+      default:
+        this.#blocks.set(at, { type: "ignored" });
+        return "";
+    }
+  }
+
+  #startTool(at: number, { id = "", name = "", input }: MessagesBlock): string {
+    const isAnswer = name === this.#reading.answer;
+    const block: OpenBlock = isAnswer
+      ? { type: "answer", hasArguments: false }
+      : { type: "tool", index: this.#tools++, hasArguments: false };
+    this.#blocks.set(at, block);
+    this.#hasAnswer ||= isAnswer;
+    const called = { name: this.#reading.nameOf(name), arguments: "" };
+    const start =
+      block.type === "tool"
+        ? this.#chunk({
+            tool_calls: [{ index: block.index, id: fittingId(id), type: "function", function: called }],
+          })
+        : "";
+    return start + (hasContent(input) ? this.#delta(block, jsonDelta(JSON.stringify(input))) : "");
+  }
+
+  #delta(block: OpenBlock | undefined, delta: NonNullable<MessagesEvent["delta"]>): string {
+    if (!block) throw garbage("sent a piece of a content block that it had not started");
+    const { text, partial_json: json, thinking, signature } = delta;
+    if (block.type === "text" && text) return this.#chunk({ content: text });
+    if (block.type === "tool" && json) {
+      block.hasArguments = true;
+      return this.#chunk({ tool_calls: [{ index: block.index, function: { arguments: json } }] });
+    }
+    if (block.type === "answer" && json) {
+      block.hasArguments = true;
+      return this.#chunk({ content: json });
+    }
+    if (block.type !== "thinking") return "";
+    if (signature) block.signature += signature;
+    if (!thinking) return "";
+    block.thinking += thinking;
+    return this.#chunk({ reasoning_content: thinking });
+  }
+
+  #stopBlock(at: number): string {
+    const block = this.#blocks.get(at);
+    this.#blocks.delete(at);
+    // Clients parse the arguments, and "" is no JSON (case 52).
+    const isCall = block?.type === "tool" || block?.type === "answer";
+    if (isCall && !block.hasArguments) return this.#delta(block, jsonDelta("{}"));
+    if (block?.type !== "thinking" || !block.signature) return "";
+    // Whole and signed, as the next request has to bring it back (case 54).
+    return this.#chunk({ thinking_blocks: [block] });
+  }
+
+  #stop(): string {
+    this.finished = true;
+    this.done = true;
+    const finish = this.#chunk(
+      this.#refusal ? { refusal: this.#refusal } : {},
+      finishReason(this.#stopReason, this.#hasAnswer && this.#tools === 0),
+    );
+    const usage = this.#includeUsage ? this.#frame({ choices: [], usage: chatUsageOf(this.#counts) }) : "";
+    return finish + usage + sseFrame({ data: doneData });
+  }
+
+  #chunk(delta: object, finish_reason: string | null = null): string {
+    return this.#frame({
+      choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+      ...(this.#includeUsage && { usage: null }),
+    });
+  }
+
+  #frame(rest: object): string {
+    const head = {
+      id: this.#id ?? "",
+      object: "chat.completion.chunk",
+      created: this.#created,
+      model: this.#model,
+      ...(this.#tier && { service_tier: this.#tier }),
+    };
+    return `data: ${JSON.stringify({ ...head, ...rest })}\n\n`;
+  }
+}
+
+/** The block that an event starts; one that comes with its whole input keeps the digits of long integers. */
+function wholeBlock({ data }: SseEvent, { content_block: block }: MessagesEvent): MessagesBlock {
+  if (!hasContent(block?.input)) return block ?? {};
+  return (parseExact(data) as MessagesEvent).content_block!;
+}
+
+function hasContent(input: unknown): boolean {
+  return typeof input === "object" && input !== null && Object.keys(input).length > 0;
+}
+
+function jsonDelta(partial_json: string): { partial_json: string } {
+  return { partial_json };
+}

@@ -1,0 +1,162 @@
+import { AppError } from "../../../errors.ts";
+import type { MessagesBlock, MessagesUsage, StopDetails } from "../../../wire/dialects/anthropic-messages.ts";
+import {
+  type ChatAnswer,
+  type ChatChoice,
+  type ChatCompletion,
+  type ChatPart,
+  type ChatToolCall,
+  chatUsage,
+} from "../../../wire/dialects/openai-chat.ts";
+import { tokenCount, type Usage } from "../../../wire/dialects/usage.ts";
+import { parseExact } from "../../../wire/json.ts";
+import { faultOf } from "../../provider-fault.ts";
+import type { Fields } from "../request-fields.ts";
+import { callerNames, fittingId } from "../tool-names.ts";
+import { garbage } from "../translated-pipe.ts";
+import { toolNames } from "./tools.ts";
+
+/**
+ * The signature of thinking that a chat provider gave as `reasoning_content`. It says, when the conversation
+ * comes back, that the thinking is to be given back under that name.
+ */
+export const reasoningSignature = "reasoning_content";
+
+/**
+ * A chat completion as Anthropic's answer.
+ *
+ * @param model What the caller asked for.
+ * @param request The caller's own.
+ * @throws AppError `provider_error`
+ */
+export function messagesAnswer(body: unknown, model: string, request: Fields = {}): Record<string, unknown> {
+  const completion = (body ?? {}) as ChatCompletion;
+  const choice = Array.isArray(completion.choices) ? completion.choices[0] : undefined;
+  if (!choice?.message) {
+    const fault = faultOf(body);
+    throw fault ? new AppError("provider_error", fault.message) : garbage("sent an answer without choices");
+  }
+  const { refusal, tool_calls } = choice.message;
+  const id = messageId(completion.id);
+  const nameOf = callerNames(toolNames(request));
+  const calls = (Array.isArray(tool_calls) ? tool_calls : []).filter(isObject);
+  const { text, thinking } = saidIn(choice.message);
+  const blocks: MessagesBlock[] = [
+    ...(thinking ? [{ type: "thinking", thinking, signature: reasoningSignature }] : []),
+    ...[text, refusal].flatMap((words) => (words ? [{ type: "text", text: words }] : [])),
+    ...calls.map((call, index) => toolUse(call, toolCallId(id, index), nameOf)),
+  ];
+  return {
+    id,
+    type: "message",
+    role: "assistant",
+    model,
+    content: blocks,
+    ...stopOf(choice, calls.length > 0, Boolean(refusal)),
+    usage: messagesUsageOf(completion.usage, completion.service_tier),
+  };
+}
+
+/** Anthropic's ids start so, and Claude Code looks. */
+export function messageId(id: string | undefined): string {
+  return `msg_${(typeof id === "string" ? id : "").replace(/^chatcmpl-/, "").replace(/[^a-zA-Z0-9_-]/g, "_")}`;
+}
+
+/** For a provider that gives its tool calls no ids: unique in the conversation, because the message's id is. */
+export function toolCallId(id: string, index: number): string {
+  return `toolu_${id.slice("msg_".length)}_${index}`;
+}
+
+/**
+ * Anthropic's words for why it ended. A finish of `stop` with tool calls means the calls: Ollama and others say
+ * so. vLLM names the stop string it met.
+ */
+export function stopOf(
+  choice: Pick<ChatChoice, "finish_reason" | "stop_reason">,
+  hasTools: boolean,
+  isRefusal: boolean,
+): { stop_reason: string; stop_sequence: string | null; stop_details?: StopDetails } {
+  const { finish_reason, stop_reason } = choice;
+  if (finish_reason === "length") return { stop_reason: "max_tokens", stop_sequence: null };
+  if (finish_reason === "content_filter" || isRefusal) {
+    // What the provider said of it, if anything, is in the text.
+    const stop_details = { type: "refusal", category: null, explanation: null };
+    return { stop_reason: "refusal", stop_sequence: null, stop_details };
+  }
+  if (hasTools) return { stop_reason: "tool_use", stop_sequence: null };
+  if (typeof stop_reason === "string") return { stop_reason: "stop_sequence", stop_sequence: stop_reason };
+  return { stop_reason: "end_turn", stop_sequence: null };
+}
+
+/**
+ * Counts as Anthropic's: input tokens without those read from or written to the cache, never below 0 (case 71).
+ *
+ * @param tier The tier that served the call, which Anthropic tells here (case 29).
+ */
+export function messagesUsageOf(
+  usage: ChatCompletion["usage"],
+  tier: string | null | undefined,
+): MessagesUsage {
+  const { promptTokens, completionTokens, cachedTokens } = chatUsage(usage) ?? noUsage;
+  const written = tokenCount(usage?.prompt_tokens_details?.cache_write_tokens);
+  const thinking = usage?.completion_tokens_details?.reasoning_tokens;
+  const served = tier === "default" ? "standard" : tier === "priority" ? tier : undefined;
+  return {
+    input_tokens: Math.max(0, promptTokens - cachedTokens - written),
+    cache_creation_input_tokens: written,
+    cache_read_input_tokens: cachedTokens,
+    output_tokens: completionTokens,
+    ...(thinking && { output_tokens_details: { thinking_tokens: thinking } }),
+    ...(served && { service_tier: served }),
+  };
+}
+
+/** Before anything is known. */
+export const noUsage: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
+
+/** What a message, or a piece of one, says and thinks, under whichever names. */
+export function saidIn({ content, reasoning_content, reasoning }: ChatAnswer<unknown>): {
+  text: string;
+  thinking: string;
+} {
+  const thought = reasoning_content || reasoning || "";
+  if (!Array.isArray(content)) return { text: content ?? "", thinking: thought };
+  const parts = content.filter(isObject);
+  const inside = parts.map((part) => (part.type === "thinking" ? wordsOf(part.thinking) : "")).join("");
+  const text = parts.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
+  return { text, thinking: thought || inside };
+}
+
+function wordsOf(thinking: ChatPart["thinking"]): string {
+  if (!Array.isArray(thinking)) return thinking ?? "";
+  return thinking
+    .filter(isObject)
+    .map(({ text = "" }) => text)
+    .join("");
+}
+
+/** Whether a provider sent an object where one belongs. */
+export function isObject<T>(value: T): value is T & object {
+  return typeof value === "object" && value !== null;
+}
+
+function toolUse(call: ChatToolCall, id: string, nameOf: (name: string) => string): MessagesBlock {
+  return {
+    type: "tool_use",
+    id: call.id ? fittingId(call.id) : id,
+    name: nameOf(call.function?.name ?? ""),
+    input: toolInput(call.function?.arguments),
+  };
+}
+
+/** Arguments as an object. What the model wrote is kept even where it is none. */
+function toolInput(value: unknown): unknown {
+  if (typeof value !== "string") return value ?? {};
+  if (value.trim() === "") return {};
+  try {
+    const input = parseExact(value);
+    return isObject(input) && !Array.isArray(input) ? input : { arguments: input };
+  } catch {
+    return { arguments: value };
+  }
+}

@@ -1,0 +1,204 @@
+import type { MessagesBlock } from "../../../wire/dialects/anthropic-messages.ts";
+import {
+  type ChatChoice,
+  type ChatCompletion,
+  type ChatToolCallDelta,
+  chatUsage,
+} from "../../../wire/dialects/openai-chat.ts";
+import type { Usage } from "../../../wire/dialects/usage.ts";
+import { parseExact } from "../../../wire/json.ts";
+import type { SseEvent } from "../../../wire/sse.ts";
+import { faultOf } from "../../provider-fault.ts";
+import { doneData } from "../../stream-watch.ts";
+import type { Fields } from "../request-fields.ts";
+import { callerNames, fittingId } from "../tool-names.ts";
+import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
+import {
+  isObject,
+  messageId,
+  messagesUsageOf,
+  noUsage,
+  reasoningSignature,
+  saidIn,
+  stopOf,
+  toolCallId,
+} from "./response.ts";
+import { isComplete, type ToolSlot, ToolSlots } from "./tool-slots.ts";
+import { toolNames } from "./tools.ts";
+
+/**
+ * Chat chunks as Anthropic's stream. Its content blocks come one after the other: one is closed before the next
+ * is opened, and the pieces of a tool call wait while another one's are still coming (case 68). Nothing is sent
+ * before there is content, so that a provider that fails at once can still be answered with a plain error.
+ */
+export class MessagesFromChat extends TranslatedPipe {
+  readonly #model: string;
+  readonly #tools = new ToolSlots();
+  readonly #nameOf: (name: string) => string;
+  usage: Usage = noUsage;
+  #counts: ChatCompletion["usage"];
+  #tier: string | null | undefined;
+  #id: string | undefined;
+  #isStarted = false;
+  #open: { type: "text" | "thinking" | "tool_use"; index: number } | undefined;
+  #openTool: ToolSlot | undefined;
+  #blocks = 0;
+  #finish: ChatChoice | undefined;
+  #isRefusal = false;
+
+  /**
+   * @param model What the caller asked for.
+   * @param request The caller's own.
+   */
+  constructor(model: string, request: Fields = {}) {
+    super();
+    this.#model = model;
+    this.#nameOf = callerNames(toolNames(request));
+  }
+
+  protected override convert(event: SseEvent): string {
+    if (event.data.trim() === doneData) {
+      if (!this.finished) throw garbage("ended its stream without a finish reason");
+      return this.close();
+    }
+    const chunk = payloadOf(event) as ChatCompletion & { object?: string };
+    if (chunk.error || chunk.object === "error") {
+      this.fault = faultOf(chunk) ?? { message: "the provider reported an error" };
+      return "";
+    }
+    this.#id ??= chunk.id;
+    // Often in a chunk of its own, behind the finish (case 70).
+    if (chunk.usage) {
+      this.#counts = chunk.usage;
+      this.usage = chatUsage(chunk.usage) ?? this.usage;
+    }
+    this.#tier = chunk.service_tier ?? this.#tier;
+    const choice = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined;
+    return choice ? this.#choice(choice, event) : "";
+  }
+
+  protected override close(): string {
+    const stop = stopOf(this.#finish ?? {}, this.#tools.all.length > 0, this.#isRefusal);
+    const usage = messagesUsageOf(this.#counts, this.#tier);
+    const last =
+      this.#start() +
+      this.#closeTools() +
+      this.#closeBlock() +
+      frame("message_delta", { delta: stop, usage }) +
+      frame("message_stop", {});
+    this.done = true;
+    return last;
+  }
+
+  #choice(choice: ChatChoice, event: SseEvent): string {
+    const { delta = {} } = choice;
+    const { refusal, tool_calls } = delta ?? {};
+    let text = "";
+    const said = saidIn(delta ?? {});
+    if (said.thinking) text += this.#piece("thinking", { type: "thinking_delta", thinking: said.thinking });
+    if (said.text) text += this.#piece("text", { type: "text_delta", text: said.text });
+    if (refusal) {
+      this.#isRefusal = true;
+      text += this.#piece("text", { type: "text_delta", text: refusal });
+    }
+    if (Array.isArray(tool_calls))
+      for (const call of exactCalls(tool_calls, event)) text += this.#toolPiece(this.#tools.add(call));
+    if (choice.finish_reason) {
+      this.finished = true;
+      this.#finish = choice;
+    }
+    return text;
+  }
+
+  #piece(type: "text" | "thinking", delta: object): string {
+    let text = this.#closeTools();
+    if (this.#open?.type !== type) {
+      const empty = type === "text" ? { type, text: "" } : { type, thinking: "", signature: "" };
+      text += this.#openBlock(type, empty);
+    }
+    return text + this.#delta(delta);
+  }
+
+  #toolPiece(slot: ToolSlot): string {
+    if (slot.state === "closed") {
+      if (slot.arguments.slice(slot.sent).trim() === "") return "";
+      throw garbage("sent arguments of a tool call after its end");
+    }
+    if (slot.state === "open") return this.#sendArguments(slot);
+    if (this.#openTool && !isComplete(this.#openTool)) return "";
+    const next = this.#tools.all.find(({ state }) => state === "waiting");
+    return next?.name ? this.#openToolBlock(next) : "";
+  }
+
+  #openToolBlock(slot: ToolSlot): string {
+    if (this.#openTool) this.#openTool.state = "closed";
+    const id = slot.id ? fittingId(slot.id) : toolCallId(messageId(this.#id), this.#tools.all.indexOf(slot));
+    const name = this.#nameOf(slot.name);
+    const start = this.#openBlock("tool_use", { type: "tool_use", id, name, input: {} });
+    slot.state = "open";
+    this.#openTool = slot;
+    return start + this.#sendArguments(slot);
+  }
+
+  #sendArguments(slot: ToolSlot): string {
+    const partial_json = slot.arguments.slice(slot.sent);
+    slot.sent = slot.arguments.length;
+    return partial_json ? this.#delta({ type: "input_json_delta", partial_json }) : "";
+  }
+
+  /** Sends the tool calls that had to wait. */
+  #closeTools(): string {
+    let text = "";
+    for (const slot of this.#tools.all) if (slot.state === "waiting") text += this.#openToolBlock(slot);
+    if (this.#openTool) this.#openTool.state = "closed";
+    this.#openTool = undefined;
+    return text;
+  }
+
+  #openBlock(type: "text" | "thinking" | "tool_use", content_block: MessagesBlock): string {
+    const text = this.#start() + this.#closeBlock();
+    this.#open = { type, index: this.#blocks++ };
+    return text + frame("content_block_start", { index: this.#open.index, content_block });
+  }
+
+  #closeBlock(): string {
+    if (!this.#open) return "";
+    const { type, index } = this.#open;
+    // Clients keep thinking only with a signature (case 69).
+    const signature =
+      type === "thinking" ? this.#delta({ type: "signature_delta", signature: reasoningSignature }) : "";
+    this.#open = undefined;
+    return signature + frame("content_block_stop", { index });
+  }
+
+  #delta(delta: object): string {
+    return frame("content_block_delta", { index: this.#open?.index, delta });
+  }
+
+  #start(): string {
+    if (this.#isStarted) return "";
+    this.#isStarted = true;
+    const message = {
+      id: messageId(this.#id),
+      type: "message",
+      role: "assistant",
+      model: this.#model,
+      content: [],
+      stop_reason: null,
+      stop_sequence: null,
+      usage: messagesUsageOf(this.#counts, this.#tier),
+    };
+    return frame("message_start", { message });
+  }
+}
+
+/** The pieces of tool calls; those that come with arguments as an object keep the digits of long integers. */
+function exactCalls(calls: ChatToolCallDelta[], { data }: SseEvent): ChatToolCallDelta[] {
+  const isWhole = calls.some((call) => isObject(call?.function?.arguments));
+  const [choice] = isWhole ? ((parseExact(data) as ChatCompletion).choices ?? []) : [];
+  return (choice?.delta?.tool_calls ?? calls).filter(isObject);
+}
+
+function frame(type: string, fields: object): string {
+  return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+}

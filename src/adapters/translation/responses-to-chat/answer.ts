@@ -1,0 +1,105 @@
+import type { ChatUsage } from "../../../wire/dialects/openai-chat.ts";
+import { chatUsage } from "../../../wire/dialects/openai-chat.ts";
+import type { ItemStatus, ResponseItem, ResponsesUsage } from "../../../wire/dialects/openai-responses.ts";
+import { tokenCount } from "../../../wire/dialects/usage.ts";
+import type { Fields } from "../request-fields.ts";
+import { type CallersTool, isWebSearch } from "./tool-namespaces.ts";
+
+/** How an answer ended. */
+export interface Ending {
+  status: "completed" | "incomplete";
+  incomplete_details: { reason: "max_output_tokens" | "content_filter" } | null;
+}
+
+/** The tier that served the call, as far as the provider tells. */
+export function tierOf(told: string | null | undefined, request: Fields): unknown {
+  return told ?? request.service_tier ?? "default";
+}
+
+/** The fields of an answer that repeat what was asked for, as OpenAI does, with its defaults. */
+export function echoOf(request: Fields, model: string): Fields {
+  const { text, reasoning } = request as { text?: Fields | null; reasoning?: Fields | null };
+  return {
+    model,
+    instructions: request.instructions ?? null,
+    max_output_tokens: request.max_output_tokens ?? null,
+    max_tool_calls: request.max_tool_calls ?? null,
+    metadata: request.metadata ?? {},
+    parallel_tool_calls: request.parallel_tool_calls ?? true,
+    previous_response_id: null,
+    prompt_cache_key: request.prompt_cache_key ?? null,
+    reasoning: { effort: reasoning?.effort ?? null, summary: reasoning?.summary ?? null },
+    safety_identifier: request.safety_identifier ?? null,
+    store: false,
+    background: false,
+    temperature: request.temperature ?? 1,
+    text: { ...text, format: text?.format ?? { type: "text" } },
+    tool_choice: request.tool_choice ?? "auto",
+    tools: toolsInForce(request),
+    top_logprobs: 0,
+    top_p: request.top_p ?? 1,
+    truncation: "disabled",
+    user: request.user ?? null,
+  };
+}
+
+/** Ids of an answer's parts, made from the provider's id, so that the same answer always has the same. */
+export function idsOf(id: string | undefined) {
+  // OpenAI takes ids of at most 64 characters.
+  const stem = (typeof id === "string" ? id : "")
+    .replace(/^(?:chatcmpl-|msg_|resp_)/, "")
+    .replace(/[^a-zA-Z0-9_-]/g, "_")
+    .slice(0, 48);
+  return {
+    response: `resp_${stem}`,
+    item: (kind: "msg" | "rs" | "fc" | "ctc", index: number) => `${kind}_${stem}_${index}`,
+    call: (index: number) => `call_${stem}_${index}`,
+  };
+}
+
+/** Why a chat answer ended, as responses say it. A reason not known is a plain end. */
+export function endingOf(finishReason: string | null | undefined): Ending {
+  if (finishReason === "length") {
+    return { status: "incomplete", incomplete_details: { reason: "max_output_tokens" } };
+  }
+  if (finishReason === "content_filter") {
+    return { status: "incomplete", incomplete_details: { reason: "content_filter" } };
+  }
+  return { status: "completed", incomplete_details: null };
+}
+
+/** Counts as OpenAI's responses have them; null where the provider tells none. */
+export function responsesUsageOf(counts: ChatUsage | null | undefined): ResponsesUsage | null {
+  const usage = chatUsage(counts);
+  if (!usage || !counts) return null;
+  return {
+    input_tokens: usage.promptTokens,
+    input_tokens_details: {
+      cached_tokens: usage.cachedTokens,
+      cache_write_tokens: tokenCount(counts.prompt_tokens_details?.cache_write_tokens),
+    },
+    output_tokens: usage.completionTokens,
+    output_tokens_details: {
+      reasoning_tokens: tokenCount(counts.completion_tokens_details?.reasoning_tokens),
+    },
+    total_tokens: usage.promptTokens + usage.completionTokens,
+  };
+}
+
+/** The item of a call: of a custom tool, with its `input`, or of a function, with its `arguments`. */
+export function callItem(
+  { name, namespace, isCustom }: CallersTool,
+  call: { id: string; call_id: string },
+  text: string,
+  status: ItemStatus,
+): ResponseItem {
+  const { id, call_id } = call;
+  const called = { name, ...(namespace !== undefined && { namespace }) };
+  return isCustom
+    ? { type: "custom_tool_call", id, status, call_id, ...called, input: text }
+    : { type: "function_call", id, status, call_id, ...called, arguments: text };
+}
+
+function toolsInForce({ tools }: Fields): unknown {
+  return Array.isArray(tools) ? tools.filter((tool) => !isWebSearch(tool)) : (tools ?? []);
+}

@@ -1,0 +1,133 @@
+import {
+  type ChatChoice,
+  type ChatCompletion,
+  type ChatUsage,
+  chatUsage,
+} from "../../../wire/dialects/openai-chat.ts";
+import { responsesFrame, type StreamPosition } from "../../../wire/dialects/openai-responses.ts";
+import type { Usage } from "../../../wire/dialects/usage.ts";
+import { faultOf, type StreamFault } from "../../provider-fault.ts";
+import { doneData } from "../../stream-watch.ts";
+import { noUsage } from "../messages-to-chat/response.ts";
+import type { Fields } from "../request-fields.ts";
+import { garbage } from "../translated-pipe.ts";
+import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
+import { OutputItems } from "./output.ts";
+import { callersTools } from "./tool-namespaces.ts";
+
+/** The events of a responses stream, made from the chunks of a chat stream. */
+export class ResponseEvents {
+  finished = false;
+  done = false;
+  fault: StreamFault | undefined;
+  readonly #request: Fields;
+  readonly #seconds: () => number;
+  /** What the answer repeats of the request, as JSON without its opening brace: made once, sent three times. */
+  readonly #echo: string;
+  #ids: ReturnType<typeof idsOf> | undefined;
+  #items: OutputItems | undefined;
+  #createdAt = 0;
+  #sequence = 0;
+  #frames = "";
+  #usage: ChatUsage | null | undefined;
+  #tier: string | undefined;
+  #finishReason: string | undefined;
+
+  /**
+   * @param model What the caller asked for.
+   * @param request The caller's own.
+   * @param seconds The time, since 1970.
+   */
+  constructor(model: string, request: Fields, seconds: () => number) {
+    this.#request = request;
+    this.#seconds = seconds;
+    this.#echo = JSON.stringify(echoOf(request, model)).slice(1);
+  }
+
+  get usage(): Usage {
+    return chatUsage(this.#usage) ?? noUsage;
+  }
+
+  /** Undefined before the first event. */
+  get position(): StreamPosition | undefined {
+    return this.#ids && { responseId: this.#ids.response, sequence: this.#sequence };
+  }
+
+  /**
+   * The frames that one event's data make, or "".
+   *
+   * @throws AppError `provider_error` on data that make no sense
+   */
+  take(data: string, payload: () => object): string {
+    if (data.trim() === doneData) return this.#end();
+    const chunk = payload() as ChatCompletion & { object?: string };
+    if (chunk.error || chunk.object === "error") {
+      this.fault = faultOf(chunk) ?? { message: "the provider reported an error" };
+      return "";
+    }
+    const items = this.#items ?? this.#start(chunk.id);
+    if (chunk.usage) this.#usage = chunk.usage;
+    if (chunk.service_tier) this.#tier = chunk.service_tier;
+    const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
+    if (choice) this.#choice(items, choice);
+    return this.#flush();
+  }
+
+  /** What ends a finished stream whose provider left `[DONE]` out. */
+  close(): string {
+    this.done = true;
+    const { status, incomplete_details } = endingOf(this.#finishReason);
+    // Nothing is open any more, unless a provider went on after its finish reason.
+    this.#items?.end(status);
+    const usage = responsesUsageOf(this.#usage);
+    const output = this.#items?.output ?? [];
+    const completed_at = status === "completed" ? this.#seconds() : null;
+    this.#lifecycle(status, { status, completed_at, error: null, incomplete_details, output, usage });
+    return this.#flush();
+  }
+
+  #end(): string {
+    // Some gateways swallow an error half-way and say [DONE] all the same.
+    if (!this.finished) throw garbage("ended its stream without a finish reason");
+    return this.close();
+  }
+
+  #start(id: string | undefined): OutputItems {
+    this.#ids = idsOf(id);
+    this.#createdAt = this.#seconds();
+    this.#items = new OutputItems(this.#ids, callersTools(this.#request), (type, fields) =>
+      this.#emit(type, fields),
+    );
+    const running = { completed_at: null, error: null, incomplete_details: null, output: [], usage: null };
+    for (const name of ["created", "in_progress"])
+      this.#lifecycle(name, { status: "in_progress", ...running });
+    return this.#items;
+  }
+
+  #choice(items: OutputItems, { delta, finish_reason }: ChatChoice): void {
+    if (delta) items.add(delta);
+    if (!finish_reason || this.finished) return;
+    this.finished = true;
+    this.#finishReason = finish_reason;
+    items.end(endingOf(finish_reason).status);
+  }
+
+  #emit(type: string, fields: object): void {
+    this.#frames += responsesFrame(type, { sequence_number: this.#sequence++, ...fields });
+  }
+
+  #lifecycle(name: string, state: object): void {
+    const type = `response.${name}`;
+    const head = { id: this.#ids?.response, object: "response", created_at: this.#createdAt };
+    const service_tier = tierOf(this.#tier, this.#request);
+    const response = `${JSON.stringify({ ...head, ...state, service_tier }).slice(0, -1)},${this.#echo}`;
+    const event = `{"type":"${type}","sequence_number":${this.#sequence++},"response":${response}}`;
+    this.#frames += `event: ${type}\ndata: ${event}\n\n`;
+  }
+
+  #flush(): string {
+    const frames = this.#frames;
+    this.#frames = "";
+    return frames;
+  }
+}

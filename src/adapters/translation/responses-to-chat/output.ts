@@ -1,0 +1,250 @@
+import type { ChatAnswer, ChatToolCallDelta } from "../../../wire/dialects/openai-chat.ts";
+import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/dialects/openai-responses.ts";
+import { isObject, saidIn } from "../messages-to-chat/response.ts";
+import { isComplete, type ToolSlot, ToolSlots } from "../messages-to-chat/tool-slots.ts";
+import { garbage } from "../translated-pipe.ts";
+import { callItem, type idsOf } from "./answer.ts";
+import { carryReasoning } from "./carried-reasoning.ts";
+import { CustomInputReader } from "./custom-input.ts";
+import type { CallersTool } from "./tool-namespaces.ts";
+
+/** Takes each event of a stream, without the number it gets. */
+export type Emit = (type: string, fields: object) => void;
+
+/** A piece of a chat answer, or all of it. `thinking_blocks` are Anthropic's, signed. */
+export type AnswerPiece = ChatAnswer<ChatToolCallDelta> & { thinking_blocks?: unknown[] | null };
+
+interface OpenReasoning {
+  index: number;
+  id: string;
+  text: string;
+  blocks: unknown[];
+}
+
+interface OpenMessage {
+  index: number;
+  id: string;
+  content: ResponsePart[];
+  kind: ResponsePart["type"];
+  text: string;
+}
+
+interface OpenCall {
+  index: number;
+  id: string;
+  call_id: string;
+  tool: CallersTool;
+  slot: ToolSlot;
+  /** Of a custom tool. */
+  reader: CustomInputReader | undefined;
+}
+
+/**
+ * The output items of an answer, made from the pieces of a chat answer. Items are opened and closed one after the
+ * other, in the order in which the provider begins them; only calls whose pieces come mixed are open together.
+ */
+export class OutputItems {
+  readonly output: ResponseItem[] = [];
+  readonly #ids: ReturnType<typeof idsOf>;
+  readonly #tools: ReadonlyMap<string, CallersTool>;
+  readonly #emit: Emit;
+  readonly #slots = new ToolSlots();
+  readonly #calls: OpenCall[] = [];
+  #reasoning: OpenReasoning | undefined;
+  #message: OpenMessage | undefined;
+
+  constructor(ids: ReturnType<typeof idsOf>, tools: ReadonlyMap<string, CallersTool>, emit: Emit) {
+    this.#ids = ids;
+    this.#tools = tools;
+    this.#emit = emit;
+  }
+
+  /** Takes the next piece. Throws AppError `provider_error` on one that makes no sense. */
+  add(piece: AnswerPiece): void {
+    const { refusal, thinking_blocks, tool_calls } = piece;
+    const { text, thinking } = saidIn(piece);
+    if (thinking) this.#think(thinking);
+    if (Array.isArray(thinking_blocks) && thinking_blocks.length > 0) {
+      this.#openReasoning().blocks.push(...thinking_blocks);
+    }
+    if (text) this.#say("output_text", text);
+    if (refusal) this.#say("refusal", refusal);
+    if (!Array.isArray(tool_calls)) return;
+    for (const call of tool_calls.filter(isObject)) this.#call(this.#slots.add(call));
+  }
+
+  /** Closes what is open. `status` says whether the answer was cut there. */
+  end(status: ItemStatus): void {
+    this.#closeReasoning();
+    this.#closeMessage(status);
+    this.#closeCalls(status);
+  }
+
+  #think(delta: string): void {
+    const open = this.#openReasoning();
+    const at = { item_id: open.id, output_index: open.index, summary_index: 0 };
+    if (open.text === "") {
+      const part = { type: "summary_text", text: "" };
+      this.#emit("response.reasoning_summary_part.added", { ...at, part });
+    }
+    open.text += delta;
+    this.#emit("response.reasoning_summary_text.delta", { ...at, delta });
+  }
+
+  #openReasoning(): OpenReasoning {
+    if (this.#reasoning) return this.#reasoning;
+    this.#closeMessage("completed");
+    this.#closeCalls("completed");
+    const id = this.#ids.item("rs", this.output.length);
+    const index = this.#added({ type: "reasoning", id, summary: [] });
+    this.#reasoning = { index, id, text: "", blocks: [] };
+    return this.#reasoning;
+  }
+
+  #closeReasoning(): void {
+    const open = this.#reasoning;
+    if (!open) return;
+    this.#reasoning = undefined;
+    const { index, id, text } = open;
+    const part = { type: "summary_text" as const, text };
+    if (text !== "") {
+      const at = { item_id: id, output_index: index, summary_index: 0 };
+      this.#emit("response.reasoning_summary_text.done", { ...at, text });
+      this.#emit("response.reasoning_summary_part.done", { ...at, part });
+    }
+    const summary = text === "" ? [] : [part];
+    this.#done(index, { type: "reasoning", id, summary, encrypted_content: carryReasoning(open.blocks) });
+  }
+
+  #say(kind: ResponsePart["type"], delta: string): void {
+    this.#closeReasoning();
+    this.#closeCalls("completed");
+    const open = this.#openPart(kind);
+    open.text += delta;
+    const logprobs = kind === "output_text" && { logprobs: [] };
+    this.#emit(`response.${kind}.delta`, { ...this.#partAt(open), delta, ...logprobs });
+  }
+
+  #openPart(kind: ResponsePart["type"]): OpenMessage {
+    const open = this.#message ?? this.#openMessage(kind);
+    if (open.text !== "" && open.kind === kind) return open;
+    if (open.text !== "") this.#closePart(open);
+    open.kind = kind;
+    open.text = "";
+    this.#emit("response.content_part.added", { ...this.#partAt(open), part: partOf(kind, "") });
+    return open;
+  }
+
+  #openMessage(kind: ResponsePart["type"]): OpenMessage {
+    const id = this.#ids.item("msg", this.output.length);
+    const index = this.#added({ type: "message", id, status: "in_progress", role: "assistant", content: [] });
+    this.#message = { index, id, content: [], kind, text: "" };
+    return this.#message;
+  }
+
+  #partAt({ id, index, content }: OpenMessage): object {
+    return { item_id: id, output_index: index, content_index: content.length };
+  }
+
+  #closePart(open: OpenMessage): void {
+    const { kind, text } = open;
+    const at = this.#partAt(open);
+    const part = partOf(kind, text);
+    const whole = kind === "refusal" ? { refusal: text } : { text, logprobs: [] };
+    this.#emit(`response.${kind}.done`, { ...at, ...whole });
+    this.#emit("response.content_part.done", { ...at, part });
+    open.content.push(part);
+  }
+
+  #closeMessage(status: ItemStatus): void {
+    const open = this.#message;
+    if (!open) return;
+    this.#message = undefined;
+    this.#closePart(open);
+    const { index, id, content } = open;
+    this.#done(index, { type: "message", id, status, role: "assistant", content });
+  }
+
+  #call(slot: ToolSlot): void {
+    if (slot.state === "closed") {
+      if (slot.arguments.slice(slot.sent).trim() === "") return;
+      throw garbage("sent arguments of a tool call after its end");
+    }
+    if (slot.state === "waiting") {
+      if (slot.name === "") return;
+      for (const call of [...this.#calls]) if (isComplete(call.slot)) this.#closeCall(call, "completed");
+      this.#openCall(slot);
+    }
+    const call = this.#calls.find((one) => one.slot === slot);
+    if (call) this.#sendArguments(call);
+  }
+
+  #openCall(slot: ToolSlot): OpenCall {
+    this.#closeReasoning();
+    this.#closeMessage("completed");
+    const tool = this.#tools.get(slot.name) ?? { name: slot.name, isCustom: false };
+    const id = this.#ids.item(tool.isCustom ? "ctc" : "fc", this.output.length);
+    const call_id = slot.id ?? this.#ids.call(this.#slots.all.indexOf(slot));
+    const item = callItem(tool, { id, call_id }, "", "in_progress");
+    const reader = tool.isCustom ? new CustomInputReader() : undefined;
+    const call = { index: this.#added(item), id, call_id, tool, slot, reader };
+    slot.state = "open";
+    this.#calls.push(call);
+    return call;
+  }
+
+  #sendArguments(call: OpenCall): void {
+    const { slot, reader } = call;
+    const piece = slot.arguments.slice(slot.sent);
+    slot.sent = slot.arguments.length;
+    this.#sendPiece(call, reader ? reader.push(piece) : piece);
+  }
+
+  #sendPiece({ id, index, reader }: OpenCall, delta: string): void {
+    if (delta === "") return;
+    const type = reader ? "custom_tool_call_input" : "function_call_arguments";
+    this.#emit(`response.${type}.delta`, { item_id: id, output_index: index, delta });
+  }
+
+  #closeCall(call: OpenCall, status: ItemStatus): void {
+    this.#calls.splice(this.#calls.indexOf(call), 1);
+    const { id, call_id, index, tool, slot, reader } = call;
+    // Clients parse the arguments, and "" is no JSON.
+    if (!reader && status === "completed" && slot.arguments.trim() === "") {
+      slot.arguments = "{}";
+      slot.sent = 0;
+      this.#sendArguments(call);
+    }
+    slot.state = "closed";
+    if (reader) this.#sendPiece(call, reader.end(slot.arguments));
+    const text = reader ? reader.input : slot.arguments;
+    const at = { item_id: id, output_index: index };
+    if (reader) this.#emit("response.custom_tool_call_input.done", { ...at, input: text });
+    else this.#emit("response.function_call_arguments.done", { ...at, arguments: text });
+    this.#done(index, callItem(tool, { id, call_id }, text, status));
+  }
+
+  /** Closes the calls, and those that still wait for a name. */
+  #closeCalls(status: ItemStatus): void {
+    if (this.#slots.all.length === 0) return;
+    for (const slot of this.#slots.all)
+      if (slot.state === "waiting") this.#sendArguments(this.#openCall(slot));
+    for (const call of [...this.#calls]) this.#closeCall(call, status);
+  }
+
+  #added(item: ResponseItem): number {
+    const index = this.output.push(item) - 1;
+    this.#emit("response.output_item.added", { output_index: index, item });
+    return index;
+  }
+
+  #done(index: number, item: ResponseItem): void {
+    this.output[index] = item;
+    this.#emit("response.output_item.done", { output_index: index, item });
+  }
+}
+
+function partOf(kind: ResponsePart["type"], text: string): ResponsePart {
+  if (kind === "refusal") return { type: "refusal", refusal: text };
+  return { type: "output_text", text, annotations: [], logprobs: [] };
+}

@@ -1,0 +1,100 @@
+import { AppError } from "../../errors.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
+import { type SseEvent, SseParser } from "../../wire/sse.ts";
+import type { StreamFault } from "../provider-fault.ts";
+import { doneData, parsedObject } from "../stream-watch.ts";
+import type { StreamPipe } from "../types.ts";
+
+/** The frame of the way: events of the provider in, frames for the caller out. Converters fill in the rest. */
+export abstract class TranslatedPipe implements StreamPipe {
+  finished = false;
+  done = false;
+  fault: StreamFault | undefined;
+  readonly #parser = new SseParser();
+
+  abstract readonly usage: Usage;
+
+  /**
+   * The frames that one event makes, or "". Sets `finished`, `done` and `fault`.
+   *
+   * @throws AppError `provider_error` on an event that makes no sense
+   */
+  protected abstract convert(event: SseEvent): string;
+
+  /** What ends a finished stream whose provider left its terminal frame out, or "". */
+  protected abstract close(): string;
+
+  push(chunk: Uint8Array): string | null {
+    if (this.done || this.fault) return null;
+    try {
+      return this.#convertAll(this.#parser.push(chunk));
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  end(): string | null {
+    if (this.done || this.fault) return null;
+    // Half an event is no fault of its own: the stream was cut.
+    const whole = this.#parser.end().filter(({ data }) => data === doneData || parsedObject(data));
+    const text = this.#convertAll(whole) ?? "";
+    if (!this.finished || this.done || this.fault) return text || null;
+    try {
+      return text + this.close() || null;
+    } catch (error) {
+      this.#fail(error);
+      return text || null;
+    }
+  }
+
+  #convertAll(events: readonly SseEvent[]): string | null {
+    let text = "";
+    for (const event of events) {
+      try {
+        text += this.convert(event);
+      } catch (error) {
+        this.#fail(error);
+      }
+      if (this.done || this.fault) break;
+    }
+    return text || null;
+  }
+
+  /** An event whose fields are of the wrong types trips the converter somewhere: that is the provider's fault too. */
+  #fail(error: unknown): null {
+    const fault = error instanceof TypeError ? garbage("sent an event that makes no sense") : error;
+    if (!(fault instanceof AppError)) throw fault;
+    this.fault = { message: fault.message };
+    return null;
+  }
+}
+
+/** The error for what a provider should not have sent. */
+export function garbage(message: string): AppError {
+  return new AppError("provider_error", `the provider ${message}`);
+}
+
+/**
+ * A whole answer, converted. One whose fields are of the wrong types trips the converter somewhere: that is the
+ * provider's fault.
+ *
+ * @throws AppError `provider_error`
+ */
+export function converted<T>(convert: () => T): T {
+  try {
+    return convert();
+  } catch (error) {
+    throw error instanceof TypeError ? garbage("sent an answer that makes no sense") : error;
+  }
+}
+
+/**
+ * The object in an event's data.
+ *
+ * @throws AppError `provider_error`
+ */
+export function payloadOf({ data }: SseEvent): object {
+  const payload = parsedObject(data);
+  if (!payload) throw garbage("sent an event that is not a JSON object");
+  return payload;
+}

@@ -1,0 +1,200 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type AgentEndpoint, resolveForAgent } from "../../cli/client/endpoint.ts";
+import { defineGroup, defineVerb } from "../../cli/core/command.ts";
+import type { Context } from "../../cli/core/context.ts";
+import { AppError } from "../../errors.ts";
+import { createOutbound } from "../../net/outbound.ts";
+import { type ServiceManager, serviceManager } from "../../systemd.ts";
+import { systemTime as time } from "../../time.ts";
+import { controlSocket } from "../../wire/agent-control.ts";
+import { type Agent, createAgent } from "../agent.ts";
+import { configPath, configPlace } from "../config/parse.ts";
+import { readAgentConfig, watchAgentConfig } from "../config/watch.ts";
+import { openControl } from "../control.ts";
+import { type Endpoint, openEndpoint } from "../endpoint/endpoint.ts";
+import { createAgentLog, type Log, logFormats } from "../log.ts";
+import { createProviders } from "../providers/providers.ts";
+import { openSessionFile } from "../registration/session-file.ts";
+import type { SocketConstructor } from "../transports/websocket.ts";
+
+const meta = {
+  name: "agent",
+  description: "Publish this machine's models, and serve its tools",
+  examples: [
+    ["mcpctl agent discover --write", "find the models here, and add them to the config"],
+    ["mcpctl agent", "publish those the config says, until it is stopped"],
+    ["mcpctl agent --listen none", "without the local endpoint for the tools of this machine"],
+    ["mcpctl agent install", "as a service"],
+  ],
+  notes:
+    "What it publishes stands in ~/.mcpctl/config.json, under llm.providers and agents. It dials out: the server learns\nneither the address of this machine nor any key. It needs a bearer that may expose llms.\n",
+} as const;
+
+const run = defineVerb({
+  meta,
+  args: {
+    listen: {
+      type: "string",
+      valueHint: "HOST:PORT",
+      description: "Where the tools of this machine call it, or none (default 127.0.0.1:7778)",
+    },
+    "log-format": { type: "enum", options: logFormats, description: "How the log is written (default text)" },
+  },
+  async run(args, context) {
+    const manager = await serviceManager(process.env);
+    const listen = parseListen(args.listen ?? "127.0.0.1:7778");
+    const endpoint = await resolveForAgent(context);
+    // Whoever starts an agent without a bearer is to be told now.
+    endpoint.token();
+    // Nothing that is written here is for anybody else (T86).
+    process.umask(0o077);
+    const log = createAgentLog(process.stderr, args["log-format"] ?? "text");
+    const stops = stopSignals();
+    const closes: (() => unknown)[] = [manager.close, stops.ignore];
+    try {
+      const listenIsAsked = args.listen !== undefined;
+      const agent = await open({ context, endpoint, listen, listenIsAsked, log, closes });
+      // Whether the server can be reached is no matter of this process: it is one that is stuck that is started anew.
+      manager.watch(async () => {});
+      manager.ready(`publishes to ${endpoint.url}`);
+      if (!stops.first.aborted) await untilOver(agent, { stops, log, manager });
+    } finally {
+      for (const close of closes.reverse()) await close();
+    }
+    log.info("stopped");
+  },
+});
+
+export const agent = defineGroup(
+  meta,
+  {
+    discover: {
+      summary: "Find the models that servers on this machine have",
+      load: async () => (await import("./discover.ts")).discoverVerb,
+    },
+    install: {
+      summary: "Run the agent as a service of your own",
+      load: async () => (await import("./install.ts")).installVerb,
+    },
+    uninstall: {
+      summary: "Undo install",
+      load: async () => (await import("./install.ts")).uninstallVerb,
+    },
+  },
+  run,
+);
+
+interface Opening {
+  context: Context;
+  endpoint: AgentEndpoint;
+  listen: { hostname: string; port: number } | undefined;
+  /** Somebody has said where. */
+  listenIsAsked: boolean;
+  log: Log;
+  /** How what was opened is closed, the last first. */
+  closes: (() => unknown)[];
+}
+
+/** Opens all that an agent consists of. Nothing of this machine is touched before the socket, which is the lock. */
+async function open({ context, endpoint, listen, listenIsAsked, log, closes }: Opening): Promise<Agent> {
+  const { env, home } = context;
+  const place = configPlace(home, env["HOME"] || homedir());
+  const path = configPath(place);
+  const config = readAgentConfig(path, place);
+  const outbound = createOutbound();
+  closes.push(() => outbound.close());
+  const providers = createProviders({ outbound, home, env, cwd: place.userHome, log, time });
+  let agent: Agent | undefined;
+  let local: Endpoint | undefined;
+  const control = await openControl({
+    path: join(home, controlSocket),
+    providers,
+    status: () => ({ ...agent?.report(), endpoint: local?.url ?? null }),
+    log,
+    fetch,
+  });
+  closes.push(() => control.close());
+  agent = createAgent({
+    endpoint,
+    providers,
+    sessionFile: openSessionFile(home, log),
+    fetch,
+    WebSocket: WebSocket as unknown as SocketConstructor,
+    time,
+    bootId: crypto.randomUUID(),
+    log,
+  });
+  closes.push(agent.close);
+  try {
+    local = listen && openEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
+  } catch (error) {
+    // Of the users of one machine only one can have the usual address: the others publish all the same.
+    if (listenIsAsked || !(error instanceof AppError)) throw error;
+    log.warn(
+      `${error.message}: the tools of this machine cannot call this agent; --listen says another address`,
+    );
+  }
+  if (local) {
+    closes.push(local.close);
+    log.info(`the tools of this machine can call ${local.url}`);
+  }
+  await providers.apply(config);
+  const onConfig = (changed: typeof config) =>
+    void providers
+      .apply(changed)
+      .catch((error: Error) => log.error(`the config is not taken up: ${error.message}`));
+  closes.push(watchAgentConfig(config, { path, place, log, time, onConfig }));
+  return agent;
+}
+
+/** Runs it until it is told to stop, and what runs then is over; told once more, it stops at once. */
+async function untilOver(
+  agent: Agent,
+  { stops, log, manager }: { stops: Stops; log: Log; manager: ServiceManager },
+): Promise<void> {
+  const { first, second } = stops;
+  const stop = new AbortController();
+  second.addEventListener("abort", () => stop.abort(), { once: true });
+  const running = agent.run(stop.signal);
+  const told = new Promise<void>((resolve) =>
+    first.addEventListener("abort", () => resolve(), { once: true }),
+  );
+  await Promise.race([running, told]);
+  manager.stopping("finishing what is under way");
+  log.info("finishing what is under way; once more to stop at once");
+  await Promise.race([running, agent.drain()]);
+  stop.abort();
+  await running;
+}
+
+interface Stops {
+  /** The process is asked to stop. */
+  first: AbortSignal;
+  /** And asked again. */
+  second: AbortSignal;
+}
+
+/** Listens for SIGTERM and Ctrl-C. Until `ignore` is called they do not end the process by themselves. */
+function stopSignals(): Stops & { ignore(): void } {
+  const [first, second] = [new AbortController(), new AbortController()];
+  const onSignal = () => (first.signal.aborted ? second : first).abort();
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  const ignore = () => {
+    process.off("SIGTERM", onSignal);
+    process.off("SIGINT", onSignal);
+  };
+  return { first: first.signal, second: second.signal, ignore };
+}
+
+function parseListen(text: string): { hostname: string; port: number } | undefined {
+  if (text === "none") return undefined;
+  const match = /^(\[[0-9a-f:.]+\]|[^:]+):(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[2]);
+  if (!match || port > 65_535)
+    throw new AppError("usage", `--listen: "${text}" is not HOST:PORT`, {
+      hint: "for example 127.0.0.1:7778, or none",
+    });
+  return { hostname: match[1]!.replace(/^\[|\]$/g, ""), port };
+}

@@ -1,0 +1,86 @@
+import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join, resolve } from "node:path";
+import { defineVerb } from "../../cli/core/command.ts";
+import type { Context } from "../../cli/core/context.ts";
+import { AppError } from "../../errors.ts";
+import { type Installation, install, uninstall } from "../install/install.ts";
+import { systemctlOf } from "../install/systemctl.ts";
+import { unitPath, unitText } from "../install/unit.ts";
+
+/** `mcpctl agent install`: the agent as a service of this user's, under systemd. */
+export const installVerb = defineVerb({
+  meta: {
+    name: "install",
+    description: "Run the agent as a service of your own, under systemd",
+    usage: "[--no-start] [--force]",
+    examples: [
+      ["mcpctl agent install", "write the unit, start it now and at each login"],
+      ["loginctl enable-linger", "have it run while you are not logged in, too"],
+    ],
+    notes:
+      "It writes ~/.config/systemd/user/mcpctl-agent.service, which names this program and holds no token.\n",
+  },
+  args: {
+    "no-start": { type: "boolean", description: "Write the unit only" },
+    force: { type: "boolean", description: "Replace a unit that mcpctl did not write" },
+  },
+  async run(args, context) {
+    const installation = installationOf(context);
+    const { env, cwd } = context;
+    const home = env["MCPCTL_HOME"];
+    const text = unitText({ command: ownCommand(), ...(home && { home: resolve(cwd, home) }) });
+    const start = !args["no-start"];
+    for (const name of ["MCPCTL_SERVER", "MCPCTL_TOKEN"])
+      if (env[name])
+        installation.tell(`${name} is set in this shell only: the service asks config.json and the login`);
+    const done = await install(text, installation, { force: args.force, start });
+    if (!lingers())
+      installation.tell("it runs while you are logged in; to have it run always: loginctl enable-linger");
+    return done ? 0 : 1;
+  },
+});
+
+/** `mcpctl agent uninstall`: undoes `install`. */
+export const uninstallVerb = defineVerb({
+  meta: {
+    name: "uninstall",
+    description: "Stop the agent's service, and remove its unit",
+    usage: "",
+    examples: [["mcpctl agent uninstall", "configuration and login stay"]],
+  },
+  async run(_, context) {
+    return (await uninstall(installationOf(context))) ? 0 : 1;
+  },
+});
+
+function installationOf({ env, terminal }: Context): Installation {
+  if (process.platform !== "linux") throw notHere(process.platform);
+  const path = unitPath(env);
+  if (!path) throw new AppError("invalid_request", "HOME is not set: it is not known where the unit goes");
+  return {
+    path,
+    systemctl: systemctlOf(env),
+    tell: (line) => terminal.out(`${line}\n`),
+    warn: (line) => terminal.err(`warning: ${line.replaceAll("\n", "\n  ")}\n`),
+  };
+}
+
+/** What to do by hand where there is no systemd. */
+export function notHere(platform: string): AppError {
+  const hint =
+    platform === "darwin"
+      ? 'make a LaunchAgent in ~/Library/LaunchAgents that runs "mcpctl agent" (RunAtLoad, KeepAlive), and load it with launchctl bootstrap gui/$UID FILE'
+      : 'make a task in the Task Scheduler that runs "mcpctl agent" at log on';
+  return new AppError("not_supported", "services are installed under systemd only", { hint });
+}
+
+/** How this program is started: the one file, or the runtime with its source. */
+function ownCommand(): string[] {
+  const compiled = Bun.main.startsWith("/$bunfs/");
+  return compiled ? [process.execPath] : [process.execPath, Bun.main];
+}
+
+function lingers(): boolean {
+  return existsSync(join("/var/lib/systemd/linger", userInfo().username));
+}

@@ -1,0 +1,138 @@
+import type { Outbound } from "../../net/outbound.ts";
+import { normaliseProviderUrl } from "../../net/provider-url.ts";
+import { type ConfigPlace, configPath } from "../config/parse.ts";
+import { readAgentConfig } from "../config/watch.ts";
+import { readOwnFile, writeOwnFile } from "../private-file.ts";
+import type { ProviderConfig } from "../types.ts";
+import { asker, fingerprint, modelsOf, type RuntimeKind } from "./fingerprints.ts";
+import { namesModel } from "./model-names.ts";
+
+/** A model that a server of this machine has. */
+export interface Found {
+  /** What it is called in the config, or would be. */
+  name: string;
+  type: string;
+  model: string;
+  url: string;
+  runtime: RuntimeKind;
+  /** Whether the config has it. */
+  configured: boolean;
+}
+
+/** What was found, and servers that are there and have no model. */
+export interface Discovery {
+  found: Found[];
+  /** `Ollama at http://127.0.0.1:11434` */
+  empty: string[];
+}
+
+/** Where servers listen when nobody has told them another port. */
+export const usualPorts: readonly number[] = [11434, 1234, 8080, 9931, 8000, 13305, 4000];
+
+/** Milliseconds that one port may take in all. */
+const limit = 1_000;
+
+const types: Readonly<Record<RuntimeKind, { type: string; prefix: string }>> = {
+  Ollama: { type: "ollama", prefix: "ollama" },
+  "LM Studio": { type: "openai", prefix: "lm-studio" },
+  "llama.cpp": { type: "openai", prefix: "llama-cpp" },
+  vLLM: { type: "vllm", prefix: "vllm" },
+  Lemonade: { type: "openai", prefix: "lemonade" },
+  LiteLLM: { type: "openai", prefix: "litellm" },
+};
+
+/**
+ * The models of the servers on this machine's loopback, told by what they answer and not by their port.
+ *
+ * @param configured what the config has already
+ * @param ports where to look
+ */
+export async function discover(
+  outbound: Outbound,
+  configured: readonly ProviderConfig[],
+  ports: readonly number[],
+): Promise<Discovery> {
+  const looks = await Promise.all(ports.map((port) => lookAt(outbound, `http://127.0.0.1:${port}`)));
+  const servers = looks.filter((server) => server !== undefined);
+  const taken = new Set(configured.map(({ name }) => name));
+  const seenModels = servers.flatMap(({ runtime, url, models }) =>
+    models.map((model) => ({ type: types[runtime].type, model, url, runtime })),
+  );
+  const found = seenModels.map((seen) => {
+    const known = configured.find((config) => isSame(config, seen));
+    if (known) return { name: known.name, ...seen, configured: true };
+    const name = freeName(`${types[seen.runtime].prefix}-${shortName(seen.model)}`, taken);
+    taken.add(name);
+    return { name, ...seen, configured: false };
+  });
+  const empty = servers.filter(({ models }) => models.length === 0);
+  return { found, empty: empty.map(({ runtime, url }) => `${runtime} at ${url}`) };
+}
+
+/** What is said when nothing was found. */
+export function lookedFor(ports: readonly number[]): string {
+  const names = Object.keys(types).join(", ");
+  return `looked for ${names} on 127.0.0.1, ports ${ports.join(", ")}; --port looks at another`;
+}
+
+/**
+ * Adds what the config does not have yet, unpublished. All else in the file stays.
+ *
+ * @returns those that were added
+ * @throws AppError `invalid_request` when the file has faults or is open to others: it is not changed then
+ */
+export function addToConfig(found: readonly Found[], place: ConfigPlace): Found[] {
+  const path = configPath(place);
+  const added = found.filter(({ configured }) => !configured);
+  if (added.length === 0) return [];
+  readAgentConfig(path, place);
+  const file = JSON.parse(readOwnFile(path, { secret: false }) ?? "{}") as {
+    llm?: { providers?: object[] };
+  };
+  const providers = [
+    ...(file.llm?.providers ?? []),
+    ...added.map(({ name, type, model, url }) => ({ name, type, model, url, publish: false })),
+  ];
+  writeOwnFile(path, `${JSON.stringify({ ...file, llm: { ...file.llm, providers } }, null, 2)}\n`);
+  return added;
+}
+
+interface Server {
+  runtime: RuntimeKind;
+  url: string;
+  models: string[];
+}
+
+async function lookAt(outbound: Outbound, url: string): Promise<Server | undefined> {
+  const ask = asker(outbound, url, { milliseconds: limit, signal: AbortSignal.timeout(limit) });
+  const runtime = await fingerprint(ask);
+  if (!runtime) return undefined;
+  const models = (await modelsOf(runtime, ask)) ?? [];
+  // What a person cannot have typed is not offered: it may be meant to move a cursor (T42).
+  const plain = models.filter((model) => /^[^\u0000-\u001f\u007f-\u009f]{1,200}$/.test(model));
+  return { runtime, url, models: plain };
+}
+
+function isSame(config: ProviderConfig, { url, model }: { url: string; model: string }): boolean {
+  if (config.url === undefined || !namesModel(config.model, model)) return false;
+  return loopback(config.url) === loopback(url);
+}
+
+function loopback(url: string): string {
+  return normaliseProviderUrl(url).replace(/^http:\/\/(?:localhost|\[::1\])(?=[:/]|$)/, "http://127.0.0.1");
+}
+
+/** A model's name without the folders and the ending of its file, as a name of ours can hold it. */
+function shortName(model: string): string {
+  const base = model
+    .replace(/\.gguf$/i, "")
+    .replace(/^.*\//, "")
+    .replace(/:latest$/, "");
+  return base.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+}
+
+function freeName(wanted: string, taken: ReadonlySet<string>): string {
+  const name = wanted.slice(0, 90).replace(/-+$/, "");
+  if (!taken.has(name)) return name;
+  for (let count = 2; ; count++) if (!taken.has(`${name}-${count}`)) return `${name}-${count}`;
+}

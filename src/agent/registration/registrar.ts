@@ -1,0 +1,292 @@
+import { AppError } from "../../errors.ts";
+import { Backoff, pause } from "../../time.ts";
+import { heartbeatMs } from "../../wire/link/link.ts";
+import type { Log } from "../log.ts";
+import type { Attacher } from "../transports/attacher.ts";
+import type { Link, LinkEnd } from "../transports/link.ts";
+import type { HeartbeatOptions } from "./heartbeat.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { Publication } from "./publication.ts";
+import { fencedOff, reasonOf } from "./refusals.ts";
+import type { ServerCalls } from "./server-calls.ts";
+import type { Session } from "./session.ts";
+import type { SessionFile } from "./session-file.ts";
+
+/** A link that has lasted so long was a good one, in milliseconds. */
+const stableMs = 60_000;
+/** The longest that a server may have an agent wait between two heartbeats, in milliseconds. */
+const slowestBeatMs = 10 * 60_000;
+/** How soon a refused bearer is tried again, in milliseconds; at once when there is another. */
+const refusedMs = 30_000;
+/** How often the bearer is looked at, in milliseconds. */
+const bearerMs = 5_000;
+/** How soon what was left out is tried again, in milliseconds. */
+const droppedMs = 5 * 60_000;
+/** Over how many milliseconds agents spread that have lost a server that stops. */
+const shedMs = 5_000;
+
+export interface RegistrarOptions {
+  session: Session;
+  sessionFile: SessionFile;
+  publication: Publication;
+  calls: ServerCalls;
+  attacher: Attacher;
+  /** Of this process. */
+  bootId: string;
+  state: HeartbeatOptions["state"];
+  log: Log;
+  onLink(link: Link): void;
+  onLost(end: LinkEnd): void;
+}
+
+/** Keeps this agent registered and attached. */
+export class Registrar {
+  readonly #options: RegistrarOptions;
+  readonly #backoff: Backoff;
+  #wake = Promise.withResolvers<void>();
+  /** What was published last, as JSON. */
+  #published: string | undefined;
+  #heartbeat: Heartbeat | undefined;
+  /** As the server wants it, in milliseconds. */
+  #beatEvery = heartbeatMs;
+  #told = "";
+
+  constructor(options: RegistrarOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(() => options.calls.time.random());
+  }
+
+  /** What is published has changed. */
+  published(): void {
+    this.#wake.resolve();
+  }
+
+  /** How it is has changed: the server is told at once. */
+  state(): void {
+    this.#heartbeat?.soon();
+  }
+
+  /**
+   * Registers, attaches and stays so until the signal aborts.
+   *
+   * @throws AppError `fenced` when another agent has taken the session over
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { time, bearer } = this.#options.calls;
+    const stopBearer = this.#watchBearer();
+    try {
+      while (!signal.aborted) {
+        bearer.refresh();
+        this.#wake = Promise.withResolvers();
+        const startedAt = time.elapsed();
+        const after = await this.#once(signal);
+        if (time.elapsed() - startedAt >= stableMs) this.#backoff.reset();
+        if (signal.aborted) return;
+        await this.#waitFor(after ?? this.#backoff.next(), signal);
+      }
+    } finally {
+      stopBearer();
+    }
+  }
+
+  /** One time from registering to the loss of the link. Returns how long to wait, where the backoff does not say. */
+  async #once(signal: AbortSignal): Promise<number | undefined> {
+    const { session, attacher, onLink, onLost, log, calls } = this.#options;
+    session.unsettle();
+    let link: Link;
+    try {
+      if (!(await this.#register(signal))) return Number.POSITIVE_INFINITY;
+      link = await attacher.attach(() => this.#register(signal));
+    } catch (error) {
+      return this.#afterFailure(error, signal);
+    }
+    if (signal.aborted) {
+      link.close();
+      return undefined;
+    }
+    session.settle();
+    this.#told = "";
+    log.success(
+      `connected to ${calls.url} (${link.transport === "sse" ? "server-sent events" : "WebSocket"})`,
+    );
+    onLink(link);
+    const heartbeat = new Heartbeat({
+      time: calls.time,
+      every: this.#beatEvery,
+      state: this.#options.state,
+      send: (state) => link.heartbeat(state),
+    });
+    this.#heartbeat = heartbeat;
+    heartbeat.soon();
+    const end = await this.#serve(link, signal);
+    heartbeat.stop();
+    this.#heartbeat = undefined;
+    link.close();
+    session.unsettle();
+    onLost(end);
+    return this.#afterEnd(end);
+  }
+
+  /** While it is attached: registers anew what changes, and tells a new bearer. */
+  async #serve(link: Link, signal: AbortSignal): Promise<LinkEnd> {
+    const { session, publication, calls } = this.#options;
+    const aborted = Promise.withResolvers<LinkEnd>();
+    const onAbort = () => aborted.resolve({ why: "closed", reason: "closed" });
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    const fenced = session.fenced.then(
+      (): LinkEnd => ({ why: "fenced", reason: "another agent has taken over" }),
+    );
+    let token = calls.bearer.current;
+    let stopRetry: (() => void) | undefined;
+    let retryAt = Number.POSITIVE_INFINITY;
+    const retryAfter = (milliseconds: number) => {
+      stopRetry?.();
+      retryAt = calls.time.elapsed() + milliseconds;
+      stopRetry = calls.time.after(milliseconds, () => this.#wake.resolve());
+    };
+    if (publication.isPartial) retryAfter(droppedMs);
+    try {
+      while (true) {
+        const end = await Promise.race([link.ended, fenced, aborted.promise, this.#wake.promise]);
+        if (end) return end;
+        this.#wake = Promise.withResolvers();
+        if (calls.bearer.current !== token) {
+          token = calls.bearer.current;
+          link.authenticate(token);
+        }
+        const isDue = calls.time.elapsed() >= retryAt;
+        if (isDue) {
+          retryAt = Number.POSITIVE_INFINITY;
+          publication.retry();
+        }
+        if (!isDue && JSON.stringify(publication.current()) === this.#published) continue;
+        session.unsettle();
+        const { id } = session;
+        try {
+          await this.#register(signal);
+          if (session.id !== id) return { why: "lost", reason: "the server has given a new session" };
+          if (publication.isPartial) retryAfter(droppedMs);
+        } catch (error) {
+          this.#tell(error);
+          // The server may have registered it without its answer getting here.
+          if (!(error instanceof AppError) || error.status >= 500)
+            return { why: "lost", reason: "registering anew failed" };
+          this.#published = undefined;
+          retryAfter(refusedMs);
+        }
+        session.settle();
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      stopRetry?.();
+    }
+  }
+
+  /**
+   * Registers; what the server refuses of it is left out, and the rest registered.
+   *
+   * @returns false when there is nothing to publish, and never was
+   * @throws AppError
+   */
+  async #register(signal: AbortSignal): Promise<boolean> {
+    const { session, sessionFile, publication, calls, bootId } = this.#options;
+    while (true) {
+      const sent = publication.current();
+      if (sent.providers.length + sent.agents.length === 0 && session.epoch === undefined) {
+        this.#nothing();
+        return false;
+      }
+      const reply = await calls.register(
+        {
+          ...(session.id !== undefined && { providerSessionId: session.id }),
+          protocol: 2,
+          bootId,
+          machineId: sessionFile.machineId,
+          ...sent,
+        },
+        signal,
+      );
+      const { error, body } = reply;
+      if (error && (error.status === 409 || error.status === 400) && publication.drop(sent, error)) continue;
+      if (error) throw error;
+      const { providerSessionId, epoch, transports, heartbeatMs: beat } = body ?? {};
+      if (typeof providerSessionId !== "string" || !/^[\x21-\x7e]{1,200}$/.test(providerSessionId))
+        throw new AppError("unavailable", "the server's answer to a registration is not one");
+      session.id = providerSessionId;
+      session.epoch = typeof epoch === "number" ? epoch : undefined;
+      this.#options.attacher.offered = Array.isArray(transports) ? transports : ["sse"];
+      this.#beatEvery =
+        typeof beat === "number" ? Math.min(Math.max(1000, beat), slowestBeatMs) : heartbeatMs;
+      sessionFile.keep(providerSessionId);
+      this.#published = JSON.stringify(sent);
+      return true;
+    }
+  }
+
+  #nothing(): void {
+    const { publication, log } = this.#options;
+    const line = publication.isPartial
+      ? "nothing is published: the server refuses all of it"
+      : "nothing is published: no provider in config.json says publish";
+    if (line !== this.#told) log.info(line);
+    this.#told = line;
+  }
+
+  /** How long to wait after a link; throws where there is nothing to wait for. */
+  #afterEnd({ why, reason }: LinkEnd): number | undefined {
+    const { log, calls } = this.#options;
+    if (why === "fenced") throw fencedOff();
+    if (why === "closed") return undefined;
+    if (why === "revoked") {
+      log.error(`the server has ended the session: ${reason}`);
+      return calls.bearer.refresh() ? 0 : refusedMs * (1 + calls.time.random());
+    }
+    log.warn(`lost the server: ${reason}`);
+    return why === "stopping" ? shedMs * calls.time.random() : undefined;
+  }
+
+  #afterFailure(error: unknown, signal: AbortSignal): number | undefined {
+    if (signal.aborted) return undefined;
+    if (!(error instanceof AppError)) throw error;
+    if (error.code === "fenced") throw fencedOff();
+    this.#tell(error);
+    const { time, bearer } = this.#options.calls;
+    const slow = refusedMs * (1 + time.random());
+    if (error.status === 401 && bearer.refresh()) return 0;
+    if (error.status < 500 && error.status !== 408 && error.status !== 429) return slow;
+    const next = this.#backoff.next();
+    return error.retryAfter === undefined ? next : Math.max(next, 1000 * error.retryAfter);
+  }
+
+  /** Says why it does not go on, once as long as the reason stays the same. */
+  #tell(error: unknown): void {
+    const line = error instanceof AppError ? reasonOf(error) : "registering failed";
+    if (line !== this.#told) this.#options.log.error(line);
+    this.#told = line;
+  }
+
+  /** Returns after so many milliseconds; sooner where the bearer or what is published has changed. */
+  async #waitFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+    const { calls, publication } = this.#options;
+    const over = new AbortController();
+    const enough = AbortSignal.any([signal, over.signal]);
+    void this.#wake.promise.then(() => over.abort());
+    // What was left out for good reason may be free by then.
+    await pause(calls.time, Math.min(milliseconds, droppedMs), enough);
+    if (milliseconds > droppedMs && !over.signal.aborted) publication.retry();
+  }
+
+  /** Wakes the loop when the bearer has been rotated. Returns how to stop. */
+  #watchBearer(): () => void {
+    const { bearer, time } = this.#options.calls;
+    bearer.onChange = () => this.#wake.resolve();
+    let stop = () => {};
+    const look = () => {
+      stop = time.after(bearerMs, look);
+      bearer.refresh();
+    };
+    stop = time.after(bearerMs, look);
+    return () => stop();
+  }
+}

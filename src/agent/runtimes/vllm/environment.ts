@@ -1,0 +1,36 @@
+import { dirname } from "node:path";
+import { markerName } from "../../../processes/process-table.ts";
+import type { Environment } from "./command.ts";
+
+const passed = [
+  /^(PATH|HOME|USER|LOGNAME|SHELL|TZ|TMPDIR|LANG|LC_\w+|XDG_\w+)$/,
+  /^(LD_LIBRARY_PATH|CC|CXX|CPATH|LIBRARY_PATH)$/,
+  /^(CUDA|NVIDIA|NCCL|HIP|HSA|ROCR|ROCM|HF|HUGGINGFACE|TRANSFORMERS|VLLM|TORCH|TORCHINDUCTOR|PYTORCH|TRITON|FLASHINFER|OMP|MKL)_\w+$/,
+  /^(HUGGING_FACE_HUB_TOKEN|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)$/,
+  /^(https?|all|no)_proxy$/i,
+];
+
+/**
+ * The whole environment of a vLLM: what it needs to find the model and the GPU, and nothing of the agent's (T30).
+ *
+ * @param marker what it and its children are known by
+ * @param executable an absolute path
+ */
+export function vllmEnvironment(
+  env: Environment,
+  { marker, executable, sleepMode }: { marker: string; executable: string; sleepMode: boolean },
+): Record<string, string> {
+  const kept = Object.entries(env).filter(
+    ([name, value]) => value !== undefined && name !== "VLLM_API_KEY" && passed.some((one) => one.test(name)),
+  ) as [string, string][];
+  return {
+    ...Object.fromEntries(kept),
+    // A virtual environment's own programs (ninja) come first, as when it is activated.
+    PATH: `${dirname(executable)}:${env["PATH"] ?? "/usr/bin:/bin"}`,
+    [markerName]: marker,
+    // vLLM names its processes with setproctitle, which overwrites the environment that /proc shows unless told not to.
+    SPT_NOENV: "1",
+    // Only then vLLM has routes to sleep and to wake.
+    ...(sleepMode && { VLLM_SERVER_DEV_MODE: "1" }),
+  };
+}

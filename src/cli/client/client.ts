@@ -1,0 +1,198 @@
+import { AppError, isErrorCode } from "../../errors.ts";
+
+/** Where a server is, and who is asking. */
+export interface Endpoint {
+  /** `http://127.0.0.1:7777`, or `unix:///path/to/mcpctl.sock`. */
+  url: string;
+  /** Sent as a bearer; not needed on the Unix socket. */
+  token?: string;
+  /** How errors name it: `context "home"`. */
+  origin?: string;
+}
+
+export interface CallOptions {
+  query?: Record<string, string | undefined>;
+  body?: unknown;
+  signal?: AbortSignal;
+  /** The media type wanted: `application/x-ndjson`. */
+  accept?: string;
+  /** The answer takes as long as it takes, unless `--timeout` says how long. */
+  patient?: true;
+}
+
+export interface ProbeOptions {
+  query?: Record<string, string | undefined>;
+  headers?: Record<string, string>;
+  /** Sent as it is; a stream in pieces, as they come. */
+  body?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+  signal: AbortSignal;
+  /** The bearer is left out. */
+  bearer?: false;
+}
+
+/** Milliseconds an answer may take when nothing else is said. */
+const usualTimeout = 30_000;
+
+/** A thin client of the HTTP API. Errors come back as the server's own AppError. */
+export class ApiClient {
+  readonly endpoint: Endpoint;
+  readonly #fetch: typeof fetch;
+  readonly #timeout: number | undefined;
+  readonly #log: ((line: string) => void) | undefined;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(
+    endpoint: Endpoint,
+    options: {
+      fetch?: typeof fetch;
+      /** Milliseconds any answer may take. */
+      timeout?: number;
+      /** Told of every call. */
+      log?: (line: string) => void;
+      /** Ends whatever is under way. */
+      signal?: AbortSignal;
+    } = {},
+  ) {
+    this.endpoint = endpoint;
+    this.#fetch = options.fetch ?? fetch;
+    this.#timeout = options.timeout;
+    this.#log = options.log;
+    this.#signal = options.signal;
+  }
+
+  /** Calls and parses the JSON answer; undefined for 204. Throws AppError. */
+  async call<T = unknown>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    const timeout = this.#timeout ?? (options.patient ? undefined : usualTimeout);
+    const limits = timeout === undefined ? [] : [AbortSignal.timeout(timeout)];
+    const response = await this.#send(method, path, options, limits);
+    if (response.status === 204) return undefined as T;
+    try {
+      return (await response.json()) as T;
+    } catch (cause) {
+      // Without the parser's own message: it quotes the answer.
+      if (cause instanceof SyntaxError)
+        throw new AppError("internal", `${this.#where} answered with something that is not JSON`);
+      throw this.#connectionError(cause);
+    }
+  }
+
+  /** Calls and hands over the answer as it is, for streams. No time limit. Throws AppError unless it is a success. */
+  raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+    return this.#send(method, path, options, []);
+  }
+
+  /** Calls and hands over whatever comes back, from whomever: for a look at the way. Throws AppError without an answer. */
+  probe(
+    method: string,
+    path: string,
+    { query, headers, body, signal, bearer }: ProbeOptions,
+  ): Promise<Response> {
+    const signals = [this.#signal, signal].filter((one) => one !== undefined);
+    return this.#exchange(method, path, query, {
+      headers: { ...(bearer !== false && this.#bearer), ...headers },
+      ...(body !== undefined && { body }),
+      signal: AbortSignal.any(signals),
+      timeout: false,
+    });
+  }
+
+  async #send(method: string, path: string, options: CallOptions, limits: AbortSignal[]): Promise<Response> {
+    const signals = [...limits, this.#signal, options.signal].filter((signal) => signal !== undefined);
+    const response = await this.#exchange(method, path, options.query, {
+      headers: {
+        ...this.#bearer,
+        ...(options.body !== undefined && { "content-type": "application/json" }),
+        ...(options.accept !== undefined && { accept: options.accept }),
+      },
+      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+      ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+      // Without it Bun gives up after five minutes in which nothing came.
+      ...(limits.length === 0 && { timeout: false }),
+    });
+    if (response.ok) return response;
+    throw await serverError(response);
+  }
+
+  get #bearer(): Record<string, string> {
+    const { token } = this.endpoint;
+    return token === undefined ? {} : { authorization: `Bearer ${token}` };
+  }
+
+  async #exchange(
+    method: string,
+    path: string,
+    query: CallOptions["query"],
+    init: BunFetchRequestInit,
+  ): Promise<Response> {
+    const unix = this.endpoint.url.startsWith("unix://");
+    const url = new URL(path, unix ? "http://localhost" : this.endpoint.url);
+    for (const [key, value] of Object.entries(query ?? {}))
+      if (value !== undefined) url.searchParams.set(key, value);
+    let response: Response;
+    try {
+      response = await this.#fetch(url, {
+        ...init,
+        method,
+        redirect: "manual",
+        ...(unix && { unix: this.endpoint.url.slice("unix://".length) }),
+      });
+    } catch (cause) {
+      throw this.#connectionError(cause);
+    }
+    this.#log?.(
+      `${method} ${url.pathname}${url.search} ${response.status} ${response.headers.get("x-request-id") ?? ""}`,
+    );
+    return response;
+  }
+
+  get #where(): string {
+    const { url, origin } = this.endpoint;
+    return origin ? `${url} (${origin})` : url;
+  }
+
+  #connectionError(cause: unknown): AppError {
+    const where = this.#where;
+    const { name, code } = cause as { name?: string; code?: string };
+    if (name === "TimeoutError")
+      return new AppError("timed_out", `${where} did not answer in time`, { cause });
+    if (name === "AbortError") return new AppError("interrupted", "interrupted", { cause });
+    const reason =
+      code === "ConnectionRefused" || code === "ECONNREFUSED" ? "connection refused" : "no connection";
+    return new AppError("connection_failed", `cannot reach ${where}: ${reason}`, {
+      cause,
+      hint: 'start it with "mcpctl server", or pick another context: mcpctl config get-contexts',
+    });
+  }
+}
+
+/** The server's error as it put it; whatever else stands there instead (a proxy's page) becomes one line. */
+async function serverError(response: Response): Promise<AppError> {
+  const text = await response.text();
+  const retryAfter = Number(response.headers.get("retry-after")) || undefined;
+  try {
+    const body = JSON.parse(text);
+    // Under /v1 errors have the shape that SDKs read.
+    const told = typeof body.error === "object" && body.error ? body.error : body;
+    const message = told === body ? body.error : told.message;
+    if (typeof message === "string") {
+      const code = isErrorCode(told.code) ? told.code : byStatus(response.status);
+      return new AppError(code, message, {
+        status: response.status,
+        hint: body.hint,
+        details: body.details,
+        retryAfter,
+      });
+    }
+  } catch {}
+  const message = `the server answered ${response.status} ${response.statusText}`.trim();
+  return new AppError(byStatus(response.status), message, { status: response.status, retryAfter });
+}
+
+function byStatus(status: number) {
+  if (status === 401) return "unauthenticated";
+  if (status === 403) return "forbidden";
+  if (status === 404) return "not_found";
+  if (status === 429) return "too_many_requests";
+  if (status === 503) return "unavailable";
+  return status < 500 ? "invalid_request" : "internal";
+}

@@ -1,0 +1,81 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { AppError } from "../../errors.ts";
+import { readPrivate, writePrivate } from "./private-file.ts";
+
+/** A server by a name of one's own. */
+export interface ContextEntry {
+  server: string;
+  /** A file with the bearer for it; `credentials.json` otherwise. */
+  tokenFile?: string;
+}
+
+/** `~/.mcpctl/config.json`. The agent keeps its settings in the same file, so what we do not know stays as it is. */
+export interface Config extends Record<string, unknown> {
+  contexts: Record<string, ContextEntry>;
+  currentContext?: string;
+}
+
+/** Reads the config of `home`; an empty one when there is none. Throws AppError that names the file. */
+export function readConfig(home: string): Config {
+  const path = join(home, "config.json");
+  const config = readJson(path, false) ?? {};
+  const contexts = config["contexts"] ?? {};
+  if (!isRecord(contexts)) throw broken(path, "contexts must be an object");
+  for (const [name, entry] of Object.entries(contexts)) {
+    if (!isRecord(entry) || typeof entry["server"] !== "string")
+      throw broken(path, `contexts.${name} must have a server`);
+    if (entry["tokenFile"] !== undefined && typeof entry["tokenFile"] !== "string")
+      throw broken(path, `contexts.${name}.tokenFile must be a string`);
+  }
+  const current = config["currentContext"];
+  if (current !== undefined && typeof current !== "string")
+    throw broken(path, "currentContext must be a string");
+  return { ...config, contexts } as Config;
+}
+
+export function writeConfig(home: string, config: Config): void {
+  writePrivate(join(home, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/**
+ * The bearer that `login` left. Throws AppError when others could read it.
+ *
+ * @param server whom it is for: one that was got from another server is not shown to this one
+ */
+export function readToken(home: string, server?: string): string | undefined {
+  const path = join(home, "credentials.json");
+  const { token, server: from } = readJson(path, true) ?? {};
+  if (token !== undefined && typeof token !== "string") throw broken(path, "token must be a string");
+  return server !== undefined && from !== undefined && from !== server ? undefined : token;
+}
+
+export function writeToken(home: string, token: string, server: string): void {
+  writePrivate(join(home, "credentials.json"), `${JSON.stringify({ token, server })}\n`);
+}
+
+export function removeToken(home: string): void {
+  rmSync(join(home, "credentials.json"), { force: true });
+}
+
+function readJson(path: string, secret: boolean): Record<string, unknown> | undefined {
+  const text = readPrivate(path, { secret });
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    // Not the parser's own message: it quotes the file, and the file may hold a token.
+    throw new AppError("invalid_request", `${path} is not JSON`, { cause: secret ? undefined : cause });
+  }
+  if (!isRecord(value)) throw broken(path, "it must be an object");
+  return value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function broken(path: string, what: string): AppError {
+  return new AppError("invalid_request", `${path}: ${what}`);
+}

@@ -1,0 +1,83 @@
+import { plain } from "../../output/cells.ts";
+
+/** An event of `GET /api/v1/audit`. What it has not is not there. */
+export interface AuditEvent {
+  /** RFC 3339. */
+  at: string;
+  action: string;
+  requestId: string;
+  user: string | null;
+  token?: string;
+  userId: string | null;
+  tokenId: string | null;
+  status: number;
+  llm?: string;
+  poolMember?: string;
+  model?: string;
+  dialect?: string;
+  streaming?: boolean;
+  durationMs?: number;
+  ttftMs?: number;
+  promptTokens?: number;
+  completionTokens?: number;
+  cachedTokens?: number;
+  error?: string;
+  detail?: Readonly<Record<string, unknown>>;
+}
+
+interface Column {
+  header: string;
+  wide?: true;
+  /** What its cells are usually wide: lines that come one by one are to stand under each other. */
+  width: number;
+  of(event: AuditEvent): unknown;
+}
+
+const columns: readonly Column[] = [
+  { header: "TIME", width: 20, of: ({ at }) => at.replace(/\.\d+Z$/, "Z") },
+  { header: "USER", width: 8, of: ({ user, userId }) => user ?? userId },
+  { header: "TOKEN", width: 8, of: ({ token, tokenId }) => token ?? tokenId },
+  { header: "ACTION", width: 18, of: ({ action }) => action },
+  { header: "TARGET", width: 16, of: target },
+  { header: "STATUS", width: 6, of: ({ status }) => status },
+  { header: "DURATION", width: 8, of: ({ durationMs }) => span(durationMs) },
+  { header: "TOKENS", width: 9, of: tokens },
+  { header: "ERROR", width: 5, of: ({ error }) => error },
+  { header: "MODEL", wide: true, width: 12, of: ({ model }) => model },
+  { header: "DIALECT", wide: true, width: 10, of: ({ dialect }) => dialect },
+  { header: "STREAM", wide: true, width: 6, of: ({ streaming }) => (streaming ? "yes" : undefined) },
+  { header: "FIRST-TOKEN", wide: true, width: 11, of: ({ ttftMs }) => span(ttftMs) },
+  { header: "CACHED", wide: true, width: 6, of: ({ cachedTokens }) => cachedTokens || undefined },
+  { header: "REQUEST-ID", wide: true, width: 20, of: ({ requestId }) => requestId },
+];
+
+/** The columns of a table of events, and how wide each is when nothing is known of its cells. */
+export function auditColumns(wide: boolean): { headers: string[]; widths: number[] } {
+  const shown = columns.filter((column) => wide || !column.wide);
+  return { headers: shown.map(({ header }) => header), widths: shown.map(({ width }) => width) };
+}
+
+/** The cells of one event. */
+export function auditCells(event: AuditEvent, wide: boolean): string[] {
+  return columns.filter((column) => wide || !column.wide).map((column) => plain(column.of(event)));
+}
+
+/** What it was done to: an llm, with the member of the pool that answered, or any object as `kind/name`. */
+function target({ llm, poolMember, detail }: AuditEvent): string | undefined {
+  if (llm !== undefined) return poolMember === undefined ? llm : `${llm}/${poolMember}`;
+  const { kind, name } = detail ?? {};
+  if (typeof name !== "string") return undefined;
+  return typeof kind === "string" ? `${kind}/${name}` : name;
+}
+
+/** `12+340`: those that were sent, and those that came back. */
+function tokens({ promptTokens, completionTokens }: AuditEvent): string | undefined {
+  if (!promptTokens && !completionTokens) return undefined;
+  return `${promptTokens ?? 0}+${completionTokens ?? 0}`;
+}
+
+/** Milliseconds as `85ms` or `3.2s`. */
+function span(milliseconds: number | undefined): string | undefined {
+  if (milliseconds === undefined) return undefined;
+  return milliseconds < 1000 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(1)}s`;
+}

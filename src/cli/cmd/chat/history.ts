@@ -1,0 +1,30 @@
+import { join } from "node:path";
+import { readPrivate, writePrivate } from "../../client/private-file.ts";
+
+const mostLines = 1000;
+
+/** The lines that were typed in earlier conversations, the oldest first. Kept in `<home>/chat-history`, 0600. */
+export class History {
+  readonly #path: string;
+  lines: string[] = [];
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Throws AppError when the file is open to others. */
+  static open(home: string): History {
+    const history = new History(join(home, "chat-history"));
+    const text = readPrivate(history.#path, { secret: true }) ?? "";
+    history.lines = text.split("\n").filter((line) => line !== "");
+    return history;
+  }
+
+  /** Remembers a line, but not twice in a row. */
+  add(line: string): void {
+    if (line.trim() === "" || line === this.lines.at(-1)) return;
+    this.lines.push(line);
+    this.lines = this.lines.slice(-mostLines);
+    writePrivate(this.#path, `${this.lines.join("\n")}\n`);
+  }
+}

@@ -1,0 +1,70 @@
+import { AppError } from "../../../errors.ts";
+import type { ApiClient } from "../../client/client.ts";
+import type { Args, Value } from "../../core/command.ts";
+import type { Context } from "../../core/context.ts";
+import { jsonText, wantsJson } from "../../output/format.ts";
+import { paramsOf } from "./params.ts";
+import { converse } from "./repl.ts";
+import { speak } from "./speak.ts";
+import { type Partner, Talk } from "./talk.ts";
+
+/** What `chat` and `chat-llm` have in common. */
+export const chatArgs = {
+  message: {
+    type: "string",
+    alias: "m",
+    valueHint: "TEXT",
+    description: "Say this and print the answer; - reads it from standard input",
+  },
+  system: { type: "string", valueHint: "TEXT", description: "Tell the model this before all else" },
+  set: {
+    type: "string",
+    multiple: true,
+    valueHint: "NAME=VALUE",
+    description: "A parameter of the request, such as temperature=0.2",
+  },
+} as const satisfies Args;
+
+/**
+ * Says one thing, where there is one to say (`-m`, or a pipe on standard input), else talks with the person at the
+ * terminal.
+ *
+ * @param client what the model is called through
+ * @returns the exit code
+ * @throws AppError
+ */
+export async function chatWith(
+  partner: Partner,
+  args: Readonly<Record<string, Value>>,
+  context: Context,
+  client: ApiClient,
+): Promise<number> {
+  const { terminal, signal } = context;
+  const json = wantsJson(context.flags.output);
+  const talk = new Talk(client, partner);
+  talk.system = args["system"] as string | undefined;
+  for (const [name, value] of paramsOf(args["set"] as string[])) talk.params.set(name, value);
+  const text = await messageOf(args["message"] as string | undefined, context);
+  if (text === undefined && json) throw new AppError("usage", "-o json goes with one message: -m TEXT");
+  const thread = args["thread"] as string | undefined;
+  if (thread === "new") talk.thread = thread;
+  else if (thread !== undefined) await talk.resume(thread);
+  if (text === undefined) return converse(talk, context);
+  if (json) {
+    const { message, finishReason, usage } = await talk.ask(text, signal);
+    const { kind, name } = partner;
+    terminal.out(jsonText({ [kind]: name, thread: talk.thread ?? null, message, finishReason, usage }));
+    return 0;
+  }
+  await speak(talk, text, terminal, signal);
+  if (thread === "new") terminal.err(`thread ${talk.thread}\n`);
+  return 0;
+}
+
+/** What is to be said once; undefined where a person is there to talk. */
+async function messageOf(given: string | undefined, { terminal }: Context): Promise<string | undefined> {
+  if (given === undefined && terminal.inIsTerminal) return undefined;
+  const text = given === undefined || given === "-" ? await terminal.readStdin() : given;
+  if (text.trim() === "") throw new AppError("usage", "there is nothing to say: the message is empty");
+  return text;
+}

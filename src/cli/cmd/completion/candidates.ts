@@ -1,0 +1,158 @@
+import { findKind, kinds } from "../../../kinds/index.ts";
+import { readConfig } from "../../client/config.ts";
+import type { Arg, Args, Commands, Verb } from "../../core/command.ts";
+import type { Context } from "../../core/context.ts";
+import { globalArgs } from "../../core/globals.ts";
+import { aliasesOf, firstWord, wordsOf } from "../../core/parse.ts";
+import { formats } from "../../output/format.ts";
+import { liveNames } from "./live-names.ts";
+
+/** A word that may be typed, and what a shell shows beside it. */
+export interface Candidate {
+  value: string;
+  about?: string;
+}
+
+/**
+ * What may stand in the place of the last word.
+ *
+ * @param words what is typed behind `mcpctl`, up to the cursor; the last one, perhaps empty, is being typed
+ */
+export async function candidates(words: readonly string[], context: Context): Promise<Candidate[]> {
+  const current = words.at(-1) ?? "";
+  const all = await complete({ typed: words.slice(0, -1), current, context });
+  const seen = new Set<string>();
+  return all.filter(({ value }) => value.startsWith(current) && !seen.has(value) && seen.add(value));
+}
+
+interface Situation {
+  /** The words before the one that is being typed. */
+  typed: readonly string[];
+  current: string;
+  context: Context;
+}
+
+async function complete(situation: Situation): Promise<Candidate[]> {
+  const { verb, level, rest } = await walk(situation.typed, situation.context.commands);
+  const words = wordsOf(rest, { ...globalArgs, ...verb?.args });
+  const args: Args = { ...globalArgs, ...verb?.args, ...(await verb?.moreArgs?.(words, situation.context)) };
+  const flag = flagBefore(rest.at(-1), args);
+  if (flag) return valuesOf(flag.name, flag.arg, [], situation);
+  if (situation.current.startsWith("-")) return flagsOf(args, situation, words);
+  if (level) return verbsOf(level);
+  const positionals = Object.entries(args).filter(([, arg]) => arg.type === "positional");
+  const at = wordsOf(rest, args).length;
+  const [name, arg] = positionals[Math.min(at, positionals.length - 1)] ?? [];
+  if (name === undefined || (at >= positionals.length && !arg!.multiple)) return [];
+  return valuesOf(name, arg!, words, situation);
+}
+
+/** The verb the words lead to; `level` when another word may follow that names one. */
+async function walk(typed: readonly string[], commands: Commands) {
+  let level: Commands | undefined = commands;
+  let verb: Verb | undefined;
+  let rest = [...typed];
+  while (level) {
+    if (verb?.act && rest.length > 0 && !Object.hasOwn(level, rest[0]!)) level = undefined;
+    const at = firstWord(rest, globalArgs);
+    if (at === undefined || !level) break;
+    verb = await level[rest[at]!]?.load();
+    rest = rest.slice(at + 1);
+    level = verb?.verbs;
+    if (!verb) break;
+  }
+  return { verb, level, rest };
+}
+
+function verbsOf(level: Commands): Candidate[] {
+  return Object.entries(level)
+    .filter(([, entry]) => !entry.hidden)
+    .map(([value, { summary }]) => ({ value, about: summary }));
+}
+
+/** The flag that waits for its value, if the last word is one. */
+function flagBefore(word: string | undefined, args: Args): { name: string; arg: Arg } | undefined {
+  const name = /^--?([^=]+)$/.exec(word ?? "")?.[1];
+  for (const [own, arg] of Object.entries(args)) {
+    if (arg.type === "positional" || arg.type === "boolean" || name === undefined) continue;
+    if (own === name || aliasesOf(arg).includes(name)) return { name: own, arg };
+  }
+  return undefined;
+}
+
+async function flagsOf(args: Args, situation: Situation, words: readonly string[]): Promise<Candidate[]> {
+  const [, name, value] = /^--([^=]+)=(.*)$/s.exec(situation.current) ?? [];
+  if (name !== undefined && args[name]) {
+    const values = await valuesOf(name, args[name], words, { ...situation, current: value! });
+    return values.map((candidate) => ({ ...candidate, value: `--${name}=${candidate.value}` }));
+  }
+  return Object.entries(args)
+    .filter(([name, arg]) => arg.type !== "positional" && name.length > 1)
+    .map(([name, arg]) => ({ value: `--${name}`, about: arg.description ?? "" }));
+}
+
+async function valuesOf(
+  name: string,
+  arg: Arg,
+  words: readonly string[],
+  situation: Situation,
+): Promise<Candidate[]> {
+  const { context } = situation;
+  if (arg.options) return arg.options.map((value) => ({ value }));
+  const offered = arg.complete ?? name;
+  if (typeof offered === "object") return offered.map((value) => ({ value }));
+  switch (offered) {
+    case "kind":
+    case "kinds":
+      return kindsOr(situation);
+    case "name":
+    case "names":
+      return words[0] === undefined || words[0].includes("/")
+        ? kindsOr(situation)
+        : namesOf(words[0], words.slice(1), situation);
+    case "context":
+    case "contexts":
+      return Object.entries(readConfig(context.home).contexts).map(([value, { server }]) => ({
+        value,
+        about: server,
+      }));
+    case "providers":
+      return providersOf(context.home);
+    case "verbs":
+      return verbsOf((await walk(words, context.commands)).level ?? {});
+    case "output":
+      return formats.map((format) => ({ value: format === "jsonpath" ? "jsonpath=" : format }));
+    case "project":
+    case "secretbackends":
+    case "agents":
+    case "llms":
+      return namesOf(offered, [], situation);
+    default:
+      return [];
+  }
+}
+
+/** The providers that the config of this machine names. */
+function providersOf(home: string): Candidate[] {
+  const { llm } = readConfig(home) as { llm?: { providers?: { name: string; model?: string }[] } };
+  return (llm?.providers ?? []).map(({ name, model }) => ({ value: name, ...(model && { about: model }) }));
+}
+
+/** Kinds, or the names behind `llm/`. */
+async function kindsOr(situation: Situation): Promise<Candidate[]> {
+  const [word = "", ...behind] = situation.current.split("/");
+  if (behind.length === 0) return kinds.map(({ plural, summary }) => ({ value: plural, about: summary }));
+  const names = await namesOf(word, [], situation);
+  return names.map(({ value }) => ({ value: `${word}/${value}` }));
+}
+
+async function namesOf(
+  word: string,
+  taken: readonly string[],
+  { typed, context }: Situation,
+): Promise<Candidate[]> {
+  const kind = findKind(word);
+  if (!kind) return [];
+  const names = await liveNames(kind, typed, context);
+  return names.filter((name) => !taken.includes(name)).map((value) => ({ value }));
+}

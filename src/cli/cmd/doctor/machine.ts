@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { AppError } from "../../../errors.ts";
+import { type AgentStatus, controlPaths, controlSocket } from "../../../wire/agent-control.ts";
+import { ApiClient } from "../../client/client.ts";
+import { readConfig } from "../../client/config.ts";
+import type { Check } from "./check.ts";
+
+/** Whether `config.json` can be read. */
+export function checkConfig(home: string): Check {
+  const name = "config";
+  const path = join(home, "config.json");
+  try {
+    const config = readConfig(home) as { llm?: { providers?: unknown } };
+    if (!existsSync(path)) return { name, verdict: "skip", detail: `there is no ${path}` };
+    const providers = Array.isArray(config.llm?.providers) ? config.llm.providers.length : 0;
+    return { name, verdict: "ok", detail: `${path}, ${providers} providers`, figures: { providers } };
+  } catch (error) {
+    const { message, code } = error as Error & { code?: string };
+    const detail =
+      error instanceof AppError ? message : `${path} cannot be read: ${code ?? "unknown reason"}`;
+    return { name, verdict: "fail", detail };
+  }
+}
+
+/** Whether an agent runs on this machine, by its socket. */
+export async function checkAgent(home: string, signal: AbortSignal): Promise<Check> {
+  const name = "agent";
+  const path = join(home, controlSocket);
+  if (!existsSync(path)) return { name, verdict: "skip", detail: "does not run on this machine" };
+  const agent = new ApiClient({ url: `unix://${path}` }, { timeout: 3_000, signal });
+  try {
+    const { pid, server, transport } = await agent.call<AgentStatus>("GET", controlPaths.status);
+    const runs = `runs (pid ${Number(pid)})`;
+    if (server === undefined || transport === undefined) return { name, verdict: "ok", detail: runs };
+    const figures = { pid: Number(pid), transport: transport === null ? null : String(transport) };
+    if (transport === null)
+      return { name, verdict: "warn", detail: `${runs}, but is not attached to ${server}`, figures };
+    return { name, verdict: "ok", detail: `${runs}, attached to ${server} by ${transport}`, figures };
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code === "interrupted") throw error;
+    const left = error.code === "connection_failed";
+    const detail = left
+      ? `${path} is left over from one that was killed: start it anew`
+      : `${path} is there, but does not answer as an agent: ${error.message}`;
+    return { name, verdict: "warn", detail };
+  }
+}

@@ -1,0 +1,24 @@
+import { escapeLine } from "../../output/escape.ts";
+import { paint } from "../../output/paint.ts";
+import type { Check } from "./check.ts";
+import type { Remedy } from "./remedies.ts";
+
+const styles = { ok: "green", warn: "yellow", fail: "red", skip: "dim" } as const;
+const nameWidth = 14;
+
+/** `ok    round trip    41 ms …` */
+export function checkLine({ verdict, name, detail }: Check, color: boolean): string {
+  const mark = paint(color, styles[verdict], verdict.padEnd(5));
+  return `${mark} ${name.padEnd(nameWidth)}${escapeLine(detail)}\n`;
+}
+
+/** What to change, by fault and proxy, as it is to be written there. Nothing when there is nothing to mend. */
+export function remedyLines(remedies: readonly Remedy[], color: boolean): string {
+  return remedies
+    .flatMap(({ what, lines }) => [
+      `\n${paint(color, "bold", `To have the proxy ${what}:`)}`,
+      ...lines.flatMap(({ proxy, lines: own }) => [`  ${proxy}:`, ...own.map((line) => `    ${line}`)]),
+    ])
+    .map((line) => `${line}\n`)
+    .join("");
+}

@@ -1,0 +1,68 @@
+import { AppError } from "../../errors.ts";
+import type { Args, Value } from "./command.ts";
+import type { GlobalFlags } from "./context.ts";
+
+/** Flags every verb takes, before or after it. */
+export const globalArgs = {
+  output: {
+    type: "string",
+    alias: "o",
+    valueHint: "FORMAT",
+    description: "table|wide|json|yaml|name|jsonpath=EXPR",
+  },
+  server: {
+    type: "string",
+    valueHint: "URL",
+    description: "http://…, https://… or unix:///path/to/mcpctl.sock",
+  },
+  "token-file": { type: "string", valueHint: "FILE", description: "File that holds the bearer token" },
+  context: { type: "string", valueHint: "NAME", description: "Context of the config to use" },
+  direct: { type: "boolean", description: "Talk to the server, not through an agent of this machine" },
+  project: {
+    type: "string",
+    alias: "p",
+    valueHint: "NAME",
+    description: "Project that names are looked up in",
+  },
+  timeout: { type: "string", valueHint: "TIME", description: "How long to wait for an answer: 30s, 5m" },
+  color: { type: "enum", options: ["auto", "always", "never"], description: "Colours (default auto)" },
+  verbose: { type: "boolean", alias: "v", description: "Show every call, and traces of failures" },
+  help: { type: "boolean", alias: "h", description: "Show help" },
+} as const satisfies Args;
+
+/** The global flags out of parsed values. Throws AppError `usage`. */
+export function globalFlags(values: Readonly<Record<string, Value>>): GlobalFlags {
+  const text = (name: keyof typeof globalArgs) => values[name] as string | undefined;
+  const timeout = text("timeout");
+  return {
+    output: text("output"),
+    server: text("server"),
+    tokenFile: text("token-file"),
+    context: text("context"),
+    project: text("project"),
+    direct: values["direct"] === true,
+    timeout: timeout === undefined ? undefined : duration(timeout),
+    verbose: values["verbose"] === true,
+  };
+}
+
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Milliseconds of `500ms`, `30s`, `5m`, `1h`, `30d`, or of a number of seconds. Throws AppError `usage`. */
+export function duration(text: string): number {
+  const [, count, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
+  if (count === undefined) throw new AppError("usage", `"${text}" is no length of time; write 30s, 5m or 1h`);
+  return Number(count) * units[unit as keyof typeof units];
+}
+
+/** Whether a stream is coloured: `--color`, then NO_COLOR and its kin, then whether it is a terminal. */
+export function wantsColor(
+  choice: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  isTerminal: boolean,
+): boolean {
+  if (choice === "always") return true;
+  if (choice === "never" || env["NO_COLOR"]) return false;
+  if (env["CLICOLOR_FORCE"] && env["CLICOLOR_FORCE"] !== "0") return true;
+  return isTerminal && env["TERM"] !== "dumb";
+}

@@ -1,0 +1,145 @@
+import { parseArgs } from "node:util";
+import { AppError } from "../../errors.ts";
+import { nearest } from "../../kinds/names.ts";
+import type { Arg, Args, Value } from "./command.ts";
+
+/** Where the first word that is no flag stands, or undefined. Values of the flags in `args` are no words. */
+export function firstWord(argv: readonly string[], args: Args): number | undefined {
+  const first = tokensOf(argv, args).find((token) => token.kind === "positional");
+  return first?.index;
+}
+
+/** The words that are no flags, as far as they can be told with the flags known so far. */
+export function wordsOf(argv: readonly string[], args: Args): string[] {
+  return tokensOf(argv, args).flatMap((token) => (token.kind === "positional" ? [token.value] : []));
+}
+
+/** The flags among `args` that were given, by their own names; others, and values left out, are passed over. */
+export function flagsIn(argv: readonly string[], args: Args): Record<string, Value> {
+  const names = byWrittenName(args);
+  const found: Record<string, Value> = {};
+  for (const token of tokensOf(argv, args)) {
+    const name = token.kind === "option" ? names.get(token.name) : undefined;
+    if (name === undefined || token.kind !== "option") continue;
+    if (args[name]!.type === "boolean") found[name] = true;
+    else if (token.value !== undefined) found[name] = token.value;
+  }
+  return found;
+}
+
+/**
+ * Parses what stands behind a verb.
+ *
+ * @returns every argument by its own name, also those reached by an alias
+ * @throws AppError `usage` that names the flag and the nearest known one
+ */
+export function parse(argv: readonly string[], args: Args): Record<string, Value> {
+  const names = byWrittenName(args);
+  const values: Record<string, Value> = {};
+  const words: string[] = [];
+  for (const token of tokensOf(argv, args)) {
+    if (token.kind === "positional") words.push(token.value);
+    if (token.kind !== "option") continue;
+    const name = names.get(token.name);
+    if (name === undefined) throw unknownFlag(token.rawName, names.keys());
+    const arg = args[name]!;
+    const value = readValue(token, arg, names);
+    if (arg.multiple) values[name] = [...((values[name] as string[] | undefined) ?? []), value as string];
+    else values[name] = value;
+  }
+  assignWords(words, args, values);
+  for (const [name, arg] of Object.entries(args)) {
+    if (values[name] !== undefined) continue;
+    if (arg.multiple && arg.required !== true) values[name] = [];
+    else if (arg.default !== undefined) values[name] = arg.default as Value;
+    else if (arg.type === "boolean") values[name] = false;
+    if (arg.required === true && values[name] === undefined)
+      throw new AppError("usage", `${written(name)} is missing`);
+  }
+  return values;
+}
+
+/** How a flag is typed: `--output`, `-w`. */
+export function written(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+/** An argument's other names. */
+export function aliasesOf(arg: Arg): string[] {
+  return "alias" in arg && arg.alias !== undefined ? [arg.alias].flat() : [];
+}
+
+function isPositional(arg: Arg): boolean {
+  return arg.type === "positional";
+}
+
+function byWrittenName(args: Args): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [name, arg] of Object.entries(args)) {
+    if (isPositional(arg)) continue;
+    for (const word of [name, ...aliasesOf(arg)]) names.set(word, name);
+  }
+  return names;
+}
+
+/** Tokens by node's own rules; not `strict`, because its messages are not ours. */
+function tokensOf(argv: readonly string[], args: Args) {
+  const options: Record<string, { type: "boolean" | "string"; short?: string }> = {};
+  for (const [word, name] of byWrittenName(args)) {
+    const type = args[name]!.type === "boolean" ? "boolean" : "string";
+    options[word] = word.length === 1 ? { type, short: word } : { type };
+  }
+  return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens;
+}
+
+type OptionToken = Extract<ReturnType<typeof tokensOf>[number], { kind: "option" }>;
+
+function readValue(token: OptionToken, arg: Arg, names: ReadonlyMap<string, string>): string | boolean {
+  const { rawName, inlineValue } = token;
+  if (arg.type === "boolean") {
+    if (inlineValue) throw new AppError("usage", `${rawName} takes no value`);
+    return true;
+  }
+  if (token.value === undefined) throw new AppError("usage", `${rawName} needs a value`);
+  // `-o=json`: node keeps the sign as part of the value.
+  const value = inlineValue && !rawName.startsWith("--") ? token.value.replace(/^=/, "") : token.value;
+  const [flag] = value.split("=");
+  if (!inlineValue && /^--?[a-zA-Z]/.test(value) && names.has(flag!.replace(/^--?/, "")))
+    throw new AppError("usage", `${rawName} needs a value, and ${flag} is a flag`, {
+      hint: `if it is meant: ${rawName}${rawName.startsWith("--") ? "=" : ""}${value}`,
+    });
+  checkOption(rawName, value, arg);
+  return value;
+}
+
+function checkOption(name: string, value: string, { options }: Arg): void {
+  if (!options || options.includes(value)) return;
+  const near = nearest(value, options);
+  throw new AppError("usage", `${name} must be ${options.join(" or ")}, not "${value}"`, {
+    ...(near && { hint: `did you mean "${near}"?` }),
+  });
+}
+
+function unknownFlag(rawName: string, known: Iterable<string>): AppError {
+  const near = rawName.startsWith("--")
+    ? nearest(
+        rawName.slice(2),
+        [...known].filter((name) => name.length > 1),
+      )
+    : undefined;
+  return new AppError("usage", `unknown flag ${rawName}`, {
+    ...(near && { hint: `did you mean --${near}?` }),
+  });
+}
+
+/** Hands the words to the positionals in their order; the last one may take all that is left. */
+function assignWords(words: string[], args: Args, values: Record<string, Value>): void {
+  for (const [name, arg] of Object.entries(args).filter(([, arg]) => isPositional(arg))) {
+    const taken = arg.multiple ? words.splice(0) : words.splice(0, 1);
+    for (const word of taken) checkOption(name.toUpperCase(), word, arg);
+    if (taken.length > 0) values[name] = arg.multiple ? taken : taken[0];
+    else if (arg.required !== false && arg.default === undefined)
+      throw new AppError("usage", `${arg.valueHint ?? name.toUpperCase()} is missing`);
+  }
+  if (words.length > 0) throw new AppError("usage", `unexpected argument "${words[0]}"`);
+}

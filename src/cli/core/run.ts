@@ -1,0 +1,175 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { AppError } from "../../errors.ts";
+import { nearest } from "../../kinds/names.ts";
+import { ApiClient } from "../client/client.ts";
+import type { Args, Commands, Value, Verb } from "./command.ts";
+import type { Context, Terminal } from "./context.ts";
+import { reportFailure } from "./failure.ts";
+import { globalArgs, globalFlags, wantsColor } from "./globals.ts";
+import { firstWord, flagsIn, parse, wordsOf } from "./parse.ts";
+
+/** What lies outside the process, so that a test can be all of it. */
+export interface World {
+  terminal: Terminal;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  /** Fires on Ctrl-C. */
+  signal: AbortSignal;
+  now?: () => number;
+  fetch?: typeof fetch;
+}
+
+type Values = Record<string, Value>;
+
+const rootArgs = {
+  ...globalArgs,
+  version: { type: "boolean", description: "Show the version" },
+} as const satisfies Args;
+
+/**
+ * Runs one command line and tells about failures on stderr. Never ends the process.
+ *
+ * @param argv what stands behind `mcpctl`
+ * @returns the exit code
+ */
+export async function runMain(argv: readonly string[], commands: Commands, world: World): Promise<number> {
+  const { terminal } = world;
+  setColors(world, undefined);
+  try {
+    const code = await dispatch(argv, commands, world);
+    await terminal.drain();
+    return code;
+  } catch (error) {
+    if (terminal.closed) return 0;
+    const code = reportFailure(error, terminal, argv.includes("-v") || argv.includes("--verbose"));
+    await terminal.drain().catch(() => {});
+    return code;
+  }
+}
+
+async function dispatch(argv: readonly string[], commands: Commands, world: World): Promise<number> {
+  const { verb, path, before, rest } = await findVerb(argv, commands);
+  setColors(world, before["color"]);
+  if (!verb) return root(before, commands, world.terminal);
+
+  const known = { ...globalArgs, ...verb.args };
+  const early = given(before, flagsIn(rest, globalArgs));
+  const args = {
+    ...verb.args,
+    ...(await verb.moreArgs?.(wordsOf(rest, known), contextOf(world, commands, early))),
+  };
+  if (!verb.act || early["help"]) {
+    const { verbHelp } = await import("./help.ts");
+    world.terminal.out(verbHelp(path, verb, args));
+    return 0;
+  }
+  try {
+    const values = parse(rest, { ...globalArgs, ...args });
+    // What the verb itself calls --server or --timeout is not the global flag of that name.
+    const globals = Object.entries(values).filter(([name]) => name in globalArgs && !(name in args));
+    const flags = given(before, Object.fromEntries(globals));
+    setColors(world, flags["color"]);
+    return (await verb.act(values, contextOf(world, commands, flags))) ?? 0;
+  } catch (error) {
+    throw withUsageHint(error, path);
+  }
+}
+
+/**
+ * Follows the words to the verb they name; what stands before and between them are global flags. Behind a verb that
+ * does something by itself only the very next word can name another: what follows may be a flag of its own.
+ */
+async function findVerb(argv: readonly string[], commands: Commands) {
+  let level: Commands | undefined = commands;
+  let verb: Verb | undefined;
+  let rest = [...argv];
+  let before: Values = {};
+  const path: string[] = [];
+  while (level) {
+    const acts = verb?.act !== undefined;
+    const at = acts ? nextWord(rest) : firstWord(rest, rootArgs);
+    if (acts && at === undefined) break;
+    before = given(before, parse(rest.slice(0, at), rootArgs));
+    if (at === undefined) break;
+    const word = rest[at]!;
+    if (!Object.hasOwn(level, word)) throw unknownVerb(word, path, level);
+    verb = await level[word]!.load();
+    path.push(word);
+    rest = rest.slice(at + 1);
+    level = verb.verbs;
+  }
+  return { verb, path: path.join(" "), before, rest };
+}
+
+/** 0 when the first of them is a word, not a flag; undefined otherwise. */
+function nextWord([first]: readonly string[]): number | undefined {
+  return first === undefined || first.startsWith("-") ? undefined : 0;
+}
+
+async function root(flags: Values, commands: Commands, terminal: Terminal): Promise<number> {
+  if ((flags["version"] || flags["verbose"]) && !flags["help"]) {
+    const { versionLine } = await import("../../version.ts");
+    terminal.out(`${versionLine()}\n`);
+  } else terminal.out((await import("./help.ts")).rootHelp(commands));
+  return 0;
+}
+
+/** Two rounds of values; what was given in the second wins. */
+function given(first: Values, second: Values): Values {
+  const set = Object.entries(second).filter(([, value]) => value !== undefined && value !== false);
+  return { ...first, ...Object.fromEntries(set) };
+}
+
+function contextOf(world: World, commands: Commands, values: Values): Context {
+  const { terminal, env, cwd, signal } = world;
+  const flags = globalFlags(values);
+  let client: Promise<ApiClient> | undefined;
+  const connect = async () => {
+    const { resolveEndpoint } = await import("../client/endpoint.ts");
+    return new ApiClient(await resolveEndpoint(context), {
+      signal,
+      ...(world.fetch && { fetch: world.fetch }),
+      ...(flags.timeout !== undefined && { timeout: flags.timeout }),
+      ...(flags.verbose && { log: (line) => terminal.err(`${line}\n`) }),
+    });
+  };
+  const context: Context = {
+    terminal,
+    env,
+    cwd,
+    home: env["MCPCTL_HOME"] || join(env["HOME"] || homedir(), ".mcpctl"),
+    flags,
+    now: world.now ?? Date.now,
+    signal,
+    commands,
+    client() {
+      client ??= connect();
+      return client;
+    },
+  };
+  return context;
+}
+
+function setColors({ terminal, env }: World, value: Value): void {
+  const choice = typeof value === "string" ? value : undefined;
+  terminal.color = wantsColor(choice, env, terminal.outIsTerminal);
+  terminal.errColor = wantsColor(choice, env, terminal.errIsTerminal);
+}
+
+function unknownVerb(word: string, path: readonly string[], level: Commands): AppError {
+  const shown = Object.keys(level).filter((name) => !level[name]!.hidden);
+  const near = nearest(word, shown) ?? shown.find((name) => name.startsWith(word));
+  const prefix = ["mcpctl", ...path].join(" ");
+  return new AppError("usage", `unknown verb "${word}"`, {
+    hint: near ? `did you mean "${near}"? Run: ${prefix} ${near} --help` : `verbs: ${prefix} --help`,
+  });
+}
+
+function withUsageHint(error: unknown, path: string): unknown {
+  if (!(error instanceof AppError) || error.code !== "usage" || error.hint !== undefined) return error;
+  return new AppError("usage", error.message, {
+    hint: `how it is used: mcpctl ${path} --help`,
+    ...(error.details && { details: error.details }),
+  });
+}

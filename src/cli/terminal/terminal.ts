@@ -1,0 +1,88 @@
+import { isatty } from "node:tty";
+import { AppError } from "../../errors.ts";
+import type { Terminal } from "../core/context.ts";
+
+/**
+ * The terminal, or the pipes, this process was started with. `process.stdout` is not touched: to set it up takes
+ * longer than a whole `mcpctl get`. A FileSink starts at once and never cuts what a slow reader has yet to take.
+ *
+ * @param onClosed told when whoever read stdout has gone
+ */
+export function processTerminal(signal: AbortSignal, onClosed: () => void): Terminal {
+  const outIsTerminal = isatty(1);
+  const out = sink(Bun.stdout.writer(), () => {
+    terminal.closed = true;
+    onClosed();
+  });
+  const err = sink(Bun.stderr.writer());
+  const terminal: Terminal = {
+    out: out.write,
+    err: err.write,
+    async drain() {
+      await out.drained();
+      await err.drained();
+    },
+    readStdin: () => Bun.stdin.text(),
+    async prompt(question, hidden = false) {
+      if (!terminal.inIsTerminal)
+        throw new AppError("usage", `cannot ask "${question.trim()}": there is no terminal`);
+      await terminal.drain();
+      const { ask } = await import("./prompt.ts");
+      return ask(question, hidden, signal);
+    },
+    async lines(history) {
+      const { terminalLines } = await import("./line-editor.ts");
+      return terminalLines(history);
+    },
+    closed: false,
+    outIsTerminal,
+    errIsTerminal: isatty(2),
+    inIsTerminal: isatty(0),
+    columns: outIsTerminal ? process.stdout.columns || undefined : undefined,
+    color: false,
+    errColor: false,
+  };
+  return terminal;
+}
+
+interface Sink {
+  write(text: string): void;
+  drained(): Promise<void>;
+}
+
+/**
+ * Writes in order, at once while the reader keeps up, and from a queue when it does not. A reader that has gone is
+ * told to `onClosed`; any other failure (a full disk) is what `drained` throws.
+ */
+function sink(file: Bun.FileSink, onClosed: () => void = () => {}): Sink {
+  let waiting = "";
+  let pumping: Promise<void> | undefined;
+  let failure: { code?: string } | undefined;
+  const flush = async () => file.flush();
+  const pump = async () => {
+    while (waiting !== "" && !failure) {
+      const text = waiting;
+      waiting = "";
+      // Each of the two may fail by itself, at once or later; a rejection that nobody looks at would end the process.
+      try {
+        await Promise.all([file.write(text), flush()]);
+      } catch (error) {
+        failure = error as { code?: string };
+        if (failure.code === "EPIPE") onClosed();
+      }
+    }
+    pumping = undefined;
+  };
+  return {
+    write(text) {
+      if (failure || text === "") return;
+      waiting += text;
+      pumping ??= pump();
+    },
+    async drained() {
+      await pumping;
+      if (failure && failure.code !== "EPIPE")
+        throw new AppError("internal", `cannot write the output: ${failure.code}`, { cause: failure });
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import { AppError, type Fault } from "../../../errors.ts";
+import type { Kind } from "../../../kinds/define.ts";
+import { kindOf } from "../../../kinds/index.ts";
+import { isName, namePattern } from "../../../kinds/names.ts";
+import { validateFields } from "../../../kinds/validate.ts";
+import { isVisible, type Principal } from "../access/policy.ts";
+import type { Ref, Row } from "../store/types.ts";
+import { type Draft, hooks } from "./hooks.ts";
+import { present } from "./present.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** Who changes what, as of which snapshot. */
+export interface DraftOf {
+  kind: Kind;
+  principal: Principal;
+  snapshot: Snapshot;
+  before: Row | undefined;
+  /** The row to complete: id, owner, version and times are set. */
+  row: Row;
+}
+
+/** A draft without any change, for a delete. */
+export function emptyDraft(of: DraftOf): Draft {
+  return {
+    ...of,
+    given: {},
+    sent: () => false,
+    faults: [],
+    writeFirst: [],
+    writeAfter: [],
+    afterCommit: [],
+    onRefused: [],
+    answer: {},
+  };
+}
+
+/** A draft of a new row: the name, and every field checked and filled in. */
+export function draftCreate(of: DraftOf, body: Record<string, unknown>): Draft {
+  const { name, ...given } = body;
+  const draft: Draft = { ...emptyDraft(of), given, sent: (field) => Object.hasOwn(given, field) };
+  of.row.name = typeof name === "string" ? name : "";
+  if (!isName(of.row.name)) draft.faults.push({ path: "/name", message: nameFault(name) });
+  draft.faults.push(...serverSet(of.kind, given).map((field) => fault(field, "is set by the server")));
+  fill(draft, {}, given);
+  if (of.kind.scopedBy) of.row.scope = (of.row.spec[of.kind.scopedBy] as string | undefined) ?? "";
+  return draft;
+}
+
+/**
+ * A draft of a changed row. What is sent back as it was shown is no change, so that a whole object can be read,
+ * edited and put.
+ */
+export function draftUpdate(
+  of: DraftOf & { before: Row },
+  body: Record<string, unknown>,
+  now: number,
+): Draft {
+  const { kind, before } = of;
+  const shown = present(kind, before, { ...of, now });
+  const given = Object.fromEntries(
+    Object.entries(body).filter(
+      ([field, value]) =>
+        kind.writeOnly.includes(field) ||
+        !(kind.moving.includes(field) || Bun.deepEquals(shown[field], value)),
+    ),
+  );
+  const draft: Draft = { ...emptyDraft(of), given, sent: (field) => Object.hasOwn(body, field) };
+  draft.faults.push(...serverSet(kind, given).map((field) => fault(field, "is set by the server")));
+  for (const field of ["name", ...kind.immutable]) {
+    if (field in given) draft.faults.push(fault(field, "cannot be changed"));
+  }
+  const { name: _, ...fields } = given;
+  fill(draft, before.spec, fields);
+  return draft;
+}
+
+/**
+ * The references of a draft's row, as the database will hold them; what points nowhere is a fault. One that was there
+ * before stays, also where who changes the rest may not know of its target.
+ */
+export function resolveReferences(
+  draft: Pick<Draft, "kind" | "row" | "snapshot" | "principal"> & Partial<Pick<Draft, "before">>,
+): {
+  refs: Ref[];
+  faults: Fault[];
+} {
+  const refs: Ref[] = [];
+  const faults: Fault[] = [];
+  const { before, row } = draft;
+  const standing = before?.id === row.id ? draft.kind.references(before.spec) : [];
+  for (const reference of draft.kind.references(row.spec)) {
+    const { path, kind, name, onDelete } = reference;
+    const target = draft.snapshot.named(kind, name);
+    const stood = standing.some((one) => Bun.deepEquals(one, reference));
+    if (target && (stood || isVisible(draft.principal, kindOf(kind).plural, target)))
+      refs.push({ path, toId: target.id, onDelete });
+    else faults.push({ path, message: `there is no ${kind} "${name}"` });
+  }
+  return { refs, faults };
+}
+
+/** The 400 that lists every fault. */
+export function invalid(kind: Kind, faults: readonly Fault[]): AppError {
+  const [first] = faults;
+  const what = first?.path ? `${first.path.slice(1).replaceAll("/", ".")}: ${first.message}` : first?.message;
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
+  return new AppError("invalid_request", `invalid ${kind.kind}: ${what}${more}`, { details: [...faults] });
+}
+
+/** Merges fields over what is there, checks them and puts them into the row. Null clears. */
+function fill(draft: Draft, base: Record<string, unknown>, given: Record<string, unknown>): void {
+  const { kind, row, before } = draft;
+  // Not an object yet: to one, assigning `__proto__` is not setting a field (T17).
+  const entries = new Map(Object.entries(base));
+  for (const [field, value] of Object.entries(hooks[kind.kind]?.normalise?.(given, before) ?? given)) {
+    if (isServerSet(kind, field)) continue;
+    const clears = value === null && Object.hasOwn(kind.fields.properties, field);
+    if (clears || value === undefined) entries.delete(field);
+    else entries.set(field, value);
+  }
+  const merged = Object.fromEntries(entries);
+  const { fields, faults } = validateFields(kind, merged);
+  // What goes in and never comes out is not in the row: after the create it is not missed.
+  const stored = (path: string) =>
+    before && kind.writeOnly.includes(path.slice(1)) && !(path.slice(1) in merged);
+  draft.faults.push(...faults.filter(({ path }) => !stored(path)));
+  row.spec = fields;
+  for (const field of kind.writeOnly) delete row.spec[field];
+  if (kind.visible) row.visibility = fields["visibility"] as Row["visibility"];
+}
+
+const fixedFields: ReadonlySet<string> = new Set(["id", "version", "createdAt", "updatedAt"]);
+
+function isServerSet(kind: Kind, field: string): boolean {
+  return fixedFields.has(field) || Object.hasOwn(kind.readOnly.properties, field);
+}
+
+function serverSet(kind: Kind, given: Record<string, unknown>): string[] {
+  return Object.keys(given).filter((field) => isServerSet(kind, field));
+}
+
+function fault(field: string, message: string): Fault {
+  return { path: `/${field}`, message };
+}
+
+function nameFault(name: unknown): string {
+  return name === undefined
+    ? "is required"
+    : `must be lower case letters, digits and hyphens: ${namePattern}`;
+}

@@ -1,0 +1,99 @@
+import { AppError } from "../../../../errors.ts";
+import { unknownField } from "../../../../kinds/validate.ts";
+import { decide, isVisible } from "../../access/policy.ts";
+import { userPrincipal } from "../../access/principals.ts";
+import type { Row } from "../../store/types.ts";
+import type { Draft, Hooks, View } from "../hooks.ts";
+
+export const agentHooks: Hooks = {
+  prepare(draft) {
+    draft.faults.push(...faultsInParams(draft.row.spec["defaultParams"] as Record<string, unknown>));
+    checkRight(draft);
+    checkPublished(draft);
+    if (!draft.before) draft.row.status = { origin: "static" };
+  },
+  status: (row, view) => ({ origin: row.status["origin"], status: standing(row, view) }),
+  /** A public agent may have a private llm: to others that has no name. */
+  hidden: (row, view) => (seenLlm(row, view) ? [] : ["llm"]),
+};
+
+/** What a workstation publishes is as its config says: the next time it registers it would be so again. */
+function checkPublished({ before, given, faults }: Draft): void {
+  if (before?.status["origin"] !== "virtual") return;
+  for (const field of ["llm", "systemPrompt", "defaultParams"])
+    if (field in given) faults.push({ path: `/${field}`, message: "is set by its agent" });
+}
+
+/**
+ * Its calls are made with its owner's right to the llm. Nobody gives others what they may not do themselves: choosing
+ * the llm needs `run` on it, and so does letting everybody see what was private.
+ */
+function checkRight({ principal, snapshot, before, row }: Draft): void {
+  const name = row.spec["llm"] as string;
+  const chooses = before?.spec["llm"] !== name;
+  const opens = before?.visibility === "private" && row.visibility === "public";
+  if (!chooses && !opens) return;
+  const decision = decide(principal, "run", "llms", name, snapshot.named("llm", name));
+  // What is hidden is found to be no llm when references are resolved.
+  if (decision === "allow" || (chooses && decision === "hidden")) return;
+  throw new AppError(
+    "forbidden",
+    chooses ? `you may not run llm "${name}"` : "making it public needs run on its llm",
+  );
+}
+
+function seenLlm(row: Row, { principal, snapshot }: View): Row | undefined {
+  const llm = snapshot.named("llm", row.spec["llm"] as string);
+  return llm && isVisible(principal, "llms", llm) ? llm : undefined;
+}
+
+/** How its llm stands, and inactive where its owner cannot call that; null where it is not for who looks to know. */
+function standing(row: Row, view: View): unknown {
+  const llm = seenLlm(row, view);
+  if (!llm) return null;
+  const owner = userPrincipal(view.snapshot, row.owner);
+  const may = owner && decide(owner, "run", "llms", llm.name, llm) === "allow";
+  return may ? llm.status["status"] : "inactive";
+}
+
+const isNumber = (least: number, most: number) => (value: unknown) =>
+  typeof value === "number" && value >= least && value <= most;
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
+const isText = (value: unknown) => typeof value === "string" && value !== "";
+const isObject = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
+const isStop = (value: unknown) =>
+  isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText));
+
+/** Fields of a chat completion that can have a default, and what they take. */
+const params: Readonly<Record<string, readonly [isRight: (value: unknown) => boolean, takes: string]>> = {
+  temperature: [isNumber(0, 2), "a number from 0 to 2"],
+  top_p: [isNumber(0, 1), "a number from 0 to 1"],
+  max_tokens: [isCount, "a whole number of at least 1"],
+  max_completion_tokens: [isCount, "a whole number of at least 1"],
+  stop: [isStop, "a string or a list of strings"],
+  seed: [Number.isSafeInteger, "a whole number"],
+  presence_penalty: [isNumber(-2, 2), "a number from -2 to 2"],
+  frequency_penalty: [isNumber(-2, 2), "a number from -2 to 2"],
+  reasoning_effort: [isText, "a word such as low, medium or high"],
+  response_format: [isObject, "an object"],
+  verbosity: [isText, "a word such as low, medium or high"],
+};
+
+/** What a caller always says itself. */
+const callersOwn = ["messages", "model", "stream", "stream_options", "tools", "n"];
+
+/** What is wrong with the defaults of a persona's calls. */
+export function faultsInParams(
+  given: Readonly<Record<string, unknown>>,
+): { path: string; message: string }[] {
+  const faults = Object.entries(given).flatMap(([name, value]) => {
+    const path = `/defaultParams/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (callersOwn.includes(name)) return [{ path, message: "is for the caller to say" }];
+    const param = Object.hasOwn(params, name) ? params[name] : undefined;
+    if (!param) return [{ path, message: unknownField(`/${name}`, Object.keys(params)) }];
+    return param[0](value) ? [] : [{ path, message: `must be ${param[1]}` }];
+  });
+  if ("max_tokens" in given && "max_completion_tokens" in given)
+    faults.push({ path: "/defaultParams/max_tokens", message: "says the same as max_completion_tokens" });
+  return faults;
+}

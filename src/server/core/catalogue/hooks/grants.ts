@@ -1,0 +1,71 @@
+import { AppError } from "../../../../errors.ts";
+import { grantable, type RoleBinding } from "../../../../kinds/grants.ts";
+import { findKind } from "../../../../kinds/index.ts";
+import { nearest } from "../../../../kinds/names.ts";
+import { covers, type Grant, isVisible } from "../../access/policy.ts";
+import { grantsOf } from "../../access/principals.ts";
+import type { Draft } from "../hooks.ts";
+
+const words = new Set<string>(grantable);
+
+/** The plural of a resource name, also of kinds that are yet to come; undefined when there is no such thing. */
+function plural(resource: string): string | undefined {
+  if (resource === "*" || words.has(resource)) return resource;
+  const known = findKind(resource)?.plural ?? `${resource}s`;
+  return words.has(known) ? known : undefined;
+}
+
+/** Brings resource names of grants into the plural; what it does not know stays, for `bindGrants` to refuse. */
+export function normaliseGrants(given: Record<string, unknown>): Record<string, unknown> {
+  if (!Array.isArray(given["roleBindings"])) return given;
+  return {
+    ...given,
+    roleBindings: given["roleBindings"].map((grant) =>
+      typeof grant?.resource === "string"
+        ? { ...grant, resource: plural(grant.resource) ?? grant.resource }
+        : grant,
+    ),
+  };
+}
+
+/**
+ * Ties each grant that names a row to that row, and refuses what the caller does not hold (T54). A grant that
+ * was there before stays tied to the row it was made for, unless the caller grants it again after that is gone.
+ */
+export function bindGrants(draft: Draft): void {
+  const grants = draft.row.spec["roleBindings"] as RoleBinding[];
+  const before = draft.before ? grantsOf(draft.before) : [];
+  const regranted = draft.sent("roleBindings");
+  const bound = grants.map((grant, i): Grant["boundTo"] | null => {
+    if ("action" in grant || !words.has(grant.resource)) return null;
+    if (grant.name === undefined) return null;
+    const kind = findKind(grant.resource);
+    const found = kind && draft.snapshot.table(kind.kind).sorted.find((row) => row.name === grant.name);
+    const row = found && isVisible(draft.principal, grant.resource, found) ? found : undefined;
+    const was = before.find(
+      (old) => "resource" in old && old.resource === grant.resource && old.name === grant.name,
+    );
+    if (row && (regranted || !was)) return { id: row.id, owner: row.owner };
+    if (was) return was.boundTo ?? null;
+    draft.faults.push({
+      path: `/roleBindings/${i}/name`,
+      message: `there is no ${kind?.kind ?? grant.resource} "${grant.name}"`,
+    });
+    return null;
+  });
+  for (const [i, grant] of grants.entries()) {
+    if ("action" in grant || words.has(grant.resource)) continue;
+    if (grant.resource === "*") {
+      if (grant.name === undefined) continue;
+      draft.faults.push({ path: `/roleBindings/${i}/name`, message: "all kinds have no name in common" });
+      continue;
+    }
+    const near = nearest(grant.resource, words);
+    const message = `unknown resource${near ? `; did you mean "${near}"?` : ""}`;
+    draft.faults.push({ path: `/roleBindings/${i}/resource`, message });
+  }
+  draft.row.status = { ...draft.row.status, boundTo: bound };
+  if (!grantsOf(draft.row).every((grant) => covers(draft.principal, grant))) {
+    throw new AppError("forbidden", "this would grant something that you do not hold yourself");
+  }
+}

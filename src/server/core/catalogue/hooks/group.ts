@@ -1,0 +1,18 @@
+import { AppError } from "../../../../errors.ts";
+import { coversPolicy } from "../../access/policy.ts";
+import { groupPolicy } from "../../access/principals.ts";
+import type { Hooks } from "../hooks.ts";
+import { checkLimits } from "./limits.ts";
+
+export const groupHooks: Hooks = {
+  /** Whoever joins gains what the group is granted, so only who holds that may say who joins (T54). */
+  prepare(draft) {
+    const before = (draft.before?.spec["members"] ?? []) as string[];
+    const after = draft.row.spec["members"] as string[];
+    checkLimits(draft, before.includes(draft.principal.userName));
+    const joins = after.some((member) => !before.includes(member));
+    if (joins && !coversPolicy(draft.principal, groupPolicy(draft.snapshot, draft.row.name))) {
+      throw new AppError("forbidden", "the group is granted something that you do not hold");
+    }
+  },
+};

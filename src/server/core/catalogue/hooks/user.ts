@@ -1,0 +1,61 @@
+import { AppError } from "../../../../errors.ts";
+import { kindOf } from "../../../../kinds/index.ts";
+import { hashPassword } from "../../access/passwords.ts";
+import { coversPolicy, decide, isVisible, type Verb } from "../../access/policy.ts";
+import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
+import type { Row } from "../../store/types.ts";
+import type { Draft, Hooks } from "../hooks.ts";
+import { checkLimits } from "./limits.ts";
+
+export const userHooks: Hooks = {
+  /** A password is the key to all that the user holds, so only who holds that may set it (T54). */
+  async prepare(draft) {
+    checkLimits(draft, draft.before?.id === draft.principal.userId);
+    const password = draft.given["password"];
+    if (password === undefined) return;
+    if (draft.before && draft.before.id !== draft.principal.userId) {
+      if (!mayStandFor(draft, draft.before)) {
+        throw new AppError("forbidden", "this user holds something that you do not");
+      }
+    }
+    // Nobody is asked for the old password here; who is not the user itself proved to hold as much.
+    if (draft.before?.id === draft.principal.userId) {
+      throw new AppError("invalid_request", "your own password is changed with POST /api/v1/auth/passwd", {
+        hint: "mcpctl passwd",
+      });
+    }
+    const hash = password === null ? null : await hashPassword(password as string);
+    draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
+    draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
+  },
+  /** The tokens that a user made go with it (T55). */
+  remove(draft) {
+    const { row, snapshot } = draft;
+    if (row.name === adminName) throw new AppError("conflict", "the built-in user admin cannot be deleted");
+    if (!coversPolicy(draft.principal, userPolicy(snapshot, row))) {
+      throw new AppError("forbidden", "this user holds something that you do not");
+    }
+    for (const token of snapshot.table("token").sorted) {
+      if (token.owner === row.id)
+        draft.writeFirst.push({ op: "delete", id: token.id, version: token.version });
+    }
+  },
+  status(row, { snapshot }) {
+    return { groups: groupsOf(snapshot, row.id), hasPassword: snapshot.withPassword.has(row.id) };
+  },
+};
+
+/** Whether the caller may do all that a user may: by its policy, and by what is private to it or published by it. */
+function mayStandFor({ principal, snapshot }: Draft, user: Row): boolean {
+  if (!coversPolicy(principal, userPolicy(snapshot, user))) return false;
+  const published: readonly Verb[] = ["view", "run", "delete"];
+  return [...snapshot.byId.values()]
+    .filter(({ owner }) => owner === user.id)
+    .every((row) => {
+      const { plural } = kindOf(row.kind);
+      const may = (verb: Verb) => decide(principal, verb, plural, row.name, row) === "allow";
+      return (
+        isVisible(principal, plural, row) && (row.status["origin"] !== "virtual" || published.every(may))
+      );
+    });
+}

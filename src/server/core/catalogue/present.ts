@@ -1,0 +1,22 @@
+import type { Kind, Resource } from "../../../kinds/define.ts";
+import type { Row } from "../store/types.ts";
+import { hooks, type View } from "./hooks.ts";
+
+/** A row as the API returns it. Write-only fields are not in the row, and so cannot come out. */
+export function present(kind: Kind, row: Row, view: View): Resource {
+  const object: Record<string, unknown> = { id: row.id, name: row.name };
+  const hidden = hooks[kind.kind]?.hidden?.(row, view) ?? [];
+  for (const field of Object.keys(kind.fields.properties)) {
+    const value = row.spec[field];
+    if (value !== undefined && !kind.writeOnly.includes(field) && !hidden.includes(field))
+      object[field] = value;
+  }
+  const status = hooks[kind.kind]?.status?.(row, view);
+  for (const field of Object.keys(kind.readOnly.properties)) {
+    object[field] = field === "owner" ? view.snapshot.nameOf(row.owner) : (status?.[field] ?? null);
+  }
+  object["version"] = row.version;
+  object["createdAt"] = new Date(row.createdAt).toISOString();
+  object["updatedAt"] = new Date(row.updatedAt).toISOString();
+  return object as Resource;
+}

@@ -1,0 +1,302 @@
+import { AppError } from "../../../errors.ts";
+import type { Kind, Resource } from "../../../kinds/define.ts";
+import { kindOf } from "../../../kinds/index.ts";
+import { isId } from "../../../kinds/names.ts";
+import { decide, type Principal, type Verb } from "../access/policy.ts";
+import { newId } from "../ids.ts";
+import { type AuditEvent, type Row, StoreError, type Write } from "../store/types.ts";
+import type { Catalogue } from "./catalogue.ts";
+import { withoutReferences } from "./clear.ts";
+import { draftCreate, draftUpdate, emptyDraft, invalid, resolveReferences } from "./draft.ts";
+import { type Draft, hooks, type Services } from "./hooks.ts";
+import { present } from "./present.ts";
+
+/** Who makes a change, and in which request: what its audit event says. */
+export interface Caller {
+  principal: Principal;
+  requestId: string;
+}
+
+/** How often a write is tried again that lost against another one. */
+const attempts = 5;
+
+/** What can be done to resources of every kind, by somebody. */
+export class Resources {
+  readonly #catalogue: Catalogue;
+  readonly #services: Services;
+  readonly #onError: (error: unknown) => void;
+
+  /** `onError` hears of what went wrong after a commit, when the caller's answer is settled already. */
+  constructor(catalogue: Catalogue, services: Services, onError: (error: unknown) => void) {
+    this.#catalogue = catalogue;
+    this.#services = services;
+    this.#onError = onError;
+  }
+
+  /** What a principal may see of a kind, sorted by name. */
+  list(principal: Principal, kind: Kind): Row[] {
+    const { sorted } = this.#catalogue.snapshot.table(kind.kind);
+    return sorted.filter((row) => decide(principal, "view", kind.plural, row.name, row) === "allow");
+  }
+
+  /**
+   * Finds a row by id or name, and decides on the row's name, whichever was asked for.
+   *
+   * @param scope what the name is unique within, where the kind is scoped; any when left out
+   * @throws AppError `forbidden` or `not_found`, in that order
+   */
+  find(principal: Principal, verb: Verb, kind: Kind, idOrName: string, scope?: string): Row {
+    const { snapshot } = this.#catalogue;
+    const byId = isId(idOrName) ? snapshot.byId.get(idOrName) : undefined;
+    const rows =
+      byId?.kind === kind.kind
+        ? [byId]
+        : snapshot
+            .table(kind.kind)
+            .sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
+    const allowed = rows.filter((row) => decide(principal, verb, kind.plural, row.name, row) === "allow");
+    if (allowed.length > 1) {
+      throw new AppError("conflict", `there are several ${kind.plural} "${idOrName}"`, {
+        hint: `say which with ?${kind.scopedBy}=`,
+      });
+    }
+    const row = allowed[0] ?? rows[0];
+    const decision = decide(principal, verb, kind.plural, row?.name ?? idOrName, row);
+    if (decision === "forbidden") throw forbidden(verb, kind, idOrName);
+    if (decision === "hidden" || !row) throw notFound(kind, idOrName);
+    return row;
+  }
+
+  /** A row as somebody sees it now. */
+  present(principal: Principal, kind: Kind, row: Row): Resource {
+    return present(kind, row, {
+      principal,
+      snapshot: this.#catalogue.snapshot,
+      now: this.#services.now(),
+    });
+  }
+
+  /** Throws AppError `invalid_request` with every fault, `name_taken` or `forbidden`. */
+  create({ principal, requestId }: Caller, kind: Kind, body: Record<string, unknown>): Promise<Resource> {
+    if (decide(principal, "create", kind.plural) !== "allow") throw forbidden("create", kind);
+    return this.#retrying(false, async () => {
+      const now = this.#services.now();
+      const row: Row = {
+        id: newId(kind.idPrefix, now, this.#services.random),
+        kind: kind.kind,
+        scope: "",
+        name: "",
+        owner: principal.userId,
+        visibility: null,
+        spec: {},
+        status: {},
+        version: 1,
+        createdAt: now,
+        updatedAt: now,
+      };
+      const { snapshot } = this.#catalogue;
+      const draft = draftCreate({ kind, principal, snapshot, before: undefined, row }, body);
+      await this.#write(draft, requestId);
+      return { ...this.present(principal, kind, row), ...draft.answer };
+    });
+  }
+
+  /**
+   * Changes the given fields and no others; null clears. `version`, when given, must be the current one.
+   * Changing nothing writes nothing.
+   */
+  update(
+    caller: Caller,
+    kind: Kind,
+    idOrName: string,
+    body: Record<string, unknown>,
+    scope?: string,
+  ): Promise<Resource> {
+    const { version, ...given } = body;
+    if (version !== undefined && !Number.isSafeInteger(version)) {
+      throw invalid(kind, [{ path: "/version", message: "must be an integer" }]);
+    }
+    return this.#retrying(version !== undefined, async () => {
+      const before = this.find(caller.principal, "update", kind, idOrName, scope);
+      if (version !== undefined && version !== before.version) throw stale(kind, before.name);
+      const now = this.#services.now();
+      const row = { ...before, version: before.version + 1, updatedAt: now };
+      const { snapshot } = this.#catalogue;
+      const draft = draftUpdate({ kind, principal: caller.principal, snapshot, before, row }, given, now);
+      const written = await this.#write(draft, caller.requestId);
+      return { ...this.present(caller.principal, kind, written), ...draft.answer };
+    });
+  }
+
+  /** Throws AppError `still_referenced`, naming what the caller may see of what points at the row. */
+  remove(caller: Caller, kind: Kind, idOrName: string, scope?: string): Promise<void> {
+    return this.#retrying(false, async () => {
+      const row = this.find(caller.principal, "delete", kind, idOrName, scope);
+      const { snapshot } = this.#catalogue;
+      const draft = emptyDraft({ kind, principal: caller.principal, snapshot, before: row, row });
+      await hooks[kind.kind]?.remove?.(draft, this.#services);
+      const going = new Set([row.id]);
+      for (const write of draft.writeFirst) if (write.op === "delete") going.add(write.id);
+      const pointers = [...going]
+        .flatMap((id) => snapshot.pointersTo.get(id) ?? [])
+        .filter(({ fromId }) => !going.has(fromId));
+      const standing = pointers.filter(({ onDelete }) => onDelete === "restrict");
+      if (standing.length > 0) throw this.#stillReferenced(draft, standing);
+      const cleared = [...Map.groupBy(pointers, ({ fromId }) => fromId)].map(([fromId, list]): Write => {
+        const from = snapshot.byId.get(fromId)!;
+        const next = withoutReferences(kindOf(from.kind), from, list, this.#services.now());
+        const { refs } = resolveReferences({
+          ...draft,
+          kind: kindOf(from.kind),
+          row: next,
+          principal: everyRow,
+        });
+        return { op: "update", row: next, refs };
+      });
+      const self: Write = { op: "delete", id: row.id, version: row.version };
+      // What goes along may be pointed at as well.
+      const along = draft.writeFirst.splice(0);
+      await this.#commit(draft, "delete", caller.requestId, [...cleared, ...along, self], []);
+    });
+  }
+
+  /** Completes a draft and writes it. Returns the row as it now stands: the old one when nothing has changed. */
+  async #write(draft: Draft, requestId: string): Promise<Row> {
+    const { kind, row, before } = draft;
+    if (draft.faults.length > 0) throw invalid(kind, draft.faults);
+    try {
+      await hooks[kind.kind]?.prepare?.(draft, this.#services);
+      const { refs, faults } = resolveReferences(draft);
+      draft.faults.push(...faults);
+      if (draft.faults.length > 0) throw invalid(kind, draft.faults);
+      const same = before && Bun.deepEquals([before.spec, before.status], [row.spec, row.status]);
+      if (same && draft.writeFirst.length + draft.writeAfter.length === 0) return before;
+      const fields = before ? changedFields(draft) : [];
+      await this.#commit(
+        draft,
+        before ? "update" : "create",
+        requestId,
+        [{ op: before ? "update" : "insert", row, refs }],
+        fields,
+      );
+      return row;
+    } catch (error) {
+      for (const undo of draft.onRefused) await undo().catch(this.#onError);
+      throw error;
+    }
+  }
+
+  /** One transaction with its audit event. */
+  async #commit(
+    draft: Draft,
+    action: string,
+    requestId: string,
+    writes: readonly Write[],
+    fields: string[],
+  ): Promise<void> {
+    const { principal, row } = draft;
+    const event: AuditEvent = {
+      at: this.#services.now(),
+      action,
+      requestId,
+      userId: principal.userId,
+      tokenId: principal.kind === "Token" ? principal.id : null,
+      status: action === "create" ? 201 : action === "update" ? 200 : 204,
+      detail: { kind: row.kind, name: row.name, id: row.id, ...(fields.length > 0 && { fields }) },
+    };
+    await this.#catalogue.commit([
+      ...draft.writeFirst,
+      ...writes,
+      ...draft.writeAfter,
+      { op: "audit", event },
+    ]);
+    for (const work of draft.afterCommit) await work().catch(this.#onError);
+  }
+
+  /** Tries again when another write came first, unless the caller said which version it meant. */
+  async #retrying<T>(once: boolean, work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        const passing =
+          error.refusal === "stale" || error.refusal === "referenced" || error.refusal === "dangling";
+        if (!passing || once || attempt === attempts) throw storeFailure(error);
+        await this.#catalogue.refresh();
+      }
+    }
+  }
+
+  #stillReferenced(
+    { principal, snapshot, kind, row }: Draft,
+    pointers: readonly { fromId: string }[],
+  ): AppError {
+    const rows = pointers.map(({ fromId }) => snapshot.byId.get(fromId)!);
+    const shown = rows.filter(
+      (from) => decide(principal, "view", kindOf(from.kind).plural, from.name, from) === "allow",
+    );
+    const names = shown.map((from) => `${from.kind} "${from.name}"`);
+    const hidden = rows.length - shown.length;
+    if (hidden > 0) names.push(`${hidden} that you may not see`);
+    return new AppError(
+      "still_referenced",
+      `${kind.kind} "${row.name}" is still used by ${names.join(", ")}`,
+    );
+  }
+}
+
+/** For clearing references: what stays was there before, whoever may see it. */
+const everyRow: Principal = {
+  kind: "User",
+  id: "",
+  name: "",
+  userId: "",
+  userName: "",
+  groups: [],
+  policies: [],
+};
+
+/** Names of the fields whose values have changed, write-only ones among them. */
+function changedFields({ before, row, given, kind }: Draft): string[] {
+  const fields = Object.keys(kind.fields.properties);
+  return fields.filter((field) =>
+    kind.writeOnly.includes(field) ? field in given : !Bun.deepEquals(before?.spec[field], row.spec[field]),
+  );
+}
+
+/** A refusal of the store in the words of the API. */
+export function storeFailure(error: StoreError): AppError {
+  switch (error.refusal) {
+    case "taken":
+      return new AppError("name_taken", "the name is taken", { cause: error });
+    case "stale":
+      return new AppError("stale_version", "it has been changed in the meantime", {
+        cause: error,
+        hint: "read it again",
+      });
+    case "referenced":
+      return new AppError("still_referenced", "something still points at it", { cause: error });
+    case "dangling":
+      return new AppError("conflict", "what it refers to has been deleted in the meantime", { cause: error });
+    case "full":
+      return new AppError("storage_full", "the disk is full: nothing was written", { cause: error });
+    case "unavailable":
+      return new AppError("unavailable", "the database does not answer", { cause: error, retryAfter: 1 });
+  }
+}
+
+function stale(kind: Kind, name: string): AppError {
+  return new AppError("stale_version", `${kind.kind} "${name}" has been changed in the meantime`, {
+    hint: "read it again",
+  });
+}
+
+export function notFound(kind: Kind, idOrName: string): AppError {
+  return new AppError("not_found", `${kind.kind} "${idOrName}" not found`);
+}
+
+export function forbidden(verb: Verb, kind: Kind, idOrName?: string): AppError {
+  const what = idOrName === undefined ? kind.plural : `${kind.kind} "${idOrName}"`;
+  return new AppError("forbidden", `you may not ${verb} ${what}`);
+}

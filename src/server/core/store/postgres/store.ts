@@ -1,0 +1,214 @@
+import { and, asc, desc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
+import type { PgColumn } from "drizzle-orm/pg-core";
+import { drizzle } from "drizzle-orm/postgres-js";
+import { migrations } from "../../../../../drizzle/postgres/migrations.ts";
+import { auditEvent, auditWhere } from "../audit.ts";
+import { after, ended, type Note } from "../changes.ts";
+import { type Ids, idsOf, inMemory } from "../contents.ts";
+import type { Migration } from "../migration.ts";
+import { assertStorable } from "../storable.ts";
+import type { Contents, Store, Write } from "../types.ts";
+import { usageOf, usageWhere } from "../usage.ts";
+import { doorbell } from "./doorbell.ts";
+import { linkQueries } from "./links.ts";
+import { connect, writeLock } from "./open.ts";
+import { refusal } from "./refusal.ts";
+import {
+  auditEvents,
+  changes,
+  credentials,
+  refs,
+  resources,
+  secretData,
+  secretOrphans,
+  sessions,
+  usage,
+} from "./schema.ts";
+import { auditBell, tail } from "./tail.ts";
+import { threadQueries } from "./threads.ts";
+import { addUsage, apply, insertAudit, type Queries } from "./write.ts";
+
+/** A store in a Postgres database, which several servers may share. */
+export async function openPostgres(
+  url: string,
+  now: () => number,
+  steps: readonly Migration[] = migrations,
+): Promise<Store> {
+  const client = await connect(url, steps, now);
+  const db = drizzle({ client });
+  const bell = doorbell(client);
+  const heard = auditBell();
+
+  const underWay = new Set<Promise<unknown>>();
+
+  async function answer<T>(work: () => Promise<T>): Promise<T> {
+    const working = work();
+    underWay.add(working);
+    try {
+      return await working;
+    } catch (error) {
+      throw refusal(error);
+    } finally {
+      underWay.delete(working);
+    }
+  }
+
+  /** One snapshot for several reads. */
+  const reading = <T>(work: (db: Queries) => Promise<T>) =>
+    answer(() => db.transaction(work, { isolationLevel: "repeatable read", accessMode: "read only" }));
+
+  /**
+   * One writer at a time over all servers, or a reader could see revision 8 before 7 and never look for 7 again.
+   * Nobody waits for a server that stopped in the middle for longer than ten seconds.
+   */
+  const writing = <T>(work: (db: Queries) => Promise<T>) =>
+    answer(() =>
+      db.transaction(async (transaction) => {
+        await transaction.execute(sql`
+          select set_config('lock_timeout', '10s', true),
+            set_config('idle_in_transaction_session_timeout', '10s', true)`);
+        await transaction.execute(sql`select pg_advisory_xact_lock(${writeLock})`);
+        return await work(transaction);
+      }),
+    );
+
+  async function lastRevision(queries: Queries): Promise<number> {
+    const [row] = await queries.select({ last: max(changes.revision) }).from(changes);
+    return row?.last ?? 0;
+  }
+
+  /** Gives notes the next revisions and rings, in the caller's transaction. Returns the last revision. */
+  async function record(queries: Queries, notes: readonly Note[]): Promise<number> {
+    const last = await lastRevision(queries);
+    if (notes.length === 0) return last;
+    const at = now();
+    const rows = notes.map((note, index) => ({ revision: last + index + 1, ...note, at }));
+    await queries.execute(sql`
+      insert into ${changes} select * from json_populate_recordset(null::changes, ${JSON.stringify(rows)}::json)`);
+    await queries.execute(bell.ring);
+    return last + notes.length;
+  }
+
+  async function carryOut(queries: Queries, write: Write): Promise<Note[]> {
+    try {
+      return await apply(queries, write);
+    } catch (error) {
+      throw refusal(error, write.op);
+    }
+  }
+
+  /** Everything, or what there is of some rows, credentials and sessions. */
+  async function contents(queries: Queries, only?: Ids): Promise<Omit<Contents, "revision">> {
+    const among = (column: PgColumn, ids: string[] | undefined) =>
+      ids && sql`${column} in (select json_array_elements_text(${JSON.stringify(ids)}::json))`;
+    const held = among(credentials.resourceId, only?.credentials);
+    return {
+      rows: await queries.select().from(resources).where(among(resources.id, only?.rows)),
+      refs: await queries.select().from(refs).where(among(refs.fromId, only?.rows)),
+      sessions: await queries.select().from(sessions).where(among(sessions.id, only?.sessions)),
+      ...inMemory(await queries.select().from(credentials).where(held)),
+    };
+  }
+
+  return {
+    dialect: "postgres",
+
+    async commit(writes) {
+      for (const write of writes) if (write.op !== "audit") assertStorable(write);
+      return await writing(async (queries) => {
+        const notes: Note[] = [];
+        for (const write of writes) notes.push(...(await carryOut(queries, write)));
+        return await record(queries, notes);
+      });
+    },
+
+    load: () =>
+      reading(async (queries) => ({ revision: await lastRevision(queries), ...(await contents(queries)) })),
+    loadSome: (some) => reading((queries) => contents(queries, idsOf(some))),
+
+    changesSince: (revision, limit) =>
+      answer(async () => {
+        const { at: _, ...columns } = getTableColumns(changes);
+        const query = db.select(columns).from(changes).where(gte(changes.revision, revision));
+        return after(revision, await query.orderBy(asc(changes.revision)).limit(limit + 1), limit);
+      }),
+
+    onDoorbell: bell.listen,
+
+    passwordHash: (userId) =>
+      answer(async () => {
+        const which = and(eq(credentials.resourceId, userId), eq(credentials.type, "password"));
+        const [row] = await db.select({ hash: credentials.hash }).from(credentials).where(which);
+        return row?.hash ?? null;
+      }),
+
+    secretData: (ref) =>
+      answer(async () => {
+        const [row] = await db.select().from(secretData).where(eq(secretData.ref, ref));
+        return row?.data ?? null;
+      }),
+
+    secretRefs: (backendId) =>
+      answer(async () => {
+        const held = eq(secretData.backendId, backendId);
+        return (await db.select({ ref: secretData.ref }).from(secretData).where(held)).map(({ ref }) => ref);
+      }),
+
+    orphans: () => answer(async () => await db.select().from(secretOrphans).orderBy(asc(secretOrphans.at))),
+
+    appendAudit: (events) =>
+      answer(() =>
+        db.transaction(async (queries) => {
+          await insertAudit(queries, events);
+          await addUsage(queries, usageOf(events));
+        }),
+      ),
+
+    usage: (filter) =>
+      answer(
+        async () => await db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)),
+      ),
+
+    queryAudit: (filter) =>
+      answer(async () => {
+        const { id } = auditEvents;
+        const query = db.select().from(auditEvents).where(auditWhere(auditEvents, filter));
+        return (await query.orderBy(desc(id)).limit(filter.limit)).map(auditEvent);
+      }),
+
+    auditTail: (after, filter) => answer(() => tail(db, after, filter)),
+    onAudit: heard.listen,
+    logBytes: () => undefined,
+
+    ...linkQueries(db, answer),
+    ...threadQueries(db, answer),
+
+    touchTokens: (used) =>
+      answer(async () => {
+        const { resourceId, type, lastUsedAt } = credentials;
+        await db.execute(sql`
+          update ${credentials} set last_used_at = used.value::bigint
+          from json_each_text(${JSON.stringify(Object.fromEntries(used))}::json) as used
+          where ${resourceId} = used.key and ${type} = 'bearer'
+            and coalesce(${lastUsedAt}, 0) < used.value::bigint`);
+      }),
+
+    prune: (time, keepChanges) =>
+      writing(async (queries) => {
+        const expired = lte(sessions.expiresAt, time);
+        const gone = ended(await queries.delete(sessions).where(expired).returning({ id: sessions.id }));
+        const last = await record(queries, gone);
+        await queries.delete(changes).where(lte(changes.revision, last - Math.max(keepChanges, 1)));
+      }),
+
+    ping: () => answer(async () => void (await lastRevision(db))),
+
+    async close() {
+      bell.stop();
+      heard.stop();
+      await Promise.allSettled(underWay);
+      // The driver itself would wait for queries that went down with their connection, and never come.
+      await client.end({ timeout: 0 });
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import { Database } from "bun:sqlite";
+import { chmodSync, closeSync, existsSync, openSync, realpathSync } from "node:fs";
+import { AppError } from "../../../../errors.ts";
+import { lacking, type Migration } from "../migration.ts";
+import { emptyLog } from "./checkpoints.ts";
+
+/** An open file, and the lock that keeps a second server away from it. */
+export interface OpenDatabase {
+  database: Database;
+  /** Folds the write-ahead log into the file and lets go of both. */
+  close(): void;
+}
+
+/** SQLite's own defaults are none of these; `foreign_keys` follows once the schema is in place. */
+const pragmas = {
+  busy_timeout: 5000,
+  journal_mode: "wal",
+  synchronous: 1, // NORMAL: in WAL mode a power cut may cost the last commits, never the file
+  trusted_schema: 0,
+  cell_size_check: 1,
+  secure_delete: 1,
+  wal_autocheckpoint: 16_000, // pages, 64 MB: the backstop of `checkpointWhenIdle`
+};
+
+/**
+ * Opens an SQLite file as the only server to use it, makes it when it is not there (mode 0600), checks it and
+ * applies the migrations it lacks. Other programs may read it meanwhile. Throws AppError, naming the file.
+ */
+export function openDatabase(
+  path: string,
+  migrations: readonly Migration[],
+  now: () => number,
+): OpenDatabase {
+  let lock: Database | undefined;
+  let database: Database | undefined;
+  try {
+    makePrivate(path);
+    const real = realpathSync(path);
+    lock = takeLock(real);
+    database = new Database(real, { readwrite: true, create: false });
+    refuseForeign(database, path);
+    for (const [name, value] of Object.entries(pragmas)) set(database, name, value);
+    check(database, path);
+    migrate(database, migrations, path, now);
+    set(database, "foreign_keys", 1);
+    emptyLog(database);
+    return { database, close: () => close(database, lock) };
+  } catch (error) {
+    close(database, lock);
+    throw explain(error, path);
+  }
+}
+
+/**
+ * Makes a file, or tightens the one that is there with its log: the rest of the machine has no business in it.
+ * One that is there is not opened: closing it again would drop the locks that this process holds on it
+ * (sqlite.org/howtocorrupt.html, 2.2).
+ */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
+  }
+}
+
+/** An exclusive transaction on a file of its own: the kernel ends it with the process, however that ends. */
+function takeLock(path: string): Database {
+  const file = `${path}.lock`;
+  makePrivate(file);
+  const lock = new Database(file, { readwrite: true, create: false });
+  try {
+    lock.run("pragma journal_mode = memory"); // nothing is written, so no file for undoing it
+    lock.run("begin exclusive");
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (codeOf(error) !== "SQLITE_BUSY") throw error;
+    throw new AppError("conflict", `another mcpctl server is using ${path}`, {
+      hint: "Stop it first, or start this one with another data directory.",
+    });
+  }
+}
+
+/** The first column of what a statement returns. A statement left open would keep the file open. */
+function column<T>(database: Database, text: string): T[] {
+  using statement = database.prepare(text);
+  return statement.values().map(([first]) => first as T);
+}
+
+function set(database: Database, name: string, value: string | number): void {
+  database.run(`pragma ${name} = ${value}`);
+  const [got] = column<string | number>(database, `pragma ${name}`);
+  if (got !== value)
+    throw new AppError("unavailable", `SQLite did not take ${name} = ${value}: it says ${got}`);
+}
+
+function tablesOf(database: Database): string[] {
+  return column(database, "select name from sqlite_schema where type = 'table'");
+}
+
+/** Before anything is set: the journal mode is kept in the file. */
+function refuseForeign(database: Database, path: string): void {
+  const tables = tablesOf(database);
+  if (tables.length > 0 && !tables.includes("schema_migrations"))
+    throw new AppError("unavailable", `${path} is the database of another program`);
+}
+
+function check(database: Database, path: string): void {
+  for (const table of tablesOf(database)) {
+    // The log of events may be millions of rows, and a server without its oldest ones still works.
+    if (table === "audit_events") continue;
+    const [verdict] = column<string>(database, `pragma quick_check("${table}")`);
+    if (verdict !== "ok") throw damaged(path, verdict);
+  }
+}
+
+function migrate(
+  database: Database,
+  migrations: readonly Migration[],
+  path: string,
+  now: () => number,
+): void {
+  // Rebuilding a table drops the old one, which would cascade into its references if foreign keys were on.
+  database.run("pragma foreign_keys = 0");
+  const run = database.transaction(() => {
+    database.run(
+      'create table if not exists "schema_migrations" ("name" text primary key not null, "applied_at" integer not null) strict',
+    );
+    const applied = column<string>(database, 'select "name" from "schema_migrations"');
+    const missing = lacking(migrations, applied, path);
+    for (const { name, sql } of missing) {
+      database.run(sql);
+      database.run('insert into "schema_migrations" values (?, ?)', [name, now()]);
+    }
+    if (missing.length > 0 && column(database, "pragma foreign_key_check").length > 0)
+      throw damaged(path, "a reference points nowhere");
+  });
+  run.immediate();
+}
+
+function close(database: Database | undefined, lock: Database | undefined): void {
+  database?.close();
+  lock?.close();
+}
+
+function explain(error: unknown, path: string): unknown {
+  if (error instanceof AppError) return error;
+  const code = codeOf(error);
+  if (code === undefined) return error;
+  if (code === "SQLITE_NOTADB")
+    return new AppError("unavailable", `${path} is not an SQLite database`, { cause: error });
+  if (code.startsWith("SQLITE_CORRUPT")) return damaged(path, error);
+  if (code === "SQLITE_FULL" || code === "ENOSPC")
+    return new AppError("storage_full", `cannot open ${path}: the disk is full`, { cause: error });
+  return new AppError("unavailable", `cannot open ${path}: ${(error as Error).message}`, { cause: error });
+}
+
+function damaged(path: string, cause: unknown): AppError {
+  return new AppError("unavailable", `${path} is damaged`, { hint: "Restore a backup.", cause });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,0 +1,217 @@
+import { statSync } from "node:fs";
+import { and, asc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/bun-sqlite";
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
+import { migrations } from "../../../../../drizzle/sqlite/migrations.ts";
+import { after, ended, type Note } from "../changes.ts";
+import { type Ids, idsOf, inMemory } from "../contents.ts";
+import type { Migration } from "../migration.ts";
+import { assertStorable } from "../storable.ts";
+import type { Contents, Store, Write } from "../types.ts";
+import { usageWhere } from "../usage.ts";
+import { checkpointWhenIdle } from "./checkpoints.ts";
+import { linkQueries } from "./links.ts";
+import { openDatabase } from "./open.ts";
+import { refusal } from "./refusal.ts";
+import {
+  changes,
+  credentials,
+  refs,
+  resources,
+  secretData,
+  secretOrphans,
+  sessions,
+  usage,
+} from "./schema.ts";
+import { search, tail } from "./search.ts";
+import { keepStatements } from "./statements.ts";
+import { threadQueries } from "./threads.ts";
+import { usageBook } from "./usage-rollup.ts";
+import { apply, prepareAudit } from "./write.ts";
+
+/**
+ * A store in one SQLite file. All of it is synchronous inside: on `bun:sqlite` a transaction with an async
+ * callback commits at the first `await` and cannot be rolled back after it (drizzle-team/drizzle-orm#1472).
+ */
+export function openSqlite(path: string, now: () => number, steps: readonly Migration[] = migrations): Store {
+  const { database, close } = openDatabase(path, steps, now);
+  const { client, finalize } = keepStatements(database);
+  const db = drizzle({ client });
+  const insertAudit = prepareAudit(client);
+  const book = usageBook(database, db, client);
+  const checkpoints = checkpointWhenIdle(database);
+  /** Those who follow the log of events. */
+  const followers = new Set<() => void>();
+
+  function ring(): void {
+    for (const follower of followers) follower();
+  }
+
+  async function answer<T>(work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw refusal(error);
+    }
+  }
+
+  /** One snapshot for several reads. */
+  const reading = <T>(work: () => T) => answer(() => database.transaction(work).deferred());
+
+  /** Takes the write lock at once: one that starts by reading may find that it cannot have it any more. */
+  const writing = <T>(work: () => T) =>
+    answer(() => {
+      const result = database.transaction(work).immediate();
+      checkpoints.wrote();
+      return result;
+    });
+
+  function lastRevision(): number {
+    const row = db
+      .select({ last: max(changes.revision) })
+      .from(changes)
+      .get();
+    return row?.last ?? 0;
+  }
+
+  function record(notes: readonly Note[]): void {
+    const at = now();
+    const rows = notes.map((note) => ({ ...note, at }));
+    for (const row of rows) db.insert(changes).values(row).run();
+  }
+
+  function carryOut(write: Write): void {
+    try {
+      if (write.op === "audit") insertAudit(write.event);
+      else record(apply(db, write));
+    } catch (error) {
+      throw refusal(error, write.op);
+    }
+  }
+
+  /** Everything, or what there is of some rows, credentials and sessions. */
+  function contents(only?: Ids): Omit<Contents, "revision"> {
+    const among = (column: SQLiteColumn, ids: string[] | undefined) =>
+      ids && sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`;
+    const held = among(credentials.resourceId, only?.credentials);
+    return {
+      rows: db.select().from(resources).where(among(resources.id, only?.rows)).all(),
+      refs: db.select().from(refs).where(among(refs.fromId, only?.rows)).all(),
+      sessions: db.select().from(sessions).where(among(sessions.id, only?.sessions)).all(),
+      ...inMemory(db.select().from(credentials).where(held).all()),
+    };
+  }
+
+  return {
+    dialect: "sqlite",
+
+    async commit(writes) {
+      for (const write of writes) if (write.op !== "audit") assertStorable(write);
+      const revision = await writing(() => {
+        for (const write of writes) carryOut(write);
+        return lastRevision();
+      });
+      // The file has only zeros where a deleted value was (secure_delete); the log would still have the value (T33).
+      if (writes.some(({ op }) => op === "deleteSecretData")) checkpoints.empty();
+      ring();
+      return revision;
+    },
+
+    load: () => reading(() => ({ revision: lastRevision(), ...contents() })),
+    loadSome: (some) => reading(() => contents(idsOf(some))),
+
+    changesSince: (revision, limit) =>
+      answer(() => {
+        const { at: _, ...columns } = getTableColumns(changes);
+        const query = db.select(columns).from(changes).where(gte(changes.revision, revision));
+        const rows = query.orderBy(asc(changes.revision)).limit(limit + 1);
+        return after(revision, rows.all(), limit);
+      }),
+
+    /** Only this process writes to the file, and it knows what it wrote. */
+    onDoorbell: () => () => {},
+
+    passwordHash: (userId) =>
+      answer(() => {
+        const which = and(eq(credentials.resourceId, userId), eq(credentials.type, "password"));
+        return db.select({ hash: credentials.hash }).from(credentials).where(which).get()?.hash ?? null;
+      }),
+
+    secretData: (ref) =>
+      answer(() => db.select().from(secretData).where(eq(secretData.ref, ref)).get()?.data ?? null),
+
+    secretRefs: (backendId) =>
+      answer(() => {
+        const held = eq(secretData.backendId, backendId);
+        const found = db.select({ ref: secretData.ref }).from(secretData).where(held);
+        return found.all().map(({ ref }) => ref);
+      }),
+
+    orphans: () => answer(() => db.select().from(secretOrphans).orderBy(asc(secretOrphans.at)).all()),
+
+    async appendAudit(events) {
+      await writing(() => {
+        for (const event of events) insertAudit(event);
+      });
+      book.logged(events);
+      ring();
+    },
+
+    usage: (filter) =>
+      answer(() => {
+        try {
+          book.bring();
+        } catch {
+          // Where nothing can be written, what was is still told.
+        }
+        return db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)).all();
+      }),
+
+    queryAudit: (filter) => answer(async () => (await search(db, filter)).map(({ event }) => event)),
+
+    auditTail: (after, filter) => answer(() => tail(db, after, filter)),
+
+    onAudit(answer) {
+      // One of its own, so that the same function may listen twice.
+      const follower = () => answer();
+      followers.add(follower);
+      return () => followers.delete(follower);
+    },
+
+    logBytes: () => statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0,
+
+    ...linkQueries(db, answer, writing),
+    ...threadQueries(db, answer, writing),
+
+    touchTokens: (used) =>
+      writing(() => {
+        const { resourceId, type, lastUsedAt } = credentials;
+        db.run(sql`
+          update ${credentials} set last_used_at = used.value
+          from json_each(${JSON.stringify(Object.fromEntries(used))}) as used
+          where ${resourceId} = used.key and ${type} = 'bearer' and coalesce(${lastUsedAt}, 0) < used.value`);
+      }),
+
+    prune: (time, keepChanges) =>
+      writing(() => {
+        const expired = lte(sessions.expiresAt, time);
+        record(ended(db.delete(sessions).where(expired).returning({ id: sessions.id }).all()));
+        const last = lastRevision() - Math.max(keepChanges, 1);
+        db.delete(changes).where(lte(changes.revision, last)).run();
+      }),
+
+    ping: () => answer(() => void lastRevision()),
+    close: async () => {
+      followers.clear();
+      checkpoints.stop();
+      try {
+        book.bring();
+      } catch {
+        // The log has it: whoever opens the file next writes it.
+      }
+      book.stop();
+      finalize();
+      close();
+    },
+  };
+}

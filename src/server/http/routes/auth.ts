@@ -1,0 +1,219 @@
+import { Type } from "@sinclair/typebox";
+import { AppError } from "../../../errors.ts";
+import { actions } from "../../../kinds/grants.ts";
+import { findKind } from "../../../kinds/index.ts";
+import { validate } from "../../../kinds/validate.ts";
+import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
+import { hashPassword, verifyPassword } from "../../core/access/passwords.ts";
+import { decide, mayList, mayRun, type Verb } from "../../core/access/policy.ts";
+import { newId } from "../../core/ids.ts";
+import type { AuditEvent } from "../../core/store/types.ts";
+import { parseObject, readText } from "../body.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+
+const sessionMilliseconds = 30 * 24 * 60 * 60 * 1000;
+
+const Login = Type.Object({ user: Type.String(), password: Type.String() }, { additionalProperties: false });
+const NewPassword = Type.Object(
+  { current: Type.Optional(Type.String()), password: Type.String({ minLength: 8, maxLength: 1024 }) },
+  { additionalProperties: false },
+);
+const Question = Type.Object(
+  {
+    verb: Type.String(),
+    resource: Type.Optional(Type.String()),
+    name: Type.Optional(Type.String()),
+    action: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
+
+/** Logging in and out, and asking who one is and what one may. */
+export function authRoutes(server: Server): Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/api/v1/auth/login",
+      access: "public",
+      summary: "Log in with a password",
+      body: Login,
+      answer: Type.Object({ token: Type.String(), expiresAt: Type.String() }),
+      handle: (call) => login(server, call),
+    },
+    {
+      method: "POST",
+      path: "/api/v1/auth/logout",
+      access: "authenticated",
+      summary: "End this session",
+      handle: async (call) => {
+        const { sessionId } = call.principal;
+        if (sessionId === undefined) {
+          throw new AppError("invalid_request", "this is not a session", {
+            hint: "a token is ended by deleting it",
+          });
+        }
+        await server.catalogue.commit([
+          { op: "deleteSession", id: sessionId },
+          { op: "audit", event: event(server, call, "logout", call.principal.userId, 204) },
+        ]);
+        return new Response(null, { status: 204 });
+      },
+    },
+    {
+      method: "GET",
+      path: "/api/v1/auth/whoami",
+      access: "authenticated",
+      summary: "Who the bearer is",
+      handle: ({ principal }) =>
+        Response.json({
+          kind: principal.kind,
+          user: principal.userName,
+          ...(principal.kind === "Token" && { token: principal.name }),
+          groups: principal.groups,
+          admin: principal.policies.every((policy) => policy.administrator),
+          ...(principal.expiresAt !== undefined && {
+            expiresAt: new Date(principal.expiresAt).toISOString(),
+          }),
+        }),
+    },
+    {
+      method: "POST",
+      path: "/api/v1/auth/can-i",
+      access: "authenticated",
+      summary: "Whether the bearer may do something",
+      body: Question,
+      answer: Type.Object({ allowed: Type.Boolean() }),
+      handle: async (call) =>
+        Response.json({ allowed: canI(server, call, await read(server, call, Question)) }),
+    },
+    {
+      method: "POST",
+      path: "/api/v1/auth/passwd",
+      access: "authenticated",
+      summary: "Set one's own password; ends one's other sessions",
+      body: NewPassword,
+      handle: (call) => passwd(server, call),
+    },
+  ];
+}
+
+async function login(server: Server, call: Call): Promise<Response> {
+  const { user: name, password } = await read(server, call, Login);
+  const keys = [
+    `user ${name.slice(0, 100)}`,
+    ...(call.peer === "tcp" ? [`address ${server.addressOf(call.request)}`] : []),
+  ];
+  const wait = server.throttle.attempt(...keys);
+  if (wait > 0) {
+    throw new AppError("too_many_requests", "too many failed logins; wait a little", { retryAfter: wait });
+  }
+  const { snapshot } = server.catalogue;
+  const user = snapshot.named("user", name);
+  const hash = user ? await server.catalogue.store.passwordHash(user.id) : null;
+  if (!(await verifyPassword(password, hash)) || !user) {
+    await server.audit.record(event(server, call, "login_failed", user?.id ?? null, 401));
+    throw new AppError("unauthenticated", "wrong user or password");
+  }
+  server.throttle.forgive(...keys);
+  const bearer = mintBearer("ses", server.random);
+  const now = server.now();
+  const expiresAt = now + sessionMilliseconds;
+  const session = {
+    id: newId("ses", now, server.random),
+    hash: bearerHash(bearer),
+    userId: user.id,
+    createdAt: now,
+    expiresAt,
+  };
+  await server.catalogue.commit([
+    { op: "insertSession", session },
+    { op: "audit", event: event(server, call, "login", user.id, 200) },
+  ]);
+  return Response.json(
+    { token: bearer, expiresAt: new Date(expiresAt).toISOString() },
+    { headers: { "cache-control": "no-store" } },
+  );
+}
+
+/** The current password is asked for unless there is none, or the caller is the host's administrator. */
+async function passwd(server: Server, call: Call): Promise<Response> {
+  const { principal } = call;
+  if (principal.kind === "Token")
+    throw new AppError("forbidden", "a token may not change its maker's password");
+  const { current, password } = await read(server, call, NewPassword);
+  const hash = await server.catalogue.store.passwordHash(principal.userId);
+  if (hash !== null && call.peer === "tcp") {
+    const key = `user ${principal.userName}`;
+    const wait = server.throttle.attempt(key);
+    if (wait > 0) throw new AppError("too_many_requests", "too many wrong passwords", { retryAfter: wait });
+    if (!(await verifyPassword(current ?? "", hash)))
+      throw new AppError("forbidden", "the current password is wrong");
+    server.throttle.forgive(key);
+  }
+  const { userId, sessionId } = principal;
+  await server.catalogue.commit([
+    { op: "setPassword", userId, hash: await hashPassword(password) },
+    { op: "deleteSessionsOf", userId, ...(sessionId !== undefined && { exceptId: sessionId }) },
+    { op: "audit", event: event(server, call, "passwd", userId, 204) },
+  ]);
+  return new Response(null, { status: 204 });
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  view: "view",
+  get: "view",
+  list: "view",
+  watch: "view",
+  create: "create",
+  update: "update",
+  edit: "update",
+  patch: "update",
+  delete: "delete",
+  run: "run",
+  expose: "expose",
+};
+
+function canI(server: Server, { principal }: Call, question: Record<string, string | undefined>): boolean {
+  const { verb: word = "", resource, name, action } = question;
+  if (action !== undefined) {
+    const known = actions.find((one) => one === action);
+    if (!known) throw new AppError("invalid_request", `there is no action "${action}"`);
+    return word === "run" && mayRun(principal, known);
+  }
+  const verb = Object.hasOwn(verbs, word) ? verbs[word] : undefined;
+  if (!verb)
+    throw new AppError("invalid_request", `there is no verb "${word}"`, {
+      hint: `known: ${Object.keys(verbs).join(", ")}`,
+    });
+  if (resource === undefined) throw new AppError("invalid_request", "resource is required");
+  const kind = findKind(resource);
+  const plural = kind?.plural ?? resource;
+  if (name === undefined)
+    return verb === "create" ? decide(principal, verb, plural) === "allow" : mayList(principal, verb, plural);
+  const row = kind && server.catalogue.snapshot.table(kind.kind).sorted.find((one) => one.name === name);
+  return decide(principal, verb, plural, name, row) === "allow";
+}
+
+/** Reads a body of a known shape. The values in it are never repeated to the caller. */
+async function read<T extends typeof Login | typeof NewPassword | typeof Question>(
+  server: Server,
+  call: Call,
+  schema: T,
+): Promise<T["static"]> {
+  const body = parseObject(await readText(call.request, server.deadlines));
+  const faults = validate(schema, body);
+  if (faults.length === 0) return body as T["static"];
+  const [first] = faults;
+  throw new AppError("invalid_request", `${first!.path.slice(1)}: ${first!.message}`, { details: faults });
+}
+
+function event(
+  server: Server,
+  call: Call,
+  action: string,
+  userId: string | null,
+  status: number,
+): AuditEvent {
+  return { at: server.now(), action, requestId: call.requestId, userId, tokenId: null, status };
+}

@@ -1,0 +1,180 @@
+import { AppError } from "../../../errors.ts";
+import { type ProbeEvent, probeLimits, probePaths, type UploadTimes } from "../../../wire/probe.ts";
+import { sseFrame } from "../../../wire/sse.ts";
+import { wantsSocket } from "../../workstations/socket.ts";
+import type { SocketHandler } from "../listen.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+import { positive } from "./resource.ts";
+
+/** How long one upload or one WebSocket may last, in milliseconds. */
+const patience = 30_000;
+const keptTimes = 64;
+
+/** What `mcpctl doctor` measures a connection with. It tells nothing of the server, and a caller has few at a time. */
+export function probeRoutes(server: Server): Route[] {
+  const under = new Map<string, number>();
+  /** Counts a probe in; returns how to count it out. Throws AppError `too_many_requests`. */
+  const begin = ({ principal }: Call): (() => void) => {
+    const running = under.get(principal.id) ?? 0;
+    if (running >= probeLimits.together)
+      throw new AppError("too_many_requests", `at most ${probeLimits.together} probes at a time`, {
+        retryAfter: 5,
+      });
+    under.set(principal.id, running + 1);
+    let over = false;
+    return () => {
+      if (over) return;
+      over = true;
+      const left = under.get(principal.id)! - 1;
+      if (left === 0) under.delete(principal.id);
+      else under.set(principal.id, left);
+    };
+  };
+  return [
+    {
+      method: "GET",
+      path: probePaths.stream,
+      access: "authenticated",
+      summary: "Events at intervals, then silence, to measure what is on the way; as a WebSocket an echo",
+      query: {
+        events: `How many; 1 when not given, at most ${probeLimits.events}`,
+        every: `Milliseconds between two; 200 when not given, at most ${probeLimits.every}`,
+        silence: `Milliseconds of silence before the end; none when not given, at most ${probeLimits.silence}`,
+      },
+      handle: (call) => {
+        const count = within(call, "events", { otherwise: 1, least: 1 });
+        const every = within(call, "every", { otherwise: 200, least: 0 });
+        const silence = within(call, "silence", { otherwise: 0, least: 0 });
+        if (wantsSocket(call.request)) return echo(server, call, begin(call));
+        return stream(server, call, { count, every, silence }, begin(call));
+      },
+    },
+    {
+      method: "POST",
+      path: probePaths.upload,
+      access: "authenticated",
+      summary: "Takes a body of any type and tells when its parts arrived",
+      handle: (call) => upload(server, call, begin(call)),
+    },
+  ];
+}
+
+function within(
+  call: Call,
+  name: "events" | "every" | "silence",
+  { otherwise, least }: { otherwise: number; least: number },
+): number {
+  const value = positive(call.query.get(name), name) ?? otherwise;
+  if (value >= least && value <= probeLimits[name]) return value;
+  throw new AppError("invalid_request", `${name} must be from ${least} to ${probeLimits[name]}`);
+}
+
+/** Events, each with when it was sent; then nothing at all, not even comments; then `end`. */
+function stream(
+  server: Server,
+  { principal }: Call,
+  { count, every, silence }: { count: number; every: number; silence: number },
+  done: () => void,
+): Response {
+  const encoder = new TextEncoder();
+  let release = () => {};
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      const started = performance.now();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const send = (event: string) => {
+        const data: ProbeEvent = { at: performance.now() - started };
+        controller.enqueue(encoder.encode(sseFrame({ event, data: JSON.stringify(data) })));
+      };
+      const end = () => {
+        release();
+        controller.close();
+      };
+      // A server that stops does not wait for silence.
+      const forget = server.streams.add(principal, end, true);
+      release = () => {
+        clearTimeout(timer);
+        forget();
+        done();
+      };
+      const step = (sent: number) => {
+        if (sent < count) {
+          send("tick");
+          timer = setTimeout(step, sent + 1 < count ? every : silence, sent + 1);
+          return;
+        }
+        send("end");
+        end();
+      };
+      step(0);
+    },
+    cancel: () => release(),
+  });
+  return new Response(body, {
+    headers: {
+      "content-type": "text/event-stream",
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+    },
+  });
+}
+
+/** A WebSocket that says back what it is told, a few short messages long. */
+function echo(server: Server, { request, peer, principal }: Call, done: () => void): Response {
+  let told = 0;
+  let over = () => {};
+  const handler: SocketHandler = {
+    opened(socket) {
+      const close = () => socket.close(1000);
+      const deadline = server.deadlines.after(patience, close);
+      const forget = server.streams.add(principal, close, true);
+      over = () => {
+        deadline.cancel();
+        forget();
+        done();
+      };
+      handler.text = (message) => {
+        if (++told > probeLimits.messages || message.length > probeLimits.messageLength) return close();
+        socket.send(message);
+      };
+      handler.bytes = close;
+    },
+    text() {},
+    bytes() {},
+    closed: () => over(),
+  };
+  // For the books: the peer has its answer.
+  if (server.upgrade(request, peer, handler, {})) return new Response(null, { status: 101 });
+  done();
+  throw new AppError("invalid_request", "this cannot become a WebSocket");
+}
+
+/** Reads a body and forgets it. */
+async function upload(server: Server, { request }: Call, done: () => void): Promise<Response> {
+  const started = performance.now();
+  const times: UploadTimes = { bytes: 0, arrived: [] };
+  const reader = request.body?.getReader();
+  let late = false;
+  const deadline = server.deadlines.after(patience, () => {
+    late = true;
+    void reader?.cancel();
+  });
+  try {
+    for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+      times.bytes += part.value.byteLength;
+      if (times.bytes > probeLimits.uploadBytes)
+        throw new AppError("payload_too_large", `at most ${probeLimits.uploadBytes} bytes`);
+      if (times.arrived.length < keptTimes) times.arrived.push(performance.now() - started);
+    }
+  } catch (cause) {
+    throw cause instanceof AppError
+      ? cause
+      : new AppError("client_closed_request", "the caller went away", { cause });
+  } finally {
+    deadline.cancel();
+    done();
+  }
+  if (late) throw new AppError("timed_out", "the body did not arrive in time", { status: 408 });
+  return Response.json(times);
+}

@@ -1,0 +1,102 @@
+import { Type } from "@sinclair/typebox";
+import { AppError } from "../../../errors.ts";
+import { oneOf } from "../../../kinds/define.ts";
+import { llm } from "../../../kinds/llm.ts";
+import { validate } from "../../../kinds/validate.ts";
+import { type AgentState, leaseMs, linkPaths } from "../../../wire/link/link.ts";
+import { publishedTypes } from "../../workstations/registration.ts";
+import { parseObject, readText } from "../body.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+
+const { model, tier, description, poolName, visibility } = llm.fields.properties;
+const text = Type.Optional(Type.String());
+const object = Type.Optional(Type.Record(Type.String(), Type.Unknown()));
+
+/** For the API description: `parseRegistration` checks it. */
+const Register = Type.Object({
+  providerSessionId: text,
+  protocol: Type.Optional(Type.Integer()),
+  bootId: text,
+  machineId: text,
+  providers: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      type: oneOf(publishedTypes),
+      model,
+      tier: Type.Optional(tier),
+      description: Type.Optional(description),
+      poolName,
+      visibility: Type.Optional(visibility),
+      initialStatus: Type.Optional(oneOf(["active", "hibernating"])),
+      capabilities: object,
+    }),
+  ),
+  agents: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        llmName: Type.String(),
+        description: text,
+        systemPrompt: text,
+        project: text,
+        defaultParams: object,
+        extras: object,
+        visibility: Type.Optional(visibility),
+      }),
+    ),
+  ),
+});
+
+// What else an agent says is passed over: it may be newer than this server.
+const Heartbeat = Type.Object({
+  providerSessionId: Type.String(),
+  epoch: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
+  state: Type.Optional(Type.Unknown()),
+});
+
+/** A token that was made for something else does not speak for its maker's agents. */
+const access = { verb: "expose", resource: "llms" } as const;
+
+/** How agents make themselves known, and say that they are there. */
+export function providerSessionRoutes(server: Server): Route[] {
+  const bodyOf = async (call: Call) => parseObject(await readText(call.request, server.deadlines));
+  return [
+    {
+      method: "POST",
+      path: linkPaths.register,
+      access,
+      summary: "Publish an agent's llms and personas, as of now: what it names no more is withdrawn",
+      status: 201,
+      body: Register,
+      handle: async (call) =>
+        Response.json(await server.sessions.register(call, await bodyOf(call)), { status: 201 }),
+    },
+    {
+      method: "POST",
+      path: linkPaths.heartbeat,
+      access,
+      summary: "Say that an agent is there, and how it is",
+      body: Heartbeat,
+      handle: async (call) => {
+        const body = await bodyOf(call);
+        const [fault, ...more] = validate(Heartbeat, body);
+        if (fault)
+          throw new AppError("invalid_request", `${fault.path.slice(1)}: ${fault.message}`, {
+            details: [fault, ...more],
+          });
+        const sessionId = body["providerSessionId"] as string;
+        const { epoch } = server.sessions.check(
+          call.principal,
+          sessionId,
+          (body["epoch"] as number | null | undefined) ?? undefined,
+        );
+        const { state } = body;
+        if (typeof state === "object" && state !== null)
+          // That it is heard does not wait for the database.
+          void server.sessions.report(sessionId, state as AgentState);
+        return Response.json({ epoch, leaseMs });
+      },
+    },
+  ];
+}

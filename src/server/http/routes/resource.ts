@@ -1,0 +1,183 @@
+import { type TSchema, Type } from "@sinclair/typebox";
+import { AppError } from "../../../errors.ts";
+import type { Kind } from "../../../kinds/define.ts";
+import { kindOf, kinds } from "../../../kinds/index.ts";
+import type { Verb } from "../../core/access/policy.ts";
+import type { Row } from "../../core/store/types.ts";
+import { poolOf } from "../../inference/pools/resolve.ts";
+import { parseObject, readText } from "../body.ts";
+import { kindExtras } from "../kinds/index.ts";
+import type { Access, Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+import { watch } from "../watch.ts";
+
+/** The routes of every kind, made from its descriptor. */
+export function resourceRoutes(server: Server): Route[] {
+  return kinds.flatMap((kind) => routesOf(server, kind));
+}
+
+function routesOf(server: Server, kind: Kind): Route[] {
+  const { resources, deadlines } = server;
+  const extras = kindExtras[kind.kind] ?? {};
+  const base = `/api/v1/${kind.plural}`;
+  const named = /^[aeiou]/.test(kind.kind) ? `an ${kind.kind}` : `a ${kind.kind}`;
+  const one = `${base}/:idOrName`;
+  const scope = (call: Call) => (kind.scopedBy && call.query.get(kind.scopedBy)) ?? undefined;
+  const body = async (call: Call) => parseObject(await readText(call.request, deadlines));
+  const scoped: Record<string, string> = kind.scopedBy
+    ? { [kind.scopedBy]: `Where its name is to be looked for` }
+    : {};
+  return [
+    {
+      method: "GET",
+      path: base,
+      access: needs(kind, "view"),
+      summary: `List ${kind.plural}`,
+      query: {
+        name: "Only the one of this name",
+        limit: "At most so many",
+        cursor: "Go on where x-mcpctl-cursor said",
+        watch: "1: changes as server-sent events",
+        since: "With watch: changes after this revision, as x-mcpctl-revision said",
+      },
+      answer: Type.Array(objectSchema(kind)),
+      handle: (call) =>
+        call.query.get("watch") === "1" ? watch(server, kind, call) : list(server, kind, call),
+    },
+    {
+      method: "POST",
+      path: base,
+      access: needs(kind, "create"),
+      summary: `Create ${named}`,
+      status: 201,
+      body: inputSchema(kind),
+      answer: objectSchema(kind),
+      handle: async (call) => {
+        const created = await resources.create(call, kind, await body(call));
+        await extras.created?.(server, call, created);
+        return Response.json(created, { status: 201 });
+      },
+    },
+    {
+      method: "GET",
+      path: one,
+      access: needs(kind, "view"),
+      summary: `Read ${named}`,
+      query: { ...scoped, ...extras.readQuery },
+      answer: objectSchema(kind),
+      handle: async (call) => {
+        const row = resources.find(call.principal, "view", kind, call.params["idOrName"]!, scope(call));
+        const object = resources.present(call.principal, kind, row);
+        const more = await extras.read?.(server, call, row);
+        return more
+          ? Response.json({ ...object, ...more }, { headers: { "cache-control": "no-store" } })
+          : Response.json(object);
+      },
+    },
+    {
+      method: "PUT",
+      path: one,
+      access: needs(kind, "update"),
+      summary: `Change ${named}: only the given fields; null clears`,
+      query: scoped,
+      body: Type.Partial(inputSchema(kind)),
+      answer: objectSchema(kind),
+      handle: async (call) => {
+        const { idOrName } = call.params;
+        const updated = await resources.update(call, kind, idOrName!, await body(call), scope(call));
+        await extras.updated?.(server, call, updated);
+        return Response.json(updated);
+      },
+    },
+    {
+      method: "DELETE",
+      path: one,
+      access: needs(kind, "delete"),
+      summary: `Delete ${named}`,
+      status: 204,
+      query: scoped,
+      handle: async (call) => {
+        await resources.remove(call, kind, call.params["idOrName"]!, scope(call));
+        return new Response(null, { status: 204 });
+      },
+    },
+  ];
+}
+
+function list(server: Server, kind: Kind, call: Call): Response {
+  const { query, principal } = call;
+  const name = query.get("name");
+  const rows = server.resources.list(principal, kind).filter((row) => name === null || row.name === name);
+  const limit = positive(query.get("limit"), "limit");
+  const from = startOf(rows, query.get("cursor"));
+  const page = from < 0 ? [] : rows.slice(from, limit === undefined ? undefined : from + limit);
+  const headers: Record<string, string> = { "x-mcpctl-revision": String(server.catalogue.snapshot.revision) };
+  const last = page.at(-1);
+  if (last && from + page.length < rows.length) headers["x-mcpctl-cursor"] = `${last.name}/${last.scope}`;
+  return Response.json(
+    page.map((row) => server.resources.present(principal, kind, row)),
+    { headers },
+  );
+}
+
+/** Where a page begins: after the row that the cursor names, or where that was. -1 when there is no more. */
+function startOf(rows: readonly Row[], cursor: string | null): number {
+  if (cursor === null) return 0;
+  const [name = "", scope = ""] = cursor.split("/");
+  return rows.findIndex((row) => row.name > name || (row.name === name && row.scope > scope));
+}
+
+/** A whole number of at least 0 from the query; undefined when it is not given. */
+export function positive(text: string | null, name: string): number | undefined {
+  if (text === null) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new AppError("invalid_request", `${name} must be a whole number`, {
+    details: [{ path: `?${name}`, message: "must be a whole number" }],
+  });
+}
+
+/** The gate of a kind: the verb on it, or on some name of it. Which rows, the handler finds out. */
+function needs(kind: Kind, verb: Verb): Access {
+  return { verb, resource: kind.plural };
+}
+
+function inputSchema(kind: Kind) {
+  return Type.Object({ name: Type.String(), ...kind.fields.properties }, { additionalProperties: false });
+}
+
+function objectSchema(kind: Kind): TSchema {
+  const fields = Object.entries(kind.fields.properties).filter(([field]) => !kind.writeOnly.includes(field));
+  return Type.Object({
+    id: Type.String(),
+    name: Type.String(),
+    ...Object.fromEntries(fields),
+    ...kind.readOnly.properties,
+    version: Type.Integer(),
+    createdAt: Type.String(),
+    updatedAt: Type.String(),
+  });
+}
+
+/** The llms that answer for each other under an llm's name, as far as the caller may see them. */
+export function memberRoutes(server: Server): Route[] {
+  const kind = kindOf("llm");
+  return [
+    {
+      method: "GET",
+      path: "/api/v1/llms/:idOrName/members",
+      access: needs(kind, "view"),
+      summary: "The effective pool of an llm",
+      handle: ({ principal, params }) => {
+        const row = server.resources.find(principal, "view", kind, params["idOrName"]!);
+        const poolName = poolOf(row);
+        const members = server.resources
+          .list(principal, kind)
+          .filter((other) => poolOf(other) === poolName)
+          .map((other) => server.resources.present(principal, kind, other));
+        const activeCount = members.filter((member) => member["status"] === "active").length;
+        const explicit = row.spec["poolName"] !== undefined;
+        return Response.json({ poolName, explicit, size: members.length, activeCount, members });
+      },
+    },
+  ];
+}

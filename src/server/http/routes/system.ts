@@ -1,0 +1,76 @@
+import { kinds } from "../../../kinds/index.ts";
+import { version } from "../../../version.ts";
+import { registerGauges } from "../../observability/gauges.ts";
+import { openApi } from "../openapi.ts";
+import type { Route } from "../route.ts";
+import type { Server } from "../server.ts";
+
+/** Health, metrics, and what there is. */
+export function systemRoutes(server: Server, routes: () => readonly Route[]): Route[] {
+  const plain = (text: string, status = 200) =>
+    new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
+  let registered = false;
+  const metrics = () => {
+    // Who never asks pays nothing: watching the event loop begins here.
+    if (!registered) registerGauges(server);
+    registered = true;
+    return new Response(server.metrics.render(), {
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+    });
+  };
+  return [
+    {
+      method: "GET",
+      path: "/healthz",
+      access: "public",
+      summary: "Whether the process serves",
+      handle: () => plain("ok\n"),
+    },
+    {
+      method: "GET",
+      path: "/readyz",
+      access: "public",
+      summary: "Whether it should be sent requests",
+      handle: async () => {
+        const reasons = await server.unready();
+        return reasons.length === 0 ? plain("ok\n") : plain(`${reasons.join("\n")}\n`, 503);
+      },
+    },
+    server.metricsPublic
+      ? {
+          method: "GET",
+          path: "/metrics",
+          access: "public",
+          summary: "Numbers for Prometheus",
+          handle: metrics,
+        }
+      : {
+          method: "GET",
+          path: "/metrics",
+          access: { verb: "view", resource: "metrics" },
+          summary: "Numbers for Prometheus",
+          handle: metrics,
+        },
+    {
+      method: "GET",
+      path: "/openapi.json",
+      access: "authenticated",
+      summary: "This description",
+      handle: () => Response.json(openApi(routes())),
+    },
+    {
+      method: "GET",
+      path: "/api/v1/kinds",
+      access: "authenticated",
+      summary: "The kinds of resources, for clients",
+      handle: () => Response.json(kinds),
+    },
+    {
+      method: "GET",
+      path: "/api/v1/version",
+      access: "authenticated",
+      summary: "What is running",
+      handle: () => Response.json(version),
+    },
+  ];
+}

@@ -1,0 +1,94 @@
+import { Type } from "@sinclair/typebox";
+import { AppError } from "../../../errors.ts";
+import { validate } from "../../../kinds/validate.ts";
+import { isVisible } from "../../core/access/policy.ts";
+import { findAgent } from "../../inference/personas/persona.ts";
+import { parseObject, readText } from "../body.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+
+const access = { verb: "run", resource: "agents" } as const;
+
+const input = Type.Object(
+  { title: Type.Optional(Type.String({ maxLength: 200, description: "What it is about" })) },
+  { additionalProperties: false },
+);
+
+const thread = {
+  id: Type.String(),
+  agent: Type.Union([Type.String(), Type.Null()]),
+  title: Type.String(),
+  createdAt: Type.String(),
+  updatedAt: Type.String(),
+};
+const shown = Type.Object(thread);
+const withMessages = Type.Object({
+  ...thread,
+  messages: Type.Array(Type.Record(Type.String(), Type.Unknown())),
+});
+
+/** Conversations with personas. Each is its owner's alone. */
+export function threadRoutes(server: Server): Route[] {
+  const { threads, catalogue, deadlines } = server;
+  return [
+    {
+      method: "POST",
+      path: "/api/v1/agents/:idOrName/threads",
+      access,
+      summary: "Begin a thread with an agent",
+      status: 201,
+      body: input,
+      answer: shown,
+      handle: async ({ principal, params, request }) => {
+        const agentOf = () => findAgent(catalogue.snapshot, principal, params["idOrName"]!);
+        agentOf();
+        const body = parseObject(await readText(request, deadlines));
+        const details = validate(input, body);
+        if (details.length > 0)
+          throw new AppError("invalid_request", `invalid thread: ${details[0]!.message}`, { details });
+        const title = (body["title"] as string | undefined) ?? "";
+        return Response.json(await threads.begin(principal, agentOf(), title), { status: 201 });
+      },
+    },
+    {
+      method: "GET",
+      path: "/api/v1/threads",
+      access,
+      summary: "The caller's own threads, those last spoken in first",
+      query: { agent: "Only those with this agent" },
+      answer: Type.Array(shown),
+      handle: async (call) => {
+        const agent = call.query.get("agent");
+        const found = agent === null ? undefined : agentId(server, call, agent);
+        return Response.json(await threads.list(call.principal, found));
+      },
+    },
+    {
+      method: "GET",
+      path: "/api/v1/threads/:id",
+      access,
+      summary: "One of the caller's own threads, with what was said in it",
+      answer: withMessages,
+      handle: async ({ principal, params }) => Response.json(await threads.read(principal, params["id"]!)),
+    },
+    {
+      method: "DELETE",
+      path: "/api/v1/threads/:id",
+      access,
+      summary: "Delete one of the caller's own threads",
+      status: 204,
+      handle: async ({ principal, params }) => {
+        await threads.remove(principal, params["id"]!);
+        return new Response(null, { status: 204 });
+      },
+    },
+  ];
+}
+
+/** Of a persona that the caller may know of. What it may not run any more, it may have spoken to. */
+function agentId({ catalogue: { snapshot } }: Server, { principal }: Call, idOrName: string): string {
+  const byId = snapshot.byId.get(idOrName);
+  const agent = byId?.kind === "agent" ? byId : snapshot.named("agent", idOrName);
+  if (agent && isVisible(principal, "agents", agent)) return agent.id;
+  throw new AppError("not_found", `agent "${idOrName}" not found`);
+}

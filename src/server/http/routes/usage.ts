@@ -1,0 +1,135 @@
+import { AppError } from "../../../errors.ts";
+import { decide, isVisible, mayList, type Principal } from "../../core/access/policy.ts";
+import type { Snapshot } from "../../core/catalogue/snapshot.ts";
+import type { UsageRow } from "../../core/store/types.ts";
+import { dayOf } from "../../core/store/usage.ts";
+import { listPrices, pricesAsOf } from "../../inference/limits/prices.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+
+const groupings = ["day", "user", "token", "llm"] as const;
+type Grouping = (typeof groupings)[number];
+
+const sums = ["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"] as const;
+
+/** Lines of usage with the same value in what it is grouped by. */
+type Line = Partial<Record<Grouping, string | null>> &
+  Record<(typeof sums)[number], number> & {
+    /** US dollars. */
+    cost: number;
+  };
+
+/** What calls of models came to. */
+export function usageRoutes(server: Server): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/api/v1/usage",
+      access: "authenticated",
+      summary: "Calls, tokens and cost; everybody's to who may view the audit, one's own to others",
+      query: {
+        by: "One or more of day, user, token, llm, with commas; user when not given",
+        since: "A day such as 2026-11-01; the first of this month when not given",
+        until: "A day, inclusive; today when not given",
+        user: "Only of this user",
+        token: "Only by this token",
+        llm: "Only of this llm",
+      },
+      handle: async (call) => Response.json(await usage(server, call)),
+    },
+    {
+      method: "GET",
+      path: "/api/v1/prices",
+      access: "authenticated",
+      summary: "List prices by model, in US dollars for a million tokens, and as of when",
+      handle: () => Response.json({ asOf: pricesAsOf, models: listPrices }),
+    },
+  ];
+}
+
+async function usage(server: Server, { principal, query }: Call): Promise<Line[]> {
+  const { snapshot, store } = server.catalogue;
+  const today = dayOf(server.now());
+  const by = groupingsIn(query.get("by") ?? "user");
+  const since = dayIn(query, "since") ?? `${today.slice(0, 7)}-01`;
+  const until = dayIn(query, "until") ?? today;
+  const all = mayList(principal, "view", "audit");
+  const user = query.get("user");
+  const userId = user === null ? undefined : (snapshot.named("user", user)?.id ?? user);
+  if (!all && userId !== undefined && userId !== principal.userId)
+    throw new AppError("forbidden", "you may see your own usage only", { hint: "others need view on audit" });
+  const token = query.get("token");
+  const llm = query.get("llm");
+  const owner = all ? userId : principal.userId;
+  const rows = await store.usage({
+    since,
+    until,
+    ...(owner !== undefined && { userId: owner }),
+    ...(token !== null && { tokenId: tokenId(snapshot, token) }),
+    ...(llm !== null && { llm }),
+  });
+  const lines = new Map<string, Line>();
+  for (const row of rows) {
+    const shown = named(snapshot, principal, row);
+    if (llm !== null && shown.llm === null) continue;
+    add(lines, by, shown, row);
+  }
+  return [...lines].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line);
+}
+
+function add(
+  lines: Map<string, Line>,
+  by: readonly Grouping[],
+  shown: Record<Grouping, string | null>,
+  row: UsageRow,
+) {
+  const key = by.map((grouping) => shown[grouping] ?? "").join("\n");
+  let line = lines.get(key);
+  if (!line) {
+    const group = Object.fromEntries(by.map((grouping) => [grouping, shown[grouping]]));
+    line = {
+      ...group,
+      requests: 0,
+      errors: 0,
+      promptTokens: 0,
+      completionTokens: 0,
+      cachedTokens: 0,
+      cost: 0,
+    };
+    lines.set(key, line);
+  }
+  for (const sum of sums) line[sum] += row[sum];
+  // Whole millionths are added: dollars would gather rounding errors.
+  line.cost = (Math.round(line.cost * 1e6) + row.costMicros) / 1e6;
+}
+
+/** Ids as names. What is gone keeps its id; a private llm of others has no name (T52). */
+function named(snapshot: Snapshot, principal: Principal, { day, userId, tokenId, llm }: UsageRow) {
+  const row = snapshot.named("llm", llm);
+  const hidden =
+    row && !isVisible(principal, "llms", row) && decide(principal, "run", "llms", llm, row) !== "allow";
+  return {
+    day,
+    user: snapshot.nameOf(userId) ?? userId,
+    token: tokenId === "" ? null : (snapshot.nameOf(tokenId) ?? tokenId),
+    llm: hidden || llm === "" ? null : llm,
+  };
+}
+
+function tokenId(snapshot: Snapshot, nameOrId: string): string {
+  return snapshot.table("token").sorted.find(({ name }) => name === nameOrId)?.id ?? nameOrId;
+}
+
+function groupingsIn(text: string): Grouping[] {
+  const words = [...new Set(text.split(","))];
+  const wrong = words.find((word) => !groupings.some((grouping) => grouping === word));
+  if (wrong === undefined) return words as Grouping[];
+  throw new AppError("invalid_request", `by: "${wrong}" is none of ${groupings.join(", ")}`);
+}
+
+function dayIn(query: URLSearchParams, name: string): string | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  if (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+  throw new AppError("invalid_request", `${name} must be a day such as 2026-11-21`);
+}

@@ -1,0 +1,83 @@
+import type { Usage } from "../../../wire/dialects/usage.ts";
+import type { Row } from "../../core/store/types.ts";
+
+/** US dollars for a million tokens. */
+export interface Price {
+  input: number;
+  output: number;
+  /** Input that the provider had in its cache; like other input when left out. */
+  cachedInput?: number;
+}
+
+/** The day on which the table was last compared with what the providers say. */
+export const pricesAsOf = "2026-11-21";
+
+/**
+ * List prices by the beginning of a model's name, the longest that fits: https://platform.claude.com/docs/en/about-claude/pricing
+ * and https://openai.com/api/pricing. Batch, priority and long-context rates are not in it: for those, and for models
+ * that are not, an llm has `extraConfig.price`.
+ */
+export const listPrices: Readonly<Record<string, Price>> = {
+  "claude-fable-5": { input: 10, output: 50, cachedInput: 1 },
+  "claude-fable-5-1": { input: 10, output: 50, cachedInput: 0.25 },
+  "claude-mythos-5": { input: 10, output: 50, cachedInput: 1 },
+  "claude-mythos-5-1": { input: 10, output: 50, cachedInput: 0.25 },
+  "claude-opus-4-5": { input: 5, output: 25, cachedInput: 0.5 },
+  "claude-opus-4-6": { input: 5, output: 25, cachedInput: 0.5 },
+  "claude-opus-4-7": { input: 5, output: 25, cachedInput: 0.5 },
+  "claude-opus-4-8": { input: 5, output: 25, cachedInput: 0.5 },
+  "claude-opus-5": { input: 5, output: 25, cachedInput: 0.5 },
+  "claude-opus-5-5": { input: 4, output: 20, cachedInput: 0.2 },
+  "claude-sonnet-4": { input: 3, output: 15, cachedInput: 0.3 },
+  "claude-sonnet-5": { input: 2, output: 10, cachedInput: 0.2 },
+  "claude-sonnet-5-5": { input: 2, output: 10, cachedInput: 0.1 },
+  "claude-haiku-4-5": { input: 1, output: 5, cachedInput: 0.1 },
+  "gpt-5.4": { input: 2.5, output: 15, cachedInput: 0.25 },
+  "gpt-5.4-mini": { input: 0.75, output: 4.5, cachedInput: 0.075 },
+  "gpt-5.4-nano": { input: 0.2, output: 1.25, cachedInput: 0.02 },
+  "gpt-5.4-pro": { input: 30, output: 180 },
+  "gpt-5.5": { input: 5, output: 30, cachedInput: 0.5 },
+  "gpt-5.5-pro": { input: 30, output: 180 },
+};
+
+/** What runs on one's own machines costs nothing that a provider would bill. */
+const ownMachines: ReadonlySet<string> = new Set(["vllm", "ollama"]);
+const nothing: Price = { input: 0, output: 0 };
+
+/** A row never changes, so its price is looked up once. */
+const known = new WeakMap<Row, { price: Price | undefined }>();
+
+/** What an llm costs: what its owner says, else what the table does; undefined when neither does. */
+export function priceOf(llm: Row): Price | undefined {
+  let found = known.get(llm);
+  if (!found) {
+    const { price } = llm.spec["extraConfig"] as { price?: Price };
+    const own = ownMachines.has(llm.spec["type"] as string) ? nothing : undefined;
+    found = { price: price ?? own ?? listed(llm.spec["model"] as string) };
+    known.set(llm, found);
+  }
+  return found.price;
+}
+
+/** Millionths of a dollar; undefined where there is no price. */
+export function costOf(
+  llm: Row,
+  { promptTokens, completionTokens, cachedTokens }: Usage,
+): number | undefined {
+  const price = priceOf(llm);
+  if (!price) return undefined;
+  const { input, output, cachedInput = input } = price;
+  return (promptTokens - cachedTokens) * input + cachedTokens * cachedInput + completionTokens * output;
+}
+
+/** A name goes on with a date or a variant of the same price: `claude-opus-5-20260812`. */
+function listed(model: string): Price | undefined {
+  let best = "";
+  for (const name of Object.keys(listPrices)) {
+    const fits =
+      model === name ||
+      (model.startsWith(`${name}-`) && /^\d{6,}|^latest/.test(model.slice(name.length + 1)));
+    if (fits && name.length > best.length) best = name;
+  }
+  return listPrices[best];
+}

@@ -1,0 +1,142 @@
+import { mayList, type Principal } from "../core/access/policy.ts";
+import { principalAt, stillThere } from "../core/access/principals.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { ProviderSession } from "../core/store/types.ts";
+import { Link, type Parting, type Wire } from "./link.ts";
+import type { ProviderSessions } from "./sessions.ts";
+import type { SocketEvents } from "./socket.ts";
+
+/** How often bearers are looked at, in milliseconds: a row that goes is heard of, one that expires is not. */
+const lookMs = 2000;
+
+/** A session that an agent has just taken. */
+export interface Attached {
+  session: ProviderSession;
+  principal: Principal;
+  /** It says that it is the agent that had it before. */
+  goesOn: boolean;
+}
+
+export interface AttachmentsOptions {
+  catalogue: Catalogue;
+  sessions: ProviderSessions;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Something has come up a WebSocket. */
+  text(link: Link, message: string): void;
+  bytes(link: Link, frame: Buffer): void;
+  /** A link is there. With `isSame` what the session's agent was doing goes on. */
+  opened(link: Link, isSame: boolean): void;
+  /** A link is no more. With `mayGoOn` its agent may still post what it was doing, and come back. */
+  ended(link: Link, mayGoOn: boolean): void;
+  /** Another process has a session with this epoch: nobody goes on with what was begun under an older one. */
+  superseded(sessionId: string, epoch: number): void;
+}
+
+/** The links of agents: one for each session, for as long as whoever attached it may expose llms. */
+export class Attachments {
+  readonly #options: AttachmentsOptions;
+  readonly #links = new Map<string, Link>();
+  readonly #stopLooking: () => void;
+
+  constructor(options: AttachmentsOptions) {
+    this.#options = options;
+    const { catalogue, sessions } = options;
+    const stop = [
+      sessions.onSuperseded((id, epoch) => {
+        this.#endOlder(id, epoch - 1, "fenced");
+        options.superseded(id, epoch);
+      }),
+      sessions.onLapsed((id, epoch) => this.#endOlder(id, epoch, "lapsed")),
+      catalogue.subscribe(() => this.#look()),
+    ];
+    const timer = setInterval(() => this.#look(), lookMs);
+    timer.unref();
+    this.#stopLooking = () => {
+      for (const one of stop) one();
+      clearInterval(timer);
+    };
+  }
+
+  get all(): Iterable<Link> {
+    return this.#links.values();
+  }
+
+  of(sessionId: string): Link | undefined {
+    return this.#links.get(sessionId);
+  }
+
+  /**
+   * Opens the link of a session that was just taken.
+   *
+   * @returns where that goes which comes up the same way
+   */
+  open({ session, principal, goesOn }: Attached, wire: Wire): SocketEvents {
+    const { sessions, opened, text, bytes } = this.#options;
+    const link = new Link(session, principal, wire);
+    const before = this.#links.get(link.sessionId);
+    // While this one's epoch was being raised, another took the session.
+    if (before && before.epoch > link.epoch) {
+      link.close("fenced");
+    } else if (link.isOpen) {
+      // An agent that knows no epoch cannot say that it goes on: it may well.
+      const isSame = goesOn || link.protocol < 2;
+      if (before) this.end(before, goesOn ? "replaced" : "fenced", isSame);
+      this.#links.set(link.sessionId, link);
+      void sessions.attached(link.sessionId, link.epoch);
+      if (link.isOpen) opened(link, isSame);
+    }
+    return {
+      text: (message) => text(link, message),
+      bytes: (frame) => bytes(link, frame),
+      closed: () => {
+        link.isOpen = false;
+        this.#forget(link, true);
+      },
+    };
+  }
+
+  /** Ends a link from this side. */
+  end(link: Link, parting: Parting, mayGoOn = false): void {
+    if (!link.isOpen) return;
+    link.close(parting);
+    this.#forget(link, mayGoOn);
+  }
+
+  /** The same user's agent has another bearer now, by which its link stands from here on. */
+  adopt(link: Link, principal: Principal): void {
+    if (principal.userId === link.principal.userId && mayList(principal, "expose", "llms"))
+      link.principal = principal;
+  }
+
+  close(): void {
+    this.#stopLooking();
+    for (const link of this.#links.values()) {
+      link.close("stopping");
+      // Its llms stay as they are: the agent finds the server again.
+      this.#options.ended(link, false);
+    }
+    this.#links.clear();
+  }
+
+  #endOlder(sessionId: string, lastEpoch: number, parting: Parting): void {
+    const link = this.#links.get(sessionId);
+    if (link && link.epoch <= lastEpoch) this.end(link, parting);
+  }
+
+  #forget(link: Link, mayGoOn: boolean): void {
+    const { sessions, ended } = this.#options;
+    if (this.#links.get(link.sessionId) === link) this.#links.delete(link.sessionId);
+    void sessions.detached(link.sessionId, link.epoch);
+    ended(link, mayGoOn);
+  }
+
+  #look(): void {
+    const { catalogue, now } = this.#options;
+    const { snapshot } = catalogue;
+    for (const link of [...this.#links.values()]) {
+      if (!stillThere(snapshot, link.principal, now())) this.end(link, "expired");
+      else if (!mayList(principalAt(snapshot, link.principal), "expose", "llms")) this.end(link, "unexposed");
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { Row, Write } from "../core/store/types.ts";
+import type { Leases } from "./leases.ts";
+import type { RowWrites } from "./row-writes.ts";
+import type { Place, Places } from "./session-registry.ts";
+import type { Statuses } from "./statuses.ts";
+import { isCallable, removable, rowsOf, virtualRows, withStatus } from "./virtual-rows.ts";
+
+export interface ExpiryOptions {
+  catalogue: Catalogue;
+  places: Places;
+  leases: Leases;
+  statuses: Statuses;
+  writes: RowWrites;
+  now(): number;
+  /** An id for what the server does by itself. */
+  requestId(): string;
+  /** A stream is to be closed: nothing has come over it for too long, or its user is gone. */
+  lapsed(sessionId: string, epoch: number): void;
+}
+
+/**
+ * Ends what is over, in its turn: leases; then sessions that nobody comes back for, with what they published. What
+ * another row still points at stays, and nobody can call it. Throws StoreError; the next look goes on.
+ */
+export async function endWhatIsOver(options: ExpiryOptions): Promise<void> {
+  const { catalogue, places, leases, statuses } = options;
+  const isLate = ({ heardAt }: Place) => leases.isOver(heardAt);
+  const isToEnd = (place: Place) => isOver(options, place) && canEnd(options, place.session.id);
+  const isToStop = (place: Place) =>
+    place.isAttached
+      ? isLate(place)
+      : !statuses.isElsewhere(place) && rowsOf(catalogue.snapshot, place.session.id).some(isCallable);
+  // Another server on the same database may have heard of them, and may have taken some in.
+  if (places.all().some((place) => isToStop(place) || isToEnd(place)) || strays(options).length > 0)
+    await places.catchUp();
+
+  for (const place of places.all()) if (place.isAttached && isLate(place)) detach(options, place);
+  await statuses.write(places.all());
+  for (const place of places.all().filter(isToEnd)) {
+    if (place.isAttached) detach(options, place);
+    const { id } = place.session;
+    await remove(options, () => rowsOf(catalogue.snapshot, id));
+    if (rowsOf(catalogue.snapshot, id).length > 0) continue;
+    await catalogue.store.deleteProviderSession(id);
+    places.forget(id);
+  }
+  if (strays(options).length > 0) await remove(options, () => strays(options));
+}
+
+function detach({ lapsed }: ExpiryOptions, place: Place): void {
+  place.isAttached = false;
+  lapsed(place.session.id, place.streamEpoch);
+}
+
+/** Whether nobody is to be expected: the user is gone, or the agent for hours, or for a lease when it has left nothing. */
+function isOver({ catalogue, leases }: ExpiryOptions, { session, heardAt }: Place): boolean {
+  if (leases.isWaiting) return false;
+  const { snapshot } = catalogue;
+  const hasRows = rowsOf(snapshot, session.id).length > 0;
+  return (
+    !snapshot.byId.has(session.ownerId) || leases.isForgotten(heardAt) || (!hasRows && leases.isOver(heardAt))
+  );
+}
+
+function canEnd({ catalogue: { snapshot } }: ExpiryOptions, sessionId: string): boolean {
+  const rows = rowsOf(snapshot, sessionId);
+  return rows.length === 0 || removable(snapshot, rows).length > 0;
+}
+
+/** Rows of sessions that are not there, as when their user was deleted, as far as there is something to do to them. */
+function strays({ catalogue: { snapshot }, places, leases }: ExpiryOptions): Row[] {
+  if (leases.isWaiting) return [];
+  const rows = [...virtualRows(snapshot)].flatMap(([id, list]) => (places.get(id) ? [] : list));
+  const going = new Set(removable(snapshot, rows));
+  return rows.filter((row) => going.has(row) || isCallable(row));
+}
+
+/** Deletes what can be deleted of some rows, and has nobody call the others. */
+async function remove(
+  { catalogue, writes, now, requestId }: ExpiryOptions,
+  rows: () => readonly Row[],
+): Promise<void> {
+  await writes.commit(() => {
+    const { snapshot } = catalogue;
+    const all = rows();
+    const going = removable(snapshot, all);
+    const at = now();
+    return [
+      ...all
+        .filter((row) => !going.includes(row) && isCallable(row))
+        .map((row) => withStatus(snapshot, row, "inactive", at)),
+      ...going.flatMap(({ kind, name, id, version }): Write[] => [
+        { op: "delete", id, version },
+        {
+          op: "audit",
+          event: {
+            at,
+            action: "delete",
+            requestId: requestId(),
+            userId: null,
+            tokenId: null,
+            status: 204,
+            detail: { kind, name, id },
+          },
+        },
+      ]),
+    ];
+  });
+}

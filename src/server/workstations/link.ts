@@ -1,0 +1,84 @@
+import { closeCodes, type ServerEvent, type Transport } from "../../wire/link/link.ts";
+import type { Principal } from "../core/access/policy.ts";
+import type { ProviderSession } from "../core/store/types.ts";
+
+/** The way down to an agent, whatever it is made of. */
+export interface Wire {
+  readonly transport: Transport;
+  /**
+   * Sends an event, unless the wire is closed. An agent that does not read is cut off.
+   *
+   * @param request JSON text, which goes along as the event's `request` without being written anew
+   */
+  send(event: ServerEvent, request?: string): void;
+  /** @param code of a WebSocket; other transports just end */
+  close(code: number, reason: string): void;
+}
+
+/** Why a link is ended by the server, as its agent is told. */
+const partings = {
+  expired: { event: true, code: closeCodes.revoked, reason: "the bearer is no longer valid" },
+  unexposed: { event: true, code: closeCodes.revoked, reason: "the right to expose llms was taken away" },
+  fenced: { event: true, code: closeCodes.fenced, reason: "another agent has taken over the session" },
+  /** The same agent goes on by another link: there is nothing to tell it. */
+  replaced: { event: false, code: 1000, reason: "attached anew" },
+  malformed: { event: false, code: closeCodes.malformed, reason: "that is not spoken here" },
+  overrun: { event: false, code: closeCodes.malformed, reason: "more was sent than there was credit for" },
+  /** Nothing came over it for the length of a lease. */
+  lapsed: { event: false, code: 1001, reason: "nothing was heard of the agent" },
+  stopping: { event: false, code: 1012, reason: "the server is shutting down" },
+} as const;
+
+export type Parting = keyof typeof partings;
+
+/** One attached stream of an agent. */
+export class Link {
+  readonly sessionId: string;
+  /** With which it was attached. */
+  readonly epoch: number;
+  /** 1: delivery is acceptance. */
+  readonly protocol: number;
+  /** By whose bearer it stands; a newer one of the same user takes its place. */
+  principal: Principal;
+  isOpen = true;
+  readonly #wire: Wire;
+  #lastChannel = 0;
+
+  constructor({ id, epoch, protocol }: ProviderSession, principal: Principal, wire: Wire) {
+    this.sessionId = id;
+    this.epoch = epoch;
+    this.protocol = protocol;
+    this.principal = principal;
+    this.#wire = wire;
+    wire.send({ event: "attached", epoch });
+  }
+
+  get transport(): Transport {
+    return this.#wire.transport;
+  }
+
+  /** A number for the binary frames of one answer; undefined where there are none. */
+  nextChannel(): number | undefined {
+    return this.transport === "sse" ? undefined : ++this.#lastChannel;
+  }
+
+  /** @param request JSON text, which goes along as the event's `request` */
+  send(event: ServerEvent, request?: string): void {
+    if (this.isOpen) this.#wire.send(event, request);
+  }
+
+  /** Ends it, and tells the agent why where that is news. */
+  close(parting: Parting): void {
+    if (!this.isOpen) return;
+    const { event, code, reason } = partings[parting];
+    if (event) this.#wire.send({ event: "revoked", reason });
+    this.isOpen = false;
+    this.#wire.close(code, reason);
+  }
+}
+
+/** JSON of what an event holds, with a request spliced in as it stands. */
+export function eventJson(data: object, request: string | undefined): string {
+  const text = JSON.stringify(data);
+  return request === undefined ? text : `${text.slice(0, -1)},"request":${request}}`;
+}

@@ -1,0 +1,365 @@
+import { AppError } from "../../errors.ts";
+import { HttpFailure } from "../../net/outbound.ts";
+import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import { creditBytes, decodeBytes, type ResultAnswer } from "../../wire/link/link.ts";
+import type { Principal } from "../core/access/policy.ts";
+import { principalOf } from "../core/access/principals.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { Deadline, Deadlines } from "../core/deadlines.ts";
+import { newId, type Random } from "../core/ids.ts";
+import type { Row } from "../core/store/types.ts";
+import { type Attached, Attachments } from "./attachments.ts";
+import type { Link, Wire } from "./link.ts";
+import { type Message, readMessage } from "./messages.ts";
+import { readResult } from "./results.ts";
+import type { ProviderSessions } from "./sessions.ts";
+import type { SocketEvents } from "./socket.ts";
+import { InferTask } from "./task.ts";
+import { noAgent } from "./task-failure.ts";
+import { type AgentTask, type EndedTask, Tasks } from "./tasks.ts";
+import type { LinkCall, VirtualLlms } from "./types.ts";
+import { offerWake, Wakes } from "./wakes.ts";
+
+/** What is posted for tasks may go on for so long, in milliseconds, while the stream down is not there. */
+const graceMs = 15_000;
+
+/**
+ * An agent that posts faster than its caller reads waits at most so long for the answer, in milliseconds: less than
+ * agents take for a lost connection.
+ */
+const holdMs = 5000;
+
+export interface LinksOptions {
+  catalogue: Catalogue;
+  sessions: ProviderSessions;
+  deadlines: Deadlines;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds, by a clock that nobody sets. */
+  elapsed(): number;
+  random: Random;
+}
+
+/** What agents do for this server: calls and wakes, handed out and taken back. */
+export class Links implements VirtualLlms {
+  readonly #options: LinksOptions;
+  readonly #attachments: Attachments;
+  readonly #tasks = new Tasks();
+  /** By the number that stands before their bytes, for each WebSocket. */
+  readonly #channels = new WeakMap<Link, Map<number, InferTask>>();
+  readonly #wakes: Wakes;
+  /** Until when agents may come back to what they post. */
+  readonly #graces = new Set<Deadline>();
+  #isDraining = false;
+
+  constructor(options: LinksOptions) {
+    this.#options = options;
+    const { sessions } = options;
+    this.#attachments = new Attachments({
+      ...options,
+      text: (link, message) => this.#text(link, message),
+      bytes: (link, frame) => this.#bytes(link, frame),
+      opened: (link, isSame) => this.#opened(link, isSame),
+      ended: (link, mayGoOn) => this.#ended(link, mayGoOn),
+      // What a process of before was doing nobody goes on with, also where its link had ended already.
+      superseded: (sessionId, epoch) => {
+        for (const task of this.#tasks.of(sessionId)) if (task.link.epoch < epoch) this.#lose(task);
+      },
+    });
+    this.#wakes = new Wakes({
+      ...options,
+      linkOf: (llm) => this.#linkFor(llm),
+      newTaskId: () => this.#newTaskId(),
+      begun: (task) => this.#tasks.add(task),
+      over: (task, state) => this.#forget(task, state, 0),
+      awake: ({ llmName, link }) =>
+        sessions.report(link.sessionId, { llms: { [llmName]: { status: "active" } } }),
+    });
+  }
+
+  /** How many agents are attached, by how. */
+  get attached(): Record<Link["transport"], number> {
+    const counts = { websocket: 0, sse: 0 };
+    for (const { transport } of this.#attachments.all) counts[transport]++;
+    return counts;
+  }
+
+  /** Calls and wakes under way. */
+  get busy(): number {
+    return this.#tasks.size;
+  }
+
+  isAttached(llm: Row): boolean {
+    return this.#attachments.of(sessionOf(llm)) !== undefined;
+  }
+
+  isResident(llm: Row): boolean {
+    return this.#options.sessions.llmState(llm)?.resident ?? true;
+  }
+
+  inFlight(llm: Row): number {
+    const calls = this.#tasks
+      .of(sessionOf(llm))
+      .filter((task) => task instanceof InferTask && task.llmName === llm.name);
+    // What the agent last said counts its other callers, and is older than what is known here.
+    return Math.max(calls.length, this.#options.sessions.llmState(llm)?.inFlight ?? 0);
+  }
+
+  wakingFor(llm: Row): number | undefined {
+    return this.#wakes.since(llm.id);
+  }
+
+  wake(llm: Row, signal: AbortSignal): Promise<void> {
+    return this.#wakes.wake(llm, signal);
+  }
+
+  async infer({ llm, signal, ...call }: LinkCall): Promise<ProviderAnswer> {
+    if (signal.aborted) throw new HttpFailure("cancelled", "the call was cancelled");
+    const link = this.#linkFor(llm);
+    const leave = () => task.cancel();
+    const task = new InferTask({
+      ...call,
+      ...this.#options,
+      id: this.#newTaskId(),
+      llmName: llm.name,
+      link,
+      over: ({ state, channel, lastSeq }) => {
+        signal.removeEventListener("abort", leave);
+        if (channel !== undefined) this.#channels.get(link)?.delete(channel);
+        this.#forget(task, state === "done" || state === "cancelled" ? state : "gone", lastSeq);
+      },
+    });
+    this.#tasks.add(task);
+    if (task.channel !== undefined) this.#channels.get(link)?.set(task.channel, task);
+    signal.addEventListener("abort", leave);
+    task.offer();
+    return task.answered;
+  }
+
+  /**
+   * Takes a session for an agent, which wins over whoever had it. Its link is to be opened next.
+   *
+   * @param epoch the last one that it knows, where it goes on
+   * @throws AppError `unavailable` while the server stops; what `ProviderSessions.attach` throws
+   */
+  async attach(principal: Principal, sessionId: string, epoch: number | undefined): Promise<Attached> {
+    if (this.#isDraining) throw new AppError("unavailable", "the server is shutting down", { retryAfter: 2 });
+    const session = await this.#options.sessions.attach(principal, sessionId, epoch);
+    return { session, principal, goesOn: epoch !== undefined };
+  }
+
+  /** Opens the link of a session that was just taken. Returns where that goes which comes up the same way. */
+  open(attached: Attached, wire: Wire): SocketEvents {
+    return this.#attachments.open(attached, wire);
+  }
+
+  /**
+   * An agent takes a task, by a call.
+   *
+   * @returns the request, where the task did not hold it: JSON text
+   * @throws AppError `gone` for a task that it does not have; `conflict` when it is no longer on offer; `fenced`
+   */
+  accept(
+    principal: Principal,
+    taskId: string,
+    attempt: number,
+    epoch: number | undefined,
+  ): string | undefined {
+    const task = this.#known(principal, taskId);
+    this.#options.sessions.check(principal, sessionIdOf(task), epoch);
+    if (isEnded(task)) throw notOnOffer();
+    this.#attachments.adopt(task.link, principal);
+    if (!(task instanceof InferTask)) return undefined;
+    const granted = task.accept(attempt, epoch);
+    if (!granted) throw notOnOffer();
+    return granted.request;
+  }
+
+  /**
+   * What an agent posts for a task. Answered when the caller has read so much that there can be more.
+   *
+   * @param read reads the body; not asked to for a task that is not known
+   * @throws AppError `gone` for a task that it does not have, or no longer; `conflict` when it was not accepted;
+   *   `fenced`; `invalid_request`
+   */
+  async result(principal: Principal, taskId: string, read: () => Promise<string>): Promise<ResultAnswer> {
+    this.#known(principal, taskId);
+    const result = readResult(await read());
+    // It may have ended while the body came.
+    const task = this.#known(principal, taskId);
+    this.#options.sessions.check(principal, sessionIdOf(task), result.epoch);
+    if (result.attempt !== undefined && result.attempt !== task.attempt) throw unknownTask();
+    if (isEnded(task)) {
+      if (task.state === "gone") throw unknownTask();
+      return { ackSeq: task.lastSeq, credit: 0, cancelled: task.state === "cancelled" };
+    }
+    this.#attachments.adopt(task.link, principal);
+    if (!(task instanceof InferTask)) {
+      await this.#wakes.result(task, result);
+      return { ackSeq: 0, credit: creditBytes, cancelled: false };
+    }
+    if (task.state === "offered" && result.is !== "error")
+      throw new AppError("conflict", "the task was not accepted");
+    if (!task.result(result)) this.#attachments.end(task.link, "overrun");
+    else await task.readable(holdMs);
+    if (task.state === "lost") throw unknownTask();
+    return { ackSeq: task.lastSeq, credit: task.credit, cancelled: task.state === "cancelled" };
+  }
+
+  /**
+   * Takes no new agents and tasks, and tells those that are here. Returns when nothing is under way for which
+   * somebody must be able to post.
+   */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const link of this.#attachments.all) link.send({ event: "drain" });
+    this.#wakes.stop();
+    const posted = this.#tasks.all.filter((task) => task.link.transport === "sse");
+    await Promise.all(posted.map(({ id }) => this.#tasks.ending(id)));
+  }
+
+  /** Returns when nothing is under way. */
+  idle(): Promise<void> {
+    return this.#tasks.idle();
+  }
+
+  /** Ends all links, and with them what is still under way. */
+  close(): void {
+    this.#isDraining = true;
+    this.#wakes.stop();
+    this.#attachments.close();
+    for (const grace of this.#graces) grace.cancel();
+    for (const task of this.#tasks.all) this.#lose(task);
+  }
+
+  #linkFor(llm: Row): Link {
+    const link = this.#isDraining ? undefined : this.#attachments.of(sessionOf(llm));
+    if (!link) throw noAgent(llm.name);
+    return link;
+  }
+
+  /** It cannot be guessed: knowing one is half of what it takes to answer it. */
+  #newTaskId(): string {
+    return newId("task", this.#options.now(), this.#options.random);
+  }
+
+  #opened(link: Link, isSame: boolean): void {
+    this.#channels.set(link, new Map());
+    for (const task of this.#tasks.of(link.sessionId)) {
+      if (!isSame) {
+        this.#lose(task);
+        continue;
+      }
+      task.link = link;
+      if (!(task instanceof InferTask)) offerWake(task);
+      else if (task.state !== "offered") continue;
+      // Without a channel it cannot be answered over a WebSocket.
+      else if (link.transport === "websocket") task.lose();
+      else task.offer();
+    }
+  }
+
+  #ended(link: Link, mayGoOn: boolean): void {
+    const tasks = this.#tasks.all.filter((task) => task.link === link);
+    if (!mayGoOn || link.transport === "websocket") {
+      for (const task of tasks) this.#lose(task);
+    } else if (tasks.length > 0) {
+      const grace = this.#options.deadlines.after(graceMs, () => {
+        this.#graces.delete(grace);
+        // Those of an agent that has come back are on its new link.
+        for (const task of this.#tasks.all) if (task.link === link) this.#lose(task);
+      });
+      this.#graces.add(grace);
+    }
+  }
+
+  #lose(task: AgentTask): void {
+    if (task instanceof InferTask) task.lose();
+    else this.#wakes.lose(task);
+  }
+
+  #forget(task: AgentTask, state: EndedTask["state"], lastSeq: number): void {
+    const { sessionId, principal } = task.link;
+    const { attempt } = task;
+    this.#tasks.remove(task.id, { sessionId, userId: principal.userId, attempt, state, lastSeq });
+  }
+
+  /** A task, or what is left of it. Throws AppError `gone` for another user's as for one that never was. */
+  #known(principal: Principal, taskId: string): AgentTask | EndedTask {
+    const task = this.#tasks.get(taskId);
+    if (task?.link.principal.userId === principal.userId) return task;
+    const ended = this.#tasks.ended(taskId);
+    if (ended?.userId === principal.userId) return ended;
+    throw unknownTask();
+  }
+
+  #bytes(link: Link, frame: Buffer): void {
+    const part = decodeBytes(frame);
+    if (!part) return this.#attachments.end(link, "malformed");
+    this.#options.sessions.seen(link.sessionId);
+    // What comes for a task that is over was on its way already.
+    const task = this.#channels.get(link)?.get(part.channel);
+    if (task && !task.take(part.bytes as Buffer)) this.#attachments.end(link, "overrun");
+  }
+
+  #text(link: Link, text: string): void {
+    let message: Message | undefined;
+    try {
+      message = readMessage(text);
+    } catch {
+      return this.#attachments.end(link, "malformed");
+    }
+    const { sessions, catalogue, now } = this.#options;
+    sessions.seen(link.sessionId);
+    if (message?.op === "heartbeat") {
+      if (message.state) void sessions.report(link.sessionId, message.state);
+    } else if (message?.op === "authenticate") {
+      const principal = principalOf(catalogue.snapshot, message.token, now());
+      if (principal) this.#attachments.adopt(link, principal);
+    } else if (message) {
+      const task = this.#tasks.get(message.taskId);
+      // Another session's is as unknown as one that never was.
+      this.#onTask(link, message, task?.link === link ? task : undefined);
+    }
+  }
+
+  #onTask(link: Link, message: Extract<Message, { taskId: string }>, task: AgentTask | undefined): void {
+    if (message.op === "accept") {
+      const { taskId, attempt } = message;
+      const granted = task instanceof InferTask ? task.accept(attempt, link.epoch) : task && {};
+      return link.send(
+        { event: "accepted", taskId, attempt, granted: granted !== undefined && granted !== false },
+        granted ? granted.request : undefined,
+      );
+    }
+    if (!task) return;
+    if (message.op === "done") {
+      if (task instanceof InferTask && message.attempt === task.attempt) task.done();
+      return;
+    }
+    const { result } = message;
+    if (result.attempt !== undefined && result.attempt !== task.attempt) return;
+    if (!(task instanceof InferTask)) void this.#wakes.result(task, result);
+    else if (!task.result(result)) this.#attachments.end(link, "overrun");
+  }
+}
+
+function sessionOf({ status }: Row): string {
+  return String(status["session"]);
+}
+
+function sessionIdOf(task: AgentTask | EndedTask): string {
+  return isEnded(task) ? task.sessionId : task.link.sessionId;
+}
+
+function isEnded(task: AgentTask | EndedTask): task is EndedTask {
+  return !("link" in task);
+}
+
+function unknownTask(): AppError {
+  return new AppError("gone", "there is no such task");
+}
+
+function notOnOffer(): AppError {
+  return new AppError("conflict", "the task is no longer on offer");
+}

@@ -1,0 +1,48 @@
+import { AppError } from "../../errors.ts";
+import { scanJson } from "../../wire/json.ts";
+import type { AgentState } from "../../wire/link/link.ts";
+import { maxDepth, numberIn, parsed, type Result, readResult } from "./results.ts";
+
+/** What an agent says on a WebSocket. */
+export type Message =
+  | { op: "accept"; taskId: string; attempt: number }
+  | { op: "done"; taskId: string; attempt: number }
+  | { op: "result"; taskId: string; result: Result }
+  | { op: "heartbeat"; state: AgentState | undefined }
+  | { op: "authenticate"; token: string };
+
+/**
+ * Reads a text frame.
+ *
+ * @returns undefined for an op that only newer agents know
+ * @throws AppError `invalid_request` for what no agent of any version sends
+ */
+export function readMessage(text: string): Message | undefined {
+  // Before anything is built of it: megabytes of brackets are seconds and gigabytes (T60).
+  scanJson(text, { maxDepth });
+  const message = parsed(text);
+  const op = textIn(message, "op");
+  switch (op) {
+    case "accept":
+    case "done":
+      return { op, taskId: textIn(message, "taskId"), attempt: numberIn(message, "attempt") ?? 1 };
+    case "result":
+      return { op, taskId: textIn(message, "taskId"), result: readResult(text) };
+    case "heartbeat": {
+      const { state } = message;
+      if (state !== undefined && (typeof state !== "object" || state === null))
+        throw new AppError("invalid_request", "state: an object");
+      return { op, state: state as AgentState | undefined };
+    }
+    case "authenticate":
+      return { op, token: textIn(message, "token") };
+    default:
+      return undefined;
+  }
+}
+
+function textIn(message: Readonly<Record<string, unknown>>, key: string): string {
+  const value = message[key];
+  if (typeof value !== "string") throw new AppError("invalid_request", `${key}: a text`);
+  return value;
+}

@@ -1,0 +1,208 @@
+import { AppError, type Fault } from "../../errors.ts";
+import type { Kind } from "../../kinds/define.ts";
+import { kindOf } from "../../kinds/index.ts";
+import { llmTypes } from "../../kinds/llm.ts";
+import { isName, namePattern } from "../../kinds/names.ts";
+import { forbiddenKeys, validateFields } from "../../kinds/validate.ts";
+import { faultsInParams } from "../core/catalogue/hooks/agent.ts";
+
+/** Types of llms that agents publish: any but a command of this machine. */
+export const publishedTypes: readonly string[] = llmTypes.filter((type) => type !== "gemini-cli");
+
+const most = 200;
+const idCharacters = 200;
+/** Of `capabilities`, as JSON. */
+const capabilityCharacters = 4096;
+
+/** Something that an agent publishes, as it becomes a row. */
+export interface Publication {
+  kind: Kind;
+  /** Where it stands in what was sent: `/providers/0`. */
+  path: string;
+  name: string;
+  /** Fields of the kind, as far as they were given; valid with the kind's defaults. Without visibility. */
+  given: Record<string, unknown>;
+  /** Heeded when the row is made. */
+  visibility: "public" | "private";
+}
+
+export interface LlmPublication extends Publication {
+  /** What the agent says of it; undefined where it does not. */
+  initialStatus: "active" | "hibernating" | undefined;
+  capabilities: Record<string, unknown> | undefined;
+}
+
+/** A register call that is right in itself. */
+export interface Registration {
+  /** As sent. It may be anybody's. */
+  sessionId: string | undefined;
+  /** 1 for agents that accept by being sent to, else 2. */
+  protocol: number;
+  bootId: string | null;
+  machineId: string | null;
+  llms: LlmPublication[];
+  personas: Publication[];
+}
+
+/**
+ * Checks the body of a register call. What it does not know is passed over, as the agent may be newer than this
+ * server, and null is nothing: only what is known and wrong is a fault.
+ *
+ * @throws AppError `invalid_request` with every fault
+ */
+export function parseRegistration(body: Record<string, unknown>): Registration {
+  const faults: Fault[] = [];
+  const { protocol } = body;
+  if (given(protocol) && typeof protocol !== "number")
+    faults.push({ path: "/protocol", message: "must be a number" });
+  const registration: Registration = {
+    sessionId: shortText(body, "providerSessionId", faults),
+    protocol: typeof protocol === "number" && protocol >= 2 ? 2 : 1,
+    bootId: shortText(body, "bootId", faults) ?? null,
+    machineId: shortText(body, "machineId", faults) ?? null,
+    llms: listOf(body, "providers", faults).map(([path, sent]) => llmOf(path, sent, faults)),
+    personas: given(body["agents"])
+      ? listOf(body, "agents", faults).map(([path, sent]) => personaOf(path, sent, faults))
+      : [],
+  };
+  for (const publications of [registration.llms, registration.personas]) noneTwice(publications, faults);
+  const [first] = faults;
+  if (!first) return registration;
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
+  const where = first.path.slice(1).replaceAll("/", ".");
+  throw new AppError("invalid_request", `invalid registration: ${where}: ${first.message}${more}`, {
+    details: faults,
+  });
+}
+
+function llmOf(path: string, sent: Record<string, unknown>, faults: Fault[]): LlmPublication {
+  const { type, initialStatus, capabilities } = sent;
+  if (given(type) && !publishedTypes.some((one) => one === type))
+    faults.push({ path: `${path}/type`, message: `must be one of ${publishedTypes.join(", ")}` });
+  const fields = pick(sent, ["type", "model", "tier", "description", "poolName"]);
+  const publication = publicationOf(kindOf("llm"), path, sent, fields, faults);
+  if (given(initialStatus) && initialStatus !== "active" && initialStatus !== "hibernating")
+    faults.push({ path: `${path}/initialStatus`, message: 'must be "active" or "hibernating"' });
+  return {
+    ...publication,
+    initialStatus: given(initialStatus) ? (initialStatus as "active" | "hibernating") : undefined,
+    capabilities: given(capabilities) ? capabilitiesOf(path, capabilities, faults) : undefined,
+  };
+}
+
+function capabilitiesOf(
+  path: string,
+  capabilities: unknown,
+  faults: Fault[],
+): Record<string, unknown> | undefined {
+  const here = `${path}/capabilities`;
+  if (typeof capabilities !== "object" || Array.isArray(capabilities)) {
+    faults.push({ path: here, message: "must be an object" });
+    return undefined;
+  }
+  for (const key of forbiddenKeys(capabilities))
+    faults.push({ path: `${here}${key}`, message: "is not allowed as a name" });
+  if (JSON.stringify(capabilities).length > capabilityCharacters)
+    faults.push({ path: here, message: `must have at most ${capabilityCharacters} characters` });
+  return capabilities as Record<string, unknown>;
+}
+
+/** It is sent as the kind has it, but for the llm. */
+function personaOf(path: string, sent: Record<string, unknown>, faults: Fault[]): Publication {
+  const kind = kindOf("agent");
+  const { visibility: _, ...fields } = pick(
+    { ...sent, llm: sent["llmName"] },
+    Object.keys(kind.fields.properties),
+  );
+  const publication = publicationOf(kind, path, sent, fields, faults);
+  const { defaultParams } = fields;
+  if (typeof defaultParams === "object")
+    for (const fault of faultsInParams(defaultParams as Record<string, unknown>))
+      faults.push({ ...fault, path: `${path}${fault.path}` });
+  return publication;
+}
+
+/** Checks a name, and fields by their kind. */
+function publicationOf(
+  kind: Kind,
+  path: string,
+  sent: Record<string, unknown>,
+  fields: Record<string, unknown>,
+  faults: Fault[],
+): Publication {
+  const { name, visibility } = sent;
+  if (typeof name !== "string" || !isName(name))
+    faults.push({
+      path: `${path}/name`,
+      message: given(name) ? `must be lower case letters, digits and hyphens: ${namePattern}` : "is required",
+    });
+  const checked = validateFields(kind, {
+    ...fields,
+    ...(given(visibility) && { visibility }),
+  });
+  const told = new Set(faults.map((fault) => fault.path));
+  for (const { path: field, message } of checked.faults) {
+    const at = `${path}${field === "/llm" ? "/llmName" : field}`;
+    if (!told.has(at)) faults.push({ path: at, message });
+  }
+  return {
+    kind,
+    path,
+    name: typeof name === "string" ? name : "",
+    given: fields,
+    visibility: visibility === "public" ? "public" : "private",
+  };
+}
+
+function noneTwice(publications: readonly Publication[], faults: Fault[]): void {
+  const seen = new Set<string>();
+  for (const { path, name } of publications.filter((one) => isName(one.name))) {
+    if (seen.has(name)) faults.push({ path: `${path}/name`, message: "must not name the same thing twice" });
+    seen.add(name);
+  }
+}
+
+/** The elements of a list that are objects, each with its path; the others are faults. */
+function listOf(
+  body: Record<string, unknown>,
+  field: "providers" | "agents",
+  faults: Fault[],
+): [string, Record<string, unknown>][] {
+  const list = body[field];
+  if (!Array.isArray(list)) {
+    faults.push({ path: `/${field}`, message: given(list) ? "must be an array" : "is required" });
+    return [];
+  }
+  if (list.length > most) {
+    faults.push({ path: `/${field}`, message: `must have at most ${most} elements` });
+    return [];
+  }
+  return list.flatMap((element, index): [string, Record<string, unknown>][] => {
+    const path = `/${field}/${index}`;
+    if (typeof element === "object" && element !== null && !Array.isArray(element)) return [[path, element]];
+    faults.push({ path, message: "must be an object" });
+    return [];
+  });
+}
+
+function shortText(body: Record<string, unknown>, field: string, faults: Fault[]): string | undefined {
+  const text = body[field];
+  if (!given(text)) return undefined;
+  if (typeof text !== "string") faults.push({ path: `/${field}`, message: "must be a string" });
+  else if (text.length > idCharacters)
+    faults.push({ path: `/${field}`, message: `must have at most ${idCharacters} characters` });
+  // Postgres does not take it.
+  else if (text.includes("\0")) faults.push({ path: `/${field}`, message: "must not have U+0000" });
+  else return text;
+  return undefined;
+}
+
+function pick(sent: Record<string, unknown>, fields: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    fields.filter((field) => given(sent[field])).map((field) => [field, sent[field]]),
+  );
+}
+
+function given(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}

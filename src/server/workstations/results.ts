@@ -1,0 +1,139 @@
+import { AppError } from "../../errors.ts";
+import { scanJson } from "../../wire/json.ts";
+import type { LinkOperation, TaskError } from "../../wire/link/link.ts";
+
+/** What an agent says of a task. */
+export type Result = { epoch: number | undefined; attempt: number | undefined } & (
+  | { is: "whole"; status: number; body: Buffer; contentType: string; retryAfter: number | undefined }
+  /** One chunk, from an agent that does not count them. */
+  | { is: "chunk"; frames: readonly string[]; done: boolean }
+  | { is: "batch"; seq: number; frames: readonly string[]; done: boolean }
+  | { is: "error"; error: TaskError }
+);
+
+/** How deeply what an agent says may be nested: an answer holds a body, which may be as deep as the server reads any. */
+export const maxDepth = 80;
+
+const kinds: Readonly<Record<TaskError["kind"], true>> = {
+  connect: true,
+  closed: true,
+  timeout: true,
+  malformed: true,
+  "too-large": true,
+  busy: true,
+  unknown_llm: true,
+  wake: true,
+  draining: true,
+};
+
+/**
+ * Reads a result, whichever of its shapes it has. Unknown fields are passed over. The body of a whole answer stays the
+ * text it is, so that no digit of it is lost.
+ *
+ * @throws AppError `invalid_request`
+ */
+export function readResult(text: string): Result {
+  const scan = scanJson(text, { maxDepth });
+  const result = parsed(text);
+  const head = { epoch: numberIn(result, "epoch"), attempt: numberIn(result, "attempt") };
+  const { error, frames, chunk, status } = result;
+  if (error !== undefined) return { ...head, is: "error", error: taskError(error) };
+  if (frames !== undefined) {
+    const seq = numberIn(result, "seq");
+    if (
+      seq === undefined ||
+      seq < 1 ||
+      !Array.isArray(frames) ||
+      !frames.every((frame) => typeof frame === "string")
+    )
+      throw malformed("frames: a list of texts, with a seq that counts from 1");
+    return { ...head, is: "batch", seq, frames, done: result["done"] === true };
+  }
+  if (chunk !== undefined) {
+    const { data, done } = (chunk ?? {}) as Record<string, unknown>;
+    if (typeof data !== "string") throw malformed("chunk: {data: text, done?}");
+    return { ...head, is: "chunk", frames: [data], done: done === true };
+  }
+  if (!Number.isInteger(status) || (status as number) < 100 || (status as number) > 599)
+    throw malformed("one of {status, body}, {chunk}, {seq, frames} and {error}");
+  const member = scan.members.findLast(({ key }) => key === "body");
+  const isText = typeof result["body"] === "string";
+  const body = isText ? (result["body"] as string) : member ? text.slice(member.start, member.end) : "";
+  return {
+    ...head,
+    is: "whole",
+    status: status as number,
+    body: Buffer.from(body),
+    contentType: isText ? "text/plain; charset=utf-8" : "application/json",
+    retryAfter: seconds(result["retryAfter"]),
+  };
+}
+
+/**
+ * Parses what must be an object.
+ *
+ * @throws AppError `invalid_request`, without a word of what was sent
+ */
+export function parsed(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw malformed("the message is not valid JSON");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw malformed("the message must be a JSON object");
+  return value as Record<string, unknown>;
+}
+
+/** @throws AppError `invalid_request` for what is there and no whole number */
+export function numberIn(object: Readonly<Record<string, unknown>>, key: string): number | undefined {
+  const value = object[key];
+  if (value === undefined || value === null) return undefined;
+  if (!Number.isSafeInteger(value)) throw malformed(`${key}: a whole number`);
+  return value as number;
+}
+
+function taskError(error: unknown): TaskError {
+  if (typeof error === "string") return { kind: "closed", message: error };
+  const { kind, message, retryAfter } = (error ?? {}) as Partial<Record<keyof TaskError, unknown>>;
+  const after = seconds(retryAfter);
+  return {
+    // One that is not known is of a newer agent.
+    kind: typeof kind === "string" && Object.hasOwn(kinds, kind) ? (kind as TaskError["kind"]) : "closed",
+    message: typeof message === "string" ? message : "",
+    ...(after !== undefined && { retryAfter: after }),
+  };
+}
+
+/** An hour at most: nobody should be told to stay away for ever. */
+function seconds(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 0 ? Math.min(value, 3600) : undefined;
+}
+
+/**
+ * A chunk as it stands in a stream: whole events as they are, the data of an event as one. Line ends inside are kept as
+ * server-sent events keep them.
+ */
+export function eventText(operation: LinkOperation, chunk: string): string {
+  if (/^\s*[{[]/.test(chunk)) {
+    const name = operation === "messages" || operation === "responses" ? typeOf(chunk) : undefined;
+    const data = `data: ${chunk.trim().replace(/\r\n|[\r\n]/g, "\ndata: ")}\n\n`;
+    return name === undefined ? data : `event: ${name}\n${data}`;
+  }
+  return chunk === "" || /(\n\n|\r\n\r\n|\r\r)$/.test(chunk) ? chunk : `${chunk}\n\n`;
+}
+
+/** The `type` of a payload, by which some dialects name their events. */
+function typeOf(payload: string): string | undefined {
+  try {
+    const { type } = JSON.parse(payload) as { type?: unknown };
+    return typeof type === "string" && /^[\w.-]+$/.test(type) ? type : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function malformed(message: string): AppError {
+  return new AppError("invalid_request", message);
+}

@@ -1,0 +1,341 @@
+import { AppError } from "../../errors.ts";
+import { kindOf } from "../../kinds/index.ts";
+import {
+  type AgentState,
+  heartbeatMs,
+  type LlmState,
+  leaseMs,
+  type RegisterAnswer,
+} from "../../wire/link/link.ts";
+import type { Principal } from "../core/access/policy.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { present } from "../core/catalogue/present.ts";
+import type { Caller } from "../core/catalogue/resources.ts";
+import { newId, type Random } from "../core/ids.ts";
+import type { ProviderSession, Row } from "../core/store/types.ts";
+import { type ExpiryOptions, endWhatIsOver } from "./expiry.ts";
+import { Leases } from "./leases.ts";
+import { planPublication } from "./publish.ts";
+import { parseRegistration, type Registration } from "./registration.ts";
+import { RowWrites } from "./row-writes.ts";
+import { noSuchSession, type Place, Places } from "./session-registry.ts";
+import { reportsAfter, Statuses, stateOf } from "./statuses.ts";
+import { rowsOf } from "./virtual-rows.ts";
+
+export interface ProviderSessionsOptions {
+  catalogue: Catalogue;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds, by a clock that nobody sets. */
+  elapsed(): number;
+  random: Random;
+  /** An id for what the server does by itself. */
+  requestId(): string;
+  /** Hears of what could not be written; it is tried again with the next look. */
+  onError(error: unknown): void;
+}
+
+/** Of one user. Those that are empty go after 90 s. */
+const mostSessions = 1000;
+
+type Listener = (sessionId: string, epoch: number) => void;
+
+/**
+ * Agents' sessions: who has which, who is there, and what becomes of what they publish. Sessions are named by ids that
+ * anybody may know; each belongs to the user who registered it.
+ */
+export class ProviderSessions {
+  readonly #options: ProviderSessionsOptions;
+  readonly #places: Places;
+  readonly #leases: Leases;
+  readonly #writes: RowWrites;
+  readonly #statuses: Statuses;
+  readonly #expiry: ExpiryOptions;
+  readonly #tellSuperseded: Listener;
+  readonly #superseded = new Set<Listener>();
+  readonly #lapsed = new Set<Listener>();
+  #looking: Promise<void> | undefined;
+  #closed = false;
+
+  private constructor(options: ProviderSessionsOptions) {
+    const told =
+      (listeners: ReadonlySet<Listener>): Listener =>
+      (sessionId, epoch) => {
+        for (const listener of listeners) listener(sessionId, epoch);
+      };
+    this.#options = options;
+    this.#tellSuperseded = told(this.#superseded);
+    const places = new Places({ ...options, superseded: this.#tellSuperseded });
+    const leases = new Leases(options.elapsed);
+    const writes = new RowWrites(options.catalogue);
+    const statuses = new Statuses(options, leases, writes);
+    this.#expiry = { ...options, places, leases, writes, statuses, lapsed: told(this.#lapsed) };
+    this.#places = places;
+    this.#leases = leases;
+    this.#writes = writes;
+    this.#statuses = statuses;
+  }
+
+  /** With the sessions that there are. Their agents have 90 s to come back. Throws StoreError. */
+  static async open(options: ProviderSessionsOptions): Promise<ProviderSessions> {
+    const sessions = new ProviderSessions(options);
+    await sessions.#places.catchUp();
+    return sessions;
+  }
+
+  /**
+   * Takes an agent in: a session, which is the one it names when that is the caller's and of the same machine, and
+   * rows for what it publishes. It wins over whoever has the session; streams of the same process stay attached.
+   *
+   * @param body what was sent, as in `RegisterRequest`
+   * @throws AppError `invalid_request` with every fault; `forbidden` without `expose`; `name_taken` with every name
+   *   that is not free. Nothing has been written then.
+   */
+  async register(caller: Caller, body: Record<string, unknown>): Promise<RegisterAnswer> {
+    const registration = parseRegistration(body);
+    return await this.#writes.inTurn(async () => {
+      await this.#places.catchUp();
+      const known = this.#named(caller.principal, registration);
+      // Refused before it takes the session over.
+      this.#plan(caller, registration, known?.session.id ?? "", known);
+      const place = await this.#takeOver(caller.principal, registration, known);
+      const { id: sessionId, epoch } = place.session;
+      await this.#writes.commit(() => this.#plan(caller, registration, sessionId, place));
+      return {
+        providerSessionId: sessionId,
+        epoch,
+        leaseMs,
+        heartbeatMs,
+        transports: ["websocket", "sse"],
+        llms: this.#shown(caller.principal, registration.llms),
+        agents: this.#shown(caller.principal, registration.personas),
+      };
+    });
+  }
+
+  /**
+   * Takes a session for a new stream, which wins over any other.
+   *
+   * @param epoch the last one that the agent knows; without, it is a newcomer
+   * @returns the session with its new epoch; `attached` says when the stream is there
+   * @throws AppError `not_found`, for another user's session as well; `fenced` when somebody else has come since
+   */
+  attach(principal: Principal, sessionId: string, epoch?: number): Promise<ProviderSession> {
+    return this.#writes.inTurn(async () => {
+      await this.#places.catchUp();
+      const place = this.#places.own(principal, sessionId, epoch);
+      const session = await this.#raise(place, place.session);
+      if (!session) throw noSuchSession();
+      place.streamEpoch = session.epoch;
+      return session;
+    });
+  }
+
+  /**
+   * A call of an agent's: it renews the lease.
+   *
+   * @throws AppError `not_found`, for another user's session as well; `fenced` when the epoch is not the current one
+   */
+  check(principal: Principal, sessionId: string, epoch?: number): ProviderSession {
+    const place = this.#places.own(principal, sessionId, epoch);
+    this.#places.hear(place);
+    return place.session;
+  }
+
+  /** Something has come over its stream: that renews the lease. */
+  seen(sessionId: string): void {
+    const place = this.#places.get(sessionId);
+    if (place) this.#places.hear(place);
+  }
+
+  /**
+   * A stream is there: tasks may be sent. Returns when its llms say so; never throws.
+   *
+   * @param epoch with which it was attached; nothing happens when another one has been attached since
+   */
+  async attached(sessionId: string, epoch: number): Promise<void> {
+    const place = this.#places.get(sessionId);
+    if (!place || epoch < place.streamEpoch) return;
+    // Another process registered while it was being opened.
+    if (epoch < place.ownedSince) return this.#tellSuperseded(sessionId, place.ownedSince);
+    place.isAttached = true;
+    this.#places.hear(place);
+    await this.#settle(place);
+  }
+
+  /**
+   * A stream has ended: no more tasks, at once. Returns when its llms say so; never throws.
+   *
+   * @param epoch with which it was attached; nothing happens when another one has been attached since
+   */
+  async detached(sessionId: string, epoch: number): Promise<void> {
+    const place = this.#places.get(sessionId);
+    if (!place || epoch < place.streamEpoch) return;
+    place.isAttached = false;
+    await this.#settle(place);
+  }
+
+  /**
+   * How an agent says it is. What it does not publish, and what is no state, is passed over. Returns when its llms say
+   * so, or will with the next look, as it says something else all the time; never throws.
+   */
+  async report(sessionId: string, state: AgentState): Promise<void> {
+    const place = this.#places.get(sessionId);
+    if (!place) return;
+    this.#places.hear(place);
+    if (typeof state.draining === "boolean") place.isDraining = state.draining;
+    const { llms } = state;
+    for (const { kind, name } of rowsOf(this.#options.catalogue.snapshot, sessionId)) {
+      if (kind !== "llm" || typeof llms !== "object" || llms === null || !Object.hasOwn(llms, name)) continue;
+      const said = stateOf(llms[name]);
+      if (said) place.reports.set(name, said);
+    }
+    if (!this.#closed) await this.#statuses.settleSaid(place);
+  }
+
+  /** What the agent of a virtual llm last said of it; undefined when it is not attached, or has said nothing. */
+  llmState(llm: Row): Pick<LlmState, "resident" | "inFlight"> | undefined {
+    const place = this.#places.get(String(llm.status["session"]));
+    return place?.isAttached ? place.reports.get(llm.name) : undefined;
+  }
+
+  /** The llm of that name that a session has published. */
+  llmOf(sessionId: string, name: string): Row | undefined {
+    const llm = this.#options.catalogue.snapshot.named("llm", name);
+    return llm?.status["origin"] === "virtual" && llm.status["session"] === sessionId ? llm : undefined;
+  }
+
+  /** Whether there is a stream to send its agent tasks on. */
+  isAttached(sessionId: string): boolean {
+    return this.#places.get(sessionId)?.isAttached === true;
+  }
+
+  /** Calls back with the new epoch when another process has taken a session over: older streams are to be closed. */
+  onSuperseded(listener: Listener): () => void {
+    this.#superseded.add(listener);
+    return () => this.#superseded.delete(listener);
+  }
+
+  /** Calls back with a stream's epoch when nothing has come over it for 90 s, or its user is gone: it is to be closed. */
+  onLapsed(listener: Listener): () => void {
+    this.#lapsed.add(listener);
+    return () => this.#lapsed.delete(listener);
+  }
+
+  /** Ends leases, and deletes what nobody has come back for. To be called every few seconds; never throws. */
+  lookAfter(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#leases.looked();
+    this.#looking ??= this.#writes
+      .inTurn(() => endWhatIsOver(this.#expiry))
+      .catch(this.#options.onError)
+      .finally(() => {
+        this.#looking = undefined;
+      });
+    return this.#looking;
+  }
+
+  /** Nothing more is written when this returns. Rows stay as they are: agents find them so after a restart. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writes.settled();
+  }
+
+  async #settle(place: Place): Promise<void> {
+    if (!this.#closed) await this.#statuses.settle(place);
+  }
+
+  /** The session that an agent means, when it may have it: its user's, and not another machine's. */
+  #named(principal: Principal, { sessionId, machineId }: Registration): Place | undefined {
+    const place = sessionId === undefined ? undefined : this.#places.get(sessionId);
+    if (place?.session.ownerId !== principal.userId) return undefined;
+    const known = place.session.machineId;
+    return known !== null && machineId !== null && known !== machineId ? undefined : place;
+  }
+
+  async #takeOver(
+    { userId }: Principal,
+    { protocol, bootId, machineId, llms }: Registration,
+    known: Place | undefined,
+  ): Promise<Place> {
+    const { now, random, catalogue } = this.#options;
+    // An agent that does not say which process it is may be the same one.
+    const isOther = bootId !== null && bootId !== known?.session.bootId;
+    const raised =
+      known &&
+      (await this.#raise(known, { protocol, bootId, machineId: machineId ?? known.session.machineId }));
+    if (raised) {
+      if (isOther) {
+        known.isAttached = false;
+        known.isDraining = false;
+        known.ownedSince = raised.epoch;
+        this.#tellSuperseded(raised.id, raised.epoch);
+      }
+      known.reports = reportsAfter(isOther ? new Map() : known.reports, llms);
+      return known;
+    }
+    if (this.#places.of(userId).length >= mostSessions)
+      throw new AppError("too_many_requests", "you have too many agents", { retryAfter: leaseMs / 1000 });
+    const at = now();
+    const session: ProviderSession = {
+      id: newId("pvs", at, random),
+      ownerId: userId,
+      machineId,
+      bootId,
+      protocol,
+      epoch: 1,
+      createdAt: at,
+      seenAt: at,
+    };
+    await catalogue.store.addProviderSession(session);
+    const place = this.#places.add(session);
+    place.isHere = true;
+    place.reports = reportsAfter(new Map(), llms);
+    return place;
+  }
+
+  /** Undefined when the session is gone: its user is. */
+  async #raise(
+    place: Place,
+    { bootId, machineId, protocol }: Pick<ProviderSession, "bootId" | "machineId" | "protocol">,
+  ): Promise<ProviderSession | undefined> {
+    const { catalogue, now } = this.#options;
+    const change = { bootId, machineId, protocol, seenAt: now() };
+    const raised = await catalogue.store.raiseEpoch(place.session.id, change);
+    if (!raised) {
+      this.#places.forget(place.session.id);
+      return undefined;
+    }
+    place.session = raised;
+    place.isHere = true;
+    this.#places.hear(place);
+    return raised;
+  }
+
+  #plan(caller: Caller, registration: Registration, sessionId: string, place: Place | undefined) {
+    const { catalogue, now, random } = this.#options;
+    return planPublication({
+      snapshot: catalogue.snapshot,
+      caller,
+      sessionId,
+      registration,
+      statusOf: ({ name }) => (place ? this.#statuses.of(place, name, "inactive") : "inactive"),
+      isHeld: (other) => {
+        const holder = this.#places.get(other);
+        return holder !== undefined && (holder.isAttached || !this.#leases.isOver(holder.heardAt));
+      },
+      now: now(),
+      random,
+    });
+  }
+
+  #shown(principal: Principal, publications: readonly { kind: { kind: string }; name: string }[]) {
+    const { catalogue, now } = this.#options;
+    const { snapshot } = catalogue;
+    const view = { principal, snapshot, now: now() };
+    return publications.flatMap(({ kind, name }) => {
+      const row = snapshot.named(kind.kind, name);
+      return row ? [present(kindOf(kind.kind), row, view)] : [];
+    });
+  }
+}

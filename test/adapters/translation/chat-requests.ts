@@ -1,0 +1,44 @@
+import { expect } from "vitest";
+import { translationFor } from "../../../src/adapters/index.ts";
+
+/** Requests of chat callers, as an Anthropic provider gets them. */
+
+export const translation = translationFor("chat", "messages", () => 0)!;
+export const hello = { role: "user", content: "hello" };
+export const old = "claude-sonnet-4-20250514";
+export const budgeted = "claude-haiku-4-5";
+export const adaptive = "claude-opus-4-6";
+export const latest = "claude-sonnet-5";
+
+/** What is sent, as the provider parses it. Sending is by JSON.stringify. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+export function sent(body: object, model = budgeted): any {
+  return JSON.parse(JSON.stringify(translation.request({ messages: [hello], ...body }, model)));
+}
+
+export const turns = (...messages: object[]) => sent({ messages }).messages;
+
+export function refusedAt(body: object, model = budgeted): unknown {
+  try {
+    return sent(body, model);
+  } catch (error) {
+    const { code, details } = error as { code: string; details: { path: string }[] };
+    expect(code).toBe("invalid_request");
+    return details[0]!.path;
+  }
+}
+
+export const text = (words: string) => ({ type: "text", text: words });
+export const call = (id: string, args: string | undefined = "{}", name = "f") => ({
+  id,
+  type: "function",
+  function: { name, arguments: args },
+});
+export const tool = (name = "f", fields: object = {}) => ({
+  type: "function",
+  function: { name, ...fields },
+});
+export const part = (one: object) => [{ role: "user", content: [one] }];
+export const image = (url: string) => part({ type: "image_url", image_url: { url, detail: "low" } });
+export const inputOf = (args: string | undefined) =>
+  turns(hello, { role: "assistant", tool_calls: [call("c", args)] })[1].content[0].input;

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import {
+  chatCompletion,
+  finishReason,
+} from "../../../../src/adapters/translation/chat-to-messages/response.ts";
+import { recordedJson } from "../streams.ts";
+
+const answer = (recording: string) => chatCompletion(recordedJson(`anthropic/${recording}`), "mine", 1);
+
+describe("Anthropic's answer as a chat completion", () => {
+  it("joins text and counts the cache in (cases 43, 45)", () => {
+    expect(answer("text.json")).toEqual({
+      id: "msg_01Whole",
+      object: "chat.completion",
+      created: 1,
+      model: "mine",
+      choices: [
+        {
+          index: 0,
+          message: { role: "assistant", content: "Grüße aus 東京.", refusal: null },
+          logprobs: null,
+          finish_reason: "stop",
+        },
+      ],
+      usage: {
+        prompt_tokens: 126,
+        completion_tokens: 12,
+        total_tokens: 138,
+        prompt_tokens_details: { cached_tokens: 100, cache_write_tokens: 5 },
+      },
+      service_tier: "default",
+    });
+  });
+
+  it("gives tool calls with content null, and none of the provider's own tools (cases 43, 47, 48)", () => {
+    const completion = answer("tools.json");
+    expect(completion).toMatchObject({
+      choices: [
+        {
+          finish_reason: "tool_calls",
+          message: {
+            content: null,
+            tool_calls: [
+              {
+                id: "toolu_01A",
+                type: "function",
+                function: { name: "get_weather", arguments: '{"city":"Zürich"}' },
+              },
+              { id: "toolu_01B", type: "function", function: { name: "list_zones", arguments: "{}" } },
+            ],
+          },
+        },
+      ],
+    });
+    expect(JSON.stringify(completion)).not.toContain("web_search");
+  });
+
+  it("gives thinking as reasoning_content, and signed for the way back (cases 40, 54)", () => {
+    expect(answer("thinking.json")).toMatchObject({
+      choices: [
+        {
+          message: {
+            content: "4.",
+            reasoning_content: "The user asks for 2+2.",
+            thinking_blocks: [
+              { type: "thinking", thinking: "The user asks for 2+2.", signature: "EqQBCgIYAhIM" },
+              { type: "redacted_thinking", data: "EmwKAhgB" },
+            ],
+          },
+        },
+      ],
+    });
+  });
+
+  it("says why Anthropic refused (case 44)", () => {
+    const body = { content: [], stop_reason: "refusal", stop_details: { explanation: "malware" } };
+    expect(chatCompletion(body, "mine", 1)).toMatchObject({
+      choices: [{ finish_reason: "content_filter", message: { content: "", refusal: "malware" } }],
+    });
+  });
+
+  it("does not count iterations twice (case 46)", () => {
+    const usage = { input_tokens: 5, output_tokens: 7, iterations: [{ input_tokens: 5, output_tokens: 7 }] };
+    expect(chatCompletion({ content: [], usage }, "mine", 1)).toMatchObject({ usage: { total_tokens: 12 } });
+  });
+
+  it.each([
+    ["an error with status 200", { type: "error", error: { type: "api_error", message: "boom" } }, "boom"],
+    ["nothing", undefined, "without content"],
+    ["something else", { choices: [] }, "without content"],
+  ])("refuses %s", (_name, body, message) => {
+    expect(() => chatCompletion(body, "mine", 1)).toThrow(
+      expect.objectContaining({ code: "provider_error", message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+it.each([
+  ["end_turn", "stop"],
+  ["stop_sequence", "stop"],
+  ["pause_turn", "stop"],
+  ["max_tokens", "length"],
+  ["model_context_window_exceeded", "length"],
+  ["tool_use", "tool_calls"],
+  ["refusal", "content_filter"],
+  ["something_new", "stop"],
+])("%s is %s (case 44)", (reason, expected) => {
+  expect(finishReason(reason)).toBe(expected);
+});

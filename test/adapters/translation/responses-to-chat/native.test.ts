@@ -1,0 +1,162 @@
+import { describe, expect, it } from "vitest";
+import { adapterFor, nativePathFor, translationFor } from "../../../../src/adapters/index.ts";
+import { passthroughPipe } from "../../../../src/adapters/passthrough.ts";
+import { carryReasoning } from "../../../../src/adapters/translation/responses-to-chat/carried-reasoning.ts";
+import { nativeChanges } from "../../../../src/adapters/translation/responses-to-chat/stateless.ts";
+import { sseFrame } from "../../../../src/wire/sse.ts";
+import { bytesOf, recorded, through } from "../streams.ts";
+
+const pipe = () => passthroughPipe("responses", { stripUsage: false });
+
+describe("a responses stream that is passed through", () => {
+  it.each(["text", "incomplete"])("comes out as it went in, as the very same arrays: %s", (name) => {
+    const bytes = recorded(`openai/responses-${name}.events`);
+    const passed = pipe();
+    expect(passed.push(bytes)).toBe(bytes);
+    expect(passed).toMatchObject({
+      finished: true,
+      done: true,
+      fault: undefined,
+      usage: { promptTokens: 30, completionTokens: 22, cachedTokens: 16 },
+    });
+    expect(passed.end()).toBeNull();
+  });
+
+  it("sends nothing behind the end, and no [DONE] of its own", () => {
+    const bytes = recorded("openai/responses-text.events");
+    const { text } = through(pipe(), [bytes, bytesOf("data: [DONE]\n\n")]);
+    expect(text).toBe(Buffer.from(bytes).toString());
+  });
+
+  it("gives response.failed as a fault with its status, and keeps the frame back (case 59)", () => {
+    const { text, fault, finished, usage } = through(pipe(), [recorded("openai/responses-failed.events")]);
+    expect(fault).toMatchObject({ type: "rate_limit_exceeded", status: 429 });
+    expect(fault?.message).toContain("try again in 11.054s");
+    expect([finished, usage.promptTokens]).toEqual([false, 30]);
+    expect(text).not.toContain("event: response.failed");
+  });
+
+  it("gives an error as a fault, and says where the stream was", () => {
+    const passed = pipe();
+    const { text, fault } = through(passed, [recorded("openai/responses-error.events")]);
+    expect(fault).toMatchObject({ type: "server_error", status: 500 });
+    expect(passed.position).toEqual({ responseId: "resp_3a1b2c", sequence: 2 });
+    expect(text).not.toContain("event: error");
+  });
+
+  it.each([
+    ["of its own", { code: "context_length_exceeded", message: "too long", param: null }],
+    [
+      "inside",
+      { error: { type: "invalid_request_error", code: "context_length_exceeded", message: "too long" } },
+    ],
+  ])("keeps the code of an error, in fields %s: Codex acts upon it", (_name, fields) => {
+    const { fault } = through(pipe(), [
+      bytesOf(sseFrame({ event: "error", data: JSON.stringify({ type: "error", ...fields }) })),
+    ]);
+    expect(fault).toEqual({ type: "context_length_exceeded", message: "too long" });
+  });
+
+  it.each([{}, { response: null }, { error: "boom" }, { response: { error: 5 } }])(
+    "survives an error that says nothing: %j",
+    (fields) => {
+      for (const type of ["error", "response.failed"]) {
+        const { fault } = through(pipe(), [
+          bytesOf(sseFrame({ event: type, data: JSON.stringify({ type, ...fields }) })),
+        ]);
+        expect(fault?.message).toBe("the provider reported an error");
+      }
+    },
+  );
+
+  it("sees an end that repeats more than 256 KiB, in pieces (case 64)", () => {
+    const [head, last] = Buffer.from(recorded("openai/responses-text.events"))
+      .toString()
+      .split(/(?=event: response\.completed)/);
+    const long = bytesOf(head + last!.replace("Say ", "Say ".repeat(100_000)));
+    const pieces = Array.from({ length: Math.ceil(long.length / 16_384) }, (_, at) =>
+      long.subarray(at * 16_384, (at + 1) * 16_384),
+    );
+    const { finished, text, usage } = through(pipe(), pieces);
+    expect([finished, text.length, usage.completionTokens]).toEqual([
+      true,
+      Buffer.from(long).toString().length,
+      22,
+    ]);
+  });
+});
+
+describe("a request that is passed through", () => {
+  it("tells the provider to keep nothing, and changes nothing else", () => {
+    const input = [
+      { role: "user", content: "hello" },
+      { type: "reasoning", encrypted_content: "gAAAA" },
+    ];
+    expect(nativeChanges({ input, tools: [{ type: "web_search" }] })).toEqual({ store: false });
+    expect(nativeChanges({ input, store: null })).toEqual({ store: false });
+    expect(nativeChanges({ input, store: false })).toEqual({});
+    expect(nativeChanges({ input: "hello", store: false })).toEqual({});
+  });
+
+  it("takes out reasoning that another provider made through us, which OpenAI would refuse", () => {
+    const others = [
+      { role: "user", content: "hello" },
+      { type: "reasoning", encrypted_content: "gAAAA" },
+    ];
+    const ours = [[], [{ type: "thinking", signature: "s" }]].map((blocks) => ({
+      type: "reasoning",
+      summary: [],
+      encrypted_content: carryReasoning(blocks),
+    }));
+    expect(nativeChanges({ input: [...ours, ...others, null], store: false })).toEqual({
+      input: [...others, null],
+    });
+  });
+
+  it.each([
+    [{ store: true }, "/store"],
+    [{ previous_response_id: "resp_1" }, "/previous_response_id"],
+    [{ conversation: { id: "conv_1" } }, "/conversation"],
+    [{ background: true }, "/background"],
+    [{ prompt: { id: "pmpt_1" } }, "/prompt"],
+    [{ input: ["odd", { type: "item_reference", id: "msg_1" }] }, "/input/1"],
+  ])("is refused where it needs a memory: %j", (body, path) => {
+    expect(() => nativeChanges({ input: "x", ...body })).toThrow(
+      expect.objectContaining({ code: "invalid_request", details: [expect.objectContaining({ path })] }),
+    );
+  });
+});
+
+describe("who speaks responses", () => {
+  const path = (type: string, responses?: unknown) =>
+    nativePathFor(adapterFor(type)!, "responses", {
+      type,
+      extraConfig: responses === undefined ? {} : { responses },
+    });
+
+  it.each([
+    ["openai", undefined, "/v1/responses"],
+    ["openai", "translated", undefined],
+    ["vllm", undefined, undefined],
+    ["vllm", "native", "/v1/responses"],
+    ["ollama", "native", "/v1/responses"],
+    ["deepseek", "native", "/v1/responses"],
+    ["anthropic", undefined, undefined],
+    ["anthropic", "native", undefined],
+  ])("%s with %j at %j", (type, setting, expected) => {
+    expect(path(type, setting)).toBe(expected);
+  });
+
+  it("other dialects are native where the provider speaks them", () => {
+    const llm = { type: "openai", extraConfig: {} };
+    expect(nativePathFor(adapterFor("openai")!, "chat", llm)).toBe("/v1/chat/completions");
+    expect(nativePathFor(adapterFor("openai")!, "messages", llm)).toBeUndefined();
+    expect(nativePathFor(adapterFor("anthropic")!, "messages", llm)).toBe("/v1/messages");
+  });
+
+  it("all others are translated to what they speak", () => {
+    for (const provider of ["chat", "messages"] as const)
+      expect(translationFor("responses", provider)).toMatchObject({ caller: "responses", provider });
+    expect(translationFor("responses", "responses")).toBeUndefined();
+  });
+});

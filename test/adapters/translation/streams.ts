@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from "node:fs";
+import type { StreamPipe } from "../../../src/adapters/types.ts";
+import { type SseEvent, SseParser } from "../../../src/wire/sse.ts";
+
+const fixtures = `${import.meta.dirname}/../../fixtures`;
+
+export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A recorded stream of a provider, such as `openai/text.sse`. */
+export const recorded = (name: string): Uint8Array => readFileSync(`${fixtures}/${name}`);
+
+/** A recorded answer that was not streamed. */
+export const recordedJson = (name: string): unknown =>
+  JSON.parse(readFileSync(`${fixtures}/${name}`, "utf8"));
+
+/** Every recorded stream of a provider. */
+export const recordings = (provider: "openai" | "anthropic"): string[] =>
+  readdirSync(`${fixtures}/${provider}`)
+    .filter((name) => name.endsWith(".sse"))
+    .map((name) => `${provider}/${name}`);
+
+/** What came out of a pipe when all was through, and what the pipe says of it. */
+export interface Outcome {
+  text: string;
+  finished: boolean;
+  done: boolean;
+  usage: StreamPipe["usage"];
+  fault: StreamPipe["fault"];
+}
+
+/** Sends pieces through a pipe, then ends it. */
+export function through(pipe: StreamPipe, pieces: Iterable<Uint8Array>): Outcome {
+  const decoder = new TextDecoder();
+  let text = "";
+  const add = (out: Uint8Array | string | null) => {
+    if (out !== null && out.length === 0) throw new Error("a pipe returns null for nothing");
+    if (out !== null) text += typeof out === "string" ? out : decoder.decode(out, { stream: true });
+  };
+  for (const piece of pieces) add(pipe.push(piece));
+  add(pipe.end());
+  const { finished, done, usage, fault } = pipe;
+  return { text: text + decoder.decode(), finished, done, usage, fault };
+}
+
+/** Bytes cut at the given places. */
+export function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
+  const edges = [0, ...places.toSorted((a, b) => a - b), bytes.length];
+  return edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge));
+}
+
+/** The events of a whole stream. */
+export function eventsOf(text: string): SseEvent[] {
+  const parser = new SseParser();
+  return [...parser.push(bytesOf(text)), ...parser.end()];
+}
+
+/** The parsed data of a stream's events, `[DONE]` as it is. */
+export function payloadsOf(text: string): unknown[] {
+  return eventsOf(text).map(({ data }) => (data === "[DONE]" ? data : JSON.parse(data)));
+}

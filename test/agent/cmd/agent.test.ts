@@ -1,0 +1,183 @@
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { eventually } from "../../support/agent/fake-clock.ts";
+import { cli } from "../../support/cli/run-cli.ts";
+import { temporaryFolder, testServer } from "../../support/server.ts";
+import { goodProvider, upstream } from "../../support/upstream.ts";
+
+const main = join(import.meta.dirname, "../../../src/main.ts");
+
+/** `mcpctl agent` as a process of its own. */
+function start(home: string, server: string, bearer: string, ...flags: string[]) {
+  const child = Bun.spawn([process.execPath, main, "agent", "--server", server, ...flags], {
+    env: { PATH: process.env["PATH"], HOME: home, MCPCTL_HOME: home, MCPCTL_TOKEN: bearer, NO_COLOR: "1" },
+    cwd: home,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await child.exited;
+  });
+  let said = "";
+  const reading = (async () => {
+    for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) said += part;
+  })();
+  return {
+    child,
+    get said() {
+      return said;
+    },
+    says: (part: string) => eventually(() => said.includes(part), `it says "${part}"`),
+    async exit() {
+      const code = await child.exited;
+      await reading;
+      return { code, said };
+    },
+  };
+}
+
+/** A server with a user who may publish, and a home whose config publishes a model. */
+async function surroundings() {
+  const server = await testServer();
+  const alice = await server.user("alice", [{ role: "expose", resource: "llms" }]);
+  const provider = upstream(goodProvider);
+  return { server, alice, provider, home: homeWith(provider.url) };
+}
+
+function homeWith(url: string): string {
+  const home = join(temporaryFolder(), "h");
+  mkdirSync(home, { mode: 0o700 });
+  const providers = [{ name: "local", type: "openai", model: "up", url, publish: true }];
+  writeFileSync(join(home, "config.json"), JSON.stringify({ llm: { providers } }), { mode: 0o600 });
+  return home;
+}
+
+describe("mcpctl agent", () => {
+  it("says what it lacks when it has no bearer, or is sent to a socket", async () => {
+    const none = await cli("agent --server http://127.0.0.1:7777");
+    expect(none.code).toBe(4);
+    expect(none.stderr).toContain("mcpctl login --server http://127.0.0.1:7777");
+    expect(none.stderr).toContain("mcpctl create token my-agent --bind role:expose,resource:llms");
+    const socket = await cli("agent --server unix:///run/mcpctl.sock");
+    expect(socket.code).toBe(2);
+    expect(socket.stderr).toContain("cannot attach to a Unix socket");
+    expect((await cli("agent --listen 7778")).code).toBe(2);
+  });
+
+  it("has sub-verbs, which its help and completion know", async () => {
+    expect((await cli("agent --help")).stdout).toMatch(/discover .*\n.*install .*\n.*uninstall /);
+    const { stdout } = await cli(["__complete", "--", "agent", ""]);
+    for (const verb of ["discover", "install", "uninstall"]) expect(stdout).toContain(verb);
+    expect((await cli(["__complete", "--", "agent", "--li"])).stdout).toContain("--listen");
+    expect((await cli(["__complete", "--", "agent", "--listen", "none", "--log"])).stdout).toContain(
+      "--log-format",
+    );
+  });
+
+  it("publishes also where another user's agent has the usual address, and not where it is told that address", async () => {
+    const { server, alice, home } = await surroundings();
+    let taken: { stop(): void } = { stop() {} };
+    try {
+      taken = Bun.listen({ hostname: "127.0.0.1", port: 7778, socket: { data() {} } });
+    } catch {
+      // It is taken by somebody else already.
+    }
+    onTestFinished(() => taken.stop());
+    const told = await start(home, server.url, alice.bearer, "--listen", "127.0.0.1:7778").exit();
+    expect(told.code).toBe(1);
+    expect(told.said).toContain("cannot listen on 127.0.0.1:7778");
+    const agent = start(home, server.url, alice.bearer);
+    await agent.says("cannot listen on 127.0.0.1:7778: the tools of this machine cannot call this agent");
+    await agent.says("connected to");
+    expect(agent.said).not.toContain("can call http");
+  });
+
+  it("publishes what its config says, serves this machine's tools, and stops in good order", async () => {
+    const { server, alice, home } = await surroundings();
+    const agent = start(home, server.url, alice.bearer, "--listen", "127.0.0.1:0");
+    await agent.says("connected to");
+    expect(
+      (
+        await alice.call("POST", "/v1/chat/completions", {
+          model: "local",
+          messages: [{ role: "user", content: "hi" }],
+        })
+      ).status,
+    ).toBe(200);
+    const url = /http:\/\/127\.0\.0\.1:\d+\/v1/.exec(agent.said)![0];
+    const models = await fetch(`${url}/models`, { headers: { authorization: `Bearer ${alice.bearer}` } });
+    expect(models.status).toBe(200);
+    expect(JSON.stringify(await models.json())).toContain('"local"');
+    expect(existsSync(join(home, "agent.sock"))).toBe(true);
+    agent.child.kill("SIGTERM");
+    const { code, said } = await agent.exit();
+    expect({ code, said }).toMatchObject({ code: 0 });
+    expect(said).not.toContain(alice.bearer);
+    expect(await new Response(agent.child.stdout).text()).toBe("");
+    expect(existsSync(join(home, "agent.sock"))).toBe(false);
+    let status = "active";
+    while (status !== "inactive") ({ status } = (await alice.call("GET", "/api/v1/llms/local")).body);
+  });
+
+  it("runs once in a home: a second one says who is there, and ends with 1 (failure mode 43)", async () => {
+    const { server, alice, home } = await surroundings();
+    const first = start(home, server.url, alice.bearer, "--listen", "none");
+    await first.says("connected to");
+    const second = start(home, server.url, alice.bearer, "--listen", "none");
+    const { code, said } = await second.exit();
+    expect(code).toBe(1);
+    expect(said).toContain(`pid ${first.child.pid}`);
+    expect(
+      (
+        await alice.call("POST", "/v1/chat/completions", {
+          model: "local",
+          messages: [{ role: "user", content: "hi" }],
+        })
+      ).status,
+    ).toBe(200);
+    expect(first.said).not.toContain("lost");
+  });
+
+  it("stops with a sentence, and an exit code that is not started again, when a copy of it takes its session (failure modes 44, 45)", async () => {
+    const { server, alice, provider, home } = await surroundings();
+    const first = start(home, server.url, alice.bearer, "--listen", "none");
+    await first.says("connected to");
+    const copy = homeWith(provider.url);
+    copyFileSync(join(home, "provider-session"), join(copy, "provider-session"));
+    const second = start(copy, server.url, alice.bearer, "--listen", "none");
+    const { code, said } = await first.exit();
+    expect({ code, said }).toMatchObject({ code: 4 });
+    expect(said).toContain("another agent has taken over this session");
+    await second.says("connected to");
+    expect(
+      (
+        await alice.call("POST", "/v1/chat/completions", {
+          model: "local",
+          messages: [{ role: "user", content: "hi" }],
+        })
+      ).status,
+    ).toBe(200);
+  });
+
+  it("waits for a server that is not there, and stops at once when it is told to", async () => {
+    const home = homeWith("http://127.0.0.1:1");
+    const agent = start(
+      home,
+      "http://127.0.0.1:1",
+      "mcpctl_pat_x",
+      "--listen",
+      "none",
+      "--log-format",
+      "json",
+    );
+    await agent.says("cannot be reached");
+    agent.child.kill("SIGINT");
+    const { code, said } = await agent.exit();
+    expect(code).toBe(0);
+    for (const line of said.trim().split("\n")) expect(JSON.parse(line)).toHaveProperty("msg");
+    expect(said).not.toContain("mcpctl_pat_x");
+  });
+});

@@ -1,0 +1,175 @@
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { discoverVerb } from "../../../src/agent/cmd/discover.ts";
+import { readAgentConfig } from "../../../src/agent/config/watch.ts";
+import { cli } from "../../support/cli/run-cli.ts";
+import {
+  closedPort,
+  type LocalRuntime,
+  lemonade,
+  liteLlm,
+  llamaCpp,
+  lmStudio,
+  ollama,
+  vllm,
+  webSite,
+} from "../../support/local-runtimes.ts";
+import { upstream } from "../../support/upstream.ts";
+
+const commands = { discover: { summary: "Find models", load: async () => discoverVerb } };
+
+function discover(ports: readonly number[], home: string, ...flags: string[]) {
+  const line = ["discover", ...ports.flatMap((port) => ["--port", String(port)]), ...flags];
+  return cli(line, { home, commands });
+}
+
+const newHome = () => mkdtempSync(join(tmpdir(), "mcpctl-discover-"));
+const portsOf = (...servers: LocalRuntime[]) => servers.map(({ port }) => port);
+
+describe("mcpctl agent discover", () => {
+  it("tells servers by what they answer, on whatever port they are", async () => {
+    const all = [
+      ollama("qwen3:8b", "llama3.2:latest"),
+      lmStudio("qwen/qwen3-14b"),
+      llamaCpp({}, "/models/Mistral-7B-Instruct.Q4_K_M.gguf"),
+      vllm("Qwen/Qwen2.5-7B-Instruct"),
+      lemonade("Qwen3-0.6B-GGUF"),
+      liteLlm("gpt-4o"),
+    ];
+    const { code, stdout } = await discover(portsOf(...all), newHome(), "-o", "json");
+    expect(code).toBe(0);
+    const [ollamaUrl, studio, llama, vllmUrl, lemon, lite] = all.map(({ url }) => url);
+    const one = (name: string, type: string, model: string, url: string | undefined, runtime: string) => ({
+      name,
+      type,
+      model,
+      url,
+      runtime,
+      configured: false,
+      added: false,
+    });
+    expect(JSON.parse(stdout)).toEqual([
+      one("ollama-qwen3-8b", "ollama", "qwen3:8b", ollamaUrl, "Ollama"),
+      one("ollama-llama3-2", "ollama", "llama3.2:latest", ollamaUrl, "Ollama"),
+      one("lm-studio-qwen3-14b", "openai", "qwen/qwen3-14b", studio, "LM Studio"),
+      one(
+        "llama-cpp-mistral-7b-instruct-q4-k-m",
+        "openai",
+        "/models/Mistral-7B-Instruct.Q4_K_M.gguf",
+        llama,
+        "llama.cpp",
+      ),
+      one("vllm-qwen2-5-7b-instruct", "vllm", "Qwen/Qwen2.5-7B-Instruct", vllmUrl, "vLLM"),
+      one("lemonade-qwen3-0-6b-gguf", "openai", "Qwen3-0.6B-GGUF", lemon, "Lemonade"),
+      one("litellm-gpt-4o", "openai", "gpt-4o", lite, "LiteLLM"),
+    ]);
+    for (const { seen } of all) expect(seen.filter(({ method }) => method !== "GET")).toEqual([]);
+  });
+
+  it("prints a table, says how to go on, and leaves the config alone", async () => {
+    const server = ollama("qwen3:8b");
+    const home = newHome();
+    const { stdout, stderr } = await discover(portsOf(server), home);
+    expect(stdout).toBe(
+      `NAME              TYPE     MODEL      URL\nollama-qwen3-8b   ollama   qwen3:8b   ${server.url}\n`,
+    );
+    expect(stderr).toBe(`1 not in ${home}/config.json yet. To add them: mcpctl agent discover --write\n`);
+    expect([...new Bun.Glob("*").scanSync(home)]).toEqual([]);
+  });
+
+  it("takes nothing for a server of models that is none, and waits a second at most for one that is silent", async () => {
+    const silent = upstream(() => {});
+    const ports = [webSite().port, Number(new URL(silent.url).port), closedPort()];
+    const { code, stdout, stderr } = await discover(ports, newHome());
+    expect([code, stdout]).toEqual([0, ""]);
+    expect(stderr).toBe(
+      "Nothing found: looked for Ollama, LM Studio, llama.cpp, vLLM, Lemonade, LiteLLM on 127.0.0.1, " +
+        `ports ${ports.join(", ")}; --port looks at another.\n`,
+    );
+    expect(silent.seen).toHaveLength(1);
+  });
+
+  it("says of a server without a model that it is there", async () => {
+    const server = ollama();
+    const { code, stdout, stderr } = await discover(portsOf(server), newHome());
+    expect([code, stdout]).toEqual([0, ""]);
+    expect(stderr).toBe(`Ollama at http://127.0.0.1:${server.port} has no models yet.\n`);
+  });
+
+  it("adds what is new, unpublished, to a file that only its owner reads, and leaves all else in it as it was", async () => {
+    const server = ollama("qwen3:8b", "llama3.2:latest");
+    const home = newHome();
+    const path = join(home, "config.json");
+    const mine = {
+      name: "mine",
+      type: "ollama",
+      model: "llama3.2",
+      url: `http://localhost:${server.port}`,
+      publish: true,
+    };
+    const file = {
+      contexts: { home: { server: "http://home:7777" } },
+      llm: { providers: [mine] },
+      agents: [{ name: "r", llm: "mine" }],
+      later: { kept: [1, null] },
+    };
+    writeFileSync(path, JSON.stringify(file), { mode: 0o644 });
+    const { code, stderr } = await discover(portsOf(server), home, "--write");
+    expect([code, stderr]).toEqual([
+      0,
+      `1 added to ${path}, unpublished. To publish one, set its "publish" to true.\n`,
+    ]);
+    const added = {
+      name: "ollama-qwen3-8b",
+      type: "ollama",
+      model: "qwen3:8b",
+      url: server.url,
+      publish: false,
+    };
+    expect(JSON.parse(readFileSync(path, "utf8"))).toEqual({ ...file, llm: { providers: [mine, added] } });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const place = { file: path, home, userHome: home };
+    expect(readAgentConfig(path, place).providers.map(({ publish }) => publish)).toEqual([true, false]);
+  });
+
+  it("adds nothing the second time", async () => {
+    const server = lmStudio("qwen/qwen3-14b");
+    const home = newHome();
+    await discover(portsOf(server), home, "--write");
+    const path = join(home, "config.json");
+    const before = readFileSync(path, "utf8");
+    const { stdout, stderr } = await discover(portsOf(server), home, "--write", "-o", "json");
+    expect(JSON.parse(stdout)).toMatchObject([
+      { name: "lm-studio-qwen3-14b", configured: true, added: false },
+    ]);
+    expect(stderr).toBe(`All of it is in ${path} already.\n`);
+    expect(readFileSync(path, "utf8")).toBe(before);
+  });
+
+  it("gives no name twice", async () => {
+    const { stdout } = await discover(portsOf(vllm("a/m"), vllm("b/m")), newHome(), "-o", "json");
+    expect(JSON.parse(stdout).map(({ name }: { name: string }) => name)).toEqual(["vllm-m", "vllm-m-2"]);
+  });
+
+  it("touches no file that has a fault", async () => {
+    const home = newHome();
+    const path = join(home, "config.json");
+    writeFileSync(path, '{"llm": {"providers": [{}]}}', { mode: 0o600 });
+    const { code, stdout, stderr } = await discover(portsOf(vllm("m")), home, "--write");
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(`${path}:1: llm.providers[0].name: is required`);
+    expect(readFileSync(path, "utf8")).toBe('{"llm": {"providers": [{}]}}');
+  });
+
+  it("offers no model whose name would move a cursor (T42)", async () => {
+    const { stdout } = await discover(portsOf(ollama("ok:1", "bad\u001b[2J")), newHome(), "-o", "json");
+    expect(JSON.parse(stdout).map(({ model }: { model: string }) => model)).toEqual(["ok:1"]);
+  });
+
+  it("takes ports only", async () => {
+    const { code, stderr } = await discover([70_000], newHome());
+    expect([code, stderr.split("\n")[0]]).toEqual([2, 'error: --port: "70000" is no port']);
+  });
+});

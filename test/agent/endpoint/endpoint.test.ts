@@ -1,0 +1,317 @@
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { adapterFor } from "../../../src/adapters/index.ts";
+import { openEndpoint } from "../../../src/agent/endpoint/endpoint.ts";
+import type { LocalProvider, ProviderConfig, Providers } from "../../../src/agent/types.ts";
+import { createOutbound } from "../../../src/net/outbound.ts";
+import { requestHead, sendRaw } from "../../support/raw-http.ts";
+import { must, type TestServer, testServer } from "../../support/server.ts";
+import {
+  chatAnswer,
+  chatFrames,
+  chunk,
+  goodProvider,
+  lastChunk,
+  reply,
+  type Script,
+  type Seen,
+  streamHead,
+  type Upstream,
+  upstream,
+} from "../../support/upstream.ts";
+
+const down: Script = (_, connection) => connection.write(reply(503, { error: { message: "down" } }));
+const local: Script = (asked, connection) => {
+  if (!asked.body?.stream) return connection.write(reply(200, chatAnswer("from this machine")));
+  connection.write(streamHead);
+  for (const frame of chatFrames(["from ", "here"], false)) connection.write(chunk(frame));
+  connection.write(lastChunk);
+};
+const question = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
+
+interface House {
+  server: TestServer;
+  /** The endpoint's, with `/v1`. */
+  url: string;
+  /** Behind the server's llm `gpt`. */
+  remote: Upstream;
+  /** Behind the provider that stands in. */
+  nearby: Upstream;
+  logged: string[];
+  bearer: string;
+  ask(body?: object, headers?: Record<string, string>): Promise<Response>;
+}
+
+/** A server with an llm, and an endpoint with a provider that stands in for it. */
+async function house(
+  script: Script,
+  options: { nearby?: Script; grants?: object[]; config?: Partial<ProviderConfig>; through?: string } = {},
+): Promise<House> {
+  const server = await testServer();
+  const [remote, nearby] = [upstream(script), upstream(options.nearby ?? local)];
+  const llm = { name: "gpt", type: "openai", model: "up", url: remote.url };
+  await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
+  const grants = options.grants ?? [
+    { role: "run", resource: "llms" },
+    { role: "view", resource: "llms" },
+  ];
+  const { bearer } = await server.token("t", grants);
+  const outbound = createOutbound();
+  const logged: string[] = [];
+  const provider = providerAt(nearby.url, { failoverFor: "gpt", ...options.config }, outbound);
+  const endpoint = openEndpoint({
+    listen: { hostname: "127.0.0.1", port: 0 },
+    server: options.through ?? server.url,
+    providers: { all: [provider] } as unknown as Providers,
+    outbound,
+    log: (line) => logged.push(line),
+  });
+  onTestFinished(async () => {
+    await endpoint.close();
+    outbound.close();
+  });
+  const ask: House["ask"] = (body = {}, headers = { authorization: `Bearer ${bearer}` }) =>
+    fetch(`${endpoint.url}/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ ...question, ...body }),
+    });
+  return { server, url: endpoint.url, remote, nearby, logged, bearer, ask };
+}
+
+function providerAt(url: string, more: Partial<ProviderConfig>, outbound: ReturnType<typeof createOutbound>) {
+  const config: ProviderConfig = { name: "desk", type: "vllm", model: "qwen", publish: false, ...more };
+  const adapter = adapterFor(config.type)!;
+  return {
+    config,
+    runtime: { state: "active", enter: () => () => {} },
+    call: (_operation: string, body: string, signal: AbortSignal) =>
+      outbound(new URL(adapter.callPath, url), {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+        signal,
+        timeouts: { connect: 1000, firstByte: 5000, silence: 5000 },
+      }),
+  } as unknown as LocalProvider;
+}
+
+/** Something between endpoint and server that counts and answers as it is told. */
+function between(answer: (request: Request) => Response | Promise<Response>) {
+  const seen: { method: string; path: string; authorization: string | null }[] = [];
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(request) {
+      const { pathname } = new URL(request.url);
+      seen.push({
+        method: request.method,
+        path: pathname,
+        authorization: request.headers.get("authorization"),
+      });
+      return answer(request);
+    },
+  });
+  onTestFinished(() => server.stop(true));
+  return { url: `http://127.0.0.1:${server.port}`, seen };
+}
+
+describe("the local endpoint", () => {
+  it("passes calls to the server with the bearer they came with, streamed and not", async () => {
+    const { ask, nearby, remote, url, bearer, server } = await house(goodProvider);
+    const whole = await ask();
+    expect([whole.status, whole.headers.get("x-mcpctl-failover")]).toEqual([200, null]);
+    expect(whole.headers.get("x-request-id")).toMatch(/^req_/);
+    expect(await whole.json()).toEqual(chatAnswer("hello there"));
+    const streamed = await ask({ stream: true });
+    expect(streamed.headers.get("content-type")).toBe("text/event-stream");
+    expect(await streamed.text()).toBe(chatFrames(["hel", "lo"], false).join(""));
+    const models = await new OpenAI({ apiKey: bearer, baseURL: url }).models.list();
+    expect(models.data.map(({ id }) => id)).toEqual(["gpt"]);
+    const claude = new Anthropic({ apiKey: bearer, baseURL: url.replace("/v1", "") });
+    const told = await claude.messages.create({
+      ...question,
+      messages: [{ role: "user", content: "hi" }],
+      max_tokens: 9,
+    });
+    expect(told.content).toMatchObject([{ type: "text", text: "hello there" }]);
+    expect([remote.seen.length, nearby.seen.length]).toEqual([3, 0]);
+    const audit = await server.admin("GET", "/api/v1/audit?action=llm_inference_call");
+    expect(audit.body.length).toBe(3);
+  });
+
+  it("has no right of its own: without a bearer, or with a bad one, the server's 401 comes back (T65)", async () => {
+    const { ask, nearby } = await house(down);
+    expect((await ask({}, {})).status).toBe(401);
+    expect((await ask({}, { authorization: "Bearer mcpctl_pat_wrong" })).status).toBe(401);
+    expect(nearby.seen).toEqual([]);
+  });
+
+  it("answers under no other name than localhost, and no other path than /v1 (T72)", async () => {
+    const { url, bearer } = await house(goodProvider);
+    const at = (path: string, host?: string) =>
+      fetch(url.replace("/v1", path), {
+        headers: { authorization: `Bearer ${bearer}`, ...(host && { host }) },
+      });
+    expect((await at("/v1/models", "evil.example")).status).toBe(421);
+    // With a Host that is no host there is no URL to read.
+    for (const host of ["[", "localhost:99999", "a b"]) {
+      const { status } = await sendRaw(url, requestHead("GET", "/v1/models", { host }));
+      expect([host, status]).toEqual([host, 421]);
+    }
+    for (const path of ["/api/v1/llms", "/", "/v1", "/v1/%2e%2e/api", "/metrics"])
+      expect([path, (await at(path)).status]).toEqual([path, 404]);
+    expect(() =>
+      openEndpoint({
+        listen: { hostname: "0.0.0.0", port: 0 },
+        server: "http://localhost",
+        providers: { all: [] } as unknown as Providers,
+        outbound: createOutbound(),
+        log: () => {},
+      }),
+    ).toThrow("does not listen on 0.0.0.0");
+  });
+
+  it("ends the server's call when its caller leaves", async () => {
+    const { remote, bearer, url } = await house((_, connection) => {
+      connection.write(streamHead + chunk(chatFrames(["a"], false)[0]!));
+    });
+    const leave = new AbortController();
+    const answer = await fetch(`${url}/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${bearer}` },
+      body: JSON.stringify({ ...question, stream: true }),
+      signal: leave.signal,
+    });
+    await answer.body!.getReader().read();
+    leave.abort();
+    await remote.closed();
+  });
+});
+
+describe("a provider that stands in", () => {
+  it("answers what the server cannot have answered, says so, and gets its own model's name", async () => {
+    const { ask, nearby, logged } = await house(down);
+    const answer = await ask();
+    expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([200, "desk"]);
+    expect(await answer.json()).toEqual(chatAnswer("from this machine"));
+    expect(nearby.seen.map(({ body }: Seen) => body.model)).toEqual(["qwen"]);
+    expect(nearby.seen[0]!.headers["authorization"]).toBeUndefined();
+    expect(logged).toEqual(["desk answers for gpt, which the server cannot reach"]);
+  });
+
+  it("answers in the caller's dialect, streamed as well", async () => {
+    const { url, bearer } = await house(down);
+    const client = new Anthropic({ apiKey: bearer, baseURL: url.replace("/v1", ""), maxRetries: 0 });
+    const stream = client.messages.stream({
+      model: "gpt",
+      max_tokens: 9,
+      messages: [{ role: "user", content: "hi" }],
+    });
+    expect(await stream.finalText()).toBe("from here");
+    const whole = await client.messages.create({
+      model: "gpt",
+      max_tokens: 9,
+      messages: [{ role: "user", content: "hi" }],
+    });
+    expect(whole.content).toMatchObject([{ type: "text", text: "from this machine" }]);
+  });
+
+  it("does not stand in for another llm, nor where the server says 4xx", async () => {
+    const { ask, nearby } = await house(down);
+    expect((await ask({ model: "other" })).status).toBe(404);
+    expect((await ask({ messages: [] })).status).toBe(400);
+    expect(nearby.seen).toEqual([]);
+    const odd = await house((_, connection) => connection.write(reply(429, { error: { message: "slow" } })));
+    expect((await odd.ask()).status).toBe(429);
+    expect(odd.nearby.seen).toEqual([]);
+  });
+
+  it("that fails as well leaves the original error", async () => {
+    const { ask, logged } = await house(down, { nearby: down });
+    const answer = await ask();
+    expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([503, null]);
+    expect(await answer.text()).toContain("down");
+    expect(logged).toEqual(["desk could not answer for gpt: the provider desk answered 503"]);
+  });
+
+  it("never answers once a byte of the server's answer has come", async () => {
+    const cut: Script = (_, connection) => {
+      connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!));
+      connection.reset();
+    };
+    const { ask, nearby } = await house(cut);
+    const answer = await ask({ stream: true });
+    expect(await answer.text()).toContain('"error"');
+    expect(nearby.seen).toEqual([]);
+  });
+
+  it("answers only who may view the llm: with run alone the original error stays", async () => {
+    const { ask, nearby } = await house(down, { grants: [{ role: "run", resource: "llms" }] });
+    expect((await ask()).status).toBe(503);
+    expect(nearby.seen).toEqual([]);
+  });
+
+  const refusals: Record<string, () => Response | Promise<Response>> = {
+    "401": () => new Response(null, { status: 401 }),
+    "403": () => new Response(null, { status: 403 }),
+    "404": () => new Response(null, { status: 404 }),
+    "500": () => new Response(null, { status: 500 }),
+    "a redirect": () => new Response(null, { status: 302, headers: { location: "/yes" } }),
+    "nothing in time": () => new Promise<Response>(() => {}),
+  };
+  it.each(Object.entries(refusals))(
+    "does not answer when the server is asked and says %s (failure mode 65)",
+    async (_, probe) => {
+      const { url, seen } = between((request) =>
+        request.method === "HEAD" ? probe() : new Response("busy", { status: 503 }),
+      );
+      const { ask, nearby, bearer } = await house(down, { through: url });
+      const answer = await ask();
+      expect([answer.status, await answer.text()]).toEqual([503, "busy"]);
+      expect(nearby.seen).toEqual([]);
+      // Asked once, with the caller's bearer and for this llm (failure mode 66).
+      expect(seen.slice(1)).toEqual([
+        { method: "HEAD", path: "/api/v1/llms/gpt", authorization: `Bearer ${bearer}` },
+      ]);
+    },
+  );
+
+  it("does not answer when the server cannot be reached at all", async () => {
+    const gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const dead = `http://127.0.0.1:${gone.port}`;
+    gone.stop(true);
+    const { ask, nearby } = await house(down, { through: dead });
+    const answer = await ask();
+    expect([answer.status, (await answer.json()).error.message]).toEqual([
+      502,
+      "the mcpctl server cannot be reached",
+    ]);
+    expect(nearby.seen).toEqual([]);
+  });
+
+  it.each(["../users/admin", "gpt?x=1", "GPT", "a/b"])(
+    "is not asked for with %s in a path",
+    async (model) => {
+      const { url, seen } = between(() => new Response("busy", { status: 503 }));
+      const { ask, nearby } = await house(down, { through: url, config: { failoverFor: model } });
+      expect((await ask({ model })).status).toBe(503);
+      expect(seen.map(({ method }) => method)).toEqual(["POST"]);
+      expect(nearby.seen).toEqual([]);
+    },
+  );
+
+  it("keeps no answer: a right that is taken away is gone with the next call", async () => {
+    let allowed = 204;
+    const { url } = between((request) =>
+      request.method === "HEAD"
+        ? new Response(null, { status: allowed })
+        : new Response("busy", { status: 503 }),
+    );
+    const { ask } = await house(down, { through: url });
+    expect((await ask()).status).toBe(200);
+    allowed = 404;
+    expect((await ask()).status).toBe(503);
+  });
+});

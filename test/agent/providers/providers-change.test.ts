@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import type { ProviderConfig } from "../../../src/agent/types.ts";
+import { eventually, turn } from "../../support/agent/fake-clock.ts";
+import { body, configOf, house, managedOne, patient } from "../../support/agent/test-provider.ts";
+import { vllm } from "../../support/local-runtimes.ts";
+import { chunk, lastChunk, streamHead } from "../../support/upstream.ts";
+import { isAlive, vllmConfig, vllmStandIn } from "../../support/vllm/vllm.ts";
+
+describe("a config that changes", () => {
+  it("leaves providers that stay as they are, and what they are at, alone", async () => {
+    const server = vllm("qwen", "other");
+    let finish = () => {};
+    server.onCall = (_, connection) => {
+      connection.write(streamHead);
+      finish = () => connection.write(chunk("data: [DONE]\n\n") + lastChunk);
+    };
+    const config = configOf(server);
+    const { providers, changes } = await house([config]);
+    const kept = providers.named("local");
+    const answer = await kept!.call("chat", body, patient);
+    await providers.apply({
+      providers: [config, configOf(server, { name: "new", model: "other" })],
+      agents: [{ name: "r", llm: "local", publish: true }],
+    });
+    expect(providers.named("local")).toBe(kept);
+    expect(providers.named("new")!.runtime.state).toBe("active");
+    expect(providers.personas.map(({ name }) => name)).toEqual(["r"]);
+    expect(changes.filter((change) => change === "published")).toHaveLength(2);
+    finish();
+    expect(await answer.text(1000)).toBe("data: [DONE]\n\n");
+  });
+
+  it("keeps the server behind a provider when only how it is published changes", async () => {
+    const done: string[] = [];
+    const managed = (config: ProviderConfig) => managedOne(`http://${config.model}`, done);
+    const own = configOf(
+      { url: "" },
+      { type: "vllm-managed", managed: { extraArgs: [], warmupSeconds: 1, warmup: false } },
+    );
+    const { providers } = await house([own], { managed });
+    await providers.apply({ providers: [{ ...own, publishName: "mine", poolName: "p" }], agents: [] });
+    expect(providers.published("mine")!.published()).toMatchObject({ name: "mine", poolName: "p" });
+    expect(done).toEqual(["start http://qwen"]);
+    await providers.apply({ providers: [{ ...own, model: "bigger" }], agents: [] });
+    expect(done).toEqual(["start http://qwen", "close http://qwen", "start http://bigger"]);
+    await providers.apply({ providers: [], agents: [] });
+    expect(providers.all).toEqual([]);
+    expect(done.at(-1)).toBe("close http://bigger");
+  });
+
+  it("lets one that goes finish its calls first; what takes its place starts after it has gone", async () => {
+    const server = vllm("qwen");
+    let finish = () => {};
+    server.onCall = (_, connection) => {
+      connection.write(streamHead);
+      finish = () => connection.write(chunk("data: [DONE]\n\n") + lastChunk);
+    };
+    const done: string[] = [];
+    const own = configOf({ url: "" }, { type: "vllm-managed" });
+    const { providers } = await house([own], { managed: () => managedOne(server.url, done) });
+    const answer = await providers.named("local")!.call("chat", body, patient);
+    await providers.apply({ providers: [{ ...own, model: "bigger" }], agents: [] });
+    expect(done).toEqual([`start ${server.url}`]);
+    finish();
+    expect(await answer.text(1000)).toBe("data: [DONE]\n\n");
+    await eventually(() => done.length === 3);
+    expect(done).toEqual([`start ${server.url}`, `close ${server.url}`, `start ${server.url}`]);
+  });
+
+  it("does not take the vLLM of one that goes for a left-over, when a call comes first", async () => {
+    const standIn = vllmStandIn({ prefillMs: 400 });
+    const own = vllmConfig({ command: standIn.command });
+    const { providers } = await house([own]);
+    const before = providers.named(own.name)!;
+    await before.runtime.wake(patient);
+    const asked = JSON.stringify({ model: own.model, messages: [] });
+    const answer = before.call("chat", asked, patient);
+    await standIn.until("call");
+    await providers.apply({
+      providers: [{ ...own, managed: { ...own.managed!, idleTimeoutMinutes: 5 } }],
+      agents: [],
+    });
+    const woken = providers.named(own.name)!.runtime.wake(patient);
+    expect((await answer).status).toBe(200);
+    await (await answer).text(100_000);
+    await woken;
+    expect(standIn.starts()).toHaveLength(2);
+    const events = standIn.events();
+    expect(events.indexOf("call")).toBeLessThan(events.indexOf("term"));
+    expect(isAlive(standIn.starts()[1]!.pid)).toBe(true);
+    expect(providers.named(own.name)!.runtime.state).toBe("active");
+  });
+
+  it("starts nothing once the agent has stopped", async () => {
+    const server = vllm("qwen");
+    server.onCall = (_, connection) => connection.write(streamHead);
+    const done: string[] = [];
+    const own = configOf({ url: "" }, { type: "vllm-managed" });
+    const { providers } = await house([own], { managed: () => managedOne(server.url, done) });
+    const aborted = new AbortController();
+    await providers.named("local")!.call("chat", body, aborted.signal);
+    await providers.apply({ providers: [{ ...own, model: "bigger" }], agents: [] });
+    await providers.close();
+    aborted.abort();
+    await turn();
+    await providers.apply({ providers: [{ ...own, model: "biggest" }], agents: [] });
+    expect(done).toEqual([`start ${server.url}`, `close ${server.url}`, `close ${server.url}`]);
+  });
+
+  it("ends all of them with the agent, those too that were about to go", async () => {
+    const server = vllm("qwen");
+    server.onCall = (_, connection) => connection.write(streamHead);
+    const done: string[] = [];
+    const { providers } = await house([configOf({ url: "" }, { type: "vllm-managed" })], {
+      managed: () => managedOne(server.url, done),
+    });
+    await providers.named("local")!.call("chat", body, patient);
+    await providers.apply({ providers: [], agents: [] });
+    expect(done).toEqual([`start ${server.url}`]);
+    await providers.close();
+    expect(done).toEqual([`start ${server.url}`, `close ${server.url}`]);
+  });
+});

@@ -1,0 +1,277 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { createAgentLog } from "../../../src/agent/log.ts";
+import { textOf } from "../../../src/agent/registration/response-text.ts";
+import { Session } from "../../../src/agent/registration/session.ts";
+import { attachWebSocket, type SocketConstructor } from "../../../src/agent/transports/websocket.ts";
+import { systemTime } from "../../../src/time.ts";
+import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
+import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
+import { memoryProvider, memoryProviders } from "../../support/agent/memory-providers.ts";
+import { type Peer, ScriptedServer } from "../../support/agent/scripted-server.ts";
+import { testAgent } from "../../support/agent/test-agent.ts";
+
+const results = (peer: Peer) => peer.messages.filter((message) => message.op === "result");
+const both = ["websocket", "sse"];
+
+describe("a server that is not what it should be (failure mode 71)", () => {
+  it.each(both)("cannot end the agent with a task's id that fits into no path (%s)", async (transport) => {
+    const { peer, call, server, provider, agent } = await attachedAgent({ transports: [transport] });
+    for (const taskId of ["\ud800", "..", "", "../../x", "a b", "x".repeat(201)]) {
+      peer.send(infer(taskId));
+      peer.send(infer(taskId, { llmName: "not published" }));
+      peer.send({ event: "task", kind: "wake", taskId, llmName: "local" });
+    }
+    peer.send({ event: "revoked", reason: { toString: 1 } } as never);
+    await call("t1");
+    expect(provider.calls).toHaveLength(1);
+    expect(provider.woken).toBe(0);
+    expect(agent.report().tasks).toBe(1);
+    const said = [...peer.messages, ...server.calls.map(({ path }) => path)].map((one) =>
+      JSON.stringify(one),
+    );
+    expect(said.filter((one) => /accept|result/.test(one) && !one.includes("t1"))).toEqual([]);
+  });
+
+  it.each(both)("is answered with the published model, whichever it asks for (%s)", async (transport) => {
+    const { call } = await attachedAgent({ transports: [transport], config: { model: "qwen" } });
+    const asked = await call("t1", { request: { messages: [], model: "unpublished", stream: true } });
+    expect(JSON.parse(asked.body)).toEqual({ messages: [], model: "qwen", stream: true });
+  });
+
+  it("has no more than so many tasks run at a time", async () => {
+    const { peer, agent, provider } = await attachedAgent();
+    for (let task = 1; task <= 1030; task++) peer.send(infer(`t${task}`, { channel: task }));
+    await eventually(() => results(peer).length === 6);
+    for (const result of results(peer)) expect(result).toMatchObject({ error: { kind: "busy" } });
+    expect(agent.report().tasks).toBe(1024);
+    expect(provider.calls).toEqual([]);
+    peer.send({ event: "cancel", taskId: "t1" });
+    peer.send(infer("one more"));
+    peer.send(infer("one-more"));
+    await eventually(() => peer.messages.some((one) => one.op === "accept" && one.taskId === "one-more"));
+  });
+
+  it("cannot have it beat without end, or attach by what is no transport", async () => {
+    const server = new ScriptedServer();
+    server.answers.register = () => ({
+      status: 201,
+      body: { providerSessionId: "s", epoch: 1, heartbeatMs: 1e300, transports: [{ toString: 1 }, "sse"] },
+    });
+    const time = new HandTime();
+    testAgent({ url: server.url, providers: memoryProviders(memoryProvider("local")), time });
+    const peer = await server.peer();
+    expect(peer.transport).toBe("sse");
+    await time.until(() => server.of("heartbeat").length === 1, 1);
+    expect(Math.max(...time.waits)).toBeGreaterThan(9 * 60_000);
+    expect(Math.max(...time.waits)).toBeLessThan(2 ** 31);
+  });
+
+  it.each(["a\nb: c", "", "x".repeat(201), 7])(
+    "that names the session %j has not registered it",
+    async (id) => {
+      const server = new ScriptedServer();
+      const time = new HandTime();
+      server.answers.register = () => ({ status: 201, body: { providerSessionId: id, epoch: 1 } });
+      const providers = memoryProviders(memoryProvider("local"));
+      const agent = testAgent({ url: server.url, providers, time });
+      await eventually(() => agent.logged.length > 0);
+      expect(agent.logged).toEqual(["cannot register: the server's answer to a registration is not one"]);
+      expect(agent.sessionFile.providerSessionId).toBeUndefined();
+      expect(server.peers).toEqual([]);
+    },
+  );
+
+  it("has its words told in one line that moves no cursor (T42)", async () => {
+    const server = new ScriptedServer();
+    const error = `no\u001b[2J\r\n\u009bfake: line\u202e${"x".repeat(5000)}`;
+    server.answers.register = () => ({ status: 403, body: { code: "forbidden", error } });
+    const providers = memoryProviders(memoryProvider("local"));
+    const agent = testAgent({ url: server.url, providers, time: new HandTime() });
+    await eventually(() => agent.logged.length > 0);
+    expect(agent.logged[0]).toMatch(/^no \[2J fake: line x+: publishing needs/);
+    expect(agent.logged[0]!.length).toBeLessThan(700);
+  });
+
+  it.each(["text", "json"] as const)("moves no cursor in a log as %s, whatever is told (T42)", (format) => {
+    let written = "";
+    const stream = new Writable({
+      write(part, _, done) {
+        written += part;
+        done();
+      },
+    });
+    createAgentLog(stream as never, format).warn("one\u001b[2J\u009b31m\r\nline\u0007");
+    expect(written).toContain("line");
+    expect(written).not.toMatch(/[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f]|\u001b\[2J/);
+  });
+
+  it("is not read beyond 64 MiB (T63)", async () => {
+    let made = 0;
+    const endless = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(new Uint8Array(1024 * 1024));
+        made++;
+      },
+    });
+    await expect(textOf(new Response(endless))).rejects.toThrow("too large");
+    expect(made).toBeLessThan(70);
+    const declared = new Response("short", { headers: { "content-length": String(2 ** 40) } });
+    await expect(textOf(declared)).rejects.toThrow("too large");
+    expect(await textOf(new Response('{"a":"ü"}'))).toBe('{"a":"ü"}');
+    expect(await textOf(new Response(null))).toBe("");
+  });
+
+  it.each(both)("cannot have a call made without a request (%s)", async (transport) => {
+    const { peer, server, provider, agent } = await attachedAgent({ transports: [transport] });
+    for (const request of [undefined, null, "text", 7]) {
+      const taskId = `t-${String(request)}`;
+      peer.send(infer(taskId, { request }));
+      peer.send({ event: "accepted", taskId, attempt: 1, granted: true });
+    }
+    const told = () => [...results(peer), ...server.of("result").map(({ body }) => body)];
+    await eventually(() => told().length === 4);
+    for (const result of told()) expect(result).toMatchObject({ error: { kind: "closed" } });
+    await eventually(() => agent.report().tasks === 0);
+    expect(provider.calls).toEqual([]);
+  });
+});
+
+describe("a proxy that answers in the server's place", () => {
+  it("with a page of success has taken nothing: the batch is sent again", async () => {
+    const { server, call } = await attachedAgent({ transports: ["sse"] });
+    let pages = 2;
+    server.answers.result = (body) => {
+      const taken = { ackSeq: body.seq, credit: 262_144, cancelled: false };
+      return pages-- > 0
+        ? { status: 200, body: "<h1>Welcome to this hotel</h1>" as never }
+        : { status: 200, body: taken };
+    };
+    const answer = (await call("t1")).answer();
+    answer.push(Buffer.from("data: 1\n\n"));
+    answer.end();
+    await eventually(() => server.of("result").length === 3);
+    for (const { body } of server.of("result"))
+      expect(body).toMatchObject({ seq: 1, frames: ["data: 1\n\n"], done: true });
+  });
+});
+
+describe("a proxy that refuses a heartbeat", () => {
+  it.each([401, 403, 404, 410])("with a page of status %i ends neither link nor calls", async (status) => {
+    const time = new HandTime();
+    const { server, call, agent, peer } = await attachedAgent({ transports: ["sse"], time });
+    const beats = () => server.of("heartbeat").length;
+    await time.until(() => beats() === 1, 0);
+    const asked = await call("t1");
+    server.answers.heartbeat = () => ({ status, body: "<h1>Not in this network</h1>" as never });
+    await time.until(() => beats() === 2, 1_000);
+    peer.comment();
+    await time.until(() => beats() === 3, 1_000);
+    expect(agent.report()).toMatchObject({ transport: "sse", tasks: 1 });
+    expect(asked.signal.aborted).toBe(false);
+    expect(server.registers).toHaveLength(1);
+  });
+});
+
+describe("a provider that is not what it should be", () => {
+  it.each(both)("cannot end the agent with an answer that is nested deeply (%s) (T60)", async (transport) => {
+    const { peer, server, call } = await attachedAgent({ transports: [transport] });
+    const answer = (await call("t1")).answer(200, { "content-type": "application/json" });
+    const deep = `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+    answer.push(Buffer.from(deep));
+    answer.end();
+    const told = () => [...results(peer), ...server.of("result").map(({ body }) => body)];
+    await eventually(() => told().length === 1);
+    expect(told()[0]).toMatchObject({ status: 200 });
+    expect(told()[0].body === deep).toBe(true);
+    await call("t2");
+  });
+
+  it("cannot end the link with an answer that grows on the way (failure mode 53)", async () => {
+    const { peer, call } = await attachedAgent();
+    const answer = (await call("t1")).answer(200, { "content-type": "image/png" });
+    answer.push(Buffer.alloc(12 * 1024 * 1024, 0xff));
+    answer.end();
+    const large = (await call("t2", { channel: 8 })).answer(200, { "content-type": "application/json" });
+    large.push(Buffer.from(`["${"x".repeat(12 * 1024 * 1024)}"]`));
+    large.end();
+    await eventually(() => results(peer).length === 2);
+    expect(results(peer)[0]).toMatchObject({ taskId: "t1", error: { kind: "too-large" } });
+    expect(results(peer)[1]).toMatchObject({ taskId: "t2", status: 200 });
+  });
+
+  it("cannot tell the server the key that it refuses (T35)", async () => {
+    const apiKeyFile = join(mkdtempSync(join(tmpdir(), "mcpctl-key-")), "key");
+    writeFileSync(apiKeyFile, 'canary"4711\n', { mode: 0o600 });
+    const { peer, call } = await attachedAgent({ config: { apiKeyFile } });
+    const answer = (await call("t1")).answer(401, { "content-type": "application/json" });
+    answer.push(Buffer.from('{"error":{"message":"no such key: canary\\"4711"}}'));
+    answer.end();
+    const text = (await call("t2", { channel: 8 })).answer(403, { "content-type": "text/plain" });
+    text.push(Buffer.from('canary"4711 is refused'));
+    text.end();
+    await eventually(() => results(peer).length === 2);
+    expect(JSON.stringify(results(peer))).not.toContain("canary");
+    expect(results(peer).map((one) => "body" in one && one.body)).toEqual([
+      { error: { message: "no such key: [redacted]" } },
+      "[redacted] is refused",
+    ]);
+  });
+});
+
+describe("a WebSocket", () => {
+  it("that cannot even be made is none", async () => {
+    class Refusing {
+      constructor() {
+        throw new TypeError("Header 'authorization' has invalid value");
+      }
+    }
+    const session = new Session("s");
+    const made = attachWebSocket({
+      url: "http://127.0.0.1:1",
+      token: "t",
+      session,
+      time: systemTime,
+      WebSocket: Refusing as unknown as SocketConstructor,
+      events: {} as never,
+    });
+    await expect(made).rejects.toMatchObject({ code: "connection_failed" });
+  });
+
+  it("does not keep the requests that came by it", async () => {
+    const { peer, agent } = await attachedAgent();
+    let kept = 0;
+    const parse = JSON.parse;
+    const watched = new FinalizationRegistry(() => void kept--);
+    const tasks = 20;
+    JSON.parse = (text: string, ...rest) => {
+      const value = parse(text, ...rest);
+      if (value?.event !== "accepted") return value;
+      watched.register(value.request, "");
+      kept++;
+      return value;
+    };
+    try {
+      for (let task = 0; task < tasks; task++) {
+        const taskId = `t${task}`;
+        peer.send(infer(taskId, { request: undefined }));
+        await eventually(() => peer.messages.some((one) => one.op === "accept" && one.taskId === taskId));
+        peer.send({ event: "accepted", taskId, attempt: 1, granted: true }, '{"long":[1,2,3]}');
+        peer.send({ event: "cancel", taskId });
+        await eventually(() => agent.report().tasks === 0);
+      }
+    } finally {
+      JSON.parse = parse;
+    }
+    await eventually(() => {
+      Bun.gc(true);
+      // The engine's stack may still point at one or the other.
+      return kept <= 5;
+    });
+    expect(agent.report().transport).toBe("websocket");
+    await turn();
+  });
+});

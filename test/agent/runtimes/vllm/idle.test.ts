@@ -1,0 +1,242 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { idleLadder } from "../../../../src/agent/runtimes/vllm/idle.ts";
+import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
+import type { ManagedConfig, Runtime } from "../../../../src/agent/types.ts";
+import { createOutbound, HttpFailure, type Outbound } from "../../../../src/net/outbound.ts";
+import {
+  type Behaviour,
+  freshFolder,
+  movedTime,
+  saidLog,
+  vllmConfig,
+  vllmDeps,
+  vllmStandIn,
+} from "../../../support/vllm/vllm.ts";
+
+const never = new AbortController().signal;
+const minute = 60_000;
+
+/** One that sleeps after 5 minutes, and is stopped after 5 more. */
+function sleepy(
+  behaviour: Behaviour = {},
+  config: Partial<ManagedConfig> = {},
+  send: Outbound = createOutbound(),
+) {
+  const time = movedTime();
+  const standIn = vllmStandIn(behaviour);
+  const { said, log } = saidLog();
+  const runtime = createManagedVllm(
+    vllmConfig({
+      ...{ command: standIn.command, idleTimeoutMinutes: 5, extraArgs: ["--enable-sleep-mode"] },
+      ...config,
+    }),
+    vllmDeps(freshFolder(), { time, log, send, patience: { poll: 10, watch: 15, grace: 2000 } }),
+  );
+  onTestFinished(() => runtime.close());
+  const did = () => standIn.events().filter((event) => !/^(health|engine|one token)$/.test(event));
+  return { runtime, standIn, time, said, did };
+}
+
+/** Returns when what it tells begins so. */
+async function told(runtime: Runtime, detail: string | null): Promise<void> {
+  const holds = () => {
+    const now = runtime.describe().detail;
+    return detail === null ? now === null : now?.startsWith(detail) === true;
+  };
+  while (!holds()) await Bun.sleep(2);
+}
+
+async function gone(runtime: Runtime): Promise<void> {
+  while (runtime.describe().pid !== undefined) await Bun.sleep(2);
+}
+
+describe("the ladder", () => {
+  const climbed = (minutes: number | undefined) => {
+    const time = movedTime();
+    const due: string[] = [];
+    const ladder = idleLadder(minutes, time, (rung) => due.push(`${rung} ${time.elapsed() / minute}`));
+    return { time, due, ladder };
+  };
+
+  it("counts from the last call, and not while one goes on, however long that says nothing (failure modes 16, 17)", () => {
+    const { time, due, ladder } = climbed(5);
+    ladder.at("ready");
+    time.move(4 * minute);
+    const first = ladder.enter();
+    const second = ladder.enter();
+    time.move(600 * minute);
+    first();
+    first();
+    time.move(600 * minute);
+    expect([due, time.due]).toEqual([[], 0]);
+    second();
+    time.move(5 * minute - 1);
+    expect(due).toEqual([]);
+    time.move(1);
+    expect(due).toEqual(["ready 1209"]);
+  });
+
+  it("gives what sleeps as long again, but no more than an hour", () => {
+    const { time, due, ladder } = climbed(90);
+    ladder.at("ready");
+    time.move(90 * minute);
+    ladder.at("asleep");
+    time.move(60 * minute);
+    expect(due).toEqual(["ready 90", "asleep 150"]);
+  });
+
+  it("counts anew for who is about to call, and not at all for what does not stand", () => {
+    const { time, due, ladder } = climbed(5);
+    ladder.at("ready");
+    time.move(4 * minute);
+    ladder.touch();
+    time.move(4 * minute);
+    ladder.at(undefined);
+    time.move(60 * minute);
+    expect(due).toEqual([]);
+  });
+
+  it("is not due at once where the time is longer than a timer of the system can be", () => {
+    const waits: number[] = [];
+    const after = (milliseconds: number) => {
+      waits.push(milliseconds);
+      return () => {};
+    };
+    const time = { ...movedTime(), after };
+    idleLadder(100_000, time, () => {}).at("ready");
+    expect(waits).toEqual([2 ** 31 - 1]);
+  });
+
+  it("has no end where no time is set", () => {
+    const { time, ladder } = climbed(undefined);
+    ladder.at("ready");
+    expect(time.due).toBe(0);
+  });
+});
+
+describe("an idle vLLM", () => {
+  it("sleeps, wakes for the next call in the same process, sleeps again and is stopped", async () => {
+    const { runtime, standIn, time, did } = sleepy();
+    await runtime.wake(never);
+    time.move(5 * minute);
+    expect(runtime.state).toBe("hibernating");
+    await told(runtime, "asleep");
+    expect(runtime.describe()).toMatchObject({ state: "hibernating", resident: false });
+    await runtime.wake(never);
+    expect(runtime.describe()).toMatchObject({ state: "active", resident: true });
+    time.move(5 * minute);
+    await told(runtime, "asleep");
+    time.move(5 * minute);
+    await gone(runtime);
+    expect(did()).toEqual(["start", "sleep", "wake up", "sleep", "term", "left"]);
+    expect(standIn.left()).toEqual([]);
+  });
+
+  it("is stopped at once where it has no sleep mode, and has no routes for it", async () => {
+    const { runtime, standIn, time, did } = sleepy({}, { extraArgs: [] });
+    await runtime.wake(never);
+    expect(standIn.starts()[0]!.env).not.toHaveProperty("VLLM_SERVER_DEV_MODE");
+    time.move(5 * minute);
+    await gone(runtime);
+    expect(did()).toEqual(["start", "term", "left"]);
+  });
+
+  it("runs on where no time is set", async () => {
+    const { runtime, time, standIn } = sleepy({}, { idleTimeoutMinutes: undefined });
+    await runtime.wake(never);
+    time.move(10_000 * minute);
+    expect(runtime.state).toBe("active");
+    expect(standIn.left()).toHaveLength(2);
+  });
+
+  it("that is falling asleep lets who comes then wait, and wakes for it (failure mode 15)", async () => {
+    const { runtime, standIn, time, did } = sleepy({ sleepHangs: true });
+    await runtime.wake(never);
+    time.move(5 * minute);
+    await standIn.until("sleep");
+    const waiting = runtime.wake(never);
+    expect(runtime.state).toBe("waking");
+    standIn.behave({});
+    await waiting;
+    expect(runtime.state).toBe("active");
+    expect(did()).toEqual(["start", "sleep", "wake up"]);
+  });
+
+  it("that is being stopped lets who comes then wait, and starts for it (failure mode 15)", async () => {
+    const { runtime, standIn, time, did } = sleepy({}, { extraArgs: [] });
+    await runtime.wake(never);
+    time.move(5 * minute);
+    expect(runtime.describe().detail).toMatch(/^stopping/);
+    await Promise.all([runtime.wake(never), runtime.wake(never)]);
+    expect(runtime.state).toBe("active");
+    expect(did()).toEqual(["start", "term", "left", "start"]);
+    expect(standIn.left()).toHaveLength(2);
+  });
+
+  it("that does not sleep is stopped instead, and one that does not wake is started anew", async () => {
+    const { runtime, standIn, time, did, said } = sleepy({ sleepFails: true });
+    await runtime.wake(never);
+    time.move(5 * minute);
+    await gone(runtime);
+    standIn.behave({ wakeFails: true });
+    await runtime.wake(never);
+    time.move(5 * minute);
+    await told(runtime, "asleep");
+    await runtime.wake(never);
+    expect(runtime.state).toBe("active");
+    expect(did()).toEqual([
+      "start",
+      "sleep",
+      "term",
+      "left",
+      "start",
+      "sleep",
+      "wake up",
+      "term",
+      "left",
+      "start",
+    ]);
+    expect(said.join("\n")).toContain("it does not sleep, and is stopped instead");
+    expect(said.join("\n")).toContain("it does not wake up, and is started anew");
+  });
+
+  it("that dies asleep is found out, and started anew for the next call", async () => {
+    const { runtime, standIn, time } = sleepy();
+    await runtime.wake(never);
+    time.move(5 * minute);
+    await told(runtime, "asleep");
+    process.kill(standIn.starts()[0]!.pid, "SIGKILL");
+    await told(runtime, "vLLM ended with signal SIGKILL");
+    expect(standIn.left()).toEqual([]);
+    await runtime.wake(never);
+    expect(standIn.starts()).toHaveLength(2);
+  });
+
+  it("is not one that works on a long prompt: no clock of ours ends it, and no health check without an answer (failure modes 16, 17, 37)", async () => {
+    const send = createOutbound();
+    let unanswered = 0;
+    let isBusy = false;
+    const { runtime, standIn, time, did } = sleepy({}, {}, (url, options) => {
+      if (url.pathname !== "/health" || !isBusy) return send(url, options);
+      unanswered++;
+      return Promise.reject(new HttpFailure("timeout", "no answer"));
+    });
+    await runtime.wake(never);
+    isBusy = true;
+    standIn.behave({ prefillMs: 200 });
+    const leave = runtime.enter();
+    const answer = fetch(`${runtime.url}/v1/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify({ stream: true }),
+    });
+    await standIn.until("call");
+    time.move(600 * minute);
+    expect(await (await answer).text()).toContain("[DONE]");
+    expect(unanswered).toBeGreaterThan(2);
+    expect(runtime.state).toBe("active");
+    leave();
+    expect(did()).toEqual(["start", "call"]);
+    time.move(5 * minute);
+    await told(runtime, "asleep");
+  });
+});

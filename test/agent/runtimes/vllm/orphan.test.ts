@@ -1,0 +1,300 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
+import type { ManagedConfig } from "../../../../src/agent/types.ts";
+import { sweep } from "../../../../src/processes/process-group.ts";
+import { processTable } from "../../../../src/processes/process-table.ts";
+import {
+  type Behaviour,
+  caughtFrom,
+  freshFolder,
+  isAlive,
+  type StandIn,
+  saidLog,
+  seen,
+  vllmConfig,
+  vllmDeps,
+  vllmStandIn,
+} from "../../../support/vllm/vllm.ts";
+
+const never = new AbortController().signal;
+
+/** An agent, as a process of its own, that has come so far with its vLLM. */
+async function otherAgent(
+  until: "started" | "ready",
+  behaviour: Behaviour = {},
+  config: Partial<ManagedConfig> = {},
+) {
+  const home = freshFolder();
+  const standIn = vllmStandIn(behaviour);
+  const asked = vllmConfig({ command: standIn.command, ...config });
+  const file = join(home, "agent");
+  writeFileSync(file, `${JSON.stringify({ home, config: asked })}\n`);
+  const agent = Bun.spawn(
+    [process.execPath, join(import.meta.dirname, "../../../support/vllm/owner.ts"), file],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
+    },
+  );
+  const end = async (signal: NodeJS.Signals) => {
+    agent.kill(signal);
+    await agent.exited;
+  };
+  onTestFinished(() => end("SIGKILL"));
+  await seen(file, () => readFileSync(file, "utf8").includes(`${until}\n`));
+  return { home, standIn, config: asked, end };
+}
+
+/** The agent after that. */
+function nextAgent(home: string, config: Parameters<typeof createManagedVllm>[0]) {
+  const { said, log } = saidLog();
+  const runtime = createManagedVllm(config, vllmDeps(home, { log }));
+  onTestFinished(() => runtime.close());
+  return { runtime, said };
+}
+
+async function allGone(standIn: StandIn): Promise<void> {
+  while (standIn.left().length > 0) await Bun.sleep(2);
+}
+
+describe("the vLLM of an agent that was killed with -9", () => {
+  it("goes on with the next agent, which also ends it (failure mode 26)", async () => {
+    const { home, standIn, config, end } = await otherAgent("ready");
+    await end("SIGKILL");
+    expect(standIn.left()).toHaveLength(2);
+    const { runtime, said } = nextAgent(home, config);
+    await runtime.start();
+    expect(runtime.describe()).toMatchObject({ state: "active", pid: standIn.starts()[0]!.pid });
+    expect(said).toEqual(["info vllm-local: goes on with the vLLM of an earlier agent"]);
+    await runtime.wake(never);
+    expect(await (await fetch(`${runtime.url}/v1/models`)).text()).toContain("acme/tiny");
+    await runtime.close();
+    expect(standIn.left()).toEqual([]);
+    expect(standIn.starts()).toHaveLength(1);
+    expect(standIn.events().slice(-2)).toEqual(["term", "left"]);
+  });
+
+  it("goes on asleep, when it sleeps", async () => {
+    const { home, standIn, config, end } = await otherAgent(
+      "ready",
+      {},
+      { extraArgs: ["--enable-sleep-mode"] },
+    );
+    await end("SIGKILL");
+    const { port } = JSON.parse(readFileSync(join(home, "vllm/vllm-local.json"), "utf8"));
+    await fetch(`http://127.0.0.1:${port}/sleep?level=1`, { method: "POST" });
+    const { runtime } = nextAgent(home, config);
+    await runtime.start();
+    expect(runtime.describe()).toMatchObject({ state: "hibernating", resident: false });
+    await runtime.wake(never);
+    expect(standIn.events().filter((event) => /sleep|wake|start/.test(event))).toEqual([
+      "start",
+      "sleep",
+      "wake up",
+    ]);
+  });
+
+  it("is noticed when it ends later, though it is nobody's child any more", async () => {
+    const { home, standIn, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
+    await end("SIGKILL");
+    const { runtime } = nextAgent(home, config);
+    await runtime.start();
+    process.kill(standIn.starts()[0]!.pid, "SIGKILL");
+    await allGone(standIn);
+    await runtime.wake(never);
+    expect(standIn.starts()).toHaveLength(2);
+  });
+
+  it("is ended when the config is another, with the engine that has left its group (failure modes 24, 26)", async () => {
+    const { home, standIn, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
+    await end("SIGKILL");
+    const other = { ...config, managed: { ...config.managed!, extraArgs: ["--max-model-len", "9"] } };
+    const { runtime } = nextAgent(home, other);
+    await runtime.start();
+    expect(runtime.state).toBe("hibernating");
+    await allGone(standIn);
+    expect(standIn.starts()).toHaveLength(1);
+  });
+
+  it("is ended when it was not ready yet, and a call meanwhile waits for a start of its own (failure modes 25, 26)", async () => {
+    const { home, standIn, config, end } = await otherAgent("started", { hangsAt: "Loading weights" });
+    await standIn.until("engine");
+    await end("SIGKILL");
+    const { runtime } = nextAgent(home, config);
+    await runtime.start();
+    standIn.behave({});
+    await runtime.wake(never);
+    const [first, second] = standIn.starts();
+    expect([isAlive(first!.pid), isAlive(second!.pid)]).toEqual([false, true]);
+    expect(standIn.left()).toHaveLength(2);
+  });
+
+  it("is swept when only its engine is left, which holds the GPU's memory (failure mode 24)", async () => {
+    const { home, standIn, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
+    await end("SIGKILL");
+    process.kill(standIn.starts()[0]!.pid, "SIGKILL");
+    const [engine] = standIn.engines();
+    expect(isAlive(engine!)).toBe(true);
+    const { runtime } = nextAgent(home, config);
+    await runtime.start();
+    await runtime.close();
+    expect(standIn.left()).toEqual([]);
+    expect([...new Bun.Glob("vllm/*.json").scanSync(home)]).toEqual([]);
+  });
+
+  it("is left alone while its agent runs: it is no orphan", async () => {
+    const { home, standIn, config } = await otherAgent("ready");
+    const { runtime } = nextAgent(home, config);
+    await runtime.start();
+    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({
+      ...{ code: "unavailable", message: "another agent on its machine runs this vLLM" },
+    });
+    await runtime.close();
+    expect(standIn.left()).toHaveLength(2);
+    expect(standIn.starts()).toHaveLength(1);
+  });
+
+  it("is not there when the agent was asked to stop, in the middle of a start too (failure mode 25)", async () => {
+    const { home, standIn, end } = await otherAgent("started", { hangsAt: "Loading weights" });
+    await standIn.until("engine");
+    await end("SIGTERM");
+    expect(standIn.left()).toEqual([]);
+    expect([...new Bun.Glob("vllm/*.json").scanSync(home)]).toEqual([]);
+  });
+});
+
+describe("what is noted of a vLLM", () => {
+  const owner = { pid: 2 ** 22 + 1, start: "boot/1" };
+  const marker = crypto.randomUUID();
+
+  /** A process that is not ours, with what a note of it would say. */
+  function stranger(env: Record<string, string> = {}) {
+    const child = Bun.spawn(["sleep", "600"], {
+      env: { ...env, PATH: process.env["PATH"]! },
+      detached: true,
+    });
+    onTestFinished(() => child.kill("SIGKILL"));
+    return { pid: child.pid, start: processTable().startOf(child.pid)! };
+  }
+
+  function noted(note: unknown): string {
+    const home = freshFolder();
+    mkdirSync(join(home, "vllm"));
+    writeFileSync(join(home, "vllm/vllm-local.json"), typeof note === "string" ? note : JSON.stringify(note));
+    return home;
+  }
+
+  const starting = async (home: string) => {
+    const { runtime, said } = nextAgent(home, vllmConfig({ command: vllmStandIn().command }));
+    await runtime.start();
+    await runtime.close();
+    return said;
+  };
+
+  it("never has a process killed that is not provably ours: by number and time of start, without the marker (failure modes 24, 26)", async () => {
+    const leader = stranger();
+    await starting(noted({ marker, port: 1, configHash: "x", leader, owner }));
+    expect(isAlive(leader.pid)).toBe(true);
+  });
+
+  it("nor by a number that is another process's now", async () => {
+    const { pid } = stranger({ MCPCTL_AGENT_PROVIDER: crypto.randomUUID() });
+    await starting(noted({ marker, port: 1, configHash: "x", leader: { pid, start: "boot/1" }, owner }));
+    expect(isAlive(pid)).toBe(true);
+  });
+
+  it("nor by a marker that is not random, or is only the beginning of another", async () => {
+    const [one, other] = [
+      stranger({ MCPCTL_AGENT_PROVIDER: "x" }),
+      stranger({ MCPCTL_AGENT_PROVIDER: `${marker}0` }),
+    ];
+    await starting(noted({ marker: "x", port: 1, configHash: "x", leader: one, owner }));
+    await starting(noted({ marker, port: 1, configHash: "x", owner }));
+    expect([isAlive(one.pid), isAlive(other.pid)]).toEqual([true, true]);
+  });
+
+  it("is passed over when it is no note at all", async () => {
+    for (const text of [
+      "",
+      "{",
+      "null",
+      '{"marker":1}',
+      `{"marker":"${marker}","port":1,"configHash":"","owner":{"pid":-1}}`,
+    ])
+      expect(await starting(noted(text))).toEqual([]);
+  });
+
+  it("has what has the marker ended: the agent was killed before it could note the process", async () => {
+    const { pid } = stranger({ MCPCTL_AGENT_PROVIDER: marker });
+    await starting(noted({ marker, port: 1, configHash: "x", owner }));
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it("and what vLLM writes is its owner's alone", async () => {
+    const { home } = await otherAgent("ready");
+    const modes = ["vllm", "vllm/vllm-local.json", "vllm/vllm-local.log"].map((name) =>
+      Bun.spawnSync(["stat", "-c", "%a", join(home, name)])
+        .stdout.toString()
+        .trim(),
+    );
+    expect(modes).toEqual(["700", "600", "600"]);
+  });
+});
+
+describe("the processes of this machine", () => {
+  /** What Linux would tell of one process. */
+  function told(state: string, environ: string) {
+    const folder = freshFolder();
+    mkdirSync(join(folder, "sys/kernel/random"), { recursive: true });
+    mkdirSync(join(folder, "12"));
+    writeFileSync(join(folder, "sys/kernel/random/boot_id"), "b00t\n");
+    const fields = [state, ..."4567890123456789".split(""), "0", "0", "777", "23"];
+    writeFileSync(join(folder, "12/stat"), `12 (VLLM) Z (Core)) ${fields.join(" ")}`);
+    writeFileSync(join(folder, "12/environ"), environ);
+    return processTable(folder);
+  }
+
+  it("are known by their number and their start, whatever their name", () => {
+    expect(told("S", "").startOf(12)).toBe("b00t/777");
+    expect(told("S", "").startOf(13)).toBeUndefined();
+    expect(told("S", "A=1\0MCPCTL_AGENT_PROVIDER=m\0").marked("m")).toEqual([{ pid: 12, start: "b00t/777" }]);
+    expect(told("S", "X=MCPCTL_AGENT_PROVIDER=m\0").marked("m")).toEqual([]);
+  });
+
+  it("are known by their group, to be waited for", () => {
+    expect(told("S", "").inGroup(5)).toEqual([{ pid: 12, start: "b00t/777" }]);
+    expect([told("S", "").inGroup(12), told("Z", "").inGroup(5)]).toEqual([[], []]);
+  });
+
+  it("hold memory for a while after they have lost their marker: they are waited for until they are over (failure mode 24)", async () => {
+    const child = Bun.spawn(["sleep", "600"]);
+    onTestFinished(() => child.kill("SIGKILL"));
+    let [looks, startsAsked] = [0, 0];
+    const dying = [{ pid: child.pid, start: "a" }];
+    const table = {
+      marked: () => (looks++ === 0 ? dying : []),
+      inGroup: () => [],
+      startOf: () => (startsAsked++ < 4 ? "a" : undefined),
+    };
+    await sweep("m", table, 5000);
+    expect([looks, startsAsked]).toEqual([4, 5]);
+    expect(await child.exited).not.toBe(0);
+
+    const rest = { marked: () => [], inGroup: () => [], startOf: () => "a" };
+    for (const still of [{ before: dying }, { group: 5 }])
+      expect(await caughtFrom(() => sweep("m", { ...rest, inGroup: () => dying }, 30, still))).toMatchObject({
+        ...{ code: "unavailable", message: "a process of vLLM cannot be ended" },
+      });
+  });
+
+  it("are over when only their parent has not asked yet: they hold no memory any more", () => {
+    expect(told("Z", "").startOf(12)).toBeUndefined();
+    expect(told("Z", "MCPCTL_AGENT_PROVIDER=m\0").marked("m")).toEqual([]);
+  });
+
+  it("are not known at all where there is no /proc", () => {
+    const nothing = processTable(join(freshFolder(), "proc"));
+    expect([nothing.startOf(process.pid), nothing.marked("m")]).toEqual([undefined, []]);
+  });
+});

@@ -1,0 +1,220 @@
+import { describe, expect, it } from "vitest";
+import type { ClientSocket, SocketConstructor } from "../../../src/agent/transports/websocket.ts";
+import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
+import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
+import { freezingProxy } from "../../support/agent/freezing-proxy.ts";
+import type { Peer } from "../../support/agent/scripted-server.ts";
+import { ScriptedServer } from "../../support/agent/scripted-server.ts";
+import { tappedFetch } from "../../support/agent/tapped-fetch.ts";
+
+const said = (peer: Peer, op: string) => peer.messages.filter((message) => message.op === op);
+
+describe("a link by WebSocket", () => {
+  it("registers, attaches as the same agent, and says at once how it is", async () => {
+    const { server, peer, agent } = await attachedAgent();
+    expect(peer.transport).toBe("websocket");
+    expect(peer.headers.get("x-mcpctl-provider-session")).toBe("prov_1");
+    expect(peer.headers.get("x-mcpctl-epoch")).toBe("1");
+    expect(peer.headers.get("authorization")).toBe("Bearer good");
+    expect(peer.headers.get("sec-websocket-extensions")).toBeNull();
+    await eventually(() => peer.messages.length > 0);
+    expect(peer.messages[0]).toEqual({
+      op: "heartbeat",
+      state: { llms: { local: { status: "active", inFlight: 0 } } },
+    });
+    expect(server.registers).toEqual([
+      {
+        protocol: 2,
+        bootId: "boot",
+        machineId: "machine",
+        providers: [{ name: "local", type: "openai", model: "local-model", initialStatus: "active" }],
+        agents: [],
+      },
+    ]);
+    expect(agent.sessionFile.providerSessionId).toBe("prov_1");
+    expect(agent.report()).toMatchObject({ transport: "websocket", tasks: 0 });
+  });
+
+  it("accepts a task, and sends the provider's bytes as they are, cut anywhere (failure modes 54, 55)", async () => {
+    const { peer, provider } = await attachedAgent();
+    peer.send(infer("t1"));
+    await eventually(() => said(peer, "accept").length > 0);
+    expect(provider.calls).toEqual([]);
+    peer.send({ event: "accepted", taskId: "t1", attempt: 1, granted: true });
+    await eventually(() => provider.calls.length === 1);
+    expect(provider.entered).toBe(1);
+    const answer = provider.calls[0]!.answer();
+    const text = 'data: {"content":"🦊"}\r\n\r\n: ping\n\ndata: a\ndata: b\n\ndata: [DONE]\n\n';
+    for (const byte of Buffer.from(text)) answer.push(Buffer.from([byte]));
+    answer.end();
+    await eventually(() => said(peer, "done").length > 0);
+    expect(peer.bytes.get(7)!.toString()).toBe(text);
+    expect(peer.messages.at(-1)).toEqual({ op: "done", taskId: "t1", attempt: 1 });
+    await eventually(() => provider.entered === 0);
+  });
+
+  it("takes a long request from the acceptance, digit by digit", async () => {
+    const { peer, provider } = await attachedAgent();
+    peer.send(infer("t1", { request: undefined }));
+    await eventually(() => said(peer, "accept").length > 0);
+    peer.send(
+      { event: "accepted", taskId: "t1", attempt: 1, granted: true },
+      '{"model":"local-model","seed":12345678901234567890}',
+    );
+    await eventually(() => provider.calls.length === 1);
+    expect(provider.calls[0]!.body).toBe('{"model":"local-model","seed":12345678901234567890}');
+  });
+
+  it("does not run what is not granted to it", async () => {
+    const { peer, provider, call, agent } = await attachedAgent();
+    peer.send(infer("t1"));
+    await eventually(() => said(peer, "accept").length > 0);
+    peer.send({ event: "accepted", taskId: "t1", attempt: 1, granted: false });
+    await eventually(() => agent.report().tasks === 0);
+    await call("t2");
+    expect(provider.calls).toHaveLength(1);
+  });
+
+  it("holds the provider back when its credit is spent, and goes on as more is granted (failure mode 27)", async () => {
+    const { peer, call } = await attachedAgent();
+    const asked = await call("t1");
+    const answer = asked.answer();
+    await turn();
+    let pushed = 0;
+    for (; pushed < 100 && !answer.held; pushed++) answer.push(Buffer.alloc(10_000, "x"));
+    expect(pushed).toBe(27);
+    await eventually(() => peer.bytes.get(7)?.length === 262_144);
+    peer.send({ event: "credit", taskId: "t1", bytes: 20_000 });
+    await eventually(() => peer.bytes.get(7)?.length === 270_000);
+    expect(answer.held).toBeUndefined();
+    answer.end();
+    await eventually(() => said(peer, "done").length > 0);
+  });
+
+  it("takes a chunk of 50 MB as fast as it is read, and no faster (failure mode 53)", async () => {
+    const { peer, call } = await attachedAgent();
+    const asked = await call("t1");
+    const answer = asked.answer();
+    await turn();
+    answer.push(Buffer.alloc(50_000_000, "x"));
+    answer.end();
+    let granted = 262_144;
+    while (said(peer, "done").length === 0) {
+      await eventually(() => said(peer, "done").length > 0 || peer.bytes.get(7)?.length === granted);
+      if (granted >= 50_000_000) continue;
+      peer.send({ event: "credit", taskId: "t1", bytes: 10_000_000 });
+      granted = Math.min(50_000_000, granted + 10_000_000);
+    }
+    expect(peer.bytes.get(7)!.length).toBe(50_000_000);
+  });
+
+  it("holds all providers back while more than 1 MiB waits to go out", async () => {
+    const sockets: (ClientSocket & { backlog: number })[] = [];
+    class Full extends (WebSocket as unknown as SocketConstructor) {
+      backlog = 0;
+      constructor(url: string, options: ConstructorParameters<SocketConstructor>[1]) {
+        super(url, options);
+        sockets.push(this as never);
+      }
+      override get bufferedAmount() {
+        return this.backlog;
+      }
+    }
+    const { peer, call } = await attachedAgent({ WebSocket: Full });
+    const asked = await call("t1");
+    const answer = asked.answer();
+    sockets[0]!.backlog = 1024 * 1024;
+    await turn();
+    answer.push(Buffer.from("data: 1\n\n"));
+    expect(answer.held).toBeDefined();
+    expect(peer.bytes.get(7)).toBeUndefined();
+    sockets[0]!.backlog = 1024 * 1024 - 1;
+    await eventually(() => peer.bytes.get(7)?.toString() === "data: 1\n\n");
+    expect(answer.held).toBeUndefined();
+  });
+
+  it("notices within 45 s that the other end has gone without a word, gives up what runs and attaches anew (failure modes 31, 50)", async () => {
+    const time = new HandTime();
+    const server = new ScriptedServer();
+    const proxy = await freezingProxy(server.url);
+    const { call, provider } = await attachedAgent({ server, time, url: proxy.url });
+    const asked = await call("t1");
+    proxy.freeze();
+    await time.advance(44_000);
+    expect(asked.signal.aborted).toBe(false);
+    await time.advance(1_000);
+    await asked.aborted;
+    await eventually(() => provider.entered === 0);
+    await time.until(() => server.peers.length === 2);
+    expect(server.peers[1]!.headers.get("x-mcpctl-provider-session")).toBe("prov_1");
+    // Not by way of a kept connection, which is as dead.
+    expect(time.elapsed()).toBeLessThan(1_000 + 45_000 + 5_000);
+    expect(server.registers).toHaveLength(2);
+  });
+
+  it("lives through 30 minutes with a gap of 7 in which nobody says anything (failure modes 37, 38)", async () => {
+    const time = new HandTime();
+    const { server, peer, call, agent } = await attachedAgent({ time });
+    const asked = await call("t1");
+    const answer = asked.answer();
+    for (let minute = 0; minute < 30; minute++) {
+      if (minute < 10 || minute > 17) answer.push(Buffer.from("."));
+      for (let quarter = 0; quarter < 4; quarter++) {
+        const { pings } = server;
+        await time.advance(15_000);
+        await eventually(() => server.pings > pings);
+        for (let turns = 0; turns < 5; turns++) await turn();
+      }
+    }
+    answer.end();
+    await eventually(() => said(peer, "done").length > 0);
+    expect(peer.bytes.get(7)!.toString()).toBe(".".repeat(22));
+    expect(server.registers).toHaveLength(1);
+    expect(agent.report().transport).toBe("websocket");
+    // Once on attaching, then every 30 s.
+    expect(said(peer, "heartbeat").length).toBeGreaterThanOrEqual(60);
+  });
+});
+
+describe("when no WebSocket gets through", () => {
+  it("goes on by server-sent events within 3 s, and remembers for 10 minutes (failure mode 35)", async () => {
+    const time = new HandTime();
+    time.chance = 0;
+    const server = new ScriptedServer();
+    server.upgrade = "hangs";
+    const { fetch, read } = tappedFetch();
+    const attaching = attachedAgent({ server, time, fetch });
+    await eventually(() => server.registers.length === 1 && time.waits.includes(3_000));
+    await time.advance(3_000);
+    const { peer } = await attaching;
+    expect(peer.transport).toBe("sse");
+    // The WebSocket may have raised the epoch unseen: the session was claimed anew.
+    expect(server.registers).toHaveLength(2);
+    expect(peer.headers.get("x-mcpctl-epoch")).toBe("2");
+
+    server.upgrade = "takes";
+    peer.cut();
+    await time.until(() => server.peers.length === 2);
+    expect(server.peers[1]!.transport).toBe("sse");
+    const since = time.elapsed();
+    while (time.elapsed() - since < 10 * 60_000) {
+      const before = read();
+      server.peers[1]!.comment();
+      await eventually(() => read() > before);
+      await turn();
+      await time.advance(15_000);
+    }
+    server.peers[1]!.cut();
+    await time.until(() => server.peers.length === 3);
+    expect(server.peers[2]!.transport).toBe("websocket");
+  });
+
+  it("does so at once where a proxy refuses the upgrade, and when the server offers none", async () => {
+    const server = new ScriptedServer();
+    server.upgrade = "refuses";
+    expect((await attachedAgent({ server })).peer.transport).toBe("sse");
+    const without = await attachedAgent({ transports: ["sse"] });
+    expect(without.peer.transport).toBe("sse");
+    expect(without.server.registers).toHaveLength(1);
+  });
+});

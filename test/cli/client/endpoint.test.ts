@@ -1,0 +1,126 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { resolveEndpoint, resolveForAgent } from "../../../src/cli/client/endpoint.ts";
+import { answering } from "../../support/cli/answering-server.ts";
+import { flags } from "../../support/cli/fake-terminal.ts";
+import { cli, newHome } from "../../support/cli/run-cli.ts";
+
+const contexts = {
+  contexts: { home: { server: "http://home:1" }, work: { server: "http://work:1", tokenFile: "work.token" } },
+  currentContext: "home",
+};
+
+function homeWith(config?: object, token?: string): string {
+  const home = newHome();
+  if (config) writeFileSync(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  if (token) writeFileSync(join(home, "credentials.json"), JSON.stringify({ token }), { mode: 0o600 });
+  return home;
+}
+
+function resolved(home: string, given: Partial<typeof flags> = {}, env: Record<string, string> = {}) {
+  return resolveEndpoint({ home, cwd: home, env, flags: { ...flags, ...given } });
+}
+
+describe("the server", () => {
+  const environment = { MCPCTL_SERVER: "http://env:1", MCPD_URL: "http://old:1" };
+
+  it("is, in this order, the flag's, the named context's, the environment's, the current context's", async () => {
+    const home = homeWith(contexts);
+    const url = async (given: Partial<typeof flags>, env: Record<string, string>) =>
+      (await resolved(home, given, env)).url;
+    expect(await url({ server: "https://flag:1/", context: "work" }, environment)).toBe("https://flag:1");
+    expect(await url({ context: "home" }, environment)).toBe("http://home:1");
+    expect(await url({}, environment)).toBe("http://env:1");
+    expect(await url({}, { MCPD_URL: "http://old:1" })).toBe("http://old:1");
+    expect(await url({}, {})).toBe("http://home:1");
+  });
+
+  it("is a Unix socket of this machine that can be opened, else the default address", async () => {
+    const home = homeWith();
+    mkdirSync(join(home, "server"));
+    expect((await resolved(home)).url).toBe("http://127.0.0.1:7777");
+    const server = answering({}, { unix: join(home, "server", "mcpctl.sock") });
+    expect((await resolved(home)).url).toBe(server.url);
+    const elsewhere = answering({}, { unix: join(newHome(), "mcpctl.sock") });
+    const folder = elsewhere.url.slice("unix://".length, -"/mcpctl.sock".length);
+    expect((await resolved(home, {}, { MCPCTL_DATA_DIR: folder })).url).toBe(elsewhere.url);
+  });
+
+  it("is not a socket that nobody listens on", async () => {
+    const home = homeWith();
+    writeFileSync(join(home, "mcpctl.sock"), "");
+    expect((await resolved(home, {}, { MCPCTL_DATA_DIR: home })).url).toBe("http://127.0.0.1:7777");
+  });
+
+  it("is called after where it comes from", async () => {
+    expect((await resolved(homeWith(contexts))).origin).toBe('context "home"');
+    expect((await resolved(homeWith(), {}, environment)).origin).toBe("MCPCTL_SERVER");
+    expect(await resolved(homeWith(), { server: "http://a:1" })).toEqual({ url: "http://a:1" });
+  });
+
+  it.each([
+    [{ server: "127.0.0.1:7777" }, {}, "usage"],
+    [{ server: "file:///etc/passwd" }, {}, "usage"],
+    [{}, { MCPCTL_SERVER: "javascript:1" }, "usage"],
+    [{ context: "none" }, {}, "invalid_request"],
+  ])("is refused: %j %j", async (given, env, code) => {
+    await expect(resolved(homeWith(contexts), given, env as Record<string, string>)).rejects.toMatchObject({
+      code,
+    });
+  });
+
+  it("can be spoken to over a Unix socket, without a token", async () => {
+    const home = homeWith(undefined, "mcpctl_ses_left_over");
+    mkdirSync(join(home, "server"));
+    const server = answering({ "GET /api/v1/llms": [] }, { unix: join(home, "server", "mcpctl.sock") });
+    expect((await cli("get llms", { home })).code).toBe(0);
+    await cli("get llms", { home, env: { MCPCTL_TOKEN: "explicit" } });
+    expect(server.bearers).toEqual(["", "explicit"]);
+  });
+});
+
+describe("the token", () => {
+  it("is, in this order, the flag's file's, the environment's, the context's, that of the login", async () => {
+    const home = homeWith(contexts, "login");
+    writeFileSync(join(home, "flag.token"), "flag\n");
+    writeFileSync(join(home, "work.token"), '{"token": "work"}');
+    const token = async (given: Partial<typeof flags>, env = {}) => (await resolved(home, given, env)).token;
+    expect(await token({ tokenFile: "flag.token", context: "work" }, { MCPCTL_TOKEN: "env" })).toBe("flag");
+    expect(await token({ context: "work" }, { MCPCTL_TOKEN: "env\n" })).toBe("env");
+    expect(await token({ context: "work" })).toBe("work");
+    expect(await token({})).toBe("login");
+    expect((await resolved(homeWith(contexts))).token).toBeUndefined();
+  });
+
+  it("must be where it was said to be", async () => {
+    await expect(resolved(homeWith(), { tokenFile: "none" })).rejects.toMatchObject({
+      code: "invalid_request",
+    });
+  });
+});
+
+describe("an agent", () => {
+  const forAgent = (home: string, given: Partial<typeof flags> = {}) =>
+    resolveForAgent({ home, cwd: home, env: {}, flags: { ...flags, ...given } });
+
+  it("passes over a Unix socket that it finds, and refuses one that it is given", async () => {
+    const home = homeWith();
+    mkdirSync(join(home, "server"));
+    answering({}, { unix: join(home, "server", "mcpctl.sock") });
+    expect((await forAgent(home)).url).toBe("http://127.0.0.1:7777");
+    await expect(forAgent(home, { server: "unix:///run/mcpctl.sock" })).rejects.toMatchObject({
+      code: "usage",
+    });
+  });
+
+  it("reads its bearer anew each time: it may have been rotated", async () => {
+    const home = homeWith(undefined, "first");
+    const { token } = await forAgent(home);
+    expect(token()).toBe("first");
+    writeFileSync(join(home, "credentials.json"), JSON.stringify({ token: "second" }));
+    expect(token()).toBe("second");
+    writeFileSync(join(home, "credentials.json"), "{}");
+    expect(token).toThrow("there is none");
+  });
+});

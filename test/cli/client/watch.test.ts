@@ -1,0 +1,165 @@
+import { describe, expect, it } from "vitest";
+import { ApiClient } from "../../../src/cli/client/client.ts";
+import { type Change, changesOf } from "../../../src/cli/client/watch.ts";
+import type { Resource } from "../../../src/kinds/define.ts";
+import { kindOf } from "../../../src/kinds/index.ts";
+import { answering, failure, llms } from "../../support/cli/answering-server.ts";
+import { cli } from "../../support/cli/run-cli.ts";
+
+const [claude, qwen] = llms as [Resource, Resource];
+
+function frames(...events: [event: string, id: number | undefined, data: unknown][]): string {
+  return events
+    .map(
+      ([event, id, data]) =>
+        `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`,
+    )
+    .join("");
+}
+
+/** Each connection gets the next of these: a body that ends, or an answer. After the last one connections hang. */
+function streams(...answers: (string | (() => Response))[]) {
+  const left = [...answers];
+  return answering({
+    "GET /api/v1/llms": () => {
+      const next = left.shift();
+      if (typeof next === "function") return next();
+      const body = next ?? new ReadableStream({ start: (controller) => controller.enqueue(": quiet\n\n") });
+      return new Response(body as BodyInit, { headers: { "content-type": "text/event-stream" } });
+    },
+  });
+}
+
+/** The first batches of changes, without waiting between connections. */
+async function take(
+  server: { url: string },
+  count: number,
+): Promise<{ batches: Change[][]; pauses: number[] }> {
+  const stop = new AbortController();
+  const pauses: number[] = [];
+  const batches: Change[][] = [];
+  const client = new ApiClient({ url: server.url });
+  for await (const batch of changesOf(
+    client,
+    kindOf("llm"),
+    stop.signal,
+    async (attempt) => void pauses.push(attempt),
+  )) {
+    batches.push(batch);
+    if (batches.length === count) break;
+  }
+  stop.abort();
+  return { batches, pauses };
+}
+
+const brief = (changes: Change[]) => changes.map(({ type, object }) => `${type} ${object.name}`);
+
+describe("watch", () => {
+  it("gives what there is as one batch, then each change", async () => {
+    const server = streams(
+      frames(
+        ["added", 1, claude],
+        ["added", 2, qwen],
+        ["synced", 2, {}],
+        ["modified", 3, { ...claude, tier: "fast" }],
+        ["deleted", 4, { id: qwen.id, name: qwen.name }],
+      ),
+    );
+    const { batches } = await take(server, 3);
+    expect(batches.map(brief)).toEqual([
+      ["added claude", "added qwen-alice"],
+      ["modified claude"],
+      ["deleted qwen-alice"],
+    ]);
+    expect(batches[2]![0]!.object).toMatchObject({ model: qwen["model"] });
+  });
+
+  it("takes up a lost connection where it ended", async () => {
+    const server = streams(
+      frames(["added", 1, claude], ["synced", 7, {}]),
+      () => failure(503, "unavailable", "starting"),
+      frames(["modified", 8, { ...claude, tier: "fast" }]),
+    );
+    const { batches, pauses } = await take(server, 2);
+    expect(batches.map(brief)).toEqual([["added claude"], ["modified claude"]]);
+    expect(server.asked).toEqual([
+      "GET /api/v1/llms?watch=1",
+      "GET /api/v1/llms?watch=1&since=7",
+      "GET /api/v1/llms?watch=1&since=7",
+    ]);
+    expect(pauses).toEqual([0, 1]);
+  });
+
+  it("lists again after 410 and gives only what is different", async () => {
+    const server = streams(
+      frames(["added", 1, claude], ["added", 1, qwen], ["synced", 1, {}]),
+      () => failure(410, "watch_expired", "too old"),
+      frames(
+        ["added", 9, { ...claude, tier: "fast" }],
+        ["added", 9, { ...claude, id: "llm_new", name: "new" }],
+        ["synced", 9, {}],
+      ),
+      frames(["modified", 10, claude]),
+    );
+    const { batches } = await take(server, 3);
+    expect(batches.slice(1).map(brief)).toEqual([
+      ["deleted qwen-alice", "modified claude", "added new"],
+      ["modified claude"],
+    ]);
+    expect(server.asked.at(-1)).toBe("GET /api/v1/llms?watch=1&since=9");
+  });
+
+  it("begins anew when the connection breaks before the list is complete, and shows nothing twice", async () => {
+    const server = streams(
+      frames(["added", 1, claude]),
+      frames(["added", 1, claude], ["added", 2, qwen], ["synced", 2, {}]),
+    );
+    const { batches } = await take(server, 1);
+    expect(batches.map(brief)).toEqual([["added claude", "added qwen-alice"]]);
+    expect(server.asked).toEqual(["GET /api/v1/llms?watch=1", "GET /api/v1/llms?watch=1"]);
+  });
+
+  it("does not try again when the first connection fails, or the right to look is gone", async () => {
+    const refused = streams(() => failure(403, "forbidden", "you may not view llms"));
+    await expect(take(refused, 1)).rejects.toMatchObject({ code: "forbidden" });
+    const revoked = streams(frames(["synced", 1, {}]), () => failure(401, "unauthenticated", "log in"));
+    await expect(take(revoked, 2)).rejects.toMatchObject({ code: "unauthenticated" });
+    const gone = streams();
+    await gone.stop();
+    await expect(take(gone, 1)).rejects.toMatchObject({ code: "connection_failed" });
+  });
+
+  it.each([
+    ["table", /^NAME .*\nclaude .*\nclaude \(deleted\) .*\n$/],
+    ["json", /^\{"type":"added","object":\{.*\}\}\n\{"type":"deleted",.*\}\n$/],
+    ["name", /^llm\/claude\n$/],
+  ])("get -w prints %s until Ctrl-C", async (format, expected) => {
+    const interrupt = new AbortController();
+    let connections = 0;
+    const server = answering({
+      "GET /api/v1/llms": () => {
+        if (connections++ > 0) interrupt.abort();
+        const body = frames(
+          ["added", 1, claude],
+          ["added", 1, qwen],
+          ["synced", 1, {}],
+          ["deleted", 2, { id: claude.id, name: "claude" }],
+        );
+        return new Response(body);
+      },
+    });
+    const { code, stdout, stderr } = await cli(["get", "llms", "claude", "-w", "-o", format], {
+      server,
+      signal: interrupt.signal,
+    });
+    expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
+    expect(stdout).toMatch(expected);
+    expect(stdout).not.toContain("qwen-alice");
+  });
+
+  it("follows one kind at a time", async () => {
+    const server = streams();
+    expect((await cli("get llms,secrets -w", { server })).code).toBe(2);
+    expect(server.asked).toEqual([]);
+  });
+});

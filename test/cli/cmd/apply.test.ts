@@ -1,0 +1,238 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { applyFiles } from "../../../src/cli/cmd/apply.ts";
+import { AppError } from "../../../src/errors.ts";
+import { terminal } from "../../support/cli/fake-terminal.ts";
+import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+
+let server: ScriptedServer;
+beforeEach(() => {
+  server = new ScriptedServer();
+});
+afterEach(() => server.stop());
+
+const house = `kind: token
+name: laptop
+roleBindings: [{ role: run, resource: llms }]
+---
+kind: llm
+name: claude
+type: anthropic
+model: claude-sonnet-5
+apiKeyRef: { name: anthropic, key: api-key }
+---
+kind: secret
+name: anthropic
+data: { api-key: hunter2 }
+`;
+
+function apply(stdin: string, ...flags: string[]) {
+  return server.run(["apply", "-f", "-", ...flags], { stdin });
+}
+
+describe("apply", () => {
+  it("creates in the order in which things need each other, and then finds nothing to change", async () => {
+    const first = await apply(house);
+    expect(first).toEqual({
+      code: 0,
+      stdout:
+        "secret 'anthropic' created\nllm 'claude' created\ntoken 'laptop' created\nmcpctl_pat_theBearer\n",
+      stderr: "warning: llm 'claude': the provider refused the key\n",
+    });
+    expect(server.writes.map(({ path }) => path)).toEqual([
+      "/api/v1/secrets",
+      "/api/v1/llms",
+      "/api/v1/tokens",
+    ]);
+    const second = await apply(house);
+    expect(second).toEqual({
+      code: 0,
+      stdout: "secret 'anthropic' unchanged\nllm 'claude' unchanged\ntoken 'laptop' unchanged\n",
+      stderr: "",
+    });
+    // Only the server can compare a secret's values; nothing else was written.
+    expect(server.writes.slice(3).map(({ method, body }) => [method, body])).toEqual([
+      ["PUT", { data: { "api-key": "hunter2" } }],
+    ]);
+  });
+
+  it("sends what differs and no more; null clears, what is not named stays", async () => {
+    server.seed("llms", {
+      name: "claude",
+      type: "openai",
+      model: "a",
+      description: "d",
+      poolName: "p",
+      tier: "heavy",
+    });
+    const manifest =
+      "kind: llm\nname: claude\ntype: openai\nmodel: b\ndescription: null\npoolName: null\nurl: null\n";
+    expect(await apply(manifest)).toMatchObject({ code: 0, stdout: "llm 'claude' configured\n" });
+    expect(server.writes.at(-1)?.body).toEqual({ model: "b", description: null, poolName: null });
+    expect(server.find("llms", "claude")).toMatchObject({
+      model: "b",
+      description: "",
+      tier: "heavy",
+      version: 2,
+    });
+    expect(server.find("llms", "claude")).not.toHaveProperty("poolName", "p");
+  });
+
+  it("says configured for a secret only when a value changed, and never which", async () => {
+    server.seed("secrets", { name: "a", data: { k: "hunter2" } });
+    const same = await apply("kind: secret\nname: a\ndata: {k: hunter2}\n");
+    expect(same.stdout).toBe("secret 'a' unchanged\n");
+    const other = await apply("kind: secret\nname: a\ndata: {k: hunter3}\n");
+    expect(other).toEqual({ code: 0, stdout: "secret 'a' configured\n", stderr: "" });
+  });
+
+  it("leaves a secret alone of which only the keys are given, and cannot make one of them", async () => {
+    server.seed("secrets", { name: "a", data: { k: "v" } });
+    const { code, stdout, stderr } = await apply(
+      "secrets:\n  - {name: a, keys: [k]}\n  - {name: b, keys: [k]}\n",
+    );
+    expect(code).toBe(1);
+    expect(stdout).toBe("secret 'a' unchanged\nsecret 'b' failed\n");
+    expect(stderr).toBe(
+      "error: standard input:3: secret 'b': there is no secret \"b\" yet, and its data is not given\n" +
+        "hint: values are never exported: add data, or run mcpctl create secret b\n",
+    );
+    expect(server.writes).toEqual([]);
+  });
+
+  it("goes on after a failure, and exits 1", async () => {
+    const details = [{ path: "/members/0", message: 'there is no user "bob"' }];
+    server.refuse(
+      ({ method, path }) => method === "POST" && path.includes("groups"),
+      new AppError("invalid_request", "invalid group", { details }),
+    );
+    const { code, stdout, stderr } = await apply(
+      "groups: [{name: a, members: [bob]}, {name: b}]\nusers: [{name: u}]\n",
+    );
+    expect(code).toBe(1);
+    expect(stdout).toBe("user 'u' created\ngroup 'a' failed\ngroup 'b' created\n");
+    expect(stderr).toBe(
+      "error: standard input:1: group 'a': invalid group\n  /members/0: there is no user \"bob\"\n",
+    );
+  });
+
+  it("stops when nothing more can succeed, and still tells what was done", async () => {
+    server.refuse(
+      ({ method, path }) => method === "GET" && path.includes("/b"),
+      new AppError("unauthenticated", "the token has expired"),
+    );
+    const { code, stdout, stderr } = await apply("users: [{name: a}, {name: b}, {name: c}]\n", "-o", "json");
+    expect(code).toBe(4);
+    expect(JSON.parse(stdout)).toMatchObject([{ kind: "user", name: "a", result: "created" }]);
+    expect(stderr).toBe("error: the token has expired\n");
+    expect(server.writes).toHaveLength(1);
+  });
+
+  it("checks every manifest before it sends any", async () => {
+    const { code, stdout, stderr } = await apply(`${house}---\nkind: llm\nname: x\ntype: openai\nmodle: m\n`);
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toBe(
+      "error: 2 faults; nothing was sent\n" +
+        "  standard input:15:1: model: is required\n" +
+        '  standard input:18:1: modle: unknown field; did you mean "model"?\n' +
+        "hint: fields: mcpctl explain llm\n",
+    );
+    expect(server.calls).toEqual([]);
+  });
+
+  it("reads several files and folders", async () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mcpctl-apply-"));
+    writeFileSync(join(cwd, "a.yaml"), "kind: user\nname: a\n");
+    writeFileSync(join(cwd, "b.json"), '{"kind": "user", "name": "b"}');
+    const one = await server.run(["apply", "-f", "a.yaml", "-f", "b.json", "-o", "name"], { cwd });
+    expect(one).toEqual({ code: 0, stdout: "user/a\nuser/b\n", stderr: "" });
+    const again = await server.run(["apply", "-f", "."], { cwd });
+    expect(again.stdout).toBe("user 'a' unchanged\nuser 'b' unchanged\n");
+    expect(await server.run(["apply"], { cwd })).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  it("prints what became of each as JSON or YAML", async () => {
+    const { stdout } = await apply(house, "-o", "json");
+    expect(JSON.parse(stdout)).toMatchObject([
+      { kind: "secret", name: "anthropic", result: "created", object: { keys: ["api-key"] } },
+      { kind: "llm", name: "claude", result: "created", object: { model: "claude-sonnet-5" } },
+      { kind: "token", name: "laptop", result: "created", object: { token: "mcpctl_pat_theBearer" } },
+    ]);
+    expect(stdout).not.toContain("hunter2");
+    const yaml = await apply("kind: user\nname: a\n", "-o", "yaml");
+    expect(Bun.YAML.parse(yaml.stdout)).toMatchObject([{ kind: "user", name: "a", result: "created" }]);
+  });
+
+  it("--dry-run says what would happen, sends no write and shows no value (T37)", async () => {
+    server.seed("llms", { name: "claude", type: "anthropic", model: "old" });
+    server.seed("secrets", { name: "anthropic", data: { "api-key": "x" } });
+    const { code, stdout, stderr } = await apply(house, "--dry-run");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe(
+      "secret 'anthropic' configured (dry run: data)\n" +
+        "llm 'claude' configured (dry run: model, apiKeyRef)\n" +
+        "token 'laptop' created (dry run)\n",
+    );
+    const json = await apply(house, "--dry-run", "-o", "json");
+    expect(stdout + json.stdout + json.stderr).not.toContain("hunter2");
+    expect(server.writes).toEqual([]);
+  });
+});
+
+describe("a busy server", () => {
+  const user = "kind: user\nname: a\n";
+
+  async function withWaits(random: number, at = terminal({ stdin: user })) {
+    const waits: number[] = [];
+    const pause = {
+      random: () => random,
+      sleep: async (milliseconds: number) => void waits.push(milliseconds),
+    };
+    const { context } = server.context({ terminal: at });
+    const code = await applyFiles(["-"], false, context, pause);
+    return { code, waits, at };
+  }
+
+  it("is asked again, later and later and never before it said", async () => {
+    const busy = new AppError("too_many_requests", "too many requests");
+    server.refuse(() => true, busy);
+    server.refuse(() => true, new AppError("unavailable", "migrating"));
+    server.refuse(({ method }) => method === "POST", busy, "7");
+    const { code, waits, at } = await withWaits(1);
+    expect(code).toBe(0);
+    expect(waits).toEqual([500, 1000, 9000]);
+    expect(at.stdout).toBe("user 'a' created\n");
+    expect(at.stderr).toBe("");
+  });
+
+  it("is given full jitter", async () => {
+    server.refuse(() => true, new AppError("unavailable", "later"));
+    server.refuse(() => true, new AppError("unavailable", "later"));
+    expect((await withWaits(0.25)).waits).toEqual([125, 250]);
+  });
+
+  it("is given up in the end", async () => {
+    for (let i = 0; i < 10; i++) server.refuse(() => true, new AppError("unavailable", "later"));
+    const { code, waits, at } = await withWaits(0);
+    expect(code).toBe(1);
+    expect(waits).toHaveLength(5);
+    expect(at.stdout).toBe("user 'a' failed\n");
+    expect(at.stderr).toBe("error: standard input:1: user 'a': later\n");
+  });
+
+  it("is not what one is that refuses, or is not there", async () => {
+    server.refuse(() => true, new AppError("internal", "broken"));
+    expect((await withWaits(1)).waits).toEqual([]);
+    await server.stop();
+    await expect(withWaits(1)).rejects.toMatchObject({ code: "connection_failed" });
+  });
+
+  it("is spoken of to a person", async () => {
+    server.refuse(() => true, new AppError("unavailable", "later"), "3");
+    const { at } = await withWaits(0, terminal({ stdin: user, answers: [] }));
+    expect(at.stderr).toBe("user 'a': the server is busy; trying again in 3 s\n");
+  });
+});

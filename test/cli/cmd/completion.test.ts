@@ -1,0 +1,132 @@
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { answering, catalogue, failure, rows } from "../../support/cli/answering-server.ts";
+import { expectGolden } from "../../support/cli/golden.ts";
+import { cli, newHome, type Surroundings } from "../../support/cli/run-cli.ts";
+
+/** The candidates for the last word, without what is said about them. */
+async function complete(words: string[], around: Surroundings = {}): Promise<string[]> {
+  const { code, stdout, stderr } = await cli(["__complete", "--", ...words], around);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => line.split("\t")[0]!);
+}
+
+describe("completion", () => {
+  it("offers verbs, those of groups, and no hidden ones", async () => {
+    expect(await complete(["de"])).toEqual(["describe", "delete"]);
+    expect(await complete([""])).not.toContain("__complete");
+    expect(await complete(["config", "use"])).toEqual(["use-context"]);
+    expect(await complete(["--server", "http://x", "who"])).toEqual(["whoami"]);
+    expect(await complete(["help", "log"])).toEqual(["login", "logout"]);
+    expect(await complete(["completion", ""])).toEqual(["bash", "zsh", "fish"]);
+    expect(await complete(["nonsense", ""])).toEqual([]);
+  });
+
+  it("offers flags, global ones too, and their values", async () => {
+    expect(await complete(["get", "llms", "--w"])).toEqual(["--watch"]);
+    expect(await complete(["get", "--out"])).toEqual(["--output"]);
+    expect(await complete(["get", "-o", "j"])).toEqual(["json", "jsonpath="]);
+    expect(await complete(["--color", "a"])).toEqual(["auto", "always"]);
+    expect(await complete(["get", "--color=n"])).toEqual(["--color=never"]);
+    expect(await complete(["create", "llm", "x", "--tier", ""])).toEqual(["fast", "heavy"]);
+    expect(await complete(["create", "secret", "x", "--ti"])).toEqual(["--timeout"]);
+  });
+
+  it("offers kinds, and the names there are", async () => {
+    const server = answering(catalogue());
+    expect(await complete(["get", "s"], { server })).toEqual(["secretbackends", "secrets"]);
+    expect(await complete(["get", "llm", ""], { server })).toEqual(["claude", "qwen-alice"]);
+    expect(await complete(["get", "llms", "claude", ""], { server })).toEqual(["qwen-alice"]);
+    expect(await complete(["describe", "llm/q"], { server })).toEqual(["llm/qwen-alice"]);
+    expect(await complete(["delete", "llm/claude", "llm/q"], { server })).toEqual(["llm/qwen-alice"]);
+    expect(await complete(["get", "nonsense", ""], { server })).toEqual([]);
+    expect(await complete(["wait", "llm/q"], { server })).toEqual(["llm/qwen-alice"]);
+    expect(await complete(["wait", "llms", ""], { server })).toEqual(["claude", "qwen-alice"]);
+  });
+
+  it("offers what can be migrated and rotated, and the backends there are", async () => {
+    const backends = rows("secretbackend", { name: "default" }, { name: "bao" });
+    const server = answering({ "GET /api/v1/secretbackends": backends });
+    expect(await complete(["migrate", ""])).toEqual(["secrets"]);
+    expect(await complete(["migrate", "secrets", "--from", ""], { server })).toEqual(["default", "bao"]);
+    expect(await complete(["migrate", "secrets", "--to=b"], { server })).toEqual(["--to=bao"]);
+    expect(await complete(["migrate", "secrets", "--names", ""], { server })).toEqual([]);
+    expect(await complete(["migrate", "secrets", "--k"])).toEqual(["--keep-source"]);
+    expect(await complete(["rotate", ""])).toEqual(["secretbackend", "master-key"]);
+    expect(await complete(["rotate", "secretbackend", ""], { server })).toEqual(["default", "bao"]);
+    expect(await complete(["rotate", "master-key", ""], { server })).toEqual([]);
+    expect(await complete(["create", "secretbackend", "x", "--wi"])).toEqual(["--wizard"]);
+  });
+
+  it("offers the providers of this machine, and what can be done with them", async () => {
+    const home = newHome();
+    expect(await complete(["provider", ""], { home })).toEqual([]);
+    const providers = [{ name: "qwen", model: "qwen3:8b" }, { name: "big" }];
+    writeFileSync(join(home, "config.json"), JSON.stringify({ llm: { providers } }), { mode: 0o600 });
+    expect(await complete(["provider", ""], { home })).toEqual(["qwen", "big"]);
+    expect(await complete(["provider", "qwen", ""], { home })).toEqual(["up", "down", "status"]);
+  });
+
+  it("offers contexts", async () => {
+    const home = newHome();
+    await cli("config set-context home --server http://h:1", { home });
+    expect(await complete(["config", "use-context", ""], { home })).toEqual(["home"]);
+    expect(await complete(["get", "--context", "h"], { home })).toEqual(["home"]);
+  });
+
+  it("remembers names for ten seconds, for one caller, where others cannot read", async () => {
+    const server = answering(catalogue());
+    const home = newHome();
+    const at = (now: string, env = {}) => complete(["get", "llm", "c"], { server, home, now, env });
+    expect(await at("2026-11-21T12:00:00Z")).toEqual(["claude"]);
+    expect(await at("2026-11-21T12:00:09Z")).toEqual(["claude"]);
+    expect(server.asked).toHaveLength(1);
+    await at("2026-11-21T12:00:09Z", { MCPCTL_TOKEN: "another" });
+    expect(server.asked).toHaveLength(2);
+    await at("2026-11-21T12:00:11Z");
+    expect(server.asked).toHaveLength(3);
+    const files = readdirSync(join(home, "cache"));
+    expect(files).toHaveLength(2);
+    for (const file of files) expect(statSync(join(home, "cache", file)).mode & 0o777).toBe(0o600);
+  });
+
+  it("asks the server that is being typed", async () => {
+    const server = answering(catalogue());
+    expect(await complete(["get", "llm", "--server", server.url, "c"])).toEqual(["claude"]);
+  });
+
+  it("is silent when the server is slow, refuses, is not there, or the home is broken", async () => {
+    const slow = answering({ "GET /api/v1/llms": () => new Promise(() => {}) });
+    expect(await complete(["get", "llm", ""], { server: slow })).toEqual([]);
+    const closed = answering({ "GET /api/v1/llms": () => failure(401, "unauthenticated", "log in") });
+    expect(await complete(["get", "llm", ""], { server: closed })).toEqual([]);
+    await closed.stop();
+    expect(await complete(["get", "llm", ""], { server: closed })).toEqual([]);
+    const home = newHome();
+    writeFileSync(join(home, "config.json"), "broken", { mode: 0o600 });
+    expect(await complete(["get", "--context", ""], { home })).toEqual([]);
+    expect(await complete([])).not.toEqual([]);
+  });
+
+  it.each(["bash", "zsh", "fish"])("has a script for %s", async (shell) => {
+    const { code, stdout } = await cli(["completion", shell]);
+    expect(code).toBe(0);
+    expectGolden(`completion-${shell}.txt`, stdout);
+  });
+
+  it("completes in a real bash", async () => {
+    const { stdout: script } = await cli("completion bash");
+    const drive = `
+mcpctl() { printf '%s\\n' "\${@:3}" >&2; printf 'claude\\tone\\nclear\\ntokens\\n'; }
+${script}
+COMP_WORDS=(mcpctl get llm '$(touch /nowhere)' cl); COMP_CWORD=4; COMP_LINE="x"; COMP_POINT=1
+_mcpctl; printf '<%s>' "\${COMPREPLY[@]}"`;
+    const bash = Bun.spawnSync(["bash", "--norc", "-c", drive]);
+    expect(bash.stdout.toString()).toBe("<claude><clear>");
+    expect(bash.exitCode).toBe(0);
+  });
+});

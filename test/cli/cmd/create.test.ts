@@ -1,0 +1,209 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AppError } from "../../../src/errors.ts";
+import { terminal } from "../../support/cli/fake-terminal.ts";
+import { expectGolden } from "../../support/cli/golden.ts";
+import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+
+let server: ScriptedServer;
+beforeEach(() => {
+  server = new ScriptedServer();
+});
+afterEach(() => server.stop());
+
+const llm = ["create", "llm", "claude", "--type", "anthropic", "--model", "claude-sonnet-5"];
+
+describe("create", () => {
+  it("prints one line for each kind of thing", async () => {
+    const lines = [
+      ["create", "secretbackend", "second", "--type", "plaintext", "--default"],
+      [
+        "create",
+        "secretbackend",
+        "bao",
+        "--type",
+        "openbao",
+        "--url",
+        "https://bao:8200",
+        "--mount",
+        "kv",
+        "--path-prefix",
+        "team/mcpctl",
+        "--namespace",
+        "ns",
+        "--ca-cert",
+        "-",
+        "--token-secret",
+        "bao-token/token",
+        "--config",
+        "allowInsecure=false",
+        "--default",
+        "--description",
+        "Vault",
+      ],
+      ["create", "secret", "anthropic", "--data", "api-key=hunter2", "--data", "other=-"],
+      [
+        ...llm,
+        "--tier=heavy",
+        "--api-key-ref",
+        "anthropic/api-key",
+        "--extra",
+        "timeouts.silence=60",
+        "--skip-auth-check",
+      ],
+      [
+        "create",
+        "project/website",
+        "-d",
+        "The shop's front page",
+        "--llm",
+        "none",
+        "--server",
+        "a",
+        "--server",
+        "b",
+      ],
+      ["create", "user", "alice", "--display-name", "Alice"],
+      ["create", "group", "friends", "--member", "alice"],
+      ["create", "rbac", "view", "--subject", "Group:friends", "--roleBindings", "role:view,resource:llms"],
+      ["create", "token", "laptop", "-p", "website", "--bind", "role:run,resource:llms", "--ttl", "30d"],
+    ];
+    let transcript = "";
+    for (const argv of lines) {
+      const { code, stdout, stderr } = await server.run(argv, { stdin: "from stdin\n" });
+      transcript += `$ mcpctl ${argv.join(" ")}\n${stdout}${stderr.replace(/^/gm, "! ").replace(/! $/, "")}`;
+      expect(code, stderr).toBe(0);
+    }
+    expectGolden("create.txt", transcript);
+    expect(server.writes.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "POST /api/v1/secretbackends",
+      "POST /api/v1/secretbackends",
+      "POST /api/v1/secrets",
+      "POST /api/v1/llms?probe=false",
+      "POST /api/v1/projects",
+      "POST /api/v1/users",
+      "POST /api/v1/groups",
+      "POST /api/v1/rbac",
+      "POST /api/v1/tokens",
+    ]);
+    expect(server.writes.map(({ body }) => body)).toEqual([
+      { name: "second", type: "plaintext", isDefault: true },
+      {
+        name: "bao",
+        type: "openbao",
+        isDefault: true,
+        description: "Vault",
+        config: {
+          url: "https://bao:8200",
+          mount: "kv",
+          pathPrefix: "team/mcpctl",
+          namespace: "ns",
+          caCert: "from stdin\n",
+          allowInsecure: false,
+          auth: { tokenSecretRef: { name: "bao-token", key: "token" } },
+        },
+      },
+      { name: "anthropic", data: { "api-key": "hunter2", other: "from stdin" } },
+      {
+        name: "claude",
+        type: "anthropic",
+        model: "claude-sonnet-5",
+        tier: "heavy",
+        apiKeyRef: { name: "anthropic", key: "api-key" },
+        extraConfig: { timeouts: { silence: 60 } },
+      },
+      { name: "website", description: "The shop's front page", llmProvider: "none", servers: ["a", "b"] },
+      { name: "alice", displayName: "Alice" },
+      { name: "friends", members: ["alice"] },
+      {
+        name: "view",
+        subjects: [{ kind: "Group", name: "friends" }],
+        roleBindings: [{ role: "view", resource: "llms" }],
+      },
+      {
+        name: "laptop",
+        project: "website",
+        expiresAt: "2026-12-21T10:00:00.000Z",
+        roleBindings: [{ role: "run", resource: "llms" }],
+      },
+    ]);
+  });
+
+  it("warns about a provider that refuses, and says created all the same", async () => {
+    const { code, stdout, stderr } = await server.run(llm);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^llm 'claude' created \(id: llm_\d{26}\)\n$/);
+    expect(stderr).toBe("warning: llm 'claude': the provider refused the key\n");
+  });
+
+  it("prints JSON and nothing else with -o json, a new token's bearer in it", async () => {
+    const { stdout, stderr } = await server.run(["create", "token", "ci", "-o", "json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ name: "ci", token: "mcpctl_pat_theBearer" });
+    expect(stderr).toBe("warning: token 'ci' may do nothing until something is granted to it\n");
+    const yaml = await server.run(["create", "token", "ci2", "-o", "yaml"]);
+    expect(yaml.stdout).toBe("kind: token\nname: ci2\ntoken: mcpctl_pat_theBearer\n");
+    const name = await server.run(["create", "user", "bob", "-o", "name"]);
+    expect(name.stdout).toBe("user/bob\n");
+  });
+
+  it("tells a person that the token is shown this once", async () => {
+    const at = terminal({ answers: [] });
+    const { stdout, stderr } = await server.run(
+      ["create", "token", "ci", "--bind", "role:run,resource:llm"],
+      { terminal: at },
+    );
+    expect(stdout).toMatch(/^token 'ci' created \(id: tok_\d{26}\)\nmcpctl_pat_theBearer\n$/);
+    expect(stderr).toContain("only time the token is shown");
+    expect(stderr).not.toContain("theBearer");
+  });
+
+  it("refuses what exists, and updates it with --force", async () => {
+    await server.run([...llm, "--skip-auth-check"]);
+    const again = await server.run([...llm, "--tier", "heavy"]);
+    expect(again).toMatchObject({ code: 1, stdout: "" });
+    expect(again.stderr).toBe(
+      'error: the name "claude" is taken\nhint: --force updates it; to change it by hand: mcpctl edit llm claude\n',
+    );
+    const forced = await server.run([...llm, "--tier", "heavy", "--force"]);
+    expect(forced.stdout).toMatch(/^llm 'claude' updated \(id: /);
+    expect(server.writes.at(-1)).toMatchObject({ method: "PUT", body: { tier: "heavy" } });
+    const same = await server.run([...llm, "--force"]);
+    expect(same.stdout).toMatch(/^llm 'claude' unchanged \(id: /);
+    const fresh = await server.run(["create", "group", "new", "--force"]);
+    expect(fresh.stdout).toMatch(/^group 'new' created \(id: /);
+  });
+
+  it.each([
+    [["create", "lmm", "x"], 'unknown kind "lmm"', 'did you mean "llm"?'],
+    [["create", "secrt", "x", "--data", "k=v"], 'unknown kind "secrt"', 'did you mean "secret"?'],
+    [["create", "llm"], "which llm? NAME is missing", "mcpctl create --help"],
+    [["create", "llm", "My LLM"], '"My LLM" is no name', ""],
+    [["create", "llm", "x", "--type", "antropic"], 'not "antropic"', 'did you mean "anthropic"?'],
+    [["create", "llm", "x", "--modle", "m"], "unknown flag --modle", "did you mean --model?"],
+    [["create", "llm", "x", "--type", "openai"], "--model is required", "see mcpctl create llm --help"],
+    [["create", "user", "x", "--password", "hunter2!"], "unknown flag --password", ""],
+    [["create", "user", "x", "-o", "wide"], "-o wide is not possible here", "-o json, yaml or name"],
+  ])("%j is a wrong use, and sends nothing", async (argv, message, hint) => {
+    const { code, stdout, stderr } = await server.run(argv);
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
+    expect(server.calls.filter(({ path }) => path !== "/api/v1/kinds")).toEqual([]);
+  });
+
+  it("passes on what the server refuses", async () => {
+    const details = [{ path: "/apiKeyRef", message: 'there is no secret "nope"' }];
+    server.refuse(() => true, new AppError("invalid_request", "invalid llm", { details }));
+    const { code, stderr } = await server.run([...llm, "--api-key-ref", "nope/k"]);
+    expect(code).toBe(1);
+    expect(stderr).toBe('error: invalid llm\n  /apiKeyRef: there is no secret "nope"\n');
+  });
+
+  it("shows the flags of the kind", async () => {
+    const { code, stdout } = await server.run(["create", "secret", "--help"]);
+    expect(code).toBe(0);
+    expectGolden("create-secret-help.txt", stdout);
+    expect((await server.run(["create", "llm", "-h"])).stdout).toContain("--skip-auth-check");
+    expect(stdout).not.toContain("--skip-auth-check");
+  });
+});

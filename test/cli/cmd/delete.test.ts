@@ -1,0 +1,108 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { answering, catalogue, failure, rows } from "../../support/cli/answering-server.ts";
+import { cli, newHome } from "../../support/cli/run-cli.ts";
+
+const deletions = {
+  ...catalogue(),
+  "DELETE /api/v1/llms/claude": undefined,
+  "DELETE /api/v1/llms/qwen-alice": undefined,
+  "DELETE /api/v1/secrets/anthropic": undefined,
+};
+
+function deleted(server: { asked: string[] }): string[] {
+  return server.asked.filter((call) => call.startsWith("DELETE"));
+}
+
+describe("delete", () => {
+  it("prints a line for each", async () => {
+    const server = answering(deletions);
+    expect(await cli("delete llm claude", { server })).toMatchObject({
+      code: 0,
+      stdout: "llm 'claude' deleted\n",
+      stderr: "",
+    });
+    expect(await cli("delete secret/anthropic llm/claude", { server })).toMatchObject({
+      code: 0,
+      stdout: "secret 'anthropic' deleted\nllm 'claude' deleted\n",
+    });
+    expect((await cli("delete llm claude -o name", { server })).stdout).toBe("llm/claude\n");
+  });
+
+  it("goes on after a failure, and ends with its code", async () => {
+    const server = answering({
+      ...deletions,
+      "DELETE /api/v1/llms/qwen-alice": () =>
+        failure(409, "still_referenced", 'agent "a" still refers to it'),
+    });
+    const { code, stdout, stderr } = await cli("delete llm claudo qwen-alice claude", { server });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: "llm 'claude' deleted\n" });
+    expect(stderr).toContain('llm "claudo" not found\nhint: did you mean "claude"?');
+    expect(stderr).toContain('error: agent "a" still refers to it\n');
+  });
+
+  it("asks on a terminal when it is more than one", async () => {
+    for (const answer of ["n", "", "nope"]) {
+      const server = answering(deletions);
+      const outcome = await cli("delete llm claude qwen-alice", { server, answers: [answer] });
+      expect(outcome).toMatchObject({ code: 1, stdout: "", asked: ["Delete these 2? [y/N] "] });
+      expect(outcome.stderr).toBe("  llm/claude\n  llm/qwen-alice\nnothing was deleted\n");
+      expect(deleted(server)).toEqual([]);
+    }
+    const server = answering(deletions);
+    expect(await cli("delete llm claude qwen-alice", { server, answers: ["Y"] })).toMatchObject({ code: 0 });
+    expect(deleted(server)).toHaveLength(2);
+  });
+
+  it("does not ask for one, with --force, or off a terminal", async () => {
+    const server = answering(deletions);
+    expect((await cli("delete llm claude", { server, answers: [] })).asked).toEqual([]);
+    expect((await cli("delete llm claude qwen-alice --force", { server, answers: [] })).asked).toEqual([]);
+    expect((await cli("delete llm claude qwen-alice", { server })).asked).toEqual([]);
+    expect(deleted(server)).toHaveLength(5);
+  });
+
+  it("deletes what a manifest names, what refers before what is referred to", async () => {
+    const server = answering({
+      ...deletions,
+      "DELETE /api/v1/tokens/ci": undefined,
+      "DELETE /api/v1/projects/website": undefined,
+    });
+    const home = newHome();
+    const file = join(home, "all.yaml");
+    writeFileSync(
+      file,
+      "kind: secret\nname: anthropic\ndata: {k: v}\n---\nkind: project\nname: website\n---\nkind: token\nname: ci\nproject: website\n---\nkind: llm\nname: claude\ntype: anthropic\nmodel: m\n",
+    );
+    const { code, stdout } = await cli(["delete", "-f", file], { server, home });
+    expect(code).toBe(0);
+    expect(stdout).toBe(
+      "token 'ci' deleted\nproject 'website' deleted\nllm 'claude' deleted\nsecret 'anthropic' deleted\n",
+    );
+    expect(deleted(server)[0]).toBe("DELETE /api/v1/tokens/ci?project=website");
+  });
+
+  it("needs names or --all", async () => {
+    const server = answering({
+      ...deletions,
+      "GET /api/v1/tokens": rows("token", { name: "ci", project: "p" }, { name: "ci" }),
+      "DELETE /api/v1/tokens/ci": undefined,
+    });
+    expect(await cli("delete llms", { server })).toMatchObject({ code: 2, stdout: "" });
+    expect(await cli("delete", { server })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("KIND is missing"),
+    });
+    expect(await cli("delete llm x -f y", { server })).toMatchObject({ code: 2 });
+    expect(deleted(server)).toEqual([]);
+    expect((await cli("delete tokens --all", { server })).code).toBe(0);
+    expect(deleted(server)).toEqual(["DELETE /api/v1/tokens/ci?project=p", "DELETE /api/v1/tokens/ci"]);
+  });
+
+  it.each(["..", "%2e%2e", "a?b"])("never sends the name %s", async (name) => {
+    const server = answering(deletions);
+    expect((await cli(["delete", "llm", name], { server })).code).toBe(3);
+    expect(deleted(server)).toEqual([]);
+  });
+});

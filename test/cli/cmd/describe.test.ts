@@ -1,0 +1,197 @@
+import { describe, expect, it } from "vitest";
+import { answering, catalogue, failure, llms, rows } from "../../support/cli/answering-server.ts";
+import { expectGolden } from "../../support/cli/golden.ts";
+import { cli } from "../../support/cli/run-cli.ts";
+
+const projects = rows(
+  "project",
+  {
+    name: "good",
+    description: "",
+    prompt: "Be brief.\nBe kind.",
+    llmProvider: "claude",
+    llmModel: "claude-haiku-5",
+    llmStatus: "registered",
+    servers: ["files", "web"],
+  },
+  {
+    name: "dangling",
+    description: "d",
+    prompt: "",
+    llmProvider: "nope",
+    llmStatus: "unregistered",
+    servers: [],
+  },
+  { name: "off", description: "d", prompt: "", llmProvider: "none", llmStatus: "disabled", servers: [] },
+);
+
+describe("describe", () => {
+  it("prints kinds in full", async () => {
+    const server = answering({
+      ...catalogue(),
+      ...Object.fromEntries(projects.map((project) => [`GET /api/v1/projects/${project.name}`, project])),
+      "GET /api/v1/secrets/anthropic": rows("secret", {
+        name: "anthropic",
+        backend: "default",
+        keys: ["api-key"],
+        externalRef: "sec_1/ver_1",
+        owner: "admin",
+      })[0],
+      "GET /api/v1/tokens/ci": rows("token", {
+        name: "ci",
+        project: "website",
+        owner: "alice",
+        prefix: "mcpctl_pat_abc",
+        status: "active",
+        lastUsedAt: null,
+        expiresAt: "2026-12-21T12:00:00Z",
+        roleBindings: [
+          { role: "run", resource: "llms", name: "claude" },
+          { role: "view", resource: "llms" },
+        ],
+      })[0],
+    });
+    let transcript = "";
+    for (const line of [
+      "describe llm claude",
+      "describe llm qwen-alice",
+      "describe projects good dangling off",
+      "describe secret/anthropic",
+      "describe token ci",
+    ]) {
+      const { code, stdout, stderr } = await cli(line, { server });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      transcript += `$ mcpctl ${line}\n${stdout}\n`;
+    }
+    expectGolden("describe.txt", transcript);
+  });
+
+  it("prints secret backends: where, how to log in, how it is, and what became of the token", async () => {
+    const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    const bao = {
+      type: "openbao",
+      isDefault: false,
+      description: "",
+      secretCount: 2,
+      health: null,
+      rotation: null,
+    };
+    const place = { url: "https://bao:8200", mount: "secret", pathPrefix: "mcpctl" };
+    const backends = rows(
+      "secretbackend",
+      { ...bao, name: "default", type: "plaintext", isDefault: true, config: {} },
+      {
+        ...bao,
+        name: "by-token",
+        config: {
+          ...place,
+          namespace: "team",
+          caCert: pem,
+          allowInsecure: true,
+          auth: { method: "token", tokenSecretRef: { name: "bao-token", key: "token" } },
+        },
+        health: { status: "healthy", reason: null, checkedAt: "2026-11-21T11:59:00Z" },
+        rotation: { rotatedAt: "2026-11-20T12:00:00.000Z", failedAt: null, reason: null },
+      },
+      {
+        ...bao,
+        name: "by-approle",
+        config: {
+          ...place,
+          auth: {
+            method: "approle",
+            roleId: "r-1",
+            secretIdRef: { name: "bao-approle", key: "secret-id" },
+            mount: "approle",
+          },
+        },
+        health: { status: "error", reason: "sealed\u001b[2J", checkedAt: "2026-11-21T11:59:00Z" },
+        rotation: { rotatedAt: null, failedAt: "2026-11-21T11:00:00Z", reason: "permission denied" },
+      },
+      {
+        ...bao,
+        name: "by-kubernetes",
+        config: { ...place, auth: { method: "kubernetes", role: "mcpctl", mount: "clusters/one" } },
+      },
+      { ...bao, name: "newer", config: { ...place, auth: { method: "jwt", role: "r", token: "hunter2" } } },
+      { ...bao, name: "not-yet", config: { region: "eu", mount: "secret", url: "https://bao:8200" } },
+    );
+    const server = answering({ "GET /api/v1/secretbackends": backends });
+    const { code, stdout, stderr } = await cli("describe secretbackends", { server });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("token from secret://bao-token/token\n");
+    expect(stdout).not.toMatch(/hunter2|MIIB/);
+    expectGolden("describe-secretbackend.txt", stdout);
+  });
+
+  it("never shows what looks like a credential, whatever it is called or looks like", async () => {
+    const settings = {
+      note: "sk-ant-0123456789abcdef0123",
+      headers: { Authorization: "x", "x-api-key": "zzz" },
+      maxTokens: 5,
+      apiKey: 42,
+      list: ["Bearer abcdefghijklmnop"],
+    };
+    const llm = {
+      ...llms[0],
+      url: "http://user:hunter2@10.0.0.7",
+      description: "key AKIAIOSFODNN7EXAMPLE",
+      extraConfig: settings,
+    };
+    const { stdout } = await cli("describe llm claude", {
+      server: answering({ ...catalogue(), "GET /api/v1/llms/claude": llm }),
+    });
+    for (const secret of ["sk-ant", "zzz", '"x"', "42", "abcdefghijklmnop", "hunter2", "AKIA"])
+      expect(stdout).not.toContain(secret);
+    expect(stdout).toContain("maxTokens:  5");
+    expect(stdout).toContain("Secret:  anthropic");
+  });
+
+  it("leaves the pool out for one alone, and when the members may not be seen", async () => {
+    expect((await cli("describe llm claude", { server: answering(catalogue()) })).stdout).not.toContain(
+      "Pool:",
+    );
+    const hidden = {
+      ...catalogue(),
+      "GET /api/v1/llms/qwen-alice/members": () => failure(404, "not_found", "no"),
+    };
+    const { code, stdout } = await cli("describe llm qwen-alice", { server: answering(hidden) });
+    expect(code).toBe(0);
+    expect(stdout).not.toContain("Pool:");
+  });
+
+  it("warns of an llm that is not there, and not of none", async () => {
+    const answers = Object.fromEntries(
+      projects.map((project) => [`GET /api/v1/projects/${project.name}`, project]),
+    );
+    const show = async (name: string) =>
+      (await cli(`describe project ${name}`, { server: answering(answers) })).stdout;
+    expect(await show("dangling")).toMatch(
+      /^LLM: +nope \[warning: no Llm registered with this name — will fall back to registry default\]$/m,
+    );
+    expect(await show("off")).toMatch(/^LLM: +none$/m);
+    expect(await show("good")).toMatch(/^LLM Model: +claude-haiku-5 \(override\)$/m);
+  });
+
+  it("escapes control characters, also in values of many lines (T42)", async () => {
+    const evil = {
+      ...projects[0],
+      name: "good",
+      description: "\u001b[2J",
+      prompt: "a\n\u001b]0;x\u0007\u202eb\r\nc",
+    };
+    const { stdout } = await cli("describe project good", {
+      server: answering({ "GET /api/v1/projects/good": evil }),
+      answers: [],
+    });
+    expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
+  });
+
+  it("takes no -o, and ends with 3 for what is not there", async () => {
+    const server = answering(catalogue());
+    const { code, stderr } = await cli("describe llm claude -o json", { server });
+    expect({ code, asked: server.asked }).toEqual({ code: 2, asked: [] });
+    expect(stderr).toContain("hint: mcpctl get llm claude -o json");
+    expect((await cli("describe llm claudo", { server })).code).toBe(3);
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import type { Remedy } from "../../../src/cli/cmd/doctor/remedies.ts";
+import { clinic, examined, measured } from "../../support/cli/test-doctor.ts";
+import { faultyProxy } from "../../support/faulty-proxy.ts";
+import { hasNginx, nginx } from "../../support/nginx.ts";
+
+/** The lines for nginx, as they stand in the report. */
+function nginxLines(remedies: readonly Remedy[]): string[] {
+  const lines = remedies.flatMap((remedy) => remedy.lines.filter(({ proxy }) => proxy === "nginx"));
+  return [...new Set(lines.flatMap((one) => one.lines))];
+}
+
+describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
+  it("names what a stock nginx breaks, and the lines it prints mend it (failure mode 35)", async () => {
+    const { server, bearer } = await clinic();
+    const stock = await examined(await nginx(server.url), bearer);
+    expect(stock.proxies).toEqual(["nginx"]);
+    expect(stock.verdicts).toMatchObject({
+      events: "ok",
+      uploads: "warn",
+      "large bodies": "fail",
+      websocket: "warn",
+    });
+    expect(stock.transport?.name).toBe("sse");
+    const lines = nginxLines(stock.remedies);
+    expect(lines).toContain("proxy_request_buffering off;");
+    expect(lines).toContain("proxy_set_header Upgrade $http_upgrade;");
+    expect(stock.remedies.flatMap(({ lines }) => lines).every(({ proxy }) => proxy === "nginx")).toBe(true);
+
+    const mended = await examined(await nginx(server.url, lines), bearer);
+    for (const name of [...measured, "websocket"])
+      expect([name, mended.find(name)?.verdict]).toEqual([name, "ok"]);
+    expect([mended.transport?.name, mended.remedies]).toEqual(["websocket", []]);
+  });
+
+  it("sees that answers are held back, where nginx is told not to heed the server (failure mode 33)", async () => {
+    const { server, bearer } = await clinic();
+    const { find, remedies } = await examined(
+      await nginx(server.url, ["proxy_ignore_headers X-Accel-Buffering;"]),
+      bearer,
+    );
+    expect(find("events")).toMatchObject({ verdict: "fail", figures: { held: true }, fault: "buffering" });
+    expect(find("events")!.detail).toContain("came all at once");
+    const lines = nginxLines(remedies.filter(({ fault }) => fault === "buffering"));
+    const mended = await nginx(server.url, ["proxy_ignore_headers X-Accel-Buffering;", ...lines]);
+    expect((await examined(mended, bearer)).find("events")?.verdict).toBe("ok");
+  });
+
+  it("measures after how much silence a stream is cut (failure mode 34)", async () => {
+    const { server, bearer } = await clinic();
+    const impatient = await nginx(server.url, ["proxy_read_timeout 1s;"]);
+    const { find, remedies } = await examined(impatient, bearer, "--idle 3s");
+    const silence = find("silence")!;
+    expect(silence).toMatchObject({ verdict: "fail", fault: "idle", figures: { asked: 3000, ended: false } });
+    expect(silence.figures!["lived"]).toBeGreaterThanOrEqual(900);
+    expect(silence.figures!["lived"]).toBeLessThan(2500);
+    const patient = await nginx(server.url, nginxLines(remedies.filter(({ fault }) => fault === "idle")));
+    expect((await examined(patient, bearer, "--idle 1.5s")).find("silence")?.verdict).toBe("ok");
+  });
+
+  it("sees that the server is asked for by another name, and says which header is missing", async () => {
+    const { server, bearer } = await clinic();
+    const renamed = await nginx(server.url, [], { upstream: "backend" });
+    const { verdicts, remedies, find } = await examined(renamed, bearer);
+    expect(find("server")).toMatchObject({ verdict: "fail", fault: "host" });
+    expect(verdicts).not.toHaveProperty("events");
+    const lines = nginxLines(remedies);
+    expect(lines).toEqual(["proxy_set_header Host $host;"]);
+    const mended = await nginx(server.url, lines, { upstream: "backend" });
+    expect((await examined(mended, bearer)).find("server")?.verdict).toBe("ok");
+  });
+
+  it("says that the server behind it is not there", async () => {
+    const { server, bearer } = await clinic();
+    const url = await nginx(server.url);
+    await server.stop();
+    const { find, proxies } = await examined(url, bearer);
+    expect(find("server")!.detail).toContain("a proxy answers 502");
+    expect(proxies).toEqual(["nginx"]);
+  });
+});
+
+describe("behind a proxy that does not say what it is, the doctor", () => {
+  it("sees that it buffers, and has lines for all that it knows (failure mode 33)", async () => {
+    const { server, bearer } = await clinic();
+    const proxy = faultyProxy(server.url, { buffer: { requests: true, responses: true } });
+    const { verdicts, proxies, remedies } = await examined(proxy.url, bearer);
+    expect(verdicts).toMatchObject({ events: "fail", uploads: "warn" });
+    expect(proxies).toEqual([]);
+    const buffering = remedies.find(({ fault }) => fault === "buffering")!;
+    expect(buffering.lines.map(({ proxy }) => proxy)).toEqual(["nginx", "Traefik", "Caddy", "Cloudflare"]);
+  });
+
+  it.each(["refuse", "strip", "hang"] as const)(
+    "sees within three seconds that WebSockets do not open (%s), and what that costs (failure mode 35)",
+    async (blockUpgrade) => {
+      const { server, bearer } = await clinic();
+      const proxy = faultyProxy(server.url, { blockUpgrade, delay: 10 });
+      const { find, transport, verdicts, ok } = await examined(proxy.url, bearer);
+      expect(find("websocket")).toMatchObject({ verdict: "warn", fault: "websocket" });
+      expect([ok, verdicts["events"], transport?.name]).toEqual([true, "ok", "sse"]);
+      expect(transport?.cost).toMatch(/late by about \d+ ms/);
+      expect(find("round trip")!.figures!["median"]).toBeGreaterThanOrEqual(20);
+      expect(proxy.counters.upgradesBlocked).toBe(1);
+    },
+  );
+
+  it("says that an agent cannot work where neither way is open", async () => {
+    const { server, bearer } = await clinic();
+    const proxy = faultyProxy(server.url, { buffer: { responses: true }, blockUpgrade: "refuse" });
+    expect((await examined(proxy.url, bearer)).transport?.name).toBe("none");
+  });
+
+  it("says of a stream that is cut that it is cut (failure mode 34)", async () => {
+    const { server, bearer } = await clinic();
+    const { find } = await examined(faultyProxy(server.url, { killAfter: 500 }).url, bearer);
+    expect(find("events")?.verdict).toBe("fail");
+    expect(find("events")?.detail).not.toContain("undefined");
+  });
+});

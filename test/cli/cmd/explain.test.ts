@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parseManifests } from "../../../src/cli/manifest/read.ts";
+import { kinds } from "../../../src/kinds/index.ts";
+import { expectGolden } from "../../support/cli/golden.ts";
+import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+
+let server: ScriptedServer;
+beforeEach(() => {
+  server = new ScriptedServer();
+});
+afterEach(() => server.stop());
+
+async function explained(what: string[]): Promise<string> {
+  const { code, stdout, stderr } = await server.run(["explain", ...what]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout;
+}
+
+describe("explain", () => {
+  it.each(["llm", "agent", "secret", "secretbackend", "rbac"])(
+    "%s: fields, what the server sets, an example",
+    async (kind) => {
+      expectGolden(`explain-${kind}.txt`, await explained([kind]));
+    },
+  );
+
+  it.each([
+    "llm.apiKeyRef",
+    "llm.tier",
+    "rbac.subjects",
+    "rbac.roleBindings.role",
+    "token.expiresAt",
+    "secret.keys",
+    "secretbackend.health",
+  ])("%s: one field", async (path) => {
+    expectGolden(`explain-${path}.txt`, await explained([path]));
+  });
+
+  it("lists the kinds", async () => {
+    expectGolden("explain.txt", await explained([]));
+  });
+
+  it.each(kinds)("gives an example of a $kind that apply takes", async ({ kind }) => {
+    const example = (await explained([kind])).split("EXAMPLE:\n")[1]!;
+    expect(parseManifests(example, "example")).toHaveLength(1);
+  });
+
+  it("asks no server", async () => {
+    await explained(["llm"]);
+    expect(server.calls).toEqual([]);
+  });
+
+  it.each([
+    ["llmm", 'unknown kind "llmm"', 'did you mean "llm"?'],
+    ["llm.modle", 'llm.modle: unknown field; did you mean "model"?', "fields: name,"],
+    ["llm.apiKeyRef.nam", 'llm.apiKeyRef.nam: unknown field; did you mean "name"?', "fields: name, key"],
+    ["llm.extraConfig.x", "llm.extraConfig has no fields that are known beforehand", ""],
+  ])("%s is a wrong use", async (what, message, hint) => {
+    const { code, stdout, stderr } = await server.run(["explain", what]);
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(`error: ${message}`);
+    expect(stderr).toContain(hint);
+  });
+});

@@ -1,0 +1,278 @@
+import { describe, expect, it } from "vitest";
+import { answering, catalogue, failure, llms, rows } from "../../support/cli/answering-server.ts";
+import { expectGolden } from "../../support/cli/golden.ts";
+import { cli } from "../../support/cli/run-cli.ts";
+
+describe("get", () => {
+  it("prints tables: all of a kind, wide, one, several kinds", async () => {
+    const server = answering({
+      ...catalogue(),
+      "GET /api/v1/secrets": rows("secret", {
+        name: "anthropic",
+        backend: "default",
+        keys: ["api-key", "old"],
+        owner: "admin",
+      }),
+      "GET /api/v1/tokens": rows(
+        "token",
+        {
+          name: "ci",
+          project: "website",
+          prefix: "mcpctl_pat_abc",
+          lastUsedAt: "2026-11-21T09:00:00Z",
+          expiresAt: "2026-12-21T12:00:00Z",
+          status: "active",
+          owner: "alice",
+        },
+        {
+          name: "old",
+          prefix: "mcpctl_pat_def",
+          lastUsedAt: null,
+          expiresAt: "2026-11-20T11:00:00Z",
+          status: "expired",
+          owner: "alice",
+        },
+      ),
+      "GET /api/v1/rbac": rows("rbac", {
+        name: "friends",
+        subjects: [
+          { kind: "Group", name: "friends" },
+          { kind: "User", name: "bob" },
+        ],
+        roleBindings: [
+          { role: "run", resource: "llms", name: "claude" },
+          { role: "view", resource: "llms" },
+          { role: "run", action: "backup" },
+        ],
+      }),
+    });
+    let transcript = "";
+    for (const line of [
+      "get llms",
+      "get llms -o wide",
+      "get llm claude --no-headers",
+      "get secrets,tokens",
+      "get rbac",
+      "get tokens -p website",
+    ]) {
+      const { code, stdout, stderr } = await cli(line, { server });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      transcript += `$ mcpctl ${line}\n${stdout}\n`;
+    }
+    expectGolden("get.txt", transcript);
+  });
+
+  it("gives an array for a list and an object for one name", async () => {
+    const server = answering(catalogue());
+    expect(JSON.parse((await cli("get llms -o json", { server })).stdout)).toEqual(llms);
+    expect(JSON.parse((await cli("get llm claude -o json", { server })).stdout)).toEqual(llms[0]);
+    expect(JSON.parse((await cli("get llm/claude -o json", { server })).stdout)).toEqual(llms[0]);
+    expect(JSON.parse((await cli("get llms claude qwen-alice -o json", { server })).stdout)).toEqual(llms);
+  });
+
+  it("says which kind each is when there are several", async () => {
+    const server = answering({
+      ...catalogue(),
+      "GET /api/v1/groups": rows("group", { name: "friends", members: [] }),
+    });
+    const { stdout } = await cli("get groups,llms -o json", { server });
+    expect(
+      JSON.parse(stdout).map((object: { kind: string; name: string }) => `${object.kind}/${object.name}`),
+    ).toEqual(["group/friends", "llm/claude", "llm/qwen-alice"]);
+    expect(
+      (
+        await cli("get groups/friends llm/claude -o name", {
+          server: answering({
+            ...catalogue(),
+            "GET /api/v1/groups/friends": rows("group", { name: "friends" })[0],
+          }),
+        })
+      ).stdout,
+    ).toBe("group/friends\nllm/claude\n");
+  });
+
+  it("prints names, jsonpath and YAML that begins with kind and name", async () => {
+    const server = answering(catalogue());
+    expect((await cli("get llms -o name", { server })).stdout).toBe("llm/claude\nllm/qwen-alice\n");
+    expect((await cli("get llms -o jsonpath={[*].model}", { server })).stdout).toBe(
+      "claude-sonnet-5 Qwen/Qwen2.5-7B-Instruct",
+    );
+    expect((await cli("get llm claude -o jsonpath=.apiKeyRef.key", { server })).stdout).toBe("api-key");
+    const { stdout } = await cli("get llms -o yaml", { server });
+    expect(stdout).toMatch(/^kind: llm\nname: claude\n/);
+    expect(stdout).toContain("\n---\nkind: llm\nname: qwen-alice\n");
+    expect(stdout).not.toMatch(/createdAt|status|^id:/m);
+  });
+
+  it("sorts by a path: numbers by size, what is missing last", async () => {
+    const names = async (path: string) => {
+      const server = answering({
+        "GET /api/v1/secretbackends": rows(
+          "secretbackend",
+          { name: "a", secretCount: 9 },
+          { name: "b" },
+          { name: "c", secretCount: 100 },
+          { name: "d", secretCount: 10 },
+        ),
+      });
+      return (await cli(["get", "sb", "-o", "name", "--sort-by", path], { server })).stdout
+        .replaceAll("secretbackend/", "")
+        .split("\n")
+        .join("");
+    };
+    expect(await names(".secretCount")).toBe("adcb");
+    expect(await names("{.secretCount}")).toBe("adcb");
+    expect(await names("secretCount")).toBe("adcb");
+  });
+
+  it("says on stderr that there is nothing, and ends with 0", async () => {
+    const server = answering({ "GET /api/v1/llms": [] });
+    expect(await cli("get llms", { server })).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "No llms found.\n",
+    });
+    expect(await cli("get llms -o json", { server })).toMatchObject({ code: 0, stdout: "[]\n", stderr: "" });
+    expect(await cli("get llms -o yaml", { server })).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  });
+
+  it("ends with 3 for a name that is not there and suggests the nearest", async () => {
+    const server = answering(catalogue());
+    const { code, stdout, stderr } = await cli("get llm claud", { server });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
+    expect(stderr).toBe('error: llm "claud" not found\nhint: did you mean "claude"? Run: mcpctl get llms\n');
+    expect((await cli("get llm zzz", { server })).stderr).toBe(
+      'error: llm "zzz" not found\nhint: Run: mcpctl get llms\n',
+    );
+  });
+
+  it("prints those that are there and tells of each that is not", async () => {
+    const server = answering(catalogue());
+    const { code, stdout, stderr } = await cli("get llms claude claudo zzz -o name", { server });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: "llm/claude\n" });
+    expect(stderr).toBe(
+      'error: 2 not found\n  llm "claudo" not found; did you mean "claude"?\n  llm "zzz" not found\n',
+    );
+  });
+
+  it.each(["..", ".", "a/../../auth/whoami", "%2e%2e", "Claude"])(
+    "never asks for the path %s",
+    async (name) => {
+      const server = answering(catalogue());
+      const { code } = await cli(["get", "llm", name], { server });
+      expect([2, 3]).toContain(code);
+      expect(server.asked.filter((call) => call !== "GET /api/v1/llms")).toEqual([]);
+    },
+  );
+
+  it("finds unknown kinds among the server's, and prints them by its columns", async () => {
+    const gadget = {
+      kind: "gadget",
+      plural: "gadgets",
+      short: ["gd"],
+      display: "Gadget",
+      idPrefix: "gad",
+      columns: [
+        { header: "NAME", path: "name" },
+        { header: "SIZE", path: "size.width" },
+      ],
+      fields: { properties: { size: {} } },
+      readOnly: { properties: {} },
+      writeOnly: [],
+    };
+    const server = answering({
+      "GET /api/v1/kinds": [gadget],
+      "GET /api/v1/gadgets": [{ id: "gad_1", name: "g", size: { width: 3 } }],
+    });
+    expect((await cli("get gd", { server })).stdout).toBe("NAME   SIZE\ng      3\n");
+    expect(await cli("get gadgte", { server })).toMatchObject({ code: 2, stdout: "" });
+    expect((await cli("get lms", { server })).stderr).toBe(
+      'error: unknown kind "lms"\nhint: did you mean "llms"?\n',
+    );
+  });
+
+  it("gets all that may be seen, and warns of what may not", async () => {
+    const server = answering({
+      ...catalogue(),
+      "GET /api/v1/kinds": () => failure(404, "not_found", "no"),
+      "GET /api/v1/secrets": () => failure(403, "forbidden", "you may not view secrets"),
+      ...Object.fromEntries(
+        ["secretbackends", "agents", "users", "groups", "projects", "rbac", "tokens"].map((plural) => [
+          `GET /api/v1/${plural}`,
+          [],
+        ]),
+      ),
+    });
+    const { code, stdout, stderr } = await cli("get all -o name", { server });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: "llm/claude\nllm/qwen-alice\n",
+      stderr: "warning: secrets: you may not view secrets\n",
+    });
+    expect((await cli("get secrets", { server })).code).toBe(4);
+  });
+
+  it("cuts cells to the width of a terminal, the name never, and nothing off one", async () => {
+    const server = answering(catalogue());
+    const { stdout } = await cli("get llms", { server, answers: [], columns: 100 });
+    for (const line of stdout.trimEnd().split("\n")) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(100);
+    expect(stdout).toContain("…");
+    expect(stdout).toContain("qwen-alice");
+    expect((await cli("get llms", { server })).stdout).not.toContain("…");
+  });
+
+  it("shows control characters and escape sequences of names and texts as text (T42)", async () => {
+    const evil = { name: "x", displayName: "\u001b]0;owned\u0007\u009b31m\nadmin\u202egnp" };
+    const server = answering({ "GET /api/v1/users": rows("user", evil) });
+    const table = await cli("get users", { server, answers: [] });
+    expect(table.stdout.split("\n")).toHaveLength(3);
+    for (const format of ["table", "json", "jsonpath={[*].displayName}"]) {
+      const { stdout } = await cli(["get", "users", "-o", format], { server, answers: [] });
+      expect(stdout).not.toMatch(/[\u001b\u0007\u009b]/);
+    }
+    expect(JSON.parse((await cli("get users -o json", { server })).stdout)[0].displayName).toBe(
+      evil.displayName,
+    );
+  });
+
+  it("passes the server's error on, and names it when it cannot be reached", async () => {
+    const server = answering({
+      "GET /api/v1/llms": () => failure(401, "unauthenticated", "log in", { hint: "mcpctl login" }),
+    });
+    expect(await cli("get llms", { server })).toMatchObject({
+      code: 4,
+      stderr: "error: log in\nhint: mcpctl login\n",
+    });
+    await server.stop();
+    const { code, stderr } = await cli("get llms", { server });
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      `error: cannot reach ${server.url} (MCPCTL_SERVER): connection refused\nhint: start it with`,
+    );
+  });
+
+  it("ends with 6 when the server does not answer in time", async () => {
+    const server = answering({ "GET /api/v1/llms": () => new Promise(() => {}) });
+    expect((await cli("get llms --timeout 50ms", { server })).code).toBe(6);
+  });
+
+  it("shows calls with -v, and no token", async () => {
+    const server = answering(catalogue());
+    const { stdout, stderr } = await cli("get llms -v -o name", {
+      server,
+      env: { MCPCTL_TOKEN: "mcpctl_pat_secret" },
+    });
+    expect(stderr).toContain("GET /api/v1/llms 200");
+    expect(stdout + stderr).not.toContain("mcpctl_pat_secret");
+    expect(server.bearers).toEqual(["mcpctl_pat_secret"]);
+  });
+
+  it.each(["xml", "jsn", "jsonpath", "jsonpath={.a"])(
+    "refuses -o %s before it asks anything",
+    async (format) => {
+      const server = answering(catalogue());
+      expect(await cli(["get", "llms", "-o", format], { server })).toMatchObject({ code: 2, stdout: "" });
+      expect(server.asked).toEqual([]);
+    },
+  );
+});

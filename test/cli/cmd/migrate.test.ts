@@ -1,0 +1,341 @@
+import { describe, expect, it } from "vitest";
+import { ApiClient } from "../../../src/cli/client/client.ts";
+import { type Migration, migrateSecrets } from "../../../src/cli/cmd/migrate/migration.ts";
+import { runMain } from "../../../src/cli/core/run.ts";
+import { commands } from "../../../src/commands.ts";
+import { type Answering, answering, failure } from "../../support/cli/answering-server.ts";
+import { flags, terminal } from "../../support/cli/fake-terminal.ts";
+import { cli, newHome } from "../../support/cli/run-cli.ts";
+
+const path = "POST /api/v1/secrets/migrate";
+const line = "migrate secrets --from default --to bao";
+
+function counts(some: object = {}) {
+  return { summary: { migrated: 0, skipped: 0, planned: 0, failed: 0, ...some } };
+}
+
+const three = [
+  { total: 3 },
+  { name: "openai", result: "migrated" },
+  { name: "x", result: "skipped", reason: "already on bao" },
+  { name: "anthropic", result: "migrated" },
+  counts({ migrated: 2, skipped: 1 }),
+];
+
+const lines = (values: readonly object[]) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
+
+/** A server that answers with these lines. */
+function telling(values: readonly object[]): Answering {
+  return answering({ [path]: () => new Response(lines(values)) });
+}
+
+/** Runs until the first secret is told of; `then` happens at that very moment. */
+async function runUntil(url: string, then: () => void, signal = new AbortController().signal) {
+  const at = terminal();
+  at.out = (text) => {
+    at.stdout += text;
+    then();
+  };
+  const code = await runMain(line.split(" "), commands, {
+    terminal: at,
+    env: { MCPCTL_HOME: newHome(), MCPCTL_SERVER: url },
+    cwd: "/",
+    signal,
+  });
+  return { code, stdout: at.stdout, stderr: at.stderr };
+}
+
+describe("migrate secrets", () => {
+  it("tells what becomes of each", async () => {
+    const accepted: (string | null)[] = [];
+    const server = answering({
+      [path]: (request: Request) => {
+        accepted.push(request.headers.get("accept"));
+        return new Response(lines(three));
+      },
+    });
+    const outcome = await cli(line, { server });
+    expect(outcome).toMatchObject({
+      code: 0,
+      stdout: "secret 'openai' migrated\nsecret 'x' skipped (already on bao)\nsecret 'anthropic' migrated\n",
+      stderr: "",
+    });
+    expect(server.bodies).toEqual([{ from: "default", to: "bao" }]);
+    expect(accepted).toEqual(["application/x-ndjson"]);
+  });
+
+  it.each([
+    ["--names a,b --names b", { names: ["a", "b"] }],
+    ["--keep-source", { keepSource: true }],
+    ["--dry-run", { dryRun: true }],
+  ])("sends %s", async (flag, body) => {
+    const server = telling([{ total: 0 }, counts()]);
+    expect((await cli(`${line} ${flag}`, { server })).code).toBe(0);
+    expect(server.bodies).toEqual([{ from: "default", to: "bao", ...body }]);
+  });
+
+  it("says what would happen in a dry run, and that there is nothing", async () => {
+    const planned = [
+      { total: 2 },
+      { name: "a", result: "planned" },
+      { name: "b", result: "skipped", reason: "already on bao" },
+      counts({ planned: 1, skipped: 1 }),
+    ];
+    expect(await cli(`${line} --dry-run`, { server: telling(planned) })).toMatchObject({
+      code: 0,
+      stdout: "secret 'a' migrated (dry run)\nsecret 'b' skipped (dry run: already on bao)\n",
+      stderr: "",
+    });
+    expect(await cli(line, { server: telling([{ total: 0 }, counts()]) })).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "No secrets on 'default'.\n",
+    });
+  });
+
+  it("says of a failure why, goes on, and ends with 1", async () => {
+    const server = telling([
+      { total: 2 },
+      { name: "y", result: "failed", reason: "bao is sealed\u001b[2J" },
+      { name: "z", result: "migrated" },
+      counts({ migrated: 1, failed: 1 }),
+    ]);
+    expect(await cli(line, { server })).toMatchObject({
+      code: 1,
+      stdout: "secret 'y' failed\nsecret 'z' migrated\n",
+      stderr: "error: secret 'y': bao is sealed\\e[2J\nhint: run it again: what is done already is skipped\n",
+    });
+  });
+
+  it("warns of a copy that is left behind", async () => {
+    const left = "a copy on default could not be deleted: the backend did not answer";
+    const server = telling([{ total: 1 }, { name: "a", result: "migrated", left }, counts({ migrated: 1 })]);
+    expect(await cli(line, { server })).toMatchObject({
+      code: 0,
+      stdout: "secret 'a' migrated\n",
+      stderr: `warning: secret 'a': ${left}\n`,
+    });
+  });
+
+  it("prints one JSON object and nothing else with -o json", async () => {
+    const server = telling(three);
+    const { code, stdout, stderr } = await cli(`${line} -o json`, { server });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual({
+      from: "default",
+      to: "bao",
+      results: three.slice(1, 4),
+      summary: { migrated: 2, skipped: 1, planned: 0, failed: 0 },
+    });
+
+    const failing = telling([
+      { total: 1 },
+      { name: "y", result: "failed", reason: "sealed" },
+      counts({ failed: 1 }),
+    ]);
+    const failed = await cli(`${line} -o json`, { server: failing });
+    expect(failed.code).toBe(1);
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      results: [{ reason: "sealed" }],
+      summary: { failed: 1 },
+    });
+    expect(failed.stderr).toContain("error: secret 'y': sealed\n");
+  });
+
+  it("passes on what the server refuses before it begins", async () => {
+    for (const [status, code, exit] of [
+      [403, "forbidden", 4],
+      [404, "not_found", 3],
+      [400, "invalid_request", 1],
+    ] as const) {
+      const server = answering({ [path]: () => failure(status, code, "no") });
+      expect(await cli(`${line} -o json`, { server })).toMatchObject({
+        code: exit,
+        stdout: "",
+        stderr: "error: no\n",
+      });
+    }
+  });
+});
+
+describe("a stream", () => {
+  const gone = "error: the server went away; run it again, it goes on where it stopped\n";
+
+  it.each([
+    ["before anything", ""],
+    ["between two lines", lines(three.slice(0, 2))],
+    ["within a line", `${lines(three.slice(0, 2))}{"name":"x","resu`],
+    ["before the summary", lines(three.slice(0, 4))],
+  ])("that ends %s is a failure", async (_, text) => {
+    const server = answering({ [path]: () => new Response(text) });
+    const { code, stderr } = await cli(line, { server });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: gone });
+  });
+
+  it("that is torn off is a failure too", async () => {
+    const answer = lines(three.slice(0, 2));
+    let tear = () => {};
+    const torn = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket) {
+          tear = () => socket.terminate();
+          const chunk = `${answer.length.toString(16)}\r\n${answer}\r\n`;
+          socket.write(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunk}`);
+        },
+      },
+    });
+    const outcome = await runUntil(`http://127.0.0.1:${torn.port}`, () => tear());
+    torn.stop(true);
+    expect(outcome).toEqual({ code: 1, stdout: "secret 'openai' migrated\n", stderr: gone });
+  });
+
+  it("that ends too early leaves what was done in the JSON", async () => {
+    const server = telling(three.slice(0, 2));
+    const { code, stdout, stderr } = await cli(`${line} -o json`, { server });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: gone });
+    expect(JSON.parse(stdout)).toEqual({ from: "default", to: "bao", results: [three[1]], summary: null });
+  });
+
+  it("may be cut anywhere into pieces, also within a character", async () => {
+    const bytes = new TextEncoder().encode(
+      lines([{ total: 1 }, { name: "a", result: "failed", reason: "öäü → 世界" }, counts({ failed: 1 })]),
+    );
+    const server = answering({
+      [path]: () =>
+        new Response(
+          new ReadableStream({
+            async pull(controller) {
+              for (const byte of bytes) {
+                controller.enqueue(Uint8Array.of(byte));
+                await Promise.resolve();
+              }
+              controller.close();
+            },
+          }),
+        ),
+    });
+    const { code, stderr } = await cli(line, { server });
+    expect(code).toBe(1);
+    expect(stderr).toContain("error: secret 'a': öäü → 世界\n");
+  });
+
+  it("needs no line break behind the summary", async () => {
+    const server = answering({ [path]: () => new Response(lines(three).trimEnd()) });
+    expect((await cli(line, { server })).code).toBe(0);
+  });
+
+  it("that is something else altogether is said to be, and not shown", async () => {
+    const server = answering({ [path]: () => new Response("<html>\nhunter2\n</html>\n") });
+    const { code, stdout, stderr } = await cli(`${line} -v`, { server });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("error: the server answered with something that is not JSON\n");
+    expect(stderr).not.toContain("hunter2");
+  });
+});
+
+describe("Ctrl-C", () => {
+  it("ends it with 130 and lets go of the server; a second run finishes", async () => {
+    const cancelled = Promise.withResolvers<void>();
+    let runs = 0;
+    const server = answering({
+      [path]: () =>
+        runs++ > 0
+          ? new Response(lines(three))
+          : new Response(
+              new ReadableStream({
+                start: (controller) => controller.enqueue(lines(three.slice(0, 2))),
+                cancel: () => cancelled.resolve(),
+              }),
+            ),
+    });
+    const interrupt = new AbortController();
+    const outcome = await runUntil(server.url, () => interrupt.abort(), interrupt.signal);
+    expect(outcome).toEqual({ code: 130, stdout: "secret 'openai' migrated\n", stderr: "" });
+    await cancelled.promise;
+    expect((await cli(line, { server })).code).toBe(0);
+  });
+});
+
+describe("progress", () => {
+  /** Runs with a person at the terminal, a second passing when `wanted` secrets have been told of. */
+  async function watched(values: readonly object[], wanted: number) {
+    const at = terminal({ answers: [] });
+    let screen = "";
+    let pass = () => {};
+    let told = 0;
+    at.err = (text) => {
+      screen += text;
+    };
+    at.out = (text) => {
+      screen += text;
+      if (++told === wanted) pass();
+    };
+    const migration: Migration = { from: "default", to: "bao" };
+    const server = telling(values);
+    const context = {
+      terminal: at,
+      env: {},
+      cwd: "/",
+      home: "/nowhere",
+      flags,
+      now: () => 0,
+      signal: new AbortController().signal,
+      commands: {},
+      client: async () => new ApiClient({ url: server.url }),
+    };
+    const code = await migrateSecrets(migration, context, (_, act) => {
+      pass = act;
+      return () => {};
+    });
+    return { code, screen };
+  }
+
+  const of = (n: number) => `\rmigrating ${n} of 3`;
+  const wiped = `\r${" ".repeat(16)}\r`;
+
+  it("stands below what was told, on a terminal, when it takes long", async () => {
+    const { code, screen } = await watched(three, 1);
+    expect(code).toBe(0);
+    expect(screen).toBe(
+      `secret 'openai' migrated\n${of(1)}${of(2).padEnd(17)}${wiped}` +
+        `secret 'x' skipped (already on bao)\n${of(3).padEnd(16)}${wiped}` +
+        `secret 'anthropic' migrated\n${of(3)}${wiped}`,
+    );
+  });
+
+  it("is not there when it is quick", async () => {
+    const { screen } = await watched(three, 99);
+    expect(screen).not.toContain("\r");
+    expect(screen).not.toContain("migrating");
+  });
+});
+
+describe("a wrong use of migrate", () => {
+  const only = "there is: mcpctl migrate secrets --from BACKEND --to BACKEND";
+  it.each([
+    ["migrate", "migrate what?", only],
+    ["migrate foo", '"foo" cannot be migrated', only],
+    ["migrate llms --from a --to b", '"llms" cannot be migrated', only],
+    ["migrate secrets", "--from is missing", "mcpctl migrate --help"],
+    ["migrate secrets --from a", "--to is missing", "mcpctl migrate --help"],
+    [`${line} --names a,,b`, "--names has an empty name in it", ""],
+    [`${line} --name a`, "unknown flag --name", "did you mean --names?"],
+    [`${line} more`, 'unexpected argument "more"', ""],
+    [`${line} -o yaml`, "this verb prints text or -o json, not yaml", ""],
+  ])("%s", async (words, message, hint) => {
+    const server = answering({});
+    const { code, stdout, stderr } = await cli(words, { server });
+    expect({ code, stdout, asked: server.asked }).toEqual({ code: 2, stdout: "", asked: [] });
+    expect(stderr).toContain(`error: ${message}`);
+    expect(stderr).toContain(hint);
+  });
+
+  it("takes the kind by any of its names", async () => {
+    for (const word of ["secret", "sec", "Secrets"]) {
+      const server = telling([{ total: 0 }, counts()]);
+      expect((await cli(`migrate ${word} --from a --to b`, { server })).code).toBe(0);
+    }
+  });
+});

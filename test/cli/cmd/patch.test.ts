@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Resource } from "../../../src/kinds/define.ts";
+import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+
+let server: ScriptedServer;
+let claude: Resource;
+beforeEach(() => {
+  server = new ScriptedServer();
+  claude = server.seed("llms", {
+    name: "claude",
+    type: "anthropic",
+    model: "m",
+    poolName: "p",
+    extraConfig: { timeouts: { silence: 60, connect: 5 }, note: "x" },
+  });
+});
+afterEach(() => server.stop());
+
+function patch(...words: string[]) {
+  return server.run(["patch", ...words], { stdin: "from stdin\n" });
+}
+
+describe("patch", () => {
+  it("changes the named fields, each by what it takes", async () => {
+    const { code, stdout, stderr } = await patch(
+      "llm",
+      "claude",
+      "tier=heavy",
+      "description=123",
+      'apiKeyRef={"name":"a","key":"b=c"}',
+    );
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "llm 'claude' patched\n", stderr: "" });
+    expect(server.writes).toEqual([
+      {
+        method: "PUT",
+        path: `/api/v1/llms/${claude.id}`,
+        body: { tier: "heavy", description: "123", apiKeyRef: { name: "a", key: "b=c" } },
+      },
+    ]);
+    server.seed("groups", { name: "g", members: [] });
+    await patch("group/g", 'members=["a","b"]');
+    expect(server.find("groups", "g")).toMatchObject({ members: ["a", "b"] });
+    await patch("group/g", "members=c,d");
+    expect(server.find("groups", "g")).toMatchObject({ members: ["c", "d"] });
+  });
+
+  it.each(["poolName=", "poolName=null"])("clears with %s", async (change) => {
+    await patch("llm/claude", change);
+    expect(server.writes[0]?.body).toEqual({ poolName: null });
+  });
+
+  it("changes what lies inside a field, of the very version it read", async () => {
+    await patch(
+      "llm",
+      "claude",
+      "extraConfig.timeouts.silence=30",
+      "extraConfig.timeouts.connect=",
+      "extraConfig.new.deep=[1]",
+    );
+    expect(server.writes[0]?.body).toEqual({
+      extraConfig: { timeouts: { silence: 30 }, note: "x", new: { deep: [1] } },
+      version: 1,
+    });
+  });
+
+  it("sets a secret's value from standard input, without reading the others", async () => {
+    server.seed("secrets", { name: "s", data: { a: "1", b: "2" } });
+    const { stdout, stderr } = await patch("secret", "s", "data.a=-", "data.b=null");
+    expect(stdout).toBe("secret 's' patched\n");
+    expect(stderr).toBe("data.a: the line break at its end was left out\n");
+    expect(server.writes[0]?.body).toEqual({ data: { a: "from stdin", b: null } });
+  });
+
+  it("says unchanged when the server changed nothing, and prints the object with -o", async () => {
+    expect((await patch("llm", "claude", "model=m")).stdout).toBe("llm 'claude' unchanged\n");
+    expect(JSON.parse((await patch("llm", "claude", "model=n", "-o", "json")).stdout)).toMatchObject({
+      model: "n",
+    });
+    expect((await patch("llm", "claude", "model=o", "-o", "yaml")).stdout).toContain("model: o\n");
+  });
+
+  it.each([
+    [["llm", "claude", "modle=x"], 'modle: unknown field; did you mean "model"?'],
+    [["llm", "claude", "type=openai"], "type cannot be changed"],
+    [["llm", "claude", "name=other"], "name cannot be changed"],
+    [["llm", "claude", "status=active"], "status is set by the server"],
+    [["llm", "claude", "model.x=1"], "model has no fields in it"],
+    [["llm", "claude", "extraConfig..x=1"], '"extraConfig..x" is no path to a field'],
+    [["llm", "claude", "model"], "a key, = and a value belong here: K=V"],
+    [["llm", "claude"], "FIELD=VALUE is missing"],
+    [["llm"], "which llm? NAME is missing"],
+    [["secret", "s", "data=hunter2"], "data takes keys: data.KEY=VALUE"],
+    [["user", "u", "password=hunter2"], "a password is not given as an argument"],
+  ])("%j is a wrong use, and changes nothing", async (words, message) => {
+    server.seed("secrets", { name: "s", data: { a: "1" } });
+    server.seed("users", { name: "u" });
+    const { code, stdout, stderr } = await patch(...words);
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(`error: ${message}`);
+    expect(stderr).not.toContain("hunter2");
+    expect(server.writes).toEqual([]);
+  });
+
+  it("names the nearest when there is none of that name", async () => {
+    const { code, stderr } = await patch("llm", "cluade", "model=x");
+    expect(code).toBe(3);
+    expect(stderr).toContain('llm "cluade" not found');
+    expect(stderr).toContain('did you mean "claude"?');
+  });
+});

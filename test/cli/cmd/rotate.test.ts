@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { ApiClient } from "../../../src/cli/client/client.ts";
+import { answering, failure, rows } from "../../support/cli/answering-server.ts";
+import { cli } from "../../support/cli/run-cli.ts";
+
+const backends = rows("secretbackend", { name: "default" }, { name: "bao" }, { name: "old" });
+const rotated = { name: "bao", rotatedAt: "2026-11-21T12:00:00Z" };
+const key = { keyId: "1a2b3c4d", rewrapped: 12, resumed: false };
+
+describe("rotate secretbackend", () => {
+  it.each(["rotate secretbackend bao", "rotate sb bao", "rotate secretbackends/bao"])("%s", async (line) => {
+    const server = answering({ "POST /api/v1/secretbackends/bao/rotate": rotated });
+    expect(await cli(line, { server })).toMatchObject({
+      code: 0,
+      stdout: "secretbackend 'bao' rotated\n",
+      stderr: "",
+    });
+    expect(server.asked).toEqual(["POST /api/v1/secretbackends/bao/rotate"]);
+    expect(server.bodies).toEqual([undefined]);
+  });
+
+  it("tells a warning on stderr, and prints the answer with -o json", async () => {
+    const warning = "the old token could not be revoked";
+    const server = answering({ "POST /api/v1/secretbackends/bao/rotate": { ...rotated, warning } });
+    expect(await cli("rotate secretbackend bao", { server })).toMatchObject({
+      code: 0,
+      stdout: "secretbackend 'bao' rotated\n",
+      stderr: `warning: secretbackend 'bao': ${warning}\n`,
+    });
+    const { code, stdout } = await cli("rotate secretbackend bao -o json", { server });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ ...rotated, warning });
+  });
+
+  it("names the nearest backend, and passes on what the server refuses", async () => {
+    const server = answering({
+      "GET /api/v1/secretbackends": backends,
+      "POST /api/v1/secretbackends/default/rotate": () =>
+        failure(409, "conflict", 'secret backend "default" has no token'),
+      "POST /api/v1/secretbackends/bao/rotate": () => failure(403, "forbidden", "you may not rotate"),
+      "POST /api/v1/secretbackends/old/rotate": () => failure(404, "not_found", "no such route"),
+    });
+    expect(await cli("rotate secretbackend boa", { server })).toMatchObject({
+      code: 3,
+      stdout: "",
+      stderr:
+        'error: secretbackend "boa" not found\nhint: did you mean "bao"? Run: mcpctl get secretbackends\n',
+    });
+    expect(await cli("rotate secretbackend default", { server })).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: 'error: secret backend "default" has no token\n',
+    });
+    expect(await cli("rotate secretbackend bao -o json", { server })).toMatchObject({ code: 4, stdout: "" });
+    expect((await cli("rotate secretbackend old", { server })).stderr).toBe("error: no such route\n");
+  });
+
+  it.each(["..", "%2e%2e", "a?b"])("never sends the name %s", async (name) => {
+    const server = answering({});
+    expect((await cli(["rotate", "secretbackend", name], { server })).code).toBe(3);
+    expect(server.asked.filter((call) => call.startsWith("POST"))).toEqual([]);
+  });
+});
+
+describe("rotate master-key", () => {
+  it.each([
+    [key, "master key rotated: 12 secrets rewrapped (key 1a2b3c4d)\n"],
+    [{ ...key, rewrapped: 1 }, "master key rotated: 1 secret rewrapped (key 1a2b3c4d)\n"],
+    [{ ...key, resumed: true }, "rotation finished: 12 secrets rewrapped (key 1a2b3c4d)\n"],
+  ])("%j", async (answer, line) => {
+    const server = answering({ "POST /api/v1/master-key/rotate": answer });
+    expect(await cli("rotate master-key", { server })).toMatchObject({ code: 0, stdout: line, stderr: "" });
+    const { stdout } = await cli("rotate master-key -o json", { server });
+    expect(JSON.parse(stdout)).toEqual(answer);
+  });
+
+  it("passes on what the server refuses, and what it cannot do", async () => {
+    const server = answering({
+      "POST /api/v1/master-key/rotate": () =>
+        failure(400, "invalid_request", "there is no master key", {
+          hint: "start it with --master-key-file",
+        }),
+    });
+    expect(await cli("rotate master-key", { server })).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: "error: there is no master key\nhint: start it with --master-key-file\n",
+    });
+  });
+
+  it("waits as long as it takes, or as --timeout says", async () => {
+    const limits: unknown[] = [];
+    const send = (async (_: URL, { signal, timeout }: BunFetchRequestInit) => {
+      limits.push({ signal, timeout });
+      return Response.json({});
+    }) as unknown as typeof fetch;
+    const client = new ApiClient({ url: "http://h:1" }, { fetch: send });
+    await client.call("POST", "/x", { patient: true });
+    await client.call("POST", "/x");
+    expect(limits).toEqual([
+      { signal: undefined, timeout: false },
+      { signal: expect.any(AbortSignal), timeout: undefined },
+    ]);
+    const server = answering({ "POST /api/v1/master-key/rotate": () => new Promise(() => {}) });
+    const { code, stdout } = await cli("rotate master-key --timeout 50ms", { server });
+    expect({ code, stdout }).toEqual({ code: 6, stdout: "" });
+  });
+
+  it("ends with 130 on Ctrl-C", async () => {
+    const interrupt = new AbortController();
+    const server = answering({
+      "POST /api/v1/master-key/rotate": () => {
+        interrupt.abort();
+        return new Promise(() => {});
+      },
+    });
+    const { code, stdout, stderr } = await cli("rotate master-key", { server, signal: interrupt.signal });
+    expect({ code, stdout, stderr }).toEqual({ code: 130, stdout: "", stderr: "" });
+  });
+});
+
+describe("a wrong use of rotate", () => {
+  it.each([
+    ["rotate", "rotate what?", "mcpctl rotate secretbackend NAME, and mcpctl rotate master-key"],
+    [
+      "rotate foo",
+      '"foo" cannot be rotated',
+      "mcpctl rotate secretbackend NAME, and mcpctl rotate master-key",
+    ],
+    ["rotate llm claude", '"llm" cannot be rotated', "mcpctl rotate secretbackend NAME"],
+    ["rotate secretbackend", "which secretbackend? NAME is missing", "mcpctl rotate --help"],
+    ["rotate sb/bao more", 'unexpected argument "more"', ""],
+    ["rotate master-key more", 'unexpected argument "more"', ""],
+    ["rotate master-key -o yaml", "text or -o json, not yaml", ""],
+  ])("%s", async (line, message, hint) => {
+    const server = answering({});
+    const { code, stdout, stderr } = await cli(line, { server });
+    expect({ code, stdout, asked: server.asked }).toEqual({ code: 2, stdout: "", asked: [] });
+    expect(stderr).toContain(`error: ${message}`.replace("error: text", "text"));
+    expect(stderr).toContain(hint);
+  });
+});

@@ -1,0 +1,73 @@
+import { expect, it } from "vitest";
+import { cli } from "../../support/cli/run-cli.ts";
+import { must, testServer } from "../../support/server.ts";
+
+const llm = { name: "gpt", type: "openai", model: "m" };
+
+/** A server with one llm, and a way to run `mcpctl wait` against it. */
+async function house() {
+  const server = await testServer();
+  await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
+  const { bearer } = await server.token("t", [{ role: "view", resource: "llms" }]);
+  const wait = (line: string, signal?: AbortSignal) =>
+    cli(`wait ${line}`, { server, env: { MCPCTL_TOKEN: bearer }, ...(signal && { signal }) });
+  /** Until somebody follows the changes. */
+  const followed = () =>
+    expect
+      .poll(async () => (await server.admin("GET", "/metrics")).text)
+      .toMatch(/mcpctl_open_streams [1-9]/);
+  return { server, wait, followed };
+}
+
+it("ends at once where the state is reached", async () => {
+  const { wait } = await house();
+  const { code, stdout } = await wait("llm/gpt --for=status=active");
+  expect([code, stdout]).toEqual([0, "llm 'gpt' has status active\n"]);
+  expect((await wait("llm/gone --for=delete")).stdout).toBe("llm 'gone' is gone\n");
+});
+
+it("follows changes until all have been there, also of what comes later", async () => {
+  const { server, wait, followed } = await house();
+  const waiting = wait("llm gpt later --for=tier=heavy --timeout 20s");
+  await followed();
+  await must(server.admin("PUT", "/api/v1/llms/gpt", { tier: "heavy" }));
+  await must(server.admin("PUT", "/api/v1/llms/gpt", { tier: "fast" }));
+  await must(server.admin("POST", "/api/v1/llms?probe=false", { ...llm, name: "later", tier: "heavy" }));
+  const { code, stdout } = await waiting;
+  expect([code, stdout]).toEqual([0, "llm 'gpt' has tier heavy\nllm 'later' has tier heavy\n"]);
+});
+
+it("waits for the end of an object", async () => {
+  const { server, wait, followed } = await house();
+  const waiting = wait("llm/gpt --for=delete --timeout 20s");
+  await followed();
+  await must(server.admin("DELETE", "/api/v1/llms/gpt"));
+  expect((await waiting).code).toBe(0);
+});
+
+it("gives up with 6 when the time is over, and with 130 when it is interrupted", async () => {
+  const { wait, followed } = await house();
+  const late = await wait("llm/gpt --for=status=inactive --timeout 300ms");
+  expect([late.code, late.stderr]).toEqual([6, "error: llm/gpt: not status inactive after 0.3 s\n"]);
+  const half = await wait("llm/gpt llm/gone --for=status=active --timeout 300ms");
+  expect([half.code, half.stderr]).toEqual([6, "error: llm/gone: not status active after 0.3 s\n"]);
+  const newer = await wait("llm/gpt --for=weather=fine --timeout 100ms");
+  expect([newer.code, newer.stderr]).toEqual([6, "error: llm/gpt: not weather fine after 0.1 s\n"]);
+  const stop = new AbortController();
+  const waiting = wait("llm/gpt --for=status=inactive", stop.signal);
+  await followed();
+  stop.abort();
+  expect((await waiting).code).toBe(130);
+});
+
+it.each([
+  ["llm/gpt", "--for"],
+  ["llm/gpt --for=active", "neither FIELD=VALUE nor delete"],
+  ["llms --for=delete", "which llms?"],
+  ["llm/gpt --for=sttus=active", 'llm has no field "sttus"\nhint: did you mean "status"?'],
+])("%s is a mistake", async (line, words) => {
+  const { wait } = await house();
+  const { code, stderr } = await wait(line);
+  expect(code).toBe(2);
+  expect(stderr).toContain(words);
+});

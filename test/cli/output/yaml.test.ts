@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parseManifests } from "../../../src/cli/manifest/read.ts";
+import { changesTo } from "../../../src/cli/manifest/reconcile.ts";
+import { toYaml, yamlText } from "../../../src/cli/output/yaml.ts";
+import type { Resource } from "../../../src/kinds/define.ts";
+import { kindOf, kinds } from "../../../src/kinds/index.ts";
+import { completeConfig } from "../../../src/kinds/secret-backend-config.ts";
+import { validateFields } from "../../../src/kinds/validate.ts";
+import { valuesOf } from "../../support/cli/schema-values.ts";
+import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+
+const times = { version: 3, createdAt: "2026-11-21T10:00:00.000Z", updatedAt: "2026-11-21T10:00:00.000Z" };
+
+function resource(id: string, fields: { name: string } & Record<string, unknown>): Resource {
+  return { id, ...times, ...fields };
+}
+
+describe("toYaml", () => {
+  it("begins with kind and name, keeps the descriptor's order, and leaves out what only the server sets", () => {
+    const llm = resource("llm_1", {
+      apiKeyRef: { key: "api-key", name: "anthropic" },
+      description: "",
+      extraConfig: {},
+      model: "claude-sonnet-5",
+      name: "claude",
+      origin: "static",
+      owner: "alice",
+      lastSeenAt: null,
+      status: "active",
+      tier: "heavy",
+      type: "anthropic",
+      url: "",
+      visibility: "public",
+    });
+    expect(toYaml(kindOf("llm"), [llm])).toBe(`kind: llm
+name: claude
+type: anthropic
+model: claude-sonnet-5
+tier: heavy
+apiKeyRef:
+  name: anthropic
+  key: api-key
+visibility: public
+`);
+  });
+
+  it("prints text of several lines as such, and separates documents", () => {
+    const projects = ["a", "b"].map((name) =>
+      resource(`prj_${name}`, {
+        name,
+        prompt: "Be brief.\n\n  Be kind: always.\n",
+        description: "yes",
+        servers: ["x"],
+      }),
+    );
+    expect(toYaml(kindOf("project"), projects)).toBe(`kind: project
+name: a
+description: "yes"
+prompt: |
+  Be brief.
+
+    Be kind: always.
+servers:
+  - x
+---
+kind: project
+name: b
+description: "yes"
+prompt: |
+  Be brief.
+
+    Be kind: always.
+servers:
+  - x
+`);
+  });
+
+  it("shows of a secret its keys, and no value even if there were one", () => {
+    const secret = resource("sec_1", {
+      name: "a",
+      backend: "default",
+      keys: ["k"],
+      externalRef: "r",
+      data: { k: "hunter2" },
+    });
+    expect(toYaml(kindOf("secret"), [secret])).toBe(
+      "kind: secret\nname: a\nbackend: default\nkeys:\n  - k\n",
+    );
+  });
+
+  it("lets nothing through that a terminal obeys (T42)", () => {
+    const text = yamlText({ a: "x\u001b[31m\ny", "k\u009b2J": "\u202eabc\u2066", c: "tab\tand\nbreak\n" });
+    expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+    expect(Bun.YAML.parse(text)).toEqual({
+      a: "x\u001b[31m\ny",
+      "k\u009b2J": "\u202eabc\u2066",
+      c: "tab\tand\nbreak\n",
+    });
+  });
+});
+
+describe("get -o yaml | apply -f -", () => {
+  let server: ScriptedServer;
+  beforeEach(() => {
+    server = new ScriptedServer();
+  });
+  afterEach(() => server.stop());
+
+  it.each(kinds)("finds nothing to change, whatever a $kind holds", (kind) => {
+    fc.assert(
+      fc.property(valuesOf(kind.fields), (given) => {
+        const { fields, faults } = validateFields(kind, given as Record<string, unknown>);
+        fc.pre(faults.length === 0);
+        const { type, config } = fields;
+        // As the server keeps it: an OpenBao's config with all that was left out.
+        if (type === "openbao")
+          fields["config"] = completeConfig(type, config as Record<string, unknown>).config;
+        const live = resource(`${kind.idPrefix}_1`, { name: "it", ...fields, keys: ["k"] });
+        for (const field of kind.writeOnly) delete live[field];
+        const [manifest] = parseManifests(toYaml(kind, [live]), "export");
+        expect(changesTo(kind, live, manifest!.fields)).toEqual({});
+        // And what is left out is what a create would fill in again.
+        const again = validateFields(kind, manifest!.fields).fields;
+        for (const field of Object.keys(kind.fields.properties))
+          expect(again[field] ?? null).toEqual(live[field] ?? null);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("works with -o json as well", async () => {
+    const llm = server.seed("llms", { name: "claude", type: "openai", model: "m" });
+    const run = await server.run(["apply", "-f", "-"], { stdin: JSON.stringify([llm], null, 2) });
+    expect(run).toEqual({ code: 0, stdout: "llm 'claude' unchanged\n", stderr: "" });
+    expect(server.writes).toEqual([]);
+  });
+
+  it("writes nothing", async () => {
+    for (const kind of kinds) server.seed(kind.plural, kind.example);
+    const objects = [...server.objects].map(([key, object]) => ({
+      kind: kinds.find(({ plural }) => key.startsWith(`${plural}/`))!,
+      object,
+    }));
+    const exported = objects.map(({ kind, object }) => toYaml(kind, [object])).join("---\n");
+    const { code, stdout, stderr } = await server.run(["apply", "-f", "-"], { stdin: exported });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout.trim().split("\n")).toEqual(
+      kinds.map((kind) => `${kind.kind} '${kind.example.name}' unchanged`),
+    );
+    expect(server.writes).toEqual([]);
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { type Later, later, progressOn } from "../../../src/cli/terminal/progress.ts";
+import { flags, terminal } from "../../support/cli/fake-terminal.ts";
+
+/** A clock that is moved by hand. */
+function clock() {
+  const waits: { milliseconds: number; act: () => void; off: boolean }[] = [];
+  const after: Later = (milliseconds, act) => {
+    const wait = { milliseconds, act, off: false };
+    waits.push(wait);
+    return () => {
+      wait.off = true;
+    };
+  };
+  const pass = () => {
+    for (const wait of waits.splice(0)) if (!wait.off) wait.act();
+  };
+  return { after, pass, waits };
+}
+
+/** What a terminal shows of a line that was written over with \r. */
+function seen(text: string): string {
+  let line = "";
+  for (const part of text.split("\r")) line = part + line.slice(part.length);
+  return line.trimEnd();
+}
+
+describe("progress", () => {
+  it("shows nothing for what is done within a second", () => {
+    const at = terminal({ answers: [] });
+    const { after, pass, waits } = clock();
+    const progress = progressOn({ terminal: at, flags }, after);
+    expect(waits.map(({ milliseconds }) => milliseconds)).toEqual([1000]);
+    progress.show("migrating 1 of 2");
+    progress.end();
+    pass();
+    progress.show("too late");
+    expect(at.stderr).toBe("");
+  });
+
+  it("is one line, written over in its place, and gone at the end", () => {
+    const at = terminal({ answers: [] });
+    const { after, pass } = clock();
+    const progress = progressOn({ terminal: at, flags }, after);
+    progress.show("migrating 10 of 12");
+    expect(at.stderr).toBe("");
+    pass();
+    expect(seen(at.stderr)).toBe("migrating 10 of 12");
+    progress.show("short");
+    expect(seen(at.stderr)).toBe("short");
+    progress.show("migrating 11 of 12");
+    expect(seen(at.stderr)).toBe("migrating 11 of 12");
+    progress.end();
+    expect(seen(at.stderr)).toBe("");
+    expect(at.stderr).not.toMatch(/[\n\u001b]/);
+    expect(at.stdout).toBe("");
+  });
+
+  it("steps aside, and comes back with the next word", () => {
+    const at = terminal({ answers: [] });
+    const { after, pass } = clock();
+    const progress = progressOn({ terminal: at, flags }, after);
+    pass();
+    expect(at.stderr).toBe("");
+    progress.show("one");
+    progress.erase();
+    expect(seen(at.stderr)).toBe("");
+    const before = at.stderr;
+    progress.erase();
+    expect(at.stderr).toBe(before);
+    progress.show("two");
+    expect(seen(at.stderr)).toBe("two");
+  });
+
+  it("never breaks at the edge of a narrow terminal", () => {
+    const at = terminal({ answers: [] });
+    at.columns = 10;
+    const { after, pass } = clock();
+    progressOn({ terminal: at, flags }, after).show("migrating 10 of 12");
+    pass();
+    expect(seen(at.stderr)).toBe("migrating");
+  });
+
+  it.each([
+    ["off a terminal", terminal(), flags],
+    ["with -v", terminal({ answers: [] }), { ...flags, verbose: true }],
+  ])("is not there %s, and does not even wait", (_, at, flags) => {
+    const { after, waits } = clock();
+    const progress = progressOn({ terminal: at, flags }, after);
+    progress.show("migrating");
+    progress.end();
+    expect(waits).toEqual([]);
+    expect(at.stderr).toBe("");
+  });
+
+  it("writes the same words once", () => {
+    const at = terminal({ answers: [] });
+    const { after, pass } = clock();
+    const progress = progressOn({ terminal: at, flags }, after);
+    pass();
+    progress.show("same");
+    progress.show("same");
+    expect(at.stderr).toBe("\rsame");
+  });
+
+  it("waits by the real clock, and can be called off", async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    later(0, () => resolve("wrong"))();
+    later(1, () => resolve("right"));
+    expect(await promise).toBe("right");
+  });
+});

@@ -1,0 +1,40 @@
+import { expect, it } from "vitest";
+import { bearerHash, bearerPrefix, isBearer, mintBearer } from "../../../../src/server/core/access/bearer.ts";
+
+const zeros = (bytes: Uint8Array) => bytes.fill(0);
+
+it("has 160 random bits and a checksum, and says what it is for", () => {
+  expect(mintBearer("ses", zeros)).toMatch(/^mcpctl_ses_0{32}[0-9a-z]{7}$/);
+  expect(mintBearer("pat", zeros)).toMatch(/^mcpctl_pat_0{32}[0-9a-z]{7}$/);
+  const many = new Set(Array.from({ length: 1000 }, () => mintBearer("pat")));
+  expect(many.size).toBe(1000);
+  for (const bearer of many) expect(isBearer(bearer)).toBe(true);
+});
+
+it.each([
+  "",
+  "mcpctl_pat_",
+  "sk-ant-api03-0000",
+  "mcpctl_xxx_00000000000000000000000000000000vx0r7z8",
+  `${mintBearer("pat", zeros)} `,
+  `${mintBearer("pat", zeros)}0`,
+  mintBearer("pat", zeros).toUpperCase(),
+])("knows without looking anything up that %j is none", (text) => {
+  expect(isBearer(text)).toBe(false);
+});
+
+it("finds any single wrong character", () => {
+  const bearer = mintBearer("ses", zeros);
+  for (let at = "mcpctl_ses_".length; at < bearer.length; at++) {
+    expect(isBearer(`${bearer.slice(0, at)}${bearer[at] === "7" ? "8" : "7"}${bearer.slice(at + 1)}`)).toBe(
+      false,
+    );
+  }
+});
+
+it("is kept as a hash, and shown as its first six characters", () => {
+  const bearer = mintBearer("pat");
+  expect(bearerHash(bearer)).toMatch(/^[\w-]{43}$/);
+  expect(bearerHash(bearer)).not.toContain(bearer.slice(11, 20));
+  expect(bearerPrefix(bearer)).toBe(bearer.slice(0, 17));
+});

@@ -1,0 +1,222 @@
+import { Database } from "bun:sqlite";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { migrations as postgresSteps } from "../../../../drizzle/postgres/migrations.ts";
+import { migrations as sqliteSteps } from "../../../../drizzle/sqlite/migrations.ts";
+import type { Migration } from "../../../../src/server/core/store/migration.ts";
+import { openPostgres } from "../../../../src/server/core/store/postgres/store.ts";
+import { openSqlite } from "../../../../src/server/core/store/sqlite/store.ts";
+import type { Store } from "../../../../src/server/core/store/types.ts";
+import { row } from "../../../contract/store.ts";
+import { freshDatabase } from "../../../postgres.ts";
+import { freshFolder } from "./folder.ts";
+
+const now = () => 1_700_000_000_000;
+const root = join(import.meta.dirname, "../../../../drizzle");
+
+describe.each([
+  ["sqlite", sqliteSteps],
+  ["postgres", postgresSteps],
+])("the migrations in drizzle/%s", (dialect, steps) => {
+  const folder = join(root, dialect);
+  const files = readdirSync(folder).filter((file) => file.endsWith(".sql"));
+
+  it("are all in the executable, as they are", () => {
+    const stored = files.sort().map((file) => ({
+      name: file.replace(".sql", ""),
+      sql: readFileSync(join(folder, file), "utf8"),
+    }));
+    expect(steps).toEqual(stored);
+  });
+
+  it("are in the order in which they were made", () => {
+    const { entries } = JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8"));
+    expect(steps.map(({ name }) => name)).toEqual(entries.map(({ tag }: { tag: string }) => tag));
+  });
+});
+
+it("makes no SQLite table that is not STRICT", () => {
+  for (const { sql } of sqliteSteps) {
+    const made = sql.match(/create table/gi)?.length ?? 0;
+    expect(sql.match(/^\) STRICT;/gm)?.length ?? 0).toBe(made);
+  }
+});
+
+/** A step that a later mcpctl might take. */
+const later: Migration = {
+  name: "9999_later",
+  sql: 'create table "later" ("id" text primary key not null); alter table "resources" add column "colour" text',
+};
+
+interface Place {
+  open(steps: readonly Migration[]): Promise<Store>;
+}
+
+const dialects: [string, readonly Migration[], () => Promise<Place>][] = [
+  [
+    "SQLite",
+    sqliteSteps,
+    async () => {
+      const path = join(freshFolder(), "mcpctl.db");
+      return { open: async (steps) => openSqlite(path, now, steps) };
+    },
+  ],
+  [
+    "Postgres",
+    postgresSteps,
+    async () => {
+      const url = await freshDatabase();
+      return { open: (steps) => openPostgres(url, now, steps) };
+    },
+  ],
+];
+
+describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
+  it("is brought up to date with everything that is in it", async () => {
+    const { open } = await fresh();
+    const old = await open(steps);
+    await old.commit([
+      { op: "insert", row: row("a"), refs: [] },
+      { op: "insert", row: row("b"), refs: [{ path: "/a", toId: "a", onDelete: "restrict" }] },
+    ]);
+    const before = await old.load();
+    await old.close();
+    const store = await open([...steps, later]);
+    expect(await store.load()).toEqual(before);
+    expect(await store.commit([{ op: "update", row: row("b", { version: 2 }), refs: [] }])).toBe(3);
+    await store.close();
+  });
+
+  it("from before there were other backends keeps its secrets, each on the backend it was on", async () => {
+    const { open } = await fresh();
+    const [tables, ...later] = steps as [Migration, ...Migration[]];
+    // As that version wrote them, one of them left behind by a crash.
+    const resource = (id: string, kind: string, spec: object, status: object) =>
+      `('${id}', '${kind}', '', '${id}', '${JSON.stringify(spec)}', '${JSON.stringify(status)}', 1, 1, 1)`;
+    const secret = (id: string, backend: string) =>
+      resource(id, "secret", { backend }, { externalRef: `${id}/ver_1` });
+    const rows = [
+      ...["sbe_1", "sbe_2"].map((id) => resource(id, "secretbackend", {}, {})),
+      secret("sec_1", "sbe_1"),
+      secret("sec_2", "sbe_2"),
+    ];
+    const values = ["sec_1/ver_1", "sec_2/ver_1", "sec_2/ver_0"].map(
+      (ref) => `('${ref}', '{"k":"${ref}"}', 1)`,
+    );
+    const written = {
+      name: "0000_written",
+      sql: `
+        insert into resources (id, kind, scope, name, spec, status, version, created_at, updated_at) values ${rows};
+        insert into secret_data (ref, data, created_at) values ${values}`,
+    };
+    const store = await open([tables, written, ...later]);
+    expect(await store.secretRefs("sbe_1")).toEqual(["sec_1/ver_1"]);
+    expect(await store.secretRefs("sbe_2")).toEqual(["sec_2/ver_1"]);
+    expect(await store.secretData("sec_2/ver_1")).toEqual({ k: "sec_2/ver_1" });
+    expect(await store.secretData("sec_2/ver_0")).toBeNull();
+    await store.close();
+  });
+
+  it("is the same however often it is opened, also by two at once", async () => {
+    const { open } = await fresh();
+    for (let time = 0; time < 3; time++) await (await open(steps)).close();
+    const opened = await Promise.allSettled([open([...steps, later]), open([...steps, later])]);
+    const stores = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    expect(stores.length).toBeGreaterThan(0);
+    for (const store of stores) await store.close();
+  });
+
+  it("from a newer mcpctl is refused and left as it is", async () => {
+    const { open } = await fresh();
+    const newer = await open([...steps, later]);
+    await newer.commit([{ op: "insert", row: row("a"), refs: [] }]);
+    await newer.close();
+    await expect(open(steps)).rejects.toMatchObject({
+      name: "AppError",
+      code: "unavailable",
+      message: expect.stringContaining("was written by a newer mcpctl"),
+      hint: expect.stringContaining("Upgrade mcpctl"),
+    });
+    const again = await open([...steps, later]);
+    expect((await again.load()).rows).toEqual([row("a")]);
+    await again.close();
+  });
+
+  it("keeps nothing of a migration that fails, nor of those before it", async () => {
+    const { open } = await fresh();
+    const broken = {
+      name: "9999_broken",
+      sql: 'create table "half" ("id" text primary key not null); insert into nothing values (1)',
+    };
+    const middle = { name: "9998_middle", sql: 'create table "middle" ("id" text primary key not null)' };
+    await expect(open([...steps, middle, broken])).rejects.toMatchObject({
+      name: "AppError",
+      message: expect.stringContaining("nothing"),
+    });
+    // Were one of the two tables still there, making it again would fail.
+    const store = await open([
+      ...steps,
+      middle,
+      { ...broken, sql: 'create table "half" ("id" text primary key not null)' },
+    ]);
+    expect((await store.load()).revision).toBe(0);
+    await store.close();
+  });
+});
+
+describe("an SQLite file", () => {
+  it("of no bytes is a new database", async () => {
+    const path = join(freshFolder(), "mcpctl.db");
+    writeFileSync(path, "");
+    const store = openSqlite(path, now);
+    expect(await store.commit([{ op: "insert", row: row("a"), refs: [] }])).toBe(1);
+    await store.close();
+  });
+
+  it("from a newer mcpctl keeps every byte", async () => {
+    const path = join(freshFolder(), "mcpctl.db");
+    await openSqlite(path, now, [...sqliteSteps, later]).close();
+    const before = readFileSync(path);
+    expect(() => openSqlite(path, now)).toThrow("newer mcpctl");
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  it("keeps its references when a migration builds a table anew, and its foreign keys afterwards", async () => {
+    const path = join(freshFolder(), "mcpctl.db");
+    const old = openSqlite(path, now);
+    const point = { path: "/a", toId: "a", onDelete: "restrict" as const };
+    await old.commit([
+      { op: "insert", row: row("a"), refs: [] },
+      { op: "insert", row: row("b"), refs: [point] },
+    ]);
+    await old.close();
+    const made = sqliteSteps[0]?.sql.match(/CREATE TABLE "resources" [^;]*;/)?.[0] ?? "";
+    const rebuild = `${made.replace('"resources"', '"__new_resources"')}
+      insert into "__new_resources" select * from "resources";
+      drop table "resources"; alter table "__new_resources" rename to "resources";`;
+    const store = openSqlite(path, now, [...sqliteSteps, { name: "9999_rebuild", sql: rebuild }]);
+    expect(await store.load()).toMatchObject({
+      rows: [{ id: "a" }, { id: "b" }],
+      refs: [{ fromId: "b", ...point }],
+    });
+    await expect(store.commit([{ op: "delete", id: "a", version: 1 }])).rejects.toMatchObject({
+      refusal: "referenced",
+    });
+    await store.close();
+  });
+
+  it("is refused when a migration would leave a reference that points nowhere", async () => {
+    const path = join(freshFolder(), "mcpctl.db");
+    const old = openSqlite(path, now);
+    await old.commit([
+      { op: "insert", row: row("a"), refs: [] },
+      { op: "insert", row: row("b"), refs: [{ path: "/a", toId: "a", onDelete: "restrict" }] },
+    ]);
+    await old.close();
+    const careless = { name: "9999_careless", sql: "delete from resources where id = 'a'" };
+    expect(() => openSqlite(path, now, [...sqliteSteps, careless])).toThrow("damaged");
+    using database = new Database(path, { readonly: true });
+    expect(database.query("select id from resources").values()).toEqual([["a"], ["b"]]);
+  });
+});

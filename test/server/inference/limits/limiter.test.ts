@@ -1,0 +1,225 @@
+import { expect, it } from "vitest";
+import type { Limits } from "../../../../src/kinds/limits.ts";
+import type { Principal } from "../../../../src/server/core/access/policy.ts";
+import type { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
+import { Snapshot } from "../../../../src/server/core/catalogue/snapshot.ts";
+import type { UsageRow } from "../../../../src/server/core/store/types.ts";
+import { type Admission, Limiter } from "../../../../src/server/inference/limits/limiter.ts";
+import { row } from "../../../support/row.ts";
+
+const priced = row("llm_1", "llm", "gpt", {
+  spec: { type: "openai", model: "m", extraConfig: { price: { input: 1, output: 10 } } },
+});
+const unpriced = row("llm_2", "llm", "new", { spec: { type: "openai", model: "m", extraConfig: {} } });
+
+interface Holders {
+  alice?: Limits;
+  bob?: Limits;
+  token?: Limits;
+  friends?: Limits;
+}
+
+/** Alice with a token, Bob, and the group of both; each with the limits that the test gives them. */
+function house(limits: Holders, recorded: UsageRow[] = []) {
+  const clock = { now: Date.parse("2026-11-21T12:00:00Z"), elapsed: 0 };
+  const spec = (given: Limits | undefined, more = {}) => ({
+    spec: { ...more, ...(given && { limits: given }) },
+  });
+  const rows = [
+    row("usr_1", "user", "alice", spec(limits.alice)),
+    row("usr_2", "user", "bob", spec(limits.bob)),
+    row("tok_1", "token", "laptop", spec(limits.token)),
+    row("grp_1", "group", "friends", spec(limits.friends, { members: ["alice", "bob"] })),
+  ];
+  const contents = { revision: 1, rows, refs: [], bearers: [], sessions: [], withPassword: [], lastUsed: [] };
+  const catalogue = { snapshot: new Snapshot(contents), store: { usage: async () => recorded } };
+  const limiter = new Limiter(
+    catalogue as unknown as Catalogue,
+    () => clock.now,
+    () => clock.elapsed,
+  );
+  const principal = (kind: "User" | "Token", id: string, userId: string): Principal => ({
+    kind,
+    id,
+    userId,
+    name: id,
+    userName: userId,
+    groups: [],
+    policies: [],
+  });
+  return {
+    clock,
+    limiter,
+    alice: principal("User", "usr_1", "usr_1"),
+    bob: principal("User", "usr_2", "usr_2"),
+    token: principal("Token", "tok_1", "usr_1"),
+  };
+}
+
+const used = (tokens: number) => ({ promptTokens: tokens, completionTokens: 0, cachedTokens: 0 });
+
+function refusalOf(work: () => unknown): { message: string; retryAfter?: number; code: string } | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error as { message: string; code: string };
+  }
+}
+
+it("lets everybody through who has no limits", () => {
+  const { limiter, alice } = house({ bob: { requestsPerMinute: 1 } });
+  for (let i = 0; i < 1000; i++) limiter.admit(alice, [unpriced], 1_000_000, undefined);
+});
+
+it("counts requests in any 60 seconds, and says when there is room again", () => {
+  const { limiter, alice, clock } = house({ alice: { requestsPerMinute: 3 } });
+  for (let i = 0; i < 3; i++) {
+    limiter.admit(alice, [priced], 4, 1).settle(priced, used(1));
+    clock.elapsed += 10_000;
+  }
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toMatchObject({
+    code: "too_many_requests",
+    message: 'user "alice" has used its 3 requests of a minute',
+    retryAfter: 31,
+  });
+  clock.elapsed += 31_000;
+  limiter.admit(alice, [priced], 4, 1);
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toBeDefined();
+});
+
+it("reserves what a call may take until it is known what it took", () => {
+  const { limiter, alice } = house({ alice: { tokensPerDay: 1000 } });
+  const first = limiter.admit(alice, [priced], 1200, 500);
+  expect(refusalOf(() => limiter.admit(alice, [priced], 1200, 500))?.message).toBe(
+    'user "alice" has used its 1000 tokens of today',
+  );
+  first.settle(priced, used(100));
+  first.settle(priced, used(100_000));
+  limiter.admit(alice, [priced], 1200, 500);
+  expect(refusalOf(() => limiter.admit(alice, [priced], 1200, 500))).toBeDefined();
+});
+
+it("counts days and months as those of UTC, and begins anew with each", () => {
+  const { limiter, alice, clock } = house({ alice: { tokensPerDay: 1000, tokensPerMonth: 1500 } });
+  limiter.admit(alice, [priced], 4, 1).settle(priced, used(1000));
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toMatchObject({
+    message: expect.stringContaining("1000 tokens of today"),
+    retryAfter: 12 * 60 * 60,
+  });
+  clock.now = Date.parse("2026-11-22T00:00:00Z");
+  limiter.admit(alice, [priced], 4, 1).settle(priced, used(500));
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toMatchObject({
+    message: expect.stringContaining("1500 tokens of this month"),
+    retryAfter: 9 * 24 * 60 * 60,
+  });
+  clock.now = Date.parse("2026-12-01T00:00:00Z");
+  limiter.admit(alice, [priced], 4, 1);
+});
+
+it("counts dollars, by the price of the llm that answered, and refuses one without a price", () => {
+  const { limiter, alice } = house({ alice: { costPerDay: 0.01 } });
+  limiter
+    .admit(alice, [priced], 4, 1)
+    .settle(priced, { promptTokens: 1000, completionTokens: 900, cachedTokens: 0 });
+  expect(refusalOf(() => limiter.admit(alice, [priced], 400, 10))?.message).toBe(
+    'user "alice" has used its $0.01 of today',
+  );
+  expect(refusalOf(() => limiter.admit(alice, [unpriced], 4, 1))).toMatchObject({
+    code: "forbidden",
+    message: 'user "alice" has a limit in dollars, and llm "new" has no price',
+  });
+});
+
+it("counts the dearest member of a pool, and refuses a pool with one that has no price", () => {
+  const dear = row("llm_3", "llm", "dear", {
+    spec: { type: "openai", model: "m", extraConfig: { price: { input: 1000, output: 1000 } } },
+  });
+  const { limiter, alice } = house({ alice: { costPerDay: 1.5 } });
+  limiter.admit(alice, [priced, dear], 4, 999);
+  expect(refusalOf(() => limiter.admit(alice, [priced, dear], 4, 999))?.code).toBe("too_many_requests");
+  expect(refusalOf(() => limiter.admit(alice, [priced, unpriced], 4, 1))).toMatchObject({
+    code: "forbidden",
+    message: expect.stringContaining('llm "new" has no price'),
+  });
+});
+
+it("counts a token's calls against the token, its maker and the maker's groups", () => {
+  for (const [holder, message] of [
+    ["token", 'token "laptop" has used its'],
+    ["alice", 'user "alice" has used its'],
+    ["friends", 'group "friends" has used its'],
+  ] as const) {
+    const { limiter, token, alice } = house({ [holder]: { tokensPerDay: 100 } });
+    limiter.admit(token, [priced], 4, 1).settle(priced, used(100));
+    expect(refusalOf(() => limiter.admit(token, [priced], 4, 1))?.message).toContain(message);
+    expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1)) === undefined).toBe(holder === "token");
+  }
+});
+
+it("gives a group's members one budget together", () => {
+  const { limiter, alice, bob } = house({ friends: { requestsPerMinute: 2 } });
+  limiter.admit(alice, [priced], 4, 1);
+  limiter.admit(bob, [priced], 4, 1);
+  for (const one of [alice, bob])
+    expect(refusalOf(() => limiter.admit(one, [priced], 4, 1))?.message).toContain('group "friends"');
+});
+
+it("goes on where the record of this month ends", async () => {
+  const line = { userId: "usr_1", tokenId: "", llm: "gpt", requests: 1, errors: 0, cachedTokens: 0 };
+  const { limiter, alice } = house({ alice: { tokensPerDay: 100, tokensPerMonth: 500 } }, [
+    { ...line, day: "2026-11-03", promptTokens: 300, completionTokens: 100, costMicros: 1 },
+    { ...line, day: "2026-11-21", promptTokens: 40, completionTokens: 50, costMicros: 1 },
+  ]);
+  await limiter.load();
+  limiter.admit(alice, [priced], 4, 1).settle(priced, used(10));
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))?.message).toContain("100 tokens of today");
+});
+
+it("lets a call through that may be larger than the limit, when nothing else is used", () => {
+  const { limiter, alice } = house({ alice: { tokensPerMinute: 10 } });
+  const first = limiter.admit(alice, [priced], 1_000_000, undefined);
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toBeDefined();
+  first.settle(priced, used(5));
+  limiter.admit(alice, [priced], 4, 1);
+});
+
+it("is never passed by more than what calls under way come to, with 200 callers at once", () => {
+  const limit = 100_000;
+  const { limiter, alice } = house({ alice: { tokensPerDay: limit } });
+  const underWay: { admission: Admission; tokens: number }[] = [];
+  let total = 0;
+  /** The most that calls under way ever came to. */
+  let most = 0;
+  let seed = 1;
+  const random = () => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed / 2_147_483_647;
+  };
+  for (let call = 0; call < 5000; call++) {
+    if (underWay.length === 200 || (underWay.length > 0 && random() < 0.4)) {
+      const [{ admission, tokens }] = underWay.splice(Math.floor(random() * underWay.length), 1) as [
+        (typeof underWay)[0],
+      ];
+      admission.settle(priced, used(tokens));
+      total += tokens;
+      continue;
+    }
+    const tokens = Math.ceil(random() * 400);
+    // The estimate is too low by up to a half.
+    const refused = refusalOf(() =>
+      underWay.push({ admission: limiter.admit(alice, [priced], tokens * 2, 0), tokens }),
+    );
+    if (refused) expect(total + sumOf(underWay)).toBeGreaterThan(limit / 2);
+    most = Math.max(most, sumOf(underWay));
+  }
+  for (const { admission, tokens } of underWay) admission.settle(priced, used(tokens));
+  total += sumOf(underWay);
+  expect(total).toBeGreaterThan(limit * 0.9);
+  expect(total).toBeLessThanOrEqual(limit + most);
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 0))).toBeDefined();
+});
+
+function sumOf(calls: readonly { tokens: number }[]): number {
+  return calls.reduce((sum, { tokens }) => sum + tokens, 0);
+}

@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { AppError } from "../../../../src/errors.ts";
+import { createOutbound } from "../../../../src/net/outbound.ts";
+import { principalOf } from "../../../../src/server/core/access/principals.ts";
+import { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
+import { Deadlines } from "../../../../src/server/core/deadlines.ts";
+import { OpenStreams } from "../../../../src/server/core/open-streams.ts";
+import { openStore } from "../../../../src/server/core/store/index.ts";
+import { parseCall } from "../../../../src/server/http/body.ts";
+import { CallMetrics } from "../../../../src/server/inference/call-metrics.ts";
+import { Inference } from "../../../../src/server/inference/inference.ts";
+import { Limiter } from "../../../../src/server/inference/limits/limiter.ts";
+import { Audit } from "../../../../src/server/observability/audit.ts";
+import { Metrics } from "../../../../src/server/observability/metrics.ts";
+import type { SecretValues } from "../../../../src/server/secrets/secret-values.ts";
+import type { VirtualLlms } from "../../../../src/server/workstations/types.ts";
+import { must, type TestServer, temporaryFolder, testServer } from "../../../support/server.ts";
+import { type Script, type Upstream, upstream } from "../../../support/upstream.ts";
+
+/** What a caller sees of a call. */
+export interface Told {
+  status: number;
+  text: string;
+  retryAfter?: number | undefined;
+}
+
+export interface Pool {
+  server: TestServer;
+  /** By llm. */
+  members: Record<string, Upstream>;
+  /** Moves only when told to, and by the waits between two tries. */
+  clock: { now: number };
+  /** Milliseconds between tries, in turn. */
+  waits: number[];
+  metrics: Metrics;
+  /** Calls a model, by default the pool. */
+  ask(more?: object, name?: string): Promise<Told>;
+  /** The same with a text for a body, byte for byte. */
+  askText(text: string, name?: string): Promise<Told>;
+  /** How often each llm was asked. */
+  asked(): Record<string, number>;
+  /** Takes in what has changed in the catalogue. */
+  refresh(): Promise<void>;
+  /** Makes an llm one that an agent has published, with a status. */
+  publish(name: string, status: string): Promise<void>;
+  /** Calls the pool with a stream wanted, and reads nothing yet. */
+  open(signal?: AbortSignal): Promise<Response>;
+}
+
+export interface PoolOptions {
+  /** Fields of all members. */
+  llm?: object;
+  /** What the caller may do; all llms, when not given. */
+  grants?: object[];
+  /** Lots that order the members and make up the waits; the members come by name, waits are half as long. */
+  random?: () => number;
+  /** What calls agents' llms. */
+  links?: VirtualLlms;
+}
+
+/** Llms in one pool, each behind a scripted provider, called by a token on a clock that the test moves. */
+export async function pool(scripts: Record<string, Script>, options: PoolOptions = {}): Promise<Pool> {
+  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  const server = await testServer({ store });
+  const members: Record<string, Upstream> = {};
+  for (const [name, script] of Object.entries(scripts)) {
+    members[name] = upstream(script);
+    const llm = { name, type: "openai", model: `model-of-${name}`, url: members[name].url, poolName: "pool" };
+    await must(server.admin("POST", "/api/v1/llms?probe=false", { ...llm, ...options.llm }));
+  }
+  const { bearer } = await server.token("t", options.grants ?? [{ role: "run", resource: "llms" }]);
+  const catalogue = await Catalogue.open(store, () => {});
+  const streams = new OpenStreams(catalogue, Date.now);
+  const outbound = createOutbound();
+  onTestFinished(() => {
+    streams.close();
+    outbound.close();
+    catalogue.close();
+  });
+  const clock = { now: 0 };
+  const waits: number[] = [];
+  const metrics = new Metrics();
+  const inference = new Inference({
+    catalogue,
+    secrets: {} as SecretValues,
+    audit: new Audit(store),
+    limits: new Limiter(catalogue, Date.now, () => clock.now),
+    metrics: new CallMetrics(metrics),
+    streams,
+    deadlines: new Deadlines(() => clock.now),
+    outbound,
+    ...(options.links && { links: options.links }),
+    now: Date.now,
+    pace: {
+      elapsed: () => clock.now,
+      random: options.random ?? (() => 0.5),
+      async wait(milliseconds) {
+        waits.push(milliseconds);
+        clock.now += milliseconds;
+      },
+    },
+  });
+  const principal = principalOf(catalogue.snapshot, bearer, Date.now())!;
+  let calls = 0;
+  const question = { model: "pool", messages: [{ role: "user", content: "hi" }] };
+  const call = (text: string, signal?: AbortSignal, name?: string): Promise<Response> =>
+    inference.call({
+      operation: "chat",
+      principal,
+      requestId: `req_${++calls}`,
+      request: new Request("http://localhost/", signal && { signal }),
+      read: async () => ({ text, ...parseCall(text) }),
+      ...(name !== undefined && { name }),
+    });
+  const askText = async (text: string, name?: string): Promise<Told> => {
+    try {
+      const answer = await call(text, undefined, name);
+      return { status: answer.status, text: await answer.text() };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return { status: error.status, text: error.message, retryAfter: error.retryAfter };
+    }
+  };
+  return {
+    server,
+    members,
+    clock,
+    waits,
+    metrics,
+    askText,
+    ask: (more = {}, name) => askText(JSON.stringify({ ...question, ...more }), name),
+    asked: () => Object.fromEntries(Object.entries(members).map(([name, { seen }]) => [name, seen.length])),
+    refresh: () => catalogue.refresh(),
+    open: (signal) => call(JSON.stringify({ ...question, stream: true }), signal),
+    async publish(name, status) {
+      await catalogue.refresh();
+      const { snapshot } = catalogue;
+      const before = snapshot.named("llm", name)!;
+      const row = { ...before, status: { origin: "virtual", status }, version: before.version + 1 };
+      await catalogue.commit([{ op: "update", row, refs: snapshot.refsOf(before.id) }]);
+    },
+  };
+}
+
+/** A provider that fails at first, and then goes by another script. */
+export function failing(times: number, fail: Script, then: Script): Script {
+  let calls = 0;
+  return (asked, connection) => (calls++ < times ? fail(asked, connection) : then(asked, connection));
+}

@@ -1,0 +1,157 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { createLog } from "../../../src/server/core/log.ts";
+import { type Answered, createAccessLog } from "../../../src/server/observability/access-log.ts";
+import { event } from "../../contract/store.ts";
+
+const now = () => Date.parse("2026-11-21T10:00:00Z");
+
+/** Its lines so far, parsed. */
+function accessLog() {
+  const written: string[] = [];
+  const log = createAccessLog((text) => written.push(text), now);
+  const lines = () => {
+    const text = written.join("");
+    if (text !== "") expect(text).toMatch(/\n$/);
+    return text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line));
+  };
+  return { log, lines, written };
+}
+
+const asked: Answered = {
+  requestId: "req_1",
+  method: "POST",
+  route: "/v1/chat/completions",
+  status: 200,
+  durationMs: 12.4,
+  user: "alice",
+  streaming: false,
+};
+const call = event(1, {
+  action: "llm_inference_call",
+  requestId: "req_1",
+  llm: "gpt",
+  model: "up",
+  durationMs: 3210.7,
+  promptTokens: 7,
+  completionTokens: 2,
+  cachedTokens: 0,
+});
+const ofCall = { llm: "gpt", tokensIn: 7, tokensOut: 2, tokensCached: 0 };
+const line = {
+  time: "2026-11-21T10:00:00.000Z",
+  level: "info",
+  msg: "request",
+  requestId: "req_1",
+  method: "POST",
+  route: "/v1/chat/completions",
+  status: 200,
+};
+
+describe("the access log", () => {
+  it("has one line of a request, with nothing that is not known", () => {
+    const { log, lines } = accessLog();
+    log.answered({ ...asked, method: "GET", route: "/api/v1/llms/:idOrName" });
+    log.answered({ ...asked, route: null, status: 404, user: undefined, error: "not_found" });
+    expect(lines()).toEqual([
+      { ...line, method: "GET", route: "/api/v1/llms/:idOrName", durationMs: 12, user: "alice" },
+      { ...line, route: null, status: 404, durationMs: 12, error: "not_found" },
+    ]);
+  });
+
+  it("has one line of a call, with what it came to", () => {
+    const { log, lines } = accessLog();
+    log.recorded(call);
+    expect(lines()).toEqual([]);
+    log.answered(asked);
+    expect(lines()).toEqual([{ ...line, durationMs: 3211, user: "alice", ...ofCall }]);
+  });
+
+  it("has the line of a stream when it is over, with what it ended in", () => {
+    const { log, lines } = accessLog();
+    log.answered({ ...asked, streaming: true });
+    log.answered({ ...asked, requestId: "req_2", streaming: true });
+    expect(lines()).toEqual([]);
+    log.recorded({ ...call, requestId: "req_2", status: 502, error: "provider_error" });
+    log.recorded(call);
+    expect(lines()).toEqual([
+      {
+        ...line,
+        requestId: "req_2",
+        status: 502,
+        durationMs: 3211,
+        user: "alice",
+        ...ofCall,
+        error: "provider_error",
+      },
+      { ...line, durationMs: 3211, user: "alice", ...ofCall },
+    ]);
+  });
+
+  it("has a line of a stream that was over before it began to be sent", () => {
+    const { log, lines } = accessLog();
+    log.recorded(call);
+    log.answered({ ...asked, streaming: true });
+    expect(lines()).toHaveLength(1);
+  });
+
+  it("has the status that the caller has seen, where the answer could not be put on record", () => {
+    const { log, lines } = accessLog();
+    log.recorded(call);
+    log.answered({ ...asked, status: 507, error: "storage_full" });
+    expect(lines()).toMatchObject([{ status: 507, error: "storage_full", llm: "gpt" }]);
+  });
+
+  it("passes over what is no call, and takes one line for one request", () => {
+    const { log, lines } = accessLog();
+    log.recorded(event(1, { action: "login", requestId: "req_1" }));
+    log.answered({ ...asked, route: "/api/v1/auth/login" });
+    log.recorded(event(1, { action: "login", requestId: "req_1" }));
+    expect(lines()).toEqual([{ ...line, route: "/api/v1/auth/login", durationMs: 12, user: "alice" }]);
+  });
+
+  it("lets nothing through that moves a terminal's cursor (T42)", () => {
+    const { log, lines, written } = accessLog();
+    log.answered({ ...asked, user: "a\u001b[31m\u009b31m\u007f\nb" });
+    expect(lines()[0].user).toBe("a\u001b[31m\u009b31m\u007f\nb");
+    expect(written.join("").slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+  });
+});
+
+describe("the server's own log as JSON", () => {
+  it("has one object a line, however many lines were said, and levels by name", () => {
+    const stderr = new PassThrough();
+    const log = createLog(stderr as unknown as NodeJS.WriteStream, "json");
+    log.info("listens on", 7777);
+    log.success("ready");
+    log.warn("first\nsecond\u009b");
+    for (let i = 0; i < 8; i++) log.error("Error: the same");
+    let text = "";
+    for (let part = stderr.read(); part !== null; part = stderr.read()) text += part;
+    expect(text).not.toContain("\u009b");
+    const lines = text
+      .trimEnd()
+      .split("\n")
+      .map((each) => JSON.parse(each));
+    expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
+      ["info", "listens on 7777"],
+      ["info", "ready"],
+      ["warn", "first\nsecond\u009b"],
+      ...Array(8).fill(["error", "Error: the same"]),
+    ]);
+    for (const { time, ...rest } of lines) {
+      expect(new Date(time).toISOString()).toBe(time);
+      expect(Object.keys(rest)).toEqual(["level", "msg"]);
+    }
+  });
+
+  it("survives that nobody reads it any more", () => {
+    const stderr = new PassThrough();
+    const log = createLog(stderr as unknown as NodeJS.WriteStream, "json");
+    stderr.destroy(new Error("EPIPE"));
+    expect(() => log.info("still there")).not.toThrow();
+  });
+});

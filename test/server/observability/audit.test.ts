@@ -1,0 +1,91 @@
+import { expect, it } from "vitest";
+import { type AuditEvent, type Store, StoreError } from "../../../src/server/core/store/types.ts";
+import { Audit } from "../../../src/server/observability/audit.ts";
+
+function event(requestId: string): AuditEvent {
+  return { at: 1, action: "login", requestId, userId: null, tokenId: null, status: 200 };
+}
+
+/** An audit over a store that keeps the batches it was given, and fails as often as it is told to. */
+function withStore() {
+  const batches: string[][] = [];
+  const failures: unknown[] = [];
+  const appendAudit = async (events: readonly AuditEvent[]) => {
+    batches.push(events.map(({ requestId }) => requestId));
+    if (failures.length > 0) throw failures.shift();
+  };
+  return { audit: new Audit({ appendAudit } as Partial<Store> as Store), batches, failures };
+}
+
+it("writes what comes in one turn together, and in order", async () => {
+  const { audit, batches } = withStore();
+  await Promise.all(["a", "b", "c"].map((id) => audit.record(event(id))));
+  await audit.record(event("d"));
+  expect(batches).toEqual([["a", "b", "c"], ["d"]]);
+});
+
+it("writes what comes while it writes right after it", async () => {
+  const { promise: writing, resolve: written } = Promise.withResolvers<void>();
+  const batches: number[] = [];
+  const appendAudit = async (events: readonly AuditEvent[]) => {
+    batches.push(events.length);
+    if (batches.length === 1) await writing;
+  };
+  const audit = new Audit({ appendAudit } as Partial<Store> as Store);
+  const first = audit.record(event("a"));
+  await expect.poll(() => batches).toEqual([1]);
+  const later = [audit.record(event("b")), audit.record(event("c"))];
+  expect(batches).toEqual([1]);
+  written();
+  await Promise.all([first, ...later]);
+  expect(batches).toEqual([1, 2]);
+});
+
+it("splits what would be too much for one transaction", async () => {
+  const { audit, batches } = withStore();
+  await Promise.all(Array.from({ length: 2500 }, (_, i) => audit.record(event(`${i}`))));
+  expect(batches.map((batch) => batch.length)).toEqual([1000, 1000, 500]);
+  expect(batches.flat()).toEqual(Array.from({ length: 2500 }, (_, i) => `${i}`));
+});
+
+it.each([
+  [new StoreError("full"), "storage_full"],
+  [new StoreError("unavailable"), "unavailable"],
+  [new Error("odd"), "internal"],
+])("tells all that wait that it failed (%s), and writes the next", async (failure, code) => {
+  const { audit, batches, failures } = withStore();
+  failures.push(failure);
+  const outcomes = await Promise.allSettled([audit.record(event("a")), audit.record(event("b"))]);
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ status: "rejected", reason: { code } });
+  await expect(audit.record(event("c"))).resolves.toBeUndefined();
+  expect(batches).toEqual([["a", "b"], ["c"]]);
+});
+
+it("is settled when all of it is written, also where that failed", async () => {
+  const { audit, batches, failures } = withStore();
+  await audit.settled();
+  failures.push(new StoreError("full"));
+  const failed = audit.record(event("a")).catch((error: Error) => error);
+  await audit.settled();
+  expect(batches).toHaveLength(1);
+  expect(await failed).toMatchObject({ code: "storage_full" });
+});
+
+it("counts what waits to be committed, and tells of each event once, also of one that fails", async () => {
+  const failure = new StoreError("full");
+  const written = Promise.withResolvers<void>();
+  const heard: string[] = [];
+  const appendAudit = async () => {
+    await written.promise;
+    throw failure;
+  };
+  const audit = new Audit({ appendAudit } as Partial<Store> as Store, ({ requestId }) =>
+    heard.push(requestId),
+  );
+  expect(audit.waiting).toBe(0);
+  const outcomes = ["a", "b"].map((id) => audit.record(event(id)).catch((error: Error) => error));
+  expect([audit.waiting, heard]).toEqual([2, ["a", "b"]]);
+  written.resolve();
+  await Promise.all(outcomes);
+  expect([audit.waiting, heard]).toEqual([0, ["a", "b"]]);
+});

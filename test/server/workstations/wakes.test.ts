@@ -1,0 +1,170 @@
+import { expect, it } from "vitest";
+import { Deadlines } from "../../../src/server/core/deadlines.ts";
+import { Link } from "../../../src/server/workstations/link.ts";
+import { readResult } from "../../../src/server/workstations/results.ts";
+import { Wakes, type WakeTask } from "../../../src/server/workstations/wakes.ts";
+import type { ServerEvent } from "../../../src/wire/link/link.ts";
+import { row } from "../../support/row.ts";
+import { ask, bySocket, byStream, publisher } from "./scripted-agent.ts";
+
+const asleep = [{ name: "home", initialStatus: "hibernating" as const }];
+const finished = { status: 200, body: { choices: [] } };
+
+/** Wakes of their own, with an agent that only listens. */
+function wakes() {
+  const clock = { now: 0 };
+  const told: ServerEvent[] = [];
+  const begun: WakeTask[] = [];
+  const over: string[] = [];
+  const wire = { transport: "sse" as const, send: (event: ServerEvent) => void told.push(event), close() {} };
+  const session = { id: "pvs_1", epoch: 1, protocol: 2 } as ConstructorParameters<typeof Link>[0];
+  const link = new Link(session, {} as ConstructorParameters<typeof Link>[1], wire);
+  const own = new Wakes({
+    deadlines: new Deadlines(() => clock.now),
+    elapsed: () => clock.now,
+    linkOf: () => link,
+    newTaskId: () => `task_${begun.length}`,
+    begun: (task) => void begun.push(task),
+    over: (_, how) => void over.push(how),
+    awake: async () => {},
+  });
+  const result = (said: object) => own.result(begun.at(-1)!, readResult(JSON.stringify(said)));
+  return { own, clock, told, begun, over, result };
+}
+
+const llm = row("llm_1", "llm", "home");
+const never = new AbortController().signal;
+// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever was thrown
+const failing = (promise: Promise<unknown>): Promise<any> =>
+  promise.then(
+    () => expect.fail(),
+    (error) => error,
+  );
+
+it("tells the agent once, however many wait (failure mode 11)", async () => {
+  const alice = await publisher(asleep);
+  const agent = await bySocket(alice);
+  const calls = Array.from({ length: 4 }, () => ask(alice));
+  const wake = await agent.next("task");
+  expect(wake).toEqual({ event: "task", kind: "wake", taskId: wake.taskId, llmName: "home" });
+  agent.say({ op: "result", taskId: wake.taskId, status: 200, body: {} });
+  for (const _ of calls) {
+    const task = await agent.take();
+    expect(task.kind).toBe("infer");
+    agent.say({ op: "result", taskId: task.taskId, ...finished });
+  }
+  expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  // It counts as awake from then on, before its agent says so itself.
+  expect((await alice.call("GET", "/api/v1/llms/home")).body.status).toBe("active");
+  const later = ask(alice);
+  const task = await agent.take();
+  agent.say({ op: "result", taskId: task.taskId, ...finished });
+  expect((await later).status).toBe(200);
+  expect(agent.all.filter(({ kind }) => kind === "wake")).toHaveLength(1);
+});
+
+it("tells the callers why it could not be woken, and leaves the llm alone for a while (failure mode 8)", async () => {
+  const alice = await publisher(asleep);
+  const agent = await byStream(alice);
+  const called = ask(alice);
+  const wake = await agent.next("task");
+  const error = { kind: "wake", message: "the command ended with 1: /home/alice/wake.sh at 10.0.0.7:8000" };
+  await agent.post(wake, { error });
+  const first = await called;
+  expect(first.status).toBe(503);
+  expect(first.response.headers.get("retry-after")).toBe("30");
+  const text = await first.text();
+  expect(text).toContain("the command ended with 1");
+  expect(text).not.toMatch(/alice|10\.0\.0\.7/);
+  const second = await ask(alice);
+  expect([second.status, await second.text()]).toEqual([503, expect.stringContaining("ended with 1")]);
+  expect(agent.all.filter(({ event }) => event === "task")).toHaveLength(1);
+});
+
+it("is no longer waited for when its agent goes away, and may be woken again at once", async () => {
+  const alice = await publisher(asleep);
+  const agent = await bySocket(alice);
+  const called = ask(alice);
+  await agent.next("task");
+  agent.cut();
+  expect((await called).status).toBe(503);
+  const back = await bySocket(alice);
+  const again = ask(alice);
+  const { taskId } = await back.next("task");
+  back.say({ op: "result", taskId, status: 200, body: {} });
+  const task = await back.take();
+  back.say({ op: "result", taskId: task.taskId, ...finished });
+  expect((await again).status).toBe(200);
+});
+
+it("is left by each caller on its own, and goes on without any (failure modes 12 and 13)", async () => {
+  const { own, begun, told, result } = wakes();
+  const leaving = new AbortController();
+  const gone = failing(own.wake(llm, leaving.signal));
+  const stays = own.wake(llm, never);
+  leaving.abort();
+  expect((await gone).code).toBe("client_closed_request");
+  const last = new AbortController();
+  const second = failing(own.wake(llm, last.signal));
+  last.abort();
+  await second;
+  expect(told.map(({ event }) => event)).toEqual(["attached", "task"]);
+  await result({ status: 200, body: {} });
+  await stays;
+  expect(begun).toHaveLength(1);
+  // Nobody at all is left.
+  const only = new AbortController();
+  const none = failing(own.wake(llm, only.signal));
+  only.abort();
+  await none;
+  expect(own.since(llm.id)).toBe(0);
+  const joins = own.wake(llm, never);
+  await result({ error: { kind: "wake", message: "no" } });
+  expect((await failing(joins)).message).toBe('llm "home" could not be woken: no');
+  expect(begun).toHaveLength(2);
+});
+
+it("has room for 32 callers (failure mode 14)", async () => {
+  const { own, begun, result } = wakes();
+  const waiting = Array.from({ length: 32 }, () => own.wake(llm, never));
+  const { code, retryAfter } = await failing(own.wake(llm, never));
+  expect([code, retryAfter]).toEqual(["too_many_requests", 10]);
+  await result({ chunk: { data: "", done: true } });
+  await Promise.all(waiting);
+  expect(begun).toHaveLength(1);
+});
+
+it("cools down for 30 s, by a clock that nobody sets (failure modes 8 and 52)", async () => {
+  const { own, clock, begun, result } = wakes();
+  const first = failing(own.wake(llm, never));
+  await result({ status: 500, body: "no" });
+  expect(await first).toMatchObject({ code: "unavailable", retryAfter: 30 });
+  clock.now = 12_500;
+  expect(await failing(own.wake(llm, never))).toMatchObject({ code: "unavailable", retryAfter: 18 });
+  expect(begun).toHaveLength(1);
+  clock.now = 30_000;
+  const again = own.wake(llm, never);
+  await result({ status: 200, body: {} });
+  await again;
+});
+
+it("does not cool down for an agent that is busy with something else", async () => {
+  const { own, begun, result } = wakes();
+  const first = failing(own.wake(llm, never));
+  await result({ error: { kind: "draining", message: "" } });
+  expect(await first).toMatchObject({ code: "unavailable", retryAfter: 5 });
+  void own.wake(llm, never);
+  expect(begun).toHaveLength(2);
+});
+
+it("is given up after a quarter of an hour, and the agent is told (failure mode 7)", async () => {
+  const { own, clock, told, over } = wakes();
+  const waiting = failing(own.wake(llm, never));
+  clock.now = 60_000;
+  expect(own.since(llm.id)).toBe(60_000);
+  clock.now = 15 * 60_000;
+  expect((await waiting).message).toBe('llm "home" could not be woken: it took too long');
+  expect(told.at(-1)).toEqual({ event: "cancel", taskId: "task_0" });
+  expect(over).toEqual(["cancelled"]);
+  expect(own.since(llm.id)).toBeUndefined();
+});

@@ -1,0 +1,63 @@
+import type { LocalProvider } from "../../../src/agent/types.ts";
+import { eventually } from "./fake-clock.ts";
+import { type Call, type MemoryProvider, memoryProvider, memoryProviders } from "./memory-providers.ts";
+import { type Peer, ScriptedServer } from "./scripted-server.ts";
+import { type TestAgent, type TestAgentOptions, testAgent } from "./test-agent.ts";
+
+/** An offer, as its server makes it. */
+export const infer = (taskId: string, more: object = {}) => ({
+  event: "task" as const,
+  kind: "infer" as const,
+  taskId,
+  attempt: 1,
+  llmName: "local",
+  operation: "chat" as const,
+  streaming: true,
+  channel: 7,
+  request: { model: "local-model", stream: true },
+  ...more,
+});
+
+export interface Attached {
+  server: ScriptedServer;
+  provider: MemoryProvider;
+  providers: ReturnType<typeof memoryProviders>;
+  agent: TestAgent;
+  peer: Peer;
+  /** Offers a task, grants it, and returns the call that it becomes. */
+  call(taskId: string, more?: object): Promise<Call>;
+}
+
+export interface Around extends Partial<TestAgentOptions> {
+  transports?: string[];
+  server?: ScriptedServer;
+  config?: Partial<LocalProvider["config"]>;
+}
+
+/** An agent that publishes `local`, attached to a scripted server. */
+export async function attachedAgent(around: Around = {}): Promise<Attached> {
+  const { transports, server = new ScriptedServer(), config, ...options } = around;
+  if (transports) server.transports = transports;
+  const provider = memoryProvider("local", config);
+  const providers = memoryProviders(provider);
+  const agent = testAgent({ url: server.url, providers, ...options });
+  const peer = await server.peer();
+  await eventually(() => agent.report().transport !== null);
+  return {
+    server,
+    provider,
+    providers,
+    agent,
+    peer,
+    async call(taskId, more) {
+      const before = provider.calls.length;
+      peer.send(infer(taskId, more));
+      if (peer.transport === "websocket") {
+        await eventually(() => peer.messages.some((one) => one.op === "accept" && one.taskId === taskId));
+        peer.send({ event: "accepted", taskId, attempt: 1, granted: true });
+      }
+      await eventually(() => provider.calls.length > before, `${taskId} is called`);
+      return provider.calls.at(-1)!;
+    },
+  };
+}

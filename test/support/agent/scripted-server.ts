@@ -1,0 +1,291 @@
+import type { ServerWebSocket } from "bun";
+import { onTestFinished } from "vitest";
+import { type AgentMessage, decodeBytes, linkPaths, type ServerEvent } from "../../../src/wire/link/link.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+type Body = any;
+
+/** A status and a JSON body; `undefined` for one that is never answered. */
+export type Answer = { status: number; body: object; headers?: Record<string, string> } | undefined;
+
+/** Bytes that have come. */
+export class Received {
+  length = 0;
+  readonly #parts: Buffer[] = [];
+
+  add(part: Buffer): void {
+    this.#parts.push(part);
+    this.length += part.length;
+  }
+
+  toString(): string {
+    return Buffer.concat(this.#parts).toString();
+  }
+}
+
+/** An attached agent, as its server sees it. */
+export interface Peer {
+  transport: "websocket" | "sse";
+  /** What it attached with. */
+  headers: Headers;
+  send(event: ServerEvent | { event: string }, request?: string): void;
+  /** A comment, which says nothing but that the stream lives. */
+  comment(): void;
+  /** Text messages of a WebSocket. */
+  messages: AgentMessage[];
+  /** Bytes of a WebSocket, by channel. */
+  bytes: Map<number, Received>;
+  /** Ends the stream; with a code on a WebSocket. */
+  close(code?: number): void;
+  /** Cuts it off without a word. */
+  cut(): void;
+  closed: Promise<void>;
+}
+
+export interface Call {
+  path: string;
+  bearer: string | null;
+  body: Body;
+}
+
+/** A server that speaks the wire exactly, and otherwise does as the test says. */
+export class ScriptedServer {
+  readonly url: string;
+  /** All calls by POST, in their order. */
+  readonly calls: Call[] = [];
+  readonly peers: Peer[] = [];
+  epoch = 0;
+  /** How often WebSockets have asked for a sign of life. */
+  pings = 0;
+  sessionId = "prov_1";
+  transports: string[] | undefined = ["websocket", "sse"];
+  /** Bearers that are let in. */
+  bearers = new Set(["good"]);
+  /** What stands in the way of an upgrade: a proxy that does not know it, or one that never answers. */
+  upgrade: "takes" | "refuses" | "hangs" = "takes";
+  /** What is answered instead of the usual, by the end of the path. */
+  readonly answers: Partial<
+    Record<
+      "register" | "heartbeat" | "accept" | "result",
+      (body: Body, path: string) => Answer | Promise<Answer>
+    >
+  > = {};
+  /** Instead of a stream. */
+  onAttach: ((headers: Headers) => Answer) | undefined;
+  readonly #server: ReturnType<typeof Bun.serve>;
+  readonly #hanging: (() => void)[] = [];
+  #waiting: ((peer: Peer) => void)[] = [];
+  #taken = 0;
+
+  constructor(port = 0) {
+    this.#server = Bun.serve<{ peer?: SocketPeer; headers: Headers }>({
+      port,
+      hostname: "127.0.0.1",
+      idleTimeout: 0,
+      fetch: (request, server) => this.#fetch(request, server as never) as Promise<Response>,
+      websocket: {
+        sendPings: false,
+        open: (ws) => {
+          ws.data.peer = new SocketPeer(ws, ws.data.headers);
+          this.#attached(ws.data.peer);
+        },
+        message: (ws, message) => ws.data.peer!.take(message),
+        close: (ws) => ws.data.peer?.onClose(),
+        ping: () => void this.pings++,
+      },
+    });
+    this.url = `http://127.0.0.1:${this.#server.port}`;
+    onTestFinished(() => this.stop());
+  }
+
+  get registers(): Body[] {
+    return this.of("register").map(({ body }) => body);
+  }
+
+  /** The calls whose path ends so. */
+  of(end: "register" | "heartbeat" | "accept" | "result"): Call[] {
+    return this.calls.filter(({ path }) => path.endsWith(end));
+  }
+
+  /** The next agent to attach, or one that has and was not asked for. */
+  peer(): Promise<Peer> {
+    if (this.#taken < this.peers.length) return Promise.resolve(this.peers[this.#taken++]!);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  stop(): void {
+    for (const end of this.#hanging.splice(0)) end();
+    void this.#server.stop(true);
+  }
+
+  #attached(peer: Peer): void {
+    this.peers.push(peer);
+    peer.send({ event: "attached", epoch: this.epoch });
+    const next = this.#waiting.shift();
+    if (!next) return;
+    this.#taken++;
+    next(peer);
+  }
+
+  async #fetch(request: Request, server: Bun.Server<object>): Promise<Response | undefined> {
+    const { pathname } = new URL(request.url);
+    const bearer = request.headers.get("authorization")?.replace("Bearer ", "") ?? null;
+    const body = request.method === "POST" ? await request.json() : undefined;
+    if (request.method === "POST") this.calls.push({ path: pathname, bearer, body });
+    if (!this.bearers.has(bearer ?? ""))
+      return json({ status: 401, body: { code: "unauthenticated", error: "no" } });
+    if (pathname === linkPaths.stream) return this.#attach(request, server);
+    const end = /(register|heartbeat|accept|result)$/.exec(pathname)?.[1] as "register" | undefined;
+    if (!end) return json({ status: 404, body: {} });
+    const own = this.answers[end];
+    const given = own ? await own(body, pathname) : this.#usual(end, body);
+    return given ? json(given) : new Promise((end) => this.#hanging.push(() => end(new Response())));
+  }
+
+  /** What a server answers that has nothing against it. */
+  #usual(end: string, body: Body): Answer {
+    if (end === "register") {
+      this.epoch++;
+      return {
+        status: 201,
+        body: {
+          providerSessionId: this.sessionId,
+          epoch: this.epoch,
+          leaseMs: 90_000,
+          heartbeatMs: 30_000,
+          transports: this.transports,
+          llms: [],
+          agents: [],
+          aNewerServerSaysMore: { x: 1 },
+        },
+      };
+    }
+    if (end === "result")
+      return { status: 200, body: { ackSeq: body.seq ?? 0, credit: 262_144, cancelled: false } };
+    return { status: 200, body: {} };
+  }
+
+  #attach(request: Request, server: Bun.Server<object>): Response | Promise<Response> | undefined {
+    const { headers } = request;
+    if (headers.get("upgrade") === "websocket") {
+      if (this.upgrade === "hangs")
+        return new Promise((end) => this.#hanging.push(() => end(new Response())));
+      if (this.upgrade === "refuses") return new Response("Bad Gateway", { status: 502 });
+      this.epoch++;
+      return server.upgrade(request, { data: { headers } }) ? undefined : new Response(null, { status: 400 });
+    }
+    const refusal = this.onAttach?.(headers);
+    if (refusal) return json(refusal);
+    this.epoch++;
+    const peer = new StreamPeer(headers);
+    this.#attached(peer);
+    return new Response(peer.body, {
+      headers: { "content-type": "text/event-stream", "x-mcpctl-epoch": String(this.epoch) },
+    });
+  }
+}
+
+function json(answer: NonNullable<Answer>): Response {
+  return Response.json(answer.body, {
+    status: answer.status,
+    ...(answer.headers && { headers: answer.headers }),
+  });
+}
+
+class SocketPeer implements Peer {
+  readonly transport = "websocket";
+  readonly messages: AgentMessage[] = [];
+  readonly bytes = new Map<number, Received>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #socket: ServerWebSocket<unknown>;
+
+  constructor(
+    socket: ServerWebSocket<unknown>,
+    readonly headers: Headers,
+  ) {
+    this.#socket = socket;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  send(event: object, request?: string): void {
+    const text = JSON.stringify(event);
+    this.#socket.send(request === undefined ? text : `${text.slice(0, -1)},"request":${request}}`);
+  }
+
+  comment(): void {
+    this.#socket.ping();
+  }
+
+  close(code = 1000): void {
+    this.#socket.close(code);
+  }
+
+  cut(): void {
+    this.#socket.terminate();
+  }
+
+  take(message: string | Buffer): void {
+    if (typeof message === "string") {
+      this.messages.push(JSON.parse(message));
+      return;
+    }
+    const { channel, bytes } = decodeBytes(message)!;
+    const received = this.bytes.get(channel) ?? new Received();
+    received.add(Buffer.from(bytes));
+    this.bytes.set(channel, received);
+  }
+
+  onClose(): void {
+    this.#closed.resolve();
+  }
+}
+
+class StreamPeer implements Peer {
+  readonly transport = "sse";
+  readonly messages: AgentMessage[] = [];
+  readonly bytes = new Map<number, Received>();
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #closed = Promise.withResolvers<void>();
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #count = 0;
+
+  constructor(readonly headers: Headers) {
+    this.body = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      cancel: () => this.#closed.resolve(),
+    });
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  send({ event, ...data }: { event: string }, request?: string): void {
+    const text = JSON.stringify(data);
+    const whole =
+      request === undefined ? text : `${text.slice(0, -1)}${text === "{}" ? "" : ","}"request":${request}}`;
+    this.#write(`event: ${event}\nid: ${++this.#count}\ndata: ${whole}\n\n`);
+  }
+
+  comment(): void {
+    this.#write(":\n\n");
+  }
+
+  close(): void {
+    this.#controller.close();
+    this.#closed.resolve();
+  }
+
+  cut(): void {
+    this.close();
+  }
+
+  #write(text: string): void {
+    this.#controller.enqueue(new TextEncoder().encode(text));
+  }
+}

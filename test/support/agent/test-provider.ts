@@ -1,0 +1,51 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { createProviders, type ProvidersDeps } from "../../../src/agent/providers/providers.ts";
+import type { ProviderConfig, Runtime } from "../../../src/agent/types.ts";
+import { createOutbound } from "../../../src/net/outbound.ts";
+import { HandTime } from "./fake-clock.ts";
+import { keptLog } from "./memory-log.ts";
+
+/** Of a caller who never gives up. */
+export const patient = new AbortController().signal;
+/** A request that any provider takes. */
+export const body = JSON.stringify({ model: "qwen", messages: [{ role: "user", content: "hi" }] });
+
+/** Providers, in a time of the test's own; they are gone when it is over. */
+export async function house(configs: ProviderConfig[], more: Partial<ProvidersDeps> = {}) {
+  const outbound = createOutbound();
+  const time = new HandTime();
+  const log = keptLog();
+  const home = mkdtempSync(join(tmpdir(), "mcpctl-providers-"));
+  const providers = createProviders({ outbound, env: {}, cwd: home, home, log, time, ...more });
+  const changes: string[] = [];
+  providers.onChange((change) => void changes.push(change));
+  onTestFinished(async () => {
+    await providers.close();
+    outbound.close();
+  });
+  await providers.apply({ providers: configs, agents: [] });
+  return { providers, time, log, home, changes };
+}
+
+/** A published provider called `local` whose model is `qwen`. */
+export function configOf(runtime: { url: string }, more: Partial<ProviderConfig> = {}): ProviderConfig {
+  return { name: "local", type: "openai", model: "qwen", url: runtime.url, publish: true, ...more };
+}
+
+/** A runtime that says what was done to it, in place of a vLLM of the agent's. */
+export function managedOne(url: string, done: string[]): Runtime {
+  return {
+    url,
+    state: "active",
+    onChange: () => () => {},
+    start: async () => void done.push(`start ${url}`),
+    wake: async () => {},
+    stop: async () => void done.push("stop"),
+    enter: () => () => {},
+    describe: () => ({ state: "active", detail: null, pid: 7, resident: true }),
+    close: async () => void done.push(`close ${url}`),
+  };
+}

@@ -1,0 +1,63 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { ExternalRuntime } from "../../../src/agent/providers/external-runtime.ts";
+import type { WakeRecipe } from "../../../src/agent/types.ts";
+import type { AppError } from "../../../src/errors.ts";
+import { createOutbound } from "../../../src/net/outbound.ts";
+import { systemTime, type Time } from "../../../src/time.ts";
+import { keptLog } from "./memory-log.ts";
+
+/** Of a caller who waits as long as it takes. */
+export const patient = new AbortController().signal;
+
+/** The clock's own time, ten times as fast. */
+const tenfold: Time = {
+  ...systemTime,
+  elapsed: () => systemTime.elapsed() * 10,
+  after: (milliseconds, act) => systemTime.after(milliseconds / 10, act),
+};
+
+export interface Given {
+  url: string;
+  wake: WakeRecipe;
+  model?: string;
+  type?: string;
+  env?: Record<string, string>;
+  time?: Time;
+}
+
+/** A server that somebody else runs, looked at once; it is closed when the test is over. */
+export async function runtimeOf({ url, wake, model = "qwen", type = "vllm", env, time }: Given) {
+  const outbound = createOutbound();
+  const log = keptLog();
+  const cwd = mkdtempSync(join(tmpdir(), "mcpctl-wake-"));
+  const runtime = new ExternalRuntime(
+    { name: "local", type, model, url, publish: true, wake },
+    {
+      outbound,
+      apiKey: () => undefined,
+      env: { PATH: process.env["PATH"]!, ...env },
+      cwd,
+      log,
+      time: time ?? tenfold,
+    },
+  );
+  onTestFinished(async () => {
+    await runtime.close();
+    outbound.close();
+  });
+  await runtime.start();
+  return { runtime, log, cwd };
+}
+
+/** What a wake that must fail fails with. */
+export function failure(waking: Promise<void>): Promise<AppError> {
+  return waking.then(
+    () => {
+      throw new Error("it was woken");
+    },
+    (error: AppError) => error,
+  );
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { AppError, type ErrorCode } from "../../../src/errors.ts";
+import { dialectWires } from "../../../src/wire/dialects/index.ts";
+import { SseParser } from "../../../src/wire/sse.ts";
+
+const { responses, chat } = dialectWires;
+
+function framesOf(text: string) {
+  return new SseParser().push(new TextEncoder().encode(text)).map(({ event, data }) => ({
+    event,
+    data: JSON.parse(data) as Record<string, unknown>,
+  }));
+}
+
+describe("errors of the responses dialect", () => {
+  it("have the same body as chat's", () => {
+    const error = new AppError("invalid_request", "no audio here", {
+      details: [{ path: "/input/0/content", message: "no audio here" }],
+    });
+    expect(responses.errorBody(error, "r1")).toEqual(chat.errorBody(error, "r1"));
+    expect(responses.errorBody(error, "r1")).toMatchObject({ error: { param: "input[0].content" } });
+  });
+
+  it("end a stream with error and response.failed, numbered on, of the answer they end", () => {
+    const error = new AppError("provider_error", "line 1\nline 2", { status: 429, hint: "wait" });
+    const frames = framesOf(
+      responses.errorFrames(error, "r1", "insufficient_quota", { responseId: "resp_9", sequence: 7 }),
+    );
+    expect(frames).toMatchObject([
+      {
+        event: "error",
+        data: {
+          type: "error",
+          sequence_number: 7,
+          code: "insufficient_quota",
+          message: "line 1\nline 2 (wait)",
+          error: { type: "insufficient_quota", message: "line 1\nline 2 (wait)" },
+        },
+      },
+      {
+        event: "response.failed",
+        data: {
+          type: "response.failed",
+          sequence_number: 8,
+          response: {
+            id: "resp_9",
+            status: "failed",
+            error: { code: "insufficient_quota", message: "line 1\nline 2 (wait)" },
+          },
+        },
+      },
+    ]);
+  });
+
+  it("need no position, and show no cause", () => {
+    const text = responses.errorFrames(
+      new AppError("internal", "failed", { cause: new Error("sk-secret") }),
+      "r1",
+    );
+    expect(framesOf(text)[1]?.data).toMatchObject({ response: { id: "resp_r1" } });
+    expect(text).not.toMatch(/sequence_number|sk-secret|DONE/);
+  });
+
+  it.each<[ErrorCode, string]>([
+    ["too_many_requests", "rate_limit_exceeded"],
+    ["provider_timeout", "server_error"],
+    ["unavailable", "server_error"],
+    ["unauthenticated", "invalid_prompt"],
+  ])("%s is %s", (code, expected) => {
+    const [, failed] = framesOf(responses.errorFrames(new AppError(code, "x"), "r1"));
+    expect(failed?.data).toMatchObject({ response: { error: { code: expected } } });
+  });
+});
+
+describe("usage of a whole answer", () => {
+  it("counts cached tokens among the input", () => {
+    const usage = { input_tokens: 30, input_tokens_details: { cached_tokens: 16 }, output_tokens: 2 };
+    expect(responses.usage({ usage })).toEqual({ promptTokens: 30, completionTokens: 2, cachedTokens: 16 });
+  });
+
+  it.each([undefined, null, "text", {}, { usage: null }, []])("is undefined for %j", (body) => {
+    expect(responses.usage(body)).toBeUndefined();
+  });
+});
