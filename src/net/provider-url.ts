@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 /**
  * The base URL of a provider as it is stored: http or https, no credentials, no query, no trailing `/v1` or
  * slash. Private ranges are what a homelab is for; link-local and cloud metadata addresses are refused
- * (T01–T03, T07).
+ * (T01, T02, T03, T07).
  *
  * @throws AppError `invalid_request`
  */

@@ -59,7 +59,7 @@ async function pool(llm: Resource, client: ApiClient): Promise<readonly Entry[]>
   return [{ title: "Pool", lines }];
 }
 
-/** A project: what becomes of the llm it prefers. The server has looked; the words are the contract's. */
+/** The lines of a project about the llm it prefers, whose status the server has looked up. */
 export function ownOfProject(project: Resource): Own {
   const llm = project["llmProvider"];
   const model = project["llmModel"];

@@ -25,7 +25,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
   const bytes = recorded(recording);
   const whole = through(make(), [bytes]);
 
-  it("comes out the same cut at every byte (cases 62 and 63)", () => {
+  it("comes out the same cut at every byte (cases 62, 63)", () => {
     const unlike = placesIn(bytes).filter((place) => {
       return !isDeepStrictEqual(through(make(), cutAt(bytes, [place])), whole);
     });

@@ -49,7 +49,7 @@ describe("OpenAI's SDK reads Anthropic's answers", () => {
     });
   });
 
-  it("streamed parallel tool calls (cases 50–52)", async () => {
+  it("streamed parallel tool calls (cases 50, 51, 52)", async () => {
     const [choice] = (await streamed("anthropic/parallel-tools.sse")).choices;
     expect(choice).toMatchObject({ finish_reason: "tool_calls", message: { content: "I'll look both up." } });
     expect(choice?.message.tool_calls).toMatchObject([

@@ -29,7 +29,7 @@ describe("the config of an agent", () => {
     expect(read(others)).toEqual({ providers: [], agents: [] });
   });
 
-  it("takes the example of the contract, and fills in what it leaves out", () => {
+  it("takes an example of a published model and a persona, and fills in what it leaves out", () => {
     const wake = { type: "http", url: "http://127.0.0.1:9/start?m=1", headers: { "X-Key": "v" }, body: "{}" };
     const qwen = {
       name: "vllm-local",

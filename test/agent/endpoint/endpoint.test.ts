@@ -141,7 +141,7 @@ describe("the local endpoint", () => {
     expect(audit.body.length).toBe(3);
   });
 
-  it("has no right of its own: without a bearer, or with a bad one, the server's 401 comes back (T65)", async () => {
+  it("has no right of its own: without a bearer, or with a bad one, the server's 401 comes back", async () => {
     const { ask, nearby } = await house(down);
     expect((await ask({}, {})).status).toBe(401);
     expect((await ask({}, { authorization: "Bearer mcpctl_pat_wrong" })).status).toBe(401);

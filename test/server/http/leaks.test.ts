@@ -18,7 +18,7 @@ const spellings = [canary, password].flatMap((text) => [
   text.slice(3),
 ]);
 
-it("lets a planted secret, password or bearer out nowhere: answers, errors, logs, audit, metrics, streams (T20–T28, T35)", async () => {
+it("lets a planted secret, password or bearer out nowhere: answers, errors, logs, audit, metrics, streams (T20, T21, T22, T23, T24, T25, T26, T27, T28, T35)", async () => {
   const server = await testServer();
   // A provider that repeats what it was sent, in an error and in its headers.
   const provider = upstream((asked, connection) => {

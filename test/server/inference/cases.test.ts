@@ -204,7 +204,7 @@ it.each([
   expect(await onlyEvent(server)).toMatchObject({ status: 499, error: "client_closed_request" });
 });
 
-it("cases 78 to 85 do not arise: Gemini's own API is not spoken, and its paths are a 404", async () => {
+it("cases 78, 79, 80, 81, 82, 83, 84, 85 do not arise: Gemini's own API is not spoken, and its paths are a 404", async () => {
   const { call, provider } = await answering("openai", () => {});
   for (const path of ["/v1beta/models/gpt:generateContent", "/v1/models/gpt:streamGenerateContent"]) {
     expect((await call("POST", path, { contents: [] })).status).toBe(404);

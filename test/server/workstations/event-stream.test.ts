@@ -61,7 +61,7 @@ it("answers an acceptance with a long request, and grants it again to who has mi
   expect((await agent.accept(task)).status).toBe(409);
 });
 
-it("lets what runs go on when the stream down is lost and the same agent comes back (failure modes 31, 32 and 48)", async () => {
+it("lets what runs go on when the stream down is lost and the same agent comes back (failure modes 31, 32, 48)", async () => {
   const alice = await publisher();
   const agent = await byStream(alice);
   const called = ask(alice, { stream: true });

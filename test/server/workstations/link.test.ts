@@ -179,7 +179,7 @@ it("is closed when what is sent to it is dropped, as its agent does not read (fa
   expect(closed).toBe(1);
 });
 
-it("lets what runs finish when the server stops, and takes nothing new (failure modes 5 and 61)", async () => {
+it("lets what runs finish when the server stops, and takes nothing new (failure modes 5, 61)", async () => {
   const { alice, agent, task, text } = await begunBySocket(frames[0]!);
   const stopped = alice.server.stop(10_000);
   await agent.next("drain");

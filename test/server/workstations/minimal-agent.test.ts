@@ -124,7 +124,7 @@ it.each([
   ["events", frames.slice(0, -1)],
   ["events with a comment and CRLF", frames.slice(0, -1).map((f) => `: hi\r\n${f.replaceAll("\n", "\r\n")}`)],
   ["lines without their end", frames.slice(0, -1).map((frame) => frame.trimEnd())],
-])("may send %s as chunks, and leave out the last one (failure modes 20 and 55)", async (_, sent) => {
+])("may send %s as chunks, and leave out the last one (failure modes 20, 55)", async (_, sent) => {
   const alice = await publisher([{ name: "home" }], { protocol: 1 });
   const agent = await byStream(alice);
   const called = ask(alice, { stream: true });

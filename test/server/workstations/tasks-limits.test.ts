@@ -106,7 +106,7 @@ const failing = (promise: Promise<unknown>): Promise<any> =>
   );
 const kilobytes = (count: number) => new Uint8Array(count * 1024);
 
-it("gives an agent five seconds to accept, and then asks elsewhere (failure modes 1 and 46)", async () => {
+it("gives an agent five seconds to accept, and then asks elsewhere (failure modes 1, 46)", async () => {
   const { own, clock, attach, infer, post } = links();
   const agent = attach("websocket");
   const { answered } = infer();
@@ -245,7 +245,7 @@ it("answers a post when there is room again, or tells of it when the agent was t
   expect(agent.closed).toEqual([]);
 });
 
-it("waits 15 s for the agent of posted answers to attach again (failure modes 31 and 67)", async () => {
+it("waits 15 s for the agent of posted answers to attach again (failure modes 31, 67)", async () => {
   const { own, clock, attach, infer } = links();
   const agent = attach("sse");
   const [first, second] = [infer(), infer()];

@@ -51,7 +51,7 @@ it("takes no answer of a task that was not accepted", async () => {
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("tells the agent that the caller has gone with whatever it posts next (failure modes 28 and 32)", async () => {
+it("tells the agent that the caller has gone with whatever it posts next (failure modes 28, 32)", async () => {
   const { agent, called, task } = await streaming();
   await agent.post(task, batch(1));
   (await called).leave();
@@ -204,7 +204,7 @@ it.each([
   ["draining", 503],
   ["wake", 503],
   ["something newer", 502],
-])("tells the caller of %s in the server's own words (failure modes 21 and 61)", async (kind, status) => {
+])("tells the caller of %s in the server's own words (failure modes 21, 61)", async (kind, status) => {
   const alice = await publisher();
   const agent = await byStream(alice);
   const called = ask(alice);

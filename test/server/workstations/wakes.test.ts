@@ -97,7 +97,7 @@ it("is no longer waited for when its agent goes away, and may be woken again at 
   expect((await again).status).toBe(200);
 });
 
-it("is left by each caller on its own, and goes on without any (failure modes 12 and 13)", async () => {
+it("is left by each caller on its own, and goes on without any (failure modes 12, 13)", async () => {
   const { own, begun, told, result } = wakes();
   const leaving = new AbortController();
   const gone = failing(own.wake(llm, leaving.signal));
@@ -134,7 +134,7 @@ it("has room for 32 callers (failure mode 14)", async () => {
   expect(begun).toHaveLength(1);
 });
 
-it("cools down for 30 s, by a clock that nobody sets (failure modes 8 and 52)", async () => {
+it("cools down for 30 s, by a clock that nobody sets (failure modes 8, 52)", async () => {
   const { own, clock, begun, result } = wakes();
   const first = failing(own.wake(llm, never));
   await result({ status: 500, body: "no" });

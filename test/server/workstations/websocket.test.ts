@@ -6,7 +6,7 @@ import { ask, begunBySocket, bySocket, goingOn, publisher, register, until } fro
 const frames = chatFrames(["Hel", "lo 🦊"], false);
 const done = frames.at(-1)!;
 
-it("streams a provider's bytes as they are, wherever they were cut (failure modes 54 and 55)", async () => {
+it("streams a provider's bytes as they are, wherever they were cut (failure modes 54, 55)", async () => {
   const alice = await publisher();
   const agent = await bySocket(alice);
   const called = ask(alice, { stream: true });
@@ -92,7 +92,7 @@ it("grants an attempt once, and none that it did not offer", async () => {
   expect((await agent.next("accepted")).granted).toBe(false);
 });
 
-it("tells the agent at once when the caller has gone, before and within the answer (failure modes 28 to 30)", async () => {
+it("tells the agent at once when the caller has gone, before and within the answer (failure modes 28, 29, 30)", async () => {
   const alice = await publisher();
   const agent = await bySocket(alice);
   const early = new AbortController();
@@ -173,7 +173,7 @@ it("holds an agent back that its caller does not read (failure mode 27)", async 
   expect(agent.all.filter(({ event }) => event === "cancel")).toEqual([]);
 });
 
-it("cuts off an agent that sends more than it has credit for, and its call ends (failure modes 27, 53 and 71)", async () => {
+it("cuts off an agent that sends more than it has credit for, and its call ends (failure modes 27, 53, 71)", async () => {
   const { agent, task, text } = await begunBySocket(frames[0]!);
   // One frame may be too long.
   const content = "z".repeat(1024 * 1024);

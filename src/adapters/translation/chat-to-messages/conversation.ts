@@ -146,7 +146,7 @@ function toolUse(value: unknown, path: string): Block {
 
 /**
  * Arguments as the object that Anthropic wants. A model can write bad JSON, and a conversation that holds some
- * must still go on: what is no object is wrapped (cases 8–11).
+ * must still go on: what is no object is wrapped (cases 8, 9, 10, 11).
  */
 function toolInput(text: unknown): unknown {
   if (!isGiven(text) || text === "") return {};

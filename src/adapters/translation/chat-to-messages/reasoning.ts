@@ -16,7 +16,7 @@ const leastBudget = 1_024;
 
 /**
  * `reasoning_effort` as what the model takes: adaptive thinking with an effort from Claude 4.6 on, before that a
- * budget, for which `max_tokens` is raised as far as the model goes (cases 38 and 39). Anthropic does not think
+ * budget, for which `max_tokens` is raised as far as the model goes (cases 38, 39). Anthropic does not think
  * where a tool is forced (case 35).
  *
  * @param allowed Whether the rest of the request lets the model think at all, and think on a budget.
@@ -63,7 +63,7 @@ function withBudget(
 
 /**
  * `temperature`, `top_p` and `top_k` as the model accepts them: none after Claude 4.6 or while it thinks, else a
- * temperature of at most 1, and `top_p` only without it, because older models refuse both (cases 24, 25 and 39).
+ * temperature of at most 1, and `top_p` only without it, because older models refuse both (cases 24, 25, 39).
  */
 export function samplingOf(body: Fields, model: string, isThinking: boolean): Fields {
   const version = claudeVersion(model);

@@ -13,7 +13,7 @@ export interface AskedFormat {
 }
 
 /**
- * `response_format` as what the model takes (cases 36 and 37).
+ * `response_format` as what the model takes (cases 36, 37).
  *
  * @throws AppError `invalid_request`
  */

@@ -29,7 +29,7 @@ export function toolReading(request: Fields): ToolReading {
 /**
  * Anthropic's answer as a chat completion. Thinking becomes `reasoning_content`, and `thinking_blocks` with its
  * signature, which the caller may send back. Blocks of tools that ran at the provider, and of types not known,
- * are left out: they are nothing the caller has to act on (cases 47 and 48).
+ * are left out: they are nothing the caller has to act on (cases 47, 48).
  *
  * @param model What the caller asked for.
  * @param created Seconds since 1970.

@@ -23,7 +23,7 @@ type OpenBlock =
   /** A tool whose arguments are the answer (case 36). */
   | { type: "answer"; hasArguments: boolean }
   | { type: "thinking"; thinking: string; signature: string }
-  /** Of tools that run at the provider, or of a type not known (cases 47 and 48). */
+  /** Of tools that run at the provider, or of a type not known (cases 47, 48). */
   | { type: "ignored" };
 
 /**

@@ -55,7 +55,7 @@ type Phase = "stopped" | "starting" | "ready" | "falling asleep" | "asleep" | "w
  * `--enable-sleep-mode`: not otherwise, since that makes vLLM serve control routes and keep a second copy of the
  * weights in the machine's memory, which is the owner's to decide. Without `idleTimeoutMinutes` it runs on.
  *
- * Sources: contract/agent.md "Managed vLLM"; research/local.md §4.
+ * vLLM's own pages: https://docs.vllm.ai/en/latest/features/sleep_mode/ and https://docs.vllm.ai/en/latest/usage/security/.
  *
  * @param config of a provider of the type `vllm-managed`
  * @throws AppError `invalid_request` for a model's name or an extra argument that vLLM would take for something else

@@ -140,7 +140,7 @@ describe("messages", () => {
     ["a number", "5", { arguments: 5 }],
     ["a list", "[]", { arguments: [] }],
     ["an object", '{"a":{"b":[]}}', { a: { b: [] } }],
-  ])("takes arguments that are %s (cases 8–10)", (_name, text, input) => {
+  ])("takes arguments that are %s (cases 8, 9, 10)", (_name, text, input) => {
     const tool_calls = [{ id: "c", type: "function", function: { name: "f", arguments: text } }];
     expect(turns(...hello, { role: "assistant", tool_calls })).toMatchObject([{}, { content: [{ input }] }]);
   });

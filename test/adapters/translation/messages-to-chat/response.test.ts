@@ -50,7 +50,7 @@ describe("a chat completion as Anthropic's answer", () => {
     });
   });
 
-  it("keeps arguments that are no object, and big integers (cases 9–11)", () => {
+  it("keeps arguments that are no object, and big integers (cases 9, 10, 11)", () => {
     const input = (text: string) => {
       const { content } = answer({ tool_calls: [{ id: "c", function: { name: "f", arguments: text } }] });
       return JSON.stringify((content as { input: unknown }[])[0]?.input);

@@ -297,7 +297,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
     .toString("latin1")
     .search(/"finish_reason": ?"|"type":"message_stop"\}\n|event: response\.(completed|incomplete)/);
 
-  it("comes out the same byte by byte, and cut at random (cases 62 and 63)", () => {
+  it("comes out the same byte by byte, and cut at random (cases 62, 63)", () => {
     expect(
       through(
         make(),

@@ -19,7 +19,7 @@ import type { Row } from "../../../../src/server/core/store/types.ts";
 const verbs: readonly Verb[] = ["view", "create", "update", "delete", "run", "expose"];
 const roles = ["view", "create", "delete", "edit", "run", "expose"] as const;
 
-/** What each role gives, as the contract says it. */
+/** The verbs that each role gives. */
 const given: Record<(typeof roles)[number], readonly Verb[]> = {
   view: ["view"],
   create: ["create"],
