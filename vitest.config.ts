@@ -8,8 +8,10 @@ export default defineConfig({
     pool: "forks",
     // Much of a test is waiting for other processes. One core less than there are, which is the default, is half of two.
     maxWorkers: availableParallelism() + 1,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // Bounds against hanging: a test is never late because other programs load the machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     globalSetup: "test/global-setup.ts",
     reporters: process.env["CI"] ? ["default", "./test/count-reporter.ts"] : ["default"],
     coverage: {

@@ -65,7 +65,7 @@ it.skipIf(!isPossible)(
     spawn([process.execPath, "-e", model]);
     spawn([binary, "agent"], { MCPCTL_SERVER: server.url, MCPCTL_TOKEN: token.body.token });
     const status = async () => (await server.admin("GET", "/api/v1/llms/desk")).body?.status;
-    await expect.poll(status, { timeout: 20_000 }).toBe("active");
+    await expect.poll(status).toBe("active");
 
     const answer = await fetch(`${server.url}/v1/chat/completions`, {
       method: "POST",

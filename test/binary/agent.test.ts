@@ -16,7 +16,7 @@ function waiting(first = "first ") {
     connection.write(streamHead + words(first));
     calls.push(connection);
   });
-  const called = (times = 1) => expect.poll(() => calls.length, { timeout: 10_000 }).toBe(times);
+  const called = (times = 1) => expect.poll(() => calls.length).toBe(times);
   const finish = (connection: Connection | undefined) => connection!.write(words("last") + ending);
   return { calls, script, called, finish };
 }
@@ -219,7 +219,7 @@ describe("a call whose agent", () => {
     desk.configure({ llm: { providers: [{ name: "one", ...provider }] } });
     const first = await desk.start({ waitFor: ["one"] });
     const answer = ask("pool", { stream: true });
-    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => held.length).toBe(1);
     await workstation({ llm: { providers: [{ name: "two", ...provider }] } }).start({ waitFor: ["two"] });
     first.kill("SIGKILL");
     // The pool was one when the call began: it is tried again where it was, and there is nobody.
@@ -272,7 +272,7 @@ describe("a call whose agent", () => {
       const at = performance.now();
       leave.abort();
       await calls[0]!.closed;
-      expect(performance.now() - at).toBeLessThan(2000);
+      expect(performance.now() - at).toBeLessThan(10_000);
     },
   );
 

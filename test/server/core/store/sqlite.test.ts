@@ -104,8 +104,8 @@ describe("SQLite file", () => {
     reader.query("select count(*) from secret_data").values();
     const began = performance.now();
     await store.commit([{ op: "deleteSecretData", ref: "c" }]);
-    // SQLite would be patient for five seconds, and nothing else would be answered meanwhile.
-    expect(performance.now() - began).toBeLessThan(2000);
+    // With its busy timeout SQLite would wait for five seconds, and nothing else would be answered meanwhile.
+    expect(performance.now() - began).toBeLessThan(4500);
     expect(holding()).not.toEqual([]);
     reader.run("rollback");
     reader.close();

@@ -56,7 +56,7 @@ it("is summed up by itself, and when the server stops", async () => {
     const script = `const { Database } = require("bun:sqlite"); console.log(new Database(${JSON.stringify(path)}, { readonly: true }).query(${JSON.stringify(command)}).values().flat().join())`;
     return Bun.spawnSync([process.execPath, "-e", script]).stdout.toString().trim();
   };
-  await expect.poll(inTable, { timeout: 5000 }).toBe("1,-1");
+  await expect.poll(inTable).toBe("1,-1");
   await store.appendAudit([call()]);
   await store.close();
   expect(inTable()).toBe("2,-2");
