@@ -32,7 +32,7 @@ export interface ChatRequest {
   port: number;
   model: string;
   headers?: Readonly<Record<string, string>>;
-  /** How many tokens the upstream is to stream; unstreamed when not given. */
+  /** Number of tokens that the upstream streams; unstreamed when not given. */
   tokens?: number;
 }
 
@@ -106,7 +106,7 @@ export const streamed: Pieces = {
   endWithUsage: Buffer.concat([delta({}, "stop"), usage, ...end]),
 };
 
-/** How many frames a caller sees who did not ask for usage: the role, the tokens, the finish and [DONE]. */
+/** Number of frames without usage: the role, the tokens, the finish and [DONE]. */
 export function framesOf(tokens: number): number {
   return tokens + 3;
 }

@@ -12,7 +12,7 @@ export interface LinkJob {
   models: string[];
   streams: number;
   tokens: number;
-  /** How far tokens are apart, in milliseconds. */
+  /** Time between tokens, in milliseconds. */
   every: number;
   /** Milliseconds from one stream's opening to the next. */
   opening: number;
@@ -28,7 +28,7 @@ export interface LinkResult {
   tokens: number;
   /** The longest time that a stream which had begun had nothing to show, in milliseconds. */
   longestGap: number;
-  /** How each stream ended that was not whole. */
+  /** Endings of the streams that were not whole. */
   failures: string[];
 }
 

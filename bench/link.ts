@@ -54,12 +54,12 @@ export interface LinkReport {
   many: ManyLinksRow;
 }
 
-/** How far away a workstation is, each way, in milliseconds. */
+/** Network delay of a workstation, each way, in milliseconds. */
 export const delay = 20;
 /** Milliseconds from one token to the next, for a few streams and for many. */
 const intervals = { few: 10, many: 100 };
 
-/** How the paths are named in tables. */
+/** Names of the paths in tables. */
 export const paths = {
   model: "the model itself",
   server: "through the server, no link",
@@ -69,7 +69,7 @@ export const paths = {
   postFar: `SSE and POST, ${delay} ms each way`,
 };
 
-/** What is called on one path, and whose processor time counts. */
+/** Target of the calls on one path, and the processes whose processor time counts. */
 interface Path {
   name: string;
   port: number;

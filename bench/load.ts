@@ -30,7 +30,7 @@ export interface LoadResult {
 interface Client {
   socket: Socket<Client>;
   reader: ResponseReader;
-  /** When the request under way was sent or due; undefined between requests. */
+  /** Time at which the request under way was sent or due; undefined between requests. */
   since: number | undefined;
 }
 

@@ -12,7 +12,7 @@ interface Caller extends RawCaller {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** What it says that it has. */
+/** The models in its list. */
 const models = [10, 50, 100].map((interval) => ({ id: `every-${interval}ms`, object: "model" }));
 
 /** About 230 bytes, as those of real providers are. */

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { bareEnvironment, freePort, type Processes, type Started } from "./processes.ts";
 
-/** How mcpctl is called: the compiled file, or the sources where there is none. */
+/** Command that runs mcpctl: the compiled file, or the sources where there is none. */
 export function mcpctlCommand(file?: string): string[] {
   if (file !== undefined) return [resolve(file)];
   const root = join(import.meta.dirname, "..");
@@ -38,7 +38,7 @@ export class Installation {
     return { ...started, socket: this.#socketPath };
   }
 
-  /** What starts a server, for who wants to watch it start. */
+  /** Command that starts a server, for measuring the start. */
   startCommand(): { port: number; command: string[]; env: Record<string, string> } {
     const port = freePort();
     const listen = `127.0.0.1:${port}`;

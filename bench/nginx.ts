@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import type { Processes, Started } from "./processes.ts";
 
-/** Whether nginx can be started on this machine. */
+/** True if nginx can be started on this machine. */
 export function hasNginx(): boolean {
   return Bun.which("nginx", { PATH: nginxPath }) !== null;
 }

@@ -5,7 +5,7 @@ export function sharedNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** What a token says: its number, from 1, and when it was sent. */
+/** Content of a token: its number, from 1, and the time at which it was sent. */
 export function tokenText(number: number): string {
   return `${number} ${sharedNow().toFixed(3)}`;
 }

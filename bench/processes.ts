@@ -11,7 +11,7 @@ export interface Started {
   stop(): Promise<void>;
 }
 
-/** What programs are started with: nothing of the caller's, lest a variable of theirs points at their own server. */
+/** Environment of the programs: nothing of the caller's, because a variable there may point at another server. */
 export const bareEnvironment = { PATH: process.env["PATH"] ?? "" };
 
 export interface StartOptions {
@@ -110,7 +110,7 @@ export function freePort(): number {
   return port;
 }
 
-/** Whether somebody listens on a port of this machine. */
+/** True if somebody listens on a port of this machine. */
 export async function takesConnections(port: number): Promise<boolean> {
   try {
     const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {}, error() {} } });
@@ -129,7 +129,7 @@ export async function stop(child: Subprocess): Promise<void> {
   clearTimeout(impatient);
 }
 
-/** What a process has cost so far: processor seconds, and bytes that are resident now. */
+/** Cost of a process so far: processor seconds, and bytes that are resident now. */
 export function costOf(pid: number): { cpu: number; resident: number } {
   if (process.platform === "linux") {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

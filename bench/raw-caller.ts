@@ -5,7 +5,7 @@ export interface RawCaller {
   readonly socket: Pick<Socket<unknown>, "write">;
   /** A request that has not come whole. */
   part: string;
-  /** What the socket would not take yet. */
+  /** Bytes that the socket has not taken yet. */
   unsent: Buffer | undefined;
 }
 

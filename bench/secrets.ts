@@ -6,10 +6,10 @@ import type { Setting } from "./subjects.ts";
 
 /** Calls of one llm at a fixed rate. Times in milliseconds. */
 export interface SecretsRow extends Pick<Latency, "p50" | "p99" | "max"> {
-  /** Where the llm's key is. */
+  /** Location of the llm's key. */
   key: string;
   failures: number;
-  /** How often OpenBao was asked for values meanwhile. */
+  /** Number of reads of values from OpenBao meanwhile. */
   reads: number;
 }
 
@@ -19,7 +19,7 @@ export interface SecretsPlan {
   rate: number;
 }
 
-/** How long OpenBao takes for an answer, in milliseconds. */
+/** Response time of OpenBao, in milliseconds. */
 export const baoDelay = 50;
 
 /**

@@ -4,11 +4,11 @@ import { freePort, Processes } from "./processes.ts";
 import { seeded } from "./seeded.ts";
 
 export interface AuditSoakPlan {
-  /** How often the server is killed. */
+  /** Number of times that the server is killed. */
   rounds: number;
   /** Whole answers in each round. */
   calls: number;
-  /** How many callers there are at a time. */
+  /** Number of callers at a time. */
   clients: number;
   seed: number;
   /** Another build than `dist/mcpctl`. */

@@ -1,6 +1,6 @@
 import { type Ending, NumberedStream } from "./numbered.ts";
 
-/** What is said to a caller before anything is streamed, when a model cannot be called now. */
+/** Statuses before the first byte, when a model cannot be called now. */
 const transient = [429, 502, 503, 504];
 
 export interface StreamCall {

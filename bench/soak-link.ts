@@ -21,9 +21,9 @@ export interface LinkSoakPlan {
 export interface LinkSoakResult {
   /** Streams that were whole, each token once and in order. */
   whole: number;
-  /** How many ended in one clear error, by its code. */
+  /** Number of streams that ended in one clear error, by its code. */
   errors: Record<string, number>;
-  /** How others ended, which none may. */
+  /** Endings of other streams; there must be none. */
   wrong: string[];
   /** Streams that did not end in time: how far they came. */
   hung: string[];
@@ -50,7 +50,7 @@ interface Site {
 /** Milliseconds from one token to the next. */
 const every = 50;
 const poolName = "soak-pool";
-/** How long a stream may take beyond its tokens, in milliseconds: an agent that went silent counts as gone after 90 s. */
+/** Time that a stream may take beyond its tokens, in milliseconds: an agent that went silent counts as gone after 90 s. */
 const patience = 110_000;
 /** An agent younger than this has not come to rest, in milliseconds. */
 const settled = 10_000;
@@ -189,7 +189,7 @@ async function trouble(
   site.troubled = false;
 }
 
-/** What server and agents have resident over the time. */
+/** Resident memory of server and agents over the time. */
 class Memory {
   readonly #server: Mcpctl;
   readonly #sites: readonly Site[];

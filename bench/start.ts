@@ -9,7 +9,7 @@ export interface StartRow {
   getLlms: number;
 }
 
-/** How long a server is left alone before its idle memory is read, in milliseconds. */
+/** Time that a server is left alone before its idle memory is read, in milliseconds. */
 const rest = 2000;
 
 /** Starts the server over a database that exists, again and again; the last one is left idle and then asked. */

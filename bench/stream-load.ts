@@ -10,7 +10,7 @@ export interface StreamJob {
   /** The whole request, as it goes over the wire. */
   request: string;
   streams: number;
-  /** How many each stream is to have. */
+  /** Number of tokens expected in each stream. */
   tokens: number;
   /** Milliseconds from one stream's opening to the next; all at once when not given. */
   every?: number;
@@ -30,7 +30,7 @@ export interface StreamResult {
   gap: Latency;
   /** The longest time a stream had nothing to show, in milliseconds. */
   longestGap: number;
-  /** How many tokens came in all. */
+  /** Number of tokens in all. */
   tokens: number;
   /** Streams that did not bring each frame that was due. */
   broken: number;

@@ -5,12 +5,12 @@ import type { Subject, Subjects } from "./subjects.ts";
 
 export interface StreamPlan {
   streams: number;
-  /** How many tokens each stream has; they come 50 a second. */
+  /** Number of tokens in each stream; they come 50 a second. */
   tokens: number;
   rounds: number;
 }
 
-/** What one subject did with all streams at once, in the middle of all rounds. Milliseconds. */
+/** Result of one subject with all streams at once: the median of all rounds, in milliseconds. */
 export interface StreamRow {
   subject: string;
   firstTokenP50: number;

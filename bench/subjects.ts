@@ -22,10 +22,10 @@ export interface Subjects {
   peers: readonly Subject[];
 }
 
-/** How the server under test is named in tables. */
+/** Name of the server under test in tables. */
 export const ownName = "mcpctl";
 
-/** What stands behind all subjects, whichever lane runs. */
+/** Processes behind all subjects, whichever lane runs. */
 export interface Setting {
   processes: Processes;
   installation: Installation;

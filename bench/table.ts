@@ -1,4 +1,4 @@
-/** What a column is headed by, and what of a row stands in it. */
+/** Header of a column, and the cell of a row in it. */
 export type Columns<Row> = Record<string, (row: Row) => string>;
 
 /** A Markdown table whose columns are as wide as what stands in them. */

@@ -10,7 +10,7 @@ export interface Pace {
   rounds: number;
 }
 
-/** What one subject did under one load, in the middle of all rounds. Times in milliseconds. */
+/** Result of one subject under one load: the median of all rounds. Times in milliseconds. */
 export interface ThroughputRow {
   subject: string;
   connections: number;

@@ -6,9 +6,9 @@ import type { StreamJob, StreamResult } from "./stream-load.ts";
 import type { Setting, Subject } from "./subjects.ts";
 
 export interface TranslatedPlan {
-  /** How many streams there are at a time. */
+  /** Number of streams at a time. */
   streams: number;
-  /** How many tokens each has, at 50 a second: while first tokens are timed, and while processor time is. */
+  /** Number of tokens in each stream, at 50 a second: `short` while first tokens are timed, `long` while processor time is. */
   tokens: { short: number; long: number };
   rounds: number;
 }
@@ -30,7 +30,7 @@ export interface TranslatedRow {
   broken: number;
 }
 
-/** How the two that are compared are named in tables. */
+/** Names of the two that are compared, in tables. */
 export const streamSubjects = { through: "passed through", translated: "translated" };
 
 /**
@@ -87,7 +87,7 @@ interface Measured extends Pick<StreamResult, "firstToken" | "gap" | "broken"> {
 
 const stall = 250;
 const tokensPerSecond = 50;
-/** How often each place among the streams is taken while first tokens are timed; the first time does not count. */
+/** Number of rounds in which first tokens are timed; the first does not count. */
 const turns = 5;
 
 function timeFirstTokens(

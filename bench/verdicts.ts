@@ -4,13 +4,13 @@ import type { SecretsRow } from "./secrets.ts";
 import { ownName } from "./subjects.ts";
 import { megabytes } from "./table.ts";
 
-/** What is to be reached on two cores that the load shares. */
+/** Targets on two cores that the load shares. */
 export interface Verdict {
   what: string;
   target: number;
   measured: number;
   unit: string;
-  /** Whether more is better; otherwise less is. */
+  /** True if more is better; otherwise less is. */
   atLeast?: boolean;
 }
 
@@ -121,7 +121,7 @@ function linkVerdicts({ rows, many }: LinkReport): Verdict[] {
   ];
 }
 
-/** Whether a target is met, and by which share of it. */
+/** Says if a target is met, and by which share of it. */
 export function judge({ target, measured, atLeast = false }: Verdict): string {
   const met = atLeast ? measured >= target : measured <= target;
   if (target === 0) return met ? "met" : "missed";

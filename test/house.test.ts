@@ -8,7 +8,7 @@ interface File {
   /** From the root of the repository: `src/kinds/llm.ts`. */
   path: string;
   text: string;
-  /** What it imports, at its start or later: a path from the root, or a package's name. */
+  /** Imports, static and dynamic: a path from the root, or a package's name. */
   imports: string[];
 }
 
@@ -30,7 +30,7 @@ function inRoom(room: string): File[] {
   return files.filter(({ path }) => roomOf(path) === room);
 }
 
-/** Who may import whom, besides its own room. `version` and the root's package.json are plain data. */
+/** Rooms that each room may import, besides itself. `version` and the root's package.json are plain data. */
 const mayImport: Record<string, readonly string[]> = {
   errors: [],
   version: [],

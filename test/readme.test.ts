@@ -31,7 +31,7 @@ const friendly: Script = ({ method, body: asked }, connection) => {
   connection.write(reply(200, JSON.stringify(body, null, 2)));
 };
 
-/** What a reader types, and what stands for it here: other ports, another provider, the JavaScript runtime that is there. */
+/** Words that a reader types, and their replacements here: other ports, another provider, the JavaScript runtime that is there. */
 function substitutions(serverUrl: string, providerUrl: string, baoUrl = ""): Record<string, string> {
   const desk = ollama("qwen3:8b");
   desk.onCall = friendly;

@@ -13,7 +13,7 @@ async function untilGone(something: (n: number) => Promise<void>): Promise<void>
   }
 }
 
-/** What the server has said to be done, as it was said. */
+/** Writes that the server acknowledged, in order. */
 interface Acknowledged {
   /** With their versions. */
   groups: Map<string, number>;

@@ -8,7 +8,7 @@ import { goodProvider, upstream } from "../support/upstream.ts";
 
 const key = "sk-first-minutes-0123456789";
 
-/** What the front page tells a newcomer to do. */
+/** The commands that the README tells a newcomer to run. */
 async function firstMinutes() {
   const provider = upstream(goodProvider);
   const server = await startBinary();

@@ -47,7 +47,7 @@ function spare(bao: FakeBao): void {
   bao.after = undefined;
 }
 
-/** When it has looked at its backends, as it does at its start: from then on OpenBao hears of nothing else. */
+/** Resolves when the server has checked its backends at its start. From then on it calls OpenBao for the migration alone. */
 async function settled(server: BinaryServer): Promise<BinaryServer> {
   const unknown = async () => {
     const { body } = await server.admin("GET", "/api/v1/secretbackends");

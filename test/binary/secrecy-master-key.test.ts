@@ -7,7 +7,7 @@ import { keysIn } from "../support/sealed-server.ts";
 import { findings, marks } from "../support/secrecy.ts";
 import { houseOfSecrets, readEverything } from "../support/test-secrecy.ts";
 
-/** What may be wrong with a key file that a server is told to change. */
+/** Faults of a key file that a server must change. */
 const damages: Record<string, (path: string, text: string) => void> = {
   "a line too much": (path, text) => writeFileSync(path, `${text}# mine\n${text.trim()}${text}`),
   "half a key": (path, text) => writeFileSync(path, text.slice(0, 30)),

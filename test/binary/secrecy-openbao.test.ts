@@ -31,7 +31,7 @@ function onTheWay(steps: number): Case[] {
 /** Every way to fail at the first step. */
 const atOnce: Case[] = faults.map((fault) => ({ fault, step: 1 }));
 
-/** Whether a case is tried with the command line as well as over HTTP, which costs less. */
+/** True if a case is tried with the command line as well as over HTTP, which costs less. */
 function byHand(n: number): boolean {
   return n % 5 === 0;
 }

@@ -10,7 +10,7 @@ import { binary, cleanEnv, freshFolder, mcpctl, textOf } from "../support/binary
 import { findings, marks } from "../support/secrecy.ts";
 import { type House, houseOfSecrets, readEverything } from "../support/test-secrecy.ts";
 
-/** What every process of the machine shows to everybody who may look: arguments and environment. */
+/** Arguments and environment of every process of the machine, which any user may read. */
 function shownByProcesses(pids: readonly number[]): [string, string][] {
   const own = pids.flatMap((pid) =>
     ["cmdline", "environ"].map((what): [string, string] => [

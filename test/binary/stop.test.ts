@@ -44,7 +44,7 @@ async function openStream(server: BinaryServer, url: string, unix?: string) {
   };
 }
 
-/** Why a new connection is not made; undefined when it is. */
+/** Reason why a new connection fails; undefined when it succeeds. */
 function refusalOf(url: string): Promise<string | undefined> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {

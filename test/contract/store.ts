@@ -69,7 +69,7 @@ const session = (id: string, userId: string, expiresAt = 2_000): Session => ({
 
 const backend = (isDefault: boolean) => ({ kind: "secretbackend", spec: { type: "plaintext", isDefault } });
 
-/** What every dialect of the store has to do alike. `fresh` makes an empty database. */
+/** Contract of every dialect of the store. `fresh` makes an empty database. */
 export function storeContract(name: string, fresh: () => Promise<Open>): void {
   describe(name, () => {
     let open: Open;

@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 /** A caller on a bare socket that notes what it meets, and when. */
 export class BareCaller {
   text = "";
-  /** When each byte came, on the clock of `performance.now`. */
+  /** Arrival time of each byte, on the clock of `performance.now`. */
   readonly times: number[] = [];
   ended = false;
   /** The code it was closed with; an empty text for none. */
@@ -34,7 +34,7 @@ export class BareCaller {
     onTestFinished(() => void this.socket.destroy());
   }
 
-  /** When it has met what is asked for. */
+  /** Resolves when the condition holds. */
   async met(what: () => boolean): Promise<void> {
     while (!what()) await this.#changed.promise;
   }

@@ -12,7 +12,7 @@ mustBeFresh();
 /** Takes what is to be done at the end, the last first: `onTestFinished`, where one test needs it. */
 export type AtEnd = (what: () => void | Promise<void>) => void;
 
-/** What a command line ended with. */
+/** Result of a command line. */
 export interface Outcome {
   /** Null when a signal ended it. */
   code: number | null;
@@ -25,9 +25,9 @@ export interface RunOptions {
   home?: string;
   env?: Record<string, string>;
   cwd?: string;
-  /** What it reads from standard input, which is empty when not given. */
+  /** Standard input; empty when not given. */
   input?: string | Uint8Array;
-  /** What stands in front of the program: `setpriv …`, `sh -c …`. */
+  /** Words in front of the program: `setpriv …`, `sh -c …`. */
   before?: readonly string[];
 }
 
@@ -47,7 +47,7 @@ export interface BinaryServer {
   home: string;
   dataDir: string;
   socketPath: string;
-  /** What it has said so far, on stderr; `stdout` is for data, of which a server has none. */
+  /** Output so far. A server logs on stderr; stdout is for data, of which it has none. */
   said: { stdout: string; stderr: string };
   /** Returns when its log has something like this. Throws when it ends without. */
   logs(pattern: RegExp): Promise<void>;
@@ -74,7 +74,7 @@ export interface ServerOptions {
   env?: Record<string, string>;
   cwd?: string;
   before?: readonly string[];
-  /** How its log says that it listens, with the address and the socket in brackets. */
+  /** The log line that says the server listens, with the address and the socket in brackets. */
   started?: RegExp;
   atEnd?: AtEnd;
 }
@@ -214,7 +214,7 @@ export async function send(
   };
 }
 
-/** What these tests say is said of the sources only when the file was built from them. */
+/** Fails unless the binary was built from the present sources: otherwise these tests would test something else. */
 function mustBeFresh(): void {
   if (!existsSync(binary)) throw new Error("there is no dist/mcpctl to test: run `bun run build`");
   const built = statSync(binary).mtimeMs;

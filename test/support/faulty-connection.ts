@@ -3,7 +3,7 @@ import type { FaultyProxyCounters, FaultyProxyOptions } from "./faulty-proxy.ts"
 import { HttpFraming, type Piece } from "./http-framing.ts";
 import { OneWay } from "./one-way.ts";
 
-/** What all connections of a proxy share. */
+/** State that all connections of a proxy share. */
 export interface Place {
   hostname: string;
   port: number;
@@ -151,14 +151,14 @@ export class FaultyConnection {
   }
 }
 
-/** What a proxy does that reads the HTTP going by: holds messages until they are whole, and blocks upgrades. */
+/** A proxy that reads the HTTP it forwards: it holds messages until they are whole, and blocks upgrades. */
 class HttpFaults {
   /** The answer to an upgrade that is refused; nothing goes on after it. */
   refusal: Buffer | undefined;
   readonly #place: Place;
   readonly #requests = new HttpFraming();
   readonly #responses = new HttpFraming(() => this.#heads.shift() ?? false);
-  /** Whether each request that has no answer yet is a HEAD. */
+  /** For each request without a response yet: true if it is a HEAD. */
   readonly #heads: boolean[] = [];
   #heldRequest: Buffer[] = [];
   #heldResponse: Buffer[] = [];
@@ -169,7 +169,7 @@ class HttpFaults {
     this.#place = place;
   }
 
-  /** What of a request goes on now. */
+  /** Returns the part of the request to forward now. */
   request(bytes: Buffer): Buffer[] {
     if (this.#upgraded) return [bytes];
     const out: Buffer[] = [];
@@ -184,7 +184,7 @@ class HttpFaults {
     return out;
   }
 
-  /** What of an answer goes on now. */
+  /** Returns the part of the response to forward now. */
   response(bytes: Buffer): Buffer[] {
     const out: Buffer[] = [];
     for (const piece of this.#responses.push(bytes)) {
@@ -197,7 +197,7 @@ class HttpFaults {
     return out;
   }
 
-  /** What is left of an answer when the target has closed: such an answer is whole, or never will be. */
+  /** Returns the rest of a response after the target has closed: it is whole, or never will be. */
   responseEnds(): Buffer[] {
     return [...this.#heldResponse, this.#responses.rest()];
   }

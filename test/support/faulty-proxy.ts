@@ -9,9 +9,9 @@ import { FaultyConnection, type Place } from "./faulty-connection.ts";
  */
 export type UpgradeBlock = "refuse" | "strip" | "hang";
 
-/** What a connection meets that is opened from now on, except for `delay`, which holds for all. */
+/** Faults of connections that are opened from now on. `delay` holds for all connections. */
 export interface FaultyProxyOptions {
-  /** Where it listens; a free one when not given. */
+  /** Port to listen on; a free one when not given. */
   port?: number;
   /** Milliseconds each way. The handshake itself takes none. */
   delay?: number;
@@ -47,7 +47,7 @@ export interface FaultyProxy {
    * @param way towards the target or away from it only; a connection that is opened meanwhile gets nowhere at all
    */
   stall(way?: "up" | "down"): void;
-  /** What was held up goes on, in order. */
+  /** Forwards what was held up, in order. */
   resume(): void;
   /** Closes all connections in good order (FIN) towards both sides. What was under way is lost. */
   cut(): void;

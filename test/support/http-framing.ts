@@ -1,13 +1,13 @@
-/** What a piece of a connection is, to someone who has to know where messages begin and end. */
+/** A piece of a connection, for a reader that must know where messages begin and end. */
 export interface Piece {
   bytes: Buffer;
   /** Of the first piece of a message: its head as text, without the empty line. */
   head?: string;
-  /** Whether the message ends with this piece. */
+  /** True if the message ends with this piece. */
   last: boolean;
 }
 
-/** Where the next bytes belong: a count of them, HTTP chunks, or all until the connection ends. */
+/** Framing of the next bytes: a count of them, HTTP chunks, or all until the connection ends. */
 type Body = { missing: number } | { chunk: "size" | "data" | "trailer"; missing: number } | "rest";
 
 /**
@@ -32,7 +32,7 @@ export class HttpFraming {
     return pieces;
   }
 
-  /** What is left when the connection ends. */
+  /** Returns the rest when the connection ends. */
   rest(): Buffer {
     return this.#part;
   }

@@ -15,7 +15,7 @@ export interface LocalRuntime extends Upstream {
   models: string[];
   /** Of those, the ones in memory. */
   loaded: string[];
-  /** What `/health` says where there is one; anything but 200 is a server that is not ready. */
+  /** Status of `/health` where there is one; anything but 200 is a server that is not ready. */
   health: number;
   /** It takes no call: connections are reset. */
   isDown: boolean;

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 export interface OwnConnection {
   localPort: number;
   remotePort: number;
-  /** Whether small writes go out at once (TCP_NODELAY), instead of waiting until what was sent before is confirmed. */
+  /** True if small writes go out at once (TCP_NODELAY) instead of waiting for the acknowledgement of earlier ones. */
   noDelay: boolean;
 }
 

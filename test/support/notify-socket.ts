@@ -1,7 +1,7 @@
 import { dlopen } from "bun:ffi";
 import { onTestFinished } from "vitest";
 
-/** What systemd listens on: a datagram socket, by ffi, because Bun has none. */
+/** The socket that systemd listens on: a datagram socket, by ffi, because Bun has none. */
 export interface NotifySocket {
   /** As it stands in NOTIFY_SOCKET. */
   address: string;

@@ -1,10 +1,10 @@
 import type { Socket } from "bun";
 
-/** What travels: bytes, the end of them, or a reset. */
+/** A parcel on the way: bytes, the end of them, or a reset. */
 type Freight = Uint8Array | "end" | "reset";
 
 interface Travelling {
-  /** When it is due at the other end, on the clock of `performance.now`. */
+  /** Due time at the other end, on the clock of `performance.now`. */
   due: number;
   freight: Freight;
 }
@@ -37,7 +37,7 @@ export class OneWay {
     this.#counted = counted;
   }
 
-  /** Where it leads, once that is known; until then all waits. */
+  /** Destination, once that is known; until then all waits. */
   leadTo(socket: Socket<unknown>): void {
     this.#to = socket;
     this.#deliver();
@@ -68,7 +68,7 @@ export class OneWay {
     this.#deliver();
   }
 
-  /** What is under way is lost. */
+  /** Drops everything that is under way. */
   close(): void {
     this.#closed = true;
     this.#travelling.length = 0;

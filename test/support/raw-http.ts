@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 
-/** What came back over a bare connection. */
+/** A response read from a bare connection. */
 export interface RawAnswer {
   /** 0 when the connection was closed without an answer. */
   status: number;

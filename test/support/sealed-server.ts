@@ -24,7 +24,7 @@ export function newKey(): string {
   return keyFolder().key;
 }
 
-/** What names a master key in records and messages. */
+/** Name of a master key in records and messages. */
 export function idOf(key: string): string {
   return masterKey(Buffer.from(key, "base64")).id;
 }
@@ -48,7 +48,7 @@ export function startWithKey(path: string, options: ServerOptions = {}): Promise
   return startBinary({ ...options, env });
 }
 
-/** What a server ends with, code and words, that is not to start. */
+/** Exit code and messages of a server that must not start. */
 export function startRefused(options: ServerOptions): Promise<string> {
   return startBinary(options).then(
     () => "it started",
@@ -115,7 +115,7 @@ export async function valuesOf(
   return values;
 }
 
-/** What a server answers to a call that is a success. */
+/** Response to a call that must succeed. */
 export async function answerOf(
   server: BinaryServer,
   method: string,
@@ -163,7 +163,7 @@ export function copied(folder: string): Map<string, Buffer> {
   );
 }
 
-/** What tells two such copies apart: for each path, the hash of its bytes. */
+/** Fingerprint of a copy: for each path, the hash of its bytes. */
 export function hashes(files: ReadonlyMap<string, Buffer>): Record<string, string> {
   return Object.fromEntries([...files].map(([path, bytes]) => [path, Bun.SHA256.hash(bytes, "hex")]));
 }

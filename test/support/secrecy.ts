@@ -25,7 +25,7 @@ export const marks = {
   rejected: 'Gb2"refused\\Lx/+9sVf7%Jc=n4Zk5P',
 } as const;
 
-/** What must not be found, under the name that a finding tells. */
+/** Values that must not be found, by the name that a finding reports. */
 export type Marked = ReadonlyMap<string, string | Uint8Array>;
 
 /**
@@ -46,7 +46,7 @@ export function findings(marked: Marked, places: Iterable<readonly [string, stri
   return [...found];
 }
 
-/** How a secret may be written, by what that is called. */
+/** Encodings of a secret, by name. */
 function formsOf(secret: string | Uint8Array): [form: string, as: Buffer][] {
   const bytes = Buffer.from(secret as string);
   const middle = bytes.length >> 1;
@@ -83,7 +83,7 @@ export function keySent({ headers }: Seen): string {
   return headers["x-api-key"] ?? headers["authorization"]?.replace("Bearer ", "") ?? "";
 }
 
-/** What a caller may ask the telltale for, besides an answer as good as any. */
+/** Faults that a caller may ask of the provider that repeats its requests. */
 export const tales = [
   ...["300", "307", "400", "401", "403", "404", "413", "422", "429", "500", "503", "529"],
   ...["text", "page", "detail", "bare", "list", "wordless", "half json", "long", "long type"],
@@ -144,7 +144,7 @@ export const telltale: Script = (asked, connection) => {
   }
 };
 
-/** How an OpenBao fails, by name: each repeats the token and the body that it was sent, in its own way. */
+/** Failures of an OpenBao, by name: each repeats the token and the body of the request in its own way. */
 export const baoFaults: Readonly<Record<string, (request: BaoRequest) => Response | "drop">> = {
   ...Object.fromEntries(
     [400, 403, 404, 429, 473, 500, 503].map((status) => [
@@ -172,7 +172,7 @@ export const baoFaults: Readonly<Record<string, (request: BaoRequest) => Respons
   "a wrong answer": (request) => Response.json(everywhere(request), { headers: echoing(request) }),
 };
 
-/** What a request had in it that is nobody's business. */
+/** The confidential parts of a request. */
 function echo({ headers, body }: BaoRequest): string {
   return `no access for ${headers["x-vault-token"]} with ${JSON.stringify(body)}`;
 }

@@ -110,7 +110,7 @@ export async function must(answer: Promise<Answer>): Promise<Answer> {
   return got;
 }
 
-/** What a caller learns from an answer, but for the request's own id: two of them can be compared. */
+/** A response without the request's own id: two of them can be compared. */
 export function told({ status, headers, text }: Answer): unknown {
   return { status, text: text.replaceAll(headers.get("x-request-id") ?? "", "") };
 }

@@ -29,7 +29,7 @@ export interface Workstation {
 
 export interface BinaryAgent {
   pid: number;
-  /** What it has said, on stderr. */
+  /** Output so far, on stderr. */
   said(): string;
   logs(pattern: RegExp): Promise<void>;
   kill(signal: NodeJS.Signals): void;

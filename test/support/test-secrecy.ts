@@ -40,9 +40,9 @@ export interface House {
   admin(method: string, path: string, body?: unknown): Promise<Answer>;
   /** Calls over TCP. A finding in the answer tells the note. */
   call(method: string, path: string, options?: CallOptions & { note?: string }): Promise<Answer>;
-  /** What was found in all that was heard so far, in what the server said by itself, and in places besides. */
+  /** Findings in all recorded outputs, in the server's own output, and in the places given. */
   leaks(more?: Iterable<readonly [string, string | Uint8Array]>): string[];
-  /** How many outputs have been heard. */
+  /** Number of outputs that were recorded. */
   heard(): number;
 }
 
@@ -59,7 +59,7 @@ export type SecretName = keyof typeof secretsOfHouse;
 export interface HouseOptions extends ServerOptions {
   /** Only these of the secrets; all when left out. */
   secrets?: readonly SecretName[];
-  /** Whether alice has a password, and has logged in. */
+  /** Set when alice has a password and is logged in. */
   login?: true;
 }
 

@@ -30,7 +30,7 @@ function files(page: string): { name: string; text: string }[] {
   });
 }
 
-/** What became of a command. The two are equal when it did as the page says. */
+/** Expected and actual outcome of a command. They are equal when it did as the page says. */
 export interface Done {
   command: string;
   shown: string[];

@@ -1,7 +1,7 @@
 import type { Socket } from "bun";
 import { onTestFinished } from "vitest";
 
-/** What a provider was asked. */
+/** A request that the scripted provider received. */
 export interface Seen {
   method: string;
   path: string;
@@ -22,15 +22,15 @@ export interface Upstream {
 export type Script = (asked: Seen, connection: Connection) => void | Promise<void>;
 
 export interface Connection {
-  /** What the caller does not take at once waits here. */
+  /** Sends bytes. What the caller does not take at once is queued. */
   write(bytes: string | Uint8Array): void;
   /** Closes in good order, behind what still waits and some last bytes. */
   end(bytes?: string | Uint8Array): void;
   /** Resets. */
   reset(): void;
-  /** When the caller has taken all that was written. */
+  /** Resolves when the caller has taken all that was written. */
   taken(): Promise<void>;
-  /** When the caller has closed. */
+  /** Resolves when the caller has closed. */
   closed: Promise<void>;
 }
 
@@ -79,7 +79,7 @@ export function upstream(script: Script): Upstream {
   return { url: `http://127.0.0.1:${server.port}`, seen, closed: () => anyClosed.promise };
 }
 
-/** What is to be written on a socket, which takes as much at a time as it likes. */
+/** Queue of bytes for a socket that takes as much at a time as it likes. */
 class Outgoing {
   readonly #socket: Socket<unknown>;
   #waiting: Uint8Array[] = [];
