@@ -18,7 +18,7 @@ function endingOf(...frames: string[]) {
 }
 
 describe("the reader of numbered streams", () => {
-  it("knows a whole one, wherever its bytes are cut", () => {
+  it("recognises a whole stream, wherever its bytes are cut", () => {
     const bytes = Buffer.from(`: waiting\n\n${token(1)}${token(2)}${finish}${done}`);
     for (let cut = 0; cut <= bytes.length; cut++) {
       const lags: number[] = [];
@@ -31,7 +31,7 @@ describe("the reader of numbered streams", () => {
     }
   });
 
-  it("knows one that ended in an error, and its code", () => {
+  it("recognises a stream that ended in an error, and its code", () => {
     expect(endingOf(error, done)).toEqual({ error: "provider_error" });
     expect(endingOf(token(1), error, done)).toEqual({ error: "provider_error" });
   });
@@ -77,7 +77,7 @@ describe("the model of a workstation", () => {
     expect(result.lag.p50).toBeGreaterThanOrEqual(0);
   });
 
-  it("is a whole stream to the soak's caller, too, who sees where there is none", async () => {
+  it("is a whole stream to the soak's caller, which also sees broken ones", async () => {
     const call = { port: model.port, bearer: "any", model: "every-10ms", tokens: 3, deadline: 20_000 };
     expect(await callForStream(call)).toEqual({ whole: true });
     expect(await callForStream({ ...call, tokens: 10_000, deadline: 50 })).toEqual({

@@ -14,7 +14,7 @@ const report: Report = {
 };
 
 describe("the verdict on a run", () => {
-  it("says by which share a target is met or missed", () => {
+  it("gives the share by which a target is met or missed", () => {
     const told = Object.fromEntries(verdicts(report).map((verdict) => [verdict.what, judge(verdict)]));
     expect(told).toEqual({
       "throughput at 32 connections, of the baseline's": "missed by 20 %",
@@ -25,7 +25,7 @@ describe("the verdict on a run", () => {
     });
   });
 
-  it("has no share of nothing, and no verdict on what was not measured", () => {
+  it("has no share of zero, and no verdict without a measurement", () => {
     const streams = { subject: "mcpctl", firstTokenP50: 1, firstTokenP99: 1, allStarted: 1, longestGap: 1 };
     const broken = { ...streams, stalls: 0, cpuPerToken: 1, resident: 1, broken: 1 };
     expect(verdicts({ streams: [broken] }).map(judge)).toEqual(["met by 100 %", "missed", "met by 100 %"]);

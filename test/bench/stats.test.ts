@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { secondsOf } from "../../bench/processes.ts";
 import { median, Samples } from "../../bench/stats.ts";
 
-it("takes the middle of a few rounds", () => {
+it("takes the median of a few rounds", () => {
   expect(median([9, 1, 5])).toBe(5);
   expect(median([4, 1, 2, 9])).toBe(3);
   expect(median([])).toBeNaN();
@@ -20,7 +20,7 @@ it("keeps no more samples than it has room for", () => {
   expect(samples.latency().max).toBe(2);
 });
 
-it("says of nothing that it is not a number", () => {
+it("returns NaN for no samples", () => {
   expect(new Samples().latency().p99).toBeNaN();
 });
 

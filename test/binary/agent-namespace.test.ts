@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { binary, cleanEnv, freshFolder, startBinary } from "../support/binary.ts";
-import { heard } from "../support/test-machines.ts";
+import { readStream } from "../support/test-machines.ts";
 
 /** `ip`, of which this needs namespaces: root, on Linux, where the kernel lets it. */
 function ip(...args: string[]): boolean {
@@ -78,7 +78,7 @@ it.skipIf(!isPossible)(
     await Bun.sleep(1000);
     ip("link", "set", near, "up");
     const words = Array.from({ length: 150 }, (_, n) => `${n} `).join("");
-    expect(await heard(answer)).toEqual({ text: words, done: true, error: undefined });
+    expect(await readStream(answer)).toEqual({ text: words, done: true, error: undefined });
 
     // Whatever listens in there listens on loopback.
     const listening = Bun.spawnSync([

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { mcpctl, startBinary } from "../support/binary.ts";
-import { answering, heard, house } from "../support/test-machines.ts";
+import { answering, readStream, startTestMachines } from "../support/test-machines.ts";
 import { type Connection, chatFrames, chunk, lastChunk, streamHead } from "../support/upstream.ts";
 
 const words = (text: string) => chunk(chatFrames([text], false)[1]!);
@@ -37,14 +37,14 @@ async function begun(response: Response): Promise<Response> {
   return new Response(rest, { status: response.status });
 }
 
-describe("an agent", () => {
+describe("mcpctl agent", () => {
   it("publishes a model that its owner calls like any other, streamed and not, and with an SDK", async () => {
-    const { desk, ask, server, bearer, backend } = await house();
+    const { desk, ask, server, bearer, backend } = await startTestMachines();
     await desk.start();
     const whole = await ask("desk");
     expect([whole.status, (await whole.json()).choices[0].message.content]).toEqual([200, "from the desk"]);
     const streamed = await ask("desk", { stream: true });
-    expect(await heard(streamed)).toEqual({ text: "from the desk", done: true, error: undefined });
+    expect(await readStream(streamed)).toEqual({ text: "from the desk", done: true, error: undefined });
     const client = new OpenAI({ apiKey: bearer, baseURL: `${server.url}/v1` });
     const stream = client.chat.completions.stream({
       model: "desk",
@@ -57,8 +57,8 @@ describe("an agent", () => {
     expect(body).toMatchObject([{ llm: "desk", status: 200 }, { llm: "desk" }, { llm: "desk" }]);
   });
 
-  it("keeps it from everybody else, in every output (failure mode 62)", async () => {
-    const { desk, ask, server, outsider, status } = await house();
+  it("keeps a private model from everybody else, in every output (failure mode 62)", async () => {
+    const { desk, ask, server, outsider, status } = await startTestMachines();
     await desk.start();
     expect(await status("desk")).toBe("active");
     const as = (method: string, path: string, body?: unknown) =>
@@ -95,11 +95,11 @@ describe("an agent", () => {
     expect(metrics.text).not.toMatch(/desk|qwen/);
   });
 
-  it("that may not upgrade posts, and is as good (failure mode 35)", async () => {
-    const { desk, ask, proxy } = await house();
+  it("posts where WebSocket upgrades are refused, and serves the same calls (failure mode 35)", async () => {
+    const { desk, ask, proxy } = await startTestMachines();
     proxy.options.blockUpgrade = "refuse";
     await desk.start();
-    expect(await heard(await ask("desk", { stream: true }))).toMatchObject({
+    expect(await readStream(await ask("desk", { stream: true }))).toMatchObject({
       text: "from the desk",
       done: true,
     });
@@ -107,8 +107,8 @@ describe("an agent", () => {
     expect(proxy.counters.upgradesBlocked).toBeGreaterThan(0);
   });
 
-  it("is inactive when it stops, and the same llm when it comes back, with the visibility it was given", async () => {
-    const { desk, until, server } = await house();
+  it("has its llm inactive while it is stopped, and brings the same llm back, with the visibility it was given", async () => {
+    const { desk, until, server } = await startTestMachines();
     const agent = await desk.start();
     const { body: before } = await server.admin("GET", "/api/v1/llms/desk");
     await server.admin("PUT", "/api/v1/llms/desk", { visibility: "public" });
@@ -120,9 +120,9 @@ describe("an agent", () => {
     expect(after).toMatchObject({ id: before.id, visibility: "public", origin: "virtual", owner: "alice" });
   });
 
-  it("publishes what is added to its config, and withdraws what is taken out, while calls go on", async () => {
+  it("publishes what is added to its config and withdraws what is removed, while calls go on", async () => {
     const { calls, script, called, finish } = waiting();
-    const { desk, ask, until, backend } = await house({ backend: script });
+    const { desk, ask, until, backend } = await startTestMachines({ backend: script });
     await desk.start();
     const answer = await ask("desk", { stream: true });
     await called();
@@ -132,11 +132,11 @@ describe("an agent", () => {
     desk.configure({ llm: { providers: [provider] } });
     await until("other", undefined);
     finish(calls[0]);
-    expect(await heard(answer)).toEqual({ text: "first last", done: true, error: undefined });
+    expect(await readStream(answer)).toEqual({ text: "first last", done: true, error: undefined });
   });
 
   it("does not start twice in one home (failure mode 43)", async () => {
-    const { desk, ask } = await house();
+    const { desk, ask } = await startTestMachines();
     const first = await desk.start();
     const second = await desk.start({ waitFor: [] });
     expect(await second.ended).toBe(1);
@@ -144,8 +144,8 @@ describe("an agent", () => {
     expect((await ask("desk")).status).toBe(200);
   });
 
-  it("gives way for good to one that has its session, and does not fight for it (failure mode 44)", async () => {
-    const { desk, workstation, ask } = await house();
+  it("ends for good when another agent takes its session, and does not take it back (failure mode 44)", async () => {
+    const { desk, workstation, ask } = await startTestMachines();
     const first = await desk.start();
     const copy = workstation();
     copyFileSync(join(desk.home, ".mcpctl/provider-session"), join(copy.home, ".mcpctl/provider-session"));
@@ -156,9 +156,9 @@ describe("an agent", () => {
   });
 });
 
-describe("on the agent's machine", () => {
-  it("a provider stands in for an llm that the server cannot reach, for the tools there and for chat-llm", async () => {
-    const { desk, server, bearer, proxy, backend } = await house();
+describe("the agent's machine", () => {
+  it("has a local provider answer for an llm that the server cannot reach, for its tools and for chat-llm", async () => {
+    const { desk, server, bearer, proxy, backend } = await startTestMachines();
     const llm = { name: "claude", type: "anthropic", model: "c", url: "http://127.0.0.1:1" };
     await server.admin("POST", "/api/v1/llms?probe=false", llm);
     const provider = { name: "desk", type: "vllm", model: "qwen", url: backend.url, failoverFor: "claude" };
@@ -178,8 +178,8 @@ describe("on the agent's machine", () => {
     expect((await chat("")).code).toBe(1);
   });
 
-  it("what runs is shown, stopped and woken by hand", async () => {
-    const { desk } = await house();
+  it("shows, stops and wakes providers by `mcpctl provider`", async () => {
+    const { desk } = await startTestMachines();
     const none = await mcpctl("provider", { home: desk.home });
     expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("no agent runs")]);
     await desk.start();
@@ -190,24 +190,24 @@ describe("on the agent's machine", () => {
   });
 });
 
-describe("a call whose agent", () => {
-  it("is killed after the first byte ends in one clear error, and the llm is inactive (failure mode 3)", async () => {
+describe("a call to an agent's model", () => {
+  it("ends in one clear error when the agent is killed after the first byte, and the llm is inactive (failure mode 3)", async () => {
     const { script, called } = waiting();
-    const { desk, ask, until } = await house({ backend: script });
+    const { desk, ask, until } = await startTestMachines({ backend: script });
     const agent = await desk.start();
     const answer = await begun(await ask("desk", { stream: true }));
     await called();
     agent.kill("SIGKILL");
-    const { text, done, error } = await heard(answer);
+    const { text, done, error } = await readStream(answer);
     expect([text, done]).toEqual(["first ", true]);
     expect(error).toContain("before its answer was whole");
     await until("desk", "inactive");
     expect((await ask("desk")).status).toBe(503);
   });
 
-  it("is killed before the first byte is answered by another of the pool, once (failure mode 2)", async () => {
+  it("is answered once, by another member of the pool, when the agent is killed before the first byte (failure mode 2)", async () => {
     const held: Connection[] = [];
-    const { desk, workstation, ask, backend } = await house({
+    const { desk, workstation, ask, backend } = await startTestMachines({
       backend: answering((asked, connection) => {
         held.push(connection);
         if (held.length === 1) return;
@@ -224,31 +224,31 @@ describe("a call whose agent", () => {
     first.kill("SIGKILL");
     // The pool was one when the call began: it is tried again where it was, and there is nobody.
     expect((await answer).status).toBe(503);
-    expect(await heard(await ask("pool", { stream: true }))).toMatchObject({ text: "second machine" });
+    expect(await readStream(await ask("pool", { stream: true }))).toMatchObject({ text: "second machine" });
     const both = ask("one", { stream: true });
-    expect(await heard(await both)).toMatchObject({ text: "second machine", done: true });
+    expect(await readStream(await both)).toMatchObject({ text: "second machine", done: true });
   });
 
-  it("loses its connection ends in one error, and the next call is answered (failure mode 32)", async () => {
+  it("ends in one error when the agent loses its connection, and the next call is answered (failure mode 32)", async () => {
     const { calls, script, called, finish } = waiting();
-    const { desk, ask, proxy, until } = await house({ backend: script });
+    const { desk, ask, proxy, until } = await startTestMachines({ backend: script });
     await desk.start();
     const answer = await begun(await ask("desk", { stream: true }));
     await called();
     proxy.reset();
-    expect((await heard(answer)).error).toContain("before its answer was whole");
+    expect((await readStream(answer)).error).toContain("before its answer was whole");
     // Nobody waits for what the provider still has to say.
     await calls[0]!.closed;
     await until("desk", "active");
     const again = ask("desk", { stream: true });
     await called(2);
     finish(calls[1]);
-    expect(await heard(await again)).toEqual({ text: "first last", done: true, error: undefined });
+    expect(await readStream(await again)).toEqual({ text: "first last", done: true, error: undefined });
   });
 
-  it("posts goes on when something in between cuts the stream of events (failure mode 34)", async () => {
+  it("goes on over POST when a proxy cuts the event stream (failure mode 34)", async () => {
     const { calls, script, called, finish } = waiting();
-    const { desk, ask, proxy, until } = await house({ backend: script });
+    const { desk, ask, proxy, until } = await startTestMachines({ backend: script });
     proxy.options.blockUpgrade = "refuse";
     await desk.start();
     const answer = await begun(await ask("desk", { stream: true }));
@@ -256,14 +256,14 @@ describe("a call whose agent", () => {
     proxy.cut();
     await until("desk", "active");
     finish(calls[0]);
-    expect(await heard(answer)).toEqual({ text: "first last", done: true, error: undefined });
+    expect(await readStream(answer)).toEqual({ text: "first last", done: true, error: undefined });
   });
 
   it.each(["websocket", "posts"])(
-    "is left by its caller frees the provider at once, over %s (failure mode 28)",
+    "frees the provider at once when its caller leaves, over %s (failure mode 28)",
     async (way) => {
       const { calls, script, called } = waiting();
-      const { desk, ask, proxy } = await house({ backend: script });
+      const { desk, ask, proxy } = await startTestMachines({ backend: script });
       if (way === "posts") proxy.options.blockUpgrade = "refuse";
       await desk.start();
       const leave = new AbortController();
@@ -276,14 +276,14 @@ describe("a call whose agent", () => {
     },
   );
 
-  it("has a provider that breaks off tells so (failure modes 19, 20)", async () => {
+  it("reports a provider that breaks off (failure modes 19, 20)", async () => {
     const { calls, script, called } = waiting();
-    const { desk, ask } = await house({ backend: script });
+    const { desk, ask } = await startTestMachines({ backend: script });
     await desk.start();
     const answer = await begun(await ask("desk", { stream: true }));
     await called();
     calls[0]!.end(lastChunk);
-    expect(await heard(answer)).toMatchObject({
+    expect(await readStream(answer)).toMatchObject({
       text: "first ",
       done: true,
       error: expect.stringContaining("whole"),
@@ -292,16 +292,16 @@ describe("a call whose agent", () => {
 });
 
 describe("a server with an agent", () => {
-  it("that is killed finds it again when it is back; what ran is given up (failure mode 4)", async () => {
+  it("is found again by the agent after kill -9; calls under way are given up (failure mode 4)", async () => {
     const { calls, script, called } = waiting();
-    const { desk, ask, proxy, server } = await house({ backend: script });
+    const { desk, ask, proxy, server } = await startTestMachines({ backend: script });
     await desk.start();
     const answer = await begun(await ask("desk", { stream: true }));
     await called();
     const { body: before } = await server.admin("GET", "/api/v1/llms/desk");
     server.kill("SIGKILL");
     await server.ended;
-    await expect(heard(answer)).rejects.toThrow();
+    await expect(readStream(answer)).rejects.toThrow();
     await calls[0]!.closed;
     const back = await startBinary({ home: server.home });
     proxy.leadTo(back.url);
@@ -321,28 +321,28 @@ describe("a server with an agent", () => {
     expect(await status()).toMatchObject({ id: before.id });
   });
 
-  it("that stops lets what runs finish (failure mode 5)", async () => {
+  it("lets calls under way finish when it stops (failure mode 5)", async () => {
     const { calls, script, called, finish } = waiting();
-    const { desk, ask, server } = await house({ backend: script });
+    const { desk, ask, server } = await startTestMachines({ backend: script });
     await desk.start();
     const answer = await begun(await ask("desk", { stream: true }));
     await called();
     server.kill("SIGTERM");
     await server.logs(/finishing/);
     finish(calls[0]);
-    expect(await heard(answer)).toEqual({ text: "first last", done: true, error: undefined });
+    expect(await readStream(answer)).toEqual({ text: "first last", done: true, error: undefined });
     expect(await server.ended).toBe(0);
   });
 
-  it("ends the link and what runs when the agent's login ends (failure modes 39, 40)", async () => {
+  it("ends the link and its calls when the agent's login ends (failure modes 39, 40)", async () => {
     const { script, called, calls } = waiting();
-    const { desk, ask, server, outsider, until, bearer } = await house({ backend: script });
+    const { desk, ask, server, outsider, until, bearer } = await startTestMachines({ backend: script });
     const agent = await desk.start();
     await server.admin("PUT", "/api/v1/llms/desk", { visibility: "public" });
     const answer = await begun(await ask("desk", { stream: true }, { bearer: outsider }));
     await called();
     await server.call("POST", "/api/v1/auth/logout", { bearer });
-    expect((await heard(answer)).error).toBeTruthy();
+    expect((await readStream(answer)).error).toBeTruthy();
     await calls[0]!.closed;
     await until("desk", "inactive");
     await agent.logs(/401|not accept|log in|bearer/i);

@@ -6,7 +6,7 @@ const line = new RegExp(
   `^mcpctl ${version} \\(commit \\S+, built \\d{4}-\\d\\d-\\d\\dT\\S+Z, bun ${Bun.version}\\)\n$`,
 );
 
-it("says what it is", async () => {
+it("prints version, commit, date and Bun with --version", async () => {
   for (const words of ["--version", "-v"]) {
     const { code, stdout, stderr } = await mcpctl(words);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -15,7 +15,7 @@ it("says what it is", async () => {
   }
 });
 
-it("tells the versions of client and server as JSON, and nothing else on stdout", async () => {
+it("prints the versions of client and server as JSON, and nothing else on stdout", async () => {
   const alone = await mcpctl("version -o json");
   expect(JSON.parse(alone.stdout)).toEqual({ client: expect.objectContaining({ version }), server: null });
   expect(alone.stderr).toMatch(/^warning: server version unknown: .*\n$/);
@@ -60,7 +60,7 @@ it.each([
   expect(stderr).toContain(hint);
 });
 
-it("ends with 3 for what is not there, 4 for what is not allowed, 1 for what is refused or fails", async () => {
+it("exits with 3 for a missing object, 4 for a forbidden call, 1 for refused input and failures", async () => {
   const server = await startBinary();
   const home = freshFolder();
   const tcp = `--server ${server.url}`;

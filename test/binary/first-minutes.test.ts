@@ -73,7 +73,7 @@ it("goes from nothing to answers for curl and both SDKs, with a secret, an llm a
   expect(events[0]).toMatchObject({ llm: "gpt", status: 200, user: "admin", promptTokens: 7 });
 });
 
-it("shows what there is: get, describe, and the log of calls", async () => {
+it("shows the catalogue and the log of calls: get, describe, audit", async () => {
   const { server } = await firstMinutes();
   const table = await must(server.run("get llms"));
   expect(table).toMatch(
@@ -116,7 +116,7 @@ tokens:
   - { name: laptop, project: website, roleBindings: [{ role: run, resource: llms, name: gpt }] }
 `;
 
-it("takes back what it exports, of every kind, as no change at all", async () => {
+it("applies its own export of every kind without a change", async () => {
   const server = await startBinary();
   const first = await must(server.run("apply -f -", { input: everyKind }));
   expect(first.match(/ created/g)).toHaveLength(13);
@@ -176,7 +176,7 @@ it("edits with the editor of the environment, refuses a stale version and keeps 
   expect(broken.code).toBe(1);
 });
 
-it("deletes, and says what still refers to it or what there is instead", async () => {
+it("deletes, and names what still refers to an object, or the nearest existing name", async () => {
   const { server } = await firstMinutes();
   await must(server.run("create group friends --member admin"));
   expect(await must(server.run("delete group/friends token/laptop"))).toBe(
@@ -193,7 +193,7 @@ it("deletes, and says what still refers to it or what there is instead", async (
   expect(await server.run("get llms")).toEqual({ code: 0, stdout: "", stderr: "No llms found.\n" });
 });
 
-it("logs a user in and out, who may do what was granted (T31)", async () => {
+it("logs a user in and out, who may do what was granted and no more (T31)", async () => {
   const server = await startBinary();
   const home = freshFolder();
   const alice = (line: string, input?: string) =>
@@ -258,7 +258,7 @@ _mcpctl 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(await must(server.run(`completion ${shell}`))).toContain("mcpctl __complete --");
 });
 
-it("offers live names through __complete, and nothing at all when there is no server", async () => {
+it("completes live names through __complete, and nothing when there is no server", async () => {
   const { server } = await firstMinutes();
   const offer = (...words: string[]) => must(server.run(["__complete", "--", ...words]));
   await expect.poll(() => offer("describe", "token", "")).toBe("laptop\n");

@@ -3,7 +3,7 @@ import { soakLink } from "../../bench/soak-link.ts";
 // Refuses a file that is older than the sources.
 import "../support/binary.ts";
 
-it("streams from agents are whole or end in one error, whatever happens to the agents and their links (failure modes 3, 31, 32)", async () => {
+it("streams from agents are whole or end in one error while agents are killed and links cut (failure modes 3, 31, 32)", async () => {
   const plan = { seconds: 20, agents: 6, streams: 40, faultEvery: 250, seed: 7 };
   const { whole, errors, wrong, hung, faults } = await soakLink(plan, () => {});
   expect({ wrong, hung }).toEqual({ wrong: [], hung: [] });

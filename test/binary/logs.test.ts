@@ -9,7 +9,7 @@ function parsed(text: string) {
     .map((line) => JSON.parse(line));
 }
 
-it("logs as people read it, and no requests, unless it is told otherwise", async () => {
+it("logs text without requests by default", async () => {
   const server = await startBinary();
   await server.admin("GET", "/api/v1/llms");
   server.kill("SIGTERM");
@@ -43,7 +43,7 @@ it("logs requests with --access-log, and everything as JSON with MCPCTL_LOG_FORM
   expect(lines.at(-1)).toMatchObject({ level: "info", msg: "stopped" });
 });
 
-it("refuses a format that there is not, and variables of tracing that make no sense, without their text", async () => {
+it("refuses an unknown log format and invalid tracing variables without repeating their text", async () => {
   const home = freshFolder();
   const start = (env: Record<string, string>) => mcpctl("server --listen 127.0.0.1:0", { home, env });
   expect(await start({ MCPCTL_LOG_FORMAT: "xml" })).toMatchObject({

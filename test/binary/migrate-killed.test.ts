@@ -61,7 +61,7 @@ describe.each([
   ["default", "bao"],
   ["bao", "default"],
 ])("mcpctl migrate secrets --from %s --to %s, with the server killed", (from, to) => {
-  it("before or after any request to OpenBao, is finished by a second run", async () => {
+  it("a migration killed before or after any request to OpenBao is finished by a second run", async () => {
     const bao = await fakeBao();
     const home = freshFolder();
     let server = await settled(await furnished(bao, home));

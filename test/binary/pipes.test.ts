@@ -82,7 +82,7 @@ it("goes on without a stdout or a stderr", async () => {
   expect((await server.admin("GET", "/api/v1/groups/g")).status).toBe(200);
 });
 
-it("says so when what is written cannot be kept: a full disk is no success", async () => {
+it("exits with an error when its output cannot be written, such as on a full disk", async () => {
   const full = shell(`mcpctl get users -o json >/dev/full; echo $?`);
   expect(await textOf(full.stdout)).toBe("1\n");
   expect(await textOf(full.stderr)).toMatch(/^error: cannot write the output: ENOSPC\n/);

@@ -62,7 +62,7 @@ it("serves one database from two servers, which see what the other changes", asy
   expect(both.map(({ status }) => status).sort()).toEqual([201, 409]);
 });
 
-it("says which database cannot be reached, in one line, without its password", async () => {
+it("names the database that cannot be reached, in one line, without its password", async () => {
   const url = "postgres://mcpctl:marked-password@127.0.0.1:1/catalogue";
   for (const start of [
     { line: "server --listen 127.0.0.1:0", env: { MCPCTL_DATABASE_URL: url } },

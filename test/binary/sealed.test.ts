@@ -138,7 +138,7 @@ describe("a thief's copy of the files", () => {
   });
 });
 
-describe("a server whose master key is not the right one", () => {
+describe("a server with the wrong master key", () => {
   it("ends at once with one error that says so, changes nothing, and nothing is lost", async () => {
     const { path, key } = keyFolder();
     const [wrong, half] = [newKey(), key.slice(0, 20)];
@@ -210,7 +210,7 @@ describe("a server whose master key is not the right one", () => {
 });
 
 describe("rotate master-key", () => {
-  it("puts a key on top of the file; what was sealed before opens with the old one, and only with it", async () => {
+  it("adds a key at the top of the file; older secrets open with the old key, and only with it", async () => {
     const { folder, path, key } = keyFolder();
     writeFileSync(path, `# made on a rainy day\n${key}\n`);
     chmodSync(path, 0o400);
@@ -256,7 +256,7 @@ describe("rotate master-key", () => {
     );
   });
 
-  it("is finished by the next one after kill -9 at any of ten moments, and every secret opens in between", async () => {
+  it("is finished by the next run after kill -9 at any of ten moments, and every secret opens in between", async () => {
     const { folder, path } = keyFolder();
     let server = await startWithKey(path);
     const { home, dataDir } = server;
@@ -339,7 +339,7 @@ describe("rotate master-key", () => {
 });
 
 describe("master keys and values", () => {
-  it("are in no process's arguments or environment while they are put in, used and rotated (T29, T30)", async () => {
+  it("are in no process's arguments or environment while they are stored, used and rotated (T29, T30)", async () => {
     const { path, key } = keyFolder();
     const provider = upstream(goodProvider);
     const careless = Bun.spawn(["sh", "-c", "read line", "sh", "marked-argument"], {

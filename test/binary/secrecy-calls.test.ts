@@ -1,21 +1,21 @@
 import { expect, it } from "vitest";
 import { kinds } from "../../src/kinds/index.ts";
 import { fakeBao } from "../support/openbao/fake.ts";
-import { keySent, marks, tales } from "../support/secrecy.ts";
+import { keySent, marks, repeats } from "../support/secrecy.ts";
 import {
-  type House,
-  houseOfSecrets,
   readEverything,
+  type SecrecySetup,
   type SecretName,
-  secretsOfHouse,
+  startSecrecySetup,
+  testSecrets,
 } from "../support/test-secrecy.ts";
 import { goodProvider, reply, upstream } from "../support/upstream.ts";
 
-const names = Object.keys(secretsOfHouse) as SecretName[];
-const values = names.map((name) => secretsOfHouse[name].value);
+const names = Object.keys(testSecrets) as SecretName[];
+const values = names.map((name) => testSecrets[name].value);
 
 /** Asks an llm for a tale, in either dialect and in ours. */
-function ask({ call, bearer }: House, llm: string, wish: string, stream: boolean) {
+function ask({ call, bearer }: SecrecySetup, llm: string, wish: string, stream: boolean) {
   const body = { model: llm, max_tokens: 9, stream, messages: [{ role: "user", content: wish }] };
   const paths = ["/v1/chat/completions", "/v1/messages", `/api/v1/llms/${llm}/infer`];
   return Promise.all(
@@ -25,15 +25,15 @@ function ask({ call, bearer }: House, llm: string, wish: string, stream: boolean
   );
 }
 
-it("sends a provider its key, and tells nobody, whatever the provider answers (T20, T22, T25, T26, T27, T28, T35)", async () => {
-  const house = await houseOfSecrets();
-  const { admin, provider } = house;
+it("sends a provider its key and shows it nowhere, whatever the provider answers (T20, T22, T25, T26, T27, T28, T35)", async () => {
+  const setup = await startSecrecySetup();
+  const { admin, provider } = setup;
   const statuses = new Set<number>();
   for (const llm of names.flatMap((name) => [name, `${name}-anthropic`])) {
     // What is taken out of an answer does not depend on where the key was; whether it is taken out may.
-    const wishes = ["plain", "far-anthropic"].includes(llm) ? ["hi", ...tales] : ["hi", "400", "frame"];
+    const wishes = ["plain", "far-anthropic"].includes(llm) ? ["hi", ...repeats] : ["hi", "400", "frame"];
     for (const stream of [false, true])
-      for (const answers of await Promise.all(wishes.map((wish) => ask(house, llm, wish, stream))))
+      for (const answers of await Promise.all(wishes.map((wish) => ask(setup, llm, wish, stream))))
         for (const { status } of answers) statuses.add(status);
     // What the provider says when an llm is made.
     const { status, body } = await admin("POST", "/api/v1/llms", {
@@ -47,9 +47,9 @@ it("sends a provider its key, and tells nobody, whatever the provider answers (T
   }
   expect([...statuses].sort()).toEqual([200, 400, 404, 413, 422, 429, 500, 502, 503, 529]);
   expect(new Set(provider.seen.map(keySent))).toEqual(new Set(values));
-  await readEverything(house);
-  expect(house.heard()).toBeGreaterThan(tales.length * 12);
-  expect(house.leaks()).toEqual([]);
+  await readEverything(setup);
+  expect(setup.recordings()).toBeGreaterThan(repeats.length * 12);
+  expect(setup.leaks()).toEqual([]);
 });
 
 it("follows no redirect, of a provider or of OpenBao, so no other host gets a key or a token (T06, T13)", async () => {
@@ -59,8 +59,8 @@ it("follows no redirect, of a provider or of OpenBao, so no other host gets a ke
   const provider = upstream((asked, connection) =>
     connection.write(reply(Number(asked.body?.messages[0].content ?? 307), "", location)),
   );
-  const house = await houseOfSecrets({ secrets: ["plain"] });
-  const { admin } = house;
+  const setup = await startSecrecySetup({ secrets: ["plain"] });
+  const { admin } = setup;
   for (const [name, type] of [
     ["turned", "openai"],
     ["bent", "anthropic"],
@@ -68,7 +68,7 @@ it("follows no redirect, of a provider or of OpenBao, so no other host gets a ke
     const llm = { name, type, model: "up", url: provider.url, apiKeyRef: { name: "plain", key: "k" } };
     await admin("POST", "/api/v1/llms", llm);
     for (const status of statuses)
-      for (const answer of await ask(house, name, String(status), status % 2 === 0))
+      for (const answer of await ask(setup, name, String(status), status % 2 === 0))
         expect(answer.status).toBe(502);
   }
   expect(new Set(provider.seen.map(keySent))).toEqual(new Set([marks.keyOnPlaintext]));
@@ -77,7 +77,7 @@ it("follows no redirect, of a provider or of OpenBao, so no other host gets a ke
   await Promise.all(
     statuses.map(async (status) => {
       const bao = await fakeBao({ token: marks.openBaoToken });
-      house.heed(bao);
+      setup.watchOpenBao(bao);
       bao.before = ({ path }) => new Response(null, { status, headers: { location: elsewhere.url + path } });
       const backend = `turned-${status}`;
       const config = { url: bao.url, auth: { tokenSecretRef: { name: "bao-login", key: "token" } } };
@@ -93,12 +93,12 @@ it("follows no redirect, of a provider or of OpenBao, so no other host gets a ke
   );
   // Nobody has even knocked.
   expect(elsewhere.seen).toEqual([]);
-  expect(house.leaks()).toEqual([]);
+  expect(setup.leaks()).toEqual([]);
 });
 
-it("repeats no secret that it refuses, in no place where one may be put by mistake (T20, T21, T22, T37)", async () => {
-  const house = await houseOfSecrets({ secrets: [] });
-  const { call, bearer } = house;
+it("repeats no secret that it refuses, wherever one is put by mistake (T20, T21, T22, T37)", async () => {
+  const setup = await startSecrecySetup({ secrets: [] });
+  const { call, bearer } = setup;
   const text = marks.rejected;
   const bodies: unknown[] = [
     text,
@@ -161,6 +161,6 @@ it("repeats no secret that it refuses, in no place where one may be put by mista
   for (const path of ["/api/v1/secrets", "/v1/models", "/metrics"])
     expect((await call("GET", path, { bearer: text })).status).toBe(401);
   expect((await call("GET", `/api/v1/secrets?token=${encodeURIComponent(text)}`)).status).toBe(401);
-  await readEverything(house);
-  expect(house.leaks()).toEqual([]);
+  await readEverything(setup);
+  expect(setup.leaks()).toEqual([]);
 });

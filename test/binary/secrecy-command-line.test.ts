@@ -4,13 +4,13 @@ import { expect, it } from "vitest";
 import { kinds } from "../../src/kinds/index.ts";
 import { freshFolder } from "../support/binary.ts";
 import { findings, marks } from "../support/secrecy.ts";
-import { houseOfSecrets, type SecretName, secretsOfHouse } from "../support/test-secrecy.ts";
+import { type SecretName, startSecrecySetup, testSecrets } from "../support/test-secrecy.ts";
 
-const secretNames = Object.keys(secretsOfHouse) as SecretName[];
+const secretNames = Object.keys(testSecrets) as SecretName[];
 
 it("shows no secret in get, describe and explain, of any kind, in any format (T23)", async () => {
-  const house = await houseOfSecrets();
-  const { server } = house;
+  const setup = await startSecrecySetup();
+  const { server } = setup;
   const all: string[] = [];
   for (const { kind, plural } of kinds) {
     const { body } = await server.admin("GET", `/api/v1/${plural}`);
@@ -26,22 +26,22 @@ it("shows no secret in get, describe and explain, of any kind, in any format (T2
   let text = "";
   await Promise.all(
     all.map(async (line) => {
-      const { code, stdout } = await house.run(line);
+      const { code, stdout } = await setup.run(line);
       expect(code, line).toBe(0);
       text += stdout;
     }),
   );
   for (const name of [...secretNames, "laptop", "alice", "website"]) expect(text).toContain(name);
-  expect(house.leaks()).toEqual([]);
+  expect(setup.leaks()).toEqual([]);
   for (const name of secretNames) {
     const revealed = (await server.admin("GET", `/api/v1/secrets/${name}?reveal=true`)).text;
-    expect(findings(new Map([["it", secretsOfHouse[name].value]]), [["reveal", revealed]])).not.toEqual([]);
+    expect(findings(new Map([["it", testSecrets[name].value]]), [["reveal", revealed]])).not.toEqual([]);
   }
 });
 
-it("exports a catalogue without its secrets, and diffs and applies one without telling them (T21, T23, T24, T37)", async () => {
-  const house = await houseOfSecrets();
-  const { run } = house;
+it("exports a catalogue without its secrets, and diffs and applies one without showing them (T21, T23, T24, T37)", async () => {
+  const setup = await startSecrecySetup();
+  const { run } = setup;
   for (const [format, verbs] of [
     ["yaml", ["diff", "apply"]],
     ["json", ["apply --dry-run"]],
@@ -61,7 +61,7 @@ it("exports a catalogue without its secrets, and diffs and applies one without t
   for (const format of ["", "-o json", "-o yaml"])
     expect((await run(`apply -f - --dry-run -v ${format}`, { input: good + user })).code).toBe(0);
   expect((await run("apply -f - -v", { input: good + user })).code).toBe(0);
-  const { text } = await house.server.admin("GET", "/api/v1/secrets/plain?reveal=true");
+  const { text } = await setup.server.admin("GET", "/api/v1/secrets/plain?reveal=true");
   expect(JSON.parse(text).data).toEqual({ k: marks.keyOnSealed, more: marks.keyOnPlaintext });
 
   const bad = quoted(marks.rejected);
@@ -100,12 +100,12 @@ it("exports a catalogue without its secrets, and diffs and applies one without t
     `kind: secretbackend\nname: x\ntype: openbao\nconfig: {url: "https://b.example.org", auth: {token: ${bad}}}\n`,
   ])
     expect((await run("apply -f - -v", { input: manifest })).code).toBe(1);
-  expect(house.leaks()).toEqual([]);
+  expect(setup.leaks()).toEqual([]);
 });
 
-it("shows an editor no secret and hands it none, and takes a new one without a word of it (T20, T30)", async () => {
-  const house = await houseOfSecrets();
-  const { server, run } = house;
+it("shows an editor no secret, and takes a new one without printing it (T20, T30)", async () => {
+  const setup = await startSecrecySetup();
+  const { server, run } = setup;
   const folder = freshFolder();
   const editor = join(folder, "editor");
   const scratch = join(folder, "tmp");
@@ -114,12 +114,12 @@ it("shows an editor no secret and hands it none, and takes a new one without a w
   writeFileSync(editor, script);
   chmodSync(editor, 0o755);
   const databaseUrl = "postgres://mcpctl:marked-database-password@127.0.0.1:1/mcpctl";
-  house.mark("password of the database", "marked-database-password");
+  setup.mark("password of the database", "marked-database-password");
   const env = {
     EDITOR: editor,
     TMPDIR: scratch,
     MCPCTL_SERVER: server.url,
-    MCPCTL_TOKEN: house.bearer,
+    MCPCTL_TOKEN: setup.bearer,
     MCPCTL_DATABASE_URL: databaseUrl,
   };
   const edit = async (what: string, more: string) => {
@@ -142,24 +142,24 @@ it("shows an editor no secret and hands it none, and takes a new one without a w
   const given = readFileSync(join(folder, "given"), "utf8");
   expect(given).toContain(`EDITOR=${editor}\n`);
   expect(given).toContain("name: far\n");
-  house.hear("what the editor was given", given);
-  expect(house.leaks()).toEqual([]);
+  setup.record("what the editor was given", given);
+  expect(setup.leaks()).toEqual([]);
   for (const name of secretNames) {
     const { body } = await server.admin("GET", `/api/v1/secrets/${name}?reveal=true`);
     expect(body.data).toEqual({ k: marks.keyOnSealed });
   }
 });
 
-it("keeps no secret in its own files but the login, nor offers one for completion (T34)", async () => {
-  const house = await houseOfSecrets({ login: true });
-  const { server, run } = house;
+it("keeps no secret in its own files but the login, and completes none (T34)", async () => {
+  const setup = await startSecrecySetup({ login: true });
+  const { server, run } = setup;
   const home = freshFolder();
   const at = { home };
   const login = `login --server ${server.url} --user alice --password-stdin -v`;
   expect((await run(login, { ...at, input: marks.password })).code).toBe(0);
   const credentials = join(home, ".mcpctl/credentials.json");
   const session = readFileSync(credentials, "utf8");
-  house.mark("bearer of the command line", /mcpctl_ses_\w+/.exec(session)![0]);
+  setup.mark("bearer of the command line", /mcpctl_ses_\w+/.exec(session)![0]);
   const offered = (typed: string) =>
     run(["__complete", "--", "--server", server.url, ...typed.split(" ")], at).then(({ stdout }) => stdout);
   for (const { kind } of kinds) {
@@ -180,13 +180,13 @@ it("keeps no secret in its own files but the login, nor offers one for completio
     kinds.length,
   );
   for (const { parentPath, name } of files) {
-    house.hear(`name of ${name}`, name);
+    setup.record(`name of ${name}`, name);
     if (join(parentPath, name) !== credentials)
-      house.hear(`file ${name}`, readFileSync(join(parentPath, name)));
+      setup.record(`file ${name}`, readFileSync(join(parentPath, name)));
   }
-  expect(house.leaks()).toEqual([]);
+  expect(setup.leaks()).toEqual([]);
   // The search finds the bearer where it belongs.
-  expect(house.leaks([["credentials.json", session]])).toEqual([
+  expect(setup.leaks([["credentials.json", session]])).toEqual([
     "bearer of the command line as it is in credentials.json",
   ]);
   expect((await run(`logout --server ${server.url}`, at)).code).toBe(0);

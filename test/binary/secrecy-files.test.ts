@@ -4,14 +4,14 @@ import { expect, it } from "vitest";
 import { type BinaryServer, freshFolder, startBinary } from "../support/binary.ts";
 import { copied, kill, stop } from "../support/sealed-server.ts";
 import { findings, marks } from "../support/secrecy.ts";
-import { type House, houseOfSecrets } from "../support/test-secrecy.ts";
+import { type SecrecySetup, startSecrecySetup } from "../support/test-secrecy.ts";
 
 const prompt = "the quick private fox jumps";
 
-/** A house in which all sorts of things happen to secrets, none of which is left on a plaintext backend. */
-async function livedIn(): Promise<House> {
-  const house = await houseOfSecrets({ login: true });
-  const { server, bao, bearer } = house;
+/** A setup in which all sorts of things happen to secrets, none of which is left on a plaintext backend. */
+async function usedSetup(): Promise<SecrecySetup> {
+  const setup = await startSecrecySetup({ login: true });
+  const { server, bao, bearer } = setup;
   // Until it is moved, it is where it can be found.
   expect(findings(new Map([["it", marks.keyOnPlaintext]]), copied(server.home))).not.toEqual([]);
   const done = async (method: string, path: string, body?: unknown) => {
@@ -39,10 +39,10 @@ async function livedIn(): Promise<House> {
   await done("POST", "/api/v1/secretbackends/wizard", wish);
   await done("POST", "/api/v1/secretbackends/wiz/rotate");
   await done("POST", "/api/v1/master-key/rotate");
-  expect(house.provider.seen.at(-1)!.text).toContain(prompt);
-  house.mark("prompt", prompt);
-  house.mark("answer", "hello there");
-  return house;
+  expect(setup.provider.seen.at(-1)!.text).toContain(prompt);
+  setup.mark("prompt", prompt);
+  setup.mark("answer", "hello there");
+  return setup;
 }
 
 /** The values that a server has, as it reveals them. */
@@ -61,8 +61,8 @@ const expected = [
 ];
 
 it("has no secret in any byte of its files, running, killed or stopped, nor a prompt or an answer (T33, T36)", async () => {
-  const house = await livedIn();
-  const { server, keyFile } = house;
+  const setup = await usedSetup();
+  const { server, keyFile } = setup;
   const files = (when: string) =>
     [...copied(server.home)].map(([path, bytes]) => [`${path}, ${when}`, bytes] as const);
   const running = files("running");
@@ -77,13 +77,13 @@ it("has no secret in any byte of its files, running, killed or stopped, nor a pr
   const again = await startBinary({ home: server.home, env: { MCPCTL_MASTER_KEY_FILE: keyFile } });
   expect(await values(again)).toEqual(expected);
   await stop(again);
-  expect(house.leaks([...running, ...killed, ...files("stopped")])).toEqual([]);
-  expect(house.leaks([["what the server said", again.said.stderr]])).toEqual([]);
+  expect(setup.leaks([...running, ...killed, ...files("stopped")])).toEqual([]);
+  expect(setup.leaks([["what the server said", again.said.stderr]])).toEqual([]);
 });
 
 it("has no secret in a backup, from which a server with the master key has them all (T24, T33)", async () => {
-  const house = await livedIn();
-  const { server, keyFile } = house;
+  const setup = await usedSetup();
+  const { server, keyFile } = setup;
   const backUp = () => {
     const folder = freshFolder();
     using database = new Database(join(server.dataDir, "mcpctl.db"));
@@ -93,13 +93,13 @@ it("has no secret in a backup, from which a server with the master key has them 
   const folder = backUp();
   const backup = [...copied(folder)];
   expect(backup.map(([path]) => path)).toEqual(["mcpctl.db"]);
-  expect(house.leaks(backup)).toEqual([]);
+  expect(setup.leaks(backup)).toEqual([]);
   await server.admin("POST", "/api/v1/secrets", {
     name: "open",
     backend: "default",
     data: { k: marks.rejected },
   });
-  expect(house.leaks(copied(backUp()))).toContain("rejected in JSON in mcpctl.db");
+  expect(setup.leaks(copied(backUp()))).toContain("rejected in JSON in mcpctl.db");
 
   await stop(server);
   const restored = await startBinary({

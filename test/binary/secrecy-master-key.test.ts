@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { mcpctl } from "../support/binary.ts";
 import { keysIn } from "../support/sealed-server.ts";
 import { findings, marks } from "../support/secrecy.ts";
-import { houseOfSecrets, readEverything } from "../support/test-secrecy.ts";
+import { readEverything, startSecrecySetup } from "../support/test-secrecy.ts";
 
 /** Faults of a key file that a server must change. */
 const damages: Record<string, (path: string, text: string) => void> = {
@@ -24,9 +24,9 @@ const damages: Record<string, (path: string, text: string) => void> = {
   gone: (path) => rmSync(path),
 };
 
-it("rotates the master key and tells neither it nor a value, wherever it fails on the way (T20, T22, T25)", async () => {
-  const house = await houseOfSecrets({ secrets: ["plain", "shut"] });
-  const { server, run, keyFile, admin } = house;
+it("rotates the master key and shows neither it nor a value, at whichever step it fails (T20, T22, T25)", async () => {
+  const setup = await startSecrecySetup({ secrets: ["plain", "shut"] });
+  const { server, run, keyFile, admin } = setup;
   const before = keysIn(keyFile);
   expect((await run("rotate master-key -v")).code).toBe(0);
   const good = readFileSync(keyFile, "utf8");
@@ -39,7 +39,7 @@ it("rotates the master key and tells neither it nor a value, wherever it fails o
       const line = `server --listen 127.0.0.1:0 --data-dir ${server.home}/other --master-key-file ${keyFile} -v`;
       const { code, stderr } = await mcpctl(line);
       expect(code, what).toBe(1);
-      house.hear(`stderr of a server with ${what}`, stderr);
+      setup.record(`stderr of a server with ${what}`, stderr);
     }
     rmSync(keyFile, { recursive: true, force: true });
     writeFileSync(keyFile, good, { mode: 0o600 });
@@ -65,11 +65,11 @@ it("rotates the master key and tells neither it nor a value, wherever it fails o
     database.run("update secret_data set data = ? where ref = ?", [data, body.externalRef]);
   }
   expect((await run("rotate master-key -v")).code).toBe(0);
-  await readEverything(house);
-  expect(house.leaks()).toEqual([]);
+  await readEverything(setup);
+  expect(setup.leaks()).toEqual([]);
   const { text } = await server.admin("GET", "/api/v1/secrets/shut?reveal=true");
   expect(findings(new Map([["it", marks.keyOnSealed]]), [["reveal", text]])).not.toEqual([]);
-  expect(house.leaks([["the key file", readFileSync(keyFile)]])).toContain(
+  expect(setup.leaks([["the key file", readFileSync(keyFile)]])).toContain(
     "master key 0 in base64 in the key file",
   );
 });

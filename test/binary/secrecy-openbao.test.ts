@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { fakeBao } from "../support/openbao/fake.ts";
 import type { BaoRequest, FakeBao } from "../support/openbao/types.ts";
 import { baoFaults, findings, marks } from "../support/secrecy.ts";
-import { type House, houseOfSecrets, readEverything } from "../support/test-secrecy.ts";
+import { readEverything, type SecrecySetup, startSecrecySetup } from "../support/test-secrecy.ts";
 
 const faults = Object.keys(baoFaults);
 const wizardPath = "/api/v1/secretbackends/wizard";
@@ -37,9 +37,9 @@ function byHand(n: number): boolean {
 }
 
 /** An OpenBao of its own, whose root token is the marked one. */
-async function another(house: House, token: string): Promise<FakeBao> {
+async function another(setup: SecrecySetup, token: string): Promise<FakeBao> {
   const bao = await fakeBao({ token });
-  house.heed(bao);
+  setup.watchOpenBao(bao);
   return bao;
 }
 
@@ -48,9 +48,9 @@ function tokensAt({ requests }: FakeBao): Set<string | undefined> {
   return new Set(requests.map(({ headers }) => headers["x-vault-token"]));
 }
 
-it("uses the admin token and keeps it nowhere, wherever OpenBao fails on the way (T20, T22, T25, T27)", async () => {
-  const house = await houseOfSecrets({ secrets: [] });
-  const { bao, admin, run } = house;
+it("uses the admin token and stores it nowhere, at whichever step OpenBao fails (T20, T22, T25, T27)", async () => {
+  const setup = await startSecrecySetup({ secrets: [] });
+  const { bao, admin, run } = setup;
   const before = bao.requests.length;
   const line = `create secretbackend wiz --type openbao --url ${bao.url} --path-prefix wiz --wizard -v`;
   expect((await run(line, { input: `${marks.adminToken}\n` })).code).toBe(0);
@@ -60,7 +60,7 @@ it("uses the admin token and keeps it nowhere, wherever OpenBao fails on the way
 
   const failed = await Promise.all(
     [...atOnce, ...onTheWay(steps)].map(async ({ fault, step }, n) => {
-      const other = await another(house, marks.adminToken);
+      const other = await another(setup, marks.adminToken);
       failFrom(other, fault, step);
       const name = `w-${n}`;
       const config = { url: other.url };
@@ -75,15 +75,15 @@ it("uses the admin token and keeps it nowhere, wherever OpenBao fails on the way
   );
   expect(failed.filter(({ step, fails }) => step === 1 && !fails)).toEqual([]);
   expect(failed.filter(({ fails }) => fails).length).toBeGreaterThan(failed.length / 2);
-  await readEverything(house);
-  expect(house.leaks()).toEqual([]);
+  await readEverything(setup);
+  expect(setup.leaks()).toEqual([]);
 });
 
-it("replaces a backend's token and tells no token, wherever OpenBao fails on the way (T20, T22, T25)", async () => {
-  const house = await houseOfSecrets({ secrets: [] });
-  const { admin, run, server } = house;
+it("replaces a backend's token and shows no token, at whichever step OpenBao fails (T20, T22, T25)", async () => {
+  const setup = await startSecrecySetup({ secrets: [] });
+  const { admin, run, server } = setup;
   const wizard = async (name: string) => {
-    const bao = await another(house, marks.adminToken);
+    const bao = await another(setup, marks.adminToken);
     const wish = { name, config: { url: bao.url }, adminToken: marks.adminToken };
     expect((await admin("POST", wizardPath, wish)).status).toBe(201);
     return bao;
@@ -113,17 +113,17 @@ it("replaces a backend's token and tells no token, wherever OpenBao fails on the
     }),
   );
   expect(failed.filter(({ step, fails }) => step === 1 && !fails)).toEqual([]);
-  await readEverything(house);
+  await readEverything(setup);
   const { stdout } = await run(`describe secretbackend ${failed.map((_, n) => `r-${n}`).join(" ")} -v`);
   expect(stdout).toMatch(/Failed: +\d/);
   const rotated = (await server.admin("GET", "/api/v1/audit?action=rotate_failed&limit=1000")).body;
   expect(rotated.length).toBeGreaterThan(steps / 2);
-  expect(house.leaks()).toEqual([]);
+  expect(setup.leaks()).toEqual([]);
 });
 
-it("moves secrets and tells no value, as text and JSON, dry and wet, failing half-way (T20, T22, T25, T37)", async () => {
-  const house = await houseOfSecrets();
-  const { admin, call, run, bao, bearer, server } = house;
+it("migrates secrets and shows no value, as text and JSON, with and without --dry-run, failing half-way (T20, T22, T25, T37)", async () => {
+  const setup = await startSecrecySetup();
+  const { admin, call, run, bao, bearer, server } = setup;
   const stored = () => JSON.stringify(bao.requests.map(({ body }) => body));
   for (const how of ["--dry-run -v", "--dry-run -o json", "-o json -v", "-v"])
     expect((await run(`migrate secrets --from vault --to bao --names shut ${how}`)).code).toBe(0);
@@ -133,9 +133,9 @@ it("moves secrets and tells no value, as text and JSON, dry and wet, failing hal
 
   await Promise.all(
     faults.map(async (fault, n) => {
-      const other = await another(house, marks.openBaoToken);
+      const other = await another(setup, marks.openBaoToken);
       const to = `m-${n}`;
-      await backendAt(house, to, other);
+      await backendAt(setup, to, other);
       const names = ["a", "b"].map((letter) => `${letter}-${n}`);
       const data = { k: marks.keyOnSealed };
       for (const name of names) await admin("POST", "/api/v1/secrets", { name, backend: "vault", data });
@@ -153,20 +153,20 @@ it("moves secrets and tells no value, as text and JSON, dry and wet, failing hal
       );
     }),
   );
-  await readEverything(house);
-  expect(house.leaks()).toEqual([]);
+  await readEverything(setup);
+  expect(setup.leaks()).toEqual([]);
   const { text } = await server.admin("GET", "/api/v1/secrets/shut?reveal=true");
   expect(findings(new Map([["shut", marks.keyOnSealed]]), [["reveal", text]])).not.toEqual([]);
 });
 
-it("says why OpenBao cannot be used, whatever OpenBao answers, without a word of its own (T20, T21, T22, T23, T25, T26, T27, T28)", async () => {
-  const house = await houseOfSecrets({ secrets: [] });
-  const { admin, call, run, bearer, provider } = house;
+it("says why OpenBao cannot be used without repeating its response (T20, T21, T22, T23, T25, T26, T27, T28)", async () => {
+  const setup = await startSecrecySetup({ secrets: [] });
+  const { admin, call, run, bearer, provider } = setup;
   await Promise.all(
     faults.map(async (fault, n) => {
-      const bao = await another(house, marks.openBaoToken);
+      const bao = await another(setup, marks.openBaoToken);
       const backend = `f-${n}`;
-      await backendAt(house, backend, bao);
+      await backendAt(setup, backend, bao);
       const secrets = "/api/v1/secrets";
       const make = (name: string) =>
         admin("POST", secrets, { name, backend, data: { k: marks.keyInOpenBao } });
@@ -212,12 +212,12 @@ it("says why OpenBao cannot be used, whatever OpenBao answers, without a word of
     "get secretbackends -o wide",
   ])
     expect((await run(line)).code, line).toBe(0);
-  await readEverything(house);
-  expect(house.leaks()).toEqual([]);
+  await readEverything(setup);
+  expect(setup.leaks()).toEqual([]);
 });
 
 /** A backend that logs in with the marked token. */
-async function backendAt({ admin }: House, name: string, bao: FakeBao): Promise<void> {
+async function backendAt({ admin }: SecrecySetup, name: string, bao: FakeBao): Promise<void> {
   const data = { token: marks.openBaoToken };
   expect(
     (await admin("POST", "/api/v1/secrets", { name: `${name}-token`, backend: "vault", data })).status,

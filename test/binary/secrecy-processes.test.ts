@@ -8,7 +8,7 @@ import { commands } from "../../src/commands.ts";
 import { kinds } from "../../src/kinds/index.ts";
 import { binary, cleanEnv, freshFolder, mcpctl, textOf } from "../support/binary.ts";
 import { findings, marks } from "../support/secrecy.ts";
-import { type House, houseOfSecrets, readEverything } from "../support/test-secrecy.ts";
+import { readEverything, type SecrecySetup, startSecrecySetup } from "../support/test-secrecy.ts";
 
 /** Arguments and environment of every process of the machine, which any user may read. */
 function shownByProcesses(pids: readonly number[]): [string, string][] {
@@ -31,9 +31,9 @@ async function begun(pid: number): Promise<void> {
 }
 
 /** A command line that has its input and is not done. */
-function waiting(house: House, line: string, input: string, end = true) {
+function waiting(setup: SecrecySetup, line: string, input: string, end = true) {
   const running = Bun.spawn([binary, ...line.split(" ")], {
-    env: cleanEnv(house.server.home),
+    env: cleanEnv(setup.server.home),
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
@@ -44,20 +44,20 @@ function waiting(house: House, line: string, input: string, end = true) {
   else running.stdin.flush();
   const finish = async () => {
     running.stdin.end();
-    house.hear(`stdout of ${line}`, await textOf(running.stdout));
-    house.hear(`stderr of ${line}`, await textOf(running.stderr));
+    setup.record(`stdout of ${line}`, await textOf(running.stdout));
+    setup.record(`stderr of ${line}`, await textOf(running.stderr));
     return running.exited;
   };
   return { pid: running.pid, finish };
 }
 
 it("shows no secret in the arguments or the environment of the server, or of a command line that waits (T29, T30)", async () => {
-  const house = await houseOfSecrets({ login: true });
-  const { server, bao, provider } = house;
+  const setup = await startSecrecySetup({ login: true });
+  const { server, bao, provider } = setup;
   expect(
     (
-      await house.call("POST", "/v1/chat/completions", {
-        bearer: house.bearer,
+      await setup.call("POST", "/v1/chat/completions", {
+        bearer: setup.bearer,
         body: { model: "far", messages: [{ role: "user", content: "hi" }] },
       })
     ).status,
@@ -75,12 +75,12 @@ it("shows no secret in the arguments or the environment of the server, or of a c
   };
   const llm = `--type openbao --url ${bao.url} --path-prefix wiz --wizard`;
   const lines = [
-    waiting(house, `create secretbackend wiz ${llm}`, `${marks.adminToken}\n`),
-    waiting(house, "create secret new --backend bao --data k=-", marks.keyOnSealed),
-    waiting(house, `login --server ${server.url} --user alice --password-stdin`, marks.password, false),
-    waiting(house, "create user bob --password-stdin", marks.password, false),
+    waiting(setup, `create secretbackend wiz ${llm}`, `${marks.adminToken}\n`),
+    waiting(setup, "create secret new --backend bao --data k=-", marks.keyOnSealed),
+    waiting(setup, `login --server ${server.url} --user alice --password-stdin`, marks.password, false),
+    waiting(setup, "create user bob --password-stdin", marks.password, false),
     waiting(
-      house,
+      setup,
       "apply -f -",
       `kind: secret\nname: more\ndata: { k: ${JSON.stringify(marks.keyOnSealed)} }\n`,
       false,
@@ -100,11 +100,11 @@ it("shows no secret in the arguments or the environment of the server, or of a c
   const shown = shownByProcesses(pids);
   held.resolve();
   expect(await Promise.all(lines.map(({ finish }) => finish()))).toEqual([0, 0, 0, 0, 0]);
-  expect(house.leaks(shown)).toEqual([]);
+  expect(setup.leaks(shown)).toEqual([]);
   // The search finds what is there.
-  house.mark("argument", arg);
-  house.mark("variable", variable);
-  expect(house.leaks(shown).sort()).toEqual([
+  setup.mark("argument", arg);
+  setup.mark("variable", variable);
+  expect(setup.leaks(shown).sort()).toEqual([
     `argument as it is in cmdline of ${careless.pid}`,
     "argument as it is in ps",
     `variable as it is in environ of ${careless.pid}`,
@@ -176,9 +176,12 @@ it("takes no secret as an argument but in create secret --data, and repeats none
   }
 });
 
-it("says nothing of a secret when its database fails it or it crashes (T22, T27, T28, T32)", async () => {
-  const house = await houseOfSecrets({ login: true, before: ["sh", "-c", 'ulimit -c 0; exec "$@"', "sh"] });
-  const { server, admin, call, bearer } = house;
+it("shows no secret when its database fails or it crashes (T22, T27, T28, T32)", async () => {
+  const setup = await startSecrecySetup({
+    login: true,
+    before: ["sh", "-c", 'ulimit -c 0; exec "$@"', "sh"],
+  });
+  const { server, admin, call, bearer } = setup;
   const file = join(server.dataDir, "mcpctl.db");
   const values = { k: marks.keyOnSealed, more: marks.rejected };
   for (const table of ["secret_data", "secret_orphans", "credentials", "audit_events"]) {
@@ -209,9 +212,9 @@ it("says nothing of a secret when its database fails it or it crashes (T22, T27,
     using database = new Database(file);
     database.run(`alter table ${table}_gone rename to ${table}`);
   }
-  await readEverything(house);
+  await readEverything(setup);
   server.kill("SIGABRT");
   expect(await server.ended).toBe("SIGABRT");
   expect(server.said.stderr).toMatch(/panic/);
-  expect(house.leaks()).toEqual([]);
+  expect(setup.leaks()).toEqual([]);
 });

@@ -3,15 +3,20 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { kinds } from "../../src/kinds/index.ts";
 import { baoFaults, findings, marks } from "../support/secrecy.ts";
-import { type House, houseOfSecrets, type SecretName, secretsOfHouse } from "../support/test-secrecy.ts";
+import {
+  type SecrecySetup,
+  type SecretName,
+  startSecrecySetup,
+  testSecrets,
+} from "../support/test-secrecy.ts";
 
-const names = Object.keys(secretsOfHouse) as SecretName[];
+const names = Object.keys(testSecrets) as SecretName[];
 
 /**
  * Does everything that leaves a trace: calls, reveals, moves, rotations and logins, which succeed and which fail.
  * Nobody listens to the answers here.
  */
-async function live({ server, bao, bearer }: House): Promise<void> {
+async function live({ server, bao, bearer }: SecrecySetup): Promise<void> {
   const { admin, call } = server;
   for (const name of names)
     for (const wish of ["hi", "400", "401", "500", "text", "cut", "head"])
@@ -34,7 +39,7 @@ async function live({ server, bao, bearer }: House): Promise<void> {
   for (const name of names) {
     // This answer is where a value has to be.
     const { text } = await admin("GET", `/api/v1/secrets/${name}?reveal=true`);
-    expect(findings(new Map([[name, secretsOfHouse[name].value]]), [["reveal", text]])).not.toEqual([]);
+    expect(findings(new Map([[name, testSecrets[name].value]]), [["reveal", text]])).not.toEqual([]);
   }
   await admin("PUT", "/api/v1/secrets/plain", { data: { k: marks.keyOnPlaintext, more: marks.keyOnSealed } });
   await call("POST", "/api/v1/auth/login", { body: { user: "alice", password: `${marks.password}, not` } });
@@ -43,9 +48,9 @@ async function live({ server, bao, bearer }: House): Promise<void> {
 }
 
 it("writes no secret into the audit: over the API, and as it lies in the file (T25)", async () => {
-  const house = await houseOfSecrets({ login: true });
-  await live(house);
-  const { body } = await house.admin("GET", "/api/v1/audit?limit=1000");
+  const setup = await startSecrecySetup({ login: true });
+  await live(setup);
+  const { body } = await setup.admin("GET", "/api/v1/audit?limit=1000");
   const actions = new Set(body.map(({ action }: { action: string }) => action));
   for (const action of [
     "llm_inference_call",
@@ -57,17 +62,17 @@ it("writes no secret into the audit: over the API, and as it lies in the file (T
     "delete",
   ])
     expect(actions).toContain(action);
-  using database = new Database(join(house.server.dataDir, "mcpctl.db"), { readonly: true });
+  using database = new Database(join(setup.server.dataDir, "mcpctl.db"), { readonly: true });
   using rows = database.query("select * from audit_events");
   const lines = rows.all().map((row) => JSON.stringify(row));
   expect(lines.length).toBe(body.length);
-  expect(house.leaks([["the table", lines.join("\n")]])).toEqual([]);
+  expect(setup.leaks([["the table", lines.join("\n")]])).toEqual([]);
 });
 
-it("tells no secret in metrics, in the description of the API and of the kinds, or in a list (T23, T26)", async () => {
-  const house = await houseOfSecrets();
-  await live(house);
-  const { admin } = house;
+it("shows no secret in metrics, in the API description, in the kinds or in a list (T23, T26)", async () => {
+  const setup = await startSecrecySetup();
+  await live(setup);
+  const { admin } = setup;
   const metrics = (await admin("GET", "/metrics")).text;
   // The calls are in it, with those that failed.
   expect(metrics.includes('gen_ai_request_model="far",error_type="provider_error"')).toBe(true);
@@ -85,25 +90,25 @@ it("tells no secret in metrics, in the description of the API and of the kinds, 
     expect(body.length, kind).toBeGreaterThan(0);
     for (const { id } of body) expect((await admin("GET", `/api/v1/${plural}/${id}`)).status).toBe(200);
   }
-  expect(house.leaks()).toEqual([]);
+  expect(setup.leaks()).toEqual([]);
 });
 
-it("sends no secret down the stream of those who watch (T23)", async () => {
-  const house = await houseOfSecrets();
-  const { server, bearer } = house;
+it("sends no secret in a watch stream (T23)", async () => {
+  const setup = await startSecrecySetup();
+  const { server, bearer } = setup;
   const streams = await Promise.all(kinds.map(({ plural }) => follow(server.url, plural, bearer)));
-  await live(house);
+  await live(setup);
   await streams.find(({ plural }) => plural === "secrets")!.until(/event: deleted/);
   server.kill("SIGTERM");
   expect(await server.ended).toBe(0);
   for (const { plural, all } of streams) {
     const text = await all;
     expect(text, plural).toMatch(/event: \w+/);
-    house.hear(`watch of ${plural}`, text);
+    setup.record(`watch of ${plural}`, text);
   }
   const secrets = await streams.find(({ plural }) => plural === "secrets")!.all;
   expect(secrets).toMatch(/"keys":\["k","more"\]/);
-  expect(house.leaks()).toEqual([]);
+  expect(setup.leaks()).toEqual([]);
 });
 
 /** Watches a kind, and keeps all that comes. */
@@ -112,19 +117,19 @@ async function follow(url: string, plural: string, bearer: string) {
     headers: { authorization: `Bearer ${bearer}` },
   });
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
-  let heard = "";
+  let recordings = "";
   const listeners = new Set<() => void>();
   const read = async () => {
     for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
-      heard += text;
+      recordings += text;
       for (const listener of listeners) listener();
     }
-    return heard;
+    return recordings;
   };
   const all = read();
   const until = (pattern: RegExp) =>
     new Promise<void>((resolve) => {
-      const look = () => pattern.test(heard) && resolve();
+      const look = () => pattern.test(recordings) && resolve();
       listeners.add(look);
       look();
     });

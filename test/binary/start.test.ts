@@ -46,7 +46,7 @@ describe("two servers", () => {
     expect(existsSync(first.socketPath)).toBe(false);
   });
 
-  it("follow one another: the socket and the lock that kill -9 leaves behind are taken over", async () => {
+  it("can follow one another: the next takes over the socket and the lock that kill -9 left behind", async () => {
     const first = await startBinary();
     await must(first.run("create group g"));
     first.kill("SIGKILL");
@@ -64,7 +64,7 @@ describe("two servers", () => {
 describe("the data directory", () => {
   const loosely = ["sh", "-c", 'umask 022; exec "$@"', "sh"];
 
-  it("is its owner's alone, whatever the umask (T86)", async () => {
+  it("is readable by its owner alone, whatever the umask (T86)", async () => {
     const { dataDir, home } = await startBinary({ before: loosely });
     expect(modeOf(dataDir)).toBe("700");
     expect(modeOf(join(home, ".mcpctl"))).toBe("700");
@@ -72,7 +72,7 @@ describe("the data directory", () => {
       expect([name, modeOf(join(dataDir, name))]).toEqual([name, "600"]);
   });
 
-  it("is closed to others when they could look into it before (T86)", async () => {
+  it("is closed to other users at start when it was open to them (T86)", async () => {
     const first = await startBinary();
     first.kill("SIGKILL");
     await first.ended;
@@ -83,7 +83,7 @@ describe("the data directory", () => {
     for (const name of ["mcpctl.db", "mcpctl.db-wal"]) expect(modeOf(join(first.dataDir, name))).toBe("600");
   });
 
-  it("is where --data-dir or MCPCTL_DATA_DIR says, and the command line finds the socket there", async () => {
+  it("is the folder of --data-dir or MCPCTL_DATA_DIR, and the command line finds the socket there", async () => {
     const [byFlag, byName] = [join(freshFolder(), "a/b"), join(freshFolder(), "c")];
     const env = { MCPCTL_DATA_DIR: byName };
     const first = await startBinary({ args: ["--data-dir", byFlag], env });
@@ -95,7 +95,7 @@ describe("the data directory", () => {
     expect(existsSync(join(first.home, ".mcpctl"))).toBe(false);
   });
 
-  it("is refused by name when it is a file, is closed to us, or has too long a path for a socket", async () => {
+  it("is refused by name when it is a file, cannot be written, or has a path too long for a socket", async () => {
     const home = freshFolder();
     const file = join(home, "file");
     writeFileSync(file, "");
@@ -143,13 +143,13 @@ describe("a database that cannot be used", () => {
     expect(Buffer.from(database).equals(readFileSync(file))).toBe(true);
   }
 
-  it("is left as it is when it is no database, or a damaged one", async () => {
+  it("is left unchanged when it is not a database, or a damaged one", async () => {
     await refused("this is not a database\n".repeat(100), /\S+mcpctl\.db is not an SQLite database/);
     const bytes = await grown();
     await refused(bytes.fill(0xa5, 4096 + 100, 4096 * 8), /\S+mcpctl\.db is damaged/);
   });
 
-  it("is left as it is when a newer mcpctl or another program wrote it", async () => {
+  it("is left unchanged when a newer mcpctl or another program wrote it", async () => {
     const newer = join(freshFolder(), "newer.db");
     writeFileSync(newer, await grown());
     const theirs = new Database(newer);
@@ -164,7 +164,7 @@ describe("a database that cannot be used", () => {
     await refused(readFileSync(other), /\S+mcpctl\.db is the database of another program/);
   });
 
-  it("is told of when it is a folder, or another user's", async () => {
+  it("is reported when it is a folder, or belongs to another user", async () => {
     const home = freshFolder();
     mkdirSync(join(home, ".mcpctl/server/mcpctl.db"), { recursive: true });
     expect(await start(home)).toEqual(refusal(/cannot open \S+mcpctl\.db: .*/));
@@ -176,8 +176,8 @@ describe("a database that cannot be used", () => {
   });
 });
 
-describe("where it listens", () => {
-  it("is what --listen says, or MCPCTL_LISTEN, in this order", async () => {
+describe("the listen address", () => {
+  it("is that of --listen, else that of MCPCTL_LISTEN", async () => {
     const everywhere = await startBinary({ args: ["--listen", ":0"] });
     expect(everywhere.url).toMatch(/^http:\/\/0\.0\.0\.0:\d+$/);
     const port = new URL(everywhere.url).port;
@@ -192,7 +192,7 @@ describe("where it listens", () => {
     );
   });
 
-  it("is refused in one line when there is no such address", async () => {
+  it("is refused in one line when it does not exist", async () => {
     expect(await start(freshFolder(), { args: "--listen 192.0.2.1:0" })).toEqual(
       refusal(/cannot listen on 192\.0\.2\.1:0: \w+/),
     );
@@ -200,7 +200,7 @@ describe("where it listens", () => {
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('"7777" is not HOST:PORT') });
   });
 
-  it("answers under its own names, addresses and --public-url, and under no other (T72)", async () => {
+  it("answers requests for its own names, addresses and --public-url, and for no other Host (T72)", async () => {
     const server = await startBinary({
       args: ["--public-url", "https://llm.example.org", "--public-url", "http://other.example.org:8080"],
     });
@@ -225,7 +225,7 @@ describe("where it listens", () => {
     });
   });
 
-  it("shows its metrics to who may see them, with --metrics-public to anybody", async () => {
+  it("serves metrics to callers with the right, and with --metrics-public to everybody", async () => {
     const closed = await startBinary();
     expect((await closed.call("GET", "/metrics")).status).toBe(401);
     expect((await closed.admin("GET", "/metrics")).text).toContain("mcpctl_http_requests_total{");

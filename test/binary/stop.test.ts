@@ -83,7 +83,7 @@ it.each([["TCP"], ["the Unix socket"]])(
   },
 );
 
-it("ends at once when it is told a second time, with an error to whoever is still reading", async () => {
+it("ends at once at the second signal, with an error to callers that are still reading", async () => {
   const server = await startBinary();
   const provider = upstream(hesitant().script);
   const rest = await openStream(server, provider.url);
@@ -100,7 +100,7 @@ it("ends at once when it is told a second time, with an error to whoever is stil
   expect(body).toEqual([expect.objectContaining({ streaming: true, error: expect.any(String) })]);
 });
 
-it("does not wait for connections that ask nothing, nor for watchers", async () => {
+it("does not wait for idle connections, nor for watchers", async () => {
   const server = await startBinary();
   const { hostname, port } = new URL(server.url);
   const idle = connect(Number(port), hostname);

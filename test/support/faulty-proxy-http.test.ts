@@ -113,14 +113,14 @@ describe("a proxy in the way of WebSockets", () => {
     });
   }
 
-  it("lets them through where it is not to block, also when it buffers", async () => {
+  it("lets them through unless told to block, also when it buffers", async () => {
     const { url } = socketServer();
     expect(await opened(faultyProxy(url))).toBe("hi");
     const buffer = { requests: true, responses: true };
     expect(await opened(faultyProxy(url, { buffer }))).toBe("hi");
   });
 
-  it("refuses them, or takes the upgrade out; other calls get through", async () => {
+  it("refuses them, or removes the upgrade; other calls get through", async () => {
     const { url, upgraded } = socketServer();
     const refusing = faultyProxy(url, { blockUpgrade: "refuse" });
     expect(await opened(refusing)).toBe("closed");
@@ -136,7 +136,7 @@ describe("a proxy in the way of WebSockets", () => {
     expect(answer.status).toBe(426);
   });
 
-  it("or leaves them without an answer", async () => {
+  it("leaves them without an answer when told to", async () => {
     const { url, upgraded } = socketServer();
     const proxy = faultyProxy(url, { blockUpgrade: "hang" });
     const outcome = opened(proxy);

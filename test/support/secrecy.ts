@@ -84,14 +84,14 @@ export function keySent({ headers }: Seen): string {
 }
 
 /** Faults that a caller may ask of the provider that repeats its requests. */
-export const tales = [
+export const repeats = [
   ...["300", "307", "400", "401", "403", "404", "413", "422", "429", "500", "503", "529"],
   ...["text", "page", "detail", "bare", "list", "wordless", "half json", "long", "long type"],
   ...["no json", "cut", "frame", "head", "reset"],
 ] as const;
 
 /** A provider that gives away the key it was sent, in every way that it has. */
-export const telltale: Script = (asked, connection) => {
+export const repeatingProvider: Script = (asked, connection) => {
   const key = keySent(asked);
   const said = `no access for ${key}`;
   const fault = { type: "error", error: { message: said, type: `t-${key}`, code: key, param: key } };

@@ -37,7 +37,7 @@ export interface BinaryAgent {
 }
 
 /** A server, a workstation, what is between them, and a local provider behind the workstation. */
-export interface House {
+export interface TestMachines {
   server: BinaryServer;
   proxy: FaultyProxy;
   backend: Upstream;
@@ -56,7 +56,7 @@ export interface House {
 }
 
 /** A provider that behaves: health, models, chat. */
-export const obliging: Script = (asked, connection) => {
+export const goodModel: Script = (asked, connection) => {
   if (asked.path === "/health") return connection.write(reply(200, {}));
   if (asked.method === "GET") return connection.write(reply(200, { object: "list", data: [{ id: "qwen" }] }));
   if (!asked.body?.stream) return connection.write(reply(200, answer));
@@ -78,20 +78,20 @@ const answer = {
 /** A provider that answers health and models, and calls as a test says. */
 export function answering(script: Script): Script {
   return (asked, connection) =>
-    asked.method === "GET" ? obliging(asked, connection) : script(asked, connection);
+    asked.method === "GET" ? goodModel(asked, connection) : script(asked, connection);
 }
 
-export async function house(
+export async function startTestMachines(
   options: { backend?: Script; server?: { args?: string[] } } = {},
-): Promise<House> {
+): Promise<TestMachines> {
   const server = await startBinary(options.server ?? {});
-  const backend = upstream(options.backend ?? obliging);
+  const backend = upstream(options.backend ?? goodModel);
   const proxy = faultyProxy(server.url);
   const bearer = await user(server, "alice", ["expose", "run", "view"]);
   const outsider = await user(server, "bob", ["run", "view"]);
-  const status: House["status"] = async (name) =>
+  const status: TestMachines["status"] = async (name) =>
     (await server.admin("GET", `/api/v1/llms/${name}`)).body?.status ?? undefined;
-  const until: House["until"] = (name, wanted) =>
+  const until: TestMachines["until"] = (name, wanted) =>
     expect.poll(() => status(name), { timeout: 20_000, interval: 50 }).toBe(wanted);
   const usual = {
     llm: { providers: [{ name: "desk", type: "vllm", model: "qwen", url: backend.url, publish: true }] },
@@ -190,7 +190,7 @@ function spawnAgent(home: string, args: string[], env: Record<string, string>): 
 }
 
 /** The words of a streamed answer, and how it ended. */
-export async function heard(
+export async function readStream(
   response: Response,
 ): Promise<{ text: string; done: boolean; error: string | undefined }> {
   const body = await response.text();

@@ -17,11 +17,11 @@ import {
 import { fakeBao } from "./openbao/fake.ts";
 import type { FakeBao } from "./openbao/types.ts";
 import { keysIn } from "./sealed-server.ts";
-import { findings, marks, telltale } from "./secrecy.ts";
+import { findings, marks, repeatingProvider } from "./secrecy.ts";
 import { type Upstream, upstream } from "./upstream.ts";
 
 /** A server with a secret of every sort in it, and everything that it has said to anybody. */
-export interface House {
+export interface SecrecySetup {
   server: BinaryServer;
   bao: FakeBao;
   /** A provider that tells on its callers. */
@@ -30,11 +30,11 @@ export interface House {
   /** Of the token `laptop`, which may do everything. */
   bearer: string;
   /** One more OpenBao that the server speaks to: the tokens that it hands out must not be found. */
-  heed(bao: FakeBao): void;
+  watchOpenBao(bao: FakeBao): void;
   /** One more thing that must not be found. */
   mark(name: string, secret: string | Uint8Array): void;
   /** One more place where nothing must be found. */
-  hear(place: string, text: string | Uint8Array): void;
+  record(place: string, text: string | Uint8Array): void;
   run(line: string | readonly string[], options?: RunOptions): Promise<Outcome>;
   /** Calls as the administrator, over the Unix socket. */
   admin(method: string, path: string, body?: unknown): Promise<Answer>;
@@ -43,20 +43,20 @@ export interface House {
   /** Findings in all recorded outputs, in the server's own output, and in the places given. */
   leaks(more?: Iterable<readonly [string, string | Uint8Array]>): string[];
   /** Number of outputs that were recorded. */
-  heard(): number;
+  recordings(): number;
 }
 
 /** Each secret by name: the key in it is `k`. */
-export const secretsOfHouse = {
+export const testSecrets = {
   plain: { backend: "default", value: marks.keyOnPlaintext },
   shut: { backend: "vault", value: marks.keyOnSealed },
   far: { backend: "bao", value: marks.keyInOpenBao },
 } as const;
 
 /** The secrets, and with them the llms that use them. */
-export type SecretName = keyof typeof secretsOfHouse;
+export type SecretName = keyof typeof testSecrets;
 
-export interface HouseOptions extends ServerOptions {
+export interface SecrecyOptions extends ServerOptions {
   /** Only these of the secrets; all when left out. */
   secrets?: readonly SecretName[];
   /** Set when alice has a password and is logged in. */
@@ -68,11 +68,11 @@ export interface HouseOptions extends ServerOptions {
  * of either dialect send to the provider, and one object at least of every other kind. The administrator of OpenBao
  * has the marked admin token.
  */
-export async function houseOfSecrets(options: HouseOptions = {}): Promise<House> {
+export async function startSecrecySetup(options: SecrecyOptions = {}): Promise<SecrecySetup> {
   const { secrets = ["plain", "shut", "far"], login = false, ...more } = options;
-  const provider = upstream(telltale);
+  const provider = upstream(repeatingProvider);
   const bao = await fakeBao({ token: marks.adminToken });
-  const roleId = await furnish(bao);
+  const roleId = await prepareOpenBao(bao);
   const keyFile = join(freshFolder(), "master-key");
   writeFileSync(keyFile, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600 });
   const env = { ...more.env, MCPCTL_MASTER_KEY_FILE: keyFile };
@@ -80,38 +80,38 @@ export async function houseOfSecrets(options: HouseOptions = {}): Promise<House>
 
   const marked = new Map<string, string | Uint8Array>(Object.entries(marks));
   const places: (readonly [string, string | Uint8Array])[] = [];
-  const heeded = [bao];
-  const hear = (place: string, text: string | Uint8Array) => void places.push([place, text]);
-  const heardAnswer = async (what: string, answer: Promise<Answer>) => {
+  const watched = [bao];
+  const record = (place: string, text: string | Uint8Array) => void places.push([place, text]);
+  const recordResponse = async (what: string, answer: Promise<Answer>) => {
     const { status, headers, text } = await answer;
-    hear(`${what} ${status}`, `${JSON.stringify([...headers])} ${text}`);
+    record(`${what} ${status}`, `${JSON.stringify([...headers])} ${text}`);
     return answer;
   };
-  const house: House = {
+  const setup: SecrecySetup = {
     server,
     bao,
     provider,
     keyFile,
     bearer: "",
-    hear,
-    heed: (other) => void heeded.push(other),
+    record,
+    watchOpenBao: (other) => void watched.push(other),
     mark: (name, secret) => void marked.set(name, secret),
     async run(line, options) {
       const outcome = await server.run(line, options);
       const words = typeof line === "string" ? line : line.join(" ");
-      hear(`stdout of ${words}`, outcome.stdout);
-      hear(`stderr of ${words}`, outcome.stderr);
+      record(`stdout of ${words}`, outcome.stdout);
+      record(`stderr of ${words}`, outcome.stderr);
       return outcome;
     },
-    admin: (method, path, body) => heardAnswer(`${method} ${path}`, server.admin(method, path, body)),
+    admin: (method, path, body) => recordResponse(`${method} ${path}`, server.admin(method, path, body)),
     call: (method, path, { note = "", ...call } = {}) =>
-      heardAnswer(`${method} ${path} ${note}`, server.call(method, path, call)),
+      recordResponse(`${method} ${path} ${note}`, server.call(method, path, call)),
     leaks(more = []) {
       // Keys and tokens that were made meanwhile are secrets as well.
       for (const [n, key] of keysIn(keyFile).entries())
         marked.set(`master key ${n}`, Buffer.from(key, "base64"));
       const known = new Set(marked.values());
-      for (const { headers } of heeded.flatMap(({ requests }) => requests)) {
+      for (const { headers } of watched.flatMap(({ requests }) => requests)) {
         const token = headers["x-vault-token"];
         if (token === undefined || known.has(token)) continue;
         known.add(token);
@@ -123,18 +123,18 @@ export async function houseOfSecrets(options: HouseOptions = {}): Promise<House>
       ];
       return findings(marked, [...places, ...said, ...more]);
     },
-    heard: () => places.length,
+    recordings: () => places.length,
   };
-  await inhabit(house, roleId, secrets, login);
-  return house;
+  await fillCatalogue(setup, roleId, secrets, login);
+  return setup;
 }
 
 /**
  * Asks for everything that can be read as an answer, and reads what lies in the database but for the values of
  * secrets: the audit, the rows of all kinds, what is known of logins.
  */
-export async function readEverything(house: House): Promise<void> {
-  const { admin, hear, server } = house;
+export async function readEverything(setup: SecrecySetup): Promise<void> {
+  const { admin, record, server } = setup;
   const paths = ["/metrics", "/openapi.json", "/api/v1/kinds", "/api/v1/version", "/api/v1/audit?limit=1000"];
   for (const path of paths) {
     const { status } = await admin("GET", path);
@@ -150,12 +150,12 @@ export async function readEverything(house: House): Promise<void> {
   );
   for (const [table] of tables.values()) {
     using rows = database.query(`select * from ${table}`);
-    hear(`table ${table}`, JSON.stringify(rows.all()));
+    record(`table ${table}`, JSON.stringify(rows.all()));
   }
 }
 
 /** Prepares OpenBao: a policy, a token that logs in, and an AppRole. Returns the role's id. */
-async function furnish(bao: FakeBao): Promise<string> {
+async function prepareOpenBao(bao: FakeBao): Promise<string> {
   const policy = policyLines({ name: "", config: { url: bao.url, mount: bao.mount, pathPrefix: "mcpctl" } })
     .map(policyLine)
     .join("\n");
@@ -172,16 +172,16 @@ async function furnish(bao: FakeBao): Promise<string> {
   return (await done("GET", "auth/approle/role/app/role-id")).data.role_id;
 }
 
-async function inhabit(
-  house: House,
+async function fillCatalogue(
+  setup: SecrecySetup,
   roleId: string,
   secrets: readonly SecretName[],
   login: boolean,
 ): Promise<void> {
-  const { bao, provider } = house;
+  const { bao, provider } = setup;
   const make = async (plural: string, name: string, fields: object = {}) => {
     const path = `/api/v1/${plural}${plural === "llms" ? "?probe=false" : ""}`;
-    const { status, text } = await house.admin("POST", path, { name, ...fields });
+    const { status, text } = await setup.admin("POST", path, { name, ...fields });
     if (status !== 201) throw new Error(`POST ${path} ${name}: ${status} ${text}`);
   };
   const backendAt = async (name: string, ref: string, key: string, secret: string, more: object = {}) => {
@@ -191,7 +191,7 @@ async function inhabit(
     await make("secretbackends", name, { type: "openbao", config });
   };
   const withLlms = async (name: SecretName) => {
-    const { backend, value } = secretsOfHouse[name];
+    const { backend, value } = testSecrets[name];
     await make("secrets", name, { backend, data: { k: value } });
     const llm = { model: "up", url: provider.url, apiKeyRef: { name, key: "k" } };
     await Promise.all([
@@ -204,7 +204,7 @@ async function inhabit(
     { role: "run", resource: "llms" },
     { role: "run", action: "migrate-secrets" },
   ];
-  const furnishings = async () => {
+  const createBackends = async () => {
     await make("secretbackends", "vault", { type: "sealed", isDefault: true });
     await Promise.all([
       backendAt("bao", "tokenSecretRef", "token", marks.openBaoToken),
@@ -213,7 +213,7 @@ async function inhabit(
     await Promise.all(secrets.map(withLlms));
     if (secrets[0]) await make("agents", "persona", { llm: secrets[0], systemPrompt: "Keep it short." });
   };
-  const people = async () => {
+  const createUsers = async () => {
     await make("users", "alice", login ? { password: marks.password } : {});
     await Promise.all([
       make("groups", "friends", { members: ["alice"] }),
@@ -222,16 +222,16 @@ async function inhabit(
     if (!login) return;
     // An answer in which a bearer has to be is not listened to, here and below.
     const body = { user: "alice", password: marks.password };
-    const { body: session } = await house.server.call("POST", "/api/v1/auth/login", { body });
-    house.mark("bearer of a login", session.token);
+    const { body: session } = await setup.server.call("POST", "/api/v1/auth/login", { body });
+    setup.mark("bearer of a login", session.token);
   };
   const token = { name: "laptop", roleBindings: everything };
   const [made] = await Promise.all([
-    house.server.admin("POST", "/api/v1/tokens", token),
-    furnishings(),
-    people(),
+    setup.server.admin("POST", "/api/v1/tokens", token),
+    createBackends(),
+    createUsers(),
     make("projects", "website"),
   ]);
-  house.bearer = made.body.token;
-  house.mark("bearer of a token", house.bearer);
+  setup.bearer = made.body.token;
+  setup.mark("bearer of a token", setup.bearer);
 }
