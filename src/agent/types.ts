@@ -1,5 +1,6 @@
 import type { ProviderAnswer } from "../net/pushed-response.ts";
-import type { LinkOperation, LlmState, PublishedProvider } from "../wire/link/link.ts";
+import type { LlmState, PublishedProvider } from "../wire/link/registration.ts";
+import type { LinkOperation } from "../wire/link/tasks.ts";
 
 /** What `~/.mcpctl/config.json` says to the agent. */
 export interface AgentConfig {

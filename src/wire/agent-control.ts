@@ -1,4 +1,4 @@
-import type { Transport } from "./link/link.ts";
+import type { Transport } from "./link/registration.ts";
 
 /** What `mcpctl provider` and a running agent say to each other, on the Unix socket that only the agent's user can open. */
 

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
-import type { LinkOperation } from "../../wire/link/link.ts";
+import type { LinkOperation } from "../../wire/link/tasks.ts";
 
 /** What a tool of this machine asks, read whole: it may have to be asked twice. */
 export interface CallerRequest {

@@ -5,7 +5,7 @@ import { AppError } from "../../errors.ts";
 import type { ProviderAnswer } from "../../net/pushed-response.ts";
 import { dialectWires } from "../../wire/dialects/index.ts";
 import { parseExact, spliceTopLevel } from "../../wire/json.ts";
-import type { LinkOperation } from "../../wire/link/link.ts";
+import type { LinkOperation } from "../../wire/link/tasks.ts";
 import type { LocalProvider } from "../types.ts";
 import { answerBody } from "./answer-body.ts";
 import type { ModelCall } from "./caller.ts";

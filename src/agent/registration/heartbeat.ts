@@ -1,5 +1,5 @@
 import type { Time } from "../../time.ts";
-import type { AgentState } from "../../wire/link/link.ts";
+import type { AgentState } from "../../wire/link/registration.ts";
 import type { Providers } from "../types.ts";
 
 /** How the agent is, as it knows at this moment: nothing is asked for it. */

@@ -1,5 +1,5 @@
 import type { AppError } from "../../errors.ts";
-import type { PublishedAgent, PublishedProvider } from "../../wire/link/link.ts";
+import type { PublishedAgent, PublishedProvider } from "../../wire/link/registration.ts";
 import type { Log } from "../log.ts";
 import type { Providers } from "../types.ts";
 

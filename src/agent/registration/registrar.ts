@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { Backoff, pause } from "../../time.ts";
-import { heartbeatMs } from "../../wire/link/link.ts";
+import { heartbeatMs } from "../../wire/link/constants.ts";
 import type { Log } from "../log.ts";
 import type { Attacher } from "../transports/attacher.ts";
 import type { Link, LinkEnd } from "../transports/link.ts";

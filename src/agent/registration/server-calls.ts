@@ -1,12 +1,8 @@
 import { AppError, type Fault, isErrorCode } from "../../errors.ts";
 import { pause, type Time } from "../../time.ts";
-import {
-  type AcceptRequest,
-  type HeartbeatRequest,
-  linkPaths,
-  type RegisterRequest,
-  type TaskResult,
-} from "../../wire/link/link.ts";
+import { linkPaths } from "../../wire/link/constants.ts";
+import type { HeartbeatRequest, RegisterRequest } from "../../wire/link/registration.ts";
+import type { AcceptRequest, TaskResult } from "../../wire/link/tasks.ts";
 import { oneLine, textOf } from "./response-text.ts";
 
 /** Where the server is, and the bearer as it is now. */

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
-import type { TaskError } from "../../wire/link/link.ts";
+import type { TaskError } from "../../wire/link/tasks.ts";
 import { notWokenBecause } from "../providers/wake.ts";
 
 const byFailure = {

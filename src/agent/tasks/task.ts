@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderAnswer } from "../../net/pushed-response.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
-import type { InferTask, WakeTask } from "../../wire/link/link.ts";
+import type { InferTask, WakeTask } from "../../wire/link/tasks.ts";
 import type { Log } from "../log.ts";
 import { readApiKey } from "../providers/local-provider.ts";
 import type { Outcome, TaskLine } from "../transports/link.ts";

@@ -1,5 +1,5 @@
 import type { Time } from "../../time.ts";
-import type { Task } from "../../wire/link/link.ts";
+import type { Task } from "../../wire/link/tasks.ts";
 import type { Log } from "../log.ts";
 import type { LinkEvents, TaskLine } from "../transports/link.ts";
 import type { Providers } from "../types.ts";

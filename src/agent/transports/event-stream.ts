@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
-import { type AgentState, epochHeader, linkPaths, sessionHeader } from "../../wire/link/link.ts";
+import { epochHeader, linkPaths, sessionHeader } from "../../wire/link/constants.ts";
+import type { AgentState } from "../../wire/link/registration.ts";
 import { SseParser } from "../../wire/sse.ts";
 import type { Log } from "../log.ts";
 import { textOf } from "../registration/response-text.ts";

@@ -1,4 +1,5 @@
-import type { AgentState, Task, TaskError, Transport } from "../../wire/link/link.ts";
+import type { AgentState, Transport } from "../../wire/link/registration.ts";
+import type { Task, TaskError } from "../../wire/link/tasks.ts";
 
 /** An attached stream of one server. */
 export interface Link {

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
-import { creditBytes, offerMs, resultBytes, type Task } from "../../wire/link/link.ts";
+import { creditBytes, offerMs, resultBytes } from "../../wire/link/constants.ts";
+import type { Task } from "../../wire/link/tasks.ts";
 import { firstFrameEnd, lastFrameEnd } from "../../wire/sse.ts";
 import type { Log } from "../log.ts";
 import { persist, type Reply, type ServerCalls } from "../registration/server-calls.ts";

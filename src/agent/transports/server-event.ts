@@ -1,5 +1,6 @@
 import { parseExact } from "../../wire/json.ts";
-import type { LinkOperation, ServerEvent, Task } from "../../wire/link/link.ts";
+import type { ServerEvent } from "../../wire/link/messages.ts";
+import type { LinkOperation, Task } from "../../wire/link/tasks.ts";
 import { oneLine } from "../registration/response-text.ts";
 
 const operations: readonly string[] = [

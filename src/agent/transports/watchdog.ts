@@ -1,5 +1,5 @@
 import type { Time } from "../../time.ts";
-import { silenceMs } from "../../wire/link/link.ts";
+import { silenceMs } from "../../wire/link/constants.ts";
 
 /** Notices that nothing has come for too long: a connection whose other end is gone without a word. */
 export class Watchdog {

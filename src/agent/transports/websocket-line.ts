@@ -1,4 +1,6 @@
-import { creditBytes, encodeBytes, type Task } from "../../wire/link/link.ts";
+import { encodeBytes } from "../../wire/link/binary-frame.ts";
+import { creditBytes } from "../../wire/link/constants.ts";
+import type { Task } from "../../wire/link/tasks.ts";
 import type { Outcome, TaskLine } from "./link.ts";
 import type { LineLink } from "./websocket.ts";
 

@@ -1,15 +1,8 @@
 import { AppError } from "../../errors.ts";
 import type { Time } from "../../time.ts";
-import {
-  type AgentMessage,
-  type AgentState,
-  closeCodes,
-  epochHeader,
-  linkPaths,
-  offerMs,
-  type ServerEvent,
-  sessionHeader,
-} from "../../wire/link/link.ts";
+import { closeCodes, epochHeader, linkPaths, offerMs, sessionHeader } from "../../wire/link/constants.ts";
+import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
+import type { AgentState } from "../../wire/link/registration.ts";
 import type { Session } from "../registration/session.ts";
 import type { Link, LinkEnd, LinkEvents } from "./link.ts";
 import { readServerEvent } from "./server-event.ts";

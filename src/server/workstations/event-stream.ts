@@ -1,4 +1,4 @@
-import type { ServerEvent } from "../../wire/link/link.ts";
+import type { ServerEvent } from "../../wire/link/messages.ts";
 import { eventJson, type Wire } from "./link.ts";
 
 /** A comment this often, in milliseconds, keeps the stream open and tells the agent that it is. */

@@ -1,4 +1,4 @@
-import { leaseMs } from "../../wire/link/link.ts";
+import { leaseMs } from "../../wire/link/constants.ts";
 
 /** How long what an agent has published stays after it was last heard of, in milliseconds. */
 export const keptMs = 4 * 60 * 60 * 1000;

@@ -1,4 +1,6 @@
-import { closeCodes, type ServerEvent, type Transport } from "../../wire/link/link.ts";
+import { closeCodes } from "../../wire/link/constants.ts";
+import type { ServerEvent } from "../../wire/link/messages.ts";
+import type { Transport } from "../../wire/link/registration.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { ProviderSession } from "../core/store/types.ts";
 

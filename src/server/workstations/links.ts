@@ -1,7 +1,9 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderAnswer } from "../../net/pushed-response.ts";
-import { creditBytes, decodeBytes, type ResultAnswer } from "../../wire/link/link.ts";
+import { decodeBytes } from "../../wire/link/binary-frame.ts";
+import { creditBytes } from "../../wire/link/constants.ts";
+import type { ResultAnswer } from "../../wire/link/tasks.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { principalOf } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { scanJson } from "../../wire/json.ts";
-import type { AgentState } from "../../wire/link/link.ts";
+import type { AgentState } from "../../wire/link/registration.ts";
 import { maxDepth, numberIn, parsed, type Result, readResult } from "./results.ts";
 
 /** What an agent says on a WebSocket. */

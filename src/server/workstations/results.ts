@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { scanJson } from "../../wire/json.ts";
-import type { LinkOperation, TaskError } from "../../wire/link/link.ts";
+import type { LinkOperation, TaskError } from "../../wire/link/tasks.ts";
 
 /** What an agent says of a task. */
 export type Result = { epoch: number | undefined; attempt: number | undefined } & (

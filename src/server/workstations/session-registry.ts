@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { LlmState } from "../../wire/link/link.ts";
+import type { LlmState } from "../../wire/link/registration.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { ProviderSession } from "../core/store/types.ts";

@@ -1,12 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
-import {
-  type AgentState,
-  heartbeatMs,
-  type LlmState,
-  leaseMs,
-  type RegisterAnswer,
-} from "../../wire/link/link.ts";
+import { heartbeatMs, leaseMs } from "../../wire/link/constants.ts";
+import type { AgentState, LlmState, RegisterAnswer } from "../../wire/link/registration.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { present } from "../core/catalogue/present.ts";

@@ -1,4 +1,4 @@
-import type { LlmState } from "../../wire/link/link.ts";
+import type { LlmState } from "../../wire/link/registration.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";

@@ -1,12 +1,8 @@
 import { HttpFailure, type OutboundTimeouts } from "../../net/outbound.ts";
 import { type ProviderAnswer, PushedAnswer } from "../../net/pushed-response.ts";
-import {
-  creditBytes,
-  inlineBytes,
-  type LinkOperation,
-  offerMs,
-  type ServerEvent,
-} from "../../wire/link/link.ts";
+import { creditBytes, inlineBytes, offerMs } from "../../wire/link/constants.ts";
+import type { ServerEvent } from "../../wire/link/messages.ts";
+import type { LinkOperation } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { Link } from "./link.ts";
 import { eventText, type Result } from "./results.ts";

@@ -1,6 +1,6 @@
 import type { OutboundTimeouts } from "../../net/outbound.ts";
 import type { ProviderAnswer } from "../../net/pushed-response.ts";
-import type { LinkOperation } from "../../wire/link/link.ts";
+import type { LinkOperation } from "../../wire/link/tasks.ts";
 import type { Row } from "../core/store/types.ts";
 
 /** A call for an agent to answer. */

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { TaskError } from "../../wire/link/link.ts";
+import type { TaskError } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { Row } from "../core/store/types.ts";
 import type { Link } from "./link.ts";

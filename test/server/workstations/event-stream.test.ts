@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { eventStream } from "../../../src/server/workstations/event-stream.ts";
-import { linkPaths, sessionHeader } from "../../../src/wire/link/link.ts";
+import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import { ask, bySocket, byStream, goingOn, publisher, until } from "./scripted-agent.ts";
 

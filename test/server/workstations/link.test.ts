@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { socketHandler } from "../../../src/server/workstations/socket.ts";
-import { linkPaths, sessionHeader } from "../../../src/wire/link/link.ts";
+import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { type Client, must, temporaryFolder, testServer } from "../../support/server.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import {

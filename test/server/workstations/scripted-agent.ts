@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
-import { encodeBytes, epochHeader, linkPaths, sessionHeader } from "../../../src/wire/link/link.ts";
+import { encodeBytes } from "../../../src/wire/link/binary-frame.ts";
+import { epochHeader, linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { type Answer, type Client, must, type TestServer, testServer } from "../../support/server.ts";
 
 /** Somebody who publishes llms, as the wire has it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
-import type { AgentState } from "../../../src/wire/link/link.ts";
+import type { AgentState } from "../../../src/wire/link/registration.ts";
 import { openHouse, provider, user } from "./test-sessions.ts";
 
 const code = async (work: Promise<unknown>): Promise<string> =>

@@ -6,12 +6,9 @@ import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
 import type { ProviderSession } from "../../../src/server/core/store/types.ts";
 import { Links, type LinksOptions } from "../../../src/server/workstations/links.ts";
-import {
-  type AgentMessage,
-  encodeBytes,
-  type ServerEvent,
-  type Transport,
-} from "../../../src/wire/link/link.ts";
+import { encodeBytes } from "../../../src/wire/link/binary-frame.ts";
+import type { AgentMessage, ServerEvent } from "../../../src/wire/link/messages.ts";
+import type { Transport } from "../../../src/wire/link/registration.ts";
 import { row } from "../../support/row.ts";
 
 const snapshot = new Snapshot({

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { linkPaths } from "../../../src/wire/link/link.ts";
+import { linkPaths } from "../../../src/wire/link/constants.ts";
 import { must } from "../../support/server.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import { ask, byStream, publisher, register, type StreamAgent, until } from "./scripted-agent.ts";

@@ -7,7 +7,11 @@ import { systemRandom } from "../../../src/server/core/ids.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import type { Store } from "../../../src/server/core/store/types.ts";
 import { ProviderSessions } from "../../../src/server/workstations/sessions.ts";
-import type { PublishedProvider, RegisterAnswer, RegisterRequest } from "../../../src/wire/link/link.ts";
+import type {
+  PublishedProvider,
+  RegisterAnswer,
+  RegisterRequest,
+} from "../../../src/wire/link/registration.ts";
 import { row } from "../../support/row.ts";
 import { temporaryFolder } from "../../support/server.ts";
 

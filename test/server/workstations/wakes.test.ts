@@ -3,7 +3,7 @@ import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { Link } from "../../../src/server/workstations/link.ts";
 import { readResult } from "../../../src/server/workstations/results.ts";
 import { Wakes, type WakeTask } from "../../../src/server/workstations/wakes.ts";
-import type { ServerEvent } from "../../../src/wire/link/link.ts";
+import type { ServerEvent } from "../../../src/wire/link/messages.ts";
 import { row } from "../../support/row.ts";
 import { ask, bySocket, byStream, publisher } from "./scripted-agent.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { linkPaths, sessionHeader } from "../../../src/wire/link/link.ts";
+import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import { ask, begunBySocket, bySocket, goingOn, publisher, register, until } from "./scripted-agent.ts";
 

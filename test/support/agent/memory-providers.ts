@@ -1,6 +1,6 @@
 import type { LocalProvider, PersonaConfig, Providers, RuntimeState } from "../../../src/agent/types.ts";
 import { PushedAnswer } from "../../../src/net/pushed-response.ts";
-import type { LinkOperation } from "../../../src/wire/link/link.ts";
+import type { LinkOperation } from "../../../src/wire/link/tasks.ts";
 
 /** A call that a provider was asked. */
 export interface Call {

@@ -1,6 +1,8 @@
 import type { ServerWebSocket } from "bun";
 import { onTestFinished } from "vitest";
-import { type AgentMessage, decodeBytes, linkPaths, type ServerEvent } from "../../../src/wire/link/link.ts";
+import { decodeBytes } from "../../../src/wire/link/binary-frame.ts";
+import { linkPaths } from "../../../src/wire/link/constants.ts";
+import type { AgentMessage, ServerEvent } from "../../../src/wire/link/messages.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
 type Body = any;

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { epochHeader, linkPaths, sessionHeader } from "../../../wire/link/link.ts";
+import { epochHeader, linkPaths, sessionHeader } from "../../../wire/link/constants.ts";
 import type { Attached } from "../../workstations/attachments.ts";
 import { eventStream, eventStreamHeaders } from "../../workstations/event-stream.ts";
 import type { Wire } from "../../workstations/link.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { decodeBytes, encodeBytes } from "../../../src/wire/link/link.ts";
+import { decodeBytes, encodeBytes } from "../../../src/wire/link/binary-frame.ts";
 
 it("a channel and the bytes behind it come out as they went in, whatever they are", () => {
   const numbers = fc.integer({ min: 0, max: 2 ** 32 - 1 });
