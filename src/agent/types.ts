@@ -1,4 +1,4 @@
-import type { ProviderAnswer } from "../net/pushed-response.ts";
+import type { ProviderResponse } from "../net/pushed-response.ts";
 import type { LlmState, PublishedProvider } from "../wire/link/registration.ts";
 import type { LinkOperation } from "../wire/link/tasks.ts";
 
@@ -124,7 +124,7 @@ export interface LocalProvider {
    * @param operation where it goes: one of the adapter's own paths, never one that somebody else names
    * @throws HttpFailure when there is no answer; AppError `not_supported` for an operation it does not have
    */
-  call(operation: LinkOperation, body: string, signal: AbortSignal): Promise<ProviderAnswer>;
+  call(operation: LinkOperation, body: string, signal: AbortSignal): Promise<ProviderResponse>;
   close(): Promise<void>;
 }
 

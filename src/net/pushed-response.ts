@@ -1,7 +1,7 @@
 import { type BodySink, type Exchange, gather, HttpFailure } from "./http1/exchange.ts";
 
 /** An answer as the HTTP client gives it, for whoever reads on. */
-export type ProviderAnswer = Pick<
+export type ProviderResponse = Pick<
   Exchange,
   "status" | "headers" | "over" | "bytes" | "text" | "pipe" | "pause" | "resume" | "cancel"
 >;
@@ -10,7 +10,7 @@ export type ProviderAnswer = Pick<
 const waitingLimit = 256 * 1024;
 
 /** What the writer of an answer is to know of its reader. */
-export interface AnswerWriter {
+export interface ResponseWriter {
   /** The reader has given up an answer that is not over. */
   onCancel(): void;
   /** The reader takes more again. */
@@ -18,11 +18,11 @@ export interface AnswerWriter {
 }
 
 /** An answer that somebody writes part by part, for one reader. Whoever writes asks `held` before the next part. */
-export class PushedAnswer implements ProviderAnswer {
+export class PushedResponse implements ProviderResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   over = false;
-  readonly #writer: AnswerWriter;
+  readonly #writer: ResponseWriter;
   #waiting: Buffer[] = [];
   #waitingLength = 0;
   #sink: BodySink | undefined;
@@ -30,7 +30,7 @@ export class PushedAnswer implements ProviderAnswer {
   #held: { promise: Promise<void>; release(): void } | undefined;
 
   /** @param headers names in lower case */
-  constructor(status: number, headers: Readonly<Record<string, string>>, writer: AnswerWriter) {
+  constructor(status: number, headers: Readonly<Record<string, string>>, writer: ResponseWriter) {
     this.status = status;
     this.headers = new Map(Object.entries(headers));
     this.#writer = writer;

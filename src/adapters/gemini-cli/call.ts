@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/exchange.ts";
-import { PushedAnswer } from "../../net/pushed-response.ts";
+import { PushedResponse } from "../../net/pushed-response.ts";
 import type { Ending, GroupProcess } from "../../processes/piped-process.ts";
 import { type ChatHead, chatCompletion, lastFrames, textFrame, usageOf } from "./chat.ts";
 import { type GeminiEvent, GeminiEvents } from "./events.ts";
@@ -35,15 +35,15 @@ const leaving = 2000;
  *
  * @throws AppError when there is no answer; HttpFailure "cancelled" when the signal aborts before
  */
-export function readAnswer(options: CallOptions): Promise<PushedAnswer> {
+export function readAnswer(options: CallOptions): Promise<PushedResponse> {
   return new Promise((resolve, reject) => new Call(options, resolve, reject).start());
 }
 
 class Call {
   readonly #options: CallOptions;
-  readonly #resolve: (answer: PushedAnswer) => void;
+  readonly #resolve: (answer: PushedResponse) => void;
   readonly #reject: (error: Error) => void;
-  readonly #answer: PushedAnswer;
+  readonly #answer: PushedResponse;
   readonly #onAbort = () => this.#fail(new HttpFailure("cancelled", "the call was cancelled"));
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasWords = false;
@@ -53,12 +53,16 @@ class Call {
   #hasFailed = false;
   #over = false;
 
-  constructor(options: CallOptions, resolve: (answer: PushedAnswer) => void, reject: (error: Error) => void) {
+  constructor(
+    options: CallOptions,
+    resolve: (answer: PushedResponse) => void,
+    reject: (error: Error) => void,
+  ) {
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
     const type = options.isStreaming ? "text/event-stream" : "application/json";
-    this.#answer = new PushedAnswer(200, { "content-type": type }, { onCancel: this.#onAbort });
+    this.#answer = new PushedResponse(200, { "content-type": type }, { onCancel: this.#onAbort });
   }
 
   start(): void {

@@ -2,7 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/exchange.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { cannotStart, type GroupProcess, startGroup } from "../../processes/piped-process.ts";
 import { type RunTimeouts, readAnswer } from "./call.ts";
 import { runFailure } from "./faults.ts";
@@ -47,7 +47,7 @@ export interface GeminiCli {
    *
    * @throws AppError; HttpFailure "cancelled" when the signal aborts
    */
-  run(call: GeminiCall): Promise<ProviderAnswer>;
+  run(call: GeminiCall): Promise<ProviderResponse>;
   /** What `gemini --version` says within `limit` milliseconds: the probe. Throws AppError. */
   version(limit: number): Promise<string>;
   /** Ends what runs, and lets nothing new in. Resolves when no process and no file of it is left. */

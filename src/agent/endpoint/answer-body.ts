@@ -1,5 +1,5 @@
 import type { StreamPipe } from "../../adapters/types.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 
 /** How much may wait for a caller who reads slowly. */
 const bufferBytes = 256 * 1024;
@@ -17,7 +17,7 @@ export interface AnswerWay {
 }
 
 /** The body of an answer as it comes. Whoever writes it waits for a slow caller; a caller who leaves ends it. */
-export function answerBody(answer: ProviderAnswer, way: AnswerWay = {}): ReadableStream<Uint8Array> {
+export function answerBody(answer: ProviderResponse, way: AnswerWay = {}): ReadableStream<Uint8Array> {
   const { pipe } = way;
   let isOver = false;
   const finish = () => {

@@ -1,6 +1,6 @@
 import { AppError, errorBody } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialectWires } from "../../wire/dialects/index.ts";
 import type { Providers } from "../types.ts";
 import { answerBody } from "./answer-body.ts";
@@ -137,7 +137,7 @@ async function failOver(caller: CallerRequest, options: EndpointOptions): Promis
   }
 }
 
-function headersOf({ headers }: ProviderAnswer): Record<string, string> {
+function headersOf({ headers }: ProviderResponse): Record<string, string> {
   const names = passedOn.filter((name) => headers.has(name));
   return Object.fromEntries(names.map((name) => [name, headers.get(name)!]));
 }

@@ -2,7 +2,7 @@ import { adapterFor, nativePathFor, translationFor } from "../../adapters/index.
 import { passthroughPipe } from "../../adapters/passthrough.ts";
 import type { Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialectWires } from "../../wire/dialects/index.ts";
 import { parseExact, spliceTopLevel } from "../../wire/json.ts";
 import type { LinkOperation } from "../../wire/link/tasks.ts";
@@ -66,7 +66,7 @@ function prepare(provider: LocalProvider, call: ModelCall, text: string) {
 }
 
 function streamed(
-  answer: ProviderAnswer,
+  answer: ProviderResponse,
   call: ModelCall,
   translation: Translation | undefined,
   headers: Record<string, string>,
@@ -93,6 +93,6 @@ function isDialect(operation: LinkOperation): operation is Dialect {
   return operation === "chat" || operation === "messages" || operation === "responses";
 }
 
-function isEventStream({ headers }: ProviderAnswer): boolean {
+function isEventStream({ headers }: ProviderResponse): boolean {
   return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") === true;
 }

@@ -1,13 +1,13 @@
 import type { BodySink } from "../../net/http1/exchange.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 
 /** A provider's answer, and somebody who is told when it is over: read whole, failed or given up. */
-export class CountedAnswer implements ProviderAnswer {
-  readonly #answer: ProviderAnswer;
+export class CountedAnswer implements ProviderResponse {
+  readonly #answer: ProviderResponse;
   readonly #onOver: (failure?: unknown) => void;
 
   /** @param onOver may be called more than once */
-  constructor(answer: ProviderAnswer, onOver: (failure?: unknown) => void) {
+  constructor(answer: ProviderResponse, onOver: (failure?: unknown) => void) {
     this.#answer = answer;
     this.#onOver = onOver;
   }

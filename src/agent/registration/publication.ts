@@ -1,12 +1,12 @@
 import type { AppError } from "../../errors.ts";
-import type { PublishedAgent, PublishedProvider } from "../../wire/link/registration.ts";
+import type { PublishedPersona, PublishedProvider } from "../../wire/link/registration.ts";
 import type { Log } from "../log.ts";
 import type { Providers } from "../types.ts";
 
 /** What a register call publishes. */
 export interface Published {
   providers: PublishedProvider[];
-  agents: PublishedAgent[];
+  agents: PublishedPersona[];
 }
 
 /** What this agent publishes: all that its config says, but for what the server refuses. */

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
 import type { InferTask, WakeTask } from "../../wire/link/tasks.ts";
 import type { Log } from "../log.ts";
@@ -77,7 +77,7 @@ async function wakeFirst({ provider, signal }: TaskRun): Promise<void> {
 }
 
 /** The stream as the provider sends it. Throws HttpFailure when it breaks off. */
-function pipe(answer: ProviderAnswer, { line }: TaskRun): Promise<void> {
+function pipe(answer: ProviderResponse, { line }: TaskRun): Promise<void> {
   return new Promise((resolve, reject) => {
     line.onRoom = () => answer.resume();
     answer.pipe({
@@ -91,7 +91,7 @@ function pipe(answer: ProviderAnswer, { line }: TaskRun): Promise<void> {
   });
 }
 
-async function whole(answer: ProviderAnswer, { config }: LocalProvider): Promise<Outcome> {
+async function whole(answer: ProviderResponse, { config }: LocalProvider): Promise<Outcome> {
   const { status } = answer;
   const said = await answer.text(wholeBytes);
   const text = status < 300 ? said : withoutKey(said, config);

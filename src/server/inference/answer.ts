@@ -1,6 +1,6 @@
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { parseExact } from "../../wire/json.ts";
 import { providerFailure, retryAfterOf } from "./failure.ts";
 
@@ -8,7 +8,7 @@ const maxErrorBytes = 64 * 1024;
 
 /** Throws AppError unless the provider answered with a success. */
 export async function refuseFailure(
-  exchange: ProviderAnswer,
+  exchange: ProviderResponse,
   adapter: Adapter,
   key: string | undefined,
 ): Promise<void> {
@@ -21,7 +21,7 @@ export async function refuseFailure(
 }
 
 /** Whether an answer comes as events. Throws AppError where they cannot be read. */
-export function isEventStream(exchange: ProviderAnswer): boolean {
+export function isEventStream(exchange: ProviderResponse): boolean {
   const type = exchange.headers.get("content-type")?.toLowerCase();
   if (!type?.startsWith("text/event-stream")) return false;
   if (!isCompressed(exchange)) return true;
@@ -29,7 +29,7 @@ export function isEventStream(exchange: ProviderAnswer): boolean {
   throw new AppError("provider_error", "the provider's answer is compressed, which nobody asked for");
 }
 
-function isCompressed({ headers }: ProviderAnswer): boolean {
+function isCompressed({ headers }: ProviderResponse): boolean {
   return (headers.get("content-encoding") || "identity").toLowerCase() !== "identity";
 }
 

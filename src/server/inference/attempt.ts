@@ -2,7 +2,7 @@ import { nativePathFor, translationFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough.ts";
 import type { Adapter, Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialectWires } from "../../wire/dialects/index.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
@@ -102,7 +102,7 @@ function send(
   { call, record }: Asked,
   sent: Sent,
   key: string | undefined,
-): Promise<ProviderAnswer> {
+): Promise<ProviderResponse> {
   const { operation, llm, translation } = sent;
   const { adapter, timeouts, url } = sent.provider;
   const { headers, signal } = call.request;
@@ -160,7 +160,7 @@ function runCommand(
   { provider, request, llm }: Sent,
   apiKey: string | undefined,
   signal: AbortSignal,
-): Promise<ProviderAnswer> {
+): Promise<ProviderResponse> {
   if (!gemini) throw new AppError("not_supported", "this server runs no commands");
   const body = JSON.parse(request.text);
   return gemini.run({
@@ -205,7 +205,7 @@ function specOf({ spec }: Row): Parameters<typeof nativePathFor>[2] {
 
 /** An unstreamed answer: committed to the log, then sent. */
 async function whole(
-  exchange: ProviderAnswer,
+  exchange: ProviderResponse,
   record: CallRecord,
   sent: Sent,
   leave: () => void,

@@ -1,7 +1,7 @@
 import type { DialectWire, StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { BodySink } from "../../net/http1/exchange.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import type { CallRecord } from "./record.ts";
@@ -31,7 +31,7 @@ const comment = encoder.encode(":\n\n");
 /** What a stream needs to know of its call. */
 export interface StreamOf {
   /** The provider's answer, of which only the head has been read. */
-  exchange: ProviderAnswer;
+  exchange: ProviderResponse;
   pipe: StreamPipe;
   wire: DialectWire;
   record: CallRecord;

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { decodeBytes } from "../../wire/link/binary-frame.ts";
 import { creditBytes } from "../../wire/link/constants.ts";
-import type { ResultAnswer } from "../../wire/link/tasks.ts";
+import type { ResultResponse } from "../../wire/link/tasks.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { principalOf } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
@@ -115,7 +115,7 @@ export class Links implements VirtualLlms {
     return this.#wakes.wake(llm, signal);
   }
 
-  async infer({ llm, signal, ...call }: LinkCall): Promise<ProviderAnswer> {
+  async infer({ llm, signal, ...call }: LinkCall): Promise<ProviderResponse> {
     if (signal.aborted) throw new HttpFailure("cancelled", "the call was cancelled");
     const link = this.#linkFor(llm);
     const leave = () => task.cancel();
@@ -184,7 +184,7 @@ export class Links implements VirtualLlms {
    * @throws AppError `gone` for a task that it does not have, or no longer; `conflict` when it was not accepted;
    *   `fenced`; `invalid_request`
    */
-  async result(principal: Principal, taskId: string, read: () => Promise<string>): Promise<ResultAnswer> {
+  async result(principal: Principal, taskId: string, read: () => Promise<string>): Promise<ResultResponse> {
     this.#known(principal, taskId);
     const result = readResult(await read());
     // It may have ended while the body came.

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { heartbeatMs, leaseMs } from "../../wire/link/constants.ts";
-import type { AgentState, LlmState, RegisterAnswer } from "../../wire/link/registration.ts";
+import type { AgentState, LlmState, RegisterResponse } from "../../wire/link/registration.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { present } from "../core/catalogue/present.ts";
@@ -86,7 +86,7 @@ export class ProviderSessions {
    * @throws AppError `invalid_request` with every fault; `forbidden` without `expose`; `name_taken` with every name
    *   that is not free. Nothing has been written then.
    */
-  async register(caller: Caller, body: Record<string, unknown>): Promise<RegisterAnswer> {
+  async register(caller: Caller, body: Record<string, unknown>): Promise<RegisterResponse> {
     const registration = parseRegistration(body);
     return await this.#writes.inTurn(async () => {
       await this.#places.catchUp();

@@ -1,5 +1,5 @@
 import { HttpFailure, type OutboundTimeouts } from "../../net/outbound.ts";
-import { type ProviderAnswer, PushedAnswer } from "../../net/pushed-response.ts";
+import { type ProviderResponse, PushedResponse } from "../../net/pushed-response.ts";
 import { creditBytes, inlineBytes, offerMs } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { LinkOperation } from "../../wire/link/tasks.ts";
@@ -51,9 +51,9 @@ export class InferTask {
   /** The last batch taken. */
   lastSeq = 0;
   readonly #options: InferTaskOptions;
-  readonly #answered = Promise.withResolvers<ProviderAnswer>();
+  readonly #answered = Promise.withResolvers<ProviderResponse>();
   #acceptedEpoch: number | undefined;
-  #answer: PushedAnswer | undefined;
+  #answer: PushedResponse | undefined;
   #deadline: Deadline | undefined;
   /** What the agent may still send. */
   #credit = creditBytes;
@@ -80,7 +80,7 @@ export class InferTask {
   }
 
   /** The head of the answer. Throws HttpFailure, or AppError `unavailable` when the agent does not take it. */
-  get answered(): Promise<ProviderAnswer> {
+  get answered(): Promise<ProviderResponse> {
     return this.#answered.promise;
   }
 
@@ -204,7 +204,7 @@ export class InferTask {
   }
 
   #whole({ status, body, contentType, retryAfter }: Extract<Result, { is: "whole" }>): void {
-    const answer = new PushedAnswer(
+    const answer = new PushedResponse(
       status,
       {
         "content-type": contentType,
@@ -228,9 +228,9 @@ export class InferTask {
     return true;
   }
 
-  #begin(): PushedAnswer {
+  #begin(): PushedResponse {
     this.state = "streaming";
-    this.#answer = new PushedAnswer(
+    this.#answer = new PushedResponse(
       200,
       { "content-type": "text/event-stream" },
       {

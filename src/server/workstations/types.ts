@@ -1,5 +1,5 @@
 import type { OutboundTimeouts } from "../../net/outbound.ts";
-import type { ProviderAnswer } from "../../net/pushed-response.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { LinkOperation } from "../../wire/link/tasks.ts";
 import type { Row } from "../core/store/types.ts";
 
@@ -37,5 +37,5 @@ export interface VirtualLlms {
    *
    * @throws AppError `unavailable` when no agent takes it; HttpFailure as a call over HTTP would
    */
-  infer(call: LinkCall): Promise<ProviderAnswer>;
+  infer(call: LinkCall): Promise<ProviderResponse>;
 }

@@ -16,7 +16,7 @@ export interface PublishedProvider {
 }
 
 /** A persona that an agent publishes. */
-export interface PublishedAgent {
+export interface PublishedPersona {
   name: string;
   /** One of the published llms, or one of the server's that the publisher may see. */
   llmName: string;
@@ -39,10 +39,10 @@ export interface RegisterRequest {
   /** Of this machine. */
   machineId?: string;
   providers: PublishedProvider[];
-  agents?: PublishedAgent[];
+  agents?: PublishedPersona[];
 }
 
-export interface RegisterAnswer {
+export interface RegisterResponse {
   providerSessionId: string;
   epoch: number;
   leaseMs: number;

@@ -65,7 +65,7 @@ export interface TaskError {
 }
 
 /** The answer to a result. */
-export interface ResultAnswer {
+export interface ResultResponse {
   /** The last batch taken; a batch that stands behind a gap is not, and comes again. */
   ackSeq: number;
   /** Bytes that may still be sent. */

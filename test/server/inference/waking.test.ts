@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
 import { HttpFailure } from "../../../src/net/http1/exchange.ts";
-import { PushedAnswer } from "../../../src/net/pushed-response.ts";
+import { PushedResponse } from "../../../src/net/pushed-response.ts";
 import type { Row } from "../../../src/server/core/store/types.ts";
 import type { LinkCall, VirtualLlms } from "../../../src/server/workstations/types.ts";
 import { chatFrames, goodProvider } from "../../support/upstream.ts";
@@ -19,8 +19,8 @@ class Agents implements VirtualLlms {
   waking: number | undefined;
   /** Ends the wake that is under way. */
   wakes = Promise.withResolvers<void>();
-  answer: (call: LinkCall) => PushedAnswer = () => {
-    const answer = new PushedAnswer(200, { "content-type": "text/event-stream" }, { onCancel() {} });
+  answer: (call: LinkCall) => PushedResponse = () => {
+    const answer = new PushedResponse(200, { "content-type": "text/event-stream" }, { onCancel() {} });
     for (const frame of frames) answer.push(Buffer.from(frame));
     answer.end();
     return answer;
@@ -41,7 +41,7 @@ class Agents implements VirtualLlms {
     });
   }
 
-  async infer(call: LinkCall): Promise<PushedAnswer> {
+  async infer(call: LinkCall): Promise<PushedResponse> {
     this.called.push(call);
     return this.answer(call);
   }
@@ -205,7 +205,7 @@ describe("a pool of agents' llms", () => {
     const { ask, agents, publish } = await asleep("a", "b");
     await publish("a", "active");
     agents.answer = ({ llm }) => {
-      const answer = new PushedAnswer(200, { "content-type": "text/event-stream" }, { onCancel() {} });
+      const answer = new PushedResponse(200, { "content-type": "text/event-stream" }, { onCancel() {} });
       if (llm.name === "a") answer.fail(new HttpFailure("closed", "lost"));
       else for (const frame of frames) answer.push(Buffer.from(frame));
       answer.end();

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from "vitest";
-import type { ProviderAnswer } from "../../../src/net/pushed-response.ts";
+import type { ProviderResponse } from "../../../src/net/pushed-response.ts";
 import { adminPrincipal } from "../../../src/server/core/access/principals.ts";
 import { Snapshot } from "../../../src/server/core/catalogue/snapshot.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
@@ -87,7 +87,7 @@ function links() {
 }
 
 /** A reader that takes all, and what became of the answer. */
-function read(answer: ProviderAnswer) {
+function read(answer: ProviderResponse) {
   const got: Buffer[] = [];
   const over = new Promise<Error | undefined>((resolve) => {
     answer.pipe({ data: (bytes) => void got.push(bytes), end: () => resolve(undefined), error: resolve });

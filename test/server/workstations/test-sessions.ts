@@ -9,8 +9,8 @@ import type { Store } from "../../../src/server/core/store/types.ts";
 import { ProviderSessions } from "../../../src/server/workstations/sessions.ts";
 import type {
   PublishedProvider,
-  RegisterAnswer,
   RegisterRequest,
+  RegisterResponse,
 } from "../../../src/wire/link/registration.ts";
 import { row } from "../../support/row.ts";
 import { temporaryFolder } from "../../support/server.ts";
@@ -47,7 +47,7 @@ export interface House {
   errors: unknown[];
   /** `superseded pvs_… 3`, `lapsed pvs_… 2`, without the id. */
   told: string[];
-  register(body: Partial<RegisterRequest>, who?: Principal): Promise<RegisterAnswer>;
+  register(body: Partial<RegisterRequest>, who?: Principal): Promise<RegisterResponse>;
   /** Registers and attaches; returns the session's id and the epoch of its stream. */
   arrive(body: Partial<RegisterRequest>, who?: Principal): Promise<{ id: string; epoch: number }>;
   /** The status of an llm; undefined when it is not there. */

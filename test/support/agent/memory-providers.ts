@@ -1,5 +1,5 @@
 import type { LocalProvider, PersonaConfig, Providers, RuntimeState } from "../../../src/agent/types.ts";
-import { PushedAnswer } from "../../../src/net/pushed-response.ts";
+import { PushedResponse } from "../../../src/net/pushed-response.ts";
 import type { LinkOperation } from "../../../src/wire/link/tasks.ts";
 
 /** A call that a provider was asked. */
@@ -8,7 +8,7 @@ export interface Call {
   body: string;
   signal: AbortSignal;
   /** Begins an answer; the test writes it. */
-  answer(status?: number, headers?: Record<string, string>): PushedAnswer;
+  answer(status?: number, headers?: Record<string, string>): PushedResponse;
   fail(error: Error): void;
   /** Resolves when the agent has given up the call, before or after it was answered. */
   aborted: Promise<void>;
@@ -70,7 +70,7 @@ export function memoryProvider(name: string, over: Partial<LocalProvider["config
     call(operation, body, signal) {
       return new Promise((resolve, reject) => {
         const aborted = Promise.withResolvers<void>();
-        let answer: PushedAnswer | undefined;
+        let answer: PushedResponse | undefined;
         const call: Call = {
           operation,
           body,
@@ -78,7 +78,7 @@ export function memoryProvider(name: string, over: Partial<LocalProvider["config
           paused: 0,
           aborted: aborted.promise,
           answer(status = 200, headers = { "content-type": "text/event-stream" }) {
-            answer = new PushedAnswer(status, headers, { onCancel() {} });
+            answer = new PushedResponse(status, headers, { onCancel() {} });
             const hold = answer.pause.bind(answer);
             answer.pause = () => {
               call.paused++;
