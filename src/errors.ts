@@ -8,6 +8,7 @@ const table = {
   unauthenticated: [401, 4],
   forbidden: [403, 4],
   not_found: [404, 3],
+  method_not_allowed: [405, 2],
   conflict: [409, 1],
   name_taken: [409, 1],
   stale_version: [409, 1],

@@ -49,6 +49,9 @@ export interface Reference {
   onDelete: "restrict" | "clear";
 }
 
+/** A write that a user may ask for. */
+export type WriteOperation = "create" | "update" | "delete";
+
 /** Everything there is to know about a kind of resource. Data, and one-line pure functions. */
 export interface Kind<Fields extends TObject = TObject> {
   /** Singular, as in `kind: llm` of a manifest. */
@@ -77,6 +80,11 @@ export interface Kind<Fields extends TObject = TObject> {
   moving: readonly string[];
   /** Read-only fields that an export keeps, because they tell the reader something `apply` may ignore. */
   exported: readonly string[];
+  /**
+   * The writes that users may ask for. Default: all. A kind whose rows the server makes by itself leaves some out:
+   * `["delete"]` for what can only be removed, `[]` for a read-only kind.
+   */
+  writes: readonly WriteOperation[];
   /** Names are unique within the value of this field (`""` when unset), not within the whole kind. */
   scopedBy?: string;
   /** Rows are public or private, and a private one does not exist for others. Such a kind has `visibility`. */
@@ -97,6 +105,7 @@ type Optional =
   | "writeOnly"
   | "moving"
   | "exported"
+  | "writes"
   | "visible"
   | "references"
   | "flags";
@@ -112,6 +121,7 @@ export function defineKind<Fields extends TObject>(
     writeOnly: [],
     moving: [],
     exported: [],
+    writes: ["create", "update", "delete"],
     visible: false,
     references: () => [],
     flags: {},

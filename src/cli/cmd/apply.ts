@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
+import { allowsWrite, assertWrite } from "../../kinds/writes.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context, Terminal } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
@@ -65,6 +66,7 @@ export async function applyFiles(
   const { terminal } = context;
   const format = formatOf(context.flags);
   const manifests = await readManifests(paths, context);
+  for (const { kind } of manifests) if (!allowsWrite(kind, "update")) assertWrite(kind, "create");
   const client = await context.client();
   const reports: Report[] = [];
   try {

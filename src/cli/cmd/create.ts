@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { findKind } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
+import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
 import { type Args, defineVerb } from "../core/command.ts";
 import { argsOf } from "../flags/define.ts";
@@ -49,7 +50,7 @@ export const create = defineVerb({
     notes: "The flags depend on the kind: mcpctl create llm --help\n",
   },
   args: {
-    kind: { type: "positional", description: "The kind, or KIND/NAME" },
+    kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "create" },
     name: { type: "positional", required: false, description: "Its name" },
     force: { type: "boolean", description: "Update it when it exists already" },
   },
@@ -62,6 +63,7 @@ export const create = defineVerb({
   },
   async run(args, context) {
     const { kind, name } = targetOf(args.name === undefined ? [args.kind] : [args.kind, args.name]);
+    assertWrite(kind, "create");
     if (!isName(name))
       throw new AppError(
         "usage",

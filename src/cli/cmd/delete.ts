@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { assertWrite } from "../../kinds/writes.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
@@ -25,7 +26,7 @@ export const deleteVerb = defineVerb({
     notes: "Asks on a terminal when it is more than one. What others still refer to is refused.\n",
   },
   args: {
-    kind: { type: "positional", required: false },
+    kind: { type: "positional", required: false, writes: "delete" },
     names: { type: "positional", required: false, multiple: true },
     file: {
       type: "string",
@@ -44,6 +45,7 @@ export const deleteVerb = defineVerb({
       args.file.length > 0
         ? await inManifests(args.file, context)
         : await typed([args.kind ?? "", ...args.names], args.all, context);
+    for (const { kind } of doomed) assertWrite(kind, "delete");
     if (
       doomed.length > 1 &&
       !args.force &&

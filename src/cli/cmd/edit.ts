@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
+import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -26,11 +27,12 @@ export const edit = defineVerb({
     ],
   },
   args: {
-    kind: { type: "positional", description: "The kind, or KIND/NAME" },
+    kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "update" },
     name: { type: "positional", required: false, description: "Its name" },
   },
   async run(args, context) {
     const { kind, name } = targetOf(args.name === undefined ? [args.kind] : [args.kind, args.name]);
+    assertWrite(kind, "update");
     const format = formatOf(context.flags);
     const client = await context.client();
     const live = await getOne(kind, name, context);

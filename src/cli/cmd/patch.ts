@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { unknownField } from "../../kinds/validate.ts";
+import { assertWrite } from "../../kinds/writes.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { schemaAt, setAt, shapeOf, typedValue } from "../flags/schema.ts";
@@ -24,11 +25,12 @@ export const patch = defineVerb({
     ],
   },
   args: {
-    kind: { type: "positional", description: "The kind, or KIND/NAME" },
+    kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "update" },
     changes: { type: "positional", multiple: true, required: false, valueHint: "NAME FIELD=VALUE" },
   },
   async run(args, context) {
     const { kind, name, rest } = targetOf([args.kind, ...args.changes]);
+    assertWrite(kind, "update");
     if (rest.length === 0) throw new AppError("usage", "FIELD=VALUE is missing");
     const format = formatOf(context.flags);
     const client = await context.client();

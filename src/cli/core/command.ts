@@ -7,6 +7,7 @@ import {
   type PositionalArgDef,
   type StringArgDef,
 } from "citty";
+import type { WriteOperation } from "../../kinds/define.ts";
 import type { Context } from "./context.ts";
 
 /**
@@ -29,6 +30,8 @@ export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & 
     | "agents"
     | "llms"
     | readonly string[];
+  /** Of a positional called `kind`: completion offers only kinds that allow this write, and their names. */
+  writes?: WriteOperation;
 };
 type EnumArg = Omit<StringArgDef, "type"> & { type: "enum" };
 export type Args = Record<string, Arg>;

@@ -58,6 +58,11 @@ export interface Route {
   answer?: TSchema;
   /** Of a success; 200 when not given. */
   status?: number;
+  /**
+   * Set on a route that refuses its method with 405: the methods that the path takes, for the `Allow` header. Such a
+   * route is not in the API description.
+   */
+  allow?: string;
   handle(call: Call): Response | Promise<Response>;
 }
 
@@ -101,7 +106,9 @@ export async function answer(
     return response;
   } catch (error) {
     if (asked.facts) asked.facts.error = toldOf(error).code;
-    return failure(error, asked.requestId, route.path, unexpected);
+    const response = failure(error, asked.requestId, route.path, unexpected);
+    if (route.allow !== undefined) response.headers.set("allow", route.allow);
+    return response;
   }
 }
 

@@ -1,4 +1,6 @@
+import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { findKind, kinds } from "../../../kinds/index.ts";
+import { allowsWrite } from "../../../kinds/writes.ts";
 import { readConfig } from "../../client/config.ts";
 import type { Arg, Args, Commands, Verb } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
@@ -30,6 +32,8 @@ interface Situation {
   typed: readonly string[];
   current: string;
   context: Context;
+  /** The write that the verb asks for: kinds that do not allow it are not offered. */
+  writes?: WriteOperation;
 }
 
 async function complete(situation: Situation): Promise<Candidate[]> {
@@ -44,7 +48,8 @@ async function complete(situation: Situation): Promise<Candidate[]> {
   const at = wordsOf(rest, args).length;
   const [name, arg] = positionals[Math.min(at, positionals.length - 1)] ?? [];
   if (name === undefined || (at >= positionals.length && !arg!.multiple)) return [];
-  return valuesOf(name, arg!, words, situation);
+  const writes = args["kind"]?.writes;
+  return valuesOf(name, arg!, words, writes ? { ...situation, writes } : situation);
 }
 
 /** The verb the words lead to; `level` when another word may follow that names one. */
@@ -141,18 +146,22 @@ function providersOf(home: string): Candidate[] {
 /** Kinds, or the names behind `llm/`. */
 async function kindsOr(situation: Situation): Promise<Candidate[]> {
   const [word = "", ...behind] = situation.current.split("/");
-  if (behind.length === 0) return kinds.map(({ plural, summary }) => ({ value: plural, about: summary }));
+  if (behind.length === 0)
+    return kinds
+      .filter((kind) => isOffered(kind, situation))
+      .map(({ plural, summary }) => ({ value: plural, about: summary }));
   const names = await namesOf(word, [], situation);
   return names.map(({ value }) => ({ value: `${word}/${value}` }));
 }
 
-async function namesOf(
-  word: string,
-  taken: readonly string[],
-  { typed, context }: Situation,
-): Promise<Candidate[]> {
+function isOffered(kind: Kind, { writes }: Situation): boolean {
+  return writes === undefined || allowsWrite(kind, writes);
+}
+
+async function namesOf(word: string, taken: readonly string[], situation: Situation): Promise<Candidate[]> {
+  const { typed, context } = situation;
   const kind = findKind(word);
-  if (!kind) return [];
+  if (!kind || !isOffered(kind, situation)) return [];
   const names = await liveNames(kind, typed, context);
   return names.filter((name) => !taken.includes(name)).map((value) => ({ value }));
 }

@@ -1,7 +1,8 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import type { Kind } from "../../../kinds/define.ts";
+import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf, kinds } from "../../../kinds/index.ts";
+import { allowsWrite, writeRefusal } from "../../../kinds/writes.ts";
 import type { Verb } from "../../core/access/policy.ts";
 import type { Row } from "../../core/store/types.ts";
 import { poolOf } from "../../inference/pools/resolve.ts";
@@ -13,7 +14,28 @@ import { watch } from "../watch.ts";
 
 /** The routes of every kind, made from its descriptor. */
 export function resourceRoutes(server: Server): Route[] {
-  return kinds.flatMap((kind) => routesOf(server, kind));
+  return kinds.flatMap((kind) => routesOf(server, kind).map((route) => unlessRefused(kind, route)));
+}
+
+const operations: Partial<Record<Route["method"], WriteOperation>> = {
+  POST: "create",
+  PUT: "update",
+  DELETE: "delete",
+};
+
+/** The route, or one that refuses its method where the kind does not allow that write. */
+function unlessRefused(kind: Kind, route: Route): Route {
+  const operation = operations[route.method];
+  if (!operation || allowsWrite(kind, operation)) return route;
+  const writes: readonly Route["method"][] = route.method === "POST" ? ["POST"] : ["PUT", "DELETE"];
+  const allowed = writes.filter((method) => allowsWrite(kind, operations[method]!));
+  return {
+    ...route,
+    allow: ["GET", "HEAD", ...allowed].join(", "),
+    handle() {
+      throw writeRefusal(kind, operation);
+    },
+  };
 }
 
 function routesOf(server: Server, kind: Kind): Route[] {
