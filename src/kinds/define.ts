@@ -53,9 +53,13 @@ export interface Reference {
 export type WriteOperation = "create" | "update" | "delete";
 
 /** Everything there is to know about a kind of resource. Data, and one-line pure functions. */
-export interface Kind<Fields extends TObject = TObject> {
+export interface Kind<
+  Fields extends TObject = TObject,
+  Name extends string = string,
+  WriteOnly extends readonly string[] = readonly string[],
+> {
   /** Singular, as in `kind: llm` of a manifest. */
-  kind: string;
+  kind: Name;
   /** As in the URL, and as RBAC names it. */
   plural: string;
   /** Other names the command line takes. */
@@ -75,7 +79,7 @@ export interface Kind<Fields extends TObject = TObject> {
   /** Fields that are fixed at create. The name always is. */
   immutable: readonly string[];
   /** Fields that go in and never come out. */
-  writeOnly: readonly string[];
+  writeOnly: WriteOnly;
   /** Read-only fields that change without a new version. Sent back, they are passed over, whatever is in them. */
   moving: readonly string[];
   /** Read-only fields that an export keeps, because they tell the reader something `apply` may ignore. */
@@ -110,15 +114,20 @@ type Optional =
   | "references"
   | "flags";
 
-/** Fills in what a descriptor leaves out. The type of its fields is kept for its own hooks. */
-export function defineKind<Fields extends TObject>(
-  kind: Omit<Kind<Fields>, Optional> & Partial<Pick<Kind<Fields>, Optional>>,
-): Kind<Fields> {
+/** Fills in what a descriptor leaves out. Its name and the types of its fields are kept, so that its rows are typed. */
+export function defineKind<
+  Fields extends TObject,
+  const Name extends string,
+  const WriteOnly extends readonly string[] = readonly [],
+>(
+  kind: Omit<Kind<Fields, Name, WriteOnly>, Optional> &
+    Partial<Pick<Kind<Fields, Name, WriteOnly>, Optional>>,
+): Kind<Fields, Name, WriteOnly> {
   return {
     short: [],
     readOnly: Type.Object({}),
     immutable: [],
-    writeOnly: [],
+    writeOnly: [] as unknown as WriteOnly,
     moving: [],
     exported: [],
     writes: ["create", "update", "delete"],

@@ -9,18 +9,16 @@ import { secretBackend } from "./secret-backend.ts";
 import { token } from "./token.ts";
 import { user } from "./user.ts";
 
+const all = [secretBackend, secret, llm, agent, user, group, project, rbac, token] as const;
+
 /** All there is, in the order in which `apply` creates it. */
-export const kinds: readonly Kind[] = [
-  secretBackend,
-  secret,
-  llm,
-  agent,
-  user,
-  group,
-  project,
-  rbac,
-  token,
-] as unknown as Kind[];
+export const kinds: readonly Kind[] = all as unknown as Kind[];
+
+/** The singular name of a kind. */
+export type KindName = (typeof all)[number]["kind"];
+
+/** The descriptor of the kind of a singular name: `KindNamed<"llm">`. */
+export type KindNamed<Name extends KindName> = Extract<(typeof all)[number], { kind: Name }>;
 
 const byWord = new Map<string, Kind>();
 for (const kind of kinds) {

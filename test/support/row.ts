@@ -1,7 +1,13 @@
+import type { RowOf } from "../../src/server/core/catalogue/typed-rows.ts";
 import type { Row } from "../../src/server/core/store/types.ts";
 
-/** A row with nothing in it but what is given. */
-export function row(id: string, kind: string, name: string, more: Partial<Row> = {}): Row {
+/** Returns a row with the given fields and nothing else. It has the types of its kind, whatever is in it. */
+export function row<Name extends string>(
+  id: string,
+  kind: Name,
+  name: string,
+  more: Partial<Row> = {},
+): RowOf<Name> {
   const base = {
     scope: "",
     owner: null,
@@ -12,5 +18,5 @@ export function row(id: string, kind: string, name: string, more: Partial<Row> =
     createdAt: 1,
     updatedAt: 1,
   };
-  return { id, kind, name, ...base, ...more };
+  return { id, kind, name, ...base, ...more } satisfies Row as unknown as RowOf<Name>;
 }

@@ -1,12 +1,13 @@
 import { idsOf } from "../store/contents.ts";
 import type { Change, Contents, Ref, Row, Session } from "../store/types.ts";
+import type { RowOf } from "./typed-rows.ts";
 
 /** Rows of one kind. */
-export interface Table {
+export interface Table<R = Row> {
   /** By `scope/name`; the scope is "" for most kinds. */
-  readonly byName: ReadonlyMap<string, Row>;
+  readonly byName: ReadonlyMap<string, R>;
   /** Sorted by name, then scope. */
-  readonly sorted: readonly Row[];
+  readonly sorted: readonly R[];
 }
 
 export type Pointer = Ref & { fromId: string };
@@ -78,8 +79,12 @@ export class Snapshot {
     this.pointersTo = pointers;
   }
 
-  /** The rows of a kind, by its singular name. Sorted on first use. */
-  table(kind: string): Table {
+  /** The rows of a kind, by its singular name; they have the types of that kind. Sorted on first use. */
+  table<Name extends string>(kind: Name): Table<RowOf<Name>> {
+    return this.#table(kind) as unknown as Table<RowOf<Name>>;
+  }
+
+  #table(kind: string): Table {
     const known = this.#tables.get(kind);
     if (known) return known;
     const sorted = [...this.byId.values()]
@@ -94,7 +99,7 @@ export class Snapshot {
   }
 
   /** A row of a kind by its name, where names have no scope. */
-  named(kind: string, name: string, scope = ""): Row | undefined {
+  named<Name extends string>(kind: Name, name: string, scope = ""): RowOf<Name> | undefined {
     return this.table(kind).byName.get(nameKey(scope, name));
   }
 

@@ -1,0 +1,97 @@
+import type { Static, TObject } from "@sinclair/typebox";
+import type { Kind } from "../../../kinds/define.ts";
+import type { KindName, KindNamed } from "../../../kinds/index.ts";
+import type { Row } from "../store/types.ts";
+
+/**
+ * Rows are checked against their kind when they are written. These types and functions give what is stored the types
+ * of its kind when it is read: a view of the same object, without a check and without a copy.
+ */
+
+/** The fields that users set on a row, as the descriptor of its kind has them. Write-only fields are not stored. */
+export type SpecOf<Fields extends TObject, WriteOnly extends readonly string[]> = Omit<
+  Static<Fields>,
+  WriteOnly[number]
+>;
+
+/** The fields that the server keeps in the status of a row, by kind. Rows of other kinds keep none. */
+interface StoredStatuses {
+  llm: {
+    /** `virtual`: a workstation agent publishes it. */
+    origin: "static" | "virtual";
+    status: "active" | "inactive" | "hibernating";
+    /** The agent's session, of a virtual llm. */
+    session?: string;
+    capabilities?: Record<string, unknown>;
+  };
+  agent: {
+    origin: "static" | "virtual";
+    session?: string;
+  };
+  secret: {
+    /** The keys in it, sorted. */
+    keys: string[];
+    /** The backend's name for the stored values. */
+    externalRef: string;
+  };
+  secretbackend: {
+    /** The server made it, and it cannot be deleted. */
+    builtIn?: boolean;
+    /** The last attempts to replace its token; times are RFC 3339. */
+    rotation?: { rotatedAt: string | null; failedAt: string | null; reason: string | null };
+  };
+  rbac: BoundGrants;
+  token: BoundGrants & {
+    /** The first characters of the bearer. */
+    prefix: string;
+  };
+}
+
+/** Grants of a row that name another row. */
+type BoundGrants = {
+  /** By the index of the grant in `roleBindings`: the row that its name meant when it was made. */
+  boundTo?: ({ id: string; owner: string | null } | null)[];
+};
+
+/** The status of a row of the kind of a singular name. */
+export type StatusOf<Name extends string> = Name extends keyof StoredStatuses
+  ? StoredStatuses[Name]
+  : Row["status"];
+
+/** A row of the kind of a singular name: `RowOf<"llm">`. A plain row where the name is no kind's, or any. */
+export type RowOf<Name extends string> = Name extends KindName ? TypedRow<Name, KindNamed<Name>> : Row;
+
+type TypedRow<Name extends string, Descriptor> =
+  Descriptor extends Kind<infer Fields, Name, infer WriteOnly>
+    ? Omit<Row, "kind" | "spec" | "status"> & {
+        kind: Name;
+        spec: SpecOf<Fields, WriteOnly>;
+        status: StatusOf<Name>;
+      }
+    : never;
+
+export type LlmRow = RowOf<"llm">;
+
+/** A row of the kind `agent`: a persona. */
+export type PersonaRow = RowOf<"agent">;
+
+/** The spec of a row, by its kind's descriptor: `specOf(llm, row).model`. The row must be of that kind. */
+export function specOf<Fields extends TObject, WriteOnly extends readonly string[]>(
+  _kind: Kind<Fields, string, WriteOnly>,
+  row: Row,
+): SpecOf<Fields, WriteOnly> {
+  return row.spec as SpecOf<Fields, WriteOnly>;
+}
+
+/** The stored status of a row, by its kind's descriptor: `statusOf(llm, row).origin`. The row must be of that kind. */
+export function statusOf<Name extends string>(_kind: { kind: Name }, row: Row): StatusOf<Name> {
+  return row.status as StatusOf<Name>;
+}
+
+/** True if a row is of a kind. Its spec and status are typed from there on. */
+export function isOf<Name extends string>(
+  kind: { kind: Name },
+  row: Row | undefined,
+): row is RowOf<Name> & Row {
+  return row?.kind === kind.kind;
+}
