@@ -4,11 +4,12 @@ import { allowsWrite, assertWrite } from "../../kinds/writes.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context, Terminal } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
+import { extensionOf } from "../kinds/index.ts";
 import { inOrder } from "../manifest/order.ts";
 import { type Manifest, readManifests } from "../manifest/read.ts";
 import { type Outcome, reconcile } from "../manifest/reconcile.ts";
 import { type Pause, pauseUntil, retrying } from "../manifest/retry.ts";
-import { bearerLine, formatOf, warnAbout } from "../manifest/write-result.ts";
+import { formatOf, onceLine, warnAbout } from "../manifest/write-result.ts";
 import { jsonText } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
 
@@ -75,11 +76,12 @@ export async function applyFiles(
       const busy = (milliseconds: number) => tellBusy(manifest, milliseconds, terminal);
       const outcome = await retrying(apply, pause, busy).catch((error) => failed(error, manifest, context));
       reports.push(reportOn(manifest, outcome));
-      if (outcome?.object) warnAbout(manifest.kind, outcome.object, terminal);
+      const extension = await extensionOf(manifest.kind.kind);
+      if (outcome?.object) warnAbout(manifest.kind, outcome.object, extension, terminal);
       if (format === "text") terminal.out(line(manifest, outcome, dryRun));
       if (format === "name" && outcome) terminal.out(`${manifest.kind.kind}/${manifest.name}\n`);
       if ((format === "text" || format === "name") && outcome?.object)
-        terminal.out(bearerLine(outcome.object));
+        terminal.out(onceLine(outcome.object, extension));
     }
   } finally {
     // A server that went away in the middle is no reason to keep quiet about what was done before.

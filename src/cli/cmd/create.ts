@@ -4,25 +4,14 @@ import { findKind } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
-import { type Args, defineVerb } from "../core/command.ts";
+import { defineVerb } from "../core/command.ts";
 import { argsOf } from "../flags/define.ts";
 import { fieldsFrom } from "../flags/fields.ts";
-import { createWithWizard, tellSetUp, wizardArgs } from "../kinds/secret-backend-wizard.ts";
+import { extensionOf } from "../kinds/index.ts";
 import type { Manifest } from "../manifest/read.ts";
 import { createObject, reconcile } from "../manifest/reconcile.ts";
 import { kindNamed, targetOf } from "../manifest/target.ts";
 import { formatOf, shown, warnAbout } from "../manifest/write-result.ts";
-
-/** Flags of single kinds that are no field of theirs. */
-const ownArgs: Readonly<Record<string, Args>> = {
-  llm: {
-    "skip-auth-check": {
-      type: "boolean",
-      description: "Do not ask the provider whether it accepts the key",
-    },
-  },
-  secretbackend: wizardArgs,
-};
 
 /** `mcpctl create KIND NAME`, with the flags of the kind. */
 export const create = defineVerb({
@@ -54,12 +43,12 @@ export const create = defineVerb({
     name: { type: "positional", required: false, description: "Its name" },
     force: { type: "boolean", description: "Update it when it exists already" },
   },
-  moreArgs(words) {
+  async moreArgs(words) {
     const [first] = words;
     const known = words.map((word) => findKind(word.split("/")[0]!)).find((kind) => kind !== undefined);
     // A mistyped kind is told before its flags, none of which is known without it.
     const kind = known ?? (first === undefined ? undefined : kindNamed(first.split("/")[0]!));
-    return kind ? { ...argsOf(kind), ...ownArgs[kind.kind] } : {};
+    return kind ? { ...argsOf(kind), ...(await extensionOf(kind.kind)).createArgs } : {};
   },
   async run(args, context) {
     const { kind, name } = targetOf(args.name === undefined ? [args.kind] : [args.kind, args.name]);
@@ -70,21 +59,23 @@ export const create = defineVerb({
         `"${name}" is no name: lower-case letters, digits and hyphens, 100 at most`,
       );
     const format = formatOf(context.flags);
-    if (args["wizard"]) {
-      const setUp = await createWithWizard(name, args, context);
-      const { backend } = setUp;
-      context.terminal.out(shown(format, kind, backend, lineOf(kind, backend, "created")));
-      return tellSetUp(setUp, context.terminal);
+    const extension = await extensionOf(kind.kind);
+    const special = await extension.createSpecially?.(name, args, context);
+    if (special) {
+      const { object, notes } = special;
+      context.terminal.out(shown(format, kind, object, lineOf(kind, object, "created"), extension));
+      context.terminal.err(notes);
+      return;
     }
     const fields = await fieldsFrom(kind, name, args, context);
     const manifest = { kind, name, fields, source: "the command line" };
-    const query: Record<string, string> = args["skip-auth-check"] ? { probe: "false" } : {};
+    const query = extension.createQuery?.(args) ?? {};
     const client = await context.client();
     const { what, object } = args.force
       ? await createOrUpdate(client, manifest, query)
       : { what: "created", object: await createNew(client, manifest, query) };
-    warnAbout(kind, object, context.terminal);
-    context.terminal.out(shown(format, kind, object, lineOf(kind, object, what)));
+    warnAbout(kind, object, extension, context.terminal);
+    context.terminal.out(shown(format, kind, object, lineOf(kind, object, what), extension));
   },
 });
 

@@ -2,10 +2,9 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { ownOfLlm, ownOfProject } from "../kinds/describe-own.ts";
-import { ownOfSecretBackend } from "../kinds/describe-secret-backend.ts";
+import { extensionOf } from "../kinds/index.ts";
 import { getOne, type KindInfo, list, resolveTargets } from "../kinds/resolve-kind.ts";
-import { describe as describeObject, type Own } from "../output/describe.ts";
+import { describe as describeObject } from "../output/describe.ts";
 
 export const describe = defineVerb({
   meta: {
@@ -42,19 +41,7 @@ export const describe = defineVerb({
 });
 
 async function text(kind: KindInfo, object: Resource, context: Context): Promise<string> {
-  return describeObject(
-    kind,
-    object,
-    await own(kind, object, context),
-    context.now(),
-    context.terminal.color,
-  );
-}
-
-/** Kinds that say more of themselves than their descriptor does. */
-async function own(kind: KindInfo, object: Resource, context: Context): Promise<Own> {
-  if (kind.kind === "project") return ownOfProject(object);
-  if (kind.kind === "secretbackend") return ownOfSecretBackend(object, context.now());
-  if (kind.kind === "llm") return ownOfLlm(object, await context.client());
-  return {};
+  const { describe } = await extensionOf(kind.kind);
+  const entries = (await describe?.(object, context)) ?? {};
+  return describeObject(kind, object, entries, context.now(), context.terminal.color);
 }

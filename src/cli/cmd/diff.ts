@@ -3,6 +3,7 @@ import type { ApiClient } from "../client/client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context, Terminal } from "../core/context.ts";
 import { reportFailure, warn } from "../core/failure.ts";
+import { extensionOf } from "../kinds/index.ts";
 import { unifiedDiff } from "../manifest/line-diff.ts";
 import { inOrder } from "../manifest/order.ts";
 import { type Manifest, readManifests } from "../manifest/read.ts";
@@ -60,8 +61,8 @@ async function difference(client: ApiClient, manifest: Manifest, terminal: Termi
   if (live && kind.writeOnly.some((field) => field in fields))
     warn(terminal, `${kind.kind} '${name}': values that are never shown are not compared`);
   const before = live ? exportOf(kind, live) : undefined;
-  const changes = live ? changesTo(kind, live, fields) : fields;
-  const after = exportOf(kind, { ...live, name, ...wanted(kind, live ?? {}, changes) });
+  const changes = live ? await changesTo(kind, live, fields) : fields;
+  const after = exportOf(kind, { ...live, name, ...(await wanted(kind, live ?? {}, changes)) });
   const label = `${kind.kind}/${name}`;
   return unifiedDiff(before ? yamlText(before) : "", yamlText(after), [
     `${label} (live)`,
@@ -69,22 +70,17 @@ async function difference(client: ApiClient, manifest: Manifest, terminal: Termi
   ]);
 }
 
-/** Fields as they would be: null is the default, and the keys of a secret are those it would have. */
-function wanted(
+/** Fields as they would be: null is the default. */
+async function wanted(
   kind: Kind,
   live: Readonly<Record<string, unknown>>,
   changes: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
+): Promise<Record<string, unknown>> {
   const after: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(changes))
     after[field] = orderedLike(live[field], value ?? defaultOf(kind, field));
-  const { data } = changes;
-  if (kind.exported.includes("keys") && typeof data === "object" && data !== null) {
-    const keys = new Set((live["keys"] as string[] | undefined) ?? []);
-    for (const [key, value] of Object.entries(data)) value === null ? keys.delete(key) : keys.add(key);
-    after["keys"] = [...keys].sort();
-  }
-  return after;
+  const { readOnlyAfter } = await extensionOf(kind.kind);
+  return { ...after, ...readOnlyAfter?.(live, changes) };
 }
 
 /** A value with the keys of its maps in the order of another: to stand elsewhere is no difference. */

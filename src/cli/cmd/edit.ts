@@ -115,7 +115,7 @@ async function send(
     (field) => field in kind.fields.properties && !(field in manifest.fields),
   );
   const fields = { ...manifest.fields, ...Object.fromEntries(gone.map((field) => [field, null])) };
-  const changes = changesTo(kind, live, fields);
+  const changes = await changesTo(kind, live, fields);
   if (Object.keys(changes).length === 0) return undefined;
   return client.call<Resource>("PUT", pathOf(kind, live.id), { body: { ...changes, version: live.version } });
 }

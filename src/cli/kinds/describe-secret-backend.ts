@@ -1,11 +1,11 @@
 import type { Resource } from "../../kinds/define.ts";
 import { OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
 import { plain } from "../output/cells.ts";
-import { type Entry, inWords, type Own, timed } from "../output/describe.ts";
+import { type Entry, type FieldEntries, inWords, timed } from "../output/describe.ts";
 import { mask, masked } from "../output/mask.ts";
 
-/** A secret backend: where it is and how the server logs in there, how it is, and what became of its token. */
-export function ownOfSecretBackend(backend: Resource, now: number): Own {
+/** The config with how the server logs in, the health, and the last rotation of its token. */
+export function describeSecretBackend(backend: Resource, now: number): FieldEntries {
   const config = mask(backend["config"] ?? {}) as Record<string, unknown>;
   const { type, health, rotation } = backend;
   // In the schema's order, whatever order it was written in; what a newer server has more comes last.

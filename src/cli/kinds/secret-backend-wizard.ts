@@ -5,6 +5,7 @@ import type { Args, Value } from "../core/command.ts";
 import type { Context, Terminal } from "../core/context.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import { progressOn } from "../terminal/progress.ts";
+import type { SpecialCreation } from "./extension.ts";
 
 /** What `create secretbackend` takes besides the fields of the kind. */
 export const wizardArgs: Args = {
@@ -15,7 +16,7 @@ export const wizardArgs: Args = {
 };
 
 /** `POST /api/v1/secretbackends/wizard` */
-export interface SetUp {
+interface SetUp {
   backend: Resource;
   /** In OpenBao. */
   policy: string;
@@ -35,7 +36,7 @@ export async function createWithWizard(
   name: string,
   args: Readonly<Record<string, Value>>,
   context: Context,
-): Promise<SetUp> {
+): Promise<SpecialCreation> {
   const { terminal } = context;
   if (args["force"]) throw new AppError("usage", "--wizard makes something new: it does not go with --force");
   if (args["ca-cert"] === "-")
@@ -55,7 +56,8 @@ export async function createWithWizard(
   progress.show("setting up OpenBao …");
   try {
     const body = { name, config, ...others, adminToken };
-    return await client.call<SetUp>("POST", "/api/v1/secretbackends/wizard", { body, patient: true });
+    const setUp = await client.call<SetUp>("POST", "/api/v1/secretbackends/wizard", { body, patient: true });
+    return { object: setUp.backend, notes: notesOn(setUp) };
   } finally {
     progress.end();
   }
@@ -72,11 +74,11 @@ async function askedToken(terminal: Terminal): Promise<string> {
   return token;
 }
 
-/** Says what was made, and what comes next. */
-export function tellSetUp({ backend, policy, role, secret }: SetUp, terminal: Terminal): void {
-  terminal.err(
+/** Says what was made in OpenBao, and what comes next. */
+function notesOn({ backend, policy, role, secret }: SetUp): string {
+  return (
     `In OpenBao there are now the policy '${policy}' and the token role '${role}', for this backend alone.\n` +
-      `The token it logs in with is in the secret '${secret}'. The admin token was not kept.\n` +
-      `Next: mcpctl migrate secrets --from default --to ${backend.name}\n`,
+    `The token it logs in with is in the secret '${secret}'. The admin token was not kept.\n` +
+    `Next: mcpctl migrate secrets --from default --to ${backend.name}\n`
   );
 }

@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
-import { completeConfig } from "../../kinds/secret-backend-config.ts";
 import type { ApiClient } from "../client/client.ts";
 import { isRequired } from "../flags/schema.ts";
+import { extensionOf } from "../kinds/index.ts";
 import { pathOf } from "../kinds/resolve-kind.ts";
 import type { Manifest } from "./read.ts";
 
@@ -30,7 +30,7 @@ export async function reconcile(
     const object = dryRun ? undefined : await createObject(client, manifest, query);
     return { result: "created", object, changed: [] };
   }
-  const changes = changesTo(manifest.kind, live, manifest.fields);
+  const changes = await changesTo(manifest.kind, live, manifest.fields);
   const changed = Object.keys(changes);
   if (changed.length === 0) return { result: "unchanged", object: live, changed };
   if (dryRun) return { result: "configured", object: live, changed };
@@ -70,28 +70,17 @@ export async function findLive(
  * The fields that differ from what an object has. Those that are never shown always do; null is no difference to what
  * is not there or stands at its default.
  */
-export function changesTo(
+export async function changesTo(
   kind: Kind,
   live: Readonly<Record<string, unknown>>,
   fields: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const changed = Object.entries(completed(kind, live, fields)).filter(([field, value]) => {
+): Promise<Record<string, unknown>> {
+  const { asStored } = await extensionOf(kind.kind);
+  const changed = Object.entries(asStored?.(live, fields) ?? fields).filter(([field, value]) => {
     if (kind.writeOnly.includes(field)) return true;
     return !Bun.deepEquals(value ?? defaultOf(kind, field), live[field] ?? defaultOf(kind, field));
   });
   return Object.fromEntries(changed);
-}
-
-/** The fields with an OpenBao's config as the server will keep it: what it fills in is no difference. */
-function completed(
-  kind: Kind,
-  live: Readonly<Record<string, unknown>>,
-  fields: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const { config } = fields;
-  const isBao = kind.kind === "secretbackend" && live["type"] === "openbao";
-  if (!isBao || typeof config !== "object" || config === null) return fields;
-  return { ...fields, config: completeConfig("openbao", { ...config }).config };
 }
 
 /** What a field is when it was not given; null when that is nothing. */

@@ -2,29 +2,22 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import type { GlobalFlags, Terminal } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
+import type { KindExtension } from "../kinds/extension.ts";
 import { jsonText, parseFormat } from "../output/format.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
 
-/**
- * Warns about what the answer to a create tells besides the object: a provider or a backend that did not answer, a
- * token that may do nothing.
- */
-export function warnAbout(kind: Kind, object: Resource, terminal: Terminal): void {
-  const probe = object["probe"] as { ok: boolean; message: string } | undefined;
-  if (probe && !probe.ok) warn(terminal, `${kind.kind} '${object.name}': ${probe.message}`);
-  const health = object["health"] as { status: string; reason: string | null } | null | undefined;
-  if (health && health.status !== "healthy")
-    warn(terminal, `${kind.kind} '${object.name}': ${health.reason ?? health.status}`);
-  if (typeof object["token"] !== "string") return;
-  const grants = object["roleBindings"] as unknown[] | undefined;
-  if (!grants || grants.length === 0)
-    warn(terminal, `token '${object.name}' may do nothing until something is granted to it`);
-  if (terminal.outIsTerminal) terminal.err("This is the only time the token is shown:\n");
+/** Warns about what the answer to a create tells besides the object, and that a bearer is shown only now. */
+export function warnAbout(kind: Kind, object: Resource, extension: KindExtension, terminal: Terminal): void {
+  for (const text of extension.warnings?.(object) ?? [])
+    warn(terminal, `${kind.kind} '${object.name}': ${text}`);
+  if (onceLine(object, extension) !== "" && terminal.outIsTerminal)
+    terminal.err(`This is the only time the ${extension.shownOnce} is shown:\n`);
 }
 
-/** The bearer in the answer to the creation of a token, as a line of its own; empty for everything else. */
-export function bearerLine(object: Resource): string {
-  return typeof object["token"] === "string" ? `${object["token"]}\n` : "";
+/** The value that the server shows only this once, as a line of its own; empty if there is none. */
+export function onceLine(object: Resource, { shownOnce }: KindExtension): string {
+  const value = shownOnce === undefined ? undefined : object[shownOnce];
+  return typeof value === "string" ? `${value}\n` : "";
 }
 
 /** How a verb that writes says what it did: in a sentence, or as `-o` says. */
@@ -39,10 +32,18 @@ export function formatOf({ output }: GlobalFlags): Format {
 }
 
 /** What stdout shows of an object that was just written. `line` says it in a sentence. */
-export function shown(format: Format, kind: Kind, object: Resource, line: string): string {
-  const { token } = object;
+export function shown(
+  format: Format,
+  kind: Kind,
+  object: Resource,
+  line: string,
+  extension: KindExtension = {},
+): string {
   if (format === "json") return jsonText(object);
-  if (format === "yaml")
-    return yamlText({ ...exportOf(kind, object), ...(typeof token === "string" && { token }) });
-  return `${format === "name" ? `${kind.kind}/${object.name}` : line}\n${bearerLine(object)}`;
+  if (format === "yaml") {
+    const once =
+      onceLine(object, extension) === "" ? {} : { [extension.shownOnce!]: object[extension.shownOnce!] };
+    return yamlText({ ...exportOf(kind, object), ...once });
+  }
+  return `${format === "name" ? `${kind.kind}/${object.name}` : line}\n${onceLine(object, extension)}`;
 }

@@ -11,8 +11,8 @@ export type Entry =
   | { title: string; entries: readonly { label: string; value: string }[] }
   | { title: string; lines: readonly string[] };
 
-/** What a kind of its own wants to say: by field, in the place of what its value alone would say. */
-export type Own = Readonly<Record<string, readonly Entry[]>>;
+/** Lines and sections that a kind writes itself, by the field whose place they take. */
+export type FieldEntries = Readonly<Record<string, readonly Entry[]>>;
 
 const acronyms = new Set(["llm", "id", "url", "api", "ttl", "rbac", "mcp", "ca"]);
 const ends = new Set(["id", "name", "version", "createdAt", "updatedAt"]);
@@ -21,7 +21,13 @@ const ends = new Set(["id", "name", "version", "createdAt", "updatedAt"]);
  * An object in full, for a person: header, aligned lines, then titled sections, `Metadata:` last. Follows from the
  * descriptor; fields that the descriptor does not know (a newer server's) are shown too. Never a credential.
  */
-export function describe(kind: KindInfo, object: Resource, own: Own, now: number, color: boolean): string {
+export function describe(
+  kind: KindInfo,
+  object: Resource,
+  own: FieldEntries,
+  now: number,
+  color: boolean,
+): string {
   const shown = mask(object) as Resource;
   const fields = new Set([
     ...Object.keys(kind.fields.properties),

@@ -138,7 +138,9 @@ describe("create", () => {
   it("prints JSON and nothing else with -o json, a new token's bearer in it", async () => {
     const { stdout, stderr } = await server.run(["create", "token", "ci", "-o", "json"]);
     expect(JSON.parse(stdout)).toMatchObject({ name: "ci", token: "mcpctl_pat_theBearer" });
-    expect(stderr).toBe("warning: token 'ci' may do nothing until something is granted to it\n");
+    expect(stderr).toBe(
+      "warning: token 'ci': it has no role yet, so every request with it is refused; grant one with --bind, or with an rbac object\n",
+    );
     const yaml = await server.run(["create", "token", "ci2", "-o", "yaml"]);
     expect(yaml.stdout).toBe("kind: token\nname: ci2\ntoken: mcpctl_pat_theBearer\n");
     const name = await server.run(["create", "user", "bob", "-o", "name"]);

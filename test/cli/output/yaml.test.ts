@@ -107,9 +107,9 @@ describe("get -o yaml | apply -f -", () => {
   });
   afterEach(() => server.stop());
 
-  it.each(kinds)("finds nothing to change, whatever a $kind holds", (kind) => {
-    fc.assert(
-      fc.property(valuesOf(kind.fields), (given) => {
+  it.each(kinds)("finds nothing to change, whatever a $kind holds", async (kind) => {
+    await fc.assert(
+      fc.asyncProperty(valuesOf(kind.fields), async (given) => {
         const { fields, faults } = validateFields(kind, given as Record<string, unknown>);
         fc.pre(faults.length === 0);
         const { type, config } = fields;
@@ -119,7 +119,7 @@ describe("get -o yaml | apply -f -", () => {
         const live = resource(`${kind.idPrefix}_1`, { name: "it", ...fields, keys: ["k"] });
         for (const field of kind.writeOnly) delete live[field];
         const [manifest] = parseManifests(toYaml(kind, [live]), "export");
-        expect(changesTo(kind, live, manifest!.fields)).toEqual({});
+        expect(await changesTo(kind, live, manifest!.fields)).toEqual({});
         // And what is left out is what a create would fill in again.
         const again = validateFields(kind, manifest!.fields).fields;
         for (const field of Object.keys(kind.fields.properties))

@@ -2,9 +2,10 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import type { ApiClient } from "../client/client.ts";
 import { plain } from "../output/cells.ts";
-import type { Entry, Own } from "../output/describe.ts";
+import type { Entry, FieldEntries } from "../output/describe.ts";
 import { mask } from "../output/mask.ts";
 import { tableLine, widthsOf } from "../output/table.ts";
+import type { KindExtension } from "./extension.ts";
 
 /** `GET /api/v1/llms/:name/members` */
 interface Members {
@@ -15,8 +16,23 @@ interface Members {
   members: Resource[];
 }
 
-/** An llm: where its key is (never what it is), the pool it answers in, and its free-form settings. */
-export async function ownOfLlm(llm: Resource, client: ApiClient): Promise<Own> {
+export const llm: KindExtension = {
+  createArgs: {
+    "skip-auth-check": {
+      type: "boolean",
+      description: "Do not ask the provider whether it accepts the key",
+    },
+  },
+  createQuery: (args): Record<string, string> => (args["skip-auth-check"] ? { probe: "false" } : {}),
+  warnings: ({ probe }) => {
+    const { ok = true, message = "" } = (probe ?? {}) as { ok?: boolean; message?: string };
+    return ok ? [] : [message];
+  },
+  describe: async (llm, context) => describeLlm(llm, await context.client()),
+};
+
+/** The secret that holds the API key (never the key itself), the pool, and the free-form settings. */
+async function describeLlm(llm: Resource, client: ApiClient): Promise<FieldEntries> {
   const key = llm["apiKeyRef"] as { name: string; key: string } | null | undefined;
   const settings = mask(llm["extraConfig"] ?? {}) as Record<string, unknown>;
   return {
@@ -33,7 +49,7 @@ function section(title: string, values: Readonly<Record<string, unknown>>): Entr
   return { title, entries: Object.entries(values).map(([label, value]) => ({ label, value: plain(value) })) };
 }
 
-/** The pool, when there is more to it than this one llm. Who may see the llm may not see the others: then no word. */
+/** The pool if the llm shares one. Nothing if the caller may not see the other members. */
 async function pool(llm: Resource, client: ApiClient): Promise<readonly Entry[]> {
   let members: Members;
   try {
@@ -57,20 +73,4 @@ async function pool(llm: Resource, client: ApiClient): Promise<readonly Entry[]>
     ...rows.map((row) => `  ${tableLine(row, widths)}`),
   ];
   return [{ title: "Pool", lines }];
-}
-
-/** The lines of a project about the llm it prefers, whose status the server has looked up. */
-export function ownOfProject(project: Resource): Own {
-  const llm = project["llmProvider"];
-  const model = project["llmModel"];
-  const warning =
-    project["llmStatus"] === "unregistered"
-      ? " [warning: no Llm registered with this name — will fall back to registry default]"
-      : "";
-  return {
-    llmProvider: [{ label: "LLM", value: `${plain(llm)}${warning}` }],
-    llmStatus: [],
-    ...(model !== undefined &&
-      model !== null && { llmModel: [{ label: "LLM Model", value: `${model} (override)` }] }),
-  };
 }

@@ -1,0 +1,45 @@
+import type { Resource } from "../../kinds/define.ts";
+import type { Args, Value } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import type { FieldEntries } from "../output/describe.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * What one kind adds to the verbs that work on every kind. All members are optional: a verb does what follows from the
+ * descriptor where a kind adds nothing.
+ */
+export interface KindExtension {
+  /** Flags of `create KIND` that set no field of the object. */
+  createArgs?: Args;
+  /** The query that flags of `create KIND` add to the request. */
+  createQuery?(args: Readonly<Record<string, Value>>): Record<string, string>;
+  /**
+   * Creates the object by a route of its own.
+   *
+   * @param args the flags of `create KIND`
+   * @returns undefined if the flags do not ask for it: `create` then sends the fields as for any kind
+   */
+  createSpecially?(
+    name: string,
+    args: Readonly<Record<string, Value>>,
+    context: Context,
+  ): Promise<SpecialCreation | undefined>;
+  /** Lines and sections of `describe`, by the field whose place they take. An empty list leaves the field out. */
+  describe?(object: Resource, context: Context): FieldEntries | Promise<FieldEntries>;
+  /** Warnings about an object that was just created or applied, each a sentence without the object's name. */
+  warnings?(object: Resource): string[];
+  /** The field of the answer to a create that the server never shows again. It is printed once, on its own line. */
+  shownOnce?: string;
+  /** A manifest's fields as the server will store them, so that what it fills in does not count as a difference. */
+  asStored?(live: Fields, fields: Fields): Fields;
+  /** Read-only fields as a change will leave them, for `diff`. */
+  readOnlyAfter?(live: Fields, changes: Fields): Record<string, unknown>;
+}
+
+/** An object that `createSpecially` has made. */
+export interface SpecialCreation {
+  object: Resource;
+  /** What else was done and what comes next, for stderr: lines with their own "\n". */
+  notes: string;
+}

@@ -1,0 +1,22 @@
+import type { KindExtension } from "./extension.ts";
+
+/** Kinds that add something to the generic verbs, by their singular name. Each is loaded by the verb that needs it. */
+const extensions: Readonly<Record<string, () => Promise<KindExtension>>> = {
+  llm: async () => (await import("./llm.ts")).llm,
+  project: async () => (await import("./project.ts")).project,
+  secret: async () => (await import("./secret.ts")).secret,
+  secretbackend: async () => (await import("./secret-backend.ts")).secretBackend,
+  token: async () => (await import("./token.ts")).token,
+};
+
+/** The singular names of the kinds that add something. */
+export const extendedKinds: readonly string[] = Object.keys(extensions);
+
+/**
+ * Returns what a kind adds to the generic verbs; nothing for a kind that follows from its descriptor alone.
+ *
+ * @param kind the singular name
+ */
+export async function extensionOf(kind: string): Promise<KindExtension> {
+  return Object.hasOwn(extensions, kind) ? extensions[kind]!() : {};
+}
