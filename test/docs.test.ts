@@ -12,6 +12,7 @@ const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8
 const texts = [
   "README.md",
   "CONTRIBUTING.md",
+  "SECURITY.md",
   ...pages.filter((page) => page.endsWith(".md")).map((page) => `docs/${page}`),
 ];
 
