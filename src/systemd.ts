@@ -1,3 +1,5 @@
+import { oneLine } from "./wire/text.ts";
+
 /** Variables by which systemd says how to talk to it. */
 export type ServiceEnv = Record<string, string | undefined>;
 
@@ -21,6 +23,9 @@ export interface ServiceManager {
   /** No more beats, and nothing more is said. */
   close(): void;
 }
+
+/** The most characters of a status. A line end in it would begin a variable of its own. */
+const longestStatus = 1_000;
 
 const nobody: ServiceManager = {
   present: false,
@@ -48,9 +53,9 @@ export async function serviceManager(env: ServiceEnv, every = interval): Promise
   let stopWatching = () => {};
   return {
     present: true,
-    ready: (status) => send.text(`READY=1\nSTATUS=${oneLine(status)}`),
-    status: (text) => send.text(`STATUS=${oneLine(text)}`),
-    stopping: (status) => send.text(`STOPPING=1\nSTATUS=${oneLine(status)}`),
+    ready: (status) => send.text(`READY=1\nSTATUS=${oneLine(status, longestStatus)}`),
+    status: (text) => send.text(`STATUS=${oneLine(text, longestStatus)}`),
+    stopping: (status) => send.text(`STOPPING=1\nSTATUS=${oneLine(status, longestStatus)}`),
     watch(answers) {
       stopWatching();
       if (beat === undefined) return;
@@ -81,11 +86,6 @@ function interval(milliseconds: number, act: () => void): () => void {
   const timer = setInterval(act, milliseconds);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-/** A line end would begin a variable of its own. */
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
 }
 
 const linux = {

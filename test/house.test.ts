@@ -34,7 +34,7 @@ function inRoom(room: string): File[] {
 const mayImport: Record<string, readonly string[]> = {
   errors: [],
   version: [],
-  systemd: [],
+  systemd: ["wire"],
   time: [],
   kinds: ["errors"],
   wire: ["errors"],

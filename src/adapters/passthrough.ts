@@ -1,13 +1,13 @@
 import { ByteBuffer } from "../wire/byte-buffer.ts";
 import type { StreamPosition } from "../wire/dialects/openai-responses.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
+import { parsedObject } from "../wire/json.ts";
 import { firstFrameEnd, lastFrameEnd, SseParser } from "../wire/sse.ts";
 import type { StreamFault } from "./provider-fault.ts";
 import {
   ChatWatch,
   doneData,
   MessagesWatch,
-  parsedObject,
   ResponsesWatch,
   type StreamWatch,
   type Verdict,

@@ -1,3 +1,5 @@
+import { isObject } from "../wire/json.ts";
+import { oneLine } from "../wire/text.ts";
 import type { ProviderFault } from "./types.ts";
 
 /** What a provider's error says, with the HTTP status that it names or its type stands for. */
@@ -34,8 +36,8 @@ export function readProviderError(status: number, body: string): ProviderFault {
   const fault = text.length <= largestBody ? faultOf(parsed(text)) : undefined;
   if (fault) return { message: fault.message, ...(fault.type !== undefined && { type: fault.type }) };
   const start = text.slice(0, 16 * 1024);
-  if (!start.startsWith("<")) return { message: oneLine(start) };
-  const title = oneLine(/<title[^>]*>([^<]*)/i.exec(start)?.[1] ?? "");
+  if (!start.startsWith("<")) return { message: oneLine(start, longestMessage) };
+  const title = oneLine(/<title[^>]*>([^<]*)/i.exec(start)?.[1] ?? "", longestMessage);
   return {
     message: `the provider answered with status ${status} and a web page${title && `: ${title}`}`,
   };
@@ -45,16 +47,18 @@ export function readProviderError(status: number, body: string): ProviderFault {
 export function faultOf(payload: unknown): StreamFault | undefined {
   const outer = Array.isArray(payload) ? payload[0] : payload;
   if (!isObject(outer)) return undefined;
-  if (typeof outer.error === "string" && outer.error !== "") return { message: oneLine(outer.error) };
-  const error = isObject(outer.error) ? outer.error : outer;
+  if (typeof outer.error === "string" && outer.error !== "")
+    return { message: oneLine(outer.error, longestMessage) };
+  const isInside = isObject(outer.error) || Array.isArray(outer.error);
+  const error = isInside ? (outer.error as Record<string, unknown>) : outer;
   const message = text(error.message) ?? text(outer.message) ?? detailOf(outer.detail);
   if (message === undefined && error === outer) return undefined;
   const type = text(error.type) ?? text(error.code) ?? text(error.status);
   const named = Number(error.code ?? error.status);
   const status = named >= 400 && named <= 599 ? named : type && statusOfType[type];
   return {
-    message: oneLine(message ?? JSON.stringify(error)),
-    ...(type !== undefined && { type: oneLine(type).slice(0, 100) }),
+    message: oneLine(message ?? JSON.stringify(error), longestMessage),
+    ...(type !== undefined && { type: oneLine(type, 100) }),
     ...(status && { status }),
   };
 }
@@ -78,17 +82,4 @@ function parsed(body: string): unknown {
 
 function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
-
-/** Without line ends and other control characters, and not too long. */
-function oneLine(words: string): string {
-  return words
-    .slice(0, 4 * longestMessage)
-    .replace(/[\p{Cc}\s]+/gu, " ")
-    .trim()
-    .slice(0, longestMessage);
 }

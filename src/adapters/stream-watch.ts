@@ -11,6 +11,7 @@ import {
   type StreamPosition,
 } from "../wire/dialects/openai-responses.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
+import { parsedObject } from "../wire/json.ts";
 import type { SseEvent } from "../wire/sse.ts";
 import { faultOf, type StreamFault } from "./provider-fault.ts";
 
@@ -192,14 +193,4 @@ const bufferIndexOf = Buffer.prototype.indexOf as (this: Uint8Array, value: Buff
 
 function indexOf(bytes: Uint8Array, value: Buffer, from: number): number {
   return bufferIndexOf.call(bytes, value, from);
-}
-
-/** A JSON object or array; undefined for anything else. */
-export function parsedObject(data: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(data);
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

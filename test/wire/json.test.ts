@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseExact, scanJson, spliceTexts, spliceTopLevel, withoutTopLevel } from "../../src/wire/json.ts";
+import {
+  isObject,
+  parsedObject,
+  parseExact,
+  scanJson,
+  spliceTexts,
+  spliceTopLevel,
+  withoutTopLevel,
+} from "../../src/wire/json.ts";
 
 const depth64 = { maxDepth: 64 };
 const strict = { maxDepth: 64, rejectDuplicateKeys: true };
@@ -173,4 +181,15 @@ describe("withoutTopLevel", () => {
       ),
     );
   });
+});
+
+it.each([null, undefined, [], [{}], "{}", 1, true])("isObject returns false for %j", (value) => {
+  expect(isObject(value)).toBe(false);
+  expect(isObject({ value })).toBe(true);
+});
+
+it("parsedObject returns an object or array, and undefined for any other text", () => {
+  expect(parsedObject('{"a":1}')).toEqual({ a: 1 });
+  expect(parsedObject("[1]")).toEqual([1]);
+  for (const text of ["", "{", "null", "1", '"a"', "[DONE]"]) expect(parsedObject(text)).toBeUndefined();
 });

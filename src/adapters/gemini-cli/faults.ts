@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { cannotStart, type Ending } from "../../processes/piped-process.ts";
+import { oneLine } from "../../wire/text.ts";
 
 /** Why a run has no whole answer, as far as it tells. */
 export interface RunFault {
@@ -80,11 +81,6 @@ function rejected(): AppError {
 const noise = /^\s*(?:Warning: |Ripgrep is not available|at |\[STARTUP\])/;
 
 function inOneLine(text: string): string {
-  return text
-    .split("\n")
-    .filter((line) => !noise.test(line))
-    .join(" ")
-    .replace(/[\p{Cc}\s]+/gu, " ")
-    .trim()
-    .slice(0, longestMessage);
+  const lines = text.split("\n").filter((line) => !noise.test(line));
+  return oneLine(lines.join(" "), longestMessage);
 }

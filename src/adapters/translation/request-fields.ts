@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { isObject } from "../../wire/json.ts";
 
 /** An object of a request, before anybody has looked into it. */
 export type Fields = Record<string, unknown>;
@@ -23,7 +24,7 @@ export function isGiven(value: unknown): boolean {
 }
 
 export function objectAt(value: unknown, path: string): Fields {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  if (isObject(value)) return value;
   throw refused(path, `${nameOf(path)} must be an object`);
 }
 

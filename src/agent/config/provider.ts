@@ -3,6 +3,7 @@ import { AppError, type Fault } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { validate } from "../../kinds/validate.ts";
 import { isForbiddenHost, normaliseProviderUrl } from "../../net/provider-url.ts";
+import { isObject } from "../../wire/json.ts";
 import { extraArgsFaults } from "../runtimes/vllm/command.ts";
 import type { ManagedConfig, ProviderConfig, WakeRecipe } from "../types.ts";
 import { nameFaults } from "./names.ts";
@@ -18,7 +19,7 @@ const localUrls: Readonly<Record<string, string>> = {
 
 /** Every fault in an entry of `llm.providers`, by JSON pointer into it. */
 export function checkProvider(entry: unknown): Fault[] {
-  const fields = isFields(entry) ? entry : undefined;
+  const fields = isObject(entry) ? entry : undefined;
   const schema = providerSchema(fields?.["type"]);
   const faults = validate(schema, entry).map(explained);
   if (!fields) return faults;
@@ -132,7 +133,7 @@ const framing =
 
 function wakeFaults(wake: unknown): Fault[] {
   if (wake === undefined) return [];
-  if (!isFields(wake)) return [{ path: "", message: "must be an object" }];
+  if (!isObject(wake)) return [{ path: "", message: "must be an object" }];
   const schema = wakeSchema(wake["type"]);
   if (!schema) return [{ path: "/type", message: 'must be "http" or "command"' }];
   const faults = [...validate(schema, wake), ...rangeFaults(wake)];
@@ -152,8 +153,4 @@ function wakeFaults(wake: unknown): Fault[] {
     else if (!headerValue.test(value)) faults.push({ path, message: "must be printable ASCII" });
   }
   return faults;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { oneLine } from "../../wire/text.ts";
 
 /** More than the longest request that a server takes in, which an acceptance brings. */
 const answerBytes = 64 * 1024 * 1024;
@@ -22,11 +23,7 @@ export async function textOf({ body, headers }: Response): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
-/** What a server says for people, as one line of a log: it moves no cursor and begins no line of its own (T42). */
-export function oneLine(said: unknown): string {
-  if (typeof said !== "string") return "";
-  return said
-    .slice(0, lineLength)
-    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
-    .trim();
+/** Returns a text of a server's as one line of a log; "" for anything that is no text (T42). */
+export function lineOf(text: unknown): string {
+  return typeof text === "string" ? oneLine(text, lineLength) : "";
 }

@@ -3,7 +3,7 @@ import { pause, type Time } from "../../time.ts";
 import { linkPaths } from "../../wire/link/constants.ts";
 import type { HeartbeatRequest, RegisterRequest } from "../../wire/link/registration.ts";
 import type { AcceptRequest, TaskResult } from "../../wire/link/tasks.ts";
-import { oneLine, textOf } from "./response-text.ts";
+import { lineOf, textOf } from "./response-text.ts";
 
 /** Where the server is, and the bearer as it is now. */
 export interface ServerEndpoint {
@@ -157,7 +157,7 @@ export function replyOf(response: Response, text: string): Reply {
   const details = faultsIn(body?.["details"]);
   const error = new AppError(
     isErrorCode(code) ? code : codeOf(status),
-    oneLine(body?.["error"]) || `the server answered ${status}`,
+    lineOf(body?.["error"]) || `the server answered ${status}`,
     { status, ...(retryAfter > 0 && { retryAfter }), ...(details && { details }) },
   );
   return { status, body, error };
@@ -166,7 +166,7 @@ export function replyOf(response: Response, text: string): Reply {
 function faultsIn(details: unknown): Fault[] | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.flatMap((one) =>
-    typeof one?.path === "string" ? [{ path: one.path, message: oneLine(one.message) }] : [],
+    typeof one?.path === "string" ? [{ path: one.path, message: lineOf(one.message) }] : [],
   );
 }
 

@@ -1,7 +1,7 @@
 import { parseExact } from "../../wire/json.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { LinkOperation, Task } from "../../wire/link/tasks.ts";
-import { oneLine } from "../registration/response-text.ts";
+import { lineOf } from "../registration/response-text.ts";
 
 const operations: readonly string[] = [
   "chat",
@@ -56,7 +56,7 @@ export function readServerEvent(event: string | undefined, text: string): Server
     case "drain":
       return { event: "drain" };
     case "revoked":
-      return { event: "revoked", reason: oneLine(data["reason"]) };
+      return { event: "revoked", reason: lineOf(data["reason"]) };
     default:
       return undefined;
   }

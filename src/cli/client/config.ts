@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { isObject } from "../../wire/json.ts";
 import { readPrivate, writePrivate } from "./private-file.ts";
 
 /** A server by a name of one's own. */
@@ -21,9 +22,9 @@ export function readConfig(home: string): Config {
   const path = join(home, "config.json");
   const config = readJson(path, false) ?? {};
   const contexts = config["contexts"] ?? {};
-  if (!isRecord(contexts)) throw broken(path, "contexts must be an object");
+  if (!isObject(contexts)) throw broken(path, "contexts must be an object");
   for (const [name, entry] of Object.entries(contexts)) {
-    if (!isRecord(entry) || typeof entry["server"] !== "string")
+    if (!isObject(entry) || typeof entry["server"] !== "string")
       throw broken(path, `contexts.${name} must have a server`);
     if (entry["tokenFile"] !== undefined && typeof entry["tokenFile"] !== "string")
       throw broken(path, `contexts.${name}.tokenFile must be a string`);
@@ -68,12 +69,8 @@ function readJson(path: string, secret: boolean): Record<string, unknown> | unde
     // Not the parser's own message: it quotes the file, and the file may hold a token.
     throw new AppError("invalid_request", `${path} is not JSON`, { cause: secret ? undefined : cause });
   }
-  if (!isRecord(value)) throw broken(path, "it must be an object");
+  if (!isObject(value)) throw broken(path, "it must be an object");
   return value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function broken(path: string, what: string): AppError {

@@ -1,4 +1,5 @@
 import type { Kind } from "../../kinds/define.ts";
+import { isObject } from "../../wire/json.ts";
 import type { ApiClient } from "../client/client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context, Terminal } from "../core/context.ts";
@@ -85,14 +86,10 @@ async function wanted(
 
 /** A value with the keys of its maps in the order of another: to stand elsewhere is no difference. */
 function orderedLike(other: unknown, value: unknown): unknown {
-  if (!isMap(other) || !isMap(value)) return value;
+  if (!isObject(other) || !isObject(value)) return value;
   const before = Object.keys(other).filter((key) => Object.hasOwn(value, key));
   const keys = new Set([...before, ...Object.keys(value)]);
   return Object.fromEntries([...keys].map((key) => [key, orderedLike(other[key], value[key])]));
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function colored(text: string, color: boolean): string {

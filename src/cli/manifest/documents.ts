@@ -2,6 +2,7 @@ import type { Kind } from "../../kinds/define.ts";
 import { findKind, kinds, kindWords } from "../../kinds/index.ts";
 import { isId, isName, nearest } from "../../kinds/names.ts";
 import { validateFields } from "../../kinds/validate.ts";
+import { isObject } from "../../wire/json.ts";
 import { isRequired } from "../flags/schema.ts";
 import { type ParsedDocument, type Path, parseDocuments } from "./parse.ts";
 import type { Manifest } from "./read.ts";
@@ -155,8 +156,4 @@ function withPath(path: Path, message: string): string {
 
 function unescaped(segment: string): string {
   return segment.replaceAll("~1", "/").replaceAll("~0", "~");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isObject } from "../json.ts";
 import { tokenCount, type Usage } from "./usage.ts";
 
 /** Anthropic messages, as far as we read or write it. Providers send more, and less. */
@@ -60,7 +61,7 @@ export interface MessagesEvent {
 
 /** Reads the `usage` of an answer; undefined when there is none. Input tokens come without the cached ones. */
 export function messagesUsage(usage: unknown): Usage | undefined {
-  if (typeof usage !== "object" || usage === null) return undefined;
+  if (!isObject(usage)) return undefined;
   const counts = usage as MessagesUsage;
   const cachedTokens = tokenCount(counts.cache_read_input_tokens);
   return {
@@ -79,6 +80,6 @@ export function mergeMessagesUsage(
   before: MessagesUsage,
   news: MessagesUsage | null | undefined,
 ): MessagesUsage {
-  if (typeof news !== "object" || news === null) return before;
+  if (!isObject(news)) return before;
   return { ...before, ...Object.fromEntries(Object.entries(news).filter(([, value]) => value !== null)) };
 }

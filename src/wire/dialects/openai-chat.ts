@@ -1,3 +1,4 @@
+import { isObject } from "../json.ts";
 import { tokenCount, type Usage } from "./usage.ts";
 
 /** OpenAI chat completions, as far as we read or write it. Providers send more, and less. */
@@ -64,7 +65,7 @@ export interface ChatCompletion {
 
 /** Reads the `usage` of an answer, a chunk or an embeddings answer; undefined when there is none. */
 export function chatUsage(usage: unknown): Usage | undefined {
-  if (typeof usage !== "object" || usage === null) return undefined;
+  if (!isObject(usage)) return undefined;
   const counts = usage as ChatUsage;
   return {
     promptTokens: tokenCount(counts.prompt_tokens),

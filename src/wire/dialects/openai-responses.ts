@@ -1,3 +1,4 @@
+import { isObject } from "../json.ts";
 import type { Usage } from "./usage.ts";
 
 /** OpenAI responses, as far as we read or write it. Providers send more, and less. */
@@ -71,7 +72,7 @@ export interface StreamPosition {
 
 /** Reads the `usage` of an answer; undefined when there is none. Input tokens include the cached ones. */
 export function responsesUsage(usage: unknown): Usage | undefined {
-  if (typeof usage !== "object" || usage === null) return undefined;
+  if (!isObject(usage)) return undefined;
   const counts = usage as ResponsesUsage;
   return {
     promptTokens: counts.input_tokens ?? 0,

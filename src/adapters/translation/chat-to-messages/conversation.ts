@@ -1,4 +1,4 @@
-import { parseExact } from "../../../wire/json.ts";
+import { isObject, parseExact } from "../../../wire/json.ts";
 import {
   type Fields,
   isGiven,
@@ -158,8 +158,7 @@ function toolInput(text: unknown): unknown {
       return { arguments: text };
     }
   }
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? value : { arguments: value };
+  return isObject(value) ? value : { arguments: value };
 }
 
 /** A result without an id would be taken for nobody's (case 7). */

@@ -1,3 +1,4 @@
+import { isObject } from "../../../wire/json.ts";
 import type { Fields } from "../request-fields.ts";
 
 /** What Anthropic's structured outputs do not know. It is moved into the description, where the model reads it. */
@@ -26,7 +27,7 @@ const maps = new Set(["properties", "$defs", "definitions"]);
  */
 export function outputSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(outputSchema);
-  if (typeof schema !== "object" || schema === null) return schema;
+  if (!isObject(schema)) return schema;
   const result: Fields = {};
   const limits: string[] = [];
   for (const [keyword, value] of Object.entries(schema)) {
@@ -44,6 +45,6 @@ export function outputSchema(schema: unknown): unknown {
 }
 
 function mapped(schemas: unknown): unknown {
-  if (typeof schemas !== "object" || schemas === null) return schemas;
+  if (!isObject(schemas)) return schemas;
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, outputSchema(schema)]));
 }

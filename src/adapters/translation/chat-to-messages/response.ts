@@ -7,6 +7,7 @@ import type {
 import { messagesUsage } from "../../../wire/dialects/anthropic-messages.ts";
 import type { ChatUsage } from "../../../wire/dialects/openai-chat.ts";
 import { tokenCount } from "../../../wire/dialects/usage.ts";
+import { isObject } from "../../../wire/json.ts";
 import { faultOf } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
 import { callerNames, fittingId } from "../tool-names.ts";
@@ -48,7 +49,7 @@ export function chatCompletion(
     throw fault ? new AppError("provider_error", fault.message) : garbage("sent an answer without content");
   }
   const reading = toolReading(request);
-  const blocks = answer.content.filter((block) => typeof block === "object" && block !== null);
+  const blocks = answer.content.filter(isObject);
   const isAnswer = ({ type, name = "" }: MessagesBlock) => type === "tool_use" && name === reading.answer;
   const tools = blocks.filter((block) => block.type === "tool_use" && !isAnswer(block));
   const thinking = blocks.filter(isThinking);

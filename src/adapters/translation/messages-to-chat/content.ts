@@ -1,3 +1,4 @@
+import { isObject } from "../../../wire/json.ts";
 import {
   type Fields,
   isGiven,
@@ -89,7 +90,5 @@ function sourceUrl(source: Fields, path: string): string {
 }
 
 function isOff(citations: unknown): boolean {
-  return (
-    typeof citations === "object" && citations !== null && !("enabled" in citations && citations.enabled)
-  );
+  return isObject(citations) && !citations.enabled;
 }

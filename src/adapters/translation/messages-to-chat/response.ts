@@ -9,7 +9,7 @@ import {
   chatUsage,
 } from "../../../wire/dialects/openai-chat.ts";
 import { tokenCount, type Usage } from "../../../wire/dialects/usage.ts";
-import { parseExact } from "../../../wire/json.ts";
+import { isObject, parseExact } from "../../../wire/json.ts";
 import { faultOf } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
 import { callerNames, fittingId } from "../tool-names.ts";
@@ -121,7 +121,7 @@ export function saidIn({ content, reasoning_content, reasoning }: ChatAnswer<unk
 } {
   const thought = reasoning_content || reasoning || "";
   if (!Array.isArray(content)) return { text: content ?? "", thinking: thought };
-  const parts = content.filter(isObject);
+  const parts: ChatPart[] = content.filter(isObject);
   const inside = parts.map((part) => (part.type === "thinking" ? wordsOf(part.thinking) : "")).join("");
   const text = parts.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
   return { text, thinking: thought || inside };
@@ -133,11 +133,6 @@ function wordsOf(thinking: ChatPart["thinking"]): string {
     .filter(isObject)
     .map(({ text = "" }) => text)
     .join("");
-}
-
-/** Whether a provider sent an object where one belongs. */
-export function isObject<T>(value: T): value is T & object {
-  return typeof value === "object" && value !== null;
 }
 
 function toolUse(call: ChatToolCall, id: string, nameOf: (name: string) => string): MessagesBlock {
@@ -155,7 +150,7 @@ function toolInput(value: unknown): unknown {
   if (value.trim() === "") return {};
   try {
     const input = parseExact(value);
-    return isObject(input) && !Array.isArray(input) ? input : { arguments: input };
+    return isObject(input) ? input : { arguments: input };
   } catch {
     return { arguments: value };
   }

@@ -6,7 +6,7 @@ import {
   chatUsage,
 } from "../../../wire/dialects/openai-chat.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
-import { parseExact } from "../../../wire/json.ts";
+import { isObject, parseExact } from "../../../wire/json.ts";
 import type { SseEvent } from "../../../wire/sse.ts";
 import { faultOf } from "../../provider-fault.ts";
 import { doneData } from "../../stream-watch.ts";
@@ -14,7 +14,6 @@ import type { Fields } from "../request-fields.ts";
 import { callerNames, fittingId } from "../tool-names.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
 import {
-  isObject,
   messageId,
   messagesUsageOf,
   noUsage,
@@ -194,7 +193,7 @@ export class MessagesFromChat extends TranslatedPipe {
 
 /** The pieces of tool calls; those that come with arguments as an object keep the digits of long integers. */
 function exactCalls(calls: ChatToolCallDelta[], { data }: SseEvent): ChatToolCallDelta[] {
-  const isWhole = calls.some((call) => isObject(call?.function?.arguments));
+  const isWhole = calls.some((call) => typeof call?.function?.arguments === "object");
   const [choice] = isWhole ? ((parseExact(data) as ChatCompletion).choices ?? []) : [];
   return (choice?.delta?.tool_calls ?? calls).filter(isObject);
 }

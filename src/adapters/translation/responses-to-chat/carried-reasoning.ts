@@ -1,3 +1,4 @@
+import { isObject } from "../../../wire/json.ts";
 import type { Fields } from "../request-fields.ts";
 
 /** What begins the `encrypted_content` of reasoning items that we make. */
@@ -38,8 +39,4 @@ export function carriedReasoning(item: Fields): { thinkingBlocks?: unknown[]; te
 function summaryOf(summary: unknown): string {
   const parts: unknown[] = Array.isArray(summary) ? summary : [];
   return parts.map((part) => (isObject(part) && typeof part.text === "string" ? part.text : "")).join("\n\n");
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null;
 }

@@ -1,6 +1,7 @@
 import type { ChatAnswer, ChatToolCallDelta } from "../../../wire/dialects/openai-chat.ts";
 import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/dialects/openai-responses.ts";
-import { isObject, saidIn } from "../messages-to-chat/response.ts";
+import { isObject } from "../../../wire/json.ts";
+import { saidIn } from "../messages-to-chat/response.ts";
 import { isComplete, type ToolSlot, ToolSlots } from "../messages-to-chat/tool-slots.ts";
 import { garbage } from "../translated-pipe.ts";
 import { callItem, type idsOf } from "./answer.ts";

@@ -1,8 +1,8 @@
 import { AppError } from "../../../errors.ts";
 import type { StreamPosition } from "../../../wire/dialects/openai-responses.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
+import { parsedObject } from "../../../wire/json.ts";
 import type { StreamFault } from "../../provider-fault.ts";
-import { parsedObject } from "../../stream-watch.ts";
 import type { StreamPipe, Translation } from "../../types.ts";
 import { chatToMessages } from "../chat-to-messages/index.ts";
 import { refused } from "../request-fields.ts";

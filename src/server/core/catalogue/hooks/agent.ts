@@ -1,5 +1,6 @@
 import { AppError } from "../../../../errors.ts";
 import { unknownField } from "../../../../kinds/validate.ts";
+import { isObject } from "../../../../wire/json.ts";
 import { decide, isVisible } from "../../access/policy.ts";
 import { userPrincipal } from "../../access/principals.ts";
 import type { Row } from "../../store/types.ts";
@@ -60,7 +61,6 @@ const isNumber = (least: number, most: number) => (value: unknown) =>
   typeof value === "number" && value >= least && value <= most;
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
 const isText = (value: unknown) => typeof value === "string" && value !== "";
-const isObject = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isStop = (value: unknown) =>
   isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText));
 
