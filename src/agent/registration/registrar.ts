@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { Backoff, pause } from "../../time.ts";
 import { heartbeatMs } from "../../wire/link/constants.ts";
+import { newestRevision } from "../../wire/link/revisions/index.ts";
 import type { Log } from "../log.ts";
 import type { Attacher } from "../transports/attacher.ts";
 import type { Link, LinkEnd } from "../transports/link.ts";
@@ -200,7 +201,7 @@ export class Registrar {
       const reply = await calls.register(
         {
           ...(session.id !== undefined && { providerSessionId: session.id }),
-          protocol: 2,
+          protocol: newestRevision.protocol,
           bootId,
           machineId: sessionFile.machineId,
           ...sent,

@@ -1,9 +1,8 @@
 import { mayList, type Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
-import type { ProviderSession } from "../core/store/types.ts";
 import { Link, type Parting, type Wire } from "./link.ts";
-import type { ProviderSessions } from "./sessions.ts";
+import type { AttachedSession, ProviderSessions } from "./sessions.ts";
 import type { SocketEvents } from "./socket.ts";
 
 /** How often bearers are looked at, in milliseconds: a row that goes is heard of, one that expires is not. */
@@ -11,10 +10,10 @@ const lookMs = 2000;
 
 /** A session that an agent has just taken. */
 export interface Attached {
-  session: ProviderSession;
+  session: AttachedSession;
   principal: Principal;
-  /** It says that it is the agent that had it before. */
-  goesOn: boolean;
+  /** The last epoch that the agent knows, if it says that it had the session before. */
+  lastEpoch: number | undefined;
 }
 
 export interface AttachmentsOptions {
@@ -71,7 +70,7 @@ export class Attachments {
    *
    * @returns where that goes which comes up the same way
    */
-  open({ session, principal, goesOn }: Attached, wire: Wire): SocketEvents {
+  open({ session, principal, lastEpoch }: Attached, wire: Wire): SocketEvents {
     const { sessions, opened, text, bytes } = this.#options;
     const link = new Link(session, principal, wire);
     const before = this.#links.get(link.sessionId);
@@ -79,9 +78,8 @@ export class Attachments {
     if (before && before.epoch > link.epoch) {
       link.close("fenced");
     } else if (link.isOpen) {
-      // An agent that knows no epoch cannot say that it goes on: it may well.
-      const isSame = goesOn || link.protocol < 2;
-      if (before) this.end(before, goesOn ? "replaced" : "fenced", isSame);
+      const isSame = link.revision.mayContinue(lastEpoch);
+      if (before) this.end(before, lastEpoch === undefined ? "fenced" : "replaced", isSame);
       this.#links.set(link.sessionId, link);
       void sessions.attached(link.sessionId, link.epoch);
       if (link.isOpen) opened(link, isSame);

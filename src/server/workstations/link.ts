@@ -1,8 +1,9 @@
 import { closeCodes } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { Transport } from "../../wire/link/registration.ts";
+import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import type { Principal } from "../core/access/policy.ts";
-import type { ProviderSession } from "../core/store/types.ts";
+import type { AttachedSession } from "./sessions.ts";
 
 /** The way down to an agent, whatever it is made of. */
 export interface Wire {
@@ -38,18 +39,17 @@ export class Link {
   readonly sessionId: string;
   /** With which it was attached. */
   readonly epoch: number;
-  /** 1: delivery is acceptance. */
-  readonly protocol: number;
+  readonly revision: LinkRevision;
   /** By whose bearer it stands; a newer one of the same user takes its place. */
   principal: Principal;
   isOpen = true;
   readonly #wire: Wire;
   #lastChannel = 0;
 
-  constructor({ id, epoch, protocol }: ProviderSession, principal: Principal, wire: Wire) {
+  constructor({ id, epoch, revision }: AttachedSession, principal: Principal, wire: Wire) {
     this.sessionId = id;
     this.epoch = epoch;
-    this.protocol = protocol;
+    this.revision = revision;
     this.principal = principal;
     this.#wire = wire;
     wire.send({ event: "attached", epoch });

@@ -147,7 +147,7 @@ export class Links implements VirtualLlms {
   async attach(principal: Principal, sessionId: string, epoch: number | undefined): Promise<Attached> {
     if (this.#isDraining) throw new AppError("unavailable", "the server is shutting down", { retryAfter: 2 });
     const session = await this.#options.sessions.attach(principal, sessionId, epoch);
-    return { session, principal, goesOn: epoch !== undefined };
+    return { session, principal, lastEpoch: epoch };
   }
 
   /** Opens the link of a session that was just taken. Returns where that goes which comes up the same way. */

@@ -4,6 +4,8 @@ import { kindOf } from "../../kinds/index.ts";
 import { llmTypes } from "../../kinds/llm.ts";
 import { isName, namePattern } from "../../kinds/names.ts";
 import { forbiddenKeys, validateFields } from "../../kinds/validate.ts";
+import { negotiate } from "../../wire/link/revisions/index.ts";
+import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import { faultsInParams } from "../core/catalogue/hooks/agent.ts";
 
 /** Types of llms that agents publish: any but a command of this machine. */
@@ -36,7 +38,7 @@ export interface LlmPublication extends Publication {
 export interface Registration {
   /** As sent. It may be anybody's. */
   sessionId: string | undefined;
-  /** 1 for agents that accept by being sent to, else 2. */
+  /** The number of the link protocol's revision. */
   protocol: number;
   bootId: string | null;
   machineId: string | null;
@@ -50,14 +52,14 @@ export interface Registration {
  *
  * @throws AppError `invalid_request` with every fault
  */
-export function parseRegistration(body: Record<string, unknown>): Registration {
+export function parseRegistration(
+  body: Record<string, unknown>,
+  revisions: readonly LinkRevision[],
+): Registration {
   const faults: Fault[] = [];
-  const { protocol } = body;
-  if (given(protocol) && typeof protocol !== "number")
-    faults.push({ path: "/protocol", message: "must be a number" });
   const registration: Registration = {
     sessionId: shortText(body, "providerSessionId", faults),
-    protocol: typeof protocol === "number" && protocol >= 2 ? 2 : 1,
+    protocol: protocolOf(body, revisions, faults),
     bootId: shortText(body, "bootId", faults) ?? null,
     machineId: shortText(body, "machineId", faults) ?? null,
     llms: listOf(body, "providers", faults).map(([path, sent]) => llmOf(path, sent, faults)),
@@ -73,6 +75,26 @@ export function parseRegistration(body: Record<string, unknown>): Registration {
   throw new AppError("invalid_request", `invalid registration: ${where}: ${first.message}${more}`, {
     details: faults,
   });
+}
+
+function protocolOf(
+  { protocol }: Record<string, unknown>,
+  revisions: readonly LinkRevision[],
+  faults: Fault[],
+): number {
+  if (given(protocol) && typeof protocol !== "number") {
+    faults.push({ path: "/protocol", message: "must be a number" });
+    return 0;
+  }
+  const revision = negotiate((protocol as number | null | undefined) ?? undefined, revisions);
+  if (!revision) {
+    const known = revisions.map((one) => one.protocol).join(", ");
+    faults.push({
+      path: "/protocol",
+      message: `this server does not know revision ${protocol} of the link protocol (it knows ${known}): update the server, or use an older agent`,
+    });
+  }
+  return revision?.protocol ?? 0;
 }
 
 function llmOf(path: string, sent: Record<string, unknown>, faults: Fault[]): LlmPublication {

@@ -2,6 +2,8 @@ import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { heartbeatMs, leaseMs } from "../../wire/link/constants.ts";
 import type { AgentState, LlmState, RegisterResponse } from "../../wire/link/registration.ts";
+import { linkRevisions, negotiate } from "../../wire/link/revisions/index.ts";
+import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { present } from "../core/catalogue/present.ts";
@@ -28,7 +30,12 @@ export interface ProviderSessionsOptions {
   requestId(): string;
   /** Hears of what could not be written; it is tried again with the next look. */
   onError(error: unknown): void;
+  /** The revisions of the link protocol that agents may speak; all that there are if it is not given. */
+  revisions?: readonly LinkRevision[];
 }
+
+/** A session that was taken for a stream, with the revision of the link protocol that its agent speaks. */
+export type AttachedSession = ProviderSession & { readonly revision: LinkRevision };
 
 /** Of one user. Those that are empty go after 90 s. */
 const mostSessions = 1000;
@@ -46,6 +53,7 @@ export class ProviderSessions {
   readonly #writes: RowWrites;
   readonly #statuses: Statuses;
   readonly #expiry: ExpiryOptions;
+  readonly #revisions: readonly LinkRevision[];
   readonly #tellSuperseded: Listener;
   readonly #superseded = new Set<Listener>();
   readonly #lapsed = new Set<Listener>();
@@ -59,6 +67,7 @@ export class ProviderSessions {
         for (const listener of listeners) listener(sessionId, epoch);
       };
     this.#options = options;
+    this.#revisions = options.revisions ?? linkRevisions;
     this.#tellSuperseded = told(this.#superseded);
     const places = new Places({ ...options, superseded: this.#tellSuperseded });
     const leases = new Leases(options.elapsed);
@@ -87,7 +96,7 @@ export class ProviderSessions {
    *   that is not free. Nothing has been written then.
    */
   async register(caller: Caller, body: Record<string, unknown>): Promise<RegisterResponse> {
-    const registration = parseRegistration(body);
+    const registration = parseRegistration(body, this.#revisions);
     return await this.#writes.inTurn(async () => {
       await this.#places.catchUp();
       const known = this.#named(caller.principal, registration);
@@ -115,14 +124,17 @@ export class ProviderSessions {
    * @returns the session with its new epoch; `attached` says when the stream is there
    * @throws AppError `not_found`, for another user's session as well; `fenced` when somebody else has come since
    */
-  attach(principal: Principal, sessionId: string, epoch?: number): Promise<ProviderSession> {
+  attach(principal: Principal, sessionId: string, epoch?: number): Promise<AttachedSession> {
     return this.#writes.inTurn(async () => {
       await this.#places.catchUp();
       const place = this.#places.own(principal, sessionId, epoch);
+      const revision = negotiate(place.session.protocol, this.#revisions);
+      // A newer server has registered it: its agent has to ask this one.
+      if (!revision) throw noSuchSession();
       const session = await this.#raise(place, place.session);
       if (!session) throw noSuchSession();
       place.streamEpoch = session.epoch;
-      return session;
+      return { ...session, revision };
     });
   }
 

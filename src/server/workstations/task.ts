@@ -1,7 +1,8 @@
 import { HttpFailure, type OutboundTimeouts } from "../../net/outbound.ts";
 import { type ProviderResponse, PushedResponse } from "../../net/pushed-response.ts";
-import { creditBytes, inlineBytes, offerMs } from "../../wire/link/constants.ts";
+import { creditBytes, offerMs } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
+import type { EncodedRequest } from "../../wire/link/revisions/revision.ts";
 import type { LinkOperation } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { Link } from "./link.ts";
@@ -52,6 +53,7 @@ export class InferTask {
   lastSeq = 0;
   readonly #options: InferTaskOptions;
   readonly #answered = Promise.withResolvers<ProviderResponse>();
+  #request: EncodedRequest | undefined;
   #acceptedEpoch: number | undefined;
   #answer: PushedResponse | undefined;
   #deadline: Deadline | undefined;
@@ -94,13 +96,14 @@ export class InferTask {
     const { operation, streaming, text, deadlines } = this.#options;
     const { id, attempt, llmName, channel, link } = this;
     const task = { kind: "infer", taskId: id, attempt, llmName, operation, streaming } as const;
-    const inline = link.protocol < 2 || Buffer.byteLength(text) <= inlineBytes;
+    const encoded = link.revision.encodeRequest(text);
+    this.#request = encoded;
     this.#deadline ??= deadlines.after(offerMs, () => this.#giveUp(noAgent(llmName)));
     link.send(
       { event: "task", ...task, ...(channel !== undefined && { channel }) },
-      inline ? text : undefined,
+      "withTask" in encoded ? encoded.withTask : undefined,
     );
-    if (link.protocol < 2) this.accept(attempt, undefined);
+    if (!link.revision.acceptsTasks) this.accept(attempt, undefined);
   }
 
   /**
@@ -110,7 +113,7 @@ export class InferTask {
    * @returns false when it is no longer on offer; else the request, where the task did not hold it
    */
   accept(attempt: number, epoch: number | undefined): { request?: string } | false {
-    const { text, timeouts, deadlines } = this.#options;
+    const { timeouts, deadlines } = this.#options;
     if (attempt !== this.attempt) return false;
     if (this.state === "offered") {
       this.state = "accepted";
@@ -118,7 +121,8 @@ export class InferTask {
       this.#deadline?.cancel();
       this.#deadline = deadlines.after(timeouts.firstByte, () => this.#late());
     } else if (this.state !== "accepted" || epoch !== this.#acceptedEpoch) return false;
-    return Buffer.byteLength(text) > inlineBytes ? { request: text } : {};
+    const request = this.#request;
+    return request && "withAcceptance" in request ? { request: request.withAcceptance } : {};
   }
 
   /**
@@ -128,7 +132,7 @@ export class InferTask {
    */
   take(bytes: Buffer): boolean {
     if (this.state !== "streaming" && this.state !== "accepted") return true;
-    if (this.#credit <= (this.link.protocol < 2 ? -minimalSlack : 0)) {
+    if (this.#credit <= (this.link.revision.countsCredit ? 0 : -minimalSlack)) {
       this.#end("failed", new HttpFailure("too-large", "it came faster than it was read"));
       return false;
     }
@@ -173,7 +177,7 @@ export class InferTask {
    * does not read its provider meanwhile. At once while it has credit that it knows of.
    */
   async readable(limit: number): Promise<void> {
-    const isHeld = () => this.link.protocol < 2 || this.#credit <= 0;
+    const isHeld = () => !this.link.revision.countsCredit || this.#credit <= 0;
     const held = isHeld() ? this.#answer?.held : undefined;
     if (held) {
       const late = Promise.withResolvers<void>();

@@ -32,7 +32,7 @@ export interface PublishedPersona {
 export interface RegisterRequest {
   /** A name, not authority: another principal's, or another machine's, is answered with a new one. */
   providerSessionId?: string;
-  /** 2 for all that is said here; an agent that does not say it accepts by being sent to. */
+  /** The number of the protocol revision that the agent speaks; the oldest one if it is not given. */
   protocol?: number;
   /** Of this process. */
   bootId?: string;

@@ -157,7 +157,7 @@ describe("registering", () => {
     expect(await names(server.admin)).toEqual([]);
 
     const newer = vllm("a", { quantisation: "q4", url: "http://10.0.0.1", apiKeyRef: null, tier: null });
-    const body = { protocol: 3, bootId: null, agents: null, colour: "red", providers: [newer] };
+    const body = { protocol: 2, bootId: null, agents: null, colour: "red", providers: [newer] };
     const taken = await must(server.admin("POST", path, body));
     expect(taken.body.llms).toMatchObject([{ name: "a", url: "", apiKeyRef: null, tier: "fast" }]);
     expect(taken.text).not.toContain("10.0.0.1");

@@ -4,11 +4,12 @@ import { adminPrincipal } from "../../../src/server/core/access/principals.ts";
 import { Snapshot } from "../../../src/server/core/catalogue/snapshot.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
-import type { ProviderSession } from "../../../src/server/core/store/types.ts";
 import { Links, type LinksOptions } from "../../../src/server/workstations/links.ts";
+import type { AttachedSession } from "../../../src/server/workstations/sessions.ts";
 import { encodeBytes } from "../../../src/wire/link/binary-frame.ts";
 import type { AgentMessage, ServerEvent } from "../../../src/wire/link/messages.ts";
 import type { Transport } from "../../../src/wire/link/registration.ts";
+import { negotiate } from "../../../src/wire/link/revisions/index.ts";
 import { row } from "../../support/row.ts";
 
 const snapshot = new Snapshot({
@@ -55,12 +56,15 @@ function links() {
   onTestFinished(() => own.close());
 
   /** An agent that has attached. */
-  const attach = (transport: Transport, { protocol = 2, epoch = 1, goesOn = false } = {}) => {
+  const attach = (
+    transport: Transport,
+    { protocol = 2, epoch = 1, lastEpoch = undefined as number | undefined } = {},
+  ) => {
     const events: ServerEvent[] = [];
     const closed: string[] = [];
-    const session = { id: "pvs_1", epoch, protocol } as ProviderSession;
+    const session = { id: "pvs_1", epoch, revision: negotiate(protocol) } as AttachedSession;
     const up = own.open(
-      { session, principal: alice, goesOn },
+      { session, principal: alice, lastEpoch },
       {
         transport,
         send: (event) => void events.push(event),
@@ -251,7 +255,7 @@ it("waits 15 s for the agent of posted answers to attach again (failure modes 31
   expect(own.isAttached(llm)).toBe(false);
   expect(await failing(infer().answered)).toMatchObject({ code: "unavailable", retryAfter: 5 });
   clock.now = 14_000;
-  const back = attach("sse", { epoch: 2, goesOn: true });
+  const back = attach("sse", { epoch: 2, lastEpoch: 1 });
   clock.now = 15_000;
   first.caller.abort();
   await failing(first.answered);
@@ -297,7 +301,7 @@ it("asks elsewhere for what was on offer when an agent comes back by a WebSocket
   const [accepted, offered] = [infer(), infer()];
   const { taskId } = agent.of("task")[0] as { taskId: string };
   own.accept(alice, taskId, 1, 1);
-  const back = attach("websocket", { epoch: 2, goesOn: true });
+  const back = attach("websocket", { epoch: 2, lastEpoch: 1 });
   expect(agent.closed).toEqual(["1000"]);
   expect(await failing(offered.answered)).toMatchObject({ code: "unavailable" });
   expect(back.of("task")).toEqual([]);

@@ -12,6 +12,7 @@ import type {
   RegisterRequest,
   RegisterResponse,
 } from "../../../src/wire/link/registration.ts";
+import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
 import { row } from "../../support/row.ts";
 import { temporaryFolder } from "../../support/server.ts";
 
@@ -64,6 +65,7 @@ export interface House {
 export async function openHouse(
   clocks: Clocks = { now: Date.parse("2026-11-21T10:00:00Z"), elapsed: 5_000 },
   path = join(temporaryFolder(), "mcpctl.db"),
+  revisions?: readonly LinkRevision[],
 ): Promise<House> {
   const store = await openStore({ path, now: () => clocks.now });
   const catalogue = await Catalogue.open(store, () => {});
@@ -71,10 +73,16 @@ export async function openHouse(
     await catalogue.commit(
       ["alice", "bob"].map((name) => ({ op: "insert", row: row(`usr_${name}`, "user", name), refs: [] })),
     );
-  return await over(store, catalogue, clocks, path);
+  return await over(store, catalogue, clocks, path, revisions);
 }
 
-async function over(store: Store, catalogue: Catalogue, clocks: Clocks, path: string): Promise<House> {
+async function over(
+  store: Store,
+  catalogue: Catalogue,
+  clocks: Clocks,
+  path: string,
+  revisions?: readonly LinkRevision[],
+): Promise<House> {
   const errors: unknown[] = [];
   const told: string[] = [];
   const sessions = await ProviderSessions.open({
@@ -84,6 +92,7 @@ async function over(store: Store, catalogue: Catalogue, clocks: Clocks, path: st
     random: systemRandom,
     requestId: () => "req_own",
     onError: (error) => void errors.push(error),
+    ...(revisions && { revisions }),
   });
   sessions.onSuperseded((_, epoch) => void told.push(`superseded ${epoch}`));
   sessions.onLapsed((_, epoch) => void told.push(`lapsed ${epoch}`));

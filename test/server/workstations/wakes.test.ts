@@ -4,6 +4,7 @@ import { Link } from "../../../src/server/workstations/link.ts";
 import { readResult } from "../../../src/server/workstations/results.ts";
 import { Wakes, type WakeTask } from "../../../src/server/workstations/wakes.ts";
 import type { ServerEvent } from "../../../src/wire/link/messages.ts";
+import { newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import { row } from "../../support/row.ts";
 import { ask, bySocket, byStream, publisher } from "./scripted-agent.ts";
 
@@ -17,7 +18,9 @@ function wakes() {
   const begun: WakeTask[] = [];
   const over: string[] = [];
   const wire = { transport: "sse" as const, send: (event: ServerEvent) => void told.push(event), close() {} };
-  const session = { id: "pvs_1", epoch: 1, protocol: 2 } as ConstructorParameters<typeof Link>[0];
+  const session = { id: "pvs_1", epoch: 1, revision: newestRevision } as ConstructorParameters<
+    typeof Link
+  >[0];
   const link = new Link(session, {} as ConstructorParameters<typeof Link>[1], wire);
   const own = new Wakes({
     deadlines: new Deadlines(() => clock.now),

@@ -1,0 +1,28 @@
+/**
+ * One revision of the link protocol: a codec for the points in which revisions differ. All that is not here is the
+ * same in every revision.
+ */
+export interface LinkRevision {
+  /** The number that an agent sends as `protocol` when it registers. */
+  readonly protocol: number;
+  /** True if an agent accepts a task before it works on it. If false, the delivery of a task is its acceptance. */
+  readonly acceptsTasks: boolean;
+  /** True if an agent counts its credit. If false, only the answer to its last POST can hold it back. */
+  readonly countsCredit: boolean;
+  /**
+   * Encodes the request of a task.
+   *
+   * @param request the body for the provider, as JSON text
+   */
+  encodeRequest(request: string): EncodedRequest;
+  /**
+   * Decodes the epoch header of an attach.
+   *
+   * @param epoch the last epoch that the agent knows; undefined if it sent none
+   * @returns true if the agent may be the one that had the session before, and may go on with its tasks
+   */
+  mayContinue(epoch: number | undefined): boolean;
+}
+
+/** A request on its way to an agent, as JSON text. It goes with the task or with the acceptance. */
+export type EncodedRequest = { withTask: string } | { withAcceptance: string };

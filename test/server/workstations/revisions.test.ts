@@ -1,0 +1,101 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Deadlines } from "../../../src/server/core/deadlines.ts";
+import { systemRandom } from "../../../src/server/core/ids.ts";
+import { Links } from "../../../src/server/workstations/links.ts";
+import type { ServerEvent } from "../../../src/wire/link/messages.ts";
+import { linkRevisions, newestRevision } from "../../../src/wire/link/revisions/index.ts";
+import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
+import { must, testServer } from "../../support/server.ts";
+import { openHouse, provider, user } from "./test-sessions.ts";
+
+/** A revision that is not in the list: delivery is acceptance, and every request is wrapped. */
+const fake: LinkRevision = {
+  protocol: newestRevision.protocol + 1,
+  acceptsTasks: false,
+  countsCredit: true,
+  encodeRequest: (request) => ({ withTask: `{"wrapped":${request}}` }),
+  mayContinue: () => false,
+};
+
+const timeouts = { connect: 1000, firstByte: 60_000, silence: 30_000 };
+
+describe("a revision of the link protocol that is in the list", () => {
+  it("is negotiated, and encodes what its agent is sent", async () => {
+    const { register, sessions, catalogue } = await openHouse(undefined, undefined, [...linkRevisions, fake]);
+    const alice = user("alice");
+    const { providerSessionId: id } = await register({ protocol: fake.protocol, providers: [provider("a")] });
+    const links = new Links({
+      catalogue,
+      sessions,
+      deadlines: new Deadlines(() => 0),
+      now: () => 0,
+      elapsed: () => 0,
+      random: systemRandom,
+    });
+    onTestFinished(() => links.close());
+    const attached = await links.attach(alice, id, undefined);
+    expect(attached.session.revision).toBe(fake);
+
+    const sent: [ServerEvent, string | undefined][] = [];
+    const receiver = links.open(attached, {
+      transport: "websocket",
+      send: (event, request) => void sent.push([event, request]),
+      close() {},
+    });
+    const llm = sessions.llmOf(id, "a")!;
+    const signal = new AbortController().signal;
+    const call = {
+      llm,
+      operation: "chat",
+      text: '{"model":"a"}',
+      streaming: false,
+      timeouts,
+      signal,
+    } as const;
+    const answered = links.infer(call);
+    const [task, request] = sent.at(-1)! as [Extract<ServerEvent, { kind: "infer" }>, string];
+    expect(request).toBe('{"wrapped":{"model":"a"}}');
+    // Its delivery was its acceptance.
+    receiver.text(JSON.stringify({ op: "result", taskId: task.taskId, status: 200, body: { choices: [] } }));
+    expect((await answered).status).toBe(200);
+  });
+});
+
+describe("a revision of the link protocol that the server does not know", () => {
+  it.each([3, 99, 0, -1, 1.5])("is refused when an agent registers with protocol %d", async (protocol) => {
+    const server = await testServer();
+    const providers = [provider("a")];
+    const refused = await server.admin("POST", "/api/v1/llms/_provider-register", { protocol, providers });
+    const message = `this server does not know revision ${protocol} of the link protocol (it knows 1, 2): update the server, or use an older agent`;
+    expect(refused.status).toBe(400);
+    expect(refused.body).toMatchObject({
+      error: `invalid registration: protocol: ${message}`,
+      code: "invalid_request",
+      details: [{ path: "/protocol", message }],
+    });
+    expect((await server.admin("GET", "/api/v1/llms")).body).toEqual([]);
+  });
+
+  it("has its session refused, so that its agent registers again, after a newer server has registered it", async () => {
+    const house = await openHouse(undefined, undefined, [...linkRevisions, fake]);
+    const { providerSessionId: id, epoch } = await house.register({ protocol: fake.protocol });
+    const older = await house.restart();
+    await expect(older.sessions.attach(user("alice"), id)).rejects.toMatchObject({
+      code: "not_found",
+      hint: "register again",
+    });
+    // It was not taken from whoever has it.
+    expect(older.sessions.check(user("alice"), id).epoch).toBe(epoch);
+    expect((await older.register({ providerSessionId: id })).epoch).toBe(epoch + 1);
+    expect((await older.sessions.attach(user("alice"), id)).revision).toBe(newestRevision);
+  });
+});
+
+it("an agent that names no revision of the link protocol speaks the oldest one", async () => {
+  const server = await testServer();
+  for (const protocol of [undefined, null])
+    await must(server.admin("POST", "/api/v1/llms/_provider-register", { protocol, providers: [] }));
+  const { register, store } = await openHouse();
+  await register({ protocol: undefined as never });
+  expect((await store.providerSessions()).map((session) => session.protocol)).toEqual([1]);
+});
