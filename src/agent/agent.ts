@@ -1,16 +1,16 @@
 import { pause, type Time } from "../time.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "./core/log.ts";
+import type { Providers } from "./core/types.ts";
 import { agentState } from "./registration/heartbeat.ts";
 import { Publication } from "./registration/publication.ts";
 import { Registrar } from "./registration/registrar.ts";
-import { Bearer, ServerCalls, type ServerEndpoint } from "./registration/server-calls.ts";
-import { Session } from "./registration/session.ts";
-import type { SessionFile } from "./registration/session-file.ts";
+import { Bearer, ServerCalls, type ServerEndpoint } from "./session/server-calls.ts";
+import { Session } from "./session/session.ts";
+import type { SessionFile } from "./session/session-file.ts";
 import { Tasks } from "./tasks/tasks.ts";
 import { Attacher } from "./transports/attacher.ts";
 import type { Link } from "./transports/link.ts";
 import type { SocketConstructor } from "./transports/websocket.ts";
-import type { Providers } from "./types.ts";
 
 /** How long tasks may go on when the agent is told to stop, in milliseconds. */
 const drainMs = 30_000;

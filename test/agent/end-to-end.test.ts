@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createAgent } from "../../src/agent/agent.ts";
+import type { ProviderConfig } from "../../src/agent/core/types.ts";
 import { createProviders } from "../../src/agent/providers/providers.ts";
-import { openSessionFile } from "../../src/agent/registration/session-file.ts";
+import { openSessionFile } from "../../src/agent/session/session-file.ts";
 import type { SocketConstructor } from "../../src/agent/transports/websocket.ts";
-import type { ProviderConfig } from "../../src/agent/types.ts";
 import { createOutbound } from "../../src/net/outbound.ts";
 import { systemTime } from "../../src/time.ts";
 import { eventually } from "../support/agent/fake-clock.ts";

@@ -12,10 +12,10 @@ import { type Agent, createAgent } from "../agent.ts";
 import { configPath, configPlace } from "../config/parse.ts";
 import { readAgentConfig, watchAgentConfig } from "../config/watch.ts";
 import { openControl } from "../control.ts";
+import { createAgentLog, type Log, logFormats } from "../core/log.ts";
 import { type Endpoint, openEndpoint } from "../endpoint/endpoint.ts";
-import { createAgentLog, type Log, logFormats } from "../log.ts";
 import { createProviders } from "../providers/providers.ts";
-import { openSessionFile } from "../registration/session-file.ts";
+import { openSessionFile } from "../session/session-file.ts";
 import type { SocketConstructor } from "../transports/websocket.ts";
 
 const meta = {

@@ -2,9 +2,9 @@ import { mkdirSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { Time } from "../../time.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../core/log.ts";
+import type { AgentConfig } from "../core/types.ts";
 import { readOwnFile } from "../private-file.ts";
-import type { AgentConfig } from "../types.ts";
 import { type ConfigPlace, faultLine, parseAgentConfig } from "./parse.ts";
 
 /** Milliseconds of quiet before the file is read: an editor writes in several steps. */

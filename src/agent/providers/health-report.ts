@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { adapterFor } from "../../adapters/index.ts";
 import type { Outbound } from "../../net/outbound.ts";
+import type { ProviderConfig } from "../core/types.ts";
 import {
   type Ask,
   asker,
@@ -11,7 +12,6 @@ import {
   residency,
 } from "../discovery/fingerprints.ts";
 import { namesModel } from "../discovery/model-names.ts";
-import type { ProviderConfig } from "../types.ts";
 
 /** How a server was found. */
 export interface Sight {

@@ -5,8 +5,8 @@ import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { LinkOperation } from "../../wire/link/tasks.ts";
+import type { LocalProvider, ProviderConfig, Runtime } from "../core/types.ts";
 import { readOwnFile } from "../private-file.ts";
-import type { LocalProvider, ProviderConfig, Runtime } from "../types.ts";
 import { CountedAnswer } from "./counted-answer.ts";
 
 /** Milliseconds. A model that is large, or a prompt that is long, may take minutes to the first token. */

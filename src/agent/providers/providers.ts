@@ -1,7 +1,6 @@
 import type { Outbound } from "../../net/outbound.ts";
 import type { Time } from "../../time.ts";
-import type { Log } from "../log.ts";
-import { createManagedVllm } from "../runtimes/vllm/managed-vllm.ts";
+import type { Log } from "../core/log.ts";
 import type {
   AgentConfig,
   LocalProvider,
@@ -9,7 +8,8 @@ import type {
   ProviderConfig,
   Providers,
   Runtime,
-} from "../types.ts";
+} from "../core/types.ts";
+import { createManagedVllm } from "../runtimes/vllm/managed-vllm.ts";
 import { ExternalRuntime } from "./external-runtime.ts";
 import { Calls, createLocalProvider, readApiKey } from "./local-provider.ts";
 

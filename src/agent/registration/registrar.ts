@@ -2,16 +2,16 @@ import { AppError } from "../../errors.ts";
 import { Backoff, pause } from "../../time.ts";
 import { heartbeatMs } from "../../wire/link/constants.ts";
 import { newestRevision } from "../../wire/link/revisions/index.ts";
-import type { Log } from "../log.ts";
+import { type Log } from "../core/log.ts";
+import { type ServerCalls } from "../session/server-calls.ts";
+import { type Session } from "../session/session.ts";
+import { type SessionFile } from "../session/session-file.ts";
 import type { Attacher } from "../transports/attacher.ts";
 import type { Link, LinkEnd } from "../transports/link.ts";
 import type { HeartbeatOptions } from "./heartbeat.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Publication } from "./publication.ts";
 import { fencedOff, reasonOf } from "./refusals.ts";
-import type { ServerCalls } from "./server-calls.ts";
-import type { Session } from "./session.ts";
-import type { SessionFile } from "./session-file.ts";
 
 /** A link that has lasted so long was a good one, in milliseconds. */
 const stableMs = 60_000;

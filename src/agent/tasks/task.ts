@@ -3,10 +3,10 @@ import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
 import type { InferTask, WakeTask } from "../../wire/link/tasks.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../core/log.ts";
+import type { LocalProvider } from "../core/types.ts";
 import { readApiKey } from "../providers/local-provider.ts";
 import type { Outcome, TaskLine } from "../transports/link.ts";
-import type { LocalProvider } from "../types.ts";
 import { taskErrorOf, wakeErrorOf } from "./task-failure.ts";
 
 /** The largest answer that goes up in one piece. */

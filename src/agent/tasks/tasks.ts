@@ -1,8 +1,8 @@
 import type { Time } from "../../time.ts";
 import type { Task } from "../../wire/link/tasks.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../core/log.ts";
+import type { Providers } from "../core/types.ts";
 import type { LinkEvents, TaskLine } from "../transports/link.ts";
-import type { Providers } from "../types.ts";
 import { runInfer, runWake } from "./task.ts";
 
 /** How many tasks are remembered, so that none runs twice. */

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
-import type { Log } from "../log.ts";
-import type { ServerCalls } from "../registration/server-calls.ts";
-import type { Session } from "../registration/session.ts";
+import type { Log } from "../core/log.ts";
+import type { ServerCalls } from "../session/server-calls.ts";
+import type { Session } from "../session/session.ts";
 import { attachEventStream } from "./event-stream.ts";
 import type { Link, LinkEvents } from "./link.ts";
 import { attachWebSocket, type SocketConstructor } from "./websocket.ts";

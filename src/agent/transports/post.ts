@@ -3,9 +3,9 @@ import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import { creditBytes, offerMs, resultBytes } from "../../wire/link/constants.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import { firstFrameEnd, lastFrameEnd } from "../../wire/sse.ts";
-import type { Log } from "../log.ts";
-import { persist, type Reply, type ServerCalls } from "../registration/server-calls.ts";
-import type { Session } from "../registration/session.ts";
+import type { Log } from "../core/log.ts";
+import { persist, type Reply, type ServerCalls } from "../session/server-calls.ts";
+import type { Session } from "../session/session.ts";
 import type { Outcome, TaskLine } from "./link.ts";
 
 /** How long results may fail to get through before the answer is given up, in milliseconds: the server waits as long. */

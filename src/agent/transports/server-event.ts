@@ -1,7 +1,7 @@
 import { parseExact } from "../../wire/json.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { LinkOperation, Task } from "../../wire/link/tasks.ts";
-import { lineOf } from "../registration/response-text.ts";
+import { lineOf } from "../session/response-text.ts";
 
 const operations: readonly string[] = [
   "chat",

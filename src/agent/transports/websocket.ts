@@ -3,7 +3,7 @@ import type { Time } from "../../time.ts";
 import { closeCodes, epochHeader, linkPaths, offerMs, sessionHeader } from "../../wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
-import type { Session } from "../registration/session.ts";
+import type { Session } from "../session/session.ts";
 import type { Link, LinkEnd, LinkEvents } from "./link.ts";
 import { readServerEvent } from "./server-event.ts";
 import { Watchdog } from "./watchdog.ts";

@@ -1,4 +1,4 @@
-import type { LocalProvider, PersonaConfig, Providers, RuntimeState } from "../../../src/agent/types.ts";
+import type { LocalProvider, PersonaConfig, Providers, RuntimeState } from "../../../src/agent/core/types.ts";
 import { PushedResponse } from "../../../src/net/pushed-response.ts";
 import type { LinkOperation } from "../../../src/wire/link/tasks.ts";
 

@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import { type Agent, createAgent } from "../../../src/agent/agent.ts";
-import type { SessionFile } from "../../../src/agent/registration/session-file.ts";
+import type { SessionFile } from "../../../src/agent/session/session-file.ts";
 import type { SocketConstructor } from "../../../src/agent/transports/websocket.ts";
 import { systemTime, type Time } from "../../../src/time.ts";
 import type { MemoryProviders } from "./memory-providers.ts";

@@ -1,8 +1,8 @@
 import { AppError } from "../../../errors.ts";
 import type { Outbound } from "../../../net/outbound.ts";
 import type { Time } from "../../../time.ts";
-import type { Log } from "../../log.ts";
-import type { ProviderConfig, Runtime, RuntimeReport, RuntimeState } from "../../types.ts";
+import type { Log } from "../../core/log.ts";
+import type { ProviderConfig, Runtime, RuntimeReport, RuntimeState } from "../../core/types.ts";
 import { type Environment, extraArgsFaults, findExecutable } from "./command.ts";
 import {
   adoptEngine,

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { ManagedConfig, Runtime } from "../../../../src/agent/core/types.ts";
 import { idleLadder } from "../../../../src/agent/runtimes/vllm/idle.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
-import type { ManagedConfig, Runtime } from "../../../../src/agent/types.ts";
 import { createOutbound, HttpFailure, type Outbound } from "../../../../src/net/outbound.ts";
 import {
   type Behaviour,

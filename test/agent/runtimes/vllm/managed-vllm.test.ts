@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { ManagedConfig, Runtime } from "../../../../src/agent/core/types.ts";
 import { createManagedVllm, type ManagedVllmDeps } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
-import type { ManagedConfig, Runtime } from "../../../../src/agent/types.ts";
 import {
   type Behaviour,
   caughtFrom,

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { ManagedConfig } from "../../../../src/agent/core/types.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
-import type { ManagedConfig } from "../../../../src/agent/types.ts";
 import { sweep } from "../../../../src/processes/process-group.ts";
 import { processTable } from "../../../../src/processes/process-table.ts";
 import {

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { Log } from "../log.ts";
+import type { Log } from "../core/log.ts";
 
 /** What an agent remembers of itself from one start to the next. */
 export interface SessionFile {

@@ -1,6 +1,6 @@
-import type { ProviderResponse } from "../net/pushed-response.ts";
-import type { LlmState, PublishedProvider } from "../wire/link/registration.ts";
-import type { LinkOperation } from "../wire/link/tasks.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
+import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
+import type { LinkOperation } from "../../wire/link/tasks.ts";
 
 /** What `~/.mcpctl/config.json` says to the agent. */
 export interface AgentConfig {

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openSessionFile } from "../../../src/agent/registration/session-file.ts";
+import { openSessionFile } from "../../../src/agent/session/session-file.ts";
 import { temporaryFolder } from "../../support/server.ts";
 
 function open(home: string, machineIdPath?: string) {
