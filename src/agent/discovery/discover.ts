@@ -4,8 +4,9 @@ import { type ConfigPlace, configPath } from "../config/parse.ts";
 import { readAgentConfig } from "../config/watch.ts";
 import type { ProviderConfig } from "../core/types.ts";
 import { readOwnFile, writeOwnFile } from "../private-file.ts";
-import { asker, fingerprint, modelsOf, type RuntimeKind } from "./fingerprints.ts";
+import { fingerprint, modelsOf, type RuntimeKind } from "./fingerprints.ts";
 import { namesModel } from "./model-names.ts";
+import { createProbe } from "./probe.ts";
 
 /** A model that a server of this machine has. */
 export interface Found {
@@ -104,10 +105,10 @@ interface Server {
 }
 
 async function lookAt(outbound: Outbound, url: string): Promise<Server | undefined> {
-  const ask = asker(outbound, url, { milliseconds: limit, signal: AbortSignal.timeout(limit) });
-  const runtime = await fingerprint(ask);
+  const probe = createProbe(outbound, url, { milliseconds: limit, signal: AbortSignal.timeout(limit) });
+  const runtime = await fingerprint(probe);
   if (!runtime) return undefined;
-  const models = (await modelsOf(runtime, ask)) ?? [];
+  const models = (await modelsOf(runtime, probe)) ?? [];
   // What a person cannot have typed is not offered: it may be meant to move a cursor (T42).
   const plain = models.filter((model) => /^[^\u0000-\u001f\u007f-\u009f]{1,200}$/.test(model));
   return { runtime, url, models: plain };

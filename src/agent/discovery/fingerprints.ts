@@ -1,68 +1,24 @@
-import type { Outbound } from "../../net/outbound.ts";
-import { providerUrl } from "../../net/provider-url.ts";
 import { modelNames, namesModel } from "./model-names.ts";
+import type { Probe, ProbeResponse } from "./probe.ts";
 
 /** A server that runs models, told by what it answers and not by its port. */
 export type RuntimeKind = "Ollama" | "LM Studio" | "llama.cpp" | "vLLM" | "Lemonade" | "LiteLLM";
-
-/** An answer: parsed where it is JSON; undefined when there was none. */
-export interface Look {
-  status: number;
-  text: string;
-  json: unknown;
-}
-
-/** Asks a path of one server. Undefined when no answer comes. */
-export type Ask = (path: string) => Promise<Look | undefined>;
-
-const maxAnswerBytes = 4 * 1024 * 1024;
-
-/**
- * GETs of one server, none of which takes longer than the limit.
- *
- * @param base without `/v1`
- * @param options.signal ends what is under way
- */
-export function asker(
-  outbound: Outbound,
-  base: string,
-  options: { milliseconds: number; headers?: Record<string, string>; signal?: AbortSignal },
-): Ask {
-  const { milliseconds, headers = {}, signal } = options;
-  const timeouts = { connect: milliseconds, firstByte: milliseconds, silence: milliseconds };
-  return async (path) => {
-    const limits = [AbortSignal.timeout(milliseconds), ...(signal ? [signal] : [])];
-    try {
-      const url = providerUrl(base, path);
-      const answer = await outbound(url, {
-        method: "GET",
-        headers,
-        timeouts,
-        signal: AbortSignal.any(limits),
-      });
-      const text = await answer.text(maxAnswerBytes);
-      return { status: answer.status, text, json: parsed(text) };
-    } catch {
-      return undefined;
-    }
-  };
-}
 
 /**
  * Which server it is; undefined when it is none that is known, or does not answer. What is asked neither loads nor
  * wakes anything.
  */
-export async function fingerprint(ask: Ask): Promise<RuntimeKind | undefined> {
-  const root = await ask("/");
+export async function fingerprint(probe: Probe): Promise<RuntimeKind | undefined> {
+  const root = await probe("/");
   if (!root) return undefined;
   if (root.text.startsWith("Ollama is running")) return "Ollama";
   const [studio, props, version, health, alive, models] = await Promise.all([
-    ask("/api/v1/models"),
-    ask("/props"),
-    ask("/version"),
-    ask("/v1/health"),
-    ask("/health/liveliness"),
-    ask("/v1/models"),
+    probe("/api/v1/models"),
+    probe("/props"),
+    probe("/version"),
+    probe("/v1/health"),
+    probe("/health/liveliness"),
+    probe("/v1/models"),
   ]);
   if (list(studio, "models").some((model) => "key" in model && "architecture" in model)) return "LM Studio";
   if (list(models, "data").some((model) => model["owned_by"] === "vllm") && field(version, "version"))
@@ -76,30 +32,30 @@ export async function fingerprint(ask: Ask): Promise<RuntimeKind | undefined> {
 }
 
 /** The models that a server has, loaded or not; undefined when it does not tell. */
-export async function modelsOf(kind: RuntimeKind | undefined, ask: Ask): Promise<string[] | undefined> {
-  if (kind === "Ollama") return modelNames(await ask("/api/tags"), "models", ["name"]);
-  if (kind === "LM Studio") return modelNames(await ask("/api/v1/models"), "models", ["key"]);
-  return modelNames(await ask("/v1/models"), "data", ["id"]);
+export async function modelsOf(kind: RuntimeKind | undefined, probe: Probe): Promise<string[] | undefined> {
+  if (kind === "Ollama") return modelNames(await probe("/api/tags"), "models", ["name"]);
+  if (kind === "LM Studio") return modelNames(await probe("/api/v1/models"), "models", ["key"]);
+  return modelNames(await probe("/v1/models"), "data", ["id"]);
 }
 
 /** Whether a model's weights are in memory; undefined where the server does not tell. */
 export async function residency(
   kind: RuntimeKind | undefined,
-  ask: Ask,
+  probe: Probe,
   model: string,
 ): Promise<boolean | undefined> {
   if (kind === "Ollama") {
-    const running = modelNames(await ask("/api/ps"), "models", ["name", "model"]);
+    const running = modelNames(await probe("/api/ps"), "models", ["name", "model"]);
     return running?.some((name) => namesModel(name, model));
   }
   if (kind === "LM Studio") {
-    const answer = await ask("/api/v1/models");
+    const answer = await probe("/api/v1/models");
     if (answer?.status !== 200) return undefined;
     const entry = list(answer, "models").find(({ key }) => key === model);
     return Array.isArray(entry?.["loaded_instances"]) ? entry["loaded_instances"].length > 0 : undefined;
   }
   if (kind === "llama.cpp") {
-    const entry = list(await ask("/models"), "data").find(({ id }) => id === model);
+    const entry = list(await probe("/models"), "data").find(({ id }) => id === model);
     // Only as a router does it say; as a server of one model it has loaded that one before it answers.
     const status = (entry?.["status"] as { value?: unknown } | undefined)?.value;
     return typeof status === "string" ? status === "loaded" : undefined;
@@ -107,24 +63,16 @@ export async function residency(
   return undefined;
 }
 
-function list(look: Look | undefined, name: string): Record<string, unknown>[] {
+function list(look: ProbeResponse | undefined, name: string): Record<string, unknown>[] {
   const value = look?.status === 200 ? field(look, name) : undefined;
   return Array.isArray(value) ? value.filter((one) => typeof one === "object" && one !== null) : [];
 }
 
-function field(look: Look | undefined, name: string): unknown {
+function field(look: ProbeResponse | undefined, name: string): unknown {
   const json = look?.json;
   return typeof json === "object" && json !== null ? (json as Record<string, unknown>)[name] : undefined;
 }
 
-function fieldThere(look: Look, name: string): boolean {
+function fieldThere(look: ProbeResponse, name: string): boolean {
   return typeof look.json === "object" && look.json !== null && name in look.json;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,13 +1,13 @@
-import type { Look } from "./fingerprints.ts";
+import type { ProbeResponse } from "./probe.ts";
 
 /** The names in a list of models; undefined when the answer is no such list. */
 export function modelNames(
-  look: Look | undefined,
+  response: ProbeResponse | undefined,
   list: string,
   keys: readonly string[],
 ): string[] | undefined {
-  if (look?.status !== 200) return undefined;
-  const entries = (look.json as Record<string, unknown> | undefined | null)?.[list];
+  if (response?.status !== 200) return undefined;
+  const entries = (response.json as Record<string, unknown> | undefined | null)?.[list];
   if (!Array.isArray(entries)) return undefined;
   return entries.flatMap((entry) =>
     keys.map((key) => entry?.[key]).filter((name) => typeof name === "string"),

@@ -2,16 +2,9 @@ import { isIP } from "node:net";
 import { adapterFor } from "../../adapters/index.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { ProviderConfig } from "../core/types.ts";
-import {
-  type Ask,
-  asker,
-  fingerprint,
-  type Look,
-  modelsOf,
-  type RuntimeKind,
-  residency,
-} from "../discovery/fingerprints.ts";
+import { fingerprint, modelsOf, type RuntimeKind, residency } from "../discovery/fingerprints.ts";
 import { namesModel } from "../discovery/model-names.ts";
+import { createProbe, type Probe, type ProbeResponse } from "../discovery/probe.ts";
 
 /** How a server was found. */
 export interface Sight {
@@ -66,30 +59,30 @@ export class Lookout {
     } catch {
       return { answers: false, fault: "its API key cannot be read" };
     }
-    const ask = asker(this.#outbound, url!, { milliseconds: patience, headers, signal });
+    const probe = createProbe(this.#outbound, url!, { milliseconds: patience, headers, signal });
     // The list of a public one may leave out models, and comes in pages: only that it answers is of use.
-    if (isPublicProvider(this.#config)) return healthOf(await ask(adapter.modelsPath));
+    if (isPublicProvider(this.#config)) return healthOf(await probe(adapter.modelsPath));
     const known = this.#kind;
-    const sight = await this.#lookAt(ask);
+    const sight = await this.#lookAt(probe);
     const isAnother = known && sight.answers && sight.listed === undefined;
     if (!isAnother) return sight;
     this.#kind = undefined;
-    return this.#lookAt(ask);
+    return this.#lookAt(probe);
   }
 
-  async #lookAt(ask: Ask): Promise<Sight> {
+  async #lookAt(probe: Probe): Promise<Sight> {
     const { model } = this.#config;
-    if (this.#kind === undefined) this.#kind = (await fingerprint(ask)) ?? null;
-    const health = healthOf(await ask(this.#healthPath()));
+    if (this.#kind === undefined) this.#kind = (await fingerprint(probe)) ?? null;
+    const health = healthOf(await probe(this.#healthPath()));
     if (!health.answers) {
       this.#kind = undefined;
       return health;
     }
     const kind = this.#kind ?? undefined;
-    const listed = (await modelsOf(kind, ask))?.some((name) => namesModel(name, model));
+    const listed = (await modelsOf(kind, probe))?.some((name) => namesModel(name, model));
     if (listed === false)
       return { answers: true, listed, fault: "its list of models does not name this one" };
-    return { answers: true, listed, resident: await residency(kind, ask, model) };
+    return { answers: true, listed, resident: await residency(kind, probe, model) };
   }
 
   #healthPath(): string {
@@ -101,7 +94,7 @@ export class Lookout {
   }
 }
 
-function healthOf(look: Look | undefined): Sight {
+function healthOf(look: ProbeResponse | undefined): Sight {
   if (!look) return { answers: false, fault: "it does not answer" };
   const { status } = look;
   if (status === 401 || status === 403) return { answers: false, fault: "it refuses the API key" };

@@ -1,11 +1,25 @@
 import { encodeBytes } from "../../wire/link/binary-frame.ts";
 import { creditBytes } from "../../wire/link/constants.ts";
+import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import type { Outcome, TaskLine } from "./link.ts";
-import type { LineLink } from "./websocket.ts";
 
 /** The most that one frame carries: others' frames go between. */
 const frameBytes = 64 * 1024;
+
+/** The WebSocket that the answers of several tasks share. */
+export interface SharedSocket {
+  /** Sends a message that does not count as an answer's bytes. */
+  send(message: AgentMessage): void;
+  /** True while the socket's buffer takes more of an answer; every line is flushed when it does again. */
+  readonly hasRoom: boolean;
+  /** Sends bytes of an answer. */
+  sendBytes(frame: Uint8Array<ArrayBuffer>): void;
+  /** Claims a task. Returns the server's reply; undefined when none comes. */
+  accept(taskId: string, attempt: number): Promise<(ServerEvent & { event: "accepted" }) | undefined>;
+  /** Tells the socket that a line is closed. */
+  forget(line: WebSocketLine): void;
+}
 
 /** One task's answer on a WebSocket. */
 export class WebSocketLine implements TaskLine {
@@ -13,7 +27,7 @@ export class WebSocketLine implements TaskLine {
   readonly taskId: string;
   onRoom = () => {};
   onGone = () => {};
-  readonly #link: LineLink;
+  readonly #socket: SharedSocket;
   readonly #channel: number | undefined;
   /** Of a wake there is none. */
   readonly #attempt: number | undefined;
@@ -23,15 +37,15 @@ export class WebSocketLine implements TaskLine {
   #whenSent: (() => void) | undefined;
   #closed = false;
 
-  constructor(link: LineLink, task: Task) {
-    this.#link = link;
+  constructor(socket: SharedSocket, task: Task) {
+    this.#socket = socket;
     this.taskId = task.taskId;
     this.#channel = task.kind === "infer" ? task.channel : undefined;
     this.#attempt = task.kind === "infer" ? task.attempt : undefined;
   }
 
   async accept(attempt: number): Promise<{ request?: unknown } | undefined> {
-    const answer = await this.#link.accept(this.taskId, attempt);
+    const answer = await this.#socket.accept(this.taskId, attempt);
     return answer?.granted ? answer : undefined;
   }
 
@@ -48,7 +62,7 @@ export class WebSocketLine implements TaskLine {
   async end(): Promise<void> {
     await this.#sent();
     if (this.#closed) return;
-    this.#link.send({ op: "done", taskId: this.taskId, attempt: this.#attempt ?? 1 });
+    this.#socket.send({ op: "done", taskId: this.taskId, attempt: this.#attempt ?? 1 });
     this.close();
   }
 
@@ -56,7 +70,7 @@ export class WebSocketLine implements TaskLine {
     await this.#sent();
     if (this.#closed) return;
     const attempt = this.#attempt === undefined ? {} : { attempt: this.#attempt };
-    this.#link.send({ op: "result", taskId: this.taskId, ...attempt, ...outcome });
+    this.#socket.send({ op: "result", taskId: this.taskId, ...attempt, ...outcome });
     this.close();
   }
 
@@ -69,15 +83,15 @@ export class WebSocketLine implements TaskLine {
     this.#closed = true;
     this.#waiting = [];
     this.#whenSent?.();
-    this.#link.forget(this);
+    this.#socket.forget(this);
   }
 
-  /** @internal Sends what waits, as far as credit and buffer allow. */
+  /** Sends what waits, as far as credit and buffer allow. */
   flush(): void {
-    while (this.#waiting.length > 0 && this.#credit > 0 && this.#link.hasRoom) {
+    while (this.#waiting.length > 0 && this.#credit > 0 && this.#socket.hasRoom) {
       const next = this.#waiting[0]!;
       const length = Math.min(next.length, this.#credit, frameBytes);
-      this.#link.sendBytes(encodeBytes(this.#channel ?? 0, next.subarray(0, length)));
+      this.#socket.sendBytes(encodeBytes(this.#channel ?? 0, next.subarray(0, length)));
       this.#credit -= length;
       if (length === next.length) this.#waiting.shift();
       else this.#waiting[0] = next.subarray(length);

@@ -7,7 +7,7 @@ import type { Session } from "../session/session.ts";
 import type { Link, LinkEnd, LinkEvents } from "./link.ts";
 import { readServerEvent } from "./server-event.ts";
 import { Watchdog } from "./watchdog.ts";
-import { WebSocketLine } from "./websocket-line.ts";
+import { type SharedSocket, WebSocketLine } from "./websocket-line.ts";
 
 /** How long a WebSocket may take to open and be greeted, in milliseconds. */
 const patience = 3_000;
@@ -64,7 +64,7 @@ export async function attachWebSocket(options: WebSocketOptions): Promise<Link> 
   return link;
 }
 
-class WebSocketLink implements Link {
+class WebSocketLink implements Link, SharedSocket {
   readonly transport = "websocket";
   readonly #options: WebSocketOptions;
   readonly #socket: ClientSocket;
@@ -124,24 +124,20 @@ class WebSocketLink implements Link {
     this.#socket.close(1000);
   }
 
-  /** @internal Sends what does not count as an answer's bytes. */
   send(message: AgentMessage): void {
     if (!this.#over) this.#socket.send(JSON.stringify(message));
   }
 
-  /** @internal Whether the buffer takes more of an answer; its lines are told when it does again. */
   get hasRoom(): boolean {
     if (this.#over || this.#socket.bufferedAmount < bufferedBytes) return true;
     this.#stopLook ??= this.#options.time.after(bufferLookMs, () => this.#look());
     return false;
   }
 
-  /** @internal Sends bytes of an answer. */
   sendBytes(frame: Uint8Array<ArrayBuffer>): void {
     if (!this.#over) this.#socket.send(frame);
   }
 
-  /** @internal The server's word on a claim; undefined when none comes. */
   accept(taskId: string, attempt: number): Promise<(ServerEvent & { event: "accepted" }) | undefined> {
     return new Promise((resolve) => {
       const key = `${taskId} ${attempt}`;
@@ -157,7 +153,6 @@ class WebSocketLink implements Link {
     });
   }
 
-  /** @internal */
   forget(line: WebSocketLine): void {
     this.#lines.delete(line);
   }
@@ -214,9 +209,6 @@ class WebSocketLink implements Link {
     this.#ended.resolve(end);
   }
 }
-
-/** @internal What a line asks of the link it belongs to. */
-export type LineLink = Pick<WebSocketLink, "send" | "hasRoom" | "sendBytes" | "accept" | "forget">;
 
 function endOf(code: number | undefined): LinkEnd {
   if (code === closeCodes.fenced) return { why: "fenced", reason: "another agent has taken over" };
