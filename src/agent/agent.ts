@@ -1,6 +1,6 @@
 import { pause, type Time } from "../time.ts";
 import type { Log } from "./core/log.ts";
-import type { Providers } from "./core/types.ts";
+import type { Providers } from "./core/provider.ts";
 import { agentState } from "./registration/heartbeat.ts";
 import { Publication } from "./registration/publication.ts";
 import { Registrar } from "./registration/registrar.ts";

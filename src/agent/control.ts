@@ -8,7 +8,7 @@ import {
   type ProviderReport,
 } from "../wire/agent-control.ts";
 import type { Log } from "./core/log.ts";
-import type { LocalProvider, Providers } from "./core/types.ts";
+import type { LocalProvider, Providers } from "./core/provider.ts";
 
 /** Bytes in the path of a Unix socket that macOS takes; Linux takes four more. */
 const maxSocketPath = 103;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openControl } from "../../src/agent/control.ts";
-import type { LocalProvider, Runtime } from "../../src/agent/core/types.ts";
+import type { LocalProvider, Runtime } from "../../src/agent/core/provider.ts";
 import { AppError } from "../../src/errors.ts";
 import { keptLog } from "../support/agent/memory-log.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createAgent } from "../../src/agent/agent.ts";
-import type { ProviderConfig } from "../../src/agent/core/types.ts";
+import type { ProviderConfig } from "../../src/agent/core/config.ts";
 import { createProviders } from "../../src/agent/providers/providers.ts";
 import { openSessionFile } from "../../src/agent/session/session-file.ts";
 import type { SocketConstructor } from "../../src/agent/transports/websocket.ts";

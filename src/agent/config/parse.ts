@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import type { Fault } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
-import type { AgentConfig, PersonaConfig, ProviderConfig } from "../core/types.ts";
+import type { AgentConfig, PersonaConfig, ProviderConfig } from "../core/config.ts";
 import { parseJson, pointerSegments } from "./json-text.ts";
 import { nameFaults } from "./names.ts";
 import { checkProvider, providerOf } from "./provider.ts";

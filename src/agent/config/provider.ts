@@ -4,7 +4,7 @@ import { nearest } from "../../kinds/names.ts";
 import { validate } from "../../kinds/validate.ts";
 import { isForbiddenHost, normaliseProviderUrl } from "../../net/provider-url.ts";
 import { isObject } from "../../wire/json.ts";
-import type { ManagedConfig, ProviderConfig, WakeRecipe } from "../core/types.ts";
+import type { ManagedConfig, ProviderConfig, WakeRecipe } from "../core/config.ts";
 import { extraArgsFaults } from "../runtimes/vllm/command.ts";
 import { nameFaults } from "./names.ts";
 import { meantFor, providerSchema, providerTypes, ranges, wakeSchema } from "./schema.ts";

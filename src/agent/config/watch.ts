@@ -2,8 +2,8 @@ import { mkdirSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { Time } from "../../time.ts";
+import type { AgentConfig } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
-import type { AgentConfig } from "../core/types.ts";
 import { readOwnFile } from "../private-file.ts";
 import { type ConfigPlace, faultLine, parseAgentConfig } from "./parse.ts";
 

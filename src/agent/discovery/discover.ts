@@ -2,7 +2,7 @@ import type { Outbound } from "../../net/outbound.ts";
 import { normaliseProviderUrl } from "../../net/provider-url.ts";
 import { type ConfigPlace, configPath } from "../config/parse.ts";
 import { readAgentConfig } from "../config/watch.ts";
-import type { ProviderConfig } from "../core/types.ts";
+import type { ProviderConfig } from "../core/config.ts";
 import { readOwnFile, writeOwnFile } from "../private-file.ts";
 import { fingerprint, modelsOf, type RuntimeKind } from "./fingerprints.ts";
 import { namesModel } from "./model-names.ts";

@@ -2,7 +2,7 @@ import { AppError, errorBody } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialectWires } from "../../wire/dialects/index.ts";
-import type { Providers } from "../core/types.ts";
+import type { Providers } from "../core/provider.ts";
 import { answerBody } from "./answer-body.ts";
 import { type CallerRequest, readCaller } from "./caller.ts";
 import { failing, mayUse, standIn } from "./failover.ts";

@@ -1,6 +1,6 @@
 import { isName } from "../../kinds/names.ts";
 import type { Outbound } from "../../net/outbound.ts";
-import type { LocalProvider, Providers } from "../core/types.ts";
+import type { LocalProvider, Providers } from "../core/provider.ts";
 import type { CallerRequest } from "./caller.ts";
 
 /** What the server may answer when it cannot have a call answered itself: then somebody else may. */

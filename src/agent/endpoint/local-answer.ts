@@ -6,7 +6,7 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialectWires } from "../../wire/dialects/index.ts";
 import { parseExact, spliceTopLevel } from "../../wire/json.ts";
 import type { LinkOperation } from "../../wire/link/tasks.ts";
-import type { LocalProvider } from "../core/types.ts";
+import type { LocalProvider } from "../core/provider.ts";
 import { answerBody } from "./answer-body.ts";
 import type { ModelCall } from "./caller.ts";
 

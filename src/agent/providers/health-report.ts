@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { adapterFor } from "../../adapters/index.ts";
 import type { Outbound } from "../../net/outbound.ts";
-import type { ProviderConfig } from "../core/types.ts";
+import type { ProviderConfig } from "../core/config.ts";
 import { fingerprint, modelsOf, type RuntimeKind, residency } from "../discovery/fingerprints.ts";
 import { namesModel } from "../discovery/model-names.ts";
 import { createProbe, type Probe, type ProbeResponse } from "../discovery/probe.ts";

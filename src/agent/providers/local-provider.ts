@@ -5,7 +5,8 @@ import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { LinkOperation } from "../../wire/link/tasks.ts";
-import type { LocalProvider, ProviderConfig, Runtime } from "../core/types.ts";
+import type { ProviderConfig } from "../core/config.ts";
+import type { LocalProvider, Runtime } from "../core/provider.ts";
 import { readOwnFile } from "../private-file.ts";
 import { CountedAnswer } from "./counted-answer.ts";
 

@@ -1,14 +1,8 @@
 import type { Outbound } from "../../net/outbound.ts";
 import type { Time } from "../../time.ts";
+import type { AgentConfig, PersonaConfig, ProviderConfig } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
-import type {
-  AgentConfig,
-  LocalProvider,
-  PersonaConfig,
-  ProviderConfig,
-  Providers,
-  Runtime,
-} from "../core/types.ts";
+import type { LocalProvider, Providers, Runtime } from "../core/provider.ts";
 import { createManagedVllm } from "../runtimes/vllm/managed-vllm.ts";
 import { ExternalRuntime } from "./external-runtime.ts";
 import { Calls, createLocalProvider, readApiKey } from "./local-provider.ts";

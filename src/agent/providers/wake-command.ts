@@ -1,6 +1,6 @@
 import type { Time } from "../../time.ts";
+import type { WakeRecipe } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
-import type { WakeRecipe } from "../core/types.ts";
 import { type Attempt, failed } from "./wake.ts";
 
 /** Milliseconds between the request to stop and the end by force. */

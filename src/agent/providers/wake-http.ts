@@ -1,5 +1,5 @@
 import type { Outbound } from "../../net/outbound.ts";
-import type { WakeRecipe } from "../core/types.ts";
+import type { WakeRecipe } from "../core/config.ts";
 import { type Attempt, failed } from "./wake.ts";
 
 /** Begins a wake by a call. An answer of 2xx is success; no redirect is followed. */

@@ -1,6 +1,6 @@
 import type { Time } from "../../time.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
-import type { Providers } from "../core/types.ts";
+import type { Providers } from "../core/provider.ts";
 
 /** How the agent is, as it knows at this moment: nothing is asked for it. */
 export function agentState(providers: Providers, draining: boolean): AgentState {

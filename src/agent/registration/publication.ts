@@ -1,7 +1,7 @@
 import type { AppError } from "../../errors.ts";
 import type { PublishedPersona, PublishedProvider } from "../../wire/link/registration.ts";
 import type { Log } from "../core/log.ts";
-import type { Providers } from "../core/types.ts";
+import type { Providers } from "../core/provider.ts";
 
 /** What a register call publishes. */
 export interface Published {

@@ -4,7 +4,7 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
 import type { InferTask, WakeTask } from "../../wire/link/tasks.ts";
 import type { Log } from "../core/log.ts";
-import type { LocalProvider } from "../core/types.ts";
+import type { LocalProvider } from "../core/provider.ts";
 import { readApiKey } from "../providers/local-provider.ts";
 import type { Outcome, TaskLine } from "../transports/link.ts";
 import { taskErrorOf, wakeErrorOf } from "./task-failure.ts";

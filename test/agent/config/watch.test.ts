@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { readAgentConfig, watchAgentConfig } from "../../../src/agent/config/watch.ts";
-import type { AgentConfig } from "../../../src/agent/core/types.ts";
+import type { AgentConfig } from "../../../src/agent/core/config.ts";
 import { systemTime, type Time } from "../../../src/time.ts";
 import { eventually } from "../../support/agent/fake-clock.ts";
 import { keptLog } from "../../support/agent/memory-log.ts";

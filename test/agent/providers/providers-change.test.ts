@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ProviderConfig } from "../../../src/agent/core/types.ts";
+import type { ProviderConfig } from "../../../src/agent/core/config.ts";
 import { eventually, turn } from "../../support/agent/fake-clock.ts";
 import { body, configOf, house, managedOne, patient } from "../../support/agent/test-provider.ts";
 import { vllm } from "../../support/local-runtimes.ts";

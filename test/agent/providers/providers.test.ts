@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { WakeRecipe } from "../../../src/agent/core/types.ts";
+import type { WakeRecipe } from "../../../src/agent/core/config.ts";
 import { isPublicProvider } from "../../../src/agent/providers/health-report.ts";
 import type { HttpFailure } from "../../../src/net/outbound.ts";
 import { eventually } from "../../support/agent/fake-clock.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { WakeRecipe } from "../../../src/agent/core/types.ts";
+import type { WakeRecipe } from "../../../src/agent/core/config.ts";
 import { eventually, HandTime } from "../../support/agent/fake-clock.ts";
 import { failure, patient, runtimeOf } from "../../support/agent/test-wake.ts";
 import { behindDoor, vllm } from "../../support/local-runtimes.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { WakeRecipe } from "../../../src/agent/core/types.ts";
+import type { WakeRecipe } from "../../../src/agent/core/config.ts";
 import { eventually, HandTime } from "../../support/agent/fake-clock.ts";
 import { failure, patient, runtimeOf } from "../../support/agent/test-wake.ts";
 import { behindDoor, llamaCpp, lmStudio, vllm } from "../../support/local-runtimes.ts";

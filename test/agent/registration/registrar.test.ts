@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { PersonaConfig } from "../../../src/agent/core/types.ts";
+import type { PersonaConfig } from "../../../src/agent/core/config.ts";
 import { AppError } from "../../../src/errors.ts";
 import { Backoff } from "../../../src/time.ts";
 import { attachedAgent } from "../../support/agent/attached-agent.ts";

@@ -1,4 +1,4 @@
-import type { LocalProvider } from "../../../src/agent/core/types.ts";
+import type { LocalProvider } from "../../../src/agent/core/provider.ts";
 import { eventually } from "./fake-clock.ts";
 import { type Call, type MemoryProvider, memoryProvider, memoryProviders } from "./memory-providers.ts";
 import { type Peer, ScriptedServer } from "./scripted-server.ts";

@@ -1,4 +1,5 @@
-import type { LocalProvider, PersonaConfig, Providers, RuntimeState } from "../../../src/agent/core/types.ts";
+import type { PersonaConfig } from "../../../src/agent/core/config.ts";
+import type { LocalProvider, Providers, RuntimeState } from "../../../src/agent/core/provider.ts";
 import { PushedResponse } from "../../../src/net/pushed-response.ts";
 import type { LinkOperation } from "../../../src/wire/link/tasks.ts";
 

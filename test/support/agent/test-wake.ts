@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { WakeRecipe } from "../../../src/agent/core/types.ts";
+import type { WakeRecipe } from "../../../src/agent/core/config.ts";
 import { ExternalRuntime } from "../../../src/agent/providers/external-runtime.ts";
 import type { AppError } from "../../../src/errors.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";

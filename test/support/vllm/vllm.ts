@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { ManagedConfig, ProviderConfig } from "../../../src/agent/core/types.ts";
+import type { ManagedConfig, ProviderConfig } from "../../../src/agent/core/config.ts";
 import type { ManagedVllmDeps } from "../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import { systemTime, type Time } from "../../../src/time.ts";

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError, type Fault } from "../../../errors.ts";
-import type { ProviderConfig } from "../../core/types.ts";
+import type { ProviderConfig } from "../../core/config.ts";
 
 /** What the agent says to vLLM itself, and what an extra argument would break. */
 const own: Readonly<Record<string, string>> = {

@@ -12,8 +12,8 @@ import {
   sweep,
 } from "../../../processes/process-group.ts";
 import { type ProcessTable, processTable } from "../../../processes/process-table.ts";
+import type { ProviderConfig } from "../../core/config.ts";
 import type { Log } from "../../core/log.ts";
-import type { ProviderConfig } from "../../core/types.ts";
 import { type Environment, findExecutable, hasSleepMode, vllmArguments } from "./command.ts";
 import { type EngineApi, engineApi } from "./engine-api.ts";
 import { vllmEnvironment } from "./environment.ts";

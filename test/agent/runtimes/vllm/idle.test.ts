@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { ManagedConfig, Runtime } from "../../../../src/agent/core/types.ts";
+import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
+import type { Runtime } from "../../../../src/agent/core/provider.ts";
 import { idleLadder } from "../../../../src/agent/runtimes/vllm/idle.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { createOutbound, HttpFailure, type Outbound } from "../../../../src/net/outbound.ts";

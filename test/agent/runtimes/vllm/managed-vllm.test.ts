@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { ManagedConfig, Runtime } from "../../../../src/agent/core/types.ts";
+import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
+import type { Runtime } from "../../../../src/agent/core/provider.ts";
 import { createManagedVllm, type ManagedVllmDeps } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import {
   type Behaviour,

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { ManagedConfig } from "../../../../src/agent/core/types.ts";
+import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { sweep } from "../../../../src/processes/process-group.ts";
 import { processTable } from "../../../../src/processes/process-table.ts";
