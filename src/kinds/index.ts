@@ -12,7 +12,7 @@ import { user } from "./user.ts";
 const all = [secretBackend, secret, llm, agent, user, group, project, rbac, token] as const;
 
 /** All there is, in the order in which `apply` creates it. */
-export const kinds: readonly Kind[] = all as unknown as Kind[];
+export const kinds: readonly Kind[] = all;
 
 /** The singular name of a kind. */
 export type KindName = (typeof all)[number]["kind"];

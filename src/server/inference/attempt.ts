@@ -6,7 +6,7 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialectWires } from "../../wire/dialects/index.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
-import type { Row } from "../core/store/types.ts";
+import type { LlmRow } from "../core/catalogue/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/types.ts";
 import { isEventStream, parseAnswer, refuseFailure } from "./answer.ts";
 import type { Asked, InferenceDeps } from "./call.ts";
@@ -33,7 +33,7 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 interface Sent {
   caller: CallerRequest;
   operation: Operation;
-  llm: Row;
+  llm: LlmRow;
   provider: Provider;
   /** Undefined where the provider speaks the caller's dialect. */
   translation: Translation | undefined;
@@ -51,7 +51,7 @@ export async function attempt(
   deps: InferenceDeps,
   queue: CallQueue,
   asked: Asked,
-  llm: Row,
+  llm: LlmRow,
   progress: Progress,
 ): Promise<Response> {
   const { operation, principal, request } = asked.call;
@@ -134,7 +134,11 @@ function send(
 }
 
 /** Waits until an llm is awake, and no longer than the caller's bearer is good: it may be told meanwhile (T56). */
-async function wake(deps: InferenceDeps, { call: { principal, request } }: Asked, llm: Row): Promise<void> {
+async function wake(
+  deps: InferenceDeps,
+  { call: { principal, request } }: Asked,
+  llm: LlmRow,
+): Promise<void> {
   const ended = new AbortController();
   let reason: AppError | undefined;
   const forget = deps.streams.add(principal, () => {
@@ -165,24 +169,24 @@ function runCommand(
   const body = JSON.parse(request.text);
   return gemini.run({
     body,
-    model: llm.spec["model"] as string,
+    model: llm.spec.model,
     apiKey,
     timeouts: provider.timeouts,
     signal,
   });
 }
 
-function prepare(asked: Asked, llm: Row): Sent {
+function prepare(asked: Asked, llm: LlmRow): Sent {
   const { call, record, caller } = asked;
   record.facts.llm = llm;
   const provider = providerOf(llm);
   const { adapter } = provider;
-  const own = llm.spec["model"] as string;
+  const own = llm.spec.model;
   const model = call.name === undefined ? own : modelFor(llm, caller.body["model"], asked.candidates);
   record.facts.model = model;
   const { operation } = call;
   const native = isDialect(operation)
-    ? nativePathFor(adapter, operation, specOf(llm))
+    ? nativePathFor(adapter, operation, llm.spec)
     : pathOf(adapter, operation);
   const translation =
     isDialect(operation) && native === undefined ? translationFor(operation, adapter.dialect) : undefined;
@@ -197,10 +201,6 @@ function pathOf(
   const path = operation === "embeddings" ? embeddingsPath : countTokensPath;
   if (path !== undefined) return path;
   throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
-}
-
-function specOf({ spec }: Row): Parameters<typeof nativePathFor>[2] {
-  return spec as Parameters<typeof nativePathFor>[2];
 }
 
 /** An unstreamed answer: committed to the log, then sent. */
@@ -235,7 +235,7 @@ function pipeFor(dialect: Dialect, sent: Sent): StreamPipe {
 }
 
 /** An llm as it is after a wait. Throws AppError when the caller may not run it any more. */
-export function asItIs(deps: InferenceDeps, { call, caller }: Asked, llm: Row): Row {
+export function asItIs(deps: InferenceDeps, { call, caller }: Asked, llm: LlmRow): LlmRow {
   const { snapshot } = deps.catalogue;
   const { principal } = call;
   if (!stillThere(snapshot, principal, deps.now())) throw reasonToEnd(deps, principal);

@@ -1,5 +1,5 @@
 import type { Usage } from "../../wire/dialects/usage.ts";
-import type { Row } from "../core/store/types.ts";
+import type { LlmRow } from "../core/catalogue/typed-rows.ts";
 import type { Metrics, Series } from "../observability/metrics.ts";
 
 /** The series of one llm and operation, found once: a row never changes. */
@@ -14,7 +14,7 @@ interface CallSeries {
 /** Measures calls, by the OpenTelemetry GenAI conventions. */
 export class CallMetrics {
   readonly #metrics: Metrics;
-  readonly #known = new WeakMap<Row, Map<string, CallSeries>>();
+  readonly #known = new WeakMap<LlmRow, Map<string, CallSeries>>();
 
   /** Calls that have begun and not ended. */
   #inFlight = 0;
@@ -41,7 +41,7 @@ export class CallMetrics {
   }
 
   /** A call is tried again, at this llm. */
-  retried(llm: Row, dialect: string): void {
+  retried(llm: LlmRow, dialect: string): void {
     this.#metrics.series("mcpctl_call_retries_total", labelsOf(llm, dialect)).add();
   }
 
@@ -51,7 +51,7 @@ export class CallMetrics {
    * @param error the code of the error it ended in
    */
   measure(
-    llm: Row,
+    llm: LlmRow,
     dialect: string,
     seconds: number,
     firstToken: number | undefined,
@@ -74,7 +74,7 @@ export class CallMetrics {
     if (usage.completionTokens > 0) series.output.add(usage.completionTokens);
   }
 
-  #seriesOf(llm: Row, dialect: string): CallSeries {
+  #seriesOf(llm: LlmRow, dialect: string): CallSeries {
     const byDialect = this.#known.get(llm) ?? new Map<string, CallSeries>();
     this.#known.set(llm, byDialect);
     const known = byDialect.get(dialect);
@@ -94,10 +94,10 @@ export class CallMetrics {
   }
 }
 
-function labelsOf(llm: Row, dialect: string) {
+function labelsOf(llm: LlmRow, dialect: string) {
   return {
     gen_ai_operation_name: dialect === "embeddings" ? "embeddings" : "chat",
-    gen_ai_provider_name: llm.spec["type"] as string,
+    gen_ai_provider_name: llm.spec.type,
     // Nobody learns of a private llm from a label.
     gen_ai_request_model: llm.visibility === "private" ? "private" : llm.name,
   };

@@ -3,9 +3,9 @@ import type { AppError } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { LlmRow } from "../core/catalogue/typed-rows.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import type { OpenStreams } from "../core/open-streams.ts";
-import type { Row } from "../core/store/types.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Tracer } from "../observability/traces.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
@@ -54,7 +54,7 @@ export interface Asked {
   record: CallRecord;
   caller: CallerRequest;
   /** The llms that may answer. */
-  candidates: readonly Row[];
+  candidates: readonly LlmRow[];
   /** An error as the caller may be told it. */
   told(error: AppError): AppError;
 }

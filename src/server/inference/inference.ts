@@ -1,6 +1,7 @@
 import { countTokens } from "../../adapters/tokens/count-tokens.ts";
 import { AppError } from "../../errors.ts";
-import type { Row } from "../core/store/types.ts";
+import { llm as llmKind } from "../../kinds/llm.ts";
+import { isOf, type LlmRow, type PersonaRow } from "../core/catalogue/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/types.ts";
 import { refuseFailure } from "./answer.ts";
 import { asItIs, attempt, type Progress } from "./attempt.ts";
@@ -85,7 +86,7 @@ export class Inference {
   /** Asks an llm's provider for its models, to see whether url and key are right. Never throws. */
   async probe(llmId: string): Promise<{ ok: boolean; message: string }> {
     const llm = this.#deps.catalogue.snapshot.byId.get(llmId);
-    if (!llm) return { ok: false, message: "the llm is gone" };
+    if (!isOf(llmKind, llm)) return { ok: false, message: "the llm is gone" };
     try {
       const { adapter, url } = providerOf(llm);
       if (adapter.isCommand) return await this.#probeCommand();
@@ -119,7 +120,7 @@ export class Inference {
   }
 
   /** Tries the candidates until one has begun to answer, or there is no use in going on. Throws AppError. */
-  async #try(asked: Asked, candidates: Row[]): Promise<Response> {
+  async #try(asked: Asked, candidates: LlmRow[]): Promise<Response> {
     const { requestId, request } = asked.call;
     const startedAt = this.#pace.elapsed();
     const history: Failed[] = [];
@@ -155,12 +156,12 @@ export class Inference {
   }
 
   /** The llms of a pool in the order in which they are tried. */
-  #inOrder(members: Row[], requestId: string): Row[] {
+  #inOrder(members: LlmRow[], requestId: string): LlmRow[] {
     if (members.length === 1) return members;
-    const isFull = (llm: Row) => this.#queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
+    const isFull = (llm: LlmRow) => this.#queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
     const { links } = this.#deps;
     const probed = members.find((llm) => !isFull(llm) && this.#coolDown.claimProbe(llm.id, requestId));
-    const standing = (llm: Row) => ({
+    const standing = (llm: LlmRow) => ({
       inFlight: this.#queues.of(llm).inFlight,
       isFull: isFull(llm),
       isOut: this.#coolDown.isOut(llm.id),
@@ -174,7 +175,7 @@ export class Inference {
     return probed ? [probed, ...order] : order;
   }
 
-  #resolve({ principal }: InferenceCall, record: CallRecord, name: string, agent?: Row): Row[] {
+  #resolve({ principal }: InferenceCall, record: CallRecord, name: string, agent?: PersonaRow): LlmRow[] {
     const { snapshot } = this.#deps.catalogue;
     if (agent) record.facts.agent = agent;
     const llms = agent ? llmsOfAgent(snapshot, agent) : resolve(snapshot, principal, name);
@@ -186,20 +187,20 @@ export class Inference {
 
 /** What a request is for: the llm or pool that its body names, or its persona's llm. Throws AppError. */
 function nameIn({ agent, body }: CallerRequest): string {
-  return agent ? (agent.spec["llm"] as string) : requestedModel(body);
+  return agent ? agent.spec.llm : requestedModel(body);
 }
 
 /** How an agent's llm stands among others. */
-function atAgent(llm: Row, links: VirtualLlms): NonNullable<Standing["agent"]> {
+function atAgent(llm: LlmRow, links: VirtualLlms): NonNullable<Standing["agent"]> {
   if (isHibernating(llm)) return links.wakingFor(llm) === undefined ? "hibernating" : "waking";
   if (links.inFlight(llm) > 0) return "busy";
   return links.isResident(llm) ? "resident" : "cold";
 }
 
 /** How long a request is, where the provider cannot be asked. */
-async function estimated(llm: Row, { body }: CallerRequest, record: CallRecord): Promise<Response> {
+async function estimated(llm: LlmRow, { body }: CallerRequest, record: CallRecord): Promise<Response> {
   record.facts.llm = llm;
-  record.facts.model = llm.spec["model"] as string;
+  record.facts.model = llm.spec.model;
   const counted = countTokens(body);
   await record.close(200);
   return Response.json(counted);

@@ -3,7 +3,7 @@ import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { OutboundTimeouts } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
-import type { Row } from "../core/store/types.ts";
+import type { LlmRow } from "../core/catalogue/typed-rows.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
 
 /** Milliseconds; an llm's `extraConfig.timeouts` overrides them, in seconds. */
@@ -18,16 +18,16 @@ export interface Provider {
 }
 
 /** A row never changes, so what follows from it is worked out once. */
-const known = new WeakMap<Row, Provider>();
+const known = new WeakMap<LlmRow, Provider>();
 
 /** The provider of an llm. Throws AppError `not_supported` for a type that this version cannot call. */
-export function providerOf(llm: Row): Provider {
+export function providerOf(llm: LlmRow): Provider {
   const cached = known.get(llm);
   if (cached) return cached;
-  const type = llm.spec["type"] as string;
+  const { type } = llm.spec;
   const adapter = adapterFor(type);
   if (!adapter) throw new AppError("not_supported", `llms of type ${type} cannot be called by this version`);
-  const base = (llm.spec["url"] as string) || adapter.defaultUrls[type]!;
+  const base = llm.spec.url || adapter.defaultUrls[type]!;
   const urls = new Map<string, URL>();
   const provider: Provider = {
     adapter,
@@ -43,12 +43,12 @@ export function providerOf(llm: Row): Provider {
 }
 
 /** The key that an llm's provider wants; undefined where the llm has none. Throws AppError where it cannot be read. */
-export async function keyOf(llm: Row, secrets: SecretValues): Promise<string | undefined> {
-  const ref = llm.spec["apiKeyRef"] as { name: string; key: string } | null;
+export async function keyOf(llm: LlmRow, secrets: SecretValues): Promise<string | undefined> {
+  const ref = llm.spec.apiKeyRef;
   return ref ? secrets.value(ref.name, ref.key) : undefined;
 }
 
-function timeoutsOf(llm: Row): OutboundTimeouts {
+function timeoutsOf(llm: LlmRow): OutboundTimeouts {
   const { timeouts = {} } = llm.spec["extraConfig"] as { timeouts?: Partial<OutboundTimeouts> };
   const milliseconds = Object.entries(timeouts).map(([name, seconds]) => [name, seconds * 1000]);
   return { ...defaultTimeouts, ...Object.fromEntries(milliseconds) };

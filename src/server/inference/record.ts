@@ -1,7 +1,7 @@
 import type { AppError } from "../../errors.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import type { Principal } from "../core/access/policy.ts";
-import type { Row } from "../core/store/types.ts";
+import type { LlmRow, PersonaRow } from "../core/catalogue/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
@@ -13,9 +13,9 @@ export interface CallFacts {
   requestId: string;
   principal: Principal;
   dialect: string;
-  llm?: Row;
+  llm?: LlmRow;
   /** The persona that was asked. */
-  agent?: Row;
+  agent?: PersonaRow;
   /** The name that was asked for, when it was a pool's. */
   pool?: string;
   model?: string;
@@ -88,7 +88,7 @@ export class CallRecord {
       costMicros: llm && costOf(llm, usage),
       llm: facts.pool ?? llm?.name,
       poolMember: facts.pool === undefined ? undefined : llm?.name,
-      type: llm?.spec["type"] as string | undefined,
+      type: llm?.spec.type,
       model: facts.model,
       ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
       error: error?.code,

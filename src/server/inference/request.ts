@@ -2,7 +2,7 @@ import { nativeChanges } from "../../adapters/translation/responses-to-chat/stat
 import type { Adapter, Dialect, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
-import type { Row } from "../core/store/types.ts";
+import type { LlmRow, PersonaRow } from "../core/catalogue/typed-rows.ts";
 import { poolOf } from "./pools/resolve.ts";
 
 /** What a caller wants of a model. `count_tokens` is how long a request of the messages dialect is. */
@@ -19,7 +19,7 @@ export interface CallerRequest {
   text: string;
   scan: JsonScan;
   /** The persona it is put to, and is already asked as. */
-  agent?: Row;
+  agent?: PersonaRow;
 }
 
 /** What goes to the provider. */
@@ -88,10 +88,11 @@ export function requestedModel(body: Record<string, unknown>): string {
  *
  * @param candidates all that may answer, this one among them: a caller may name any of them
  */
-export function modelFor(llm: Row, asked: unknown, candidates: readonly Row[]): string {
-  const own = llm.spec["model"] as string;
+export function modelFor(llm: LlmRow, asked: unknown, candidates: readonly LlmRow[]): string {
+  const own = llm.spec.model;
   if (asked === undefined || asked === null || asked === "") return own;
-  if (candidates.some((one) => [one.spec["model"], one.name, poolOf(one)].includes(asked))) return own;
+  const isName = (name: string) => name === asked;
+  if (candidates.some((one) => isName(one.spec.model) || isName(one.name) || isName(poolOf(one)))) return own;
   const { allowModelOverride } = llm.spec["extraConfig"] as { allowModelOverride?: boolean };
   if (allowModelOverride && typeof asked === "string") return asked;
   throw new AppError("invalid_request", `model: this llm answers as "${llm.name}" or "${own}"`, {

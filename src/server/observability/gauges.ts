@@ -44,7 +44,7 @@ function backendHealth(snapshot: Snapshot): Iterable<readonly [Labels, number]> 
   const counts = new Map<string, [Labels, number]>();
   for (const { id, spec } of snapshot.table("secretbackend").sorted) {
     const labels = {
-      type: String(spec["type"]),
+      type: spec.type,
       status: snapshot.moving.health.get(id)?.status ?? "unknown",
     };
     const key = `${labels.type} ${labels.status}`;

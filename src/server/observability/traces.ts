@@ -1,6 +1,6 @@
 import type { Usage } from "../../wire/dialects/usage.ts";
+import type { LlmRow } from "../core/catalogue/typed-rows.ts";
 import type { Random } from "../core/ids.ts";
-import type { Row } from "../core/store/types.ts";
 import type { Attribute, SpanData, TraceExport } from "./trace-export.ts";
 import type { Sampler } from "./trace-settings.ts";
 
@@ -17,7 +17,7 @@ export interface CallStart {
 export interface CallEnd {
   /** HTTP status of the answer. */
   status: number;
-  llm?: Row | undefined;
+  llm?: LlmRow | undefined;
   /** The name that was asked for, when it was a pool's. */
   pool?: string | undefined;
   /** The provider's model name. */
@@ -127,7 +127,7 @@ function attributesOf(operation: string, dialect: string, requestId: string, cal
   const { llm, pool, model, usage, error, status, streaming } = call;
   const values: Record<string, string | number | boolean | undefined> = {
     "gen_ai.operation.name": operation,
-    "gen_ai.provider.name": llm?.spec["type"] as string | undefined,
+    "gen_ai.provider.name": llm?.spec.type,
     "gen_ai.request.model": model,
     "gen_ai.usage.input_tokens": usage?.promptTokens || undefined,
     "gen_ai.usage.output_tokens": usage?.completionTokens || undefined,

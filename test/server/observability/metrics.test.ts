@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { Row } from "../../../src/server/core/store/types.ts";
 import { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
 import { Metrics } from "../../../src/server/observability/metrics.ts";
-import { row } from "../../contract/store.ts";
+import { row } from "../../support/row.ts";
 import { must, testServer } from "../../support/server.ts";
 
 const llm = (name: string, visibility: Row["visibility"] = "public") =>
-  row(`llm_${name}`, { name, visibility, spec: { type: "openai" } });
+  row(`llm_${name}`, "llm", name, { visibility, spec: { type: "openai" } });
 const usage = (completionTokens: number) => ({ promptTokens: 7, completionTokens, cachedTokens: 0 });
 
 /** The samples of a metric, without help and type: `{labels} value`. */

@@ -7,12 +7,12 @@ import { createTraceExport } from "../../../src/server/observability/trace-expor
 import { traceSettings } from "../../../src/server/observability/trace-settings.ts";
 import { openTracer } from "../../../src/server/observability/tracer.ts";
 import type { CallEnd, Tracer } from "../../../src/server/observability/traces.ts";
-import { row } from "../../contract/store.ts";
+import { row } from "../../support/row.ts";
 import { reply, type Script, type Seen, upstream } from "../../support/upstream.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const parentId = "b7ad6b7169203331";
-const llm = row("llm_1", { name: "gpt", spec: { type: "openai" } });
+const llm = row("llm_1", "llm", "gpt", { spec: { type: "openai" } });
 const call = { requestId: "req_1", dialect: "chat", headers: new Headers() };
 const over: CallEnd = { status: 200, llm, model: "gpt-5.6-luna", streaming: true };
 

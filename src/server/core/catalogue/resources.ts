@@ -1,3 +1,4 @@
+import type { TObject } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import type { Kind, Resource } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
@@ -10,6 +11,7 @@ import { withoutReferences } from "./clear.ts";
 import { draftCreate, draftUpdate, emptyDraft, invalid, resolveReferences } from "./draft.ts";
 import { type Draft, hooks, type Services } from "./hooks.ts";
 import { present } from "./present.ts";
+import { isOf, type RowOf } from "./typed-rows.ts";
 
 /** Who makes a change, and in which request: what its audit event says. */
 export interface Caller {
@@ -34,7 +36,7 @@ export class Resources {
   }
 
   /** What a principal may see of a kind, sorted by name. */
-  list(principal: Principal, kind: Kind): Row[] {
+  list<Name extends string>(principal: Principal, kind: Kind<TObject, Name>): RowOf<Name>[] {
     const { sorted } = this.#catalogue.snapshot.table(kind.kind);
     return sorted.filter((row) => decide(principal, "view", kind.plural, row.name, row) === "allow");
   }
@@ -45,15 +47,20 @@ export class Resources {
    * @param scope what the name is unique within, where the kind is scoped; any when left out
    * @throws AppError `forbidden` or `not_found`, in that order
    */
-  find(principal: Principal, verb: Verb, kind: Kind, idOrName: string, scope?: string): Row {
+  find<Name extends string>(
+    principal: Principal,
+    verb: Verb,
+    kind: Kind<TObject, Name>,
+    idOrName: string,
+    scope?: string,
+  ): RowOf<Name> {
     const { snapshot } = this.#catalogue;
     const byId = isId(idOrName) ? snapshot.byId.get(idOrName) : undefined;
-    const rows =
-      byId?.kind === kind.kind
-        ? [byId]
-        : snapshot
-            .table(kind.kind)
-            .sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
+    const rows = isOf(kind, byId)
+      ? [byId]
+      : snapshot
+          .table(kind.kind)
+          .sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
     const allowed = rows.filter((row) => decide(principal, verb, kind.plural, row.name, row) === "allow");
     if (allowed.length > 1) {
       throw new AppError("conflict", `there are several ${kind.plural} "${idOrName}"`, {

@@ -59,21 +59,22 @@ export type StatusOf<Name extends string> = Name extends keyof StoredStatuses
   : Row["status"];
 
 /** A row of the kind of a singular name: `RowOf<"llm">`. A plain row where the name is no kind's, or any. */
-export type RowOf<Name extends string> = Name extends KindName ? TypedRow<Name, KindNamed<Name>> : Row;
+export type RowOf<Name extends string> = Name extends KindName
+  ? KindNamed<Name> extends Kind<infer Fields, Name, infer WriteOnly>
+    ? TypedRow<Name, SpecOf<Fields, WriteOnly>>
+    : never
+  : Row;
 
-type TypedRow<Name extends string, Descriptor> =
-  Descriptor extends Kind<infer Fields, Name, infer WriteOnly>
-    ? Omit<Row, "kind" | "spec" | "status"> & {
-        kind: Name;
-        spec: SpecOf<Fields, WriteOnly>;
-        status: StatusOf<Name>;
-      }
-    : never;
+interface TypedRow<Name extends string, Spec> extends Omit<Row, "kind" | "spec" | "status"> {
+  kind: Name;
+  spec: Spec;
+  status: StatusOf<Name>;
+}
 
-export type LlmRow = RowOf<"llm">;
+export interface LlmRow extends RowOf<"llm"> {}
 
 /** A row of the kind `agent`: a persona. */
-export type PersonaRow = RowOf<"agent">;
+export interface PersonaRow extends RowOf<"agent"> {}
 
 /** The spec of a row, by its kind's descriptor: `specOf(llm, row).model`. The row must be of that kind. */
 export function specOf<Fields extends TObject, WriteOnly extends readonly string[]>(

@@ -92,7 +92,7 @@ function nameOf(server: Server, principal: Principal, idOrName: string): string 
 /** In the shape of both dialects: OpenAI's `object` and `owned_by`, Anthropic's `type` and `display_name`. */
 function models({ catalogue: { snapshot } }: Server, principal: Principal) {
   return [
-    ...runnable(snapshot, principal).map((llm) => model(llm, llm.name, llm.spec["type"])),
+    ...runnable(snapshot, principal).map((llm) => model(llm, llm.name, llm.spec.type)),
     ...runnableAgents(snapshot, principal).map((agent) => model(agent, modelOfAgent(agent), agent.kind)),
   ];
 }

@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { dialectWires } from "../../../wire/dialects/index.ts";
 import { withoutTopLevel } from "../../../wire/json.ts";
-import type { Row } from "../../core/store/types.ts";
+import type { PersonaRow } from "../../core/catalogue/typed-rows.ts";
 import { findAgent, modelOfAgent } from "../../inference/personas/persona.ts";
 import { asAgent } from "../../inference/personas/persona-request.ts";
 import type { CallerRequest, Operation } from "../../inference/request.ts";
@@ -33,7 +33,7 @@ export function personaRoutes(server: Server): Route[] {
 export function toAgent(
   said: CallerRequest,
   operation: Operation,
-  agent: Row,
+  agent: PersonaRow,
   before: readonly Message[] = [],
 ): CallerRequest {
   const text = asAgent(said, operation, agent, before);
@@ -72,7 +72,7 @@ async function chat(server: Server, call: Call): Promise<Response> {
 }
 
 /** The path says who is asked: a model that says something else is a mistake. */
-function checkModel({ body }: CallerRequest, agent: Row): void {
+function checkModel({ body }: CallerRequest, agent: PersonaRow): void {
   const { model } = body;
   const own = modelOfAgent(agent);
   if (model === undefined || model === null || ["", agent.name, own].includes(model as string)) return;

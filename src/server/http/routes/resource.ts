@@ -1,7 +1,8 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import type { Kind, WriteOperation } from "../../../kinds/define.ts";
-import { kindOf, kinds } from "../../../kinds/index.ts";
+import { kinds } from "../../../kinds/index.ts";
+import { llm } from "../../../kinds/llm.ts";
 import { allowsWrite, writeRefusal } from "../../../kinds/writes.ts";
 import type { Verb } from "../../core/access/policy.ts";
 import type { Row } from "../../core/store/types.ts";
@@ -182,22 +183,21 @@ function objectSchema(kind: Kind): TSchema {
 
 /** The llms that answer for each other under an llm's name, as far as the caller may see them. */
 export function memberRoutes(server: Server): Route[] {
-  const kind = kindOf("llm");
   return [
     {
       method: "GET",
       path: "/api/v1/llms/:idOrName/members",
-      access: needs(kind, "view"),
+      access: needs(llm, "view"),
       summary: "The effective pool of an llm",
       handle: ({ principal, params }) => {
-        const row = server.resources.find(principal, "view", kind, params["idOrName"]!);
+        const row = server.resources.find(principal, "view", llm, params["idOrName"]!);
         const poolName = poolOf(row);
         const members = server.resources
-          .list(principal, kind)
+          .list(principal, llm)
           .filter((other) => poolOf(other) === poolName)
-          .map((other) => server.resources.present(principal, kind, other));
+          .map((other) => server.resources.present(principal, llm, other));
         const activeCount = members.filter((member) => member["status"] === "active").length;
-        const explicit = row.spec["poolName"] !== undefined;
+        const explicit = row.spec.poolName !== undefined;
         return Response.json({ poolName, explicit, size: members.length, activeCount, members });
       },
     },

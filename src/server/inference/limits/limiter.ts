@@ -1,9 +1,12 @@
 import { AppError } from "../../../errors.ts";
 import type { Limits } from "../../../kinds/limits.ts";
+import { token } from "../../../kinds/token.ts";
+import { user } from "../../../kinds/user.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { Snapshot } from "../../core/catalogue/snapshot.ts";
+import { type LlmRow, specOf } from "../../core/catalogue/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
 import { dayOf } from "../../core/store/usage.ts";
 import { Account, type Amount } from "./account.ts";
@@ -20,7 +23,7 @@ interface Bound {
 /** What a call has been let through for. */
 export interface Admission {
   /** Puts the real usage in the place of what was reserved, once. */
-  settle(llm: Row | undefined, usage: Usage): void;
+  settle(llm: LlmRow | undefined, usage: Usage): void;
 }
 
 /** Of an answer, so much is reserved at most: what is asked for is seldom used up. */
@@ -81,7 +84,7 @@ export class Limiter {
    */
   admit(
     principal: Principal,
-    llms: readonly Row[],
+    llms: readonly LlmRow[],
     characters: number,
     maxTokens: number | undefined,
   ): Admission {
@@ -127,7 +130,7 @@ export class Limiter {
 
   #check(
     { row, limits, accounts: ids }: Bound,
-    llms: readonly Row[],
+    llms: readonly LlmRow[],
     wanted: Amount,
     today: string,
     elapsed: number,
@@ -211,26 +214,29 @@ export class Limiter {
 
 function boundsOf(snapshot: Snapshot, { kind, id, userId }: Principal): readonly Bound[] {
   const bounds: Bound[] = [];
-  const add = (row: Row | undefined, accounts: readonly string[]) => {
-    const limits = row?.spec["limits"] as Limits | undefined;
+  const add = (row: Row | undefined, limits: Limits | undefined, accounts: readonly string[]) => {
     if (row && limits) bounds.push({ row, limits, accounts });
   };
-  if (kind === "Token") add(snapshot.byId.get(id), [id]);
-  const user = snapshot.byId.get(userId);
-  add(user, [userId]);
+  if (kind === "Token") {
+    const own = snapshot.byId.get(id);
+    add(own, own && specOf(token, own).limits, [id]);
+  }
+  const maker = snapshot.byId.get(userId);
+  add(maker, maker && specOf(user, maker).limits, [userId]);
   for (const group of snapshot.table("group").sorted) {
-    const members = group.spec["members"] as readonly string[];
-    if (!group.spec["limits"] || !user || !members.includes(user.name)) continue;
+    const { limits, members } = group.spec;
+    if (!limits || !maker || !members.includes(maker.name)) continue;
     const ids = members.map((name) => snapshot.named("user", name)?.id);
     add(
       group,
+      limits,
       ids.filter((id) => id !== undefined),
     );
   }
   return bounds.length > 0 ? bounds : unbound;
 }
 
-function unpriced(holder: Row, llm: Row): AppError {
+function unpriced(holder: Row, llm: LlmRow): AppError {
   const what = `${holder.kind} "${holder.name}" has a limit in dollars, and llm "${llm.name}" has no price`;
   return new AppError("forbidden", what, {
     hint: "its extraConfig.price says what it costs: {input, output, cachedInput}, in dollars for a million tokens",

@@ -1,5 +1,5 @@
 import type { Usage } from "../../../wire/dialects/usage.ts";
-import type { Row } from "../../core/store/types.ts";
+import type { LlmRow } from "../../core/catalogue/typed-rows.ts";
 
 /** US dollars for a million tokens. */
 export interface Price {
@@ -45,15 +45,15 @@ const ownMachines: ReadonlySet<string> = new Set(["vllm", "ollama"]);
 const nothing: Price = { input: 0, output: 0 };
 
 /** A row never changes, so its price is looked up once. */
-const known = new WeakMap<Row, { price: Price | undefined }>();
+const known = new WeakMap<LlmRow, { price: Price | undefined }>();
 
 /** What an llm costs: what its owner says, else what the table does; undefined when neither does. */
-export function priceOf(llm: Row): Price | undefined {
+export function priceOf(llm: LlmRow): Price | undefined {
   let found = known.get(llm);
   if (!found) {
     const { price } = llm.spec["extraConfig"] as { price?: Price };
-    const own = ownMachines.has(llm.spec["type"] as string) ? nothing : undefined;
-    found = { price: price ?? own ?? listed(llm.spec["model"] as string) };
+    const own = ownMachines.has(llm.spec.type) ? nothing : undefined;
+    found = { price: price ?? own ?? listed(llm.spec.model) };
     known.set(llm, found);
   }
   return found.price;
@@ -61,7 +61,7 @@ export function priceOf(llm: Row): Price | undefined {
 
 /** Millionths of a dollar; undefined where there is no price. */
 export function costOf(
-  llm: Row,
+  llm: LlmRow,
   { promptTokens, completionTokens, cachedTokens }: Usage,
 ): number | undefined {
   const price = priceOf(llm);

@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { type JsonScan, spliceTexts } from "../../../wire/json.ts";
-import type { Row } from "../../core/store/types.ts";
+import type { PersonaRow } from "../../core/catalogue/typed-rows.ts";
 import type { CallerRequest, Operation } from "../request.ts";
 
 type Fields = Record<string, unknown>;
@@ -16,15 +16,15 @@ type Fields = Record<string, unknown>;
 export function asAgent(
   { body, text, scan }: CallerRequest,
   operation: Operation,
-  agent: Row,
+  agent: PersonaRow,
   before: readonly Fields[] = [],
 ): string {
   const dialect = dialects[operation];
   if (!dialect) throw new AppError("invalid_request", `agents have no ${operation}: name an llm`);
-  const prompt = agent.spec["systemPrompt"] as string;
+  const prompt = agent.spec.systemPrompt;
   const texts = new Map(dialect.told(prompt, before, (key) => valueText(text, scan, key)));
   const set: Fields = {};
-  for (const [name, value] of Object.entries(agent.spec["defaultParams"] as Fields)) {
+  for (const [name, value] of Object.entries(agent.spec.defaultParams)) {
     const param = dialect.params?.[name] ?? unsaid;
     if (dialect.params && !param(value, body, set)) throw wordless(agent, name, operation);
   }
@@ -188,7 +188,7 @@ function valueText(text: string, scan: JsonScan, key: string): string | undefine
   return member && text.slice(member.start, member.end);
 }
 
-function wordless(agent: Row, param: string, operation: Operation): AppError {
+function wordless(agent: PersonaRow, param: string, operation: Operation): AppError {
   const message = `agent "${agent.name}" sets ${param}, for which ${operation} has no word`;
   return new AppError("invalid_request", message, { details: [{ path: "/model", message }] });
 }

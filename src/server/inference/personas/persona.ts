@@ -1,15 +1,16 @@
 import { AppError } from "../../../errors.ts";
+import { agent as persona } from "../../../kinds/agent.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
 import type { Snapshot } from "../../core/catalogue/snapshot.ts";
-import type { Row } from "../../core/store/types.ts";
+import { isOf, type LlmRow, type PersonaRow } from "../../core/catalogue/typed-rows.ts";
 import { poolOf, resolve } from "../pools/resolve.ts";
 
 const prefix = "agent:";
 
 /** What a persona is called where an llm's name could stand, too: no llm's name has a colon. */
-export function modelOfAgent(agent: Row): string {
+export function modelOfAgent(agent: PersonaRow): string {
   return prefix + agent.name;
 }
 
@@ -23,9 +24,9 @@ export function agentInModel(model: unknown): string | undefined {
  *
  * @throws AppError `forbidden` or `not_found`, in that order
  */
-export function findAgent(snapshot: Snapshot, principal: Principal, idOrName: string): Row {
+export function findAgent(snapshot: Snapshot, principal: Principal, idOrName: string): PersonaRow {
   const byId = isId(idOrName) ? snapshot.byId.get(idOrName) : undefined;
-  const agent = byId?.kind === "agent" ? byId : snapshot.named("agent", idOrName);
+  const agent = isOf(persona, byId) ? byId : snapshot.named("agent", idOrName);
   const decision = decide(principal, "run", "agents", agent?.name ?? idOrName, agent);
   if (decision === "forbidden") throw new AppError("forbidden", `you may not run agent "${idOrName}"`);
   if (decision === "hidden" || !agent) throw new AppError("not_found", `agent "${idOrName}" not found`);
@@ -33,7 +34,7 @@ export function findAgent(snapshot: Snapshot, principal: Principal, idOrName: st
 }
 
 /** The personas that somebody may run, sorted by name. */
-export function runnableAgents(snapshot: Snapshot, principal: Principal): Row[] {
+export function runnableAgents(snapshot: Snapshot, principal: Principal): PersonaRow[] {
   const { sorted } = snapshot.table("agent");
   return sorted.filter((agent) => decide(principal, "run", "agents", agent.name, agent) === "allow");
 }
@@ -43,10 +44,10 @@ export function runnableAgents(snapshot: Snapshot, principal: Principal): Row[] 
  *
  * @throws AppError `forbidden` when its owner is gone or may not run its llm; `unavailable` as for the llm itself
  */
-export function llmsOfAgent(snapshot: Snapshot, agent: Row): Row[] {
+export function llmsOfAgent(snapshot: Snapshot, agent: PersonaRow): LlmRow[] {
   const owner = userPrincipal(snapshot, agent.owner);
   try {
-    if (owner) return resolve(snapshot, owner, agent.spec["llm"] as string);
+    if (owner) return resolve(snapshot, owner, agent.spec.llm);
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "unavailable") throw error;
   }
@@ -64,14 +65,14 @@ export function toldOfAgent(
   error: AppError,
   snapshot: Snapshot,
   principal: Principal,
-  agent: Row,
-  tried?: Row,
+  agent: PersonaRow,
+  tried?: LlmRow,
 ): AppError {
-  const llm = snapshot.named("llm", agent.spec["llm"] as string);
+  const llm = snapshot.named("llm", agent.spec.llm);
   const pool = snapshot.table("llm").sorted.filter((other) => llm && poolOf(other) === poolOf(llm));
   const hidden = [...pool, ...(tried ? [tried] : [])].filter((one) => !isVisible(principal, "llms", one));
   const words = JSON.stringify([error.message, error.hint, error.details]);
-  const isAbout = ({ name }: Row) => words.includes(`\\"${name}\\"`);
+  const isAbout = ({ name }: LlmRow) => words.includes(`\\"${name}\\"`);
   const ofHidden = hidden.length > 0 && error.code === "secret_unavailable";
   if (!ofHidden && !hidden.some(isAbout)) return error;
   const { code, retryAfter, status } = error;

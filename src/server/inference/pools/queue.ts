@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
+import type { LlmRow } from "../../core/catalogue/typed-rows.ts";
 import type { Deadlines } from "../../core/deadlines.ts";
-import type { Row } from "../../core/store/types.ts";
 import { callerLeft } from "../pace.ts";
 
 /** How many calls an llm answers at a time. */
@@ -21,10 +21,10 @@ const longestRetryAfter = 3600;
 const weightOfLast = 0.2;
 
 /** A row never changes, so what follows from it is worked out once. */
-const known = new WeakMap<Row, QueueLimits>();
+const known = new WeakMap<LlmRow, QueueLimits>();
 
 /** An llm's `extraConfig.limits`. */
-export function queueLimitsOf(llm: Row): QueueLimits {
+export function queueLimitsOf(llm: LlmRow): QueueLimits {
   const cached = known.get(llm);
   if (cached) return cached;
   const { limits } = llm.spec["extraConfig"] as { limits?: Partial<QueueLimits> };
@@ -171,7 +171,7 @@ export class CallQueues {
     this.#make = () => new CallQueue(deadlines, elapsed);
   }
 
-  of(llm: Row): CallQueue {
+  of(llm: LlmRow): CallQueue {
     const queue = this.#byId.get(llm.id);
     if (queue) return queue;
     const made = this.#make();

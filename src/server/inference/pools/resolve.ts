@@ -1,19 +1,19 @@
 import { AppError } from "../../../errors.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/catalogue/snapshot.ts";
-import type { Row } from "../../core/store/types.ts";
+import type { LlmRow } from "../../core/catalogue/typed-rows.ts";
 
 /** The pool an llm is in: its own name where it names none. */
-export function poolOf(llm: Row): string {
+export function poolOf(llm: LlmRow): string {
   return poolNameOf(llm) ?? llm.name;
 }
 
-function poolNameOf(llm: Row): string | undefined {
-  return llm.spec["poolName"] as string | undefined;
+function poolNameOf(llm: LlmRow): string | undefined {
+  return llm.spec.poolName;
 }
 
 /** The llms a caller may run, sorted by name. */
-export function runnable(snapshot: Snapshot, principal: Principal): Row[] {
+export function runnable(snapshot: Snapshot, principal: Principal): LlmRow[] {
   return snapshot.table("llm").sorted.filter((llm) => mayRun(principal, llm));
 }
 
@@ -24,7 +24,7 @@ export function runnable(snapshot: Snapshot, principal: Principal): Row[] {
  * @throws AppError `forbidden` when the caller may not run it whether or not it exists, `not_found` when it
  *   does not exist as far as the caller can tell, `unavailable` when none of them can be called now
  */
-export function resolve(snapshot: Snapshot, principal: Principal, name: string): Row[] {
+export function resolve(snapshot: Snapshot, principal: Principal, name: string): LlmRow[] {
   const llm = snapshot.named("llm", name);
   const decision = decide(principal, "run", "llms", name, llm);
   if (decision === "allow" && llm) {
@@ -42,31 +42,31 @@ export function resolve(snapshot: Snapshot, principal: Principal, name: string):
 }
 
 /** Whether an llm sleeps, and can be woken. */
-export function isHibernating({ status }: Row): boolean {
-  return status["status"] === "hibernating";
+export function isHibernating({ status }: LlmRow): boolean {
+  return status.status === "hibernating";
 }
 
 /** Whether an llm is published by an agent. */
-export function isVirtual({ status }: Row): boolean {
-  return status["origin"] === "virtual";
+export function isVirtual({ status }: LlmRow): boolean {
+  return status.origin === "virtual";
 }
 
-function mayRun(principal: Principal, llm: Row): boolean {
+function mayRun(principal: Principal, llm: LlmRow): boolean {
   return decide(principal, "run", "llms", llm.name, llm) === "allow";
 }
 
 /** A snapshot never changes, so who is in which pool is worked out once. */
-const pools = new WeakMap<Snapshot, ReadonlyMap<string | undefined, Row[]>>();
+const pools = new WeakMap<Snapshot, ReadonlyMap<string | undefined, LlmRow[]>>();
 
-function membersOf(snapshot: Snapshot, principal: Principal, pool: string): Row[] {
+function membersOf(snapshot: Snapshot, principal: Principal, pool: string): LlmRow[] {
   const known = pools.get(snapshot) ?? Map.groupBy(snapshot.table("llm").sorted, poolNameOf);
   pools.set(snapshot, known);
   return (known.get(pool) ?? []).filter((llm) => mayRun(principal, llm));
 }
 
-function callable(llms: Row[]): Row[] {
-  const ready = llms.filter((llm) => llm.status["status"] === "active" || isHibernating(llm));
+function callable(llms: LlmRow[]): LlmRow[] {
+  const ready = llms.filter((llm) => llm.status.status === "active" || isHibernating(llm));
   if (ready.length > 0) return ready;
-  const [{ name, status }] = llms as [Row];
-  throw new AppError("unavailable", `llm "${name}" is ${status["status"]}`, { retryAfter: 30 });
+  const [{ name, status }] = llms as [LlmRow];
+  throw new AppError("unavailable", `llm "${name}" is ${status.status}`, { retryAfter: 30 });
 }
