@@ -1,6 +1,6 @@
 import type { AppError } from "../../errors.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
-import type { Principal } from "../core/access/policy.ts";
+import { type Principal, tokenIdOf } from "../core/access/policy.ts";
 import type { LlmRow, PersonaRow } from "../core/catalogue/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
@@ -77,7 +77,7 @@ export class CallRecord {
       action: "llm_inference_call",
       requestId: facts.requestId,
       userId: principal.userId,
-      tokenId: principal.kind === "Token" ? principal.id : null,
+      tokenId: tokenIdOf(principal),
       status,
       dialect: facts.dialect,
       streaming: facts.streaming,

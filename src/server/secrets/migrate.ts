@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { credentialOf } from "../../kinds/secret-backend-config.ts";
+import { tokenIdOf } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { resolveReferences } from "../core/catalogue/draft.ts";
 import type { Caller } from "../core/catalogue/resources.ts";
@@ -204,7 +205,7 @@ function moved(secret: Row, from: Row, to: Row, { principal, requestId }: Caller
     action: "migrate",
     requestId,
     userId: principal.userId,
-    tokenId: principal.kind === "Token" ? principal.id : null,
+    tokenId: tokenIdOf(principal),
     status: 200,
     detail: { kind, name, id, from: from.name, to: to.name },
   };

@@ -2,7 +2,7 @@ import type { OpenBaoDriver } from "../../backends/openbao/driver.ts";
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { credentialOf, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
-import { everything } from "../core/access/policy.ts";
+import { everything, tokenIdOf } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { type Caller, type Resources, storeFailure } from "../core/catalogue/resources.ts";
 import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
@@ -113,7 +113,7 @@ export async function remember(
       action: rotation.failedAt === null ? "rotate" : "rotate_failed",
       requestId,
       userId: principal.userId || null,
-      tokenId: principal.kind === "Token" ? principal.id : null,
+      tokenId: tokenIdOf(principal),
       status: rotation.failedAt === null ? 200 : 500,
       detail: { kind, name, id },
     };

@@ -2,7 +2,7 @@ import { AppError, type Fault } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { validateFields } from "../../kinds/validate.ts";
-import { decide, isVisible, type Principal } from "../core/access/policy.ts";
+import { decide, isVisible, type Principal, tokenIdOf } from "../core/access/policy.ts";
 import type { Caller } from "../core/catalogue/resources.ts";
 import type { Snapshot } from "../core/catalogue/snapshot.ts";
 import { newId, type Random } from "../core/ids.ts";
@@ -215,7 +215,7 @@ function eventOf(
     action,
     requestId,
     userId: principal.userId,
-    tokenId: principal.kind === "Token" ? principal.id : null,
+    tokenId: tokenIdOf(principal),
     status: action === "create" ? 201 : action === "update" ? 200 : 204,
     detail: { kind: row.kind, name: row.name, id: row.id, ...(fields.length > 0 && { fields }) },
   };

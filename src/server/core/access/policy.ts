@@ -80,6 +80,11 @@ export interface Principal {
   publishes?: ReadonlySet<string>;
 }
 
+/** The id of the token that a principal came with, or null for a user: what audit events and usage keep. */
+export function tokenIdOf({ kind, id }: Principal): string | null {
+  return kind === "Token" ? id : null;
+}
+
 /**
  * `hidden` and "there is no such row" are told to a caller in the same words; `forbidden` does not depend on
  * whether the row exists.

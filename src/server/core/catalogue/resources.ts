@@ -3,7 +3,7 @@ import { AppError } from "../../../errors.ts";
 import type { Kind, Resource } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
-import { decide, type Principal, type Verb } from "../access/policy.ts";
+import { decide, type Principal, tokenIdOf, type Verb } from "../access/policy.ts";
 import { newId } from "../ids.ts";
 import { type AuditEvent, type Row, StoreError, type Write } from "../store/types.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -207,7 +207,7 @@ export class Resources {
       action,
       requestId,
       userId: principal.userId,
-      tokenId: principal.kind === "Token" ? principal.id : null,
+      tokenId: tokenIdOf(principal),
       status: action === "create" ? 201 : action === "update" ? 200 : 204,
       detail: { kind: row.kind, name: row.name, id: row.id, ...(fields.length > 0 && { fields }) },
     };

@@ -1,5 +1,6 @@
 import type { Resource } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
+import { tokenIdOf } from "../../core/access/policy.ts";
 import type { Row } from "../../core/store/types.ts";
 import type { Call } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -45,7 +46,7 @@ export const kindExtras: Readonly<Record<string, KindExtras>> = {
         action: "reveal",
         requestId,
         userId: principal.userId,
-        tokenId: principal.kind === "Token" ? principal.id : null,
+        tokenId: tokenIdOf(principal),
         status: 200,
         detail: { kind: row.kind, name: row.name, id: row.id },
       });
