@@ -1,4 +1,4 @@
-import type { RowOf } from "../../src/server/core/catalogue/typed-rows.ts";
+import type { RowOf } from "../../src/server/core/store/typed-rows.ts";
 import type { Row } from "../../src/server/core/store/types.ts";
 
 /** Returns a row with the given fields and nothing else. It has the types of its kind, whatever is in it. */

@@ -6,7 +6,7 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialectWires } from "../../wire/dialects/index.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
-import type { LlmRow } from "../core/catalogue/typed-rows.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/types.ts";
 import { isEventStream, parseAnswer, refuseFailure } from "./answer.ts";
 import type { Asked, InferenceDeps } from "./call.ts";

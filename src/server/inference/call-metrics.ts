@@ -1,5 +1,5 @@
 import type { Usage } from "../../wire/dialects/usage.ts";
-import type { LlmRow } from "../core/catalogue/typed-rows.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { Metrics, Series } from "../observability/metrics.ts";
 
 /** The series of one llm and operation, found once: a row never changes. */

@@ -1,7 +1,7 @@
 import { countTokens } from "../../adapters/tokens/count-tokens.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
-import { isOf, type LlmRow, type PersonaRow } from "../core/catalogue/typed-rows.ts";
+import { isOf, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/types.ts";
 import { refuseFailure } from "./answer.ts";
 import { asItIs, attempt, type Progress } from "./attempt.ts";

@@ -3,7 +3,7 @@ import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { OutboundTimeouts } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
-import type { LlmRow } from "../core/catalogue/typed-rows.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
 
 /** Milliseconds; an llm's `extraConfig.timeouts` overrides them, in seconds. */

@@ -1,7 +1,7 @@
 import type { AppError } from "../../errors.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { type Principal, tokenIdOf } from "../core/access/policy.ts";
-import type { LlmRow, PersonaRow } from "../core/catalogue/typed-rows.ts";
+import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";

@@ -2,7 +2,7 @@ import { nativeChanges } from "../../adapters/translation/responses-to-chat/stat
 import type { Adapter, Dialect, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
-import type { LlmRow, PersonaRow } from "../core/catalogue/typed-rows.ts";
+import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import { poolOf } from "./pools/resolve.ts";
 
 /** What a caller wants of a model. `count_tokens` is how long a request of the messages dialect is. */

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { version } from "../../version.ts";
-import type { Snapshot } from "../core/catalogue/snapshot.ts";
+import type { Snapshot } from "../core/store/snapshot.ts";
 import type { Server } from "../http/server.ts";
 import type { Labels } from "./metrics.ts";
 

@@ -1,6 +1,6 @@
 import type { Usage } from "../../wire/dialects/usage.ts";
-import type { LlmRow } from "../core/catalogue/typed-rows.ts";
 import type { Random } from "../core/ids.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { Attribute, SpanData, TraceExport } from "./trace-export.ts";
 import type { Sampler } from "./trace-settings.ts";
 

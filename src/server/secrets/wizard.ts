@@ -9,7 +9,7 @@ import { decide, type Principal } from "../core/access/policy.ts";
 import { invalid } from "../core/catalogue/draft.ts";
 import { urlFaults } from "../core/catalogue/hooks/secret-backend.ts";
 import { type Caller, forbidden } from "../core/catalogue/resources.ts";
-import type { Snapshot } from "../core/catalogue/snapshot.ts";
+import type { Snapshot } from "../core/store/snapshot.ts";
 import { type RotateOptions, remember } from "./rotate-token.ts";
 
 /** What it takes to begin. */

@@ -1,5 +1,5 @@
 import { kindOf } from "../../kinds/index.ts";
-import type { Snapshot } from "../core/catalogue/snapshot.ts";
+import type { Snapshot } from "../core/store/snapshot.ts";
 import type { Row, Write } from "../core/store/types.ts";
 
 /** Of which there are rows that agents publish. */

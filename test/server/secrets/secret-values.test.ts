@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Driver } from "../../../src/backends/types.ts";
 import { AppError } from "../../../src/errors.ts";
 import type { Catalogue } from "../../../src/server/core/catalogue/catalogue.ts";
-import { Snapshot } from "../../../src/server/core/catalogue/snapshot.ts";
+import { Snapshot } from "../../../src/server/core/store/snapshot.ts";
 import type { Backends } from "../../../src/server/secrets/backends.ts";
 import { SecretValues } from "../../../src/server/secrets/secret-values.ts";
 import { row } from "../../support/row.ts";

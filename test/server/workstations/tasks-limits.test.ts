@@ -1,9 +1,9 @@
 import { expect, it, onTestFinished } from "vitest";
 import type { ProviderResponse } from "../../../src/net/pushed-response.ts";
 import { adminPrincipal } from "../../../src/server/core/access/principals.ts";
-import { Snapshot } from "../../../src/server/core/catalogue/snapshot.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
+import { Snapshot } from "../../../src/server/core/store/snapshot.ts";
 import { Links, type LinksOptions } from "../../../src/server/workstations/links.ts";
 import type { AttachedSession } from "../../../src/server/workstations/sessions.ts";
 import { encodeBytes } from "../../../src/wire/link/binary-frame.ts";

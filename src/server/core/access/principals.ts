@@ -1,6 +1,6 @@
 import type { RoleBinding } from "../../../kinds/grants.ts";
 import { kinds } from "../../../kinds/index.ts";
-import type { Snapshot } from "../catalogue/snapshot.ts";
+import type { Snapshot } from "../store/snapshot.ts";
 import type { Row } from "../store/types.ts";
 import { bearerHash, isBearer } from "./bearer.ts";
 import { compilePolicy, everything, type Grant, type Policy, type Principal } from "./policy.ts";

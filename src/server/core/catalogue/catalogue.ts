@@ -1,5 +1,5 @@
+import { Snapshot } from "../store/snapshot.ts";
 import type { Change, Row, Store, Write } from "../store/types.ts";
-import { Snapshot } from "./snapshot.ts";
 
 /** One row that changed: as it was, as it is. At least one of them is there. */
 export interface RowChange {

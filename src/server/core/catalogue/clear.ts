@@ -1,6 +1,6 @@
 import type { Kind } from "../../../kinds/define.ts";
+import type { Pointer } from "../store/snapshot.ts";
 import type { Row } from "../store/types.ts";
-import type { Pointer } from "./snapshot.ts";
 
 /**
  * A row without the references at some JSON pointers: a field becomes null, or goes where the kind does not

@@ -4,10 +4,10 @@ import { kindOf } from "../../../kinds/index.ts";
 import { isName, namePattern } from "../../../kinds/names.ts";
 import { validateFields } from "../../../kinds/validate.ts";
 import { isVisible, type Principal } from "../access/policy.ts";
+import type { Snapshot } from "../store/snapshot.ts";
 import type { Ref, Row } from "../store/types.ts";
 import { type Draft, hooks } from "./hooks.ts";
 import { present } from "./present.ts";
-import type { Snapshot } from "./snapshot.ts";
 
 /** Who changes what, as of which snapshot. */
 export interface DraftOf {

@@ -4,6 +4,7 @@ import type { SecretValues } from "../../secrets/secret-values.ts";
 import type { SecretWrites } from "../../secrets/secret-writes.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Random } from "../ids.ts";
+import type { Snapshot } from "../store/snapshot.ts";
 import type { Row, Write } from "../store/types.ts";
 import { agentHooks } from "./hooks/agent.ts";
 import { groupHooks } from "./hooks/group.ts";
@@ -14,7 +15,6 @@ import { secretHooks } from "./hooks/secret.ts";
 import { secretBackendHooks } from "./hooks/secret-backend.ts";
 import { tokenHooks } from "./hooks/token.ts";
 import { userHooks } from "./hooks/user.ts";
-import type { Snapshot } from "./snapshot.ts";
 
 /** What hooks may use besides the draft. */
 export interface Services {

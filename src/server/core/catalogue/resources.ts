@@ -5,13 +5,13 @@ import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, type Principal, tokenIdOf, type Verb } from "../access/policy.ts";
 import { newId } from "../ids.ts";
+import { isOf, type RowOf } from "../store/typed-rows.ts";
 import { type AuditEvent, type Row, StoreError, type Write } from "../store/types.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { withoutReferences } from "./clear.ts";
 import { draftCreate, draftUpdate, emptyDraft, invalid, resolveReferences } from "./draft.ts";
 import { type Draft, hooks, type Services } from "./hooks.ts";
 import { present } from "./present.ts";
-import { isOf, type RowOf } from "./typed-rows.ts";
 
 /** Who makes a change, and in which request: what its audit event says. */
 export interface Caller {

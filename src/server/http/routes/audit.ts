@@ -2,7 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isVisible, type Principal } from "../../core/access/policy.ts";
 import { principalAt } from "../../core/access/principals.ts";
-import type { Snapshot } from "../../core/catalogue/snapshot.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { AuditEvent, AuditFilter, Row } from "../../core/store/types.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";

@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { dialectWires } from "../../../wire/dialects/index.ts";
 import { withoutTopLevel } from "../../../wire/json.ts";
-import type { PersonaRow } from "../../core/catalogue/typed-rows.ts";
+import type { PersonaRow } from "../../core/store/typed-rows.ts";
 import { findAgent, modelOfAgent } from "../../inference/personas/persona.ts";
 import { asAgent } from "../../inference/personas/persona-request.ts";
 import type { CallerRequest, Operation } from "../../inference/request.ts";

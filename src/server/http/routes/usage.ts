@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { decide, isVisible, mayList, type Principal } from "../../core/access/policy.ts";
-import type { Snapshot } from "../../core/catalogue/snapshot.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { UsageRow } from "../../core/store/types.ts";
 import { dayOf } from "../../core/store/usage.ts";
 import { listPrices, pricesAsOf } from "../../inference/limits/prices.ts";

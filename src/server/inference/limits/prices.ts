@@ -1,5 +1,5 @@
 import type { Usage } from "../../../wire/dialects/usage.ts";
-import type { LlmRow } from "../../core/catalogue/typed-rows.ts";
+import type { LlmRow } from "../../core/store/typed-rows.ts";
 
 /** US dollars for a million tokens. */
 export interface Price {

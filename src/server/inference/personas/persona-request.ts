@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { type JsonScan, spliceTexts } from "../../../wire/json.ts";
-import type { PersonaRow } from "../../core/catalogue/typed-rows.ts";
+import type { PersonaRow } from "../../core/store/typed-rows.ts";
 import type { CallerRequest, Operation } from "../request.ts";
 
 type Fields = Record<string, unknown>;

@@ -3,8 +3,8 @@ import { agent as persona } from "../../../kinds/agent.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
-import type { Snapshot } from "../../core/catalogue/snapshot.ts";
-import { isOf, type LlmRow, type PersonaRow } from "../../core/catalogue/typed-rows.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import { isOf, type LlmRow, type PersonaRow } from "../../core/store/typed-rows.ts";
 import { poolOf, resolve } from "../pools/resolve.ts";
 
 const prefix = "agent:";

@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
-import type { LlmRow } from "../../core/catalogue/typed-rows.ts";
 import type { Deadlines } from "../../core/deadlines.ts";
+import type { LlmRow } from "../../core/store/typed-rows.ts";
 import { callerLeft } from "../pace.ts";
 
 /** How many calls an llm answers at a time. */

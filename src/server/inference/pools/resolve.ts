@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
-import type { Snapshot } from "../../core/catalogue/snapshot.ts";
-import type { LlmRow } from "../../core/catalogue/typed-rows.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import type { LlmRow } from "../../core/store/typed-rows.ts";
 
 /** The pool an llm is in: its own name where it names none. */
 export function poolOf(llm: LlmRow): string {

@@ -2,8 +2,8 @@ import { AppError } from "../../../errors.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import { storeFailure } from "../../core/catalogue/resources.ts";
-import type { Snapshot } from "../../core/catalogue/snapshot.ts";
 import { newId, type Random } from "../../core/ids.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
 import { type Row, type Store, StoreError, type Thread } from "../../core/store/types.ts";
 
 /** A message of the chat dialect. */

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Limits } from "../../../../src/kinds/limits.ts";
 import type { Principal } from "../../../../src/server/core/access/policy.ts";
 import type { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
-import { Snapshot } from "../../../../src/server/core/catalogue/snapshot.ts";
+import { Snapshot } from "../../../../src/server/core/store/snapshot.ts";
 import type { UsageRow } from "../../../../src/server/core/store/types.ts";
 import { type Admission, Limiter } from "../../../../src/server/inference/limits/limiter.ts";
 import { row } from "../../../support/row.ts";

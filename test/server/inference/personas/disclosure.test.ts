@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { AppError, type ErrorCode, type ErrorOptions } from "../../../../src/errors.ts";
 import { compilePolicy, everything, type Principal } from "../../../../src/server/core/access/policy.ts";
-import { Snapshot } from "../../../../src/server/core/catalogue/snapshot.ts";
+import { Snapshot } from "../../../../src/server/core/store/snapshot.ts";
 import { toldOfAgent } from "../../../../src/server/inference/personas/persona.ts";
 import { row } from "../../../support/row.ts";
 

@@ -2,9 +2,9 @@ import { AppError, type Fault } from "../../../../errors.ts";
 import { completeConfig, credentialOf } from "../../../../kinds/secret-backend-config.ts";
 import { isLoopbackHost, normaliseProviderUrl } from "../../../../net/provider-url.ts";
 import { decide } from "../../access/policy.ts";
+import type { BackendHealth } from "../../store/snapshot.ts";
 import type { Row, Write } from "../../store/types.ts";
 import type { Draft, Hooks, View } from "../hooks.ts";
-import type { BackendHealth } from "../snapshot.ts";
 
 /** After this long without a new token, a backend whose token is replaced daily is stale. Milliseconds. */
 const staleAfter = 2 * 24 * 60 * 60 * 1000;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Snapshot } from "../../../../src/server/core/catalogue/snapshot.ts";
+import { Snapshot } from "../../../../src/server/core/store/snapshot.ts";
 import type { Change, Contents, Session } from "../../../../src/server/core/store/types.ts";
 import { row } from "../../../support/row.ts";
 

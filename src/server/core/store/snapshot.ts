@@ -1,6 +1,6 @@
-import { idsOf } from "../store/contents.ts";
-import type { Change, Contents, Ref, Row, Session } from "../store/types.ts";
+import { idsOf } from "./contents.ts";
 import type { RowOf } from "./typed-rows.ts";
+import type { Change, Contents, Ref, Row, Session } from "./types.ts";
 
 /** Rows of one kind. */
 export interface Table<R = Row> {

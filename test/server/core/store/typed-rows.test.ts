@@ -3,8 +3,8 @@ import { agent } from "../../../../src/kinds/agent.ts";
 import { kinds } from "../../../../src/kinds/index.ts";
 import { llm } from "../../../../src/kinds/llm.ts";
 import { user } from "../../../../src/kinds/user.ts";
-import { Snapshot } from "../../../../src/server/core/catalogue/snapshot.ts";
-import { isOf, type RowOf, specOf, statusOf } from "../../../../src/server/core/catalogue/typed-rows.ts";
+import { Snapshot } from "../../../../src/server/core/store/snapshot.ts";
+import { isOf, type RowOf, specOf, statusOf } from "../../../../src/server/core/store/typed-rows.ts";
 import type { Row } from "../../../../src/server/core/store/types.ts";
 import { row } from "../../../support/row.ts";
 

@@ -1,7 +1,7 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import type { Kind } from "../../../kinds/define.ts";
 import type { KindName, KindNamed } from "../../../kinds/index.ts";
-import type { Row } from "../store/types.ts";
+import type { Row } from "./types.ts";
 
 /**
  * Rows are checked against their kind when they are written. These types and functions give what is stored the types
