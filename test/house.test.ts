@@ -184,7 +184,7 @@ describe("every file", () => {
 describe("a kind", () => {
   it("is one descriptor and one line in the list, and one hooks file where it has behaviour", () => {
     const list = inRoom("kinds").find(({ path }) => path === "src/kinds/index.ts")!;
-    const hooks = files.find(({ path }) => path === "src/server/core/catalogue/hooks.ts")!;
+    const hooks = files.find(({ path }) => path === "src/server/core/catalogue/hooks/index.ts")!;
     const descriptors = inRoom("kinds").filter(({ text }) => /= defineKind\(/.test(text));
     expect(descriptors.length).toBeGreaterThanOrEqual(8);
     for (const { path, text } of descriptors) {
@@ -196,7 +196,7 @@ describe("a kind", () => {
   });
 
   it("such as project is named nowhere else in the server: routes, access and storage know it by its descriptor", () => {
-    const hooks = ["src/server/core/catalogue/hooks.ts", "src/server/core/catalogue/hooks/project.ts"];
+    const hooks = ["src/server/core/catalogue/hooks/index.ts", "src/server/core/catalogue/hooks/project.ts"];
     const naming = files
       .filter(({ path }) => !["cli", "kinds"].includes(roomOf(path)))
       .filter(({ text }) =>

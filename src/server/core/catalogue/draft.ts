@@ -6,7 +6,8 @@ import { validateFields } from "../../../kinds/validate.ts";
 import { isVisible, type Principal } from "../access/policy.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { Ref, Row } from "../store/types.ts";
-import { type Draft, hooks } from "./hooks.ts";
+import { hooks } from "./hooks/index.ts";
+import type { Draft } from "./hooks.ts";
 import { present } from "./present.ts";
 
 /** Who changes what, as of which snapshot. */

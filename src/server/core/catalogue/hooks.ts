@@ -6,15 +6,6 @@ import type { Principal } from "../access/policy.ts";
 import type { Random } from "../ids.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { Row, Write } from "../store/types.ts";
-import { agentHooks } from "./hooks/agent.ts";
-import { groupHooks } from "./hooks/group.ts";
-import { llmHooks } from "./hooks/llm.ts";
-import { projectHooks } from "./hooks/project.ts";
-import { rbacHooks } from "./hooks/rbac.ts";
-import { secretHooks } from "./hooks/secret.ts";
-import { secretBackendHooks } from "./hooks/secret-backend.ts";
-import { tokenHooks } from "./hooks/token.ts";
-import { userHooks } from "./hooks/user.ts";
 
 /** What hooks may use besides the draft. */
 export interface Services {
@@ -74,15 +65,3 @@ export interface Hooks {
   /** Fields that name what who looks may not know of; they are left out. */
   hidden?(row: Row, view: View): readonly string[];
 }
-
-export const hooks: Readonly<Record<string, Hooks>> = {
-  agent: agentHooks,
-  group: groupHooks,
-  llm: llmHooks,
-  project: projectHooks,
-  rbac: rbacHooks,
-  secret: secretHooks,
-  secretbackend: secretBackendHooks,
-  token: tokenHooks,
-  user: userHooks,
-};

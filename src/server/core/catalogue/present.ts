@@ -1,6 +1,7 @@
 import type { Kind, Resource } from "../../../kinds/define.ts";
 import type { Row } from "../store/types.ts";
-import { hooks, type View } from "./hooks.ts";
+import { hooks } from "./hooks/index.ts";
+import type { View } from "./hooks.ts";
 
 /** A row as the API returns it. Write-only fields are not in the row, and so cannot come out. */
 export function present(kind: Kind, row: Row, view: View): Resource {

@@ -10,7 +10,8 @@ import { type AuditEvent, type Row, StoreError, type Write } from "../store/type
 import type { Catalogue } from "./catalogue.ts";
 import { withoutReferences } from "./clear.ts";
 import { draftCreate, draftUpdate, emptyDraft, invalid, resolveReferences } from "./draft.ts";
-import { type Draft, hooks, type Services } from "./hooks.ts";
+import { hooks } from "./hooks/index.ts";
+import type { Draft, Services } from "./hooks.ts";
 import { present } from "./present.ts";
 
 /** Who makes a change, and in which request: what its audit event says. */
