@@ -4,8 +4,8 @@ import { decide, type Principal } from "../core/access/policy.ts";
 import { principalAt } from "../core/access/principals.ts";
 import type { RowChange } from "../core/catalogue/catalogue.ts";
 import type { Row } from "../core/store/types.ts";
+import { wholeNumberIn } from "./query.ts";
 import type { Call } from "./route.ts";
-import { positive } from "./routes/resource.ts";
 import type { Server } from "./server.ts";
 
 /** A watcher that reads slower than things change is cut off at this much, and lists again. */
@@ -18,7 +18,7 @@ const maxQueuedBytes = 8 * 1024 * 1024;
  */
 export function watch(server: Server, kind: Kind, call: Call): Response {
   const { catalogue } = server;
-  const since = positive(call.query.get("since"), "since");
+  const since = wholeNumberIn(call.query, "since");
   const missed = since === undefined ? [] : catalogue.changesSince(since);
   if (!missed)
     throw new AppError("watch_expired", "changes that far back are no longer known", { hint: "list again" });

@@ -4,9 +4,9 @@ import { isVisible, type Principal } from "../../core/access/policy.ts";
 import { principalAt } from "../../core/access/principals.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { AuditEvent, AuditFilter, Row } from "../../core/store/types.ts";
+import { wholeNumberIn } from "../query.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
-import { positive } from "./resource.ts";
 
 /** A follower that reads slower than things happen is cut off at this much, and goes on where it was. */
 const maxQueuedBytes = 8 * 1024 * 1024;
@@ -46,7 +46,7 @@ export function auditRoutes(server: Server): Route[] {
 }
 
 function filterOf(query: URLSearchParams, snapshot: Snapshot): AuditFilter {
-  const filter: AuditFilter = { limit: Math.min(positive(query.get("limit"), "limit") ?? 100, 1000) };
+  const filter: AuditFilter = { limit: Math.min(wholeNumberIn(query, "limit") ?? 100, 1000) };
   for (const name of ["since", "until"] as const) {
     const text = query.get(name);
     if (text === null) continue;
@@ -106,7 +106,7 @@ async function follow(server: Server, call: Call, filter: AuditFilter): Promise<
   const { principal } = call;
   if (filter.until !== undefined)
     throw new AppError("invalid_request", "what is followed has no end: until cannot go with watch");
-  const after = positive(call.query.get("after"), "after");
+  const after = wholeNumberIn(call.query, "after");
   const all = { ...filter, limit: 1000 };
   // How many are wanted is said of the beginning alone: behind a given one there is no choice.
   const first = await store.auditTail(after, after === undefined ? filter : all);

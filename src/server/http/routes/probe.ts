@@ -1,11 +1,11 @@
 import { AppError } from "../../../errors.ts";
 import { type ProbeEvent, probeLimits, probePaths, type UploadTimes } from "../../../wire/probe.ts";
 import { sseFrame } from "../../../wire/sse.ts";
+import type { SocketHandler } from "../../core/socket-handler.ts";
 import { wantsSocket } from "../../workstations/socket.ts";
-import type { SocketHandler } from "../listen.ts";
+import { wholeNumberIn } from "../query.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
-import { positive } from "./resource.ts";
 
 /** How long one upload or one WebSocket may last, in milliseconds. */
 const patience = 30_000;
@@ -65,7 +65,7 @@ function within(
   name: "events" | "every" | "silence",
   { otherwise, least }: { otherwise: number; least: number },
 ): number {
-  const value = positive(call.query.get(name), name) ?? otherwise;
+  const value = wholeNumberIn(call.query, name) ?? otherwise;
   if (value >= least && value <= probeLimits[name]) return value;
   throw new AppError("invalid_request", `${name} must be from ${least} to ${probeLimits[name]}`);
 }

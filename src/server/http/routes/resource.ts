@@ -1,5 +1,4 @@
 import { type TSchema, Type } from "@sinclair/typebox";
-import { AppError } from "../../../errors.ts";
 import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { llm } from "../../../kinds/llm.ts";
@@ -9,6 +8,7 @@ import type { Row } from "../../core/store/types.ts";
 import { poolOf } from "../../inference/pools/resolve.ts";
 import { parseObject, readText } from "../body.ts";
 import { kindExtras } from "../kinds/index.ts";
+import { wholeNumberIn } from "../query.ts";
 import type { Access, Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { watch } from "../watch.ts";
@@ -131,7 +131,7 @@ function list(server: Server, kind: Kind, call: Call): Response {
   const { query, principal } = call;
   const name = query.get("name");
   const rows = server.resources.list(principal, kind).filter((row) => name === null || row.name === name);
-  const limit = positive(query.get("limit"), "limit");
+  const limit = wholeNumberIn(query, "limit");
   const from = startOf(rows, query.get("cursor"));
   const page = from < 0 ? [] : rows.slice(from, limit === undefined ? undefined : from + limit);
   const headers: Record<string, string> = { "x-mcpctl-revision": String(server.catalogue.snapshot.revision) };
@@ -148,15 +148,6 @@ function startOf(rows: readonly Row[], cursor: string | null): number {
   if (cursor === null) return 0;
   const [name = "", scope = ""] = cursor.split("/");
   return rows.findIndex((row) => row.name > name || (row.name === name && row.scope > scope));
-}
-
-/** A whole number of at least 0 from the query; undefined when it is not given. */
-export function positive(text: string | null, name: string): number | undefined {
-  if (text === null) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new AppError("invalid_request", `${name} must be a whole number`, {
-    details: [{ path: `?${name}`, message: "must be a whole number" }],
-  });
 }
 
 /** The gate of a kind: the verb on it, or on some name of it. Which rows, the handler finds out. */
