@@ -1,5 +1,5 @@
 import { type ConsolaInstance, createConsola, type LogObject } from "consola";
-import { redact } from "../inference/failure.ts";
+import { redact } from "./redact.ts";
 
 /** What the server says about itself. Everything goes to stderr: stdout is for data. */
 export type Log = Pick<ConsolaInstance, "info" | "warn" | "error" | "success">;

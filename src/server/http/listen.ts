@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, rmSync } from "node:fs";
 import { AppError } from "../../errors.ts";
+import type { SocketHandler } from "../core/socket-handler.ts";
 
 /** Something that takes requests. */
 export interface Listener {
@@ -17,15 +18,6 @@ export interface Listener {
   drain(): Promise<void>;
   /** Ends what is still open. */
   close(): Promise<void>;
-}
-
-/** What happens on a WebSocket. */
-export interface SocketHandler {
-  opened(socket: Bun.ServerWebSocket<SocketHandler>): void;
-  text(message: string): void;
-  /** Bytes that nobody else writes to: they may be kept. */
-  bytes(frame: Buffer): void;
-  closed(): void;
 }
 
 type Handler = (request: Request) => Promise<Response>;

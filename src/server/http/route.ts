@@ -2,7 +2,7 @@ import type { TSchema } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
 import { compilePolicy, mayList, mayRun, type Principal, type Verb } from "../core/access/policy.ts";
-import { storeFailure } from "../core/catalogue/resources.ts";
+import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
 import type { Answered } from "../observability/access-log.ts";
 import { errorBodyAt } from "./error-shape.ts";

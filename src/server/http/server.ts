@@ -4,6 +4,7 @@ import type { Resources } from "../core/catalogue/resources.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import type { Random } from "../core/ids.ts";
 import type { OpenStreams } from "../core/open-streams.ts";
+import type { SocketHandler } from "../core/socket-handler.ts";
 import type { Inference } from "../inference/inference.ts";
 import type { Threads } from "../inference/threads/threads.ts";
 import type { Audit } from "../observability/audit.ts";
@@ -11,7 +12,6 @@ import type { Metrics } from "../observability/metrics.ts";
 import type { SecretServices } from "../secrets/open.ts";
 import type { Links } from "../workstations/links.ts";
 import type { ProviderSessions } from "../workstations/sessions.ts";
-import type { SocketHandler } from "./listen.ts";
 import type { Peer } from "./route.ts";
 
 /** What routes work with. */

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { storeFailure } from "../core/catalogue/resources.ts";
+import { storeFailure } from "../core/store/store-failure.ts";
 import { type AuditEvent, type Store, StoreError } from "../core/store/types.ts";
 
 /** How many events go into one transaction at most. */

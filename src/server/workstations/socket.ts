@@ -1,4 +1,4 @@
-import type { SocketHandler } from "../http/listen.ts";
+import type { SocketHandler } from "../core/socket-handler.ts";
 import type { Wire } from "./link.ts";
 import { eventJson } from "./link.ts";
 

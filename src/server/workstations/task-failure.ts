@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
-import { redact } from "../inference/failure.ts";
+import { redact } from "../core/redact.ts";
 
 /** Seconds after which an llm without an agent is worth another try: agents come back soon or not at all. */
 const backSoon = 5;

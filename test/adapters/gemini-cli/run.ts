@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished, vi } from "vitest";
 import { createGeminiCli, type GeminiCliOptions } from "../../../src/adapters/gemini-cli/index.ts";
-import { redact } from "../../../src/server/inference/failure.ts";
+import { redact } from "../../../src/server/core/redact.ts";
 
 export const key = "test-key-0123456789-never-to-be-seen";
 

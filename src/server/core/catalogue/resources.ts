@@ -5,6 +5,7 @@ import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, type Principal, tokenIdOf, type Verb } from "../access/policy.ts";
 import { newId } from "../ids.ts";
+import { storeFailure } from "../store/store-failure.ts";
 import { isOf, type RowOf } from "../store/typed-rows.ts";
 import { type AuditEvent, type Row, StoreError, type Write } from "../store/types.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -271,27 +272,6 @@ function changedFields({ before, row, given, kind }: Draft): string[] {
   return fields.filter((field) =>
     kind.writeOnly.includes(field) ? field in given : !Bun.deepEquals(before?.spec[field], row.spec[field]),
   );
-}
-
-/** A refusal of the store in the words of the API. */
-export function storeFailure(error: StoreError): AppError {
-  switch (error.refusal) {
-    case "taken":
-      return new AppError("name_taken", "the name is taken", { cause: error });
-    case "stale":
-      return new AppError("stale_version", "it has been changed in the meantime", {
-        cause: error,
-        hint: "read it again",
-      });
-    case "referenced":
-      return new AppError("still_referenced", "something still points at it", { cause: error });
-    case "dangling":
-      return new AppError("conflict", "what it refers to has been deleted in the meantime", { cause: error });
-    case "full":
-      return new AppError("storage_full", "the disk is full: nothing was written", { cause: error });
-    case "unavailable":
-      return new AppError("unavailable", "the database does not answer", { cause: error, retryAfter: 1 });
-  }
 }
 
 function stale(kind: Kind, name: string): AppError {

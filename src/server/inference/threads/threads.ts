@@ -1,9 +1,9 @@
 import { AppError } from "../../../errors.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
-import { storeFailure } from "../../core/catalogue/resources.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
+import { storeFailure } from "../../core/store/store-failure.ts";
 import { type Row, type Store, StoreError, type Thread } from "../../core/store/types.ts";
 
 /** A message of the chat dialect. */

@@ -1,0 +1,23 @@
+import { AppError } from "../../../errors.ts";
+import type { StoreError } from "./types.ts";
+
+/** A refusal of the store in the words of the API. */
+export function storeFailure(error: StoreError): AppError {
+  switch (error.refusal) {
+    case "taken":
+      return new AppError("name_taken", "the name is taken", { cause: error });
+    case "stale":
+      return new AppError("stale_version", "it has been changed in the meantime", {
+        cause: error,
+        hint: "read it again",
+      });
+    case "referenced":
+      return new AppError("still_referenced", "something still points at it", { cause: error });
+    case "dangling":
+      return new AppError("conflict", "what it refers to has been deleted in the meantime", { cause: error });
+    case "full":
+      return new AppError("storage_full", "the disk is full: nothing was written", { cause: error });
+    case "unavailable":
+      return new AppError("unavailable", "the database does not answer", { cause: error, retryAfter: 1 });
+  }
+}
