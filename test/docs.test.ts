@@ -14,6 +14,9 @@ const texts = [
   "CONTRIBUTING.md",
   "SECURITY.md",
   ...pages.filter((page) => page.endsWith(".md")).map((page) => `docs/${page}`),
+  ...readdirSync(join(root, "examples"), { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.(md|yaml)$|file$/.test(name))
+    .map((name) => `examples/${name}`),
 ];
 
 /** The verbs as they are, but that nothing is done: what is left is whether a line makes sense. */
@@ -90,6 +93,29 @@ it.each(texts)("the links in %s lead somewhere", (name) => {
     expect({ target, exists: existsSync(join(root, file)) }).toEqual({ target, exists: true });
     if (heading !== undefined) expect(anchors(read(file))).toContain(heading);
   }
+});
+
+it.each([
+  ["docs/index.md", pages.filter((page) => page.endsWith(".md") && page !== "index.md")],
+  [
+    "docs/decisions/index.md",
+    readdirSync(join(root, "docs/decisions")).filter((page) => page !== "index.md"),
+  ],
+])("%s names every page", (index, all) => {
+  const named = [...read(index).matchAll(/\]\(([^)#]+)/g)].map(([, target]) => target);
+  expect(named).toEqual(expect.arrayContaining(all));
+});
+
+it("every decision says when it was made, and the index repeats it", () => {
+  const rows = read("docs/decisions/index.md").matchAll(
+    /^\| (\d{4}-\d\d-\d\d) \| \[([^\]]+)\]\(([^)]+)\) \|$/gm,
+  );
+  for (const [, date, title, page] of rows)
+    expect(read(`docs/decisions/${page}`).split("\n").slice(0, 3)).toEqual([
+      `# ${title}`,
+      "",
+      `Decided on ${date}.`,
+    ]);
 });
 
 /** Headings as GitHub makes anchors of them. */

@@ -65,7 +65,9 @@ it.skipIf(!Bun.which("curl"))("the README's first five minutes go as they are to
   expect(calls.every(({ headers }) => headers["authorization"] === `Bearer ${key}`)).toBe(true);
 });
 
-const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+const pages = readdirSync(join(root, "docs")).filter(
+  (name) => name.endsWith(".md") && read(`docs/${name}`).includes("```console"),
+);
 
 /** The pages go on from where the README ends. */
 it.skipIf(!Bun.which("curl")).each(pages)("what docs/%s shows is what happens", async (page) => {
