@@ -4,7 +4,7 @@ import { createHttpClient, type HttpClientOptions } from "./http1/client.ts";
 import type { Exchange, Target, Timeouts } from "./http1/exchange.ts";
 import { isForbiddenHost } from "./provider-url.ts";
 
-export { HttpFailure } from "./http1/exchange.ts";
+export { HttpFailure } from "./http1/http-failure.ts";
 export type OutboundTimeouts = Timeouts;
 
 export interface OutboundOptions {

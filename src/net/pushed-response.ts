@@ -1,106 +1,59 @@
-import { type BodySink, type Exchange, gather, HttpFailure } from "./http1/exchange.ts";
+import type { Exchange } from "./http1/exchange.ts";
+import type { HttpFailure } from "./http1/http-failure.ts";
+import { ResponseBody } from "./http1/response-body.ts";
 
-/** An answer as the HTTP client gives it, for whoever reads on. */
+/** The response of a provider, as a caller of the provider reads it. */
 export type ProviderResponse = Pick<
   Exchange,
   "status" | "headers" | "over" | "bytes" | "text" | "pipe" | "pause" | "resume" | "cancel"
 >;
 
-/** An answer that nobody reads is held back once this many bytes wait here. */
-const waitingLimit = 256 * 1024;
-
-/** What the writer of an answer is to know of its reader. */
+/** Signals from the reader of a response to its writer. */
 export interface ResponseWriter {
-  /** The reader has given up an answer that is not over. */
+  /** The reader has given up a response that is not over. */
   onCancel(): void;
   /** The reader takes more again. */
   onResume?(): void;
 }
 
-/** An answer that somebody writes part by part, for one reader. Whoever writes asks `held` before the next part. */
-export class PushedResponse implements ProviderResponse {
+/** A response that is written part by part, for one reader. The writer checks `held` before it writes the next part. */
+export class PushedResponse extends ResponseBody implements ProviderResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
-  over = false;
   readonly #writer: ResponseWriter;
-  #waiting: Buffer[] = [];
-  #waitingLength = 0;
-  #sink: BodySink | undefined;
-  #failure: Error | undefined;
-  #held: { promise: Promise<void>; release(): void } | undefined;
+  #held: PromiseWithResolvers<void> | undefined;
 
   /** @param headers names in lower case */
   constructor(status: number, headers: Readonly<Record<string, string>>, writer: ResponseWriter) {
+    super();
     this.status = status;
     this.headers = new Map(Object.entries(headers));
     this.#writer = writer;
   }
 
-  /** Resolves when the reader wants more; undefined when it does. */
+  /** Resolves when the reader takes more; undefined when it does already. */
   get held(): Promise<void> | undefined {
     return this.#held?.promise;
   }
 
-  push(bytes: Buffer): void {
-    if (this.over) return;
-    if (this.#sink) return this.#sink.data(bytes);
-    this.#waiting.push(bytes);
-    this.#waitingLength += bytes.length;
-    if (this.#waitingLength >= waitingLimit) this.pause();
-  }
-
-  end(): void {
-    if (this.over) return;
-    this.#finish();
-    this.#sink?.end();
-  }
-
-  fail(failure: Error): void {
-    if (this.over) return;
-    this.#failure = failure;
-    this.#finish();
-    this.#sink?.error(failure);
-  }
-
-  pipe(sink: BodySink): void {
-    this.#sink = sink;
-    const before = this.#failure;
-    for (const part of this.#waiting) if (this.#failure === before) sink.data(part);
-    this.#waiting = [];
-    if (this.#failure) sink.error(this.#failure);
-    else if (this.over) sink.end();
-    else if (this.#waitingLength >= waitingLimit) this.resume();
-  }
-
   pause(): void {
-    if (this.over || this.#held) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#held = { promise, release: resolve };
+    if (!this.over) this.#held ??= Promise.withResolvers();
   }
 
   resume(): void {
     if (!this.#held) return;
-    this.#held.release();
+    this.#held.resolve();
     this.#held = undefined;
     if (!this.over) this.#writer.onResume?.();
   }
 
-  cancel(): void {
-    if (this.over) return;
-    this.fail(new HttpFailure("cancelled", "the call was cancelled"));
+  protected giveUp(failure: HttpFailure): void {
+    this.fail(failure);
     this.#writer.onCancel();
   }
 
-  bytes(limit: number): Promise<Buffer> {
-    return gather(this, limit, () => this.cancel());
-  }
-
-  text(limit: number): Promise<string> {
-    return this.bytes(limit).then((bytes) => bytes.toString("utf8"));
-  }
-
-  #finish(): void {
-    this.over = true;
+  /** Releases a writer that is held. */
+  protected onOver(): void {
     this.resume();
   }
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { HttpFailure } from "../../net/http1/exchange.ts";
+import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { PushedResponse } from "../../net/pushed-response.ts";
 import type { Ending, GroupProcess } from "../../processes/piped-process.ts";
 import { type ChatHead, chatCompletion, lastFrames, textFrame, usageOf } from "./chat.ts";

@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { AppError } from "../../errors.ts";
-import { HttpFailure } from "../../net/http1/exchange.ts";
+import { HttpFailure } from "../../net/http1/http-failure.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { cannotStart, type GroupProcess, startGroup } from "../../processes/piped-process.ts";
 import { type RunTimeouts, readAnswer } from "./call.ts";

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { HttpFailure } from "../../net/http1/exchange.ts";
+import { HttpFailure } from "../../net/http1/http-failure.ts";
 
 /** A number of places, and a line before them. */
 export interface Pool {

@@ -1,4 +1,4 @@
-import type { BodySink } from "../../net/http1/exchange.ts";
+import type { BodySink } from "../../net/http1/response-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 
 /** A provider's answer, and somebody who is told when it is over: read whole, failed or given up. */

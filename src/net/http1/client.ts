@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import type { TLSOptions } from "bun";
 import { Connection, type Keeper, plainHandlers, secureHandlers } from "./connection.ts";
-import { Exchange, HttpFailure, type Target, type Timeouts } from "./exchange.ts";
+import { Exchange, type Target, type Timeouts } from "./exchange.ts";
+import { HttpFailure } from "./http-failure.ts";
 
 export interface RequestOptions {
   method: string;

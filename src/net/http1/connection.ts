@@ -1,6 +1,7 @@
 import type { Socket, SocketHandler } from "bun";
-import { type Exchange, HttpFailure } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { MalformedResponse } from "./head.ts";
+import { HttpFailure } from "./http-failure.ts";
 import { ResponseParser } from "./parser.ts";
 
 /** What a connection needs of the client that keeps it. */

@@ -7,11 +7,11 @@ const chunkSizeLimit = 2 ** 48;
 const headEnd = Buffer.from("\r\n\r\n");
 const decimal = /^\d{1,15}$/;
 
-/** What the parser tells. Body parts are views into the bytes pushed, not copies. */
-export interface ResponseEvents {
-  onHead(head: ResponseHead): void;
-  onBody(bytes: Buffer): void;
-  onEnd(): void;
+/** Takes a response from the parser. Parts of the body are views of the bytes that the parser got, not copies. */
+export interface ResponseReceiver {
+  head(head: ResponseHead): void;
+  push(bytes: Buffer): void;
+  end(): void;
 }
 
 enum Phase {
@@ -44,18 +44,18 @@ export class ResponseParser {
   #headLength = 0;
   #held: Buffer | undefined;
   #heldLength = 0;
-  #events: ResponseEvents;
+  #receiver: ResponseReceiver;
   #method: string;
 
   /** `method` is the request's: the answer to HEAD has no body. */
-  constructor(events: ResponseEvents, method: string) {
-    this.#events = events;
+  constructor(receiver: ResponseReceiver, method: string) {
+    this.#receiver = receiver;
     this.#method = method;
   }
 
   /** Makes a parser that is done ready for the next response on its connection. */
-  restart(events: ResponseEvents, method: string): void {
-    this.#events = events;
+  restart(receiver: ResponseReceiver, method: string): void {
+    this.#receiver = receiver;
     this.#method = method;
     this.#phase = Phase.Head;
     this.#remaining = 0;
@@ -83,7 +83,7 @@ export class ResponseParser {
           at = this.#pushSized(bytes, at);
           break;
         case Phase.UntilClose:
-          this.#events.onBody(at === 0 ? bytes : bytes.subarray(at));
+          this.#receiver.push(at === 0 ? bytes : bytes.subarray(at));
           return;
         case Phase.Trailer:
           at = this.#pushTrailer(bytes, at);
@@ -148,8 +148,8 @@ export class ResponseParser {
     if (head.status === 101) throw new MalformedResponse("the peer switched protocols unasked");
     if (head.status < 200) return;
     this.#chooseFraming(head);
-    this.#events.onHead(head);
-    if (this.#phase === Phase.Done) this.#events.onEnd();
+    this.#receiver.head(head);
+    if (this.#phase === Phase.Done) this.#receiver.end();
   }
 
   /** RFC 9112 section 6.3, but two framings at once are an error. */
@@ -177,7 +177,7 @@ export class ResponseParser {
     this.#remaining -= end - at;
     const last = this.#remaining === 0 && this.#phase === Phase.Sized;
     if (this.#remaining === 0 && !last) this.#phase = Phase.ChunkDataReturn;
-    this.#events.onBody(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+    this.#receiver.push(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
     if (last) this.#finish();
     return end;
   }
@@ -249,7 +249,7 @@ export class ResponseParser {
 
   #finish(): void {
     this.#phase = Phase.Done;
-    this.#events.onEnd();
+    this.#receiver.end();
   }
 }
 

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { HttpFailure } from "../../net/http1/exchange.ts";
+import { HttpFailure } from "../../net/http1/http-failure.ts";
 
 /**
  * Where a call that failed may be tried again: `here` at the same llm too, `elsewhere` at another member of the

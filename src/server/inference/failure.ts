@@ -1,6 +1,6 @@
 import type { ProviderFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import { HttpFailure } from "../../net/http1/exchange.ts";
+import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { redact } from "../core/redact.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { DialectWire, StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import type { BodySink } from "../../net/http1/exchange.ts";
+import type { BodySink } from "../../net/http1/response-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { providerFailure, transportFailure } from "./failure.ts";

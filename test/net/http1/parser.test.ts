@@ -7,16 +7,16 @@ function parse(wire: string | Buffer, cuts: number[] = [], method = "GET", close
   const seen = { status: 0, headers: {} as Record<string, string>, body: "", heads: 0, ends: 0 };
   const parser = new ResponseParser(
     {
-      onHead(head) {
+      head(head) {
         seen.status = head.status;
         seen.headers = Object.fromEntries(head.headers);
         seen.heads++;
       },
-      onBody(part) {
+      push(part) {
         expect(part.length).toBeGreaterThan(0);
         seen.body += part.toString("latin1");
       },
-      onEnd() {
+      end() {
         seen.ends++;
       },
     },
@@ -106,7 +106,7 @@ it("joins repeated headers, trims values and lowers names", () => {
 });
 
 it("reads the framing without anyone asking for the headers", () => {
-  const parser = new ResponseParser({ onHead() {}, onBody() {}, onEnd() {} }, "GET");
+  const parser = new ResponseParser({ head() {}, push() {}, end() {} }, "GET");
   parser.push(Buffer.from("HTTP/1.1 200 OK\r\nCONTENT-LENGTH: 2\r\nCONNECTION: close\r\n\r\nok"));
   expect([parser.done, parser.keepAlive]).toEqual([true, false]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
-import { type FailureKind, HttpFailure } from "../../../src/net/http1/exchange.ts";
+import { type FailureKind, HttpFailure } from "../../../src/net/http1/http-failure.ts";
 import { type Again, type Failed, judge, nextAttempt } from "../../../src/server/inference/attempts.ts";
 import { transportFailure } from "../../../src/server/inference/failure.ts";
 

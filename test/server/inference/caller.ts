@@ -43,13 +43,13 @@ export async function postRaw(
   };
   const answer = new ResponseParser(
     {
-      onHead() {},
-      onBody(bytes) {
+      head() {},
+      push(bytes) {
         if (take) return take(bytes);
         got += decoder.decode(bytes, { stream: true });
         for (const look of looking) look();
       },
-      onEnd: () => end(true),
+      end: () => end(true),
     },
     "POST",
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
-import { HttpFailure } from "../../../src/net/http1/exchange.ts";
+import { HttpFailure } from "../../../src/net/http1/http-failure.ts";
 import { PushedResponse } from "../../../src/net/pushed-response.ts";
 import type { Row } from "../../../src/server/core/store/types.ts";
 import type { LinkCall, VirtualLlms } from "../../../src/server/workstations/types.ts";

@@ -1,0 +1,21 @@
+/** Why a call failed. After `connect` and `refused` nothing had been sent. */
+export type FailureKind =
+  | "connect"
+  | "refused"
+  | "timeout"
+  | "closed"
+  | "malformed"
+  | "cancelled"
+  | "too-large";
+
+/** A call that got no response, or not a whole one. */
+export class HttpFailure extends Error {
+  override name = "HttpFailure";
+  constructor(
+    readonly kind: FailureKind,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,108 @@
+import { HttpFailure } from "./http-failure.ts";
+
+/** Takes the parts of a body as they come, then one `end` or one `error`. Parts may be kept. */
+export interface BodySink {
+  data(bytes: Buffer): void;
+  end(): void;
+  error(error: Error): void;
+}
+
+/** The sender of a body is held back once this many bytes wait for a reader. */
+const waitingLimit = 256 * 1024;
+
+/** The body of a response, for one reader. Parts that come before there is a reader wait here. */
+export abstract class ResponseBody {
+  /** True if nothing more comes: the body has ended, has failed or was cancelled. */
+  over = false;
+  #waiting: Buffer[] = [];
+  #waitingLength = 0;
+  #failure: Error | undefined;
+  #sink: BodySink | undefined;
+
+  /** Holds the sender back. The time for which the sender may be silent does not run meanwhile. */
+  abstract pause(): void;
+  abstract resume(): void;
+  /** The reader does not want the rest. Fails the body. */
+  protected abstract giveUp(failure: HttpFailure): void;
+  /** Called once, when the body is over, before the reader is told. */
+  protected abstract onOver(failure: Error | undefined): void;
+
+  /** Hands all parts to the sink: at once those that came, the others as they come. */
+  pipe(sink: BodySink): void {
+    this.#sink = sink;
+    // Parts that came before a failure are still handed over. A failure that the sink causes ends the body.
+    const before = this.#failure;
+    for (const part of this.#waiting) if (this.#failure === before) sink.data(part);
+    this.#waiting = [];
+    if (this.#failure !== undefined) sink.error(this.#failure);
+    else if (this.over) sink.end();
+    else if (this.#waitingLength >= waitingLimit) this.resume();
+  }
+
+  /** Gives up a body that is not over. The sink gets an `HttpFailure` of kind `cancelled`. */
+  cancel(): void {
+    if (!this.over) this.giveUp(new HttpFailure("cancelled", "the call was cancelled"));
+  }
+
+  /**
+   * Reads the whole body.
+   *
+   * @param limit bytes; a longer body is given up
+   * @throws HttpFailure of kind `too-large` over the limit; whatever the body failed with
+   */
+  bytes(limit: number): Promise<Buffer> {
+    if (this.over && this.#failure === undefined && this.#waitingLength <= limit)
+      return Promise.resolve(joined(this.#waiting));
+    const parts: Buffer[] = [];
+    let length = 0;
+    return new Promise((resolve, reject) => {
+      this.pipe({
+        data: (bytes) => {
+          parts.push(bytes);
+          length += bytes.length;
+          if (length <= limit) return;
+          const failure = new HttpFailure("too-large", `the response is over ${limit} bytes`);
+          reject(failure);
+          if (!this.over) this.giveUp(failure);
+        },
+        end: () => resolve(joined(parts)),
+        error: reject,
+      });
+    });
+  }
+
+  /** Reads the whole body as UTF-8, as `bytes` does. */
+  text(limit: number): Promise<string> {
+    return this.bytes(limit).then((bytes) => bytes.toString("utf8"));
+  }
+
+  /** @internal Adds the next part. */
+  push(bytes: Buffer): void {
+    if (this.over) return;
+    if (this.#sink !== undefined) return this.#sink.data(bytes);
+    this.#waiting.push(bytes);
+    this.#waitingLength += bytes.length;
+    if (this.#waitingLength >= waitingLimit) this.pause();
+  }
+
+  /** @internal Ends a body that is whole. */
+  end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.onOver(undefined);
+    this.#sink?.end();
+  }
+
+  /** @internal Ends a body that is not whole. */
+  fail(failure: Error): void {
+    if (this.over) return;
+    this.over = true;
+    this.#failure = failure;
+    this.onOver(failure);
+    this.#sink?.error(failure);
+  }
+}
+
+function joined(parts: Buffer[]): Buffer {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { at, clientOf, failureOf, get, partsOf, serve } from "./scripted-peer.ts";
+
+describe("giving up", () => {
+  it("cancels by the signal: closes the connection and rejects", async () => {
+    const asked = Promise.withResolvers<void>();
+    const server = serve(() => asked.resolve());
+    const stop = new AbortController();
+    const answer = clientOf().request(at(server.port), { ...get, signal: stop.signal });
+    await asked.promise;
+    stop.abort();
+    expect((await failureOf(answer)).kind).toBe("cancelled");
+    await server.peers[0]!.gone.promise;
+  });
+
+  it("does not connect for a signal that has already fired", async () => {
+    const server = serve(() => {});
+    expect(
+      (await failureOf(clientOf().request(at(server.port), { ...get, signal: AbortSignal.abort() }))).kind,
+    ).toBe("cancelled");
+    expect(server.peers).toEqual([]);
+  });
+
+  it("leaving the loop over the body closes the connection", async () => {
+    const server = serve(({ socket }) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"));
+    for await (const part of partsOf(await clientOf().request(at(server.port), get))) {
+      expect(part).toBe("part");
+      break;
+    }
+    await server.peers[0]!.gone.promise;
+  });
+
+  it("when no answer comes", async () => {
+    const server = serve(() => {});
+    const timeouts = { connect: 30_000, firstByte: 1, silence: 30_000 };
+    expect((await failureOf(clientOf().request(at(server.port), { ...get, timeouts }))).kind).toBe("timeout");
+    await server.peers[0]!.gone.promise;
+  });
+
+  it("when the answer falls silent, but not while the reader holds it", async () => {
+    const server = serve(({ socket }) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"));
+    const timeouts = { connect: 30_000, firstByte: 30_000, silence: 1 };
+    const client = clientOf();
+    const held = await client.request(at(server.port), { ...get, timeouts });
+    held.pause();
+    const silent = await client.request(at(server.port), { ...get, timeouts });
+    expect((await failureOf(silent.text(100))).kind).toBe("timeout");
+    expect(held.over).toBe(false);
+    held.resume();
+    expect((await failureOf(held.text(100))).kind).toBe("timeout");
+  });
+
+  it("when the name takes too long", async () => {
+    const client = clientOf({ resolve: () => new Promise(() => {}) });
+    const timeouts = { connect: 1, firstByte: 30_000, silence: 30_000 };
+    expect(
+      (await failureOf(client.request(at(1, { hostname: "slow.test" }), { ...get, timeouts }))).kind,
+    ).toBe("timeout");
+  });
+
+  it("when nobody listens", async () => {
+    const server = serve(() => {});
+    server.stop();
+    expect((await failureOf(clientOf().request(at(server.port), get))).kind).toBe("connect");
+  });
+});

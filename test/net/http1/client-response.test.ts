@@ -1,0 +1,101 @@
+import type { Socket } from "bun";
+import { describe, expect, it } from "vitest";
+import { at, clientOf, failureOf, get, hello, type Peer, partsOf, serve } from "./scripted-peer.ts";
+
+describe("the answer", () => {
+  it("streams, part by part, before its end has come", async () => {
+    const server = serve(({ socket }) =>
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n"),
+    );
+    const answer = await clientOf().request(at(server.port), get);
+    const parts: string[] = [];
+    for await (const part of partsOf(answer)) {
+      parts.push(part);
+      if (parts.length === 1) server.peers[0]!.socket.write("3\r\ntwo\r\n0\r\n\r\n");
+    }
+    expect(parts).toEqual(["one", "two"]);
+  });
+
+  it("may last until the close", async () => {
+    const server = serve(({ socket }) => socket.end("HTTP/1.1 200 OK\r\n\r\nall of it"));
+    expect(await (await clientOf().request(at(server.port), get)).text(100)).toBe("all of it");
+  });
+
+  it("that stops in the middle is an error, to the reader of the body", async () => {
+    const server = serve(({ socket }) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"));
+    const answer = await clientOf().request(at(server.port), get);
+    expect((await failureOf(answer.text(100))).kind).toBe("malformed");
+  });
+
+  it("that is not HTTP closes the connection", async () => {
+    const server = serve(({ socket }) => socket.write("HTTP/1.1 200 OK\nx: y\n\r\n\r\n"));
+    expect((await failureOf(clientOf().request(at(server.port), get))).kind).toBe("malformed");
+    await server.peers[0]!.gone.promise;
+  });
+
+  it("over the limit is refused and closes the connection", async () => {
+    const server = serve(({ socket }) =>
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+    );
+    const answer = await clientOf().request(at(server.port), get);
+    expect((await failureOf(answer.text(4))).kind).toBe("too-large");
+    await server.peers[0]!.gone.promise;
+  });
+
+  it("over the limit is refused when it came whole", async () => {
+    const server = serve(({ socket }) => socket.write(hello));
+    expect((await failureOf((await clientOf().request(at(server.port), get)).text(4))).kind).toBe(
+      "too-large",
+    );
+  });
+
+  it("waits at the peer while nobody reads it, and then comes whole", async () => {
+    const size = 32_000_000;
+    const block = Buffer.alloc(size, "x");
+    let sent = 0;
+    const stuck = Promise.withResolvers<void>();
+    const fill = (socket: Socket<Peer>) => {
+      for (let turns = 0; sent < size; ) {
+        const written = socket.write(block.subarray(sent));
+        sent += Math.max(written, 0);
+        if (written <= 0 && turns++ === 0) return void setTimeout(fill, 1, socket);
+      }
+    };
+    const server = serve(({ socket }) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n`);
+      fill(socket);
+      setTimeout(stuck.resolve, 100);
+    });
+    const answer = await clientOf().request(at(server.port), get);
+    await stuck.promise;
+    expect(sent).toBeLessThan(size);
+    let length = 0;
+    let pauses = 0;
+    const whole = Promise.withResolvers<void>();
+    answer.pipe({
+      data(bytes) {
+        length += bytes.length;
+        if (pauses++ > 50) return;
+        answer.pause();
+        setImmediate(() => answer.resume());
+      },
+      end: whole.resolve,
+      error: whole.reject,
+    });
+    await whole.promise;
+    expect(length).toBe(size);
+  });
+
+  it("closed by the peer while paused is still read to its end", async () => {
+    const body = Buffer.alloc(300_000, "y");
+    const server = serve(({ socket }) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`);
+      socket.end(body);
+    });
+    const answer = await clientOf().request(at(server.port), get);
+    answer.pause();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    answer.resume();
+    expect((await answer.bytes(1e6)).length).toBe(body.length);
+  });
+});
