@@ -1,5 +1,5 @@
 import { runMain } from "./cli/core/run.ts";
-import { processTerminal } from "./cli/terminal/terminal.ts";
+import { processTerminal } from "./cli/terminal/process-terminal.ts";
 import { commands } from "./commands.ts";
 
 const interrupt = new AbortController();

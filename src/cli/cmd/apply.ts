@@ -8,10 +8,10 @@ import { extensionOf } from "../kinds/index.ts";
 import { inOrder } from "../manifest/order.ts";
 import { type Manifest, readManifests } from "../manifest/read.ts";
 import { type Outcome, reconcile } from "../manifest/reconcile.ts";
-import { type Pause, pauseUntil, retrying } from "../manifest/retry.ts";
 import { formatOf, onceLine, warnAbout } from "../manifest/write-result.ts";
 import { jsonText } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
+import { type Pause, pauseUntil, retrying } from "./apply/retry.ts";
 
 /** `mcpctl apply -f FILE` */
 export const apply = defineVerb({

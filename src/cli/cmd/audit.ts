@@ -5,8 +5,8 @@ import { duration } from "../core/globals.ts";
 import { escapeLine } from "../output/escape.ts";
 import { type Format, jsonText, parseFormat } from "../output/format.ts";
 import { table, tableLine } from "../output/table.ts";
-import { type AuditEvent, auditCells, auditColumns } from "./audit/audit-cells.ts";
-import { backoff, followAudit } from "./audit/audit-follow.ts";
+import { type AuditEvent, auditCells, auditColumns } from "./audit/cells.ts";
+import { backoff, followAudit } from "./audit/follow.ts";
 
 export const audit = defineVerb({
   meta: {

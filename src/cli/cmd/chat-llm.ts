@@ -1,5 +1,5 @@
-import { callsClient } from "../client/local-agent.ts";
 import { defineVerb } from "../core/command.ts";
+import { callsClient } from "./chat/calls-client.ts";
 import { withNearestPartner } from "./chat/suggest-kind.ts";
 import { chatArgs, chatWith } from "./chat/verb.ts";
 

@@ -5,13 +5,13 @@ import { defineVerb } from "../core/command.ts";
 import type { Context, Terminal } from "../core/context.ts";
 import { reportFailure, warn } from "../core/failure.ts";
 import { extensionOf } from "../kinds/index.ts";
-import { unifiedDiff } from "../manifest/line-diff.ts";
 import { inOrder } from "../manifest/order.ts";
 import { type Manifest, readManifests } from "../manifest/read.ts";
 import { changesTo, defaultOf, findLive } from "../manifest/reconcile.ts";
 import { escapeBlock } from "../output/escape.ts";
 import { paint } from "../output/paint.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
+import { unifiedDiff } from "./diff/line-diff.ts";
 
 /** `mcpctl diff -f FILE` */
 export const diff = defineVerb({

@@ -4,10 +4,10 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { getOne, list, resolveTargets, type Target } from "../kinds/resolve-kind.ts";
+import { getUsage, usageArgs } from "../kinds/usage.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { type Listing, printAll } from "../output/print.ts";
-import { getUsage, usageArgs } from "./usage.ts";
 
 export const get = defineVerb({
   meta: {

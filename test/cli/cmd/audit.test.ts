@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ApiClient } from "../../../src/cli/client/client.ts";
-import { followAudit } from "../../../src/cli/cmd/audit/audit-follow.ts";
+import { followAudit } from "../../../src/cli/cmd/audit/follow.ts";
 import { answering, failure } from "../../support/cli/answering-server.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 import { must, testServer } from "../../support/server.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { unifiedDiff } from "../../../src/cli/manifest/line-diff.ts";
+import { unifiedDiff } from "../../../src/cli/cmd/diff/line-diff.ts";
 import { ScriptedServer } from "../../support/cli/scripted-server.ts";
 
 let server: ScriptedServer;

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type AgentStatus, controlPaths, controlSocket } from "../../wire/agent-control.ts";
-import type { Context } from "../core/context.ts";
-import { ApiClient } from "./client.ts";
+import { type AgentStatus, controlPaths, controlSocket } from "../../../wire/agent-control.ts";
+import { ApiClient } from "../../client/client.ts";
+import type { Context } from "../../core/context.ts";
 
 /** Milliseconds that the agent has to say that it is there. */
 const patience = 500;

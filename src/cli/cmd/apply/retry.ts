@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { AppError } from "../../errors.ts";
+import { AppError } from "../../../errors.ts";
 
 /** How waiting is done; a test counts the waits instead. */
 export interface Pause {

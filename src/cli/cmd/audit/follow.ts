@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../../errors.ts";
 import { SseParser } from "../../../wire/sse.ts";
 import type { ApiClient } from "../../client/client.ts";
-import type { AuditEvent } from "./audit-cells.ts";
+import type { AuditEvent } from "./cells.ts";
 
 /** Full jitter between nothing and half a minute, so that a restarted server is not met by all at once. */
 export function backoff(attempt: number, signal: AbortSignal): Promise<void> {
