@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { allowsWrite, assertWrite } from "../../kinds/writes.ts";
 import { defineVerb } from "../core/command.ts";
-import type { Context, Terminal } from "../core/context.ts";
+import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { inOrder } from "../manifest/order.ts";
@@ -11,6 +11,7 @@ import { type Outcome, reconcile } from "../manifest/reconcile.ts";
 import { formatOf, onceLine, warnAbout } from "../manifest/write-result.ts";
 import { jsonText } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { type Pause, pauseUntil, retrying } from "./apply/retry.ts";
 
 /** `mcpctl apply -f FILE` */

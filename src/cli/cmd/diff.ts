@@ -2,7 +2,7 @@ import type { Kind } from "../../kinds/define.ts";
 import { isObject } from "../../wire/json.ts";
 import type { ApiClient } from "../client/client.ts";
 import { defineVerb } from "../core/command.ts";
-import type { Context, Terminal } from "../core/context.ts";
+import type { Context } from "../core/context.ts";
 import { reportFailure, warn } from "../core/failure.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { inOrder } from "../manifest/order.ts";
@@ -11,6 +11,7 @@ import { changesTo, defaultOf, findLive } from "../manifest/reconcile.ts";
 import { escapeBlock } from "../output/escape.ts";
 import { paint } from "../output/paint.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { unifiedDiff } from "./diff/line-diff.ts";
 
 /** `mcpctl diff -f FILE` */

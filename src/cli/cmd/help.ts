@@ -38,8 +38,8 @@ export const help = defineVerb({
   args: {
     words: { type: "positional", required: false, multiple: true, valueHint: "VERB", complete: "verbs" },
   },
-  async run(args, context) {
-    const { terminal, commands } = context;
+  async run(args, context, commands) {
+    const { terminal } = context;
     const [first] = args.words;
     if (first === undefined) terminal.out(rootHelp(commands));
     else if (Object.hasOwn(topics, first)) terminal.out(`${topics[first]!()}\n`);

@@ -80,7 +80,8 @@ interface VerbDefinition<A extends Args> {
    * @param words what is typed after the verb and is no flag; `words[0]` is the kind in `create llm claude`
    */
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
-  run(args: Values<A> & Record<string, Value>, context: Context): Outcome;
+  /** @param commands every verb there is, for `help` and completion */
+  run(args: Values<A> & Record<string, Value>, context: Context, commands: Commands): Outcome;
 }
 
 /** A verb as the runner sees it: citty's command, what it lacks, and no `run` of citty's. */
@@ -90,7 +91,7 @@ export type Verb = Omit<CommandDef, "meta" | "args" | "run"> & {
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
   /** `config use-context`: a verb whose first word chooses another. Without a word it does what `act` does, if that is. */
   verbs?: Commands;
-  act?(args: Record<string, Value>, context: Context): Outcome;
+  act?(args: Record<string, Value>, context: Context, commands: Commands): Outcome;
 };
 
 /** One line of the help, and how to get the verb itself: only the one that runs is loaded. */

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { escapeLine } from "../output/escape.ts";
 import { paint } from "../output/paint.ts";
-import type { Terminal } from "./context.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 /**
  * Tells on stderr what went wrong: the sentence, the faults, what to do about it. The only place that does.

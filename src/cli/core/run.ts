@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { ApiClient } from "../client/client.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import type { Args, Commands, Value, Verb } from "./command.ts";
-import type { Context, Terminal } from "./context.ts";
+import type { Context } from "./context.ts";
 import { reportFailure } from "./failure.ts";
 import { globalArgs, globalFlags, wantsColor } from "./globals.ts";
 import { firstWord, flagsIn, parse, wordsOf } from "./parse.ts";
@@ -57,7 +58,7 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
   const early = given(before, flagsIn(rest, globalArgs));
   const args = {
     ...verb.args,
-    ...(await verb.moreArgs?.(wordsOf(rest, known), contextOf(world, commands, early))),
+    ...(await verb.moreArgs?.(wordsOf(rest, known), contextOf(world, early))),
   };
   if (!verb.act || early["help"]) {
     const { verbHelp } = await import("./help.ts");
@@ -70,7 +71,7 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
     const globals = Object.entries(values).filter(([name]) => name in globalArgs && !(name in args));
     const flags = given(before, Object.fromEntries(globals));
     setColors(world, flags["color"]);
-    return (await verb.act(values, contextOf(world, commands, flags))) ?? 0;
+    return (await verb.act(values, contextOf(world, flags), commands)) ?? 0;
   } catch (error) {
     throw withUsageHint(error, path);
   }
@@ -121,7 +122,7 @@ function given(first: Values, second: Values): Values {
   return { ...first, ...Object.fromEntries(set) };
 }
 
-function contextOf(world: World, commands: Commands, values: Values): Context {
+function contextOf(world: World, values: Values): Context {
   const { terminal, env, cwd, signal } = world;
   const flags = globalFlags(values);
   let client: Promise<ApiClient> | undefined;
@@ -142,7 +143,6 @@ function contextOf(world: World, commands: Commands, values: Values): Context {
     flags,
     now: world.now ?? Date.now,
     signal,
-    commands,
     client() {
       client ??= connect();
       return client;

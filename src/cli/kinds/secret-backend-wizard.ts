@@ -2,9 +2,10 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import type { Args, Value } from "../core/command.ts";
-import type { Context, Terminal } from "../core/context.ts";
+import type { Context } from "../core/context.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import { progressOn } from "../terminal/progress.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import type { SpecialCreation } from "./extension.ts";
 
 /** What `create secretbackend` takes besides the fields of the kind. */

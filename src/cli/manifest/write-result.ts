@@ -1,10 +1,11 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
-import type { GlobalFlags, Terminal } from "../core/context.ts";
+import type { GlobalFlags } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import type { KindExtension } from "../kinds/extension.ts";
 import { jsonText, parseFormat } from "../output/format.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 /** Warns about what the answer to a create tells besides the object, and that a bearer is shown only now. */
 export function warnAbout(kind: Kind, object: Resource, extension: KindExtension, terminal: Terminal): void {

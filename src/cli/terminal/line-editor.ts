@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import type { LineEditor, Typed } from "../core/context.ts";
+import type { LineEditor, Typed } from "./terminal.ts";
 
 /** Where keys come from, and where they show. */
 interface Keyboard {

@@ -1,6 +1,6 @@
 import { isatty } from "node:tty";
 import { AppError } from "../../errors.ts";
-import type { Terminal } from "../core/context.ts";
+import type { Terminal } from "./terminal.ts";
 
 /**
  * The terminal, or the pipes, this process was started with. `process.stdout` is not touched: to set it up takes

@@ -1,4 +1,4 @@
-import type { Context } from "../core/context.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Runs something once, later, and returns what calls it off. */
 export type Later = (milliseconds: number, act: () => void) => () => void;
@@ -29,7 +29,7 @@ const patience = 1000;
  * @param after how waiting is done; a test does it by hand
  */
 export function progressOn(
-  { terminal, flags }: Pick<Context, "terminal" | "flags">,
+  { terminal, flags }: { terminal: Terminal; flags: { verbose: boolean } },
   after: Later = later,
 ): Progress {
   let text = "";

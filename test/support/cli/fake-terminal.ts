@@ -1,4 +1,5 @@
-import type { GlobalFlags, LineEditor, Terminal } from "../../../src/cli/core/context.ts";
+import type { GlobalFlags } from "../../../src/cli/core/context.ts";
+import type { LineEditor, Terminal } from "../../../src/cli/terminal/terminal.ts";
 import { AppError } from "../../../src/errors.ts";
 
 export interface FakeTerminal extends Terminal {

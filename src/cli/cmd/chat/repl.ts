@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
-import type { Context, LineEditor } from "../../core/context.ts";
+import type { Context } from "../../core/context.ts";
 import { reportFailure } from "../../core/failure.ts";
+import type { LineEditor } from "../../terminal/terminal.ts";
 import { runCommand } from "./commands.ts";
 import { History } from "./history.ts";
 import { speak } from "./speak.ts";

@@ -1,6 +1,6 @@
-import type { Terminal } from "../../core/context.ts";
 import { escapeBlock } from "../../output/escape.ts";
 import { paint } from "../../output/paint.ts";
+import type { Terminal } from "../../terminal/terminal.ts";
 import type { Answer, Piece } from "./answer.ts";
 import type { Talk } from "./talk.ts";
 

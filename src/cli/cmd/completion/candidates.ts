@@ -20,9 +20,13 @@ export interface Candidate {
  *
  * @param words what is typed behind `mcpctl`, up to the cursor; the last one, perhaps empty, is being typed
  */
-export async function candidates(words: readonly string[], context: Context): Promise<Candidate[]> {
+export async function candidates(
+  words: readonly string[],
+  context: Context,
+  commands: Commands,
+): Promise<Candidate[]> {
   const current = words.at(-1) ?? "";
-  const all = await complete({ typed: words.slice(0, -1), current, context });
+  const all = await complete({ typed: words.slice(0, -1), current, context, commands });
   const seen = new Set<string>();
   return all.filter(({ value }) => value.startsWith(current) && !seen.has(value) && seen.add(value));
 }
@@ -32,12 +36,14 @@ interface Situation {
   typed: readonly string[];
   current: string;
   context: Context;
+  /** Every verb there is. */
+  commands: Commands;
   /** The write that the verb asks for: kinds that do not allow it are not offered. */
   writes?: WriteOperation;
 }
 
 async function complete(situation: Situation): Promise<Candidate[]> {
-  const { verb, level, rest } = await walk(situation.typed, situation.context.commands);
+  const { verb, level, rest } = await walk(situation.typed, situation.commands);
   const words = wordsOf(rest, { ...globalArgs, ...verb?.args });
   const args: Args = { ...globalArgs, ...verb?.args, ...(await verb?.moreArgs?.(words, situation.context)) };
   const flag = flagBefore(rest.at(-1), args);
@@ -124,7 +130,7 @@ async function valuesOf(
     case "providers":
       return providersOf(context.home);
     case "verbs":
-      return verbsOf((await walk(words, context.commands)).level ?? {});
+      return verbsOf((await walk(words, situation.commands)).level ?? {});
     case "output":
       return formats.map((format) => ({ value: format === "jsonpath" ? "jsonpath=" : format }));
     case "project":
