@@ -198,7 +198,6 @@ export class ScriptedServer {
       flags: { ...noFlags, ...options.flags },
       now: () => Date.parse("2026-11-21T10:00:00Z"),
       signal: new AbortController().signal,
-      commands: {},
       client: async () => new ApiClient({ url: this.url }),
     };
     return { context, terminal };
