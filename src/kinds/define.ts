@@ -102,6 +102,9 @@ export interface Kind<
   example: { name: string } & Record<string, unknown>;
 }
 
+/** A descriptor as the API serves it, perhaps that of a newer server. Functions do not travel. */
+export type KindInfo = Omit<Kind, "references">;
+
 type Optional =
   | "short"
   | "readOnly"

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
-import type { Resource } from "../../kinds/define.ts";
+import type { KindInfo, Resource } from "../../kinds/define.ts";
 import { SseParser } from "../../wire/sse.ts";
 import type { Context } from "../core/context.ts";
-import type { KindInfo, Target } from "../kinds/resolve-kind.ts";
+import type { Target } from "../kinds/resolve-kind.ts";
 import { escapeLine } from "../output/escape.ts";
 import { type Format, jsonText } from "../output/format.ts";
 import { print, rowOf } from "../output/print.ts";

@@ -1,6 +1,6 @@
 import { kindOf } from "../../kinds/index.ts";
+import { objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
-import { pathOf } from "../kinds/resolve-kind.ts";
 import { withNearestPartner } from "./chat/suggest-kind.ts";
 import { chatArgs, chatWith } from "./chat/verb.ts";
 
@@ -26,7 +26,7 @@ export const chat = defineVerb({
     },
   },
   async run(args, context) {
-    const path = `${pathOf(kindOf("agent"), args.agent)}/chat`;
+    const path = `${objectPath(kindOf("agent"), args.agent)}/chat`;
     const partner = { kind: "agent", name: args.agent, path } as const;
     try {
       return await chatWith(partner, args, context, await context.client());

@@ -8,9 +8,9 @@ import { defineVerb } from "../core/command.ts";
 import { argsOf } from "../flags/define.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import { extensionOf } from "../kinds/index.ts";
+import { kindNamed, resolveObject } from "../kinds/resolve-kind.ts";
 import type { Manifest } from "../manifest/read.ts";
 import { createObject, reconcile } from "../manifest/reconcile.ts";
-import { kindNamed, targetOf } from "../manifest/target.ts";
 import { formatOf, shown, warnAbout } from "../manifest/write-result.ts";
 
 /** `mcpctl create KIND NAME`, with the flags of the kind. */
@@ -51,7 +51,7 @@ export const create = defineVerb({
     return kind ? { ...argsOf(kind), ...(await extensionOf(kind.kind)).createArgs } : {};
   },
   async run(args, context) {
-    const { kind, name } = targetOf(args.name === undefined ? [args.kind] : [args.kind, args.name]);
+    const { kind, name } = resolveObject(args.name === undefined ? [args.kind] : [args.kind, args.name]);
     assertWrite(kind, "create");
     if (!isName(name))
       throw new AppError(

@@ -1,9 +1,11 @@
 import { AppError } from "../../errors.ts";
+import type { KindInfo } from "../../kinds/define.ts";
 import { assertWrite } from "../../kinds/writes.ts";
+import { listObjects, objectPath, scopeQuery, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
-import { type KindInfo, list, pathOf, resolveTargets, scopeOf, withNearest } from "../kinds/resolve-kind.ts";
+import { resolveTargets } from "../kinds/resolve-kind.ts";
 
 /** One row that is to go. */
 interface Doomed {
@@ -92,9 +94,9 @@ async function typed(words: readonly string[], all: boolean, context: Context): 
       throw new AppError("usage", `which ${kind.plural}?`, {
         hint: `mcpctl delete ${kind.kind} NAME, or --all for every one`,
       });
-    for (const name of names) doomed.push({ kind, name, query: scopeOf(kind, context) });
+    for (const name of names) doomed.push({ kind, name, query: scopeQuery(kind, context) });
     if (names.length === 0)
-      for (const object of await list(kind, context))
+      for (const object of await listObjects(kind, context))
         doomed.push({ kind, name: object.name, query: scopeIn(kind, object) });
   }
   return doomed;
@@ -109,9 +111,9 @@ async function confirmed(doomed: readonly Doomed[], context: Context): Promise<b
 async function remove({ kind, name, query }: Doomed, context: Context): Promise<void> {
   const client = await context.client();
   try {
-    await client.call("DELETE", pathOf(kind, name), { query });
+    await client.call("DELETE", objectPath(kind, name), { query });
   } catch (error) {
-    throw await withNearest(error, kind, name, client);
+    throw await withNearestName(error, kind, name, client);
   }
   context.terminal.out(
     context.flags.output === "name" ? `${kind.kind}/${name}\n` : `${kind.kind} '${name}' deleted\n`,

@@ -1,9 +1,10 @@
 import { AppError } from "../../errors.ts";
-import type { Resource } from "../../kinds/define.ts";
+import type { KindInfo, Resource } from "../../kinds/define.ts";
+import { getObject, listObjects } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { extensionOf } from "../kinds/index.ts";
-import { getOne, type KindInfo, list, resolveTargets } from "../kinds/resolve-kind.ts";
+import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { describe as describeObject } from "../output/describe.ts";
 
 export const describe = defineVerb({
@@ -31,8 +32,8 @@ export const describe = defineVerb({
     for (const { kind, names } of targets) {
       const objects =
         names.length === 0
-          ? await list(kind, context)
-          : await Promise.all(names.map((name) => getOne(kind, name, context)));
+          ? await listObjects(kind, context)
+          : await Promise.all(names.map((name) => getObject(kind, name, context)));
       for (const object of objects) texts.push(await text(kind, object, context));
     }
     if (texts.length === 0) context.terminal.err(`No ${targets[0]!.kind.plural} found.\n`);

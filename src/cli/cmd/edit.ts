@@ -5,12 +5,12 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
+import { getObject, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { getOne, pathOf } from "../kinds/resolve-kind.ts";
+import { resolveObject } from "../kinds/resolve-kind.ts";
 import { parseManifests } from "../manifest/read.ts";
 import { changesTo } from "../manifest/reconcile.ts";
-import { targetOf } from "../manifest/target.ts";
 import { formatOf, shown } from "../manifest/write-result.ts";
 import { exportOf, toYaml } from "../output/yaml.ts";
 import { openEditor } from "../terminal/editor.ts";
@@ -31,11 +31,11 @@ export const edit = defineVerb({
     name: { type: "positional", required: false, description: "Its name" },
   },
   async run(args, context) {
-    const { kind, name } = targetOf(args.name === undefined ? [args.kind] : [args.kind, args.name]);
+    const { kind, name } = resolveObject(args.name === undefined ? [args.kind] : [args.kind, args.name]);
     assertWrite(kind, "update");
     const format = formatOf(context.flags);
     const client = await context.client();
-    const live = await getOne(kind, name, context);
+    const live = await getObject(kind, name, context);
     const object = await editInFile(client, kind, live, context);
     if (!object) context.terminal.err("edit cancelled, nothing changed\n");
     else context.terminal.out(shown(format, kind, object, `${kind.kind} '${name}' edited`));
@@ -117,7 +117,9 @@ async function send(
   const fields = { ...manifest.fields, ...Object.fromEntries(gone.map((field) => [field, null])) };
   const changes = await changesTo(kind, live, fields);
   if (Object.keys(changes).length === 0) return undefined;
-  return client.call<Resource>("PUT", pathOf(kind, live.id), { body: { ...changes, version: live.version } });
+  return client.call<Resource>("PUT", objectPath(kind, live.id), {
+    body: { ...changes, version: live.version },
+  });
 }
 
 /** Where our own lines end and the person's begin. */

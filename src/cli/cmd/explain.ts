@@ -5,7 +5,7 @@ import { kinds } from "../../kinds/index.ts";
 import { unknownField } from "../../kinds/validate.ts";
 import { defineVerb } from "../core/command.ts";
 import { isRequired, present, shapeOf, wordsOf } from "../flags/schema.ts";
-import { kindNamed } from "../manifest/target.ts";
+import { kindNamed } from "../kinds/resolve-kind.ts";
 import { yamlText } from "../output/yaml.ts";
 
 /** `mcpctl explain KIND[.FIELD…]` */

@@ -1,9 +1,10 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
+import { getObject, listObjects } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
-import { getOne, list, resolveTargets, type Target } from "../kinds/resolve-kind.ts";
+import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { getUsage, usageArgs } from "../kinds/usage.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { valuesAt } from "../output/jsonpath.ts";
@@ -63,14 +64,14 @@ type Result = Listing & { missing: AppError[] };
 async function fetchTarget({ kind, names }: Target, all: boolean, context: Context): Promise<Result> {
   if (names.length === 0) {
     try {
-      return { kind, objects: await list(kind, context), missing: [] };
+      return { kind, objects: await listObjects(kind, context), missing: [] };
     } catch (error) {
       if (!all || !(error instanceof AppError) || error.code !== "forbidden") throw error;
       warn(context.terminal, `${kind.plural}: ${error.message}`);
       return { kind, objects: [], missing: [] };
     }
   }
-  const settled = await Promise.allSettled(names.map((name) => getOne(kind, name, context)));
+  const settled = await Promise.allSettled(names.map((name) => getObject(kind, name, context)));
   const missing = settled.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
   const other = missing.find((error) => !(error instanceof AppError) || error.code !== "not_found");
   if (other) throw other;

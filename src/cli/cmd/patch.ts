@@ -2,13 +2,13 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { unknownField } from "../../kinds/validate.ts";
 import { assertWrite } from "../../kinds/writes.ts";
+import { getObject, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { schemaAt, setAt, shapeOf, typedValue } from "../flags/schema.ts";
 import { secretValue } from "../flags/secret-values.ts";
 import { pairOf } from "../flags/texts.ts";
-import { getOne, pathOf } from "../kinds/resolve-kind.ts";
-import { targetOf } from "../manifest/target.ts";
+import { resolveObject } from "../kinds/resolve-kind.ts";
 import { formatOf, shown } from "../manifest/write-result.ts";
 
 /** `mcpctl patch KIND NAME field=value…` */
@@ -29,14 +29,14 @@ export const patch = defineVerb({
     changes: { type: "positional", multiple: true, required: false, valueHint: "NAME FIELD=VALUE" },
   },
   async run(args, context) {
-    const { kind, name, rest } = targetOf([args.kind, ...args.changes]);
+    const { kind, name, rest } = resolveObject([args.kind, ...args.changes]);
     assertWrite(kind, "update");
     if (rest.length === 0) throw new AppError("usage", "FIELD=VALUE is missing");
     const format = formatOf(context.flags);
     const client = await context.client();
-    const live = await getOne(kind, name, context);
+    const live = await getObject(kind, name, context);
     const body = await changesFrom(kind, live, rest, context);
-    const object = await client.call<Resource>("PUT", pathOf(kind, live.id), { body });
+    const object = await client.call<Resource>("PUT", objectPath(kind, live.id), { body });
     const what = object.version === live.version ? "unchanged" : "patched";
     context.terminal.out(shown(format, kind, object, `${kind.kind} '${name}' ${what}`));
   },

@@ -1,10 +1,10 @@
 import { AppError } from "../../errors.ts";
 import { findKind, kindOf } from "../../kinds/index.ts";
+import { objectPath, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
-import { pathOf, withNearest } from "../kinds/resolve-kind.ts";
-import { targetOf } from "../manifest/target.ts";
+import { resolveObject } from "../kinds/resolve-kind.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 import { progressOn } from "../terminal/progress.ts";
 
@@ -34,7 +34,7 @@ export const rotate = defineVerb({
       throw new AppError("usage", what === "" ? "rotate what?" : `"${what}" cannot be rotated`, {
         hint: "there is: mcpctl rotate secretbackend NAME, and mcpctl rotate master-key",
       });
-    const target = isBackend ? targetOf(words) : undefined;
+    const target = isBackend ? resolveObject(words) : undefined;
     const [unexpected] = target?.rest ?? words.slice(1);
     if (unexpected !== undefined) throw new AppError("usage", `unexpected argument "${unexpected}"`);
     await (target ? rotateBackend(target.name, json, context) : rotateMasterKey(json, context));
@@ -50,9 +50,9 @@ interface RotatedBackend {
 
 async function rotateBackend(name: string, json: boolean, context: Context): Promise<void> {
   const kind = kindOf("secretbackend");
-  const answer = await rotated<RotatedBackend>(`${pathOf(kind, name)}/rotate`, context).catch(
+  const answer = await rotated<RotatedBackend>(`${objectPath(kind, name)}/rotate`, context).catch(
     async (error) => {
-      throw await withNearest(error, kind, name, await context.client());
+      throw await withNearestName(error, kind, name, await context.client());
     },
   );
   context.terminal.out(json ? jsonText(answer) : `secretbackend '${answer.name}' rotated\n`);

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import type { ApiClient } from "../client/client.ts";
+import { objectPath } from "../client/objects.ts";
 import { isRequired } from "../flags/schema.ts";
 import { extensionOf } from "../kinds/index.ts";
-import { pathOf } from "../kinds/resolve-kind.ts";
 import type { Manifest } from "./read.ts";
 
 /** What became of an object; in a dry run, what would. */
@@ -35,7 +35,7 @@ export async function reconcile(
   if (changed.length === 0) return { result: "unchanged", object: live, changed };
   if (dryRun) return { result: "configured", object: live, changed };
   // What cannot be compared here, a secret's values, the server compares: nothing changed, no new version.
-  const object = await client.call<Resource>("PUT", pathOf(manifest.kind, live.id), { body: changes });
+  const object = await client.call<Resource>("PUT", objectPath(manifest.kind, live.id), { body: changes });
   return { result: object.version === live.version ? "unchanged" : "configured", object, changed };
 }
 
@@ -59,7 +59,7 @@ export async function findLive(
 ): Promise<Resource | undefined> {
   const query = kind.scopedBy ? { [kind.scopedBy]: String(fields[kind.scopedBy] ?? "") } : {};
   try {
-    return await client.call<Resource>("GET", pathOf(kind, name), { query });
+    return await client.call<Resource>("GET", objectPath(kind, name), { query });
   } catch (error) {
     if (error instanceof AppError && error.code === "not_found") return undefined;
     throw error;

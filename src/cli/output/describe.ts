@@ -1,5 +1,4 @@
-import type { Resource } from "../../kinds/define.ts";
-import type { KindInfo } from "../kinds/resolve-kind.ts";
+import type { KindInfo, Resource } from "../../kinds/define.ts";
 import { age, plain } from "./cells.ts";
 import { escapeBlock, escapeLine } from "./escape.ts";
 import { mask } from "./mask.ts";

@@ -1,10 +1,16 @@
-import type { Kind, Resource } from "../../kinds/define.ts";
-import type { Context } from "../core/context.ts";
-import type { KindInfo } from "../kinds/resolve-kind.ts";
+import type { Kind, KindInfo, Resource } from "../../kinds/define.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { cell } from "./cells.ts";
 import { escapeBlock } from "./escape.ts";
 import { type Format, jsonText } from "./format.ts";
 import { table } from "./table.ts";
+
+/** Where and when something is printed. */
+interface Printing {
+  terminal: Terminal;
+  /** Milliseconds since 1970, for ages. */
+  now(): number;
+}
 
 /** Objects of one kind, as they came from the server. */
 export interface Listing {
@@ -22,7 +28,7 @@ export interface PrintOptions {
 
 /** Prints objects of one kind on stdout. */
 export function print(
-  context: Context,
+  context: Printing,
   kind: KindInfo,
   objects: readonly Resource[],
   format: Format,
@@ -33,7 +39,7 @@ export function print(
 
 /** Prints objects of some kinds on stdout: data as one document, tables one under another. */
 export async function printAll(
-  context: Context,
+  context: Printing,
   listings: readonly Listing[],
   format: Format,
   options: PrintOptions = {},
@@ -63,7 +69,7 @@ function dataOf(listings: readonly Listing[], { single, mixed }: PrintOptions): 
   return single ? objects[0] : objects;
 }
 
-function tableOf(context: Context, listing: Listing, wide: boolean, options: PrintOptions): string {
+function tableOf(context: Printing, listing: Listing, wide: boolean, options: PrintOptions): string {
   const { kind, objects } = listing;
   if (objects.length === 0) return "";
   const { columns, color } = context.terminal;

@@ -2,7 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isName } from "../../../kinds/names.ts";
 import type { ApiClient } from "../../client/client.ts";
-import { withNearest } from "../../kinds/resolve-kind.ts";
+import { withNearestName } from "../../client/objects.ts";
 import type { Partner } from "./talk.ts";
 
 const others = { agent: ["llm", "chat-llm"], llm: ["agent", "chat"] } as const;
@@ -13,7 +13,7 @@ export async function withNearestPartner(
   { kind, name }: Pick<Partner, "kind" | "name">,
   client: ApiClient,
 ): Promise<unknown> {
-  const told = await withNearest(error, kindOf(kind), name, client);
+  const told = await withNearestName(error, kindOf(kind), name, client);
   // The same error: it is there, or something else went wrong.
   if (told === error || !(told instanceof AppError) || !isName(name)) return told;
   const [other, verb] = others[kind];

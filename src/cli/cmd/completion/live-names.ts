@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { Resource } from "../../../kinds/define.ts";
+import type { KindInfo, Resource } from "../../../kinds/define.ts";
 import { ApiClient, type Endpoint } from "../../client/client.ts";
 import { resolveEndpoint } from "../../client/endpoint.ts";
 import { readPrivate, writePrivate } from "../../client/private-file.ts";
 import type { Context } from "../../core/context.ts";
 import { globalArgs, globalFlags } from "../../core/globals.ts";
 import { flagsIn } from "../../core/parse.ts";
-import type { KindInfo } from "../../kinds/resolve-kind.ts";
 
 /** Milliseconds a person who presses Tab waits at most. */
 const budget = 150;
