@@ -32,7 +32,17 @@ export function pause(time: Time, milliseconds: number, signal: AbortSignal): Pr
   });
 }
 
-/** How long to wait before the next try: full jitter over a span that doubles from 0.5 s to 30 s. */
+/**
+ * Milliseconds to wait before the next try: full jitter over a span that doubles from 0.5 s to 30 s.
+ *
+ * @param failures tries that failed before this one
+ * @param random from 0 to just below 1
+ */
+export function backoffDelay(failures: number, random: number): number {
+  return random * Math.min(30_000, 500 * 2 ** failures);
+}
+
+/** The delays of `backoffDelay`, one after the other. */
 export class Backoff {
   readonly #random: () => number;
   #failures = 0;
@@ -44,7 +54,7 @@ export class Backoff {
 
   /** Milliseconds from the failure to the next try; each failure doubles the span that they are drawn from. */
   next(): number {
-    return this.#random() * Math.min(30_000, 500 * 2 ** this.#failures++);
+    return backoffDelay(this.#failures++, this.#random());
   }
 
   /** It went well for long enough. */

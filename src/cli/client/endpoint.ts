@@ -1,13 +1,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError } from "../../errors.ts";
-import type { Context } from "../core/context.ts";
 import type { Endpoint } from "./client.ts";
 import { type Config, type ContextEntry, readConfig, readToken } from "./config.ts";
 
 const fallback = "http://127.0.0.1:7777";
 
-type Surroundings = Pick<Context, "env" | "flags" | "home" | "cwd">;
+/** The parts of a command's context that say where its server is. */
+interface Surroundings {
+  env: Readonly<Record<string, string | undefined>>;
+  /** `~/.mcpctl`, or the folder that MCPCTL_HOME names. */
+  home: string;
+  cwd: string;
+  flags: { server: string | undefined; context: string | undefined; tokenFile: string | undefined };
+}
 
 /**
  * Which server, and with which bearer.

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { backoffPause } from "../client/reconnect.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { duration } from "../core/globals.ts";
@@ -6,7 +7,7 @@ import { escapeLine } from "../output/escape.ts";
 import { type Format, jsonText, parseFormat } from "../output/format.ts";
 import { table, tableLine } from "../output/table.ts";
 import { type AuditEvent, auditCells, auditColumns } from "./audit/cells.ts";
-import { backoff, followAudit } from "./audit/follow.ts";
+import { followAudit } from "./audit/follow.ts";
 
 export const audit = defineVerb({
   meta: {
@@ -134,7 +135,7 @@ async function follow(
   const client = await context.client();
   const textOf = await eventText(format);
   let header = headers ? headerOf(format) : "";
-  for await (const event of followAudit(client, query, signal, backoff)) {
+  for await (const event of followAudit(client, query, signal, backoffPause)) {
     terminal.out(header + textOf(event));
     header = "";
     await terminal.drain();

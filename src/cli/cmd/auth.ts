@@ -3,6 +3,7 @@ import { actions, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import { nearest } from "../../kinds/names.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
+import { parseKindName } from "../kinds/kind-name.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 
 const canI = defineVerb({
@@ -34,9 +35,7 @@ const canI = defineVerb({
 
 function question(verb: string, text: string): Record<string, string> {
   if (verb === "run" && (actions as readonly string[]).includes(text)) return { verb, action: text };
-  const [word = "", name, ...more] = text.split("/");
-  if (more.length > 0 || name === "")
-    throw new AppError("usage", `"${text}" is not RESOURCE or RESOURCE/NAME`);
+  const { kind: word, name } = parseKindName(text);
   const near = nearest(word, actions);
   if (verb === "run" && !findKind(word) && near)
     throw new AppError("usage", `unknown operation "${word}"`, { hint: `did you mean "${near}"?` });

@@ -16,7 +16,7 @@ export const chatLlm = defineVerb({
       "The answer's text goes to stdout, and nothing else does. Lines are kept in ~/.mcpctl/chat-history.",
   },
   args: {
-    llm: { type: "positional", valueHint: "NAME", description: "The llm or pool", complete: "llms" },
+    llm: { type: "positional", valueHint: "NAME", description: "The llm or pool", complete: { kind: "llm" } },
     ...chatArgs,
   },
   async run(args, context) {

@@ -17,7 +17,7 @@ export const chat = defineVerb({
       "The answer's text goes to stdout, and nothing else does. Lines are kept in ~/.mcpctl/chat-history.",
   },
   args: {
-    agent: { type: "positional", valueHint: "NAME", description: "The persona", complete: "agents" },
+    agent: { type: "positional", valueHint: "NAME", description: "The persona", complete: { kind: "agent" } },
     ...chatArgs,
     thread: {
       type: "string",

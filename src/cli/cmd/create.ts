@@ -8,8 +8,9 @@ import { defineVerb } from "../core/command.ts";
 import { argsOf } from "../flags/define.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import { extensionOf } from "../kinds/index.ts";
+import { splitKindName } from "../kinds/kind-name.ts";
 import { kindNamed, resolveObject } from "../kinds/resolve-kind.ts";
-import type { Manifest } from "../manifest/read.ts";
+import type { Manifest } from "../manifest/manifest.ts";
 import { createObject, reconcile } from "../manifest/reconcile.ts";
 import { formatOf, shown, warnAbout } from "../manifest/write-result.ts";
 
@@ -45,9 +46,9 @@ export const create = defineVerb({
   },
   async moreArgs(words) {
     const [first] = words;
-    const known = words.map((word) => findKind(word.split("/")[0]!)).find((kind) => kind !== undefined);
+    const known = words.map((word) => findKind(splitKindName(word).kind)).find((kind) => kind !== undefined);
     // A mistyped kind is told before its flags, none of which is known without it.
-    const kind = known ?? (first === undefined ? undefined : kindNamed(first.split("/")[0]!));
+    const kind = known ?? (first === undefined ? undefined : kindNamed(splitKindName(first).kind));
     return kind ? { ...argsOf(kind), ...(await extensionOf(kind.kind)).createArgs } : {};
   },
   async run(args, context) {

@@ -38,7 +38,7 @@ export const get = defineVerb({
     const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
     const targets = await resolveTargets([args.kind, ...args.names], context);
     if (args.watch) {
-      const { watch } = await import("../client/watch.ts");
+      const { watch } = await import("./get/watch.ts");
       if (targets.length > 1) throw new AppError("usage", "only one kind can be followed at a time");
       await watch(targets[0]!, format, !args["no-headers"], context);
       return;

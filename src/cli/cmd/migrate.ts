@@ -24,13 +24,13 @@ export const migrate = defineVerb({
       type: "string",
       valueHint: "BACKEND",
       description: "The secret backend they are on",
-      complete: "secretbackends",
+      complete: { kind: "secretbackend" },
     },
     to: {
       type: "string",
       valueHint: "BACKEND",
       description: "The secret backend they go to",
-      complete: "secretbackends",
+      complete: { kind: "secretbackend" },
     },
     names: {
       type: "string",

@@ -4,6 +4,7 @@ import { objectPath, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
+import { splitKindName } from "../kinds/kind-name.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 import { progressOn } from "../terminal/progress.ts";
@@ -29,7 +30,7 @@ export const rotate = defineVerb({
   async run({ what = "", name }, context) {
     const json = wantsJson(context.flags.output);
     const words = name === undefined ? [what] : [what, name];
-    const isBackend = findKind(what.split("/")[0]!)?.kind === "secretbackend";
+    const isBackend = findKind(splitKindName(what).kind)?.kind === "secretbackend";
     if (what !== "master-key" && !isBackend)
       throw new AppError("usage", what === "" ? "rotate what?" : `"${what}" cannot be rotated`, {
         hint: "there is: mcpctl rotate secretbackend NAME, and mcpctl rotate master-key",

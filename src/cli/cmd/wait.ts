@@ -1,7 +1,8 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { nearest } from "../../kinds/names.ts";
-import { backoff, changesOf } from "../client/watch.ts";
+import { backoffPause } from "../client/reconnect.ts";
+import { changesOf } from "../client/watch.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
@@ -114,7 +115,7 @@ async function reach(
     context.terminal.out(`${kind.kind} '${name}' ${condition.met}\n`);
   };
   let isFirst = true;
-  for await (const changes of changesOf(client, kind, signal, backoff)) {
+  for await (const changes of changesOf(client, kind, signal, backoffPause)) {
     for (const name of [...waiting]) {
       const change = changes.findLast(({ object }) => object.name === name || object.id === name);
       if (change) look(name, change.type === "deleted" ? undefined : change.object);

@@ -1,18 +1,9 @@
+import type { Identity } from "../client/identity.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
-
-/** `GET /api/v1/auth/whoami` */
-export interface Identity {
-  kind: "User" | "Token";
-  user: string;
-  token?: string;
-  groups: string[];
-  admin: boolean;
-  expiresAt?: string | null;
-}
 
 export const whoami = defineVerb({
   meta: { name: "whoami", description: "Show who you are to the server", usage: "[-o json]" },

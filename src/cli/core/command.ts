@@ -19,17 +19,11 @@ export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & 
   multiple?: true;
   /** The only words it takes. */
   options?: readonly string[];
-  /** What completion offers: words, or names it looks up. A positional called `kind`, `name` or `names` needs none. */
-  complete?:
-    | "kinds"
-    | "names"
-    | "contexts"
-    | "providers"
-    | "verbs"
-    | "secretbackends"
-    | "agents"
-    | "llms"
-    | readonly string[];
+  /**
+   * The words that completion offers: those of a list, the names of one kind's objects, or one of the sets that it
+   * knows. A positional called `kind`, `name` or `names` needs none.
+   */
+  complete?: "kinds" | "contexts" | "providers" | "verbs" | { kind: string } | readonly string[];
   /** Of a positional called `kind`: completion offers only kinds that allow this write, and their names. */
   writes?: WriteOperation;
 };

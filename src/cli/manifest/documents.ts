@@ -1,11 +1,12 @@
 import type { Kind } from "../../kinds/define.ts";
-import { findKind, kinds, kindWords } from "../../kinds/index.ts";
-import { isId, isName, nearest } from "../../kinds/names.ts";
+import { findKind, kinds } from "../../kinds/index.ts";
+import { isId, isName } from "../../kinds/names.ts";
 import { validateFields } from "../../kinds/validate.ts";
 import { isObject } from "../../wire/json.ts";
 import { isRequired } from "../flags/schema.ts";
+import { unknownKind } from "../kinds/resolve-kind.ts";
+import type { Manifest } from "./manifest.ts";
 import { type ParsedDocument, type Path, parseDocuments } from "./parse.ts";
-import type { Manifest } from "./read.ts";
 
 /** A fault as it is shown: `agents.yaml:7:5: sevrers: unknown field`. */
 export interface Located {
@@ -63,14 +64,14 @@ function* single(value: unknown, path: Path, fault: Report): Generator<Entry> {
   const word = value.kind ?? kindOfId(value.id);
   if (word === undefined) return fault(path, "kind: is required");
   const kind = typeof word === "string" ? findKind(word) : undefined;
-  if (!kind) return fault([...path, "kind"], unknownKind(String(word)));
+  if (!kind) return fault([...path, "kind"], unknownKindText(String(word)));
   const { kind: _, ...rest } = value;
   yield { kind, path, value: rest };
 }
 
 function* grouped(word: string, list: unknown, fault: Report): Generator<Entry> {
   const kind = findKind(word);
-  if (!kind) return fault([word], unknownKind(word));
+  if (!kind) return fault([word], unknownKindText(word));
   if (!Array.isArray(list)) return fault([word], "must be a list");
   for (const [index, element] of list.entries()) {
     const path = [word, index];
@@ -140,9 +141,9 @@ function kindOfId(id: unknown): string | undefined {
   return kinds.find(({ idPrefix }) => id.startsWith(`${idPrefix}_`))?.kind;
 }
 
-function unknownKind(word: string): string {
-  const near = nearest(word, kindWords());
-  return near ? `unknown kind "${word}"; did you mean "${near}"?` : `unknown kind "${word}"`;
+function unknownKindText(word: string): string {
+  const { message, hint } = unknownKind(word);
+  return `${message}; ${hint}`;
 }
 
 /** `apiKeyRef.name: …`, `members[0]: …` */

@@ -1,4 +1,4 @@
-import type { Manifest } from "./read.ts";
+import type { Manifest } from "./manifest.ts";
 import { defaultOf } from "./reconcile.ts";
 
 /**

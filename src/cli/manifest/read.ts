@@ -1,19 +1,9 @@
 import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError, type Fault } from "../../errors.ts";
-import type { Kind } from "../../kinds/define.ts";
 import type { Context } from "../core/context.ts";
 import { type Located, manifestsIn } from "./documents.ts";
-
-/** An object somebody wants to exist. */
-export interface Manifest {
-  kind: Kind;
-  name: string;
-  /** Its fields as they were given: no defaults filled in, and null clears. Nothing that only the server sets. */
-  fields: Record<string, unknown>;
-  /** Where it stands: `agents.yaml:7`. */
-  source: string;
-}
+import type { Manifest } from "./manifest.ts";
 
 /**
  * Reads manifests from files, folders (their *.yaml, *.yml and *.json, in the order of their names, not what is

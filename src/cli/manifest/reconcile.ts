@@ -4,7 +4,7 @@ import type { ApiClient } from "../client/client.ts";
 import { objectPath } from "../client/objects.ts";
 import { isRequired } from "../flags/schema.ts";
 import { extensionOf } from "../kinds/index.ts";
-import type { Manifest } from "./read.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** What became of an object; in a dry run, what would. */
 export interface Outcome {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Manifest } from "../../../src/cli/manifest/manifest.ts";
 import { inOrder } from "../../../src/cli/manifest/order.ts";
-import { type Manifest, parseManifests } from "../../../src/cli/manifest/read.ts";
+import { parseManifests } from "../../../src/cli/manifest/read.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
 import { answering } from "../../support/cli/answering-server.ts";
 import { cli } from "../../support/cli/run-cli.ts";

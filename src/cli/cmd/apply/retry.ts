@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { AppError } from "../../../errors.ts";
+import { backoffDelay } from "../../../time.ts";
 
 /** How waiting is done; a test counts the waits instead. */
 export interface Pause {
@@ -10,8 +11,6 @@ export interface Pause {
 }
 
 const attempts = 6;
-const firstWait = 500;
-const longestWait = 30_000;
 
 /** Real waiting, until Ctrl-C. */
 export function pauseUntil(signal: AbortSignal): Pause {
@@ -40,7 +39,7 @@ export async function retrying<T>(
       return await call();
     } catch (error) {
       if (!(error instanceof AppError) || !isBusy(error) || attempt === attempts) throw error;
-      const jitter = random() * Math.min(longestWait, firstWait * 2 ** (attempt - 1));
+      const jitter = backoffDelay(attempt - 1, random());
       const milliseconds = Math.round((error.retryAfter ?? 0) * 1000 + jitter);
       onWait(milliseconds);
       await sleep(milliseconds);

@@ -6,6 +6,7 @@ import type { Arg, Args, Commands, Verb } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
 import { globalArgs } from "../../core/globals.ts";
 import { aliasesOf, firstWord, wordsOf } from "../../core/parse.ts";
+import { splitKindName } from "../../kinds/kind-name.ts";
 import { formats } from "../../output/format.ts";
 import { liveNames } from "./live-names.ts";
 
@@ -111,14 +112,15 @@ async function valuesOf(
   const { context } = situation;
   if (arg.options) return arg.options.map((value) => ({ value }));
   const offered = arg.complete ?? name;
-  if (typeof offered === "object") return offered.map((value) => ({ value }));
+  if (typeof offered === "object")
+    return "kind" in offered ? namesOf(offered.kind, [], situation) : offered.map((value) => ({ value }));
   switch (offered) {
     case "kind":
     case "kinds":
       return kindsOr(situation);
     case "name":
     case "names":
-      return words[0] === undefined || words[0].includes("/")
+      return words[0] === undefined || splitKindName(words[0]).name !== undefined
         ? kindsOr(situation)
         : namesOf(words[0], words.slice(1), situation);
     case "context":
@@ -134,9 +136,6 @@ async function valuesOf(
     case "output":
       return formats.map((format) => ({ value: format === "jsonpath" ? "jsonpath=" : format }));
     case "project":
-    case "secretbackends":
-    case "agents":
-    case "llms":
       return namesOf(offered, [], situation);
     default:
       return [];
@@ -151,8 +150,8 @@ function providersOf(home: string): Candidate[] {
 
 /** Kinds, or the names behind `llm/`. */
 async function kindsOr(situation: Situation): Promise<Candidate[]> {
-  const [word = "", ...behind] = situation.current.split("/");
-  if (behind.length === 0)
+  const { kind: word, name } = splitKindName(situation.current);
+  if (name === undefined)
     return kinds
       .filter((kind) => isOffered(kind, situation))
       .map(({ plural, summary }) => ({ value: plural, about: summary }));

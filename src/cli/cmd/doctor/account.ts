@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { version as own, type Version } from "../../../version.ts";
 import type { ApiClient } from "../../client/client.ts";
-import type { Identity } from "../whoami.ts";
+import type { Identity } from "../../client/identity.ts";
 import type { Check } from "./check.ts";
 
 /** Who this machine is to the server, whether it may publish models there, and whether the versions fit. */
