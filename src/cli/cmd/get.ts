@@ -4,8 +4,8 @@ import { getObject, listObjects } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
+import { reportOf } from "../kinds/index.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
-import { getUsage, usageArgs } from "../kinds/usage.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { type Listing, printAll } from "../output/print.ts";
@@ -31,10 +31,11 @@ export const get = defineVerb({
     "no-headers": { type: "boolean", description: "Leave the header line out" },
     "sort-by": { type: "string", valueHint: "PATH", description: "Sort by what stands there: .model" },
   },
-  moreArgs: ([first]) => (first === "usage" ? usageArgs : {}),
+  moreArgs: async ([first = ""]) => (await reportOf(first))?.args ?? {},
   async run(args, context) {
     const format = parseFormat(context.flags.output);
-    if (args.kind === "usage") return getUsage(args, format, context);
+    const report = await reportOf(args.kind);
+    if (report) return report.print(args, format, context);
     const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
     const targets = await resolveTargets([args.kind, ...args.names], context);
     if (args.watch) {

@@ -2,6 +2,7 @@ import type { Resource } from "../../kinds/define.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import type { FieldEntries } from "../output/describe.ts";
+import type { Format } from "../output/format.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -42,4 +43,11 @@ export interface SpecialCreation {
   object: Resource;
   /** What else was done and what comes next, for stderr: lines with their own "\n". */
   notes: string;
+}
+
+/** Figures that `get WORD` prints as a table or as data, and that are no objects of a kind. */
+export interface Report {
+  /** The flags it takes besides those of `get`. */
+  args: Args;
+  print(args: Readonly<Record<string, Value>>, format: Format, context: Context): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { KindExtension } from "./extension.ts";
+import type { KindExtension, Report } from "./extension.ts";
 
 /** Kinds that add something to the generic verbs, by their singular name. Each is loaded by the verb that needs it. */
 const extensions: Readonly<Record<string, () => Promise<KindExtension>>> = {
@@ -19,4 +19,14 @@ export const extendedKinds: readonly string[] = Object.keys(extensions);
  */
 export async function extensionOf(kind: string): Promise<KindExtension> {
   return Object.hasOwn(extensions, kind) ? extensions[kind]!() : {};
+}
+
+/** Words that `get` takes like a kind, and that stand for a report instead of objects. */
+const reports: Readonly<Record<string, () => Promise<Report>>> = {
+  usage: async () => (await import("./usage.ts")).usage,
+};
+
+/** Returns the report that a word of `get` stands for; undefined for a kind. */
+export async function reportOf(word: string): Promise<Report | undefined> {
+  return Object.hasOwn(reports, word) ? reports[word]!() : undefined;
 }

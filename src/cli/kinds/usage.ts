@@ -3,11 +3,11 @@ import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { type Format, jsonText } from "../output/format.ts";
 import { table } from "../output/table.ts";
+import type { Report } from "./extension.ts";
 
 const groupings = ["day", "user", "token", "llm"] as const;
 
-/** What `get usage` takes beyond other kinds: usage is no object, but what calls came to. */
-export const usageArgs: Args = {
+const usageArgs: Args = {
   by: {
     type: "string",
     valueHint: "WORDS",
@@ -20,10 +20,16 @@ export const usageArgs: Args = {
   llm: { type: "string", valueHint: "LLM", description: "Only of this llm" },
 };
 
+/** `mcpctl get usage`: calls, tokens and cost, grouped. */
+export const usage: Report = { args: usageArgs, print: printUsage };
+
 type Line = Record<string, string | number | null>;
 
-/** `mcpctl get usage`: calls, tokens and cost, grouped. */
-export async function getUsage(args: Record<string, Value>, format: Format, context: Context): Promise<void> {
+async function printUsage(
+  args: Readonly<Record<string, Value>>,
+  format: Format,
+  context: Context,
+): Promise<void> {
   const { terminal } = context;
   if (format.as === "name") throw new AppError("usage", "usage has no names; use -o json or yaml");
   const query = Object.fromEntries(
