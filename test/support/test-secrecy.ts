@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { policyLine, policyLines } from "../../src/backends/openbao/places.ts";
+import { policyLine, policyLines } from "../../src/backends/openbao/paths.ts";
 import { kinds } from "../../src/kinds/index.ts";
 import {
   type Answer,

@@ -6,7 +6,7 @@ import { healthOf } from "./health.ts";
 import { createBao } from "./http.ts";
 import { type Ask, createKv } from "./kv.ts";
 import { checkMount } from "./mount.ts";
-import type { Backend } from "./places.ts";
+import type { Backend } from "./paths.ts";
 import { mintToken, notSupported, proveToken, revokeToken } from "./rotation.ts";
 import { readServiceAccountToken } from "./service-account.ts";
 import { createSession } from "./session.ts";

@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Health } from "../types.ts";
 import { faultOfAnswer, lasting, passing } from "./faults.ts";
 import type { Bao } from "./http.ts";
-import type { Backend } from "./places.ts";
+import type { Backend } from "./paths.ts";
 import type { TokenFacts } from "./token.ts";
 
 /** Milliseconds that an answer may take. */

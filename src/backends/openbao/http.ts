@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import { createOutbound, type Outbound, type OutboundTimeouts } from "../../net/outbound.ts";
 import { isLoopbackHost, normaliseProviderUrl, providerUrl } from "../../net/provider-url.ts";
 import { faultOfAnswer, faultOfCall, lasting } from "./faults.ts";
-import type { Backend } from "./places.ts";
+import type { Backend } from "./paths.ts";
 
 /** One request to the API of OpenBao. */
 export interface BaoRequest {

@@ -1,6 +1,6 @@
 import { errorsOf, lasting, tooLarge } from "./faults.ts";
 import { type BaoAnswer, type BaoRequest, dataLimit } from "./http.ts";
-import { type Backend, dataPath, folderPath, isRefSegment, metadataPath } from "./places.ts";
+import { type Backend, dataPath, folderPath, isRefSegment, metadataPath } from "./paths.ts";
 import { refusal, versionOne } from "./refusals.ts";
 import { objectOf } from "./token.ts";
 

@@ -1,7 +1,7 @@
 import type { OpenBaoAuth } from "../../kinds/secret-backend-config.ts";
 import { lasting } from "./faults.ts";
 import type { Bao, BaoRequest } from "./http.ts";
-import type { Backend } from "./places.ts";
+import type { Backend } from "./paths.ts";
 import { refusal } from "./refusals.ts";
 import { type Lease, leaseOf, lookUpSelf } from "./token.ts";
 

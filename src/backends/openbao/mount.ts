@@ -1,7 +1,7 @@
 import { lasting } from "./faults.ts";
 import type { BaoRequest } from "./http.ts";
 import { type Ask, isEmpty } from "./kv.ts";
-import { type Backend, folderPath } from "./places.ts";
+import { type Backend, folderPath } from "./paths.ts";
 import { noEngine, refusal, versionOne } from "./refusals.ts";
 import { objectOf } from "./token.ts";
 

@@ -1,7 +1,7 @@
 import type { AppError } from "../../errors.ts";
 import { errorsOf, lasting } from "./faults.ts";
 import type { BaoAnswer, BaoRequest } from "./http.ts";
-import { type Backend, policyLine, policyLines } from "./places.ts";
+import { type Backend, policyLine, policyLines } from "./paths.ts";
 
 /** Why a request was refused, with a 400, 403 or 404 that means nothing to whoever asked. */
 export function refusal(backend: Backend, request: BaoRequest, answer: BaoAnswer): AppError {

@@ -3,7 +3,7 @@ import { lasting } from "./faults.ts";
 import type { Bao, BaoAnswer, BaoRequest } from "./http.ts";
 import { createKv } from "./kv.ts";
 import { badToken } from "./login.ts";
-import type { Backend } from "./places.ts";
+import type { Backend } from "./paths.ts";
 import { refusal } from "./refusals.ts";
 import { type Lease, leaseOf, lookUpSelf } from "./token.ts";
 

@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { OpenBaoAuth } from "../../kinds/secret-backend-config.ts";
 import type { Bao } from "./http.ts";
 import { badToken, type Credentials, type Login, logIn } from "./login.ts";
-import type { Backend } from "./places.ts";
+import type { Backend } from "./paths.ts";
 import { leaseOf, lookUpSelf } from "./token.ts";
 
 export interface SessionOptions extends Backend, Credentials {

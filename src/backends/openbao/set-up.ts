@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { type BaoAnswer, type BaoRequest, createBao } from "./http.ts";
 import { checkMount } from "./mount.ts";
-import { type Backend, policyLine, policyLines } from "./places.ts";
+import { type Backend, policyLine, policyLines } from "./paths.ts";
 import { refusal } from "./refusals.ts";
 import { createdIn, creationBy, proveToken, revokeToken } from "./rotation.ts";
 import { lookUpSelf } from "./token.ts";

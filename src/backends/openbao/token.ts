@@ -1,5 +1,5 @@
 import type { Bao } from "./http.ts";
-import type { Backend } from "./places.ts";
+import type { Backend } from "./paths.ts";
 import { refusal } from "./refusals.ts";
 
 /** What OpenBao says about a token. */

@@ -1,6 +1,6 @@
 import { type OpenBaoDriver, openBaoDriver } from "../../backends/openbao/driver.ts";
-import { plaintextDriver } from "../../backends/plaintext.ts";
-import { sealedDriver } from "../../backends/sealed.ts";
+import { plaintextDriver } from "../../backends/plaintext/driver.ts";
+import { sealedDriver } from "../../backends/sealed/driver.ts";
 import type { SecretTable } from "../../backends/secret-table.ts";
 import type { Driver } from "../../backends/types.ts";
 import { AppError } from "../../errors.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type KeyRing, masterKey as masterKeyOf } from "../../backends/master-keys.ts";
-import { checkSealed, type SealedBackend } from "../../backends/sealed.ts";
+import { checkSealed, type SealedBackend } from "../../backends/sealed/driver.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { tableOf } from "./backends.ts";
 import { type KeyFile, readKeyRing, rotateByHand, saveKeyRing } from "./key-file.ts";

@@ -1,5 +1,5 @@
 import type { KeyRing, MasterKey } from "../../backends/master-keys.ts";
-import { kidOf, records, rewrapped, type SealedBackend } from "../../backends/sealed.ts";
+import { kidOf, records, rewrapped, type SealedBackend } from "../../backends/sealed/driver.ts";
 import { AppError } from "../../errors.ts";
 import { rotateByHand } from "./key-file.ts";
 

@@ -8,7 +8,7 @@ import {
   records,
   type SealedBackend,
   sealedDriver,
-} from "../../../src/backends/sealed.ts";
+} from "../../../src/backends/sealed/driver.ts";
 import { AppError } from "../../../src/errors.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { tableOf } from "../../../src/server/secrets/backends.ts";

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { plaintextDriver } from "../../src/backends/plaintext.ts";
-import { openStore } from "../../src/server/core/store/index.ts";
-import { tableOf } from "../../src/server/secrets/backends.ts";
-import { backendContract } from "../contract/backend.ts";
-import { temporaryFolder } from "../support/server.ts";
+import { plaintextDriver } from "../../../src/backends/plaintext/driver.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
+import { tableOf } from "../../../src/server/secrets/backends.ts";
+import { backendContract } from "../../contract/backend.ts";
+import { temporaryFolder } from "../../support/server.ts";
 
 async function open() {
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });

@@ -1,6 +1,6 @@
-import { AppError } from "../errors.ts";
-import type { SecretTable } from "./secret-table.ts";
-import type { Driver } from "./types.ts";
+import { AppError } from "../../errors.ts";
+import type { SecretTable } from "../secret-table.ts";
+import type { Driver } from "../types.ts";
 
 /**
  * Values as JSON in the server's own database: protected by the file's permissions and nothing else.

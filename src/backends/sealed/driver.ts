@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { AppError, type ErrorCode } from "../errors.ts";
-import type { KeyRing, MasterKey } from "./master-keys.ts";
-import { answered } from "./plaintext.ts";
-import type { SecretTable } from "./secret-table.ts";
-import type { Driver } from "./types.ts";
+import { AppError, type ErrorCode } from "../../errors.ts";
+import type { KeyRing, MasterKey } from "../master-keys.ts";
+import { answered } from "../plaintext/driver.ts";
+import type { SecretTable } from "../secret-table.ts";
+import type { Driver } from "../types.ts";
 
 /** A sealed backend: its name, for messages, and where its records are. */
 export interface SealedBackend {
