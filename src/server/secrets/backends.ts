@@ -1,13 +1,13 @@
 import { type OpenBaoDriver, openBaoDriver } from "../../backends/openbao/driver.ts";
 import { plaintextDriver } from "../../backends/plaintext/driver.ts";
 import { sealedDriver } from "../../backends/sealed/driver.ts";
-import type { SecretTable } from "../../backends/secret-table.ts";
 import type { Driver } from "../../backends/types.ts";
 import { AppError } from "../../errors.ts";
 import { credentialOf, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
 import type { Catalogue, RowChange } from "../core/catalogue/catalogue.ts";
-import type { Row, Store } from "../core/store/types.ts";
+import type { Row } from "../core/store/types.ts";
 import type { MasterKey } from "./master-key.ts";
+import { tableOf } from "./secret-table.ts";
 
 export interface BackendsOptions {
   catalogue: Catalogue;
@@ -116,16 +116,4 @@ export class Backends {
 export function withoutName(name: string, reason: string): string {
   const beginning = `secret backend "${name}": `;
   return reason.startsWith(beginning) ? reason.slice(beginning.length) : reason;
-}
-
-/** What of the database belongs to one backend. */
-export function tableOf(store: Store, backendId: string, now: () => number): SecretTable {
-  const commit = async (write: Parameters<Store["commit"]>[0][number]) => void (await store.commit([write]));
-  return {
-    get: (ref) => store.secretData(ref),
-    put: (ref, data) => commit({ op: "putSecretData", ref, backendId, data, at: now() }),
-    replace: (ref, data) => commit({ op: "replaceSecretData", ref, data }),
-    delete: (ref) => commit({ op: "deleteSecretData", ref }),
-    list: () => store.secretRefs(backendId),
-  };
 }

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { type KeyRing, masterKey as masterKeyOf } from "../../backends/master-keys.ts";
 import { checkSealed, type SealedBackend } from "../../backends/sealed/driver.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
-import { tableOf } from "./backends.ts";
 import { type KeyFile, readKeyRing, rotateByHand, saveKeyRing } from "./key-file.ts";
 import { masterKeyRotation, type Rotated } from "./rotate-master-key.ts";
+import { tableOf } from "./secret-table.ts";
 
 /** The master keys that this server seals secrets with. */
 export interface MasterKey {

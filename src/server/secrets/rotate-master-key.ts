@@ -1,5 +1,6 @@
 import type { KeyRing, MasterKey } from "../../backends/master-keys.ts";
-import { kidOf, records, rewrapped, type SealedBackend } from "../../backends/sealed/driver.ts";
+import { records, type SealedBackend } from "../../backends/sealed/driver.ts";
+import { kidOf, rewrapped } from "../../backends/sealed/record.ts";
 import { AppError } from "../../errors.ts";
 import { rotateByHand } from "./key-file.ts";
 

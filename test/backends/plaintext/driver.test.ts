@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { plaintextDriver } from "../../../src/backends/plaintext/driver.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
-import { tableOf } from "../../../src/server/secrets/backends.ts";
+import { tableOf } from "../../../src/server/secrets/secret-table.ts";
 import { backendContract } from "../../contract/backend.ts";
 import { temporaryFolder } from "../../support/server.ts";
 

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { keyRing, masterKey } from "../../../src/backends/master-keys.ts";
-import { checkSealed, rewrapped, sealedDriver } from "../../../src/backends/sealed/driver.ts";
+import { checkSealed, sealedDriver } from "../../../src/backends/sealed/driver.ts";
+import { rewrapped } from "../../../src/backends/sealed/record.ts";
 import type { SecretTable } from "../../../src/backends/secret-table.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
-import { tableOf } from "../../../src/server/secrets/backends.ts";
+import { tableOf } from "../../../src/server/secrets/secret-table.ts";
 import { backendContract } from "../../contract/backend.ts";
 import { freshFolder } from "../../server/core/store/folder.ts";
 

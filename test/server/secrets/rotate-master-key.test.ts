@@ -4,16 +4,16 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type KeyRing, masterKey } from "../../../src/backends/master-keys.ts";
 import {
   checkSealed,
-  kidOf,
   records,
   type SealedBackend,
   sealedDriver,
 } from "../../../src/backends/sealed/driver.ts";
+import { kidOf } from "../../../src/backends/sealed/record.ts";
 import { AppError } from "../../../src/errors.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
-import { tableOf } from "../../../src/server/secrets/backends.ts";
 import { readKeyRing, saveKeyRing } from "../../../src/server/secrets/key-file.ts";
 import { type MasterKeyRotation, masterKeyRotation } from "../../../src/server/secrets/rotate-master-key.ts";
+import { tableOf } from "../../../src/server/secrets/secret-table.ts";
 import { freshFolder } from "../core/store/folder.ts";
 
 const names = ["vault", "cellar"];
