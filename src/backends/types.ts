@@ -1,3 +1,9 @@
+import type { Fault } from "../errors.ts";
+import type { BackendConfig, BackendType } from "../kinds/secret-backends/define.ts";
+import type { backendTypes } from "../kinds/secret-backends/index.ts";
+import type { KeyRing } from "./master-keys.ts";
+import type { SecretTable } from "./secret-table.ts";
+
 /** How a backend is doing. `warning`: it works, and will not for long. */
 export interface Health {
   status: "healthy" | "warning" | "error";
@@ -31,4 +37,85 @@ export interface Driver {
   health(): Promise<Health>;
   /** Lets go of connections and timers. */
   close?(): void;
+  /** Present where the backend needs a login. */
+  readonly login?: DriverLogin;
 }
+
+/** The login of a driver. Its methods throw AppError. */
+export interface DriverLogin {
+  /** Forgets the session: the next request logs in with the credential as it then is. */
+  forget(): void;
+  /** Makes a new credential like the present one. Throws AppError `not_supported` where that cannot be done. */
+  mint(): Promise<string>;
+  /** Proves that a credential can write, read and delete. */
+  prove(credential: string): Promise<void>;
+  /** Makes a credential worthless. Does nothing when it already is. */
+  revoke(credential: string): Promise<void>;
+}
+
+/** A driver of a backend that needs a login. */
+export type LoginDriver = Driver & Required<Pick<Driver, "login">>;
+
+/** Options of a driver. Each type of backend uses those it needs. */
+export interface DriverOptions {
+  /** The backend's name, for messages. */
+  name: string;
+  /** The complete config. */
+  config: BackendConfig;
+  /** The backend's part of the server's database. */
+  table: SecretTable;
+  /** Returns the server's master keys as they are now; undefined where it has none. */
+  masterKeys(): KeyRing | undefined;
+  /** Reads the value that the config logs in with, as it is now; empty where the config names none. */
+  credential(): Promise<string>;
+  /** Receives problems that stop nothing. */
+  onWarning(text: string): void;
+}
+
+/** Facts about the server that a config is checked against. */
+export interface ServerFacts {
+  hasMasterKey: boolean;
+  /** True if a URL leads to this server itself. */
+  isSelf(url: URL): boolean;
+}
+
+export interface SetUpOptions {
+  /** The backend's name. */
+  name: string;
+  /** The complete config, without the field that the set-up fills in. */
+  config: BackendConfig;
+  /** Used here and forgotten: no message contains it. */
+  adminToken: string;
+}
+
+export interface SetUpResult {
+  /** The first credential, which is proved to work. */
+  credential: string;
+  /** Names of the things that were made in the backend. */
+  made: Readonly<Record<string, string>>;
+  /** Makes the credential worthless, when it is not going to be used. */
+  revoke(): Promise<void>;
+}
+
+/** The code of one type of secret backend. Its data are in `src/kinds/secret-backends/<name>.ts`. */
+export interface BackendModule {
+  /** Makes the driver of one backend. Sends nothing. */
+  make(options: DriverOptions): Driver;
+  /**
+   * Brings a complete config into its normal form, in place, and returns the faults that only the server can find.
+   * Throws AppError `conflict` where the server cannot have such a backend.
+   */
+  checkConfig?(config: Record<string, unknown>, server: ServerFacts): Fault[];
+  /** Prepares a backend with an admin token. Throws AppError, after which no credential is left. */
+  setUp?(options: SetUpOptions): Promise<SetUpResult>;
+}
+
+/** The module that a type needs: one with a login has a driver with a login, one with a set-up has a set-up. */
+type ModuleOf<Type extends BackendType> = BackendModule &
+  (Type extends { login: object } ? { make(options: DriverOptions): LoginDriver } : unknown) &
+  (Type extends { setUp: object } ? Required<Pick<BackendModule, "setUp">> : unknown);
+
+/** A module for every type of secret backend. */
+export type BackendModules = {
+  [Type in (typeof backendTypes)[number] as Type["name"]]: ModuleOf<Type>;
+};

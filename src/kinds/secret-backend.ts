@@ -1,8 +1,15 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind, nullable, oneOf } from "./define.ts";
-import { credentialOf } from "./secret-backend-config.ts";
+import { credentialOf } from "./secret-backends/config.ts";
+import { configFields, configFlags } from "./secret-backends/config-flags.ts";
+import type { BackendType } from "./secret-backends/define.ts";
+import { backendTypes } from "./secret-backends/index.ts";
 
-export const secretBackendTypes = ["plaintext", "sealed", "openbao"] as const;
+const types: readonly BackendType[] = backendTypes;
+/** The type that has most to show. */
+const [exampleType, example] = types.flatMap(({ name, example }) =>
+  example ? [[name, example] as const] : [],
+)[0]!;
 
 export const secretBackend = defineKind({
   kind: "secretbackend",
@@ -14,15 +21,14 @@ export const secretBackend = defineKind({
   order: 10,
   fields: Type.Object(
     {
-      type: oneOf(secretBackendTypes, {
-        description:
-          "plaintext: in the server's own database; sealed: there too, encrypted with the master key; openbao: in OpenBao or Vault",
-      }),
+      type: oneOf(
+        types.map(({ name }) => name),
+        { description: types.map(({ name, summary }) => `${name}: ${summary}`).join("; ") },
+      ),
       isDefault: Type.Boolean({ default: false, description: "Where secrets go that name no backend" }),
       config: Type.Record(Type.String(), Type.Unknown(), {
         default: {},
-        description:
-          "Only openbao has one: url, mount, pathPrefix, namespace, caCert, allowInsecure, and auth with its method",
+        description: `Depends on the type. ${configFields()}`,
       }),
       description: Type.String({ default: "", maxLength: 500, description: "For people" }),
     },
@@ -57,8 +63,8 @@ export const secretBackend = defineKind({
   }),
   immutable: ["type"],
   moving: ["secretCount", "health"],
-  references({ config }) {
-    const credential = credentialOf(config);
+  references(fields) {
+    const credential = credentialOf(fields);
     return credential
       ? [{ path: credential.path, kind: "secret", name: credential.name, onDelete: "restrict" }]
       : [];
@@ -72,35 +78,9 @@ export const secretBackend = defineKind({
     { header: "HEALTH", path: "health.status", wide: true },
     { header: "URL", path: "config.url", wide: true },
   ],
-  flags: {
+  flags: configFlags({
     default: { field: "isDefault", description: "Make it the one that new secrets go to" },
     config: { field: "config", parse: "pairs", value: "k=v", description: "Any other field of the config" },
-    url: { field: "config.url", description: "openbao: where it is, such as https://bao.example.org:8200" },
-    mount: { field: "config.mount", description: 'openbao: the KV version 2 mount (default "secret")' },
-    "path-prefix": {
-      field: "config.pathPrefix",
-      description: 'openbao: the folder in it (default "mcpctl")',
-    },
-    namespace: { field: "config.namespace", description: "openbao: the namespace" },
-    "ca-cert": {
-      field: "config.caCert",
-      parse: "file",
-      value: "FILE",
-      description: "openbao: the CA of its certificate, in PEM",
-    },
-    "token-secret": {
-      field: "config.auth.tokenSecretRef",
-      parse: "ref",
-      value: "SECRET/KEY",
-      description: "openbao: the secret and key that hold its token",
-    },
-  },
-  example: {
-    name: "bao",
-    type: "openbao",
-    config: {
-      url: "https://127.0.0.1:8200",
-      auth: { method: "kubernetes", role: "mcpctl" },
-    },
-  },
+  }),
+  example: { name: example.name, type: exampleType, config: example.config },
 });

@@ -82,15 +82,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const random = systemRandom;
   await seed(catalogue, now, random);
   const nextRequestId = requestIds(random);
-  const keeping = { catalogue, keyFile: options.keyFile, now, elapsed, random, log };
+  const isSelf = selfTest(options.publicUrls, () => listeners.map(({ url }) => url));
+  const keeping = { catalogue, keyFile: options.keyFile, isSelf, now, elapsed, random, log };
   const keepers = await openSecrets(keeping).catch((error) => {
     catalogue.close();
     throw error;
   });
-  const { masterKey, backends, secrets } = keepers;
-  const isSelf = selfTest(options.publicUrls, () => listeners.map(({ url }) => url));
-  const hasMasterKey = () => masterKey.ring !== undefined;
-  const resources = new Resources(catalogue, { ...keepers, hasMasterKey, isSelf, now, random }, trouble);
+  const { backends, secrets } = keepers;
+  const resources = new Resources(catalogue, { ...keepers, now, random }, trouble);
   const accessLog = options.accessLog && createAccessLog(options.accessLog, now);
   const audit = new Audit(store, accessLog?.recorded);
   const metrics = new Metrics();
@@ -152,7 +151,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => ["the database does not answer"],
       );
     },
-    isSelf,
     addressOf: (request) => listeners[0]?.addressOf(request),
     upgrade: (request, peer, handler, headers) =>
       listeners[peer === "tcp" ? 0 : 1]?.upgrade(request, handler, headers) ?? false,

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
-import type { OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
-import type { Driver } from "../types.ts";
+import type { OpenBaoConfig } from "../../kinds/secret-backends/openbao.ts";
+import type { LoginDriver } from "../types.ts";
 import { lasting } from "./faults.ts";
 import { healthOf } from "./health.ts";
 import { createBao } from "./http.ts";
@@ -29,20 +29,6 @@ export interface OpenBaoOptions {
   onWarning?(text: string): void;
 }
 
-export interface OpenBaoDriver extends Driver {
-  /** The next request logs in with the credential as it then is. */
-  forgetLogin(): void;
-  /**
-   * A new token, by the token role that made the present one. Throws AppError `not_supported` where no role made it
-   * or the login is not by token.
-   */
-  mint(): Promise<string>;
-  /** Proves that a token works: it is known, and can write, read and delete below the prefix. Throws AppError. */
-  prove(token: string): Promise<void>;
-  /** Makes a token worthless, with the token itself. */
-  revoke(token: string): Promise<void>;
-}
-
 /** Values may be changed by hand in OpenBao, so they are asked for again after this. Milliseconds. */
 const keepFor = 60_000;
 /** A node that only reads may be behind the one that writes for a moment (OpenBao 2.5). Milliseconds. */
@@ -52,7 +38,7 @@ const behind = { longest: 10_000, attempts: 5, pause: 100 };
  * Values in a KV version 2 engine of OpenBao or HashiCorp Vault, each write in a path of its own below the prefix:
  * `<mount>/data/<pathPrefix>/<ref>`. Nothing is sent before the first call.
  */
-export function openBaoDriver(options: OpenBaoOptions): OpenBaoDriver {
+export function openBaoDriver(options: OpenBaoOptions): LoginDriver {
   const { name, config } = options;
   const { now = () => performance.now(), random = Math.random, pause = Bun.sleep } = options;
   const backend: Backend = { name, config };
@@ -127,14 +113,16 @@ export function openBaoDriver(options: OpenBaoOptions): OpenBaoDriver {
           return facts && { ...facts, ends: session.ends() };
         },
       }),
-    forgetLogin: () => session.forget(),
-    async mint() {
-      if (config.auth?.method !== "token")
-        throw notSupported(name, "only a token can be replaced; it logs in by another method");
-      return mintToken(bao, backend, await session.token());
+    login: {
+      forget: () => session.forget(),
+      async mint() {
+        if (config.auth?.method !== "token")
+          throw notSupported(name, "only a token can be replaced; it logs in by another method");
+        return mintToken(bao, backend, await session.token());
+      },
+      prove: (token) => proveToken(bao, backend, token, pause),
+      revoke: (token) => revokeToken(bao, backend, token),
     },
-    prove: (token) => proveToken(bao, backend, token, pause),
-    revoke: (token) => revokeToken(bao, backend, token),
     close() {
       session.close();
       bao.close();

@@ -1,4 +1,4 @@
-import type { OpenBaoAuth } from "../../kinds/secret-backend-config.ts";
+import type { OpenBaoAuth } from "../../kinds/secret-backends/openbao.ts";
 import { lasting } from "./faults.ts";
 import type { Bao, BaoRequest } from "./http.ts";
 import type { Backend } from "./paths.ts";

@@ -1,4 +1,4 @@
-import type { OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
+import type { OpenBaoConfig } from "../../kinds/secret-backends/openbao.ts";
 import { lasting } from "./faults.ts";
 
 /** What a backend is, but for how one logs in. */

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { OpenBaoAuth } from "../../kinds/secret-backend-config.ts";
+import type { OpenBaoAuth } from "../../kinds/secret-backends/openbao.ts";
 import type { Bao } from "./http.ts";
 import { badToken, type Credentials, type Login, logIn } from "./login.ts";
 import type { Backend } from "./paths.ts";

@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { findKind } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
+import { createExamples } from "../../kinds/secret-backends/config.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
 import { defineVerb } from "../core/command.ts";
@@ -28,14 +29,7 @@ export const create = defineVerb({
       ],
       ["mcpctl create agent reviewer --llm claude --system-prompt-file prompt.md", "a persona"],
       ["mcpctl create token laptop --bind role:run,resource:llms --ttl 30d", "prints the token, once"],
-      [
-        "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --wizard",
-        "asks for an admin token, once",
-      ],
-      [
-        "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --config auth.method=approle --config auth.roleId=ID --config auth.secretIdRef.name=SECRET --config auth.secretIdRef.key=KEY",
-        "logs in with an AppRole",
-      ],
+      ...createExamples(),
     ],
     notes: "The flags depend on the kind: mcpctl create llm --help\n",
   },

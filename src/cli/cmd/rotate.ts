@@ -16,7 +16,7 @@ export const rotate = defineVerb({
     description: "Replace the token of a secret backend, or the master key",
     usage: "(secretbackend NAME | master-key) [flags]",
     examples: [
-      ["mcpctl rotate secretbackend bao", "a new token for OpenBao; the old one is revoked"],
+      ["mcpctl rotate secretbackend bao", "a new token for a backend; the old one is revoked"],
       ["mcpctl rotate master-key", "what sealed backends hold is wrapped anew"],
     ],
     notes:

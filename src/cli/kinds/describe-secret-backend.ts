@@ -1,20 +1,25 @@
 import type { Resource } from "../../kinds/define.ts";
-import { OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
+import { findBackendType } from "../../kinds/secret-backends/config.ts";
 import { plain } from "../output/cells.ts";
 import { type Entry, type FieldEntries, inWords, timed } from "../output/describe.ts";
-import { mask, masked } from "../output/mask.ts";
+import { mask } from "../output/mask.ts";
 
 /** The config with how the server logs in, the health, and the last rotation of its token. */
 export function describeSecretBackend(backend: Resource, now: number): FieldEntries {
   const config = mask(backend["config"] ?? {}) as Record<string, unknown>;
-  const { type, health, rotation } = backend;
-  // In the schema's order, whatever order it was written in; what a newer server has more comes last.
-  const fields = new Set([...Object.keys(OpenBaoConfig.properties), ...Object.keys(config)]);
-  const lines = [...fields]
-    .filter((field) => Object.hasOwn(config, field))
-    .map((field) => ({ label: inWords(field), value: configText(field, config[field]) }));
-  if (type === "openbao" && config["auth"] === undefined)
-    lines.push({ label: "Auth", value: "not set, so it cannot be used" });
+  const { health, rotation } = backend;
+  const type = findBackendType(backend["type"]);
+  const texts = type?.describe?.(config) ?? {};
+  // Fields that only a newer server has come after those of the schema; what is missing comes last.
+  const fields = new Set([...Object.keys(type?.config.properties ?? {}), ...Object.keys(config)]);
+  const present = [...fields].filter((field) => Object.hasOwn(config, field));
+  const missing = Object.keys(texts).filter(
+    (field) => !Object.hasOwn(config, field) && texts[field] !== undefined,
+  );
+  const lines = [...present, ...missing].map((field) => ({
+    label: inWords(field),
+    value: texts[field] ?? plain(config[field]),
+  }));
   return {
     config: lines.length > 0 ? [{ title: "Config", entries: lines }] : [],
     health: section("Health", health, { status: "Status", reason: "Reason", checkedAt: "Checked" }, now),
@@ -45,28 +50,4 @@ function section(
       })),
     },
   ];
-}
-
-function configText(field: string, value: unknown): string {
-  if (field === "caCert" && typeof value === "string" && value !== masked)
-    return `(PEM, ${Buffer.byteLength(value)} bytes)`;
-  return field === "auth" && typeof value === "object" && value !== null
-    ? authText(value as Record<string, unknown>)
-    : plain(value);
-}
-
-/** `token from secret://bao-token/token`; a method that is not known here as it stands. */
-function authText(auth: Readonly<Record<string, unknown>>): string {
-  const { method, mount, roleId, role, tokenSecretRef, secretIdRef } = auth;
-  const at = mount === undefined || mount === method ? "" : ` at ${plain(mount)}`;
-  if (method === "token") return `token from ${refText(tokenSecretRef)}`;
-  if (method === "approle")
-    return `approle${at}, role id ${plain(roleId)}, secret id from ${refText(secretIdRef)}`;
-  if (method === "kubernetes") return `kubernetes${at}, as role ${plain(role)}`;
-  return plain(auth);
-}
-
-function refText(ref: unknown): string {
-  const { name, key } = (ref ?? {}) as { name?: unknown; key?: unknown };
-  return `secret://${plain(name)}/${plain(key)}`;
 }

@@ -1,34 +1,37 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
+import { typesWithSetUp } from "../../kinds/secret-backends/config.ts";
+import type { TypeWithSetUp } from "../../kinds/secret-backends/define.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { fieldsFrom } from "../flags/fields.ts";
+import { isRequired } from "../flags/schema.ts";
 import { progressOn } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { SpecialCreation } from "./extension.ts";
 
-/** What `create secretbackend` takes besides the fields of the kind. */
+/** Flags of `create secretbackend` that are no fields of the kind. */
 export const wizardArgs: Args = {
   wizard: {
     type: "boolean",
-    description: "openbao: have policy, role and token made with an admin token, which is not kept",
+    description: typesWithSetUp()
+      .map(({ name, setUp }) => `${name}: ${setUp.summary}`)
+      .join("; "),
   },
 };
 
-/** `POST /api/v1/secretbackends/wizard` */
-interface SetUp {
+/** Response of `POST /api/v1/secretbackends/wizard`, with the names of the things that were made in the backend. */
+interface WizardResponse {
   backend: Resource;
-  /** In OpenBao. */
-  policy: string;
-  role: string;
   /** The secret that holds the token it logs in with. */
   secret: string;
+  [made: string]: unknown;
 }
 
 /**
- * Has the server set up OpenBao and the backend that uses it, with an admin token that is asked for. That token is in
- * no argument, where every process could see it (T29, T31), and nothing here keeps it.
+ * Has the server set up a secret backend with an admin token, which is asked for. That token is in no argument, where
+ * every process could see it (T29, T31), and nothing here keeps it.
  *
  * @param args the flags of `create secretbackend`
  * @throws AppError `usage` before anything is asked when they do not go together, and when there is no admin token
@@ -40,33 +43,52 @@ export async function createWithWizard(
 ): Promise<SpecialCreation> {
   const { terminal } = context;
   if (args["force"]) throw new AppError("usage", "--wizard makes something new: it does not go with --force");
-  if (args["ca-cert"] === "-")
-    throw new AppError("usage", "--ca-cert - and --wizard both read standard input");
-  const { type, config, ...others } = await fieldsFrom(kindOf("secretbackend"), name, args, context);
-  const { url, auth } = (config ?? {}) as Record<string, unknown>;
-  if (type !== "openbao") throw new AppError("usage", "--wizard is for --type openbao");
-  if (url === undefined) throw new AppError("usage", "--url is required");
-  if (auth !== undefined)
-    throw new AppError(
-      "usage",
-      "--wizard makes the token it logs in with: leave --token-secret and auth out",
-    );
+  const kind = kindOf("secretbackend");
+  for (const [flag, { parse }] of Object.entries(kind.flags))
+    if (parse === "file" && args[flag] === "-")
+      throw new AppError("usage", `--${flag} - and --wizard both read standard input`);
+  const { type: typeName, config, ...others } = await fieldsFrom(kind, name, args, context);
+  const types = typesWithSetUp();
+  const type = types.find((one) => one.name === typeName);
+  if (!type) {
+    const names = types.map((one) => one.name);
+    throw new AppError("usage", `--wizard is for --type ${names.join(" or ")}`);
+  }
+  checkFields(type, (config ?? {}) as Record<string, unknown>);
   const client = await context.client();
-  const adminToken = await askedToken(terminal);
+  const adminToken = await askedToken(type.display, terminal);
   const progress = progressOn(context);
-  progress.show("setting up OpenBao …");
+  progress.show(`setting up ${type.display} …`);
   try {
-    const body = { name, config, ...others, adminToken };
-    const setUp = await client.call<SetUp>("POST", "/api/v1/secretbackends/wizard", { body, patient: true });
-    return { object: setUp.backend, notes: notesOn(setUp) };
+    const body = { name, ...(type !== types[0] && { type: type.name }), config, ...others, adminToken };
+    const response = await client.call<WizardResponse>("POST", "/api/v1/secretbackends/wizard", {
+      body,
+      patient: true,
+    });
+    return { object: response.backend, notes: notesOn(type, response) };
   } finally {
     progress.end();
   }
 }
 
-async function askedToken(terminal: Terminal): Promise<string> {
+/** Throws AppError `usage` where the config lacks a required field, or has the one that the set-up fills in. */
+function checkFields({ config: schema, flags, setUp: { fills } }: TypeWithSetUp, config: object): void {
+  const flagsOf = (field: string) =>
+    Object.entries(flags ?? {})
+      .filter(([, flag]) => flag.field.split(".")[0] === field)
+      .map(([flag]) => `--${flag}`);
+  for (const field of Object.keys(schema.properties))
+    if (isRequired(schema, field) && !(field in config))
+      throw new AppError("usage", `${flagsOf(field)[0] ?? `--config ${field}=`} is required`);
+  if (fills in config) {
+    const leaveOut = [...flagsOf(fills), fills].join(" and ");
+    throw new AppError("usage", `--wizard makes the token it logs in with: leave ${leaveOut} out`);
+  }
+}
+
+async function askedToken(display: string, terminal: Terminal): Promise<string> {
   const text = terminal.inIsTerminal
-    ? await terminal.prompt("OpenBao admin token (used once, not kept): ", true)
+    ? await terminal.prompt(`${display} admin token (used once, not kept): `, true)
     : await terminal.readStdin();
   const token = text.trim();
   if (token === "") throw new AppError("usage", "no admin token was given");
@@ -75,10 +97,10 @@ async function askedToken(terminal: Terminal): Promise<string> {
   return token;
 }
 
-/** Says what was made in OpenBao, and what comes next. */
-function notesOn({ backend, policy, role, secret }: SetUp): string {
+/** Lines that say what was made, and what comes next. */
+function notesOn({ setUp }: TypeWithSetUp, { backend, secret, ...made }: WizardResponse): string {
   return (
-    `In OpenBao there are now the policy '${policy}' and the token role '${role}', for this backend alone.\n` +
+    `${setUp.describe(made as Record<string, string>)}\n` +
     `The token it logs in with is in the secret '${secret}'. The admin token was not kept.\n` +
     `Next: mcpctl migrate secrets --from default --to ${backend.name}\n`
   );

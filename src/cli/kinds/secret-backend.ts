@@ -1,4 +1,4 @@
-import { completeConfig } from "../../kinds/secret-backend-config.ts";
+import { completeConfig } from "../../kinds/secret-backends/config.ts";
 import { describeSecretBackend } from "./describe-secret-backend.ts";
 import type { KindExtension } from "./extension.ts";
 import { createWithWizard, wizardArgs } from "./secret-backend-wizard.ts";
@@ -14,7 +14,7 @@ export const secretBackend: KindExtension = {
   describe: (backend, context) => describeSecretBackend(backend, context.now()),
   asStored(live, fields) {
     const { config } = fields;
-    if (live["type"] !== "openbao" || typeof config !== "object" || config === null) return fields;
-    return { ...fields, config: completeConfig("openbao", { ...config }).config };
+    if (typeof config !== "object" || config === null) return fields;
+    return { ...fields, config: completeConfig(String(live["type"]), { ...config }).config };
   },
 };

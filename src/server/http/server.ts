@@ -35,8 +35,6 @@ export interface Server extends SecretServices {
   metricsPublic: boolean;
   /** Why the server should not be sent requests now; empty when it should. */
   unready(): Promise<string[]>;
-  /** Whether a URL leads to this server itself. */
-  isSelf(url: URL): boolean;
   /** Where a request over TCP comes from, while its caller is there. */
   addressOf(request: Request): string | undefined;
   /**

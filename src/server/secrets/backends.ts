@@ -1,9 +1,8 @@
-import { type OpenBaoDriver, openBaoDriver } from "../../backends/openbao/driver.ts";
-import { plaintextDriver } from "../../backends/plaintext/driver.ts";
-import { sealedDriver } from "../../backends/sealed/driver.ts";
-import type { Driver } from "../../backends/types.ts";
-import { AppError } from "../../errors.ts";
-import { credentialOf, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
+import { backendModules } from "../../backends/index.ts";
+import type { BackendModule, Driver, Health } from "../../backends/types.ts";
+import { AppError, type Fault } from "../../errors.ts";
+import { credentialOf, unknownType } from "../../kinds/secret-backends/config.ts";
+import type { BackendConfig } from "../../kinds/secret-backends/define.ts";
 import type { Catalogue, RowChange } from "../core/catalogue/catalogue.ts";
 import type { Row } from "../core/store/types.ts";
 import type { MasterKey } from "./master-key.ts";
@@ -11,18 +10,20 @@ import { tableOf } from "./secret-table.ts";
 
 export interface BackendsOptions {
   catalogue: Catalogue;
-  masterKey: MasterKey;
+  masterKey: Pick<MasterKey, "ring">;
+  /** True if a URL leads to this server itself. */
+  isSelf(url: URL): boolean;
   now(): number;
-  /** The value of a secret's key, as it is now. */
+  /** Reads the value of a secret's key, as it is now. */
   credential(secret: string, key: string): Promise<string>;
-  /** Hears of what is not well and stops nothing. */
+  /** Receives problems that stop nothing. */
   onWarning(text: string): void;
 }
 
 /** The drivers of the secret backends there are. One is made when it is first needed, and lives as long as its config. */
 export class Backends {
   readonly #options: BackendsOptions;
-  readonly #open = new Map<string, { config: unknown; driver: Driver }>();
+  readonly #open = new Map<string, { spec: Row["spec"]; driver: Driver }>();
   readonly #unsubscribe: () => void;
 
   constructor(options: BackendsOptions) {
@@ -30,28 +31,27 @@ export class Backends {
     this.#unsubscribe = options.catalogue.subscribe((changes) => this.#follow(changes ?? []));
   }
 
-  /** The driver of a backend's row. */
-  driver(backend: Row): Driver {
-    const known = this.#open.get(backend.id);
-    const { config } = backend.spec;
-    if (known && Bun.deepEquals(known.config, config)) return known.driver;
+  /** Returns the driver of a backend's row. Throws AppError `secret_unavailable` for a type that is not known. */
+  driver({ id, name, spec }: Row): Driver {
+    const known = this.#open.get(id);
+    if (known && Bun.deepEquals(known.spec["config"], spec["config"])) return known.driver;
     known?.driver.close?.();
-    const driver = this.#make(backend);
-    this.#open.set(backend.id, { config, driver });
+    const driver = this.#make(id, name, spec);
+    this.#open.set(id, { spec, driver });
     return driver;
   }
 
-  /** The driver of a backend in OpenBao. Throws AppError `conflict` for one of another type. */
-  openBao(backend: Row): OpenBaoDriver {
-    if (backend.spec["type"] !== "openbao")
-      throw new AppError("conflict", `secret backend "${backend.name}" is not in OpenBao`);
-    return this.driver(backend) as OpenBaoDriver;
+  /** Completes a config in place and returns the faults that only the server can find. */
+  checkConfig(type: string, config: Record<string, unknown>): Fault[] {
+    const { masterKey, isSelf } = this.#options;
+    const server = { hasMasterKey: masterKey.ring !== undefined, isSelf };
+    return moduleOf(type)?.checkConfig?.(config, server) ?? [];
   }
 
   /** Asks a backend how it is, and lets everybody know. */
   async check(backend: Row): Promise<void> {
     const { catalogue, now } = this.#options;
-    const { status, reason: told } = await this.driver(backend).health();
+    const { status, reason: told } = await this.#healthOf(backend);
     const reason = told === undefined ? null : withoutName(backend.name, told);
     const checkedAt = new Date(now()).toISOString();
     catalogue.snapshot.moving.health.set(backend.id, { status, reason, checkedAt });
@@ -68,25 +68,32 @@ export class Backends {
     this.#open.clear();
   }
 
-  #make({ id, name, spec }: Row): Driver {
-    const { catalogue, masterKey, now, credential, onWarning } = this.#options;
-    const table = tableOf(catalogue.store, id, now);
-    switch (spec["type"]) {
-      case "plaintext":
-        return plaintextDriver(name, table);
-      case "sealed":
-        return sealedDriver(name, table, () => masterKey.ring);
-      default: {
-        const config = spec["config"] as OpenBaoConfig;
-        const ref = credentialOf(config);
-        return openBaoDriver({
-          name,
-          config,
-          credential: async () => (ref ? credential(ref.name, ref.key) : ""),
-          onWarning,
-        });
-      }
+  async #healthOf(backend: Row): Promise<Health> {
+    try {
+      return await this.driver(backend).health();
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return { status: "error", reason: error.message };
     }
+  }
+
+  #make(id: string, name: string, spec: Row["spec"]): Driver {
+    const type = String(spec["type"]);
+    const module = moduleOf(type);
+    if (!module)
+      throw new AppError("secret_unavailable", `secret backend "${name}": ${unknownType(type)}`, {
+        hint: "start the version of mcpctl that made it, or move its secrets to another backend there",
+      });
+    const { catalogue, masterKey, now, credential, onWarning } = this.#options;
+    const ref = credentialOf(spec);
+    return module.make({
+      name,
+      config: spec["config"] as BackendConfig,
+      table: tableOf(catalogue.store, id, now),
+      masterKeys: () => masterKey.ring,
+      credential: async () => (ref ? credential(ref.name, ref.key) : ""),
+      onWarning,
+    });
   }
 
   /**
@@ -103,13 +110,19 @@ export class Backends {
         this.#open.delete(before.id);
       }
       if (kind !== "secret" || !before || !after) continue;
-      for (const [id, { config, driver }] of this.#open) {
-        if (credentialOf(config as OpenBaoConfig)?.name !== after.name) continue;
-        (driver as OpenBaoDriver).forgetLogin();
+      for (const [id, { spec, driver }] of this.#open) {
+        if (credentialOf(spec)?.name !== after.name) continue;
+        driver.login?.forget();
         health.delete(id);
       }
     }
   }
+}
+
+/** Finds the code of a type of secret backend; undefined for a type that this version does not have. */
+export function moduleOf(type: string): BackendModule | undefined {
+  const modules: Readonly<Record<string, BackendModule>> = backendModules;
+  return Object.hasOwn(modules, type) ? modules[type] : undefined;
 }
 
 /** What is wrong with a backend, for where its name stands already. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type KeyRing, masterKey as masterKeyOf } from "../../backends/master-keys.ts";
 import { checkSealed, type SealedBackend } from "../../backends/sealed/driver.ts";
+import { findBackendType } from "../../kinds/secret-backends/config.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { type KeyFile, readKeyRing, rotateByHand, saveKeyRing } from "./key-file.ts";
 import { masterKeyRotation, type Rotated } from "./rotate-master-key.ts";
@@ -28,7 +29,7 @@ export async function openMasterKey(
   const backends = (): SealedBackend[] =>
     catalogue.snapshot
       .table("secretbackend")
-      .sorted.filter(({ spec }) => spec["type"] === "sealed")
+      .sorted.filter(({ spec }) => findBackendType(spec["type"])?.usesMasterKey === true)
       .map(({ id, name }) => ({ name, table: tableOf(store, id, now) }));
   let ring = file && readKeyRing(file);
   await checkSealed(ring, backends());

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { credentialOf } from "../../kinds/secret-backend-config.ts";
+import { canHoldCredentials, credentialOf, findBackendType } from "../../kinds/secret-backends/config.ts";
 import { tokenIdOf } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { resolveReferences } from "../core/catalogue/draft.ts";
@@ -119,9 +119,11 @@ async function migrateOne(
       return { result: "skipped", reason: `already on ${to.name}`, ...whatIsLeft(left) };
     }
     if (home !== from.name) return { result: "skipped", reason: `on ${home}, not on ${from.name}` };
-    if (to.spec["type"] === "openbao" && isCredential(secret, options)) {
+    const { type } = to.spec;
+    if (!canHoldCredentials(type) && isCredential(secret, options)) {
       const result = names?.includes(secret.name) ? "failed" : "skipped";
-      return { result, reason: "a backend logs in with it, so it cannot be in OpenBao" };
+      const where = findBackendType(type)?.display ?? `a backend of type ${type}`;
+      return { result, reason: `a backend logs in with it, so it cannot be in ${where}` };
     }
     if (dryRun) return { result: "planned" };
     try {
@@ -180,7 +182,7 @@ async function move(
 function isCredential(secret: Row, { catalogue }: MigrateOptions): boolean {
   return catalogue.snapshot
     .table("secretbackend")
-    .sorted.some(({ spec }) => credentialOf(spec["config"] as Record<string, unknown>)?.name === secret.name);
+    .sorted.some(({ spec }) => credentialOf(spec)?.name === secret.name);
 }
 
 function whatIsLeft(undeleted: readonly Undeleted[]): { left?: string } {

@@ -18,6 +18,8 @@ export interface SecretServices {
 export interface OpenOptions {
   catalogue: Catalogue;
   keyFile: KeyFile | undefined;
+  /** True if a URL leads to this server itself. */
+  isSelf(url: URL): boolean;
   now(): number;
   /** A clock that nobody sets, in milliseconds. */
   elapsed(): number;
@@ -27,11 +29,12 @@ export interface OpenOptions {
 
 /** Throws AppError `unavailable` when the master keys do not open what is sealed. */
 export async function openSecrets(options: OpenOptions): Promise<SecretServices> {
-  const { catalogue, keyFile, now, elapsed, random, log } = options;
+  const { catalogue, keyFile, isSelf, now, elapsed, random, log } = options;
   const masterKey = await openMasterKey(catalogue, keyFile, now);
   const backends: Backends = new Backends({
     catalogue,
     masterKey,
+    isSelf,
     now,
     credential: (secret, key) => secrets.value(secret, key),
     onWarning: (text) => log.warn(text),

@@ -1,7 +1,8 @@
-import type { OpenBaoDriver } from "../../backends/openbao/driver.ts";
+import type { DriverLogin } from "../../backends/types.ts";
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { credentialOf, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
+import { credentialOf, findBackendType } from "../../kinds/secret-backends/config.ts";
+import type { BackendConfig } from "../../kinds/secret-backends/define.ts";
 import { everything, tokenIdOf } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Caller, Resources } from "../core/catalogue/resources.ts";
@@ -29,7 +30,7 @@ export interface RotateOptions {
  * Replaces the token that a backend logs in with: mints a new one, proves it, stores it, and revokes the old one. A
  * failure on the way keeps the old one, and is remembered in the backend's row.
  *
- * @param backendId of a backend in OpenBao that logs in with a token of a token role
+ * @param backendId of a backend that logs in with a token
  * @returns when it was done, and what is not as it should be
  * @throws AppError `not_supported` where there is nothing to replace; else why it failed
  */
@@ -40,15 +41,15 @@ export async function rotateToken(
 ): Promise<{ rotatedAt: string; warning?: string }> {
   const { catalogue, backends, now } = options;
   const backend = catalogue.snapshot.byId.get(backendId)!;
-  if (!hasToken(backend)) {
+  const { login } = backends.driver(backend);
+  if (!login || !hasToken(backend)) {
     throw new AppError("not_supported", `secret backend "${backend.name}" does not log in with a token`, {
       hint: "only such a token is replaced; other methods get a new one at each login",
     });
   }
-  const driver = backends.openBao(backend);
   const at = () => new Date(now()).toISOString();
   try {
-    const warning = await replace(backend, driver, caller, options);
+    const warning = await replace(backend, login, caller, options);
     const rotatedAt = at();
     await remember(backendId, { rotatedAt, failedAt: null, reason: null }, caller, options);
     await backends.check(catalogue.snapshot.byId.get(backendId) ?? backend);
@@ -65,31 +66,32 @@ export async function rotateToken(
 
 /** Whether a backend has a token that could be replaced. */
 export function hasToken({ spec }: Row): boolean {
-  return spec["type"] === "openbao" && (spec["config"] as OpenBaoConfig).auth?.method === "token";
+  const type = findBackendType(spec["type"]);
+  return type?.login?.canRotate(spec["config"] as BackendConfig) === true;
 }
 
 /** Returns what is not as it should be, when the new token is in place all the same. */
 async function replace(
   backend: Row,
-  driver: OpenBaoDriver,
+  login: DriverLogin,
   caller: Caller,
   { resources, secrets }: RotateOptions,
 ): Promise<string | undefined> {
-  const { name, key } = credentialOf(backend.spec["config"] as OpenBaoConfig)!;
+  const { name, key } = credentialOf(backend.spec)!;
   const old = await secrets.value(name, key);
-  const token = await driver.mint();
+  const token = await login.mint();
   try {
-    await driver.prove(token);
+    await login.prove(token);
     // Who may replace the token need not be one who may edit the secret it is in.
     const principal = { ...caller.principal, policies: [everything] };
     await resources.update({ ...caller, principal }, kindOf("secret"), name, { data: { [key]: token } });
   } catch (error) {
-    await driver.revoke(token).catch(() => {});
+    await login.revoke(token).catch(() => {});
     throw error;
   }
-  driver.forgetLogin();
+  login.forget();
   try {
-    await driver.revoke(old);
+    await login.revoke(old);
     return undefined;
   } catch (error) {
     const why = error instanceof AppError ? `: ${error.message}` : "";

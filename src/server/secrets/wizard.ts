@@ -1,21 +1,27 @@
-import { openBaoDriver } from "../../backends/openbao/driver.ts";
-import { setUpOpenBao } from "../../backends/openbao/set-up.ts";
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
-import { completeConfig, type OpenBaoConfig } from "../../kinds/secret-backend-config.ts";
+import {
+  canHoldCredentials,
+  completeConfig,
+  findBackendType,
+  typesWithSetUp,
+} from "../../kinds/secret-backends/config.ts";
+import type { BackendConfig } from "../../kinds/secret-backends/define.ts";
 import { decide, type Principal } from "../core/access/policy.ts";
 import { invalid } from "../core/catalogue/draft.ts";
-import { urlFaults } from "../core/catalogue/hooks/secret-backend.ts";
 import { type Caller, forbidden } from "../core/catalogue/resources.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
+import { moduleOf } from "./backends.ts";
 import { type RotateOptions, remember } from "./rotate-token.ts";
 
-/** What it takes to begin. */
-export interface Wish {
+/** The request of the wizard. */
+export interface WizardRequest {
   name: string;
-  /** Without `auth`: that is what the wizard finds out. */
+  /** The type of the backend; the first that can be set up when left out. */
+  type?: string;
+  /** Without the field that the set-up fills in. */
   config: Record<string, unknown>;
   description?: string;
   isDefault?: boolean;
@@ -23,52 +29,53 @@ export interface Wish {
   adminToken: string;
 }
 
-/** What was made. */
-export interface SetUp {
+/** The response of the wizard. It has the names of the things that were made in the backend besides. */
+export interface WizardResponse {
   backend: Resource;
-  /** In OpenBao. */
-  policy: string;
-  role: string;
-  /** The secret that the token is in. */
+  /** The secret that holds the credential. */
   secret: string;
 }
 
-export interface WizardOptions extends RotateOptions {
-  /** Whether a URL leads to this server itself. */
-  isSelf(url: URL): boolean;
-}
-
-/** Under which key of its secret a token is kept. */
-const tokenKey = "token";
+/** The key of the secret under which the credential is kept. */
+const credentialKey = "token";
 
 /**
- * Makes a backend in OpenBao from an admin token: a policy and a token role there, a token of that role in a secret
- * here, and the backend that logs in with it. Run again after an interruption, it makes what is missing.
+ * Makes a backend with an admin token: prepares it, puts the credential that it gives out in a secret here, and creates
+ * the backend that logs in with it. Run again after an interruption, it makes what is missing.
  *
- * @throws AppError, after which nothing new is here, and in OpenBao at most the policy and the role
+ * @throws AppError, after which nothing new is here, and no new credential in the backend
  */
-export async function setUpBackend(wish: Wish, caller: Caller, options: WizardOptions): Promise<SetUp> {
+export async function setUpBackend(
+  request: WizardRequest,
+  caller: Caller,
+  options: RotateOptions,
+): Promise<WizardResponse> {
   const { catalogue, resources, backends } = options;
   const { principal } = caller;
-  const { name, adminToken, config: given, description = "", isDefault = false } = wish;
+  const { name, adminToken, config: given, description = "", isDefault = false } = request;
+  const type = request.type ?? typesWithSetUp()[0]?.name ?? "";
+  const { setUp } = findBackendType(type) ?? {};
+  const prepare = moduleOf(type)?.setUp;
+  if (!setUp || !prepare)
+    throw invalid(secretBackends, [{ path: "/type", message: "cannot be set up with an admin token" }]);
   const secret = `${name}-token`;
   mayMake(principal, secret);
-  const config = checked(wish, secret, options);
+  const config = checked(name, secret, type, given, setUp.fills, options);
   if (catalogue.snapshot.named("secretbackend", name))
     throw new AppError("name_taken", `there is a secretbackend "${name}" already`);
   const there = catalogue.snapshot.named("secret", secret);
   if (there && catalogue.snapshot.pointersTo.has(there.id))
     throw new AppError("name_taken", `secret "${secret}" is in use already`);
 
-  const { token, policy, role } = await setUpOpenBao({ name, config, adminToken });
+  const result = await prepare({ name, config, adminToken });
   try {
-    const data = { [tokenKey]: token };
+    const data = { [credentialKey]: result.credential };
     const home = homeOf(catalogue.snapshot);
-    // One that an interrupted run has left holds a token that nobody uses.
+    // One that an interrupted run has left holds a credential that nobody uses.
     if (there) await resources.remove(caller, secrets, there.id);
     await resources.create(caller, secrets, { name: secret, data, backend: home });
-    const auth = { method: "token", tokenSecretRef: { name: secret, key: tokenKey } };
-    const fields = { type: "openbao", config: { ...given, auth }, description, isDefault };
+    const login = { [setUp.fills]: setUp.loginWith({ name: secret, key: credentialKey }) };
+    const fields = { type, config: { ...given, ...login }, description, isDefault };
     const { id } = await resources.create(caller, secretBackends, { name, ...fields });
     await remember(
       id,
@@ -78,9 +85,10 @@ export async function setUpBackend(wish: Wish, caller: Caller, options: WizardOp
     );
     const row = catalogue.snapshot.byId.get(id)!;
     await backends.check(row);
-    return { backend: resources.present(principal, secretBackends, row), policy, role, secret };
+    return { ...result.made, backend: resources.present(principal, secretBackends, row), secret };
   } catch (error) {
-    await revoked(name, config, token);
+    // Where that fails, it expires by itself.
+    await result.revoke().catch(() => {});
     if (catalogue.snapshot.named("secret", secret) && !catalogue.snapshot.named("secretbackend", name))
       await resources.remove(caller, secrets, secret).catch(() => {});
     throw error;
@@ -97,29 +105,30 @@ function mayMake(principal: Principal, secret: string): void {
     throw forbidden("expose", secrets, secret);
 }
 
-/** The config, once it is sure where the admin token would go. */
-function checked({ name, config: given }: Wish, secret: string, { isSelf }: WizardOptions): OpenBaoConfig {
-  const { auth, ...rest } = given;
-  const { config, faults } = completeConfig("openbao", rest);
-  if (faults.length === 0) faults.push(...urlFaults(config, isSelf));
-  if (auth !== undefined)
-    faults.push({ path: "/config/auth", message: "is what the wizard finds out; leave it out" });
+/** Returns the complete config, once it is sure where the admin token would go. Throws AppError with every fault. */
+function checked(
+  name: string,
+  secret: string,
+  type: string,
+  given: BackendConfig,
+  fills: string,
+  { backends }: RotateOptions,
+): BackendConfig {
+  const { [fills]: filled, ...rest } = given;
+  const { config, faults } = completeConfig(type, rest);
+  if (faults.length === 0) faults.push(...backends.checkConfig(type, config));
+  if (filled !== undefined)
+    faults.push({ path: `/config/${fills}`, message: "is what the wizard finds out; leave it out" });
   if (!isName(name) || !isName(secret)) faults.push({ path: "/name", message: "is not a name, or too long" });
   if (faults.length > 0) throw invalid(secretBackends, faults);
-  return config as OpenBaoConfig;
+  return config;
 }
 
-/** A token that is not kept must not live on. Where that fails, it ends by itself. */
-async function revoked(name: string, config: OpenBaoConfig, token: string): Promise<void> {
-  const driver = openBaoDriver({ name, config, credential: async () => token });
-  await driver.revoke(token).catch(() => {});
-  driver.close?.();
-}
-
-/** Where the token may be kept: not in OpenBao, which it is needed for. */
+/** Returns the backend that may hold the credential: one that can be read without a login. */
 function homeOf(snapshot: Snapshot): string {
-  const homes = snapshot.table("secretbackend").sorted.filter(({ spec }) => spec["type"] !== "openbao");
+  const homes = snapshot.table("secretbackend").sorted.filter(({ spec }) => canHoldCredentials(spec["type"]));
   const home =
-    homes.find(({ spec }) => spec["isDefault"]) ?? homes.find(({ spec }) => spec["type"] === "sealed");
+    homes.find(({ spec }) => spec["isDefault"]) ??
+    homes.find(({ spec }) => findBackendType(spec["type"])?.usesMasterKey);
   return (home ?? homes[0]!).name;
 }

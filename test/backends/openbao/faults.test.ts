@@ -194,13 +194,13 @@ describe("an answer that is lost on the way", () => {
     const policy = 'path "auth/token/create/r" { capabilities = ["update"] }';
     await bao.call("POST", "sys/policies/acl/default", { policy: `${fullPolicy(bao.mount)} ${policy}` });
     const { driver } = watch({ ...bao, token: body.auth.client_token });
-    await driver.mint();
+    await driver.login.mint();
     bao.after = ({ path }) => {
       if (!path.includes("token/create")) return undefined;
       created++;
       return "drop";
     };
-    expect((await errorOf(driver.mint())).code).toBe("unavailable");
+    expect((await errorOf(driver.login.mint())).code).toBe("unavailable");
     expect(created).toBe(1);
   });
 });

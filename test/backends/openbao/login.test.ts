@@ -75,7 +75,7 @@ describe("by token", () => {
     token = bao.token;
     await errorOf(driver.read(ref));
     expect(asked(bao, "auth/token/lookup-self")).toBe(2);
-    driver.forgetLogin();
+    driver.login.forget();
     expect(await driver.read(ref)).toBeNull();
   });
 
@@ -281,7 +281,7 @@ describe("a login that is forgotten", () => {
     const early = driver.read(ref);
     await isAsked;
     token = young;
-    driver.forgetLogin();
+    driver.login.forget();
     go();
     await early;
     expect(timers).toEqual([]);

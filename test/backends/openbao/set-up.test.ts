@@ -99,7 +99,7 @@ describe("setting up", () => {
       await driver.write(ref, { k: "v" });
       expect(await driver.read(ref)).toEqual({ k: "v" });
       await driver.delete(ref);
-      await driver.revoke(token);
+      await driver.login.revoke(token);
       await bao.call("DELETE", "sys/mounts/kv", undefined, { namespace });
     } finally {
       await bao.call("DELETE", `sys/namespaces/${namespace}`);
@@ -185,18 +185,18 @@ describe("a new token", () => {
     let token = old;
     const { driver } = watch(bao, { credential: async () => token });
     await driver.write(ref, { k: "v" });
-    const minted = await driver.mint();
-    await driver.prove(minted);
+    const minted = await driver.login.mint();
+    await driver.login.prove(minted);
     const { body } = await bao.call("POST", "auth/token/lookup", { token: minted });
     expect(body.data).toMatchObject({ orphan: true, policies: [policy], role, renewable: true });
     token = minted;
-    driver.forgetLogin();
-    await driver.revoke(old);
+    driver.login.forget();
+    await driver.login.revoke(old);
     expect(await driver.read(ref)).toEqual({ k: "v" });
     expect((await bao.call("GET", "auth/token/lookup-self", undefined, { token: old })).status).toBe(403);
-    await driver.revoke(old);
-    const again = await driver.mint();
-    await driver.revoke(minted);
+    await driver.login.revoke(old);
+    const again = await driver.login.mint();
+    await driver.login.revoke(minted);
     token = again;
     expect(await driver.read(ref)).toEqual({ k: "v" });
     expect(await driver.list()).toEqual([ref]);
@@ -205,17 +205,17 @@ describe("a new token", () => {
   it("is proved by what it can do, and nothing of that is left", async () => {
     const bao = await openBao();
     const { driver } = watch(bao);
-    await expect(driver.prove(bao.token)).resolves.toBeUndefined();
+    await expect(driver.login.prove(bao.token)).resolves.toBeUndefined();
     const reader = await tokenWith(
       bao,
       `${selfPolicy} path "${bao.mount}/data/mcpctl/*" { capabilities = ["read"] }`,
     );
-    expect((await errorOf(driver.prove(reader))).message).toContain("permission denied");
+    expect((await errorOf(driver.login.prove(reader))).message).toContain("permission denied");
     const noDelete = fullPolicy(bao.mount).replace(', "delete"', "");
-    const error = await errorOf(driver.prove(await tokenWith(bao, noDelete)));
+    const error = await errorOf(driver.login.prove(await tokenWith(bao, noDelete)));
     expect(error.message).toContain(`its policy lacks delete on ${bao.mount}/metadata/mcpctl/*`);
     for (const ref of await driver.list()) await driver.delete(ref);
-    const bad = await errorOf(driver.prove("s.canarycanarycanary"));
+    const bad = await errorOf(driver.login.prove("s.canarycanarycanary"));
     expect(bad.message).toBe('secret backend "bao": it does not accept the token');
     expect(await isClean(bao)).toBe(true);
   });
@@ -228,13 +228,13 @@ describe("a new token", () => {
       path.endsWith("lookup-self") && asked++ < 2
         ? Response.json({ errors: ["permission denied"] }, { status: 403 })
         : undefined;
-    await driver.prove(bao.token);
+    await driver.login.prove(bao.token);
     expect(pauses).toEqual([200, 200]);
   });
 
   it("cannot be made where no token role made the old one", async () => {
     const bao = await openBao();
-    const error = await errorOf(watch(bao).driver.mint());
+    const error = await errorOf(watch(bao).driver.login.mint());
     expect(error.code).toBe("not_supported");
     expect(error.message).toContain("its token was not made by a token role");
   });
@@ -248,12 +248,12 @@ describe("a new token", () => {
       await bao.call("POST", `auth/token/roles/${role}`, { token_type: "default-service", token_period: 0 });
       const { body } = await bao.call("POST", `auth/token/create/${role}`, kind);
       const { driver } = watch({ ...bao, token: body.auth.client_token });
-      expect(await errorOf(driver.mint()), name).toMatchObject({
+      expect(await errorOf(driver.login.mint()), name).toMatchObject({
         code: "not_supported",
         message: 'secret backend "bao": a batch token, or one that counts its uses, can make no other',
       });
       if (!("type" in kind)) continue;
-      const error = await errorOf(driver.revoke(body.auth.client_token));
+      const error = await errorOf(driver.login.revoke(body.auth.client_token));
       expect(error.message).toBe('secret backend "bao": a batch token cannot be revoked');
     }
   });
@@ -261,7 +261,7 @@ describe("a new token", () => {
   it("cannot be made where one logs in by another method", async () => {
     const auth = { method: "kubernetes", role: "mcpctl" } as const;
     const bao = await fakeBao();
-    const error = await errorOf(watch(bao, { config: { auth } }).driver.mint());
+    const error = await errorOf(watch(bao, { config: { auth } }).driver.login.mint());
     expect(error).toMatchObject({ code: "not_supported" });
     expect(bao.requests).toEqual([]);
   });
@@ -270,7 +270,7 @@ describe("a new token", () => {
     const bao = await openBao();
     const { token, role } = await setUp(bao);
     await bao.call("POST", `auth/token/roles/${role}`, { orphan: false });
-    const error = await errorOf(watch({ ...bao, token }).driver.mint());
+    const error = await errorOf(watch({ ...bao, token }).driver.login.mint());
     expect(error).toMatchObject({
       code: "not_supported",
       hint: `bao write auth/token/roles/${role} orphan=true`,
@@ -289,11 +289,11 @@ describe("a new token", () => {
     const { token, role, policy } = await setUp(bao);
     const { driver } = watch({ ...bao, token });
     await bao.call("DELETE", `auth/token/roles/${role}`);
-    expect((await errorOf(driver.mint())).message).toBe(
+    expect((await errorOf(driver.login.mint())).message).toBe(
       'secret backend "bao": the token role that made its token is gone',
     );
     await bao.call("POST", `sys/policies/acl/${policy}`, { policy: fullPolicy(bao.mount) });
-    const error = await errorOf(driver.mint());
+    const error = await errorOf(driver.login.mint());
     expect(error).toBeInstanceOf(AppError);
     expect(error.message).toBe(
       `secret backend "bao": permission denied: its policy lacks update on auth/token/create/${role}`,

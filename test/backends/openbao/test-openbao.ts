@@ -1,17 +1,14 @@
 import { onTestFinished } from "vitest";
-import {
-  type OpenBaoDriver,
-  type OpenBaoOptions,
-  openBaoDriver,
-} from "../../../src/backends/openbao/driver.ts";
+import { type OpenBaoOptions, openBaoDriver } from "../../../src/backends/openbao/driver.ts";
+import type { LoginDriver } from "../../../src/backends/types.ts";
 import { AppError } from "../../../src/errors.ts";
-import type { OpenBaoConfig } from "../../../src/kinds/secret-backend-config.ts";
+import type { OpenBaoConfig } from "../../../src/kinds/secret-backends/openbao.ts";
 import { isReal } from "../../support/openbao/open.ts";
 import type { TestBao } from "../../support/openbao/types.ts";
 
 /** What a test has of a driver besides its methods: what it would have waited for, and what it warned of. */
 export interface Watched {
-  driver: OpenBaoDriver;
+  driver: LoginDriver;
   config: OpenBaoConfig;
   /** Milliseconds. */
   pauses: number[];

@@ -5,7 +5,7 @@ import { changesTo } from "../../../src/cli/manifest/reconcile.ts";
 import { toYaml, yamlText } from "../../../src/cli/output/yaml.ts";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kindOf, kinds } from "../../../src/kinds/index.ts";
-import { completeConfig } from "../../../src/kinds/secret-backend-config.ts";
+import { completeConfig } from "../../../src/kinds/secret-backends/config.ts";
 import { validateFields } from "../../../src/kinds/validate.ts";
 import { valuesOf } from "../../support/cli/schema-values.ts";
 import { ScriptedServer } from "../../support/cli/scripted-server.ts";

@@ -11,7 +11,7 @@ import { runMain } from "../../../src/cli/core/run.ts";
 import { type AppError, errorBody } from "../../../src/errors.ts";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kinds } from "../../../src/kinds/index.ts";
-import { completeConfig } from "../../../src/kinds/secret-backend-config.ts";
+import { completeConfig } from "../../../src/kinds/secret-backends/config.ts";
 import { type FakeTerminal, terminal as newTerminal, flags as noFlags } from "./fake-terminal.ts";
 
 const commands: Commands = Object.fromEntries(

@@ -1,20 +1,42 @@
 import type { Fault } from "../../../errors.ts";
 import type { Kind } from "../../../kinds/define.ts";
-import type { SecretValues } from "../../secrets/secret-values.ts";
-import type { SecretWrites } from "../../secrets/secret-writes.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Random } from "../ids.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { Row, Write } from "../store/types.ts";
 
-/** What hooks may use besides the draft. */
+/** Reads the values of secrets. `server/secrets` implements it. */
+export interface SecretReader {
+  /** Returns the values of a secret as its backend has them now. Throws AppError. */
+  fresh(secret: Row): Promise<Readonly<Record<string, string>>>;
+}
+
+/** Writes the values of secrets beside the old ones, and deletes what no row points at. `server/secrets` implements it. */
+export interface SecretWriter {
+  /** Writes values to a backend and returns their ref, for the commit that adopts it. Throws AppError. */
+  put(backend: Row, secretId: string, data: Readonly<Record<string, string>>): Promise<string>;
+  /** Returns the write with which a row takes a ref as its own. */
+  adopt(ref: string): Write;
+  /** Returns the write with which a row gives a ref up; `discard` follows after the commit. */
+  letGo(backend: Row, ref: string): Write;
+  /** Deletes the values of a ref that no row has. */
+  discard(backend: Row, ref: string): Promise<void>;
+}
+
+/** Checks the configs of secret backends. `server/secrets` implements it. */
+export interface BackendChecks {
+  /**
+   * Completes a config in place and returns the faults that only the server can find. Throws AppError where the server
+   * cannot have a backend of that type at all.
+   */
+  checkConfig(type: string, config: Record<string, unknown>): Fault[];
+}
+
+/** Services that hooks use besides the draft. */
 export interface Services {
-  secrets: SecretValues;
-  secretWrites: SecretWrites;
-  /** Whether there is a master key to seal secrets with. */
-  hasMasterKey(): boolean;
-  /** Whether a URL leads to this server itself. */
-  isSelf(url: URL): boolean;
+  secrets: SecretReader;
+  secretWrites: SecretWriter;
+  backends: BackendChecks;
   now(): number;
   random: Random;
 }

@@ -1,10 +1,12 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
+import { oneOf } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
+import { typesWithSetUp } from "../../../kinds/secret-backends/config.ts";
 import { validate } from "../../../kinds/validate.ts";
 import { type Migrated, type Migration, migrate } from "../../secrets/migrate.ts";
 import { rotateToken } from "../../secrets/rotate-token.ts";
-import { setUpBackend, type Wish } from "../../secrets/wizard.ts";
+import { setUpBackend, type WizardRequest } from "../../secrets/wizard.ts";
 import { parseObject, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -23,9 +25,15 @@ const MigrationBody = Type.Object(
   closed,
 );
 
-const WishBody = Type.Object(
+const WizardBody = Type.Object(
   {
     name,
+    type: Type.Optional(
+      oneOf(
+        typesWithSetUp().map((type) => type.name),
+        { default: typesWithSetUp()[0]?.name },
+      ),
+    ),
     config: Type.Record(Type.String(), Type.Unknown()),
     description: Type.Optional(Type.String({ maxLength: 500 })),
     isDefault: Type.Optional(Type.Boolean()),
@@ -49,20 +57,20 @@ export function secretRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/secretbackends/wizard",
       access: { action: "rotate-secretbackend" },
-      summary: "Set up a backend in OpenBao with an admin token, which is not kept",
+      summary: "Set up a secret backend with an admin token, which is not kept",
       status: 201,
-      body: WishBody,
+      body: WizardBody,
       handle: async (call) => {
-        const wish = await bodyOf<Wish>(server, call, WishBody);
-        const setUp = await setUpBackend(wish, call, server);
-        return Response.json(setUp, { status: 201, headers: { "cache-control": "no-store" } });
+        const request = await bodyOf<WizardRequest>(server, call, WizardBody);
+        const response = await setUpBackend(request, call, server);
+        return Response.json(response, { status: 201, headers: { "cache-control": "no-store" } });
       },
     },
     {
       method: "POST",
       path: "/api/v1/secretbackends/:idOrName/rotate",
       access: { action: "rotate-secretbackend" },
-      summary: "Replace the token that a backend in OpenBao logs in with",
+      summary: "Replace the token that a secret backend logs in with",
       handle: async (call) => {
         const { snapshot } = server.catalogue;
         const wanted = call.params["idOrName"]!;

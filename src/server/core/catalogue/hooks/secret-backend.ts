@@ -1,6 +1,12 @@
-import { AppError, type Fault } from "../../../../errors.ts";
-import { completeConfig, credentialOf } from "../../../../kinds/secret-backend-config.ts";
-import { isLoopbackHost, normaliseProviderUrl } from "../../../../net/provider-url.ts";
+import { AppError } from "../../../../errors.ts";
+import {
+  canHoldCredentials,
+  completeConfig,
+  credentialOf,
+  findBackendType,
+} from "../../../../kinds/secret-backends/config.ts";
+import type { BackendConfig } from "../../../../kinds/secret-backends/define.ts";
+import { backendTypes } from "../../../../kinds/secret-backends/index.ts";
 import { decide } from "../../access/policy.ts";
 import type { BackendHealth } from "../../store/snapshot.ts";
 import type { Row, Write } from "../../store/types.ts";
@@ -17,15 +23,8 @@ export const secretBackendHooks: Hooks = {
     row.spec["config"] = completed.config;
     faults.push(...completed.faults);
     if (faults.length > 0) return;
-    if (type === "sealed" && !services.hasMasterKey()) {
-      throw new AppError("conflict", "this server has no master key to seal secrets with", {
-        hint: "make one with: umask 077; openssl rand -base64 32 > master-key; then start the server with --master-key-file",
-      });
-    }
-    if (type === "openbao") {
-      faults.push(...urlFaults(completed.config, services.isSelf));
-      if (faults.length === 0) checkCredential(draft);
-    }
+    faults.push(...services.backends.checkConfig(type, completed.config));
+    if (faults.length === 0) checkCredential(draft);
     if (faults.length === 0) stepUp(draft);
   },
   remove(draft) {
@@ -71,37 +70,19 @@ function steppedDown(other: Row, updatedAt: number, refs: Extract<Write, { op: "
   return { op: "update", row: { ...other, spec, version: other.version + 1, updatedAt }, refs };
 }
 
-/** What is wrong with the url of an OpenBao. Brings it into its normal form. */
-export function urlFaults(config: Record<string, unknown>, isSelf: (url: URL) => boolean): Fault[] {
-  const fault = (message: string) => [{ path: "/config/url", message }];
-  try {
-    config["url"] = normaliseProviderUrl(config["url"] as string);
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return (error.details ?? []).flatMap(({ message }) => fault(message));
-  }
-  const url = new URL(config["url"] as string);
-  // It would ask itself for the key that it needs to answer (T11).
-  if (isSelf(url)) return fault("is this server itself");
-  if (url.protocol === "http:" && !isLoopbackHost(url.hostname) && config["allowInsecure"] !== true)
-    return fault("must be https, except on this machine; allowInsecure: true sends the token in the clear");
-  return [];
-}
-
 /**
  * Logging in with a secret needs `expose` on it; so does sending the credential that is there already to another
  * place, else it is cleared (T12). It lives where no other login is needed to read it.
  */
 function checkCredential({ before, row, snapshot, principal, faults }: Draft): void {
-  const config = row.spec["config"] as Record<string, unknown>;
-  const credential = credentialOf(config);
+  const credential = credentialOf(row.spec);
   if (!credential) return;
   const { path, name, key } = credential;
   const secret = snapshot.named("secret", name);
   const exposing = decide(principal, "expose", "secrets", name, secret);
-  const old = before?.spec["config"] as Record<string, unknown> | undefined;
-  if (old && Bun.deepEquals(credentialOf(old), credential)) {
-    if (exposing !== "allow" && !Bun.deepEquals(placeOf(old), placeOf(config))) delete config["auth"];
+  if (before && Bun.deepEquals(credentialOf(before.spec), credential)) {
+    if (exposing !== "allow" && !Bun.deepEquals(destinationOf(before), destinationOf(row)))
+      row.spec["config"] = withoutField(row.spec["config"] as BackendConfig, path.split("/")[2]!);
     return;
   }
   // Who may not expose the secret is told the same whether it exists or not.
@@ -111,16 +92,22 @@ function checkCredential({ before, row, snapshot, principal, faults }: Draft): v
   if (!(secret.status["keys"] as string[]).includes(key))
     faults.push({ path: `${path}/key`, message: `secret "${name}" has no key "${key}"` });
   const home = snapshot.named("secretbackend", secret.spec["backend"] as string);
-  if (home?.spec["type"] === "openbao") {
-    const message = `secret "${name}" is itself in OpenBao; keep it on a plaintext or sealed backend`;
+  const homeType = findBackendType(home?.spec["type"]);
+  if (homeType && !canHoldCredentials(homeType.name)) {
+    const others = backendTypes.map((type) => type.name).filter(canHoldCredentials);
+    const message = `secret "${name}" is itself in ${homeType.display}; keep it on a ${others.join(" or ")} backend`;
     faults.push({ path: `${path}/name`, message });
   }
 }
 
-/** What decides who gets to see the credential. */
-function placeOf(config: Readonly<Record<string, unknown>>): unknown {
-  const { url, caCert, allowInsecure = false } = config;
-  return [new URL(url as string).origin, caCert, allowInsecure];
+/** The parts of a backend's config that decide where its credential is sent. */
+function destinationOf({ spec }: Row): unknown {
+  return findBackendType(spec["type"])?.login?.destinationOf(spec["config"] as BackendConfig);
+}
+
+function withoutField(config: BackendConfig, field: string): BackendConfig {
+  const { [field]: _, ...rest } = config;
+  return rest;
 }
 
 /** How it was when it was last asked; a failed or overdue rotation makes it less than healthy. */

@@ -1,0 +1,11 @@
+import { openbaoModule } from "./openbao/index.ts";
+import { plaintextModule } from "./plaintext/index.ts";
+import { sealedModule } from "./sealed/index.ts";
+import type { BackendModules } from "./types.ts";
+
+/** The code of every type of secret backend. A type in `src/kinds/secret-backends/index.ts` without one does not compile. */
+export const backendModules = {
+  plaintext: plaintextModule,
+  sealed: sealedModule,
+  openbao: openbaoModule,
+} satisfies BackendModules;

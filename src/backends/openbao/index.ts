@@ -1,0 +1,23 @@
+import type { OpenBaoConfig } from "../../kinds/secret-backends/openbao.ts";
+import type { BackendModule, LoginDriver } from "../types.ts";
+import { checkConfig } from "./check-config.ts";
+import { openBaoDriver } from "./driver.ts";
+import { setUpOpenBao } from "./set-up.ts";
+
+export const openbaoModule = {
+  make: ({ name, config, credential, onWarning }): LoginDriver =>
+    openBaoDriver({ name, config: config as OpenBaoConfig, credential, onWarning }),
+  checkConfig,
+  async setUp({ name, config: given, adminToken }) {
+    const config = given as OpenBaoConfig;
+    const { token, policy, role } = await setUpOpenBao({ name, config, adminToken });
+    return {
+      credential: token,
+      made: { policy, role },
+      async revoke() {
+        const driver = openBaoDriver({ name, config, credential: async () => token });
+        await driver.login.revoke(token).finally(() => driver.close?.());
+      },
+    };
+  },
+} satisfies BackendModule;

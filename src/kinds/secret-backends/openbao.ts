@@ -1,0 +1,197 @@
+import { type Static, type TObject, Type } from "@sinclair/typebox";
+import type { Fault } from "../../errors.ts";
+import { SecretKeyRef } from "../define.ts";
+import { validate } from "../validate.ts";
+import { type BackendConfig, type CredentialRef, defineBackendType, withDefaults } from "./define.ts";
+
+/** Segments that no server folds, decodes or redirects: what a path is built from is exactly what is asked for. */
+const segments =
+  "^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?(?:/[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?)*$";
+const Path = (options: Record<string, unknown>) =>
+  Type.String({ pattern: segments, maxLength: 200, ...options });
+
+const closed = { additionalProperties: false };
+
+const TokenAuth = Type.Object(
+  {
+    method: Type.Literal("token"),
+    tokenSecretRef: Type.Object(SecretKeyRef.properties, {
+      ...closed,
+      description: "The secret and key that hold the token",
+    }),
+  },
+  closed,
+);
+
+const AppRoleAuth = Type.Object(
+  {
+    method: Type.Literal("approle"),
+    roleId: Type.String({ minLength: 1, maxLength: 200, description: "The role's id" }),
+    secretIdRef: Type.Object(SecretKeyRef.properties, {
+      ...closed,
+      description: "The secret and key that hold the secret id",
+    }),
+    mount: Type.Optional(Path({ default: "approle", description: "Where the auth method is mounted" })),
+  },
+  closed,
+);
+
+const KubernetesAuth = Type.Object(
+  {
+    method: Type.Literal("kubernetes"),
+    role: Type.String({ minLength: 1, maxLength: 200, description: "The role to log in as" }),
+    mount: Type.Optional(Path({ default: "kubernetes", description: "Where the auth method is mounted" })),
+  },
+  closed,
+);
+
+const auths: Readonly<Record<string, TObject>> = {
+  token: TokenAuth,
+  approle: AppRoleAuth,
+  kubernetes: KubernetesAuth,
+};
+
+/** How the server logs in to OpenBao. */
+export type OpenBaoAuth =
+  | Static<typeof TokenAuth>
+  | Static<typeof AppRoleAuth>
+  | Static<typeof KubernetesAuth>;
+
+export const OpenBaoConfig = Type.Object(
+  {
+    url: Type.String({ minLength: 1, maxLength: 2000, description: "https://bao.example.org:8200" }),
+    mount: Path({ default: "secret", description: "Where the KV version 2 engine is mounted" }),
+    pathPrefix: Path({ default: "mcpctl", description: "The folder in it that is mcpctl's own" }),
+    namespace: Type.Optional(Path({ description: "The namespace that mount and auth method are in" })),
+    caCert: Type.Optional(
+      Type.String({
+        pattern: "^\\s*-----BEGIN CERTIFICATE-----",
+        maxLength: 100_000,
+        description: "The CA that signed its certificate, in PEM, where that is not one the system knows",
+      }),
+    ),
+    allowInsecure: Type.Optional(
+      Type.Boolean({ description: "Send the token over plain http, also off this machine" }),
+    ),
+    auth: Type.Optional(
+      Type.Unknown({ description: "method: token, approle or kubernetes, and what it needs" }),
+    ),
+  },
+  closed,
+);
+
+/** The config of an openbao backend, complete. Without `auth` it cannot be used until one is set. */
+export type OpenBaoConfig = Omit<Static<typeof OpenBaoConfig>, "auth"> & { auth?: OpenBaoAuth };
+
+export const openbao = defineBackendType({
+  name: "openbao",
+  display: "OpenBao",
+  summary: "in OpenBao or Vault",
+  config: OpenBaoConfig,
+  complete(config) {
+    const { auth } = config;
+    if (auth === undefined) return { config: { ...config }, faults: [] };
+    const completed = completeAuth(auth);
+    return { config: { ...config, auth: completed.auth }, faults: completed.faults };
+  },
+  flags: {
+    url: { field: "url", description: "where it is, such as https://bao.example.org:8200" },
+    mount: { field: "mount", description: 'the KV version 2 mount (default "secret")' },
+    "path-prefix": { field: "pathPrefix", description: 'the folder in it (default "mcpctl")' },
+    namespace: { field: "namespace", description: "the namespace" },
+    "ca-cert": {
+      field: "caCert",
+      parse: "file",
+      value: "FILE",
+      description: "the CA of its certificate, in PEM",
+    },
+    "token-secret": {
+      field: "auth.tokenSecretRef",
+      parse: "ref",
+      value: "SECRET/KEY",
+      description: "the secret and key that hold its token",
+    },
+  },
+  example: {
+    name: "bao",
+    config: { url: "https://127.0.0.1:8200", auth: { method: "kubernetes", role: "mcpctl" } },
+  },
+  commands: [
+    [
+      "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --wizard",
+      "asks for an admin token, once",
+    ],
+    [
+      "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --config auth.method=approle --config auth.roleId=ID --config auth.secretIdRef.name=SECRET --config auth.secretIdRef.key=KEY",
+      "logs in with an AppRole",
+    ],
+  ],
+  describe: ({ caCert, auth }) => ({ caCert: certificateText(caCert), auth: authText(auth) }),
+  login: {
+    credentialOf,
+    destinationOf({ url, caCert, allowInsecure = false }) {
+      return [new URL(url as string).origin, caCert, allowInsecure];
+    },
+    canRotate: ({ auth }) => (auth as OpenBaoAuth | undefined)?.method === "token",
+  },
+  setUp: {
+    summary: "have policy, role and token made with an admin token, which is not kept",
+    fills: "auth",
+    loginWith: (tokenSecretRef) => ({ method: "token", tokenSecretRef }),
+    describe: ({ policy, role }) =>
+      `In OpenBao there are now the policy '${policy}' and the token role '${role}', for this backend alone.`,
+  },
+});
+
+/** A token's reference alone says which method is meant. */
+function completeAuth(given: unknown): { auth: unknown; faults: Fault[] } {
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    return { auth: given, faults: [{ path: "/auth", message: "must be an object" }] };
+  const auth: Record<string, unknown> = { ...given };
+  if ("tokenSecretRef" in auth) auth["method"] ??= "token";
+  if ("secretIdRef" in auth) auth["method"] ??= "approle";
+  const schema = auths[String(auth["method"])];
+  if (!schema) {
+    const words = Object.keys(auths).map((word) => JSON.stringify(word));
+    return { auth, faults: [{ path: "/auth/method", message: `must be ${words.join(" or ")}` }] };
+  }
+  const filled = withDefaults(schema, auth);
+  const faults = validate(schema, filled).map((fault) => ({ ...fault, path: `/auth${fault.path}` }));
+  return { auth: filled, faults };
+}
+
+/** The secret and key that hold the token or the secret id. */
+function credentialOf(config: BackendConfig): CredentialRef | undefined {
+  const auth = config["auth"] as Partial<Record<string, { name: string; key: string }>> | undefined;
+  for (const field of ["tokenSecretRef", "secretIdRef"]) {
+    const ref = auth?.[field];
+    if (typeof ref?.name === "string") return { path: `/auth/${field}`, name: ref.name, key: ref.key };
+  }
+  return undefined;
+}
+
+/** The size of a certificate instead of the certificate. */
+function certificateText(value: unknown): string | undefined {
+  if (typeof value !== "string" || !value.trimStart().startsWith("-----BEGIN CERTIFICATE-----"))
+    return undefined;
+  return `(PEM, ${Buffer.byteLength(value)} bytes)`;
+}
+
+/** `token from secret://bao-token/token`; undefined for a method of a newer version. */
+function authText(auth: unknown): string | undefined {
+  if (auth === undefined) return "not set, so it cannot be used";
+  const { method, mount, roleId, role, tokenSecretRef, secretIdRef } = (auth ?? {}) as Record<
+    string,
+    unknown
+  >;
+  const at = mount === undefined || mount === method ? "" : ` at ${mount}`;
+  if (method === "token") return `token from ${refText(tokenSecretRef)}`;
+  if (method === "approle") return `approle${at}, role id ${roleId}, secret id from ${refText(secretIdRef)}`;
+  if (method === "kubernetes") return `kubernetes${at}, as role ${role}`;
+  return undefined;
+}
+
+function refText(ref: unknown): string {
+  const { name, key } = (ref ?? {}) as { name?: unknown; key?: unknown };
+  return `secret://${name}/${key}`;
+}

@@ -1,0 +1,10 @@
+import { Type } from "@sinclair/typebox";
+import { defineBackendType } from "./define.ts";
+
+export const sealed = defineBackendType({
+  name: "sealed",
+  display: "sealed",
+  summary: "there too, encrypted with the master key",
+  config: Type.Object({}, { additionalProperties: false }),
+  usesMasterKey: true,
+});
