@@ -4,7 +4,7 @@ import { backendTypes } from "./index.ts";
 
 const types: readonly BackendType[] = backendTypes;
 
-/** The fields that the config has with each type: `openbao: url, mount; none with plaintext`. */
+/** Returns the fields that the config has with each type: `vault: url, mount; plaintext, sealed: none`. */
 export function configFields(): string {
   const fieldsOf = (type: BackendType) => Object.keys(type.config.properties);
   const some = types.filter((type) => fieldsOf(type).length > 0);
@@ -13,7 +13,7 @@ export function configFields(): string {
   return [...texts, ...(none.length > 0 ? [`${none.join(", ")}: none`] : [])].join("; ");
 }
 
-/** The flags that set fields of a config. A flag that several types have sets the same field for each of them. */
+/** Returns the flags of the kind with those that set fields of a config. A flag that several types have sets the same field for each of them. */
 export function configFlags(own: Readonly<Record<string, Flag>>): Record<string, Flag> {
   const flags: Record<string, Flag> = { ...own };
   for (const type of types) {

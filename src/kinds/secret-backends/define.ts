@@ -41,7 +41,7 @@ export interface BackendSetUp {
 export interface BackendType {
   /** The word in a manifest: `type: sealed`. */
   name: string;
-  /** The name in messages: `OpenBao`. */
+  /** The name in messages. */
   display: string;
   /** Says where the values are, for `explain` and the API description. */
   summary: string;

@@ -1,12 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { backendContract } from "../../contract/backend.ts";
 import { fakeBao } from "../../support/openbao/fake.ts";
 import { openBao } from "../../support/openbao/open.ts";
 import { errorOf, fullPolicy, selfPolicy, tokenWith, watch } from "./test-openbao.ts";
 
 const ref = "sec_1/ver_1";
-
-backendContract("openbao", async () => watch(await openBao()).driver);
 
 describe("what is written", () => {
   it("is below the prefix at its ref, with the mark, in one version", async () => {

@@ -1,26 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { keyRing, masterKey } from "../../../src/backends/master-keys.ts";
 import { checkSealed, sealedDriver } from "../../../src/backends/sealed/driver.ts";
 import { rewrapped } from "../../../src/backends/sealed/record.ts";
 import type { SecretTable } from "../../../src/backends/secret-table.ts";
-import { openStore } from "../../../src/server/core/store/index.ts";
-import { tableOf } from "../../../src/server/secrets/secret-table.ts";
-import { backendContract } from "../../contract/backend.ts";
 import { freshFolder } from "../../server/core/store/folder.ts";
+import { first, tableInStore } from "./open.ts";
 
-const first = masterKey(Uint8Array.from({ length: 32 }, (_, i) => i));
 const second = masterKey(new Uint8Array(32).fill(7));
 const ring = keyRing(first);
 const ref = "sec_1/ver_1";
-
-/** What one backend has in a real database. */
-async function tableInStore(path: string) {
-  const store = await openStore({ path, now: Date.now });
-  return { store, table: tableOf(store, "sbe_1", () => 1) };
-}
 
 /** Records in memory, to be looked at and tampered with. */
 function tableOver(records: Map<string, Record<string, string>>): SecretTable {
@@ -45,12 +36,6 @@ async function recordOf(values: Record<string, string>, at = ref) {
   await driver.write(at, values);
   return records.get(at)!;
 }
-
-backendContract("sealed", async () => {
-  const { store, table } = await tableInStore(join(freshFolder(), "mcpctl.db"));
-  onTestFinished(() => store.close());
-  return sealedDriver("vault", table, () => ring);
-});
 
 describe("a sealed record", () => {
   // By another implementation: Python's cryptography 48.
