@@ -1,5 +1,5 @@
 import { ByteBuffer } from "../wire/byte-buffer.ts";
-import type { StreamPosition } from "../wire/dialects/openai-responses.ts";
+import type { StreamPosition } from "../wire/dialects/responses.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
 import { parsedObject } from "../wire/json.ts";
 import { firstFrameEnd, lastFrameEnd, SseParser } from "../wire/sse.ts";

@@ -1,15 +1,11 @@
+import { type ChatCompletion, chatUsage } from "../wire/dialects/chat.ts";
 import {
   type MessagesEvent,
   type MessagesUsage,
   mergeMessagesUsage,
   messagesUsage,
-} from "../wire/dialects/anthropic-messages.ts";
-import { type ChatCompletion, chatUsage } from "../wire/dialects/openai-chat.ts";
-import {
-  type ResponsesEvent,
-  responsesUsage,
-  type StreamPosition,
-} from "../wire/dialects/openai-responses.ts";
+} from "../wire/dialects/messages.ts";
+import { type ResponsesEvent, responsesUsage, type StreamPosition } from "../wire/dialects/responses.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
 import { parsedObject } from "../wire/json.ts";
 import type { SseEvent } from "../wire/sse.ts";

@@ -1,5 +1,5 @@
 import type { Dialect } from "../wire/dialects/index.ts";
-import type { StreamPosition } from "../wire/dialects/openai-responses.ts";
+import type { StreamPosition } from "../wire/dialects/responses.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
 
 export type { Dialect, DialectWire } from "../wire/dialects/index.ts";

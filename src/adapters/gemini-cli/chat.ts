@@ -1,4 +1,4 @@
-import type { ChatUsage } from "../../wire/dialects/openai-chat.ts";
+import type { ChatUsage } from "../../wire/dialects/chat.ts";
 import { sseFrame } from "../../wire/sse.ts";
 import type { GeminiStats } from "./events.ts";
 

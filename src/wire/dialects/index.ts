@@ -1,9 +1,9 @@
 import type { AppError } from "../../errors.ts";
 import { sseFrame } from "../sse.ts";
-import { messagesUsage } from "./anthropic-messages.ts";
+import { chatUsage } from "./chat.ts";
 import { anthropicErrorType, openaiErrorType } from "./error-types.ts";
-import { chatUsage } from "./openai-chat.ts";
-import { responsesFrame, responsesUsage, type StreamPosition } from "./openai-responses.ts";
+import { messagesUsage } from "./messages.ts";
+import { responsesFrame, responsesUsage, type StreamPosition } from "./responses.ts";
 import type { Usage } from "./usage.ts";
 
 /** What callers and providers speak: OpenAI chat completions, Anthropic messages, or OpenAI responses. */

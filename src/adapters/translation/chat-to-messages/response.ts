@@ -1,11 +1,7 @@
 import { AppError } from "../../../errors.ts";
-import type {
-  MessagesAnswer,
-  MessagesBlock,
-  MessagesUsage,
-} from "../../../wire/dialects/anthropic-messages.ts";
-import { messagesUsage } from "../../../wire/dialects/anthropic-messages.ts";
-import type { ChatUsage } from "../../../wire/dialects/openai-chat.ts";
+import type { ChatUsage } from "../../../wire/dialects/chat.ts";
+import type { MessagesAnswer, MessagesBlock, MessagesUsage } from "../../../wire/dialects/messages.ts";
+import { messagesUsage } from "../../../wire/dialects/messages.ts";
 import { tokenCount } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
 import { faultOf } from "../../provider-fault.ts";

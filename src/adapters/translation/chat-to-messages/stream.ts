@@ -4,7 +4,7 @@ import {
   type MessagesUsage,
   mergeMessagesUsage,
   messagesUsage,
-} from "../../../wire/dialects/anthropic-messages.ts";
+} from "../../../wire/dialects/messages.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { parseExact } from "../../../wire/json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";

@@ -1,5 +1,4 @@
 import { AppError } from "../../../errors.ts";
-import type { MessagesBlock, MessagesUsage, StopDetails } from "../../../wire/dialects/anthropic-messages.ts";
 import {
   type ChatAnswer,
   type ChatChoice,
@@ -7,7 +6,8 @@ import {
   type ChatPart,
   type ChatToolCall,
   chatUsage,
-} from "../../../wire/dialects/openai-chat.ts";
+} from "../../../wire/dialects/chat.ts";
+import type { MessagesBlock, MessagesUsage, StopDetails } from "../../../wire/dialects/messages.ts";
 import { tokenCount, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject, parseExact } from "../../../wire/json.ts";
 import { faultOf } from "../../provider-fault.ts";

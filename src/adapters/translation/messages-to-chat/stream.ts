@@ -1,10 +1,10 @@
-import type { MessagesBlock } from "../../../wire/dialects/anthropic-messages.ts";
 import {
   type ChatChoice,
   type ChatCompletion,
   type ChatToolCallDelta,
   chatUsage,
-} from "../../../wire/dialects/openai-chat.ts";
+} from "../../../wire/dialects/chat.ts";
+import type { MessagesBlock } from "../../../wire/dialects/messages.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { isObject, parseExact } from "../../../wire/json.ts";
 import type { SseEvent } from "../../../wire/sse.ts";

@@ -1,6 +1,6 @@
-import type { ChatUsage } from "../../../wire/dialects/openai-chat.ts";
-import { chatUsage } from "../../../wire/dialects/openai-chat.ts";
-import type { ItemStatus, ResponseItem, ResponsesUsage } from "../../../wire/dialects/openai-responses.ts";
+import type { ChatUsage } from "../../../wire/dialects/chat.ts";
+import { chatUsage } from "../../../wire/dialects/chat.ts";
+import type { ItemStatus, ResponseItem, ResponsesUsage } from "../../../wire/dialects/responses.ts";
 import { tokenCount } from "../../../wire/dialects/usage.ts";
 import type { Fields } from "../request-fields.ts";
 import { type CallersTool, isWebSearch } from "./tool-namespaces.ts";

@@ -3,8 +3,8 @@ import {
   type ChatCompletion,
   type ChatUsage,
   chatUsage,
-} from "../../../wire/dialects/openai-chat.ts";
-import { responsesFrame, type StreamPosition } from "../../../wire/dialects/openai-responses.ts";
+} from "../../../wire/dialects/chat.ts";
+import { responsesFrame, type StreamPosition } from "../../../wire/dialects/responses.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { faultOf, type StreamFault } from "../../provider-fault.ts";
 import { doneData } from "../../stream-watch.ts";

@@ -1,5 +1,5 @@
-import type { ChatAnswer, ChatToolCallDelta } from "../../../wire/dialects/openai-chat.ts";
-import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/dialects/openai-responses.ts";
+import type { ChatAnswer, ChatToolCallDelta } from "../../../wire/dialects/chat.ts";
+import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/dialects/responses.ts";
 import { isObject } from "../../../wire/json.ts";
 import { saidIn } from "../messages-to-chat/response.ts";
 import { isComplete, type ToolSlot, ToolSlots } from "../messages-to-chat/tool-slots.ts";

@@ -1,5 +1,5 @@
 import { AppError } from "../../../errors.ts";
-import type { ChatCompletion } from "../../../wire/dialects/openai-chat.ts";
+import type { ChatCompletion } from "../../../wire/dialects/chat.ts";
 import { faultOf } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
 import { garbage } from "../translated-pipe.ts";

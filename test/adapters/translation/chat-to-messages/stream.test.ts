@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ChatFromMessages } from "../../../../src/adapters/translation/chat-to-messages/stream.ts";
-import type { ChatCompletion } from "../../../../src/wire/dialects/openai-chat.ts";
+import type { ChatCompletion } from "../../../../src/wire/dialects/chat.ts";
 import { sseFrame } from "../../../../src/wire/sse.ts";
 import { bytesOf, payloadsOf, recorded, through } from "../streams.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MessagesFromChat } from "../../../../src/adapters/translation/messages-to-chat/stream.ts";
-import type { MessagesEvent } from "../../../../src/wire/dialects/anthropic-messages.ts";
+import type { MessagesEvent } from "../../../../src/wire/dialects/messages.ts";
 import { bytesOf, eventsOf, type Outcome, through } from "../streams.ts";
 
 const chunk = (delta: object, finish_reason: string | null = null, rest: object = {}) =>
