@@ -1,3 +1,4 @@
+import type { Dialect } from "../wire/dialects/types.ts";
 import { anthropic } from "./anthropic.ts";
 import { geminiCommand } from "./gemini-cli/adapter.ts";
 import { openai } from "./openai.ts";
@@ -5,7 +6,7 @@ import { chatToMessages } from "./translation/chat-to-messages/index.ts";
 import { messagesToChat } from "./translation/messages-to-chat/index.ts";
 import { responsesToChat } from "./translation/responses-to-chat/index.ts";
 import { responsesToMessages } from "./translation/responses-to-chat/over-messages.ts";
-import type { Adapter, Dialect, Translation } from "./types.ts";
+import type { Adapter, Translation } from "./types.ts";
 
 /** Every provider we speak to. A type belongs to one adapter only. */
 export const adapters: readonly Adapter[] = [openai, anthropic, geminiCommand];

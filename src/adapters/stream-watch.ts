@@ -1,11 +1,12 @@
-import { type ChatCompletion, chatUsage } from "../wire/dialects/chat.ts";
+import { type ChatCompletion, chatUsage, doneData } from "../wire/dialects/chat.ts";
 import {
   type MessagesEvent,
   type MessagesUsage,
   mergeMessagesUsage,
   messagesUsage,
 } from "../wire/dialects/messages.ts";
-import { type ResponsesEvent, responsesUsage, type StreamPosition } from "../wire/dialects/responses.ts";
+import { type ResponsesEvent, responsesUsage } from "../wire/dialects/responses.ts";
+import type { StreamPosition } from "../wire/dialects/types.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
 import { parsedObject } from "../wire/json.ts";
 import type { SseEvent } from "../wire/sse.ts";
@@ -29,8 +30,6 @@ export interface StreamWatch {
   read(event: SseEvent): Verdict;
 }
 
-/** The data of the frame that ends a chat stream. */
-export const doneData = "[DONE]";
 const colon = 58;
 const letterN = 110;
 const needle = {

@@ -1,8 +1,5 @@
-import type { Dialect } from "../wire/dialects/index.ts";
-import type { StreamPosition } from "../wire/dialects/responses.ts";
+import type { Dialect, StreamPosition } from "../wire/dialects/types.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
-
-export type { Dialect, DialectWire } from "../wire/dialects/index.ts";
 
 /** How a provider is spoken to. Data and pure functions: no I/O. */
 export interface Adapter {

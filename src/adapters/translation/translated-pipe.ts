@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
+import { doneData } from "../../wire/dialects/chat.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
 import type { StreamFault } from "../provider-fault.ts";
-import { doneData } from "../stream-watch.ts";
 import type { StreamPipe } from "../types.ts";
 
 /** The frame of the way: events of the provider in, frames for the caller out. Converters fill in the rest. */

@@ -1,6 +1,6 @@
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
-import type { LinkOperation } from "../../wire/link/tasks.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import type { PersonaConfig, ProviderConfig } from "./config.ts";
 
 /** What keeps the server behind a provider up: nothing, a wake recipe, or the agent itself. */
@@ -55,7 +55,7 @@ export interface LocalProvider {
    * @param operation where it goes: one of the adapter's own paths, never one that somebody else names
    * @throws HttpFailure when there is no answer; AppError `not_supported` for an operation it does not have
    */
-  call(operation: LinkOperation, body: string, signal: AbortSignal): Promise<ProviderResponse>;
+  call(operation: Operation, body: string, signal: AbortSignal): Promise<ProviderResponse>;
   close(): Promise<void>;
 }
 

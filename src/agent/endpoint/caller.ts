@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
+import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
 import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
-import type { LinkOperation } from "../../wire/link/tasks.ts";
 
 /** What a tool of this machine asks, read whole: it may have to be asked twice. */
 export interface CallerRequest {
@@ -17,20 +17,12 @@ export interface CallerRequest {
 }
 
 export interface ModelCall {
-  operation: LinkOperation;
+  operation: Operation;
   /** The llm or pool of the server's. */
   model: string;
   body: Record<string, unknown>;
   scan: JsonScan;
 }
-
-const operations: Readonly<Record<string, LinkOperation>> = {
-  "/v1/chat/completions": "chat",
-  "/v1/messages": "messages",
-  "/v1/messages/count_tokens": "count_tokens",
-  "/v1/responses": "responses",
-  "/v1/embeddings": "embeddings",
-};
 
 /** As much as the server takes. */
 const maxBodyBytes = 32 * 1024 * 1024;
@@ -63,7 +55,7 @@ export async function readCaller(request: Request): Promise<CallerRequest> {
     if (value !== null) headers[name] = value;
   }
   const text = request.method === "GET" || request.method === "HEAD" ? undefined : await textOf(request);
-  const operation = request.method === "POST" ? operations[pathname] : undefined;
+  const operation = request.method === "POST" ? operationAt(pathname) : undefined;
   return {
     method: request.method,
     path: pathname + search,
@@ -83,7 +75,7 @@ async function textOf(request: Request): Promise<string> {
 }
 
 /** Undefined for what makes no sense: the server says what is wrong with it. */
-function modelCall(operation: LinkOperation, text: string): ModelCall | undefined {
+function modelCall(operation: Operation, text: string): ModelCall | undefined {
   try {
     const scan = scanJson(text, { maxDepth });
     const body = parseExact(text) as Record<string, unknown>;

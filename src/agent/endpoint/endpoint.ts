@@ -1,7 +1,8 @@
 import { AppError, errorBody } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { dialectWires } from "../../wire/dialects/index.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { dialectAt } from "../../wire/dialects/operations.ts";
 import type { Providers } from "../core/provider.ts";
 import { answerBody } from "./answer-body.ts";
 import { type CallerRequest, readCaller } from "./caller.ts";
@@ -144,7 +145,7 @@ function headersOf({ headers }: ProviderResponse): Record<string, string> {
 
 /** An error as the SDKs that call this path read errors. */
 function failure(path: string, error: AppError): Response {
-  const wire = path.startsWith("/v1/messages") ? dialectWires.messages : dialectWires.chat;
+  const wire = dialects[dialectAt(path)];
   const body = path.startsWith("/v1/") ? wire.errorBody(error, "local") : errorBody(error, "local");
   return Response.json(body, {
     status: error.status,

@@ -1,11 +1,12 @@
 import { adapterFor, nativePathFor, translationFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough.ts";
-import type { Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
+import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { dialectWires } from "../../wire/dialects/index.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { isDialect } from "../../wire/dialects/operations.ts";
+import type { Dialect } from "../../wire/dialects/types.ts";
 import { parseExact, spliceTopLevel } from "../../wire/json.ts";
-import type { LinkOperation } from "../../wire/link/tasks.ts";
 import type { LocalProvider } from "../core/provider.ts";
 import { answerBody } from "./answer-body.ts";
 import type { ModelCall } from "./caller.ts";
@@ -62,7 +63,7 @@ function prepare(provider: LocalProvider, call: ModelCall, text: string) {
     isDialect(operation) && !isNative ? translationFor(operation, adapter.dialect) : undefined;
   if (!translation) return { operation, body: spliceTopLevel(text, scan, { model }), translation };
   const translated = JSON.stringify(translation.request(body, model));
-  return { operation: adapter.dialect as LinkOperation, body: translated, translation };
+  return { operation: adapter.dialect, body: translated, translation };
 }
 
 function streamed(
@@ -77,7 +78,7 @@ function streamed(
     translation?.stream(call.model, call.body) ?? passthroughPipe(dialect, { stripUsage: false });
   const brokenOff = () => {
     const error = new AppError("provider_error", pipe.fault?.message ?? "the local provider broke off");
-    return dialectWires[dialect].errorFrames(error, "local", pipe.fault?.type, pipe.position);
+    return dialects[dialect].errorFrames(error, "local", pipe.fault?.type, pipe.position);
   };
   return new Response(answerBody(answer, { pipe, brokenOff, over: leave }), {
     headers: {
@@ -87,10 +88,6 @@ function streamed(
       "x-accel-buffering": "no",
     },
   });
-}
-
-function isDialect(operation: LinkOperation): operation is Dialect {
-  return operation === "chat" || operation === "messages" || operation === "responses";
 }
 
 function isEventStream({ headers }: ProviderResponse): boolean {

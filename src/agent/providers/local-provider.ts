@@ -3,8 +3,8 @@ import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
-import type { LinkOperation } from "../../wire/link/tasks.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import type { LocalProvider, Runtime } from "../core/provider.ts";
 import { readOwnFile } from "../private-file.ts";
@@ -119,7 +119,7 @@ export function readApiKey({ apiKeyFile }: ProviderConfig): string | undefined {
 }
 
 /** Whoever asks never says where a call goes: only which of the adapter's own paths. */
-function pathOf(adapter: Adapter, operation: LinkOperation): string | undefined {
+function pathOf(adapter: Adapter, operation: Operation): string | undefined {
   if (operation === "chat" || operation === "messages")
     return adapter.dialect === operation ? adapter.callPath : undefined;
   if (operation === "responses") return adapter.responsesPath;

@@ -1,15 +1,8 @@
+import { isOperation } from "../../wire/dialects/operations.ts";
 import { parseExact } from "../../wire/json.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
-import type { LinkOperation, Task } from "../../wire/link/tasks.ts";
+import type { Task } from "../../wire/link/tasks.ts";
 import { lineOf } from "../session/response-text.ts";
-
-const operations: readonly string[] = [
-  "chat",
-  "messages",
-  "responses",
-  "embeddings",
-  "count_tokens",
-] satisfies LinkOperation[];
 
 /** It goes into a path: what no server gives would not stay one segment of it, or cannot be written there at all. */
 function isTaskId(value: unknown): value is string {
@@ -67,15 +60,14 @@ function taskIn(data: Record<string, unknown>): ({ event: "task" } & Task) | und
   const { kind, taskId, llmName, attempt = 1, operation = "chat", streaming, request, channel } = data;
   if (!isTaskId(taskId) || typeof llmName !== "string") return undefined;
   if (kind === "wake") return { event: "task", kind, taskId, llmName };
-  if (kind !== "infer" || typeof attempt !== "number" || !operations.includes(operation as string))
-    return undefined;
+  if (kind !== "infer" || typeof attempt !== "number" || !isOperation(operation)) return undefined;
   return {
     event: "task",
     kind,
     taskId,
     attempt,
     llmName,
-    operation: operation as LinkOperation,
+    operation,
     streaming: streaming === true,
     ...(request !== undefined && { request }),
     ...(typeof channel === "number" && { channel }),

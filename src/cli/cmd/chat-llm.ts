@@ -1,3 +1,4 @@
+import { operations } from "../../wire/dialects/operations.ts";
 import { defineVerb } from "../core/command.ts";
 import { callsClient } from "./chat/calls-client.ts";
 import { withNearestPartner } from "./chat/suggest-kind.ts";
@@ -20,7 +21,7 @@ export const chatLlm = defineVerb({
     ...chatArgs,
   },
   async run(args, context) {
-    const partner = { kind: "llm", name: args.llm, path: "/v1/chat/completions", model: args.llm } as const;
+    const partner = { kind: "llm", name: args.llm, path: operations.chat.path, model: args.llm } as const;
     try {
       return await chatWith(partner, args, context, await callsClient(context));
     } catch (error) {

@@ -1,9 +1,11 @@
 import { nativePathFor, translationFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough.ts";
-import type { Adapter, Dialect, StreamPipe, Translation } from "../../adapters/types.ts";
+import type { Adapter, StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { dialectWires } from "../../wire/dialects/index.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
+import type { Dialect } from "../../wire/dialects/types.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
@@ -19,9 +21,7 @@ import type { CallRecord } from "./record.ts";
 import {
   type CallerRequest,
   forwardedHeaders,
-  isDialect,
   modelFor,
-  type Operation,
   type ProviderRequest,
   providerRequest,
 } from "./request.ts";
@@ -78,7 +78,7 @@ export async function attempt(
     const body = openStream({
       exchange,
       pipe,
-      wire: dialectWires[operation],
+      wire: dialects[operation],
       record: asked.record,
       requestId: asked.call.requestId,
       key,
@@ -219,8 +219,8 @@ async function whole(
   if (record.facts.streaming)
     throw new AppError("provider_error", "the provider did not answer with a stream");
   const translated = translation?.response(body, modelAsked(sent), caller.body);
-  const spoken = translation || !isDialect(operation) ? provider.adapter.dialect : operation;
-  await record.close(200, dialectWires[spoken].usage(body));
+  const spoken = translation ? provider.adapter.dialect : operations[operation].dialect;
+  await record.close(200, dialects[spoken].usage(body));
   if (translated) return Response.json(translated);
   const own = caller.agent ? withModel(text, body, modelAsked(sent)) : (bytes as Uint8Array<ArrayBuffer>);
   return new Response(own, { headers: { "content-type": "application/json" } });

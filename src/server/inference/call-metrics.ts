@@ -1,3 +1,4 @@
+import { type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { Metrics, Series } from "../observability/metrics.ts";
@@ -41,7 +42,7 @@ export class CallMetrics {
   }
 
   /** A call is tried again, at this llm. */
-  retried(llm: LlmRow, dialect: string): void {
+  retried(llm: LlmRow, dialect: Operation): void {
     this.#metrics.series("mcpctl_call_retries_total", labelsOf(llm, dialect)).add();
   }
 
@@ -52,7 +53,7 @@ export class CallMetrics {
    */
   measure(
     llm: LlmRow,
-    dialect: string,
+    dialect: Operation,
     seconds: number,
     firstToken: number | undefined,
     usage: Usage,
@@ -74,7 +75,7 @@ export class CallMetrics {
     if (usage.completionTokens > 0) series.output.add(usage.completionTokens);
   }
 
-  #seriesOf(llm: LlmRow, dialect: string): CallSeries {
+  #seriesOf(llm: LlmRow, dialect: Operation): CallSeries {
     const byDialect = this.#known.get(llm) ?? new Map<string, CallSeries>();
     this.#known.set(llm, byDialect);
     const known = byDialect.get(dialect);
@@ -94,9 +95,9 @@ export class CallMetrics {
   }
 }
 
-function labelsOf(llm: LlmRow, dialect: string) {
+function labelsOf(llm: LlmRow, dialect: Operation) {
   return {
-    gen_ai_operation_name: dialect === "embeddings" ? "embeddings" : "chat",
+    gen_ai_operation_name: operations[dialect].telemetryName,
     gen_ai_provider_name: llm.spec.type,
     // Nobody learns of a private llm from a label.
     gen_ai_request_model: llm.visibility === "private" ? "private" : llm.name,

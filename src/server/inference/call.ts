@@ -1,6 +1,7 @@
 import type { GeminiCli } from "../../adapters/gemini-cli/index.ts";
 import type { AppError } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadlines } from "../core/deadlines.ts";
@@ -14,7 +15,7 @@ import type { CallMetrics } from "./call-metrics.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { Pace } from "./pace.ts";
 import type { CallRecord } from "./record.ts";
-import type { CallerRequest, Operation } from "./request.ts";
+import type { CallerRequest } from "./request.ts";
 
 export interface InferenceDeps {
   catalogue: Catalogue;

@@ -1,6 +1,8 @@
 import { countTokens } from "../../adapters/tokens/count-tokens.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { isDialect } from "../../wire/dialects/operations.ts";
 import { isOf, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/types.ts";
 import { refuseFailure } from "./answer.ts";
@@ -16,7 +18,7 @@ import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, isVirtual, resolve } from "./pools/resolve.ts";
 import { keyOf, providerOf } from "./provider.ts";
 import { CallRecord } from "./record.ts";
-import { type CallerRequest, isDialect, mostTokens, requestedModel } from "./request.ts";
+import { type CallerRequest, requestedModel } from "./request.ts";
 import { answerWhileWaking } from "./waking.ts";
 
 const probeMilliseconds = 2000;
@@ -68,7 +70,7 @@ export class Inference {
         const canCount = candidates.some((llm) => providerOf(llm).adapter.countTokensPath !== undefined);
         if (!canCount) return await estimated(candidates[0]!, caller, record);
       } else {
-        const most = mostTokens(caller.body);
+        const most = isDialect(call.operation) ? dialects[call.operation].maxTokens(caller.body) : undefined;
         record.admission = this.#deps.limits.admit(call.principal, candidates, caller.text.length, most);
       }
       const asked = { call, record, caller, candidates, told };

@@ -1,4 +1,5 @@
 import type { AppError } from "../../errors.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { type Principal, tokenIdOf } from "../core/access/policy.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
@@ -12,7 +13,7 @@ import { costOf } from "./limits/prices.ts";
 export interface CallFacts {
   requestId: string;
   principal: Principal;
-  dialect: string;
+  dialect: Operation;
   llm?: LlmRow;
   /** The persona that was asked. */
   agent?: PersonaRow;

@@ -1,17 +1,11 @@
 import { nativeChanges } from "../../adapters/translation/responses-to-chat/stateless.ts";
-import type { Adapter, Dialect, Translation } from "../../adapters/types.ts";
+import type { Adapter, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
 import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import { poolOf } from "./pools/resolve.ts";
-
-/** What a caller wants of a model. `count_tokens` is how long a request of the messages dialect is. */
-export type Operation = Dialect | "embeddings" | "count_tokens";
-
-/** Whether a call is answered in a dialect, and may be translated and streamed. */
-export function isDialect(operation: Operation): operation is Dialect {
-  return operation !== "embeddings" && operation !== "count_tokens";
-}
 
 /** A caller's request, parsed. */
 export interface CallerRequest {
@@ -51,26 +45,12 @@ export function providerRequest(
   if (operation === "responses" && !translation) Object.assign(changes, nativeChanges(body));
   if (!isDialect(operation) || (operation === "responses" && !translation))
     return { path, text: spliceTopLevel(text, scan, changes), stripUsage: false };
-  if (operation !== "responses") requireMessages(body);
+  dialects[operation].checkRequest(body);
   if (translation) return { path, text: JSON.stringify(translation.request(body, model)), stripUsage: false };
   const options = body["stream_options"] as { include_usage?: boolean } | null | undefined;
   const stripUsage = operation === "chat" && body["stream"] === true && options?.include_usage !== true;
   if (stripUsage) changes["stream_options"] = { ...options, include_usage: true };
   return { path, text: spliceTopLevel(text, scan, changes), stripUsage };
-}
-
-function requireMessages(body: Record<string, unknown>): void {
-  if (!Array.isArray(body["messages"]) || body["messages"].length === 0) {
-    throw new AppError("invalid_request", "messages is required", {
-      details: [{ path: "/messages", message: "is required" }],
-    });
-  }
-}
-
-/** How many tokens of an answer a caller asks for at most, in whichever dialect; undefined when it does not say. */
-export function mostTokens({ max_completion_tokens, max_tokens, max_output_tokens }: CallerRequest["body"]) {
-  const asked = max_completion_tokens ?? max_tokens ?? max_output_tokens;
-  return typeof asked === "number" && asked >= 0 ? asked : undefined;
 }
 
 /** The llm or pool that a body names. Throws AppError `invalid_request` when it names none. */
@@ -100,9 +80,6 @@ export function modelFor(llm: LlmRow, asked: unknown, candidates: readonly LlmRo
   });
 }
 
-/** Headers of Anthropic's that a client and its provider settle between them: byte for byte. */
-const settled = ["anthropic-version", "anthropic-beta"];
-
 /** What can stand in a header's value. */
 const printable = /^[\t\x20-\x7e]*$/;
 
@@ -112,10 +89,10 @@ export function forwardedHeaders(
   operation: Operation,
   adapter: Adapter,
 ): Record<string, string> {
-  const speaksMessages = operation === "messages" || operation === "count_tokens";
-  if (!speaksMessages || adapter.dialect !== "messages") return {};
+  const { dialect } = operations[operation];
+  if (dialect !== adapter.dialect) return {};
   const forwarded: Record<string, string> = {};
-  for (const name of settled) {
+  for (const name of dialects[dialect].forwardedHeaders) {
     const value = headers.get(name);
     if (value === null) continue;
     if (!printable.test(value)) throw new AppError("invalid_request", `the header ${name} is not plain text`);

@@ -1,7 +1,8 @@
-import type { DialectWire, StreamPipe } from "../../adapters/types.ts";
+import type { StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { BodySink } from "../../net/http1/response-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import type { DialectWire } from "../../wire/dialects/types.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import type { CallRecord } from "./record.ts";

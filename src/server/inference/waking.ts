@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
-import { dialectWires } from "../../wire/dialects/index.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { operations } from "../../wire/dialects/operations.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import type { Asked, InferenceDeps } from "./call.ts";
 import { transportFailure } from "./failure.ts";
-import { isDialect } from "./request.ts";
 import { streamHeaders } from "./stream.ts";
 
 /** Who waits no longer than this for an llm to wake is not told of it. Milliseconds. */
@@ -47,6 +47,8 @@ function bodyWhileWaking(
 ): ReadableStream<Uint8Array> {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let isGone = false;
+  const errorFrames = (error: AppError) =>
+    dialects[operations[call.operation].dialect].errorFrames(error, call.requestId, error.providerType);
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -68,7 +70,7 @@ function bodyWhileWaking(
           if (isGone) return;
           const error = transportFailure(thrown);
           await record.close(error.status, undefined, error).catch(() => {});
-          controller.enqueue(encoder.encode(lastFrames(told(error), call.requestId, record.facts.dialect)));
+          controller.enqueue(encoder.encode(errorFrames(told(error))));
           return controller.close();
         }
         const { done, value } = await reader.read();
@@ -86,11 +88,4 @@ function bodyWhileWaking(
     },
     new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
   );
-}
-
-function lastFrames(error: AppError, requestId: string, dialect: string): string {
-  const operation = dialect as Parameters<typeof isDialect>[0];
-  return isDialect(operation)
-    ? dialectWires[operation].errorFrames(error, requestId, error.providerType, undefined)
-    : "";
 }

@@ -1,3 +1,4 @@
+import { type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import type { Random } from "../core/ids.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
@@ -7,8 +8,7 @@ import type { Sampler } from "./trace-settings.ts";
 /** What is known of a call when it comes. */
 export interface CallStart {
   requestId: string;
-  /** `chat`, `messages`, `responses`, `embeddings`. */
-  dialect: string;
+  dialect: Operation;
   /** The caller's, where its `traceparent` is. */
   headers: Headers;
 }
@@ -80,7 +80,7 @@ export function createTracer({ sampler, exporter, random, now, elapsed }: Tracer
         end(call) {
           if (over) return;
           over = true;
-          const operation = dialect === "embeddings" ? "embeddings" : "chat";
+          const operation = operations[dialect].telemetryName;
           const asked = call.pool ?? call.llm?.name;
           exporter.add({
             traceId,

@@ -1,6 +1,8 @@
 import { AppError } from "../../errors.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { type Operation, operations } from "../../wire/dialects/operations.ts";
 import { scanJson } from "../../wire/json.ts";
-import type { LinkOperation, TaskError } from "../../wire/link/tasks.ts";
+import type { TaskError } from "../../wire/link/tasks.ts";
 
 /** What an agent says of a task. */
 export type Result = { epoch: number | undefined; attempt: number | undefined } & (
@@ -115,9 +117,10 @@ function seconds(value: unknown): number | undefined {
  * A chunk as it stands in a stream: whole events as they are, the data of an event as one. Line ends inside are kept as
  * server-sent events keep them.
  */
-export function eventText(operation: LinkOperation, chunk: string): string {
+export function eventText(operation: Operation, chunk: string): string {
   if (/^\s*[{[]/.test(chunk)) {
-    const name = operation === "messages" || operation === "responses" ? typeOf(chunk) : undefined;
+    const { namesEvents } = dialects[operations[operation].dialect];
+    const name = namesEvents ? typeOf(chunk) : undefined;
     const data = `data: ${chunk.trim().replace(/\r\n|[\r\n]/g, "\ndata: ")}\n\n`;
     return name === undefined ? data : `event: ${name}\n${data}`;
   }

@@ -3,7 +3,7 @@ import { type ProviderResponse, PushedResponse } from "../../net/pushed-response
 import { creditBytes, offerMs } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { EncodedRequest } from "../../wire/link/revisions/revision.ts";
-import type { LinkOperation } from "../../wire/link/tasks.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { Link } from "./link.ts";
 import { eventText, type Result } from "./results.ts";
@@ -24,7 +24,7 @@ export type TaskState = "offered" | "accepted" | "streaming" | "done" | "failed"
 export interface InferTaskOptions {
   id: string;
   llmName: string;
-  operation: LinkOperation;
+  operation: Operation;
   streaming: boolean;
   /** The body for the provider, as JSON. */
   text: string;

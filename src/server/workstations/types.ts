@@ -1,13 +1,13 @@
 import type { OutboundTimeouts } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import type { LinkOperation } from "../../wire/link/tasks.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import type { Row } from "../core/store/types.ts";
 
 /** A call for an agent to answer. */
 export interface LinkCall {
   /** A virtual one. */
   llm: Row;
-  operation: LinkOperation;
+  operation: Operation;
   /** The body, in the dialect that the llm's provider speaks. */
   text: string;
   streaming: boolean;

@@ -1,7 +1,14 @@
+import { AppError } from "../../errors.ts";
 import { isObject } from "../json.ts";
-import { tokenCount, type Usage } from "./usage.ts";
+import { sseFrame } from "../sse.ts";
+import { messageOf, openaiErrorType, parameterOf } from "./errors.ts";
+import type { DialectWire } from "./types.ts";
+import { tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
 
 /** OpenAI chat completions, as far as we read or write it. Providers send more, and less. */
+
+/** The data of the frame that ends a stream. */
+export const doneData = "[DONE]";
 
 export interface ChatUsage {
   prompt_tokens?: number;
@@ -73,3 +80,41 @@ export function chatUsage(usage: unknown): Usage | undefined {
     cachedTokens: tokenCount(counts.prompt_tokens_details?.cached_tokens ?? counts.prompt_cache_hit_tokens),
   };
 }
+
+/** Refuses a request without messages. Throws AppError `invalid_request`. */
+export function requireMessages({ messages }: Record<string, unknown>): void {
+  if (Array.isArray(messages) && messages.length > 0) return;
+  throw new AppError("invalid_request", "messages is required", {
+    details: [{ path: "/messages", message: "is required" }],
+  });
+}
+
+export const chat: DialectWire = {
+  checkRequest: requireMessages,
+  maxTokens: ({ max_completion_tokens, max_tokens }) => tokenLimit(max_completion_tokens ?? max_tokens),
+  forwardedHeaders: [],
+  namesEvents: false,
+  errorBody(error, _requestId, type) {
+    return {
+      error: {
+        message: messageOf(error),
+        type: openaiErrorType(error.status, type),
+        code: error.code,
+        param: parameterOf(error),
+      },
+    };
+  },
+  // OpenAI's SDKs raise a chunk that has `error`; [DONE] ends the stream for clients that do not look.
+  errorFrames(error, requestId, type) {
+    const data = JSON.stringify(chat.errorBody(error, requestId, type));
+    return sseFrame({ data }) + sseFrame({ data: doneData });
+  },
+  usage: (body) => chatUsage(usageOf(body)),
+  modelEntry: ({ id, createdAt, ownedBy }) => ({
+    id,
+    object: "model",
+    created: Math.floor(createdAt / 1000),
+    owned_by: ownedBy,
+  }),
+  modelList: (data) => ({ object: "list", data }),
+};

@@ -1,5 +1,9 @@
 import { isObject } from "../json.ts";
-import { tokenCount, type Usage } from "./usage.ts";
+import { sseFrame } from "../sse.ts";
+import { requireMessages } from "./chat.ts";
+import { anthropicErrorType, messageOf } from "./errors.ts";
+import type { DialectWire } from "./types.ts";
+import { tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
 
 /** Anthropic messages, as far as we read or write it. Providers send more, and less. */
 
@@ -83,3 +87,32 @@ export function mergeMessagesUsage(
   if (!isObject(news)) return before;
   return { ...before, ...Object.fromEntries(Object.entries(news).filter(([, value]) => value !== null)) };
 }
+
+export const messages: DialectWire = {
+  checkRequest: requireMessages,
+  maxTokens: ({ max_tokens }) => tokenLimit(max_tokens),
+  forwardedHeaders: ["anthropic-version", "anthropic-beta"],
+  namesEvents: true,
+  errorBody(error, requestId, type) {
+    return {
+      type: "error",
+      error: { type: anthropicErrorType(error.status, type), message: messageOf(error) },
+      request_id: requestId,
+    };
+  },
+  errorFrames(error, requestId, type) {
+    return sseFrame({ event: "error", data: JSON.stringify(messages.errorBody(error, requestId, type)) });
+  },
+  usage: (body) => messagesUsage(usageOf(body)),
+  modelEntry: ({ id, createdAt }) => ({
+    type: "model",
+    display_name: id,
+    created_at: new Date(createdAt).toISOString(),
+  }),
+  modelList: (data) => ({
+    data,
+    has_more: false,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  }),
+};

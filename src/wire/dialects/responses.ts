@@ -1,5 +1,9 @@
+import type { AppError } from "../../errors.ts";
 import { isObject } from "../json.ts";
-import type { Usage } from "./usage.ts";
+import { chat } from "./chat.ts";
+import { messageOf, openaiErrorType, parameterOf } from "./errors.ts";
+import type { DialectWire } from "./types.ts";
+import { tokenLimit, type Usage, usageOf } from "./usage.ts";
 
 /** OpenAI responses, as far as we read or write it. Providers send more, and less. */
 
@@ -64,12 +68,6 @@ export interface ResponsesError {
   type?: string | null;
 }
 
-/** Which answer a stream carries, and the number of its next event where that is known. */
-export interface StreamPosition {
-  responseId: string;
-  sequence?: number;
-}
-
 /** Reads the `usage` of an answer; undefined when there is none. Input tokens include the cached ones. */
 export function responsesUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
@@ -84,4 +82,46 @@ export function responsesUsage(usage: unknown): Usage | undefined {
 /** Writes one event of a stream. Its name stands in the frame and in the data. */
 export function responsesFrame(type: string, fields: object): string {
   return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+}
+
+export const responses: DialectWire = {
+  // An input may also be stored at the provider: whoever answers the call checks it.
+  checkRequest() {},
+  maxTokens: ({ max_output_tokens }) => tokenLimit(max_output_tokens),
+  forwardedHeaders: [],
+  namesEvents: true,
+  errorBody: chat.errorBody,
+  // OpenAI's SDKs raise the first event; Codex looks for the second only.
+  errorFrames(error, requestId, type, position) {
+    const code = type ?? failureCode(error);
+    const message = messageOf(error);
+    const fault = { code, message, param: parameterOf(error) };
+    const nested = { error: { type: openaiErrorType(error.status, type), ...fault } };
+    const { responseId = `resp_${requestId}`, sequence } = position ?? {};
+    const numbered = (offset: number) =>
+      sequence === undefined ? {} : { sequence_number: sequence + offset };
+    const response = {
+      id: responseId,
+      object: "response",
+      status: "failed",
+      error: { code, message },
+      incomplete_details: null,
+      output: [],
+      usage: null,
+    };
+    return (
+      responsesFrame("error", { ...numbered(0), ...fault, ...nested }) +
+      responsesFrame("response.failed", { ...numbered(1), response })
+    );
+  },
+  usage: (body) => responsesUsage(usageOf(body)),
+  // Clients of responses read the list of chat.
+  modelEntry: () => ({}),
+  modelList: () => ({}),
+};
+
+/** OpenAI's code of an answer that failed; its set knows little more. */
+function failureCode({ status }: AppError): string {
+  if (status === 429) return "rate_limit_exceeded";
+  return status >= 500 ? "server_error" : "invalid_prompt";
 }

@@ -1,3 +1,5 @@
+import { isObject } from "../json.ts";
+
 /** Tokens of one call. `cachedTokens` are among `promptTokens`. */
 export interface Usage {
   promptTokens: number;
@@ -8,4 +10,14 @@ export interface Usage {
 /** A count as a provider tells it: what is no number counts as none. */
 export function tokenCount(value: unknown): number {
   return typeof value === "number" ? value : 0;
+}
+
+/** The `usage` of an answer; undefined where it has none. */
+export function usageOf(body: unknown): unknown {
+  return isObject(body) ? body.usage : undefined;
+}
+
+/** A limit of tokens that a request sets; undefined for a value that is no limit. */
+export function tokenLimit(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 0 ? value : undefined;
 }

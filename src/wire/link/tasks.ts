@@ -1,5 +1,4 @@
-/** What is asked of a model, in the dialect its provider speaks: the server has translated where that is another one. */
-export type LinkOperation = "chat" | "messages" | "responses" | "embeddings" | "count_tokens";
+import type { Operation } from "../dialects/operations.ts";
 
 export type Task = InferTask | WakeTask;
 
@@ -9,7 +8,8 @@ export interface InferTask {
   /** 1, and one more each time the task is offered again. */
   attempt: number;
   llmName: string;
-  operation: LinkOperation;
+  /** The dialect is the provider's: the server has translated where the caller's is another one. */
+  operation: Operation;
   streaming: boolean;
   /** The body for the provider. Not there when it is longer than `inlineBytes`: the acceptance brings it. */
   request?: unknown;

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { translationFor } from "../../../src/adapters/index.ts";
-import type { Dialect, StreamPipe } from "../../../src/adapters/types.ts";
+import type { StreamPipe } from "../../../src/adapters/types.ts";
 import { AppError } from "../../../src/errors.ts";
+import type { Dialect } from "../../../src/wire/dialects/types.ts";
 import { parseExact } from "../../../src/wire/json.ts";
 import { bytesOf, eventsOf, recorded, recordedJson, recordings, through } from "./streams.ts";
 

@@ -3,7 +3,7 @@ import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { translationFor } from "../../../src/adapters/index.ts";
 import { AppError } from "../../../src/errors.ts";
-import { dialectWires } from "../../../src/wire/dialects/index.ts";
+import { dialects } from "../../../src/wire/dialects/index.ts";
 import { recorded, recordedJson, through } from "./streams.ts";
 
 /** The official SDKs are the readers that matter: what we translate must be whole to them. */
@@ -98,7 +98,7 @@ describe("OpenAI's SDK reads Anthropic's answers", () => {
   it("an error in the stream, as an error (case 59)", async () => {
     const { text, fault } = through(toChat.stream("mine", {}), [recorded("anthropic/error.sse")]);
     const error = new AppError("provider_error", fault!.message, { status: fault!.status! });
-    const frames = dialectWires.chat.errorFrames(error, "r1", fault!.type);
+    const frames = dialects.chat.errorFrames(error, "r1", fault!.type);
     const stream = openaiOn(text + frames, sse).stream({ model: "mine", messages: user });
     await expect(stream.finalChatCompletion()).rejects.toMatchObject({
       error: { message: "Overloaded", type: "overloaded_error" },
@@ -107,7 +107,7 @@ describe("OpenAI's SDK reads Anthropic's answers", () => {
 
   it("an error body, as the error of its status (case 74)", async () => {
     const body = JSON.stringify(
-      dialectWires.chat.errorBody(new AppError("too_many_requests", "slow down"), "r1"),
+      dialects.chat.errorBody(new AppError("too_many_requests", "slow down"), "r1"),
     );
     await expect(openaiOn(body, json, 429).create({ model: "mine", messages: user })).rejects.toMatchObject({
       status: 429,
@@ -176,15 +176,13 @@ describe("Anthropic's SDK reads chat answers", () => {
   it("an error in the stream, as an error", async () => {
     const { text, fault } = through(toMessages.stream("mine", {}), [recorded("openai/error.sse")]);
     const error = new AppError("provider_error", fault!.message, { status: fault!.status! });
-    const frames = dialectWires.messages.errorFrames(error, "r1", fault!.type);
+    const frames = dialects.messages.errorFrames(error, "r1", fault!.type);
     const stream = anthropicOn(text + frames, sse).stream({ model: "mine", max_tokens: 9, messages: user });
     await expect(stream.finalMessage()).rejects.toMatchObject({ error: { error: { type: "api_error" } } });
   });
 
   it("an error body, as the error of its status (case 74)", async () => {
-    const body = JSON.stringify(
-      dialectWires.messages.errorBody(new AppError("not_found", "no such llm"), "r1"),
-    );
+    const body = JSON.stringify(dialects.messages.errorBody(new AppError("not_found", "no such llm"), "r1"));
     await expect(
       anthropicOn(body, json, 404).create({ model: "x", max_tokens: 9, messages: user }),
     ).rejects.toMatchObject({

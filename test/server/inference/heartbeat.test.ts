@@ -9,7 +9,7 @@ import { CallRecord } from "../../../src/server/inference/record.ts";
 import { openStream } from "../../../src/server/inference/stream.ts";
 import { Audit } from "../../../src/server/observability/audit.ts";
 import { Metrics } from "../../../src/server/observability/metrics.ts";
-import { dialectWires } from "../../../src/wire/dialects/index.ts";
+import { dialects } from "../../../src/wire/dialects/index.ts";
 import { temporaryFolder } from "../../support/server.ts";
 import {
   type Connection,
@@ -54,7 +54,7 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
   const opening = openStream({
     exchange,
     pipe: passthroughPipe("chat", { stripUsage: false }),
-    wire: dialectWires.chat,
+    wire: dialects.chat,
     record: new CallRecord(
       { requestId: "req_1", principal, dialect: "chat", streaming: true },
       new Audit(store),

@@ -13,7 +13,7 @@ import { reply, type Script, type Seen, upstream } from "../../support/upstream.
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const parentId = "b7ad6b7169203331";
 const llm = row("llm_1", "llm", "gpt", { spec: { type: "openai" } });
-const call = { requestId: "req_1", dialect: "chat", headers: new Headers() };
+const call = { requestId: "req_1", dialect: "chat" as const, headers: new Headers() };
 const over: CallEnd = { status: 200, llm, model: "gpt-5.6-luna", streaming: true };
 
 /** A tracer that sends to a scripted collector, and what it counted and told. */

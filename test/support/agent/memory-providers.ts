@@ -1,11 +1,11 @@
 import type { PersonaConfig } from "../../../src/agent/core/config.ts";
 import type { LocalProvider, Providers, RuntimeState } from "../../../src/agent/core/provider.ts";
 import { PushedResponse } from "../../../src/net/pushed-response.ts";
-import type { LinkOperation } from "../../../src/wire/link/tasks.ts";
+import type { Operation } from "../../../src/wire/dialects/operations.ts";
 
 /** A call that a provider was asked. */
 export interface Call {
-  operation: LinkOperation;
+  operation: Operation;
   body: string;
   signal: AbortSignal;
   /** Begins an answer; the test writes it. */

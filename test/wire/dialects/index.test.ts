@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { AppError, type ErrorCode } from "../../../src/errors.ts";
-import { dialectWires } from "../../../src/wire/dialects/index.ts";
+import { dialects } from "../../../src/wire/dialects/index.ts";
 import { SseParser } from "../../../src/wire/sse.ts";
 
-const { chat, messages } = dialectWires;
+const { chat, messages } = dialects;
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
 describe("errors of the chat dialect", () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { AppError, type ErrorCode } from "../../../src/errors.ts";
-import { dialectWires } from "../../../src/wire/dialects/index.ts";
+import { dialects } from "../../../src/wire/dialects/index.ts";
 import { SseParser } from "../../../src/wire/sse.ts";
 
-const { responses, chat } = dialectWires;
+const { responses, chat } = dialects;
 
 function framesOf(text: string) {
   return new SseParser().push(new TextEncoder().encode(text)).map(({ event, data }) => ({

@@ -1,3 +1,4 @@
+import { doneData } from "../../../wire/dialects/chat.ts";
 import {
   type MessagesBlock,
   type MessagesEvent,
@@ -9,7 +10,6 @@ import type { Usage } from "../../../wire/dialects/usage.ts";
 import { parseExact } from "../../../wire/json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
 import { faultOf } from "../../provider-fault.ts";
-import { doneData } from "../../stream-watch.ts";
 import type { Fields } from "../request-fields.ts";
 import { fittingId } from "../tool-names.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";

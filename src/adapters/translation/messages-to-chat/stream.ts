@@ -3,13 +3,13 @@ import {
   type ChatCompletion,
   type ChatToolCallDelta,
   chatUsage,
+  doneData,
 } from "../../../wire/dialects/chat.ts";
 import type { MessagesBlock } from "../../../wire/dialects/messages.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { isObject, parseExact } from "../../../wire/json.ts";
 import type { SseEvent } from "../../../wire/sse.ts";
 import { faultOf } from "../../provider-fault.ts";
-import { doneData } from "../../stream-watch.ts";
 import type { Fields } from "../request-fields.ts";
 import { callerNames, fittingId } from "../tool-names.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";

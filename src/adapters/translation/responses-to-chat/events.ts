@@ -3,11 +3,12 @@ import {
   type ChatCompletion,
   type ChatUsage,
   chatUsage,
+  doneData,
 } from "../../../wire/dialects/chat.ts";
-import { responsesFrame, type StreamPosition } from "../../../wire/dialects/responses.ts";
+import { responsesFrame } from "../../../wire/dialects/responses.ts";
+import type { StreamPosition } from "../../../wire/dialects/types.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { faultOf, type StreamFault } from "../../provider-fault.ts";
-import { doneData } from "../../stream-watch.ts";
 import { noUsage } from "../messages-to-chat/response.ts";
 import type { Fields } from "../request-fields.ts";
 import { garbage } from "../translated-pipe.ts";

@@ -1,5 +1,5 @@
 import { AppError } from "../../../errors.ts";
-import type { StreamPosition } from "../../../wire/dialects/responses.ts";
+import type { StreamPosition } from "../../../wire/dialects/types.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { parsedObject } from "../../../wire/json.ts";
 import type { StreamFault } from "../../provider-fault.ts";

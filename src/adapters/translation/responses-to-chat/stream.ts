@@ -1,4 +1,4 @@
-import type { StreamPosition } from "../../../wire/dialects/responses.ts";
+import type { StreamPosition } from "../../../wire/dialects/types.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import type { SseEvent } from "../../../wire/sse.ts";
 import type { Fields } from "../request-fields.ts";

@@ -1,9 +1,11 @@
 import { AppError } from "../../../errors.ts";
+import { modelEntry, modelList } from "../../../wire/dialects/index.ts";
+import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
+import type { ListedModel } from "../../../wire/dialects/types.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import type { Row } from "../../core/store/types.ts";
 import { agentInModel, findAgent, modelOfAgent, runnableAgents } from "../../inference/personas/persona.ts";
 import { runnable } from "../../inference/pools/resolve.ts";
-import type { Operation } from "../../inference/request.ts";
 import { parseCall, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -13,49 +15,43 @@ const access = { verb: "run", resource: "llms" } as const;
 /** Where the body's model may name a persona. */
 const accessByModel = { ...access, or: "agents" } as const;
 
+const summaries: Readonly<Record<Operation, string>> = {
+  chat: "Chat completion; the model field chooses the llm, pool or agent",
+  messages: "Anthropic messages; the model field chooses the llm, pool or agent",
+  count_tokens: `How many tokens a request for ${operations.messages.path} has; an estimate where the provider cannot tell`,
+  responses: "OpenAI responses, stateless; the model field chooses the llm, pool or agent",
+  embeddings: "Embeddings; the model field chooses the llm or pool",
+};
+
 /** Inference: under the llm's own name, and under the paths that SDKs expect. */
 export function inferenceRoutes(server: Server): Route[] {
-  const call = (path: string, operation: Operation, summary: string): Route => ({
-    method: "POST",
-    path,
-    access: path.startsWith("/v1/") ? accessByModel : access,
-    summary,
-    handle: (request) => infer(server, request, operation),
-  });
   return [
-    call("/api/v1/llms/:idOrName/infer", "chat", "Chat completion of an llm"),
-    call("/v1/chat/completions", "chat", "Chat completion; the model field chooses the llm, pool or agent"),
-    call("/v1/messages", "messages", "Anthropic messages; the model field chooses the llm, pool or agent"),
-    call(
-      "/v1/messages/count_tokens",
-      "count_tokens",
-      "How many tokens a request for /v1/messages has; an estimate where the provider cannot tell",
+    {
+      method: "POST",
+      path: "/api/v1/llms/:idOrName/infer",
+      access,
+      summary: "Chat completion of an llm",
+      handle: (call) => infer(server, call, "chat"),
+    },
+    ...operationNames.map(
+      (operation): Route => ({
+        method: "POST",
+        path: operations[operation].path,
+        access: accessByModel,
+        summary: summaries[operation],
+        handle: (call) => infer(server, call, operation),
+      }),
     ),
-    call(
-      "/v1/responses",
-      "responses",
-      "OpenAI responses, stateless; the model field chooses the llm, pool or agent",
-    ),
-    call("/v1/embeddings", "embeddings", "Embeddings; the model field chooses the llm or pool"),
     {
       method: "GET",
-      path: "/v1/models",
+      path: modelsPath,
       access: accessByModel,
       summary: "The llms and agents that the caller may run",
-      handle: ({ principal }) => {
-        const data = models(server, principal);
-        return Response.json({
-          object: "list",
-          data,
-          has_more: false,
-          first_id: data[0]?.id ?? null,
-          last_id: data.at(-1)?.id ?? null,
-        });
-      },
+      handle: ({ principal }) => Response.json(modelList(models(server, principal))),
     },
     {
       method: "GET",
-      path: "/v1/models/:id",
+      path: `${modelsPath}/:id`,
       access: accessByModel,
       summary: "One llm or agent that the caller may run",
       handle: ({ principal, params }) => Response.json(one(server, principal, params["id"]!)),
@@ -89,29 +85,20 @@ function nameOf(server: Server, principal: Principal, idOrName: string): string 
   return decide(principal, "run", "llms", row.name, row) === "allow" ? row.name : idOrName;
 }
 
-/** In the shape of both dialects: OpenAI's `object` and `owned_by`, Anthropic's `type` and `display_name`. */
-function models({ catalogue: { snapshot } }: Server, principal: Principal) {
+function models({ catalogue: { snapshot } }: Server, principal: Principal): ListedModel[] {
   return [
-    ...runnable(snapshot, principal).map((llm) => model(llm, llm.name, llm.spec.type)),
-    ...runnableAgents(snapshot, principal).map((agent) => model(agent, modelOfAgent(agent), agent.kind)),
+    ...runnable(snapshot, principal).map((llm) => listed(llm, llm.name, llm.spec.type)),
+    ...runnableAgents(snapshot, principal).map((agent) => listed(agent, modelOfAgent(agent), agent.kind)),
   ];
 }
 
 function one(server: Server, principal: Principal, id: string): object {
   const found = models(server, principal).find((one) => one.id === id);
-  if (found) return found;
+  if (found) return modelEntry(found);
   const agent = agentInModel(id);
   throw new AppError("not_found", `${agent === undefined ? "llm" : "agent"} "${agent ?? id}" not found`);
 }
 
-function model({ createdAt }: Row, id: string, ownedBy: unknown) {
-  return {
-    id,
-    object: "model",
-    created: Math.floor(createdAt / 1000),
-    owned_by: ownedBy,
-    type: "model",
-    display_name: id,
-    created_at: new Date(createdAt).toISOString(),
-  };
+function listed({ createdAt }: Row, id: string, ownedBy: string): ListedModel {
+  return { id, createdAt, ownedBy };
 }

@@ -1,10 +1,11 @@
 import { AppError } from "../../../errors.ts";
-import { dialectWires } from "../../../wire/dialects/index.ts";
+import { dialects } from "../../../wire/dialects/index.ts";
+import type { Operation } from "../../../wire/dialects/operations.ts";
 import { withoutTopLevel } from "../../../wire/json.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
 import { findAgent, modelOfAgent } from "../../inference/personas/persona.ts";
 import { asAgent } from "../../inference/personas/persona-request.ts";
-import type { CallerRequest, Operation } from "../../inference/request.ts";
+import type { CallerRequest } from "../../inference/request.ts";
 import { kept } from "../../inference/threads/thread-recorder.ts";
 import type { Message, Turn } from "../../inference/threads/threads.ts";
 import { parseCall, readText } from "../body.ts";
@@ -64,7 +65,7 @@ async function chat(server: Server, call: Call): Promise<Response> {
       },
     });
     if (!turn) return response;
-    return await kept(response, turn, (error) => dialectWires.chat.errorFrames(toldOf(error), requestId));
+    return await kept(response, turn, (error) => dialects.chat.errorFrames(toldOf(error), requestId));
   } catch (error) {
     turn?.end();
     throw error;

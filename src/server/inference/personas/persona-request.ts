@@ -1,7 +1,8 @@
 import { AppError } from "../../../errors.ts";
+import type { Operation } from "../../../wire/dialects/operations.ts";
 import { type JsonScan, spliceTexts } from "../../../wire/json.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
-import type { CallerRequest, Operation } from "../request.ts";
+import type { CallerRequest } from "../request.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -141,11 +142,12 @@ const responses: AgentDialect = {
   },
 };
 
-const dialects: Readonly<Partial<Record<Operation, AgentDialect>>> = {
+const dialects: Readonly<Record<Operation, AgentDialect | undefined>> = {
   chat,
   messages,
   count_tokens: system,
   responses,
+  embeddings: undefined,
 };
 
 /**

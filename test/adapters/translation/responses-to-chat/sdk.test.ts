@@ -2,9 +2,10 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { translationFor } from "../../../../src/adapters/index.ts";
 import { passthroughPipe } from "../../../../src/adapters/passthrough.ts";
-import type { Dialect, StreamPipe } from "../../../../src/adapters/types.ts";
+import type { StreamPipe } from "../../../../src/adapters/types.ts";
 import { AppError } from "../../../../src/errors.ts";
-import { dialectWires } from "../../../../src/wire/dialects/index.ts";
+import { dialects } from "../../../../src/wire/dialects/index.ts";
+import type { Dialect } from "../../../../src/wire/dialects/types.ts";
 import { parseExact } from "../../../../src/wire/json.ts";
 import { bytesOf, recorded, recordedJson } from "../streams.ts";
 
@@ -36,7 +37,7 @@ beforeAll(() => {
         sent = translation.request(body, "theirs");
       } catch (error) {
         const refusal = error as AppError;
-        return Response.json(dialectWires.responses.errorBody(refusal, "r1"), { status: refusal.status });
+        return Response.json(dialects.responses.errorBody(refusal, "r1"), { status: refusal.status });
       }
       if (body.stream !== true) {
         return Response.json(translation.response(recordedJson(recording), "mine", body));
@@ -62,7 +63,7 @@ function streamed(pipe: StreamPipe, bytes: Uint8Array): ReadableStream<Uint8Arra
       if (pipe.fault) {
         const { message, type, status } = pipe.fault;
         const error = new AppError("provider_error", message, status === undefined ? {} : { status });
-        send(dialectWires.responses.errorFrames(error, "r1", type, pipe.position));
+        send(dialects.responses.errorFrames(error, "r1", type, pipe.position));
       }
       controller.close();
     },

@@ -1,4 +1,6 @@
-/** The words that the two dialects have for kinds of errors, by HTTP status. */
+import type { AppError } from "../../errors.ts";
+
+/** The words that OpenAI and Anthropic have for kinds of errors, by HTTP status. */
 
 const openai: Readonly<Record<number, string>> = {
   401: "authentication_error",
@@ -35,4 +37,19 @@ export function openaiErrorType(status: number, own?: string): string {
 export function anthropicErrorType(status: number, own?: string): string {
   if (own !== undefined && anthropicWords.has(own)) return own;
   return anthropic[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
+}
+
+/** The message of an error with its hint: SDKs show the message and nothing else. */
+export function messageOf({ message, hint }: AppError): string {
+  return hint ? `${message} (${hint})` : message;
+}
+
+/** The path of an error's first fault as OpenAI writes it: `/messages/0/content` is `messages[0].content`. */
+export function parameterOf({ details }: AppError): string | null {
+  const path = details?.[0]?.path;
+  if (!path) return null;
+  return path
+    .slice(1)
+    .replace(/\/(\d+)(?=\/|$)/g, "[$1]")
+    .replaceAll("/", ".");
 }

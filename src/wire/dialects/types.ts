@@ -1,0 +1,51 @@
+import type { AppError } from "../../errors.ts";
+import type { Usage } from "./usage.ts";
+
+/** A language that callers and providers speak: OpenAI chat completions, Anthropic messages, OpenAI responses. */
+export type Dialect = "chat" | "messages" | "responses";
+
+/** The rules of one dialect: fields of requests, answers, errors and lists of models. Data and pure functions. */
+export interface DialectWire {
+  /**
+   * Refuses a request that no provider could answer.
+   *
+   * @throws AppError `invalid_request`
+   */
+  checkRequest(body: Record<string, unknown>): void;
+  /** Returns the most tokens of an answer that a request asks for; undefined when it does not say. */
+  maxTokens(body: Record<string, unknown>): number | undefined;
+  /** Headers that clients settle with a provider of the same dialect: forwarded byte for byte. In lower case. */
+  readonly forwardedHeaders: readonly string[];
+  /** True if events of a stream have names, which repeat the `type` of their data. */
+  readonly namesEvents: boolean;
+  /** Makes an error body in the dialect's shape. `type` is the provider's word for the error, where it gave one. */
+  errorBody(error: AppError, requestId: string, type?: string): object;
+  /**
+   * Makes the frames of an error after the first byte, with whatever must follow it to end the stream.
+   *
+   * @param position The answer that ends, in a dialect whose events name it.
+   */
+  errorFrames(error: AppError, requestId: string, type?: string, position?: StreamPosition): string;
+  /** Reads the usage of an unstreamed answer; returns undefined when the answer does not say. */
+  usage(body: unknown): Usage | undefined;
+  /** Fields of one entry in a list of models, besides those that an earlier dialect has. */
+  modelEntry(model: ListedModel): object;
+  /** Fields of a list of models around its entries, besides those that an earlier dialect has. */
+  modelList(entries: readonly { id: string }[]): object;
+}
+
+/** A model as a caller may see it in a list. */
+export interface ListedModel {
+  /** The name that callers use. */
+  id: string;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  /** `anthropic`, `vllm` */
+  ownedBy: string;
+}
+
+/** The answer that a stream carries, and the number of its next event where that is known. */
+export interface StreamPosition {
+  responseId: string;
+  sequence?: number;
+}
