@@ -1,6 +1,6 @@
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
+import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { PersonaConfig, ProviderConfig } from "./config.ts";
 
 /** What keeps the server behind a provider up: nothing, a wake recipe, or the agent itself. */

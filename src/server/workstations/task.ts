@@ -1,9 +1,9 @@
 import { HttpFailure, type OutboundTimeouts } from "../../net/outbound.ts";
 import { type ProviderResponse, PushedResponse } from "../../net/pushed-response.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import { creditBytes, offerMs } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { EncodedRequest } from "../../wire/link/revisions/revision.ts";
-import type { Operation } from "../../wire/dialects/operations.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { Link } from "./link.ts";
 import { eventText, type Result } from "./results.ts";
