@@ -118,6 +118,13 @@ it("every decision says when it was made, and the index repeats it", () => {
     ]);
 });
 
+it.each(texts)("the files that %s names are there", (name) => {
+  const named = [
+    ...read(name).matchAll(/`((?:src|test|docs|bench|scripts|packaging|drizzle|examples)\/[\w./-]*)`/g),
+  ];
+  for (const [, path = ""] of named) expect([path, existsSync(join(root, path))]).toEqual([path, true]);
+});
+
 /** Headings as GitHub makes anchors of them. */
 function anchors(text: string): string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, words]) =>
