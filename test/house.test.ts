@@ -34,12 +34,13 @@ function inRoom(room: string): File[] {
 const mayImport: Record<string, readonly string[]> = {
   errors: [],
   version: [],
+  "private-file": ["errors"],
   systemd: ["wire"],
   time: [],
   kinds: ["errors"],
   wire: ["errors"],
   net: ["errors", "wire"],
-  processes: ["errors", "time"],
+  processes: ["errors", "private-file", "time"],
   adapters: ["errors", "kinds", "wire", "net", "processes"],
   backends: ["errors", "kinds", "wire", "net"],
   server: [
@@ -57,6 +58,7 @@ const mayImport: Record<string, readonly string[]> = {
   agent: [
     "errors",
     "version",
+    "private-file",
     "systemd",
     "time",
     "kinds",
@@ -66,7 +68,7 @@ const mayImport: Record<string, readonly string[]> = {
     "adapters",
     "backends",
   ],
-  cli: ["errors", "version", "time", "kinds", "wire"],
+  cli: ["errors", "version", "private-file", "time", "kinds", "wire"],
   commands: ["cli", "server", "agent"],
   main: ["cli", "commands"],
 };
@@ -74,6 +76,7 @@ const mayImport: Record<string, readonly string[]> = {
 /** Packages and runtime modules, by room; `node:` is open to all but those that hold no I/O. */
 const mayUse: Record<string, RegExp> = {
   errors: /^$/,
+  "private-file": /^node:.+$/,
   // The way to a socket that Bun cannot speak to.
   systemd: /^bun:ffi$/,
   time: /^$/,

@@ -1,10 +1,10 @@
 import { mkdirSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AppError } from "../../errors.ts";
+import { readPrivateFile } from "../../private-file.ts";
 import type { Time } from "../../time.ts";
 import type { AgentConfig } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
-import { readOwnFile } from "../private-file.ts";
 import { type ConfigPlace, faultLine, parseAgentConfig } from "./parse.ts";
 
 /** Milliseconds of quiet before the file is read: an editor writes in several steps. */
@@ -27,7 +27,7 @@ export interface WatchOptions {
  */
 export function readAgentConfig(path: string, place: ConfigPlace): AgentConfig {
   // It names commands that are run: whoever may write to it may run them.
-  const parsed = parseAgentConfig(readOwnFile(path, { secret: false }), place);
+  const parsed = parseAgentConfig(readPrivateFile(path, { secret: false }), place);
   if ("config" in parsed) return parsed.config;
   const [first, ...more] = parsed.faults;
   const message = more.length === 0 ? faultLine(first!) : `${place.file} has ${parsed.faults.length} faults`;

@@ -1,9 +1,9 @@
 import type { Outbound } from "../../net/outbound.ts";
 import { normaliseProviderUrl } from "../../net/provider-url.ts";
+import { readPrivateFile, writePrivateFile } from "../../private-file.ts";
 import { type ConfigPlace, configPath } from "../config/parse.ts";
 import { readAgentConfig } from "../config/watch.ts";
 import type { ProviderConfig } from "../core/config.ts";
-import { readOwnFile, writeOwnFile } from "../private-file.ts";
 import { fingerprint, modelsOf, type RuntimeKind } from "./fingerprints.ts";
 import { namesModel } from "./model-names.ts";
 import { createProbe } from "./probe.ts";
@@ -87,14 +87,14 @@ export function addToConfig(found: readonly Found[], place: ConfigPlace): Found[
   const added = found.filter(({ configured }) => !configured);
   if (added.length === 0) return [];
   readAgentConfig(path, place);
-  const file = JSON.parse(readOwnFile(path, { secret: false }) ?? "{}") as {
+  const file = JSON.parse(readPrivateFile(path, { secret: false }) ?? "{}") as {
     llm?: { providers?: object[] };
   };
   const providers = [
     ...(file.llm?.providers ?? []),
     ...added.map(({ name, type, model, url }) => ({ name, type, model, url, publish: false })),
   ];
-  writeOwnFile(path, `${JSON.stringify({ ...file, llm: { ...file.llm, providers } }, null, 2)}\n`);
+  writePrivateFile(path, `${JSON.stringify({ ...file, llm: { ...file.llm, providers } }, null, 2)}\n`);
   return added;
 }
 

@@ -3,11 +3,11 @@ import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
-import type { Operation } from "../../wire/dialects/operations.ts";
+import { type Operation } from "../../wire/dialects/operations.ts";
+import { readPrivateFile } from "../../private-file.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import type { LocalProvider, Runtime } from "../core/provider.ts";
-import { readOwnFile } from "../private-file.ts";
 import { CountedAnswer } from "./counted-answer.ts";
 
 /** Milliseconds. A model that is large, or a prompt that is long, may take minutes to the first token. */
@@ -109,7 +109,7 @@ export function readApiKey({ apiKeyFile }: ProviderConfig): string | undefined {
   if (apiKeyFile === undefined) return undefined;
   let cause: unknown;
   try {
-    const key = readOwnFile(apiKeyFile, { secret: true })?.trim();
+    const key = readPrivateFile(apiKeyFile, { secret: true })?.trim();
     if (key) return key;
     cause = new Error(`${apiKeyFile} ${key === undefined ? "does not exist" : "is empty"}`);
   } catch (error) {

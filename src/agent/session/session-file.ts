@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { AppError } from "../../errors.ts";
+import { writePrivateFile } from "../../private-file.ts";
 import type { Log } from "../core/log.ts";
 
 /** What an agent remembers of itself from one start to the next. */
@@ -30,10 +32,10 @@ export function openSessionFile(home: string, log: Log, machineIdPath = "/etc/ma
   const remembered = read(path, log);
   const write = () => {
     try {
-      writeWhole(home, path, `${JSON.stringify(remembered)}\n`);
+      writePrivateFile(path, `${JSON.stringify(remembered)}\n`);
     } catch (error) {
       log.warn(
-        `cannot write ${path} (${codeOf(error)}): after a restart the server takes this for another agent`,
+        `cannot write ${path} (${reasonOf(error)}): after a restart the server takes this for another agent`,
       );
     }
   };
@@ -82,20 +84,6 @@ function isId(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= 200;
 }
 
-/** All of it or none: a new file takes the old one's place. */
-function writeWhole(home: string, path: string, text: string): void {
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  const draft = `${path}.${randomUUID()}`;
-  try {
-    writeFileSync(draft, text, { mode: 0o600, flag: "wx", flush: true });
-    chmodSync(draft, 0o600);
-    renameSync(draft, path);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw error;
-  }
-}
-
 /** The machine's id, which is not to be told as it is (machine-id(5)); undefined where there is none. */
 function ownId(path: string): string | undefined {
   try {
@@ -107,6 +95,10 @@ function ownId(path: string): string | undefined {
 
 function hashed(id: string): string {
   return createHash("sha256").update(`mcpctl agent ${id}`).digest("hex").slice(0, 32);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof AppError ? error.message : codeOf(error);
 }
 
 function codeOf(error: unknown): string {

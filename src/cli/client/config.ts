@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { readPrivateFile, writePrivateFile } from "../../private-file.ts";
 import { isObject } from "../../wire/json.ts";
-import { readPrivate, writePrivate } from "./private-file.ts";
 
 /** A server by a name of one's own. */
 export interface ContextEntry {
@@ -36,7 +36,7 @@ export function readConfig(home: string): Config {
 }
 
 export function writeConfig(home: string, config: Config): void {
-  writePrivate(join(home, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  writePrivateFile(join(home, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }
 
 /**
@@ -52,7 +52,7 @@ export function readToken(home: string, server?: string): string | undefined {
 }
 
 export function writeToken(home: string, token: string, server: string): void {
-  writePrivate(join(home, "credentials.json"), `${JSON.stringify({ token, server })}\n`);
+  writePrivateFile(join(home, "credentials.json"), `${JSON.stringify({ token, server })}\n`);
 }
 
 export function removeToken(home: string): void {
@@ -60,7 +60,7 @@ export function removeToken(home: string): void {
 }
 
 function readJson(path: string, secret: boolean): Record<string, unknown> | undefined {
-  const text = readPrivate(path, { secret });
+  const text = readPrivateFile(path, { secret });
   if (text === undefined) return undefined;
   let value: unknown;
   try {

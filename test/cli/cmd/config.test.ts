@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readPrivate, writePrivate } from "../../../src/cli/client/private-file.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
 
 describe("config", () => {
@@ -95,41 +94,5 @@ describe("config", () => {
       ["--server", "unix://relative"],
     ])
       expect((await cli(["config", "set-context", "a", ...flags])).code).toBe(2);
-  });
-});
-
-describe("files of one's own (T85)", () => {
-  it("does not follow a symbolic link", () => {
-    const home = newHome();
-    writeFileSync(join(home, "real"), "x", { mode: 0o600 });
-    symlinkSync(join(home, "real"), join(home, "link"));
-    expect(() => readPrivate(join(home, "link"), { secret: false })).toThrow("it is a symbolic link");
-    writePrivate(join(home, "link"), "new");
-    expect(readFileSync(join(home, "real"), "utf8")).toBe("x");
-    expect(readPrivate(join(home, "link"), { secret: true })).toBe("new");
-  });
-
-  it("is not written to by others, and read by others only when it is no secret", () => {
-    const home = newHome();
-    writeFileSync(join(home, "group"), "x", { mode: 0o600 });
-    const { chmodSync } = require("node:fs") as typeof import("node:fs");
-    chmodSync(join(home, "group"), 0o620);
-    expect(() => readPrivate(join(home, "group"), { secret: false })).toThrow("others can write to it");
-    chmodSync(join(home, "group"), 0o644);
-    expect(readPrivate(join(home, "group"), { secret: false })).toBe("x");
-    expect(() => readPrivate(join(home, "group"), { secret: true })).toThrow("others can read it");
-  });
-
-  it("makes what it writes unreadable for others, whatever was there", () => {
-    const home = newHome();
-    writeFileSync(join(home, "f"), "old", { mode: 0o644 });
-    writePrivate(join(home, "f"), "new");
-    expect(statSync(join(home, "f")).mode & 0o777).toBe(0o600);
-    expect(readdirSync(home)).toEqual(["f"]);
-  });
-
-  it("is undefined when there is no file, or no folder", () => {
-    expect(readPrivate(join(newHome(), "none"), { secret: true })).toBeUndefined();
-    expect(readPrivate(join(newHome(), "none", "none"), { secret: true })).toBeUndefined();
   });
 });

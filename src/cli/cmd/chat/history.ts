@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { readPrivate, writePrivate } from "../../client/private-file.ts";
+import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
 
 const mostLines = 1000;
 
@@ -15,7 +15,7 @@ export class History {
   /** Throws AppError when the file is open to others. */
   static open(home: string): History {
     const history = new History(join(home, "chat-history"));
-    const text = readPrivate(history.#path, { secret: true }) ?? "";
+    const text = readPrivateFile(history.#path, { secret: true }) ?? "";
     history.lines = text.split("\n").filter((line) => line !== "");
     return history;
   }
@@ -25,6 +25,6 @@ export class History {
     if (line.trim() === "" || line === this.lines.at(-1)) return;
     this.lines.push(line);
     this.lines = this.lines.slice(-mostLines);
-    writePrivate(this.#path, `${this.lines.join("\n")}\n`);
+    writePrivateFile(this.#path, `${this.lines.join("\n")}\n`);
   }
 }

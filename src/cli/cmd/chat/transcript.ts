@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { AppError } from "../../../errors.ts";
-import { writePrivate } from "../../client/private-file.ts";
+import { writePrivateFile } from "../../../private-file.ts";
 import type { Message } from "./answer.ts";
 import type { Talk } from "./talk.ts";
 
@@ -16,7 +16,7 @@ export function saveTranscript(talk: Talk, path: string, cwd: string, force: boo
   const file = resolve(cwd, path);
   const text = file.endsWith(".json") ? asJson(talk) : asMarkdown(talk);
   try {
-    if (force) writePrivate(file, text);
+    if (force) writePrivateFile(file, text);
     else writeNew(file, text);
   } catch (error) {
     const { code } = error as { code?: string };

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { KindInfo, Resource } from "../../../kinds/define.ts";
+import { type KindInfo, type Resource } from "../../../kinds/define.ts";
+import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
 import { ApiClient, type Endpoint } from "../../client/client.ts";
 import { resolveEndpoint } from "../../client/endpoint.ts";
-import { readPrivate, writePrivate } from "../../client/private-file.ts";
 import type { Context } from "../../core/context.ts";
 import { globalArgs, globalFlags } from "../../core/globals.ts";
 import { flagsIn } from "../../core/parse.ts";
@@ -32,12 +32,12 @@ export async function liveNames(
   const client = new ApiClient(endpoint, { timeout: budget, signal: context.signal });
   const objects = await client.call<Resource[]>("GET", `/api/v1/${kind.plural}`);
   const names = objects.map((object) => object.name);
-  writePrivate(file, JSON.stringify({ at: context.now(), names }));
+  writePrivateFile(file, JSON.stringify({ at: context.now(), names }));
   return names;
 }
 
 function recall(file: string, now: number): string[] | undefined {
-  const text = readPrivate(file, { secret: true });
+  const text = readPrivateFile(file, { secret: true });
   if (text === undefined) return undefined;
   const { at, names } = JSON.parse(text) as { at: number; names: string[] };
   return now - at >= 0 && now - at < freshFor ? names : undefined;
