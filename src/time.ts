@@ -32,33 +32,30 @@ export function pause(time: Time, milliseconds: number, signal: AbortSignal): Pr
   });
 }
 
+/** Bounds of a backoff, in milliseconds. */
+export interface BackoffSpan {
+  /** The longest wait after the first failure; each further failure doubles it. */
+  first: number;
+  /** The longest wait after any number of failures. */
+  longest: number;
+}
+
 /**
- * Milliseconds to wait before the next try: full jitter over a span that doubles from 0.5 s to 30 s.
+ * Returns how long to wait after a failure: exponential backoff with full jitter
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). The wait is a random part of a span that
+ * doubles with each failure, so that many clients do not come back to a restarted server all at once.
  *
- * @param failures tries that failed before this one
+ * @param failures failures before this one, from 0
  * @param random from 0 to just below 1
+ * @returns milliseconds
  */
-export function backoffDelay(failures: number, random: number): number {
-  return random * Math.min(30_000, 500 * 2 ** failures);
+export function backoffDelay(
+  failures: number,
+  { first, longest }: BackoffSpan,
+  random: () => number,
+): number {
+  return random() * Math.min(longest, first * 2 ** failures);
 }
 
-/** The delays of `backoffDelay`, one after the other. */
-export class Backoff {
-  readonly #random: () => number;
-  #failures = 0;
-
-  /** @param random from 0 to just below 1 */
-  constructor(random: () => number) {
-    this.#random = random;
-  }
-
-  /** Milliseconds from the failure to the next try; each failure doubles the span that they are drawn from. */
-  next(): number {
-    return backoffDelay(this.#failures++, this.#random());
-  }
-
-  /** It went well for long enough. */
-  reset(): void {
-    this.#failures = 0;
-  }
-}
+/** The span of a client that has lost a connection to the server. */
+export const reconnectSpan: BackoffSpan = { first: 500, longest: 30_000 };

@@ -42,7 +42,7 @@ const mayImport: Record<string, readonly string[]> = {
   net: ["errors", "wire"],
   processes: ["errors", "private-file", "time"],
   adapters: ["errors", "kinds", "wire", "net", "processes"],
-  backends: ["errors", "kinds", "wire", "net"],
+  backends: ["errors", "time", "kinds", "wire", "net"],
   server: [
     "errors",
     "version",

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { Backoff, pause } from "../../time.ts";
+import { backoffDelay, pause, reconnectSpan } from "../../time.ts";
 import { heartbeatMs } from "../../wire/link/constants.ts";
 import { newestRevision } from "../../wire/link/revisions/index.ts";
 import type { Log } from "../core/log.ts";
@@ -43,7 +43,8 @@ export interface RegistrarOptions {
 /** Keeps this agent registered and attached. */
 export class Registrar {
   readonly #options: RegistrarOptions;
-  readonly #backoff: Backoff;
+  /** Failures since the last link that lasted. */
+  #failures = 0;
   #wake = Promise.withResolvers<void>();
   /** What was published last, as JSON. */
   #published: string | undefined;
@@ -54,7 +55,6 @@ export class Registrar {
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
-    this.#backoff = new Backoff(() => options.calls.time.random());
   }
 
   /** What is published has changed. */
@@ -81,9 +81,9 @@ export class Registrar {
         this.#wake = Promise.withResolvers();
         const startedAt = time.elapsed();
         const after = await this.#once(signal);
-        if (time.elapsed() - startedAt >= stableMs) this.#backoff.reset();
+        if (time.elapsed() - startedAt >= stableMs) this.#failures = 0;
         if (signal.aborted) return;
-        await this.#waitFor(after ?? this.#backoff.next(), signal);
+        await this.#waitFor(after ?? this.#backoff(), signal);
       }
     } finally {
       stopBearer();
@@ -256,8 +256,13 @@ export class Registrar {
     const slow = refusedMs * (1 + time.random());
     if (error.status === 401 && bearer.refresh()) return 0;
     if (error.status < 500 && error.status !== 408 && error.status !== 429) return slow;
-    const next = this.#backoff.next();
+    const next = this.#backoff();
     return error.retryAfter === undefined ? next : Math.max(next, 1000 * error.retryAfter);
+  }
+
+  /** Milliseconds from a failure to the next try. */
+  #backoff(): number {
+    return backoffDelay(this.#failures++, reconnectSpan, () => this.#options.calls.time.random());
   }
 
   /** Says why it does not go on, once as long as the reason stays the same. */

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { createOutbound, type Outbound, type OutboundTimeouts } from "../../net/outbound.ts";
 import { isLoopbackHost, normaliseProviderUrl, providerUrl } from "../../net/provider-url.ts";
+import { backoffDelay } from "../../time.ts";
 import { faultOfAnswer, faultOfCall, lasting } from "./faults.ts";
 import type { Backend } from "./paths.ts";
 
@@ -46,7 +47,7 @@ export interface BaoOptions extends Backend {
 const timeouts: OutboundTimeouts = { connect: 3_000, firstByte: 10_000, silence: 10_000 };
 const budget = 10_000;
 const longestWait = 5_000;
-const firstBackoff = 100;
+const backoffSpan = { first: 100, longest: longestWait };
 /** One attempt is over after this, even if the answer keeps trickling in (T64). */
 const longestAttempt = 30_000;
 const mebibyte = 1024 * 1024;
@@ -98,7 +99,7 @@ export function createBao(options: BaoOptions): Bao {
         if ("answer" in outcome) return outcome.answer;
         const { fault, undone } = outcome;
         // Full jitter, but no less than the server asks for.
-        const wait = Math.max(outcome.wait ?? 0, random() * firstBackoff * 2 ** (tried - 1));
+        const wait = Math.max(outcome.wait ?? 0, backoffDelay(tried - 1, backoffSpan, random));
         const futile = fault.code !== "unavailable" || (once && !undone);
         if (futile || tried === attempts || wait > longestWait || now() + wait > end) throw fault;
         await pause(wait);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
-import { backoffDelay } from "../../time.ts";
+import { backoffDelay, reconnectSpan } from "../../time.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
 
 /** Waits before the next attempt to connect. `attempt` counts from 0, and begins anew once something has arrived. */
@@ -8,7 +8,7 @@ export type Pause = (attempt: number, signal: AbortSignal) => Promise<void>;
 
 /** Exponential backoff with full jitter, so that clients do not all return to a restarted server at once. */
 export const backoffPause: Pause = (attempt, signal) =>
-  delay(backoffDelay(attempt, Math.random()), undefined, { signal });
+  delay(backoffDelay(attempt, reconnectSpan, Math.random), undefined, { signal });
 
 interface Reconnection {
   signal: AbortSignal;

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
+import { backoffDelay } from "../../time.ts";
 
 /**
  * Where a call that failed may be tried again: `here` at the same llm too, `elsewhere` at another member of the
@@ -97,8 +98,8 @@ const patience = 20_000;
 
 const triesAlone = 3;
 const triesInPool = 2;
-const firstBackoff = 200;
-const longestBackoff = 5_000;
+/** Milliseconds. */
+const backoffSpan = { first: 200, longest: 5_000 };
 
 /**
  * What comes after a failure. The candidates are tried in their order without delay. Those whose failure may be
@@ -135,7 +136,7 @@ export function nextAttempt(
     if (!next || ready < next.ready) next = { member, ready };
   }
   if (!next) return undefined;
-  const backoff = random() * Math.min(longestBackoff, firstBackoff * 2 ** (history.length - candidates));
-  const wait = Math.max(backoff, next.ready - now);
+  const jitter = backoffDelay(history.length - candidates, backoffSpan, random);
+  const wait = Math.max(jitter, next.ready - now);
   return now + wait - startedAt > patience ? undefined : { member: next.member, wait };
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PersonaConfig } from "../../../src/agent/core/config.ts";
 import { AppError } from "../../../src/errors.ts";
-import { Backoff } from "../../../src/time.ts";
 import { attachedAgent } from "../../support/agent/attached-agent.ts";
 import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
 import { memoryProvider, memoryProviders } from "../../support/agent/memory-providers.ts";
@@ -30,15 +29,6 @@ function setOut(around: {
 const publishedIn = (body: { providers: { name: string }[] }) => body.providers.map(({ name }) => name);
 
 describe("a server that is away", () => {
-  it("is tried again with full jitter from 0.5 to 30 s", () => {
-    const spans = new Backoff(() => 1);
-    const eight = Array.from({ length: 8 }, () => spans.next());
-    expect(eight).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
-    spans.reset();
-    expect(spans.next()).toBe(500);
-    expect(new Backoff(() => 0.25).next()).toBe(125);
-  });
-
   it("is tried again at longer and longer intervals, and soon again after a minute of being there", async () => {
     const time = new HandTime();
     const { server, agent } = setOut({ time });

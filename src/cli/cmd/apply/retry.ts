@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { AppError } from "../../../errors.ts";
-import { backoffDelay } from "../../../time.ts";
+import { backoffDelay, reconnectSpan } from "../../../time.ts";
 
 /** How waiting is done; a test counts the waits instead. */
 export interface Pause {
@@ -39,7 +39,7 @@ export async function retrying<T>(
       return await call();
     } catch (error) {
       if (!(error instanceof AppError) || !isBusy(error) || attempt === attempts) throw error;
-      const jitter = backoffDelay(attempt - 1, random());
+      const jitter = backoffDelay(attempt - 1, reconnectSpan, random);
       const milliseconds = Math.round((error.retryAfter ?? 0) * 1000 + jitter);
       onWait(milliseconds);
       await sleep(milliseconds);

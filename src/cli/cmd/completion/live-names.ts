@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { type KindInfo, type Resource } from "../../../kinds/define.ts";
+import type { KindInfo, Resource } from "../../../kinds/define.ts";
 import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
 import { ApiClient, type Endpoint } from "../../client/client.ts";
 import { resolveEndpoint } from "../../client/endpoint.ts";
