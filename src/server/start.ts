@@ -28,7 +28,7 @@ import { openTracer } from "./observability/tracer.ts";
 import type { KeyFile } from "./secrets/key-file.ts";
 import { openSecrets } from "./secrets/open.ts";
 import { secretUpkeep } from "./secrets/upkeep.ts";
-import { Links } from "./workstations/links.ts";
+import { Workstations } from "./workstations/links.ts";
 import { ProviderSessions } from "./workstations/sessions.ts";
 
 /** How a server is to be. */
@@ -106,7 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     requestId: nextRequestId,
     onError: trouble,
   });
-  const links = new Links({ catalogue, sessions, deadlines, now, elapsed, random });
+  const workstations = new Workstations({ catalogue, sessions, deadlines, now, elapsed, random });
   const limits = new Limiter(catalogue, now, elapsed);
   await limits.load();
   const gemini =
@@ -120,7 +120,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     streams,
     deadlines,
     outbound,
-    links,
+    virtualLlms: workstations,
     ...(tracer && { tracer }),
     ...(gemini && { gemini }),
     ...(options.pace && { pace: options.pace }),
@@ -134,7 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...keepers,
     inference,
     sessions,
-    links,
+    workstations,
     audit,
     metrics,
     streams,
@@ -204,12 +204,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clearInterval(sessionTimer);
     clearInterval(shared);
     // Agents that post what they do need an open door for it.
-    await Promise.race([links.drain(), patienceEnded.promise]);
-    void links.idle().then(() => links.close());
+    await Promise.race([workstations.drain(), patienceEnded.promise]);
+    void workstations.idle().then(() => workstations.close());
     const idle = Promise.all(listeners.map((listener) => listener.drain()));
     streams.closeEndless();
     await Promise.race([idle, patienceEnded.promise]);
-    links.close();
+    workstations.close();
     streams.close();
     await within(1000, idle);
     await Promise.all(listeners.map((listener) => listener.close()));

@@ -1,4 +1,4 @@
-import type { Transport } from "./link/registration.ts";
+import type { LinkTransport } from "./link/registration.ts";
 
 /** What `mcpctl provider` and a running agent say to each other, on the Unix socket that only the agent's user can open. */
 
@@ -39,7 +39,7 @@ export interface AgentStanding {
   /** `https://llm.example.org` */
   server: string;
   /** Null while it is not attached. */
-  transport: Transport | null;
+  transport: LinkTransport | null;
   /** Tasks under way. */
   tasks: number;
   draining: boolean;

@@ -1,9 +1,9 @@
-import type { AgentState, Transport } from "../../wire/link/registration.ts";
+import type { AgentState, LinkTransport } from "../../wire/link/registration.ts";
 import type { Task, TaskError } from "../../wire/link/tasks.ts";
 
 /** An attached stream of one server. */
 export interface Link {
-  readonly transport: Transport;
+  readonly transport: LinkTransport;
   /** Resolves when it is over. */
   readonly ended: Promise<LinkEnd>;
   /** Tells how the agent is. Returns at once. */

@@ -10,7 +10,7 @@ import type { Threads } from "../inference/threads/threads.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { SecretServices } from "../secrets/open.ts";
-import type { Links } from "../workstations/links.ts";
+import type { Workstations } from "../workstations/links.ts";
 import type { ProviderSessions } from "../workstations/sessions.ts";
 import type { Peer } from "./route.ts";
 
@@ -22,7 +22,7 @@ export interface Server extends SecretServices {
   /** Agents' sessions. */
   sessions: ProviderSessions;
   /** Agents that are attached. */
-  links: Links;
+  workstations: Workstations;
   audit: Audit;
   metrics: Metrics;
   streams: OpenStreams;

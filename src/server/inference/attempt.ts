@@ -109,7 +109,7 @@ function send(
   if (isVirtual(llm)) {
     const spoken = translation ? adapter.dialect : operation;
     const streaming = record.facts.streaming;
-    return linksOf(deps).infer({
+    return virtualLlmsOf(deps).infer({
       llm,
       operation: spoken,
       text: sent.request.text,
@@ -146,7 +146,7 @@ async function wake(
     ended.abort();
   });
   try {
-    await linksOf(deps).wake(llm, AbortSignal.any([request.signal, ended.signal]));
+    await virtualLlmsOf(deps).wake(llm, AbortSignal.any([request.signal, ended.signal]));
   } catch (thrown) {
     throw reason ?? thrown;
   } finally {
@@ -154,9 +154,9 @@ async function wake(
   }
 }
 
-function linksOf({ links }: InferenceDeps): VirtualLlms {
-  if (!links) throw new AppError("not_supported", "this server takes no agents");
-  return links;
+function virtualLlmsOf({ virtualLlms }: InferenceDeps): VirtualLlms {
+  if (!virtualLlms) throw new AppError("not_supported", "this server takes no agents");
+  return virtualLlms;
 }
 
 function runCommand(

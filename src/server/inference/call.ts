@@ -29,7 +29,7 @@ export interface InferenceDeps {
   /** Runs llms of type gemini-cli, where the server has a place for it. */
   gemini?: GeminiCli;
   /** Has agents' llms called. */
-  links?: VirtualLlms;
+  virtualLlms?: VirtualLlms;
   /** Where calls are traced. */
   tracer?: Tracer;
   now(): number;

@@ -161,13 +161,13 @@ export class Inference {
   #inOrder(members: LlmRow[], requestId: string): LlmRow[] {
     if (members.length === 1) return members;
     const isFull = (llm: LlmRow) => this.#queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
-    const { links } = this.#deps;
+    const { virtualLlms } = this.#deps;
     const probed = members.find((llm) => !isFull(llm) && this.#coolDown.claimProbe(llm.id, requestId));
     const standing = (llm: LlmRow) => ({
       inFlight: this.#queues.of(llm).inFlight,
       isFull: isFull(llm),
       isOut: this.#coolDown.isOut(llm.id),
-      ...(links && isVirtual(llm) && { agent: atAgent(llm, links) }),
+      ...(virtualLlms && isVirtual(llm) && { agent: atAgent(llm, virtualLlms) }),
     });
     const order = inOrder(
       members.filter((llm) => llm !== probed),
@@ -193,10 +193,10 @@ function nameIn({ agent, body }: CallerRequest): string {
 }
 
 /** How an agent's llm stands among others. */
-function atAgent(llm: LlmRow, links: VirtualLlms): NonNullable<Standing["agent"]> {
-  if (isHibernating(llm)) return links.wakingFor(llm) === undefined ? "hibernating" : "waking";
-  if (links.inFlight(llm) > 0) return "busy";
-  return links.isResident(llm) ? "resident" : "cold";
+function atAgent(llm: LlmRow, virtualLlms: VirtualLlms): NonNullable<Standing["agent"]> {
+  if (isHibernating(llm)) return virtualLlms.wakingFor(llm) === undefined ? "hibernating" : "waking";
+  if (virtualLlms.inFlight(llm) > 0) return "busy";
+  return virtualLlms.isResident(llm) ? "resident" : "cold";
 }
 
 /** How long a request is, where the provider cannot be asked. */

@@ -25,11 +25,11 @@ const encoder = new TextEncoder();
 export async function answerWhileWaking(
   tried: Promise<Response>,
   asked: Asked,
-  deps: Pick<InferenceDeps, "deadlines" | "links">,
+  deps: Pick<InferenceDeps, "deadlines" | "virtualLlms">,
 ): Promise<Response> {
-  const { deadlines, links } = deps;
+  const { deadlines, virtualLlms } = deps;
   const waking = () =>
-    asked.candidates.map((llm) => links?.wakingFor(llm) ?? 0).reduce((a, b) => Math.max(a, b));
+    asked.candidates.map((llm) => virtualLlms?.wakingFor(llm) ?? 0).reduce((a, b) => Math.max(a, b));
   const late = Promise.withResolvers<undefined>();
   let look = deadlines.after(untold, function again() {
     if (waking() >= untold) late.resolve(undefined);

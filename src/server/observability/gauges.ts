@@ -9,12 +9,12 @@ import type { Labels } from "./metrics.ts";
 const lagResolution = 50;
 
 /** What can be looked up of a server and its process when somebody asks for metrics: it costs nothing until then. */
-export function registerGauges({ metrics, audit, catalogue, links }: Server): void {
+export function registerGauges({ metrics, audit, catalogue, workstations }: Server): void {
   const { store } = catalogue;
   metrics.gauge("mcpctl_attached_agents", "Agents that are attached, by transport", () =>
-    Object.entries(links.attached).map(([transport, agents]) => [{ transport }, agents] as const),
+    Object.entries(workstations.attached).map(([transport, agents]) => [{ transport }, agents] as const),
   );
-  metrics.gauge("mcpctl_agent_tasks", "Calls and wakes that agents are busy with", () => links.busy);
+  metrics.gauge("mcpctl_agent_tasks", "Calls and wakes that agents are busy with", () => workstations.busy);
   metrics.gauge("mcpctl_audit_waiting_events", "Audit events that wait to be committed", () => audit.waiting);
   metrics.gauge("mcpctl_secret_backends", "Secret backends by type and how they were when last asked", () =>
     backendHealth(catalogue.snapshot),

@@ -1,44 +1,44 @@
 import { mayList, type Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
-import { Link, type Parting, type Wire } from "./link.ts";
-import type { AttachedSession, ProviderSessions } from "./sessions.ts";
-import type { SocketEvents } from "./socket.ts";
+import { type CloseReason, type LinkConnection, LinkSession } from "./link.ts";
+import type { NegotiatedSession, ProviderSessions } from "./sessions.ts";
+import type { LinkReceiver } from "./socket.ts";
 
 /** How often bearers are looked at, in milliseconds: a row that goes is heard of, one that expires is not. */
 const lookMs = 2000;
 
 /** A session that an agent has just taken. */
-export interface Attached {
-  session: AttachedSession;
+export interface AttachedAgent {
+  session: NegotiatedSession;
   principal: Principal;
   /** The last epoch that the agent knows, if it says that it had the session before. */
   lastEpoch: number | undefined;
 }
 
-export interface AttachmentsOptions {
+export interface LinkSessionsOptions {
   catalogue: Catalogue;
   sessions: ProviderSessions;
   /** Milliseconds since 1970. */
   now(): number;
   /** Something has come up a WebSocket. */
-  text(link: Link, message: string): void;
-  bytes(link: Link, frame: Buffer): void;
+  text(link: LinkSession, message: string): void;
+  bytes(link: LinkSession, frame: Buffer): void;
   /** A link is there. With `isSame` what the session's agent was doing goes on. */
-  opened(link: Link, isSame: boolean): void;
+  opened(link: LinkSession, isSame: boolean): void;
   /** A link is no more. With `mayGoOn` its agent may still post what it was doing, and come back. */
-  ended(link: Link, mayGoOn: boolean): void;
+  ended(link: LinkSession, mayGoOn: boolean): void;
   /** Another process has a session with this epoch: nobody goes on with what was begun under an older one. */
   superseded(sessionId: string, epoch: number): void;
 }
 
 /** The links of agents: one for each session, for as long as whoever attached it may expose llms. */
-export class Attachments {
-  readonly #options: AttachmentsOptions;
-  readonly #links = new Map<string, Link>();
+export class LinkSessions {
+  readonly #options: LinkSessionsOptions;
+  readonly #links = new Map<string, LinkSession>();
   readonly #stopLooking: () => void;
 
-  constructor(options: AttachmentsOptions) {
+  constructor(options: LinkSessionsOptions) {
     this.#options = options;
     const { catalogue, sessions } = options;
     const stop = [
@@ -57,11 +57,11 @@ export class Attachments {
     };
   }
 
-  get all(): Iterable<Link> {
+  get all(): Iterable<LinkSession> {
     return this.#links.values();
   }
 
-  of(sessionId: string): Link | undefined {
+  of(sessionId: string): LinkSession | undefined {
     return this.#links.get(sessionId);
   }
 
@@ -70,9 +70,9 @@ export class Attachments {
    *
    * @returns where that goes which comes up the same way
    */
-  open({ session, principal, lastEpoch }: Attached, wire: Wire): SocketEvents {
+  open({ session, principal, lastEpoch }: AttachedAgent, connection: LinkConnection): LinkReceiver {
     const { sessions, opened, text, bytes } = this.#options;
-    const link = new Link(session, principal, wire);
+    const link = new LinkSession(session, principal, connection);
     const before = this.#links.get(link.sessionId);
     // While this one's epoch was being raised, another took the session.
     if (before && before.epoch > link.epoch) {
@@ -95,14 +95,14 @@ export class Attachments {
   }
 
   /** Ends a link from this side. */
-  end(link: Link, parting: Parting, mayGoOn = false): void {
+  end(link: LinkSession, reason: CloseReason, mayGoOn = false): void {
     if (!link.isOpen) return;
-    link.close(parting);
+    link.close(reason);
     this.#forget(link, mayGoOn);
   }
 
   /** The same user's agent has another bearer now, by which its link stands from here on. */
-  adopt(link: Link, principal: Principal): void {
+  adopt(link: LinkSession, principal: Principal): void {
     if (principal.userId === link.principal.userId && mayList(principal, "expose", "llms"))
       link.principal = principal;
   }
@@ -117,12 +117,12 @@ export class Attachments {
     this.#links.clear();
   }
 
-  #endOlder(sessionId: string, lastEpoch: number, parting: Parting): void {
+  #endOlder(sessionId: string, lastEpoch: number, reason: CloseReason): void {
     const link = this.#links.get(sessionId);
-    if (link && link.epoch <= lastEpoch) this.end(link, parting);
+    if (link && link.epoch <= lastEpoch) this.end(link, reason);
   }
 
-  #forget(link: Link, mayGoOn: boolean): void {
+  #forget(link: LinkSession, mayGoOn: boolean): void {
     const { sessions, ended } = this.#options;
     if (this.#links.get(link.sessionId) === link) this.#links.delete(link.sessionId);
     void sessions.detached(link.sessionId, link.epoch);

@@ -1,5 +1,5 @@
 import type { ServerEvent } from "../../wire/link/messages.ts";
-import { eventJson, type Wire } from "./link.ts";
+import { eventJson, type LinkConnection } from "./link.ts";
 
 /** A comment this often, in milliseconds, keeps the stream open and tells the agent that it is. */
 const commentMs = 15_000;
@@ -20,7 +20,7 @@ const comment = encoder.encode(":\n\n");
 export function eventStream(
   closed: () => void,
   every: number = commentMs,
-): { wire: Wire; body: ReadableStream<Uint8Array> } {
+): { connection: LinkConnection; body: ReadableStream<Uint8Array> } {
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   let isOpen = true;
   let count = 0;
@@ -50,7 +50,7 @@ export function eventStream(
     new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
   );
   const beat = setInterval(() => enqueue(comment), every);
-  const wire: Wire = {
+  const connection: LinkConnection = {
     transport: "sse",
     send({ event, ...data }: ServerEvent, request) {
       if (!isOpen) return;
@@ -64,7 +64,7 @@ export function eventStream(
       controller.close();
     },
   };
-  return { wire, body };
+  return { connection, body };
 }
 
 /** What an agent's stream says of itself: nobody on the way is to hold it back. */

@@ -2,15 +2,15 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Row, Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
 import type { RowWrites } from "./row-writes.ts";
-import type { Place, Places } from "./session-registry.ts";
-import type { Statuses } from "./statuses.ts";
+import type { SessionRegistry, SessionState } from "./session-registry.ts";
+import type { LlmStatuses } from "./statuses.ts";
 import { isCallable, removable, rowsOf, virtualRows, withStatus } from "./virtual-rows.ts";
 
 export interface ExpiryOptions {
   catalogue: Catalogue;
-  places: Places;
+  registry: SessionRegistry;
   leases: Leases;
-  statuses: Statuses;
+  statuses: LlmStatuses;
   writes: RowWrites;
   now(): number;
   /** An id for what the server does by itself. */
@@ -24,37 +24,37 @@ export interface ExpiryOptions {
  * another row still points at stays, and nobody can call it. Throws StoreError; the next look goes on.
  */
 export async function endWhatIsOver(options: ExpiryOptions): Promise<void> {
-  const { catalogue, places, leases, statuses } = options;
-  const isLate = ({ heardAt }: Place) => leases.isOver(heardAt);
-  const isToEnd = (place: Place) => isOver(options, place) && canEnd(options, place.session.id);
-  const isToStop = (place: Place) =>
-    place.isAttached
-      ? isLate(place)
-      : !statuses.isElsewhere(place) && rowsOf(catalogue.snapshot, place.session.id).some(isCallable);
+  const { catalogue, registry, leases, statuses } = options;
+  const isLate = ({ heardAt }: SessionState) => leases.isOver(heardAt);
+  const isToEnd = (state: SessionState) => isOver(options, state) && canEnd(options, state.session.id);
+  const isToStop = (state: SessionState) =>
+    state.isAttached
+      ? isLate(state)
+      : !statuses.isElsewhere(state) && rowsOf(catalogue.snapshot, state.session.id).some(isCallable);
   // Another server on the same database may have heard of them, and may have taken some in.
-  if (places.all().some((place) => isToStop(place) || isToEnd(place)) || strays(options).length > 0)
-    await places.catchUp();
+  if (registry.all().some((state) => isToStop(state) || isToEnd(state)) || strays(options).length > 0)
+    await registry.catchUp();
 
-  for (const place of places.all()) if (place.isAttached && isLate(place)) detach(options, place);
-  await statuses.write(places.all());
-  for (const place of places.all().filter(isToEnd)) {
-    if (place.isAttached) detach(options, place);
-    const { id } = place.session;
+  for (const state of registry.all()) if (state.isAttached && isLate(state)) detach(options, state);
+  await statuses.write(registry.all());
+  for (const state of registry.all().filter(isToEnd)) {
+    if (state.isAttached) detach(options, state);
+    const { id } = state.session;
     await remove(options, () => rowsOf(catalogue.snapshot, id));
     if (rowsOf(catalogue.snapshot, id).length > 0) continue;
     await catalogue.store.deleteProviderSession(id);
-    places.forget(id);
+    registry.forget(id);
   }
   if (strays(options).length > 0) await remove(options, () => strays(options));
 }
 
-function detach({ lapsed }: ExpiryOptions, place: Place): void {
-  place.isAttached = false;
-  lapsed(place.session.id, place.streamEpoch);
+function detach({ lapsed }: ExpiryOptions, state: SessionState): void {
+  state.isAttached = false;
+  lapsed(state.session.id, state.streamEpoch);
 }
 
 /** Whether nobody is to be expected: the user is gone, or the agent for hours, or for a lease when it has left nothing. */
-function isOver({ catalogue, leases }: ExpiryOptions, { session, heardAt }: Place): boolean {
+function isOver({ catalogue, leases }: ExpiryOptions, { session, heardAt }: SessionState): boolean {
   if (leases.isWaiting) return false;
   const { snapshot } = catalogue;
   const hasRows = rowsOf(snapshot, session.id).length > 0;
@@ -69,9 +69,9 @@ function canEnd({ catalogue: { snapshot } }: ExpiryOptions, sessionId: string): 
 }
 
 /** Rows of sessions that are not there, as when their user was deleted, as far as there is something to do to them. */
-function strays({ catalogue: { snapshot }, places, leases }: ExpiryOptions): Row[] {
+function strays({ catalogue: { snapshot }, registry, leases }: ExpiryOptions): Row[] {
   if (leases.isWaiting) return [];
-  const rows = [...virtualRows(snapshot)].flatMap(([id, list]) => (places.get(id) ? [] : list));
+  const rows = [...virtualRows(snapshot)].flatMap(([id, list]) => (registry.get(id) ? [] : list));
   const going = new Set(removable(snapshot, rows));
   return rows.filter((row) => going.has(row) || isCallable(row));
 }

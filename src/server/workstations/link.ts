@@ -1,15 +1,15 @@
 import { closeCodes } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
-import type { Transport } from "../../wire/link/registration.ts";
+import type { LinkTransport } from "../../wire/link/registration.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import type { Principal } from "../core/access/policy.ts";
-import type { AttachedSession } from "./sessions.ts";
+import type { NegotiatedSession } from "./sessions.ts";
 
 /** The way down to an agent, whatever it is made of. */
-export interface Wire {
-  readonly transport: Transport;
+export interface LinkConnection {
+  readonly transport: LinkTransport;
   /**
-   * Sends an event, unless the wire is closed. An agent that does not read is cut off.
+   * Sends an event, unless the connection is closed. An agent that does not read is cut off.
    *
    * @param request JSON text, which goes along as the event's `request` without being written anew
    */
@@ -19,7 +19,7 @@ export interface Wire {
 }
 
 /** Why a link is ended by the server, as its agent is told. */
-const partings = {
+const closeReasons = {
   expired: { event: true, code: closeCodes.revoked, reason: "the bearer is no longer valid" },
   unexposed: { event: true, code: closeCodes.revoked, reason: "the right to expose llms was taken away" },
   fenced: { event: true, code: closeCodes.fenced, reason: "another agent has taken over the session" },
@@ -32,10 +32,10 @@ const partings = {
   stopping: { event: false, code: 1012, reason: "the server is shutting down" },
 } as const;
 
-export type Parting = keyof typeof partings;
+export type CloseReason = keyof typeof closeReasons;
 
 /** One attached stream of an agent. */
-export class Link {
+export class LinkSession {
   readonly sessionId: string;
   /** With which it was attached. */
   readonly epoch: number;
@@ -43,20 +43,20 @@ export class Link {
   /** By whose bearer it stands; a newer one of the same user takes its place. */
   principal: Principal;
   isOpen = true;
-  readonly #wire: Wire;
+  readonly #connection: LinkConnection;
   #lastChannel = 0;
 
-  constructor({ id, epoch, revision }: AttachedSession, principal: Principal, wire: Wire) {
+  constructor({ id, epoch, revision }: NegotiatedSession, principal: Principal, connection: LinkConnection) {
     this.sessionId = id;
     this.epoch = epoch;
     this.revision = revision;
     this.principal = principal;
-    this.#wire = wire;
-    wire.send({ event: "attached", epoch });
+    this.#connection = connection;
+    connection.send({ event: "attached", epoch });
   }
 
-  get transport(): Transport {
-    return this.#wire.transport;
+  get transport(): LinkTransport {
+    return this.#connection.transport;
   }
 
   /** A number for the binary frames of one answer; undefined where there are none. */
@@ -66,16 +66,16 @@ export class Link {
 
   /** @param request JSON text, which goes along as the event's `request` */
   send(event: ServerEvent, request?: string): void {
-    if (this.isOpen) this.#wire.send(event, request);
+    if (this.isOpen) this.#connection.send(event, request);
   }
 
   /** Ends it, and tells the agent why where that is news. */
-  close(parting: Parting): void {
+  close(why: CloseReason): void {
     if (!this.isOpen) return;
-    const { event, code, reason } = partings[parting];
-    if (event) this.#wire.send({ event: "revoked", reason });
+    const { event, code, reason } = closeReasons[why];
+    if (event) this.#connection.send({ event: "revoked", reason });
     this.isOpen = false;
-    this.#wire.close(code, reason);
+    this.#connection.close(code, reason);
   }
 }
 

@@ -10,15 +10,15 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Row } from "../core/store/types.ts";
-import { type Attached, Attachments } from "./attachments.ts";
-import type { Link, Wire } from "./link.ts";
-import { type Message, readMessage } from "./messages.ts";
+import { type AttachedAgent, LinkSessions } from "./attachments.ts";
+import type { LinkConnection, LinkSession } from "./link.ts";
+import { readMessage, type SocketMessage } from "./messages.ts";
 import { readResult } from "./results.ts";
 import type { ProviderSessions } from "./sessions.ts";
-import type { SocketEvents } from "./socket.ts";
-import { InferTask } from "./task.ts";
+import type { LinkReceiver } from "./socket.ts";
+import { AgentCall } from "./task.ts";
 import { noAgent } from "./task-failure.ts";
-import { type AgentTask, type EndedTask, Tasks } from "./tasks.ts";
+import { type AgentTask, type EndedTask, TaskRegistry } from "./tasks.ts";
 import type { LinkCall, VirtualLlms } from "./types.ts";
 import { offerWake, Wakes } from "./wakes.ts";
 
@@ -31,7 +31,7 @@ const graceMs = 15_000;
  */
 const holdMs = 5000;
 
-export interface LinksOptions {
+export interface WorkstationsOptions {
   catalogue: Catalogue;
   sessions: ProviderSessions;
   deadlines: Deadlines;
@@ -43,21 +43,21 @@ export interface LinksOptions {
 }
 
 /** What agents do for this server: calls and wakes, handed out and taken back. */
-export class Links implements VirtualLlms {
-  readonly #options: LinksOptions;
-  readonly #attachments: Attachments;
-  readonly #tasks = new Tasks();
+export class Workstations implements VirtualLlms {
+  readonly #options: WorkstationsOptions;
+  readonly #links: LinkSessions;
+  readonly #tasks = new TaskRegistry();
   /** By the number that stands before their bytes, for each WebSocket. */
-  readonly #channels = new WeakMap<Link, Map<number, InferTask>>();
+  readonly #channels = new WeakMap<LinkSession, Map<number, AgentCall>>();
   readonly #wakes: Wakes;
   /** Until when agents may come back to what they post. */
   readonly #graces = new Set<Deadline>();
   #isDraining = false;
 
-  constructor(options: LinksOptions) {
+  constructor(options: WorkstationsOptions) {
     this.#options = options;
     const { sessions } = options;
-    this.#attachments = new Attachments({
+    this.#links = new LinkSessions({
       ...options,
       text: (link, message) => this.#text(link, message),
       bytes: (link, frame) => this.#bytes(link, frame),
@@ -80,9 +80,9 @@ export class Links implements VirtualLlms {
   }
 
   /** How many agents are attached, by how. */
-  get attached(): Record<Link["transport"], number> {
+  get attached(): Record<LinkSession["transport"], number> {
     const counts = { websocket: 0, sse: 0 };
-    for (const { transport } of this.#attachments.all) counts[transport]++;
+    for (const { transport } of this.#links.all) counts[transport]++;
     return counts;
   }
 
@@ -92,7 +92,7 @@ export class Links implements VirtualLlms {
   }
 
   isAttached(llm: Row): boolean {
-    return this.#attachments.of(sessionOf(llm)) !== undefined;
+    return this.#links.of(sessionOf(llm)) !== undefined;
   }
 
   isResident(llm: Row): boolean {
@@ -102,7 +102,7 @@ export class Links implements VirtualLlms {
   inFlight(llm: Row): number {
     const calls = this.#tasks
       .of(sessionOf(llm))
-      .filter((task) => task instanceof InferTask && task.llmName === llm.name);
+      .filter((task) => task instanceof AgentCall && task.llmName === llm.name);
     // What the agent last said counts its other callers, and is older than what is known here.
     return Math.max(calls.length, this.#options.sessions.llmState(llm)?.inFlight ?? 0);
   }
@@ -119,7 +119,7 @@ export class Links implements VirtualLlms {
     if (signal.aborted) throw new HttpFailure("cancelled", "the call was cancelled");
     const link = this.#linkFor(llm);
     const leave = () => task.cancel();
-    const task = new InferTask({
+    const task = new AgentCall({
       ...call,
       ...this.#options,
       id: this.#newTaskId(),
@@ -144,15 +144,15 @@ export class Links implements VirtualLlms {
    * @param epoch the last one that it knows, where it goes on
    * @throws AppError `unavailable` while the server stops; what `ProviderSessions.attach` throws
    */
-  async attach(principal: Principal, sessionId: string, epoch: number | undefined): Promise<Attached> {
+  async attach(principal: Principal, sessionId: string, epoch: number | undefined): Promise<AttachedAgent> {
     if (this.#isDraining) throw new AppError("unavailable", "the server is shutting down", { retryAfter: 2 });
     const session = await this.#options.sessions.attach(principal, sessionId, epoch);
     return { session, principal, lastEpoch: epoch };
   }
 
   /** Opens the link of a session that was just taken. Returns where that goes which comes up the same way. */
-  open(attached: Attached, wire: Wire): SocketEvents {
-    return this.#attachments.open(attached, wire);
+  open(attached: AttachedAgent, connection: LinkConnection): LinkReceiver {
+    return this.#links.open(attached, connection);
   }
 
   /**
@@ -170,8 +170,8 @@ export class Links implements VirtualLlms {
     const task = this.#known(principal, taskId);
     this.#options.sessions.check(principal, sessionIdOf(task), epoch);
     if (isEnded(task)) throw notOnOffer();
-    this.#attachments.adopt(task.link, principal);
-    if (!(task instanceof InferTask)) return undefined;
+    this.#links.adopt(task.link, principal);
+    if (!(task instanceof AgentCall)) return undefined;
     const granted = task.accept(attempt, epoch);
     if (!granted) throw notOnOffer();
     return granted.request;
@@ -195,14 +195,14 @@ export class Links implements VirtualLlms {
       if (task.state === "gone") throw unknownTask();
       return { ackSeq: task.lastSeq, credit: 0, cancelled: task.state === "cancelled" };
     }
-    this.#attachments.adopt(task.link, principal);
-    if (!(task instanceof InferTask)) {
+    this.#links.adopt(task.link, principal);
+    if (!(task instanceof AgentCall)) {
       await this.#wakes.result(task, result);
       return { ackSeq: 0, credit: creditBytes, cancelled: false };
     }
     if (task.state === "offered" && result.is !== "error")
       throw new AppError("conflict", "the task was not accepted");
-    if (!task.result(result)) this.#attachments.end(task.link, "overrun");
+    if (!task.result(result)) this.#links.end(task.link, "overrun");
     else await task.readable(holdMs);
     if (task.state === "lost") throw unknownTask();
     return { ackSeq: task.lastSeq, credit: task.credit, cancelled: task.state === "cancelled" };
@@ -214,7 +214,7 @@ export class Links implements VirtualLlms {
    */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    for (const link of this.#attachments.all) link.send({ event: "drain" });
+    for (const link of this.#links.all) link.send({ event: "drain" });
     this.#wakes.stop();
     const posted = this.#tasks.all.filter((task) => task.link.transport === "sse");
     await Promise.all(posted.map(({ id }) => this.#tasks.ending(id)));
@@ -229,13 +229,13 @@ export class Links implements VirtualLlms {
   close(): void {
     this.#isDraining = true;
     this.#wakes.stop();
-    this.#attachments.close();
+    this.#links.close();
     for (const grace of this.#graces) grace.cancel();
     for (const task of this.#tasks.all) this.#lose(task);
   }
 
-  #linkFor(llm: Row): Link {
-    const link = this.#isDraining ? undefined : this.#attachments.of(sessionOf(llm));
+  #linkFor(llm: Row): LinkSession {
+    const link = this.#isDraining ? undefined : this.#links.of(sessionOf(llm));
     if (!link) throw noAgent(llm.name);
     return link;
   }
@@ -245,7 +245,7 @@ export class Links implements VirtualLlms {
     return newId("task", this.#options.now(), this.#options.random);
   }
 
-  #opened(link: Link, isSame: boolean): void {
+  #opened(link: LinkSession, isSame: boolean): void {
     this.#channels.set(link, new Map());
     for (const task of this.#tasks.of(link.sessionId)) {
       if (!isSame) {
@@ -253,7 +253,7 @@ export class Links implements VirtualLlms {
         continue;
       }
       task.link = link;
-      if (!(task instanceof InferTask)) offerWake(task);
+      if (!(task instanceof AgentCall)) offerWake(task);
       else if (task.state !== "offered") continue;
       // Without a channel it cannot be answered over a WebSocket.
       else if (link.transport === "websocket") task.lose();
@@ -261,7 +261,7 @@ export class Links implements VirtualLlms {
     }
   }
 
-  #ended(link: Link, mayGoOn: boolean): void {
+  #ended(link: LinkSession, mayGoOn: boolean): void {
     const tasks = this.#tasks.all.filter((task) => task.link === link);
     if (!mayGoOn || link.transport === "websocket") {
       for (const task of tasks) this.#lose(task);
@@ -276,7 +276,7 @@ export class Links implements VirtualLlms {
   }
 
   #lose(task: AgentTask): void {
-    if (task instanceof InferTask) task.lose();
+    if (task instanceof AgentCall) task.lose();
     else this.#wakes.lose(task);
   }
 
@@ -295,21 +295,21 @@ export class Links implements VirtualLlms {
     throw unknownTask();
   }
 
-  #bytes(link: Link, frame: Buffer): void {
+  #bytes(link: LinkSession, frame: Buffer): void {
     const part = decodeBytes(frame);
-    if (!part) return this.#attachments.end(link, "malformed");
+    if (!part) return this.#links.end(link, "malformed");
     this.#options.sessions.seen(link.sessionId);
     // What comes for a task that is over was on its way already.
     const task = this.#channels.get(link)?.get(part.channel);
-    if (task && !task.take(part.bytes as Buffer)) this.#attachments.end(link, "overrun");
+    if (task && !task.take(part.bytes as Buffer)) this.#links.end(link, "overrun");
   }
 
-  #text(link: Link, text: string): void {
-    let message: Message | undefined;
+  #text(link: LinkSession, text: string): void {
+    let message: SocketMessage | undefined;
     try {
       message = readMessage(text);
     } catch {
-      return this.#attachments.end(link, "malformed");
+      return this.#links.end(link, "malformed");
     }
     const { sessions, catalogue, now } = this.#options;
     sessions.seen(link.sessionId);
@@ -317,7 +317,7 @@ export class Links implements VirtualLlms {
       if (message.state) void sessions.report(link.sessionId, message.state);
     } else if (message?.op === "authenticate") {
       const principal = principalOf(catalogue.snapshot, message.token, now());
-      if (principal) this.#attachments.adopt(link, principal);
+      if (principal) this.#links.adopt(link, principal);
     } else if (message) {
       const task = this.#tasks.get(message.taskId);
       // Another session's is as unknown as one that never was.
@@ -325,10 +325,14 @@ export class Links implements VirtualLlms {
     }
   }
 
-  #onTask(link: Link, message: Extract<Message, { taskId: string }>, task: AgentTask | undefined): void {
+  #onTask(
+    link: LinkSession,
+    message: Extract<SocketMessage, { taskId: string }>,
+    task: AgentTask | undefined,
+  ): void {
     if (message.op === "accept") {
       const { taskId, attempt } = message;
-      const granted = task instanceof InferTask ? task.accept(attempt, link.epoch) : task && {};
+      const granted = task instanceof AgentCall ? task.accept(attempt, link.epoch) : task && {};
       return link.send(
         { event: "accepted", taskId, attempt, granted: granted !== undefined && granted !== false },
         granted ? granted.request : undefined,
@@ -336,13 +340,13 @@ export class Links implements VirtualLlms {
     }
     if (!task) return;
     if (message.op === "done") {
-      if (task instanceof InferTask && message.attempt === task.attempt) task.done();
+      if (task instanceof AgentCall && message.attempt === task.attempt) task.done();
       return;
     }
     const { result } = message;
     if (result.attempt !== undefined && result.attempt !== task.attempt) return;
-    if (!(task instanceof InferTask)) void this.#wakes.result(task, result);
-    else if (!task.result(result)) this.#attachments.end(link, "overrun");
+    if (!(task instanceof AgentCall)) void this.#wakes.result(task, result);
+    else if (!task.result(result)) this.#links.end(link, "overrun");
   }
 }
 

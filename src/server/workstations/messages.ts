@@ -1,13 +1,13 @@
 import { AppError } from "../../errors.ts";
 import { scanJson } from "../../wire/json.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
-import { maxDepth, numberIn, parsed, type Result, readResult } from "./results.ts";
+import { type AgentResult, maxDepth, numberIn, parsed, readResult } from "./results.ts";
 
 /** What an agent says on a WebSocket. */
-export type Message =
+export type SocketMessage =
   | { op: "accept"; taskId: string; attempt: number }
   | { op: "done"; taskId: string; attempt: number }
-  | { op: "result"; taskId: string; result: Result }
+  | { op: "result"; taskId: string; result: AgentResult }
   | { op: "heartbeat"; state: AgentState | undefined }
   | { op: "authenticate"; token: string };
 
@@ -17,7 +17,7 @@ export type Message =
  * @returns undefined for an op that only newer agents know
  * @throws AppError `invalid_request` for what no agent of any version sends
  */
-export function readMessage(text: string): Message | undefined {
+export function readMessage(text: string): SocketMessage | undefined {
   // Before anything is built of it: megabytes of brackets are seconds and gigabytes (T60).
   scanJson(text, { maxDepth });
   const message = parsed(text);

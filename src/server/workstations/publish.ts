@@ -7,17 +7,17 @@ import type { Caller } from "../core/catalogue/resources.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import type { AuditEvent, Ref, Row, Write } from "../core/store/types.ts";
-import type { LlmPublication, Publication, Registration } from "./registration.ts";
+import type { PublishedLlm, PublishedResource, Registration } from "./registration.ts";
 import { isCallable, removable, rowsOf, withStatus } from "./virtual-rows.ts";
 
 /** Who publishes what, and how things stand. */
-export interface Publishing {
+export interface PublishOptions {
   snapshot: Snapshot;
   caller: Caller;
   sessionId: string;
   registration: Pick<Registration, "llms" | "personas">;
   /** What an llm's status is to be. */
-  statusOf(publication: LlmPublication): string;
+  statusOf(publication: PublishedLlm): string;
   /** Whether another session of the publisher's still has a claim to its rows. */
   isHeld(sessionId: string): boolean;
   /** Milliseconds. */
@@ -33,7 +33,7 @@ export interface Publishing {
  * @throws AppError `forbidden` without `expose`; `name_taken` with every name that is somebody else's, or another
  *   agent's that is still there; `invalid_request` for a persona on an llm that its publisher cannot see
  */
-export function planPublication(publishing: Publishing): Write[] {
+export function planPublication(publishing: PublishOptions): Write[] {
   const { snapshot, caller, sessionId, registration, now } = publishing;
   const { llms, personas } = registration;
   for (const publication of [...llms, ...personas]) mayPublish(caller.principal, publication, snapshot);
@@ -91,13 +91,13 @@ export function planPublication(publishing: Publishing): Write[] {
   ];
 }
 
-function mayPublish(principal: Principal, { kind, name }: Publication, snapshot: Snapshot): void {
+function mayPublish(principal: Principal, { kind, name }: PublishedResource, snapshot: Snapshot): void {
   if (decide(principal, "expose", kind.plural, name, snapshot.named(kind.kind, name)) === "forbidden")
     throw new AppError("forbidden", `publishing ${kind.kind} "${name}" needs expose on it`);
 }
 
 /** A row that is not there is free; so is the publisher's own, unless another agent of theirs has it. */
-function refuseTaken({ snapshot, caller, sessionId, registration, isHeld }: Publishing): void {
+function refuseTaken({ snapshot, caller, sessionId, registration, isHeld }: PublishOptions): void {
   const details = [...registration.llms, ...registration.personas].flatMap(
     ({ kind, path, name }): Fault[] => {
       const row = snapshot.named(kind.kind, name);
@@ -121,8 +121,8 @@ function refuseTaken({ snapshot, caller, sessionId, registration, isHeld }: Publ
 
 /** The row as it is to be: a new one with the kind's defaults, or the one that is there with what was given. */
 function rowOf(
-  { caller, now, random }: Publishing,
-  { kind, name, given, visibility }: Publication,
+  { caller, now, random }: PublishOptions,
+  { kind, name, given, visibility }: PublishedResource,
   before: Row | undefined,
   status: Row["status"],
 ): Row {
@@ -151,7 +151,7 @@ function rowOf(
 
 /** Adds what there is to write for a row: nothing when it is as it was. */
 function put(
-  publishing: Publishing,
+  publishing: PublishOptions,
   kind: Kind,
   before: Row | undefined,
   row: Row,
@@ -178,8 +178,8 @@ function put(
  * with its publisher's right to the llm, so that choosing one needs that right.
  */
 function refsOf(
-  { snapshot, caller: { principal } }: Publishing,
-  { kind, path: where }: Publication,
+  { snapshot, caller: { principal } }: PublishOptions,
+  { kind, path: where }: PublishedResource,
   row: Row,
   before: Row | undefined,
   published: ReadonlyMap<string, string>,
@@ -204,7 +204,7 @@ function refsOf(
 }
 
 function eventOf(
-  { caller, now }: Publishing,
+  { caller, now }: PublishOptions,
   action: "create" | "update" | "delete",
   row: Row,
   fields: string[] = [],

@@ -17,7 +17,7 @@ const idCharacters = 200;
 const capabilityCharacters = 4096;
 
 /** Something that an agent publishes, as it becomes a row. */
-export interface Publication {
+export interface PublishedResource {
   kind: Kind;
   /** Where it stands in what was sent: `/providers/0`. */
   path: string;
@@ -28,7 +28,7 @@ export interface Publication {
   visibility: "public" | "private";
 }
 
-export interface LlmPublication extends Publication {
+export interface PublishedLlm extends PublishedResource {
   /** What the agent says of it; undefined where it does not. */
   initialStatus: "active" | "hibernating" | undefined;
   capabilities: Record<string, unknown> | undefined;
@@ -42,8 +42,8 @@ export interface Registration {
   protocol: number;
   bootId: string | null;
   machineId: string | null;
-  llms: LlmPublication[];
-  personas: Publication[];
+  llms: PublishedLlm[];
+  personas: PublishedResource[];
 }
 
 /**
@@ -97,7 +97,7 @@ function protocolOf(
   return revision?.protocol ?? 0;
 }
 
-function llmOf(path: string, sent: Record<string, unknown>, faults: Fault[]): LlmPublication {
+function llmOf(path: string, sent: Record<string, unknown>, faults: Fault[]): PublishedLlm {
   const { type, initialStatus, capabilities } = sent;
   if (given(type) && !publishedTypes.some((one) => one === type))
     faults.push({ path: `${path}/type`, message: `must be one of ${publishedTypes.join(", ")}` });
@@ -130,7 +130,7 @@ function capabilitiesOf(
 }
 
 /** It is sent as the kind has it, but for the llm. */
-function personaOf(path: string, sent: Record<string, unknown>, faults: Fault[]): Publication {
+function personaOf(path: string, sent: Record<string, unknown>, faults: Fault[]): PublishedResource {
   const kind = kindOf("agent");
   const { visibility: _, ...fields } = pick(
     { ...sent, llm: sent["llmName"] },
@@ -151,7 +151,7 @@ function publicationOf(
   sent: Record<string, unknown>,
   fields: Record<string, unknown>,
   faults: Fault[],
-): Publication {
+): PublishedResource {
   const { name, visibility } = sent;
   if (typeof name !== "string" || !isName(name))
     faults.push({
@@ -176,7 +176,7 @@ function publicationOf(
   };
 }
 
-function noneTwice(publications: readonly Publication[], faults: Fault[]): void {
+function noneTwice(publications: readonly PublishedResource[], faults: Fault[]): void {
   const seen = new Set<string>();
   for (const { path, name } of publications.filter((one) => isName(one.name))) {
     if (seen.has(name)) faults.push({ path: `${path}/name`, message: "must not name the same thing twice" });

@@ -5,7 +5,7 @@ import { scanJson } from "../../wire/json.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 
 /** What an agent says of a task. */
-export type Result = { epoch: number | undefined; attempt: number | undefined } & (
+export type AgentResult = { epoch: number | undefined; attempt: number | undefined } & (
   | { is: "whole"; status: number; body: Buffer; contentType: string; retryAfter: number | undefined }
   /** One chunk, from an agent that does not count them. */
   | { is: "chunk"; frames: readonly string[]; done: boolean }
@@ -34,7 +34,7 @@ const kinds: Readonly<Record<TaskError["kind"], true>> = {
  *
  * @throws AppError `invalid_request`
  */
-export function readResult(text: string): Result {
+export function readResult(text: string): AgentResult {
   const scan = scanJson(text, { maxDepth });
   const result = parsed(text);
   const head = { epoch: numberIn(result, "epoch"), attempt: numberIn(result, "attempt") };

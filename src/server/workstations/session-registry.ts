@@ -5,7 +5,7 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { ProviderSession } from "../core/store/types.ts";
 
 /** A session as this server knows it. */
-export interface Place {
+export interface SessionState {
   /** As the database has it; only `seenAt` is older here. */
   session: ProviderSession;
   /** By the clock that nobody sets, in milliseconds. */
@@ -26,7 +26,7 @@ export interface Place {
   writes: { since: number; count: number };
 }
 
-export interface PlacesOptions {
+export interface SessionRegistryOptions {
   catalogue: Catalogue;
   now(): number;
   elapsed(): number;
@@ -35,24 +35,24 @@ export interface PlacesOptions {
 }
 
 /** All agents' sessions, in memory: calls of agents do not wait for the database. */
-export class Places {
-  readonly #options: PlacesOptions;
-  readonly #byId = new Map<string, Place>();
+export class SessionRegistry {
+  readonly #options: SessionRegistryOptions;
+  readonly #byId = new Map<string, SessionState>();
 
-  constructor(options: PlacesOptions) {
+  constructor(options: SessionRegistryOptions) {
     this.#options = options;
   }
 
-  all(): Place[] {
+  all(): SessionState[] {
     return [...this.#byId.values()];
   }
 
   /** A user's. */
-  of(userId: string): Place[] {
+  of(userId: string): SessionState[] {
     return this.all().filter(({ session }) => session.ownerId === userId);
   }
 
-  get(sessionId: string): Place | undefined {
+  get(sessionId: string): SessionState | undefined {
     return this.#byId.get(sessionId);
   }
 
@@ -61,20 +61,20 @@ export class Places {
    *
    * @throws AppError `not_found`, for another user's as well; `fenced` when the epoch is no longer the current one
    */
-  own(principal: Principal, sessionId: string, epoch?: number): Place {
-    const place = this.#byId.get(sessionId);
-    if (place?.session.ownerId !== principal.userId) throw noSuchSession();
-    if (epoch !== undefined && epoch < place.session.epoch)
+  own(principal: Principal, sessionId: string, epoch?: number): SessionState {
+    const state = this.#byId.get(sessionId);
+    if (state?.session.ownerId !== principal.userId) throw noSuchSession();
+    if (epoch !== undefined && epoch < state.session.epoch)
       throw new AppError("fenced", "another agent has taken over this session");
-    return place;
+    return state;
   }
 
-  add(session: ProviderSession): Place {
+  add(session: ProviderSession): SessionState {
     const { catalogue } = this.#options;
     const { moving } = catalogue.snapshot;
     moving.seen.set(session.id, Math.max(session.seenAt, moving.seen.get(session.id) ?? 0));
     const heardAt = this.#heardAt(session);
-    const place: Place = {
+    const state: SessionState = {
       session,
       heardAt,
       heardElsewhereAt: heardAt,
@@ -86,15 +86,15 @@ export class Places {
       reports: new Map(),
       writes: { since: heardAt, count: 0 },
     };
-    this.#byId.set(session.id, place);
-    return place;
+    this.#byId.set(session.id, state);
+    return state;
   }
 
   /** It has been heard of just now. */
-  hear(place: Place): void {
+  hear(state: SessionState): void {
     const { catalogue, now, elapsed } = this.#options;
-    place.heardAt = elapsed();
-    catalogue.snapshot.moving.seen.set(place.session.id, now());
+    state.heardAt = elapsed();
+    catalogue.snapshot.moving.seen.set(state.session.id, now());
   }
 
   forget(sessionId: string): void {
@@ -106,22 +106,22 @@ export class Places {
   async catchUp(): Promise<void> {
     const { catalogue, superseded } = this.#options;
     for (const session of await catalogue.store.providerSessions()) {
-      const place = this.#byId.get(session.id);
-      if (!place) {
+      const state = this.#byId.get(session.id);
+      if (!state) {
         this.add(session);
         continue;
       }
       const heardHere = catalogue.snapshot.moving.seen.get(session.id) ?? 0;
-      if (session.seenAt > Math.max(heardHere, place.session.seenAt)) {
-        place.heardElsewhereAt = this.#heardAt(session);
-        place.heardAt = Math.max(place.heardAt, place.heardElsewhereAt);
+      if (session.seenAt > Math.max(heardHere, state.session.seenAt)) {
+        state.heardElsewhereAt = this.#heardAt(session);
+        state.heardAt = Math.max(state.heardAt, state.heardElsewhereAt);
       }
-      const isTaken = session.epoch > place.session.epoch;
-      place.session = session;
+      const isTaken = session.epoch > state.session.epoch;
+      state.session = session;
       if (!isTaken) continue;
-      place.isAttached = false;
-      place.isHere = false;
-      place.ownedSince = session.epoch;
+      state.isAttached = false;
+      state.isHere = false;
+      state.ownedSince = session.epoch;
       superseded(session.id, session.epoch);
     }
   }

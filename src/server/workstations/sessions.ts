@@ -15,8 +15,8 @@ import { Leases } from "./leases.ts";
 import { planPublication } from "./publish.ts";
 import { parseRegistration, type Registration } from "./registration.ts";
 import { RowWrites } from "./row-writes.ts";
-import { noSuchSession, type Place, Places } from "./session-registry.ts";
-import { reportsAfter, Statuses, stateOf } from "./statuses.ts";
+import { noSuchSession, SessionRegistry, type SessionState } from "./session-registry.ts";
+import { LlmStatuses, reportsAfter, stateOf } from "./statuses.ts";
 import { rowsOf } from "./virtual-rows.ts";
 
 export interface ProviderSessionsOptions {
@@ -35,7 +35,7 @@ export interface ProviderSessionsOptions {
 }
 
 /** A session that was taken for a stream, with the revision of the link protocol that its agent speaks. */
-export type AttachedSession = ProviderSession & { readonly revision: LinkRevision };
+export type NegotiatedSession = ProviderSession & { readonly revision: LinkRevision };
 
 /** Of one user. Those that are empty go after 90 s. */
 const mostSessions = 1000;
@@ -48,10 +48,10 @@ type Listener = (sessionId: string, epoch: number) => void;
  */
 export class ProviderSessions {
   readonly #options: ProviderSessionsOptions;
-  readonly #places: Places;
+  readonly #registry: SessionRegistry;
   readonly #leases: Leases;
   readonly #writes: RowWrites;
-  readonly #statuses: Statuses;
+  readonly #statuses: LlmStatuses;
   readonly #expiry: ExpiryOptions;
   readonly #revisions: readonly LinkRevision[];
   readonly #tellSuperseded: Listener;
@@ -69,12 +69,12 @@ export class ProviderSessions {
     this.#options = options;
     this.#revisions = options.revisions ?? linkRevisions;
     this.#tellSuperseded = told(this.#superseded);
-    const places = new Places({ ...options, superseded: this.#tellSuperseded });
+    const registry = new SessionRegistry({ ...options, superseded: this.#tellSuperseded });
     const leases = new Leases(options.elapsed);
     const writes = new RowWrites(options.catalogue);
-    const statuses = new Statuses(options, leases, writes);
-    this.#expiry = { ...options, places, leases, writes, statuses, lapsed: told(this.#lapsed) };
-    this.#places = places;
+    const statuses = new LlmStatuses(options, leases, writes);
+    this.#expiry = { ...options, registry, leases, writes, statuses, lapsed: told(this.#lapsed) };
+    this.#registry = registry;
     this.#leases = leases;
     this.#writes = writes;
     this.#statuses = statuses;
@@ -83,7 +83,7 @@ export class ProviderSessions {
   /** With the sessions that there are. Their agents have 90 s to come back. Throws StoreError. */
   static async open(options: ProviderSessionsOptions): Promise<ProviderSessions> {
     const sessions = new ProviderSessions(options);
-    await sessions.#places.catchUp();
+    await sessions.#registry.catchUp();
     return sessions;
   }
 
@@ -98,13 +98,13 @@ export class ProviderSessions {
   async register(caller: Caller, body: Record<string, unknown>): Promise<RegisterResponse> {
     const registration = parseRegistration(body, this.#revisions);
     return await this.#writes.inTurn(async () => {
-      await this.#places.catchUp();
+      await this.#registry.catchUp();
       const known = this.#named(caller.principal, registration);
       // Refused before it takes the session over.
       this.#plan(caller, registration, known?.session.id ?? "", known);
-      const place = await this.#takeOver(caller.principal, registration, known);
-      const { id: sessionId, epoch } = place.session;
-      await this.#writes.commit(() => this.#plan(caller, registration, sessionId, place));
+      const state = await this.#takeOver(caller.principal, registration, known);
+      const { id: sessionId, epoch } = state.session;
+      await this.#writes.commit(() => this.#plan(caller, registration, sessionId, state));
       return {
         providerSessionId: sessionId,
         epoch,
@@ -124,16 +124,16 @@ export class ProviderSessions {
    * @returns the session with its new epoch; `attached` says when the stream is there
    * @throws AppError `not_found`, for another user's session as well; `fenced` when somebody else has come since
    */
-  attach(principal: Principal, sessionId: string, epoch?: number): Promise<AttachedSession> {
+  attach(principal: Principal, sessionId: string, epoch?: number): Promise<NegotiatedSession> {
     return this.#writes.inTurn(async () => {
-      await this.#places.catchUp();
-      const place = this.#places.own(principal, sessionId, epoch);
-      const revision = negotiate(place.session.protocol, this.#revisions);
+      await this.#registry.catchUp();
+      const state = this.#registry.own(principal, sessionId, epoch);
+      const revision = negotiate(state.session.protocol, this.#revisions);
       // A newer server has registered it: its agent has to ask this one.
       if (!revision) throw noSuchSession();
-      const session = await this.#raise(place, place.session);
+      const session = await this.#raise(state, state.session);
       if (!session) throw noSuchSession();
-      place.streamEpoch = session.epoch;
+      state.streamEpoch = session.epoch;
       return { ...session, revision };
     });
   }
@@ -144,15 +144,15 @@ export class ProviderSessions {
    * @throws AppError `not_found`, for another user's session as well; `fenced` when the epoch is not the current one
    */
   check(principal: Principal, sessionId: string, epoch?: number): ProviderSession {
-    const place = this.#places.own(principal, sessionId, epoch);
-    this.#places.hear(place);
-    return place.session;
+    const state = this.#registry.own(principal, sessionId, epoch);
+    this.#registry.hear(state);
+    return state.session;
   }
 
   /** Something has come over its stream: that renews the lease. */
   seen(sessionId: string): void {
-    const place = this.#places.get(sessionId);
-    if (place) this.#places.hear(place);
+    const state = this.#registry.get(sessionId);
+    if (state) this.#registry.hear(state);
   }
 
   /**
@@ -161,13 +161,13 @@ export class ProviderSessions {
    * @param epoch with which it was attached; nothing happens when another one has been attached since
    */
   async attached(sessionId: string, epoch: number): Promise<void> {
-    const place = this.#places.get(sessionId);
-    if (!place || epoch < place.streamEpoch) return;
+    const state = this.#registry.get(sessionId);
+    if (!state || epoch < state.streamEpoch) return;
     // Another process registered while it was being opened.
-    if (epoch < place.ownedSince) return this.#tellSuperseded(sessionId, place.ownedSince);
-    place.isAttached = true;
-    this.#places.hear(place);
-    await this.#settle(place);
+    if (epoch < state.ownedSince) return this.#tellSuperseded(sessionId, state.ownedSince);
+    state.isAttached = true;
+    this.#registry.hear(state);
+    await this.#settle(state);
   }
 
   /**
@@ -176,34 +176,33 @@ export class ProviderSessions {
    * @param epoch with which it was attached; nothing happens when another one has been attached since
    */
   async detached(sessionId: string, epoch: number): Promise<void> {
-    const place = this.#places.get(sessionId);
-    if (!place || epoch < place.streamEpoch) return;
-    place.isAttached = false;
-    await this.#settle(place);
+    const state = this.#registry.get(sessionId);
+    if (!state || epoch < state.streamEpoch) return;
+    state.isAttached = false;
+    await this.#settle(state);
   }
 
   /**
    * How an agent says it is. What it does not publish, and what is no state, is passed over. Returns when its llms say
    * so, or will with the next look, as it says something else all the time; never throws.
    */
-  async report(sessionId: string, state: AgentState): Promise<void> {
-    const place = this.#places.get(sessionId);
-    if (!place) return;
-    this.#places.hear(place);
-    if (typeof state.draining === "boolean") place.isDraining = state.draining;
-    const { llms } = state;
+  async report(sessionId: string, { draining, llms }: AgentState): Promise<void> {
+    const state = this.#registry.get(sessionId);
+    if (!state) return;
+    this.#registry.hear(state);
+    if (typeof draining === "boolean") state.isDraining = draining;
     for (const { kind, name } of rowsOf(this.#options.catalogue.snapshot, sessionId)) {
       if (kind !== "llm" || typeof llms !== "object" || llms === null || !Object.hasOwn(llms, name)) continue;
-      const said = stateOf(llms[name]);
-      if (said) place.reports.set(name, said);
+      const reported = stateOf(llms[name]);
+      if (reported) state.reports.set(name, reported);
     }
-    if (!this.#closed) await this.#statuses.settleSaid(place);
+    if (!this.#closed) await this.#statuses.settleSaid(state);
   }
 
   /** What the agent of a virtual llm last said of it; undefined when it is not attached, or has said nothing. */
   llmState(llm: Row): Pick<LlmState, "resident" | "inFlight"> | undefined {
-    const place = this.#places.get(String(llm.status["session"]));
-    return place?.isAttached ? place.reports.get(llm.name) : undefined;
+    const state = this.#registry.get(String(llm.status["session"]));
+    return state?.isAttached ? state.reports.get(llm.name) : undefined;
   }
 
   /** The llm of that name that a session has published. */
@@ -214,7 +213,7 @@ export class ProviderSessions {
 
   /** Whether there is a stream to send its agent tasks on. */
   isAttached(sessionId: string): boolean {
-    return this.#places.get(sessionId)?.isAttached === true;
+    return this.#registry.get(sessionId)?.isAttached === true;
   }
 
   /** Calls back with the new epoch when another process has taken a session over: older streams are to be closed. */
@@ -248,23 +247,23 @@ export class ProviderSessions {
     await this.#writes.settled();
   }
 
-  async #settle(place: Place): Promise<void> {
-    if (!this.#closed) await this.#statuses.settle(place);
+  async #settle(state: SessionState): Promise<void> {
+    if (!this.#closed) await this.#statuses.settle(state);
   }
 
   /** The session that an agent means, when it may have it: its user's, and not another machine's. */
-  #named(principal: Principal, { sessionId, machineId }: Registration): Place | undefined {
-    const place = sessionId === undefined ? undefined : this.#places.get(sessionId);
-    if (place?.session.ownerId !== principal.userId) return undefined;
-    const known = place.session.machineId;
-    return known !== null && machineId !== null && known !== machineId ? undefined : place;
+  #named(principal: Principal, { sessionId, machineId }: Registration): SessionState | undefined {
+    const state = sessionId === undefined ? undefined : this.#registry.get(sessionId);
+    if (state?.session.ownerId !== principal.userId) return undefined;
+    const known = state.session.machineId;
+    return known !== null && machineId !== null && known !== machineId ? undefined : state;
   }
 
   async #takeOver(
     { userId }: Principal,
     { protocol, bootId, machineId, llms }: Registration,
-    known: Place | undefined,
-  ): Promise<Place> {
+    known: SessionState | undefined,
+  ): Promise<SessionState> {
     const { now, random, catalogue } = this.#options;
     // An agent that does not say which process it is may be the same one.
     const isOther = bootId !== null && bootId !== known?.session.bootId;
@@ -281,7 +280,7 @@ export class ProviderSessions {
       known.reports = reportsAfter(isOther ? new Map() : known.reports, llms);
       return known;
     }
-    if (this.#places.of(userId).length >= mostSessions)
+    if (this.#registry.of(userId).length >= mostSessions)
       throw new AppError("too_many_requests", "you have too many agents", { retryAfter: leaseMs / 1000 });
     const at = now();
     const session: ProviderSession = {
@@ -295,40 +294,40 @@ export class ProviderSessions {
       seenAt: at,
     };
     await catalogue.store.addProviderSession(session);
-    const place = this.#places.add(session);
-    place.isHere = true;
-    place.reports = reportsAfter(new Map(), llms);
-    return place;
+    const state = this.#registry.add(session);
+    state.isHere = true;
+    state.reports = reportsAfter(new Map(), llms);
+    return state;
   }
 
   /** Undefined when the session is gone: its user is. */
   async #raise(
-    place: Place,
+    state: SessionState,
     { bootId, machineId, protocol }: Pick<ProviderSession, "bootId" | "machineId" | "protocol">,
   ): Promise<ProviderSession | undefined> {
     const { catalogue, now } = this.#options;
     const change = { bootId, machineId, protocol, seenAt: now() };
-    const raised = await catalogue.store.raiseEpoch(place.session.id, change);
+    const raised = await catalogue.store.raiseEpoch(state.session.id, change);
     if (!raised) {
-      this.#places.forget(place.session.id);
+      this.#registry.forget(state.session.id);
       return undefined;
     }
-    place.session = raised;
-    place.isHere = true;
-    this.#places.hear(place);
+    state.session = raised;
+    state.isHere = true;
+    this.#registry.hear(state);
     return raised;
   }
 
-  #plan(caller: Caller, registration: Registration, sessionId: string, place: Place | undefined) {
+  #plan(caller: Caller, registration: Registration, sessionId: string, state: SessionState | undefined) {
     const { catalogue, now, random } = this.#options;
     return planPublication({
       snapshot: catalogue.snapshot,
       caller,
       sessionId,
       registration,
-      statusOf: ({ name }) => (place ? this.#statuses.of(place, name, "inactive") : "inactive"),
+      statusOf: ({ name }) => (state ? this.#statuses.of(state, name, "inactive") : "inactive"),
       isHeld: (other) => {
-        const holder = this.#places.get(other);
+        const holder = this.#registry.get(other);
         return holder !== undefined && (holder.isAttached || !this.#leases.isOver(holder.heardAt));
       },
       now: now(),

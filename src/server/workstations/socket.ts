@@ -1,9 +1,9 @@
 import type { SocketHandler } from "../core/socket-handler.ts";
-import type { Wire } from "./link.ts";
+import type { LinkConnection } from "./link.ts";
 import { eventJson } from "./link.ts";
 
 /** What comes up a WebSocket. */
-export interface SocketEvents {
+export interface LinkReceiver {
   text(message: string): void;
   bytes(frame: Buffer): void;
   /** The agent has gone, or was cut off because it does not read. */
@@ -18,10 +18,10 @@ export function wantsSocket({ headers }: Request): boolean {
 /**
  * Both ways over a WebSocket.
  *
- * @param opened is told when there is a wire, before anything comes up
+ * @param opened is told when there is a connection, before anything comes up
  */
-export function socketHandler(opened: (wire: Wire) => SocketEvents): SocketHandler {
-  let events: SocketEvents | undefined;
+export function socketHandler(opened: (connection: LinkConnection) => LinkReceiver): SocketHandler {
+  let events: LinkReceiver | undefined;
   let isOver = false;
   const over = () => {
     if (isOver) return;

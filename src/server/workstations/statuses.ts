@@ -2,9 +2,9 @@ import type { LlmState } from "../../wire/link/registration.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
-import type { LlmPublication } from "./registration.ts";
+import type { PublishedLlm } from "./registration.ts";
 import type { RowWrites } from "./row-writes.ts";
-import type { Place } from "./session-registry.ts";
+import type { SessionState } from "./session-registry.ts";
 import { rowsOf, withStatus } from "./virtual-rows.ts";
 
 /** What an agent says is written at once so many times within so many milliseconds. */
@@ -22,14 +22,14 @@ interface StatusesOptions {
 }
 
 /** The status of each virtual llm, as its agent says and as long as that is there. */
-export class Statuses {
+export class LlmStatuses {
   readonly #catalogue: Catalogue;
   readonly #leases: Leases;
   readonly #writes: RowWrites;
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #onError: (error: unknown) => void;
-  readonly #settling = new Map<Place, Promise<void>>();
+  readonly #settling = new Map<SessionState, Promise<void>>();
 
   constructor({ catalogue, now, elapsed, onError }: StatusesOptions, leases: Leases, writes: RowWrites) {
     this.#catalogue = catalogue;
@@ -41,30 +41,30 @@ export class Statuses {
   }
 
   /** What an llm's status is to be, from what it is. */
-  of(place: Place, name: string, current: unknown): string {
-    if (place.isAttached && !place.isDraining)
-      return place.reports.get(name)?.status ?? (current === "hibernating" ? "hibernating" : "active");
+  of(state: SessionState, name: string, current: unknown): string {
+    if (state.isAttached && !state.isDraining)
+      return state.reports.get(name)?.status ?? (current === "hibernating" ? "hibernating" : "active");
     // Another server may have it, or it may be on its way back.
-    return this.isElsewhere(place) ? String(current) : "inactive";
+    return this.isElsewhere(state) ? String(current) : "inactive";
   }
 
   /** Whether a session is none that this server should say anything of. */
-  isElsewhere({ isHere, heardElsewhereAt }: Place): boolean {
+  isElsewhere({ isHere, heardElsewhereAt }: SessionState): boolean {
     return !isHere && !this.#leases.isOver(heardElsewhereAt);
   }
 
   /** Writes what has changed for a session, in its turn. Never throws: the next look does what could not be done. */
-  settle(place: Place): Promise<void> {
+  settle(state: SessionState): Promise<void> {
     // Whoever waits for its turn already will see what has changed since.
-    const waiting = this.#settling.get(place);
+    const waiting = this.#settling.get(state);
     if (waiting) return waiting;
     const settled = this.#writes
       .inTurn(() => {
-        this.#settling.delete(place);
-        return this.write([place]);
+        this.#settling.delete(state);
+        return this.write([state]);
       })
       .catch(this.#onError);
-    this.#settling.set(place, settled);
+    this.#settling.set(state, settled);
     return settled;
   }
 
@@ -72,23 +72,23 @@ export class Statuses {
    * Writes what an agent has said, as `settle` does. What changes all the time waits for the next look: a commit for each
    * word would leave no time for anybody else.
    */
-  async settleSaid(place: Place): Promise<void> {
-    if (this.#changes(place).length === 0) return;
+  async settleSaid(state: SessionState): Promise<void> {
+    if (this.#changes(state).length === 0) return;
     const at = this.#elapsed();
-    if (at - place.writes.since > writesWithin) place.writes = { since: at, count: 0 };
-    if (++place.writes.count <= mostWrites) await this.settle(place);
+    if (at - state.writes.since > writesWithin) state.writes = { since: at, count: 0 };
+    if (++state.writes.count <= mostWrites) await this.settle(state);
   }
 
   /** Writes what has changed for some sessions. Throws StoreError. */
-  write(places: readonly Place[]): Promise<void> {
-    return this.#writes.commit(() => places.flatMap((place) => this.#changes(place)));
+  write(registry: readonly SessionState[]): Promise<void> {
+    return this.#writes.commit(() => registry.flatMap((state) => this.#changes(state)));
   }
 
-  #changes(place: Place): Write[] {
+  #changes(state: SessionState): Write[] {
     const { snapshot } = this.#catalogue;
-    return rowsOf(snapshot, place.session.id).flatMap((row) => {
+    return rowsOf(snapshot, state.session.id).flatMap((row) => {
       if (row.kind !== "llm") return [];
-      const status = this.of(place, row.name, row.status["status"]);
+      const status = this.of(state, row.name, row.status["status"]);
       return status === row.status["status"] ? [] : [withStatus(snapshot, row, status, this.#now())];
     });
   }
@@ -109,7 +109,7 @@ export function stateOf(said: unknown): LlmState | undefined {
 /** What is known of the llms of an agent that has registered: what it says then, and said before. */
 export function reportsAfter(
   before: ReadonlyMap<string, LlmState>,
-  llms: readonly LlmPublication[],
+  llms: readonly PublishedLlm[],
 ): Map<string, LlmState> {
   return new Map(
     llms.map(({ name, initialStatus }) => {

@@ -5,8 +5,8 @@ import { creditBytes, offerMs } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { EncodedRequest } from "../../wire/link/revisions/revision.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
-import type { Link } from "./link.ts";
-import { eventText, type Result } from "./results.ts";
+import type { LinkSession } from "./link.ts";
+import { type AgentResult, eventText } from "./results.ts";
 import { noAgent, taskFailure } from "./task-failure.ts";
 
 /** Credit is granted again in parts of at least this many bytes. */
@@ -21,7 +21,7 @@ const tellingMs = 1000;
 /** `lost`: its agent has gone, or another has taken its place. */
 export type TaskState = "offered" | "accepted" | "streaming" | "done" | "failed" | "cancelled" | "lost";
 
-export interface InferTaskOptions {
+export interface AgentCallOptions {
   id: string;
   llmName: string;
   operation: Operation;
@@ -29,29 +29,29 @@ export interface InferTaskOptions {
   /** The body for the provider, as JSON. */
   text: string;
   timeouts: OutboundTimeouts;
-  link: Link;
+  link: LinkSession;
   deadlines: Deadlines;
   /** Milliseconds, from a clock that nobody sets. */
   elapsed(): number;
   /** Is told once, when nothing of it is taken any more. */
-  over(task: InferTask): void;
+  over(task: AgentCall): void;
 }
 
 /**
  * One call on its way through an agent: offered, accepted by compare-and-set, then a whole answer or a stream. Whatever
  * comes for it in a state in which it should not is not taken.
  */
-export class InferTask {
+export class AgentCall {
   /** A call that is tried again is another task. */
   readonly attempt = 1;
   readonly id: string;
   readonly llmName: string;
   readonly channel: number | undefined;
   state: TaskState = "offered";
-  link: Link;
+  link: LinkSession;
   /** The last batch taken. */
   lastSeq = 0;
-  readonly #options: InferTaskOptions;
+  readonly #options: AgentCallOptions;
   readonly #answered = Promise.withResolvers<ProviderResponse>();
   #request: EncodedRequest | undefined;
   #acceptedEpoch: number | undefined;
@@ -64,7 +64,7 @@ export class InferTask {
   /** Since when the agent waits to be told of more credit. */
   #starvedAt: number | undefined;
 
-  constructor(options: InferTaskOptions) {
+  constructor(options: AgentCallOptions) {
     this.#options = options;
     this.id = options.id;
     this.llmName = options.llmName;
@@ -158,7 +158,7 @@ export class InferTask {
    *
    * @returns false when it is more than the agent had credit for
    */
-  result(result: Result): boolean {
+  result(result: AgentResult): boolean {
     // Whoever cannot have it answered need not accept it first.
     if (result.is === "error") this.fail(taskFailure(this.llmName, result.error));
     else if (this.state === "offered" || this.isOver) return true;
@@ -207,7 +207,7 @@ export class InferTask {
     this.#giveUp(new HttpFailure("cancelled", "the call was cancelled"));
   }
 
-  #whole({ status, body, contentType, retryAfter }: Extract<Result, { is: "whole" }>): void {
+  #whole({ status, body, contentType, retryAfter }: Extract<AgentResult, { is: "whole" }>): void {
     const answer = new PushedResponse(
       status,
       {

@@ -1,8 +1,8 @@
-import type { InferTask } from "./task.ts";
-import type { WakeTask } from "./wakes.ts";
+import type { AgentCall } from "./task.ts";
+import type { AgentWake } from "./wakes.ts";
 
 /** Something that an agent was told to do. */
-export type AgentTask = InferTask | WakeTask;
+export type AgentTask = AgentCall | AgentWake;
 
 /** What is still known of a task that is over, so that its agent can be answered. */
 export interface EndedTask {
@@ -19,7 +19,7 @@ export interface EndedTask {
 const remembered = 1000;
 
 /** The tasks under way, and some that were. */
-export class Tasks {
+export class TaskRegistry {
   readonly #running = new Map<string, AgentTask>();
   readonly #ended = new Map<string, EndedTask>();
   /** Whoever waits for a task to end, or "" for all of them. */

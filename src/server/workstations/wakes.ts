@@ -2,8 +2,8 @@ import { AppError } from "../../errors.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { Row } from "../core/store/types.ts";
-import type { Link } from "./link.ts";
-import type { Result } from "./results.ts";
+import type { LinkSession } from "./link.ts";
+import type { AgentResult } from "./results.ts";
 import { noAgent, reasonOf, taskFailure } from "./task-failure.ts";
 
 /** So many callers may wait for one llm. */
@@ -19,15 +19,15 @@ const coolDown = 30;
 const wakeLimitMs = 15 * 60_000;
 
 /** An llm that its agent was told to wake. */
-export interface WakeTask {
+export interface AgentWake {
   readonly id: string;
   readonly llm: Row;
   readonly llmName: string;
   readonly attempt: number;
-  link: Link;
+  link: LinkSession;
 }
 
-interface Wake extends WakeTask {
+interface Wake extends AgentWake {
   readonly startedAt: number;
   readonly finished: PromiseWithResolvers<void>;
   readonly limit: Deadline;
@@ -40,13 +40,13 @@ export interface WakesOptions {
   /** Milliseconds, from a clock that nobody sets. */
   elapsed(): number;
   /** The link of an llm's agent. Throws AppError `unavailable` when there is none. */
-  linkOf(llm: Row): Link;
+  linkOf(llm: Row): LinkSession;
   newTaskId(): string;
-  begun(task: WakeTask): void;
+  begun(task: AgentWake): void;
   /** Nothing of it is heard any more. */
-  over(task: WakeTask, how: "done" | "cancelled" | "gone"): void;
+  over(task: AgentWake, how: "done" | "cancelled" | "gone"): void;
   /** Has it counted as active. */
-  awake(task: WakeTask): Promise<void>;
+  awake(task: AgentWake): Promise<void>;
 }
 
 /** Llms that are being woken: each once, however many wait for it. */
@@ -92,7 +92,7 @@ export class Wakes {
   }
 
   /** What the agent says of a wake: anything that is neither an error nor unfinished means that it is awake. */
-  async result(task: WakeTask, result: Result): Promise<void> {
+  async result(task: AgentWake, result: AgentResult): Promise<void> {
     const wake = this.#waking.get(task.llm.id);
     if (wake?.id !== task.id || wake.isOver) return;
     if (result.is === "error") return this.#refused(wake, result.error);
@@ -111,7 +111,7 @@ export class Wakes {
   }
 
   /** The agent has gone: not the llm's fault, so that it may be woken again at once. */
-  lose(task: WakeTask): void {
+  lose(task: AgentWake): void {
     const wake = this.#waking.get(task.llm.id);
     if (wake?.id === task.id) this.#fail(wake, noAgent(wake.llmName), "gone");
   }
@@ -183,7 +183,7 @@ export class Wakes {
 }
 
 /** Tells an agent to wake an llm; again when it goes on by another link. */
-export function offerWake({ link, id, llmName }: WakeTask): void {
+export function offerWake({ link, id, llmName }: AgentWake): void {
   link.send({ event: "task", kind: "wake", taskId: id, llmName });
 }
 

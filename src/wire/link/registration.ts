@@ -47,14 +47,14 @@ export interface RegisterResponse {
   epoch: number;
   leaseMs: number;
   heartbeatMs: number;
-  transports: Transport[];
+  transports: LinkTransport[];
   /** As the API shows them. */
   llms: Record<string, unknown>[];
   agents: Record<string, unknown>[];
 }
 
 /** `sse` is server-sent events down and POSTs up. */
-export type Transport = "websocket" | "sse";
+export type LinkTransport = "websocket" | "sse";
 
 export interface HeartbeatRequest {
   providerSessionId: string;

@@ -51,7 +51,9 @@ async function asleep(
   ...names: string[]
 ): Promise<Pool & { agents: Agents; ready(name?: string): Promise<void> }> {
   const agents = new Agents();
-  const made = await pool(Object.fromEntries(names.map((name) => [name, goodProvider])), { links: agents });
+  const made = await pool(Object.fromEntries(names.map((name) => [name, goodProvider])), {
+    virtualLlms: agents,
+  });
   for (const name of names) await made.publish(name, "hibernating");
   const ready = async (name = names[0]!) => {
     await made.publish(name, "active");

@@ -140,19 +140,19 @@ it("needs to know whose it is, and which epoch", async () => {
 });
 
 it("sends a comment so that nobody on the way gives up", async () => {
-  const { body, wire } = eventStream(() => {}, 5);
+  const { body, connection } = eventStream(() => {}, 5);
   const reader = body.getReader();
   let text = "";
   while (!text.endsWith(":\n\n:\n\n")) text += Buffer.from((await reader.read()).value!).toString();
   expect(text).toBe("retry: 2000\n\n:\n\n:\n\n");
-  wire.close(1000, "");
+  connection.close(1000, "");
   expect((await reader.read()).done).toBe(true);
 });
 
 it("cuts off an agent that does not read, and keeps no more for it (failure mode 31)", async () => {
   const closed = Promise.withResolvers<void>();
-  const { wire } = eventStream(closed.resolve);
+  const { connection } = eventStream(closed.resolve);
   const reason = "x".repeat(1024 * 1024);
-  for (let sent = 0; sent < 70; sent++) wire.send({ event: "revoked", reason });
+  for (let sent = 0; sent < 70; sent++) connection.send({ event: "revoked", reason });
   await closed.promise;
 });

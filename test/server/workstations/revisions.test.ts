@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
-import { Links } from "../../../src/server/workstations/links.ts";
+import { Workstations } from "../../../src/server/workstations/links.ts";
 import type { ServerEvent } from "../../../src/wire/link/messages.ts";
 import { linkRevisions, newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
@@ -24,7 +24,7 @@ describe("a revision of the link protocol that is in the list", () => {
     const { register, sessions, catalogue } = await openHouse(undefined, undefined, [...linkRevisions, fake]);
     const alice = user("alice");
     const { providerSessionId: id } = await register({ protocol: fake.protocol, providers: [provider("a")] });
-    const links = new Links({
+    const links = new Workstations({
       catalogue,
       sessions,
       deadlines: new Deadlines(() => 0),

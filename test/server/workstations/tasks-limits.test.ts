@@ -4,11 +4,11 @@ import { adminPrincipal } from "../../../src/server/core/access/principals.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
 import { Snapshot } from "../../../src/server/core/store/snapshot.ts";
-import { Links, type LinksOptions } from "../../../src/server/workstations/links.ts";
-import type { AttachedSession } from "../../../src/server/workstations/sessions.ts";
+import { Workstations, type WorkstationsOptions } from "../../../src/server/workstations/links.ts";
+import type { NegotiatedSession } from "../../../src/server/workstations/sessions.ts";
 import { encodeBytes } from "../../../src/wire/link/binary-frame.ts";
 import type { AgentMessage, ServerEvent } from "../../../src/wire/link/messages.ts";
-import type { Transport } from "../../../src/wire/link/registration.ts";
+import type { LinkTransport } from "../../../src/wire/link/registration.ts";
 import { negotiate } from "../../../src/wire/link/revisions/index.ts";
 import { row } from "../../support/row.ts";
 
@@ -25,7 +25,7 @@ const alice = adminPrincipal(snapshot);
 const llm = row("llm_1", "llm", "home", { status: { origin: "virtual", session: "pvs_1" } });
 const timeouts = { connect: 1000, firstByte: 60_000, silence: 30_000 };
 
-/** Links over a clock of the test's own, with sessions that agree to everything. */
+/** Workstations over a clock of the test's own, with sessions that agree to everything. */
 function links() {
   const clock = { now: 0 };
   type Listener = (sessionId: string, epoch: number) => void;
@@ -45,24 +45,24 @@ function links() {
     check: () => ({}),
     llmState: () => undefined,
   };
-  const own = new Links({
+  const own = new Workstations({
     catalogue: { snapshot, subscribe: () => () => {} },
     sessions,
     deadlines: new Deadlines(() => clock.now),
     now: () => 0,
     elapsed: () => clock.now,
     random: systemRandom,
-  } as unknown as LinksOptions);
+  } as unknown as WorkstationsOptions);
   onTestFinished(() => own.close());
 
   /** An agent that has attached. */
   const attach = (
-    transport: Transport,
+    transport: LinkTransport,
     { protocol = 2, epoch = 1, lastEpoch = undefined as number | undefined } = {},
   ) => {
     const events: ServerEvent[] = [];
     const closed: string[] = [];
-    const session = { id: "pvs_1", epoch, revision: negotiate(protocol) } as AttachedSession;
+    const session = { id: "pvs_1", epoch, revision: negotiate(protocol) } as NegotiatedSession;
     const up = own.open(
       { session, principal: alice, lastEpoch },
       {

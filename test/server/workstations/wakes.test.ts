@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
-import { Link } from "../../../src/server/workstations/link.ts";
+import { LinkSession } from "../../../src/server/workstations/link.ts";
 import { readResult } from "../../../src/server/workstations/results.ts";
-import { Wakes, type WakeTask } from "../../../src/server/workstations/wakes.ts";
+import { type AgentWake, Wakes } from "../../../src/server/workstations/wakes.ts";
 import type { ServerEvent } from "../../../src/wire/link/messages.ts";
 import { newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import { row } from "../../support/row.ts";
@@ -15,13 +15,13 @@ const finished = { status: 200, body: { choices: [] } };
 function wakes() {
   const clock = { now: 0 };
   const told: ServerEvent[] = [];
-  const begun: WakeTask[] = [];
+  const begun: AgentWake[] = [];
   const over: string[] = [];
   const wire = { transport: "sse" as const, send: (event: ServerEvent) => void told.push(event), close() {} };
   const session = { id: "pvs_1", epoch: 1, revision: newestRevision } as ConstructorParameters<
-    typeof Link
+    typeof LinkSession
   >[0];
-  const link = new Link(session, {} as ConstructorParameters<typeof Link>[1], wire);
+  const link = new LinkSession(session, {} as ConstructorParameters<typeof LinkSession>[1], wire);
   const own = new Wakes({
     deadlines: new Deadlines(() => clock.now),
     elapsed: () => clock.now,

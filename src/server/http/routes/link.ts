@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { epochHeader, linkPaths, sessionHeader } from "../../../wire/link/constants.ts";
-import type { Attached } from "../../workstations/attachments.ts";
+import type { AttachedAgent } from "../../workstations/attachments.ts";
 import { eventStream, eventStreamHeaders } from "../../workstations/event-stream.ts";
-import type { Wire } from "../../workstations/link.ts";
+import type { LinkConnection } from "../../workstations/link.ts";
 import { numberIn } from "../../workstations/results.ts";
 import { socketHandler, wantsSocket } from "../../workstations/socket.ts";
 import { parseObject, readText } from "../body.ts";
@@ -68,7 +68,7 @@ export function linkRoutes(server: Server): Route[] {
       answer: Taken,
       async handle({ principal, params, request }) {
         const read = () => readText(request, server.deadlines);
-        return Response.json(await server.links.result(principal, params["taskId"]!, read));
+        return Response.json(await server.workstations.result(principal, params["taskId"]!, read));
       },
     },
   ];
@@ -84,13 +84,13 @@ async function stream(server: Server, call: Call): Promise<Response> {
   // Before the session is taken from whoever has it.
   if (isSocket && (!headers.get("sec-websocket-key") || headers.get("sec-websocket-version") !== "13"))
     throw notASocket();
-  const attached = await server.links.attach(principal, sessionId, epoch);
+  const attached = await server.workstations.attach(principal, sessionId, epoch);
   const own = { [epochHeader]: String(attached.session.epoch) };
   if (isSocket) {
-    const handler = socketHandler((wire) => server.links.open(attached, wire));
+    const handler = socketHandler((connection) => server.workstations.open(attached, connection));
     if (!server.upgrade(request, peer, handler, own)) {
       // It has the session already. It went away meanwhile, and nobody else is there.
-      server.links.open(attached, nowhere).closed();
+      server.workstations.open(attached, nowhere).closed();
       throw notASocket();
     }
     // For the books: the peer has its answer.
@@ -100,11 +100,11 @@ async function stream(server: Server, call: Call): Promise<Response> {
 }
 
 /** Where nobody listens. */
-const nowhere: Wire = { transport: "websocket", send() {}, close() {} };
+const nowhere: LinkConnection = { transport: "websocket", send() {}, close() {} };
 
-function events(server: Server, attached: Attached): ReadableStream<Uint8Array> {
-  const { wire, body } = eventStream(() => up.closed());
-  const up = server.links.open(attached, wire);
+function events(server: Server, attached: AttachedAgent): ReadableStream<Uint8Array> {
+  const { connection, body } = eventStream(() => up.closed());
+  const up = server.workstations.open(attached, connection);
   return body;
 }
 
@@ -112,7 +112,7 @@ async function accept(server: Server, { request, principal, params }: Call): Pro
   const body = parseObject(await readText(request, server.deadlines));
   const attempt = numberIn(body, "attempt");
   if (attempt === undefined) throw new AppError("invalid_request", "attempt: which one is accepted");
-  const granted = server.links.accept(principal, params["taskId"]!, attempt, numberIn(body, "epoch"));
+  const granted = server.workstations.accept(principal, params["taskId"]!, attempt, numberIn(body, "epoch"));
   const json = { headers: { "content-type": "application/json" } };
   return new Response(granted === undefined ? "{}" : `{"request":${granted}}`, json);
 }

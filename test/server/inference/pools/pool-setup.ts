@@ -56,7 +56,7 @@ export interface PoolOptions {
   /** Lots that order the members and make up the waits; the members come by name, waits are half as long. */
   random?: () => number;
   /** What calls agents' llms. */
-  links?: VirtualLlms;
+  virtualLlms?: VirtualLlms;
 }
 
 /** Llms in one pool, each behind a scripted provider, called by a token on a clock that the test moves. */
@@ -90,7 +90,7 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
     streams,
     deadlines: new Deadlines(() => clock.now),
     outbound,
-    ...(options.links && { links: options.links }),
+    ...(options.virtualLlms && { virtualLlms: options.virtualLlms }),
     now: Date.now,
     pace: {
       elapsed: () => clock.now,
