@@ -28,8 +28,8 @@ import { openTracer } from "./observability/tracer.ts";
 import type { KeyFile } from "./secrets/key-file.ts";
 import { openSecrets } from "./secrets/open.ts";
 import { secretUpkeep } from "./secrets/upkeep.ts";
-import { Workstations } from "./workstations/links.ts";
-import { ProviderSessions } from "./workstations/sessions.ts";
+import { ProviderSessions } from "./workstations/provider-sessions.ts";
+import { Workstations } from "./workstations/workstations.ts";
 
 /** How a server is to be. */
 export interface ServerOptions {

@@ -10,8 +10,8 @@ import type { Threads } from "../inference/threads/threads.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { SecretServices } from "../secrets/open.ts";
-import type { Workstations } from "../workstations/links.ts";
-import type { ProviderSessions } from "../workstations/sessions.ts";
+import type { ProviderSessions } from "../workstations/provider-sessions.ts";
+import type { Workstations } from "../workstations/workstations.ts";
 import type { Peer } from "./route.ts";
 
 /** What routes work with. */

@@ -9,7 +9,7 @@ import type { Dialect } from "../../wire/dialects/types.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
-import type { VirtualLlms } from "../workstations/types.ts";
+import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { isEventStream, parseAnswer, refuseFailure } from "./answer.ts";
 import type { Asked, InferenceDeps } from "./call.ts";
 import { findAgent, llmsOfAgent, modelOfAgent } from "./personas/persona.ts";

@@ -10,7 +10,7 @@ import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Tracer } from "../observability/traces.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
-import type { VirtualLlms } from "../workstations/types.ts";
+import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { Pace } from "./pace.ts";

@@ -4,7 +4,7 @@ import { llm as llmKind } from "../../kinds/llm.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect } from "../../wire/dialects/operations.ts";
 import { isOf, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
-import type { VirtualLlms } from "../workstations/types.ts";
+import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { refuseFailure } from "./answer.ts";
 import { asItIs, attempt, type Progress } from "./attempt.ts";
 import { type Failed, judge, type Next, nextAttempt } from "./attempts.ts";

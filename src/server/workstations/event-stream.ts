@@ -1,5 +1,5 @@
 import type { ServerEvent } from "../../wire/link/messages.ts";
-import { eventJson, type LinkConnection } from "./link.ts";
+import { eventJson, type LinkConnection } from "./link-session.ts";
 
 /** A comment this often, in milliseconds, keeps the stream open and tells the agent that it is. */
 const commentMs = 15_000;

@@ -1,9 +1,9 @@
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Row, Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
+import type { LlmStatuses } from "./llm-statuses.ts";
 import type { RowWrites } from "./row-writes.ts";
 import type { SessionRegistry, SessionState } from "./session-registry.ts";
-import type { LlmStatuses } from "./statuses.ts";
 import { isCallable, removable, rowsOf, virtualRows, withStatus } from "./virtual-rows.ts";
 
 export interface ExpiryOptions {

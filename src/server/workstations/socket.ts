@@ -1,6 +1,6 @@
 import type { SocketHandler } from "../core/socket-handler.ts";
-import type { LinkConnection } from "./link.ts";
-import { eventJson } from "./link.ts";
+import type { LinkConnection } from "./link-session.ts";
+import { eventJson } from "./link-session.ts";
 
 /** What comes up a WebSocket. */
 export interface LinkReceiver {

@@ -2,8 +2,8 @@ import { AppError } from "../../errors.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { Row } from "../core/store/types.ts";
-import type { LinkSession } from "./link.ts";
-import type { AgentResult } from "./results.ts";
+import type { AgentResult } from "./agent-result.ts";
+import type { LinkSession } from "./link-session.ts";
 import { noAgent, reasonOf, taskFailure } from "./task-failure.ts";
 
 /** So many callers may wait for one llm. */

@@ -3,7 +3,7 @@ import { AppError } from "../../../src/errors.ts";
 import { HttpFailure } from "../../../src/net/http1/http-failure.ts";
 import { PushedResponse } from "../../../src/net/pushed-response.ts";
 import type { Row } from "../../../src/server/core/store/types.ts";
-import type { LinkCall, VirtualLlms } from "../../../src/server/workstations/types.ts";
+import type { LinkCall, VirtualLlms } from "../../../src/server/workstations/virtual-llms.ts";
 import { chatFrames, goodProvider } from "../../support/upstream.ts";
 import { type Pool, pool } from "./pools/pool-setup.ts";
 

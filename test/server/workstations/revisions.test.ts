@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
-import { Workstations } from "../../../src/server/workstations/links.ts";
+import { Workstations } from "../../../src/server/workstations/workstations.ts";
 import type { ServerEvent } from "../../../src/wire/link/messages.ts";
 import { linkRevisions, newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";

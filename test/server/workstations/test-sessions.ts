@@ -6,7 +6,7 @@ import { Catalogue } from "../../../src/server/core/catalogue/catalogue.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import type { Store } from "../../../src/server/core/store/types.ts";
-import { ProviderSessions } from "../../../src/server/workstations/sessions.ts";
+import { ProviderSessions } from "../../../src/server/workstations/provider-sessions.ts";
 import type {
   PublishedProvider,
   RegisterRequest,

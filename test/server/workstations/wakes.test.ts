@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
-import { LinkSession } from "../../../src/server/workstations/link.ts";
-import { readResult } from "../../../src/server/workstations/results.ts";
+import { readResult } from "../../../src/server/workstations/agent-result.ts";
+import { LinkSession } from "../../../src/server/workstations/link-session.ts";
 import { type AgentWake, Wakes } from "../../../src/server/workstations/wakes.ts";
 import type { ServerEvent } from "../../../src/wire/link/messages.ts";
 import { newestRevision } from "../../../src/wire/link/revisions/index.ts";

@@ -1,10 +1,10 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { epochHeader, linkPaths, sessionHeader } from "../../../wire/link/constants.ts";
-import type { AttachedAgent } from "../../workstations/attachments.ts";
+import { numberIn } from "../../workstations/agent-result.ts";
 import { eventStream, eventStreamHeaders } from "../../workstations/event-stream.ts";
-import type { LinkConnection } from "../../workstations/link.ts";
-import { numberIn } from "../../workstations/results.ts";
+import type { LinkConnection } from "../../workstations/link-session.ts";
+import type { AttachedAgent } from "../../workstations/link-sessions.ts";
 import { socketHandler, wantsSocket } from "../../workstations/socket.ts";
 import { parseObject, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";

@@ -14,7 +14,7 @@ import { Limiter } from "../../../../src/server/inference/limits/limiter.ts";
 import { Audit } from "../../../../src/server/observability/audit.ts";
 import { Metrics } from "../../../../src/server/observability/metrics.ts";
 import type { SecretValues } from "../../../../src/server/secrets/secret-values.ts";
-import type { VirtualLlms } from "../../../../src/server/workstations/types.ts";
+import type { VirtualLlms } from "../../../../src/server/workstations/virtual-llms.ts";
 import { must, type TestServer, temporaryFolder, testServer } from "../../../support/server.ts";
 import { type Script, type Upstream, upstream } from "../../../support/upstream.ts";
 

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { scanJson } from "../../wire/json.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
-import { type AgentResult, maxDepth, numberIn, parsed, readResult } from "./results.ts";
+import { type AgentResult, maxDepth, numberIn, parsed, readResult } from "./agent-result.ts";
 
 /** What an agent says on a WebSocket. */
 export type SocketMessage =

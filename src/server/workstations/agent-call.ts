@@ -5,8 +5,8 @@ import { creditBytes, offerMs } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { EncodedRequest } from "../../wire/link/revisions/revision.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
-import type { LinkSession } from "./link.ts";
-import { type AgentResult, eventText } from "./results.ts";
+import { type AgentResult, eventText } from "./agent-result.ts";
+import type { LinkSession } from "./link-session.ts";
 import { noAgent, taskFailure } from "./task-failure.ts";
 
 /** Credit is granted again in parts of at least this many bytes. */

@@ -12,11 +12,11 @@ import { newId, type Random } from "../core/ids.ts";
 import type { ProviderSession, Row } from "../core/store/types.ts";
 import { type ExpiryOptions, endWhatIsOver } from "./expiry.ts";
 import { Leases } from "./leases.ts";
+import { LlmStatuses, reportsAfter, stateOf } from "./llm-statuses.ts";
 import { planPublication } from "./publish.ts";
 import { parseRegistration, type Registration } from "./registration.ts";
 import { RowWrites } from "./row-writes.ts";
 import { noSuchSession, SessionRegistry, type SessionState } from "./session-registry.ts";
-import { LlmStatuses, reportsAfter, stateOf } from "./statuses.ts";
 import { rowsOf } from "./virtual-rows.ts";
 
 export interface ProviderSessionsOptions {

@@ -3,7 +3,7 @@ import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { LinkTransport } from "../../wire/link/registration.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import type { Principal } from "../core/access/policy.ts";
-import type { NegotiatedSession } from "./sessions.ts";
+import type { NegotiatedSession } from "./provider-sessions.ts";
 
 /** The way down to an agent, whatever it is made of. */
 export interface LinkConnection {

@@ -1,8 +1,8 @@
 import { mayList, type Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
-import { type CloseReason, type LinkConnection, LinkSession } from "./link.ts";
-import type { NegotiatedSession, ProviderSessions } from "./sessions.ts";
+import { type CloseReason, type LinkConnection, LinkSession } from "./link-session.ts";
+import type { NegotiatedSession, ProviderSessions } from "./provider-sessions.ts";
 import type { LinkReceiver } from "./socket.ts";
 
 /** How often bearers are looked at, in milliseconds: a row that goes is heard of, one that expires is not. */

@@ -1,4 +1,4 @@
-import type { AgentCall } from "./task.ts";
+import type { AgentCall } from "./agent-call.ts";
 import type { AgentWake } from "./wakes.ts";
 
 /** Something that an agent was told to do. */

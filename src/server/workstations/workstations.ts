@@ -10,16 +10,16 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Row } from "../core/store/types.ts";
-import { type AttachedAgent, LinkSessions } from "./attachments.ts";
-import type { LinkConnection, LinkSession } from "./link.ts";
-import { readMessage, type SocketMessage } from "./messages.ts";
-import { readResult } from "./results.ts";
-import type { ProviderSessions } from "./sessions.ts";
+import { AgentCall } from "./agent-call.ts";
+import { readResult } from "./agent-result.ts";
+import type { LinkConnection, LinkSession } from "./link-session.ts";
+import { type AttachedAgent, LinkSessions } from "./link-sessions.ts";
+import type { ProviderSessions } from "./provider-sessions.ts";
 import type { LinkReceiver } from "./socket.ts";
-import { AgentCall } from "./task.ts";
+import { readMessage, type SocketMessage } from "./socket-message.ts";
 import { noAgent } from "./task-failure.ts";
-import { type AgentTask, type EndedTask, TaskRegistry } from "./tasks.ts";
-import type { LinkCall, VirtualLlms } from "./types.ts";
+import { type AgentTask, type EndedTask, TaskRegistry } from "./task-registry.ts";
+import type { LinkCall, VirtualLlms } from "./virtual-llms.ts";
 import { offerWake, Wakes } from "./wakes.ts";
 
 /** What is posted for tasks may go on for so long, in milliseconds, while the stream down is not there. */
