@@ -38,8 +38,52 @@ export class SecretValues {
     this.#elapsed = elapsed;
   }
 
-  /** All values of a secret. Throws AppError `secret_unavailable` or `unavailable`. */
-  async read(secret: Row): Promise<Data> {
+  /**
+   * Returns all values of a secret. Throws AppError `secret_unavailable` or `unavailable`.
+   *
+   * @param secret a row of any age: where it has been moved since, its values are read where they are now
+   */
+  read(secret: Row): Promise<Data> {
+    return this.#followed(secret, (row) => this.#cached(row));
+  }
+
+  /** Does the same without the memory: somebody may have changed the values by hand. */
+  fresh(secret: Row): Promise<Data> {
+    return this.#followed(secret, async (row) =>
+      mustBeThere(row, await this.#backends.driver(this.#backendOf(row)).read(refOf(row))),
+    );
+  }
+
+  /** Returns one value, for a call to a provider. The error names secret and key and says why, never a value. */
+  async value(secretName: string, key: string): Promise<string> {
+    const secret = () => this.#catalogue.snapshot.named("secret", secretName);
+    const before = secret();
+    try {
+      const value = before && (await this.read(before))[key];
+      if (value !== undefined) return value;
+    } catch (cause) {
+      // Another server may have deleted it, and made another of the same name.
+      if (before && secret()?.id !== before.id) return this.value(secretName, key);
+      throw unreadable(secretName, key, cause);
+    }
+    throw unreadable(secretName, key);
+  }
+
+  /** Reads a secret; again where another server has moved it, and deleted the values that this one knew of. */
+  async #followed(secret: Row, read: (row: Row) => Promise<Data>): Promise<Data> {
+    for (let row = secret; ; ) {
+      try {
+        return await read(row);
+      } catch (error) {
+        await this.#catalogue.refresh().catch(() => {});
+        const next = this.#catalogue.snapshot.byId.get(row.id);
+        if (!next || next.version === row.version) throw error;
+        row = next;
+      }
+    }
+  }
+
+  async #cached(secret: Row): Promise<Data> {
     const ref = refOf(secret);
     const time = this.#elapsed();
     let entry = this.#cache.get(ref);
@@ -49,27 +93,6 @@ export class SecretValues {
     const values = await entry.values;
     if (!values) this.#forget(ref, entry);
     return mustBeThere(secret, values);
-  }
-
-  /** The same, from the backend itself, where somebody may have changed them by hand. */
-  async fresh(secret: Row): Promise<Data> {
-    return mustBeThere(secret, await this.#backends.driver(this.#backendOf(secret)).read(refOf(secret)));
-  }
-
-  /** One value, for a call to a provider. The error names secret and key and says why, never a value. */
-  async value(secretName: string, key: string): Promise<string> {
-    const secret = () => this.#catalogue.snapshot.named("secret", secretName);
-    const before = secret();
-    try {
-      const value = before && (await this.read(before))[key];
-      if (value !== undefined) return value;
-    } catch (cause) {
-      // Another server may have moved the secret on, and deleted what this one knew of.
-      await this.#catalogue.refresh().catch(() => {});
-      if (before && secret()?.version !== before.version) return this.value(secretName, key);
-      throw unreadable(secretName, key, cause);
-    }
-    throw unreadable(secretName, key);
   }
 
   #load(secret: Row, ref: string, since: number): Entry {

@@ -145,6 +145,19 @@ it("looks again where the secret is, when another server has moved it on", async
   expect(state.refreshes).toBe(1);
 });
 
+it.each(["read", "fresh"] as const)("%s follows a secret that another server has moved", async (method) => {
+  const { state, values, secret, move } = house(minute);
+  const wanted = values[method](secret);
+  move("sec_1/ver_2");
+  state.asked[0]!.answer.resolve(null);
+  await expect.poll(() => state.asked.map(({ ref }) => ref)).toEqual(["sec_1/ver_1", "sec_1/ver_2"]);
+  state.asked[1]!.answer.resolve({ k: "new" });
+  expect(await wanted).toEqual({ k: "new" });
+  const missing = values.fresh(state.snapshot.byId.get(secret.id)!);
+  state.asked[2]!.answer.resolve(null);
+  await expect(missing).rejects.toMatchObject({ code: "secret_unavailable" });
+});
+
 it("gives out no other secret's values, whatever a row says", async () => {
   const { state, values, move } = house();
   move("sec_2/ver_1");
