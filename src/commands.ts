@@ -1,49 +1,49 @@
 import type { Commands } from "./cli/core/command.ts";
 
-/** Every verb by name. Only the one that runs is loaded: the others cost its start nothing. */
+/** Every verb by name. Only the verb that runs is loaded, so that it starts fast. */
 export const commands: Commands = {
   get: {
-    group: "Look",
-    summary: "List or show resources",
+    group: "See",
+    summary: "List the objects of a kind, or show single ones",
     load: async () => (await import("./cli/cmd/get.ts")).get,
   },
   describe: {
-    group: "Look",
-    summary: "Show one object in full",
+    group: "See",
+    summary: "Show all there is to know about one object",
     load: async () => (await import("./cli/cmd/describe.ts")).describe,
   },
   explain: {
-    group: "Look",
-    summary: "Explain a kind and its fields",
+    group: "See",
+    summary: "Describe the kinds and their fields",
     load: async () => (await import("./cli/cmd/explain.ts")).explain,
   },
   status: {
-    group: "Look",
-    summary: "Show which server answers, and who you are to it",
+    group: "See",
+    summary: "Show the server that is used and who you are there",
     load: async () => (await import("./cli/cmd/status.ts")).status,
   },
   wait: {
-    group: "Look",
-    summary: "Wait until objects are in a state, or gone",
+    group: "See",
+    summary: "Wait until objects have a value in a field, or are deleted",
     load: async () => (await import("./cli/cmd/wait.ts")).wait,
   },
   audit: {
-    group: "Look",
-    summary: "Show what has happened",
+    group: "See",
+    summary: "Show recorded events: calls, changes, logins",
     load: async () => (await import("./cli/cmd/audit.ts")).audit,
   },
   doctor: {
-    group: "Look",
-    summary: "Measure the way to the server, and say what mends it",
+    group: "See",
+    summary: "Measure the connection to the server, and print how to fix it",
     load: async () => (await import("./cli/cmd/doctor.ts")).doctor,
   },
   chat: {
-    group: "Use",
+    group: "Use models",
     summary: "Talk to a persona (kind agent)",
     load: async () => (await import("./cli/cmd/chat.ts")).chat,
   },
   "chat-llm": {
-    group: "Use",
+    group: "Use models",
     summary: "Talk to an llm or a pool",
     load: async () => (await import("./cli/cmd/chat-llm.ts")).chatLlm,
   },
@@ -54,7 +54,7 @@ export const commands: Commands = {
   },
   apply: {
     group: "Change",
-    summary: "Bring objects to what manifests say",
+    summary: "Create and change objects so that they match manifests",
     load: async () => (await import("./cli/cmd/apply.ts")).apply,
   },
   diff: {
@@ -79,7 +79,7 @@ export const commands: Commands = {
   },
   migrate: {
     group: "Change",
-    summary: "Move secrets from one backend to another",
+    summary: "Move secrets from one secret backend to another",
     load: async () => (await import("./cli/cmd/migrate.ts")).migrate,
   },
   rotate: {
@@ -88,33 +88,33 @@ export const commands: Commands = {
     load: async () => (await import("./cli/cmd/rotate.ts")).rotate,
   },
   login: {
-    group: "You and the server",
-    summary: "Log in with user and password",
+    group: "Access",
+    summary: "Log in with user name and password",
     load: async () => (await import("./cli/cmd/login.ts")).login,
   },
   logout: {
-    group: "You and the server",
-    summary: "End the session",
+    group: "Access",
+    summary: "End the session of login",
     load: async () => (await import("./cli/cmd/logout.ts")).logout,
   },
   passwd: {
-    group: "You and the server",
+    group: "Access",
     summary: "Set your password",
     load: async () => (await import("./cli/cmd/passwd.ts")).passwd,
   },
   whoami: {
-    group: "You and the server",
+    group: "Access",
     summary: "Show who you are to the server",
     load: async () => (await import("./cli/cmd/whoami.ts")).whoami,
   },
   auth: {
-    group: "You and the server",
+    group: "Access",
     summary: "Ask what you may do",
     load: async () => (await import("./cli/cmd/auth.ts")).auth,
   },
   config: {
-    group: "You and the server",
-    summary: "Name servers, and choose the one to talk to",
+    group: "Access",
+    summary: "Name servers, and choose the one to use",
     load: async () => (await import("./cli/cmd/config.ts")).config,
   },
   server: {
@@ -124,17 +124,17 @@ export const commands: Commands = {
   },
   agent: {
     group: "Run",
-    summary: "Publish this machine's models, and serve its tools",
+    summary: "Publish the models of this machine, and serve its tools",
     load: async () => (await import("./agent/cmd/agent.ts")).agent,
   },
   provider: {
     group: "Run",
-    summary: "Show, wake and stop the providers of this machine's agent",
+    summary: "List, wake or stop the providers of this machine's agent",
     load: async () => (await import("./cli/cmd/provider.ts")).provider,
   },
   version: {
     group: "This program",
-    summary: "Show the versions of client and server",
+    summary: "Show the versions of this program and of the server",
     load: async () => (await import("./cli/cmd/version.ts")).version,
   },
   completion: {
@@ -149,7 +149,7 @@ export const commands: Commands = {
   },
   __complete: {
     hidden: true,
-    summary: "What may stand in the place of the last word",
+    summary: "Print the words that may complete the last one",
     load: async () => (await import("./cli/cmd/complete.ts")).complete,
   },
 };

@@ -3,10 +3,10 @@ import { processTerminal } from "./cli/terminal/process-terminal.ts";
 import { commands } from "./commands.ts";
 
 const interrupt = new AbortController();
-// Once: who presses Ctrl-C again wants the process gone.
+// Only once: a second Ctrl-C ends the process at once.
 process.once("SIGINT", () => interrupt.abort());
 
-// The only place that says how the process ends, and not by process.exit: that cuts what a pipe has yet to take.
+// Nothing else sets the exit code. process.exit would cut off output that a pipe has not taken yet.
 process.exitCode = await runMain(process.argv.slice(2), commands, {
   terminal: processTerminal(interrupt.signal, () => interrupt.abort()),
   env: process.env,

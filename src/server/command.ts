@@ -16,45 +16,52 @@ const drainMilliseconds = 30_000;
 export const server = defineVerb({
   meta: {
     name: "server",
-    description: "Run the server: the catalogue, the keys and the proxy.",
+    description: "Run the server",
+    about: `The server keeps the catalogue of llms, secrets and rights, and passes calls on to the providers with their
+      keys. Everything it stores is in one folder; the first start creates it. It listens on this machine only, unless
+      --listen says otherwise, and does not encrypt: for a network, put a proxy with TLS in front of it.
+
+      It runs in the foreground. Ctrl-C or SIGTERM lets running calls finish, for at most 30 seconds; a second one
+      stops it at once.`,
     examples: [
-      ["mcpctl server", "on 127.0.0.1:7777, everything under ~/.mcpctl/server"],
-      ["mcpctl server --listen 0.0.0.0:7777 --public-url https://llm.example.org", "for a network"],
+      ["mcpctl server", "Listen on 127.0.0.1:7777 and store everything in ~/.mcpctl/server"],
+      ["mcpctl server --listen 0.0.0.0:7777 --public-url https://llm.example.org", "Serve a network"],
     ],
   },
   args: {
     listen: {
       type: "string",
       valueHint: "HOST:PORT",
-      description: "Where to listen (MCPCTL_LISTEN; default 127.0.0.1:7777)",
+      description: "Listen on this address (MCPCTL_LISTEN; default 127.0.0.1:7777)",
     },
     "data-dir": {
       type: "string",
       valueHint: "DIR",
-      description: "Where the database and the socket are (MCPCTL_DATA_DIR; default ~/.mcpctl/server)",
+      description: "Folder of the database and the socket (MCPCTL_DATA_DIR; default ~/.mcpctl/server)",
     },
     "database-url": {
       type: "string",
       valueHint: "URL",
-      description: "postgres://… instead of SQLite (MCPCTL_DATABASE_URL, which keeps its password out of ps)",
+      description:
+        "Use this PostgreSQL instead of SQLite (MCPCTL_DATABASE_URL, which keeps the password out of ps)",
     },
     "public-url": {
       type: "string",
       multiple: true,
       valueHint: "URL",
-      description: "A name under which it is reached",
+      description: "Also accept requests for this URL, under which proxies reach the server",
     },
     "master-key-file": {
       type: "string",
       valueHint: "FILE",
-      description: "The key that sealed secrets are encrypted with (MCPCTL_MASTER_KEY_FILE)",
+      description: "File of the master key for sealed secrets (MCPCTL_MASTER_KEY_FILE)",
     },
-    "metrics-public": { type: "boolean", description: "Let anybody read /metrics" },
-    "access-log": { type: "boolean", description: "Log each request, as a line of JSON on stderr" },
+    "metrics-public": { type: "boolean", description: "Let everybody read /metrics, without a token" },
+    "access-log": { type: "boolean", description: "Write a line of JSON to stderr for each request" },
     "log-format": {
       type: "enum",
       options: logFormats,
-      description: "How the log is written (MCPCTL_LOG_FORMAT; default text)",
+      description: "Format of the log (MCPCTL_LOG_FORMAT; default text)",
     },
   },
   async run(args, context) {

@@ -20,15 +20,20 @@ import type { SocketConstructor } from "../transports/websocket.ts";
 
 const meta = {
   name: "agent",
-  description: "Publish this machine's models, and serve its tools",
+  description: "Publish the models of this machine, and serve its tools",
+  about: `The agent connects to the server and publishes the models that ~/.mcpctl/config.json names under
+    llm.providers, and the personas under agents. The server learns neither the address of this machine nor its keys,
+    and no port is opened to the network. What is published is private to you until you share it. It needs a token or
+    a login that may expose llms.
+
+    Tools on this machine can call http://127.0.0.1:7778/v1 like the server; local models stand in there while the
+    server cannot be reached.`,
   examples: [
-    ["mcpctl agent discover --write", "find the models here, and add them to the config"],
-    ["mcpctl agent", "publish those the config says, until it is stopped"],
-    ["mcpctl agent --listen none", "without the local endpoint for the tools of this machine"],
-    ["mcpctl agent install", "as a service"],
+    ["mcpctl agent discover --write", "Find the models of this machine and add them to the config"],
+    ["mcpctl agent", "Publish the models of the config until it is stopped"],
+    ["mcpctl agent --listen none", "Publish them without the endpoint for local tools"],
+    ["mcpctl agent install", "Run it as a service"],
   ],
-  notes:
-    "What it publishes stands in ~/.mcpctl/config.json, under llm.providers and agents. It dials out: the server learns\nneither the address of this machine nor any key. It needs a bearer that may expose llms.\n",
 } as const;
 
 const run = defineVerb({
@@ -37,9 +42,9 @@ const run = defineVerb({
     listen: {
       type: "string",
       valueHint: "HOST:PORT",
-      description: "Where the tools of this machine call it, or none (default 127.0.0.1:7778)",
+      description: "Serve local tools on this address, or none (default 127.0.0.1:7778)",
     },
-    "log-format": { type: "enum", options: logFormats, description: "How the log is written (default text)" },
+    "log-format": { type: "enum", options: logFormats, description: "Format of the log (default text)" },
   },
   async run(args, context) {
     const manager = await serviceManager(process.env);
@@ -70,15 +75,15 @@ export const agent = defineGroup(
   meta,
   {
     discover: {
-      summary: "Find the models that servers on this machine have",
+      summary: "Find the models that run on this machine",
       load: async () => (await import("./discover.ts")).discoverVerb,
     },
     install: {
-      summary: "Run the agent as a service of your own",
+      summary: "Run the agent as a service of your user",
       load: async () => (await import("./install.ts")).installVerb,
     },
     uninstall: {
-      summary: "Undo install",
+      summary: "Stop the service and remove it",
       load: async () => (await import("./install.ts")).uninstallVerb,
     },
   },

@@ -12,16 +12,18 @@ import { addToConfig, discover, type Found, lookedFor, usualPorts } from "../dis
 export const discoverVerb = defineVerb({
   meta: {
     name: "discover",
-    description: "Find the models that servers on this machine have",
+    description: "Find the models that run on this machine",
+    about: `Asks the usual local ports for Ollama, LM Studio, llama.cpp, vLLM and others, and lists their models. It
+      changes nothing without --write, and never publishes: set "publish" to true in the config for that.`,
     usage: "[--write] [--port N...] [-o json]",
     examples: [
-      ["mcpctl agent discover", "what is there"],
-      ["mcpctl agent discover --write", "put it into the config, unpublished"],
+      ["mcpctl agent discover", "List the models that are found"],
+      ["mcpctl agent discover --write", "Add new ones to the config, unpublished"],
     ],
   },
   args: {
-    write: { type: "boolean", description: "Add what is new to ~/.mcpctl/config.json, unpublished" },
-    port: { type: "string", multiple: true, description: "Look at this port instead of the usual ones" },
+    write: { type: "boolean", description: "Add new models to ~/.mcpctl/config.json, unpublished" },
+    port: { type: "string", multiple: true, description: "Ask this port instead of the usual ones" },
   },
   async run(args, context) {
     const { terminal, flags, home, env } = context;

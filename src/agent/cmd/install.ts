@@ -12,17 +12,18 @@ import { unitPath, unitText } from "../install/unit.ts";
 export const installVerb = defineVerb({
   meta: {
     name: "install",
-    description: "Run the agent as a service of your own, under systemd",
+    description: "Run the agent as a systemd service of your user",
+    about: `Writes ~/.config/systemd/user/mcpctl-agent.service, enables it and starts it. The unit runs this program and
+      holds no token: the agent uses your config and login. The service runs while you are logged in, and always
+      after "loginctl enable-linger".`,
     usage: "[--no-start] [--force]",
     examples: [
-      ["mcpctl agent install", "write the unit, start it now and at each login"],
-      ["loginctl enable-linger", "have it run while you are not logged in, too"],
+      ["mcpctl agent install", "Write the unit, and start it now and at each login"],
+      ["loginctl enable-linger", "Keep it running while you are not logged in"],
     ],
-    notes:
-      "It writes ~/.config/systemd/user/mcpctl-agent.service, which names this program and holds no token.\n",
   },
   args: {
-    "no-start": { type: "boolean", description: "Write the unit only" },
+    "no-start": { type: "boolean", description: "Write the unit, and do not start it" },
     force: { type: "boolean", description: "Replace a unit that mcpctl did not write" },
   },
   async run(args, context) {
@@ -45,9 +46,10 @@ export const installVerb = defineVerb({
 export const uninstallVerb = defineVerb({
   meta: {
     name: "uninstall",
-    description: "Stop the agent's service, and remove its unit",
+    description: "Stop the agent's service and remove its unit",
+    about: `The config and the login stay as they are.`,
     usage: "",
-    examples: [["mcpctl agent uninstall", "configuration and login stay"]],
+    examples: [["mcpctl agent uninstall", "Undo install"]],
   },
   async run(_, context) {
     return (await uninstall(installationOf(context))) ? 0 : 1;

@@ -19,17 +19,18 @@ import { type Pause, pauseUntil, retrying } from "./apply/retry.ts";
 export const apply = defineVerb({
   meta: {
     name: "apply",
-    description: "Make the server's objects what manifests say",
+    description: "Create and change objects so that they match manifests",
+    about: `Creates the objects that do not exist and changes the fields that differ. A field that a manifest does not
+      name stays as it is; null clears one. Objects that no manifest names are not deleted.
+
+      All files are checked before anything is sent. Objects are applied in the order in which they refer to each
+      other, whatever their order in the files. If one fails, the others are still applied and the exit code is 1.`,
     usage: "-f FILE|DIR|- [flags]",
     examples: [
-      ["mcpctl apply -f house.yaml", "create what is missing, change what differs"],
-      ["mcpctl apply -f manifests/ --dry-run", "only say what would happen"],
-      ["mcpctl get llms -o yaml | mcpctl apply -f -", "changes nothing"],
+      ["mcpctl apply -f house.yaml", "Apply the manifests of a file"],
+      ["mcpctl apply -f manifests/ --dry-run", "Show what would be done"],
+      ["mcpctl get llms -o yaml | mcpctl apply -f -", "Apply an export, which changes nothing"],
     ],
-    notes:
-      "Everything is checked before anything is sent. Secret backends come first, tokens last, and what an\n" +
-      "object refers to before it, whatever the order in the files. Fields that a manifest does not name stay\n" +
-      "as they are; null clears one.\n",
   },
   args: {
     file: {

@@ -12,13 +12,16 @@ import { followAudit } from "./audit/follow.ts";
 export const audit = defineVerb({
   meta: {
     name: "audit",
-    description: "Show what has happened: calls of models, changes, logins",
+    description: "Show recorded events: calls of llms, changes of objects, logins",
+    about: `The server records who called which llm, with the duration and the tokens, and every login and change.
+      Prompts, answers and secret values are not recorded. The newest event is the last line. It needs the role view
+      on audit.`,
     usage: "[flags]",
     examples: [
-      ["mcpctl audit --since 1h", "the last hour, newest last"],
-      ["mcpctl audit --status 5xx -o wide", "what went wrong, with models and request ids"],
-      ["mcpctl audit --user alice -w", "follow what alice does"],
-      ["mcpctl audit --action llm_inference_call -o json", "calls, as data"],
+      ["mcpctl audit --since 1h", "Show the last hour"],
+      ["mcpctl audit --status 5xx -o wide", "Show failed calls, with models and request ids"],
+      ["mcpctl audit --user alice -w", "Follow the events of one user"],
+      ["mcpctl audit --action llm_inference_call -o json", "Print calls as JSON"],
     ],
   },
   args: {

@@ -9,14 +9,15 @@ import { jsonText, wantsJson } from "../output/format.ts";
 const canI = defineVerb({
   meta: {
     name: "can-i",
-    description: "Ask whether you may do something",
+    description: "Ask if you may do something",
+    about: `Prints yes or no, and exits with 0 or 1. VERB is one of: ${roles.join(", ")}. RESOURCE is a kind in the
+      plural, audit, metrics, or, behind run, an operation: ${actions.join(", ")}.`,
     usage: "VERB RESOURCE[/NAME] [flags]",
     examples: [
-      ["mcpctl auth can-i run llms/claude", "may I call it?"],
-      ["mcpctl auth can-i create secrets", "may I create any?"],
-      ["mcpctl auth can-i run backup", "an operation"],
+      ["mcpctl auth can-i run llms/claude", "Ask if you may call an llm"],
+      ["mcpctl auth can-i create secrets", "Ask if you may create secrets"],
+      ["mcpctl auth can-i run backup", "Ask for an operation"],
     ],
-    notes: `Verbs: ${roles.join(", ")}. Operations: ${actions.join(", ")}.\nPrints yes or no, and ends with 0 or 1.\n`,
   },
   args: {
     verb: { type: "positional", options: [...roles] },
@@ -47,7 +48,9 @@ export const auth = defineGroup(
   {
     name: "auth",
     description: "Ask what you may do",
-    examples: [["mcpctl auth can-i run llms/claude", "yes or no"]],
+    about: `Rights are granted with objects of kind rbac, or to a token with --bind. This only asks; it changes
+      nothing.`,
+    examples: [["mcpctl auth can-i run llms/claude", "Ask if you may call an llm"]],
   },
   { "can-i": { summary: "Whether you may do something", load: async () => canI } },
 );

@@ -8,13 +8,16 @@ export const chatLlm = defineVerb({
   meta: {
     name: "chat-llm",
     description: "Talk to an llm or a pool",
+    about: `On a terminal this starts a conversation, in which /help lists the commands; with -m, or with text on
+      standard input, it sends one message and prints the answer. If an agent on this machine serves calls of the same
+      server, the request goes through it, so that a local model can stand in; --direct calls the server itself.
+
+      Only the text of answers goes to stdout. The lines you type are kept in ~/.mcpctl/chat-history.`,
     examples: [
-      ["mcpctl chat-llm claude", "talk; /help there shows more"],
-      ['mcpctl chat-llm claude -m "Hello" --set temperature=0.2', "one question"],
-      ["mcpctl chat-llm claude -m - -o json < question.txt", "the whole answer as JSON"],
+      ["mcpctl chat-llm claude", "Start a conversation"],
+      ['mcpctl chat-llm claude -m "Hello" --set temperature=0.2', "Send one message"],
+      ["mcpctl chat-llm claude -m - -o json < question.txt", "Print the whole answer as JSON"],
     ],
-    notes:
-      "The answer's text goes to stdout, and nothing else does. Lines are kept in ~/.mcpctl/chat-history.",
   },
   args: {
     llm: { type: "positional", valueHint: "NAME", description: "The llm or pool", complete: { kind: "llm" } },

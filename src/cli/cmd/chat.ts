@@ -7,14 +7,20 @@ import { chatArgs, chatWith } from "./chat/verb.ts";
 export const chat = defineVerb({
   meta: {
     name: "chat",
-    description: "Talk to a persona, an object of kind agent",
+    description: "Talk to a persona (kind agent)",
+    about: `A persona is an llm with a system prompt. On a terminal this starts a conversation, in which /help lists the
+      commands; with -m, or with text on standard input, it sends one message and prints the answer. The server
+      remembers nothing unless --thread is given.
+
+      Only the text of answers goes to stdout. The lines you type are kept in ~/.mcpctl/chat-history.`,
     examples: [
-      ["mcpctl chat reviewer", "talk; /help there shows more"],
-      ['mcpctl chat reviewer -m "Is this safe?" --thread new', "one question, in a thread that is kept"],
-      ["git diff | mcpctl chat reviewer", "what comes in is the message"],
+      ["mcpctl chat reviewer", "Start a conversation"],
+      [
+        'mcpctl chat reviewer -m "Is this safe?" --thread new',
+        "Send one message, in a thread that the server keeps",
+      ],
+      ["git diff | mcpctl chat reviewer", "Send the output of another command"],
     ],
-    notes:
-      "The answer's text goes to stdout, and nothing else does. Lines are kept in ~/.mcpctl/chat-history.",
   },
   args: {
     agent: { type: "positional", valueHint: "NAME", description: "The persona", complete: { kind: "agent" } },

@@ -4,11 +4,13 @@ export const completion = defineVerb({
   meta: {
     name: "completion",
     description: "Print the completion script of a shell",
+    about: `The script completes verbs, flags, kinds and the names of objects. Names come from the server, which has
+      150 ms to answer; they are remembered for 10 seconds.`,
     usage: "bash|zsh|fish",
     examples: [
-      ["source <(mcpctl completion bash)", "in ~/.bashrc"],
-      ["source <(mcpctl completion zsh)", "in ~/.zshrc, behind compinit"],
-      ["mcpctl completion fish | source", "in ~/.config/fish/config.fish"],
+      ["source <(mcpctl completion bash)", "For bash, in ~/.bashrc"],
+      ["source <(mcpctl completion zsh)", "For zsh, in ~/.zshrc behind compinit"],
+      ["mcpctl completion fish | source", "For fish, in ~/.config/fish/config.fish"],
     ],
   },
   args: { shell: { type: "positional", options: ["bash", "zsh", "fish"] } },

@@ -11,7 +11,12 @@ import { table } from "../output/table.ts";
 const name = { type: "positional", complete: "contexts" } as const;
 
 const view = defineVerb({
-  meta: { name: "view", description: "Show the config, with credentials masked", usage: "" },
+  meta: {
+    name: "view",
+    description: "Show the config, with credentials masked",
+    usage: "",
+    examples: [["mcpctl config view", "Print the config as JSON"]],
+  },
   async run(_, context) {
     const { home } = context;
     wantsJson(context.flags.output);
@@ -26,7 +31,12 @@ const view = defineVerb({
 });
 
 const getContexts = defineVerb({
-  meta: { name: "get-contexts", description: "List the contexts", usage: "[-o json]" },
+  meta: {
+    name: "get-contexts",
+    description: "List the contexts",
+    usage: "[-o json]",
+    examples: [["mcpctl config get-contexts", "List the contexts; * marks the current one"]],
+  },
   async run(_, { home, terminal, flags }) {
     const { contexts, currentContext } = readConfig(home);
     const entries = Object.entries(contexts);
@@ -50,7 +60,12 @@ const getContexts = defineVerb({
 });
 
 const currentContext = defineVerb({
-  meta: { name: "current-context", description: "Print the current context's name", usage: "" },
+  meta: {
+    name: "current-context",
+    description: "Print the name of the current context",
+    usage: "",
+    examples: [["mcpctl config current-context", "Print one name"]],
+  },
   async run(_, { home, terminal }) {
     const { currentContext } = readConfig(home);
     if (currentContext === undefined)
@@ -62,7 +77,11 @@ const currentContext = defineVerb({
 });
 
 const useContext = defineVerb({
-  meta: { name: "use-context", description: "Make a context the current one" },
+  meta: {
+    name: "use-context",
+    description: "Make a context the current one",
+    examples: [["mcpctl config use-context home", "Use the server of this context from now on"]],
+  },
   args: { name },
   async run(args, context) {
     const config = readConfig(context.home);
@@ -76,14 +95,12 @@ const setContext = defineVerb({
   meta: {
     name: "set-context",
     description: "Add or change a context",
+    about: `The first context that is added becomes the current one; later ones do when "mcpctl config use-context"
+      selects them.`,
     usage: "NAME --server URL [--token-file FILE]",
     examples: [
-      [
-        "mcpctl config set-context home --server http://10.0.0.5:7777",
-        "then: mcpctl config use-context home",
-      ],
+      ["mcpctl config set-context home --server http://10.0.0.5:7777", "Give a server the name home"],
     ],
-    notes: "The first context there is becomes the current one.\n",
   },
   args: { name },
   async run(args, context) {
@@ -104,7 +121,11 @@ const setContext = defineVerb({
 });
 
 const deleteContext = defineVerb({
-  meta: { name: "delete-context", description: "Remove a context" },
+  meta: {
+    name: "delete-context",
+    description: "Remove a context",
+    examples: [["mcpctl config delete-context home", "Forget a server"]],
+  },
   args: { name },
   async run(args, context) {
     const config = readConfig(context.home);
@@ -133,12 +154,14 @@ function absolute(path: string, { cwd }: Context): string {
 export const config = defineGroup(
   {
     name: "config",
-    description: "Name servers, and choose the one to talk to",
+    description: "Name servers, and choose the one to use",
+    about: `A context is a name for a server, with the file of its token if it has one of its own. Commands talk to the
+      server of the current context unless --server, --context or MCPCTL_SERVER names another. Contexts are kept in
+      ~/.mcpctl/config.json; MCPCTL_HOME moves the folder.`,
     examples: [
-      ["mcpctl config set-context home --server http://10.0.0.5:7777", "give a server a name"],
-      ["mcpctl config use-context home", "talk to it from now on"],
+      ["mcpctl config set-context home --server http://10.0.0.5:7777", "Give a server a name"],
+      ["mcpctl config use-context home", "Use it from now on"],
     ],
-    notes: "It is kept in ~/.mcpctl/config.json; MCPCTL_HOME moves the folder.\n",
   },
   {
     view: { summary: "Show the config, with credentials masked", load: async () => view },

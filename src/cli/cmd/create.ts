@@ -20,18 +20,26 @@ export const create = defineVerb({
   meta: {
     name: "create",
     description: "Create an object",
+    about: `Each field of the kind is a flag: "mcpctl create llm --help" lists those of an llm. Secret values and
+      passwords are read from a file or from standard input, so that they are in no shell history. An object that
+      exists already is an error, unless --force updates it. Creating an llm also asks the provider if it accepts the
+      key; a refusal is a warning.
+
+      To keep objects in files, use "mcpctl apply".`,
     usage: "KIND NAME [flags]",
     examples: [
-      ["mcpctl create secret anthropic --data api-key=-", "the value comes from standard input"],
+      ["mcpctl create secret anthropic --data api-key=-", "Store an API key that standard input provides"],
       [
         "mcpctl create llm claude --type anthropic --model claude-sonnet-5 --api-key-ref anthropic/api-key",
-        "an llm",
+        "Create an llm that uses it",
       ],
-      ["mcpctl create agent reviewer --llm claude --system-prompt-file prompt.md", "a persona"],
-      ["mcpctl create token laptop --bind role:run,resource:llms --ttl 30d", "prints the token, once"],
+      ["mcpctl create agent reviewer --llm claude --system-prompt-file prompt.md", "Create a persona"],
+      [
+        "mcpctl create token laptop --bind role:run,resource:llms --ttl 30d",
+        "Create a token, which is printed this once",
+      ],
       ...createExamples(),
     ],
-    notes: "The flags depend on the kind: mcpctl create llm --help\n",
   },
   args: {
     kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "create" },

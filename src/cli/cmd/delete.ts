@@ -19,13 +19,15 @@ export const deleteVerb = defineVerb({
   meta: {
     name: "delete",
     description: "Delete objects",
+    about: `An object that others still refer to is not deleted: the error names them. With -f the objects that the
+      manifests name are deleted, those that refer to others first. On a terminal it asks before it deletes more than
+      one object.`,
     usage: "(KIND NAME... | KIND/NAME... | -f FILE) [flags]",
     examples: [
-      ["mcpctl delete llm claude", "one llm"],
-      ["mcpctl delete secret/old llm/old", "of several kinds"],
-      ["mcpctl delete -f catalogue.yaml", "everything a manifest names"],
+      ["mcpctl delete llm claude", "Delete one llm"],
+      ["mcpctl delete secret/old llm/old", "Delete objects of several kinds"],
+      ["mcpctl delete -f catalogue.yaml", "Delete all objects that a file names"],
     ],
-    notes: "Asks on a terminal when it is more than one. What others still refer to is refused.\n",
   },
   args: {
     kind: { type: "positional", required: false, writes: "delete" },

@@ -10,13 +10,16 @@ import { describe as describeObject } from "../output/describe.ts";
 export const describe = defineVerb({
   meta: {
     name: "describe",
-    description: "Show one object in full, for a person",
+    description: "Show all there is to know about one object",
+    about: `Prints the fields of the object and what the server knows besides: the other members of an llm's pool, the
+      health of a secret backend, the llm that a project will use. Values that look like credentials are masked.
+
+      The text is for reading and may change with a new version. Programs read "mcpctl get KIND NAME -o json".`,
     usage: "KIND NAME... [flags]",
     examples: [
-      ["mcpctl describe llm claude", "one llm, its pool and where its key is"],
-      ["mcpctl describe project/website", "kind and name in one word"],
+      ["mcpctl describe llm claude", "Show an llm, its pool and the secret with its API key"],
+      ["mcpctl describe project/website", "Name the kind and the object in one word"],
     ],
-    notes: "Credentials never show. For programs there is: mcpctl get KIND NAME -o json\n",
   },
   args: {
     kind: { type: "positional" },

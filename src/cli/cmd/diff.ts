@@ -20,11 +20,12 @@ export const diff = defineVerb({
   meta: {
     name: "diff",
     description: "Show what apply would change",
+    about: `Prints a unified diff of the objects on the server and of those that the manifests describe. It changes
+      nothing. Values that are never shown, such as those of secrets, are not compared.
+
+      Exits with 0 if nothing differs, with 1 if something does, and with 2 or more if it could not find out.`,
     usage: "-f FILE|DIR|- [flags]",
-    examples: [["mcpctl diff -f house.yaml", "what apply would change on the server"]],
-    notes:
-      "Exits 0 when nothing differs, 1 when something does, and above 1 when it could not be told.\n" +
-      "Values that are never shown, such as those of secrets, are not compared.\n",
+    examples: [["mcpctl diff -f house.yaml", "Compare the manifests of a file with the server"]],
   },
   args: {
     file: {

@@ -19,13 +19,17 @@ import { checkWebSocket } from "./doctor/websocket.ts";
 export const doctor = defineVerb({
   meta: {
     name: "doctor",
-    description: "Measure what is between this machine and the server, and say how to mend what is wrong",
+    description: "Measure the connection to the server, and print how to fix its problems",
+    about: `Checks the config, the agent of this machine, TLS, your login, and if anything between this machine and the
+      server holds streams back, cuts silent connections, or refuses WebSockets and large requests. For each problem
+      it prints the settings of nginx, Traefik, Caddy or Cloudflare that fix it. It changes nothing and calls no model.
+
+      Exits with 0 if no check fails, with 1 otherwise.`,
     usage: "[--idle TIME] [-o json]",
     examples: [
-      ["mcpctl doctor", "when answers do not stream, or an agent does not attach"],
-      ["mcpctl doctor --idle 75s", "also how long silence is put up with"],
+      ["mcpctl doctor", "Find out why answers do not stream, or why an agent does not attach"],
+      ["mcpctl doctor --idle 75s", "Also test if a stream survives 75 seconds of silence"],
     ],
-    notes: "Ends with 0 when nothing fails, with 1 otherwise.\n",
   },
   args: {
     idle: {

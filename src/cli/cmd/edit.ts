@@ -20,10 +20,13 @@ export const edit = defineVerb({
   meta: {
     name: "edit",
     description: "Change an object in your editor",
+    about: `Opens the object as YAML in $EDITOR, or else $VISUAL, or else vi, and sends what you changed. Leaving the
+      text as it is changes nothing. If somebody else has changed the object in the meantime, or the server refuses
+      the text, your text is kept in a file that the error names.`,
     usage: "KIND NAME [flags]",
     examples: [
-      ["mcpctl edit llm claude", "opens $EDITOR, or else $VISUAL, or else vi"],
-      ["EDITOR='code --wait' mcpctl edit project/website", "another editor, this once"],
+      ["mcpctl edit llm claude", "Edit an llm"],
+      ["EDITOR='code --wait' mcpctl edit project/website", "Use another editor this once"],
     ],
   },
   args: {

@@ -12,12 +12,14 @@ import { yamlText } from "../output/yaml.ts";
 export const explain = defineVerb({
   meta: {
     name: "explain",
-    description: "Describe a kind and its fields",
+    description: "Describe the kinds and their fields",
+    about: `Without an argument it lists the kinds. For a kind it lists the fields with their types and defaults, says
+      which are required and which cannot be changed later, and shows an example manifest. It needs no server.`,
     usage: "[KIND[.FIELD...]]",
     examples: [
-      ["mcpctl explain", "all kinds"],
-      ["mcpctl explain llm", "its fields, and an example"],
-      ["mcpctl explain llm.apiKeyRef", "one field"],
+      ["mcpctl explain", "List the kinds"],
+      ["mcpctl explain llm", "Describe the fields of an llm"],
+      ["mcpctl explain llm.apiKeyRef", "Describe one field"],
     ],
   },
   args: { what: { type: "positional", required: false, valueHint: "KIND[.FIELD...]", complete: "kinds" } },

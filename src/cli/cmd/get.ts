@@ -13,15 +13,21 @@ import { type Listing, printAll } from "../output/print.ts";
 export const get = defineVerb({
   meta: {
     name: "get",
-    description: "List or show resources",
+    description: "List the objects of a kind, or show single ones",
+    about: `The table shows the columns that fit the terminal; -o wide shows all columns, and -o json or yaml all
+      fields. None of them contains secret values or passwords. KIND is a plural, singular or short name
+      ("mcpctl explain" lists the kinds), several with commas, or "all".
+
+      With -w the command first prints the objects there are and then every change, until Ctrl-C.
+      "mcpctl get usage" is a report of calls, tokens and cost.`,
     usage: "KIND [NAME...] [flags]",
     examples: [
-      ["mcpctl get llms", "table of all llms"],
-      ["mcpctl get llm/claude -o yaml", "one object, as apply takes it back"],
-      ["mcpctl get llms,secrets", "several kinds"],
-      ["mcpctl get llms -w", "follow changes"],
-      ["mcpctl get llms -o jsonpath='{[*].name}'", "only the names"],
-      ["mcpctl get usage --by user,llm", "calls, tokens and cost of this month"],
+      ["mcpctl get llms", "List all llms"],
+      ["mcpctl get llm/claude -o yaml", "Show one object in the form that apply accepts"],
+      ["mcpctl get llms,secrets", "List several kinds"],
+      ["mcpctl get llms -w", "Follow changes"],
+      ["mcpctl get llms -o jsonpath='{[*].name}'", "Print only the names"],
+      ["mcpctl get usage --by user,llm", "Sum up calls, tokens and cost of this month"],
     ],
   },
   args: {

@@ -5,23 +5,28 @@ import { globalArgs } from "../core/globals.ts";
 import { flagLines, rootHelp, verbHelp } from "../core/help.ts";
 
 const topics: Record<string, () => string> = {
-  flags: () => ["Every verb takes these, before or after it:", "", ...flagLines(globalArgs)].join("\n"),
-  environment: () => `Environment:
+  flags: () => ["Every verb takes these flags, before or after it:", "", ...flagLines(globalArgs)].join("\n"),
+  environment: () => `Environment variables:
 
-  MCPCTL_SERVER       Server to talk to; --server goes before it. MCPD_URL is the same
-  MCPCTL_TOKEN        Bearer token; --token-file goes before it
+  MCPCTL_SERVER       The server; --server and --context go first. MCPD_URL means the same
+  MCPCTL_TOKEN        The token; --token-file goes first
   MCPCTL_HOME         Folder of config.json and credentials.json instead of ~/.mcpctl
-  MCPCTL_DATA_DIR     Folder of the local server's data and Unix socket
-  NO_COLOR            Any value: no colours. CLICOLOR_FORCE: colours off a terminal too
-  EDITOR              What "mcpctl edit" opens
+  MCPCTL_DATA_DIR     Folder of the local server's database and Unix socket
+  NO_COLOR            Any value: no colours
+  CLICOLOR_FORCE      Any value but 0: colours off a terminal too
+  EDITOR, VISUAL      The editor that "mcpctl edit" opens
 
-The server: --server, --context, MCPCTL_SERVER, the current context, the local Unix socket, http://127.0.0.1:7777.
-The token: --token-file, MCPCTL_TOKEN, the context's token file, ~/.mcpctl/credentials.json.`,
+The server is the first of: --server; --context; MCPCTL_SERVER; the current context; the
+Unix socket of a server on this machine; http://127.0.0.1:7777.
+
+The token is the first of: --token-file; MCPCTL_TOKEN; the token file of the context; the
+session of "mcpctl login" in ~/.mcpctl/credentials.json. The Unix socket needs none.`,
   "exit-codes": () => `Exit codes:
 
-  0     All went well
-  1     It failed: a conflict, refused input, a server that cannot be reached; "no" of auth can-i
-  2     The command line made no sense
+  0     Success
+  1     Failure: a conflict, refused input, no connection. Also: "no" of auth can-i, a
+        difference found by diff, a failed check of doctor
+  2     Wrong usage: an unknown verb, flag or kind, a missing argument
   3     Not found
   4     Not allowed, or not logged in
   6     Timed out
@@ -32,8 +37,14 @@ export const help = defineVerb({
   meta: {
     name: "help",
     description: "Show help for a verb or a topic",
+    about: `"mcpctl VERB --help" prints the same. Behind "create" a kind may follow, to see its flags.
+      Topics: ${Object.keys(topics).join(", ")}.`,
     usage: "[VERB... | TOPIC]",
-    notes: `Topics: ${Object.keys(topics).join(", ")}.\n`,
+    examples: [
+      ["mcpctl help get", "Show the help of a verb"],
+      ["mcpctl help create llm", "Show the flags of create for a kind"],
+      ["mcpctl help environment", "Show a topic"],
+    ],
   },
   args: {
     words: { type: "positional", required: false, multiple: true, valueHint: "VERB", complete: "verbs" },
@@ -51,7 +62,7 @@ export const help = defineVerb({
   },
 });
 
-/** The verb that the words lead to; what is left over may be a kind, as in `help create llm`. */
+/** The verb that the words lead to. `rest` may hold a kind, as in `help create llm`. */
 async function follow(
   words: readonly string[],
   commands: Commands,

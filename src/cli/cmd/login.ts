@@ -7,14 +7,15 @@ import { warn } from "../core/failure.ts";
 export const login = defineVerb({
   meta: {
     name: "login",
-    description: "Log in with user and password, and keep the session",
+    description: "Log in with user name and password, and keep the session",
+    about: `The token of the session is kept in ~/.mcpctl/credentials.json, which only you can read, and is sent to no
+      other server. Programs should not log in: give them a token of their own with "mcpctl create token". On the
+      server's own machine no login is needed, because the Unix socket is open to its owner.`,
     usage: "[flags]",
     examples: [
-      ["mcpctl login --server https://llm.example.org --user alice", "asks for the password"],
-      ["mcpctl login --user alice --password-stdin < password.txt", "for scripts"],
+      ["mcpctl login --server https://llm.example.org --user alice", "Log in; the password is asked for"],
+      ["mcpctl login --user alice --password-stdin < password.txt", "Log in from a script"],
     ],
-    notes:
-      "The session's bearer is kept in ~/.mcpctl/credentials.json, which only you can read,\nand shown to no other server.\n",
   },
   args: {
     user: { type: "string", alias: "u", valueHint: "NAME", description: "Who you are" },

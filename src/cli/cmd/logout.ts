@@ -4,7 +4,14 @@ import { defineVerb } from "../core/command.ts";
 import { warn } from "../core/failure.ts";
 
 export const logout = defineVerb({
-  meta: { name: "logout", description: "End the session and forget its bearer", usage: "" },
+  meta: {
+    name: "logout",
+    description: "End the session of login",
+    about: `The server revokes the session's token, and the copy on this machine is deleted. Tokens made with
+      "mcpctl create token" stay valid: delete those with "mcpctl delete token".`,
+    usage: "",
+    examples: [["mcpctl logout", "End the session"]],
+  },
   async run(_, context) {
     const { terminal, home } = context;
     if (readToken(home) === undefined) {

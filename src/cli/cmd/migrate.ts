@@ -7,16 +7,16 @@ import { type Migration, migrateSecrets } from "./migrate/migration.ts";
 export const migrate = defineVerb({
   meta: {
     name: "migrate",
-    description: "Move secrets from one backend to another",
+    description: "Move secrets from one secret backend to another",
+    about: `The server copies one secret after the other, reads each copy back, compares it, and only then deletes the
+      source. The names of the secrets stay the same, so that llms keep working meanwhile. If it is interrupted, run
+      it again: it continues where it stopped. It needs the operation migrate-secrets.`,
     usage: "secrets --from BACKEND --to BACKEND [flags]",
     examples: [
-      ["mcpctl migrate secrets --from default --to bao --dry-run", "only say what would happen"],
-      ["mcpctl migrate secrets --from default --to bao", "all of them"],
-      ["mcpctl migrate secrets --from default --to bao --names anthropic,openai", "these two"],
+      ["mcpctl migrate secrets --from default --to bao --dry-run", "Show what would be done"],
+      ["mcpctl migrate secrets --from default --to bao", "Move all secrets"],
+      ["mcpctl migrate secrets --from default --to bao --names anthropic,openai", "Move two secrets"],
     ],
-    notes:
-      "Secrets are moved one after the other: copied, read back and compared, and only then taken away where\n" +
-      "they were. When it is interrupted, run it again: it goes on where it stopped.\n",
   },
   args: {
     what: { type: "positional", required: false, complete: ["secrets"] },

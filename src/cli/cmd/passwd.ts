@@ -6,10 +6,13 @@ export const passwd = defineVerb({
   meta: {
     name: "passwd",
     description: "Set your password",
+    about: `Asks for the current password and twice for the new one. With --password-stdin both are read from standard
+      input, one on each line; if you have no password yet, only the new one. A password has at least 8 characters.`,
     usage: "[flags]",
-    examples: [["mcpctl passwd", "asks for the current one, and twice for the new one"]],
-    notes:
-      "On standard input: the current password and the new one, a line each; only the new one when none is set yet.\n",
+    examples: [
+      ["mcpctl passwd", "Change your password"],
+      ['printf \'%s\\n\' "$OLD" "$NEW" | mcpctl passwd --password-stdin', "Change it from a script"],
+    ],
   },
   args: {
     "password-stdin": { type: "boolean", description: "Read the passwords from standard input" },

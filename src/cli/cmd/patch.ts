@@ -16,12 +16,14 @@ export const patch = defineVerb({
   meta: {
     name: "patch",
     description: "Change single fields of an object",
+    about: `Sets each FIELD to VALUE and leaves the other fields as they are. A dot leads to a field inside another one,
+      and an empty VALUE clears a field. Values of secrets are read from a file (@FILE) or from standard input (-).`,
     usage: "KIND NAME FIELD=VALUE... [flags]",
     examples: [
-      ["mcpctl patch llm claude tier=heavy description='for the hard ones'", "two fields"],
-      ["mcpctl patch llm claude extraConfig.timeouts.firstByte=30", "a field inside another"],
-      ["mcpctl patch llm claude poolName=", "clear a field; so does poolName=null"],
-      ["mcpctl patch secret anthropic data.api-key=-", "the value comes from standard input"],
+      ["mcpctl patch llm claude tier=heavy description='for the hard ones'", "Set two fields"],
+      ["mcpctl patch llm claude extraConfig.timeouts.firstByte=30", "Set a field inside another"],
+      ["mcpctl patch llm claude poolName=", "Clear a field; poolName=null does the same"],
+      ["mcpctl patch secret anthropic data.api-key=-", "Replace a value with one from standard input"],
     ],
   },
   args: {

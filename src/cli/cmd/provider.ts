@@ -16,12 +16,15 @@ const lookEvery = 1_000;
 export const provider = defineVerb({
   meta: {
     name: "provider",
-    description: "List the providers of this machine's agent, or wake, stop and show one",
+    description: "List the providers of this machine's agent, or wake, stop or show one",
+    about: `Talks to the agent that runs on this machine as the same user, not to the server. "up" wakes or starts a
+      provider and waits until it answers; "down" stops a vLLM that the agent has started, and puts a model with a
+      sleep command to sleep. Providers are configured in ~/.mcpctl/config.json.`,
     usage: "[NAME up|down|status] [-o json]",
     examples: [
-      ["mcpctl provider", "table of all, published or not"],
-      ["mcpctl provider qwen up", "wake it, or start it, and wait until it answers"],
-      ["mcpctl provider qwen down", "stop a vLLM that the agent runs"],
+      ["mcpctl provider", "List all providers, published or not"],
+      ["mcpctl provider qwen up", "Wake or start a provider"],
+      ["mcpctl provider qwen down", "Stop a vLLM that the agent runs"],
     ],
   },
   args: {

@@ -14,14 +14,15 @@ export const rotate = defineVerb({
   meta: {
     name: "rotate",
     description: "Replace the token of a secret backend, or the master key",
+    about: `"rotate secretbackend" has the server make itself a new token at the backend, try it, and revoke the old one.
+      "rotate master-key" makes a new master key and encrypts the data keys of sealed secrets with it; the secrets
+      themselves do not change. A rotation of the master key that was interrupted is finished by running it again.
+      Both need the operation rotate-secretbackend.`,
     usage: "(secretbackend NAME | master-key) [flags]",
     examples: [
-      ["mcpctl rotate secretbackend bao", "a new token for a backend; the old one is revoked"],
-      ["mcpctl rotate master-key", "what sealed backends hold is wrapped anew"],
+      ["mcpctl rotate secretbackend bao", "Replace the token with which the server logs in to OpenBao"],
+      ["mcpctl rotate master-key", "Replace the master key of sealed secrets"],
     ],
-    notes:
-      "The old token stays in use until the new one has been tried. A rotation of the master key that was\n" +
-      "interrupted is finished by running it again.\n",
   },
   args: {
     what: { type: "positional", required: false, complete: ["secretbackend", "master-key"] },

@@ -12,9 +12,12 @@ import { identityLines } from "./whoami.ts";
 export const status = defineVerb({
   meta: {
     name: "status",
-    description: "Show which server answers, who you are to it, and what its agents publish",
+    description: "Show the server that is used, who you are there, and what agents publish",
+    about: `The first command to run when something does not work: it says which server the other commands talk to and
+      where that address comes from, if the versions differ, how many llms are active, and which users' agents
+      publish some. To measure the connection itself, run "mcpctl doctor".`,
     usage: "[-o json]",
-    examples: [["mcpctl status", "the first thing to try when something is odd"]],
+    examples: [["mcpctl status", "Check the server and your login"]],
   },
   async run(_, context) {
     const json = wantsJson(context.flags.output);

@@ -9,9 +9,11 @@ import type { Terminal } from "../terminal/terminal.ts";
 export const version = defineVerb({
   meta: {
     name: "version",
-    description: "Show the versions of this command and of the server",
+    description: "Show the versions of this program and of the server",
+    about: `Prints version, commit, build date and Bun version of both, and warns if the versions differ. If the server
+      cannot be reached, only the client's line is printed. "mcpctl -v" asks no server.`,
     usage: "[-o json]",
-    examples: [["mcpctl version -o json", "client and server, for programs"]],
+    examples: [["mcpctl version -o json", "Print both versions for a program"]],
   },
   async run(_, context) {
     const json = wantsJson(context.flags.output);

@@ -16,13 +16,16 @@ const always = ["id", "name", "version", "createdAt", "updatedAt"];
 export const wait = defineVerb({
   meta: {
     name: "wait",
-    description: "Wait until objects are in a state, or gone. What is not there yet is waited for, too",
+    description: "Wait until objects have a value in a field, or are deleted",
+    about: `Prints a line for each object as soon as the condition holds. An object that does not exist yet is waited
+      for, so that a script can start an agent and then wait for its llm.
+
+      Gives up after 30 seconds, or after the time of --timeout, and exits with 6.`,
     usage: "KIND/NAME... --for=FIELD=VALUE|delete [--timeout 30s]",
     examples: [
-      ["mcpctl wait llm/qwen --for=status=active", "until its agent answers"],
-      ["mcpctl wait llm/qwen --for=delete --timeout 5m", "until it is gone"],
+      ["mcpctl wait llm/qwen --for=status=active", "Wait until its agent has attached"],
+      ["mcpctl wait llm/qwen --for=delete --timeout 5m", "Wait until it is deleted"],
     ],
-    notes: "Ends with 6 when the time is over: 30 s, or what --timeout says.",
   },
   args: {
     names: { type: "positional", multiple: true },

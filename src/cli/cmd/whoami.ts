@@ -6,7 +6,14 @@ import { aligned } from "../output/describe.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
 
 export const whoami = defineVerb({
-  meta: { name: "whoami", description: "Show who you are to the server", usage: "[-o json]" },
+  meta: {
+    name: "whoami",
+    description: "Show who you are to the server",
+    about: `Prints the user, and the token if one is used, with its groups and its end. To ask for single rights, use
+      "mcpctl auth can-i".`,
+    usage: "[-o json]",
+    examples: [["mcpctl whoami", "Show the user that the server sees"]],
+  },
   async run(_, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();

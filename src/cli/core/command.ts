@@ -11,13 +11,13 @@ import type { WriteOperation } from "../../kinds/define.ts";
 import type { Context } from "./context.ts";
 
 /**
- * A flag or a positional. citty's definition, and what it lacks. As in citty a positional is required unless
- * `required` is false, a flag only when it is true. A flag is written on the command line as it is named here.
+ * A flag or a positional: citty's definition with members that citty lacks. As in citty, a positional is required unless
+ * `required` is false, and a flag is required only if it is true. A flag is typed as it is named here.
  */
 export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & {
-  /** May be given again and again: `--data a=1 --data b=2`, `NAME...`. */
+  /** May be repeated: `--data a=1 --data b=2`, `NAME...`. */
   multiple?: true;
-  /** The only words it takes. */
+  /** The only values it accepts. */
   options?: readonly string[];
   /**
    * The words that completion offers: those of a list, the names of one kind's objects, or one of the sets that it
@@ -44,55 +44,58 @@ type Absent<A extends Arg> = A extends { required: true } | { default: string }
     : undefined;
 
 /**
- * Arguments as `run` gets them. A `multiple` one is a list (empty when not given), a boolean false when not given,
- * anything else undefined when not given.
+ * The arguments that `run` receives. One that was not given is an empty list if it is `multiple`, false if it is a
+ * boolean, and undefined otherwise.
  */
 export type Values<A extends Args> = { [Name in keyof A]: ValueOf<A[Name]> };
 
 export interface VerbMeta extends CommandMeta {
-  /** As it is typed: `get`; of a subcommand only its own word. */
+  /** The word that is typed: `get`; of a subcommand only its own word. */
   name: string;
-  /** One sentence for the first line of its help. */
+  /** The first line of its help: one sentence without a full stop. */
   description: string;
-  /** What stands after the name in the usage line: `KIND [NAME...] [flags]`. Default: from the arguments. */
+  /**
+   * The paragraph that a newcomer needs: what the verb does, what it does not do, what it prints. An empty line begins
+   * another paragraph; help breaks the lines.
+   */
+  about?: string;
+  /** The usage line behind the name: `KIND [NAME...] [flags]`. Default: made from the arguments. */
   usage?: string;
-  /** Command lines with what they do: `["mcpctl get llms", "table of all llms"]`. */
-  examples?: readonly (readonly [command: string, what: string])[];
-  /** More for the end of the help, lines as they print. */
-  notes?: string;
+  /** Command lines and their purpose: `["mcpctl get llms", "List all llms"]`. */
+  examples?: readonly (readonly [command: string, purpose: string])[];
 }
 
-/** What a verb ends with when it returns a number; 0 otherwise. Failures are thrown as AppError. */
+/** The exit code; none stands for 0. Failures are thrown as AppError. */
 type Outcome = Promise<number | undefined> | Promise<void>;
 
 interface VerbDefinition<A extends Args> {
   meta: VerbMeta;
   args?: A;
   /**
-   * Flags that depend on what is typed: `create llm` has the fields of an llm. They come on top of `args`.
+   * Flags that depend on the words that were typed: `create llm` has the fields of an llm. They are added to `args`.
    *
-   * @param words what is typed after the verb and is no flag; `words[0]` is the kind in `create llm claude`
+   * @param words the words behind the verb that are no flags; `words[0]` is the kind in `create llm claude`
    */
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
   /** @param commands every verb there is, for `help` and completion */
   run(args: Values<A> & Record<string, Value>, context: Context, commands: Commands): Outcome;
 }
 
-/** A verb as the runner sees it: citty's command, what it lacks, and no `run` of citty's. */
+/** A verb as the runner calls it: citty's command with members that citty lacks, and without citty's `run`. */
 export type Verb = Omit<CommandDef, "meta" | "args" | "run"> & {
   meta: VerbMeta;
   args: Args;
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
-  /** `config use-context`: a verb whose first word chooses another. Without a word it does what `act` does, if that is. */
+  /** The verbs that its next word may name, as in `config use-context`. Without such a word it calls `act`, if set. */
   verbs?: Commands;
   act?(args: Record<string, Value>, context: Context, commands: Commands): Outcome;
 };
 
-/** One line of the help, and how to get the verb itself: only the one that runs is loaded. */
+/** One line of the help, and a function that loads the verb: only the one that runs is loaded. */
 export interface Entry {
   summary: string;
   load(): Promise<Verb>;
-  /** Heading it stands under in the help. */
+  /** The heading above it in the help. */
   group?: string;
   /** Left out of help and completion. */
   hidden?: true;
@@ -100,7 +103,7 @@ export interface Entry {
 
 export type Commands = Readonly<Record<string, Entry>>;
 
-/** Defines a verb. Where one of its flags is called like a global one, its own meaning holds behind the verb. */
+/** Defines a verb. A flag with the name of a global one hides the global one behind the verb. */
 export function defineVerb<const A extends Args = Record<never, Arg>>(definition: VerbDefinition<A>): Verb {
   const { meta, args, moreArgs, run } = definition;
   return {
@@ -115,7 +118,7 @@ export function defineVerb<const A extends Args = Record<never, Arg>>(definition
 /**
  * Defines a verb whose next word is another verb: `config view`, `auth can-i`.
  *
- * @param own what it does when no verb follows: `agent`, beside `agent discover`. It takes flags and no words
+ * @param own the verb that runs if no other follows: `agent`, beside `agent discover`. It takes flags and no words
  */
 export function defineGroup(meta: VerbMeta, verbs: Commands, own?: Verb): Verb {
   return {

@@ -1,31 +1,31 @@
 import type { ApiClient } from "../client/client.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** Flags every verb takes, before or after it. */
+/** The flags that every verb takes, before or after it. */
 export interface GlobalFlags {
   output: string | undefined;
   server: string | undefined;
   tokenFile: string | undefined;
   context: string | undefined;
   project: string | undefined;
-  /** Talk to the server itself, not through an agent of this machine. */
+  /** Talk to the server itself, not through the agent of this machine. */
   direct: boolean;
   /** Milliseconds. */
   timeout: number | undefined;
   verbose: boolean;
 }
 
-/** What a command gets besides its own arguments. */
+/** Everything that a verb is given besides its own arguments. */
 export interface Context {
   terminal: Terminal;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
-  /** `~/.mcpctl`, or what MCPCTL_HOME says. */
+  /** `~/.mcpctl`, or the folder that MCPCTL_HOME names. */
   home: string;
   flags: GlobalFlags;
   now(): number;
-  /** Fires on Ctrl-C. What waits ends with AppError `interrupted`. */
+  /** Fires on Ctrl-C. A verb that is waiting then throws AppError `interrupted`. */
   signal: AbortSignal;
-  /** The client for the server these flags, this environment and this config point at. */
+  /** Returns the client of the server that the flags, the environment and the config select. */
   client(): Promise<ApiClient>;
 }

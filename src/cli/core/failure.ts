@@ -4,7 +4,7 @@ import { paint } from "../output/paint.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /**
- * Tells on stderr what went wrong: the sentence, the faults, what to do about it. The only place that does.
+ * Writes an error to stderr: the sentence, the single faults, and a hint. Nothing else writes errors.
  *
  * @returns the exit code
  */
@@ -16,7 +16,7 @@ export function reportFailure(error: unknown, terminal: Terminal, verbose: boole
     terminal.err(
       verbose && stack !== undefined
         ? `${stack}\n`
-        : "  This should not happen. With -v it shows where it did.\n",
+        : "  This is a defect of mcpctl. Run it again with -v to see where it happened.\n",
     );
     return 1;
   }
@@ -31,7 +31,7 @@ export function reportFailure(error: unknown, terminal: Terminal, verbose: boole
   return error.exitCode;
 }
 
-/** A warning: the command goes on, and stdout stays as it is. */
+/** Writes a warning to stderr. The command continues, and stdout is not touched. */
 export function warn(terminal: Terminal, text: string): void {
   terminal.err(`${paint(terminal.errColor, "yellow", "warning:")} ${escapeLine(text)}\n`);
 }

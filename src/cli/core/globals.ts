@@ -2,35 +2,39 @@ import { AppError } from "../../errors.ts";
 import type { Args, Value } from "./command.ts";
 import type { GlobalFlags } from "./context.ts";
 
-/** Flags every verb takes, before or after it. */
+/** The flags that every verb takes, before or after it. */
 export const globalArgs = {
   output: {
     type: "string",
     alias: "o",
     valueHint: "FORMAT",
-    description: "table|wide|json|yaml|name|jsonpath=EXPR",
+    description: "Output format: table|wide|json|yaml|name|jsonpath=EXPR",
   },
   server: {
     type: "string",
     valueHint: "URL",
-    description: "http://…, https://… or unix:///path/to/mcpctl.sock",
+    description: "The server: http://…, https://… or unix:///path/to/mcpctl.sock",
   },
-  "token-file": { type: "string", valueHint: "FILE", description: "File that holds the bearer token" },
-  context: { type: "string", valueHint: "NAME", description: "Context of the config to use" },
-  direct: { type: "boolean", description: "Talk to the server, not through an agent of this machine" },
+  "token-file": { type: "string", valueHint: "FILE", description: "Read the token from this file" },
+  context: { type: "string", valueHint: "NAME", description: "Use this context of the config" },
+  direct: { type: "boolean", description: "Call the server itself, not through the agent of this machine" },
   project: {
     type: "string",
     alias: "p",
     valueHint: "NAME",
-    description: "Project that names are looked up in",
+    description: "Look names up in this project",
   },
-  timeout: { type: "string", valueHint: "TIME", description: "How long to wait for an answer: 30s, 5m" },
-  color: { type: "enum", options: ["auto", "always", "never"], description: "Colours (default auto)" },
-  verbose: { type: "boolean", alias: "v", description: "Show every call, and traces of failures" },
+  timeout: { type: "string", valueHint: "TIME", description: "Give up after this time: 30s, 5m" },
+  color: {
+    type: "enum",
+    options: ["auto", "always", "never"],
+    description: "Colour the output (default auto)",
+  },
+  verbose: { type: "boolean", alias: "v", description: "Show every request, and stack traces of defects" },
   help: { type: "boolean", alias: "h", description: "Show help" },
 } as const satisfies Args;
 
-/** The global flags out of parsed values. Throws AppError `usage`. */
+/** Picks the global flags from parsed values. Throws AppError `usage`. */
 export function globalFlags(values: Readonly<Record<string, Value>>): GlobalFlags {
   const text = (name: keyof typeof globalArgs) => values[name] as string | undefined;
   const timeout = text("timeout");
@@ -51,11 +55,11 @@ const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as cons
 /** Milliseconds of `500ms`, `30s`, `5m`, `1h`, `30d`, or of a number of seconds. Throws AppError `usage`. */
 export function duration(text: string): number {
   const [, count, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
-  if (count === undefined) throw new AppError("usage", `"${text}" is no length of time; write 30s, 5m or 1h`);
+  if (count === undefined) throw new AppError("usage", `"${text}" is not a duration; write 30s, 5m or 1h`);
   return Number(count) * units[unit as keyof typeof units];
 }
 
-/** Whether a stream is coloured: `--color`, then NO_COLOR and its kin, then whether it is a terminal. */
+/** True if a stream is coloured. `--color` decides first, then NO_COLOR and CLICOLOR_FORCE, then if it is a terminal. */
 export function wantsColor(
   choice: string | undefined,
   env: Readonly<Record<string, string | undefined>>,

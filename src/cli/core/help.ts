@@ -2,40 +2,38 @@ import type { Arg, Args, Commands, Verb } from "./command.ts";
 import { globalArgs } from "./globals.ts";
 import { aliasesOf } from "./parse.ts";
 
-/** The help of `mcpctl` itself: verbs by what they are for, then the global flags. */
+const rootAbout = `"mcpctl server" keeps a catalogue of llms with their provider keys, decides who may call which, and passes
+ requests on to the providers. "mcpctl agent" publishes the models of a workstation there. All other verbs work on
+ the catalogue, as kubectl does on a cluster.`;
+
+/** The help of `mcpctl` itself: the verbs in groups, then the global flags. */
 export function rootHelp(commands: Commands): string {
   return [
-    "One address and one token for every model you have: who may use which, and where its key is kept.",
+    "mcpctl gives every program you own one address and one token for all your language models.",
+    wrapped(rootAbout),
     "Usage:  mcpctl VERB [flags]",
     ...verbLists(commands),
     ["Global flags, before or after the verb:", ...flagLines(globalArgs)].join("\n"),
-    "More about a verb: mcpctl help VERB. Topics: mcpctl help flags | environment | exit-codes\n",
+    "For one verb: mcpctl help VERB. Topics: mcpctl help flags | environment | exit-codes\n",
   ].join("\n\n");
 }
 
 /**
- * The help of one verb: what it does, examples first, then its flags.
+ * The help of one verb: a sentence, a paragraph, the usage, examples, and its flags.
  *
- * @param path what is typed to get there: `config use-context`
+ * @param path the words that lead to it: `config use-context`
  * @param args its arguments, with those that depend on the kind
  */
 export function verbHelp(path: string, verb: Verb, args: Args): string {
   const { meta } = verb;
   const own = Object.fromEntries(Object.entries(args).filter(([, arg]) => arg.type !== "positional"));
-  const blocks = [`${meta.description.replace(/\.$/, "")}.`, usageLine(path, verb, args)];
-  if (meta.examples)
-    blocks.push(
-      [
-        "Examples:",
-        ...columns(
-          meta.examples.map(([command, what]) => [command, `# ${what}`]),
-          76,
-        ),
-      ].join("\n"),
-    );
+  const blocks = [`${meta.description}.`];
+  if (meta.about) blocks.push(wrapped(meta.about));
+  blocks.push(usageLine(path, verb, args));
+  const examples = (meta.examples ?? []).map(([command, purpose]) => `  # ${purpose}\n  ${command}`);
+  if (examples.length > 0) blocks.push(`Examples:\n${examples.join("\n\n")}`);
   if (verb.verbs) blocks.push(...verbLists(verb.verbs));
   if (Object.keys(own).length > 0) blocks.push(["Flags:", ...flagLines(own)].join("\n"));
-  if (meta.notes) blocks.push(meta.notes.trimEnd());
   const shown = Object.keys(globalArgs).filter((name) => name !== "help" && own[name] === undefined);
   blocks.push(`Global flags:  ${shown.map((name) => `--${name}`).join(", ")}   (see: mcpctl help flags)`);
   return `${blocks.join("\n\n")}\n`;
@@ -75,7 +73,7 @@ function description(arg: Arg): string {
   return `${arg.description ?? ""}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`.trim();
 }
 
-/** Verbs under the headings of their groups, all descriptions in one column. */
+/** Verbs under the headings of their groups, with all summaries in one column. */
 function verbLists(commands: Commands): string[] {
   const shown = Object.entries(commands).filter(([, entry]) => !entry.hidden);
   const lines = columns(shown.map(([name, entry]) => [name, entry.summary]));
@@ -83,9 +81,28 @@ function verbLists(commands: Commands): string[] {
   return [...groups].map(([group, indices]) => [`${group}:`, ...indices.map((i) => lines[i])].join("\n"));
 }
 
-/** Two columns, the first as wide as its widest cell; one beyond the limit only pushes its own line. */
+/** Two columns, the first as wide as its widest cell. A cell beyond the limit moves only its own line. */
 function columns(rows: readonly (readonly [string, string])[], limit = 44): string[] {
   const widths = rows.map(([left]) => left.length).filter((width) => width <= limit);
   const width = Math.max(0, ...widths);
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd());
+}
+
+/** Paragraphs with lines of at most 80 characters. */
+function wrapped(text: string): string {
+  const lines = (paragraph: string) => {
+    let line = "";
+    const done: string[] = [];
+    for (const word of paragraph.trim().split(/\s+/)) {
+      if (line !== "" && line.length + 1 + word.length > 80) {
+        done.push(line);
+        line = word;
+      } else line = line === "" ? word : `${line} ${word}`;
+    }
+    return [...done, line].join("\n");
+  };
+  return text
+    .split(/\n\s*\n/)
+    .map(lines)
+    .join("\n\n");
 }

@@ -3,18 +3,18 @@ import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import type { Arg, Args, Value } from "./command.ts";
 
-/** Where the first word that is no flag stands, or undefined. Values of the flags in `args` are no words. */
+/** The index of the first word that is no flag, or undefined. Values of the flags in `args` do not count as words. */
 export function firstWord(argv: readonly string[], args: Args): number | undefined {
   const first = tokensOf(argv, args).find((token) => token.kind === "positional");
   return first?.index;
 }
 
-/** The words that are no flags, as far as they can be told with the flags known so far. */
+/** The words that are no flags, as far as the flags in `args` tell. */
 export function wordsOf(argv: readonly string[], args: Args): string[] {
   return tokensOf(argv, args).flatMap((token) => (token.kind === "positional" ? [token.value] : []));
 }
 
-/** The flags among `args` that were given, by their own names; others, and values left out, are passed over. */
+/** The flags of `args` that were given, by their own names. Unknown flags and missing values are ignored. */
 export function flagsIn(argv: readonly string[], args: Args): Record<string, Value> {
   const names = byWrittenName(args);
   const found: Record<string, Value> = {};
@@ -28,10 +28,10 @@ export function flagsIn(argv: readonly string[], args: Args): Record<string, Val
 }
 
 /**
- * Parses what stands behind a verb.
+ * Parses the words behind a verb.
  *
- * @returns every argument by its own name, also those reached by an alias
- * @throws AppError `usage` that names the flag and the nearest known one
+ * @returns every argument by its own name, also if an alias was typed
+ * @throws AppError `usage` that names the flag and suggests the nearest known one
  */
 export function parse(argv: readonly string[], args: Args): Record<string, Value> {
   const names = byWrittenName(args);
@@ -59,7 +59,7 @@ export function parse(argv: readonly string[], args: Args): Record<string, Value
   return values;
 }
 
-/** How a flag is typed: `--output`, `-w`. */
+/** A flag as it is typed: `--output`, `-w`. */
 export function written(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`;
 }
@@ -82,7 +82,7 @@ function byWrittenName(args: Args): Map<string, string> {
   return names;
 }
 
-/** Tokens by node's own rules; not `strict`, because its messages are not ours. */
+/** Tokens by the rules of `node:util`. Not `strict`: its messages do not suggest anything. */
 function tokensOf(argv: readonly string[], args: Args) {
   const options: Record<string, { type: "boolean" | "string"; short?: string }> = {};
   for (const [word, name] of byWrittenName(args)) {
@@ -106,7 +106,7 @@ function readValue(token: OptionToken, arg: Arg, names: ReadonlyMap<string, stri
   const [flag] = value.split("=");
   if (!inlineValue && /^--?[a-zA-Z]/.test(value) && names.has(flag!.replace(/^--?/, "")))
     throw new AppError("usage", `${rawName} needs a value, and ${flag} is a flag`, {
-      hint: `if it is meant: ${rawName}${rawName.startsWith("--") ? "=" : ""}${value}`,
+      hint: `if that is the value, write ${rawName}${rawName.startsWith("--") ? "=" : ""}${value}`,
     });
   checkOption(rawName, value, arg);
   return value;
@@ -132,7 +132,7 @@ function unknownFlag(rawName: string, known: Iterable<string>): AppError {
   });
 }
 
-/** Hands the words to the positionals in their order; the last one may take all that is left. */
+/** Assigns the words to the positionals in their order. The last one may take all the rest. */
 function assignWords(words: string[], args: Args, values: Record<string, Value>): void {
   for (const [name, arg] of Object.entries(args).filter(([, arg]) => isPositional(arg))) {
     const taken = arg.multiple ? words.splice(0) : words.splice(0, 1);

@@ -10,7 +10,7 @@ import { reportFailure } from "./failure.ts";
 import { globalArgs, globalFlags, wantsColor } from "./globals.ts";
 import { firstWord, flagsIn, parse, wordsOf } from "./parse.ts";
 
-/** What lies outside the process, so that a test can be all of it. */
+/** Everything outside the process. A test passes its own. */
 export interface World {
   terminal: Terminal;
   env: Readonly<Record<string, string | undefined>>;
@@ -29,9 +29,9 @@ const rootArgs = {
 } as const satisfies Args;
 
 /**
- * Runs one command line and tells about failures on stderr. Never ends the process.
+ * Runs one command line and writes failures to stderr. Never ends the process.
  *
- * @param argv what stands behind `mcpctl`
+ * @param argv the words behind `mcpctl`
  * @returns the exit code
  */
 export async function runMain(argv: readonly string[], commands: Commands, world: World): Promise<number> {
@@ -55,7 +55,7 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
   if (!verb) return root(before, commands, world.terminal);
 
   const known = { ...globalArgs, ...verb.args };
-  const early = given(before, flagsIn(rest, globalArgs));
+  const early = merged(before, flagsIn(rest, globalArgs));
   const args = {
     ...verb.args,
     ...(await verb.moreArgs?.(wordsOf(rest, known), contextOf(world, early))),
@@ -67,9 +67,9 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
   }
   try {
     const values = parse(rest, { ...globalArgs, ...args });
-    // What the verb itself calls --server or --timeout is not the global flag of that name.
+    // A verb may have its own --server or --timeout, which is not the global flag of that name.
     const globals = Object.entries(values).filter(([name]) => name in globalArgs && !(name in args));
-    const flags = given(before, Object.fromEntries(globals));
+    const flags = merged(before, Object.fromEntries(globals));
     setColors(world, flags["color"]);
     return (await verb.act(values, contextOf(world, flags), commands)) ?? 0;
   } catch (error) {
@@ -78,8 +78,8 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
 }
 
 /**
- * Follows the words to the verb they name; what stands before and between them are global flags. Behind a verb that
- * does something by itself only the very next word can name another: what follows may be a flag of its own.
+ * Follows the words to the verb they name, with global flags before and between them. Behind a verb that also runs by
+ * itself only the very next word can name another one: later words may be values of its flags.
  */
 async function findVerb(argv: readonly string[], commands: Commands) {
   let level: Commands | undefined = commands;
@@ -91,7 +91,7 @@ async function findVerb(argv: readonly string[], commands: Commands) {
     const acts = verb?.act !== undefined;
     const at = acts ? nextWord(rest) : firstWord(rest, rootArgs);
     if (acts && at === undefined) break;
-    before = given(before, parse(rest.slice(0, at), rootArgs));
+    before = merged(before, parse(rest.slice(0, at), rootArgs));
     if (at === undefined) break;
     const word = rest[at]!;
     if (!Object.hasOwn(level, word)) throw unknownVerb(word, path, level);
@@ -103,7 +103,7 @@ async function findVerb(argv: readonly string[], commands: Commands) {
   return { verb, path: path.join(" "), before, rest };
 }
 
-/** 0 when the first of them is a word, not a flag; undefined otherwise. */
+/** 0 if the first word is no flag; undefined otherwise. */
 function nextWord([first]: readonly string[]): number | undefined {
   return first === undefined || first.startsWith("-") ? undefined : 0;
 }
@@ -116,8 +116,8 @@ async function root(flags: Values, commands: Commands, terminal: Terminal): Prom
   return 0;
 }
 
-/** Two rounds of values; what was given in the second wins. */
-function given(first: Values, second: Values): Values {
+/** Two sets of values. Those that were given in the second win. */
+function merged(first: Values, second: Values): Values {
   const set = Object.entries(second).filter(([, value]) => value !== undefined && value !== false);
   return { ...first, ...Object.fromEntries(set) };
 }
@@ -162,14 +162,16 @@ function unknownVerb(word: string, path: readonly string[], level: Commands): Ap
   const near = nearest(word, shown) ?? shown.find((name) => name.startsWith(word));
   const prefix = ["mcpctl", ...path].join(" ");
   return new AppError("usage", `unknown verb "${word}"`, {
-    hint: near ? `did you mean "${near}"? Run: ${prefix} ${near} --help` : `verbs: ${prefix} --help`,
+    hint: near
+      ? `did you mean "${near}"? Run: ${prefix} ${near} --help`
+      : `to see all verbs: ${prefix} --help`,
   });
 }
 
 function withUsageHint(error: unknown, path: string): unknown {
   if (!(error instanceof AppError) || error.code !== "usage" || error.hint !== undefined) return error;
   return new AppError("usage", error.message, {
-    hint: `how it is used: mcpctl ${path} --help`,
+    hint: `for help: mcpctl ${path} --help`,
     ...(error.details && { details: error.details }),
   });
 }

@@ -119,11 +119,11 @@ export const openbao = defineBackendType({
   commands: [
     [
       "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --wizard",
-      "asks for an admin token, once",
+      "Set up OpenBao with an admin token that is asked for and not kept",
     ],
     [
       "mcpctl create secretbackend bao --type openbao --url https://bao:8200 --config auth.method=approle --config auth.roleId=ID --config auth.secretIdRef.name=SECRET --config auth.secretIdRef.key=KEY",
-      "logs in with an AppRole",
+      "Use an OpenBao that is set up already, with an AppRole login",
     ],
   ],
   describe: ({ caCert, auth }) => ({ caCert: certificateText(caCert), auth: authText(auth) }),
@@ -135,7 +135,7 @@ export const openbao = defineBackendType({
     canRotate: ({ auth }) => (auth as OpenBaoAuth | undefined)?.method === "token",
   },
   setUp: {
-    summary: "have policy, role and token made with an admin token, which is not kept",
+    summary: "make policy, role and token with an admin token, which is not kept",
     fills: "auth",
     loginWith: (tokenSecretRef) => ({ method: "token", tokenSecretRef }),
     describe: ({ policy, role }) =>

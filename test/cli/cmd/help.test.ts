@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Commands } from "../../../src/cli/core/command.ts";
 import { commands } from "../../../src/commands.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
 import { cli } from "../../support/cli/run-cli.ts";
@@ -27,6 +28,28 @@ describe("help", () => {
 
   it.each(["flags", "environment", "exit-codes"])("has the topic %s", async (topic) => {
     expectGolden(`help-${topic}.txt`, (await cli(["help", topic])).stdout);
+  });
+
+  it("of every verb begins with a sentence and has examples; a paragraph tells a newcomer the rest", async () => {
+    const check = async (path: string, entries: Commands) => {
+      for (const [name, entry] of Object.entries(entries).filter(([, { hidden }]) => !hidden)) {
+        const { meta, verbs } = await entry.load();
+        expect(meta.description, `${path} ${name}`).toMatch(/^[A-Z][^.]*$/);
+        expect(meta.examples?.length, `${path} ${name}`).toBeGreaterThan(0);
+        for (const [, purpose] of meta.examples!) expect(purpose).toMatch(/^[A-Z][^#]*[^.]$/);
+        if (path !== "config") expect(meta.about?.length, `${path} ${name}`).toBeGreaterThan(40);
+        if (verbs) await check(name, verbs);
+      }
+    };
+    await check("", commands);
+  });
+
+  it("breaks its paragraphs at 80 characters", async () => {
+    for (const verb of verbs) {
+      const { stdout } = await cli([verb, "--help"]);
+      const paragraphs = stdout.slice(0, stdout.indexOf("Usage:")).split("\n").slice(1);
+      for (const line of paragraphs) expect(line.length, `${verb}: ${line}`).toBeLessThanOrEqual(80);
+    }
   });
 
   it("follows groups, and shows the flags of a kind", async () => {

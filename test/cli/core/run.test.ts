@@ -25,7 +25,7 @@ const fetchVerb = defineVerb({
 });
 
 const failing = defineVerb({
-  meta: { name: "failing", description: "Fails." },
+  meta: { name: "failing", description: "Fails" },
   args: { how: { type: "positional" } },
   async run({ how }) {
     if (how === "answer") return 7;
@@ -173,7 +173,7 @@ describe("a verb that does something and has verbs", () => {
 describe("usage faults end with 2 and say what is near", () => {
   it.each([
     [["fetsh", "x"], 'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl fetch --help\n'],
-    [["zzz"], 'error: unknown verb "zzz"\nhint: verbs: mcpctl --help\n'],
+    [["zzz"], 'error: unknown verb "zzz"\nhint: to see all verbs: mcpctl --help\n'],
     [
       ["group", "fetsh"],
       'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl group fetch --help\n',
@@ -183,29 +183,23 @@ describe("usage faults end with 2 and say what is near", () => {
       'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl both fetch --help\n',
     ],
     [["fetch", "x", "--wach"], "error: unknown flag --wach\nhint: did you mean --watch?\n"],
-    [["fetch", "x", "-z"], "error: unknown flag -z\nhint: how it is used: mcpctl fetch --help\n"],
+    [["fetch", "x", "-z"], "error: unknown flag -z\nhint: for help: mcpctl fetch --help\n"],
     [["--wach", "fetch"], "error: unknown flag --wach\n"],
-    [
-      ["fetch", "x", "--no-watch"],
-      "error: unknown flag --no-watch\nhint: how it is used: mcpctl fetch --help\n",
-    ],
-    [["fetch"], "error: WHAT is missing\nhint: how it is used: mcpctl fetch --help\n"],
+    [["fetch", "x", "--no-watch"], "error: unknown flag --no-watch\nhint: for help: mcpctl fetch --help\n"],
+    [["fetch"], "error: WHAT is missing\nhint: for help: mcpctl fetch --help\n"],
     [
       ["fetch", "x", "--tier", "fats"],
       'error: --tier must be fast or heavy, not "fats"\nhint: did you mean "fast"?\n',
     ],
-    [["fetch", "x", "--limit"], "error: --limit needs a value\nhint: how it is used: mcpctl fetch --help\n"],
+    [["fetch", "x", "--limit"], "error: --limit needs a value\nhint: for help: mcpctl fetch --help\n"],
     [
       ["fetch", "x", "--limit", "--watch"],
-      "error: --limit needs a value, and --watch is a flag\nhint: if it is meant: --limit=--watch\n",
+      "error: --limit needs a value, and --watch is a flag\nhint: if that is the value, write --limit=--watch\n",
     ],
-    [
-      ["fetch", "x", "--watch=yes"],
-      "error: --watch takes no value\nhint: how it is used: mcpctl fetch --help\n",
-    ],
-    [["fetch", "x", "--timeout", "soon"], 'error: "soon" is no length of time; write 30s, 5m or 1h\n'],
-    [["failing", "a", "b"], 'error: unexpected argument "b"\nhint: how it is used: mcpctl failing --help\n'],
-    [["constructor"], 'error: unknown verb "constructor"\nhint: verbs: mcpctl --help\n'],
+    [["fetch", "x", "--watch=yes"], "error: --watch takes no value\nhint: for help: mcpctl fetch --help\n"],
+    [["fetch", "x", "--timeout", "soon"], 'error: "soon" is not a duration; write 30s, 5m or 1h\n'],
+    [["failing", "a", "b"], 'error: unexpected argument "b"\nhint: for help: mcpctl failing --help\n'],
+    [["constructor"], 'error: unknown verb "constructor"\nhint: to see all verbs: mcpctl --help\n'],
   ])("%j", async (line, text) => {
     const { code, stdout, stderr } = await run(...line);
     expect(stderr.startsWith(text)).toBe(true);
