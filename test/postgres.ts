@@ -86,17 +86,23 @@ function findPackage(): string | undefined {
   return join(copy, "native/bin");
 }
 
-/** PostgreSQL refuses to run as root. Returns what to put in front of its commands. */
+/** PostgreSQL refuses to run as root. Returns the words in front of its commands that make them run as another user. */
 function asOrdinaryUser(): string[] {
-  if (process.getuid?.() !== 0) return [];
+  const user = ordinaryUser();
+  if (user === undefined) return [];
+  chownSync(folder, user.uid, user.gid);
+  return ["runuser", "-u", user.name, "--"];
+}
+
+/** A user for programs that refuse to run as root; undefined where this is not root. */
+export function ordinaryUser(): { name: string; uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
   const id = (flag: string, user: string) =>
     Number(execFileSync("id", [flag, user], { encoding: "utf8", stdio: "pipe" }));
-  let user = "postgres";
+  const of = (name: string) => ({ name, uid: id("-u", name), gid: id("-g", name) });
   try {
-    id("-u", user);
+    return of("postgres");
   } catch {
-    user = "nobody";
+    return of("nobody");
   }
-  chownSync(folder, id("-u", user), id("-g", user));
-  return ["runuser", "-u", user, "--"];
 }

@@ -67,7 +67,7 @@ const dialects: [string, readonly Migration[], () => Promise<Place>][] = [
     postgresSteps,
     async () => {
       const url = await freshDatabase();
-      return { open: (steps) => openPostgres(url, now, steps) };
+      return { open: (steps) => openPostgres(url, now, { steps }) };
     },
   ],
 ];

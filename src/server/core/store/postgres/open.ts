@@ -1,22 +1,36 @@
-import postgres, { type Sql } from "postgres";
+import postgres, { type Options, type Sql } from "postgres";
 import { AppError } from "../../../../errors.ts";
 import { lacking, type Migration } from "../migration.ts";
 import { bare } from "./refusal.ts";
+import { type WatchedSockets, watchedSockets } from "./sockets.ts";
+import type { OneConnection } from "./transactions.ts";
 
 /** Whoever writes holds this advisory lock, so that revisions become visible in their order. ASCII "mcpctl". */
 export const writeLock = 0x6d637063746c;
+
+/** A database that answers, with its schema up to date. */
+export interface Database {
+  /** For single statements, over several connections. */
+  client: Sql;
+  /** For transactions, each of which has a connection to itself. */
+  oneConnection: OneConnection;
+  /** The connections of both. */
+  sockets: WatchedSockets;
+}
 
 /** Connects and applies the migrations that the database lacks. Throws AppError, naming the database. */
 export async function connect(
   url: string,
   migrations: readonly Migration[],
   now: () => number,
-): Promise<Sql> {
+): Promise<Database> {
   const shown = url.replace(/\/\/.*@/s, "//").replace(/\?.*/s, "");
-  const sql = client(url, shown);
+  const sockets = watchedSockets();
+  const sql = client(url, shown, sockets);
   try {
     await migrate(sql, migrations, shown, now);
-    return sql;
+    const oneConnection: OneConnection = (onclose) => client(url, shown, sockets, { max: 1, onclose });
+    return { client: sql, oneConnection, sockets };
   } catch (error) {
     await sql.end({ timeout: 0 });
     if (error instanceof AppError) throw error;
@@ -27,7 +41,12 @@ export async function connect(
 }
 
 /** The driver takes the folder of a Unix socket as an option only; libpq and everybody's URLs say `?host=`. */
-function client(url: string, shown: string): Sql {
+function client(
+  url: string,
+  shown: string,
+  sockets: WatchedSockets,
+  more: Options<Record<string, never>> = {},
+): Sql {
   const [base = "", query] = url.split("?");
   const parameters = new URLSearchParams(query);
   const host = parameters.get("host");
@@ -36,8 +55,13 @@ function client(url: string, shown: string): Sql {
     return postgres(`${base}?${parameters}`, {
       ...(host !== null && { host }),
       connect_timeout: 10,
+      // A pooler in transaction mode gives each transaction another connection, where a named statement is unknown.
+      prepare: false,
       connection: { application_name: "mcpctl" },
       onnotice: () => {},
+      // Its types leave this option out.
+      ...{ socket: sockets.open },
+      ...more,
     });
   } catch {
     // The driver's own message quotes the URL, with the password in it.

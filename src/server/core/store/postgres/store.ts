@@ -7,7 +7,7 @@ import { after, ended, type Note } from "../changes.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
-import type { Contents, Store, Write } from "../types.ts";
+import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageOf, usageWhere } from "../usage.ts";
 import { doorbell } from "./doorbell.ts";
 import { linkQueries } from "./links.ts";
@@ -26,36 +26,54 @@ import {
 } from "./schema.ts";
 import { auditBell, tail } from "./tail.ts";
 import { threadQueries } from "./threads.ts";
+import { transactions as openTransactions } from "./transactions.ts";
 import { addUsage, apply, insertAudit, type Queries } from "./write.ts";
+
+/** Connections that transactions share. Writes take turns anyway: each holds the lock of all writers. */
+const transactionsAtATime = 8;
+
+/** Options of `openPostgres` that have defaults. */
+export interface PostgresOptions {
+  steps?: readonly Migration[];
+  /** Milliseconds after which a query that is not answered fails, and its connection is closed. */
+  timeout?: number;
+}
 
 /** A store in a Postgres database, which several servers may share. */
 export async function openPostgres(
   url: string,
   now: () => number,
-  steps: readonly Migration[] = migrations,
+  { steps = migrations, timeout = 10_000 }: PostgresOptions = {},
 ): Promise<Store> {
-  const client = await connect(url, steps, now);
+  const database = await connect(url, steps, now);
+  const { client } = database;
   const db = drizzle({ client });
+  const transactions = openTransactions(database.oneConnection, transactionsAtATime, timeout);
   const bell = doorbell(client);
   const heard = auditBell();
 
   const underWay = new Set<Promise<unknown>>();
 
   async function answer<T>(work: () => Promise<T>): Promise<T> {
-    const working = work();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      database.sockets.destroySilent(timeout);
+      late.reject(new StoreError("unavailable", { cause: new Error(`no answer within ${timeout} ms`) }));
+    }, timeout);
+    const working = Promise.race([work(), late.promise]);
     underWay.add(working);
     try {
       return await working;
     } catch (error) {
       throw refusal(error);
     } finally {
+      clearTimeout(timer);
       underWay.delete(working);
     }
   }
 
   /** One snapshot for several reads. */
-  const reading = <T>(work: (db: Queries) => Promise<T>) =>
-    answer(() => db.transaction(work, { isolationLevel: "repeatable read", accessMode: "read only" }));
+  const reading = <T>(work: (db: Queries) => Promise<T>) => answer(() => transactions.run(work, "snapshot"));
 
   /**
    * One writer at a time over all servers, or a reader could see revision 8 before 7 and never look for 7 again.
@@ -63,7 +81,7 @@ export async function openPostgres(
    */
   const writing = <T>(work: (db: Queries) => Promise<T>) =>
     answer(() =>
-      db.transaction(async (transaction) => {
+      transactions.run(async (transaction) => {
         await transaction.execute(sql`
           select set_config('lock_timeout', '10s', true),
             set_config('idle_in_transaction_session_timeout', '10s', true)`);
@@ -158,7 +176,7 @@ export async function openPostgres(
 
     appendAudit: (events) =>
       answer(() =>
-        db.transaction(async (queries) => {
+        transactions.run(async (queries) => {
           await insertAudit(queries, events);
           await addUsage(queries, usageOf(events));
         }),
@@ -176,12 +194,12 @@ export async function openPostgres(
         return (await query.orderBy(desc(id)).limit(filter.limit)).map(auditEvent);
       }),
 
-    auditTail: (after, filter) => answer(() => tail(db, after, filter)),
+    auditTail: (after, filter) => answer(() => tail(db, transactions, after, filter)),
     onAudit: heard.listen,
     logBytes: () => undefined,
 
     ...linkQueries(db, answer),
-    ...threadQueries(db, answer),
+    ...threadQueries(db, transactions, answer),
 
     touchTokens: (used) =>
       answer(async () => {
@@ -208,7 +226,7 @@ export async function openPostgres(
       heard.stop();
       await Promise.allSettled(underWay);
       // The driver itself would wait for queries that went down with their connection, and never come.
-      await client.end({ timeout: 0 });
+      await Promise.all([transactions.close(), client.end({ timeout: 0 })]);
     },
   };
 }

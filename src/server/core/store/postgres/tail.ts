@@ -4,6 +4,7 @@ import { auditWhere, numbered } from "../audit.ts";
 import { type AuditFilter, type AuditTail, StoreError } from "../types.ts";
 import { refusal } from "./refusal.ts";
 import { auditEvents } from "./schema.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** How often whoever follows the log looks, in milliseconds. */
 const pollEvery = 1000;
@@ -17,6 +18,7 @@ const patience = { first: 5000, later: 100 };
  */
 export async function tail(
   db: PostgresJsDatabase,
+  transactions: Transactions,
   after: number | undefined,
   filter: AuditFilter,
 ): Promise<AuditTail> {
@@ -26,7 +28,7 @@ export async function tail(
     if ((newest?.id ?? 0) <= after) return { events: [], last: after };
   }
   const wanted = auditWhere(auditEvents, filter);
-  const end = await endOf(db, after === undefined ? patience.first : patience.later);
+  const end = await endOf(transactions, after === undefined ? patience.first : patience.later);
   // Too much is being written right now: the next look comes soon.
   if (end === undefined) {
     if (after === undefined) throw new StoreError("unavailable");
@@ -49,9 +51,9 @@ export async function tail(
 }
 
 /** The number below which no row can come any more; undefined when the writers could not be waited for. */
-async function endOf(db: PostgresJsDatabase, milliseconds: number): Promise<number | undefined> {
+async function endOf(transactions: Transactions, milliseconds: number): Promise<number | undefined> {
   try {
-    return await db.transaction(async (queries) => {
+    return await transactions.run(async (queries) => {
       await queries.execute(sql`select set_config('lock_timeout', ${`${milliseconds}ms`}, true)`);
       await queries.execute(sql`lock table ${auditEvents} in share mode`);
       const [newest] = await queries.select({ id: max(auditEvents.id) }).from(auditEvents);

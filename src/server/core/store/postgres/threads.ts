@@ -4,6 +4,7 @@ import { storable } from "../storable.ts";
 import type { Store } from "../types.ts";
 import type { Run } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
+import type { Transactions } from "./transactions.ts";
 
 type ThreadQueries = Pick<
   Store,
@@ -11,7 +12,11 @@ type ThreadQueries = Pick<
 >;
 
 /** What the store knows of conversations. */
-export function threadQueries(db: PostgresJsDatabase, answer: Run): ThreadQueries {
+export function threadQueries(
+  db: PostgresJsDatabase,
+  transactions: Transactions,
+  answer: Run,
+): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>
       answer(async () => {
@@ -44,7 +49,7 @@ export function threadQueries(db: PostgresJsDatabase, answer: Run): ThreadQuerie
 
     appendToThread: (threadId, messages, at) =>
       answer(() =>
-        db.transaction(async (queries) => {
+        transactions.run(async (queries) => {
           // Whoever else appends waits for this row, and counts on from what is written here.
           const spoken = queries.update(threads).set({ updatedAt: at }).where(eq(threads.id, threadId));
           if ((await spoken.returning({ id: threads.id })).length === 0) return false;

@@ -1,0 +1,157 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Socket } from "bun";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { openStore } from "../../../../../src/server/core/store/index.ts";
+import { openPostgres } from "../../../../../src/server/core/store/postgres/store.ts";
+import { event, row } from "../../../../contract/store.ts";
+import { freshDatabase } from "../../../../postgres.ts";
+
+const now = () => 1_700_000_000_000;
+
+interface Client {
+  other: Socket<unknown> | undefined;
+  waiting: Buffer[];
+}
+
+/** A Unix socket in front of a database, which cuts every connection when so many messages have passed. */
+function cutter(url: string) {
+  const folder = mkdtempSync(join(tmpdir(), "mcpctl-cut-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const database = new URL(url);
+  const target = join(database.searchParams.get("host")!, ".s.PGSQL.5432");
+  let left = Number.POSITIVE_INFINITY;
+  let passed = 0;
+  const pairs = new Set<Socket<Client>>();
+  let isStopped = false;
+  const pass = (to: Socket<unknown> | undefined, bytes: Buffer, keep: Buffer[]) => {
+    if (isStopped) return;
+    passed++;
+    if (left-- <= 0) {
+      for (const socket of pairs) {
+        socket.data.other?.terminate();
+        socket.terminate();
+      }
+      return;
+    }
+    if (to) to.write(bytes);
+    else keep.push(bytes);
+  };
+  const server = Bun.listen<Client>({
+    unix: join(folder, ".s.PGSQL.5432"),
+    socket: {
+      async open(client) {
+        client.data = { other: undefined, waiting: [] };
+        pairs.add(client);
+        const other = await Bun.connect({
+          unix: target,
+          socket: {
+            data: (_, bytes) => pass(client, Buffer.from(bytes), []),
+            close: () => void client.end(),
+          },
+        });
+        client.data.other = other;
+        for (const bytes of client.data.waiting.splice(0)) other.write(bytes);
+      },
+      data: (client, bytes) => pass(client.data.other, Buffer.from(bytes), client.data.waiting),
+      close(client) {
+        pairs.delete(client);
+        client.data?.other?.end();
+      },
+    },
+  });
+  onTestFinished(() => server.stop(true));
+  return {
+    url: `postgres://postgres@localhost${database.pathname}?host=${folder}`,
+    /** Lets so many messages through from now on, in either direction. */
+    cutAfter(messages: number) {
+      left = messages;
+      passed = 0;
+    },
+    passed: () => passed,
+    /** Drops everything from now on, or no more; connections stay open. */
+    stop(stopped: boolean) {
+      isStopped = stopped;
+    },
+  };
+}
+
+describe("a PostgreSQL that does not answer", () => {
+  it("fails every kind of query after the timeout, and is used again when it answers", async () => {
+    const url = await freshDatabase();
+    const way = cutter(url);
+    const store = await openPostgres(way.url, now, { timeout: 300 });
+    onTestFinished(() => store.close());
+    const insert = (name: string) => store.commit([{ op: "insert", row: row(name), refs: [] }]);
+    await insert("before");
+    way.stop(true);
+    const unavailable = { name: "StoreError", refusal: "unavailable" };
+    // More than there are connections: those in line fail as well.
+    const calls = Array.from({ length: 30 }, (_, n) => [
+      () => insert(`lost-${n}`),
+      () => store.ping(),
+      () => store.load(),
+      () => store.appendAudit([event(n)]),
+    ]).flat();
+    const outcomes = await Promise.allSettled(calls.map((call) => call()));
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({ status: "rejected", reason: unavailable });
+    way.stop(false);
+    await expect.poll(() => store.ping().then(() => "answers", String)).toBe("answers");
+    await insert("after");
+    expect((await store.load()).rows.map(({ name }) => name).sort()).toEqual(["after", "before"]);
+  });
+});
+
+describe("a connection to PostgreSQL that is cut", () => {
+  it.each([
+    ["a commit", false],
+    ["an append to the audit log", true],
+  ])(
+    "at any message of %s leaves all of it or nothing, and nothing acknowledged is lost",
+    async (_what, isAudit) => {
+      const url = await freshDatabase();
+      const way = cutter(url);
+      const direct = await openStore({ url, now });
+      onTestFinished(() => direct.close());
+      const store = await openStore({ url: way.url, now });
+      onTestFinished(() => store.close());
+      const write = (n: number): Promise<unknown> =>
+        isAudit
+          ? store.appendAudit([event(2 * n), event(2 * n + 1)])
+          : store.commit([
+              { op: "insert", row: row(`a-${n}`), refs: [] },
+              { op: "insert", row: row(`b-${n}`), refs: [] },
+            ]);
+      const stored = async (n: number) => {
+        if (!isAudit) return (await direct.load()).rows.filter(({ name }) => name.endsWith(`-${n}`)).length;
+        const ids = new Set([2 * n, 2 * n + 1].map((at) => event(at).requestId));
+        return (await direct.queryAudit({ limit: 1000 })).filter(({ requestId }) => ids.has(requestId))
+          .length;
+      };
+      await write(1);
+      let cuts = 0;
+      for (let messages = 0, whole = false; !whole; messages++) {
+        const n = messages + 10;
+        way.cutAfter(messages);
+        const outcome = await write(n).then(
+          () => "acknowledged",
+          (error) => error,
+        );
+        whole = way.passed() <= messages;
+        way.cutAfter(Number.POSITIVE_INFINITY);
+        if (outcome !== "acknowledged") {
+          expect(outcome).toMatchObject({ name: "StoreError", refusal: "unavailable" });
+          cuts++;
+        }
+        const count = await stored(n);
+        expect([0, 2], `after ${messages} messages`).toContain(count);
+        if (outcome === "acknowledged") expect(count, `after ${messages} messages`).toBe(2);
+        // The next write finds a connection again.
+        await expect.poll(() => write(n + 1000).then(() => "written", String)).toBe("written");
+      }
+      expect(cuts).toBeGreaterThan(5);
+    },
+  );
+});
