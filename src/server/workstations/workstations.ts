@@ -125,7 +125,7 @@ export class Workstations implements VirtualLlms {
       id: this.#newTaskId(),
       llmName: llm.name,
       link,
-      over: ({ state, channel, lastSeq }) => {
+      onOver: ({ state, channel, lastSeq }) => {
         signal.removeEventListener("abort", leave);
         if (channel !== undefined) this.#channels.get(link)?.delete(channel);
         this.#forget(task, state === "done" || state === "cancelled" ? state : "gone", lastSeq);
@@ -135,7 +135,7 @@ export class Workstations implements VirtualLlms {
     if (task.channel !== undefined) this.#channels.get(link)?.set(task.channel, task);
     signal.addEventListener("abort", leave);
     task.offer();
-    return task.answered;
+    return task.response;
   }
 
   /**
