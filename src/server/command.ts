@@ -95,9 +95,6 @@ export const server = defineVerb({
       ...(args["access-log"] && { accessLog: (line: string) => void process.stderr.write(line) }),
       ...(traces && { traces }),
       log,
-    }).catch(async (error) => {
-      await store.close();
-      throw error;
     });
     log.success(`mcpctl ${version.version} listens on ${running.url} and ${socketPath}`);
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);

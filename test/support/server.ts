@@ -5,7 +5,8 @@ import { onTestFinished } from "vitest";
 import type { Log } from "../../src/server/core/log.ts";
 import { openStore } from "../../src/server/core/store/index.ts";
 import { systemPace } from "../../src/server/inference/pace.ts";
-import { type ServerOptions, startServer } from "../../src/server/start.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+import { startServer } from "../../src/server/start.ts";
 
 /** A folder of one test's own, gone when it is over. */
 export function temporaryFolder(): string {

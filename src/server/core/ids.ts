@@ -27,3 +27,10 @@ export function base32(bytes: Uint8Array): string {
   }
   return bits > 0 ? text + alphabet[(held << (5 - bits)) & 31] : text;
 }
+
+/** Makes ids of requests: some randomness, so that no other start of a server makes the same ones, and a count. */
+export function requestIds(random: Random): () => string {
+  const start = Buffer.from(random(new Uint8Array(6))).toString("hex");
+  let count = 0;
+  return () => `req_${start}${(++count).toString(36)}`;
+}

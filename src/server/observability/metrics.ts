@@ -1,3 +1,5 @@
+import type { GaugeReader, Gauges, Labels } from "../core/gauges.ts";
+
 /**
  * Buckets as the OpenTelemetry GenAI conventions advise them
  * (opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics), in seconds and tokens. The first token of a model at
@@ -33,7 +35,6 @@ const metrics = {
 } as const satisfies Record<string, { help: string; buckets?: readonly number[] }>;
 
 type Name = keyof typeof metrics;
-export type Labels = Readonly<Record<string, string | number>>;
 
 /** One line, or with buckets one group of lines, of what Prometheus reads. */
 export class Series {
@@ -73,22 +74,19 @@ export class Series {
   }
 }
 
-/** A number that is looked up when it is asked for, or one for each of some labels. */
-export interface Gauge {
+interface Gauge {
   help: string;
-  /** One that only grows; `gauge` when not given. */
-  type?: "counter";
-  read(): number | Iterable<readonly [Labels, number]>;
+  type: "gauge" | "counter";
+  read: GaugeReader;
 }
 
 /** Numbers for Prometheus. Labels never hold a secret, nor the name of anything private. */
-export class Metrics {
+export class Metrics implements Gauges {
   readonly #series = new Map<Name, Map<string, Series>>();
   readonly #gauges = new Map<string, Gauge>();
 
-  /** A number that is looked up when it is asked for. The one of that name before it is forgotten. */
-  gauge(name: string, help: string, read: Gauge["read"], type?: Gauge["type"]): void {
-    this.#gauges.set(name, { help, read, ...(type && { type }) });
+  gauge(name: string, help: string, read: GaugeReader, type: Gauge["type"] = "gauge"): void {
+    this.#gauges.set(name, { help, type, read });
   }
 
   /** The series of some labels: the same one for the same labels. On a hot path, keep it. */
@@ -105,7 +103,7 @@ export class Metrics {
   /** The text format of Prometheus, version 0.0.4. */
   render(): string {
     const lines: string[] = [];
-    for (const [name, { help, read, type = "gauge" }] of this.#gauges) {
+    for (const [name, { help, type, read }] of this.#gauges) {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
       const values = read();
       if (typeof values === "number") lines.push(`${name} ${values}`);

@@ -5,16 +5,21 @@ import type { SecretServices } from "./open.ts";
 import type { RotateOptions } from "./rotate-token.ts";
 import { rotationTimer } from "./rotation-timer.ts";
 
+export type UpkeepOptions = SecretServices & RotateOptions & { requestId(): string; log: Log };
+
+export interface SecretUpkeep {
+  /** Does all that is to be done, or joins the run that is under way. Never throws. */
+  run(): Promise<void>;
+  /** Resolves when no run is under way. */
+  settled(): Promise<void>;
+}
+
 /**
  * What is to be done about secrets now and then: deleting what interrupted writes left behind, replacing tokens, and
  * asking backends how they are. It may take as long as somebody else's server does; while it does, calls begin nothing
  * new. What goes wrong is logged when it begins and when it is over.
- *
- * @returns what begins it, and when it is done
  */
-export function secretUpkeep(
-  options: SecretServices & RotateOptions & { requestId(): string; log: Log },
-): () => Promise<void> {
+export function secretUpkeep(options: UpkeepOptions): SecretUpkeep {
   const { catalogue, backends, secretWrites, log } = options;
   const says = teller(log);
   const rotateTokens = rotationTimer(
@@ -40,13 +45,16 @@ export function secretUpkeep(
   }
 
   let underWay: Promise<void> | undefined;
-  return () => {
-    underWay ??= work()
-      .catch((error) => log.error(describeError(error)))
-      .finally(() => {
-        underWay = undefined;
-      });
-    return underWay;
+  return {
+    run() {
+      underWay ??= work()
+        .catch((error) => log.error(describeError(error)))
+        .finally(() => {
+          underWay = undefined;
+        });
+      return underWay;
+    },
+    settled: async () => underWay,
   };
 }
 

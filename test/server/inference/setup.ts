@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { ServerOptions } from "../../../src/server/start.ts";
+import type { ServerOptions } from "../../../src/server/options.ts";
 import { must, type TestServer, testServer } from "../../support/server.ts";
 import { type Script, upstream } from "../../support/upstream.ts";
 

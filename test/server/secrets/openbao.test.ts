@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ServerOptions } from "../../../src/server/start.ts";
+import type { ServerOptions } from "../../../src/server/options.ts";
 import { fakeBao, openBao } from "../../support/openbao/open.ts";
 import type { TestBao } from "../../support/openbao/types.ts";
 import { must, testServer } from "../../support/server.ts";

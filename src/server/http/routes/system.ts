@@ -1,6 +1,5 @@
 import { kinds } from "../../../kinds/index.ts";
 import { version } from "../../../version.ts";
-import { registerGauges } from "../../observability/gauges.ts";
 import { openApi } from "../openapi.ts";
 import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -9,15 +8,10 @@ import type { Server } from "../server.ts";
 export function systemRoutes(server: Server, routes: () => readonly Route[]): Route[] {
   const plain = (text: string, status = 200) =>
     new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
-  let registered = false;
-  const metrics = () => {
-    // Who never asks pays nothing: watching the event loop begins here.
-    if (!registered) registerGauges(server);
-    registered = true;
-    return new Response(server.metrics.render(), {
+  const metrics = () =>
+    new Response(server.metrics.render(), {
       headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
     });
-  };
   return [
     {
       method: "GET",

@@ -1,4 +1,4 @@
-import type { ServerOptions } from "../../../../src/server/start.ts";
+import type { ServerOptions } from "../../../../src/server/options.ts";
 import { must, type TestServer, testServer } from "../../../support/server.ts";
 import { goodProvider, reply, type Script, streamHead, upstream } from "../../../support/upstream.ts";
 

@@ -1,0 +1,34 @@
+import type { Catalogue } from "./catalogue/catalogue.ts";
+import type { Component } from "./lifecycle.ts";
+
+/** The newest changes that are kept for watchers and for other servers on the same database. */
+const keptChanges = 10_000;
+
+/** Times that were stored longer ago than this are not stored again. Milliseconds; longer than between two runs. */
+const recent = 2 * 60_000;
+
+export interface UpkeepOptions {
+  catalogue: Catalogue;
+  now(): number;
+}
+
+/**
+ * Stores what changes without a commit (the last use of tokens, the last contact of agents), and prunes expired
+ * sessions and old changes. Its last run is when it closes.
+ *
+ * @returns the work of one run, for a timer
+ */
+export function upkeepComponent({ catalogue, now }: UpkeepOptions): Component<() => Promise<void>> {
+  const { store } = catalogue;
+  const run = async () => {
+    const { lastUsed, seen } = catalogue.snapshot.moving;
+    const since = now() - recent;
+    const recentOf = (times: typeof seen) => new Map([...times].filter(([, at]) => at > since));
+    const used = recentOf(lastUsed);
+    if (used.size > 0) await store.touchTokens(used);
+    const heard = recentOf(seen);
+    if (heard.size > 0) await store.touchProviderSessions(heard);
+    await store.prune(now(), keptChanges);
+  };
+  return { name: "upkeep", start: () => run, close: run };
+}

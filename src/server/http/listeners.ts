@@ -1,0 +1,47 @@
+import type { SocketHandler } from "../core/socket-handler.ts";
+import type { Listener } from "./listen.ts";
+import type { Peer } from "./route.ts";
+
+/** The listeners of one server: one for TCP, and one for the Unix socket where there is one. */
+export class Listeners {
+  readonly #byPeer = new Map<Peer, Listener>();
+
+  add(peer: Peer, listener: Listener): void {
+    this.#byPeer.set(peer, listener);
+  }
+
+  /** The URLs that are listened on, that of TCP first. */
+  get urls(): string[] {
+    return this.#all.map(({ url }) => url);
+  }
+
+  /** The address that a request over TCP comes from; undefined on the Unix socket, and when the caller has gone. */
+  addressOf(request: Request): string | undefined {
+    return this.#byPeer.get("tcp")?.addressOf(request);
+  }
+
+  /**
+   * Makes a request a WebSocket, which opens before this returns.
+   *
+   * @param peer the listener that the request came to
+   * @param headers of the response
+   * @returns false if the request cannot become a WebSocket
+   */
+  upgrade(request: Request, peer: Peer, handler: SocketHandler, headers: Record<string, string>): boolean {
+    return this.#byPeer.get(peer)?.upgrade(request, handler, headers) ?? false;
+  }
+
+  /** Takes no new connections; resolves when all requests are answered. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#all.map((listener) => listener.drain()));
+  }
+
+  /** Ends the connections that are still open. */
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map((listener) => listener.close()));
+  }
+
+  get #all(): Listener[] {
+    return [...this.#byPeer.values()];
+  }
+}

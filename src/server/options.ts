@@ -1,0 +1,39 @@
+import type { Log } from "./core/log.ts";
+import type { Store } from "./core/store/types.ts";
+import type { Pace } from "./inference/pace.ts";
+import type { TraceSettings } from "./observability/trace-settings.ts";
+import type { KeyFile } from "./secrets/key-file.ts";
+
+/** Options of `startServer`. */
+export interface ServerOptions {
+  /** An open store. The server closes it. */
+  store: Store;
+  /** `127.0.0.1:7777`; port 0 takes a free one. */
+  listen: { hostname: string; port: number };
+  /** Path of the Unix socket; without it the server listens on TCP only. */
+  socketPath?: string;
+  /** URLs under which the server is reached. */
+  publicUrls: readonly string[];
+  /** `/metrics` is open to everybody. */
+  metricsPublic: boolean;
+  /** The file with the master keys, which sealed secrets need. */
+  keyFile?: KeyFile;
+  /**
+   * The `gemini` command, or the `PATH` on which it is looked for, and a directory that nothing else uses. Without
+   * them, llms of type gemini-cli cannot be called.
+   */
+  commands?: { command?: string; path: string; directory: string };
+  log: Log;
+  /** Takes one line for each request. Without it, requests are not logged. */
+  accessLog?: (line: string) => void;
+  /** The collector for traces of calls. Without it, calls are not traced. */
+  traces?: TraceSettings;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+  /** A monotonic clock, in milliseconds. */
+  elapsed?: () => number;
+  /** Time and chance for calls that are tried again. */
+  pace?: Pace;
+  /** Milliseconds between two runs of upkeep; 60,000 if not given. */
+  tick?: number;
+}

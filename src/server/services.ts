@@ -1,0 +1,117 @@
+import { randomUUID } from "node:crypto";
+import { createGeminiCli } from "../adapters/gemini-cli/index.ts";
+import { createOutbound } from "../net/outbound.ts";
+import { catalogueComponent } from "./core/catalogue/component.ts";
+import { Resources } from "./core/catalogue/resources.ts";
+import { Deadlines } from "./core/deadlines.ts";
+import type { Random } from "./core/ids.ts";
+import { closable, type Lifecycle } from "./core/lifecycle.ts";
+import { OpenStreams } from "./core/open-streams.ts";
+import { redact } from "./core/redact.ts";
+import { storeComponent } from "./core/store/component.ts";
+import { upkeepComponent } from "./core/upkeep.ts";
+import { CallMetrics } from "./inference/call-metrics.ts";
+import { Inference } from "./inference/inference.ts";
+import { Limiter } from "./inference/limits/limiter.ts";
+import { Threads } from "./inference/threads/threads.ts";
+import type { AccessLog } from "./observability/access-log.ts";
+import { auditComponent } from "./observability/component.ts";
+import { Metrics } from "./observability/metrics.ts";
+import { registerProcessGauges } from "./observability/process-gauges.ts";
+import { openTracer } from "./observability/tracer.ts";
+import type { ServerOptions } from "./options.ts";
+import { secretsComponent, secretUpkeepComponent } from "./secrets/component.ts";
+import { ProviderSessions } from "./workstations/provider-sessions.ts";
+import { Workstations } from "./workstations/workstations.ts";
+
+/** What services share, besides the options of the server. */
+export interface ServiceContext {
+  now(): number;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
+  random: Random;
+  /** Makes an id for a request, or for work that the server does by itself. */
+  requestId(): string;
+  accessLog: AccessLog | undefined;
+  /** True for a URL that leads to this server. */
+  isSelf(url: URL): boolean;
+  /** Gets errors that no caller can be told. */
+  onError(error: unknown): void;
+}
+
+/**
+ * Starts everything behind the listeners. Components start in the order in which they stand here, and close in the
+ * opposite order: each closes before the ones that it uses.
+ */
+export async function startServices(lifecycle: Lifecycle, options: ServerOptions, context: ServiceContext) {
+  const { store, keyFile, commands, traces, pace, log } = options;
+  const { now, elapsed, random, requestId, accessLog, isSelf, onError } = context;
+  const metrics = new Metrics();
+  registerProcessGauges(metrics);
+
+  await lifecycle.start(storeComponent(store, metrics));
+  const catalogue = await lifecycle.start(catalogueComponent({ store, now, random, onError }));
+  const secretServices = await lifecycle.start(
+    secretsComponent({ catalogue, keyFile, isSelf, now, elapsed, random, log, gauges: metrics }),
+  );
+  const resources = new Resources(catalogue, { ...secretServices, now, random }, onError);
+  const secretUpkeep = await lifecycle.start(
+    secretUpkeepComponent({ ...secretServices, catalogue, resources, now, requestId, log }),
+  );
+  const outbound = await lifecycle.start(closable("outbound", () => createOutbound()));
+  const gemini =
+    commands &&
+    (await lifecycle.start(
+      closable("gemini", () => createGeminiCli({ ...commands, redact, now, randomId: randomUUID })),
+    ));
+  const tracer =
+    traces &&
+    (await lifecycle.start(
+      closable("tracer", () => openTracer(traces, { outbound, metrics, log, random, now, elapsed })),
+    ));
+  const upkeep = await lifecycle.start(upkeepComponent({ catalogue, now }));
+  const sessions = await lifecycle.start(
+    closable("sessions", () =>
+      ProviderSessions.open({ catalogue, now, elapsed, random, requestId, onError }),
+    ),
+  );
+  const limits = new Limiter(catalogue, now, elapsed);
+  await lifecycle.start({ name: "limits", start: () => limits.load() });
+  const audit = await lifecycle.start(auditComponent(store, accessLog, metrics));
+
+  const deadlines = new Deadlines();
+  const streams = new OpenStreams(catalogue, now);
+  const workstations = new Workstations({ catalogue, sessions, deadlines, now, elapsed, random });
+  const threads = new Threads({ store, snapshot: () => catalogue.snapshot, now, random });
+  const inference = new Inference({
+    catalogue,
+    secrets: secretServices.secrets,
+    audit,
+    limits,
+    metrics: new CallMetrics(metrics),
+    streams,
+    deadlines,
+    outbound,
+    virtualLlms: workstations,
+    ...(tracer && { tracer }),
+    ...(gemini && { gemini }),
+    ...(pace && { pace }),
+    now,
+  });
+  return {
+    ...secretServices,
+    secretUpkeep,
+    catalogue,
+    resources,
+    metrics,
+    upkeep,
+    sessions,
+    limits,
+    audit,
+    deadlines,
+    streams,
+    workstations,
+    threads,
+    inference,
+  };
+}

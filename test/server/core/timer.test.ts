@@ -1,0 +1,47 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { Lifecycle } from "../../../src/server/core/lifecycle.ts";
+import { timer } from "../../../src/server/core/timer.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+it("runs at intervals, also after a run that failed, until the server stops", async () => {
+  const errors: unknown[] = [];
+  const failure = new Error("once");
+  let runs = 0;
+  const lifecycle = new Lifecycle((error) => errors.push(error));
+  const run = async () => {
+    if (++runs === 1) throw failure;
+  };
+  await lifecycle.start(timer({ name: "t", every: 1000, run, onError: (error) => errors.push(error) }));
+  await vi.advanceTimersByTimeAsync(999);
+  expect(runs).toBe(0);
+  await vi.advanceTimersByTimeAsync(2001);
+  expect(runs).toBe(3);
+  expect(errors).toEqual([failure]);
+  await lifecycle.stop(0);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(runs).toBe(3);
+});
+
+it("has its first run at the start where it is told to", async () => {
+  let runs = 0;
+  const lifecycle = new Lifecycle(() => {});
+  const run = async () => void runs++;
+  await lifecycle.start(timer({ name: "t", every: 1000, atStart: true, run, onError: () => {} }));
+  expect(runs).toBe(1);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(runs).toBe(2);
+  await lifecycle.stop(0);
+});
+
+it("stops also when a component after it fails to start", async () => {
+  let runs = 0;
+  const lifecycle = new Lifecycle(() => {});
+  const run = async () => void runs++;
+  await lifecycle.start(timer({ name: "t", every: 1000, run, onError: () => {} }));
+  const failing = { name: "failing", start: () => Promise.reject(new Error("no")) };
+  await expect(lifecycle.start(failing)).rejects.toThrow("no");
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(runs).toBe(0);
+});

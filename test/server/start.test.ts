@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import { afterEach, expect, it, vi } from "vitest";
+import { type Component, Lifecycle } from "../../src/server/core/lifecycle.ts";
+import { openStore } from "../../src/server/core/store/index.ts";
+import { temporaryFolder, testServer } from "../support/server.ts";
+
+afterEach(() => void vi.restoreAllMocks());
+
+/** Writes down the starts, drains and closes of all components of servers that start from now on. */
+function recordComponents(): string[] {
+  const events: string[] = [];
+  const start = Lifecycle.prototype.start;
+  vi.spyOn(Lifecycle.prototype, "start").mockImplementation(function (this: Lifecycle, component) {
+    const { name } = component;
+    const recorded: Component<unknown> = {
+      name,
+      start() {
+        events.push(`start ${name}`);
+        return component.start();
+      },
+      drain(part) {
+        events.push(`drain ${name}`);
+        return component.drain?.(part as never);
+      },
+      close(part) {
+        events.push(`close ${name}`);
+        return component.close?.(part as never);
+      },
+    };
+    return start.call(this, recorded) as never;
+  });
+  return events;
+}
+
+const services = [
+  ...["store", "catalogue", "secrets", "secret upkeep", "outbound", "gemini"],
+  ...["upkeep", "sessions", "limits", "audit"],
+];
+const components = [
+  ...services,
+  ...["http", "workstations"],
+  ...["upkeep timer", "secret upkeep timer", "sessions timer"],
+];
+const steps = (step: string, names: readonly string[]) => names.map((name) => `${step} ${name}`);
+
+it("starts components in this order; each drains and closes before the ones that it uses", async () => {
+  const events = recordComponents();
+  const commands = { path: "/nowhere", directory: join(temporaryFolder(), "gemini") };
+  const server = await testServer({ commands });
+  expect(events).toEqual(steps("start", components));
+  events.length = 0;
+  await server.stop();
+  const backwards = components.toReversed();
+  expect(events).toEqual([...steps("drain", backwards), ...steps("close", backwards)]);
+});
+
+it("closes what has started, the store last, when the port is taken", async () => {
+  const other = await testServer();
+  const folder = temporaryFolder();
+  const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
+  const events = recordComponents();
+  const commands = { path: "/nowhere", directory: join(folder, "gemini") };
+  const listen = { hostname: "127.0.0.1", port: Number(new URL(other.url).port) };
+  await expect(testServer({ folder, store, listen, commands })).rejects.toMatchObject({
+    code: "unavailable",
+  });
+  expect(events).toEqual([
+    ...steps("start", [...services, "http"]),
+    ...steps("close", services.toReversed()),
+  ]);
+  await expect(store.ping()).rejects.toThrow();
+});
