@@ -1,16 +1,16 @@
-import { type ChatCompletion, chatUsage, doneData } from "../wire/dialects/chat.ts";
+import { type ChatCompletion, chatUsage, doneData } from "../../wire/dialects/chat.ts";
 import {
   type MessagesEvent,
   type MessagesUsage,
   mergeMessagesUsage,
   messagesUsage,
-} from "../wire/dialects/messages.ts";
-import { type ResponsesEvent, responsesUsage } from "../wire/dialects/responses.ts";
-import type { StreamPosition } from "../wire/dialects/types.ts";
-import type { Usage } from "../wire/dialects/usage.ts";
-import { parsedObject } from "../wire/json.ts";
-import type { SseEvent } from "../wire/sse.ts";
-import { faultOf, type StreamFault } from "./provider-fault.ts";
+} from "../../wire/dialects/messages.ts";
+import { type ResponsesEvent, responsesUsage } from "../../wire/dialects/responses.ts";
+import type { StreamPosition } from "../../wire/dialects/types.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
+import { parsedObject } from "../../wire/json.ts";
+import type { SseEvent } from "../../wire/sse.ts";
+import { faultOf, type StreamFault } from "../provider-fault.ts";
 
 /** What becomes of a frame: `last` is the terminal one, `fault` a provider's error. */
 export type Verdict = "keep" | "drop" | "last" | "fault";

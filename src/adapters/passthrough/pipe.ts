@@ -1,12 +1,12 @@
-import { ByteBuffer } from "../wire/byte-buffer.ts";
-import { doneData } from "../wire/dialects/chat.ts";
-import type { Dialect, StreamPosition } from "../wire/dialects/types.ts";
-import type { Usage } from "../wire/dialects/usage.ts";
-import { parsedObject } from "../wire/json.ts";
-import { firstFrameEnd, lastFrameEnd, SseParser } from "../wire/sse.ts";
-import type { StreamFault } from "./provider-fault.ts";
-import { ChatWatch, MessagesWatch, ResponsesWatch, type StreamWatch, type Verdict } from "./stream-watch.ts";
-import type { StreamPipe } from "./types.ts";
+import { ByteBuffer } from "../../wire/byte-buffer.ts";
+import { doneData } from "../../wire/dialects/chat.ts";
+import type { Dialect, StreamPosition } from "../../wire/dialects/types.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
+import { parsedObject } from "../../wire/json.ts";
+import { firstFrameEnd, lastFrameEnd, SseParser } from "../../wire/sse.ts";
+import type { StreamFault } from "../provider-fault.ts";
+import type { StreamPipe } from "../types.ts";
+import { ChatWatch, MessagesWatch, ResponsesWatch, type StreamWatch, type Verdict } from "./watch.ts";
 
 /**
  * A stream that goes through as it is, watched for what the server must know: usage, the finish, the terminal

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { adapterFor, nativePathFor, translationFor } from "../../../../src/adapters/index.ts";
-import { passthroughPipe } from "../../../../src/adapters/passthrough.ts";
-import { carryReasoning } from "../../../../src/adapters/translation/responses-to-chat/carried-reasoning.ts";
-import { nativeChanges } from "../../../../src/adapters/translation/responses-to-chat/stateless.ts";
-import { sseFrame } from "../../../../src/wire/sse.ts";
-import { bytesOf, recorded, through } from "../streams.ts";
+import { adapterFor, nativePathFor, translationFor } from "../../../src/adapters/index.ts";
+import { passthroughPipe } from "../../../src/adapters/passthrough/pipe.ts";
+import { carryReasoning } from "../../../src/adapters/translation/responses-to-chat/carried-reasoning.ts";
+import { nativeChanges } from "../../../src/adapters/translation/responses-to-chat/stateless.ts";
+import { sseFrame } from "../../../src/wire/sse.ts";
+import { bytesOf, recorded, through } from "../translation/streams.ts";
 
 const pipe = () => passthroughPipe("responses", { stripUsage: false });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { passthroughPipe } from "../../src/adapters/passthrough.ts";
-import type { StreamPipe } from "../../src/adapters/types.ts";
-import { bytesOf, recorded, through } from "./translation/streams.ts";
+import { passthroughPipe } from "../../../src/adapters/passthrough/pipe.ts";
+import type { StreamPipe } from "../../../src/adapters/types.ts";
+import { bytesOf, recorded, through } from "../translation/streams.ts";
 
 const chat = () => passthroughPipe("chat", { stripUsage: false });
 const stripping = () => passthroughPipe("chat", { stripUsage: true });
