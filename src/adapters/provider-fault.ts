@@ -1,9 +1,6 @@
 import { isObject } from "../wire/json.ts";
 import { oneLine } from "../wire/text.ts";
-import type { ProviderFault } from "./types.ts";
-
-/** What a provider's error says, with the HTTP status that it names or its type stands for. */
-export type StreamFault = ProviderFault & { status?: number };
+import type { ProviderFault, StreamFault } from "./types.ts";
 
 /** What a type of error means where no HTTP status comes with it: both dialects' words. */
 const statusOfType: Readonly<Record<string, number>> = {

@@ -35,6 +35,9 @@ export interface ProviderFault {
   type?: string;
 }
 
+/** A provider's error in a stream, with the HTTP status that it names or that its type stands for. */
+export type StreamFault = ProviderFault & { status?: number };
+
 /**
  * The way of a stream from provider to caller, passed through or translated. Bytes go in as they come,
  * cut anywhere.
@@ -54,7 +57,7 @@ export interface StreamPipe {
   /** What the answer cost so far. */
   readonly usage: Usage;
   /** An error that the provider reported in the stream; it has not been sent on. The stream is over. */
-  readonly fault: (ProviderFault & { status?: number }) | undefined;
+  readonly fault: StreamFault | undefined;
   /** Of a responses stream: what an error of ours must say of the answer it ends. */
   readonly position?: StreamPosition | undefined;
 }

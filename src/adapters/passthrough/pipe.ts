@@ -1,31 +1,18 @@
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import { doneData } from "../../wire/dialects/chat.ts";
-import type { Dialect, StreamPosition } from "../../wire/dialects/types.ts";
+import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { firstFrameEnd, lastFrameEnd, SseParser } from "../../wire/sse.ts";
-import type { StreamFault } from "../provider-fault.ts";
-import type { StreamPipe } from "../types.ts";
-import { ChatWatch, MessagesWatch, ResponsesWatch, type StreamWatch, type Verdict } from "./watch.ts";
+import type { StreamFault, StreamPipe } from "../types.ts";
+import type { StreamWatch, Verdict } from "./watch.ts";
 
 /**
- * A stream that goes through as it is, watched for what the server must know: usage, the finish, the terminal
- * frame, an error. A chunk of whole frames is handed on as the very same array. Frames that a chunk cuts are
- * held until they are whole, because no client can use half a frame and an error of ours must start on a clean
- * line.
- *
- * @param options.stripUsage The caller did not ask for usage, the server did: the extra frame is taken out.
+ * Passes a stream through unchanged, and watches it for usage, the finish, the terminal frame and an error. A chunk of
+ * whole frames is handed on as the very same array. A frame that a chunk cuts is held until it is whole: no client can
+ * use half a frame, and an error of ours must start on a clean line.
  */
-export function passthroughPipe(dialect: Dialect, options: { stripUsage: boolean }): StreamPipe {
-  return new PassthroughPipe(watchOf(dialect, options.stripUsage));
-}
-
-function watchOf(dialect: Dialect, stripUsage: boolean): StreamWatch {
-  if (dialect === "chat") return new ChatWatch(stripUsage);
-  return dialect === "messages" ? new MessagesWatch() : new ResponsesWatch();
-}
-
-class PassthroughPipe implements StreamPipe {
+export class PassthroughPipe implements StreamPipe {
   readonly #watch: StreamWatch;
   readonly #held = new ByteBuffer();
   /** While a frame larger than what we hold goes by: the last two bytes of it, which may begin its blank line. */

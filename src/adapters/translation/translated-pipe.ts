@@ -3,8 +3,7 @@ import { doneData } from "../../wire/dialects/chat.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
-import type { StreamFault } from "../provider-fault.ts";
-import type { StreamPipe } from "../types.ts";
+import type { StreamFault, StreamPipe } from "../types.ts";
 
 /** The frame of the way: events of the provider in, frames for the caller out. Converters fill in the rest. */
 export abstract class TranslatedPipe implements StreamPipe {

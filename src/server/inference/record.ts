@@ -1,6 +1,6 @@
 import type { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
-import type { Usage } from "../../wire/dialects/usage.ts";
+import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { type Principal, tokenIdOf } from "../core/access/policy.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
@@ -22,8 +22,6 @@ export interface CallFacts {
   model?: string;
   streaming: boolean;
 }
-
-const none: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
 
 /** No model reads or writes more in a call, whatever its provider says; years of it fit into a sum. */
 const mostTokens = 100_000_000;
@@ -59,7 +57,7 @@ export class CallRecord {
   }
 
   /** Commits the event; the second time nothing. The last byte is sent when this has returned. Throws AppError. */
-  async close(status: number, reported: Usage = none, error?: AppError): Promise<void> {
+  async close(status: number, reported = noUsage, error?: AppError): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     const usage = countable(reported);

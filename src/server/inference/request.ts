@@ -1,4 +1,4 @@
-import { nativeChanges } from "../../adapters/translation/responses-to-chat/stateless.ts";
+import { passthroughs } from "../../adapters/passthrough/index.ts";
 import type { Adapter, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
@@ -41,16 +41,12 @@ export function providerRequest(
   model: string,
 ): ProviderRequest {
   const { body, text, scan } = caller;
-  const changes: Record<string, unknown> = body["model"] === model ? {} : { model };
-  if (operation === "responses" && !translation) Object.assign(changes, nativeChanges(body));
-  if (!isDialect(operation) || (operation === "responses" && !translation))
-    return { path, text: spliceTopLevel(text, scan, changes), stripUsage: false };
+  const renamed = body["model"] === model ? {} : { model };
+  if (!isDialect(operation)) return { path, text: spliceTopLevel(text, scan, renamed), stripUsage: false };
   dialects[operation].checkRequest(body);
   if (translation) return { path, text: JSON.stringify(translation.request(body, model)), stripUsage: false };
-  const options = body["stream_options"] as { include_usage?: boolean } | null | undefined;
-  const stripUsage = operation === "chat" && body["stream"] === true && options?.include_usage !== true;
-  if (stripUsage) changes["stream_options"] = { ...options, include_usage: true };
-  return { path, text: spliceTopLevel(text, scan, changes), stripUsage };
+  const { changes, stripUsage } = passthroughs[operation].prepare(body);
+  return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage };
 }
 
 /** The llm or pool that a body names. Throws AppError `invalid_request` when it names none. */

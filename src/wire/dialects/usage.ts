@@ -7,6 +7,9 @@ export interface Usage {
   cachedTokens: number;
 }
 
+/** The usage before anything is known. */
+export const noUsage: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
+
 /** A count as a provider tells it: what is no number counts as none. */
 export function tokenCount(value: unknown): number {
   return typeof value === "number" ? value : 0;

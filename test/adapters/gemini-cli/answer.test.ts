@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { passthroughPipe } from "../../../src/adapters/passthrough/pipe.ts";
+import { passthroughPipe } from "../../../src/adapters/passthrough/index.ts";
 import { through } from "../translation/streams.ts";
 import { framesOf, gemini, key, streamed, until, wordsOf } from "./run.ts";
 

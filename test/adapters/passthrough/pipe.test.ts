@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { passthroughPipe } from "../../../src/adapters/passthrough/pipe.ts";
+import { passthroughPipe } from "../../../src/adapters/passthrough/index.ts";
 import type { StreamPipe } from "../../../src/adapters/types.ts";
 import { bytesOf, recorded, through } from "../translation/streams.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { adapterFor, nativePathFor, translationFor } from "../../../src/adapters/index.ts";
-import { passthroughPipe } from "../../../src/adapters/passthrough/pipe.ts";
+import { passthroughPipe, passthroughs } from "../../../src/adapters/passthrough/index.ts";
 import { carryReasoning } from "../../../src/adapters/translation/responses-to-chat/carried-reasoning.ts";
-import { nativeChanges } from "../../../src/adapters/translation/responses-to-chat/stateless.ts";
 import { sseFrame } from "../../../src/wire/sse.ts";
 import { bytesOf, recorded, through } from "../translation/streams.ts";
 
+const nativeChanges = (body: Record<string, unknown>) => passthroughs.responses.prepare(body).changes;
 const pipe = () => passthroughPipe("responses", { stripUsage: false });
 
 describe("a responses stream that is passed through", () => {

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from "vitest";
-import { passthroughPipe } from "../../../src/adapters/passthrough/pipe.ts";
+import { passthroughPipe } from "../../../src/adapters/passthrough/index.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import type { Principal } from "../../../src/server/core/access/policy.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";

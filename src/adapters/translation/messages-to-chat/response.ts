@@ -8,7 +8,7 @@ import {
   chatUsage,
 } from "../../../wire/dialects/chat.ts";
 import type { MessagesBlock, MessagesUsage, StopDetails } from "../../../wire/dialects/messages.ts";
-import { tokenCount, type Usage } from "../../../wire/dialects/usage.ts";
+import { noUsage, tokenCount } from "../../../wire/dialects/usage.ts";
 import { isObject, parseExact } from "../../../wire/json.ts";
 import { faultOf } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
@@ -110,9 +110,6 @@ export function messagesUsageOf(
     ...(served && { service_tier: served }),
   };
 }
-
-/** Before anything is known. */
-export const noUsage: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
 
 /** What a message, or a piece of one, says and thinks, under whichever names. */
 export function saidIn({ content, reasoning_content, reasoning }: ChatAnswer<unknown>): {

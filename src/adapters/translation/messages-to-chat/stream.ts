@@ -6,22 +6,14 @@ import {
   doneData,
 } from "../../../wire/dialects/chat.ts";
 import type { MessagesBlock } from "../../../wire/dialects/messages.ts";
-import type { Usage } from "../../../wire/dialects/usage.ts";
+import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject, parseExact } from "../../../wire/json.ts";
 import type { SseEvent } from "../../../wire/sse.ts";
 import { faultOf } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
 import { callerNames, fittingId } from "../tool-names.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
-import {
-  messageId,
-  messagesUsageOf,
-  noUsage,
-  reasoningSignature,
-  saidIn,
-  stopOf,
-  toolCallId,
-} from "./response.ts";
+import { messageId, messagesUsageOf, reasoningSignature, saidIn, stopOf, toolCallId } from "./response.ts";
 import { isComplete, type ToolSlot, ToolSlots } from "./tool-slots.ts";
 import { toolNames } from "./tools.ts";
 

@@ -7,9 +7,9 @@ import {
 } from "../../../wire/dialects/chat.ts";
 import { responsesFrame } from "../../../wire/dialects/responses.ts";
 import type { StreamPosition } from "../../../wire/dialects/types.ts";
-import type { Usage } from "../../../wire/dialects/usage.ts";
-import { faultOf, type StreamFault } from "../../provider-fault.ts";
-import { noUsage } from "../messages-to-chat/response.ts";
+import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
+import { faultOf } from "../../provider-fault.ts";
+import type { StreamFault } from "../../types.ts";
 import type { Fields } from "../request-fields.ts";
 import { garbage } from "../translated-pipe.ts";
 import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";

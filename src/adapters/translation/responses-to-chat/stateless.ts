@@ -1,5 +1,4 @@
 import { type Fields, isGiven, quoted, refused } from "../request-fields.ts";
-import { isOurReasoning } from "./carried-reasoning.ts";
 
 /** What would have the server or the provider remember a conversation, and the value at which it does not. */
 const stateful: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -32,22 +31,7 @@ export function refuseState(body: Fields): void {
   });
 }
 
-/**
- * What is set anew in a request that goes to a provider which speaks responses itself: the provider is told to
- * keep nothing, and reasoning that another provider made, which it would refuse, is taken out.
- *
- * @returns Values for top-level fields; all others stay as they are.
- * @throws AppError `invalid_request`, as `refuseState`
- */
-export function nativeChanges(body: Fields): Fields {
-  refuseState(body);
-  const items = itemsOf(body);
-  return {
-    ...(body.store !== false && { store: false }),
-    ...(items.some(isOurReasoning) && { input: items.filter((item) => !isOurReasoning(item)) }),
-  };
-}
-
-function itemsOf({ input }: Fields): (Fields | null)[] {
+/** The items of a request's input; none where the input is a text. */
+export function itemsOf({ input }: Fields): (Fields | null)[] {
   return Array.isArray(input) ? input : [];
 }

@@ -1,0 +1,67 @@
+import { type ChatCompletion, chatUsage, doneData } from "../../wire/dialects/chat.ts";
+import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
+import { parsedObject } from "../../wire/json.ts";
+import type { SseEvent } from "../../wire/sse.ts";
+import { faultOf } from "../provider-fault.ts";
+import type { StreamFault } from "../types.ts";
+import {
+  hasAny,
+  hasValue,
+  type Passthrough,
+  type StreamWatch,
+  usualFrameBytes,
+  type Verdict,
+} from "./watch.ts";
+
+/** A stream is asked for its usage, which is taken out again where the caller did not ask for it. */
+export const chatPassthrough: Passthrough = {
+  prepare({ stream, stream_options }) {
+    const options = stream_options as { include_usage?: boolean } | null | undefined;
+    const stripUsage = stream === true && options?.include_usage !== true;
+    if (!stripUsage) return { changes: {}, stripUsage };
+    return { changes: { stream_options: { ...options, include_usage: true } }, stripUsage };
+  },
+  watch: ({ stripUsage }) => new ChatWatch(stripUsage),
+};
+
+const finishReason = Buffer.from('"finish_reason"');
+const usageKey = Buffer.from('"usage"');
+const texts = [Buffer.from(doneData), Buffer.from('"error"')];
+
+class ChatWatch implements StreamWatch {
+  finished = false;
+  usage: Usage = noUsage;
+  fault: StreamFault | undefined;
+  readonly terminal = `data: ${doneData}\n\n`;
+  readonly largestHeldFrame = usualFrameBytes;
+  readonly #stripUsage: boolean;
+
+  constructor(stripUsage: boolean) {
+    this.#stripUsage = stripUsage;
+  }
+
+  // Quotes are escaped inside JSON strings, so a quoted needle is a key or a whole string; reading decides.
+  mayMatter(bytes: Uint8Array): boolean {
+    return hasValue(bytes, finishReason) || hasValue(bytes, usageKey) || hasAny(bytes, texts);
+  }
+
+  read({ data }: SseEvent): Verdict {
+    if (data.trim() === doneData) {
+      if (this.finished) return "last";
+      // Some gateways swallow an error half-way and say [DONE] all the same.
+      this.fault = { message: "the provider ended its stream without a finish reason" };
+      return "fault";
+    }
+    const chunk = parsedObject(data) as (ChatCompletion & { object?: string }) | undefined;
+    if (!chunk) return "keep";
+    if (chunk.error || chunk.object === "error") {
+      this.fault = faultOf(chunk) ?? { message: "the provider reported an error" };
+      return "fault";
+    }
+    const usage = chatUsage(chunk.usage);
+    if (usage) this.usage = usage;
+    const choices = Array.isArray(chunk.choices) ? chunk.choices : [];
+    if (choices.some((choice) => choice?.finish_reason)) this.finished = true;
+    return this.#stripUsage && usage && choices.length === 0 ? "drop" : "keep";
+  }
+}

@@ -1,0 +1,79 @@
+import { type ResponsesEvent, responsesUsage } from "../../wire/dialects/responses.ts";
+import type { StreamPosition } from "../../wire/dialects/types.ts";
+import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
+import { parsedObject } from "../../wire/json.ts";
+import type { SseEvent } from "../../wire/sse.ts";
+import { faultOf } from "../provider-fault.ts";
+import { isOurReasoning } from "../translation/responses-to-chat/carried-reasoning.ts";
+import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
+import type { StreamFault } from "../types.ts";
+import { hasAny, type Passthrough, type StreamWatch, type Verdict } from "./watch.ts";
+
+/**
+ * The provider is told to keep nothing, as nothing is kept here. Reasoning that another provider made through us is
+ * taken out: this one would refuse it.
+ */
+export const responsesPassthrough: Passthrough = {
+  prepare(body) {
+    refuseState(body);
+    const items = itemsOf(body);
+    const changes = {
+      ...(body.store !== false && { store: false }),
+      ...(items.some(isOurReasoning) && { input: items.filter((item) => !isOurReasoning(item)) }),
+    };
+    return { changes, stripUsage: false };
+  },
+  watch: () => new ResponsesWatch(),
+};
+
+/** The last frame of a stream repeats the whole answer, and most of the request. Bytes. */
+const largestEnd = 16 * 1024 * 1024;
+
+const starts = [Buffer.from('"response.created"')];
+const ends = ["response.completed", "error", "response.failed", "response.incomplete"].map((type) =>
+  Buffer.from(`"${type}"`),
+);
+
+class ResponsesWatch implements StreamWatch {
+  finished = false;
+  usage: Usage = noUsage;
+  fault: StreamFault | undefined;
+  position: StreamPosition | undefined;
+  readonly terminal = undefined;
+  readonly largestHeldFrame = largestEnd;
+
+  // Every event says its type in the data too.
+  mayMatter(bytes: Uint8Array): boolean {
+    return hasAny(bytes, ends) || (this.position === undefined && hasAny(bytes, starts));
+  }
+
+  read({ data }: SseEvent): Verdict {
+    // What begins an answer repeats the request: too long to be parsed for an id.
+    if (this.position === undefined) {
+      const [, responseId] = /"id": ?"(resp_[\w-]+)"/.exec(data) ?? [];
+      if (responseId !== undefined) this.position = { responseId };
+    }
+    if (!endOfResponse.test(data)) return "keep";
+    const event = (parsedObject(data) ?? {}) as ResponsesEvent;
+    const { type, response, sequence_number: sequence } = event;
+    const usage = responsesUsage(response?.usage);
+    if (usage) this.usage = usage;
+    if (type === "error" || type === "response.failed") {
+      if (this.position && sequence !== undefined) this.position = { ...this.position, sequence };
+      this.fault = responsesFault(event) ?? { message: "the provider reported an error" };
+      return "fault";
+    }
+    if (type !== "response.completed" && type !== "response.incomplete") return "keep";
+    this.finished = true;
+    return "last";
+  }
+}
+
+/** Errors stand in the event or inside of it. The code says more than the type: clients act upon it. */
+function responsesFault(event: ResponsesEvent): StreamFault | undefined {
+  const { message, code, type } = event.response?.error ?? event.error ?? { ...event, type: undefined };
+  return typeof message === "string" ? faultOf({ error: { message, type: code ?? type } }) : undefined;
+}
+
+/** A cheap test for the types of the events that end an answer; parsing decides. */
+const endOfResponse = /"type": ?"(?:error|response\.(?:completed|incomplete|failed))"/;
