@@ -5,9 +5,7 @@ export const anthropic: Adapter = {
   types: ["anthropic"],
   dialect: "messages",
   defaultUrls: { anthropic: "https://api.anthropic.com" },
-  callPath: "/v1/messages",
-  countTokensPath: "/v1/messages/count_tokens",
-  modelsPath: "/v1/models",
+  operations: ["messages", "count_tokens"],
   headers(apiKey): Record<string, string> {
     return {
       "anthropic-version": "2023-06-01",

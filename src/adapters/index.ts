@@ -1,3 +1,4 @@
+import { type Operation, operations } from "../wire/dialects/operations.ts";
 import type { Dialect } from "../wire/dialects/types.ts";
 import { anthropic } from "./anthropic.ts";
 import { geminiCommand } from "./gemini-cli/adapter.ts";
@@ -17,20 +18,21 @@ export function adapterFor(type: string): Adapter | undefined {
 }
 
 /**
- * The path at which an llm takes calls of a caller's dialect as they are; undefined where they have to be translated.
- * OpenAI itself speaks responses unless `extraConfig.responses` is "translated"; others only where it is "native".
+ * Returns the path at which an llm's provider takes an operation as it is; undefined where it does not: a call of a
+ * dialect is then translated. OpenAI itself speaks responses unless `extraConfig.responses` is "translated"; others
+ * only where it is "native".
  *
- * @param llm Type and `extraConfig` of an llm that the adapter serves.
+ * @param llm The type and `extraConfig` of an llm that the adapter serves.
  */
 export function nativePathFor(
-  adapter: Adapter,
-  caller: Dialect,
+  { operations: always, optional = [] }: Adapter,
+  operation: Operation,
   llm: { type: string; extraConfig: { responses?: unknown } },
 ): string | undefined {
-  if (caller === adapter.dialect) return adapter.callPath;
-  if (caller !== "responses") return undefined;
+  if (always.includes(operation)) return operations[operation].path;
+  if (!optional.includes(operation)) return undefined;
   const speaks = llm.extraConfig.responses ?? (llm.type === "openai" ? "native" : "translated");
-  return speaks === "native" ? adapter.responsesPath : undefined;
+  return speaks === "native" ? operations[operation].path : undefined;
 }
 
 /**

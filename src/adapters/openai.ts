@@ -6,10 +6,8 @@ export const openai: Adapter = {
   types: ["openai", "deepseek", "vllm", "ollama"],
   dialect: "chat",
   defaultUrls: { openai: "https://api.openai.com", deepseek: "https://api.deepseek.com" },
-  callPath: "/v1/chat/completions",
-  responsesPath: "/v1/responses",
-  embeddingsPath: "/v1/embeddings",
-  modelsPath: "/v1/models",
+  operations: ["chat", "embeddings"],
+  optional: ["responses"],
   headers(apiKey): Record<string, string> {
     return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
   },

@@ -1,3 +1,4 @@
+import type { Operation } from "../wire/dialects/operations.ts";
 import type { Dialect, StreamPosition } from "../wire/dialects/types.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
 
@@ -11,16 +12,10 @@ export interface Adapter {
   readonly isCommand?: true;
   /** Base URL by llm type, without `/v1`; a type that is not here needs a url of its own. */
   readonly defaultUrls: Readonly<Record<string, string>>;
-  /** Path of the call, below the base URL. */
-  readonly callPath: string;
-  /** Path of the responses call, where a provider of this kind can have one; `nativePathFor` says whether it has. */
-  readonly responsesPath?: string;
-  /** Path that counts the tokens of a messages call, where the provider does that. */
-  readonly countTokensPath?: string;
-  /** Path of the embeddings call, where the provider has one. */
-  readonly embeddingsPath?: string;
-  /** Path whose authenticated GET lists models: the probe. */
-  readonly modelsPath: string;
+  /** Operations that every provider of these types takes as they are. */
+  readonly operations: readonly Operation[];
+  /** Operations that only some of these providers take; `nativePathFor` decides for one llm. */
+  readonly optional?: readonly Operation[];
   /** Headers that carry the credential, and those the provider insists on. Names in lower case. */
   headers(apiKey: string | undefined): Record<string, string>;
   /** Reads a provider's error body, whatever it is: JSON in its own shape, in another's, HTML, or nothing. */

@@ -23,7 +23,7 @@ describe("adapters", () => {
     const adapter = adapterFor("anthropic")!;
     expect(adapter.headers("sk-1")).toEqual({ "x-api-key": "sk-1", "anthropic-version": "2023-06-01" });
     expect(adapter.headers(undefined)).toEqual({ "anthropic-version": "2023-06-01" });
-    expect(adapter.embeddingsPath).toBeUndefined();
+    expect(adapter.operations).not.toContain("embeddings");
   });
 });
 

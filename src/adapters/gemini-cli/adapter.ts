@@ -7,8 +7,7 @@ export const geminiCommand: Adapter = {
   dialect: "chat",
   isCommand: true,
   defaultUrls: {},
-  callPath: "/v1/chat/completions",
-  modelsPath: "/v1/models",
+  operations: ["chat"],
   headers: () => ({}),
   readError: readProviderError,
 };

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { adapterFor } from "../../adapters/index.ts";
 import type { Outbound } from "../../net/outbound.ts";
+import { modelsPath } from "../../wire/dialects/operations.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import { fingerprint, modelsOf, type RuntimeKind, residency } from "../discovery/fingerprints.ts";
 import { namesModel } from "../discovery/model-names.ts";
@@ -61,7 +62,7 @@ export class Lookout {
     }
     const probe = createProbe(this.#outbound, url!, { milliseconds: patience, headers, signal });
     // The list of a public one may leave out models, and comes in pages: only that it answers is of use.
-    if (isPublicProvider(this.#config)) return healthOf(await probe(adapter.modelsPath));
+    if (isPublicProvider(this.#config)) return healthOf(await probe(modelsPath));
     const known = this.#kind;
     const sight = await this.#lookAt(probe);
     const isAnother = known && sight.answers && sight.listed === undefined;
@@ -90,7 +91,7 @@ export class Lookout {
     if (this.#kind === "Ollama" || (!this.#kind && type === "ollama")) return "/api/version";
     if (this.#kind === "vLLM" || this.#kind === "llama.cpp" || (!this.#kind && type === "vllm"))
       return "/health";
-    return adapterFor(type)!.modelsPath;
+    return modelsPath;
   }
 }
 

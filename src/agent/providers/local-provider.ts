@@ -1,10 +1,9 @@
 import { adapterFor } from "../../adapters/index.ts";
-import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
 import { readPrivateFile } from "../../private-file.ts";
-import type { Operation } from "../../wire/dialects/operations.ts";
+import { operations } from "../../wire/dialects/operations.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import type { LocalProvider, Runtime } from "../core/provider.ts";
@@ -65,8 +64,8 @@ export function createLocalProvider(
     published: () => publishedAs(config, type, runtime),
     llmState: () => stateOf(runtime, calls.inFlight),
     async call(operation, body, signal) {
-      const path = pathOf(adapter, operation);
-      if (path === undefined)
+      // The server says which operation, never a path.
+      if (![...adapter.operations, ...(adapter.optional ?? [])].includes(operation))
         throw new AppError("not_supported", `the provider has no call for ${operation.replace("_", " ")}`);
       const headers = { "content-type": "application/json", ...adapter.headers(readApiKey(config)) };
       const [over, leave] = [calls.begin(), runtime.enter()];
@@ -78,7 +77,7 @@ export function createLocalProvider(
       // An answer that nobody reads, because its caller has gone, is over as well.
       signal.addEventListener("abort", finish, { once: true });
       try {
-        const url = providerUrl(runtime.url, path);
+        const url = providerUrl(runtime.url, operations[operation].path);
         const answer = await outbound(url, { method: "POST", headers, body, timeouts, signal });
         return new CountedAnswer(answer, (failure) => {
           finish();
@@ -116,14 +115,6 @@ export function readApiKey({ apiKeyFile }: ProviderConfig): string | undefined {
     cause = error;
   }
   throw new AppError("secret_unavailable", "the provider's API key cannot be read", { cause });
-}
-
-/** Whoever asks never says where a call goes: only which of the adapter's own paths. */
-function pathOf(adapter: Adapter, operation: Operation): string | undefined {
-  if (operation === "chat" || operation === "messages")
-    return adapter.dialect === operation ? adapter.callPath : undefined;
-  if (operation === "responses") return adapter.responsesPath;
-  return operation === "embeddings" ? adapter.embeddingsPath : adapter.countTokensPath;
 }
 
 function publishedAs(config: ProviderConfig, type: string, runtime: Runtime): PublishedProvider {

@@ -1,6 +1,6 @@
 import { nativePathFor, translationFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
-import type { Adapter, StreamPipe, Translation } from "../../adapters/types.ts";
+import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
@@ -185,22 +185,14 @@ function prepare(asked: Asked, llm: LlmRow): Sent {
   const model = call.name === undefined ? own : modelFor(llm, caller.body["model"], asked.candidates);
   record.facts.model = model;
   const { operation } = call;
-  const native = isDialect(operation)
-    ? nativePathFor(adapter, operation, llm.spec)
-    : pathOf(adapter, operation);
+  const native = nativePathFor(adapter, operation, llm.spec);
   const translation =
-    isDialect(operation) && native === undefined ? translationFor(operation, adapter.dialect) : undefined;
-  const request = providerRequest(caller, operation, native ?? adapter.callPath, translation, model);
+    native === undefined && isDialect(operation) ? translationFor(operation, adapter.dialect) : undefined;
+  if (native === undefined && !translation)
+    throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
+  const path = native ?? operations[adapter.dialect].path;
+  const request = providerRequest(caller, operation, path, translation, model);
   return { caller, operation, llm, provider, translation, request };
-}
-
-function pathOf(
-  { embeddingsPath, countTokensPath }: Adapter,
-  operation: Exclude<Operation, Dialect>,
-): string {
-  const path = operation === "embeddings" ? embeddingsPath : countTokensPath;
-  if (path !== undefined) return path;
-  throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
 }
 
 /** An unstreamed answer: committed to the log, then sent. */

@@ -2,7 +2,7 @@ import { countTokens } from "../../adapters/tokens/count-tokens.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
 import { dialects } from "../../wire/dialects/index.ts";
-import { isDialect } from "../../wire/dialects/operations.ts";
+import { isDialect, modelsPath } from "../../wire/dialects/operations.ts";
 import { isOf, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { refuseFailure } from "./answer.ts";
@@ -67,7 +67,9 @@ export class Inference {
       const candidates = named ?? this.#resolve(call, record, nameIn(caller), caller.agent);
       record.facts.streaming = caller.body["stream"] === true && isDialect(call.operation);
       if (call.operation === "count_tokens") {
-        const canCount = candidates.some((llm) => providerOf(llm).adapter.countTokensPath !== undefined);
+        const canCount = candidates.some((llm) =>
+          providerOf(llm).adapter.operations.includes("count_tokens"),
+        );
         if (!canCount) return await estimated(candidates[0]!, caller, record);
       } else {
         const most = isDialect(call.operation) ? dialects[call.operation].maxTokens(caller.body) : undefined;
@@ -93,7 +95,7 @@ export class Inference {
       const { adapter, url } = providerOf(llm);
       if (adapter.isCommand) return await this.#probeCommand();
       const key = await keyOf(llm, this.#deps.secrets);
-      const answer = await this.#deps.outbound(url(adapter.modelsPath), {
+      const answer = await this.#deps.outbound(url(modelsPath), {
         method: "GET",
         headers: adapter.headers(key),
         timeouts: { connect: probeMilliseconds, firstByte: probeMilliseconds, silence: probeMilliseconds },

@@ -6,6 +6,7 @@ import type { ProviderConfig } from "../../../src/agent/core/config.ts";
 import type { LocalProvider, Providers } from "../../../src/agent/core/provider.ts";
 import { openEndpoint } from "../../../src/agent/endpoint/endpoint.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
+import { operations } from "../../../src/wire/dialects/operations.ts";
 import { requestHead, sendRaw } from "../../support/raw-http.ts";
 import { must, type TestServer, testServer } from "../../support/server.ts";
 import {
@@ -88,7 +89,7 @@ function providerAt(url: string, more: Partial<ProviderConfig>, outbound: Return
     config,
     runtime: { state: "active", enter: () => () => {} },
     call: (_operation: string, body: string, signal: AbortSignal) =>
-      outbound(new URL(adapter.callPath, url), {
+      outbound(new URL(operations[adapter.dialect].path, url), {
         method: "POST",
         headers: { "content-type": "application/json" },
         body,
