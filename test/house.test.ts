@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
+import { kinds } from "../src/kinds/index.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -196,6 +197,18 @@ describe("a kind", () => {
       if (files.some((file) => file.path === own)) expect(hooks.imports).toContain(own);
       expect([...text.matchAll(/= defineKind\(/g)], path).toHaveLength(1);
     }
+  });
+
+  it("adds to its routes in one file of http/kinds and one line in the list; the generic routes name no kind", () => {
+    const list = files.find(({ path }) => path === "src/server/http/kinds/index.ts")!;
+    const own = files.filter(({ path }) => /^src\/server\/http\/kinds\/(?!index|define)/.test(path));
+    expect(own.length).toBeGreaterThan(1);
+    for (const { path } of own) expect(list.imports).toContain(path);
+    const names = kinds.flatMap(({ kind, plural }) => [kind, plural]).join("|");
+    for (const path of ["src/server/http/routes/resource.ts", "src/server/http/watch.ts"])
+      expect(files.find((file) => file.path === path)!.text, path).not.toMatch(
+        new RegExp(`["'\`/](${names})["'\`/]|kinds/(${names})\\.ts`),
+      );
   });
 
   it("such as project is named nowhere else in the server: routes, access and storage know it by its descriptor", () => {

@@ -19,11 +19,11 @@ import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { linkRoutes } from "./routes/link.ts";
+import { masterKeyRoutes } from "./routes/master-key.ts";
 import { personaRoutes } from "./routes/persona.ts";
 import { probeRoutes } from "./routes/probe.ts";
 import { providerSessionRoutes } from "./routes/provider-session.ts";
-import { memberRoutes, resourceRoutes } from "./routes/resource.ts";
-import { secretRoutes } from "./routes/secret.ts";
+import { resourceRoutes } from "./routes/resource.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { threadRoutes } from "./routes/thread.ts";
 import { usageRoutes } from "./routes/usage.ts";
@@ -36,8 +36,7 @@ export function allRoutes(server: Server): Route[] {
     ...systemRoutes(server, () => routes),
     ...auditRoutes(server),
     ...authRoutes(server),
-    ...memberRoutes(server),
-    ...secretRoutes(server),
+    ...masterKeyRoutes(server),
     ...usageRoutes(server),
     ...providerSessionRoutes(server),
     ...linkRoutes(server),

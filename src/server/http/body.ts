@@ -1,4 +1,6 @@
+import type { Static, TObject } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
+import { validate } from "../../kinds/validate.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 
@@ -42,6 +44,24 @@ export async function readText(request: Request, deadlines: Deadlines): Promise<
 export function parseObject(text: string): Record<string, unknown> {
   scanJson(text, { maxDepth, rejectDuplicateKeys: true });
   return parse(text, JSON.parse);
+}
+
+/**
+ * Reads a JSON body of a known shape. Errors never repeat its values.
+ *
+ * @throws AppError `invalid_request` with every fault, and what `readText` throws
+ */
+export async function readBody<T extends TObject>(
+  request: Request,
+  deadlines: Deadlines,
+  schema: T,
+): Promise<Static<T>> {
+  const body = parseObject(await readText(request, deadlines));
+  const faults = validate(schema, body);
+  const [first] = faults;
+  if (!first) return body as Static<T>;
+  const field = first.path.slice(1).replaceAll("/", ".");
+  throw new AppError("invalid_request", `${field}: ${first.message}`, { details: faults });
 }
 
 /** Parses the body of a call to a model: an object, with where its top-level values stand. Long integers keep their digits. */

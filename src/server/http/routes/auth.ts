@@ -2,13 +2,12 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { actions } from "../../../kinds/grants.ts";
 import { findKind } from "../../../kinds/index.ts";
-import { validate } from "../../../kinds/validate.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
 import { hashPassword, verifyPassword } from "../../core/access/passwords.ts";
 import { decide, mayList, mayRun, type Verb } from "../../core/access/policy.ts";
 import { newId } from "../../core/ids.ts";
 import type { AuditEvent } from "../../core/store/types.ts";
-import { parseObject, readText } from "../body.ts";
+import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -85,7 +84,9 @@ export function authRoutes(server: Server): Route[] {
       body: Question,
       answer: Type.Object({ allowed: Type.Boolean() }),
       handle: async (call) =>
-        Response.json({ allowed: canI(server, call, await read(server, call, Question)) }),
+        Response.json({
+          allowed: canI(server, call, await readBody(call.request, server.deadlines, Question)),
+        }),
     },
     {
       method: "POST",
@@ -99,7 +100,7 @@ export function authRoutes(server: Server): Route[] {
 }
 
 async function login(server: Server, call: Call): Promise<Response> {
-  const { user: name, password } = await read(server, call, Login);
+  const { user: name, password } = await readBody(call.request, server.deadlines, Login);
   const keys = [
     `user ${name.slice(0, 100)}`,
     ...(call.peer === "tcp" ? [`address ${server.addressOf(call.request)}`] : []),
@@ -141,7 +142,7 @@ async function passwd(server: Server, call: Call): Promise<Response> {
   const { principal } = call;
   if (principal.kind === "Token")
     throw new AppError("forbidden", "a token may not change its maker's password");
-  const { current, password } = await read(server, call, NewPassword);
+  const { current, password } = await readBody(call.request, server.deadlines, NewPassword);
   const hash = await server.catalogue.store.passwordHash(principal.userId);
   if (hash !== null && call.peer === "tcp") {
     const key = `user ${principal.userName}`;
@@ -193,19 +194,6 @@ function canI(server: Server, { principal }: Call, question: Record<string, stri
     return verb === "create" ? decide(principal, verb, plural) === "allow" : mayList(principal, verb, plural);
   const row = kind && server.catalogue.snapshot.table(kind.kind).sorted.find((one) => one.name === name);
   return decide(principal, verb, plural, name, row) === "allow";
-}
-
-/** Reads a body of a known shape. The values in it are never repeated to the caller. */
-async function read<T extends typeof Login | typeof NewPassword | typeof Question>(
-  server: Server,
-  call: Call,
-  schema: T,
-): Promise<T["static"]> {
-  const body = parseObject(await readText(call.request, server.deadlines));
-  const faults = validate(schema, body);
-  if (faults.length === 0) return body as T["static"];
-  const [first] = faults;
-  throw new AppError("invalid_request", `${first!.path.slice(1)}: ${first!.message}`, { details: faults });
 }
 
 function event(

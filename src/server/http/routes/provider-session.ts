@@ -1,13 +1,11 @@
 import { Type } from "@sinclair/typebox";
-import { AppError } from "../../../errors.ts";
 import { oneOf } from "../../../kinds/define.ts";
 import { llm } from "../../../kinds/llm.ts";
-import { validate } from "../../../kinds/validate.ts";
 import { leaseMs, linkPaths } from "../../../wire/link/constants.ts";
 import type { AgentState } from "../../../wire/link/registration.ts";
 import { publishedTypes } from "../../workstations/registration.ts";
-import { parseObject, readText } from "../body.ts";
-import type { Call, Route } from "../route.ts";
+import { parseObject, readBody, readText } from "../body.ts";
+import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
 const { model, tier, description, poolName, visibility } = llm.fields.properties;
@@ -61,7 +59,6 @@ const access = { verb: "expose", resource: "llms" } as const;
 
 /** How agents make themselves known, and say that they are there. */
 export function providerSessionRoutes(server: Server): Route[] {
-  const bodyOf = async (call: Call) => parseObject(await readText(call.request, server.deadlines));
   return [
     {
       method: "POST",
@@ -70,8 +67,10 @@ export function providerSessionRoutes(server: Server): Route[] {
       summary: "Publish an agent's llms and personas, as of now: what it names no more is withdrawn",
       status: 201,
       body: Register,
-      handle: async (call) =>
-        Response.json(await server.sessions.register(call, await bodyOf(call)), { status: 201 }),
+      handle: async (call) => {
+        const body = parseObject(await readText(call.request, server.deadlines));
+        return Response.json(await server.sessions.register(call, body), { status: 201 });
+      },
     },
     {
       method: "POST",
@@ -80,23 +79,12 @@ export function providerSessionRoutes(server: Server): Route[] {
       summary: "Say that an agent is there, and how it is",
       body: Heartbeat,
       handle: async (call) => {
-        const body = await bodyOf(call);
-        const [fault, ...more] = validate(Heartbeat, body);
-        if (fault)
-          throw new AppError("invalid_request", `${fault.path.slice(1)}: ${fault.message}`, {
-            details: [fault, ...more],
-          });
-        const sessionId = body["providerSessionId"] as string;
-        const { epoch } = server.sessions.check(
-          call.principal,
-          sessionId,
-          (body["epoch"] as number | null | undefined) ?? undefined,
-        );
-        const { state } = body;
+        const { providerSessionId, epoch, state } = await readBody(call.request, server.deadlines, Heartbeat);
+        const session = server.sessions.check(call.principal, providerSessionId, epoch ?? undefined);
+        // The heartbeat counts before the database has its state.
         if (typeof state === "object" && state !== null)
-          // That it is heard does not wait for the database.
-          void server.sessions.report(sessionId, state as AgentState);
-        return Response.json({ epoch, leaseMs });
+          void server.sessions.report(providerSessionId, state as AgentState);
+        return Response.json({ epoch: session.epoch, leaseMs });
       },
     },
   ];

@@ -1,21 +1,22 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
-import { llm } from "../../../kinds/llm.ts";
 import { allowsWrite, writeRefusal } from "../../../kinds/writes.ts";
 import type { Verb } from "../../core/access/policy.ts";
 import type { Row } from "../../core/store/types.ts";
-import { poolOf } from "../../inference/pools/resolve.ts";
 import { parseObject, readText } from "../body.ts";
-import { kindExtras } from "../kinds/index.ts";
+import { kindRoutes } from "../kinds/index.ts";
 import { wholeNumberIn } from "../query.ts";
 import type { Access, Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { watch } from "../watch.ts";
 
-/** The routes of every kind, made from its descriptor. */
+/** The routes of every kind: those made from its descriptor, and its own. */
 export function resourceRoutes(server: Server): Route[] {
-  return kinds.flatMap((kind) => routesOf(server, kind).map((route) => unlessRefused(kind, route)));
+  return kinds.flatMap((kind) => [
+    ...routesOf(server, kind).map((route) => unlessRefused(kind, route)),
+    ...(kindRoutes[kind.kind]?.routes?.(server) ?? []),
+  ]);
 }
 
 const operations: Partial<Record<Route["method"], WriteOperation>> = {
@@ -41,7 +42,7 @@ function unlessRefused(kind: Kind, route: Route): Route {
 
 function routesOf(server: Server, kind: Kind): Route[] {
   const { resources, deadlines } = server;
-  const extras = kindExtras[kind.kind] ?? {};
+  const extras = kindRoutes[kind.kind] ?? {};
   const base = `/api/v1/${kind.plural}`;
   const named = /^[aeiou]/.test(kind.kind) ? `an ${kind.kind}` : `a ${kind.kind}`;
   const one = `${base}/:idOrName`;
@@ -170,27 +171,4 @@ function objectSchema(kind: Kind): TSchema {
     createdAt: Type.String(),
     updatedAt: Type.String(),
   });
-}
-
-/** The llms that answer for each other under an llm's name, as far as the caller may see them. */
-export function memberRoutes(server: Server): Route[] {
-  return [
-    {
-      method: "GET",
-      path: "/api/v1/llms/:idOrName/members",
-      access: needs(llm, "view"),
-      summary: "The effective pool of an llm",
-      handle: ({ principal, params }) => {
-        const row = server.resources.find(principal, "view", llm, params["idOrName"]!);
-        const poolName = poolOf(row);
-        const members = server.resources
-          .list(principal, llm)
-          .filter((other) => poolOf(other) === poolName)
-          .map((other) => server.resources.present(principal, llm, other));
-        const activeCount = members.filter((member) => member["status"] === "active").length;
-        const explicit = row.spec.poolName !== undefined;
-        return Response.json({ poolName, explicit, size: members.length, activeCount, members });
-      },
-    },
-  ];
 }

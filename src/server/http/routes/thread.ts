@@ -1,9 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { validate } from "../../../kinds/validate.ts";
 import { isVisible } from "../../core/access/policy.ts";
 import { findAgent } from "../../inference/personas/persona.ts";
-import { parseObject, readText } from "../body.ts";
+import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -42,11 +41,7 @@ export function threadRoutes(server: Server): Route[] {
       handle: async ({ principal, params, request }) => {
         const agentOf = () => findAgent(catalogue.snapshot, principal, params["idOrName"]!);
         agentOf();
-        const body = parseObject(await readText(request, deadlines));
-        const details = validate(input, body);
-        if (details.length > 0)
-          throw new AppError("invalid_request", `invalid thread: ${details[0]!.message}`, { details });
-        const title = (body["title"] as string | undefined) ?? "";
+        const { title = "" } = await readBody(request, deadlines, input);
         return Response.json(await threads.begin(principal, agentOf(), title), { status: 201 });
       },
     },

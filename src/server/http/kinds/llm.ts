@@ -1,0 +1,35 @@
+import { llm } from "../../../kinds/llm.ts";
+import { poolOf } from "../../inference/pools/resolve.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+import type { KindRoutes } from "./define.ts";
+
+/** Llms: a new one is probed once, and one can be asked for the members of its pool. */
+export const llmRoutes: KindRoutes = {
+  /** Tells whether the provider accepts the url and the key. A failed probe is reported and refuses nothing. */
+  async created(server, call, object) {
+    if (call.query.get("probe") !== "false") object["probe"] = await server.inference.probe(object.id);
+  },
+  routes: (server): Route[] => [
+    {
+      method: "GET",
+      path: "/api/v1/llms/:idOrName/members",
+      access: { verb: "view", resource: llm.plural },
+      summary: "The effective pool of an llm",
+      handle: (call) => members(server, call),
+    },
+  ],
+};
+
+/** The llms in the pool of an llm that the caller may see. */
+function members(server: Server, { principal, params }: Call): Response {
+  const row = server.resources.find(principal, "view", llm, params["idOrName"]!);
+  const poolName = poolOf(row);
+  const members = server.resources
+    .list(principal, llm)
+    .filter((other) => poolOf(other) === poolName)
+    .map((other) => server.resources.present(principal, llm, other));
+  const activeCount = members.filter((member) => member["status"] === "active").length;
+  const explicit = row.spec.poolName !== undefined;
+  return Response.json({ poolName, explicit, size: members.length, activeCount, members });
+}

@@ -1,0 +1,85 @@
+import { Type } from "@sinclair/typebox";
+import { kindOf } from "../../../kinds/index.ts";
+import { tokenIdOf } from "../../core/access/policy.ts";
+import { type Migrated, type Migration, migrate } from "../../secrets/migrate.ts";
+import { readBody } from "../body.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+import type { KindRoutes } from "./define.ts";
+
+const name = Type.String({ minLength: 1 });
+
+const MigrationBody = Type.Object(
+  {
+    from: name,
+    to: name,
+    names: Type.Optional(Type.Array(name, { minItems: 1, maxItems: 10_000 })),
+    keepSource: Type.Optional(Type.Boolean()),
+    dryRun: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);
+
+/** Secrets: their values can be read with a right of their own, and moved to another backend. */
+export const secretRoutes: KindRoutes = {
+  readQuery: { reveal: "true: with its values; needs edit, and is audited" },
+  async read(server, call, row) {
+    if (call.query.get("reveal") !== "true") return undefined;
+    const { principal, requestId } = call;
+    server.resources.find(principal, "update", kindOf("secret"), row.id);
+    const data = await server.secrets.read(row);
+    await server.audit.record({
+      at: server.now(),
+      action: "reveal",
+      requestId,
+      userId: principal.userId,
+      tokenId: tokenIdOf(principal),
+      status: 200,
+      detail: { kind: row.kind, name: row.name, id: row.id },
+    });
+    return { data };
+  },
+  routes: (server): Route[] => [
+    {
+      method: "POST",
+      path: "/api/v1/secrets/migrate",
+      access: { action: "migrate-secrets" },
+      summary: "Move secrets to another backend; with accept: application/x-ndjson, told as it happens",
+      body: MigrationBody,
+      handle: async (call) =>
+        migrated(server, call, await readBody(call.request, server.deadlines, MigrationBody)),
+    },
+  ],
+};
+
+/** Counts by result. */
+type Summary = Record<Migrated["result"], number>;
+
+async function migrated(server: Server, call: Call, migration: Migration): Promise<Response> {
+  const { total, results } = migrate(migration, call, server);
+  const summary: Summary = { migrated: 0, skipped: 0, planned: 0, failed: 0 };
+  if (!call.request.headers.get("accept")?.includes("application/x-ndjson")) {
+    const all: Migrated[] = [];
+    for await (const one of results) {
+      summary[one.result]++;
+      all.push(one);
+    }
+    return Response.json({ from: migration.from, to: migration.to, results: all, summary });
+  }
+  const encoder = new TextEncoder();
+  const line = (value: object) => encoder.encode(`${JSON.stringify(value)}\n`);
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(line({ total })),
+    async pull(controller) {
+      const { done, value } = await results.next();
+      if (!done) summary[value.result]++;
+      controller.enqueue(line(done ? { summary } : value));
+      if (done) controller.close();
+    },
+    // Who leaves has interrupted it: the secret under way is finished, the others stay where they are.
+    cancel: async () => void (await results.return(undefined)),
+  });
+  return new Response(body, {
+    headers: { "content-type": "application/x-ndjson", "cache-control": "no-store" },
+  });
+}
