@@ -56,10 +56,10 @@ export class AgentCall {
     this.id = id;
     this.llmName = llmName;
     this.link = link;
-    this.channel = link.nextChannel();
+    this.channel = link.openChannel(this);
     this.#stream = new CreditedResponse({
       task: this,
-      isPosted: this.isPosted,
+      isPosted: this.channel === undefined,
       deadlines,
       elapsed,
       onCancel: () => this.cancel(),
@@ -69,11 +69,6 @@ export class AgentCall {
 
   get isOver(): boolean {
     return this.state !== "offered" && this.state !== "accepted" && this.state !== "streaming";
-  }
-
-  /** True if the response comes in POSTs, which outlive the stream to the agent. */
-  get isPosted(): boolean {
-    return this.channel === undefined;
   }
 
   /**

@@ -18,6 +18,12 @@ export interface LinkConnection {
   close(code: number, reason: string): void;
 }
 
+/** Takes the bytes of one response. */
+export interface BytesReceiver {
+  /** @returns false if the agent had no credit for the bytes */
+  take(bytes: Buffer): boolean;
+}
+
 /** Why a link is ended by the server, as its agent is told. */
 const closeReasons = {
   expired: { event: true, code: closeCodes.revoked, reason: "the bearer is no longer valid" },
@@ -44,6 +50,7 @@ export class LinkSession {
   principal: Principal;
   isOpen = true;
   readonly #connection: LinkConnection;
+  readonly #receivers = new Map<number, BytesReceiver>();
   #lastChannel = 0;
 
   constructor({ id, epoch, revision }: NegotiatedSession, principal: Principal, connection: LinkConnection) {
@@ -59,9 +66,23 @@ export class LinkSession {
     return this.#connection.transport;
   }
 
-  /** A number for the binary frames of one answer; undefined where there are none. */
-  nextChannel(): number | undefined {
-    return this.transport === "sse" ? undefined : ++this.#lastChannel;
+  /**
+   * Opens a channel for the binary frames of one response.
+   *
+   * @returns the number of the channel; undefined if the connection has no binary frames
+   */
+  openChannel(receiver: BytesReceiver): number | undefined {
+    if (this.transport === "sse") return undefined;
+    this.#receivers.set(++this.#lastChannel, receiver);
+    return this.#lastChannel;
+  }
+
+  receiverOf(channel: number): BytesReceiver | undefined {
+    return this.#receivers.get(channel);
+  }
+
+  closeChannel(channel: number): void {
+    this.#receivers.delete(channel);
   }
 
   /** @param request JSON text, which goes along as the event's `request` */

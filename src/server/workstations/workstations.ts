@@ -1,22 +1,18 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { decodeBytes } from "../../wire/link/binary-frame.ts";
-import { creditBytes } from "../../wire/link/constants.ts";
-import type { ResultResponse } from "../../wire/link/tasks.ts";
 import type { Principal } from "../core/access/policy.ts";
-import { principalOf } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Row } from "../core/store/types.ts";
 import { AgentCall } from "./agent-call.ts";
-import { readResult } from "./agent-result.ts";
 import type { LinkConnection, LinkSession } from "./link-session.ts";
 import { type AttachedAgent, LinkSessions } from "./link-sessions.ts";
+import { PostedTasks } from "./posted-tasks.ts";
 import type { ProviderSessions } from "./provider-sessions.ts";
 import type { LinkReceiver } from "./socket.ts";
-import { readMessage, type SocketMessage } from "./socket-message.ts";
+import { SocketInput } from "./socket-input.ts";
 import { noAgent } from "./task-failure.ts";
 import { type AgentTask, type EndedTask, TaskRegistry } from "./task-registry.ts";
 import type { LinkCall, VirtualLlms } from "./virtual-llms.ts";
@@ -24,12 +20,6 @@ import { offerWake, Wakes } from "./wakes.ts";
 
 /** What is posted for tasks may go on for so long, in milliseconds, while the stream down is not there. */
 const graceMs = 15_000;
-
-/**
- * An agent that posts faster than its caller reads waits at most so long for the answer, in milliseconds: less than
- * agents take for a lost connection.
- */
-const holdMs = 5000;
 
 export interface WorkstationsOptions {
   catalogue: Catalogue;
@@ -44,11 +34,11 @@ export interface WorkstationsOptions {
 
 /** What agents do for this server: calls and wakes, handed out and taken back. */
 export class Workstations implements VirtualLlms {
+  /** What agents post for their tasks. */
+  readonly posted: PostedTasks;
   readonly #options: WorkstationsOptions;
   readonly #links: LinkSessions;
   readonly #tasks = new TaskRegistry();
-  /** By the number that stands before their bytes, for each WebSocket. */
-  readonly #channels = new WeakMap<LinkSession, Map<number, AgentCall>>();
   readonly #wakes: Wakes;
   /** Until when agents may come back to what they post. */
   readonly #graces = new Set<Deadline>();
@@ -59,8 +49,8 @@ export class Workstations implements VirtualLlms {
     const { sessions } = options;
     this.#links = new LinkSessions({
       ...options,
-      text: (link, message) => this.#text(link, message),
-      bytes: (link, frame) => this.#bytes(link, frame),
+      text: (link, message) => input.text(link, message),
+      bytes: (link, frame) => input.bytes(link, frame),
       opened: (link, isSame) => this.#opened(link, isSame),
       ended: (link, mayGoOn) => this.#ended(link, mayGoOn),
       // What a process of before was doing nobody goes on with, also where its link had ended already.
@@ -77,6 +67,9 @@ export class Workstations implements VirtualLlms {
       awake: ({ llmName, link }) =>
         sessions.report(link.sessionId, { llms: { [llmName]: { status: "active" } } }),
     });
+    const parts = { ...options, links: this.#links, tasks: this.#tasks, wakes: this.#wakes };
+    const input = new SocketInput(parts);
+    this.posted = new PostedTasks(parts);
   }
 
   /** How many agents are attached, by how. */
@@ -127,12 +120,11 @@ export class Workstations implements VirtualLlms {
       link,
       onOver: ({ state, channel, lastSeq }) => {
         signal.removeEventListener("abort", leave);
-        if (channel !== undefined) this.#channels.get(link)?.delete(channel);
+        if (channel !== undefined) link.closeChannel(channel);
         this.#forget(task, state === "done" || state === "cancelled" ? state : "gone", lastSeq);
       },
     });
     this.#tasks.add(task);
-    if (task.channel !== undefined) this.#channels.get(link)?.set(task.channel, task);
     signal.addEventListener("abort", leave);
     task.offer();
     return task.response;
@@ -153,59 +145,6 @@ export class Workstations implements VirtualLlms {
   /** Opens the link of a session that was just taken. Returns where that goes which comes up the same way. */
   open(attached: AttachedAgent, connection: LinkConnection): LinkReceiver {
     return this.#links.open(attached, connection);
-  }
-
-  /**
-   * An agent takes a task, by a call.
-   *
-   * @returns the request, where the task did not hold it: JSON text
-   * @throws AppError `gone` for a task that it does not have; `conflict` when it is no longer on offer; `fenced`
-   */
-  accept(
-    principal: Principal,
-    taskId: string,
-    attempt: number,
-    epoch: number | undefined,
-  ): string | undefined {
-    const task = this.#known(principal, taskId);
-    this.#options.sessions.check(principal, sessionIdOf(task), epoch);
-    if (isEnded(task)) throw notOnOffer();
-    this.#links.adopt(task.link, principal);
-    if (!(task instanceof AgentCall)) return undefined;
-    const granted = task.accept(attempt, epoch);
-    if (!granted) throw notOnOffer();
-    return granted.request;
-  }
-
-  /**
-   * What an agent posts for a task. Answered when the caller has read so much that there can be more.
-   *
-   * @param read reads the body; not asked to for a task that is not known
-   * @throws AppError `gone` for a task that it does not have, or no longer; `conflict` when it was not accepted;
-   *   `fenced`; `invalid_request`
-   */
-  async result(principal: Principal, taskId: string, read: () => Promise<string>): Promise<ResultResponse> {
-    this.#known(principal, taskId);
-    const result = readResult(await read());
-    // It may have ended while the body came.
-    const task = this.#known(principal, taskId);
-    this.#options.sessions.check(principal, sessionIdOf(task), result.epoch);
-    if (result.attempt !== undefined && result.attempt !== task.attempt) throw unknownTask();
-    if (isEnded(task)) {
-      if (task.state === "gone") throw unknownTask();
-      return { ackSeq: task.lastSeq, credit: 0, cancelled: task.state === "cancelled" };
-    }
-    this.#links.adopt(task.link, principal);
-    if (!(task instanceof AgentCall)) {
-      await this.#wakes.result(task, result);
-      return { ackSeq: 0, credit: creditBytes, cancelled: false };
-    }
-    if (task.state === "offered" && result.is !== "error")
-      throw new AppError("conflict", "the task was not accepted");
-    if (!task.result(result)) this.#links.end(task.link, "overrun");
-    else await task.readable(holdMs);
-    if (task.state === "lost") throw unknownTask();
-    return { ackSeq: task.lastSeq, credit: task.credit, cancelled: task.state === "cancelled" };
   }
 
   /**
@@ -246,7 +185,6 @@ export class Workstations implements VirtualLlms {
   }
 
   #opened(link: LinkSession, isSame: boolean): void {
-    this.#channels.set(link, new Map());
     for (const task of this.#tasks.of(link.sessionId)) {
       if (!isSame) {
         this.#lose(task);
@@ -285,87 +223,8 @@ export class Workstations implements VirtualLlms {
     const { attempt } = task;
     this.#tasks.remove(task.id, { sessionId, userId: principal.userId, attempt, state, lastSeq });
   }
-
-  /** A task, or what is left of it. Throws AppError `gone` for another user's as for one that never was. */
-  #known(principal: Principal, taskId: string): AgentTask | EndedTask {
-    const task = this.#tasks.get(taskId);
-    if (task?.link.principal.userId === principal.userId) return task;
-    const ended = this.#tasks.ended(taskId);
-    if (ended?.userId === principal.userId) return ended;
-    throw unknownTask();
-  }
-
-  #bytes(link: LinkSession, frame: Buffer): void {
-    const part = decodeBytes(frame);
-    if (!part) return this.#links.end(link, "malformed");
-    this.#options.sessions.seen(link.sessionId);
-    // What comes for a task that is over was on its way already.
-    const task = this.#channels.get(link)?.get(part.channel);
-    if (task && !task.take(part.bytes as Buffer)) this.#links.end(link, "overrun");
-  }
-
-  #text(link: LinkSession, text: string): void {
-    let message: SocketMessage | undefined;
-    try {
-      message = readMessage(text);
-    } catch {
-      return this.#links.end(link, "malformed");
-    }
-    const { sessions, catalogue, now } = this.#options;
-    sessions.seen(link.sessionId);
-    if (message?.op === "heartbeat") {
-      if (message.state) void sessions.report(link.sessionId, message.state);
-    } else if (message?.op === "authenticate") {
-      const principal = principalOf(catalogue.snapshot, message.token, now());
-      if (principal) this.#links.adopt(link, principal);
-    } else if (message) {
-      const task = this.#tasks.get(message.taskId);
-      // Another session's is as unknown as one that never was.
-      this.#onTask(link, message, task?.link === link ? task : undefined);
-    }
-  }
-
-  #onTask(
-    link: LinkSession,
-    message: Extract<SocketMessage, { taskId: string }>,
-    task: AgentTask | undefined,
-  ): void {
-    if (message.op === "accept") {
-      const { taskId, attempt } = message;
-      const granted = task instanceof AgentCall ? task.accept(attempt, link.epoch) : task && {};
-      return link.send(
-        { event: "accepted", taskId, attempt, granted: granted !== undefined && granted !== false },
-        granted ? granted.request : undefined,
-      );
-    }
-    if (!task) return;
-    if (message.op === "done") {
-      if (task instanceof AgentCall && message.attempt === task.attempt) task.done();
-      return;
-    }
-    const { result } = message;
-    if (result.attempt !== undefined && result.attempt !== task.attempt) return;
-    if (!(task instanceof AgentCall)) void this.#wakes.result(task, result);
-    else if (!task.result(result)) this.#links.end(link, "overrun");
-  }
 }
 
 function sessionOf({ status }: Row): string {
   return String(status["session"]);
-}
-
-function sessionIdOf(task: AgentTask | EndedTask): string {
-  return isEnded(task) ? task.sessionId : task.link.sessionId;
-}
-
-function isEnded(task: AgentTask | EndedTask): task is EndedTask {
-  return !("link" in task);
-}
-
-function unknownTask(): AppError {
-  return new AppError("gone", "there is no such task");
-}
-
-function notOnOffer(): AppError {
-  return new AppError("conflict", "the task is no longer on offer");
 }

@@ -86,7 +86,7 @@ function links() {
     return { answered, caller };
   };
   const post = (taskId: string, result: object) =>
-    own.result(alice, taskId, async () => JSON.stringify({ epoch: 1, attempt: 1, ...result }));
+    own.posted.result(alice, taskId, async () => JSON.stringify({ epoch: 1, attempt: 1, ...result }));
   return { own, clock, told, attach, infer, post };
 }
 
@@ -211,7 +211,7 @@ it("answers a post when there is room again, or tells of it when the agent was t
   const agent = attach("sse");
   const { answered } = infer();
   const { taskId } = agent.task();
-  own.accept(alice, taskId, 1, 1);
+  own.posted.accept(alice, taskId, 1, 1);
   const batch = (seq: number, count: number) =>
     post(taskId, { seq, frames: [`: ${"x".repeat(count * 1024)}\n\n`] });
   expect((await batch(1, 1)).credit).toBe(256 * 1024);
@@ -250,7 +250,7 @@ it("waits 15 s for the agent of posted answers to attach again (failure modes 31
   const { own, clock, attach, infer } = links();
   const agent = attach("sse");
   const [first, second] = [infer(), infer()];
-  for (const task of agent.of("task") as { taskId: string }[]) own.accept(alice, task.taskId, 1, 1);
+  for (const task of agent.of("task") as { taskId: string }[]) own.posted.accept(alice, task.taskId, 1, 1);
   agent.up.closed();
   expect(own.isAttached(llm)).toBe(false);
   expect(await failing(infer().answered)).toMatchObject({ code: "unavailable", retryAfter: 5 });
@@ -300,7 +300,7 @@ it("asks elsewhere for what was on offer when an agent comes back by a WebSocket
   const agent = attach("sse");
   const [accepted, offered] = [infer(), infer()];
   const { taskId } = agent.of("task")[0] as { taskId: string };
-  own.accept(alice, taskId, 1, 1);
+  own.posted.accept(alice, taskId, 1, 1);
   const back = attach("websocket", { epoch: 2, lastEpoch: 1 });
   expect(agent.closed).toEqual(["1000"]);
   expect(await failing(offered.answered)).toMatchObject({ code: "unavailable" });
@@ -315,7 +315,7 @@ it("takes what was posted along with the process that posted it, also when it wa
   const { own, told, attach, infer } = links();
   const killed = attach("sse");
   const { answered } = infer();
-  own.accept(alice, (killed.task() as { taskId: string }).taskId, 1, 1);
+  own.posted.accept(alice, (killed.task() as { taskId: string }).taskId, 1, 1);
   killed.up.closed();
   told.superseded?.("pvs_1", 2);
   expect(await failing(answered)).toMatchObject({ kind: "closed" });

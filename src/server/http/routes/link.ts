@@ -68,7 +68,7 @@ export function linkRoutes(server: Server): Route[] {
       answer: Taken,
       async handle({ principal, params, request }) {
         const read = () => readText(request, server.deadlines);
-        return Response.json(await server.workstations.result(principal, params["taskId"]!, read));
+        return Response.json(await server.workstations.posted.result(principal, params["taskId"]!, read));
       },
     },
   ];
@@ -112,7 +112,12 @@ async function accept(server: Server, { request, principal, params }: Call): Pro
   const body = parseObject(await readText(request, server.deadlines));
   const attempt = numberIn(body, "attempt");
   if (attempt === undefined) throw new AppError("invalid_request", "attempt: which one is accepted");
-  const granted = server.workstations.accept(principal, params["taskId"]!, attempt, numberIn(body, "epoch"));
+  const granted = server.workstations.posted.accept(
+    principal,
+    params["taskId"]!,
+    attempt,
+    numberIn(body, "epoch"),
+  );
   const json = { headers: { "content-type": "application/json" } };
   return new Response(granted === undefined ? "{}" : `{"request":${granted}}`, json);
 }

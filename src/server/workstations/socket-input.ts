@@ -1,0 +1,87 @@
+import { decodeBytes } from "../../wire/link/binary-frame.ts";
+import { principalOf } from "../core/access/principals.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { AgentCall } from "./agent-call.ts";
+import type { LinkSession } from "./link-session.ts";
+import type { LinkSessions } from "./link-sessions.ts";
+import type { ProviderSessions } from "./provider-sessions.ts";
+import { readMessage, type SocketMessage } from "./socket-message.ts";
+import type { AgentTask, TaskRegistry } from "./task-registry.ts";
+import type { Wakes } from "./wakes.ts";
+
+export interface SocketInputOptions {
+  catalogue: Pick<Catalogue, "snapshot">;
+  sessions: Pick<ProviderSessions, "seen" | "report">;
+  tasks: TaskRegistry;
+  links: Pick<LinkSessions, "adopt" | "end">;
+  wakes: Wakes;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** The messages and bytes that agents send over their WebSockets. A frame that no agent sends closes its link. */
+export class SocketInput {
+  readonly #options: SocketInputOptions;
+
+  constructor(options: SocketInputOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a binary frame: bytes of a response. */
+  bytes(link: LinkSession, frame: Buffer): void {
+    const { sessions, links } = this.#options;
+    const part = decodeBytes(frame);
+    if (!part) return links.end(link, "malformed");
+    sessions.seen(link.sessionId);
+    // Bytes for a task that is over were on their way already.
+    const receiver = link.receiverOf(part.channel);
+    if (receiver && !receiver.take(part.bytes as Buffer)) links.end(link, "overrun");
+  }
+
+  /** Takes a text frame: a message as JSON. */
+  text(link: LinkSession, text: string): void {
+    const { catalogue, sessions, tasks, links, now } = this.#options;
+    let message: SocketMessage | undefined;
+    try {
+      message = readMessage(text);
+    } catch {
+      return links.end(link, "malformed");
+    }
+    sessions.seen(link.sessionId);
+    if (message?.op === "heartbeat") {
+      if (message.state) void sessions.report(link.sessionId, message.state);
+    } else if (message?.op === "authenticate") {
+      const principal = principalOf(catalogue.snapshot, message.token, now());
+      if (principal) links.adopt(link, principal);
+    } else if (message) {
+      const task = tasks.get(message.taskId);
+      // A task of another session is treated as one that does not exist.
+      this.#taskMessage(link, message, task?.link === link ? task : undefined);
+    }
+  }
+
+  #taskMessage(
+    link: LinkSession,
+    message: Extract<SocketMessage, { taskId: string }>,
+    task: AgentTask | undefined,
+  ): void {
+    if (message.op === "accept") {
+      const { taskId, attempt } = message;
+      const granted = task instanceof AgentCall ? task.accept(attempt, link.epoch) : task && {};
+      return link.send(
+        { event: "accepted", taskId, attempt, granted: granted !== undefined && granted !== false },
+        granted ? granted.request : undefined,
+      );
+    }
+    if (!task) return;
+    if (message.op === "done") {
+      if (task instanceof AgentCall && message.attempt === task.attempt) task.done();
+      return;
+    }
+    const { links, wakes } = this.#options;
+    const { result } = message;
+    if (result.attempt !== undefined && result.attempt !== task.attempt) return;
+    if (!(task instanceof AgentCall)) void wakes.result(task, result);
+    else if (!task.result(result)) links.end(link, "overrun");
+  }
+}
