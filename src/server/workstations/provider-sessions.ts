@@ -1,4 +1,3 @@
-import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { heartbeatMs, leaseMs } from "../../wire/link/constants.ts";
 import type { AgentState, LlmState, RegisterResponse } from "../../wire/link/registration.ts";
@@ -8,14 +7,15 @@ import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { present } from "../core/catalogue/present.ts";
 import type { Caller } from "../core/catalogue/resources.ts";
-import { newId, type Random } from "../core/ids.ts";
+import type { Random } from "../core/ids.ts";
 import type { ProviderSession, Row } from "../core/store/types.ts";
 import { type ExpiryOptions, endWhatIsOver } from "./expiry.ts";
 import { Leases } from "./leases.ts";
-import { LlmStatuses, reportsAfter, stateOf } from "./llm-statuses.ts";
+import { LlmStatuses, stateOf } from "./llm-statuses.ts";
 import { planPublication } from "./publish.ts";
 import { parseRegistration, type Registration } from "./registration.ts";
 import { RowWrites } from "./row-writes.ts";
+import { SessionClaims } from "./session-claims.ts";
 import { noSuchSession, SessionRegistry, type SessionState } from "./session-registry.ts";
 import { rowsOf } from "./virtual-rows.ts";
 
@@ -37,9 +37,6 @@ export interface ProviderSessionsOptions {
 /** A session that was taken for a stream, with the revision of the link protocol that its agent speaks. */
 export type NegotiatedSession = ProviderSession & { readonly revision: LinkRevision };
 
-/** Of one user. Those that are empty go after 90 s. */
-const mostSessions = 1000;
-
 type Listener = (sessionId: string, epoch: number) => void;
 
 /**
@@ -49,6 +46,7 @@ type Listener = (sessionId: string, epoch: number) => void;
 export class ProviderSessions {
   readonly #options: ProviderSessionsOptions;
   readonly #registry: SessionRegistry;
+  readonly #claims: SessionClaims;
   readonly #leases: Leases;
   readonly #writes: RowWrites;
   readonly #statuses: LlmStatuses;
@@ -75,6 +73,7 @@ export class ProviderSessions {
     const statuses = new LlmStatuses(options, leases, writes);
     this.#expiry = { ...options, registry, leases, writes, statuses, lapsed: told(this.#lapsed) };
     this.#registry = registry;
+    this.#claims = new SessionClaims({ ...options, registry, onSuperseded: this.#tellSuperseded });
     this.#leases = leases;
     this.#writes = writes;
     this.#statuses = statuses;
@@ -99,10 +98,10 @@ export class ProviderSessions {
     const registration = parseRegistration(body, this.#revisions);
     return await this.#writes.inTurn(async () => {
       await this.#registry.catchUp();
-      const known = this.#named(caller.principal, registration);
+      const known = this.#claims.find(caller.principal, registration);
       // Refused before it takes the session over.
       this.#plan(caller, registration, known?.session.id ?? "", known);
-      const state = await this.#takeOver(caller.principal, registration, known);
+      const state = await this.#claims.claim(caller.principal, registration, known);
       const { id: sessionId, epoch } = state.session;
       await this.#writes.commit(() => this.#plan(caller, registration, sessionId, state));
       return {
@@ -131,7 +130,7 @@ export class ProviderSessions {
       const revision = negotiate(state.session.protocol, this.#revisions);
       // A newer server has registered it: its agent has to ask this one.
       if (!revision) throw noSuchSession();
-      const session = await this.#raise(state, state.session);
+      const session = await this.#claims.raise(state, state.session);
       if (!session) throw noSuchSession();
       state.streamEpoch = session.epoch;
       return { ...session, revision };
@@ -205,12 +204,6 @@ export class ProviderSessions {
     return state?.isAttached ? state.reports.get(llm.name) : undefined;
   }
 
-  /** The llm of that name that a session has published. */
-  llmOf(sessionId: string, name: string): Row | undefined {
-    const llm = this.#options.catalogue.snapshot.named("llm", name);
-    return llm?.status["origin"] === "virtual" && llm.status["session"] === sessionId ? llm : undefined;
-  }
-
   /** Whether there is a stream to send its agent tasks on. */
   isAttached(sessionId: string): boolean {
     return this.#registry.get(sessionId)?.isAttached === true;
@@ -249,73 +242,6 @@ export class ProviderSessions {
 
   async #settle(state: SessionState): Promise<void> {
     if (!this.#closed) await this.#statuses.settle(state);
-  }
-
-  /** The session that an agent means, when it may have it: its user's, and not another machine's. */
-  #named(principal: Principal, { sessionId, machineId }: Registration): SessionState | undefined {
-    const state = sessionId === undefined ? undefined : this.#registry.get(sessionId);
-    if (state?.session.ownerId !== principal.userId) return undefined;
-    const known = state.session.machineId;
-    return known !== null && machineId !== null && known !== machineId ? undefined : state;
-  }
-
-  async #takeOver(
-    { userId }: Principal,
-    { protocol, bootId, machineId, llms }: Registration,
-    known: SessionState | undefined,
-  ): Promise<SessionState> {
-    const { now, random, catalogue } = this.#options;
-    // An agent that does not say which process it is may be the same one.
-    const isOther = bootId !== null && bootId !== known?.session.bootId;
-    const raised =
-      known &&
-      (await this.#raise(known, { protocol, bootId, machineId: machineId ?? known.session.machineId }));
-    if (raised) {
-      if (isOther) {
-        known.isAttached = false;
-        known.isDraining = false;
-        known.ownedSince = raised.epoch;
-        this.#tellSuperseded(raised.id, raised.epoch);
-      }
-      known.reports = reportsAfter(isOther ? new Map() : known.reports, llms);
-      return known;
-    }
-    if (this.#registry.of(userId).length >= mostSessions)
-      throw new AppError("too_many_requests", "you have too many agents", { retryAfter: leaseMs / 1000 });
-    const at = now();
-    const session: ProviderSession = {
-      id: newId("pvs", at, random),
-      ownerId: userId,
-      machineId,
-      bootId,
-      protocol,
-      epoch: 1,
-      createdAt: at,
-      seenAt: at,
-    };
-    await catalogue.store.addProviderSession(session);
-    const state = this.#registry.add(session);
-    state.isHere = true;
-    state.reports = reportsAfter(new Map(), llms);
-    return state;
-  }
-
-  /** Undefined when the session is gone: its user is. */
-  async #raise(
-    state: SessionState,
-    { bootId, machineId, protocol }: Pick<ProviderSession, "bootId" | "machineId" | "protocol">,
-  ): Promise<ProviderSession | undefined> {
-    const { catalogue, now } = this.#options;
-    const change = { bootId, machineId, protocol, seenAt: now() };
-    const raised = await catalogue.store.raiseEpoch(state.session.id, change);
-    if (!raised) {
-      this.#registry.forget(state.session.id);
-      return undefined;
-    }
-    state.session = raised;
-    state.isHere = true;
-    this.#registry.hear(state);
-    return raised;
   }
 
   #plan(caller: Caller, registration: Registration, sessionId: string, state: SessionState | undefined) {

@@ -17,8 +17,6 @@ export interface LinkCall {
 
 /** Virtual llms as inference sees them. */
 export interface VirtualLlms {
-  /** Whether its agent is there to take a call. */
-  isAttached(llm: Row): boolean;
   /** Whether its weights are in memory; also where its agent cannot tell, as of servers that have but one model. */
   isResident(llm: Row): boolean;
   /** Calls that it is answering, from whomever. */

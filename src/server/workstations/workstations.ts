@@ -84,10 +84,6 @@ export class Workstations implements VirtualLlms {
     return this.#tasks.size;
   }
 
-  isAttached(llm: Row): boolean {
-    return this.#links.of(sessionOf(llm)) !== undefined;
-  }
-
   isResident(llm: Row): boolean {
     return this.#options.sessions.llmState(llm)?.resident ?? true;
   }

@@ -21,7 +21,10 @@ const timeouts = { connect: 1000, firstByte: 60_000, silence: 30_000 };
 
 describe("a revision of the link protocol that is in the list", () => {
   it("is negotiated, and encodes what its agent is sent", async () => {
-    const { register, sessions, catalogue } = await openHouse(undefined, undefined, [...linkRevisions, fake]);
+    const { register, sessions, catalogue, llmOf } = await openHouse(undefined, undefined, [
+      ...linkRevisions,
+      fake,
+    ]);
     const alice = user("alice");
     const { providerSessionId: id } = await register({ protocol: fake.protocol, providers: [provider("a")] });
     const links = new Workstations({
@@ -42,7 +45,7 @@ describe("a revision of the link protocol that is in the list", () => {
       send: (event, request) => void sent.push([event, request]),
       close() {},
     });
-    const llm = sessions.llmOf(id, "a")!;
+    const llm = llmOf(id, "a")!;
     const signal = new AbortController().signal;
     const call = {
       llm,

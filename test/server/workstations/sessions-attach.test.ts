@@ -136,7 +136,7 @@ describe("a register", () => {
   });
 
   it("on another machine gets a session of its own, and the first keeps its names (failure mode 44)", async () => {
-    const { arrive, register, sessions, status, pass, told } = await openHouse();
+    const { arrive, register, sessions, llmOf, status, pass, told } = await openHouse();
     const { id, epoch } = await arrive({ machineId: "m1", providers: [provider("a")] });
     const copy = { providerSessionId: id, machineId: "m2" };
     await expect(register({ ...copy, providers: [provider("a")] })).rejects.toMatchObject({
@@ -155,8 +155,8 @@ describe("a register", () => {
     );
     await pass(20_000);
     await register({ ...copy, providerSessionId: other, providers: [provider("a")] });
-    expect(sessions.llmOf(other, "a")?.name).toBe("a");
-    expect(sessions.llmOf(id, "a")).toBeUndefined();
+    expect(llmOf(other, "a")?.name).toBe("a");
+    expect(llmOf(id, "a")).toBeUndefined();
   });
 
   it("never gets another user's session", async () => {
@@ -229,7 +229,7 @@ describe("what an agent says of its llms", () => {
   });
 
   it("is written twenty times in ten seconds, and what changes more often with the next look (failure mode 71)", async () => {
-    const { arrive, sessions, status, catalogue, clocks } = await openHouse();
+    const { arrive, sessions, llmOf, status, catalogue, clocks } = await openHouse();
     const { id } = await arrive({ providers: [provider("a"), provider("b")] });
     const other = await arrive({ providers: [provider("theirs")] }, user("bob"));
     const { revision } = catalogue.snapshot;
@@ -240,7 +240,7 @@ describe("what an agent says of its llms", () => {
     for (let n = 0; n < 100; n++) await say("active", n);
     for (let n = 0; n < 101; n++) await say(n % 2 === 0 ? "hibernating" : "active", n);
     expect([await written(), status("a")]).toEqual([20, "active"]);
-    expect(sessions.llmState(sessions.llmOf(id, "a")!)).toMatchObject({ inFlight: 100 });
+    expect(sessions.llmState(llmOf(id, "a")!)).toMatchObject({ inFlight: 100 });
     // Another agent's is.
     await sessions.report(other.id, { llms: { theirs: { status: "inactive" } } });
     expect(status("theirs")).toBe("inactive");
@@ -252,7 +252,7 @@ describe("what an agent says of its llms", () => {
   });
 
   it("is passed over where it is not its to say, or nothing that is said (failure mode 71)", async () => {
-    const { arrive, sessions, status, errors } = await openHouse();
+    const { arrive, sessions, llmOf, status, errors } = await openHouse();
     const { id } = await arrive({ providers: [provider("a")] });
     await arrive({ providers: [provider("theirs")] }, user("bob"));
     const hostile = [
@@ -269,6 +269,6 @@ describe("what an agent says of its llms", () => {
     expect([status("a"), status("theirs"), errors]).toEqual(["active", "active", []]);
     const odd = { a: { status: "active", resident: "no", inFlight: -1 } } as unknown as AgentState["llms"];
     await sessions.report(id, { llms: odd! });
-    expect(sessions.llmState(sessions.llmOf(id, "a")!)).toEqual({ status: "active" });
+    expect(sessions.llmState(llmOf(id, "a")!)).toEqual({ status: "active" });
   });
 });

@@ -252,7 +252,7 @@ it("waits 15 s for the agent of posted answers to attach again (failure modes 31
   const [first, second] = [infer(), infer()];
   for (const task of agent.of("task") as { taskId: string }[]) own.posted.accept(alice, task.taskId, 1, 1);
   agent.up.closed();
-  expect(own.isAttached(llm)).toBe(false);
+  expect(own.attached).toEqual({ websocket: 0, sse: 0 });
   expect(await failing(infer().answered)).toMatchObject({ code: "unavailable", retryAfter: 5 });
   clock.now = 14_000;
   const back = attach("sse", { epoch: 2, lastEpoch: 1 });
@@ -273,7 +273,7 @@ it("is the session's last, whichever of two opens first (failure mode 44)", asyn
   expect(late.of("revoked")).toHaveLength(1);
   expect([late.closed, winner.closed]).toEqual([["4409"], []]);
   late.up.closed();
-  expect(own.isAttached(llm)).toBe(true);
+  expect(own.attached).toEqual({ websocket: 0, sse: 1 });
   infer();
   expect(winner.task()).toBeDefined();
 });

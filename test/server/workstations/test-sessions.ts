@@ -5,6 +5,7 @@ import { compilePolicy, type Principal } from "../../../src/server/core/access/p
 import { Catalogue } from "../../../src/server/core/catalogue/catalogue.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
+import type { LlmRow } from "../../../src/server/core/store/typed-rows.ts";
 import type { Store } from "../../../src/server/core/store/types.ts";
 import { ProviderSessions } from "../../../src/server/workstations/provider-sessions.ts";
 import type {
@@ -53,6 +54,8 @@ export interface House {
   arrive(body: Partial<RegisterRequest>, who?: Principal): Promise<{ id: string; epoch: number }>;
   /** The status of an llm; undefined when it is not there. */
   status(name: string): unknown;
+  /** The llm of that name, if the session has published it. */
+  llmOf(sessionId: string, name: string): LlmRow | undefined;
   /** Lets time pass, and looks after the sessions as often as a server does. */
   pass(milliseconds: number): Promise<void>;
   /** Another server on the same database, which hears of its changes when time passes. */
@@ -130,7 +133,11 @@ async function over(
       await sessions.attached(id, epoch);
       return { id, epoch };
     },
-    status: (name) => catalogue.snapshot.named("llm", name)?.status["status"],
+    status: (name) => catalogue.snapshot.named("llm", name)?.status.status,
+    llmOf(sessionId, name) {
+      const llm = catalogue.snapshot.named("llm", name);
+      return llm?.status.origin === "virtual" && llm.status.session === sessionId ? llm : undefined;
+    },
     async pass(milliseconds) {
       for (let left = milliseconds; left > 0; left -= 10_000) {
         const step = Math.min(left, 10_000);

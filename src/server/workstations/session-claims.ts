@@ -1,0 +1,106 @@
+import { AppError } from "../../errors.ts";
+import { leaseMs } from "../../wire/link/constants.ts";
+import type { Principal } from "../core/access/policy.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { newId, type Random } from "../core/ids.ts";
+import type { ProviderSession } from "../core/store/types.ts";
+import { reportsAfter } from "./llm-statuses.ts";
+import type { Registration } from "./registration.ts";
+import type { SessionRegistry, SessionState } from "./session-registry.ts";
+
+/** Sessions that one user may have. Those without rows are deleted after 90 s. */
+const maxSessions = 1000;
+
+export interface SessionClaimsOptions {
+  catalogue: Catalogue;
+  registry: SessionRegistry;
+  /** Milliseconds since 1970. */
+  now(): number;
+  random: Random;
+  /** Another process has taken a session over: streams from before that epoch are to be closed. */
+  onSuperseded(sessionId: string, epoch: number): void;
+}
+
+/** Claims sessions for agents. Each claim raises the epoch of the session, and wins over every claim before it. */
+export class SessionClaims {
+  readonly #options: SessionClaimsOptions;
+
+  constructor(options: SessionClaimsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Finds the session that a registration names.
+   *
+   * @returns undefined if there is none, or if it is of another user or of another machine
+   */
+  find(principal: Principal, { sessionId, machineId }: Registration): SessionState | undefined {
+    const state = sessionId === undefined ? undefined : this.#options.registry.get(sessionId);
+    if (state?.session.ownerId !== principal.userId) return undefined;
+    const known = state.session.machineId;
+    return known !== null && machineId !== null && known !== machineId ? undefined : state;
+  }
+
+  /**
+   * Claims a session for an agent that registers: the one that was found, or a new one.
+   *
+   * @throws AppError `too_many_requests` if its user has too many sessions
+   */
+  async claim(
+    { userId }: Principal,
+    registration: Registration,
+    found: SessionState | undefined,
+  ): Promise<SessionState> {
+    const { bootId, machineId, protocol, llms } = registration;
+    // An agent that does not name its process may be the same process.
+    const isOtherProcess = bootId !== null && bootId !== found?.session.bootId;
+    const raised =
+      found &&
+      (await this.raise(found, { protocol, bootId, machineId: machineId ?? found.session.machineId }));
+    if (!raised) return await this.#create(userId, registration);
+    if (isOtherProcess) {
+      found.isAttached = false;
+      found.isDraining = false;
+      found.ownedSince = raised.epoch;
+      this.#options.onSuperseded(raised.id, raised.epoch);
+    }
+    found.reports = reportsAfter(isOtherProcess ? new Map() : found.reports, llms);
+    return found;
+  }
+
+  /**
+   * Raises the epoch of a session.
+   *
+   * @returns the session with its new epoch; undefined if it was deleted, as with its user
+   */
+  async raise(
+    state: SessionState,
+    { bootId, machineId, protocol }: Pick<ProviderSession, "bootId" | "machineId" | "protocol">,
+  ): Promise<ProviderSession | undefined> {
+    const { catalogue, registry, now } = this.#options;
+    const change = { bootId, machineId, protocol, seenAt: now() };
+    const raised = await catalogue.store.raiseEpoch(state.session.id, change);
+    if (!raised) {
+      registry.forget(state.session.id);
+      return undefined;
+    }
+    state.session = raised;
+    state.isHere = true;
+    registry.hear(state);
+    return raised;
+  }
+
+  async #create(ownerId: string, { protocol, bootId, machineId, llms }: Registration): Promise<SessionState> {
+    const { catalogue, registry, now, random } = this.#options;
+    if (registry.of(ownerId).length >= maxSessions)
+      throw new AppError("too_many_requests", "you have too many agents", { retryAfter: leaseMs / 1000 });
+    const at = now();
+    const id = newId("pvs", at, random);
+    const session = { id, ownerId, machineId, bootId, protocol, epoch: 1, createdAt: at, seenAt: at };
+    await catalogue.store.addProviderSession(session);
+    const state = registry.add(session);
+    state.isHere = true;
+    state.reports = reportsAfter(new Map(), llms);
+    return state;
+  }
+}
