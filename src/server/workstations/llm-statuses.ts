@@ -1,5 +1,7 @@
+import { llm } from "../../kinds/llm.ts";
 import type { LlmState } from "../../wire/link/registration.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { isOf } from "../core/store/typed-rows.ts";
 import type { Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
 import type { PublishedLlm } from "./registration.ts";
@@ -87,9 +89,9 @@ export class LlmStatuses {
   #changes(state: SessionState): Write[] {
     const { snapshot } = this.#catalogue;
     return rowsOf(snapshot, state.session.id).flatMap((row) => {
-      if (row.kind !== "llm") return [];
-      const status = this.of(state, row.name, row.status["status"]);
-      return status === row.status["status"] ? [] : [withStatus(snapshot, row, status, this.#now())];
+      if (!isOf(llm, row)) return [];
+      const status = this.of(state, row.name, row.status.status);
+      return status === row.status.status ? [] : [withStatus(snapshot, row, status, this.#now())];
     });
   }
 }

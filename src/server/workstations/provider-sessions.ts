@@ -8,7 +8,8 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { present } from "../core/catalogue/present.ts";
 import type { Caller } from "../core/catalogue/resources.ts";
 import type { Random } from "../core/ids.ts";
-import type { ProviderSession, Row } from "../core/store/types.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
+import type { ProviderSession } from "../core/store/types.ts";
 import { type ExpiryOptions, endWhatIsOver } from "./expiry.ts";
 import { Leases } from "./leases.ts";
 import { LlmStatuses, stateOf } from "./llm-statuses.ts";
@@ -199,8 +200,8 @@ export class ProviderSessions {
   }
 
   /** What the agent of a virtual llm last said of it; undefined when it is not attached, or has said nothing. */
-  llmState(llm: Row): Pick<LlmState, "resident" | "inFlight"> | undefined {
-    const state = this.#registry.get(String(llm.status["session"]));
+  llmState(llm: LlmRow): Pick<LlmState, "resident" | "inFlight"> | undefined {
+    const state = this.#registry.get(String(llm.status.session));
     return state?.isAttached ? state.reports.get(llm.name) : undefined;
   }
 

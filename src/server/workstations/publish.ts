@@ -44,7 +44,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
   const published = new Map<string, string>();
   for (const publication of llms) {
     const before = snapshot.named("llm", publication.name);
-    const capabilities = publication.capabilities ?? before?.status["capabilities"];
+    const capabilities = publication.capabilities ?? before?.status.capabilities;
     const status = {
       origin: "virtual",
       status: publishing.statusOf(publication),

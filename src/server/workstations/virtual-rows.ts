@@ -1,9 +1,9 @@
+import { agent } from "../../kinds/agent.ts";
 import { kindOf } from "../../kinds/index.ts";
+import { llm } from "../../kinds/llm.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
+import { isOf, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { Row, Write } from "../core/store/types.ts";
-
-/** Of which there are rows that agents publish. */
-const publishedKinds = ["llm", "agent"];
 
 const bySession = new WeakMap<Snapshot, ReadonlyMap<string, Row[]>>();
 
@@ -11,12 +11,15 @@ const bySession = new WeakMap<Snapshot, ReadonlyMap<string, Row[]>>();
 export function virtualRows(snapshot: Snapshot): ReadonlyMap<string, readonly Row[]> {
   const known = bySession.get(snapshot);
   if (known) return known;
-  const rows = publishedKinds
-    .flatMap((kind) => snapshot.table(kind).sorted)
-    .filter(({ status }) => status["origin"] === "virtual");
-  const made = Map.groupBy(rows, ({ status }) => String(status["session"]));
+  const rows = [llm, agent].flatMap(({ kind }) => snapshot.table(kind).sorted.filter(isVirtual));
+  const made = Map.groupBy(rows, ({ status }) => String(status.session));
   bySession.set(snapshot, made);
   return made;
+}
+
+/** True if a row is an llm or a persona that an agent publishes. */
+function isVirtual(row: Row): row is Row & (LlmRow | PersonaRow) {
+  return (isOf(llm, row) || isOf(agent, row)) && row.status.origin === "virtual";
 }
 
 /** What a session has published, llms and personas. */
@@ -53,6 +56,6 @@ export function withStatus(snapshot: Snapshot, row: Row, status: string, now: nu
 }
 
 /** Whether a row is an llm that says it can be called, now or once it is woken. */
-export function isCallable({ kind, status }: Row): boolean {
-  return kind === "llm" && status["status"] !== "inactive";
+export function isCallable(row: Row): boolean {
+  return isOf(llm, row) && row.status.status !== "inactive";
 }

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
-import type { Row } from "../core/store/types.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { AgentResult } from "./agent-result.ts";
 import type { LinkSession } from "./link-session.ts";
 import { noAgent, reasonOf, taskFailure } from "./task-failure.ts";
@@ -21,7 +21,7 @@ const wakeLimitMs = 15 * 60_000;
 /** An llm that its agent was told to wake. */
 export interface AgentWake {
   readonly id: string;
-  readonly llm: Row;
+  readonly llm: LlmRow;
   readonly llmName: string;
   readonly attempt: number;
   link: LinkSession;
@@ -40,7 +40,7 @@ export interface WakesOptions {
   /** Milliseconds, from a clock that nobody sets. */
   elapsed(): number;
   /** The link of an llm's agent. Throws AppError `unavailable` when there is none. */
-  linkOf(llm: Row): LinkSession;
+  linkOf(llm: LlmRow): LinkSession;
   newTaskId(): string;
   begun(task: AgentWake): void;
   /** Nothing of it is heard any more. */
@@ -71,7 +71,7 @@ export class Wakes {
    *
    * @throws AppError as `VirtualLlms.wake`
    */
-  async wake(llm: Row, signal: AbortSignal): Promise<void> {
+  async wake(llm: LlmRow, signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw wentAway();
     this.#refuseCooling(llm.id);
     const wake = this.#waking.get(llm.id) ?? this.#begin(llm);
@@ -121,7 +121,7 @@ export class Wakes {
     for (const wake of [...this.#waking.values()]) this.lose(wake);
   }
 
-  #begin(llm: Row): Wake {
+  #begin(llm: LlmRow): Wake {
     const { deadlines, elapsed, linkOf, newTaskId, begun } = this.#options;
     const wake: Wake = {
       id: newTaskId(),

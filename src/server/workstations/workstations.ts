@@ -5,7 +5,7 @@ import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { newId, type Random } from "../core/ids.ts";
-import type { Row } from "../core/store/types.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
 import { AgentCall } from "./agent-call.ts";
 import type { LinkConnection, LinkSession } from "./link-session.ts";
 import { type AttachedAgent, LinkSessions } from "./link-sessions.ts";
@@ -84,11 +84,11 @@ export class Workstations implements VirtualLlms {
     return this.#tasks.size;
   }
 
-  isResident(llm: Row): boolean {
+  isResident(llm: LlmRow): boolean {
     return this.#options.sessions.llmState(llm)?.resident ?? true;
   }
 
-  inFlight(llm: Row): number {
+  inFlight(llm: LlmRow): number {
     const calls = this.#tasks
       .of(sessionOf(llm))
       .filter((task) => task instanceof AgentCall && task.llmName === llm.name);
@@ -96,11 +96,11 @@ export class Workstations implements VirtualLlms {
     return Math.max(calls.length, this.#options.sessions.llmState(llm)?.inFlight ?? 0);
   }
 
-  wakingFor(llm: Row): number | undefined {
+  wakingFor(llm: LlmRow): number | undefined {
     return this.#wakes.since(llm.id);
   }
 
-  wake(llm: Row, signal: AbortSignal): Promise<void> {
+  wake(llm: LlmRow, signal: AbortSignal): Promise<void> {
     return this.#wakes.wake(llm, signal);
   }
 
@@ -169,7 +169,7 @@ export class Workstations implements VirtualLlms {
     for (const task of this.#tasks.all) this.#lose(task);
   }
 
-  #linkFor(llm: Row): LinkSession {
+  #linkFor(llm: LlmRow): LinkSession {
     const link = this.#isDraining ? undefined : this.#links.of(sessionOf(llm));
     if (!link) throw noAgent(llm.name);
     return link;
@@ -221,6 +221,6 @@ export class Workstations implements VirtualLlms {
   }
 }
 
-function sessionOf({ status }: Row): string {
-  return String(status["session"]);
+function sessionOf({ status }: LlmRow): string {
+  return String(status.session);
 }

@@ -26,7 +26,6 @@ class Agents implements VirtualLlms {
     return answer;
   };
 
-  isAttached = () => true;
   isResident = ({ name }: Row) => !this.cold.has(name);
   inFlight = ({ name }: Row) => (this.busy.has(name) ? 1 : 0);
   wakingFor = () => this.waking;
