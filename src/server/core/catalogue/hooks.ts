@@ -49,13 +49,13 @@ export interface View {
 }
 
 /** A row on its way in. Hooks change it, find fault with it, and add what must be written with it. */
-export interface Draft {
+export interface Draft<R extends Row = Row> {
   kind: Kind;
   principal: Principal;
   snapshot: Snapshot;
-  before: Row | undefined;
+  before: R | undefined;
   /** As it will be written. */
-  row: Row;
+  row: R;
   /** The fields that were sent and differ from what is there, write-only ones among them. */
   given: Readonly<Record<string, unknown>>;
   /** Whether the caller sent a field, changed or not. */
@@ -75,15 +75,15 @@ export interface Draft {
 }
 
 /** What a kind does beyond being stored. */
-export interface Hooks {
+export interface Hooks<R extends Row = Row> {
   /** Brings what was given into the form that is validated. Runs before everything else. */
-  normalise?(given: Record<string, unknown>, before: Row | undefined): Record<string, unknown>;
+  normalise?(given: Record<string, unknown>, before: R | undefined): Record<string, unknown>;
   /** Checks and completes a draft whose fields are valid by themselves. Throws AppError to refuse outright. */
-  prepare?(draft: Draft, services: Services): void | Promise<void>;
+  prepare?(draft: Draft<R>, services: Services): void | Promise<void>;
   /** Refuses a delete with AppError, or adds to what is written. */
-  remove?(draft: Draft, services: Services): void | Promise<void>;
+  remove?(draft: Draft<R>, services: Services): void | Promise<void>;
   /** The read-only fields of a row, besides its owner, as far as who looks may know them. */
-  status?(row: Row, view: View): Record<string, unknown>;
+  status?(row: R, view: View): Record<string, unknown>;
   /** Fields that name what who looks may not know of; they are left out. */
-  hidden?(row: Row, view: View): readonly string[];
+  hidden?(row: R, view: View): readonly string[];
 }

@@ -50,7 +50,7 @@ interface StoredStatuses {
 /** Grants of a row that name another row. */
 type BoundGrants = {
   /** By the index of the grant in `roleBindings`: the row that its name meant when it was made. */
-  boundTo?: ({ id: string; owner: string | null } | null)[];
+  boundTo?: ({ id: string; owner: string | null } | null | undefined)[];
 };
 
 /** The status of a row of the kind of a singular name. */

@@ -3,24 +3,24 @@ import { unknownField } from "../../../../kinds/validate.ts";
 import { isObject } from "../../../../wire/json.ts";
 import { decide, isVisible } from "../../access/policy.ts";
 import { userPrincipal } from "../../access/principals.ts";
-import type { Row } from "../../store/types.ts";
+import type { LlmRow, PersonaRow } from "../../store/typed-rows.ts";
 import type { Draft, Hooks, View } from "../hooks.ts";
 
-export const agentHooks: Hooks = {
+export const agentHooks: Hooks<PersonaRow> = {
   prepare(draft) {
-    draft.faults.push(...faultsInParams(draft.row.spec["defaultParams"] as Record<string, unknown>));
+    draft.faults.push(...faultsInParams(draft.row.spec.defaultParams));
     checkRight(draft);
     checkPublished(draft);
     if (!draft.before) draft.row.status = { origin: "static" };
   },
-  status: (row, view) => ({ origin: row.status["origin"], status: standing(row, view) }),
+  status: (row, view) => ({ origin: row.status.origin, status: standing(row, view) }),
   /** A public agent may have a private llm: to others that has no name. */
   hidden: (row, view) => (seenLlm(row, view) ? [] : ["llm"]),
 };
 
 /** What a workstation publishes is as its config says: the next time it registers it would be so again. */
-function checkPublished({ before, given, faults }: Draft): void {
-  if (before?.status["origin"] !== "virtual") return;
+function checkPublished({ before, given, faults }: Draft<PersonaRow>): void {
+  if (before?.status.origin !== "virtual") return;
   for (const field of ["llm", "systemPrompt", "defaultParams"])
     if (field in given) faults.push({ path: `/${field}`, message: "is set by its agent" });
 }
@@ -29,9 +29,9 @@ function checkPublished({ before, given, faults }: Draft): void {
  * Its calls are made with its owner's right to the llm. Nobody gives others what they may not do themselves: choosing
  * the llm needs `run` on it, and so does letting everybody see what was private.
  */
-function checkRight({ principal, snapshot, before, row }: Draft): void {
-  const name = row.spec["llm"] as string;
-  const chooses = before?.spec["llm"] !== name;
+function checkRight({ principal, snapshot, before, row }: Draft<PersonaRow>): void {
+  const name = row.spec.llm;
+  const chooses = before?.spec.llm !== name;
   const opens = before?.visibility === "private" && row.visibility === "public";
   if (!chooses && !opens) return;
   const decision = decide(principal, "run", "llms", name, snapshot.named("llm", name));
@@ -43,18 +43,18 @@ function checkRight({ principal, snapshot, before, row }: Draft): void {
   );
 }
 
-function seenLlm(row: Row, { principal, snapshot }: View): Row | undefined {
-  const llm = snapshot.named("llm", row.spec["llm"] as string);
+function seenLlm(row: PersonaRow, { principal, snapshot }: View): LlmRow | undefined {
+  const llm = snapshot.named("llm", row.spec.llm);
   return llm && isVisible(principal, "llms", llm) ? llm : undefined;
 }
 
 /** How its llm stands, and inactive where its owner cannot call that; null where it is not for who looks to know. */
-function standing(row: Row, view: View): unknown {
+function standing(row: PersonaRow, view: View): unknown {
   const llm = seenLlm(row, view);
   if (!llm) return null;
   const owner = userPrincipal(view.snapshot, row.owner);
   const may = owner && decide(owner, "run", "llms", llm.name, llm) === "allow";
-  return may ? llm.status["status"] : "inactive";
+  return may ? llm.status.status : "inactive";
 }
 
 const isNumber = (least: number, most: number) => (value: unknown) =>

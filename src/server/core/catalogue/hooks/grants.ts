@@ -1,9 +1,10 @@
 import { AppError } from "../../../../errors.ts";
-import { grantable, type RoleBinding } from "../../../../kinds/grants.ts";
+import { grantable } from "../../../../kinds/grants.ts";
 import { findKind } from "../../../../kinds/index.ts";
 import { nearest } from "../../../../kinds/names.ts";
 import { covers, type Grant, isVisible } from "../../access/policy.ts";
 import { grantsOf } from "../../access/principals.ts";
+import type { RowOf } from "../../store/typed-rows.ts";
 import type { Draft } from "../hooks.ts";
 
 const words = new Set<string>(grantable);
@@ -32,8 +33,8 @@ export function normaliseGrants(given: Record<string, unknown>): Record<string, 
  * Ties each grant that names a row to that row, and refuses what the caller does not hold (T54). A grant that
  * was there before stays tied to the row it was made for, unless the caller grants it again after that is gone.
  */
-export function bindGrants(draft: Draft): void {
-  const grants = draft.row.spec["roleBindings"] as RoleBinding[];
+export function bindGrants(draft: Draft<RowOf<"rbac" | "token">>): void {
+  const grants = draft.row.spec.roleBindings;
   const before = draft.before ? grantsOf(draft.before) : [];
   const regranted = draft.sent("roleBindings");
   const bound = grants.map((grant, i): Grant["boundTo"] | null => {

@@ -1,14 +1,15 @@
 import { AppError } from "../../../../errors.ts";
 import { coversPolicy } from "../../access/policy.ts";
 import { groupPolicy } from "../../access/principals.ts";
+import type { RowOf } from "../../store/typed-rows.ts";
 import type { Hooks } from "../hooks.ts";
 import { checkLimits } from "./limits.ts";
 
-export const groupHooks: Hooks = {
+export const groupHooks: Hooks<RowOf<"group">> = {
   /** Whoever joins gains what the group is granted, so only who holds that may say who joins (T54). */
   prepare(draft) {
-    const before = (draft.before?.spec["members"] ?? []) as string[];
-    const after = draft.row.spec["members"] as string[];
+    const before = draft.before?.spec.members ?? [];
+    const after = draft.row.spec.members;
     checkLimits(draft, before.includes(draft.principal.userName));
     const joins = after.some((member) => !before.includes(member));
     if (joins && !coversPolicy(draft.principal, groupPolicy(draft.snapshot, draft.row.name))) {

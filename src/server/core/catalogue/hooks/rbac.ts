@@ -1,4 +1,5 @@
+import type { RowOf } from "../../store/typed-rows.ts";
 import type { Hooks } from "../hooks.ts";
 import { bindGrants, normaliseGrants } from "./grants.ts";
 
-export const rbacHooks: Hooks = { normalise: normaliseGrants, prepare: bindGrants };
+export const rbacHooks: Hooks<RowOf<"rbac">> = { normalise: normaliseGrants, prepare: bindGrants };

@@ -1,11 +1,12 @@
 import { bearerHash, bearerPrefix, mintBearer } from "../../access/bearer.ts";
+import type { RowOf } from "../../store/typed-rows.ts";
 import type { Hooks } from "../hooks.ts";
 import { bindGrants, normaliseGrants } from "./grants.ts";
 
-export const tokenHooks: Hooks = {
+export const tokenHooks: Hooks<RowOf<"token">> = {
   normalise: normaliseGrants,
   prepare(draft, services) {
-    const expiresAt = draft.row.spec["expiresAt"];
+    const expiresAt = draft.row.spec.expiresAt;
     if (typeof expiresAt === "string" && !draft.before && Date.parse(expiresAt) <= services.now()) {
       draft.faults.push({ path: "/expiresAt", message: "must lie ahead" });
     }
@@ -17,10 +18,10 @@ export const tokenHooks: Hooks = {
     draft.answer["token"] = bearer;
   },
   status(row, { snapshot, now }) {
-    const expiresAt = row.spec["expiresAt"];
+    const expiresAt = row.spec.expiresAt;
     const expired = typeof expiresAt === "string" && Date.parse(expiresAt) <= now;
     const used = snapshot.moving.lastUsed.get(row.id);
     const lastUsedAt = used === undefined ? null : new Date(used - (used % 60_000)).toISOString();
-    return { prefix: row.status["prefix"], lastUsedAt, status: expired ? "expired" : "active" };
+    return { prefix: row.status.prefix, lastUsedAt, status: expired ? "expired" : "active" };
   },
 };

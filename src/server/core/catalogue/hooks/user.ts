@@ -3,11 +3,12 @@ import { kindOf } from "../../../../kinds/index.ts";
 import { hashPassword } from "../../access/passwords.ts";
 import { coversPolicy, decide, isVisible, type Verb } from "../../access/policy.ts";
 import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
+import type { RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkLimits } from "./limits.ts";
 
-export const userHooks: Hooks = {
+export const userHooks: Hooks<RowOf<"user">> = {
   /** A password is the key to all that the user holds, so only who holds that may set it (T54). */
   async prepare(draft) {
     checkLimits(draft, draft.before?.id === draft.principal.userId);
@@ -46,7 +47,7 @@ export const userHooks: Hooks = {
 };
 
 /** Whether the caller may do all that a user may: by its policy, and by what is private to it or published by it. */
-function mayStandFor({ principal, snapshot }: Draft, user: Row): boolean {
+function mayStandFor({ principal, snapshot }: Draft<RowOf<"user">>, user: Row): boolean {
   if (!coversPolicy(principal, userPolicy(snapshot, user))) return false;
   const published: readonly Verb[] = ["view", "run", "delete"];
   return [...snapshot.byId.values()]
