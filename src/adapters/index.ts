@@ -19,19 +19,19 @@ export function adapterFor(type: string): Adapter | undefined {
 
 /**
  * Returns the path at which an llm's provider takes an operation as it is; undefined where it does not: a call of a
- * dialect is then translated. OpenAI itself speaks responses unless `extraConfig.responses` is "translated"; others
+ * dialect is then translated. OpenAI itself speaks responses unless `responses` is "translated"; others
  * only where it is "native".
  *
- * @param llm The type and `extraConfig` of an llm that the adapter serves.
+ * @param llm The type and the `responses` field of an llm that the adapter serves.
  */
 export function nativePathFor(
   { operations: always, optional = [] }: Adapter,
   operation: Operation,
-  llm: { type: string; extraConfig: { responses?: unknown } },
+  llm: { type: string; responses?: "native" | "translated" },
 ): string | undefined {
   if (always.includes(operation)) return operations[operation].path;
   if (!optional.includes(operation)) return undefined;
-  const speaks = llm.extraConfig.responses ?? (llm.type === "openai" ? "native" : "translated");
+  const speaks = llm.responses ?? (llm.type === "openai" ? "native" : "translated");
   return speaks === "native" ? operations[operation].path : undefined;
 }
 

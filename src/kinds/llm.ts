@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind, nullable, oneOf, SecretKeyRef } from "./define.ts";
+import { CallLimits, Price, settingFlags, Timeouts } from "./llm-settings.ts";
 
 export const llmTypes = ["anthropic", "openai", "deepseek", "vllm", "ollama", "gemini-cli"] as const;
 
@@ -27,10 +28,24 @@ export const llm = defineKind({
       }),
       extraConfig: Type.Record(Type.String(), Type.Unknown(), {
         default: {},
-        description:
-          "timeouts in seconds {connect, firstByte, silence}, limits {maxConcurrent, queueSeconds}, " +
-          "price {input, output, cachedInput}, responses native or translated, allowModelOverride",
+        description: "Your own settings; the server keeps them and does not read them",
       }),
+      timeouts: Type.Optional(Timeouts),
+      limits: Type.Optional(CallLimits),
+      price: Type.Optional(Price),
+      responses: Type.Optional(
+        oneOf(["native", "translated"], {
+          description:
+            "native: the provider has OpenAI's responses API; translated: its calls become chat completions " +
+            "(default native for type openai, else translated)",
+        }),
+      ),
+      allowModelOverride: Type.Optional(
+        Type.Boolean({
+          description:
+            "Send the model that a request to this llm names, instead of the llm's own (default false)",
+        }),
+      ),
       poolName: Type.Optional(
         Type.String({
           pattern: "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
@@ -75,6 +90,7 @@ export const llm = defineKind({
   ],
   flags: {
     extra: { field: "extraConfig", parse: "pairs", value: "k=v" },
+    ...settingFlags,
   },
   example: {
     name: "claude",

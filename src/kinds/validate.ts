@@ -97,9 +97,17 @@ function message(error: ValueError): string {
       return `must be ${JSON.stringify(schema.const)}`;
     default:
       return typeof schema.type === "string"
-        ? `must be ${article(schema.type)}`
+        ? `must be ${article(schema.type)}${range(schema)}`
         : error.message.toLowerCase();
   }
+}
+
+/** The bounds of a number, as far as a schema has them: ` from 0 to 3600`. */
+function range({ minimum, exclusiveMinimum, maximum }: TSchema): string {
+  if (exclusiveMinimum !== undefined)
+    return ` above ${exclusiveMinimum}${maximum === undefined ? "" : ` and at most ${maximum}`}`;
+  if (minimum === undefined) return maximum === undefined ? "" : ` of at most ${maximum}`;
+  return maximum === undefined ? ` of at least ${minimum}` : ` from ${minimum} to ${maximum}`;
 }
 
 function article(type: string): string {

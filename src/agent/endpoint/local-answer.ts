@@ -58,7 +58,7 @@ function prepare(provider: LocalProvider, call: ModelCall, text: string) {
   const type = configured === "vllm-managed" ? "vllm" : configured;
   const adapter = adapterFor(type)!;
   const { operation, scan, body } = call;
-  const isNative = nativePathFor(adapter, operation, { type, extraConfig: {} }) !== undefined;
+  const isNative = nativePathFor(adapter, operation, { type }) !== undefined;
   const translation =
     isDialect(operation) && !isNative ? translationFor(operation, adapter.dialect) : undefined;
   if (!translation) return { operation, body: spliceTopLevel(text, scan, { model }), translation };

@@ -8,6 +8,7 @@ import type { Context } from "../core/context.ts";
 import { schemaAt, setAt, shapeOf, typedValue } from "../flags/schema.ts";
 import { secretValue } from "../flags/secret-values.ts";
 import { pairOf } from "../flags/texts.ts";
+import { extensionOf } from "../kinds/index.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
 import { formatOf, shown } from "../manifest/write-result.ts";
 
@@ -21,7 +22,7 @@ export const patch = defineVerb({
     usage: "KIND NAME FIELD=VALUE... [flags]",
     examples: [
       ["mcpctl patch llm claude tier=heavy description='for the hard ones'", "Set two fields"],
-      ["mcpctl patch llm claude extraConfig.timeouts.firstByte=30", "Set a field inside another"],
+      ["mcpctl patch llm claude timeouts.firstByte=30", "Set a field inside another"],
       ["mcpctl patch llm claude poolName=", "Clear a field; poolName=null does the same"],
       ["mcpctl patch secret anthropic data.api-key=-", "Replace a value with one from standard input"],
     ],
@@ -55,9 +56,11 @@ async function changesFrom(
   source: Pick<Context, "cwd" | "terminal">,
 ): Promise<Record<string, unknown>> {
   const body: Record<string, unknown> = {};
+  const { currentPath } = await extensionOf(kind.kind);
   for (const text of texts) {
     const [dotted, value] = pairOf(text);
-    const path = dotted.split(".");
+    const given = dotted.split(".");
+    const path = currentPath?.(live, given) ?? given;
     const field = path[0]!;
     refuseFixed(kind, path);
     const writeOnly = kind.writeOnly.includes(field);

@@ -19,7 +19,7 @@ export interface FieldFlag extends Flag {
  */
 export function flagsOf(kind: Kind): FieldFlag[] {
   const flags: Record<string, Flag> = { ...kind.flags };
-  const named = new Set(Object.values(flags).map(({ field }) => field));
+  const named = new Set(Object.values(flags).map(({ field }) => field.split(".")[0]));
   for (const field of Object.keys(kind.fields.properties))
     if (!named.has(field)) flags[kebab(field)] = { field };
   return Object.entries(flags)

@@ -1,5 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
+import { isMovedSetting, movedSettings } from "../../kinds/llm-settings.ts";
+import { isObject } from "../../wire/json.ts";
 import type { ApiClient } from "../client/client.ts";
 import { plain } from "../output/cells.ts";
 import type { Entry, FieldEntries } from "../output/describe.ts";
@@ -28,6 +30,19 @@ export const llm: KindExtension = {
     const { ok = true, message = "" } = (probe ?? {}) as { ok?: boolean; message?: string };
     return ok ? [] : [message];
   },
+  // The server moves settings from extraConfig, where earlier versions had them, to fields.
+  asStored(live, fields) {
+    const { extraConfig } = fields;
+    if (!isObject(extraConfig)) return fields;
+    const isStored = (key: string, value: unknown) =>
+      isMovedSetting(key) && !Object.hasOwn(fields, key) && Bun.deepEquals(live[key], value);
+    const rest = Object.entries(extraConfig).filter(([key, value]) => !isStored(key, value));
+    return { ...fields, extraConfig: Object.fromEntries(rest) };
+  },
+  currentPath: (live, [first, second, ...rest]) =>
+    first === "extraConfig" && second !== undefined && isMovedSetting(second) && live[second] !== undefined
+      ? [second, ...rest]
+      : undefined,
   describe: async (llm, context) => describeLlm(llm, await context.client()),
 };
 
@@ -42,6 +57,9 @@ async function describeLlm(llm: Resource, client: ApiClient): Promise<FieldEntri
     ],
     poolName: [],
     extraConfig: [section("Extra Config", settings)],
+    ...Object.fromEntries(
+      movedSettings.filter((field) => llm[field] === undefined).map((field) => [field, []]),
+    ),
   };
 }
 

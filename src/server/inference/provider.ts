@@ -6,7 +6,7 @@ import { providerUrl } from "../../net/provider-url.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
 
-/** Milliseconds; an llm's `extraConfig.timeouts` overrides them, in seconds. */
+/** Milliseconds. The `timeouts` of an llm override them. */
 const defaultTimeouts: OutboundTimeouts = { connect: 10_000, firstByte: 300_000, silence: 300_000 };
 
 /** Where and how an llm is reached. */
@@ -49,7 +49,7 @@ export async function keyOf(llm: LlmRow, secrets: SecretValues): Promise<string 
 }
 
 function timeoutsOf(llm: LlmRow): OutboundTimeouts {
-  const { timeouts = {} } = llm.spec["extraConfig"] as { timeouts?: Partial<OutboundTimeouts> };
+  const { timeouts = {} } = llm.spec;
   const milliseconds = Object.entries(timeouts).map(([name, seconds]) => [name, seconds * 1000]);
   return { ...defaultTimeouts, ...Object.fromEntries(milliseconds) };
 }

@@ -69,8 +69,7 @@ export function modelFor(llm: LlmRow, asked: unknown, candidates: readonly LlmRo
   if (asked === undefined || asked === null || asked === "") return own;
   const isName = (name: string) => name === asked;
   if (candidates.some((one) => isName(one.spec.model) || isName(one.name) || isName(poolOf(one)))) return own;
-  const { allowModelOverride } = llm.spec["extraConfig"] as { allowModelOverride?: boolean };
-  if (allowModelOverride && typeof asked === "string") return asked;
+  if (llm.spec.allowModelOverride && typeof asked === "string") return asked;
   throw new AppError("invalid_request", `model: this llm answers as "${llm.name}" or "${own}"`, {
     details: [{ path: "/model", message: "is not this llm's" }],
   });

@@ -128,11 +128,8 @@ describe("a request that is passed through", () => {
 });
 
 describe("who speaks responses", () => {
-  const path = (type: string, responses?: unknown) =>
-    nativePathFor(adapterFor(type)!, "responses", {
-      type,
-      extraConfig: responses === undefined ? {} : { responses },
-    });
+  const path = (type: string, responses?: "native" | "translated") =>
+    nativePathFor(adapterFor(type)!, "responses", { type, responses });
 
   it.each([
     ["openai", undefined, "/v1/responses"],
@@ -143,12 +140,12 @@ describe("who speaks responses", () => {
     ["deepseek", "native", "/v1/responses"],
     ["anthropic", undefined, undefined],
     ["anthropic", "native", undefined],
-  ])("%s with %j at %j", (type, setting, expected) => {
+  ] as const)("%s with %j at %j", (type, setting, expected) => {
     expect(path(type, setting)).toBe(expected);
   });
 
   it("other dialects are native where the provider speaks them", () => {
-    const llm = { type: "openai", extraConfig: {} };
+    const llm = { type: "openai" };
     expect(nativePathFor(adapterFor("openai")!, "chat", llm)).toBe("/v1/chat/completions");
     expect(nativePathFor(adapterFor("openai")!, "messages", llm)).toBeUndefined();
     expect(nativePathFor(adapterFor("anthropic")!, "messages", llm)).toBe("/v1/messages");

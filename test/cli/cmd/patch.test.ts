@@ -63,6 +63,19 @@ describe("patch", () => {
     });
   });
 
+  it("changes a setting by its old path in extraConfig, and keeps what stands beside it in its field", async () => {
+    const timeouts = { silence: 60, connect: 5 };
+    const local = server.seed("llms", { name: "local", type: "openai", model: "m", timeouts });
+    await patch("llm", "local", "extraConfig.timeouts.silence=30", "timeouts.firstByte=9");
+    expect(server.writes[0]).toMatchObject({
+      path: `/api/v1/llms/${local.id}`,
+      body: { timeouts: { silence: 30, connect: 5, firstByte: 9 }, version: 1 },
+    });
+    // Where the field is not set the server moves it.
+    await patch("llm", "local", "extraConfig.limits.maxConcurrent=4");
+    expect(server.writes[1]?.body).toEqual({ extraConfig: { limits: { maxConcurrent: 4 } }, version: 2 });
+  });
+
   it("sets a secret's value from standard input, without reading the others", async () => {
     server.seed("secrets", { name: "s", data: { a: "1", b: "2" } });
     const { stdout, stderr } = await patch("secret", "s", "data.a=-", "data.b=null");

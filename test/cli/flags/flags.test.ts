@@ -27,12 +27,18 @@ describe("the flags of a kind", () => {
     const args = argsOf(kindOf("llm"));
     expect(Object.keys(args)).toEqual([
       "extra",
+      "max-concurrent",
+      "queue-seconds",
+      "price",
+      "timeout",
       "type",
       "model",
       "url",
       "tier",
       "description",
       "api-key-ref",
+      "responses",
+      "allow-model-override",
       "pool-name",
       "visibility",
     ]);
@@ -88,6 +94,34 @@ describe("what flags stand for", () => {
         x: { y: [1] },
       },
     });
+  });
+
+  it("the settings of an llm", async () => {
+    const args = {
+      type: "openai",
+      model: "m",
+      "max-concurrent": "4",
+      "queue-seconds": "0.5",
+      price: ["input=1.25", "output=10"],
+      timeout: ["firstByte=60", "silence=30"],
+      responses: "translated",
+      "allow-model-override": true,
+    };
+    expect(await fields("llm", args)).toEqual({
+      type: "openai",
+      model: "m",
+      limits: { maxConcurrent: 4, queueSeconds: 0.5 },
+      price: { input: 1.25, output: 10 },
+      timeouts: { firstByte: 60, silence: 30 },
+      responses: "translated",
+      allowModelOverride: true,
+    });
+    await expect(fields("llm", { ...args, price: ["input=free"] })).rejects.toThrow(
+      "--price output is required",
+    );
+    await expect(fields("llm", { ...args, "max-concurrent": "0" })).rejects.toThrow(
+      "--max-concurrent must be an integer from 1 to 10000",
+    );
   });
 
   it("a list, a subject, grants", async () => {

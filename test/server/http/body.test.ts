@@ -304,12 +304,12 @@ describe("what is wrong with a body", () => {
     [
       { ...llm, extraConfig: { timeouts: { conect: 1 } } },
       "/extraConfig/timeouts/conect",
-      "unknown field; known are connect, firstByte, silence",
+      'unknown field; did you mean "connect"?',
     ],
     [
       { ...llm, extraConfig: { timeouts: { connect: -1 } } },
       "/extraConfig/timeouts/connect",
-      "must be seconds, more than 0",
+      "must be a number above 0 and at most 86400",
     ],
     [
       { ...llm, extraConfig: { allowModelOverride: "yes" } },

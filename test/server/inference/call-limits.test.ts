@@ -157,8 +157,8 @@ it("a caller who goes away between two tries is let go at once, and the provider
 
 it.each([
   [{ limits: 5 }, "/extraConfig/limits", "must be an object"],
-  [{ limits: { maxconcurrent: 5 } }, "/extraConfig/limits/maxconcurrent", "unknown field; known are"],
-  [{ limits: { toString: 5 } }, "/extraConfig/limits/toString", "unknown field; known are"],
+  [{ limits: { maxconcurrent: 5 } }, "/extraConfig/limits/maxconcurrent", 'did you mean "maxConcurrent"?'],
+  [{ limits: { toString: 5 } }, "/extraConfig/limits/toString", "unknown field"],
   [{ limits: { maxConcurrent: 0 } }, "/extraConfig/limits/maxConcurrent", "from 1 to 10000"],
   [{ limits: { maxConcurrent: 10_001 } }, "/extraConfig/limits/maxConcurrent", "from 1 to 10000"],
   [{ limits: { maxConcurrent: 1.5 } }, "/extraConfig/limits/maxConcurrent", "from 1 to 10000"],

@@ -242,7 +242,7 @@ describe("registering again", () => {
       register(alice.call, [vllm("a", { description: "one", poolName: "p", capabilities: { n: 1 } })]),
     );
     const { providerSessionId } = body;
-    const edited = { visibility: "public", extraConfig: { price: { input: 1, output: 2 } }, tier: "heavy" };
+    const edited = { visibility: "public", price: { input: 1, output: 2 }, tier: "heavy" };
     await must(server.admin("PUT", "/api/v1/llms/a", edited));
     const again = await must(
       register(alice.call, [vllm("a", { model: "llama", type: "ollama", visibility: "private" })], {

@@ -99,7 +99,7 @@ describe("an agent's llm", () => {
       description: "for tests",
       poolName: "pool",
       visibility: "public",
-      extraConfig: { price: { input: 1, output: 2 } },
+      price: { input: 1, output: 2 },
     };
     // A whole object is read, edited and put; when the agent was last heard of has moved on meanwhile.
     const whole = { ...before, ...settings, lastSeenAt: "2020-01-01T00:00:00.000Z" };

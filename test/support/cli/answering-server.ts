@@ -93,8 +93,10 @@ export const llms = rows(
     tier: "fast",
     description: "",
     apiKeyRef: null,
+    timeouts: { connect: 5 },
+    limits: { maxConcurrent: 4 },
+    allowModelOverride: true,
     extraConfig: {
-      timeouts: { connect: 5 },
       headers: { "x-api-key": "zzz" },
       note: "sk-ant-0123456789abcdef0123",
     },

@@ -30,7 +30,14 @@ export function valuesOf(schema: TSchema): fc.Arbitrary<unknown> {
   if (schema.anyOf) return fc.oneof(...(schema.anyOf as TSchema[]).map(valuesOf));
   if (schema.type === "null") return fc.constant(null);
   if (schema.type === "boolean") return fc.boolean();
-  if (schema.type === "integer") return fc.integer();
+  if (schema.type === "integer") return fc.integer({ min: schema.minimum, max: schema.maximum });
+  if (schema.type === "number")
+    return fc.double({
+      min: schema.exclusiveMinimum ?? schema.minimum,
+      minExcluded: schema.exclusiveMinimum !== undefined,
+      max: schema.maximum,
+      noNaN: true,
+    });
   if (schema.format === "date-time") return fc.constant("2027-01-31T12:00:00.000Z");
   if (schema.pattern) return fc.constantFrom("a", "a-1");
   if (schema.type === "string") return text;

@@ -1,5 +1,6 @@
 import { Snapshot } from "../store/snapshot.ts";
-import type { Change, Row, Store, Write } from "../store/types.ts";
+import type { Change, Contents, Row, Store, Write } from "../store/types.ts";
+import { inCurrentForm } from "./llm-settings.ts";
 
 /** One row that changed: as it was, as it is. At least one of them is there. */
 export interface RowChange {
@@ -40,7 +41,7 @@ export class Catalogue {
 
   /** Loads all there is. `onError` hears of refreshes that failed on another server's change. */
   static async open(store: Store, onError: (error: unknown) => void): Promise<Catalogue> {
-    return new Catalogue(store, new Snapshot(await store.load()), onError);
+    return new Catalogue(store, new Snapshot(current(await store.load())), onError);
   }
 
   get snapshot(): Snapshot {
@@ -84,14 +85,14 @@ export class Catalogue {
       const changes = await this.store.changesSince(this.#snapshot.revision, batch);
       if (changes === null) return this.#reload();
       if (changes.length === 0) return;
-      this.#swap(this.#snapshot.after(changes, await this.store.loadSome(changes)), changes);
+      this.#swap(this.#snapshot.after(changes, current(await this.store.loadSome(changes))), changes);
       if (changes.length < batch) return;
     }
   }
 
   /** Too far behind: start over. Watchers are told to list again. */
   async #reload(): Promise<void> {
-    this.#snapshot = new Snapshot(await this.store.load(), this.#snapshot.moving);
+    this.#snapshot = new Snapshot(current(await this.store.load()), this.#snapshot.moving);
     this.#recent.length = 0;
     this.#recentSince = this.#snapshot.revision;
     for (const listener of this.#listeners) listener(null);
@@ -112,4 +113,9 @@ export class Catalogue {
     while (this.#recent.length > remembered) this.#recentSince = this.#recent.shift()!.revision;
     for (const listener of this.#listeners) listener(changed);
   }
+}
+
+/** The same contents with every row in the form that this version writes. */
+function current<C extends Pick<Contents, "rows">>(contents: C): C {
+  return { ...contents, rows: contents.rows.map(inCurrentForm) };
 }

@@ -239,7 +239,7 @@ function boundsOf(snapshot: Snapshot, { kind, id, userId }: Principal): readonly
 function unpriced(holder: Row, llm: LlmRow): AppError {
   const what = `${holder.kind} "${holder.name}" has a limit in dollars, and llm "${llm.name}" has no price`;
   return new AppError("forbidden", what, {
-    hint: "its extraConfig.price says what it costs: {input, output, cachedInput}, in dollars for a million tokens",
+    hint: "set its price: {input, output, cachedInput}, in dollars for a million tokens",
   });
 }
 

@@ -1,13 +1,6 @@
+import type { Price } from "../../../kinds/llm-settings.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
-
-/** US dollars for a million tokens. */
-export interface Price {
-  input: number;
-  output: number;
-  /** Input that the provider had in its cache; like other input when left out. */
-  cachedInput?: number;
-}
 
 /** The day on which the table was last compared with what the providers say. */
 export const pricesAsOf = "2026-11-21";
@@ -15,7 +8,7 @@ export const pricesAsOf = "2026-11-21";
 /**
  * List prices by the beginning of a model's name, the longest that fits: https://platform.claude.com/docs/en/about-claude/pricing
  * and https://openai.com/api/pricing. Batch, priority and long-context rates are not in it: for those, and for models
- * that are not, an llm has `extraConfig.price`.
+ * that are not, an llm has a `price` of its own.
  */
 export const listPrices: Readonly<Record<string, Price>> = {
   "claude-fable-5": { input: 10, output: 50, cachedInput: 1 },
@@ -51,9 +44,9 @@ const known = new WeakMap<LlmRow, { price: Price | undefined }>();
 export function priceOf(llm: LlmRow): Price | undefined {
   let found = known.get(llm);
   if (!found) {
-    const { price } = llm.spec["extraConfig"] as { price?: Price };
-    const own = ownMachines.has(llm.spec.type) ? nothing : undefined;
-    found = { price: price ?? own ?? listed(llm.spec.model) };
+    const { model, price, type } = llm.spec;
+    const own = ownMachines.has(type) ? nothing : undefined;
+    found = { price: price ?? own ?? listed(model) };
     known.set(llm, found);
   }
   return found.price;

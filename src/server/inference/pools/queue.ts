@@ -23,11 +23,11 @@ const weightOfLast = 0.2;
 /** A row never changes, so what follows from it is worked out once. */
 const known = new WeakMap<LlmRow, QueueLimits>();
 
-/** An llm's `extraConfig.limits`. */
+/** Returns the `limits` of an llm with their defaults. */
 export function queueLimitsOf(llm: LlmRow): QueueLimits {
   const cached = known.get(llm);
   if (cached) return cached;
-  const { limits } = llm.spec["extraConfig"] as { limits?: Partial<QueueLimits> };
+  const { limits } = llm.spec;
   const made = limits ? { ...unlimited, queueSeconds: usualQueueSeconds, ...limits } : unlimited;
   known.set(llm, made);
   return made;

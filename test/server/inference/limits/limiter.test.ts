@@ -8,9 +8,9 @@ import { type Admission, Limiter } from "../../../../src/server/inference/limits
 import { row } from "../../../support/row.ts";
 
 const priced = row("llm_1", "llm", "gpt", {
-  spec: { type: "openai", model: "m", extraConfig: { price: { input: 1, output: 10 } } },
+  spec: { type: "openai", model: "m", price: { input: 1, output: 10 } },
 });
-const unpriced = row("llm_2", "llm", "new", { spec: { type: "openai", model: "m", extraConfig: {} } });
+const unpriced = row("llm_2", "llm", "new", { spec: { type: "openai", model: "m" } });
 
 interface Holders {
   alice?: Limits;
@@ -133,7 +133,7 @@ it("counts dollars, by the price of the llm that answered, and refuses one witho
 
 it("counts the dearest member of a pool, and refuses a pool with one that has no price", () => {
   const dear = row("llm_3", "llm", "dear", {
-    spec: { type: "openai", model: "m", extraConfig: { price: { input: 1000, output: 1000 } } },
+    spec: { type: "openai", model: "m", price: { input: 1000, output: 1000 } },
   });
   const { limiter, alice } = house({ alice: { costPerDay: 1.5 } });
   limiter.admit(alice, [priced, dear], 4, 999);

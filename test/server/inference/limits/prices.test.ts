@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { costOf, priceOf } from "../../../../src/server/inference/limits/prices.ts";
 import { row } from "../../../support/row.ts";
 
-const llm = (model: string, type = "openai", extraConfig = {}) =>
-  row("llm_1", "llm", "l", { spec: { type, model, extraConfig } });
+const llm = (model: string, type = "openai", more = {}) =>
+  row("llm_1", "llm", "l", { spec: { type, model, ...more } });
 
 it("knows list prices by the beginning of a model's name, and no others", () => {
   expect(priceOf(llm("claude-opus-5"))).toEqual({ input: 5, output: 25, cachedInput: 0.5 });
