@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 import { kinds } from "../src/kinds/index.ts";
+import { circlesIn, twoWayFolders } from "./support/import-graph.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -11,15 +12,19 @@ interface File {
   text: string;
   /** Imports, static and dynamic: a path from the root, or a package's name. */
   imports: string[];
+  /** Imports of types and nothing else. */
+  typeImports: string[];
 }
 
 const files: File[] = [...new Bun.Glob("src/**/*.ts").scanSync(root)].sort().map((path) => {
   const text = readFileSync(join(root, path), "utf8");
-  const specifiers = [
-    ...text.matchAll(/(?:^(?:import|export) [^"\n]*from |^\} from |^import |\bimport\()"([^"]+)"/gm),
-  ].map(([, one]) => one!);
-  const imports = specifiers.map((one) => (one.startsWith(".") ? normalize(join(dirname(path), one)) : one));
-  return { path, text, imports };
+  const specifiers = (pattern: RegExp) =>
+    [...text.matchAll(pattern)].map(([, one]) =>
+      one!.startsWith(".") ? normalize(join(dirname(path), one!)) : one!,
+    );
+  const imports = specifiers(/(?:^(?:import|export) [^"\n]*from |^\} from |^import |\bimport\()"([^"]+)"/gm);
+  const typeImports = specifiers(/^(?:import|export) type [^"]*"([^"]+)"/gm);
+  return { path, text, imports, typeImports };
 });
 
 /** The room a file is in: `kinds`, or for a file beside the rooms its own name. */
@@ -74,6 +79,29 @@ const mayImport: Record<string, readonly string[]> = {
   main: ["cli", "commands"],
 };
 
+/** Rooms inside `src/server`: the rooms that each may import, and those from which it may import types only. */
+const serverMayImport: Record<string, { below: readonly string[]; beside: readonly string[] }> = {
+  core: { below: [], beside: [] },
+  secrets: { below: ["core"], beside: ["observability"] },
+  observability: { below: ["core"], beside: ["secrets"] },
+  inference: { below: ["core", "secrets", "observability"], beside: ["workstations"] },
+  workstations: { below: ["core", "secrets", "observability"], beside: ["inference"] },
+  http: { below: ["core", "secrets", "observability", "inference", "workstations"], beside: [] },
+};
+
+/** The files beside the rooms of the server, which put it together and may import all of it. */
+const composition = ["command", "options", "services", "start"];
+
+/** The room of a file inside `src/server`: `core`, or for a file beside the rooms its own name. */
+function serverRoomOf(path: string): string {
+  return path.replace(/^src\/server\//, "").replace(/\/.*|\.ts$/, "");
+}
+
+/** The files of `src`, and the files of `src` that each imports. */
+const graph = new Map(
+  files.map(({ path, imports }) => [path, imports.filter((one) => one.startsWith("src/"))]),
+);
+
 /** Packages and runtime modules, by room; `node:` is open to all but those that hold no I/O. */
 const mayUse: Record<string, RegExp> = {
   errors: /^$/,
@@ -115,6 +143,27 @@ describe("the rooms", () => {
         expect([room, ...mayImport[room]!], `${path} imports ${imported}`).toContain(roomOf(imported));
       }
     }
+  });
+
+  it("inside the server import the rooms below them, and types of the rooms beside them", () => {
+    for (const { path, imports, typeImports } of inRoom("server")) {
+      const room = serverRoomOf(path);
+      if (composition.includes(room)) continue;
+      const rules = serverMayImport[room];
+      expect(rules, `${path} is in a room without rules`).toBeDefined();
+      for (const imported of imports.filter((one) => one.startsWith("src/server/"))) {
+        const allowed = [room, ...rules!.below, ...(typeImports.includes(imported) ? rules!.beside : [])];
+        expect(allowed, `${path} imports ${imported}`).toContain(serverRoomOf(imported));
+      }
+    }
+  });
+
+  it("have no circle of files that import each other, types included", () => {
+    expect(circlesIn(graph)).toEqual([]);
+  });
+
+  it("have no two folders that import each other, but for a folder and one inside it", () => {
+    expect(twoWayFolders(graph)).toEqual([]);
   });
 
   it("use the packages they may: src/kinds TypeBox alone, and nothing that holds no I/O a way to it", () => {
