@@ -6,14 +6,14 @@ import { row } from "../../support/row.ts";
 import { must, temporaryFolder, testServer } from "../../support/server.ts";
 
 const path = "/api/v1/secretbackends";
-const reason = 'type "file" is unknown to this version of mcpctl';
+const reason = 'type "cassette" is unknown to this version of mcpctl';
 
-/** A server whose database a newer version has written: a backend of type `file`, and a secret `s` on it. */
+/** A server whose database a newer version has written: a backend of type `cassette`, and a secret `s` on it. */
 async function house() {
   const folder = temporaryFolder();
   const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
   const backend = row("sbe_00000000000000000000000001", "secretbackend", "disk", {
-    spec: { type: "file", config: { path: "/srv/secrets" }, isDefault: false, description: "" },
+    spec: { type: "cassette", config: { path: "/srv/secrets" }, isDefault: false, description: "" },
   });
   const secret = row("sec_00000000000000000000000001", "secret", "s", {
     spec: { backend: "disk" },
@@ -35,14 +35,14 @@ async function house() {
 describe("a type of secret backend that is not registered", () => {
   it("is refused by the API and by the command line, with the types that there are", async () => {
     const server = await testServer();
-    const { status, body } = await server.admin("POST", path, { name: "disk", type: "file" });
+    const { status, body } = await server.admin("POST", path, { name: "disk", type: "cassette" });
     expect([status, body.details]).toEqual([
       400,
       [{ path: "/type", message: 'must be "plaintext" or "sealed" or "openbao"' }],
     ]);
-    const wish = { name: "disk", type: "file", config: {}, adminToken: "t" };
+    const wish = { name: "disk", type: "cassette", config: {}, adminToken: "t" };
     expect((await server.admin("POST", `${path}/wizard`, wish)).status).toBe(400);
-    const { code, stderr } = await cli("create secretbackend disk --type file");
+    const { code, stderr } = await cli("create secretbackend disk --type cassette");
     expect(code).toBe(2);
     expect(stderr).toContain("plaintext");
   });
