@@ -1,101 +1,101 @@
 import { AppError } from "../../errors.ts";
 import type { OpenBaoConfig } from "../../kinds/secret-backends/openbao.ts";
 import type { LoginDriver } from "../types.ts";
-import { lasting } from "./faults.ts";
+import { permanent } from "./faults.ts";
 import { healthOf } from "./health.ts";
 import { createBao } from "./http.ts";
-import { type Ask, createKv } from "./kv.ts";
+import { createKv, type SendRequest } from "./kv.ts";
 import { checkMount } from "./mount.ts";
-import type { Backend } from "./paths.ts";
+import type { BaoBackend } from "./paths.ts";
 import { mintToken, notSupported, proveToken, revokeToken } from "./rotation.ts";
 import { readServiceAccountToken } from "./service-account.ts";
 import { createSession } from "./session.ts";
 import { lookUpSelf } from "./token.ts";
 
 export interface OpenBaoOptions {
-  /** Of the backend, for messages. */
+  /** The name of the backend, for messages. */
   name: string;
   config: OpenBaoConfig;
-  /** The token or secret id that the config names, as it is now. */
+  /** Reads the token or secret id that the config names, as it is now. */
   credential(): Promise<string>;
   serviceAccountToken?(): Promise<string>;
-  /** A clock that nobody sets, in milliseconds (T91). */
+  /** Monotonic clock, in milliseconds (T91). */
   now?(): number;
   random?(): number;
   pause?(ms: number): Promise<void>;
-  /** Runs something once, some milliseconds from now; returns how to call it off. */
-  later?(run: () => void, ms: number): () => void;
-  /** Hears of what is not well and stops nothing. */
+  /** Runs a function once, after some milliseconds. Returns a function that cancels it. */
+  schedule?(run: () => void, ms: number): () => void;
+  /** Receives problems that stop nothing. */
   onWarning?(text: string): void;
 }
 
-/** Values may be changed by hand in OpenBao, so they are asked for again after this. Milliseconds. */
+/** Values may be changed by hand in OpenBao, so they are read again after this. Milliseconds. */
 const keepFor = 60_000;
-/** A node that only reads may be behind the one that writes for a moment (OpenBao 2.5). Milliseconds. */
-const behind = { longest: 10_000, attempts: 5, pause: 100 };
+/** A node that only reads may be behind the active one for a moment (OpenBao 2.5). Milliseconds. */
+const replication = { longest: 10_000, attempts: 5, pause: 100 };
 
 /**
- * Values in a KV version 2 engine of OpenBao or HashiCorp Vault, each write in a path of its own below the prefix:
- * `<mount>/data/<pathPrefix>/<ref>`. Nothing is sent before the first call.
+ * Makes a driver that keeps values in a KV version 2 engine of OpenBao or HashiCorp Vault. Each write has its own path
+ * below the prefix: `<mount>/data/<pathPrefix>/<ref>`. The driver sends nothing before the first call.
  */
 export function openBaoDriver(options: OpenBaoOptions): LoginDriver {
   const { name, config } = options;
   const { now = () => performance.now(), random = Math.random, pause = Bun.sleep } = options;
-  const backend: Backend = { name, config };
+  const backend: BaoBackend = { name, config };
   const bao = createBao({ ...backend, now, random, pause });
   const session = createSession({
     ...backend,
     bao,
     auth: config.auth,
-    credential: () => had(name, options.credential()),
-    serviceAccountToken: () => had(name, (options.serviceAccountToken ?? readServiceAccountToken)()),
+    credential: () => credentialOf(name, options.credential()),
+    serviceAccountToken: () => credentialOf(name, (options.serviceAccountToken ?? readServiceAccountToken)()),
     now,
     random,
-    later: options.later ?? unrefLater,
+    schedule: options.schedule ?? scheduleUnref,
     onWarning: options.onWarning ?? (() => {}),
   });
 
-  const ask: Ask = async (request) => {
+  const send: SendRequest = async (request) => {
     const token = await session.token();
-    const answer = await bao.request({ ...request, token });
-    if (answer.status !== 403 || (await session.refused(token)) === "denied") return answer;
+    const response = await bao.request({ ...request, token });
+    if (response.status !== 403 || (await session.refused(token)) === "denied") return response;
     return bao.request({ ...request, token: await session.token() });
   };
 
-  const kv = createKv(backend, ask);
+  const kv = createKv(backend, send);
   let mount: Promise<void> | undefined;
-  /** Asked once; again after it was not as it should be. */
+  /** Checks the mount once, and again after a failed check. */
   function mountChecked(): Promise<void> {
-    mount ??= checkMount(backend, ask).catch((error) => {
+    mount ??= checkMount(backend, send).catch((error) => {
       mount = undefined;
       throw error;
     });
     return mount;
   }
 
-  /** Refs written a moment ago, and when. */
+  /** Times of recent writes, by ref. */
   const written = new Map<string, number>();
-  /** Does something to a ref; again, as long as a ref that was just written is not there. */
-  async function caughtUp<T>(ref: string, act: () => Promise<T>): Promise<T> {
+  /** Does something with a ref. Retries while a ref that was just written is not found. */
+  async function replicated<T>(ref: string, act: () => Promise<T>): Promise<T> {
     for (let tried = 1; ; tried++) {
       const found = await act();
       const since = now() - (written.get(ref) ?? Number.NEGATIVE_INFINITY);
-      if (found || since > behind.longest || tried === behind.attempts) return found;
-      await pause(behind.pause);
+      if (found || since > replication.longest || tried === replication.attempts) return found;
+      await pause(replication.pause);
     }
   }
 
   return {
     keepFor,
-    read: (ref) => caughtUp(ref, () => kv.read(ref)),
+    read: (ref) => replicated(ref, () => kv.read(ref)),
     async write(ref, data) {
       await mountChecked();
       await kv.write(ref, data);
-      for (const [old, at] of written) if (now() - at > behind.longest) written.delete(old);
+      for (const [old, at] of written) if (now() - at > replication.longest) written.delete(old);
       written.set(ref, now());
     },
     async delete(ref) {
-      await caughtUp(ref, () => kv.delete(ref));
+      await replicated(ref, () => kv.delete(ref));
       written.delete(ref);
     },
     list: () => kv.list(),
@@ -103,9 +103,9 @@ export function openBaoDriver(options: OpenBaoOptions): LoginDriver {
       healthOf({
         ...backend,
         bao,
-        async look() {
+        async probe() {
           await mountChecked();
-          await kv.look();
+          await kv.probe();
         },
         async givenToken() {
           if (config.auth?.method !== "token") return null;
@@ -130,12 +130,12 @@ export function openBaoDriver(options: OpenBaoOptions): LoginDriver {
   };
 }
 
-/** A credential, or why it cannot be had. */
-async function had(name: string, reading: Promise<string>): Promise<string> {
+/** Returns a credential. Throws AppError that says why it cannot be read. */
+async function credentialOf(name: string, reading: Promise<string>): Promise<string> {
   try {
     return await reading;
   } catch (cause) {
-    if (!(cause instanceof AppError)) throw lasting(name, "its credential cannot be read", { cause });
+    if (!(cause instanceof AppError)) throw permanent(name, "its credential cannot be read", { cause });
     const { hint, retryAfter } = cause;
     const code = cause.code === "unavailable" ? "unavailable" : "secret_unavailable";
     throw new AppError(code, `secret backend "${name}": its credential cannot be read: ${cause.message}`, {
@@ -146,7 +146,7 @@ async function had(name: string, reading: Promise<string>): Promise<string> {
   }
 }
 
-function unrefLater(run: () => void, ms: number): () => void {
+function scheduleUnref(run: () => void, ms: number): () => void {
   const timer = setTimeout(run, ms);
   timer.unref();
   return () => clearTimeout(timer);

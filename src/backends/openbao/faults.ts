@@ -1,44 +1,44 @@
 import { AppError, type ErrorOptions } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 
-/** What may pass by itself, and is tried again. The text is ours: nothing that a server said is in it. */
-export function passing(name: string, text: string, options: ErrorOptions = {}): AppError {
+/** Returns an error that may go away by itself, so that the request is retried. The text never quotes the server. */
+export function temporary(name: string, text: string, options: ErrorOptions = {}): AppError {
   return new AppError("unavailable", `secret backend "${name}": ${text}`, { retryAfter: 5, ...options });
 }
 
-/** What somebody has to mend. */
-export function lasting(name: string, text: string, options: ErrorOptions = {}): AppError {
+/** Returns an error that somebody has to repair. The text never quotes the server. */
+export function permanent(name: string, text: string, options: ErrorOptions = {}): AppError {
   return new AppError("secret_unavailable", `secret backend "${name}": ${text}`, options);
 }
 
-/** What a server said, as far as it is looked at. */
-export interface Said {
+/** The parts of an HTTP response that faults are told from. */
+export interface RawResponse {
   status: number;
   /** Undefined when it is not a JSON object. */
   body: Readonly<Record<string, unknown>> | undefined;
-  /** The start of the body, to look for known words in. */
+  /** The start of the body, to search for known words. */
   text: string;
   /** From the `retry-after` header, in seconds. */
   retryAfter?: number;
 }
 
-/** The `errors` of an answer as one text, to look for known words in and never to show. */
+/** Returns the `errors` of a response as one text, to search for known words. It is never shown. */
 export function errorsOf(body: Readonly<Record<string, unknown>> | undefined): string {
   const errors = body?.["errors"];
   return Array.isArray(errors) ? errors.filter((one) => typeof one === "string").join("\n") : "";
 }
 
 /**
- * What is wrong when an answer is none that a request can be judged by; undefined for 200, 204, 400, 403 and 404 in
- * JSON. 412, 472 and 473 are HashiCorp Vault's: https://developer.hashicorp.com/vault/api-docs#http-status-codes
+ * Returns the fault of a response that says nothing about the request itself; undefined for 200, 204, 400, 403 and 404
+ * in JSON. 412, 472 and 473 are HashiCorp Vault's: https://developer.hashicorp.com/vault/api-docs#http-status-codes
  */
-export function faultOfAnswer(name: string, said: Said): AppError | undefined {
-  const { status, body } = said;
-  const later = said.retryAfter === undefined ? {} : { retryAfter: said.retryAfter };
-  const pass = (text: string, hint?: string) => passing(name, text, { ...later, ...(hint && { hint }) });
+export function faultOfResponse(name: string, response: RawResponse): AppError | undefined {
+  const { status, body } = response;
+  const later = response.retryAfter === undefined ? {} : { retryAfter: response.retryAfter };
+  const pass = (text: string, hint?: string) => temporary(name, text, { ...later, ...(hint && { hint }) });
   if (status >= 300 && status < 400)
     return pass("it is a standby that cannot forward", "use the address of the active node");
-  if (!body && status !== 204) return faultOfOther(name, said, pass);
+  if (!body && status !== 204) return faultOfForeignResponse(name, response, pass);
   const errors = errorsOf(body);
   switch (status) {
     case 200:
@@ -65,16 +65,16 @@ export function faultOfAnswer(name: string, said: Said): AppError | undefined {
     case 473:
       return pass("it is a standby that cannot forward", "use the address of the active node");
     case 501:
-      return lasting(name, "it is not initialised", { hint: "bao operator init" });
+      return permanent(name, "it is not initialised", { hint: "bao operator init" });
     default:
       return status >= 500
-        ? faultOfServer(errors, status, pass)
-        : lasting(name, `it answers with status ${status}`);
+        ? faultOfServerError(errors, status, pass)
+        : permanent(name, `it answers with status ${status}`);
   }
 }
 
-/** What it says with a 5xx: the texts are those of OpenBao's `consts` and `http` packages, the same in Vault. */
-function faultOfServer(
+/** Tells the faults behind a 5xx apart, by the texts of OpenBao's packages `consts` and `http`. Vault has the same. */
+function faultOfServerError(
   errors: string,
   status: number,
   pass: (text: string, hint?: string) => AppError,
@@ -88,64 +88,73 @@ function faultOfServer(
   return pass(`it answers with status ${status}`);
 }
 
-/** The request was larger than the server or the listener takes. */
+/** Returns the fault of a request that is larger than the server or its listener accepts. */
 export function tooLarge(name: string): AppError {
-  return lasting(name, "the values are more than it takes in one request", {
+  return permanent(name, "the values are larger than it accepts in one request", {
     hint: "32 MiB, unless its listener sets another max_request_size",
   });
 }
 
-/** What answers is no OpenBao, or something in front of it. */
-function faultOfOther(name: string, { status, text }: Said, pass: (text: string) => AppError): AppError {
+/** Returns the fault of a response that is not from OpenBao, but from another program or from a proxy before it. */
+function faultOfForeignResponse(
+  name: string,
+  { status, text }: RawResponse,
+  pass: (text: string) => AppError,
+): AppError {
   if (text.includes("HTTP request to an HTTPS server"))
-    return lasting(name, "it speaks https: change its url");
+    return permanent(name, "it speaks https: change its url");
   if (status === 413) return tooLarge(name);
   if (status >= 500 || status === 429)
-    return pass(`status ${status} comes from something before it: the answer is not JSON`);
-  return lasting(name, `what answers there is not an OpenBao: status ${status}, and not in JSON`);
+    return pass(`status ${status} comes from a proxy before it: the response is not JSON`);
+  return permanent(name, `the server at its url is not OpenBao: status ${status}, not in JSON`);
 }
 
 /**
- * What is wrong when there is no answer, and whether the server may have done what it was asked.
+ * Returns the fault of a request without a response.
  *
- * @param error what the call of `Outbound` threw
+ * @param error the error that `Outbound` threw
+ * @returns `undone` is true if the server cannot have carried the request out
  */
-export function faultOfCall(name: string, error: unknown): { fault: AppError; undone: boolean } {
+export function faultOfFailedCall(name: string, error: unknown): { fault: AppError; undone: boolean } {
   if (!(error instanceof HttpFailure)) {
     const why = error instanceof AppError ? `: ${error.message}` : "";
-    return { fault: lasting(name, `the request cannot be sent${why}`, { cause: error }), undone: true };
+    return { fault: permanent(name, `the request cannot be sent${why}`, { cause: error }), undone: true };
   }
-  const pass = (text: string) => passing(name, text, { cause: error });
+  const pass = (text: string) => temporary(name, text, { cause: error });
   switch (error.kind) {
     case "connect":
-      return { fault: faultOfConnecting(name, error), undone: true };
+      return { fault: faultOfFailedConnection(name, error), undone: true };
     case "refused":
       return {
-        fault: lasting(name, "its address is link-local or serves metadata: it is never called"),
+        fault: permanent(name, "its address is link-local or serves metadata: it is never called"),
         undone: true,
       };
     case "timeout":
     case "cancelled":
       return { fault: pass("it does not answer in time"), undone: false };
     case "closed":
-      return { fault: pass("it closes the connection without an answer"), undone: false };
+      return { fault: pass("it closes the connection without a response"), undone: false };
     case "too-large":
-      return { fault: lasting(name, "its answer is too large"), undone: false };
+      return { fault: permanent(name, "its response is too large"), undone: false };
     case "malformed":
-      return { fault: lasting(name, "what answers there does not speak HTTP"), undone: false };
+      return { fault: permanent(name, "the server at its url does not speak HTTP"), undone: false };
   }
 }
 
-function faultOfConnecting(name: string, failure: HttpFailure): AppError {
+function faultOfFailedConnection(name: string, failure: HttpFailure): AppError {
   const { code = "" } = (failure.cause ?? {}) as { code?: string };
-  if (code === "ECONNREFUSED") return passing(name, "the connection is refused", { cause: failure });
-  if (code.startsWith("DNS_")) return passing(name, "the name in its url is not found", { cause: failure });
-  if (code === "EPROTO") return lasting(name, "it does not speak TLS there", { cause: failure });
+  if (code === "ECONNREFUSED") return temporary(name, "the connection is refused", { cause: failure });
+  if (code.startsWith("DNS_")) return temporary(name, "the name in its url is not found", { cause: failure });
+  if (code === "EPROTO") return permanent(name, "it does not speak TLS there", { cause: failure });
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
-    return lasting(name, "its certificate is for another name", { hint: "use a name in it as the url" });
-  if (code === "CERT_HAS_EXPIRED") return lasting(name, "its certificate has expired");
-  if (code === "CERT_NOT_YET_VALID") return lasting(name, "its certificate is not valid yet");
+    return permanent(name, "its certificate is for another host name", {
+      hint: "use a name in it as the url",
+    });
+  if (code === "CERT_HAS_EXPIRED") return permanent(name, "its certificate has expired");
+  if (code === "CERT_NOT_YET_VALID") return permanent(name, "its certificate is not valid yet");
   if (/CERT|ISSUER|SIGNATURE|CHAIN/.test(code))
-    return lasting(name, "its certificate is not trusted", { hint: "give the CA that signed it as caCert" });
-  return passing(name, "no connection can be made", { cause: failure });
+    return permanent(name, "its certificate is not trusted", {
+      hint: "give the CA that signed it as caCert",
+    });
+  return temporary(name, "no connection can be made", { cause: failure });
 }

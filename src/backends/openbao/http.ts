@@ -2,10 +2,10 @@ import { AppError } from "../../errors.ts";
 import { createOutbound, type Outbound, type OutboundTimeouts } from "../../net/outbound.ts";
 import { isLoopbackHost, normaliseProviderUrl, providerUrl } from "../../net/provider-url.ts";
 import { backoffDelay } from "../../time.ts";
-import { faultOfAnswer, faultOfCall, lasting } from "./faults.ts";
-import type { Backend } from "./paths.ts";
+import { faultOfFailedCall, faultOfResponse, permanent } from "./faults.ts";
+import type { BaoBackend } from "./paths.ts";
 
-/** One request to the API of OpenBao. */
+/** A request to the API of OpenBao. */
 export interface BaoRequest {
   method: "GET" | "POST" | "DELETE";
   /** Below `/v1/`: `secret/data/mcpctl/sec_1/ver_1`. */
@@ -13,68 +13,69 @@ export interface BaoRequest {
   query?: string;
   body?: object;
   token?: string;
-  /** The largest answer that is read, in bytes; 1 MiB when left out. */
+  /** The size limit of the response, in bytes. Default: 1 MiB. */
   limit?: number;
-  /** Doing it twice does harm: it is not tried again once it may have been done. */
+  /** True if doing it twice does harm: it is not retried once the server may have carried it out. */
   once?: boolean;
-  /** How often it is tried, 3 times when left out. */
+  /** Number of attempts. Default: 3. */
   attempts?: number;
-  /** `sys/health` alone: any status is an answer, and there are no namespaces. */
+  /** True for `sys/health` alone: every status is accepted, and no namespace is sent. */
   health?: boolean;
 }
 
-/** An answer in JSON with a status of 200, 204, 400, 403 or 404; any, when health was asked for. */
-export interface BaoAnswer {
+/** A response in JSON with a status of 200, 204, 400, 403 or 404, or of any status for `sys/health`. */
+export interface BaoResponse {
   status: number;
   /** Empty with a 204. */
   body: Readonly<Record<string, unknown>>;
 }
 
 export interface Bao {
-  /** Throws AppError `unavailable` when trying again has not helped, `secret_unavailable` when it would not. */
-  request(request: BaoRequest): Promise<BaoAnswer>;
+  /** Throws AppError `unavailable` when retries did not help, `secret_unavailable` when they would not. */
+  request(request: BaoRequest): Promise<BaoResponse>;
   close(): void;
 }
 
-export interface BaoOptions extends Backend {
-  /** A clock that nobody sets, in milliseconds (T91). */
+export interface BaoOptions extends BaoBackend {
+  /** Monotonic clock, in milliseconds (T91). */
   now?: () => number;
   random?: () => number;
   pause?: (ms: number) => Promise<void>;
 }
 
-/** Milliseconds. */
+// All times are in milliseconds.
 const timeouts: OutboundTimeouts = { connect: 3_000, firstByte: 10_000, silence: 10_000 };
+/** Limit for all attempts of a request, pauses included. */
 const budget = 10_000;
 const longestWait = 5_000;
 const backoffSpan = { first: 100, longest: longestWait };
-/** One attempt is over after this, even if the answer keeps trickling in (T64). */
+/** Limit for one attempt, even if the response keeps trickling in (T64). */
 const longestAttempt = 30_000;
 const mebibyte = 1024 * 1024;
 
-/** Values come in answers a little larger than the requests they came in, which are of 32 MiB at most. */
+/** Size limit of a response with values: a little more than the largest request, which has 32 MiB. */
 export const dataLimit = 34 * mebibyte;
 
-/** What came of one attempt. */
-type Outcome =
-  | { answer: BaoAnswer }
-  /** `undone`: nothing can have been done. `wait`: how long the server asks to wait, in milliseconds. */
+/** The result of one attempt. */
+type AttemptResult =
+  | { response: BaoResponse }
+  /** `undone`: the server cannot have carried it out. `wait`: the pause that the server asks for, in milliseconds. */
   | { fault: AppError; undone: boolean; wait?: number };
 
-/** Speaks to the API of one OpenBao. Nothing is sent before the first request. */
+/** Opens a client of the API of one OpenBao. It sends nothing before the first request. */
 export function createBao(options: BaoOptions): Bao {
   const { name, now = () => performance.now(), random = Math.random, pause = Bun.sleep } = options;
-  let kept: ReturnType<typeof openDoor> | undefined;
+  let pooled: ReturnType<typeof openOutbound> | undefined;
   let base: string | undefined;
 
-  async function attempt(request: BaoRequest): Promise<Outcome> {
+  async function attempt(request: BaoRequest): Promise<AttemptResult> {
     base ??= baseOf(options);
     const url = urlOf(name, base, request);
-    kept ??= openDoor(options);
-    // On a kept connection that turns out to be closed, the client itself sends a request again.
-    const door = request.once ? openDoor(options) : kept;
+    pooled ??= openOutbound(options);
+    // On a pooled connection that turns out to be closed, the client itself sends the request again.
+    const outbound = request.once ? openOutbound(options) : pooled;
     try {
-      const exchange = await door(url, {
+      const exchange = await outbound(url, {
         method: request.method,
         headers: headersOf(options, request),
         ...(request.body && { body: JSON.stringify(request.body) }),
@@ -84,9 +85,9 @@ export function createBao(options: BaoOptions): Bao {
       const text = await exchange.text(request.limit ?? mebibyte);
       return outcomeOf(name, exchange.status, text, exchange.headers.get("retry-after"), request);
     } catch (error) {
-      return faultOfCall(name, error);
+      return faultOfFailedCall(name, error);
     } finally {
-      if (door !== kept) door.close();
+      if (outbound !== pooled) outbound.close();
     }
   }
 
@@ -96,7 +97,7 @@ export function createBao(options: BaoOptions): Bao {
       const end = now() + budget;
       for (let tried = 1; ; tried++) {
         const outcome = await attempt(request);
-        if ("answer" in outcome) return outcome.answer;
+        if ("response" in outcome) return outcome.response;
         const { fault, undone } = outcome;
         // Full jitter, but no less than the server asks for.
         const wait = Math.max(outcome.wait ?? 0, backoffDelay(tried - 1, backoffSpan, random));
@@ -105,7 +106,7 @@ export function createBao(options: BaoOptions): Bao {
         await pause(wait);
       }
     },
-    close: () => kept?.close(),
+    close: () => pooled?.close(),
   };
 }
 
@@ -115,40 +116,40 @@ function outcomeOf(
   text: string,
   retryAfter: string | null | undefined,
   request: BaoRequest,
-): Outcome {
+): AttemptResult {
   const body = objectIn(text);
-  if (request.health && body) return { answer: { status, body } };
+  if (request.health && body) return { response: { status, body } };
   const seconds = /^\d{1,6}$/.test(retryAfter ?? "") ? Number(retryAfter) : undefined;
-  const fault = faultOfAnswer(name, {
+  const fault = faultOfResponse(name, {
     status,
     body,
     text: text.slice(0, 1_000),
     ...(seconds !== undefined && { retryAfter: seconds }),
   });
-  if (!fault) return { answer: { status, body: body ?? {} } };
-  // These are said before anything is done; after another 5xx nobody knows.
+  if (!fault) return { response: { status, body: body ?? {} } };
+  // These statuses are sent before the request is carried out; with another 5xx nobody knows.
   const undone = status < 500 || status === 503;
   return { fault, undone, ...(seconds !== undefined && { wait: seconds * 1000 }) };
 }
 
-function openDoor({ name, config: { caCert } }: Backend): Outbound & { close(): void } {
+function openOutbound({ name, config: { caCert } }: BaoBackend): Outbound & { close(): void } {
   try {
     return createOutbound(caCert === undefined ? {} : { ca: caCert });
   } catch (cause) {
-    throw lasting(name, "its caCert is not a certificate in PEM", { cause });
+    throw permanent(name, "its caCert is not a certificate in PEM", { cause });
   }
 }
 
-function baseOf({ name, config: { url, allowInsecure } }: Backend): string {
+function baseOf({ name, config: { url, allowInsecure } }: BaoBackend): string {
   let base: string;
   try {
     base = normaliseProviderUrl(url);
   } catch (cause) {
-    throw lasting(name, cause instanceof AppError ? cause.message : "its url cannot be used", { cause });
+    throw permanent(name, cause instanceof AppError ? cause.message : "its url cannot be used", { cause });
   }
   const { protocol, hostname } = new URL(base);
   if (protocol === "http:" && !allowInsecure && !isLoopbackHost(hostname))
-    throw lasting(name, "no token is sent over plain http to another machine", {
+    throw permanent(name, "no token is sent over plain http to another machine", {
       hint: "use https, or set allowInsecure",
     });
   return base;
@@ -160,11 +161,11 @@ function urlOf(name: string, base: string, { path, query }: BaoRequest): URL {
     if (query) url.search = query;
     return url;
   } catch (cause) {
-    throw lasting(name, "its mount, pathPrefix or auth would lead somewhere else", { cause });
+    throw permanent(name, "its mount, pathPrefix or auth would lead somewhere else", { cause });
   }
 }
 
-function headersOf({ config: { namespace } }: Backend, request: BaoRequest): Record<string, string> {
+function headersOf({ config: { namespace } }: BaoBackend, request: BaoRequest): Record<string, string> {
   return {
     "x-vault-request": "true",
     accept: "application/json",

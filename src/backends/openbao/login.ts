@@ -1,31 +1,31 @@
 import type { OpenBaoAuth } from "../../kinds/secret-backends/openbao.ts";
-import { lasting } from "./faults.ts";
+import { permanent } from "./faults.ts";
 import type { Bao, BaoRequest } from "./http.ts";
-import type { Backend } from "./paths.ts";
+import type { BaoBackend } from "./paths.ts";
 import { refusal } from "./refusals.ts";
 import { type Lease, leaseOf, lookUpSelf } from "./token.ts";
 
-/** What a login needs besides the config. */
+/** Credentials that a login needs besides the config. */
 export interface Credentials {
-  /** The token or secret id, as it is now. */
+  /** Reads the token or secret id, as it is now. */
   credential(): Promise<string>;
-  /** The token of the pod's service account, as it is now. */
+  /** Reads the token of the pod's service account, as it is now. */
   serviceAccountToken(): Promise<string>;
 }
 
 export type Login = Pick<Lease, "token" | "ttl" | "renewable">;
 
-/** Logs in once, by whatever method the config says. Throws AppError; `secret_unavailable` when it is refused. */
+/** Logs in once, by the method in the config. Throws AppError, `secret_unavailable` if the login is refused. */
 export async function logIn(
   bao: Bao,
-  backend: Backend,
+  backend: BaoBackend,
   auth: OpenBaoAuth | undefined,
   credentials: Credentials,
 ): Promise<Login> {
   const { name } = backend;
   switch (auth?.method) {
     case undefined:
-      throw lasting(name, "it has no credential", { hint: "set auth in its config" });
+      throw permanent(name, "it has no credential", { hint: "set auth in its config" });
     case "token": {
       const token = sendable(name, "token", await credentials.credential());
       const facts = await lookUpSelf(bao, backend, token);
@@ -45,37 +45,37 @@ export async function logIn(
   }
 }
 
-/** A token that it does not know, or knows no more. */
-export function badToken(name: string, when = ""): ReturnType<typeof lasting> {
-  return lasting(name, `it does not accept the token${when}`, {
+/** Returns the fault of a token that the server does not know, or does not know any more. */
+export function badToken(name: string, when = ""): ReturnType<typeof permanent> {
+  return permanent(name, `it does not accept the token${when}`, {
     hint: "put a new one in the secret that its config names; the policy needs read on auth/token/lookup-self",
   });
 }
 
 async function logInAt(
   bao: Bao,
-  backend: Backend,
+  backend: BaoBackend,
   mount: string,
   body: object,
   what: string,
 ): Promise<Login> {
   const request: BaoRequest = { method: "POST", path: `auth/${mount}/login`, body };
-  const answer = await bao.request(request);
-  // Without a token it says 403 to a path that leads nowhere, too.
-  if (answer.status === 400 || answer.status === 403)
-    throw lasting(backend.name, `it does not accept ${what} at "auth/${mount}"`, {
+  const response = await bao.request(request);
+  // Without a token, the server sends 403 for a path that does not exist, too.
+  if (response.status === 400 || response.status === 403)
+    throw permanent(backend.name, `it does not accept ${what} at "auth/${mount}"`, {
       hint: "see that the auth method is enabled there, and that the role is one of it",
     });
-  if (answer.status !== 200) throw refusal(backend, request, answer);
-  const lease = leaseOf(answer.body);
-  if (!lease) throw lasting(backend.name, "its answer to the login has no token in it");
+  if (response.status !== 200) throw refusal(backend, request, response);
+  const lease = leaseOf(response.body);
+  if (!lease) throw permanent(backend.name, "its response to the login has no token");
   return lease;
 }
 
-/** Without the line end that comes with pasting (T15). What cannot stand in a header is refused, and not shown. */
+/** Returns a credential without the line break that comes with pasting (T15). Refuses one that no header can carry (T14). */
 function sendable(name: string, what: string, given: string): string {
   const text = given.trim();
-  if (text === "") throw lasting(name, `its ${what} is empty`);
-  if (!/^[\x21-\x7e]+$/.test(text)) throw lasting(name, `its ${what} has characters that cannot be in one`);
+  if (text === "") throw permanent(name, `its ${what} is empty`);
+  if (!/^[\x21-\x7e]+$/.test(text)) throw permanent(name, `its ${what} has characters that cannot be in one`);
   return text;
 }

@@ -1,46 +1,46 @@
 import type { OpenBaoConfig } from "../../kinds/secret-backends/openbao.ts";
-import { lasting } from "./faults.ts";
+import { permanent } from "./faults.ts";
 
-/** What a backend is, but for how one logs in. */
-export interface Backend {
+/** A backend without its login. */
+export interface BaoBackend {
   /** For messages. */
   name: string;
   config: Omit<OpenBaoConfig, "auth">;
 }
 
-/** One segment of a ref: nothing that a URL parser or a server would fold, decode or cut (T38). */
+/** Pattern of a segment of a ref: no URL parser or server folds, decodes or cuts such a text (T38). */
 const segment = "[a-z0-9][a-z0-9_-]{0,62}";
 const refPattern = new RegExp(`^${segment}/${segment}$`);
 const segmentPattern = new RegExp(`^${segment}$`);
 
-/** Where the values of a ref are. Throws AppError for what is not a ref. */
-export function dataPath(backend: Backend, ref: string): string {
+/** Returns the path of the values of a ref. Throws AppError for a text that is not a ref. */
+export function dataPath(backend: BaoBackend, ref: string): string {
   return `${backend.config.mount}/data/${backend.config.pathPrefix}/${checked(backend, ref)}`;
 }
 
-/** Where what is known about a ref is: its versions and its mark. Throws AppError for what is not a ref. */
-export function metadataPath(backend: Backend, ref: string): string {
+/** Returns the path of the metadata of a ref: its versions and its mark. Throws AppError for a text that is not a ref. */
+export function metadataPath(backend: BaoBackend, ref: string): string {
   return `${backend.config.mount}/metadata/${backend.config.pathPrefix}/${checked(backend, ref)}`;
 }
 
-/** The folder that the writes of a secret are in, or the one that all secrets are in; it ends in a slash. */
-export function folderPath({ config: { mount, pathPrefix } }: Backend, secretId = ""): string {
+/** Returns the folder of the writes of one secret, or the folder of all secrets. It ends with a slash. */
+export function folderPath({ config: { mount, pathPrefix } }: BaoBackend, secretId = ""): string {
   return `${mount}/metadata/${pathPrefix}/${secretId && `${secretId}/`}`;
 }
 
-/** Whether a name in a folder may be a part of a ref; what else is there is somebody else's. */
+/** True if a name in a folder can be a segment of a ref. Other names belong to somebody else. */
 export function isRefSegment(name: string): boolean {
   return segmentPattern.test(name);
 }
 
-function checked({ name }: Backend, ref: string): string {
-  if (!refPattern.test(ref)) throw lasting(name, "a ref is not one that mcpctl gives");
+function checked({ name }: BaoBackend, ref: string): string {
+  if (!refPattern.test(ref)) throw permanent(name, "the ref is not one of mcpctl");
   return ref;
 }
 
-/** The lines of a policy that let mcpctl do its work, and nothing else. */
+/** Returns the lines of a policy with everything that mcpctl needs, and nothing else. */
 export function policyLines(
-  { config: { mount, pathPrefix } }: Backend,
+  { config: { mount, pathPrefix } }: BaoBackend,
   tokenRole?: string,
 ): readonly { path: string; capabilities: readonly string[] }[] {
   return [
@@ -58,7 +58,7 @@ export function policyLines(
   ];
 }
 
-/** A line as it stands in a policy. */
+/** Returns the text of a line of a policy. */
 export function policyLine({ path, capabilities }: ReturnType<typeof policyLines>[number]): string {
   return `path "${path}" { capabilities = ${JSON.stringify(capabilities).replaceAll(",", ", ")} }`;
 }

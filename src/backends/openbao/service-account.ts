@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { AppError } from "../../errors.ts";
 
-/** Where Kubernetes puts the token of a pod's service account; it is replaced there from time to time. */
+/** The file in which Kubernetes keeps the token of a pod's service account. It replaces it from time to time. */
 const path = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/** The token of the pod's service account, as it is now. Throws AppError where there is none. */
+/** Reads the token of the pod's service account. Throws AppError if there is none. */
 export async function readServiceAccountToken(): Promise<string> {
   try {
     return await readFile(path, "utf8");

@@ -2,61 +2,62 @@ import { AppError } from "../../errors.ts";
 import type { OpenBaoAuth } from "../../kinds/secret-backends/openbao.ts";
 import type { Bao } from "./http.ts";
 import { badToken, type Credentials, type Login, logIn } from "./login.ts";
-import type { Backend } from "./paths.ts";
+import type { BaoBackend } from "./paths.ts";
 import { leaseOf, lookUpSelf } from "./token.ts";
 
-export interface SessionOptions extends Backend, Credentials {
+export interface BaoSessionOptions extends BaoBackend, Credentials {
   bao: Bao;
   auth: OpenBaoAuth | undefined;
   now(): number;
   random(): number;
-  /** Runs something once, some milliseconds from now; returns how to call it off. */
-  later(run: () => void, ms: number): () => void;
+  /** Runs a function once, after some milliseconds. Returns a function that cancels it. */
+  schedule(run: () => void, ms: number): () => void;
   onWarning(text: string): void;
 }
 
-/** The token in use: got when it is first needed, renewed in time, got anew when it is lost. */
-export interface Session {
-  /** Logs in when it has to, once for all who wait. Throws AppError. */
+/** The token in use. It is obtained when it is first needed, renewed in time, and obtained again when it is lost. */
+export interface BaoSession {
+  /** Returns the token. Logs in if necessary, once for all who wait. Throws AppError. */
   token(): Promise<string>;
   /**
-   * What a 403 to a request with a token means: "again" when there is another token to try with, "denied" when the
-   * token is good and may not do this. Throws AppError when the token is bad and there is no other.
+   * Finds out what a 403 to a request with a token means: "again" if there is another token to try, "denied" if the
+   * token is valid and may not do this. Throws AppError if the token is invalid and there is no other.
    */
   refused(token: string): Promise<"again" | "denied">;
-  /** Whether the token is one that is not renewed any more. */
+  /** True if the token expires and is not renewed any more. */
   ends(): boolean;
+  /** Drops the token: the next request logs in again. */
   forget(): void;
   close(): void;
 }
 
-interface Held extends Login {
+interface ActiveLogin extends Login {
   /** On the clock of `now`. */
   expiresAt: number;
-  /** A new login is due after this, if there can be one. */
+  /** A new login is due after this, where the method permits one. */
   spentAt: number;
 }
 
-/** How long a refusal is answered from memory, so that nobody is asked the same thing again and again. */
+/** Time for which a refused login is not tried again, in milliseconds. */
 const refusalKept = 30_000;
 /** A timer cannot be set for longer than 24.8 days, and renewing daily costs nothing. */
 const longestRenewal = 24 * 60 * 60 * 1000;
 const shortestRenewal = 1_000;
 
-export function createSession(options: SessionOptions): Session {
-  const { name, bao, auth, now, random, later, onWarning } = options;
-  const backend: Backend = { name, config: options.config };
-  /** A token that was given has no other after it; a login can be done again. */
+export function createSession(options: BaoSessionOptions): BaoSession {
+  const { name, bao, auth, now, random, schedule, onWarning } = options;
+  const backend: BaoBackend = { name, config: options.config };
+  /** True for a token from the config, which has no successor; the other methods can log in again. */
   const isGiven = auth?.method === "token";
-  let held: Promise<Held> | undefined;
-  let current: Held | undefined;
+  let held: Promise<ActiveLogin> | undefined;
+  let current: ActiveLogin | undefined;
   let refusal: { fault: AppError; until: number } | undefined;
   let checking: { token: string; verdict: Promise<"again" | "denied"> } | undefined;
-  let callOff = () => {};
+  let cancelRenewal = () => {};
   let closed = false;
 
   function drop(): void {
-    callOff();
+    cancelRenewal();
     held = undefined;
     current = undefined;
   }
@@ -66,11 +67,11 @@ export function createSession(options: SessionOptions): Session {
       refusal = { fault, until: now() + refusalKept };
   }
 
-  function start(): Promise<Held> {
-    const starting: Promise<Held> = logIn(bao, backend, auth, options).then(
+  function start(): Promise<ActiveLogin> {
+    const starting: Promise<ActiveLogin> = logIn(bao, backend, auth, options).then(
       (login) => {
         const started = hold(login);
-        // Forgotten meanwhile: who waited for it may use it, and nobody else.
+        // Forgotten in the meantime: only those who waited for it may use it.
         if (held !== starting) return started;
         current = started;
         if (login.renewable && login.ttl > 0) renewIn(started, renewalDelay(login.ttl));
@@ -87,33 +88,33 @@ export function createSession(options: SessionOptions): Session {
     return starting;
   }
 
-  function hold(login: Login): Held {
+  function hold(login: Login): ActiveLogin {
     const ttl = login.ttl > 0 ? login.ttl * 1000 : Number.POSITIVE_INFINITY;
     const margin = Math.min(10_000, ttl / 10);
     return { ...login, expiresAt: now() + ttl, spentAt: now() + ttl - margin };
   }
 
-  /** Two thirds of the TTL, and up to a tenth of that earlier, so that replicas do not come all at once. */
+  /** Returns two thirds of the TTL, less up to a tenth of that, so that replicas do not renew all at once. */
   function renewalDelay(ttl: number): number {
     return Math.min(longestRenewal, (ttl * 1000 * 2) / 3) * (1 - random() / 10);
   }
 
-  function renewIn(login: Held, ms: number): void {
-    if (!closed) callOff = later(() => void renew(login), Math.max(shortestRenewal, ms));
+  function renewIn(login: ActiveLogin, ms: number): void {
+    if (!closed) cancelRenewal = schedule(() => void renew(login), Math.max(shortestRenewal, ms));
   }
 
-  async function renew(login: Held): Promise<void> {
+  async function renew(login: ActiveLogin): Promise<void> {
     const path = "auth/token/renew-self";
-    const answer = await bao
+    const response = await bao
       .request({ method: "POST", path, token: login.token, body: {} })
       .catch(() => undefined);
     if (current !== login) return;
-    if (!answer) {
+    if (!response) {
       const left = login.expiresAt - now();
       if (left > 0) renewIn(login, (left / 4) * (1 - random() / 10));
       return;
     }
-    const lease = answer.status === 200 ? leaseOf(answer.body) : undefined;
+    const lease = response.status === 200 ? leaseOf(response.body) : undefined;
     const renewed = lease && hold({ ...login, ttl: lease.ttl, renewable: lease.renewable });
     // At the end of its maximal TTL a renewal succeeds and gains nothing.
     const gained =
@@ -121,7 +122,7 @@ export function createSession(options: SessionOptions): Session {
     if (gained) Object.assign(login, renewed);
     if (gained && login.renewable) return renewIn(login, renewalDelay(login.ttl));
     login.renewable = false;
-    // One from a login is got anew when it is spent.
+    // A token from a login is replaced by a new login when it is spent.
     if (isGiven) onWarning(`secret backend "${name}": its token cannot be renewed any more`);
   }
 

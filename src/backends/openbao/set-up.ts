@@ -1,55 +1,57 @@
 import { AppError } from "../../errors.ts";
-import { type BaoAnswer, type BaoRequest, createBao } from "./http.ts";
+import { type BaoRequest, type BaoResponse, createBao } from "./http.ts";
 import { checkMount } from "./mount.ts";
-import { type Backend, policyLine, policyLines } from "./paths.ts";
+import { type BaoBackend, policyLine, policyLines } from "./paths.ts";
 import { refusal } from "./refusals.ts";
-import { createdIn, creationBy, proveToken, revokeToken } from "./rotation.ts";
+import { createdToken, proveToken, revokeToken, tokenCreation } from "./rotation.ts";
 import { lookUpSelf } from "./token.ts";
 
-export interface SetUpOptions extends Backend {
-  /** Used here and forgotten: it is in no message, and nothing is kept of it. */
+export interface BaoSetUpOptions extends BaoBackend {
+  /** Used here and forgotten: no message contains it. */
   adminToken: string;
   now?(): number;
   random?(): number;
   pause?(ms: number): Promise<void>;
 }
 
-export interface SetUp {
-  /** Periodic and orphan, with the one policy; mcpctl's own from now on. */
+export interface BaoSetUp {
+  /** A periodic orphan token with the one policy. */
   token: string;
-  /** Names of what was written. */
+  /** The name of the policy that was written. */
   policy: string;
+  /** The name of the token role that was written. */
   role: string;
 }
 
-/** Each renewal gives the token this much more time. Seconds. */
+/** Time that each renewal gives the token, in seconds. */
 const period = 30 * 24 * 60 * 60;
 
 /**
- * Prepares an OpenBao for a backend: a policy that reaches the backend's folder and no further, a token role that
- * gives out tokens with it, and the first token, which is proved to work. Doing it again is fine.
+ * Prepares OpenBao for a backend: a policy for the backend's folder alone, a token role that gives out tokens with it,
+ * and the first token, which is proved to work. It may be repeated.
  *
- * @throws AppError `invalid_request` when the admin token is not good enough; the message says for which step
+ * @throws AppError `invalid_request` if the admin token may not do a step; the message says which
  */
-export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
+export async function setUpOpenBao(options: BaoSetUpOptions): Promise<BaoSetUp> {
   const { name, config, pause = Bun.sleep } = options;
-  const backend: Backend = { name, config };
+  const backend: BaoBackend = { name, config };
   const adminToken = options.adminToken.trim();
-  if (!/^[\x21-\x7e]+$/.test(adminToken)) throw refused(name, "the admin token is not one");
+  if (!/^[\x21-\x7e]+$/.test(adminToken)) throw refused(name, "the admin token is not a token");
   const bao = createBao(options);
   const policy = `mcpctl-${name}`;
   const role = policy;
 
-  /** One step with the admin token, and the capabilities that it takes. */
-  async function step(what: string, capabilities: string[], request: BaoRequest): Promise<BaoAnswer> {
-    const answer = await bao.request({ ...request, token: adminToken });
-    if (answer.status === 403) {
+  /** Sends the request of one step with the admin token. `capabilities` are those that the step needs. */
+  async function step(what: string, capabilities: string[], request: BaoRequest): Promise<BaoResponse> {
+    const response = await bao.request({ ...request, token: adminToken });
+    if (response.status === 403) {
       const line = policyLine({ path: request.path, capabilities });
       throw refused(name, `the admin token may not ${what}`, `it needs: ${line}`);
     }
-    const missing = answer.status === 404 && request.method === "GET";
-    if (!missing && answer.status !== 200 && answer.status !== 204) throw refusal(backend, request, answer);
-    return answer;
+    const missing = response.status === 404 && request.method === "GET";
+    if (!missing && response.status !== 200 && response.status !== 204)
+      throw refusal(backend, request, response);
+    return response;
   }
 
   try {
@@ -63,7 +65,7 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
     const path = `sys/policies/acl/${policy}`;
     const reading = await step("read and write policies", ["read", ...writing], { method: "GET", path });
     const there = policyIn(reading.body);
-    // Another server's backend of this name may live by it, with another folder.
+    // It may belong to a backend of this name on another server, with another folder.
     if (there !== undefined && there !== rules)
       throw refused(
         name,
@@ -85,9 +87,9 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
         token_type: "service",
       },
     });
-    const creation = creationBy(role, { no_default_policy: true });
+    const creation = tokenCreation(role, { no_default_policy: true });
     const created = await step("make a token by the token role", ["update"], creation);
-    const { token, policies } = createdIn(name, created);
+    const { token, policies } = createdToken(name, created);
     try {
       if (policies.join() !== policy)
         throw refused(name, "the token role gives its tokens more than its policy");
@@ -102,8 +104,8 @@ export async function setUpOpenBao(options: SetUpOptions): Promise<SetUp> {
   }
 }
 
-/** The text of the policy in an answer; undefined when there is none. */
-function policyIn(body: BaoAnswer["body"]): unknown {
+/** Returns the text of the policy in a response; undefined if there is none. */
+function policyIn(body: BaoResponse["body"]): unknown {
   return (body["data"] as { policy?: unknown } | undefined)?.policy;
 }
 

@@ -20,7 +20,7 @@ export const rotate = defineVerb({
       Both need the operation rotate-secretbackend.`,
     usage: "(secretbackend NAME | master-key) [flags]",
     examples: [
-      ["mcpctl rotate secretbackend bao", "Replace the token with which the server logs in to OpenBao"],
+      ["mcpctl rotate secretbackend bao", "Replace the token with which the server logs in to the backend"],
       ["mcpctl rotate master-key", "Replace the master key of sealed secrets"],
     ],
   },

@@ -76,7 +76,9 @@ describe("what is written", () => {
     const { driver } = watch(await openBao());
     const many = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`key-${i}`, "v"]));
     const tooMany = await errorOf(driver.write(ref, many));
-    expect(tooMany.message).toBe('secret backend "bao": the values are more than it takes in one request');
+    expect(tooMany.message).toBe(
+      'secret backend "bao": the values are larger than it accepts in one request',
+    );
     expect(tooMany.hint).toContain("1,000 JSON strings");
     const tooLarge = await errorOf(driver.write("sec_1/ver_2", { k: "x".repeat(33 * 1024 * 1024) }));
     expect(tooLarge.message).toBe(tooMany.message);
@@ -88,7 +90,7 @@ describe("what is written", () => {
     const bao = await fakeBao();
     const { driver } = watch(bao);
     const error = await errorOf(driver.write(ref, { good: "v", bad: "canary\ud800" }));
-    expect(error.message).toContain('the value of "bad" has half a character in it');
+    expect(error.message).toContain('the value of "bad" has half a character (a lone surrogate)');
     expect(error.message).not.toContain("canary");
     await errorOf(driver.write(ref, { k: "x".repeat(33 * 1024 * 1024) }));
     expect(bao.requests.filter(({ method }) => method === "POST")).toEqual([]);
@@ -182,7 +184,7 @@ describe("a ref that is not one (T38)", () => {
       ])
         expect(await errorOf(refused()), odd).toMatchObject({
           code: "secret_unavailable",
-          message: 'secret backend "bao": a ref is not one that mcpctl gives',
+          message: 'secret backend "bao": the ref is not one of mcpctl',
         });
     expect(bao.requests.length).toBe(before);
   });

@@ -31,7 +31,7 @@ describe("what may pass by itself", () => {
       () => errors(500, `1 error occurred:\n\t* ${canary}\n`),
       "it answers with status 500",
     ],
-    ["a proxy's page", () => html(502), "status 502 comes from something before it: the answer is not JSON"],
+    ["a proxy's page", () => html(502), "status 502 comes from a proxy before it: the response is not JSON"],
     [
       "a replica behind",
       () => errors(412, "required index state not present"),
@@ -89,7 +89,7 @@ describe("what may pass by itself", () => {
     const error = await errorOf(driver.read(ref));
     expect(error).toMatchObject({
       code: "unavailable",
-      message: 'secret backend "bao": it closes the connection without an answer',
+      message: 'secret backend "bao": it closes the connection without a response',
     });
     expect(pauses.splice(0)).toEqual([100, 200]);
     toDrop = 2;
@@ -247,25 +247,25 @@ describe("a redirect (T13)", () => {
   });
 });
 
-describe("something that is not an OpenBao", () => {
+describe("something that is not OpenBao", () => {
   it.each<[string, () => Response]>([
     ["a web page", () => html(200)],
     ["a web page that is not found", () => html(404)],
     ["another API's 404", () => Response.json({ detail: "Not Found" }, { status: 404 })],
     ["another API's answer", () => Response.json({ hello: "canary" })],
     ["a bare list", () => Response.json([])],
-  ])("%s is not taken for a secret that is not there", async (_, answer) => {
+  ])("%s is not taken for a secret that is not there", async (_, response) => {
     const { bao, driver, pauses } = await withValue();
-    bao.before = (request) => (isRead(request) ? answer() : undefined);
+    bao.before = (request) => (isRead(request) ? response() : undefined);
     const error = await errorOf(driver.read(ref));
     expect(error.code).toBe("secret_unavailable");
-    expect(error.message).toMatch(/^secret backend "bao": (what answers there is not an OpenBao|the engine)/);
+    expect(error.message).toMatch(/^secret backend "bao": (the server at its url is not OpenBao|the engine)/);
     expect(Bun.inspect(error)).not.toContain("canary");
     expect(pauses).toEqual([]);
-    bao.before = answer;
+    bao.before = response;
     const health = await driver.health();
     expect(health.status).toBe("error");
-    expect(health.reason).toContain("is not an OpenBao");
+    expect(health.reason).toContain("is not OpenBao");
   });
 
   it("nor is one that says back what it was told (T20, T28, T35)", async () => {
@@ -288,7 +288,7 @@ describe("something that is not an OpenBao", () => {
     const bao = await fakeBao();
     bao.before = () => new Response(" ".repeat(2 * 1024 * 1024));
     const error = await errorOf(watch(bao).driver.read(ref));
-    expect(error.message).toBe('secret backend "bao": its answer is too large');
+    expect(error.message).toBe('secret backend "bao": its response is too large');
   });
 
   it("nor is a server that speaks https, called in plain", async () => {

@@ -30,7 +30,7 @@ describe("health", () => {
       "it is a standby for disaster recovery",
     ],
     ["removed from its cluster", 530, { initialized: true, sealed: false }, "it answers with status 530"],
-    ["something else", 200, { status: "ok" }, "what answers there is not an OpenBao"],
+    ["something else", 200, { status: "ok" }, "the server at its url is not OpenBao"],
   ])("of a server that is %s", async (_, status, body, words) => {
     const bao = await fakeBao();
     bao.before = ({ path }) => (path.includes("sys/health") ? Response.json(body, { status }) : undefined);

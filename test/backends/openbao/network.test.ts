@@ -86,7 +86,7 @@ describe("TLS", () => {
       expect(Bun.inspect(error)).not.toContain("canary");
     }
     const otherName = await errorOf(on(`https://localhost:${port}`, pem).read(ref));
-    expect(otherName.message).toBe('secret backend "bao": its certificate is for another name');
+    expect(otherName.message).toBe('secret backend "bao": its certificate is for another host name');
     const plain = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: empty });
     onTestFinished(() => plain.stop(true));
     const noTls = await errorOf(on(`https://127.0.0.1:${plain.port}`, pem).read(ref));

@@ -44,7 +44,7 @@ export function watch(
       watched.pauses.push(ms);
       watched.clock.now += ms;
     },
-    later(run, ms) {
+    schedule(run, ms) {
       const timer = { ms, run };
       watched.timers.push(timer);
       return () => {
