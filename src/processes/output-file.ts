@@ -1,14 +1,15 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
+import { LineSplitter } from "./line-splitter.ts";
 
-/** What a vLLM writes: a file, because a pipe would break when the agent is killed, and with it a vLLM to adopt. */
+/** A file that takes the output of a detached program. */
 export interface OutputFile {
-  /** For the process. */
+  /** For the program. */
   readonly descriptor: number;
-  /** The whole lines that have come since the last call. */
+  /** Returns the whole lines that have come since the last call. */
   newLines(): string[];
-  /** The last lines, without what moves a terminal's cursor. */
+  /** Returns the last lines, without characters that would move a terminal's cursor (T42). */
   lastLines(count: number): string[];
-  /** Empties it when it has become too long. */
+  /** Empties the file when it is over 8 MiB. */
   trim(): void;
   close(): void;
 }
@@ -16,24 +17,27 @@ export interface OutputFile {
 /** The file is emptied beyond this, in bytes. */
 const longest = 8 * 1024 * 1024;
 
-/** How much of its end is looked at, in bytes. */
-const tail = 32 * 1024;
+/** How much of the end is read for the last lines, in bytes. */
+const tailBytes = 32 * 1024;
 
 /** How much of the file is read at a time, in bytes. */
-const part = 256 * 1024;
+const partBytes = 256 * 1024;
 
 /**
- * @param anew whether it begins empty; not for a process that is adopted
+ * Opens the file, which only its owner can read: it may show what users have asked.
+ *
+ * @param options.empty true for a program that is started, false for one that is adopted
  */
-export function openOutput(path: string, { anew }: { anew: boolean }): OutputFile {
+export function openOutputFile(path: string, { empty }: { empty: boolean }): OutputFile {
   const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC } = constants;
-  // Appended to, so that it goes on at the new end after it was emptied. Only its owner reads it: it may show prompts.
-  const descriptor = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | (anew ? O_TRUNC : 0), 0o600);
-  let read = 0;
-  let rest = "";
+  // O_APPEND: the program goes on at the new end after the file was emptied.
+  const descriptor = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | (empty ? O_TRUNC : 0), 0o600);
+  // Progress bars end a line with a carriage return.
+  const splitter = new LineSplitter({ separator: /[\r\n]+/, longest: tailBytes });
+  let position = 0;
   let isClosed = false;
 
-  const textAt = (from: number, most: number) => {
+  const readAt = (from: number, most: number) => {
     const bytes = Buffer.alloc(most);
     return bytes.subarray(0, readSync(descriptor, bytes, 0, most, from));
   };
@@ -42,28 +46,25 @@ export function openOutput(path: string, { anew }: { anew: boolean }): OutputFil
     descriptor,
     newLines() {
       const lines: string[] = [];
-      for (let bytes = textAt(read, part); bytes.length > 0; bytes = textAt(read, part)) {
-        read += bytes.length;
-        // Progress bars end a line with a carriage return.
-        const pieces = (rest + bytes.toString("latin1")).split(/[\r\n]+/);
-        rest = (pieces.pop() ?? "").slice(-tail);
-        lines.push(...pieces);
+      for (let bytes = readAt(position, partBytes); bytes.length > 0; bytes = readAt(position, partBytes)) {
+        position += bytes.length;
+        lines.push(...splitter.push(bytes));
       }
       return lines;
     },
     lastLines(count) {
       if (isClosed) return [];
-      const from = Math.max(0, fstatSync(descriptor).size - tail);
-      const text = textAt(from, tail).toString("utf8");
-      const lines = text
-        .split(/[\r\n]+/)
-        .map((line) => line.replace(/\x1b\[[\d;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, ""));
-      return lines.filter((line) => line.trim() !== "").slice(-count);
+      const from = Math.max(0, fstatSync(descriptor).size - tailBytes);
+      const lines = readAt(from, tailBytes)
+        .toString("utf8")
+        .split(/[\r\n]+/);
+      const plain = lines.map((line) => line.replace(/\x1b\[[\d;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, ""));
+      return plain.filter((line) => line.trim() !== "").slice(-count);
     },
     trim() {
       if (isClosed || fstatSync(descriptor).size <= longest) return;
       ftruncateSync(descriptor, 0);
-      read = 0;
+      position = 0;
     },
     close() {
       if (!isClosed) closeSync(descriptor);

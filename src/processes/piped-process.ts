@@ -1,118 +1,80 @@
-import { AppError } from "../errors.ts";
+import { type Exit, groupOf, type ProcessGroup } from "./process-group.ts";
+import { childLeader, markedEnv, type StartOptions } from "./start.ts";
 
-/** How a process ended: one of the two. */
-export interface Ending {
-  code: number | null;
-  signal: string | null;
-}
-
-/** A command that runs in a process group of its own. */
-export interface GroupProcess {
+/** A program that this one speaks to through pipes. */
+export interface PipedProcess {
+  /** The program and what it has started, and their end. */
+  readonly group: ProcessGroup;
+  /** Its output, read as fast as the reader reads: a program that writes faster waits. */
   readonly stdout: ReadableStream<Uint8Array>;
-  /** Resolves when the process is gone, and with it all that is left of its group. */
-  readonly ended: Promise<Ending>;
-  /** The last of what it wrote to stderr. */
-  stderr(): string;
-  /** Ends the whole group: asks with SIGTERM, and kills what is there 2 s later. Resolves as `ended` does. */
-  stop(): Promise<Ending>;
+  /**
+   * Writes to its stdin. Returns when the program has taken all of it but what fits into the pipe.
+   *
+   * @throws an error with the code EPIPE when the program does not read any more
+   */
+  write(input: string | Uint8Array): Promise<void>;
+  /** Closes its stdin after what has been written. */
+  endInput(): void;
+  /** Resolves when the program is over, its group is ended, and its stderr has been read. */
+  readonly closed: Promise<Exit>;
 }
 
-export interface GroupOptions {
-  /** The command, and its arguments as they are: no shell reads them (T10). */
-  argv: [command: string, ...string[]];
-  cwd: string;
-  /** All of the environment (T30). */
-  env: Record<string, string>;
-  /** Written to stdin, which is then closed. */
-  stdin: string;
+export interface PipeOptions extends StartOptions {
+  /** Takes what the program writes to stderr, which is always read: a full pipe would stop the program. */
+  onStderr(bytes: Uint8Array): void;
 }
 
-/** How long a group may take to leave, in milliseconds. */
-const patience = 2000;
+/** How long stderr is read on when the program is over, in milliseconds: another process may hold it open. */
+const drainMs = 100;
 
-/** How much of stderr is kept, in bytes. */
-const keptBytes = 16 * 1024;
-
-const missing: Readonly<Record<string, string>> = {
-  ENOENT: "there is no gemini command on this server",
-  EACCES: "the gemini command on this server cannot be run",
-};
-
-/** The error for a command that cannot be started. `code` is the system's. */
-export function cannotStart(code: unknown, cause?: unknown): AppError {
-  const message = missing[String(code)];
-  if (message === undefined)
-    return new AppError("unavailable", "the gemini command cannot be started now", { cause, retryAfter: 5 });
-  return new AppError("not_supported", message, {
-    hint: "whoever runs the server: npm install -g @google/gemini-cli, or MCPCTL_GEMINI_COMMAND=<its path>",
-    cause,
-  });
-}
-
-/** Starts a command. Throws AppError `not_supported` for one that is not there, `unavailable` for other causes. */
-export function startGroup({ argv, cwd, env, stdin }: GroupOptions): GroupProcess {
-  const child = spawned(argv, cwd, env, stdin);
-  const tail = new Tail();
-  const drained = drain(child.stderr, tail);
-  let killing: ReturnType<typeof setTimeout> | undefined;
-  const ended = child.exited.then(async () => {
-    clearTimeout(killing);
-    // What the process started may outlive it, and hold its output open.
-    signalGroup(child.pid, "SIGKILL");
-    await Promise.race([drained, Bun.sleep(100)]);
-    return { code: child.exitCode, signal: child.signalCode === null ? null : String(child.signalCode) };
+/**
+ * Starts a program with pipes to its stdin, stdout and stderr.
+ *
+ * @throws the system's error, such as ENOENT or EACCES, when the program cannot be started
+ */
+export function startPiped(options: PipeOptions): PipedProcess {
+  const { argv, cwd, onStderr } = options;
+  const env = markedEnv(options);
+  const pipes = { stdin: "pipe", stdout: "pipe", stderr: "pipe" } as const;
+  const child = Bun.spawn(argv, { cwd, env, ...pipes, detached: true });
+  const group = groupOf(childLeader(child, options.table), options);
+  const drained = drain(child.stderr, onStderr);
+  const closed = group.exited.then(async (exit) => {
+    await Promise.race([drained, Bun.sleep(drainMs)]);
+    return exit;
   });
   return {
-    stdout: child.stdout,
-    ended,
-    stderr: () => tail.text(),
-    stop() {
-      if (killing !== undefined || child.exitCode !== null || child.signalCode !== null) return ended;
-      signalGroup(child.pid, "SIGTERM");
-      killing = setTimeout(() => signalGroup(child.pid, "SIGKILL"), patience);
-      return ended;
+    group,
+    stdout: heldBack(child.stdout),
+    closed,
+    async write(input) {
+      // Bun reports bytes for a program that is over as written.
+      if (group.hasExited) throw Object.assign(new Error("the program has ended"), { code: "EPIPE" });
+      await child.stdin.write(input);
+      await child.stdin.flush();
+    },
+    endInput() {
+      void child.stdin.end();
     },
   };
 }
 
-function spawned(argv: string[], cwd: string, env: Record<string, string>, stdin: string) {
-  try {
-    return Bun.spawn(argv, {
-      cwd,
-      env,
-      stdin: Buffer.from(stdin),
-      stdout: "pipe",
-      stderr: "pipe",
-      detached: true,
-    });
-  } catch (cause) {
-    throw cannotStart((cause as { code?: unknown }).code, cause);
-  }
+/** Bun reads a pipe without limit until its reader is taken, and from then on only when that is read. */
+function heldBack(pipe: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const reader = pipe.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => reader.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
 }
 
-/** The group has the number of the process that leads it. It may be gone already. */
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch {}
-}
-
-/** The last bytes of a stream. */
-class Tail {
-  #parts: Uint8Array[] = [];
-  #length = 0;
-
-  push(bytes: Uint8Array): void {
-    this.#parts.push(bytes);
-    this.#length += bytes.length;
-    while (this.#length - this.#parts[0]!.length >= keptBytes) this.#length -= this.#parts.shift()!.length;
-  }
-
-  text(): string {
-    return Buffer.concat(this.#parts).subarray(-keptBytes).toString("utf8");
-  }
-}
-
-async function drain(stream: ReadableStream<Uint8Array>, tail: Tail): Promise<void> {
-  for await (const bytes of stream) tail.push(bytes);
+async function drain(stream: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => void): Promise<void> {
+  for await (const bytes of stream) take(bytes);
 }

@@ -1,158 +1,125 @@
-import { AppError } from "../errors.ts";
-import { pause, systemTime } from "../time.ts";
-import type { Identity, ProcessTable } from "./process-table.ts";
+import { pause, systemTime, type Time } from "../time.ts";
+import { type Marker, type ProcessIdentity, type ProcessTable, processTable } from "./process-table.ts";
+import { signalGroup } from "./signals.ts";
+import { cannotBeEnded, pollMs, sweep, unbroken } from "./sweep.ts";
 
-/** A vLLM's process and all that it has started. */
+/** A process and what it has started: they share a process group, whose number is that of the first process. */
 export interface ProcessGroup {
   readonly pid: number;
-  /** When its first process began; undefined where the system does not say. */
+  /** The start of the first process; undefined where the system does not show it. */
   readonly start: string | undefined;
-  /** Resolves when its first process is over, with how: `code 1`, `signal SIGKILL`. */
-  readonly ended: Promise<string>;
-  /** Whether its first process is over. */
-  readonly isOver: boolean;
+  /** Resolves when the first process is over. Processes that outlive it are killed then. */
+  readonly exited: Promise<Exit>;
+  readonly hasExited: boolean;
   /**
-   * Asks the group to end, kills it when its time is over, and sweeps what has left the group. Nothing of it is left
-   * when this returns.
+   * Ends the group: SIGTERM, then SIGKILL when the grace is over, and SIGKILL for each marked process that has left the
+   * group. Nothing of it is left when this returns. A second call does nothing more.
    *
-   * @throws AppError `unavailable` when something of it cannot be ended
+   * @throws AppError `unavailable` when a process of it cannot be ended
    */
   stop(): Promise<void>;
 }
 
-/** Milliseconds. */
-export interface StopPatience {
-  /** From SIGTERM to SIGKILL: vLLM gives its workers 9 s. */
+/** How a process ended. Both are null for a process of another parent: only its parent is told. */
+export interface Exit {
+  code: number | null;
+  signal: string | null;
+}
+
+/** Limits of the end of a group, in milliseconds. */
+export interface StopTimeouts {
+  /** From SIGTERM to SIGKILL. */
   grace: number;
-  /** From SIGKILL to giving up: a process may hang in the driver. */
-  killed: number;
+  /** From SIGKILL to the error: a process can hang in a driver. */
+  kill: number;
 }
 
-interface StartOptions {
-  argv: [command: string, ...string[]];
-  cwd: string;
-  env: Record<string, string>;
-  /** Descriptor of the file that takes what it writes. */
-  output: number;
-  marker: string;
-  table: ProcessTable;
-  patience: StopPatience;
+/** Options of every group. */
+export interface GroupOptions {
+  /** Name of the program for errors: `a process of NAME cannot be ended`. */
+  name: string;
+  timeouts: StopTimeouts;
+  /** Without one, a process that has left the group is not found. */
+  marker?: Marker;
+  /** True: processes that outlive the first one go on until `stop`, as those of a command that starts a service. */
+  restStays?: boolean;
+  table?: ProcessTable;
+  time?: Time;
 }
 
-const forever = new AbortController().signal;
-
-/** How often it is looked whether a process is still there, in milliseconds. */
-const glance = 20;
-
-/** Starts a program in a process group of its own. Throws AppError `unavailable` when it cannot be started. */
-export function startGroup(options: StartOptions): ProcessGroup {
-  const { argv, cwd, env, output, marker, table, patience } = options;
-  const child = spawned(argv, { cwd, env, stdin: "ignore", stdout: output, stderr: output, detached: true });
-  const ended = child.exited.then(() =>
-    child.signalCode === null ? `code ${child.exitCode}` : `signal ${child.signalCode}`,
-  );
-  const isOver = () => child.exitCode !== null || child.signalCode !== null;
-  return group({ pid: child.pid, start: table.startOf(child.pid), ended, isOver, marker, table, patience });
+/** The first process of a group. */
+export interface Leader {
+  readonly pid: number;
+  readonly start: string | undefined;
+  /** True for a child of this program, which is told of its end before the number can become another process's. */
+  readonly isChild: boolean;
+  readonly exited: Promise<Exit>;
+  hasExited(): boolean;
 }
 
-function spawned(argv: string[], options: Bun.SpawnOptions.OptionsObject<"ignore", number, number>) {
-  try {
-    return Bun.spawn(argv, options);
-  } catch (cause) {
-    throw new AppError("unavailable", "vLLM cannot be run on its machine", { cause });
-  }
+/** Describes an exit for a sentence such as `vLLM ended with …`. */
+export function describeExit({ code, signal }: Exit): string {
+  if (signal !== null) return `signal ${signal}`;
+  return code === null ? "an unknown code" : `code ${code}`;
 }
 
-/** Takes over a group that an earlier agent has started, whose first process is surely the one that is meant. */
-export function adoptGroup(
-  { pid, start }: Identity,
-  options: Pick<StartOptions, "marker" | "table" | "patience"> & { look: number },
-): ProcessGroup {
-  const { marker, table, patience, look } = options;
-  const isOver = () => table.startOf(pid) !== start;
-  const { promise: ended, resolve } = Promise.withResolvers<string>();
-  const timer = setInterval(() => {
-    if (!isOver()) return;
-    clearInterval(timer);
-    // Only a parent is told with which code.
-    resolve("an unknown code");
-  }, look);
-  timer.unref();
-  return group({ pid, start, ended, isOver, marker, table, patience });
-}
+/** Makes the group of a first process that runs. */
+export function groupOf(leader: Leader, options: GroupOptions): ProcessGroup {
+  const { pid, start, exited } = leader;
+  const { name, timeouts, marker, restStays = false, table = processTable(), time = systemTime } = options;
+  const isVisible = table.startOf(process.pid) !== undefined;
+  const hasProcess = () => signalGroup(pid, 0) && (!isVisible || table.inGroup(pid).length > 0);
 
-type Parts = Pick<ProcessGroup, "pid" | "start" | "ended"> &
-  Pick<StartOptions, "marker" | "table" | "patience"> & { isOver(): boolean };
-
-function group({ pid, start, ended, isOver, marker, table, patience }: Parts): ProcessGroup {
-  // While its first process lives, the number of the group is surely its own.
-  const tell = (signal: NodeJS.Signals) => !isOver() && send(-pid, signal);
-  const leaves = async (milliseconds: number) => {
-    const late = systemTime.elapsed() + milliseconds;
-    while (!isOver() && systemTime.elapsed() < late) await pause(systemTime, glance, forever);
+  // An empty group gives its number back, and it can become another group's: from then on no signal is sent to it.
+  let isEmpty = false;
+  const isOver = () => {
+    if (!leader.hasExited()) return false;
+    if (!restStays) return true;
+    isEmpty ||= !hasProcess();
+    return isEmpty;
   };
+  const signal = (what: NodeJS.Signals) => !isOver() && signalGroup(pid, what);
+  const over = async (milliseconds: number) => {
+    const end = time.elapsed() + milliseconds;
+    while (!isOver() && time.elapsed() < end) await pause(time, pollMs, unbroken);
+  };
+
+  // A process that is about to end shows no environment, and so no marker, while it still gives memory back.
+  let before: readonly ProcessIdentity[] = [];
+  let restEnded: Promise<void> | undefined;
+  const endRest = () => {
+    restEnded ??= (async () => {
+      if (leader.isChild) signalGroup(pid, "SIGKILL");
+      if (!marker) return;
+      // A process with the leader's number and another start means that the group of that number is another's, too.
+      const isTaken = ![undefined, start].includes(table.startOf(pid));
+      const group = isTaken ? undefined : pid;
+      await sweep(marker, { name, timeout: timeouts.kill, before, group, table, time });
+    })();
+    return restEnded;
+  };
+
   let stopping: Promise<void> | undefined;
   const stop = async () => {
-    const before = table.marked(marker);
-    tell("SIGTERM");
-    await leaves(patience.grace);
-    tell("SIGKILL");
-    await leaves(patience.killed);
-    // Where nothing is told of processes, those of the group are the only ones that can be found.
-    if (isOver() && table.startOf(process.pid) === undefined) send(-pid, "SIGKILL");
-    await sweep(marker, table, patience.killed, { before, group: pid });
-    if (!isOver()) throw stuck(1);
+    if (marker) before = table.marked(marker);
+    if (signal("SIGTERM")) await over(timeouts.grace);
+    if (signal("SIGKILL")) await over(timeouts.kill);
+    if (!restStays) await endRest();
+    if (!isOver()) throw cannotBeEnded(name, 1);
   };
+
+  void exited.then(() => {
+    // Looked at now, whoever waits: the number of a group that is empty is given away soon.
+    isOver();
+    if (!restStays) endRest().catch(() => {});
+  });
   return {
     pid,
     start,
-    ended,
-    get isOver() {
-      return isOver();
+    exited,
+    get hasExited() {
+      return leader.hasExited();
     },
     stop: () => (stopping ??= stop()),
   };
-}
-
-/**
- * Kills every process that has the marker, and returns when none is left. What does not have it is left alone, whatever
- * its number.
- *
- * @param milliseconds how long that may take
- * @param before those that had it earlier: one that is about to end shows no marker, while it still gives memory back
- * @param group number of the group that they were started in, for the same reason
- * @throws AppError `unavailable` when some are still there
- */
-export async function sweep(
-  marker: string,
-  table: ProcessTable,
-  milliseconds: number,
-  { before = [], group }: { before?: readonly Identity[]; group?: number } = {},
-): Promise<void> {
-  const late = systemTime.elapsed() + milliseconds;
-  const known = new Map(before.map(({ pid, start }) => [pid, start]));
-  const stillThere = ([pid, start]: [number, string]) => table.startOf(pid) === start;
-  for (;;) {
-    for (const { pid, start } of table.marked(marker)) {
-      known.set(pid, start);
-      if (stillThere([pid, start])) send(pid, "SIGKILL");
-    }
-    for (const { pid, start } of group === undefined ? [] : table.inGroup(group)) known.set(pid, start);
-    const left = [...known].filter(stillThere);
-    if (left.length === 0) return;
-    if (systemTime.elapsed() >= late) throw stuck(left.length);
-    await pause(systemTime, glance, forever);
-  }
-}
-
-function stuck(count: number): AppError {
-  const what = count === 1 ? "a process of vLLM" : `${count} processes of vLLM`;
-  return new AppError("unavailable", `${what} cannot be ended`, { retryAfter: 30 });
-}
-
-/** It may be gone already. */
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {}
 }

@@ -1,43 +1,55 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** The variable by which a process, and all that it starts, is known as the agent's own. */
-export const markerName = "MCPCTL_AGENT_PROVIDER";
-
-/** A process that cannot be taken for a later one with the same number. */
-export interface Identity {
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessIdentity {
   pid: number;
-  /** When it began, together with the start of the machine. */
+  /** The start of the machine and the time since then at which the process began. */
   start: string;
 }
 
-/** The processes of this machine, as far as the system tells. */
-export interface ProcessTable {
-  /** When the process began; undefined when it is over, or the system does not say. */
-  startOf(pid: number): string | undefined;
-  /** Every process with this marker in its environment, wherever it has gone since. */
-  marked(marker: string): Identity[];
-  /** The processes of the group with this number, which may be another's by now: to wait for, never to be ended. */
-  inGroup(pid: number): Identity[];
+/** An environment variable by which a process, and every process that it starts, is known to belong to this program. */
+export interface Marker {
+  variable: string;
+  /** Random: no other process has it. */
+  value: string;
 }
 
-/** Linux tells it all in /proc; on other systems nothing is known, and so nothing is taken for ours. */
+/** The processes of this machine, as far as the system shows them. */
+export interface ProcessTable {
+  /** Returns the start of a process; undefined when it is over, or when the system does not show it. */
+  startOf(pid: number): string | undefined;
+  /** Returns every process with the marker in its environment, whatever its parent and group are by now. */
+  marked(marker: Marker): ProcessIdentity[];
+  /**
+   * Returns the processes of a group. The number may belong to another group by now: this is for waiting, never for
+   * signals.
+   */
+  inGroup(pid: number): ProcessIdentity[];
+}
+
+/**
+ * Reads the processes from /proc, as on Linux. On other systems nothing is known, and so no process is taken for one
+ * of this program's.
+ *
+ * @param folder in place of /proc
+ */
 export function processTable(folder = "/proc"): ProcessTable {
   const boot = textOf(`${folder}/sys/kernel/random/boot_id`)?.trim();
   const statOf = (pid: number) => {
     const stat = textOf(`${folder}/${pid}/stat`);
     if (stat === undefined || boot === undefined) return undefined;
-    // The second field is a name in brackets, which may have brackets and spaces in it.
+    // proc_pid_stat(5): the second field is a name in brackets, which may itself contain brackets and spaces.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state, group, start] = [fields[0], fields[2], fields[19]];
-    // A zombie holds no memory any more; it only waits for its parent to ask.
+    // A zombie holds no memory and no files any more; it only waits for its parent.
     if (state === "Z" || state === "X" || start === undefined) return undefined;
     return { group: Number(group), start: `${boot}/${start}` };
   };
   const startOf = (pid: number) => statOf(pid)?.start;
   return {
     startOf,
-    marked(marker) {
-      const wanted = `\0${markerName}=${marker}\0`;
+    marked({ variable, value }) {
+      const wanted = `\0${variable}=${value}\0`;
       return processIds(folder).flatMap((pid) => {
         const start = startOf(pid);
         if (start === undefined || !`\0${textOf(`${folder}/${pid}/environ`) ?? ""}`.includes(wanted))
@@ -63,7 +75,7 @@ function processIds(folder: string): number[] {
   }
 }
 
-/** Undefined when there is none: it may end while it is being looked at, or belong to somebody else. */
+/** Returns undefined when the file is gone or unreadable: the process has ended, or belongs to another user. */
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, "latin1");

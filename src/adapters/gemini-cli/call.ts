@@ -1,9 +1,10 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { PushedResponse } from "../../net/pushed-response.ts";
-import type { Ending, GroupProcess } from "../../processes/piped-process.ts";
+import type { Exit } from "../../processes/process-group.ts";
 import { type ChatHead, chatCompletion, lastFrames, textFrame, usageOf } from "./chat.ts";
 import { type GeminiEvent, GeminiEvents } from "./events.ts";
+import type { GeminiRun } from "./run.ts";
 
 /** Milliseconds. `firstByte` runs from the start to the first words, `silence` between two parts of an answer. */
 export interface RunTimeouts {
@@ -12,15 +13,15 @@ export interface RunTimeouts {
 }
 
 export interface CallOptions {
-  process: GroupProcess;
+  run: GeminiRun;
   head: ChatHead;
   isStreaming: boolean;
   /** The limit that the caller set, in tokens. */
   maxTokens: number | undefined;
   timeouts: RunTimeouts;
   signal: AbortSignal | undefined;
-  /** The error for a run without a whole answer. `ending` is undefined for a process that is still there. */
-  explain(ending: Ending | undefined, message: string | undefined): AppError;
+  /** The error for a run without a whole answer. `exit` is undefined for a process that is still there. */
+  explain(exit: Exit | undefined, message: string | undefined): AppError;
 }
 
 /** What a whole run may write to stdout, in bytes. */
@@ -74,10 +75,10 @@ class Call {
   }
 
   async #read(): Promise<void> {
-    const { process, explain } = this.#options;
+    const { run, explain } = this.#options;
     const events = new GeminiEvents(maxOutputBytes);
     try {
-      for await (const bytes of process.stdout) {
+      for await (const bytes of run.stdout) {
         if (this.#over) return;
         for (const event of events.push(bytes)) this.#take(event);
         if (this.#over) return;
@@ -85,8 +86,7 @@ class Call {
       }
       if (this.#over) return;
       for (const event of events.end()) this.#take(event);
-      const ending = await process.ended;
-      this.#fail(explain(ending, this.#fault));
+      this.#fail(explain(await run.closed, this.#fault));
     } catch (error) {
       this.#fail(error as Error);
     }
@@ -160,7 +160,7 @@ class Call {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    void this.#options.process.stop();
+    this.#options.run.stop();
   }
 }
 

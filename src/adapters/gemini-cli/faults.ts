@@ -1,11 +1,11 @@
 import { AppError } from "../../errors.ts";
-import { cannotStart, type Ending } from "../../processes/piped-process.ts";
+import type { Exit } from "../../processes/process-group.ts";
 import { oneLine } from "../../wire/text.ts";
 
 /** Why a run has no whole answer, as far as it tells. */
 export interface RunFault {
   /** Undefined for a process that is still there. */
-  ending: Ending | undefined;
+  exit: Exit | undefined;
   /** What its last event says. */
   message: string | undefined;
   /** The end of its stderr. */
@@ -43,15 +43,15 @@ const statusOfExit = new Map(statuses.map((status) => [status & 255, status]));
  * @param directory the run's own, which nobody outside has to know
  */
 export function runFailure(
-  { ending, message, stderr }: RunFault,
+  { exit, message, stderr }: RunFault,
   redact: (text: string) => string,
   directory: string,
 ): AppError {
-  if (ending?.code === 126 || ending?.code === 127) return cannotStart("EACCES");
-  const signal = ending?.signal;
+  if (exit?.code === 126 || exit?.code === 127) return cannotStart("EACCES");
+  const signal = exit?.signal;
   if (signal)
     return new AppError("provider_error", `gemini was ended by ${signal} before its answer was whole`);
-  const code = ending?.code ?? 0;
+  const code = exit?.code ?? 0;
   const status = statusOfExit.get(code);
   const said = inOneLine(redact(message ?? stderr).replaceAll(directory, "…"));
   const meaning = meanings[code];
@@ -75,6 +75,22 @@ function rejected(): AppError {
       hint: "an llm of type gemini-cli needs an apiKeyRef to a Gemini API key",
     },
   );
+}
+
+const missing: Readonly<Record<string, string>> = {
+  ENOENT: "there is no gemini command on this server",
+  EACCES: "the gemini command on this server cannot be run",
+};
+
+/** Returns the error for a command that cannot be started. `code` is the system's. */
+export function cannotStart(code: unknown, cause?: unknown): AppError {
+  const message = missing[String(code)];
+  if (message === undefined)
+    return new AppError("unavailable", "the gemini command cannot be started now", { cause, retryAfter: 5 });
+  return new AppError("not_supported", message, {
+    hint: "whoever runs the server: npm install -g @google/gemini-cli, or MCPCTL_GEMINI_COMMAND=<its path>",
+    cause,
+  });
 }
 
 /** Notices that every run without a terminal writes, and where in the program something happened. */

@@ -3,11 +3,11 @@ import { isAbsolute, join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { cannotStart, type GroupProcess, startGroup } from "../../processes/piped-process.ts";
 import { type RunTimeouts, readAnswer } from "./call.ts";
-import { runFailure } from "./faults.ts";
+import { cannotStart, runFailure } from "./faults.ts";
 import { createPool } from "./pool.ts";
 import { geminiRequest } from "./request.ts";
+import { type GeminiRun, startGemini } from "./run.ts";
 import { clearWorkplace, makeWorkplace } from "./workplace.ts";
 
 export interface GeminiCliOptions {
@@ -70,7 +70,7 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
     throw new AppError("invalid_request", "the path of the gemini command must be absolute");
   const pool = createPool({ places: maxProcesses, longestWait });
   const running = new Set<Promise<void>>();
-  const processes = new Set<GroupProcess>();
+  const runs = new Set<GeminiRun>();
   let emptied: Promise<void> | undefined;
   let isClosed = false;
 
@@ -104,12 +104,12 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
       const found = commandPath();
       const leave = await pool.enter(signal);
       const place = join(directory, randomId());
-      let child: GroupProcess | undefined;
+      let started: GeminiRun | undefined;
       const { promise: gone, resolve: done } = Promise.withResolvers<void>();
       running.add(gone);
       const clean = async () => {
-        await child?.ended;
-        if (child) processes.delete(child);
+        await started?.closed;
+        if (started) runs.delete(started);
         await clearWorkplace(place);
         leave();
         running.delete(gone);
@@ -122,19 +122,19 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
         if (isClosed) throw closing();
         if (signal?.aborted) throw new HttpFailure("cancelled", "the call was cancelled");
         const argv: [string, ...string[]] = [found, "--output-format=stream-json", `--model=${model}`];
-        const started = startGroup({ argv, cwd, env, stdin: request.prompt });
-        child = started;
-        processes.add(started);
+        const run = startGemini({ argv, cwd, env, input: request.prompt });
+        started = run;
+        runs.add(run);
         return await readAnswer({
-          process: started,
+          run,
           head: { id: `chatcmpl-${randomId()}`, created: Math.floor(now() / 1000), model },
           isStreaming: body["stream"] === true,
           maxTokens: request.generation.maxOutputTokens,
           timeouts,
           signal,
-          explain(ending, message) {
+          explain(exit, message) {
             if (isClosed) return closing();
-            const fault = { ending, message, stderr: started.stderr() };
+            const fault = { exit, message, stderr: run.stderr() };
             return runFailure(fault, (text) => options.redact(text, apiKey), place);
           },
         });
@@ -149,7 +149,10 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
       await inDirectory(() => mkdir(place, { mode: 0o700 }));
       const env = { PATH: path, HOME: place, NO_COLOR: "1", GEMINI_CLI_NO_RELAUNCH: "true" };
       try {
-        return await versionOf(startGroup({ argv: [found, "--version"], cwd: place, env, stdin: "" }), limit);
+        return await versionOf(
+          startGemini({ argv: [found, "--version"], cwd: place, env, input: "" }),
+          limit,
+        );
       } finally {
         await clearWorkplace(place);
       }
@@ -158,16 +161,16 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
     async close() {
       isClosed = true;
       pool.close();
-      for (const one of processes) void one.stop();
+      for (const run of runs) run.stop();
       await Promise.all(running);
     },
   };
 }
 
-async function versionOf(child: GroupProcess, limit: number): Promise<string> {
-  const late = setTimeout(() => void child.stop(), limit);
-  const said = (await Bun.readableStreamToText(child.stdout)).trim();
-  const { code, signal } = await child.ended;
+async function versionOf(run: GeminiRun, limit: number): Promise<string> {
+  const late = setTimeout(run.stop, limit);
+  const said = (await Bun.readableStreamToText(run.stdout)).trim();
+  const { code, signal } = await run.closed;
   clearTimeout(late);
   if (signal !== null) throw new AppError("provider_timeout", "gemini did not tell its version in time");
   const version = /^v?(\d+\.[\w.+-]{1,40})$/m.exec(said)?.[1];

@@ -1,17 +1,20 @@
+import { LineSplitter } from "../../processes/line-splitter.ts";
+import { type PipedProcess, startPiped } from "../../processes/piped-process.ts";
 import type { Time } from "../../time.ts";
+import { oneLine } from "../../wire/text.ts";
 import type { WakeRecipe } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
 import { type Attempt, failed } from "./wake.ts";
 
-/** Milliseconds between the request to stop and the end by force. */
-const graceMs = 2_000;
-/** A longer line of output is cut. */
-const maxLine = 1_000;
+/** Milliseconds. */
+const timeouts = { grace: 2_000, kill: 2_000 };
+/** A longer line of output is cut, in characters. */
+const longestLine = 1_000;
 
 export interface CommandOptions {
-  /** For the log. */
+  /** Name of the provider, for the log. */
   name: string;
-  /** What the command sees of the environment, besides credentials of ours, which it does not. */
+  /** Environment of the command; mcpctl's own credentials are taken out of it. */
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   log: Log;
@@ -19,97 +22,65 @@ export interface CommandOptions {
 }
 
 /**
- * Begins a wake by a command: without a shell, with nothing put into its arguments, in a process group of its own. What
- * it prints goes to the agent's log alone. Exit code 0 is success. One that still runs when the server is ready is left
- * to it: it may be the server.
+ * Begins a wake by a command: without a shell, with nothing put into its arguments, in a process group of its own. Its
+ * output goes to the agent's log alone. Exit code 0 is success. A command that still runs when the model's server is
+ * ready goes on: it may be that server.
  */
 export function wakeByCommand(
   { command, args }: Extract<WakeRecipe, { type: "command" }>,
   { name, env, cwd, log, time }: CommandOptions,
 ): Attempt {
-  let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  const print = (lines: string[]) => {
+    // A line of another program's must not move the cursor of whoever reads the log (T42).
+    const plain = lines.map((line) => oneLine(line, longestLine)).filter((line) => line !== "");
+    for (const line of plain) log.info(`${name}: ${line}`);
+  };
+  const errors = new LineSplitter({ separator: /\n/, longest: longestLine });
+  let child: PipedProcess;
   try {
-    child = Bun.spawn([command, ...args], {
+    child = startPiped({
+      argv: [command, ...args],
       cwd,
       env: withoutCredentials(env),
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      // A group of its own, so that what it starts can be ended with it.
-      detached: true,
+      name: `the wake command of ${name}`,
+      restStays: true,
+      onStderr: (bytes) => print(errors.push(bytes)),
+      ...{ timeouts, time },
     });
   } catch (error) {
     log.warn(`the wake command of ${name} cannot be run: ${(error as Error).message}`);
     return { done: Promise.reject(failed("the wake command cannot be run")), async end() {} };
   }
-  for (const stream of [child.stdout, child.stderr])
-    void logLines(stream, (line) => log.info(`${name}: ${line}`));
-  let isEmpty = false;
-  const exited = child.exited.then((code) => {
-    // From now on the number may become another group's.
-    isEmpty = !signalGroup(child.pid, 0);
-    return code;
-  });
+  child.endInput();
+  void child.closed.then(() => print([errors.end()]));
+  void printOutput(child.stdout, print);
   return {
-    done: exited.then((code) => {
-      if (code !== 0) throw failed(`the wake command ended with ${child.signalCode ?? `exit code ${code}`}`);
+    done: child.group.exited.then(({ code, signal }) => {
+      if (code !== 0) throw failed(`the wake command ended with ${signal ?? `exit code ${code}`}`);
     }),
     async end() {
-      if (isEmpty || !signalGroup(child.pid, "SIGTERM")) return;
-      await groupGone(child.pid, time);
-      isEmpty = true;
+      await child.group.stop().catch((error: Error) => log.warn(error.message));
     },
   };
 }
 
-/** Waits for a group to end, and ends it by force when it takes too long. */
-async function groupGone(pid: number, time: Time): Promise<void> {
-  const step = 50;
-  for (let waited = 0; waited < graceMs; waited += step) {
-    if (!signalGroup(pid, 0)) return;
-    await new Promise<void>((over) => time.after(step, over));
-  }
-  signalGroup(pid, "SIGKILL");
-}
-
-/** False when the group has nobody in it any more. */
-function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+async function printOutput(
+  output: ReadableStream<Uint8Array>,
+  print: (lines: string[]) => void,
+): Promise<void> {
+  const lines = new LineSplitter({ separator: /\n/, longest: longestLine });
   try {
-    process.kill(-pid, signal);
-    return true;
-  } catch (error) {
-    // What is left of it belongs to somebody else: not ours to end.
-    if ((error as { code?: string }).code === "EPERM") return false;
-    if ((error as { code?: string }).code !== "ESRCH") throw error;
-    return false;
+    for await (const bytes of output) print(lines.push(bytes));
+  } catch {
+    // The pipe broke: there is no more output.
   }
+  print([lines.end()]);
 }
 
-/** Ours are for the server, not for what a recipe runs. */
+/** They are for the server, not for what a recipe runs. */
 function withoutCredentials(env: CommandOptions["env"]): Record<string, string> {
   const kept = Object.entries(env).filter(
     ([name, value]) => value !== undefined && !/^(MCPCTL|MCPD)_/.test(name),
   );
   return Object.fromEntries(kept) as Record<string, string>;
-}
-
-async function logLines(stream: ReadableStream<Uint8Array>, tell: (line: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  const flush = (text: string) => {
-    // A line of somebody else's must not move the cursor of whoever reads the log (T42).
-    const line = text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ").trim();
-    if (line !== "") tell(line.slice(0, maxLine));
-  };
-  try {
-    for await (const bytes of stream) {
-      rest += decoder.decode(bytes, { stream: true });
-      const lines = rest.split("\n");
-      rest = lines.pop()!.slice(-maxLine);
-      for (const line of lines) flush(line);
-    }
-  } catch {
-    // The pipe broke: nothing more is said.
-  }
-  flush(rest);
 }

@@ -15,6 +15,7 @@ import type { ManagedConfig, ProviderConfig } from "../../../src/agent/core/conf
 import type { ManagedVllmDeps } from "../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import { systemTime, type Time } from "../../../src/time.ts";
+import { isAlive } from "../processes/processes.ts";
 
 /** How the vLLM of a test behaves. Milliseconds. */
 export interface Behaviour {
@@ -109,12 +110,6 @@ export function seen(file: string, holds: () => boolean): Promise<void> {
   });
 }
 
-/** Whether a process runs; a zombie does not. */
-export function isAlive(pid: number): boolean {
-  const path = `/proc/${pid}/stat`;
-  return existsSync(path) && !/\) [ZX] /.test(readFileSync(path, "utf8"));
-}
-
 function commandOf(pid: number): string {
   return existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : "";
 }
@@ -156,7 +151,7 @@ export function vllmDeps(home: string, more: Partial<ManagedVllmDeps> = {}): Man
     send: createOutbound(),
     time: systemTime,
     log: saidLog().log,
-    patience: { poll: 10, watch: 1000, grace: 2000 },
+    timeouts: { poll: 10, watch: 1000, grace: 2000 },
     ...more,
   };
 }

@@ -3,22 +3,27 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../../errors.ts";
 import type { Outbound } from "../../../net/outbound.ts";
-import { type OutputFile, openOutput } from "../../../processes/output-file.ts";
+import { loopbackPort } from "../../../processes/loopback-port.ts";
+import { type OutputFile, openOutputFile } from "../../../processes/output-file.ts";
+import type { ProcessGroup, StopTimeouts } from "../../../processes/process-group.ts";
 import {
-  adoptGroup,
-  type ProcessGroup,
-  type StopPatience,
-  startGroup,
-  sweep,
-} from "../../../processes/process-group.ts";
+  hasOtherOwner,
+  type RecordFile,
+  recorded,
+  recordFile,
+  survivor,
+} from "../../../processes/process-record.ts";
 import { type ProcessTable, processTable } from "../../../processes/process-table.ts";
+import { adoptGroup, type StartOptions, startDetached } from "../../../processes/start.ts";
+import { sweep } from "../../../processes/sweep.ts";
 import type { ProviderConfig } from "../../core/config.ts";
 import type { Log } from "../../core/log.ts";
 import { type Environment, findExecutable, hasSleepMode, vllmArguments } from "./command.ts";
 import { type EngineApi, engineApi } from "./engine-api.ts";
 import { vllmEnvironment } from "./environment.ts";
-import { belongsToAnother, survivor, type Trace, type TraceFile, traceFile } from "./orphan.ts";
-import { portFor } from "./port.ts";
+
+/** The variable by which a vLLM, and all that it starts, is known as this agent's own. */
+const markerVariable = "MCPCTL_AGENT_PROVIDER";
 
 /** One vLLM that runs. */
 export interface Engine {
@@ -31,40 +36,49 @@ export interface Engine {
 }
 
 /** Milliseconds. */
-export interface VllmPatience extends StopPatience {
-  /** Between two looks whether it is ready. */
+export interface VllmTimeouts extends StopTimeouts {
+  /** Between two checks whether it is ready. */
   poll: number;
-  /** Between two looks whether it is still well. */
+  /** Between two checks whether it is still healthy. */
   watch: number;
 }
 
-/** All that one provider's vLLM is started from. */
-export interface Workplace {
+/** Everything that the vLLM of one provider is started from. */
+export interface VllmSetup {
   readonly config: ProviderConfig;
   readonly sleepMode: boolean;
   /** How long a start may take. */
   readonly warmupSeconds: number;
-  /** What it writes. */
+  /** The file that takes its output. */
   readonly outputPath: string;
   readonly table: ProcessTable;
-  readonly trace: TraceFile;
-  readonly patience: VllmPatience;
+  readonly record: RecordFile<VllmDetails>;
+  readonly timeouts: VllmTimeouts;
   readonly env: Environment;
   readonly send: Outbound;
   readonly log: Pick<Log, "info" | "warn" | "error">;
   readonly folder: string;
 }
 
+/** What the next agent needs to know of a vLLM besides its processes. */
+interface VllmDetails {
+  port: number;
+  /** Tells whether the config is still the same. */
+  configHash: string;
+}
+
 /**
- * @param home `~/.mcpctl`; what is noted and written goes to `vllm/` in it
+ * Gathers what the vLLM of a provider is started from.
+ *
+ * @param deps.home `~/.mcpctl`; records and output go to `vllm/` in it
  */
-export function workplace(
+export function vllmSetup(
   config: ProviderConfig,
-  deps: Pick<Workplace, "env" | "send" | "log" | "patience"> & { home: string },
-): Workplace {
-  const { env, send, log, patience } = deps;
+  deps: Pick<VllmSetup, "env" | "send" | "log" | "timeouts"> & { home: string },
+): VllmSetup {
+  const { env, send, log, timeouts } = deps;
   const folder = join(deps.home, "vllm");
-  // A name is a file's name here, whatever is in it.
+  // A provider may have any name, and here it becomes the name of a file.
   const file = join(folder, encodeURIComponent(config.name));
   return {
     config,
@@ -72,116 +86,128 @@ export function workplace(
     warmupSeconds: config.managed?.warmupSeconds ?? 600,
     outputPath: `${file}.log`,
     table: processTable(),
-    trace: traceFile(`${file}.json`),
-    ...{ patience, env, send, log, folder },
+    record: recordFile(
+      `${file}.json`,
+      ({ port, configHash }) => typeof port === "number" && typeof configHash === "string",
+    ),
+    ...{ timeouts, env, send, log, folder },
   };
 }
 
 /**
- * Starts a vLLM, which then needs minutes to be ready. What an earlier one has left is swept first.
+ * Starts a vLLM, which then needs minutes to be ready. Sweeps what an earlier one has left before.
  *
  * @throws AppError `not_supported` without a program to start, `unavailable` when its port is taken or it cannot run
  */
-export async function startEngine(place: Workplace): Promise<Engine> {
-  const { config, sleepMode, table, trace, patience, env, folder } = place;
+export async function startEngine(setup: VllmSetup): Promise<Engine> {
+  const { config, sleepMode, table, record, env, folder } = setup;
   const executable = findExecutable(config, env);
-  await sweepLeftover(place);
-  const port = portFor(config.managed?.port);
+  await sweepLeftover(setup);
+  const port = loopbackPort(config.managed?.port);
   const marker = crypto.randomUUID();
-  const noted = { marker, port, configHash: hashOf(config, executable), owner: self(table) };
-  // Noted before there is anything to be lost.
-  trace.write(noted);
+  const entry = { marker, port, configHash: hashOf(config, executable), owner: recorded(process.pid, table) };
+  // Written before the start: an agent that is killed in between leaves a marker to sweep by.
+  record.write(entry);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const output = openOutput(place.outputPath, { anew: true });
+  const output = openOutputFile(setup.outputPath, { empty: true });
   let group: ProcessGroup | undefined;
   try {
-    group = startGroup({
+    group = started(setup, {
       argv: [executable, ...vllmArguments(config, port)],
-      // Not where the agent happens to run: a folder there must not be taken for the model's name.
-      cwd: folder,
-      env: vllmEnvironment(env, { marker, executable, sleepMode }),
+      env: vllmEnvironment(env, { executable, sleepMode }),
       output: output.descriptor,
-      ...{ marker, table, patience },
+      marker,
     });
-    const leader = { pid: group.pid, ...(group.start !== undefined && { start: group.start }) };
-    trace.write({ ...noted, leader });
-    return engineOf(place, group, port, output);
+    record.write({ ...entry, leader: recorded(group.pid, table) });
+    return engineOf(setup, group, port, output);
   } catch (thrown) {
-    // What cannot be noted must not run.
+    // A vLLM that cannot be recorded must not run: the next agent would not find it.
     await group?.stop();
     output.close();
-    trace.remove();
+    record.remove();
     throw thrown;
   }
 }
 
 /**
- * Takes over the vLLM of an agent that was killed, when it is well and its config is still the same. What cannot be
- * taken over is left for `sweepLeftover`.
+ * Takes over the vLLM of an agent that was killed, if it is healthy and its config is still the same. Otherwise it is
+ * left for `sweepLeftover`.
  *
- * @throws AppError `not_supported` when there is none to be started
+ * @throws AppError `not_supported` when there is no program to start
  */
-export async function adoptEngine(place: Workplace, signal: AbortSignal): Promise<Engine | undefined> {
-  const { config, table, trace, patience, env, send } = place;
-  const noted = trace.read();
-  const leader = noted && survivor(noted, table);
-  if (!noted || !leader || belongsToAnother(noted, table)) return undefined;
-  if (noted.configHash !== hashOf(config, findExecutable(config, env))) return undefined;
-  const { marker, port } = noted;
+export async function adoptEngine(setup: VllmSetup, signal: AbortSignal): Promise<Engine | undefined> {
+  const { config, table, record, timeouts, env, send } = setup;
+  const found = record.read();
+  const leader = found && survivor(found, markerVariable, table);
+  if (!found || !leader || hasOtherOwner(found, table)) return undefined;
+  if (found.configHash !== hashOf(config, findExecutable(config, env))) return undefined;
+  const { marker, port } = found;
   const api = engineApi(urlOf(port), send);
-  const isWell = async () =>
+  const isHealthy = async () =>
     (await api.health(signal)) === 200 && (await api.models(signal))?.includes(config.model) === true;
-  if (!(await isWell().catch(() => false))) return undefined;
-  trace.write({ ...noted, owner: self(table) });
-  const group = adoptGroup(leader, { marker, table, patience, look: Math.min(500, patience.watch) });
-  return engineOf(place, group, port, openOutput(place.outputPath, { anew: false }));
+  if (!(await isHealthy().catch(() => false))) return undefined;
+  record.write({ ...found, owner: recorded(process.pid, table) });
+  const group = adoptGroup(leader, { ...groupOptions(setup, marker), pollMs: Math.min(500, timeouts.watch) });
+  return engineOf(setup, group, port, openOutputFile(setup.outputPath, { empty: false }));
 }
 
 /**
- * Ends what an agent that was killed has left: all that has its marker, and nothing else.
+ * Ends what an agent that was killed has left: every process with its marker, and no other.
  *
- * @throws AppError `unavailable` when that cannot be ended, or is another agent's, which runs
+ * @throws AppError `unavailable` when that cannot be ended, or when it belongs to another agent that runs
  */
-export async function sweepLeftover(place: Workplace): Promise<void> {
-  const { table, trace, patience, log, config } = place;
-  const noted = trace.read();
-  if (!noted) return;
-  if (belongsToAnother(noted, table))
+export async function sweepLeftover(setup: VllmSetup): Promise<void> {
+  const { table, record, timeouts, log, config } = setup;
+  const found = record.read();
+  if (!found) return;
+  if (hasOtherOwner(found, table))
     throw new AppError("unavailable", "another agent on its machine runs this vLLM", { retryAfter: 30 });
-  const leader = survivor(noted, table);
+  const options = groupOptions(setup, found.marker);
+  const leader = survivor(found, markerVariable, table);
   if (leader) {
     log.info(`${config.name}: ending the vLLM that an earlier agent has left (pid ${leader.pid})`);
-    await adoptGroup(leader, { marker: noted.marker, table, patience, look: patience.watch }).stop();
-  } else await sweep(noted.marker, table, patience.killed);
-  if (noted.leader && noted.owner.start === undefined)
-    log.warn(`${config.name}: an earlier agent's vLLM may still run as pid ${noted.leader.pid}`);
-  trace.remove();
+    await adoptGroup(leader, { ...options, pollMs: timeouts.watch }).stop();
+  } else await sweep(options.marker, { ...options, timeout: timeouts.kill });
+  if (found.leader && found.owner.start === undefined)
+    log.warn(`${config.name}: an earlier agent's vLLM may still run as pid ${found.leader.pid}`);
+  record.remove();
 }
 
-/** Where a vLLM on this port is called. */
+/** Returns the URL of a vLLM on this port, without `/v1`. */
 export function urlOf(port: number): string {
   return `http://127.0.0.1:${port}`;
 }
 
-function engineOf(place: Workplace, group: ProcessGroup, port: number, output: OutputFile): Engine {
+function groupOptions({ timeouts, table }: VllmSetup, marker: string) {
+  return { name: "vLLM", timeouts, table, marker: { variable: markerVariable, value: marker } };
+}
+
+function started(
+  setup: VllmSetup,
+  { marker, ...program }: Pick<StartOptions, "argv" | "env"> & { output: number; marker: string },
+): ProcessGroup {
+  try {
+    // Not in the agent's own folder: a folder there must not be taken for the model's name.
+    return startDetached({ ...program, cwd: setup.folder, ...groupOptions(setup, marker) });
+  } catch (cause) {
+    throw new AppError("unavailable", "vLLM cannot be run on its machine", { cause });
+  }
+}
+
+function engineOf(setup: VllmSetup, group: ProcessGroup, port: number, output: OutputFile): Engine {
   return {
     port,
     group,
-    api: engineApi(urlOf(port), place.send),
+    api: engineApi(urlOf(port), setup.send),
     output,
     async stop() {
       await group.stop().finally(() => output.close());
-      place.trace.remove();
+      setup.record.remove();
     },
   };
 }
 
-function self(table: ProcessTable): Trace["owner"] {
-  const start = table.startOf(process.pid);
-  return { pid: process.pid, ...(start !== undefined && { start }) };
-}
-
 function hashOf(config: ProviderConfig, executable: string): string {
-  const told = [executable, config.managed?.port ?? null, vllmArguments(config, 0)];
-  return createHash("sha256").update(JSON.stringify(told)).digest("hex");
+  const parts = [executable, config.managed?.port ?? null, vllmArguments(config, 0)];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }

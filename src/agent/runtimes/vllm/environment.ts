@@ -1,5 +1,4 @@
 import { dirname } from "node:path";
-import { markerName } from "../../../processes/process-table.ts";
 import type { Environment } from "./command.ts";
 
 const passed = [
@@ -13,12 +12,11 @@ const passed = [
 /**
  * The whole environment of a vLLM: what it needs to find the model and the GPU, and nothing of the agent's (T30).
  *
- * @param marker what it and its children are known by
  * @param executable an absolute path
  */
 export function vllmEnvironment(
   env: Environment,
-  { marker, executable, sleepMode }: { marker: string; executable: string; sleepMode: boolean },
+  { executable, sleepMode }: { executable: string; sleepMode: boolean },
 ): Record<string, string> {
   const kept = Object.entries(env).filter(
     ([name, value]) => value !== undefined && name !== "VLLM_API_KEY" && passed.some((one) => one.test(name)),
@@ -27,7 +25,6 @@ export function vllmEnvironment(
     ...Object.fromEntries(kept),
     // A virtual environment's own programs (ninja) come first, as when it is activated.
     PATH: `${dirname(executable)}:${env["PATH"] ?? "/usr/bin:/bin"}`,
-    [markerName]: marker,
     // vLLM names its processes with setproctitle, which overwrites the environment that /proc shows unless told not to.
     SPT_NOENV: "1",
     // Only then vLLM has routes to sleep and to wake.

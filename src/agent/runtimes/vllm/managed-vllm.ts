@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import type { Outbound } from "../../../net/outbound.ts";
+import { describeExit } from "../../../processes/process-group.ts";
 import type { Time } from "../../../time.ts";
 import type { ProviderConfig } from "../../core/config.ts";
 import type { Log } from "../../core/log.ts";
@@ -11,9 +12,9 @@ import {
   startEngine,
   sweepLeftover,
   urlOf,
-  type VllmPatience,
-  type Workplace,
-  workplace,
+  type VllmSetup,
+  type VllmTimeouts,
+  vllmSetup,
 } from "./engine.ts";
 import {
   brokenOff,
@@ -41,8 +42,7 @@ export interface ManagedVllmDeps {
   log: Pick<Log, "info" | "warn" | "error">;
   /** Resolves when those of the same name before it are through, whose vLLM would else be taken for a left-over. */
   predecessor?: Promise<unknown>;
-  /** Of waiting for processes, in milliseconds. */
-  patience?: Partial<VllmPatience>;
+  timeouts?: Partial<VllmTimeouts>;
 }
 
 /** How long callers are sent away after a start has failed, in milliseconds. */
@@ -67,13 +67,14 @@ export function createManagedVllm(config: ProviderConfig, deps: ManagedVllmDeps)
     details.push({ path: "/model", message: "a model's name is not empty and does not begin with -" });
   if (details.length > 0)
     throw new AppError("invalid_request", `${config.name} cannot be managed`, { details });
-  const patience = { grace: 20_000, killed: 10_000, poll: 500, watch: 10_000, ...deps.patience };
-  return new ManagedVllm(workplace(config, { ...deps, patience }), deps);
+  // vLLM gives its workers 9 s after SIGTERM.
+  const timeouts = { grace: 20_000, kill: 10_000, poll: 500, watch: 10_000, ...deps.timeouts };
+  return new ManagedVllm(vllmSetup(config, { ...deps, timeouts }), deps);
 }
 
 /** One at a time: whatever changes what runs waits for the change before it, and looks again when it begins. */
 class ManagedVllm implements Runtime {
-  readonly #place: Workplace;
+  readonly #setup: VllmSetup;
   readonly #time: Time;
   readonly #idle: IdleLadder;
   readonly #listeners = new Set<() => void>();
@@ -92,15 +93,15 @@ class ManagedVllm implements Runtime {
   #closing: Promise<void> | undefined;
   #told: RuntimeState = "hibernating";
 
-  constructor(place: Workplace, { time, predecessor }: Pick<ManagedVllmDeps, "time" | "predecessor">) {
-    this.#place = place;
+  constructor(setup: VllmSetup, { time, predecessor }: Pick<ManagedVllmDeps, "time" | "predecessor">) {
+    this.#setup = setup;
     this.#time = time;
     if (predecessor) this.#changes = predecessor;
-    this.#idle = idleLadder(place.config.managed?.idleTimeoutMinutes, time, () => this.#onIdle());
+    this.#idle = idleLadder(setup.config.managed?.idleTimeoutMinutes, time, () => this.#onIdle());
   }
 
   get url(): string {
-    return urlOf(this.#engine?.port ?? this.#place.config.managed?.port ?? 0);
+    return urlOf(this.#engine?.port ?? this.#setup.config.managed?.port ?? 0);
   }
 
   get state(): RuntimeState {
@@ -119,7 +120,7 @@ class ManagedVllm implements Runtime {
     const { signal } = this.#work;
     await this.#change(() => this.#takeOver(signal));
     this.#change(() => this.#sweep()).catch((thrown) => this.#refuse(thrown));
-    if (this.#place.config.managed?.warmup) this.#bringUp();
+    if (this.#setup.config.managed?.warmup) this.#bringUp();
   }
 
   async wake(signal: AbortSignal): Promise<void> {
@@ -169,7 +170,7 @@ class ManagedVllm implements Runtime {
     this.#closing ??= (async () => {
       this.#giveUp();
       await this.#change(() => this.#takeDown()).catch((thrown) =>
-        this.#place.log.error(`${this.#place.config.name}: ${withCause(thrown)}`),
+        this.#setup.log.error(`${this.#setup.config.name}: ${withCause(thrown)}`),
       );
     })();
     this.#tell();
@@ -215,7 +216,7 @@ class ManagedVllm implements Runtime {
     this.#enterPhase("starting");
     try {
       this.#unusable = undefined;
-      this.#own(await startEngine(this.#place));
+      this.#own(await startEngine(this.#setup));
     } catch (thrown) {
       this.#enterPhase("stopped");
       throw this.#refuse(thrown);
@@ -224,13 +225,13 @@ class ManagedVllm implements Runtime {
   }
 
   async #becomeReady(engine: Engine, signal: AbortSignal): Promise<void> {
-    const how = await warmUp(engine, this.#place, this.#progress, signal);
+    const how = await warmUp(engine, this.#setup, this.#progress, signal);
     if (how === "ready") return this.#standAt("ready", engine);
     if (how === "stopped") {
       await this.#takeDown();
       throw brokenOff();
     }
-    const message = await whyNotReady(how, engine, this.#place);
+    const message = await whyNotReady(how, engine, this.#setup);
     this.#tellOwner(message, engine);
     await this.#takeDown();
     this.#failure = { message, until: this.#time.elapsed() + coolDown };
@@ -250,7 +251,7 @@ class ManagedVllm implements Runtime {
     const engine = this.#engine;
     if (!engine || (this.#phase !== "ready" && this.#phase !== "asleep")) return;
     const { signal } = this.#work;
-    if (this.#phase === "ready" && this.#place.sleepMode) {
+    if (this.#phase === "ready" && this.#setup.sleepMode) {
       this.#enterPhase("falling asleep");
       void this.#change(() => this.#fallAsleep(engine, signal)).catch((thrown) => this.#refuse(thrown));
     } else {
@@ -269,22 +270,22 @@ class ManagedVllm implements Runtime {
 
   /** Moving the weights takes no longer than a whole start may. */
   #limited(signal: AbortSignal): AbortSignal {
-    return AbortSignal.any([signal, AbortSignal.timeout(this.#place.warmupSeconds * 1000)]);
+    return AbortSignal.any([signal, AbortSignal.timeout(this.#setup.warmupSeconds * 1000)]);
   }
 
   /** What there is once a call was quicker is its own. */
   async #sweep(): Promise<void> {
-    if (!this.#engine && !this.#closing) await sweepLeftover(this.#place);
+    if (!this.#engine && !this.#closing) await sweepLeftover(this.#setup);
   }
 
   async #takeOver(signal: AbortSignal): Promise<void> {
     if (this.#engine || this.#closing) return;
     try {
-      const engine = await adoptEngine(this.#place, signal);
-      if (!engine) return void findExecutable(this.#place.config, this.#place.env);
+      const engine = await adoptEngine(this.#setup, signal);
+      if (!engine) return void findExecutable(this.#setup.config, this.#setup.env);
       this.#own(engine);
-      const sleeps = this.#place.sleepMode && (await engine.api.isSleeping(signal).catch(() => false));
-      this.#place.log.info(`${this.#place.config.name}: goes on with the vLLM of an earlier agent`);
+      const sleeps = this.#setup.sleepMode && (await engine.api.isSleeping(signal).catch(() => false));
+      this.#setup.log.info(`${this.#setup.config.name}: goes on with the vLLM of an earlier agent`);
       this.#standAt(sleeps ? "asleep" : "ready", engine);
     } catch (thrown) {
       this.#refuse(thrown);
@@ -295,7 +296,7 @@ class ManagedVllm implements Runtime {
   /** The owner is told all; callers are not told what is where on this machine. */
   #refuse(thrown: unknown): AppError {
     const message = messageOf(thrown);
-    this.#place.log.error(`${this.#place.config.name}: ${withCause(thrown)}`);
+    this.#setup.log.error(`${this.#setup.config.name}: ${withCause(thrown)}`);
     if (!(thrown instanceof AppError)) this.#failure = { message: "vLLM cannot be started", until: 0 };
     else if (thrown.code !== "not_supported") this.#failure = { message, until: 0 };
     else this.#unusable = message;
@@ -304,14 +305,14 @@ class ManagedVllm implements Runtime {
 
   #own(engine: Engine): void {
     this.#engine = engine;
-    void engine.group.ended.then((how) => this.#lose(engine, `vLLM ended with ${how}`));
+    void engine.group.exited.then((exit) => this.#lose(engine, `vLLM ended with ${describeExit(exit)}`));
     const { signal } = this.#work;
     this.#watch = setInterval(async () => {
       engine.output.trim();
       // Only a clear word counts: one that is busy may take long to answer.
       const status = await engine.api.health(signal).catch(() => undefined);
       if (status === 503) this.#lose(engine, "the engine of vLLM is dead");
-    }, this.#place.patience.watch);
+    }, this.#setup.timeouts.watch);
     this.#watch.unref();
   }
 
@@ -327,8 +328,8 @@ class ManagedVllm implements Runtime {
 
   #standAt(phase: "ready" | "asleep", engine: Engine): void {
     this.#enterPhase(phase);
-    if (engine.group.isOver)
-      void engine.group.ended.then((how) => this.#lose(engine, `vLLM ended with ${how}`));
+    if (engine.group.hasExited)
+      void engine.group.exited.then((exit) => this.#lose(engine, `vLLM ended with ${describeExit(exit)}`));
   }
 
   async #takeDown(): Promise<void> {
@@ -359,7 +360,7 @@ class ManagedVllm implements Runtime {
   }
 
   #tellOwner(message: string, { output }: Engine): void {
-    const { config, log, outputPath } = this.#place;
+    const { config, log, outputPath } = this.#setup;
     log.error(`${config.name}: ${withOutput(message, output, outputPath)}`);
   }
 }

@@ -9,7 +9,7 @@ export interface ReadinessOptions {
   /** The name it must serve. */
   model: string;
   /** Resolves when its process is over. */
-  ended: Promise<unknown>;
+  exited: Promise<unknown>;
   /** Fires when the start is given up. */
   signal: AbortSignal;
   /** How long it may take, in seconds. */
@@ -26,7 +26,7 @@ export interface ReadinessOptions {
  * refuses that with a 4xx, and is ready all the same.
  */
 export async function waitUntilReady(options: ReadinessOptions): Promise<Readiness> {
-  const { api, model, ended, signal, seconds, poll, onLook } = options;
+  const { api, model, exited, signal, seconds, poll, onLook } = options;
   const over = new AbortController();
   let why: Readiness | undefined;
   const giveUp = (reason: Readiness) => {
@@ -36,7 +36,7 @@ export async function waitUntilReady(options: ReadinessOptions): Promise<Readine
   const onAbort = () => giveUp("stopped");
   signal.addEventListener("abort", onAbort);
   const cancel = systemTime.after(seconds * 1000, () => giveUp("late"));
-  void ended.then(() => giveUp("ended"));
+  void exited.then(() => giveUp("ended"));
   if (signal.aborted) giveUp("stopped");
   try {
     while (why === undefined) {

@@ -1,4 +1,5 @@
-import type { Engine, Workplace } from "./engine.ts";
+import { describeExit } from "../../../processes/process-group.ts";
+import type { Engine, VllmSetup } from "./engine.ts";
 import { withReason } from "./failures.ts";
 import type { Progress } from "./phases.ts";
 import { type Readiness, waitUntilReady } from "./readiness.ts";
@@ -10,12 +11,19 @@ import { type Readiness, waitUntilReady } from "./readiness.ts";
  */
 export function warmUp(
   { api, group, output }: Engine,
-  { config, patience, warmupSeconds }: Workplace,
+  { config, timeouts, warmupSeconds }: VllmSetup,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Readiness> {
   return waitUntilReady({
-    ...{ api, model: config.model, ended: group.ended, signal, seconds: warmupSeconds, poll: patience.poll },
+    ...{
+      api,
+      model: config.model,
+      exited: group.exited,
+      signal,
+      seconds: warmupSeconds,
+      poll: timeouts.poll,
+    },
     onLook() {
       for (const line of output.newLines()) progress.read(line);
     },
@@ -26,9 +34,9 @@ export function warmUp(
 export async function whyNotReady(
   how: Exclude<Readiness, "ready" | "stopped">,
   { group, output }: Engine,
-  { warmupSeconds }: Workplace,
+  { warmupSeconds }: VllmSetup,
 ): Promise<string> {
   if (how === "late") return `vLLM was not ready within ${warmupSeconds} s`;
   if (how === "stranger") return "another server answers on the port of this vLLM";
-  return withReason(`vLLM ended with ${await group.ended} while it was starting`, output);
+  return withReason(`vLLM ended with ${describeExit(await group.exited)} while it was starting`, output);
 }

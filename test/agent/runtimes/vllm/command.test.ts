@@ -10,7 +10,6 @@ import {
 import { vllmEnvironment } from "../../../../src/agent/runtimes/vllm/environment.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { knownReason, Progress } from "../../../../src/agent/runtimes/vllm/phases.ts";
-import { openOutput } from "../../../../src/processes/output-file.ts";
 import { caughtFrom, freshFolder, vllmConfig, vllmDeps } from "../../../support/vllm/vllm.ts";
 
 describe("the arguments of vllm serve", () => {
@@ -118,7 +117,7 @@ describe("the environment of vLLM", () => {
   };
 
   it("has what it needs for models and GPUs, and no token of the agent's or of anything else (T30)", () => {
-    const given = vllmEnvironment(env, { marker: "m", executable: "/venv/bin/vllm", sleepMode: false });
+    const given = vllmEnvironment(env, { executable: "/venv/bin/vllm", sleepMode: false });
     expect(given).toEqual({
       ...{ PATH: "/venv/bin:/usr/bin", HOME: "/home/a", HF_TOKEN: "hf", CUDA_VISIBLE_DEVICES: "1" },
       ...{
@@ -128,12 +127,12 @@ describe("the environment of vLLM", () => {
         NVIDIA_X: "n",
         https_proxy: "http://p",
       },
-      ...{ LC_ALL: "C", MCPCTL_AGENT_PROVIDER: "m", SPT_NOENV: "1" },
+      ...{ LC_ALL: "C", SPT_NOENV: "1" },
     });
   });
 
   it("opens the routes to sleep and wake with sleep mode only", () => {
-    const given = vllmEnvironment(env, { marker: "m", executable: "/bin/vllm", sleepMode: true });
+    const given = vllmEnvironment(env, { executable: "/bin/vllm", sleepMode: true });
     expect(given["VLLM_SERVER_DEV_MODE"]).toBe("1");
   });
 });
@@ -180,27 +179,5 @@ describe("what vLLM writes", () => {
     expect(knownReason(["INFO something", line, "RuntimeError: Engine core initialization failed."])).toBe(
       reason,
     );
-  });
-
-  it("is read line by line, across cuts and progress bars, and shown without control characters", () => {
-    const path = join(freshFolder(), "out");
-    const output = openOutput(path, { anew: true });
-    writeFileSync(path, "one\ntw", { flag: "a" });
-    expect(output.newLines()).toEqual(["one"]);
-    writeFileSync(path, "o\rthree\r\x1b[31mfour\x1b[0m\x07\n", { flag: "a" });
-    expect(output.newLines()).toEqual(["two", "three", "\x1b[31mfour\x1b[0m\x07"]);
-    expect(output.lastLines(2)).toEqual(["three", "four"]);
-    output.close();
-    expect(output.lastLines(2)).toEqual([]);
-  });
-
-  it("does not fill the disk: the file begins anew beyond 8 MiB, and what comes then is read", () => {
-    const path = join(freshFolder(), "out");
-    const output = openOutput(path, { anew: true });
-    writeFileSync(path, `${"x".repeat(8 * 1024 * 1024)}\n`, { flag: "a" });
-    output.trim();
-    writeFileSync(path, "after\n", { flag: "a" });
-    expect(output.newLines()).toEqual(["after"]);
-    output.close();
   });
 });

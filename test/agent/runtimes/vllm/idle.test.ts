@@ -31,7 +31,7 @@ function sleepy(
       ...{ command: standIn.command, idleTimeoutMinutes: 5, extraArgs: ["--enable-sleep-mode"] },
       ...config,
     }),
-    vllmDeps(freshFolder(), { time, log, send, patience: { poll: 10, watch: 15, grace: 2000 } }),
+    vllmDeps(freshFolder(), { time, log, send, timeouts: { poll: 10, watch: 15, grace: 2000 } }),
   );
   onTestFinished(() => runtime.close());
   const did = () => standIn.events().filter((event) => !/^(health|engine|one token)$/.test(event));

@@ -4,11 +4,11 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
 import type { Runtime } from "../../../../src/agent/core/provider.ts";
 import { createManagedVllm, type ManagedVllmDeps } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
+import { isAlive } from "../../../support/processes/processes.ts";
 import {
   type Behaviour,
   caughtFrom,
   freshFolder,
-  isAlive,
   movedTime,
   saidLog,
   vllmConfig,
@@ -165,8 +165,8 @@ describe("a managed vLLM", () => {
   });
 
   it("that does not listen is killed after its time, and an engine that has left its group with it (failure mode 24)", async () => {
-    const patience = { poll: 10, grace: 60 };
-    const { runtime, standIn } = managed({ ignoresTerm: true, engineLeavesGroup: true }, {}, { patience });
+    const timeouts = { poll: 10, grace: 60 };
+    const { runtime, standIn } = managed({ ignoresTerm: true, engineLeavesGroup: true }, {}, { timeouts });
     await runtime.wake(never);
     await runtime.stop();
     expect(standIn.left()).toEqual([]);
@@ -205,6 +205,7 @@ describe("a managed vLLM", () => {
     const { runtime, standIn } = managed({}, {}, { env });
     await runtime.wake(never);
     expect(JSON.stringify(standIn.starts())).not.toContain("mcpctl_secret");
+    expect(standIn.starts()[0]!.env["MCPCTL_AGENT_PROVIDER"]).toMatch(/^[0-9a-f-]{36}$/);
   });
 });
 
@@ -258,8 +259,8 @@ describe("a vLLM that fails", () => {
   });
 
   it("with its engine while it still answers: it says 503, and is stopped", async () => {
-    const patience = { poll: 10, watch: 20 };
-    const { runtime, standIn } = managed({}, {}, { patience });
+    const timeouts = { poll: 10, watch: 20 };
+    const { runtime, standIn } = managed({}, {}, { timeouts });
     await runtime.wake(never);
     standIn.behave({ engineDead: true });
     await inState(runtime, "hibernating");

@@ -3,13 +3,12 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
-import { sweep } from "../../../../src/processes/process-group.ts";
 import { processTable } from "../../../../src/processes/process-table.ts";
+import { isAlive } from "../../../support/processes/processes.ts";
 import {
   type Behaviour,
   caughtFrom,
   freshFolder,
-  isAlive,
   type StandIn,
   saidLog,
   seen,
@@ -239,62 +238,5 @@ describe("what is noted of a vLLM", () => {
         .trim(),
     );
     expect(modes).toEqual(["700", "600", "600"]);
-  });
-});
-
-describe("the processes of this machine", () => {
-  /** What Linux would tell of one process. */
-  function told(state: string, environ: string) {
-    const folder = freshFolder();
-    mkdirSync(join(folder, "sys/kernel/random"), { recursive: true });
-    mkdirSync(join(folder, "12"));
-    writeFileSync(join(folder, "sys/kernel/random/boot_id"), "b00t\n");
-    const fields = [state, ..."4567890123456789".split(""), "0", "0", "777", "23"];
-    writeFileSync(join(folder, "12/stat"), `12 (VLLM) Z (Core)) ${fields.join(" ")}`);
-    writeFileSync(join(folder, "12/environ"), environ);
-    return processTable(folder);
-  }
-
-  it("are known by their number and their start, whatever their name", () => {
-    expect(told("S", "").startOf(12)).toBe("b00t/777");
-    expect(told("S", "").startOf(13)).toBeUndefined();
-    expect(told("S", "A=1\0MCPCTL_AGENT_PROVIDER=m\0").marked("m")).toEqual([{ pid: 12, start: "b00t/777" }]);
-    expect(told("S", "X=MCPCTL_AGENT_PROVIDER=m\0").marked("m")).toEqual([]);
-  });
-
-  it("are known by their group, to be waited for", () => {
-    expect(told("S", "").inGroup(5)).toEqual([{ pid: 12, start: "b00t/777" }]);
-    expect([told("S", "").inGroup(12), told("Z", "").inGroup(5)]).toEqual([[], []]);
-  });
-
-  it("hold memory for a while after they have lost their marker: they are waited for until they are over (failure mode 24)", async () => {
-    const child = Bun.spawn(["sleep", "600"]);
-    onTestFinished(() => child.kill("SIGKILL"));
-    let [looks, startsAsked] = [0, 0];
-    const dying = [{ pid: child.pid, start: "a" }];
-    const table = {
-      marked: () => (looks++ === 0 ? dying : []),
-      inGroup: () => [],
-      startOf: () => (startsAsked++ < 4 ? "a" : undefined),
-    };
-    await sweep("m", table, 5000);
-    expect([looks, startsAsked]).toEqual([4, 5]);
-    expect(await child.exited).not.toBe(0);
-
-    const rest = { marked: () => [], inGroup: () => [], startOf: () => "a" };
-    for (const still of [{ before: dying }, { group: 5 }])
-      expect(await caughtFrom(() => sweep("m", { ...rest, inGroup: () => dying }, 30, still))).toMatchObject({
-        ...{ code: "unavailable", message: "a process of vLLM cannot be ended" },
-      });
-  });
-
-  it("are over when only their parent has not asked yet: they hold no memory any more", () => {
-    expect(told("Z", "").startOf(12)).toBeUndefined();
-    expect(told("Z", "MCPCTL_AGENT_PROVIDER=m\0").marked("m")).toEqual([]);
-  });
-
-  it("are not known at all where there is no /proc", () => {
-    const nothing = processTable(join(freshFolder(), "proc"));
-    expect([nothing.startOf(process.pid), nothing.marked("m")]).toEqual([undefined, []]);
   });
 });

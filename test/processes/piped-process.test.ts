@@ -1,0 +1,145 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { OutputTail } from "../../src/processes/output-tail.ts";
+import { type PipeOptions, startPiped } from "../../src/processes/piped-process.ts";
+import { eventually, isAlive, pidsIn } from "../support/processes/processes.ts";
+import { temporaryFolder } from "../support/server.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** Starts a script of sh with pipes, in a folder that the script can write to. */
+function start(script: string, options: Partial<PipeOptions> = {}) {
+  const folder = temporaryFolder();
+  const child = startPiped({
+    argv: ["sh", "-c", script],
+    cwd: folder,
+    env: { PATH: process.env["PATH"]! },
+    name: "it",
+    timeouts: { grace: 5000, kill: 10_000 },
+    onStderr() {},
+    ...options,
+  });
+  onTestFinished(() => child.group.stop().catch(() => {}));
+  return { ...child, folder };
+}
+
+/** How many bytes a process has written so far. */
+function writtenBy(pid: number): number {
+  return Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, "utf8"))![1]);
+}
+
+/** Returns a number once it stays the same for a while. */
+async function settled(read: () => number): Promise<number> {
+  for (let before = -1, now = read(); ; before = now, now = read()) {
+    if (now === before) return now;
+    await Bun.sleep(300);
+  }
+}
+
+describe("stdin of a piped process", () => {
+  it("takes text and bytes, and ends where it is ended", async () => {
+    const { write, endInput, stdout, closed } = start("cat");
+    await write("one ");
+    await write(Buffer.from("two"));
+    endInput();
+    expect(await new Response(stdout).text()).toBe("one two");
+    expect(await closed).toEqual({ code: 0, signal: null });
+  });
+
+  it("carries what is larger than a pipe", async () => {
+    const { write, endInput, stdout } = start("wc -c");
+    await write("x".repeat(5 * mebibyte));
+    endInput();
+    expect((await new Response(stdout).text()).trim()).toBe(String(5 * mebibyte));
+  });
+
+  it("holds the writer back while the program does not read", async () => {
+    const { write, folder } = start("until [ -e go ]; do sleep 0.01; done; cat > /dev/null");
+    let isWritten = false;
+    const writing = write(new Uint8Array(mebibyte)).then(() => {
+      isWritten = true;
+    });
+    await Bun.sleep(200);
+    expect(isWritten).toBe(false);
+    writeFileSync(join(folder, "go"), "");
+    await writing;
+  });
+
+  it("fails when the program has ended without reading it", async () => {
+    const { write, group, folder } = start("until [ -e go ]; do sleep 0.01; done");
+    const writing = write(new Uint8Array(mebibyte));
+    const failing = expect(writing).rejects.toMatchObject({ code: "EPIPE" });
+    writeFileSync(join(folder, "go"), "");
+    await failing;
+    await group.exited;
+    await expect(write("more")).rejects.toMatchObject({ code: "EPIPE" });
+  });
+});
+
+describe("stdout of a piped process", () => {
+  it("holds a flooding program back while nobody reads, whether or not reading has begun", async () => {
+    const { stdout, group } = start("exec dd if=/dev/zero bs=65536 count=4000 2> /dev/null");
+    await eventually(() => writtenBy(group.pid) > 0);
+    const unread = await settled(() => writtenBy(group.pid));
+    expect(unread).toBeLessThan(4 * mebibyte);
+    const reader = stdout.getReader();
+    const { value } = await reader.read();
+    expect(value!.length).toBeLessThan(4 * mebibyte);
+    expect(await settled(() => writtenBy(group.pid))).toBeLessThan(unread + 4 * mebibyte);
+    let total = value!.length;
+    for (let part = await reader.read(); !part.done; part = await reader.read()) total += part.value.length;
+    expect(total).toBe(4000 * 65_536);
+  });
+
+  it("ends although a process that the program leaves behind holds it open", async () => {
+    const { stdout, folder } = start(
+      `sh -c 'trap "" TERM; echo $$ >> pids; exec sleep 600' & until [ -s pids ]; do sleep 0.01; done; echo done`,
+    );
+    expect(await new Response(stdout).text()).toBe("done\n");
+    const [left] = await pidsIn(join(folder, "pids"), 1);
+    await eventually(() => !isAlive(left!));
+  });
+});
+
+describe("stderr of a piped process", () => {
+  it("is always read, so that it never stops the program, and its last part can be kept", async () => {
+    const tail = new OutputTail(10);
+    let total = 0;
+    const { closed } = start("head -c 3000000 /dev/zero | tr '\\0' x >&2; printf 'the end' >&2", {
+      onStderr(bytes) {
+        total += bytes.length;
+        tail.push(bytes);
+      },
+    });
+    expect(await closed).toEqual({ code: 0, signal: null });
+    expect(total).toBe(3_000_007);
+    expect(tail.text()).toBe("xxxthe end");
+  });
+
+  it("does not keep a program from being closed when a process that has left its group holds it open", async () => {
+    const { closed, folder } = start(
+      "setsid sh -c 'echo $$ >> pids; exec sleep 600' & until [ -s pids ]; do sleep 0.01; done",
+    );
+    expect(await closed).toEqual({ code: 0, signal: null });
+    const [left] = await pidsIn(join(folder, "pids"), 1);
+    expect(isAlive(left!)).toBe(true);
+  });
+});
+
+describe("the end of a piped process", () => {
+  it("is told once stderr is read and the group is gone", async () => {
+    const seen: string[] = [];
+    const { closed, group } = start(
+      "trap 'echo bye >&2; exit 4' TERM; echo up >&2; while :; do sleep 0.01; done",
+      {
+        onStderr: (bytes) => seen.push(Buffer.from(bytes).toString()),
+      },
+    );
+    await eventually(() => seen.join("") === "up\n");
+    await group.stop();
+    expect(await closed).toEqual({ code: 4, signal: null });
+    // Between the two sh says that its sleep was terminated.
+    expect(seen.join("")).toMatch(/^up\n(.*\n)?bye\n$/s);
+  });
+});
