@@ -1,13 +1,8 @@
 import { type Operation, operations } from "../wire/dialects/operations.ts";
-import type { Dialect } from "../wire/dialects/types.ts";
 import { anthropic } from "./anthropic.ts";
 import { geminiCommand } from "./gemini-cli/adapter.ts";
 import { openai } from "./openai.ts";
-import { chatToMessages } from "./translation/chat-to-messages/index.ts";
-import { messagesToChat } from "./translation/messages-to-chat/index.ts";
-import { responsesToChat } from "./translation/responses-to-chat/index.ts";
-import { responsesToMessages } from "./translation/responses-to-chat/over-messages.ts";
-import type { Adapter, Translation } from "./types.ts";
+import type { Adapter } from "./types.ts";
 
 /** Every provider we speak to. A type belongs to one adapter only. */
 export const adapters: readonly Adapter[] = [openai, anthropic, geminiCommand];
@@ -33,20 +28,4 @@ export function nativePathFor(
   if (!optional.includes(operation)) return undefined;
   const speaks = llm.responses ?? (llm.type === "openai" ? "native" : "translated");
   return speaks === "native" ? operations[operation].path : undefined;
-}
-
-/**
- * The way from a caller's dialect to a provider's other one; undefined when they are the same.
- *
- * @param provider What the provider is called in: nobody is translated to responses.
- * @param now Milliseconds since 1970: answers of OpenAI's carry the second they were made in.
- */
-export function translationFor(
-  caller: Dialect,
-  provider: Dialect,
-  now: () => number = Date.now,
-): Translation | undefined {
-  if (caller === provider) return undefined;
-  if (caller === "responses") return provider === "chat" ? responsesToChat(now) : responsesToMessages(now);
-  return caller === "chat" ? chatToMessages(now) : messagesToChat;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { adapterFor, adapters, translationFor } from "../../src/adapters/index.ts";
+import { adapterFor, adapters } from "../../src/adapters/index.ts";
+import { translationFor } from "../../src/adapters/translation/index.ts";
 import { llmTypes } from "../../src/kinds/llm.ts";
 
 describe("adapters", () => {

@@ -1,11 +1,12 @@
 import { AppError } from "../../errors.ts";
 import { doneData } from "../../wire/dialects/chat.ts";
+import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
 import type { StreamFault, StreamPipe } from "../types.ts";
 
-/** The frame of the way: events of the provider in, frames for the caller out. Converters fill in the rest. */
+/** Turns events of the provider into frames for the caller. Each translation adds its own conversion. */
 export abstract class TranslatedPipe implements StreamPipe {
   finished = false;
   done = false;
@@ -13,6 +14,10 @@ export abstract class TranslatedPipe implements StreamPipe {
   readonly #parser = new SseParser();
 
   abstract readonly usage: Usage;
+
+  get position(): StreamPosition | undefined {
+    return undefined;
+  }
 
   /**
    * The frames that one event makes, or "". Sets `finished`, `done` and `fault`.
@@ -27,17 +32,31 @@ export abstract class TranslatedPipe implements StreamPipe {
   push(chunk: Uint8Array): string | null {
     if (this.done || this.fault) return null;
     try {
-      return this.#convertAll(this.#parser.push(chunk));
+      return this.take(this.#parser.push(chunk));
     } catch (error) {
       return this.#fail(error);
     }
+  }
+
+  /** Converts events that are parsed already. Returns the frames that they make, or null for none. */
+  take(events: readonly SseEvent[]): string | null {
+    let text = "";
+    for (const event of events) {
+      if (this.done || this.fault) break;
+      try {
+        text += this.convert(event);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    return text || null;
   }
 
   end(): string | null {
     if (this.done || this.fault) return null;
     // Half an event is no fault of its own: the stream was cut.
     const whole = this.#parser.end().filter(({ data }) => data === doneData || parsedObject(data));
-    const text = this.#convertAll(whole) ?? "";
+    const text = this.take(whole) ?? "";
     if (!this.finished || this.done || this.fault) return text || null;
     try {
       return text + this.close() || null;
@@ -45,19 +64,6 @@ export abstract class TranslatedPipe implements StreamPipe {
       this.#fail(error);
       return text || null;
     }
-  }
-
-  #convertAll(events: readonly SseEvent[]): string | null {
-    let text = "";
-    for (const event of events) {
-      try {
-        text += this.convert(event);
-      } catch (error) {
-        this.#fail(error);
-      }
-      if (this.done || this.fault) break;
-    }
-    return text || null;
   }
 
   /** An event whose fields are of the wrong types trips the converter somewhere: that is the provider's fault too. */

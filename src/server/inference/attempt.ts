@@ -1,5 +1,6 @@
-import { nativePathFor, translationFor } from "../../adapters/index.ts";
+import { nativePathFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
+import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { adapterFor, nativePathFor, translationFor } from "../../../src/adapters/index.ts";
+import { adapterFor, nativePathFor } from "../../../src/adapters/index.ts";
 import { passthroughPipe, passthroughs } from "../../../src/adapters/passthrough/index.ts";
+import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { carryReasoning } from "../../../src/adapters/translation/responses-to-chat/carried-reasoning.ts";
 import { sseFrame } from "../../../src/wire/sse.ts";
 import { bytesOf, recorded, through } from "../translation/streams.ts";

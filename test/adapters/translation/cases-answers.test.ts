@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { translationFor } from "../../../src/adapters/index.ts";
+import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { sseFrame } from "../../../src/wire/sse.ts";
 import { bytesOf, type Outcome, payloadsOf, recorded, recordedJson, through } from "./streams.ts";
 

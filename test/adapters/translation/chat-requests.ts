@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { translationFor } from "../../../src/adapters/index.ts";
+import { translationFor } from "../../../src/adapters/translation/index.ts";
 
 /** Requests of chat callers, as an Anthropic provider gets them. */
 

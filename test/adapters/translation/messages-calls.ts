@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { translationFor } from "../../../src/adapters/index.ts";
+import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { bytesOf, eventsOf, type Outcome, through } from "./streams.ts";
 
 /** Callers of messages at a provider that speaks chat, there and back. */

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { translationFor } from "../../../src/adapters/index.ts";
 import { passthroughPipe } from "../../../src/adapters/passthrough/index.ts";
+import { translationFor } from "../../../src/adapters/translation/index.ts";
 import type { StreamPipe } from "../../../src/adapters/types.ts";
 import { bytesOf, cutAt, recorded, recordings, through } from "./streams.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { translationFor } from "../../../src/adapters/index.ts";
+import { translationFor } from "../../../src/adapters/translation/index.ts";
 import type { StreamPipe } from "../../../src/adapters/types.ts";
 import { AppError } from "../../../src/errors.ts";
 import type { Dialect } from "../../../src/wire/dialects/types.ts";

@@ -1,7 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
-import { translationFor } from "../../../src/adapters/index.ts";
+import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { AppError } from "../../../src/errors.ts";
 import { dialects } from "../../../src/wire/dialects/index.ts";
 import { recorded, recordedJson, through } from "./streams.ts";

@@ -1,4 +1,4 @@
-import type { Translation } from "../../types.ts";
+import type { FromChat } from "../halves.ts";
 import type { Fields } from "../request-fields.ts";
 import { converted } from "../translated-pipe.ts";
 import { messagesRequest } from "./request.ts";
@@ -6,11 +6,12 @@ import { chatCompletion } from "./response.ts";
 import { ChatFromMessages } from "./stream.ts";
 
 /** Callers that speak chat, at a provider that speaks messages. `now` is in milliseconds. */
-export function chatToMessages(now: () => number): Translation {
+export function chatToMessages(now: () => number): FromChat {
   const created = () => Math.floor(now() / 1_000);
   return {
     caller: "chat",
     provider: "messages",
+    takesThinking: true,
     request: messagesRequest,
     response: (body: unknown, model: string, request?: Fields) =>
       converted(() => chatCompletion(body, model, created(), request)),

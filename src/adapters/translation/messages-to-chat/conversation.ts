@@ -1,3 +1,4 @@
+import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { fittingId, fittingName } from "../tool-names.ts";
 import { blocksOf, contentOf, type Part, partOf } from "./content.ts";
@@ -18,6 +19,8 @@ interface PlacedBlock {
 /** What one side says until the other does. */
 interface Turn {
   role: "user" | "assistant";
+  /** A JSON pointer to its first message. */
+  path: string;
   blocks: PlacedBlock[];
 }
 
@@ -28,27 +31,28 @@ interface Turn {
  *
  * @throws AppError `invalid_request`
  */
-export function chatMessages(system: unknown, messages: unknown): Fields[] {
+export function conversationOf(system: unknown, messages: unknown): ChatConversation {
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
-  const said = turnsOf(messages).flatMap((turn) => {
-    if (!("role" in turn)) return [turn.system];
-    return turn.role === "user" ? userMessages(turn.blocks) : assistantMessages(turn.blocks);
+  const placed = turnsOf(messages).flatMap((turn): PlacedMessage[] => {
+    if ("message" in turn) return [turn];
+    return turn.role === "user" ? userMessages(turn) : assistantMessages(turn);
   });
-  if (said.every(({ role }) => role === "system")) {
+  if (placed.every(({ message }) => message.role === "system")) {
     throw refused("/messages", "messages must hold more than system messages");
   }
-  return [...systemMessages(system, "/system"), ...said];
+  return chatConversation([...systemMessages(system, "/system"), ...placed]);
 }
 
-function turnsOf(messages: unknown[]): (Turn | { system: Fields })[] {
-  const turns: (Turn | { system: Fields })[] = [];
+/** The turns of both sides, and the system messages between them. */
+function turnsOf(messages: unknown[]): (Turn | PlacedMessage)[] {
+  const turns: (Turn | PlacedMessage)[] = [];
   for (const [index, value] of messages.entries()) {
     const path = `/messages/${index}`;
     const message = objectAt(value, path);
     const { role } = message;
     refuseOthers(message, path, known.message);
     if (role === "system") {
-      turns.push(...systemMessages(message.content, `${path}/content`).map((system) => ({ system })));
+      turns.push(...systemMessages(message.content, `${path}/content`));
       continue;
     }
     if (role !== "user" && role !== "assistant") {
@@ -63,23 +67,23 @@ function turnsOf(messages: unknown[]): (Turn | { system: Fields })[] {
     }));
     const last = turns.at(-1);
     if (last && "role" in last && last.role === role) last.blocks.push(...blocks);
-    else turns.push({ role, blocks });
+    else turns.push({ role, path, blocks });
   }
   return turns;
 }
 
-function systemMessages(content: unknown, path: string): Fields[] {
+function systemMessages(content: unknown, path: string): PlacedMessage[] {
   const blocks = blocksOf(content, path);
   if (blocks.length === 0) return [];
   const texts = blocks.map((block, index) => {
     if (block.type !== "text") throw refused(`${path}/${index}/type`, "system can only hold text");
     return textAt(block.text, `${path}/${index}/text`);
   });
-  return [{ role: "system", content: texts.join("\n\n") }];
+  return [{ message: { role: "system", content: texts.join("\n\n") }, path }];
 }
 
-function userMessages(blocks: PlacedBlock[]): Fields[] {
-  const results: Fields[] = [];
+function userMessages({ blocks, path }: Turn): PlacedMessage[] {
+  const results: PlacedMessage[] = [];
   const parts: Part[] = [];
   for (const { block, at } of blocks) {
     if (block.type !== "tool_result") {
@@ -87,10 +91,11 @@ function userMessages(blocks: PlacedBlock[]): Fields[] {
       continue;
     }
     const { message, images } = toolMessage(block, at);
-    results.push(message);
+    results.push({ message, path: at });
     parts.push(...images);
   }
-  return [...results, ...(parts.length > 0 ? [{ role: "user", content: contentOf(parts) }] : [])];
+  const said = { message: { role: "user", content: contentOf(parts) }, path };
+  return parts.length > 0 ? [...results, said] : results;
 }
 
 function toolMessage(block: Fields, path: string): { message: Fields; images: Part[] } {
@@ -112,7 +117,7 @@ function toolMessage(block: Fields, path: string): { message: Fields; images: Pa
  * Thinking that a chat provider gave goes back as `reasoning_content`: DeepSeek refuses tool turns without it.
  * Thinking that Anthropic signed means nothing to others and is left out.
  */
-function assistantMessages(blocks: PlacedBlock[]): Fields[] {
+function assistantMessages({ blocks, path }: Turn): PlacedMessage[] {
   let text = "";
   let reasoning = "";
   const calls: Fields[] = [];
@@ -129,14 +134,13 @@ function assistantMessages(blocks: PlacedBlock[]): Fields[] {
     }
   }
   if (text === "" && calls.length === 0) return [];
-  return [
-    {
-      role: "assistant",
-      content: text === "" ? null : text,
-      ...(reasoning !== "" && { reasoning_content: reasoning }),
-      ...(calls.length > 0 && { tool_calls: calls }),
-    },
-  ];
+  const message = {
+    role: "assistant",
+    content: text === "" ? null : text,
+    ...(reasoning !== "" && { reasoning_content: reasoning }),
+    ...(calls.length > 0 && { tool_calls: calls }),
+  };
+  return [{ message, path }];
 }
 
 function toolCall(block: Fields, path: string): Fields {

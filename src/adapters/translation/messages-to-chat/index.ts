@@ -1,16 +1,25 @@
-import type { Translation } from "../../types.ts";
-import type { Fields } from "../request-fields.ts";
+import type { ToChat } from "../halves.ts";
 import { converted } from "../translated-pipe.ts";
-import { chatRequest } from "./request.ts";
+import { answerSettings, chatRequest } from "./request.ts";
 import { messagesAnswer } from "./response.ts";
 import { MessagesFromChat } from "./stream.ts";
 
 /** Callers that speak messages, at a provider that speaks chat. */
-export const messagesToChat: Translation = {
+export const messagesToChat: ToChat = {
   caller: "messages",
   provider: "chat",
-  request: chatRequest,
-  response: (body: unknown, model: string, request?: Fields) =>
-    converted(() => messagesAnswer(body, model, request)),
+  callerFields: {
+    messages: "/messages",
+    response_format: "/output_config/format",
+    reasoning_effort: "/output_config/effort",
+    stop: "/stop_sequences",
+    user: "/metadata/user_id",
+    max_completion_tokens: "/max_tokens",
+    parallel_tool_calls: "/tool_choice/disable_parallel_tool_use",
+  },
+  answerSettings,
+  toChat: chatRequest,
+  request: (body, model) => chatRequest(body, model).request,
+  response: (body, model, request) => converted(() => messagesAnswer(body, model, request)),
   stream: (model, request) => new MessagesFromChat(model, request),
 };

@@ -1,5 +1,6 @@
+import type { ChatRequest } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
-import { chatMessages } from "./conversation.ts";
+import { conversationOf } from "./conversation.ts";
 import { isReasoner, reasoningEffort } from "./effort.ts";
 import { toolsOf } from "./tools.ts";
 
@@ -27,23 +28,33 @@ const longestUser = 64;
  *
  * @throws AppError `invalid_request`
  */
-export function chatRequest(body: Fields, model: string): Fields {
+export function chatRequest(body: Fields, model: string): ChatRequest {
   refuseOthers(body, "", known, neutral);
-  const config = isGiven(body.output_config) ? objectAt(body.output_config, "/output_config") : {};
+  const config = outputConfig(body);
   refuseOthers(config, "/output_config", ["effort", "format"]);
   const effort = reasoningEffort(body, config, model);
-  return {
+  const { messages, paths } = conversationOf(body.system, body.messages);
+  const request = {
     model,
-    messages: chatMessages(body.system, body.messages),
+    messages,
     ...limitsOf(body, model),
     ...(isGiven(body.stop_sequences) && { stop: body.stop_sequences }),
-    ...toolsOf(body),
-    ...formatOf(config.format),
+    ...answerSettings(body),
     ...(effort !== undefined && { reasoning_effort: effort }),
     ...userOf(body.metadata),
     ...serviceTier(body.service_tier),
     ...(body.stream === true && { stream: true, stream_options: { include_usage: true } }),
   };
+  return { request, paths };
+}
+
+/** Returns the fields of the chat request that an answer depends on: its tools and its form. */
+export function answerSettings(body: Fields): Fields {
+  return { ...toolsOf(body), ...formatOf(outputConfig(body).format) };
+}
+
+function outputConfig({ output_config }: Fields): Fields {
+  return isGiven(output_config) ? objectAt(output_config, "/output_config") : {};
 }
 
 /** Reasoning models of OpenAI take no sampling, and the limit under a newer name (case 72). */

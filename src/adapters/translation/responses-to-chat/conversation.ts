@@ -1,30 +1,19 @@
+import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { carriedReasoning } from "./carried-reasoning.ts";
 import { contentOf, type Part, partsOf, textOf } from "./content.ts";
 import { customInputKey } from "./custom-input.ts";
 import { functionName } from "./tool-namespaces.ts";
 
-/** A chat message, and where in the caller's request it comes from. */
-interface Placed {
-  message: Fields;
-  path: string;
-}
-
 /** What the assistant said and called at once, with the results of its calls. */
-interface AssistantTurn extends Placed {
+interface AssistantTurn extends PlacedMessage {
   thinking: unknown[];
   reasoning: string;
   text: string | undefined;
   calls: Fields[];
-  results: Placed[];
+  results: PlacedMessage[];
   /** Images and files of results, which a tool message cannot hold. */
   attachments: Part[];
-}
-
-export interface Conversation {
-  messages: Fields[];
-  /** For each message the path of what it was made from. */
-  paths: string[];
 }
 
 /**
@@ -35,11 +24,11 @@ export interface Conversation {
  * What only tells about an item is left out: its id, status and phase, annotations. So is reasoning that somebody
  * else made, and reasoning that led to nothing.
  *
- * @param carriesThinking Whether the provider takes signed thinking back.
+ * @param takesThinking The provider takes signed thinking back.
  * @throws AppError `invalid_request`
  */
-export function conversationOf(body: Fields, carriesThinking: boolean): Conversation {
-  const turns: (Placed | AssistantTurn)[] = [];
+export function conversationOf(body: Fields, takesThinking: boolean): ChatConversation {
+  const turns: (PlacedMessage | AssistantTurn)[] = [];
   const callers = new Map<string, AssistantTurn>();
   let open: AssistantTurn | undefined;
   const assistant = (path: string, startsAnew = false): AssistantTurn => {
@@ -71,10 +60,10 @@ export function conversationOf(body: Fields, carriesThinking: boolean): Conversa
       case "reasoning": {
         refuseOthers(item, path, ["type", "id", "summary", "content", "encrypted_content", "status"]);
         const { thinkingBlocks, text } = carriedReasoning(item);
-        if (!text && !(carriesThinking && thinkingBlocks?.length)) break;
+        if (!text && !(takesThinking && thinkingBlocks?.length)) break;
         const turn = assistant(path, open?.text !== undefined && open.calls.length === 0);
         if (text) turn.reasoning += turn.reasoning === "" ? text : `\n\n${text}`;
-        if (carriesThinking && thinkingBlocks) turn.thinking.push(...thinkingBlocks);
+        if (takesThinking && thinkingBlocks) turn.thinking.push(...thinkingBlocks);
         break;
       }
       case "function_call":
@@ -101,7 +90,7 @@ export function conversationOf(body: Fields, carriesThinking: boolean): Conversa
         );
     }
   }
-  return laidOut(turns);
+  return chatConversation(turns.flatMap((turn) => ("calls" in turn ? assistantMessages(turn) : [turn])));
 }
 
 function emptyCalls(): Pick<AssistantTurn, "calls" | "results" | "attachments"> {
@@ -126,7 +115,7 @@ function messageOf(item: Fields, path: string): Fields {
   throw refused(`${path}/role`, `a message of role ${quoted(role)} cannot be sent to this llm's provider`);
 }
 
-function addMessage(turns: Placed[], message: Fields, path: string): void {
+function addMessage(turns: PlacedMessage[], message: Fields, path: string): void {
   const [only] = turns;
   if (message.role === "system" && turns.length === 1 && only?.message.role === "system") {
     only.message.content = `${only.message.content}\n\n${message.content}`;
@@ -167,12 +156,7 @@ function addResult(callers: Map<string, AssistantTurn>, item: Fields, path: stri
   turn.attachments.push(...parts.filter(({ type }) => type !== "text"));
 }
 
-function laidOut(turns: readonly (Placed | AssistantTurn)[]): Conversation {
-  const placed = turns.flatMap((turn) => ("calls" in turn ? assistantMessages(turn) : [turn]));
-  return { messages: placed.map(({ message }) => message), paths: placed.map(({ path }) => path) };
-}
-
-function assistantMessages(turn: AssistantTurn): Placed[] {
+function assistantMessages(turn: AssistantTurn): PlacedMessage[] {
   const { path, thinking, reasoning, text, calls, results, attachments } = turn;
   // Reasoning alone is what is left of an answer that was broken off.
   if (text === undefined && calls.length === 0) return [];

@@ -1,14 +1,24 @@
-import type { Translation } from "../../types.ts";
-import { chatRequest } from "./request.ts";
+import type { ToChat } from "../halves.ts";
+import { answerSettings, chatRequest } from "./request.ts";
 import { responseOf } from "./response.ts";
 import { ResponsesFromChat } from "./stream.ts";
 
 /** Callers that speak responses, at a provider that speaks chat. `now` is in milliseconds. */
-export function responsesToChat(now: () => number): Translation {
+export function responsesToChat(now: () => number): ToChat {
   const seconds = () => Math.floor(now() / 1_000);
   return {
     caller: "responses",
     provider: "chat",
+    callerFields: {
+      messages: "/input",
+      verbosity: "/text/verbosity",
+      response_format: "/text/format",
+      reasoning_effort: "/reasoning/effort",
+      max_tokens: "/max_output_tokens",
+      max_completion_tokens: "/max_output_tokens",
+    },
+    answerSettings,
+    toChat: chatRequest,
     request: (body, model) => chatRequest(body, model, false).request,
     response: (body, model, request = {}) => responseOf(body, model, request, seconds()),
     stream: (model, request) => new ResponsesFromChat(model, request, seconds),

@@ -1,3 +1,4 @@
+import type { ChatRequest } from "../halves.ts";
 import { isReasoner } from "../messages-to-chat/effort.ts";
 import {
   type Fields,
@@ -39,12 +40,6 @@ const passed = [
   ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
 ];
 
-/** A chat request, and for each of its messages the path of what it was made from. */
-export interface ChatRequest {
-  request: Fields;
-  paths: string[];
-}
-
 /**
  * A responses request as chat. What cannot be expressed is refused by name. Dropped are `client_metadata`,
  * `max_tool_calls` (no tool runs at the provider), `reasoning.summary` (what the provider tells of its reasoning is
@@ -52,16 +47,16 @@ export interface ChatRequest {
  * always tell it.
  *
  * @param model The provider's name for the model.
- * @param carriesThinking Whether the request goes on to a provider that takes signed thinking back.
+ * @param takesThinking The request goes on to a provider that takes signed thinking back.
  * @throws AppError `invalid_request`
  */
-export function chatRequest(body: Fields, model: string, carriesThinking: boolean): ChatRequest {
+export function chatRequest(body: Fields, model: string, takesThinking: boolean): ChatRequest {
   refuseState(body);
   refuseOthers(body, "", known, neutral);
   refuseIncludes(body.include);
   const options = isGiven(body.stream_options) ? objectAt(body.stream_options, "/stream_options") : {};
   refuseOthers(options, "/stream_options", [], { include_obfuscation: (value) => value === false });
-  const { messages, paths } = conversationOf(body, carriesThinking);
+  const { messages, paths } = conversationOf(body, takesThinking);
   const request: Fields = {
     model,
     messages,
@@ -77,7 +72,7 @@ export function chatRequest(body: Fields, model: string, carriesThinking: boolea
   return { request, paths };
 }
 
-/** The fields of the chat request on which the reading of an answer depends: its tools, and its form. */
+/** Returns the fields of the chat request that an answer depends on: its tools and its form. */
 export function answerSettings(body: Fields): Fields {
   return { ...toolsOf(body), ...textSettings(body.text) };
 }

@@ -1,13 +1,35 @@
+import {
+  type ChatChoice,
+  type ChatCompletion,
+  type ChatUsage,
+  chatUsage,
+  doneData,
+} from "../../../wire/dialects/chat.ts";
+import { responsesFrame } from "../../../wire/dialects/responses.ts";
 import type { StreamPosition } from "../../../wire/dialects/types.ts";
-import type { Usage } from "../../../wire/dialects/usage.ts";
+import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import type { SseEvent } from "../../../wire/sse.ts";
+import { faultOf } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
-import { payloadOf, TranslatedPipe } from "../translated-pipe.ts";
-import { ResponseEvents } from "./events.ts";
+import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
+import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
+import { OutputItems } from "./output.ts";
+import { callersTools } from "./tool-namespaces.ts";
 
-/** A chat stream as the events of a responses stream. */
+/** Chat chunks as the events of a responses stream. */
 export class ResponsesFromChat extends TranslatedPipe {
-  readonly #events: ResponseEvents;
+  readonly #request: Fields;
+  readonly #seconds: () => number;
+  /** What the answer repeats of the request, as JSON without its opening brace: made once, sent three times. */
+  readonly #echo: string;
+  #ids: ReturnType<typeof idsOf> | undefined;
+  #items: OutputItems | undefined;
+  #createdAt = 0;
+  #sequence = 0;
+  #frames = "";
+  #usage: ChatUsage | null | undefined;
+  #tier: string | undefined;
+  #finishReason: string | undefined;
 
   /**
    * @param model What the caller asked for.
@@ -16,33 +38,89 @@ export class ResponsesFromChat extends TranslatedPipe {
    */
   constructor(model: string, request: Fields, seconds: () => number) {
     super();
-    this.#events = new ResponseEvents(model, request, seconds);
+    this.#request = request;
+    this.#seconds = seconds;
+    this.#echo = JSON.stringify(echoOf(request, model)).slice(1);
   }
 
   get usage(): Usage {
-    return this.#events.usage;
+    return chatUsage(this.#usage) ?? noUsage;
   }
 
-  get position(): StreamPosition | undefined {
-    return this.#events.position;
+  /** Undefined before the first event. */
+  override get position(): StreamPosition | undefined {
+    return this.#ids && { responseId: this.#ids.response, sequence: this.#sequence };
   }
 
   protected override convert(event: SseEvent): string {
-    const frames = this.#events.take(event.data, () => payloadOf(event));
-    this.#follow();
-    return frames;
+    if (event.data.trim() === doneData) return this.#end();
+    const chunk = payloadOf(event) as ChatCompletion & { object?: string };
+    if (chunk.error || chunk.object === "error") {
+      this.fault = faultOf(chunk) ?? { message: "the provider reported an error" };
+      return "";
+    }
+    const items = this.#items ?? this.#start(chunk.id);
+    if (chunk.usage) this.#usage = chunk.usage;
+    if (chunk.service_tier) this.#tier = chunk.service_tier;
+    const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
+    if (choice) this.#choice(items, choice);
+    return this.#flush();
   }
 
   protected override close(): string {
-    const frames = this.#events.close();
-    this.#follow();
-    return frames;
+    this.done = true;
+    const { status, incomplete_details } = endingOf(this.#finishReason);
+    // Nothing is open any more, unless a provider went on after its finish reason.
+    this.#items?.end(status);
+    const usage = responsesUsageOf(this.#usage);
+    const output = this.#items?.output ?? [];
+    const completed_at = status === "completed" ? this.#seconds() : null;
+    this.#lifecycle(status, { status, completed_at, error: null, incomplete_details, output, usage });
+    return this.#flush();
   }
 
-  #follow(): void {
-    const { finished, done, fault } = this.#events;
-    this.finished = finished;
-    this.done = done;
-    this.fault = fault;
+  #end(): string {
+    // Some gateways swallow an error half-way and say [DONE] all the same.
+    if (!this.finished) throw garbage("ended its stream without a finish reason");
+    return this.close();
+  }
+
+  #start(id: string | undefined): OutputItems {
+    this.#ids = idsOf(id);
+    this.#createdAt = this.#seconds();
+    this.#items = new OutputItems(this.#ids, callersTools(this.#request), (type, fields) =>
+      this.#emit(type, fields),
+    );
+    const running = { completed_at: null, error: null, incomplete_details: null, output: [], usage: null };
+    for (const name of ["created", "in_progress"])
+      this.#lifecycle(name, { status: "in_progress", ...running });
+    return this.#items;
+  }
+
+  #choice(items: OutputItems, { delta, finish_reason }: ChatChoice): void {
+    if (delta) items.add(delta);
+    if (!finish_reason || this.finished) return;
+    this.finished = true;
+    this.#finishReason = finish_reason;
+    items.end(endingOf(finish_reason).status);
+  }
+
+  #emit(type: string, fields: object): void {
+    this.#frames += responsesFrame(type, { sequence_number: this.#sequence++, ...fields });
+  }
+
+  #lifecycle(name: string, state: object): void {
+    const type = `response.${name}`;
+    const head = { id: this.#ids?.response, object: "response", created_at: this.#createdAt };
+    const service_tier = tierOf(this.#tier, this.#request);
+    const response = `${JSON.stringify({ ...head, ...state, service_tier }).slice(0, -1)},${this.#echo}`;
+    const event = `{"type":"${type}","sequence_number":${this.#sequence++},"response":${response}}`;
+    this.#frames += `event: ${type}\ndata: ${event}\n\n`;
+  }
+
+  #flush(): string {
+    const frames = this.#frames;
+    this.#frames = "";
+    return frames;
   }
 }

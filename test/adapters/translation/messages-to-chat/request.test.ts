@@ -7,7 +7,7 @@ const hello = [{ role: "user", content: "hello" }];
 const base64 = { type: "base64", media_type: "image/png", data: "AAAA" };
 
 function translated(body: Record<string, unknown>, model = "qwen3"): Record<string, unknown> {
-  return chatRequest({ max_tokens: 100, messages: hello, ...body }, model);
+  return chatRequest({ max_tokens: 100, messages: hello, ...body }, model).request;
 }
 
 function chat(...messages: unknown[]): unknown {
@@ -138,7 +138,7 @@ describe("messages", () => {
     const body = parseExact(
       '{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"id":12345678901234567890}}]}]}',
     ) as Record<string, unknown>;
-    expect(chatRequest(body, "m").messages).toMatchObject([
+    expect(chatRequest(body, "m").request.messages).toMatchObject([
       {},
       { tool_calls: [{ function: { arguments: '{"id":12345678901234567890}' } }] },
     ]);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { translationFor } from "../../../../src/adapters/index.ts";
+import { translationFor } from "../../../../src/adapters/translation/index.ts";
 import { bytesOf, payloadsOf, through } from "../streams.ts";
 
 const toChat = translationFor("responses", "chat", () => 0)!;

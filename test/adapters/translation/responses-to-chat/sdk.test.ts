@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { translationFor } from "../../../../src/adapters/index.ts";
 import { passthroughPipe } from "../../../../src/adapters/passthrough/index.ts";
+import { translationFor } from "../../../../src/adapters/translation/index.ts";
 import type { StreamPipe } from "../../../../src/adapters/types.ts";
 import { AppError } from "../../../../src/errors.ts";
 import { dialects } from "../../../../src/wire/dialects/index.ts";

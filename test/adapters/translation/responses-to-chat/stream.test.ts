@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { translationFor } from "../../../../src/adapters/index.ts";
 import { passthroughPipe } from "../../../../src/adapters/passthrough/index.ts";
+import { translationFor } from "../../../../src/adapters/translation/index.ts";
 import { CustomInputReader } from "../../../../src/adapters/translation/responses-to-chat/custom-input.ts";
 import { ResponsesFromChat } from "../../../../src/adapters/translation/responses-to-chat/stream.ts";
 import type { StreamPipe } from "../../../../src/adapters/types.ts";

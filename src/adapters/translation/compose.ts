@@ -1,0 +1,108 @@
+import { AppError } from "../../errors.ts";
+import type { StreamPosition } from "../../wire/dialects/types.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
+import type { SseEvent } from "../../wire/sse.ts";
+import type { StreamFault, StreamPipe, Translation } from "../types.ts";
+import type { FromChat, ToChat } from "./halves.ts";
+import { fieldName, refused } from "./request-fields.ts";
+import type { TranslatedPipe } from "./translated-pipe.ts";
+
+/** Makes one translation of two that meet in chat. */
+export function compose(first: ToChat, second: FromChat): Translation {
+  return {
+    caller: first.caller,
+    provider: second.provider,
+    request(body, model) {
+      const { request, paths } = first.toChat(body, model, second.takesThinking);
+      try {
+        return second.request(request, model);
+      } catch (error) {
+        throw inCallerTerms(error, paths, first.callerFields);
+      }
+    },
+    response(body, model, request = {}) {
+      const completion = second.response(body, model, first.answerSettings(request));
+      return first.response(completion, model, request);
+    },
+    stream(model, request) {
+      const chatRequest = { ...first.answerSettings(request), stream_options: { include_usage: true } };
+      return new ComposedPipe(second.stream(model, chatRequest), first.stream(model, request));
+    },
+  };
+}
+
+/**
+ * Two pipes as one. The first one writes whole chat frames of one data line each, so they are cut and parsed for the
+ * second one, but never decoded again.
+ */
+class ComposedPipe implements StreamPipe {
+  readonly #first: TranslatedPipe;
+  readonly #second: TranslatedPipe;
+
+  constructor(first: TranslatedPipe, second: TranslatedPipe) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  get finished(): boolean {
+    return this.#second.finished;
+  }
+
+  get done(): boolean {
+    return this.#second.done;
+  }
+
+  /** The first pipe knows the usage before the answer ends. */
+  get usage(): Usage {
+    return this.#first.usage;
+  }
+
+  get fault(): StreamFault | undefined {
+    return this.#second.fault ?? this.#first.fault;
+  }
+
+  get position(): StreamPosition | undefined {
+    return this.#second.position;
+  }
+
+  push(chunk: Uint8Array): string | null {
+    return this.done || this.fault ? null : this.#translated(this.#first.push(chunk));
+  }
+
+  end(): string | null {
+    return this.done || this.fault ? null : this.#translated(this.#first.end());
+  }
+
+  #translated(frames: string | null): string | null {
+    return frames === null ? null : this.#second.take(eventsIn(frames));
+  }
+}
+
+const frameStart = "data: ".length;
+
+function eventsIn(frames: string): SseEvent[] {
+  const events: SseEvent[] = [];
+  let from = 0;
+  for (let end = frames.indexOf("\n\n"); end !== -1; end = frames.indexOf("\n\n", from)) {
+    events.push({ event: "message", data: frames.slice(from + frameStart, end) });
+    from = end + 2;
+  }
+  return events;
+}
+
+/** Words a refusal of the second translation by the caller's request instead of the chat request made from it. */
+function inCallerTerms(
+  error: unknown,
+  paths: readonly string[],
+  callerFields: ToChat["callerFields"],
+): unknown {
+  const fault = error instanceof AppError ? error.details?.[0] : undefined;
+  if (!fault) return error;
+  const [, name = "", index = ""] = fault.path.split("/");
+  const isMessage = name === "messages";
+  const path = (isMessage && index !== "" ? paths[Number(index)] : undefined) ?? callerFields[name];
+  if (path === undefined) return error;
+  // The message begins with the field's name where it names it at all.
+  const chatName = isMessage ? /^messages(?:\[\d+\]\S*)?(?= )/ : new RegExp(`^${name}(?:\\.\\S+)?(?= )`);
+  return refused(path, fault.message.replace(chatName, fieldName(path)));
+}

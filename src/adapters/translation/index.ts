@@ -1,0 +1,45 @@
+import { AppError } from "../../errors.ts";
+import type { Dialect } from "../../wire/dialects/types.ts";
+import type { Translation } from "../types.ts";
+import { chatToMessages } from "./chat-to-messages/index.ts";
+import { compose } from "./compose.ts";
+import type { FromChat, ToChat } from "./halves.ts";
+import { messagesToChat } from "./messages-to-chat/index.ts";
+import { responsesToChat } from "./responses-to-chat/index.ts";
+
+type Clock = () => number;
+type OtherDialect = Exclude<Dialect, "chat">;
+
+/** Callers of every dialect can be translated to chat. */
+const toChat = {
+  messages: () => messagesToChat,
+  responses: responsesToChat,
+} satisfies Record<OtherDialect, (now: Clock) => ToChat>;
+
+/** Providers of these dialects can be called from chat. */
+const fromChat: Readonly<Record<OtherDialect, ((now: Clock) => FromChat) | undefined>> = {
+  messages: chatToMessages,
+  // Every provider that speaks responses speaks chat as well.
+  responses: undefined,
+};
+
+/**
+ * Returns the translation from a caller's dialect to a provider's: the direct one, or two that meet in chat. Returns
+ * undefined when the dialects are the same.
+ *
+ * @param now Milliseconds since 1970: answers of OpenAI's carry the second they were made in.
+ * @throws AppError `not_supported` for a provider's dialect to which no translation leads
+ */
+export function translationFor(
+  caller: Dialect,
+  provider: Dialect,
+  now: Clock = Date.now,
+): Translation | undefined {
+  if (caller === provider) return undefined;
+  const first = caller === "chat" ? undefined : toChat[caller](now);
+  if (provider === "chat") return first;
+  const second = fromChat[provider]?.(now);
+  if (!second)
+    throw new AppError("not_supported", `no translation leads to providers that speak ${provider}`);
+  return first ? compose(first, second) : second;
+}
