@@ -2,8 +2,9 @@ import { AppError, type Fault } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { validateFields } from "../../kinds/validate.ts";
-import { decide, isVisible, type Principal, tokenIdOf } from "../core/access/policy.ts";
+import { decide, isVisible, type Principal } from "../core/access/policy.ts";
 import type { Caller } from "../core/catalogue/resources.ts";
+import { type RowWrite, writeEvent } from "../core/catalogue/write-event.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import type { AuditEvent, Ref, Row, Write } from "../core/store/types.ts";
@@ -204,19 +205,10 @@ function refsOf(
 }
 
 function eventOf(
-  { caller, now }: PublishOptions,
-  action: "create" | "update" | "delete",
+  { caller: { principal, requestId }, now }: PublishOptions,
+  action: RowWrite["action"],
   row: Row,
   fields: string[] = [],
 ): AuditEvent {
-  const { principal, requestId } = caller;
-  return {
-    at: now,
-    action,
-    requestId,
-    userId: principal.userId,
-    tokenId: tokenIdOf(principal),
-    status: action === "create" ? 201 : action === "update" ? 200 : 204,
-    detail: { kind: row.kind, name: row.name, id: row.id, ...(fields.length > 0 && { fields }) },
-  };
+  return writeEvent({ action, row, principal, requestId, fields, at: now });
 }

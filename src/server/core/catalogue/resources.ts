@@ -3,17 +3,18 @@ import { AppError } from "../../../errors.ts";
 import type { Kind, Resource } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
-import { decide, type Principal, tokenIdOf, type Verb } from "../access/policy.ts";
+import { decide, type Principal, type Verb } from "../access/policy.ts";
 import { newId } from "../ids.ts";
 import { storeFailure } from "../store/store-failure.ts";
 import { isOf, type RowOf } from "../store/typed-rows.ts";
-import { type AuditEvent, type Row, StoreError, type Write } from "../store/types.ts";
+import { type Row, StoreError, type Write } from "../store/types.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { withoutReferences } from "./clear.ts";
 import { draftCreate, draftUpdate, emptyDraft, invalid, resolveReferences } from "./draft.ts";
 import { hooks } from "./hooks/index.ts";
 import type { Draft, Services } from "./hooks.ts";
 import { present } from "./present.ts";
+import { type RowWrite, writeEvent } from "./write-event.ts";
 
 /** Who makes a change, and in which request: what its audit event says. */
 export interface Caller {
@@ -198,21 +199,13 @@ export class Resources {
   /** One transaction with its audit event. */
   async #commit(
     draft: Draft,
-    action: string,
+    action: RowWrite["action"],
     requestId: string,
     writes: readonly Write[],
     fields: string[],
   ): Promise<void> {
     const { principal, row } = draft;
-    const event: AuditEvent = {
-      at: this.#services.now(),
-      action,
-      requestId,
-      userId: principal.userId,
-      tokenId: tokenIdOf(principal),
-      status: action === "create" ? 201 : action === "update" ? 200 : 204,
-      detail: { kind: row.kind, name: row.name, id: row.id, ...(fields.length > 0 && { fields }) },
-    };
+    const event = writeEvent({ action, row, principal, requestId, fields, at: this.#services.now() });
     await this.#catalogue.commit([
       ...draft.writeFirst,
       ...writes,
