@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { eventStream } from "../../../src/server/workstations/event-stream.ts";
 import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { chatFrames } from "../../support/upstream.ts";
-import { ask, bySocket, byStream, goingOn, publisher, until } from "./scripted-agent.ts";
+import { ask, begunByStream, bySocket, byStream, goingOn, publisher, until } from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo"], false);
 
@@ -62,13 +62,7 @@ it("answers an acceptance with a long request, and grants it again to who has mi
 });
 
 it("lets what runs go on when the stream down is lost and the same agent comes back (failure modes 31, 32, 48)", async () => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.next("task");
-  await agent.accept(task);
-  await agent.post(task, { seq: 1, frames: [frames[0]] });
-  const { text } = await called;
+  const { alice, agent, task, text } = await begunByStream(frames[0]!);
   agent.drop();
   await until(async () => (await ask(alice)).status === 503);
   // There is no buffer that an old id could be behind.

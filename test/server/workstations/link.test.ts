@@ -10,6 +10,7 @@ import { chatFrames } from "../../support/upstream.ts";
 import {
   ask,
   begunBySocket,
+  begunByStream,
   bySocket,
   byStream,
   goingOn,
@@ -191,13 +192,7 @@ it("lets what runs finish when the server stops, and takes nothing new (failure 
 });
 
 it("keeps the door open for what is posted until that is done (failure mode 5)", async () => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.next("task");
-  await agent.accept(task);
-  await agent.post(task, { seq: 1, frames: [frames[0]] });
-  const { text } = await called;
+  const { alice, agent, task, text } = await begunByStream(frames[0]!);
   const stopped = alice.server.stop(10_000);
   await agent.next("drain");
   expect((await ask(alice)).status).toBe(503);

@@ -232,6 +232,24 @@ export async function begunBySocket(first: string) {
   return { alice, agent, called, task, text };
 }
 
+/** A streamed call of `home` that its agent, on a stream of events, has accepted. */
+export async function acceptedByStream() {
+  const alice = await publisher();
+  const agent = await byStream(alice);
+  const called = ask(alice, { stream: true });
+  const task = await agent.next("task");
+  await agent.accept(task);
+  return { alice, agent, called, task };
+}
+
+/** A streamed call of `home` that its agent, on a stream of events, has begun to answer with a first frame. */
+export async function begunByStream(first: string) {
+  const begun = await acceptedByStream();
+  await begun.agent.post(begun.task, { seq: 1, frames: [first] });
+  const { text } = await begun.called;
+  return { ...begun, text };
+}
+
 /** Waits until something holds; looked at as often as the event loop allows. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + 4000;

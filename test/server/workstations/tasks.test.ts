@@ -2,24 +2,22 @@ import { expect, it } from "vitest";
 import { linkPaths } from "../../../src/wire/link/constants.ts";
 import { must } from "../../support/server.ts";
 import { chatFrames } from "../../support/upstream.ts";
-import { ask, byStream, publisher, register, type StreamAgent, until } from "./scripted-agent.ts";
+import {
+  acceptedByStream,
+  ask,
+  byStream,
+  publisher,
+  register,
+  type StreamAgent,
+  until,
+} from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo"], false);
-
-/** An agent that has accepted a streaming call. */
-async function streaming() {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.next("task");
-  await agent.accept(task);
-  return { alice, agent, called, task };
-}
 
 const batch = (seq: number, more: object = {}) => ({ attempt: 1, seq, frames: [frames[seq - 1]], ...more });
 
 it("takes a batch once, and none behind a gap (failure mode 47)", async () => {
-  const { agent, called, task } = await streaming();
+  const { agent, called, task } = await acceptedByStream();
   const acked = async (result: object) => (await agent.post(task, result)).body.ackSeq;
   expect(await acked(batch(1))).toBe(1);
   expect(await acked(batch(1))).toBe(1);
@@ -34,7 +32,7 @@ it("takes a batch once, and none behind a gap (failure mode 47)", async () => {
 });
 
 it("knows no other attempt than the one that it offered (failure mode 46)", async () => {
-  const { agent, called, task } = await streaming();
+  const { agent, called, task } = await acceptedByStream();
   expect((await agent.post(task, batch(1, { attempt: 2 }))).status).toBe(410);
   expect((await agent.post(task, { seq: 1, frames, done: true, attempt: 1 })).status).toBe(200);
   expect(await (await called).text()).toBe(frames.join(""));
@@ -52,7 +50,7 @@ it("takes no answer of a task that was not accepted", async () => {
 });
 
 it("tells the agent that the caller has gone with whatever it posts next (failure modes 28, 32)", async () => {
-  const { agent, called, task } = await streaming();
+  const { agent, called, task } = await acceptedByStream();
   await agent.post(task, batch(1));
   (await called).leave();
   await until(async () => (await agent.post(task, { seq: 2, frames: [] })).body.cancelled === true);
@@ -62,7 +60,7 @@ it("tells the agent that the caller has gone with whatever it posts next (failur
 });
 
 it("answers a post when the caller has read (failure mode 27)", async () => {
-  const { agent, called, task } = await streaming();
+  const { agent, called, task } = await acceptedByStream();
   const content = "y".repeat(200_000);
   const frame = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
   const posted: ReturnType<StreamAgent["post"]>[] = [];
@@ -90,7 +88,7 @@ it("answers a post when the caller has read (failure mode 27)", async () => {
 });
 
 it("is gone for everybody but its own user's agents (failure mode 71)", async () => {
-  const { alice, agent, called, task } = await streaming();
+  const { alice, agent, called, task } = await acceptedByStream();
   const mallory = await alice.server.user("mallory", [
     { role: "expose", resource: "llms" },
     { role: "run", resource: "llms" },
@@ -113,7 +111,7 @@ it("is gone for everybody but its own user's agents (failure mode 71)", async ()
 });
 
 it("is not for a token of the same user that was made for something else (T82)", async () => {
-  const { alice, agent, called, task } = await streaming();
+  const { alice, agent, called, task } = await acceptedByStream();
   const maker = [
     { role: "create", resource: "tokens" },
     { role: "run", resource: "llms" },
@@ -149,7 +147,7 @@ it.each([
   ["a chunk without data", { chunk: {} }],
   ["an attempt that is no number", { attempt: "1", status: 200, body: {} }],
 ])("refuses %s as a result, and goes on (failure mode 71)", async (_, result) => {
-  const { agent, called, task } = await streaming();
+  const { agent, called, task } = await acceptedByStream();
   expect((await agent.post(task, result)).status).toBe(400);
   await agent.post(task, { seq: 1, frames, done: true });
   expect(await (await called).text()).toBe(frames.join(""));
@@ -227,7 +225,7 @@ it.each([
 });
 
 it("ends a stream that has begun with one error when its agent fails (failure mode 3)", async () => {
-  const { agent, called, task } = await streaming();
+  const { agent, called, task } = await acceptedByStream();
   await agent.post(task, batch(1));
   const { text } = await called;
   await agent.post(task, { error: { kind: "closed", message: "gone" } });
@@ -237,14 +235,14 @@ it("ends a stream that has begun with one error when its agent fails (failure mo
 });
 
 it("does not stream what is no stream (failure mode 56)", async () => {
-  const { agent, called, task } = await streaming();
+  const { agent, called, task } = await acceptedByStream();
   await agent.post(task, { status: 200, body: { choices: [] } });
   const { status, text } = await called;
   expect([status, await text()]).toEqual([502, expect.stringContaining("did not answer with a stream")]);
 });
 
 it("does not read what is larger than any answer may be (failure mode 53)", async () => {
-  const { agent, called, task } = await streaming();
+  const { agent, called, task } = await acceptedByStream();
   const { status } = await agent.post(task, { seq: 1, frames: ["x".repeat(33 * 1024 * 1024)] });
   expect(status).toBe(413);
   await agent.post(task, { seq: 1, frames, done: true });
