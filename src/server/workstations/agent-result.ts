@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { type Operation, operations } from "../../wire/dialects/operations.ts";
-import { scanJson } from "../../wire/json.ts";
+import { isObject, scanJson } from "../../wire/json.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 
 /** What an agent says of a task. */
@@ -83,9 +83,8 @@ export function parsed(text: string): Record<string, unknown> {
   } catch {
     throw malformed("the message is not valid JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw malformed("the message must be a JSON object");
-  return value as Record<string, unknown>;
+  if (!isObject(value)) throw malformed("the message must be a JSON object");
+  return value;
 }
 
 /** @throws AppError `invalid_request` for what is there and no whole number */

@@ -1,4 +1,5 @@
 import { llm } from "../../kinds/llm.ts";
+import { isObject } from "../../wire/json.ts";
 import type { LlmState } from "../../wire/link/registration.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { isOf } from "../core/store/typed-rows.ts";
@@ -97,9 +98,9 @@ export class LlmStatuses {
 }
 
 /** What an agent says of an llm, as far as it is a state; undefined when it is none. */
-export function stateOf(said: unknown): LlmState | undefined {
-  if (typeof said !== "object" || said === null) return undefined;
-  const { status, resident, inFlight } = said as Record<string, unknown>;
+export function stateOf(reported: unknown): LlmState | undefined {
+  if (!isObject(reported)) return undefined;
+  const { status, resident, inFlight } = reported;
   if (!words.includes(status)) return undefined;
   return {
     status: status as LlmState["status"],

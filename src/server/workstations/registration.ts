@@ -4,6 +4,7 @@ import { kindOf } from "../../kinds/index.ts";
 import { llmTypes } from "../../kinds/llm.ts";
 import { isName, namePattern } from "../../kinds/names.ts";
 import { forbiddenKeys, validateFields } from "../../kinds/validate.ts";
+import { isObject } from "../../wire/json.ts";
 import { negotiate } from "../../wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import { faultsInParams } from "../core/catalogue/hooks/agent.ts";
@@ -118,7 +119,7 @@ function capabilitiesOf(
   faults: Fault[],
 ): Record<string, unknown> | undefined {
   const here = `${path}/capabilities`;
-  if (typeof capabilities !== "object" || Array.isArray(capabilities)) {
+  if (!isObject(capabilities)) {
     faults.push({ path: here, message: "must be an object" });
     return undefined;
   }
@@ -126,7 +127,7 @@ function capabilitiesOf(
     faults.push({ path: `${here}${key}`, message: "is not allowed as a name" });
   if (JSON.stringify(capabilities).length > capabilityCharacters)
     faults.push({ path: here, message: `must have at most ${capabilityCharacters} characters` });
-  return capabilities as Record<string, unknown>;
+  return capabilities;
 }
 
 /** It is sent as the kind has it, but for the llm. */
@@ -201,7 +202,7 @@ function listOf(
   }
   return list.flatMap((element, index): [string, Record<string, unknown>][] => {
     const path = `/${field}/${index}`;
-    if (typeof element === "object" && element !== null && !Array.isArray(element)) return [[path, element]];
+    if (isObject(element)) return [[path, element]];
     faults.push({ path, message: "must be an object" });
     return [];
   });

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
+import { oneLine } from "../../wire/text.ts";
 import { redact } from "../core/redact.ts";
 
 /** Seconds after which an llm without an agent is worth another try: agents come back soon or not at all. */
@@ -45,8 +46,7 @@ export function noAgent(llm: string): AppError {
 
 /** An agent's reason as callers may read it: short, in one line, without anything that looks like an address, a path or a key. */
 export function reasonOf({ message }: Pick<TaskError, "message">): string {
-  const plain = redact(message.slice(0, 4 * maxReason), undefined)
-    .replace(/[\p{Cc}\s]+/gu, " ")
+  const plain = oneLine(redact(message.slice(0, 4 * maxReason), undefined), 4 * maxReason)
     .replace(/\S*[/\\@]\S*|\S*\w:\d+\S*|\b\d{1,3}(\.\d{1,3}){3}\b/g, "…")
     .trim();
   return plain.length > maxReason ? `${plain.slice(0, maxReason - 1)}…` : plain;
