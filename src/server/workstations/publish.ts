@@ -1,4 +1,5 @@
 import { AppError, type Fault } from "../../errors.ts";
+import { agent } from "../../kinds/agent.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { validateFields } from "../../kinds/validate.ts";
@@ -7,6 +8,7 @@ import type { Caller } from "../core/catalogue/resources.ts";
 import { type RowWrite, writeEvent } from "../core/catalogue/write-event.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
+import { isOf } from "../core/store/typed-rows.ts";
 import type { AuditEvent, Ref, Row, Write } from "../core/store/types.ts";
 import type { PublishedLlm, PublishedResource, Registration } from "./registration.ts";
 import { isCallable, removable, rowsOf, withStatus } from "./virtual-rows.ts";
@@ -197,7 +199,7 @@ function refsOf(
       faults.push({ path: `${where}${field}`, message: `there is no ${wanted} "${name}"` });
       return [];
     }
-    const chooses = wanted === "llm" && before?.spec["llm"] !== name;
+    const chooses = wanted === "llm" && !(isOf(agent, before) && before.spec.llm === name);
     if (chooses && decide(principal, "run", plural, name, target) !== "allow")
       throw new AppError("forbidden", `you may not run llm "${name}"`);
     return [{ path, toId: target.id, onDelete }];

@@ -2,7 +2,7 @@ import { agent } from "../../kinds/agent.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { llm } from "../../kinds/llm.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
-import { isOf, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
+import { isOf, isVirtual } from "../core/store/typed-rows.ts";
 import type { Row, Write } from "../core/store/types.ts";
 
 const bySession = new WeakMap<Snapshot, ReadonlyMap<string, Row[]>>();
@@ -15,11 +15,6 @@ export function virtualRows(snapshot: Snapshot): ReadonlyMap<string, readonly Ro
   const made = Map.groupBy(rows, ({ status }) => String(status.session));
   bySession.set(snapshot, made);
   return made;
-}
-
-/** True if a row is an llm or a persona that an agent publishes. */
-function isVirtual(row: Row): row is Row & (LlmRow | PersonaRow) {
-  return (isOf(llm, row) || isOf(agent, row)) && row.status.origin === "virtual";
 }
 
 /** What a session has published, llms and personas. */

@@ -1,4 +1,5 @@
 import type { Action, Role, RoleBinding } from "../../../kinds/grants.ts";
+import { isVirtual } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 
 /** What somebody wants to do to a resource. */
@@ -202,7 +203,8 @@ function namedVerbs(policy: Policy, resource: string, name: string, row?: RowIde
 /** The owner of what an agent published may always view, run and withdraw it. A token's own policy still limits it. */
 function publishedBy(principal: Principal, policy: Policy, verb: Verb, row?: Row): boolean {
   return (
-    row?.status["origin"] === "virtual" &&
+    row !== undefined &&
+    isVirtual(row) &&
     row.owner === principal.userId &&
     ofPublishers.has(verb) &&
     !isOwnOfToken(principal, policy)

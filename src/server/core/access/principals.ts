@@ -1,6 +1,7 @@
-import type { RoleBinding } from "../../../kinds/grants.ts";
 import { kinds } from "../../../kinds/index.ts";
+import { token } from "../../../kinds/token.ts";
 import type { Snapshot } from "../store/snapshot.ts";
+import { isOf, isVirtual, type RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 import { bearerHash, isBearer } from "./bearer.ts";
 import { compilePolicy, everything, type Grant, type Policy, type Principal } from "./policy.ts";
@@ -52,9 +53,11 @@ export function stillThere(snapshot: Snapshot, principal: Principal, now: number
 /** The same principal with the rights a later snapshot gives it: none when it is gone. */
 export function principalAt(snapshot: Snapshot, principal: Principal): Principal {
   const user = snapshot.byId.get(principal.userId);
-  const token = principal.kind === "Token" ? snapshot.byId.get(principal.id) : undefined;
-  if (!user || (principal.kind === "Token" && !token)) return { ...principal, policies: [compilePolicy([])] };
-  const { groups, policies } = token ? tokenPrincipal(snapshot, token, user) : ofUser(snapshot, user);
+  const row = snapshot.byId.get(principal.id);
+  if (!user || !row) return { ...principal, policies: [compilePolicy([])] };
+  const { groups, policies } = isOf(token, row)
+    ? tokenPrincipal(snapshot, row, user)
+    : ofUser(snapshot, user);
   return { ...principal, groups, policies };
 }
 
@@ -95,12 +98,9 @@ export function groupsOf(snapshot: Snapshot, userId: string): readonly string[] 
 }
 
 /** The grants of a binding or token, each with the row it was made for. */
-export function grantsOf(row: Row): Grant[] {
-  const bound = (row.status["boundTo"] ?? []) as (Grant["boundTo"] | null)[];
-  return ((row.spec["roleBindings"] ?? []) as RoleBinding[]).map((grant, i) => ({
-    ...grant,
-    ...(bound[i] && { boundTo: bound[i] }),
-  }));
+export function grantsOf({ spec, status }: RowOf<"rbac" | "token">): Grant[] {
+  const { boundTo = [] } = status;
+  return spec.roleBindings.map((grant, i) => ({ ...grant, ...(boundTo[i] && { boundTo: boundTo[i] }) }));
 }
 
 function ofUser(snapshot: Snapshot, user: Row): Principal {
@@ -123,21 +123,21 @@ function ofSession(snapshot: Snapshot, hash: string): Principal | undefined {
 }
 
 function ofToken(snapshot: Snapshot, hash: string): Principal | undefined {
-  const token = snapshot.byId.get(snapshot.bearers.get(hash) ?? "");
-  const maker = token?.owner ? snapshot.byId.get(token.owner) : undefined;
-  return token && maker && tokenPrincipal(snapshot, token, maker);
+  const row = snapshot.byId.get(snapshot.bearers.get(hash) ?? "");
+  const maker = row?.owner ? snapshot.byId.get(row.owner) : undefined;
+  return isOf(token, row) && maker ? tokenPrincipal(snapshot, row, maker) : undefined;
 }
 
-function tokenPrincipal(snapshot: Snapshot, token: Row, maker: Row): Principal {
+function tokenPrincipal(snapshot: Snapshot, row: RowOf<"token">, maker: Row): Principal {
   // A binding means the token of that name outside any project, and no other.
-  const bound = token.scope === "" ? compile(snapshot).grants.get(`token/${token.name}`) : undefined;
-  const own = [...grantsOf(token), ...(bound ?? [])];
-  const expiresAt = token.spec["expiresAt"] as string | null | undefined;
+  const bound = row.scope === "" ? compile(snapshot).grants.get(`token/${row.name}`) : undefined;
+  const own = [...grantsOf(row), ...(bound ?? [])];
+  const { expiresAt } = row.spec;
   return {
     ...ofUser(snapshot, maker),
     kind: "Token",
-    id: token.id,
-    name: token.name,
+    id: row.id,
+    name: row.name,
     policies: [compilePolicy(own), userPolicy(snapshot, maker)],
     ...(expiresAt && { expiresAt: Date.parse(expiresAt) }),
   };
@@ -148,22 +148,23 @@ function compile(snapshot: Snapshot): Compiled {
   if (known) return known;
   const groups = new Map<string, string[]>();
   for (const group of snapshot.table("group").sorted) {
-    for (const member of group.spec["members"] as string[]) {
+    for (const member of group.spec.members) {
       const user = snapshot.named("user", member);
       if (user) groups.set(user.id, [...(groups.get(user.id) ?? []), group.name]);
     }
   }
   const grants = new Map<string, Grant[]>();
   for (const binding of snapshot.table("rbac").sorted) {
-    for (const { kind, name } of binding.spec["subjects"] as { kind: string; name: string }[]) {
+    for (const { kind, name } of binding.spec.subjects) {
       const subject = `${kind.toLowerCase()}/${name}`;
       grants.set(subject, [...(grants.get(subject) ?? []), ...grantsOf(binding)]);
     }
   }
   const publishers = new Map<string, Set<string>>();
   for (const { kind, plural } of kinds.filter(({ visible }) => visible)) {
-    for (const { owner, status } of snapshot.table(kind).sorted) {
-      if (owner === null || status["origin"] !== "virtual") continue;
+    for (const row of snapshot.table(kind).sorted) {
+      const { owner } = row;
+      if (owner === null || !isVirtual(row)) continue;
       publishers.set(owner, (publishers.get(owner) ?? new Set()).add(plural));
     }
   }

@@ -96,3 +96,8 @@ export function isOf<Name extends string>(
 ): row is RowOf<Name> & Row {
   return row?.kind === kind.kind;
 }
+
+/** True if a workstation agent publishes the row. It is an llm or a persona then. */
+export function isVirtual(row: Row): row is Row & (LlmRow | PersonaRow) {
+  return (row.status as Partial<StatusOf<"llm" | "agent">>).origin === "virtual";
+}

@@ -46,11 +46,6 @@ export function isHibernating({ status }: LlmRow): boolean {
   return status.status === "hibernating";
 }
 
-/** Whether an llm is published by an agent. */
-export function isVirtual({ status }: LlmRow): boolean {
-  return status.origin === "virtual";
-}
-
 function mayRun(principal: Principal, llm: LlmRow): boolean {
   return decide(principal, "run", "llms", llm.name, llm) === "allow";
 }

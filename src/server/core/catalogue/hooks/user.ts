@@ -3,7 +3,7 @@ import { kindOf } from "../../../../kinds/index.ts";
 import { hashPassword } from "../../access/passwords.ts";
 import { coversPolicy, decide, isVisible, type Verb } from "../../access/policy.ts";
 import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
-import type { RowOf } from "../../store/typed-rows.ts";
+import { isVirtual, type RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkLimits } from "./limits.ts";
@@ -55,8 +55,6 @@ function mayStandFor({ principal, snapshot }: Draft<RowOf<"user">>, user: Row): 
     .every((row) => {
       const { plural } = kindOf(row.kind);
       const may = (verb: Verb) => decide(principal, verb, plural, row.name, row) === "allow";
-      return (
-        isVisible(principal, plural, row) && (row.status["origin"] !== "virtual" || published.every(may))
-      );
+      return isVisible(principal, plural, row) && (!isVirtual(row) || published.every(may));
     });
 }
