@@ -40,6 +40,7 @@ function inRoom(room: string): File[] {
 const mayImport: Record<string, readonly string[]> = {
   errors: [],
   version: [],
+  log: ["wire"],
   "private-file": ["errors"],
   systemd: ["wire"],
   time: [],
@@ -52,6 +53,7 @@ const mayImport: Record<string, readonly string[]> = {
   server: [
     "errors",
     "version",
+    "log",
     "systemd",
     "time",
     "kinds",
@@ -64,6 +66,7 @@ const mayImport: Record<string, readonly string[]> = {
   agent: [
     "errors",
     "version",
+    "log",
     "private-file",
     "systemd",
     "time",
@@ -105,6 +108,7 @@ const graph = new Map(
 /** Packages and runtime modules, by room; `node:` is open to all but those that hold no I/O. */
 const mayUse: Record<string, RegExp> = {
   errors: /^$/,
+  log: /^consola$/,
   "private-file": /^node:.+$/,
   // The way to a socket that Bun cannot speak to.
   systemd: /^bun:ffi$/,
@@ -115,9 +119,9 @@ const mayUse: Record<string, RegExp> = {
   processes: /^(node:.+|bun)$/,
   adapters: /^(node:.+|bun)$/,
   backends: /^(node:.+|bun)$/,
-  server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|consola|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
-  agent: /^(node:.+|bun|@sinclair\/typebox|consola|yaml)$/,
-  cli: /^(node:.+|bun|@sinclair\/typebox|citty|consola|yaml)$/,
+  server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
+  agent: /^(node:.+|bun|@sinclair\/typebox|yaml)$/,
+  cli: /^(node:.+|bun|@sinclair\/typebox|citty|yaml)$/,
 };
 
 /** The verbs that start a server or an agent are the command line's, and stand with what they start. */

@@ -1,5 +1,5 @@
+import type { Log } from "../log.ts";
 import { pause, type Time } from "../time.ts";
-import type { Log } from "./core/log.ts";
 import type { Providers } from "./core/provider.ts";
 import { agentState } from "./registration/heartbeat.ts";
 import { Publication } from "./registration/publication.ts";

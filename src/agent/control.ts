@@ -1,13 +1,13 @@
 import { chmodSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError, errorBody } from "../errors.ts";
+import type { Log } from "../log.ts";
 import {
   type AgentStanding,
   type AgentStatus,
   controlPaths,
   type ProviderReport,
 } from "../wire/agent-control.ts";
-import type { Log } from "./core/log.ts";
 import type { LocalProvider, Providers } from "./core/provider.ts";
 
 /** Bytes in the path of a Unix socket that macOS takes; Linux takes four more. */

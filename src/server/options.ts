@@ -1,4 +1,4 @@
-import type { Log } from "./core/log.ts";
+import type { Log } from "../log.ts";
 import type { Store } from "./core/store/types.ts";
 import type { Pace } from "./inference/pace.ts";
 import type { TraceSettings } from "./observability/trace-settings.ts";

@@ -1,7 +1,7 @@
 import { Throttle } from "./core/access/throttle.ts";
+import { describeError } from "./core/describe-error.ts";
 import { requestIds, systemRandom } from "./core/ids.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
-import { describeError } from "./core/log.ts";
 import { selfTest } from "./core/self-url.ts";
 import { timer } from "./core/timer.ts";
 import { httpComponent } from "./http/component.ts";

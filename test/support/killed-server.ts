@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createLog } from "../../src/server/core/log.ts";
+import { createLog } from "../../src/log.ts";
 import { openStore } from "../../src/server/core/store/index.ts";
 import { startServer } from "../../src/server/start.ts";
 

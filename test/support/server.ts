@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Log } from "../../src/server/core/log.ts";
+import type { Log } from "../../src/log.ts";
 import { openStore } from "../../src/server/core/store/index.ts";
 import { systemPace } from "../../src/server/inference/pace.ts";
 import type { ServerOptions } from "../../src/server/options.ts";

@@ -4,6 +4,7 @@ import { type AgentEndpoint, resolveForAgent } from "../../cli/client/endpoint.t
 import { defineGroup, defineVerb } from "../../cli/core/command.ts";
 import type { Context } from "../../cli/core/context.ts";
 import { AppError } from "../../errors.ts";
+import { createLog, type Log, logFormats } from "../../log.ts";
 import { createOutbound } from "../../net/outbound.ts";
 import { type ServiceManager, serviceManager } from "../../systemd.ts";
 import { systemTime as time } from "../../time.ts";
@@ -12,7 +13,6 @@ import { type Agent, createAgent } from "../agent.ts";
 import { configPath, configPlace } from "../config/parse.ts";
 import { readAgentConfig, watchAgentConfig } from "../config/watch.ts";
 import { openControl } from "../control.ts";
-import { createAgentLog, type Log, logFormats } from "../core/log.ts";
 import { type Endpoint, openEndpoint } from "../endpoint/endpoint.ts";
 import { createProviders } from "../providers/providers.ts";
 import { openSessionFile } from "../session/session-file.ts";
@@ -54,7 +54,7 @@ const run = defineVerb({
     endpoint.token();
     // Nothing that is written here is for anybody else (T86).
     process.umask(0o077);
-    const log = createAgentLog(process.stderr, args["log-format"] ?? "text");
+    const log = createLog(process.stderr, args["log-format"] ?? "text");
     const stops = stopSignals();
     const closes: (() => unknown)[] = [manager.close, stops.ignore];
     try {

@@ -1,10 +1,10 @@
 import { mkdirSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import { readPrivateFile } from "../../private-file.ts";
 import type { Time } from "../../time.ts";
 import type { AgentConfig } from "../core/config.ts";
-import type { Log } from "../core/log.ts";
 import { type ConfigPlace, faultLine, parseAgentConfig } from "./parse.ts";
 
 /** Milliseconds of quiet before the file is read: an editor writes in several steps. */

@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { Time } from "../../time.ts";
 import type { ProviderConfig } from "../core/config.ts";
-import type { Log } from "../core/log.ts";
 import type { Runtime, RuntimeReport, RuntimeState } from "../core/provider.ts";
 import { isPublicProvider, Lookout, type Sight } from "./health-report.ts";
 import { Waker } from "./wake.ts";

@@ -1,7 +1,7 @@
+import type { Log } from "../../log.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { Time } from "../../time.ts";
 import type { AgentConfig, PersonaConfig, ProviderConfig } from "../core/config.ts";
-import type { Log } from "../core/log.ts";
 import type { LocalProvider, Providers, Runtime } from "../core/provider.ts";
 import { createManagedVllm } from "../runtimes/vllm/managed-vllm.ts";
 import { ExternalRuntime } from "./external-runtime.ts";

@@ -1,9 +1,9 @@
+import type { Log } from "../../log.ts";
 import { LineSplitter } from "../../processes/line-splitter.ts";
 import { type PipedProcess, startPiped } from "../../processes/piped-process.ts";
 import type { Time } from "../../time.ts";
 import { oneLine } from "../../wire/text.ts";
 import type { WakeRecipe } from "../core/config.ts";
-import type { Log } from "../core/log.ts";
 import { type Attempt, failed } from "./wake.ts";
 
 /** Milliseconds. */

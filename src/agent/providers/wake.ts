@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import { pause, type Time } from "../../time.ts";
-import type { Log } from "../core/log.ts";
 
 /** Milliseconds between two looks whether it is ready. */
 const pollMs = 1_500;

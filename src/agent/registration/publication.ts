@@ -1,6 +1,6 @@
 import type { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import type { PublishedPersona, PublishedProvider } from "../../wire/link/registration.ts";
-import type { Log } from "../core/log.ts";
 import type { Providers } from "../core/provider.ts";
 
 /** What a register call publishes. */

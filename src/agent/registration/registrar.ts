@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import { backoffDelay, pause, reconnectSpan } from "../../time.ts";
 import { heartbeatMs } from "../../wire/link/constants.ts";
 import { newestRevision } from "../../wire/link/revisions/index.ts";
-import type { Log } from "../core/log.ts";
 import type { ServerCalls } from "../session/server-calls.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionFile } from "../session/session-file.ts";

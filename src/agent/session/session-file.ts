@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import { writePrivateFile } from "../../private-file.ts";
-import type { Log } from "../core/log.ts";
 
 /** What an agent remembers of itself from one start to the next. */
 export interface SessionFile {

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
 import type { InferTask, WakeTask } from "../../wire/link/tasks.ts";
-import type { Log } from "../core/log.ts";
 import type { LocalProvider } from "../core/provider.ts";
 import { readApiKey } from "../providers/local-provider.ts";
 import type { Outcome, TaskLine } from "../transports/link.ts";

@@ -1,6 +1,6 @@
+import type { Log } from "../../log.ts";
 import type { Time } from "../../time.ts";
 import type { Task } from "../../wire/link/tasks.ts";
-import type { Log } from "../core/log.ts";
 import type { Providers } from "../core/provider.ts";
 import type { LinkEvents, TaskLine } from "../transports/link.ts";
 import { runInfer, runWake } from "./task.ts";

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { Log } from "../core/log.ts";
+import type { Log } from "../../log.ts";
 import type { ServerCalls } from "../session/server-calls.ts";
 import type { Session } from "../session/session.ts";
 import { attachEventStream } from "./event-stream.ts";

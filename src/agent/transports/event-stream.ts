@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import { epochHeader, linkPaths, sessionHeader } from "../../wire/link/constants.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
 import { SseParser } from "../../wire/sse.ts";
-import type { Log } from "../core/log.ts";
 import { textOf } from "../session/response-text.ts";
 import { replyOf, type ServerCalls } from "../session/server-calls.ts";
 import type { Session } from "../session/session.ts";

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import { creditBytes, offerMs, resultBytes } from "../../wire/link/constants.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import { firstFrameEnd, lastFrameEnd } from "../../wire/sse.ts";
-import type { Log } from "../core/log.ts";
 import { persist, type Reply, type ServerCalls } from "../session/server-calls.ts";
 import type { Session } from "../session/session.ts";
 import type { Outcome, TaskLine } from "./link.ts";

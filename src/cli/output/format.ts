@@ -2,6 +2,8 @@ import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { jsonPath } from "./jsonpath.ts";
 
+export { jsonText } from "../../wire/text.ts";
+
 /** What `-o` asks for. */
 export type Format =
   | { as: "table" }
@@ -34,10 +36,4 @@ export function wantsJson(output: string | undefined): boolean {
   if (as !== "table" && as !== "json")
     throw new AppError("usage", `this verb prints text or -o json, not ${as}`);
   return as === "json";
-}
-
-/** Data as JSON for a pipe or a terminal. DEL and the C1 controls, which JSON lets through, are escaped too (T42). */
-export function jsonText(value: unknown, indent: number | undefined = 2): string {
-  const text = JSON.stringify(value, null, indent);
-  return `${text.replace(/[\u007f-\u009f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`;
 }

@@ -1,4 +1,4 @@
-import { jsonLine } from "../core/log.ts";
+import { jsonText } from "../../wire/text.ts";
 import type { AuditEvent } from "../core/store/types.ts";
 
 /** What is known of a request when its answer is there, or begins. */
@@ -46,7 +46,7 @@ export function createAccessLog(write: (text: string) => void, now: () => number
 
   function put(request: Answered, call: CallEvent | undefined): void {
     const { requestId, method, route, user } = request;
-    const line = jsonLine({
+    const line = {
       time: new Date(now()).toISOString(),
       level: "info",
       msg: "request",
@@ -62,8 +62,8 @@ export function createAccessLog(write: (text: string) => void, now: () => number
       tokensOut: call?.completionTokens,
       tokensCached: call?.cachedTokens,
       error: call?.error ?? request.error,
-    });
-    write(line);
+    };
+    write(jsonText(line, 0));
   }
 
   return {

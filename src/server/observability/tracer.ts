@@ -1,7 +1,7 @@
+import type { Log } from "../../log.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import { version } from "../../version.ts";
 import type { Random } from "../core/ids.ts";
-import type { Log } from "../core/log.ts";
 import type { Metrics } from "./metrics.ts";
 import { createTraceExport } from "./trace-export.ts";
 import type { TraceSettings } from "./trace-settings.ts";

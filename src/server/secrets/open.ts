@@ -1,6 +1,6 @@
+import type { Log } from "../../log.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Random } from "../core/ids.ts";
-import type { Log } from "../core/log.ts";
 import { Backends } from "./backends.ts";
 import type { KeyFile } from "./key-file.ts";
 import { type MasterKey, openMasterKey } from "./master-key.ts";

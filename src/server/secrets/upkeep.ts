@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
-import { describeError, type Log } from "../core/log.ts";
+import type { Log } from "../../log.ts";
+import { describeError } from "../core/describe-error.ts";
 import { withoutName } from "./backends.ts";
 import type { SecretServices } from "./open.ts";
 import type { RotateOptions } from "./rotate-token.ts";

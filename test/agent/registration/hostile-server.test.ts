@@ -1,9 +1,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { createAgentLog } from "../../../src/agent/core/log.ts";
 import { textOf } from "../../../src/agent/session/response-text.ts";
 import { Session } from "../../../src/agent/session/session.ts";
 import { attachWebSocket, type SocketConstructor } from "../../../src/agent/transports/websocket.ts";
@@ -94,19 +92,6 @@ describe("a server that is not what it should be (failure mode 71)", () => {
     await eventually(() => agent.logged.length > 0);
     expect(agent.logged[0]).toMatch(/^no \[2J fake: line x+: publishing needs/);
     expect(agent.logged[0]!.length).toBeLessThan(700);
-  });
-
-  it.each(["text", "json"] as const)("moves no cursor in a log as %s, whatever is told (T42)", (format) => {
-    let written = "";
-    const stream = new Writable({
-      write(part, _, done) {
-        written += part;
-        done();
-      },
-    });
-    createAgentLog(stream as never, format).warn("one\u001b[2J\u009b31m\r\nline\u0007");
-    expect(written).toContain("line");
-    expect(written).not.toMatch(/[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f]|\u001b\[2J/);
   });
 
   it("is not read beyond 64 MiB (T63)", async () => {

@@ -1,6 +1,4 @@
-import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { createLog } from "../../../src/server/core/log.ts";
 import { type Answered, createAccessLog } from "../../../src/server/observability/access-log.ts";
 import { event } from "../../contract/store.ts";
 
@@ -118,40 +116,5 @@ describe("the access log", () => {
     log.answered({ ...asked, user: "a\u001b[31m\u009b31m\u007f\nb" });
     expect(lines()[0].user).toBe("a\u001b[31m\u009b31m\u007f\nb");
     expect(written.join("").slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
-  });
-});
-
-describe("the server's own log as JSON", () => {
-  it("has one object a line, however many lines were said, and levels by name", () => {
-    const stderr = new PassThrough();
-    const log = createLog(stderr as unknown as NodeJS.WriteStream, "json");
-    log.info("listens on", 7777);
-    log.success("ready");
-    log.warn("first\nsecond\u009b");
-    for (let i = 0; i < 8; i++) log.error("Error: the same");
-    let text = "";
-    for (let part = stderr.read(); part !== null; part = stderr.read()) text += part;
-    expect(text).not.toContain("\u009b");
-    const lines = text
-      .trimEnd()
-      .split("\n")
-      .map((each) => JSON.parse(each));
-    expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
-      ["info", "listens on 7777"],
-      ["info", "ready"],
-      ["warn", "first\nsecond\u009b"],
-      ...Array(8).fill(["error", "Error: the same"]),
-    ]);
-    for (const { time, ...rest } of lines) {
-      expect(new Date(time).toISOString()).toBe(time);
-      expect(Object.keys(rest)).toEqual(["level", "msg"]);
-    }
-  });
-
-  it("survives that nobody reads it any more", () => {
-    const stderr = new PassThrough();
-    const log = createLog(stderr as unknown as NodeJS.WriteStream, "json");
-    stderr.destroy(new Error("EPIPE"));
-    expect(() => log.info("still there")).not.toThrow();
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { Log } from "../../../src/log.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
-import type { Log } from "../../../src/server/core/log.ts";
 import { Metrics } from "../../../src/server/observability/metrics.ts";
 import { createTraceExport } from "../../../src/server/observability/trace-export.ts";
 import { traceSettings } from "../../../src/server/observability/trace-settings.ts";

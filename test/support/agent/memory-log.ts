@@ -1,4 +1,4 @@
-import type { Log } from "../../../src/agent/core/log.ts";
+import type { Log } from "../../../src/log.ts";
 
 /** A log that is kept: one line for each entry, `warn: …`. */
 export function keptLog(): Log & { lines: string[] } {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../../errors.ts";
+import type { Log } from "../../../log.ts";
 import type { Outbound } from "../../../net/outbound.ts";
 import { loopbackPort } from "../../../processes/loopback-port.ts";
 import { type OutputFile, openOutputFile } from "../../../processes/output-file.ts";
@@ -17,7 +18,6 @@ import { type ProcessTable, processTable } from "../../../processes/process-tabl
 import { adoptGroup, type StartOptions, startDetached } from "../../../processes/start.ts";
 import { sweep } from "../../../processes/sweep.ts";
 import type { ProviderConfig } from "../../core/config.ts";
-import type { Log } from "../../core/log.ts";
 import { type Environment, findExecutable, hasSleepMode, vllmArguments } from "./command.ts";
 import { type EngineApi, engineApi } from "./engine-api.ts";
 import { vllmEnvironment } from "./environment.ts";

@@ -1,9 +1,9 @@
 import { AppError } from "../../../errors.ts";
+import type { Log } from "../../../log.ts";
 import type { Outbound } from "../../../net/outbound.ts";
 import { describeExit } from "../../../processes/process-group.ts";
 import type { Time } from "../../../time.ts";
 import type { ProviderConfig } from "../../core/config.ts";
-import type { Log } from "../../core/log.ts";
 import type { Runtime, RuntimeReport, RuntimeState } from "../../core/provider.ts";
 import { type Environment, extraArgsFaults, findExecutable } from "./command.ts";
 import {
