@@ -1,26 +1,26 @@
 import { createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import { AppError } from "../errors.ts";
 
-/** A master key: 32 random bytes. It is held as key objects, which print nothing of themselves. */
+/** A master key: 32 random bytes. They are held as key objects, which never print their bytes. */
 export interface MasterKey {
-  /** Names it in records and messages: 16 hex digits that give nothing of it away. */
+  /** Its name in records and messages: 16 hex digits that reveal nothing of the key. */
   readonly id: string;
   readonly secret: KeyObject;
-  /** What wraps data keys, derived from it. */
+  /** The key that wraps data keys. It is derived from the master key. */
   readonly wrapping: KeyObject;
 }
 
-/** The master keys of a server. The first seals, every one opens. Never changed: a new key makes a new ring. */
+/** The master keys of a server. The first seals, every one opens. A ring is immutable: a new key makes a new ring. */
 export interface KeyRing {
   readonly current: MasterKey;
   /** The current one first. */
   readonly keys: readonly MasterKey[];
   find(id: string): MasterKey | undefined;
-  /** A ring whose current key is the given one, and which opens whatever this one opens. */
+  /** Returns a ring whose current key is the given one, and which opens everything that this one opens. */
   withNew(key: MasterKey): KeyRing;
 }
 
-/** A master key of 32 bytes. */
+/** Makes a master key of 32 bytes. */
 export function masterKey(bytes: Uint8Array): MasterKey {
   const derived = (use: string, length: number) =>
     Buffer.from(hkdfSync("sha256", bytes, "", `mcpctl master key ${use}`, length));
@@ -31,7 +31,7 @@ export function masterKey(bytes: Uint8Array): MasterKey {
   };
 }
 
-/** A ring of one key and those that came before it. */
+/** Makes a ring of the current key and of older ones. */
 export function keyRing(current: MasterKey, older: readonly MasterKey[] = []): KeyRing {
   const keys = [current, ...older];
   return {
@@ -43,11 +43,11 @@ export function keyRing(current: MasterKey, older: readonly MasterKey[] = []): K
 }
 
 /**
- * The ring in a master key file: 32 raw bytes, which are one key, or text with a key on each line in hex, base64 or
- * base64url, where blank lines and `# comments` are passed over. Throws AppError `unavailable` for anything else,
- * which names the file and the line, and nothing that stands there.
+ * Parses a master key file: either 32 raw bytes, which are one key, or text with one key a line in hex, base64 or
+ * base64url. Blank lines and `# comments` are skipped.
  *
- * @param path for messages
+ * @param path of the file, for messages
+ * @throws AppError `unavailable` for anything else. It names the file and the line, and quotes nothing.
  */
 export function parseKeyRing(content: Uint8Array, path: string): KeyRing {
   const refused = (why: string) =>
@@ -57,7 +57,7 @@ export function parseKeyRing(content: Uint8Array, path: string): KeyRing {
   const keys: MasterKey[] = [];
   for (const [line, bytes] of bytesByLine(content)) {
     if (!bytes) throw refused(line === 0 ? "it is neither 32 bytes nor text" : `line ${line} is not a key`);
-    if (bytes.every((byte) => byte === 0)) throw refused("a key of zeros is none");
+    if (bytes.every((byte) => byte === 0)) throw refused("a key of zeros is not a key");
     const key = masterKey(bytes);
     if (keys.some(({ id }) => id === key.id)) throw refused(`line ${line} has a key for the second time`);
     keys.push(key);
@@ -68,10 +68,10 @@ export function parseKeyRing(content: Uint8Array, path: string): KeyRing {
 }
 
 /**
- * A master key file with one more key on top of those that it has, and everything else in it as it was. 32 raw
+ * Returns the text of a master key file with a new key above those that it has. The rest of the file is kept; 32 raw
  * bytes become text.
  *
- * @param content of the file until now, which `parseKeyRing` takes
+ * @param content the content of the file, which `parseKeyRing` accepts
  * @param since the day from which the new key is used: `2026-11-21`
  */
 export function withKeyOnTop(content: Uint8Array, key: MasterKey, since: string): string {
@@ -81,7 +81,7 @@ export function withKeyOnTop(content: Uint8Array, key: MasterKey, since: string)
   return `# since ${since}; the keys below open backups made before\n${key.secret.export().toString("base64")}\n${below}`;
 }
 
-/** The key on each line that should have one, undefined where it is none; line 0 is the whole file. */
+/** Yields the key of each line that should have one, undefined if it has none. Line 0 is the whole file. */
 function* bytesByLine(content: Uint8Array): Generator<[line: number, bytes: Uint8Array | undefined]> {
   if (isRaw(content)) return yield [0, content];
   const text = textOf(content);
@@ -92,7 +92,7 @@ function* bytesByLine(content: Uint8Array): Generator<[line: number, bytes: Uint
   }
 }
 
-/** 32 letters and digits are a passphrase, or half a key in hex: far fewer than 256 random bits. */
+/** True for 32 raw bytes. 32 letters and digits are a passphrase or half a key in hex: far fewer than 256 random bits. */
 function isRaw(content: Uint8Array): boolean {
   return (
     content.length === 32 &&
@@ -112,7 +112,7 @@ function decoded(key: string): Uint8Array | undefined {
   if (/^[0-9a-f]{64}$/i.test(key)) return Buffer.from(key, "hex");
   if (!/^([A-Za-z0-9+/]{43}=?|[\w-]{43}=?)$/.test(key)) return undefined;
   const bytes = Buffer.from(key, "base64url");
-  // The last letter has two bits that are in no byte: a mistyped one would go unnoticed.
+  // Two bits of the last letter are not part of any byte: without this check a typing error there would go unnoticed.
   const written = key.replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
   return bytes.toString("base64url") === written ? bytes : undefined;
 }

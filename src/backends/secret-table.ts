@@ -1,16 +1,16 @@
 import { AppError } from "../errors.ts";
 
-/** The part of the server's own database that the secrets of one backend are in. */
+/** The part of the server's own database that holds the secrets of one backend. */
 export interface SecretTable {
   get(ref: string): Promise<Record<string, string> | null>;
   put(ref: string, data: Readonly<Record<string, string>>): Promise<void>;
-  /** Changes what is there, and nothing when nothing is. */
+  /** Replaces the data of a ref. Does nothing if there are none. */
   replace(ref: string, data: Readonly<Record<string, string>>): Promise<void>;
   delete(ref: string): Promise<void>;
   list(): Promise<string[]>;
 }
 
-/** A read of the database, or why a secret cannot be had. */
+/** Returns the result of a read of the database. Throws AppError `unavailable` that names the backend if it fails. */
 export async function databaseRead<T>(name: string, reading: Promise<T>): Promise<T> {
   try {
     return await reading;

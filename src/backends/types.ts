@@ -4,40 +4,41 @@ import type { backendTypes } from "../kinds/secret-backends/index.ts";
 import type { KeyRing } from "./master-keys.ts";
 import type { SecretTable } from "./secret-table.ts";
 
-/** How a backend is doing. `warning`: it works, and will not for long. */
+/** The health of a backend. `warning`: it works now, but will stop soon. */
 export interface Health {
   status: "healthy" | "warning" | "error";
-  /** In one sentence, when it is not healthy. */
+  /** One sentence, if it is not healthy. */
   reason?: string;
 }
 
 /**
- * Where the values of secrets live. One contract suite (`test/contract/backend.ts`) runs against every driver.
+ * Reads and writes the values of secrets on one backend. One contract suite (`test/contract/backend.ts`) runs against
+ * every driver.
  *
- * Every method but `health` throws AppError when it cannot do or tell: `unavailable` (503) for what may pass by
- * itself, `secret_unavailable` (500) for what somebody has to mend. The message names the backend, never a value.
+ * Every method but `health` throws AppError if it fails: `unavailable` (503) for a fault that may go away by itself,
+ * `secret_unavailable` (500) for one that somebody has to repair. The message names the backend, never a value.
  */
 export interface Driver {
-  /** How long what was read may be kept, in milliseconds; for ever when left out, where nobody else writes. */
+  /** Time for which values may be cached, in milliseconds. Absent where nobody else writes: then there is no limit. */
   readonly keepFor?: number;
-  /** The values, or null when nothing is there. */
+  /** Returns the values, or null if there are none. */
   read(ref: string): Promise<Record<string, string> | null>;
   /**
-   * Stores values under a ref that nothing was ever stored under. The caller has the ref on record before, and
-   * points its row at it afterwards, so that an interruption at any point loses nothing and leaves nothing behind.
+   * Stores values under a new ref. The caller records the ref before, and points its row at it afterwards, so that an
+   * interruption at any point loses nothing and leaves nothing behind.
    *
    * @param ref `<id of the secret>/<id of this write>`: never a name
    */
   write(ref: string, data: Readonly<Record<string, string>>): Promise<void>;
-  /** Forgets what is there. Nothing when there is nothing. */
+  /** Deletes the values of a ref. Does nothing if there are none. */
   delete(ref: string): Promise<void>;
-  /** Refs of all there is. */
+  /** Returns the refs of all values. */
   list(): Promise<string[]>;
-  /** Asks the backend. Never throws. */
+  /** Checks the backend. Never throws. */
   health(): Promise<Health>;
-  /** Lets go of connections and timers. */
+  /** Closes connections and stops timers. */
   close?(): void;
-  /** Present where the backend needs a login. */
+  /** Present if the backend needs a login. */
   readonly login?: DriverLogin;
 }
 
@@ -45,11 +46,11 @@ export interface Driver {
 export interface DriverLogin {
   /** Forgets the session: the next request logs in with the credential as it then is. */
   forget(): void;
-  /** Makes a new credential like the present one. Throws AppError `not_supported` where that cannot be done. */
+  /** Makes a new credential like the present one. Throws AppError `not_supported` if that is not possible. */
   mint(): Promise<string>;
   /** Proves that a credential can write, read and delete. */
   prove(credential: string): Promise<void>;
-  /** Makes a credential worthless. Does nothing when it already is. */
+  /** Makes a credential worthless. Does nothing if it already is. */
   revoke(credential: string): Promise<void>;
 }
 
@@ -110,7 +111,7 @@ export interface BackendModule {
   setUp?(options: SetUpOptions): Promise<SetUpResult>;
 }
 
-/** The module that a type needs: one with a login has a driver with a login, one with a set-up has a set-up. */
+/** The module of a type: the driver of a type with a login has a login, and a type with a set-up has a set-up. */
 type ModuleOf<Type extends BackendType> = BackendModule &
   (Type extends { login: object } ? { make(options: DriverOptions): LoginDriver } : unknown) &
   (Type extends { setUp: object } ? Required<Pick<BackendModule, "setUp">> : unknown);

@@ -6,7 +6,7 @@ import type { BackendType } from "./secret-backends/define.ts";
 import { backendTypes } from "./secret-backends/index.ts";
 
 const types: readonly BackendType[] = backendTypes;
-/** The type that has most to show. */
+/** The first type with an example. */
 const [exampleType, example] = types.flatMap(({ name, example }) =>
   example ? [[name, example] as const] : [],
 )[0]!;
@@ -17,7 +17,7 @@ export const secretBackend = defineKind({
   short: ["sb"],
   display: "SecretBackend",
   idPrefix: "sbe",
-  summary: "A place where the values of secrets are kept.",
+  summary: "A place that stores the values of secrets.",
   order: 10,
   fields: Type.Object(
     {
@@ -25,40 +25,44 @@ export const secretBackend = defineKind({
         types.map(({ name }) => name),
         { description: types.map(({ name, summary }) => `${name}: ${summary}`).join("; ") },
       ),
-      isDefault: Type.Boolean({ default: false, description: "Where secrets go that name no backend" }),
+      isDefault: Type.Boolean({
+        default: false,
+        description: "True for the backend of secrets that name none",
+      }),
       config: Type.Record(Type.String(), Type.Unknown(), {
         default: {},
         description: `Depends on the type. ${configFields()}`,
       }),
-      description: Type.String({ default: "", maxLength: 500, description: "For people" }),
+      description: Type.String({ default: "", maxLength: 500, description: "Free-text description" }),
     },
     { additionalProperties: false },
   ),
   readOnly: Type.Object({
-    secretCount: Type.Integer({ description: "How many secrets it holds" }),
+    secretCount: Type.Integer({ description: "Number of secrets on it" }),
     health: nullable(
       Type.Object(
         {
           status: oneOf(["healthy", "stale", "warning", "error"], {
-            description: "stale: its token should have been rotated; warning: it works, but not for long",
+            description:
+              "stale: the replacement of its token is overdue; warning: it works now, but will stop soon",
           }),
-          reason: nullable(Type.String(), { description: "Why, when it is not healthy" }),
-          checkedAt: Type.String({ description: "When it was last asked" }),
+          reason: nullable(Type.String(), { description: "The reason, if it is not healthy" }),
+          checkedAt: Type.String({ description: "Time of the last check" }),
         },
         { additionalProperties: false },
       ),
-      { description: "As this server last found it; null before it was asked" },
+      { description: "Health at the last check by this server; null before the first" },
     ),
     rotation: nullable(
       Type.Object(
         {
-          rotatedAt: nullable(Type.String(), { description: "When its token was last replaced" }),
-          failedAt: nullable(Type.String(), { description: "When that was last tried and failed" }),
-          reason: nullable(Type.String(), { description: "Why it failed" }),
+          rotatedAt: nullable(Type.String(), { description: "Time of the last replacement" }),
+          failedAt: nullable(Type.String(), { description: "Time of the last failed attempt" }),
+          reason: nullable(Type.String(), { description: "The reason of the failure" }),
         },
         { additionalProperties: false },
       ),
-      { description: "What became of replacing its token; null where that was never tried" },
+      { description: "The last attempts to replace its token; null before the first" },
     ),
   }),
   immutable: ["type"],
@@ -79,7 +83,7 @@ export const secretBackend = defineKind({
     { header: "URL", path: "config.url", wide: true },
   ],
   flags: configFlags({
-    default: { field: "isDefault", description: "Make it the one that new secrets go to" },
+    default: { field: "isDefault", description: "Make it the backend of secrets that name none" },
     config: { field: "config", parse: "pairs", value: "k=v", description: "Any other field of the config" },
   }),
   example: { name: example.name, type: exampleType, config: example.config },

@@ -7,31 +7,31 @@ export const secret = defineKind({
   short: ["sec"],
   display: "Secret",
   idPrefix: "sec",
-  summary: "Named values, kept on a secret backend, that are written and never read back.",
+  summary: "Named values on a secret backend. A read shows the keys, not the values.",
   order: 20,
   fields: Type.Object(
     {
       data: Type.Record(
         Type.String({ pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$" }),
-        // No control characters: a key with a line break would split the header it is sent in (T14).
+        // Without control characters: a line break in a key would split the header that it is sent in (T14).
         Type.String({ minLength: 1, maxLength: 65_536 }),
         {
           minProperties: 1,
           maxProperties: 100,
           additionalProperties: false,
-          description: "Key and value; null removes a key",
+          description: "Values by key; null removes a key",
         },
       ),
       backend: Type.Optional(
-        Type.String({ description: "The secret backend; the default one when left out" }),
+        Type.String({ description: "The secret backend that stores them; the default backend if left out" }),
       ),
     },
     { additionalProperties: false },
   ),
   readOnly: Type.Object({
-    keys: Type.Array(Type.String(), { description: "The keys in it, without their values" }),
-    externalRef: Type.String({ description: "Where the backend keeps it" }),
-    owner: Type.String({ description: "The user who made it" }),
+    keys: Type.Array(Type.String(), { description: "The keys, without their values" }),
+    externalRef: Type.String({ description: "The backend's name for the stored values" }),
+    owner: Type.String({ description: "The user who created it" }),
   }),
   immutable: ["backend"],
   writeOnly: ["data"],

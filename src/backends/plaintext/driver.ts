@@ -3,7 +3,7 @@ import { databaseRead, type SecretTable } from "../secret-table.ts";
 import type { Driver } from "../types.ts";
 
 /**
- * Values as JSON in the server's own database: protected by the file's permissions and nothing else.
+ * Makes a driver that keeps values as JSON in the server's own database, protected by the file's permissions alone.
  *
  * @param name of the backend, for messages
  */

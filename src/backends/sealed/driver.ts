@@ -5,21 +5,22 @@ import { databaseRead, type SecretTable } from "../secret-table.ts";
 import type { Driver } from "../types.ts";
 import { kidOf, openRecord, type RandomBytes, sealRecord } from "./record.ts";
 
-/** A sealed backend: its name, for messages, and where its records are. */
+/** A sealed backend: its name, for messages, and its records. */
 export interface SealedBackend {
   name: string;
   table: SecretTable;
 }
 
+/** Number of records that are read at once. */
 const batch = 50;
 
 /**
- * Values in the server's own database, encrypted: each write with a data key of its own, which a master key wraps.
- * The ref is bound to both, so that what is stored under one ref opens under no other.
+ * Makes a driver that keeps values in the server's own database, encrypted: each write has its own data key, which a
+ * master key wraps. The ref is bound to both, so that a record opens under no other ref.
  *
  * @param name of the backend, for messages
- * @param ring the master keys as of now; undefined where the server has none
- * @param random where data keys and nonces come from
+ * @param ring returns the master keys as of now; undefined if the server has none
+ * @param random the source of data keys and nonces
  */
 export function sealedDriver(
   name: string,
@@ -34,7 +35,7 @@ export function sealedDriver(
   };
   const read = async (ref: string) => {
     const record = await databaseRead(name, table.get(ref));
-    // Asked for after the record: a new master key is in the ring before any record is wrapped with it.
+    // The ring is read after the record: a new master key is in the ring before any record is wrapped with it.
     return record && openRecord(name, keys(), ref, record);
   };
   return {
@@ -57,7 +58,7 @@ export function sealedDriver(
   };
 }
 
-/** Why a sealed backend cannot be used on a server without a master key. */
+/** Returns the error of a sealed backend on a server without a master key. */
 function needsMasterKey(name: string, code: ErrorCode = "secret_unavailable"): AppError {
   return new AppError(code, `secret backend "${name}" needs a master key, and this server has none`, {
     hint: "start the server with --master-key-file and the file that holds it",
@@ -65,9 +66,10 @@ function needsMasterKey(name: string, code: ErrorCode = "secret_unavailable"): A
 }
 
 /**
- * Makes sure, at the start of a server, that its keys open what is sealed. Changes nothing. Throws AppError
- * `unavailable`, naming the backend, when there is no key for it, or none that opens its records. One damaged
- * record among others that open does not keep a server from starting.
+ * Checks, when a server starts, that its keys open the sealed records. Changes nothing. One damaged record among others
+ * that open does not keep a server from starting.
+ *
+ * @throws AppError `unavailable`, which names the backend, if there is no key for it or none that opens its records
  */
 export async function checkSealed(
   ring: KeyRing | undefined,
@@ -112,7 +114,7 @@ async function checkOne(ring: KeyRing | undefined, { name, table }: SealedBacken
   }
 }
 
-/** Everything that is stored for a backend, but for what is deleted meanwhile. */
+/** Yields every record of a backend, except those that are deleted in the meantime. */
 export async function* records({
   name,
   table,

@@ -2,11 +2,11 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { AppError } from "../../errors.ts";
 import type { KeyRing, MasterKey } from "../master-keys.ts";
 
-/** Fresh random bytes, as many as asked for. */
+/** Returns that many random bytes. */
 export type RandomBytes = (length: number) => Uint8Array;
 
 /**
- * What is stored in place of values. `kid` is the id of the master key that wraps the data key, `key` the wrapped
+ * The record that is stored in the place of values. `kid` is the id of the master key that wraps the data key, `key` the wrapped
  * data key, `data` the values under the data key; both are base64 of nonce, ciphertext and tag of AES-256-GCM.
  */
 type SealedRecord = Record<"v" | "kid" | "key" | "data", string>;
@@ -15,14 +15,14 @@ const version = "1";
 const cipher = "aes-256-gcm";
 const nonceLength = 12;
 const tagLength = 16;
-/** The id of the master key that a record is sealed with; undefined when it is no sealed record. */
+/** Returns the id of the master key that a record is sealed with; undefined if it is not a sealed record. */
 export function kidOf(record: Record<string, string>): string | undefined {
   return isSealed(record) ? record.kid : undefined;
 }
 
 /**
- * The same record with its data key wrapped by the current master key; the values stay as they are encrypted.
- * Throws AppError `secret_unavailable` when no key of the ring unwraps it.
+ * Returns a record with its data key wrapped by the current master key. The encrypted values stay the same.
+ * Throws AppError `secret_unavailable` if no key of the ring unwraps it.
  */
 export function rewrapped(
   name: string,
@@ -48,8 +48,8 @@ export function sealRecord(
 }
 
 /**
- * The values in a sealed record. Throws AppError `secret_unavailable` when it is not one, when the ring lacks its key, or
- * when it was sealed for another ref.
+ * Returns the values in a sealed record. Throws AppError `secret_unavailable` if it is not one, if the ring lacks its
+ * key, or if it was sealed for another ref.
  */
 export function openRecord(
   name: string,
@@ -78,7 +78,7 @@ function unwrapped(
   ref: string,
   record: Record<string, string>,
 ): SealedRecord & { dataKey: Uint8Array } {
-  if (!isSealed(record)) throw unavailable(name, "what is stored is not a sealed record of this version");
+  if (!isSealed(record)) throw unavailable(name, "the stored record is not a sealed record of this version");
   const key = ring.find(record.kid);
   if (!key)
     throw unavailable(
@@ -98,24 +98,24 @@ function isSealed(record: Record<string, string>): record is SealedRecord {
 }
 
 function unopened(name: string): AppError {
-  return unavailable(name, "what is stored does not open: it was changed, or belongs to another secret");
+  return unavailable(name, "the stored record does not open: it was changed, or belongs to another secret");
 }
 
 function unavailable(name: string, why: string): AppError {
   return new AppError("secret_unavailable", `secret backend "${name}": ${why}`);
 }
 
-/** What the encrypted values are bound to. The ref has the secret's id and the id of the write. */
+/** Returns the data that the encrypted values are bound to. A ref has the secret's id and the id of the write. */
 function dataFor(ref: string): Buffer {
   return lengthPrefixed("mcpctl sealed data v1", ref);
 }
 
-/** What the wrapped data key is bound to. */
+/** Returns the data that the wrapped data key is bound to. */
 function keyFor(kid: string, ref: string): Buffer {
   return lengthPrefixed("mcpctl sealed key v1", kid, ref);
 }
 
-/** Fields, each behind its length in bytes (32 bits, big-endian): no two lists of fields come out the same. */
+/** Joins fields, each after its length in bytes (32 bits, big-endian): no two lists of fields give the same result. */
 function lengthPrefixed(...fields: string[]): Buffer {
   return Buffer.concat(
     fields.flatMap((field) => {
@@ -136,10 +136,10 @@ function seal(key: Key, boundTo: Buffer, plain: Uint8Array, random: RandomBytes)
   return Buffer.concat(sealed).toString("base64");
 }
 
-/** What was sealed; undefined when key, binding or text are not those of then. */
+/** Returns the plain bytes; undefined if key, binding or text are not those of the sealing. */
 function open(key: Key, boundTo: Buffer, text: string): Buffer | undefined {
   const bytes = Buffer.from(text, "base64");
-  // Decoding passes over what is not base64: only the one text that sealing makes of these bytes will do.
+  // Decoding skips characters that are not base64: only the text that sealing makes of these bytes is accepted.
   if (bytes.length < nonceLength + tagLength || bytes.toString("base64") !== text) return undefined;
   const nonce = bytes.subarray(0, nonceLength);
   const opening = createDecipheriv(cipher, key, nonce, { authTagLength: tagLength })

@@ -4,7 +4,7 @@ import { SecretKeyRef } from "../define.ts";
 import { validate } from "../validate.ts";
 import { type BackendConfig, type CredentialRef, defineBackendType, withDefaults } from "./define.ts";
 
-/** Segments that no server folds, decodes or redirects: what a path is built from is exactly what is asked for. */
+/** Pattern of path segments that no server folds, decodes or redirects: the server gets exactly this path. */
 const segments =
   "^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?(?:/[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?)*$";
 const Path = (options: Record<string, unknown>) =>
@@ -31,7 +31,7 @@ const AppRoleAuth = Type.Object(
       ...closed,
       description: "The secret and key that hold the secret id",
     }),
-    mount: Type.Optional(Path({ default: "approle", description: "Where the auth method is mounted" })),
+    mount: Type.Optional(Path({ default: "approle", description: "The mount of the auth method" })),
   },
   closed,
 );
@@ -40,7 +40,7 @@ const KubernetesAuth = Type.Object(
   {
     method: Type.Literal("kubernetes"),
     role: Type.String({ minLength: 1, maxLength: 200, description: "The role to log in as" }),
-    mount: Type.Optional(Path({ default: "kubernetes", description: "Where the auth method is mounted" })),
+    mount: Type.Optional(Path({ default: "kubernetes", description: "The mount of the auth method" })),
   },
   closed,
 );
@@ -51,7 +51,7 @@ const auths: Readonly<Record<string, TObject>> = {
   kubernetes: KubernetesAuth,
 };
 
-/** How the server logs in to OpenBao. */
+/** The login of the server to OpenBao. */
 export type OpenBaoAuth =
   | Static<typeof TokenAuth>
   | Static<typeof AppRoleAuth>
@@ -59,28 +59,32 @@ export type OpenBaoAuth =
 
 export const OpenBaoConfig = Type.Object(
   {
-    url: Type.String({ minLength: 1, maxLength: 2000, description: "https://bao.example.org:8200" }),
-    mount: Path({ default: "secret", description: "Where the KV version 2 engine is mounted" }),
-    pathPrefix: Path({ default: "mcpctl", description: "The folder in it that is mcpctl's own" }),
-    namespace: Type.Optional(Path({ description: "The namespace that mount and auth method are in" })),
+    url: Type.String({
+      minLength: 1,
+      maxLength: 2000,
+      description: "Address of the server: https://bao.example.org:8200",
+    }),
+    mount: Path({ default: "secret", description: "The mount of the KV version 2 engine" }),
+    pathPrefix: Path({ default: "mcpctl", description: "The folder in the engine that only mcpctl uses" }),
+    namespace: Type.Optional(Path({ description: "The namespace of the mount and the auth method" })),
     caCert: Type.Optional(
       Type.String({
         pattern: "^\\s*-----BEGIN CERTIFICATE-----",
         maxLength: 100_000,
-        description: "The CA that signed its certificate, in PEM, where that is not one the system knows",
+        description: "The CA that signed its certificate, in PEM, if the system does not know that CA",
       }),
     ),
     allowInsecure: Type.Optional(
-      Type.Boolean({ description: "Send the token over plain http, also off this machine" }),
+      Type.Boolean({ description: "Send the token over plain http to another machine" }),
     ),
     auth: Type.Optional(
-      Type.Unknown({ description: "method: token, approle or kubernetes, and what it needs" }),
+      Type.Unknown({ description: "The login: method token, approle or kubernetes, with its fields" }),
     ),
   },
   closed,
 );
 
-/** The config of an openbao backend, complete. Without `auth` it cannot be used until one is set. */
+/** A complete config. Without `auth` the backend cannot be used. */
 export type OpenBaoConfig = Omit<Static<typeof OpenBaoConfig>, "auth"> & { auth?: OpenBaoAuth };
 
 export const openbao = defineBackendType({
@@ -95,15 +99,15 @@ export const openbao = defineBackendType({
     return { config: { ...config, auth: completed.auth }, faults: completed.faults };
   },
   flags: {
-    url: { field: "url", description: "where it is, such as https://bao.example.org:8200" },
-    mount: { field: "mount", description: 'the KV version 2 mount (default "secret")' },
-    "path-prefix": { field: "pathPrefix", description: 'the folder in it (default "mcpctl")' },
+    url: { field: "url", description: "the address of the server, such as https://bao.example.org:8200" },
+    mount: { field: "mount", description: 'the mount of the KV version 2 engine (default "secret")' },
+    "path-prefix": { field: "pathPrefix", description: 'the folder in the engine (default "mcpctl")' },
     namespace: { field: "namespace", description: "the namespace" },
     "ca-cert": {
       field: "caCert",
       parse: "file",
       value: "FILE",
-      description: "the CA of its certificate, in PEM",
+      description: "the CA that signed its certificate, in PEM",
     },
     "token-secret": {
       field: "auth.tokenSecretRef",
@@ -143,7 +147,7 @@ export const openbao = defineBackendType({
   },
 });
 
-/** A token's reference alone says which method is meant. */
+/** Completes the login. A reference to a token or secret id alone says which method is meant. */
 function completeAuth(given: unknown): { auth: unknown; faults: Fault[] } {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     return { auth: given, faults: [{ path: "/auth", message: "must be an object" }] };
@@ -160,7 +164,7 @@ function completeAuth(given: unknown): { auth: unknown; faults: Fault[] } {
   return { auth: filled, faults };
 }
 
-/** The secret and key that hold the token or the secret id. */
+/** Returns the secret and key that hold the token or the secret id. */
 function credentialOf(config: BackendConfig): CredentialRef | undefined {
   const auth = config["auth"] as Partial<Record<string, { name: string; key: string }>> | undefined;
   for (const field of ["tokenSecretRef", "secretIdRef"]) {
@@ -170,14 +174,14 @@ function credentialOf(config: BackendConfig): CredentialRef | undefined {
   return undefined;
 }
 
-/** The size of a certificate instead of the certificate. */
+/** Returns the size of a certificate; undefined for any other text. */
 function certificateText(value: unknown): string | undefined {
   if (typeof value !== "string" || !value.trimStart().startsWith("-----BEGIN CERTIFICATE-----"))
     return undefined;
   return `(PEM, ${Buffer.byteLength(value)} bytes)`;
 }
 
-/** `token from secret://bao-token/token`; undefined for a method of a newer version. */
+/** Returns a login as text: `token from secret://bao-token/token`. Undefined for a method of a newer version. */
 function authText(auth: unknown): string | undefined {
   if (auth === undefined) return "not set, so it cannot be used";
   const { method, mount, roleId, role, tokenSecretRef, secretIdRef } = (auth ?? {}) as Record<

@@ -4,6 +4,6 @@ import { defineBackendType } from "./define.ts";
 export const plaintext = defineBackendType({
   name: "plaintext",
   display: "plain text",
-  summary: "in the server's own database",
+  summary: "in the server's own database, readable",
   config: Type.Object({}, { additionalProperties: false }),
 });

@@ -4,7 +4,7 @@ import { defineBackendType } from "./define.ts";
 export const sealed = defineBackendType({
   name: "sealed",
   display: "sealed",
-  summary: "there too, encrypted with the master key",
+  summary: "in the server's own database, encrypted with the master key",
   config: Type.Object({}, { additionalProperties: false }),
   usesMasterKey: true,
 });

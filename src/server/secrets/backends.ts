@@ -5,12 +5,12 @@ import { credentialOf, unknownType } from "../../kinds/secret-backends/config.ts
 import type { BackendConfig } from "../../kinds/secret-backends/define.ts";
 import type { Catalogue, RowChange } from "../core/catalogue/catalogue.ts";
 import type { Row } from "../core/store/types.ts";
-import type { MasterKey } from "./master-key.ts";
+import type { MasterKeys } from "./master-key.ts";
 import { tableOf } from "./secret-table.ts";
 
 export interface BackendsOptions {
   catalogue: Catalogue;
-  masterKey: Pick<MasterKey, "ring">;
+  masterKey: Pick<MasterKeys, "ring">;
   /** True if a URL leads to this server itself. */
   isSelf(url: URL): boolean;
   now(): number;
@@ -20,7 +20,7 @@ export interface BackendsOptions {
   onWarning(text: string): void;
 }
 
-/** The drivers of the secret backends there are. One is made when it is first needed, and lives as long as its config. */
+/** The drivers of all secret backends. A driver is made when it is first needed, and lives until its config changes. */
 export class Backends {
   readonly #options: BackendsOptions;
   readonly #open = new Map<string, { spec: Row["spec"]; driver: Driver }>();
@@ -48,15 +48,16 @@ export class Backends {
     return moduleOf(type)?.checkConfig?.(config, server) ?? [];
   }
 
-  /** Asks a backend how it is, and lets everybody know. */
+  /** Checks a backend, and keeps the result in the snapshot for everybody to see. */
   async check(backend: Row): Promise<void> {
     const { catalogue, now } = this.#options;
-    const { status, reason: told } = await this.#healthOf(backend);
-    const reason = told === undefined ? null : withoutName(backend.name, told);
+    const { status, reason: message } = await this.#healthOf(backend);
+    const reason = message === undefined ? null : withoutName(backend.name, message);
     const checkedAt = new Date(now()).toISOString();
     catalogue.snapshot.moving.health.set(backend.id, { status, reason, checkedAt });
   }
 
+  /** Checks every backend. */
   async checkAll(): Promise<void> {
     const { sorted } = this.#options.catalogue.snapshot.table("secretbackend");
     await Promise.all(sorted.map((backend) => this.check(backend)));
@@ -97,8 +98,8 @@ export class Backends {
   }
 
   /**
-   * A backend that is gone lets go; one whose credential has changed logs in anew. How either was does not matter any
-   * more.
+   * Follows changes: the driver of a deleted backend is closed, and one whose credential has changed logs in again. The
+   * health of either is forgotten.
    */
   #follow(changes: readonly RowChange[]): void {
     const { health } = this.#options.catalogue.snapshot.moving;
@@ -125,7 +126,7 @@ export function moduleOf(type: string): BackendModule | undefined {
   return Object.hasOwn(modules, type) ? modules[type] : undefined;
 }
 
-/** What is wrong with a backend, for where its name stands already. */
+/** Returns the message of a fault without the name of its backend, for places that show the name already. */
 export function withoutName(name: string, reason: string): string {
   const beginning = `secret backend "${name}": `;
   return reason.startsWith(beginning) ? reason.slice(beginning.length) : reason;

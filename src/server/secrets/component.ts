@@ -4,20 +4,18 @@ import type { Snapshot } from "../core/store/snapshot.ts";
 import { type OpenOptions, openSecrets, type SecretServices } from "./open.ts";
 import { type SecretUpkeep, secretUpkeep, type UpkeepOptions } from "./upkeep.ts";
 
-/** Milliseconds that a stop waits for the upkeep of secrets, which may wait for somebody else's server. */
+/** Time for which a stop waits for the upkeep of secrets, in milliseconds. The upkeep may wait for another server. */
 const upkeepTimeout = 1000;
 
-/** The secret backends and the values on them. */
+/** The component of secret backends and the values on them. */
 export function secretsComponent(options: OpenOptions & { gauges: Gauges }): Component<SecretServices> {
   const { catalogue, gauges } = options;
   return {
     name: "secrets",
     async start() {
       const services = await openSecrets(options);
-      gauges.gauge(
-        "mcpctl_secret_backends",
-        "Secret backends by type and how they were when last asked",
-        () => backendHealth(catalogue.snapshot),
+      gauges.gauge("mcpctl_secret_backends", "Secret backends by type and health at the last check", () =>
+        backendHealth(catalogue.snapshot),
       );
       return services;
     },
@@ -25,7 +23,7 @@ export function secretsComponent(options: OpenOptions & { gauges: Gauges }): Com
   };
 }
 
-/** The work on secrets that a timer begins. */
+/** The component of the regular work on secrets. */
 export function secretUpkeepComponent(options: UpkeepOptions): Component<SecretUpkeep> {
   return {
     name: "secret upkeep",
@@ -34,7 +32,7 @@ export function secretUpkeepComponent(options: UpkeepOptions): Component<SecretU
   };
 }
 
-/** How many there are of each type and health. Names of backends are for who may see backends. */
+/** Counts backends by type and health. Their names are only for callers who may see backends. */
 function backendHealth(snapshot: Snapshot): Iterable<readonly [Labels, number]> {
   const counts = new Map<string, [Labels, number]>();
   for (const { id, spec } of snapshot.table("secretbackend").sorted) {

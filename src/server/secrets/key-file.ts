@@ -18,23 +18,24 @@ import { dirname, join, resolve } from "node:path";
 import { type KeyRing, parseKeyRing, withKeyOnTop } from "../../backends/master-keys.ts";
 import { AppError } from "../../errors.ts";
 
-/** Where the master keys are. */
+/** The file that holds the master keys. */
 export interface KeyFile {
   path: string;
-  /** systemd made it, in memory, at the start of the server: it is the server's alone, and goes with it. */
+  /** True for a credential of systemd: a file in memory that exists for the server alone, and cannot be changed. */
   fromSystemd: boolean;
 }
 
+/** Size limit of the file, in bytes. */
 const largest = 64 * 1024;
 
 const give = "give --master-key-file the path of the file that holds the master keys";
 
-/** Windows has neither the mode bits that say who may read a file nor folders that can be synced. */
+/** False on Windows, which has no mode bits and cannot sync folders. */
 const posix = process.platform !== "win32";
 
 /**
- * Which file holds the master keys: the one of the flag, of MCPCTL_MASTER_KEY_FILE, or systemd's credential
- * `master-key`, if it is there; undefined when there is none of them.
+ * Finds the file with the master keys: the one of the flag, of MCPCTL_MASTER_KEY_FILE, or systemd's credential
+ * `master-key`, in this order. Returns undefined if there is none.
  *
  * @param flag `--master-key-file`
  */
@@ -53,19 +54,19 @@ export function findKeyFile(given: {
 }
 
 /**
- * Reads the master keys. Throws AppError `unavailable`, which names the file, when it cannot be read, when others
- * than its owner may read it (T85), and when something else than keys is in it.
+ * Reads the master keys. Throws AppError `unavailable`, which names the file, if it cannot be read, if others than its
+ * owner may read it (T85), or if it holds something that is not a key.
  */
 export function readKeyRing(file: KeyFile): KeyRing {
   return parseKeyRing(readKeyFile(file).content, file.path);
 }
 
 /**
- * Puts the new key of a ring on top of those in the file, in one step: whatever happens, the file is the old one or
+ * Writes the new key of a ring above those in the file, in one step: after an interruption the file is the old one or
  * the new one. Its owner and mode stay.
  *
- * Throws AppError `conflict`, with what to do by hand, when the server cannot change the file, and when other keys
- * are in it than the server has read: they would be lost, or ours would.
+ * Throws AppError `conflict`, with what to do by hand, if the server cannot change the file, or if the file has other
+ * keys than the server has read, which would be lost.
  *
  * @param now milliseconds since 1970
  */
@@ -81,14 +82,14 @@ export function saveKeyRing(file: KeyFile, ring: KeyRing, now: number): void {
   }
   const text = withKeyOnTop(content, ring.current, new Date(now).toISOString().slice(0, 10));
   try {
-    // A link stays a link.
+    // A symbolic link stays one: its target is replaced.
     replaceFile(realpathSync(file.path), text, stats);
   } catch (cause) {
     throw rotateByHand(`the master key file ${file.path} cannot be changed: ${codeOf(cause)}`, cause);
   }
 }
 
-/** Why the server does not rotate the master key by itself, and how it is done then. */
+/** Returns the error of a server that cannot rotate the master key by itself, with the steps to do it by hand. */
 export function rotateByHand(why: string, cause?: unknown): AppError {
   return new AppError("conflict", why, {
     hint:
@@ -103,7 +104,7 @@ function readKeyFile({ path, fromSystemd }: KeyFile): { content: Uint8Array; sta
     new AppError("unavailable", `master key file ${path}: ${why}`, { ...(hint && { hint }), cause });
   let fd: number | undefined;
   try {
-    // Without O_NONBLOCK a named pipe would keep the server waiting for somebody to write to it.
+    // Without O_NONBLOCK, opening a named pipe would block until somebody writes to it.
     fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const stats = fstatSync(fd);
     if (!stats.isFile()) throw refused("it is not a regular file", give);
@@ -120,7 +121,7 @@ function readKeyFile({ path, fromSystemd }: KeyFile): { content: Uint8Array; sta
 }
 
 function replaceFile(path: string, text: string, { mode, uid, gid }: Stats): void {
-  // One name for all: what a crash leaves here, keys and all, is gone with the next rotation.
+  // The name is always the same: a file that a crash left here, with keys in it, goes with the next rotation.
   const temporary = `${path}.new`;
   rmSync(temporary, { force: true });
   try {
@@ -142,7 +143,7 @@ function replaceFile(path: string, text: string, { mode, uid, gid }: Stats): voi
   if (posix) syncFolder(dirname(path));
 }
 
-/** So that a power cut does not undo the rename. */
+/** Syncs a folder, so that a power cut does not undo a rename in it. */
 function syncFolder(path: string): void {
   const fd = openSync(path, "r");
   try {

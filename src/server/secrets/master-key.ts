@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type KeyRing, masterKey as masterKeyOf } from "../../backends/master-keys.ts";
+import { type KeyRing, masterKey } from "../../backends/master-keys.ts";
 import { checkSealed, type SealedBackend } from "../../backends/sealed/driver.ts";
 import { findBackendType } from "../../kinds/secret-backends/config.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
@@ -8,23 +8,23 @@ import { masterKeyRotation, type Rotated } from "./rotate-master-key.ts";
 import { tableOf } from "./secret-table.ts";
 
 /** The master keys that this server seals secrets with. */
-export interface MasterKey {
-  /** As of now; undefined without a key file. */
+export interface MasterKeys {
+  /** The ring as of now; undefined without a key file. */
   readonly ring: KeyRing | undefined;
-  /** Makes a new key and wraps all with it, or finishes that. */
+  /** Makes a new key and wraps every data key with it, or finishes an interrupted rotation. */
   rotate(): Promise<Rotated>;
 }
 
 /**
- * Reads the master keys, and makes sure that they open what is sealed.
+ * Reads the master keys, and checks that they open the sealed records.
  *
- * @throws AppError `unavailable` when they do not, or are needed and not there; nothing has been changed then
+ * @throws AppError `unavailable` if they do not, or if sealed backends exist without a key. Nothing is changed.
  */
 export async function openMasterKey(
   catalogue: Catalogue,
   file: KeyFile | undefined,
   now: () => number,
-): Promise<MasterKey> {
+): Promise<MasterKeys> {
   const { store } = catalogue;
   const backends = (): SealedBackend[] =>
     catalogue.snapshot
@@ -43,7 +43,7 @@ export async function openMasterKey(
     use(next) {
       ring = next;
     },
-    newKey: () => masterKeyOf(randomBytes(32)),
+    newKey: () => masterKey(randomBytes(32)),
     shared: store.dialect === "postgres",
   });
   return {

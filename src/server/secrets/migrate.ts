@@ -10,24 +10,25 @@ import type { Backends } from "./backends.ts";
 import type { SecretValues } from "./secret-values.ts";
 import type { SecretWrites, Undeleted } from "./secret-writes.ts";
 
-/** What is to go where. */
-export interface Migration {
-  /** Names of secret backends. */
+/** A request to move secrets. */
+export interface MigrationRequest {
+  /** Name of the secret backend to move from. */
   from: string;
+  /** Name of the secret backend to move to. */
   to: string;
-  /** Only these; all that are on `from` when left out. */
+  /** Names of the secrets to move. Default: all that are on `from`. */
   names?: readonly string[];
   keepSource?: boolean;
   dryRun?: boolean;
 }
 
-/** What became of one secret. */
+/** The result for one secret. */
 export interface Migrated {
   name: string;
   result: "migrated" | "skipped" | "planned" | "failed";
-  /** Why it was skipped, or failed. */
+  /** The reason why it was skipped, or failed. */
   reason?: string;
-  /** Why the copy at the source is still there. */
+  /** The reason why a copy was not deleted. */
   left?: string;
 }
 
@@ -39,18 +40,18 @@ export interface MigrateOptions {
   now(): number;
 }
 
-/** How often one secret is begun again because somebody changed it meanwhile. */
+/** Number of attempts for a secret that somebody changes in the meantime. */
 const attempts = 5;
 
 /**
  * Moves secrets from one backend to another, one at a time: read, write, read back and compare, point the row there,
  * delete at the source. Interrupted anywhere, a second run finishes the job.
  *
- * @returns how many there are, and what becomes of each as it happens
+ * @returns the number of secrets, and the result of each as it happens
  * @throws AppError `not_found` or `invalid_request` before anything is done
  */
 export function migrate(
-  migration: Migration,
+  migration: MigrationRequest,
   caller: Caller,
   options: MigrateOptions,
 ): { total: number; results: AsyncGenerator<Migrated> } {
@@ -64,7 +65,7 @@ export function migrate(
   if (from.id === to.id)
     throw new AppError("invalid_request", `"${from.name}" is both source and destination`);
   const secrets = snapshot.table("secret");
-  // Those that are there already are gone through as well: an interrupted run may have left copies behind.
+  // Secrets that are on the destination already are visited as well: an interrupted run may have left copies.
   const chosen = migration.names
     ? [...new Set(migration.names)].map((name) => snapshot.named("secret", name) ?? name)
     : secrets.sorted.filter(({ spec }) => spec["backend"] === from.name || spec["backend"] === to.name);
@@ -79,44 +80,44 @@ async function* run(
   ids: readonly string[],
   fromId: string,
   toId: string,
-  migration: Migration,
+  migration: MigrationRequest,
   caller: Caller,
   options: MigrateOptions,
 ): AsyncGenerator<Migrated> {
   for (const id of ids) {
-    // SQLite answers before the event loop turns: calls would wait until all of them are moved.
+    // SQLite returns before the event loop turns: without this, calls would wait until all secrets are moved.
     await new Promise((resolve) => setImmediate(resolve));
     const name = options.catalogue.snapshot.nameOf(id) ?? id;
     try {
-      const outcome = await migrateOne(id, fromId, toId, migration, caller, options);
-      if (outcome) yield { name, ...outcome };
+      const result = await migrateOne(id, fromId, toId, migration, caller, options);
+      if (result) yield { name, ...result };
     } catch (error) {
       yield { name, result: "failed", reason: reasonOf(error) };
     }
   }
 }
 
-type Outcome = Omit<Migrated, "name">;
+type SecretResult = Omit<Migrated, "name">;
 
-/** Undefined when the secret has been deleted meanwhile. */
+/** Moves one secret. Returns undefined if it has been deleted in the meantime. */
 async function migrateOne(
   id: string,
   fromId: string,
   toId: string,
-  { names, keepSource = false, dryRun = false }: Migration,
+  { names, keepSource = false, dryRun = false }: MigrationRequest,
   caller: Caller,
   options: MigrateOptions,
-): Promise<Outcome | undefined> {
+): Promise<SecretResult | undefined> {
   const { catalogue, secretWrites } = options;
   for (let attempt = 1; ; attempt++) {
     const { byId } = catalogue.snapshot;
     const [secret, from, to] = [byId.get(id), byId.get(fromId), byId.get(toId)];
-    if (!from || !to) throw new AppError("not_found", "a backend was deleted meanwhile");
+    if (!from || !to) throw new AppError("not_found", "a backend was deleted in the meantime");
     if (!secret) return undefined;
     const home = secret.spec["backend"];
     if (home === to.name) {
       const left = dryRun ? [] : await secretWrites.sweepSecret(id);
-      return { result: "skipped", reason: `already on ${to.name}`, ...whatIsLeft(left) };
+      return { result: "skipped", reason: `already on ${to.name}`, ...remainingCopy(left) };
     }
     if (home !== from.name) return { result: "skipped", reason: `on ${home}, not on ${from.name}` };
     const { type } = to.spec;
@@ -143,13 +144,16 @@ async function move(
   keepSource: boolean,
   caller: Caller,
   { catalogue, backends, secrets, secretWrites, now }: MigrateOptions,
-): Promise<Outcome> {
+): Promise<SecretResult> {
   const data = await secrets.fresh(secret);
   const source = secret.status["externalRef"] as string;
   const externalRef = await secretWrites.put(to, secret.id, data);
   try {
     if (!Bun.deepEquals(await backends.driver(to).read(externalRef), data))
-      throw new AppError("secret_unavailable", `secret backend "${to.name}" gives back something else`);
+      throw new AppError(
+        "secret_unavailable",
+        `secret backend "${to.name}" returns other values than were written`,
+      );
     const row: Row = {
       ...secret,
       spec: { ...secret.spec, backend: to.name },
@@ -175,26 +179,26 @@ async function move(
   }
   if (keepSource) return { result: "migrated" };
   const left = await secretWrites.sweepSecret(secret.id);
-  return { result: "migrated", ...whatIsLeft(left) };
+  return { result: "migrated", ...remainingCopy(left) };
 }
 
-/** Whether some backend logs in with a secret. */
+/** True if a backend logs in with a secret. */
 function isCredential(secret: Row, { catalogue }: MigrateOptions): boolean {
   return catalogue.snapshot
     .table("secretbackend")
     .sorted.some(({ spec }) => credentialOf(spec)?.name === secret.name);
 }
 
-function whatIsLeft(undeleted: readonly Undeleted[]): { left?: string } {
+function remainingCopy(undeleted: readonly Undeleted[]): { left?: string } {
   const [first] = undeleted;
   return first ? { left: `a copy on ${first.backend} could not be deleted: ${reasonOf(first.error)}` } : {};
 }
 
-/** In words that may be told. */
+/** Returns the reason of a failure, without details that the caller may not see. */
 function reasonOf(error: unknown): string {
   if (error instanceof AppError) return error.message;
   if (error instanceof StoreError && error.refusal === "stale")
-    return "it was changed meanwhile, again and again";
+    return "it was changed in the meantime, several times";
   return error instanceof StoreError
     ? `the database refused: ${error.refusal}`
     : "something went wrong in the server";

@@ -3,13 +3,13 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Random } from "../core/ids.ts";
 import { Backends } from "./backends.ts";
 import type { KeyFile } from "./key-file.ts";
-import { type MasterKey, openMasterKey } from "./master-key.ts";
+import { type MasterKeys, openMasterKey } from "./master-key.ts";
 import { SecretValues } from "./secret-values.ts";
 import { SecretWrites } from "./secret-writes.ts";
 
-/** All that has to do with where the values of secrets are. */
+/** The services that read, write and move the values of secrets. */
 export interface SecretServices {
-  masterKey: MasterKey;
+  masterKey: MasterKeys;
   backends: Backends;
   secrets: SecretValues;
   secretWrites: SecretWrites;
@@ -21,13 +21,13 @@ export interface OpenOptions {
   /** True if a URL leads to this server itself. */
   isSelf(url: URL): boolean;
   now(): number;
-  /** A clock that nobody sets, in milliseconds. */
+  /** Monotonic clock, in milliseconds. */
   elapsed(): number;
   random: Random;
   log: Log;
 }
 
-/** Throws AppError `unavailable` when the master keys do not open what is sealed. */
+/** Opens the services. Throws AppError `unavailable` if the master keys do not open the sealed records. */
 export async function openSecrets(options: OpenOptions): Promise<SecretServices> {
   const { catalogue, keyFile, isSelf, now, elapsed, random, log } = options;
   const masterKey = await openMasterKey(catalogue, keyFile, now);

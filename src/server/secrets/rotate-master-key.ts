@@ -4,41 +4,42 @@ import { kidOf, rewrapped } from "../../backends/sealed/record.ts";
 import { AppError } from "../../errors.ts";
 import { rotateByHand } from "./key-file.ts";
 
-/** What rotating the master key works on. */
+/** Dependencies of a rotation of the master key. */
 export interface MasterKeyRotation {
-  /** The master keys as of now. */
+  /** Returns the master keys as of now. */
   ring(): KeyRing | undefined;
-  /** The backends of type sealed as of now. */
+  /** Returns the sealed backends as of now. */
   backends(): readonly SealedBackend[];
-  /** Makes a ring with a new current key last. Throws AppError `conflict` when that is for people to do. */
+  /** Saves a ring with a new current key. Throws AppError `conflict` if that has to be done by hand. */
   save(ring: KeyRing): void;
-  /** From when it returns, this ring is what seals and opens. */
+  /** Makes a ring the one that seals and opens, from the moment it returns. */
   use(ring: KeyRing): void;
+  /** Makes a random master key. */
   newKey(): MasterKey;
-  /** Other servers may use the same database: they would not know a key that this one made. */
+  /** True if other servers may use the same database: they would not know a key that this one made. */
   shared: boolean;
 }
 
 export interface Rotated {
-  /** Id of the master key that everything is sealed with now. */
+  /** Id of the master key with which everything is sealed now. */
   keyId: string;
-  /** How many records got their data key wrapped anew. */
+  /** Number of records whose data key was wrapped again. */
   rewrapped: number;
-  /** No key was made: some records had not got the current one yet. */
+  /** True if no key was made, because some records were not wrapped with the current one yet. */
   resumed: boolean;
 }
 
 /**
- * How the master key is rotated: a new one is made and saved, then every record's data key is wrapped with it. The
- * values themselves are not touched, and the old keys stay in the file, for backups made before.
+ * Returns a function that rotates the master key: it makes and saves a new key, then wraps every record's data key with
+ * it. The values themselves stay as they are, and the old keys stay in the file, for backups made before.
  *
- * It may be interrupted anywhere: the key is saved before anything is sealed with it. While any record has another
- * key than the current one, a call makes no new key but finishes what was begun, by an interrupted call or by
- * somebody who put a key on top of the file.
+ * It may be interrupted anywhere: the key is saved before anything is sealed with it. While a record has another key
+ * than the current one, a call makes no new key but finishes the rotation that was begun, by an interrupted call or by
+ * somebody who added a key to the file.
  *
- * @returns what does it. It throws AppError `conflict` while another one is under way or when a key is to be made
- *   by hand, `secret_unavailable` when some records cannot be opened (all others then have the current key), and
- *   whatever the database refuses.
+ * The function throws AppError `conflict` during another rotation or if a key has to be made by hand,
+ * `secret_unavailable` if some records cannot be opened (all others then have the current key), and errors of the
+ * database.
  */
 export function masterKeyRotation(rotation: MasterKeyRotation): () => Promise<Rotated> {
   let underWay = false;
@@ -67,7 +68,7 @@ async function rotate({ ring, backends, save, use, newKey, shared }: MasterKeyRo
   return { keyId: keys.current.id, rewrapped: await rewrapAll(backends(), keys), resumed };
 }
 
-/** Whether any record is sealed with another key than the current one. */
+/** True if a record is sealed with another key than the current one. */
 async function anyBehind(backends: readonly SealedBackend[], { current }: KeyRing): Promise<boolean> {
   for (const backend of backends) {
     for await (const [, record] of records(backend)) if (kidOf(record) !== current.id) return true;
@@ -75,7 +76,7 @@ async function anyBehind(backends: readonly SealedBackend[], { current }: KeyRin
   return false;
 }
 
-/** Goes through all of it, past records that do not open. What is deleted meanwhile stays deleted. */
+/** Rewraps every record, and goes on after one that does not open. A record that is deleted in the meantime stays deleted. */
 async function rewrapAll(backends: readonly SealedBackend[], ring: KeyRing): Promise<number> {
   let done = 0;
   const failures: string[] = [];
@@ -89,7 +90,7 @@ async function rewrapAll(backends: readonly SealedBackend[], ring: KeyRing): Pro
       }
       await table.replace(ref, next);
       done++;
-      // SQLite answers before the event loop turns: calls would wait until all of them are rewrapped.
+      // SQLite returns before the event loop turns: without this, calls would wait until all records are rewrapped.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -11,7 +11,7 @@ import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
 import { type Backends, withoutName } from "./backends.ts";
 import type { SecretValues } from "./secret-values.ts";
 
-/** What a backend's row remembers of it. Times are RFC 3339. */
+/** The last rotation, as a backend's row keeps it. Times are RFC 3339. */
 export interface Rotation {
   rotatedAt: string | null;
   failedAt: string | null;
@@ -27,12 +27,12 @@ export interface RotateOptions {
 }
 
 /**
- * Replaces the token that a backend logs in with: mints a new one, proves it, stores it, and revokes the old one. A
- * failure on the way keeps the old one, and is remembered in the backend's row.
+ * Replaces the token that a backend logs in with: makes a new one, proves it, stores it, and revokes the old one. After
+ * a failure the old one stays in use, and the backend's row keeps the reason.
  *
- * @param backendId of a backend that logs in with a token
- * @returns when it was done, and what is not as it should be
- * @throws AppError `not_supported` where there is nothing to replace; else why it failed
+ * @param backendId the id of a backend that logs in with a token
+ * @returns the time of the rotation, and a warning if the old token could not be revoked
+ * @throws AppError `not_supported` if there is nothing to replace, else the reason of the failure
  */
 export async function rotateToken(
   backendId: string,
@@ -56,21 +56,21 @@ export async function rotateToken(
     return { rotatedAt, ...(warning !== undefined && { warning }) };
   } catch (error) {
     if (error instanceof AppError && error.code === "not_supported") throw error;
-    const told = error instanceof AppError ? error.message : "something went wrong in the server";
-    const reason = withoutName(backend.name, told);
+    const message = error instanceof AppError ? error.message : "something went wrong in the server";
+    const reason = withoutName(backend.name, message);
     const { rotatedAt = null } = (backend.status["rotation"] ?? {}) as Partial<Rotation>;
     await remember(backendId, { rotatedAt, failedAt: at(), reason }, caller, options);
     throw error;
   }
 }
 
-/** Whether a backend has a token that could be replaced. */
+/** True if a backend logs in with a token that can be replaced. */
 export function hasToken({ spec }: Row): boolean {
   const type = findBackendType(spec["type"]);
   return type?.login?.canRotate(spec["config"] as BackendConfig) === true;
 }
 
-/** Returns what is not as it should be, when the new token is in place all the same. */
+/** Replaces the token. Returns a warning if the old one could not be revoked. */
 async function replace(
   backend: Row,
   login: DriverLogin,
@@ -82,7 +82,7 @@ async function replace(
   const token = await login.mint();
   try {
     await login.prove(token);
-    // Who may replace the token need not be one who may edit the secret it is in.
+    // A caller who may replace the token need not be allowed to edit the secret that holds it.
     const principal = { ...caller.principal, policies: [everything] };
     await resources.update({ ...caller, principal }, kindOf("secret"), name, { data: { [key]: token } });
   } catch (error) {
@@ -99,7 +99,7 @@ async function replace(
   }
 }
 
-/** Writes into a backend's row what became of a rotation, and tells the audit. */
+/** Writes the result of a rotation into a backend's row, with an audit event. */
 export async function remember(
   backendId: string,
   rotation: Rotation,

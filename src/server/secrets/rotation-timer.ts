@@ -6,8 +6,8 @@ import { hasToken, type RotateOptions, type Rotation, rotateToken } from "./rota
 const hour = 60 * 60 * 1000;
 const day = 24 * hour;
 
-/** The server acting on its own: nobody's user. */
-const itself: Principal = {
+/** The principal of the server itself, which is no user. */
+const serverPrincipal: Principal = {
   kind: "User",
   id: "",
   name: "",
@@ -18,11 +18,10 @@ const itself: Principal = {
 };
 
 /**
- * Replaces the tokens of backends once a day, an hour after a failure. What cannot be replaced, because no token role
- * made it, is left alone.
+ * Returns a function, to be called regularly, that replaces the tokens of backends: once a day, and an hour after a
+ * failure. A token that cannot be replaced is left alone.
  *
- * @param random 0 to 1: servers that share a database do not all begin at once
- * @returns what to call now and then
+ * @param random returns a number from 0 to 1, so that servers with one database do not all begin at once
  */
 export function rotationTimer(
   options: RotateOptions & { requestId(): string; onFailure(backend: string, error: unknown): void },
@@ -30,7 +29,7 @@ export function rotationTimer(
 ): () => Promise<void> {
   const { catalogue, now, requestId, onFailure } = options;
   const jitter = random() * 2 * hour;
-  /** Configs of backends that said so. */
+  /** Configs of backends whose token cannot be replaced. */
   const irreplaceable = new WeakSet<object>();
 
   const isDue = ({ status, createdAt }: Row): boolean => {
@@ -44,7 +43,7 @@ export function rotationTimer(
       const config = backend.spec["config"] as object;
       if (!hasToken(backend) || irreplaceable.has(config) || !isDue(backend)) continue;
       try {
-        await rotateToken(backend.id, { principal: itself, requestId: requestId() }, options);
+        await rotateToken(backend.id, { principal: serverPrincipal, requestId: requestId() }, options);
       } catch (error) {
         if (error instanceof AppError && error.code === "not_supported") irreplaceable.add(config);
         else onFailure(backend.name, error);

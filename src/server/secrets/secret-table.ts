@@ -1,7 +1,7 @@
 import type { SecretTable } from "../../backends/secret-table.ts";
 import type { Store } from "../core/store/types.ts";
 
-/** The part of the database that belongs to one backend. */
+/** Returns the part of the database that belongs to one backend. */
 export function tableOf(store: Store, backendId: string, now: () => number): SecretTable {
   const commit = async (write: Parameters<Store["commit"]>[0][number]) => void (await store.commit([write]));
   return {

@@ -5,33 +5,34 @@ import type { Backends } from "./backends.ts";
 
 type Data = Readonly<Record<string, string>>;
 
-interface Entry {
+interface CachedValues {
   values: Promise<Data | null>;
-  /** When it was asked for, and how long it may be kept; milliseconds. */
+  /** Time of the read, in milliseconds. */
   since: number;
+  /** Time for which the values may be kept, in milliseconds. */
   keepFor: number;
-  /** No attempt to read it ahead of its end before this. */
+  /** Earliest time of the next attempt to read them ahead of their end, in milliseconds. */
   nextAhead: number;
 }
 
 const cacheSize = 1000;
 
-/** A value in use is read again when this much of its time is over, so that no call waits for it. */
+/** Values in use are read again when this part of their time is over, so that no call waits for the read. */
 const aheadAfter = 0.75;
-/** How long after a failure to read ahead it is tried again, in milliseconds. */
+/** Pause after a failed attempt to read ahead, in milliseconds. */
 const aheadPause = 5000;
 
 /**
- * The values of secrets, whatever backend they are on. What was read stays in memory by its ref, which is new at each
- * write; on a backend that others write to as well, only for as long as its driver says.
+ * The values of secrets on all backends. Values stay in memory by their ref, which is new at each write. Values on a
+ * backend that others write to as well stay only for the time that its driver permits.
  */
 export class SecretValues {
   readonly #catalogue: Catalogue;
   readonly #backends: Backends;
   readonly #elapsed: () => number;
-  readonly #cache = new Map<string, Entry>();
+  readonly #cache = new Map<string, CachedValues>();
 
-  /** @param elapsed a clock that nobody sets, in milliseconds (T91) */
+  /** @param elapsed monotonic clock, in milliseconds (T91) */
   constructor(catalogue: Catalogue, backends: Backends, elapsed: () => number) {
     this.#catalogue = catalogue;
     this.#backends = backends;
@@ -41,13 +42,13 @@ export class SecretValues {
   /**
    * Returns all values of a secret. Throws AppError `secret_unavailable` or `unavailable`.
    *
-   * @param secret a row of any age: where it has been moved since, its values are read where they are now
+   * @param secret a row of any age: if the secret has been moved since, its values are read from their present place
    */
   read(secret: Row): Promise<Data> {
     return this.#followed(secret, (row) => this.#cached(row));
   }
 
-  /** Does the same without the memory: somebody may have changed the values by hand. */
+  /** Does the same without the cache: somebody may have changed the values by hand. */
   fresh(secret: Row): Promise<Data> {
     return this.#followed(secret, async (row) =>
       mustBeThere(row, await this.#backends.driver(this.#backendOf(row)).read(refOf(row))),
@@ -62,14 +63,14 @@ export class SecretValues {
       const value = before && (await this.read(before))[key];
       if (value !== undefined) return value;
     } catch (cause) {
-      // Another server may have deleted it, and made another of the same name.
+      // Another server may have deleted it, and made a new secret of the same name.
       if (before && secret()?.id !== before.id) return this.value(secretName, key);
       throw unreadable(secretName, key, cause);
     }
     throw unreadable(secretName, key);
   }
 
-  /** Reads a secret; again where another server has moved it, and deleted the values that this one knew of. */
+  /** Reads a secret. Tries again if another server has moved it, and has deleted the values that this one knew of. */
   async #followed(secret: Row, read: (row: Row) => Promise<Data>): Promise<Data> {
     for (let row = secret; ; ) {
       try {
@@ -95,7 +96,7 @@ export class SecretValues {
     return mustBeThere(secret, values);
   }
 
-  #load(secret: Row, ref: string, since: number): Entry {
+  #load(secret: Row, ref: string, since: number): CachedValues {
     const driver = this.#backends.driver(this.#backendOf(secret));
     const entry = { values: driver.read(ref), since, keepFor: driver.keepFor ?? Infinity, nextAhead: 0 };
     this.#cache.set(ref, entry);
@@ -104,8 +105,8 @@ export class SecretValues {
     return entry;
   }
 
-  /** While this fails, what is there serves on until its time is over. */
-  #readAhead(secret: Row, ref: string, entry: Entry, since: number): void {
+  /** Reads values again before their time is over. While this fails, the old ones are used until then. */
+  #readAhead(secret: Row, ref: string, entry: CachedValues, since: number): void {
     entry.nextAhead = Infinity;
     const driver = this.#backends.driver(this.#backendOf(secret));
     driver.read(ref).then(
@@ -119,7 +120,7 @@ export class SecretValues {
     );
   }
 
-  #forget(ref: string, entry: Entry): void {
+  #forget(ref: string, entry: CachedValues): void {
     if (this.#cache.get(ref) === entry) this.#cache.delete(ref);
   }
 
@@ -130,7 +131,7 @@ export class SecretValues {
   }
 }
 
-/** Where a secret's values are. Never another secret's, whatever somebody has written into the row. */
+/** Returns the ref of a secret's values. Throws AppError for a row that points at the values of another secret. */
 function refOf({ id, name, status }: Row): string {
   const ref = status["externalRef"] as string;
   if (ref.startsWith(`${id}/`)) return ref;

@@ -3,7 +3,7 @@ import { newId, type Random } from "../core/ids.ts";
 import { type Orphan, type Row, StoreError, type Write } from "../core/store/types.ts";
 import type { Backends } from "./backends.ts";
 
-/** What is left on a backend, and why. */
+/** Values that could not be deleted. */
 export interface Undeleted {
   /** The backend's name. */
   backend: string;
@@ -11,13 +11,14 @@ export interface Undeleted {
   error: unknown;
 }
 
-/** How long a write may take before its ref is taken for a leftover: longer than any request lives. Milliseconds. */
+/** Age after which the ref of a write counts as left over: longer than any request lives. Milliseconds. */
 const writeTime = 60 * 60 * 1000;
 
 /**
- * Puts values on backends and takes them off again. A backend is not in the database's transactions, so each ref is on
- * record as an orphan from before it is written until a row adopts it, and again from when the row lets go of it until
- * it is deleted: what an interruption leaves behind is found and deleted later, and nothing else ever is.
+ * Writes values to backends and deletes them. A backend does not take part in the transactions of the database. So a ref
+ * is recorded as an orphan from before its values are written until a row adopts it, and again from the moment the row
+ * gives it up until the values are deleted. Values that an interruption leaves are found by this record and deleted
+ * later; nothing else is ever deleted.
  */
 export class SecretWrites {
   readonly #catalogue: Catalogue;
@@ -32,31 +33,31 @@ export class SecretWrites {
     this.#random = random;
   }
 
-  /** Puts values beside what the secret has. Returns their ref, for the commit that adopts it. */
+  /** Writes values beside the present ones of a secret. Returns their ref, for the commit that adopts it. */
   async put(backend: Row, secretId: string, data: Readonly<Record<string, string>>): Promise<string> {
     const ref = `${secretId}/${newId("ver", this.#now(), this.#random)}`;
     await this.#catalogue.commit([this.#orphan(ref, backend.id, false)]);
     try {
       await this.#backends.driver(backend).write(ref, data);
     } catch (error) {
-      // Whether it arrived is not known. When it cannot be deleted now either, the sweep will.
+      // The values may have arrived. If they cannot be deleted now either, a sweep deletes them later.
       await this.discard(backend, ref).catch(() => {});
       throw error;
     }
     return ref;
   }
 
-  /** For the commit in which a row takes a ref as its own. */
+  /** Returns the write with which a row adopts a ref. */
   adopt(ref: string): Write {
     return { op: "adoptOrphan", ref };
   }
 
-  /** For the commit in which a row lets go of a ref; after it comes `discard`. */
+  /** Returns the write with which a row gives a ref up. `discard` follows after the commit. */
   letGo(backend: Row, ref: string): Write {
     return this.#orphan(ref, backend.id, true);
   }
 
-  /** Deletes an orphan; nothing when a row has it after all. Where that fails, it stays on record. */
+  /** Deletes an orphan, unless a row has adopted it. If that fails, it stays on record. Throws the error. */
   async discard(backend: Row, ref: string): Promise<void> {
     try {
       await this.#catalogue.commit([{ op: "doomOrphan", ref }]);
@@ -68,7 +69,7 @@ export class SecretWrites {
     await this.#catalogue.commit([{ op: "dropOrphan", ref }]);
   }
 
-  /** Deletes what interrupted writes and deletes left behind. Returns what could not be deleted first on each backend. */
+  /** Deletes the values that interrupted writes and deletes left. Returns the first failure of each backend. */
   async sweep(): Promise<Undeleted[]> {
     const old = this.#now() - writeTime;
     const all = await this.#catalogue.store.orphans();
@@ -76,15 +77,15 @@ export class SecretWrites {
   }
 
   /**
-   * The same for one secret, however young its orphans are: a write that is under way finds its own gone, and starts
-   * again.
+   * Does the same for one secret, with orphans of any age. A write that is under way finds its own orphan gone, and
+   * starts again.
    */
   async sweepSecret(secretId: string): Promise<Undeleted[]> {
     const all = await this.#catalogue.store.orphans();
     return this.#discardAll(all.filter(({ ref }) => ref.startsWith(`${secretId}/`)));
   }
 
-  /** Of a backend that fails, the rest has to wait for another time. */
+  /** Discards orphans. After a failure, the other orphans of that backend are left for the next time. */
   async #discardAll(orphans: readonly Orphan[]): Promise<Undeleted[]> {
     const failed = new Map<string, Undeleted>();
     for (const { ref, backendId } of orphans) {
@@ -92,7 +93,7 @@ export class SecretWrites {
       const backend = this.#catalogue.snapshot.byId.get(backendId);
       try {
         if (backend) await this.discard(backend, ref);
-        // Its backend is gone; whatever is left of it in our own database is not to stay for ever.
+        // Its backend is gone. Values of it in our own database must not stay for ever.
         else
           await this.#catalogue.commit([
             { op: "deleteSecretData", ref },

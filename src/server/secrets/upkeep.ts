@@ -9,25 +9,27 @@ import { rotationTimer } from "./rotation-timer.ts";
 export type UpkeepOptions = SecretServices & RotateOptions & { requestId(): string; log: Log };
 
 export interface SecretUpkeep {
-  /** Does all that is to be done, or joins the run that is under way. Never throws. */
+  /** Starts a run, or joins the one that is under way. Never throws. */
   run(): Promise<void>;
   /** Resolves when no run is under way. */
   settled(): Promise<void>;
 }
 
 /**
- * What is to be done about secrets now and then: deleting what interrupted writes left behind, replacing tokens, and
- * asking backends how they are. It may take as long as somebody else's server does; while it does, calls begin nothing
- * new. What goes wrong is logged when it begins and when it is over.
+ * Makes the regular work on secrets: it deletes values that interrupted writes left, replaces tokens, and checks
+ * backends. A run may take long, because other servers may be slow; only one runs at a time. A problem is logged when it
+ * begins and when it is over.
  */
 export function secretUpkeep(options: UpkeepOptions): SecretUpkeep {
   const { catalogue, backends, secretWrites, log } = options;
-  const says = teller(log);
+  const report = problemLog(log);
   const rotateTokens = rotationTimer(
     {
       ...options,
       onFailure: (backend, error) =>
-        log.warn(`secret backend "${backend}": its token could not be replaced: ${words(backend, error)}`),
+        log.warn(
+          `secret backend "${backend}": its token could not be replaced: ${messageOf(backend, error)}`,
+        ),
     },
     Math.random,
   );
@@ -39,9 +41,13 @@ export function secretUpkeep(options: UpkeepOptions): SecretUpkeep {
     const { snapshot } = catalogue;
     for (const { id, name } of snapshot.table("secretbackend").sorted) {
       const health = snapshot.moving.health.get(id);
-      if (health?.status === "error") says(name, health.reason ?? "it cannot be used");
-      else if (left.has(name)) says(name, `leftovers could not be deleted: ${words(name, left.get(name))}`);
-      else says(name, undefined);
+      if (health?.status === "error") report(name, health.reason ?? "it cannot be used");
+      else if (left.has(name))
+        report(
+          name,
+          `values that are not needed any more could not be deleted: ${messageOf(name, left.get(name))}`,
+        );
+      else report(name, undefined);
     }
   }
 
@@ -59,21 +65,21 @@ export function secretUpkeep(options: UpkeepOptions): SecretUpkeep {
   };
 }
 
-/** Logs what is wrong with each backend once, until it is something else or nothing any more. */
-function teller(log: Log): (backend: string, trouble: string | undefined) => void {
+/** Returns a function that logs the problem of a backend once, until it changes or ends. */
+function problemLog(log: Log): (backend: string, problem: string | undefined) => void {
   const known = new Map<string, string>();
-  return (backend, trouble) => {
-    if (known.get(backend) === trouble) return;
-    if (trouble === undefined) {
+  return (backend, problem) => {
+    if (known.get(backend) === problem) return;
+    if (problem === undefined) {
       known.delete(backend);
-      log.info(`secret backend "${backend}" is well again`);
+      log.info(`secret backend "${backend}" is healthy again`);
     } else {
-      known.set(backend, trouble);
-      log.warn(`secret backend "${backend}": ${trouble}`);
+      known.set(backend, problem);
+      log.warn(`secret backend "${backend}": ${problem}`);
     }
   };
 }
 
-function words(backend: string, error: unknown): string {
+function messageOf(backend: string, error: unknown): string {
   return error instanceof AppError ? withoutName(backend, error.message) : describeError(error);
 }

@@ -19,7 +19,7 @@ import { type RotateOptions, remember } from "./rotate-token.ts";
 /** The request of the wizard. */
 export interface WizardRequest {
   name: string;
-  /** The type of the backend; the first that can be set up when left out. */
+  /** The type of the backend. Default: the first type that can be set up. */
   type?: string;
   /** Without the field that the set-up fills in. */
   config: Record<string, unknown>;
@@ -71,7 +71,7 @@ export async function setUpBackend(
   try {
     const data = { [credentialKey]: result.credential };
     const home = homeOf(catalogue.snapshot);
-    // One that an interrupted run has left holds a credential that nobody uses.
+    // A secret that an interrupted run left holds a credential that nobody uses.
     if (there) await resources.remove(caller, secrets, there.id);
     await resources.create(caller, secrets, { name: secret, data, backend: home });
     const login = { [setUp.fills]: setUp.loginWith({ name: secret, key: credentialKey }) };
@@ -105,7 +105,7 @@ function mayMake(principal: Principal, secret: string): void {
     throw forbidden("expose", secrets, secret);
 }
 
-/** Returns the complete config, once it is sure where the admin token would go. Throws AppError with every fault. */
+/** Returns the complete config, checked before the admin token is sent anywhere. Throws AppError with every fault. */
 function checked(
   name: string,
   secret: string,
@@ -118,7 +118,7 @@ function checked(
   const { config, faults } = completeConfig(type, rest);
   if (faults.length === 0) faults.push(...backends.checkConfig(type, config));
   if (filled !== undefined)
-    faults.push({ path: `/config/${fills}`, message: "is what the wizard finds out; leave it out" });
+    faults.push({ path: `/config/${fills}`, message: "is set by the wizard; leave it out" });
   if (!isName(name) || !isName(secret)) faults.push({ path: "/name", message: "is not a name, or too long" });
   if (faults.length > 0) throw invalid(secretBackends, faults);
   return config;

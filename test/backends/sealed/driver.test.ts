@@ -134,7 +134,7 @@ describe("a sealed record", () => {
       records.set(ref, other as Record<string, string>);
       await expect(driver.read(ref)).rejects.toMatchObject({
         code: "secret_unavailable",
-        message: 'secret backend "vault": what is stored is not a sealed record of this version',
+        message: 'secret backend "vault": the stored record is not a sealed record of this version',
       });
     }
   });
@@ -305,7 +305,7 @@ describe("the check at the start", () => {
     vault.records.delete("sec_2/ver_1");
     await expect(checkSealed(ring, [vault])).rejects.toMatchObject({
       code: "unavailable",
-      message: expect.stringMatching(/^secret backend "vault": what is stored does not open/),
+      message: expect.stringMatching(/^secret backend "vault": the stored record does not open/),
     });
   });
 });

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { kindOf } from "../../../kinds/index.ts";
 import { tokenIdOf } from "../../core/access/policy.ts";
-import { type Migrated, type Migration, migrate } from "../../secrets/migrate.ts";
+import { type Migrated, type MigrationRequest, migrate } from "../../secrets/migrate.ts";
 import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -55,7 +55,7 @@ export const secretRoutes: KindRoutes = {
 /** Counts by result. */
 type Summary = Record<Migrated["result"], number>;
 
-async function migrated(server: Server, call: Call, migration: Migration): Promise<Response> {
+async function migrated(server: Server, call: Call, migration: MigrationRequest): Promise<Response> {
   const { total, results } = migrate(migration, call, server);
   const summary: Summary = { migrated: 0, skipped: 0, planned: 0, failed: 0 };
   if (!call.request.headers.get("accept")?.includes("application/x-ndjson")) {

@@ -12,7 +12,7 @@ import type { BackendHealth } from "../../store/snapshot.ts";
 import type { Row, Write } from "../../store/types.ts";
 import type { Draft, Hooks, View } from "../hooks.ts";
 
-/** After this long without a new token, a backend whose token is replaced daily is stale. Milliseconds. */
+/** Age of a token after which its backend is stale, in milliseconds. Tokens are replaced daily. */
 const staleAfter = 2 * 24 * 60 * 60 * 1000;
 
 export const secretBackendHooks: Hooks = {
@@ -25,7 +25,7 @@ export const secretBackendHooks: Hooks = {
     if (faults.length > 0) return;
     faults.push(...services.backends.checkConfig(type, completed.config));
     if (faults.length === 0) checkCredential(draft);
-    if (faults.length === 0) stepUp(draft);
+    if (faults.length === 0) keepOneDefault(draft);
   },
   remove(draft) {
     if (draft.row.spec["isDefault"]) {
@@ -50,8 +50,8 @@ export const secretBackendHooks: Hooks = {
   },
 };
 
-/** Exactly one backend is the default, at any time: the old one steps down in the same transaction. */
-function stepUp(draft: Draft): void {
+/** Keeps exactly one backend the default: the old default changes in the same transaction. */
+function keepOneDefault(draft: Draft): void {
   const { before, row, snapshot, writeFirst } = draft;
   if (before?.spec["isDefault"] === true && !row.spec["isDefault"]) {
     throw new AppError("conflict", "one backend must be the default", {
@@ -61,18 +61,23 @@ function stepUp(draft: Draft): void {
   if (!row.spec["isDefault"]) return;
   for (const other of snapshot.table("secretbackend").sorted) {
     if (other.id !== row.id && other.spec["isDefault"] === true)
-      writeFirst.push(steppedDown(other, row.updatedAt, snapshot.refsOf(other.id)));
+      writeFirst.push(withoutDefault(other, row.updatedAt, snapshot.refsOf(other.id)));
   }
 }
 
-function steppedDown(other: Row, updatedAt: number, refs: Extract<Write, { op: "update" }>["refs"]): Write {
+function withoutDefault(
+  other: Row,
+  updatedAt: number,
+  refs: Extract<Write, { op: "update" }>["refs"],
+): Write {
   const spec = { ...other.spec, isDefault: false };
   return { op: "update", row: { ...other, spec, version: other.version + 1, updatedAt }, refs };
 }
 
 /**
- * Logging in with a secret needs `expose` on it; so does sending the credential that is there already to another
- * place, else it is cleared (T12). It lives where no other login is needed to read it.
+ * Checks the credential that a backend logs in with. Naming a secret needs `expose` on it. Sending the present credential
+ * to another place needs `expose` as well, else it is removed from the config (T12). A credential must be on a backend
+ * that needs no login.
  */
 function checkCredential({ before, row, snapshot, principal, faults }: Draft): void {
   const credential = credentialOf(row.spec);
@@ -85,7 +90,7 @@ function checkCredential({ before, row, snapshot, principal, faults }: Draft): v
       row.spec["config"] = withoutField(row.spec["config"] as BackendConfig, path.split("/")[2]!);
     return;
   }
-  // Who may not expose the secret is told the same whether it exists or not.
+  // The response does not reveal to such a caller whether the secret exists.
   if (exposing === "forbidden")
     throw new AppError("forbidden", `logging in with secret "${name}" needs expose on it`);
   if (!secret) return;
@@ -100,7 +105,7 @@ function checkCredential({ before, row, snapshot, principal, faults }: Draft): v
   }
 }
 
-/** The parts of a backend's config that decide where its credential is sent. */
+/** Returns the parts of a backend's config that decide where its credential is sent. */
 function destinationOf({ spec }: Row): unknown {
   return findBackendType(spec["type"])?.login?.destinationOf(spec["config"] as BackendConfig);
 }
@@ -110,7 +115,7 @@ function withoutField(config: BackendConfig, field: string): BackendConfig {
   return rest;
 }
 
-/** How it was when it was last asked; a failed or overdue rotation makes it less than healthy. */
+/** Returns the health at the last check. A failed or overdue rotation makes it less than healthy. */
 function healthOf(row: Row, { snapshot, now }: View): object | null {
   const health: BackendHealth | undefined = snapshot.moving.health.get(row.id);
   if (!health || health.status === "error") return health ?? null;

@@ -5,7 +5,7 @@ import type { Draft, Hooks, Services } from "../hooks.ts";
 const forbidden = /[\r\n\0]/;
 
 export const secretHooks: Hooks = {
-  /** A null removes a key. It is taken out before the rest is checked, and put back by `prepare`. */
+  /** Takes keys with null, which remove them, out of the data that are validated. `prepare` sees them again. */
   normalise(given, before) {
     const { data } = given;
     if (!before || typeof data !== "object" || data === null || Array.isArray(data)) return given;
@@ -13,7 +13,7 @@ export const secretHooks: Hooks = {
     return { ...given, ...(Object.keys(kept).length > 0 ? { data: kept } : { data: undefined }) };
   },
 
-  /** Writes the values beside the old ones, and lets the row point at them with the commit. */
+  /** Writes the values beside the old ones. The commit points the row at them. */
   async prepare(draft, services) {
     const { before, row, snapshot, faults } = draft;
     const given = draft.given["data"] as Record<string, string | null> | null | undefined;
@@ -54,7 +54,7 @@ export const secretHooks: Hooks = {
   status: (row) => ({ keys: row.status["keys"], externalRef: row.status["externalRef"] }),
 };
 
-/** The values that a row had until now go with the commit. */
+/** Gives up the values that a row has had until now, with the commit. */
 function letGo(draft: Draft, { secretWrites }: Services, backend: Row, row: Row): void {
   const ref = row.status["externalRef"] as string;
   draft.writeFirst.push(secretWrites.letGo(backend, ref));
