@@ -8,6 +8,11 @@ import { nearest } from "./names.ts";
 const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 FormatRegistry.Set("date-time", (text) => dateTime.test(text) && !Number.isNaN(Date.parse(text)));
 
+/** Faults that are reported at most: to find and to name thousands would take longer than the request is worth. */
+const maxFaults = 20;
+/** Characters of a path that a fault repeats: its keys are those that were sent. */
+const maxShownPath = 500;
+
 const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
 
 function check(schema: TSchema): TypeCheck<TSchema> {
@@ -26,7 +31,10 @@ export function validateFields(
   kind: Kind,
   fields: Record<string, unknown>,
 ): { fields: Record<string, unknown>; faults: Fault[] } {
-  const faults = [...forbiddenKeys(fields)].map((path) => ({ path, message: "is not allowed as a name" }));
+  const faults = Array.from(forbiddenKeys(fields).take(maxFaults), (path) => ({
+    path,
+    message: "is not allowed as a name",
+  }));
   if (faults.length > 0) return { fields, faults };
   const filled = structuredClone(fields);
   // Not by TypeBox's Value.Default, which makes an object of an array where the default is an object.
@@ -36,20 +44,21 @@ export function validateFields(
   return { fields: filled, faults: validate(kind.fields, filled) };
 }
 
-/** Every fault in a value, by JSON pointer, in words for a person. Empty when there is none. */
+/** The faults in a value, by JSON pointer, in words for a person: the first 20 of them. Empty when there is none. */
 export function validate(schema: TSchema, value: unknown): Fault[] {
   const checker = check(schema);
   if (checker.Check(value)) return [];
   const faults = new Map<string, Fault>();
   for (const error of checker.Errors(value)) {
     for (const fault of explain(error)) if (!faults.has(fault.path)) faults.set(fault.path, fault);
+    if (faults.size >= maxFaults) break;
   }
-  return [...faults.values()];
+  return [...faults.values()].slice(0, maxFaults);
 }
 
 /** An error of TypeBox in words. A union is explained by the variant that comes nearest. */
 function explain(error: ValueError): Fault[] {
-  const path = error.path;
+  const path = error.path.slice(0, maxShownPath);
   if (error.type === ValueErrorType.ObjectAdditionalProperties) {
     const [pattern] = Object.keys(error.schema.patternProperties ?? {});
     if (pattern !== undefined) return [{ path, message: `the key must match ${pattern}` }];
@@ -59,7 +68,9 @@ function explain(error: ValueError): Fault[] {
     const words = literals(error.schema);
     if (words.length > 0)
       return [{ path, message: `must be ${words.map((w) => JSON.stringify(w)).join(" or ")}` }];
-    const variants = error.errors.map((iterator) => [...iterator].flatMap(explain));
+    const variants = error.errors.map((iterator) =>
+      [...Iterator.from(iterator).take(maxFaults)].flatMap(explain),
+    );
     return (
       variants
         .filter((faults) => faults.some((f) => f.path !== path))
@@ -116,7 +127,9 @@ function article(type: string): string {
 
 /** The text for a field that is not known, with the nearest one that is. */
 export function unknownField(path: string, known: readonly string[]): string {
-  const near = nearest(path.slice(path.lastIndexOf("/") + 1), known);
+  const key = path.slice(path.lastIndexOf("/") + 1);
+  // A distance takes time in the product of the lengths, and no field is that long.
+  const near = key.length <= 100 ? nearest(key, known) : undefined;
   return near ? `unknown field; did you mean "${near}"?` : "unknown field";
 }
 

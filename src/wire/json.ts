@@ -24,18 +24,22 @@ const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
+/** Elements and keys that JSON of somebody else may have. Values of 33 MB in few of them cost little; many small ones do. */
+export const maxJsonItems = 100_000;
+
 /**
  * Finds the keys of the top-level object in JSON text, in one pass that neither recurses nor looks into strings.
  * It relies on JSON.parse, before or after it, to refuse what is not JSON.
  *
- * @throws AppError `invalid_request` when the text is no object, is nested deeper than `maxDepth` (T60) or, with
- *   `rejectDuplicateKeys`, when a key stands twice in one object: two readers could then disagree on it (T61)
+ * @throws AppError `invalid_request` when the text is no object, is nested deeper than `maxDepth`, has more elements
+ *   and keys than `maxItems` (T60) or, with `rejectDuplicateKeys`, when a key stands twice in one object: two readers could then disagree on it (T61)
  */
 export function scanJson(
   text: string,
-  options: { maxDepth: number; rejectDuplicateKeys?: boolean },
+  options: { maxDepth: number; maxItems?: number; rejectDuplicateKeys?: boolean },
 ): JsonScan {
-  const { maxDepth, rejectDuplicateKeys = false } = options;
+  const { maxDepth, maxItems = maxJsonItems, rejectDuplicateKeys = false } = options;
+  let items = 0;
   let at = skipSpace(text, 0);
   if (text.charCodeAt(at) !== openBrace) throw refused("the body must be a JSON object");
   const scan: JsonScan = { members: [], inside: at + 1 };
@@ -54,6 +58,7 @@ export function scanJson(
       at = end - 1;
     } else if (code === openBrace || code === openBracket) {
       if (open.length === maxDepth) throw refused(`the body is nested deeper than ${maxDepth} levels`);
+      if (++items > maxItems) throw tooMany(maxItems);
       open.push(code !== openBrace ? null : rejectDuplicateKeys ? new Set() : undefined);
       keyNext = code === openBrace;
     } else if (code === colon) {
@@ -66,8 +71,10 @@ export function scanJson(
     } else if (code === comma || code === closeBrace || code === closeBracket) {
       const member = scan.members.at(-1);
       if (open.length === 1 && member) member.end = trimSpace(text, at, member.start);
-      if (code === comma) keyNext = open.at(-1) !== null;
-      else if (open.length === 1) return scan;
+      if (code === comma) {
+        if (++items > maxItems) throw tooMany(maxItems);
+        keyNext = open.at(-1) !== null;
+      } else if (open.length === 1) return scan;
       else open.pop();
     }
   }
@@ -193,6 +200,10 @@ function trimSpace(text: string, end: number, start: number): number {
   let at = end;
   while (at > start && text.charCodeAt(at - 1) <= space) at--;
   return at;
+}
+
+function tooMany(most: number): AppError {
+  return refused(`the body has more than ${most} elements and keys`);
 }
 
 function notJson(): AppError {

@@ -1,10 +1,14 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
-import { parseExact, scanJson } from "../../wire/json.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
+import { maxJsonItems, parseExact, scanJson } from "../../wire/json.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 
-const maxBodyBytes = 32 * 1024 * 1024;
+/** Bytes of a body on a route for everybody: what is sent by nobody in particular is never kept in numbers (T59). */
+export const maxPublicBodyBytes = 8 * 1024;
+/** Bytes of a body on every other route. */
+export const maxBodyBytes = 32 * 1024 * 1024;
 const maxDepth = 64;
 
 const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
@@ -13,12 +17,21 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** A whole body must arrive in this time, however slowly its bytes drip (T64). */
 const bodySeconds = 60;
 
+/** A request with a body, and how many bytes that may have. */
+export interface BodyOf {
+  request: Request;
+  maxBodyBytes: number;
+}
+
 /**
  * Reads a JSON body as text.
  *
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
  */
-export async function readText(request: Request, deadlines: Deadlines): Promise<string> {
+export async function readText(
+  { request, maxBodyBytes: most }: BodyOf,
+  deadlines: Deadlines,
+): Promise<string> {
   const { headers } = request;
   const type = headers.get("content-type");
   if (type !== "application/json" && !jsonType.test(type ?? "")) {
@@ -31,8 +44,8 @@ export async function readText(request: Request, deadlines: Deadlines): Promise<
     throw new AppError("unsupported_media_type", "compressed bodies are not accepted");
   }
   const declared = headers.get("content-length");
-  if (declared !== null && Number(declared) > maxBodyBytes) throw tooLarge();
-  const bytes = await inTime(declared !== null ? request.bytes() : counted(request), deadlines);
+  if (declared !== null && Number(declared) > most) throw tooLarge(most);
+  const bytes = await inTime(declared !== null ? request.bytes() : counted(request, most), deadlines);
   try {
     return utf8.decode(bytes);
   } catch {
@@ -52,11 +65,11 @@ export function parseObject(text: string): Record<string, unknown> {
  * @throws AppError `invalid_request` with every fault, and what `readText` throws
  */
 export async function readBody<T extends TObject>(
-  request: Request,
+  call: BodyOf,
   deadlines: Deadlines,
   schema: T,
 ): Promise<Static<T>> {
-  const body = parseObject(await readText(request, deadlines));
+  const body = parseObject(await readText(call, deadlines));
   const faults = validate(schema, body);
   const [first] = faults;
   if (!first) return body as Static<T>;
@@ -64,12 +77,19 @@ export async function readBody<T extends TObject>(
   throw new AppError("invalid_request", `${field}: ${first.message}`, { details: faults });
 }
 
+/** Elements of a call for embeddings: texts may come as lists of tokens. */
+const maxEmbeddingItems = 2_000_000;
+
 /** Parses the body of a call to a model: an object, with where its top-level values stand. Long integers keep their digits. */
-export function parseCall(text: string): {
+export function parseCall(
+  text: string,
+  operation: Operation,
+): {
   body: Record<string, unknown>;
   scan: ReturnType<typeof scanJson>;
 } {
-  const scan = scanJson(text, { maxDepth });
+  const maxItems = operation === "embeddings" ? maxEmbeddingItems : maxJsonItems;
+  const scan = scanJson(text, { maxDepth, maxItems });
   return { body: parse(text, parseExact), scan };
 }
 
@@ -105,19 +125,20 @@ function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
 }
 
 /** A body of unknown length: counted as it comes, so that too much of it never is in memory (T59). */
-async function counted(request: Request): Promise<Uint8Array> {
+async function counted(request: Request, most: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request.body ?? []) {
     size += chunk.byteLength;
-    if (size > maxBodyBytes) throw tooLarge();
+    if (size > most) throw tooLarge(most);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-function tooLarge(): AppError {
-  return new AppError("payload_too_large", "the body is larger than 32 MB");
+function tooLarge(most: number): AppError {
+  const size = most < 1024 * 1024 ? `${most / 1024} KB` : `${most / 1024 / 1024} MB`;
+  return new AppError("payload_too_large", `the body is larger than ${size}`);
 }
 
 function wentAway(cause: unknown): AppError {

@@ -5,6 +5,7 @@ import { compilePolicy, mayList, mayRun, type Principal, type Verb } from "../co
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
 import type { Answered } from "../observability/access-log.ts";
+import { maxBodyBytes, maxPublicBodyBytes } from "./body.ts";
 import { errorBodyAt } from "./error-shape.ts";
 
 /**
@@ -28,15 +29,18 @@ export class Call {
   readonly peer: Peer;
   /** Decoded once, from the matched path. */
   readonly params: Readonly<Record<string, string>>;
+  /** Bytes that its body may have. */
+  readonly maxBodyBytes: number;
   /** Who asks; on a public route nobody, who holds nothing. */
   readonly principal: Principal;
 
-  constructor({ request, requestId, peer, params }: Asked, principal: Principal) {
+  constructor({ request, requestId, peer, params }: Asked, principal: Principal, maxBodyBytes: number) {
     this.request = request;
     this.requestId = requestId;
     this.peer = peer;
     this.params = params;
     this.principal = principal;
+    this.maxBodyBytes = maxBodyBytes;
   }
 
   get query(): URLSearchParams {
@@ -56,6 +60,8 @@ export interface Route {
   query?: Readonly<Record<string, string>>;
   body?: TSchema;
   answer?: TSchema;
+  /** Bytes that the body may have; 32 MB when not given. A public route never takes more than 8 KB. */
+  maxBodyBytes?: number;
   /** Of a success; 200 when not given. */
   status?: number;
   /**
@@ -101,7 +107,7 @@ export async function answer(
   try {
     const principal = route.access === "public" ? nobody : admit(route.access, authenticate(asked.request));
     if (asked.facts && principal !== nobody) asked.facts.user = principal.userName;
-    const response = await route.handle(new Call(asked, principal));
+    const response = await route.handle(new Call(asked, principal, bodyLimit(route)));
     response.headers.set("x-request-id", asked.requestId);
     return response;
   } catch (error) {
@@ -110,6 +116,10 @@ export async function answer(
     if (route.allow !== undefined) response.headers.set("allow", route.allow);
     return response;
   }
+}
+
+function bodyLimit({ access, maxBodyBytes: own = maxBodyBytes }: Route): number {
+  return access === "public" ? maxPublicBodyBytes : own;
 }
 
 /** Throws AppError `unauthenticated` or `forbidden` unless somebody may use a route. */

@@ -16,6 +16,9 @@ export type AgentResult = { epoch: number | undefined; attempt: number | undefin
 /** How deeply what an agent says may be nested: an answer holds a body, which may be as deep as the server reads any. */
 export const maxDepth = 80;
 
+/** Elements of a response that an agent sends in one piece: embeddings are long lists of numbers. */
+export const maxResultItems = 2_000_000;
+
 const kinds: Readonly<Record<TaskError["kind"], true>> = {
   connect: true,
   closed: true,
@@ -35,7 +38,7 @@ const kinds: Readonly<Record<TaskError["kind"], true>> = {
  * @throws AppError `invalid_request`
  */
 export function readResult(text: string): AgentResult {
-  const scan = scanJson(text, { maxDepth });
+  const scan = scanJson(text, { maxDepth, maxItems: maxResultItems });
   const result = parsed(text);
   const head = { epoch: numberIn(result, "epoch"), attempt: numberIn(result, "attempt") };
   const { error, frames, chunk, status } = result;

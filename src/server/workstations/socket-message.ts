@@ -1,7 +1,8 @@
 import { AppError } from "../../errors.ts";
 import { scanJson } from "../../wire/json.ts";
+import { controlBytes } from "../../wire/link/constants.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
-import { type AgentResult, maxDepth, numberIn, parsed, readResult } from "./agent-result.ts";
+import { type AgentResult, maxDepth, maxResultItems, numberIn, parsed, readResult } from "./agent-result.ts";
 
 /** What an agent says on a WebSocket. */
 export type SocketMessage =
@@ -19,7 +20,15 @@ export type SocketMessage =
  */
 export function readMessage(text: string): SocketMessage | undefined {
   // Before anything is built of it: megabytes of brackets are seconds and gigabytes (T60).
-  scanJson(text, { maxDepth });
+  const scan = scanJson(text, { maxDepth, maxItems: maxResultItems });
+  const isResult = scan.members.some(
+    ({ key, start, end }) => key === "op" && text.slice(start, end) === '"result"',
+  );
+  if (!isResult && text.length > controlBytes)
+    throw new AppError(
+      "payload_too_large",
+      `a message other than a result has at most ${controlBytes} bytes`,
+    );
   const message = parsed(text);
   const op = textIn(message, "op");
   switch (op) {

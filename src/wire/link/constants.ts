@@ -26,6 +26,10 @@ export const offerMs = 5_000;
 export const creditBytes = 256 * 1024;
 /** A request longer than this is fetched with its acceptance instead of standing in the task. */
 export const inlineBytes = 256 * 1024;
+/** Bytes of a message that is not a result: a heartbeat, an acceptance. */
+export const controlBytes = 64 * 1024;
+/** Bytes of a registration. */
+export const registerBytes = 4 * 1024 * 1024;
 /** The most that one POST of results carries. */
 export const resultBytes = 64 * 1024;
 /** A stream on which nothing has come for so long is dead, in milliseconds: a comment comes every 15 s. */

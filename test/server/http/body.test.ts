@@ -131,7 +131,7 @@ it.each([
     body,
     headers: { "content-type": "application/json", ...headers },
   });
-  const reading = readText(request, new Deadlines(() => now));
+  const reading = readText({ request, maxBodyBytes: 1024 }, new Deadlines(() => now));
   now = 60_001;
   await expect(reading).rejects.toMatchObject({ code: "timed_out", status: 408 });
 });

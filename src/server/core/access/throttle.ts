@@ -17,7 +17,7 @@ export class Throttle {
 
   /** Counts an attempt. Returns the seconds to wait when there have been too many; then nothing is counted. */
   attempt(...keys: string[]): number {
-    const wait = Math.max(...keys.map((key) => this.#wait(key)));
+    const wait = this.wait(...keys);
     if (wait > 0) return wait;
     for (const key of keys) {
       const recent = this.#recent(key);
@@ -26,6 +26,11 @@ export class Throttle {
     }
     while (this.#attempts.size > most) this.#attempts.delete(this.#attempts.keys().next().value!);
     return 0;
+  }
+
+  /** Returns the seconds to wait before the next attempt; 0 when it may be made at once. */
+  wait(...keys: string[]): number {
+    return Math.max(0, ...keys.map((key) => this.#wait(key)));
   }
 
   /** The last attempt did not fail. */

@@ -47,7 +47,7 @@ export const secretBackendRoutes: KindRoutes = {
       status: 201,
       body: WizardBody,
       handle: async (call) => {
-        const request = await readBody(call.request, server.deadlines, WizardBody);
+        const request = await readBody(call, server.deadlines, WizardBody);
         const response = await setUpBackend(request, call, server);
         return Response.json(response, { status: 201, headers: { "cache-control": "no-store" } });
       },

@@ -46,8 +46,7 @@ export const secretRoutes: KindRoutes = {
       access: { action: "migrate-secrets" },
       summary: "Move secrets to another backend; with accept: application/x-ndjson, told as it happens",
       body: MigrationBody,
-      handle: async (call) =>
-        migrated(server, call, await readBody(call.request, server.deadlines, MigrationBody)),
+      handle: async (call) => migrated(server, call, await readBody(call, server.deadlines, MigrationBody)),
     },
   ],
 };

@@ -85,7 +85,7 @@ export function authRoutes(server: Server): Route[] {
       answer: Type.Object({ allowed: Type.Boolean() }),
       handle: async (call) =>
         Response.json({
-          allowed: canI(server, call, await readBody(call.request, server.deadlines, Question)),
+          allowed: canI(server, call, await readBody(call, server.deadlines, Question)),
         }),
     },
     {
@@ -100,15 +100,12 @@ export function authRoutes(server: Server): Route[] {
 }
 
 async function login(server: Server, call: Call): Promise<Response> {
-  const { user: name, password } = await readBody(call.request, server.deadlines, Login);
-  const keys = [
-    `user ${name.slice(0, 100)}`,
-    ...(call.peer === "tcp" ? [`address ${server.addressOf(call.request)}`] : []),
-  ];
-  const wait = server.throttle.attempt(...keys);
-  if (wait > 0) {
-    throw new AppError("too_many_requests", "too many failed logins; wait a little", { retryAfter: wait });
-  }
+  const address = call.peer === "tcp" ? [`address ${server.addressOf(call.request)}`] : [];
+  // Before the body is read: a refused address costs nothing.
+  mustWait(server.throttle.wait(...address));
+  const { user: name, password } = await readBody(call, server.deadlines, Login);
+  const keys = [`user ${name.slice(0, 100)}`, ...address];
+  mustWait(server.throttle.attempt(...keys));
   const { snapshot } = server.catalogue;
   const user = snapshot.named("user", name);
   const hash = user ? await server.catalogue.store.passwordHash(user.id) : null;
@@ -137,12 +134,17 @@ async function login(server: Server, call: Call): Promise<Response> {
   );
 }
 
+function mustWait(seconds: number): void {
+  if (seconds > 0)
+    throw new AppError("too_many_requests", "too many failed logins; wait a little", { retryAfter: seconds });
+}
+
 /** The current password is asked for unless there is none, or the caller is the host's administrator. */
 async function passwd(server: Server, call: Call): Promise<Response> {
   const { principal } = call;
   if (principal.kind === "Token")
     throw new AppError("forbidden", "a token may not change its maker's password");
-  const { current, password } = await readBody(call.request, server.deadlines, NewPassword);
+  const { current, password } = await readBody(call, server.deadlines, NewPassword);
   const hash = await server.catalogue.store.passwordHash(principal.userId);
   if (hash !== null && call.peer === "tcp") {
     const key = `user ${principal.userName}`;

@@ -69,8 +69,8 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
     request,
     ...(idOrName !== undefined && { name: nameOf(server, principal, idOrName) }),
     read: async () => {
-      const text = await readText(request, server.deadlines);
-      const said = { text, ...parseCall(text) };
+      const text = await readText(call, server.deadlines);
+      const said = { text, ...parseCall(text, operation) };
       const agent = idOrName === undefined ? agentInModel(said.body["model"]) : undefined;
       if (agent === undefined) return said;
       return toAgent(said, operation, findAgent(server.catalogue.snapshot, principal, agent));

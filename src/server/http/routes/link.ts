@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { epochHeader, linkPaths, sessionHeader } from "../../../wire/link/constants.ts";
+import { controlBytes, epochHeader, linkPaths, sessionHeader } from "../../../wire/link/constants.ts";
 import { numberIn } from "../../workstations/agent-result.ts";
 import { eventStream, eventStreamHeaders } from "../../workstations/event-stream.ts";
 import type { LinkConnection } from "../../workstations/link-session.ts";
@@ -56,6 +56,7 @@ export function linkRoutes(server: Server): Route[] {
       access,
       summary: "Accept a task; answers with the request where the task did not hold it",
       body: Accept,
+      maxBodyBytes: controlBytes,
       answer: Type.Object({ request: Type.Optional(Type.Unknown()) }),
       handle: (call) => accept(server, call),
     },
@@ -66,8 +67,9 @@ export function linkRoutes(server: Server): Route[] {
       summary: "What became of a task: a whole answer, a chunk, a batch of chunks or a failure",
       body: Result,
       answer: Taken,
-      async handle({ principal, params, request }) {
-        const read = () => readText(request, server.deadlines);
+      async handle(call) {
+        const { principal, params } = call;
+        const read = () => readText(call, server.deadlines);
         return Response.json(await server.workstations.posted.result(principal, params["taskId"]!, read));
       },
     },
@@ -108,8 +110,9 @@ function events(server: Server, attached: AttachedAgent): ReadableStream<Uint8Ar
   return body;
 }
 
-async function accept(server: Server, { request, principal, params }: Call): Promise<Response> {
-  const body = parseObject(await readText(request, server.deadlines));
+async function accept(server: Server, call: Call): Promise<Response> {
+  const { principal, params } = call;
+  const body = parseObject(await readText(call, server.deadlines));
   const attempt = numberIn(body, "attempt");
   if (attempt === undefined) throw new AppError("invalid_request", "attempt: which one is accepted");
   const granted = server.workstations.posted.accept(

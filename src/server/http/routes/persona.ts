@@ -38,7 +38,7 @@ export function toAgent(
   before: readonly Message[] = [],
 ): CallerRequest {
   const text = asAgent(said, operation, agent, before);
-  return text === said.text ? { ...said, agent } : { text, ...parseCall(text), agent };
+  return text === said.text ? { ...said, agent } : { text, ...parseCall(text, operation), agent };
 }
 
 async function chat(server: Server, call: Call): Promise<Response> {
@@ -53,15 +53,15 @@ async function chat(server: Server, call: Call): Promise<Response> {
       request,
       read: async () => {
         agentOf();
-        const text = await readText(request, server.deadlines);
-        const said = { text, ...parseCall(text) };
+        const text = await readText(call, server.deadlines);
+        const said = { text, ...parseCall(text, "chat") };
         const agent = agentOf();
         checkModel(said, agent);
         if (!Object.hasOwn(said.body, "thread")) return toAgent(said, "chat", agent);
         const { thread, ...body } = said.body;
         turn = await server.threads.turn(principal, agent, threadId(thread), spoken(body));
         const words = withoutTopLevel(text, said.scan, "thread");
-        return toAgent({ text: words, ...parseCall(words) }, "chat", agent, turn.before);
+        return toAgent({ text: words, ...parseCall(words, "chat") }, "chat", agent, turn.before);
       },
     });
     if (!turn) return response;

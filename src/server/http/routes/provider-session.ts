@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { oneOf } from "../../../kinds/define.ts";
 import { llm } from "../../../kinds/llm.ts";
-import { leaseMs, linkPaths } from "../../../wire/link/constants.ts";
+import { controlBytes, leaseMs, linkPaths, registerBytes } from "../../../wire/link/constants.ts";
 import type { AgentState } from "../../../wire/link/registration.ts";
 import { publishedTypes } from "../../workstations/registration.ts";
 import { parseObject, readBody, readText } from "../body.ts";
@@ -67,8 +67,9 @@ export function providerSessionRoutes(server: Server): Route[] {
       summary: "Publish an agent's llms and personas, as of now: what it names no more is withdrawn",
       status: 201,
       body: Register,
+      maxBodyBytes: registerBytes,
       handle: async (call) => {
-        const body = parseObject(await readText(call.request, server.deadlines));
+        const body = parseObject(await readText(call, server.deadlines));
         return Response.json(await server.sessions.register(call, body), { status: 201 });
       },
     },
@@ -78,8 +79,9 @@ export function providerSessionRoutes(server: Server): Route[] {
       access,
       summary: "Say that an agent is there, and how it is",
       body: Heartbeat,
+      maxBodyBytes: controlBytes,
       handle: async (call) => {
-        const { providerSessionId, epoch, state } = await readBody(call.request, server.deadlines, Heartbeat);
+        const { providerSessionId, epoch, state } = await readBody(call, server.deadlines, Heartbeat);
         const session = server.sessions.check(call.principal, providerSessionId, epoch ?? undefined);
         // The heartbeat counts before the database has its state.
         if (typeof state === "object" && state !== null)

@@ -47,7 +47,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
   const named = /^[aeiou]/.test(kind.kind) ? `an ${kind.kind}` : `a ${kind.kind}`;
   const one = `${base}/:idOrName`;
   const scope = (call: Call) => (kind.scopedBy && call.query.get(kind.scopedBy)) ?? undefined;
-  const body = async (call: Call) => parseObject(await readText(call.request, deadlines));
+  const body = async (call: Call) => parseObject(await readText(call, deadlines));
   const scoped: Record<string, string> = kind.scopedBy
     ? { [kind.scopedBy]: `Where its name is to be looked for` }
     : {};

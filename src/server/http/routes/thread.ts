@@ -38,10 +38,11 @@ export function threadRoutes(server: Server): Route[] {
       status: 201,
       body: input,
       answer: shown,
-      handle: async ({ principal, params, request }) => {
+      handle: async (call) => {
+        const { principal, params } = call;
         const agentOf = () => findAgent(catalogue.snapshot, principal, params["idOrName"]!);
         agentOf();
-        const { title = "" } = await readBody(request, deadlines, input);
+        const { title = "" } = await readBody(call, deadlines, input);
         return Response.json(await threads.begin(principal, agentOf(), title), { status: 201 });
       },
     },

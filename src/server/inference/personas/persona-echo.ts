@@ -6,10 +6,12 @@ import { scanJson, spliceTopLevel } from "../../../wire/json.ts";
  * the provider speaks the caller's dialect that is all that changes.
  */
 
+const parsedAlready = { maxDepth: Number.POSITIVE_INFINITY, maxItems: Number.POSITIVE_INFINITY };
+
 /** An unstreamed answer. `body` is what its text says. */
 export function withModel(text: string, body: unknown, model: string): string {
   if (typeof body !== "object" || body === null || !Object.hasOwn(body, "model")) return text;
-  return spliceTopLevel(text, scanJson(text, { maxDepth: Number.POSITIVE_INFINITY }), { model });
+  return spliceTopLevel(text, scanJson(text, parsedAlready), { model });
 }
 
 /** A frame's data up to the first `model` that is a key: inside a string its quotes would be escaped. */

@@ -110,7 +110,7 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
       principal,
       requestId: `req_${++calls}`,
       request: new Request("http://localhost/", signal && { signal }),
-      read: async () => ({ text, ...parseCall(text) }),
+      read: async () => ({ text, ...parseCall(text, "chat") }),
       ...(name !== undefined && { name }),
     });
   const askText = async (text: string, name?: string): Promise<Told> => {
