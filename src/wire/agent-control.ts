@@ -1,48 +1,50 @@
 import type { LinkTransport } from "./link/registration.ts";
 
-/** What `mcpctl provider` and a running agent say to each other, on the Unix socket that only the agent's user can open. */
+/**
+ * The interface of a running agent for `mcpctl provider`: HTTP on a Unix socket that only the agent's user can open.
+ */
 
-/** Where the agent listens, below `~/.mcpctl`. */
+/** The file of the socket, below `~/.mcpctl`. */
 export const controlSocket = "agent.sock";
 
 export const controlPaths = {
-  /** GET: `ProviderReport[]`. With `/NAME/up` or `/NAME/down` behind it, POST: the `ProviderReport` when it is done. */
+  /** GET returns `ProviderReport[]`. POST to `/NAME/up` or `/NAME/down` below it returns a `ProviderReport` at the end. */
   providers: "/providers",
-  /** GET: `AgentStatus`. */
+  /** GET returns `AgentStatus`. */
   status: "/status",
 } as const;
 
-/** A provider of this machine, and how it is. */
+/** A provider of this machine and its state. */
 export interface ProviderReport {
   name: string;
   type: string;
   model: string;
   state: "active" | "hibernating" | "waking" | "inactive";
-  /** In a few words; null when there is nothing to say. */
+  /** A short explanation of the state; null if there is none. */
   detail: string | null;
-  /** What the server calls it; null when it is not published. */
+  /** The name of its llm on the server; null if it is not published. */
   publishedAs: string | null;
-  /** The llm of the server that it stands in for. */
+  /** The llm of the server that it replaces while the server cannot serve it. */
   failoverFor: string | null;
-  /** Calls that it is answering. */
+  /** Calls under way. */
   inFlight: number;
-  /** Whether its weights are in memory; null when that cannot be told. */
+  /** True if its weights are in memory; null if that is unknown. */
   resident: boolean | null;
-  /** Of the process, where the agent runs it itself. */
+  /** The process id, if the agent runs the provider itself. */
   pid: number | null;
 }
 
-/** The agent's process, and once it is under way how it stands with its server. */
+/** The state of the agent. Only `pid` is known until the agent has started. */
 export type AgentStatus = { pid: number } & Partial<AgentStanding>;
 
 export interface AgentStanding {
   /** `https://llm.example.org` */
   server: string;
-  /** Null while it is not attached. */
+  /** Null while the agent is not attached to its server. */
   transport: LinkTransport | null;
   /** Tasks under way. */
   tasks: number;
   draining: boolean;
-  /** Where the tools of its machine call it: `http://127.0.0.1:7778/v1`; null where it serves none. */
+  /** The base URL for tools of this machine, for example `http://127.0.0.1:7778/v1`; null if there is none. */
   endpoint: string | null;
 }

@@ -1,15 +1,15 @@
 /**
- * What `mcpctl doctor` asks of a server to find out what stands between the two: whether pieces of an answer and of a
- * request arrive as they were sent, whether a WebSocket opens, and how long silence is put up with.
+ * Paths with which `mcpctl doctor` tests the network between itself and a server: whether the parts of a response and of
+ * a request arrive one by one, whether a WebSocket opens, and after which silence a connection is closed.
  */
 export const probePaths = {
-  /** Events at intervals, then silence, then `end`. Upgraded to a WebSocket it says back what it is told. */
+  /** Sends events at intervals, then nothing, then `end`. As a WebSocket, sends each message back. */
   stream: "/api/v1/_probe/stream",
-  /** Takes a body and tells when each part of it arrived. */
+  /** Takes a body and returns the time at which each part arrived. */
   upload: "/api/v1/_probe/upload",
 } as const;
 
-/** The most that may be asked for. */
+/** Upper limits of a probe. */
 export const probeLimits = {
   events: 20,
   /** Milliseconds between two events. */
@@ -17,21 +17,22 @@ export const probeLimits = {
   /** Milliseconds. */
   silence: 180_000,
   uploadBytes: 2 * 1024 * 1024,
-  /** Messages that one WebSocket says back, and their characters. */
+  /** Messages that one WebSocket sends back, and the characters of each. */
   messages: 20,
   messageLength: 1_024,
-  /** Probes of one principal at the same time. */
-  together: 4,
+  /** Probes that one principal may run at the same time. */
+  concurrent: 4,
 } as const;
 
-/** The data of an event: when it was sent, in milliseconds since the stream began. */
+/** The data of an event. */
 export interface ProbeEvent {
+  /** Milliseconds from the start of the stream to the sending of the event. */
   at: number;
 }
 
-/** What became of an uploaded body. */
+/** The result of an upload. */
 export interface UploadTimes {
   bytes: number;
-  /** When its parts arrived, in milliseconds since the head of the request; those of the first 64. */
+  /** For each of the first 64 parts: milliseconds from the head of the request to its arrival. */
   arrived: number[];
 }

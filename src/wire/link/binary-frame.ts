@@ -1,9 +1,12 @@
 const channelBytes = 4;
 
-/** A binary frame: the task's channel as 32 bits, big end first, and bytes of its answer as the provider sent them. */
+/**
+ * Encodes a binary frame: the channel of a task as 32 bits, big-endian, then bytes of its response as the provider sent
+ * them.
+ */
 export function encodeBytes(channel: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(channelBytes + bytes.length);
-  // Not by a DataView: for each of them the engine would have to make a buffer of its own for the array.
+  // A DataView would allocate a buffer for each frame.
   frame[0] = channel >>> 24;
   frame[1] = channel >>> 16;
   frame[2] = channel >>> 8;
@@ -12,7 +15,11 @@ export function encodeBytes(channel: number, bytes: Uint8Array): Uint8Array<Arra
   return frame;
 }
 
-/** A binary frame taken apart; undefined when it is too short to be one. The bytes are a view of it. */
+/**
+ * Decodes a binary frame.
+ *
+ * @returns the channel and a view of the bytes; undefined if the frame is too short
+ */
 export function decodeBytes(frame: Uint8Array): { channel: number; bytes: Uint8Array } | undefined {
   if (frame.length < channelBytes) return undefined;
   const channel = ((frame[0]! << 24) | (frame[1]! << 16) | (frame[2]! << 8) | frame[3]!) >>> 0;

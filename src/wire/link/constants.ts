@@ -1,46 +1,46 @@
-/** Where a server takes what agents send. */
+/** Paths of the agent link on the server. */
 export const linkPaths = {
   register: "/api/v1/llms/_provider-register",
   stream: "/api/v1/llms/_provider-stream",
   heartbeat: "/api/v1/llms/_provider-heartbeat",
-  /** With `/accept` or `/result` and the task's id before it. */
+  /** Followed by `/TASK-ID/accept` or `/TASK-ID/result`. */
   task: "/api/v1/llms/_provider-task",
 } as const;
 
-/** Says whose stream it is, when a stream is attached. */
+/** Header of an attach: the id of the session whose stream is attached. */
 export const sessionHeader = "x-mcpctl-provider-session";
 
 /**
- * With an attach: the last epoch the agent knows, which makes it the same agent going on; without, a newcomer that
- * wins. With the answer: the new one.
+ * Header of an attach: the last epoch that the agent knows. With it, the same agent continues; without it, a new agent
+ * takes the session. In the response: the new epoch.
  */
 export const epochHeader = "x-mcpctl-epoch";
 
-/** Milliseconds without a word after which an agent counts as gone. */
+/** An agent that sends nothing for this many milliseconds counts as gone. */
 export const leaseMs = 90_000;
-/** How often an agent tells that it is there, in milliseconds. */
+/** Milliseconds between two heartbeats of an agent. */
 export const heartbeatMs = 30_000;
-/** How long an agent may take to accept a task, in milliseconds. */
+/** Milliseconds in which an agent must accept a task. */
 export const offerMs = 5_000;
-/** How many bytes of one answer may be on their way, unread by the caller. */
+/** Bytes of one response that an agent may send before the caller has read them. */
 export const creditBytes = 256 * 1024;
-/** A request longer than this is fetched with its acceptance instead of standing in the task. */
+/** A longer request is not in the task: its agent gets it with the acceptance. */
 export const inlineBytes = 256 * 1024;
-/** Bytes of a message that is not a result: a heartbeat, an acceptance. */
+/** The largest number of bytes of a message that is not a result: a heartbeat, an acceptance. */
 export const controlBytes = 64 * 1024;
-/** Bytes of a registration. */
+/** The largest number of bytes of a registration. */
 export const registerBytes = 4 * 1024 * 1024;
-/** The most that one POST of results carries. */
+/** The largest number of bytes of a response in one POST. */
 export const resultBytes = 64 * 1024;
-/** A stream on which nothing has come for so long is dead, in milliseconds: a comment comes every 15 s. */
+/** A stream that is silent for this many milliseconds is dead: the server sends a comment every 15 s. */
 export const silenceMs = 45_000;
 
-/** How a WebSocket is closed by the server, besides 1012 when it is about to stop. */
+/** Codes with which the server closes a WebSocket. It also uses 1012, before it stops. */
 export const closeCodes = {
-  /** The bearer is no longer good, or the right to expose was taken away. */
+  /** The bearer is no longer valid, or lost the right to expose llms. */
   revoked: 4401,
-  /** A newer agent has taken over the session. */
+  /** A newer agent has taken the session. */
   fenced: 4409,
-  /** A frame that no agent of any version sends. */
+  /** The agent sent a frame that no version of an agent sends. */
   malformed: 4400,
 } as const;

@@ -2,32 +2,38 @@ import type { AgentState } from "./registration.ts";
 import type { Task, TaskResult } from "./tasks.ts";
 
 /**
- * What an agent and its server say to each other. The agent dials out; nothing here names an address or a key of its
- * machine. The same events and results go over a WebSocket, or down a stream of server-sent events and up in POSTs.
+ * Messages between a workstation agent and its server. The agent opens every connection, and no message names an
+ * address or a key of its machine. The same messages go over a WebSocket, or as server-sent events to the agent and as
+ * POSTs to the server.
  */
 
-/** What the server sends: as `event` and `data` of server-sent events, or as `{event, …data}` on a WebSocket. */
+/**
+ * A message to an agent: `event` and `data` of a server-sent event, or `{event, …data}` on a WebSocket.
+ */
 export type ServerEvent =
-  /** First on every stream. */
+  /** The first event of every stream. */
   | { event: "attached"; epoch: number }
   | ({ event: "task" } & Task)
-  /** The task is to be given up; nothing that is sent for it is read any more. */
+  /** The agent stops the task. The server drops everything that still comes for it. */
   | { event: "cancel"; taskId: string }
-  /** So many bytes more of this answer may be sent. */
+  /** The agent may send this many more bytes of the response. */
   | { event: "credit"; taskId: string; bytes: number }
-  /** WebSocket only: the answer to `accept`. Not granted when the offer is over, or was for another attempt. */
+  /**
+   * WebSocket only: the reply to `accept`. `granted` is false if the offer is over or was for another attempt. A request
+   * that was not in the task is here.
+   */
   | { event: "accepted"; taskId: string; attempt: number; granted: boolean; request?: unknown }
-  /** The server is about to stop: what runs may finish. */
+  /** The server is about to stop. Tasks under way may finish. */
   | { event: "drain" }
-  /** The session is no longer this agent's. It stops, or with a new bearer registers again. */
+  /** The agent has lost the session. It stops, or registers again with a new bearer. */
   | { event: "revoked"; reason: string };
 
-/** What an agent sends on a WebSocket, as text. An answer's bytes go in binary frames: `encodeBytes`. */
+/** A text message from an agent on a WebSocket. Bytes of a response go in binary frames: see `encodeBytes`. */
 export type AgentMessage =
   | { op: "accept"; taskId: string; attempt: number }
   | ({ op: "result"; taskId: string } & TaskResult)
-  /** After the last bytes of a stream. */
+  /** The response was streamed whole. */
   | { op: "done"; taskId: string; attempt: number }
   | { op: "heartbeat"; state?: AgentState }
-  /** A new bearer of the same user, before the old one ends. */
+  /** A new bearer of the same user, sent before the old one ends. */
   | { op: "authenticate"; token: string };

@@ -1,24 +1,24 @@
 /** A model that an agent publishes. */
 export interface PublishedProvider {
   name: string;
-  /** An llm type, which says what its provider speaks. */
+  /** An llm type. It decides the dialect of the provider. */
   type: string;
   /** The provider's name for the model. */
   model: string;
   tier?: "fast" | "heavy";
   description?: string;
   poolName?: string;
-  /** Heeded on first creation only; private when it is not said. */
+  /** Used when the llm is first created, and ignored later; `private` by default. */
   visibility?: "public" | "private";
   initialStatus?: "active" | "hibernating";
-  /** What is known of the model, for people: `{contextLength: 32768}`. */
+  /** Free-form facts about the model, for example `{contextLength: 32768}`. */
   capabilities?: Record<string, unknown>;
 }
 
 /** A persona that an agent publishes. */
 export interface PublishedPersona {
   name: string;
-  /** One of the published llms, or one of the server's that the publisher may see. */
+  /** A published llm, or an llm of the server that the publisher may see. */
   llmName: string;
   description?: string;
   systemPrompt?: string;
@@ -28,52 +28,59 @@ export interface PublishedPersona {
   visibility?: "public" | "private";
 }
 
-/** The body of a register call. Unknown fields are passed over: the agent may be newer than the server. */
+/** The body of a register call. The server ignores unknown fields: the agent may be newer than the server. */
 export interface RegisterRequest {
-  /** A name, not authority: another principal's, or another machine's, is answered with a new one. */
+  /**
+   * The session that the agent had before. It is a name, not a credential: the server answers the id of another
+   * principal or of another machine with a new session.
+   */
   providerSessionId?: string;
   /** The number of the protocol revision that the agent speaks; the oldest one if it is not given. */
   protocol?: number;
-  /** Of this process. */
+  /** A random id of the agent's process. */
   bootId?: string;
-  /** Of this machine. */
+  /** A random id of the machine. */
   machineId?: string;
   providers: PublishedProvider[];
   agents?: PublishedPersona[];
 }
 
+/** The response to a register call. */
 export interface RegisterResponse {
   providerSessionId: string;
   epoch: number;
   leaseMs: number;
   heartbeatMs: number;
   transports: LinkTransport[];
-  /** As the API shows them. */
+  /** The published llms, as the API shows them. */
   llms: Record<string, unknown>[];
+  /** The published personas, as the API shows them. */
   agents: Record<string, unknown>[];
 }
 
-/** `sse` is server-sent events down and POSTs up. */
+/** `sse`: server-sent events to the agent, and POSTs to the server. */
 export type LinkTransport = "websocket" | "sse";
 
+/** The body of a heartbeat call. */
 export interface HeartbeatRequest {
   providerSessionId: string;
   epoch?: number;
   state?: AgentState;
 }
 
-/** How an agent is. */
+/** The state of an agent, as its heartbeats report it. */
 export interface AgentState {
-  /** By published name. */
+  /** The state of each published llm, by its published name. */
   llms?: Record<string, LlmState>;
-  /** It takes no new tasks. */
+  /** True if the agent takes no new tasks. */
   draining?: boolean;
 }
 
+/** The state of a model, as its agent reports it. */
 export interface LlmState {
   status: "active" | "inactive" | "hibernating";
-  /** Its weights are in memory, as far as the agent can tell. */
+  /** True if the weights are in memory. Left out if the agent cannot tell. */
   resident?: boolean;
-  /** Calls it is answering, from whomever. */
+  /** Calls under way, from every caller. */
   inFlight?: number;
 }

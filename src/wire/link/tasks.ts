@@ -1,22 +1,25 @@
 import type { Operation } from "../dialects/operations.ts";
 
+/** Work for an agent. */
 export type Task = InferTask | WakeTask;
 
+/** A call of a model. */
 export interface InferTask {
   kind: "infer";
   taskId: string;
-  /** 1, and one more each time the task is offered again. */
+  /** 1 at first. Each further offer of the task adds 1. */
   attempt: number;
   llmName: string;
-  /** The dialect is the provider's: the server has translated where the caller's is another one. */
+  /** An operation in the dialect of the provider: the server has already translated the request. */
   operation: Operation;
   streaming: boolean;
-  /** The body for the provider. Not there when it is longer than `inlineBytes`: the acceptance brings it. */
+  /** The body for the provider. Left out if it is longer than `inlineBytes`: then it comes with the acceptance. */
   request?: unknown;
-  /** WebSocket only: the number that stands before this answer's bytes in binary frames. */
+  /** WebSocket only: the channel of this response in binary frames. */
   channel?: number;
 }
 
+/** A request to wake a hibernating model. */
 export interface WakeTask {
   kind: "wake";
   taskId: string;
@@ -25,13 +28,13 @@ export interface WakeTask {
 
 /** The body of an accept call, and of `accept` on a WebSocket. */
 export interface AcceptRequest {
-  /** Where the agent knows one. */
+  /** The agent's epoch, if the agent knows it. */
   epoch?: number;
   attempt: number;
 }
 
 /**
- * What became of a task: a whole answer, one chunk of a stream, a batch of chunks, or a failure. A chunk is the data of
+ * The result of a task: a whole response, one chunk of a stream, a batch of chunks, or an error. A chunk is the data of
  * one server-sent event (`{"id":…}`, `[DONE]`), or whole events as the provider sent them (`event: …\ndata: …\n\n`).
  */
 export type TaskResult = { epoch?: number; attempt?: number } & (
@@ -41,12 +44,18 @@ export type TaskResult = { epoch?: number; attempt?: number } & (
   | { error: string | TaskError }
 );
 
-/** Why an agent could not have a task answered. */
+/** The reason for which an agent has no response to a task. */
 export interface TaskError {
   /**
-   * `connect`: the provider cannot be reached, nothing was sent to it. `closed`: it closed before its answer was whole.
-   * `timeout`, `malformed`, `too-large`: as they say. `busy`: it takes no more. `unknown_llm`: it is not published
-   * here. `wake`: it could not be woken. `draining`: this agent is about to stop.
+   * - `connect`: the provider could not be reached; nothing was sent to it.
+   * - `closed`: the provider closed the connection before its response was whole.
+   * - `timeout`: the provider did not respond in time.
+   * - `malformed`: the response is not in the provider's dialect.
+   * - `too-large`: the response is too large.
+   * - `busy`: the agent takes no more calls now.
+   * - `unknown_llm`: the agent does not publish the llm.
+   * - `wake`: the model could not be woken.
+   * - `draining`: the agent is about to stop.
    */
   kind:
     | "connect"
@@ -58,18 +67,18 @@ export interface TaskError {
     | "unknown_llm"
     | "wake"
     | "draining";
-  /** For the caller: it names no host, path or command of the agent's machine. */
+  /** A message for the caller. It names no host, path or command of the agent's machine. */
   message: string;
   /** Seconds. */
   retryAfter?: number;
 }
 
-/** The answer to a result. */
+/** The response to a posted result. */
 export interface ResultResponse {
-  /** The last batch taken; a batch that stands behind a gap is not, and comes again. */
+  /** The number of the last batch that was taken. A batch behind a gap is not taken; the agent sends it again. */
   ackSeq: number;
-  /** Bytes that may still be sent. */
+  /** Bytes that the agent may still send. */
   credit: number;
-  /** The caller has gone: the task is to be given up. */
+  /** True if the caller has gone: the agent stops the task. */
   cancelled: boolean;
 }

@@ -17,8 +17,8 @@ export function probeRoutes(server: Server): Route[] {
   /** Counts a probe in; returns how to count it out. Throws AppError `too_many_requests`. */
   const begin = ({ principal }: Call): (() => void) => {
     const running = under.get(principal.id) ?? 0;
-    if (running >= probeLimits.together)
-      throw new AppError("too_many_requests", `at most ${probeLimits.together} probes at a time`, {
+    if (running >= probeLimits.concurrent)
+      throw new AppError("too_many_requests", `at most ${probeLimits.concurrent} probes at a time`, {
         retryAfter: 5,
       });
     under.set(principal.id, running + 1);
