@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { AppError } from "../errors.ts";
 import { createHttpClient, type HttpClientOptions } from "./http1/client.ts";
-import type { Exchange, Target, Timeouts } from "./http1/exchange.ts";
+import type { Exchange, HttpTarget, Timeouts } from "./http1/exchange.ts";
 import { isForbiddenHost } from "./provider-url.ts";
 
 export { HttpFailure } from "./http1/http-failure.ts";
@@ -9,7 +9,7 @@ export type OutboundTimeouts = Timeouts;
 
 export interface OutboundOptions {
   method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
-  /** Names in lower case; host and framing are set for you. */
+  /** Names in lower case. The client sets host and framing headers. */
   headers: Record<string, string>;
   body?: string;
   timeouts: OutboundTimeouts;
@@ -17,17 +17,19 @@ export interface OutboundOptions {
 }
 
 /**
- * Makes a call to somebody else's server: the only way out of this program. No redirect is followed, no scheme but
- * http and https is spoken, and no link-local or metadata address is connected to, whatever a name resolves to:
- * what is checked is what is connected to (T05).
+ * Calls a server on the network. All outbound calls of this program go through here. A redirect is returned, not
+ * followed. Only http and https are supported. Link-local and metadata addresses are refused, whatever name resolves to
+ * them: the address that is checked is the address that is connected to (T05).
  *
- * @throws HttpFailure when there is no answer; AppError `invalid_request` for another scheme
+ * @throws HttpFailure if there is no response; AppError `invalid_request` for another scheme
  */
 export type Outbound = (url: URL, options: OutboundOptions) => Promise<Exchange>;
 
 /**
- * @param options.ca certificates in PEM, which are trusted instead of those that the system knows
- * @throws AppError `invalid_request` for a `ca` that is not
+ * Creates a client for outbound calls.
+ *
+ * @param options.ca certificates in PEM; they replace the certificate authorities of the system
+ * @throws AppError `invalid_request` if `ca` is not one or more certificates in PEM
  */
 export function createOutbound(
   options: Pick<HttpClientOptions, "resolve"> & { ca?: string } = {},
@@ -40,11 +42,11 @@ export function createOutbound(
       if (isForbiddenHost(address)) throw new AppError("provider_unreachable", "the address is not allowed");
     },
   });
-  const targets = new WeakMap<URL, Target>();
+  const targets = new WeakMap<URL, HttpTarget>();
   const send: Outbound = (url, options) => {
     const target = targets.get(url) ?? targetOf(url);
     targets.set(url, target);
-    // What is passed through is read on the way, and what is translated is too: it must not come compressed.
+    // The server reads responses on their way, so they must not be compressed.
     return client.request(target, {
       ...options,
       headers: { "accept-encoding": "identity", ...options.headers },
@@ -64,9 +66,12 @@ function certificatesIn(pem: string): string[] {
   return certificates;
 }
 
-function targetOf({ protocol, hostname, port, pathname, search }: URL): Target {
+function targetOf({ protocol, hostname, port, pathname, search }: URL): HttpTarget {
   if (protocol !== "http:" && protocol !== "https:")
-    throw new AppError("invalid_request", `${protocol} is not spoken`);
+    throw new AppError(
+      "invalid_request",
+      `the scheme ${protocol.slice(0, -1)} is not supported: use http or https`,
+    );
   return {
     protocol,
     hostname,

@@ -2,9 +2,9 @@ import { isIP } from "node:net";
 import { AppError } from "../errors.ts";
 
 /**
- * The base URL of a provider as it is stored: http or https, no credentials, no query, no trailing `/v1` or
- * slash. Private ranges are what a homelab is for; link-local and cloud metadata addresses are refused
- * (T01, T02, T03, T07).
+ * Normalises the base URL of a provider: http or https, without credentials, without a query, without a trailing `/v1`
+ * or slash. Private addresses are allowed, because the providers of a homelab have them. Link-local and cloud metadata
+ * addresses are refused (T01, T02, T03, T07).
  *
  * @throws AppError `invalid_request`
  */
@@ -20,8 +20,9 @@ export function normaliseProviderUrl(text: string): string {
 }
 
 /**
- * The URL of one call: base and path joined, and nothing else in between. The pathname is asserted, because URL
- * parsing folds dot segments.
+ * Joins the base URL and the path of one call. URL parsing removes dot segments, so the result is compared with both.
+ *
+ * @throws AppError `internal` if the joined URL has another path
  */
 export function providerUrl(base: string, path: string): URL {
   const url = new URL(base + path);
@@ -31,23 +32,17 @@ export function providerUrl(base: string, path: string): URL {
   return url;
 }
 
-/** Whether a host of a parsed URL is this machine, whatever the network does. */
+/** Returns true if the host of a parsed URL is this machine: `localhost` or a loopback address. */
 export function isLoopbackHost(hostname: string): boolean {
-  const host = hostname
-    .replace(/^\[|\]$/g, "")
-    .replace(/\.$/, "")
-    .toLowerCase();
+  const host = plainHost(hostname);
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 const metadataNames = new Set(["metadata", "metadata.google.internal", "metadata.goog", "instance-data"]);
 
-/** Whether a host of a parsed URL, or a resolved address, is one that nothing of ours ever has to reach. */
+/** Returns true if the host of a parsed URL, or a resolved address, may never be connected to. */
 export function isForbiddenHost(hostname: string): boolean {
-  const host = hostname
-    .replace(/^\[|\]$/g, "")
-    .replace(/\.$/, "")
-    .toLowerCase();
+  const host = plainHost(hostname);
   const family = isIP(host);
   if (family === 4) return isForbiddenIpv4(host);
   if (family === 0) return metadataNames.has(host);
@@ -58,13 +53,21 @@ export function isForbiddenHost(hostname: string): boolean {
     const [high, low] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)];
     return isForbiddenIpv4([high >> 8, high & 255, low >> 8, low & 255].join("."));
   }
-  // fe80::/10 is link-local; fd00:ec2::254 answers for metadata on AWS.
+  // fe80::/10 is link-local; fd00:ec2::254 is the metadata service of AWS.
   return /^fe[89ab]/.test(host) || host === "fd00:ec2::254";
 }
 
+/** Returns a host without the brackets of IPv6 and without the final dot of a name, in lower case. */
+function plainHost(hostname: string): string {
+  return hostname
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
+}
+
 function isForbiddenIpv4(address: string): boolean {
-  // 169.254.0.0/16 is link-local, with the metadata service of most clouds in it; 100.100.100.200 is Alibaba's,
-  // 192.0.0.192 Oracle's. 0.0.0.0/8 and multicast lead nowhere useful.
+  // 169.254.0.0/16 is link-local and has the metadata service of most clouds. 100.100.100.200 is the one of Alibaba,
+  // 192.0.0.192 the one of Oracle. No provider has a multicast or reserved address.
   return (
     address.startsWith("169.254.") ||
     address === "100.100.100.200" ||

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { TLSOptions } from "bun";
-import { Connection, type Keeper, plainHandlers, secureHandlers } from "./connection.ts";
-import { Exchange, type Target, type Timeouts } from "./exchange.ts";
+import { Connection, type ConnectionPool, plainHandlers, secureHandlers } from "./connection.ts";
+import { Exchange, type HttpTarget, type Timeouts } from "./exchange.ts";
 import { HttpFailure } from "./http-failure.ts";
 
 export interface RequestOptions {
@@ -14,27 +14,27 @@ export interface RequestOptions {
 }
 
 export interface HttpClientOptions {
-  /** Added to the TLS defaults: the system's CAs, the certificate and its name verified. */
+  /** Added to the defaults of TLS: the certificate authorities of the system, with certificate and name verified. */
   tls?: TLSOptions;
-  /** Throws to refuse an address. What connects is the checked address, not the name again. */
+  /** Throws to refuse an address. The client connects to the checked address and does not resolve the name again. */
   checkAddress?: (address: string, hostname: string) => void;
   resolve?: (hostname: string) => Promise<string[]>;
-  /** How many idle connections are kept for one origin. */
+  /** The number of idle connections that are kept for one origin. */
   idleLimit?: number;
-  /** Milliseconds an idle connection is kept. Below what the peers keep, or requests meet a closed one. */
+  /** Milliseconds for which an idle connection is kept. Peers should keep theirs longer, or requests meet closed ones. */
   idleTime?: number;
-  /** Milliseconds between two looks at the deadlines, so how late they may be noticed. */
+  /** Milliseconds between two checks of the deadlines: the longest delay of a timeout. */
   tick?: number;
 }
 
 export interface HttpClient {
-  /** Resolves with the head of the answer. Rejects with `HttpFailure`; with `TypeError` for a bad request. */
-  request(target: Target, options: RequestOptions): Promise<Exchange>;
-  /** Closes the idle connections, and each busy one when its answer is read. */
+  /** Resolves when the head of the response has come. Rejects with `HttpFailure`; with `TypeError` for a bad request. */
+  request(target: HttpTarget, options: RequestOptions): Promise<Exchange>;
+  /** Closes idle connections at once, and each busy one after its response. */
   close(): void;
 }
 
-/** RFC 8305: how long one address is tried before the next is tried beside it, in milliseconds. */
+/** Milliseconds for which one address is tried before the next one is tried as well (RFC 8305). */
 const attemptDelay = 250;
 const methodPattern = /^[A-Z]+$/;
 const pathPattern = /^\/[\x21-\x7e]*$/;
@@ -44,7 +44,7 @@ const valuePattern = /^[\t\x20-\x7e]*$/;
 const ownNames =
   /^(?:host|connection|content-length|transfer-encoding|keep-alive|expect|upgrade|te|trailer)$/i;
 
-/** An HTTP/1.1 client with a pool of kept connections for each origin. */
+/** Creates an HTTP/1.1 client with a pool of kept connections for each origin. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const { idleLimit = 256, idleTime = 30_000, tick = 250, resolve = lookUp, checkAddress } = options;
   const idle = new Map<string, Connection[]>();
@@ -54,7 +54,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
 
   let now = 0;
 
-  const keeper: Keeper = {
+  const pool: ConnectionPool = {
     after: (milliseconds) => now + milliseconds + tick,
     onIdle(connection) {
       const kept = idle.get(connection.origin);
@@ -94,11 +94,11 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
 
   function dialOne({ target, timeouts }: Exchange, address: string): Promise<Connection> {
     return new Promise((opened, failed) => {
-      const connection = new Connection(originOf(target), keeper, { opened, failed });
+      const connection = new Connection(originOf(target), pool, { opened, failed });
       const secure = target.protocol === "https:";
       const serverName = isIP(bare(target.hostname)) === 0 ? target.hostname : undefined;
       watch(connection);
-      connection.deadline = keeper.after(timeouts.connect);
+      connection.deadline = pool.after(timeouts.connect);
       Bun.connect({
         hostname: address,
         port: target.port,
@@ -129,20 +129,20 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     return firstToOpen(addresses, (address) => dialOne(exchange, address));
   }
 
-  /** A connection that opens after its caller has gone is kept for the next one. */
+  /** Sends an exchange on a new connection. A connection that opens after its caller has gone is kept for the next one. */
   function sendFresh(exchange: Exchange): void {
-    const patience = setTimeout(
+    const timeout = setTimeout(
       () => exchange.fail(new HttpFailure("timeout", "no connection opened")),
       exchange.timeouts.connect,
     );
     dial(exchange).then(
       (connection) => {
-        clearTimeout(patience);
+        clearTimeout(timeout);
         if (exchange.over) connection.rest();
         else connection.send(exchange);
       },
       (error) => {
-        clearTimeout(patience);
+        clearTimeout(timeout);
         exchange.fail(error);
       },
     );
@@ -150,9 +150,9 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
 
   return {
     request: (target, { method, headers, body, signal, timeouts }) =>
-      new Promise((answered, failed) => {
+      new Promise((resolve, reject) => {
         const message = encodeRequest(target, method, headers, body);
-        const exchange = new Exchange(target, method, message, timeouts, signal, answered, failed);
+        const exchange = new Exchange(target, method, message, timeouts, signal, resolve, reject);
         if (signal?.aborted) return exchange.cancel();
         const kept = idle.get(originOf(target))?.pop();
         if (kept === undefined) return sendFresh(exchange);
@@ -165,9 +165,9 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   };
 }
 
-/** The request as bytes. Throws `TypeError` for anything that could end a line early or lie about the framing. */
+/** Encodes a request. Throws `TypeError` for a part that could end a line early or contradict the framing. */
 function encodeRequest(
-  target: Target,
+  target: HttpTarget,
   method: string,
   headers: Record<string, string>,
   body: string | Uint8Array | undefined,
@@ -195,7 +195,7 @@ function encodeRequest(
   return Buffer.concat([Buffer.from(`${head}content-length: ${body.length}\r\n\r\n`), body]);
 }
 
-/** Tries the addresses in order, each `attemptDelay` after the one before it or when that one fails. */
+/** Tries the addresses in order, each one `attemptDelay` after the one before it, or when that one fails. */
 function firstToOpen(
   addresses: string[],
   open: (address: string) => Promise<Connection>,
@@ -229,7 +229,7 @@ function firstToOpen(
   });
 }
 
-/** RFC 8305 section 4: the resolver's order, but the two families by turns. */
+/** Sorts addresses as RFC 8305 section 4 says: in the order of the resolver, with the two families in turn. */
 function alternate(addresses: string[]): string[] {
   const first = isIP(addresses[0] ?? "");
   const one = addresses.filter((address) => isIP(address) === first);
@@ -239,7 +239,7 @@ function alternate(addresses: string[]): string[] {
     .concat(other.slice(one.length));
 }
 
-function originOf(target: Target): string {
+function originOf(target: HttpTarget): string {
   return `${target.protocol}${target.hostname}:${target.port}`;
 }
 

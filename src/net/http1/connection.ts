@@ -4,49 +4,50 @@ import { MalformedResponse } from "./head.ts";
 import { HttpFailure } from "./http-failure.ts";
 import { ResponseParser } from "./parser.ts";
 
-/** What a connection needs of the client that keeps it. */
-export interface Keeper {
-  /** The time some milliseconds from now, on the clock of the deadlines. */
+/** The part of the client's pool that a connection uses. */
+export interface ConnectionPool {
+  /** Returns the time some milliseconds from now, on the clock of the deadlines. */
   after(milliseconds: number): number;
-  /** The connection can take a request. */
+  /** Called when the connection can take a request. */
   onIdle(connection: Connection): void;
+  /** Called once, when the connection is closed. */
   onGone(connection: Connection): void;
-  /** The peer closed a kept connection before it answered anything. */
+  /** Called when the peer closed a kept connection before the first byte of a response. */
   onStale(exchange: Exchange): void;
 }
 
 /** One socket that serves one exchange after another. */
 export class Connection {
-  /** When to give up what it is doing, or, idle, to close it. On the keeper's clock. */
+  /** The time at which the exchange fails or an idle connection is closed, on the pool's clock. */
   deadline = Number.POSITIVE_INFINITY;
   #socket: Socket<Connection> | undefined;
   #exchange: Exchange | undefined;
   #parser: ResponseParser | undefined;
   #unsent: Buffer | undefined;
   #kept = false;
-  #answered = false;
+  #hasResponse = false;
   #paused = false;
   #gone = false;
 
   constructor(
     readonly origin: string,
-    private readonly keeper: Keeper,
+    private readonly pool: ConnectionPool,
     private readonly settle: { opened: (connection: Connection) => void; failed: (error: Error) => void },
   ) {}
 
-  /** Sends the request of the exchange and feeds it the answer. */
+  /** Sends the request of an exchange and passes the response to it. */
   send(exchange: Exchange): void {
     this.#exchange = exchange;
     if (this.#parser === undefined) this.#parser = new ResponseParser(exchange, exchange.method);
     else this.#parser.restart(exchange, exchange.method);
-    this.#answered = false;
+    this.#hasResponse = false;
     exchange.connection = this;
-    this.deadline = this.keeper.after(exchange.timeouts.firstByte);
+    this.deadline = this.pool.after(exchange.timeouts.firstByte);
     this.#unsent = exchange.message;
     this.flush();
   }
 
-  /** Writes what the socket takes; `drain` calls it again for the rest. */
+  /** Writes as many bytes as the socket takes. Called again for the rest when the socket has drained. */
   flush(): void {
     if (this.#unsent === undefined) return;
     const written = this.#socket!.write(this.#unsent);
@@ -64,49 +65,51 @@ export class Connection {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.deadline = this.keeper.after(this.#exchange!.timeouts.silence);
+    this.deadline = this.pool.after(this.#exchange!.timeouts.silence);
     this.#socket?.resume();
   }
 
-  /** Closes the socket at once; what it was doing is not told. */
+  /** Closes the socket at once. Its exchange is not informed. */
   destroy(): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#exchange = undefined;
-    this.keeper.onGone(this);
+    this.pool.onGone(this);
     this.#socket?.terminate();
   }
 
-  /** Waits for the next request. */
+  /** Keeps the connection for the next request. */
   rest(): void {
     this.#kept = true;
-    this.keeper.onIdle(this);
+    this.pool.onIdle(this);
   }
 
-  /** The deadline has passed. */
+  /** Ends the exchange, or closes the idle connection, because the deadline has passed. */
   expire(): void {
     const exchange = this.#exchange;
     if (exchange === undefined) return this.lost(undefined);
-    const what = exchange.status === 0 ? "no answer came" : "the answer fell silent";
-    exchange.fail(new HttpFailure("timeout", what));
+    const reason = exchange.status === 0 ? "no response came" : "the response fell silent";
+    exchange.fail(new HttpFailure("timeout", reason));
   }
 
-  /** The socket is there. It may be too late for it, or too early to send on it. */
+  /** Takes its socket. The socket may be too late, or may not be ready to send on. */
   attach(socket: Socket<Connection>): void {
     if (this.#gone) return void socket.terminate();
     this.#socket = socket;
     socket.setNoDelay(true);
   }
 
+  /** The socket is ready to send on. */
   opened(): void {
     if (!this.#gone) this.settle.opened(this);
   }
 
+  /** Bytes have come from the peer. */
   received(bytes: Buffer): void {
     const exchange = this.#exchange;
     const parser = this.#parser;
     if (exchange === undefined || parser === undefined) return this.destroy();
-    this.#answered = true;
+    this.#hasResponse = true;
     try {
       parser.push(bytes);
     } catch (error) {
@@ -114,8 +117,7 @@ export class Connection {
     }
     if (this.#gone) return;
     if (!parser.done) {
-      if (exchange.status !== 0 && !this.#paused)
-        this.deadline = this.keeper.after(exchange.timeouts.silence);
+      if (exchange.status !== 0 && !this.#paused) this.deadline = this.pool.after(exchange.timeouts.silence);
       return;
     }
     this.resume();
@@ -124,9 +126,9 @@ export class Connection {
     this.rest();
   }
 
-  /** The peer closed its side in good order. */
+  /** The peer has closed its side of the connection without an error. */
   ended(): void {
-    if (this.#answered && this.#exchange !== undefined && this.#parser !== undefined) {
+    if (this.#hasResponse && this.#exchange !== undefined && this.#parser !== undefined) {
       try {
         this.#parser.close();
       } catch (error) {
@@ -137,14 +139,14 @@ export class Connection {
     this.lost(undefined);
   }
 
-  /** The socket is gone, whatever it was doing. */
+  /** The socket is closed, in whatever state the connection was. */
   lost(cause: Error | undefined): void {
     if (this.#gone) return;
     const exchange = this.#exchange;
     this.destroy();
     if (exchange !== undefined) {
       exchange.connection = undefined;
-      if (this.#kept && !this.#answered) this.keeper.onStale(exchange);
+      if (this.#kept && !this.#hasResponse) this.pool.onStale(exchange);
       else exchange.fail(new HttpFailure("closed", "the peer closed the connection", { cause }));
     } else this.settle.failed(new HttpFailure("connect", "the connection did not open", { cause }));
   }
@@ -154,7 +156,7 @@ function asFailure(error: unknown): HttpFailure {
   if (error instanceof HttpFailure) return error;
   if (error instanceof MalformedResponse)
     return new HttpFailure("malformed", error.message, { cause: error });
-  return new HttpFailure("closed", "the answer could not be taken", { cause: error });
+  return new HttpFailure("closed", "the response could not be taken", { cause: error });
 }
 
 const common: SocketHandler<Connection> = {
@@ -165,6 +167,7 @@ const common: SocketHandler<Connection> = {
   error: (socket, error) => socket.data.lost(error),
 };
 
+/** Handlers for TCP without TLS. */
 export const plainHandlers: SocketHandler<Connection> = {
   ...common,
   open: (socket) => {
@@ -173,12 +176,12 @@ export const plainHandlers: SocketHandler<Connection> = {
   },
 };
 
-/** With TLS nothing is sent before the certificate and its name are found good. */
+/** Handlers for TLS: nothing is sent before the certificate and its name are verified. */
 export const secureHandlers: SocketHandler<Connection> = {
   ...common,
   open: (socket) => socket.data.attach(socket),
-  handshake: (socket, trusted, problem) => {
-    if (trusted && problem === null && socket.authorized) socket.data.opened();
-    else socket.data.lost(problem ?? new Error("the peer's certificate is not trusted"));
+  handshake: (socket, trusted, error) => {
+    if (trusted && error === null && socket.authorized) socket.data.opened();
+    else socket.data.lost(error ?? new Error("the peer's certificate is not trusted"));
   },
 };

@@ -3,7 +3,7 @@ import type { ResponseReceiver } from "./parser.ts";
 import { ResponseBody } from "./response-body.ts";
 
 /** The place that a request is sent to. */
-export interface Target {
+export interface HttpTarget {
   protocol: "http:" | "https:";
   /** A name or an address; an IPv6 address with or without brackets. */
   hostname: string;
@@ -44,7 +44,7 @@ export class Exchange extends ResponseBody implements ResponseReceiver {
   readonly #onAbort: (() => void) | undefined;
 
   constructor(
-    readonly target: Target,
+    readonly target: HttpTarget,
     readonly method: string,
     readonly message: Buffer,
     readonly timeouts: Timeouts,

@@ -3,14 +3,14 @@ export class MalformedResponse extends Error {
   override name = "MalformedResponse";
 }
 
-/** The first lines of a response, checked. Header values are made into strings when they are asked for. */
+/** The checked head of a response. Headers become strings when they are read first. */
 export class ResponseHead {
   #headers: Map<string, string> | undefined;
 
   constructor(
     readonly status: number,
     readonly minorVersion: number,
-    /** The values of the headers that say how the body is framed. */
+    /** The headers that decide the framing of the body. */
     readonly contentLength: string | undefined,
     readonly transferEncoding: string | undefined,
     readonly connection: string | undefined,
@@ -33,7 +33,7 @@ const colon = 58;
 const zero = 48;
 const version = Buffer.from("HTTP/1.");
 
-/** RFC 9110 sections 5.5 and 5.6.2: which bytes may stand in a header's name, and which in its value. */
+/** The bytes that the name and the value of a header may have (RFC 9110 sections 5.5 and 5.6.2). */
 const mayBeName = new Uint8Array(256);
 const mayBeValue = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) {
@@ -42,13 +42,15 @@ for (let byte = 0; byte < 256; byte++) {
 }
 
 /**
- * Reads the head in `bytes` from `start` to `end`, the place just after its empty line. One pass over
- * the bytes and no strings, for this runs for every call. Throws `MalformedResponse`; a folded header, a
- * space before the colon and a bare CR or LF are refused (RFC 9112 sections 2.2, 5.1 and 5.2).
+ * Reads the head in `bytes` from `start` to `end`, which is just after its empty line. This runs for every call, so it
+ * makes one pass over the bytes and creates no strings for most headers.
+ *
+ * @throws MalformedResponse also for a folded header, a space before the colon and a bare CR or LF (RFC 9112 sections
+ *   2.2, 5.1 and 5.2)
  */
 export function readHead(bytes: Buffer, start: number, end: number): ResponseHead {
   let at = start + version.length;
-  if (version.compare(bytes, start, at) !== 0) throw new MalformedResponse("the answer is not HTTP/1.x");
+  if (version.compare(bytes, start, at) !== 0) throw new MalformedResponse("the response is not HTTP/1.x");
   const minorVersion = bytes[at++]! - zero;
   const status = threeDigits(bytes, at + 1);
   if ((minorVersion !== 0 && minorVersion !== 1) || bytes[at] !== space || status < 100) {
@@ -90,17 +92,17 @@ export function readHead(bytes: Buffer, start: number, end: number): ResponseHea
   );
 }
 
-/** Goes over bytes a value may have, to the start of the next line. */
+/** Skips the bytes of a value. Returns the start of the next line. */
 function lineEnd(bytes: Buffer, from: number): number {
   let at = from;
   while (mayBeValue[bytes[at]!] === 1) at++;
   if (bytes[at] !== carriageReturn || bytes[at + 1] !== lineFeed) {
-    throw new MalformedResponse("the head has a byte that may not be there");
+    throw new MalformedResponse("the head has a byte that is not allowed there");
   }
   return at + 2;
 }
 
-/** -1 if they are not three digits. */
+/** Reads three digits. Returns -1 if there are none. */
 function threeDigits(bytes: Buffer, at: number): number {
   let number = 0;
   for (let index = at; index < at + 3; index++) {

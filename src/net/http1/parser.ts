@@ -1,6 +1,6 @@
 import { MalformedResponse, type ResponseHead, readHead } from "./head.ts";
 
-/** The most bytes all heads and trailers of one answer may take. */
+/** The largest number of bytes of all heads and trailers of one response. */
 export const headLimit = 64 * 1024;
 const sizeLineLimit = 4096;
 const chunkSizeLimit = 2 ** 48;
@@ -29,14 +29,14 @@ enum Phase {
 }
 
 /**
- * Reads one HTTP/1.x response (RFC 9112) from bytes cut anywhere. It is strict: a bare LF, a folded
- * header, two framings at once or a malformed chunk throws `MalformedResponse`, since a reader more
- * lenient than the one before it is how responses get split.
+ * Reads one HTTP/1.x response (RFC 9112) from bytes that may be cut anywhere. A bare LF, a folded header, two framings at
+ * once or a malformed chunk throws `MalformedResponse`: two readers that understand one response differently make
+ * response splitting possible.
  */
 export class ResponseParser {
-  /** Bytes came after the end of the response. The connection must not be used again. */
+  /** True if bytes came after the end of the response: the connection must not be used again. */
   surplus = false;
-  /** The peer will take another request on this connection once this response is done. */
+  /** True if the peer takes another request on this connection after this response. */
   keepAlive = false;
   #phase = Phase.Head;
   #remaining = 0;
@@ -47,13 +47,13 @@ export class ResponseParser {
   #receiver: ResponseReceiver;
   #method: string;
 
-  /** `method` is the request's: the answer to HEAD has no body. */
+  /** @param method the method of the request: a response to HEAD has no body */
   constructor(receiver: ResponseReceiver, method: string) {
     this.#receiver = receiver;
     this.#method = method;
   }
 
-  /** Makes a parser that is done ready for the next response on its connection. */
+  /** Prepares a parser that is done for the next response on its connection. */
   restart(receiver: ResponseReceiver, method: string): void {
     this.#receiver = receiver;
     this.#method = method;
@@ -65,12 +65,12 @@ export class ResponseParser {
     this.keepAlive = false;
   }
 
-  /** The whole response has been read. */
+  /** True if the whole response has been read. */
   get done(): boolean {
     return this.#phase === Phase.Done;
   }
 
-  /** Reads the next bytes and calls the events they complete. */
+  /** Reads the next bytes, and passes the parts of the response in them to the receiver. */
   push(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
@@ -97,10 +97,14 @@ export class ResponseParser {
     }
   }
 
-  /** The peer closed its side in good order. Ends a body that lasts until the close, throws otherwise. */
+  /**
+   * The peer has closed its side of the connection without an error. Ends a body that lasts until the close.
+   *
+   * @throws MalformedResponse if the response is not whole
+   */
   close(): void {
     if (this.#phase === Phase.UntilClose) this.#finish();
-    else if (this.#phase !== Phase.Done) throw new MalformedResponse("the answer stopped in the middle");
+    else if (this.#phase !== Phase.Done) throw new MalformedResponse("the response stopped in the middle");
   }
 
   #pushHead(bytes: Buffer, from: number): number {
@@ -141,18 +145,18 @@ export class ResponseParser {
 
   #countHead(length: number): void {
     this.#headLength += length;
-    if (this.#headLength > headLimit) throw new MalformedResponse("the head of the answer is over 64 KiB");
+    if (this.#headLength > headLimit) throw new MalformedResponse("the head of the response is over 64 KiB");
   }
 
   #takeHead(head: ResponseHead): void {
-    if (head.status === 101) throw new MalformedResponse("the peer switched protocols unasked");
+    if (head.status === 101) throw new MalformedResponse("the peer switched protocols without being asked");
     if (head.status < 200) return;
     this.#chooseFraming(head);
     this.#receiver.head(head);
     if (this.#phase === Phase.Done) this.#receiver.end();
   }
 
-  /** RFC 9112 section 6.3, but two framings at once are an error. */
+  /** Chooses the framing of the body (RFC 9112 section 6.3). Two framings at once are an error. */
   #chooseFraming({ status, minorVersion, contentLength, transferEncoding, connection }: ResponseHead): void {
     this.keepAlive = wantsKeepAlive(connection, minorVersion);
     if (contentLength !== undefined && !decimal.test(contentLength))
@@ -182,7 +186,7 @@ export class ResponseParser {
     return end;
   }
 
-  /** Reads what stands around the data of the chunks, byte by byte. */
+  /** Reads the framing around the data of chunks, byte by byte. */
   #pushFraming(bytes: Buffer, from: number): number {
     let at = from;
     while (at < bytes.length) {
@@ -222,7 +226,7 @@ export class ResponseParser {
     return at;
   }
 
-  /** Trailers are read over and dropped: none may change how an answer is understood. */
+  /** Drops trailers: none may change the meaning of a response. */
   #pushTrailer(bytes: Buffer, from: number): number {
     let at = from;
     while (at < bytes.length) {

@@ -6,7 +6,7 @@ import {
   type HttpClientOptions,
   type RequestOptions,
 } from "../../../src/net/http1/client.ts";
-import type { Exchange, Target } from "../../../src/net/http1/exchange.ts";
+import type { Exchange, HttpTarget } from "../../../src/net/http1/exchange.ts";
 import { HttpFailure } from "../../../src/net/http1/http-failure.ts";
 
 /** One connection to a scripted server. */
@@ -85,7 +85,7 @@ export function clientOf(options: HttpClientOptions = {}): HttpClient {
 }
 
 /** Builds the target `http://127.0.0.1:PORT/`, with some parts replaced. */
-export function at(port: number, parts: Partial<Target> = {}): Target {
+export function at(port: number, parts: Partial<HttpTarget> = {}): HttpTarget {
   return { protocol: "http:", hostname: "127.0.0.1", port, path: "/", ...parts };
 }
 
