@@ -2,6 +2,7 @@ import { type Operation, operations } from "../wire/dialects/operations.ts";
 import { anthropic } from "./anthropic.ts";
 import { geminiCommand } from "./gemini-cli/adapter.ts";
 import { openai } from "./openai.ts";
+import type { Quirks } from "./quirks/types.ts";
 import type { Adapter } from "./types.ts";
 
 /** Every provider we speak to. A type belongs to one adapter only. */
@@ -14,18 +15,20 @@ export function adapterFor(type: string): Adapter | undefined {
 
 /**
  * Returns the path at which an llm's provider takes an operation as it is; undefined where it does not: a call of a
- * dialect is then translated. OpenAI itself speaks responses unless `responses` is "translated"; others
- * only where it is "native".
+ * dialect is then translated. An operation that is optional for the adapter is taken where the llm's own setting says
+ * "native", or where there is no setting and a quirk names the operation.
  *
- * @param llm The type and the `responses` field of an llm that the adapter serves.
+ * @param quirks The quirks of the llm.
+ * @param settings The llm's own settings, such as `responses`.
  */
 export function nativePathFor(
   { operations: always, optional = [] }: Adapter,
   operation: Operation,
-  llm: { type: string; responses?: "native" | "translated" },
+  quirks: Quirks,
+  settings: Partial<Record<Operation, "native" | "translated">> = {},
 ): string | undefined {
   if (always.includes(operation)) return operations[operation].path;
   if (!optional.includes(operation)) return undefined;
-  const speaks = llm.responses ?? (llm.type === "openai" ? "native" : "translated");
-  return speaks === "native" ? operations[operation].path : undefined;
+  const isNative = settings[operation] ? settings[operation] === "native" : quirks.takes?.includes(operation);
+  return isNative ? operations[operation].path : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Operation } from "../wire/dialects/operations.ts";
 import type { Dialect, StreamPosition } from "../wire/dialects/types.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
+import type { Quirks } from "./quirks/types.ts";
 
 /** How a provider is spoken to. Data and pure functions: no I/O. */
 export interface Adapter {
@@ -62,10 +63,13 @@ export interface Translation {
   readonly caller: Dialect;
   readonly provider: Dialect;
   /**
-   * The request for the provider. `model` is the provider's name for the model.
-   * Throws AppError `invalid_request` naming what cannot be expressed.
+   * Returns the request for the provider.
+   *
+   * @param model The provider's name for the model.
+   * @param quirks How the provider and the model differ from others of the dialect.
+   * @throws AppError `invalid_request` that names what cannot be expressed
    */
-  request(body: Record<string, unknown>, model: string): Record<string, unknown>;
+  request(body: Record<string, unknown>, model: string, quirks: Quirks): Record<string, unknown>;
   /**
    * The answer for the caller. `model` is what the caller asked for, `request` the caller's own: answers of
    * responses calls repeat parts of it. Throws AppError `provider_error` on garbage.

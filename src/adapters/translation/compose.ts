@@ -12,10 +12,10 @@ export function compose(first: ToChat, second: FromChat): Translation {
   return {
     caller: first.caller,
     provider: second.provider,
-    request(body, model) {
-      const { request, paths } = first.toChat(body, model, second.takesThinking);
+    request(body, model, quirks) {
+      const { request, paths } = first.toChat(body, model, quirks, second.takesThinking);
       try {
-        return second.request(request, model);
+        return second.request(request, model, quirks);
       } catch (error) {
         throw inCallerTerms(error, paths, first.callerFields);
       }

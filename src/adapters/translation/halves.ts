@@ -1,3 +1,4 @@
+import type { Quirks } from "../quirks/types.ts";
 import type { Translation } from "../types.ts";
 import type { Fields } from "./request-fields.ts";
 import type { TranslatedPipe } from "./translated-pipe.ts";
@@ -16,7 +17,7 @@ export interface ToChat extends Translation {
    * @param takesThinking The chat request goes on to a provider that takes signed thinking back.
    * @throws AppError `invalid_request`
    */
-  toChat(body: Fields, model: string, takesThinking: boolean): ChatRequest;
+  toChat(body: Fields, model: string, quirks: Quirks, takesThinking: boolean): ChatRequest;
   /**
    * The caller's field, as a JSON pointer, for each field of the chat request that is made from another one; of
    * `messages` the field for a fault that lies in no single message.

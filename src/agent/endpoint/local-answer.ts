@@ -1,5 +1,6 @@
 import { adapterFor, nativePathFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
+import { quirksOf } from "../../adapters/quirks/index.ts";
 import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
@@ -55,15 +56,16 @@ export async function answerLocally(
 
 /** The request as the provider takes it. Throws AppError `invalid_request` for what it has no way to say. */
 function prepare(provider: LocalProvider, call: ModelCall, text: string) {
-  const { type: configured, model } = provider.config;
+  const { type: configured, model, url = "" } = provider.config;
   const type = configured === "vllm-managed" ? "vllm" : configured;
   const adapter = adapterFor(type)!;
   const { operation, scan, body } = call;
-  const isNative = nativePathFor(adapter, operation, { type }) !== undefined;
+  const quirks = quirksOf({ type, host: URL.parse(url)?.hostname, model });
+  const isNative = nativePathFor(adapter, operation, quirks) !== undefined;
   const translation =
     isDialect(operation) && !isNative ? translationFor(operation, adapter.dialect) : undefined;
   if (!translation) return { operation, body: spliceTopLevel(text, scan, { model }), translation };
-  const translated = JSON.stringify(translation.request(body, model));
+  const translated = JSON.stringify(translation.request(body, model, quirks));
   return { operation: adapter.dialect, body: translated, translation };
 }
 

@@ -186,13 +186,14 @@ function prepare(asked: Asked, llm: LlmRow): Sent {
   const model = call.name === undefined ? own : modelFor(llm, caller.body["model"], asked.candidates);
   record.facts.model = model;
   const { operation } = call;
-  const native = nativePathFor(adapter, operation, llm.spec);
+  const quirks = provider.quirksOf(model);
+  const native = nativePathFor(adapter, operation, quirks, llm.spec);
   const translation =
     native === undefined && isDialect(operation) ? translationFor(operation, adapter.dialect) : undefined;
   if (native === undefined && !translation)
     throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
   const path = native ?? operations[adapter.dialect].path;
-  const request = providerRequest(caller, operation, path, translation, model);
+  const request = providerRequest(caller, operation, { path, translation, model, quirks });
   return { caller, operation, llm, provider, translation, request };
 }
 

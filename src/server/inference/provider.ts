@@ -1,4 +1,6 @@
 import { adapterFor } from "../../adapters/index.ts";
+import { quirksOf } from "../../adapters/quirks/index.ts";
+import type { Quirks } from "../../adapters/quirks/types.ts";
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { OutboundTimeouts } from "../../net/outbound.ts";
@@ -13,6 +15,8 @@ const defaultTimeouts: OutboundTimeouts = { connect: 10_000, firstByte: 300_000,
 export interface Provider {
   readonly adapter: Adapter;
   readonly timeouts: OutboundTimeouts;
+  /** Returns the quirks of a model at this provider. */
+  quirksOf(model: string): Quirks;
   /** The URL of a path below the llm's base URL. */
   url(path: string): URL;
 }
@@ -28,10 +32,13 @@ export function providerOf(llm: LlmRow): Provider {
   const adapter = adapterFor(type);
   if (!adapter) throw new AppError("not_supported", `llms of type ${type} cannot be called by this version`);
   const base = llm.spec.url || adapter.defaultUrls[type]!;
+  const host = URL.parse(base)?.hostname;
+  const ownQuirks = quirksOf({ type, host, model: llm.spec.model });
   const urls = new Map<string, URL>();
   const provider: Provider = {
     adapter,
     timeouts: timeoutsOf(llm),
+    quirksOf: (model) => (model === llm.spec.model ? ownQuirks : quirksOf({ type, host, model })),
     url(path) {
       const url = urls.get(path) ?? providerUrl(base, path);
       urls.set(path, url);

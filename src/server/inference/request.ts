@@ -1,4 +1,5 @@
 import { passthroughs } from "../../adapters/passthrough/index.ts";
+import type { Quirks } from "../../adapters/quirks/types.ts";
 import type { Adapter, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
@@ -24,27 +25,34 @@ export interface ProviderRequest {
   stripUsage: boolean;
 }
 
+/** How a provider takes a call. */
+export interface Target {
+  /** Where the provider takes it. */
+  path: string;
+  /** Undefined where the provider speaks the caller's dialect. */
+  translation: Translation | undefined;
+  /** The provider's name for the model. */
+  model: string;
+  quirks: Quirks;
+}
+
 /**
- * The request for the provider. Where it speaks the caller's dialect, the caller's own bytes with another model
- * name; else a translation.
+ * Returns the request for the provider: the caller's own bytes with another model name where the provider speaks the
+ * caller's dialect, else a translation.
  *
- * @param path where the provider takes it
- * @param translation undefined where the provider speaks the caller's dialect
- * @param model the provider's name for the model
  * @throws AppError `invalid_request`
  */
 export function providerRequest(
   caller: CallerRequest,
   operation: Operation,
-  path: string,
-  translation: Translation | undefined,
-  model: string,
+  { path, translation, model, quirks }: Target,
 ): ProviderRequest {
   const { body, text, scan } = caller;
   const renamed = body["model"] === model ? {} : { model };
   if (!isDialect(operation)) return { path, text: spliceTopLevel(text, scan, renamed), stripUsage: false };
   dialects[operation].checkRequest(body);
-  if (translation) return { path, text: JSON.stringify(translation.request(body, model)), stripUsage: false };
+  if (translation)
+    return { path, text: JSON.stringify(translation.request(body, model, quirks)), stripUsage: false };
   const { changes, stripUsage } = passthroughs[operation].prepare(body);
   return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage };
 }

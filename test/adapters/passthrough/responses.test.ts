@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { adapterFor, nativePathFor } from "../../../src/adapters/index.ts";
 import { passthroughPipe, passthroughs } from "../../../src/adapters/passthrough/index.ts";
+import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { carryReasoning } from "../../../src/adapters/translation/responses-to-chat/carried-reasoning.ts";
 import { sseFrame } from "../../../src/wire/sse.ts";
@@ -130,7 +131,7 @@ describe("a request that is passed through", () => {
 
 describe("who speaks responses", () => {
   const path = (type: string, responses?: "native" | "translated") =>
-    nativePathFor(adapterFor(type)!, "responses", { type, responses });
+    nativePathFor(adapterFor(type)!, "responses", quirksOf({ type, model: "m" }), { responses });
 
   it.each([
     ["openai", undefined, "/v1/responses"],
@@ -146,10 +147,9 @@ describe("who speaks responses", () => {
   });
 
   it("other dialects are native where the provider speaks them", () => {
-    const llm = { type: "openai" };
-    expect(nativePathFor(adapterFor("openai")!, "chat", llm)).toBe("/v1/chat/completions");
-    expect(nativePathFor(adapterFor("openai")!, "messages", llm)).toBeUndefined();
-    expect(nativePathFor(adapterFor("anthropic")!, "messages", llm)).toBe("/v1/messages");
+    expect(nativePathFor(adapterFor("openai")!, "chat", {})).toBe("/v1/chat/completions");
+    expect(nativePathFor(adapterFor("openai")!, "messages", {})).toBeUndefined();
+    expect(nativePathFor(adapterFor("anthropic")!, "messages", {})).toBe("/v1/messages");
   });
 
   it("all others are translated to what they speak", () => {

@@ -156,7 +156,7 @@ describe("what was changed on the way there is changed back", () => {
   const long = `mcp__${"server".repeat(12)}__tool`;
   const request = { tools: [{ type: "function", function: { name: long } }] };
   const given = (
-    translation.request({ ...request, messages: [{ role: "user", content: "x" }] }, "m") as Whatever
+    translation.request({ ...request, messages: [{ role: "user", content: "x" }] }, "m", {}) as Whatever
   ).tools[0].name;
   const use = { type: "tool_use", id: "call.0:1", name: given, input: { a: 1 } };
 
@@ -261,6 +261,7 @@ describe("a stream", () => {
     const { messages } = translation.request(
       { messages: [{ role: "user", content: "2+2" }, back] },
       "m",
+      {},
     ) as Whatever;
     expect(messages[1].content).toEqual([
       { type: "thinking", thinking: "The user asks for 2+2.", signature: "EqQBCgIYAhIM1gbcDa9GJwZA2b3h" },

@@ -156,7 +156,7 @@ describe("requests", () => {
   });
 
   function sentArguments(body: Record<string, unknown>): string {
-    const { messages } = translation.request(body, "m") as Whatever;
+    const { messages } = translation.request(body, "m", {}) as Whatever;
     return messages[1].tool_calls[0].function.arguments;
   }
 });

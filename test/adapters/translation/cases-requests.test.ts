@@ -105,7 +105,11 @@ describe("messages", () => {
 
   it("case 11: integers beyond 2^53 keep their digits", () => {
     const tool_calls = [call("c", '{"id":9007199254740993,"deep":[{"n":-12345678901234567890}]}')];
-    const request = translation.request({ messages: [hello, { role: "assistant", tool_calls }] }, budgeted);
+    const request = translation.request(
+      { messages: [hello, { role: "assistant", tool_calls }] },
+      budgeted,
+      {},
+    );
     expect(JSON.stringify(request)).toContain(
       '"input":{"id":9007199254740993,"deep":[{"n":-12345678901234567890}]}',
     );
@@ -113,7 +117,7 @@ describe("messages", () => {
     const body = parseExact(
       `{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","parameters":${schema}}}]}`,
     ) as Record<string, unknown>;
-    expect(JSON.stringify(translation.request(body, budgeted))).toContain(schema);
+    expect(JSON.stringify(translation.request(body, budgeted, {}))).toContain(schema);
   });
 
   it("case 12: content null beside tool calls leaves the calls alone", () => {

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 
 /** Requests of chat callers, as an Anthropic provider gets them. */
@@ -10,10 +11,15 @@ export const budgeted = "claude-haiku-4-5";
 export const adaptive = "claude-opus-4-6";
 export const latest = "claude-sonnet-5";
 
+/** The quirks of a model at Anthropic. */
+export const claude = (model: string) => quirksOf({ type: "anthropic", model });
+
 /** What is sent, as the provider parses it. Sending is by JSON.stringify. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
 export function sent(body: object, model = budgeted): any {
-  return JSON.parse(JSON.stringify(translation.request({ messages: [hello], ...body }, model)));
+  return JSON.parse(
+    JSON.stringify(translation.request({ messages: [hello], ...body }, model, claude(model))),
+  );
 }
 
 export const turns = (...messages: object[]) => sent({ messages }).messages;

@@ -43,7 +43,7 @@ const linesToChat: ToChat = {
     const request = { model, messages: said.map((content) => ({ role: "user", content })) };
     return { request, paths: said.map((_, index) => `/lines/${index}`) };
   },
-  request: (body, model) => linesToChat.toChat(body, model, false).request,
+  request: (body, model) => linesToChat.toChat(body, model, {}, false).request,
   response: (body) => ({ text: (body as ChatCompletion).choices?.[0]?.message?.content }),
   stream: () => new LinesFromChat(),
 };
@@ -106,7 +106,7 @@ describe("a translation from an invented dialect, composed with chat to messages
   });
 
   it("translates requests through both halves", () => {
-    expect(composed.request({ lines: ["a", "b"] }, "claude-opus-4-1")).toMatchObject({
+    expect(composed.request({ lines: ["a", "b"] }, "claude-opus-4-1", {})).toMatchObject({
       model: "claude-opus-4-1",
       messages: [
         {
@@ -148,7 +148,7 @@ describe.each([
 
   it("have their requests and answers translated", () => {
     expect(composed).toMatchObject({ caller, provider: "lines" });
-    expect(composed.request(request, "theirs")).toEqual({ model: "theirs", lines: ["hi"] });
+    expect(composed.request(request, "theirs", {})).toEqual({ model: "theirs", lines: ["hi"] });
     expect(JSON.stringify(composed.response({ text: "hello" }, "mine", request))).toContain('"text":"hello"');
   });
 
@@ -177,7 +177,7 @@ describe.each([
 describe("a refusal of the second half", () => {
   const refusal = (half: ToChat, body: Fields) => {
     try {
-      compose(half, chatToLines()).request(body, "theirs");
+      compose(half, chatToLines()).request(body, "theirs", {});
     } catch (error) {
       return (error as { details: unknown[] }).details[0];
     }
@@ -235,7 +235,8 @@ it("signed thinking reaches only a provider that takes it back", () => {
     output: Fields[];
   };
   const input = [{ role: "user", content: "?" }, ...encrypted.output, { role: "user", content: "and?" }];
-  const requestTo = (second: FromChat) => JSON.stringify(compose(half, second).request({ input }, "theirs"));
+  const requestTo = (second: FromChat) =>
+    JSON.stringify(compose(half, second).request({ input }, "theirs", {}));
   expect(requestTo(chatToLines(true))).toContain('"signature":"s"');
   expect(requestTo(chatToLines(false))).not.toContain('"signature":"s"');
 });

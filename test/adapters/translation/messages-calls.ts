@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { bytesOf, eventsOf, type Outcome, through } from "./streams.ts";
 
@@ -14,7 +15,13 @@ export type Whatever = any;
 /** What is sent, as the provider parses it. */
 export function sent(body: object, model = "qwen3"): Whatever {
   return JSON.parse(
-    JSON.stringify(translation.request({ max_tokens: 100, messages: [hello], ...body }, model)),
+    JSON.stringify(
+      translation.request(
+        { max_tokens: 100, messages: [hello], ...body },
+        model,
+        quirksOf({ type: "openai", model }),
+      ),
+    ),
   );
 }
 

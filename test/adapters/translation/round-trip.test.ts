@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import type { StreamPipe } from "../../../src/adapters/types.ts";
 import { AppError } from "../../../src/errors.ts";
@@ -117,10 +118,10 @@ function meaningOf(messages: Whatever[]): unknown {
 it("a conversation means the same from chat to messages and back", () => {
   fc.assert(
     fc.property(conversation, (messages) => {
-      const anthropic = overWire(toMessages.request({ messages }, "claude-haiku-4-5"));
+      const anthropic = overWire(toMessages.request({ messages }, "claude-haiku-4-5", {}));
       const roles = anthropic.messages.map(({ role }: Whatever) => role);
       expect(roles.every((role: string, at: number) => role !== roles[at - 1])).toBe(true);
-      const { messages: back } = overWire(toChat.request(anthropic, "gpt-4o"));
+      const { messages: back } = overWire(toChat.request(anthropic, "gpt-4o", {}));
       expect(meaningOf(back)).toEqual(meaningOf(messages));
     }),
     { numRuns: 300 },
@@ -283,15 +284,16 @@ const requests: Record<"chat" | "messages", unknown> = {
 describe.each(ways)("from %s to %s, whatever comes", (caller, provider) => {
   const translation = translationFor(caller, provider, () => 0)!;
   const folder = provider === "chat" ? "openai" : "anthropic";
+  const quirks = (model: string) => quirksOf({ type: folder, model });
 
   it("a request is translated or refused with a place in it", () => {
     const body = requests[caller as "chat" | "messages"];
     for (const model of ["claude-sonnet-4-0", "claude-opus-5", "gpt-5.6-sol", "qwen3"]) {
-      expect(() => JSON.stringify(translation.request(body as Whatever, model))).not.toThrow();
+      expect(() => JSON.stringify(translation.request(body as Whatever, model, quirks(model)))).not.toThrow();
       fc.assert(
         fc.property(spoiltFrom(body), (spoilt) => {
           try {
-            expect(typeof JSON.stringify(translation.request(spoilt, model))).toBe("string");
+            expect(typeof JSON.stringify(translation.request(spoilt, model, quirks(model)))).toBe("string");
           } catch (error) {
             expect(error).toBeInstanceOf(AppError);
             expect(error).toMatchObject({ code: "invalid_request", details: [{ path: expect.any(String) }] });

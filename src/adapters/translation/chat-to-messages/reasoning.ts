@@ -1,8 +1,8 @@
+import { type Effort, isEffort, nearestEffort, type Quirks } from "../../quirks/types.ts";
 import { type Fields, isGiven, quoted, refused } from "../request-fields.ts";
-import { claudeVersion, longestAnswer } from "./claude-models.ts";
 
 /** Tokens to think, for models that take a budget and no effort. */
-const budgets: Readonly<Record<string, number>> = {
+const budgets: Readonly<Record<Effort, number>> = {
   minimal: 1_024,
   low: 1_024,
   medium: 4_096,
@@ -24,37 +24,32 @@ const leastBudget = 1_024;
  */
 export function reasoningOf(
   effort: unknown,
-  model: string,
+  quirks: Quirks,
   maxTokens: number,
   allowed: { thinking: boolean; budget: boolean },
 ): { thinking?: Fields; effort?: string; max_tokens?: number } {
   if (!isGiven(effort)) return {};
   if (effort === "none") return { thinking: { type: "disabled" } };
-  if (typeof effort !== "string" || !Object.hasOwn(budgets, effort)) {
+  if (!isEffort(effort)) {
     throw refused("/reasoning_effort", `reasoning_effort ${quoted(effort)} is not known`);
   }
-  const version = claudeVersion(model);
-  if (version !== undefined && version >= 406) {
+  const { adaptiveThinking, efforts = [], maxOutputTokens } = quirks;
+  if (adaptiveThinking) {
     return {
       ...(allowed.thinking && { thinking: { type: "adaptive" } }),
-      effort: effortOf(effort, version),
+      effort: nearestEffort(effort, efforts),
     };
   }
-  return allowed.thinking && allowed.budget ? withBudget(budgets[effort]!, model, maxTokens) : {};
-}
-
-function effortOf(effort: string, version: number): string {
-  if (effort === "minimal") return "low";
-  return effort === "xhigh" && version === 406 ? "max" : effort;
+  return allowed.thinking && allowed.budget ? withBudget(budgets[effort], maxTokens, maxOutputTokens) : {};
 }
 
 /** The answer keeps its `max_tokens` where the model has room for both; else they share what there is. */
 function withBudget(
   budget: number,
-  model: string,
   maxTokens: number,
+  maxOutputTokens = Number.POSITIVE_INFINITY,
 ): { thinking: Fields; max_tokens: number } {
-  const most = Math.max(longestAnswer(model) ?? Number.POSITIVE_INFINITY, maxTokens);
+  const most = Math.max(maxOutputTokens, maxTokens);
   const room = Math.min(maxTokens + budget, most) - maxTokens;
   const max_tokens = maxTokens + room;
   const budget_tokens = room >= leastBudget ? room : Math.min(budget, Math.floor(max_tokens / 2));
@@ -65,9 +60,8 @@ function withBudget(
  * `temperature`, `top_p` and `top_k` as the model accepts them: none after Claude 4.6 or while it thinks, else a
  * temperature of at most 1, and `top_p` only without it, because older models refuse both (cases 24, 25, 39).
  */
-export function samplingOf(body: Fields, model: string, isThinking: boolean): Fields {
-  const version = claudeVersion(model);
-  if (isThinking || (version !== undefined && version > 406)) return {};
+export function samplingOf(body: Fields, quirks: Quirks, isThinking: boolean): Fields {
+  if (isThinking || quirks.sampling === false) return {};
   const { temperature, top_p, top_k } = body;
   return {
     ...(isGiven(temperature) && {

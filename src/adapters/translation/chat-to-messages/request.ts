@@ -1,3 +1,4 @@
+import type { Quirks } from "../../quirks/types.ts";
 import {
   type Fields,
   isEmpty,
@@ -11,7 +12,6 @@ import {
   textAt,
 } from "../request-fields.ts";
 import { keepFewMarks } from "./cache-marks.ts";
-import { longestAnswer } from "./claude-models.ts";
 import type { Block } from "./content.ts";
 import { callsWithoutThinking, conversation } from "./conversation.ts";
 import { reasoningOf, samplingOf } from "./reasoning.ts";
@@ -51,16 +51,16 @@ const neutral = {
  *
  * @throws AppError `invalid_request`
  */
-export function messagesRequest(body: Fields, model: string): Fields {
+export function messagesRequest(body: Fields, model: string, quirks: Quirks): Fields {
   refuseOthers(body, "", known, neutral);
   refuseStreamOptions(body.stream_options);
   const { system, messages } = conversation(body.messages);
-  const asked = formatOf(body, model);
+  const asked = formatOf(body, quirks);
   const tools = toolsOf(body, asked.tool);
   const isToolForced = tools.tool_choice?.type === "any" || tools.tool_choice?.type === "tool";
-  const maxTokens = maxTokensOf(body) ?? longestAnswer(model) ?? usualMaxTokens;
+  const maxTokens = maxTokensOf(body) ?? quirks.maxOutputTokens ?? usualMaxTokens;
   const allowed = { thinking: !isToolForced, budget: !callsWithoutThinking(messages) };
-  const { effort, ...reasoning } = reasoningOf(body.reasoning_effort, model, maxTokens, allowed);
+  const { effort, ...reasoning } = reasoningOf(body.reasoning_effort, quirks, maxTokens, allowed);
   const thinking = isGiven(body.thinking) ? objectAt(body.thinking, "/thinking") : reasoning.thinking;
   const outputConfig = { ...(effort && { effort }), ...(asked.format && { format: asked.format }) };
   const stop = stopSequences(body.stop);
@@ -71,7 +71,7 @@ export function messagesRequest(body: Fields, model: string): Fields {
     ...withInstruction(system, asked.instruction),
     messages,
     ...tools,
-    ...samplingOf(body, model, thinking !== undefined && thinking.type !== "disabled"),
+    ...samplingOf(body, quirks, thinking !== undefined && thinking.type !== "disabled"),
     ...reasoning,
     ...(thinking && { thinking }),
     ...(!isEmpty(outputConfig) && { output_config: outputConfig }),

@@ -1,5 +1,5 @@
+import type { Quirks } from "../../quirks/types.ts";
 import { type Fields, isGiven, objectAt, quoted, refused } from "../request-fields.ts";
-import { takesFormat } from "./claude-models.ts";
 import { outputSchema } from "./json-schema.ts";
 
 /** How an answer of a given form is asked for. One of the three, or nothing. */
@@ -17,7 +17,7 @@ export interface AskedFormat {
  *
  * @throws AppError `invalid_request`
  */
-export function formatOf(body: Fields, model: string): AskedFormat {
+export function formatOf(body: Fields, quirks: Quirks): AskedFormat {
   if (!isGiven(body.response_format)) return {};
   const format = objectAt(body.response_format, "/response_format");
   switch (format.type) {
@@ -29,7 +29,8 @@ export function formatOf(body: Fields, model: string): AskedFormat {
       const described = objectAt(format.json_schema, "/response_format/json_schema");
       const path = "/response_format/json_schema/schema";
       const schema = objectAt(described.schema, path);
-      if (takesFormat(model)) return { format: { type: "json_schema", schema: outputSchema(schema) } };
+      if (quirks.outputFormat !== false)
+        return { format: { type: "json_schema", schema: outputSchema(schema) } };
       if (isGiven(schema.type) && schema.type !== "object") {
         throw refused(`${path}/type`, "this llm's provider takes schemas of objects only");
       }

@@ -19,7 +19,7 @@ export const messagesToChat: ToChat = {
   },
   answerSettings,
   toChat: chatRequest,
-  request: (body, model) => chatRequest(body, model).request,
+  request: (body, model, quirks) => chatRequest(body, model, quirks).request,
   response: (body, model, request) => converted(() => messagesAnswer(body, model, request)),
   stream: (model, request) => new MessagesFromChat(model, request),
 };

@@ -1,7 +1,8 @@
+import type { Quirks } from "../../quirks/types.ts";
 import type { ChatRequest } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { conversationOf } from "./conversation.ts";
-import { isReasoner, reasoningEffort } from "./effort.ts";
+import { reasoningEffort } from "./effort.ts";
 import { toolsOf } from "./tools.ts";
 
 const known = [
@@ -28,16 +29,16 @@ const longestUser = 64;
  *
  * @throws AppError `invalid_request`
  */
-export function chatRequest(body: Fields, model: string): ChatRequest {
+export function chatRequest(body: Fields, model: string, quirks: Quirks): ChatRequest {
   refuseOthers(body, "", known, neutral);
   const config = outputConfig(body);
   refuseOthers(config, "/output_config", ["effort", "format"]);
-  const effort = reasoningEffort(body, config, model);
+  const effort = reasoningEffort(body, config, quirks);
   const { messages, paths } = conversationOf(body.system, body.messages);
   const request = {
     model,
     messages,
-    ...limitsOf(body, model),
+    ...limitsOf(body, quirks),
     ...(isGiven(body.stop_sequences) && { stop: body.stop_sequences }),
     ...answerSettings(body),
     ...(effort !== undefined && { reasoning_effort: effort }),
@@ -58,10 +59,12 @@ function outputConfig({ output_config }: Fields): Fields {
 }
 
 /** Reasoning models of OpenAI take no sampling, and the limit under a newer name (case 72). */
-function limitsOf({ max_tokens, temperature, top_p, top_k }: Fields, model: string): Fields {
-  if (isReasoner(model)) return isGiven(max_tokens) ? { max_completion_tokens: max_tokens } : {};
+function limitsOf({ max_tokens, temperature, top_p, top_k }: Fields, quirks: Quirks): Fields {
+  const { limitField = "max_tokens", sampling } = quirks;
+  const limit = isGiven(max_tokens) ? { [limitField]: max_tokens } : {};
+  if (sampling === false) return limit;
   return {
-    ...(isGiven(max_tokens) && { max_tokens }),
+    ...limit,
     ...(isGiven(temperature) && { temperature }),
     ...(isGiven(top_p) && { top_p }),
     ...(isGiven(top_k) && { top_k }),

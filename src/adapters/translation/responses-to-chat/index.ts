@@ -19,7 +19,7 @@ export function responsesToChat(now: () => number): ToChat {
     },
     answerSettings,
     toChat: chatRequest,
-    request: (body, model) => chatRequest(body, model, false).request,
+    request: (body, model, quirks) => chatRequest(body, model, quirks, false).request,
     response: (body, model, request = {}) => responseOf(body, model, request, seconds()),
     stream: (model, request) => new ResponsesFromChat(model, request, seconds),
   };

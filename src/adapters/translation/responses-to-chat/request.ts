@@ -1,5 +1,5 @@
+import type { Quirks } from "../../quirks/types.ts";
 import type { ChatRequest } from "../halves.ts";
-import { isReasoner } from "../messages-to-chat/effort.ts";
 import {
   type Fields,
   isEmpty,
@@ -50,7 +50,12 @@ const passed = [
  * @param takesThinking The request goes on to a provider that takes signed thinking back.
  * @throws AppError `invalid_request`
  */
-export function chatRequest(body: Fields, model: string, takesThinking: boolean): ChatRequest {
+export function chatRequest(
+  body: Fields,
+  model: string,
+  { limitField = "max_tokens" }: Quirks,
+  takesThinking: boolean,
+): ChatRequest {
   refuseState(body);
   refuseOthers(body, "", known, neutral);
   refuseIncludes(body.include);
@@ -60,10 +65,7 @@ export function chatRequest(body: Fields, model: string, takesThinking: boolean)
   const request: Fields = {
     model,
     messages,
-    ...(isGiven(body.max_output_tokens) && {
-      // Reasoning models of OpenAI refuse the older name (case 72).
-      [isReasoner(model) ? "max_completion_tokens" : "max_tokens"]: body.max_output_tokens,
-    }),
+    ...(isGiven(body.max_output_tokens) && { [limitField]: body.max_output_tokens }),
     ...answerSettings(body),
     ...reasoningSettings(body.reasoning),
     ...(body.stream === true && { stream: true, stream_options: { include_usage: true } }),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { quirksOf } from "../../../../src/adapters/quirks/index.ts";
 import { messagesRequest } from "../../../../src/adapters/translation/chat-to-messages/request.ts";
 import { parseExact } from "../../../../src/wire/json.ts";
 
@@ -6,7 +7,7 @@ const hello = [{ role: "user", content: "hello" }];
 const png = "data:image/png;base64,iVBORw0KGgo=";
 
 function translated(body: Record<string, unknown>, model = "claude-sonnet-4-5"): Record<string, unknown> {
-  return messagesRequest({ messages: hello, ...body }, model);
+  return messagesRequest({ messages: hello, ...body }, model, quirksOf({ type: "anthropic", model }));
 }
 
 /** The turns that messages become. */
@@ -363,7 +364,7 @@ describe("limits and sampling", () => {
     (name) => {
       const body = JSON.parse(`{"${name}":{"a":1}}`) as Record<string, unknown>;
       body.messages = hello;
-      expect(() => messagesRequest(body, "m")).toThrow(`${name} has no counterpart`);
+      expect(() => messagesRequest(body, "m", {})).toThrow(`${name} has no counterpart`);
     },
   );
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { quirksOf } from "../../../../src/adapters/quirks/index.ts";
 import { chatRequest } from "../../../../src/adapters/translation/messages-to-chat/request.ts";
 import { reasoningSignature } from "../../../../src/adapters/translation/messages-to-chat/response.ts";
 import { parseExact } from "../../../../src/wire/json.ts";
@@ -7,7 +8,11 @@ const hello = [{ role: "user", content: "hello" }];
 const base64 = { type: "base64", media_type: "image/png", data: "AAAA" };
 
 function translated(body: Record<string, unknown>, model = "qwen3"): Record<string, unknown> {
-  return chatRequest({ max_tokens: 100, messages: hello, ...body }, model).request;
+  return chatRequest(
+    { max_tokens: 100, messages: hello, ...body },
+    model,
+    quirksOf({ type: "openai", model }),
+  ).request;
 }
 
 function chat(...messages: unknown[]): unknown {
@@ -138,7 +143,7 @@ describe("messages", () => {
     const body = parseExact(
       '{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"id":12345678901234567890}}]}]}',
     ) as Record<string, unknown>;
-    expect(chatRequest(body, "m").request.messages).toMatchObject([
+    expect(chatRequest(body, "m", {}).request.messages).toMatchObject([
       {},
       { tool_calls: [{ function: { arguments: '{"id":12345678901234567890}' } }] },
     ]);

@@ -33,20 +33,20 @@ const names = (request: Record<string, unknown>) =>
   );
 
 it("tools of a namespace are functions with both names; a search of the web is left out", () => {
-  const request = toChat.request(ask, "theirs");
+  const request = toChat.request(ask, "theirs", {});
   expect(names(request)).toEqual(["close", "agents__close", "agents__note"]);
   expect(request["tools"]).toMatchObject([
     {},
     { function: { description: "For sub-agents.\n\nClose one." } },
     { function: { description: "Take a note." } },
   ]);
-  expect(names(toMessages.request(ask, "theirs"))).toEqual(["close", "agents__close", "agents__note"]);
+  expect(names(toMessages.request(ask, "theirs", {}))).toEqual(["close", "agents__close", "agents__note"]);
   expect(JSON.stringify(request)).not.toContain("web_search");
 });
 
 it("a search of the web alone is no tools at all, and the answer says what was in force", () => {
   const request = { ...ask, tools: tools.slice(2) };
-  expect(toChat.request(request, "theirs")).not.toHaveProperty("tools");
+  expect(toChat.request(request, "theirs", {})).not.toHaveProperty("tools");
   const completion = { id: "c", choices: [{ index: 0, message: { content: "hi" }, finish_reason: "stop" }] };
   expect(toChat.response(completion, "mine", request)).toMatchObject({ tools: [] });
   expect(toChat.response(completion, "mine", ask)).toMatchObject({ tools: tools.slice(0, 2) });
@@ -54,7 +54,7 @@ it("a search of the web alone is no tools at all, and the answer says what was i
 
 it("which is asked for by name is refused", () => {
   const tool_choice = { type: "web_search" };
-  expect(() => toChat.request({ ...ask, tool_choice }, "theirs")).toThrow("web_search");
+  expect(() => toChat.request({ ...ask, tool_choice }, "theirs", {})).toThrow("web_search");
 });
 
 it("calls come back with the namespace they were made in, streamed and not, and go up again as they were", () => {
@@ -95,7 +95,7 @@ it("calls come back with the namespace they were made in, streamed and not, and 
 
   const results = items.map(({ call_id }) => ({ type: "function_call_output", call_id, output: "ok" }));
   const input = [{ role: "user", content: "hi" }, ...output, ...results];
-  const again = toChat.request({ ...ask, input }, "theirs") as { messages: Record<string, unknown>[] };
+  const again = toChat.request({ ...ask, input }, "theirs", {}) as { messages: Record<string, unknown>[] };
   expect(again.messages[1]).toMatchObject({
     tool_calls: tool_calls.map(({ id, function: called }) => ({ id, function: called })),
   });
@@ -110,7 +110,7 @@ it.each([
   const bad = { ...(tools[1] as object), ...fields };
   let told: unknown;
   try {
-    toChat.request({ ...ask, tools: [bad] }, "theirs");
+    toChat.request({ ...ask, tools: [bad] }, "theirs", {});
   } catch (error) {
     told = (error as { details: { path: string }[] }).details[0]!.path;
   }

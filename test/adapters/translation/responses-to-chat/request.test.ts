@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { quirksOf } from "../../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../../src/adapters/translation/index.ts";
 import { AppError } from "../../../../src/errors.ts";
 import { recordedJson } from "../streams.ts";
@@ -9,7 +10,8 @@ type Fields = Record<string, unknown>;
 const toChat = translationFor("responses", "chat", () => 0)!;
 const toMessages = translationFor("responses", "messages", () => 0)!;
 const ask = { model: "mine", input: "hello" };
-const chat = (body: Fields) => toChat.request({ ...ask, ...body }, "theirs");
+const quirks = (type: string, model: string) => quirksOf({ type, model });
+const chat = (body: Fields) => toChat.request({ ...ask, ...body }, "theirs", {});
 const image = "data:image/png;base64,iVBORw0KGgo=";
 
 /** What a refusal says. */
@@ -76,7 +78,9 @@ describe("a responses request as chat", () => {
   });
 
   it("gives reasoning models of OpenAI the limit under its newer name (case 72)", () => {
-    expect(toChat.request({ ...ask, max_output_tokens: 9 }, "gpt-5.4")).toMatchObject({
+    expect(
+      toChat.request({ ...ask, max_output_tokens: 9 }, "gpt-5.4", quirks("openai", "gpt-5.4")),
+    ).toMatchObject({
       max_completion_tokens: 9,
     });
   });
@@ -230,7 +234,7 @@ describe("a responses request as chat", () => {
       input: [{ role: "user", content: "q" }, reasoning, { role: "assistant", content: "a" }],
     };
     for (const way of [toChat, toMessages]) {
-      const sent = JSON.stringify(way.request(body, "theirs"));
+      const sent = JSON.stringify(way.request(body, "theirs", {}));
       expect(sent).not.toMatch(/hm|rs_1|gAAAA|thinking/);
       expect(sent).toContain('"assistant"');
     }
@@ -241,7 +245,7 @@ describe("Codex's request", () => {
   const codex = recordedJson("openai/responses-codex.json") as Fields;
 
   it("goes to a chat provider with all that it says", () => {
-    const request = toChat.request(codex, "qwen3");
+    const request = toChat.request(codex, "qwen3", {});
     expect((request.messages as Fields[]).map(({ role }) => role)).toEqual([
       ...["system", "user", "user", "assistant", "tool", "assistant", "tool"],
     ]);
@@ -263,7 +267,7 @@ describe("Codex's request", () => {
   });
 
   it("goes to Anthropic, its turns alternating", () => {
-    const request = toMessages.request(codex, "claude-sonnet-5");
+    const request = toMessages.request(codex, "claude-sonnet-5", quirks("anthropic", "claude-sonnet-5"));
     const turns = request.messages as { role: string; content: Fields[] }[];
     expect(turns.map(({ role }) => role)).toEqual(["user", "assistant", "user", "assistant", "user"]);
     expect(turns[1]?.content.map(({ type }) => type)).toEqual(["text", "tool_use"]);
@@ -286,7 +290,7 @@ describe("what is refused, by name", () => {
     ["something_new", 1, "something_new"],
   ])("%s: %j", (name, value, words) => {
     for (const way of [toChat, toMessages]) {
-      const { path, message } = refusal(() => way.request({ ...ask, [name]: value }, "theirs"));
+      const { path, message } = refusal(() => way.request({ ...ask, [name]: value }, "theirs", {}));
       expect(path).toBe(`/${name}`);
       expect(message).toContain(words);
     }
@@ -398,7 +402,9 @@ describe("what is refused, by name", () => {
       "input_audio",
     ],
   ])("what only Anthropic cannot do, in the caller's own words: %s", (_name, body, path, words) => {
-    const fault = refusal(() => toMessages.request({ ...ask, ...body }, "claude-sonnet-5"));
+    const fault = refusal(() =>
+      toMessages.request({ ...ask, ...body }, "claude-sonnet-5", quirks("anthropic", "claude-sonnet-5")),
+    );
     expect(fault.path).toBe(path);
     expect(fault.message).toContain(words);
   });

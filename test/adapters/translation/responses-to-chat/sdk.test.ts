@@ -34,7 +34,7 @@ beforeAll(() => {
       }
       const translation = translationFor("responses", provider, now)!;
       try {
-        sent = translation.request(body, "theirs");
+        sent = translation.request(body, "theirs", {});
       } catch (error) {
         const refusal = error as AppError;
         return Response.json(dialects.responses.errorBody(refusal, "r1"), { status: refusal.status });

@@ -1,0 +1,50 @@
+import type { QuirkRow } from "./types.ts";
+
+/** The name of a GPT model, with its version: `gpt-5.6-sol`, `ft:gpt-5-mini`. */
+const gpt = /(?:^|[/:])gpt-(\d{1,2})(?:\.(\d+))?(?![a-z0-9])/;
+
+const reasoning = "https://developers.openai.com/api/docs/guides/reasoning";
+
+/** Models that always reason: they take no sampling, and their limit has another name. */
+const reasoner = { sampling: false, limitField: "max_completion_tokens" } as const;
+
+/** OpenAI itself, and its models wherever they are called in chat. */
+export const openaiQuirks: readonly QuirkRow[] = [
+  {
+    when: { type: "openai" },
+    takes: ["responses"],
+    source: "https://developers.openai.com/api/docs/guides/migrate-to-responses",
+  },
+  {
+    when: { model: /(?:^|[/:])o\d(?![a-z0-9])/ },
+    ...reasoner,
+    efforts: ["low", "medium", "high"],
+    source: reasoning,
+  },
+  {
+    when: { model: { name: gpt, from: "5" } },
+    ...reasoner,
+    efforts: ["low", "medium", "high"],
+    source: reasoning,
+  },
+  {
+    when: { model: { name: gpt, from: "5.1" } },
+    effortNone: true,
+    source: "https://developers.openai.com/api/docs/models/gpt-5.1",
+  },
+  {
+    when: { model: /codex|pro/ },
+    effortNone: false,
+    source: "https://developers.openai.com/api/docs/models/gpt-5.3-codex",
+  },
+  {
+    when: { model: { name: gpt, from: "5.2" } },
+    efforts: ["low", "medium", "high", "xhigh"],
+    source: "https://developers.openai.com/api/docs/models/gpt-5.2",
+  },
+  {
+    when: { model: { name: gpt, from: "5.6" } },
+    efforts: ["low", "medium", "high", "xhigh", "max"],
+    source: "https://developers.openai.com/api/docs/models/gpt-5.6-sol",
+  },
+];

@@ -1,0 +1,60 @@
+import type { Operation } from "../../wire/dialects/operations.ts";
+
+/** Efforts of reasoning, from the least to the most. */
+export const efforts = ["minimal", "low", "medium", "high", "xhigh", "max"] as const;
+export type Effort = (typeof efforts)[number];
+
+export function isEffort(value: unknown): value is Effort {
+  return (efforts as readonly unknown[]).includes(value);
+}
+
+/** Returns the least of the known efforts that is not below the one asked for; the highest where all are below it. */
+export function nearestEffort(asked: Effort, known: readonly Effort[]): Effort {
+  const rank = efforts.indexOf(asked);
+  return known.find((effort) => efforts.indexOf(effort) >= rank) ?? known.at(-1) ?? asked;
+}
+
+/** Ways in which a provider or a model differs from the others of its adapter. */
+export interface Quirks {
+  /** Operations that the provider takes as they are, of those that its adapter calls optional. */
+  readonly takes?: readonly Operation[];
+  /** The most tokens that the model gives in one answer. */
+  readonly maxOutputTokens?: number;
+  /** The field of a chat request that limits the answer; `max_tokens` where none is named. */
+  readonly limitField?: "max_tokens" | "max_completion_tokens";
+  /** False: the model refuses `temperature`, `top_p` and `top_k`. */
+  readonly sampling?: false;
+  /** Efforts of reasoning that the model takes, from the least to the most. Without any it is sent none. */
+  readonly efforts?: readonly Effort[];
+  /** The model takes the effort `none`, which switches reasoning off. */
+  readonly effortNone?: boolean;
+  /** The model decides itself how long it thinks: it takes an effort instead of a budget of tokens. */
+  readonly adaptiveThinking?: true;
+  /** False: the model does not take a JSON schema in `output_config.format`. */
+  readonly outputFormat?: false;
+}
+
+/** An llm as far as its quirks depend on it. */
+export interface QuirkSubject {
+  type: string;
+  /** `api.openai.com`; undefined where the provider is no server. */
+  host?: string | undefined;
+  /** The provider's name for the model. */
+  model: string;
+}
+
+/** A pattern for models' names, or a range of versions: `from` is in it, `before` is not. */
+export type ModelPattern = RegExp | { name: RegExp; from?: Version; before?: Version };
+
+/** `4.6`, or `5` for `5.0` */
+export type Version = `${number}`;
+
+/** One row: the quirks of the llms that match every condition, and the page that states them. */
+export interface QuirkRow extends Quirks {
+  readonly when: {
+    readonly type?: string;
+    readonly host?: string | RegExp;
+    readonly model?: ModelPattern;
+  };
+  readonly source: `https://${string}`;
+}
