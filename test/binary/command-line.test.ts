@@ -18,7 +18,7 @@ it("prints version, commit, date and Bun with --version", async () => {
 it("prints the versions of client and server as JSON, and nothing else on stdout", async () => {
   const alone = await mcpctl("version -o json");
   expect(JSON.parse(alone.stdout)).toEqual({ client: expect.objectContaining({ version }), server: null });
-  expect(alone.stderr).toMatch(/^warning: server version unknown: .*\n$/);
+  expect(alone.stderr).toMatch(/^warning: the version of the server is unknown: .*\n$/);
 
   const server = await startBinary();
   const both = await server.run("version -o json");
@@ -51,7 +51,7 @@ it.each([
   ["get llms -o jsno", '"jsno"', "json"],
   ["server --listen nowhere", '"nowhere" is not HOST:PORT', "127.0.0.1:7777"],
   ["server --public-url nowhere", '"nowhere" is not a URL', "https://"],
-  ["get llms --server ftp://x", '"ftp://x" is no server', "http://host:7777"],
+  ["get llms --server ftp://x", '"ftp://x" is not the address of a server', "http://host:7777"],
 ])("refuses `%s` with a suggestion, and ends with 2", async (words, message, hint) => {
   const { code, stdout, stderr } = await mcpctl(words);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -153,7 +153,7 @@ it("edits with the editor of the environment, refuses a stale version and keeps 
   const leftovers = () => readdirSync(folder).filter((name) => name.startsWith("mcpctl-edit-"));
 
   const untouched = await server.run("edit llm gpt", { env: editor("nothing", "true") });
-  expect(untouched).toMatchObject({ code: 0, stdout: "", stderr: "edit cancelled, nothing changed\n" });
+  expect(untouched).toMatchObject({ code: 0, stdout: "", stderr: "Edit cancelled, nothing was changed.\n" });
 
   const seen = join(folder, "seen");
   const change = editor("change", `stat -c %a "$1" >${seen}; cat "$1" >>${seen}; sed -i s/cheap/dear/ "$1"`);

@@ -1,12 +1,12 @@
 import { AppError, isErrorCode } from "../../errors.ts";
 
-/** Where a server is, and who is asking. */
+/** The address of a server, and the token that is sent to it. */
 export interface Endpoint {
   /** `http://127.0.0.1:7777`, or `unix:///path/to/mcpctl.sock`. */
   url: string;
-  /** Sent as a bearer; not needed on the Unix socket. */
+  /** Sent as a bearer token; the Unix socket needs none. */
   token?: string;
-  /** How errors name it: `context "home"`. */
+  /** The setting that the address comes from, for errors: `context "home"`. */
   origin?: string;
 }
 
@@ -14,26 +14,26 @@ export interface CallOptions {
   query?: Record<string, string | undefined>;
   body?: unknown;
   signal?: AbortSignal;
-  /** The media type wanted: `application/x-ndjson`. */
+  /** The media type that is accepted: `application/x-ndjson`. */
   accept?: string;
-  /** The answer takes as long as it takes, unless `--timeout` says how long. */
-  patient?: true;
+  /** No time limit, unless `--timeout` sets one: the server works for as long as it needs. */
+  unlimited?: true;
 }
 
 export interface ProbeOptions {
   query?: Record<string, string | undefined>;
   headers?: Record<string, string>;
-  /** Sent as it is; a stream in pieces, as they come. */
+  /** Sent as it is. A stream is sent piece by piece. */
   body?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
   signal: AbortSignal;
-  /** The bearer is left out. */
+  /** False sends no token. */
   bearer?: false;
 }
 
-/** Milliseconds an answer may take when nothing else is said. */
-const usualTimeout = 30_000;
+/** The time limit of a request in milliseconds, unless `--timeout` sets one. */
+const defaultTimeout = 30_000;
 
-/** A thin client of the HTTP API. Errors come back as the server's own AppError. */
+/** A client of the HTTP API. An error of the server is thrown as the AppError that the server has sent. */
 export class ApiClient {
   readonly endpoint: Endpoint;
   readonly #fetch: typeof fetch;
@@ -45,11 +45,11 @@ export class ApiClient {
     endpoint: Endpoint,
     options: {
       fetch?: typeof fetch;
-      /** Milliseconds any answer may take. */
+      /** The time limit of each request in milliseconds. */
       timeout?: number;
-      /** Told of every call. */
+      /** Called with a line for each request. */
       log?: (line: string) => void;
-      /** Ends whatever is under way. */
+      /** Aborts all requests. */
       signal?: AbortSignal;
     } = {},
   ) {
@@ -60,28 +60,32 @@ export class ApiClient {
     this.#signal = options.signal;
   }
 
-  /** Calls and parses the JSON answer; undefined for 204. Throws AppError. */
+  /** Sends a request and returns the parsed JSON of the response; undefined for 204. Throws AppError. */
   async call<T = unknown>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-    const timeout = this.#timeout ?? (options.patient ? undefined : usualTimeout);
+    const timeout = this.#timeout ?? (options.unlimited ? undefined : defaultTimeout);
     const limits = timeout === undefined ? [] : [AbortSignal.timeout(timeout)];
     const response = await this.#send(method, path, options, limits);
     if (response.status === 204) return undefined as T;
     try {
       return (await response.json()) as T;
     } catch (cause) {
-      // Without the parser's own message: it quotes the answer.
+      // The parser's own message is left out: it quotes the response.
       if (cause instanceof SyntaxError)
-        throw new AppError("internal", `${this.#where} answered with something that is not JSON`);
+        throw new AppError("internal", `unexpected response from ${this.#where}: it is not JSON`);
       throw this.#connectionError(cause);
     }
   }
 
-  /** Calls and hands over the answer as it is, for streams. No time limit. Throws AppError unless it is a success. */
+  /** Sends a request and returns the response for streaming. No time limit. Throws AppError unless it is a success. */
   raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     return this.#send(method, path, options, []);
   }
 
-  /** Calls and hands over whatever comes back, from whomever: for a look at the way. Throws AppError without an answer. */
+  /**
+   * Sends a request and returns any response, also one that a proxy has made: for measuring the connection.
+   *
+   * @throws AppError if there is no response
+   */
   probe(
     method: string,
     path: string,
@@ -106,7 +110,7 @@ export class ApiClient {
       },
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
       ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
-      // Without it Bun gives up after five minutes in which nothing came.
+      // Otherwise Bun ends a request after five minutes of silence.
       ...(limits.length === 0 && { timeout: false }),
     });
     if (response.ok) return response;
@@ -154,28 +158,28 @@ export class ApiClient {
     const where = this.#where;
     const { name, code } = cause as { name?: string; code?: string };
     if (name === "TimeoutError")
-      return new AppError("timed_out", `${where} did not answer in time`, { cause });
+      return new AppError("timed_out", `${where} did not respond in time`, { cause });
     if (name === "AbortError") return new AppError("interrupted", "interrupted", { cause });
     const reason =
       code === "ConnectionRefused" || code === "ECONNREFUSED" ? "connection refused" : "no connection";
     return new AppError("connection_failed", `cannot reach ${where}: ${reason}`, {
       cause,
-      hint: 'start it with "mcpctl server", or pick another context: mcpctl config get-contexts',
+      hint: 'start the server with "mcpctl server", or choose another one: mcpctl config get-contexts',
     });
   }
 }
 
-/** The server's error as it put it; whatever else stands there instead (a proxy's page) becomes one line. */
+/** The error that a response carries. A body that is no error of the server (a proxy's page) becomes one line. */
 async function serverError(response: Response): Promise<AppError> {
   const text = await response.text();
   const retryAfter = Number(response.headers.get("retry-after")) || undefined;
   try {
     const body = JSON.parse(text);
-    // Under /v1 errors have the shape that SDKs read.
-    const told = typeof body.error === "object" && body.error ? body.error : body;
-    const message = told === body ? body.error : told.message;
+    // Under /v1 errors have the shape that SDKs expect.
+    const error = typeof body.error === "object" && body.error ? body.error : body;
+    const message = error === body ? body.error : error.message;
     if (typeof message === "string") {
-      const code = isErrorCode(told.code) ? told.code : byStatus(response.status);
+      const code = isErrorCode(error.code) ? error.code : byStatus(response.status);
       return new AppError(code, message, {
         status: response.status,
         hint: body.hint,
@@ -184,7 +188,7 @@ async function serverError(response: Response): Promise<AppError> {
       });
     }
   } catch {}
-  const message = `the server answered ${response.status} ${response.statusText}`.trim();
+  const message = `the server responded with ${response.status} ${response.statusText}`.trim();
   return new AppError(byStatus(response.status), message, { status: response.status, retryAfter });
 }
 

@@ -4,20 +4,20 @@ import { AppError } from "../../errors.ts";
 import { readPrivateFile, writePrivateFile } from "../../private-file.ts";
 import { isObject } from "../../wire/json.ts";
 
-/** A server by a name of one's own. */
+/** A server that the user has named. */
 export interface ContextEntry {
   server: string;
-  /** A file with the bearer for it; `credentials.json` otherwise. */
+  /** A file with the token for it. Without one, `credentials.json` is used. */
   tokenFile?: string;
 }
 
-/** `~/.mcpctl/config.json`. The agent keeps its settings in the same file, so what we do not know stays as it is. */
+/** `~/.mcpctl/config.json`. The agent keeps its settings in the same file, so unknown keys are kept. */
 export interface Config extends Record<string, unknown> {
   contexts: Record<string, ContextEntry>;
   currentContext?: string;
 }
 
-/** Reads the config of `home`; an empty one when there is none. Throws AppError that names the file. */
+/** Reads the config of `home`; an empty one if there is no file. Throws AppError that names the file. */
 export function readConfig(home: string): Config {
   const path = join(home, "config.json");
   const config = readJson(path, false) ?? {};
@@ -25,7 +25,7 @@ export function readConfig(home: string): Config {
   if (!isObject(contexts)) throw broken(path, "contexts must be an object");
   for (const [name, entry] of Object.entries(contexts)) {
     if (!isObject(entry) || typeof entry["server"] !== "string")
-      throw broken(path, `contexts.${name} must have a server`);
+      throw broken(path, `contexts.${name}.server is required`);
     if (entry["tokenFile"] !== undefined && typeof entry["tokenFile"] !== "string")
       throw broken(path, `contexts.${name}.tokenFile must be a string`);
   }
@@ -40,9 +40,9 @@ export function writeConfig(home: string, config: Config): void {
 }
 
 /**
- * The bearer that `login` left. Throws AppError when others could read it.
+ * Reads the token that `login` has stored. Throws AppError if other users can read the file.
  *
- * @param server whom it is for: one that was got from another server is not shown to this one
+ * @param server the address it will be sent to: a token of another server is not returned
  */
 export function readToken(home: string, server?: string): string | undefined {
   const path = join(home, "credentials.json");
@@ -66,10 +66,10 @@ function readJson(path: string, secret: boolean): Record<string, unknown> | unde
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    // Not the parser's own message: it quotes the file, and the file may hold a token.
+    // The parser's own message is left out: it quotes the file, which may hold a token.
     throw new AppError("invalid_request", `${path} is not JSON`, { cause: secret ? undefined : cause });
   }
-  if (!isObject(value)) throw broken(path, "it must be an object");
+  if (!isObject(value)) throw broken(path, "must be an object");
   return value;
 }
 

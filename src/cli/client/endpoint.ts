@@ -6,7 +6,7 @@ import { type Config, type ContextEntry, readConfig, readToken } from "./config.
 
 const fallback = "http://127.0.0.1:7777";
 
-/** The parts of a command's context that say where its server is. */
+/** The parts of a command's context that decide which server is used. */
 interface Surroundings {
   env: Readonly<Record<string, string | undefined>>;
   /** `~/.mcpctl`, or the folder that MCPCTL_HOME names. */
@@ -16,13 +16,13 @@ interface Surroundings {
 }
 
 /**
- * Which server, and with which bearer.
+ * Finds the server and the token.
  *
  * Server: `--server`, then `--context`, MCPCTL_SERVER, MCPD_URL, the current context, a Unix socket of this machine
- * that can be opened, http://127.0.0.1:7777. Token: `--token-file`, MCPCTL_TOKEN, the context's own file,
+ * that can be opened, http://127.0.0.1:7777. Token: `--token-file`, MCPCTL_TOKEN, the file of the context,
  * credentials.json.
  *
- * @throws AppError when what was said to be there is not, or is not safe to use
+ * @throws AppError if a setting names something that does not exist or is not safe to use
  */
 export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpoint> {
   const server = await findServer(surroundings);
@@ -30,16 +30,16 @@ export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpo
   return { url: server.url, ...(server.origin && { origin: server.origin }), ...(token && { token }) };
 }
 
-/** Where a server is, for a program that outlives its bearer. */
+/** The address of a server, for a program that runs longer than its token is valid. */
 export interface AgentEndpoint extends Omit<Endpoint, "token"> {
-  /** Reads the bearer as it is now. Throws AppError `unauthenticated` where there is none. */
+  /** Reads the current token. Throws AppError `unauthenticated` if there is none. */
   token(): string;
 }
 
 /**
- * The same for an agent, which is somebody by its bearer: no Unix socket is looked for.
+ * Finds the server for an agent. An agent is identified by its token, so the Unix socket is not tried.
  *
- * @throws AppError `usage` for a Unix socket that was asked for
+ * @throws AppError `usage` if a setting names a Unix socket
  */
 export async function resolveForAgent(surroundings: Surroundings): Promise<AgentEndpoint> {
   const server = await findServer(surroundings, { sockets: false });
@@ -50,8 +50,8 @@ export async function resolveForAgent(surroundings: Surroundings): Promise<Agent
   const token = () => {
     const found = findToken(surroundings, server);
     if (found) return found;
-    throw new AppError("unauthenticated", `an agent needs a bearer for ${server.url}, and there is none`, {
-      hint: `mcpctl login --server ${server.url}, or make a token: mcpctl create token my-agent --bind role:expose,resource:llms`,
+    throw new AppError("unauthenticated", `an agent needs a token for ${server.url}, and there is none`, {
+      hint: `log in with: mcpctl login --server ${server.url}, or make a token: mcpctl create token my-agent --bind role:expose,resource:llms`,
     });
   };
   return { url: server.url, ...(server.origin && { origin: server.origin }), token };
@@ -60,7 +60,7 @@ export async function resolveForAgent(surroundings: Surroundings): Promise<Agent
 interface Server {
   url: string;
   origin?: string;
-  /** The context it comes from. */
+  /** The context that names it. */
   context?: ContextEntry;
 }
 
@@ -68,10 +68,10 @@ async function findServer(
   { env, flags, home }: Surroundings,
   { sockets: tryingSockets } = { sockets: true },
 ): Promise<Server> {
-  if (flags.server) return { url: checked(flags.server, "--server") };
+  if (flags.server) return { url: serverUrl(flags.server, "--server") };
   if (flags.context) return fromContext(readConfig(home), flags.context, home);
   for (const name of ["MCPCTL_SERVER", "MCPD_URL"])
-    if (env[name]) return { url: checked(env[name], name), origin: name };
+    if (env[name]) return { url: serverUrl(env[name], name), origin: name };
   const config = readConfig(home);
   if (config.currentContext) return fromContext(config, config.currentContext, home);
   for (const path of tryingSockets ? sockets(env, home) : [])
@@ -84,7 +84,7 @@ function sockets(env: Surroundings["env"], home: string): string[] {
   return folders.flatMap((folder) => (folder ? [join(folder, "mcpctl.sock")] : []));
 }
 
-/** A socket may be closed to us, or left over from a server that was killed. */
+/** False for a socket of another user, and for one that a killed server has left behind. */
 async function canOpen(path: string): Promise<boolean> {
   try {
     const socket = await Bun.connect({ unix: path, socket: { data() {}, error() {} } });
@@ -99,17 +99,17 @@ function fromContext(config: Config, name: string, home: string): Server {
   const entry = config.contexts[name];
   if (!entry)
     throw new AppError("invalid_request", `no context "${name}" in ${join(home, "config.json")}`, {
-      hint: "see: mcpctl config get-contexts",
+      hint: "to see all contexts: mcpctl config get-contexts",
     });
-  return { url: checked(entry.server, `context "${name}"`), origin: `context "${name}"`, context: entry };
+  return { url: serverUrl(entry.server, `context "${name}"`), origin: `context "${name}"`, context: entry };
 }
 
-/** A URL we can speak to, without what follows the host. Throws AppError `usage` that says where it came from. */
-export function checked(text: string, source: string): string {
+/** Checks the address of a server and cuts off its path. Throws AppError `usage` that names its source. */
+export function serverUrl(text: string, source: string): string {
   if (text.startsWith("unix:///")) return text;
   const url = URL.parse(text);
   if (url && (url.protocol === "http:" || url.protocol === "https:")) return url.origin;
-  throw new AppError("usage", `${source}: "${text}" is no server`, {
+  throw new AppError("usage", `${source}: "${text}" is not the address of a server`, {
     hint: "write http://host:7777, https://host or unix:///path/to/mcpctl.sock",
   });
 }
@@ -118,11 +118,11 @@ function findToken({ env, flags, home, cwd }: Surroundings, { url, context }: Se
   if (flags.tokenFile) return tokenIn(resolve(cwd, flags.tokenFile));
   if (env["MCPCTL_TOKEN"]) return env["MCPCTL_TOKEN"].trim();
   if (context?.tokenFile) return tokenIn(resolve(home, context.tokenFile));
-  // Whoever can open the socket is the administrator; a login left over from elsewhere must not be in the way.
+  // Over the socket the user is the administrator. The session of another login must not replace that.
   return url.startsWith("unix:") ? undefined : readToken(home, url);
 }
 
-/** A file with nothing but the bearer in it, or one shaped like credentials.json. */
+/** Reads a file that holds only a token, or one like credentials.json. */
 function tokenIn(path: string): string {
   let text: string;
   try {
@@ -134,6 +134,6 @@ function tokenIn(path: string): string {
   try {
     return String((JSON.parse(text) as { token: unknown }).token);
   } catch {
-    throw new AppError("invalid_request", `${path} holds no token`);
+    throw new AppError("invalid_request", `${path} contains no token`);
   }
 }

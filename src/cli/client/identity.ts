@@ -1,4 +1,4 @@
-/** `GET /api/v1/auth/whoami` */
+/** The response of `GET /api/v1/auth/whoami`. */
 export interface Identity {
   kind: "User" | "Token";
   user: string;

@@ -1,10 +1,10 @@
 import { AppError } from "../../errors.ts";
 
 /**
- * The values of a body of one JSON value a line, each as soon as its line is there. A connection that is lost is an
- * end like any other, and a line that was cut off by it is left out: whoever reads knows what the last one must be.
+ * Yields the values of a body with one JSON value on each line. A lost connection ends it like any other end, and a
+ * line that was cut off is left out: the caller knows which value must be the last.
  *
- * @throws AppError `internal` when a line is not JSON, `interrupted` when `signal` has fired
+ * @throws AppError `internal` if a line is not JSON, `interrupted` if `signal` has fired
  */
 export async function* ndjson(
   body: ReadableStream<Uint8Array> | null,
@@ -18,7 +18,8 @@ export async function* ndjson(
       rest = lines.pop()!;
       for (const line of lines.filter((text) => text.trim() !== "")) {
         const parsed = parse(line);
-        if (!parsed) throw new AppError("internal", "the server answered with something that is not JSON");
+        if (!parsed)
+          throw new AppError("internal", "unexpected response from the server: a line is not JSON");
         yield parsed.value;
       }
     }

@@ -3,7 +3,7 @@ import type { KindInfo, Resource } from "../../kinds/define.ts";
 import type { ApiClient } from "./client.ts";
 import { eventsOf, isTransient, type Pause, reconnecting } from "./reconnect.ts";
 
-/** One change of one object. A deleted one carries what was last known of it. */
+/** One change of one object. A deletion carries the last known fields. */
 export interface Change {
   type: "added" | "modified" | "deleted";
   object: Resource;
@@ -60,7 +60,7 @@ function applied(known: Map<string, Resource>, type: Change["type"], object: Res
   return { type, object: type === "deleted" ? { ...before, ...object } : object };
 }
 
-/** What changed between what was known and a fresh list. */
+/** The changes from the known objects to a fresh list. */
 function difference(known: Map<string, Resource>, listing: readonly Resource[]): Change[] {
   const ids = new Set(listing.map((object) => object.id));
   const gone = [...known.values()].filter((object) => !ids.has(object.id));

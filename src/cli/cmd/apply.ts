@@ -5,11 +5,12 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
 import { extensionOf } from "../kinds/index.ts";
+import { fileArg } from "../manifest/file-arg.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import { inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
 import { type Outcome, reconcile } from "../manifest/reconcile.ts";
-import { formatOf, onceLine, warnAbout } from "../manifest/write-result.ts";
+import { onceLine, resultFormat, warnAbout } from "../manifest/write-result.ts";
 import { jsonText } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -33,33 +34,26 @@ export const apply = defineVerb({
     ],
   },
   args: {
-    file: {
-      type: "string",
-      alias: "f",
-      multiple: true,
-      required: true,
-      valueHint: "FILE|DIR|-",
-      description: "YAML or JSON; a folder's *.yaml, *.yml and *.json; - is standard input",
-    },
-    "dry-run": { type: "boolean", description: "Change nothing, only say what would happen" },
+    file: { ...fileArg, required: true },
+    "dry-run": { type: "boolean", description: "Show what would be done, and change nothing" },
   },
   run: (args, context) => applyFiles(args.file, args["dry-run"], context, pauseUntil(context.signal)),
 });
 
-/** What became of one manifest, as `-o json` and `-o yaml` print it. */
+/** The result of one manifest, as `-o json` and `-o yaml` print it. */
 interface Report {
   kind: string;
   name: string;
   result: Outcome["result"] | "failed";
-  /** As the server answered. A new token has its bearer here. */
+  /** The object that the server has returned. A new token has its value here. */
   object?: Resource;
 }
 
 /**
- * Applies manifests one after the other, going on after a failure.
+ * Applies manifests one after the other, and continues after a failure.
  *
  * @returns the exit code
- * @throws AppError when the manifests are not valid, the server cannot be reached or does not know the caller
+ * @throws AppError if the manifests are not valid, the server cannot be reached or the login is not accepted
  */
 export async function applyFiles(
   paths: readonly string[],
@@ -68,7 +62,7 @@ export async function applyFiles(
   pause: Pause,
 ): Promise<number> {
   const { terminal } = context;
-  const format = formatOf(context.flags);
+  const format = resultFormat(context.flags);
   const manifests = await readManifests(paths, context);
   for (const { kind } of manifests) if (!allowsWrite(kind, "update")) assertWrite(kind, "create");
   const client = await context.client();
@@ -76,7 +70,7 @@ export async function applyFiles(
   try {
     for (const manifest of inOrder(manifests)) {
       const apply = () => reconcile(client, manifest, { dryRun });
-      const busy = (milliseconds: number) => tellBusy(manifest, milliseconds, terminal);
+      const busy = (milliseconds: number) => writeBusy(manifest, milliseconds, terminal);
       const outcome = await retrying(apply, pause, busy).catch((error) => failed(error, manifest, context));
       reports.push(reportOn(manifest, outcome));
       const extension = await extensionOf(manifest.kind.kind);
@@ -87,14 +81,14 @@ export async function applyFiles(
         terminal.out(onceLine(outcome.object, extension));
     }
   } finally {
-    // A server that went away in the middle is no reason to keep quiet about what was done before.
+    // Also after a failure, so that the results so far are known.
     if (format === "json") terminal.out(jsonText(reports));
     if (format === "yaml") terminal.out(yamlText(reports));
   }
   return reports.some(({ result }) => result === "failed") ? 1 : 0;
 }
 
-/** Tells why one object failed. What would fail for every other as well is thrown. */
+/** Writes the error of one object. Throws an error that every other object would meet as well. */
 function failed(error: unknown, { kind, name, source }: Manifest, { terminal, flags }: Context): undefined {
   if (!(error instanceof AppError) || fatal.has(error.code)) throw error;
   const { code, message, details, hint } = error;
@@ -113,14 +107,14 @@ function reportOn({ kind, name }: Manifest, outcome: Outcome | undefined): Repor
   return { kind: kind.kind, name, result, ...(object && { object }) };
 }
 
-/** `llm 'claude' configured`; in a dry run with the names of the fields, never their values (T37). */
+/** `llm 'claude' configured`; in a dry run with the names of the changed fields, never their values (T37). */
 function line({ kind, name }: Manifest, outcome: Outcome | undefined, dryRun: boolean): string {
   const { result = "failed", changed = [] } = outcome ?? {};
   const suffix = dryRun ? ` (${["dry run", ...changed].join(", ").replace(",", ":")})` : "";
   return `${kind.kind} '${name}' ${result}${suffix}\n`;
 }
 
-function tellBusy({ kind, name }: Manifest, milliseconds: number, terminal: Terminal): void {
+function writeBusy({ kind, name }: Manifest, milliseconds: number, terminal: Terminal): void {
   if (!terminal.errIsTerminal) return;
   terminal.err(
     `${kind.kind} '${name}': the server is busy; trying again in ${Math.ceil(milliseconds / 1000)} s\n`,

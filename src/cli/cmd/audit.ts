@@ -25,14 +25,22 @@ export const audit = defineVerb({
     ],
   },
   args: {
-    since: { type: "string", valueHint: "TIME", description: "Not before: 1h, 7d, or as in RFC 3339" },
-    until: { type: "string", valueHint: "TIME", description: "Before: 1h, 7d, or as in RFC 3339" },
+    since: {
+      type: "string",
+      valueHint: "TIME",
+      description: "Only from this time on: 1h or 7d ago, or a time as in RFC 3339",
+    },
+    until: {
+      type: "string",
+      valueHint: "TIME",
+      description: "Only before this time: 1h or 7d ago, or a time as in RFC 3339",
+    },
     llm: { type: "string", valueHint: "NAME", description: "Only calls of this llm or pool" },
-    user: { type: "string", valueHint: "NAME", description: "Only by this user" },
+    user: { type: "string", valueHint: "NAME", description: "Only events of this user" },
     action: {
       type: "string",
       valueHint: "ACTION",
-      description: "Only this: llm_inference_call, login, create, …",
+      description: "Only this action: llm_inference_call, login, create, …",
       complete: [
         "llm_inference_call",
         "login",
@@ -44,14 +52,18 @@ export const audit = defineVerb({
         "reveal",
       ],
     },
-    status: { type: "string", valueHint: "STATUS", description: "Only with this status: 429, or 5xx" },
+    status: {
+      type: "string",
+      valueHint: "STATUS",
+      description: "Only with this HTTP status: 429, or 5xx for all from 500 on",
+    },
     limit: {
       type: "string",
       valueHint: "N",
-      description: "At most so many, the newest (default 100, up to 1000)",
+      description: "Only the newest N events (default 100, at most 1000)",
     },
-    watch: { type: "boolean", alias: "w", description: "Stay, and print what comes" },
-    "no-headers": { type: "boolean", description: "Leave the header line out" },
+    watch: { type: "boolean", alias: "w", description: "Follow new events until Ctrl-C" },
+    "no-headers": { type: "boolean", description: "Print no header line" },
   },
   async run(args, context) {
     const format = formatOf(context);
@@ -65,8 +77,7 @@ export const audit = defineVerb({
       limit: limitOf(args.limit),
     };
     if (args.watch) {
-      if (args.until !== undefined)
-        throw new AppError("usage", "what is followed has no end: leave out --until");
+      if (args.until !== undefined) throw new AppError("usage", "-w has no end: leave out --until");
       return follow(query, format, !args["no-headers"], context);
     }
     const client = await context.client();
@@ -80,24 +91,26 @@ type AuditFormat = Extract<Format, { as: "table" | "wide" | "json" | "yaml" }>;
 function formatOf({ flags }: Context): AuditFormat {
   const format = parseFormat(flags.output);
   if (format.as === "name" || format.as === "jsonpath")
-    throw new AppError("usage", `events have no -o ${format.as}`, { hint: "formats: wide, json, yaml" });
+    throw new AppError("usage", `-o ${format.as} is not possible for events`, {
+      hint: "formats: wide, json, yaml",
+    });
   return format;
 }
 
-/** RFC 3339 of a length of time before now, or of a time. */
+/** Reads `1h` as the time an hour ago, or a time as in RFC 3339. Returns RFC 3339. */
 function timeOf(flag: string, text: string | undefined, now: number): string | undefined {
   if (text === undefined) return undefined;
   if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text)) return new Date(now - duration(text)).toISOString();
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
-  throw new AppError("usage", `${flag}: "${text}" is no time`, {
-    hint: "such as 30m, 1h, 7d or 2026-11-21T10:00:00Z",
+  throw new AppError("usage", `${flag}: "${text}" is not a time`, {
+    hint: "write 30m, 1h, 7d or 2026-11-21T10:00:00Z",
   });
 }
 
 function statusOf(text: string | undefined): string | undefined {
   if (text === undefined || /^[1-9](\d\d|xx)$/.test(text)) return text;
-  throw new AppError("usage", `--status: "${text}" is no status`, {
-    hint: "such as 429, or 5xx for all of them",
+  throw new AppError("usage", `--status: "${text}" is not an HTTP status`, {
+    hint: "write 429, or 5xx for all from 500 to 599",
   });
 }
 
@@ -105,7 +118,7 @@ function limitOf(text: string | undefined): string | undefined {
   if (text === undefined || (/^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= 1000))
     return text;
   throw new AppError("usage", "--limit must be a number from 1 to 1000", {
-    hint: "for what is older: --until, with the time of the oldest that was shown",
+    hint: "for older events, give --until the time of the oldest event shown",
   });
 }
 
@@ -127,7 +140,7 @@ async function printAll(
   terminal.out(table(auditColumns(wide).headers, rows, { columns, color, headers }));
 }
 
-/** What there is, then what comes, until Ctrl-C. JSON is one event a line, YAML one a document. */
+/** Prints the latest events, then new ones until Ctrl-C. JSON is one event on each line, YAML one in each document. */
 async function follow(
   query: Readonly<Record<string, string | undefined>>,
   format: AuditFormat,

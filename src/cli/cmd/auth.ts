@@ -40,7 +40,7 @@ function question(verb: string, text: string): Record<string, string> {
   const near = nearest(word, actions);
   if (verb === "run" && !findKind(word) && near)
     throw new AppError("usage", `unknown operation "${word}"`, { hint: `did you mean "${near}"?` });
-  // What is no kind here may be one there, and audit and metrics never are.
+  // The server may have kinds that are unknown here, and audit and metrics are no kinds.
   return { verb, resource: findKind(word)?.plural ?? word, ...(name !== undefined && { name }) };
 }
 
@@ -52,5 +52,5 @@ export const auth = defineGroup(
       nothing.`,
     examples: [["mcpctl auth can-i run llms/claude", "Ask if you may call an llm"]],
   },
-  { "can-i": { summary: "Whether you may do something", load: async () => canI } },
+  { "can-i": { summary: "Ask if you may do something", load: async () => canI } },
 );

@@ -1,7 +1,7 @@
 import { operations } from "../../wire/dialects/operations.ts";
 import { defineVerb } from "../core/command.ts";
 import { callsClient } from "./chat/calls-client.ts";
-import { withNearestPartner } from "./chat/suggest-kind.ts";
+import { suggestKind } from "./chat/suggest-kind.ts";
 import { chatArgs, chatWith } from "./chat/verb.ts";
 
 export const chatLlm = defineVerb({
@@ -28,7 +28,7 @@ export const chatLlm = defineVerb({
     try {
       return await chatWith(partner, args, context, await callsClient(context));
     } catch (error) {
-      throw await withNearestPartner(error, partner, await context.client());
+      throw await suggestKind(error, partner, await context.client());
     }
   },
 });

@@ -1,7 +1,7 @@
 import { kindOf } from "../../kinds/index.ts";
 import { objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
-import { withNearestPartner } from "./chat/suggest-kind.ts";
+import { suggestKind } from "./chat/suggest-kind.ts";
 import { chatArgs, chatWith } from "./chat/verb.ts";
 
 export const chat = defineVerb({
@@ -28,7 +28,7 @@ export const chat = defineVerb({
     thread: {
       type: "string",
       valueHint: "ID|new",
-      description: "Go on in a thread that the server keeps, or begin one",
+      description: "Continue a thread that the server keeps, or begin one",
     },
   },
   async run(args, context) {
@@ -37,7 +37,7 @@ export const chat = defineVerb({
     try {
       return await chatWith(partner, args, context, await context.client());
     } catch (error) {
-      throw await withNearestPartner(error, partner, await context.client());
+      throw await suggestKind(error, partner, await context.client());
     }
   },
 });

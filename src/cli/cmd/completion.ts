@@ -19,8 +19,8 @@ export const completion = defineVerb({
   },
 });
 
-// Each hands the words up to the cursor to `mcpctl __complete` and offers what comes back, a candidate a line.
-// `--` first: a word that looks like a flag is not one of ours. No line of the user's is evaluated.
+// Each passes the words up to the cursor to `mcpctl __complete`, which prints one candidate on each line. `--` comes
+// first, so that typed flags are words. Nothing that the user has typed is evaluated.
 const scripts = {
   bash: `# mcpctl completion for bash
 _mcpctl() {

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { type Config, readConfig, readToken, writeConfig } from "../client/config.ts";
-import { checked } from "../client/endpoint.ts";
+import { serverUrl } from "../client/endpoint.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
@@ -69,8 +69,8 @@ const currentContext = defineVerb({
   async run(_, { home, terminal }) {
     const { currentContext } = readConfig(home);
     if (currentContext === undefined)
-      throw new AppError("invalid_request", "no context is current", {
-        hint: "mcpctl config use-context NAME",
+      throw new AppError("invalid_request", "there is no current context", {
+        hint: "choose one: mcpctl config use-context NAME",
       });
     terminal.out(`${currentContext}\n`);
   },
@@ -87,7 +87,7 @@ const useContext = defineVerb({
     const config = readConfig(context.home);
     mustHave(config, args.name);
     writeConfig(context.home, { ...config, currentContext: args.name });
-    context.terminal.out(`context '${args.name}' is current\n`);
+    context.terminal.out(`context '${args.name}' is now current\n`);
   },
 });
 
@@ -107,7 +107,7 @@ const setContext = defineVerb({
     const { home, flags, terminal } = context;
     const config = readConfig(home);
     const before = config.contexts[args.name];
-    const server = flags.server === undefined ? before?.server : checked(flags.server, "--server");
+    const server = flags.server === undefined ? before?.server : serverUrl(flags.server, "--server");
     if (server === undefined) throw new AppError("usage", "--server is missing");
     const tokenFile = flags.tokenFile === undefined ? before?.tokenFile : absolute(flags.tokenFile, context);
     const entry = { ...before, server, ...(tokenFile !== undefined && { tokenFile }) };
@@ -142,11 +142,11 @@ function mustHave({ contexts }: Config, name: string): void {
   if (Object.hasOwn(contexts, name)) return;
   const near = nearest(name, Object.keys(contexts));
   throw new AppError("not_found", `no context "${name}"`, {
-    hint: near ? `did you mean "${near}"?` : "see: mcpctl config get-contexts",
+    hint: near ? `did you mean "${near}"?` : "to see all contexts: mcpctl config get-contexts",
   });
 }
 
-/** A path that still leads there when the command is run from another folder. */
+/** An absolute path, so that it is valid in every folder. */
 function absolute(path: string, { cwd }: Context): string {
   return path.startsWith("/") ? path : `${cwd}/${path}`;
 }

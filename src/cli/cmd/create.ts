@@ -13,7 +13,7 @@ import { splitKindName } from "../kinds/kind-name.ts";
 import { kindNamed, resolveObject } from "../kinds/resolve-kind.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import { createObject, reconcile } from "../manifest/reconcile.ts";
-import { formatOf, shown, warnAbout } from "../manifest/write-result.ts";
+import { resultFormat, resultText, warnAbout } from "../manifest/write-result.ts";
 
 /** `mcpctl create KIND NAME`, with the flags of the kind. */
 export const create = defineVerb({
@@ -43,13 +43,13 @@ export const create = defineVerb({
   },
   args: {
     kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "create" },
-    name: { type: "positional", required: false, description: "Its name" },
-    force: { type: "boolean", description: "Update it when it exists already" },
+    name: { type: "positional", required: false, description: "The name" },
+    force: { type: "boolean", description: "Update the object if it exists already" },
   },
   async moreArgs(words) {
     const [first] = words;
     const known = words.map((word) => findKind(splitKindName(word).kind)).find((kind) => kind !== undefined);
-    // A mistyped kind is told before its flags, none of which is known without it.
+    // A mistyped kind is reported before its flags, which are all unknown without the kind.
     const kind = known ?? (first === undefined ? undefined : kindNamed(splitKindName(first).kind));
     return kind ? { ...argsOf(kind), ...(await extensionOf(kind.kind)).createArgs } : {};
   },
@@ -59,14 +59,14 @@ export const create = defineVerb({
     if (!isName(name))
       throw new AppError(
         "usage",
-        `"${name}" is no name: lower-case letters, digits and hyphens, 100 at most`,
+        `"${name}" is not a name: names have lower-case letters, digits and hyphens, at most 100`,
       );
-    const format = formatOf(context.flags);
+    const format = resultFormat(context.flags);
     const extension = await extensionOf(kind.kind);
     const special = await extension.createSpecially?.(name, args, context);
     if (special) {
       const { object, notes } = special;
-      context.terminal.out(shown(format, kind, object, lineOf(kind, object, "created"), extension));
+      context.terminal.out(resultText(format, kind, object, lineOf(kind, object, "created"), extension));
       context.terminal.err(notes);
       return;
     }
@@ -78,7 +78,7 @@ export const create = defineVerb({
       ? await createOrUpdate(client, manifest, query)
       : { what: "created", object: await createNew(client, manifest, query) };
     warnAbout(kind, object, extension, context.terminal);
-    context.terminal.out(shown(format, kind, object, lineOf(kind, object, what), extension));
+    context.terminal.out(resultText(format, kind, object, lineOf(kind, object, what), extension));
   },
 });
 
@@ -103,7 +103,7 @@ async function createNew(
 function hintFor(kind: Kind, name: string): string {
   const changeable = Object.keys(kind.fields.properties).some((field) => !kind.immutable.includes(field));
   return changeable
-    ? `--force updates it; to change it by hand: mcpctl edit ${kind.kind} ${name}`
+    ? `to update it, add --force; to change it in an editor: mcpctl edit ${kind.kind} ${name}`
     : `to see it: mcpctl describe ${kind.kind} ${name}`;
 }
 

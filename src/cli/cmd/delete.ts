@@ -6,12 +6,13 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
+import { fileArg } from "../manifest/file-arg.ts";
 
-/** One row that is to go. */
-interface Doomed {
+/** One object that will be deleted. */
+interface Deletion {
   kind: KindInfo;
   name: string;
-  /** Where a scoped name is looked up. */
+  /** The scope in which its name is looked up. */
   query: Record<string, string | undefined>;
 }
 
@@ -32,39 +33,33 @@ export const deleteVerb = defineVerb({
   args: {
     kind: { type: "positional", required: false, writes: "delete" },
     names: { type: "positional", required: false, multiple: true },
-    file: {
-      type: "string",
-      alias: "f",
-      multiple: true,
-      valueHint: "FILE",
-      description: "Manifest, folder or -",
-    },
-    all: { type: "boolean", description: "Every object of the kind" },
+    file: fileArg,
+    all: { type: "boolean", description: "Delete all objects of the kind" },
     force: { type: "boolean", description: "Do not ask" },
   },
   async run(args, context) {
     if (args.file.length > 0 && args.kind !== undefined)
-      throw new AppError("usage", "names and -f do not go together");
-    const doomed =
+      throw new AppError("usage", "give names or -f, not both");
+    const deletions =
       args.file.length > 0
         ? await inManifests(args.file, context)
         : await typed([args.kind ?? "", ...args.names], args.all, context);
-    for (const { kind } of doomed) assertWrite(kind, "delete");
+    for (const { kind } of deletions) assertWrite(kind, "delete");
     if (
-      doomed.length > 1 &&
+      deletions.length > 1 &&
       !args.force &&
       context.terminal.inIsTerminal &&
-      !(await confirmed(doomed, context))
+      !(await confirmed(deletions, context))
     ) {
-      context.terminal.err("nothing was deleted\n");
+      context.terminal.err("Nothing was deleted.\n");
       return 1;
     }
     let exit = 0;
-    for (const one of doomed) {
+    for (const one of deletions) {
       try {
         await remove(one, context);
       } catch (error) {
-        if (doomed.length === 1 || !(error instanceof AppError)) throw error;
+        if (deletions.length === 1 || !(error instanceof AppError)) throw error;
         exit = Math.max(exit, reportFailure(error, context.terminal, context.flags.verbose));
       }
     }
@@ -72,45 +67,45 @@ export const deleteVerb = defineVerb({
   },
 });
 
-async function inManifests(paths: readonly string[], context: Context): Promise<Doomed[]> {
+async function inManifests(paths: readonly string[], context: Context): Promise<Deletion[]> {
   const { readManifests } = await import("../manifest/read.ts");
   const { inOrder } = await import("../manifest/order.ts");
-  // Backwards through the order in which `apply` creates: what refers goes before what is referred to.
+  // The order of `apply` backwards: objects that refer to others are deleted first.
   return inOrder(await readManifests(paths, context))
     .toReversed()
     .map(({ kind, name, fields }) => ({ kind, name, query: scopeIn(kind, fields) }));
 }
 
-/** The scope an object says it is in, as a query. */
-function scopeIn({ scopedBy }: KindInfo, fields: Readonly<Record<string, unknown>>): Doomed["query"] {
+/** The scope of an object as a query. */
+function scopeIn({ scopedBy }: KindInfo, fields: Readonly<Record<string, unknown>>): Deletion["query"] {
   const scope = scopedBy === undefined ? undefined : fields[scopedBy];
   return typeof scope === "string" ? { [scopedBy!]: scope } : {};
 }
 
-async function typed(words: readonly string[], all: boolean, context: Context): Promise<Doomed[]> {
+async function typed(words: readonly string[], all: boolean, context: Context): Promise<Deletion[]> {
   if (words[0] === "") throw new AppError("usage", "KIND is missing");
   const targets = await resolveTargets(words, context);
-  const doomed: Doomed[] = [];
+  const deletions: Deletion[] = [];
   for (const { kind, names } of targets) {
     if (names.length === 0 && !all)
       throw new AppError("usage", `which ${kind.plural}?`, {
-        hint: `mcpctl delete ${kind.kind} NAME, or --all for every one`,
+        hint: `mcpctl delete ${kind.kind} NAME, or --all for all of them`,
       });
-    for (const name of names) doomed.push({ kind, name, query: scopeQuery(kind, context) });
+    for (const name of names) deletions.push({ kind, name, query: scopeQuery(kind, context) });
     if (names.length === 0)
       for (const object of await listObjects(kind, context))
-        doomed.push({ kind, name: object.name, query: scopeIn(kind, object) });
+        deletions.push({ kind, name: object.name, query: scopeIn(kind, object) });
   }
-  return doomed;
+  return deletions;
 }
 
-async function confirmed(doomed: readonly Doomed[], context: Context): Promise<boolean> {
-  for (const { kind, name } of doomed) context.terminal.err(`  ${kind.kind}/${name}\n`);
-  const answer = await context.terminal.prompt(`Delete these ${doomed.length}? [y/N] `);
+async function confirmed(deletions: readonly Deletion[], context: Context): Promise<boolean> {
+  for (const { kind, name } of deletions) context.terminal.err(`  ${kind.kind}/${name}\n`);
+  const answer = await context.terminal.prompt(`Delete these ${deletions.length}? [y/N] `);
   return /^y(es)?$/i.test(answer.trim());
 }
 
-async function remove({ kind, name, query }: Doomed, context: Context): Promise<void> {
+async function remove({ kind, name, query }: Deletion, context: Context): Promise<void> {
   const client = await context.client();
   try {
     await client.call("DELETE", objectPath(kind, name), { query });

@@ -27,7 +27,7 @@ export const describe = defineVerb({
   },
   async run(args, context) {
     if (context.flags.output !== undefined)
-      throw new AppError("usage", "describe is for people and takes no -o", {
+      throw new AppError("usage", "describe prints text only and takes no -o", {
         hint: `mcpctl get ${[args.kind, ...args.names].join(" ")} -o ${context.flags.output}`,
       });
     const targets = await resolveTargets([args.kind, ...args.names], context);

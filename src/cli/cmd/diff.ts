@@ -5,6 +5,7 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure, warn } from "../core/failure.ts";
 import { extensionOf } from "../kinds/index.ts";
+import { fileArg } from "../manifest/file-arg.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import { inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
@@ -28,14 +29,7 @@ export const diff = defineVerb({
     examples: [["mcpctl diff -f house.yaml", "Compare the manifests of a file with the server"]],
   },
   args: {
-    file: {
-      type: "string",
-      alias: "f",
-      multiple: true,
-      required: true,
-      valueHint: "FILE|DIR|-",
-      description: "YAML or JSON; a folder's *.yaml, *.yml and *.json; - is standard input",
-    },
+    file: { ...fileArg, required: true },
   },
   run: (args, context) => diffFiles(args.file, context),
 });
@@ -54,7 +48,7 @@ async function diffFiles(paths: readonly string[], context: Context): Promise<nu
     }
     return differs ? 1 : 0;
   } catch (error) {
-    // 1 says that something differs, so no failure may end with it.
+    // 1 means that something differs, so no failure may exit with it.
     return Math.max(2, reportFailure(error, terminal, flags.verbose));
   }
 }
@@ -66,7 +60,7 @@ async function difference(client: ApiClient, manifest: Manifest, terminal: Termi
     warn(terminal, `${kind.kind} '${name}': values that are never shown are not compared`);
   const before = live ? exportOf(kind, live) : undefined;
   const changes = live ? await changesTo(kind, live, fields) : fields;
-  const after = exportOf(kind, { ...live, name, ...(await wanted(kind, live ?? {}, changes)) });
+  const after = exportOf(kind, { ...live, name, ...(await fieldsAfter(kind, live ?? {}, changes)) });
   const label = `${kind.kind}/${name}`;
   return unifiedDiff(before ? yamlText(before) : "", yamlText(after), [
     `${label} (live)`,
@@ -74,8 +68,8 @@ async function difference(client: ApiClient, manifest: Manifest, terminal: Termi
   ]);
 }
 
-/** Fields as they would be: null is the default. */
-async function wanted(
+/** The fields after a change. Null stands for the default. */
+async function fieldsAfter(
   kind: Kind,
   live: Readonly<Record<string, unknown>>,
   changes: Readonly<Record<string, unknown>>,
@@ -87,7 +81,7 @@ async function wanted(
   return { ...after, ...readOnlyAfter?.(live, changes) };
 }
 
-/** A value with the keys of its maps in the order of another: to stand elsewhere is no difference. */
+/** A value with the keys of its maps in the order of another value, because the order makes no difference. */
 function orderedLike(other: unknown, value: unknown): unknown {
   if (!isObject(other) || !isObject(value)) return value;
   const before = Object.keys(other).filter((key) => Object.hasOwn(value, key));

@@ -35,7 +35,8 @@ export const doctor = defineVerb({
     idle: {
       type: "string",
       valueHint: "TIME",
-      description: "Hold a stream silent for so long, at most 3m: proxies cut after 60s or 100s",
+      description:
+        "Also test a stream that is silent for this time, at most 3m; many proxies cut after 60s or 100s",
     },
   },
   async run(args, context) {
@@ -43,11 +44,11 @@ export const doctor = defineVerb({
     const idle = args.idle === undefined ? undefined : idleTime(args.idle);
     const { terminal } = context;
     const checks: Check[] = [];
-    const note = (check: Check) => {
+    const report = (check: Check) => {
       checks.push(check);
       if (!json) terminal.out(checkLine(check, terminal.color));
     };
-    const proxies = await examine(context, idle, note);
+    const proxies = await runChecks(context, idle, report);
     const transport = chosenTransport(checks);
     const remedies = remediesFor(
       checks.flatMap(({ fault }) => fault ?? []),
@@ -61,7 +62,7 @@ export const doctor = defineVerb({
       );
     } else {
       if (transport)
-        terminal.out(`\nAn agent here would be attached by ${transport.name}: ${transport.cost}.\n`);
+        terminal.out(`\nAn agent on this machine would use ${transport.name}: ${transport.cost}.\n`);
       terminal.out(remedyLines(remedies, terminal.color));
     }
     return failed ? 1 : 0;
@@ -74,16 +75,16 @@ function idleTime(text: string): number {
   throw new AppError("usage", "--idle must be from 1s to 3m");
 }
 
-/** Looks at one thing after the other: measurements would be in each other's way. Returns the proxies it met. */
-async function examine(
+/** Runs one check after the other, because measurements would disturb each other. Returns the proxies it met. */
+async function runChecks(
   context: Context,
   idle: number | undefined,
-  note: (check: Check) => void,
+  report: (check: Check) => void,
 ): Promise<ProxyName[]> {
   const { home, signal, now } = context;
   const config = checkConfig(home);
-  note(config);
-  note(await checkAgent(home, signal));
+  report(config);
+  report(await checkAgent(home, signal));
   const client = await context.client();
   const bench: Bench = {
     client,
@@ -93,37 +94,37 @@ async function examine(
   };
   const { url } = client.endpoint;
   const { check, headers } = await checkServer(bench);
-  note(check);
-  note(await checkTls(url, now()));
+  report(check);
+  report(await checkTls(url, now()));
   if (!headers) return [];
-  const { check: onTheWay, proxies } = checkProxies(url, headers);
-  note(onTheWay);
+  const { check: proxyCheck, proxies } = checkProxies(url, headers);
+  report(proxyCheck);
   if (check.verdict === "fail") return proxies;
-  note(await lookedAt("round trip", () => checkRoundTrip(bench)));
+  report(await checked("round trip", () => checkRoundTrip(bench)));
   const account = await checkAccount(client);
-  for (const one of account.checks) note(one);
+  for (const one of account.checks) report(one);
   if (!account.loggedIn) {
-    note({ name: "streams", verdict: "skip", detail: "measured once you are logged in" });
+    report({ name: "streams", verdict: "skip", detail: "measured only after a login" });
     return proxies;
   }
-  const events = await lookedAt("events", () => checkEvents(bench));
-  note(events);
+  const events = await checked("events", () => checkEvents(bench));
+  report(events);
   if (events.verdict === "skip") return proxies;
-  note(await lookedAt("uploads", () => checkUploads(bench)));
-  note(await lookedAt("large bodies", () => checkBodySize(bench)));
-  note(await checkWebSocket(bench));
-  if (idle !== undefined) note(await lookedAt("silence", () => checkSilence(bench, idle)));
+  report(await checked("uploads", () => checkUploads(bench)));
+  report(await checked("large bodies", () => checkBodySize(bench)));
+  report(await checkWebSocket(bench));
+  if (idle !== undefined) report(await checked("silence", () => checkSilence(bench, idle)));
   return proxies;
 }
 
-/** A look that finds no answer at all is a finding, too. */
-async function lookedAt(name: string, look: () => Promise<Check>): Promise<Check> {
+/** Runs a check. A check that gets no response has failed. */
+async function checked(name: string, check: () => Promise<Check>): Promise<Check> {
   try {
-    return await look();
+    return await check();
   } catch (error) {
-    // A proxy may answer in the server's place, with a page.
+    // A proxy may respond instead of the server, with a page.
     if (error instanceof SyntaxError)
-      return { name, verdict: "fail", detail: "the answer is not the server's" };
+      return { name, verdict: "fail", detail: "the response does not come from an mcpctl server" };
     if (!(error instanceof AppError) || error.code === "interrupted") throw error;
     return { name, verdict: "fail", detail: error.message };
   }

@@ -11,7 +11,7 @@ import type { Context } from "../core/context.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
 import { parseManifests } from "../manifest/read.ts";
 import { changesTo } from "../manifest/reconcile.ts";
-import { formatOf, shown } from "../manifest/write-result.ts";
+import { resultFormat, resultText } from "../manifest/write-result.ts";
 import { exportOf, toYaml } from "../output/yaml.ts";
 import { openEditor } from "../terminal/editor.ts";
 
@@ -31,25 +31,25 @@ export const edit = defineVerb({
   },
   args: {
     kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "update" },
-    name: { type: "positional", required: false, description: "Its name" },
+    name: { type: "positional", required: false, description: "The name" },
   },
   async run(args, context) {
     const { kind, name } = resolveObject(args.name === undefined ? [args.kind] : [args.kind, args.name]);
     assertWrite(kind, "update");
-    const format = formatOf(context.flags);
+    const format = resultFormat(context.flags);
     const client = await context.client();
     const live = await getObject(kind, name, context);
     const object = await editInFile(client, kind, live, context);
-    if (!object) context.terminal.err("edit cancelled, nothing changed\n");
-    else context.terminal.out(shown(format, kind, object, `${kind.kind} '${name}' edited`));
+    if (!object) context.terminal.err("Edit cancelled, nothing was changed.\n");
+    else context.terminal.out(resultText(format, kind, object, `${kind.kind} '${name}' edited`));
   },
 });
 
 /**
- * Lets the object be edited in a file, which is removed once it is of no more use.
+ * Opens the object in a file in the editor and sends the changes. The file is removed unless the changes are refused.
  *
- * @returns the object as the server then has it, or undefined when nothing was changed
- * @throws AppError saying where the text is kept
+ * @returns the changed object, or undefined if nothing was changed
+ * @throws AppError that names the file with the text
  */
 async function editInFile(
   client: ApiClient,
@@ -57,24 +57,24 @@ async function editInFile(
   live: Resource,
   context: Context,
 ): Promise<Resource | undefined> {
-  // A folder of its own, which nobody else may enter: a secret's new values may be typed into the file.
+  // In a folder that other users cannot enter: new secret values may be typed into the file.
   const folder = mkdtempSync(join(tmpdir(), "mcpctl-edit-"));
   const file = join(folder, `${kind.kind}-${live.name}.yaml`);
   const original = toYaml(kind, [live]);
   try {
-    const object = await editUntilTaken(client, kind, live, original, file, context);
+    const object = await editUntilAccepted(client, kind, live, original, file, context);
     rmSync(folder, { recursive: true });
     return object;
   } catch (error) {
     if (error instanceof AppError && withoutHeader(readFileSync(file, "utf8")) !== original)
-      throw kept(error, file);
+      throw withTextKept(error, file);
     rmSync(folder, { recursive: true });
     throw error;
   }
 }
 
-/** Opens the editor, and again with the reason on top while the text is refused and a person is there to mend it. */
-async function editUntilTaken(
+/** Opens the editor, and again with the reason at the top if the text is refused and there is a terminal. */
+async function editUntilAccepted(
   client: ApiClient,
   kind: Kind,
   live: Resource,
@@ -102,7 +102,7 @@ async function editUntilTaken(
   }
 }
 
-/** Sends what was changed, added and taken out, for the very version that was shown. */
+/** Sends the fields that were changed, added or removed, with the version that was shown. */
 async function send(
   client: ApiClient,
   kind: Kind,
@@ -113,7 +113,7 @@ async function send(
   const [manifest, ...others] = parseManifests(text, file);
   if (!manifest || others.length > 0 || manifest.kind !== kind || manifest.name !== live.name)
     throw new AppError("invalid_request", `the text must be one ${kind.kind} called "${live.name}"`);
-  // A line that was taken out is a field to clear.
+  // A removed line clears its field.
   const gone = Object.keys(exportOf(kind, live)).filter(
     (field) => field in kind.fields.properties && !(field in manifest.fields),
   );
@@ -125,13 +125,16 @@ async function send(
   });
 }
 
-/** Where our own lines end and the person's begin. */
+/** The line between the header and the text to edit. */
 const border = `# ${"-".repeat(72)}\n`;
 
 function header(kind: Kind, { name }: Resource, refusal: AppError | undefined): string {
-  const lines = [`Edit ${kind.kind} "${name}", save and leave. To change nothing, leave it as it is.`];
-  lines.push(`A line taken out is a field cleared. All fields: mcpctl explain ${kind.kind}`);
-  if (kind.writeOnly.length > 0) lines.push(`Not shown, but taken when given: ${kind.writeOnly.join(", ")}.`);
+  const lines = [
+    `Edit ${kind.kind} "${name}", save and close the editor. To change nothing, leave the text as it is.`,
+  ];
+  lines.push(`Removing a line clears its field. All fields: mcpctl explain ${kind.kind}`);
+  if (kind.writeOnly.length > 0)
+    lines.push(`Never shown, but may be set here: ${kind.writeOnly.join(", ")}.`);
   if (kind.immutable.length > 0) lines.push(`Cannot be changed: ${kind.immutable.join(", ")}.`);
   if (refusal) lines.push("", `Refused: ${refusal.message}`);
   for (const { path, message } of refusal?.details ?? []) lines.push(`  ${path}: ${message}`);
@@ -147,10 +150,10 @@ function isBlank(text: string): boolean {
   return text.split("\n").every((line) => /^\s*(#|$)/.test(line));
 }
 
-function kept({ code, message, details, hint, cause }: AppError, file: string): AppError {
+function withTextKept({ code, message, details, hint, cause }: AppError, file: string): AppError {
   return new AppError(code, message, {
     cause,
     ...(details && { details }),
-    hint: `${hint ? `${hint}; ` : ""}nothing was changed, your text is in ${file}`,
+    hint: `${hint ? `${hint}; ` : ""}nothing was changed; your text is in ${file}`,
   });
 }

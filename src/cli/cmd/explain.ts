@@ -54,7 +54,7 @@ const nameSchema = {
   description: "Lower-case letters, digits and hyphens; at most 100",
 } as unknown as TSchema;
 const serverFields =
-  "  id <string>\n  version <integer>\n      Counts up with every change\n  createdAt, updatedAt <time>\n";
+  "  id <string>\n  version <integer>\n      Increases with every change\n  createdAt, updatedAt <time>\n";
 
 function fieldText(kind: Kind, path: readonly string[]): string {
   let schema: TSchema = {
@@ -68,7 +68,7 @@ function fieldText(kind: Kind, path: readonly string[]): string {
     if (!next) {
       const where = [kind.kind, ...path.slice(0, index)].join(".");
       const names = Object.keys(known);
-      if (names.length === 0) throw new AppError("usage", `${where} has no fields that are known beforehand`);
+      if (names.length === 0) throw new AppError("usage", `${where} has no fixed fields`);
       throw new AppError("usage", `${where}.${field}: ${unknownField(field, names)}`, {
         hint: `fields: ${names.join(", ")}`,
       });
@@ -78,7 +78,7 @@ function fieldText(kind: Kind, path: readonly string[]): string {
   const [name = ""] = path.slice(-1);
   const top = path.length === 1;
   const inside = elementOf(schema);
-  // What only the server sets nobody is required to give.
+  // Fields that only the server sets are never required.
   const shown = path[0]! in kind.readOnly.properties ? { ...inside, required: [] } : inside;
   const blocks = [
     `FIELD:  ${kind.kind}.${path.join(".")} <${typeOf(schema)}>`,
@@ -95,7 +95,7 @@ function fieldText(kind: Kind, path: readonly string[]): string {
     .join("\n\n")}\n`;
 }
 
-/** The fields in a schema, each with its type and what there is to say about it. `kind` for those at its top. */
+/** The fields in a schema, each with its type and notes. `kind` is given for the fields at its top. */
 function propertyLines(schema: TSchema, kind: Kind | undefined): string {
   return Object.entries(propertiesOf(schema))
     .map((entry) => fieldLines(entry, kind, schema))
@@ -113,7 +113,7 @@ function fieldLines([name, schema]: [string, TSchema], kind: Kind | undefined, p
   return schema.description ? `${head}      ${schema.description}\n` : head;
 }
 
-/** What is to be known about a field, besides its type. */
+/** The notes on a field, besides its type. */
 function traits(kind: Kind, name: string, schema: TSchema, top: boolean): string[] {
   if (!top) return traitsOf(schema);
   const targets = referencesOf(kind, name);
@@ -146,26 +146,26 @@ function typeOf(schema: TSchema): string {
   return inner.const !== undefined ? String(inner.const) : (inner.type ?? "anything");
 }
 
-/** What an element of a list takes, or the value itself. */
+/** The schema of a list's elements, or of the value itself. */
 function elementOf(schema: TSchema): TSchema {
   const inner = present(schema);
   return inner.type === "array" ? inner.items : inner;
 }
 
-/** The fields of an object; of a choice between objects those of all of them. */
+/** The fields of an object; for a choice of objects, those of all of them. */
 function propertiesOf(schema: TSchema): Record<string, TSchema> {
   const inner = present(schema);
   const variants = [...((inner.anyOf ?? []) as TSchema[]), inner];
   return Object.assign({}, ...variants.toReversed().map((variant) => variant.properties ?? {}));
 }
 
-/** The kinds a field of that name points at. Found by asking the descriptor with a value in every field. */
+/** The kinds that a field refers to. The descriptor is asked with a value in every field. */
 function referencesOf(kind: Kind, name: string): string[] {
   const references = kind.references(sampleOf(kind.fields) as never);
   return [...new Set(references.filter(({ path }) => path.split("/")[1] === name).map((to) => to.kind))];
 }
 
-/** Some value of a schema with every field set; lists have one element for each word that an element may hold. */
+/** A value with every field set; lists have one element for each word that an element may hold. */
 function sampleOf(schema: TSchema): unknown {
   const inner = present(schema);
   if (inner.type === "array") {

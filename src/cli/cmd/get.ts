@@ -33,9 +33,9 @@ export const get = defineVerb({
   args: {
     kind: { type: "positional" },
     names: { type: "positional", required: false, multiple: true },
-    watch: { type: "boolean", alias: "w", description: "Stay, and print what changes" },
-    "no-headers": { type: "boolean", description: "Leave the header line out" },
-    "sort-by": { type: "string", valueHint: "PATH", description: "Sort by what stands there: .model" },
+    watch: { type: "boolean", alias: "w", description: "Follow changes until Ctrl-C" },
+    "no-headers": { type: "boolean", description: "Print no header line" },
+    "sort-by": { type: "string", valueHint: "PATH", description: "Sort by a field, for example .model" },
   },
   moreArgs: async ([first = ""]) => (await reportOf(first))?.args ?? {},
   async run(args, context) {
@@ -46,7 +46,7 @@ export const get = defineVerb({
     const targets = await resolveTargets([args.kind, ...args.names], context);
     if (args.watch) {
       const { watch } = await import("./get/watch.ts");
-      if (targets.length > 1) throw new AppError("usage", "only one kind can be followed at a time");
+      if (targets.length > 1) throw new AppError("usage", "-w follows one kind at a time");
       await watch(targets[0]!, format, !args["no-headers"], context);
       return;
     }
@@ -61,13 +61,13 @@ export const get = defineVerb({
       mixed: targets.length > 1,
     });
     const missing = results.flatMap((result) => result.missing);
-    if (missing.length > 0) throw allOf(missing);
+    if (missing.length > 0) throw combined(missing);
   },
 });
 
 type Result = Listing & { missing: AppError[] };
 
-/** What was found, and for each name that was not, why. With `all` a kind one may not see is passed over. */
+/** The objects, and an error for each name that was not found. With `all`, a kind that is forbidden is skipped. */
 async function fetchTarget({ kind, names }: Target, all: boolean, context: Context): Promise<Result> {
   if (names.length === 0) {
     try {
@@ -85,7 +85,7 @@ async function fetchTarget({ kind, names }: Target, all: boolean, context: Conte
   return { kind, objects: settled.flatMap((r) => (r.status === "fulfilled" ? [r.value] : [])), missing };
 }
 
-/** Prints what was found. A list that is empty says so, on stderr; names that were not found are told of elsewhere. */
+/** Prints the objects. An empty list is reported on stderr; names that were not found are reported elsewhere. */
 async function show(
   listings: readonly Listing[],
   named: boolean,
@@ -100,7 +100,7 @@ async function show(
     context.terminal.err(`No ${options.mixed ? "resources" : listings[0]!.kind.plural} found.\n`);
 }
 
-/** Sorts by what a path leads to: numbers by size, anything else as text, what is missing last. */
+/** Sorts by the value at a path: numbers by size, other values as text, missing values last. */
 function sorter(path: string): (objects: readonly Resource[]) => Resource[] {
   const read = valuesAt(path);
   return (objects) =>
@@ -117,7 +117,7 @@ function compare(a: unknown, b: unknown): number {
   return left < right ? -1 : Number(left > right);
 }
 
-function allOf(missing: readonly AppError[]): AppError {
+function combined(missing: readonly AppError[]): AppError {
   const [first, ...more] = missing;
   if (more.length === 0) return first!;
   return new AppError("not_found", `${missing.length} not found`, {

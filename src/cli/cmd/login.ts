@@ -18,14 +18,14 @@ export const login = defineVerb({
     ],
   },
   args: {
-    user: { type: "string", alias: "u", valueHint: "NAME", description: "Who you are" },
+    user: { type: "string", alias: "u", valueHint: "NAME", description: "Your user name" },
     "password-stdin": { type: "boolean", description: "Read the password from standard input" },
   },
   async run(args, context) {
     const { terminal } = context;
     const client = await context.client();
     const user = args.user ?? (await terminal.prompt("User: ")).trim();
-    if (user === "") throw new AppError("usage", "no user was given");
+    if (user === "") throw new AppError("usage", "no user name was given");
     const password = args["password-stdin"]
       ? await lineFromStdin(context)
       : await terminal.prompt("Password: ", true);
@@ -35,13 +35,13 @@ export const login = defineVerb({
     writeToken(context.home, token, client.endpoint.url);
     terminal.out(`logged in to ${client.endpoint.url} as ${user}\n`);
     if (context.env["MCPCTL_TOKEN"])
-      warn(terminal, "MCPCTL_TOKEN is set, and goes before the session that was just saved");
+      warn(terminal, "MCPCTL_TOKEN is set and is used instead of this session");
   },
 });
 
-/** Standard input without the line end that `echo` and editors leave. */
+/** Standard input without the line break that `echo` and editors add. */
 async function lineFromStdin({ terminal }: Context): Promise<string> {
   const text = (await terminal.readStdin()).replace(/\r?\n$/, "");
-  if (text === "") throw new AppError("usage", "standard input holds no password");
+  if (text === "") throw new AppError("usage", "standard input contains no password");
   return text;
 }

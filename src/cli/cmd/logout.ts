@@ -22,9 +22,12 @@ export const logout = defineVerb({
       await (await context.client()).call("POST", "/api/v1/auth/logout");
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      // A session the server no longer takes has ended already.
+      // A session that the server does not accept has ended already.
       if (error.code !== "unauthenticated")
-        warn(terminal, `the server was not told, so the session lives until it expires: ${error.message}`);
+        warn(
+          terminal,
+          `the server did not end the session, which stays valid until it expires: ${error.message}`,
+        );
     } finally {
       removeToken(home);
     }

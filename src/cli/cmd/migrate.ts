@@ -23,32 +23,36 @@ export const migrate = defineVerb({
     from: {
       type: "string",
       valueHint: "BACKEND",
-      description: "The secret backend they are on",
+      description: "The secret backend with the secrets",
       complete: { kind: "secretbackend" },
     },
     to: {
       type: "string",
       valueHint: "BACKEND",
-      description: "The secret backend they go to",
+      description: "The secret backend to move them to",
       complete: { kind: "secretbackend" },
     },
     names: {
       type: "string",
       multiple: true,
       valueHint: "NAME,NAME",
-      description: "Only these secrets; all when left out",
+      description: "Only these secrets (default all)",
       complete: [],
     },
-    "keep-source": { type: "boolean", description: "Leave the copies where they were" },
-    "dry-run": { type: "boolean", description: "Change nothing, only say what would happen" },
+    "keep-source": { type: "boolean", description: "Do not delete the secrets at the source" },
+    "dry-run": { type: "boolean", description: "Show what would be done, and change nothing" },
   },
   async run(args, context) {
     const { what, from, to } = args;
-    // Before what is missing: whoever means something else needs to know that first.
+    // Checked first: another error would hide that only secrets can be migrated.
     if (what === undefined || findKind(what)?.kind !== "secret")
-      throw new AppError("usage", what === undefined ? "migrate what?" : `"${what}" cannot be migrated`, {
-        hint: "there is: mcpctl migrate secrets --from BACKEND --to BACKEND",
-      });
+      throw new AppError(
+        "usage",
+        what === undefined ? "secrets is missing" : `"${what}" cannot be migrated`,
+        {
+          hint: "write: mcpctl migrate secrets --from BACKEND --to BACKEND",
+        },
+      );
     if (from === undefined || to === undefined)
       throw new AppError("usage", `--${from === undefined ? "from" : "to"} is missing`);
     const migration: Migration = { from, to };
@@ -59,9 +63,9 @@ export const migrate = defineVerb({
   },
 });
 
-/** `a,b` and `--names a --names b` alike. */
+/** Reads `--names a,b` and `--names a --names b`. */
 function namesIn(texts: readonly string[]): string[] {
   const names = texts.flatMap((text) => text.split(",")).map((name) => name.trim());
-  if (names.includes("")) throw new AppError("usage", "--names has an empty name in it");
+  if (names.includes("")) throw new AppError("usage", "--names contains an empty name");
   return [...new Set(names)];
 }

@@ -19,7 +19,7 @@ export const passwd = defineVerb({
   },
   async run(args, context) {
     const client = await context.client();
-    // Over the Unix socket it is the administrator of the machine who asks, and nothing needs to be known.
+    // Over the Unix socket the user is the administrator, who needs no current password.
     const local = client.endpoint.url.startsWith("unix:");
     const body = args["password-stdin"] ? await fromStdin(context) : await fromPrompt(context, local);
     await client.call("POST", "/api/v1/auth/passwd", { body });
@@ -35,7 +35,10 @@ interface Passwords {
 async function fromStdin({ terminal }: Context): Promise<Passwords> {
   const lines = (await terminal.readStdin()).replace(/\r?\n$/, "").split(/\r?\n/);
   if (lines.length > 2 || lines.includes(""))
-    throw new AppError("usage", "standard input must hold one or two lines");
+    throw new AppError(
+      "usage",
+      "standard input must contain one or two lines: the current password, if you have one, and the new one",
+    );
   const password = lines.pop()!;
   return lines[0] === undefined ? { password } : { current: lines[0], password };
 }
@@ -43,7 +46,7 @@ async function fromStdin({ terminal }: Context): Promise<Passwords> {
 async function fromPrompt({ terminal }: Context, local: boolean): Promise<Passwords> {
   const current = local ? "" : await terminal.prompt("Current password (empty if there is none): ", true);
   const password = await terminal.prompt("New password: ", true);
-  if (password !== (await terminal.prompt("The same again: ", true)))
-    throw new AppError("invalid_request", "the two are not the same; nothing was changed");
+  if (password !== (await terminal.prompt("Repeat the new password: ", true)))
+    throw new AppError("invalid_request", "the two passwords differ; nothing was changed");
   return current === "" ? { password } : { current, password };
 }

@@ -10,7 +10,7 @@ import { secretValue } from "../flags/secret-values.ts";
 import { pairOf } from "../flags/texts.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
-import { formatOf, shown } from "../manifest/write-result.ts";
+import { resultFormat, resultText } from "../manifest/write-result.ts";
 
 /** `mcpctl patch KIND NAME field=value…` */
 export const patch = defineVerb({
@@ -35,19 +35,19 @@ export const patch = defineVerb({
     const { kind, name, rest } = resolveObject([args.kind, ...args.changes]);
     assertWrite(kind, "update");
     if (rest.length === 0) throw new AppError("usage", "FIELD=VALUE is missing");
-    const format = formatOf(context.flags);
+    const format = resultFormat(context.flags);
     const client = await context.client();
     const live = await getObject(kind, name, context);
     const body = await changesFrom(kind, live, rest, context);
     const object = await client.call<Resource>("PUT", objectPath(kind, live.id), { body });
     const what = object.version === live.version ? "unchanged" : "patched";
-    context.terminal.out(shown(format, kind, object, `${kind.kind} '${name}' ${what}`));
+    context.terminal.out(resultText(format, kind, object, `${kind.kind} '${name}' ${what}`));
   },
 });
 
 /**
- * The body of the PUT. A change inside a field is made in a copy of the field as it stands, and the version then goes
- * along, so that nobody else's change to the same field is lost. A field that is never shown the server merges itself.
+ * The body of the PUT. A change inside a field is made in a copy of its current value; the version is then sent too, so
+ * that a change of somebody else to the same field is not lost. A field that is never shown is merged by the server.
  */
 async function changesFrom(
   kind: Kind,
@@ -69,7 +69,7 @@ async function changesFrom(
       body["version"] = live.version;
     }
     const after = writeOnly ? await hiddenValue(kind, path, value, source) : valueAt(kind, path, value);
-    // Inside a field that goes as a whole, what is cleared is simply left out.
+    // The field is sent as a whole: a cleared key is left out.
     setAt(body, path, after === null && path.length > 1 && !writeOnly ? undefined : after);
   }
   return body;
@@ -82,11 +82,11 @@ function refuseFixed(kind: Kind, path: readonly string[]): void {
   if (field === "name" || kind.immutable.includes(field))
     throw new AppError("usage", `${field} cannot be changed`);
   const known = Object.keys(kind.fields.properties);
-  const hint = { hint: `fields: mcpctl explain ${kind.kind}` };
+  const hint = { hint: `to see the fields: mcpctl explain ${kind.kind}` };
   if (!known.includes(field)) throw new AppError("usage", `${field}: ${unknownField(field, known)}`, hint);
-  if (path.includes("")) throw new AppError("usage", `"${path.join(".")}" is no path to a field`, hint);
+  if (path.includes("")) throw new AppError("usage", `"${path.join(".")}" is not the path of a field`, hint);
   if (inner.length > 0 && !["map", "reference", "json"].includes(shapeOf(kind.fields.properties[field]!)))
-    throw new AppError("usage", `${field} has no fields in it`, hint);
+    throw new AppError("usage", `${field} has no inner fields`, hint);
 }
 
 function valueAt(kind: Kind, path: readonly string[], text: string): unknown {
@@ -96,7 +96,7 @@ function valueAt(kind: Kind, path: readonly string[], text: string): unknown {
   return schema && shapeOf(schema) === "list" && typeof value === "string" ? value.split(",") : value;
 }
 
-/** A value that is never shown again. A password is no argument: every process could see it. */
+/** Reads a value that is never shown again. A password is not accepted as an argument, which every process can see. */
 async function hiddenValue(
   kind: Kind,
   path: readonly string[],
@@ -105,11 +105,11 @@ async function hiddenValue(
 ): Promise<string | null> {
   const dotted = path.join(".");
   if (path.length === 1 && shapeOf(kind.fields.properties[dotted]!) !== "text")
-    throw new AppError("usage", `${dotted} takes keys: ${dotted}.KEY=VALUE`);
+    throw new AppError("usage", `${dotted} needs a key: ${dotted}.KEY=VALUE`);
   if (text === "" || text === "null") return null;
   if (path.length === 1 && text !== "-" && !text.startsWith("@"))
-    throw new AppError("usage", `a ${dotted} is not given as an argument`, {
-      hint: `${dotted}=- reads standard input`,
+    throw new AppError("usage", `a ${dotted} cannot be given as an argument`, {
+      hint: `to read it from standard input: ${dotted}=-`,
     });
   return secretValue(dotted, text, source);
 }

@@ -10,8 +10,8 @@ import { jsonText, wantsJson } from "../output/format.ts";
 import { table } from "../output/table.ts";
 import { later, progressOn } from "../terminal/progress.ts";
 
-/** Milliseconds between two looks at what is being woken. */
-const lookEvery = 1_000;
+/** Milliseconds between two requests for the state of a provider that is being woken. */
+const pollInterval = 1_000;
 
 export const provider = defineVerb({
   meta: {
@@ -32,32 +32,32 @@ export const provider = defineVerb({
       type: "positional",
       required: false,
       complete: "providers",
-      description: "As the config calls it",
+      description: "Its name in the config",
     },
-    deed: {
+    action: {
       type: "positional",
       required: false,
       complete: ["up", "down", "status"],
-      description: "up, down or status; status when it is left out",
+      description: "up, down or status (default status)",
     },
   },
-  async run({ name, deed = "status" }, context) {
+  async run({ name, action = "status" }, context) {
     const json = wantsJson(context.flags.output);
     const agent = agentOf(context);
     if (name === undefined) return list(await providersOf(agent), json, context);
-    if (deed !== "up" && deed !== "down" && deed !== "status")
-      throw new AppError("usage", `a provider cannot be told "${deed}"`, { hint: "say up, down or status" });
+    if (action !== "up" && action !== "down" && action !== "status")
+      throw new AppError("usage", `unknown action "${action}"`, { hint: "write up, down or status" });
     const before = named(name, await providersOf(agent));
-    if (deed === "status") return context.terminal.out(json ? jsonText(before) : shown(before));
-    const after = deed === "up" ? await up(name, agent, context) : await post(name, "down", agent);
-    context.terminal.out(json ? jsonText(after) : `provider '${name}' is ${told(after)}\n`);
+    if (action === "status") return context.terminal.out(json ? jsonText(before) : shown(before));
+    const after = action === "up" ? await up(name, agent, context) : await post(name, "down", agent);
+    context.terminal.out(json ? jsonText(after) : `provider '${name}' is ${stateText(after)}\n`);
   },
 });
 
 function list(providers: readonly ProviderReport[], json: boolean, { terminal }: Context): void {
   if (json) return terminal.out(jsonText(providers));
   if (providers.length === 0)
-    return terminal.err("No providers found. To look for some: mcpctl agent discover\n");
+    return terminal.err("No providers found. To find models on this machine: mcpctl agent discover\n");
   const rows = providers.map((one) => [
     one.name,
     one.type,
@@ -71,33 +71,33 @@ function list(providers: readonly ProviderReport[], json: boolean, { terminal }:
   terminal.out(table(headers, rows, { columns, color, headers: true }));
 }
 
-/** Waits as long as it takes, and tells how far it is. */
+/** Wakes or starts a provider without a time limit, and shows its state meanwhile. */
 async function up(name: string, agent: ApiClient, context: Context): Promise<ProviderReport> {
   const progress = progressOn(context);
   progress.show(`waking ${name}`);
   let isOver = false;
-  let callOff = () => {};
-  const lookLater = () => {
-    callOff = later(lookEvery, async () => {
+  let cancel = () => {};
+  const pollLater = () => {
+    cancel = later(pollInterval, async () => {
       const report = (await providersOf(agent).catch(() => [])).find((one) => one.name === name);
       if (isOver) return;
-      if (report) progress.show(`${name} is ${told(report)}`);
-      lookLater();
+      if (report) progress.show(`${name} is ${stateText(report)}`);
+      pollLater();
     });
   };
-  lookLater();
+  pollLater();
   try {
     return await post(name, "up", agent);
   } catch (error) {
     throw await withDetail(error, name, agent);
   } finally {
     isOver = true;
-    callOff();
+    cancel();
     progress.end();
   }
 }
 
-/** A failure with what the agent knows of it: callers elsewhere are told less than the owner of the machine. */
+/** Adds the agent's detail to an error: remote callers do not see it, the owner of the machine does. */
 async function withDetail(error: unknown, name: string, agent: ApiClient): Promise<unknown> {
   if (!(error instanceof AppError) || error.code === "interrupted") return error;
   const report = (await providersOf(agent).catch(() => [])).find((one) => one.name === name);
@@ -116,11 +116,14 @@ function named(name: string, providers: readonly ProviderReport[]): ProviderRepo
     providers.map((one) => one.name),
   );
   throw new AppError("not_found", `provider "${name}" not found`, {
-    hint: near === undefined ? "see: mcpctl provider" : `did you mean "${near}"? See: mcpctl provider`,
+    hint:
+      near === undefined
+        ? "to see all providers: mcpctl provider"
+        : `did you mean "${near}"? To see all providers: mcpctl provider`,
   });
 }
 
-function told({ state, detail }: ProviderReport): string {
+function stateText({ state, detail }: ProviderReport): string {
   return detail === null ? state : `${state}: ${detail}`;
 }
 
@@ -132,7 +135,7 @@ function shown(report: ProviderReport): string {
     { label: "State", value: report.state },
     { label: "Detail", value: report.detail ?? "-" },
     { label: "In memory", value: report.resident === null ? "unknown" : report.resident ? "yes" : "no" },
-    { label: "Calls", value: String(report.inFlight) },
+    { label: "Running calls", value: String(report.inFlight) },
     { label: "Published as", value: report.publishedAs ?? "-" },
     { label: "Stands in for", value: report.failoverFor ?? "-" },
     { label: "Pid", value: report.pid === null ? "-" : String(report.pid) },
@@ -140,7 +143,7 @@ function shown(report: ProviderReport): string {
   return `${aligned(lines, "").join("\n")}\n`;
 }
 
-/** The agent of this user on this machine, whatever server the flags point at. */
+/** The client of this user's agent on this machine. Flags about the server do not matter. */
 function agentOf({ home, signal, flags, terminal }: Context): ApiClient {
   return new ApiClient(
     { url: `unix://${join(home, controlSocket)}` },
@@ -156,14 +159,14 @@ function providersOf(agent: ApiClient): Promise<ProviderReport[]> {
   return reached(agent.call<ProviderReport[]>("GET", controlPaths.providers));
 }
 
-function post(name: string, deed: "up" | "down", agent: ApiClient): Promise<ProviderReport> {
-  const path = `${controlPaths.providers}/${encodeURIComponent(name)}/${deed}`;
-  return reached(agent.call<ProviderReport>("POST", path, { patient: true }));
+function post(name: string, action: "up" | "down", agent: ApiClient): Promise<ProviderReport> {
+  const path = `${controlPaths.providers}/${encodeURIComponent(name)}/${action}`;
+  return reached(agent.call<ProviderReport>("POST", path, { unlimited: true }));
 }
 
-async function reached<T>(answer: Promise<T>): Promise<T> {
+async function reached<T>(response: Promise<T>): Promise<T> {
   try {
-    return await answer;
+    return await response;
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "connection_failed") throw error;
     throw new AppError("connection_failed", "no agent runs on this machine", {

@@ -33,9 +33,13 @@ export const rotate = defineVerb({
     const words = name === undefined ? [what] : [what, name];
     const isBackend = findKind(splitKindName(what).kind)?.kind === "secretbackend";
     if (what !== "master-key" && !isBackend)
-      throw new AppError("usage", what === "" ? "rotate what?" : `"${what}" cannot be rotated`, {
-        hint: "there is: mcpctl rotate secretbackend NAME, and mcpctl rotate master-key",
-      });
+      throw new AppError(
+        "usage",
+        what === "" ? "secretbackend NAME or master-key is missing" : `"${what}" cannot be rotated`,
+        {
+          hint: "write: mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
+        },
+      );
     const target = isBackend ? resolveObject(words) : undefined;
     const [unexpected] = target?.rest ?? words.slice(1);
     if (unexpected !== undefined) throw new AppError("usage", `unexpected argument "${unexpected}"`);
@@ -43,7 +47,7 @@ export const rotate = defineVerb({
   },
 });
 
-/** `POST /api/v1/secretbackends/:name/rotate` */
+/** The response of `POST /api/v1/secretbackends/:name/rotate`. */
 interface RotatedBackend {
   name: string;
   rotatedAt: string;
@@ -52,7 +56,7 @@ interface RotatedBackend {
 
 async function rotateBackend(name: string, json: boolean, context: Context): Promise<void> {
   const kind = kindOf("secretbackend");
-  const answer = await rotated<RotatedBackend>(`${objectPath(kind, name)}/rotate`, context).catch(
+  const answer = await requestRotation<RotatedBackend>(`${objectPath(kind, name)}/rotate`, context).catch(
     async (error) => {
       throw await withNearestName(error, kind, name, await context.client());
     },
@@ -62,7 +66,7 @@ async function rotateBackend(name: string, json: boolean, context: Context): Pro
     warn(context.terminal, `secretbackend '${answer.name}': ${answer.warning}`);
 }
 
-/** `POST /api/v1/master-key/rotate`. `resumed`: it finished what an earlier one had begun. */
+/** The response of `POST /api/v1/master-key/rotate`. `resumed`: it has finished an interrupted rotation. */
 interface RotatedMasterKey {
   keyId: string;
   rewrapped: number;
@@ -70,19 +74,19 @@ interface RotatedMasterKey {
 }
 
 async function rotateMasterKey(json: boolean, context: Context): Promise<void> {
-  const answer = await rotated<RotatedMasterKey>("/api/v1/master-key/rotate", context);
+  const answer = await requestRotation<RotatedMasterKey>("/api/v1/master-key/rotate", context);
   const { keyId, rewrapped, resumed } = answer;
   const secrets = `${rewrapped} ${rewrapped === 1 ? "secret" : "secrets"} rewrapped`;
   const line = `${resumed ? "rotation finished" : "master key rotated"}: ${secrets} (key ${keyId})\n`;
   context.terminal.out(json ? jsonText(answer) : line);
 }
 
-/** The answer to a rotation, which takes as long as there are secrets and another server to ask. */
-async function rotated<T>(path: string, context: Context): Promise<T> {
+/** The response to a rotation. It has no time limit: the server may have many secrets, and asks another server. */
+async function requestRotation<T>(path: string, context: Context): Promise<T> {
   const progress = progressOn(context);
   progress.show("rotating …");
   try {
-    return await (await context.client()).call<T>("POST", path, { patient: true });
+    return await (await context.client()).call<T>("POST", path, { unlimited: true });
   } finally {
     progress.end();
   }

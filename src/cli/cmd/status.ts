@@ -25,7 +25,7 @@ export const status = defineVerb({
     const [server, identity, llms] = await Promise.all([
       client.call<Version>("GET", "/api/v1/version"),
       client.call<Identity>("GET", "/api/v1/auth/whoami"),
-      // Whoever may not see llms has still a server and a name.
+      // A user who may not see llms still sees the rest.
       client.call<Resource[]>("GET", "/api/v1/llms").catch(() => []),
     ]);
     const report = {
@@ -55,7 +55,7 @@ function text({ server, identity, llms, published, failovers }: Report, context:
   );
   const lines = [
     { label: "Server", value: `${server.url}${origin}` },
-    { label: "Version", value: `${server.version} (this command: ${client.version})` },
+    { label: "Version", value: `${server.version} (this program: ${client.version})` },
     ...identityLines(identity, context),
     { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
     { label: "Agents", value: agents.join("; ") || "none attached" },
@@ -71,20 +71,20 @@ function counts(llms: readonly Resource[]): { total: number; active: number } {
   return { total: llms.length, active: llms.filter((llm) => llm["status"] === "active").length };
 }
 
-/** What agents publish, by the user whose agents they are. */
+/** The llms that agents publish, by the owner of the agent. */
 function published(llms: readonly Resource[]): Report["published"] {
   const virtual = llms.filter((llm) => llm["origin"] === "virtual");
   const byOwner = Map.groupBy(virtual, (llm) => String(llm["owner"]));
   return Object.fromEntries([...byOwner].map(([owner, theirs]) => [owner, counts(theirs)]));
 }
 
-/** The providers of this machine that stand in for an llm when the server cannot be reached. */
+/** The providers of this machine that stand in for an llm while the server cannot be reached. */
 function failovers({ home }: Context): Report["failovers"] {
   const { llm } = readConfig(home) as {
     llm?: { providers?: ({ name?: unknown; failoverFor?: unknown } | null)[] };
   };
   const providers = Array.isArray(llm?.providers) ? llm.providers : [];
-  // What is wrong with them is for the agent to say.
+  // The agent reports faults in the config; here they are skipped.
   return providers.flatMap((provider) =>
     typeof provider?.failoverFor === "string"
       ? [{ llm: provider.failoverFor, provider: String(provider.name) }]

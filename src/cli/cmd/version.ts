@@ -27,19 +27,22 @@ export const version = defineVerb({
   },
 });
 
-/** The server's version; undefined, with the reason on stderr, when it cannot be had. */
+/** The server's version; undefined, with a warning, if the server does not respond. */
 async function serverVersion(context: Context): Promise<Version | undefined> {
   try {
     return await (await context.client()).call<Version>("GET", "/api/v1/version");
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "usage" || error.code === "interrupted") throw error;
-    warn(context.terminal, `server version unknown: ${error.message}`);
+    warn(context.terminal, `the version of the server is unknown: ${error.message}`);
     return undefined;
   }
 }
 
-/** Warns when client and server are not the same version. */
+/** Warns if client and server have different versions. */
 export function warnAboutSkew(server: Version, terminal: Terminal): void {
   if (server.version !== client.version)
-    warn(terminal, `the server is ${server.version}, this command ${client.version}; not all may work`);
+    warn(
+      terminal,
+      `the server has version ${server.version}, this program ${client.version}; some commands may fail`,
+    );
 }

@@ -8,10 +8,10 @@ import type { Context } from "../core/context.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 
-/** How long is waited when `--timeout` does not say, in milliseconds. */
-const usualTimeout = 30_000;
-/** What every object has, besides the fields of its kind. */
-const always = ["id", "name", "version", "createdAt", "updatedAt"];
+/** The time limit in milliseconds, unless `--timeout` sets one. */
+const defaultTimeout = 30_000;
+/** The fields of every object, besides those of its kind. */
+const commonFields = ["id", "name", "version", "createdAt", "updatedAt"];
 
 export const wait = defineVerb({
   meta: {
@@ -33,7 +33,7 @@ export const wait = defineVerb({
       type: "string",
       required: true,
       valueHint: "FIELD=VALUE|delete",
-      description: "What to wait for: a field with a value, or that it is gone",
+      description: "Wait for a value in a field, or for the deletion",
     },
   },
   async run(args, context) {
@@ -45,14 +45,14 @@ export const wait = defineVerb({
         hint: `write ${nameless.kind.kind}/NAME`,
       });
     for (const { kind } of targets) refuseMistyped(kind, condition.field);
-    const timeout = context.flags.timeout ?? usualTimeout;
-    const late = AbortSignal.timeout(timeout);
-    const signal = AbortSignal.any([context.signal, late]);
+    const timeout = context.flags.timeout ?? defaultTimeout;
+    const deadline = AbortSignal.timeout(timeout);
+    const signal = AbortSignal.any([context.signal, deadline]);
     const waits = targets.map(({ kind, names }) => ({ kind, waiting: new Set(names) }));
     try {
       await Promise.all(waits.map((wait) => reach(wait, condition, signal, context)));
     } catch (error) {
-      if (!late.aborted || context.signal.aborted) throw error;
+      if (!deadline.aborted || context.signal.aborted) throw error;
       const names = waits.flatMap(({ kind, waiting }) => [...waiting].map((name) => `${kind.kind}/${name}`));
       throw new AppError("timed_out", `${names.join(", ")}: ${condition.unmet} after ${timeout / 1000} s`);
     }
@@ -60,21 +60,22 @@ export const wait = defineVerb({
 });
 
 interface Condition {
-  /** What is said of an object that is so: `is gone`. */
+  /** The text for an object that meets it: `is deleted`. */
   met: string;
+  /** The text for an object that does not: `not deleted`. */
   unmet: string;
-  /** The field of an object that it looks at; undefined when it is the whole. */
+  /** The field that it reads; undefined for the whole object. */
   field?: string | undefined;
-  /** @param object undefined when it is not there */
+  /** @param object undefined if it does not exist */
   isMet(object: Resource | undefined): boolean;
 }
 
 function parseCondition(text: string): Condition {
   if (text === "delete")
-    return { met: "is gone", unmet: "not gone", isMet: (object) => object === undefined };
+    return { met: "is deleted", unmet: "not deleted", isMet: (object) => object === undefined };
   const at = text.indexOf("=");
   if (at < 1)
-    throw new AppError("usage", `--for: "${text}" is neither FIELD=VALUE nor delete`, {
+    throw new AppError("usage", `--for: "${text}" is not FIELD=VALUE or delete`, {
       hint: "for example --for=status=active",
     });
   const [path, value] = [text.slice(0, at), text.slice(at + 1)];
@@ -87,9 +88,9 @@ function parseCondition(text: string): Condition {
   };
 }
 
-/** A mistyped field would be waited for in vain; one that is like no other may be a newer server's. Throws `usage`. */
+/** Throws AppError `usage` for a field that is nearly a known one. Others may be fields of a newer server. */
 function refuseMistyped({ kind, fields, readOnly }: Target["kind"], field: string | undefined): void {
-  const known = [...Object.keys(fields.properties), ...Object.keys(readOnly.properties), ...always];
+  const known = [...Object.keys(fields.properties), ...Object.keys(readOnly.properties), ...commonFields];
   if (field === undefined || known.includes(field)) return;
   const near = nearest(field, known);
   if (near !== undefined)
@@ -98,13 +99,13 @@ function refuseMistyped({ kind, fields, readOnly }: Target["kind"], field: strin
     });
 }
 
-/** Objects of a kind, and which of them are still to be in the state. */
+/** Objects of one kind that do not meet the condition yet. */
 interface Wait {
   kind: Target["kind"];
   waiting: Set<string>;
 }
 
-/** Follows the objects of one kind until each has been in the state once. */
+/** Follows the objects of one kind until each has met the condition once. */
 async function reach(
   { kind, waiting }: Wait,
   condition: Condition,

@@ -23,7 +23,7 @@ export const whoami = defineVerb({
   },
 });
 
-/** Who that is, line by line. */
+/** The lines that describe who the user is. */
 export function identityLines(identity: Identity, context: Context): { label: string; value: string }[] {
   const { user, token, groups, admin, expiresAt } = identity;
   return [

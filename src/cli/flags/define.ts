@@ -3,19 +3,19 @@ import type { Flag, Kind } from "../../kinds/define.ts";
 import type { Arg, Args } from "../core/command.ts";
 import { type Shape, schemaAt, shapeOf, wordsOf } from "./schema.ts";
 
-/** A flag of `create KIND`, and the field it sets. */
+/** A flag of `create KIND` and the field that it sets. */
 export interface FieldFlag extends Flag {
   name: string;
-  /** Unknown below a map of anything. */
+  /** Undefined inside a map with any keys. */
   schema: TSchema | undefined;
   shape: Shape;
-  /** Its value is read from standard input or asked for, not given: arguments can be seen by every process. */
+  /** The value is read from standard input or asked for: every process can see the arguments of another. */
   hidden: boolean;
 }
 
 /**
- * The flags of `create KIND`: those the descriptor names, then one in kebab-case for every other field. A field
- * that scopes names has none: it is the global flag of its name.
+ * The flags of `create KIND`: those of the descriptor, then one in kebab-case for every other field. The field that
+ * scopes names has none, because the global flag of its name sets it.
  */
 export function flagsOf(kind: Kind): FieldFlag[] {
   const flags: Record<string, Flag> = { ...kind.flags };
@@ -32,7 +32,7 @@ export function flagsOf(kind: Kind): FieldFlag[] {
     });
 }
 
-/** The same as arguments of a verb. */
+/** The flags of `create KIND` as arguments of a verb. */
 export function argsOf(kind: Kind): Args {
   return Object.fromEntries(flagsOf(kind).map((flag) => [flag.name, argOf(flag)]));
 }
@@ -46,7 +46,7 @@ const hints: Partial<Record<string, string>> = {
   json: "JSON",
 };
 
-/** What is given once; any other `parse` makes a list or a map, and its flag may be repeated. */
+/** The `parse` values that take one value. All others make a list or a map, and their flag may be repeated. */
 const single: ReadonlySet<string> = new Set(["ref", "file", "ttl"]);
 
 function argOf({ alias, description, hidden, parse, schema, shape, value }: FieldFlag): Arg {

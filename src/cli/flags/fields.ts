@@ -12,10 +12,10 @@ import { endOf, grantOf, pairsOf, referenceOf, subjectOf } from "./texts.ts";
 type Source = Pick<Context, "cwd" | "terminal" | "now" | "flags">;
 
 /**
- * The fields that the flags of `create KIND NAME` stand for. A password that was not mentioned is asked for, on a
- * terminal; an empty answer is none.
+ * The fields that the flags of `create KIND NAME` set. On a terminal a password is asked for if its flag was not given;
+ * an empty answer sets none.
  *
- * @throws AppError `usage` with every fault, each by the flag it belongs to, and never a secret value
+ * @throws AppError `usage` with every fault, each with its flag, and never a secret value
  */
 export async function fieldsFrom(
   kind: Kind,
@@ -33,11 +33,11 @@ export async function fieldsFrom(
     fields["project"] = source.flags.project;
   const faults = faultsIn(kind, fields, flags);
   if (faults.length > 0)
-    throw new AppError("usage", faults.join("; "), { hint: `see mcpctl create ${kind.kind} --help` });
+    throw new AppError("usage", faults.join("; "), { hint: `for help: mcpctl create ${kind.kind} --help` });
   return fields;
 }
 
-/** What a flag stands for; undefined when it was not given. */
+/** The value that a flag sets; undefined if it was not given. */
 async function valueFrom(flag: FieldFlag, name: string, given: Value, source: Source): Promise<unknown> {
   if (flag.hidden) {
     if (given === true) return newPassword(name, source.terminal);
@@ -59,7 +59,7 @@ async function valueFrom(flag: FieldFlag, name: string, given: Value, source: So
   return flag.schema ? typedValue(flag.schema, text) : text;
 }
 
-/** Sets a value, into the map that another flag may have begun: `--url` and `--config` of one `config`. */
+/** Sets a value. Several flags may set keys of one map: `--url` and `--config` of `config`. */
 function merge(fields: Record<string, unknown>, path: readonly string[], value: unknown): void {
   const map = typeof value === "object" && value !== null && !Array.isArray(value);
   if (!map || Object.keys(value).length === 0) setAt(fields, path, value);

@@ -3,21 +3,20 @@ import { AppError } from "../../errors.ts";
 import type { Context } from "../core/context.ts";
 
 /**
- * What `--ca-cert FILE` stands for: the text of a file as it is, or of standard input where FILE is `-`.
+ * Reads the file of a flag such as `--ca-cert FILE`; `-` is standard input.
  *
- * @throws AppError `usage` when it cannot be read or has nothing in it
+ * @throws AppError `usage` if it cannot be read or is empty
  */
 export async function fileText(
   path: string,
   { cwd, terminal }: Pick<Context, "cwd" | "terminal">,
 ): Promise<string> {
   const text = path === "-" ? await terminal.readStdin() : await textOf(path, cwd);
-  if (text.trim() === "")
-    throw new AppError("usage", `${path === "-" ? "standard input" : path} has nothing in it`);
+  if (text.trim() === "") throw new AppError("usage", `${path === "-" ? "standard input" : path} is empty`);
   return text;
 }
 
-/** The text of a file; `path` is taken from `cwd`. Throws AppError `usage` that says why it cannot be read. */
+/** Reads a text file. `path` is relative to `cwd`. Throws AppError `usage` with the reason if it cannot be read. */
 export async function textOf(path: string, cwd: string): Promise<string> {
   try {
     return await Bun.file(resolve(cwd, path)).text();

@@ -1,17 +1,17 @@
 import type { TSchema } from "@sinclair/typebox";
 import { literals } from "../../kinds/validate.ts";
 
-/** What a field takes, as far as a command line is concerned. */
+/** The form of a field's value on the command line. */
 export type Shape = "text" | "word" | "number" | "boolean" | "reference" | "map" | "list" | "json";
 
-/** The schema without the possibility of null. */
+/** The schema without null. */
 export function present(schema: TSchema): TSchema {
   const variants = (schema.anyOf ?? []) as TSchema[];
   const rest = variants.filter((variant) => variant.type !== "null");
   return rest.length === 1 && variants.length > 1 ? rest[0]! : schema;
 }
 
-/** `word`: one of a few. `reference`: a secret and a key in it. `map`: any keys. `list`: of words. `json`: the rest. */
+/** `word`: one of a few. `reference`: a secret and a key in it. `map`: any keys. `list`: of words. `json`: all others. */
 export function shapeOf(schema: TSchema): Shape {
   const inner = present(schema);
   if (inner.anyOf && wordsOf(inner).length > 0) return "word";
@@ -24,20 +24,19 @@ export function shapeOf(schema: TSchema): Shape {
   return "json";
 }
 
-/** Whether a field must be given; one with a default need not. */
+/** True if a field must be given. A field with a default need not be. */
 export function isRequired(schema: TSchema, field: string): boolean {
   const required: string[] = schema.required ?? [];
   return required.includes(field) && schema.properties[field].default === undefined;
 }
 
-/** The words a field takes, where it takes only some. */
+/** The words that a field accepts; empty if it accepts other values. */
 export function wordsOf(schema: TSchema): string[] {
   return literals(present(schema));
 }
 
 /**
- * The schema at a dotted path, as far as it is known: below a map of anything it is `undefined`, and so it is
- * where no such field is.
+ * The schema at a dotted path. Undefined inside a map with any keys, and if there is no such field.
  */
 export function schemaAt(schema: TSchema, path: readonly string[]): TSchema | undefined {
   let here: TSchema | undefined = schema;
@@ -53,8 +52,8 @@ export function schemaAt(schema: TSchema, path: readonly string[]): TSchema | un
 }
 
 /**
- * What a text on the command line stands for in a field: itself where the field is text, JSON where the field takes
- * more than text and the text is JSON.
+ * Reads a text of the command line as the value of a field: as JSON if the field accepts more than text and the text
+ * is JSON, otherwise as it is.
  */
 export function typedValue(schema: TSchema | undefined, text: string): unknown {
   const shape = schema ? shapeOf(schema) : "json";
@@ -67,8 +66,8 @@ export function typedValue(schema: TSchema | undefined, text: string): unknown {
 }
 
 /**
- * Sets what stands at a dotted path, making the maps on the way. Keys that every object has from its prototype are
- * set like any other, for the validation to refuse (T17).
+ * Sets the value at a dotted path, and makes the maps above it. Keys such as `__proto__` are set like any other, so that
+ * validation refuses them (T17).
  */
 export function setAt(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
   const [key, ...rest] = path as [string, ...string[]];

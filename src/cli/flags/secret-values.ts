@@ -6,9 +6,9 @@ import { pairOf } from "./texts.ts";
 type Source = Pick<Context, "cwd" | "terminal">;
 
 /**
- * Secret values: `K=v`, `K=@file`, and `K=-`, which reads standard input, so that the value is in no shell history.
+ * Reads secret values: `K=v`, `K=@file`, or `K=-` for standard input, so that the value is in no shell history.
  *
- * @throws AppError `usage`, which never contains a value
+ * @throws AppError `usage` that never contains a value
  */
 export async function secretValues(
   texts: readonly string[],
@@ -16,7 +16,7 @@ export async function secretValues(
 ): Promise<Record<string, string>> {
   const pairs = texts.map(pairOf);
   if (pairs.filter(([, value]) => value === "-").length > 1)
-    throw new AppError("usage", "standard input can be read only once");
+    throw new AppError("usage", "standard input can be read only once: use - for one key");
   const values: Record<string, string> = {};
   for (const [key, text] of pairs) {
     if (Object.hasOwn(values, key)) throw new AppError("usage", `the key ${key} is given twice`);
@@ -26,28 +26,28 @@ export async function secretValues(
   return values;
 }
 
-/** One such value. A line break at the end of a file or of standard input is taken off, and that is told (T15). */
+/** Reads one value. A line break at the end of a file or of standard input is removed, with a note (T15). */
 export async function secretValue(key: string, text: string, source: Source): Promise<string> {
   let value = text;
   if (text === "-" || text.startsWith("@")) {
     const read = text === "-" ? await source.terminal.readStdin() : await textOf(text.slice(1), source.cwd);
     value = read.replace(/\r?\n$/, "");
-    if (value !== read) source.terminal.err(`${key}: the line break at its end was left out\n`);
+    if (value !== read) source.terminal.err(`${key}: the line break at the end was removed\n`);
   }
   if (value === "") throw new AppError("usage", `the value of ${key} is empty`);
-  // In a header, which is where most keys end up, these would begin a new line (T14).
+  // Most keys are sent in a header, where these would begin a new line (T14).
   if (/[\r\n\0]/.test(value))
     throw new AppError("usage", `the value of ${key} contains a line break or a NUL`, {
-      hint: "encode it, for example as base64, if it is meant to",
+      hint: "encode the value, for example as base64",
     });
   return value;
 }
 
-/** A new password: asked for twice where there is a person to ask, else standard input without its last line break. */
+/** Reads a new password: asks twice on a terminal, otherwise reads standard input without its last line break. */
 export async function newPassword(name: string, terminal: Context["terminal"]): Promise<string> {
   if (!terminal.inIsTerminal) return (await terminal.readStdin()).replace(/\r?\n$/, "");
   const password = await terminal.prompt(`Password for ${name}: `, true);
-  if (password !== (await terminal.prompt("Again: ", true)))
-    throw new AppError("usage", "the two are not the same");
+  if (password !== (await terminal.prompt("Repeat the password: ", true)))
+    throw new AppError("usage", "the two passwords differ; nothing was sent");
   return password;
 }

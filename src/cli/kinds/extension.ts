@@ -7,8 +7,8 @@ import type { Format } from "../output/format.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * What one kind adds to the verbs that work on every kind. All members are optional: a verb does what follows from the
- * descriptor where a kind adds nothing.
+ * The additions of one kind to the verbs that work on every kind. All members are optional: without them a verb follows
+ * the descriptor alone.
  */
 export interface KindExtension {
   /** Flags of `create KIND` that set no field of the object. */
@@ -46,7 +46,7 @@ export interface KindExtension {
 /** An object that `createSpecially` has made. */
 export interface SpecialCreation {
   object: Resource;
-  /** What else was done and what comes next, for stderr: lines with their own "\n". */
+  /** Lines for stderr about the other things that were done and the next step, with their own "\n". */
   notes: string;
 }
 

@@ -9,7 +9,7 @@ import { mask } from "../output/mask.ts";
 import { tableLine, widthsOf } from "../output/table.ts";
 import type { KindExtension } from "./extension.ts";
 
-/** `GET /api/v1/llms/:name/members` */
+/** The response of `GET /api/v1/llms/:name/members`. */
 interface Members {
   poolName: string;
   explicit: boolean;
@@ -22,7 +22,7 @@ export const llm: KindExtension = {
   createArgs: {
     "skip-auth-check": {
       type: "boolean",
-      description: "Do not ask the provider whether it accepts the key",
+      description: "Do not ask the provider if it accepts the key",
     },
   },
   createQuery: (args): Record<string, string> => (args["skip-auth-check"] ? { probe: "false" } : {}),

@@ -63,7 +63,7 @@ export async function createWithWizard(
     const body = { name, ...(type !== types[0] && { type: type.name }), config, ...others, adminToken };
     const response = await client.call<WizardResponse>("POST", "/api/v1/secretbackends/wizard", {
       body,
-      patient: true,
+      unlimited: true,
     });
     return { object: response.backend, notes: notesOn(type, response) };
   } finally {

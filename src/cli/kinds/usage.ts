@@ -11,13 +11,17 @@ const usageArgs: Args = {
   by: {
     type: "string",
     valueHint: "WORDS",
-    description: "day, user, token, llm; several with commas (default user)",
+    description: "Group by day, user, token or llm; several with commas (default user)",
   },
-  since: { type: "string", valueHint: "DAY", description: "The first day (default: of this month)" },
-  until: { type: "string", valueHint: "DAY", description: "The last day (default: today)" },
-  user: { type: "string", valueHint: "USER", description: "Only of this user" },
-  token: { type: "string", valueHint: "TOKEN", description: "Only by this token" },
-  llm: { type: "string", valueHint: "LLM", description: "Only of this llm" },
+  since: {
+    type: "string",
+    valueHint: "DAY",
+    description: "First day, such as 2026-11-01 (default: first of this month)",
+  },
+  until: { type: "string", valueHint: "DAY", description: "Last day (default: today)" },
+  user: { type: "string", valueHint: "USER", description: "Only calls of this user" },
+  token: { type: "string", valueHint: "TOKEN", description: "Only calls with this token" },
+  llm: { type: "string", valueHint: "LLM", description: "Only calls of this llm" },
 };
 
 /** `mcpctl get usage`: calls, tokens and cost, grouped. */
@@ -31,7 +35,8 @@ async function printUsage(
   context: Context,
 ): Promise<void> {
   const { terminal } = context;
-  if (format.as === "name") throw new AppError("usage", "usage has no names; use -o json or yaml");
+  if (format.as === "name")
+    throw new AppError("usage", "-o name is not possible for usage, which has no names; use -o json or yaml");
   const query = Object.fromEntries(
     Object.keys(usageArgs).map((name) => [name, args[name] === undefined ? undefined : String(args[name])]),
   );
@@ -43,7 +48,7 @@ async function printUsage(
     return terminal.out(yamlText(lines));
   }
   if (format.as === "jsonpath") return terminal.out(format.textOf(lines));
-  if (lines.length === 0) return terminal.err("No calls in this time.\n");
+  if (lines.length === 0) return terminal.err("No calls in this period.\n");
   const by = groupings.filter((grouping) => grouping in lines[0]!);
   const headers = [
     ...by.map((word) => word.toUpperCase()),

@@ -8,21 +8,21 @@ import { unknownKind } from "../kinds/resolve-kind.ts";
 import type { Manifest } from "./manifest.ts";
 import { type ParsedDocument, type Path, parseDocuments } from "./parse.ts";
 
-/** A fault as it is shown: `agents.yaml:7:5: sevrers: unknown field`. */
+/** A fault with its place in a file: `agents.yaml:7:5: sevrers: unknown field`. */
 export interface Located {
   source: string;
   line: number;
   column: number;
   text: string;
-  /** The kind it is about, where that is known. */
+  /** The kind of the object, if it is known. */
   kind?: string;
 }
 
 /**
- * The manifests in a text. A document is one object (`kind: llm` and its fields), a list of such, or objects
+ * Reads the manifests in a text. A document is one object (`kind: llm` and its fields), a list of objects, or objects
  * grouped by kind (`llms: [...]`).
  *
- * @returns what could be read, and every fault that was found
+ * @returns the manifests that could be read, and all faults
  */
 export function manifestsIn(text: string, source: string): { manifests: Manifest[]; faults: Located[] } {
   const manifests: Manifest[] = [];
@@ -60,7 +60,7 @@ function* entries({ value }: ParsedDocument, fault: Report): Generator<Entry> {
 }
 
 function* single(value: unknown, path: Path, fault: Report): Generator<Entry> {
-  if (!isObject(value)) return fault(path, "an object with kind and name belongs here");
+  if (!isObject(value)) return fault(path, "expected an object with kind and name");
   const word = value.kind ?? kindOfId(value.id);
   if (word === undefined) return fault(path, "kind: is required");
   const kind = typeof word === "string" ? findKind(word) : undefined;
@@ -77,7 +77,7 @@ function* grouped(word: string, list: unknown, fault: Report): Generator<Entry> 
     const path = [word, index];
     if (!isObject(element)) fault(path, "must be an object", kind.kind);
     else if ("kind" in element && findKind(String(element.kind)) !== kind)
-      fault([...path, "kind"], `stands in a list of ${kind.plural}`, kind.kind);
+      fault([...path, "kind"], `must be ${kind.kind} in a list of ${kind.plural}`, kind.kind);
     else {
       const { kind: _, ...rest } = element;
       yield { kind, path, value: rest };
@@ -91,7 +91,7 @@ function objectOf({ kind, path, value }: Entry, fault: Report): Omit<Manifest, "
   if (typeof name !== "string") {
     report(["name"], name === undefined ? "is required" : "must be a string; put it in quotes");
   } else if (!isName(name)) {
-    report(["name"], "must be lower-case letters, digits and hyphens, 100 at most");
+    report(["name"], "must be lower-case letters, digits and hyphens, at most 100");
   }
   const serverSet = new Set([
     "id",
@@ -106,7 +106,7 @@ function objectOf({ kind, path, value }: Entry, fault: Report): Omit<Manifest, "
   for (const { path: pointer, message } of validateFields(kind, withoutCleared(kind, fields)).faults) {
     const segments = pointer.split("/").slice(1).map(unescaped);
     const field = segments[0] ?? "";
-    // An export says which keys there are, not their values. Applying it leaves them alone.
+    // An export names the keys and not their values. Applying it leaves the values as they are.
     if (segments.length === 1 && valuesStay && kind.writeOnly.includes(field) && !hasValue(fields[field]))
       continue;
     report(segments, message);
@@ -114,7 +114,7 @@ function objectOf({ kind, path, value }: Entry, fault: Report): Omit<Manifest, "
   return typeof name === "string" ? { kind, name, fields } : undefined;
 }
 
-/** The fields without those that null clears: a schema describes what is there afterwards. */
+/** The fields without those that null clears: the schema describes an object after the change. */
 function withoutCleared(kind: Kind, fields: Record<string, unknown>): Record<string, unknown> {
   const kept = Object.entries(fields).filter(
     ([field, value]) =>
@@ -135,7 +135,7 @@ function hasValue(value: unknown): boolean {
   return isObject(value) ? Object.values(value).some((inner) => inner !== null) : value !== undefined;
 }
 
-/** Objects as `get -o json` prints them say what they are only in their id: `llm_01hx…`. */
+/** The kind that an id begins with: `get -o json` prints no other mention of it. */
 function kindOfId(id: unknown): string | undefined {
   if (typeof id !== "string" || !isId(id)) return undefined;
   return kinds.find(({ idPrefix }) => id.startsWith(`${idPrefix}_`))?.kind;

@@ -1,11 +1,11 @@
 import type { Kind } from "../../kinds/define.ts";
 
-/** An object somebody wants to exist. */
+/** An object as a manifest describes it. */
 export interface Manifest {
   kind: Kind;
   name: string;
-  /** Its fields as they were given: no defaults filled in, and null clears. Nothing that only the server sets. */
+  /** The fields as they were given, without defaults. Null clears one. Fields that only the server sets are left out. */
   fields: Record<string, unknown>;
-  /** Where it stands: `agents.yaml:7`. */
+  /** Its file and line: `agents.yaml:7`. */
   source: string;
 }

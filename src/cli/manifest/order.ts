@@ -2,9 +2,9 @@ import type { Manifest } from "./manifest.ts";
 import { defaultOf } from "./reconcile.ts";
 
 /**
- * The order in which `apply` goes; backwards it is that of `delete -f`. By kind, and what an object refers to in the
- * same set is pulled in front of it: the secret that a backend logs in with comes before the backend. Objects that
- * refer to each other in a circle stand by kind, and the server says what is wrong with them.
+ * The order in which `apply` creates objects; `delete -f` goes through it backwards. Objects are ordered by kind, and
+ * those that another one of the set refers to come before it: the secret that a backend logs in with comes before the
+ * backend. Objects that refer to each other in a circle are ordered by kind only; the server refuses them.
  */
 export function inOrder(manifests: readonly Manifest[]): Manifest[] {
   const byKind = manifests.toSorted((a, b) => a.kind.order - b.kind.order);
@@ -21,7 +21,7 @@ export function inOrder(manifests: readonly Manifest[]): Manifest[] {
 
 type Targets = ReadonlyMap<Manifest, readonly Manifest[]>;
 
-/** What each object of the set refers to in the set. One name may stand in several scopes: it refers to all of them. */
+/** The objects of the set that each one refers to. A name in several scopes refers to all of them. */
 function targetsWithin(manifests: readonly Manifest[]): Targets {
   const named = Map.groupBy(manifests, ({ kind, name }) => `${kind.kind}/${name}`);
   return new Map(
@@ -34,12 +34,12 @@ function targetsWithin(manifests: readonly Manifest[]): Targets {
 
 function referencesOf({ kind, fields }: Manifest) {
   const names = Object.keys(kind.fields.properties);
-  // A descriptor reads complete fields: with defaults, and without null where that only clears.
+  // A descriptor expects complete fields: with defaults, and without null where it only clears.
   const complete = names.map((field) => [field, fields[field] ?? defaultOf(kind, field) ?? undefined]);
   return kind.references(Object.fromEntries(complete));
 }
 
-/** Whether references lead from one object to another, or it is the same. */
+/** True if references lead from one object to another, or if both are the same. */
 function reaches(from: Manifest, to: Manifest, targets: Targets): boolean {
   const seen = new Set([from]);
   for (const manifest of seen) {

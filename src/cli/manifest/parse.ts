@@ -9,13 +9,13 @@ import {
   parseAllDocuments,
 } from "yaml";
 
-/** How deep lists and maps may stand in each other. Nothing a person writes comes near it. */
+/** The deepest nesting of lists and maps. Real manifests are far from it. */
 const maxDepth = 64;
 
 /** Keys and list indices from a document's root to a value. */
 export type Path = readonly (string | number)[];
 
-/** A fault in a file, and where it begins; lines and columns count from 1. */
+/** A fault in a file, and its place; lines and columns count from 1. */
 export interface SourceFault {
   line: number;
   column: number;
@@ -23,17 +23,17 @@ export interface SourceFault {
   message: string;
 }
 
-/** A document as plain data, and the way back from a place in it to a place in its text. */
+/** A document as plain data, with the places of its values in the text. */
 export interface ParsedDocument {
   value: unknown;
-  /** Where the key or list element at `path` begins; where it does not exist, the nearest thing around it. */
+  /** The place of the key or list element at `path`, or of the nearest value around it if it does not exist. */
   at(path: Path): { line: number; column: number };
 }
 
 /**
- * Parses YAML 1.2, and so JSON, of any number of documents. Documents with nothing in them are left out.
- * What could exhaust memory or the stack, or means two things at once, is a fault: aliases that multiply or
- * contain themselves, a key given twice, nesting without end, tags (T67).
+ * Parses any number of documents of YAML 1.2, and so JSON. Empty documents are left out. Faults are also things that
+ * could exhaust memory or the stack, or that are ambiguous: aliases that multiply or contain themselves, a key that is
+ * given twice, deep nesting, tags (T67).
  */
 export function parseDocuments(text: string): { documents: ParsedDocument[]; faults: SourceFault[] } {
   const lines = new LineCounter();
@@ -84,10 +84,10 @@ function tooDeep(value: unknown, above: Set<object>): string | undefined {
   return undefined;
 }
 
-/** The parser's messages, shorter where they are long and in the voice of our own. */
+/** A message of the parser in the words of this project. */
 function plain(message: string): string {
   if (message.startsWith("Maximum call stack")) return `nested deeper than ${maxDepth} levels`;
-  if (message.startsWith("Excessive alias")) return "aliases multiply beyond reason";
+  if (message.startsWith("Excessive alias")) return "too many aliases";
   if (message === "Map keys must be unique") return "this key is given twice";
   if (message.startsWith("Unresolved tag")) return `${message.replace("Unresolved t", "t")} is not supported`;
   return message.charAt(0).toLowerCase() + message.slice(1);

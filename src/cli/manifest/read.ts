@@ -6,8 +6,8 @@ import { type Located, manifestsIn } from "./documents.ts";
 import type { Manifest } from "./manifest.ts";
 
 /**
- * Reads manifests from files, folders (their *.yaml, *.yml and *.json, in the order of their names, not what is
- * further down) and `-`, standard input.
+ * Reads manifests from files, folders (their *.yaml, *.yml and *.json in the order of their names, without subfolders)
+ * and `-`, standard input.
  *
  * @throws AppError `invalid_request` with every fault of every file, each with file, line and column
  */
@@ -16,7 +16,7 @@ export async function readManifests(
   context: Pick<Context, "cwd" | "terminal">,
 ): Promise<Manifest[]> {
   if (paths.filter((path) => path === "-").length > 1)
-    throw new AppError("usage", "standard input can be read only once");
+    throw new AppError("usage", "standard input can be read only once: give - once");
   const manifests: Manifest[] = [];
   const faults: Located[] = [];
   for (const path of paths.flatMap((path) => (path === "-" ? path : filesAt(path, context.cwd)))) {
@@ -27,11 +27,11 @@ export async function readManifests(
   }
   faults.push(...givenTwice(manifests));
   if (faults.length > 0) throw faultsError(faults);
-  if (manifests.length === 0) throw new AppError("invalid_request", `no object in ${paths.join(", ")}`);
+  if (manifests.length === 0) throw new AppError("invalid_request", `${paths.join(", ")}: no object found`);
   return manifests;
 }
 
-/** Reads manifests from one text. `source` is what faults call it. Throws as `readManifests` does. */
+/** Reads manifests from one text. `source` is its name in errors. Throws as `readManifests` does. */
 export function parseManifests(text: string, source: string): Manifest[] {
   const { manifests, faults } = manifestsIn(text, source);
   if (faults.length > 0) throw faultsError(faults);
@@ -44,14 +44,14 @@ function faultsError(faults: readonly Located[]): AppError {
     message: text,
   }));
   const kind = faults.find((fault) => fault.kind !== undefined)?.kind;
-  const hint = kind && { hint: `fields: mcpctl explain ${kind}` };
+  const hint = kind && { hint: `to see the fields: mcpctl explain ${kind}` };
   const [first] = details;
   if (details.length === 1)
     return new AppError("invalid_request", `${first!.path}: ${first!.message}`, { ...hint });
   return new AppError("invalid_request", `${details.length} faults; nothing was sent`, { details, ...hint });
 }
 
-/** Which of two would win depends on chance, so neither does. */
+/** Faults for objects that are given twice: it would depend on the order which one is applied. */
 function givenTwice(manifests: readonly Manifest[]): Located[] {
   const seen = new Map<string, string>();
   const faults: Located[] = [];

@@ -6,18 +6,18 @@ import { isRequired } from "../flags/schema.ts";
 import { extensionOf } from "../kinds/index.ts";
 import type { Manifest } from "./manifest.ts";
 
-/** What became of an object; in a dry run, what would. */
+/** The result of applying a manifest; in a dry run, the expected result. */
 export interface Outcome {
   result: "created" | "configured" | "unchanged";
-  /** As the server answered; undefined in a dry run of a create. */
+  /** The object that the server has returned; undefined in a dry run of a create. */
   object: Resource | undefined;
-  /** The names of the fields that were sent for a change. */
+  /** The names of the fields that were changed. */
   changed: string[];
 }
 
 /**
- * Makes the server's object what a manifest says, with no write when it is that already. Fields the manifest does not
- * name stay as they are.
+ * Creates or changes the server's object so that it matches a manifest. Sends nothing if it matches already. Fields that
+ * the manifest does not name stay as they are.
  */
 export async function reconcile(
   client: ApiClient,
@@ -34,12 +34,12 @@ export async function reconcile(
   const changed = Object.keys(changes);
   if (changed.length === 0) return { result: "unchanged", object: live, changed };
   if (dryRun) return { result: "configured", object: live, changed };
-  // What cannot be compared here, a secret's values, the server compares: nothing changed, no new version.
+  // The server compares secret values, which are not known here: if nothing changes, the version stays.
   const object = await client.call<Resource>("PUT", objectPath(manifest.kind, live.id), { body: changes });
   return { result: object.version === live.version ? "unchanged" : "configured", object, changed };
 }
 
-/** Creates what a manifest says. `query` goes to the server as it is. Throws AppError `name_taken`. */
+/** Creates the object of a manifest. `query` is sent as it is. Throws AppError `name_taken`. */
 export function createObject(
   client: ApiClient,
   { kind, name, fields }: Manifest,
@@ -52,7 +52,7 @@ export function createObject(
   });
 }
 
-/** The server's object that a manifest is about; undefined when there is none. */
+/** The server's object of a manifest; undefined if there is none. */
 export async function findLive(
   client: ApiClient,
   { kind, name, fields }: Pick<Manifest, "kind" | "name" | "fields">,
@@ -67,8 +67,8 @@ export async function findLive(
 }
 
 /**
- * The fields that differ from what an object has. Those that are never shown always do; null is no difference to what
- * is not there or stands at its default.
+ * The fields whose value differs from the object's. Fields that are never shown always differ. Null does not differ
+ * from a missing field or from the default.
  */
 export async function changesTo(
   kind: Kind,
@@ -83,20 +83,16 @@ export async function changesTo(
   return Object.fromEntries(changed);
 }
 
-/** What a field is when it was not given; null when that is nothing. */
+/** The value of a field that was not given: its default, or null. */
 export function defaultOf(kind: Kind, field: string): unknown {
   return kind.fields.properties[field]?.default ?? null;
 }
 
-/** An export has no values in it: good enough for what exists, not for making it anew. */
+/** Throws AppError `not_found` for an export without values, which can change an object and not create one. */
 function refuseWithoutValues({ kind, name, fields }: Manifest): void {
   const missing = kind.writeOnly.filter((field) => isRequired(kind.fields, field) && !(field in fields));
   if (missing.length === 0) return;
-  throw new AppError(
-    "not_found",
-    `there is no ${kind.kind} "${name}" yet, and its ${missing.join(", ")} is not given`,
-    {
-      hint: `values are never exported: add ${missing.join(", ")}, or run mcpctl create ${kind.kind} ${name}`,
-    },
-  );
+  throw new AppError("not_found", `"${name}" does not exist yet, and no ${missing.join(", ")} is given`, {
+    hint: `exports contain no values: add ${missing.join(", ")}, or run mcpctl create ${kind.kind} ${name}`,
+  });
 }

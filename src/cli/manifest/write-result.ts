@@ -7,7 +7,7 @@ import { jsonText, parseFormat } from "../output/format.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** Warns about what the answer to a create tells besides the object, and that a bearer is shown only now. */
+/** Writes the warnings of a kind about an object that was just written, and a note about a value that is shown once. */
 export function warnAbout(kind: Kind, object: Resource, extension: KindExtension, terminal: Terminal): void {
   for (const text of extension.warnings?.(object) ?? [])
     warn(terminal, `${kind.kind} '${object.name}': ${text}`);
@@ -15,26 +15,26 @@ export function warnAbout(kind: Kind, object: Resource, extension: KindExtension
     terminal.err(`This is the only time the ${extension.shownOnce} is shown:\n`);
 }
 
-/** The value that the server shows only this once, as a line of its own; empty if there is none. */
+/** The value that the server shows only this once, as a line; empty if there is none. */
 export function onceLine(object: Resource, { shownOnce }: KindExtension): string {
   const value = shownOnce === undefined ? undefined : object[shownOnce];
   return typeof value === "string" ? `${value}\n` : "";
 }
 
-/** How a verb that writes says what it did: in a sentence, or as `-o` says. */
-export type Format = "text" | "json" | "yaml" | "name";
+/** The output format of a verb that writes: a sentence, or the object. */
+export type ResultFormat = "text" | "json" | "yaml" | "name";
 
-/** The format that was asked for. Throws AppError `usage`: a verb calls it before it changes anything. */
-export function formatOf({ output }: GlobalFlags): Format {
+/** The format that `-o` selects. Throws AppError `usage`, so a verb calls it before it changes anything. */
+export function resultFormat({ output }: GlobalFlags): ResultFormat {
   const { as } = parseFormat(output);
   if (as === "table") return "text";
   if (as === "json" || as === "yaml" || as === "name") return as;
-  throw new AppError("usage", `-o ${as} is not possible here`, { hint: "-o json, yaml or name" });
+  throw new AppError("usage", `-o ${as} is not possible here`, { hint: "formats: json, yaml, name" });
 }
 
-/** What stdout shows of an object that was just written. `line` says it in a sentence. */
-export function shown(
-  format: Format,
+/** The text on stdout for an object that was just written. `line` is the sentence for `text`. */
+export function resultText(
+  format: ResultFormat,
   kind: Kind,
   object: Resource,
   line: string,

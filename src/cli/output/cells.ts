@@ -3,7 +3,7 @@ import type { Column } from "../../kinds/define.ts";
 const nothing = "-";
 
 /**
- * One cell of a table, as data say: of the path, the template or the elements of the list at the path.
+ * One cell of a table: the value at the column's path, its template, or the elements of the list at the path.
  *
  * @param now milliseconds since 1970, for ages
  */
@@ -16,7 +16,7 @@ export function cell(column: Column, object: Readonly<Record<string, unknown>>, 
   return plain(value);
 }
 
-/** What stands at a dotted path; undefined when something on the way is missing. */
+/** The value at a dotted path; undefined if it or something above it is missing. */
 export function at(object: unknown, path: string): unknown {
   let value = object;
   for (const key of path.split(".")) {
@@ -26,7 +26,7 @@ export function at(object: unknown, path: string): unknown {
   return value;
 }
 
-/** Any value on one line: lists joined by commas, objects as JSON, `-` for what is not there. */
+/** Any value on one line: lists joined by commas, objects as JSON, `-` for none. */
 export function plain(value: unknown): string {
   if (value === undefined || value === null || value === "") return nothing;
   if (Array.isArray(value)) return value.map(plain).join(",") || nothing;
@@ -34,7 +34,7 @@ export function plain(value: unknown): string {
   return String(value);
 }
 
-/** A time as people say it: `5m ago`, `in 29d`. What is no time stays as it is. */
+/** A time relative to now: `5m ago`, `in 29d`. A text that is no time is returned as it is. */
 export function age(time: string, now: number): string {
   const passed = now - Date.parse(time);
   if (Number.isNaN(passed)) return time;
@@ -42,7 +42,7 @@ export function age(time: string, now: number): string {
   return passed >= 0 ? `${length} ago` : `in ${length}`;
 }
 
-/** Seconds in the one unit that says enough: `42s`, `5m`, `3h`, `12d`. */
+/** Seconds in one rounded unit: `42s`, `5m`, `3h`, `12d`. */
 function span(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)}s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)}m`;
@@ -50,7 +50,7 @@ function span(seconds: number): string {
   return `${Math.round(seconds / 86_400)}d`;
 }
 
-/** A template with all its braces filled; undefined when something is missing. */
+/** A template with all its braces filled; undefined if a value is missing. */
 function filled(template: string, object: unknown): string | undefined {
   let complete = true;
   const text = template.replace(/\{([^}]*)\}/g, (_, path: string) => {
@@ -61,7 +61,7 @@ function filled(template: string, object: unknown): string | undefined {
   return complete ? text : undefined;
 }
 
-/** A template of an element, whose parts may be missing: `view:llms:` is `view:llms`. */
+/** A template of a list's element. Missing values at the end are cut off: `view:llms:` becomes `view:llms`. */
 function loose(template: string, element: unknown): string {
   const text = template.replace(/\{([^}]*)\}/g, (_, path: string) => {
     const value = at(element, path);

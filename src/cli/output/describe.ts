@@ -14,16 +14,16 @@ export type Entry =
 export type FieldEntries = Readonly<Record<string, readonly Entry[]>>;
 
 const acronyms = new Set(["llm", "id", "url", "api", "ttl", "rbac", "mcp", "ca"]);
-const ends = new Set(["id", "name", "version", "createdAt", "updatedAt"]);
+const metadataFields = new Set(["id", "name", "version", "createdAt", "updatedAt"]);
 
 /**
- * An object in full, for a person: header, aligned lines, then titled sections, `Metadata:` last. Follows from the
- * descriptor; fields that the descriptor does not know (a newer server's) are shown too. Never a credential.
+ * The text of `describe`: a header, aligned lines, then titled sections with `Metadata:` last. Fields that the
+ * descriptor does not have (a newer server's) are shown too. Credentials are masked.
  */
 export function describe(
   kind: KindInfo,
   object: Resource,
-  own: FieldEntries,
+  special: FieldEntries,
   now: number,
   color: boolean,
 ): string {
@@ -34,8 +34,8 @@ export function describe(
     ...Object.keys(shown),
   ]);
   const entries = [...fields].flatMap((field): readonly Entry[] => {
-    if (ends.has(field) || kind.writeOnly.includes(field)) return [];
-    return own[field] ?? [entryOf(labelOf(kind, field), shown[field], now)];
+    if (metadataFields.has(field) || kind.writeOnly.includes(field)) return [];
+    return special[field] ?? [entryOf(labelOf(kind, field), shown[field], now)];
   });
   const lines = entries.filter((entry) => "value" in entry);
   const sections = entries.filter((entry) => "title" in entry);
@@ -47,7 +47,7 @@ export function describe(
     .join("\n");
 }
 
-/** A field under its label. What is more than a line gets a section. */
+/** A field under its label. A value of several lines becomes a section. */
 function entryOf(label: string, value: unknown, now: number): Entry {
   if (typeof value === "string" && value.includes("\n"))
     return { title: label, lines: escapeBlock(value).trimEnd().split("\n") };
@@ -63,7 +63,7 @@ function entryOf(label: string, value: unknown, now: number): Entry {
   return { label, value: typeof value === "string" ? timed(value, now) : plain(value) };
 }
 
-/** What people call a field: the header of its column when it has one, else its name in words. */
+/** The label of a field: the header of its column if it has one, otherwise its name in words. */
 function labelOf(kind: KindInfo, field: string): string {
   const column = kind.columns.find((column) => column.path === field);
   return column ? titled(column.header.split("-")) : inWords(field);
@@ -82,7 +82,7 @@ function titled(words: readonly string[]): string {
     .join(" ");
 }
 
-/** Labels and values under each other: `Name:    claude`. */
+/** Lines of labels and values with the values aligned: `Name:    claude`. */
 export function aligned(entries: readonly { label: string; value: string }[], indent: string): string[] {
   const width = Math.max(...entries.map(({ label }) => Bun.stringWidth(escapeLine(label)))) + 3;
   return entries.map(({ label, value }) => {
@@ -107,13 +107,13 @@ function metadata(object: Resource, now: number): { label: string; value: string
   return Object.entries(values).map(([label, value]) => ({ label, value: timed(plain(value), now) }));
 }
 
-/** A time as it is and how long ago that is; anything else as it is. */
+/** Adds the age to a time. Any other text is returned as it is. */
 export function timed(text: string, now: number): string {
   if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text)) return `${text} (${age(text, now)})`;
   return text === "" ? "-" : text;
 }
 
-/** An element of a list on a line: `role: view, resource: llms`. */
+/** One element of a list on a line: `role: view, resource: llms`. */
 function pairs(element: unknown): string {
   if (typeof element !== "object" || element === null) return plain(element);
   return Object.entries(element)

@@ -4,7 +4,7 @@ import { jsonPath } from "./jsonpath.ts";
 
 export { jsonText } from "../../wire/text.ts";
 
-/** What `-o` asks for. */
+/** The output format that `-o` selects. */
 export type Format =
   | { as: "table" }
   | { as: "wide" }
@@ -30,10 +30,10 @@ export function parseFormat(text: string | undefined): Format {
   });
 }
 
-/** For verbs that print one answer: as JSON, or as text for people. Throws AppError `usage` for any other format. */
+/** True if `-o json` was given to a verb that prints text or JSON. Throws AppError `usage` for any other format. */
 export function wantsJson(output: string | undefined): boolean {
   const { as } = parseFormat(output);
   if (as !== "table" && as !== "json")
-    throw new AppError("usage", `this verb prints text or -o json, not ${as}`);
+    throw new AppError("usage", `-o ${as} is not possible here: this verb prints text, or JSON with -o json`);
   return as === "json";
 }

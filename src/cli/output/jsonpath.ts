@@ -1,17 +1,17 @@
 import { AppError } from "../../errors.ts";
 
-/** From one set of nodes to the next. */
+/** One part of a path: it leads from a set of nodes to the next set. */
 type Step = (nodes: unknown[], root: unknown) => unknown[];
 
 type Part = { text: string } | { steps: Step[] } | { range: Step[]; parts: Part[] };
 
 /**
- * JSONPath as kubectl writes it: `{.a.b[0]}`, `{[*].name}`, `{.list[?(@.x=="y")].z}`, `{..name}`,
+ * Compiles JSONPath in kubectl's form: `{.a.b[0]}`, `{[*].name}`, `{.list[?(@.x=="y")].z}`, `{..name}`,
  * `{range [*]}{.name}{"\n"}{end}`, with text around it; a single path needs no braces.
- * What is not there prints as nothing. https://kubernetes.io/docs/reference/kubectl/jsonpath/
+ * A missing value prints nothing. https://kubernetes.io/docs/reference/kubectl/jsonpath/
  *
  * @returns a function from data to text
- * @throws AppError `usage` that shows where it stopped making sense
+ * @throws AppError `usage` that shows the part that is wrong
  */
 export function jsonPath(expression: string): (data: unknown) => string {
   const source = expression.includes("{")
@@ -21,7 +21,7 @@ export function jsonPath(expression: string): (data: unknown) => string {
   return (data) => render(parts, data, data);
 }
 
-/** The values one path leads to: `.a.b`, `{.a.b}` or `a.b`. Throws AppError `usage`. */
+/** Compiles one path, `.a.b`, `{.a.b}` or `a.b`, to a function that returns its values. Throws AppError `usage`. */
 export function valuesAt(path: string): (data: unknown) => unknown[] {
   const bare = path.replace(/^\{(.*)\}$/s, "$1");
   const steps = new Parser(/^[.[$@]/.test(bare) ? bare : `.${bare}`).path();
@@ -57,7 +57,7 @@ class Parser {
     this.#source = source;
   }
 
-  /** Text and braces, to the end or, inside a range, to its `{end}`. */
+  /** Parses text and braces to the end, or inside a range to its `{end}`. */
   template(inRange: boolean): Part[] {
     const parts: Part[] = [];
     while (this.#at < this.#source.length) {
@@ -105,7 +105,7 @@ class Parser {
     const name = this.#take(/\.(?:[\w-]|\\.)+/y)
       ?.slice(1)
       .replace(/\\(.)/g, "$1");
-    // kubectl's lists are {items: […]}; ours are arrays, and both ways of asking are answered.
+    // kubectl's lists are {items: […]} and ours are arrays: both forms of a path work.
     if (name === "items" && first)
       return (nodes) => nodes.flatMap((node) => (Array.isArray(node) ? [node] : child(node, name)));
     if (name !== undefined) return (nodes) => nodes.flatMap((node) => child(node, name));
@@ -137,7 +137,7 @@ class Parser {
       nodes.flatMap((node) => (Array.isArray(node) ? indices.flatMap((i) => present(node.at(i))) : []));
   }
 
-  /** `@.x=="y"`, `@.n>3`, or `@.x`: whether it is there. */
+  /** Parses `@.x=="y"`, `@.n>3`, or `@.x`, which is true if the value exists. */
   #filter(): Step {
     const left = this.path();
     const operator = this.#take(/\s*(==|!=|<=|>=|<|>)\s*/y)?.trim();
@@ -174,11 +174,15 @@ class Parser {
     return match;
   }
 
-  #fault(why = `stops making sense at "${this.#source.slice(this.#at) || "its end"}"`): AppError {
-    return new AppError("usage", `jsonpath ${this.#source}: ${why}`, {
+  #fault(reason = `cannot be read from ${rest(this.#source.slice(this.#at))}`): AppError {
+    return new AppError("usage", `jsonpath ${this.#source}: ${reason}`, {
       hint: "for example: -o jsonpath='{range [*]}{.name}{\"\\n\"}{end}'",
     });
   }
+}
+
+function rest(text: string): string {
+  return text === "" ? "its end" : `"${text}"`;
 }
 
 function present(value: unknown): unknown[] {

@@ -1,12 +1,12 @@
-/** What stands in the place of a credential. */
+/** The text that replaces a credential. */
 export const masked = "********";
 
-// A key of free-form data that holds one. `keys`, `tokens` (a count) and `maxTokens` do not.
-const telling =
+// Keys of free-form data whose value is a credential. `keys`, `tokens` (a count) and `maxTokens` are none.
+const secretKey =
   /(^|[-_.])(api[-_]?key|access[-_]?key|private[-_]?key|secret|token|password|passwd|authorization|credentials?|cookie|bearer)$/;
 
-// How the credentials of known makers begin, and what a URL carries before its host.
-const shapes = [
+// The forms of credentials of known services, and a password in a URL.
+const secretForms = [
   /\b(sk|pk|rk)-[A-Za-z0-9_-]{16,}/,
   /\bmcpctl_(pat|ses)_[A-Za-z0-9]{16,}/,
   /\b(ghp|gho|ghs|ghu|github_pat|glpat|xox[abprs]|hf|hvs|hvb|s)[-_.][A-Za-z0-9_.-]{20,}/,
@@ -18,21 +18,21 @@ const shapes = [
   /^[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:[^/\s@]+@/i,
 ];
 
-/** Whether a text looks like a credential by itself. */
+/** True if a text has the form of a credential. */
 function looksSecret(text: string): boolean {
-  return shapes.some((shape) => shape.test(text));
+  return secretForms.some((form) => form.test(text));
 }
 
-/** Whether what is called so is a credential: `apiKey`, `x-api-key`, `Authorization`, `db_password`. */
-function tellsSecret(key: string): boolean {
-  return telling.test(key.replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase());
+/** True if a key names a credential: `apiKey`, `x-api-key`, `Authorization`, `db_password`. */
+function namesSecret(key: string): boolean {
+  return secretKey.test(key.replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase());
 }
 
-/** A copy in which everything that looks like a credential, by its key or by itself, is masked. */
+/** A copy with every value masked that is a credential by its key or by its form. */
 export function mask(value: unknown, key = ""): unknown {
   if (typeof value === "string")
-    return value !== "" && (tellsSecret(key) || looksSecret(value)) ? masked : value;
-  if (typeof value === "number") return tellsSecret(key) ? masked : value;
+    return value !== "" && (namesSecret(key) || looksSecret(value)) ? masked : value;
+  if (typeof value === "number") return namesSecret(key) ? masked : value;
   if (Array.isArray(value)) return value.map((element) => mask(element, key));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, mask(inner, name)]));

@@ -5,14 +5,14 @@ import { escapeBlock } from "./escape.ts";
 import { type Format, jsonText } from "./format.ts";
 import { table } from "./table.ts";
 
-/** Where and when something is printed. */
+/** The terminal to print on, and the clock. */
 interface Printing {
   terminal: Terminal;
   /** Milliseconds since 1970, for ages. */
   now(): number;
 }
 
-/** Objects of one kind, as they came from the server. */
+/** Objects of one kind, as the server has sent them. */
 export interface Listing {
   kind: KindInfo;
   objects: readonly Resource[];
@@ -20,9 +20,9 @@ export interface Listing {
 
 export interface PrintOptions {
   headers?: boolean;
-  /** JSON is the object itself, not an array of one. */
+  /** JSON is the object itself instead of an array. */
   single?: boolean;
-  /** Several kinds are printed, so each object says which it is. */
+  /** Several kinds are printed, so that each object names its kind. */
   mixed?: boolean;
 }
 
@@ -37,7 +37,7 @@ export function print(
   return printAll(context, [{ kind, objects }], format, options);
 }
 
-/** Prints objects of some kinds on stdout: data as one document, tables one under another. */
+/** Prints objects of several kinds on stdout: data as one document, tables one below the other. */
 export async function printAll(
   context: Printing,
   listings: readonly Listing[],
@@ -81,7 +81,7 @@ function tableOf(context: Printing, listing: Listing, wide: boolean, options: Pr
   );
 }
 
-/** The cells of one object. In a mixed listing its name says its kind. */
+/** The cells of one object. In a mixed listing its name is written KIND/NAME. */
 export function rowOf(kind: KindInfo, object: Resource, wide: boolean, now: number, mixed = false): string[] {
   return kind.columns
     .filter((column) => wide || !column.wide)

@@ -2,19 +2,19 @@ import { escapeLine } from "./escape.ts";
 import { paint } from "./paint.ts";
 
 const gap = 3;
-/** A column is never cut below this, or nobody could tell its cells apart. */
-const narrowest = 6;
+/** The least width of a column that is cut, so that its cells can still be told apart. */
+const leastWidth = 6;
 
 export interface TableOptions {
-  /** Width of the terminal; undefined is no limit. */
+  /** Width of the terminal; undefined sets no limit. */
   columns: number | undefined;
   color: boolean;
   headers: boolean;
 }
 
 /**
- * Rows under headers, aligned, without borders: every line stays one that `awk` can take apart. Cells are cut only
- * where a terminal would wrap them, the widest first, the first column (the name) never.
+ * Rows under headers, aligned, without borders, so that `awk` can split every line. Cells are cut only where a terminal
+ * would wrap them, the widest column first, and the first column (the name) never.
  */
 export function table(
   headers: readonly string[],
@@ -32,7 +32,7 @@ export function table(
   return [...head, ...cells.map(line)].map((text) => `${text}\n`).join("");
 }
 
-/** Cells under columns of these widths. One that is wider pushes the rest of its line. */
+/** One line of cells in columns of these widths. A wider cell moves the rest of its line. */
 export function tableLine(row: readonly string[], widths: readonly number[]): string {
   return row
     .map((cell, i) => cell + " ".repeat(Math.max(0, widths[i]! - Bun.stringWidth(cell)) + gap))
@@ -44,7 +44,7 @@ function cut(cell: string, width: number): string {
   return Bun.stringWidth(cell) > width ? `${Bun.sliceAnsi(cell, 0, width - 1)}…` : cell;
 }
 
-/** How wide each column must be. */
+/** The width that each column needs. */
 export function widthsOf(rows: readonly (readonly string[])[]): number[] {
   const widths: number[] = [];
   for (const row of rows)
@@ -58,7 +58,7 @@ function narrowed(widths: readonly number[], columns: number | undefined): numbe
   let excess = fitted.reduce((sum, width) => sum + width, gap * (fitted.length - 1)) - columns;
   while (excess-- > 0) {
     const widest = Math.max(...fitted.slice(1));
-    if (widest <= narrowest) break;
+    if (widest <= leastWidth) break;
     fitted[fitted.indexOf(widest, 1)] = widest - 1;
   }
   return fitted;

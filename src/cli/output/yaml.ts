@@ -2,11 +2,11 @@ import type { TSchema } from "@sinclair/typebox";
 import { Document, visit } from "yaml";
 import type { Kind, Resource } from "../../kinds/define.ts";
 
-// What would move a terminal's cursor, recolour or reverse what it shows (T42); tabs and line breaks may stay.
+// Characters that move a terminal's cursor or change its colours or direction (T42); tabs and line breaks may stay.
 const unsafe = /[^\P{Cc}\t\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/u;
 const everyUnsafe = new RegExp(unsafe, "gu");
 
-/** Any plain data as one YAML document: no folded lines, no anchors, nothing that YAML 1.1 takes for a boolean. */
+/** Plain data as one YAML document: no folded lines, no anchors, no words that YAML 1.1 reads as booleans. */
 export function yamlText(value: unknown): string {
   const document = new Document(value, { aliasDuplicateObjects: false, compat: "yaml-1.1" });
   visit(document, {
@@ -14,22 +14,22 @@ export function yamlText(value: unknown): string {
       if (typeof scalar.value === "string" && unsafe.test(scalar.value)) scalar.type = "QUOTE_DOUBLE";
     },
   });
-  // Such characters now stand in double quotes only, where an escape means the same.
+  // All such characters are now in double quotes, where an escape means the same.
   return document
     .toString({ lineWidth: 0, blockQuote: "literal" })
     .replace(everyUnsafe, (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, "0")}`);
 }
 
 /**
- * Objects as manifests that `apply` takes back unchanged: `kind:` and `name:`, then the fields in the order of
- * the descriptor, `---` between documents. Left out is what only the server sets, but for what the kind exports,
- * what is never shown, and what is empty by default.
+ * Objects as manifests that `apply` accepts and that change nothing: `kind:` and `name:`, then the fields in the order
+ * of the descriptor, with `---` between documents. Left out are fields that only the server sets (unless the kind
+ * exports them), that are never shown, or that are empty by default.
  */
 export function toYaml(kind: Kind, objects: readonly Resource[]): string {
   return objects.map((object) => yamlText(exportOf(kind, object))).join("---\n");
 }
 
-/** What `toYaml` prints of an object, as data. */
+/** The data that `toYaml` prints of one object. */
 export function exportOf(kind: Kind, object: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const exported: Record<string, unknown> = { kind: kind.kind, name: object.name };
   for (const [field, schema] of Object.entries(kind.fields.properties) as [string, TSchema][]) {
@@ -46,7 +46,7 @@ function isEmpty(value: unknown): boolean {
   return value === "" || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
 }
 
-/** A value with the keys of its objects as the schema orders them: a database may have shuffled them. */
+/** A value with the keys of its objects in the order of the schema: a database may change the order. */
 function ordered(schema: TSchema, value: unknown): unknown {
   if (Array.isArray(value)) return schema.items ? value.map((item) => ordered(schema.items, item)) : value;
   if (typeof value !== "object" || value === null) return value;

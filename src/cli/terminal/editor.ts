@@ -1,8 +1,7 @@
 import { AppError } from "../../errors.ts";
 
 /**
- * The words of `$EDITOR`: split at spaces, with quotes and backslashes as a shell would take them, and nothing else a
- * shell would do.
+ * Splits `$EDITOR` into words at spaces, with the quotes and backslashes of a shell. Nothing else of a shell is done.
  */
 export function editorWords(command: string): string[] {
   const words: string[] = [];
@@ -15,18 +14,18 @@ export function editorWords(command: string): string[] {
   return words;
 }
 
-/** Lets a person edit a file. Returns when they are done. Throws AppError when the editor cannot run or fails. */
+/** Opens a file in the editor and returns when it is closed. Throws AppError if the editor cannot run or fails. */
 export async function openEditor(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
   const command = env["EDITOR"] || env["VISUAL"] || "vi";
   const words = editorWords(command);
-  const hint = "set EDITOR to the one you use";
+  const hint = "set EDITOR to the editor you use";
   let status: number;
   try {
     const child = Bun.spawn([...words, file], {
-      // Neither a bearer nor a password is an editor's business, nor of what it starts (T30).
+      // The editor and its children get neither the token nor the database password (T30).
       env: { ...env, MCPCTL_TOKEN: undefined, MCPCTL_DATABASE_URL: undefined },
       stdin: "inherit",
       stdout: "inherit",
@@ -37,5 +36,5 @@ export async function openEditor(
     throw new AppError("invalid_request", `cannot start the editor "${command}"`, { cause, hint });
   }
   if (status !== 0)
-    throw new AppError("invalid_request", `the editor "${command}" ended with ${status}`, { hint });
+    throw new AppError("invalid_request", `the editor "${command}" exited with ${status}`, { hint });
 }

@@ -2,15 +2,15 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import type { LineEditor, Typed } from "./terminal.ts";
 
-/** Where keys come from, and where they show. */
+/** The stream of the keys, and the stream that shows them. */
 interface Keyboard {
   stdin: NodeJS.ReadableStream;
   stderr: NodeJS.WritableStream & { columns?: number };
 }
 
 /**
- * Lines typed on a terminal, with editing and history; prompts and echo go to stderr. Between two questions nothing is
- * echoed, and what is typed then is there when the next one is asked.
+ * Reads lines from a terminal, with editing and history. Prompts and echo go to stderr. Between two questions nothing
+ * is echoed; lines typed then answer the next questions.
  *
  * @param history earlier lines, the oldest first
  */
@@ -18,12 +18,12 @@ export function terminalLines(history: readonly string[], { stdin, stderr }: Key
   let isQuiet = true;
   const output = new Writable({
     write(chunk, _encoding, done) {
-      // Not behind what still waits: whether it is to be seen is decided now.
+      // Written at once and not queued: isQuiet may change before a queue is written.
       if (!isQuiet) stderr.write(chunk);
       done();
     },
   });
-  // Where a line wraps, readline asks the stream.
+  // readline reads the width from the stream, to know where a line wraps.
   Object.defineProperty(output, "columns", { get: () => stderr.columns });
   const keyboard = createInterface({
     input: stdin,
@@ -33,7 +33,7 @@ export function terminalLines(history: readonly string[], { stdin, stderr }: Key
     historySize: 1000,
     removeHistoryDuplicates: true,
   });
-  /** Lines that were typed before anybody asked. */
+  /** Lines that were typed before a question. */
   const ahead: string[] = [];
   let hasEnded = false;
   let settle: ((typed: Typed) => void) | undefined;
@@ -61,10 +61,10 @@ export function terminalLines(history: readonly string[], { stdin, stderr }: Key
     if (settle) answer({ line });
     else ahead.push(line);
   });
-  // In raw mode Ctrl-C is a key like any other: no signal comes.
+  // In raw mode Ctrl-C is a key like any other and sends no signal.
   keyboard.on("SIGINT", () => {
     if (!settle) return editor.onInterrupt?.();
-    // What was typed so far is given up.
+    // The line typed so far is dropped.
     keyboard.write(null, { ctrl: true, name: "e" });
     keyboard.write(null, { ctrl: true, name: "u" });
     stderr.write("\n");

@@ -3,10 +3,10 @@ import { AppError } from "../../errors.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
- * The terminal, or the pipes, this process was started with. `process.stdout` is not touched: to set it up takes
- * longer than a whole `mcpctl get`. A FileSink starts at once and never cuts what a slow reader has yet to take.
+ * The terminal or the pipes that this process was started with. `process.stdout` is not used: setting it up takes
+ * longer than a whole `mcpctl get`. A FileSink starts at once and keeps output that a slow reader has not taken yet.
  *
- * @param onClosed told when whoever read stdout has gone
+ * @param onClosed called when the reader of stdout has gone
  */
 export function processTerminal(signal: AbortSignal, onClosed: () => void): Terminal {
   const outIsTerminal = isatty(1);
@@ -25,7 +25,7 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
     readStdin: () => Bun.stdin.text(),
     async prompt(question, hidden = false) {
       if (!terminal.inIsTerminal)
-        throw new AppError("usage", `cannot ask "${question.trim()}": there is no terminal`);
+        throw new AppError("usage", `cannot ask "${question.trim()}": standard input is no terminal`);
       await terminal.drain();
       const { ask } = await import("./prompt.ts");
       return ask(question, hidden, signal);
@@ -51,8 +51,8 @@ interface Sink {
 }
 
 /**
- * Writes in order, at once while the reader keeps up, and from a queue when it does not. A reader that has gone is
- * told to `onClosed`; any other failure (a full disk) is what `drained` throws.
+ * Writes in order: at once while the reader keeps up, and from a queue if it does not. Calls `onClosed` when the reader
+ * has gone. `drained` throws any other failure, such as a full disk.
  */
 function sink(file: Bun.FileSink, onClosed: () => void = () => {}): Sink {
   let waiting = "";
@@ -63,7 +63,7 @@ function sink(file: Bun.FileSink, onClosed: () => void = () => {}): Sink {
     while (waiting !== "" && !failure) {
       const text = waiting;
       waiting = "";
-      // Each of the two may fail by itself, at once or later; a rejection that nobody looks at would end the process.
+      // Both may fail, at once or later. A rejection without a handler would end the process.
       try {
         await Promise.all([file.write(text), flush()]);
       } catch (error) {

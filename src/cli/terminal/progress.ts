@@ -1,32 +1,32 @@
 import type { Terminal } from "./terminal.ts";
 
-/** Runs something once, later, and returns what calls it off. */
+/** Calls a function once after a delay, and returns a function that cancels the call. */
 export type Later = (milliseconds: number, act: () => void) => () => void;
 
-/** The clock's own. */
+/** A delay by the system's clock. */
 export const later: Later = (milliseconds, act) => {
   const timer = setTimeout(act, milliseconds);
   return () => clearTimeout(timer);
 };
 
-/** A line that says how far something is. */
+/** A line that shows how far a task is. */
 export interface Progress {
-  /** What the line says from now on. */
+  /** Sets the text of the line. */
   show(text: string): void;
-  /** Takes the line away; the next `show` brings it back. Called before anything else is written to the terminal. */
+  /** Erases the line until the next `show`. Called before anything else is written to the terminal. */
   erase(): void;
-  /** Takes the line away for good. */
+  /** Erases the line for good. */
   end(): void;
 }
 
-/** Milliseconds after which a person begins to wonder. */
-const patience = 1000;
+/** Milliseconds before the line appears: quick commands show none. */
+const showAfter = 1000;
 
 /**
- * Progress on stderr: one line, rewritten in its place, and only on a terminal once it has taken over a second. With
- * `-v` there is none: every call is told on a line of its own.
+ * Shows progress on stderr: one line, rewritten in its place, on a terminal only, and after a second. With `-v` there
+ * is none, because every request has a line of its own.
  *
- * @param after how waiting is done; a test does it by hand
+ * @param after the delay; a test passes its own
  */
 export function progressOn(
   { terminal, flags }: { terminal: Terminal; flags: { verbose: boolean } },
@@ -41,14 +41,14 @@ export function progressOn(
   };
   const draw = () => {
     if (!due) return;
-    // A line that breaks at the edge cannot be rewritten.
+    // A line that wraps cannot be rewritten.
     const line = text.slice(0, (terminal.columns ?? 80) - 1);
     terminal.err(`\r${line.padEnd(drawn)}`);
     drawn = Math.max(drawn, line.length);
   };
   const wanted = terminal.errIsTerminal && !flags.verbose;
-  const callOff = wanted
-    ? after(patience, () => {
+  const cancel = wanted
+    ? after(showAfter, () => {
         due = true;
         if (text !== "") draw();
       })
@@ -61,7 +61,7 @@ export function progressOn(
     },
     erase,
     end() {
-      callOff();
+      cancel();
       due = false;
       erase();
     },

@@ -4,8 +4,8 @@ const enter = new Set(["\r", "\n", "\u0004"]);
 const backspace = new Set(["\u007f", "\b"]);
 
 /**
- * Asks on the terminal and returns the line that was typed. Read byte by byte in raw mode when `hidden`, so that
- * nothing shows, not even how long it is. Throws AppError `interrupted` on Ctrl-C.
+ * Asks on the terminal and returns the line that was typed. If `hidden`, keys are read in raw mode, so that nothing
+ * shows, not even the length. Throws AppError `interrupted` on Ctrl-C.
  */
 export async function ask(question: string, hidden: boolean, signal: AbortSignal): Promise<string> {
   const { stdin, stderr } = process;
@@ -26,7 +26,7 @@ export async function ask(question: string, hidden: boolean, signal: AbortSignal
   const onEnd = () => resolve(line);
   stdin.on("data", onData);
   stdin.on("end", onEnd);
-  // After an earlier question it is paused, and a listener alone does not wake it.
+  // An earlier question has paused it, and a listener alone does not resume it.
   stdin.resume();
   signal.addEventListener("abort", interrupted, { once: true });
   try {

@@ -1,36 +1,37 @@
-/** Where a command reads and writes. Injected, so that tests see exactly what a user would. */
+/** The input and output of a command. Injected, so that tests see exactly what a user sees. */
 export interface Terminal {
-  /** Data and result lines. Written as it is: a line ends with its own "\n". */
+  /** Writes data and result lines to stdout. A line ends with its own "\n". */
   out(text: string): void;
-  /** Everything else: warnings, prompts, progress, errors. Lines end with their own "\n". */
+  /** Writes everything else to stderr: warnings, prompts, progress, errors. Lines end with their own "\n". */
   err(text: string): void;
-  /** Resolves when everything written has gone out. What prints without end waits for it. */
+  /** Resolves when everything written has been taken. A verb that prints without end awaits it. */
   drain(): Promise<void>;
-  /** Standard input, to its end. */
+  /** Reads standard input to its end. */
   readStdin(): Promise<string>;
-  /** One line from the terminal, not echoed when `hidden`. Throws AppError `usage` when there is no terminal. */
+  /** Asks for one line, which is not echoed if `hidden`. Throws AppError `usage` if there is no terminal. */
   prompt(question: string, hidden?: boolean): Promise<string>;
-  /** Lines typed by a person, with editing and `history`, the oldest first. Only where there is a terminal. */
+  /** Opens a line editor with a history, the oldest line first. Needs a terminal. */
   lines(history: readonly string[]): Promise<LineEditor>;
-  /** Whoever read stdout has gone (`| head`): the rest is not wanted. */
+  /** True once the reader of stdout has gone (`| head`): further output is dropped. */
   closed: boolean;
   outIsTerminal: boolean;
   errIsTerminal: boolean;
   inIsTerminal: boolean;
-  /** Width of stdout in columns; undefined off a terminal. */
+  /** Width of stdout in columns; undefined if it is no terminal. */
   columns: number | undefined;
-  /** Whether stdout is coloured, and whether stderr is. The runner sets them. */
+  /** True if stdout is coloured. The runner sets it. */
   color: boolean;
+  /** True if stderr is coloured. The runner sets it. */
   errColor: boolean;
 }
 
-/** What a person types when asked: a line, Ctrl-C, or Ctrl-D. */
+/** The input of a person: a line, Ctrl-C, or Ctrl-D. */
 export type Typed = { line: string } | "interrupted" | "ended";
 
 export interface LineEditor {
   read(question: string): Promise<Typed>;
   /** Called on Ctrl-C while nothing is being read. */
   onInterrupt: (() => void) | undefined;
-  /** Gives the terminal back as it was. */
+  /** Restores the terminal. */
   close(): void;
 }

@@ -105,7 +105,7 @@ describe("logout", () => {
 
   it.each([
     [401, "unauthenticated", ""],
-    [503, "unavailable", "warning: the server was not told"],
+    [503, "unavailable", "warning: the server did not end the session"],
   ])("forgets it also when the server says %d", async (status, code, warning) => {
     const home = loggedIn();
     const outcome = await cli("logout", {
@@ -177,11 +177,11 @@ describe("whoami, status, version, can-i", () => {
     const { code, stdout, stderr } = await cli("status", { server, home });
     expect(code).toBe(0);
     expect(stdout).toContain(`Server:         ${server.url} (MCPCTL_SERVER)\n`);
-    expect(stdout).toContain(`Version:        9.9.9 (this command: ${version.version})\n`);
+    expect(stdout).toContain(`Version:        9.9.9 (this program: ${version.version})\n`);
     expect(stdout).toContain(
       "LLMs:           2, 1 active\nAgents:         alice: 0 of 1 active\nFailovers:      claude → local\n",
     );
-    expect(stderr).toContain("warning: the server is 9.9.9, this command");
+    expect(stderr).toContain("warning: the server has version 9.9.9, this program");
     const json = await cli("status -o json", { server, home });
     expect(JSON.parse(json.stdout)).toMatchObject({
       server: { url: server.url, version: "9.9.9" },
@@ -210,7 +210,7 @@ describe("whoami, status, version, can-i", () => {
     const { code, stdout, stderr } = await cli("version -o json", { server });
     expect(code).toBe(0);
     expect(JSON.parse(stdout).server).toBeNull();
-    expect(stderr).toBe("warning: server version unknown: log in\n");
+    expect(stderr).toBe("warning: the version of the server is unknown: log in\n");
   });
 
   it.each([

@@ -96,8 +96,8 @@ describe("apply", () => {
     expect(code).toBe(1);
     expect(stdout).toBe("secret 'a' unchanged\nsecret 'b' failed\n");
     expect(stderr).toBe(
-      "error: standard input:3: secret 'b': there is no secret \"b\" yet, and its data is not given\n" +
-        "hint: values are never exported: add data, or run mcpctl create secret b\n",
+      "error: standard input:3: secret 'b': \"b\" does not exist yet, and no data is given\n" +
+        "hint: exports contain no values: add data, or run mcpctl create secret b\n",
     );
     expect(server.writes).toEqual([]);
   });
@@ -138,7 +138,7 @@ describe("apply", () => {
       "error: 2 faults; nothing was sent\n" +
         "  standard input:15:1: model: is required\n" +
         '  standard input:18:1: modle: unknown field; did you mean "model"?\n' +
-        "hint: fields: mcpctl explain llm\n",
+        "hint: to see the fields: mcpctl explain llm\n",
     );
     expect(server.calls).toEqual([]);
   });

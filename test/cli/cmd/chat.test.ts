@@ -59,10 +59,7 @@ describe("one message", () => {
       seed: 7,
     });
     const refused = await cli(["chat-llm", "gpt", "-m", "hello", "--set", "messages=[]"], at(server));
-    expect([refused.code, refused.stderr]).toEqual([
-      2,
-      expect.stringContaining("messages is for the conversation"),
-    ]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("messages cannot be set")]);
     expect(provider.seen).toHaveLength(1);
   });
 
@@ -78,7 +75,7 @@ describe("one message", () => {
       usage: { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 },
     });
     const talk = await cli("chat reviewer -o json", at(server, { answers: [] }));
-    expect([talk.code, talk.stderr]).toEqual([2, expect.stringContaining("-o json goes with one message")]);
+    expect([talk.code, talk.stderr]).toEqual([2, expect.stringContaining("-o json needs one message")]);
   });
 
   it("ends in the exit code of what went wrong", async () => {
@@ -95,8 +92,12 @@ describe("one message", () => {
       [cli("chat reviewer -m hello --thread thr_none", at(server)), 3, 'error: thread "thr_none" not found'],
       [cli(["chat", "reviewer", "-m", " "], at(server)), 2, "the message is empty"],
       [cli("chat ../llms -m hello", at(server)), 3, "not found"],
-      [cli("chat gpt -m hello", at(server)), 3, "hint: it is an llm: mcpctl chat-llm gpt\n"],
-      [cli("chat-llm reviewer -m hello", at(server)), 3, "hint: it is an agent: mcpctl chat reviewer\n"],
+      [cli("chat gpt -m hello", at(server)), 3, 'hint: "gpt" is an llm: mcpctl chat-llm gpt\n'],
+      [
+        cli("chat-llm reviewer -m hello", at(server)),
+        3,
+        'hint: "reviewer" is a persona: mcpctl chat reviewer\n',
+      ],
       [cli("chat", at(server)), 2, "error: NAME is missing"],
     ] as const) {
       const { code: got, stderr, stdout } = await outcome;
@@ -194,8 +195,8 @@ describe("a conversation", () => {
     expect(code).toBe(0);
     expect(stderr).toContain("temperature 0.2\ntop_p 0.5\n");
     expect(stderr).toContain("error: unknown command /sett\nhint: did you mean /set?");
-    expect(stderr).toContain("messages is for the conversation to set");
-    expect(stderr).toContain("the server keeps nothing of this");
+    expect(stderr).toContain("messages cannot be set: the conversation sets it");
+    expect(stderr).toContain("the server does not keep this conversation");
     expect(stderr).toContain("/save [--force] FILE");
     const [first, second] = provider.seen.map(({ body }) => body);
     expect(first).toMatchObject({
@@ -229,11 +230,11 @@ describe("a conversation", () => {
     });
     for (const name of ["talk.md", "talk.json"]) expect(statSync(join(home, name)).mode & 0o777).toBe(0o600);
     expect(stderr).toContain("cannot write none/talk.md: ENOENT");
-    expect(stderr).toContain("/save needs a file");
+    expect(stderr).toContain("/save needs the name of a file");
 
     writeFileSync(file, "mine");
     const refused = await cli("chat reviewer", at(server, { home, answers: ["/save talk.md"] }));
-    expect(refused.stderr).toContain("talk.md is there already\nhint: /save --force talk.md overwrites it");
+    expect(refused.stderr).toContain("talk.md exists already\nhint: to overwrite it: /save --force talk.md");
     expect(readFileSync(file, "utf8")).toBe("mine");
     await cli("chat reviewer", at(server, { home, answers: ["/save --force talk.md"] }));
     expect(readFileSync(file, "utf8")).toBe("# reviewer\n");
@@ -270,7 +271,7 @@ describe("a conversation", () => {
     const { code, stderr, asked } = await cli("chat reviewer", at(server, { answers, keys }));
     await gone.promise;
     expect(code).toBe(130);
-    expect(stderr).toContain("stopped; it counts as not said");
+    expect(stderr).toContain("Stopped. The message and the answer are not part of the conversation.");
     expect(asked).toHaveLength(answers.length);
     expect(provider.seen[1]!.body.messages).toEqual([{ role: "system", content: prompt }, hello]);
 
@@ -319,9 +320,9 @@ describe("a conversation", () => {
       "chat reviewer",
       at(server, { answers: [`/thread ${id}`, "/thread new", "/thread"] }),
     );
-    expect(named.stderr).toContain(`thread ${id}, 7 messages\na thread begins with what you say next\n`);
+    expect(named.stderr).toContain(`thread ${id}, 7 messages\nyour next message begins a thread\n`);
     const llm = await cli("chat-llm gpt", at(server, { answers: ["/thread new"] }));
-    expect(llm.stderr).toContain("threads are kept for agents, not for llms");
+    expect(llm.stderr).toContain("only personas have threads: use mcpctl chat");
   });
 });
 

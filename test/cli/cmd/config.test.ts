@@ -11,7 +11,7 @@ describe("config", () => {
       return `${code} ${stdout}${stderr}`;
     };
     expect(await run("config get-contexts")).toBe("0 No contexts found.\n");
-    expect(await run("config current-context")).toContain("1 error: no context is current\n");
+    expect(await run("config current-context")).toContain("1 error: there is no current context\n");
     expect(await run("config set-context home --server http://10.0.0.5:7777/")).toBe(
       "0 context 'home' created\n",
     );
@@ -19,7 +19,7 @@ describe("config", () => {
       await run("--server https://llm.example.org config set-context work --token-file work.token"),
     ).toBe("0 context 'work' created\n");
     expect(await run("config current-context")).toBe("0 home\n");
-    expect(await run("config use-context work")).toBe("0 context 'work' is current\n");
+    expect(await run("config use-context work")).toBe("0 context 'work' is now current\n");
     expect(await run("config set-context work --server https://other.example.org")).toBe(
       "0 context 'work' changed\n",
     );
@@ -72,9 +72,9 @@ describe("config", () => {
 
   it.each([
     ["not json", "is not JSON"],
-    ["[]", "it must be an object"],
+    ["[]", "must be an object"],
     ['{"contexts": []}', "contexts must be an object"],
-    ['{"contexts": {"a": {}}}', "contexts.a must have a server"],
+    ['{"contexts": {"a": {}}}', "contexts.a.server is required"],
     ['{"contexts": {"a": {"server": "http://h", "tokenFile": 1}}}', "contexts.a.tokenFile must be a string"],
     ['{"currentContext": 1}', "currentContext must be a string"],
   ])("names its own faults: %s", async (text, message) => {

@@ -163,7 +163,7 @@ describe("create", () => {
     const again = await server.run([...llm, "--tier", "heavy"]);
     expect(again).toMatchObject({ code: 1, stdout: "" });
     expect(again.stderr).toBe(
-      'error: the name "claude" is taken\nhint: --force updates it; to change it by hand: mcpctl edit llm claude\n',
+      'error: the name "claude" is taken\nhint: to update it, add --force; to change it in an editor: mcpctl edit llm claude\n',
     );
     const forced = await server.run([...llm, "--tier", "heavy", "--force"]);
     expect(forced.stdout).toMatch(/^llm 'claude' updated \(id: /);
@@ -178,12 +178,12 @@ describe("create", () => {
     [["create", "lmm", "x"], 'unknown kind "lmm"', 'did you mean "llm"?'],
     [["create", "secrt", "x", "--data", "k=v"], 'unknown kind "secrt"', 'did you mean "secret"?'],
     [["create", "llm"], "which llm? NAME is missing", "mcpctl create --help"],
-    [["create", "llm", "My LLM"], '"My LLM" is no name', ""],
+    [["create", "llm", "My LLM"], '"My LLM" is not a name', ""],
     [["create", "llm", "x", "--type", "antropic"], 'not "antropic"', 'did you mean "anthropic"?'],
     [["create", "llm", "x", "--modle", "m"], "unknown flag --modle", "did you mean --model?"],
-    [["create", "llm", "x", "--type", "openai"], "--model is required", "see mcpctl create llm --help"],
+    [["create", "llm", "x", "--type", "openai"], "--model is required", "for help: mcpctl create llm --help"],
     [["create", "user", "x", "--password", "hunter2!"], "unknown flag --password", ""],
-    [["create", "user", "x", "-o", "wide"], "-o wide is not possible here", "-o json, yaml or name"],
+    [["create", "user", "x", "-o", "wide"], "-o wide is not possible here", "formats: json, yaml, name"],
   ])("%j is a wrong use, and sends nothing", async (argv, message, hint) => {
     const { code, stdout, stderr } = await server.run(argv);
     expect(code).toBe(2);

@@ -47,7 +47,7 @@ describe("delete", () => {
       const server = answering(deletions);
       const outcome = await cli("delete llm claude qwen-alice", { server, answers: [answer] });
       expect(outcome).toMatchObject({ code: 1, stdout: "", asked: ["Delete these 2? [y/N] "] });
-      expect(outcome.stderr).toBe("  llm/claude\n  llm/qwen-alice\nnothing was deleted\n");
+      expect(outcome.stderr).toBe("  llm/claude\n  llm/qwen-alice\nNothing was deleted.\n");
       expect(deleted(server)).toEqual([]);
     }
     const server = answering(deletions);

@@ -40,7 +40,7 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
       bearer,
     );
     expect(find("events")).toMatchObject({ verdict: "fail", figures: { held: true }, fault: "buffering" });
-    expect(find("events")!.detail).toContain("came all at once");
+    expect(find("events")!.detail).toContain("arrived all at once");
     const lines = nginxLines(remedies.filter(({ fault }) => fault === "buffering"));
     const mended = await nginx(server.url, ["proxy_ignore_headers X-Accel-Buffering;", ...lines]);
     expect((await examined(mended, bearer)).find("events")?.verdict).toBe("ok");
@@ -75,7 +75,7 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
     const url = await nginx(server.url);
     await server.stop();
     const { find, proxies } = await examined(url, bearer);
-    expect(find("server")!.detail).toContain("a proxy answers 502");
+    expect(find("server")!.detail).toContain("a proxy responds with 502");
     expect(proxies).toEqual(["nginx"]);
   });
 });
@@ -99,7 +99,7 @@ describe("behind a proxy that does not say what it is, the doctor", () => {
       const { find, transport, verdicts, ok } = await examined(proxy.url, bearer);
       expect(find("websocket")).toMatchObject({ verdict: "warn", fault: "websocket" });
       expect([ok, verdicts["events"], transport?.name]).toEqual([true, "ok", "sse"]);
-      expect(transport?.cost).toMatch(/late by about \d+ ms/);
+      expect(transport?.cost).toMatch(/delayed by about \d+ ms/);
       expect(find("round trip")!.figures!["median"]).toBeGreaterThanOrEqual(20);
       expect(proxy.counters.upgradesBlocked).toBe(1);
     },

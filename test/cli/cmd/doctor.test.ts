@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { recognised, remediesFor } from "../../../src/cli/cmd/doctor/remedies.ts";
-import { judged } from "../../../src/cli/cmd/doctor/streams.ts";
+import { evaluate } from "../../../src/cli/cmd/doctor/streams.ts";
 import { controlPaths, controlSocket } from "../../../src/wire/agent-control.ts";
 import { answering } from "../../support/cli/answering-server.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
@@ -24,12 +24,12 @@ describe("mcpctl doctor", () => {
     const { server, bearer } = await clinic();
     const { code, stdout } = await cli("doctor", { env: { MCPCTL_TOKEN: bearer }, server });
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^ok {4}round trip {4}[\d.]+ ms in the middle of 7/m);
-    expect(stdout).toMatch(/^ok {4}websocket {5}opens; a message there and back takes/m);
-    expect(stdout).toMatch(/^skip {2}agent {9}does not run on this machine$/m);
-    expect(stdout).toMatch(/^An agent here would be attached by websocket: each token/m);
+    expect(stdout).toMatch(/^ok {4}round trip {4}median [\d.]+ m?s of 7, from/m);
+    expect(stdout).toMatch(/^ok {4}websocket {5}opens; the round trip of a message takes/m);
+    expect(stdout).toMatch(/^skip {2}agent {9}no agent runs on this machine$/m);
+    expect(stdout).toMatch(/^An agent on this machine would use websocket: each token/m);
     expect(stdout).not.toContain(bearer);
-    expect(stdout).not.toContain("To have the proxy");
+    expect(stdout).not.toContain("To make the proxy");
   });
 
   it("works over the Unix socket, and leaves out what makes no sense there", async () => {
@@ -65,22 +65,22 @@ describe("without a server, or without a login, the doctor", () => {
     expect(refused.verdicts).not.toHaveProperty("events");
     const found = async (answer: Response) =>
       (await examined(answering({ "GET /healthz": answer }).url, "some-token")).find("server")!.detail;
-    expect(await found(new Response("<h1>It works!</h1>"))).toContain("is no mcpctl server");
+    expect(await found(new Response("<h1>It works!</h1>"))).toContain("does not come from an mcpctl server");
     const elsewhere = new Response(null, {
       status: 301,
       headers: { location: "https://llm.example/healthz" },
     });
-    expect(await found(elsewhere)).toContain("redirects to https://llm.example: use that");
+    expect(await found(elsewhere)).toContain("redirects to https://llm.example; use that");
   });
 
   it("measures nothing that needs a login without one", async () => {
     const { server } = await clinic();
     const { stdout, code } = await cli("doctor", { server });
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^fail {2}login {9}not logged in: mcpctl login$/m);
+    expect(stdout).toMatch(/^fail {2}login {9}not logged in; run: mcpctl login$/m);
     expect(stdout).toMatch(/^skip {2}streams/m);
     const old = await examined(server.url, "mcpctl_pat_gone");
-    expect(old.find("login")!.detail).toContain("not good (any more)");
+    expect(old.find("login")!.detail).toContain("the token is not valid");
   });
 
   it("warns of what an agent needs and this user has not", async () => {
@@ -114,7 +114,10 @@ describe("without a server, or without a login, the doctor", () => {
     onTestFinished(() => portal.stop(true));
     const { find } = await examined(portal.url.origin, "some-token");
     expect(find("events")).toMatchObject({ verdict: "fail", detail: "the stream was cut before its end" });
-    expect(find("uploads")).toMatchObject({ verdict: "fail", detail: "the answer is not the server's" });
+    expect(find("uploads")).toMatchObject({
+      verdict: "fail",
+      detail: "the response does not come from an mcpctl server",
+    });
   });
 
   it("ends with 130 on Ctrl-C, quietly", async () => {
@@ -162,12 +165,12 @@ describe("on this machine, the doctor", () => {
     [
       { pid: 42, server: "https://llm.example", transport: "websocket" },
       "ok",
-      "runs (pid 42), attached to https://llm.example by websocket",
+      "runs (pid 42), connected to https://llm.example by websocket",
     ],
     [
       { pid: 42, server: "https://llm.example", transport: null },
       "warn",
-      "runs (pid 42), but is not attached to https://llm.example",
+      "runs (pid 42), but is not connected to https://llm.example",
     ],
   ])("asks the agent's socket whether one runs: %j", async (status, verdict, detail) => {
     const home = temporaryFolder();
@@ -203,15 +206,15 @@ describe("over TLS, the doctor", () => {
     const { find, verdicts } = await examined(secured(), "some-token");
     expect(find("tls")).toMatchObject({
       verdict: "fail",
-      detail: expect.stringMatching(/^the certificate is not trusted here: [A-Z_]+$/),
+      detail: expect.stringMatching(/^the certificate is not trusted on this machine: [A-Z_]+$/),
     });
     expect(find("server")!.detail).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY/);
     expect(verdicts).not.toHaveProperty("login");
   });
 
   it.skipIf(!Bun.which("openssl")).each([
-    [90, "ok", /^TLSv1\.3, certificate until \d{4}-\d\d-\d\d$/],
-    [5, "warn", /^the certificate ends on \d{4}-\d\d-\d\d, in [45] days$/],
+    [90, "ok", /^TLSv1\.3, certificate valid until \d{4}-\d\d-\d\d$/],
+    [5, "warn", /^the certificate expires on \d{4}-\d\d-\d\d, in [45] days$/],
   ])("says until when a certificate is good that is trusted: %i days", async (days, verdict, detail) => {
     const folder = temporaryFolder();
     const made = Bun.spawnSync(
@@ -243,7 +246,7 @@ describe("over TLS, the doctor", () => {
 
 it("tells a held stream from one that is merely late", () => {
   const sent = [0, 100, 200, 300];
-  const came = (arrived: number[]) => judged(sent.map((at, i) => ({ sent: at, arrived: arrived[i]! })));
+  const came = (arrived: number[]) => evaluate(sent.map((at, i) => ({ sent: at, arrived: arrived[i]! })));
   expect(came([5040, 5140, 5240, 5340])).toEqual({ held: false, medianLag: 0, maxLag: 0 });
   expect(came([5340, 5341, 5341, 5342])).toMatchObject({ held: true });
   expect(came([40, 150, 240, 400])).toEqual({ held: false, medianLag: 0, maxLag: 60 });

@@ -50,7 +50,7 @@ describe("edit", () => {
     );
     expect(await edit(env)).toEqual({ code: 0, stdout: "llm 'claude' edited\n", stderr: "" });
     expect(shown()).toMatch(
-      /^# Edit llm "claude", save and leave\..*\n# A line.*: mcpctl explain llm\n# Cannot be changed: type\.\n# -+\nkind: llm\nname: claude\n/,
+      /^# Edit llm "claude", save and close the editor\..*\n# Removing a line.*: mcpctl explain llm\n# Cannot be changed: type\.\n# -+\nkind: llm\nname: claude\n/,
     );
     expect(server.writes).toEqual([
       {
@@ -68,7 +68,11 @@ describe("edit", () => {
     ["with only a comment more", `echo '# hm' >> "$1"`],
   ])("changes nothing when the text is %s", async (_, script) => {
     const { env, file } = editor(script);
-    expect(await edit(env)).toEqual({ code: 0, stdout: "", stderr: "edit cancelled, nothing changed\n" });
+    expect(await edit(env)).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "Edit cancelled, nothing was changed.\n",
+    });
     expect(server.writes).toEqual([]);
     expect(existsSync(file())).toBe(false);
   });
@@ -82,7 +86,7 @@ describe("edit", () => {
     const { code, stdout, stderr } = await edit(env, true);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toBe(
-      `error: llm "claude" has changed since\nhint: nothing was changed, your text is in ${file()}\n`,
+      `error: llm "claude" has changed since\nhint: nothing was changed; your text is in ${file()}\n`,
     );
     expect(readFileSync(file(), "utf8")).toContain("model: new\n");
     expect(statSync(file()).mode & 0o777).toBe(0o600);
@@ -132,7 +136,7 @@ describe("edit", () => {
     const { stdout, stderr } = await server.run(["edit", "secret/s"], { env });
     expect({ stdout, stderr }).toEqual({ stdout: "secret 's' edited\n", stderr: "" });
     expect(server.writes[0]?.body).toEqual({ data: { k: "hunter3" }, version: 1 });
-    expect(shown()).toContain("Not shown, but taken when given: data.");
+    expect(shown()).toContain("Never shown, but may be set here: data.");
     expect(shown()).not.toContain("hunter2");
   });
 
@@ -140,7 +144,7 @@ describe("edit", () => {
     const { env, file } = editor("exit 3");
     const failed = await edit(env);
     expect(failed.code).toBe(1);
-    expect(failed.stderr).toContain("ended with 3");
+    expect(failed.stderr).toContain("exited with 3");
     expect(existsSync(file())).toBe(false);
     const missing = await edit({ EDITOR: "/nowhere/ed --wait" });
     expect(missing.code).toBe(1);

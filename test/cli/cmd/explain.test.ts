@@ -54,7 +54,7 @@ describe("explain", () => {
     ["llmm", 'unknown kind "llmm"', 'did you mean "llm"?'],
     ["llm.modle", 'llm.modle: unknown field; did you mean "model"?', "fields: name,"],
     ["llm.apiKeyRef.nam", 'llm.apiKeyRef.nam: unknown field; did you mean "name"?', "fields: name, key"],
-    ["llm.extraConfig.x", "llm.extraConfig has no fields that are known beforehand", ""],
+    ["llm.extraConfig.x", "llm.extraConfig has no fixed fields", ""],
   ])("%s is a wrong use", async (what, message, hint) => {
     const { code, stdout, stderr } = await server.run(["explain", what]);
     expect(code).toBe(2);

@@ -103,7 +103,8 @@ describe("migrate secrets", () => {
     expect(await cli(line, { server })).toMatchObject({
       code: 1,
       stdout: "secret 'y' failed\nsecret 'z' migrated\n",
-      stderr: "error: secret 'y': bao is sealed\\e[2J\nhint: run it again: what is done already is skipped\n",
+      stderr:
+        "error: secret 'y': bao is sealed\\e[2J\nhint: run the command again: secrets that are done are skipped\n",
     });
   });
 
@@ -159,7 +160,7 @@ describe("migrate secrets", () => {
 });
 
 describe("a stream", () => {
-  const gone = "error: the server went away; run it again, it goes on where it stopped\n";
+  const gone = "error: the connection to the server was lost; run the command again to continue\n";
 
   it.each([
     ["before anything", ""],
@@ -230,7 +231,7 @@ describe("a stream", () => {
     const server = answering({ [path]: () => new Response("<html>\nhunter2\n</html>\n") });
     const { code, stdout, stderr } = await cli(`${line} -v`, { server });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toContain("error: the server answered with something that is not JSON\n");
+    expect(stderr).toContain("error: unexpected response from the server: a line is not JSON\n");
     expect(stderr).not.toContain("hunter2");
   });
 });
@@ -313,17 +314,17 @@ describe("progress", () => {
 });
 
 describe("a wrong use of migrate", () => {
-  const only = "there is: mcpctl migrate secrets --from BACKEND --to BACKEND";
+  const only = "write: mcpctl migrate secrets --from BACKEND --to BACKEND";
   it.each([
-    ["migrate", "migrate what?", only],
+    ["migrate", "secrets is missing", only],
     ["migrate foo", '"foo" cannot be migrated', only],
     ["migrate llms --from a --to b", '"llms" cannot be migrated', only],
     ["migrate secrets", "--from is missing", "mcpctl migrate --help"],
     ["migrate secrets --from a", "--to is missing", "mcpctl migrate --help"],
-    [`${line} --names a,,b`, "--names has an empty name in it", ""],
+    [`${line} --names a,,b`, "--names contains an empty name", ""],
     [`${line} --name a`, "unknown flag --name", "did you mean --names?"],
     [`${line} more`, 'unexpected argument "more"', ""],
-    [`${line} -o yaml`, "this verb prints text or -o json, not yaml", ""],
+    [`${line} -o yaml`, "-o yaml is not possible here: this verb prints text, or JSON with -o json", ""],
   ])("%s", async (words, message, hint) => {
     const server = answering({});
     const { code, stdout, stderr } = await cli(words, { server });

@@ -80,7 +80,7 @@ describe("patch", () => {
     server.seed("secrets", { name: "s", data: { a: "1", b: "2" } });
     const { stdout, stderr } = await patch("secret", "s", "data.a=-", "data.b=null");
     expect(stdout).toBe("secret 's' patched\n");
-    expect(stderr).toBe("data.a: the line break at its end was left out\n");
+    expect(stderr).toBe("data.a: the line break at the end was removed\n");
     expect(server.writes[0]?.body).toEqual({ data: { a: "from stdin", b: null } });
   });
 
@@ -97,13 +97,13 @@ describe("patch", () => {
     [["llm", "claude", "type=openai"], "type cannot be changed"],
     [["llm", "claude", "name=other"], "name cannot be changed"],
     [["llm", "claude", "status=active"], "status is set by the server"],
-    [["llm", "claude", "model.x=1"], "model has no fields in it"],
-    [["llm", "claude", "extraConfig..x=1"], '"extraConfig..x" is no path to a field'],
-    [["llm", "claude", "model"], "a key, = and a value belong here: K=V"],
+    [["llm", "claude", "model.x=1"], "model has no inner fields"],
+    [["llm", "claude", "extraConfig..x=1"], '"extraConfig..x" is not the path of a field'],
+    [["llm", "claude", "model"], "expected KEY=VALUE"],
     [["llm", "claude"], "FIELD=VALUE is missing"],
     [["llm"], "which llm? NAME is missing"],
-    [["secret", "s", "data=hunter2"], "data takes keys: data.KEY=VALUE"],
-    [["user", "u", "password=hunter2"], "a password is not given as an argument"],
+    [["secret", "s", "data=hunter2"], "data needs a key: data.KEY=VALUE"],
+    [["user", "u", "password=hunter2"], "a password cannot be given as an argument"],
   ])("%j is a wrong use, and changes nothing", async (words, message) => {
     server.seed("secrets", { name: "s", data: { a: "1" } });
     server.seed("users", { name: "u" });

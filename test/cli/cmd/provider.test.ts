@@ -66,7 +66,7 @@ describe("mcpctl provider", () => {
     const { home } = agent(() => Response.json([]));
     const { code, stdout, stderr } = await cli("provider", { home });
     expect([code, stdout]).toEqual([0, ""]);
-    expect(stderr).toBe("No providers found. To look for some: mcpctl agent discover\n");
+    expect(stderr).toBe("No providers found. To find models on this machine: mcpctl agent discover\n");
   });
 
   it.each(["provider qwen", "provider qwen status"])("shows one: %s", async (line) => {
@@ -80,7 +80,7 @@ describe("mcpctl provider", () => {
         "State:          hibernating",
         "Detail:         -",
         "In memory:      no",
-        "Calls:          1",
+        "Running calls:  1",
         "Published as:   alice-qwen",
         "Stands in for:  claude",
         "Pid:            42",
@@ -147,13 +147,10 @@ describe("mcpctl provider", () => {
     const other = await cli("provider qwne up", { home });
     expect([other.code, other.stderr]).toEqual([
       3,
-      'error: provider "qwne" not found\nhint: did you mean "qwen"? See: mcpctl provider\n',
+      'error: provider "qwne" not found\nhint: did you mean "qwen"? To see all providers: mcpctl provider\n',
     ]);
     const deed = await cli("provider qwen restart", { home });
-    expect([deed.code, deed.stderr.split("\n")[0]]).toEqual([
-      2,
-      'error: a provider cannot be told "restart"',
-    ]);
+    expect([deed.code, deed.stderr.split("\n")[0]]).toEqual([2, 'error: unknown action "restart"']);
     expect(asked.filter((called) => called.startsWith("POST"))).toEqual([]);
   });
 

@@ -95,7 +95,7 @@ describe("rotate master-key", () => {
       return Response.json({});
     }) as unknown as typeof fetch;
     const client = new ApiClient({ url: "http://h:1" }, { fetch: send });
-    await client.call("POST", "/x", { patient: true });
+    await client.call("POST", "/x", { unlimited: true });
     await client.call("POST", "/x");
     expect(limits).toEqual([
       { signal: undefined, timeout: false },
@@ -121,17 +121,21 @@ describe("rotate master-key", () => {
 
 describe("a wrong use of rotate", () => {
   it.each([
-    ["rotate", "rotate what?", "mcpctl rotate secretbackend NAME, and mcpctl rotate master-key"],
+    [
+      "rotate",
+      "secretbackend NAME or master-key is missing",
+      "mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
+    ],
     [
       "rotate foo",
       '"foo" cannot be rotated',
-      "mcpctl rotate secretbackend NAME, and mcpctl rotate master-key",
+      "mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
     ],
     ["rotate llm claude", '"llm" cannot be rotated', "mcpctl rotate secretbackend NAME"],
     ["rotate secretbackend", "which secretbackend? NAME is missing", "mcpctl rotate --help"],
     ["rotate sb/bao more", 'unexpected argument "more"', ""],
     ["rotate master-key more", 'unexpected argument "more"', ""],
-    ["rotate master-key -o yaml", "text or -o json, not yaml", ""],
+    ["rotate master-key -o yaml", "-o yaml is not possible here", ""],
   ])("%s", async (line, message, hint) => {
     const server = answering({});
     const { code, stdout, stderr } = await cli(line, { server });

@@ -35,7 +35,7 @@ it("prints data for programs, and says so when there is none", async () => {
   expect((await cli("get usage -o yaml", { server })).stdout).toContain("- user: alice\n");
   expect((await cli(["get", "usage", "-o", "jsonpath={[*].requests}"], { server })).stdout).toBe("1200 1200");
   const empty = await cli("get usage", { server: answering({ "GET /api/v1/usage": [] }) });
-  expect([empty.code, empty.stdout, empty.stderr]).toEqual([0, "", "No calls in this time.\n"]);
+  expect([empty.code, empty.stdout, empty.stderr]).toEqual([0, "", "No calls in this period.\n"]);
 });
 
 it("has flags of its own, which other kinds have not", async () => {

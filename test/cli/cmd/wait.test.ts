@@ -23,7 +23,7 @@ it("ends at once where the state is reached", async () => {
   const { wait } = await house();
   const { code, stdout } = await wait("llm/gpt --for=status=active");
   expect([code, stdout]).toEqual([0, "llm 'gpt' has status active\n"]);
-  expect((await wait("llm/gone --for=delete")).stdout).toBe("llm 'gone' is gone\n");
+  expect((await wait("llm/gone --for=delete")).stdout).toBe("llm 'gone' is deleted\n");
 });
 
 it("follows changes until all have been there, also of what comes later", async () => {
@@ -62,7 +62,7 @@ it("gives up with 6 when the time is over, and with 130 when it is interrupted",
 
 it.each([
   ["llm/gpt", "--for"],
-  ["llm/gpt --for=active", "neither FIELD=VALUE nor delete"],
+  ["llm/gpt --for=active", "is not FIELD=VALUE or delete"],
   ["llms --for=delete", "which llms?"],
   ["llm/gpt --for=sttus=active", 'llm has no field "sttus"\nhint: did you mean "status"?'],
 ])("%s is a mistake", async (line, words) => {

@@ -224,8 +224,8 @@ describe("what flags stand for", () => {
       message: "cannot read no.pem: no such file",
     });
     await expect(read(".")).rejects.toThrow("cannot read .: it is a folder");
-    await expect(read("empty.pem")).rejects.toThrow("empty.pem has nothing in it");
-    await expect(read("-")).rejects.toThrow("standard input has nothing in it");
+    await expect(read("empty.pem")).rejects.toThrow("empty.pem is empty");
+    await expect(read("-")).rejects.toThrow("standard input is empty");
   });
 
   it.each([
@@ -247,7 +247,7 @@ describe("what flags stand for", () => {
       message:
         "--model is required; --description must have at most 500 characters; " +
         "--pool-name must match ^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
-      hint: "see mcpctl create llm --help",
+      hint: "for help: mcpctl create llm --help",
     });
     await expect(fields("secret", {})).rejects.toThrow("--data is required");
     await expect(
@@ -268,7 +268,7 @@ describe("secret values", () => {
     });
     expect(at.stdout).toBe("");
     expect(at.stderr).toBe(
-      "file: the line break at its end was left out\nstdin: the line break at its end was left out\n",
+      "file: the line break at the end was removed\nstdin: the line break at the end was removed\n",
     );
   });
 
@@ -279,10 +279,10 @@ describe("secret values", () => {
   });
 
   it.each([
-    [["k=-", "l=-"], "standard input can be read only once"],
+    [["k=-", "l=-"], "standard input can be read only once: use - for one key"],
     [["k=hunter2", "k=hunter2"], "the key k is given twice"],
     [["k="], "the value of k is empty"],
-    [["hunter2"], "a key, = and a value belong here: K=V"],
+    [["hunter2"], "expected KEY=VALUE"],
     [["k=@/nowhere"], "cannot read /nowhere: no such file"],
   ])("refuses %j, showing no value", async (data, message) => {
     const refused = await fields("secret", { data }).catch((error) => error);
@@ -306,11 +306,11 @@ describe("a password", () => {
     expect(await fields("user", { "password-stdin": true }, { terminal: at })).toEqual({
       password: "correct horse",
     });
-    expect(at.asked).toEqual(["Password for it: (hidden)", "Again: (hidden)"]);
+    expect(at.asked).toEqual(["Password for it: (hidden)", "Repeat the password: (hidden)"]);
     expect(at.stdout + at.stderr).toBe("");
     expect(await fields("user", {}, { terminal: terminal({ answers: ["", ""] }) })).toEqual({});
     const typo = terminal({ answers: ["correct horse", "corect horse"] });
-    await expect(fields("user", {}, { terminal: typo })).rejects.toThrow("the two are not the same");
+    await expect(fields("user", {}, { terminal: typo })).rejects.toThrow("the two passwords differ");
   });
 });
 
@@ -321,7 +321,7 @@ describe("texts", () => {
     expect(endOf("never", now)).toBeNull();
     expect(endOf("2027-01-31T12:00:00+01:00", now)).toBe("2027-01-31T11:00:00.000Z");
     for (const text of ["", "0d", "30", "d", "-1d", "tomorrow", "1.5h"])
-      expect(() => endOf(text, now)).toThrow("is no time");
+      expect(() => endOf(text, now)).toThrow("is not a time");
   });
 
   it("a subject has a kind and a name", () => {
@@ -332,10 +332,10 @@ describe("texts", () => {
 
   it("a grant says what it does not know", () => {
     expect(() => grantOf("rol:view,resource:llms")).toThrow(
-      '"rol:view" in "rol:view,resource:llms" is no part of a grant',
+      '"rol:view" in "rol:view,resource:llms" is not a part of a grant',
     );
     for (const text of ["view", "role:", "role:view,role:edit", ""])
-      expect(() => grantOf(text)).toThrow("is no part of a grant");
+      expect(() => grantOf(text)).toThrow("is not a part of a grant");
   });
 
   it("pairs keep what is not JSON as it is", () => {

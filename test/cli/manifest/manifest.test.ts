@@ -113,7 +113,7 @@ name: x
 `),
     ).toEqual([
       'agents.yaml:8:1: sevrers: unknown field; did you mean "servers"?',
-      "agents.yaml:11:1: name: must be lower-case letters, digits and hyphens, 100 at most",
+      "agents.yaml:11:1: name: must be lower-case letters, digits and hyphens, at most 100",
       'agents.yaml:12:1: type: must be "anthropic" or "openai" or "deepseek" or "vllm" or "ollama" or "gemini-cli"',
       "agents.yaml:13:1: model: must be a string",
       "agents.yaml:14:1: apiKeyRef.key: is required",
@@ -147,7 +147,7 @@ name: x
       "kind: user\nname: a\nmodle: null\n",
       "agents.yaml:3:1: modle: unknown field",
     ],
-    ["no object", "hello\n", "agents.yaml:1:1: an object with kind and name belongs here"],
+    ["no object", "hello\n", "agents.yaml:1:1: expected an object with kind and name"],
     [
       "a number for a name",
       "kind: user\nname: 12\n",
@@ -192,7 +192,7 @@ name: x
         `${text}${letter}: &${letter} [${Array(9).fill(`*${"abcdefghij"[i]}`).join(",")}]\n`,
       "a: &a [x, x, x, x, x, x, x, x, x]\n",
     );
-    expect(refusal(bomb)).toEqual(["agents.yaml:1:1: aliases multiply beyond reason"]);
+    expect(refusal(bomb)).toEqual(["agents.yaml:1:1: too many aliases"]);
     const deep = "[".repeat(50_000);
     expect(refusal(deep)[0]).toContain("nested deeper than 64 levels");
   });
@@ -231,7 +231,7 @@ describe("where manifests are read from", () => {
     await expect(readManifests(["a.yaml", "b.yaml"], { cwd, terminal: terminal() })).rejects.toMatchObject({
       code: "invalid_request",
       message: "3 faults; nothing was sent",
-      hint: "fields: mcpctl explain user",
+      hint: "to see the fields: mcpctl explain user",
       details: [
         { path: "a.yaml:2:1" },
         { path: "b.yaml:1:1", message: "name: is required" },
@@ -255,7 +255,7 @@ describe("where manifests are read from", () => {
     const cwd = folder({ "empty.yaml": "# nothing\n---\n" });
     const context = { cwd, terminal: terminal() };
     await expect(readManifests(["no.yaml"], context)).rejects.toThrow("cannot read no.yaml: no such file");
-    await expect(readManifests(["empty.yaml"], context)).rejects.toThrow("no object in empty.yaml");
+    await expect(readManifests(["empty.yaml"], context)).rejects.toThrow("empty.yaml: no object found");
     await expect(readManifests(["-", "-"], context)).rejects.toThrow("standard input can be read only once");
   });
 });

@@ -93,7 +93,7 @@ describe("an openbao backend", () => {
     const run = await server.run(["edit", "secretbackend", "bao"], {
       env: { EDITOR: path, PATH: process.env["PATH"] ?? "" },
     });
-    expect(run).toEqual({ code: 0, stdout: "", stderr: "edit cancelled, nothing changed\n" });
+    expect(run).toEqual({ code: 0, stdout: "", stderr: "Edit cancelled, nothing was changed.\n" });
     expect(server.writes).toEqual([]);
   });
 });

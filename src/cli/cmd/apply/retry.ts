@@ -2,17 +2,17 @@ import { setTimeout as wait } from "node:timers/promises";
 import { AppError } from "../../../errors.ts";
 import { backoffDelay, reconnectSpan } from "../../../time.ts";
 
-/** How waiting is done; a test counts the waits instead. */
+/** Waiting and chance. A test passes its own. */
 export interface Pause {
-  /** @param milliseconds how long */
+  /** Waits. @param milliseconds the time to wait */
   sleep(milliseconds: number): Promise<void>;
-  /** 0 to 1. */
+  /** A number from 0 to just below 1. */
   random(): number;
 }
 
 const attempts = 6;
 
-/** Real waiting, until Ctrl-C. */
+/** Waits by the system's clock, and until Ctrl-C at most. */
 export function pauseUntil(signal: AbortSignal): Pause {
   return {
     random: Math.random,
@@ -24,10 +24,10 @@ export function pauseUntil(signal: AbortSignal): Pause {
 }
 
 /**
- * Tries again while the server says that it is busy (429, 503): exponential backoff with full jitter, and never
- * sooner than its retry-after. A server that cannot be reached at all is not tried again.
+ * Repeats a call while the server is busy (429, 503): exponential backoff with full jitter, and never before its
+ * retry-after. A server that cannot be reached is not tried again.
  *
- * @param onWait told before each wait, in milliseconds
+ * @param onWait called before each wait, with its milliseconds
  */
 export async function retrying<T>(
   call: () => Promise<T>,

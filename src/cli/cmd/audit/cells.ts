@@ -1,6 +1,6 @@
 import { plain } from "../../output/cells.ts";
 
-/** An event of `GET /api/v1/audit`. What it has not is not there. */
+/** An event of `GET /api/v1/audit`. Members without a value are left out. */
 export interface AuditEvent {
   /** RFC 3339. */
   at: string;
@@ -28,7 +28,7 @@ export interface AuditEvent {
 interface Column {
   header: string;
   wide?: true;
-  /** What its cells are usually wide: lines that come one by one are to stand under each other. */
+  /** The usual width of its cells, so that lines that are printed one by one are aligned. */
   width: number;
   of(event: AuditEvent): unknown;
 }
@@ -51,7 +51,7 @@ const columns: readonly Column[] = [
   { header: "REQUEST-ID", wide: true, width: 20, of: ({ requestId }) => requestId },
 ];
 
-/** The columns of a table of events, and how wide each is when nothing is known of its cells. */
+/** The columns of a table of events, with the width of each before its cells are known. */
 export function auditColumns(wide: boolean): { headers: string[]; widths: number[] } {
   const shown = columns.filter((column) => wide || !column.wide);
   return { headers: shown.map(({ header }) => header), widths: shown.map(({ width }) => width) };
@@ -62,7 +62,7 @@ export function auditCells(event: AuditEvent, wide: boolean): string[] {
   return columns.filter((column) => wide || !column.wide).map((column) => plain(column.of(event)));
 }
 
-/** What it was done to: an llm, with the member of the pool that answered, or any object as `kind/name`. */
+/** The object of an event: the llm, with the pool member that answered, or any object as `kind/name`. */
 function target({ llm, poolMember, detail }: AuditEvent): string | undefined {
   if (llm !== undefined) return poolMember === undefined ? llm : `${llm}/${poolMember}`;
   const { kind, name } = detail ?? {};
@@ -70,7 +70,7 @@ function target({ llm, poolMember, detail }: AuditEvent): string | undefined {
   return typeof kind === "string" ? `${kind}/${name}` : name;
 }
 
-/** `12+340`: those that were sent, and those that came back. */
+/** `12+340`: tokens of the prompt and of the answer. */
 function tokens({ promptTokens, completionTokens }: AuditEvent): string | undefined {
   if (!promptTokens && !completionTokens) return undefined;
   return `${promptTokens ?? 0}+${completionTokens ?? 0}`;

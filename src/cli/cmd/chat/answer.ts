@@ -1,7 +1,7 @@
 import { AppError, isErrorCode } from "../../../errors.ts";
 import { SseParser } from "../../../wire/sse.ts";
 
-/** A piece of an answer as it comes. */
+/** A piece of a streamed answer. */
 export type Piece = { kind: "text" | "reasoning"; text: string };
 
 /** A message of the chat dialect. */
@@ -13,7 +13,7 @@ export interface Answer {
   usage: { prompt_tokens?: number; completion_tokens?: number } | null;
 }
 
-interface Said {
+interface ChatMessage {
   role?: string;
   content?: string | null;
   reasoning_content?: string | null;
@@ -22,17 +22,17 @@ interface Said {
 }
 
 interface Completion {
-  choices?: { delta?: Said; message?: Said; finish_reason?: string | null }[];
+  choices?: { delta?: ChatMessage; message?: ChatMessage; finish_reason?: string | null }[];
   usage?: Answer["usage"];
   error?: { message?: string; code?: string | null } | null;
 }
 
-/** An answer that came whole. Throws AppError where it is none. */
+/** Reads an answer that was not streamed. Throws AppError `internal` if the response is no completion. */
 export function wholeAnswer(completion: unknown): Answer {
   const { choices, usage } = completion as Completion;
   const [choice] = choices ?? [];
   if (!choice?.message)
-    throw new AppError("internal", "the server answered with something that is no answer");
+    throw new AppError("internal", "unexpected response from the server: no message in it");
   const message = { ...choice.message, role: choice.message.role ?? "assistant" };
   return { message, finishReason: choice.finish_reason ?? null, usage: usage ?? null };
 }
@@ -40,13 +40,13 @@ export function wholeAnswer(completion: unknown): Answer {
 /**
  * Reads a streamed answer of the chat dialect to its end.
  *
- * @param take is given each piece as it comes
- * @throws AppError what the server reports in the stream; `interrupted` when `signal` has fired; `connection_failed`
- *   when it breaks off
+ * @param onPiece called with each piece
+ * @throws AppError the server's error in the stream; `interrupted` if `signal` has fired; `connection_failed` if the
+ *   stream is cut
  */
 export async function streamedAnswer(
   body: ReadableStream<Uint8Array> | null,
-  take: (piece: Piece) => void,
+  onPiece: (piece: Piece) => void,
   signal: AbortSignal,
 ): Promise<Answer> {
   const parser = new SseParser();
@@ -63,10 +63,10 @@ export async function streamedAnswer(
     finishReason = choice?.finish_reason ?? finishReason;
     const { content, reasoning_content, reasoning, tool_calls } = choice?.delta ?? {};
     const thought = reasoning_content ?? reasoning;
-    if (thought) take({ kind: "reasoning", text: thought });
+    if (thought) onPiece({ kind: "reasoning", text: thought });
     if (content) {
       text += content;
-      take({ kind: "text", text: content });
+      onPiece({ kind: "text", text: content });
     }
     for (const { index = 0, id, function: called } of tool_calls ?? []) {
       calls[index] ??= { id: "", type: "function", function: { name: "", arguments: "" } };
@@ -92,16 +92,21 @@ export async function streamedAnswer(
     if (signal.aborted) throw new AppError("interrupted", "interrupted", { cause });
     if (cause instanceof AppError) throw cause;
     if (cause instanceof SyntaxError)
-      throw new AppError("internal", "the server sent something that is no answer");
+      throw new AppError("internal", "unexpected response from the server: a part of the stream is not JSON");
     throw cutOff(cause);
   }
   throw signal.aborted ? new AppError("interrupted", "interrupted") : cutOff();
 }
 
 function failure({ message, code }: NonNullable<Completion["error"]>): AppError {
-  return new AppError(isErrorCode(code) ? code : "provider_error", message ?? "the answer failed");
+  return new AppError(
+    isErrorCode(code) ? code : "provider_error",
+    message ?? "the provider failed without a message",
+  );
 }
 
 function cutOff(cause?: unknown): AppError {
-  return new AppError("connection_failed", "the connection broke off before the answer was whole", { cause });
+  return new AppError("connection_failed", "the connection was lost before the answer was complete", {
+    cause,
+  });
 }

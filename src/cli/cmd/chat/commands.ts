@@ -6,7 +6,7 @@ import { paramOf } from "./params.ts";
 import type { Talk } from "./talk.ts";
 import { saveTranscript } from "./transcript.ts";
 
-/** What a line that begins with a slash asks for. */
+/** A command of the conversation: a line that begins with a slash. */
 interface Command {
   usage: string;
   summary: string;
@@ -16,79 +16,81 @@ interface Command {
 const commands: Readonly<Record<string, Command>> = {
   set: {
     usage: "/set [NAME [VALUE]]",
-    summary: "set a parameter, such as temperature 0.2; without a value it is left to the model",
+    summary: "set a parameter, such as temperature 0.2; without a value, remove it",
     run(rest, { params }, { terminal }) {
       const [name = "", ...more] = rest.split(/\s+/);
       const text = rest.slice(name.length).trim();
       if (name === "") {
         const lines = [...params].map(([key, value]) => `${key} ${JSON.stringify(value)}\n`);
-        return terminal.err(lines.join("") || "nothing is set\n");
+        return terminal.err(lines.join("") || "no parameter is set\n");
       }
       if (more.length === 0) {
         params.delete(name);
-        return terminal.err(`${escapeLine(name)} is left to the model\n`);
+        return terminal.err(`${escapeLine(name)} is no longer set\n`);
       }
       params.set(...paramOf(name, text));
     },
   },
   system: {
     usage: "/system [TEXT]",
-    summary: "tell the model something before all else; without a text, nothing",
+    summary: "set a system prompt for the next answers; without a text, remove it",
     run(rest, talk) {
       talk.system = rest === "" ? undefined : rest;
     },
   },
   clear: {
     usage: "/clear",
-    summary: "forget what was said; a thread is kept, and another one begun",
+    summary: "forget the conversation; a thread is kept, and a new one begins",
     run(_, talk, { terminal }) {
       talk.clear();
-      terminal.err("what was said is forgotten\n");
+      terminal.err("the conversation is forgotten\n");
     },
   },
   save: {
     usage: "/save [--force] FILE",
-    summary: "write the conversation to a file: JSON where its name ends in .json, else markdown",
+    summary: "write the conversation to a file, as JSON if its name ends in .json, otherwise as markdown",
     run(rest, talk, { terminal, cwd }) {
       const force = /^--force\s/.test(rest);
       const path = force ? rest.replace(/^--force\s+/, "") : rest;
-      if (path === "") throw new AppError("usage", "/save needs a file");
+      if (path === "") throw new AppError("usage", "/save needs the name of a file");
       terminal.err(`saved to ${escapeLine(saveTranscript(talk, path, cwd, force))}\n`);
     },
   },
   thread: {
     usage: "/thread [new|ID]",
-    summary: "show the thread that the server keeps this in; begin one, or go on in one",
+    summary: "show the thread that the server keeps; begin one, or continue one",
     async run(rest, talk, { terminal }) {
       if (rest !== "" && talk.partner.kind !== "agent")
-        throw new AppError("usage", "threads are kept for agents, not for llms");
+        throw new AppError("usage", "only personas have threads: use mcpctl chat");
       if (rest === "new") {
         talk.clear();
         talk.thread = "new";
       } else if (rest !== "") await talk.resume(rest);
-      if (talk.thread === undefined) terminal.err("the server keeps nothing of this\n");
-      else if (talk.thread === "new") terminal.err("a thread begins with what you say next\n");
+      if (talk.thread === undefined) terminal.err("the server does not keep this conversation\n");
+      else if (talk.thread === "new") terminal.err("your next message begins a thread\n");
       else terminal.err(`thread ${escapeLine(talk.thread)}, ${talk.messages.length} messages\n`);
     },
   },
   help: {
     usage: "/help",
-    summary: "show this",
+    summary: "show these commands",
     run(_rest, _talk, { terminal }) {
       const width = Math.max(...Object.values(commands).map(({ usage }) => usage.length));
       const lines = Object.values(commands).map(
         ({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}\n`,
       );
-      terminal.err(`${lines.join("")}A line that ends in \\ goes on in the next. Ctrl-C stops an answer.\n`);
+      terminal.err(
+        `${lines.join("")}A line that ends in \\ continues on the next one. Ctrl-C stops an answer.\n`,
+      );
     },
   },
-  quit: { usage: "/quit", summary: "leave; so does Ctrl-D", run: () => "quit" },
+  quit: { usage: "/quit", summary: "leave; Ctrl-D does the same", run: () => "quit" },
 };
 
 /**
- * Does what a line that begins with a slash says.
+ * Runs the command in a line that begins with a slash.
  *
- * @returns whether the conversation is over
+ * @returns true if the conversation is over
  * @throws AppError `usage` that suggests the nearest command
  */
 export async function runCommand(line: string, talk: Talk, context: Context): Promise<boolean> {
@@ -97,6 +99,6 @@ export async function runCommand(line: string, talk: Talk, context: Context): Pr
   if (command) return (await command.run(rest, talk, context)) === "quit";
   const near = nearest(name, Object.keys(commands));
   throw new AppError("usage", `unknown command /${name}`, {
-    hint: near ? `did you mean /${near}?` : "/help shows them all",
+    hint: near ? `did you mean /${near}?` : "to see all commands: /help",
   });
 }

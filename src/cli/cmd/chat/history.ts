@@ -3,7 +3,7 @@ import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
 
 const mostLines = 1000;
 
-/** The lines that were typed in earlier conversations, the oldest first. Kept in `<home>/chat-history`, 0600. */
+/** The lines of earlier conversations, the oldest first. Kept in `<home>/chat-history` with mode 0600. */
 export class History {
   readonly #path: string;
   lines: string[] = [];
@@ -12,7 +12,7 @@ export class History {
     this.#path = path;
   }
 
-  /** Throws AppError when the file is open to others. */
+  /** Reads the history. Throws AppError if other users can read the file. */
   static open(home: string): History {
     const history = new History(join(home, "chat-history"));
     const text = readPrivateFile(history.#path, { secret: true }) ?? "";
@@ -20,7 +20,7 @@ export class History {
     return history;
   }
 
-  /** Remembers a line, but not twice in a row. */
+  /** Adds a line, unless it repeats the last one. */
   add(line: string): void {
     if (line.trim() === "" || line === this.lines.at(-1)) return;
     this.lines.push(line);

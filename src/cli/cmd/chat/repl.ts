@@ -8,8 +8,8 @@ import { speak } from "./speak.ts";
 import type { Talk } from "./talk.ts";
 
 /**
- * Talks until the person leaves: with /quit, Ctrl-D, or Ctrl-C twice. Ctrl-C stops an answer that is coming; what goes
- * wrong is told, and the conversation goes on.
+ * Runs a conversation on the terminal until /quit, Ctrl-D, or Ctrl-C twice. Ctrl-C stops a running answer. After an
+ * error the conversation continues.
  *
  * @returns the exit code
  */
@@ -18,7 +18,7 @@ export async function converse(talk: Talk, context: Context): Promise<number> {
   const history = openHistory(context);
   const editor = await terminal.lines(history?.lines ?? []);
   const { kind, name } = talk.partner;
-  terminal.err(`${kind} ${name}; /help shows what there is besides talking\n`);
+  terminal.err(`${kind} ${name}; /help lists the commands\n`);
   let isLeaving = false;
   try {
     for (;;) {
@@ -28,7 +28,7 @@ export async function converse(talk: Talk, context: Context): Promise<number> {
       if (typed === "interrupted") {
         if (isLeaving) return 130;
         isLeaving = true;
-        terminal.err("Ctrl-C again, or /quit, to leave\n");
+        terminal.err("To leave: Ctrl-C again, or /quit\n");
         continue;
       }
       isLeaving = false;
@@ -39,7 +39,7 @@ export async function converse(talk: Talk, context: Context): Promise<number> {
           if (await runCommand(typed, talk, context)) return 0;
         } else isLeaving = await answer(talk, typed, context, editor);
       } catch (error) {
-        if (context.signal.aborted || isNobodyThere(error, typed, talk)) throw error;
+        if (context.signal.aborted || isMissing(error, typed, talk)) throw error;
         reportFailure(error, terminal, context.flags.verbose);
       }
     }
@@ -48,14 +48,14 @@ export async function converse(talk: Talk, context: Context): Promise<number> {
   }
 }
 
-/** Whether there is nobody to talk to, as the first words show. Whoever answered once may come back. */
-function isNobodyThere(error: unknown, typed: string, { messages }: Talk): boolean {
+/** True if the first message shows that the persona or llm does not exist. One that has answered may come back. */
+function isMissing(error: unknown, typed: string, { messages }: Talk): boolean {
   return (
     error instanceof AppError && error.code === "not_found" && messages.length === 0 && !typed.startsWith("/")
   );
 }
 
-/** Returns whether the answer was stopped: the next Ctrl-C is then the second one. */
+/** Asks for an answer. Returns true if it was stopped: the next Ctrl-C then leaves. */
 async function answer(talk: Talk, text: string, context: Context, editor: LineEditor): Promise<boolean> {
   const stop = new AbortController();
   editor.onInterrupt = () => stop.abort();
@@ -65,14 +65,16 @@ async function answer(talk: Talk, text: string, context: Context, editor: LineEd
   } catch (error) {
     const isStopped = error instanceof AppError && error.code === "interrupted" && !context.signal.aborted;
     if (!isStopped) throw error;
-    context.terminal.err("stopped; it counts as not said. Ctrl-C again to leave\n");
+    context.terminal.err(
+      "Stopped. The message and the answer are not part of the conversation. To leave: Ctrl-C again\n",
+    );
     return true;
   } finally {
     editor.onInterrupt = undefined;
   }
 }
 
-/** One line, or several where all but the last end in a backslash. */
+/** Reads one line, or several if all but the last end in a backslash. */
 async function readLines(editor: LineEditor): Promise<string | "interrupted" | "ended"> {
   const lines: string[] = [];
   for (;;) {
@@ -83,12 +85,12 @@ async function readLines(editor: LineEditor): Promise<string | "interrupted" | "
   }
 }
 
-/** Without a history one can still talk. */
+/** Opens the history. Without one the conversation still works. */
 function openHistory({ home, terminal }: Context): History | undefined {
   try {
     return History.open(home);
   } catch (error) {
-    terminal.err(`no history: ${(error as Error).message}\n`);
+    terminal.err(`the history cannot be read: ${(error as Error).message}\n`);
     return undefined;
   }
 }
@@ -97,6 +99,6 @@ function remember(history: History | undefined, typed: string, { terminal }: Con
   try {
     for (const line of typed.split("\n")) history?.add(line);
   } catch (error) {
-    terminal.err(`the history was not written: ${(error as Error).message}\n`);
+    terminal.err(`the history cannot be written: ${(error as Error).message}\n`);
   }
 }

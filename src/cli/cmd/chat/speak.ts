@@ -5,10 +5,10 @@ import type { Answer, Piece } from "./answer.ts";
 import type { Talk } from "./talk.ts";
 
 /**
- * Says something and prints the answer as it comes: its text on stdout, all else on stderr. On a terminal what could
- * move its cursor or recolour it shows as an escape (T42); off one, the text is as the model wrote it.
+ * Sends a message and prints the answer while it streams: its text on stdout, everything else on stderr. On a terminal
+ * control characters are escaped (T42); otherwise the text is printed as the model has written it.
  *
- * @throws AppError; the line that was begun is ended
+ * @throws AppError; an unfinished line is ended first
  */
 export async function speak(
   talk: Talk,
@@ -21,8 +21,8 @@ export async function speak(
     if (last && !last.text.endsWith("\n"))
       (last.kind === "text" ? terminal.out : terminal.err).call(terminal, "\n");
   };
-  const take = (piece: Piece) => {
-    // Thoughts are for a person who watches.
+  const onPiece = (piece: Piece) => {
+    // Reasoning is shown on a terminal only.
     if (piece.kind === "reasoning" && !terminal.errIsTerminal) return;
     if (last && last.kind !== piece.kind) endLine();
     last = piece;
@@ -30,10 +30,10 @@ export async function speak(
     else terminal.err(paint(terminal.errColor, "dim", escapeBlock(piece.text)));
   };
   try {
-    const answer = await talk.say(text, take, signal);
+    const answer = await talk.stream(text, onPiece, signal);
     endLine();
-    const said = notes(answer);
-    if (said !== "" && terminal.errIsTerminal) terminal.err(paint(terminal.errColor, "dim", said));
+    const note = notes(answer);
+    if (note !== "" && terminal.errIsTerminal) terminal.err(paint(terminal.errColor, "dim", note));
     return answer;
   } catch (error) {
     endLine();
@@ -46,9 +46,9 @@ function notes({ finishReason, usage, message }: Answer): string {
   const called = calls.map((call) => call.function?.name ?? "?").join(", ");
   const parts = [
     usage && `${usage.prompt_tokens ?? 0} + ${usage.completion_tokens ?? 0} tokens`,
-    finishReason === "length" && "cut off at the limit of tokens",
+    finishReason === "length" && "cut off at the token limit",
     finishReason === "content_filter" && "cut off by the provider's filter",
-    called !== "" && `calls ${called}, which nobody here does`,
+    called !== "" && `the model asks for the tools ${called}, which mcpctl does not run`,
   ].filter((part) => typeof part === "string");
   return parts.length > 0 ? `(${escapeBlock(parts.join("; "))})\n` : "";
 }

@@ -1,13 +1,13 @@
 import type { ApiClient } from "../../client/client.ts";
 import { type Answer, type Message, type Piece, streamedAnswer, wholeAnswer } from "./answer.ts";
 
-/** Who is spoken to. */
+/** The persona or llm of a conversation. */
 export interface Partner {
   kind: "agent" | "llm";
   name: string;
-  /** Where the server takes what is said. */
+  /** The route that takes messages. */
   path: string;
-  /** As the body names it, where the path does not. */
+  /** The name in the request's body, if the path does not name it. */
   model?: string;
 }
 
@@ -18,66 +18,66 @@ interface Thread {
 
 const longestTitle = 60;
 
-/** One conversation: what was said so far, and how the next answer is asked for. */
+/** One conversation: its messages so far, and the requests for answers. */
 export class Talk {
   readonly partner: Partner;
-  /** What was said and answered. */
+  /** The messages and answers so far. */
   messages: Message[] = [];
-  /** Told to the model before all else, besides what a persona is told. */
+  /** A system prompt, besides that of the persona. */
   system: string | undefined;
-  /** Fields of the request: temperature and the like. */
+  /** Fields of the request, such as temperature. */
   readonly params = new Map<string, unknown>();
-  /** Where the server keeps the conversation; `new`: one that begins with the next words. */
+  /** The id of the thread in which the server keeps the conversation; `new` for one that the next message begins. */
   thread: string | undefined;
   readonly #client: ApiClient;
-  /** What the thread has been told already. */
-  #toldSystem: string | undefined;
+  /** The system prompt that the thread has already. */
+  #sentSystem: string | undefined;
 
   constructor(client: ApiClient, partner: Partner) {
     this.#client = client;
     this.partner = partner;
   }
 
-  /** Goes on in a thread. Throws AppError `not_found`. */
+  /** Continues a thread. Throws AppError `not_found`. */
   async resume(id: string): Promise<void> {
     const thread = await this.#client.call<Thread>("GET", `/api/v1/threads/${encodeURIComponent(id)}`);
     this.thread = thread.id;
     this.messages = thread.messages;
-    this.#toldSystem = undefined;
+    this.#sentSystem = undefined;
   }
 
-  /** Forgets what was said; a thread stays as it is, and another is begun. */
+  /** Forgets the messages. A thread stays as it is, and the next message begins another one. */
   clear(): void {
     this.messages = [];
     if (this.thread !== undefined) this.thread = "new";
-    this.#toldSystem = undefined;
+    this.#sentSystem = undefined;
   }
 
   /**
-   * Says something, and is given the answer piece by piece. What fails or is stopped was never said.
+   * Sends a message and streams the answer. If it fails or is stopped, neither is kept.
    *
    * @throws AppError
    */
-  async say(text: string, take: (piece: Piece) => void, signal: AbortSignal): Promise<Answer> {
-    const said = await this.#turn(text, signal);
-    const body = { ...this.#request(said), stream: true, stream_options: { include_usage: true } };
+  async stream(text: string, onPiece: (piece: Piece) => void, signal: AbortSignal): Promise<Answer> {
+    const turn = await this.#turn(text, signal);
+    const body = { ...this.#request(turn), stream: true, stream_options: { include_usage: true } };
     const response = await this.#client.raw("POST", this.partner.path, { body, signal });
-    const answer = await streamedAnswer(response.body, take, signal);
-    this.#keep(said, answer);
+    const answer = await streamedAnswer(response.body, onPiece, signal);
+    this.#keep(turn, answer);
     return answer;
   }
 
-  /** The same with an answer that comes whole. */
+  /** Sends a message and returns the whole answer. */
   async ask(text: string, signal: AbortSignal): Promise<Answer> {
-    const said = await this.#turn(text, signal);
-    const body = this.#request(said);
-    const options = { body, signal, patient: true } as const;
+    const turn = await this.#turn(text, signal);
+    const body = this.#request(turn);
+    const options = { body, signal, unlimited: true } as const;
     const answer = wholeAnswer(await this.#client.call("POST", this.partner.path, options));
-    this.#keep(said, answer);
+    this.#keep(turn, answer);
     return answer;
   }
 
-  /** The new messages of a turn. Begins the thread, where one is to be begun. */
+  /** The new messages of a turn. Begins a thread if one is wanted. */
   async #turn(text: string, signal: AbortSignal): Promise<Message[]> {
     if (this.thread === "new") {
       const path = `/api/v1/agents/${this.partner.name}/threads`;
@@ -85,27 +85,27 @@ export class Talk {
       const { id } = await this.#client.call<Thread>("POST", path, { body: { title }, signal });
       this.thread = id;
     }
-    const tells = this.thread === undefined ? this.system : this.#news;
-    return [...(tells ? [{ role: "system", content: tells }] : []), { role: "user", content: text }];
+    const system = this.thread === undefined ? this.system : this.#newSystem;
+    return [...(system ? [{ role: "system", content: system }] : []), { role: "user", content: text }];
   }
 
-  /** A thread remembers what it was told: it is told again only what has changed. */
-  get #news(): string | undefined {
-    return this.system === this.#toldSystem ? undefined : this.system;
+  /** The system prompt if it has changed: a thread remembers the last one. */
+  get #newSystem(): string | undefined {
+    return this.system === this.#sentSystem ? undefined : this.system;
   }
 
-  #request(said: readonly Message[]): Record<string, unknown> {
+  #request(turn: readonly Message[]): Record<string, unknown> {
     const { model } = this.partner;
     const params = Object.fromEntries(this.params);
-    const where = { ...params, ...(model !== undefined && { model }) };
-    if (this.thread !== undefined) return { ...where, thread: this.thread, messages: said };
-    const last = said.at(-1)!;
-    const first = said.length > 1 ? [said[0]!] : [];
-    return { ...where, messages: [...first, ...this.messages, last] };
+    const fields = { ...params, ...(model !== undefined && { model }) };
+    if (this.thread !== undefined) return { ...fields, thread: this.thread, messages: turn };
+    const last = turn.at(-1)!;
+    const first = turn.length > 1 ? [turn[0]!] : [];
+    return { ...fields, messages: [...first, ...this.messages, last] };
   }
 
-  #keep(said: readonly Message[], answer: Answer): void {
-    this.#toldSystem = this.system;
-    this.messages.push(...(this.thread === undefined ? [said.at(-1)!] : said), answer.message);
+  #keep(turn: readonly Message[], answer: Answer): void {
+    this.#sentSystem = this.system;
+    this.messages.push(...(this.thread === undefined ? [turn.at(-1)!] : turn), answer.message);
   }
 }

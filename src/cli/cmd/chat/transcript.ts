@@ -6,11 +6,11 @@ import type { Message } from "./answer.ts";
 import type { Talk } from "./talk.ts";
 
 /**
- * Writes a conversation to a file that only its owner can read: as JSON where its name ends so, else as markdown.
+ * Writes a conversation to a file that only its owner can read: as JSON if its name ends in .json, otherwise as markdown.
  *
- * @param force whether a file that is there is overwritten
- * @returns the path as it was written to
- * @throws AppError `conflict` when there is one, `invalid_request` when it cannot be written
+ * @param force true overwrites an existing file
+ * @returns the absolute path of the file
+ * @throws AppError `conflict` if the file exists, `invalid_request` if it cannot be written
  */
 export function saveTranscript(talk: Talk, path: string, cwd: string, force: boolean): string {
   const file = resolve(cwd, path);
@@ -21,8 +21,8 @@ export function saveTranscript(talk: Talk, path: string, cwd: string, force: boo
   } catch (error) {
     const { code } = error as { code?: string };
     if (code === "EEXIST")
-      throw new AppError("conflict", `${path} is there already`, {
-        hint: `/save --force ${path} overwrites it`,
+      throw new AppError("conflict", `${path} exists already`, {
+        hint: `to overwrite it: /save --force ${path}`,
       });
     if (error instanceof AppError || code === undefined) throw error;
     throw new AppError("invalid_request", `cannot write ${path}: ${code}`, { cause: error });
@@ -46,8 +46,8 @@ function asJson({ partner, thread, system, messages }: Talk): string {
 }
 
 function asMarkdown({ partner, system, messages }: Talk): string {
-  const told = system === undefined ? [] : [{ role: "system", content: system }];
-  const parts = [...told, ...messages].map((message) => `## ${message.role}\n\n${textOf(message)}\n`);
+  const prompt = system === undefined ? [] : [{ role: "system", content: system }];
+  const parts = [...prompt, ...messages].map((message) => `## ${message.role}\n\n${textOf(message)}\n`);
   return [`# ${partner.name}\n`, ...parts].join("\n");
 }
 

@@ -8,28 +8,27 @@ import { converse } from "./repl.ts";
 import { speak } from "./speak.ts";
 import { type Partner, Talk } from "./talk.ts";
 
-/** What `chat` and `chat-llm` have in common. */
+/** The flags that `chat` and `chat-llm` share. */
 export const chatArgs = {
   message: {
     type: "string",
     alias: "m",
     valueHint: "TEXT",
-    description: "Say this and print the answer; - reads it from standard input",
+    description: "Send this message and print the answer; - reads it from standard input",
   },
-  system: { type: "string", valueHint: "TEXT", description: "Tell the model this before all else" },
+  system: { type: "string", valueHint: "TEXT", description: "Set a system prompt" },
   set: {
     type: "string",
     multiple: true,
     valueHint: "NAME=VALUE",
-    description: "A parameter of the request, such as temperature=0.2",
+    description: "Set a parameter of the request, such as temperature=0.2",
   },
 } as const satisfies Args;
 
 /**
- * Says one thing, where there is one to say (`-m`, or a pipe on standard input), else talks with the person at the
- * terminal.
+ * Sends one message, if there is one (`-m`, or a pipe on standard input), otherwise starts a conversation on the terminal.
  *
- * @param client what the model is called through
+ * @param client the client that calls the llm
  * @returns the exit code
  * @throws AppError
  */
@@ -45,7 +44,7 @@ export async function chatWith(
   talk.system = args["system"] as string | undefined;
   for (const [name, value] of paramsOf(args["set"] as string[])) talk.params.set(name, value);
   const text = await messageOf(args["message"] as string | undefined, context);
-  if (text === undefined && json) throw new AppError("usage", "-o json goes with one message: -m TEXT");
+  if (text === undefined && json) throw new AppError("usage", "-o json needs one message: add -m TEXT");
   const thread = args["thread"] as string | undefined;
   if (thread === "new") talk.thread = thread;
   else if (thread !== undefined) await talk.resume(thread);
@@ -61,10 +60,10 @@ export async function chatWith(
   return 0;
 }
 
-/** What is to be said once; undefined where a person is there to talk. */
+/** The message to send; undefined for a conversation on the terminal. */
 async function messageOf(given: string | undefined, { terminal }: Context): Promise<string | undefined> {
   if (given === undefined && terminal.inIsTerminal) return undefined;
   const text = given === undefined || given === "-" ? await terminal.readStdin() : given;
-  if (text.trim() === "") throw new AppError("usage", "there is nothing to say: the message is empty");
+  if (text.trim() === "") throw new AppError("usage", "the message is empty");
   return text;
 }

@@ -10,16 +10,16 @@ import { splitKindName } from "../../kinds/kind-name.ts";
 import { formats } from "../../output/format.ts";
 import { liveNames } from "./live-names.ts";
 
-/** A word that may be typed, and what a shell shows beside it. */
+/** A word that may be typed, with the text that a shell shows beside it. */
 export interface Candidate {
   value: string;
   about?: string;
 }
 
 /**
- * What may stand in the place of the last word.
+ * The words that may complete the last one.
  *
- * @param words what is typed behind `mcpctl`, up to the cursor; the last one, perhaps empty, is being typed
+ * @param words the words behind `mcpctl` up to the cursor; the last one, perhaps empty, is being typed
  */
 export async function candidates(
   words: readonly string[],
@@ -59,7 +59,7 @@ async function complete(situation: Situation): Promise<Candidate[]> {
   return valuesOf(name, arg!, words, writes ? { ...situation, writes } : situation);
 }
 
-/** The verb the words lead to; `level` when another word may follow that names one. */
+/** The verb that the words lead to. `level` is set if the next word may name another verb. */
 async function walk(typed: readonly string[], commands: Commands) {
   let level: Commands | undefined = commands;
   let verb: Verb | undefined;
@@ -82,7 +82,7 @@ function verbsOf(level: Commands): Candidate[] {
     .map(([value, { summary }]) => ({ value, about: summary }));
 }
 
-/** The flag that waits for its value, if the last word is one. */
+/** The flag whose value comes next, if the last word is a flag. */
 function flagBefore(word: string | undefined, args: Args): { name: string; arg: Arg } | undefined {
   const name = /^--?([^=]+)$/.exec(word ?? "")?.[1];
   for (const [own, arg] of Object.entries(args)) {
@@ -142,13 +142,13 @@ async function valuesOf(
   }
 }
 
-/** The providers that the config of this machine names. */
+/** The providers in the config of this machine. */
 function providersOf(home: string): Candidate[] {
   const { llm } = readConfig(home) as { llm?: { providers?: { name: string; model?: string }[] } };
   return (llm?.providers ?? []).map(({ name, model }) => ({ value: name, ...(model && { about: model }) }));
 }
 
-/** Kinds, or the names behind `llm/`. */
+/** Kinds, or behind `llm/` the names of llms. */
 async function kindsOr(situation: Situation): Promise<Candidate[]> {
   const { kind: word, name } = splitKindName(situation.current);
   if (name === undefined)

@@ -8,16 +8,16 @@ import type { Context } from "../../core/context.ts";
 import { globalArgs, globalFlags } from "../../core/globals.ts";
 import { flagsIn } from "../../core/parse.ts";
 
-/** Milliseconds a person who presses Tab waits at most. */
-const budget = 150;
-/** Milliseconds for which names are remembered: long enough for some presses of Tab in a row. */
+/** Time limit in milliseconds, because the user has pressed Tab and waits. */
+const timeLimit = 150;
+/** Milliseconds for which names are cached: enough for several presses of Tab in a row. */
 const freshFor = 10_000;
 
 /**
- * The names there are of a kind, for the server that the command line being typed is about.
+ * The names of a kind's objects on the server that the typed command line would use.
  *
- * @param typed its words so far, in which `--server` or `--context` may stand
- * @throws when the server cannot be asked in time
+ * @param typed its words so far, which may include `--server` or `--context`
+ * @throws if the server does not respond in time
  */
 export async function liveNames(
   kind: KindInfo,
@@ -27,23 +27,23 @@ export async function liveNames(
   const flags = globalFlags(flagsIn(typed, globalArgs));
   const endpoint = await resolveEndpoint({ ...context, flags });
   const file = join(context.home, "cache", `names-${keyOf(kind, endpoint)}.json`);
-  const remembered = recall(file, context.now());
-  if (remembered) return remembered;
-  const client = new ApiClient(endpoint, { timeout: budget, signal: context.signal });
+  const cached = readCache(file, context.now());
+  if (cached) return cached;
+  const client = new ApiClient(endpoint, { timeout: timeLimit, signal: context.signal });
   const objects = await client.call<Resource[]>("GET", `/api/v1/${kind.plural}`);
   const names = objects.map((object) => object.name);
   writePrivateFile(file, JSON.stringify({ at: context.now(), names }));
   return names;
 }
 
-function recall(file: string, now: number): string[] | undefined {
+function readCache(file: string, now: number): string[] | undefined {
   const text = readPrivateFile(file, { secret: true });
   if (text === undefined) return undefined;
   const { at, names } = JSON.parse(text) as { at: number; names: string[] };
   return now - at >= 0 && now - at < freshFor ? names : undefined;
 }
 
-/** Names are remembered for one server and one caller: another may see others. */
+/** Names are cached for one server and one token, because another user may see other names. */
 function keyOf(kind: KindInfo, { url, token = "" }: Endpoint): string {
   return createHash("sha256").update([kind.plural, url, token].join("\n")).digest("hex").slice(0, 16);
 }

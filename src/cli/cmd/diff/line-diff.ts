@@ -1,13 +1,13 @@
-/** One line of a comparison: in both texts, only in the old or only in the new one. */
+/** One line of a comparison: in both texts, only in the old one, or only in the new one. */
 interface Line {
   mark: " " | "-" | "+";
   text: string;
 }
 
 /**
- * What turns one text into another, as a unified diff with its two header lines; empty when nothing does.
+ * The unified diff of two texts, with its two header lines; empty if they are the same.
  *
- * @param names what the two are called in the header
+ * @param names the names of the two texts in the header
  */
 export function unifiedDiff(
   before: string,
@@ -34,7 +34,7 @@ function linesOf(text: string): string[] {
   return text === "" ? [] : text.replace(/\n$/, "").split("\n");
 }
 
-/** Pairs the longest common subsequence of lines. Equal ends are set aside first: most of two manifests is. */
+/** Pairs the longest common subsequence of lines. Equal lines at both ends are skipped first: most lines are equal. */
 function compare(before: readonly string[], after: readonly string[]): Line[] {
   let start = 0;
   while (start < before.length && start < after.length && before[start] === after[start]) start++;
@@ -49,7 +49,7 @@ function compare(before: readonly string[], after: readonly string[]): Line[] {
 }
 
 function changed(before: readonly string[], after: readonly string[]): Line[] {
-  // longest[i][j]: the length of the longest common subsequence of what follows i and j.
+  // longest[i][j]: the length of the longest common subsequence of the lines from i and from j on.
   const longest = Array.from({ length: before.length + 1 }, () => new Uint32Array(after.length + 1));
   for (let i = before.length - 1; i >= 0; i--) {
     for (let j = after.length - 1; j >= 0; j--) {
@@ -74,7 +74,7 @@ function changed(before: readonly string[], after: readonly string[]): Line[] {
   return lines;
 }
 
-/** Where changes lie, with the lines around them; hunks that would touch are one. */
+/** The ranges of changed lines with the lines around them. Ranges that touch become one. */
 function hunksOf(lines: readonly Line[], around: number): [from: number, to: number][] {
   const hunks: [number, number][] = [];
   for (const [index, { mark }] of lines.entries()) {

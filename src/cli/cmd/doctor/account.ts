@@ -4,9 +4,9 @@ import type { ApiClient } from "../../client/client.ts";
 import type { Identity } from "../../client/identity.ts";
 import type { Check } from "./check.ts";
 
-/** Who this machine is to the server, whether it may publish models there, and whether the versions fit. */
+/** Checks the login, the right to publish models, and the versions of both sides. */
 export async function checkAccount(client: ApiClient): Promise<{ checks: Check[]; loggedIn: boolean }> {
-  const ask = () =>
+  const request = () =>
     Promise.all([
       client.call<Identity>("GET", "/api/v1/auth/whoami"),
       client.call<{ allowed: boolean }>("POST", "/api/v1/auth/can-i", {
@@ -14,29 +14,33 @@ export async function checkAccount(client: ApiClient): Promise<{ checks: Check[]
       }),
       client.call<Version>("GET", "/api/v1/version"),
     ]);
-  let answers: Awaited<ReturnType<typeof ask>>;
+  let responses: Awaited<ReturnType<typeof request>>;
   try {
-    answers = await ask();
+    responses = await request();
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "interrupted") throw error;
-    const without = client.endpoint.token === undefined;
+    const hasToken = client.endpoint.token !== undefined;
     const detail =
       error.code === "unauthenticated"
-        ? `${without ? "not logged in" : "the token is not good (any more)"}: mcpctl login`
+        ? `${hasToken ? "the token is not valid" : "not logged in"}; run: mcpctl login`
         : error.message;
     return { checks: [{ name: "login", verdict: "fail", detail }], loggedIn: false };
   }
-  const [{ user, token }, { allowed }, server] = answers;
+  const [{ user, token }, { allowed }, server] = responses;
   return {
     loggedIn: true,
     checks: [
-      { name: "login", verdict: "ok", detail: token === undefined ? user : `${user}, by the token ${token}` },
+      {
+        name: "login",
+        verdict: "ok",
+        detail: token === undefined ? user : `${user}, with the token ${token}`,
+      },
       {
         name: "publishing",
         verdict: allowed ? "ok" : "warn",
         detail: allowed
-          ? "allowed: expose on llms"
-          : "not allowed, so an agent of yours is turned away: an administrator has to grant expose on llms",
+          ? "you may publish llms (role expose)"
+          : "you may not publish llms, so the server refuses your agents; an administrator must grant you the role expose on llms",
         figures: { allowed },
       },
       versionCheck(server),
@@ -51,7 +55,7 @@ function versionCheck(server: Version): Check {
     verdict: same ? "ok" : "warn",
     detail: same
       ? `${own.version} on both sides`
-      : `the server is ${server.version}, this is ${own.version}: bring the older one up to date`,
+      : `the server has ${server.version}, this program ${own.version}; update the older one`,
     figures: { server: server.version, client: own.version },
   };
 }

@@ -1,21 +1,21 @@
 import type { Fault } from "./remedies.ts";
 
-/** `skip` was not looked at, and says why. */
+/** `skip`: not checked; the detail says why. */
 export type Verdict = "ok" | "warn" | "fail" | "skip";
 
-/** What one look has found. */
+/** The result of one check. */
 export interface Check {
   name: string;
   verdict: Verdict;
-  /** With the figure, in a few words. */
+  /** The result in a few words, with the main figure. */
   detail: string;
-  /** The figures alone, for programs. Times are in milliseconds. */
+  /** All figures, for programs. Times are in milliseconds. */
   figures?: Readonly<Record<string, number | string | boolean | null | readonly number[]>>;
-  /** What can be mended at the proxy. */
+  /** The problem, if settings of the proxy can fix it. */
   fault?: Fault;
 }
 
-/** The middle one; of an even number the lower of the two. NaN of none. */
+/** The median; of an even number of values the lower middle one. NaN if there are none. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
 }
@@ -28,7 +28,7 @@ export function span(milliseconds: number): string {
   return `${Number((milliseconds / 1000).toFixed(1))} s`;
 }
 
-/** A figure that is worth its digits: to a tenth. */
+/** Rounds to a tenth. */
 export function tenth(milliseconds: number): number {
   return Math.round(milliseconds * 10) / 10;
 }

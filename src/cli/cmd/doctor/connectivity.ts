@@ -4,17 +4,17 @@ import { type ProxyName, recognised } from "./remedies.ts";
 import type { Bench } from "./streams.ts";
 
 const rounds = 7;
-/** Milliseconds for a small answer. */
-const patience = 10_000;
+/** Time limit in milliseconds for a small response. */
+const timeLimit = 10_000;
 
-/** The first contact: what came of it, and who is on the way. */
+/** The result of the first request, with the response's headers. */
 export interface Contact {
   check: Check;
-  /** Undefined when nothing answered. */
+  /** Undefined if there was no response. */
   headers?: Headers;
 }
 
-/** Whether the server answers at all. */
+/** Checks that the server responds. */
 export async function checkServer({ client, elapsed, signal }: Bench): Promise<Contact> {
   const name = "server";
   const where = client.endpoint.url;
@@ -23,7 +23,7 @@ export async function checkServer({ client, elapsed, signal }: Bench): Promise<C
   try {
     response = await client.probe("GET", "/healthz", {
       bearer: false,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]),
     });
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "interrupted" || error.code === "usage") throw error;
@@ -40,41 +40,41 @@ export async function checkServer({ client, elapsed, signal }: Bench): Promise<C
     headers,
   });
   if (status === 200 && text === "ok\n")
-    return found("ok", `${where} answers, ${span(took)} with the connection`);
+    return found("ok", `${where} responds; connection and response took ${span(took)}`);
   if (status === 421)
-    return found("fail", "the server does not know the name it is asked for (421)", { fault: "host" });
+    return found("fail", "the server does not accept the host name of the request (421)", { fault: "host" });
   if (status >= 300 && status < 400) {
     const to = URL.parse(headers.get("location") ?? "", where)?.origin;
-    return found("fail", `${where} redirects${to ? ` to ${to}: use that` : ""}`);
+    return found("fail", `${where} redirects${to ? ` to ${to}; use that address` : ""}`);
   }
   if (status === 502 || status === 503 || status === 504 || (status >= 520 && status < 527))
-    return found("fail", `a proxy answers ${status}: it does not reach the server behind it`);
-  return found("fail", `what answers there (${status}) is no mcpctl server`);
+    return found("fail", `a proxy responds with ${status}: it cannot reach the server behind it`);
+  return found("fail", `the response (${status}) does not come from an mcpctl server`);
 }
 
-/** Who says that it is on the way. */
+/** Reads which proxies have added headers to the response. */
 export function checkProxies(url: string, headers: Headers): { check: Check; proxies: ProxyName[] } {
-  const name = "on the way";
+  const name = "proxies";
   const proxies = recognised(headers);
   const signs = [...headers]
     .filter(([header]) => /^(server|via|cf-ray|alt-svc|x-(?!request-id$)[\w-]+)$/.test(header))
     .map(([header, value]) => `${header}: ${value.slice(0, 80)}`);
   const unnamed = url.startsWith("unix:")
-    ? "nobody: a Unix socket"
-    : "nobody says so: no proxy, or one that keeps silent as Traefik does";
+    ? "none: a Unix socket"
+    : "none that adds headers; Traefik, for one, adds none";
   const detail =
     proxies.length > 0 ? `${proxies.join(", ")} (${signs.join("; ")})` : signs.join("; ") || unnamed;
   return { check: { name, verdict: "ok", detail, figures: { proxies: proxies.join(",") } }, proxies };
 }
 
-/** What there and back takes on a connection that is open. */
+/** Measures the round trip on an open connection. */
 export async function checkRoundTrip({ client, elapsed, signal }: Bench): Promise<Check> {
   const took: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const began = elapsed();
     const response = await client.probe("HEAD", "/healthz", {
       bearer: false,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]),
     });
     await response.arrayBuffer();
     took.push(elapsed() - began);
@@ -83,7 +83,7 @@ export async function checkRoundTrip({ client, elapsed, signal }: Bench): Promis
   return {
     name: "round trip",
     verdict: "ok",
-    detail: `${span(middle)} in the middle of ${rounds}, ${span(Math.min(...took))} to ${span(Math.max(...took))}`,
+    detail: `median ${span(middle)} of ${rounds}, from ${span(Math.min(...took))} to ${span(Math.max(...took))}`,
     figures: {
       median: tenth(middle),
       least: tenth(Math.min(...took)),

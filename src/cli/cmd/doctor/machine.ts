@@ -6,13 +6,13 @@ import { ApiClient } from "../../client/client.ts";
 import { readConfig } from "../../client/config.ts";
 import type { Check } from "./check.ts";
 
-/** Whether `config.json` can be read. */
+/** Checks that `config.json` can be read. */
 export function checkConfig(home: string): Check {
   const name = "config";
   const path = join(home, "config.json");
   try {
     const config = readConfig(home) as { llm?: { providers?: unknown } };
-    if (!existsSync(path)) return { name, verdict: "skip", detail: `there is no ${path}` };
+    if (!existsSync(path)) return { name, verdict: "skip", detail: `${path} does not exist` };
     const providers = Array.isArray(config.llm?.providers) ? config.llm.providers.length : 0;
     return { name, verdict: "ok", detail: `${path}, ${providers} providers`, figures: { providers } };
   } catch (error) {
@@ -23,11 +23,11 @@ export function checkConfig(home: string): Check {
   }
 }
 
-/** Whether an agent runs on this machine, by its socket. */
+/** Checks if an agent runs on this machine, by its socket. */
 export async function checkAgent(home: string, signal: AbortSignal): Promise<Check> {
   const name = "agent";
   const path = join(home, controlSocket);
-  if (!existsSync(path)) return { name, verdict: "skip", detail: "does not run on this machine" };
+  if (!existsSync(path)) return { name, verdict: "skip", detail: "no agent runs on this machine" };
   const agent = new ApiClient({ url: `unix://${path}` }, { timeout: 3_000, signal });
   try {
     const { pid, server, transport } = await agent.call<AgentStatus>("GET", controlPaths.status);
@@ -35,14 +35,14 @@ export async function checkAgent(home: string, signal: AbortSignal): Promise<Che
     if (server === undefined || transport === undefined) return { name, verdict: "ok", detail: runs };
     const figures = { pid: Number(pid), transport: transport === null ? null : String(transport) };
     if (transport === null)
-      return { name, verdict: "warn", detail: `${runs}, but is not attached to ${server}`, figures };
-    return { name, verdict: "ok", detail: `${runs}, attached to ${server} by ${transport}`, figures };
+      return { name, verdict: "warn", detail: `${runs}, but is not connected to ${server}`, figures };
+    return { name, verdict: "ok", detail: `${runs}, connected to ${server} by ${transport}`, figures };
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "interrupted") throw error;
-    const left = error.code === "connection_failed";
-    const detail = left
-      ? `${path} is left over from one that was killed: start it anew`
-      : `${path} is there, but does not answer as an agent: ${error.message}`;
+    const isLeftOver = error.code === "connection_failed";
+    const detail = isLeftOver
+      ? `${path} is left from an agent that was killed; start it again with: mcpctl agent`
+      : `${path} exists, but is not the socket of an agent: ${error.message}`;
     return { name, verdict: "warn", detail };
   }
 }

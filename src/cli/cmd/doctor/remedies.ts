@@ -1,59 +1,59 @@
-/** Something that a proxy on the way does, and can be told not to do. */
+/** A behaviour of a proxy that its settings can change. */
 export type Fault = "buffering" | "uploads" | "body-size" | "websocket" | "idle" | "host";
 
 export const proxies = ["nginx", "Traefik", "Caddy", "Cloudflare"] as const;
 export type ProxyName = (typeof proxies)[number];
 
-/** What a fault is called, and the lines that mend it, by proxy. Lines that begin with `#` are for people. */
+/** The aim of each fix, and its settings by proxy. Lines that begin with `#` are explanations. */
 const remedies: Record<Fault, { what: string } & Record<ProxyName, readonly string[]>> = {
   buffering: {
-    what: "pass answers on as they come",
+    what: "pass responses on at once",
     nginx: ["proxy_buffering off;", "gzip off;", "# and no proxy_ignore_headers X-Accel-Buffering"],
     Traefik: [
-      "# take the middleware `buffering` out of the router; where it has `compress`:",
+      "# remove the middleware `buffering` from the router; with the middleware `compress`:",
       "http.middlewares.NAME.compress.excludedContentTypes: [text/event-stream]",
     ],
     Caddy: [
       "reverse_proxy 127.0.0.1:7777 {",
       "  flush_interval -1",
       "}",
-      "# and no response_buffers; `encode` must leave out text/event-stream",
+      "# and no response_buffers; `encode` must not include text/event-stream",
     ],
     Cloudflare: [
-      "# text/event-stream passes, but not through quick tunnels (trycloudflare.com): make a named tunnel.",
-      "# What is held back is held by a proxy between Cloudflare and the server.",
+      "# text/event-stream passes, but not through quick tunnels (trycloudflare.com): use a named tunnel.",
+      "# Otherwise a proxy between Cloudflare and the server holds responses back.",
     ],
   },
   uploads: {
-    what: "pass requests on as they come",
+    what: "pass requests on at once",
     nginx: ["proxy_request_buffering off;", "proxy_http_version 1.1;"],
     Traefik: [
-      "# take the middleware `buffering` out of the router, and let bodies take longer than 60 s:",
+      "# remove the middleware `buffering` from the router, and let bodies take longer than 60 s:",
       "entryPoints.websecure.transport.respondingTimeouts.readTimeout: 0",
     ],
-    Caddy: ["# take request_buffers out of reverse_proxy"],
-    Cloudflare: ["# The edge may hold bodies until they are whole; mcpctl gets along with it."],
+    Caddy: ["# remove request_buffers from reverse_proxy"],
+    Cloudflare: ["# The edge may hold request bodies until they are complete; mcpctl works with that."],
   },
   "body-size": {
-    what: "let requests be as large as the server takes them, 32 MB",
+    what: "accept requests as large as the server does, 32 MB",
     nginx: ["client_max_body_size 32m;"],
     Traefik: ["http.middlewares.NAME.buffering.maxRequestBodyBytes: 33554432"],
     Caddy: ["request_body {", "  max_size 32MB", "}"],
-    Cloudflare: ["# Bodies up to 100 MB pass on the smallest plan: the limit is another's."],
+    Cloudflare: ["# Bodies up to 100 MB pass on the smallest plan: another proxy sets the limit."],
   },
   websocket: {
-    what: "let WebSockets through",
+    what: "pass WebSockets on",
     nginx: [
       "proxy_http_version 1.1;",
       "proxy_set_header Upgrade $http_upgrade;",
       'proxy_set_header Connection "upgrade";',
     ],
     Traefik: [
-      "# passes them by itself: look for a `headers` middleware that sets Connection or Upgrade, and for HTTP/2",
+      "# passes them by default: look for a `headers` middleware that sets Connection or Upgrade, and for HTTP/2",
       "# between Traefik and the server (url: h2c://…), which has no upgrades",
     ],
     Caddy: [
-      "# passes them by itself, unless the transport is HTTP/2 only:",
+      "# passes them by default, unless the transport is HTTP/2 only:",
       "reverse_proxy 127.0.0.1:7777 {",
       "  transport http {",
       "    versions 1.1",
@@ -63,7 +63,7 @@ const remedies: Record<Fault, { what: string } & Record<ProxyName, readonly stri
     Cloudflare: ["# Dashboard, the domain, Network: WebSockets on"],
   },
   idle: {
-    what: "put up with silence",
+    what: "keep silent connections open",
     nginx: ["proxy_read_timeout 3600s;", "proxy_send_timeout 3600s;"],
     Traefik: [
       "entryPoints.websecure.transport.respondingTimeouts.readTimeout: 0",
@@ -71,24 +71,24 @@ const remedies: Record<Fault, { what: string } & Record<ProxyName, readonly stri
     ],
     Caddy: ["reverse_proxy 127.0.0.1:7777 {", "  transport http {", "    read_timeout 1h", "  }", "}"],
     Cloudflare: [
-      "# An answer that sends nothing for about 100 s is ended with 524; only the Enterprise plan may raise it.",
-      "# Ask for streams, which are never silent for that long, or let the name bypass Cloudflare (DNS only).",
+      "# A response that sends nothing for about 100 s is ended with 524; only the Enterprise plan can raise that.",
+      "# Use streams, which are never silent for that long, or let the name bypass Cloudflare (DNS only).",
     ],
   },
   host: {
-    what: "pass on the name that was asked for, and start the server with --public-url and that name",
+    what: "pass the Host header on (and start the server with --public-url and that name)",
     nginx: ["proxy_set_header Host $host;"],
     Traefik: ["http.services.NAME.loadBalancer.passHostHeader: true"],
     Caddy: ["reverse_proxy 127.0.0.1:7777 {", "  header_up Host {host}", "}"],
     Cloudflare: [
-      "# cloudflared, config.yml, by its ingress rule:",
+      "# cloudflared, config.yml, in the ingress rule:",
       "originRequest:",
       "  httpHostHeader: NAME",
     ],
   },
 };
 
-/** What would mend a fault: what the proxy is to do, and how it is told to. */
+/** The fix of a fault: its aim, and the settings of each proxy. */
 export interface Remedy {
   fault: Fault;
   what: string;
@@ -96,9 +96,9 @@ export interface Remedy {
 }
 
 /**
- * How faults are mended.
+ * The fixes of faults.
  *
- * @param seen the proxies that were recognised; none for all. Behind Cloudflare there may be any other, which it hides.
+ * @param seen the recognised proxies; if there are none, the fixes of all are returned. Cloudflare may hide another one
  */
 export function remediesFor(faults: readonly Fault[], seen: readonly ProxyName[]): Remedy[] {
   const known = seen.some((proxy) => proxy !== "Cloudflare") ? seen : proxies;
@@ -110,7 +110,7 @@ export function remediesFor(faults: readonly Fault[], seen: readonly ProxyName[]
   }));
 }
 
-/** The proxies that answer themselves, by what they put into their answers. */
+/** The proxies that add headers to a response. */
 export function recognised(headers: Headers): ProxyName[] {
   const server = headers.get("server")?.toLowerCase() ?? "";
   const via = headers.get("via")?.toLowerCase() ?? "";

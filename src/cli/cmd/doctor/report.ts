@@ -12,12 +12,15 @@ export function checkLine({ verdict, name, detail }: Check, color: boolean): str
   return `${mark} ${name.padEnd(nameWidth)}${escapeLine(detail)}\n`;
 }
 
-/** What to change, by fault and proxy, as it is to be written there. Nothing when there is nothing to mend. */
+/** The settings that fix the faults, by proxy. Empty if there are no faults. */
 export function remedyLines(remedies: readonly Remedy[], color: boolean): string {
   return remedies
     .flatMap(({ what, lines }) => [
-      `\n${paint(color, "bold", `To have the proxy ${what}:`)}`,
-      ...lines.flatMap(({ proxy, lines: own }) => [`  ${proxy}:`, ...own.map((line) => `    ${line}`)]),
+      `\n${paint(color, "bold", `To make the proxy ${what}:`)}`,
+      ...lines.flatMap(({ proxy, lines: settings }) => [
+        `  ${proxy}:`,
+        ...settings.map((line) => `    ${line}`),
+      ]),
     ])
     .map((line) => `${line}\n`)
     .join("");

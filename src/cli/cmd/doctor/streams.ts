@@ -4,14 +4,14 @@ import { SseParser } from "../../../wire/sse.ts";
 import type { ApiClient } from "../../client/client.ts";
 import { type Check, median, span, tenth } from "./check.ts";
 
-/** What measurements are made with. */
+/** The tools of the measurements. */
 export interface Bench {
   client: ApiClient;
-  /** Milliseconds; never goes back. */
+  /** Milliseconds of a monotonic clock. */
   elapsed(): number;
-  /** Returns after so many milliseconds, or throws when it is interrupted. */
+  /** Waits; throws if it is interrupted. */
   wait(milliseconds: number): Promise<void>;
-  /** Ends everything. */
+  /** Aborts the measurements. */
   signal: AbortSignal;
 }
 
@@ -19,24 +19,24 @@ const events = 10;
 const every = 100;
 const parts = 5;
 const partEvery = 100;
-/** How long an answer may take beyond what was asked for, in milliseconds. */
+/** Milliseconds that a response may take beyond the requested time. */
 const grace = 10_000;
-/** Comments keep streams alive that often: who cuts earlier cuts what should live. */
-const beat = 15_000;
+/** Milliseconds between the comments that keep streams alive: a proxy that cuts earlier breaks streams. */
+const commentInterval = 15_000;
 
-/** When an event was sent and when it came, each on its own side's clock. */
+/** The time at which an event was sent and at which it arrived, each by the clock of its side. */
 export interface Timed {
   sent: number;
   arrived: number;
 }
 
 /**
- * How a stream came through.
+ * Evaluates the arrival of a stream.
  *
- * @returns `held` when it was kept back and let go in one; `lag` how much later than the quickest the others came, in
- * milliseconds
+ * @returns `held` if the events were held back and arrived at once; the median and the largest delay behind the quickest
+ * event, in milliseconds
  */
-export function judged(timed: readonly Timed[]): { held: boolean; medianLag: number; maxLag: number } {
+export function evaluate(timed: readonly Timed[]): { held: boolean; medianLag: number; maxLag: number } {
   const delays = timed.map(({ sent, arrived }) => arrived - sent);
   const quickest = Math.min(...delays);
   const lags = delays.map((delay) => delay - quickest);
@@ -48,7 +48,7 @@ export function judged(timed: readonly Timed[]): { held: boolean; medianLag: num
   };
 }
 
-/** Whether server-sent events come as they are sent. */
+/** Checks that server-sent events arrive as they are sent. */
 export async function checkEvents(bench: Bench): Promise<Check> {
   const name = "events";
   const timed: Timed[] = [];
@@ -59,24 +59,24 @@ export async function checkEvents(bench: Bench): Promise<Check> {
   if (refused) return refused;
   if (!ended || timed.length < events)
     return { name, verdict: "fail", detail: "the stream was cut before its end", fault: "idle" };
-  const { held, medianLag, maxLag } = judged(timed);
+  const { held, medianLag, maxLag } = evaluate(timed);
   const figures = { events, every, medianLag: tenth(medianLag), maxLag: tenth(maxLag), held };
   if (held) {
-    const detail = `held back: ${events} events, ${every} ms apart, came all at once; answers do not stream, and agents hear late`;
+    const detail = `held back: ${events} events, sent ${every} ms apart, arrived all at once; answers do not stream, and agents work late`;
     return { name, verdict: "fail", detail, figures, fault: "buffering" };
   }
-  // One that is late says little: the other end, or this one, was busy.
+  // A single late event says little: either side may have been busy.
   const late = medianLag > every;
   return {
     name,
     verdict: late ? "warn" : "ok",
-    detail: `${events} events, ${every} ms apart, came ${late ? "in lumps" : "one by one"}: ${span(medianLag)} late in the middle, ${span(maxLag)} at most`,
+    detail: `${events} events, sent ${every} ms apart, arrived ${late ? "in groups" : "one by one"}; delay: median ${span(medianLag)}, maximum ${span(maxLag)}`,
     figures,
     ...(late && { fault: "buffering" as const }),
   };
 }
 
-/** How long a stream lives on which nothing comes. */
+/** Measures how long a silent stream stays open. */
 export async function checkSilence(bench: Bench, silence: number): Promise<Check> {
   const name = "silence";
   let began = bench.elapsed();
@@ -88,34 +88,39 @@ export async function checkSilence(bench: Bench, silence: number): Promise<Check
   const lived = bench.elapsed() - began;
   const figures = { asked: silence, lived: Math.round(lived), ended };
   if (ended)
-    return { name, verdict: "ok", detail: `a stream lives through ${span(silence)} of silence`, figures };
+    return {
+      name,
+      verdict: "ok",
+      detail: `a stream stays open through ${span(silence)} of silence`,
+      figures,
+    };
   if (cause === "timed_out")
     return {
       name,
       verdict: "fail",
-      detail: "the end of the silence never came",
+      detail: "the event after the silence did not arrive",
       figures,
       fault: "buffering",
     };
   const cut = `a silent stream is cut after ${span(lived)}`;
-  if (lived < beat)
+  if (lived < commentInterval)
     return {
       name,
       verdict: "fail",
-      detail: `${cut}: streams do not live from one comment to the next`,
+      detail: `${cut}, before the next comment of the server keeps it open`,
       figures,
       fault: "idle",
     };
   return {
     name,
     verdict: "warn",
-    detail: `${cut}: streams live on comments, but an answer that is not streamed must not take longer`,
+    detail: `${cut}; comments keep streams open, but an answer that is not streamed must not take longer`,
     figures,
     fault: "idle",
   };
 }
 
-/** Whether the body of a request is passed on as it comes. */
+/** Checks that the body of a request is passed on piece by piece. */
 export async function checkUploads({ client, wait, signal }: Bench): Promise<Check> {
   const name = "uploads";
   let sent = 0;
@@ -140,14 +145,14 @@ export async function checkUploads({ client, wait, signal }: Bench): Promise<Che
   const held = stretch < took / 2;
   const figures = { bytes, sentOver: took, arrivedOver: tenth(stretch), held };
   if (bytes !== parts * 1024)
-    return { name, verdict: "fail", detail: `${parts * 1024} bytes were sent, ${bytes} came`, figures };
-  if (!held) return { name, verdict: "ok", detail: "a request's body is passed on as it comes", figures };
+    return { name, verdict: "fail", detail: `${parts * 1024} bytes were sent, ${bytes} arrived`, figures };
+  if (!held) return { name, verdict: "ok", detail: "request bodies are passed on piece by piece", figures };
   const detail =
-    "a request's body is held until it is whole: large requests take a little longer, nothing else";
+    "request bodies are held until they are complete; large requests take a little longer, which is harmless";
   return { name, verdict: "warn", detail, figures, fault: "uploads" };
 }
 
-/** Whether a body over one megabyte is let through: nginx refuses it unless it is told otherwise. */
+/** Checks that a body over 1 MB is accepted: nginx refuses it by default. */
 export async function checkBodySize({ client, signal, elapsed }: Bench): Promise<Check> {
   const name = "large bodies";
   const size = 1.5 * 1024 * 1024;
@@ -159,19 +164,18 @@ export async function checkBodySize({ client, signal, elapsed }: Bench): Promise
   });
   if (response.status === 413) {
     await response.body?.cancel();
-    const detail =
-      "requests over 1 MB are refused on the way (413): images and long conversations do not fit";
+    const detail = "a proxy refuses requests over 1 MB (413), such as images and long conversations";
     return { name, verdict: "fail", detail, figures: { bytes: size, status: 413 }, fault: "body-size" };
   }
   const refused = refusal(name, response);
   if (refused) return refused;
   const { bytes } = (await response.json()) as UploadTimes;
   const took = elapsed() - began;
-  if (bytes !== size) return { name, verdict: "fail", detail: `${size} bytes were sent, ${bytes} came` };
+  if (bytes !== size) return { name, verdict: "fail", detail: `${size} bytes were sent, ${bytes} arrived` };
   return {
     name,
     verdict: "ok",
-    detail: `1.5 MB arrive whole, in ${span(took)}`,
+    detail: `1.5 MB arrived in ${span(took)}`,
     figures: { bytes, took: tenth(took) },
   };
 }
@@ -179,12 +183,12 @@ export async function checkBodySize({ client, signal, elapsed }: Bench): Promise
 /** Reads the events of a probe until its end, or until it is cut. */
 async function readProbe(
   { client, elapsed, signal }: Bench,
-  asked: { events: number; every: number; silence: number },
-  tick: (event: Timed) => void,
+  probe: { events: number; every: number; silence: number },
+  onTick: (event: Timed) => void,
 ): Promise<{ response: Response; ended: boolean; cause?: string }> {
-  const limit = AbortSignal.timeout(asked.events * asked.every + asked.silence + grace);
+  const limit = AbortSignal.timeout(probe.events * probe.every + probe.silence + grace);
   const response = await client.probe("GET", probePaths.stream, {
-    query: Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, String(value)])),
+    query: Object.fromEntries(Object.entries(probe).map(([name, value]) => [name, String(value)])),
     headers: { accept: "text/event-stream" },
     signal: AbortSignal.any([signal, limit]),
   });
@@ -196,24 +200,25 @@ async function readProbe(
       const arrived = elapsed();
       for (const { event, data } of parser.push(bytes)) {
         if (event === "end") ended = true;
-        else if (event === "tick") tick({ sent: (JSON.parse(data) as ProbeEvent).at, arrived });
+        else if (event === "tick") onTick({ sent: (JSON.parse(data) as ProbeEvent).at, arrived });
       }
     }
   } catch (cause) {
     if (signal.aborted) throw new AppError("interrupted", "interrupted", { cause });
-    // Cut, which is what is to be found out.
+    // The stream was cut, which is a result of the check.
     return { response, ended, cause: limit.aborted ? "timed_out" : "cut" };
   }
   return { response, ended };
 }
 
-/** What it means when a probe is not answered with a success; undefined when it is. */
+/** The result for a response that is no success; undefined for a success. */
 function refusal(name: string, response: Response): Check | undefined {
   const { status } = response;
   if (status === 200) return undefined;
-  if (status === 404) return { name, verdict: "skip", detail: "the server is older and has no such probe" };
+  if (status === 404)
+    return { name, verdict: "skip", detail: "the server is an older version without this check" };
   if (status === 401) return { name, verdict: "skip", detail: "needs a login" };
   if (status === 429)
-    return { name, verdict: "skip", detail: "another doctor is at work: try again in a minute" };
-  return { name, verdict: "fail", detail: `answered with ${status}`, figures: { status } };
+    return { name, verdict: "skip", detail: "too many checks at the same time; try again in a minute" };
+  return { name, verdict: "fail", detail: `unexpected status ${status}`, figures: { status } };
 }

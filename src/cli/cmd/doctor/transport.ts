@@ -1,16 +1,16 @@
 import { type Check, span } from "./check.ts";
 
-/** How an agent on this machine would be attached. */
+/** The transport that an agent on this machine would use. */
 export interface Transport {
   name: "websocket" | "sse" | "none";
-  /** What that means for an answer, in a sentence. */
+  /** Its effect on the delay of tokens, in a sentence. */
   cost: string;
 }
 
 /**
- * The way the agent would choose: a WebSocket, else server-sent events down and POSTs up.
+ * The transport that the agent would choose: a WebSocket, otherwise server-sent events with POSTs in return.
  *
- * @returns undefined when too little is known
+ * @returns undefined if too few checks have run
  */
 export function chosenTransport(checks: readonly Check[]): Transport | undefined {
   const found = (name: string) => checks.find((check) => check.name === name);
@@ -20,16 +20,16 @@ export function chosenTransport(checks: readonly Check[]): Transport | undefined
   if (socket.verdict === "ok")
     return {
       name: "websocket",
-      cost: `each token is on its way at once, and is late by half a round trip (${span(roundTrip / 2)})`,
+      cost: `each token is sent at once and is delayed by half a round trip (${span(roundTrip / 2)})`,
     };
   if (!events || events.verdict === "skip") return undefined;
   if (events.verdict === "fail")
     return {
       name: "none",
-      cost: "neither a WebSocket nor a stream of events gets through: an agent cannot work here",
+      cost: "neither WebSockets nor event streams pass, so an agent cannot work here",
     };
   return {
     name: "sse",
-    cost: `tokens travel in batches, one batch each round trip: late by about ${span(roundTrip)}; the first is not kept waiting`,
+    cost: `tokens are sent in batches, one for each round trip, and are delayed by about ${span(roundTrip)}; the first one does not wait`,
   };
 }

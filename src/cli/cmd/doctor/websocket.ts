@@ -3,14 +3,14 @@ import { probePaths } from "../../../wire/probe.ts";
 import { type Check, median, span, tenth } from "./check.ts";
 import type { Bench } from "./streams.ts";
 
-/** How long an agent tries, and so does the doctor. Milliseconds. */
-const patience = 3_000;
+/** Time limit in milliseconds, the same as that of an agent. */
+const timeLimit = 3_000;
 const rounds = 5;
 
-/** Bun's client, which sends headers. */
+/** Bun's WebSocket, which can send headers. */
 type SocketConstructor = new (url: string, options: { headers: Record<string, string> }) => WebSocket;
 
-/** Whether a WebSocket opens, as the agent's would, and what a message there and back takes. */
+/** Checks that a WebSocket opens as the agent opens it, and measures the round trip of a message. */
 export async function checkWebSocket(
   { client, elapsed, signal }: Pick<Bench, "client" | "elapsed" | "signal">,
   Socket: SocketConstructor = WebSocket as unknown as SocketConstructor,
@@ -23,24 +23,24 @@ export async function checkWebSocket(
   });
   const outcome = Promise.withResolvers<{ took: number[] } | { reason: string }>();
   const fail = (reason: string) => outcome.resolve({ reason });
-  const timer = setTimeout(() => fail(`nothing came of it within ${span(patience)}`), patience);
+  const timer = setTimeout(() => fail(`no response within ${span(timeLimit)}`), timeLimit);
   const interrupted = () => fail("interrupted");
   signal.addEventListener("abort", interrupted, { once: true });
   const took: number[] = [];
-  let asked = 0;
-  const ask = () => {
-    asked = elapsed();
+  let sentAt = 0;
+  const send = () => {
+    sentAt = elapsed();
     socket.send(`${took.length}`);
   };
-  socket.onopen = ask;
+  socket.onopen = send;
   socket.onmessage = ({ data }) => {
-    if (data !== `${took.length}`) return fail("it says back what it was not told");
-    took.push(elapsed() - asked);
-    if (took.length < rounds) ask();
+    if (data !== `${took.length}`) return fail("a message came back changed");
+    took.push(elapsed() - sentAt);
+    if (took.length < rounds) send();
     else outcome.resolve({ took });
   };
-  socket.onerror = () => fail("the upgrade is not answered with 101");
-  socket.onclose = ({ code }) => fail(`it was closed at once (${code})`);
+  socket.onerror = () => fail("the upgrade was refused");
+  socket.onclose = ({ code }) => fail(`it was closed at once (code ${code})`);
   const found = await outcome.promise;
   clearTimeout(timer);
   signal.removeEventListener("abort", interrupted);
@@ -60,7 +60,7 @@ export async function checkWebSocket(
   return {
     name,
     verdict: "ok",
-    detail: `opens; a message there and back takes ${span(roundTrip)}`,
+    detail: `opens; the round trip of a message takes ${span(roundTrip)}`,
     figures: { open: true, roundTrip: tenth(roundTrip) },
   };
 }

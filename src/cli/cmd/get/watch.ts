@@ -29,7 +29,7 @@ export async function watch(
   }
 }
 
-/** Tables keep the columns of the first batch; JSON is one change a line; other formats print object by object. */
+/** Tables keep the widths of the first batch; JSON is one change on each line; other formats print each object. */
 async function changePrinter(kind: KindInfo, format: Format, headers: boolean, context: Context) {
   const { terminal } = context;
   if (format.as === "json")

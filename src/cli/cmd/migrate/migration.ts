@@ -7,36 +7,36 @@ import { jsonText, wantsJson } from "../../output/format.ts";
 import { paint } from "../../output/paint.ts";
 import { type Later, later, progressOn } from "../../terminal/progress.ts";
 
-/** Which secrets go where: the body of `POST /api/v1/secrets/migrate`. */
+/** The body of `POST /api/v1/secrets/migrate`. */
 export interface Migration {
   from: string;
   to: string;
-  /** All of `from` when left out. */
+  /** Default: all secrets of `from`. */
   names?: string[];
   keepSource?: true;
   dryRun?: true;
 }
 
-/** What became of one secret. */
+/** The result of one secret. */
 interface Result {
   name: string;
   result: "migrated" | "skipped" | "planned" | "failed";
   reason?: string;
-  /** Why the source's copy is still there. */
+  /** The reason why the copy at the source was not deleted. */
   left?: string;
 }
 
 type Summary = Record<Result["result"], number>;
 
-/** A line of the answer: first how many there are, then what became of each, at last the counts. */
+/** A line of the response: first the number of secrets, then the result of each, last the counts. */
 type Line = { total: number } | Result | { summary: Summary };
 
 /**
- * Has the server migrate secrets, and tells what becomes of each as it happens.
+ * Has the server migrate secrets, and prints the result of each as it arrives.
  *
- * @param after how waiting is done, for the progress
+ * @param after the delay of the progress line; a test passes its own
  * @returns the exit code
- * @throws AppError when the server refuses, goes away before it is done, or Ctrl-C is pressed
+ * @throws AppError if the server refuses, the connection is lost before the end, or Ctrl-C is pressed
  */
 export async function migrateSecrets(
   migration: Migration,
@@ -61,42 +61,44 @@ export async function migrateSecrets(
       if ("result" in line) {
         results.push(line);
         progress.erase();
-        tell(line, migration.dryRun, json, context);
+        writeLine(line, migration.dryRun, json, context);
       }
       if (total !== undefined) progress.show(`migrating ${Math.min(results.length + 1, total)} of ${total}`);
     }
   } finally {
     progress.end();
     const { from, to } = migration;
-    // A server that went away in the middle is no reason to keep quiet about what was done before.
+    // Also after a failure, so that the results so far are known.
     if (json && total !== undefined) terminal.out(jsonText({ from, to, results, summary: summary ?? null }));
   }
   if (!summary)
     throw new AppError(
       "connection_failed",
-      "the server went away; run it again, it goes on where it stopped",
+      "the connection to the server was lost; run the command again to continue",
     );
   if (total === 0) terminal.err(`No secrets on '${migration.from}'.\n`);
   if (summary.failed === 0) return 0;
-  terminal.err(`${paint(terminal.errColor, "dim", "hint:")} run it again: what is done already is skipped\n`);
+  terminal.err(
+    `${paint(terminal.errColor, "dim", "hint:")} run the command again: secrets that are done are skipped\n`,
+  );
   return 1;
 }
 
-/** One secret: a line on stdout, and on stderr what went wrong with it. */
-function tell(result: Result, dryRun: boolean | undefined, json: boolean, context: Context): void {
+/** Writes a line about one secret to stdout, and its error or warning to stderr. */
+function writeLine(result: Result, dryRun: boolean | undefined, json: boolean, context: Context): void {
   const { terminal, flags } = context;
   if (!json) terminal.out(`${escapeLine(sentence(result, dryRun))}\n`);
   const secret = `secret '${result.name}'`;
   if (result.result === "failed")
     reportFailure(
-      new AppError("secret_unavailable", `${secret}: ${result.reason ?? "no reason was given"}`),
+      new AppError("secret_unavailable", `${secret}: ${result.reason ?? "the server gave no reason"}`),
       terminal,
       flags.verbose,
     );
   if (result.left !== undefined) warn(terminal, `${secret}: ${result.left}`);
 }
 
-/** `secret 'openai' migrated`; in a dry run as it would be. */
+/** `secret 'openai' migrated`; in a dry run the expected result. */
 function sentence({ name, result, reason }: Result, dryRun: boolean | undefined): string {
   const what = result === "planned" ? "migrated" : result;
   const notes = [dryRun && "dry run", result !== "failed" && reason].filter(

@@ -1,0 +1,10 @@
+import type { Arg } from "../core/command.ts";
+
+/** The flag `-f` of verbs that read manifests. */
+export const fileArg = {
+  type: "string",
+  alias: "f",
+  multiple: true,
+  valueHint: "FILE|DIR|-",
+  description: "YAML or JSON file, a folder's *.yaml, *.yml and *.json, or - for standard input",
+} as const satisfies Arg;
