@@ -2,14 +2,14 @@ import type { Log } from "../log.ts";
 import { pause, type Time } from "../time.ts";
 import type { Providers } from "./core/provider.ts";
 import { agentState } from "./registration/heartbeat.ts";
-import { Publication } from "./registration/publication.ts";
+import { PublishedSet } from "./registration/published-set.ts";
 import { Registrar } from "./registration/registrar.ts";
 import { Bearer, ServerCalls, type ServerEndpoint } from "./session/server-calls.ts";
-import { Session } from "./session/session.ts";
+import { AgentSession } from "./session/session.ts";
 import type { SessionFile } from "./session/session-file.ts";
-import { Tasks } from "./tasks/tasks.ts";
+import { TaskRunner } from "./tasks/task-runner.ts";
 import { Attacher } from "./transports/attacher.ts";
-import type { Link } from "./transports/link.ts";
+import type { ServerLink } from "./transports/server-link.ts";
 import type { SocketConstructor } from "./transports/websocket.ts";
 
 /** How long tasks may go on when the agent is told to stop, in milliseconds. */
@@ -47,7 +47,7 @@ export interface Agent {
 export interface AgentReport {
   server: string;
   /** Null while it is not attached. */
-  transport: Link["transport"] | null;
+  transport: ServerLink["transport"] | null;
   /** Tasks under way. */
   tasks: number;
   draining: boolean;
@@ -59,19 +59,19 @@ export function createAgent(options: AgentOptions): Agent {
   const closing = new AbortController();
   const bearer = new Bearer(() => endpoint.token());
   const calls = new ServerCalls({ url: endpoint.url, bearer, fetch: options.fetch, time });
-  const session = new Session(sessionFile.providerSessionId);
-  const tasks = new Tasks({
+  const session = new AgentSession(sessionFile.providerSessionId);
+  const tasks = new TaskRunner({
     providers,
     time,
     log,
     onDrain: () => log.info("the server is about to stop: what runs may finish"),
   });
   let draining = false;
-  let link: Link | undefined;
+  let link: ServerLink | undefined;
   const registrar = new Registrar({
     session,
     sessionFile,
-    publication: new Publication(providers, log),
+    publication: new PublishedSet(providers, log),
     calls,
     attacher: new Attacher({ calls, session, events: tasks, WebSocket: options.WebSocket, log }),
     bootId,

@@ -9,7 +9,7 @@ import { sweep } from "../../src/processes/sweep.ts";
 import { eventually, isAlive, pidsIn, stranger } from "../support/processes/processes.ts";
 import { temporaryFolder } from "../support/server.ts";
 
-const ownerPath = join(import.meta.dirname, "../support/processes/owner.ts");
+const ownerPath = join(import.meta.dirname, "../support/processes/group-owner.ts");
 const table = processTable();
 const options = { name: "it", timeouts: { grace: 5000, kill: 10_000 }, table };
 const wait = "echo $$ >> pids; exec sleep 600";

@@ -3,12 +3,12 @@ import { isAbsolute, join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { type RunTimeouts, readAnswer } from "./call.ts";
 import { cannotStart, runFailure } from "./faults.ts";
-import { createPool } from "./pool.ts";
+import { type RunTimeouts, readAnswer } from "./read-answer.ts";
 import { geminiRequest } from "./request.ts";
 import { type GeminiRun, startGemini } from "./run.ts";
-import { clearWorkplace, makeWorkplace } from "./workplace.ts";
+import { makeRunDirectory, removeRunDirectory } from "./run-directory.ts";
+import { createSlots } from "./slots.ts";
 
 export interface GeminiCliOptions {
   /** The command's absolute path; without it `gemini` is looked for on `path`. Nobody may set it over the API. */
@@ -68,7 +68,7 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
   const { maxProcesses = 4, longestWait = 30_000 } = options;
   if (command !== undefined && !isAbsolute(command))
     throw new AppError("invalid_request", "the path of the gemini command must be absolute");
-  const pool = createPool({ places: maxProcesses, longestWait });
+  const slots = createSlots({ places: maxProcesses, longestWait });
   const running = new Set<Promise<void>>();
   const runs = new Set<GeminiRun>();
   let emptied: Promise<void> | undefined;
@@ -102,7 +102,7 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
       if (!modelName.test(model))
         throw new AppError("invalid_request", "model is not a name that gemini takes");
       const found = commandPath();
-      const leave = await pool.enter(signal);
+      const leave = await slots.enter(signal);
       const place = join(directory, randomId());
       let started: GeminiRun | undefined;
       const { promise: gone, resolve: done } = Promise.withResolvers<void>();
@@ -110,14 +110,14 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
       const clean = async () => {
         await started?.closed;
         if (started) runs.delete(started);
-        await clearWorkplace(place);
+        await removeRunDirectory(place);
         leave();
         running.delete(gone);
         done();
       };
       try {
         const { cwd, env } = await inDirectory(() =>
-          makeWorkplace({ directory: place, request, model, apiKey, path }),
+          makeRunDirectory({ directory: place, request, model, apiKey, path }),
         );
         if (isClosed) throw closing();
         if (signal?.aborted) throw new HttpFailure("cancelled", "the call was cancelled");
@@ -154,13 +154,13 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
           limit,
         );
       } finally {
-        await clearWorkplace(place);
+        await removeRunDirectory(place);
       }
     },
 
     async close() {
       isClosed = true;
-      pool.close();
+      slots.close();
       for (const run of runs) run.stop();
       await Promise.all(running);
     },

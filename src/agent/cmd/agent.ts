@@ -13,7 +13,7 @@ import { type Agent, createAgent } from "../agent.ts";
 import { configPath, configPlace } from "../config/parse.ts";
 import { readAgentConfig, watchAgentConfig } from "../config/watch.ts";
 import { openControl } from "../control.ts";
-import { type Endpoint, openEndpoint } from "../endpoint/endpoint.ts";
+import { type LocalEndpoint, openLocalEndpoint } from "../endpoint/local-endpoint.ts";
 import { createProviders } from "../providers/providers.ts";
 import { openSessionFile } from "../session/session-file.ts";
 import type { SocketConstructor } from "../transports/websocket.ts";
@@ -111,7 +111,7 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
   closes.push(() => outbound.close());
   const providers = createProviders({ outbound, home, env, cwd: place.userHome, log, time });
   let agent: Agent | undefined;
-  let local: Endpoint | undefined;
+  let local: LocalEndpoint | undefined;
   const control = await openControl({
     path: join(home, controlSocket),
     providers,
@@ -132,7 +132,7 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
   });
   closes.push(agent.close);
   try {
-    local = listen && openEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
+    local = listen && openLocalEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
   } catch (error) {
     // Of the users of one machine only one can have the usual address: the others publish all the same.
     if (listenIsAsked || !(error instanceof AppError)) throw error;

@@ -1,7 +1,7 @@
 import { isName } from "../../kinds/names.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { LocalProvider, Providers } from "../core/provider.ts";
-import type { CallerRequest } from "./caller.ts";
+import type { LocalRequest } from "./local-request.ts";
 
 /** What the server may answer when it cannot have a call answered itself: then somebody else may. */
 export const failing: ReadonlySet<number> = new Set([502, 503, 504]);
@@ -20,7 +20,7 @@ export function standIn({ all }: Providers, llm: string): LocalProvider | undefi
  */
 export async function mayUse(
   llm: string,
-  { headers, signal }: CallerRequest,
+  { headers, signal }: LocalRequest,
   server: string,
   outbound: Outbound,
 ): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { Outbound } from "../../net/outbound.ts";
 import type { Time } from "../../time.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import type { Runtime, RuntimeReport, RuntimeState } from "../core/provider.ts";
-import { isPublicProvider, Lookout, type Sight } from "./health-report.ts";
+import { HealthProbe, type HealthReport, isPublicProvider } from "./health-probe.ts";
 import { Waker } from "./wake.ts";
 import { wakeByCommand } from "./wake-command.ts";
 import { wakeByCall } from "./wake-http.ts";
@@ -30,13 +30,13 @@ export class ExternalRuntime implements Runtime {
   readonly url: string;
   readonly #config: ProviderConfig;
   readonly #deps: ExternalDeps;
-  readonly #lookout: Lookout;
+  readonly #probe: HealthProbe;
   readonly #waker: Waker | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #closed = new AbortController();
-  #sight: Sight = { answers: false, fault: "not looked at yet" };
+  #report: HealthReport = { answers: false, fault: "not looked at yet" };
   #missedOnce = false;
-  #looking: Promise<Sight> | undefined;
+  #looking: Promise<HealthReport> | undefined;
   #checking: Promise<void> | undefined;
   #callOff = () => {};
   #told = "";
@@ -46,14 +46,14 @@ export class ExternalRuntime implements Runtime {
     this.url = config.url!;
     this.#config = config;
     this.#deps = deps;
-    this.#lookout = new Lookout(deps.outbound, config, deps.apiKey);
+    this.#probe = new HealthProbe(deps.outbound, config, deps.apiKey);
     this.#waker = config.wake && this.#wakerFor(config.wake);
     this.#told = this.#telling();
   }
 
   get state(): RuntimeState {
     if (this.#waker?.waking !== undefined) return "waking";
-    if (isUsable(this.#sight)) return "active";
+    if (isUsable(this.#report)) return "active";
     return this.#waker ? "hibernating" : "inactive";
   }
 
@@ -75,12 +75,12 @@ export class ExternalRuntime implements Runtime {
   }
 
   async #check(): Promise<void> {
-    const sight = await this.#look();
+    const report = await this.#look();
     if (this.#closed.signal.aborted) return;
     // A server that is busy may miss a look; one that has closed its port misses the next as well.
-    const mayBeBusy = isUsable(this.#sight) && !sight.answers && !this.#missedOnce;
+    const mayBeBusy = isUsable(this.#report) && !report.answers && !this.#missedOnce;
     this.#missedOnce = mayBeBusy;
-    if (!mayBeBusy) this.#see(sight);
+    if (!mayBeBusy) this.#see(report);
     const usual = isPublicProvider(this.#config) ? lookEvery.public : lookEvery.own;
     this.#callOff();
     this.#callOff = this.#deps.time.after(mayBeBusy ? secondLook : usual, () => void this.check());
@@ -88,11 +88,11 @@ export class ExternalRuntime implements Runtime {
 
   async wake(signal: AbortSignal): Promise<void> {
     if (this.#waker?.waking === undefined && !this.#waker?.coolingDown) {
-      const sight = await this.#look();
-      this.#see(sight);
-      if (isUsable(sight)) return;
+      const report = await this.#look();
+      this.#see(report);
+      if (isUsable(report)) return;
       if (!this.#waker)
-        throw new AppError("unavailable", `the model cannot be called: ${sight.fault}`, { retryAfter: 10 });
+        throw new AppError("unavailable", `the model cannot be called: ${report.fault}`, { retryAfter: 10 });
     }
     await this.#waker.wake(signal);
   }
@@ -109,7 +109,7 @@ export class ExternalRuntime implements Runtime {
   }
 
   describe(): RuntimeReport {
-    const { resident } = this.#sight;
+    const { resident } = this.#report;
     const report: RuntimeReport = { state: this.state, detail: this.#detail() };
     if (this.state === "active" && resident !== undefined) report.resident = resident;
     return report;
@@ -126,20 +126,20 @@ export class ExternalRuntime implements Runtime {
     if (state === "waking") return `for ${Math.round((this.#waker?.waking ?? 0) / 1000)} s`;
     if (state === "active") return null;
     const failure = this.#waker?.failure;
-    return failure ? `the last wake failed: ${failure}` : (this.#sight.fault ?? null);
+    return failure ? `the last wake failed: ${failure}` : (this.#report.fault ?? null);
   }
 
   /** However many ask at a time, one look is taken. */
-  #look(): Promise<Sight> {
-    this.#looking ??= this.#lookout.look(this.#closed.signal).finally(() => {
+  #look(): Promise<HealthReport> {
+    this.#looking ??= this.#probe.look(this.#closed.signal).finally(() => {
       this.#looking = undefined;
     });
     return this.#looking;
   }
 
-  #see(sight: Sight): void {
-    this.#sight = sight;
-    if (isUsable(sight)) this.#waker?.forgive();
+  #see(report: HealthReport): void {
+    this.#report = report;
+    if (isUsable(report)) this.#waker?.forgive();
     this.#tell();
   }
 
@@ -159,7 +159,7 @@ export class ExternalRuntime implements Runtime {
 
   /** What listeners are told of when it changes. */
   #telling(): string {
-    return `${this.state} ${this.#sight.resident}`;
+    return `${this.state} ${this.#report.resident}`;
   }
 
   #wakerFor(recipe: NonNullable<ProviderConfig["wake"]>): Waker {
@@ -173,11 +173,11 @@ export class ExternalRuntime implements Runtime {
           ? wakeByCall(outbound, recipe)
           : wakeByCommand(recipe, { name, ...this.#deps }),
       missing: async () => {
-        const sight = await this.#look();
+        const report = await this.#look();
         // A server that answers may still be about to load, or have loaded something else.
-        const ready = isUsable(sight) && sight.listed === true;
-        if (ready) this.#see(sight);
-        return ready ? undefined : (sight.fault ?? "its list of models cannot be read");
+        const ready = isUsable(report) && report.listed === true;
+        if (ready) this.#see(report);
+        return ready ? undefined : (report.fault ?? "its list of models cannot be read");
       },
       onChange: () => this.#tell(),
       log,
@@ -186,6 +186,6 @@ export class ExternalRuntime implements Runtime {
   }
 }
 
-function isUsable({ answers, listed }: Sight): boolean {
+function isUsable({ answers, listed }: HealthReport): boolean {
   return answers && listed !== false;
 }

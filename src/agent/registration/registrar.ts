@@ -4,13 +4,13 @@ import { backoffDelay, pause, reconnectSpan } from "../../time.ts";
 import { heartbeatMs } from "../../wire/link/constants.ts";
 import { newestRevision } from "../../wire/link/revisions/index.ts";
 import type { ServerCalls } from "../session/server-calls.ts";
-import type { Session } from "../session/session.ts";
+import type { AgentSession } from "../session/session.ts";
 import type { SessionFile } from "../session/session-file.ts";
 import type { Attacher } from "../transports/attacher.ts";
-import type { Link, LinkEnd } from "../transports/link.ts";
+import type { LinkEnd, ServerLink } from "../transports/server-link.ts";
 import type { HeartbeatOptions } from "./heartbeat.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Publication } from "./publication.ts";
+import type { PublishedSet } from "./published-set.ts";
 import { fencedOff, reasonOf } from "./refusals.ts";
 
 /** A link that has lasted so long was a good one, in milliseconds. */
@@ -27,16 +27,16 @@ const droppedMs = 5 * 60_000;
 const shedMs = 5_000;
 
 export interface RegistrarOptions {
-  session: Session;
+  session: AgentSession;
   sessionFile: SessionFile;
-  publication: Publication;
+  publication: PublishedSet;
   calls: ServerCalls;
   attacher: Attacher;
   /** Of this process. */
   bootId: string;
   state: HeartbeatOptions["state"];
   log: Log;
-  onLink(link: Link): void;
+  onLink(link: ServerLink): void;
   onLost(end: LinkEnd): void;
 }
 
@@ -94,7 +94,7 @@ export class Registrar {
   async #once(signal: AbortSignal): Promise<number | undefined> {
     const { session, attacher, onLink, onLost, log, calls } = this.#options;
     session.unsettle();
-    let link: Link;
+    let link: ServerLink;
     try {
       if (!(await this.#register(signal))) return Number.POSITIVE_INFINITY;
       link = await attacher.attach(() => this.#register(signal));
@@ -129,7 +129,7 @@ export class Registrar {
   }
 
   /** While it is attached: registers anew what changes, and tells a new bearer. */
-  async #serve(link: Link, signal: AbortSignal): Promise<LinkEnd> {
+  async #serve(link: ServerLink, signal: AbortSignal): Promise<LinkEnd> {
     const { session, publication, calls } = this.#options;
     const aborted = Promise.withResolvers<LinkEnd>();
     const onAbort = () => aborted.resolve({ why: "closed", reason: "closed" });

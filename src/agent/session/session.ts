@@ -2,7 +2,7 @@
  * What the server calls this agent, and how often it has been claimed. While the agent is not attached its epoch may
  * have been raised without its knowing: what is refused for an old epoch then waits for `settled`.
  */
-export class Session {
+export class AgentSession {
   /** Undefined until the server has given one. */
   id: string | undefined;
   /** Undefined with a server that gives none. */

@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import type { ServerCalls } from "../session/server-calls.ts";
-import type { Session } from "../session/session.ts";
+import type { AgentSession } from "../session/session.ts";
 import { attachEventStream } from "./event-stream.ts";
-import type { Link, LinkEvents } from "./link.ts";
+import type { LinkEvents, ServerLink } from "./server-link.ts";
 import { attachWebSocket, type SocketConstructor } from "./websocket.ts";
 
 /** How long it is remembered that a WebSocket does not get through, in milliseconds. */
@@ -11,7 +11,7 @@ const rememberMs = 10 * 60_000;
 
 export interface AttacherOptions {
   calls: ServerCalls;
-  session: Session;
+  session: AgentSession;
   events: LinkEvents;
   WebSocket: SocketConstructor;
   log: Log;
@@ -34,7 +34,7 @@ export class Attacher {
    *   raised the epoch; and only an answer over HTTP says why
    * @throws AppError
    */
-  async attach(register: () => Promise<unknown>): Promise<Link> {
+  async attach(register: () => Promise<unknown>): Promise<ServerLink> {
     const { calls, session, events, WebSocket, log } = this.#options;
     const { time, url, bearer } = calls;
     const eventStream = () => attachEventStream({ calls, session, events, log });

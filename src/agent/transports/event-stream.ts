@@ -5,10 +5,10 @@ import type { AgentState } from "../../wire/link/registration.ts";
 import { SseParser } from "../../wire/sse.ts";
 import { textOf } from "../session/response-text.ts";
 import { replyOf, type ServerCalls } from "../session/server-calls.ts";
-import type { Session } from "../session/session.ts";
-import type { Link, LinkEnd, LinkEvents } from "./link.ts";
+import type { AgentSession } from "../session/session.ts";
 import { PostLine } from "./post.ts";
 import { readServerEvent } from "./server-event.ts";
+import type { LinkEnd, LinkEvents, ServerLink } from "./server-link.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** How long the server may take to begin its stream, in milliseconds. */
@@ -18,7 +18,7 @@ const eventBytes = 16 * 1024 * 1024;
 
 export interface EventStreamOptions {
   calls: ServerCalls;
-  session: Session;
+  session: AgentSession;
   events: LinkEvents;
   log: Log;
 }
@@ -28,7 +28,7 @@ export interface EventStreamOptions {
  *
  * @throws AppError with the server's reason; `connection_failed` when it gives none
  */
-export async function attachEventStream(options: EventStreamOptions): Promise<Link> {
+export async function attachEventStream(options: EventStreamOptions): Promise<ServerLink> {
   const { calls, session } = options;
   const closing = new AbortController();
   const stop = calls.time.after(patience, () => closing.abort());
@@ -67,7 +67,7 @@ function refusalOf(response: Response, text: string): AppError {
   return error ?? new AppError("connection_failed", "the server answered with no stream");
 }
 
-class EventStreamLink implements Link {
+class EventStreamLink implements ServerLink {
   readonly transport = "sse";
   readonly #options: EventStreamOptions;
   readonly #closing: AbortController;

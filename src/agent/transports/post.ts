@@ -5,8 +5,8 @@ import { creditBytes, offerMs, resultBytes } from "../../wire/link/constants.ts"
 import type { Task } from "../../wire/link/tasks.ts";
 import { firstFrameEnd, lastFrameEnd } from "../../wire/sse.ts";
 import { persist, type Reply, type ServerCalls } from "../session/server-calls.ts";
-import type { Session } from "../session/session.ts";
-import type { Outcome, TaskLine } from "./link.ts";
+import type { AgentSession } from "../session/session.ts";
+import type { TaskLine, TaskOutcome } from "./server-link.ts";
 
 /** How long results may fail to get through before the answer is given up, in milliseconds: the server waits as long. */
 const patience = 15_000;
@@ -20,7 +20,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export interface PostLineOptions {
   task: Task;
   calls: ServerCalls;
-  session: Session;
+  session: AgentSession;
   log: Log;
 }
 
@@ -42,7 +42,7 @@ export class PostLine implements TaskLine {
   #isDue = false;
   #held = false;
   #ending: PromiseWithResolvers<void> | undefined;
-  #outcome: Outcome | undefined;
+  #outcome: TaskOutcome | undefined;
   #stopAsking: (() => void) | undefined;
 
   constructor(options: PostLineOptions) {
@@ -95,7 +95,7 @@ export class PostLine implements TaskLine {
     return this.#ending.promise;
   }
 
-  finish(outcome: Outcome): Promise<void> {
+  finish(outcome: TaskOutcome): Promise<void> {
     if (this.#closing.signal.aborted) return Promise.resolve();
     this.#ending ??= Promise.withResolvers();
     this.#outcome = outcome;
@@ -143,7 +143,7 @@ export class PostLine implements TaskLine {
   }
 
   /** What can be said now; undefined when there is nothing, or nothing that the credit allows. */
-  #next(): Batch | Outcome | undefined {
+  #next(): Batch | TaskOutcome | undefined {
     if (this.#closing.signal.aborted) return undefined;
     if (this.#cutAt > 0) {
       const text = this.#cut();
@@ -175,7 +175,7 @@ export class PostLine implements TaskLine {
     return text;
   }
 
-  async #post(result: Batch | Outcome): Promise<boolean> {
+  async #post(result: Batch | TaskOutcome): Promise<boolean> {
     const { calls, task, log } = this.#options;
     const send = (epoch: object) =>
       calls.result(task.taskId, { ...epoch, ...this.#attempt, ...result }, this.#closing.signal);

@@ -2,7 +2,7 @@ import { encodeBytes } from "../../wire/link/binary-frame.ts";
 import { creditBytes } from "../../wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
 import type { Task } from "../../wire/link/tasks.ts";
-import type { Outcome, TaskLine } from "./link.ts";
+import type { TaskLine, TaskOutcome } from "./server-link.ts";
 
 /** The most that one frame carries: others' frames go between. */
 const frameBytes = 64 * 1024;
@@ -66,7 +66,7 @@ export class WebSocketLine implements TaskLine {
     this.close();
   }
 
-  async finish(outcome: Outcome): Promise<void> {
+  async finish(outcome: TaskOutcome): Promise<void> {
     await this.#sent();
     if (this.#closed) return;
     const attempt = this.#attempt === undefined ? {} : { attempt: this.#attempt };

@@ -3,9 +3,9 @@ import type { Time } from "../../time.ts";
 import { closeCodes, epochHeader, linkPaths, offerMs, sessionHeader } from "../../wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
-import type { Session } from "../session/session.ts";
-import type { Link, LinkEnd, LinkEvents } from "./link.ts";
+import type { AgentSession } from "../session/session.ts";
 import { readServerEvent } from "./server-event.ts";
+import type { LinkEnd, LinkEvents, ServerLink } from "./server-link.ts";
 import { Watchdog } from "./watchdog.ts";
 import { type SharedSocket, WebSocketLine } from "./websocket-line.ts";
 
@@ -41,7 +41,7 @@ export interface WebSocketOptions {
   /** The server's, http or https. */
   url: string;
   token: string;
-  session: Session;
+  session: AgentSession;
   time: Time;
   WebSocket: SocketConstructor;
   events: LinkEvents;
@@ -53,7 +53,7 @@ export interface WebSocketOptions {
  * @throws AppError `connection_failed` when it does not open and greet in 3 s, whatever the reason: why it was
  *   refused cannot be seen from here
  */
-export async function attachWebSocket(options: WebSocketOptions): Promise<Link> {
+export async function attachWebSocket(options: WebSocketOptions): Promise<ServerLink> {
   let link: WebSocketLink;
   try {
     link = new WebSocketLink(options);
@@ -64,7 +64,7 @@ export async function attachWebSocket(options: WebSocketOptions): Promise<Link> 
   return link;
 }
 
-class WebSocketLink implements Link, SharedSocket {
+class WebSocketLink implements ServerLink, SharedSocket {
   readonly transport = "websocket";
   readonly #options: WebSocketOptions;
   readonly #socket: ClientSocket;

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { passthroughPipe } from "../../../src/adapters/passthrough/index.ts";
 import { through } from "../translation/streams.ts";
-import { framesOf, gemini, key, streamed, until, wordsOf } from "./run.ts";
+import { framesOf, gemini, key, streamed, until, wordsOf } from "./test-gemini.ts";
 
 const usage = {
   prompt_tokens: 11,

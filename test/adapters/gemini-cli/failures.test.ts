@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { transportFailure } from "../../../src/server/inference/failure.ts";
-import { failureOf, framesOf, gemini, isThere, key, path, streamed, until } from "./run.ts";
+import { failureOf, framesOf, gemini, isThere, key, path, streamed, until } from "./test-gemini.ts";
 
 describe("a run without an answer", () => {
   it.each([

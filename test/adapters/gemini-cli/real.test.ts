@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { failureOf, gemini, key, streamed, until, wordsOf } from "./run.ts";
+import { failureOf, gemini, key, streamed, until, wordsOf } from "./test-gemini.ts";
 
 /** The path of a real gemini command: it is run against a Gemini API that this file plays. */
 const command = process.env["MCPCTL_TEST_GEMINI"];

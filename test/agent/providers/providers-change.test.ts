@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { ProviderConfig } from "../../../src/agent/core/config.ts";
 import { eventually, turn } from "../../support/agent/fake-clock.ts";
-import { body, configOf, house, managedOne, patient } from "../../support/agent/test-provider.ts";
+import { body, configOf, house, managedOne, patient } from "../../support/agent/test-providers.ts";
 import { vllm } from "../../support/local-runtimes.ts";
 import { isAlive } from "../../support/processes/processes.ts";
 import { chunk, lastChunk, streamHead } from "../../support/upstream.ts";
-import { vllmConfig, vllmStandIn } from "../../support/vllm/vllm.ts";
+import { vllmConfig, vllmStandIn } from "../../support/vllm/fake-vllm.ts";
 
 describe("a config that changes", () => {
   it("leaves providers that stay as they are, and what they are at, alone", async () => {

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { WakeRecipe } from "../../../src/agent/core/config.ts";
-import { isPublicProvider } from "../../../src/agent/providers/health-report.ts";
+import { isPublicProvider } from "../../../src/agent/providers/health-probe.ts";
 import type { HttpFailure } from "../../../src/net/outbound.ts";
 import { eventually } from "../../support/agent/fake-clock.ts";
-import { body, configOf, house, managedOne, patient } from "../../support/agent/test-provider.ts";
+import { body, configOf, house, managedOne, patient } from "../../support/agent/test-providers.ts";
 import {
   behindDoor,
   type LocalRuntime,

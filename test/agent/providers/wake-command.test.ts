@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { WakeRecipe } from "../../../src/agent/core/config.ts";
 import { eventually, HandTime } from "../../support/agent/fake-clock.ts";
-import { failure, patient, runtimeOf } from "../../support/agent/test-wake.ts";
+import { failure, patient, runtimeOf } from "../../support/agent/test-runtime.ts";
 import { behindDoor, vllm } from "../../support/local-runtimes.ts";
 
 const command = (program: string, args: string[], maxWaitSeconds = 60): WakeRecipe => ({

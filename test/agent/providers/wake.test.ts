@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { WakeRecipe } from "../../../src/agent/core/config.ts";
 import { eventually, HandTime } from "../../support/agent/fake-clock.ts";
-import { failure, patient, runtimeOf } from "../../support/agent/test-wake.ts";
+import { failure, patient, runtimeOf } from "../../support/agent/test-runtime.ts";
 import { behindDoor, llamaCpp, lmStudio, vllm } from "../../support/local-runtimes.ts";
 import { reply, type Script, upstream } from "../../support/upstream.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { textOf } from "../../../src/agent/session/response-text.ts";
-import { Session } from "../../../src/agent/session/session.ts";
+import { AgentSession } from "../../../src/agent/session/session.ts";
 import { attachWebSocket, type SocketConstructor } from "../../../src/agent/transports/websocket.ts";
 import { systemTime } from "../../../src/time.ts";
 import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
@@ -214,7 +214,7 @@ describe("a WebSocket", () => {
         throw new TypeError("Header 'authorization' has invalid value");
       }
     }
-    const session = new Session("s");
+    const session = new AgentSession("s");
     const made = attachWebSocket({
       url: "http://127.0.0.1:1",
       token: "t",

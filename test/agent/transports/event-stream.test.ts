@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { attachedAgent } from "../../support/agent/attached-agent.ts";
+import { tappedFetch } from "../../support/agent/counting-fetch.ts";
 import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
 import { freezingProxy } from "../../support/agent/freezing-proxy.ts";
 import { ScriptedServer } from "../../support/agent/scripted-server.ts";
-import { tappedFetch } from "../../support/agent/tapped-fetch.ts";
 
 const sse = { transports: ["sse"] };
 

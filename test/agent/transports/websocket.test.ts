@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { ClientSocket, SocketConstructor } from "../../../src/agent/transports/websocket.ts";
 import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
+import { tappedFetch } from "../../support/agent/counting-fetch.ts";
 import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
 import { freezingProxy } from "../../support/agent/freezing-proxy.ts";
 import type { Peer } from "../../support/agent/scripted-server.ts";
 import { ScriptedServer } from "../../support/agent/scripted-server.ts";
-import { tappedFetch } from "../../support/agent/tapped-fetch.ts";
 
 const said = (peer: Peer, op: string) => peer.messages.filter((message) => message.op === op);
 

@@ -26,7 +26,7 @@ import {
   withReason,
 } from "./failures.ts";
 import { type IdleLadder, idleLadder } from "./idle.ts";
-import { Progress } from "./phases.ts";
+import { StartProgress } from "./phases.ts";
 import { warmUp, whyNotReady } from "./warm-up.ts";
 
 export interface ManagedVllmDeps {
@@ -82,7 +82,7 @@ class ManagedVllm implements Runtime {
   #since = 0;
   #engine: Engine | undefined;
   #watch: ReturnType<typeof setInterval> | undefined;
-  #progress = new Progress();
+  #progress = new StartProgress();
   #changes: Promise<unknown> = Promise.resolve();
   #waking: Promise<void> | undefined;
   /** Ends the change that goes on, when it is to be stopped. */
@@ -212,7 +212,7 @@ class ManagedVllm implements Runtime {
     await this.#takeDown();
     if (signal.aborted) throw brokenOff();
     this.#failure = undefined;
-    this.#progress = new Progress();
+    this.#progress = new StartProgress();
     this.#enterPhase("starting");
     try {
       this.#unusable = undefined;

@@ -10,7 +10,7 @@ const phases: readonly (readonly [said: RegExp, phase: string])[] = [
 ];
 
 /** How far a start has come, by what vLLM writes (0.6 to 0.33). */
-export class Progress {
+export class StartProgress {
   #at = 0;
 
   /** Takes one line of its log. */

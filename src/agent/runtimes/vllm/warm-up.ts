@@ -1,7 +1,7 @@
 import { describeExit } from "../../../processes/process-group.ts";
 import type { Engine, VllmSetup } from "./engine.ts";
 import { withReason } from "./failures.ts";
-import type { Progress } from "./phases.ts";
+import type { StartProgress } from "./phases.ts";
 import { type Readiness, waitUntilReady } from "./readiness.ts";
 
 /**
@@ -12,7 +12,7 @@ import { type Readiness, waitUntilReady } from "./readiness.ts";
 export function warmUp(
   { api, group, output }: Engine,
   { config, timeouts, warmupSeconds }: VllmSetup,
-  progress: Progress,
+  progress: StartProgress,
   signal: AbortSignal,
 ): Promise<Readiness> {
   return waitUntilReady({

@@ -9,8 +9,8 @@ import {
 } from "../../../../src/agent/runtimes/vllm/command.ts";
 import { vllmEnvironment } from "../../../../src/agent/runtimes/vllm/environment.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
-import { knownReason, Progress } from "../../../../src/agent/runtimes/vllm/phases.ts";
-import { caughtFrom, freshFolder, vllmConfig, vllmDeps } from "../../../support/vllm/vllm.ts";
+import { knownReason, StartProgress } from "../../../../src/agent/runtimes/vllm/phases.ts";
+import { caughtFrom, freshFolder, vllmConfig, vllmDeps } from "../../../support/vllm/fake-vllm.ts";
 
 describe("the arguments of vllm serve", () => {
   it("are the model, the extra ones, and last what the agent sets itself: loopback, port, name", () => {
@@ -139,7 +139,7 @@ describe("the environment of vLLM", () => {
 
 describe("what vLLM writes", () => {
   it("tells how far it is, and never back", () => {
-    const progress = new Progress();
+    const progress = new StartProgress();
     const phases = [
       "INFO [api_server.py] vLLM API server version 0.33.0",
       "(EngineCore pid=2) INFO [core.py:77] Initializing a V1 LLM engine (v0.33.0) with config: …",

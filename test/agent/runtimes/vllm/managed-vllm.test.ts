@@ -14,7 +14,7 @@ import {
   vllmConfig,
   vllmDeps,
   vllmStandIn,
-} from "../../../support/vllm/vllm.ts";
+} from "../../../support/vllm/fake-vllm.ts";
 
 const never = new AbortController().signal;
 

@@ -15,7 +15,7 @@ import {
   vllmConfig,
   vllmDeps,
   vllmStandIn,
-} from "../../../support/vllm/vllm.ts";
+} from "../../../support/vllm/fake-vllm.ts";
 
 const never = new AbortController().signal;
 
@@ -31,7 +31,7 @@ async function otherAgent(
   const file = join(home, "agent");
   writeFileSync(file, `${JSON.stringify({ home, config: asked })}\n`);
   const agent = Bun.spawn(
-    [process.execPath, join(import.meta.dirname, "../../../support/vllm/owner.ts"), file],
+    [process.execPath, join(import.meta.dirname, "../../../support/vllm/vllm-owner.ts"), file],
     {
       stdio: ["ignore", "inherit", "inherit"],
     },

@@ -5,7 +5,7 @@ import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-v
 import { createOutbound } from "../../../../src/net/outbound.ts";
 import { processTable } from "../../../../src/processes/process-table.ts";
 import { systemTime } from "../../../../src/time.ts";
-import { freshFolder, movedTime, saidLog, vllmConfig } from "../../../support/vllm/vllm.ts";
+import { freshFolder, movedTime, saidLog, vllmConfig } from "../../../support/vllm/fake-vllm.ts";
 
 const command = process.env["MCPCTL_TEST_VLLM"];
 const model = process.env["MCPCTL_TEST_VLLM_MODEL"];

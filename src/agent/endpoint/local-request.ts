@@ -3,7 +3,7 @@ import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
 import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
 
 /** What a tool of this machine asks, read whole: it may have to be asked twice. */
-export interface CallerRequest {
+export interface LocalRequest {
   method: string;
   /** As it was sent, with the query. */
   path: string;
@@ -45,7 +45,7 @@ const forwarded = [
  *
  * @throws AppError `not_found` for what is not under `/v1`, `payload_too_large`
  */
-export async function readCaller(request: Request): Promise<CallerRequest> {
+export async function readLocalRequest(request: Request): Promise<LocalRequest> {
   const { pathname, search } = new URL(request.url);
   if (!/^\/v1(\/[\w.:~-]+)+$/.test(pathname))
     throw new AppError("not_found", "there is nothing at this path");

@@ -4,7 +4,7 @@ import { createOutbound } from "../../../src/net/outbound.ts";
 import { systemTime } from "../../../src/time.ts";
 
 /**
- * An agent as far as its vLLM sees it: `bun owner.ts FILE`, with `{home, config}` as JSON in FILE. It wakes its vLLM,
+ * An agent as far as its vLLM sees it: `bun vllm-owner.ts FILE`, with `{home, config}` as JSON in FILE. It wakes its vLLM,
  * notes `ready` at the end of FILE and lives on; SIGTERM closes it.
  */
 const [file] = process.argv.slice(2) as [string];

@@ -1,9 +1,9 @@
 import { appendFileSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { Behaviour } from "./vllm.ts";
+import type { Behaviour } from "./fake-vllm.ts";
 
 /**
- * What `vllm serve` does, as far as whoever runs it sees: `bun stand-in.ts FOLDER serve MODEL --port … `. How it behaves
+ * What `vllm serve` does, as far as whoever runs it sees: `bun fake-vllm-program.ts FOLDER serve MODEL --port … `. How it behaves
  * stands in FOLDER/behaviour.json, which is read anew at every step; what happens is noted in FOLDER/events.
  */
 const [folder, , model, ...args] = process.argv.slice(2) as [string, string, string, ...string[]];

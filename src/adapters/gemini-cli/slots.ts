@@ -2,11 +2,11 @@ import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 
 /** A number of places, and a line before them. */
-export interface Pool {
+export interface Slots {
   /**
    * Waits for a place, in the order of asking. Returns how to leave it, which counts once.
    *
-   * @throws AppError `too_many_requests` after the longest wait, `unavailable` once the pool is closed;
+   * @throws AppError `too_many_requests` after the longest wait, `unavailable` once they are closed;
    *   HttpFailure "cancelled" when the signal aborts
    */
   enter(signal?: AbortSignal): Promise<() => void>;
@@ -14,7 +14,7 @@ export interface Pool {
   close(): void;
 }
 
-export interface PoolOptions {
+export interface SlotsOptions {
   places: number;
   /** How long anybody stands in the line, in milliseconds. */
   longestWait: number;
@@ -28,7 +28,7 @@ interface Waiting {
 /** When somebody who was sent away may come back, in seconds. */
 const retryAfter = 5;
 
-export function createPool({ places, longestWait }: PoolOptions): Pool {
+export function createSlots({ places, longestWait }: SlotsOptions): Slots {
   const line = new Set<Waiting>();
   let free = places;
   let isClosed = false;

@@ -6,7 +6,7 @@ import { processTable } from "../../../src/processes/process-table.ts";
 import { startDetached } from "../../../src/processes/start.ts";
 
 /**
- * A program that starts a process group, writes it down and lives on until it is killed: `bun owner.ts FOLDER SCRIPT`.
+ * A program that starts a process group, writes it down and lives on until it is killed: `bun group-owner.ts FOLDER SCRIPT`.
  * SCRIPT is run by sh in FOLDER; the record is FOLDER/record.json, the output FOLDER/output.
  */
 const [folder, script] = process.argv.slice(2) as [string, string];

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { createPool } from "../../../src/adapters/gemini-cli/pool.ts";
-import { failureOf, gemini, until } from "./run.ts";
+import { createSlots } from "../../../src/adapters/gemini-cli/slots.ts";
+import { failureOf, gemini, until } from "./test-gemini.ts";
 
-describe("the pool", () => {
+describe("the slots", () => {
   it("never runs more than its number of 20 calls at once, and runs them all", async () => {
     const cli = gemini({ maxProcesses: 3 });
     const calls = Array.from({ length: 20 }, () =>
@@ -24,11 +24,11 @@ describe("the pool", () => {
   });
 
   it("serves in the order of asking", async () => {
-    const pool = createPool({ places: 1, longestWait: 10_000 });
-    const leave = await pool.enter();
+    const slots = createSlots({ places: 1, longestWait: 10_000 });
+    const leave = await slots.enter();
     const order: number[] = [];
     const others = [1, 2, 3].map(async (number) => {
-      const leaveToo = await pool.enter();
+      const leaveToo = await slots.enter();
       order.push(number);
       leaveToo();
     });
@@ -38,46 +38,46 @@ describe("the pool", () => {
   });
 
   it("sends away who waits too long, with a word on when to come again", async () => {
-    const pool = createPool({ places: 1, longestWait: 20 });
-    const leave = await pool.enter();
-    expect(await failureOf(pool.enter())).toMatchObject({
+    const slots = createSlots({ places: 1, longestWait: 20 });
+    const leave = await slots.enter();
+    expect(await failureOf(slots.enter())).toMatchObject({
       code: "too_many_requests",
       status: 429,
       retryAfter: 5,
     });
     leave();
-    await pool.enter();
+    await slots.enter();
   });
 
   it("forgets who leaves the line: the place goes to the next", async () => {
-    const pool = createPool({ places: 1, longestWait: 10_000 });
-    const leave = await pool.enter();
+    const slots = createSlots({ places: 1, longestWait: 10_000 });
+    const leave = await slots.enter();
     const controller = new AbortController();
-    const impatient = failureOf(pool.enter(controller.signal));
-    const patient = pool.enter();
+    const impatient = failureOf(slots.enter(controller.signal));
+    const patient = slots.enter();
     controller.abort();
     expect(await impatient).toMatchObject({ name: "HttpFailure", kind: "cancelled" });
     leave();
     const next = await patient;
     next();
-    expect(await failureOf(pool.enter(controller.signal))).toMatchObject({ kind: "cancelled" });
+    expect(await failureOf(slots.enter(controller.signal))).toMatchObject({ kind: "cancelled" });
   });
 
   it("counts one leaving once", async () => {
-    const pool = createPool({ places: 1, longestWait: 20 });
-    const leave = await pool.enter();
+    const slots = createSlots({ places: 1, longestWait: 20 });
+    const leave = await slots.enter();
     leave();
     leave();
-    await pool.enter();
-    expect(await failureOf(pool.enter())).toMatchObject({ code: "too_many_requests" });
+    await slots.enter();
+    expect(await failureOf(slots.enter())).toMatchObject({ code: "too_many_requests" });
   });
 
   it("lets nobody in once it is closed", async () => {
-    const pool = createPool({ places: 1, longestWait: 10_000 });
-    await pool.enter();
-    const waiting = failureOf(pool.enter());
-    pool.close();
+    const slots = createSlots({ places: 1, longestWait: 10_000 });
+    await slots.enter();
+    const waiting = failureOf(slots.enter());
+    slots.close();
     expect(await waiting).toMatchObject({ code: "unavailable" });
-    expect(await failureOf(pool.enter())).toMatchObject({ code: "unavailable" });
+    expect(await failureOf(slots.enter())).toMatchObject({ code: "unavailable" });
   });
 });

@@ -12,7 +12,7 @@ export interface RunTimeouts {
   silence: number;
 }
 
-export interface CallOptions {
+export interface ReadOptions {
   run: GeminiRun;
   head: ChatHead;
   isStreaming: boolean;
@@ -36,12 +36,12 @@ const leaving = 2000;
  *
  * @throws AppError when there is no answer; HttpFailure "cancelled" when the signal aborts before
  */
-export function readAnswer(options: CallOptions): Promise<PushedResponse> {
+export function readAnswer(options: ReadOptions): Promise<PushedResponse> {
   return new Promise((resolve, reject) => new Call(options, resolve, reject).start());
 }
 
 class Call {
-  readonly #options: CallOptions;
+  readonly #options: ReadOptions;
   readonly #resolve: (answer: PushedResponse) => void;
   readonly #reject: (error: Error) => void;
   readonly #answer: PushedResponse;
@@ -55,7 +55,7 @@ class Call {
   #over = false;
 
   constructor(
-    options: CallOptions,
+    options: ReadOptions,
     resolve: (answer: PushedResponse) => void,
     reject: (error: Error) => void,
   ) {

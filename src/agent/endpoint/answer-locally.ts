@@ -11,7 +11,7 @@ import type { Dialect } from "../../wire/dialects/types.ts";
 import { parseExact, spliceTopLevel } from "../../wire/json.ts";
 import type { LocalProvider } from "../core/provider.ts";
 import { answerBody } from "./answer-body.ts";
-import type { ModelCall } from "./caller.ts";
+import type { ModelCall } from "./local-request.ts";
 
 const maxAnswerBytes = 64 * 1024 * 1024;
 

@@ -4,13 +4,13 @@ import type { PublishedPersona, PublishedProvider } from "../../wire/link/regist
 import type { Providers } from "../core/provider.ts";
 
 /** What a register call publishes. */
-export interface Published {
+export interface PublishedEntries {
   providers: PublishedProvider[];
   agents: PublishedPersona[];
 }
 
 /** What this agent publishes: all that its config says, but for what the server refuses. */
-export class Publication {
+export class PublishedSet {
   readonly #providers: Providers;
   readonly #log: Log;
   /** What is left out, as `providers/name`: somebody else has the name, or the server does not take it. */
@@ -24,7 +24,7 @@ export class Publication {
   }
 
   /** As it is to be sent now. */
-  current(): Published {
+  current(): PublishedEntries {
     const published = new Map(
       this.#providers.all
         .filter(({ config }) => config.publish)
@@ -57,11 +57,11 @@ export class Publication {
    * @param sent what was refused
    * @returns whether anything was left out: only then another try can go better
    */
-  drop(sent: Published, refusal: AppError): boolean {
+  drop(sent: PublishedEntries, refusal: AppError): boolean {
     let dropped = false;
     for (const { path, message } of refusal.details ?? []) {
       const [, list, index] = /^\/(providers|agents)\/(\d+)(?:\/|$)/.exec(path) ?? [];
-      const name = list && sent[list as keyof Published][Number(index)]?.name;
+      const name = list && sent[list as keyof PublishedEntries][Number(index)]?.name;
       if (!name || this.#dropped.has(`${list}/${name}`)) continue;
       this.#dropped.add(`${list}/${name}`);
       dropped = true;

@@ -6,7 +6,7 @@ import { parseExact, scanJson } from "../../wire/json.ts";
 import type { InferTask, WakeTask } from "../../wire/link/tasks.ts";
 import type { LocalProvider } from "../core/provider.ts";
 import { readApiKey } from "../providers/local-provider.ts";
-import type { Outcome, TaskLine } from "../transports/link.ts";
+import type { TaskLine, TaskOutcome } from "../transports/server-link.ts";
 import { taskErrorOf, wakeErrorOf } from "./task-failure.ts";
 
 /** The largest answer that goes up in one piece. */
@@ -18,7 +18,7 @@ const frameBytes = 31 * 1024 * 1024;
 const maxDepth = 64;
 
 /** What a task needs to run. */
-export interface TaskRun {
+export interface RunContext {
   provider: LocalProvider;
   line: TaskLine;
   /** Nobody wants the answer any more. */
@@ -27,7 +27,7 @@ export interface TaskRun {
 }
 
 /** Claims a task, has it answered and sends the answer up. Returns when it is over, however it ended. */
-export async function runInfer(task: InferTask, run: TaskRun): Promise<void> {
+export async function runInfer(task: InferTask, run: RunContext): Promise<void> {
   const { line, signal, provider } = run;
   const granted = await line.accept(task.attempt);
   if (!granted) return line.close();
@@ -59,7 +59,7 @@ export async function runInfer(task: InferTask, run: TaskRun): Promise<void> {
 }
 
 /** Brings the provider to answer, and says so. */
-export async function runWake(_task: WakeTask, { provider, line, signal }: TaskRun): Promise<void> {
+export async function runWake(_task: WakeTask, { provider, line, signal }: RunContext): Promise<void> {
   try {
     await provider.runtime.wake(signal);
     await line.finish({ status: 200, body: {} });
@@ -69,7 +69,7 @@ export async function runWake(_task: WakeTask, { provider, line, signal }: TaskR
 }
 
 /** One that is asleep is woken. One that is thought to be down may be up again: the call itself will tell. */
-async function wakeFirst({ provider, signal }: TaskRun): Promise<void> {
+async function wakeFirst({ provider, signal }: RunContext): Promise<void> {
   const { state } = provider.runtime;
   const canBeWoken = provider.config.wake !== undefined || provider.config.type === "vllm-managed";
   if (state === "hibernating" || state === "waking" || (state === "inactive" && canBeWoken))
@@ -77,7 +77,7 @@ async function wakeFirst({ provider, signal }: TaskRun): Promise<void> {
 }
 
 /** The stream as the provider sends it. Throws HttpFailure when it breaks off. */
-function pipe(answer: ProviderResponse, { line }: TaskRun): Promise<void> {
+function pipe(answer: ProviderResponse, { line }: RunContext): Promise<void> {
   return new Promise((resolve, reject) => {
     line.onRoom = () => answer.resume();
     answer.pipe({
@@ -91,7 +91,7 @@ function pipe(answer: ProviderResponse, { line }: TaskRun): Promise<void> {
   });
 }
 
-async function whole(answer: ProviderResponse, { config }: LocalProvider): Promise<Outcome> {
+async function whole(answer: ProviderResponse, { config }: LocalProvider): Promise<TaskOutcome> {
   const { status } = answer;
   const said = await answer.text(wholeBytes);
   const text = status < 300 ? said : withoutKey(said, config);
@@ -129,7 +129,7 @@ function json(text: string): unknown {
   }
 }
 
-function outcomeOf(failure: unknown, { log, provider }: TaskRun): Outcome {
+function outcomeOf(failure: unknown, { log, provider }: RunContext): TaskOutcome {
   if (failure instanceof AppError && failure.code === "not_supported")
     return { status: 501, body: { error: { type: "not_supported", message: failure.message } } };
   const error = taskErrorOf(failure);

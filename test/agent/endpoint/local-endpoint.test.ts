@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { adapterFor } from "../../../src/adapters/index.ts";
 import type { ProviderConfig } from "../../../src/agent/core/config.ts";
 import type { LocalProvider, Providers } from "../../../src/agent/core/provider.ts";
-import { openEndpoint } from "../../../src/agent/endpoint/endpoint.ts";
+import { openLocalEndpoint } from "../../../src/agent/endpoint/local-endpoint.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import { operations } from "../../../src/wire/dialects/operations.ts";
 import { requestHead, sendRaw } from "../../support/raw-http.ts";
@@ -62,7 +62,7 @@ async function house(
   const outbound = createOutbound();
   const logged: string[] = [];
   const provider = providerAt(nearby.url, { failoverFor: "gpt", ...options.config }, outbound);
-  const endpoint = openEndpoint({
+  const endpoint = openLocalEndpoint({
     listen: { hostname: "127.0.0.1", port: 0 },
     server: options.through ?? server.url,
     providers: { all: [provider] } as unknown as Providers,
@@ -165,7 +165,7 @@ describe("the local endpoint", () => {
     for (const path of ["/api/v1/llms", "/", "/v1", "/v1/%2e%2e/api", "/metrics"])
       expect([path, (await at(path)).status]).toEqual([path, 404]);
     expect(() =>
-      openEndpoint({
+      openLocalEndpoint({
         listen: { hostname: "0.0.0.0", port: 0 },
         server: "http://localhost",
         providers: { all: [] } as unknown as Providers,

@@ -66,7 +66,7 @@ export function vllmStandIn(first: Behaviour = {}, name = "vllm"): StandIn {
   };
   behave(first);
   const command = join(folder, name);
-  const script = join(import.meta.dirname, "stand-in.ts");
+  const script = join(import.meta.dirname, "fake-vllm-program.ts");
   writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${script}' '${folder}' "$@"\n`);
   chmodSync(command, 0o755);
 

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import type { GeminiRequest } from "./request.ts";
 
 /** Where one run of the command starts, and with what. */
-export interface Workplace {
+export interface RunDirectory {
   /** The working directory: empty. */
   cwd: string;
   /** All of the environment. */
   env: Record<string, string>;
 }
 
-export interface WorkplaceOptions {
+export interface RunDirectoryOptions {
   /** Must not be there yet; its parent must. */
   directory: string;
   request: GeminiRequest;
@@ -28,13 +28,13 @@ const noTools = '[[rule]]\ntoolName = "*"\nargsPattern = "."\ndecision = "deny"\
  * Makes the directory of one run, for the owner alone: a home with settings, the system prompt, and an empty
  * working directory. The command records the conversation in its home, so all of it is removed after the run.
  */
-export async function makeWorkplace({
+export async function makeRunDirectory({
   directory,
   request,
   model,
   apiKey,
   path,
-}: WorkplaceOptions): Promise<Workplace> {
+}: RunDirectoryOptions): Promise<RunDirectory> {
   const cwd = join(directory, "work");
   const home = join(directory, "home");
   const temporary = join(directory, "tmp");
@@ -67,7 +67,7 @@ export async function makeWorkplace({
 }
 
 /** Removes all that a run left. Never throws: what is still there goes when the server starts anew. */
-export async function clearWorkplace(directory: string): Promise<void> {
+export async function removeRunDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
 }
 

@@ -5,12 +5,12 @@ import { dialects } from "../../wire/dialects/index.ts";
 import { dialectAt } from "../../wire/dialects/operations.ts";
 import type { Providers } from "../core/provider.ts";
 import { answerBody } from "./answer-body.ts";
-import { type CallerRequest, readCaller } from "./caller.ts";
+import { answerLocally } from "./answer-locally.ts";
 import { failing, mayUse, standIn } from "./failover.ts";
-import { answerLocally } from "./local-answer.ts";
+import { type LocalRequest, readLocalRequest } from "./local-request.ts";
 
 /** What the endpoint works with. */
-export interface EndpointOptions {
+export interface LocalEndpointOptions {
   /** Loopback only. Port 0 takes a free one. */
   listen: { hostname: string; port: number };
   /** `https://llm.example.org` */
@@ -21,7 +21,7 @@ export interface EndpointOptions {
   log(line: string): void;
 }
 
-export interface Endpoint {
+export interface LocalEndpoint {
   /** `http://127.0.0.1:7778/v1` */
   url: string;
   close(): Promise<void>;
@@ -49,7 +49,7 @@ const maxErrorBytes = 256 * 1024;
  *
  * @throws AppError `unavailable` when the port is taken; `invalid_request` for an address that others can reach
  */
-export function openEndpoint(options: EndpointOptions): Endpoint {
+export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint {
   const { hostname, port } = options.listen;
   if (!/^(127(\.\d{1,3}){3}|::1|localhost)$/.test(hostname))
     throw new AppError("invalid_request", `the local endpoint does not listen on ${hostname}`, {
@@ -78,7 +78,7 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
   }
 }
 
-async function answer(request: Request, options: EndpointOptions): Promise<Response> {
+async function answer(request: Request, options: LocalEndpointOptions): Promise<Response> {
   // With a Host that is none Bun knows the path alone, or makes of both what is no URL.
   const url = URL.parse(request.url, options.server);
   try {
@@ -88,7 +88,7 @@ async function answer(request: Request, options: EndpointOptions): Promise<Respo
       !/^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(request.headers.get("host") ?? "")
     )
       throw new AppError("misdirected_request", "this endpoint answers as localhost only");
-    return await forward(await readCaller(request), options);
+    return await forward(await readLocalRequest(request), options);
   } catch (thrown) {
     const error = thrown instanceof AppError ? thrown : new AppError("internal", "something went wrong here");
     if (error.code === "internal") options.log(`the local endpoint failed: ${String(thrown)}`);
@@ -97,7 +97,7 @@ async function answer(request: Request, options: EndpointOptions): Promise<Respo
 }
 
 /** What the server answers; where it cannot be asked, the error that says so. */
-async function forward(caller: CallerRequest, options: EndpointOptions): Promise<Response> {
+async function forward(caller: LocalRequest, options: LocalEndpointOptions): Promise<Response> {
   const { outbound, server } = options;
   let refused: Response;
   try {
@@ -123,7 +123,7 @@ async function forward(caller: CallerRequest, options: EndpointOptions): Promise
 }
 
 /** The answer of a provider that stands in; undefined where none may, or it fails as well. */
-async function failOver(caller: CallerRequest, options: EndpointOptions): Promise<Response | undefined> {
+async function failOver(caller: LocalRequest, options: LocalEndpointOptions): Promise<Response | undefined> {
   const { call, text, signal } = caller;
   const provider = call && standIn(options.providers, call.model);
   if (!provider || text === undefined) return undefined;

@@ -2,7 +2,7 @@ import type { AgentState, LinkTransport } from "../../wire/link/registration.ts"
 import type { Task, TaskError } from "../../wire/link/tasks.ts";
 
 /** An attached stream of one server. */
-export interface Link {
+export interface ServerLink {
   readonly transport: LinkTransport;
   /** Resolves when it is over. */
   readonly ended: Promise<LinkEnd>;
@@ -32,7 +32,7 @@ export interface LinkEvents {
 }
 
 /** A whole answer, or why there is none. */
-export type Outcome = { status: number; body: unknown; retryAfter?: number } | { error: TaskError };
+export type TaskOutcome = { status: number; body: unknown; retryAfter?: number } | { error: TaskError };
 
 /** The way of one task's answer to the server. */
 export interface TaskLine {
@@ -45,7 +45,7 @@ export interface TaskLine {
   /** After the last bytes. Resolves when all have been sent, or nobody wants them. */
   end(): Promise<void>;
   /** Instead of a stream, or as its end before its time. Resolves like `end`. */
-  finish(outcome: Outcome): Promise<void>;
+  finish(outcome: TaskOutcome): Promise<void>;
   /** Something waits that may not be sent yet: whoever writes is to hold back. */
   readonly full: boolean;
   /** So many bytes more may be sent. */

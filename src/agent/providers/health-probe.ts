@@ -8,7 +8,7 @@ import { namesModel } from "../discovery/model-names.ts";
 import { createProbe, type Probe, type ProbeResponse } from "../discovery/probe.ts";
 
 /** How a server was found. */
-export interface Sight {
+export interface HealthReport {
   /** It can take calls, as far as can be told without one. */
   answers: boolean;
   /** Its list of models names the model; undefined when it has no list that can be read. */
@@ -37,7 +37,7 @@ export function isPublicProvider({ type, url = "", wake }: ProviderConfig): bool
 }
 
 /** Looks how a server is, by paths that neither load nor wake anything. */
-export class Lookout {
+export class HealthProbe {
   readonly #outbound: Outbound;
   readonly #config: ProviderConfig;
   readonly #apiKey: () => string | undefined;
@@ -51,7 +51,7 @@ export class Lookout {
   }
 
   /** Never fails: what goes wrong is what is seen. */
-  async look(signal: AbortSignal): Promise<Sight> {
+  async look(signal: AbortSignal): Promise<HealthReport> {
     const { type, url } = this.#config;
     const adapter = adapterFor(type)!;
     let headers: Record<string, string>;
@@ -64,14 +64,14 @@ export class Lookout {
     // The list of a public one may leave out models, and comes in pages: only that it answers is of use.
     if (isPublicProvider(this.#config)) return healthOf(await probe(modelsPath));
     const known = this.#kind;
-    const sight = await this.#lookAt(probe);
-    const isAnother = known && sight.answers && sight.listed === undefined;
-    if (!isAnother) return sight;
+    const report = await this.#lookAt(probe);
+    const isAnother = known && report.answers && report.listed === undefined;
+    if (!isAnother) return report;
     this.#kind = undefined;
     return this.#lookAt(probe);
   }
 
-  async #lookAt(probe: Probe): Promise<Sight> {
+  async #lookAt(probe: Probe): Promise<HealthReport> {
     const { model } = this.#config;
     if (this.#kind === undefined) this.#kind = (await fingerprint(probe)) ?? null;
     const health = healthOf(await probe(this.#healthPath()));
@@ -95,7 +95,7 @@ export class Lookout {
   }
 }
 
-function healthOf(look: ProbeResponse | undefined): Sight {
+function healthOf(look: ProbeResponse | undefined): HealthReport {
   if (!look) return { answers: false, fault: "it does not answer" };
   const { status } = look;
   if (status === 401 || status === 403) return { answers: false, fault: "it refuses the API key" };

@@ -2,8 +2,8 @@ import type { Log } from "../../log.ts";
 import type { Time } from "../../time.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import type { Providers } from "../core/provider.ts";
-import type { LinkEvents, TaskLine } from "../transports/link.ts";
-import { runInfer, runWake } from "./task.ts";
+import type { LinkEvents, TaskLine } from "../transports/server-link.ts";
+import { runInfer, runWake } from "./run-task.ts";
 
 /** How many tasks are remembered, so that none runs twice. */
 const remembered = 4096;
@@ -18,7 +18,7 @@ interface Running {
   ended: Promise<void>;
 }
 
-export interface TasksOptions {
+export interface TaskRunnerOptions {
   providers: Providers;
   time: Time;
   log: Log;
@@ -27,15 +27,15 @@ export interface TasksOptions {
 }
 
 /** The tasks that this agent runs. */
-export class Tasks implements LinkEvents {
-  readonly #options: TasksOptions;
+export class TaskRunner implements LinkEvents {
+  readonly #options: TaskRunnerOptions;
   /** Oldest first. */
   readonly #seen = new Set<string>();
   readonly #running = new Map<string, Running>();
   #draining = false;
   #stopOrphans: (() => void) | undefined;
 
-  constructor(options: TasksOptions) {
+  constructor(options: TaskRunnerOptions) {
     this.#options = options;
   }
 
