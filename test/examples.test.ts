@@ -5,7 +5,8 @@ import { configPlace, parseAgentConfig } from "../src/agent/config/parse.ts";
 import { parseManifests } from "../src/cli/manifest/read.ts";
 import { cli } from "./support/cli/run-cli.ts";
 import { keyFileIn } from "./support/sealing.ts";
-import { temporaryFolder, testServer } from "./support/server.ts";
+import { testServer } from "./support/server.ts";
+import { temporaryFolder } from "./support/temporary-folder.ts";
 import { goodProvider, upstream } from "./support/upstream.ts";
 
 const examples = join(import.meta.dirname, "../examples");

@@ -11,7 +11,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readPrivateFile, writePrivateFile } from "../src/private-file.ts";
-import { temporaryFolder } from "./support/server.ts";
+import { temporaryFolder } from "./support/temporary-folder.ts";
 
 describe("readPrivateFile (T85)", () => {
   it("refuses a symbolic link", () => {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type ServiceEnv, serviceManager } from "../src/systemd.ts";
 import { notifySocket } from "./support/notify-socket.ts";
-import { temporaryFolder } from "./support/server.ts";
+import { temporaryFolder } from "./support/temporary-folder.ts";
 
 const linux = process.platform === "linux";
 

@@ -8,7 +8,8 @@ import type { SocketConstructor } from "../../src/agent/transports/websocket.ts"
 import { createOutbound } from "../../src/net/outbound.ts";
 import { systemTime } from "../../src/time.ts";
 import { eventually } from "../support/agent/fake-clock.ts";
-import { temporaryFolder, testServer } from "../support/server.ts";
+import { testServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import {
   chatFrames,
   chunk,
@@ -32,14 +33,14 @@ const sockets = {
 };
 const transports = ["websocket", "sse"] as const;
 
-interface Around {
+interface AttachedOptions {
   transport: "websocket" | "sse";
   script?: Script;
   folder?: string;
 }
 
 /** A server, a user of it, and that user's agent, which publishes one model of a scripted provider. */
-async function published({ transport, script = goodProvider }: Around) {
+async function published({ transport, script = goodProvider }: AttachedOptions) {
   const server = await testServer();
   const alice = await server.user("alice", [{ role: "expose", resource: "llms" }]);
   const provider = upstream(script);

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openControl } from "../../src/agent/control.ts";
 import type { LocalProvider, Runtime } from "../../src/agent/core/provider.ts";
 import { AppError } from "../../src/errors.ts";
-import { keptLog } from "../support/agent/memory-log.ts";
+import { memoryLog } from "../support/agent/memory-log.ts";
 
 const newHome = () => mkdtempSync(join(tmpdir(), "mcpctl-ctl-"));
 
@@ -42,7 +42,7 @@ async function open(home: string, runtime: Partial<Runtime> = {}) {
   const provider = providerOf(runtime);
   const providers = { all: [provider], named: (name: string) => (name === "qwen" ? provider : undefined) };
   const path = join(home, "agent.sock");
-  const log = keptLog();
+  const log = memoryLog();
   const status = () => ({ server: "http://home:7777", transport: "websocket" }) as const;
   const control = await openControl({ path, providers, status, log, fetch });
   onTestFinished(() => control.close());

@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unitText } from "../../src/agent/install/unit.ts";
-import { temporaryFolder } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const folder = join(import.meta.dirname, "../../packaging/systemd");
 const read = (name: string) => readFileSync(join(folder, name), "utf8");

@@ -7,7 +7,7 @@ import { processTable } from "../../src/processes/process-table.ts";
 import { adoptGroup } from "../../src/processes/start.ts";
 import { sweep } from "../../src/processes/sweep.ts";
 import { eventually, isAlive, pidsIn, stranger } from "../support/processes/processes.ts";
-import { temporaryFolder } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const ownerPath = join(import.meta.dirname, "../support/processes/group-owner.ts");
 const table = processTable();

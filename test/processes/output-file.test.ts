@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openOutputFile } from "../../src/processes/output-file.ts";
-import { temporaryFolder } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 describe("an output file", () => {
   it("returns whole lines, across cuts and progress bars, and its last lines without control characters", () => {

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { OutputTail } from "../../src/processes/output-tail.ts";
 import { type PipeOptions, startPiped } from "../../src/processes/piped-process.ts";
 import { eventually, isAlive, pidsIn } from "../support/processes/processes.ts";
-import { temporaryFolder } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const mebibyte = 1024 * 1024;
 

@@ -6,7 +6,7 @@ import { describeExit, type GroupOptions } from "../../src/processes/process-gro
 import { processTable } from "../../src/processes/process-table.ts";
 import { adoptGroup, startDetached } from "../../src/processes/start.ts";
 import { eventually, isAlive, pidsIn, stranger } from "../support/processes/processes.ts";
-import { temporaryFolder } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /** Starts a script of sh in a group of its own, with a folder that the script can write to. */
 function start(script: string, options: Partial<GroupOptions> = {}) {

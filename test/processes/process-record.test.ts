@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { hasOtherOwner, recorded, recordFile, survivor } from "../../src/processes/process-record.ts";
 import { processTable } from "../../src/processes/process-table.ts";
 import { stranger } from "../support/processes/processes.ts";
-import { temporaryFolder } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const table = processTable();
 const marker = crypto.randomUUID();

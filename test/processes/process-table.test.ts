@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { processTable } from "../../src/processes/process-table.ts";
 import { stranger, tableOf } from "../support/processes/processes.ts";
-import { temporaryFolder } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const marker = { variable: "TEST_MARKER", value: "m" };
 

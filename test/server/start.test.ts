@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import { type Component, Lifecycle } from "../../src/server/core/lifecycle.ts";
 import { openStore } from "../../src/server/core/store/index.ts";
-import { temporaryFolder, testServer } from "../support/server.ts";
+import { testServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { temporaryFolder } from "./server.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export const hasNginx = Bun.which("nginx") !== null;
 

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Log } from "../../src/log.ts";
@@ -7,13 +5,7 @@ import { openStore } from "../../src/server/core/store/index.ts";
 import { systemPace } from "../../src/server/inference/pace.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
 import { startServer } from "../../src/server/start.ts";
-
-/** A folder of one test's own, gone when it is over. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "mcpctl-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { temporaryFolder } from "./temporary-folder.ts";
 
 /** An answer: status, headers, the body parsed where it is JSON. */
 export interface Answer {

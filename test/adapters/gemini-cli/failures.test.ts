@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { transportFailure } from "../../../src/server/inference/failure.ts";
-import { failureOf, framesOf, gemini, isThere, key, path, streamed, until } from "./test-gemini.ts";
+import { errorOf } from "../../support/error-of.ts";
+import { framesOf, gemini, isThere, key, path, streamed, until } from "./test-gemini.ts";
 
 describe("a run without an answer", () => {
   it.each([
@@ -33,7 +34,7 @@ describe("a run without an answer", () => {
     ["half:1", "provider_error", 502],
   ])("that does %s is an error of its own: %s", async (mode, code, status) => {
     const cli = gemini();
-    const failure = await failureOf(cli.call(mode));
+    const failure = await errorOf(cli.call(mode));
     expect(failure).toMatchObject({ name: "AppError", code, status });
     // Nothing of the key, of the run's directory, or of the program's insides (T20, T28, T35).
     expect(failure.message).not.toMatch(/never-to-be-seen|\/runs\/|x\.js|Warning:/);
@@ -45,19 +46,17 @@ describe("a run without an answer", () => {
 
   it("says what its stderr says, and what its code means", async () => {
     const { call } = gemini();
-    expect((await failureOf(call("exit:1"))).message).toMatch(/^it broke with \[redacted\] y+$/);
-    expect((await failureOf(call("exit:53"))).message).toMatch(
-      /^gemini reached its limit of turns: it broke/,
-    );
-    expect((await failureOf(call("killed"))).message).toContain("SIGKILL");
-    expect((await failureOf(call("quit"))).message).toBe("gemini ended with code 0 and no answer");
-    expect((await failureOf(call("blocked"))).message).toContain("safety settings");
-    expect((await failureOf(call("status:429"))).message).toContain("it says [redacted] at …/work");
+    expect((await errorOf(call("exit:1"))).message).toMatch(/^it broke with \[redacted\] y+$/);
+    expect((await errorOf(call("exit:53"))).message).toMatch(/^gemini reached its limit of turns: it broke/);
+    expect((await errorOf(call("killed"))).message).toContain("SIGKILL");
+    expect((await errorOf(call("quit"))).message).toBe("gemini ended with code 0 and no answer");
+    expect((await errorOf(call("blocked"))).message).toContain("safety settings");
+    expect((await errorOf(call("status:429"))).message).toContain("it says [redacted] at …/work");
   });
 
   it("is told before the stream begins, and within it once it has begun", async () => {
     const { call } = gemini();
-    expect(await failureOf(call("status:429", { body: streamed() }))).toMatchObject({ status: 429 });
+    expect(await errorOf(call("status:429", { body: streamed() }))).toMatchObject({ status: 429 });
     const answer = await call("half:1", { body: streamed() });
     const heard: string[] = [];
     const error = await new Promise<Error>((resolve, reject) => {
@@ -70,13 +69,13 @@ describe("a run without an answer", () => {
 
   it("is stopped when it is silent for too long, before its first words and after", async () => {
     const cli = gemini();
-    const first = await failureOf(cli.call("hang:a", { timeouts: { firstByte: 500, silence: 15_000 } }));
+    const first = await errorOf(cli.call("hang:a", { timeouts: { firstByte: 500, silence: 15_000 } }));
     expect(first).toMatchObject({ code: "provider_timeout", status: 504 });
     const answer = await cli.call("hang-after-words:b", {
       body: streamed(),
       timeouts: { firstByte: 15_000, silence: 300 },
     });
-    expect(await failureOf(answer.text(1_000_000))).toMatchObject({ code: "provider_timeout" });
+    expect(await errorOf(answer.text(1_000_000))).toMatchObject({ code: "provider_timeout" });
     for (const pid of [...(await cli.pids("a", 2)), ...(await cli.pids("b", 2))])
       await until(() => !isThere(pid));
     await until(() => cli.left().length === 0);
@@ -84,7 +83,7 @@ describe("a run without an answer", () => {
 
   it("is stopped when it writes without end", async () => {
     const cli = gemini();
-    const failure = await failureOf(cli.call(`flood:${100 * 1024 * 1024}`));
+    const failure = await errorOf(cli.call(`flood:${100 * 1024 * 1024}`));
     expect(failure).toMatchObject({ code: "provider_error" });
     expect(failure.message).toContain("more than 67108864 bytes");
     await until(() => cli.left().length === 0);
@@ -93,11 +92,11 @@ describe("a run without an answer", () => {
 
   it("never starts without a command", async () => {
     const cli = gemini({ path: "/usr/bin:/bin" });
-    const failure = await failureOf(cli.call("words:a"));
+    const failure = await errorOf(cli.call("words:a"));
     expect(failure).toMatchObject({ code: "not_supported", status: 501 });
     expect(failure["hint"]).toContain("npm install -g @google/gemini-cli");
     const named = gemini({ command: "/nowhere/gemini" });
-    expect(await failureOf(named.call("words:a"))).toMatchObject({ code: "not_supported" });
+    expect(await errorOf(named.call("words:a"))).toMatchObject({ code: "not_supported" });
     await until(() => named.left().length === 0);
     expect(() => gemini({ command: "gemini" })).toThrow("must be absolute");
   });
@@ -105,12 +104,12 @@ describe("a run without an answer", () => {
   it("never starts with what may not be run, or with a model that could be an option (T10)", async () => {
     const cli = gemini();
     for (const model of ["--yolo", "-y", "", "a b", "a\nb", "a;b", "$HOME", "ä"])
-      expect(await failureOf(cli.call(model))).toMatchObject({ code: "invalid_request" });
+      expect(await errorOf(cli.call(model))).toMatchObject({ code: "invalid_request" });
     expect(existsSync(cli.directory)).toBe(false);
     const plain = cli.file("gemini");
     writeFileSync(plain, "no program");
     chmodSync(plain, 0o600);
-    expect(await failureOf(gemini({ command: plain }).call("words:a"))).toMatchObject({
+    expect(await errorOf(gemini({ command: plain }).call("words:a"))).toMatchObject({
       code: "not_supported",
     });
   });
@@ -118,7 +117,7 @@ describe("a run without an answer", () => {
   it("never starts for a request that it cannot do", async () => {
     const cli = gemini();
     const body = { messages: [{ role: "user", content: "Hi" }], tools: [{ type: "function" }] };
-    expect(await failureOf(cli.call("words:a", { body }))).toMatchObject({
+    expect(await errorOf(cli.call("words:a", { body }))).toMatchObject({
       code: "invalid_request",
       details: [{ path: "/tools" }],
     });
@@ -130,7 +129,7 @@ describe("a caller who leaves", () => {
   it("takes the whole process group along, before the answer", async () => {
     const cli = gemini();
     const controller = new AbortController();
-    const failure = failureOf(cli.call("hang:pids", { signal: controller.signal }));
+    const failure = errorOf(cli.call("hang:pids", { signal: controller.signal }));
     const pids = await cli.pids("pids", 2);
     expect(pids.every(isThere)).toBe(true);
     controller.abort();
@@ -145,7 +144,7 @@ describe("a caller who leaves", () => {
       const cli = gemini();
       const controller = new AbortController();
       const answer = await cli.call("hang-after-words:pids", { body: streamed(), signal: controller.signal });
-      const failure = failureOf(answer.text(1_000_000));
+      const failure = errorOf(answer.text(1_000_000));
       const pids = await cli.pids("pids", 2);
       if (how === "signal") controller.abort();
       else answer.cancel();
@@ -158,7 +157,7 @@ describe("a caller who leaves", () => {
   it("has a process that will not leave killed 2 s after it was asked", async () => {
     const cli = gemini();
     const controller = new AbortController();
-    const failure = failureOf(cli.call("stubborn:pids", { signal: controller.signal }));
+    const failure = errorOf(cli.call("stubborn:pids", { signal: controller.signal }));
     const [pid] = await cli.pids("pids", 1);
     const asked = performance.now();
     controller.abort();
@@ -171,7 +170,7 @@ describe("a caller who leaves", () => {
 
   it("was there in vain when the signal had come before", async () => {
     const cli = gemini();
-    const failure = await failureOf(cli.call("words:a", { signal: AbortSignal.abort() }));
+    const failure = await errorOf(cli.call("words:a", { signal: AbortSignal.abort() }));
     expect(transportFailure(failure)).toMatchObject({ code: "client_closed_request" });
     expect(existsSync(cli.directory)).toBe(false);
   });
@@ -191,7 +190,7 @@ describe("a server whose disk does not let it", () => {
     const base = cli.file("file");
     writeFileSync(base, "not a directory");
     const other = gemini({ directory: `${base}/runs` });
-    expect(await failureOf(other.call("words:a"))).toMatchObject({ code: "unavailable", retryAfter: 30 });
+    expect(await errorOf(other.call("words:a"))).toMatchObject({ code: "unavailable", retryAfter: 30 });
     rmSync(base);
     expect(await (await other.call("words:a")).text(10_000)).toContain('"content":"a"');
   });
@@ -202,7 +201,7 @@ describe("a server whose disk does not let it", () => {
     const running = cli.call("gate:open");
     await until(() => existsSync(cli.file("log")));
     id = "nowhere/b";
-    expect(await failureOf(cli.call("words:a"))).toMatchObject({ code: "unavailable" });
+    expect(await errorOf(cli.call("words:a"))).toMatchObject({ code: "unavailable" });
     id = "b";
     expect(await (await cli.call("words:a")).text(10_000)).toContain('"content":"a"');
     await Bun.write(cli.file("open"), "");
@@ -213,15 +212,15 @@ describe("a server whose disk does not let it", () => {
 describe("closing", () => {
   it("ends what runs, sends away who waits, and lets nobody in", async () => {
     const cli = gemini({ maxProcesses: 1 });
-    const running = failureOf(cli.call("hang:pids"));
+    const running = errorOf(cli.call("hang:pids"));
     const pids = await cli.pids("pids", 2);
-    const waiting = failureOf(cli.call("words:a"));
+    const waiting = errorOf(cli.call("words:a"));
     await cli.close();
     expect(pids.some(isThere)).toBe(false);
     expect(cli.left()).toEqual([]);
     expect(await running).toMatchObject({ code: "unavailable" });
     expect(await waiting).toMatchObject({ code: "unavailable" });
-    expect(await failureOf(cli.call("words:a"))).toMatchObject({ code: "unavailable" });
+    expect(await errorOf(cli.call("words:a"))).toMatchObject({ code: "unavailable" });
   });
 });
 
@@ -233,13 +232,13 @@ describe("the version", () => {
   });
 
   it("is not waited for too long, and is an error where there is none", async () => {
-    expect(await failureOf(gemini({ path: `/slow:${path}` }).version(300))).toMatchObject({
+    expect(await errorOf(gemini({ path: `/slow:${path}` }).version(300))).toMatchObject({
       code: "provider_timeout",
     });
-    expect(await failureOf(gemini({ path: "/nowhere" }).version(300))).toMatchObject({
+    expect(await errorOf(gemini({ path: "/nowhere" }).version(300))).toMatchObject({
       code: "not_supported",
     });
-    expect(await failureOf(gemini({ command: "/bin/ls" }).version(5_000))).toMatchObject({
+    expect(await errorOf(gemini({ command: "/bin/ls" }).version(5_000))).toMatchObject({
       code: "provider_error",
     });
   });

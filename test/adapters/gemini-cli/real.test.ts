@@ -1,6 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { failureOf, gemini, key, streamed, until, wordsOf } from "./test-gemini.ts";
+import { errorOf } from "../../support/error-of.ts";
+import { gemini, key, streamed, until, wordsOf } from "./test-gemini.ts";
 
 /** The path of a real gemini command: it is run against a Gemini API that this file plays. */
 const command = process.env["MCPCTL_TEST_GEMINI"];
@@ -150,7 +151,7 @@ describe.skipIf(!command)("a real gemini command", { timeout: 120_000 }, () => {
     const { call, requests, left } = real(() =>
       Response.json({ error: { code, message: `It says ${key}`, status } }, { status: code }),
     );
-    const failure = await failureOf(call("gemini-2.5-pro"));
+    const failure = await errorOf(call("gemini-2.5-pro"));
     expect(failure).toMatchObject({ code: expected });
     expect(failure.message).not.toContain(key);
     expect(requests).toHaveLength(1);
@@ -164,20 +165,20 @@ describe.skipIf(!command)("a real gemini command", { timeout: 120_000 }, () => {
       status: "INVALID",
     };
     const wrong = real(() => Response.json({ error }, { status: 400 }));
-    expect(await failureOf(wrong.call("gemini-2.5-pro"))).toMatchObject({
+    expect(await errorOf(wrong.call("gemini-2.5-pro"))).toMatchObject({
       code: "provider_rejected_credential",
     });
-    expect(await failureOf(wrong.call("gemini-2.5-pro", { apiKey: undefined }))).toMatchObject({
+    expect(await errorOf(wrong.call("gemini-2.5-pro", { apiKey: undefined }))).toMatchObject({
       code: "provider_rejected_credential",
     });
     await wrong.close();
-    expect(await failureOf(wrong.call("gemini-2.5-pro"))).toMatchObject({ code: "provider_unreachable" });
+    expect(await errorOf(wrong.call("gemini-2.5-pro"))).toMatchObject({ code: "provider_unreachable" });
   });
 
   it("is gone at once when the caller leaves, without a word to wait for", async () => {
     const { call, requests, left } = real(() => new Response(new ReadableStream()));
     const controller = new AbortController();
-    const failure = failureOf(call("gemini-2.5-pro", { signal: controller.signal }));
+    const failure = errorOf(call("gemini-2.5-pro", { signal: controller.signal }));
     await until(() => requests.length === 1);
     controller.abort();
     expect(await failure).toMatchObject({ kind: "cancelled" });

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createSlots } from "../../../src/adapters/gemini-cli/slots.ts";
-import { failureOf, gemini, until } from "./test-gemini.ts";
+import { errorOf } from "../../support/error-of.ts";
+import { gemini, until } from "./test-gemini.ts";
 
 describe("the slots", () => {
   it("never runs more than its number of 20 calls at once, and runs them all", async () => {
@@ -40,7 +41,7 @@ describe("the slots", () => {
   it("sends away who waits too long, with a word on when to come again", async () => {
     const slots = createSlots({ places: 1, longestWait: 20 });
     const leave = await slots.enter();
-    expect(await failureOf(slots.enter())).toMatchObject({
+    expect(await errorOf(slots.enter())).toMatchObject({
       code: "too_many_requests",
       status: 429,
       retryAfter: 5,
@@ -53,14 +54,14 @@ describe("the slots", () => {
     const slots = createSlots({ places: 1, longestWait: 10_000 });
     const leave = await slots.enter();
     const controller = new AbortController();
-    const impatient = failureOf(slots.enter(controller.signal));
+    const impatient = errorOf(slots.enter(controller.signal));
     const patient = slots.enter();
     controller.abort();
     expect(await impatient).toMatchObject({ name: "HttpFailure", kind: "cancelled" });
     leave();
     const next = await patient;
     next();
-    expect(await failureOf(slots.enter(controller.signal))).toMatchObject({ kind: "cancelled" });
+    expect(await errorOf(slots.enter(controller.signal))).toMatchObject({ kind: "cancelled" });
   });
 
   it("counts one leaving once", async () => {
@@ -69,15 +70,15 @@ describe("the slots", () => {
     leave();
     leave();
     await slots.enter();
-    expect(await failureOf(slots.enter())).toMatchObject({ code: "too_many_requests" });
+    expect(await errorOf(slots.enter())).toMatchObject({ code: "too_many_requests" });
   });
 
   it("lets nobody in once it is closed", async () => {
     const slots = createSlots({ places: 1, longestWait: 10_000 });
     await slots.enter();
-    const waiting = failureOf(slots.enter());
+    const waiting = errorOf(slots.enter());
     slots.close();
     expect(await waiting).toMatchObject({ code: "unavailable" });
-    expect(await failureOf(slots.enter())).toMatchObject({ code: "unavailable" });
+    expect(await errorOf(slots.enter())).toMatchObject({ code: "unavailable" });
   });
 });

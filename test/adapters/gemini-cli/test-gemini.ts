@@ -92,11 +92,3 @@ export const until = (check: () => boolean) =>
     },
     { timeout: 10_000, interval: 5 },
   );
-
-/** What a promise fails with. */
-export async function failureOf(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
-  return promise.then(
-    () => Promise.reject(new Error("it did not fail")),
-    (error) => error,
-  );
-}

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { notifySocket } from "../../support/notify-socket.ts";
-import { temporaryFolder, testServer } from "../../support/server.ts";
+import { testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const main = join(import.meta.dirname, "../../../src/main.ts");
 

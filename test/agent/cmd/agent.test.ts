@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { eventually } from "../../support/agent/fake-clock.ts";
 import { cli } from "../../support/cli/run-cli.ts";
-import { temporaryFolder, testServer } from "../../support/server.ts";
+import { testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { goodProvider, upstream } from "../../support/upstream.ts";
 
 const main = join(import.meta.dirname, "../../../src/main.ts");

@@ -13,7 +13,7 @@ import { installVerb, notHere, uninstallVerb } from "../../../src/agent/cmd/inst
 import { unitPath, unitText } from "../../../src/agent/install/unit.ts";
 import { defineGroup } from "../../../src/cli/core/command.ts";
 import { cli } from "../../support/cli/run-cli.ts";
-import { temporaryFolder } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const commands = {
   agent: {

@@ -6,7 +6,7 @@ import { readAgentConfig, watchAgentConfig } from "../../../src/agent/config/wat
 import type { AgentConfig } from "../../../src/agent/core/config.ts";
 import { systemTime, type Time } from "../../../src/time.ts";
 import { eventually } from "../../support/agent/fake-clock.ts";
-import { keptLog } from "../../support/agent/memory-log.ts";
+import { memoryLog } from "../../support/agent/memory-log.ts";
 
 const provider = (name: string) => ({ name, type: "ollama", model: "qwen3" });
 const text = (...names: string[]) => JSON.stringify({ llm: { providers: names.map(provider) } });
@@ -17,7 +17,7 @@ function watched(before: string) {
   const path = join(home, "config.json");
   writeFileSync(path, before, { mode: 0o600 });
   const place = { file: "config.json", home, userHome: home };
-  const log = keptLog();
+  const log = memoryLog();
   const seen: string[][] = [];
   let reads = 0;
   const time: Time = {

@@ -46,7 +46,7 @@ interface House {
 }
 
 /** A server with an llm, and an endpoint with a provider that stands in for it. */
-async function house(
+async function testProviders(
   script: Script,
   options: { nearby?: Script; grants?: object[]; config?: Partial<ProviderConfig>; through?: string } = {},
 ): Promise<House> {
@@ -121,7 +121,7 @@ function between(answer: (request: Request) => Response | Promise<Response>) {
 
 describe("the local endpoint", () => {
   it("passes calls to the server with the bearer they came with, streamed and not", async () => {
-    const { ask, nearby, remote, url, bearer, server } = await house(goodProvider);
+    const { ask, nearby, remote, url, bearer, server } = await testProviders(goodProvider);
     const whole = await ask();
     expect([whole.status, whole.headers.get("x-mcpctl-failover")]).toEqual([200, null]);
     expect(whole.headers.get("x-request-id")).toMatch(/^req_/);
@@ -144,14 +144,14 @@ describe("the local endpoint", () => {
   });
 
   it("has no right of its own: without a bearer, or with a bad one, the server's 401 comes back", async () => {
-    const { ask, nearby } = await house(down);
+    const { ask, nearby } = await testProviders(down);
     expect((await ask({}, {})).status).toBe(401);
     expect((await ask({}, { authorization: "Bearer mcpctl_pat_wrong" })).status).toBe(401);
     expect(nearby.seen).toEqual([]);
   });
 
   it("answers under no other name than localhost, and no other path than /v1 (T72)", async () => {
-    const { url, bearer } = await house(goodProvider);
+    const { url, bearer } = await testProviders(goodProvider);
     const at = (path: string, host?: string) =>
       fetch(url.replace("/v1", path), {
         headers: { authorization: `Bearer ${bearer}`, ...(host && { host }) },
@@ -176,7 +176,7 @@ describe("the local endpoint", () => {
   });
 
   it("ends the server's call when its caller leaves", async () => {
-    const { remote, bearer, url } = await house((_, connection) => {
+    const { remote, bearer, url } = await testProviders((_, connection) => {
       connection.write(streamHead + chunk(chatFrames(["a"], false)[0]!));
     });
     const leave = new AbortController();
@@ -194,7 +194,7 @@ describe("the local endpoint", () => {
 
 describe("a provider that stands in", () => {
   it("answers what the server cannot have answered, says so, and gets its own model's name", async () => {
-    const { ask, nearby, logged } = await house(down);
+    const { ask, nearby, logged } = await testProviders(down);
     const answer = await ask();
     expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([200, "desk"]);
     expect(await answer.json()).toEqual(chatAnswer("from this machine"));
@@ -204,7 +204,7 @@ describe("a provider that stands in", () => {
   });
 
   it("answers in the caller's dialect, streamed as well", async () => {
-    const { url, bearer } = await house(down);
+    const { url, bearer } = await testProviders(down);
     const client = new Anthropic({ apiKey: bearer, baseURL: url.replace("/v1", ""), maxRetries: 0 });
     const stream = client.messages.stream({
       model: "gpt",
@@ -221,17 +221,19 @@ describe("a provider that stands in", () => {
   });
 
   it("does not stand in for another llm, nor where the server says 4xx", async () => {
-    const { ask, nearby } = await house(down);
+    const { ask, nearby } = await testProviders(down);
     expect((await ask({ model: "other" })).status).toBe(404);
     expect((await ask({ messages: [] })).status).toBe(400);
     expect(nearby.seen).toEqual([]);
-    const odd = await house((_, connection) => connection.write(reply(429, { error: { message: "slow" } })));
+    const odd = await testProviders((_, connection) =>
+      connection.write(reply(429, { error: { message: "slow" } })),
+    );
     expect((await odd.ask()).status).toBe(429);
     expect(odd.nearby.seen).toEqual([]);
   });
 
   it("that fails as well leaves the original error", async () => {
-    const { ask, logged } = await house(down, { nearby: down });
+    const { ask, logged } = await testProviders(down, { nearby: down });
     const answer = await ask();
     expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([503, null]);
     expect(await answer.text()).toContain("down");
@@ -243,14 +245,14 @@ describe("a provider that stands in", () => {
       connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!));
       connection.reset();
     };
-    const { ask, nearby } = await house(cut);
+    const { ask, nearby } = await testProviders(cut);
     const answer = await ask({ stream: true });
     expect(await answer.text()).toContain('"error"');
     expect(nearby.seen).toEqual([]);
   });
 
   it("answers only who may view the llm: with run alone the original error stays", async () => {
-    const { ask, nearby } = await house(down, { grants: [{ role: "run", resource: "llms" }] });
+    const { ask, nearby } = await testProviders(down, { grants: [{ role: "run", resource: "llms" }] });
     expect((await ask()).status).toBe(503);
     expect(nearby.seen).toEqual([]);
   });
@@ -269,7 +271,7 @@ describe("a provider that stands in", () => {
       const { url, seen } = between((request) =>
         request.method === "HEAD" ? probe() : new Response("busy", { status: 503 }),
       );
-      const { ask, nearby, bearer } = await house(down, { through: url });
+      const { ask, nearby, bearer } = await testProviders(down, { through: url });
       const answer = await ask();
       expect([answer.status, await answer.text()]).toEqual([503, "busy"]);
       expect(nearby.seen).toEqual([]);
@@ -284,7 +286,7 @@ describe("a provider that stands in", () => {
     const gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const dead = `http://127.0.0.1:${gone.port}`;
     gone.stop(true);
-    const { ask, nearby } = await house(down, { through: dead });
+    const { ask, nearby } = await testProviders(down, { through: dead });
     const answer = await ask();
     expect([answer.status, (await answer.json()).error.message]).toEqual([
       502,
@@ -297,7 +299,7 @@ describe("a provider that stands in", () => {
     "is not asked for with %s in a path",
     async (model) => {
       const { url, seen } = between(() => new Response("busy", { status: 503 }));
-      const { ask, nearby } = await house(down, { through: url, config: { failoverFor: model } });
+      const { ask, nearby } = await testProviders(down, { through: url, config: { failoverFor: model } });
       expect((await ask({ model })).status).toBe(503);
       expect(seen.map(({ method }) => method)).toEqual(["POST"]);
       expect(nearby.seen).toEqual([]);
@@ -311,7 +313,7 @@ describe("a provider that stands in", () => {
         ? new Response(null, { status: allowed })
         : new Response("busy", { status: 503 }),
     );
-    const { ask } = await house(down, { through: url });
+    const { ask } = await testProviders(down, { through: url });
     expect((await ask()).status).toBe(200);
     allowed = 404;
     expect((await ask()).status).toBe(503);

@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { ProviderConfig } from "../../../src/agent/core/config.ts";
 import { eventually, turn } from "../../support/agent/fake-clock.ts";
-import { body, configOf, house, managedOne, patient } from "../../support/agent/test-providers.ts";
+import {
+  body,
+  patient,
+  providerConfig,
+  recordingRuntime,
+  testProviders,
+} from "../../support/agent/test-providers.ts";
 import { vllm } from "../../support/local-runtimes.ts";
 import { isAlive } from "../../support/processes/processes.ts";
 import { chunk, lastChunk, streamHead } from "../../support/upstream.ts";
-import { vllmConfig, vllmStandIn } from "../../support/vllm/fake-vllm.ts";
+import { fakeVllm, vllmConfig } from "../../support/vllm/fake-vllm.ts";
 
 describe("a config that changes", () => {
   it("leaves providers that stay as they are, and what they are at, alone", async () => {
@@ -15,12 +21,12 @@ describe("a config that changes", () => {
       connection.write(streamHead);
       finish = () => connection.write(chunk("data: [DONE]\n\n") + lastChunk);
     };
-    const config = configOf(server);
-    const { providers, changes } = await house([config]);
+    const config = providerConfig(server);
+    const { providers, changes } = await testProviders([config]);
     const kept = providers.named("local");
     const answer = await kept!.call("chat", body, patient);
     await providers.apply({
-      providers: [config, configOf(server, { name: "new", model: "other" })],
+      providers: [config, providerConfig(server, { name: "new", model: "other" })],
       agents: [{ name: "r", llm: "local", publish: true }],
     });
     expect(providers.named("local")).toBe(kept);
@@ -33,12 +39,12 @@ describe("a config that changes", () => {
 
   it("keeps the server behind a provider when only how it is published changes", async () => {
     const done: string[] = [];
-    const managed = (config: ProviderConfig) => managedOne(`http://${config.model}`, done);
-    const own = configOf(
+    const managed = (config: ProviderConfig) => recordingRuntime(`http://${config.model}`, done);
+    const own = providerConfig(
       { url: "" },
       { type: "vllm-managed", managed: { extraArgs: [], warmupSeconds: 1, warmup: false } },
     );
-    const { providers } = await house([own], { managed });
+    const { providers } = await testProviders([own], { managed });
     await providers.apply({ providers: [{ ...own, publishName: "mine", poolName: "p" }], agents: [] });
     expect(providers.published("mine")!.published()).toMatchObject({ name: "mine", poolName: "p" });
     expect(done).toEqual(["start http://qwen"]);
@@ -57,8 +63,8 @@ describe("a config that changes", () => {
       finish = () => connection.write(chunk("data: [DONE]\n\n") + lastChunk);
     };
     const done: string[] = [];
-    const own = configOf({ url: "" }, { type: "vllm-managed" });
-    const { providers } = await house([own], { managed: () => managedOne(server.url, done) });
+    const own = providerConfig({ url: "" }, { type: "vllm-managed" });
+    const { providers } = await testProviders([own], { managed: () => recordingRuntime(server.url, done) });
     const answer = await providers.named("local")!.call("chat", body, patient);
     await providers.apply({ providers: [{ ...own, model: "bigger" }], agents: [] });
     expect(done).toEqual([`start ${server.url}`]);
@@ -69,14 +75,14 @@ describe("a config that changes", () => {
   });
 
   it("does not take the vLLM of one that goes for a left-over, when a call comes first", async () => {
-    const standIn = vllmStandIn({ prefillMs: 400 });
-    const own = vllmConfig({ command: standIn.command });
-    const { providers } = await house([own]);
+    const vllm = fakeVllm({ prefillMs: 400 });
+    const own = vllmConfig({ command: vllm.command });
+    const { providers } = await testProviders([own]);
     const before = providers.named(own.name)!;
     await before.runtime.wake(patient);
     const asked = JSON.stringify({ model: own.model, messages: [] });
     const answer = before.call("chat", asked, patient);
-    await standIn.until("call");
+    await vllm.until("call");
     await providers.apply({
       providers: [{ ...own, managed: { ...own.managed!, idleTimeoutMinutes: 5 } }],
       agents: [],
@@ -85,10 +91,10 @@ describe("a config that changes", () => {
     expect((await answer).status).toBe(200);
     await (await answer).text(100_000);
     await woken;
-    expect(standIn.starts()).toHaveLength(2);
-    const events = standIn.events();
+    expect(vllm.starts()).toHaveLength(2);
+    const events = vllm.events();
     expect(events.indexOf("call")).toBeLessThan(events.indexOf("term"));
-    expect(isAlive(standIn.starts()[1]!.pid)).toBe(true);
+    expect(isAlive(vllm.starts()[1]!.pid)).toBe(true);
     expect(providers.named(own.name)!.runtime.state).toBe("active");
   });
 
@@ -96,8 +102,8 @@ describe("a config that changes", () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => connection.write(streamHead);
     const done: string[] = [];
-    const own = configOf({ url: "" }, { type: "vllm-managed" });
-    const { providers } = await house([own], { managed: () => managedOne(server.url, done) });
+    const own = providerConfig({ url: "" }, { type: "vllm-managed" });
+    const { providers } = await testProviders([own], { managed: () => recordingRuntime(server.url, done) });
     const aborted = new AbortController();
     await providers.named("local")!.call("chat", body, aborted.signal);
     await providers.apply({ providers: [{ ...own, model: "bigger" }], agents: [] });
@@ -112,8 +118,8 @@ describe("a config that changes", () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => connection.write(streamHead);
     const done: string[] = [];
-    const { providers } = await house([configOf({ url: "" }, { type: "vllm-managed" })], {
-      managed: () => managedOne(server.url, done),
+    const { providers } = await testProviders([providerConfig({ url: "" }, { type: "vllm-managed" })], {
+      managed: () => recordingRuntime(server.url, done),
     });
     await providers.named("local")!.call("chat", body, patient);
     await providers.apply({ providers: [], agents: [] });

@@ -6,7 +6,13 @@ import type { WakeRecipe } from "../../../src/agent/core/config.ts";
 import { isPublicProvider } from "../../../src/agent/providers/health-probe.ts";
 import type { HttpFailure } from "../../../src/net/outbound.ts";
 import { eventually } from "../../support/agent/fake-clock.ts";
-import { body, configOf, house, managedOne, patient } from "../../support/agent/test-providers.ts";
+import {
+  body,
+  patient,
+  providerConfig,
+  recordingRuntime,
+  testProviders,
+} from "../../support/agent/test-providers.ts";
 import {
   behindDoor,
   type LocalRuntime,
@@ -22,13 +28,13 @@ describe("a provider", () => {
   it("is told to the server as the config says, without its address", async () => {
     const server = ollama("qwen:latest");
     const face = { tier: "fast", description: "d", poolName: "q", visibility: "public" } as const;
-    const { providers } = await house(
+    const { providers } = await testProviders(
       [
-        configOf(server, { ...face, type: "ollama", publishName: "alice-qwen", failoverFor: "gpt" }),
-        configOf(server, { name: "hidden", publish: false }),
-        configOf({ url: "" }, { name: "own", type: "vllm-managed" }),
+        providerConfig(server, { ...face, type: "ollama", publishName: "alice-qwen", failoverFor: "gpt" }),
+        providerConfig(server, { name: "hidden", publish: false }),
+        providerConfig({ url: "" }, { name: "own", type: "vllm-managed" }),
       ],
-      { managed: () => managedOne("http://127.0.0.1:1", []) },
+      { managed: () => recordingRuntime("http://127.0.0.1:1", []) },
     );
     expect(providers.published("alice-qwen")!.published()).toEqual({
       name: "alice-qwen",
@@ -51,7 +57,7 @@ describe("a provider", () => {
     ["anthropic", "count_tokens", "/v1/messages/count_tokens"],
   ] as const)("of type %s is called for %s at its adapter's own path", async (type, operation, path) => {
     const server = vllm("qwen");
-    const { providers } = await house([configOf(server, { type })]);
+    const { providers } = await testProviders([providerConfig(server, { type })]);
     const answer = await providers.named("local")!.call(operation, body, patient);
     expect(await answer.text(10_000)).toBe(JSON.stringify(chatAnswer("hello")));
     expect(server.seen.filter(({ method }) => method === "POST")).toMatchObject([{ path, text: body }]);
@@ -65,7 +71,7 @@ describe("a provider", () => {
     ["anthropic", "embeddings"],
   ] as const)("of type %s has no call for %s, and is not asked", async (type, operation) => {
     const server = vllm("qwen");
-    const { providers } = await house([configOf(server, { type })]);
+    const { providers } = await testProviders([providerConfig(server, { type })]);
     const calling = providers.named("local")!.call(operation, body, patient);
     await expect(calling).rejects.toMatchObject({ code: "not_supported" });
     expect(server.seen.filter(({ method }) => method === "POST")).toEqual([]);
@@ -76,7 +82,7 @@ describe("a provider", () => {
     const keys = mkdtempSync(join(tmpdir(), "mcpctl-keys-"));
     const apiKeyFile = join(keys, "key");
     writeFileSync(apiKeyFile, "first-key\n", { mode: 0o600 });
-    const { providers } = await house([configOf(server, { apiKeyFile })]);
+    const { providers } = await testProviders([providerConfig(server, { apiKeyFile })]);
     const call = () => providers.named("local")!.call("chat", body, patient);
     await (await call()).text(10_000);
     writeFileSync(apiKeyFile, "second-key\n");
@@ -98,7 +104,7 @@ describe("a provider", () => {
   it("counts the calls that it is answering, until each is read, failed or given up", async () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => connection.write(streamHead);
-    const { providers } = await house([configOf(server)]);
+    const { providers } = await testProviders([providerConfig(server)]);
     const provider = providers.named("local")!;
     const inFlight = () => provider.llmState().inFlight;
     const aborted = new AbortController();
@@ -127,7 +133,7 @@ describe("a server that somebody else runs", () => {
 
   it.each(servers)("says whether the model is in memory: %s", async (_, type, start, loaded) => {
     const server = start();
-    const { providers, time, changes } = await house([configOf(server, { type })]);
+    const { providers, time, changes } = await testProviders([providerConfig(server, { type })]);
     const { runtime } = providers.named("local")!;
     expect(runtime.describe()).toEqual({ state: "active", detail: null, resident: false });
     changes.length = 0;
@@ -142,13 +148,13 @@ describe("a server that somebody else runs", () => {
     ["llama.cpp with one model", "openai", () => llamaCpp({}, "qwen")],
     ["LiteLLM", "openai", () => liteLlm("q*")],
   ] as const)("does not say so where it cannot be told: %s", async (_, type, start) => {
-    const { providers } = await house([configOf(start(), { type })]);
+    const { providers } = await testProviders([providerConfig(start(), { type })]);
     expect(providers.named("local")!.runtime.describe()).toEqual({ state: "active", detail: null });
   });
 
   it("is only ever looked at by calls that neither load nor wake anything", async () => {
     const all = [ollama("qwen"), lmStudio("qwen"), llamaCpp({ router: true }, "qwen"), vllm("qwen")];
-    const { time } = await house(all.map((server, at) => configOf(server, { name: `p${at}` })));
+    const { time } = await testProviders(all.map((server, at) => providerConfig(server, { name: `p${at}` })));
     const before = all.map(({ seen }) => seen.length);
     await time.until(() => all.every(({ seen }, at) => seen.length > before[at]! + 3), 1000);
     for (const { seen } of all) expect(seen.filter(({ method }) => method !== "GET")).toEqual([]);
@@ -156,7 +162,7 @@ describe("a server that somebody else runs", () => {
 
   it("is inactive when its model has been removed, and says so (failure mode 74)", async () => {
     const server = ollama("qwen:latest", "other:latest");
-    const { providers, time, changes } = await house([configOf(server, { type: "ollama" })]);
+    const { providers, time, changes } = await testProviders([providerConfig(server, { type: "ollama" })]);
     const { runtime } = providers.named("local")!;
     expect(runtime.state).toBe("active");
     changes.length = 0;
@@ -175,7 +181,7 @@ describe("a server that somebody else runs", () => {
     const server = llamaCpp({}, "qwen");
     const door = behindDoor(server);
     door.open();
-    const { providers, time } = await house([configOf(door)]);
+    const { providers, time } = await testProviders([providerConfig(door)]);
     const { runtime } = providers.named("local")!;
     expect(runtime.state).toBe("active");
     door.shut();
@@ -195,7 +201,7 @@ describe("a server that somebody else runs", () => {
     after.loaded = ["qwen"];
     const door = behindDoor(before);
     door.open();
-    const { providers, time } = await house([configOf(door)]);
+    const { providers, time } = await testProviders([providerConfig(door)]);
     const { runtime } = providers.named("local")!;
     expect(runtime.describe()).toEqual({ state: "active", detail: null, resident: false });
     door.leadTo(after);
@@ -210,7 +216,7 @@ describe("a server that somebody else runs", () => {
     ["https://openrouter.ai/api", true],
     ["https://api.openai.com", true],
   ])("is told from one of the world's, which is asked more seldom: %s", (url, isPublic) => {
-    const config = configOf({ url });
+    const config = providerConfig({ url });
     expect(isPublicProvider(config)).toBe(isPublic);
     const wake: WakeRecipe = { type: "command", command: "true", args: [], maxWaitSeconds: 1 };
     expect(isPublicProvider({ ...config, wake })).toBe(false);
@@ -218,7 +224,7 @@ describe("a server that somebody else runs", () => {
 
   it("is not gone for one look that it missed, being busy (failure mode 60)", async () => {
     const server = vllm("qwen");
-    const { providers, time, changes } = await house([configOf(server)]);
+    const { providers, time, changes } = await testProviders([providerConfig(server)]);
     const { runtime } = providers.named("local")!;
     changes.length = 0;
     server.isDown = true;
@@ -237,7 +243,7 @@ describe("a server that somebody else runs", () => {
       server.isDown = true;
       connection.reset();
     };
-    const { providers, time } = await house([configOf(server)]);
+    const { providers, time } = await testProviders([providerConfig(server)]);
     const provider = providers.named("local")!;
     await expect(provider.call("chat", body, patient)).rejects.toMatchObject({ kind: "closed" });
     await eventually(() => time.waits.includes(1_000));
@@ -248,7 +254,7 @@ describe("a server that somebody else runs", () => {
   it("is not gone for one look that followed on many calls that died at once", async () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => connection.reset();
-    const { providers, time } = await house([configOf(server)]);
+    const { providers, time } = await testProviders([providerConfig(server)]);
     const provider = providers.named("local")!;
     server.health = 500;
     const calls = Array.from({ length: 5 }, () => provider.call("chat", body, patient));
@@ -263,14 +269,14 @@ describe("a server that somebody else runs", () => {
     const server = ollama("qwen:latest");
     const words = { error: { message: "model requires more system memory (8.1 GiB) than is available" } };
     server.onCall = (_, connection) => connection.write(reply(500, words));
-    const { providers } = await house([configOf(server, { type: "ollama" })]);
+    const { providers } = await testProviders([providerConfig(server, { type: "ollama" })]);
     const answer = await providers.named("local")!.call("chat", body, patient);
     expect([answer.status, JSON.parse(await answer.text(10_000))]).toEqual([500, words]);
     expect(providers.named("local")!.runtime.state).toBe("active");
   });
 
   it("is not the agent's to stop", async () => {
-    const { providers } = await house([configOf(vllm("qwen"))]);
+    const { providers } = await testProviders([providerConfig(vllm("qwen"))]);
     await expect(providers.named("local")!.runtime.stop()).rejects.toMatchObject({ code: "not_supported" });
   });
 
@@ -280,7 +286,7 @@ describe("a server that somebody else runs", () => {
     writeFileSync(apiKeyFile, "k1", { mode: 0o600 });
     const server = vllm("qwen");
     server.health = 401;
-    const { providers } = await house([configOf(server, { apiKeyFile })]);
+    const { providers } = await testProviders([providerConfig(server, { apiKeyFile })]);
     expect(server.seen.every(({ headers }) => headers["authorization"] === "Bearer k1")).toBe(true);
     expect(providers.named("local")!.runtime.describe()).toEqual({
       state: "inactive",

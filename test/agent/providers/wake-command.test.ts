@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { WakeRecipe } from "../../../src/agent/core/config.ts";
-import { eventually, HandTime } from "../../support/agent/fake-clock.ts";
-import { failure, patient, runtimeOf } from "../../support/agent/test-runtime.ts";
+import { eventually, FakeClock } from "../../support/agent/fake-clock.ts";
+import { patient, testRuntime } from "../../support/agent/test-runtime.ts";
+import { errorOf } from "../../support/error-of.ts";
 import { behindDoor, vllm } from "../../support/local-runtimes.ts";
 
 const command = (program: string, args: string[], maxWaitSeconds = 60): WakeRecipe => ({
@@ -38,7 +39,10 @@ async function pidIn(path: string): Promise<number> {
 describe("a server that is woken by a command", () => {
   it("is ready when it answers, also while the command still runs: that may be the server", async () => {
     const door = behindDoor(vllm("qwen"));
-    const { runtime, cwd } = await runtimeOf({ url: door.url, wake: shell("echo $$ > pid; exec sleep 100") });
+    const { runtime, cwd } = await testRuntime({
+      url: door.url,
+      wake: shell("echo $$ > pid; exec sleep 100"),
+    });
     const waking = runtime.wake(patient);
     const pid = await pidIn(join(cwd, "pid"));
     door.open();
@@ -53,8 +57,8 @@ describe("a server that is woken by a command", () => {
     const url = behindDoor(vllm("qwen")).url;
     const script =
       "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > child; sleep 100' & echo $$ > pid; wait; sleep 100";
-    const { runtime, cwd } = await runtimeOf({ url, wake: shell(script, 20) });
-    const failed = failure(runtime.wake(patient));
+    const { runtime, cwd } = await testRuntime({ url, wake: shell(script, 20) });
+    const failed = errorOf(runtime.wake(patient));
     const [pid, child] = [await pidIn(join(cwd, "pid")), await pidIn(join(cwd, "child"))];
     expect((await failed).message).toBe(
       "the model could not be woken: it was not ready after 20 s: it does not answer",
@@ -65,8 +69,8 @@ describe("a server that is woken by a command", () => {
   it("fails at once with the command, whose words are for the agent's log alone (failure mode 8)", async () => {
     const url = behindDoor(vllm("qwen")).url;
     const script = "echo starting; printf 'no \\033[31mGPU at /secret/path\\n' >&2; exit 3";
-    const { runtime, log } = await runtimeOf({ url, wake: shell(script) });
-    const { message, retryAfter } = await failure(runtime.wake(patient));
+    const { runtime, log } = await testRuntime({ url, wake: shell(script) });
+    const { message, retryAfter } = await errorOf(runtime.wake(patient));
     expect(message).toBe("the model could not be woken: the wake command ended with exit code 3");
     expect(retryAfter).toBe(30);
     await eventually(() => log.lines.some((line) => line.includes("/secret/path")));
@@ -77,13 +81,13 @@ describe("a server that is woken by a command", () => {
 
   it("is given up when the command was well and the server never came (failure mode 9)", async () => {
     const url = behindDoor(vllm("qwen")).url;
-    const time = new HandTime();
-    const { runtime, cwd } = await runtimeOf({
+    const time = new FakeClock();
+    const { runtime, cwd } = await testRuntime({
       url,
       wake: shell("sleep 100 & echo $! > child; exit 0", 20),
       time,
     });
-    const failed = failure(runtime.wake(patient));
+    const failed = errorOf(runtime.wake(patient));
     const child = await pidIn(join(cwd, "child"));
     expect(lives(child)).toBe(true);
     await time.until(() => runtime.state === "hibernating", 500);
@@ -93,7 +97,7 @@ describe("a server that is woken by a command", () => {
 
   it("leaves what the command has started in the background when all went well", async () => {
     const door = behindDoor(vllm("qwen"));
-    const { runtime, cwd } = await runtimeOf({ url: door.url, wake: shell("sleep 100 & echo $! > child") });
+    const { runtime, cwd } = await testRuntime({ url: door.url, wake: shell("sleep 100 & echo $! > child") });
     const waking = runtime.wake(patient);
     const child = await pidIn(join(cwd, "child"));
     onTestFinished(() => void process.kill(child));
@@ -105,8 +109,8 @@ describe("a server that is woken by a command", () => {
 
   it("says that the command cannot be run, and not where it was looked for", async () => {
     const url = behindDoor(vllm("qwen")).url;
-    const { runtime, log } = await runtimeOf({ url, wake: command("/nowhere/wake-it", []) });
-    expect((await failure(runtime.wake(patient))).message).toBe(
+    const { runtime, log } = await testRuntime({ url, wake: command("/nowhere/wake-it", []) });
+    expect((await errorOf(runtime.wake(patient))).message).toBe(
       "the model could not be woken: the wake command cannot be run",
     );
     expect(log.lines.join("\n")).toContain("/nowhere/wake-it");
@@ -116,7 +120,7 @@ describe("a server that is woken by a command", () => {
     const door = behindDoor(vllm("x; touch owned"));
     const args = ["$(touch owned)", "; touch owned", "{model}", "$MODEL", "a b"];
     const print = 'require("fs").writeFileSync("seen", JSON.stringify([process.argv.slice(1), process.env]))';
-    const { runtime, cwd } = await runtimeOf({
+    const { runtime, cwd } = await testRuntime({
       url: door.url,
       model: "x; touch owned",
       wake: command(process.execPath, ["-e", print, ...args]),
@@ -147,7 +151,7 @@ describe("a server that is woken by a command", () => {
 
   it("gives the command nothing to read", async () => {
     const door = behindDoor(vllm("qwen"));
-    const { runtime, cwd } = await runtimeOf({ url: door.url, wake: shell("cat > read; echo 1 > done") });
+    const { runtime, cwd } = await testRuntime({ url: door.url, wake: shell("cat > read; echo 1 > done") });
     const waking = runtime.wake(patient);
     await pidIn(join(cwd, "done"));
     expect(readFileSync(join(cwd, "read"), "utf8")).toBe("");
@@ -157,8 +161,8 @@ describe("a server that is woken by a command", () => {
 
   it("ends a wake that is under way when the agent stops", async () => {
     const url = behindDoor(vllm("qwen")).url;
-    const { runtime, cwd } = await runtimeOf({ url, wake: shell("echo $$ > pid; exec sleep 100") });
-    const failed = failure(runtime.wake(patient));
+    const { runtime, cwd } = await testRuntime({ url, wake: shell("echo $$ > pid; exec sleep 100") });
+    const failed = errorOf(runtime.wake(patient));
     const pid = await pidIn(join(cwd, "pid"));
     await runtime.close();
     expect((await failed).message).toMatch(/the agent has given it up$/);

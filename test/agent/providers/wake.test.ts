@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { WakeRecipe } from "../../../src/agent/core/config.ts";
-import { eventually, HandTime } from "../../support/agent/fake-clock.ts";
-import { failure, patient, runtimeOf } from "../../support/agent/test-runtime.ts";
+import { eventually, FakeClock } from "../../support/agent/fake-clock.ts";
+import { patient, testRuntime } from "../../support/agent/test-runtime.ts";
+import { errorOf } from "../../support/error-of.ts";
 import { behindDoor, llamaCpp, lmStudio, vllm } from "../../support/local-runtimes.ts";
 import { reply, type Script, upstream } from "../../support/upstream.ts";
 
@@ -23,9 +24,9 @@ describe("a server that is woken by a call", () => {
   it("is hibernating until somebody asks, and then is called once for fifty who wait (failure mode 11)", async () => {
     const server = vllm("qwen");
     const door = behindDoor(server);
-    const time = new HandTime();
+    const time = new FakeClock();
     const called = bell();
-    const { runtime } = await runtimeOf({ url: door.url, wake: ring(called.url), time });
+    const { runtime } = await testRuntime({ url: door.url, wake: ring(called.url), time });
     expect(runtime.state).toBe("hibernating");
     expect(called.seen).toEqual([]);
 
@@ -48,8 +49,8 @@ describe("a server that is woken by a call", () => {
   it("is asked every 1.5 s whether it is ready, and is not woken when it answers already", async () => {
     const server = vllm("qwen");
     const called = bell();
-    const time = new HandTime();
-    const { runtime } = await runtimeOf({ url: server.url, wake: ring(called.url), time });
+    const time = new FakeClock();
+    const { runtime } = await testRuntime({ url: server.url, wake: ring(called.url), time });
     server.isDown = true;
     await time.until(() => runtime.state === "hibernating", 1000);
     server.isDown = false;
@@ -68,16 +69,16 @@ describe("a server that is woken by a call", () => {
 
   it("is not ready with another model than the one that is meant (failure mode 10)", async () => {
     const server = lmStudio("other-model");
-    const time = new HandTime();
+    const time = new FakeClock();
     const called = bell();
-    const { runtime } = await runtimeOf({
+    const { runtime } = await testRuntime({
       url: server.url,
       type: "openai",
       wake: ring(called.url, 10),
       time,
     });
     expect(runtime.state).toBe("hibernating");
-    const failed = failure(runtime.wake(patient));
+    const failed = errorOf(runtime.wake(patient));
     await eventually(() => called.seen.length === 1);
     await time.until(() => runtime.describe().detail?.startsWith("the last"), 500);
     const { code, message, retryAfter } = await failed;
@@ -93,18 +94,18 @@ describe("a server that is woken by a call", () => {
   it("is left alone for 30 s after a failure: whoever asks is told at once, and nothing is called (failure mode 8)", async () => {
     const server = vllm("qwen");
     const door = behindDoor(server);
-    const time = new HandTime();
+    const time = new FakeClock();
     let status = 500;
     const called = bell((_, connection) => connection.write(reply(status, { secret: "http://10.0.0.7" })));
-    const { runtime } = await runtimeOf({ url: door.url, wake: ring(called.url), time });
-    const first = await failure(runtime.wake(patient));
+    const { runtime } = await testRuntime({ url: door.url, wake: ring(called.url), time });
+    const first = await errorOf(runtime.wake(patient));
     expect(first).toMatchObject({
       code: "unavailable",
       message: "the model could not be woken: the wake call was answered with status 500",
       retryAfter: 30,
     });
     await time.advance(20_000);
-    const second = await failure(runtime.wake(patient));
+    const second = await errorOf(runtime.wake(patient));
     expect(second).toMatchObject({ message: first.message, retryAfter: 10 });
     expect(called.seen).toHaveLength(1);
 
@@ -125,21 +126,21 @@ describe("a server that is woken by a call", () => {
     const url = behindDoor(vllm("qwen")).url;
     const elsewhere = bell();
     const moved = bell((_, connection) => connection.write(reply(302, "", { location: elsewhere.url })));
-    const one = await runtimeOf({ url, wake: ring(moved.url) });
-    expect((await failure(one.runtime.wake(patient))).message).toMatch(/answered with status 302$/);
+    const one = await testRuntime({ url, wake: ring(moved.url) });
+    expect((await errorOf(one.runtime.wake(patient))).message).toMatch(/answered with status 302$/);
     expect(elsewhere.seen).toEqual([]);
     const reset = bell((_, connection) => connection.reset());
-    const two = await runtimeOf({ url, wake: ring(reset.url) });
-    expect((await failure(two.runtime.wake(patient))).message).toMatch(/the wake call was not answered$/);
+    const two = await testRuntime({ url, wake: ring(reset.url) });
+    expect((await errorOf(two.runtime.wake(patient))).message).toMatch(/the wake call was not answered$/);
   });
 
   it("goes on when the first to wait gives up, and the others are served (failure mode 12)", async () => {
     const door = behindDoor(vllm("qwen"));
-    const time = new HandTime();
+    const time = new FakeClock();
     const called = bell();
-    const { runtime } = await runtimeOf({ url: door.url, wake: ring(called.url), time });
+    const { runtime } = await testRuntime({ url: door.url, wake: ring(called.url), time });
     const [first, second] = [new AbortController(), new AbortController()];
-    const one = failure(runtime.wake(first.signal));
+    const one = errorOf(runtime.wake(first.signal));
     await eventually(() => called.seen.length === 1);
     const other = runtime.wake(second.signal);
     first.abort();
@@ -152,11 +153,11 @@ describe("a server that is woken by a call", () => {
 
   it("goes on when nobody is left to wait (failure mode 13)", async () => {
     const door = behindDoor(vllm("qwen"));
-    const time = new HandTime();
+    const time = new FakeClock();
     const called = bell();
-    const { runtime } = await runtimeOf({ url: door.url, wake: ring(called.url), time });
+    const { runtime } = await testRuntime({ url: door.url, wake: ring(called.url), time });
     const only = new AbortController();
-    const one = failure(runtime.wake(only.signal));
+    const one = errorOf(runtime.wake(only.signal));
     await eventually(() => called.seen.length === 1);
     only.abort();
     await one;
@@ -168,9 +169,9 @@ describe("a server that is woken by a call", () => {
 
   it("is woken anew when it is just being unloaded, instead of being taken for ready (failure mode 15)", async () => {
     const server = llamaCpp({}, "qwen");
-    const time = new HandTime();
+    const time = new FakeClock();
     const called = bell();
-    const { runtime } = await runtimeOf({ url: server.url, type: "openai", wake: ring(called.url), time });
+    const { runtime } = await testRuntime({ url: server.url, type: "openai", wake: ring(called.url), time });
     expect(runtime.state).toBe("active");
     // It still answers, and what it was running is going.
     server.health = 503;

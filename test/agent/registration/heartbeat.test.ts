@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { agentState, Heartbeat } from "../../../src/agent/registration/heartbeat.ts";
 import { attachedAgent } from "../../support/agent/attached-agent.ts";
-import { eventually, HandTime } from "../../support/agent/fake-clock.ts";
+import { eventually, FakeClock } from "../../support/agent/fake-clock.ts";
 import { memoryProvider, memoryProviders } from "../../support/agent/memory-providers.ts";
 
 function beating() {
-  const time = new HandTime();
+  const time = new FakeClock();
   const sent: number[] = [];
   const heartbeat = new Heartbeat({
     time,
@@ -48,7 +48,7 @@ describe("the heartbeat", () => {
   });
 
   it("does not wait for a wake, a call or a look at the GPU (failure mode 73)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { peer, provider, providers, server } = await attachedAgent({ time });
     provider.onWake = () => new Promise(() => {});
     provider.state = "hibernating";
@@ -72,7 +72,7 @@ describe("the heartbeat", () => {
   });
 
   it("goes on while the agent drains, and says so (failure mode 61)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { peer, call, agent, server, providers } = await attachedAgent({ time });
     const asked = await call("t1");
     const drained = agent.drain();

@@ -7,7 +7,7 @@ import { AgentSession } from "../../../src/agent/session/session.ts";
 import { attachWebSocket, type SocketConstructor } from "../../../src/agent/transports/websocket.ts";
 import { systemTime } from "../../../src/time.ts";
 import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
-import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
+import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
 import { memoryProvider, memoryProviders } from "../../support/agent/memory-providers.ts";
 import { type Peer, ScriptedServer } from "../../support/agent/scripted-server.ts";
 import { testAgent } from "../../support/agent/test-agent.ts";
@@ -59,7 +59,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
       status: 201,
       body: { providerSessionId: "s", epoch: 1, heartbeatMs: 1e300, transports: [{ toString: 1 }, "sse"] },
     });
-    const time = new HandTime();
+    const time = new FakeClock();
     testAgent({ url: server.url, providers: memoryProviders(memoryProvider("local")), time });
     const peer = await server.peer();
     expect(peer.transport).toBe("sse");
@@ -72,7 +72,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
     "that names the session %j has not registered it",
     async (id) => {
       const server = new ScriptedServer();
-      const time = new HandTime();
+      const time = new FakeClock();
       server.answers.register = () => ({ status: 201, body: { providerSessionId: id, epoch: 1 } });
       const providers = memoryProviders(memoryProvider("local"));
       const agent = testAgent({ url: server.url, providers, time });
@@ -88,7 +88,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
     const error = `no\u001b[2J\r\n\u009bfake: line\u202e${"x".repeat(5000)}`;
     server.answers.register = () => ({ status: 403, body: { code: "forbidden", error } });
     const providers = memoryProviders(memoryProvider("local"));
-    const agent = testAgent({ url: server.url, providers, time: new HandTime() });
+    const agent = testAgent({ url: server.url, providers, time: new FakeClock() });
     await eventually(() => agent.logged.length > 0);
     expect(agent.logged[0]).toMatch(/^no \[2J fake: line x+: publishing needs/);
     expect(agent.logged[0]!.length).toBeLessThan(700);
@@ -146,7 +146,7 @@ describe("a proxy that answers in the server's place", () => {
 
 describe("a proxy that refuses a heartbeat", () => {
   it.each([401, 403, 404, 410])("with a page of status %i ends neither link nor calls", async (status) => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { server, call, agent, peer } = await attachedAgent({ transports: ["sse"], time });
     const beats = () => server.of("heartbeat").length;
     await time.until(() => beats() === 1, 0);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PersonaConfig } from "../../../src/agent/core/config.ts";
 import { AppError } from "../../../src/errors.ts";
 import { attachedAgent } from "../../support/agent/attached-agent.ts";
-import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
+import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
 import { memoryProvider, memoryProviders } from "../../support/agent/memory-providers.ts";
 import { type Answer, ScriptedServer } from "../../support/agent/scripted-server.ts";
 import { testAgent } from "../../support/agent/test-agent.ts";
@@ -13,8 +13,8 @@ const refusal = (status: number, code: string, more: object = {}): Answer => ({
 });
 
 /** An agent on its way to a server that may not let it in. */
-function setOut(around: {
-  time: HandTime;
+function startAgent(around: {
+  time: FakeClock;
   names?: string[];
   personas?: PersonaConfig[];
   token?: () => string;
@@ -30,8 +30,8 @@ const publishedIn = (body: { providers: { name: string }[] }) => body.providers.
 
 describe("a server that is away", () => {
   it("is tried again at longer and longer intervals, and soon again after a minute of being there", async () => {
-    const time = new HandTime();
-    const { server, agent } = setOut({ time });
+    const time = new FakeClock();
+    const { server, agent } = startAgent({ time });
     server.answers.register = () => refusal(502, "unavailable");
     for (const wait of [250, 500, 1000, 2000, 4000]) {
       await eventually(() => time.waits.includes(wait), `a wait of ${wait}`);
@@ -56,9 +56,9 @@ describe("a server that is away", () => {
   });
 
   it("is left alone as long as it asks for", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     time.chance = 0;
-    const { server } = setOut({ time });
+    const { server } = startAgent({ time });
     server.answers.register = () => ({ ...refusal(503, "unavailable")!, headers: { "retry-after": "20" } });
     await eventually(() => server.registers.length === 1 && time.waits.includes(20_000));
     delete server.answers.register;
@@ -70,7 +70,7 @@ describe("a server that is away", () => {
 
   it("is come back to over 5 s by those that it has told of its stop (failure modes 5, 6)", async () => {
     for (const transports of [["websocket"], ["sse"]]) {
-      const time = new HandTime();
+      const time = new FakeClock();
       const { server, peer, agent } = await attachedAgent({ transports, time });
       peer.send({ event: "drain" });
       await eventually(() => agent.logged.some((line) => line.includes("about to stop")));
@@ -96,8 +96,8 @@ describe("a server that is away", () => {
 
 describe("a bearer", () => {
   it("that is refused is told of, and tried again slowly (failure modes 39, 40)", async () => {
-    const time = new HandTime();
-    const { server, agent } = setOut({ time, token: () => "revoked" });
+    const time = new FakeClock();
+    const { server, agent } = startAgent({ time, token: () => "revoked" });
     await eventually(() => server.registers.length === 1 && agent.logged.length > 0);
     expect(agent.logged).toEqual([expect.stringContaining("mcpctl login")]);
     await time.advance(29_000);
@@ -110,9 +110,9 @@ describe("a bearer", () => {
   });
 
   it("is read anew while it waits, and tried at once (failure mode 41)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     let token = "revoked";
-    const { server } = setOut({ time, token: () => token });
+    const { server } = startAgent({ time, token: () => token });
     await eventually(() => server.registers.length === 1);
     token = "good";
     await time.until(() => server.peers.length === 1);
@@ -120,9 +120,9 @@ describe("a bearer", () => {
   });
 
   it("that is not there yet is waited for", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     let ready = false;
-    const { server, agent } = setOut({
+    const { server, agent } = startAgent({
       time,
       token: () => {
         if (!ready) throw new AppError("invalid_request", "cannot read the token file");
@@ -135,8 +135,8 @@ describe("a bearer", () => {
   });
 
   it("that lacks the right is told what it lacks", async () => {
-    const time = new HandTime();
-    const { server, agent } = setOut({ time });
+    const time = new FakeClock();
+    const { server, agent } = startAgent({ time });
     server.answers.register = () => refusal(403, "forbidden");
     await eventually(() => agent.logged.length > 0);
     expect(agent.logged[0]).toContain("role:expose,resource:llms");
@@ -146,7 +146,7 @@ describe("a bearer", () => {
   });
 
   it("that is rotated while a task runs is told on the WebSocket, and the task goes on (failure mode 41)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     let token = "good";
     const { server, peer, call, agent } = await attachedAgent({ time, token: () => token });
     const asked = await call("t1");
@@ -180,7 +180,7 @@ describe("a bearer", () => {
   });
 
   it("that is revoked while a task runs ends the task, and is tried again slowly (failure mode 40)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { server, peer, call, agent } = await attachedAgent({ time });
     const asked = await call("t1");
     server.bearers.clear();
@@ -207,7 +207,7 @@ describe("another agent that takes the session", () => {
   });
 
   it("ends it as well when it is refused at attaching (failure mode 45)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const server = new ScriptedServer();
     server.transports = ["sse"];
     server.onAttach = () => refusal(409, "fenced");
@@ -227,9 +227,9 @@ describe("another agent that takes the session", () => {
 
 describe("what is published", () => {
   it("leaves out exactly the names that are taken, says each once, and tries them again in minutes (failure mode 57)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const taken = new Set(["b", "x"]);
-    const { server, agent } = setOut({
+    const { server, agent } = startAgent({
       time,
       names: ["a", "b", "c"],
       personas: [
@@ -280,8 +280,8 @@ describe("what is published", () => {
   });
 
   it("leaves out what the server finds wrong, and publishes the rest", async () => {
-    const time = new HandTime();
-    const { server, agent } = setOut({ time, names: ["good", "Bad"] });
+    const time = new FakeClock();
+    const { server, agent } = startAgent({ time, names: ["good", "Bad"] });
     server.answers.register = (body) => {
       const at = publishedIn(body).indexOf("Bad");
       if (at >= 0)
@@ -319,8 +319,8 @@ describe("what is published", () => {
     await eventually(() => server.registers.length === 2);
     expect(server.registers[1].providers).toEqual([]);
 
-    const time = new HandTime();
-    const idle = setOut({ time, names: [] });
+    const time = new FakeClock();
+    const idle = startAgent({ time, names: [] });
     await eventually(() => idle.agent.logged.length > 0);
     expect(idle.server.registers).toEqual([]);
     idle.providers.all.push(memoryProvider("first"));

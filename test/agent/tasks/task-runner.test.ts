@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
 import { HttpFailure } from "../../../src/net/outbound.ts";
 import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
-import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
+import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
 import type { Peer } from "../../support/agent/scripted-server.ts";
 
 const results = (peer: Peer) => peer.messages.filter((message) => message.op === "result");
@@ -247,7 +247,7 @@ describe("an agent that is to stop", () => {
   });
 
   it("waits for 30 s at most", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { call, agent, server } = await attachedAgent({ time });
     const asked = await call("t1");
     let over = false;

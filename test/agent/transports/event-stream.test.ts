@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { attachedAgent } from "../../support/agent/attached-agent.ts";
-import { tappedFetch } from "../../support/agent/counting-fetch.ts";
-import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
+import { countingFetch } from "../../support/agent/counting-fetch.ts";
+import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
 import { freezingProxy } from "../../support/agent/freezing-proxy.ts";
 import { ScriptedServer } from "../../support/agent/scripted-server.ts";
 
@@ -47,7 +47,7 @@ describe("a link by server-sent events", () => {
   });
 
   it("takes 45 s without a word for the end, though nothing was closed (failure mode 31)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const server = new ScriptedServer();
     const proxy = await freezingProxy(server.url);
     const { agent } = await attachedAgent({ ...sse, server, time, url: proxy.url });
@@ -61,8 +61,8 @@ describe("a link by server-sent events", () => {
   });
 
   it("lives on comments alone for 10 minutes (failure mode 37)", async () => {
-    const time = new HandTime();
-    const { fetch, read } = tappedFetch();
+    const time = new FakeClock();
+    const { fetch, read } = countingFetch();
     const { peer, agent, call, server } = await attachedAgent({ ...sse, time, fetch });
     const asked = await call("t1");
     for (let quarter = 0; quarter < 40; quarter++) {
@@ -102,7 +102,7 @@ describe("a link by server-sent events", () => {
   });
 
   it("gives up what runs when no stream is there again in 15 s", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { server, peer, call } = await attachedAgent({ ...sse, time });
     const asked = await call("t1");
     server.answers.register = () => ({ status: 503, body: { code: "unavailable", error: "not yet" } });

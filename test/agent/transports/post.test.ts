@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { attachedAgent } from "../../support/agent/attached-agent.ts";
-import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
+import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
 import { type Answer, ScriptedServer } from "../../support/agent/scripted-server.ts";
 
 const ack = (ackSeq: number, credit = 262_144): Answer => ({
@@ -11,7 +11,7 @@ const fenced: Answer = { status: 409, body: { code: "fenced", error: "an older e
 const unknown: Answer = { status: 410, body: { code: "gone", error: "no such task" } };
 
 /** An agent that posts, and a server that answers each result when the test says so. */
-async function posting(options: { time?: HandTime } = {}) {
+async function posting(options: { time?: FakeClock } = {}) {
   const server = new ScriptedServer();
   server.transports = ["sse"];
   // biome-ignore lint/suspicious/noExplicitAny: what an agent sent
@@ -96,7 +96,7 @@ describe("an answer by POSTs", () => {
   });
 
   it("sends the same again when the answer is lost on its way (failure modes 32, 47)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { call, sent, results } = await posting({ time });
     const answer = (await call("t1")).answer();
     answer.push(event("1"));
@@ -113,7 +113,7 @@ describe("an answer by POSTs", () => {
   });
 
   it("gives up when nothing gets through for 15 s (failure mode 32)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { call, server } = await posting({ time });
     server.answers.result = () => ({ status: 502, body: {} });
     const asked = await call("t1");
@@ -193,7 +193,7 @@ describe("an answer by POSTs", () => {
   });
 
   it("holds the provider back when the credit is spent, and goes on when it is granted (failure mode 27)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { call, sent, peer } = await posting({ time });
     const answer = (await call("t1")).answer();
     answer.push(event("1"));
@@ -214,7 +214,7 @@ describe("an answer by POSTs", () => {
   });
 
   it("asks after 2 s whether there is credit: what granted it may have been lost with the stream", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { call, sent, results } = await posting({ time });
     const answer = (await call("t1")).answer();
     answer.push(event("1"));
@@ -233,7 +233,7 @@ describe("an answer by POSTs", () => {
   });
 
   it("asks as well when only half an event waits", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { call, sent, results } = await posting({ time });
     const answer = (await call("t1")).answer();
     answer.push(event("1"));

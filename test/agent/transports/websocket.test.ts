@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ClientSocket, SocketConstructor } from "../../../src/agent/transports/websocket.ts";
 import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
-import { tappedFetch } from "../../support/agent/counting-fetch.ts";
-import { eventually, HandTime, turn } from "../../support/agent/fake-clock.ts";
+import { countingFetch } from "../../support/agent/counting-fetch.ts";
+import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
 import { freezingProxy } from "../../support/agent/freezing-proxy.ts";
 import type { Peer } from "../../support/agent/scripted-server.ts";
 import { ScriptedServer } from "../../support/agent/scripted-server.ts";
@@ -134,7 +134,7 @@ describe("a link by WebSocket", () => {
   });
 
   it("notices within 45 s that the other end has gone without a word, gives up what runs and attaches anew (failure modes 31, 50)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const server = new ScriptedServer();
     const proxy = await freezingProxy(server.url);
     const { call, provider } = await attachedAgent({ server, time, url: proxy.url });
@@ -153,7 +153,7 @@ describe("a link by WebSocket", () => {
   });
 
   it("lives through 30 minutes with a gap of 7 in which nobody says anything (failure modes 37, 38)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     const { server, peer, call, agent } = await attachedAgent({ time });
     const asked = await call("t1");
     const answer = asked.answer();
@@ -178,11 +178,11 @@ describe("a link by WebSocket", () => {
 
 describe("when no WebSocket gets through", () => {
   it("goes on by server-sent events within 3 s, and remembers for 10 minutes (failure mode 35)", async () => {
-    const time = new HandTime();
+    const time = new FakeClock();
     time.chance = 0;
     const server = new ScriptedServer();
     server.upgrade = "hangs";
-    const { fetch, read } = tappedFetch();
+    const { fetch, read } = countingFetch();
     const attaching = attachedAgent({ server, time, fetch });
     await eventually(() => server.registers.length === 1 && time.waits.includes(3_000));
     await time.advance(3_000);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { temporaryFolder } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { errorOf, watch } from "./test-openbao.ts";
 
 const ref = "sec_1/ver_1";

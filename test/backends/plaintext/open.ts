@@ -4,7 +4,7 @@ import { plaintextDriver } from "../../../src/backends/plaintext/driver.ts";
 import type { Driver } from "../../../src/backends/types.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { tableOf } from "../../../src/server/secrets/secret-table.ts";
-import { temporaryFolder } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** A real database, and drivers of backends in it by name. */
 export async function openDatabase() {

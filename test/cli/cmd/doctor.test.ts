@@ -7,7 +7,7 @@ import { controlPaths, controlSocket } from "../../../src/wire/agent-control.ts"
 import { answering } from "../../support/cli/answering-server.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
 import { clinic, examined, measured, type Report } from "../../support/cli/test-doctor.ts";
-import { temporaryFolder } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 describe("mcpctl doctor", () => {
   it("finds nothing wrong where nothing is on the way, and ends with 0", async () => {

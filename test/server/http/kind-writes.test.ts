@@ -3,7 +3,8 @@ import { describe, expect, it, vi } from "vitest";
 import { newId } from "../../../src/server/core/ids.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import type { Row } from "../../../src/server/core/store/types.ts";
-import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
+import { must, type TestServer, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 vi.mock("../../../src/kinds/index.ts", async (original) => {
   const { fakeKind, withKinds } = await import("../../support/fake-kind.ts");

@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { allRoutes } from "../../../src/server/http/app.ts";
 import type { Server } from "../../../src/server/http/server.ts";
-import { type Answer, must, temporaryFolder, testServer } from "../../support/server.ts";
+import { type Answer, must, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { reply, upstream } from "../../support/upstream.ts";
 import { watchKind } from "../../support/watch.ts";
 

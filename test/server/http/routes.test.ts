@@ -6,7 +6,8 @@ import { StoreError } from "../../../src/server/core/store/types.ts";
 import { allRoutes } from "../../../src/server/http/app.ts";
 import type { Route } from "../../../src/server/http/route.ts";
 import type { Server } from "../../../src/server/http/server.ts";
-import { type Client, must, temporaryFolder, testServer } from "../../support/server.ts";
+import { type Client, must, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 // Routes are declarations: making them touches nothing of a server.
 const routes = allRoutes({ metricsPublic: false } as Server);

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
-import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
+import { must, type TestServer, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { watchKind } from "../../support/watch.ts";
 
 const path = "/api/v1/llms";

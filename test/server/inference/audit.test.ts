@@ -4,7 +4,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { type Store, StoreError } from "../../../src/server/core/store/types.ts";
 import { payloadsOf } from "../../adapters/translation/streams.ts";
-import { must, temporaryFolder } from "../../support/server.ts";
+import { must } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import {
   chatFrames,
   chunk,

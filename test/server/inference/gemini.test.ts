@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { must, temporaryFolder, testServer } from "../../support/server.ts";
+import { must, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { canary, lastEvent } from "./setup.ts";
 
 const command = join(import.meta.dirname, "../../support/gemini");

@@ -10,7 +10,7 @@ import { openStream } from "../../../src/server/inference/stream.ts";
 import { Audit } from "../../../src/server/observability/audit.ts";
 import { Metrics } from "../../../src/server/observability/metrics.ts";
 import { dialects } from "../../../src/wire/dialects/index.ts";
-import { temporaryFolder } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import {
   type Connection,
   chatFrames,

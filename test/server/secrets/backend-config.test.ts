@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { keyFileIn } from "../../support/sealing.ts";
-import { must, temporaryFolder, testServer } from "../../support/server.ts";
+import { must, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const path = "/api/v1/secretbackends";
 const url = "http://127.0.0.1:1";

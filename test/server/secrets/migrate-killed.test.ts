@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { keyFileIn } from "../../support/sealing.ts";
-import { must, temporaryFolder, testServer } from "../../support/server.ts";
+import { must, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const values = { key: "marked-value-one" };
 

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import type { Store } from "../../../src/server/core/store/types.ts";
 import { keyFileIn } from "../../support/sealing.ts";
-import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
+import { must, type TestServer, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const path = "/api/v1/secrets/migrate";
 const values = { key: "marked-value-one", other: "marked-value-two" };

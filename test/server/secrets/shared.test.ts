@@ -3,7 +3,8 @@ import { openStore } from "../../../src/server/core/store/index.ts";
 import { freshDatabase } from "../../postgres.ts";
 import { fakeBao } from "../../support/openbao/fake.ts";
 import { keyFileIn } from "../../support/sealing.ts";
-import { must, type TestServer, temporaryFolder, testServer } from "../../support/server.ts";
+import { must, type TestServer, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const values = { key: "marked-value-one" };
 

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 import { row } from "../../support/row.ts";
-import { must, temporaryFolder, testServer } from "../../support/server.ts";
+import { must, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const path = "/api/v1/secretbackends";
 const reason = 'type "cassette" is unknown to this version of mcpctl';

@@ -5,7 +5,8 @@ import { expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { socketHandler } from "../../../src/server/workstations/socket.ts";
 import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
-import { type Client, must, temporaryFolder, testServer } from "../../support/server.ts";
+import { type Client, must, testServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import {
   ask,

@@ -15,7 +15,7 @@ import type {
 } from "../../../src/wire/link/registration.ts";
 import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
 import { row } from "../../support/row.ts";
-import { temporaryFolder } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 export const minute = 60_000;
 export const hour = 60 * minute;

@@ -28,14 +28,14 @@ export interface Attached {
   call(taskId: string, more?: object): Promise<Call>;
 }
 
-export interface Around extends Partial<TestAgentOptions> {
+export interface AttachedOptions extends Partial<TestAgentOptions> {
   transports?: string[];
   server?: ScriptedServer;
   config?: Partial<LocalProvider["config"]>;
 }
 
 /** An agent that publishes `local`, attached to a scripted server. */
-export async function attachedAgent(around: Around = {}): Promise<Attached> {
+export async function attachedAgent(around: AttachedOptions = {}): Promise<Attached> {
   const { transports, server = new ScriptedServer(), config, ...options } = around;
   if (transports) server.transports = transports;
   const provider = memoryProvider("local", config);

@@ -1,5 +1,5 @@
 /** A fetch that counts what has been read of event streams. */
-export function tappedFetch(): { fetch: typeof fetch; read(): number } {
+export function countingFetch(): { fetch: typeof fetch; read(): number } {
   let read = 0;
   const tapped = async (...args: Parameters<typeof fetch>) => {
     const response = await fetch(...args);

@@ -1,9 +1,10 @@
 import type { Time } from "../../../src/time.ts";
 
-/** Time that stands still until it is moved on. */
-export class HandTime implements Time {
+/** A clock that stands still until a test moves it on. */
+export class FakeClock implements Time {
+  /** What `random` returns. */
   chance = 0.5;
-  #now = 1000;
+  #now = 0;
   #timers: { at: number; act: () => void }[] = [];
 
   elapsed(): number {
@@ -22,22 +23,22 @@ export class HandTime implements Time {
     };
   }
 
-  /** How many milliseconds it is to each timer, the next first. */
+  /** Milliseconds to each timer, the next first. */
   get waits(): number[] {
     return this.#timers.map(({ at }) => at - this.#now).sort((a, b) => a - b);
   }
 
-  /** Moves on, and lets each timer act in its turn; what they set off has a chance to happen in between. */
+  /** Moves on at once; each timer that is due acts in its turn. */
+  move(milliseconds: number): void {
+    const end = this.#now + milliseconds;
+    while (this.#actNext(end));
+    this.#now = end;
+  }
+
+  /** Moves on like `move`, and lets happen what each timer sets off. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
-    while (true) {
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
-      if (!next) break;
-      this.#timers = this.#timers.filter((one) => one !== next);
-      this.#now = Math.max(this.#now, next.at);
-      next.act();
-      await turn();
-    }
+    while (this.#actNext(end)) await turn();
     this.#now = end;
     await turn();
   }
@@ -52,9 +53,19 @@ export class HandTime implements Time {
       if (!holds()) await new Promise((resolve) => setTimeout(resolve, 3));
     }
   }
+
+  /** Lets the next timer act that is due by then. Returns false when there is none. */
+  #actNext(end: number): boolean {
+    const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+    if (!next) return false;
+    this.#timers = this.#timers.filter((one) => one !== next);
+    this.#now = Math.max(this.#now, next.at);
+    next.act();
+    return true;
+  }
 }
 
-/** Lets what is due happen. */
+/** Lets the event loop turn once. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

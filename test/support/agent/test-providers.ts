@@ -6,8 +6,8 @@ import type { ProviderConfig } from "../../../src/agent/core/config.ts";
 import type { Runtime } from "../../../src/agent/core/provider.ts";
 import { createProviders, type ProvidersDeps } from "../../../src/agent/providers/providers.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
-import { HandTime } from "./fake-clock.ts";
-import { keptLog } from "./memory-log.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { memoryLog } from "./memory-log.ts";
 
 /** Of a caller who never gives up. */
 export const patient = new AbortController().signal;
@@ -15,10 +15,10 @@ export const patient = new AbortController().signal;
 export const body = JSON.stringify({ model: "qwen", messages: [{ role: "user", content: "hi" }] });
 
 /** Providers, in a time of the test's own; they are gone when it is over. */
-export async function house(configs: ProviderConfig[], more: Partial<ProvidersDeps> = {}) {
+export async function testProviders(configs: ProviderConfig[], more: Partial<ProvidersDeps> = {}) {
   const outbound = createOutbound();
-  const time = new HandTime();
-  const log = keptLog();
+  const time = new FakeClock();
+  const log = memoryLog();
   const home = mkdtempSync(join(tmpdir(), "mcpctl-providers-"));
   const providers = createProviders({ outbound, env: {}, cwd: home, home, log, time, ...more });
   const changes: string[] = [];
@@ -32,12 +32,12 @@ export async function house(configs: ProviderConfig[], more: Partial<ProvidersDe
 }
 
 /** A published provider called `local` whose model is `qwen`. */
-export function configOf(runtime: { url: string }, more: Partial<ProviderConfig> = {}): ProviderConfig {
+export function providerConfig(runtime: { url: string }, more: Partial<ProviderConfig> = {}): ProviderConfig {
   return { name: "local", type: "openai", model: "qwen", url: runtime.url, publish: true, ...more };
 }
 
 /** A runtime that says what was done to it, in place of a vLLM of the agent's. */
-export function managedOne(url: string, done: string[]): Runtime {
+export function recordingRuntime(url: string, done: string[]): Runtime {
   return {
     url,
     state: "active",

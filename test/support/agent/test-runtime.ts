@@ -4,10 +4,9 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { WakeRecipe } from "../../../src/agent/core/config.ts";
 import { ExternalRuntime } from "../../../src/agent/providers/external-runtime.ts";
-import type { AppError } from "../../../src/errors.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import { systemTime, type Time } from "../../../src/time.ts";
-import { keptLog } from "./memory-log.ts";
+import { memoryLog } from "./memory-log.ts";
 
 /** Of a caller who waits as long as it takes. */
 export const patient = new AbortController().signal;
@@ -19,7 +18,7 @@ const tenfold: Time = {
   after: (milliseconds, act) => systemTime.after(milliseconds / 10, act),
 };
 
-export interface Given {
+export interface TestRuntimeOptions {
   url: string;
   wake: WakeRecipe;
   model?: string;
@@ -29,9 +28,16 @@ export interface Given {
 }
 
 /** A server that somebody else runs, looked at once; it is closed when the test is over. */
-export async function runtimeOf({ url, wake, model = "qwen", type = "vllm", env, time }: Given) {
+export async function testRuntime({
+  url,
+  wake,
+  model = "qwen",
+  type = "vllm",
+  env,
+  time,
+}: TestRuntimeOptions) {
   const outbound = createOutbound();
-  const log = keptLog();
+  const log = memoryLog();
   const cwd = mkdtempSync(join(tmpdir(), "mcpctl-wake-"));
   const runtime = new ExternalRuntime(
     { name: "local", type, model, url, publish: true, wake },
@@ -50,14 +56,4 @@ export async function runtimeOf({ url, wake, model = "qwen", type = "vllm", env,
   });
   await runtime.start();
   return { runtime, log, cwd };
-}
-
-/** What a wake that must fail fails with. */
-export function failure(waking: Promise<void>): Promise<AppError> {
-  return waking.then(
-    () => {
-      throw new Error("it was woken");
-    },
-    (error: AppError) => error,
-  );
 }

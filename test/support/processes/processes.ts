@@ -6,7 +6,7 @@ import {
   type ProcessTable,
   processTable,
 } from "../../../src/processes/process-table.ts";
-import { temporaryFolder } from "../server.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 /** Returns true while a process runs; a zombie does not. */
 export function isAlive(pid: number): boolean {

@@ -1,21 +1,13 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  watch,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { ManagedConfig, ProviderConfig } from "../../../src/agent/core/config.ts";
 import type { ManagedVllmDeps } from "../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
-import { systemTime, type Time } from "../../../src/time.ts";
+import { systemTime } from "../../../src/time.ts";
+import { memoryLog } from "../agent/memory-log.ts";
 import { isAlive } from "../processes/processes.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 /** How the vLLM of a test behaves. Milliseconds. */
 export interface Behaviour {
@@ -40,7 +32,7 @@ export interface Behaviour {
   wakeFails?: boolean;
 }
 
-export interface StandIn {
+export interface FakeVllm {
   /** What is to be run as `vllm`. */
   command: string;
   behave(behaviour: Behaviour): void;
@@ -56,8 +48,8 @@ export interface StandIn {
 }
 
 /** A `vllm` for a test. All of it is gone when the test is over. */
-export function vllmStandIn(first: Behaviour = {}, name = "vllm"): StandIn {
-  const folder = freshFolder();
+export function fakeVllm(first: Behaviour = {}, name = "vllm"): FakeVllm {
+  const folder = temporaryFolder();
   const file = join(folder, "events");
   writeFileSync(file, "");
   const behave = (behaviour: Behaviour) => {
@@ -72,7 +64,7 @@ export function vllmStandIn(first: Behaviour = {}, name = "vllm"): StandIn {
 
   const events = () => readFileSync(file, "utf8").split("\n").filter(Boolean);
   const of = (kind: string) => events().filter((event) => event === kind || event.startsWith(`${kind} `));
-  const standIn: StandIn = {
+  const vllm: FakeVllm = {
     command,
     behave,
     events: () => events().map((event) => event.replace(/^(start|engine) .*/, "$1")),
@@ -82,16 +74,16 @@ export function vllmStandIn(first: Behaviour = {}, name = "vllm"): StandIn {
         return { pid: Number(pid), ...JSON.parse(rest!) };
       }),
     engines: () => of("engine").map((event) => Number(event.split(" ")[1])),
-    left: () => [...standIn.starts().map(({ pid }) => pid), ...standIn.engines()].filter(isAlive),
+    left: () => [...vllm.starts().map(({ pid }) => pid), ...vllm.engines()].filter(isAlive),
     async until(kind, count = 1) {
       await seen(file, () => of(kind).length >= count);
     },
   };
   onTestFinished(() => {
-    for (const pid of standIn.left()) if (commandOf(pid).includes(folder)) process.kill(pid, "SIGKILL");
+    for (const pid of vllm.left()) if (commandOf(pid).includes(folder)) process.kill(pid, "SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   });
-  return standIn;
+  return vllm;
 }
 
 /** Returns when a condition holds that changes with a file. */
@@ -114,13 +106,6 @@ function commandOf(pid: number): string {
   return existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : "";
 }
 
-/** A folder of one test's own, gone when it is over. */
-export function freshFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "mcp-vllm-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 export function vllmConfig(managed: Partial<ManagedConfig>, model = "acme/tiny"): ProviderConfig {
   return {
     name: "vllm-local",
@@ -131,18 +116,6 @@ export function vllmConfig(managed: Partial<ManagedConfig>, model = "acme/tiny")
   };
 }
 
-/** What the owner's log was told. */
-export interface SaidLog {
-  said: string[];
-  log: ManagedVllmDeps["log"];
-}
-
-export function saidLog(): SaidLog {
-  const said: string[] = [];
-  const at = (level: string) => (message: string) => void said.push(`${level} ${message}`);
-  return { said, log: { info: at("info"), warn: at("warn"), error: at("error") } };
-}
-
 /** What a managed vLLM works with in a test: the real system, with little patience. */
 export function vllmDeps(home: string, more: Partial<ManagedVllmDeps> = {}): ManagedVllmDeps {
   return {
@@ -150,54 +123,8 @@ export function vllmDeps(home: string, more: Partial<ManagedVllmDeps> = {}): Man
     env: { PATH: process.env["PATH"], HOME: home },
     send: createOutbound(),
     time: systemTime,
-    log: saidLog().log,
+    log: memoryLog(),
     timeouts: { poll: 10, watch: 1000, grace: 2000 },
     ...more,
   };
-}
-
-/** A clock that a test moves. */
-export interface MovedTime extends Time {
-  /** Milliseconds; what is due on the way happens. */
-  move(milliseconds: number): void;
-  /** How many things are still to happen. */
-  readonly due: number;
-}
-
-export function movedTime(): MovedTime {
-  let now = 0;
-  const entries = new Set<{ at: number; act(): void }>();
-  return {
-    elapsed: () => now,
-    random: () => 0.5,
-    after(milliseconds, act) {
-      const entry = { at: now + milliseconds, act };
-      entries.add(entry);
-      return () => void entries.delete(entry);
-    },
-    move(milliseconds) {
-      const end = now + milliseconds;
-      for (;;) {
-        const [next] = [...entries].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-        if (!next) break;
-        entries.delete(next);
-        now = next.at;
-        next.act();
-      }
-      now = end;
-    },
-    get due() {
-      return entries.size;
-    },
-  };
-}
-
-/** What a call has thrown; an error when it has not. */
-export async function caughtFrom(call: () => unknown): Promise<unknown> {
-  try {
-    await call();
-  } catch (thrown) {
-    return thrown;
-  }
-  throw new Error("it has thrown nothing");
 }

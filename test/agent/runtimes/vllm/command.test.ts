@@ -10,7 +10,9 @@ import {
 import { vllmEnvironment } from "../../../../src/agent/runtimes/vllm/environment.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { knownReason, StartProgress } from "../../../../src/agent/runtimes/vllm/phases.ts";
-import { caughtFrom, freshFolder, vllmConfig, vllmDeps } from "../../../support/vllm/fake-vllm.ts";
+import { errorOf } from "../../../support/error-of.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { vllmConfig, vllmDeps } from "../../../support/vllm/fake-vllm.ts";
 
 describe("the arguments of vllm serve", () => {
   it("are the model, the extra ones, and last what the agent sets itself: loopback, port, name", () => {
@@ -63,9 +65,9 @@ describe("the arguments of vllm serve", () => {
 
   it("stop a runtime from being made when they are refused, or the model's name is an option", async () => {
     const deps = vllmDeps("/nowhere");
-    const one = await caughtFrom(() => createManagedVllm(vllmConfig({ extraArgs: ["--port=1"] }), deps));
+    const one = await errorOf(() => createManagedVllm(vllmConfig({ extraArgs: ["--port=1"] }), deps));
     expect(one).toMatchObject({ code: "invalid_request", details: [{ path: "/extraArgs/0" }] });
-    const other = await caughtFrom(() => createManagedVllm(vllmConfig({}, "--trust-remote-code"), deps));
+    const other = await errorOf(() => createManagedVllm(vllmConfig({}, "--trust-remote-code"), deps));
     expect(other).toMatchObject({ code: "invalid_request", details: [{ path: "/model" }] });
   });
 
@@ -79,7 +81,7 @@ describe("the arguments of vllm serve", () => {
 
 describe("the program", () => {
   it("is the command, or bin/vllm of the environment, or vllm on the PATH", () => {
-    const folder = freshFolder();
+    const folder = temporaryFolder();
     mkdirSync(join(folder, "venv/bin"), { recursive: true });
     for (const name of ["venv/bin/vllm", "vllm", "other"]) {
       writeFileSync(join(folder, name), "#!/bin/sh\n");
@@ -93,7 +95,7 @@ describe("the program", () => {
   });
 
   it("that is missing or cannot be run is named to its owner (failure mode 22)", () => {
-    const folder = freshFolder();
+    const folder = temporaryFolder();
     writeFileSync(join(folder, "plain"), "no program");
     const found = (managed: object) => () => findExecutable(vllmConfig(managed), { PATH: folder });
     expect(found({})).toThrow("there is no vllm command on the PATH");

@@ -4,15 +4,10 @@ import type { Runtime } from "../../../../src/agent/core/provider.ts";
 import { idleLadder } from "../../../../src/agent/runtimes/vllm/idle.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { createOutbound, HttpFailure, type Outbound } from "../../../../src/net/outbound.ts";
-import {
-  type Behaviour,
-  freshFolder,
-  movedTime,
-  saidLog,
-  vllmConfig,
-  vllmDeps,
-  vllmStandIn,
-} from "../../../support/vllm/fake-vllm.ts";
+import { FakeClock } from "../../../support/agent/fake-clock.ts";
+import { memoryLog } from "../../../support/agent/memory-log.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { type Behaviour, fakeVllm, vllmConfig, vllmDeps } from "../../../support/vllm/fake-vllm.ts";
 
 const never = new AbortController().signal;
 const minute = 60_000;
@@ -23,19 +18,19 @@ function sleepy(
   config: Partial<ManagedConfig> = {},
   send: Outbound = createOutbound(),
 ) {
-  const time = movedTime();
-  const standIn = vllmStandIn(behaviour);
-  const { said, log } = saidLog();
+  const time = new FakeClock();
+  const vllm = fakeVllm(behaviour);
+  const log = memoryLog();
   const runtime = createManagedVllm(
     vllmConfig({
-      ...{ command: standIn.command, idleTimeoutMinutes: 5, extraArgs: ["--enable-sleep-mode"] },
+      ...{ command: vllm.command, idleTimeoutMinutes: 5, extraArgs: ["--enable-sleep-mode"] },
       ...config,
     }),
-    vllmDeps(freshFolder(), { time, log, send, timeouts: { poll: 10, watch: 15, grace: 2000 } }),
+    vllmDeps(temporaryFolder(), { time, log, send, timeouts: { poll: 10, watch: 15, grace: 2000 } }),
   );
   onTestFinished(() => runtime.close());
-  const did = () => standIn.events().filter((event) => !/^(health|engine|one token)$/.test(event));
-  return { runtime, standIn, time, said, did };
+  const did = () => vllm.events().filter((event) => !/^(health|engine|one token)$/.test(event));
+  return { runtime, vllm, time, log, did };
 }
 
 /** Returns when what it tells begins so. */
@@ -53,7 +48,7 @@ async function gone(runtime: Runtime): Promise<void> {
 
 describe("the ladder", () => {
   const climbed = (minutes: number | undefined) => {
-    const time = movedTime();
+    const time = new FakeClock();
     const due: string[] = [];
     const ladder = idleLadder(minutes, time, (rung) => due.push(`${rung} ${time.elapsed() / minute}`));
     return { time, due, ladder };
@@ -69,7 +64,7 @@ describe("the ladder", () => {
     first();
     first();
     time.move(600 * minute);
-    expect([due, time.due]).toEqual([[], 0]);
+    expect([due, time.waits]).toEqual([[], []]);
     second();
     time.move(5 * minute - 1);
     expect(due).toEqual([]);
@@ -103,7 +98,7 @@ describe("the ladder", () => {
       waits.push(milliseconds);
       return () => {};
     };
-    const time = { ...movedTime(), after };
+    const time = Object.assign(new FakeClock(), { after });
     idleLadder(100_000, time, () => {}).at("ready");
     expect(waits).toEqual([2 ** 31 - 1]);
   });
@@ -111,13 +106,13 @@ describe("the ladder", () => {
   it("has no end where no time is set", () => {
     const { time, ladder } = climbed(undefined);
     ladder.at("ready");
-    expect(time.due).toBe(0);
+    expect(time.waits).toEqual([]);
   });
 });
 
 describe("an idle vLLM", () => {
   it("sleeps, wakes for the next call in the same process, sleeps again and is stopped", async () => {
-    const { runtime, standIn, time, did } = sleepy();
+    const { runtime, vllm, time, did } = sleepy();
     await runtime.wake(never);
     time.move(5 * minute);
     expect(runtime.state).toBe("hibernating");
@@ -130,56 +125,56 @@ describe("an idle vLLM", () => {
     time.move(5 * minute);
     await gone(runtime);
     expect(did()).toEqual(["start", "sleep", "wake up", "sleep", "term", "left"]);
-    expect(standIn.left()).toEqual([]);
+    expect(vllm.left()).toEqual([]);
   });
 
   it("is stopped at once where it has no sleep mode, and has no routes for it", async () => {
-    const { runtime, standIn, time, did } = sleepy({}, { extraArgs: [] });
+    const { runtime, vllm, time, did } = sleepy({}, { extraArgs: [] });
     await runtime.wake(never);
-    expect(standIn.starts()[0]!.env).not.toHaveProperty("VLLM_SERVER_DEV_MODE");
+    expect(vllm.starts()[0]!.env).not.toHaveProperty("VLLM_SERVER_DEV_MODE");
     time.move(5 * minute);
     await gone(runtime);
     expect(did()).toEqual(["start", "term", "left"]);
   });
 
   it("runs on where no time is set", async () => {
-    const { runtime, time, standIn } = sleepy({}, { idleTimeoutMinutes: undefined });
+    const { runtime, time, vllm } = sleepy({}, { idleTimeoutMinutes: undefined });
     await runtime.wake(never);
     time.move(10_000 * minute);
     expect(runtime.state).toBe("active");
-    expect(standIn.left()).toHaveLength(2);
+    expect(vllm.left()).toHaveLength(2);
   });
 
   it("that is falling asleep lets who comes then wait, and wakes for it (failure mode 15)", async () => {
-    const { runtime, standIn, time, did } = sleepy({ sleepHangs: true });
+    const { runtime, vllm, time, did } = sleepy({ sleepHangs: true });
     await runtime.wake(never);
     time.move(5 * minute);
-    await standIn.until("sleep");
+    await vllm.until("sleep");
     const waiting = runtime.wake(never);
     expect(runtime.state).toBe("waking");
-    standIn.behave({});
+    vllm.behave({});
     await waiting;
     expect(runtime.state).toBe("active");
     expect(did()).toEqual(["start", "sleep", "wake up"]);
   });
 
   it("that is being stopped lets who comes then wait, and starts for it (failure mode 15)", async () => {
-    const { runtime, standIn, time, did } = sleepy({}, { extraArgs: [] });
+    const { runtime, vllm, time, did } = sleepy({}, { extraArgs: [] });
     await runtime.wake(never);
     time.move(5 * minute);
     expect(runtime.describe().detail).toMatch(/^stopping/);
     await Promise.all([runtime.wake(never), runtime.wake(never)]);
     expect(runtime.state).toBe("active");
     expect(did()).toEqual(["start", "term", "left", "start"]);
-    expect(standIn.left()).toHaveLength(2);
+    expect(vllm.left()).toHaveLength(2);
   });
 
   it("that does not sleep is stopped instead, and one that does not wake is started anew", async () => {
-    const { runtime, standIn, time, did, said } = sleepy({ sleepFails: true });
+    const { runtime, vllm, time, did, log } = sleepy({ sleepFails: true });
     await runtime.wake(never);
     time.move(5 * minute);
     await gone(runtime);
-    standIn.behave({ wakeFails: true });
+    vllm.behave({ wakeFails: true });
     await runtime.wake(never);
     time.move(5 * minute);
     await told(runtime, "asleep");
@@ -197,40 +192,40 @@ describe("an idle vLLM", () => {
       "left",
       "start",
     ]);
-    expect(said.join("\n")).toContain("it does not sleep, and is stopped instead");
-    expect(said.join("\n")).toContain("it does not wake up, and is started anew");
+    expect(log.lines.join("\n")).toContain("it does not sleep, and is stopped instead");
+    expect(log.lines.join("\n")).toContain("it does not wake up, and is started anew");
   });
 
   it("that dies asleep is found out, and started anew for the next call", async () => {
-    const { runtime, standIn, time } = sleepy();
+    const { runtime, vllm, time } = sleepy();
     await runtime.wake(never);
     time.move(5 * minute);
     await told(runtime, "asleep");
-    process.kill(standIn.starts()[0]!.pid, "SIGKILL");
+    process.kill(vllm.starts()[0]!.pid, "SIGKILL");
     await told(runtime, "vLLM ended with signal SIGKILL");
-    expect(standIn.left()).toEqual([]);
+    expect(vllm.left()).toEqual([]);
     await runtime.wake(never);
-    expect(standIn.starts()).toHaveLength(2);
+    expect(vllm.starts()).toHaveLength(2);
   });
 
   it("is not one that works on a long prompt: no clock of ours ends it, and no health check without an answer (failure modes 16, 17, 37)", async () => {
     const send = createOutbound();
     let unanswered = 0;
     let isBusy = false;
-    const { runtime, standIn, time, did } = sleepy({}, {}, (url, options) => {
+    const { runtime, vllm, time, did } = sleepy({}, {}, (url, options) => {
       if (url.pathname !== "/health" || !isBusy) return send(url, options);
       unanswered++;
       return Promise.reject(new HttpFailure("timeout", "no answer"));
     });
     await runtime.wake(never);
     isBusy = true;
-    standIn.behave({ prefillMs: 200 });
+    vllm.behave({ prefillMs: 200 });
     const leave = runtime.enter();
     const answer = fetch(`${runtime.url}/v1/chat/completions`, {
       method: "POST",
       body: JSON.stringify({ stream: true }),
     });
-    await standIn.until("call");
+    await vllm.until("call");
     time.move(600 * minute);
     expect(await (await answer).text()).toContain("[DONE]");
     expect(unanswered).toBeGreaterThan(2);

@@ -4,17 +4,12 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
 import type { Runtime } from "../../../../src/agent/core/provider.ts";
 import { createManagedVllm, type ManagedVllmDeps } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
+import { FakeClock } from "../../../support/agent/fake-clock.ts";
+import { memoryLog } from "../../../support/agent/memory-log.ts";
+import { errorOf } from "../../../support/error-of.ts";
 import { isAlive } from "../../../support/processes/processes.ts";
-import {
-  type Behaviour,
-  caughtFrom,
-  freshFolder,
-  movedTime,
-  saidLog,
-  vllmConfig,
-  vllmDeps,
-  vllmStandIn,
-} from "../../../support/vllm/fake-vllm.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { type Behaviour, fakeVllm, vllmConfig, vllmDeps } from "../../../support/vllm/fake-vllm.ts";
 
 const never = new AbortController().signal;
 
@@ -23,15 +18,15 @@ function managed(
   config: Partial<ManagedConfig> = {},
   more: Partial<ManagedVllmDeps> = {},
 ) {
-  const home = freshFolder();
-  const standIn = vllmStandIn(behaviour);
-  const { said, log } = saidLog();
-  const runtime = createManagedVllm(vllmConfig({ command: standIn.command, ...config }), {
+  const home = temporaryFolder();
+  const vllm = fakeVllm(behaviour);
+  const log = memoryLog();
+  const runtime = createManagedVllm(vllmConfig({ command: vllm.command, ...config }), {
     ...vllmDeps(home, { log }),
     ...more,
   });
   onTestFinished(() => runtime.close());
-  return { runtime, standIn, home, said };
+  return { runtime, vllm, home, log };
 }
 
 /** Returns when the runtime is in a state. */
@@ -57,28 +52,28 @@ async function ask(runtime: Runtime, body: object = {}): Promise<{ status: numbe
 
 describe("a managed vLLM", () => {
   it("is not taken for a left-over when its first call comes before it was looked for one", async () => {
-    const { runtime, standIn, said } = managed();
+    const { runtime, vllm, log } = managed();
     const started = runtime.start();
     await Promise.all([runtime.wake(never), started]);
     // Whatever the first look has set off comes before this one.
     await runtime.start();
-    expect(standIn.starts()).toHaveLength(1);
-    expect(standIn.events()).not.toContain("term");
+    expect(vllm.starts()).toHaveLength(1);
+    expect(vllm.events()).not.toContain("term");
     expect(runtime.state).toBe("active");
-    expect(said).toEqual([]);
+    expect(log.lines).toEqual([]);
   });
 
   it("is started by its first call, with the name of its model, and answers when wake returns", async () => {
-    const { runtime, standIn, home } = managed({}, { extraArgs: ["--max-model-len", "8"] });
+    const { runtime, vllm, home } = managed({}, { extraArgs: ["--max-model-len", "8"] });
     await runtime.start();
     expect(runtime.state).toBe("hibernating");
-    expect(standIn.starts()).toEqual([]);
+    expect(vllm.starts()).toEqual([]);
     const states: string[] = [];
     runtime.onChange(() => states.push(runtime.state));
     await runtime.wake(never);
     expect(states).toEqual(["waking", "active"]);
-    expect(standIn.events().filter((event) => event !== "health")).toEqual(["start", "engine", "one token"]);
-    const [start] = standIn.starts();
+    expect(vllm.events().filter((event) => event !== "health")).toEqual(["start", "engine", "one token"]);
+    const [start] = vllm.starts();
     expect(runtime.describe()).toEqual({ state: "active", detail: null, pid: start!.pid, resident: true });
     expect(start!.args).toEqual([
       ...["--max-model-len", "8", "--host", "127.0.0.1"],
@@ -90,216 +85,216 @@ describe("a managed vLLM", () => {
   });
 
   it("is started with the agent where it is wanted at once", async () => {
-    const { runtime, standIn } = managed({}, { warmup: true });
+    const { runtime, vllm } = managed({}, { warmup: true });
     await runtime.start();
     expect(runtime.state).toBe("waking");
     await inState(runtime, "active");
-    expect(standIn.starts()).toHaveLength(1);
+    expect(vllm.starts()).toHaveLength(1);
   });
 
   it("is started once for 50 who wait, and goes on when the first and then all of them leave (failure modes 11, 12, 13)", async () => {
-    const { runtime, standIn } = managed({ hangsAt: "Loading weights" });
+    const { runtime, vllm } = managed({ hangsAt: "Loading weights" });
     const first = new AbortController();
     const others = new AbortController();
-    const leaving = caughtFrom(() => runtime.wake(first.signal));
-    const waiting = Array.from({ length: 49 }, () => caughtFrom(() => runtime.wake(others.signal)));
+    const leaving = errorOf(() => runtime.wake(first.signal));
+    const waiting = Array.from({ length: 49 }, () => errorOf(() => runtime.wake(others.signal)));
     const faithful = runtime.wake(never);
-    await standIn.until("engine");
+    await vllm.until("engine");
     first.abort();
     expect(await leaving).toMatchObject({ kind: "cancelled" });
     expect(runtime.state).toBe("waking");
     others.abort();
     await Promise.all(waiting);
-    standIn.behave({});
+    vllm.behave({});
     await faithful;
     expect(runtime.state).toBe("active");
-    expect(standIn.starts()).toHaveLength(1);
-    expect(await caughtFrom(() => runtime.wake(AbortSignal.abort()))).toMatchObject({ kind: "cancelled" });
+    expect(vllm.starts()).toHaveLength(1);
+    expect(await errorOf(() => runtime.wake(AbortSignal.abort()))).toMatchObject({ kind: "cancelled" });
   });
 
   it("becomes ready though everybody who waited has gone (failure mode 13)", async () => {
-    const { runtime, standIn } = managed({ hangsAt: "Loading weights" });
+    const { runtime, vllm } = managed({ hangsAt: "Loading weights" });
     const only = new AbortController();
-    const waiting = caughtFrom(() => runtime.wake(only.signal));
-    await standIn.until("engine");
+    const waiting = errorOf(() => runtime.wake(only.signal));
+    await vllm.until("engine");
     only.abort();
     await waiting;
-    standIn.behave({});
+    vllm.behave({});
     await inState(runtime, "active");
   });
 
   it("tells how far its start is, and for how long it has taken", async () => {
-    const time = movedTime();
-    const { runtime, standIn } = managed({ hangsAt: "Loading weights took" }, {}, { time });
+    const time = new FakeClock();
+    const { runtime, vllm } = managed({ hangsAt: "Loading weights took" }, {}, { time });
     const waking = runtime.wake(never);
-    await standIn.until("engine");
+    await vllm.until("engine");
     time.move(34_400);
     while (!runtime.describe().detail?.startsWith("compiling")) await Bun.sleep(2);
     expect(runtime.describe()).toMatchObject({ state: "waking", detail: "compiling, 34 s" });
-    standIn.behave({});
+    vllm.behave({});
     await waking;
     expect(runtime.describe().detail).toBeNull();
   });
 
   it("is not ready before it has made a token, and is when it makes no text at all", async () => {
-    const { runtime, standIn } = managed({ firstStatus: 500 });
+    const { runtime, vllm } = managed({ firstStatus: 500 });
     const waking = runtime.wake(never);
-    await standIn.until("one token", 2);
+    await vllm.until("one token", 2);
     expect(runtime.state).toBe("waking");
-    standIn.behave({ firstStatus: 400 });
+    vllm.behave({ firstStatus: 400 });
     await waking;
     expect(runtime.state).toBe("active");
   });
 
   it("is stopped whole: it is asked first, and nothing is left of it, nor of what is noted", async () => {
-    const { runtime, standIn, home } = managed();
+    const { runtime, vllm, home } = managed();
     await runtime.wake(never);
-    expect(standIn.left()).toHaveLength(2);
+    expect(vllm.left()).toHaveLength(2);
     await runtime.stop();
-    expect(standIn.left()).toEqual([]);
-    expect(standIn.events().slice(-2)).toEqual(["term", "left"]);
+    expect(vllm.left()).toEqual([]);
+    expect(vllm.events().slice(-2)).toEqual(["term", "left"]);
     expect(runtime.describe()).toEqual({ state: "hibernating", detail: null, resident: false });
     expect([...new Bun.Glob("vllm/*").scanSync(home)]).toEqual(["vllm/vllm-local.log"]);
     await runtime.wake(never);
-    expect(standIn.starts()).toHaveLength(2);
+    expect(vllm.starts()).toHaveLength(2);
   });
 
   it("that does not listen is killed after its time, and an engine that has left its group with it (failure mode 24)", async () => {
     const timeouts = { poll: 10, grace: 60 };
-    const { runtime, standIn } = managed({ ignoresTerm: true, engineLeavesGroup: true }, {}, { timeouts });
+    const { runtime, vllm } = managed({ ignoresTerm: true, engineLeavesGroup: true }, {}, { timeouts });
     await runtime.wake(never);
     await runtime.stop();
-    expect(standIn.left()).toEqual([]);
-    expect(standIn.events()).not.toContain("left");
+    expect(vllm.left()).toEqual([]);
+    expect(vllm.events()).not.toContain("left");
   });
 
   it("leaves nothing behind when the agent stops in the middle of its start (failure mode 25)", async () => {
-    const { runtime, standIn } = managed({ hangsAt: "Loading weights", engineLeavesGroup: true });
-    const waiting = caughtFrom(() => runtime.wake(never));
-    await standIn.until("engine");
+    const { runtime, vllm } = managed({ hangsAt: "Loading weights", engineLeavesGroup: true });
+    const waiting = errorOf(() => runtime.wake(never));
+    await vllm.until("engine");
     await runtime.close();
-    expect(standIn.left()).toEqual([]);
+    expect(vllm.left()).toEqual([]);
     expect(await waiting).toMatchObject({ code: "unavailable" });
     expect(runtime.state).toBe("inactive");
-    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({ code: "unavailable" });
-    expect(standIn.starts()).toHaveLength(1);
+    expect(await errorOf(() => runtime.wake(never))).toMatchObject({ code: "unavailable" });
+    expect(vllm.starts()).toHaveLength(1);
   });
 
   it("can be stopped in the middle of its start, and who wakes it then waits for the next one (failure mode 15)", async () => {
-    const { runtime, standIn } = managed({ hangsAt: "Loading weights" });
-    const first = caughtFrom(() => runtime.wake(never));
-    await standIn.until("engine");
+    const { runtime, vllm } = managed({ hangsAt: "Loading weights" });
+    const first = errorOf(() => runtime.wake(never));
+    await vllm.until("engine");
     const stopping = runtime.stop();
     const second = runtime.wake(never);
     expect(await first).toMatchObject({ code: "unavailable", message: "it was stopped while it was waking" });
     await stopping;
-    standIn.behave({});
+    vllm.behave({});
     await second;
     expect(runtime.state).toBe("active");
-    expect(standIn.starts()).toHaveLength(2);
-    expect(standIn.left()).toHaveLength(2);
+    expect(vllm.starts()).toHaveLength(2);
+    expect(vllm.left()).toHaveLength(2);
   });
 
   it("gets no token of the agent's", async () => {
     const env = { PATH: process.env["PATH"], MCPCTL_TOKEN: "mcpctl_secret" };
-    const { runtime, standIn } = managed({}, {}, { env });
+    const { runtime, vllm } = managed({}, {}, { env });
     await runtime.wake(never);
-    expect(JSON.stringify(standIn.starts())).not.toContain("mcpctl_secret");
-    expect(standIn.starts()[0]!.env["MCPCTL_AGENT_PROVIDER"]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(JSON.stringify(vllm.starts())).not.toContain("mcpctl_secret");
+    expect(vllm.starts()[0]!.env["MCPCTL_AGENT_PROVIDER"]).toMatch(/^[0-9a-f-]{36}$/);
   });
 });
 
 describe("a vLLM that fails", () => {
   it("for memory while it loads: callers get the reason, the owner its last lines, then it cools down (failure modes 18, 24)", async () => {
-    const time = movedTime();
+    const time = new FakeClock();
     const says = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 9.99 GiB";
     const behaviour = { endsAt: { line: "Loading weights", says }, engineLeavesGroup: true };
-    const { runtime, standIn, said, home } = managed(behaviour, {}, { time });
+    const { runtime, vllm, log, home } = managed(behaviour, {}, { time });
     const message = "vLLM ended with code 1 while it was starting (out of GPU memory)";
-    const refused = await Promise.all([1, 2, 3].map(() => caughtFrom(() => runtime.wake(never))));
+    const refused = await Promise.all([1, 2, 3].map(() => errorOf(() => runtime.wake(never))));
     for (const one of refused) expect(one).toMatchObject({ code: "unavailable", message, retryAfter: 30 });
-    expect(standIn.starts()).toHaveLength(1);
-    expect(standIn.left()).toEqual([]);
+    expect(vllm.starts()).toHaveLength(1);
+    expect(vllm.left()).toEqual([]);
     expect(runtime.describe()).toMatchObject({ state: "hibernating", detail: message });
-    expect(said.join("\n")).toContain("Tried to allocate 9.99 GiB");
-    expect(said.join("\n")).toContain(join(home, "vllm/vllm-local.log"));
+    expect(log.lines.join("\n")).toContain("Tried to allocate 9.99 GiB");
+    expect(log.lines.join("\n")).toContain(join(home, "vllm/vllm-local.log"));
 
     time.move(20_000);
-    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({ message, retryAfter: 10 });
-    expect(standIn.starts()).toHaveLength(1);
+    expect(await errorOf(() => runtime.wake(never))).toMatchObject({ message, retryAfter: 10 });
+    expect(vllm.starts()).toHaveLength(1);
     time.move(10_000);
-    standIn.behave({});
+    vllm.behave({});
     await runtime.wake(never);
-    expect(standIn.starts()).toHaveLength(2);
+    expect(vllm.starts()).toHaveLength(2);
     expect(runtime.describe().detail).toBeNull();
   });
 
   it("for a model that is not there, with its own exit code", async () => {
     const says = "OSError: acme/tiny is not a local folder and is not a valid model identifier";
     const { runtime } = managed({ endsAt: { line: "Starting to load", says, code: 3 } });
-    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({
+    expect(await errorOf(() => runtime.wake(never))).toMatchObject({
       message: "vLLM ended with code 3 while it was starting (the model is not there)",
     });
   });
 
   it("for memory in the middle of an answer: the call breaks off, all is swept, the next call starts it anew (failure mode 19)", async () => {
-    const { runtime, standIn, said } = managed({ engineLeavesGroup: true });
+    const { runtime, vllm, log } = managed({ engineLeavesGroup: true });
     await runtime.wake(never);
-    standIn.behave({ outOfMemory: "mid-generation" });
+    vllm.behave({ outOfMemory: "mid-generation" });
     const leave = runtime.enter();
     await expect(ask(runtime, { stream: true })).rejects.toThrow();
     leave();
     await inState(runtime, "hibernating");
-    standIn.behave({});
+    vllm.behave({});
     await runtime.wake(never);
-    expect(said.join("\n")).toContain("vLLM ended with code 1 (out of GPU memory)");
-    const [first, second] = standIn.engines();
+    expect(log.lines.join("\n")).toContain("vLLM ended with code 1 (out of GPU memory)");
+    const [first, second] = vllm.engines();
     expect([isAlive(first!), isAlive(second!)]).toEqual([false, true]);
-    expect(standIn.starts()).toHaveLength(2);
+    expect(vllm.starts()).toHaveLength(2);
   });
 
   it("with its engine while it still answers: it says 503, and is stopped", async () => {
     const timeouts = { poll: 10, watch: 20 };
-    const { runtime, standIn } = managed({}, {}, { timeouts });
+    const { runtime, vllm } = managed({}, {}, { timeouts });
     await runtime.wake(never);
-    standIn.behave({ engineDead: true });
+    vllm.behave({ engineDead: true });
     await inState(runtime, "hibernating");
-    standIn.behave({});
+    vllm.behave({});
     await runtime.wake(never);
-    expect(standIn.starts()).toHaveLength(2);
-    expect(standIn.left()).toHaveLength(2);
+    expect(vllm.starts()).toHaveLength(2);
+    expect(vllm.left()).toHaveLength(2);
   });
 
   it("to be ready in time is stopped whole", async () => {
-    const { runtime, standIn } = managed({ hangsAt: "torch.compile" }, { warmupSeconds: 0.3 });
-    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({
+    const { runtime, vllm } = managed({ hangsAt: "torch.compile" }, { warmupSeconds: 0.3 });
+    expect(await errorOf(() => runtime.wake(never))).toMatchObject({
       ...{ code: "unavailable", message: "vLLM was not ready within 0.3 s", retryAfter: 30 },
     });
-    expect(standIn.left()).toEqual([]);
+    expect(vllm.left()).toEqual([]);
   });
 
   it("to serve its name is not taken for ready (failure mode 10)", async () => {
-    const { runtime, standIn } = managed({ serves: "another/model" });
-    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({
+    const { runtime, vllm } = managed({ serves: "another/model" });
+    expect(await errorOf(() => runtime.wake(never))).toMatchObject({
       message: "another server answers on the port of this vLLM",
     });
-    expect(standIn.left()).toEqual([]);
-    expect(standIn.events()).not.toContain("one token");
+    expect(vllm.left()).toEqual([]);
+    expect(vllm.events()).not.toContain("one token");
   });
 
   it("to be there at all cannot be called; the path is its owner's alone, and it is found once it is there (failure mode 22)", async () => {
-    const home = freshFolder();
-    const bin = freshFolder();
-    const { said, log } = saidLog();
+    const home = temporaryFolder();
+    const bin = temporaryFolder();
+    const log = memoryLog();
     const config = vllmConfig({ command: join(bin, "vllm") });
     const runtime = createManagedVllm(config, vllmDeps(home, { log }));
     onTestFinished(() => runtime.close());
     await runtime.start();
     expect(runtime.describe()).toMatchObject({ state: "inactive", detail: `there is no ${bin}/vllm` });
-    const refused = await caughtFrom(() => runtime.wake(never));
+    const refused = await errorOf(() => runtime.wake(never));
     expect(refused).toMatchObject({ code: "unavailable", message: "vLLM cannot be started on its machine" });
-    expect(said.join("\n")).toContain(`there is no ${bin}/vllm`);
-    const { command } = vllmStandIn();
+    expect(log.lines.join("\n")).toContain(`there is no ${bin}/vllm`);
+    const { command } = fakeVllm();
     await Bun.write(join(bin, "vllm"), readFileSync(command));
     Bun.spawnSync(["chmod", "+x", join(bin, "vllm")]);
     await runtime.wake(never);
@@ -307,17 +302,17 @@ describe("a vLLM that fails", () => {
   });
 
   it("to run, for its interpreter is missing, leaves no note behind, and its owner is told why (failure mode 22)", async () => {
-    const home = freshFolder();
-    const command = join(freshFolder(), "vllm");
+    const home = temporaryFolder();
+    const command = join(temporaryFolder(), "vllm");
     writeFileSync(command, "#!/no/such/python\n", { mode: 0o755 });
-    const { said, log } = saidLog();
+    const log = memoryLog();
     const runtime = createManagedVllm(vllmConfig({ command }), vllmDeps(home, { log }));
     await runtime.start();
-    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({
+    expect(await errorOf(() => runtime.wake(never))).toMatchObject({
       ...{ code: "unavailable", message: "vLLM cannot be run on its machine" },
     });
     expect(runtime.state).toBe("hibernating");
-    expect(said.join("\n")).toContain("ENOENT");
+    expect(log.lines.join("\n")).toContain("ENOENT");
     expect([...new Bun.Glob("vllm/*.json").scanSync(home)]).toEqual([]);
   });
 
@@ -326,11 +321,11 @@ describe("a vLLM that fails", () => {
     const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response(String(++asked)) });
     onTestFinished(() => other.stop(true));
     const port = other.port!;
-    const { runtime, standIn } = managed({}, { port });
-    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({
+    const { runtime, vllm } = managed({}, { port });
+    expect(await errorOf(() => runtime.wake(never))).toMatchObject({
       ...{ code: "unavailable", message: `port ${port} is taken by another program` },
     });
-    expect([standIn.starts(), asked]).toEqual([[], 0]);
+    expect([vllm.starts(), asked]).toEqual([[], 0]);
     await other.stop(true);
     await runtime.wake(never);
     expect(runtime.url).toBe(`http://127.0.0.1:${port}`);

@@ -4,17 +4,17 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { processTable } from "../../../../src/processes/process-table.ts";
+import { memoryLog } from "../../../support/agent/memory-log.ts";
+import { errorOf } from "../../../support/error-of.ts";
 import { isAlive } from "../../../support/processes/processes.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import {
   type Behaviour,
-  caughtFrom,
-  freshFolder,
-  type StandIn,
-  saidLog,
+  type FakeVllm,
+  fakeVllm,
   seen,
   vllmConfig,
   vllmDeps,
-  vllmStandIn,
 } from "../../../support/vllm/fake-vllm.ts";
 
 const never = new AbortController().signal;
@@ -25,9 +25,9 @@ async function otherAgent(
   behaviour: Behaviour = {},
   config: Partial<ManagedConfig> = {},
 ) {
-  const home = freshFolder();
-  const standIn = vllmStandIn(behaviour);
-  const asked = vllmConfig({ command: standIn.command, ...config });
+  const home = temporaryFolder();
+  const vllm = fakeVllm(behaviour);
+  const asked = vllmConfig({ command: vllm.command, ...config });
   const file = join(home, "agent");
   writeFileSync(file, `${JSON.stringify({ home, config: asked })}\n`);
   const agent = Bun.spawn(
@@ -42,44 +42,40 @@ async function otherAgent(
   };
   onTestFinished(() => end("SIGKILL"));
   await seen(file, () => readFileSync(file, "utf8").includes(`${until}\n`));
-  return { home, standIn, config: asked, end };
+  return { home, vllm, config: asked, end };
 }
 
 /** The agent after that. */
 function nextAgent(home: string, config: Parameters<typeof createManagedVllm>[0]) {
-  const { said, log } = saidLog();
+  const log = memoryLog();
   const runtime = createManagedVllm(config, vllmDeps(home, { log }));
   onTestFinished(() => runtime.close());
-  return { runtime, said };
+  return { runtime, log };
 }
 
-async function allGone(standIn: StandIn): Promise<void> {
-  while (standIn.left().length > 0) await Bun.sleep(2);
+async function allGone(vllm: FakeVllm): Promise<void> {
+  while (vllm.left().length > 0) await Bun.sleep(2);
 }
 
 describe("the vLLM of an agent that was killed with -9", () => {
   it("goes on with the next agent, which also ends it (failure mode 26)", async () => {
-    const { home, standIn, config, end } = await otherAgent("ready");
+    const { home, vllm, config, end } = await otherAgent("ready");
     await end("SIGKILL");
-    expect(standIn.left()).toHaveLength(2);
-    const { runtime, said } = nextAgent(home, config);
+    expect(vllm.left()).toHaveLength(2);
+    const { runtime, log } = nextAgent(home, config);
     await runtime.start();
-    expect(runtime.describe()).toMatchObject({ state: "active", pid: standIn.starts()[0]!.pid });
-    expect(said).toEqual(["info vllm-local: goes on with the vLLM of an earlier agent"]);
+    expect(runtime.describe()).toMatchObject({ state: "active", pid: vllm.starts()[0]!.pid });
+    expect(log.lines).toEqual(["info: vllm-local: goes on with the vLLM of an earlier agent"]);
     await runtime.wake(never);
     expect(await (await fetch(`${runtime.url}/v1/models`)).text()).toContain("acme/tiny");
     await runtime.close();
-    expect(standIn.left()).toEqual([]);
-    expect(standIn.starts()).toHaveLength(1);
-    expect(standIn.events().slice(-2)).toEqual(["term", "left"]);
+    expect(vllm.left()).toEqual([]);
+    expect(vllm.starts()).toHaveLength(1);
+    expect(vllm.events().slice(-2)).toEqual(["term", "left"]);
   });
 
   it("goes on asleep, when it sleeps", async () => {
-    const { home, standIn, config, end } = await otherAgent(
-      "ready",
-      {},
-      { extraArgs: ["--enable-sleep-mode"] },
-    );
+    const { home, vllm, config, end } = await otherAgent("ready", {}, { extraArgs: ["--enable-sleep-mode"] });
     await end("SIGKILL");
     const { port } = JSON.parse(readFileSync(join(home, "vllm/vllm-local.json"), "utf8"));
     await fetch(`http://127.0.0.1:${port}/sleep?level=1`, { method: "POST" });
@@ -87,7 +83,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     await runtime.start();
     expect(runtime.describe()).toMatchObject({ state: "hibernating", resident: false });
     await runtime.wake(never);
-    expect(standIn.events().filter((event) => /sleep|wake|start/.test(event))).toEqual([
+    expect(vllm.events().filter((event) => /sleep|wake|start/.test(event))).toEqual([
       "start",
       "sleep",
       "wake up",
@@ -95,70 +91,70 @@ describe("the vLLM of an agent that was killed with -9", () => {
   });
 
   it("is noticed when it ends later, though it is nobody's child any more", async () => {
-    const { home, standIn, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
+    const { home, vllm, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
     await end("SIGKILL");
     const { runtime } = nextAgent(home, config);
     await runtime.start();
-    process.kill(standIn.starts()[0]!.pid, "SIGKILL");
-    await allGone(standIn);
+    process.kill(vllm.starts()[0]!.pid, "SIGKILL");
+    await allGone(vllm);
     await runtime.wake(never);
-    expect(standIn.starts()).toHaveLength(2);
+    expect(vllm.starts()).toHaveLength(2);
   });
 
   it("is ended when the config is another, with the engine that has left its group (failure modes 24, 26)", async () => {
-    const { home, standIn, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
+    const { home, vllm, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
     await end("SIGKILL");
     const other = { ...config, managed: { ...config.managed!, extraArgs: ["--max-model-len", "9"] } };
     const { runtime } = nextAgent(home, other);
     await runtime.start();
     expect(runtime.state).toBe("hibernating");
-    await allGone(standIn);
-    expect(standIn.starts()).toHaveLength(1);
+    await allGone(vllm);
+    expect(vllm.starts()).toHaveLength(1);
   });
 
   it("is ended when it was not ready yet, and a call meanwhile waits for a start of its own (failure modes 25, 26)", async () => {
-    const { home, standIn, config, end } = await otherAgent("started", { hangsAt: "Loading weights" });
-    await standIn.until("engine");
+    const { home, vllm, config, end } = await otherAgent("started", { hangsAt: "Loading weights" });
+    await vllm.until("engine");
     await end("SIGKILL");
     const { runtime } = nextAgent(home, config);
     await runtime.start();
-    standIn.behave({});
+    vllm.behave({});
     await runtime.wake(never);
-    const [first, second] = standIn.starts();
+    const [first, second] = vllm.starts();
     expect([isAlive(first!.pid), isAlive(second!.pid)]).toEqual([false, true]);
-    expect(standIn.left()).toHaveLength(2);
+    expect(vllm.left()).toHaveLength(2);
   });
 
   it("is swept when only its engine is left, which holds the GPU's memory (failure mode 24)", async () => {
-    const { home, standIn, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
+    const { home, vllm, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
     await end("SIGKILL");
-    process.kill(standIn.starts()[0]!.pid, "SIGKILL");
-    const [engine] = standIn.engines();
+    process.kill(vllm.starts()[0]!.pid, "SIGKILL");
+    const [engine] = vllm.engines();
     expect(isAlive(engine!)).toBe(true);
     const { runtime } = nextAgent(home, config);
     await runtime.start();
     await runtime.close();
-    expect(standIn.left()).toEqual([]);
+    expect(vllm.left()).toEqual([]);
     expect([...new Bun.Glob("vllm/*.json").scanSync(home)]).toEqual([]);
   });
 
   it("is left alone while its agent runs: it is no orphan", async () => {
-    const { home, standIn, config } = await otherAgent("ready");
+    const { home, vllm, config } = await otherAgent("ready");
     const { runtime } = nextAgent(home, config);
     await runtime.start();
-    expect(await caughtFrom(() => runtime.wake(never))).toMatchObject({
+    expect(await errorOf(() => runtime.wake(never))).toMatchObject({
       ...{ code: "unavailable", message: "another agent on its machine runs this vLLM" },
     });
     await runtime.close();
-    expect(standIn.left()).toHaveLength(2);
-    expect(standIn.starts()).toHaveLength(1);
+    expect(vllm.left()).toHaveLength(2);
+    expect(vllm.starts()).toHaveLength(1);
   });
 
   it("is not there when the agent was asked to stop, in the middle of a start too (failure mode 25)", async () => {
-    const { home, standIn, end } = await otherAgent("started", { hangsAt: "Loading weights" });
-    await standIn.until("engine");
+    const { home, vllm, end } = await otherAgent("started", { hangsAt: "Loading weights" });
+    await vllm.until("engine");
     await end("SIGTERM");
-    expect(standIn.left()).toEqual([]);
+    expect(vllm.left()).toEqual([]);
     expect([...new Bun.Glob("vllm/*.json").scanSync(home)]).toEqual([]);
   });
 });
@@ -178,17 +174,17 @@ describe("what is noted of a vLLM", () => {
   }
 
   function noted(note: unknown): string {
-    const home = freshFolder();
+    const home = temporaryFolder();
     mkdirSync(join(home, "vllm"));
     writeFileSync(join(home, "vllm/vllm-local.json"), typeof note === "string" ? note : JSON.stringify(note));
     return home;
   }
 
   const starting = async (home: string) => {
-    const { runtime, said } = nextAgent(home, vllmConfig({ command: vllmStandIn().command }));
+    const { runtime, log } = nextAgent(home, vllmConfig({ command: fakeVllm().command }));
     await runtime.start();
     await runtime.close();
-    return said;
+    return log.lines;
   };
 
   it("never has a process killed that is not provably ours: by number and time of start, without the marker (failure modes 24, 26)", async () => {

@@ -5,7 +5,10 @@ import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-v
 import { createOutbound } from "../../../../src/net/outbound.ts";
 import { processTable } from "../../../../src/processes/process-table.ts";
 import { systemTime } from "../../../../src/time.ts";
-import { freshFolder, movedTime, saidLog, vllmConfig } from "../../../support/vllm/fake-vllm.ts";
+import { FakeClock } from "../../../support/agent/fake-clock.ts";
+import { memoryLog } from "../../../support/agent/memory-log.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { vllmConfig } from "../../../support/vllm/fake-vllm.ts";
 
 const command = process.env["MCPCTL_TEST_VLLM"];
 const model = process.env["MCPCTL_TEST_VLLM_MODEL"];
@@ -13,9 +16,9 @@ const never = new AbortController().signal;
 
 describe.skipIf(command === undefined || model === undefined)("a real vLLM (MCPCTL_TEST_VLLM)", () => {
   it("starts, answers, sleeps, wakes and stops, and nothing is left of it", async () => {
-    const home = freshFolder();
-    const idle = movedTime();
-    const { said, log } = saidLog();
+    const home = temporaryFolder();
+    const idle = new FakeClock();
+    const log = memoryLog();
     const extraArgs = (process.env["MCPCTL_TEST_VLLM_ARGS"] ?? "").split(" ").filter(Boolean);
     const sleeps = extraArgs.includes("--enable-sleep-mode");
     const config = vllmConfig(
@@ -35,7 +38,7 @@ describe.skipIf(command === undefined || model === undefined)("a real vLLM (MCPC
     await waking
       .finally(() => clearInterval(stop))
       .catch((thrown) => {
-        throw new Error(said.join("\n"), { cause: thrown });
+        throw new Error(log.lines.join("\n"), { cause: thrown });
       });
     expect([...details]).toContain("starting");
 

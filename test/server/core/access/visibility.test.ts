@@ -3,14 +3,8 @@ import { describe, expect, it } from "vitest";
 import { bearerHash, mintBearer } from "../../../../src/server/core/access/bearer.ts";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import { row } from "../../../support/row.ts";
-import {
-  type Answer,
-  type Client,
-  must,
-  temporaryFolder,
-  testServer,
-  told,
-} from "../../../support/server.ts";
+import { type Answer, type Client, must, testServer, told } from "../../../support/server.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { goodProvider, type Upstream, upstream } from "../../../support/upstream.ts";
 
 const messages = [{ role: "user", content: "hi" }];

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { Catalogue, type RowChange } from "../../../../src/server/core/catalogue/catalogue.ts";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import { type Row, type Store, StoreError, type Write } from "../../../../src/server/core/store/types.ts";
-import { temporaryFolder } from "../../../support/server.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 function project(name: string, version = 1): Row {
   return {

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { movedSettings } from "../../../../src/kinds/llm-settings.ts";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import { row } from "../../../support/row.ts";
-import { must, temporaryFolder, testServer } from "../../../support/server.ts";
+import { must, testServer } from "../../../support/server.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { goodProvider, upstream } from "../../../support/upstream.ts";
 
 const settings = {

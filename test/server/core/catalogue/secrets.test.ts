@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import { type Store, StoreError, type Write } from "../../../../src/server/core/store/types.ts";
-import { must, temporaryFolder, testServer } from "../../../support/server.ts";
+import { must, testServer } from "../../../support/server.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { goodProvider, upstream } from "../../../support/upstream.ts";
 
 const path = "/api/v1/secrets";

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import type { AuditEvent } from "../../../../src/server/core/store/types.ts";
-import { must, temporaryFolder, testServer } from "../../../support/server.ts";
+import { must, testServer } from "../../../support/server.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 const now = Date.parse("2026-11-21T12:00:00Z");
 

@@ -15,7 +15,8 @@ import { Audit } from "../../../../src/server/observability/audit.ts";
 import { Metrics } from "../../../../src/server/observability/metrics.ts";
 import type { SecretValues } from "../../../../src/server/secrets/secret-values.ts";
 import type { VirtualLlms } from "../../../../src/server/workstations/virtual-llms.ts";
-import { must, type TestServer, temporaryFolder, testServer } from "../../../support/server.ts";
+import { must, type TestServer, testServer } from "../../../support/server.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { type Script, type Upstream, upstream } from "../../../support/upstream.ts";
 
 /** What a caller sees of a call. */

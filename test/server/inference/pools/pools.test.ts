@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { must, type TestServer, temporaryFolder, testServer } from "../../../support/server.ts";
+import { must, type TestServer, testServer } from "../../../support/server.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { goodProvider, type Seen, upstream } from "../../../support/upstream.ts";
 import { lastEvent } from "../setup.ts";
 

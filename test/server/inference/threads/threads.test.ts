@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
-import { type Client, must, temporaryFolder, told } from "../../../support/server.ts";
+import { type Client, must, told } from "../../../support/server.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { chatFrames, chunk, lastChunk, reply, type Script, streamHead } from "../../../support/upstream.ts";
 import { postRaw } from "../caller.ts";
 import { hello, prompt, withAgent } from "../personas/setup.ts";
