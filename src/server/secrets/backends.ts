@@ -1,9 +1,10 @@
 import { backendModules } from "../../backends/index.ts";
 import type { BackendModule, Driver, Health } from "../../backends/types.ts";
 import { AppError, type Fault } from "../../errors.ts";
+import { secretBackend } from "../../kinds/secret-backend.ts";
 import { credentialOf, unknownType } from "../../kinds/secret-backends/config.ts";
-import type { BackendConfig } from "../../kinds/secret-backends/define.ts";
 import type { Catalogue, RowChange } from "../core/catalogue/catalogue.ts";
+import { type SecretBackendRow, specOf } from "../core/store/typed-rows.ts";
 import type { Row } from "../core/store/types.ts";
 import type { MasterKeys } from "./master-key.ts";
 import { tableOf } from "./secret-table.ts";
@@ -20,10 +21,12 @@ export interface BackendsOptions {
   onWarning(text: string): void;
 }
 
+type Spec = SecretBackendRow["spec"];
+
 /** The drivers of all secret backends. A driver is made when it is first needed, and lives until its config changes. */
 export class Backends {
   readonly #options: BackendsOptions;
-  readonly #open = new Map<string, { spec: Row["spec"]; driver: Driver }>();
+  readonly #open = new Map<string, { spec: Spec; driver: Driver }>();
   readonly #unsubscribe: () => void;
 
   constructor(options: BackendsOptions) {
@@ -32,9 +35,11 @@ export class Backends {
   }
 
   /** Returns the driver of a backend's row. Throws AppError `secret_unavailable` for a type that is not known. */
-  driver({ id, name, spec }: Row): Driver {
+  driver(backend: Row): Driver {
+    const { id, name } = backend;
+    const spec = specOf(secretBackend, backend);
     const known = this.#open.get(id);
-    if (known && Bun.deepEquals(known.spec["config"], spec["config"])) return known.driver;
+    if (known && Bun.deepEquals(known.spec.config, spec.config)) return known.driver;
     known?.driver.close?.();
     const driver = this.#make(id, name, spec);
     this.#open.set(id, { spec, driver });
@@ -78,8 +83,8 @@ export class Backends {
     }
   }
 
-  #make(id: string, name: string, spec: Row["spec"]): Driver {
-    const type = String(spec["type"]);
+  #make(id: string, name: string, spec: Spec): Driver {
+    const { type, config } = spec;
     const module = moduleOf(type);
     if (!module)
       throw new AppError("secret_unavailable", `secret backend "${name}": ${unknownType(type)}`, {
@@ -89,7 +94,7 @@ export class Backends {
     const ref = credentialOf(spec);
     return module.make({
       name,
-      config: spec["config"] as BackendConfig,
+      config,
       table: tableOf(catalogue.store, id, now),
       masterKeys: () => masterKey.ring,
       credential: async () => (ref ? credential(ref.name, ref.key) : ""),

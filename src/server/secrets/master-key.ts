@@ -29,7 +29,7 @@ export async function openMasterKey(
   const backends = (): SealedBackend[] =>
     catalogue.snapshot
       .table("secretbackend")
-      .sorted.filter(({ spec }) => findBackendType(spec["type"])?.usesMasterKey === true)
+      .sorted.filter(({ spec }) => findBackendType(spec.type)?.usesMasterKey === true)
       .map(({ id, name }) => ({ name, table: tableOf(store, id, now) }));
   let ring = file && readKeyRing(file);
   await checkSealed(ring, backends());

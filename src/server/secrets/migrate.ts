@@ -1,10 +1,13 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
+import { secret as secretKind } from "../../kinds/secret.ts";
+import { secretBackend } from "../../kinds/secret-backend.ts";
 import { canHoldCredentials, credentialOf, findBackendType } from "../../kinds/secret-backends/config.ts";
 import { tokenIdOf } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { resolveReferences } from "../core/catalogue/draft.ts";
 import type { Caller } from "../core/catalogue/resources.ts";
+import { specOf, statusOf } from "../core/store/typed-rows.ts";
 import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
 import type { Backends } from "./backends.ts";
 import type { SecretValues } from "./secret-values.ts";
@@ -68,7 +71,7 @@ export function migrate(
   // Secrets that are on the destination already are visited as well: an interrupted run may have left copies.
   const chosen = migration.names
     ? [...new Set(migration.names)].map((name) => snapshot.named("secret", name) ?? name)
-    : secrets.sorted.filter(({ spec }) => spec["backend"] === from.name || spec["backend"] === to.name);
+    : secrets.sorted.filter(({ spec }) => spec.backend === from.name || spec.backend === to.name);
   const missing = chosen.find((secret) => typeof secret === "string");
   if (missing !== undefined) throw new AppError("not_found", `secret "${missing}" not found`);
   const rows = chosen as Row[];
@@ -114,13 +117,13 @@ async function migrateOne(
     const [secret, from, to] = [byId.get(id), byId.get(fromId), byId.get(toId)];
     if (!from || !to) throw new AppError("not_found", "a backend was deleted in the meantime");
     if (!secret) return undefined;
-    const home = secret.spec["backend"];
+    const home = specOf(secretKind, secret).backend;
     if (home === to.name) {
       const left = dryRun ? [] : await secretWrites.sweepSecret(id);
       return { result: "skipped", reason: `already on ${to.name}`, ...remainingCopy(left) };
     }
     if (home !== from.name) return { result: "skipped", reason: `on ${home}, not on ${from.name}` };
-    const { type } = to.spec;
+    const { type } = specOf(secretBackend, to);
     if (!canHoldCredentials(type) && isCredential(secret, options)) {
       const result = names?.includes(secret.name) ? "failed" : "skipped";
       const where = findBackendType(type)?.display ?? `a backend of type ${type}`;
@@ -130,8 +133,8 @@ async function migrateOne(
     try {
       return await move(secret, from, to, keepSource, caller, options);
     } catch (error) {
-      const passing = error instanceof StoreError && error.refusal === "stale";
-      if (!passing || attempt === attempts) throw error;
+      const isStale = error instanceof StoreError && error.refusal === "stale";
+      if (!isStale || attempt === attempts) throw error;
       await catalogue.refresh();
     }
   }
@@ -146,7 +149,7 @@ async function move(
   { catalogue, backends, secrets, secretWrites, now }: MigrateOptions,
 ): Promise<SecretResult> {
   const data = await secrets.fresh(secret);
-  const source = secret.status["externalRef"] as string;
+  const source = statusOf(secretKind, secret).externalRef;
   const externalRef = await secretWrites.put(to, secret.id, data);
   try {
     if (!Bun.deepEquals(await backends.driver(to).read(externalRef), data))

@@ -1,12 +1,13 @@
 import type { DriverLogin } from "../../backends/types.ts";
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
+import { secretBackend } from "../../kinds/secret-backend.ts";
 import { credentialOf, findBackendType } from "../../kinds/secret-backends/config.ts";
-import type { BackendConfig } from "../../kinds/secret-backends/define.ts";
 import { everything, tokenIdOf } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Caller, Resources } from "../core/catalogue/resources.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
+import { specOf, statusOf } from "../core/store/typed-rows.ts";
 import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
 import { type Backends, withoutName } from "./backends.ts";
 import type { SecretValues } from "./secret-values.ts";
@@ -58,16 +59,16 @@ export async function rotateToken(
     if (error instanceof AppError && error.code === "not_supported") throw error;
     const message = error instanceof AppError ? error.message : "something went wrong in the server";
     const reason = withoutName(backend.name, message);
-    const { rotatedAt = null } = (backend.status["rotation"] ?? {}) as Partial<Rotation>;
+    const rotatedAt = statusOf(secretBackend, backend).rotation?.rotatedAt ?? null;
     await remember(backendId, { rotatedAt, failedAt: at(), reason }, caller, options);
     throw error;
   }
 }
 
 /** True if a backend logs in with a token that can be replaced. */
-export function hasToken({ spec }: Row): boolean {
-  const type = findBackendType(spec["type"]);
-  return type?.login?.canRotate(spec["config"] as BackendConfig) === true;
+export function hasToken(backend: Row): boolean {
+  const { type, config } = specOf(secretBackend, backend);
+  return findBackendType(type)?.login?.canRotate(config) === true;
 }
 
 /** Replaces the token. Returns a warning if the old one could not be revoked. */

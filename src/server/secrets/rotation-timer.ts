@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { everything, type Principal } from "../core/access/policy.ts";
-import type { Row } from "../core/store/types.ts";
-import { hasToken, type RotateOptions, type Rotation, rotateToken } from "./rotate-token.ts";
+import type { SecretBackendRow } from "../core/store/typed-rows.ts";
+import { hasToken, type RotateOptions, rotateToken } from "./rotate-token.ts";
 
 const hour = 60 * 60 * 1000;
 const day = 24 * hour;
@@ -32,15 +32,15 @@ export function rotationTimer(
   /** Configs of backends whose token cannot be replaced. */
   const irreplaceable = new WeakSet<object>();
 
-  const isDue = ({ status, createdAt }: Row): boolean => {
-    const { rotatedAt, failedAt } = (status["rotation"] ?? {}) as Partial<Rotation>;
+  const isDue = ({ status, createdAt }: SecretBackendRow): boolean => {
+    const { rotatedAt, failedAt } = status.rotation ?? {};
     if (failedAt && now() - Date.parse(failedAt) < hour) return false;
     return now() - (rotatedAt ? Date.parse(rotatedAt) : createdAt) >= day + jitter;
   };
 
   return async () => {
     for (const backend of catalogue.snapshot.table("secretbackend").sorted) {
-      const config = backend.spec["config"] as object;
+      const { config } = backend.spec;
       if (!hasToken(backend) || irreplaceable.has(config) || !isDue(backend)) continue;
       try {
         await rotateToken(backend.id, { principal: serverPrincipal, requestId: requestId() }, options);

@@ -1,5 +1,7 @@
 import { AppError } from "../../errors.ts";
+import { secret as secretKind } from "../../kinds/secret.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { specOf, statusOf } from "../core/store/typed-rows.ts";
 import type { Row } from "../core/store/types.ts";
 import type { Backends } from "./backends.ts";
 
@@ -125,24 +127,24 @@ export class SecretValues {
   }
 
   #backendOf(secret: Row): Row {
-    const backend = this.#catalogue.snapshot.named("secretbackend", secret.spec["backend"] as string);
+    const backend = this.#catalogue.snapshot.named("secretbackend", specOf(secretKind, secret).backend ?? "");
     if (!backend) throw new AppError("secret_unavailable", `the backend of secret "${secret.name}" is gone`);
     return backend;
   }
 }
 
 /** Returns the ref of a secret's values. Throws AppError for a row that points at the values of another secret. */
-function refOf({ id, name, status }: Row): string {
-  const ref = status["externalRef"] as string;
-  if (ref.startsWith(`${id}/`)) return ref;
-  throw new AppError("secret_unavailable", `secret "${name}" points at the values of another one`);
+function refOf(secret: Row): string {
+  const { externalRef } = statusOf(secretKind, secret);
+  if (externalRef.startsWith(`${secret.id}/`)) return externalRef;
+  throw new AppError("secret_unavailable", `secret "${secret.name}" points at the values of another one`);
 }
 
-function mustBeThere({ name, spec }: Row, values: Data | null): Data {
+function mustBeThere(secret: Row, values: Data | null): Data {
   if (values) return values;
   throw new AppError(
     "secret_unavailable",
-    `secret backend "${spec["backend"]}" has no values of secret "${name}" any more`,
+    `secret backend "${specOf(secretKind, secret).backend}" has no values of secret "${secret.name}" any more`,
   );
 }
 

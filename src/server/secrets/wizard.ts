@@ -126,9 +126,9 @@ function checked(
 
 /** Returns the backend that may hold the credential: one that can be read without a login. */
 function homeOf(snapshot: Snapshot): string {
-  const homes = snapshot.table("secretbackend").sorted.filter(({ spec }) => canHoldCredentials(spec["type"]));
+  const homes = snapshot.table("secretbackend").sorted.filter(({ spec }) => canHoldCredentials(spec.type));
   const home =
-    homes.find(({ spec }) => spec["isDefault"]) ??
-    homes.find(({ spec }) => findBackendType(spec["type"])?.usesMasterKey);
+    homes.find(({ spec }) => spec.isDefault) ??
+    homes.find(({ spec }) => findBackendType(spec.type)?.usesMasterKey);
   return (home ?? homes[0]!).name;
 }

@@ -76,6 +76,10 @@ export interface LlmRow extends RowOf<"llm"> {}
 /** A row of the kind `agent`: a persona. */
 export interface PersonaRow extends RowOf<"agent"> {}
 
+export interface SecretRow extends RowOf<"secret"> {}
+
+export interface SecretBackendRow extends RowOf<"secretbackend"> {}
+
 /** The spec of a row, by its kind's descriptor: `specOf(llm, row).model`. The row must be of that kind. */
 export function specOf<Fields extends TObject, WriteOnly extends readonly string[]>(
   _kind: Kind<Fields, string, WriteOnly>,

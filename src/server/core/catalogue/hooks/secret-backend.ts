@@ -9,31 +9,32 @@ import type { BackendConfig } from "../../../../kinds/secret-backends/define.ts"
 import { backendTypes } from "../../../../kinds/secret-backends/index.ts";
 import { decide } from "../../access/policy.ts";
 import type { BackendHealth } from "../../store/snapshot.ts";
+import type { SecretBackendRow } from "../../store/typed-rows.ts";
 import type { Row, Write } from "../../store/types.ts";
 import type { Draft, Hooks, View } from "../hooks.ts";
 
 /** Age of a token after which its backend is stale, in milliseconds. Tokens are replaced daily. */
 const staleAfter = 2 * 24 * 60 * 60 * 1000;
 
-export const secretBackendHooks: Hooks = {
+export const secretBackendHooks: Hooks<SecretBackendRow> = {
   prepare(draft, services) {
-    const { row, faults } = draft;
-    const type = row.spec["type"] as string;
-    const completed = completeConfig(type, row.spec["config"] as Record<string, unknown>);
-    row.spec["config"] = completed.config;
+    const { faults } = draft;
+    const { spec } = draft.row;
+    const completed = completeConfig(spec.type, spec.config);
+    spec.config = completed.config;
     faults.push(...completed.faults);
     if (faults.length > 0) return;
-    faults.push(...services.backends.checkConfig(type, completed.config));
+    faults.push(...services.backends.checkConfig(spec.type, completed.config));
     if (faults.length === 0) checkCredential(draft);
     if (faults.length === 0) keepOneDefault(draft);
   },
   remove(draft) {
-    if (draft.row.spec["isDefault"]) {
+    if (draft.row.spec.isDefault) {
       throw new AppError("conflict", `secret backend "${draft.row.name}" is the default`, {
         hint: "make another one the default first",
       });
     }
-    if (draft.row.status["builtIn"]) {
+    if (draft.row.status.builtIn) {
       throw new AppError(
         "conflict",
         `secret backend "${draft.row.name}" is built in: a backend's own credentials live there`,
@@ -45,22 +46,23 @@ export const secretBackendHooks: Hooks = {
     return {
       secretCount: secrets.length,
       health: healthOf(row, view),
-      rotation: row.status["rotation"] ?? null,
+      rotation: row.status.rotation ?? null,
     };
   },
 };
 
 /** Keeps exactly one backend the default: the old default changes in the same transaction. */
-function keepOneDefault(draft: Draft): void {
+function keepOneDefault(draft: Draft<SecretBackendRow>): void {
   const { before, row, snapshot, writeFirst } = draft;
-  if (before?.spec["isDefault"] === true && !row.spec["isDefault"]) {
+  const { isDefault } = row.spec;
+  if (before?.spec.isDefault && !isDefault) {
     throw new AppError("conflict", "one backend must be the default", {
       hint: "make another one the default instead: this one then steps down",
     });
   }
-  if (!row.spec["isDefault"]) return;
+  if (!isDefault) return;
   for (const other of snapshot.table("secretbackend").sorted) {
-    if (other.id !== row.id && other.spec["isDefault"] === true)
+    if (other.id !== row.id && other.spec.isDefault)
       writeFirst.push(withoutDefault(other, row.updatedAt, snapshot.refsOf(other.id)));
   }
 }
@@ -79,49 +81,48 @@ function withoutDefault(
  * to another place needs `expose` as well, else it is removed from the config (T12). A credential must be on a backend
  * that needs no login.
  */
-function checkCredential({ before, row, snapshot, principal, faults }: Draft): void {
-  const credential = credentialOf(row.spec);
+function checkCredential({ before, row, snapshot, principal, faults }: Draft<SecretBackendRow>): void {
+  const { spec } = row;
+  const credential = credentialOf(spec);
   if (!credential) return;
   const { path, name, key } = credential;
   const secret = snapshot.named("secret", name);
   const exposing = decide(principal, "expose", "secrets", name, secret);
   if (before && Bun.deepEquals(credentialOf(before.spec), credential)) {
     if (exposing !== "allow" && !Bun.deepEquals(destinationOf(before), destinationOf(row)))
-      row.spec["config"] = withoutField(row.spec["config"] as BackendConfig, path.split("/")[2]!);
+      spec.config = withoutField(spec.config, path.split("/")[2]!);
     return;
   }
   // The response does not reveal to such a caller whether the secret exists.
   if (exposing === "forbidden")
     throw new AppError("forbidden", `logging in with secret "${name}" needs expose on it`);
   if (!secret) return;
-  if (!(secret.status["keys"] as string[]).includes(key))
+  if (!secret.status.keys.includes(key))
     faults.push({ path: `${path}/key`, message: `secret "${name}" has no key "${key}"` });
-  const home = snapshot.named("secretbackend", secret.spec["backend"] as string);
-  const homeType = findBackendType(home?.spec["type"]);
-  if (homeType && !canHoldCredentials(homeType.name)) {
+  const home = snapshot.named("secretbackend", secret.spec.backend ?? "");
+  if (home && !canHoldCredentials(home.spec.type)) {
+    const where = findBackendType(home.spec.type)?.display ?? `a backend of type ${home.spec.type}`;
     const others = backendTypes.map((type) => type.name).filter(canHoldCredentials);
-    const message = `secret "${name}" is itself in ${homeType.display}; keep it on a ${others.join(" or ")} backend`;
+    const message = `secret "${name}" is itself in ${where}; keep it on a ${others.join(" or ")} backend`;
     faults.push({ path: `${path}/name`, message });
   }
 }
 
 /** Returns the parts of a backend's config that decide where its credential is sent. */
-function destinationOf({ spec }: Row): unknown {
-  return findBackendType(spec["type"])?.login?.destinationOf(spec["config"] as BackendConfig);
+function destinationOf({ spec: { type, config } }: SecretBackendRow): unknown {
+  return findBackendType(type)?.login?.destinationOf(config);
 }
 
-function withoutField(config: BackendConfig, field: string): BackendConfig {
+function withoutField(config: BackendConfig, field: string): Record<string, unknown> {
   const { [field]: _, ...rest } = config;
   return rest;
 }
 
 /** Returns the health at the last check. A failed or overdue rotation makes it less than healthy. */
-function healthOf(row: Row, { snapshot, now }: View): object | null {
+function healthOf(row: SecretBackendRow, { snapshot, now }: View): object | null {
   const health: BackendHealth | undefined = snapshot.moving.health.get(row.id);
   if (!health || health.status === "error") return health ?? null;
-  const rotation = row.status["rotation"] as
-    | { rotatedAt?: string; failedAt?: string; reason?: string }
-    | undefined;
+  const { rotation } = row.status;
   if (rotation?.rotatedAt && now - Date.parse(rotation.rotatedAt) > staleAfter) {
     const why = rotation.reason ? `: ${rotation.reason}` : "";
     return { ...health, status: "stale", reason: `its token has not been replaced for two days${why}` };

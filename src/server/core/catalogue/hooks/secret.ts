@@ -1,10 +1,11 @@
+import type { SecretRow } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks, Services } from "../hooks.ts";
 
 /** Line breaks and NUL would split or cut the header that a key is sent in (T14). */
 const forbidden = /[\r\n\0]/;
 
-export const secretHooks: Hooks = {
+export const secretHooks: Hooks<SecretRow> = {
   /** Takes keys with null, which remove them, out of the data that are validated. `prepare` sees them again. */
   normalise(given, before) {
     const { data } = given;
@@ -17,11 +18,9 @@ export const secretHooks: Hooks = {
   async prepare(draft, services) {
     const { before, row, snapshot, faults } = draft;
     const given = draft.given["data"] as Record<string, string | null> | null | undefined;
-    const fallback = snapshot
-      .table("secretbackend")
-      .sorted.find((backend) => backend.spec["isDefault"] === true);
-    row.spec["backend"] ??= fallback?.name;
-    const backend = snapshot.named("secretbackend", row.spec["backend"] as string);
+    const fallback = snapshot.table("secretbackend").sorted.find((backend) => backend.spec.isDefault);
+    if (fallback) row.spec.backend ??= fallback.name;
+    const backend = snapshot.named("secretbackend", row.spec.backend ?? "");
     if (!given) {
       if (!before || given === null) faults.push({ path: "/data", message: "is required" });
       return;
@@ -46,17 +45,17 @@ export const secretHooks: Hooks = {
   },
 
   remove(draft, services) {
-    const backend = draft.snapshot.named("secretbackend", draft.row.spec["backend"] as string);
+    const backend = draft.snapshot.named("secretbackend", draft.row.spec.backend ?? "");
     if (!backend) return;
     letGo(draft, services, backend, draft.row);
   },
 
-  status: (row) => ({ keys: row.status["keys"], externalRef: row.status["externalRef"] }),
+  status: ({ status: { keys, externalRef } }) => ({ keys, externalRef }),
 };
 
 /** Gives up the values that a row has had until now, with the commit. */
-function letGo(draft: Draft, { secretWrites }: Services, backend: Row, row: Row): void {
-  const ref = row.status["externalRef"] as string;
+function letGo(draft: Draft<SecretRow>, { secretWrites }: Services, backend: Row, row: SecretRow): void {
+  const ref = row.status.externalRef;
   draft.writeFirst.push(secretWrites.letGo(backend, ref));
   draft.afterCommit.push(() => secretWrites.discard(backend, ref));
 }
