@@ -60,6 +60,16 @@ export function faultOf(payload: unknown): StreamFault | undefined {
   };
 }
 
+/** Reads an error that a provider reports in a stream; one that says nothing is an error as well. */
+export function reportedFault(payload: unknown): StreamFault {
+  return faultOf(payload) ?? { message: "the provider reported an error" };
+}
+
+/** Returns true for a chat chunk, or a whole answer, that is an error. */
+export function isChatError(chunk: { error?: unknown; object?: unknown }): boolean {
+  return Boolean(chunk.error) || chunk.object === "error";
+}
+
 /** FastAPI's `detail`: a sentence, or a list of faults. */
 function detailOf(detail: unknown): string | undefined {
   if (!Array.isArray(detail)) return text(detail);

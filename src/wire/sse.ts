@@ -137,6 +137,11 @@ export function sseFrame(frame: { event?: string; id?: string; data: string }): 
   return `${text}\n`;
 }
 
+/** Writes one event whose name stands in the frame and in its data, as Anthropic and OpenAI's responses have it. */
+export function typedFrame(type: string, fields: object): string {
+  return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+}
+
 /**
  * Where the last complete frame in `bytes` ends: the index after its blank line, or 0 when no blank line ends
  * at or after `from`.

@@ -2,7 +2,7 @@ import { type ChatCompletion, chatUsage, doneData } from "../../wire/dialects/ch
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
-import { faultOf } from "../provider-fault.ts";
+import { isChatError, reportedFault } from "../provider-fault.ts";
 import type { StreamFault } from "../types.ts";
 import {
   hasAny,
@@ -54,8 +54,8 @@ class ChatWatch implements StreamWatch {
     }
     const chunk = parsedObject(data) as (ChatCompletion & { object?: string }) | undefined;
     if (!chunk) return "keep";
-    if (chunk.error || chunk.object === "error") {
-      this.fault = faultOf(chunk) ?? { message: "the provider reported an error" };
+    if (isChatError(chunk)) {
+      this.fault = reportedFault(chunk);
       return "fault";
     }
     const usage = chatUsage(chunk.usage);

@@ -7,7 +7,7 @@ import {
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
-import { faultOf } from "../provider-fault.ts";
+import { reportedFault } from "../provider-fault.ts";
 import type { StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
 
@@ -38,7 +38,7 @@ class MessagesWatch implements StreamWatch {
   read({ data }: SseEvent): Verdict {
     const event = parsedObject(data) as MessagesEvent | undefined;
     if (event?.type === "error") {
-      this.fault = faultOf(event) ?? { message: "the provider reported an error" };
+      this.fault = reportedFault(event);
       return "fault";
     }
     if (event?.type === "message_start")

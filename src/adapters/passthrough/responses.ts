@@ -3,7 +3,7 @@ import type { StreamPosition } from "../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
-import { faultOf } from "../provider-fault.ts";
+import { reportedFault } from "../provider-fault.ts";
 import { isOurReasoning } from "../translation/responses-to-chat/carried-reasoning.ts";
 import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
 import type { StreamFault } from "../types.ts";
@@ -60,7 +60,7 @@ class ResponsesWatch implements StreamWatch {
     if (usage) this.usage = usage;
     if (type === "error" || type === "response.failed") {
       if (this.position && sequence !== undefined) this.position = { ...this.position, sequence };
-      this.fault = responsesFault(event) ?? { message: "the provider reported an error" };
+      this.fault = responsesFault(event);
       return "fault";
     }
     if (type !== "response.completed" && type !== "response.incomplete") return "keep";
@@ -70,9 +70,9 @@ class ResponsesWatch implements StreamWatch {
 }
 
 /** Errors stand in the event or inside of it. The code says more than the type: clients act upon it. */
-function responsesFault(event: ResponsesEvent): StreamFault | undefined {
+function responsesFault(event: ResponsesEvent): StreamFault {
   const { message, code, type } = event.response?.error ?? event.error ?? { ...event, type: undefined };
-  return typeof message === "string" ? faultOf({ error: { message, type: code ?? type } }) : undefined;
+  return reportedFault(typeof message === "string" ? { error: { message, type: code ?? type } } : undefined);
 }
 
 /** A cheap test for the types of the events that end an answer; parsing decides. */

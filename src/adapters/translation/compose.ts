@@ -1,10 +1,11 @@
 import { AppError } from "../../errors.ts";
+import { fieldName } from "../../wire/dialects/errors.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import type { StreamFault, StreamPipe, Translation } from "../types.ts";
 import type { FromChat, ToChat } from "./halves.ts";
-import { fieldName, refused } from "./request-fields.ts";
+import { refused } from "./request-fields.ts";
 import type { TranslatedPipe } from "./translated-pipe.ts";
 
 /** Makes one translation of two that meet in chat. */

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { fieldName } from "../../wire/dialects/errors.ts";
 import { isObject } from "../../wire/json.ts";
 
 /** An object of a request, before anybody has looked into it. */
@@ -25,17 +26,17 @@ export function isGiven(value: unknown): boolean {
 
 export function objectAt(value: unknown, path: string): Fields {
   if (isObject(value)) return value;
-  throw refused(path, `${fieldName(path)} must be an object`);
+  throw refused(path, `${nameOf(path)} must be an object`);
 }
 
 export function listAt(value: unknown, path: string): unknown[] {
   if (Array.isArray(value)) return value;
-  throw refused(path, `${fieldName(path)} must be a list`);
+  throw refused(path, `${nameOf(path)} must be a list`);
 }
 
 export function textAt(value: unknown, path: string): string {
   if (typeof value === "string") return value;
-  throw refused(path, `${fieldName(path)} must be a string`);
+  throw refused(path, `${nameOf(path)} must be a string`);
 }
 
 /**
@@ -54,19 +55,13 @@ export function refuseOthers(
     const value = fields[name];
     if (!isGiven(value)) continue;
     if (Object.hasOwn(neutral, name) && neutral[name]!(value)) continue;
-    throw refused(
-      `${path}/${name}`,
-      `${fieldName(`${path}/${name}`)} has no counterpart at the llm's provider`,
-    );
+    throw refused(`${path}/${name}`, `${nameOf(`${path}/${name}`)} has no counterpart at the llm's provider`);
   }
 }
 
-/** A path as people write it: `/messages/0/content` is `messages[0].content`. */
-export function fieldName(path: string): string {
-  return path
-    .slice(1, 4 * longestQuote)
-    .replace(/\/(\d+)(?=\/|$)/g, "[$1]")
-    .replaceAll("/", ".");
+/** The name of a field for an error: a caller's own keys may stand in the path, and are cut. */
+function nameOf(path: string): string {
+  return fieldName(path.slice(0, 4 * longestQuote));
 }
 
 /** Values at which a field of a request asks for nothing. */

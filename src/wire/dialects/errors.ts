@@ -44,10 +44,14 @@ export function messageOf({ message, hint }: AppError): string {
   return hint ? `${message} (${hint})` : message;
 }
 
-/** The path of an error's first fault as OpenAI writes it: `/messages/0/content` is `messages[0].content`. */
+/** Returns the name of the field that an error is about, OpenAI's `param`; null where it is about none. */
 export function parameterOf({ details }: AppError): string | null {
   const path = details?.[0]?.path;
-  if (!path) return null;
+  return path ? fieldName(path) : null;
+}
+
+/** Returns a JSON pointer as people write it: `/messages/0/content` is `messages[0].content`. */
+export function fieldName(path: string): string {
   return path
     .slice(1)
     .replace(/\/(\d+)(?=\/|$)/g, "[$1]")

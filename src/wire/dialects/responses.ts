@@ -1,5 +1,6 @@
 import type { AppError } from "../../errors.ts";
 import { isObject } from "../json.ts";
+import { typedFrame } from "../sse.ts";
 import { chat } from "./chat.ts";
 import { messageOf, openaiErrorType, parameterOf } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
@@ -79,11 +80,6 @@ export function responsesUsage(usage: unknown): Usage | undefined {
   };
 }
 
-/** Writes one event of a stream. Its name stands in the frame and in the data. */
-export function responsesFrame(type: string, fields: object): string {
-  return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
-}
-
 export const responses: DialectWire = {
   // An input may also be stored at the provider: whoever answers the call checks it.
   checkRequest() {},
@@ -110,8 +106,8 @@ export const responses: DialectWire = {
       usage: null,
     };
     return (
-      responsesFrame("error", { ...numbered(0), ...fault, ...nested }) +
-      responsesFrame("response.failed", { ...numbered(1), response })
+      typedFrame("error", { ...numbered(0), ...fault, ...nested }) +
+      typedFrame("response.failed", { ...numbered(1), response })
     );
   },
   usage: (body) => responsesUsage(usageOf(body)),

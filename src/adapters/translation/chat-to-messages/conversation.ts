@@ -1,4 +1,3 @@
-import { isObject, parseExact } from "../../../wire/json.ts";
 import {
   type Fields,
   isGiven,
@@ -9,6 +8,7 @@ import {
   refuseOthers,
   textAt,
 } from "../request-fields.ts";
+import { toolInput } from "../tool-arguments.ts";
 import { fittingId, fittingName } from "../tool-names.ts";
 import { type Block, cacheControl, contentBlocks, textBlocks } from "./content.ts";
 
@@ -142,23 +142,6 @@ function toolUse(value: unknown, path: string): Block {
     input: toolInput(called.arguments),
     ...cacheControl(call),
   };
-}
-
-/**
- * Arguments as the object that Anthropic wants. A model can write bad JSON, and a conversation that holds some
- * must still go on: what is no object is wrapped (cases 8, 9, 10, 11).
- */
-function toolInput(text: unknown): unknown {
-  if (!isGiven(text) || text === "") return {};
-  let value = text;
-  if (typeof text === "string") {
-    try {
-      value = parseExact(text);
-    } catch {
-      return { arguments: text };
-    }
-  }
-  return isObject(value) ? value : { arguments: value };
 }
 
 /** A result without an id would be taken for nobody's (case 7). */

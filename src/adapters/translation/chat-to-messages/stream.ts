@@ -9,7 +9,7 @@ import {
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { parseExact } from "../../../wire/json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
-import { faultOf } from "../../provider-fault.ts";
+import { reportedFault } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
 import { fittingId } from "../tool-names.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
@@ -81,7 +81,7 @@ export class ChatFromMessages extends TranslatedPipe {
       case "message_stop":
         return this.#stop();
       case "error":
-        this.fault = faultOf(event) ?? { message: "the provider reported an error" };
+        this.fault = reportedFault(event);
         return "";
       default:
         return "";

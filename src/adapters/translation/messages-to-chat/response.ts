@@ -1,19 +1,16 @@
-import { AppError } from "../../../errors.ts";
 import {
-  type ChatAnswer,
   type ChatChoice,
   type ChatCompletion,
-  type ChatPart,
   type ChatToolCall,
   chatUsage,
 } from "../../../wire/dialects/chat.ts";
 import type { MessagesBlock, MessagesUsage, StopDetails } from "../../../wire/dialects/messages.ts";
 import { noUsage, tokenCount } from "../../../wire/dialects/usage.ts";
-import { isObject, parseExact } from "../../../wire/json.ts";
-import { faultOf } from "../../provider-fault.ts";
+import { isObject } from "../../../wire/json.ts";
+import { readCompletion, textAndThinking } from "../chat-answer.ts";
 import type { Fields } from "../request-fields.ts";
+import { toolInput } from "../tool-arguments.ts";
 import { callerNames, fittingId } from "../tool-names.ts";
-import { garbage } from "../translated-pipe.ts";
 import { toolNames } from "./tools.ts";
 
 /**
@@ -30,17 +27,12 @@ export const reasoningSignature = "reasoning_content";
  * @throws AppError `provider_error`
  */
 export function messagesAnswer(body: unknown, model: string, request: Fields = {}): Record<string, unknown> {
-  const completion = (body ?? {}) as ChatCompletion;
-  const choice = Array.isArray(completion.choices) ? completion.choices[0] : undefined;
-  if (!choice?.message) {
-    const fault = faultOf(body);
-    throw fault ? new AppError("provider_error", fault.message) : garbage("sent an answer without choices");
-  }
-  const { refusal, tool_calls } = choice.message;
+  const { completion, choice, message } = readCompletion(body);
+  const { refusal, tool_calls } = message;
   const id = messageId(completion.id);
   const nameOf = callerNames(toolNames(request));
   const calls = (Array.isArray(tool_calls) ? tool_calls : []).filter(isObject);
-  const { text, thinking } = saidIn(choice.message);
+  const { text, thinking } = textAndThinking(message);
   const blocks: MessagesBlock[] = [
     ...(thinking ? [{ type: "thinking", thinking, signature: reasoningSignature }] : []),
     ...[text, refusal].flatMap((words) => (words ? [{ type: "text", text: words }] : [])),
@@ -111,27 +103,6 @@ export function messagesUsageOf(
   };
 }
 
-/** What a message, or a piece of one, says and thinks, under whichever names. */
-export function saidIn({ content, reasoning_content, reasoning }: ChatAnswer<unknown>): {
-  text: string;
-  thinking: string;
-} {
-  const thought = reasoning_content || reasoning || "";
-  if (!Array.isArray(content)) return { text: content ?? "", thinking: thought };
-  const parts: ChatPart[] = content.filter(isObject);
-  const inside = parts.map((part) => (part.type === "thinking" ? wordsOf(part.thinking) : "")).join("");
-  const text = parts.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
-  return { text, thinking: thought || inside };
-}
-
-function wordsOf(thinking: ChatPart["thinking"]): string {
-  if (!Array.isArray(thinking)) return thinking ?? "";
-  return thinking
-    .filter(isObject)
-    .map(({ text = "" }) => text)
-    .join("");
-}
-
 function toolUse(call: ChatToolCall, id: string, nameOf: (name: string) => string): MessagesBlock {
   return {
     type: "tool_use",
@@ -139,16 +110,4 @@ function toolUse(call: ChatToolCall, id: string, nameOf: (name: string) => strin
     name: nameOf(call.function?.name ?? ""),
     input: toolInput(call.function?.arguments),
   };
-}
-
-/** Arguments as an object. What the model wrote is kept even where it is none. */
-function toolInput(value: unknown): unknown {
-  if (typeof value !== "string") return value ?? {};
-  if (value.trim() === "") return {};
-  try {
-    const input = parseExact(value);
-    return isObject(input) ? input : { arguments: input };
-  } catch {
-    return { arguments: value };
-  }
 }

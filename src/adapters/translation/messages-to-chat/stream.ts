@@ -8,13 +8,14 @@ import {
 import type { MessagesBlock } from "../../../wire/dialects/messages.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject, parseExact } from "../../../wire/json.ts";
-import type { SseEvent } from "../../../wire/sse.ts";
-import { faultOf } from "../../provider-fault.ts";
+import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
+import { isChatError, reportedFault } from "../../provider-fault.ts";
+import { textAndThinking } from "../chat-answer.ts";
 import type { Fields } from "../request-fields.ts";
 import { callerNames, fittingId } from "../tool-names.ts";
+import { isComplete, type ToolSlot, ToolSlots } from "../tool-slots.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
-import { messageId, messagesUsageOf, reasoningSignature, saidIn, stopOf, toolCallId } from "./response.ts";
-import { isComplete, type ToolSlot, ToolSlots } from "./tool-slots.ts";
+import { messageId, messagesUsageOf, reasoningSignature, stopOf, toolCallId } from "./response.ts";
 import { toolNames } from "./tools.ts";
 
 /**
@@ -53,8 +54,8 @@ export class MessagesFromChat extends TranslatedPipe {
       return this.close();
     }
     const chunk = payloadOf(event) as ChatCompletion & { object?: string };
-    if (chunk.error || chunk.object === "error") {
-      this.fault = faultOf(chunk) ?? { message: "the provider reported an error" };
+    if (isChatError(chunk)) {
+      this.fault = reportedFault(chunk);
       return "";
     }
     this.#id ??= chunk.id;
@@ -75,8 +76,8 @@ export class MessagesFromChat extends TranslatedPipe {
       this.#start() +
       this.#closeTools() +
       this.#closeBlock() +
-      frame("message_delta", { delta: stop, usage }) +
-      frame("message_stop", {});
+      typedFrame("message_delta", { delta: stop, usage }) +
+      typedFrame("message_stop", {});
     this.done = true;
     return last;
   }
@@ -85,7 +86,7 @@ export class MessagesFromChat extends TranslatedPipe {
     const { delta = {} } = choice;
     const { refusal, tool_calls } = delta ?? {};
     let text = "";
-    const said = saidIn(delta ?? {});
+    const said = textAndThinking(delta ?? {});
     if (said.thinking) text += this.#piece("thinking", { type: "thinking_delta", thinking: said.thinking });
     if (said.text) text += this.#piece("text", { type: "text_delta", text: said.text });
     if (refusal) {
@@ -149,7 +150,7 @@ export class MessagesFromChat extends TranslatedPipe {
   #openBlock(type: "text" | "thinking" | "tool_use", content_block: MessagesBlock): string {
     const text = this.#start() + this.#closeBlock();
     this.#open = { type, index: this.#blocks++ };
-    return text + frame("content_block_start", { index: this.#open.index, content_block });
+    return text + typedFrame("content_block_start", { index: this.#open.index, content_block });
   }
 
   #closeBlock(): string {
@@ -159,11 +160,11 @@ export class MessagesFromChat extends TranslatedPipe {
     const signature =
       type === "thinking" ? this.#delta({ type: "signature_delta", signature: reasoningSignature }) : "";
     this.#open = undefined;
-    return signature + frame("content_block_stop", { index });
+    return signature + typedFrame("content_block_stop", { index });
   }
 
   #delta(delta: object): string {
-    return frame("content_block_delta", { index: this.#open?.index, delta });
+    return typedFrame("content_block_delta", { index: this.#open?.index, delta });
   }
 
   #start(): string {
@@ -179,7 +180,7 @@ export class MessagesFromChat extends TranslatedPipe {
       stop_sequence: null,
       usage: messagesUsageOf(this.#counts, this.#tier),
     };
-    return frame("message_start", { message });
+    return typedFrame("message_start", { message });
   }
 }
 
@@ -188,8 +189,4 @@ function exactCalls(calls: ChatToolCallDelta[], { data }: SseEvent): ChatToolCal
   const isWhole = calls.some((call) => typeof call?.function?.arguments === "object");
   const [choice] = isWhole ? ((parseExact(data) as ChatCompletion).choices ?? []) : [];
   return (choice?.delta?.tool_calls ?? calls).filter(isObject);
-}
-
-function frame(type: string, fields: object): string {
-  return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
 }

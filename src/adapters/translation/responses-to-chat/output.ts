@@ -1,8 +1,8 @@
 import type { ChatAnswer, ChatToolCallDelta } from "../../../wire/dialects/chat.ts";
 import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/dialects/responses.ts";
 import { isObject } from "../../../wire/json.ts";
-import { saidIn } from "../messages-to-chat/response.ts";
-import { isComplete, type ToolSlot, ToolSlots } from "../messages-to-chat/tool-slots.ts";
+import { textAndThinking } from "../chat-answer.ts";
+import { isComplete, type ToolSlot, ToolSlots } from "../tool-slots.ts";
 import { garbage } from "../translated-pipe.ts";
 import { callItem, type idsOf } from "./answer.ts";
 import { carryReasoning } from "./carried-reasoning.ts";
@@ -63,7 +63,7 @@ export class OutputItems {
   /** Takes the next piece. Throws AppError `provider_error` on one that makes no sense. */
   add(piece: AnswerPiece): void {
     const { refusal, thinking_blocks, tool_calls } = piece;
-    const { text, thinking } = saidIn(piece);
+    const { text, thinking } = textAndThinking(piece);
     if (thinking) this.#think(thinking);
     if (Array.isArray(thinking_blocks) && thinking_blocks.length > 0) {
       this.#openReasoning().blocks.push(...thinking_blocks);

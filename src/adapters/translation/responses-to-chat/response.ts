@@ -1,8 +1,5 @@
-import { AppError } from "../../../errors.ts";
-import type { ChatCompletion } from "../../../wire/dialects/chat.ts";
-import { faultOf } from "../../provider-fault.ts";
+import { readCompletion } from "../chat-answer.ts";
 import type { Fields } from "../request-fields.ts";
-import { garbage } from "../translated-pipe.ts";
 import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
 import { type AnswerPiece, OutputItems } from "./output.ts";
 import { callersTools } from "./tool-namespaces.ts";
@@ -16,17 +13,12 @@ import { callersTools } from "./tool-namespaces.ts";
  * @throws AppError `provider_error`
  */
 export function responseOf(body: unknown, model: string, request: Fields, now: number): Fields {
-  const completion = (body ?? {}) as ChatCompletion;
-  const choice = Array.isArray(completion.choices) ? completion.choices[0] : undefined;
-  if (!choice?.message) {
-    const fault = faultOf(body);
-    throw fault ? new AppError("provider_error", fault.message) : garbage("sent an answer without choices");
-  }
+  const { completion, choice, message } = readCompletion(body);
   const ids = idsOf(completion.id);
   const items = new OutputItems(ids, callersTools(request), () => {});
-  const { tool_calls } = choice.message;
+  const { tool_calls } = message;
   const calls = Array.isArray(tool_calls) ? tool_calls.map((call, index) => ({ ...call, index })) : [];
-  items.add({ ...choice.message, tool_calls: calls } as AnswerPiece);
+  items.add({ ...message, tool_calls: calls } as AnswerPiece);
   const { status, incomplete_details } = endingOf(choice.finish_reason);
   items.end(status);
   return {

@@ -5,11 +5,10 @@ import {
   chatUsage,
   doneData,
 } from "../../../wire/dialects/chat.ts";
-import { responsesFrame } from "../../../wire/dialects/responses.ts";
 import type { StreamPosition } from "../../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
-import type { SseEvent } from "../../../wire/sse.ts";
-import { faultOf } from "../../provider-fault.ts";
+import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
+import { isChatError, reportedFault } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
 import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
@@ -55,8 +54,8 @@ export class ResponsesFromChat extends TranslatedPipe {
   protected override convert(event: SseEvent): string {
     if (event.data.trim() === doneData) return this.#end();
     const chunk = payloadOf(event) as ChatCompletion & { object?: string };
-    if (chunk.error || chunk.object === "error") {
-      this.fault = faultOf(chunk) ?? { message: "the provider reported an error" };
+    if (isChatError(chunk)) {
+      this.fault = reportedFault(chunk);
       return "";
     }
     const items = this.#items ?? this.#start(chunk.id);
@@ -106,7 +105,7 @@ export class ResponsesFromChat extends TranslatedPipe {
   }
 
   #emit(type: string, fields: object): void {
-    this.#frames += responsesFrame(type, { sequence_number: this.#sequence++, ...fields });
+    this.#frames += typedFrame(type, { sequence_number: this.#sequence++, ...fields });
   }
 
   #lifecycle(name: string, state: object): void {

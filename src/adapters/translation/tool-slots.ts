@@ -1,4 +1,4 @@
-import type { ChatToolCallDelta } from "../../../wire/dialects/chat.ts";
+import type { ChatToolCallDelta } from "../../wire/dialects/chat.ts";
 
 /** A tool call whose pieces are coming in. */
 export interface ToolSlot {

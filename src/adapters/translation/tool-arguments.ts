@@ -1,0 +1,19 @@
+import { isObject, parseExact } from "../../wire/json.ts";
+
+/**
+ * Returns the arguments of a chat tool call as the object that Anthropic wants. A model can write bad JSON, and a
+ * conversation that holds some must still go on: what is no object is wrapped (cases 8 to 11).
+ *
+ * @param args JSON text; Ollama has sent an object.
+ */
+export function toolInput(args: unknown): Record<string, unknown> {
+  if (args === undefined || args === null) return {};
+  if (typeof args !== "string") return isObject(args) ? args : { arguments: args };
+  if (args.trim() === "") return {};
+  try {
+    const input = parseExact(args);
+    return isObject(input) ? input : { arguments: input };
+  } catch {
+    return { arguments: args };
+  }
+}
