@@ -26,6 +26,12 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
   return best;
 }
 
+/** The question `did you mean "llm"?` for the nearest of some words; undefined when none is near. */
+export function didYouMean(word: string, words: Iterable<string>): string | undefined {
+  const near = nearest(word, words);
+  return near === undefined ? undefined : `did you mean "${near}"?`;
+}
+
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

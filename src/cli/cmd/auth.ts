@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { actions, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
 import { jsonText, wantsJson } from "../output/format.ts";
@@ -37,9 +37,9 @@ const canI = defineVerb({
 function question(verb: string, text: string): Record<string, string> {
   if (verb === "run" && (actions as readonly string[]).includes(text)) return { verb, action: text };
   const { kind: word, name } = parseKindName(text);
-  const near = nearest(word, actions);
-  if (verb === "run" && !findKind(word) && near)
-    throw new AppError("usage", `unknown operation "${word}"`, { hint: `did you mean "${near}"?` });
+  const hint = didYouMean(word, actions);
+  if (verb === "run" && !findKind(word) && hint)
+    throw new AppError("usage", `unknown operation "${word}"`, { hint });
   // The server may have kinds that are unknown here, and audit and metrics are no kinds.
   return { verb, resource: findKind(word)?.plural ?? word, ...(name !== undefined && { name }) };
 }

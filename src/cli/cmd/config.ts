@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { type Config, readConfig, readToken, writeConfig } from "../client/config.ts";
 import { serverUrl } from "../client/endpoint.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
@@ -140,9 +140,8 @@ const deleteContext = defineVerb({
 
 function mustHave({ contexts }: Config, name: string): void {
   if (Object.hasOwn(contexts, name)) return;
-  const near = nearest(name, Object.keys(contexts));
   throw new AppError("not_found", `no context "${name}"`, {
-    hint: near ? `did you mean "${near}"?` : "to see all contexts: mcpctl config get-contexts",
+    hint: didYouMean(name, Object.keys(contexts)) ?? "to see all contexts: mcpctl config get-contexts",
   });
 }
 

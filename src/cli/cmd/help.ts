@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { type Commands, defineVerb, type Verb } from "../core/command.ts";
 import { globalArgs } from "../core/globals.ts";
 import { flagLines, rootHelp, verbHelp } from "../core/help.ts";
@@ -74,9 +74,9 @@ async function follow(
   while (level && rest.length > 0) {
     const word = rest.shift()!;
     if (!Object.hasOwn(level, word)) {
-      const near = nearest(word, [...Object.keys(level), ...Object.keys(topics)]);
+      const known = [...Object.keys(level), ...Object.keys(topics)];
       throw new AppError("usage", `no help for "${word}"`, {
-        hint: near ? `did you mean "${near}"?` : "verbs and topics: mcpctl help",
+        hint: didYouMean(word, known) ?? "to see verbs and topics: mcpctl help",
       });
     }
     verb = await level[word]!.load();

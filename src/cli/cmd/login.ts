@@ -3,6 +3,7 @@ import { writeToken } from "../client/config.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
+import { withoutLineEnd } from "../terminal/line-end.ts";
 
 export const login = defineVerb({
   meta: {
@@ -41,7 +42,7 @@ export const login = defineVerb({
 
 /** Standard input without the line break that `echo` and editors add. */
 async function lineFromStdin({ terminal }: Context): Promise<string> {
-  const text = (await terminal.readStdin()).replace(/\r?\n$/, "");
+  const text = withoutLineEnd(await terminal.readStdin());
   if (text === "") throw new AppError("usage", "standard input contains no password");
   return text;
 }

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { withoutLineEnd } from "../terminal/line-end.ts";
 
 export const passwd = defineVerb({
   meta: {
@@ -33,7 +34,7 @@ interface Passwords {
 }
 
 async function fromStdin({ terminal }: Context): Promise<Passwords> {
-  const lines = (await terminal.readStdin()).replace(/\r?\n$/, "").split(/\r?\n/);
+  const lines = withoutLineEnd(await terminal.readStdin()).split(/\r?\n/);
   if (lines.length > 2 || lines.includes(""))
     throw new AppError(
       "usage",

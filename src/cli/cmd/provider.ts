@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { controlPaths, controlSocket, type ProviderReport } from "../../wire/agent-control.ts";
-import { ApiClient } from "../client/client.ts";
+import type { ApiClient } from "../client/client.ts";
+import { clientFor } from "../core/api-client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { aligned } from "../output/describe.ts";
@@ -144,15 +145,8 @@ function shown(report: ProviderReport): string {
 }
 
 /** The client of this user's agent on this machine. Flags about the server do not matter. */
-function agentOf({ home, signal, flags, terminal }: Context): ApiClient {
-  return new ApiClient(
-    { url: `unix://${join(home, controlSocket)}` },
-    {
-      signal,
-      ...(flags.timeout !== undefined && { timeout: flags.timeout }),
-      ...(flags.verbose && { log: (line) => terminal.err(`${line}\n`) }),
-    },
-  );
+function agentOf(context: Context): ApiClient {
+  return clientFor({ url: `unix://${join(context.home, controlSocket)}` }, context);
 }
 
 function providersOf(agent: ApiClient): Promise<ProviderReport[]> {

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { backoffPause } from "../client/reconnect.ts";
 import { changesOf } from "../client/watch.ts";
 import { defineVerb } from "../core/command.ts";
@@ -92,11 +92,8 @@ function parseCondition(text: string): Condition {
 function refuseMistyped({ kind, fields, readOnly }: Target["kind"], field: string | undefined): void {
   const known = [...Object.keys(fields.properties), ...Object.keys(readOnly.properties), ...commonFields];
   if (field === undefined || known.includes(field)) return;
-  const near = nearest(field, known);
-  if (near !== undefined)
-    throw new AppError("usage", `--for: ${kind} has no field "${field}"`, {
-      hint: `did you mean "${near}"?`,
-    });
+  const hint = didYouMean(field, known);
+  if (hint !== undefined) throw new AppError("usage", `--for: ${kind} has no field "${field}"`, { hint });
 }
 
 /** Objects of one kind that do not meet the condition yet. */

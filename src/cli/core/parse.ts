@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { AppError } from "../../errors.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean, nearest } from "../../kinds/names.ts";
 import type { Arg, Args, Value } from "./command.ts";
 
 /** The index of the first word that is no flag, or undefined. Values of the flags in `args` do not count as words. */
@@ -114,9 +114,9 @@ function readValue(token: OptionToken, arg: Arg, names: ReadonlyMap<string, stri
 
 function checkOption(name: string, value: string, { options }: Arg): void {
   if (!options || options.includes(value)) return;
-  const near = nearest(value, options);
+  const hint = didYouMean(value, options);
   throw new AppError("usage", `${name} must be ${options.join(" or ")}, not "${value}"`, {
-    ...(near && { hint: `did you mean "${near}"?` }),
+    ...(hint && { hint }),
   });
 }
 

@@ -2,8 +2,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
-import { ApiClient } from "../client/client.ts";
+import type { ApiClient } from "../client/client.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { clientFor } from "./api-client.ts";
 import type { Args, Commands, Value, Verb } from "./command.ts";
 import type { Context } from "./context.ts";
 import { reportFailure } from "./failure.ts";
@@ -128,12 +129,7 @@ function contextOf(world: World, values: Values): Context {
   let client: Promise<ApiClient> | undefined;
   const connect = async () => {
     const { resolveEndpoint } = await import("../client/endpoint.ts");
-    return new ApiClient(await resolveEndpoint(context), {
-      signal,
-      ...(world.fetch && { fetch: world.fetch }),
-      ...(flags.timeout !== undefined && { timeout: flags.timeout }),
-      ...(flags.verbose && { log: (line) => terminal.err(`${line}\n`) }),
-    });
+    return clientFor(await resolveEndpoint(context), context, world.fetch);
   };
   const context: Context = {
     terminal,

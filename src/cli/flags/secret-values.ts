@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Context } from "../core/context.ts";
-import { textOf } from "./file-text.ts";
+import { readTextFile } from "../core/text-file.ts";
+import { withoutLineEnd } from "../terminal/line-end.ts";
 import { pairOf } from "./texts.ts";
 
 type Source = Pick<Context, "cwd" | "terminal">;
@@ -30,8 +31,11 @@ export async function secretValues(
 export async function secretValue(key: string, text: string, source: Source): Promise<string> {
   let value = text;
   if (text === "-" || text.startsWith("@")) {
-    const read = text === "-" ? await source.terminal.readStdin() : await textOf(text.slice(1), source.cwd);
-    value = read.replace(/\r?\n$/, "");
+    const read =
+      text === "-"
+        ? await source.terminal.readStdin()
+        : await readTextFile(text.slice(1), source.cwd, "usage");
+    value = withoutLineEnd(read);
     if (value !== read) source.terminal.err(`${key}: the line break at the end was removed\n`);
   }
   if (value === "") throw new AppError("usage", `the value of ${key} is empty`);
@@ -45,7 +49,7 @@ export async function secretValue(key: string, text: string, source: Source): Pr
 
 /** Reads a new password: asks twice on a terminal, otherwise reads standard input without its last line break. */
 export async function newPassword(name: string, terminal: Context["terminal"]): Promise<string> {
-  if (!terminal.inIsTerminal) return (await terminal.readStdin()).replace(/\r?\n$/, "");
+  if (!terminal.inIsTerminal) return withoutLineEnd(await terminal.readStdin());
   const password = await terminal.prompt(`Password for ${name}: `, true);
   if (password !== (await terminal.prompt("Repeat the password: ", true)))
     throw new AppError("usage", "the two passwords differ; nothing was sent");

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, KindInfo } from "../../kinds/define.ts";
 import { findKind, kinds, kindWords } from "../../kinds/index.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import type { Context } from "../core/context.ts";
 import { parseKindName } from "./kind-name.ts";
 
@@ -80,9 +80,8 @@ async function resolvePairs(words: readonly string[], context: Context): Promise
 
 /** The error for a word that names no kind. `others` are words that may stand there besides. */
 export function unknownKind(word: string, others: readonly string[] = []): AppError {
-  const near = nearest(word, [...kindWords(), ...others]);
   return new AppError("usage", `unknown kind "${word}"`, {
-    hint: near ? `did you mean "${near}"?` : "to see all kinds: mcpctl explain",
+    hint: didYouMean(word, [...kindWords(), ...others]) ?? "to see all kinds: mcpctl explain",
   });
 }
 

@@ -2,6 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError, type Fault } from "../../errors.ts";
 import type { Context } from "../core/context.ts";
+import { readTextFile, unreadable } from "../core/text-file.ts";
 import { type Located, manifestsIn } from "./documents.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -20,7 +21,10 @@ export async function readManifests(
   const manifests: Manifest[] = [];
   const faults: Located[] = [];
   for (const path of paths.flatMap((path) => (path === "-" ? path : filesAt(path, context.cwd)))) {
-    const text = path === "-" ? await context.terminal.readStdin() : await readText(path, context.cwd);
+    const text =
+      path === "-"
+        ? await context.terminal.readStdin()
+        : await readTextFile(path, context.cwd, "invalid_request");
     const found = manifestsIn(text, path === "-" ? "standard input" : path);
     manifests.push(...found.manifests);
     faults.push(...found.faults);
@@ -80,25 +84,6 @@ function stat(absolute: string, shown: string) {
   try {
     return statSync(absolute);
   } catch (cause) {
-    throw unreadable(shown, cause);
+    throw unreadable(shown, cause, "invalid_request");
   }
-}
-
-async function readText(path: string, cwd: string): Promise<string> {
-  try {
-    return await Bun.file(resolve(cwd, path)).text();
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}
-
-function unreadable(path: string, cause: unknown): AppError {
-  const missing = (cause as { code?: string }).code === "ENOENT";
-  return new AppError(
-    "invalid_request",
-    `cannot read ${path}: ${missing ? "no such file" : "not readable"}`,
-    {
-      cause,
-    },
-  );
 }

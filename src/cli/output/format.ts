@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { jsonPath } from "./jsonpath.ts";
 
 export { jsonText } from "../../wire/text.ts";
@@ -24,9 +24,8 @@ export function parseFormat(text: string | undefined): Format {
     throw new AppError("usage", "-o jsonpath needs an expression", { hint: "-o jsonpath='{.model}'" });
   const format = formats.find((format) => format === text);
   if (format !== undefined && format !== "jsonpath") return { as: format };
-  const near = nearest(text, formats);
   throw new AppError("usage", `unknown output format "${text}"`, {
-    hint: near ? `did you mean "${near}"?` : "formats: table, wide, json, yaml, name, jsonpath=EXPR",
+    hint: didYouMean(text, formats) ?? "formats: table, wide, json, yaml, name, jsonpath=EXPR",
   });
 }
 

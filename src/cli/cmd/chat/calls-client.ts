@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentStatus, controlPaths, controlSocket } from "../../../wire/agent-control.ts";
 import { ApiClient } from "../../client/client.ts";
+import { clientFor } from "../../core/api-client.ts";
 import type { Context } from "../../core/context.ts";
 
 /** Time limit in milliseconds for the agent's status. */
@@ -13,19 +14,13 @@ const statusTimeout = 500;
  * only its user can open: the token is not sent to another program that listens on the agent's port.
  */
 export async function callsClient(context: Context): Promise<ApiClient> {
-  const { home, flags, signal, terminal } = context;
+  const { home, flags, signal } = context;
   const client = await context.client();
   const path = join(home, controlSocket);
   if (flags.direct || client.endpoint.url.startsWith("unix:") || !existsSync(path)) return client;
   const agent = new ApiClient({ url: `unix://${path}` }, { timeout: statusTimeout, signal });
   const status = await agent.call<AgentStatus>("GET", controlPaths.status).catch(() => undefined);
   if (!status?.endpoint || status.server !== client.endpoint.url) return client;
-  return new ApiClient(
-    { ...client.endpoint, url: status.endpoint, origin: "the agent of this machine" },
-    {
-      signal,
-      ...(flags.timeout !== undefined && { timeout: flags.timeout }),
-      ...(flags.verbose && { log: (line) => terminal.err(`${line}\n`) }),
-    },
-  );
+  const endpoint = { ...client.endpoint, url: status.endpoint, origin: "the agent of this machine" };
+  return clientFor(endpoint, context);
 }
