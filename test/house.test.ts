@@ -92,6 +92,9 @@ const serverMayImport: Record<string, { below: readonly string[]; beside: readon
   http: { below: ["core", "secrets", "observability", "inference", "workstations"], beside: [] },
 };
 
+/** Folders of `src/cli`. Each may import itself and those before it, so that a verb is the only thing that sees all. */
+const cliFolders = ["terminal", "output", "client", "core", "flags", "kinds", "manifest", "cmd"];
+
 /** The files beside the rooms of the server, which put it together and may import all of it. */
 const composition = ["command", "options", "services", "start"];
 
@@ -159,6 +162,15 @@ describe("the rooms", () => {
         const allowed = [room, ...rules!.below, ...(typeImports.includes(imported) ? rules!.beside : [])];
         expect(allowed, `${path} imports ${imported}`).toContain(serverRoomOf(imported));
       }
+    }
+  });
+
+  it("inside the command line import the folders before them", () => {
+    const order = (path: string) => cliFolders.indexOf(path.split("/")[2]!);
+    for (const { path, imports } of inRoom("cli")) {
+      expect(order(path), `${path} is in a folder without rules`).toBeGreaterThanOrEqual(0);
+      for (const imported of imports.filter((one) => one.startsWith("src/cli/")))
+        expect(order(imported), `${path} imports ${imported}`).toBeLessThanOrEqual(order(path));
     }
   });
 
