@@ -11,6 +11,13 @@ export interface SseEvent {
   id?: string;
 }
 
+/** The headers of a response that streams events: no proxy may cache, change or hold back what comes. */
+export const eventStreamHeaders = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+};
+
 const lineFeed = 10;
 const carriageReturn = 13;
 const byteOrderMark = "\uFEFF";

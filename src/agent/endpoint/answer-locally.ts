@@ -9,6 +9,7 @@ import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { parseExact, spliceTopLevel } from "../../wire/json.ts";
+import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { LocalProvider } from "../core/provider.ts";
 import { answerBody } from "./answer-body.ts";
 import type { ModelCall } from "./local-request.ts";
@@ -84,12 +85,7 @@ function streamed(
     return dialects[dialect].errorFrames(error, "local", pipe.fault?.type, pipe.position);
   };
   return new Response(answerBody(answer, { pipe, brokenOff, over: leave }), {
-    headers: {
-      ...headers,
-      "content-type": "text/event-stream",
-      "cache-control": "no-cache, no-transform",
-      "x-accel-buffering": "no",
-    },
+    headers: { ...headers, ...eventStreamHeaders },
   });
 }
 

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
+import { eventStreamHeaders } from "../../wire/sse.ts";
 import { decide, type Principal } from "../core/access/policy.ts";
 import { principalAt } from "../core/access/principals.ts";
 import type { RowChange } from "../core/catalogue/catalogue.ts";
@@ -71,13 +72,7 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
     },
     new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
   );
-  return new Response(stream, {
-    headers: {
-      "content-type": "text/event-stream",
-      "cache-control": "no-cache, no-transform",
-      "x-accel-buffering": "no",
-    },
-  });
+  return new Response(stream, { headers: eventStreamHeaders });
 }
 
 /** What a change of a row looks like to somebody; undefined when it is none of their business. */

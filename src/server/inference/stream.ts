@@ -3,6 +3,7 @@ import { AppError } from "../../errors.ts";
 import type { BodySink } from "../../net/http1/response-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { DialectWire } from "../../wire/dialects/types.ts";
+import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import type { CallRecord } from "./record.ts";
@@ -16,14 +17,8 @@ const bufferBytes = 256 * 1024;
 /** How long the end of an answer's framing is waited for, in milliseconds, behind its last frame. */
 const closing = 1000;
 
-/** What every streamed answer says of itself. */
-export const streamHeaders = {
-  headers: {
-    "content-type": "text/event-stream",
-    "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",
-  },
-};
+/** The options of every streamed response. */
+export const streamHeaders = { headers: eventStreamHeaders };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

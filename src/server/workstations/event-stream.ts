@@ -66,10 +66,3 @@ export function eventStream(
   };
   return { connection, body };
 }
-
-/** What an agent's stream says of itself: nobody on the way is to hold it back. */
-export const eventStreamHeaders = {
-  "content-type": "text/event-stream",
-  "cache-control": "no-cache, no-transform",
-  "x-accel-buffering": "no",
-};

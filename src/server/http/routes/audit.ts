@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { kindOf } from "../../../kinds/index.ts";
+import { eventStreamHeaders } from "../../../wire/sse.ts";
 import { isVisible, type Principal } from "../../core/access/policy.ts";
 import { principalAt } from "../../core/access/principals.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
@@ -191,11 +192,5 @@ async function follow(server: Server, call: Call, filter: AuditFilter): Promise<
     },
     new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
   );
-  return new Response(stream, {
-    headers: {
-      "content-type": "text/event-stream",
-      "cache-control": "no-cache, no-transform",
-      "x-accel-buffering": "no",
-    },
-  });
+  return new Response(stream, { headers: eventStreamHeaders });
 }

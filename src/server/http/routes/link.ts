@@ -1,8 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { controlBytes, epochHeader, linkPaths, sessionHeader } from "../../../wire/link/constants.ts";
+import { eventStreamHeaders } from "../../../wire/sse.ts";
 import { numberIn } from "../../workstations/agent-result.ts";
-import { eventStream, eventStreamHeaders } from "../../workstations/event-stream.ts";
+import { eventStream } from "../../workstations/event-stream.ts";
 import type { LinkConnection } from "../../workstations/link-session.ts";
 import type { AttachedAgent } from "../../workstations/link-sessions.ts";
 import { socketHandler, wantsSocket } from "../../workstations/socket.ts";

@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { type ProbeEvent, probeLimits, probePaths, type UploadTimes } from "../../../wire/probe.ts";
-import { sseFrame } from "../../../wire/sse.ts";
+import { eventStreamHeaders, sseFrame } from "../../../wire/sse.ts";
 import type { SocketHandler } from "../../core/socket-handler.ts";
 import { wantsSocket } from "../../workstations/socket.ts";
 import { wholeNumberIn } from "../query.ts";
@@ -111,13 +111,7 @@ function stream(
     },
     cancel: () => release(),
   });
-  return new Response(body, {
-    headers: {
-      "content-type": "text/event-stream",
-      "cache-control": "no-cache, no-transform",
-      "x-accel-buffering": "no",
-    },
-  });
+  return new Response(body, { headers: eventStreamHeaders });
 }
 
 /** A WebSocket that says back what it is told, a few short messages long. */
