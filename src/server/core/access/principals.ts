@@ -61,6 +61,11 @@ export function principalAt(snapshot: Snapshot, principal: Principal): Principal
   return { ...principal, groups, policies };
 }
 
+/** True if a later snapshot gives a principal exactly the rights that it has. */
+export function hasSameRights(snapshot: Snapshot, principal: Principal): boolean {
+  return Bun.deepEquals(principalAt(snapshot, principal).policies, principal.policies);
+}
+
 /** The built-in administrator, for who comes in by the Unix socket. */
 export function adminPrincipal(snapshot: Snapshot): Principal {
   const admin = snapshot.named("user", adminName);

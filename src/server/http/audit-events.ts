@@ -1,0 +1,27 @@
+import { kindOf } from "../../kinds/index.ts";
+import { isVisible, type Principal } from "../core/access/policy.ts";
+import type { Snapshot } from "../core/store/snapshot.ts";
+import type { AuditEvent, Row } from "../core/store/types.ts";
+
+/** An audit event as the API returns it to a principal; undefined if it names a row that the principal may not see. */
+export function visibleEvent(
+  snapshot: Snapshot,
+  principal: Principal,
+  event: AuditEvent,
+): object | undefined {
+  const hidden = subjects(snapshot, event).some((row) => !isVisible(principal, kindOf(row.kind).plural, row));
+  if (hidden) return undefined;
+  const token = snapshot.nameOf(event.tokenId);
+  return {
+    ...event,
+    at: new Date(event.at).toISOString(),
+    user: snapshot.nameOf(event.userId),
+    ...(token !== null && { token }),
+  };
+}
+
+/** The rows that an event names and that still exist: others must not learn of a private one (T52). */
+function subjects(snapshot: Snapshot, { llm, poolMember, detail }: AuditEvent): Row[] {
+  const called = [llm, poolMember].map((name) => name && snapshot.named("llm", name));
+  return [...called, snapshot.byId.get(String(detail?.["id"]))].filter((row) => typeof row === "object");
+}
