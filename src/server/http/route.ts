@@ -1,7 +1,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
-import { compilePolicy, mayList, mayRun, type Principal, type Verb } from "../core/access/policy.ts";
+import { mayList, mayRun, nobody, type Principal, type Verb } from "../core/access/policy.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
 import type { Answered } from "../observability/access-log.ts";
@@ -71,16 +71,6 @@ export interface Route {
   allow?: string;
   handle(call: Call): Response | Promise<Response>;
 }
-
-const nobody: Principal = {
-  kind: "User",
-  id: "",
-  name: "",
-  userId: "",
-  userName: "",
-  groups: [],
-  policies: [compilePolicy([])],
-};
 
 /** How a request is told who sent it; undefined when it does not say, or says what is not true (any more). */
 export type Authenticate = (request: Request) => Principal | undefined;

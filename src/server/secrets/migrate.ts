@@ -3,10 +3,9 @@ import { kindOf } from "../../kinds/index.ts";
 import { secret as secretKind } from "../../kinds/secret.ts";
 import { secretBackend } from "../../kinds/secret-backend.ts";
 import { canHoldCredentials, credentialOf, findBackendType } from "../../kinds/secret-backends/config.ts";
-import { tokenIdOf } from "../core/access/policy.ts";
+import { type Caller, eventBy } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { resolveReferences } from "../core/catalogue/draft.ts";
-import type { Caller } from "../core/catalogue/resources.ts";
 import { specOf, statusOf } from "../core/store/typed-rows.ts";
 import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
 import type { Backends } from "./backends.ts";
@@ -207,15 +206,7 @@ function reasonOf(error: unknown): string {
     : "something went wrong in the server";
 }
 
-function moved(secret: Row, from: Row, to: Row, { principal, requestId }: Caller, at: number): AuditEvent {
-  const { id, name, kind } = secret;
-  return {
-    at,
-    action: "migrate",
-    requestId,
-    userId: principal.userId,
-    tokenId: tokenIdOf(principal),
-    status: 200,
-    detail: { kind, name, id, from: from.name, to: to.name },
-  };
+function moved({ id, name, kind }: Row, from: Row, to: Row, caller: Caller, at: number): AuditEvent {
+  const detail = { kind, name, id, from: from.name, to: to.name };
+  return eventBy(caller, { at, action: "migrate", status: 200, detail });
 }

@@ -3,12 +3,13 @@ import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { secretBackend } from "../../kinds/secret-backend.ts";
 import { credentialOf, findBackendType } from "../../kinds/secret-backends/config.ts";
-import { everything, tokenIdOf } from "../core/access/policy.ts";
+import { everything } from "../core/access/policy.ts";
+import { type Caller, eventBy } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
-import type { Caller, Resources } from "../core/catalogue/resources.ts";
+import type { Resources } from "../core/catalogue/resources.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { specOf, statusOf } from "../core/store/typed-rows.ts";
-import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
+import { type Row, StoreError } from "../core/store/types.ts";
 import { type Backends, withoutName } from "./backends.ts";
 import type { SecretValues } from "./secret-values.ts";
 
@@ -104,7 +105,7 @@ async function replace(
 export async function remember(
   backendId: string,
   rotation: Rotation,
-  { principal, requestId }: Caller,
+  caller: Caller,
   { catalogue, now }: RotateOptions,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
@@ -112,15 +113,12 @@ export async function remember(
     if (!backend) return;
     const { kind, name, id, version, status } = backend;
     const row = { ...backend, status: { ...status, rotation }, version: version + 1, updatedAt: now() };
-    const event: AuditEvent = {
+    const event = eventBy(caller, {
       at: now(),
       action: rotation.failedAt === null ? "rotate" : "rotate_failed",
-      requestId,
-      userId: principal.userId || null,
-      tokenId: tokenIdOf(principal),
       status: rotation.failedAt === null ? 200 : 500,
       detail: { kind, name, id },
-    };
+    });
     try {
       await catalogue.commit([
         { op: "update", row, refs: catalogue.snapshot.refsOf(id) },

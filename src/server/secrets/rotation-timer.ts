@@ -1,21 +1,10 @@
 import { AppError } from "../../errors.ts";
-import { everything, type Principal } from "../core/access/policy.ts";
+import { serverPrincipal } from "../core/access/policy.ts";
 import type { SecretBackendRow } from "../core/store/typed-rows.ts";
 import { hasToken, type RotateOptions, rotateToken } from "./rotate-token.ts";
 
 const hour = 60 * 60 * 1000;
 const day = 24 * hour;
-
-/** The principal of the server itself, which is no user. */
-const serverPrincipal: Principal = {
-  kind: "User",
-  id: "",
-  name: "",
-  userId: "",
-  userName: "",
-  groups: [],
-  policies: [everything],
-};
 
 /**
  * Returns a function, to be called regularly, that replaces the tokens of backends: once a day, and an hour after a

@@ -10,8 +10,9 @@ import {
 } from "../../kinds/secret-backends/config.ts";
 import type { BackendConfig } from "../../kinds/secret-backends/define.ts";
 import { decide, type Principal } from "../core/access/policy.ts";
+import type { Caller } from "../core/caller.ts";
 import { invalid } from "../core/catalogue/draft.ts";
-import { type Caller, forbidden } from "../core/catalogue/resources.ts";
+import { forbidden } from "../core/catalogue/resources.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import { moduleOf } from "./backends.ts";
 import { type RotateOptions, remember } from "./rotate-token.ts";

@@ -1,3 +1,5 @@
+import { serverPrincipal } from "../core/access/policy.ts";
+import { changeEvent } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Row, Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
@@ -90,19 +92,11 @@ async function remove(
       ...all
         .filter((row) => !going.includes(row) && isCallable(row))
         .map((row) => withStatus(snapshot, row, "inactive", at)),
-      ...going.flatMap(({ kind, name, id, version }): Write[] => [
-        { op: "delete", id, version },
+      ...going.flatMap((row): Write[] => [
+        { op: "delete", id: row.id, version: row.version },
         {
           op: "audit",
-          event: {
-            at,
-            action: "delete",
-            requestId: requestId(),
-            userId: null,
-            tokenId: null,
-            status: 204,
-            detail: { kind, name, id },
-          },
+          event: changeEvent({ principal: serverPrincipal, requestId: requestId() }, "delete", row, at),
         },
       ]),
     ];

@@ -4,9 +4,9 @@ import type { AgentState, LlmState, RegisterResponse } from "../../wire/link/reg
 import { linkRevisions, negotiate } from "../../wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import type { Principal } from "../core/access/policy.ts";
+import type { Caller } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { present } from "../core/catalogue/present.ts";
-import type { Caller } from "../core/catalogue/resources.ts";
 import type { Random } from "../core/ids.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { ProviderSession } from "../core/store/types.ts";

@@ -4,8 +4,7 @@ import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { validateFields } from "../../kinds/validate.ts";
 import { decide, isVisible, type Principal } from "../core/access/policy.ts";
-import type { Caller } from "../core/catalogue/resources.ts";
-import { type RowWrite, writeEvent } from "../core/catalogue/write-event.ts";
+import { type Caller, changeEvent } from "../core/caller.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import { isOf } from "../core/store/typed-rows.ts";
@@ -84,7 +83,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
 
   // A persona that stays points at none of them, or has let go of it by then.
   const deleted = removable(snapshot, going, stayingPersonas);
-  for (const row of deleted) events.push(eventOf(publishing, "delete", row));
+  for (const row of deleted) events.push(changeEvent(caller, "delete", row, now));
   const left = going.filter((row) => !deleted.includes(row) && isCallable(row));
   return [
     ...puts,
@@ -154,7 +153,7 @@ function rowOf(
 
 /** Adds what there is to write for a row: nothing when it is as it was. */
 function put(
-  publishing: PublishOptions,
+  { caller, now }: PublishOptions,
   kind: Kind,
   before: Row | undefined,
   row: Row,
@@ -164,7 +163,7 @@ function put(
 ): void {
   if (!before) {
     puts.push({ op: "insert", row, refs });
-    events.push(eventOf(publishing, "create", row));
+    events.push(changeEvent(caller, "create", row, now));
     return;
   }
   if (Bun.deepEquals([before.spec, before.status], [row.spec, row.status])) return;
@@ -173,7 +172,7 @@ function put(
     (field) => !Bun.deepEquals(before.spec[field], row.spec[field]),
   );
   // That an agent is back is no change of what it publishes.
-  if (fields.length > 0) events.push(eventOf(publishing, "update", row, fields));
+  if (fields.length > 0) events.push(changeEvent(caller, "update", row, now, fields));
 }
 
 /**
@@ -204,13 +203,4 @@ function refsOf(
       throw new AppError("forbidden", `you may not run llm "${name}"`);
     return [{ path, toId: target.id, onDelete }];
   });
-}
-
-function eventOf(
-  { caller: { principal, requestId }, now }: PublishOptions,
-  action: RowWrite["action"],
-  row: Row,
-  fields: string[] = [],
-): AuditEvent {
-  return writeEvent({ action, row, principal, requestId, fields, at: now });
 }

@@ -81,6 +81,14 @@ export interface Principal {
   publishes?: ReadonlySet<string>;
 }
 
+const noUser = { kind: "User", id: "", name: "", userId: "", userName: "", groups: [] } as const;
+
+/** The caller of a public route, who holds nothing. */
+export const nobody: Principal = { ...noUser, policies: [compilePolicy([])] };
+
+/** The server acting by itself: it holds everything, and is no user. */
+export const serverPrincipal: Principal = { ...noUser, policies: [everything] };
+
 /** The id of the token that a principal came with, or null for a user: what audit events and usage keep. */
 export function tokenIdOf({ kind, id }: Principal): string | null {
   return kind === "Token" ? id : null;

@@ -1,9 +1,10 @@
 import type { TObject } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import type { Kind, Resource } from "../../../kinds/define.ts";
+import type { Kind, Resource, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
-import { decide, type Principal, type Verb } from "../access/policy.ts";
+import { decide, type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
+import { type Caller, changeEvent } from "../caller.ts";
 import { newId } from "../ids.ts";
 import { storeFailure } from "../store/store-failure.ts";
 import { isOf, type RowOf } from "../store/typed-rows.ts";
@@ -14,13 +15,6 @@ import { draftCreate, draftUpdate, emptyDraft, invalid, resolveReferences } from
 import { hooks } from "./hooks/index.ts";
 import type { Draft, Services } from "./hooks.ts";
 import { present } from "./present.ts";
-import { type RowWrite, writeEvent } from "./write-event.ts";
-
-/** Who makes a change, and in which request: what its audit event says. */
-export interface Caller {
-  principal: Principal;
-  requestId: string;
-}
 
 /** How often a write is tried again that lost against another one. */
 const attempts = 5;
@@ -159,7 +153,8 @@ export class Resources {
           ...draft,
           kind: kindOf(from.kind),
           row: next,
-          principal: everyRow,
+          // What stays was there before, whoever may see it.
+          principal: serverPrincipal,
         });
         return { op: "update", row: next, refs };
       });
@@ -199,13 +194,13 @@ export class Resources {
   /** One transaction with its audit event. */
   async #commit(
     draft: Draft,
-    action: RowWrite["action"],
+    action: WriteOperation,
     requestId: string,
     writes: readonly Write[],
     fields: string[],
   ): Promise<void> {
-    const { principal, row } = draft;
-    const event = writeEvent({ action, row, principal, requestId, fields, at: this.#services.now() });
+    const caller = { principal: draft.principal, requestId };
+    const event = changeEvent(caller, action, draft.row, this.#services.now(), fields);
     await this.#catalogue.commit([
       ...draft.writeFirst,
       ...writes,
@@ -247,17 +242,6 @@ export class Resources {
     );
   }
 }
-
-/** For clearing references: what stays was there before, whoever may see it. */
-const everyRow: Principal = {
-  kind: "User",
-  id: "",
-  name: "",
-  userId: "",
-  userName: "",
-  groups: [],
-  policies: [],
-};
 
 /** Names of the fields whose values have changed, write-only ones among them. */
 function changedFields({ before, row, given, kind }: Draft): string[] {

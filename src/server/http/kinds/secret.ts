@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { kindOf } from "../../../kinds/index.ts";
-import { tokenIdOf } from "../../core/access/policy.ts";
+import { eventBy } from "../../core/caller.ts";
 import { type Migrated, type MigrationRequest, migrate } from "../../secrets/migrate.ts";
 import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
@@ -25,18 +25,10 @@ export const secretRoutes: KindRoutes = {
   readQuery: { reveal: "true: with its values; needs edit, and is audited" },
   async read(server, call, row) {
     if (call.query.get("reveal") !== "true") return undefined;
-    const { principal, requestId } = call;
-    server.resources.find(principal, "update", kindOf("secret"), row.id);
+    server.resources.find(call.principal, "update", kindOf("secret"), row.id);
     const data = await server.secrets.read(row);
-    await server.audit.record({
-      at: server.now(),
-      action: "reveal",
-      requestId,
-      userId: principal.userId,
-      tokenId: tokenIdOf(principal),
-      status: 200,
-      detail: { kind: row.kind, name: row.name, id: row.id },
-    });
+    const detail = { kind: row.kind, name: row.name, id: row.id };
+    await server.audit.record(eventBy(call, { at: server.now(), action: "reveal", status: 200, detail }));
     return { data };
   },
   routes: (server): Route[] => [

@@ -1,0 +1,36 @@
+import type { WriteOperation } from "../../kinds/define.ts";
+import { type Principal, tokenIdOf } from "./access/policy.ts";
+import type { AuditEvent, Row } from "./store/types.ts";
+
+/** The principal that makes a request, and the id of the request: an audit event has both. */
+export interface Caller {
+  principal: Principal;
+  requestId: string;
+}
+
+/** Returns the audit event of an action of a caller. */
+export function eventBy(
+  { principal, requestId }: Caller,
+  action: Pick<AuditEvent, "at" | "action" | "status" | "detail">,
+): AuditEvent {
+  return { ...action, requestId, userId: principal.userId || null, tokenId: tokenIdOf(principal) };
+}
+
+const statuses: Record<WriteOperation, number> = { create: 201, update: 200, delete: 204 };
+
+/**
+ * Returns the audit event of a change of a row.
+ *
+ * @param at milliseconds since 1970
+ * @param fields names of the fields whose values have changed
+ */
+export function changeEvent(
+  caller: Caller,
+  action: WriteOperation,
+  { kind, name, id }: Pick<Row, "kind" | "name" | "id">,
+  at: number,
+  fields: readonly string[] = [],
+): AuditEvent {
+  const detail = { kind, name, id, ...(fields.length > 0 && { fields }) };
+  return eventBy(caller, { at, action, status: statuses[action], detail });
+}
