@@ -91,6 +91,22 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(table, code);
 }
 
+/** Returns the code of an answer that has a status and no code of its own, as the page of a proxy. */
+export function codeOfStatus(status: number): ErrorCode {
+  const code = codesByStatus[status];
+  return code ?? (status < 500 ? "invalid_request" : "internal");
+}
+
+const codesByStatus: Readonly<Record<number, ErrorCode>> = {
+  401: "unauthenticated",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  410: "gone",
+  429: "too_many_requests",
+  503: "unavailable",
+};
+
 /** The body of every error under `/api/v1`. */
 export interface ErrorBody {
   error: string;

@@ -2,6 +2,7 @@ import { chmodSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import { AppError, errorBody } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { acceptsConnections } from "../unix-socket.ts";
 import {
   type AgentStanding,
   type AgentStatus,
@@ -107,7 +108,7 @@ async function takeOver(lock: string): Promise<() => void> {
 }
 
 async function refuseIfAlive(path: string, options: ControlOptions): Promise<void> {
-  if (!(await canOpen(path))) return;
+  if (!(await acceptsConnections(path))) return;
   let who = "";
   try {
     const answer = await options.fetch(`http://localhost${controlPaths.status}`, {
@@ -127,16 +128,6 @@ function anotherRuns(who = ""): AppError {
   return new AppError("unavailable", `another agent runs already${who}`, {
     hint: "there is one agent for each home; MCPCTL_HOME moves it",
   });
-}
-
-async function canOpen(path: string): Promise<boolean> {
-  try {
-    const socket = await Bun.connect({ unix: path, socket: { data() {}, error() {} } });
-    socket.end();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function listen(path: string, options: ControlOptions): Bun.Server<undefined> {

@@ -1,4 +1,5 @@
-import { isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
+import { yamlOffset } from "../../yaml-offset.ts";
 
 /** JSON as data, and the way back from a place in it to a line of its text. */
 export interface JsonText {
@@ -21,7 +22,7 @@ export function parseJson(text: string): JsonText | { line: number; message: str
   }
   const twice = document.errors.find(({ code }) => code === "DUPLICATE_KEY");
   if (twice) return { line: lineAt(twice.pos[0]), message: "this key is given twice" };
-  return { value, lineOf: (pointer) => lineAt(offsetOf(document.contents, pointer)) };
+  return { value, lineOf: (pointer) => lineAt(yamlOffset(document.contents, pointerSegments(pointer))) };
 }
 
 /** One token of JSON, with the space before it. */
@@ -37,25 +38,6 @@ function notJsonAt(text: string): number {
     if ((found === "}" || found === "]") && comma !== undefined) return comma;
     comma = found === "," ? token.lastIndex - 1 : undefined;
   }
-}
-
-function offsetOf(root: ParsedNode | null, pointer: string): number {
-  let node = root;
-  let offset = root?.range[0] ?? 0;
-  for (const segment of pointerSegments(pointer)) {
-    if (isMap<ParsedNode, ParsedNode | null>(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === segment);
-      if (!pair) return offset;
-      offset = pair.key.range[0];
-      node = pair.value;
-    } else if (isSeq<ParsedNode>(node)) {
-      const item = node.items[Number(segment)];
-      if (!item) return offset;
-      offset = item.range[0];
-      node = item;
-    } else return offset;
-  }
-  return offset;
 }
 
 /** `/llm/providers/1/url` as its parts. */

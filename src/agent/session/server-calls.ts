@@ -1,4 +1,4 @@
-import { AppError, type Fault, isErrorCode } from "../../errors.ts";
+import { AppError, codeOfStatus, type Fault, isErrorCode } from "../../errors.ts";
 import { pause, type Time } from "../../time.ts";
 import { linkPaths } from "../../wire/link/constants.ts";
 import type { HeartbeatRequest, RegisterRequest } from "../../wire/link/registration.ts";
@@ -156,7 +156,7 @@ export function replyOf(response: Response, text: string): Reply {
   const retryAfter = Number(response.headers.get("retry-after"));
   const details = faultsIn(body?.["details"]);
   const error = new AppError(
-    isErrorCode(code) ? code : codeOf(status),
+    isErrorCode(code) ? code : codeOfStatus(status),
     lineOf(body?.["error"]) || `the server answered ${status}`,
     { status, ...(retryAfter > 0 && { retryAfter }), ...(details && { details }) },
   );
@@ -168,17 +168,6 @@ function faultsIn(details: unknown): Fault[] | undefined {
   return details.flatMap((one) =>
     typeof one?.path === "string" ? [{ path: one.path, message: lineOf(one.message) }] : [],
   );
-}
-
-function codeOf(status: number) {
-  if (status === 401) return "unauthenticated";
-  if (status === 403) return "forbidden";
-  if (status === 404) return "not_found";
-  if (status === 409) return "conflict";
-  if (status === 410) return "gone";
-  if (status === 429) return "too_many_requests";
-  if (status >= 500) return "unavailable";
-  return "invalid_request";
 }
 
 /** How a call that is tried again and again came out: its last answer, or undefined when there never was one. */

@@ -1,4 +1,4 @@
-import { AppError, isErrorCode } from "../../errors.ts";
+import { AppError, codeOfStatus, isErrorCode } from "../../errors.ts";
 
 /** The address of a server, and the token that is sent to it. */
 export interface Endpoint {
@@ -179,7 +179,7 @@ async function serverError(response: Response): Promise<AppError> {
     const error = typeof body.error === "object" && body.error ? body.error : body;
     const message = error === body ? body.error : error.message;
     if (typeof message === "string") {
-      const code = isErrorCode(error.code) ? error.code : byStatus(response.status);
+      const code = isErrorCode(error.code) ? error.code : codeOfStatus(response.status);
       return new AppError(code, message, {
         status: response.status,
         hint: body.hint,
@@ -189,14 +189,5 @@ async function serverError(response: Response): Promise<AppError> {
     }
   } catch {}
   const message = `the server responded with ${response.status} ${response.statusText}`.trim();
-  return new AppError(byStatus(response.status), message, { status: response.status, retryAfter });
-}
-
-function byStatus(status: number) {
-  if (status === 401) return "unauthenticated";
-  if (status === 403) return "forbidden";
-  if (status === 404) return "not_found";
-  if (status === 429) return "too_many_requests";
-  if (status === 503) return "unavailable";
-  return status < 500 ? "invalid_request" : "internal";
+  return new AppError(codeOfStatus(response.status), message, { status: response.status, retryAfter });
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError } from "../../errors.ts";
+import { acceptsConnections } from "../../unix-socket.ts";
 import type { Endpoint } from "./client.ts";
 import { type Config, type ContextEntry, readConfig, readToken } from "./config.ts";
 
@@ -75,24 +76,13 @@ async function findServer(
   const config = readConfig(home);
   if (config.currentContext) return fromContext(config, config.currentContext, home);
   for (const path of tryingSockets ? sockets(env, home) : [])
-    if (existsSync(path) && (await canOpen(path))) return { url: `unix://${path}` };
+    if (existsSync(path) && (await acceptsConnections(path))) return { url: `unix://${path}` };
   return { url: fallback };
 }
 
 function sockets(env: Surroundings["env"], home: string): string[] {
   const folders = [env["MCPCTL_DATA_DIR"], join(home, "server"), "/var/lib/mcpctl"];
   return folders.flatMap((folder) => (folder ? [join(folder, "mcpctl.sock")] : []));
-}
-
-/** False for a socket of another user, and for one that a killed server has left behind. */
-async function canOpen(path: string): Promise<boolean> {
-  try {
-    const socket = await Bun.connect({ unix: path, socket: { data() {}, error() {} } });
-    socket.end();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function fromContext(config: Config, name: string, home: string): Server {

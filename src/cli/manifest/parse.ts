@@ -1,13 +1,5 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type ParsedNode,
-  parseAllDocuments,
-} from "yaml";
+import { type Document, LineCounter, parseAllDocuments } from "yaml";
+import { yamlOffset } from "../../yaml-offset.ts";
 
 /** The deepest nesting of lists and maps. Real manifests are far from it. */
 const maxDepth = 64;
@@ -48,7 +40,7 @@ export function parseDocuments(text: string): { documents: ParsedDocument[]; fau
   if ("empty" in parsed) return { documents, faults };
 
   for (const document of parsed) {
-    const at = (path: Path) => place(lines, offsetOf(document.contents, path));
+    const at = (path: Path) => place(lines, yamlOffset(document.contents, path));
     const wrong = [...document.errors, ...document.warnings];
     for (const { message, pos } of wrong)
       faults.push({ ...place(lines, pos[0]), path: [], message: plain(message) });
@@ -96,24 +88,4 @@ function plain(message: string): string {
 function place(lines: LineCounter, offset: number): { line: number; column: number } {
   const { line, col } = lines.linePos(offset);
   return { line: Math.max(line, 1), column: Math.max(col, 1) };
-}
-
-function offsetOf(root: ParsedNode | null, path: Path): number {
-  let node = root;
-  let offset = root?.range[0] ?? 0;
-  for (const segment of path) {
-    if (isMap<ParsedNode, ParsedNode | null>(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment));
-      if (!pair) return offset;
-      offset = pair.key.range[0];
-      node = pair.value;
-    } else if (isSeq<ParsedNode>(node)) {
-      const item = node.items[Number(segment)];
-      if (!item) return offset;
-      offset = item.range[0];
-      node = item;
-    } else return offset;
-    if (isAlias(node)) return offset;
-  }
-  return offset;
 }
