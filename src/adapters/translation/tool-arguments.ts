@@ -2,7 +2,7 @@ import { isObject, parseExact } from "../../wire/json.ts";
 
 /**
  * Returns the arguments of a chat tool call as the object that Anthropic wants. A model can write bad JSON, and a
- * conversation that holds some must still go on: what is no object is wrapped (cases 8 to 11).
+ * conversation that holds some must still go on: what is no object is wrapped (cases 8, 9, 10, 11).
  *
  * @param args JSON text; Ollama has sent an object.
  */
