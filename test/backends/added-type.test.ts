@@ -6,7 +6,7 @@ import { cli } from "../support/cli/run-cli.ts";
 import { must, testServer } from "../support/server.ts";
 import { roomNamed, shelf, shelfModule } from "../support/shelf.ts";
 
-// One line in each of the two lists: that is all that a new type of secret backend takes.
+// The two lists with one line more: that is all a new type of secret backend needs.
 vi.mock("../../src/kinds/secret-backends/index.ts", async (original) => {
   const { backendTypes } = await original<typeof import("../../src/kinds/secret-backends/index.ts")>();
   return { backendTypes: [...backendTypes, (await import("../support/shelf.ts")).shelf] };
@@ -19,8 +19,8 @@ vi.mock("../../src/backends/index.ts", async (original) => {
 const path = "/api/v1/secretbackends";
 const backendKind = kindOf("secretbackend");
 
-/** A server, and its command line as the administrator uses it. */
-async function house() {
+/** Starts a server. Returns it with its command line, as the administrator uses it. */
+async function startWithCommandLine() {
   const server = await testServer();
   const room = crypto.randomUUID();
   const create = (more: object = {}, config: object = {}) =>
@@ -30,9 +30,9 @@ async function house() {
   return { server, room, create, mcpctl };
 }
 
-/** The same with a secret that holds the password, and a backend that logs in with it. */
-async function houseWithShelf() {
-  const shared = await house();
+/** Does the same, and creates a secret with the password and a backend that logs in with it. */
+async function startWithShelf() {
+  const shared = await startWithCommandLine();
   const { server, create } = shared;
   await must(server.admin("POST", "/api/v1/secrets", { name: "key", data: { password: "open sesame" } }));
   const { body } = await must(create({}, { password: { name: "key", key: "password" } }));
@@ -52,7 +52,7 @@ backendContract("shelf", async () =>
 
 describe("the API serves a type that was added to the registry", () => {
   it("completes and checks its config", async () => {
-    const { room, create } = await houseWithShelf();
+    const { room, create } = await startWithShelf();
     const { body: second } = await must(create({ name: "beech" }));
     expect(second.config).toEqual({ room, height: 3 });
     for (const [config, where] of [
@@ -68,7 +68,7 @@ describe("the API serves a type that was added to the registry", () => {
   });
 
   it("keeps secrets on it, and moves them to it and back", async () => {
-    const { server, room, backend } = await houseWithShelf();
+    const { server, room, backend } = await startWithShelf();
     expect(backend).toMatchObject({ type: "shelf", health: { status: "healthy" } });
     await must(server.admin("POST", "/api/v1/secrets", { name: "s", data: { k: "v" }, backend: "oak" }));
     expect([...roomNamed(room).values.values()]).toEqual([{ k: "v" }]);
@@ -80,8 +80,8 @@ describe("the API serves a type that was added to the registry", () => {
     expect((await server.admin("GET", "/api/v1/secrets/s?reveal=true")).body.data).toEqual({ k: "v" });
   });
 
-  it("guards its credential: who may use it, where it goes, and where it may lie (T12)", async () => {
-    const { server, room, create } = await houseWithShelf();
+  it("protects its credential: the grant to use it, its destination, and the backend that holds it (T12)", async () => {
+    const { server, room, create } = await startWithShelf();
     const password = { name: "key", key: "password" };
     const editor = await server.token("editor", [
       { role: "edit", resource: "secretbackends" },
@@ -100,7 +100,7 @@ describe("the API serves a type that was added to the registry", () => {
   });
 
   it("replaces its credential", async () => {
-    const { server, room } = await houseWithShelf();
+    const { server, room } = await startWithShelf();
     await must(server.admin("POST", `${path}/oak/rotate`));
     const { body } = await must(server.admin("GET", "/api/v1/secrets/key?reveal=true"));
     expect(body.data).toEqual({ password: "password-1" });
@@ -109,14 +109,14 @@ describe("the API serves a type that was added to the registry", () => {
     expect(backend).toMatchObject({ rotation: { failedAt: null }, health: { status: "healthy" } });
   });
 
-  it("refuses to replace a credential that it has not got", async () => {
-    const { server, create } = await house();
+  it("refuses to replace a credential that it does not have", async () => {
+    const { server, create } = await startWithCommandLine();
     await must(create());
     expect((await server.admin("POST", `${path}/oak/rotate`)).body.code).toBe("not_supported");
   });
 
   it("sets it up with an admin token, and with no other type's", async () => {
-    const { server, room } = await house();
+    const { server, room } = await startWithCommandLine();
     const wish = { name: "oak", type: "shelf", config: { room }, adminToken: "master-key" };
     const { body } = await must(server.admin("POST", `${path}/wizard`, wish));
     expect(body).toMatchObject({
@@ -134,7 +134,7 @@ describe("the API serves a type that was added to the registry", () => {
 });
 
 describe("the command line serves a type that was added to the registry", () => {
-  it("has its flags, its examples and its words of completion", async () => {
+  it("offers its flags, examples and completions", async () => {
     const { stdout: help } = await cli("create secretbackend --help");
     expect(help).toMatch(/--room VALUE +shelf: the room it stands in/);
     expect(help).toMatch(/--url VALUE +openbao: [^\n]*; shelf: the page that shows it/);
@@ -154,7 +154,7 @@ describe("the command line serves a type that was added to the registry", () => 
   });
 
   it("creates, describes and exports it, and finds nothing to change", async () => {
-    const { server, room, mcpctl } = await house();
+    const { server, room, mcpctl } = await startWithCommandLine();
     await must(server.admin("POST", "/api/v1/secrets", { name: "key", data: { password: "open sesame" } }));
     const line = `create secretbackend oak --type shelf --room ${room} --password key/password`;
     expect(await mcpctl(line)).toMatchObject({ code: 0, stderr: "" });
@@ -167,7 +167,7 @@ describe("the command line serves a type that was added to the registry", () => 
   });
 
   it("runs its wizard", async () => {
-    const { room, mcpctl } = await house();
+    const { room, mcpctl } = await startWithCommandLine();
     const line = `create secretbackend oak --type shelf --room ${room} --wizard`;
     const { code, stderr } = await mcpctl(line, "master-key");
     expect(code).toBe(0);

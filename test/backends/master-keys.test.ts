@@ -10,7 +10,7 @@ const ids = (content: string | Uint8Array) =>
   parseKeyRing(Buffer.from(content), "/keys").keys.map(({ id }) => id);
 const [idOfOne, idOfTwo] = [masterKey(one).id, masterKey(two).id];
 
-/** What is said of a file that is none. */
+/** Returns the error for a file that is not a master key file. */
 function refusal(content: string | Uint8Array): AppError {
   try {
     parseKeyRing(Buffer.from(content), "/keys");
@@ -21,12 +21,12 @@ function refusal(content: string | Uint8Array): AppError {
 }
 
 describe("a master key", () => {
-  it("has an id that is derived from it, and stays what it was in earlier versions", () => {
+  it("has an id that is derived from it, as in earlier versions", () => {
     // HKDF-SHA-256 of bytes 0…31 by another implementation (Python's cryptography).
     expect(masterKey(Uint8Array.from({ length: 32 }, (_, i) => i)).id).toBe("8cd8189cb3ecd7be");
   });
 
-  it("prints nothing of itself", () => {
+  it("is not shown when it is printed", () => {
     const key = masterKey(one);
     const printed = [
       inspect(key, { depth: 9 }),
@@ -40,8 +40,8 @@ describe("a master key", () => {
   });
 });
 
-describe("a ring", () => {
-  it("seals with its newest key and opens with all", () => {
+describe("a key ring", () => {
+  it("seals with its newest key and opens with all keys", () => {
     const old = keyRing(masterKey(one));
     const ring = old.withNew(masterKey(two));
     expect(ring.current.id).toBe(idOfTwo);
@@ -56,7 +56,7 @@ describe("a ring", () => {
 });
 
 describe("a master key file", () => {
-  it("is 32 bytes, or text with a key on each line", () => {
+  it("has 32 bytes, or text with one key a line", () => {
     expect(ids(one)).toEqual([idOfOne]);
     for (const text of [
       one.toString("hex"),
@@ -76,7 +76,7 @@ describe("a master key file", () => {
     ]);
   });
 
-  it("is refused when something else is in it, without a word of that", () => {
+  it("is refused with any other content, which is not quoted", () => {
     const base64 = one.toString("base64");
     const cases: [content: string | Uint8Array, why: RegExp][] = [
       ["", /no key/],
@@ -114,7 +114,7 @@ describe("a master key file", () => {
     }
   });
 
-  it("gets a key on top, with everything else as it was", () => {
+  it("gets a new key at the top, and keeps the rest", () => {
     const key = masterKey(two);
     const before = `# made by hand\r\n${one.toString("hex")}   # home\r\n`;
     const after = withKeyOnTop(Buffer.from(before), key, "2026-11-21");
@@ -127,7 +127,7 @@ describe("a master key file", () => {
     expect(ids(withKeyOnTop(noNewline, key, "2026-11-21"))).toEqual([idOfTwo, idOfOne]);
   });
 
-  it("holds any keys in any form", () => {
+  it("may hold any keys in any notation", () => {
     const form = fc.constantFrom("hex", "base64", "base64url");
     const bytes = fc
       .uint8Array({ minLength: 32, maxLength: 32 })

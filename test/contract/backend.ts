@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { Driver } from "../../src/backends/types.ts";
 
 /**
- * What every driver of a secret backend does.
+ * The contract that every driver of a secret backend keeps.
  *
- * @param open a driver over an empty place of its own, for one test
+ * @param open opens a driver over an empty backend, for one test
  */
 export function backendContract(name: string, open: () => Promise<Driver>): void {
   describe(`${name}: contract of secret backends`, () => {
-    it("gives back what was written, byte for byte", async () => {
+    it("returns written values byte for byte", async () => {
       const driver = await open();
       const data = {
         "api-key": "sk-…",
@@ -22,14 +22,14 @@ export function backendContract(name: string, open: () => Promise<Driver>): void
       expect(await driver.read("sec_1/ver_1")).toEqual(data);
     });
 
-    it("takes as much as a secret may hold", async () => {
+    it("stores as many keys as a secret may have", async () => {
       const driver = await open();
       const data = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`key-${i}`, `value-${i}`]));
       await driver.write("sec_1/ver_1", data);
       expect(await driver.read("sec_1/ver_1")).toEqual(data);
     });
 
-    it("keeps each write of a secret beside the others", async () => {
+    it("keeps every write of a secret separately", async () => {
       const driver = await open();
       const refs = ["sec_1/ver_1", "sec_1/ver_2", "sec_2/ver_1"];
       for (const ref of refs) await driver.write(ref, { k: ref });
@@ -37,7 +37,7 @@ export function backendContract(name: string, open: () => Promise<Driver>): void
       expect((await driver.list()).sort()).toEqual(refs);
     });
 
-    it("forgets what is deleted, and only that; what is not there is no error", async () => {
+    it("deletes one ref alone, and accepts a ref that does not exist", async () => {
       const driver = await open();
       for (const k of ["gone", "kept"]) await driver.write(`sec_1/ver_${k}`, { k });
       await driver.delete("sec_1/ver_gone");
@@ -49,11 +49,11 @@ export function backendContract(name: string, open: () => Promise<Driver>): void
       expect(await driver.list()).toEqual(["sec_1/ver_kept"]);
     });
 
-    it("has an empty list when there is nothing", async () => {
+    it("returns an empty list for an empty backend", async () => {
       expect(await (await open()).list()).toEqual([]);
     });
 
-    it("keeps many apart that are written at once", async () => {
+    it("keeps values apart that are written at the same time", async () => {
       const driver = await open();
       const refs = Array.from({ length: 50 }, (_, i) => `sec_${i % 5}/ver_${i}`);
       await Promise.all(refs.map((ref) => driver.write(ref, { k: ref })));
@@ -61,7 +61,7 @@ export function backendContract(name: string, open: () => Promise<Driver>): void
       expect((await driver.list()).sort()).toEqual(refs.toSorted());
     });
 
-    it("is well", async () => {
+    it("is healthy", async () => {
       expect(await (await open()).health()).toEqual({ status: "healthy" });
     });
   });

@@ -4,7 +4,7 @@ import { AppError } from "../../src/errors.ts";
 import { SecretKeyRef } from "../../src/kinds/define.ts";
 import { defineBackendType } from "../../src/kinds/secret-backends/define.ts";
 
-/** A type of secret backend that no release has: values in memory, behind a password. */
+/** A type of secret backend for tests: values in memory, behind a password. */
 export const shelf = defineBackendType({
   name: "shelf",
   display: "Shelf",
@@ -48,9 +48,10 @@ interface Room {
   minted: number;
 }
 
-/** What stands in each room, for as long as the test runs. */
+/** The rooms of the test, by name. */
 const rooms = new Map<string, Room>();
 
+/** Returns the room of a name. A new one opens with "open sesame". */
 export function roomNamed(name: string): Room {
   const room = rooms.get(name) ?? { values: new Map(), passwords: new Set(["open sesame"]), minted: 0 };
   rooms.set(name, room);

@@ -5,8 +5,8 @@ import { errorOf, fullPolicy, selfPolicy, tokenWith, watch } from "./test-openba
 
 const ref = "sec_1/ver_1";
 
-describe("what is written", () => {
-  it("is below the prefix at its ref, with the mark, in one version", async () => {
+describe("a write", () => {
+  it("stores one version below the prefix at its ref, with the mark", async () => {
     const bao = await openBao();
     await watch(bao).driver.write(ref, { k: "v" });
     const { body } = await bao.call("GET", `${bao.mount}/metadata/mcpctl/${ref}`);
@@ -15,7 +15,7 @@ describe("what is written", () => {
     expect(read.body.data.data).toEqual({ k: "v" });
   });
 
-  it("has the mark before it is there, and asks for the engine once", async () => {
+  it("writes the mark before the values, and checks the engine once", async () => {
     const bao = await fakeBao();
     const { driver } = watch(bao);
     await driver.write(ref, { k: "v" });
@@ -36,7 +36,7 @@ describe("what is written", () => {
       expect(headers).toMatchObject({ "x-vault-token": bao.token, "x-vault-request": "true" });
   });
 
-  it("goes nowhere where something is already", async () => {
+  it("is refused for a ref that has values already", async () => {
     const bao = await openBao();
     const { driver } = watch(bao);
     await driver.write(ref, { k: "first" });
@@ -46,7 +46,7 @@ describe("what is written", () => {
     expect(await driver.read(ref)).toEqual({ k: "first" });
   });
 
-  it("goes where a write was interrupted between the mark and the values", async () => {
+  it("succeeds for a ref that an interrupted write has only marked", async () => {
     const bao = await openBao();
     const { driver } = watch(bao);
     const marked = { custom_metadata: { "managed-by": "mcpctl" } };
@@ -57,7 +57,7 @@ describe("what is written", () => {
     expect(await driver.read(ref)).toEqual({ k: "v" });
   });
 
-  it("is refused where the engine would not keep it", async () => {
+  it("is refused by an engine that deletes values by itself", async () => {
     const bao = await openBao();
     await bao.call("POST", `${bao.mount}/config`, { delete_version_after: "1h" });
     const error = await errorOf(watch(bao).driver.write(ref, { k: "v" }));
@@ -65,14 +65,14 @@ describe("what is written", () => {
     expect(error.hint).toBe(`bao write ${bao.mount}/config delete_version_after=0s`);
   });
 
-  it("is refused where the engine demands what only OpenBao knows", async () => {
+  it("is refused by an engine that requires metadata check-and-set", async () => {
     const bao = await openBao();
     await bao.call("POST", `${bao.mount}/config`, { metadata_cas_required: true });
     const error = await errorOf(watch(bao).driver.write(ref, { k: "v" }));
     expect(error.message).toBe(`secret backend "bao": the engine at "${bao.mount}" demands metadata_cas`);
   });
 
-  it("is refused when it is more than the server takes, in values or in bytes", async () => {
+  it("is refused if it has more values or bytes than the server accepts", async () => {
     const { driver } = watch(await openBao());
     const many = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`key-${i}`, "v"]));
     const tooMany = await errorOf(driver.write(ref, many));
@@ -86,7 +86,7 @@ describe("what is written", () => {
     expect(await driver.read(ref)).toBeNull();
   });
 
-  it("is refused before anything is sent when it would come back changed, or is too large", async () => {
+  it("is refused before anything is sent if the server would change it, or if it is too large", async () => {
     const bao = await fakeBao();
     const { driver } = watch(bao);
     const error = await errorOf(driver.write(ref, { good: "v", bad: "canary\ud800" }));
@@ -96,7 +96,7 @@ describe("what is written", () => {
     expect(bao.requests.filter(({ method }) => method === "POST")).toEqual([]);
   });
 
-  it("may have any key that a secret may have", async () => {
+  it("accepts every key that a secret may have", async () => {
     const { driver } = watch(await openBao());
     const data = JSON.parse('{"__proto__":"a","constructor":"b","data":"c","toString":"d"}');
     await driver.write(ref, data);
@@ -106,8 +106,8 @@ describe("what is written", () => {
   });
 });
 
-describe("what mcpctl did not write", () => {
-  it("is neither overwritten nor deleted, and not listed unless it looks like a ref", async () => {
+describe("an entry that mcpctl did not write", () => {
+  it("is neither overwritten nor deleted, and only listed if it looks like a ref", async () => {
     const bao = await openBao();
     const { driver } = watch(bao);
     const theirs = { data: { k: "theirs" } };
@@ -123,7 +123,7 @@ describe("what mcpctl did not write", () => {
     expect(await driver.list()).toEqual([ref]);
   });
 
-  it("does not count as a mark when it is another's", async () => {
+  it("is not ours if its mark names another program", async () => {
     const bao = await openBao();
     const foreign = { custom_metadata: { "managed-by": "external-secrets" } };
     await bao.call("POST", `${bao.mount}/metadata/mcpctl/${ref}`, foreign);
@@ -132,8 +132,8 @@ describe("what mcpctl did not write", () => {
   });
 });
 
-describe("what somebody changes by hand", () => {
-  it("is read in its latest version; deleted or destroyed versions are as if nothing were there", async () => {
+describe("values that somebody changes by hand", () => {
+  it("are read in their latest version; deleted or destroyed versions read as missing", async () => {
     const bao = await openBao();
     const { driver } = watch(bao);
     const at = (kind: string) => `${bao.mount}/${kind}/mcpctl/${ref}`;
@@ -151,7 +151,7 @@ describe("what somebody changes by hand", () => {
   });
 
   it.each([42, true, null, ["canary"], { canary: 1 }])(
-    "must be strings: %j is told by its key, never shown",
+    "must be strings: for %j the error names the key, and never the value",
     async (value) => {
       const bao = await openBao();
       const { driver } = watch(bao);
@@ -164,14 +164,14 @@ describe("what somebody changes by hand", () => {
   );
 });
 
-describe("a ref that is not one (T38)", () => {
+describe("a text that is not a ref (T38)", () => {
   const refs = [
     ...["", ".", "..", "sec_1", "sec_1/", "/ver_1", "sec_1//ver_1", "sec_1/ver_1/x", "sec_1/..", "../ver_1"],
     ...["sec_1/%2e%2e", "sec_1/a#b", "sec_1/a?b", "sec_1/a\tb", "sec_1/a\nb", "sec_1/a.", "sec_1\\ver_1"],
     ...["SEC_1/ver_1", "sec_1/vér", "_sec/ver_1", "-sec/ver_1", `sec_1/${"x".repeat(64)}`, "sec_1/ver_1\n"],
   ];
 
-  it("is refused without a call", async () => {
+  it("is refused before anything is sent", async () => {
     const bao = await fakeBao();
     const { driver } = watch(bao);
     await driver.write(ref, { k: "v" });
@@ -190,7 +190,7 @@ describe("a ref that is not one (T38)", () => {
   });
 
   it.each(["..", "a/../b", ".", "a/./b", "a#b", "a?b", "a\tb", "\\.."])(
-    "nor does a prefix or mount %j lead anywhere",
+    "is refused as a prefix or mount, too: %j",
     async (odd) => {
       const bao = await fakeBao();
       for (const config of [{ pathPrefix: odd }, { mount: odd }]) {
@@ -202,7 +202,7 @@ describe("a ref that is not one (T38)", () => {
   );
 });
 
-describe("an engine that will not do", () => {
+describe("an engine that cannot be used", () => {
   it("is missing", async () => {
     const bao = await openBao();
     for (const mount of [`${bao.mount}-not`, `${bao.mount}/deeper`]) {
@@ -218,7 +218,7 @@ describe("an engine that will not do", () => {
       expect((await errorOf(refused())).message).toContain("there is no engine");
   });
 
-  it("is looked for again until it is there", async () => {
+  it("is checked again until it exists", async () => {
     const bao = await openBao();
     const mount = `${bao.mount}-two`;
     const { driver } = watch(bao, { config: { mount } });
@@ -236,7 +236,7 @@ describe("an engine that will not do", () => {
     );
   });
 
-  it("is KV version 1, which would take everything", async () => {
+  it("is KV version 1, which would accept every write", async () => {
     const bao = await openBao();
     const mount = `${bao.mount}-one`;
     await bao.call("POST", `sys/mounts/${mount}`, { type: "kv", options: { version: "1" } });
@@ -255,7 +255,7 @@ describe("an engine that will not do", () => {
 });
 
 describe("a namespace", () => {
-  it("is where everything is looked for", async () => {
+  it("is sent with every request", async () => {
     const bao = await openBao();
     const namespace = `ns-${bao.mount}`;
     await bao.call("POST", `sys/namespaces/${namespace}`);
@@ -275,7 +275,7 @@ describe("a namespace", () => {
     }
   });
 
-  it("that is not there is told from a secret that is not there", async () => {
+  it("that does not exist is distinguished from a secret that does not exist", async () => {
     const { driver } = watch(await openBao(), { config: { namespace: "nowhere" } });
     expect((await errorOf(driver.read(ref))).message).toBe(
       'secret backend "bao": there is no namespace "nowhere"',
@@ -284,7 +284,7 @@ describe("a namespace", () => {
 });
 
 describe("a policy", () => {
-  it("with the lines that mcpctl asks for is enough", async () => {
+  it("with the lines that mcpctl asks for is sufficient", async () => {
     const bao = await openBao();
     const token = await tokenWith(bao, fullPolicy(bao.mount));
     const { driver } = watch({ ...bao, token });
@@ -295,7 +295,7 @@ describe("a policy", () => {
     expect(await driver.list()).toEqual([]);
   });
 
-  it("that falls short is told with the line that is missing", async () => {
+  it("that is too narrow is reported with the missing line", async () => {
     const bao = await openBao();
     await watch(bao).driver.write(ref, { k: "v" });
     const data = `${bao.mount}/data/mcpctl/*`;
@@ -323,7 +323,7 @@ describe("a policy", () => {
     });
   });
 
-  it("that covers nothing of a mount hides whether it is there", async () => {
+  it("that covers nothing of a mount hides if the mount exists", async () => {
     const bao = await openBao();
     const token = await tokenWith(bao, selfPolicy);
     const error = await errorOf(watch({ ...bao, token }).driver.write(ref, { k: "v" }));

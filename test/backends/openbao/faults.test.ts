@@ -13,7 +13,7 @@ const html = (status: number) =>
   new Response("<html><title>canary</title></html>", { status, headers: { "content-type": "text/html" } });
 const isRead = ({ method, path }: BaoRequest) => method === "GET" && path.includes("/data/");
 
-/** An OpenBao that holds a value, and a driver that is logged in to it. */
+/** Starts an OpenBao with one value, and a driver that is logged in to it. */
 async function withValue() {
   const bao = await fakeBao();
   const watched = watch(bao);
@@ -21,7 +21,7 @@ async function withValue() {
   return { bao, ...watched };
 }
 
-describe("what may pass by itself", () => {
+describe("a temporary fault", () => {
   const faults: [string, () => Response, string][] = [
     ["sealed", () => errors(503, "Vault is sealed"), "it is sealed"],
     ["a sealed namespace", () => errors(503, "namespace is sealed"), "its namespace is sealed"],
@@ -56,7 +56,7 @@ describe("what may pass by itself", () => {
     ],
   ];
 
-  it.each(faults)("%s: is tried three times, then told as what it is", async (_, fault, words) => {
+  it.each(faults)("%s: is reported after three attempts", async (_, fault, words) => {
     const { bao, driver, pauses } = await withValue();
     let tried = 0;
     bao.before = (request) => {
@@ -73,7 +73,7 @@ describe("what may pass by itself", () => {
     expect(pauses).toEqual([100, 200]);
   });
 
-  it.each(faults)("%s: is no matter when it is over at the second attempt", async (_, fault) => {
+  it.each(faults)("%s: is not reported if the second attempt succeeds", async (_, fault) => {
     const { bao, driver, pauses } = await withValue();
     let tried = 0;
     bao.before = (request) => (isRead(request) && tried++ === 0 ? fault() : undefined);
@@ -82,7 +82,7 @@ describe("what may pass by itself", () => {
     expect(pauses).toEqual([100]);
   });
 
-  it("is a connection that is lost", async () => {
+  it("may be a lost connection", async () => {
     const { bao, driver, pauses } = await withValue();
     let toDrop = Number.POSITIVE_INFINITY;
     bao.before = (request) => (isRead(request) && toDrop-- > 0 ? "drop" : undefined);
@@ -97,7 +97,7 @@ describe("what may pass by itself", () => {
     expect(pauses).toEqual([100, 200]);
   });
 
-  it("waits by chance, from nothing to twice as long each time", async () => {
+  it("waits for a random time whose limit doubles with each attempt", async () => {
     const bao = await fakeBao();
     const chances = [0, 0.5];
     const { driver, pauses } = watch(bao, { random: () => chances.shift()! });
@@ -106,7 +106,7 @@ describe("what may pass by itself", () => {
     expect(pauses).toEqual([0, 100]);
   });
 
-  it("waits as long as it is asked to, and not at all when that is too long", async () => {
+  it("waits as long as the server asks, and gives up if that is too long", async () => {
     const { bao, driver, pauses } = await withValue();
     let tried = 0;
     let after = "3";
@@ -122,7 +122,7 @@ describe("what may pass by itself", () => {
     expect([tried, pauses]).toEqual([4, [3000, 3000]]);
   });
 
-  it("is not tried for longer than ten seconds", async () => {
+  it("is not retried for longer than ten seconds", async () => {
     const { bao, driver, clock, pauses } = await withValue();
     bao.before = (request) => {
       if (!isRead(request)) return undefined;
@@ -133,7 +133,7 @@ describe("what may pass by itself", () => {
     expect(pauses).toEqual([]);
   });
 
-  it("is a server that is off, until it is back", async () => {
+  it("may be a stopped server, until it is started again", async () => {
     const { bao, driver } = await withValue();
     await bao.stop();
     const error = await errorOf(driver.read(ref));
@@ -143,7 +143,7 @@ describe("what may pass by itself", () => {
     expect(await driver.read(ref)).toEqual({ k: "v" });
   });
 
-  it("is a name that is not found", async () => {
+  it("may be a host name that is not found", async () => {
     const { driver } = watch({ url: "https://bao.invalid:8200", mount: "secret", token: canary });
     const error = await errorOf(driver.read(ref));
     expect(error).toMatchObject({
@@ -154,8 +154,8 @@ describe("what may pass by itself", () => {
   });
 });
 
-describe("an answer that is lost on the way", () => {
-  it("leaves one version, and the write is done", async () => {
+describe("a lost response", () => {
+  it("to a write leaves one version, and the write succeeds", async () => {
     const bao = await fakeBao();
     let lost = 0;
     bao.after = ({ method, path }) => {
@@ -170,7 +170,7 @@ describe("an answer that is lost on the way", () => {
     expect((await bao.call("GET", `${bao.mount}/metadata/mcpctl/${ref}`)).body.data.current_version).toBe(1);
   });
 
-  it("is not taken for done when something else is there", async () => {
+  it("to a write is an error if other values are stored there", async () => {
     const bao = await fakeBao();
     bao.before = async ({ method, path }) => {
       if (method !== "POST" || !path.includes("/data/")) return undefined;
@@ -185,7 +185,7 @@ describe("an answer that is lost on the way", () => {
     expect(await driver.read(ref)).toEqual({ k: "theirs" });
   });
 
-  it("of a token is not asked for again: it would be one too many", async () => {
+  it("to the creation of a token is not retried, because a second token would be made", async () => {
     const bao = await fakeBao();
     const role = { allowed_policies: ["default"], orphan: true, token_period: "1h" };
     await bao.call("POST", "auth/token/roles/r", role);
@@ -206,7 +206,7 @@ describe("an answer that is lost on the way", () => {
 });
 
 describe("a node that is behind (OpenBao 2.5)", () => {
-  it("is asked again for what was written a moment ago, and only for that", async () => {
+  it("is asked again for a recent write, and for nothing else", async () => {
     const { bao, driver, pauses, clock } = await withValue();
     let reads = 0;
     bao.before = (request) =>
@@ -220,7 +220,7 @@ describe("a node that is behind (OpenBao 2.5)", () => {
     expect(pauses).toEqual([100, 100]);
   });
 
-  it("is not believed that what was written a moment ago needs no deleting", async () => {
+  it("is asked again before the delete of a recent write is skipped", async () => {
     const { bao, driver } = await withValue();
     let looks = 0;
     bao.before = ({ method, path }) =>
@@ -235,7 +235,7 @@ describe("a node that is behind (OpenBao 2.5)", () => {
 });
 
 describe("a redirect (T13)", () => {
-  it.each([301, 302, 307, 308])("with %i is not followed, and not shown", async (status) => {
+  it.each([301, 302, 307, 308])("with %i is not followed, and its target is not shown", async (status) => {
     const elsewhere = upstream((_, connection) => connection.write(reply(200, {})));
     const bao = await fakeBao();
     bao.before = () => new Response(null, { status, headers: { location: `${elsewhere.url}/canary` } });
@@ -247,14 +247,14 @@ describe("a redirect (T13)", () => {
   });
 });
 
-describe("something that is not OpenBao", () => {
+describe("a server that is not OpenBao", () => {
   it.each<[string, () => Response]>([
     ["a web page", () => html(200)],
     ["a web page that is not found", () => html(404)],
     ["another API's 404", () => Response.json({ detail: "Not Found" }, { status: 404 })],
     ["another API's answer", () => Response.json({ hello: "canary" })],
     ["a bare list", () => Response.json([])],
-  ])("%s is not taken for a secret that is not there", async (_, response) => {
+  ])("%s is not taken for a missing secret", async (_, response) => {
     const { bao, driver, pauses } = await withValue();
     bao.before = (request) => (isRead(request) ? response() : undefined);
     const error = await errorOf(driver.read(ref));
@@ -268,7 +268,7 @@ describe("something that is not OpenBao", () => {
     expect(health.reason).toContain("is not OpenBao");
   });
 
-  it("nor is one that says back what it was told (T20, T28, T35)", async () => {
+  it("that echoes the request does not get the token into an error (T20, T28, T35)", async () => {
     const bao = await fakeBao();
     for (const status of [400, 403, 404, 405, 413, 418, 429, 500, 503]) {
       bao.before = ({ headers, body }) =>
@@ -284,14 +284,14 @@ describe("something that is not OpenBao", () => {
     }
   });
 
-  it("nor is one that answers without end", async () => {
+  it("with an endless response is cut off", async () => {
     const bao = await fakeBao();
     bao.before = () => new Response(" ".repeat(2 * 1024 * 1024));
     const error = await errorOf(watch(bao).driver.read(ref));
     expect(error.message).toBe('secret backend "bao": its response is too large');
   });
 
-  it("nor is a server that speaks https, called in plain", async () => {
+  it("that speaks https is reported when it is called over plain http", async () => {
     const { url } = upstream((_, connection) =>
       connection.end("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"),
     );

@@ -5,8 +5,8 @@ import { fullPolicy, tokenWith, watch } from "./test-openbao.ts";
 
 afterEach(() => void vi.useRealTimers());
 
-describe("health", () => {
-  it("is told by the server itself, and costs no login when it is not well", async () => {
+describe("the health of a backend in OpenBao", () => {
+  it("is read from the server, without a login if the server is not healthy", async () => {
     const bao = await fakeBao();
     const { driver, pauses } = watch(bao);
     bao.seal();
@@ -31,7 +31,7 @@ describe("health", () => {
     ],
     ["removed from its cluster", 530, { initialized: true, sealed: false }, "it answers with status 530"],
     ["something else", 200, { status: "ok" }, "the server at its url is not OpenBao"],
-  ])("of a server that is %s", async (_, status, body, words) => {
+  ])("names the fault of a server that is %s, if it has one", async (_, status, body, words) => {
     const bao = await fakeBao();
     bao.before = ({ path }) => (path.includes("sys/health") ? Response.json(body, { status }) : undefined);
     const health = await watch(bao).driver.health();
@@ -40,7 +40,7 @@ describe("health", () => {
     );
   });
 
-  it("of a server that is off is that it is off", async () => {
+  it("of a stopped server says that the connection is refused", async () => {
     const bao = await fakeBao();
     const { driver, pauses } = watch(bao);
     await bao.stop();
@@ -49,7 +49,7 @@ describe("health", () => {
     expect(pauses).toEqual([]);
   });
 
-  it("is known within five seconds", async () => {
+  it("is reported within five seconds", async () => {
     const { promise: isAsked, resolve: tell } = Promise.withResolvers<void>();
     const silent = upstream(() => tell());
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -60,7 +60,7 @@ describe("health", () => {
     expect(await health).toEqual({ status: "error", reason });
   });
 
-  it("sees an engine go", async () => {
+  it("reports an engine that was removed", async () => {
     const bao = await fakeBao();
     const token = await tokenWith(bao, fullPolicy(bao.mount));
     const { driver } = watch({ ...bao, token });

@@ -7,13 +7,13 @@ import { appRole, errorOf, fullPolicy, selfPolicy, tokenWith, watch } from "./te
 
 const ref = "sec_1/ver_1";
 
-/** How often a path was asked for. */
-function asked(bao: FakeBao, end: string): number {
+/** Counts the requests to a path. */
+function countOf(bao: FakeBao, end: string): number {
   return bao.requests.filter(({ path }) => path.endsWith(end)).length;
 }
 
 describe("without a credential", () => {
-  it("nothing is sent, and it says so", async () => {
+  it("sends nothing, and the error says so", async () => {
     const bao = await fakeBao();
     const { driver } = watch(bao, { config: { auth: undefined as never } });
     expect((await errorOf(driver.read(ref))).message).toBe('secret backend "bao": it has no credential');
@@ -21,7 +21,7 @@ describe("without a credential", () => {
   });
 
   it.each(["", "  \n", "s.canary\nx: y", "s.canary é", "s.can ary"])(
-    "a token %j is refused, not sent and not shown (T14)",
+    "refuses the token %j, and neither sends nor shows it (T14)",
     async (token) => {
       const bao = await fakeBao();
       const error = await errorOf(watch(bao, { credential: async () => token }).driver.read(ref));
@@ -31,7 +31,7 @@ describe("without a credential", () => {
     },
   );
 
-  it("the reason why it cannot be read is passed on", async () => {
+  it("passes on the reason why the credential cannot be read", async () => {
     const bao = await fakeBao();
     for (const code of ["unavailable", "secret_unavailable"] as const) {
       const reason = new AppError(code, 'secret backend "default": the database does not answer');
@@ -49,16 +49,16 @@ describe("without a credential", () => {
   });
 });
 
-describe("by token", () => {
-  it("is one look-up for all, with a line end from pasting left out (T15)", async () => {
+describe("a login by token", () => {
+  it("is one lookup for all requests, without the line break from pasting (T15)", async () => {
     const bao = await fakeBao();
     const { driver } = watch(bao, { credential: async () => `${bao.token}\n` });
     await Promise.all(Array.from({ length: 20 }, () => driver.read(ref)));
     await driver.list();
-    expect(asked(bao, "auth/token/lookup-self")).toBe(1);
+    expect(countOf(bao, "auth/token/lookup-self")).toBe(1);
   });
 
-  it("that is no good is refused once, then from memory for half a minute", async () => {
+  it("with an invalid token is refused by the server once, and from memory for 30 seconds", async () => {
     const bao = await fakeBao();
     let token = "s.canarycanarycanary";
     const { driver, clock } = watch(bao, { credential: async () => token });
@@ -68,18 +68,18 @@ describe("by token", () => {
     expect(Bun.inspect(error)).not.toContain("canary");
     for (let i = 0; i < 10; i++) await errorOf(driver.read(ref));
     expect(await driver.health()).toEqual({ status: "error", reason: error.message });
-    expect(asked(bao, "auth/token/lookup-self")).toBe(1);
+    expect(countOf(bao, "auth/token/lookup-self")).toBe(1);
     clock.now += 30_000;
     await errorOf(driver.read(ref));
-    expect(asked(bao, "auth/token/lookup-self")).toBe(2);
+    expect(countOf(bao, "auth/token/lookup-self")).toBe(2);
     token = bao.token;
     await errorOf(driver.read(ref));
-    expect(asked(bao, "auth/token/lookup-self")).toBe(2);
+    expect(countOf(bao, "auth/token/lookup-self")).toBe(2);
     driver.login.forget();
     expect(await driver.read(ref)).toBeNull();
   });
 
-  it("goes on with the new one when the old one is revoked", async () => {
+  it("uses the new token when the old one is revoked", async () => {
     const bao = await openBao();
     let token = await tokenWith(bao, fullPolicy(bao.mount));
     const { driver } = watch(bao, { credential: async () => token });
@@ -90,7 +90,7 @@ describe("by token", () => {
     expect(read).toEqual(Array.from({ length: 5 }, () => ({ k: "v" })));
   });
 
-  it("says that it is revoked when there is no new one, and asks no more", async () => {
+  it("reports a revoked token if there is no new one, and sends nothing more", async () => {
     const bao = await fakeBao();
     const token = await tokenWith(bao, fullPolicy(bao.mount));
     const { driver } = watch({ ...bao, token });
@@ -106,7 +106,7 @@ describe("by token", () => {
     expect(bao.requests.length).toBe(before + 2);
   });
 
-  it("that is revoked is looked up once for all who are refused", async () => {
+  it("looks a revoked token up once for all refused requests", async () => {
     const bao = await fakeBao();
     const token = await tokenWith(bao, fullPolicy(bao.mount));
     const { driver } = watch({ ...bao, token });
@@ -118,15 +118,15 @@ describe("by token", () => {
       return undefined;
     };
     const reads = Promise.allSettled(Array.from({ length: 10 }, () => driver.read(ref)));
-    await expect.poll(() => asked(bao, `/data/mcpctl/${ref}`)).toBe(11);
+    await expect.poll(() => countOf(bao, `/data/mcpctl/${ref}`)).toBe(11);
     // Behind this answer all the others have come.
     await bao.call("GET", "sys/health");
     go();
     expect((await reads).map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => "rejected"));
-    expect(asked(bao, "auth/token/lookup-self")).toBe(2);
+    expect(countOf(bao, "auth/token/lookup-self")).toBe(2);
   });
 
-  it("that may not do something is looked up once, and nothing is tried again", async () => {
+  it("looks a token up once if it may not do something, and retries nothing", async () => {
     const bao = await fakeBao();
     const token = await tokenWith(bao, selfPolicy);
     const { driver, pauses } = watch({ ...bao, token });
@@ -141,17 +141,17 @@ describe("by token", () => {
   });
 });
 
-describe("by AppRole", () => {
-  it("is one login for all", async () => {
+describe("a login by AppRole", () => {
+  it("is one login for all requests", async () => {
     const bao = await fakeBao();
     const { auth, secretId } = await appRole(bao);
     const { driver } = watch(bao, { config: { auth }, credential: async () => secretId });
     await Promise.all(Array.from({ length: 20 }, () => driver.read(ref)));
-    expect(asked(bao, `auth/${auth.mount}/login`)).toBe(1);
-    expect(asked(bao, "auth/token/lookup-self")).toBe(0);
+    expect(countOf(bao, `auth/${auth.mount}/login`)).toBe(1);
+    expect(countOf(bao, "auth/token/lookup-self")).toBe(0);
   });
 
-  it("reads and writes, is well, and logs in again when its token is revoked", async () => {
+  it("reads and writes, is healthy, and is repeated when its token is revoked", async () => {
     const bao = await openBao();
     const { auth, secretId } = await appRole(bao);
     const { driver } = watch(bao, { config: { auth }, credential: async () => secretId });
@@ -162,7 +162,7 @@ describe("by AppRole", () => {
     expect(await driver.list()).toEqual([ref]);
   });
 
-  it("logs in again when its token has been used as often as it may be", async () => {
+  it("is repeated when its token has no uses left", async () => {
     const bao = await openBao();
     const { auth, secretId } = await appRole(bao, { token_num_uses: 2 });
     const { driver } = watch(bao, { config: { auth }, credential: async () => secretId });
@@ -191,7 +191,7 @@ describe("by AppRole", () => {
     expect(timers).toEqual([]);
   });
 
-  it("that is refused says so, once", async () => {
+  it("is reported once if it is refused", async () => {
     const bao = await openBao();
     const { auth } = await appRole(bao);
     let reads = 0;
@@ -211,7 +211,7 @@ describe("by AppRole", () => {
     expect(reads).toBe(1);
   });
 
-  it("where none is enabled names the path", async () => {
+  it("names the path if the auth method is not enabled", async () => {
     const bao = await openBao();
     const { auth, secretId } = await appRole(bao);
     const config = { auth: { ...auth, mount: "not/here" } };
@@ -221,11 +221,11 @@ describe("by AppRole", () => {
   });
 });
 
-describe("by Kubernetes", () => {
+describe("a login by Kubernetes", () => {
   const auth = { method: "kubernetes", role: "mcpctl" } as const;
   const login = "/v1/auth/kubernetes/login";
 
-  it("sends the service account's token as it is at each login", async () => {
+  it("reads the service account's token again for each login", async () => {
     const bao = await fakeBao();
     const token = await tokenWith(bao, fullPolicy(bao.mount));
     bao.before = ({ path }) =>
@@ -245,7 +245,7 @@ describe("by Kubernetes", () => {
     ]);
   });
 
-  it("that is refused, or outside a pod, says so", async () => {
+  it("is reported if it is refused, or if this is not a pod", async () => {
     const bao = await fakeBao();
     bao.before = ({ path }) =>
       path === login ? Response.json({ errors: ["permission denied"] }, { status: 403 }) : undefined;
@@ -260,8 +260,8 @@ describe("by Kubernetes", () => {
   });
 });
 
-describe("a login that is forgotten", () => {
-  it("while it is under way serves who waited for it, and nobody else", async () => {
+describe("a forgotten login", () => {
+  it("serves only the requests that waited for it", async () => {
     const bao = await fakeBao();
     const [old, young] = [
       await tokenWith(bao, fullPolicy(bao.mount)),

@@ -10,7 +10,7 @@ const canary = "s.canarycanarycanarycanary";
 
 describe("plain http", () => {
   it.each(["http://bao.example.org:8200", "http://10.0.0.1:8200", "http://127.0.0.1.example.org"])(
-    "carries no token to %s",
+    "does not carry a token to %s",
     async (url) => {
       const { driver } = watch({ url, mount: "secret", token: canary });
       const error = await errorOf(driver.read(ref));
@@ -20,14 +20,14 @@ describe("plain http", () => {
     },
   );
 
-  it("does when that is wanted", async () => {
+  it("carries it with allowInsecure", async () => {
     const config = { allowInsecure: true };
     const { driver } = watch({ url: "http://bao.invalid", mount: "secret", token: canary }, { config });
     expect((await errorOf(driver.read(ref))).message).toContain("the name in its url is not found");
   });
 
   it.each(["file:///etc/passwd", "http://user:canary@127.0.0.1", "http://169.254.169.254", "nonsense"])(
-    "is spoken to no such place as %s",
+    "is never spoken to %s",
     async (url) => {
       const error = await errorOf(watch({ url, mount: "secret", token: "s.x" }).driver.read(ref));
       expect(error.code).toBe("secret_unavailable");
@@ -38,13 +38,13 @@ describe("plain http", () => {
 });
 
 describe("TLS", () => {
-  /** Knows any token, and holds nothing. */
+  /** Responds like an OpenBao that accepts every token and has no values. */
   const empty = ({ url }: Request) =>
     url.endsWith("lookup-self")
       ? Response.json({ data: { ttl: 0 } })
       : Response.json({ errors: [] }, { status: 404 });
 
-  /** A server with a certificate of its own for 127.0.0.1, which is also its CA. */
+  /** Starts a server with a self-signed certificate for 127.0.0.1, which is its own CA. */
   function secure() {
     const folder = temporaryFolder();
     const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
@@ -73,7 +73,7 @@ describe("TLS", () => {
     return { on, pem, port, requests: () => requests };
   }
 
-  it("is trusted by the CA of the backend alone", async () => {
+  it("trusts the CA of the backend alone", async () => {
     const { on, pem, port, requests } = secure();
     const url = `https://127.0.0.1:${port}`;
     for (const caCert of [undefined, rootCertificates[0]!]) {
@@ -98,7 +98,7 @@ describe("TLS", () => {
   });
 
   it.each(["", "canary", "-----BEGIN CERTIFICATE-----\ncanary\n-----END CERTIFICATE-----\n"])(
-    "with %j for a CA is refused, and nothing is sent",
+    "is refused with the CA %j, and nothing is sent",
     async (caCert) => {
       const { on, port, requests } = secure();
       const error = await errorOf(on(`https://127.0.0.1:${port}`, caCert).read(ref));

@@ -6,8 +6,8 @@ import { appRole, errorOf, fullPolicy, selfPolicy, tokenWith, watch } from "./te
 const ref = "sec_1/ver_1";
 const hour = 3600;
 
-describe("a token with an end", () => {
-  it("is renewed after two thirds of it, and again by what the renewal gives", async () => {
+describe("a token that expires", () => {
+  it("is renewed after two thirds of its TTL, and again by the TTL of the renewal", async () => {
     const bao = await openBao();
     const token = await tokenWith(bao, fullPolicy(bao.mount), { period: `${hour}s` });
     const { driver, timers, clock } = watch({ ...bao, token }, { random: () => 0 });
@@ -24,7 +24,7 @@ describe("a token with an end", () => {
     expect(body.data.last_renewal_time).toBeGreaterThan(0);
   });
 
-  it("comes up to a tenth earlier, and at least daily, and is called off at the close", async () => {
+  it("is renewed up to a tenth earlier and at least daily, and not after the driver is closed", async () => {
     const bao = await openBao();
     const token = await tokenWith(bao, selfPolicy, { period: "2160h" });
     const { driver, timers } = watch({ ...bao, token });
@@ -34,7 +34,7 @@ describe("a token with an end", () => {
     expect(timers).toEqual([]);
   });
 
-  it("is tried again when the renewal fails, as long as it lasts", async () => {
+  it("is renewed again after a failed renewal, until it expires", async () => {
     const bao = await fakeBao();
     const token = await tokenWith(bao, fullPolicy(bao.mount), { period: "900s" });
     const { driver, timers, clock, warnings } = watch({ ...bao, token }, { random: () => 0 });
@@ -56,7 +56,7 @@ describe("a token with an end", () => {
     expect(await driver.health()).toEqual({ status: "healthy" });
   });
 
-  it("given, and at its last renewal, goes on and is warned about", async () => {
+  it("from the config is used after its last renewal, with a warning", async () => {
     const bao = await openBao();
     const wishes = { ttl: "1h", explicit_max_ttl: "1h" };
     const token = await tokenWith(bao, fullPolicy(bao.mount), wishes);
@@ -73,7 +73,7 @@ describe("a token with an end", () => {
     );
   });
 
-  it("from a login lasts as long as its renewals say", async () => {
+  it("from a login lasts as long as its renewals permit", async () => {
     const bao = await openBao();
     const { auth, secretId } = await appRole(bao, { token_ttl: "10m" });
     let logins = 0;
@@ -97,7 +97,7 @@ describe("a token with an end", () => {
     expect(logins).toBe(2);
   });
 
-  it("from a login, and at its last renewal, is got anew", async () => {
+  it("from a login is replaced by a new login after its last renewal", async () => {
     const bao = await openBao();
     const { auth, secretId } = await appRole(bao, { token_ttl: "10m", token_max_ttl: "10m" });
     let logins = 0;
@@ -116,7 +116,7 @@ describe("a token with an end", () => {
     expect(await driver.health()).toEqual({ status: "healthy" });
   });
 
-  it("is a reason for a warning when it cannot be renewed and is near", async () => {
+  it("makes a warning if it cannot be renewed and expires soon", async () => {
     const bao = await openBao();
     const soon = [...(isReal ? [{ type: "batch", ttl: "1h" }] : []), { ttl: "1h", renewable: false }];
     for (const wishes of soon) {
@@ -129,7 +129,7 @@ describe("a token with an end", () => {
     expect(await watch({ ...bao, token: far }).driver.health()).toEqual({ status: "healthy" });
   });
 
-  it("is one that counts its uses, too", async () => {
+  it("makes a warning if its uses are counted, too", async () => {
     const bao = await openBao();
     const token = await tokenWith(bao, fullPolicy(bao.mount), { num_uses: 20 });
     const health = await watch({ ...bao, token }).driver.health();

@@ -8,7 +8,7 @@ import { errorOf, fresh, fullPolicy, selfPolicy, tokenWith, watch } from "./test
 
 const ref = "sec_1/ver_1";
 
-/** Sets up a backend with a name of its own; what it leaves in OpenBao is gone when the test is over. */
+/** Sets up a backend with a unique name. Its policy, role and tokens are deleted at the end of the test. */
 async function setUp(bao: TestBao, over: Partial<Parameters<typeof setUpOpenBao>[0]> = {}) {
   const name = over.name ?? fresh("bao");
   onTestFinished(async () => {
@@ -21,13 +21,13 @@ async function setUp(bao: TestBao, over: Partial<Parameters<typeof setUpOpenBao>
   return { name, config, ...made };
 }
 
-/** Leaves no folder and no value of a proof behind. */
+/** True if no folder and no value of a proof is left. */
 async function isClean(bao: TestBao): Promise<boolean> {
   return (await bao.call("GET", `${bao.mount}/metadata/mcpctl/?list=true`)).status === 404;
 }
 
-describe("setting up", () => {
-  it("gives a periodic, orphaned token that reaches the folder and nothing else", async () => {
+describe("the set-up", () => {
+  it("gives out a periodic orphan token for the folder alone", async () => {
     const bao = await openBao();
     const { name, token, policy, role } = await setUp(bao);
     expect([policy, role]).toEqual([`mcpctl-${name}`, `mcpctl-${name}`]);
@@ -61,7 +61,7 @@ describe("setting up", () => {
     expect((await bao.call("POST", "auth/token/create", {}, { token })).status).toBe(403);
   });
 
-  it("can be done again", async () => {
+  it("can be repeated", async () => {
     const bao = await openBao();
     const first = await setUp(bao, { name: fresh("bao.eu") });
     const limits = { token_num_uses: 3, token_explicit_max_ttl: "1h" };
@@ -72,7 +72,7 @@ describe("setting up", () => {
       expect(await watch({ ...bao, token }).driver.health()).toEqual({ status: "healthy" });
   });
 
-  it("leaves alone a policy of its name that says something else", async () => {
+  it("refuses if its policy exists with other rules", async () => {
     const bao = await openBao();
     const name = fresh("bao");
     await setUp(bao, { name });
@@ -87,7 +87,7 @@ describe("setting up", () => {
     expect((await bao.call("GET", path)).body.data).toEqual(before.body.data);
   });
 
-  it("may be for a namespace", async () => {
+  it("works in a namespace", async () => {
     const bao = await openBao();
     const namespace = `ns-${bao.mount}`;
     await bao.call("POST", `sys/namespaces/${namespace}`);
@@ -106,7 +106,7 @@ describe("setting up", () => {
     }
   });
 
-  it("says of an admin token which step it may not do, and never the token (T20, T28)", async () => {
+  it("names the step that the admin token may not do, and never the token (T20, T28)", async () => {
     const bao = await openBao();
     const name = fresh("bao");
     const policyPath = `sys/policies/acl/mcpctl-${name}`;
@@ -154,7 +154,7 @@ describe("setting up", () => {
     },
   );
 
-  it("writes nothing where the engine will not do", async () => {
+  it("writes nothing if the engine cannot be used", async () => {
     const bao = await fakeBao();
     const config = { url: bao.url, mount: "not-here", pathPrefix: "mcpctl" };
     const error = await errorOf(setUpOpenBao({ name: "bao", config, adminToken: bao.token }));
@@ -162,7 +162,7 @@ describe("setting up", () => {
     expect(bao.requests.filter(({ method }) => method !== "GET")).toEqual([]);
   });
 
-  it("takes the token back when it does not work", async () => {
+  it("revokes the new token if it does not work", async () => {
     const bao = await fakeBao();
     let minted = "";
     bao.before = ({ method, path, headers }) => {
@@ -179,7 +179,7 @@ describe("setting up", () => {
 });
 
 describe("a new token", () => {
-  it("is like the old one, and outlives it", async () => {
+  it("is like the old one, and works after the old one is revoked", async () => {
     const bao = await openBao();
     const { token: old, policy, role } = await setUp(bao);
     let token = old;
@@ -202,7 +202,7 @@ describe("a new token", () => {
     expect(await driver.list()).toEqual([ref]);
   });
 
-  it("is proved by what it can do, and nothing of that is left", async () => {
+  it("is proved by a write, a read and a delete, which leave nothing behind", async () => {
     const bao = await openBao();
     const { driver } = watch(bao);
     await expect(driver.login.prove(bao.token)).resolves.toBeUndefined();
@@ -220,7 +220,7 @@ describe("a new token", () => {
     expect(await isClean(bao)).toBe(true);
   });
 
-  it("that another node has not heard of yet is waited for", async () => {
+  it("is waited for if another node does not know it yet", async () => {
     const bao = await fakeBao();
     const { driver, pauses } = watch(bao);
     let asked = 0;
@@ -232,14 +232,14 @@ describe("a new token", () => {
     expect(pauses).toEqual([200, 200]);
   });
 
-  it("cannot be made where no token role made the old one", async () => {
+  it("cannot be made if no token role made the old one", async () => {
     const bao = await openBao();
     const error = await errorOf(watch(bao).driver.login.mint());
     expect(error.code).toBe("not_supported");
     expect(error.message).toContain("its token was not made by a token role");
   });
 
-  it("cannot be made by one that counts its uses, or by a batch token", async () => {
+  it("cannot be made by a token whose uses are counted, or by a batch token", async () => {
     const bao = await openBao();
     const { name, role } = await setUp(bao);
     const kinds = isReal ? [{ num_uses: 10 }, { type: "batch" }] : [{ num_uses: 10 }];
@@ -258,7 +258,7 @@ describe("a new token", () => {
     }
   });
 
-  it("cannot be made where one logs in by another method", async () => {
+  it("cannot be made for another login method", async () => {
     const auth = { method: "kubernetes", role: "mcpctl" } as const;
     const bao = await fakeBao();
     const error = await errorOf(watch(bao, { config: { auth } }).driver.login.mint());
@@ -266,7 +266,7 @@ describe("a new token", () => {
     expect(bao.requests).toEqual([]);
   });
 
-  it("that would die with the old one is not kept", async () => {
+  it("is revoked if it would expire with the old one", async () => {
     const bao = await openBao();
     const { token, role } = await setUp(bao);
     await bao.call("POST", `auth/token/roles/${role}`, { orphan: false });
@@ -284,7 +284,7 @@ describe("a new token", () => {
     expect(children).toEqual([]);
   });
 
-  it("cannot be made when the role is gone, or may not be used", async () => {
+  it("cannot be made if the role is deleted, or may not be used", async () => {
     const bao = await openBao();
     const { token, role, policy } = await setUp(bao);
     const { driver } = watch({ ...bao, token });

@@ -6,13 +6,13 @@ import type { OpenBaoConfig } from "../../../src/kinds/secret-backends/openbao.t
 import { isReal } from "../../support/openbao/open.ts";
 import type { TestBao } from "../../support/openbao/types.ts";
 
-/** What a test has of a driver besides its methods: what it would have waited for, and what it warned of. */
+/** A driver with the pauses, timers and warnings that it asked for. */
 export interface Watched {
   driver: LoginDriver;
   config: OpenBaoConfig;
-  /** Milliseconds. */
+  /** Pauses that the driver would have made, in milliseconds. */
   pauses: number[];
-  /** What is to be run later, and was not called off. */
+  /** Timers that are set and not cancelled. */
   timers: { ms: number; run: () => void }[];
   warnings: string[];
   clock: { now: number };
@@ -22,7 +22,7 @@ type Over = Partial<Omit<OpenBaoOptions, "config">> & { config?: Partial<OpenBao
 
 export const byToken = { method: "token", tokenSecretRef: { name: "bao", key: "token" } } as const;
 
-/** A driver of an OpenBao, logged in with its root token, that waits for nothing and never by chance. */
+/** Opens a driver with the root token, whose pauses, timers, clock and random numbers the test controls. */
 export function watch(
   bao: Pick<TestBao, "url" | "mount" | "token">,
   { config, ...over }: Over = {},
@@ -59,49 +59,49 @@ export function watch(
   return { ...watched, driver };
 }
 
-/** What something is refused with. */
+/** Returns the AppError that a promise is rejected with. */
 export async function errorOf(promise: Promise<unknown>): Promise<AppError> {
   const error = await promise.then(
-    (value) => new Error(`it was not refused: ${JSON.stringify(value)}`),
+    (value) => new Error(`it was not rejected: ${JSON.stringify(value)}`),
     (error: unknown) => error,
   );
   if (!(error instanceof AppError)) throw error;
   return error;
 }
 
-/** A name that no other test uses. */
+/** Returns a name that no other test uses. */
 export function fresh(prefix: string): string {
   return `${prefix}-${crypto.randomUUID().slice(0, 8)}`;
 }
 
-/** A token with a policy of its own, which is gone when the test is over. */
+/** Makes a token with a policy of its own. Both are deleted at the end of the test. */
 export async function tokenWith(
   bao: TestBao,
   policy: string,
-  wishes: Record<string, unknown> = {},
+  parameters: Record<string, unknown> = {},
 ): Promise<string> {
   const name = fresh("test");
   await bao.call("POST", `sys/policies/acl/${name}`, { policy });
   const { body } = await bao.call("POST", "auth/token/create", {
     policies: [name],
     no_default_policy: true,
-    ...wishes,
+    ...parameters,
   });
   const token = body.auth.client_token as string;
   onTestFinished(async () => {
-    if (wishes["type"] !== "batch") await bao.call("POST", "auth/token/revoke", { token });
+    if (parameters["type"] !== "batch") await bao.call("POST", "auth/token/revoke", { token });
     await bao.call("DELETE", `sys/policies/acl/${name}`);
   });
   return token;
 }
 
-/** What a token needs to be logged in with, and no more. */
+/** The policy that a login by token needs. */
 export const selfPolicy = `
   path "auth/token/lookup-self" { capabilities = ["read"] }
   path "auth/token/renew-self" { capabilities = ["update"] }
 `;
 
-/** What mcpctl needs in an engine. */
+/** Returns the policy that mcpctl needs in an engine. */
 export function fullPolicy(mount: string): string {
   return `${selfPolicy}
     path "${mount}/data/mcpctl/*" { capabilities = ["create", "update", "read"] }
@@ -109,8 +109,8 @@ export function fullPolicy(mount: string): string {
   `;
 }
 
-/** An AppRole of the test's own, and what one logs in to it with. */
-export async function appRole(bao: TestBao, wishes: Record<string, unknown> = {}) {
+/** Makes an AppRole for one test. Returns its login and its secret id. */
+export async function appRole(bao: TestBao, parameters: Record<string, unknown> = {}) {
   const mount = fresh("approle");
   const policy = fresh("test");
   await bao.call("POST", `sys/auth/${mount}`, { type: "approle" });
@@ -120,7 +120,7 @@ export async function appRole(bao: TestBao, wishes: Record<string, unknown> = {}
     await bao.call("DELETE", `sys/auth/${mount}`);
     await bao.call("DELETE", `sys/policies/acl/${policy}`);
   });
-  const role = { token_policies: [policy], token_no_default_policy: true, token_ttl: "1h", ...wishes };
+  const role = { token_policies: [policy], token_no_default_policy: true, token_ttl: "1h", ...parameters };
   await bao.call("POST", `auth/${mount}/role/mcpctl`, role);
   const { role_id: roleId } = (await bao.call("GET", `auth/${mount}/role/mcpctl/role-id`)).body.data;
   const { secret_id: secretId } = (await bao.call("POST", `auth/${mount}/role/mcpctl/secret-id`, {})).body
@@ -130,7 +130,7 @@ export async function appRole(bao: TestBao, wishes: Record<string, unknown> = {}
   return { auth, secretId: secretId as string };
 }
 
-/** A real server remembers who logged in, also when the method is gone. */
+/** Deletes the entities of a login method: a real server keeps them after the method is gone. */
 async function forgetEntities(bao: TestBao, mount: string): Promise<void> {
   const { accessor } = (await bao.call("GET", "sys/auth")).body.data[`${mount}/`];
   const { body } = await bao.call("GET", "identity/entity/id?list=true");

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import { openDatabase } from "./open.ts";
 
-it("keeps backends of one database apart", async () => {
+it("plaintext backends of one database are separate", async () => {
   const { store, driver } = await openDatabase();
   onTestFinished(() => store.close());
   await driver("one").write("sec_1/ver_1", { k: "one" });
@@ -9,7 +9,7 @@ it("keeps backends of one database apart", async () => {
   expect(await driver("two").list()).toEqual([]);
 });
 
-it("tells that the database is gone from that there is nothing", async () => {
+it("a plaintext backend distinguishes a closed database from a missing value", async () => {
   const { store, driver } = await openDatabase();
   await driver("default").write("sec_1/ver_1", { k: "canary-value" });
   await store.close();

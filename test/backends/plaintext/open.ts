@@ -6,7 +6,7 @@ import { openStore } from "../../../src/server/core/store/index.ts";
 import { tableOf } from "../../../src/server/secrets/secret-table.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-/** A real database, and drivers of backends in it by name. */
+/** Opens a real database. Returns it with a function that opens the driver of a backend by its name. */
 export async function openDatabase() {
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
   const driver = (name: string) => plaintextDriver(name, tableOf(store, `sbe_${name}`, Date.now));

@@ -13,7 +13,7 @@ const second = masterKey(new Uint8Array(32).fill(7));
 const ring = keyRing(first);
 const ref = "sec_1/ver_1";
 
-/** Records in memory, to be looked at and tampered with. */
+/** A table in memory, whose records a test can read and change. */
 function tableOver(records: Map<string, Record<string, string>>): SecretTable {
   return {
     get: async (ref) => records.get(ref) ?? null,
@@ -30,7 +30,7 @@ function open(keys: typeof ring | undefined = ring) {
   return { records, table, driver: sealedDriver("vault", table, () => keys) };
 }
 
-/** One record of one driver, as it is stored. */
+/** Seals values and returns the stored record. */
 async function recordOf(values: Record<string, string>, at = ref) {
   const { records, driver } = open();
   await driver.write(at, values);
@@ -38,7 +38,7 @@ async function recordOf(values: Record<string, string>, at = ref) {
 }
 
 describe("a sealed record", () => {
-  // By another implementation: Python's cryptography 48.
+  // Made by another implementation: Python's cryptography 48.
   const known = {
     v: "1",
     kid: "8cd8189cb3ecd7be",
@@ -46,7 +46,7 @@ describe("a sealed record", () => {
     data: "AgICAgICAgICAgICfPS9JiEyr9/p7mxyjBwTPHMy85I/PvqYW0ExrQ2oS9Ajp8qN",
   };
 
-  it("is what it was in earlier versions", async () => {
+  it("has the format of earlier versions", async () => {
     const { records, table, driver } = open();
     records.set(ref, known);
     expect(await driver.read(ref)).toEqual({ token: "ключ" });
@@ -57,7 +57,7 @@ describe("a sealed record", () => {
     expect(records.get(ref)).toEqual(known);
   });
 
-  it("opens to what was sealed, whatever that is", async () => {
+  it("opens to the sealed values, for any keys and values", async () => {
     const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }));
     await fc.assert(
       fc.asyncProperty(fc.dictionary(text, text), text, async (values, at) => {
@@ -68,7 +68,7 @@ describe("a sealed record", () => {
     );
   });
 
-  it("has nothing in common with another of the same values", async () => {
+  it("has nothing in common with another record of the same values", async () => {
     const [a, b] = [await recordOf({ k: "v" }), await recordOf({ k: "v" })];
     const bytes = ({ key, data }: Record<string, string>) => [
       Buffer.from(key!, "base64"),
@@ -81,7 +81,7 @@ describe("a sealed record", () => {
     }
   });
 
-  it("does not open when anything of it is changed", async () => {
+  it("does not open if any part of it is changed", async () => {
     const { records, driver } = open();
     const record = await recordOf({ token: "marked-value" });
     let tried = 0;
@@ -103,7 +103,7 @@ describe("a sealed record", () => {
     expect(await driver.read(ref)).toEqual({ token: "marked-value" });
   });
 
-  it("opens under no other ref, neither of another secret nor of another write", async () => {
+  it("opens under no other ref, of another secret or of another write", async () => {
     const { records, driver } = open();
     const refs = ["sec_1/ver_1", "sec_1/ver_2", "sec_2/ver_1", "sec_2/ver_1x"];
     for (const at of refs) await driver.write(at, { of: at });
@@ -122,7 +122,7 @@ describe("a sealed record", () => {
     }
   });
 
-  it("is not taken for one when it is none, and what stands there is not shown", async () => {
+  it("is refused if it is not a sealed record, and its text is not shown", async () => {
     const { records, driver } = open();
     const record = await recordOf({ k: "v" });
     for (const other of [
@@ -139,7 +139,7 @@ describe("a sealed record", () => {
     }
   });
 
-  it("names the master key that it wants", async () => {
+  it("names the master key that it needs", async () => {
     const { records, driver } = open(keyRing(second));
     records.set(ref, await recordOf({ k: "v" }));
     await expect(driver.read(ref)).rejects.toMatchObject({
@@ -148,7 +148,7 @@ describe("a sealed record", () => {
     });
   });
 
-  it("is sealed with the newest master key, and opens with the older ones", async () => {
+  it("is sealed with the newest master key, and opens with older ones", async () => {
     const { records, driver } = open(ring.withNew(second));
     records.set("sec_0/ver_0", await recordOf({ k: "old" }, "sec_0/ver_0"));
     await driver.write(ref, { k: "new" });
@@ -156,7 +156,7 @@ describe("a sealed record", () => {
     expect([await driver.read("sec_0/ver_0"), await driver.read(ref)]).toEqual([{ k: "old" }, { k: "new" }]);
   });
 
-  it("opens when it is rewrapped while it is being read", async () => {
+  it("opens if it is rewrapped during the read", async () => {
     let keys = ring;
     const table = tableOver(new Map([[ref, await recordOf({ k: "v" })]]));
     const rewrapping: SecretTable = {
@@ -170,7 +170,7 @@ describe("a sealed record", () => {
     expect(await sealedDriver("vault", rewrapping, () => keys).read(ref)).toEqual({ k: "v" });
   });
 
-  it("is rewrapped without its values being touched", async () => {
+  it("is rewrapped without a change of the encrypted values", async () => {
     const before = await recordOf({ k: "v" });
     const after = rewrapped("vault", ring.withNew(second), ref, before);
     expect(after).toEqual({ v: "1", kid: second.id, key: expect.any(String), data: before["data"] });
@@ -182,8 +182,8 @@ describe("a sealed record", () => {
   });
 });
 
-describe("without a master key", () => {
-  it("nothing is read and nothing written, in the clear least of all", async () => {
+describe("a sealed backend without a master key", () => {
+  it("neither reads nor writes, and stores nothing in the clear", async () => {
     const records = new Map([[ref, await recordOf({ k: "v" })]]);
     const driver = sealedDriver("vault", tableOver(records), () => undefined);
     const missing = {
@@ -200,8 +200,8 @@ describe("without a master key", () => {
   });
 });
 
-describe("health", () => {
-  it("tells of a wrong key, a damaged record and a database that is gone", async () => {
+describe("the health of a sealed backend", () => {
+  it("reports a wrong key, a damaged record and a closed database", async () => {
     const { records, driver } = open(keyRing(second));
     expect(await driver.health()).toEqual({ status: "healthy" });
     const record = await recordOf({ k: "v" });
@@ -222,7 +222,7 @@ describe("health", () => {
   });
 });
 
-it("leaves no value in the database's files, while it runs or after (T33)", async () => {
+it("a sealed backend leaves no value in the database's files, during a run or after it (T33)", async () => {
   const path = join(freshFolder(), "mcpctl.db");
   const { store, table } = await tableInStore(path);
   const driver = sealedDriver("vault", table, () => ring);
@@ -242,7 +242,7 @@ it("leaves no value in the database's files, while it runs or after (T33)", asyn
   check(raw(""));
 });
 
-describe("the check at the start", () => {
+describe("the check of sealed backends at start", () => {
   const sealedWith = async (keys: typeof ring, name: string) => {
     const { records, table } = open();
     for (const at of ["sec_1/ver_1", "sec_2/ver_1"])
@@ -250,7 +250,7 @@ describe("the check at the start", () => {
     return { name, table, records };
   };
 
-  it("lets a server start that opens what is there, with any of its keys", async () => {
+  it("passes if any key of the ring opens the records", async () => {
     const backends = [
       await sealedWith(ring, "a"),
       await sealedWith(keyRing(second), "b"),
@@ -260,7 +260,7 @@ describe("the check at the start", () => {
     await checkSealed(undefined, []);
   });
 
-  it("keeps one from starting that has no key for a backend, be that empty or not", async () => {
+  it("fails without a key, also for an empty backend", async () => {
     const empty = { ...open(), name: "vault" };
     for (const [backend, why] of [
       [empty, "needs a master key, and this server has none"],
@@ -274,7 +274,7 @@ describe("the check at the start", () => {
     }
   });
 
-  it("keeps one from starting that has another key, says which, and changes nothing", async () => {
+  it("fails with another key, names the keys, and changes nothing", async () => {
     const third = masterKey(new Uint8Array(32).fill(9));
     const backends = [await sealedWith(keyRing(second), "mine"), await sealedWith(ring, "vault")];
     const before = structuredClone(backends.map(({ records }) => records));
@@ -288,7 +288,7 @@ describe("the check at the start", () => {
     expect(backends.map(({ records }) => records)).toEqual(before);
   });
 
-  it("finds one record among many that wants another key", async () => {
+  it("finds one record among many that needs another key", async () => {
     const vault = await sealedWith(ring, "vault");
     for (let i = 0; i < 120; i++)
       await sealedDriver("vault", vault.table, () => ring).write(`sec_x/${i}`, {});
@@ -297,7 +297,7 @@ describe("the check at the start", () => {
     await expect(checkSealed(ring, [vault])).rejects.toThrow(`sealed with master key ${second.id};`);
   });
 
-  it("really opens one, and starts with a damaged one beside one that opens", async () => {
+  it("opens a record, and passes with a damaged record beside one that opens", async () => {
     const vault = await sealedWith(ring, "vault");
     const swapped = vault.records.get("sec_2/ver_1")!;
     vault.records.set("sec_1/ver_1", swapped);

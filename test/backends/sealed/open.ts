@@ -10,7 +10,7 @@ import { freshFolder } from "../../server/core/store/folder.ts";
 /** The master key of the tests. */
 export const first = masterKey(Uint8Array.from({ length: 32 }, (_, i) => i));
 
-/** A real database, and the part of it that belongs to one backend. */
+/** Opens a real database. Returns it with the part that belongs to one backend. */
 export async function tableInStore(path: string) {
   const store = await openStore({ path, now: Date.now });
   return { store, table: tableOf(store, "sbe_1", () => 1) };

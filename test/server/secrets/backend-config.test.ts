@@ -8,8 +8,8 @@ const path = "/api/v1/secretbackends";
 const url = "http://127.0.0.1:1";
 const auth = { method: "token", tokenSecretRef: { name: "bao-token", key: "token" } };
 
-/** A server with the secret `bao-token`, and how to make a backend `bao` that may log in with it. */
-async function house() {
+/** Starts a server with the secret `bao-token`. Returns it with a function that creates a backend `bao`. */
+async function startServerWithToken() {
   const server = await testServer();
   await must(server.admin("POST", "/api/v1/secrets", { name: "bao-token", data: { token: "t-0123" } }));
   const create = (config: object, call = server.admin) =>
@@ -18,8 +18,8 @@ async function house() {
 }
 
 describe("the config of a backend in OpenBao", () => {
-  it("is filled in, and is the same after a round trip", async () => {
-    const { server, create } = await house();
+  it("is completed with defaults, and unchanged by a round trip", async () => {
+    const { server, create } = await startServerWithToken();
     const { body } = await must(create({ url: `${url}/v1/`, auth: { tokenSecretRef: auth.tokenSecretRef } }));
     expect(body.config).toEqual({ url, mount: "secret", pathPrefix: "mcpctl", auth });
     const again = await must(server.admin("PUT", `${path}/bao`, { config: body.config }));
@@ -59,21 +59,21 @@ describe("the config of a backend in OpenBao", () => {
       "/config/auth/tokenSecretRef/key",
       'has no key "nope"',
     ],
-  ])("%j is refused, with where and why (T01, T03, T07, T38)", async (config, where, why) => {
-    const { server, create } = await house();
+  ])("is refused as %j, with the path and the reason (T01, T03, T07, T38)", async (config, where, why) => {
+    const { server, create } = await startServerWithToken();
     const { status, body } = await create(config);
     expect([status, body.details[0]]).toEqual([400, { path: where, message: expect.stringContaining(why) }]);
     expect((await server.admin("GET", `${path}/bao`)).status).toBe(404);
   });
 
-  it("has no field for other types", async () => {
-    const { server } = await house();
+  it("is refused for another type", async () => {
+    const { server } = await startServerWithToken();
     const answer = await server.admin("POST", path, { name: "p", type: "plaintext", config: { url } });
     expect([answer.status, answer.body.details[0].path]).toEqual([400, "/config/url"]);
   });
 
-  it("does not lead back to the server itself, by whatever name (T11)", async () => {
-    const { server, create } = await house();
+  it("may not lead to the server itself, by any name (T11)", async () => {
+    const { server, create } = await startServerWithToken();
     const { port } = new URL(server.url);
     for (const host of ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "127.0.0.9", hostname()]) {
       const { status, body } = await create({ url: `http://${host}:${port}`, allowInsecure: true });
@@ -92,8 +92,8 @@ describe("the config of a backend in OpenBao", () => {
     expect(body.details[0].message).toBe("is this server itself");
   });
 
-  it("may name plain http elsewhere, when somebody says so", async () => {
-    const { create } = await house();
+  it("may use plain http to another machine with allowInsecure", async () => {
+    const { create } = await startServerWithToken();
     const { body } = await must(create({ url: "http://bao.example.org:8200", allowInsecure: true }));
     expect(body.config.allowInsecure).toBe(true);
   });
@@ -106,8 +106,8 @@ describe("the credential of a backend", () => {
   ];
   const withExpose = [...grants, { role: "expose", resource: "secrets" }];
 
-  it("is named only by who may expose it, whether or not it exists (T12)", async () => {
-    const { server, create } = await house();
+  it("may be named only with expose on it, whether it exists or not (T12)", async () => {
+    const { server, create } = await startServerWithToken();
     const editor = await server.token("editor", grants);
     const { status, body } = await create({ url, auth }, editor.call);
     expect([status, body.error]).toEqual([403, 'logging in with secret "bao-token" needs expose on it']);
@@ -119,8 +119,8 @@ describe("the credential of a backend", () => {
     await must(create({ url, auth }, exposer.call));
   });
 
-  it("is cleared when somebody who may not expose it sends it elsewhere (T12)", async () => {
-    const { server, create } = await house();
+  it("is removed if a caller without expose changes where it is sent (T12)", async () => {
+    const { server, create } = await startServerWithToken();
     await must(create({ url, auth }));
     const editor = await server.token("editor", grants);
     const put = async (config: object) =>
@@ -137,8 +137,8 @@ describe("the credential of a backend", () => {
     expect(moved.body.config.auth).toEqual(auth);
   });
 
-  it("is not on a backend in OpenBao, and is not deleted while it is used", async () => {
-    const { server, create } = await house();
+  it("may not be moved to OpenBao, and may not be deleted while it is used", async () => {
+    const { server, create } = await startServerWithToken();
     await must(create({ url, auth }));
     const refused = await server.admin("DELETE", "/api/v1/secrets/bao-token");
     expect([refused.body.code, refused.body.error]).toEqual([
@@ -158,8 +158,8 @@ describe("the credential of a backend", () => {
     expect(whole.body.results[0].result).toBe("skipped");
   });
 
-  it("stays with a backend that is the default no more", async () => {
-    const { server, create } = await house();
+  it("is kept when its backend is not the default any more", async () => {
+    const { server, create } = await startServerWithToken();
     await must(create({ url, auth }));
     await must(server.admin("PUT", `${path}/bao`, { isDefault: true }));
     await must(server.admin("PUT", `${path}/default`, { isDefault: true }));
@@ -169,14 +169,14 @@ describe("the credential of a backend", () => {
 });
 
 describe("a sealed backend", () => {
-  it("is not made on a server without a master key", async () => {
+  it("cannot be created on a server without a master key", async () => {
     const server = await testServer();
     const { status, body } = await server.admin("POST", path, { name: "vault", type: "sealed" });
     expect([status, body.error]).toEqual([409, "this server has no master key to seal secrets with"]);
     expect(body.hint).toContain("--master-key-file");
   });
 
-  it("takes and gives back secrets, and is the default when it is told to be", async () => {
+  it("stores and returns secrets, and can be created as the default", async () => {
     const folder = temporaryFolder();
     const server = await testServer({ folder, keyFile: keyFileIn(folder) });
     await must(server.admin("POST", path, { name: "vault", type: "sealed", isDefault: true }));

@@ -20,7 +20,7 @@ const key = masterKey(bytes);
 const next = masterKey(new Uint8Array(32).fill(7));
 const day = Date.UTC(2026, 10, 21, 23, 59);
 
-/** A file of a test's own, its owner's alone. */
+/** Writes a key file for one test, with mode 0600. */
 function keyFile(
   content: string | Uint8Array = `${bytes.toString("base64")}\n`,
   name = "master-key",
@@ -38,7 +38,7 @@ const save = (path: string, ring = read(path).withNew(next), fromSystemd = false
   saveKeyRing({ path, fromSystemd }, ring, day);
 
 describe("the master key file", () => {
-  it("is that of the flag, or else of the environment, or else systemd's credential when there is one", () => {
+  it("is the one of the flag, else of the environment, else systemd's credential if it exists", () => {
     const credentials = freshFolder();
     const credential = join(credentials, "master-key");
     const env = { MCPCTL_MASTER_KEY_FILE: "/env", CREDENTIALS_DIRECTORY: credentials };
@@ -61,7 +61,7 @@ describe("the master key file", () => {
     expect(() => read(find("")!.path)).toThrow(/cannot be read: ENOENT/);
   });
 
-  it("is read through a link, and as whatever it is", () => {
+  it("is read through a symbolic link, as bytes or as text", () => {
     const path = keyFile();
     const link = join(dirname(path), "link");
     symlinkSync(basename(path), link);
@@ -70,7 +70,7 @@ describe("the master key file", () => {
     expect(ids(read(keyFile(bytes.toString("hex"), "master-key", 0o400)))).toEqual([key.id]);
   });
 
-  it("is refused while anybody but its owner may read or change it (T85)", () => {
+  it("is refused if others than its owner may read or change it (T85)", () => {
     const path = keyFile();
     const link = join(dirname(path), "link");
     symlinkSync(path, link);
@@ -92,7 +92,7 @@ describe("the master key file", () => {
     expect(ids(read(link))).toEqual([key.id]);
   });
 
-  it("is refused when it is no file, not there or too large, and nobody waits for it", () => {
+  it("is refused at once if it is missing, too large or not a regular file", () => {
     const folder = freshFolder();
     const at = (name: string) => join(folder, name);
     mkdirSync(at("folder"), 0o700);
@@ -113,7 +113,7 @@ describe("the master key file", () => {
 });
 
 describe("a new key in the file", () => {
-  it("stands on top, dated; owner, mode and everything else stay, and no other file is left", () => {
+  it("is at the top with its date; owner, mode and the rest stay, and no other file is left", () => {
     for (const mode of [0o600, 0o400]) {
       const path = keyFile(`# mine\n${bytes.toString("hex")}\n`, "master-key", mode);
       const before = statSync(path);
@@ -135,7 +135,7 @@ describe("a new key in the file", () => {
     expect(statSync(path)).toMatchObject({ uid: 65534, gid: 65533 });
   });
 
-  it("makes text of 32 bytes, and can be followed by another", () => {
+  it("turns 32 bytes into text, and can be followed by another key", () => {
     const path = keyFile(bytes);
     save(path);
     expect(ids(read(path))).toEqual([next.id, key.id]);
@@ -144,7 +144,7 @@ describe("a new key in the file", () => {
     expect(ids(read(path))).toEqual([third.id, next.id, key.id]);
   });
 
-  it("goes into the file that a link leads to, in one step", () => {
+  it("is written to the target of a symbolic link, in one step", () => {
     const path = keyFile();
     const link = join(freshFolder(), "link");
     symlinkSync(path, link);
@@ -158,7 +158,7 @@ describe("a new key in the file", () => {
     expect(readdirSync(dirname(link))).toEqual(["link"]);
   });
 
-  it("is refused when other keys are in the file than the server has read, and nothing is changed", () => {
+  it("is refused if the file has other keys than the server has read, and nothing is changed", () => {
     const path = keyFile();
     const ring = read(path).withNew(next);
     const other = Buffer.alloc(32, 9).toString("base64");
@@ -183,7 +183,7 @@ describe("a new key in the file", () => {
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
-  it("takes away what a crash has left of an earlier one", () => {
+  it("replaces a temporary file that a crash left", () => {
     const path = keyFile();
     writeFileSync(`${path}.new`, "half a key", { mode: 0o600 });
     save(path);
@@ -191,7 +191,7 @@ describe("a new key in the file", () => {
     expect(readdirSync(dirname(path))).toEqual(["master-key"]);
   });
 
-  it("leaves no half of itself behind when the disk refuses it", () => {
+  it("leaves no partial file if the disk is full", () => {
     const path = keyFile();
     const source = join(import.meta.dirname, "../../../src");
     const code = `
@@ -211,7 +211,7 @@ describe("a new key in the file", () => {
     expect(readdirSync(dirname(path))).toEqual(["master-key"]);
   });
 
-  it("is left to people where the server cannot change the file, with every step, and nothing is changed", () => {
+  it("has to be added by hand if the server cannot change the file: the error has every step, and nothing is changed", () => {
     // So long a name that there is none for a file beside it.
     const unwritable = keyFile(undefined, "k".repeat(252));
     const credential = keyFile();

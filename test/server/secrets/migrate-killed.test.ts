@@ -8,7 +8,7 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const values = { key: "marked-value-one" };
 
-/** A folder with a database in it: secret `a` on one backend, `b` on the other. */
+/** Makes a folder with a database: secret `a` is on one backend, `b` on the other. */
 async function seeded(from: string, to: string): Promise<string> {
   const folder = temporaryFolder();
   const server = await testServer({ folder, keyFile: keyFileIn(folder) });
@@ -19,7 +19,7 @@ async function seeded(from: string, to: string): Promise<string> {
   return folder;
 }
 
-/** Migrates on a server that may kill itself on the way. Returns what ended it, and how many commits there were. */
+/** Migrates on a server that may kill itself. Returns its signal, and its output with the number of commits. */
 async function migrateOn(folder: string, from: string, to: string, ...deadly: string[]) {
   const script = join(import.meta.dirname, "../../support/killed-server.ts");
   const server = Bun.spawn([process.execPath, script, folder, ...deadly], {
@@ -41,20 +41,20 @@ async function migrateOn(folder: string, from: string, to: string, ...deadly: st
   server.kill("SIGTERM");
   const { value } = await reader.read();
   await server.exited;
-  return { signal: server.signalCode, said: value ? new TextDecoder().decode(value) : "" };
+  return { signal: server.signalCode, output: value ? new TextDecoder().decode(value) : "" };
 }
 
 describe.each([
   ["default", "vault"],
   ["vault", "default"],
 ])("a migration from %s to %s, killed with -9", (from, to) => {
-  it("at any step, is finished by a second run, with every secret in one place and readable", async () => {
+  it("at any step is finished by a second run, with every secret in one place and readable", async () => {
     const folder = await seeded(from, to);
     const whole = temporaryFolder();
     cpSync(folder, whole, { recursive: true });
-    const { said, signal } = await migrateOn(whole, from, to);
+    const { output, signal } = await migrateOn(whole, from, to);
     expect(signal).toBeNull();
-    const commits = Number(/commits: (\d+)/.exec(said)![1]);
+    const commits = Number(/commits: (\d+)/.exec(output)![1]);
     expect(commits).toBeGreaterThanOrEqual(6);
 
     const killed: Promise<void>[] = [];

@@ -9,8 +9,8 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 const path = "/api/v1/secrets/migrate";
 const values = { key: "marked-value-one", other: "marked-value-two" };
 
-/** A server with a sealed backend `vault` beside the default one, and secrets `a` and `b` on the latter. */
-async function house(change: (store: Store) => Partial<Store> = () => ({})) {
+/** Starts a server with a sealed backend `vault`, and with the secrets `a` and `b` on the default backend. */
+async function startWithTwoBackends(change: (store: Store) => Partial<Store> = () => ({})) {
   const folder = temporaryFolder();
   const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
   const server = await testServer({
@@ -27,7 +27,7 @@ async function backendOf(server: TestServer, name: string): Promise<string> {
   return (await server.admin("GET", `/api/v1/secrets/${name}`)).body.backend;
 }
 
-/** How many values are stored on each backend. */
+/** Counts the values that are stored on each backend. */
 async function stored(store: Store): Promise<Record<string, number>> {
   const { rows } = await store.load();
   const backends = rows.filter(({ kind }) => kind === "secretbackend");
@@ -40,8 +40,8 @@ async function revealed(server: TestServer, name: string): Promise<unknown> {
 }
 
 describe("migrating secrets", () => {
-  it("moves all of them, and leaves nothing where they were", async () => {
-    const { server, store } = await house();
+  it("moves all of them, and leaves nothing at the source", async () => {
+    const { server, store } = await startWithTwoBackends();
     const { status, body } = await server.admin("POST", path, { from: "default", to: "vault" });
     expect(status).toBe(200);
     expect(body).toEqual({
@@ -64,8 +64,8 @@ describe("migrating secrets", () => {
     expect((await server.admin("DELETE", "/api/v1/secretbackends/vault")).body.code).toBe("still_referenced");
   });
 
-  it("skips what is there already, and moves it back", async () => {
-    const { server, store } = await house();
+  it("skips secrets that are on the destination already, and moves them back", async () => {
+    const { server, store } = await startWithTwoBackends();
     await must(server.admin("POST", path, { from: "default", to: "vault", names: ["a"] }));
     const { body } = await must(server.admin("POST", path, { from: "default", to: "vault" }));
     expect(body.results).toEqual([
@@ -77,8 +77,8 @@ describe("migrating secrets", () => {
     expect(await revealed(server, "a")).toEqual(values);
   });
 
-  it("says what it would do, and does none of it", async () => {
-    const { server, store } = await house();
+  it("reports what it would do in a dry run, and changes nothing", async () => {
+    const { server, store } = await startWithTwoBackends();
     const before = (await store.load()).revision;
     const { body } = await must(server.admin("POST", path, { from: "default", to: "vault", dryRun: true }));
     expect(body.summary).toEqual({ migrated: 0, skipped: 0, planned: 2, failed: 0 });
@@ -87,8 +87,8 @@ describe("migrating secrets", () => {
     expect(body).not.toMatchObject({ results: [{ data: expect.anything() }] });
   });
 
-  it("keeps the source's copy when it is told to, and does not delete it later", async () => {
-    const { server, store } = await house();
+  it("keeps the copy at the source with keepSource, also later", async () => {
+    const { server, store } = await startWithTwoBackends();
     const wish = { from: "default", to: "vault", keepSource: true };
     await must(server.admin("POST", path, wish));
     expect(await stored(store)).toEqual({ default: 2, vault: 2 });
@@ -97,8 +97,8 @@ describe("migrating secrets", () => {
     expect(await stored(store)).toEqual({ default: 2, vault: 2 });
   });
 
-  it("is told line by line to who asks for that", async () => {
-    const { server } = await house();
+  it("streams a line for each secret if the request accepts ndjson", async () => {
+    const { server } = await startWithTwoBackends();
     const accept = { accept: "application/x-ndjson" };
     const { headers, text } = await must(
       server.admin("POST", path, { from: "default", to: "vault" }, accept),
@@ -117,8 +117,8 @@ describe("migrating secrets", () => {
     ]);
   });
 
-  it("leaves a trace in the audit, with names and without values (T25)", async () => {
-    const { server } = await house();
+  it("writes audit events with names and without values (T25)", async () => {
+    const { server } = await startWithTwoBackends();
     await must(server.admin("POST", path, { from: "default", to: "vault", names: ["a"] }));
     const { body, text } = await must(server.admin("GET", "/api/v1/audit?action=migrate"));
     expect(body).toMatchObject([
@@ -127,8 +127,8 @@ describe("migrating secrets", () => {
     expect(text).not.toContain("marked-value");
   });
 
-  it("needs the operation migrate-secrets, and nothing else will do", async () => {
-    const { server, store } = await house();
+  it("needs the operation migrate-secrets, and no other grant permits it", async () => {
+    const { server, store } = await startWithTwoBackends();
     const editor = await server.token("editor", [
       { role: "edit", resource: "secrets" },
       { role: "edit", resource: "secretbackends" },
@@ -149,16 +149,16 @@ describe("migrating secrets", () => {
     [{ from: "default", to: "vault", names: [] }, 400, "names"],
     [{ from: "default" }, 400, "to: is required"],
     [{ from: "default", to: "vault", form: 1 }, 400, 'did you mean "from"?'],
-  ])("refuses %j before it does anything", async (wish, status, message) => {
-    const { server, store } = await house();
+  ])("refuses %j before anything is changed", async (wish, status, message) => {
+    const { server, store } = await startWithTwoBackends();
     const answer = await server.admin("POST", path, wish);
     expect([answer.status, answer.body.error]).toEqual([status, expect.stringContaining(message)]);
     expect(await stored(store)).toEqual({ default: 2, vault: 0 });
   });
 
-  it("goes on with the others when one fails, and keeps that one where it is", async () => {
+  it("goes on after a failure, and leaves that secret at the source", async () => {
     let refusals = 0;
-    const { server, store } = await house((store) => ({
+    const { server, store } = await startWithTwoBackends((store) => ({
       async commit(writes) {
         const one = writes.find((write) => write.op === "putSecretData");
         if (one && refusals-- > 0) throw new Error("a value that nobody should see: marked-value");
@@ -177,8 +177,8 @@ describe("migrating secrets", () => {
     expect(await store.orphans()).toEqual([]);
   });
 
-  it("loses nothing to who changes a secret at the same time, and serves it throughout", async () => {
-    const { server, store } = await house();
+  it("loses no change that is made at the same time, and serves the secret throughout", async () => {
+    const { server, store } = await startWithTwoBackends();
     let moving = true;
     const changing = (async () => {
       for (let i = 0; moving; i++) {
@@ -205,8 +205,8 @@ describe("migrating secrets", () => {
     });
   });
 
-  it("lets calls through between one secret and the next", async () => {
-    const { server } = await house();
+  it("lets calls through between two secrets", async () => {
+    const { server } = await startWithTwoBackends();
     const names = Array.from({ length: 60 }, (_, i) => `s${i}`);
     await Promise.all(
       names.map((name) => must(server.admin("POST", "/api/v1/secrets", { name, data: values }))),
@@ -225,8 +225,8 @@ describe("migrating secrets", () => {
     expect(answered).toBeGreaterThan(10);
   });
 
-  it("run twice at the same time, does it once", async () => {
-    const { server, store } = await house();
+  it("moves a secret once if two migrations run at the same time", async () => {
+    const { server, store } = await startWithTwoBackends();
     const wish = { from: "default", to: "vault" };
     const answers = await Promise.all([server.admin("POST", path, wish), server.admin("POST", path, wish)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);

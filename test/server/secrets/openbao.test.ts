@@ -9,8 +9,8 @@ const values = { key: "marked-value-one" };
 const backends = "/api/v1/secretbackends";
 const messages = [{ role: "user", content: "hi" }];
 
-/** A server with a backend `bao` that logs in with a token of the given OpenBao. */
-async function house(bao: TestBao, options: Partial<ServerOptions> = {}) {
+/** Starts a server with a backend `bao` that logs in with a token of the given OpenBao. */
+async function startWithBao(bao: TestBao, options: Partial<ServerOptions> = {}) {
   const server = await testServer(options);
   await must(server.admin("POST", "/api/v1/secrets", { name: "bao-token", data: { token: bao.token } }));
   const auth = { tokenSecretRef: { name: "bao-token", key: "token" } };
@@ -19,9 +19,9 @@ async function house(bao: TestBao, options: Partial<ServerOptions> = {}) {
   return server;
 }
 
-/** The same with a secret `s` on it, and an llm `gpt` that uses it. */
-async function houseWithLlm(bao: TestBao, options: Partial<ServerOptions> = {}) {
-  const server = await house(bao, options);
+/** Does the same, and creates a secret `s` on it and an llm `gpt` that uses the secret. */
+async function startWithLlm(bao: TestBao, options: Partial<ServerOptions> = {}) {
+  const server = await startWithBao(bao, options);
   const provider = upstream(goodProvider);
   await must(server.admin("POST", "/api/v1/secrets", { name: "s", data: values, backend: "bao" }));
   const llm = { name: "gpt", type: "openai", model: "m", url: provider.url };
@@ -33,14 +33,14 @@ async function houseWithLlm(bao: TestBao, options: Partial<ServerOptions> = {}) 
   return { server, provider, call };
 }
 
-async function health(server: Awaited<ReturnType<typeof house>>) {
+async function health(server: Awaited<ReturnType<typeof startWithBao>>) {
   return (await must(server.admin("GET", `${backends}/bao`))).body.health;
 }
 
 describe("secrets in OpenBao", () => {
   it("are written, read, changed, deleted and moved, and leave nothing behind", async () => {
     const bao = await openBao();
-    const server = await house(bao);
+    const server = await startWithBao(bao);
     const secret = "/api/v1/secrets/s";
     await must(server.admin("POST", "/api/v1/secrets", { name: "s", data: values, backend: "bao" }));
     const { body: created } = await must(server.admin("GET", secret));
@@ -67,9 +67,9 @@ describe("secrets in OpenBao", () => {
     expect(server.logged).toEqual([]);
   });
 
-  it("keep what a hand has put there, until they are changed here", async () => {
+  it("keep a value that was changed by hand in OpenBao", async () => {
     const bao = await openBao();
-    const server = await house(bao);
+    const server = await startWithBao(bao);
     await must(server.admin("POST", "/api/v1/secrets", { name: "s", data: values, backend: "bao" }));
     const { externalRef } = (await must(server.admin("GET", "/api/v1/secrets/s"))).body;
     const byHand = { key: "by hand" };
@@ -80,9 +80,9 @@ describe("secrets in OpenBao", () => {
     expect(body.data).toEqual({ ...byHand, other: "two" });
   });
 
-  it("stay where they are when a move fails, and a second run finishes it", async () => {
+  it("stay at the source if a move fails, and a second run finishes it", async () => {
     const bao = await fakeBao();
-    const server = await house(bao);
+    const server = await startWithBao(bao);
     await must(server.admin("POST", "/api/v1/secrets", { name: "s", data: values }));
     const wish = { from: "default", to: "bao", names: ["s"] };
     bao.after = ({ method, path }) =>
@@ -103,9 +103,9 @@ describe("secrets in OpenBao", () => {
     expect((await must(server.admin("POST", "/api/v1/secrets/migrate", wish))).body.summary.migrated).toBe(1);
   });
 
-  it("say when the source's copy could not be deleted, and a second run deletes it", async () => {
+  it("report a copy at the source that could not be deleted, and a second run deletes it", async () => {
     const bao = await fakeBao();
-    const { server } = await houseWithLlm(bao);
+    const { server } = await startWithLlm(bao);
     bao.before = ({ method }) =>
       method === "DELETE" ? new Response('{"errors":["permission denied"]}', { status: 403 }) : undefined;
     const wish = { from: "bao", to: "default", names: ["s"] };
@@ -121,11 +121,11 @@ describe("secrets in OpenBao", () => {
 });
 
 describe("calls with a key in OpenBao", () => {
-  it("ask for it once, and go on without it for a minute when it is down; then they say so", async () => {
+  it("read it once, go on for a minute while OpenBao is down, and then report that", async () => {
     const bao = await fakeBao();
     let elapsed = 0;
     const clocks = { elapsed: () => elapsed, now: () => 1_800_000_000_000 + elapsed };
-    const { server, provider, call } = await houseWithLlm(bao, clocks);
+    const { server, provider, call } = await startWithLlm(bao, clocks);
     bao.requests.length = 0;
     const answers = await Promise.all(Array.from({ length: 20 }, () => call()));
     expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
@@ -154,9 +154,9 @@ describe("calls with a key in OpenBao", () => {
     expect((await call()).status).toBe(200);
   });
 
-  it("get a 500 when somebody has to mend it, in the shape of the dialect", async () => {
+  it("get a 500 in the caller's dialect for a fault that somebody has to repair", async () => {
     const bao = await fakeBao();
-    const { server, call } = await houseWithLlm(bao);
+    const { server, call } = await startWithLlm(bao);
     await must(server.admin("PUT", "/api/v1/secrets/bao-token", { data: { token: "no-such-token" } }));
     const { status, body } = await call();
     expect([status, body.code]).toEqual([500, "secret_unavailable"]);
@@ -172,9 +172,9 @@ describe("calls with a key in OpenBao", () => {
     expect((await call()).status).toBe(200);
   });
 
-  it("need no restart when the backend's config changes", async () => {
+  it("use a changed config of the backend without a restart", async () => {
     const [first, second] = [await fakeBao(), await fakeBao({ token: "another" })];
-    const { server, call } = await houseWithLlm(first);
+    const { server, call } = await startWithLlm(first);
     expect((await call()).status).toBe(200);
     const { config } = (await must(server.admin("GET", `${backends}/bao`))).body;
     await must(server.admin("PUT", "/api/v1/secrets/bao-token", { data: { token: "another" } }));
@@ -185,10 +185,10 @@ describe("calls with a key in OpenBao", () => {
 });
 
 describe("the health of a backend in OpenBao", () => {
-  it("is told in describe and in lists, with the reason", async () => {
+  it("is shown for one backend and in lists, with the reason", async () => {
     const bao = await fakeBao();
     let now = Date.now();
-    const server = await house(bao, { now: () => now });
+    const server = await startWithBao(bao, { now: () => now });
     expect(await health(server)).toEqual({ status: "healthy", reason: null, checkedAt: expect.any(String) });
     bao.seal();
     now += 60_000;
@@ -203,9 +203,9 @@ describe("the health of a backend in OpenBao", () => {
     expect((await health(server)).status).toBe("healthy");
   });
 
-  it("is an error, and no hammering, while it has nothing to log in with", async () => {
+  it("is an error while there is no credential, and OpenBao is not called again and again", async () => {
     const bao = await fakeBao();
-    const server = await house(bao);
+    const server = await startWithBao(bao);
     await must(server.admin("PUT", `${backends}/bao`, { config: { url: bao.url } }));
     bao.requests.length = 0;
     expect(await health(server)).toMatchObject({

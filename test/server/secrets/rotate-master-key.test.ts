@@ -19,10 +19,10 @@ import { freshFolder } from "../core/store/folder.ts";
 const names = ["vault", "cellar"];
 const refs = ["sec_1/ver_1", "sec_2/ver_1", "sec_3/ver_1"];
 
-/** Called before and after everything that lasts: where a server may die. */
+/** Is called before and after every lasting step: the points at which a server may be killed. */
 type Step = (at: string) => void;
 
-/** A server's part in it, as it is after a start: the database and the key file are all that it has. */
+/** The state of a server after a start, which has the database and the key file alone. */
 async function start(
   folder: string,
   { step = () => {}, ...more }: Partial<MasterKeyRotation> & { step?: Step } = {},
@@ -63,14 +63,14 @@ async function start(
     backends,
     stop: () => store.close(),
     ring: () => ring,
-    /** Every value there is, by backend and ref. */
+    /** Returns all values, by backend and ref. */
     async values() {
       const found: Record<string, unknown> = {};
       for (const [i, driver] of drivers.entries())
         for (const ref of await driver.list()) found[`${names[i]}/${ref}`] = (await driver.read(ref))?.["k"];
       return found;
     },
-    /** What the records are sealed with. */
+    /** Returns the ids of the keys that the records are sealed with. */
     async kids() {
       const found: (string | undefined)[] = [];
       for (const backend of backends)
@@ -82,7 +82,7 @@ async function start(
 
 const refOf = (name: string, ref: string) => ref.replace("sec", `sec_${name}`);
 
-/** Three secrets on each of two backends, under a key made by hand. */
+/** Makes three secrets on each of two backends, sealed with a fixed key. */
 async function sealedFolder(): Promise<{ folder: string; values: Record<string, unknown> }> {
   const folder = freshFolder();
   writeFileSync(join(folder, "master-key"), crypto.getRandomValues(new Uint8Array(32)), { mode: 0o600 });
@@ -100,7 +100,7 @@ const idsIn = (folder: string) =>
   readKeyRing({ path: keyFileOf(folder), fromSystemd: false }).keys.map(({ id }) => id);
 
 describe("rotating the master key", () => {
-  it("seals all with a new key, leaves the values as they are encrypted and keeps the old key for backups", async () => {
+  it("wraps every data key with a new key, leaves the encrypted values unchanged, and keeps the old key for backups", async () => {
     const { folder, values } = await sealedFolder();
     const [old] = idsIn(folder);
     const server = await start(folder);
@@ -125,7 +125,7 @@ describe("rotating the master key", () => {
     expect(await (await start(folder)).values()).toEqual(values);
   });
 
-  it("makes another key each time, also where nothing is sealed yet", async () => {
+  it("makes another key each time, also if nothing is sealed yet", async () => {
     const { folder } = await sealedFolder();
     const server = await start(folder, { backends: () => [] });
     const first = await server.rotate();
@@ -138,7 +138,7 @@ describe("rotating the master key", () => {
     expect(idsIn(folder)).toHaveLength(3);
   });
 
-  it("loses nothing wherever it is killed, and the next run finishes it with the same key", async () => {
+  it("loses nothing at whatever step it is killed, and the next run finishes it with the same key", async () => {
     const steps: string[] = [];
     const whole = await sealedFolder();
     await (await start(whole.folder, { step: (at) => void steps.push(at) })).rotate();
@@ -155,7 +155,7 @@ describe("rotating the master key", () => {
         },
       });
       await expect(dying.rotate(), at).rejects.toThrow("killed");
-      // It may also live on: the database was gone for a moment.
+      // The server may also live on: the database failed for a moment.
       expect(await dying.values(), at).toEqual(values);
       await dying.stop();
 
@@ -169,7 +169,7 @@ describe("rotating the master key", () => {
         at,
       ).toHaveLength(done);
       const result = await next.rotate();
-      // Killed before the key was saved, nothing had happened; killed after all was done, it starts anew.
+      // After a kill before the key was saved, or after the end, the next run is a new rotation.
       expect(result, at).toEqual({
         keyId: next.ring().current.id,
         rewrapped: !saved || all ? 6 : 6 - done,
@@ -183,14 +183,14 @@ describe("rotating the master key", () => {
     }
   });
 
-  it("takes a key that was put on top by hand, and makes none", async () => {
+  it("uses a key that was added to the file by hand, and makes none", async () => {
     const { folder, values } = await sealedFolder();
     const [old] = idsIn(folder);
     const mine = Buffer.alloc(32, 5);
     const rest = readFileSync(keyFileOf(folder)).toString("hex");
     const text = `${mine.toString("base64")}\n${rest}\n`;
     writeFileSync(keyFileOf(folder), text);
-    // With PostgreSQL, or a file that the server may not write: it is not asked to.
+    // This also works with PostgreSQL, or with a file that the server may not write.
     const server = await start(folder, {
       shared: true,
       save: () => {
@@ -203,7 +203,7 @@ describe("rotating the master key", () => {
     expect(idsIn(folder)).toEqual([masterKey(mine).id, old]);
   });
 
-  it("is left to people where other servers would not know the new key, or the file cannot be changed", async () => {
+  it("has to be done by hand if other servers use the database, or if the file cannot be changed", async () => {
     const { folder, values } = await sealedFolder();
     const before = readFileSync(keyFileOf(folder));
     const [old] = idsIn(folder);
@@ -227,13 +227,13 @@ describe("rotating the master key", () => {
     });
   });
 
-  it("seals with the new key what is written meanwhile, and does not bring back what is deleted", async () => {
+  it("seals a write during the rotation with the new key, and does not restore a deleted record", async () => {
     const { folder, values } = await sealedFolder();
     let meanwhile: Promise<unknown> | undefined;
     const server = await start(folder, {
       step(at) {
         if (at !== `before ${refOf("vault", refs[0]!)}`) return;
-        // The record is read by now and about to be replaced.
+        // At this point the record has been read, and is about to be replaced.
         const [vault, cellar] = server.drivers;
         meanwhile = Promise.all([
           ...refs.map((ref) => vault!.delete(refOf("vault", ref))),
@@ -253,7 +253,7 @@ describe("rotating the master key", () => {
     });
   });
 
-  it("happens once at a time", async () => {
+  it("runs once at a time", async () => {
     const { folder } = await sealedFolder();
     const server = await start(folder);
     const first = server.rotate();
@@ -267,7 +267,7 @@ describe("rotating the master key", () => {
     expect(idsIn(folder)).toHaveLength(3);
   });
 
-  it("goes past records that do not open, names one, and is finished when they are gone", async () => {
+  it("goes on after records that do not open, names one, and is finished when they are deleted", async () => {
     const { folder } = await sealedFolder();
     const server = await start(folder);
     const [{ table }] = server.backends as [SealedBackend];

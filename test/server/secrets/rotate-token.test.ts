@@ -7,8 +7,8 @@ import { must, testServer } from "../../support/server.ts";
 const backends = "/api/v1/secretbackends";
 const day = 24 * 60 * 60 * 1000;
 
-/** A server with a backend `bao-…` that the wizard has set up, so that its token can be replaced. */
-async function house(bao: TestBao, options: Partial<ServerOptions> = {}) {
+/** Starts a server with a backend `bao-…` that the wizard has set up, so that its token can be replaced. */
+async function startWithWizard(bao: TestBao, options: Partial<ServerOptions> = {}) {
   const server = await testServer(options);
   const name = `bao-${crypto.randomUUID().slice(0, 8)}`;
   const config = { url: bao.url, mount: bao.mount };
@@ -31,9 +31,9 @@ async function works(bao: TestBao, token: string): Promise<boolean> {
 }
 
 describe("the wizard", () => {
-  it("makes a policy, a role, a token in a secret and a backend that works, and keeps no admin token", async () => {
+  it("makes a policy, a role, a secret with a token and a working backend, and does not store the admin token", async () => {
     const bao = await openBao();
-    const { server, name, made, token, shown, cleanUp } = await house(bao);
+    const { server, name, made, token, shown, cleanUp } = await startWithWizard(bao);
     expect(made).toMatchObject({
       backend: { name, type: "openbao", isDefault: false },
       policy: `mcpctl-${name}`,
@@ -74,7 +74,7 @@ describe("the wizard", () => {
     [{ config: { url: "http://127.0.0.1:1" }, token: "x" }, 400, "unknown field"],
     [{ config: { url: "http://127.0.0.1:1" }, name: "default" }, 409, "already"],
     [{ config: { url: "http://127.0.0.1:1" } }, 503, "refused"],
-  ])("refuses %j, with nothing left behind and no token sent", async (more, status, message) => {
+  ])("refuses %j, leaves nothing behind, and sends no token", async (more, status, message) => {
     const server = await testServer();
     const wish = { name: "bao", adminToken: "s.admin-0123456789", ...more };
     const answer = await server.admin("POST", `${backends}/wizard`, wish);
@@ -84,7 +84,7 @@ describe("the wizard", () => {
     expect((await server.admin("GET", "/api/v1/secrets")).body).toEqual([]);
   });
 
-  it("needs the operation, and the right to make both", async () => {
+  it("needs the operation, and permission to create the secret and the backend", async () => {
     const bao = await fakeBao();
     const server = await testServer();
     const wish = { name: "bao", config: { url: bao.url }, adminToken: bao.token };
@@ -105,10 +105,10 @@ describe("the wizard", () => {
     expect((await call("POST", `${backends}/wizard`, wish)).status).toBe(201);
   });
 
-  it("run again after it was interrupted, makes what is missing", async () => {
+  it("makes the missing parts if it is run again after an interruption", async () => {
     const bao = await fakeBao();
     const server = await testServer();
-    // As a crash leaves it between the two.
+    // The state after a crash between the two steps.
     await must(server.admin("POST", "/api/v1/secrets", { name: "bao-token", data: { token: "left" } }));
     const wish = { name: "bao", config: { url: bao.url }, adminToken: bao.token };
     expect((await server.admin("POST", `${backends}/wizard`, wish)).status).toBe(201);
@@ -117,13 +117,13 @@ describe("the wizard", () => {
     expect(await works(bao, body.data.token)).toBe(true);
   });
 
-  it("takes back the token that it has made, when the backend cannot be made", async () => {
+  it("revokes its token if the backend cannot be created", async () => {
     const bao = await fakeBao();
     const server = await testServer();
     const wish = { name: "bao", config: { url: bao.url }, adminToken: bao.token };
     let minted = "";
     bao.after = async ({ path }) => {
-      // Somebody else is faster.
+      // Another caller creates a backend of that name first.
       if (path.includes("/metadata/mcpctl/proof/") && minted === "") {
         minted = "made";
         await server.admin("POST", backends, { name: "bao", type: "plaintext" });
@@ -137,9 +137,9 @@ describe("the wizard", () => {
 });
 
 describe("rotating a backend's token", () => {
-  it("replaces it, proves the new one and revokes the old one, with calls going on", async () => {
+  it("makes, proves and stores a new token, and revokes the old one, while calls go on", async () => {
     const bao = await openBao();
-    const { server, rotate, token, shown, cleanUp, name } = await house(bao);
+    const { server, rotate, token, shown, cleanUp, name } = await startWithWizard(bao);
     await must(server.admin("POST", "/api/v1/secrets", { name: "s", data: { k: "v" }, backend: name }));
     const old = await token();
     const before = (await shown()).rotation.rotatedAt;
@@ -158,7 +158,7 @@ describe("rotating a backend's token", () => {
     await cleanUp();
   });
 
-  it("is refused where there is nothing to replace", async () => {
+  it("is refused if there is no token to replace", async () => {
     const bao = await fakeBao();
     const server = await testServer();
     const auth = { tokenSecretRef: { name: "t", key: "token" } };
@@ -182,7 +182,7 @@ describe("rotating a backend's token", () => {
     expect((await editor.call("POST", `${backends}/root/rotate`)).status).toBe(403);
   });
 
-  /** What goes wrong, and at which request. */
+  /** Failing steps, each with the request that fails. */
   const faults: [string, string, RegExp][] = [
     ["minting", "POST", /auth\/token\/create\//],
     ["looking the new token up", "GET", /auth\/token\/lookup-self$/],
@@ -190,11 +190,11 @@ describe("rotating a backend's token", () => {
     ["the read of the proof", "GET", /\/data\/mcpctl\/proof/],
     ["the delete of the proof", "DELETE", /\/metadata\/mcpctl\/proof/],
   ];
-  it.each(faults)("keeps the old token when %s fails, and shows why", async (_, method, path) => {
+  it.each(faults)("keeps the old token if %s fails, and shows the reason", async (_, method, path) => {
     const bao = await fakeBao();
-    const { rotate, token, shown, name } = await house(bao);
+    const { rotate, token, shown, name } = await startWithWizard(bao);
     const old = await token();
-    const accessors = await count(bao);
+    const accessors = await tokenCount(bao);
     bao.before = (request) =>
       request.method === method && path.test(request.path)
         ? new Response('{"errors":["1 error occurred:\\n\\t* canary-text\\n\\n"]}', { status: 400 })
@@ -205,7 +205,7 @@ describe("rotating a backend's token", () => {
     bao.before = undefined;
     expect(await token()).toBe(old);
     expect(await works(bao, old)).toBe(true);
-    expect(await count(bao)).toBe(accessors);
+    expect(await tokenCount(bao)).toBe(accessors);
     const { health, rotation } = await shown();
     expect(rotation).toEqual({
       rotatedAt: expect.any(String),
@@ -220,9 +220,9 @@ describe("rotating a backend's token", () => {
     expect((await shown()).health.status).toBe("healthy");
   });
 
-  it("goes on with the new one when the old one cannot be revoked, and says so", async () => {
+  it("uses the new token with a warning if the old one cannot be revoked", async () => {
     const bao = await fakeBao();
-    const { rotate, token } = await house(bao);
+    const { rotate, token } = await startWithWizard(bao);
     const old = await token();
     bao.before = ({ path }) =>
       path.endsWith("/revoke-self") ? new Response("{}", { status: 500 }) : undefined;
@@ -231,10 +231,10 @@ describe("rotating a backend's token", () => {
     expect(await token()).not.toBe(old);
   });
 
-  it("is done by itself, once a day, and again an hour after a failure", async () => {
+  it("happens once a day, and an hour after a failure", async () => {
     const bao = await fakeBao();
     let now = Date.now();
-    const { server, token, shown } = await house(bao, { now: () => now, tick: 5 });
+    const { server, token, shown } = await startWithWizard(bao, { now: () => now, tick: 5 });
     const first = await token();
     now += day - 1;
     const asked = server.logged.length;
@@ -255,10 +255,10 @@ describe("rotating a backend's token", () => {
     expect(body[0].user).toBeNull();
   });
 
-  it("that is overdue makes the backend stale", async () => {
+  it("makes the backend stale if it is overdue", async () => {
     const bao = await fakeBao();
     let now = Date.now();
-    const { shown } = await house(bao, { now: () => now });
+    const { shown } = await startWithWizard(bao, { now: () => now });
     now += 2 * day + 1;
     expect((await shown()).health).toMatchObject({
       status: "stale",
@@ -267,7 +267,7 @@ describe("rotating a backend's token", () => {
   });
 });
 
-/** How many tokens there are. */
-async function count(bao: FakeBao): Promise<number> {
+/** Counts the tokens of an OpenBao. */
+async function tokenCount(bao: FakeBao): Promise<number> {
   return (await bao.call("GET", "auth/token/accessors/?list=true")).body.data.keys.length;
 }

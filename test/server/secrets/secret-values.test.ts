@@ -9,8 +9,8 @@ import { row } from "../../support/row.ts";
 
 const minute = 60_000;
 
-/** Secret `s` on a backend whose driver answers as the test says, and a clock that the test moves. */
-function house(keepFor?: number) {
+/** A secret `s` on a backend whose reads the test resolves, with a clock that the test sets. */
+function valuesOverBackend(keepFor?: number) {
   const secret = row("sec_1", "secret", "s", {
     spec: { backend: "bao" },
     status: { externalRef: "sec_1/ver_1" },
@@ -28,14 +28,14 @@ function house(keepFor?: number) {
     time: 0,
     refreshes: 0,
     snapshot: new Snapshot({ revision: 1, ...contents }),
-    /** What was asked for, and is to be answered. */
-    asked: [] as { ref: string; answer: PromiseWithResolvers<Record<string, string> | null> }[],
+    /** Reads that the driver got, for the test to resolve. */
+    reads: [] as { ref: string; answer: PromiseWithResolvers<Record<string, string> | null> }[],
   };
   const driver: Partial<Driver> = {
     ...(keepFor !== undefined && { keepFor }),
     read(ref) {
       const answer = Promise.withResolvers<Record<string, string> | null>();
-      state.asked.push({ ref, answer });
+      state.reads.push({ ref, answer });
       return answer.promise;
     },
   };
@@ -59,53 +59,53 @@ function house(keepFor?: number) {
 
 const down = new AppError("unavailable", 'secret backend "bao": cannot be reached', { retryAfter: 2 });
 
-it("asks once for all who want a secret at the same time, and keeps what came", async () => {
-  const { state, values } = house();
+it("reads a secret once for all callers at the same time, and caches its values", async () => {
+  const { state, values } = valuesOverBackend();
   const wanted = [values.value("s", "k"), values.value("s", "k"), values.value("s", "other")];
-  expect(state.asked).toHaveLength(1);
-  state.asked[0]!.answer.resolve({ k: "one", other: "two" });
+  expect(state.reads).toHaveLength(1);
+  state.reads[0]!.answer.resolve({ k: "one", other: "two" });
   expect(await Promise.all(wanted)).toEqual(["one", "one", "two"]);
   state.time = 1000 * minute;
   expect(await values.value("s", "k")).toBe("one");
-  expect(state.asked).toHaveLength(1);
+  expect(state.reads).toHaveLength(1);
 });
 
-it("reads a value in use again before its time is over, without anybody waiting", async () => {
-  const { state, values } = house(minute);
+it("reads values in use again before their time is over, without a call that waits", async () => {
+  const { state, values } = valuesOverBackend(minute);
   const first = values.value("s", "k");
-  state.asked[0]!.answer.resolve({ k: "old" });
+  state.reads[0]!.answer.resolve({ k: "old" });
   await first;
   state.time = minute * 0.74;
   expect(await values.value("s", "k")).toBe("old");
-  expect(state.asked).toHaveLength(1);
+  expect(state.reads).toHaveLength(1);
   state.time = minute * 0.75;
   expect(await Promise.all([values.value("s", "k"), values.value("s", "k")])).toEqual(["old", "old"]);
-  expect(state.asked).toHaveLength(2);
-  state.asked[1]!.answer.resolve({ k: "new" });
+  expect(state.reads).toHaveLength(2);
+  state.reads[1]!.answer.resolve({ k: "new" });
   await expect.poll(() => values.value("s", "k")).toBe("new");
   state.time = minute * 1.4;
   expect(await values.value("s", "k")).toBe("new");
-  expect(state.asked).toHaveLength(2);
+  expect(state.reads).toHaveLength(2);
 });
 
-it("serves what it has while the backend is down, until its time is over, and then says which backend", async () => {
-  const { state, values } = house(minute);
+it("serves cached values while the backend is down, and names the backend when their time is over", async () => {
+  const { state, values } = valuesOverBackend(minute);
   const first = values.value("s", "k");
-  state.asked[0]!.answer.resolve({ k: "one" });
+  state.reads[0]!.answer.resolve({ k: "one" });
   await first;
   state.time = minute * 0.8;
   expect(await values.value("s", "k")).toBe("one");
-  state.asked[1]!.answer.reject(down);
+  state.reads[1]!.answer.reject(down);
   await Promise.resolve();
   for (state.time = minute * 0.81; state.time < minute; state.time += 2000) {
     expect(await values.value("s", "k")).toBe("one");
-    state.asked.at(-1)!.answer.reject(down);
+    state.reads.at(-1)!.answer.reject(down);
   }
   // Every five seconds, not with every call.
-  expect(state.asked).toHaveLength(3);
+  expect(state.reads).toHaveLength(3);
   state.time = minute;
   const refused = values.value("s", "k");
-  state.asked.at(-1)!.answer.reject(down);
+  state.reads.at(-1)!.answer.reject(down);
   await expect(refused).rejects.toMatchObject({
     code: "unavailable",
     status: 503,
@@ -113,64 +113,64 @@ it("serves what it has while the backend is down, until its time is over, and th
     message: 'cannot read key "k" of secret "s": secret backend "bao": cannot be reached',
   });
   const again = values.value("s", "k");
-  state.asked.at(-1)!.answer.resolve({ k: "two" });
+  state.reads.at(-1)!.answer.resolve({ k: "two" });
   expect(await again).toBe("two");
 });
 
-it("says what is not there: the secret, the key, the values", async () => {
-  const { state, values } = house(minute);
+it("names the missing part: the secret, the key or the values", async () => {
+  const { state, values } = valuesOverBackend(minute);
   const message = (text: string) => ({ code: "secret_unavailable", status: 500, message: text });
   await expect(values.value("nope", "k")).rejects.toMatchObject(
     message('cannot read key "k" of secret "nope"'),
   );
   const noKey = values.value("s", "nope");
-  state.asked[0]!.answer.resolve({ k: "one" });
+  state.reads[0]!.answer.resolve({ k: "one" });
   await expect(noKey).rejects.toMatchObject(message('cannot read key "nope" of secret "s"'));
   state.time = minute;
   const gone = values.value("s", "k");
-  state.asked[1]!.answer.resolve(null);
+  state.reads[1]!.answer.resolve(null);
   await expect(gone).rejects.toMatchObject(
     message('cannot read key "k" of secret "s": secret backend "bao" has no values of secret "s" any more'),
   );
 });
 
-it("looks again where the secret is, when another server has moved it on", async () => {
-  const { state, values, move } = house(minute);
+it("follows a secret that another server has moved, for a call", async () => {
+  const { state, values, move } = valuesOverBackend(minute);
   const wanted = values.value("s", "k");
   move("sec_1/ver_2");
-  state.asked[0]!.answer.resolve(null);
-  await expect.poll(() => state.asked.map(({ ref }) => ref)).toEqual(["sec_1/ver_1", "sec_1/ver_2"]);
-  state.asked[1]!.answer.resolve({ k: "new" });
+  state.reads[0]!.answer.resolve(null);
+  await expect.poll(() => state.reads.map(({ ref }) => ref)).toEqual(["sec_1/ver_1", "sec_1/ver_2"]);
+  state.reads[1]!.answer.resolve({ k: "new" });
   expect(await wanted).toBe("new");
   expect(state.refreshes).toBe(1);
 });
 
 it.each(["read", "fresh"] as const)("%s follows a secret that another server has moved", async (method) => {
-  const { state, values, secret, move } = house(minute);
+  const { state, values, secret, move } = valuesOverBackend(minute);
   const wanted = values[method](secret);
   move("sec_1/ver_2");
-  state.asked[0]!.answer.resolve(null);
-  await expect.poll(() => state.asked.map(({ ref }) => ref)).toEqual(["sec_1/ver_1", "sec_1/ver_2"]);
-  state.asked[1]!.answer.resolve({ k: "new" });
+  state.reads[0]!.answer.resolve(null);
+  await expect.poll(() => state.reads.map(({ ref }) => ref)).toEqual(["sec_1/ver_1", "sec_1/ver_2"]);
+  state.reads[1]!.answer.resolve({ k: "new" });
   expect(await wanted).toEqual({ k: "new" });
   const missing = values.fresh(state.snapshot.byId.get(secret.id)!);
-  state.asked[2]!.answer.resolve(null);
+  state.reads[2]!.answer.resolve(null);
   await expect(missing).rejects.toMatchObject({ code: "secret_unavailable" });
 });
 
-it("gives out no other secret's values, whatever a row says", async () => {
-  const { state, values, move } = house();
+it("never returns the values of another secret, whatever the row says", async () => {
+  const { state, values, move } = valuesOverBackend();
   move("sec_2/ver_1");
   await expect(values.value("s", "k")).rejects.toMatchObject({ code: "secret_unavailable" });
-  expect(state.asked).toEqual([]);
+  expect(state.reads).toEqual([]);
 });
 
-it("asks the backend itself where somebody is about to change the values", async () => {
-  const { state, values, secret } = house(minute);
+it("reads from the backend, not from the cache, before a change", async () => {
+  const { state, values, secret } = valuesOverBackend(minute);
   const cached = values.read(secret);
-  state.asked[0]!.answer.resolve({ k: "cached" });
+  state.reads[0]!.answer.resolve({ k: "cached" });
   await cached;
   const fresh = values.fresh(secret);
-  state.asked[1]!.answer.resolve({ k: "changed by hand" });
+  state.reads[1]!.answer.resolve({ k: "changed by hand" });
   expect(await fresh).toEqual({ k: "changed by hand" });
 });

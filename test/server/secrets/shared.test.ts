@@ -8,8 +8,8 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const values = { key: "marked-value-one" };
 
-/** Two servers on one PostgreSQL, each with a copy of the master key. */
-async function two(): Promise<[TestServer, TestServer]> {
+/** Starts two servers on one PostgreSQL, each with a copy of the master key. */
+async function startTwo(): Promise<[TestServer, TestServer]> {
   const url = await freshDatabase();
   const start = async () => {
     const folder = temporaryFolder();
@@ -24,8 +24,8 @@ async function revealed(server: TestServer): Promise<unknown> {
   return status === 200 ? body.data : status;
 }
 
-it("servers that share a database find secrets where another one has moved them, in the middle of calls", async () => {
-  const [one, other] = await two();
+it("servers that share a database find moved secrets at their new place, during reads", async () => {
+  const [one, other] = await startTwo();
   await must(one.admin("POST", "/api/v1/secretbackends", { name: "vault", type: "sealed" }));
   await must(one.admin("POST", "/api/v1/secrets", { name: "s", data: values }));
   await expect.poll(() => revealed(other)).toEqual(values);
@@ -45,23 +45,23 @@ it("servers that share a database find secrets where another one has moved them,
   await reading;
 });
 
-it("a master key is not made by one of several servers, and is rotated by hand", async () => {
-  const [one] = await two();
+it("a server on PostgreSQL does not make a master key, and says how to rotate it by hand", async () => {
+  const [one] = await startTwo();
   const { status, body } = await one.admin("POST", "/api/v1/master-key/rotate");
   expect([status, body.code]).toEqual([409, "conflict"]);
   expect(body.hint).toContain("first line");
 });
 
-it("servers that share a database go on when one of them has replaced the token of a backend", async () => {
+it("servers that share a database go on after one of them has replaced the token of a backend", async () => {
   const bao = await fakeBao();
-  const [one, other] = await two();
+  const [one, other] = await startTwo();
   const wish = { name: "bao", config: { url: bao.url }, adminToken: bao.token };
   await must(one.admin("POST", "/api/v1/secretbackends/wizard", wish));
   await must(one.admin("POST", "/api/v1/secrets", { name: "s", data: values, backend: "bao" }));
   await expect.poll(() => revealed(other)).toEqual(values);
   for (let round = 0; round < 3; round++) {
     await must(one.admin("POST", "/api/v1/secretbackends/bao/rotate"));
-    // What has been read is kept; a secret that nobody has read is not.
+    // Values that were read are cached, so a secret that nobody has read is created.
     const name = `new-${round}`;
     await must(other.admin("POST", "/api/v1/secrets", { name, data: values, backend: "bao" }));
     expect((await must(other.admin("GET", `/api/v1/secrets/${name}?reveal=true`))).body.data).toEqual(values);

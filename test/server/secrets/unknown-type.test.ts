@@ -9,8 +9,8 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 const path = "/api/v1/secretbackends";
 const reason = 'type "cassette" is unknown to this version of mcpctl';
 
-/** A server whose database a newer version has written: a backend of type `cassette`, and a secret `s` on it. */
-async function house() {
+/** Starts a server on a database of a newer version: a backend of type `cassette`, and a secret `s` on it. */
+async function startOnNewerDatabase() {
   const folder = temporaryFolder();
   const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
   const backend = row("sbe_00000000000000000000000001", "secretbackend", "disk", {
@@ -49,7 +49,7 @@ describe("a type of secret backend that is not registered", () => {
   });
 
   it("is served by no driver: reads, writes, moves and rotation name the type", async () => {
-    const { server } = await house();
+    const { server } = await startOnNewerDatabase();
     for (const answer of [
       await server.admin("GET", "/api/v1/secrets/s?reveal=true"),
       await server.admin("PUT", "/api/v1/secrets/s", { data: { k: "v" } }),
@@ -64,7 +64,7 @@ describe("a type of secret backend that is not registered", () => {
   });
 
   it("shows in its health, and leaves every other backend alone", async () => {
-    const { server, mcpctl } = await house();
+    const { server, mcpctl } = await startOnNewerDatabase();
     const { body } = await must(server.admin("GET", `${path}/disk`));
     expect(body.health).toMatchObject({ status: "error", reason: expect.stringContaining(reason) });
     await must(server.admin("POST", "/api/v1/secrets", { name: "t", data: { k: "v" } }));
@@ -75,7 +75,7 @@ describe("a type of secret backend that is not registered", () => {
   });
 
   it("is not changed by a version that does not know it", async () => {
-    const { server } = await house();
+    const { server } = await startOnNewerDatabase();
     const { status, body } = await server.admin("PUT", `${path}/disk`, { description: "mine" });
     expect([status, body.details[0].path]).toEqual([400, "/type"]);
   });
