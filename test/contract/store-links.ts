@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ProviderSession, Store, Thread } from "../../src/server/core/store/types.ts";
-import { insert } from "./store.ts";
+import { insert } from "./store-fixtures.ts";
 
 /** The part of the store's contract that is about agents' sessions and about conversations. */
 export function linksContract(store: () => Store): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AuditEvent, AuditTail, Orphan, Store } from "../../src/server/core/store/types.ts";
-import { event, insert } from "./store.ts";
+import { event, insert } from "./store-fixtures.ts";
 
 /** The part of the store's contract that is about records which are no resources: secrets, usage, the audit. */
 export function recordsContract(store: () => Store): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Answered, createAccessLog } from "../../../src/server/observability/access-log.ts";
-import { event } from "../../contract/store.ts";
+import { event } from "../../contract/store-fixtures.ts";
 
 const now = () => Date.parse("2026-11-21T10:00:00Z");
 

@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
   compilePolicy,
-  covers,
-  coversPolicy,
   type Decision,
   decide,
   everything,
@@ -15,9 +13,9 @@ import {
   type Verb,
 } from "../../../../src/server/core/access/policy.ts";
 import type { Row } from "../../../../src/server/core/store/types.ts";
+import { bound, llm, roles, token, user } from "./policy-fixtures.ts";
 
 const verbs: readonly Verb[] = ["view", "create", "update", "delete", "run", "expose"];
-const roles = ["view", "create", "delete", "edit", "run", "expose"] as const;
 
 /** The verbs that each role gives. */
 const given: Record<(typeof roles)[number], readonly Verb[]> = {
@@ -29,32 +27,6 @@ const given: Record<(typeof roles)[number], readonly Verb[]> = {
   expose: ["view", "expose"],
 };
 
-function user(id: string, ...policies: Policy[]): Principal {
-  return { kind: "User", id, name: id, userId: id, userName: id, groups: [], policies };
-}
-
-function token(maker: string, own: Policy, makers: Policy): Principal {
-  return { ...user(maker, own, makers), kind: "Token", id: `token-of-${maker}` };
-}
-
-function llm(name: string, fields: Partial<Row> = {}): Row {
-  return {
-    id: `llm-${name}`,
-    kind: "llm",
-    scope: "",
-    name,
-    owner: "bob",
-    visibility: "public",
-    spec: {},
-    status: { origin: "static" },
-    version: 1,
-    createdAt: 0,
-    updatedAt: 0,
-    ...fields,
-  };
-}
-
-const bound = { id: "llm-a", owner: "bob" };
 const grants: Record<string, (role: (typeof roles)[number]) => Grant> = {
   "on the kind": (role) => ({ role, resource: "llms" }),
   "on the name a": (role) => ({ role, resource: "llms", name: "a", boundTo: bound }),
@@ -299,106 +271,6 @@ describe("the gate of a kind", () => {
     [[], "view", false],
   ])("with %j, to %s: %s", (held, verb, open) => {
     expect(mayList(user("alice", compilePolicy(held)), verb, "llms")).toBe(open);
-  });
-});
-
-describe("giving on", () => {
-  const alice = (...held: Grant[]) => user("alice", compilePolicy(held));
-  const other = { id: "llm-later", owner: "carol" };
-
-  it.each<[string, Principal, Grant, boolean]>([
-    ["what one holds", alice({ role: "view", resource: "llms" }), { role: "view", resource: "llms" }, true],
-    [
-      "on one name what one holds on all",
-      alice({ role: "view", resource: "llms" }),
-      { role: "view", resource: "llms", name: "a" },
-      true,
-    ],
-    [
-      "on all what one holds on one name",
-      alice({ role: "view", resource: "llms", name: "a" }),
-      { role: "view", resource: "llms" },
-      false,
-    ],
-    [
-      "edit as the parts it has",
-      alice({ role: "edit", resource: "llms" }),
-      { role: "create", resource: "llms" },
-      true,
-    ],
-    [
-      "edit from view, create and delete",
-      alice(...(["view", "create", "delete"] as const).map((role): Grant => ({ role, resource: "llms" }))),
-      { role: "edit", resource: "llms" },
-      false,
-    ],
-    ["run from edit", alice({ role: "edit", resource: "llms" }), { role: "run", resource: "llms" }, false],
-    [
-      "expose from edit",
-      alice({ role: "edit", resource: "llms" }),
-      { role: "expose", resource: "llms" },
-      false,
-    ],
-    [
-      "view from expose",
-      alice({ role: "expose", resource: "llms" }),
-      { role: "view", resource: "llms" },
-      true,
-    ],
-    [
-      "* from every kind but *",
-      alice({ role: "view", resource: "llms" }, { role: "view", resource: "secrets" }),
-      { role: "view", resource: "*" },
-      false,
-    ],
-    ["a kind from *", alice({ role: "view", resource: "*" }), { role: "view", resource: "secrets" }, true],
-    [
-      "an operation one may run",
-      alice({ role: "run", action: "backup" }),
-      { role: "run", action: "backup" },
-      true,
-    ],
-    [
-      "another operation",
-      alice({ role: "run", action: "backup" }),
-      { role: "run", action: "restore" },
-      false,
-    ],
-    [
-      "an operation from run on *",
-      alice({ role: "run", resource: "*" }),
-      { role: "run", action: "backup" },
-      false,
-    ],
-    [
-      "a name, for the row it was made for",
-      alice({ role: "run", resource: "llms", name: "a", boundTo: bound }),
-      { role: "run", resource: "llms", name: "a", boundTo: bound },
-      true,
-    ],
-    [
-      "a name, for another owner's row",
-      alice({ role: "run", resource: "llms", name: "a", boundTo: bound }),
-      { role: "run", resource: "llms", name: "a", boundTo: other },
-      false,
-    ],
-    [
-      "as a token what only the maker holds",
-      token("alice", compilePolicy([]), everything),
-      { role: "view", resource: "llms" },
-      false,
-    ],
-    ["anything, as the administrator", user("admin", everything), { role: "edit", resource: "*" }, true],
-  ])("%s (T54)", (_, principal, grant, may) => {
-    expect(covers(principal, grant)).toBe(may);
-    expect(coversPolicy(principal, compilePolicy([grant]))).toBe(may);
-  });
-
-  it("of everything is only for who holds everything", () => {
-    const roots = roles.map((role): Grant => ({ role, resource: "*" }));
-    expect(coversPolicy(user("alice", compilePolicy(roots)), everything)).toBe(false);
-    expect(coversPolicy(user("admin", everything), everything)).toBe(true);
-    expect(coversPolicy(token("admin", compilePolicy(roots), everything), everything)).toBe(false);
   });
 });
 

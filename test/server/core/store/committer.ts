@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
 import { openStore } from "../../../../src/server/core/store/index.ts";
-import { event, row } from "../../../contract/store.ts";
+import { event, row } from "../../../contract/store-fixtures.ts";
 
 /** Commits row after row into the file given, and says each number once its commit is acknowledged. */
 const [path = "", first = "0"] = process.argv.slice(2);

@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { migrations } from "../../../../drizzle/sqlite/migrations.ts";
 import { openSqlite } from "../../../../src/server/core/store/sqlite/store.ts";
 import { type Store, StoreError, type Thread } from "../../../../src/server/core/store/types.ts";
-import { event, row } from "../../../contract/store.ts";
+import { event, row } from "../../../contract/store-fixtures.ts";
 import { freshFolder } from "./folder.ts";
 
 const now = () => 1_700_000_000_000;

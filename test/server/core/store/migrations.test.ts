@@ -8,7 +8,7 @@ import type { Migration } from "../../../../src/server/core/store/migration.ts";
 import { openPostgres } from "../../../../src/server/core/store/postgres/store.ts";
 import { openSqlite } from "../../../../src/server/core/store/sqlite/store.ts";
 import type { Store } from "../../../../src/server/core/store/types.ts";
-import { row } from "../../../contract/store.ts";
+import { row } from "../../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../../postgres.ts";
 import { freshFolder } from "./folder.ts";
 

@@ -2,7 +2,8 @@ import postgres from "postgres";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import type { Store } from "../../../../src/server/core/store/types.ts";
-import { event, row, storeContract } from "../../../contract/store.ts";
+import { storeContract } from "../../../contract/store.ts";
+import { event, row } from "../../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../../postgres.ts";
 
 const now = () => 1_700_000_000_000;

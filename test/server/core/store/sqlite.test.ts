@@ -15,7 +15,8 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import type { Write } from "../../../../src/server/core/store/types.ts";
-import { event, row, storeContract } from "../../../contract/store.ts";
+import { storeContract } from "../../../contract/store.ts";
+import { event, row } from "../../../contract/store-fixtures.ts";
 import { freshFolder } from "./folder.ts";
 
 /** A Node that better-sqlite3 works with. `bun --bun` puts itself on the PATH under that name: not that one. */

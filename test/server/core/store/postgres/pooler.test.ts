@@ -1,7 +1,8 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../../../src/server/core/store/index.ts";
 import type { Store } from "../../../../../src/server/core/store/types.ts";
-import { event, row, storeContract } from "../../../../contract/store.ts";
+import { storeContract } from "../../../../contract/store.ts";
+import { event, row } from "../../../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../../../postgres.ts";
 import { hasPgBouncer, pgBouncer } from "../../../../support/pgbouncer.ts";
 

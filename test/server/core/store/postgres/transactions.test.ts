@@ -5,7 +5,7 @@ import type { Socket } from "bun";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../../../src/server/core/store/index.ts";
 import { openPostgres } from "../../../../../src/server/core/store/postgres/store.ts";
-import { event, row } from "../../../../contract/store.ts";
+import { event, row } from "../../../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../../../postgres.ts";
 
 const now = () => 1_700_000_000_000;
