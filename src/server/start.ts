@@ -91,7 +91,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lifecycle.start(timer({ name: `${name} timer`, every: interval, atStart, run, onError }));
   await every("upkeep", tick, upkeep);
   await every("secret upkeep", tick, secretUpkeep.run, true);
-  await every("sessions", Math.min(tick, sessionsInterval), () => sessions.lookAfter());
+  await every("sessions", Math.min(tick, sessionsInterval), () => sessions.checkLeases());
   if (store.dialect === "postgres") await every("limits", sharedLimitsInterval, () => limits.load());
 
   return { url: listeners.urls[0]!, stop: (timeout) => lifecycle.stop(timeout) };

@@ -8,7 +8,9 @@ import type { LinkTransport } from "./link/registration.ts";
 export const controlSocket = "agent.sock";
 
 export const controlPaths = {
-  /** GET returns `ProviderReport[]`. POST to `/NAME/up` or `/NAME/down` below it returns a `ProviderReport` at the end. */
+  /**
+   * GET returns `ProviderReport[]`. POST to `/NAME/up` or `/NAME/down` below it returns a `ProviderReport` at the end.
+   */
   providers: "/providers",
   /** GET returns `AgentStatus`. */
   status: "/status",

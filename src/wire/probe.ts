@@ -1,6 +1,6 @@
 /**
- * Paths with which `mcpctl doctor` tests the network between itself and a server: whether the parts of a response and of
- * a request arrive one by one, whether a WebSocket opens, and after which silence a connection is closed.
+ * Paths with which `mcpctl doctor` tests the network between itself and a server: whether the parts of a response and
+ * of a request arrive one by one, whether a WebSocket opens, and after which silence a connection is closed.
  */
 export const probePaths = {
   /** Sends events at intervals, then nothing, then `end`. As a WebSocket, sends each message back. */

@@ -21,14 +21,18 @@ export interface HttpClientOptions {
   resolve?: (hostname: string) => Promise<string[]>;
   /** The number of idle connections that are kept for one origin. */
   idleLimit?: number;
-  /** Milliseconds for which an idle connection is kept. Peers should keep theirs longer, or requests meet closed ones. */
+  /**
+   * Milliseconds for which an idle connection is kept. Peers should keep theirs longer, or requests meet closed ones.
+   */
   idleTime?: number;
   /** Milliseconds between two checks of the deadlines: the longest delay of a timeout. */
   tick?: number;
 }
 
 export interface HttpClient {
-  /** Resolves when the head of the response has come. Rejects with `HttpFailure`; with `TypeError` for a bad request. */
+  /**
+   * Resolves when the head of the response has come. Rejects with `HttpFailure`; with `TypeError` for a bad request.
+   */
   request(target: HttpTarget, options: RequestOptions): Promise<Exchange>;
   /** Closes idle connections at once, and each busy one after its response. */
   close(): void;
@@ -129,7 +133,9 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     return firstToOpen(addresses, (address) => dialOne(exchange, address));
   }
 
-  /** Sends an exchange on a new connection. A connection that opens after its caller has gone is kept for the next one. */
+  /**
+   * Sends an exchange on a new connection. A connection that opens after its caller has gone is kept for the next one.
+   */
   function sendFresh(exchange: Exchange): void {
     const timeout = setTimeout(
       () => exchange.fail(new HttpFailure("timeout", "no connection opened")),

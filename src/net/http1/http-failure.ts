@@ -1,4 +1,4 @@
-/** Why a call failed. After `connect` and `refused` nothing had been sent. */
+/** The reason of a failed call. After `connect` and `refused` nothing had been sent. */
 export type FailureKind =
   | "connect"
   | "refused"

@@ -29,8 +29,8 @@ enum Phase {
 }
 
 /**
- * Reads one HTTP/1.x response (RFC 9112) from bytes that may be cut anywhere. A bare LF, a folded header, two framings at
- * once or a malformed chunk throws `MalformedResponse`: two readers that understand one response differently make
+ * Reads one HTTP/1.x response (RFC 9112) from bytes that may be cut anywhere. A bare LF, a folded header, two framings
+ * at once or a malformed chunk throws `MalformedResponse`: two readers that understand one response differently make
  * response splitting possible.
  */
 export class ResponseParser {

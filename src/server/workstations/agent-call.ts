@@ -72,8 +72,8 @@ export class AgentCall {
   }
 
   /**
-   * The response, once its head is known. Rejects with HttpFailure, or with AppError `unavailable` if the agent does not
-   * take the call.
+   * The response, once its head is known. Rejects with HttpFailure, or with AppError `unavailable` if the agent does
+   * not take the call.
    */
   get response(): Promise<ProviderResponse> {
     return this.#response.promise;

@@ -4,19 +4,19 @@ import { type Operation, operations } from "../../wire/dialects/operations.ts";
 import { isObject, scanJson } from "../../wire/json.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 
-/** What an agent says of a task. */
+/** A decoded result of a task. */
 export type AgentResult = { epoch: number | undefined; attempt: number | undefined } & (
   | { is: "whole"; status: number; body: Buffer; contentType: string; retryAfter: number | undefined }
-  /** One chunk, from an agent that does not count them. */
+  /** One chunk, from an agent that does not number its chunks. */
   | { is: "chunk"; frames: readonly string[]; done: boolean }
   | { is: "batch"; seq: number; frames: readonly string[]; done: boolean }
   | { is: "error"; error: TaskError }
 );
 
-/** How deeply what an agent says may be nested: an answer holds a body, which may be as deep as the server reads any. */
+/** The largest depth of a message: it contains a body, which may be as deep as any body that the server reads. */
 export const maxDepth = 80;
 
-/** Elements of a response that an agent sends in one piece: embeddings are long lists of numbers. */
+/** The largest number of elements in a result: embeddings are long lists of numbers. */
 export const maxResultItems = 2_000_000;
 
 const kinds: Readonly<Record<TaskError["kind"], true>> = {
@@ -32,14 +32,14 @@ const kinds: Readonly<Record<TaskError["kind"], true>> = {
 };
 
 /**
- * Reads a result, whichever of its shapes it has. Unknown fields are passed over. The body of a whole answer stays the
- * text it is, so that no digit of it is lost.
+ * Decodes a result of any shape. Ignores unknown fields. The body of a whole response is kept as text, so that no digit
+ * is lost.
  *
  * @throws AppError `invalid_request`
  */
 export function readResult(text: string): AgentResult {
   const scan = scanJson(text, { maxDepth, maxItems: maxResultItems });
-  const result = parsed(text);
+  const result = parseMessage(text);
   const head = { epoch: numberIn(result, "epoch"), attempt: numberIn(result, "attempt") };
   const { error, frames, chunk, status } = result;
   if (error !== undefined) return { ...head, is: "error", error: taskError(error) };
@@ -51,16 +51,16 @@ export function readResult(text: string): AgentResult {
       !Array.isArray(frames) ||
       !frames.every((frame) => typeof frame === "string")
     )
-      throw malformed("frames: a list of texts, with a seq that counts from 1");
+      throw malformed("frames must be a list of strings, with a seq that counts from 1");
     return { ...head, is: "batch", seq, frames, done: result["done"] === true };
   }
   if (chunk !== undefined) {
     const { data, done } = (chunk ?? {}) as Record<string, unknown>;
-    if (typeof data !== "string") throw malformed("chunk: {data: text, done?}");
+    if (typeof data !== "string") throw malformed("chunk must be {data: string, done?: boolean}");
     return { ...head, is: "chunk", frames: [data], done: done === true };
   }
   if (!Number.isInteger(status) || (status as number) < 100 || (status as number) > 599)
-    throw malformed("one of {status, body}, {chunk}, {seq, frames} and {error}");
+    throw malformed("a result must have status and body, or chunk, or seq and frames, or error");
   const member = scan.members.findLast(({ key }) => key === "body");
   const isText = typeof result["body"] === "string";
   const body = isText ? (result["body"] as string) : member ? text.slice(member.start, member.end) : "";
@@ -75,11 +75,11 @@ export function readResult(text: string): AgentResult {
 }
 
 /**
- * Parses what must be an object.
+ * Parses a JSON object.
  *
- * @throws AppError `invalid_request`, without a word of what was sent
+ * @throws AppError `invalid_request`, without a part of the text
  */
-export function parsed(text: string): Record<string, unknown> {
+export function parseMessage(text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -90,11 +90,16 @@ export function parsed(text: string): Record<string, unknown> {
   return value;
 }
 
-/** @throws AppError `invalid_request` for what is there and no whole number */
+/**
+ * Reads an optional integer.
+ *
+ * @returns undefined if the key is missing or null
+ * @throws AppError `invalid_request` if the value is not an integer
+ */
 export function numberIn(object: Readonly<Record<string, unknown>>, key: string): number | undefined {
   const value = object[key];
   if (value === undefined || value === null) return undefined;
-  if (!Number.isSafeInteger(value)) throw malformed(`${key}: a whole number`);
+  if (!Number.isSafeInteger(value)) throw malformed(`${key} must be an integer`);
   return value as number;
 }
 
@@ -103,21 +108,21 @@ function taskError(error: unknown): TaskError {
   const { kind, message, retryAfter } = (error ?? {}) as Partial<Record<keyof TaskError, unknown>>;
   const after = seconds(retryAfter);
   return {
-    // One that is not known is of a newer agent.
+    // A newer agent may send an unknown kind.
     kind: typeof kind === "string" && Object.hasOwn(kinds, kind) ? (kind as TaskError["kind"]) : "closed",
     message: typeof message === "string" ? message : "",
     ...(after !== undefined && { retryAfter: after }),
   };
 }
 
-/** An hour at most: nobody should be told to stay away for ever. */
+/** Reads a number of seconds, of one hour at most. */
 function seconds(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 ? Math.min(value, 3600) : undefined;
 }
 
 /**
- * A chunk as it stands in a stream: whole events as they are, the data of an event as one. Line ends inside are kept as
- * server-sent events keep them.
+ * Returns a chunk as server-sent events. Whole events are returned as they are; the data of an event becomes one event,
+ * with a `data` line for each of its lines.
  */
 export function eventText(operation: Operation, chunk: string): string {
   if (/^\s*[{[]/.test(chunk)) {
@@ -129,7 +134,7 @@ export function eventText(operation: Operation, chunk: string): string {
   return chunk === "" || /(\n\n|\r\n\r\n|\r\r)$/.test(chunk) ? chunk : `${chunk}\n\n`;
 }
 
-/** The `type` of a payload, by which some dialects name their events. */
+/** Returns the `type` of a payload: some dialects name their events after it. */
 function typeOf(payload: string): string | undefined {
   try {
     const { type } = JSON.parse(payload) as { type?: unknown };

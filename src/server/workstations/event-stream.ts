@@ -1,21 +1,21 @@
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import { eventJson, type LinkConnection } from "./link-session.ts";
 
-/** A comment this often, in milliseconds, keeps the stream open and tells the agent that it is. */
+/** Milliseconds between two comments. Comments keep the stream open, and show the agent that it is. */
 const commentMs = 15_000;
 
-/** An agent for which more than this waits does not read any more: two requests, as large as they may be. */
+/** An agent has stopped reading if more bytes than this wait for it: twice the size of the largest request. */
 const maxQueuedBytes = 64 * 1024 * 1024;
 
 const encoder = new TextEncoder();
 const comment = encoder.encode(":\n\n");
 
 /**
- * The way down as server-sent events. `id` counts them; nothing is kept to be sent again, and `Last-Event-ID` is
- * not asked for: what runs is known, and what is still on offer is offered again to an agent that goes on.
+ * Creates a connection that sends server-sent events. `id` counts the events. No event is kept to be sent again, and
+ * `Last-Event-ID` is ignored: tasks that are still on offer are offered again when the same agent comes back.
  *
- * @param closed is told when the agent has gone, or was cut off because it does not read
- * @param every how often a comment comes, in milliseconds
+ * @param closed called when the agent has gone, or was cut off because it does not read
+ * @param every milliseconds between two comments
  */
 export function eventStream(
   closed: () => void,
@@ -32,7 +32,7 @@ export function eventStream(
     if (-(controller.desiredSize ?? 0) <= maxQueuedBytes) return controller.enqueue(bytes);
     end();
     controller.error();
-    // Whoever sends is in the middle of something.
+    // The sender may be in the middle of a change of state.
     queueMicrotask(closed);
   };
   const body = new ReadableStream<Uint8Array>(
@@ -54,7 +54,7 @@ export function eventStream(
     transport: "sse",
     send({ event, ...data }: ServerEvent, request) {
       if (!isOpen) return;
-      // Only white space of a request can be a line end, and each would end the event's data.
+      // A line break would end the data of the event. In JSON a raw line break can only be white space.
       const json = eventJson(data, request?.replace(/[\r\n]/g, " "));
       enqueue(encoder.encode(`event: ${event}\nid: ${++count}\ndata: ${json}\n\n`));
     },

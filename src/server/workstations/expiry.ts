@@ -15,17 +15,17 @@ export interface ExpiryOptions {
   statuses: LlmStatuses;
   writes: RowWrites;
   now(): number;
-  /** An id for what the server does by itself. */
+  /** Returns a request id for an action of the server itself. */
   requestId(): string;
-  /** A stream is to be closed: nothing has come over it for too long, or its user is gone. */
-  lapsed(sessionId: string, epoch: number): void;
+  /** Closes a stream: it was silent for too long, or its user was deleted. */
+  onLapsed(sessionId: string, epoch: number): void;
 }
 
 /**
- * Ends what is over, in its turn: leases; then sessions that nobody comes back for, with what they published. What
- * another row still points at stays, and nobody can call it. Throws StoreError; the next look goes on.
+ * Ends leases that are over; then deletes sessions to which no agent comes back, with the rows that they published. A
+ * row that another row still refers to stays, and cannot be called. Throws StoreError; the next check continues.
  */
-export async function endWhatIsOver(options: ExpiryOptions): Promise<void> {
+export async function endExpired(options: ExpiryOptions): Promise<void> {
   const { catalogue, registry, leases, statuses } = options;
   const isLate = ({ heardAt }: SessionState) => leases.isOver(heardAt);
   const isToEnd = (state: SessionState) => isOver(options, state) && canEnd(options, state.session.id);
@@ -33,8 +33,8 @@ export async function endWhatIsOver(options: ExpiryOptions): Promise<void> {
     state.isAttached
       ? isLate(state)
       : !statuses.isElsewhere(state) && rowsOf(catalogue.snapshot, state.session.id).some(isCallable);
-  // Another server on the same database may have heard of them, and may have taken some in.
-  if (registry.all().some((state) => isToStop(state) || isToEnd(state)) || strays(options).length > 0)
+  // Another server on the same database may have heard from these agents, or may have their sessions now.
+  if (registry.all().some((state) => isToStop(state) || isToEnd(state)) || orphanRows(options).length > 0)
     await registry.catchUp();
 
   for (const state of registry.all()) if (state.isAttached && isLate(state)) detach(options, state);
@@ -47,15 +47,18 @@ export async function endWhatIsOver(options: ExpiryOptions): Promise<void> {
     await catalogue.store.deleteProviderSession(id);
     registry.forget(id);
   }
-  if (strays(options).length > 0) await remove(options, () => strays(options));
+  if (orphanRows(options).length > 0) await remove(options, () => orphanRows(options));
 }
 
-function detach({ lapsed }: ExpiryOptions, state: SessionState): void {
+function detach({ onLapsed }: ExpiryOptions, state: SessionState): void {
   state.isAttached = false;
-  lapsed(state.session.id, state.streamEpoch);
+  onLapsed(state.session.id, state.streamEpoch);
 }
 
-/** Whether nobody is to be expected: the user is gone, or the agent for hours, or for a lease when it has left nothing. */
+/**
+ * Returns true if no agent is expected to come back: the user was deleted, the agent is away for hours, or it is away
+ * for a lease and has no rows.
+ */
 function isOver({ catalogue, leases }: ExpiryOptions, { session, heardAt }: SessionState): boolean {
   if (leases.isWaiting) return false;
   const { snapshot } = catalogue;
@@ -70,15 +73,15 @@ function canEnd({ catalogue: { snapshot } }: ExpiryOptions, sessionId: string): 
   return rows.length === 0 || removable(snapshot, rows).length > 0;
 }
 
-/** Rows of sessions that are not there, as when their user was deleted, as far as there is something to do to them. */
-function strays({ catalogue: { snapshot }, registry, leases }: ExpiryOptions): Row[] {
+/** Returns the rows of deleted sessions that can be deleted or must be made inactive. */
+function orphanRows({ catalogue: { snapshot }, registry, leases }: ExpiryOptions): Row[] {
   if (leases.isWaiting) return [];
   const rows = [...virtualRows(snapshot)].flatMap(([id, list]) => (registry.get(id) ? [] : list));
   const going = new Set(removable(snapshot, rows));
   return rows.filter((row) => going.has(row) || isCallable(row));
 }
 
-/** Deletes what can be deleted of some rows, and has nobody call the others. */
+/** Deletes those rows that can be deleted, and makes the others inactive. */
 async function remove(
   { catalogue, writes, now, requestId }: ExpiryOptions,
   rows: () => readonly Row[],

@@ -1,45 +1,45 @@
 import { leaseMs } from "../../wire/link/constants.ts";
 
-/** How long what an agent has published stays after it was last heard of, in milliseconds. */
-export const keptMs = 4 * 60 * 60 * 1000;
+/** Milliseconds after which the rows of an agent that sends nothing are deleted. */
+const keptMs = 4 * 60 * 60 * 1000;
 
-/** Looks that are so far apart are not late: the machine slept, and its agents could not be heard. Milliseconds. */
+/** If two checks are this many milliseconds apart, the machine slept and could not hear its agents. */
 const sleptMs = 5 * 60 * 1000;
 
 /**
- * Who has not been heard of for too long. Only the clock that nobody sets counts, and nobody is late in the first 90 s
- * after the server started or woke: its agents have to come back first.
+ * The leases of agents. They count on a monotonic clock. No lease ends in the first 90 s after the server has started
+ * or its machine has woken: agents need that time to come back.
  */
 export class Leases {
   readonly #elapsed: () => number;
   #since: number;
-  #lastLook: number;
+  #lastCheck: number;
 
-  /** @param elapsed milliseconds, by a clock that nobody sets */
+  /** @param elapsed milliseconds on a monotonic clock */
   constructor(elapsed: () => number) {
     this.#elapsed = elapsed;
     this.#since = elapsed();
-    this.#lastLook = this.#since;
+    this.#lastCheck = this.#since;
   }
 
-  /** To be called with each look, every few seconds. */
-  looked(): void {
+  /** Notes a check of the leases. Must be called every few seconds. */
+  checked(): void {
     const at = this.#elapsed();
-    if (at - this.#lastLook > sleptMs) this.#since = at;
-    this.#lastLook = at;
+    if (at - this.#lastCheck > sleptMs) this.#since = at;
+    this.#lastCheck = at;
   }
 
-  /** Whether agents are still given time to come back. */
+  /** True while agents are given time to come back. */
   get isWaiting(): boolean {
     return this.#elapsed() - this.#since <= leaseMs;
   }
 
-  /** Whether a lease that was last renewed then is over. */
+  /** Returns true if a lease that was last renewed at this time is over. */
   isOver(heardAt: number): boolean {
     return this.#elapsed() - Math.max(heardAt, this.#since) > leaseMs;
   }
 
-  /** Whether nobody need be expected any more who was last heard of then. */
+  /** Returns true if the rows of an agent that was last heard from at this time are to be deleted. */
   isForgotten(heardAt: number): boolean {
     return !this.isWaiting && this.#elapsed() - heardAt > keptMs;
   }

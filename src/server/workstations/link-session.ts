@@ -5,16 +5,16 @@ import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { NegotiatedSession } from "./provider-sessions.ts";
 
-/** The way down to an agent, whatever it is made of. */
+/** A connection that sends events to one agent. */
 export interface LinkConnection {
   readonly transport: LinkTransport;
   /**
-   * Sends an event, unless the connection is closed. An agent that does not read is cut off.
+   * Sends an event, unless the connection is closed. Cuts off an agent that does not read.
    *
-   * @param request JSON text, which goes along as the event's `request` without being written anew
+   * @param request JSON text, which is sent as the event's `request` without being parsed
    */
   send(event: ServerEvent, request?: string): void;
-  /** @param code of a WebSocket; other transports just end */
+  /** @param code the close code of a WebSocket; a stream of events has none */
   close(code: number, reason: string): void;
 }
 
@@ -24,29 +24,32 @@ export interface BytesReceiver {
   take(bytes: Buffer): boolean;
 }
 
-/** Why a link is ended by the server, as its agent is told. */
+/**
+ * For each reason to close a link: whether a `revoked` event is sent first, and the code and reason of the WebSocket.
+ */
 const closeReasons = {
   expired: { event: true, code: closeCodes.revoked, reason: "the bearer is no longer valid" },
   unexposed: { event: true, code: closeCodes.revoked, reason: "the right to expose llms was taken away" },
   fenced: { event: true, code: closeCodes.fenced, reason: "another agent has taken over the session" },
-  /** The same agent goes on by another link: there is nothing to tell it. */
+  /** The same agent has attached by another link. */
   replaced: { event: false, code: 1000, reason: "attached anew" },
-  malformed: { event: false, code: closeCodes.malformed, reason: "that is not spoken here" },
+  malformed: { event: false, code: closeCodes.malformed, reason: "malformed frame" },
   overrun: { event: false, code: closeCodes.malformed, reason: "more was sent than there was credit for" },
-  /** Nothing came over it for the length of a lease. */
+  /** The link was silent for the length of a lease. */
   lapsed: { event: false, code: 1001, reason: "nothing was heard of the agent" },
   stopping: { event: false, code: 1012, reason: "the server is shutting down" },
 } as const;
 
+/** A reason for which the server closes a link. */
 export type CloseReason = keyof typeof closeReasons;
 
-/** One attached stream of an agent. */
+/** One connected agent. */
 export class LinkSession {
   readonly sessionId: string;
-  /** With which it was attached. */
+  /** The epoch with which the agent attached. */
   readonly epoch: number;
   readonly revision: LinkRevision;
-  /** By whose bearer it stands; a newer one of the same user takes its place. */
+  /** The principal whose bearer the link depends on. A newer bearer of the same user replaces it. */
   principal: Principal;
   isOpen = true;
   readonly #connection: LinkConnection;
@@ -77,6 +80,7 @@ export class LinkSession {
     return this.#lastChannel;
   }
 
+  /** Returns the receiver of a channel; undefined if the channel is closed. */
   receiverOf(channel: number): BytesReceiver | undefined {
     return this.#receivers.get(channel);
   }
@@ -85,22 +89,22 @@ export class LinkSession {
     this.#receivers.delete(channel);
   }
 
-  /** @param request JSON text, which goes along as the event's `request` */
+  /** @param request JSON text, which is sent as the event's `request` */
   send(event: ServerEvent, request?: string): void {
     if (this.isOpen) this.#connection.send(event, request);
   }
 
-  /** Ends it, and tells the agent why where that is news. */
-  close(why: CloseReason): void {
+  /** Closes the link. Sends the reason first, if the agent does not know it. */
+  close(closeReason: CloseReason): void {
     if (!this.isOpen) return;
-    const { event, code, reason } = closeReasons[why];
+    const { event, code, reason } = closeReasons[closeReason];
     if (event) this.#connection.send({ event: "revoked", reason });
     this.isOpen = false;
     this.#connection.close(code, reason);
   }
 }
 
-/** JSON of what an event holds, with a request spliced in as it stands. */
+/** Returns the JSON of an event, with the JSON text of a request inserted as it is. */
 export function eventJson(data: object, request: string | undefined): string {
   const text = JSON.stringify(data);
   return request === undefined ? text : `${text.slice(0, -1)},"request":${request}}`;

@@ -5,10 +5,10 @@ import { type CloseReason, type LinkConnection, LinkSession } from "./link-sessi
 import type { NegotiatedSession, ProviderSessions } from "./provider-sessions.ts";
 import type { LinkReceiver } from "./socket.ts";
 
-/** How often bearers are looked at, in milliseconds: a row that goes is heard of, one that expires is not. */
-const lookMs = 2000;
+/** Milliseconds between two checks of the bearers: no change of the catalogue tells that a bearer has expired. */
+const checkMs = 2000;
 
-/** A session that an agent has just taken. */
+/** An agent that has just taken a session. */
 export interface AttachedAgent {
   session: NegotiatedSession;
   principal: Principal;
@@ -21,22 +21,23 @@ export interface LinkSessionsOptions {
   sessions: ProviderSessions;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Something has come up a WebSocket. */
+  /** A text frame has come over a WebSocket. */
   text(link: LinkSession, message: string): void;
+  /** A binary frame has come over a WebSocket. */
   bytes(link: LinkSession, frame: Buffer): void;
-  /** A link is there. With `isSame` what the session's agent was doing goes on. */
+  /** A link has opened. With `isSame` the tasks of the session's agent continue. */
   opened(link: LinkSession, isSame: boolean): void;
-  /** A link is no more. With `mayGoOn` its agent may still post what it was doing, and come back. */
-  ended(link: LinkSession, mayGoOn: boolean): void;
-  /** Another process has a session with this epoch: nobody goes on with what was begun under an older one. */
+  /** A link has closed. With `mayContinue` its agent may still post results of its tasks, and come back. */
+  closed(link: LinkSession, mayContinue: boolean): void;
+  /** Another process has taken a session with this epoch: tasks under older epochs are lost. */
   superseded(sessionId: string, epoch: number): void;
 }
 
-/** The links of agents: one for each session, for as long as whoever attached it may expose llms. */
+/** The links of agents, one for each session. A link lives as long as its principal may expose llms. */
 export class LinkSessions {
   readonly #options: LinkSessionsOptions;
   readonly #links = new Map<string, LinkSession>();
-  readonly #stopLooking: () => void;
+  readonly #stopChecking: () => void;
 
   constructor(options: LinkSessionsOptions) {
     this.#options = options;
@@ -47,12 +48,12 @@ export class LinkSessions {
         options.superseded(id, epoch);
       }),
       sessions.onLapsed((id, epoch) => this.#endOlder(id, epoch, "lapsed")),
-      catalogue.subscribe(() => this.#look()),
+      catalogue.subscribe(() => this.#check()),
     ];
-    const timer = setInterval(() => this.#look(), lookMs);
+    const timer = setInterval(() => this.#check(), checkMs);
     timer.unref();
-    this.#stopLooking = () => {
-      for (const one of stop) one();
+    this.#stopChecking = () => {
+      for (const unsubscribe of stop) unsubscribe();
       clearInterval(timer);
     };
   }
@@ -66,15 +67,15 @@ export class LinkSessions {
   }
 
   /**
-   * Opens the link of a session that was just taken.
+   * Opens the link of an agent that has just taken a session.
    *
-   * @returns where that goes which comes up the same way
+   * @returns the receiver of the frames that the agent sends
    */
   open({ session, principal, lastEpoch }: AttachedAgent, connection: LinkConnection): LinkReceiver {
     const { sessions, opened, text, bytes } = this.#options;
     const link = new LinkSession(session, principal, connection);
     const before = this.#links.get(link.sessionId);
-    // While this one's epoch was being raised, another took the session.
+    // Another agent has taken the session since the epoch of this one was raised.
     if (before && before.epoch > link.epoch) {
       link.close("fenced");
     } else if (link.isOpen) {
@@ -94,25 +95,25 @@ export class LinkSessions {
     };
   }
 
-  /** Ends a link from this side. */
-  end(link: LinkSession, reason: CloseReason, mayGoOn = false): void {
+  /** Closes a link. */
+  end(link: LinkSession, reason: CloseReason, mayContinue = false): void {
     if (!link.isOpen) return;
     link.close(reason);
-    this.#forget(link, mayGoOn);
+    this.#forget(link, mayContinue);
   }
 
-  /** The same user's agent has another bearer now, by which its link stands from here on. */
+  /** Makes a link depend on a newer bearer of the same user. */
   adopt(link: LinkSession, principal: Principal): void {
     if (principal.userId === link.principal.userId && mayList(principal, "expose", "llms"))
       link.principal = principal;
   }
 
   close(): void {
-    this.#stopLooking();
+    this.#stopChecking();
     for (const link of this.#links.values()) {
       link.close("stopping");
-      // Its llms stay as they are: the agent finds the server again.
-      this.#options.ended(link, false);
+      // The status of its llms is left as it is: the agent comes back after a restart.
+      this.#options.closed(link, false);
     }
     this.#links.clear();
   }
@@ -122,14 +123,14 @@ export class LinkSessions {
     if (link && link.epoch <= lastEpoch) this.end(link, reason);
   }
 
-  #forget(link: LinkSession, mayGoOn: boolean): void {
-    const { sessions, ended } = this.#options;
+  #forget(link: LinkSession, mayContinue: boolean): void {
+    const { sessions, closed } = this.#options;
     if (this.#links.get(link.sessionId) === link) this.#links.delete(link.sessionId);
     void sessions.detached(link.sessionId, link.epoch);
-    ended(link, mayGoOn);
+    closed(link, mayContinue);
   }
 
-  #look(): void {
+  #check(): void {
     const { catalogue, now } = this.#options;
     const { snapshot } = catalogue;
     for (const link of [...this.#links.values()]) {

@@ -10,21 +10,23 @@ import type { RowWrites } from "./row-writes.ts";
 import type { SessionState } from "./session-registry.ts";
 import { rowsOf, withStatus } from "./virtual-rows.ts";
 
-/** What an agent says is written at once so many times within so many milliseconds. */
-const mostWrites = 20;
-const writesWithin = 10_000;
+/**
+ * Reports of one session are written at once this many times within `writesMs`; further ones wait for the next check.
+ */
+const maxWrites = 20;
+const writesMs = 10_000;
 
-const words: readonly unknown[] = ["active", "inactive", "hibernating"] satisfies LlmState["status"][];
+const statuses: readonly unknown[] = ["active", "inactive", "hibernating"] satisfies LlmState["status"][];
 
 interface StatusesOptions {
   catalogue: Catalogue;
   now(): number;
-  /** Milliseconds, by a clock that nobody sets. */
+  /** Milliseconds on a monotonic clock. */
   elapsed(): number;
   onError(error: unknown): void;
 }
 
-/** The status of each virtual llm, as its agent says and as long as that is there. */
+/** The status of each virtual llm: as its agent reports it while the agent is connected, else `inactive`. */
 export class LlmStatuses {
   readonly #catalogue: Catalogue;
   readonly #leases: Leases;
@@ -43,22 +45,26 @@ export class LlmStatuses {
     this.#onError = onError;
   }
 
-  /** What an llm's status is to be, from what it is. */
+  /**
+   * Returns the status that an llm must have.
+   *
+   * @param current the status that it has
+   */
   of(state: SessionState, name: string, current: unknown): string {
     if (state.isAttached && !state.isDraining)
       return state.reports.get(name)?.status ?? (current === "hibernating" ? "hibernating" : "active");
-    // Another server may have it, or it may be on its way back.
+    // Another server may have the session, or its agent may be about to come back.
     return this.isElsewhere(state) ? String(current) : "inactive";
   }
 
-  /** Whether a session is none that this server should say anything of. */
+  /** True if the session may belong to another server, so that this one must not change its llms. */
   isElsewhere({ isHere, heardElsewhereAt }: SessionState): boolean {
     return !isHere && !this.#leases.isOver(heardElsewhereAt);
   }
 
-  /** Writes what has changed for a session, in its turn. Never throws: the next look does what could not be done. */
+  /** Writes the changed statuses of a session, in turn with other writes. Never throws: the next check tries again. */
   settle(state: SessionState): Promise<void> {
-    // Whoever waits for its turn already will see what has changed since.
+    // A write that still waits for its turn includes this change.
     const waiting = this.#settling.get(state);
     if (waiting) return waiting;
     const settled = this.#writes
@@ -72,17 +78,17 @@ export class LlmStatuses {
   }
 
   /**
-   * Writes what an agent has said, as `settle` does. What changes all the time waits for the next look: a commit for each
-   * word would leave no time for anybody else.
+   * Writes statuses after a report of an agent, as `settle` does. Reports that change too often wait for the next
+   * check: a commit for each of them would hold up all other writes.
    */
-  async settleSaid(state: SessionState): Promise<void> {
+  async settleReport(state: SessionState): Promise<void> {
     if (this.#changes(state).length === 0) return;
     const at = this.#elapsed();
-    if (at - state.writes.since > writesWithin) state.writes = { since: at, count: 0 };
-    if (++state.writes.count <= mostWrites) await this.settle(state);
+    if (at - state.writes.since > writesMs) state.writes = { since: at, count: 0 };
+    if (++state.writes.count <= maxWrites) await this.settle(state);
   }
 
-  /** Writes what has changed for some sessions. Throws StoreError. */
+  /** Writes the changed statuses of some sessions. Throws StoreError. */
   write(registry: readonly SessionState[]): Promise<void> {
     return this.#writes.commit(() => registry.flatMap((state) => this.#changes(state)));
   }
@@ -97,11 +103,11 @@ export class LlmStatuses {
   }
 }
 
-/** What an agent says of an llm, as far as it is a state; undefined when it is none. */
+/** Decodes the state that an agent reports of an llm. Returns undefined if it is not valid. */
 export function stateOf(reported: unknown): LlmState | undefined {
   if (!isObject(reported)) return undefined;
   const { status, resident, inFlight } = reported;
-  if (!words.includes(status)) return undefined;
+  if (!statuses.includes(status)) return undefined;
   return {
     status: status as LlmState["status"],
     ...(typeof resident === "boolean" && { resident }),
@@ -109,15 +115,18 @@ export function stateOf(reported: unknown): LlmState | undefined {
   };
 }
 
-/** What is known of the llms of an agent that has registered: what it says then, and said before. */
+/**
+ * Returns the states of the llms of an agent that has just registered: from the registration, then from earlier
+ * reports.
+ */
 export function reportsAfter(
   before: ReadonlyMap<string, LlmState>,
   llms: readonly PublishedLlm[],
 ): Map<string, LlmState> {
   return new Map(
     llms.map(({ name, initialStatus }) => {
-      const said = before.get(name);
-      return [name, { ...said, status: initialStatus ?? said?.status ?? "active" }];
+      const earlier = before.get(name);
+      return [name, { ...earlier, status: initialStatus ?? earlier?.status ?? "active" }];
     }),
   );
 }

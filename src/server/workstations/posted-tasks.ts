@@ -85,7 +85,9 @@ export class PostedTasks {
     return { ackSeq: task.lastSeq, credit: task.credit, cancelled: task.state === "cancelled" };
   }
 
-  /** Finds a task, or the rest of an ended one. Throws the same AppError `gone` for another user's task and for none. */
+  /**
+   * Finds a task, or the rest of an ended one. Throws the same AppError `gone` for another user's task and for none.
+   */
   #find(principal: Principal, taskId: string): AgentTask | EndedTask {
     const { tasks } = this.#options;
     const task = tasks.get(taskId);

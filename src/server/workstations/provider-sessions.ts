@@ -10,7 +10,7 @@ import { present } from "../core/catalogue/present.ts";
 import type { Random } from "../core/ids.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { ProviderSession } from "../core/store/types.ts";
-import { type ExpiryOptions, endWhatIsOver } from "./expiry.ts";
+import { type ExpiryOptions, endExpired } from "./expiry.ts";
 import { Leases } from "./leases.ts";
 import { LlmStatuses, stateOf } from "./llm-statuses.ts";
 import { planPublication } from "./publish.ts";
@@ -24,25 +24,25 @@ export interface ProviderSessionsOptions {
   catalogue: Catalogue;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Milliseconds, by a clock that nobody sets. */
+  /** Milliseconds on a monotonic clock. */
   elapsed(): number;
   random: Random;
-  /** An id for what the server does by itself. */
+  /** Returns a request id for an action of the server itself. */
   requestId(): string;
-  /** Hears of what could not be written; it is tried again with the next look. */
+  /** Called with the error of a write that failed. The next check tries it again. */
   onError(error: unknown): void;
-  /** The revisions of the link protocol that agents may speak; all that there are if it is not given. */
+  /** The revisions of the link protocol that agents may speak; by default all of them. */
   revisions?: readonly LinkRevision[];
 }
 
-/** A session that was taken for a stream, with the revision of the link protocol that its agent speaks. */
+/** A session that an agent has taken for a stream, with the revision of the link protocol that the agent speaks. */
 export type NegotiatedSession = ProviderSession & { readonly revision: LinkRevision };
 
 type Listener = (sessionId: string, epoch: number) => void;
 
 /**
- * Agents' sessions: who has which, who is there, and what becomes of what they publish. Sessions are named by ids that
- * anybody may know; each belongs to the user who registered it.
+ * The sessions of workstation agents and the rows that they publish. The id of a session is not secret: a session
+ * belongs to the user who registered it.
  */
 export class ProviderSessions {
   readonly #options: ProviderSessionsOptions;
@@ -53,34 +53,34 @@ export class ProviderSessions {
   readonly #statuses: LlmStatuses;
   readonly #expiry: ExpiryOptions;
   readonly #revisions: readonly LinkRevision[];
-  readonly #tellSuperseded: Listener;
+  readonly #notifySuperseded: Listener;
   readonly #superseded = new Set<Listener>();
   readonly #lapsed = new Set<Listener>();
-  #looking: Promise<void> | undefined;
+  #checking: Promise<void> | undefined;
   #closed = false;
 
   private constructor(options: ProviderSessionsOptions) {
-    const told =
+    const notify =
       (listeners: ReadonlySet<Listener>): Listener =>
       (sessionId, epoch) => {
         for (const listener of listeners) listener(sessionId, epoch);
       };
     this.#options = options;
     this.#revisions = options.revisions ?? linkRevisions;
-    this.#tellSuperseded = told(this.#superseded);
-    const registry = new SessionRegistry({ ...options, superseded: this.#tellSuperseded });
+    this.#notifySuperseded = notify(this.#superseded);
+    const registry = new SessionRegistry({ ...options, onSuperseded: this.#notifySuperseded });
     const leases = new Leases(options.elapsed);
     const writes = new RowWrites(options.catalogue);
     const statuses = new LlmStatuses(options, leases, writes);
-    this.#expiry = { ...options, registry, leases, writes, statuses, lapsed: told(this.#lapsed) };
+    this.#expiry = { ...options, registry, leases, writes, statuses, onLapsed: notify(this.#lapsed) };
     this.#registry = registry;
-    this.#claims = new SessionClaims({ ...options, registry, onSuperseded: this.#tellSuperseded });
+    this.#claims = new SessionClaims({ ...options, registry, onSuperseded: this.#notifySuperseded });
     this.#leases = leases;
     this.#writes = writes;
     this.#statuses = statuses;
   }
 
-  /** With the sessions that there are. Their agents have 90 s to come back. Throws StoreError. */
+  /** Reads the sessions from the store. Their agents have 90 s to come back. Throws StoreError. */
   static async open(options: ProviderSessionsOptions): Promise<ProviderSessions> {
     const sessions = new ProviderSessions(options);
     await sessions.#registry.catchUp();
@@ -88,19 +88,20 @@ export class ProviderSessions {
   }
 
   /**
-   * Takes an agent in: a session, which is the one it names when that is the caller's and of the same machine, and
-   * rows for what it publishes. It wins over whoever has the session; streams of the same process stay attached.
+   * Registers an agent. It gets the session that it names, if that belongs to the same user and machine, or else a new
+   * one. Writes a row for each llm and persona that it publishes. Every other agent loses the session; streams of the
+   * same process stay attached.
    *
-   * @param body what was sent, as in `RegisterRequest`
+   * @param body the body of the call: `RegisterRequest`, not checked yet
    * @throws AppError `invalid_request` with every fault; `forbidden` without `expose`; `name_taken` with every name
-   *   that is not free. Nothing has been written then.
+   *   that is taken. Nothing has been written then.
    */
   async register(caller: Caller, body: Record<string, unknown>): Promise<RegisterResponse> {
     const registration = parseRegistration(body, this.#revisions);
     return await this.#writes.inTurn(async () => {
       await this.#registry.catchUp();
       const known = this.#claims.find(caller.principal, registration);
-      // Refused before it takes the session over.
+      // Find faults before the session changes hands.
       this.#plan(caller, registration, known?.session.id ?? "", known);
       const state = await this.#claims.claim(caller.principal, registration, known);
       const { id: sessionId, epoch } = state.session;
@@ -118,18 +119,19 @@ export class ProviderSessions {
   }
 
   /**
-   * Takes a session for a new stream, which wins over any other.
+   * Takes a session for a new stream. Older streams of the session lose it.
    *
-   * @param epoch the last one that the agent knows; without, it is a newcomer
-   * @returns the session with its new epoch; `attached` says when the stream is there
-   * @throws AppError `not_found`, for another user's session as well; `fenced` when somebody else has come since
+   * @param epoch the last epoch that the agent knows; undefined if it did not have the session before
+   * @returns the session with its new epoch. The caller then opens the stream and calls `attached`.
+   * @throws AppError `not_found`, also for another user's session; `fenced` if another agent has taken the session
+   *   since
    */
   attach(principal: Principal, sessionId: string, epoch?: number): Promise<NegotiatedSession> {
     return this.#writes.inTurn(async () => {
       await this.#registry.catchUp();
       const state = this.#registry.own(principal, sessionId, epoch);
       const revision = negotiate(state.session.protocol, this.#revisions);
-      // A newer server has registered it: its agent has to ask this one.
+      // A newer server registered this session. Its agent must register again, to negotiate with this server.
       if (!revision) throw noSuchSession();
       const session = await this.#claims.raise(state, state.session);
       if (!session) throw noSuchSession();
@@ -139,41 +141,41 @@ export class ProviderSessions {
   }
 
   /**
-   * A call of an agent's: it renews the lease.
+   * Checks a call of an agent, and renews the lease of its session.
    *
-   * @throws AppError `not_found`, for another user's session as well; `fenced` when the epoch is not the current one
+   * @throws AppError `not_found`, also for another user's session; `fenced` if the epoch is not the current one
    */
   check(principal: Principal, sessionId: string, epoch?: number): ProviderSession {
     const state = this.#registry.own(principal, sessionId, epoch);
-    this.#registry.hear(state);
+    this.#registry.renew(state);
     return state.session;
   }
 
-  /** Something has come over its stream: that renews the lease. */
-  seen(sessionId: string): void {
+  /** Renews the lease of a session, because its agent has sent something. */
+  renew(sessionId: string): void {
     const state = this.#registry.get(sessionId);
-    if (state) this.#registry.hear(state);
+    if (state) this.#registry.renew(state);
   }
 
   /**
-   * A stream is there: tasks may be sent. Returns when its llms say so; never throws.
+   * A stream has opened: tasks may be sent. Returns when the status of its llms is written; never throws.
    *
-   * @param epoch with which it was attached; nothing happens when another one has been attached since
+   * @param epoch the epoch of the stream; ignored if a newer stream is attached
    */
   async attached(sessionId: string, epoch: number): Promise<void> {
     const state = this.#registry.get(sessionId);
     if (!state || epoch < state.streamEpoch) return;
-    // Another process registered while it was being opened.
-    if (epoch < state.ownedSince) return this.#tellSuperseded(sessionId, state.ownedSince);
+    // Another process has registered since the stream began to open.
+    if (epoch < state.ownedSince) return this.#notifySuperseded(sessionId, state.ownedSince);
     state.isAttached = true;
-    this.#registry.hear(state);
+    this.#registry.renew(state);
     await this.#settle(state);
   }
 
   /**
-   * A stream has ended: no more tasks, at once. Returns when its llms say so; never throws.
+   * A stream has closed: no more tasks are sent. Returns when the status of its llms is written; never throws.
    *
-   * @param epoch with which it was attached; nothing happens when another one has been attached since
+   * @param epoch the epoch of the stream; ignored if a newer stream is attached
    */
   async detached(sessionId: string, epoch: number): Promise<void> {
     const state = this.#registry.get(sessionId);
@@ -183,59 +185,65 @@ export class ProviderSessions {
   }
 
   /**
-   * How an agent says it is. What it does not publish, and what is no state, is passed over. Returns when its llms say
-   * so, or will with the next look, as it says something else all the time; never throws.
+   * Takes the state that an agent reports. Ignores llms that it does not publish and states that are not valid. Returns
+   * when the status of its llms is written; at once if the agent reports changes too often, which are written by the
+   * next check. Never throws.
    */
   async report(sessionId: string, { draining, llms }: AgentState): Promise<void> {
     const state = this.#registry.get(sessionId);
     if (!state) return;
-    this.#registry.hear(state);
+    this.#registry.renew(state);
     if (typeof draining === "boolean") state.isDraining = draining;
     for (const { kind, name } of rowsOf(this.#options.catalogue.snapshot, sessionId)) {
       if (kind !== "llm" || typeof llms !== "object" || llms === null || !Object.hasOwn(llms, name)) continue;
       const reported = stateOf(llms[name]);
       if (reported) state.reports.set(name, reported);
     }
-    if (!this.#closed) await this.#statuses.settleSaid(state);
+    if (!this.#closed) await this.#statuses.settleReport(state);
   }
 
-  /** What the agent of a virtual llm last said of it; undefined when it is not attached, or has said nothing. */
+  /**
+   * Returns the last reported state of a virtual llm; undefined if its agent is not attached or has reported nothing.
+   */
   llmState(llm: LlmRow): Pick<LlmState, "resident" | "inFlight"> | undefined {
     const state = this.#registry.get(String(llm.status.session));
     return state?.isAttached ? state.reports.get(llm.name) : undefined;
   }
 
-  /** Whether there is a stream to send its agent tasks on. */
+  /** Returns true if a session has a stream on which tasks can be sent. */
   isAttached(sessionId: string): boolean {
     return this.#registry.get(sessionId)?.isAttached === true;
   }
 
-  /** Calls back with the new epoch when another process has taken a session over: older streams are to be closed. */
+  /** Calls back with the new epoch when another process has taken a session: streams of older epochs must be closed. */
   onSuperseded(listener: Listener): () => void {
     this.#superseded.add(listener);
     return () => this.#superseded.delete(listener);
   }
 
-  /** Calls back with a stream's epoch when nothing has come over it for 90 s, or its user is gone: it is to be closed. */
+  /** Calls back with the epoch of a stream that was silent for 90 s or whose user was deleted: it must be closed. */
   onLapsed(listener: Listener): () => void {
     this.#lapsed.add(listener);
     return () => this.#lapsed.delete(listener);
   }
 
-  /** Ends leases, and deletes what nobody has come back for. To be called every few seconds; never throws. */
-  lookAfter(): Promise<void> {
+  /**
+   * Checks leases: ends those that are over, and deletes abandoned sessions. Must be called every few seconds; never
+   * throws.
+   */
+  checkLeases(): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    this.#leases.looked();
-    this.#looking ??= this.#writes
-      .inTurn(() => endWhatIsOver(this.#expiry))
+    this.#leases.checked();
+    this.#checking ??= this.#writes
+      .inTurn(() => endExpired(this.#expiry))
       .catch(this.#options.onError)
       .finally(() => {
-        this.#looking = undefined;
+        this.#checking = undefined;
       });
-    return this.#looking;
+    return this.#checking;
   }
 
-  /** Nothing more is written when this returns. Rows stay as they are: agents find them so after a restart. */
+  /** Returns when the last write is done. Rows are left as they are: agents come back to them after a restart. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#writes.settled();

@@ -12,28 +12,28 @@ import type { AuditEvent, Ref, Row, Write } from "../core/store/types.ts";
 import type { PublishedLlm, PublishedResource, Registration } from "./registration.ts";
 import { isCallable, removable, rowsOf, withStatus } from "./virtual-rows.ts";
 
-/** Who publishes what, and how things stand. */
+/** Options of `planPublication`. */
 export interface PublishOptions {
   snapshot: Snapshot;
   caller: Caller;
   sessionId: string;
   registration: Pick<Registration, "llms" | "personas">;
-  /** What an llm's status is to be. */
+  /** Returns the status that a published llm must have. */
   statusOf(publication: PublishedLlm): string;
-  /** Whether another session of the publisher's still has a claim to its rows. */
+  /** Returns true if another session of the publisher still has a right to its rows. */
   isHeld(sessionId: string): boolean;
-  /** Milliseconds. */
+  /** Milliseconds since 1970. */
   now: number;
   random: Random;
 }
 
 /**
- * Works out what a registration changes: rows that are new, rows that are taken up again, with the visibility and
- * the settings that they have, and rows that are published no longer. What another row still points at is not
- * deleted: nobody can call it, and it goes later.
+ * Plans the writes of a registration: it adds new rows, updates rows that exist, which keep their visibility and their
+ * settings, and deletes rows that are no longer published. A row that another row still refers to is not deleted now:
+ * it becomes inactive, and is deleted later.
  *
- * @throws AppError `forbidden` without `expose`; `name_taken` with every name that is somebody else's, or another
- *   agent's that is still there; `invalid_request` for a persona on an llm that its publisher cannot see
+ * @throws AppError `forbidden` without `expose`; `name_taken` with every name that belongs to somebody else, or to
+ *   another agent that is still connected; `invalid_request` for a persona on an llm that its publisher cannot see
  */
 export function planPublication(publishing: PublishOptions): Write[] {
   const { snapshot, caller, sessionId, registration, now } = publishing;
@@ -55,12 +55,12 @@ export function planPublication(publishing: PublishOptions): Write[] {
     };
     const row = rowOf(publishing, publication, before, status);
     published.set(row.name, row.id);
-    // It points at nothing: the key is its agent's.
+    // A virtual llm has no reference to a secret: its agent has the key.
     put(publishing, publication.kind, before, row, [], puts, events);
   }
 
-  const kept = new Set([...llms, ...personas].map(({ kind, name }) => `${kind.kind}/${name}`));
-  const going = rowsOf(snapshot, sessionId).filter(({ kind, name }) => !kept.has(`${kind}/${name}`));
+  const staying = new Set([...llms, ...personas].map(({ kind, name }) => `${kind.kind}/${name}`));
+  const going = rowsOf(snapshot, sessionId).filter(({ kind, name }) => !staying.has(`${kind}/${name}`));
   const stayingPersonas = new Set<string>();
   const faults: Fault[] = [];
   for (const publication of personas) {
@@ -81,13 +81,13 @@ export function planPublication(publishing: PublishOptions): Write[] {
   if (faults.length > 0)
     throw new AppError("invalid_request", `invalid registration: ${faults[0]!.message}`, { details: faults });
 
-  // A persona that stays points at none of them, or has let go of it by then.
+  // A persona that stays does not refer to them, or gives its reference up in the same transaction.
   const deleted = removable(snapshot, going, stayingPersonas);
   for (const row of deleted) events.push(changeEvent(caller, "delete", row, now));
-  const left = going.filter((row) => !deleted.includes(row) && isCallable(row));
+  const inactive = going.filter((row) => !deleted.includes(row) && isCallable(row));
   return [
     ...puts,
-    ...left.map((row) => withStatus(snapshot, row, "inactive", now)),
+    ...inactive.map((row) => withStatus(snapshot, row, "inactive", now)),
     ...deleted.map(({ id, version }): Write => ({ op: "delete", id, version })),
     ...events.map((event): Write => ({ op: "audit", event })),
   ];
@@ -98,7 +98,7 @@ function mayPublish(principal: Principal, { kind, name }: PublishedResource, sna
     throw new AppError("forbidden", `publishing ${kind.kind} "${name}" needs expose on it`);
 }
 
-/** A row that is not there is free; so is the publisher's own, unless another agent of theirs has it. */
+/** Throws `name_taken` for names that are in use, unless the publisher has them and no other agent publishes them. */
 function refuseTaken({ snapshot, caller, sessionId, registration, isHeld }: PublishOptions): void {
   const details = [...registration.llms, ...registration.personas].flatMap(
     ({ kind, path, name }): Fault[] => {
@@ -107,7 +107,7 @@ function refuseTaken({ snapshot, caller, sessionId, registration, isHeld }: Publ
       const fault = (message: string): Fault[] => [{ path: `${path}/name`, message }];
       const { origin, session } = row.status;
       if (origin !== "virtual" || row.owner !== caller.principal.userId)
-        return fault(`${kind.kind} "${name}" is there already, and not yours to publish`);
+        return fault(`${kind.kind} "${name}" exists already, and you do not publish it`);
       return session !== sessionId && isHeld(String(session))
         ? fault(`${kind.kind} "${name}" is published by another agent of yours`)
         : [];
@@ -121,7 +121,10 @@ function refuseTaken({ snapshot, caller, sessionId, registration, isHeld }: Publ
   });
 }
 
-/** The row as it is to be: a new one with the kind's defaults, or the one that is there with what was given. */
+/**
+ * Returns the row to write: a new row with the defaults of its kind, or the existing row with the fields that were
+ * sent.
+ */
 function rowOf(
   { caller, now, random }: PublishOptions,
   { kind, name, given, visibility }: PublishedResource,
@@ -151,7 +154,7 @@ function rowOf(
   };
 }
 
-/** Adds what there is to write for a row: nothing when it is as it was. */
+/** Adds the write and the audit event of a row, unless the row has not changed. */
 function put(
   { caller, now }: PublishOptions,
   kind: Kind,
@@ -171,13 +174,13 @@ function put(
   const fields = Object.keys(kind.fields.properties).filter(
     (field) => !Bun.deepEquals(before.spec[field], row.spec[field]),
   );
-  // That an agent is back is no change of what it publishes.
+  // A reconnect changes the status only, and is not audited.
   if (fields.length > 0) events.push(changeEvent(caller, "update", row, now, fields));
 }
 
 /**
- * What a persona points at: an llm that is published with it, or one that its publisher may see. Its calls are made
- * with its publisher's right to the llm, so that choosing one needs that right.
+ * Returns the references of a persona: to an llm that is published with it, or to one that its publisher may see. Calls
+ * of the persona use the publisher's right to run the llm, so the publisher must have that right.
  */
 function refsOf(
   { snapshot, caller: { principal } }: PublishOptions,

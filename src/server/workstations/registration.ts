@@ -9,37 +9,40 @@ import { negotiate } from "../../wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import { faultsInParams } from "../core/catalogue/hooks/agent.ts";
 
-/** Types of llms that agents publish: any but a command of this machine. */
+/** The types of llms that agents may publish: all but those that run a command on the server. */
 export const publishedTypes: readonly string[] = llmTypes.filter((type) => type !== "gemini-cli");
 
-const most = 200;
-const idCharacters = 200;
-/** Of `capabilities`, as JSON. */
-const capabilityCharacters = 4096;
+/** The largest number of llms, and of personas, of one agent. */
+const maxPublished = 200;
+const maxIdLength = 200;
+/** The largest number of characters of `capabilities` as JSON. */
+const maxCapabilitiesLength = 4096;
 
-/** Something that an agent publishes, as it becomes a row. */
+/** An llm or a persona that an agent publishes. */
 export interface PublishedResource {
   kind: Kind;
-  /** Where it stands in what was sent: `/providers/0`. */
+  /** The path in the body of the call, for example `/providers/0`. */
   path: string;
   name: string;
-  /** Fields of the kind, as far as they were given; valid with the kind's defaults. Without visibility. */
+  /**
+   * The fields of the kind that were sent, without visibility. They are valid together with the defaults of the kind.
+   */
   given: Record<string, unknown>;
-  /** Heeded when the row is made. */
+  /** Used when the row is created. */
   visibility: "public" | "private";
 }
 
 export interface PublishedLlm extends PublishedResource {
-  /** What the agent says of it; undefined where it does not. */
+  /** The status that the agent reports; undefined if it reports none. */
   initialStatus: "active" | "hibernating" | undefined;
   capabilities: Record<string, unknown> | undefined;
 }
 
-/** A register call that is right in itself. */
+/** The checked body of a register call. */
 export interface Registration {
-  /** As sent. It may be anybody's. */
+  /** The session that the agent names. It may belong to somebody else. */
   sessionId: string | undefined;
-  /** The number of the link protocol's revision. */
+  /** The number of the revision of the link protocol. */
   protocol: number;
   bootId: string | null;
   machineId: string | null;
@@ -48,8 +51,8 @@ export interface Registration {
 }
 
 /**
- * Checks the body of a register call. What it does not know is passed over, as the agent may be newer than this
- * server, and null is nothing: only what is known and wrong is a fault.
+ * Checks the body of a register call. Ignores unknown fields, because the agent may be newer than this server. A field
+ * that is null counts as missing.
  *
  * @throws AppError `invalid_request` with every fault
  */
@@ -125,12 +128,12 @@ function capabilitiesOf(
   }
   for (const key of forbiddenKeys(capabilities))
     faults.push({ path: `${here}${key}`, message: "is not allowed as a name" });
-  if (JSON.stringify(capabilities).length > capabilityCharacters)
-    faults.push({ path: here, message: `must have at most ${capabilityCharacters} characters` });
+  if (JSON.stringify(capabilities).length > maxCapabilitiesLength)
+    faults.push({ path: here, message: `must have at most ${maxCapabilitiesLength} characters` });
   return capabilities;
 }
 
-/** It is sent as the kind has it, but for the llm. */
+/** Reads a persona. Its fields are those of the kind, but for the name of its llm. */
 function personaOf(path: string, sent: Record<string, unknown>, faults: Fault[]): PublishedResource {
   const kind = kindOf("agent");
   const { visibility: _, ...fields } = pick(
@@ -145,7 +148,7 @@ function personaOf(path: string, sent: Record<string, unknown>, faults: Fault[])
   return publication;
 }
 
-/** Checks a name, and fields by their kind. */
+/** Checks a name, and fields against their kind. */
 function publicationOf(
   kind: Kind,
   path: string,
@@ -163,10 +166,10 @@ function publicationOf(
     ...fields,
     ...(given(visibility) && { visibility }),
   });
-  const told = new Set(faults.map((fault) => fault.path));
+  const known = new Set(faults.map((fault) => fault.path));
   for (const { path: field, message } of checked.faults) {
     const at = `${path}${field === "/llm" ? "/llmName" : field}`;
-    if (!told.has(at)) faults.push({ path: at, message });
+    if (!known.has(at)) faults.push({ path: at, message });
   }
   return {
     kind,
@@ -185,7 +188,7 @@ function noneTwice(publications: readonly PublishedResource[], faults: Fault[]):
   }
 }
 
-/** The elements of a list that are objects, each with its path; the others are faults. */
+/** Returns the elements of a list that are objects, each with its path. Other elements are faults. */
 function listOf(
   body: Record<string, unknown>,
   field: "providers" | "agents",
@@ -196,8 +199,8 @@ function listOf(
     faults.push({ path: `/${field}`, message: given(list) ? "must be an array" : "is required" });
     return [];
   }
-  if (list.length > most) {
-    faults.push({ path: `/${field}`, message: `must have at most ${most} elements` });
+  if (list.length > maxPublished) {
+    faults.push({ path: `/${field}`, message: `must have at most ${maxPublished} elements` });
     return [];
   }
   return list.flatMap((element, index): [string, Record<string, unknown>][] => {
@@ -212,9 +215,9 @@ function shortText(body: Record<string, unknown>, field: string, faults: Fault[]
   const text = body[field];
   if (!given(text)) return undefined;
   if (typeof text !== "string") faults.push({ path: `/${field}`, message: "must be a string" });
-  else if (text.length > idCharacters)
-    faults.push({ path: `/${field}`, message: `must have at most ${idCharacters} characters` });
-  // Postgres does not take it.
+  else if (text.length > maxIdLength)
+    faults.push({ path: `/${field}`, message: `must have at most ${maxIdLength} characters` });
+  // PostgreSQL cannot store U+0000.
   else if (text.includes("\0")) faults.push({ path: `/${field}`, message: "must not have U+0000" });
   else return text;
   return undefined;

@@ -1,13 +1,16 @@
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { StoreError, type Write } from "../core/store/types.ts";
 
-/** How often a write is tried again that lost against another one. */
+/** The number of times that a write is tried if another write came first. */
 const attempts = 5;
 
-/** Refusals after which the same plan, made anew, may pass. */
-const passing: ReadonlySet<string> = new Set(["taken", "stale", "referenced", "dangling"]);
+/** Refusals after which a new plan may succeed. */
+const retryable: ReadonlySet<string> = new Set(["taken", "stale", "referenced", "dangling"]);
 
-/** Writes to what agents publish, one after the other: what is decided on a snapshot holds until it is written. */
+/**
+ * Writes of the rows that agents publish, one after the other, so that a plan made from a snapshot is still right when
+ * it is written.
+ */
 export class RowWrites {
   readonly #catalogue: Catalogue;
   #last: Promise<unknown> = Promise.resolve();
@@ -16,7 +19,7 @@ export class RowWrites {
     this.#catalogue = catalogue;
   }
 
-  /** Does some work when all that was begun before is done. */
+  /** Runs some work when all earlier work is done. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(work);
     this.#last = turn.catch(() => {});
@@ -24,8 +27,9 @@ export class RowWrites {
   }
 
   /**
-   * Writes a plan, which is made again where somebody else's write came first. Throws StoreError, and what making the
-   * plan throws.
+   * Writes the result of a plan. If another write came first, plans again.
+   *
+   * @throws StoreError; whatever `plan` throws
    */
   async commit(plan: () => readonly Write[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
@@ -35,14 +39,14 @@ export class RowWrites {
         await this.#catalogue.commit(writes);
         return;
       } catch (error) {
-        if (!(error instanceof StoreError) || !passing.has(error.refusal) || attempt === attempts)
+        if (!(error instanceof StoreError) || !retryable.has(error.refusal) || attempt === attempts)
           throw error;
         await this.#catalogue.refresh();
       }
     }
   }
 
-  /** Returns when all that was begun is done. */
+  /** Returns when all work is done. */
   async settled(): Promise<void> {
     await this.#last;
   }

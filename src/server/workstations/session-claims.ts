@@ -86,7 +86,7 @@ export class SessionClaims {
     }
     state.session = raised;
     state.isHere = true;
-    registry.hear(state);
+    registry.renew(state);
     return raised;
   }
 

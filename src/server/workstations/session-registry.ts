@@ -4,25 +4,28 @@ import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { ProviderSession } from "../core/store/types.ts";
 
-/** A session as this server knows it. */
+/** The state of a session on this server. Times are milliseconds on a monotonic clock. */
 export interface SessionState {
-  /** As the database has it; only `seenAt` is older here. */
+  /** The session as the database has it, but for `seenAt`, which is older here. */
   session: ProviderSession;
-  /** By the clock that nobody sets, in milliseconds. */
+  /** The time at which any server last heard from the agent. */
   heardAt: number;
   isAttached: boolean;
-  /** Of the attach that came last. */
+  /** The epoch of the last attach. */
   streamEpoch: number;
-  /** Streams that were attached before this epoch are another process's. */
+  /** Streams of an older epoch belong to another process. */
   ownedSince: number;
-  /** Whoever has it now took it here. Else another server may have it, or it has not come back since the start. */
+  /**
+   * True if its agent registered or attached at this server. If false, the agent may be at another server, or has not
+   * come back since this server started.
+   */
   isHere: boolean;
-  /** When another server on the same database has heard of it, as `heardAt`. */
+  /** The time at which another server on the same database last heard from the agent. */
   heardElsewhereAt: number;
   isDraining: boolean;
-  /** What its agent last said, by the llm's name. */
+  /** The last reported state of each llm, by its name. */
   reports: Map<string, LlmState>;
-  /** How often what it said was written of late, as `heardAt`. */
+  /** The number of reports that were written at once since a time. */
   writes: { since: number; count: number };
 }
 
@@ -30,11 +33,11 @@ export interface SessionRegistryOptions {
   catalogue: Catalogue;
   now(): number;
   elapsed(): number;
-  /** A session has been taken over elsewhere: its streams from before that epoch are nobody's. */
-  superseded(sessionId: string, epoch: number): void;
+  /** A session was taken at another server: its streams of older epochs must be closed. */
+  onSuperseded(sessionId: string, epoch: number): void;
 }
 
-/** All agents' sessions, in memory: calls of agents do not wait for the database. */
+/** All sessions of agents, in memory, so that calls of agents do not wait for the database. */
 export class SessionRegistry {
   readonly #options: SessionRegistryOptions;
   readonly #byId = new Map<string, SessionState>();
@@ -47,7 +50,7 @@ export class SessionRegistry {
     return [...this.#byId.values()];
   }
 
-  /** A user's. */
+  /** Returns the sessions of a user. */
   of(userId: string): SessionState[] {
     return this.all().filter(({ session }) => session.ownerId === userId);
   }
@@ -57,9 +60,10 @@ export class SessionRegistry {
   }
 
   /**
-   * A session of the principal's.
+   * Returns a session of the principal's user.
    *
-   * @throws AppError `not_found`, for another user's as well; `fenced` when the epoch is no longer the current one
+   * @param epoch the epoch of the agent, if it knows one
+   * @throws AppError `not_found`, also for another user's session; `fenced` if the epoch is no longer the current one
    */
   own(principal: Principal, sessionId: string, epoch?: number): SessionState {
     const state = this.#byId.get(sessionId);
@@ -90,8 +94,8 @@ export class SessionRegistry {
     return state;
   }
 
-  /** It has been heard of just now. */
-  hear(state: SessionState): void {
+  /** Renews the lease of a session. */
+  renew(state: SessionState): void {
     const { catalogue, now, elapsed } = this.#options;
     state.heardAt = elapsed();
     catalogue.snapshot.moving.seen.set(state.session.id, now());
@@ -102,9 +106,9 @@ export class SessionRegistry {
     this.#options.catalogue.snapshot.moving.seen.delete(sessionId);
   }
 
-  /** Takes in what other servers on the same database know: sessions that are new, taken over or heard of there. */
+  /** Reads the sessions that other servers on the same database have added, taken or heard from. */
   async catchUp(): Promise<void> {
-    const { catalogue, superseded } = this.#options;
+    const { catalogue, onSuperseded } = this.#options;
     for (const session of await catalogue.store.providerSessions()) {
       const state = this.#byId.get(session.id);
       if (!state) {
@@ -122,18 +126,20 @@ export class SessionRegistry {
       state.isAttached = false;
       state.isHere = false;
       state.ownedSince = session.epoch;
-      superseded(session.id, session.epoch);
+      onSuperseded(session.id, session.epoch);
     }
   }
 
-  /** When a session was last heard of as far as the database knows; a clock that was set back makes that now. */
+  /**
+   * Returns the time at which a session was last heard from, by the database. If the clock was set back, that is now.
+   */
   #heardAt({ seenAt }: ProviderSession): number {
     const { now, elapsed } = this.#options;
     return elapsed() - Math.max(0, now() - seenAt);
   }
 }
 
-/** Said alike of what is not there and of what is another's. */
+/** Returns the same error for a session that does not exist and for one of another user. */
 export function noSuchSession(): AppError {
   return new AppError("not_found", "there is no such session", { hint: "register again" });
 }

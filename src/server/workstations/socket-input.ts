@@ -11,7 +11,7 @@ import type { Wakes } from "./wakes.ts";
 
 export interface SocketInputOptions {
   catalogue: Pick<Catalogue, "snapshot">;
-  sessions: Pick<ProviderSessions, "seen" | "report">;
+  sessions: Pick<ProviderSessions, "report" | "renew">;
   tasks: TaskRegistry;
   links: Pick<LinkSessions, "adopt" | "end">;
   wakes: Wakes;
@@ -32,7 +32,7 @@ export class SocketInput {
     const { sessions, links } = this.#options;
     const part = decodeBytes(frame);
     if (!part) return links.end(link, "malformed");
-    sessions.seen(link.sessionId);
+    sessions.renew(link.sessionId);
     // Bytes for a task that is over were on their way already.
     const receiver = link.receiverOf(part.channel);
     if (receiver && !receiver.take(part.bytes as Buffer)) links.end(link, "overrun");
@@ -47,7 +47,7 @@ export class SocketInput {
     } catch {
       return links.end(link, "malformed");
     }
-    sessions.seen(link.sessionId);
+    sessions.renew(link.sessionId);
     if (message?.op === "heartbeat") {
       if (message.state) void sessions.report(link.sessionId, message.state);
     } else if (message?.op === "authenticate") {

@@ -2,9 +2,16 @@ import { AppError } from "../../errors.ts";
 import { scanJson } from "../../wire/json.ts";
 import { controlBytes } from "../../wire/link/constants.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
-import { type AgentResult, maxDepth, maxResultItems, numberIn, parsed, readResult } from "./agent-result.ts";
+import {
+  type AgentResult,
+  maxDepth,
+  maxResultItems,
+  numberIn,
+  parseMessage,
+  readResult,
+} from "./agent-result.ts";
 
-/** What an agent says on a WebSocket. */
+/** A decoded text message from an agent on a WebSocket. */
 export type SocketMessage =
   | { op: "accept"; taskId: string; attempt: number }
   | { op: "done"; taskId: string; attempt: number }
@@ -13,13 +20,13 @@ export type SocketMessage =
   | { op: "authenticate"; token: string };
 
 /**
- * Reads a text frame.
+ * Decodes a text frame.
  *
- * @returns undefined for an op that only newer agents know
- * @throws AppError `invalid_request` for what no agent of any version sends
+ * @returns undefined for an unknown op, which a newer agent may send
+ * @throws AppError `invalid_request` for a frame that no version of an agent sends; `payload_too_large`
  */
 export function readMessage(text: string): SocketMessage | undefined {
-  // Before anything is built of it: megabytes of brackets are seconds and gigabytes (T60).
+  // Scan before parsing: megabytes of brackets take seconds and gigabytes to parse (T60).
   const scan = scanJson(text, { maxDepth, maxItems: maxResultItems });
   const isResult = scan.members.some(
     ({ key, start, end }) => key === "op" && text.slice(start, end) === '"result"',
@@ -27,9 +34,9 @@ export function readMessage(text: string): SocketMessage | undefined {
   if (!isResult && text.length > controlBytes)
     throw new AppError(
       "payload_too_large",
-      `a message other than a result has at most ${controlBytes} bytes`,
+      `a message that is not a result may have at most ${controlBytes} bytes`,
     );
-  const message = parsed(text);
+  const message = parseMessage(text);
   const op = textIn(message, "op");
   switch (op) {
     case "accept":
@@ -40,7 +47,7 @@ export function readMessage(text: string): SocketMessage | undefined {
     case "heartbeat": {
       const { state } = message;
       if (state !== undefined && (typeof state !== "object" || state === null))
-        throw new AppError("invalid_request", "state: an object");
+        throw new AppError("invalid_request", "state must be an object");
       return { op, state: state as AgentState | undefined };
     }
     case "authenticate":
@@ -52,6 +59,6 @@ export function readMessage(text: string): SocketMessage | undefined {
 
 function textIn(message: Readonly<Record<string, unknown>>, key: string): string {
   const value = message[key];
-  if (typeof value !== "string") throw new AppError("invalid_request", `${key}: a text`);
+  if (typeof value !== "string") throw new AppError("invalid_request", `${key} must be a string`);
   return value;
 }

@@ -1,41 +1,40 @@
 import type { SocketHandler } from "../core/socket-handler.ts";
-import type { LinkConnection } from "./link-session.ts";
-import { eventJson } from "./link-session.ts";
+import { eventJson, type LinkConnection } from "./link-session.ts";
 
-/** What comes up a WebSocket. */
+/** Takes the frames that an agent sends. */
 export interface LinkReceiver {
   text(message: string): void;
   bytes(frame: Buffer): void;
-  /** The agent has gone, or was cut off because it does not read. */
+  /** Called when the agent has gone, or was cut off because it does not read. */
   closed(): void;
 }
 
-/** Whether a request asks to become a WebSocket. */
+/** Returns true if a request asks to become a WebSocket. */
 export function wantsSocket({ headers }: Request): boolean {
   return headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
 /**
- * Both ways over a WebSocket.
+ * Creates the handler of an agent's WebSocket.
  *
- * @param opened is told when there is a connection, before anything comes up
+ * @param opened called with the connection before the first frame of the agent; returns the receiver of the frames
  */
 export function socketHandler(opened: (connection: LinkConnection) => LinkReceiver): SocketHandler {
-  let events: LinkReceiver | undefined;
+  let receiver: LinkReceiver | undefined;
   let isOver = false;
   const over = () => {
     if (isOver) return;
     isOver = true;
-    // Whoever sends is in the middle of something.
-    queueMicrotask(() => events?.closed());
+    // The sender may be in the middle of a change of state.
+    queueMicrotask(() => receiver?.closed());
   };
   return {
     opened(socket) {
-      events = opened({
+      receiver = opened({
         transport: "websocket",
         send(event, request) {
           if (isOver) return;
-          // 0: dropped, because too much waits already. An agent that has missed an event is better off without the rest.
+          // 0: Bun dropped the event because too much waits. A link with a gap is of no use to an agent.
           if (socket.send(eventJson(event, request)) !== 0) return;
           socket.terminate();
           over();
@@ -47,10 +46,10 @@ export function socketHandler(opened: (connection: LinkConnection) => LinkReceiv
       });
     },
     text(message) {
-      if (!isOver) events?.text(message);
+      if (!isOver) receiver?.text(message);
     },
     bytes(frame) {
-      if (!isOver) events?.bytes(frame);
+      if (!isOver) receiver?.bytes(frame);
     },
     closed: over,
   };

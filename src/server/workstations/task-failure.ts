@@ -4,19 +4,19 @@ import type { TaskError } from "../../wire/link/tasks.ts";
 import { oneLine } from "../../wire/text.ts";
 import { redact } from "../core/redact.ts";
 
-/** Seconds after which an llm without an agent is worth another try: agents come back soon or not at all. */
-const backSoon = 5;
+/** Seconds after which a caller may try an llm without an agent again. */
+const retrySeconds = 5;
 
-/** The most of an agent's own words that a caller is told. */
+/** The largest number of characters of an agent's message in an error for a caller. */
 const maxReason = 200;
 
 /**
- * What a call is told that its agent could not have answered. The agent's words are not in it: they may name what is on
- * its machine.
+ * Returns the error of a call for which its agent has no response. The agent's message is not in it: it may name hosts,
+ * paths or commands of its machine.
  */
 export function taskFailure(llm: string, { kind, retryAfter }: TaskError): Error {
   const unavailable = (what: string) =>
-    new AppError("unavailable", `llm "${llm}" ${what}`, { retryAfter: retryAfter ?? backSoon });
+    new AppError("unavailable", `llm "${llm}" ${what}`, { retryAfter: retryAfter ?? retrySeconds });
   switch (kind) {
     case "connect":
       return new HttpFailure("connect", "the agent could not reach the provider");
@@ -39,12 +39,15 @@ export function taskFailure(llm: string, { kind, retryAfter }: TaskError): Error
   }
 }
 
-/** Nobody is there to answer for an llm. */
+/** Returns the error for an llm whose agent is not connected. */
 export function noAgent(llm: string): AppError {
-  return new AppError("unavailable", `llm "${llm}" is not connected`, { retryAfter: backSoon });
+  return new AppError("unavailable", `llm "${llm}" is not connected`, { retryAfter: retrySeconds });
 }
 
-/** An agent's reason as callers may read it: short, in one line, without anything that looks like an address, a path or a key. */
+/**
+ * Returns the message of an agent for callers: one short line, without anything that looks like an address, a path or a
+ * key.
+ */
 export function reasonOf({ message }: Pick<TaskError, "message">): string {
   const plain = oneLine(redact(message.slice(0, 4 * maxReason), undefined), 4 * maxReason)
     .replace(/\S*[/\\@]\S*|\S*\w:\d+\S*|\b\d{1,3}(\.\d{1,3}){3}\b/g, "…")

@@ -1,35 +1,35 @@
 import type { AgentCall } from "./agent-call.ts";
 import type { AgentWake } from "./wakes.ts";
 
-/** Something that an agent was told to do. */
+/** A task of an agent. */
 export type AgentTask = AgentCall | AgentWake;
 
-/** What is still known of a task that is over, so that its agent can be answered. */
+/** The facts that are kept of an ended task, to answer its agent. */
 export interface EndedTask {
   readonly sessionId: string;
-  /** Whose session it is. */
+  /** The user of the session. */
   readonly userId: string;
   readonly attempt: number;
-  /** `done` and `cancelled` are told; of all others as little is known as of none. */
+  /** The agent can ask about `done` and `cancelled` tasks. A task that is `gone` is reported as unknown. */
   readonly state: "done" | "cancelled" | "gone";
   readonly lastSeq: number;
 }
 
-/** So many tasks that are over are remembered. */
-const remembered = 1000;
+/** The number of ended tasks that are kept. */
+const maxEnded = 1000;
 
-/** The tasks under way, and some that were. */
+/** The tasks under way, and the last ended ones. */
 export class TaskRegistry {
   readonly #running = new Map<string, AgentTask>();
   readonly #ended = new Map<string, EndedTask>();
-  /** Whoever waits for a task to end, or "" for all of them. */
+  /** Promises for the end of a task by its id, or of all tasks by "". */
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
 
   get size(): number {
     return this.#running.size;
   }
 
-  /** As they are now. */
+  /** A copy of the list of tasks under way. */
   get all(): AgentTask[] {
     return [...this.#running.values()];
   }
@@ -46,26 +46,26 @@ export class TaskRegistry {
     this.#running.set(task.id, task);
   }
 
-  /** Forgets all of a task but what its agent may still ask. */
+  /** Removes a task. Keeps the facts that its agent may still ask for. */
   remove(id: string, ended: EndedTask): void {
     if (!this.#running.delete(id)) return;
     this.#ended.set(id, ended);
-    if (this.#ended.size > remembered) this.#ended.delete(this.#ended.keys().next().value!);
+    if (this.#ended.size > maxEnded) this.#ended.delete(this.#ended.keys().next().value!);
     this.#settle(id);
     if (this.#running.size === 0) this.#settle("");
   }
 
-  /** Those of a session, as they are now. */
+  /** A copy of the list of tasks of a session. */
   of(sessionId: string): AgentTask[] {
     return this.all.filter(({ link }) => link.sessionId === sessionId);
   }
 
-  /** Returns when a task that is under way has ended. */
+  /** Returns when a task under way has ended. */
   ending(id: string): Promise<void> {
     return this.#wait(id);
   }
 
-  /** Returns when none is under way. */
+  /** Returns when no task is under way. */
   idle(): Promise<void> {
     return this.#running.size === 0 ? Promise.resolve() : this.#wait("");
   }

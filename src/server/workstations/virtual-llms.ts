@@ -3,37 +3,37 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 
-/** A call for an agent to answer. */
+/** A call of a virtual llm. */
 export interface LinkCall {
-  /** A virtual one. */
+  /** A virtual llm. */
   llm: LlmRow;
   operation: Operation;
-  /** The body, in the dialect that the llm's provider speaks. */
+  /** The body, in the dialect of the llm's provider. */
   text: string;
   streaming: boolean;
   timeouts: OutboundTimeouts;
   signal: AbortSignal;
 }
 
-/** Virtual llms as inference sees them. */
+/** The interface by which inference calls virtual llms. */
 export interface VirtualLlms {
-  /** Whether its weights are in memory; also where its agent cannot tell, as of servers that have but one model. */
+  /** Returns true if the weights of an llm are in memory, or if its agent cannot tell. */
   isResident(llm: LlmRow): boolean;
-  /** Calls that it is answering, from whomever. */
+  /** Returns the number of calls under way of an llm, from every caller. */
   inFlight(llm: LlmRow): number;
-  /** How long it has been being woken, in milliseconds; undefined when it is not. */
+  /** Returns the milliseconds since a wake of an llm began; undefined if it is not being woken. */
   wakingFor(llm: LlmRow): number | undefined;
   /**
-   * Returns when it can be called. Whoever waits, the agent is told once.
+   * Wakes an llm. Returns when it can be called. The agent gets one wake task, however many callers wait.
    *
-   * @throws AppError `unavailable` with the reason and `retryAfter`; `too_many_requests` when too many wait;
-   *   `client_closed_request` when this caller has gone
+   * @throws AppError `unavailable` with the reason and `retryAfter`; `too_many_requests` if too many callers wait;
+   *   `client_closed_request` if this caller has gone
    */
   wake(llm: LlmRow, signal: AbortSignal): Promise<void>;
   /**
-   * Sends a call to the llm's agent.
+   * Sends a call to the agent of its llm.
    *
-   * @throws AppError `unavailable` when no agent takes it; HttpFailure as a call over HTTP would
+   * @throws AppError `unavailable` if no agent takes it; HttpFailure as for a call over HTTP
    */
   infer(call: LinkCall): Promise<ProviderResponse>;
 }

@@ -7,7 +7,7 @@ import type { Row, Write } from "../core/store/types.ts";
 
 const bySession = new WeakMap<Snapshot, ReadonlyMap<string, Row[]>>();
 
-/** What agents have published, by session. A snapshot never changes, so it is worked out once. */
+/** Returns the rows that agents publish, by session. Computed once for each snapshot. */
 export function virtualRows(snapshot: Snapshot): ReadonlyMap<string, readonly Row[]> {
   const known = bySession.get(snapshot);
   if (known) return known;
@@ -17,15 +17,15 @@ export function virtualRows(snapshot: Snapshot): ReadonlyMap<string, readonly Ro
   return made;
 }
 
-/** What a session has published, llms and personas. */
+/** Returns the llms and personas that a session has published. */
 export function rowsOf(snapshot: Snapshot, sessionId: string): readonly Row[] {
   return virtualRows(snapshot).get(sessionId) ?? [];
 }
 
 /**
- * Those of some rows that can be deleted: nothing points at them but what goes as well.
+ * Returns those rows that can be deleted, because only rows that are deleted as well refer to them.
  *
- * @param lettingGo ids of rows whose references do not count, as they go with the same commit
+ * @param lettingGo ids of rows whose references do not count, because the same commit removes them
  * @returns the rows in the order in which to delete them
  */
 export function removable(
@@ -44,13 +44,13 @@ export function removable(
   return rows.filter(({ id }) => going.has(id)).sort((a, b) => order(b) - order(a));
 }
 
-/** The same row with another status, and its references. */
+/** Returns the write that gives a row another status and keeps its references. */
 export function withStatus(snapshot: Snapshot, row: Row, status: string, now: number): Write {
   const next = { ...row, status: { ...row.status, status }, version: row.version + 1, updatedAt: now };
   return { op: "update", row: next, refs: snapshot.refsOf(row.id) };
 }
 
-/** Whether a row is an llm that says it can be called, now or once it is woken. */
+/** Returns true if a row is an llm that can be called, at once or after it is woken. */
 export function isCallable(row: Row): boolean {
   return isOf(llm, row) && row.status.status !== "inactive";
 }

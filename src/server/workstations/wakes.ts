@@ -6,19 +6,19 @@ import type { AgentResult } from "./agent-result.ts";
 import type { LinkSession } from "./link-session.ts";
 import { noAgent, reasonOf, taskFailure } from "./task-failure.ts";
 
-/** So many callers may wait for one llm. */
-const mostWaiting = 32;
+/** The largest number of callers that may wait for one llm. */
+const maxWaiting = 32;
 
-/** Seconds after which a caller for whom there was no room may come again. */
-const fullRetry = 10;
+/** Seconds after which a caller may try again if too many callers wait. */
+const fullRetrySeconds = 10;
 
-/** An llm that could not be woken is left alone for so long, in seconds. */
-const coolDown = 30;
+/** Seconds in which an llm is not woken again after a failed wake. */
+const coolDownSeconds = 30;
 
-/** However long its agent means to wait: one that has hung is given up. Milliseconds. */
+/** Milliseconds after which a wake fails, whatever limit its agent has: the agent may hang. */
 const wakeLimitMs = 15 * 60_000;
 
-/** An llm that its agent was told to wake. */
+/** A wake task of an agent. */
 export interface AgentWake {
   readonly id: string;
   readonly llm: LlmRow;
@@ -37,22 +37,22 @@ interface Wake extends AgentWake {
 
 export interface WakesOptions {
   deadlines: Deadlines;
-  /** Milliseconds, from a clock that nobody sets. */
+  /** Milliseconds on a monotonic clock. */
   elapsed(): number;
-  /** The link of an llm's agent. Throws AppError `unavailable` when there is none. */
+  /** Returns the link of an llm's agent. Throws AppError `unavailable` if there is none. */
   linkOf(llm: LlmRow): LinkSession;
   newTaskId(): string;
-  begun(task: AgentWake): void;
-  /** Nothing of it is heard any more. */
-  over(task: AgentWake, how: "done" | "cancelled" | "gone"): void;
-  /** Has it counted as active. */
-  awake(task: AgentWake): Promise<void>;
+  onBegun(task: AgentWake): void;
+  /** Called once, when no result of the task is taken any more. */
+  onOver(task: AgentWake, how: "done" | "cancelled" | "gone"): void;
+  /** Makes the llm active. */
+  setActive(task: AgentWake): Promise<void>;
 }
 
-/** Llms that are being woken: each once, however many wait for it. */
+/** The llms that are being woken. Each has one wake, however many callers wait. */
 export class Wakes {
   readonly #options: WakesOptions;
-  /** By the id of the llm. */
+  /** The wakes under way, by the id of the llm. */
   readonly #waking = new Map<string, Wake>();
   readonly #failed = new Map<string, { until: number; message: string }>();
 
@@ -60,28 +60,28 @@ export class Wakes {
     this.#options = options;
   }
 
-  /** For how long an llm has been being woken, in milliseconds; undefined when it is not. */
+  /** Returns the milliseconds since a wake of an llm began; undefined if it is not being woken. */
   since(llmId: string): number | undefined {
     const wake = this.#waking.get(llmId);
     return wake && this.#options.elapsed() - wake.startedAt;
   }
 
   /**
-   * Returns when an llm is awake. Who leaves by its signal does not end the wake, also as the last one.
+   * Wakes an llm. Returns when it is awake. The wake goes on when callers leave, also when the last one leaves.
    *
    * @throws AppError as `VirtualLlms.wake`
    */
   async wake(llm: LlmRow, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) throw wentAway();
+    if (signal.aborted) throw callerLeft();
     this.#refuseCooling(llm.id);
     const wake = this.#waking.get(llm.id) ?? this.#begin(llm);
-    if (wake.waiting >= mostWaiting)
+    if (wake.waiting >= maxWaiting)
       throw new AppError("too_many_requests", `too many calls wait for llm "${llm.name}" to wake`, {
-        retryAfter: fullRetry,
+        retryAfter: fullRetrySeconds,
       });
     wake.waiting++;
     const left = Promise.withResolvers<void>();
-    const leave = () => left.reject(wentAway());
+    const leave = () => left.reject(callerLeft());
     signal.addEventListener("abort", leave);
     try {
       await Promise.race([wake.finished.promise, left.promise]);
@@ -91,7 +91,7 @@ export class Wakes {
     }
   }
 
-  /** What the agent says of a wake: anything that is neither an error nor unfinished means that it is awake. */
+  /** Takes the result of a wake. Every complete result without an error means that the llm is awake. */
   async result(task: AgentWake, result: AgentResult): Promise<void> {
     const wake = this.#waking.get(task.llm.id);
     if (wake?.id !== task.id || wake.isOver) return;
@@ -101,7 +101,7 @@ export class Wakes {
     if (result.is !== "whole" && !result.done) return;
     wake.isOver = true;
     try {
-      await this.#options.awake(wake);
+      await this.#options.setActive(wake);
       this.#end(wake, "done");
       wake.finished.resolve();
     } catch (cause) {
@@ -110,19 +110,19 @@ export class Wakes {
     }
   }
 
-  /** The agent has gone: not the llm's fault, so that it may be woken again at once. */
+  /** Fails a wake because its agent has gone. The llm may be woken again at once. */
   lose(task: AgentWake): void {
     const wake = this.#waking.get(task.llm.id);
     if (wake?.id === task.id) this.#fail(wake, noAgent(wake.llmName), "gone");
   }
 
-  /** Gives up all of them: nobody can be told to wake anything any more. */
+  /** Fails all wakes, because the server stops. */
   stop(): void {
     for (const wake of [...this.#waking.values()]) this.lose(wake);
   }
 
   #begin(llm: LlmRow): Wake {
-    const { deadlines, elapsed, linkOf, newTaskId, begun } = this.#options;
+    const { deadlines, elapsed, linkOf, newTaskId, onBegun } = this.#options;
     const wake: Wake = {
       id: newTaskId(),
       llm,
@@ -138,17 +138,17 @@ export class Wakes {
       waiting: 0,
       isOver: false,
     };
-    // There may be nobody left who waits for it.
+    // Every caller may have left.
     wake.finished.promise.catch(() => {});
     this.#waking.set(llm.id, wake);
-    begun(wake);
+    onBegun(wake);
     offerWake(wake);
     return wake;
   }
 
   #refused(wake: Wake, error: TaskError): void {
     const { kind } = error;
-    // Not the recipe's fault.
+    // The wake recipe has not failed: no cool-down.
     if (kind === "busy" || kind === "draining" || kind === "unknown_llm")
       return this.#fail(wake, taskFailure(wake.llmName, error), "done");
     this.#coolOff(wake, reasonOf(error), "done");
@@ -158,8 +158,8 @@ export class Wakes {
     const { elapsed } = this.#options;
     const message = `llm "${wake.llmName}" could not be woken${reason === "" ? "" : `: ${reason}`}`;
     for (const [id, { until }] of this.#failed) if (until <= elapsed()) this.#failed.delete(id);
-    this.#failed.set(wake.llm.id, { until: elapsed() + coolDown * 1000, message });
-    this.#fail(wake, new AppError("unavailable", message, { retryAfter: coolDown }), how);
+    this.#failed.set(wake.llm.id, { until: elapsed() + coolDownSeconds * 1000, message });
+    this.#fail(wake, new AppError("unavailable", message, { retryAfter: coolDownSeconds }), how);
   }
 
   #refuseCooling(llmId: string): void {
@@ -178,15 +178,15 @@ export class Wakes {
     wake.isOver = true;
     wake.limit.cancel();
     this.#waking.delete(wake.llm.id);
-    this.#options.over(wake, how);
+    this.#options.onOver(wake, how);
   }
 }
 
-/** Tells an agent to wake an llm; again when it goes on by another link. */
+/** Sends a wake task to its agent, and again if the agent comes back by another link. */
 export function offerWake({ link, id, llmName }: AgentWake): void {
   link.send({ event: "task", kind: "wake", taskId: id, llmName });
 }
 
-function wentAway(): AppError {
+function callerLeft(): AppError {
   return new AppError("client_closed_request", "the caller went away");
 }

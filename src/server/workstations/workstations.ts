@@ -18,7 +18,7 @@ import { type AgentTask, type EndedTask, TaskRegistry } from "./task-registry.ts
 import type { LinkCall, VirtualLlms } from "./virtual-llms.ts";
 import { offerWake, Wakes } from "./wakes.ts";
 
-/** What is posted for tasks may go on for so long, in milliseconds, while the stream down is not there. */
+/** Milliseconds for which an agent that posts results may be without its stream before its tasks are lost. */
 const graceMs = 15_000;
 
 export interface WorkstationsOptions {
@@ -27,20 +27,20 @@ export interface WorkstationsOptions {
   deadlines: Deadlines;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Milliseconds, by a clock that nobody sets. */
+  /** Milliseconds on a monotonic clock. */
   elapsed(): number;
   random: Random;
 }
 
-/** What agents do for this server: calls and wakes, handed out and taken back. */
+/** The connected workstation agents and their tasks: calls and wakes. */
 export class Workstations implements VirtualLlms {
-  /** What agents post for their tasks. */
+  /** The calls by which agents accept tasks and post results. */
   readonly posted: PostedTasks;
   readonly #options: WorkstationsOptions;
   readonly #links: LinkSessions;
   readonly #tasks = new TaskRegistry();
   readonly #wakes: Wakes;
-  /** Until when agents may come back to what they post. */
+  /** Deadlines for agents that post results and have lost their stream. */
   readonly #graces = new Set<Deadline>();
   #isDraining = false;
 
@@ -52,8 +52,8 @@ export class Workstations implements VirtualLlms {
       text: (link, message) => input.text(link, message),
       bytes: (link, frame) => input.bytes(link, frame),
       opened: (link, isSame) => this.#opened(link, isSame),
-      ended: (link, mayGoOn) => this.#ended(link, mayGoOn),
-      // What a process of before was doing nobody goes on with, also where its link had ended already.
+      closed: (link, mayContinue) => this.#closed(link, mayContinue),
+      // Tasks of an earlier process are lost, also if its link has closed already.
       superseded: (sessionId, epoch) => {
         for (const task of this.#tasks.of(sessionId)) if (task.link.epoch < epoch) this.#lose(task);
       },
@@ -62,9 +62,9 @@ export class Workstations implements VirtualLlms {
       ...options,
       linkOf: (llm) => this.#linkFor(llm),
       newTaskId: () => this.#newTaskId(),
-      begun: (task) => this.#tasks.add(task),
-      over: (task, state) => this.#forget(task, state, 0),
-      awake: ({ llmName, link }) =>
+      onBegun: (task) => this.#tasks.add(task),
+      onOver: (task, state) => this.#forget(task, state, 0),
+      setActive: ({ llmName, link }) =>
         sessions.report(link.sessionId, { llms: { [llmName]: { status: "active" } } }),
     });
     const parts = { ...options, links: this.#links, tasks: this.#tasks, wakes: this.#wakes };
@@ -72,14 +72,14 @@ export class Workstations implements VirtualLlms {
     this.posted = new PostedTasks(parts);
   }
 
-  /** How many agents are attached, by how. */
+  /** The number of connected agents by transport. */
   get attached(): Record<LinkSession["transport"], number> {
     const counts = { websocket: 0, sse: 0 };
     for (const { transport } of this.#links.all) counts[transport]++;
     return counts;
   }
 
-  /** Calls and wakes under way. */
+  /** The number of calls and wakes under way. */
   get busy(): number {
     return this.#tasks.size;
   }
@@ -92,7 +92,7 @@ export class Workstations implements VirtualLlms {
     const calls = this.#tasks
       .of(sessionOf(llm))
       .filter((task) => task instanceof AgentCall && task.llmName === llm.name);
-    // What the agent last said counts its other callers, and is older than what is known here.
+    // The report of the agent includes its other callers, but is older than the count of tasks.
     return Math.max(calls.length, this.#options.sessions.llmState(llm)?.inFlight ?? 0);
   }
 
@@ -127,10 +127,10 @@ export class Workstations implements VirtualLlms {
   }
 
   /**
-   * Takes a session for an agent, which wins over whoever had it. Its link is to be opened next.
+   * Takes a session for an agent, from every other agent that had it. The caller opens the link next.
    *
-   * @param epoch the last one that it knows, where it goes on
-   * @throws AppError `unavailable` while the server stops; what `ProviderSessions.attach` throws
+   * @param epoch the last epoch that the agent knows, if it had the session before
+   * @throws AppError `unavailable` while the server stops; whatever `ProviderSessions.attach` throws
    */
   async attach(principal: Principal, sessionId: string, epoch: number | undefined): Promise<AttachedAgent> {
     if (this.#isDraining) throw new AppError("unavailable", "the server is shutting down", { retryAfter: 2 });
@@ -138,14 +138,14 @@ export class Workstations implements VirtualLlms {
     return { session, principal, lastEpoch: epoch };
   }
 
-  /** Opens the link of a session that was just taken. Returns where that goes which comes up the same way. */
+  /** Opens the link of an agent that has just taken a session. Returns the receiver of the frames that it sends. */
   open(attached: AttachedAgent, connection: LinkConnection): LinkReceiver {
     return this.#links.open(attached, connection);
   }
 
   /**
-   * Takes no new agents and tasks, and tells those that are here. Returns when nothing is under way for which
-   * somebody must be able to post.
+   * Refuses new agents and tasks, and tells connected agents to drain. Returns when no task is under way whose result
+   * is posted.
    */
   async drain(): Promise<void> {
     this.#isDraining = true;
@@ -155,12 +155,12 @@ export class Workstations implements VirtualLlms {
     await Promise.all(posted.map(({ id }) => this.#tasks.ending(id)));
   }
 
-  /** Returns when nothing is under way. */
+  /** Returns when no task is under way. */
   idle(): Promise<void> {
     return this.#tasks.idle();
   }
 
-  /** Ends all links, and with them what is still under way. */
+  /** Closes all links. Tasks that are still under way are lost. */
   close(): void {
     this.#isDraining = true;
     this.#wakes.stop();
@@ -175,7 +175,7 @@ export class Workstations implements VirtualLlms {
     return link;
   }
 
-  /** It cannot be guessed: knowing one is half of what it takes to answer it. */
+  /** Creates a random id, because an agent needs only the id and its bearer to post a result. */
   #newTaskId(): string {
     return newId("task", this.#options.now(), this.#options.random);
   }
@@ -189,20 +189,20 @@ export class Workstations implements VirtualLlms {
       task.link = link;
       if (!(task instanceof AgentCall)) offerWake(task);
       else if (task.state !== "offered") continue;
-      // Without a channel it cannot be answered over a WebSocket.
+      // A response over this WebSocket would need a channel, and the call has none.
       else if (link.transport === "websocket") task.lose();
       else task.offer();
     }
   }
 
-  #ended(link: LinkSession, mayGoOn: boolean): void {
+  #closed(link: LinkSession, mayContinue: boolean): void {
     const tasks = this.#tasks.all.filter((task) => task.link === link);
-    if (!mayGoOn || link.transport === "websocket") {
+    if (!mayContinue || link.transport === "websocket") {
       for (const task of tasks) this.#lose(task);
     } else if (tasks.length > 0) {
       const grace = this.#options.deadlines.after(graceMs, () => {
         this.#graces.delete(grace);
-        // Those of an agent that has come back are on its new link.
+        // The tasks of an agent that has come back are on its new link.
         for (const task of this.#tasks.all) if (task.link === link) this.#lose(task);
       });
       this.#graces.add(grace);

@@ -19,8 +19,8 @@ export type ServerEvent =
   /** The agent may send this many more bytes of the response. */
   | { event: "credit"; taskId: string; bytes: number }
   /**
-   * WebSocket only: the reply to `accept`. `granted` is false if the offer is over or was for another attempt. A request
-   * that was not in the task is here.
+   * WebSocket only: the reply to `accept`. `granted` is false if the offer is over or was for another attempt. A
+   * request that was not in the task is here.
    */
   | { event: "accepted"; taskId: string; attempt: number; granted: boolean; request?: unknown }
   /** The server is about to stop. Tasks under way may finish. */

@@ -209,7 +209,7 @@ describe("what an agent says of its llms", () => {
     await sessions.report(id, { llms: { a: { status: "hibernating", resident: false, inFlight: 0 } } });
     await sessions.report(id, {});
     expect(sessions.llmState(llm())).toMatchObject({ resident: false, inFlight: 0 });
-    await sessions.lookAfter();
+    await sessions.checkLeases();
     expect(await catalogue.store.changesSince(revision, 10)).toEqual([]);
 
     await sessions.detached(id, epoch);
@@ -244,7 +244,7 @@ describe("what an agent says of its llms", () => {
     // Another agent's is.
     await sessions.report(other.id, { llms: { theirs: { status: "inactive" } } });
     expect(status("theirs")).toBe("inactive");
-    await sessions.lookAfter();
+    await sessions.checkLeases();
     expect(status("a")).toBe("hibernating");
     clocks.elapsed += 11_000;
     await say("active");

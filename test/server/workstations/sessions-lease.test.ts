@@ -23,7 +23,7 @@ describe("a lease", () => {
     const { id, epoch } = await arrive({ providers: [provider("a")] });
     const signs = [
       () => void sessions.check(user("alice"), id, epoch),
-      () => sessions.seen(id),
+      () => sessions.renew(id),
       () => sessions.report(id, {}),
     ];
     for (const sign of signs) {
@@ -49,10 +49,10 @@ describe("a lease", () => {
       const { arrive, clocks, pass, sessions, status } = await openHouse();
       const { id } = await arrive({ providers: [provider("a")] });
       clocks.now += jump;
-      await sessions.lookAfter();
+      await sessions.checkLeases();
       expect(status("a")).toBe("active");
       await pass(80_000);
-      sessions.seen(id);
+      sessions.renew(id);
       await pass(80_000);
       expect(status("a")).toBe("active");
       await pass(20_000);
@@ -65,11 +65,11 @@ describe("a lease", () => {
     const { id } = await arrive({ providers: [provider("a")] });
     clocks.elapsed += 8 * hour;
     clocks.now += 8 * hour;
-    await sessions.lookAfter();
+    await sessions.checkLeases();
     expect([status("a"), sessions.isAttached(id)]).toEqual(["active", true]);
     await pass(80_000);
     expect(status("a")).toBe("active");
-    sessions.seen(id);
+    sessions.renew(id);
     await pass(80_000);
     expect(status("a")).toBe("active");
   });
@@ -83,7 +83,7 @@ describe("what nobody comes back for", () => {
     await sessions.detached(id, epoch);
     for (let minutes = 0; minutes < 4 * 60; minutes++) {
       await pass(minute);
-      sessions.seen(stays.id);
+      sessions.renew(stays.id);
     }
     expect([status("a"), status("b"), status("c")]).toEqual(["inactive", "inactive", "active"]);
     await pass(10_000);
@@ -194,7 +194,7 @@ describe("after the server was started", () => {
     const before = await openHouse();
     const { id } = await before.arrive({ providers: [provider("a")] });
     await before.pass(10 * minute);
-    before.sessions.seen(id);
+    before.sessions.renew(id);
     await before.store.touchProviderSessions(before.catalogue.snapshot.moving.seen);
     const { status, pass } = await before.restart(hour);
     await pass(3 * hour - minute);
@@ -261,7 +261,7 @@ describe("the database", () => {
     await here.pass(5 * minute);
     const { id, epoch } = await there.arrive({ providers: [provider("a")] });
     for (let minutes = 0; minutes < 5; minutes++) {
-      there.sessions.seen(id);
+      there.sessions.renew(id);
       await there.store.touchProviderSessions(there.catalogue.snapshot.moving.seen);
       await here.pass(minute);
       expect([here.status("a"), there.status("a")]).toEqual(["active", "active"]);

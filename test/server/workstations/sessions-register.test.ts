@@ -219,8 +219,8 @@ describe("registering", () => {
     const refused = await register(alice.call, [vllm("free"), vllm("bobs"), vllm("static"), vllm("hers")]);
     expect([refused.status, refused.body.code]).toEqual([409, "name_taken"]);
     expect(refused.body.details).toEqual([
-      { path: "/providers/1/name", message: 'llm "bobs" is there already, and not yours to publish' },
-      { path: "/providers/2/name", message: 'llm "static" is there already, and not yours to publish' },
+      { path: "/providers/1/name", message: 'llm "bobs" exists already, and you do not publish it' },
+      { path: "/providers/2/name", message: 'llm "static" exists already, and you do not publish it' },
       { path: "/providers/3/name", message: 'llm "hers" is published by another agent of yours' },
     ]);
     expect(await names(server.admin)).toEqual(["bobs", "hers", "other", "static"]);

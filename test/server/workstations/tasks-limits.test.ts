@@ -41,7 +41,7 @@ function links() {
     },
     attached: async () => {},
     detached: async () => {},
-    seen() {},
+    renew() {},
     check: () => ({}),
     llmState: () => undefined,
   };

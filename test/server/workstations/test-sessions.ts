@@ -111,10 +111,10 @@ async function over(
   };
   const look = async () => {
     await catalogue.refresh();
-    await sessions.lookAfter();
+    await sessions.checkLeases();
     if (!neighbour) return;
     await neighbour.catalogue.refresh();
-    await neighbour.sessions.lookAfter();
+    await neighbour.sessions.checkLeases();
   };
   onTestFinished(close);
   const register: House["register"] = (body, who = user("alice")) =>

@@ -27,9 +27,9 @@ function wakes() {
     elapsed: () => clock.now,
     linkOf: () => link,
     newTaskId: () => `task_${begun.length}`,
-    begun: (task) => void begun.push(task),
-    over: (_, how) => void over.push(how),
-    awake: async () => {},
+    onBegun: (task) => void begun.push(task),
+    onOver: (_, how) => void over.push(how),
+    setActive: async () => {},
   });
   const result = (said: object) => own.result(begun.at(-1)!, readResult(JSON.stringify(said)));
   return { own, clock, told, begun, over, result };
