@@ -95,6 +95,8 @@ export interface Kind<
   visible: boolean;
   /** Where this kind points at others. Default: nowhere. */
   references(fields: Static<Fields>): Reference[];
+  /** Names that this kind refers to while they may not exist yet: who takes such a name gets its calls. Default: none. */
+  awaits(fields: Static<Fields>): { kind: string; name: string }[];
   columns: readonly Column[];
   /** By flag name; what is not named here follows from the field. */
   flags: Readonly<Record<string, Flag>>;
@@ -103,7 +105,7 @@ export interface Kind<
 }
 
 /** A descriptor as the API serves it, perhaps that of a newer server. Functions do not travel. */
-export type KindInfo = Omit<Kind, "references">;
+export type KindInfo = Omit<Kind, "references" | "awaits">;
 
 type Optional =
   | "short"
@@ -115,6 +117,7 @@ type Optional =
   | "writes"
   | "visible"
   | "references"
+  | "awaits"
   | "flags";
 
 /** Fills in what a descriptor leaves out. Its name and the types of its fields are kept, so that its rows are typed. */
@@ -136,6 +139,7 @@ export function defineKind<
     writes: ["create", "update", "delete"],
     visible: false,
     references: () => [],
+    awaits: () => [],
     flags: {},
     ...kind,
   };

@@ -52,6 +52,13 @@ export const llm = defineKind({
           description: "Llms of one pool name answer for each other",
         }),
       ),
+      admits: Type.Optional(
+        Type.Array(Type.String({ pattern: "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$" }), {
+          maxItems: 200,
+          uniqueItems: true,
+          description: "Names of llms of other owners that may join the pool of this one",
+        }),
+      ),
       visibility: oneOf(["public", "private"], {
         default: "public",
         description: "A private llm exists only for its owner, administrators and those granted it by name",

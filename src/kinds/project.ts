@@ -35,6 +35,8 @@ export const project = defineKind({
       description: "What the server makes of llmProvider",
     }),
   }),
+  awaits: ({ llmProvider }) =>
+    llmProvider === undefined || llmProvider === "none" ? [] : [{ kind: "llm", name: llmProvider }],
   columns: [
     { header: "NAME", path: "name" },
     { header: "LLM", path: "llmProvider" },

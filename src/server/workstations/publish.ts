@@ -5,6 +5,7 @@ import { kindOf } from "../../kinds/index.ts";
 import { validateFields } from "../../kinds/validate.ts";
 import { decide, isVisible, type Principal } from "../core/access/policy.ts";
 import { type Caller, changeEvent } from "../core/caller.ts";
+import { checkNames } from "../core/catalogue/pool-names.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import { isOf } from "../core/store/typed-rows.ts";
@@ -46,6 +47,15 @@ export function planPublication(publishing: PublishOptions): Write[] {
   const published = new Map<string, string>();
   for (const publication of llms) {
     const before = snapshot.named("llm", publication.name);
+    const { poolName } = publication.given;
+    checkNames({
+      principal: caller.principal,
+      snapshot,
+      before,
+      name: publication.name,
+      owner: caller.principal.userId,
+      poolName: typeof poolName === "string" ? poolName : undefined,
+    });
     const capabilities = publication.capabilities ?? before?.status.capabilities;
     const status = {
       origin: "virtual",

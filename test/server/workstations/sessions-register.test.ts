@@ -227,8 +227,8 @@ describe("registering", () => {
     expect(await actions(server)).toEqual(before);
     // The administrator does not own them either.
     expect((await register(server.admin, [vllm("bobs")])).status).toBe(409);
-    // A pool is no name: publishers may share it.
-    await must(register(alice.call, [vllm("in-pool", { poolName: "bobs" })]));
+    // Names of llms and pools are one namespace.
+    expect((await register(alice.call, [vllm("in-pool", { poolName: "bobs" })])).status).toBe(403);
     const { providerSessionId, epoch } = first.body;
     expect((await bob.call("POST", heartbeat, { providerSessionId, epoch })).status).toBe(200);
   });

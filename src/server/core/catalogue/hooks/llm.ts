@@ -5,10 +5,12 @@ import { decide } from "../../access/policy.ts";
 import type { LlmRow } from "../../store/typed-rows.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkSettings } from "../llm-settings.ts";
+import { checkNames } from "../pool-names.ts";
 
 export const llmHooks: Hooks<LlmRow> = {
   prepare(draft) {
     const { spec, status, visibility } = draft.row;
+    checkNames({ ...draft, name: draft.row.name, owner: draft.row.owner, poolName: spec.poolName });
     if (status.origin === "virtual") {
       checkVirtual(draft);
       return;
