@@ -97,6 +97,11 @@ export const commands: Commands = {
     summary: "End the session of login",
     load: async () => (await import("./cli/cmd/logout.ts")).logout,
   },
+  admit: {
+    group: "Access",
+    summary: "Let an llm of somebody else join a pool",
+    load: async () => (await import("./cli/cmd/admit.ts")).admit,
+  },
   passwd: {
     group: "Access",
     summary: "Set your password",

@@ -40,6 +40,7 @@ describe("the flags of a kind", () => {
       "responses",
       "allow-model-override",
       "pool-name",
+      "admits",
       "visibility",
     ]);
     expect(args["tier"]).toMatchObject({ type: "enum", options: ["fast", "heavy"] });

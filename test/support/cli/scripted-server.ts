@@ -1,25 +1,12 @@
 import { ApiClient } from "../../../src/cli/client/client.ts";
-import { apply } from "../../../src/cli/cmd/apply.ts";
-import { create } from "../../../src/cli/cmd/create.ts";
-import { diff } from "../../../src/cli/cmd/diff.ts";
-import { edit } from "../../../src/cli/cmd/edit.ts";
-import { explain } from "../../../src/cli/cmd/explain.ts";
-import { patch } from "../../../src/cli/cmd/patch.ts";
-import type { Commands } from "../../../src/cli/core/command.ts";
 import type { Context, GlobalFlags } from "../../../src/cli/core/context.ts";
 import { runMain } from "../../../src/cli/core/run.ts";
+import { commands } from "../../../src/commands.ts";
 import { type AppError, errorBody } from "../../../src/errors.ts";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kinds } from "../../../src/kinds/index.ts";
 import { completeConfig } from "../../../src/kinds/secret-backends/config.ts";
 import { type FakeTerminal, terminal as newTerminal, flags as noFlags } from "./fake-terminal.ts";
-
-const commands: Commands = Object.fromEntries(
-  [apply, create, diff, edit, explain, patch].map((verb) => [
-    verb.meta.name,
-    { summary: "", load: async () => verb },
-  ]),
-);
 
 /** One call as the server saw it. */
 export interface Call {
