@@ -11,13 +11,13 @@ import type { Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
-import { isEventStream, parseAnswer, refuseFailure } from "./answer.ts";
 import type { Asked, InferenceDeps } from "./call.ts";
 import { findAgent, llmsOfAgent, modelOfAgent } from "./personas/persona.ts";
-import { withModel, withModelInFrames } from "./personas/persona-echo.ts";
+import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
+import { isEventStream, parseAnswer, refuseFailure } from "./provider-response.ts";
 import type { CallRecord } from "./record.ts";
 import {
   type CallerRequest,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { inOrder, type Standing } from "../../../../src/server/inference/pools/choice.ts";
+import { inOrder, type Standing } from "../../../../src/server/inference/pools/order.ts";
 
 const idle: Standing = { inFlight: 0, isFull: false, isOut: false };
 

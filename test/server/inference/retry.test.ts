@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
 import { type FailureKind, HttpFailure } from "../../../src/net/http1/http-failure.ts";
-import { type Again, type Failed, judge, nextAttempt } from "../../../src/server/inference/attempts.ts";
 import { transportFailure } from "../../../src/server/inference/failure.ts";
+import { type Again, type Failed, judge, nextAttempt } from "../../../src/server/inference/retry.ts";
 
 describe("a failed try", () => {
   it.each<[number, Again, boolean]>([
