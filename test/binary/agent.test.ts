@@ -200,7 +200,7 @@ describe("a call to an agent's model", () => {
     agent.kill("SIGKILL");
     const { text, done, error } = await readStream(answer);
     expect([text, done]).toEqual(["first ", true]);
-    expect(error).toContain("before its answer was whole");
+    expect(error).toContain("before its response was complete");
     await until("desk", "inactive");
     expect((await ask("desk")).status).toBe(503);
   });
@@ -236,7 +236,7 @@ describe("a call to an agent's model", () => {
     const answer = await begun(await ask("desk", { stream: true }));
     await called();
     proxy.reset();
-    expect((await readStream(answer)).error).toContain("before its answer was whole");
+    expect((await readStream(answer)).error).toContain("before its response was complete");
     // Nobody waits for what the provider still has to say.
     await calls[0]!.closed;
     await until("desk", "active");
@@ -286,7 +286,7 @@ describe("a call to an agent's model", () => {
     expect(await readStream(answer)).toMatchObject({
       text: "first ",
       done: true,
-      error: expect.stringContaining("whole"),
+      error: expect.stringContaining("complete"),
     });
   });
 });

@@ -11,116 +11,114 @@ import type { Principal } from "../core/access/policy.ts";
 import { principalAt, stillThere } from "../core/access/principals.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
-import type { Asked, InferenceDeps } from "./call.ts";
-import { findAgent, llmsOfAgent, modelOfAgent } from "./personas/persona.ts";
+import type { CallContext, InferenceDeps } from "./call.ts";
+import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts";
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
-import { isEventStream, parseAnswer, refuseFailure } from "./provider-response.ts";
+import { isEventStream, parseBody, refuseFailure } from "./provider-response.ts";
 import type { CallRecord } from "./record.ts";
 import {
-  type CallerRequest,
   forwardedHeaders,
   modelFor,
+  type ParsedRequest,
   type ProviderRequest,
-  providerRequest,
+  toProviderRequest,
 } from "./request.ts";
 import { openStream, streamHeaders } from "./stream.ts";
 
-const maxAnswerBytes = 64 * 1024 * 1024;
+const maxResponseBytes = 64 * 1024 * 1024;
 
-/** A call as it is sent to one llm. */
-interface Sent {
-  caller: CallerRequest;
+/** A call that is ready to be sent to one llm. */
+interface PreparedCall {
+  request: ParsedRequest;
   operation: Operation;
   llm: LlmRow;
   provider: Provider;
-  /** Undefined where the provider speaks the caller's dialect. */
+  /** Undefined if the provider speaks the caller's dialect. */
   translation: Translation | undefined;
-  request: ProviderRequest;
+  providerRequest: ProviderRequest;
 }
 
-/** How far a try came. */
-export interface Progress {
-  /** The provider's status, or that of an error in the first event of its stream. */
-  answered: number | undefined;
+/** The progress of an attempt, for the decision to try again. */
+export interface AttemptProgress {
+  /** The status of the provider's response, or of an error that was the first event of its stream. */
+  status: number | undefined;
 }
 
-/** Sends a call to one llm, when it is its turn there. Throws AppError, HttpFailure. */
+/** Sends a call to one llm, after its turn in the llm's queue has come. Throws AppError, HttpFailure. */
 export async function attempt(
   deps: InferenceDeps,
   queue: CallQueue,
-  asked: Asked,
+  context: CallContext,
   llm: LlmRow,
-  progress: Progress,
+  progress: AttemptProgress,
 ): Promise<Response> {
-  const { operation, principal, request } = asked.call;
-  let sent = prepare(asked, llm);
+  const { operation, principal, httpRequest } = context.call;
+  let prepared = prepare(context, llm);
   let pipe: StreamPipe | undefined;
-  const turn = queue.enter(queueLimitsOf(llm), principal.userId, request.signal);
+  const turn = queue.enter(queueLimitsOf(llm), principal.userId, httpRequest.signal);
   if (turn) await turn;
-  let isIn = true;
-  const leave = () => {
-    if (isIn) queue.leave();
-    isIn = false;
+  let hasPlace = true;
+  const leaveQueue = () => {
+    if (hasPlace) queue.leave();
+    hasPlace = false;
   };
   try {
-    if (isHibernating(llm)) await wake(deps, asked, llm);
-    if (turn || isHibernating(llm)) sent = prepare(asked, asItIs(deps, asked, llm));
-    const { adapter, timeouts } = sent.provider;
-    const key = await keyOf(sent.llm, deps.secrets);
-    const exchange = await send(deps, asked, sent, key);
-    progress.answered = exchange.status;
-    await refuseFailure(exchange, adapter, key);
-    if (!isDialect(operation) || !asked.record.facts.streaming || !isEventStream(exchange))
-      return await whole(exchange, asked.record, sent, leave);
-    pipe = pipeFor(operation, sent);
+    if (isHibernating(llm)) await wake(deps, context, llm);
+    if (turn || isHibernating(llm)) prepared = prepare(context, currentLlm(deps, context, llm));
+    const { adapter, timeouts } = prepared.provider;
+    const key = await keyOf(prepared.llm, deps.secrets);
+    const response = await send(deps, context, prepared, key);
+    progress.status = response.status;
+    await refuseFailure(response, adapter, key);
+    if (!isDialect(operation) || !context.record.facts.streaming || !isEventStream(response))
+      return await wholeResponse(response, context.record, prepared, leaveQueue);
+    pipe = pipeFor(operation, prepared);
     const body = openStream({
-      exchange,
+      response,
       pipe,
       wire: dialects[operation],
-      record: asked.record,
-      requestId: asked.call.requestId,
+      record: context.record,
+      requestId: context.call.requestId,
       key,
       deadlines: deps.deadlines,
-      patience: timeouts.silence,
-      guard: (end) => deps.streams.add(principal, () => end(reasonToEnd(deps, principal))),
-      leave,
-      told: asked.told,
+      readTimeout: timeouts.silence,
+      guard: (end) => deps.streams.add(principal, () => end(endReason(deps, principal))),
+      onProviderDone: leaveQueue,
+      visibleError: context.visibleError,
     });
     return new Response(body instanceof Promise ? await body : body, streamHeaders);
-  } catch (thrown) {
-    leave();
-    progress.answered = pipe?.fault?.status ?? progress.answered;
-    throw thrown;
+  } catch (error) {
+    leaveQueue();
+    progress.status = pipe?.fault?.status ?? progress.status;
+    throw error;
   }
 }
 
-/** Has the call answered by whoever does that for this llm. */
+/** Sends a call to a workstation agent, a command or a provider, whichever the llm has. */
 function send(
   deps: InferenceDeps,
-  { call, record }: Asked,
-  sent: Sent,
+  { call, record }: CallContext,
+  prepared: PreparedCall,
   key: string | undefined,
 ): Promise<ProviderResponse> {
-  const { operation, llm, translation } = sent;
-  const { adapter, timeouts, url } = sent.provider;
-  const { headers, signal } = call.request;
+  const { operation, llm, translation, providerRequest } = prepared;
+  const { adapter, timeouts, url } = prepared.provider;
+  const { headers, signal } = call.httpRequest;
   if (isVirtual(llm)) {
-    const spoken = translation ? adapter.dialect : operation;
-    const streaming = record.facts.streaming;
     return virtualLlmsOf(deps).infer({
       llm,
-      operation: spoken,
-      text: sent.request.text,
-      streaming,
+      operation: translation ? adapter.dialect : operation,
+      text: providerRequest.text,
+      streaming: record.facts.streaming,
       timeouts,
       signal,
     });
   }
-  if (adapter.isCommand) return runCommand(deps, sent, key, signal);
-  return deps.outbound(url(sent.request.path), {
+  if (adapter.isCommand) return runCommand(deps, prepared, key, signal);
+  return deps.outbound(url(providerRequest.path), {
     method: "POST",
     headers: {
       ...adapter.headers(key),
@@ -128,30 +126,30 @@ function send(
       ...record.span?.headers,
       "content-type": "application/json",
     },
-    body: sent.request.text,
+    body: providerRequest.text,
     timeouts,
     signal,
   });
 }
 
-/** Waits until an llm is awake, and no longer than the caller's bearer is good: it may be told meanwhile (T56). */
+/** Waits until an llm is awake. The wait ends if the caller leaves or its bearer is no longer valid (T56). */
 async function wake(
   deps: InferenceDeps,
-  { call: { principal, request } }: Asked,
+  { call: { principal, httpRequest } }: CallContext,
   llm: LlmRow,
 ): Promise<void> {
   const ended = new AbortController();
   let reason: AppError | undefined;
-  const forget = deps.streams.add(principal, () => {
-    reason = reasonToEnd(deps, principal);
+  const stopWatching = deps.streams.add(principal, () => {
+    reason = endReason(deps, principal);
     ended.abort();
   });
   try {
-    await virtualLlmsOf(deps).wake(llm, AbortSignal.any([request.signal, ended.signal]));
-  } catch (thrown) {
-    throw reason ?? thrown;
+    await virtualLlmsOf(deps).wake(llm, AbortSignal.any([httpRequest.signal, ended.signal]));
+  } catch (error) {
+    throw reason ?? error;
   } finally {
-    forget();
+    stopWatching();
   }
 }
 
@@ -162,12 +160,12 @@ function virtualLlmsOf({ virtualLlms }: InferenceDeps): VirtualLlms {
 
 function runCommand(
   { gemini }: InferenceDeps,
-  { provider, request, llm }: Sent,
+  { provider, providerRequest, llm }: PreparedCall,
   apiKey: string | undefined,
   signal: AbortSignal,
 ): Promise<ProviderResponse> {
   if (!gemini) throw new AppError("not_supported", "this server runs no commands");
-  const body = JSON.parse(request.text);
+  const body = JSON.parse(providerRequest.text);
   return gemini.run({
     body,
     model: llm.spec.model,
@@ -177,13 +175,12 @@ function runCommand(
   });
 }
 
-function prepare(asked: Asked, llm: LlmRow): Sent {
-  const { call, record, caller } = asked;
+function prepare({ call, record, request, candidates }: CallContext, llm: LlmRow): PreparedCall {
   record.facts.llm = llm;
   const provider = providerOf(llm);
   const { adapter } = provider;
   const own = llm.spec.model;
-  const model = call.name === undefined ? own : modelFor(llm, caller.body["model"], asked.candidates);
+  const model = call.name === undefined ? own : modelFor(llm, request.body["model"], candidates);
   record.facts.model = model;
   const { operation } = call;
   const quirks = provider.quirksOf(model);
@@ -193,65 +190,65 @@ function prepare(asked: Asked, llm: LlmRow): Sent {
   if (native === undefined && !translation)
     throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
   const path = native ?? operations[adapter.dialect].path;
-  const request = providerRequest(caller, operation, { path, translation, model, quirks });
-  return { caller, operation, llm, provider, translation, request };
+  const providerRequest = toProviderRequest(request, operation, { path, translation, model, quirks });
+  return { request, operation, llm, provider, translation, providerRequest };
 }
 
-/** An unstreamed answer: committed to the log, then sent. */
-async function whole(
-  exchange: ProviderResponse,
+/** Returns a response that is not streamed, after its audit event is committed. */
+async function wholeResponse(
+  response: ProviderResponse,
   record: CallRecord,
-  sent: Sent,
-  leave: () => void,
+  prepared: PreparedCall,
+  leaveQueue: () => void,
 ): Promise<Response> {
-  const { caller, operation, provider, translation } = sent;
-  const bytes = await exchange.bytes(maxAnswerBytes);
-  leave();
+  const { request, operation, provider, translation } = prepared;
+  const bytes = await response.bytes(maxResponseBytes);
+  leaveQueue();
   const text = bytes.toString("utf8");
-  const body = parseAnswer(text, translation !== undefined);
+  const body = parseBody(text, translation !== undefined);
   // An SDK would take JSON for a stream without a single frame.
   if (record.facts.streaming)
     throw new AppError("provider_error", "the provider did not answer with a stream");
-  const translated = translation?.response(body, modelAsked(sent), caller.body);
-  const spoken = translation ? provider.adapter.dialect : operations[operation].dialect;
-  await record.close(200, dialects[spoken].usage(body));
+  const translated = translation?.response(body, requestedName(prepared), request.body);
+  const dialect = translation ? provider.adapter.dialect : operations[operation].dialect;
+  await record.close(200, dialects[dialect].usage(body));
   if (translated) return Response.json(translated);
-  const own = caller.agent ? withModel(text, body, modelAsked(sent)) : (bytes as Uint8Array<ArrayBuffer>);
-  return new Response(own, { headers: { "content-type": "application/json" } });
+  const untranslated = request.persona
+    ? withModel(text, body, requestedName(prepared))
+    : (bytes as Uint8Array<ArrayBuffer>);
+  return new Response(untranslated, { headers: { "content-type": "application/json" } });
 }
 
-function pipeFor(dialect: Dialect, sent: Sent): StreamPipe {
-  const { translation, caller, request } = sent;
-  const translated = translation?.stream(modelAsked(sent), caller.body);
+function pipeFor(dialect: Dialect, prepared: PreparedCall): StreamPipe {
+  const { translation, request, providerRequest } = prepared;
+  const translated = translation?.stream(requestedName(prepared), request.body);
   if (translated) return translated;
-  const pipe = passthroughPipe(dialect, request);
-  return caller.agent ? withModelInFrames(pipe, modelAsked(sent)) : pipe;
+  const pipe = passthroughPipe(dialect, providerRequest);
+  return request.persona ? withModelInFrames(pipe, requestedName(prepared)) : pipe;
 }
 
-/** An llm as it is after a wait. Throws AppError when the caller may not run it any more. */
-export function asItIs(deps: InferenceDeps, { call, caller }: Asked, llm: LlmRow): LlmRow {
+/** Returns the llm as it is now, after a wait. Throws AppError if the caller may no longer run it. */
+export function currentLlm(deps: InferenceDeps, { call, request }: CallContext, llm: LlmRow): LlmRow {
   const { snapshot } = deps.catalogue;
-  const { principal } = call;
-  if (!stillThere(snapshot, principal, deps.now())) throw reasonToEnd(deps, principal);
-  const asker = principalAt(snapshot, principal);
-  const candidates = caller.agent
-    ? llmsOfAgent(snapshot, findAgent(snapshot, asker, caller.agent.id))
-    : resolve(snapshot, asker, llm.name);
-  const now = candidates.find(({ id }) => id === llm.id);
-  if (now) return now;
+  if (!stillThere(snapshot, call.principal, deps.now())) throw endReason(deps, call.principal);
+  const principal = principalAt(snapshot, call.principal);
+  const candidates = request.persona
+    ? llmsOfPersona(snapshot, findPersona(snapshot, principal, request.persona.id))
+    : resolve(snapshot, principal, llm.name);
+  const current = candidates.find(({ id }) => id === llm.id);
+  if (current) return current;
   throw new AppError("unavailable", `llm "${llm.name}" has changed`, { retryAfter: 1 });
 }
 
-/** Why a call is ended that neither side wanted to end. */
-function reasonToEnd(deps: InferenceDeps, principal: Principal): AppError {
+/** The reason for which the server itself ends a call. */
+function endReason(deps: InferenceDeps, principal: Principal): AppError {
   const { catalogue, now } = deps;
   return stillThere(catalogue.snapshot, principal, now())
     ? new AppError("unavailable", "the server is shutting down")
     : new AppError("unauthenticated", "the bearer is no longer valid");
 }
 
-/** How the caller named the model; a translated answer names it so. */
-function modelAsked({ caller, llm }: Sent): string {
-  const { agent, body } = caller;
-  return (body["model"] as string | undefined) || (agent ? modelOfAgent(agent) : llm.name);
+/** The model name that the caller used. Translated responses and those of personas have it as their `model`. */
+function requestedName({ request: { persona, body }, llm }: PreparedCall): string {
+  return (body["model"] as string | undefined) || (persona ? personaModel(persona) : llm.name);
 }

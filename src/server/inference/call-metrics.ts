@@ -3,7 +3,7 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { Metrics, Series } from "../observability/metrics.ts";
 
-/** The series of one llm and operation, found once: a row never changes. */
+/** The series of one llm and operation. */
 interface CallSeries {
   duration: Series;
   firstToken: Series;
@@ -26,30 +26,32 @@ export class CallMetrics {
     this.waiting(() => 0);
   }
 
-  /** A call has begun. */
+  /** Counts a call as in flight. */
   begin(): void {
     this.#inFlight++;
   }
 
-  /** A call has ended, whatever in; once for each that has begun. */
+  /** Ends a call, whatever its result. To be called once for each `begin`. */
   end(): void {
     this.#inFlight--;
   }
 
-  /** How many calls wait for their turn is asked here, when somebody wants to know. */
+  /** Sets the function that counts the calls in queues. It is called when the metrics are read. */
   waiting(read: () => number): void {
     this.#metrics.gauge("mcpctl_calls_waiting", "Calls that wait for their turn at an llm", read);
   }
 
-  /** A call is tried again, at this llm. */
+  /** Counts a further attempt of a call, at this llm. */
   retried(llm: LlmRow, dialect: Operation): void {
     this.#metrics.series("mcpctl_call_retries_total", labelsOf(llm, dialect)).add();
   }
 
   /**
+   * Measures a call that has ended.
+   *
    * @param seconds from the request to the last byte
-   * @param firstToken seconds to the first byte of a stream
-   * @param error the code of the error it ended in
+   * @param firstToken seconds to the first byte of a stream; undefined without one
+   * @param error the error code of a failed call
    */
   measure(
     llm: LlmRow,
@@ -99,7 +101,7 @@ function labelsOf(llm: LlmRow, dialect: Operation) {
   return {
     gen_ai_operation_name: operations[dialect].telemetryName,
     gen_ai_provider_name: llm.spec.type,
-    // Nobody learns of a private llm from a label.
+    // Labels do not reveal the names of private llms.
     gen_ai_request_model: llm.visibility === "private" ? "private" : llm.name,
   };
 }

@@ -15,8 +15,9 @@ import type { CallMetrics } from "./call-metrics.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { Pace } from "./pace.ts";
 import type { CallRecord } from "./record.ts";
-import type { CallerRequest } from "./request.ts";
+import type { ParsedRequest } from "./request.ts";
 
+/** The parts of the server that calls of models use. */
 export interface InferenceDeps {
   catalogue: Catalogue;
   secrets: SecretValues;
@@ -26,14 +27,15 @@ export interface InferenceDeps {
   streams: OpenStreams;
   deadlines: Deadlines;
   outbound: Outbound;
-  /** Runs llms of type gemini-cli, where the server has a place for it. */
+  /** Runs llms of type gemini-cli. Undefined if the server has no folder for it. */
   gemini?: GeminiCli;
-  /** Has agents' llms called. */
+  /** Sends calls to workstation agents. */
   virtualLlms?: VirtualLlms;
-  /** Where calls are traced. */
+  /** Undefined if calls are not traced. */
   tracer?: Tracer;
+  /** Milliseconds since 1970. */
   now(): number;
-  /** The machine's own where none is given. */
+  /** Default: the time and randomness of the machine. */
   pace?: Pace;
 }
 
@@ -42,20 +44,20 @@ export interface InferenceCall {
   operation: Operation;
   principal: Principal;
   requestId: string;
-  request: Request;
-  /** The llm, where the path names it; else the body's `model` does, or a pool. */
+  httpRequest: Request;
+  /** The name of an llm, if the path has it. Otherwise the `model` of the body names an llm, a pool or a persona. */
   name?: string;
   /** Reads the body. Throws AppError. */
-  read(): Promise<CallerRequest>;
+  read(): Promise<ParsedRequest>;
 }
 
-/** A call that has been read. */
-export interface Asked {
+/** A call whose body has been read. */
+export interface CallContext {
   call: InferenceCall;
   record: CallRecord;
-  caller: CallerRequest;
-  /** The llms that may answer. */
+  request: ParsedRequest;
+  /** The llms that can answer. */
   candidates: readonly LlmRow[];
-  /** An error as the caller may be told it. */
-  told(error: AppError): AppError;
+  /** Returns an error as the caller may see it. */
+  visibleError(error: AppError): AppError;
 }

@@ -4,8 +4,9 @@ import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { redact } from "../core/redact.ts";
 
 /**
- * What a caller is told of a provider's error: its status and message. Its 401 and 403 are about the key this
- * server sent, not about the caller, and become 502; so does a redirect, which is never followed (T06).
+ * Returns the error that a caller sees for a provider's error response: with the same status and message. Status 401
+ * and 403 are about the key of this server, not about the caller, and become 502. So does a redirect, which is never
+ * followed (T06).
  */
 export function providerFailure(
   status: number,
@@ -17,7 +18,7 @@ export function providerFailure(
     return new AppError("provider_rejected_credential", "the provider rejected the credential");
   }
   if (status < 400)
-    return new AppError("provider_error", `the provider answered ${status}, which is not followed`);
+    return new AppError("provider_error", `the provider redirected (${status}); redirects are not followed`);
   const message = redact(fault.message, key);
   const code = status === 429 ? "too_many_requests" : status < 500 ? "invalid_request" : "provider_error";
   return new AppError(code, message, {
@@ -27,7 +28,7 @@ export function providerFailure(
   });
 }
 
-/** What a caller is told when there was no whole answer. */
+/** Returns the error that a caller sees if the provider sent no complete response. */
 export function transportFailure(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (!(error instanceof HttpFailure)) return new AppError("internal", "the call failed", { cause: error });
@@ -45,18 +46,18 @@ export function transportFailure(error: unknown): AppError {
     case "closed":
       return new AppError(
         "provider_error",
-        "the provider closed the connection before its answer was whole",
+        "the provider closed the connection before its response was complete",
         { cause: error },
       );
     case "malformed":
     case "too-large":
-      return new AppError("provider_error", `the provider's answer is not usable: ${error.message}`, {
+      return new AppError("provider_error", `the provider's response is not usable: ${error.message}`, {
         cause: error,
       });
   }
 }
 
-/** When a provider wants to be asked again, in seconds: `retry-after-ms`, or `retry-after` as a number or a date. */
+/** Seconds after which a provider allows a retry: from `retry-after-ms`, or `retry-after` as a number or a date. */
 export function retryAfterOf(headers: ReadonlyMap<string, string>): number | undefined {
   const milliseconds = Number(headers.get("retry-after-ms") ?? Number.NaN);
   if (Number.isFinite(milliseconds)) return Math.max(0, milliseconds / 1000);

@@ -5,25 +5,25 @@ import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, modelsPath } from "../../wire/dialects/operations.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
-import { asItIs, attempt, type Progress } from "./attempt.ts";
-import type { Asked, InferenceCall, InferenceDeps } from "./call.ts";
+import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
+import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
 import { transportFailure } from "./failure.ts";
 import { type Pace, systemPace } from "./pace.ts";
-import { llmsOfAgent, toldOfAgent } from "./personas/persona.ts";
+import { errorOfPersona, llmsOfPersona } from "./personas/persona.ts";
 import { CoolDown } from "./pools/cool-down.ts";
-import { inOrder, type Standing } from "./pools/order.ts";
+import { inOrder, type MemberState } from "./pools/order.ts";
 import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, providerOf } from "./provider.ts";
 import { refuseFailure } from "./provider-response.ts";
 import { CallRecord } from "./record.ts";
-import { type CallerRequest, requestedModel } from "./request.ts";
-import { type Failed, judge, type Next, nextAttempt } from "./retry.ts";
-import { answerWhileWaking } from "./waking.ts";
+import { type ParsedRequest, requestedModel } from "./request.ts";
+import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
+import { responseWhileWaking } from "./waking.ts";
 
 const probeMilliseconds = 2000;
 
-/** Calls of models: found, allowed, sent, passed back, and in the books. */
+/** Answers calls of models: finds the llms, checks rights and limits, sends the call, tries again, and records it. */
 export class Inference {
   readonly #deps: InferenceDeps;
   readonly #pace: Pace;
@@ -36,7 +36,7 @@ export class Inference {
     this.#coolDown = new CoolDown(this.#pace.elapsed);
     this.#queues = new CallQueues(deps.deadlines, this.#pace.elapsed);
     deps.metrics.waiting(() => this.#queues.waiting);
-    // Of what changed too much to be told, a few idle entries stay.
+    // If the changes are too many to be listed, some unused entries stay.
     deps.catalogue.subscribe((changes) => {
       for (const { kind, before, after } of changes ?? []) {
         if (kind !== "llm" || !before) continue;
@@ -46,7 +46,7 @@ export class Inference {
     });
   }
 
-  /** Answers a call. Throws AppError, after the call's audit event is committed. */
+  /** Answers a call. Throws AppError after the audit event of the call is committed. */
   async call(call: InferenceCall): Promise<Response> {
     const facts = {
       requestId: call.requestId,
@@ -55,39 +55,47 @@ export class Inference {
       streaming: false,
     };
     const { audit, metrics, now, tracer } = this.#deps;
-    const span = tracer?.start({ ...facts, headers: call.request.headers });
+    const span = tracer?.start({ ...facts, headers: call.httpRequest.headers });
     const record = new CallRecord(facts, audit, metrics, now, span);
-    const told = (error: AppError) => {
-      const { agent, llm } = record.facts;
-      return agent ? toldOfAgent(error, this.#deps.catalogue.snapshot, call.principal, agent, llm) : error;
+    const visibleError = (error: AppError) => {
+      const { persona, llm } = record.facts;
+      if (!persona) return error;
+      return errorOfPersona(error, this.#deps.catalogue.snapshot, call.principal, persona, llm);
     };
     try {
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
-      const caller = await call.read();
-      const candidates = named ?? this.#resolve(call, record, nameIn(caller), caller.agent);
-      record.facts.streaming = caller.body["stream"] === true && isDialect(call.operation);
+      const request = await call.read();
+      const candidates = named ?? this.#resolve(call, record, nameIn(request), request.persona);
+      record.facts.streaming = request.body["stream"] === true && isDialect(call.operation);
       if (call.operation === "count_tokens") {
         const canCount = candidates.some((llm) =>
           providerOf(llm).adapter.operations.includes("count_tokens"),
         );
-        if (!canCount) return await estimated(candidates[0]!, caller, record);
+        if (!canCount) return await estimatedTokens(candidates[0]!, request, record);
       } else {
-        const most = isDialect(call.operation) ? dialects[call.operation].maxTokens(caller.body) : undefined;
-        record.admission = this.#deps.limits.admit(call.principal, candidates, caller.text.length, most);
+        const maxTokens = isDialect(call.operation)
+          ? dialects[call.operation].maxTokens(request.body)
+          : undefined;
+        record.admission = this.#deps.limits.admit(
+          call.principal,
+          candidates,
+          request.text.length,
+          maxTokens,
+        );
       }
-      const asked = { call, record, caller, candidates, told };
-      const tried = this.#try(asked, this.#inOrder(candidates, call.requestId));
-      if (!record.facts.streaming || !candidates.some(isHibernating)) return await tried;
-      return await answerWhileWaking(tried, asked, this.#deps);
+      const context = { call, record, request, candidates, visibleError };
+      const response = this.#try(context, this.#inOrder(candidates, call.requestId));
+      if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
+      return await responseWhileWaking(response, context, this.#deps);
     } catch (thrown) {
       const error = transportFailure(thrown);
-      // Told even when the log cannot take it: a failure is not an answer.
+      // The caller gets the error even if the log cannot be written.
       await record.close(error.status, undefined, error).catch(() => {});
-      throw told(error);
+      throw visibleError(error);
     }
   }
 
-  /** Asks an llm's provider for its models, to see whether url and key are right. Never throws. */
+  /** Asks the provider of an llm for its list of models, to check url and key. Never throws. */
   async probe(llmId: string): Promise<{ ok: boolean; message: string }> {
     const llm = this.#deps.catalogue.snapshot.byId.get(llmId);
     if (!isOf(llmKind, llm)) return { ok: false, message: "the llm is gone" };
@@ -95,14 +103,14 @@ export class Inference {
       const { adapter, url } = providerOf(llm);
       if (adapter.isCommand) return await this.#probeCommand();
       const key = await keyOf(llm, this.#deps.secrets);
-      const answer = await this.#deps.outbound(url(modelsPath), {
+      const response = await this.#deps.outbound(url(modelsPath), {
         method: "GET",
         headers: adapter.headers(key),
         timeouts: { connect: probeMilliseconds, firstByte: probeMilliseconds, silence: probeMilliseconds },
         signal: AbortSignal.timeout(probeMilliseconds),
       });
-      await refuseFailure(answer, adapter, key);
-      answer.cancel();
+      await refuseFailure(response, adapter, key);
+      response.cancel();
       return { ok: true, message: "the provider answers" };
     } catch (thrown) {
       const error = transportFailure(thrown);
@@ -111,7 +119,7 @@ export class Inference {
     }
   }
 
-  /** Whether the command is there. It may take longer to say so than a person should wait. */
+  /** Checks if the command is installed. A command that is slow to answer counts as installed. */
   async #probeCommand(): Promise<{ ok: boolean; message: string }> {
     const { gemini } = this.#deps;
     if (!gemini) return { ok: false, message: "this server runs no commands" };
@@ -119,44 +127,44 @@ export class Inference {
       return { ok: true, message: `gemini ${await gemini.version(probeMilliseconds)}` };
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "provider_timeout") throw error;
-      return { ok: true, message: "gemini is there, and slow to answer" };
+      return { ok: true, message: "gemini is installed, but slow to answer" };
     }
   }
 
-  /** Tries the candidates until one has begun to answer, or there is no use in going on. Throws AppError. */
-  async #try(asked: Asked, candidates: LlmRow[]): Promise<Response> {
-    const { requestId, request } = asked.call;
+  /** Tries the candidates until one begins to answer, or no further attempt is allowed. Throws AppError. */
+  async #try(context: CallContext, candidates: LlmRow[]): Promise<Response> {
+    const { requestId, httpRequest } = context.call;
     const startedAt = this.#pace.elapsed();
-    const history: Failed[] = [];
-    let told: AppError | undefined;
-    let next: Next | undefined = { member: 0, wait: 0 };
+    const history: FailedAttempt[] = [];
+    let error: AppError | undefined;
+    let next: NextAttempt | undefined = { member: 0, wait: 0 };
     while (next) {
-      const { member, wait }: Next = next;
-      const progress: Progress = { answered: undefined };
+      const { member, wait }: NextAttempt = next;
+      const progress: AttemptProgress = { status: undefined };
       let llm = candidates[member]!;
       try {
         if (wait > 0) {
-          await this.#pace.wait(wait, request.signal);
-          llm = candidates[member] = asItIs(this.#deps, asked, llm);
+          await this.#pace.wait(wait, httpRequest.signal);
+          llm = candidates[member] = currentLlm(this.#deps, context, llm);
         }
-        if (told) this.#deps.metrics.retried(llm, asked.call.operation);
-        const response = await attempt(this.#deps, this.#queues.of(llm), asked, llm, progress);
+        if (error) this.#deps.metrics.retried(llm, context.call.operation);
+        const response = await attempt(this.#deps, this.#queues.of(llm), context, llm, progress);
         this.#coolDown.succeeded(llm.id);
         return response;
       } catch (thrown) {
         const failure = transportFailure(thrown);
-        const { again, isWell, cannotConnect } = judge(thrown, progress.answered);
-        if (isWell === undefined) this.#coolDown.undecided(llm.id, requestId);
-        else if (isWell) this.#coolDown.succeeded(llm.id);
+        const { retry, isHealthy, cannotConnect } = classifyFailure(thrown, progress.status);
+        if (isHealthy === undefined) this.#coolDown.undecided(llm.id, requestId);
+        else if (isHealthy) this.#coolDown.succeeded(llm.id);
         else this.#coolDown.failed(llm.id, failure.retryAfter, cannotConnect);
-        // That one member cannot be asked for it says less than what went wrong at another.
-        if (again === "never" || failure.code !== "invalid_request") told = failure;
-        told ??= failure;
-        history.push({ member, again, at: this.#pace.elapsed(), retryAfter: failure.retryAfter });
+        // A member that has no such operation matters less than the failure of another member.
+        if (retry === "never" || failure.code !== "invalid_request") error = failure;
+        error ??= failure;
+        history.push({ member, retry, at: this.#pace.elapsed(), retryAfter: failure.retryAfter });
         next = nextAttempt(candidates.length, history, startedAt, this.#pace.random);
       }
     }
-    throw told;
+    throw error;
   }
 
   /** The llms of a pool in the order in which they are tried. */
@@ -165,47 +173,46 @@ export class Inference {
     const isFull = (llm: LlmRow) => this.#queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
     const { virtualLlms } = this.#deps;
     const probed = members.find((llm) => !isFull(llm) && this.#coolDown.claimProbe(llm.id, requestId));
-    const standing = (llm: LlmRow) => ({
+    const stateOf = (llm: LlmRow) => ({
       inFlight: this.#queues.of(llm).inFlight,
       isFull: isFull(llm),
-      isOut: this.#coolDown.isOut(llm.id),
-      ...(virtualLlms && isVirtual(llm) && { agent: atAgent(llm, virtualLlms) }),
+      isCoolingDown: this.#coolDown.isCoolingDown(llm.id),
+      ...(virtualLlms && isVirtual(llm) && { atAgent: stateAtAgent(llm, virtualLlms) }),
     });
     const order = inOrder(
       members.filter((llm) => llm !== probed),
-      standing,
+      stateOf,
       this.#pace.random,
     );
     return probed ? [probed, ...order] : order;
   }
 
-  #resolve({ principal }: InferenceCall, record: CallRecord, name: string, agent?: PersonaRow): LlmRow[] {
+  #resolve({ principal }: InferenceCall, record: CallRecord, name: string, persona?: PersonaRow): LlmRow[] {
     const { snapshot } = this.#deps.catalogue;
-    if (agent) record.facts.agent = agent;
-    const llms = agent ? llmsOfAgent(snapshot, agent) : resolve(snapshot, principal, name);
+    if (persona) record.facts.persona = persona;
+    const llms = persona ? llmsOfPersona(snapshot, persona) : resolve(snapshot, principal, name);
     if (llms.length === 1 && llms[0]!.name === name) record.facts.llm = llms[0]!;
     else record.facts.pool = name;
     return llms;
   }
 }
 
-/** What a request is for: the llm or pool that its body names, or its persona's llm. Throws AppError. */
-function nameIn({ agent, body }: CallerRequest): string {
-  return agent ? agent.spec.llm : requestedModel(body);
+/** The name of the llm or pool that a request is for: from its persona or its body. Throws AppError. */
+function nameIn({ persona, body }: ParsedRequest): string {
+  return persona ? persona.spec.llm : requestedModel(body);
 }
 
-/** How an agent's llm stands among others. */
-function atAgent(llm: LlmRow, virtualLlms: VirtualLlms): NonNullable<Standing["agent"]> {
+function stateAtAgent(llm: LlmRow, virtualLlms: VirtualLlms): NonNullable<MemberState["atAgent"]> {
   if (isHibernating(llm)) return virtualLlms.wakingFor(llm) === undefined ? "hibernating" : "waking";
   if (virtualLlms.inFlight(llm) > 0) return "busy";
   return virtualLlms.isResident(llm) ? "resident" : "cold";
 }
 
-/** How long a request is, where the provider cannot be asked. */
-async function estimated(llm: LlmRow, { body }: CallerRequest, record: CallRecord): Promise<Response> {
+/** An estimate of the tokens of a request, for providers that cannot count them. */
+async function estimatedTokens(llm: LlmRow, { body }: ParsedRequest, record: CallRecord): Promise<Response> {
   record.facts.llm = llm;
   record.facts.model = llm.spec.model;
-  const counted = countTokens(body);
+  const count = countTokens(body);
   await record.close(200);
-  return Response.json(counted);
+  return Response.json(count);
 }

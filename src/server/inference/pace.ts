@@ -1,36 +1,36 @@
 import { AppError } from "../../errors.ts";
 
-/** Time and chance, as the tries of a call need them. */
+/** The clock and the randomness of retries. */
 export interface Pace {
-  /** Milliseconds; never goes back. */
+  /** The monotonic clock, in milliseconds. */
   elapsed(): number;
   /** From 0 to just below 1. */
   random(): number;
-  /** Returns when so many milliseconds are over. Throws AppError `client_closed_request` once the signal aborts. */
+  /** Waits. Throws AppError `client_closed_request` if the signal aborts. */
   wait(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
-/** The machine's own. */
+/** The clock and randomness of the machine. */
 export const systemPace: Pace = {
   elapsed: () => performance.now(),
   random: Math.random,
   wait(milliseconds, signal) {
-    return new Promise((over, left) => {
-      if (signal.aborted) return left(callerLeft());
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(callerLeft());
       const onAbort = () => {
         clearTimeout(timer);
-        left(callerLeft());
+        reject(callerLeft());
       };
       const timer = setTimeout(() => {
         signal.removeEventListener("abort", onAbort);
-        over();
+        resolve();
       }, milliseconds);
       signal.addEventListener("abort", onAbort, { once: true });
     });
   },
 };
 
-/** What ends a call whose caller does not wait for it any more. */
+/** The error of a call whose caller has closed the connection. */
 export function callerLeft(): AppError {
   return new AppError("client_closed_request", "the caller went away");
 }

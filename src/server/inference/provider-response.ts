@@ -6,39 +6,46 @@ import { providerFailure, retryAfterOf } from "./failure.ts";
 
 const maxErrorBytes = 64 * 1024;
 
-/** Throws AppError unless the provider answered with a success. */
+/** Throws AppError unless the status of the response is a success. */
 export async function refuseFailure(
-  exchange: ProviderResponse,
+  response: ProviderResponse,
   adapter: Adapter,
   key: string | undefined,
 ): Promise<void> {
-  const { status } = exchange;
+  const { status } = response;
   if (status >= 200 && status < 300) return;
-  const text = isCompressed(exchange) ? "" : await exchange.text(maxErrorBytes).catch(() => "");
-  exchange.cancel();
+  const text = isCompressed(response) ? "" : await response.text(maxErrorBytes).catch(() => "");
+  response.cancel();
   const fault = adapter.readError(status, text);
-  throw providerFailure(status, fault, key, retryAfterOf(exchange.headers));
+  throw providerFailure(status, fault, key, retryAfterOf(response.headers));
 }
 
-/** Whether an answer comes as events. Throws AppError where they cannot be read. */
-export function isEventStream(exchange: ProviderResponse): boolean {
-  const type = exchange.headers.get("content-type")?.toLowerCase();
+/** True if a response is an event stream. Throws AppError if the stream is compressed. */
+export function isEventStream(response: ProviderResponse): boolean {
+  const type = response.headers.get("content-type")?.toLowerCase();
   if (!type?.startsWith("text/event-stream")) return false;
-  if (!isCompressed(exchange)) return true;
-  exchange.cancel();
-  throw new AppError("provider_error", "the provider's answer is compressed, which nobody asked for");
+  if (!isCompressed(response)) return true;
+  response.cancel();
+  throw new AppError(
+    "provider_error",
+    "the provider sent a compressed stream, which the server did not ask for",
+  );
 }
 
 function isCompressed({ headers }: ProviderResponse): boolean {
   return (headers.get("content-encoding") || "identity").toLowerCase() !== "identity";
 }
 
-/** What is translated keeps the digits of long integers; what is only looked at for its usage need not. */
-export function parseAnswer(text: string, exact: boolean): unknown {
+/**
+ * Parses the body of a response. Throws AppError `provider_error` if it is not JSON.
+ *
+ * @param exact keeps the digits of long integers, for a translation; not needed to read the usage
+ */
+export function parseBody(text: string, exact: boolean): unknown {
   try {
     return exact ? parseExact(text) : JSON.parse(text);
   } catch (error) {
-    throw new AppError("provider_error", "the provider's answer is not JSON", {
+    throw new AppError("provider_error", "the provider's response is not JSON", {
       cause: (error as Error).name,
     });
   }

@@ -11,7 +11,7 @@ import type { SecretValues } from "../secrets/secret-values.ts";
 /** Milliseconds. The `timeouts` of an llm override them. */
 const defaultTimeouts: OutboundTimeouts = { connect: 10_000, firstByte: 300_000, silence: 300_000 };
 
-/** Where and how an llm is reached. */
+/** The provider of an llm. */
 export interface Provider {
   readonly adapter: Adapter;
   readonly timeouts: OutboundTimeouts;
@@ -21,10 +21,10 @@ export interface Provider {
   url(path: string): URL;
 }
 
-/** A row never changes, so what follows from it is worked out once. */
+/** Rows never change, so the provider of a row is made once. */
 const known = new WeakMap<LlmRow, Provider>();
 
-/** The provider of an llm. Throws AppError `not_supported` for a type that this version cannot call. */
+/** Returns the provider of an llm. Throws AppError `not_supported` for a type that this version cannot call. */
 export function providerOf(llm: LlmRow): Provider {
   const cached = known.get(llm);
   if (cached) return cached;
@@ -49,7 +49,7 @@ export function providerOf(llm: LlmRow): Provider {
   return provider;
 }
 
-/** The key that an llm's provider wants; undefined where the llm has none. Throws AppError where it cannot be read. */
+/** Returns the API key of an llm; undefined if it has none. Throws AppError if the key cannot be read. */
 export async function keyOf(llm: LlmRow, secrets: SecretValues): Promise<string | undefined> {
   const ref = llm.spec.apiKeyRef;
   return ref ? secrets.value(ref.name, ref.key) : undefined;

@@ -9,29 +9,29 @@ import type { CallMetrics } from "./call-metrics.ts";
 import type { Admission } from "./limits/limiter.ts";
 import { costOf } from "./limits/prices.ts";
 
-/** What is known of a call before it is made. */
+/** The facts of a call, which are filled in as they become known. */
 export interface CallFacts {
   requestId: string;
   principal: Principal;
   dialect: Operation;
   llm?: LlmRow;
-  /** The persona that was asked. */
-  agent?: PersonaRow;
-  /** The name that was asked for, when it was a pool's. */
+  /** The persona that was called. */
+  persona?: PersonaRow;
+  /** The requested name, if it is the name of a pool. */
   pool?: string;
   model?: string;
   streaming: boolean;
 }
 
-/** No model reads or writes more in a call, whatever its provider says; years of it fit into a sum. */
-const mostTokens = 100_000_000;
+/** No model reads or writes more in a call. Sums over years stay exact below it. */
+const maxTokens = 100_000_000;
 
-/** Keeps the books of one call: exactly one audit event, and its metrics. */
+/** Records one call: exactly one audit event, its metrics and its use of limits. */
 export class CallRecord {
   readonly facts: CallFacts;
-  /** Where the call is traced. */
+  /** Undefined if the call is not traced. */
   readonly span: Span | undefined;
-  /** What it was let through for, where limits are kept. */
+  /** The reservation of limits. Undefined before the call is admitted. */
   admission: Admission | undefined;
   readonly #audit: Audit;
   readonly #metrics: CallMetrics;
@@ -49,20 +49,20 @@ export class CallRecord {
     metrics.begin();
   }
 
-  /** The first byte of a stream has gone to the caller. */
+  /** Notes that the first byte of a stream was sent to the caller. */
   firstByte(): void {
     if (this.#firstByte !== undefined) return;
     this.#firstByte = performance.now();
     this.span?.firstByte();
   }
 
-  /** Commits the event; the second time nothing. The last byte is sent when this has returned. Throws AppError. */
+  /** Commits the audit event; a second call does nothing. The last byte is sent after this returns. Throws AppError. */
   async close(status: number, reported = noUsage, error?: AppError): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     const usage = countable(reported);
     const { facts } = this;
-    const { agent, llm, principal } = facts;
+    const { llm, persona, principal } = facts;
     this.admission?.settle(llm, usage);
     const milliseconds = performance.now() - this.#start;
     this.#metrics.end();
@@ -91,14 +91,14 @@ export class CallRecord {
       model: facts.model,
       ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
       error: error?.code,
-      ...(agent && { detail: { agent: agent.name, id: agent.id } }),
+      ...(persona && { detail: { agent: persona.name, id: persona.id } }),
     });
   }
 }
 
 /**
- * What a provider reports as far as it can be counted. It may be an agent's, and say anything: one that did not fit
- * would take the events of other calls along, and one below zero give back what was used.
+ * Returns the usage that a provider reports, within sane bounds. A workstation agent can report any number: one that
+ * does not fit the database would lose the events of other calls too, and a negative one would lower the use of limits.
  */
 function countable({ promptTokens, completionTokens, cachedTokens }: Usage): Usage {
   const prompt = count(promptTokens);
@@ -110,5 +110,5 @@ function countable({ promptTokens, completionTokens, cachedTokens }: Usage): Usa
 }
 
 function count(reported: unknown): number {
-  return typeof reported === "number" && reported > 0 ? Math.min(Math.round(reported), mostTokens) : 0;
+  return typeof reported === "number" && reported > 0 ? Math.min(Math.round(reported), maxTokens) : 0;
 }

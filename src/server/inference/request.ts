@@ -8,28 +8,31 @@ import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import { poolOf } from "./pools/resolve.ts";
 
-/** A caller's request, parsed. */
-export interface CallerRequest {
+/** The body of a caller's request, parsed. */
+export interface ParsedRequest {
   body: Record<string, unknown>;
+  /** The body as it was sent. */
   text: string;
+  /** The positions of its top-level fields in `text`. */
   scan: JsonScan;
-  /** The persona it is put to, and is already asked as. */
-  agent?: PersonaRow;
+  /** The persona that is called. Its prompt and default parameters are in the body already. */
+  persona?: PersonaRow;
 }
 
-/** What goes to the provider. */
+/** The request to the provider. */
 export interface ProviderRequest {
   path: string;
+  /** The body. */
   text: string;
-  /** The provider is asked for the usage that the caller did not ask for: the frame that tells it is kept back. */
+  /** The server asks for a usage frame that the caller did not ask for, and removes it from the response. */
   stripUsage: boolean;
 }
 
-/** How a provider takes a call. */
-export interface Target {
-  /** Where the provider takes it. */
+/** The provider's side of a call. */
+export interface ProviderTarget {
+  /** The path of the operation at the provider. */
   path: string;
-  /** Undefined where the provider speaks the caller's dialect. */
+  /** Undefined if the provider speaks the caller's dialect. */
   translation: Translation | undefined;
   /** The provider's name for the model. */
   model: string;
@@ -37,17 +40,16 @@ export interface Target {
 }
 
 /**
- * Returns the request for the provider: the caller's own bytes with another model name where the provider speaks the
- * caller's dialect, else a translation.
+ * Makes the request to the provider. If the provider speaks the caller's dialect, it is the caller's own bytes with
+ * another model name; otherwise it is a translation.
  *
  * @throws AppError `invalid_request`
  */
-export function providerRequest(
-  caller: CallerRequest,
+export function toProviderRequest(
+  { body, text, scan }: ParsedRequest,
   operation: Operation,
-  { path, translation, model, quirks }: Target,
+  { path, translation, model, quirks }: ProviderTarget,
 ): ProviderRequest {
-  const { body, text, scan } = caller;
   const renamed = body["model"] === model ? {} : { model };
   if (!isDialect(operation)) return { path, text: spliceTopLevel(text, scan, renamed), stripUsage: false };
   dialects[operation].checkRequest(body);
@@ -57,7 +59,7 @@ export function providerRequest(
   return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage };
 }
 
-/** The llm or pool that a body names. Throws AppError `invalid_request` when it names none. */
+/** Returns the `model` of a body. Throws AppError `invalid_request` if there is none. */
 export function requestedModel(body: Record<string, unknown>): string {
   const { model } = body;
   if (typeof model === "string" && model !== "") return model;
@@ -67,26 +69,31 @@ export function requestedModel(body: Record<string, unknown>): string {
 }
 
 /**
- * The provider's name for the model, where the path names the llm: its own, unless the llm lets callers choose.
- * A body that names something else is refused.
+ * Returns the provider's name for the model, for a call whose path names the llm. It is the llm's own, or the one in
+ * the body if the llm has `allowModelOverride`.
  *
- * @param candidates all that may answer, this one among them: a caller may name any of them
+ * @param requested the `model` of the body: empty, or a name of one of the candidates
+ * @param candidates all llms that can answer, this one included
+ * @throws AppError `invalid_request` if the body names another model
  */
-export function modelFor(llm: LlmRow, asked: unknown, candidates: readonly LlmRow[]): string {
+export function modelFor(llm: LlmRow, requested: unknown, candidates: readonly LlmRow[]): string {
   const own = llm.spec.model;
-  if (asked === undefined || asked === null || asked === "") return own;
-  const isName = (name: string) => name === asked;
+  if (requested === undefined || requested === null || requested === "") return own;
+  const isName = (name: string) => name === requested;
   if (candidates.some((one) => isName(one.spec.model) || isName(one.name) || isName(poolOf(one)))) return own;
-  if (llm.spec.allowModelOverride && typeof asked === "string") return asked;
+  if (llm.spec.allowModelOverride && typeof requested === "string") return requested;
   throw new AppError("invalid_request", `model: this llm answers as "${llm.name}" or "${own}"`, {
     details: [{ path: "/model", message: "is not this llm's" }],
   });
 }
 
-/** What can stand in a header's value. */
+/** A value that is safe in a header. */
 const printable = /^[\t\x20-\x7e]*$/;
 
-/** What of a caller's headers a provider of the same dialect is to see. Throws AppError `invalid_request`. */
+/**
+ * Returns the caller's headers that belong to the dialect, for a provider that speaks it. Throws AppError
+ * `invalid_request` if one of them is not plain text.
+ */
 export function forwardedHeaders(
   headers: Headers,
   operation: Operation,

@@ -3,46 +3,45 @@ import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { backoffDelay } from "../../time.ts";
 
 /**
- * Where a call that failed may be tried again: `here` at the same llm too, `elsewhere` at another member of the
- * pool, `late` the same but once, because much time is gone, or nowhere.
+ * The llms at which a failed call may be tried again. `here`: the same llm or another member of the pool. `elsewhere`:
+ * another member. `late`: another member, but only once, because the failure took much time.
  */
-export type Again = "here" | "elsewhere" | "late" | "never";
+export type Retry = "here" | "elsewhere" | "late" | "never";
 
-export interface Judgement {
-  again: Again;
-  /** What the failure says of the provider; undefined where it says nothing. */
-  isWell: boolean | undefined;
-  /** Nobody answered the door: one such failure says enough. */
+export interface FailureClass {
+  retry: Retry;
+  /** True if the failure shows that the provider works, undefined if it shows nothing about the provider. */
+  isHealthy: boolean | undefined;
+  /** The connection was refused: one such failure is enough to avoid the llm for a while. */
   cannotConnect?: true;
 }
 
-const failing = (again: Again): Judgement => ({ again, isWell: false });
-const unknown = (again: Again): Judgement => ({ again, isWell: undefined });
+const failing = (retry: Retry): FailureClass => ({ retry, isHealthy: false });
+const unknown = (retry: Retry): FailureClass => ({ retry, isHealthy: undefined });
 
 /**
- * Judges a failed try. A call may be sent to the same llm again only where nothing was done, or the provider said
- * so itself; another llm may be asked after anything that is not the caller's own fault.
+ * Classifies a failed attempt. The same llm may be called again only if it did not process the call, or its provider
+ * allows it. Another llm may be called after every failure that is not the caller's fault.
  *
- * @param thrown what the try ended in, before anything went to the caller
- * @param answered the provider's status, from the head or from an error that came as the first event of a
- *   stream; undefined where there was no answer
+ * @param thrown the error of the attempt, of which the caller has seen nothing yet
+ * @param status the provider's status, from the head of its response or from an error in the first event of its
+ *   stream; undefined if there was no response
  */
-export function judge(thrown: unknown, answered: number | undefined): Judgement {
-  if (answered !== undefined && (answered < 200 || answered > 299)) return ofStatus(answered);
+export function classifyFailure(thrown: unknown, status: number | undefined): FailureClass {
+  if (status !== undefined && (status < 200 || status > 299)) return ofStatus(status);
   const cause = thrown instanceof AppError ? thrown.cause : thrown;
-  if (cause instanceof HttpFailure) return ofTransport(cause.kind, answered !== undefined);
+  if (cause instanceof HttpFailure) return ofTransport(cause.kind, status !== undefined);
   if (!(thrown instanceof AppError)) return unknown("never");
-  if (answered !== undefined)
-    return thrown.code === "provider_error" ? failing("elsewhere") : unknown("never");
+  if (status !== undefined) return thrown.code === "provider_error" ? failing("elsewhere") : unknown("never");
   switch (thrown.code) {
     // The key cannot be read.
     case "secret_unavailable":
     case "unavailable":
-    // No turn in time; or the llm has changed while the call waited.
+    // The call got no turn in time, or the llm has changed while the call waited.
     case "too_many_requests":
     case "forbidden":
     case "not_found":
-    // This provider cannot be asked for it; one of another kind may.
+    // This provider has no such operation; another one may have it.
     case "invalid_request":
     case "not_supported":
       return unknown("elsewhere");
@@ -51,14 +50,14 @@ export function judge(thrown: unknown, answered: number | undefined): Judgement 
   }
 }
 
-function ofStatus(status: number): Judgement {
+function ofStatus(status: number): FailureClass {
   if (status === 408 || status === 429 || (status >= 500 && status !== 501)) return failing("here");
-  // Its key, its bill, its address: the next one has its own.
+  // The key, the bill or the address of this llm: another llm has its own.
   if (status === 401 || status === 402 || status === 403 || status < 400) return failing("elsewhere");
-  return { again: "never", isWell: true };
+  return { retry: "never", isHealthy: true };
 }
 
-function ofTransport(kind: HttpFailure["kind"], hasHead: boolean): Judgement {
+function ofTransport(kind: HttpFailure["kind"], hasHead: boolean): FailureClass {
   switch (kind) {
     case "cancelled":
       return unknown("never");
@@ -66,7 +65,7 @@ function ofTransport(kind: HttpFailure["kind"], hasHead: boolean): Judgement {
       return { ...failing("here"), cannotConnect: true };
     case "closed":
       return failing(hasHead ? "elsewhere" : "here");
-    // The provider may be at it still.
+    // The provider may still be processing the call.
     case "timeout":
       return failing("late");
     case "refused":
@@ -76,67 +75,68 @@ function ofTransport(kind: HttpFailure["kind"], hasHead: boolean): Judgement {
   }
 }
 
-/** A try that failed. */
-export interface Failed {
-  /** The llm's place in the order of the candidates. */
+/** An attempt that failed. */
+export interface FailedAttempt {
+  /** The index of the llm among the candidates. */
   member: number;
-  again: Again;
-  /** When it failed, in milliseconds. */
+  retry: Retry;
+  /** The time of the failure, in milliseconds. */
   at: number;
-  /** Seconds, where the provider told them. */
+  /** Seconds, if the provider sent them. */
   retryAfter?: number | undefined;
 }
 
-/** The next try: of whom, after how many milliseconds. */
-export interface Next {
+export interface NextAttempt {
+  /** The index of the llm among the candidates. */
   member: number;
+  /** Milliseconds until the attempt. */
   wait: number;
 }
 
-/** After so many milliseconds nobody is asked a second time, and only one more a first time. */
-const patience = 20_000;
+/** After this time no llm is called a second time, and only one more is called a first time. Milliseconds. */
+const retryTimeout = 20_000;
 
-const triesAlone = 3;
-const triesInPool = 2;
+const attemptsAlone = 3;
+const attemptsInPool = 2;
 /** Milliseconds. */
 const backoffSpan = { first: 200, longest: 5_000 };
 
 /**
- * What comes after a failure. The candidates are tried in their order without delay. Those whose failure may be
- * tried again are then asked a second time, and an llm on its own a third time, after a wait: at random up to
+ * Returns the attempt after a failure. The candidates are tried in their order without delay. Those whose failure
+ * allows it are then tried a second time, and an llm on its own a third time, after a wait: at random up to
  * 200 ms, 400 ms and so on ("full jitter"), and no sooner than the provider's `retry-after`. Where that does not
- * fit into 20 s from the start, the call is given up at once.
+ * fit into 20 s from the start, the call fails at once.
  *
- * @param candidates how many llms there are
- * @param history the tries so far, the last one just over; not empty
- * @param startedAt when the first one began, in milliseconds
+ * @param candidates the number of llms
+ * @param history the attempts so far, oldest first; not empty
+ * @param startedAt the time at which the first attempt began, in milliseconds
  * @param random from 0 to just below 1
- * @returns undefined to give up
+ * @returns undefined if the call has failed
  */
 export function nextAttempt(
   candidates: number,
-  history: readonly Failed[],
+  history: readonly FailedAttempt[],
   startedAt: number,
   random: () => number,
-): Next | undefined {
-  const { again, at: now } = history.at(-1)!;
-  if (again === "never") return undefined;
-  const tried = new Map<number, Failed>();
+): NextAttempt | undefined {
+  const { retry, at: now } = history.at(-1)!;
+  if (retry === "never") return undefined;
+  const tried = new Map<number, FailedAttempt>();
   for (const failed of history) tried.set(failed.member, failed);
   if (tried.size < candidates) {
-    const isLate = (failed: Failed) => failed.again === "late" || failed.at - startedAt > patience;
+    const isLate = (failed: FailedAttempt) => failed.retry === "late" || failed.at - startedAt > retryTimeout;
     return history.filter(isLate).length > 1 ? undefined : { member: tried.size, wait: 0 };
   }
-  const mostTries = candidates === 1 ? triesAlone : triesInPool;
+  const maxAttempts = candidates === 1 ? attemptsAlone : attemptsInPool;
   let next: { member: number; ready: number } | undefined;
-  for (const { member, again, at, retryAfter = 0 } of tried.values()) {
-    if (again !== "here") continue;
-    if (history.filter((failed) => failed.member === member).length >= mostTries) continue;
+  for (const { member, retry, at, retryAfter = 0 } of tried.values()) {
+    if (retry !== "here") continue;
+    if (history.filter((failed) => failed.member === member).length >= maxAttempts) continue;
     const ready = at + retryAfter * 1000;
     if (!next || ready < next.ready) next = { member, ready };
   }
   if (!next) return undefined;
   const jitter = backoffDelay(history.length - candidates, backoffSpan, random);
   const wait = Math.max(jitter, next.ready - now);
-  return now + wait - startedAt > patience ? undefined : { member: next.member, wait };
+  return now + wait - startedAt > retryTimeout ? undefined : { member: next.member, wait };
 }

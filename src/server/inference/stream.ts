@@ -8,14 +8,14 @@ import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import type { CallRecord } from "./record.ts";
 
-/** A quiet stream is kept open by a comment this often, in milliseconds: proxies on the way give up sooner or later. */
+/** The interval of comments on a quiet stream, which keep proxies from closing it. Milliseconds. */
 const heartbeat = 15_000;
 
-/** How much may wait for a caller who reads slowly before the provider is held back. */
+/** The bytes that can wait for a slow caller before the provider is paused. */
 const bufferBytes = 256 * 1024;
 
-/** How long the end of an answer's framing is waited for, in milliseconds, behind its last frame. */
-const closing = 1000;
+/** The time limit for the end of the provider's response after its last frame. Milliseconds. */
+const endTimeout = 1000;
 
 /** The options of every streamed response. */
 export const streamHeaders = { headers: eventStreamHeaders };
@@ -24,66 +24,68 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const comment = encoder.encode(":\n\n");
 
-/** What a stream needs to know of its call. */
-export interface StreamOf {
-  /** The provider's answer, of which only the head has been read. */
-  exchange: ProviderResponse;
+/** Options of `openStream`. */
+export interface StreamOptions {
+  /** The provider's response, of which only the head has been read. */
+  response: ProviderResponse;
   pipe: StreamPipe;
   wire: DialectWire;
   record: CallRecord;
   requestId: string;
-  /** Taken out of whatever the provider reports. */
+  /** The provider's API key, which is removed from errors. */
   key: string | undefined;
   deadlines: Deadlines;
-  /** How long a caller may read nothing, in milliseconds. */
-  patience: number;
-  /** Watches the bearer and calls back when it is no longer good. Returns how to stop. */
+  /** The time after which a caller who reads nothing is disconnected. Milliseconds. */
+  readTimeout: number;
+  /** Watches the bearer and calls `end` when it is no longer valid. Returns a function that stops watching. */
   guard(end: (error: AppError) => void): () => void;
-  /** Is told when nothing more is read from the provider. */
-  leave(): void;
-  /** An error as the caller may be told it. */
-  told(error: AppError): AppError;
+  /** Called when nothing more is read from the provider. */
+  onProviderDone(): void;
+  /** Returns an error as the caller may see it. */
+  visibleError(error: AppError): AppError;
 }
 
 /**
- * The body of a streamed answer: the provider's bytes as they come, through the pipe. It is there when its first
- * bytes are, so that until then an error is an error of the call, which can be told with its status or tried
- * elsewhere; at the latest with the first comment, before somebody on the way gives up.
+ * Opens the body of a streamed response: the provider's bytes as they come, through the pipe. The body opens with its
+ * first bytes. An error before that is an error of the call: it gets its HTTP status, or another llm is tried. If the
+ * provider stays quiet, the body opens with the first heartbeat comment.
  *
- * From then on it ends in one of three ways: whole, its audit event committed before the last frame goes out; with
- * one error frame; or by the caller's leaving, which closes the connection to the provider at once.
+ * An open body ends in one of three ways: complete, with the audit event committed before the last frame is sent; with
+ * one error frame; or because the caller leaves, which closes the connection to the provider at once.
  *
- * @returns the body itself where its first bytes are here already; else a promise, which throws AppError when the
- *   stream fails before. The record is not closed then
+ * @returns the body if its first bytes are here already; otherwise a promise, which throws AppError if the stream
+ *   fails before its first bytes. The record is not closed then
  */
-export function openStream(of: StreamOf): ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>> {
-  const answer = new StreamedAnswer(of);
-  const body = new ReadableStream(answer, new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes }));
-  return answer.isOpen ? body : answer.opened().then(() => body);
+export function openStream(
+  options: StreamOptions,
+): ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>> {
+  const source = new StreamSource(options);
+  const body = new ReadableStream(source, new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes }));
+  return source.isOpen ? body : source.opened().then(() => body);
 }
 
-class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
-  readonly #of: StreamOf;
+class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
+  readonly #options: StreamOptions;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
-  /** There is a body; before, a failure is the call's. */
+  /** The body is open: from now on a failure is an error frame. */
   isOpen = false;
   #failure: AppError | undefined;
   #opening: PromiseWithResolvers<void> | undefined;
   /** Nothing more is read from the provider. */
-  #over = false;
-  /** Nobody reads any more. */
-  #gone = false;
+  #isDone = false;
+  /** The caller reads nothing more. */
+  #isAbandoned = false;
   #betweenFrames = true;
-  #beat: Deadline | undefined;
-  #patience: Deadline | undefined;
-  #closing: Deadline | undefined;
-  #unguard = () => {};
+  #heartbeat: Deadline | undefined;
+  #readTimeout: Deadline | undefined;
+  #endTimeout: Deadline | undefined;
+  #stopGuard = () => {};
 
-  constructor(of: StreamOf) {
-    this.#of = of;
+  constructor(options: StreamOptions) {
+    this.#options = options;
   }
 
-  /** Returns when it is open. Throws AppError when it never will be. */
+  /** Returns when the body is open. Throws AppError if it fails before. */
   opened(): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     this.#opening = Promise.withResolvers();
@@ -92,26 +94,26 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller;
-    this.#beat = this.#of.deadlines.after(heartbeat, () => this.#quiet());
-    this.#unguard = this.#of.guard((error) => void this.#fail(error));
-    this.#of.exchange.pipe(this);
+    this.#heartbeat = this.#options.deadlines.after(heartbeat, () => this.#onHeartbeat());
+    this.#stopGuard = this.#options.guard((error) => void this.#fail(error));
+    this.#options.response.pipe(this);
   }
 
-  /** The caller has read: the provider may go on. */
+  /** The caller has read: the provider continues. */
   pull(): void {
-    this.#patience?.cancel();
-    this.#patience = undefined;
-    this.#of.exchange.resume();
+    this.#readTimeout?.cancel();
+    this.#readTimeout = undefined;
+    this.#options.response.resume();
   }
 
-  /** The caller has gone. */
+  /** The caller has closed the connection. */
   cancel(): void {
     void this.#abandon("the caller went away");
   }
 
   data(bytes: Uint8Array): void {
-    if (this.#over) return;
-    const { pipe } = this.#of;
+    if (this.#isDone) return;
+    const { pipe } = this.#options;
     try {
       const out = pipe.push(bytes);
       if (pipe.done) return void this.#complete(out);
@@ -123,154 +125,159 @@ class StreamedAnswer implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   }
 
   end(): void {
-    this.#closing?.cancel();
-    if (this.#over) return;
-    const { pipe } = this.#of;
+    this.#endTimeout?.cancel();
+    if (this.#isDone) return;
+    const { pipe } = this.#options;
     const rest = pipe.end();
     if (pipe.finished && !pipe.fault) return void this.#complete(rest);
     this.#send(rest);
     if (pipe.fault) this.#providerFault(pipe.fault);
     else
       void this.#fail(
-        new AppError("provider_error", "the provider closed the stream before its answer was whole"),
+        new AppError("provider_error", "the provider closed the stream before its response was complete"),
       );
   }
 
   error(cause: Error): void {
-    if (this.#over) return;
+    if (this.#isDone) return;
     const failure = transportFailure(cause);
-    // The request's signal closes the exchange, and sometimes tells before the stream does.
+    // The signal of the request closes the response, sometimes before the stream is cancelled.
     if (failure.code === "client_closed_request") void this.#abandon(failure.message);
-    // Only the end was left out.
-    else if (this.#of.pipe.finished) this.end();
+    // The provider only left out the end of the stream.
+    else if (this.#options.pipe.finished) this.end();
     else void this.#fail(failure);
   }
 
   #send(out: Uint8Array | string | null): void {
     if (!this.#enqueue(out)) return;
-    this.#beat?.extend(heartbeat);
+    this.#heartbeat?.extend(heartbeat);
     if ((this.#controller.desiredSize ?? 0) > 0) return;
-    this.#of.exchange.pause();
-    this.#patience ??= this.#of.deadlines.after(this.#of.patience, () => {
-      if (this.#over) return;
-      // Without a reason, which Bun would print.
+    this.#options.response.pause();
+    this.#readTimeout ??= this.#options.deadlines.after(this.#options.readTimeout, () => {
+      if (this.#isDone) return;
+      // Bun would print a reason.
       this.#controller.error();
       void this.#abandon("the caller stopped reading");
     });
   }
 
-  /** Returns whether there was anything to send. */
+  /** Returns true if there was something to send. */
   #enqueue(out: Uint8Array | string | null): boolean {
     if (out === null || out.length === 0) return false;
     const bytes = typeof out === "string" ? encoder.encode(out) : out;
     if (!this.isOpen) {
-      // Nothing for a caller yet, and an error may follow.
+      // Comments do not open the body: an error of the call can still follow.
       if (isComments(bytes)) return false;
-      this.#begin();
+      this.#open();
     }
     this.#betweenFrames = endsFrame(bytes);
-    this.#of.record.firstByte();
+    this.#options.record.firstByte();
     this.#controller.enqueue(bytes);
     return true;
   }
 
-  #begin(): void {
+  #open(): void {
     this.isOpen = true;
     this.#opening?.resolve();
   }
 
-  /** Fails before it is open. */
+  /** Fails before the body is open. */
   #refuse(error: AppError): void {
     this.#failure = error;
     this.#opening?.reject(error);
   }
 
-  #quiet(): void {
-    if (this.#over) return;
-    if (!this.isOpen) this.#begin();
+  #onHeartbeat(): void {
+    if (this.#isDone) return;
+    if (!this.isOpen) this.#open();
     if (this.#betweenFrames && (this.#controller.desiredSize ?? 0) > 0) this.#controller.enqueue(comment);
-    this.#beat = this.#of.deadlines.after(heartbeat, () => this.#quiet());
+    this.#heartbeat = this.#options.deadlines.after(heartbeat, () => this.#onHeartbeat());
   }
 
   #providerFault(fault: NonNullable<StreamPipe["fault"]>): void {
-    void this.#fail(providerFailure(fault.status ?? 502, fault, this.#of.key));
+    void this.#fail(providerFailure(fault.status ?? 502, fault, this.#options.key));
   }
 
   async #complete(last: Uint8Array | string | null): Promise<void> {
-    this.#over = true;
-    if (!this.isOpen) this.#begin();
-    const { record, pipe } = this.#of;
+    this.#isDone = true;
+    if (!this.isOpen) this.#open();
+    const { record, pipe } = this.#options;
     try {
       this.#release();
-      this.#letEnd();
+      this.#readToEnd();
       await record.close(200, pipe.usage);
     } catch (error) {
-      return this.#lastWord(transportFailure(error));
+      return this.#sendError(transportFailure(error));
     }
-    if (this.#gone) return;
+    if (this.#isAbandoned) return;
     this.#enqueue(last);
     this.#controller.close();
   }
 
   async #fail(error: AppError): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#isDone) return;
+    this.#isDone = true;
     this.#release();
-    this.#of.exchange.cancel();
+    this.#options.response.cancel();
     if (!this.isOpen) return this.#refuse(error);
-    // The caller hears of the failure even when the log cannot.
-    await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
-    this.#lastWord(error);
+    // The caller gets the error even if the log cannot be written.
+    await this.#options.record.close(error.status, this.#options.pipe.usage, error).catch(() => {});
+    this.#sendError(error);
   }
 
-  #lastWord(cause: AppError): void {
-    if (this.#gone) return;
-    const error = this.#of.told(cause);
-    // A frame cut in the middle is ended first, or the error would be taken for a part of it.
+  #sendError(cause: AppError): void {
+    if (this.#isAbandoned) return;
+    const error = this.#options.visibleError(cause);
+    // Ends a frame that was cut in the middle. Otherwise the error would be read as a part of it.
     if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
     this.#controller.enqueue(
       encoder.encode(
-        this.#of.wire.errorFrames(error, this.#of.requestId, error.providerType, this.#of.pipe.position),
+        this.#options.wire.errorFrames(
+          error,
+          this.#options.requestId,
+          error.providerType,
+          this.#options.pipe.position,
+        ),
       ),
     );
     this.#controller.close();
   }
 
   async #abandon(reason: string): Promise<void> {
-    this.#gone = true;
-    if (this.#over) return;
-    this.#over = true;
+    this.#isAbandoned = true;
+    if (this.#isDone) return;
+    this.#isDone = true;
     this.#release();
-    this.#of.exchange.cancel();
+    this.#options.response.cancel();
     const error = new AppError("client_closed_request", reason);
     if (!this.isOpen) return this.#refuse(error);
-    await this.#of.record.close(error.status, this.#of.pipe.usage, error).catch(() => {});
+    await this.#options.record.close(error.status, this.#options.pipe.usage, error).catch(() => {});
   }
 
   #release(): void {
-    this.#beat?.cancel();
-    this.#patience?.cancel();
-    this.#unguard();
-    this.#of.leave();
+    this.#heartbeat?.cancel();
+    this.#readTimeout?.cancel();
+    this.#stopGuard();
+    this.#options.onProviderDone();
   }
 
-  /** A connection whose answer is read to its end serves the next call. */
-  #letEnd(): void {
-    const { exchange, deadlines } = this.#of;
-    if (exchange.over) return;
-    exchange.resume();
-    this.#closing = deadlines.after(closing, () => exchange.cancel());
+  /** Reads the rest of the response, so that the connection can be used for the next call. */
+  #readToEnd(): void {
+    const { response, deadlines } = this.#options;
+    if (response.over) return;
+    response.resume();
+    this.#endTimeout = deadlines.after(endTimeout, () => response.cancel());
   }
 }
 
-/** Whether bytes end with an empty line, so that a comment may follow. */
+/** True if bytes end with an empty line. A comment can follow then. */
 function endsFrame(bytes: Uint8Array): boolean {
   const { length } = bytes;
   if (bytes[length - 1] !== 10) return false;
   return bytes[length - 2] === 10 || (bytes[length - 2] === 13 && bytes[length - 3] === 10);
 }
 
-/** Whether whole lines are all comments. */
+/** True if all lines are comments. */
 function isComments(bytes: Uint8Array): boolean {
   if (bytes[0] !== 58) return false;
   const lines = decoder.decode(bytes).split(/[\r\n]+/);

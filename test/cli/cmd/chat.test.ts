@@ -111,7 +111,7 @@ describe("one message", () => {
     const { server } = await withAgent({}, { script: cut });
     const { code, stdout, stderr } = await cli("chat reviewer -m hello", at(server));
     expect([code, stdout]).toEqual([1, "hel\n"]);
-    expect(stderr).toContain("error: the provider's answer is not usable");
+    expect(stderr).toContain("error: the provider's response is not usable");
   });
 
   it("is interrupted by Ctrl-C", async () => {

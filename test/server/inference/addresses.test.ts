@@ -118,7 +118,7 @@ describe("a redirect is not followed (T06)", () => {
     });
     expect(body.probe).toEqual({
       ok: false,
-      message: `the provider answered ${status}, which is not followed`,
+      message: `the provider redirected (${status}); redirects are not followed`,
     });
     expect(elsewhere.seen).toEqual([]);
   });

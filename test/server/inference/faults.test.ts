@@ -18,9 +18,9 @@ const head = (lines: string) => `HTTP/1.1 200 OK\r\ncontent-type: application/js
 const chunkedHead = head("transfer-encoding: chunked");
 const tail = { ...question, stream: true };
 
-const notJson = /^the provider's answer is not JSON$/;
-const cutShort = /^the provider closed the connection before its answer was whole$/;
-const unusable = /^the provider's answer is not usable: /;
+const notJson = /^the provider's response is not JSON$/;
+const cutShort = /^the provider closed the connection before its response was complete$/;
+const unusable = /^the provider's response is not usable: /;
 
 /** What providers do wrong, and what their callers are told of it. */
 const faults: Record<string, [wrong: (connection: Connection) => void, told: RegExp]> = {
@@ -305,7 +305,7 @@ describe("a fault in the middle of a stream", () => {
   it.each([
     ["is broken framing", "zz\r\n", unusable],
     ["is a [DONE] without a finish reason", chunk("data: [DONE]\n\n"), /without a finish reason$/],
-    ["is an end without a finish reason", lastChunk, /before its answer was whole$/],
+    ["is an end without a finish reason", lastChunk, /before its response was complete$/],
   ])("that %s ends it with one error frame", async (_, wrong, message) => {
     const { server, call } = await withProvider((_asked, connection) =>
       connection.write(streamHead + chunk(frame) + wrong),
@@ -332,7 +332,7 @@ describe("a fault in the middle of a stream", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 200, completionTokens: 1 });
   });
 
-  it("is compression that nobody asked for: 502", async () => {
+  it("is a compressed stream that the server did not ask for: 502", async () => {
     const { call, provider } = await withProvider((_, connection) => {
       const packed = gzipSync(chatFrames(["a"], true).join(""));
       connection.write(
@@ -343,7 +343,7 @@ describe("a fault in the middle of a stream", () => {
     const { status, body } = await call("POST", "/v1/chat/completions", tail);
     expect([status, body.error.message]).toEqual([
       502,
-      "the provider's answer is compressed, which nobody asked for",
+      "the provider sent a compressed stream, which the server did not ask for",
     ]);
     expect(provider.seen[0]!.headers["accept-encoding"]).toBe("identity");
   });

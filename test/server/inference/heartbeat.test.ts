@@ -48,11 +48,11 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
   });
   const outbound = createOutbound();
   onTestFinished(() => outbound.close());
-  const exchange = await outbound(new URL(provider.url), { method: "POST", headers: {}, timeouts: limits });
+  const response = await outbound(new URL(provider.url), { method: "POST", headers: {}, timeouts: limits });
   const store = await openStore({ path: `${temporaryFolder()}/mcpctl.db`, now: Date.now });
   onTestFinished(() => store.close());
   const opening = openStream({
-    exchange,
+    response,
     pipe: passthroughPipe("chat", { stripUsage: false }),
     wire: dialects.chat,
     record: new CallRecord(
@@ -64,12 +64,12 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
     requestId: "req_1",
     key: undefined,
     deadlines,
-    patience: 300_000,
+    readTimeout: 300_000,
     guard: () => () => {},
-    leave() {},
-    told: (error) => error,
+    onProviderDone() {},
+    visibleError: (error) => error,
   });
-  // Nothing has come yet: whoever waits has an answer with the first comment.
+  // Nothing has come yet: the body opens with the first comment.
   await pass(15_000);
   const reader = (await opening).getReader();
   const decoder = new TextDecoder();

@@ -49,7 +49,7 @@ describe("an unstreamed call", () => {
     [429, 429, "slow down [redacted]"],
     [400, 400, "slow down [redacted]"],
     [500, 500, "slow down [redacted]"],
-    [302, 502, "the provider answered 302, which is not followed"],
+    [302, 502, "the provider redirected (302); redirects are not followed"],
   ])(
     "turns a provider's %i into %i, without the key it repeats (T06, T35)",
     async (status, told, message) => {
@@ -77,7 +77,7 @@ describe("an unstreamed call", () => {
       connection.write(reply(200, "<html>", { "content-type": "text/html" })),
     );
     const answer = await call("POST", "/v1/chat/completions", question);
-    expect([answer.status, answer.body.error.message]).toEqual([502, "the provider's answer is not JSON"]);
+    expect([answer.status, answer.body.error.message]).toEqual([502, "the provider's response is not JSON"]);
   });
 
   it("names the secret and key, never a value, when the key cannot be read", async () => {
@@ -139,7 +139,7 @@ describe("a streamed call", () => {
     const frames = answer.text.split("\n\n").filter(Boolean);
     expect(frames.at(-1)).toBe("data: [DONE]");
     expect(JSON.parse(frames.at(-2)!.slice(6)).error.message).toMatch(
-      /before its answer was whole|stopped in the middle/,
+      /before its response was complete|stopped in the middle/,
     );
     expect(answer.text.match(/"error"/g)).toHaveLength(1);
     expect(await lastEvent(server)).toMatchObject({ status: 502, error: "provider_error" });

@@ -2,10 +2,15 @@ import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
 import { type FailureKind, HttpFailure } from "../../../src/net/http1/http-failure.ts";
 import { transportFailure } from "../../../src/server/inference/failure.ts";
-import { type Again, type Failed, judge, nextAttempt } from "../../../src/server/inference/retry.ts";
+import {
+  classifyFailure,
+  type FailedAttempt,
+  nextAttempt,
+  type Retry,
+} from "../../../src/server/inference/retry.ts";
 
-describe("a failed try", () => {
-  it.each<[number, Again, boolean]>([
+describe("classifyFailure", () => {
+  it.each<[number, Retry, boolean]>([
     [408, "here", false],
     [429, "here", false],
     [500, "here", false],
@@ -21,18 +26,21 @@ describe("a failed try", () => {
     [413, "never", true],
     [422, "never", true],
     [501, "never", true],
-  ])("with status %i may be tried again %s", (status, again, isWell) => {
-    expect(judge(new AppError("provider_error", "x", { status }), status)).toEqual({ again, isWell });
+  ])("of status %i: the attempt may be repeated %s", (status, retry, isHealthy) => {
+    expect(classifyFailure(new AppError("provider_error", "x", { status }), status)).toEqual({
+      retry,
+      isHealthy,
+    });
   });
 
-  it("in which nobody answered the door may be tried again here, and says enough by itself", () => {
+  it("of a refused connection: the attempt may be repeated, and one is enough for a cool-down", () => {
     const failure = new HttpFailure("connect", "x");
-    const judgement = { again: "here", isWell: false, cannotConnect: true };
-    expect(judge(failure, undefined)).toEqual(judgement);
-    expect(judge(transportFailure(failure), undefined)).toEqual(judgement);
+    const refused = { retry: "here", isHealthy: false, cannotConnect: true };
+    expect(classifyFailure(failure, undefined)).toEqual(refused);
+    expect(classifyFailure(transportFailure(failure), undefined)).toEqual(refused);
   });
 
-  it.each<[FailureKind, answered: number | undefined, Again, boolean | undefined]>([
+  it.each<[FailureKind, status: number | undefined, Retry, boolean | undefined]>([
     ["closed", undefined, "here", false],
     ["closed", 200, "elsewhere", false],
     ["timeout", undefined, "late", false],
@@ -43,62 +51,65 @@ describe("a failed try", () => {
     ["refused", undefined, "elsewhere", false],
     ["cancelled", undefined, "never", undefined],
     ["cancelled", 200, "never", undefined],
-  ])("of kind %s, answered %s, may be tried again %s", (kind, answered, again, isWell) => {
-    const failure = new HttpFailure(kind, "x");
-    expect(judge(failure, answered)).toEqual({ again, isWell });
-    // A stream tells it in the words for the caller.
-    expect(judge(transportFailure(failure), answered)).toEqual({ again, isWell });
-  });
+  ])(
+    "of transport failure %s with status %s: the attempt may be repeated %s",
+    (kind, status, retry, isHealthy) => {
+      const failure = new HttpFailure(kind, "x");
+      expect(classifyFailure(failure, status)).toEqual({ retry, isHealthy });
+      // A stream throws it as the error for the caller.
+      expect(classifyFailure(transportFailure(failure), status)).toEqual({ retry, isHealthy });
+    },
+  );
 
-  it("of our own says nothing of the provider", () => {
-    const own = (code: AppError["code"], answered?: number) => judge(new AppError(code, "x"), answered);
-    expect(own("secret_unavailable")).toEqual({ again: "elsewhere", isWell: undefined });
-    expect(own("too_many_requests")).toEqual({ again: "elsewhere", isWell: undefined });
-    expect(own("invalid_request")).toEqual({ again: "elsewhere", isWell: undefined });
-    expect(own("unauthenticated")).toEqual({ again: "never", isWell: undefined });
-    // Behind the head these are the server's own: it stops, or its disk is full.
-    expect(own("unavailable", 200)).toEqual({ again: "never", isWell: undefined });
-    expect(own("storage_full", 200)).toEqual({ again: "never", isWell: undefined });
-    expect(judge(new TypeError("x"), undefined)).toEqual({ again: "never", isWell: undefined });
+  it("of an error of the server itself shows nothing about the provider", () => {
+    const own = (code: AppError["code"], status?: number) => classifyFailure(new AppError(code, "x"), status);
+    expect(own("secret_unavailable")).toEqual({ retry: "elsewhere", isHealthy: undefined });
+    expect(own("too_many_requests")).toEqual({ retry: "elsewhere", isHealthy: undefined });
+    expect(own("invalid_request")).toEqual({ retry: "elsewhere", isHealthy: undefined });
+    expect(own("unauthenticated")).toEqual({ retry: "never", isHealthy: undefined });
+    // After the head of the response, the server stops or its disk is full.
+    expect(own("unavailable", 200)).toEqual({ retry: "never", isHealthy: undefined });
+    expect(own("storage_full", 200)).toEqual({ retry: "never", isHealthy: undefined });
+    expect(classifyFailure(new TypeError("x"), undefined)).toEqual({ retry: "never", isHealthy: undefined });
   });
 });
 
 const half = () => 0.5;
-const failed = (member: number, again: Again = "here", more: Partial<Failed> = {}): Failed => ({
+const failed = (member: number, retry: Retry = "here", more: Partial<FailedAttempt> = {}): FailedAttempt => ({
   member,
-  again,
+  retry,
   at: 0,
   ...more,
 });
 
-/** Who is asked, and after how long, when all fail the same way at once. */
-function course(candidates: number, again: Again, random = half, retryAfter?: number) {
-  const history: Failed[] = [failed(0, again, { retryAfter })];
-  const asked: [number, number][] = [];
+/** The attempts after the first one, each with its wait, if all fail at once in the same way. */
+function attemptsOf(candidates: number, retry: Retry, random = half, retryAfter?: number) {
+  const history: FailedAttempt[] = [failed(0, retry, { retryAfter })];
+  const attempts: [number, number][] = [];
   for (let at = 0; ; ) {
     const next = nextAttempt(candidates, history, 0, random);
-    if (!next) return asked;
-    asked.push([next.member, next.wait]);
+    if (!next) return attempts;
+    attempts.push([next.member, next.wait]);
     at += next.wait;
-    history.push({ member: next.member, again, at, retryAfter });
+    history.push({ member: next.member, retry, at, retryAfter });
   }
 }
 
-describe("the course of a call", () => {
-  it("alone: three tries, up to 200 ms and then 400 ms apart", () => {
-    expect(course(1, "here")).toEqual([
+describe("nextAttempt", () => {
+  it("makes three attempts at a single llm, with waits of up to 200 ms and 400 ms", () => {
+    expect(attemptsOf(1, "here")).toEqual([
       [0, 100],
       [0, 200],
     ]);
-    expect(course(1, "here", () => 0)).toEqual([
+    expect(attemptsOf(1, "here", () => 0)).toEqual([
       [0, 0],
       [0, 0],
     ]);
-    expect(course(1, "here", () => 0.999)[1]![1]).toBeCloseTo(399.6);
+    expect(attemptsOf(1, "here", () => 0.999)[1]![1]).toBeCloseTo(399.6);
   });
 
-  it("in a pool: each at once, then each a second time, further and further apart", () => {
-    expect(course(3, "here")).toEqual([
+  it("tries each member of a pool at once, then each a second time with growing waits", () => {
+    expect(attemptsOf(3, "here")).toEqual([
       [1, 0],
       [2, 0],
       [0, 100],
@@ -107,41 +118,41 @@ describe("the course of a call", () => {
     ]);
   });
 
-  it.each([1, 2])("of %i ends at what is nobody's turn to try again", (candidates) => {
-    expect(course(candidates, "never")).toEqual([]);
+  it.each([1, 2])("ends for %i llms at a failure that does not allow a retry", (candidates) => {
+    expect(attemptsOf(candidates, "never")).toEqual([]);
   });
 
-  it("goes elsewhere and not back, where only that makes sense", () => {
-    expect(course(1, "elsewhere")).toEqual([]);
-    expect(course(3, "elsewhere")).toEqual([
+  it("tries each other member once after failures of one llm only", () => {
+    expect(attemptsOf(1, "elsewhere")).toEqual([]);
+    expect(attemptsOf(3, "elsewhere")).toEqual([
       [1, 0],
       [2, 0],
     ]);
   });
 
-  it("goes elsewhere once after a time-out", () => {
-    expect(course(1, "late")).toEqual([]);
-    expect(course(3, "late")).toEqual([[1, 0]]);
+  it("tries one other member after a timeout", () => {
+    expect(attemptsOf(1, "late")).toEqual([]);
+    expect(attemptsOf(3, "late")).toEqual([[1, 0]]);
   });
 
-  it("passes over those that cannot be asked a second time", () => {
+  it("skips members that may not be tried a second time", () => {
     const history = [failed(0, "elsewhere"), failed(1, "here")];
     expect(nextAttempt(2, history, 0, half)).toEqual({ member: 1, wait: 100 });
   });
 
-  it("keeps to retry-after: the soonest first, and not at all where it does not fit into 20 s", () => {
-    expect(course(1, "here", half, 3)).toEqual([
+  it("waits for retry-after, the shortest first, and ends if it does not fit into 20 s", () => {
+    expect(attemptsOf(1, "here", half, 3)).toEqual([
       [0, 3000],
       [0, 3000],
     ]);
-    expect(course(1, "here", half, 12)).toEqual([[0, 12_000]]);
-    expect(course(1, "here", half, 21)).toEqual([]);
-    expect(course(1, "here", half, 0)).toEqual(course(1, "here"));
+    expect(attemptsOf(1, "here", half, 12)).toEqual([[0, 12_000]]);
+    expect(attemptsOf(1, "here", half, 21)).toEqual([]);
+    expect(attemptsOf(1, "here", half, 0)).toEqual(attemptsOf(1, "here"));
     const history = [failed(0, "here", { retryAfter: 5 }), failed(1, "here", { retryAfter: 2 })];
     expect(nextAttempt(2, history, 0, half)).toEqual({ member: 1, wait: 2000 });
   });
 
-  it("has 20 s for second tries, and one more first try after that", () => {
+  it("makes second attempts within 20 s, and one more first attempt after that", () => {
     expect(nextAttempt(1, [failed(0, "here", { at: 19_800 })], 0, half)).toEqual({ member: 0, wait: 100 });
     expect(nextAttempt(1, [failed(0, "here", { at: 19_950 })], 0, half)).toBeUndefined();
     const slow = failed(0, "here", { at: 25_000 });

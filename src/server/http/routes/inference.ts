@@ -4,12 +4,17 @@ import { modelsPath, type Operation, operationNames, operations } from "../../..
 import type { ListedModel } from "../../../wire/dialects/types.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import type { Row } from "../../core/store/types.ts";
-import { agentInModel, findAgent, modelOfAgent, runnableAgents } from "../../inference/personas/persona.ts";
+import {
+  findPersona,
+  personaInModel,
+  personaModel,
+  runnablePersonas,
+} from "../../inference/personas/persona.ts";
 import { runnable } from "../../inference/pools/resolve.ts";
 import { parseCall, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
-import { toAgent } from "./persona.ts";
+import { toPersona } from "./persona.ts";
 
 const access = { verb: "run", resource: "llms" } as const;
 /** Where the body's model may name a persona. */
@@ -66,14 +71,14 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
     operation,
     principal,
     requestId,
-    request,
+    httpRequest: request,
     ...(idOrName !== undefined && { name: nameOf(server, principal, idOrName) }),
     read: async () => {
       const text = await readText(call, server.deadlines);
-      const said = { text, ...parseCall(text, operation) };
-      const agent = idOrName === undefined ? agentInModel(said.body["model"]) : undefined;
-      if (agent === undefined) return said;
-      return toAgent(said, operation, findAgent(server.catalogue.snapshot, principal, agent));
+      const parsed = { text, ...parseCall(text, operation) };
+      const persona = idOrName === undefined ? personaInModel(parsed.body["model"]) : undefined;
+      if (persona === undefined) return parsed;
+      return toPersona(parsed, operation, findPersona(server.catalogue.snapshot, principal, persona));
     },
   });
 }
@@ -88,14 +93,16 @@ function nameOf(server: Server, principal: Principal, idOrName: string): string 
 function models({ catalogue: { snapshot } }: Server, principal: Principal): ListedModel[] {
   return [
     ...runnable(snapshot, principal).map((llm) => listed(llm, llm.name, llm.spec.type)),
-    ...runnableAgents(snapshot, principal).map((agent) => listed(agent, modelOfAgent(agent), agent.kind)),
+    ...runnablePersonas(snapshot, principal).map((persona) =>
+      listed(persona, personaModel(persona), persona.kind),
+    ),
   ];
 }
 
 function one(server: Server, principal: Principal, id: string): object {
   const found = models(server, principal).find((one) => one.id === id);
   if (found) return modelEntry(found);
-  const agent = agentInModel(id);
+  const agent = personaInModel(id);
   throw new AppError("not_found", `${agent === undefined ? "llm" : "agent"} "${agent ?? id}" not found`);
 }
 

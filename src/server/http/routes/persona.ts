@@ -3,16 +3,16 @@ import { dialects } from "../../../wire/dialects/index.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
 import { withoutTopLevel } from "../../../wire/json.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
-import { findAgent, modelOfAgent } from "../../inference/personas/persona.ts";
-import { asAgent } from "../../inference/personas/persona-request.ts";
-import type { CallerRequest } from "../../inference/request.ts";
-import { kept } from "../../inference/threads/thread-recorder.ts";
-import type { Message, Turn } from "../../inference/threads/threads.ts";
+import { findPersona, personaModel } from "../../inference/personas/persona.ts";
+import { personaRequestText } from "../../inference/personas/persona-request.ts";
+import type { ParsedRequest } from "../../inference/request.ts";
+import { recordResponse } from "../../inference/threads/thread-recorder.ts";
+import type { ChatMessage, ThreadTurn } from "../../inference/threads/threads.ts";
 import { parseCall, readText } from "../body.ts";
 import { type Call, type Route, toldOf } from "../route.ts";
 import type { Server } from "../server.ts";
 
-/** Speaking to a persona by its own path, also in a thread. */
+/** Calls of a persona by its own path, also in a thread. */
 export function personaRoutes(server: Server): Route[] {
   return [
     {
@@ -26,57 +26,60 @@ export function personaRoutes(server: Server): Route[] {
 }
 
 /**
- * A caller's request as it is put to a persona.
+ * Returns a request with the prompt and the default parameters of a persona.
  *
- * @param before what was said before
+ * @param history earlier messages of the thread
  * @throws AppError `invalid_request`
  */
-export function toAgent(
-  said: CallerRequest,
+export function toPersona(
+  request: ParsedRequest,
   operation: Operation,
-  agent: PersonaRow,
-  before: readonly Message[] = [],
-): CallerRequest {
-  const text = asAgent(said, operation, agent, before);
-  return text === said.text ? { ...said, agent } : { text, ...parseCall(text, operation), agent };
+  persona: PersonaRow,
+  history: readonly ChatMessage[] = [],
+): ParsedRequest {
+  const text = personaRequestText(request, operation, persona, history);
+  return text === request.text ? { ...request, persona } : { text, ...parseCall(text, operation), persona };
 }
 
 async function chat(server: Server, call: Call): Promise<Response> {
   const { principal, request, requestId, params } = call;
-  const agentOf = () => findAgent(server.catalogue.snapshot, principal, params["idOrName"]!);
-  let turn: Turn | undefined;
+  const find = () => findPersona(server.catalogue.snapshot, principal, params["idOrName"]!);
+  let turn: ThreadTurn | undefined;
   try {
     const response = await server.inference.call({
       operation: "chat",
       principal,
       requestId,
-      request,
+      httpRequest: request,
       read: async () => {
-        agentOf();
+        find();
         const text = await readText(call, server.deadlines);
-        const said = { text, ...parseCall(text, "chat") };
-        const agent = agentOf();
-        checkModel(said, agent);
-        if (!Object.hasOwn(said.body, "thread")) return toAgent(said, "chat", agent);
-        const { thread, ...body } = said.body;
-        turn = await server.threads.turn(principal, agent, threadId(thread), spoken(body));
-        const words = withoutTopLevel(text, said.scan, "thread");
-        return toAgent({ text: words, ...parseCall(words, "chat") }, "chat", agent, turn.before);
+        const parsed = { text, ...parseCall(text, "chat") };
+        const persona = find();
+        checkModel(parsed, persona);
+        if (!Object.hasOwn(parsed.body, "thread")) return toPersona(parsed, "chat", persona);
+        const { thread, ...body } = parsed.body;
+        turn = await server.threads.beginTurn(principal, persona, threadId(thread), messagesIn(body));
+        const withoutThread = withoutTopLevel(text, parsed.scan, "thread");
+        const rest = { text: withoutThread, ...parseCall(withoutThread, "chat") };
+        return toPersona(rest, "chat", persona, turn.history);
       },
     });
     if (!turn) return response;
-    return await kept(response, turn, (error) => dialects.chat.errorFrames(toldOf(error), requestId));
+    return await recordResponse(response, turn, (error) =>
+      dialects.chat.errorFrames(toldOf(error), requestId),
+    );
   } catch (error) {
     turn?.end();
     throw error;
   }
 }
 
-/** The path says who is asked: a model that says something else is a mistake. */
-function checkModel({ body }: CallerRequest, agent: PersonaRow): void {
+/** Throws AppError if the body has a `model` other than the persona in the path. */
+function checkModel({ body }: ParsedRequest, persona: PersonaRow): void {
   const { model } = body;
-  const own = modelOfAgent(agent);
-  if (model === undefined || model === null || ["", agent.name, own].includes(model as string)) return;
+  const own = personaModel(persona);
+  if (model === undefined || model === null || ["", persona.name, own].includes(model as string)) return;
   throw new AppError("invalid_request", `model: this agent answers as "${own}"`, {
     details: [{ path: "/model", message: "is not this agent" }],
   });
@@ -87,12 +90,13 @@ function threadId(thread: unknown): string {
   throw invalid("/thread", "thread must be the id of a thread");
 }
 
-/** What the caller says in a thread: it is kept, and so looked at before it is sent. */
-function spoken({ messages, n }: Record<string, unknown>): Message[] {
+/** The new messages of a request in a thread. They are checked, because they are stored. */
+function messagesIn({ messages, n }: Record<string, unknown>): ChatMessage[] {
   if (!Array.isArray(messages) || messages.length === 0) throw invalid("/messages", "messages is required");
   if (!messages.every((one) => typeof one === "object" && one !== null && !Array.isArray(one)))
     throw invalid("/messages", "messages must be a list of objects");
-  if (n !== undefined && n !== null && n !== 1) throw invalid("/n", "a thread keeps one answer: n must be 1");
+  if (n !== undefined && n !== null && n !== 1)
+    throw invalid("/n", "a thread stores one response: n must be 1");
   return messages;
 }
 

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { isVisible } from "../../core/access/policy.ts";
-import { findAgent } from "../../inference/personas/persona.ts";
+import { findPersona } from "../../inference/personas/persona.ts";
 import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -40,10 +40,10 @@ export function threadRoutes(server: Server): Route[] {
       answer: shown,
       handle: async (call) => {
         const { principal, params } = call;
-        const agentOf = () => findAgent(catalogue.snapshot, principal, params["idOrName"]!);
-        agentOf();
+        const find = () => findPersona(catalogue.snapshot, principal, params["idOrName"]!);
+        find();
         const { title = "" } = await readBody(call, deadlines, input);
-        return Response.json(await threads.begin(principal, agentOf(), title), { status: 201 });
+        return Response.json(await threads.create(principal, find(), title), { status: 201 });
       },
     },
     {

@@ -12,46 +12,46 @@ import { dayOf } from "../../core/store/usage.ts";
 import { Account, type Amount } from "./account.ts";
 import { costOf, priceOf } from "./prices.ts";
 
-/** A limit's holder, and whose use counts against it. */
-interface Bound {
+/** A row with limits, and the accounts that count against them. */
+interface LimitHolder {
   row: Row;
   limits: Limits;
-  /** Ids of users, or of the one token. */
+  /** Ids of users, or of one token. */
   accounts: readonly string[];
 }
 
-/** What a call has been let through for. */
+/** The reservation of an admitted call. */
 export interface Admission {
-  /** Puts the real usage in the place of what was reserved, once. */
+  /** Replaces the reservation by the real usage. A second call does nothing. */
   settle(llm: LlmRow | undefined, usage: Usage): void;
 }
 
-/** Of an answer, so much is reserved at most: what is asked for is seldom used up. */
-const mostReserved = 1024;
-/** About so many characters of a request are a token. */
+/** The most tokens that are reserved for a response, because few responses are as long as their limit. */
+const maxReserved = 1024;
+/** A rough estimate for the text of requests. */
 const charactersPerToken = 4;
 
-const unbound: readonly Bound[] = [];
+const noHolders: readonly LimitHolder[] = [];
 
 /**
- * Keeps calls within the limits of tokens, users and groups. A call is let through when what was used and what calls
- * under way have reserved leave room for it; so a limit is never passed by more than those calls come to.
+ * Keeps calls within the limits of tokens, users and groups. A call is admitted if the use so far and the reservations
+ * of calls in flight leave room for it. So a limit is exceeded at most by the calls in flight.
  */
 export class Limiter {
   readonly #catalogue: Catalogue;
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #accounts = new Map<string, Account>();
-  readonly #bounds = new WeakMap<Snapshot, Map<string, readonly Bound[]>>();
+  readonly #holders = new WeakMap<Snapshot, Map<string, readonly LimitHolder[]>>();
 
-  /** @param elapsed a clock that nobody sets, in milliseconds (T91) */
+  /** @param elapsed the monotonic clock, in milliseconds (T91) */
   constructor(catalogue: Catalogue, now: () => number, elapsed: () => number) {
     this.#catalogue = catalogue;
     this.#now = now;
     this.#elapsed = elapsed;
   }
 
-  /** Takes in what is on record of this month: at the start, and where other servers add to it, now and then. */
+  /** Loads the use of this month from the store: at the start, and regularly if other servers add to it. */
   async load(): Promise<void> {
     const today = dayOf(this.#now());
     const since = `${today.slice(0, 7)}-01`;
@@ -70,17 +70,17 @@ export class Limiter {
         }
       }
     }
-    for (const [id, { day, month }] of totals) this.#account(id).take(today, day, month);
+    for (const [id, { day, month }] of totals) this.#account(id).load(today, day, month);
   }
 
   /**
-   * Lets a call through, or not.
+   * Admits a call, or refuses it.
    *
-   * @param llms that may answer it: each must have a price where dollars are counted, and the dearest is reserved for
-   * @param characters of the request
-   * @param maxTokens as many as the caller wants at most, if it says
-   * @throws AppError `too_many_requests` that says which limit, and when there is room again; `forbidden` when a limit
-   *   in dollars stands and an llm has no price
+   * @param llms the llms that can answer. The cost of the most expensive one is reserved
+   * @param characters the length of the request
+   * @param maxTokens the most output tokens that the request allows, if it sets a limit
+   * @throws AppError `too_many_requests` with the limit and `retryAfter`; `forbidden` if there is a limit in dollars
+   *   and an llm has no price
    */
   admit(
     principal: Principal,
@@ -90,18 +90,18 @@ export class Limiter {
   ): Admission {
     const elapsed = this.#elapsed();
     const today = dayOf(this.#now());
-    const output = Math.min(maxTokens ?? mostReserved, mostReserved);
+    const output = Math.min(maxTokens ?? maxReserved, maxReserved);
     const estimate = {
       promptTokens: Math.ceil(characters / charactersPerToken),
       completionTokens: output,
       cachedTokens: 0,
     };
-    const bounds = this.#boundsOf(principal);
+    const holders = this.#holdersOf(principal);
     const wanted: Amount = {
       tokens: estimate.promptTokens + output,
-      costMicros: bounds.length > 0 ? Math.max(...llms.map((llm) => costOf(llm, estimate) ?? 0)) : 0,
+      costMicros: holders.length > 0 ? Math.max(...llms.map((llm) => costOf(llm, estimate) ?? 0)) : 0,
     };
-    for (const bound of bounds) this.#check(bound, llms, wanted, today, elapsed);
+    for (const holder of holders) this.#check(holder, llms, wanted, today, elapsed);
     const own = this.#accountsOf(principal);
     for (const account of own) {
       account.requests.add(1, elapsed);
@@ -129,7 +129,7 @@ export class Limiter {
   }
 
   #check(
-    { row, limits, accounts: ids }: Bound,
+    { row, limits, accounts: ids }: LimitHolder,
     llms: readonly LlmRow[],
     wanted: Amount,
     today: string,
@@ -143,13 +143,13 @@ export class Limiter {
         retryAfter: Math.max(1, milliseconds / 1000),
       });
     };
-    /** Whether there is no room. A call larger than a limit is let through when nothing else is: it is an estimate. */
-    const full = (used: number, wanted: number, limit: number | undefined) =>
+    /** True if there is no room. A call that is larger than a limit is admitted alone, because its size is an estimate. */
+    const isFull = (used: number, wanted: number, limit: number | undefined) =>
       limit !== undefined && used + Math.min(wanted, limit) > limit;
     const { requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, costPerDay, costPerMonth } =
       limits;
     if (
-      full(
+      isFull(
         sum(({ requests }) => requests.sum(elapsed)),
         1,
         requestsPerMinute,
@@ -161,40 +161,40 @@ export class Limiter {
       refuse(`${requestsPerMinute} requests of a minute`, wait);
     }
     const tokens = (used: number) => used + sum((account) => account.reserved.tokens);
-    if (full(tokens(sum(({ tokens }) => tokens.sum(elapsed))), wanted.tokens, tokensPerMinute)) {
+    if (isFull(tokens(sum(({ tokens }) => tokens.sum(elapsed))), wanted.tokens, tokensPerMinute)) {
       const room = Math.max(0, tokensPerMinute! - wanted.tokens);
       const wait = longest(accounts, ({ tokens }) => tokens.timeUntil(room, elapsed));
       refuse(`${tokensPerMinute} tokens of a minute`, wait);
     }
-    if (full(tokens(sum((account) => account.day(today).tokens)), wanted.tokens, tokensPerDay))
-      refuse(`${tokensPerDay} tokens of today`, endOf(this.#now(), "day"));
-    if (full(tokens(sum((account) => account.month(today).tokens)), wanted.tokens, tokensPerMonth))
-      refuse(`${tokensPerMonth} tokens of this month`, endOf(this.#now(), "month"));
+    if (isFull(tokens(sum((account) => account.day(today).tokens)), wanted.tokens, tokensPerDay))
+      refuse(`${tokensPerDay} tokens of today`, timeToEndOf(this.#now(), "day"));
+    if (isFull(tokens(sum((account) => account.month(today).tokens)), wanted.tokens, tokensPerMonth))
+      refuse(`${tokensPerMonth} tokens of this month`, timeToEndOf(this.#now(), "month"));
     if (!costPerDay && !costPerMonth) return;
-    const free = llms.find((llm) => !priceOf(llm));
-    if (free) throw unpriced(row, free);
+    const withoutPrice = llms.find((llm) => !priceOf(llm));
+    if (withoutPrice) throw unpriced(row, withoutPrice);
     const dollars = (used: number) => (used + sum((account) => account.reserved.costMicros)) / 1e6;
     const cost = wanted.costMicros / 1e6;
-    if (full(dollars(sum((account) => account.day(today).costMicros)), cost, costPerDay))
-      refuse(`$${costPerDay} of today`, endOf(this.#now(), "day"));
-    if (full(dollars(sum((account) => account.month(today).costMicros)), cost, costPerMonth))
-      refuse(`$${costPerMonth} of this month`, endOf(this.#now(), "month"));
+    if (isFull(dollars(sum((account) => account.day(today).costMicros)), cost, costPerDay))
+      refuse(`$${costPerDay} of today`, timeToEndOf(this.#now(), "day"));
+    if (isFull(dollars(sum((account) => account.month(today).costMicros)), cost, costPerMonth))
+      refuse(`$${costPerMonth} of this month`, timeToEndOf(this.#now(), "month"));
   }
 
-  /** The limits that a principal's calls count against, the narrowest first. */
-  #boundsOf(principal: Principal): readonly Bound[] {
+  /** The holders of limits that apply to a principal, the narrowest first. */
+  #holdersOf(principal: Principal): readonly LimitHolder[] {
     const { snapshot } = this.#catalogue;
-    let known = this.#bounds.get(snapshot);
+    let known = this.#holders.get(snapshot);
     if (!known) {
       known = new Map();
-      this.#bounds.set(snapshot, known);
+      this.#holders.set(snapshot, known);
     }
-    let bounds = known.get(principal.id);
-    if (!bounds) {
-      bounds = boundsOf(snapshot, principal);
-      known.set(principal.id, bounds);
+    let holders = known.get(principal.id);
+    if (!holders) {
+      holders = holdersOf(snapshot, principal);
+      known.set(principal.id, holders);
     }
-    return bounds;
+    return holders;
   }
 
   #accountsOf({ kind, id, userId }: Principal): readonly Account[] {
@@ -212,10 +212,10 @@ export class Limiter {
   }
 }
 
-function boundsOf(snapshot: Snapshot, { kind, id, userId }: Principal): readonly Bound[] {
-  const bounds: Bound[] = [];
+function holdersOf(snapshot: Snapshot, { kind, id, userId }: Principal): readonly LimitHolder[] {
+  const holders: LimitHolder[] = [];
   const add = (row: Row | undefined, limits: Limits | undefined, accounts: readonly string[]) => {
-    if (row && limits) bounds.push({ row, limits, accounts });
+    if (row && limits) holders.push({ row, limits, accounts });
   };
   if (kind === "Token") {
     const own = snapshot.byId.get(id);
@@ -233,7 +233,7 @@ function boundsOf(snapshot: Snapshot, { kind, id, userId }: Principal): readonly
       ids.filter((id) => id !== undefined),
     );
   }
-  return bounds.length > 0 ? bounds : unbound;
+  return holders.length > 0 ? holders : noHolders;
 }
 
 function unpriced(holder: Row, llm: LlmRow): AppError {
@@ -248,7 +248,7 @@ function longest(accounts: readonly Account[], wait: (account: Account) => numbe
 }
 
 /** Milliseconds until the next day or month begins, in UTC. */
-function endOf(now: number, period: "day" | "month"): number {
+function timeToEndOf(now: number, period: "day" | "month"): number {
   const date = new Date(now);
   const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
   return (period === "day" ? Date.UTC(year, month, day + 1) : Date.UTC(year, month + 1, 1)) - now;

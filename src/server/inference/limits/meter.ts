@@ -1,28 +1,28 @@
-/** How many seconds of a minute's calls are told apart. */
+/** The number of time slots, one for each second. */
 const slots = 60;
 const second = 1000;
 
-/** What was used in the last 60 seconds, by the second: never less than it truly is. */
+/** The use of the last 60 seconds. It is exact to a second and never too low. */
 export class MinuteMeter {
   readonly #amounts = new Float64Array(slots + 1);
-  /** The second that the newest slot stands for. */
+  /** The second of the newest slot. */
   #newest = -1;
   #sum = 0;
 
   add(amount: number, elapsed: number): void {
-    this.#forward(elapsed);
+    this.#advance(elapsed);
     this.#amounts[this.#newest % (slots + 1)]! += amount;
     this.#sum += amount;
   }
 
   sum(elapsed: number): number {
-    this.#forward(elapsed);
+    this.#advance(elapsed);
     return this.#sum;
   }
 
-  /** Milliseconds until so much will have been forgotten that at most `amount` is left. */
+  /** Milliseconds until at most `amount` of the present use is left in the last 60 seconds. */
   timeUntil(amount: number, elapsed: number): number {
-    this.#forward(elapsed);
+    this.#advance(elapsed);
     let left = this.#sum;
     for (let at = this.#newest - slots; at <= this.#newest && left > amount; at++) {
       if (at >= 0) left -= this.#amounts[at % (slots + 1)]!;
@@ -31,7 +31,7 @@ export class MinuteMeter {
     return 0;
   }
 
-  #forward(elapsed: number): void {
+  #advance(elapsed: number): void {
     const now = Math.floor(elapsed / second);
     if (now - this.#newest > slots) {
       this.#amounts.fill(0);

@@ -2,13 +2,13 @@ import type { Price } from "../../../kinds/llm-settings.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 
-/** The day on which the table was last compared with what the providers say. */
+/** The day on which the table was last compared with the price lists of the providers. */
 export const pricesAsOf = "2026-11-21";
 
 /**
- * List prices by the beginning of a model's name, the longest that fits: https://platform.claude.com/docs/en/about-claude/pricing
- * and https://openai.com/api/pricing. Batch, priority and long-context rates are not in it: for those, and for models
- * that are not, an llm has a `price` of its own.
+ * List prices by the beginning of a model's name; the longest match counts: https://platform.claude.com/docs/en/about-claude/pricing
+ * and https://openai.com/api/pricing. Batch, priority and long-context rates are not in
+ * it. For those, and for other models, an llm has a `price` of its own.
  */
 export const listPrices: Readonly<Record<string, Price>> = {
   "claude-fable-5": { input: 10, output: 50, cachedInput: 1 },
@@ -33,26 +33,26 @@ export const listPrices: Readonly<Record<string, Price>> = {
   "gpt-5.5-pro": { input: 30, output: 180 },
 };
 
-/** What runs on one's own machines costs nothing that a provider would bill. */
+/** Types of llms on the user's own machines, which no provider bills. */
 const ownMachines: ReadonlySet<string> = new Set(["vllm", "ollama"]);
-const nothing: Price = { input: 0, output: 0 };
+const free: Price = { input: 0, output: 0 };
 
-/** A row never changes, so its price is looked up once. */
+/** Rows never change, so the price of a row is looked up once. */
 const known = new WeakMap<LlmRow, { price: Price | undefined }>();
 
-/** What an llm costs: what its owner says, else what the table does; undefined when neither does. */
+/** Returns the price of an llm: its `price`, or the list price; undefined if it has neither. */
 export function priceOf(llm: LlmRow): Price | undefined {
   let found = known.get(llm);
   if (!found) {
     const { model, price, type } = llm.spec;
-    const own = ownMachines.has(type) ? nothing : undefined;
-    found = { price: price ?? own ?? listed(model) };
+    const own = ownMachines.has(type) ? free : undefined;
+    found = { price: price ?? own ?? listPriceOf(model) };
     known.set(llm, found);
   }
   return found.price;
 }
 
-/** Millionths of a dollar; undefined where there is no price. */
+/** Returns the cost of a call in millionths of a dollar; undefined if the llm has no price. */
 export function costOf(
   llm: LlmRow,
   { promptTokens, completionTokens, cachedTokens }: Usage,
@@ -63,8 +63,8 @@ export function costOf(
   return (promptTokens - cachedTokens) * input + cachedTokens * cachedInput + completionTokens * output;
 }
 
-/** A name goes on with a date or a variant of the same price: `claude-opus-5-20260812`. */
-function listed(model: string): Price | undefined {
+/** Finds the list price of a model. A date or `latest` can follow the name in the list: `claude-opus-5-20260812`. */
+function listPriceOf(model: string): Price | undefined {
   let best = "";
   for (const name of Object.keys(listPrices)) {
     const fits =

@@ -2,25 +2,25 @@ import type { StreamPipe } from "../../../adapters/types.ts";
 import { scanJson, spliceTopLevel } from "../../../wire/json.ts";
 
 /**
- * Answers of a persona say the model that was asked for: which one its llm stands for is not for every caller. Where
- * the provider speaks the caller's dialect that is all that changes.
+ * Responses of a persona have the requested name as their `model`, because not every caller may know the llm behind
+ * it. If the provider speaks the caller's dialect, nothing else in the response changes.
  */
 
 const parsedAlready = { maxDepth: Number.POSITIVE_INFINITY, maxItems: Number.POSITIVE_INFINITY };
 
-/** An unstreamed answer. `body` is what its text says. */
+/** Returns a response that is not streamed with another `model`. `body` is the parsed text. */
 export function withModel(text: string, body: unknown, model: string): string {
   if (typeof body !== "object" || body === null || !Object.hasOwn(body, "model")) return text;
   return spliceTopLevel(text, scanJson(text, parsedAlready), { model });
 }
 
-/** A frame's data up to the first `model` that is a key: inside a string its quotes would be escaped. */
+/** The data of a frame up to the first key `model`. Inside a string its quotes would be escaped. */
 const modelInFrame = /^(data:[^\r\n]*?"model"\s*:\s*)"(?:[^"\\\r\n]|\\.)*"/gm;
 const key = Buffer.from('"model"');
 
-/** A stream in which each frame that names the model names this one. */
+/** Returns a pipe that replaces the `model` of every frame that has one. */
 export function withModelInFrames(pipe: StreamPipe, model: string): StreamPipe {
-  // As bytes, one a character, so that nothing else changes.
+  // latin1 keeps every byte, one per character, so that nothing else changes.
   const name = Buffer.from(JSON.stringify(model)).toString("latin1");
   const changed = (out: Uint8Array | string | null) => {
     if (out === null || !Buffer.from(out).includes(key)) return out;

@@ -1,61 +1,61 @@
-/** So many failures in a row put an llm out. */
-const failuresToGoOut = 3;
+/** The failures in a row after which the cool-down of an llm begins. */
+const failureThreshold = 3;
 
-/** How long it is out, in milliseconds, where the provider does not say when to come back. */
-const usualMilliseconds = 30_000;
+/** The length of a cool-down if the provider sends no `retry-after`. Milliseconds. */
+const defaultMilliseconds = 30_000;
 
-/** Longer than this nobody is out without being looked at again, whatever the provider says. */
-const longestMilliseconds = 300_000;
+/** The longest cool-down, whatever the provider sends. Milliseconds. */
+const maxMilliseconds = 300_000;
 
 interface Failing {
   /** In a row. */
   failures: number;
-  /** By the clock; of meaning once there are enough failures. */
-  outUntil: number;
-  /** The call that tries whether it is well again. */
+  /** The end of the cool-down, on the monotonic clock. Has no meaning below the threshold. */
+  until: number;
+  /** The id of the request that probes the llm after the cool-down. */
   probe: string | undefined;
 }
 
 /**
- * Which llms fail and are better left alone for a while. After three failures in a row, or one in which nobody
- * answered the door, an llm is out for 30 s, or as long as its provider asks for. Then it is half-open: one call is let through as a probe, and the others go
- * elsewhere until the probe has succeeded.
+ * Remembers the llms that fail. After three failures in a row, or one refused connection, an llm is in its cool-down
+ * for 30 s, or for the `retry-after` of its provider. Then it is half-open: one call goes to it as a probe, and other
+ * calls prefer other llms until the probe has succeeded.
  */
 export class CoolDown {
-  /** By llm id. Those that are well are not in it. */
+  /** By llm id. An llm whose last call succeeded is not in it. */
   readonly #failing = new Map<string, Failing>();
   readonly #elapsed: () => number;
 
-  /** @param elapsed milliseconds; never goes back */
+  /** @param elapsed the monotonic clock, in milliseconds */
   constructor(elapsed: () => number) {
     this.#elapsed = elapsed;
   }
 
-  /** Whether other llms are to be called before this one. */
-  isOut(llm: string): boolean {
+  /** True if other llms come before this one. */
+  isCoolingDown(llm: string): boolean {
     const state = this.#failing.get(llm);
-    return state !== undefined && state.failures >= failuresToGoOut;
+    return state !== undefined && state.failures >= failureThreshold;
   }
 
-  /** Makes a call the probe of an llm that is half-open and has none. Returns whether it is. */
+  /** Makes a call the probe of an llm, if the llm is half-open and has no probe. Returns true if it did. */
   claimProbe(llm: string, requestId: string): boolean {
     const state = this.#failing.get(llm);
-    if (!state || state.failures < failuresToGoOut) return false;
-    if (state.probe !== undefined || this.#elapsed() < state.outUntil) return false;
+    if (!state || state.failures < failureThreshold) return false;
+    if (state.probe !== undefined || this.#elapsed() < state.until) return false;
     state.probe = requestId;
     return true;
   }
 
   /**
-   * @param retryAfter seconds, where the provider told them
-   * @param cannotConnect one such failure is enough
+   * @param retryAfter seconds, if the provider sent them
+   * @param cannotConnect the connection was refused: the cool-down begins with this failure
    */
   failed(llm: string, retryAfter?: number, cannotConnect = false): void {
-    const state = this.#failing.get(llm) ?? { failures: 0, outUntil: 0, probe: undefined };
-    state.failures = cannotConnect ? Math.max(state.failures + 1, failuresToGoOut) : state.failures + 1;
+    const state = this.#failing.get(llm) ?? { failures: 0, until: 0, probe: undefined };
+    state.failures = cannotConnect ? Math.max(state.failures + 1, failureThreshold) : state.failures + 1;
     state.probe = undefined;
-    const wanted = retryAfter ? retryAfter * 1000 : usualMilliseconds;
-    state.outUntil = this.#elapsed() + Math.min(wanted, longestMilliseconds);
+    const milliseconds = retryAfter ? retryAfter * 1000 : defaultMilliseconds;
+    state.until = this.#elapsed() + Math.min(milliseconds, maxMilliseconds);
     this.#failing.set(llm, state);
   }
 
@@ -63,13 +63,13 @@ export class CoolDown {
     if (this.#failing.size > 0) this.#failing.delete(llm);
   }
 
-  /** A call is over that says nothing of its provider. Was it the probe, another call may be. */
+  /** Ends a call that shows nothing about the provider. If it was the probe, another call can be the next probe. */
   undecided(llm: string, requestId: string): void {
     const state = this.#failing.get(llm);
     if (state?.probe === requestId) state.probe = undefined;
   }
 
-  /** An llm was changed or is gone: what is known of it is of the past. */
+  /** Forgets the failures of an llm that was changed or deleted. */
   forget(llm: string): void {
     this.#failing.delete(llm);
   }

@@ -1,29 +1,30 @@
-/** What tells the members of a pool apart when one is chosen. */
-export interface Standing {
+/** The state of a member of a pool, which decides its place in the order. */
+export interface MemberState {
   /** Calls that it is answering. */
   inFlight: number;
-  /** It takes no more at the moment. */
+  /** It accepts no more calls at the moment. */
   isFull: boolean;
-  /** It has failed of late. */
-  isOut: boolean;
-  /** Of an agent's llm, which has a machine to itself: `hibernating` must be woken first, `waking` is being. */
-  agent?: "resident" | "cold" | "busy" | "waking" | "hibernating";
+  /** It failed recently, and is in its cool-down. */
+  isCoolingDown: boolean;
+  /**
+   * Of an llm that a workstation agent publishes. `resident`: its weights are in memory, and it has no calls. `cold`:
+   * it must load its weights. `waking`: it is being woken. `hibernating`: it must be woken first.
+   */
+  atAgent?: "resident" | "cold" | "busy" | "waking" | "hibernating";
 }
 
 /**
- * The order in which the members of a pool are tried. An agent's llm that has its weights in memory and nothing to do
- * comes before one that must load them, and that before one that is busy; whoever is full is behind them, then those
- * that sleep, the one that is being woken first, and last those that have failed of late. Who is alike comes at random,
- * but of the first two the one with fewer calls ("the power of two random choices").
+ * Returns the members of a pool in the order in which they are tried: by group, as in `groupOf`, and at random within
+ * a group. Of the first two of a group, the one with fewer calls comes first ("the power of two random choices").
  */
 export function inOrder<T>(
   members: readonly T[],
-  standingOf: (member: T) => Standing,
+  stateOf: (member: T) => MemberState,
   random: () => number,
 ): T[] {
   const order = members.map((member) => {
-    const standing = standingOf(member);
-    return { member, lot: random(), group: groupOf(standing), inFlight: standing.inFlight };
+    const state = stateOf(member);
+    return { member, lot: random(), group: groupOf(state), inFlight: state.inFlight };
   });
   order.sort((a, b) => a.group - b.group || a.lot - b.lot);
   const [first, second] = order;
@@ -34,10 +35,11 @@ export function inOrder<T>(
   return order.map(({ member }) => member);
 }
 
-const agentGroups = { resident: 0, cold: 1, busy: 2, waking: 4, hibernating: 5 } as const;
+const groups = { resident: 0, cold: 1, busy: 2, waking: 4, hibernating: 5 } as const;
 
-function groupOf({ isFull, isOut, agent }: Standing): number {
-  if (isOut) return 6;
-  const group = agentGroups[agent ?? "resident"];
+/** Members that can answer at once come first, then full ones, sleeping ones, and last those in their cool-down. */
+function groupOf({ isFull, isCoolingDown, atAgent }: MemberState): number {
+  if (isCoolingDown) return 6;
+  const group = groups[atAgent ?? "resident"];
   return isFull ? Math.max(3, group) : group;
 }

@@ -3,24 +3,24 @@ import type { Deadlines } from "../../core/deadlines.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import { callerLeft } from "../pace.ts";
 
-/** How many calls an llm answers at a time. */
+/** The `limits` of an llm, with defaults. */
 export interface QueueLimits {
-  /** Infinity where the llm has no such limit. */
+  /** Calls at a time. Infinity if the llm has no such limit. */
   maxConcurrent: number;
-  /** How long a call waits for its turn. */
+  /** The longest wait of a call for its turn. */
   queueSeconds: number;
 }
 
-const usualQueueSeconds = 30;
+const defaultQueueSeconds = 30;
 const unlimited: QueueLimits = { maxConcurrent: Number.POSITIVE_INFINITY, queueSeconds: 0 };
 
-/** The most that a caller who is refused is told to wait, in seconds. */
-const longestRetryAfter = 3600;
+/** The highest `retry-after` of a refused call, in seconds. */
+const maxRetryAfter = 3600;
 
-/** The weight of what is new in the average of how fast a queue moves. */
+/** The weight of the last interval in the moving average of the queue's intervals. */
 const weightOfLast = 0.2;
 
-/** A row never changes, so what follows from it is worked out once. */
+/** Rows never change, so the limits of a row are computed once. */
 const known = new WeakMap<LlmRow, QueueLimits>();
 
 /** Returns the `limits` of an llm with their defaults. */
@@ -28,35 +28,35 @@ export function queueLimitsOf(llm: LlmRow): QueueLimits {
   const cached = known.get(llm);
   if (cached) return cached;
   const { limits } = llm.spec;
-  const made = limits ? { ...unlimited, queueSeconds: usualQueueSeconds, ...limits } : unlimited;
+  const made = limits ? { ...unlimited, queueSeconds: defaultQueueSeconds, ...limits } : unlimited;
   known.set(llm, made);
   return made;
 }
 
 /**
- * The calls of one llm: those that it answers, and those that wait. The users who wait take turns, so that one
- * with a hundred calls does not keep another from his first: deficit round robin, where all calls weigh the same.
+ * The queue of one llm: the calls in flight, and those that wait. Users take turns, so that one user with a hundred
+ * calls does not delay the first call of another: deficit round robin with calls of equal weight.
  */
 export class CallQueue {
   /** Calls that are being answered. */
   inFlight = 0;
   #maxConcurrent = Number.POSITIVE_INFINITY;
-  /** By user id, the next one first: what lets each waiting call go on. */
+  /** By user id, the next user first: functions that let the waiting calls continue. */
   readonly #waiting = new Map<string, Set<() => void>>();
-  /** When the last place was taken, or given up while all were taken. Milliseconds. */
+  /** The time at which the last free place was taken, or a place was freed while all were taken. Milliseconds. */
   #busySince = 0;
-  /** Milliseconds from one place given up to the next while all are taken, on average. */
+  /** The average time between two freed places while all are taken. Milliseconds. */
   #interval = 0;
   readonly #deadlines: Deadlines;
   readonly #elapsed: () => number;
 
-  /** @param elapsed milliseconds; never goes back */
+  /** @param elapsed the monotonic clock, in milliseconds */
   constructor(deadlines: Deadlines, elapsed: () => number) {
     this.#deadlines = deadlines;
     this.#elapsed = elapsed;
   }
 
-  /** How many calls wait. */
+  /** The number of waiting calls. */
   get waiting(): number {
     let calls = 0;
     for (const { size } of this.#waiting.values()) calls += size;
@@ -64,10 +64,11 @@ export class CallQueue {
   }
 
   /**
-   * Takes a place; `leave` gives it back. Returns nothing where there is one, else a promise to wait for.
+   * Takes a place, which `leave` gives back. Returns undefined if there is a free place, otherwise a promise that ends
+   * when the call's turn has come.
    *
-   * @param limits as they are now: they hold for those who wait, too
-   * @throws AppError `too_many_requests` with the seconds after which to come back; `client_closed_request`
+   * @param limits the current limits of the llm; they apply to waiting calls too
+   * @throws AppError `too_many_requests` with `retryAfter`; `client_closed_request`
    */
   enter(limits: QueueLimits, user: string, signal: AbortSignal): Promise<void> | undefined {
     this.#maxConcurrent = limits.maxConcurrent;
@@ -99,15 +100,15 @@ export class CallQueue {
   #serve(): void {
     while (this.#waiting.size > 0 && this.inFlight < this.#maxConcurrent) {
       const [user, calls] = this.#waiting.entries().next().value!;
-      const goOn = calls.values().next().value!;
-      this.#remove(user, calls, goOn);
-      // Whoever has had a turn is behind all others.
+      const proceed = calls.values().next().value!;
+      this.#remove(user, calls, proceed);
+      // A user who has had a turn is behind all others.
       if (calls.size > 0) {
         this.#waiting.delete(user);
         this.#waiting.set(user, calls);
       }
       this.#take();
-      goOn();
+      proceed();
     }
   }
 
@@ -115,42 +116,42 @@ export class CallQueue {
     if (signal.aborted) throw callerLeft();
     const calls = this.#waiting.get(user) ?? new Set();
     this.#waiting.set(user, calls);
-    return new Promise((served, refused) => {
+    return new Promise((resolve, reject) => {
       const settle = () => {
         deadline.cancel();
         signal.removeEventListener("abort", onAbort);
       };
-      const goOn = () => {
+      const proceed = () => {
         settle();
-        served();
+        resolve();
       };
       const onAbort = () => {
         settle();
-        this.#remove(user, calls, goOn);
-        refused(callerLeft());
+        this.#remove(user, calls, proceed);
+        reject(callerLeft());
       };
       const deadline = this.#deadlines.after(seconds * 1000, () => {
         settle();
-        this.#remove(user, calls, goOn);
-        refused(this.#refusal(user));
+        this.#remove(user, calls, proceed);
+        reject(this.#refusal(user));
       });
       signal.addEventListener("abort", onAbort);
-      calls.add(goOn);
+      calls.add(proceed);
     });
   }
 
-  #remove(user: string, calls: Set<() => void>, goOn: () => void): void {
-    calls.delete(goOn);
+  #remove(user: string, calls: Set<() => void>, proceed: () => void): void {
+    calls.delete(proceed);
     if (calls.size === 0) this.#waiting.delete(user);
   }
 
-  /** Says when a call of this user would have its turn, as fast as it goes now. */
+  /** The refusal of a call, with an estimate of the time until a call of this user would have its turn. */
   #refusal(user: string): AppError {
     const turns = (this.#waiting.get(user)?.size ?? 0) + 1;
     let calls = turns;
     for (const [other, { size }] of this.#waiting) if (other !== user) calls += Math.min(size, turns);
     const interval = Math.max(this.#interval, this.#elapsed() - this.#busySince);
-    const retryAfter = Math.min(longestRetryAfter, Math.max(1, Math.ceil((calls * interval) / 1000)));
+    const retryAfter = Math.min(maxRetryAfter, Math.max(1, Math.ceil((calls * interval) / 1000)));
     return new AppError("too_many_requests", `the llm is busy: it takes ${this.#maxConcurrent} at a time`, {
       retryAfter,
     });
@@ -166,7 +167,7 @@ export class CallQueues {
   readonly #byId = new Map<string, CallQueue>();
   readonly #make: () => CallQueue;
 
-  /** @param elapsed milliseconds; never goes back */
+  /** @param elapsed the monotonic clock, in milliseconds */
   constructor(deadlines: Deadlines, elapsed: () => number) {
     this.#make = () => new CallQueue(deadlines, elapsed);
   }
@@ -179,14 +180,14 @@ export class CallQueues {
     return made;
   }
 
-  /** How many calls wait. */
+  /** The number of waiting calls. */
   get waiting(): number {
     let calls = 0;
     for (const queue of this.#byId.values()) calls += queue.waiting;
     return calls;
   }
 
-  /** The llm is gone. Calls that hold a place or wait for one go on. */
+  /** Forgets the queue of a deleted llm. Its calls continue. */
   forget(llm: string): void {
     this.#byId.delete(llm);
   }

@@ -3,36 +3,33 @@ import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 
-/** The pool an llm is in: its own name where it names none. */
+/** The name of the pool of an llm: its `poolName`, or its own name without one. */
 export function poolOf(llm: LlmRow): string {
-  return poolNameOf(llm) ?? llm.name;
+  return llm.spec.poolName ?? llm.name;
 }
 
-function poolNameOf(llm: LlmRow): string | undefined {
-  return llm.spec.poolName;
-}
-
-/** The llms a caller may run, sorted by name. */
+/** The llms that a principal may run, sorted by name. */
 export function runnable(snapshot: Snapshot, principal: Principal): LlmRow[] {
   return snapshot.table("llm").sorted.filter((llm) => mayRun(principal, llm));
 }
 
 /**
- * The llms that may answer a call, sorted by name: those of the pool of that name or of the llm of that name, as far as
- * the caller may run them, that answer or can be woken.
+ * Returns the llms that can answer a call, sorted by name: the members of the pool or of the llm's pool that the
+ * principal may run and that are active or hibernating.
  *
- * @throws AppError `forbidden` when the caller may not run it whether or not it exists, `not_found` when it
- *   does not exist as far as the caller can tell, `unavailable` when none of them can be called now
+ * @param name the name of an llm or a pool
+ * @throws AppError `forbidden` if the principal may not run it, whether or not it exists; `not_found` if it does not
+ *   exist, or not as far as the principal can see; `unavailable` if no member can be called now
  */
 export function resolve(snapshot: Snapshot, principal: Principal, name: string): LlmRow[] {
   const llm = snapshot.named("llm", name);
   const decision = decide(principal, "run", "llms", name, llm);
   if (decision === "allow" && llm) {
-    const pool = poolNameOf(llm);
-    // Others can name the llm as their pool; it has not joined them.
+    const pool = llm.spec.poolName;
+    // An llm without a pool is not a member of a pool that has its name.
     return callable(pool === undefined ? [llm] : membersOf(snapshot, principal, pool));
   }
-  // Nothing of that name in sight: it may be a pool's, of which each member has a name of its own.
+  // The principal sees no llm of that name. It can be the name of a pool.
   if (!llm || !isVisible(principal, "llms", llm)) {
     const members = membersOf(snapshot, principal, name);
     if (members.length > 0) return callable(members);
@@ -41,7 +38,7 @@ export function resolve(snapshot: Snapshot, principal: Principal, name: string):
   throw new AppError("not_found", `llm "${name}" not found`);
 }
 
-/** Whether an llm sleeps, and can be woken. */
+/** True if an llm sleeps and can be woken. */
 export function isHibernating({ status }: LlmRow): boolean {
   return status.status === "hibernating";
 }
@@ -50,11 +47,11 @@ function mayRun(principal: Principal, llm: LlmRow): boolean {
   return decide(principal, "run", "llms", llm.name, llm) === "allow";
 }
 
-/** A snapshot never changes, so who is in which pool is worked out once. */
+/** Snapshots never change, so the members of all pools are computed once. */
 const pools = new WeakMap<Snapshot, ReadonlyMap<string | undefined, LlmRow[]>>();
 
 function membersOf(snapshot: Snapshot, principal: Principal, pool: string): LlmRow[] {
-  const known = pools.get(snapshot) ?? Map.groupBy(snapshot.table("llm").sorted, poolNameOf);
+  const known = pools.get(snapshot) ?? Map.groupBy(snapshot.table("llm").sorted, ({ spec }) => spec.poolName);
   pools.set(snapshot, known);
   return (known.get(pool) ?? []).filter((llm) => mayRun(principal, llm));
 }

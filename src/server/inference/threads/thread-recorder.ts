@@ -1,44 +1,49 @@
 import { AppError } from "../../../errors.ts";
 import { SseParser } from "../../../wire/sse.ts";
-import type { Message, Turn } from "./threads.ts";
+import type { ChatMessage, ThreadTurn } from "./threads.ts";
 
-/** Of an answer that is kept, this many characters at most. */
-const mostCharacters = 4 * 1024 * 1024;
-/** And this many tool calls. */
-const mostCalls = 1000;
+/** The longest message that is saved, in characters. */
+const maxCharacters = 4 * 1024 * 1024;
+/** The most tool calls in a message. */
+const maxCalls = 1000;
 
 const encoder = new TextEncoder();
 
-/** The frames that end a stream in an error. */
+/** Returns the frames that end a stream with an error. */
 type ErrorFrames = (error: unknown) => string;
 
 /**
- * An answer of the chat dialect that is kept in a thread when it is whole, before its last byte goes to the caller. One
- * that fails or is given up leaves nothing behind. Ends the turn.
+ * Saves a response of the chat dialect in a thread when it is complete, before its last byte is sent to the caller. A
+ * response that fails or is cancelled is not saved. Ends the turn.
  *
- * @throws AppError where an unstreamed answer cannot be kept; a streamed one then ends in an error frame
+ * @returns the same response
+ * @throws AppError if a response that is not streamed cannot be saved; a streamed one ends with an error frame then
  */
-export async function kept(response: Response, turn: Turn, errorFrames: ErrorFrames): Promise<Response> {
+export async function recordResponse(
+  response: Response,
+  turn: ThreadTurn,
+  errorFrames: ErrorFrames,
+): Promise<Response> {
   const { headers, body } = response;
   if (body && headers.get("content-type") === "text/event-stream")
-    return new Response(keptStream(body, turn, errorFrames), { headers });
+    return new Response(recordedStream(body, turn, errorFrames), { headers });
   try {
     const text = await response.text();
     const message = (JSON.parse(text) as Completion).choices?.[0]?.message;
-    if (!message) throw new AppError("provider_error", "the provider's answer has no message");
-    const answer = new GrowingAnswer();
-    answer.add(message);
-    await turn.keep(answer.message());
+    if (!message) throw new AppError("provider_error", "the provider's response has no message");
+    const collected = new MessageCollector();
+    collected.add(message);
+    await turn.save(collected.message());
     return new Response(text, { headers });
   } finally {
     turn.end();
   }
 }
 
-function keptStream(body: ReadableStream<Uint8Array>, turn: Turn, errorFrames: ErrorFrames) {
+function recordedStream(body: ReadableStream<Uint8Array>, turn: ThreadTurn, errorFrames: ErrorFrames) {
   const reader = body.getReader();
   const parser = new SseParser();
-  const answer = new GrowingAnswer();
+  const collected = new MessageCollector();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -48,14 +53,14 @@ function keptStream(body: ReadableStream<Uint8Array>, turn: Turn, errorFrames: E
             turn.end();
             return controller.close();
           }
-          if (parser.push(value).filter(({ data }) => answer.read(data)).length > 0) {
-            await turn.keep(answer.message());
+          if (parser.push(value).filter(({ data }) => collected.read(data)).length > 0) {
+            await turn.save(collected.message());
             turn.end();
           }
           controller.enqueue(value);
         } catch (thrown) {
           turn.end();
-          // The stream itself broke off, as its caller is to see.
+          // The stream itself broke off, and its caller sees that.
           if (thrown === undefined) return controller.error();
           controller.enqueue(encoder.encode(errorFrames(thrown)));
           controller.close();
@@ -71,13 +76,13 @@ function keptStream(body: ReadableStream<Uint8Array>, turn: Turn, errorFrames: E
   );
 }
 
-/** What is kept of an answer. `index` is there in a stream. */
+/** A message, or a piece of one in a stream. */
 interface Part {
   content?: unknown;
   tool_calls?: unknown;
 }
 
-/** As a provider sends it: it may say anything. */
+/** A tool call as a provider sends it, or a piece of one. Only pieces have an `index`. */
 interface ToolCall {
   index?: unknown;
   id?: unknown;
@@ -90,7 +95,7 @@ interface Completion {
   error?: unknown;
 }
 
-/** A frame's data. What a provider sends besides JSON goes by. */
+/** The completion in the data of a frame; empty if the data is not JSON. */
 function completionIn(data: string): Completion {
   try {
     return (JSON.parse(data) as Completion | null) ?? {};
@@ -99,15 +104,15 @@ function completionIn(data: string): Completion {
   }
 }
 
-/** An assistant's message that comes in pieces: text and tool calls. */
-class GrowingAnswer {
+/** Collects an assistant's message that comes in pieces: text and tool calls. */
+class MessageCollector {
   #text = "";
   readonly #calls: { id: string; type: string; function: { name: string; arguments: string } }[] = [];
   #length = 0;
   #finished = false;
   #failed = false;
 
-  /** Takes an event's data. Returns whether it says that the answer is whole. */
+  /** Reads the data of an event. Returns true if it is the end of a complete response. */
   read(data: string): boolean {
     if (data === "[DONE]") return this.#finished && !this.#failed;
     const { choices, error } = completionIn(data);
@@ -120,41 +125,41 @@ class GrowingAnswer {
     return false;
   }
 
-  /** Adds a whole message, or a piece of one. Throws AppError for a tool call that has no place in a list. */
+  /** Adds a whole message or a piece of one. Throws AppError if the index of a tool call is not usable. */
   add({ content, tool_calls }: Part): void {
-    this.#text += this.#taken(content);
+    this.#text += this.#counted(content);
     for (const [at, call] of Array.isArray(tool_calls) ? (tool_calls as (ToolCall | null)[]).entries() : []) {
       const { index, id, type, function: called } = call ?? {};
       const known = this.#callAt(index ?? at);
-      // Some say these with every piece.
-      if (id !== known.id) known.id = this.#taken(id) || known.id;
-      if (type !== known.type) known.type = this.#taken(type) || known.type;
-      known.function.name += this.#taken(called?.name);
-      known.function.arguments += this.#taken(called?.arguments);
+      // Some providers repeat these with every piece.
+      if (id !== known.id) known.id = this.#counted(id) || known.id;
+      if (type !== known.type) known.type = this.#counted(type) || known.type;
+      known.function.name += this.#counted(called?.name);
+      known.function.arguments += this.#counted(called?.arguments);
     }
   }
 
-  message(): Message {
-    if (this.#length > mostCharacters)
-      throw new AppError("payload_too_large", "the answer is too long to be kept in its thread");
+  message(): ChatMessage {
+    if (this.#length > maxCharacters)
+      throw new AppError("payload_too_large", "the response is too long to be saved in its thread");
     const calls = this.#calls.filter((call) => call !== undefined);
     if (calls.length === 0) return { role: "assistant", content: this.#text };
     return { role: "assistant", content: this.#text === "" ? null : this.#text, tool_calls: calls };
   }
 
   #callAt(index: unknown) {
-    // No other index is only a place in a list: `__proto__` is what all lists have in common.
-    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= mostCalls)
-      throw new AppError("provider_error", "the provider's answer has a tool call out of place");
+    // Any other index, such as `__proto__`, would not be an element of the list.
+    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= maxCalls)
+      throw new AppError("provider_error", "the provider's response has a tool call with a wrong index");
     const at = index as number;
     this.#calls[at] ??= { id: "", type: "function", function: { name: "", arguments: "" } };
     return this.#calls[at];
   }
 
-  /** A piece of text, counted; nothing where it is none. What is too long is not gathered any further. */
-  #taken(piece: unknown): string {
+  /** Returns a piece of text and counts it; "" if it is not text, or the message is too long already. */
+  #counted(piece: unknown): string {
     if (typeof piece !== "string") return "";
     this.#length += piece.length;
-    return this.#length > mostCharacters ? "" : piece;
+    return this.#length > maxCharacters ? "" : piece;
   }
 }

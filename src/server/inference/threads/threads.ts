@@ -7,34 +7,36 @@ import { storeFailure } from "../../core/store/store-failure.ts";
 import { type Row, type Store, StoreError, type Thread } from "../../core/store/types.ts";
 
 /** A message of the chat dialect. */
-export type Message = Record<string, unknown>;
+export type ChatMessage = Record<string, unknown>;
 
-const mostThreads = 1000;
-const mostMessages = 2000;
-/** Of a thread's messages, as JSON. */
-const mostCharacters = 8 * 1024 * 1024;
+/** The most threads of a user. */
+const maxThreads = 1000;
+/** The most messages of a thread. */
+const maxMessages = 2000;
+/** The most characters of the messages of a thread, as JSON. */
+const maxCharacters = 8 * 1024 * 1024;
 
 /** A thread as its owner sees it. */
-export interface ShownThread {
+export interface ThreadView {
   id: string;
-  /** The persona's name; null where that is not to be seen any more. */
+  /** The persona's name; null if the owner may no longer see the persona. */
   agent: string | null;
   title: string;
   createdAt: string;
   updatedAt: string;
 }
 
-/** One turn in a thread, from the caller's words to the whole answer. */
-export interface Turn {
-  /** What was said before. */
-  readonly before: readonly Message[];
-  /** Adds the caller's words and the answer, both or neither. Throws AppError. */
-  keep(answer: Message): Promise<void>;
-  /** Lets the next turn begin. May be called again. */
+/** One turn in a thread: the caller's new messages and the complete response. */
+export interface ThreadTurn {
+  /** The messages before this turn. */
+  readonly history: readonly ChatMessage[];
+  /** Saves the caller's messages and the response, both or neither. Throws AppError. */
+  save(response: ChatMessage): Promise<void>;
+  /** Ends the turn, so that the next one can begin. May be called again. */
   end(): void;
 }
 
-interface ThreadsOf {
+interface ThreadsOptions {
   store: Store;
   snapshot(): Snapshot;
   now(): number;
@@ -42,77 +44,86 @@ interface ThreadsOf {
 }
 
 /**
- * Conversations of users with personas. A thread is its owner's and nobody else's, administrators included: to others
- * it does not exist.
+ * Conversations of users with personas. A thread exists only for its owner: nobody else can see it, administrators
+ * included.
  */
 export class Threads {
-  readonly #of: ThreadsOf;
-  /** Threads in which an answer is being given. */
-  readonly #spokenIn = new Set<string>();
+  readonly #options: ThreadsOptions;
+  /** Ids of the threads that have a turn. */
+  readonly #busy = new Set<string>();
 
-  constructor(of: ThreadsOf) {
-    this.#of = of;
+  constructor(options: ThreadsOptions) {
+    this.#options = options;
   }
 
-  /** Begins a thread with a persona. Throws AppError `conflict` when somebody has too many. */
-  async begin(principal: Principal, agent: Row, title: string): Promise<ShownThread> {
-    const { store, now, random } = this.#of;
+  /** Creates a thread with a persona. Throws AppError `conflict` if the user has too many threads. */
+  async create(principal: Principal, persona: Row, title: string): Promise<ThreadView> {
+    const { store, now, random } = this.#options;
     const ownerId = principal.userId;
-    const own = await asked(store.threads(ownerId));
-    if (own.length >= mostThreads)
-      throw new AppError("conflict", `you have ${mostThreads} threads`, { hint: "delete some" });
+    const own = await stored(store.threads(ownerId));
+    if (own.length >= maxThreads)
+      throw new AppError("conflict", `you have ${maxThreads} threads`, { hint: "delete some" });
     const at = now();
     const id = newId("thr", at, random);
-    const thread = { id, agentId: agent.id, ownerId, title, createdAt: at, updatedAt: at };
-    await asked(store.addThread(thread));
-    return this.#shown(principal, thread);
+    const thread = { id, agentId: persona.id, ownerId, title, createdAt: at, updatedAt: at };
+    await stored(store.addThread(thread));
+    return this.#view(principal, thread);
   }
 
-  /** Somebody's own threads, those last spoken in first; with one persona, where it is given. */
-  async list(principal: Principal, agentId?: string): Promise<ShownThread[]> {
-    const own = await asked(this.#of.store.threads(principal.userId, agentId));
+  /** The threads of a user, the last used first. `personaId` limits them to one persona. */
+  async list(principal: Principal, personaId?: string): Promise<ThreadView[]> {
+    const own = await stored(this.#options.store.threads(principal.userId, personaId));
     return own
-      .filter((thread) => this.#isOf(principal, thread))
-      .map((thread) => this.#shown(principal, thread));
+      .filter((thread) => this.#isVisible(principal, thread))
+      .map((thread) => this.#view(principal, thread));
   }
 
-  /** One thread with what was said in it. Throws AppError `not_found`. */
-  async read(principal: Principal, id: string): Promise<ShownThread & { messages: Message[] }> {
+  /** Returns one thread with its messages. Throws AppError `not_found`. */
+  async read(principal: Principal, id: string): Promise<ThreadView & { messages: ChatMessage[] }> {
     const thread = await this.#find(principal, id);
-    return { ...this.#shown(principal, thread), messages: await asked(this.#of.store.threadMessages(id)) };
+    return {
+      ...this.#view(principal, thread),
+      messages: await stored(this.#options.store.threadMessages(id)),
+    };
   }
 
   /** Throws AppError `not_found`. */
   async remove(principal: Principal, id: string): Promise<void> {
     await this.#find(principal, id);
-    await asked(this.#of.store.deleteThread(id));
+    await stored(this.#options.store.deleteThread(id));
   }
 
   /**
-   * Begins a turn: until it ends, no other begins in this thread.
+   * Begins a turn. Until it ends, no other turn can begin in this thread.
    *
-   * @throws AppError `not_found` where the caller has no such thread with this persona; `conflict` when a turn is under
-   *   way, or the thread is full
+   * @param messages the new messages of the caller
+   * @throws AppError `not_found` if the caller has no such thread with this persona; `conflict` if another turn has not
+   *   ended, or the thread is full
    */
-  async turn(principal: Principal, agent: Row, id: string, said: readonly Message[]): Promise<Turn> {
+  async beginTurn(
+    principal: Principal,
+    persona: Row,
+    id: string,
+    messages: readonly ChatMessage[],
+  ): Promise<ThreadTurn> {
     const thread = await this.#find(principal, id);
-    if (thread.agentId !== agent.id) throw notFound(id);
-    if (this.#spokenIn.has(id))
-      throw new AppError("conflict", "an answer is being given in this thread", {
-        hint: "wait for its end, or begin another thread",
+    if (thread.agentId !== persona.id) throw notFound(id);
+    if (this.#busy.has(id))
+      throw new AppError("conflict", "another response is being written in this thread", {
+        hint: "wait until it is complete, or begin another thread",
       });
-    this.#spokenIn.add(id);
-    const end = () => void this.#spokenIn.delete(id);
+    this.#busy.add(id);
+    const end = () => void this.#busy.delete(id);
     try {
-      const before = await asked(this.#of.store.threadMessages(id));
-      const characters = JSON.stringify([...before, ...said]).length;
-      if (before.length + said.length >= mostMessages || characters > mostCharacters)
+      const history = await stored(this.#options.store.threadMessages(id));
+      const characters = JSON.stringify([...history, ...messages]).length;
+      if (history.length + messages.length >= maxMessages || characters > maxCharacters)
         throw new AppError("conflict", "this thread is full", { hint: "begin another one" });
-      const keep = async (answer: Message) => {
-        const { store, now } = this.#of;
-        if (!(await asked(store.appendToThread(id, [...said, answer], now())))) throw notFound(id);
+      const save = async (response: ChatMessage) => {
+        const { store, now } = this.#options;
+        if (!(await stored(store.appendToThread(id, [...messages, response], now())))) throw notFound(id);
       };
-      return { before, keep, end };
+      return { history, save, end };
     } catch (error) {
       end();
       throw error;
@@ -120,25 +131,25 @@ export class Threads {
   }
 
   async #find(principal: Principal, id: string): Promise<Thread> {
-    // What is no id is none of a thread, and need not be text that the database takes.
-    const thread = isId(id) ? await asked(this.#of.store.thread(id)) : null;
-    if (!thread || !this.#isOf(principal, thread)) throw notFound(id);
+    // A text that is not an id is not sent to the database, which does not take every text.
+    const thread = isId(id) ? await stored(this.#options.store.thread(id)) : null;
+    if (!thread || !this.#isVisible(principal, thread)) throw notFound(id);
     return thread;
   }
 
-  /** A token sees its maker's threads with personas that it may run, and no others. */
-  #isOf(principal: Principal, { ownerId, agentId }: Thread): boolean {
+  /** A token sees the threads of its maker with the personas that it may run. */
+  #isVisible(principal: Principal, { ownerId, agentId }: Thread): boolean {
     if (ownerId !== principal.userId) return false;
     if (principal.kind === "User") return true;
-    const agent = this.#of.snapshot().byId.get(agentId);
-    return agent !== undefined && decide(principal, "run", "agents", agent.name, agent) === "allow";
+    const persona = this.#options.snapshot().byId.get(agentId);
+    return persona !== undefined && decide(principal, "run", "agents", persona.name, persona) === "allow";
   }
 
-  #shown(principal: Principal, { id, agentId, title, createdAt, updatedAt }: Thread): ShownThread {
-    const agent = this.#of.snapshot().byId.get(agentId);
+  #view(principal: Principal, { id, agentId, title, createdAt, updatedAt }: Thread): ThreadView {
+    const persona = this.#options.snapshot().byId.get(agentId);
     return {
       id,
-      agent: agent && isVisible(principal, "agents", agent) ? agent.name : null,
+      agent: persona && isVisible(principal, "agents", persona) ? persona.name : null,
       title,
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
@@ -146,10 +157,10 @@ export class Threads {
   }
 }
 
-/** What the store answers. Throws AppError where it refuses. */
-async function asked<T>(answer: Promise<T>): Promise<T> {
+/** Returns the result of the store. Throws AppError if the store refuses. */
+async function stored<T>(result: Promise<T>): Promise<T> {
   try {
-    return await answer;
+    return await result;
   } catch (error) {
     throw error instanceof StoreError ? storeFailure(error) : error;
   }

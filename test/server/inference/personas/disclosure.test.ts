@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { AppError, type ErrorCode, type ErrorOptions } from "../../../../src/errors.ts";
 import { compilePolicy, everything, type Principal } from "../../../../src/server/core/access/policy.ts";
 import { Snapshot } from "../../../../src/server/core/store/snapshot.ts";
-import { toldOfAgent } from "../../../../src/server/inference/personas/persona.ts";
+import { errorOfPersona } from "../../../../src/server/inference/personas/persona.ts";
 import { row } from "../../../support/row.ts";
 
 const own = { visibility: "private", owner: "u1", spec: { poolName: "p" } } as const;
@@ -38,7 +38,7 @@ const user = (userId: string, policy = compilePolicy([])): Principal => ({
 
 const tell = (principal: Principal, code: ErrorCode, message: string, options?: ErrorOptions) => {
   const error = new AppError(code, message, options);
-  return [toldOfAgent(error, snapshot, principal, agent), error] as const;
+  return [errorOfPersona(error, snapshot, principal, agent), error] as const;
 };
 
 it.each([
@@ -75,9 +75,9 @@ it("what names none of its llms is told as it is", () => {
 it("what names an llm that is gone by now is told without the name", () => {
   const gone = row("l4", "llm", "hidden-three", own);
   const error = new AppError("unavailable", 'llm "hidden-three" is no longer published');
-  const tell = (userId: string) => toldOfAgent(error, snapshot, user(userId), agent, gone);
+  const tell = (userId: string) => errorOfPersona(error, snapshot, user(userId), agent, gone);
   expect(tell("u2").message).toBe('agent "reviewer" cannot be called now');
   expect(tell("u1")).toBe(error);
   const visible = { ...gone, visibility: "public" as const };
-  expect(toldOfAgent(error, snapshot, user("u2"), agent, visible)).toBe(error);
+  expect(errorOfPersona(error, snapshot, user("u2"), agent, visible)).toBe(error);
 });

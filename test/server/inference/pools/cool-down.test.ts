@@ -10,18 +10,18 @@ function coolDown() {
   return { clock, llms, fail };
 }
 
-it("three failures in a row put an llm out, and no other; a success in between does not count them together", () => {
+it("begins the cool-down of an llm after three failures in a row, and of no other llm", () => {
   const { llms, fail } = coolDown();
   fail(2);
-  expect(llms.isOut("a")).toBe(false);
+  expect(llms.isCoolingDown("a")).toBe(false);
   llms.succeeded("a");
   fail(2);
-  expect(llms.isOut("a")).toBe(false);
+  expect(llms.isCoolingDown("a")).toBe(false);
   fail(1);
-  expect([llms.isOut("a"), llms.isOut("b")]).toEqual([true, false]);
+  expect([llms.isCoolingDown("a"), llms.isCoolingDown("b")]).toEqual([true, false]);
 });
 
-it("after 30 s one call is let through, and its success brings the llm back", () => {
+it("lets one probe through after 30 s, whose success ends the cool-down", () => {
   const { clock, llms, fail } = coolDown();
   fail(3);
   clock.now = 29_999;
@@ -29,13 +29,13 @@ it("after 30 s one call is let through, and its success brings the llm back", ()
   clock.now = 30_000;
   expect(llms.claimProbe("a", "req_1")).toBe(true);
   for (let n = 2; n < 52; n++) expect(llms.claimProbe("a", `req_${n}`)).toBe(false);
-  expect(llms.isOut("a")).toBe(true);
+  expect(llms.isCoolingDown("a")).toBe(true);
   llms.succeeded("a");
-  expect(llms.isOut("a")).toBe(false);
+  expect(llms.isCoolingDown("a")).toBe(false);
   expect(llms.claimProbe("a", "req_1")).toBe(false);
 });
 
-it("a probe that fails puts it out for another 30 s", () => {
+it("begins another cool-down of 30 s when the probe fails", () => {
   const { clock, llms, fail } = coolDown();
   fail(3);
   clock.now = 40_000;
@@ -47,7 +47,7 @@ it("a probe that fails puts it out for another 30 s", () => {
   expect(llms.claimProbe("a", "req_2")).toBe(true);
 });
 
-it("a probe whose caller left makes way for another; any other call's end does not", () => {
+it("allows another probe when the caller of the probe left, and not when another caller left", () => {
   const { clock, llms, fail } = coolDown();
   fail(3);
   clock.now = 30_000;
@@ -58,7 +58,7 @@ it("a probe whose caller left makes way for another; any other call's end does n
   expect(llms.claimProbe("a", "req_2")).toBe(true);
 });
 
-it("the provider's own retry-after says how long, up to five minutes", () => {
+it("lasts as long as the provider's retry-after, up to five minutes", () => {
   const { clock, llms, fail } = coolDown();
   fail(3, 90);
   clock.now = 89_999;
@@ -72,17 +72,17 @@ it("the provider's own retry-after says how long, up to five minutes", () => {
   expect(llms.claimProbe("a", "req_2")).toBe(true);
 });
 
-it("an llm that was changed starts afresh", () => {
+it("forgets the failures of an llm that was changed", () => {
   const { llms, fail } = coolDown();
   fail(3);
   llms.forget("a");
-  expect(llms.isOut("a")).toBe(false);
+  expect(llms.isCoolingDown("a")).toBe(false);
   fail(2);
-  expect(llms.isOut("a")).toBe(false);
+  expect(llms.isCoolingDown("a")).toBe(false);
 });
 
-it("one that cannot be connected to is out at once", () => {
+it("begins at once for an llm that refuses connections", () => {
   const coolDown = new CoolDown(() => 0);
   coolDown.failed("a", undefined, true);
-  expect(coolDown.isOut("a")).toBe(true);
+  expect(coolDown.isCoolingDown("a")).toBe(true);
 });

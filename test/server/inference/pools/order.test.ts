@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { inOrder, type Standing } from "../../../../src/server/inference/pools/order.ts";
+import { inOrder, type MemberState } from "../../../../src/server/inference/pools/order.ts";
 
-const idle: Standing = { inFlight: 0, isFull: false, isOut: false };
+const idle: MemberState = { inFlight: 0, isFull: false, isCoolingDown: false };
 
-/** How often each of some members comes first. */
-function firsts(members: Record<string, Partial<Standing>>): Record<string, number> {
+/** Counts how often each member comes first. */
+function firsts(members: Record<string, Partial<MemberState>>): Record<string, number> {
   const count: Record<string, number> = {};
   for (let n = 0; n < 3000; n++) {
     const names = Object.keys(members);
@@ -15,42 +15,42 @@ function firsts(members: Record<string, Partial<Standing>>): Record<string, numb
   return count;
 }
 
-it("members that are alike come first equally often", () => {
+it("puts members of the same state first equally often", () => {
   const count = firsts({ a: {}, b: {}, c: {} });
   for (const name of ["a", "b", "c"]) expect(count[name]).toBeGreaterThan(800);
 });
 
-it("the busiest never comes first, the least busy most often", () => {
+it("never puts the busiest member first, and the least busy one most often", () => {
   const count = firsts({ a: { inFlight: 9 }, b: { inFlight: 5 }, c: { inFlight: 1 } });
   expect(count["a"]).toBeUndefined();
   expect(count["c"]).toBeGreaterThan(1700);
   expect(count["b"]).toBeGreaterThan(700);
 });
 
-it("those that are full come behind those with room, however busy, and those that are out last", () => {
-  const standing: Record<string, Partial<Standing>> = {
+it("puts full members behind members with room, however busy, and members in their cool-down last", () => {
+  const states: Record<string, Partial<MemberState>> = {
     full: { inFlight: 1, isFull: true },
-    out: { isOut: true },
+    out: { isCoolingDown: true },
     busy: { inFlight: 900 },
   };
   for (let n = 0; n < 50; n++) {
-    const order = inOrder(["full", "out", "busy"], (name) => ({ ...idle, ...standing[name] }), Math.random);
+    const order = inOrder(["full", "out", "busy"], (name) => ({ ...idle, ...states[name] }), Math.random);
     expect(order).toEqual(["busy", "full", "out"]);
   }
 });
 
-it("of agents' llms the resident and idle come first, the sleeping last, and the one being woken before others that sleep", () => {
-  const standing: Record<string, Partial<Standing>> = {
-    out: { isOut: true, agent: "resident" },
-    sleeps: { agent: "hibernating" },
-    wakes: { agent: "waking" },
-    full: { isFull: true, agent: "busy" },
-    busy: { agent: "busy", inFlight: 1 },
-    cold: { agent: "cold" },
-    resident: { agent: "resident" },
+it("puts agents' llms in the order resident, cold, busy, full, waking, hibernating", () => {
+  const states: Record<string, Partial<MemberState>> = {
+    out: { isCoolingDown: true, atAgent: "resident" },
+    sleeps: { atAgent: "hibernating" },
+    wakes: { atAgent: "waking" },
+    full: { isFull: true, atAgent: "busy" },
+    busy: { atAgent: "busy", inFlight: 1 },
+    cold: { atAgent: "cold" },
+    resident: { atAgent: "resident" },
   };
   for (let n = 0; n < 50; n++) {
-    const order = inOrder(Object.keys(standing), (name) => ({ ...idle, ...standing[name] }), Math.random);
+    const order = inOrder(Object.keys(states), (name) => ({ ...idle, ...states[name] }), Math.random);
     expect(order).toEqual(["resident", "cold", "busy", "full", "wakes", "sleeps", "out"]);
   }
 });

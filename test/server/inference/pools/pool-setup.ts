@@ -110,7 +110,7 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
       operation: "chat",
       principal,
       requestId: `req_${++calls}`,
-      request: new Request("http://localhost/", signal && { signal }),
+      httpRequest: new Request("http://localhost/", signal && { signal }),
       read: async () => ({ text, ...parseCall(text, "chat") }),
       ...(name !== undefined && { name }),
     });

@@ -104,7 +104,7 @@ describe("a thread", () => {
     const { call } = await withAgent({}, { script });
     const id = await begin(call);
     const { text } = await call("POST", chat, { thread: id, messages: [hello], stream: true });
-    expect(text).toContain("a tool call out of place");
+    expect(text).toContain("a tool call with a wrong index");
     expect((await call("POST", chat, { thread: id, messages: [hello] })).status).toBe(502);
     expect("id" in []).toBe(false);
     expect(await messagesOf(call, id)).toEqual([]);
@@ -125,7 +125,7 @@ describe("a thread", () => {
     const { call } = await withAgent({}, { script });
     const id = await begin(call);
     const { text } = await call("POST", chat, { thread: id, messages: [hello], stream: true });
-    expect(text.slice(-500)).toContain("too long to be kept");
+    expect(text.slice(-500)).toContain("too long to be saved");
     expect(await messagesOf(call, id)).toEqual([]);
   });
 
