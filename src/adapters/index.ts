@@ -5,10 +5,10 @@ import { openai } from "./openai.ts";
 import type { Quirks } from "./quirks/types.ts";
 import type { Adapter } from "./types.ts";
 
-/** Every provider we speak to. A type belongs to one adapter only. */
+/** Every adapter. A type belongs to one adapter only. */
 export const adapters: readonly Adapter[] = [openai, anthropic, geminiCommand];
 
-/** The adapter for an llm's type; undefined for a type that this version does not know. */
+/** Returns the adapter for an llm's type; undefined for a type that this version does not know. */
 export function adapterFor(type: string): Adapter | undefined {
   return adapters.find((adapter) => adapter.types.includes(type));
 }

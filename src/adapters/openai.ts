@@ -1,7 +1,7 @@
 import { readProviderError } from "./provider-fault.ts";
 import type { Adapter } from "./types.ts";
 
-/** OpenAI, and those that speak like it. */
+/** OpenAI, and providers with the same API. */
 export const openai: Adapter = {
   types: ["openai", "deepseek", "vllm", "ollama"],
   dialect: "chat",

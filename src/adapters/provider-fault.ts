@@ -2,7 +2,7 @@ import { isObject } from "../wire/json.ts";
 import { oneLine } from "../wire/text.ts";
 import type { ProviderFault, StreamFault } from "./types.ts";
 
-/** What a type of error means where no HTTP status comes with it: both dialects' words. */
+/** The HTTP status of each type of error, for errors in streams. Types of OpenAI and of Anthropic. */
 const statusOfType: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
   authentication_error: 401,
@@ -24,8 +24,8 @@ const longestMessage = 1_000;
 const largestBody = 256 * 1024;
 
 /**
- * Reads a provider's error body, whatever it is: OpenAI's or Anthropic's shape, Google's in an array, Ollama's
- * bare string, FastAPI's `detail`, a proxy's HTML page, plain text or nothing.
+ * Reads an error body of a provider: the shape of OpenAI or Anthropic, Google's in an array, Ollama's bare string,
+ * FastAPI's `detail`, a proxy's HTML page, plain text or nothing.
  */
 export function readProviderError(status: number, body: string): ProviderFault {
   const text = body.trim();
@@ -40,7 +40,7 @@ export function readProviderError(status: number, body: string): ProviderFault {
   };
 }
 
-/** Finds the error in parsed JSON; undefined where there is none. */
+/** Finds the error in parsed JSON; returns undefined where there is none. */
 export function faultOf(payload: unknown): StreamFault | undefined {
   const outer = Array.isArray(payload) ? payload[0] : payload;
   if (!isObject(outer)) return undefined;
@@ -60,7 +60,7 @@ export function faultOf(payload: unknown): StreamFault | undefined {
   };
 }
 
-/** Reads an error that a provider reports in a stream; one that says nothing is an error as well. */
+/** Reads an error that a provider reports in a stream, also one without a message. */
 export function reportedFault(payload: unknown): StreamFault {
   return faultOf(payload) ?? { message: "the provider reported an error" };
 }
@@ -70,7 +70,7 @@ export function isChatError(chunk: { error?: unknown; object?: unknown }): boole
   return Boolean(chunk.error) || chunk.object === "error";
 }
 
-/** FastAPI's `detail`: a sentence, or a list of faults. */
+/** Reads FastAPI's `detail`: a sentence, or a list of faults. */
 function detailOf(detail: unknown): string | undefined {
   if (!Array.isArray(detail)) return text(detail);
   const faults = detail.filter(isObject).map(({ loc, msg }) => {

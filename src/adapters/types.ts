@@ -3,23 +3,23 @@ import type { Dialect, StreamPosition } from "../wire/dialects/types.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
 import type { Quirks } from "./quirks/types.ts";
 
-/** How a provider is spoken to. Data and pure functions: no I/O. */
+/** The rules for calling providers of some llm types. Data and pure functions: no I/O. */
 export interface Adapter {
-  /** The llm types it serves. */
+  /** The llm types of these providers. */
   readonly types: readonly string[];
-  /** What the provider natively speaks. */
+  /** The dialect of these providers. Calls in another one are translated. */
   readonly dialect: Dialect;
-  /** A command is run instead of a server being called: there is no url, and paths mean nothing. */
+  /** True if the provider is a command instead of a server: it has no url and no paths. */
   readonly isCommand?: true;
-  /** Base URL by llm type, without `/v1`; a type that is not here needs a url of its own. */
+  /** Base URL by llm type, without `/v1`. An llm of a type that is not listed needs a url of its own. */
   readonly defaultUrls: Readonly<Record<string, string>>;
   /** Operations that every provider of these types takes as they are. */
   readonly operations: readonly Operation[];
   /** Operations that only some of these providers take; `nativePathFor` decides for one llm. */
   readonly optional?: readonly Operation[];
-  /** Headers that carry the credential, and those the provider insists on. Names in lower case. */
+  /** Returns the headers with the credential, and those that the provider requires. Names in lower case. */
   headers(apiKey: string | undefined): Record<string, string>;
-  /** Reads a provider's error body, whatever it is: JSON in its own shape, in another's, HTML, or nothing. */
+  /** Reads an error body: JSON of any shape, HTML, plain text or nothing. */
   readError(status: number, body: string): ProviderFault;
 }
 
@@ -27,7 +27,7 @@ export interface Adapter {
 export interface ProviderFault {
   /** One sentence, at most 1,000 characters. */
   message: string;
-  /** The provider's word for it: `rate_limit_error`. */
+  /** The provider's type of the error: `rate_limit_error`. */
   type?: string;
 }
 
@@ -35,30 +35,30 @@ export interface ProviderFault {
 export type StreamFault = ProviderFault & { status?: number };
 
 /**
- * The way of a stream from provider to caller, passed through or translated. Bytes go in as they come,
- * cut anywhere.
+ * Converts the stream of a provider to the stream for the caller, passed through or translated. Bytes come in cut
+ * anywhere.
  */
 export interface StreamPipe {
   /**
-   * What to send on now: the very same array where nothing is changed, text, or null for nothing yet.
-   * After `done` it returns null for whatever still comes.
+   * Takes bytes of the provider. Returns what is to be sent now: the very same array where nothing is changed, text, or
+   * null for nothing. Returns null for everything that comes after `done`.
    */
   push(chunk: Uint8Array): Uint8Array | string | null;
-  /** The provider has closed. Returns what is still to be sent, such as the `[DONE]` it left out; null for nothing. */
+  /** Ends the stream. Returns what is still to be sent, such as a `[DONE]` that the provider left out; null for nothing. */
   end(): Uint8Array | string | null;
-  /** A finish reason has been seen (messages: `message_stop`): the answer is whole. */
+  /** True once the answer is whole: a finish reason was read, or `message_stop`. */
   readonly finished: boolean;
-  /** The terminal frame has been seen: nothing but its own bytes is to be sent after it. */
+  /** True once the terminal frame was read: the bytes returned with it are the last ones. */
   readonly done: boolean;
-  /** What the answer cost so far. */
+  /** The tokens so far. */
   readonly usage: Usage;
-  /** An error that the provider reported in the stream; it has not been sent on. The stream is over. */
+  /** An error that the provider reported in the stream. It has not been sent to the caller, and ends the stream. */
   readonly fault: StreamFault | undefined;
-  /** Of a responses stream: what an error of ours must say of the answer it ends. */
+  /** The answer of a responses stream: an error frame must name it. */
   readonly position?: StreamPosition | undefined;
 }
 
-/** From a caller's dialect to a provider's other one, and back. Pure. */
+/** Translates calls of one dialect to another one, and the answers back. Pure functions. */
 export interface Translation {
   readonly caller: Dialect;
   readonly provider: Dialect;
@@ -71,10 +71,13 @@ export interface Translation {
    */
   request(body: Record<string, unknown>, model: string, quirks: Quirks): Record<string, unknown>;
   /**
-   * The answer for the caller. `model` is what the caller asked for, `request` the caller's own: answers of
-   * responses calls repeat parts of it. Throws AppError `provider_error` on garbage.
+   * Returns the answer for the caller.
+   *
+   * @param model The name by which the caller called the model.
+   * @param request The caller's request: answers of responses calls repeat parts of it.
+   * @throws AppError `provider_error` for an answer that makes no sense
    */
   response(body: unknown, model: string, request?: Record<string, unknown>): Record<string, unknown>;
-  /** The stream for the caller. `request` is the caller's own. */
+  /** Returns the pipe of a streamed answer. The parameters are those of `response`. */
   stream(model: string, request: Record<string, unknown>): StreamPipe;
 }

@@ -16,12 +16,12 @@ export class ByteBuffer {
     this.length = length;
   }
 
-  /** What is held, not copied: the view is good until the next `append`. */
+  /** The bytes so far, not copied: the view is valid until the next `append`. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.length);
   }
 
-  /** Hands over what is held, and starts anew. */
+  /** Returns the bytes so far and empties the buffer. */
   take(): Uint8Array {
     const { bytes } = this;
     this.#bytes = empty;

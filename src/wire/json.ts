@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 
-/** A key of the top-level object, and where its value stands in the text: [start, end). */
+/** A key of the top-level object, and the place of its value in the text: [start, end). */
 export interface JsonMember {
   key: string;
   start: number;
@@ -8,7 +8,7 @@ export interface JsonMember {
 }
 
 export interface JsonScan {
-  /** In the order of the text. A key that stands twice is here twice. */
+  /** In the order of the text. A repeated key is here as often as it is in the text. */
   members: JsonMember[];
   /** The index just inside the opening brace. */
   inside: number;
@@ -29,7 +29,7 @@ export const maxJsonItems = 100_000;
 
 /**
  * Finds the keys of the top-level object in JSON text, in one pass that neither recurses nor looks into strings.
- * It relies on JSON.parse, before or after it, to refuse what is not JSON.
+ * Callers parse the text as well: JSON.parse refuses what is not JSON.
  *
  * @throws AppError `invalid_request` when the text is no object, is nested deeper than `maxDepth`, has more elements
  *   and keys than `maxItems` (T60) or, with `rejectDuplicateKeys`, when a key stands twice in one object: two readers could then disagree on it (T61)
@@ -82,8 +82,8 @@ export function scanJson(
 }
 
 /**
- * The text with some values of its top-level object set anew, in place or as first keys, and every other byte as
- * it was: big integers, the order of keys and white space survive. What is undefined in `values` stays.
+ * Replaces values of the top-level object in JSON text; keys that the text lacks become its first ones. Every other
+ * byte stays: big integers, the order of keys, white space. A value of undefined changes nothing.
  */
 export function spliceTopLevel(text: string, scan: JsonScan, values: Record<string, unknown>): string {
   const texts = new Map<string, string>();
@@ -92,7 +92,7 @@ export function spliceTopLevel(text: string, scan: JsonScan, values: Record<stri
   return spliceTexts(text, scan, texts);
 }
 
-/** The same with values that are JSON text already, byte for byte. */
+/** Does the same with values that are JSON text already. */
 export function spliceTexts(text: string, scan: JsonScan, texts: ReadonlyMap<string, string>): string {
   const missing = new Map(texts);
   let rest = "";
@@ -110,7 +110,7 @@ export function spliceTexts(text: string, scan: JsonScan, texts: ReadonlyMap<str
   return text.slice(0, scan.inside) + added.join(",") + separator + rest;
 }
 
-/** The text without a key of its top-level object, and every other byte as it was but for a comma. */
+/** Removes a key of the top-level object from JSON text. Every other byte stays, but for one comma. */
 export function withoutTopLevel(text: string, scan: JsonScan, key: string): string {
   let rest = text.slice(0, scan.inside);
   let isFirst = true;
@@ -136,8 +136,8 @@ const exactJson = JSON as unknown as {
 };
 
 /**
- * JSON.parse that keeps the digits of integers beyond 2^53: JSON.stringify writes them as they were. Such a
- * number is an opaque object in between.
+ * Parses JSON and keeps the digits of integers beyond 2^53: JSON.stringify writes them as they were. Such a number is
+ * an opaque object in between.
  *
  * @throws SyntaxError
  */
@@ -165,7 +165,7 @@ export function parsedObject(text: string): object | undefined {
   }
 }
 
-/** The index after the closing quote of the string that opens at `start`. */
+/** Returns the index after the closing quote of the string that opens at `start`. */
 function stringEnd(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
     let slashes = 0;

@@ -3,11 +3,11 @@ import { ByteBuffer } from "./byte-buffer.ts";
 
 /** One server-sent event. */
 export interface SseEvent {
-  /** `message` when the stream does not say. */
+  /** `message` for an event without a name. */
   event: string;
   /** The data lines, joined by newlines. */
   data: string;
-  /** The last id the stream gave, with this event or before it. */
+  /** The last id of the stream, of this event or of an earlier one. */
   id?: string;
 }
 
@@ -25,8 +25,8 @@ const byteOrderMark = "\uFEFF";
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) from bytes cut
- * anywhere. Lines end in LF, CR or CRLF, mixed at will. Time is linear in the bytes, whatever their pieces.
+ * Reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) from bytes that are cut
+ * anywhere. Lines end in LF, CR or CRLF, also mixed. Time is linear in the bytes, however small the pieces are.
  */
 export class SseParser {
   readonly #maxEventBytes: number;
@@ -65,7 +65,7 @@ export class SseParser {
         if (from === bytes.length) this.#afterCarriageReturn = true;
         else if (bytes[from] === lineFeed) from++;
       }
-      // Each is looked for again only once it has been passed, or the search would be quadratic.
+      // Each is searched again only after it has been passed: otherwise the time would be quadratic.
       if (feed !== -1 && feed < from) feed = bytes.indexOf(lineFeed, from);
       if (carriage !== -1 && carriage < from) carriage = bytes.indexOf(carriageReturn, from);
     }
@@ -74,8 +74,8 @@ export class SseParser {
   }
 
   /**
-   * The stream has ended. Returns an event that only lacked its blank line: the specification discards it,
-   * but some servers leave the last blank line out.
+   * Ends the stream. Returns an event that lacked only its blank line: the specification discards it, but some servers
+   * leave the last blank line out.
    */
   end(): SseEvent[] {
     const events: SseEvent[] = [];
@@ -150,7 +150,7 @@ export function typedFrame(type: string, fields: object): string {
 }
 
 /**
- * Where the last complete frame in `bytes` ends: the index after its blank line, or 0 when no blank line ends
+ * Returns the end of the last complete frame in `bytes`: the index after its blank line, or 0 when no blank line ends
  * at or after `from`.
  */
 export function lastFrameEnd(bytes: Uint8Array, from = 0): number {
@@ -158,13 +158,13 @@ export function lastFrameEnd(bytes: Uint8Array, from = 0): number {
   return 0;
 }
 
-/** Where the first frame that ends at or after `from` ends: the index after its blank line, or -1. */
+/** Returns the end of the first frame that ends at or after `from`: the index after its blank line, or -1. */
 export function firstFrameEnd(bytes: Uint8Array, from = 0): number {
   for (let at = from; at < bytes.length; at++) if (endsBlankLine(bytes, at)) return at + 1;
   return -1;
 }
 
-/** Whether the byte at `at` ends a blank line: it is the second of two line ends. */
+/** Returns true if the byte at `at` ends a blank line: it is the second of two line ends. */
 function endsBlankLine(bytes: Uint8Array, at: number): boolean {
   const byte = bytes[at];
   if (byte !== lineFeed && byte !== carriageReturn) return false;
@@ -174,6 +174,6 @@ function endsBlankLine(bytes: Uint8Array, at: number): boolean {
     return bytes[at - 2] === lineFeed || bytes[at - 2] === carriageReturn;
   }
   if (before === carriageReturn) return true;
-  // After LF a CR may be the first half of CRLF: the byte behind it decides.
+  // A CR after an LF may be the first half of CRLF: the next byte decides.
   return before === lineFeed && at + 1 < bytes.length && bytes[at + 1] !== lineFeed;
 }

@@ -1,6 +1,6 @@
 /**
  * Returns a text as one line: control characters, invisible format characters and white space become single spaces,
- * so that text of somebody else's cannot move a cursor or begin a line of its own (T42).
+ * so that a foreign text cannot move the cursor or begin a line of its own (T42).
  *
  * @param longest The most characters of the result.
  */

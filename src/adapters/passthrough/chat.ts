@@ -13,7 +13,7 @@ import {
   type Verdict,
 } from "./watch.ts";
 
-/** A stream is asked for its usage, which is taken out again where the caller did not ask for it. */
+/** Every stream is asked for its usage, which is removed again where the caller did not ask for it. */
 export const chatPassthrough: Passthrough = {
   prepare({ stream, stream_options }) {
     const options = stream_options as { include_usage?: boolean } | null | undefined;
@@ -40,7 +40,7 @@ class ChatWatch implements StreamWatch {
     this.#stripUsage = stripUsage;
   }
 
-  // Quotes are escaped inside JSON strings, so a quoted needle is a key or a whole string; reading decides.
+  // Quotes inside JSON strings are escaped, so a quoted text is a key or a whole string; `read` decides.
   mayMatter(bytes: Uint8Array): boolean {
     return hasValue(bytes, finishReason) || hasValue(bytes, usageKey) || hasAny(bytes, texts);
   }
@@ -48,7 +48,7 @@ class ChatWatch implements StreamWatch {
   read({ data }: SseEvent): Verdict {
     if (data.trim() === doneData) {
       if (this.finished) return "last";
-      // Some gateways swallow an error half-way and say [DONE] all the same.
+      // Some gateways drop an error in the middle of a stream and send [DONE] all the same.
       this.fault = { message: "the provider ended its stream without a finish reason" };
       return "fault";
     }

@@ -6,7 +6,7 @@ import { PassthroughPipe } from "./pipe.ts";
 import { responsesPassthrough } from "./responses.ts";
 import type { Passthrough } from "./watch.ts";
 
-/** How calls of each dialect pass through to a provider that speaks the dialect itself. */
+/** The rules for calls of each dialect that pass through to a provider of the same dialect. */
 export const passthroughs = {
   chat: chatPassthrough,
   messages: messagesPassthrough,
@@ -16,7 +16,7 @@ export const passthroughs = {
 /**
  * Returns the pipe of a stream that passes through unchanged.
  *
- * @param options.stripUsage The server asked for usage, the caller did not: the extra frame is taken out.
+ * @param options.stripUsage Removes the frame with the usage, which the caller did not ask for.
  */
 export function passthroughPipe(dialect: Dialect, options: { stripUsage: boolean }): StreamPipe {
   return new PassthroughPipe(passthroughs[dialect].watch(options));

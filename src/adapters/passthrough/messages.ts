@@ -11,7 +11,7 @@ import { reportedFault } from "../provider-fault.ts";
 import type { StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
 
-/** Requests stay as they are. */
+/** Requests pass unchanged. */
 export const messagesPassthrough: Passthrough = {
   prepare: () => ({ changes: {}, stripUsage: false }),
   watch: () => new MessagesWatch(),
@@ -30,7 +30,7 @@ class MessagesWatch implements StreamWatch {
     return messagesUsage(this.#counts)!;
   }
 
-  // Every event says its type in the data too: `"type":"message_stop"`.
+  // Every event repeats its type in the data: `"type":"message_stop"`.
   mayMatter(bytes: Uint8Array): boolean {
     return hasAny(bytes, texts);
   }

@@ -9,13 +9,13 @@ import type { StreamWatch, Verdict } from "./watch.ts";
 
 /**
  * Passes a stream through unchanged, and watches it for usage, the finish, the terminal frame and an error. A chunk of
- * whole frames is handed on as the very same array. A frame that a chunk cuts is held until it is whole: no client can
- * use half a frame, and an error of ours must start on a clean line.
+ * whole frames is returned as the very same array. A frame that a chunk cuts is held until it is whole: no client can
+ * use half a frame, and an error frame must begin on a line of its own.
  */
 export class PassthroughPipe implements StreamPipe {
   readonly #watch: StreamWatch;
   readonly #held = new ByteBuffer();
-  /** While a frame larger than what we hold goes by: the last two bytes of it, which may begin its blank line. */
+  /** The last two bytes of a frame that is too large to be held: they may begin its blank line. */
   #unwatched: Uint8Array | undefined;
   done = false;
 
@@ -49,7 +49,7 @@ export class PassthroughPipe implements StreamPipe {
       this.#held.append(chunk.subarray(cut));
       return joined(whole, this.#overflow());
     }
-    // The last byte held may be a CR whose meaning the new bytes decide.
+    // The last byte held may be a CR: the next byte decides what it ends.
     const from = this.#held.length - 1;
     this.#held.append(chunk);
     const cut = lastFrameEnd(this.#held.bytes, from);
@@ -70,7 +70,7 @@ export class PassthroughPipe implements StreamPipe {
     return joined(last, Buffer.from(terminal));
   }
 
-  /** A last frame that only lacks its blank line is whole; half a frame is dropped. */
+  /** Returns a last frame that lacks only its blank line; half a frame is dropped. */
   #endHeld(): Uint8Array | null {
     const held = this.#held.take();
     const parser = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY });
@@ -80,7 +80,7 @@ export class PassthroughPipe implements StreamPipe {
     return this.#frames(Buffer.concat([held, Buffer.from("\n\n")]));
   }
 
-  /** Whole frames: what of them is to be sent on. */
+  /** Reads whole frames. Returns those that are to be sent. */
   #frames(bytes: Uint8Array): Uint8Array | null {
     if (!this.#watch.mayMatter(bytes)) return bytes.length > 0 ? bytes : null;
     const kept: Uint8Array[] = [];
@@ -132,7 +132,7 @@ export class PassthroughPipe implements StreamPipe {
   }
 }
 
-/** Where the frame at `start` ends, in bytes that end with a frame. */
+/** Returns the end of the frame at `start`, in bytes that end with a frame. */
 function frameEnd(bytes: Uint8Array, start: number): number {
   const end = firstFrameEnd(bytes, start);
   return end === -1 ? bytes.length : end;

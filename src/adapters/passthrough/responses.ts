@@ -10,8 +10,8 @@ import type { StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, type Verdict } from "./watch.ts";
 
 /**
- * The provider is told to keep nothing, as nothing is kept here. Reasoning that another provider made through us is
- * taken out: this one would refuse it.
+ * The provider is asked to store nothing, because this server keeps no state between two calls. Reasoning that came from
+ * another provider through a translation is removed: this provider would refuse it.
  */
 export const responsesPassthrough: Passthrough = {
   prepare(body) {
@@ -26,7 +26,7 @@ export const responsesPassthrough: Passthrough = {
   watch: () => new ResponsesWatch(),
 };
 
-/** The last frame of a stream repeats the whole answer, and most of the request. Bytes. */
+/** The most bytes of the last frame, which repeats the whole answer and most of the request. */
 const largestEnd = 16 * 1024 * 1024;
 
 const starts = [Buffer.from('"response.created"')];
@@ -42,13 +42,13 @@ class ResponsesWatch implements StreamWatch {
   readonly terminal = undefined;
   readonly largestHeldFrame = largestEnd;
 
-  // Every event says its type in the data too.
+  // Every event repeats its type in the data.
   mayMatter(bytes: Uint8Array): boolean {
     return hasAny(bytes, ends) || (this.position === undefined && hasAny(bytes, starts));
   }
 
   read({ data }: SseEvent): Verdict {
-    // What begins an answer repeats the request: too long to be parsed for an id.
+    // The first event repeats the request, which is too long to be parsed for an id.
     if (this.position === undefined) {
       const [, responseId] = /"id": ?"(resp_[\w-]+)"/.exec(data) ?? [];
       if (responseId !== undefined) this.position = { responseId };
@@ -69,11 +69,11 @@ class ResponsesWatch implements StreamWatch {
   }
 }
 
-/** Errors stand in the event or inside of it. The code says more than the type: clients act upon it. */
+/** Reads the error of an event or of the response in it. Clients act on the code, which says more than the type. */
 function responsesFault(event: ResponsesEvent): StreamFault {
   const { message, code, type } = event.response?.error ?? event.error ?? { ...event, type: undefined };
   return reportedFault(typeof message === "string" ? { error: { message, type: code ?? type } } : undefined);
 }
 
-/** A cheap test for the types of the events that end an answer; parsing decides. */
+/** A cheap test for the events that end an answer; parsing decides. */
 const endOfResponse = /"type": ?"(?:error|response\.(?:completed|incomplete|failed))"/;

@@ -3,11 +3,11 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import type { StreamFault } from "../types.ts";
 
-/** The rules for calls of a dialect that pass through to a provider which speaks the dialect itself. */
+/** The rules for calls of a dialect that pass through to a provider of the same dialect. */
 export interface Passthrough {
   /**
-   * Returns values of the request's top-level fields that are set anew; all others stay. `stripUsage`: a stream is
-   * asked for usage that the caller did not ask for, so the frame with it must not reach the caller.
+   * Returns new values for top-level fields of the request; all others stay. `stripUsage` is true for a stream that is
+   * asked for its usage although the caller did not ask: the frame with it must not reach the caller.
    *
    * @throws AppError `invalid_request`
    */
@@ -20,18 +20,18 @@ export type Verdict = "keep" | "drop" | "last" | "fault";
 
 /** Reads the frames of a stream as they pass. */
 export interface StreamWatch {
-  /** The answer is whole. */
+  /** True once the answer is whole. */
   readonly finished: boolean;
   readonly usage: Usage;
   readonly fault: StreamFault | undefined;
   /** The terminal frame, for a provider that leaves it out. */
   readonly terminal: string | undefined;
-  /** A cut frame larger than this, in bytes, goes through unwatched. */
+  /** A cut frame larger than this, in bytes, passes without being read. */
   readonly largestHeldFrame: number;
   readonly position?: StreamPosition | undefined;
   /** A cheap test on raw bytes: returns false for almost every frame that `read` would only keep. */
   mayMatter(bytes: Uint8Array): boolean;
-  /** Reads one event. Returns what is to be done with its frame. */
+  /** Reads one event. Returns the decision on its frame. */
   read(event: SseEvent): Verdict;
 }
 
@@ -57,7 +57,7 @@ export function hasValue(bytes: Uint8Array, key: Buffer): boolean {
   return false;
 }
 
-// Called on the plain array: making a Buffer of each chunk would cost more than the search.
+// Called on the plain array: a Buffer for each chunk would cost more than the search.
 const bufferIndexOf = Buffer.prototype.indexOf as (this: Uint8Array, value: Buffer, from: number) => number;
 
 function indexOf(bytes: Uint8Array, value: Buffer, from: number): number {

@@ -1,28 +1,28 @@
 import { type Fields, isGiven, listAt, objectAt, refused } from "../translation/request-fields.ts";
 import { estimateTokens } from "./token-estimate.ts";
 
-/** What a conversation, a message and a tool cost besides their text: the marks that models put around them. */
+/** Tokens of a conversation, a message and a tool besides their text: models put marks around them. */
 const conversationOverhead = 3;
 const messageOverhead = 4;
 const toolOverhead = 8;
 
-/** Anthropic scales an image down to this edge, in pixels, and charges a token for so many pixels of the rest. */
+/** Anthropic scales an image down to this edge, in pixels, and counts one token for so many of its pixels. */
 const longestEdge = 1_568;
 const pixelsPerToken = 750;
-/** The most that an image costs, and what one costs whose size is not known. */
+/** The most tokens of an image; also the tokens of an image of unknown size. */
 const largestImage = 1_600;
 
-/** A page of a PDF, by experience: so many bytes, so many tokens. */
+/** Bytes and tokens of a page of a PDF, by experience. */
 const bytesPerPage = 50_000;
 const tokensPerPage = 2_000;
 
-/** Of an image, as much base64 as holds its size: a JPEG may have a long head before it. */
+/** Characters of base64 that hold the size of an image: a JPEG may have a long head before it. */
 const headCharacters = 128 * 1024;
 
 /**
- * The answer to Anthropic's `count_tokens`, for providers that cannot count: an estimate of what the request's
- * system prompt, messages and tools are. Text is within 15 % of OpenAI's tokenizers in English, German and source
- * code; images are counted by their size, PDFs by their bytes.
+ * Estimates the tokens of a messages request, for providers without Anthropic's `count_tokens`: of its system prompt,
+ * messages and tools. Text is within 15 % of OpenAI's tokenizers in English, German and source code; images are counted
+ * by their size, PDFs by their bytes.
  *
  * @param body A messages request.
  * @throws AppError `invalid_request` without messages
@@ -40,7 +40,7 @@ export function countTokens(body: Fields): { input_tokens: number } {
   return { input_tokens: Math.max(1, tokens) };
 }
 
-/** Content of a message, of the system prompt or of a tool's result. */
+/** Returns the tokens of a message, of the system prompt or of a tool's result. */
 function contentTokens(content: unknown): number {
   if (!isGiven(content)) return 0;
   if (typeof content === "string") return estimateTokens(content);
@@ -88,7 +88,7 @@ function imageTokens(source: Fields | null): number {
   return Math.min(largestImage, Math.max(1, tokens));
 }
 
-/** The size of a PNG, GIF, WebP or JPEG in pixels, from its first bytes; undefined for anything else. */
+/** Reads the size of a PNG, GIF, WebP or JPEG in pixels from its first bytes; returns undefined for anything else. */
 function sizeOf(bytes: Buffer): { width: number; height: number } | undefined {
   if (bytes.length < 30) return undefined;
   if (bytes.readUInt32BE(0) === 0x89504e47) {
@@ -113,7 +113,7 @@ function jpegSize(bytes: Buffer): { width: number; height: number } | undefined 
   for (let at = 2; at + 9 < bytes.length; ) {
     if (bytes[at] !== 0xff) return undefined;
     const marker = bytes[at + 1]!;
-    // A frame's head, which is none of the tables that share its range.
+    // The tables with these three markers stand in the range of the frames' heads.
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isFrame) return { width: bytes.readUInt16BE(at + 7), height: bytes.readUInt16BE(at + 5) };
     at += 2 + bytes.readUInt16BE(at + 2);

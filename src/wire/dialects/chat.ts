@@ -5,7 +5,7 @@ import { messageOf, openaiErrorType, parameterOf } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
 import { tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
 
-/** OpenAI chat completions, as far as we read or write it. Providers send more, and less. */
+/** OpenAI chat completions, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
 /** The data of the frame that ends a stream. */
 export const doneData = "[DONE]";
@@ -42,13 +42,13 @@ export interface ChatPart {
 /** A message of the assistant, whole or as the delta of a chunk. */
 export interface ChatAnswer<ToolCall = ChatToolCall> {
   role?: string;
-  /** A list of parts at Mistral, which puts its thinking there too. */
+  /** Mistral sends a list of parts, with its thinking among them. */
   content?: string | ChatPart[] | null;
   refusal?: string | null;
   tool_calls?: ToolCall[] | null;
   /** DeepSeek's field, which most others copied. */
   reasoning_content?: string | null;
-  /** The same of vLLM since 0.11, and of OpenRouter. */
+  /** The name that vLLM since 0.11 and OpenRouter use for the same. */
   reasoning?: string | null;
 }
 
@@ -57,7 +57,7 @@ export interface ChatChoice {
   message?: ChatAnswer;
   delta?: ChatAnswer<ChatToolCallDelta>;
   finish_reason?: string | null;
-  /** vLLM: the stop string that was met. */
+  /** vLLM: the stop sequence that ended the answer. */
   stop_reason?: unknown;
 }
 
@@ -70,7 +70,7 @@ export interface ChatCompletion {
   error?: unknown;
 }
 
-/** Reads the `usage` of an answer, a chunk or an embeddings answer; undefined when there is none. */
+/** Reads the `usage` of an answer, a chunk or an embeddings answer; returns undefined when there is none. */
 export function chatUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as ChatUsage;
@@ -104,7 +104,7 @@ export const chat: DialectWire = {
       },
     };
   },
-  // OpenAI's SDKs raise a chunk that has `error`; [DONE] ends the stream for clients that do not look.
+  // OpenAI's SDKs throw for a chunk with `error`; [DONE] ends the stream for clients that ignore it.
   errorFrames(error, requestId, type) {
     const data = JSON.stringify(chat.errorBody(error, requestId, type));
     return sseFrame({ data }) + sseFrame({ data: doneData });

@@ -1,6 +1,6 @@
 import type { AppError } from "../../errors.ts";
 
-/** The words that OpenAI and Anthropic have for kinds of errors, by HTTP status. */
+/** The types of errors that OpenAI and Anthropic have, by HTTP status. */
 
 const openai: Readonly<Record<number, string>> = {
   401: "authentication_error",
@@ -25,21 +25,21 @@ const anthropic: Readonly<Record<number, string>> = {
   529: "overloaded_error",
 };
 
-/** Anthropic's words are a closed set, which its SDKs know by heart. */
-const anthropicWords = new Set([...Object.values(anthropic), "invalid_request_error", "api_error"]);
+/** Anthropic's types are a closed set: its SDKs list them. */
+const anthropicTypes = new Set([...Object.values(anthropic), "invalid_request_error", "api_error"]);
 
-/** OpenAI's `type`: the provider's own word where it gave one, for its set is open. */
+/** Returns OpenAI's `type` of an error. Its set is open, so the provider's own type goes first. */
 export function openaiErrorType(status: number, own?: string): string {
   return own ?? openai[status] ?? (status < 500 ? "invalid_request_error" : "server_error");
 }
 
-/** Anthropic's `type`: the provider's own word where it is one of Anthropic's. */
+/** Returns Anthropic's `type` of an error: the provider's own type where it is one of Anthropic's. */
 export function anthropicErrorType(status: number, own?: string): string {
-  if (own !== undefined && anthropicWords.has(own)) return own;
+  if (own !== undefined && anthropicTypes.has(own)) return own;
   return anthropic[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
 }
 
-/** The message of an error with its hint: SDKs show the message and nothing else. */
+/** Returns the message of an error with its hint: SDKs show the message only. */
 export function messageOf({ message, hint }: AppError): string {
   return hint ? `${message} (${hint})` : message;
 }

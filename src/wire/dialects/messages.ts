@@ -5,7 +5,7 @@ import { anthropicErrorType, messageOf } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
 import { tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
 
-/** Anthropic messages, as far as we read or write it. Providers send more, and less. */
+/** Anthropic messages, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
 export interface MessagesUsage {
   input_tokens?: number | null;
@@ -16,20 +16,20 @@ export interface MessagesUsage {
   service_tier?: string | null;
 }
 
-/** A content block of an answer. Types that are not here exist, and more will. */
+/** A content block of an answer. More types exist than are named here. */
 export interface MessagesBlock {
   type?: string;
   text?: string;
   thinking?: string;
   signature?: string;
-  /** Of redacted_thinking: opaque. */
+  /** The opaque content of `redacted_thinking`. */
   data?: string;
   id?: string;
   name?: string;
   input?: unknown;
 }
 
-/** Why Anthropic refused. */
+/** The reason of a refusal. */
 export interface StopDetails {
   type?: string;
   category?: string | null;
@@ -44,7 +44,7 @@ export interface MessagesAnswer {
   usage?: MessagesUsage;
 }
 
-/** An event of a stream, whichever it is. */
+/** Any event of a stream. */
 export interface MessagesEvent {
   type?: string;
   index?: number;
@@ -63,7 +63,7 @@ export interface MessagesEvent {
   error?: unknown;
 }
 
-/** Reads the `usage` of an answer; undefined when there is none. Input tokens come without the cached ones. */
+/** Reads the `usage` of an answer; returns undefined when there is none. Its input tokens exclude the cached ones. */
 export function messagesUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as MessagesUsage;
@@ -77,15 +77,15 @@ export function messagesUsage(usage: unknown): Usage | undefined {
 }
 
 /**
- * Usage of a stream so far: what `message_delta` says replaces what `message_start` said. The counts are
- * cumulative and never to be summed.
+ * Merges the usage of a stream: counts of `message_delta` replace those of `message_start`. They are cumulative and must
+ * never be added up.
  */
 export function mergeMessagesUsage(
-  before: MessagesUsage,
-  news: MessagesUsage | null | undefined,
+  earlier: MessagesUsage,
+  later: MessagesUsage | null | undefined,
 ): MessagesUsage {
-  if (!isObject(news)) return before;
-  return { ...before, ...Object.fromEntries(Object.entries(news).filter(([, value]) => value !== null)) };
+  if (!isObject(later)) return earlier;
+  return { ...earlier, ...Object.fromEntries(Object.entries(later).filter(([, value]) => value !== null)) };
 }
 
 export const messages: DialectWire = {

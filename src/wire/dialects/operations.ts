@@ -30,7 +30,7 @@ export function isOperation(value: unknown): value is Operation {
   return typeof value === "string" && Object.hasOwn(operations, value);
 }
 
-/** True if calls of an operation are conversations in a dialect of that name, which can be translated and streamed. */
+/** Returns true for an operation that is a dialect: its calls can be translated and streamed. */
 export function isDialect(operation: Operation): operation is Dialect {
   return operations[operation].dialect === operation;
 }

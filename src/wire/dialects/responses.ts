@@ -6,7 +6,7 @@ import { messageOf, openaiErrorType, parameterOf } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
 import { tokenLimit, type Usage, usageOf } from "./usage.ts";
 
-/** OpenAI responses, as far as we read or write it. Providers send more, and less. */
+/** OpenAI responses, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
 export interface ResponsesUsage {
   input_tokens?: number;
@@ -23,7 +23,7 @@ export type ResponsePart =
   | { type: "output_text"; text: string; annotations: []; logprobs: [] }
   | { type: "refusal"; refusal: string };
 
-/** What an answer is made of, as we write it. */
+/** An output item of an answer, as this program writes it. */
 export type ResponseItem =
   | { type: "message"; id: string; status: ItemStatus; role: "assistant"; content: ResponsePart[] }
   | {
@@ -38,7 +38,7 @@ export type ResponseItem =
       status: ItemStatus;
       call_id: string;
       name: string;
-      /** Of a tool in a namespace. */
+      /** The namespace of the tool, where it has one. */
       namespace?: string;
       arguments: string;
     }
@@ -52,12 +52,12 @@ export type ResponseItem =
       input: string;
     };
 
-/** An event of a stream, as far as its end is concerned. */
+/** An event that ends a stream. */
 export interface ResponsesEvent {
   type?: string;
   sequence_number?: number;
   response?: { id?: string; usage?: unknown; error?: ResponsesError | null } | null;
-  /** Of an `error` event, which also comes with these fields as its own. */
+  /** The fault of an `error` event, which may also have the fields of the fault as its own. */
   error?: ResponsesError | null;
   message?: string;
   code?: string | null;
@@ -69,7 +69,7 @@ export interface ResponsesError {
   type?: string | null;
 }
 
-/** Reads the `usage` of an answer; undefined when there is none. Input tokens include the cached ones. */
+/** Reads the `usage` of an answer; returns undefined when there is none. Its input tokens include the cached ones. */
 export function responsesUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as ResponsesUsage;
@@ -81,13 +81,13 @@ export function responsesUsage(usage: unknown): Usage | undefined {
 }
 
 export const responses: DialectWire = {
-  // An input may also be stored at the provider: whoever answers the call checks it.
+  // A provider may keep the input of an earlier call: the translation or the provider checks it.
   checkRequest() {},
   maxTokens: ({ max_output_tokens }) => tokenLimit(max_output_tokens),
   forwardedHeaders: [],
   namesEvents: true,
   errorBody: chat.errorBody,
-  // OpenAI's SDKs raise the first event; Codex looks for the second only.
+  // OpenAI's SDKs throw for the first event; Codex reads the second one only.
   errorFrames(error, requestId, type, position) {
     const code = type ?? failureCode(error);
     const message = messageOf(error);
@@ -116,7 +116,7 @@ export const responses: DialectWire = {
   modelList: () => ({}),
 };
 
-/** OpenAI's code of an answer that failed; its set knows little more. */
+/** Returns OpenAI's code for a failed answer. Its set has few others. */
 function failureCode({ status }: AppError): string {
   if (status === 429) return "rate_limit_exceeded";
   return status >= 500 ? "server_error" : "invalid_prompt";

@@ -14,19 +14,19 @@ export interface DialectWire {
   checkRequest(body: Record<string, unknown>): void;
   /** Returns the most tokens of an answer that a request asks for; undefined when it does not say. */
   maxTokens(body: Record<string, unknown>): number | undefined;
-  /** Headers that clients settle with a provider of the same dialect: forwarded byte for byte. In lower case. */
+  /** Headers of the caller that a provider of the same dialect gets byte for byte. In lower case. */
   readonly forwardedHeaders: readonly string[];
   /** True if events of a stream have names, which repeat the `type` of their data. */
   readonly namesEvents: boolean;
-  /** Makes an error body in the dialect's shape. `type` is the provider's word for the error, where it gave one. */
+  /** Makes an error body in the dialect's shape. `type` is the provider's own type of the error, if it sent one. */
   errorBody(error: AppError, requestId: string, type?: string): object;
   /**
-   * Makes the frames of an error after the first byte, with whatever must follow it to end the stream.
+   * Makes the frames that end a stream in an error.
    *
-   * @param position The answer that ends, in a dialect whose events name it.
+   * @param position The answer that the stream carries, for a dialect whose events name it.
    */
   errorFrames(error: AppError, requestId: string, type?: string, position?: StreamPosition): string;
-  /** Reads the usage of an unstreamed answer; returns undefined when the answer does not say. */
+  /** Reads the usage of an unstreamed answer; returns undefined when it has none. */
   usage(body: unknown): Usage | undefined;
   /** Fields of one entry in a list of models, besides those that an earlier dialect has. */
   modelEntry(model: ListedModel): object;
