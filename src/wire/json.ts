@@ -32,7 +32,7 @@ export const maxJsonItems = 100_000;
  * Callers parse the text as well: JSON.parse refuses what is not JSON.
  *
  * @throws AppError `invalid_request` when the text is no object, is nested deeper than `maxDepth`, has more elements
- *   and keys than `maxItems` (T60) or, with `rejectDuplicateKeys`, when a key stands twice in one object: two readers could then disagree on it (T61)
+ *   and keys than `maxItems` (T60) or, with `rejectDuplicateKeys`, when a key appears twice in one object: two readers could then disagree on it (T61)
  */
 export function scanJson(
   text: string,
@@ -186,7 +186,7 @@ function unescaped(raw: string): string {
 
 function addKey(keys: Set<string> | undefined | null, key: string): void {
   if (keys?.has(key))
-    throw refused(`the key ${JSON.stringify(key.slice(0, 100))} stands twice in one object`);
+    throw refused(`the key ${JSON.stringify(key.slice(0, 100))} appears twice in one object`);
   keys?.add(key);
 }
 

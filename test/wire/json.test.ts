@@ -70,7 +70,7 @@ describe("scanJson", () => {
     '{"model":"a","\\u006dodel":"b"}',
     '{"x":[{"y":{"role":1, "role":2}}]}',
   ])("refuses the duplicate key in %s, when asked (T61)", (text) => {
-    expect(() => scanJson(text, strict)).toThrow(/the key "(model|role)" stands twice/);
+    expect(() => scanJson(text, strict)).toThrow(/the key "(model|role)" appears twice/);
     expect(() => scanJson(text, depth64)).not.toThrow();
   });
 
@@ -103,7 +103,7 @@ describe("spliceTopLevel", () => {
     );
   });
 
-  it("replaces a key wherever it stands twice, so that nobody reads the other one", () => {
+  it("replaces every occurrence of a repeated key, so that all readers see the same value", () => {
     expect(splice('{"model":"a","model":"b"}', { model: "c" })).toBe('{"model":"c","model":"c"}');
   });
 

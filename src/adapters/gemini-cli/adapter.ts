@@ -1,7 +1,7 @@
 import { readProviderError } from "../provider-fault.ts";
 import type { Adapter } from "../types.ts";
 
-/** The `gemini` command on the server's own host: it takes and gives OpenAI's chat, as `run` makes it. */
+/** The `gemini` command on the server's own host. `GeminiCli.run` takes and returns OpenAI's chat. */
 export const geminiCommand: Adapter = {
   types: ["gemini-cli"],
   dialect: "chat",

@@ -2,7 +2,7 @@ import type { ChatUsage } from "../../wire/dialects/chat.ts";
 import { sseFrame } from "../../wire/sse.ts";
 import type { GeminiStats } from "./events.ts";
 
-/** What all parts of one answer say of it. */
+/** The fields that all chunks of one answer repeat. */
 export interface ChatHead {
   id: string;
   /** Seconds since 1970. */
@@ -10,7 +10,7 @@ export interface ChatHead {
   model: string;
 }
 
-/** A whole answer, as OpenAI gives it. */
+/** Returns a whole answer in OpenAI's shape. */
 export function chatCompletion(head: ChatHead, text: string, reason: string, usage: ChatUsage): object {
   const message = { role: "assistant", content: text, refusal: null };
   return {
@@ -20,12 +20,12 @@ export function chatCompletion(head: ChatHead, text: string, reason: string, usa
   };
 }
 
-/** The frame of a piece of text. The first one says who speaks. */
+/** Returns the frame of a piece of text. The first one names the role. */
 export function textFrame(head: ChatHead, text: string, isFirst: boolean): string {
   return chunkFrame(head, { ...(isFirst && { role: "assistant" }), content: text }, null);
 }
 
-/** The frames that end a stream: why, what it cost, and `[DONE]`. */
+/** Returns the frames that end a stream: the finish reason, the usage and `[DONE]`. */
 export function lastFrames(head: ChatHead, reason: string, usage: ChatUsage): string {
   const cost = { ...completion(head, "chat.completion.chunk"), choices: [], usage };
   return (
@@ -33,7 +33,7 @@ export function lastFrames(head: ChatHead, reason: string, usage: ChatUsage): st
   );
 }
 
-/** What a run cost, in OpenAI's words: thoughts are among the completion's tokens. */
+/** Returns the usage of a run in OpenAI's shape: thoughts count as tokens of the completion. */
 export function usageOf(stats: GeminiStats | null | undefined): ChatUsage & { completion_tokens: number } {
   const prompt = count(stats?.input_tokens);
   const output = count(stats?.output_tokens);

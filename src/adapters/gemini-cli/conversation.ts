@@ -9,14 +9,14 @@ import {
   textAt,
 } from "../translation/request-fields.ts";
 
-/** What stands in for the command's own system prompt, which speaks of tools and of software projects. */
+/** Replaces the command's own system prompt, which is about tools and software projects. */
 const plainSystem = "You are a helpful assistant. You have no tools.";
 
 const introduction =
   "This is a conversation. A line in square brackets names who speaks next. Write the assistant's next turn, and " +
   "nothing else.";
 
-/** What the command replaces in a system-prompt file. */
+/** Placeholders that the command replaces in a system-prompt file. */
 const substituted = /\$\{\s*(?:AgentSkills|SubAgents|AvailableTools|\w+_ToolName)\s*\}/;
 
 interface Turn {
@@ -25,10 +25,10 @@ interface Turn {
 }
 
 /**
- * A chat conversation as one prompt. System messages at the start become the system prompt. A lone message of the
- * user is the prompt as it is; of several each stands under a line such as `[user]`.
+ * Translates a chat conversation to one prompt. System messages at the start become the system prompt. A single message
+ * of the user is the prompt itself; several messages each follow a line such as `[user]`.
  *
- * @throws AppError `invalid_request`, naming what is not text
+ * @throws AppError `invalid_request` that names a part which is not text
  */
 export function conversation(messages: unknown): { prompt: string; system: string } {
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
@@ -39,7 +39,7 @@ export function conversation(messages: unknown): { prompt: string; system: strin
     .slice(0, first)
     .map(({ text }) => text)
     .join("\n\n");
-  // A text that the command would change goes in front of the conversation instead.
+  // A system prompt that the command would change goes in front of the conversation instead.
   const isKept = !substituted.test(system);
   const prompt = promptOf(isKept ? turns.slice(first) : turns);
   return { prompt: withoutReferences(prompt), system: (isKept && system) || plainSystem };
@@ -90,18 +90,18 @@ function textOf(message: Fields, path: string, annotations: readonly string[]): 
 
 function promptOf(turns: Turn[]): string {
   const [only, ...others] = turns;
-  // What starts with a slash is a command to the program, and nothing at all is refused by it.
+  // The program takes a prompt with a slash at its start for a command, and refuses an empty one.
   const isPlain = others.length === 0 && only!.speaker === "user" && /^[^/]/.test(only!.text.trimStart());
   if (isPlain) return only!.text;
   return [introduction, ...turns.map(({ speaker, text }) => `[${speaker}]\n${text}`)].join("\n\n");
 }
 
-/** How the command finds `@path` in a prompt; the path ends before white space and most punctuation. */
+/** An `@path` as the command finds it in a prompt; the path ends before white space and most punctuation. */
 const reference = /(?<!\\)@((?:\\.|[^ \t\n\r,;!?()[\]{}.]|\.(?!$|[ \t\n\r]))+)/g;
 
 /**
- * The prompt with `\@` for `@` where the command would take it for the working directory, as in `[@.]`: it would
- * rewrite the prompt. Nothing else that `@` can stand before exists in that directory.
+ * Escapes `@` where the command would take it for the working directory, as in `[@.]`, and rewrite the prompt. No other
+ * path exists in that directory.
  */
 function withoutReferences(prompt: string): string {
   if (!prompt.includes("@")) return prompt;

@@ -4,19 +4,19 @@ import { ByteBuffer } from "../../wire/byte-buffer.ts";
 /** One line of `--output-format stream-json`: https://geminicli.com/docs/cli/headless. */
 export interface GeminiEvent {
   type: string;
-  /** message: `user` or `assistant`. */
+  /** Field of `message`: `user` or `assistant`. */
   role?: unknown;
   content?: unknown;
-  /** error: `error` or `warning`. */
+  /** Field of `error`: `error` or `warning`. */
   severity?: unknown;
   message?: unknown;
-  /** result: `success` or `error`. */
+  /** Field of `result`: `success` or `error`. */
   status?: unknown;
   error?: { type?: unknown; message?: unknown } | null;
   stats?: GeminiStats | null;
 }
 
-/** Tokens of a run. The total has the model's thoughts in it, the output has not. */
+/** Tokens of a run. The total includes the model's thoughts, the output does not. */
 export interface GeminiStats {
   total_tokens?: unknown;
   input_tokens?: unknown;
@@ -27,21 +27,21 @@ export interface GeminiStats {
 const lineFeed = 10;
 const decoder = new TextDecoder();
 
-/** Reads events from bytes cut anywhere. Time is linear in the bytes, whatever their pieces. */
+/** Reads events from bytes that are cut anywhere. Time is linear in the bytes, however small the pieces are. */
 export class GeminiEvents {
   readonly #maxBytes: number;
   readonly #line = new ByteBuffer();
   #bytes = 0;
   #isStarted = false;
 
-  /** @param maxBytes What a whole run may write. */
+  /** @param maxBytes The most bytes of a whole run. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
   /**
-   * Takes the next bytes and returns the events that they complete. Lines that are not JSON are notices, as long
-   * as no event came before them.
+   * Takes the next bytes and returns the events that they complete. Lines before the first event that are not JSON are
+   * notices.
    *
    * @throws AppError `provider_error` when a line cannot be read, or all lines are larger than allowed
    */
@@ -60,7 +60,7 @@ export class GeminiEvents {
     return events;
   }
 
-  /** The run is over. Returns an event that only lacked its line end. */
+  /** Ends the run. Returns an event that lacked only its line end. */
   end(): GeminiEvent[] {
     const events: GeminiEvent[] = [];
     this.#read(events);

@@ -2,11 +2,11 @@ import { AppError } from "../../errors.ts";
 import type { Exit } from "../../processes/process-group.ts";
 import { oneLine } from "../../wire/text.ts";
 
-/** Why a run has no whole answer, as far as it tells. */
+/** The data of a failed run. */
 export interface RunFault {
-  /** Undefined for a process that is still there. */
+  /** Undefined for a process that still runs. */
   exit: Exit | undefined;
-  /** What its last event says. */
+  /** The message of its last event. */
   message: string | undefined;
   /** The end of its stderr. */
   stderr: string;
@@ -14,7 +14,7 @@ export interface RunFault {
 
 const longestMessage = 1000;
 
-/** The command's own exit codes, as far as they are worth words: google-gemini/gemini-cli, utils/errors.ts. */
+/** Exit codes of the command: https://github.com/google-gemini/gemini-cli/blob/main/packages/core/src/utils/errors.ts */
 const meanings: Readonly<Record<number, string>> = {
   44: "gemini cannot use its sandbox",
   52: "gemini does not accept its settings",
@@ -24,7 +24,7 @@ const meanings: Readonly<Record<number, string>> = {
   130: "gemini was interrupted",
 };
 
-/** What a run says where its exit code says nothing. The Gemini API answers a bad key with status 400. */
+/** Texts that explain a run whose exit code does not. The Gemini API answers a bad key with status 400. */
 const signs = {
   key: /API key (?:not valid|expired)|API_KEY_INVALID|PERMISSION_DENIED|UNAUTHENTICATED/i,
   model: /ModelNotFoundError|is not found for API version/,
@@ -32,15 +32,15 @@ const signs = {
   network: /fetch failed|ENOTFOUND|ECONNREFUSED|EAI_AGAIN/,
 };
 
-/** Statuses of the Gemini API, of which an exit code holds the low 8 bits. */
+/** Statuses of the Gemini API. An exit code has the low 8 bits of one. */
 const statuses = [400, 401, 403, 404, 429, 499, 500, 502, 503, 504];
 const statusOfExit = new Map(statuses.map((status) => [status & 255, status]));
 
 /**
- * What a caller is told of a run without an answer.
+ * Returns the error for a run without an answer.
  *
- * @param redact takes keys out of a text
- * @param directory the run's own, which nobody outside has to know
+ * @param redact Removes keys from a text.
+ * @param directory The run's own directory, which is removed from the message.
  */
 export function runFailure(
   { exit, message, stderr }: RunFault,
@@ -93,7 +93,7 @@ export function cannotStart(code: unknown, cause?: unknown): AppError {
   });
 }
 
-/** Notices that every run without a terminal writes, and where in the program something happened. */
+/** Notices of every run without a terminal, and lines of stack traces. */
 const noise = /^\s*(?:Warning: |Ripgrep is not available|at |\[STARTUP\])/;
 
 function inOneLine(text: string): string {

@@ -11,21 +11,21 @@ import { makeRunDirectory, removeRunDirectory } from "./run-directory.ts";
 import { createSlots } from "./slots.ts";
 
 export interface GeminiCliOptions {
-  /** The command's absolute path; without it `gemini` is looked for on `path`. Nobody may set it over the API. */
+  /** The command's absolute path; without it `gemini` is searched on `path`. It cannot be set over the API. */
   command?: string | undefined;
   /** A `PATH`. */
   path: string;
-  /** Where each run gets a directory of its own. Nothing else may be in it: the first run empties it. */
+  /** The parent of the runs' directories. It must contain nothing else: the first run empties it. */
   directory: string;
-  /** How many may run at once, default 4. */
+  /** The most processes at a time, default 4. */
   maxProcesses?: number;
-  /** How long a call waits for its turn, in milliseconds, default 30,000. */
+  /** The longest wait of a call for its turn, in milliseconds, default 30,000. */
   longestWait?: number;
-  /** Takes keys out of a text. */
+  /** Removes keys from a text. */
   redact(text: string, apiKey: string | undefined): string;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Unique, and good for a file's name. */
+  /** Returns a unique text that can be a file's name. */
   randomId(): string;
 }
 
@@ -42,24 +42,24 @@ export interface GeminiCall {
 
 export interface GeminiCli {
   /**
-   * Runs the command for one call. The answer is OpenAI's chat, streamed or whole, and always has status 200:
-   * whatever fails before its first words is thrown, and what fails later is the sink's error.
+   * Runs the command for one call. The response is OpenAI's chat, streamed or whole, and always has status 200. An error
+   * before the first text is thrown; a later one goes to the sink.
    *
    * @throws AppError; HttpFailure "cancelled" when the signal aborts
    */
   run(call: GeminiCall): Promise<ProviderResponse>;
-  /** What `gemini --version` says within `limit` milliseconds: the probe. Throws AppError. */
+  /** Probes the command: returns its version within `limit` milliseconds. Throws AppError. */
   version(limit: number): Promise<string>;
-  /** Ends what runs, and lets nothing new in. Resolves when no process and no file of it is left. */
+  /** Ends all runs and refuses new ones. Resolves when no process and no file of them is left. */
   close(): Promise<void>;
 }
 
-/** What a model may be called: nothing that the command could take for an option. */
+/** Allowed names of models: none that the command could take for an option. */
 const modelName = /^[A-Za-z0-9][\w./:@-]{0,199}$/;
 
 /**
- * Models behind the `gemini` command: one process for each call, in a process group, directory and environment of
- * its own.
+ * Creates the access to models behind the `gemini` command: one process for each call, with a process group, directory
+ * and environment of its own.
  *
  * @throws AppError `invalid_request` for a command whose path is not absolute
  */
@@ -80,11 +80,11 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
     return found;
   };
 
-  /** Does something in the directory. What a server left there that was killed is removed before. */
+  /** Runs `make` with an empty parent directory: files of a killed server are removed first. */
   const inDirectory = async <Made>(make: () => Promise<Made>): Promise<Made> => {
     try {
       emptied ??= emptyDirectory(directory);
-      // Once it has been emptied there are runs in it.
+      // It is emptied once only: after that it contains runs.
       await emptied.catch((error) => {
         emptied = undefined;
         throw error;
@@ -172,10 +172,10 @@ async function versionOf(run: GeminiRun, limit: number): Promise<string> {
   const said = (await Bun.readableStreamToText(run.stdout)).trim();
   const { code, signal } = await run.closed;
   clearTimeout(late);
-  if (signal !== null) throw new AppError("provider_timeout", "gemini did not tell its version in time");
+  if (signal !== null) throw new AppError("provider_timeout", "gemini did not print its version in time");
   const version = /^v?(\d+\.[\w.+-]{1,40})$/m.exec(said)?.[1];
   if (code === 0 && version !== undefined) return version;
-  throw new AppError("provider_error", "the gemini command does not tell its version");
+  throw new AppError("provider_error", "the gemini command does not print its version");
 }
 
 function closing(): AppError {

@@ -6,7 +6,7 @@ import { type ChatHead, chatCompletion, lastFrames, textFrame, usageOf } from ".
 import { type GeminiEvent, GeminiEvents } from "./events.ts";
 import type { GeminiRun } from "./run.ts";
 
-/** Milliseconds. `firstByte` runs from the start to the first words, `silence` between two parts of an answer. */
+/** Milliseconds. `firstByte` runs from the start to the first text, `silence` between two parts of an answer. */
 export interface RunTimeouts {
   firstByte: number;
   silence: number;
@@ -20,19 +20,19 @@ export interface ReadOptions {
   maxTokens: number | undefined;
   timeouts: RunTimeouts;
   signal: AbortSignal | undefined;
-  /** The error for a run without a whole answer. `exit` is undefined for a process that is still there. */
+  /** Returns the error for a run without a whole answer. `exit` is undefined for a process that still runs. */
   explain(exit: Exit | undefined, message: string | undefined): AppError;
 }
 
-/** What a whole run may write to stdout, in bytes. */
+/** The most bytes that a run may write to stdout. */
 const maxOutputBytes = 64 * 1024 * 1024;
 
-/** How long a process that reported an error is waited for, in milliseconds: its exit code says more. */
+/** The wait for the exit of a process that reported an error, in milliseconds: its exit code says more. */
 const leaving = 2000;
 
 /**
- * Reads a run's events into an answer. Resolves with the first words of a stream, or with a whole answer.
- * The process is stopped as soon as nothing of it is needed any more.
+ * Reads a run's events into an answer. Resolves with the first text of a stream, or with a whole answer. The process is
+ * stopped as soon as it is no longer needed.
  *
  * @throws AppError when there is no answer; HttpFailure "cancelled" when the signal aborts before
  */
@@ -49,7 +49,7 @@ class Call {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasWords = false;
   #text: string[] = [];
-  /** What the run says of its failure. */
+  /** The run's own message about its failure. */
   #fault: string | undefined;
   #hasFailed = false;
   #over = false;
@@ -92,7 +92,7 @@ class Call {
     }
   }
 
-  /** Waits until the reader wants more, and then for the next output. */
+  /** Waits until the reader takes more, and then for the next output. */
   async #go(): Promise<void> {
     clearTimeout(this.#timer);
     while (this.#answer.held) await this.#answer.held;
@@ -122,14 +122,14 @@ class Call {
 
   #result(event: GeminiEvent): void {
     const { isStreaming, head, maxTokens } = this.#options;
-    // A run that stopped without a word has warned why.
+    // A run that stopped without any text has written the reason as a warning.
     if (event.status !== "success" || (!this.#hasWords && this.#fault !== undefined)) {
       this.#fault = messageIn(event.error) ?? this.#fault;
       this.#hasFailed = true;
       return this.#wait(leaving);
     }
     const usage = usageOf(event.stats);
-    // The run does not say why the model stopped.
+    // The run does not name a finish reason.
     const reason = maxTokens !== undefined && usage.completion_tokens >= maxTokens ? "length" : "stop";
     const whole = () => JSON.stringify(chatCompletion(head, this.#text.join(""), reason, usage));
     const first = isStreaming && !this.#hasWords ? textFrame(head, "", true) : "";
@@ -139,7 +139,7 @@ class Call {
     this.#resolve(this.#answer);
   }
 
-  /** Gives up after so many milliseconds, unless something comes. */
+  /** Fails after so many milliseconds without output. */
   #wait(milliseconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {

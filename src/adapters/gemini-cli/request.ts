@@ -12,19 +12,19 @@ import {
 } from "../translation/request-fields.ts";
 import { conversation } from "./conversation.ts";
 
-/** What one run of the command is given. */
+/** The input of one run of the command. */
 export interface GeminiRequest {
-  /** Goes in by stdin. */
+  /** Written to stdin. */
   prompt: string;
-  /** What the system-prompt file holds. */
+  /** The content of the system-prompt file. */
   system: string;
-  /** Settings of the generation, in the Gemini API's own words. */
+  /** Settings of the generation, with the names of the Gemini API. */
   generation: Generation;
 }
 
 /**
- * Numbers only: the command replaces `$NAME` in every string of its settings with the environment variable, and
- * one of those is the key.
+ * Settings of the generation. They are numbers only: the command replaces `$NAME` in every string of its settings with the
+ * environment variable, and one variable is the key.
  */
 export interface Generation {
   temperature?: number;
@@ -33,7 +33,7 @@ export interface Generation {
   seed?: number;
 }
 
-/** The command reads this much of stdin and silently leaves out the rest. */
+/** The command reads so many bytes of stdin and drops the rest in silence. */
 const longestPrompt = 8 * 1024 * 1024;
 
 const jsonInstruction = "Answer with one JSON object and nothing else.";
@@ -46,7 +46,7 @@ const known = [
   ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
 ];
 
-/** Fields with no counterpart, and the value at which they ask for nothing. */
+/** Fields without a counterpart, and the values with which they ask for nothing. */
 const neutral = {
   n: (value: unknown) => value === 1,
   stop: isEmpty,
@@ -62,8 +62,8 @@ const neutral = {
 };
 
 /**
- * A chat request as a prompt for the gemini command. What cannot be expressed is refused by name: tools, images,
- * `stop`, a schema, and everything unknown.
+ * Translates a chat request to a prompt for the gemini command. Fields without a counterpart are refused by name: tools,
+ * images, `stop`, a schema, and every unknown field.
  *
  * @throws AppError `invalid_request`; `payload_too_large` when the command would cut the prompt short
  */

@@ -2,26 +2,26 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { GeminiRequest } from "./request.ts";
 
-/** Where one run of the command starts, and with what. */
+/** The working directory and environment of one run. */
 export interface RunDirectory {
-  /** The working directory: empty. */
+  /** The working directory, which is empty. */
   cwd: string;
-  /** All of the environment. */
+  /** The whole environment. */
   env: Record<string, string>;
 }
 
 export interface RunDirectoryOptions {
-  /** Must not be there yet; its parent must. */
+  /** Must not exist yet; its parent must exist. */
   directory: string;
   request: GeminiRequest;
   /** The model's name for the command. */
   model: string;
   apiKey: string | undefined;
-  /** Where `gemini`, and the `node` that runs it, are looked for. */
+  /** The `PATH` with `gemini` and the `node` that runs it. */
   path: string;
 }
 
-/** Whatever the model asks for is denied: https://geminicli.com/docs/reference/policy-engine. */
+/** Denies every tool call of the model: https://geminicli.com/docs/reference/policy-engine. */
 const noTools = '[[rule]]\ntoolName = "*"\nargsPattern = "."\ndecision = "deny"\npriority = 999\n';
 
 /**
@@ -46,7 +46,7 @@ export async function makeRunDirectory({
     writeFile(join(directory, name), text, { mode: 0o600, flag: "wx" });
   await Promise.all([
     file("system.md", request.system),
-    // Looked for from the working directory upwards: the first one found ends the search.
+    // The command searches from the working directory upwards: the first file found ends the search.
     file(".env", ""),
     file("home/.gemini/settings.json", JSON.stringify(settingsFor(request, model, apiKey !== undefined))),
     file("home/.gemini/policies/no-tools.toml", noTools),
@@ -59,21 +59,21 @@ export async function makeRunDirectory({
     NO_COLOR: "1",
     TERM: "dumb",
     GEMINI_SYSTEM_MD: systemPrompt,
-    // It would start itself a second time, only to have more memory.
+    // Otherwise it starts itself a second time to have more memory.
     GEMINI_CLI_NO_RELAUNCH: "true",
     ...(apiKey !== undefined && { GEMINI_API_KEY: apiKey }),
   };
   return { cwd, env };
 }
 
-/** Removes all that a run left. Never throws: what is still there goes when the server starts anew. */
+/** Removes a run's directory. Never throws: the rest is removed at the next start of the server. */
 export async function removeRunDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
 }
 
 /**
- * https://geminicli.com/docs/reference/configuration. A version that does not know a setting passes over it.
- * No text of a caller's may stand here: see Generation.
+ * Returns the command's settings: https://geminicli.com/docs/reference/configuration. A version that does not know a
+ * setting ignores it. No text of a caller may be part of them: see Generation.
  */
 function settingsFor({ generation }: GeminiRequest, model: string, hasKey: boolean): object {
   const modelConfig = {
@@ -83,13 +83,13 @@ function settingsFor({ generation }: GeminiRequest, model: string, hasKey: boole
     general: {
       enableAutoUpdate: false,
       enableAutoUpdateNotification: false,
-      // Whoever calls decides about trying again.
+      // The server's own rules decide about another try.
       maxAttempts: 1,
       sessionRetention: { enabled: false },
     },
     privacy: { usageStatisticsEnabled: false },
     telemetry: { enabled: false },
-    // The least of them, which the model may not call: the Gemini API has refused an empty list of tools.
+    // One harmless tool, which the model may not call: the Gemini API has refused an empty list of tools.
     tools: { core: ["list_directory"] },
     security: {
       folderTrust: { enabled: false },
@@ -99,7 +99,7 @@ function settingsFor({ generation }: GeminiRequest, model: string, hasKey: boole
     experimental: { enableAgents: false },
     hooksConfig: { enabled: false },
     ide: { enabled: false },
-    // No context file is called so: one above the working directory would be part of every prompt.
+    // No such file exists. A context file above the working directory would be part of every prompt.
     context: { includeDirectoryTree: false, fileName: ["no-context-file"] },
     // https://geminicli.com/docs/cli/generation-settings
     modelConfigs: {

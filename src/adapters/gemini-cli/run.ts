@@ -22,7 +22,7 @@ export interface GeminiRunOptions {
 /** Milliseconds. */
 const timeouts = { grace: 2_000, kill: 2_000 };
 
-/** How much of stderr is kept, in bytes. */
+/** The bytes of stderr that are kept. */
 const stderrBytes = 16 * 1024;
 
 /**

@@ -1,22 +1,22 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 
-/** A number of places, and a line before them. */
+/** A limited number of slots, and a queue for them. */
 export interface Slots {
   /**
-   * Waits for a place, in the order of asking. Returns how to leave it, which counts once.
+   * Waits for a slot, in the order of the calls. Returns a function that frees the slot; only its first call counts.
    *
    * @throws AppError `too_many_requests` after the longest wait, `unavailable` once they are closed;
    *   HttpFailure "cancelled" when the signal aborts
    */
   enter(signal?: AbortSignal): Promise<() => void>;
-  /** Lets nobody in any more: those in the line are sent away. */
+  /** Refuses all waiting and future calls. */
   close(): void;
 }
 
 export interface SlotsOptions {
   places: number;
-  /** How long anybody stands in the line, in milliseconds. */
+  /** The longest wait in the queue, in milliseconds. */
   longestWait: number;
 }
 
@@ -25,7 +25,7 @@ interface Waiting {
   refuse(error: Error): void;
 }
 
-/** When somebody who was sent away may come back, in seconds. */
+/** The `retry-after` of a refused call, in seconds. */
 const retryAfter = 5;
 
 export function createSlots({ places, longestWait }: SlotsOptions): Slots {
@@ -35,7 +35,7 @@ export function createSlots({ places, longestWait }: SlotsOptions): Slots {
 
   const leave = () => {
     const [next] = line;
-    // The place goes from hand to hand, so that nobody who comes later is first.
+    // The slot goes directly to the next call in the queue, so that no later call is first.
     if (next) next.admit();
     else free++;
   };

@@ -7,7 +7,7 @@ import { garbage } from "./translated-pipe.ts";
 /**
  * Reads a whole chat answer.
  *
- * @throws AppError `provider_error` for an answer without choices, with the error that stands in its place
+ * @throws AppError `provider_error` for an answer without choices, with the error that the provider sent instead
  */
 export function readCompletion(body: unknown): {
   completion: ChatCompletion;
@@ -21,7 +21,7 @@ export function readCompletion(body: unknown): {
   throw fault ? new AppError("provider_error", fault.message) : garbage("sent an answer without choices");
 }
 
-/** Returns the text and the thinking of a message, or of a piece of one, under whichever names they come. */
+/** Returns the text and the thinking of a message, or of a piece of one. Providers use several names for them. */
 export function textAndThinking({ content, reasoning_content, reasoning }: ChatAnswer<unknown>): {
   text: string;
   thinking: string;

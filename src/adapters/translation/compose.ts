@@ -33,8 +33,8 @@ export function compose(first: ToChat, second: FromChat): Translation {
 }
 
 /**
- * Two pipes as one. The first one writes whole chat frames of one data line each, so they are cut and parsed for the
- * second one, but never decoded again.
+ * Joins two pipes. The first one writes whole chat frames of one data line each, so the second one gets their data
+ * without decoding them again.
  */
 class ComposedPipe implements StreamPipe {
   readonly #first: TranslatedPipe;
@@ -91,7 +91,7 @@ function eventsIn(frames: string): SseEvent[] {
   return events;
 }
 
-/** Words a refusal of the second translation by the caller's request instead of the chat request made from it. */
+/** Rewrites a refusal of the second translation: it names the caller's field instead of the chat request's. */
 function inCallerTerms(
   error: unknown,
   paths: readonly string[],
@@ -103,7 +103,7 @@ function inCallerTerms(
   const isMessage = name === "messages";
   const path = (isMessage && index !== "" ? paths[Number(index)] : undefined) ?? callerFields[name];
   if (path === undefined) return error;
-  // The message begins with the field's name where it names it at all.
+  // A message that names the field begins with its name.
   const chatName = isMessage ? /^messages(?:\[\d+\]\S*)?(?= )/ : new RegExp(`^${name}(?:\\.\\S+)?(?= )`);
   return refused(path, fault.message.replace(chatName, fieldName(path)));
 }

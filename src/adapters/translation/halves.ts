@@ -4,23 +4,23 @@ import type { Fields } from "./request-fields.ts";
 import type { TranslatedPipe } from "./translated-pipe.ts";
 
 /**
- * All translations meet in chat. One half leads from a caller's dialect to chat, the other from chat to a provider's
- * dialect; each is a translation of its own, and `compose` makes one translation of two halves.
+ * All translations meet in chat. One half translates a caller's dialect to chat, the other translates chat to a
+ * provider's dialect. Each half is a translation of its own, and `compose` makes one translation of two.
  */
 
-/** From a caller's dialect to chat. */
+/** Translates a caller's dialect to chat. */
 export interface ToChat extends Translation {
   readonly provider: "chat";
   /**
-   * Translates a request, as `request` does, and says where in the caller's request each message comes from.
+   * Translates a request, as `request` does, and records the origin of each message.
    *
-   * @param takesThinking The chat request goes on to a provider that takes signed thinking back.
+   * @param takesThinking True if the second half passes signed thinking on to the provider.
    * @throws AppError `invalid_request`
    */
   toChat(body: Fields, model: string, quirks: Quirks, takesThinking: boolean): ChatRequest;
   /**
-   * The caller's field, as a JSON pointer, for each field of the chat request that is made from another one; of
-   * `messages` the field for a fault that lies in no single message.
+   * The caller's field, as a JSON pointer, for each field of the chat request that has another name there. The entry
+   * of `messages` is for faults that lie in no single message.
    */
   readonly callerFields: Readonly<Record<string, string>>;
   /** Returns the fields of the chat request that an answer depends on: its tools and its form. */
@@ -28,22 +28,22 @@ export interface ToChat extends Translation {
   stream(model: string, request: Fields): TranslatedPipe;
 }
 
-/** From chat to a provider's dialect. */
+/** Translates chat to a provider's dialect. */
 export interface FromChat extends Translation {
   readonly caller: "chat";
-  /** The provider takes signed thinking back: `thinking_blocks` of the messages reach it. */
+  /** True if `thinking_blocks` of messages reach the provider, which takes signed thinking back. */
   readonly takesThinking: boolean;
   stream(model: string, request: Fields): TranslatedPipe;
 }
 
-/** A chat request that was made from a caller's. */
+/** A chat request, made from a caller's request. */
 export interface ChatRequest {
   request: Fields;
   /** For each message of the request: a JSON pointer to the part of the caller's request that it was made from. */
   paths: readonly string[];
 }
 
-/** Chat messages that were made from a caller's conversation, and for each where it comes from. */
+/** Chat messages, made from a caller's conversation, and for each the JSON pointer to its origin. */
 export interface ChatConversation {
   messages: Fields[];
   paths: string[];

@@ -10,16 +10,16 @@ import { responsesToChat } from "./responses-to-chat/index.ts";
 type Clock = () => number;
 type OtherDialect = Exclude<Dialect, "chat">;
 
-/** Callers of every dialect can be translated to chat. */
+/** The first halves: callers of every dialect can be translated to chat. */
 const toChat = {
   messages: () => messagesToChat,
   responses: responsesToChat,
 } satisfies Record<OtherDialect, (now: Clock) => ToChat>;
 
-/** Providers of these dialects can be called from chat. */
+/** The second halves, by the provider's dialect. */
 const fromChat: Readonly<Record<OtherDialect, ((now: Clock) => FromChat) | undefined>> = {
   messages: chatToMessages,
-  // Every provider that speaks responses speaks chat as well.
+  // Every provider with this dialect has chat as well.
   responses: undefined,
 };
 
@@ -27,8 +27,8 @@ const fromChat: Readonly<Record<OtherDialect, ((now: Clock) => FromChat) | undef
  * Returns the translation from a caller's dialect to a provider's: the direct one, or two that meet in chat. Returns
  * undefined when the dialects are the same.
  *
- * @param now Milliseconds since 1970: answers of OpenAI's carry the second they were made in.
- * @throws AppError `not_supported` for a provider's dialect to which no translation leads
+ * @param now Milliseconds since 1970: OpenAI's answers contain their time.
+ * @throws AppError `not_supported` for a provider's dialect without a second half
  */
 export function translationFor(
   caller: Dialect,
@@ -39,7 +39,6 @@ export function translationFor(
   const first = caller === "chat" ? undefined : toChat[caller](now);
   if (provider === "chat") return first;
   const second = fromChat[provider]?.(now);
-  if (!second)
-    throw new AppError("not_supported", `no translation leads to providers that speak ${provider}`);
+  if (!second) throw new AppError("not_supported", `calls of ${caller} cannot be translated to ${provider}`);
   return first ? compose(first, second) : second;
 }

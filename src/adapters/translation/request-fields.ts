@@ -2,24 +2,24 @@ import { AppError } from "../../errors.ts";
 import { fieldName } from "../../wire/dialects/errors.ts";
 import { isObject } from "../../wire/json.ts";
 
-/** An object of a request, before anybody has looked into it. */
+/** An unchecked object of a request. */
 export type Fields = Record<string, unknown>;
 
-/** Of what a caller wrote, this many characters at most are told in an error. */
+/** The most characters of a caller's text that an error quotes. */
 const longestQuote = 100;
 
-/** The error for something that cannot be expressed. `path` is a JSON pointer into the caller's request. */
+/** Returns the error for a part of a request that cannot be translated. `path` is a JSON pointer to the part. */
 export function refused(path: string, message: string): AppError {
   return new AppError("invalid_request", message, { details: [{ path, message }] });
 }
 
-/** A value of the caller's, for the words of an error. Interpolation alone fails on objects that hide `toString`. */
+/** Returns a caller's value for the text of an error. Plain interpolation fails on objects that hide `toString`. */
 export function quoted(value: unknown): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "undefined");
   return text.slice(0, longestQuote);
 }
 
-/** Whether something was said: null says nothing. */
+/** Returns true for a value that is neither missing nor null. */
 export function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
@@ -40,7 +40,7 @@ export function textAt(value: unknown, path: string): string {
 }
 
 /**
- * Refuses by name every field that is given but not known. Nothing a caller sends is dropped in silence.
+ * Refuses every field that is given but not known. No field of a caller is dropped in silence.
  *
  * @param neutral Fields that change nothing at these values, and are refused at others.
  */
@@ -59,12 +59,12 @@ export function refuseOthers(
   }
 }
 
-/** The name of a field for an error: a caller's own keys may stand in the path, and are cut. */
+/** Returns the name of a field for an error. The path may contain keys of the caller, so it is cut. */
 function nameOf(path: string): string {
   return fieldName(path.slice(0, 4 * longestQuote));
 }
 
-/** Values at which a field of a request asks for nothing. */
+/** Values with which a field of a request asks for nothing. */
 export const isZero = (value: unknown): boolean => value === 0;
 export const isFalse = (value: unknown): boolean => value === false;
 export const isEmpty = (value: unknown): boolean =>

@@ -1,8 +1,8 @@
 import { isObject, parseExact } from "../../wire/json.ts";
 
 /**
- * Returns the arguments of a chat tool call as the object that Anthropic wants. A model can write bad JSON, and a
- * conversation that holds some must still go on: what is no object is wrapped (cases 8, 9, 10, 11).
+ * Returns the arguments of a chat tool call as the object that Anthropic requires. Models write bad JSON, and such a
+ * conversation must still go on: anything else than an object is wrapped (cases 8, 9, 10, 11).
  *
  * @param args JSON text; Ollama has sent an object.
  */

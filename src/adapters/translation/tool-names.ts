@@ -1,31 +1,31 @@
 import { createHash } from "node:crypto";
 
 /**
- * Names of tools and ids of their calls, as every provider takes them (case 42). What does not fit is changed by a
- * rule that depends on nothing else, so that a name is the same in tools, choice and history, and the same in the
- * next request: prompt caches rely on it.
+ * Names of tools and ids of their calls in a form that every provider takes (case 42). A name that does not fit is
+ * changed by a rule that depends on the name alone, so that it is the same in tools, choice and history, and the same in
+ * the next request: prompt caches depend on that.
  */
 
-/** The most that OpenAI takes of a tool's name. */
+/** The most characters of a tool's name at OpenAI. */
 const longestName = 64;
-/** The most that OpenAI takes of a tool call's id. */
+/** The most characters of a tool call's id at OpenAI. */
 const longestId = 40;
 const markLength = 8;
 
-/** A tool's name as a provider takes it. */
+/** Returns a tool's name in a form that every provider takes. */
 export function fittingName(name: string): string {
   return fitting(name, longestName);
 }
 
-/** The id of a tool call as a provider and a caller of the other dialect take it. */
+/** Returns the id of a tool call in a form that every provider and every caller takes. */
 export function fittingId(id: string): string {
   return fitting(id, longestId);
 }
 
 /**
- * How to turn a provider's name for a tool back into the caller's.
+ * Returns a function that turns a provider's name for a tool back into the caller's name.
  *
- * @param names What the caller calls its tools. What is no string among them has been refused before.
+ * @param names The caller's names of its tools. Names that are not strings were refused before.
  */
 export function callerNames(names: readonly unknown[]): (name: string) => string {
   const changed = new Map<string, string>();
@@ -40,7 +40,7 @@ const asItIs = (name: string) => name;
 function fitting(text: string, longest: number): string {
   if (text.length <= longest && !/[^a-zA-Z0-9_-]/.test(text)) return text;
   const plain = text.replace(/[^a-zA-Z0-9_-]/g, "_");
-  // Two that differ only in what was changed must not become one.
+  // Two names that differ only in the changed characters must stay different.
   const mark = createHash("sha256").update(text).digest("hex").slice(0, markLength);
   return `${plain.slice(0, longest - markLength - 1)}_${mark}`;
 }

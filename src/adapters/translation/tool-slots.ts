@@ -1,24 +1,24 @@
 import type { ChatToolCallDelta } from "../../wire/dialects/chat.ts";
 
-/** A tool call whose pieces are coming in. */
+/** A tool call that arrives in pieces. */
 export interface ToolSlot {
   id: string | undefined;
   name: string;
   arguments: string;
-  /** How many characters of `arguments` the caller has. */
+  /** Characters of `arguments` that were sent to the caller. */
   sent: number;
   state: "waiting" | "open" | "closed";
 }
 
 /**
- * Finds the tool call that each piece belongs to. Providers differ: OpenAI says the id once and the index always,
- * Ollama has given every parallel call index 0, others repeat the id and the name, or leave out the index.
+ * Finds the tool call to which each piece belongs. Providers differ: OpenAI sends the id once and the index always,
+ * Ollama has sent index 0 for every parallel call, others repeat the id and the name or leave the index out.
  */
 export class ToolSlots {
   readonly all: ToolSlot[] = [];
   readonly #byIndex = new Map<number, ToolSlot>();
 
-  /** Takes a piece and returns the call it now belongs to. */
+  /** Adds a piece. Returns its tool call. */
   add({ index, id, function: piece }: ChatToolCallDelta): ToolSlot {
     let slot = this.#find(index, id, piece?.name);
     if (!slot) {
@@ -37,14 +37,14 @@ export class ToolSlots {
     const named = id ? this.all.find((slot) => slot.id === id) : undefined;
     if (named) return named;
     const indexed = index === undefined ? undefined : this.#byIndex.get(index);
-    // A new id together with a name starts a call of its own, whatever the index says.
+    // A new id together with a name begins a new call, whatever the index is.
     if (id && name) return undefined;
     if (indexed || id || name) return indexed;
     return this.all.at(-1);
   }
 }
 
-/** Whether the arguments are a whole object, so that nothing more can come for them. */
+/** Returns true if the arguments are a whole object, so that no more pieces can follow. */
 export function isComplete({ arguments: text }: ToolSlot): boolean {
   if (!text.trimEnd().endsWith("}")) return false;
   try {

@@ -6,7 +6,7 @@ import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
 import type { StreamFault, StreamPipe } from "../types.ts";
 
-/** Turns events of the provider into frames for the caller. Each translation adds its own conversion. */
+/** Converts events of the provider to frames for the caller. Each translation adds its own conversion. */
 export abstract class TranslatedPipe implements StreamPipe {
   finished = false;
   done = false;
@@ -20,13 +20,13 @@ export abstract class TranslatedPipe implements StreamPipe {
   }
 
   /**
-   * The frames that one event makes, or "". Sets `finished`, `done` and `fault`.
+   * Converts one event. Returns its frames, or "". Sets `finished`, `done` and `fault`.
    *
-   * @throws AppError `provider_error` on an event that makes no sense
+   * @throws AppError `provider_error` for an event that makes no sense
    */
   protected abstract convert(event: SseEvent): string;
 
-  /** What ends a finished stream whose provider left its terminal frame out, or "". */
+  /** Returns the frames that end a finished stream without a terminal frame, or "". */
   protected abstract close(): string;
 
   push(chunk: Uint8Array): string | null {
@@ -38,7 +38,7 @@ export abstract class TranslatedPipe implements StreamPipe {
     }
   }
 
-  /** Converts events that are parsed already. Returns the frames that they make, or null for none. */
+  /** Converts parsed events. Returns their frames, or null for none. */
   take(events: readonly SseEvent[]): string | null {
     let text = "";
     for (const event of events) {
@@ -54,7 +54,7 @@ export abstract class TranslatedPipe implements StreamPipe {
 
   end(): string | null {
     if (this.done || this.fault) return null;
-    // Half an event is no fault of its own: the stream was cut.
+    // Half an event is not an error of its own: the stream was cut.
     const whole = this.#parser.end().filter(({ data }) => data === doneData || parsedObject(data));
     const text = this.take(whole) ?? "";
     if (!this.finished || this.done || this.fault) return text || null;
@@ -66,7 +66,7 @@ export abstract class TranslatedPipe implements StreamPipe {
     }
   }
 
-  /** An event whose fields are of the wrong types trips the converter somewhere: that is the provider's fault too. */
+  /** Records an error. A TypeError comes from fields of the wrong type, which is the provider's fault. */
   #fail(error: unknown): null {
     const fault = error instanceof TypeError ? garbage("sent an event that makes no sense") : error;
     if (!(fault instanceof AppError)) throw fault;
@@ -75,14 +75,14 @@ export abstract class TranslatedPipe implements StreamPipe {
   }
 }
 
-/** The error for what a provider should not have sent. */
+/** Returns the error for something that a provider should not have sent. */
 export function garbage(message: string): AppError {
   return new AppError("provider_error", `the provider ${message}`);
 }
 
 /**
- * A whole answer, converted. One whose fields are of the wrong types trips the converter somewhere: that is the
- * provider's fault.
+ * Converts a whole answer. A TypeError in the conversion comes from fields of the wrong type, which is the provider's
+ * fault.
  *
  * @throws AppError `provider_error`
  */
@@ -95,7 +95,7 @@ export function converted<T>(convert: () => T): T {
 }
 
 /**
- * The object in an event's data.
+ * Returns the object in an event's data.
  *
  * @throws AppError `provider_error`
  */

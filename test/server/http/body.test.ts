@@ -153,7 +153,7 @@ describe("JSON", () => {
     ).toBe(refused);
   });
 
-  it("is refused where a key stands twice in one object, however it is spelled (T61)", async () => {
+  it("is refused where a key appears twice in one object, however it is spelled (T61)", async () => {
     const { post, server } = await withEditor();
     for (const text of [
       '{"name":"a","name":"b","type":"openai","model":"m"}',
@@ -163,7 +163,7 @@ describe("JSON", () => {
       const { status, body } = await post(text);
       expect([status, body.error]).toEqual([
         400,
-        expect.stringMatching(/^the key "(name|y)" stands twice in one object$/),
+        expect.stringMatching(/^the key "(name|y)" appears twice in one object$/),
       ]);
     }
     expect((await server.admin("GET", "/api/v1/llms")).body).toEqual([]);

@@ -1,13 +1,13 @@
 import type { Fields } from "../request-fields.ts";
 
-/** Anthropic refuses a request with more (case 41). */
+/** Anthropic refuses a request with more marks (case 41). */
 const mostMarks = 4;
 
 /**
- * Takes marks of the prompt cache away where there are too many: the first stays, which holds what never changes,
- * and the last ones, which hold the most. Changes the blocks in place.
+ * Removes marks of the prompt cache where there are too many. The first mark stays, which covers the part that never
+ * changes, and the last ones, which cover the most. Changes the blocks in place.
  *
- * @param hasAutomatic Whether the request asks for a mark of Anthropic's own setting, which counts too.
+ * @param hasAutomatic True if the request also asks Anthropic to set a mark, which counts too.
  */
 export function keepFewMarks(
   tools: readonly Fields[] | undefined,

@@ -9,10 +9,10 @@ import {
   textAt,
 } from "../request-fields.ts";
 
-/** A content block of Anthropic's. */
+/** A content block of Anthropic messages. */
 export type Block = { type: string } & Fields;
 
-/** What marks the end of a prompt's cached beginning: Anthropic's own name, and OpenAI's. */
+/** Fields that mark the end of the cached part of a prompt: Anthropic's name and OpenAI's. */
 const marks = ["cache_control", "prompt_cache_breakpoint"];
 
 const known = {
@@ -26,7 +26,7 @@ const known = {
 
 const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-/** Content of a user: text, images, files. Empty text is left out, because Anthropic refuses it (case 2). */
+/** Translates content of a user: text, images, files. Empty text is left out: Anthropic refuses it (case 2). */
 export function contentBlocks(content: unknown, path: string): Block[] {
   if (!isGiven(content)) return [];
   if (typeof content === "string") return textBlock(content);
@@ -35,7 +35,7 @@ export function contentBlocks(content: unknown, path: string): Block[] {
   );
 }
 
-/** Content that can only be text: of a system message or an assistant's. */
+/** Translates content that must be text: of a system message or of an assistant's message. */
 export function textBlocks(content: unknown, path: string): Block[] {
   const blocks = contentBlocks(content, path);
   const other = blocks.find(({ type }) => type !== "text");
@@ -68,7 +68,7 @@ function partBlocks(part: Fields, path: string): Block[] {
   }
 }
 
-/** An https link or a data URL. `detail` tunes OpenAI's own scaling and is ignored (case 19). */
+/** Translates an https link or a data URL. `detail` controls OpenAI's own scaling and is ignored (case 19). */
 function imageBlock(url: string, path: string): Block {
   if (/^https:/i.test(url)) return { type: "image", source: { type: "url", url } };
   const data = parseDataUrl(url);
@@ -106,7 +106,7 @@ interface DataUrl {
   data: string;
 }
 
-/** Reads `data:image/png;charset=x;base64,…` (case 15). Undefined for anything but base64. */
+/** Reads `data:image/png;charset=x;base64,…` (case 15). Returns undefined for anything but base64. */
 function parseDataUrl(url: string): DataUrl | undefined {
   const comma = url.indexOf(",");
   const [mediaType, ...parameters] = url.slice(0, comma).toLowerCase().split(";");
@@ -119,8 +119,8 @@ function textBlock(text: string, part: Fields = {}): Block[] {
 }
 
 /**
- * The mark of the prompt cache on a part, message, tool or call. OpenAI's caches last half an hour or more where
- * that is asked for, and Anthropic's five minutes or an hour.
+ * Returns the mark of the prompt cache on a part, message, tool or call. OpenAI's caches last half an hour or more where
+ * the request asks for that; Anthropic's last five minutes or an hour.
  */
 export function cacheControl(fields: Fields): Fields {
   if (isGiven(fields.cache_control)) return { cache_control: fields.cache_control };

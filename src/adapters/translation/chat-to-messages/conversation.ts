@@ -17,16 +17,16 @@ export interface Turn {
   content: Block[];
 }
 
-/** `cache_control` on a whole message is a custom of chat clients who know Anthropic. */
+/** Chat clients that know Anthropic set `cache_control` on a whole message. */
 const knownOfMessage = ["role", "content", "name", "cache_control"];
 const knownOfResult = [...knownOfMessage, "tool_call_id"];
 
 /**
- * A chat conversation as Anthropic's: system messages on top (case 1), turns that alternate (case 5), the
- * results of parallel tool calls in one turn, before what the user adds (case 4).
+ * Translates a chat conversation to Anthropic's: system messages go to the top (case 1), turns alternate (case 5), the
+ * results of parallel tool calls stand in one turn, before the user's own content (case 4).
  *
- * A user's `name` goes in front of the text. Names of others and what an answer merely annotates (`annotations`,
- * unsigned `reasoning_content`, what other gateways add) are left out: there is no place for them (case 40).
+ * A user's `name` goes in front of the text. Other names and annotations of answers (`annotations`, unsigned
+ * `reasoning_content`, fields of other gateways) are left out: Anthropic has no place for them (case 40).
  *
  * @throws AppError `invalid_request`
  */
@@ -68,15 +68,15 @@ export function conversation(messages: unknown): { system?: string | Block[]; me
 }
 
 /**
- * Whether the last answer calls tools without having thought aloud. Anthropic refuses a budget for thinking then:
- * the answer in progress would have to begin with signed thinking, which most chat clients do not keep.
+ * Returns true if the last answer calls tools and has no thinking. Anthropic then refuses a budget for thinking: the
+ * answer in progress would have to begin with signed thinking, which most chat clients do not keep.
  */
 export function callsWithoutThinking(turns: readonly Turn[]): boolean {
   const content = turns.findLast(({ role }) => role === "assistant")?.content ?? [];
   return content.some(({ type }) => type === "tool_use") && !/thinking$/.test(content[0]!.type);
 }
 
-/** One text, unless a part of it marks where the prompt cache ends. */
+/** Joins the system messages to one text, unless a part of it has a mark of the prompt cache. */
 function joinedSystem(blocks: Block[]): string | Block[] {
   if (blocks.some((block) => "cache_control" in block)) return blocks;
   return blocks.map(({ text }) => text).join("\n\n");
@@ -100,7 +100,7 @@ function assistantBlocks(message: Fields, path: string): Block[] {
     ...(typeof message.refusal === "string" ? textBlocks(message.refusal, path) : []),
     ...calls.map((call, index) => toolUse(call, `${path}/tool_calls/${index}`)),
   ];
-  // Signed thinking goes first and as it was, or Anthropic refuses the turn (case 40).
+  // Signed thinking goes first and unchanged: otherwise Anthropic refuses the turn (case 40).
   return [...thinkingBlocks(message.thinking_blocks, `${path}/thinking_blocks`), ...marked(blocks, message)];
 }
 
@@ -112,14 +112,14 @@ function thinkingBlocks(blocks: unknown, path: string): Block[] {
     .map(withoutMark);
 }
 
-/** Anthropic takes no mark of the prompt cache on thinking (case 41). */
+/** Removes the mark of the prompt cache, which Anthropic does not take on thinking (case 41). */
 function withoutMark(block: Block): Block {
   if (!("cache_control" in block)) return block;
   const { cache_control: _, ...rest } = block;
   return rest as Block;
 }
 
-/** The mark of a whole message stands on its last block. */
+/** Puts the mark of a whole message on its last block. */
 function marked(blocks: Block[], message: Fields): Block[] {
   const last = blocks.at(-1);
   if (!last || !isGiven(message.cache_control)) return blocks;
@@ -144,7 +144,7 @@ function toolUse(value: unknown, path: string): Block {
   };
 }
 
-/** A result without an id would be taken for nobody's (case 7). */
+/** Translates the result of a tool call. A result without an id is refused (case 7). */
 function toolResult(message: Fields, path: string): Block {
   refuseOthers(message, path, knownOfResult);
   if (!isGiven(message.tool_call_id) || message.tool_call_id === "") {
@@ -176,7 +176,7 @@ function addToolResult(turns: Turn[], result: Block): void {
   last.content.splice(behind === -1 ? last.content.length : behind, 0, result);
 }
 
-/** Anthropic refuses an answer to continue that ends in white space (case 13). */
+/** Removes white space from the end of an answer to be continued: Anthropic refuses it (case 13). */
 function trimPrefill(turns: Turn[]): void {
   const last = turns.at(-1);
   const block = last?.content.at(-1);

@@ -5,7 +5,7 @@ import { messagesRequest } from "./request.ts";
 import { chatCompletion } from "./response.ts";
 import { ChatFromMessages } from "./stream.ts";
 
-/** Callers that speak chat, at a provider that speaks messages. `now` is in milliseconds. */
+/** Translates calls of chat to messages. `now` returns milliseconds since 1970. */
 export function chatToMessages(now: () => number): FromChat {
   const created = () => Math.floor(now() / 1_000);
   return {

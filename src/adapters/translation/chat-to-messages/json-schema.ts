@@ -1,7 +1,7 @@
 import { isObject } from "../../../wire/json.ts";
 import type { Fields } from "../request-fields.ts";
 
-/** What Anthropic's structured outputs do not know. It is moved into the description, where the model reads it. */
+/** Keywords that Anthropic's structured outputs do not take. They move to the description, where the model reads them. */
 const unsupported = new Set([
   "minimum",
   "maximum",
@@ -18,12 +18,12 @@ const unsupported = new Set([
   "maxProperties",
 ]);
 
-/** Keywords whose value is a map of names to schemas: the names are no keywords. */
+/** Keywords whose value maps names to schemas. */
 const maps = new Set(["properties", "$defs", "definitions"]);
 
 /**
- * A JSON schema as Anthropic's structured outputs take it: objects are closed, `oneOf` becomes `anyOf`, and
- * limits that it cannot hold become words (case 36). Requests are at most 64 levels deep, and so is this.
+ * Returns a JSON schema in the form that Anthropic's structured outputs take: objects are closed, `oneOf` becomes
+ * `anyOf`, and limits become words of the description (case 36). The depth is that of the request, at most 64 levels.
  */
 export function outputSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(outputSchema);

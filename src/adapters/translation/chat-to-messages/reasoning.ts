@@ -1,7 +1,7 @@
 import { type Effort, isEffort, nearestEffort, type Quirks } from "../../quirks/types.ts";
 import { type Fields, isGiven, quoted, refused } from "../request-fields.ts";
 
-/** Tokens to think, for models that take a budget and no effort. */
+/** Tokens of thinking for each effort, for models that take a budget. */
 const budgets: Readonly<Record<Effort, number>> = {
   minimal: 1_024,
   low: 1_024,
@@ -15,12 +15,12 @@ const budgets: Readonly<Record<Effort, number>> = {
 const leastBudget = 1_024;
 
 /**
- * `reasoning_effort` as what the model takes: adaptive thinking with an effort from Claude 4.6 on, before that a
- * budget, for which `max_tokens` is raised as far as the model goes (cases 38, 39). Anthropic does not think
- * where a tool is forced (case 35).
+ * Translates `reasoning_effort` to what the model takes: adaptive thinking with an effort, or a budget of tokens, for
+ * which `max_tokens` is raised as far as the model allows (cases 38, 39). Anthropic does not think where a tool is forced
+ * (case 35).
  *
- * @param allowed Whether the rest of the request lets the model think at all, and think on a budget.
- * @throws AppError `invalid_request` on an effort that nobody knows
+ * @param allowed The kinds of thinking that the rest of the request allows: any thinking, and thinking with a budget.
+ * @throws AppError `invalid_request` for an unknown effort
  */
 export function reasoningOf(
   effort: unknown,
@@ -43,7 +43,7 @@ export function reasoningOf(
   return allowed.thinking && allowed.budget ? withBudget(budgets[effort], maxTokens, maxOutputTokens) : {};
 }
 
-/** The answer keeps its `max_tokens` where the model has room for both; else they share what there is. */
+/** Adds a budget to `max_tokens` where the model has room for both; otherwise thinking and answer share the room. */
 function withBudget(
   budget: number,
   maxTokens: number,
@@ -57,8 +57,9 @@ function withBudget(
 }
 
 /**
- * `temperature`, `top_p` and `top_k` as the model accepts them: none after Claude 4.6 or while it thinks, else a
- * temperature of at most 1, and `top_p` only without it, because older models refuse both (cases 24, 25, 39).
+ * Returns `temperature`, `top_p` and `top_k` in the form that the model accepts: none after Claude 4.6 or while it
+ * thinks; otherwise a temperature of at most 1, and `top_p` only without it, because older models refuse both together
+ * (cases 24, 25, 39).
  */
 export function samplingOf(body: Fields, quirks: Quirks, isThinking: boolean): Fields {
   if (isThinking || quirks.sampling === false) return {};

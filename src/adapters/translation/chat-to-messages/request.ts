@@ -18,20 +18,20 @@ import { reasoningOf, samplingOf } from "./reasoning.ts";
 import { formatOf } from "./response-format.ts";
 import { toolsOf } from "./tools.ts";
 
-/** Anthropic requires a limit and OpenAI does not (case 21): this, where the model's own is not known. */
+/** Anthropic requires a limit and OpenAI does not (case 21): the limit for models whose own is unknown. */
 const usualMaxTokens = 4_096;
 
 const known = [
   ...["model", "messages", "max_tokens", "max_completion_tokens", "stop", "stream", "stream_options"],
   ...["temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls"],
   ...["response_format", "reasoning_effort", "service_tier", "user", "safety_identifier"],
-  // Anthropic's own, as some chat clients send them.
+  // Anthropic's own fields, which some chat clients send.
   ...["top_k", "thinking", "cache_control"],
   // Dropped: the answer is the same without them.
   ...["metadata", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
 ];
 
-/** Fields with no counterpart, and the value at which they ask for nothing. */
+/** Fields without a counterpart, and the values with which they ask for nothing. */
 const neutral = {
   n: (value: unknown) => value === 1,
   presence_penalty: isZero,
@@ -46,7 +46,7 @@ const neutral = {
 };
 
 /**
- * A chat request as Anthropic's. What cannot be expressed is refused by name, but for `metadata` and the
+ * Translates a chat request to Anthropic's. A field without a counterpart is refused by name, except `metadata` and the
  * `prompt_cache_*` settings, which are dropped: the answer is the same without them.
  *
  * @throws AppError `invalid_request`
@@ -55,20 +55,20 @@ export function messagesRequest(body: Fields, model: string, quirks: Quirks): Fi
   refuseOthers(body, "", known, neutral);
   refuseStreamOptions(body.stream_options);
   const { system, messages } = conversation(body.messages);
-  const asked = formatOf(body, quirks);
-  const tools = toolsOf(body, asked.tool);
+  const requested = formatOf(body, quirks);
+  const tools = toolsOf(body, requested.tool);
   const isToolForced = tools.tool_choice?.type === "any" || tools.tool_choice?.type === "tool";
   const maxTokens = maxTokensOf(body) ?? quirks.maxOutputTokens ?? usualMaxTokens;
   const allowed = { thinking: !isToolForced, budget: !callsWithoutThinking(messages) };
   const { effort, ...reasoning } = reasoningOf(body.reasoning_effort, quirks, maxTokens, allowed);
   const thinking = isGiven(body.thinking) ? objectAt(body.thinking, "/thinking") : reasoning.thinking;
-  const outputConfig = { ...(effort && { effort }), ...(asked.format && { format: asked.format }) };
+  const outputConfig = { ...(effort && { effort }), ...(requested.format && { format: requested.format }) };
   const stop = stopSequences(body.stop);
   keepFewMarks(tools.tools, system, messages, isGiven(body.cache_control));
   return {
     model,
     max_tokens: maxTokens,
-    ...withInstruction(system, asked.instruction),
+    ...withInstruction(system, requested.instruction),
     messages,
     ...tools,
     ...samplingOf(body, quirks, thinking !== undefined && thinking.type !== "disabled"),
@@ -83,7 +83,7 @@ export function messagesRequest(body: Fields, model: string, quirks: Quirks): Fi
   };
 }
 
-/** The newer name wins (case 22). */
+/** Returns the limit of the answer. The newer of the two names goes first (case 22). */
 function maxTokensOf({ max_completion_tokens, max_tokens }: Fields): number | undefined {
   const name = isGiven(max_completion_tokens) ? "max_completion_tokens" : "max_tokens";
   const given = max_completion_tokens ?? max_tokens ?? undefined;
@@ -91,7 +91,7 @@ function maxTokensOf({ max_completion_tokens, max_tokens }: Fields): number | un
   throw refused(`/${name}`, `${name} must be a number`);
 }
 
-/** Padding against guesses from the sizes of packets has no meaning to lose. */
+/** Refuses unknown stream options. `include_obfuscation` only pads frames and is ignored. */
 function refuseStreamOptions(options: unknown): void {
   if (!isGiven(options)) return;
   refuseOthers(objectAt(options, "/stream_options"), "/stream_options", [
@@ -100,14 +100,14 @@ function refuseStreamOptions(options: unknown): void {
   ]);
 }
 
-/** Both of OpenAI's names say who the end user is, which is what Anthropic's says (case 28). */
+/** Returns the end user, for whom OpenAI has two names (case 28). */
 function userOf({ safety_identifier, user }: Fields): Fields {
   const name = isGiven(safety_identifier) ? "safety_identifier" : "user";
   const given = safety_identifier ?? user;
   return isGiven(given) ? { metadata: { user_id: textAt(given, `/${name}`) } } : {};
 }
 
-/** Anthropic has a tier of its own for who paid for it, and the standard one (case 29). */
+/** Translates the service tier: Anthropic has a priority tier and the standard one (case 29). */
 function serviceTier(tier: unknown): Fields {
   switch (tier ?? undefined) {
     case undefined:
@@ -122,7 +122,7 @@ function serviceTier(tier: unknown): Fields {
   }
 }
 
-/** Anthropic refuses stop sequences of white space (case 23). */
+/** Returns the stop sequences without those of white space, which Anthropic refuses (case 23). */
 function stopSequences(stop: unknown): string[] {
   const sequences = Array.isArray(stop) ? stop : isGiven(stop) ? [stop] : [];
   return sequences

@@ -2,22 +2,22 @@ import type { Quirks } from "../../quirks/types.ts";
 import { type Fields, isGiven, objectAt, quoted, refused } from "../request-fields.ts";
 import { outputSchema } from "./json-schema.ts";
 
-/** How an answer of a given form is asked for. One of the three, or nothing. */
-export interface AskedFormat {
-  /** As `output_config.format`. */
+/** The way to ask for an answer of a given form: one of the three, or none. */
+export interface RequestedFormat {
+  /** `output_config.format` */
   format?: Fields;
-  /** As a tool whose arguments are the answer, at models that know no format. */
+  /** A tool whose arguments are the answer, for models that take no format. */
   tool?: Fields & { name: string };
-  /** In words, where only "some JSON" is asked for. */
+  /** A sentence for the system prompt, for JSON without a schema. */
   instruction?: string;
 }
 
 /**
- * `response_format` as what the model takes (cases 36, 37).
+ * Translates `response_format` to what the model takes (cases 36, 37).
  *
  * @throws AppError `invalid_request`
  */
-export function formatOf(body: Fields, quirks: Quirks): AskedFormat {
+export function formatOf(body: Fields, quirks: Quirks): RequestedFormat {
   if (!isGiven(body.response_format)) return {};
   const format = objectAt(body.response_format, "/response_format");
   switch (format.type) {
@@ -42,8 +42,8 @@ export function formatOf(body: Fields, quirks: Quirks): AskedFormat {
 }
 
 /**
- * The name of the tool whose arguments are the answer; undefined where the request asks for no schema. It is none
- * of the caller's own, so that an answer through it cannot be taken for a call.
+ * Returns the name of the tool whose arguments are the answer; undefined where the request asks for no schema. No tool
+ * of the caller has this name, so the answer cannot be confused with a call.
  */
 export function answerToolName(body: Fields): string | undefined {
   if ((body.response_format as Fields | null | undefined)?.type !== "json_schema") return undefined;
@@ -53,7 +53,7 @@ export function answerToolName(body: Fields): string | undefined {
   return name;
 }
 
-/** What a chat caller calls its tools, as far as it says so. */
+/** Returns the names of a chat request's tools; undefined for a tool without one. */
 export function toolNames({ tools }: Fields): unknown[] {
   if (!Array.isArray(tools)) return [];
   return tools.map((tool) => (tool as { function?: { name?: unknown } } | null)?.function?.name);

@@ -10,27 +10,27 @@ import { callerNames, fittingId } from "../tool-names.ts";
 import { garbage } from "../translated-pipe.ts";
 import { answerToolName, toolNames } from "./response-format.ts";
 
-/** What of a chat request an answer to it depends on: the names of tools, and whether one of them is the answer. */
+/** The parts of a chat request that are needed to read its answer. */
 export interface ToolReading {
-  /** The caller's name for a tool of the provider's. */
+  /** Returns the caller's name of a tool for the provider's. */
   nameOf(name: string): string;
-  /** The tool whose arguments are the answer (case 36). */
+  /** The name of the tool whose arguments are the answer (case 36). */
   answer: string | undefined;
 }
 
-/** How the tools of an answer are to be read. `request` is the caller's own. */
+/** Returns the parts of the caller's request that are needed to read its answer. */
 export function toolReading(request: Fields): ToolReading {
   return { nameOf: callerNames(toolNames(request)), answer: answerToolName(request) };
 }
 
 /**
- * Anthropic's answer as a chat completion. Thinking becomes `reasoning_content`, and `thinking_blocks` with its
- * signature, which the caller may send back. Blocks of tools that ran at the provider, and of types not known,
- * are left out: they are nothing the caller has to act on (cases 47, 48).
+ * Translates Anthropic's answer to a chat completion. Thinking becomes `reasoning_content`, and `thinking_blocks` with
+ * its signature, which the caller may send back. Blocks of tools that ran at the provider and of unknown types are left
+ * out: the caller need not act on them (cases 47, 48).
  *
- * @param model What the caller asked for.
+ * @param model The name by which the caller called the model.
  * @param created Seconds since 1970.
- * @param request The caller's own.
+ * @param request The caller's request.
  * @throws AppError `provider_error`
  */
 export function chatCompletion(
@@ -78,9 +78,9 @@ export function chatCompletion(
 }
 
 /**
- * OpenAI's word for why it ended (case 44). A reason not known is a plain end.
+ * Returns OpenAI's finish reason for Anthropic's stop reason (case 44); `stop` for an unknown one.
  *
- * @param isAnswer Whether the one tool that was called is the answer (case 36).
+ * @param isAnswer True if the only tool that was called is the answer (case 36).
  */
 export function finishReason(reason: string | null | undefined, isAnswer = false): string {
   switch (reason) {
@@ -96,7 +96,7 @@ export function finishReason(reason: string | null | undefined, isAnswer = false
   }
 }
 
-/** Counts as OpenAI's: the prompt includes what was read from or written to the cache (case 45). */
+/** Translates the usage: OpenAI's prompt tokens include those read from and written to the cache (case 45). */
 export function chatUsageOf(counts: MessagesUsage): ChatUsage {
   const { promptTokens, completionTokens, cachedTokens } = messagesUsage(counts)!;
   const reasoning = counts.output_tokens_details?.thinking_tokens;
@@ -112,7 +112,7 @@ export function chatUsageOf(counts: MessagesUsage): ChatUsage {
   };
 }
 
-/** OpenAI's word for the tier that served the call (case 29); undefined for one it has no word for. */
+/** Returns OpenAI's name of the tier that served the call (case 29); undefined for one that it does not have. */
 export function serviceTier(tier: string | null | undefined): string | undefined {
   return tier === "standard" ? "default" : tier === "priority" ? tier : undefined;
 }

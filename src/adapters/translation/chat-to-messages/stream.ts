@@ -23,12 +23,12 @@ type OpenBlock =
   /** A tool whose arguments are the answer (case 36). */
   | { type: "answer"; hasArguments: boolean }
   | { type: "thinking"; thinking: string; signature: string }
-  /** Of tools that run at the provider, or of a type not known (cases 47, 48). */
+  /** A block of a tool that runs at the provider, or of an unknown type (cases 47, 48). */
   | { type: "ignored" };
 
 /**
- * Anthropic's stream as chat chunks. The finish comes with `message_stop`, so that a stream cut before it never
- * looks whole.
+ * Translates Anthropic's stream to chat chunks. The finish reason is sent with `message_stop`, so that a stream that is
+ * cut before it never looks whole.
  */
 export class ChatFromMessages extends TranslatedPipe {
   readonly #model: string;
@@ -45,10 +45,10 @@ export class ChatFromMessages extends TranslatedPipe {
   #refusal: string | null | undefined;
 
   /**
-   * @param model What the caller asked for.
+   * @param model The name by which the caller called the model.
    * @param created Seconds since 1970.
-   * @param includeUsage Whether the caller wants a chunk of usage before `[DONE]`.
-   * @param request The caller's own.
+   * @param includeUsage True if the caller asks for a chunk of usage before `[DONE]`.
+   * @param request The caller's request.
    */
   constructor(model: string, created: number, includeUsage: boolean, request: Fields = {}) {
     super();
@@ -88,7 +88,7 @@ export class ChatFromMessages extends TranslatedPipe {
     }
   }
 
-  /** Without `message_stop` the answer is not whole: there is nothing to close. */
+  /** Returns nothing: without `message_stop` the answer is not whole. */
   protected override close(): string {
     return "";
   }
@@ -163,11 +163,11 @@ export class ChatFromMessages extends TranslatedPipe {
   #stopBlock(at: number): string {
     const block = this.#blocks.get(at);
     this.#blocks.delete(at);
-    // Clients parse the arguments, and "" is no JSON (case 52).
+    // Clients parse the arguments, and "" is not JSON (case 52).
     const isCall = block?.type === "tool" || block?.type === "answer";
     if (isCall && !block.hasArguments) return this.#delta(block, jsonDelta("{}"));
     if (block?.type !== "thinking" || !block.signature) return "";
-    // Whole and signed, as the next request has to bring it back (case 54).
+    // Whole and signed: the next request has to send it back so (case 54).
     return this.#chunk({ thinking_blocks: [block] });
   }
 
@@ -201,7 +201,7 @@ export class ChatFromMessages extends TranslatedPipe {
   }
 }
 
-/** The block that an event starts; one that comes with its whole input keeps the digits of long integers. */
+/** Returns the block that an event starts. A block with its whole input keeps the digits of long integers. */
 function wholeBlock({ data }: SseEvent, { content_block: block }: MessagesEvent): MessagesBlock {
   if (!hasContent(block?.input)) return block ?? {};
   return (parseExact(data) as MessagesEvent).content_block!;

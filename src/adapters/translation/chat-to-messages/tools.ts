@@ -17,10 +17,10 @@ const known = {
 };
 
 /**
- * `tools`, `tool_choice` and `parallel_tool_calls` as Anthropic's `tools` and `tool_choice`. Tools stay when the
- * choice is `none`, because the history may need them (case 31).
+ * Translates `tools`, `tool_choice` and `parallel_tool_calls` to Anthropic's `tools` and `tool_choice`. Tools stay when
+ * the choice is `none`, because the history may need them (case 31).
  *
- * @param answer A tool of ours through which the answer is to come, beside the caller's own (case 36).
+ * @param answer An additional tool whose arguments are to be the answer (case 36).
  * @throws AppError `invalid_request`
  */
 export function toolsOf(
@@ -51,7 +51,7 @@ function callerTools(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
   };
 }
 
-/** The schema and everything in it is kept as it is; without one the tool takes no arguments (case 30). */
+/** Translates a tool. Its schema stays unchanged; a tool without one takes no arguments (case 30). */
 function toolOf(tool: Fields, path: string): Fields {
   if (tool.type !== "function") {
     throw refused(
@@ -89,7 +89,7 @@ function toolChoice(choice: unknown): Fields | undefined {
   return { type: "tool", name: fittingName(textAt(described.name, "/tool_choice/function/name")) };
 }
 
-/** Anthropic forbids parallel calls as part of a choice, so one is made up where there is none (case 33). */
+/** Forbids parallel calls within the choice, as Anthropic does; adds a choice where there is none (case 33). */
 function withParallel(choice: Fields | undefined, parallel: unknown): { tool_choice?: Fields } {
   if (parallel !== false || choice?.type === "none") return choice ? { tool_choice: choice } : {};
   return { tool_choice: { ...(choice ?? { type: "auto" }), disable_parallel_tool_use: true } };

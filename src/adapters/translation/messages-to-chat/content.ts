@@ -10,7 +10,7 @@ import {
   textAt,
 } from "../request-fields.ts";
 
-/** A content part of OpenAI's. */
+/** A content part of OpenAI chat. */
 export type Part = { type: string } & Fields;
 
 const known = {
@@ -19,7 +19,7 @@ const known = {
   document: ["type", "source", "title", "cache_control"],
 };
 
-/** The blocks of a message: a string is one block of text. */
+/** Returns the blocks of a message: a string is one block of text. */
 export function blocksOf(content: unknown, path: string): Fields[] {
   if (!isGiven(content)) return [];
   if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
@@ -27,8 +27,8 @@ export function blocksOf(content: unknown, path: string): Fields[] {
 }
 
 /**
- * One block of text, image or document. Markers of Anthropic's prompt cache and citations of an earlier answer
- * are left out: they are no content.
+ * Translates a block of text, image or document. Marks of Anthropic's prompt cache and citations of an earlier answer are
+ * left out: they are not content.
  */
 export function partOf(block: Fields, path: string): Part {
   switch (block.type) {
@@ -48,7 +48,7 @@ export function partOf(block: Fields, path: string): Part {
   }
 }
 
-/** Text alone goes as a string, because some providers take no lists (DeepSeek among them). */
+/** Returns the content of parts: text alone is a string, because some providers, such as DeepSeek, take no lists. */
 export function contentOf(parts: Part[]): string | Part[] {
   if (parts.some(({ type }) => type !== "text")) return parts;
   return parts.map(({ text }) => text).join("\n\n");

@@ -10,13 +10,13 @@ const known = {
   use: ["type", "id", "name", "input", "cache_control", "caller"],
 };
 
-/** A content block, and where it stands in the request. */
+/** A content block, and a JSON pointer to it. */
 interface PlacedBlock {
   block: Fields;
   at: string;
 }
 
-/** What one side says until the other does. */
+/** Consecutive messages of one role. */
 interface Turn {
   role: "user" | "assistant";
   /** A JSON pointer to its first message. */
@@ -25,9 +25,9 @@ interface Turn {
 }
 
 /**
- * An Anthropic conversation as chat messages (case 67). Messages of one role in a row are one turn, as they are to
- * Anthropic (case 5). Tool results become messages of their own, before what the user adds; images in them follow
- * as a user's, because a tool message holds only text.
+ * Translates an Anthropic conversation to chat messages (case 67). Consecutive messages of one role are one turn, as they
+ * are at Anthropic (case 5). Tool results become messages of their own, before the user's own content; images in them
+ * follow in a user message, because a tool message holds only text.
  *
  * @throws AppError `invalid_request`
  */
@@ -43,7 +43,7 @@ export function conversationOf(system: unknown, messages: unknown): ChatConversa
   return chatConversation([...systemMessages(system, "/system"), ...placed]);
 }
 
-/** The turns of both sides, and the system messages between them. */
+/** Returns the turns of both roles, and the system messages between them. */
 function turnsOf(messages: unknown[]): (Turn | PlacedMessage)[] {
   const turns: (Turn | PlacedMessage)[] = [];
   for (const [index, value] of messages.entries()) {
@@ -94,8 +94,8 @@ function userMessages({ blocks, path }: Turn): PlacedMessage[] {
     results.push({ message, path: at });
     parts.push(...images);
   }
-  const said = { message: { role: "user", content: contentOf(parts) }, path };
-  return parts.length > 0 ? [...results, said] : results;
+  const own = { message: { role: "user", content: contentOf(parts) }, path };
+  return parts.length > 0 ? [...results, own] : results;
 }
 
 function toolMessage(block: Fields, path: string): { message: Fields; images: Part[] } {
@@ -114,8 +114,8 @@ function toolMessage(block: Fields, path: string): { message: Fields; images: Pa
 }
 
 /**
- * Thinking that a chat provider gave goes back as `reasoning_content`: DeepSeek refuses tool turns without it.
- * Thinking that Anthropic signed means nothing to others and is left out.
+ * Translates a turn of the assistant. Thinking that came from a chat provider goes back as `reasoning_content`: DeepSeek
+ * refuses tool turns without it. Thinking that Anthropic signed has no meaning elsewhere and is left out.
  */
 function assistantMessages({ blocks, path }: Turn): PlacedMessage[] {
   let text = "";

@@ -2,21 +2,20 @@ import { type Effort, isEffort, nearestEffort, type Quirks } from "../../quirks/
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers } from "../request-fields.ts";
 
 /**
- * Returns `output_config.effort`, or else a thinking budget, as the `reasoning_effort` that is nearest to it among those
- * of the model. Returns undefined where the request asks for none, or where the model takes none: it then thinks as
- * long as it likes.
+ * Translates `output_config.effort`, or else a thinking budget, to the nearest `reasoning_effort` that the model takes.
+ * Returns undefined where the request asks for none or the model takes none: the model then decides itself.
  *
  * @param config The request's `output_config`.
  * @throws AppError `invalid_request`
  */
 export function reasoningEffort(body: Fields, config: Fields, quirks: Quirks): Effort | "none" | undefined {
-  const asked = askedEffort(body, config);
-  if (asked === undefined || !quirks.efforts) return undefined;
-  if (asked === "none") return quirks.effortNone ? "none" : undefined;
-  return nearestEffort(asked, quirks.efforts);
+  const requested = requestedEffort(body, config);
+  if (requested === undefined || !quirks.efforts) return undefined;
+  if (requested === "none") return quirks.effortNone ? "none" : undefined;
+  return nearestEffort(requested, quirks.efforts);
 }
 
-function askedEffort(body: Fields, config: Fields): Effort | "none" | undefined {
+function requestedEffort(body: Fields, config: Fields): Effort | "none" | undefined {
   const thinking = isGiven(body.thinking) ? objectAt(body.thinking, "/thinking") : {};
   refuseOthers(thinking, "/thinking", ["type", "budget_tokens", "display"]);
   if (isGiven(config.effort)) {

@@ -4,7 +4,7 @@ import { answerSettings, chatRequest } from "./request.ts";
 import { messagesAnswer } from "./response.ts";
 import { MessagesFromChat } from "./stream.ts";
 
-/** Callers that speak messages, at a provider that speaks chat. */
+/** Translates calls of messages to chat. */
 export const messagesToChat: ToChat = {
   caller: "messages",
   provider: "chat",

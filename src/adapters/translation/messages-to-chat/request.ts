@@ -17,15 +17,15 @@ const neutral = {
   speed: (value: unknown) => value === "standard",
 };
 
-/** OpenAI refuses a longer name of a user. */
+/** The most characters of a user's name at OpenAI. */
 const longestUser = 64;
 
 /**
- * An Anthropic request as chat. What cannot be expressed is refused by name, but for `cache_control`,
+ * Translates an Anthropic request to chat. A field without a counterpart is refused by name, except `cache_control`,
  * `context_management` and `diagnostics`, which are dropped: the answer is the same without them. `thinking` and
- * `output_config.effort` only reach models known to take an effort; others think as they please.
+ * `output_config.effort` reach only models that are known to take an effort; others decide themselves.
  *
- * A stream is asked for its usage, because Anthropic's always tell it.
+ * A stream is asked for its usage, because Anthropic's streams always contain it.
  *
  * @throws AppError `invalid_request`
  */
@@ -58,7 +58,7 @@ function outputConfig({ output_config }: Fields): Fields {
   return isGiven(output_config) ? objectAt(output_config, "/output_config") : {};
 }
 
-/** Reasoning models of OpenAI take no sampling, and the limit under a newer name (case 72). */
+/** Returns the limit of the answer and the sampling, as far as the model takes it (case 72). */
 function limitsOf({ max_tokens, temperature, top_p, top_k }: Fields, quirks: Quirks): Fields {
   const { limitField = "max_tokens", sampling } = quirks;
   const limit = isGiven(max_tokens) ? { [limitField]: max_tokens } : {};
@@ -89,7 +89,7 @@ function formatOf(value: unknown): Fields {
   };
 }
 
-/** The first 64 characters of Claude Code's name the account. */
+/** Returns the end user. The first 64 characters of Claude Code's user id name the account. */
 function userOf(value: unknown): Fields {
   if (!isGiven(value)) return {};
   const metadata = objectAt(value, "/metadata");
@@ -98,7 +98,7 @@ function userOf(value: unknown): Fields {
   return { user: textAt(metadata.user_id, "/metadata/user_id").slice(0, longestUser) };
 }
 
-/** `auto` is what a provider does unasked, and not all know the field (case 29). */
+/** Translates the service tier. `auto` is the default everywhere, and not every provider takes the field (case 29). */
 function serviceTier(tier: unknown): Fields {
   if (!isGiven(tier) || tier === "auto") return {};
   if (tier === "standard_only") return { service_tier: "default" };

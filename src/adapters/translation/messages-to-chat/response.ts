@@ -14,16 +14,16 @@ import { callerNames, fittingId } from "../tool-names.ts";
 import { toolNames } from "./tools.ts";
 
 /**
- * The signature of thinking that a chat provider gave as `reasoning_content`. It says, when the conversation
- * comes back, that the thinking is to be given back under that name.
+ * The signature of thinking that a chat provider sent as `reasoning_content`. When the conversation comes back, it shows
+ * that the thinking goes back under that name.
  */
 export const reasoningSignature = "reasoning_content";
 
 /**
- * A chat completion as Anthropic's answer.
+ * Translates a chat completion to Anthropic's answer.
  *
- * @param model What the caller asked for.
- * @param request The caller's own.
+ * @param model The name by which the caller called the model.
+ * @param request The caller's request.
  * @throws AppError `provider_error`
  */
 export function messagesAnswer(body: unknown, model: string, request: Fields = {}): Record<string, unknown> {
@@ -49,19 +49,19 @@ export function messagesAnswer(body: unknown, model: string, request: Fields = {
   };
 }
 
-/** Anthropic's ids start so, and Claude Code looks. */
+/** Returns the id of a message with Anthropic's prefix, which Claude Code checks. */
 export function messageId(id: string | undefined): string {
   return `msg_${(typeof id === "string" ? id : "").replace(/^chatcmpl-/, "").replace(/[^a-zA-Z0-9_-]/g, "_")}`;
 }
 
-/** For a provider that gives its tool calls no ids: unique in the conversation, because the message's id is. */
+/** Returns an id for a tool call without one: unique in the conversation, because the message's id is unique. */
 export function toolCallId(id: string, index: number): string {
   return `toolu_${id.slice("msg_".length)}_${index}`;
 }
 
 /**
- * Anthropic's words for why it ended. A finish of `stop` with tool calls means the calls: Ollama and others say
- * so. vLLM names the stop string it met.
+ * Returns Anthropic's stop reason for OpenAI's finish reason. A finish of `stop` with tool calls means the calls: Ollama
+ * and others send it. vLLM names the stop sequence that ended the answer.
  */
 export function stopOf(
   choice: Pick<ChatChoice, "finish_reason" | "stop_reason">,
@@ -71,7 +71,7 @@ export function stopOf(
   const { finish_reason, stop_reason } = choice;
   if (finish_reason === "length") return { stop_reason: "max_tokens", stop_sequence: null };
   if (finish_reason === "content_filter" || isRefusal) {
-    // What the provider said of it, if anything, is in the text.
+    // The provider's explanation, if there is one, is in the text.
     const stop_details = { type: "refusal", category: null, explanation: null };
     return { stop_reason: "refusal", stop_sequence: null, stop_details };
   }
@@ -81,9 +81,10 @@ export function stopOf(
 }
 
 /**
- * Counts as Anthropic's: input tokens without those read from or written to the cache, never below 0 (case 71).
+ * Translates the usage: Anthropic's input tokens exclude those read from and written to the cache; they are never below 0
+ * (case 71).
  *
- * @param tier The tier that served the call, which Anthropic tells here (case 29).
+ * @param tier The tier that served the call, which is part of Anthropic's usage (case 29).
  */
 export function messagesUsageOf(
   usage: ChatCompletion["usage"],

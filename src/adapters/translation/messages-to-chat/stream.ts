@@ -19,9 +19,9 @@ import { messageId, messagesUsageOf, reasoningSignature, stopOf, toolCallId } fr
 import { toolNames } from "./tools.ts";
 
 /**
- * Chat chunks as Anthropic's stream. Its content blocks come one after the other: one is closed before the next
- * is opened, and the pieces of a tool call wait while another one's are still coming (case 68). Nothing is sent
- * before there is content, so that a provider that fails at once can still be answered with a plain error.
+ * Translates chat chunks to Anthropic's stream. Its content blocks follow one another: one is closed before the next one
+ * is opened, and the pieces of a tool call wait while another call is open (case 68). Nothing is sent before there is
+ * content, so that a provider that fails at once can still be answered with a plain error.
  */
 export class MessagesFromChat extends TranslatedPipe {
   readonly #model: string;
@@ -39,8 +39,8 @@ export class MessagesFromChat extends TranslatedPipe {
   #isRefusal = false;
 
   /**
-   * @param model What the caller asked for.
-   * @param request The caller's own.
+   * @param model The name by which the caller called the model.
+   * @param request The caller's request.
    */
   constructor(model: string, request: Fields = {}) {
     super();
@@ -59,7 +59,7 @@ export class MessagesFromChat extends TranslatedPipe {
       return "";
     }
     this.#id ??= chunk.id;
-    // Often in a chunk of its own, behind the finish (case 70).
+    // The usage often comes in a chunk of its own, after the finish (case 70).
     if (chunk.usage) {
       this.#counts = chunk.usage;
       this.usage = chatUsage(chunk.usage) ?? this.usage;
@@ -86,9 +86,10 @@ export class MessagesFromChat extends TranslatedPipe {
     const { delta = {} } = choice;
     const { refusal, tool_calls } = delta ?? {};
     let text = "";
-    const said = textAndThinking(delta ?? {});
-    if (said.thinking) text += this.#piece("thinking", { type: "thinking_delta", thinking: said.thinking });
-    if (said.text) text += this.#piece("text", { type: "text_delta", text: said.text });
+    const content = textAndThinking(delta ?? {});
+    if (content.thinking)
+      text += this.#piece("thinking", { type: "thinking_delta", thinking: content.thinking });
+    if (content.text) text += this.#piece("text", { type: "text_delta", text: content.text });
     if (refusal) {
       this.#isRefusal = true;
       text += this.#piece("text", { type: "text_delta", text: refusal });
@@ -184,7 +185,7 @@ export class MessagesFromChat extends TranslatedPipe {
   }
 }
 
-/** The pieces of tool calls; those that come with arguments as an object keep the digits of long integers. */
+/** Returns the pieces of tool calls. Arguments that come as an object keep the digits of long integers. */
 function exactCalls(calls: ChatToolCallDelta[], { data }: SseEvent): ChatToolCallDelta[] {
   const isWhole = calls.some((call) => typeof call?.function?.arguments === "object");
   const [choice] = isWhole ? ((parseExact(data) as ChatCompletion).choices ?? []) : [];

@@ -12,16 +12,16 @@ import { fittingName } from "../tool-names.ts";
 
 const known = [
   ...["type", "name", "description", "input_schema", "input_examples", "strict"],
-  // How the tool is cached, streamed and loaded, not what it does.
+  // These control caching, streaming and loading, not what the tool does.
   ...["cache_control", "eager_input_streaming", "defer_loading"],
 ];
 
-/** What Claude itself may call, as against code of its own. */
+/** Claude calls the tool directly, not from code that it runs. */
 const callsDirectly = (value: unknown) => Array.isArray(value) && value.every((one) => one === "direct");
 const neutral = { allowed_callers: callsDirectly };
 
 /**
- * `tools` and `tool_choice` as OpenAI's `tools`, `tool_choice` and `parallel_tool_calls`.
+ * Translates `tools` and `tool_choice` to OpenAI's `tools`, `tool_choice` and `parallel_tool_calls`.
  *
  * @throws AppError `invalid_request`
  */
@@ -41,7 +41,7 @@ export function toolsOf(body: Fields): Fields {
   };
 }
 
-/** What a messages caller calls its tools, as far as it says so. */
+/** Returns the names of a messages request's tools; undefined for a tool without one. */
 export function toolNames({ tools }: Fields): unknown[] {
   return Array.isArray(tools) ? tools.map((tool) => (tool as { name?: unknown } | null)?.name) : [];
 }
@@ -63,7 +63,7 @@ function toolOf(tool: Fields, path: string): Fields {
   };
 }
 
-/** Examples of input have no field of their own, and stand in the description. */
+/** Returns the description of a tool. Examples of input have no field in chat, so they go into the description. */
 function describe(tool: Fields, path: string): string | undefined {
   if (!isGiven(tool.input_examples)) {
     return isGiven(tool.description) ? textAt(tool.description, `${path}/description`) : undefined;

@@ -5,18 +5,18 @@ import { tokenCount } from "../../../wire/dialects/usage.ts";
 import type { Fields } from "../request-fields.ts";
 import { type CallersTool, isWebSearch } from "./tool-namespaces.ts";
 
-/** How an answer ended. */
+/** The end of an answer. */
 export interface Ending {
   status: "completed" | "incomplete";
   incomplete_details: { reason: "max_output_tokens" | "content_filter" } | null;
 }
 
-/** The tier that served the call, as far as the provider tells. */
-export function tierOf(told: string | null | undefined, request: Fields): unknown {
-  return told ?? request.service_tier ?? "default";
+/** Returns the tier that served the call; the requested one where the provider names none. */
+export function tierOf(served: string | null | undefined, request: Fields): unknown {
+  return served ?? request.service_tier ?? "default";
 }
 
-/** The fields of an answer that repeat what was asked for, as OpenAI does, with its defaults. */
+/** Returns the fields of an answer that repeat the request, with OpenAI's defaults. */
 export function echoOf(request: Fields, model: string): Fields {
   const { text, reasoning } = request as { text?: Fields | null; reasoning?: Fields | null };
   return {
@@ -43,7 +43,7 @@ export function echoOf(request: Fields, model: string): Fields {
   };
 }
 
-/** Ids of an answer's parts, made from the provider's id, so that the same answer always has the same. */
+/** Makes the ids of an answer and its parts from the provider's id: the same answer always has the same ids. */
 export function idsOf(id: string | undefined) {
   // OpenAI takes ids of at most 64 characters.
   const stem = (typeof id === "string" ? id : "")
@@ -57,7 +57,7 @@ export function idsOf(id: string | undefined) {
   };
 }
 
-/** Why a chat answer ended, as responses say it. A reason not known is a plain end. */
+/** Returns the end of an answer for chat's finish reason; an unknown reason is a complete answer. */
 export function endingOf(finishReason: string | null | undefined): Ending {
   if (finishReason === "length") {
     return { status: "incomplete", incomplete_details: { reason: "max_output_tokens" } };
@@ -68,7 +68,7 @@ export function endingOf(finishReason: string | null | undefined): Ending {
   return { status: "completed", incomplete_details: null };
 }
 
-/** Counts as OpenAI's responses have them; null where the provider tells none. */
+/** Translates the usage of chat to that of responses; returns null where the provider sent none. */
 export function responsesUsageOf(counts: ChatUsage | null | undefined): ResponsesUsage | null {
   const usage = chatUsage(counts);
   if (!usage || !counts) return null;
@@ -86,7 +86,7 @@ export function responsesUsageOf(counts: ChatUsage | null | undefined): Response
   };
 }
 
-/** The item of a call: of a custom tool, with its `input`, or of a function, with its `arguments`. */
+/** Returns the item of a call: of a custom tool, with its `input`, or of a function, with its `arguments`. */
 export function callItem(
   { name, namespace, isCustom }: CallersTool,
   call: { id: string; call_id: string },

@@ -1,28 +1,28 @@
 import { isObject } from "../../../wire/json.ts";
 import type { Fields } from "../request-fields.ts";
 
-/** What begins the `encrypted_content` of reasoning items that we make. */
+/** The beginning of `encrypted_content` in reasoning items of this program. */
 const mark = "mcpctl.1.";
 
 /**
- * The `encrypted_content` of a reasoning item. Signed thinking of Anthropic's is carried in it whole, because the
- * next request has to bring it back as it was; it is encoded, not encrypted. Without any it only says that the
- * summary is the reasoning itself.
+ * Makes the `encrypted_content` of a reasoning item. It contains Anthropic's signed thinking unchanged, because the next
+ * request has to send it back so; it is encoded, not encrypted. Without signed thinking it only shows that the summary is
+ * the reasoning itself.
  */
 export function carryReasoning(thinkingBlocks: readonly unknown[]): string {
   if (thinkingBlocks.length === 0) return mark;
   return mark + Buffer.from(JSON.stringify(thinkingBlocks)).toString("base64url");
 }
 
-/** Whether an item of the input is reasoning that we carried, not the provider's own. */
+/** Returns true for a reasoning item of this program, false for one of a provider. */
 export function isOurReasoning(item: Fields | null): boolean {
   const carried = item?.type === "reasoning" && item.encrypted_content;
   return typeof carried === "string" && carried.startsWith(mark);
 }
 
 /**
- * What a reasoning item brings back: signed thinking, or the reasoning as text. Nothing for an item that somebody
- * else made, whose reasoning only they can read.
+ * Reads a reasoning item of the input: signed thinking, or the reasoning as text. Returns neither for an item of a
+ * provider, which only that provider can read.
  */
 export function carriedReasoning(item: Fields): { thinkingBlocks?: unknown[]; text?: string } {
   if (!isOurReasoning(item)) return {};

@@ -13,7 +13,7 @@ import {
 export type Part = { type: string } & Fields;
 
 /**
- * Content of an item as parts of a chat message: text, images, files, sound.
+ * Translates the content of an item to parts of a chat message: text, images, files, sound.
  *
  * @throws AppError `invalid_request`
  */
@@ -25,14 +25,13 @@ export function partsOf(content: unknown, path: string): Part[] {
   );
 }
 
-/** Parts as chat content: one text as a string, which every provider reads. */
+/** Returns parts as chat content: one text is a string, which every provider reads. */
 export function contentOf(parts: readonly Part[]): unknown {
   return parts.length === 1 && parts[0]?.type === "text" ? parts[0].text : parts;
 }
 
 /**
- * Content that can only be text. What the assistant said in several parts is one text again; its refusals are
- * text too.
+ * Translates content that must be text. Several parts of an answer become one text; refusals are text too.
  *
  * @throws AppError `invalid_request`
  */
@@ -52,7 +51,7 @@ function partOf(part: Fields, path: string): Part {
       refuseOthers(part, path, ["type", "text"]);
       return { type: "text", text: textAt(part.text, `${path}/text`) };
     case "output_text":
-      // Annotations and probabilities describe the text and are no part of it.
+      // Annotations and probabilities describe the text and are not part of it.
       refuseOthers(part, path, ["type", "text", "annotations", "logprobs"]);
       return { type: "text", text: textAt(part.text, `${path}/text`) };
     case "refusal":
@@ -86,7 +85,7 @@ function filePart(part: Fields, path: string): Part {
   if (isGiven(part.file_url)) {
     throw refused(`${path}/file_url`, "a file must be sent as file_data, not as a file_url");
   }
-  // How pages are rendered has no counterpart; auto asks for nothing.
+  // The rendering of pages has no counterpart; auto asks for nothing.
   refuseOthers(part, path, ["type", "file_data", "filename"], { detail: (detail) => detail === "auto" });
   return {
     type: "file",
@@ -99,6 +98,6 @@ function filePart(part: Fields, path: string): Part {
 
 function refuseFileId(part: Fields, path: string): void {
   if (isGiven(part.file_id)) {
-    throw refused(`${path}/file_id`, "file_id is not supported: nothing is kept here, send the content");
+    throw refused(`${path}/file_id`, "file_id is not supported: no files are stored here; send the content");
   }
 }

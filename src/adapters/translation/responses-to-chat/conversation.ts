@@ -5,7 +5,7 @@ import { contentOf, type Part, partsOf, textOf } from "./content.ts";
 import { customInputKey } from "./custom-input.ts";
 import { functionName } from "./tool-namespaces.ts";
 
-/** What the assistant said and called at once, with the results of its calls. */
+/** A turn of the assistant: its text and calls, with the results of the calls. */
 interface AssistantTurn extends PlacedMessage {
   thinking: unknown[];
   reasoning: string;
@@ -17,14 +17,14 @@ interface AssistantTurn extends PlacedMessage {
 }
 
 /**
- * `instructions` and `input` as chat messages. Reasoning, text and calls that follow each other are one message of
- * the assistant, and its results come right behind it, wherever they stood. What stands before the first turn is
- * one system message, because templates of open models allow no second; `developer` is `system`, which all know.
+ * Translates `instructions` and `input` to chat messages. Consecutive reasoning, text and calls become one message of the
+ * assistant, and the results of its calls follow it directly. System messages before the first turn become one, because
+ * templates of open models allow no second; `developer` becomes `system`, which every provider takes.
  *
- * What only tells about an item is left out: its id, status and phase, annotations. So is reasoning that somebody
- * else made, and reasoning that led to nothing.
+ * Fields that only describe an item are left out: its id, status, phase and annotations. Reasoning items of providers are
+ * left out too, and reasoning without an answer.
  *
- * @param takesThinking The provider takes signed thinking back.
+ * @param takesThinking True if signed thinking reaches a provider that takes it back.
  * @throws AppError `invalid_request`
  */
 export function conversationOf(body: Fields, takesThinking: boolean): ChatConversation {
@@ -48,7 +48,7 @@ export function conversationOf(body: Fields, takesThinking: boolean): ChatConver
         refuseOthers(item, path, ["type", "role", "content", "id", "status", "phase"]);
         if (item.role === "assistant") {
           const text = textOf(item.content, `${path}/content`);
-          // A second text is a message of its own, unless calls in between wait for their results.
+          // A second text is a message of its own, unless calls before it wait for their results.
           const turn = assistant(path, open?.text !== undefined && open.calls.length === 0);
           turn.text = turn.text === undefined ? text : `${turn.text}\n\n${text}`;
           break;
@@ -70,9 +70,9 @@ export function conversationOf(body: Fields, takesThinking: boolean): ChatConver
       case "custom_tool_call": {
         const call = callOf(item, path);
         const turn = assistant(path);
-        // Some providers count their calls anew in every answer: only in one answer an id must be one call's.
+        // Some providers number their calls anew in every answer: an id must be unique within one answer only.
         if (callers.get(call.id) === turn) {
-          throw refused(`${path}/call_id`, `the call_id ${quoted(call.id)} stands for two calls`);
+          throw refused(`${path}/call_id`, `the call_id ${quoted(call.id)} is used for two calls`);
         }
         turn.calls.push(call);
         callers.set(call.id, turn);
@@ -149,7 +149,7 @@ function addResult(callers: Map<string, AssistantTurn>, item: Fields, path: stri
   refuseOthers(item, path, ["type", "id", "call_id", "output", "status", "name", "namespace"]);
   const id = textAt(item.call_id, `${path}/call_id`);
   const turn = callers.get(id);
-  if (!turn) throw refused(`${path}/call_id`, `there is no call before it with the call_id ${quoted(id)}`);
+  if (!turn) throw refused(`${path}/call_id`, `no earlier call has the call_id ${quoted(id)}`);
   const parts = partsOf(item.output, `${path}/output`);
   const content = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
   turn.results.push({ message: { role: "tool", tool_call_id: id, content }, path });
@@ -158,7 +158,7 @@ function addResult(callers: Map<string, AssistantTurn>, item: Fields, path: stri
 
 function assistantMessages(turn: AssistantTurn): PlacedMessage[] {
   const { path, thinking, reasoning, text, calls, results, attachments } = turn;
-  // Reasoning alone is what is left of an answer that was broken off.
+  // Reasoning alone is the rest of an answer that broke off.
   if (text === undefined && calls.length === 0) return [];
   const message = {
     role: "assistant",

@@ -1,26 +1,26 @@
-/** The one parameter of the function that stands for a custom tool. */
+/** The only parameter of the function that replaces a custom tool. */
 export const customInputKey = "input";
 
 const opening = /^\s*\{\s*"input"\s*:\s*"/;
-/** A beginning longer than this is not the one that was asked for. */
+/** Arguments without the expected beginning in so many characters are of another form. */
 const longestOpening = 64;
-/** Escapes that do not stand for themselves; the rest is \uXXXX. */
+/** Escapes other than \uXXXX that do not mean the character itself. */
 const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", b: "\b", f: "\f" };
 
 /**
- * Reads the input of a custom tool out of the arguments of its function, which arrive in pieces. Time is linear in
- * the arguments.
+ * Reads the input of a custom tool from the arguments of its function, which arrive in pieces. Time is linear in the
+ * length of the arguments.
  */
 export class CustomInputReader {
-  /** What has not been read yet: the beginning, or an escape that is cut. */
+  /** Characters that were not read yet: the beginning, or an escape that is cut. */
   #rest = "";
-  /** The first half of a character, which no piece may end with: half a character is no UTF-8. */
+  /** The first half of a surrogate pair: no piece may end with it, because half a character is not UTF-8. */
   #half = "";
   #state: "opening" | "inside" | "over" = "opening";
-  /** All that has been handed out. */
+  /** The whole input so far. */
   input = "";
 
-  /** Takes the next piece of the arguments and returns the piece of the input that it makes, or "". */
+  /** Takes the next piece of the arguments. Returns the next piece of the input, or "". */
   push(piece: string): string {
     if (this.#state === "over") return "";
     this.#rest += piece;
@@ -33,15 +33,14 @@ export class CustomInputReader {
       this.#rest = this.#rest.slice(found[0].length);
       this.#state = "inside";
     }
-    return this.#handOut(this.#unescaped());
+    return this.#emitted(this.#unescaped());
   }
 
   /**
-   * The arguments have ended. Returns what of the input is still to be handed out: all of it where the model wrote
-   * something else than it was asked for.
+   * Ends the arguments. Returns the rest of the input: all of it where the model wrote arguments of another form.
    */
   end(args: string): string {
-    // Cut in the middle of the text: what there is of it has gone.
+    // Cut in the middle of the text: all of it was returned already.
     if (this.#state === "inside") return "";
     const whole = inputOf(args);
     const text = whole.startsWith(this.input) ? whole.slice(this.input.length) : "";
@@ -49,7 +48,7 @@ export class CustomInputReader {
     return text;
   }
 
-  #handOut(read: string): string {
+  #emitted(read: string): string {
     let text = this.#half + read;
     this.#half = "";
     if (/[\ud800-\udbff]$/.test(text)) {

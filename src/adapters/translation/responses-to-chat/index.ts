@@ -3,7 +3,7 @@ import { answerSettings, chatRequest } from "./request.ts";
 import { responseOf } from "./response.ts";
 import { ResponsesFromChat } from "./stream.ts";
 
-/** Callers that speak responses, at a provider that speaks chat. `now` is in milliseconds. */
+/** Translates calls of responses to chat. `now` returns milliseconds since 1970. */
 export function responsesToChat(now: () => number): ToChat {
   const seconds = () => Math.floor(now() / 1_000);
   return {

@@ -9,10 +9,10 @@ import { carryReasoning } from "./carried-reasoning.ts";
 import { CustomInputReader } from "./custom-input.ts";
 import type { CallersTool } from "./tool-namespaces.ts";
 
-/** Takes each event of a stream, without the number it gets. */
+/** Takes each event of a stream, without its number. */
 export type Emit = (type: string, fields: object) => void;
 
-/** A piece of a chat answer, or all of it. `thinking_blocks` are Anthropic's, signed. */
+/** A piece of a chat answer, or all of it. `thinking_blocks` is Anthropic's signed thinking. */
 export type AnswerPiece = ChatAnswer<ChatToolCallDelta> & { thinking_blocks?: unknown[] | null };
 
 interface OpenReasoning {
@@ -36,13 +36,13 @@ interface OpenCall {
   call_id: string;
   tool: CallersTool;
   slot: ToolSlot;
-  /** Of a custom tool. */
+  /** Reads the arguments of a custom tool; undefined for a function. */
   reader: CustomInputReader | undefined;
 }
 
 /**
- * The output items of an answer, made from the pieces of a chat answer. Items are opened and closed one after the
- * other, in the order in which the provider begins them; only calls whose pieces come mixed are open together.
+ * Makes the output items of an answer from the pieces of a chat answer. Items are opened and closed one after the other,
+ * in the order in which the provider begins them; only calls whose pieces come mixed are open together.
  */
 export class OutputItems {
   readonly output: ResponseItem[] = [];
@@ -60,7 +60,7 @@ export class OutputItems {
     this.#emit = emit;
   }
 
-  /** Takes the next piece. Throws AppError `provider_error` on one that makes no sense. */
+  /** Takes the next piece. Throws AppError `provider_error` for a piece that makes no sense. */
   add(piece: AnswerPiece): void {
     const { refusal, thinking_blocks, tool_calls } = piece;
     const { text, thinking } = textAndThinking(piece);
@@ -74,7 +74,7 @@ export class OutputItems {
     for (const call of tool_calls.filter(isObject)) this.#call(this.#slots.add(call));
   }
 
-  /** Closes what is open. `status` says whether the answer was cut there. */
+  /** Closes all open items. `status` is `incomplete` for an answer that was cut. */
   end(status: ItemStatus): void {
     this.#closeReasoning();
     this.#closeMessage(status);
@@ -210,7 +210,7 @@ export class OutputItems {
   #closeCall(call: OpenCall, status: ItemStatus): void {
     this.#calls.splice(this.#calls.indexOf(call), 1);
     const { id, call_id, index, tool, slot, reader } = call;
-    // Clients parse the arguments, and "" is no JSON.
+    // Clients parse the arguments, and "" is not JSON.
     if (!reader && status === "completed" && slot.arguments.trim() === "") {
       slot.arguments = "{}";
       slot.sent = 0;
@@ -225,7 +225,7 @@ export class OutputItems {
     this.#done(index, callItem(tool, { id, call_id }, text, status));
   }
 
-  /** Closes the calls, and those that still wait for a name. */
+  /** Closes all calls, also those that still wait for a name. */
   #closeCalls(status: ItemStatus): void {
     if (this.#slots.all.length === 0) return;
     for (const slot of this.#slots.all)

@@ -17,18 +17,18 @@ import { toolsOf } from "./tools.ts";
 const known = [
   ...["model", "input", "instructions", "stream", "store", "tools", "tool_choice", "parallel_tool_calls"],
   ...["max_output_tokens", "temperature", "top_p", "text", "reasoning", "include"],
-  // Passed as they are: chat has them too.
+  // Passed unchanged: chat has them too.
   ...["user", "safety_identifier", "service_tier"],
   ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
-  // Checked above: what keeps state is refused in words of its own.
+  // Checked elsewhere, with errors of their own.
   ...["background", "stream_options"],
-  // Given back in the answer; limits of tools that run at OpenAI limit nothing here.
+  // Repeated in the answer. The limit is for tools that run at OpenAI.
   ...["metadata", "max_tool_calls"],
-  // Codex's words about itself.
+  // Codex describes itself.
   "client_metadata",
 ];
 
-/** Fields with no counterpart, and the value at which they ask for nothing. */
+/** Fields without a counterpart, and the values with which they ask for nothing. */
 const neutral = {
   truncation: (value: unknown) => value === "disabled",
   top_logprobs: (value: unknown) => value === 0,
@@ -41,13 +41,12 @@ const passed = [
 ];
 
 /**
- * A responses request as chat. What cannot be expressed is refused by name. Dropped are `client_metadata`,
- * `max_tool_calls` (no tool runs at the provider), `reasoning.summary` (what the provider tells of its reasoning is
- * always given) and `metadata`, which the answer gives back. A stream is asked for its usage, because responses
- * always tell it.
+ * Translates a responses request to chat. A field without a counterpart is refused by name, except `client_metadata`,
+ * `max_tool_calls` (no tool runs at the provider), `reasoning.summary` (reasoning is always returned) and `metadata`, which
+ * the answer repeats: these are dropped. A stream is asked for its usage, because responses always contain it.
  *
  * @param model The provider's name for the model.
- * @param takesThinking The request goes on to a provider that takes signed thinking back.
+ * @param takesThinking True if signed thinking reaches a provider that takes it back.
  * @throws AppError `invalid_request`
  */
 export function chatRequest(
@@ -79,7 +78,7 @@ export function answerSettings(body: Fields): Fields {
   return { ...toolsOf(body), ...textSettings(body.text) };
 }
 
-/** Reasoning always comes with what carries it; nothing else can be added to an answer. */
+/** Refuses everything that could be added to an answer but `reasoning.encrypted_content`, which is always there. */
 function refuseIncludes(include: unknown): void {
   if (!isGiven(include)) return;
   listAt(include, "/include").forEach((name, index) => {

@@ -5,10 +5,10 @@ import { type AnswerPiece, OutputItems } from "./output.ts";
 import { callersTools } from "./tool-namespaces.ts";
 
 /**
- * A chat completion as the answer of a responses call.
+ * Translates a chat completion to the answer of a responses call.
  *
- * @param model What the caller asked for.
- * @param request The caller's own.
+ * @param model The name by which the caller called the model.
+ * @param request The caller's request.
  * @param now Seconds since 1970.
  * @throws AppError `provider_error`
  */

@@ -1,6 +1,6 @@
 import { type Fields, isGiven, quoted, refused } from "../request-fields.ts";
 
-/** What would have the server or the provider remember a conversation, and the value at which it does not. */
+/** Fields that ask for stored conversations, and the values with which they ask for nothing. */
 const stateful: Readonly<Record<string, (value: unknown) => boolean>> = {
   store: (value) => value === false,
   background: (value) => value === false,
@@ -10,8 +10,8 @@ const stateful: Readonly<Record<string, (value: unknown) => boolean>> = {
 };
 
 /**
- * Refuses by name what needs memory between calls: each request carries its whole conversation. `store` may be
- * absent, as SDKs leave it, and counts as false.
+ * Refuses fields that need state between calls: each request contains its whole conversation. A missing `store`, which
+ * SDKs send, counts as false.
  *
  * @throws AppError `invalid_request`
  */
@@ -20,18 +20,18 @@ export function refuseState(body: Fields): void {
     const value = body[name];
     if (!isGiven(value) || isNeutral(value)) continue;
     const what = name === "store" || name === "background" ? `${name}: ${quoted(value)}` : name;
-    throw refused(`/${name}`, `${what} is not supported: nothing is kept between two calls, send all items`);
+    throw refused(`/${name}`, `${what} is not supported: no state is kept between two calls; send all items`);
   }
   itemsOf(body).forEach((item, index) => {
     if (item?.type !== "item_reference") return;
     throw refused(
       `/input/${index}`,
-      `input[${index}] is an item_reference, which is not supported: nothing is kept between two calls, send the item`,
+      `input[${index}] is an item_reference, which is not supported: no state is kept between two calls; send the item`,
     );
   });
 }
 
-/** The items of a request's input; none where the input is a text. */
+/** Returns the items of a request's input; none where the input is a text. */
 export function itemsOf({ input }: Fields): (Fields | null)[] {
   return Array.isArray(input) ? input : [];
 }

@@ -15,11 +15,11 @@ import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
 import { OutputItems } from "./output.ts";
 import { callersTools } from "./tool-namespaces.ts";
 
-/** Chat chunks as the events of a responses stream. */
+/** Translates chat chunks to the events of a responses stream. */
 export class ResponsesFromChat extends TranslatedPipe {
   readonly #request: Fields;
   readonly #seconds: () => number;
-  /** What the answer repeats of the request, as JSON without its opening brace: made once, sent three times. */
+  /** The fields that repeat the request, as JSON without its opening brace: made once, sent three times. */
   readonly #echo: string;
   #ids: ReturnType<typeof idsOf> | undefined;
   #items: OutputItems | undefined;
@@ -31,9 +31,9 @@ export class ResponsesFromChat extends TranslatedPipe {
   #finishReason: string | undefined;
 
   /**
-   * @param model What the caller asked for.
-   * @param request The caller's own.
-   * @param seconds The time, since 1970.
+   * @param model The name by which the caller called the model.
+   * @param request The caller's request.
+   * @param seconds Returns seconds since 1970.
    */
   constructor(model: string, request: Fields, seconds: () => number) {
     super();
@@ -69,7 +69,7 @@ export class ResponsesFromChat extends TranslatedPipe {
   protected override close(): string {
     this.done = true;
     const { status, incomplete_details } = endingOf(this.#finishReason);
-    // Nothing is open any more, unless a provider went on after its finish reason.
+    // Nothing is open, unless the provider continued after its finish reason.
     this.#items?.end(status);
     const usage = responsesUsageOf(this.#usage);
     const output = this.#items?.output ?? [];
@@ -79,7 +79,7 @@ export class ResponsesFromChat extends TranslatedPipe {
   }
 
   #end(): string {
-    // Some gateways swallow an error half-way and say [DONE] all the same.
+    // Some gateways drop an error in the middle of a stream and send [DONE] all the same.
     if (!this.finished) throw garbage("ended its stream without a finish reason");
     return this.close();
   }

@@ -1,28 +1,28 @@
 import { type Fields, isGiven, listAt, objectAt, refuseOthers, textAt } from "../request-fields.ts";
 
-/** A tool as the caller has it. Chat knows no namespaces: there it is a function with both names in one. */
+/** A tool of the caller. Chat has no namespaces: there the tool is a function with both names in one. */
 export interface CallersTool {
   name: string;
   namespace?: string;
   isCustom: boolean;
 }
 
-/** A tool of a request outside any namespace, or in one. */
+/** A tool of a request, with its namespace if it has one. */
 export interface PlacedTool {
   tool: Fields;
   path: string;
   namespace?: string;
-  /** What its namespace is about, said with the first of its tools. */
+  /** The description of the namespace, which goes to the first of its tools. */
   preface?: string;
 }
 
-/** What a function is called in chat. */
+/** Returns the name of a tool in chat. */
 export function functionName(name: string, namespace: unknown): string {
   return typeof namespace === "string" && namespace !== "" ? `${namespace}__${name}` : name;
 }
 
 /**
- * Tools one by one, those of namespaces too.
+ * Lists the tools of a request, also those in namespaces.
  *
  * @throws AppError `invalid_request`
  */
@@ -42,7 +42,7 @@ export function placedTools(tools: readonly unknown[]): PlacedTool[] {
   });
 }
 
-/** The tools of a request by their names in chat: calls of them are given back as the caller knows them. */
+/** Returns the tools of a request by their names in chat, so that calls can be returned with the caller's names. */
 export function callersTools({ tools }: Fields): ReadonlyMap<string, CallersTool> {
   const known = new Map<string, CallersTool>();
   const add = (value: unknown, namespace?: string) => {
@@ -64,8 +64,8 @@ export function callersTools({ tools }: Fields): ReadonlyMap<string, CallersTool
 }
 
 /**
- * A search of the web, which OpenAI runs itself: only offered, so that a model without it answers all the same. The
- * answer's own list of tools does not have it.
+ * Returns true for the web search that OpenAI runs itself. It is only an offer: a model answers without it, and the
+ * answer's own list of tools leaves it out.
  */
 export function isWebSearch(tool: unknown): boolean {
   const type = (tool as Fields | null)?.type;

@@ -12,7 +12,7 @@ import {
 import { customInputKey } from "./custom-input.ts";
 import { functionName, isWebSearch, type PlacedTool, placedTools } from "./tool-namespaces.ts";
 
-/** Settings of tools that ask for nothing at these values. */
+/** Settings of tools, and the values with which they ask for nothing. */
 const neutral = {
   async: isFalse,
   defer_loading: isFalse,
@@ -20,9 +20,10 @@ const neutral = {
 };
 
 /**
- * `tools`, `tool_choice` and `parallel_tool_calls` as chat's. A custom tool becomes a function with one parameter, one
- * of a namespace a function with both names; of the tools that OpenAI runs itself a search of the web, which Codex
- * always offers, is left out, others are refused by name. Where only some tools are allowed, only they are sent.
+ * Translates `tools`, `tool_choice` and `parallel_tool_calls` to those of chat. A custom tool becomes a function with one
+ * parameter, a tool of a namespace becomes a function with both names. Of the tools that OpenAI runs itself, web search,
+ * which Codex always offers, is left out; others are refused by name. Where only some tools are allowed, only they are
+ * sent.
  *
  * @throws AppError `invalid_request`
  */
@@ -39,7 +40,7 @@ export function toolsOf(body: Fields): Fields {
   const names = tools.map(({ function: { name } }) => name);
   const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
   if (twice !== -1)
-    throw refused(`${ours[twice]!.path}/name`, `the tool name ${quoted(names[twice])} stands twice`);
+    throw refused(`${ours[twice]!.path}/name`, `the tool name ${quoted(names[twice])} is used twice`);
   const missing = allowed?.find((name) => !names.includes(name));
   if (missing !== undefined) throw refused("/tool_choice/tools", `there is no tool ${quoted(missing)}`);
   return {
@@ -82,7 +83,7 @@ function functionTool(tool: Fields, path: string): ChatTool {
   };
 }
 
-/** A grammar cannot be enforced: it becomes words that the model reads. */
+/** Translates a custom tool. A grammar cannot be enforced: it goes into the description, where the model reads it. */
 function customTool(tool: Fields, path: string): ChatTool {
   refuseOthers(tool, path, ["type", "name", "description", "format"], neutral);
   const format = isGiven(tool.format) ? objectAt(tool.format, `${path}/format`) : { type: "text" };
