@@ -49,7 +49,7 @@ export const agent = defineKind({
     }),
     owner: Type.String({ description: "The user who made it" }),
   }),
-  moving: ["status"],
+  volatile: ["status"],
   references: (agent) => [
     { path: "/llm", kind: "llm", name: agent.llm, onDelete: "restrict" },
     ...(agent.project === undefined

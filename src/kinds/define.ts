@@ -81,7 +81,7 @@ export interface Kind<
   /** Fields that go in and never come out. */
   writeOnly: WriteOnly;
   /** Read-only fields that change without a new version. Sent back, they are passed over, whatever is in them. */
-  moving: readonly string[];
+  volatile: readonly string[];
   /** Read-only fields that an export keeps, because they tell the reader something `apply` may ignore. */
   exported: readonly string[];
   /**
@@ -112,7 +112,7 @@ type Optional =
   | "readOnly"
   | "immutable"
   | "writeOnly"
-  | "moving"
+  | "volatile"
   | "exported"
   | "writes"
   | "visible"
@@ -134,7 +134,7 @@ export function defineKind<
     readOnly: Type.Object({}),
     immutable: [],
     writeOnly: [] as unknown as WriteOnly,
-    moving: [],
+    volatile: [],
     exported: [],
     writes: ["create", "update", "delete"],
     visible: false,

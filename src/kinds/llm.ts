@@ -76,7 +76,7 @@ export const llm = defineKind({
     owner: Type.String({ description: "The user who made it" }),
   }),
   immutable: ["type"],
-  moving: ["lastSeenAt"],
+  volatile: ["lastSeenAt"],
   references: (llm) =>
     llm.apiKeyRef
       ? [{ path: "/apiKeyRef", kind: "secret", name: llm.apiKeyRef.name, onDelete: "clear" }]

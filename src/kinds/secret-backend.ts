@@ -66,7 +66,7 @@ export const secretBackend = defineKind({
     ),
   }),
   immutable: ["type"],
-  moving: ["secretCount", "health"],
+  volatile: ["secretCount", "health"],
   references(fields) {
     const credential = credentialOf(fields);
     return credential

@@ -32,7 +32,7 @@ export const token = defineKind({
     lastUsedAt: nullable(Type.String(), { description: "To the minute" }),
     status: oneOf(["active", "expired"], { description: "Whether it is accepted" }),
   }),
-  moving: ["lastUsedAt", "status"],
+  volatile: ["lastUsedAt", "status"],
   immutable: ["project", "description", "expiresAt", "roleBindings", "limits"],
   references: (token) =>
     token.project === undefined

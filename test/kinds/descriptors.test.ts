@@ -30,7 +30,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) =
     const own = Object.keys(kind.fields.properties);
     expect(Object.keys(kind.readOnly.properties).filter((field) => own.includes(field))).toEqual([]);
     for (const field of [...kind.immutable, ...kind.writeOnly]) expect(own).toContain(field);
-    for (const field of [...kind.exported, ...kind.moving])
+    for (const field of [...kind.exported, ...kind.volatile])
       expect(Object.keys(kind.readOnly.properties)).toContain(field);
     if (kind.scopedBy) expect(own).toContain(kind.scopedBy);
     expect("visibility" in kind.fields.properties).toBe(kind.visible);

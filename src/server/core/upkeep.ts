@@ -21,7 +21,7 @@ export interface UpkeepOptions {
 export function upkeepComponent({ catalogue, now }: UpkeepOptions): Component<() => Promise<void>> {
   const { store } = catalogue;
   const run = async () => {
-    const { lastUsed, seen } = catalogue.snapshot.moving;
+    const { lastUsed, seen } = catalogue.snapshot.volatile;
     const since = now() - recent;
     const recentOf = (times: typeof seen) => new Map([...times].filter(([, at]) => at > since));
     const used = recentOf(lastUsed);

@@ -171,7 +171,7 @@ function authenticator(server: Server, peer: Peer): Authenticate {
     const bearer = header ? /^Bearer +(\S+)$/i.exec(header)?.[1] : request.headers.get("x-api-key");
     if (!header && !bearer) return peer === "unix" ? adminPrincipal(snapshot) : undefined;
     const principal = bearer ? principalOf(snapshot, bearer, server.now()) : undefined;
-    if (principal?.kind === "Token") snapshot.moving.lastUsed.set(principal.id, server.now());
+    if (principal?.kind === "Token") snapshot.volatile.lastUsed.set(principal.id, server.now());
     return principal;
   };
 }

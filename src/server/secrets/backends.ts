@@ -59,7 +59,7 @@ export class Backends {
     const { status, reason: message } = await this.#healthOf(backend);
     const reason = message === undefined ? null : withoutName(backend.name, message);
     const checkedAt = new Date(now()).toISOString();
-    catalogue.snapshot.moving.health.set(backend.id, { status, reason, checkedAt });
+    catalogue.snapshot.volatile.health.set(backend.id, { status, reason, checkedAt });
   }
 
   /** Checks every backend. */
@@ -107,7 +107,7 @@ export class Backends {
    * health of either is forgotten.
    */
   #follow(changes: readonly RowChange[]): void {
-    const { health } = this.#options.catalogue.snapshot.moving;
+    const { health } = this.#options.catalogue.snapshot.volatile;
     for (const { kind, before, after } of changes) {
       if (kind === "secretbackend" && before) {
         if (!Bun.deepEquals(before.spec["config"], after?.spec["config"])) health.delete(before.id);

@@ -38,7 +38,7 @@ function backendHealth(snapshot: Snapshot): Iterable<readonly [Labels, number]> 
   for (const { id, spec } of snapshot.table("secretbackend").sorted) {
     const labels = {
       type: spec.type,
-      status: snapshot.moving.health.get(id)?.status ?? "unknown",
+      status: snapshot.volatile.health.get(id)?.status ?? "unknown",
     };
     const key = `${labels.type} ${labels.status}`;
     counts.set(key, [labels, (counts.get(key)?.[1] ?? 0) + 1]);

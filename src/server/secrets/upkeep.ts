@@ -40,7 +40,7 @@ export function secretUpkeep(options: UpkeepOptions): SecretUpkeep {
     await backends.checkAll();
     const { snapshot } = catalogue;
     for (const { id, name } of snapshot.table("secretbackend").sorted) {
-      const health = snapshot.moving.health.get(id);
+      const health = snapshot.volatile.health.get(id);
       if (health?.status === "error") report(name, health.reason ?? "it cannot be used");
       else if (left.has(name))
         report(

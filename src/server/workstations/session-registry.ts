@@ -75,8 +75,8 @@ export class SessionRegistry {
 
   add(session: ProviderSession): SessionState {
     const { catalogue } = this.#options;
-    const { moving } = catalogue.snapshot;
-    moving.seen.set(session.id, Math.max(session.seenAt, moving.seen.get(session.id) ?? 0));
+    const { volatile } = catalogue.snapshot;
+    volatile.seen.set(session.id, Math.max(session.seenAt, volatile.seen.get(session.id) ?? 0));
     const heardAt = this.#heardAt(session);
     const state: SessionState = {
       session,
@@ -98,12 +98,12 @@ export class SessionRegistry {
   renew(state: SessionState): void {
     const { catalogue, now, elapsed } = this.#options;
     state.heardAt = elapsed();
-    catalogue.snapshot.moving.seen.set(state.session.id, now());
+    catalogue.snapshot.volatile.seen.set(state.session.id, now());
   }
 
   forget(sessionId: string): void {
     this.#byId.delete(sessionId);
-    this.#options.catalogue.snapshot.moving.seen.delete(sessionId);
+    this.#options.catalogue.snapshot.volatile.seen.delete(sessionId);
   }
 
   /** Reads the sessions that other servers on the same database have added, taken or heard from. */
@@ -115,7 +115,7 @@ export class SessionRegistry {
         this.add(session);
         continue;
       }
-      const heardHere = catalogue.snapshot.moving.seen.get(session.id) ?? 0;
+      const heardHere = catalogue.snapshot.volatile.seen.get(session.id) ?? 0;
       if (session.seenAt > Math.max(heardHere, state.session.seenAt)) {
         state.heardElsewhereAt = this.#heardAt(session);
         state.heardAt = Math.max(state.heardAt, state.heardElsewhereAt);

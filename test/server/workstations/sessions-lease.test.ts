@@ -195,7 +195,7 @@ describe("after the server was started", () => {
     const { id } = await before.arrive({ providers: [provider("a")] });
     await before.pass(10 * minute);
     before.sessions.renew(id);
-    await before.store.touchProviderSessions(before.catalogue.snapshot.moving.seen);
+    await before.store.touchProviderSessions(before.catalogue.snapshot.volatile.seen);
     const { status, pass } = await before.restart(hour);
     await pass(3 * hour - minute);
     expect(status("a")).toBe("inactive");
@@ -262,7 +262,7 @@ describe("the database", () => {
     const { id, epoch } = await there.arrive({ providers: [provider("a")] });
     for (let minutes = 0; minutes < 5; minutes++) {
       there.sessions.renew(id);
-      await there.store.touchProviderSessions(there.catalogue.snapshot.moving.seen);
+      await there.store.touchProviderSessions(there.catalogue.snapshot.volatile.seen);
       await here.pass(minute);
       expect([here.status("a"), there.status("a")]).toEqual(["active", "active"]);
     }

@@ -92,7 +92,7 @@ export class Catalogue {
 
   /** Too far behind: start over. Watchers are told to list again. */
   async #reload(): Promise<void> {
-    this.#snapshot = new Snapshot(current(await this.store.load()), this.#snapshot.moving);
+    this.#snapshot = new Snapshot(current(await this.store.load()), this.#snapshot.volatile);
     this.#recent.length = 0;
     this.#recentSince = this.#snapshot.revision;
     for (const listener of this.#listeners) listener(null);

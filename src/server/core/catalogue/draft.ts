@@ -62,7 +62,7 @@ export function draftUpdate(
     Object.entries(body).filter(
       ([field, value]) =>
         kind.writeOnly.includes(field) ||
-        !(kind.moving.includes(field) || Bun.deepEquals(shown[field], value)),
+        !(kind.volatile.includes(field) || Bun.deepEquals(shown[field], value)),
     ),
   );
   const draft: Draft = { ...emptyDraft(of), given, sent: (field) => Object.hasOwn(body, field) };

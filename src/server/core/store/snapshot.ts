@@ -20,12 +20,13 @@ export interface BackendHealth {
   checkedAt: string;
 }
 
-/** What moves on without a commit, by id; shared by all snapshots. */
-export interface Moving {
-  /** When tokens were last used, in milliseconds. */
+/** State that changes without a commit, by id. All snapshots share it. */
+export interface VolatileState {
+  /** The last use of tokens, in milliseconds since 1970. */
   readonly lastUsed: Map<string, number>;
+  /** The health of secret backends. */
   readonly health: Map<string, BackendHealth>;
-  /** When agents were last heard of, by session, in milliseconds. */
+  /** The last contact of workstation agents, by session, in milliseconds since 1970. */
   readonly seen: Map<string, number>;
 }
 
@@ -51,18 +52,18 @@ export class Snapshot {
   readonly sessions: ReadonlyMap<string, Session>;
   readonly sessionIds: ReadonlySet<string>;
   readonly withPassword: ReadonlySet<string>;
-  readonly moving: Moving;
+  readonly volatile: VolatileState;
   readonly #refs: readonly Pointer[];
   readonly #tables = new Map<string, Table>();
 
   constructor(
     contents: Contents,
-    moving: Moving = { lastUsed: new Map(), health: new Map(), seen: new Map() },
+    volatile: VolatileState = { lastUsed: new Map(), health: new Map(), seen: new Map() },
   ) {
-    const { lastUsed } = moving;
+    const { lastUsed } = volatile;
     for (const { tokenId, at } of contents.lastUsed)
       lastUsed.set(tokenId, Math.max(at, lastUsed.get(tokenId) ?? 0));
-    this.moving = moving;
+    this.volatile = volatile;
     this.revision = contents.revision;
     this.byId = new Map(contents.rows.map((row) => [row.id, row]));
     this.bearers = new Map(contents.bearers.map(({ hash, tokenId }) => [hash, tokenId]));
@@ -137,7 +138,7 @@ export class Snapshot {
       ),
       lastUsed: now.lastUsed,
     };
-    const next = new Snapshot(contents, this.moving);
+    const next = new Snapshot(contents, this.volatile);
     // Tables of kinds that nothing was written to are still right.
     const kinds = new Set(changes.map((change) => change.kind));
     for (const [kind, table] of this.#tables) if (!kinds.has(kind)) next.#tables.set(kind, table);

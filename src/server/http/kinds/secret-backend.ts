@@ -79,7 +79,7 @@ async function addHealth(server: Server, call: Call, object: Resource): Promise<
 
 /** The health of a backend, asked for again unless it is recent. */
 async function healthOf(server: Server, { principal }: Call, row: Row): Promise<unknown> {
-  const checked = server.catalogue.snapshot.moving.health.get(row.id)?.checkedAt;
+  const checked = server.catalogue.snapshot.volatile.health.get(row.id)?.checkedAt;
   if (!checked || server.now() - Date.parse(checked) >= recent) await server.backends.check(row);
   return server.resources.present(principal, kindOf("secretbackend"), row)["health"];
 }

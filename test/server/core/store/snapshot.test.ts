@@ -103,5 +103,5 @@ it("never changes, and shares what has not", () => {
   expect([before.revision, before.byId.size, before.pointersTo.get("u1")?.length]).toEqual([10, 4, 1]);
   expect([next.revision, next.byId.size, next.pointersTo.get("u1")]).toEqual([11, 3, undefined]);
   expect(next.table("user")).toBe(users);
-  expect(next.moving).toBe(before.moving);
+  expect(next.volatile).toBe(before.volatile);
 });

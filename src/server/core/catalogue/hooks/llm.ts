@@ -45,7 +45,7 @@ export const llmHooks: Hooks<LlmRow> = {
     draft.row.visibility = visibility;
   },
   status({ status }, { snapshot }) {
-    const seen = snapshot.moving.seen.get(String(status.session));
+    const seen = snapshot.volatile.seen.get(String(status.session));
     return {
       origin: status.origin,
       status: status.status,

@@ -120,7 +120,7 @@ function withoutField(config: BackendConfig, field: string): Record<string, unkn
 
 /** Returns the health at the last check. A failed or overdue rotation makes it less than healthy. */
 function healthOf(row: SecretBackendRow, { snapshot, now }: View): object | null {
-  const health: BackendHealth | undefined = snapshot.moving.health.get(row.id);
+  const health: BackendHealth | undefined = snapshot.volatile.health.get(row.id);
   if (!health || health.status === "error") return health ?? null;
   const { rotation } = row.status;
   if (rotation?.rotatedAt && now - Date.parse(rotation.rotatedAt) > staleAfter) {

@@ -20,7 +20,7 @@ export const tokenHooks: Hooks<RowOf<"token">> = {
   status(row, { snapshot, now }) {
     const expiresAt = row.spec.expiresAt;
     const expired = typeof expiresAt === "string" && Date.parse(expiresAt) <= now;
-    const used = snapshot.moving.lastUsed.get(row.id);
+    const used = snapshot.volatile.lastUsed.get(row.id);
     const lastUsedAt = used === undefined ? null : new Date(used - (used % 60_000)).toISOString();
     return { prefix: row.status.prefix, lastUsedAt, status: expired ? "expired" : "active" };
   },
