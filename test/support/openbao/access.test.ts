@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openBao } from "./open.ts";
-import { ownName, ownPolicy, ownToken, tokenMay } from "./own.ts";
+import { ownName, ownPolicy, ownToken, tokenMay } from "./resources.ts";
 import { denied, done, error, shape, success, unknownToken } from "./shape.ts";
 import type { TestBao } from "./types.ts";
 

@@ -18,14 +18,14 @@ interface Role extends TokenParams {
   roleId: string;
   secret_id_num_uses: number;
   secret_id_ttl: number;
-  /** By the secret id. */
+  /** Secret ids, by the secret id. */
   secrets: Map<string, SecretId>;
 }
 
 interface SecretId {
   accessor: string;
   metadata: Record<string, string>;
-  /** How often it may still be used; 0 is without end. */
+  /** Number of uses left; 0 means no limit. */
   numUses: number;
   ttl: number;
   created: number;
@@ -46,7 +46,7 @@ const roleFields = {
   ...tokenFields,
 } as const;
 
-/** `auth/approle`. */
+/** Makes the auth method `approle`. */
 export function approleBackend(core: Core): Backend {
   const roles = new Map<string, Role>();
   const find = (fields: Fields) => roles.get(fields.get("role_name").toLowerCase());
@@ -266,7 +266,7 @@ function login(
   const secretId: string = fields.get("secret_id").trim();
   if (secretId === "") throw new Refusal(400, "missing secret_id");
   const secret = role.secrets.get(secretId);
-  // A real server forgets what has expired up to a minute later.
+  // A real server deletes expired entries up to a minute later.
   if (secret === undefined || (secret.expires !== undefined && secret.expires < now()))
     throw new WrongCredentials("invalid role or secret ID");
   if (secret.numUses === 1) role.secrets.delete(secretId);

@@ -4,7 +4,7 @@ import type { WireRequest } from "./wire.ts";
 const maxStrings = 1000;
 const mergePatch = "application/merge-patch+json";
 
-/** What is in the body of a write. Throws a Refusal for what is not JSON, not an object, or too much. */
+/** Parses the body of a write. Throws a Refusal if it is not JSON, not an object, or too large. */
 export function parseBody({ method, headers, body }: WireRequest): Data {
   const type = (headers["content-type"] ?? "").replace(/;.*/s, "").trim().toLowerCase();
   if (method === "PATCH") {
@@ -41,13 +41,13 @@ const plain = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\
 const unescaped = /[^"\\\u0000-\u001f]*/y;
 const escaped = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
-/** Where a match of a pattern that starts here ends; undefined when there is none. */
+/** Returns the end of a match that starts at a position; undefined if the pattern does not match there. */
 function endOf(pattern: RegExp, text: string, at: number): number | undefined {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : undefined;
 }
 
-/** The end of the string that starts here; undefined when it is none. One pattern for it all runs out of stack. */
+/** Returns the end of the string that starts at a position; undefined if it is not a string. One pattern for all of it would run out of stack. */
 function endOfString(text: string, start: number): number | undefined {
   let at: number | undefined = start + 1;
   while (at !== undefined) {
@@ -58,7 +58,7 @@ function endOfString(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** What may come next, and what a real server says of anything else. */
+/** States of the parser: the tokens that may follow, and the error of a real server for other tokens. */
 const expectations = {
   value: " looking for beginning of value",
   "first element": " looking for beginning of value",
@@ -71,8 +71,8 @@ const expectations = {
 type Expected = keyof typeof expectations;
 
 /**
- * The text of the first JSON value, which is all that is read; undefined when there is none. What follows it counts
- * towards the number of strings, and has to be JSON too.
+ * Returns the text of the first JSON value, which alone is used; undefined if there is none. The text after it counts
+ * towards the number of strings, and must be JSON too.
  */
 function firstValue(text: string): string | undefined {
   const open: ("{" | "[")[] = [];
@@ -100,7 +100,7 @@ function firstValue(text: string): string | undefined {
   return text.slice(start, end);
 }
 
-/** What may come behind this, which may itself come here; undefined when it may not. */
+/** Returns the next state after a token; undefined if the token may not come here. */
 function follow(expected: Expected, found: string, open: ("{" | "[")[]): Expected | undefined {
   const ended = () => ({ "{": "pair's end", "[": "element's end", "": "value" }) as const;
   const takesValue = expected === "value" || expected === "first element";
@@ -124,7 +124,7 @@ function follow(expected: Expected, found: string, open: ("{" | "[")[]): Expecte
 
 const cut = new Refusal(400, "failed to decode JSON input: unexpected EOF");
 
-/** What is said of text that is no JSON from here on. */
+/** Returns the error of a real server for text that is not JSON from a position on. */
 function undecodable(rest: string, expected: Expected): Refusal {
   const refusal = (character: string, where: string) =>
     new Refusal(400, `failed to decode JSON input: invalid character ${goCharacter(character)}${where}`);

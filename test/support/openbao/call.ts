@@ -1,6 +1,6 @@
 import type { BaoCall } from "./types.ts";
 
-/** Calls of one server's API, with this token when a call names no other. */
+/** Returns a function that calls the API of a server, with the given token unless a call has its own. */
 export function callOf(url: string, token: string, ca?: string): BaoCall {
   return async (method, path, body, options = {}) => {
     const response = await fetch(`${url}/v1/${path}`, {
@@ -16,7 +16,7 @@ export function callOf(url: string, token: string, ca?: string): BaoCall {
         ...options.headers,
       },
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
-      // The certificate is for no name of this machine's.
+      // The certificate is not for a name of this machine.
       ...(ca !== undefined && { tls: { ca, checkServerIdentity: () => undefined } }),
     });
     const text = await response.text();

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { fakeBao } from "./fake.ts";
-import { ownToken } from "./own.ts";
+import { ownToken } from "./resources.ts";
 import { error, shape, unknownToken } from "./shape.ts";
 
 const fixtures = `${import.meta.dirname}/../../fixtures/tls`;

@@ -17,14 +17,14 @@ import { authOf, calculateTtl, type TokenStore, tokenStore } from "./token-store
 
 export interface Mount {
   namespace: Namespace;
-  /** `secret/`, `auth/approle/`; without the namespace's. */
+  /** `secret/`, `auth/approle/`, without the path of the namespace. */
   path: string;
   type: string;
   description: string;
   options: Record<string, string> | null;
   accessor: string;
   uuid: string;
-  /** Those that every namespace has stay. */
+  /** True for a mount that every namespace has: it cannot be removed. */
   fixed: boolean;
   backend: Backend;
 }
@@ -36,34 +36,34 @@ export interface Policy {
   modified: number;
 }
 
-/** All that a server has, besides its connections. */
+/** The state of a server, without its connections. */
 export interface Core {
   now(): number;
   sealed: boolean;
   namespaces: Namespace[];
   mounts: Mount[];
-  /** By the namespace's id, then by name. */
+  /** Policies by the namespace's id, then by name. */
   policies: Map<string, Map<string, Policy>>;
   tokens: TokenStore;
-  /** The id of whom an auth method knows by a name: `auth_approle_12ab34cd/role`. */
+  /** Ids of entities, by the auth method and its name for them: `auth_approle_12ab34cd/role`. */
   entities: Map<string, string>;
-  /** How often a login has failed for such a one since the last that did not, and when last. */
+  /** Failed logins of an entity since its last successful one: their number, and the time of the last. */
   failures: Map<string, { count: number; last: number }>;
 }
 
-/** A request before it is known whose and what for it is. */
+/** A request before its namespace, token and mount are known. */
 export interface Incoming {
   id: string;
   operation: Operation;
-  /** Behind `/v1/`. */
+  /** The path after `/v1/`. */
   path: string;
   data: Data;
   token: string;
-  /** `X-Vault-Namespace`; empty when there is none. */
+  /** The header `X-Vault-Namespace`; empty if there is none. */
   namespace: string;
 }
 
-/** A server with nothing in it but its root namespace. */
+/** Makes the state of a server with its root namespace alone. */
 export function emptyCore(now: () => number): Core {
   const root: Namespace = { id: "root", uuid: crypto.randomUUID(), path: "", customMetadata: {} };
   return {
@@ -78,7 +78,7 @@ export function emptyCore(now: () => number): Core {
   };
 }
 
-/** What is of the whole server, and not to be had in a namespace. */
+/** Paths of the whole server, which other namespaces do not have. */
 const rootOnly = [
   "audit",
   "config",
@@ -96,7 +96,7 @@ const rootOnly = [
   "unseal",
 ];
 
-/** Handles a request as the whole server does. Nothing is a success without an answer; a Refusal is thrown. */
+/** Handles a request. Returns undefined for a success without a response. Throws a Refusal. */
 export function handle(core: Core, incoming: Incoming): LogicalResponse | undefined {
   if (/(^|\/)\.\.?(\/|$)/.test(incoming.path)) throw new Refusal(400, "relative paths not supported");
   if (core.sealed) throw new Refusal(503, "Vault is sealed");
@@ -122,7 +122,7 @@ export function handle(core: Core, incoming: Incoming): LogicalResponse | undefi
   }
 }
 
-/** Whose a request is, what for, and where: in which namespace, and below what is mounted there. */
+/** Finds the token, the namespace and the mount of a request. */
 function locate(core: Core, { id, operation, path: full, data, token, namespace: header }: Incoming) {
   const resolved = resolveNamespace(core, header, full);
   if (resolved === undefined) throw new Refusal(404, "namespace not found");
@@ -146,7 +146,7 @@ function locate(core: Core, { id, operation, path: full, data, token, namespace:
 
 const lockout = { failures: 5, milliseconds: 15 * 60_000 };
 
-/** A login that nobody gets to try for long. */
+/** Handles a login. After five failures an entity may not log in for a while. */
 function guarded(core: Core, request: LogicalRequest, path: string, mount: Mount) {
   const who = `${mount.accessor}/${mount.backend.loginAs!(request)}`;
   const before = core.failures.get(who);
@@ -169,7 +169,7 @@ function answered(core: Core, request: LogicalRequest, path: string, mount: Moun
   return response?.login ? loggedIn(core, request, mount, response.login, response) : response;
 }
 
-/** Why somebody may not do it, if so. */
+/** Returns the reason why a request is not permitted; undefined if it is. */
 function checkAccess(
   core: Core,
   request: LogicalRequest,
@@ -194,14 +194,14 @@ function tellCreateFromUpdate(request: LogicalRequest, mount: Mount): void {
   if (alreadyThere(mount.backend, request) === false) request.operation = "create";
 }
 
-/** What all policies of a token together allow. */
+/** Returns the permissions of all policies of a token. */
 export function aclOfToken(core: Core, { policies, namespace }: Token): Acl {
   if (policies.includes("root")) return aclOf([], namespace);
   const known = core.policies.get(namespace.id);
   return aclOf(policies.flatMap((name) => known?.get(name)?.rules ?? []));
 }
 
-/** The namespace of a request, and its path in it; undefined when there is none of the header's name. */
+/** Returns the namespace of a request, and its path in it; undefined if no namespace has the name in the header. */
 function resolveNamespace(core: Core, header: string, path: string) {
   const parts = header.split("/").filter((part) => part !== "");
   const prefix = parts.length === 0 || parts.join("/") === "root" ? "" : `${parts.join("/")}/`;
@@ -213,7 +213,7 @@ function resolveNamespace(core: Core, header: string, path: string) {
   return { namespace, path: full.slice(namespace.path.length) };
 }
 
-/** A token is looked after in its own namespace, whichever the request names. */
+/** Returns the namespace of a token that is looked up, renewed or revoked: its own, whatever the request names. Undefined for other paths. */
 function namespaceOfToken(core: Core, path: string, data: Data, entry: Token | undefined) {
   const own = ["lookup-self", "renew-self", "revoke-self"].some((one) => path === `auth/token/${one}`);
   if (own) return entry?.namespace;
@@ -229,7 +229,7 @@ function fullPath({ namespace, path }: Mount): string {
   return namespace.path + path;
 }
 
-/** What is mounted at a path or above it. */
+/** Returns the mount at a path or above it. */
 export function mountAt(core: Core, namespace: Namespace, path: string): Mount | undefined {
   const full = namespace.path + path;
   const matching = (whole: string) =>
@@ -242,7 +242,7 @@ export function mountAt(core: Core, namespace: Namespace, path: string): Mount |
   return matching(full) ?? (full.endsWith("/") ? undefined : matching(`${full}/`));
 }
 
-/** Makes the token that a login ends in. */
+/** Makes the token of a login. */
 function loggedIn(
   core: Core,
   { namespace }: LogicalRequest,

@@ -1,6 +1,6 @@
 import type { Data } from "./logical.ts";
 
-/** How a field's value is read; a real server is lenient in its own ways, and strict in others. */
+/** Types of fields. Each is lenient and strict in the ways of a real server. */
 export type FieldType =
   | "string"
   | "lower string"
@@ -14,21 +14,21 @@ export type FieldType =
   | "comma strings"
   | "comma ints";
 
-/** Field by field: its type, and what it is when it was not given. */
+/** The fields of a path: for each its type, and its default. */
 export type Schema = Record<string, FieldType | { type: FieldType; fallback: unknown }>;
 
-/** What a handler is given: the fields, decoded. */
+/** The decoded fields of a request. */
 export interface Fields {
-  /** The field's value, its fallback, or its type's zero. */
+  /** Returns the field's value, else its default, else the zero of its type. */
   // biome-ignore lint/suspicious/noExplicitAny: the schema says which type it is
   get(name: string): any;
-  /** Whether it was in the request. */
+  /** True if the field was in the request. */
   has(name: string): boolean;
-  /** Everything that was in the request, undecoded. */
+  /** Everything that was in the request, not decoded. */
   raw: Data;
 }
 
-/** Decodes what came by a schema. Throws an Error with the text of a real server for the first that cannot be. */
+/** Decodes the data of a request by a schema. Throws an Error with the text of a real server for the first bad field. */
 export function decodeFields(schema: Schema, raw: Data): Fields {
   const values = new Map<string, unknown>();
   for (const [name, value] of Object.entries(raw)) {
@@ -63,7 +63,7 @@ function fallbackOf(schema: Schema, name: string): unknown {
   return ["strings", "comma strings", "comma ints"].includes(field) ? [] : "";
 }
 
-/** Undefined is as if it had not been given. */
+/** Decodes one value. Returns undefined for a value that counts as absent. */
 function decode(type: FieldType, value: unknown): unknown {
   if (type === "string") return weakString(value);
   if (type === "lower string") return weakString(value).toLowerCase();
@@ -99,7 +99,7 @@ function severally<T>(decoding: () => T): T {
   }
 }
 
-/** A string as one is read where any simple value will do. Throws when it is none. */
+/** Reads a string from any simple value. Throws if it is not simple. */
 export function weakString(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "boolean") return value ? "1" : "0";
@@ -107,7 +107,7 @@ export function weakString(value: unknown): string {
   return String(value);
 }
 
-/** A whole number, also from text, in Go's notations. Throws when it is none. */
+/** Reads an integer, also from text in Go's notations. Throws if it is not one. */
 export function weakInt(value: unknown, where = ""): number {
   if (value === null || value === undefined || value === "") return 0;
   if (typeof value === "boolean") return value ? 1 : 0;
@@ -163,11 +163,11 @@ function goType(value: unknown): string {
   if (typeof value === "boolean") return "bool";
   if (typeof value === "string") return "string";
   if (!Array.isArray(value)) return "map[string]interface {}";
-  // A query that names something twice.
+  // The query has the name twice.
   return value instanceof RepeatedValues ? "[]string" : "[]interface {}";
 }
 
-/** The values of a name that a query has more than once. */
+/** Returns the values of a name that a query has more than once. */
 export class RepeatedValues extends Array<string> {}
 
 const units: Record<string, number> = {
@@ -180,7 +180,7 @@ const units: Record<string, number> = {
   h: 3600,
 };
 
-/** Seconds of `90`, `"90"`, `"1h30m"`, `"2d"`. Throws an Error with Go's words. */
+/** Reads seconds from `90`, `"90"`, `"1h30m"` or `"2d"`. Throws an Error with the text of Go. */
 export function parseSeconds(value: unknown): number {
   if (typeof value !== "string" && typeof value !== "number")
     throw new Error("could not parse duration from input");
@@ -206,19 +206,19 @@ export function parseSeconds(value: unknown): number {
   return match[1] === "-" ? -seconds : seconds;
 }
 
-/** Seconds in Go's notation: `1h30m0s`. */
+/** Writes seconds in Go's notation: `1h30m0s`. */
 export function goDuration(seconds: number): string {
   const [hours, minutes] = [Math.trunc(seconds / 3600), Math.trunc((seconds % 3600) / 60)];
   if (seconds < 0) return `-${goDuration(-seconds)}`;
   return `${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${seconds % 60}s`;
 }
 
-/** As Go's `%q` writes a text. */
+/** Writes a text like Go's `%q`. */
 export function quote(text: string): string {
   return JSON.stringify(text);
 }
 
-/** What Go calls printable: no controls, and of the spaces only the plain one. */
+/** Matches characters that are printable in Go: no controls, and of the spaces only U+0020. */
 export function printable(text: string): boolean {
   return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(text);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openBao } from "./open.ts";
-import { ownMount, ownName, ownNamespace, ownPolicy, tokenMay } from "./own.ts";
+import { ownMount, ownName, ownNamespace, ownPolicy, tokenMay } from "./resources.ts";
 import { denied, done, error, shape, success, unknownToken } from "./shape.ts";
 
 describe("an engine", () => {

@@ -1,22 +1,22 @@
 import { onTestFinished } from "vitest";
 import type { AtEnd } from "../binary.ts";
+import { addBuiltIns } from "./built-ins.ts";
 import { callOf } from "./call.ts";
 import { emptyCore } from "./core.ts";
-import { furnish } from "./furnish.ts";
 import { answer } from "./http.ts";
 import type { Jwts } from "./kubernetes.ts";
 import { kvBackend } from "./kv.ts";
 import { addMount } from "./mounts.ts";
 import type { Quotas } from "./quotas.ts";
 import type { BaoRequest, FakeBao } from "./types.ts";
-import { type Listener, listen, type WireAnswer, type WireRequest } from "./wire.ts";
+import { type Listener, listen, type WireRequest, type WireResponse } from "./wire.ts";
 
 export interface FakeOptions {
-  /** Speaks TLS with this certificate. */
+  /** The certificate for TLS. Default: plain http. */
   tls?: { cert: string; key: string };
-  /** The JWTs that the Kubernetes behind it vouches for. */
+  /** The JWTs that its Kubernetes accepts. */
   jwts?: Jwts;
-  /** What the root token is; `root` when not given. */
+  /** The root token. Default: `root`. */
   token?: string;
 }
 
@@ -31,7 +31,7 @@ export async function fakeBao(options: FakeOptions = {}, atEnd: AtEnd = onTestFi
   const quotas: Quotas = new Map();
   const [root] = core.namespaces as [(typeof core.namespaces)[0]];
   const token = options.token ?? "root";
-  furnish(core, root, quotas, options.jwts ?? new Map());
+  addBuiltIns(core, root, quotas, options.jwts ?? new Map());
   core.tokens.make({
     id: token,
     policies: ["root"],
@@ -55,7 +55,7 @@ export async function fakeBao(options: FakeOptions = {}, atEnd: AtEnd = onTestFi
 
   let listener: Listener | undefined;
   let port = 0;
-  const handle = async (wire: WireRequest): Promise<WireAnswer | "drop"> => {
+  const handle = async (wire: WireRequest): Promise<WireResponse | "drop"> => {
     const request: BaoRequest = {
       method: wire.method,
       path: wire.target,
@@ -113,7 +113,7 @@ function bodyOf({ body }: WireRequest): unknown {
   }
 }
 
-async function scripted(response: Response | "drop"): Promise<WireAnswer | "drop"> {
+async function scripted(response: Response | "drop"): Promise<WireResponse | "drop"> {
   if (response === "drop") return "drop";
   const headers = Object.fromEntries(response.headers);
   return { status: response.status, headers, body: new Uint8Array(await response.arrayBuffer()) };

@@ -8,36 +8,36 @@ import {
   Refusal,
 } from "./logical.ts";
 
-/** Does one operation. Nothing is a 404 for a read or a list, else 204; a Refusal is thrown. */
+/** Does one operation. No response means 404 for a read or a list, else 204. Throws a Refusal. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that only writes returns nothing
 export type Handler = (request: LogicalRequest, fields: Fields) => LogicalResponse | undefined | void;
 
-/** Some paths of a backend that go to the same handlers. */
+/** Paths of a backend with the same handlers. */
 export interface Path {
-  /** All of the path below the mount; its named groups are fields. */
+  /** Matches the path below the mount. Its named groups are fields. */
   pattern: RegExp;
   fields?: Schema;
   operations: Partial<Record<Operation, Handler>>;
-  /** Tells `create` from `update`; without it every write is an `update`. */
+  /** Returns true if a write is an `update`, not a `create`. Absent if every write is an `update`. */
   exists?: (fields: Fields, request: LogicalRequest) => boolean;
 }
 
-/** What is mounted somewhere: an engine, an auth method, `sys`. */
+/** An engine, an auth method, or `sys`. */
 export interface Backend {
-  /** The first that matches is taken. */
+  /** The first path that matches is used. */
   paths: Path[];
-  /** Paths that need `sudo` besides; `*` at the end is any rest. */
+  /** Paths that need `sudo` as well; `*` at the end matches any rest. */
   sudo?: readonly string[];
   /** Paths that need no token. */
   open?: readonly string[];
-  /** Whom a login is for: after some that failed nobody may log in as that one. Throws a Refusal for nobody. */
+  /** Returns the entity of a login, which is locked after some failures. Throws a Refusal if there is none. */
   loginAs?: (request: LogicalRequest) => string;
 }
 
-/** A name as it stands in a path. */
+/** Pattern of a name in a path. */
 export const name = "\\w(?:[\\w.-]*\\w)?";
 
-/** Whether a write to the path is an `update`; undefined where that is not asked. Throws a Refusal for bad fields. */
+/** Returns true if a write to the path is an `update`; undefined if the path does not distinguish. Throws a Refusal for bad fields. */
 export function alreadyThere(backend: Backend, request: LogicalRequest): boolean | undefined {
   const found = find(backend, request);
   if (found?.path.exists === undefined) return undefined;
@@ -48,7 +48,7 @@ export function alreadyThere(backend: Backend, request: LogicalRequest): boolean
   }
 }
 
-/** Hands a request to the backend's handler for it. Throws a Refusal where there is none, or from it. */
+/** Calls the backend's handler of a request. Throws a Refusal if there is none, or if the handler does. */
 export function dispatch(backend: Backend, request: LogicalRequest): LogicalResponse | undefined {
   const found = find(backend, request);
   if (found === undefined) throw failure(404, "unsupported path");
@@ -57,7 +57,7 @@ export function dispatch(backend: Backend, request: LogicalRequest): LogicalResp
   if (handler === undefined) throw failure(405, "unsupported operation");
   const fields = decodedOrRefused(path.fields ?? {}, raw);
   const response = handler(request, fields) ?? undefined;
-  // One with a status of its own goes out as it is.
+  // A response with its own status is sent unchanged.
   if (response === undefined || response.status !== undefined) return response;
   const ignored = Object.keys(request.data).filter((one) => !Object.hasOwn(path.fields ?? {}, one));
   const replaced = captured.filter((one) => request.data[one] != null);
@@ -96,7 +96,7 @@ function find(backend: Backend, request: LogicalRequest) {
   return undefined;
 }
 
-/** Whether a path is among these, of which some end in `*`. */
+/** True if a path matches one of the patterns, of which some end with `*`. */
 export function among(patterns: readonly string[] | undefined, path: string): boolean {
   return (patterns ?? []).some((pattern) =>
     pattern.endsWith("*") ? path.startsWith(pattern.slice(0, -1)) : path === pattern,

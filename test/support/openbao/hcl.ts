@@ -1,8 +1,8 @@
-/** A block or a JSON object of a policy: its keys in order, and what each was given. */
+/** A block or a JSON object of a policy: its keys in order, each with its value. */
 export interface Block {
-  /** `path "a"` is two. */
+  /** The key; `path "a"` has two. */
   keys: string[];
-  /** The line that it stands on. */
+  /** The number of its line. */
   line: number;
   value: Value;
 }
@@ -19,7 +19,7 @@ interface Lexeme {
 const grammar =
   /(?<space>[ \t\r\n]+|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\/)|(?<heredoc><<-?(\w+)\n[\s\S]*?\n[ \t]*\3(?=\n|$))|(?<string>"(?:[^"\\\n]|\\.)*")|(?<number>-?\d+(?:\.\d+)?(?![\w-]))|(?<name>[\p{L}_][\p{L}\p{N}_.-]*)|(?<sign>[{}[\]=,:])/uy;
 
-/** Reads HCL, or JSON, as policies are written in. Throws an Error that says where it is not. */
+/** Parses a policy in HCL or JSON. Throws an Error with the position of a syntax error. */
 export function parseHcl(text: string): Block[] {
   const lexemes = lex(text);
   let at = 0;
@@ -76,7 +76,7 @@ export function parseHcl(text: string): Block[] {
     return found;
   };
 
-  // JSON has one object around it all.
+  // In JSON one object encloses everything.
   if (isSign("{")) {
     next();
     const all = blocks("}");

@@ -1,12 +1,12 @@
 import type { Core } from "./core.ts";
 import { type Data, Refusal } from "./logical.ts";
 import { version } from "./mounts.ts";
-import type { WireAnswer } from "./wire.ts";
+import type { WireResponse } from "./wire.ts";
 
 const cluster = { cluster_name: "vault-cluster-7e57", cluster_id: "7e577e57-0000-4000-8000-7e577e577e57" };
 
-/** `sys/health`: its status says how it is, and can be chosen. */
-export function health(core: Core, method: string, values: URLSearchParams): WireAnswer {
+/** Makes the response of `sys/health`. Its status says the state of the server, and a query can choose it. */
+export function health(core: Core, method: string, values: URLSearchParams): WireResponse {
   if (method !== "GET" && method !== "HEAD") throw new Refusal(405);
   const standby = values.get("standbyok");
   if (standby !== null && !/^(|1|0|true|false|t|f)$/i.test(standby)) throw new Refusal(400);
@@ -34,7 +34,7 @@ export function health(core: Core, method: string, values: URLSearchParams): Wir
   };
 }
 
-/** `sys/seal-status`. */
+/** Makes the response of `sys/seal-status`. */
 export function sealStatus({ sealed }: Core): Data {
   return {
     type: "shamir",

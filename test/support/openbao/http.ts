@@ -4,21 +4,21 @@ import { printable, RepeatedValues } from "./decode.ts";
 import { health, sealStatus } from "./health.ts";
 import { type Data, type LogicalResponse, listed, notHere, type Operation, Refusal } from "./logical.ts";
 import { countRequest, type Quotas } from "./quotas.ts";
-import type { WireAnswer, WireRequest } from "./wire.ts";
+import type { WireRequest, WireResponse } from "./wire.ts";
 
 const json = { "Content-Type": "application/json" };
-const page: WireAnswer = {
+const page: WireResponse = {
   status: 200,
   headers: { "Content-Type": "text/html; charset=utf-8" },
   body: "<!DOCTYPE html>\n<title>OpenBao</title>\n",
 };
 const maxBody = 32 * 1024 * 1024;
 
-/** Paths whose answers have their data at the top as well, for those who came before there was `data`. */
+/** Paths whose responses have their data at the top as well, for old clients. */
 const atTop = /^\/v1\/sys\/(auth|auth\/.*|capabilities-self|mounts|mounts\/.*|policy|policy\/.*)$/;
 
-/** Answers a request as the server does: what it is about is told from its method, path, query, headers and body. */
-export function answer(core: Core, quotas: Quotas, request: WireRequest): WireAnswer {
+/** Handles a request, and returns the response of a real server. */
+export function answer(core: Core, quotas: Quotas, request: WireRequest): WireResponse {
   const target = request.target.replace(/^https?:\/\/[^/]*/, "");
   const [rawPath = "", query = ""] = splitOnce(target, "?");
   if (/%(?![\da-fA-F]{2})/.test(rawPath))
@@ -33,7 +33,10 @@ export function answer(core: Core, quotas: Quotas, request: WireRequest): WireAn
     "Cache-Control": "no-store",
     ...(namespace !== "" && { "X-Vault-Namespace": namespace }),
   };
-  const withHeaders = (one: WireAnswer): WireAnswer => ({ ...one, headers: { ...headers, ...one.headers } });
+  const withHeaders = (one: WireResponse): WireResponse => ({
+    ...one,
+    headers: { ...headers, ...one.headers },
+  });
   try {
     if (path.startsWith("/ui")) return withHeaders(page);
     if (path === "/" || path === "/robots.txt") return withHeaders(redirect(request.method, "/ui/", ""));
@@ -62,7 +65,7 @@ function logical(
   full: string,
   listing: "list" | "scan" | undefined,
   values: URLSearchParams,
-): WireAnswer {
+): WireResponse {
   const operation = listing ?? operationOf(request.method);
   const id = crypto.randomUUID();
   const data = ["update", "patch"].includes(operation)
@@ -90,7 +93,7 @@ function isEmptyList({ data = {}, warnings = [] }: LogicalResponse): boolean {
   return Object.keys(data).length === 0 && warnings.length === 0;
 }
 
-function raw(id: string, response: LogicalResponse): WireAnswer {
+function raw(id: string, response: LogicalResponse): WireResponse {
   return {
     status: response.status!,
     headers: json,
@@ -120,7 +123,7 @@ function errors(...messages: string[]): string {
   return written({ errors: messages });
 }
 
-function refused(error: unknown): WireAnswer {
+function refused(error: unknown): WireResponse {
   if (!(error instanceof Refusal)) {
     const text = error instanceof Error ? error.stack : String(error);
     return { status: 500, headers: json, body: errors(`the test server failed: ${text}`) };
@@ -137,7 +140,7 @@ function operationOf(method: string): Operation {
   throw new Refusal(405);
 }
 
-/** Whether it is a list or a scan, by its method or its query. Throws a Refusal for a query that is neither. */
+/** Returns the operation of a request that may be a list or a scan, by method or query. Throws a Refusal for a bad query. */
 function listingOf(method: string, values: URLSearchParams): "list" | "scan" | undefined {
   if (method === "LIST" || method === "SCAN") return method.toLowerCase() as "list" | "scan";
   if (method !== "GET") return undefined;
@@ -154,7 +157,7 @@ function flag(value: string | null): boolean {
   throw new Refusal(400);
 }
 
-/** What is in a query, but for the name that made a list of the request. */
+/** Returns the data in a query, without the name that makes the request a list. */
 function queryData(values: URLSearchParams, listing: string | undefined): Data {
   const names = [...new Set(values.keys())].filter((name) => name !== "help" && name !== listing);
   return Object.fromEntries(
@@ -170,7 +173,7 @@ function tokenOf({ headers }: WireRequest): string {
   return headers["x-vault-token"] || bearer.trim();
 }
 
-/** Without `//`, `.` and `..`, where they are not escaped. */
+/** Returns a path without `//`, `.` and `..`, unless they are escaped. */
 function cleanPath(path: string): string {
   const kept: string[] = [];
   for (const part of path.split("/")) {
@@ -181,7 +184,7 @@ function cleanPath(path: string): string {
   return path.endsWith("/") && clean !== "/" ? `${clean}/` : clean;
 }
 
-function redirect(method: string, path: string, query: string): WireAnswer {
+function redirect(method: string, path: string, query: string): WireResponse {
   const location = query === "" ? path : `${path}?${query}`;
   if (method !== "GET" && method !== "HEAD")
     return { status: 307, headers: { Location: location }, body: "" };
@@ -193,7 +196,7 @@ function redirect(method: string, path: string, query: string): WireAnswer {
   };
 }
 
-/** What is answered before it is asked who wants to know. */
+/** Returns the response of paths that need no token; undefined for others. */
 function specialPath(core: Core, { method }: WireRequest, path: string, values: URLSearchParams) {
   if (path === "/v1/sys/health") return health(core, method, values);
   if (path === "/v1/sys/seal-status") {

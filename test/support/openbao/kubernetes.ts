@@ -4,14 +4,14 @@ import { type Backend, type Handler, name } from "./framework.ts";
 import { type Data, failure, type LogicalResponse, listResponse, notHere, Refusal } from "./logical.ts";
 import { renewalOf, shownParams, type TokenParams, tokenFields, tokenParams } from "./token-params.ts";
 
-/** Whose a JWT is. */
+/** The service account of a JWT. */
 export interface ServiceAccount {
   namespace: string;
   name: string;
   uid: string;
 }
 
-/** What Kubernetes answers when it is asked whose a JWT is: nothing, for one that it does not know. */
+/** The service accounts of the JWTs that Kubernetes accepts. */
 export type Jwts = ReadonlyMap<string, ServiceAccount>;
 
 interface Role extends TokenParams {
@@ -21,7 +21,7 @@ interface Role extends TokenParams {
   alias_name_source: string;
 }
 
-/** `auth/kubernetes`. In the place of a Kubernetes there is a table of the JWTs that it would vouch for. */
+/** Makes the auth method `kubernetes`. A table of accepted JWTs takes the place of Kubernetes. */
 export function kubernetesBackend(_core: Core, jwts: Jwts): Backend {
   const roles = new Map<string, Role>();
   let config: Data | undefined;
@@ -213,7 +213,7 @@ function globs(pattern: string, value: string): boolean {
   return value.startsWith(start!) && value.endsWith(ends.at(-1)!);
 }
 
-/** Whom a JWT claims to be of. Throws a Refusal for what is none. */
+/** Returns the service account that a JWT claims. Throws a Refusal if it is not a JWT. */
 function claimsOf(jwt: string): ServiceAccount {
   const parts = jwt.split(".");
   try {
@@ -226,7 +226,7 @@ function claimsOf(jwt: string): ServiceAccount {
   }
 }
 
-/** A JWT as a pod finds it in its files; nobody has signed it. */
+/** Makes a JWT like the one in the files of a pod, without a real signature. */
 export function serviceAccountJwt({ namespace, name, uid }: ServiceAccount): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const claims = {

@@ -2,7 +2,7 @@ import { type Data, failure, sorted } from "./logical.ts";
 
 export interface Version {
   createdTime: number;
-  /** When it is, or will be, deleted. */
+  /** Time of its deletion, which may be in the future. */
   deletionTime: number | undefined;
   destroyed: boolean;
 }
@@ -17,7 +17,7 @@ export interface Metadata {
   casRequired: boolean;
   metadataCasRequired: boolean;
   metadataVersion: number;
-  /** Seconds; 0 is never. */
+  /** Seconds; 0 means never. */
   deleteVersionAfter: number;
   customMetadata: Record<string, string> | null;
 }
@@ -26,7 +26,7 @@ export interface KvConfig {
   maxVersions: number;
   casRequired: boolean;
   metadataCasRequired: boolean;
-  /** Seconds; 0 is never, -1 that no key may have its own. */
+  /** Seconds; 0 means never, -1 that no key may have its own. */
   deleteVersionAfter: number;
 }
 
@@ -34,24 +34,24 @@ export interface KvConfig {
 export interface KvStore {
   config: KvConfig;
   metadata(key: string): Metadata | undefined;
-  /** The metadata, which is made where there is none, as of that time. */
+  /** Returns the metadata of a key. Makes them, with that time, if there are none. */
   ensure(key: string, at: number): Metadata;
-  /** Adds a version, and forgets those that are one too many. */
+  /** Adds a version, and deletes the oldest if there are too many. */
   add(key: string, data: Data | null): { number: number; version: Version };
   data(key: string, number: number): Data | null;
-  /** Forgets the data of a version, and nothing else. */
+  /** Deletes the data of a version, and nothing else. */
   forget(key: string, number: number): void;
-  /** Forgets a key altogether. */
+  /** Deletes a key with all its versions. */
   remove(key: string): void;
-  /** What is in a folder: keys, and folders with a slash at their end. */
+  /** Returns the names in a folder: keys, and folders with a slash at the end. */
   list(folder: string): string[];
-  /** Every key below a folder, as paths from it. */
+  /** Returns every key below a folder, as paths from the folder. */
   scan(folder: string): string[];
-  /** When a version written now is deleted by itself. */
+  /** Returns the time at which a version that is written now is deleted by itself. */
   deletionTime(metadata: Metadata): number | undefined;
 }
 
-/** An empty engine that goes by this clock. */
+/** Makes an empty engine with a clock. */
 export function kvStore(now: () => number): KvStore {
   const config: KvConfig = {
     maxVersions: 0,
@@ -60,7 +60,7 @@ export function kvStore(now: () => number): KvStore {
     deleteVersionAfter: 0,
   };
   const keys = new Map<string, Metadata>();
-  // Kept by the key as it was spelled, where the metadata are kept by the path that it means.
+  // The key here is as it was written; the key of the metadata is the cleaned path.
   const contents = new Map<string, Data | null>();
 
   const metadata = (key: string) => keys.get(canonical(key));
@@ -138,12 +138,12 @@ export function kvStore(now: () => number): KvStore {
   };
 }
 
-/** Whether a version has been deleted or destroyed. */
+/** True if a version has been deleted or destroyed. */
 export function gone({ destroyed, deletionTime }: Version, now: number): boolean {
   return destroyed || (deletionTime !== undefined && deletionTime < now);
 }
 
-/** `a//b` and `/a/b` are `a/b`; a path that ends in a slash keeps it off. */
+/** Returns a clean path: `a//b`, `/a/b` and `a/b/` become `a/b`. */
 function canonical(key: string): string {
   return key
     .split("/")
@@ -155,7 +155,7 @@ function folderOf(path: string): string {
   return path === "" || path.endsWith("/") ? path : `${path}/`;
 }
 
-/** The names directly in a folder, of those that are paths; a folder in it ends in a slash. */
+/** Returns the names that are directly in a folder, of the given paths. Folders end with a slash. */
 export function inFolder(paths: Iterable<string>, folder: string): string[] {
   const start = folderOf(folder);
   const names = new Set<string>();

@@ -1,10 +1,10 @@
 import { type Fields, printable, quote, weakInt, weakString } from "./decode.ts";
 import type { Handler } from "./framework.ts";
-import { shownVersion } from "./kv-shown.ts";
+import { shownVersion } from "./kv-responses.ts";
 import { gone, type KvConfig, type KvStore } from "./kv-store.ts";
 import { type Data, failure, type LogicalResponse, listed, Refusal } from "./logical.ts";
 
-/** Sets what is given of an engine's configuration. */
+/** Sets the given fields of an engine's configuration. */
 export function writeConfig(config: KvConfig): Handler {
   return (_, fields) => {
     if (fields.has("max_versions")) config.maxVersions = fields.get("max_versions") >>> 0;
@@ -15,7 +15,7 @@ export function writeConfig(config: KvConfig): Handler {
   };
 }
 
-/** Throws a Refusal when the version that was asked for is not the one there is. */
+/** Throws a Refusal if check-and-set asks for another version than the present one. */
 function checkVersion(store: KvStore, fields: Fields): void {
   const metadata = store.metadata(fields.get("path"));
   const options: Data = fields.get("options") ?? {};
@@ -50,7 +50,7 @@ export function writeData(store: KvStore): Handler {
   };
 }
 
-/** Adds a version that is the last one, changed. */
+/** Adds a version with the changes merged into the last one. */
 export function patchData(store: KvStore, now: () => number): Handler {
   return (_, fields) => {
     const key: string = fields.get("path");
@@ -69,7 +69,7 @@ export function patchData(store: KvStore, now: () => number): Handler {
   };
 }
 
-/** RFC 7396. */
+/** Merges a patch into a value, as in RFC 7396. */
 function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const merged = new Map(isObject(target) ? Object.entries(target) : []);
@@ -80,14 +80,14 @@ function mergePatch(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(merged);
 }
 
-/** Whether a JSON value is an object. */
+/** True if a JSON value is an object. */
 export function isObject(value: unknown): value is Data {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const settings = ["max_versions", "cas_required", "metadata_cas_required", "delete_version_after"] as const;
 
-/** Sets what is given of a key's metadata, and makes the key where there is none. */
+/** Sets the given fields of a key's metadata, and makes the key if it does not exist. */
 export function writeMetadata(store: KvStore, now: () => number): Handler {
   return (_, fields) => {
     const key: string = fields.get("path");
@@ -108,7 +108,7 @@ export function writeMetadata(store: KvStore, now: () => number): Handler {
   };
 }
 
-/** Changes what is given of a key's metadata. */
+/** Changes the given fields of a key's metadata. */
 export function patchMetadata(store: KvStore, now: () => number): Handler {
   return (_, fields) => {
     if (![...settings, "custom_metadata"].some((name) => fields.has(name))) return undefined;
@@ -170,12 +170,12 @@ function checkMetadataVersion(store: KvStore, fields: Fields, isNew: boolean): v
     throw new Refusal(400, "metadata check-and-set parameter does not match the current version");
 }
 
-/** An engine keeps no empty map. */
+/** Returns null for an empty map, which an engine does not keep, and other maps as they are. */
 function orNull(map: Record<string, string>): Record<string, string> | null {
   return Object.keys(map).length === 0 ? null : map;
 }
 
-/** Throws a Refusal with every fault in it. */
+/** Checks custom metadata. Throws a Refusal with every fault. */
 function customMetadata(given: Data): Record<string, string> {
   const prefix = "custom_metadata validation failed";
   let map: Record<string, string>;

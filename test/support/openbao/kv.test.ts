@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openBao } from "./open.ts";
-import { ownMount } from "./own.ts";
+import { ownMount } from "./resources.ts";
 import { done, error, shape, success } from "./shape.ts";
 import type { TestBao } from "./types.ts";
 

@@ -1,11 +1,11 @@
 import type { Fields, Schema } from "./decode.ts";
 import type { Backend, Handler, Path } from "./framework.ts";
-import { shown, shownConfig, shownVersion } from "./kv-shown.ts";
+import { shown, shownConfig, shownVersion } from "./kv-responses.ts";
 import { gone, type KvStore, kvStore, type Version } from "./kv-store.ts";
 import { isObject, patchData, patchMetadata, writeConfig, writeData, writeMetadata } from "./kv-write.ts";
 import { type Data, listResponse, type Operation, Refusal } from "./logical.ts";
 
-/** A KV version 2 engine. */
+/** Makes a KV version 2 engine. */
 export function kvBackend(now: () => number): Backend {
   const store = kvStore(now);
   return {
@@ -117,7 +117,7 @@ function listing(store: KvStore, namesIn: (folder: string) => string[]): Handler
   };
 }
 
-/** Does something to each of some versions, but for those that are destroyed. */
+/** Does something to each of the given versions, except destroyed ones. */
 function versionsPath(
   store: KvStore,
   prefix: string,
@@ -166,7 +166,7 @@ function versionOf(store: KvStore, fields: Fields) {
   return version && { metadata, version, number };
 }
 
-/** The keys alone, as deep as was asked for; 0 is all the way. */
+/** Returns keys without their values, to the given depth; 0 means all of it. */
 function subkeys(data: Data, depth: number, level: number): Data {
   const entries = Object.entries(data).map(([name, value]) => {
     const deeper = isObject(value) && Object.keys(value).length > 0 && (depth === 0 || level < depth);
@@ -177,7 +177,7 @@ function subkeys(data: Data, depth: number, level: number): Data {
 
 const commands: Partial<Record<Operation, string>> = { create: "put", update: "put", read: "get" };
 
-/** What somebody gets who takes the engine for one of version 1. */
+/** Returns the response to a request that treats the engine as one of version 1. */
 const refusePath: Handler = ({ path, operation }) => {
   const root = ["metadata", "data", "delete", "undelete", "destroy"].includes(path);
   const command = commands[operation] ?? operation;

@@ -3,7 +3,7 @@ import type { Backend, Handler } from "./framework.ts";
 import { inFolder } from "./kv-store.ts";
 import { type Data, defaultTtl, listResponse, Refusal } from "./logical.ts";
 
-/** A KV version 1 engine: one value for each path, `data/x` a path like any other. */
+/** Makes a KV version 1 engine: it has one value for each path, and `data/x` is a path like any other. */
 export function kv1Backend(): Backend {
   const values = new Map<string, Data>();
   const write: Handler = ({ data }, fields) => {

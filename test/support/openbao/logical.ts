@@ -1,4 +1,4 @@
-/** What came in a body or a query, by name. */
+/** The data of a body or a query, by name. */
 export type Data = Record<string, unknown>;
 
 export type Operation =
@@ -10,53 +10,53 @@ export type Operation =
   | "list"
   | "scan"
   | "header"
-  // An OPTIONS request asks for nothing.
+  // The operation of an OPTIONS request.
   | "";
 
 export interface Namespace {
-  /** `root`, or six letters that end each of its tokens. */
+  /** `root`, or six letters with which each of its tokens ends. */
   id: string;
   uuid: string;
-  /** Empty for the root, else with a slash at the end: `team/`. */
+  /** Empty for the root namespace, else with a slash at the end: `team/`. */
   path: string;
   customMetadata: Record<string, string>;
 }
 
-/** A token as the server keeps it. Times are milliseconds since 1970, durations seconds. */
+/** A stored token. Times are milliseconds since 1970, durations are seconds. */
 export interface Token {
   id: string;
-  /** A batch token is kept nowhere in a real server: it has no accessor, is not renewed and not revoked. */
+  /** A real server does not store batch tokens: they have no accessor, and cannot be renewed or revoked. */
   type: "service" | "batch";
   accessor: string;
   /** The id of the token that made it; undefined for an orphan. */
   parent: string | undefined;
   policies: string[];
-  /** Where it was made: `auth/token/create`. */
+  /** The path that made it: `auth/token/create`. */
   path: string;
   meta: Record<string, string> | null;
   displayName: string;
-  /** How often it may still be used; 0 is without end, -1 is that it has been used up. */
+  /** Number of uses left; 0 means no limit, -1 that it has been used up. */
   numUses: number;
   creationTime: number;
-  /** What it was given at first; 0 is for ever. */
+  /** The first TTL; 0 means that it does not expire. */
   ttl: number;
   explicitMaxTtl: number;
   period: number;
   role: string;
   namespace: Namespace;
   renewable: boolean;
-  /** Undefined when it never ends. */
+  /** Undefined if it does not expire. */
   expireTime: number | undefined;
   lastRenewal: number | undefined;
-  /** What it was given last. */
+  /** The TTL of the last renewal. */
   leaseTtl: number;
   issueTime: number;
   entityId: string;
-  /** What a renewal goes by, where it is not the token itself: its role, as that is then. */
+  /** Returns the limits of a renewal, if they are those of its role at that time and not its own. */
   renewal: (() => Renewal) | undefined;
 }
 
-/** What a renewal goes by; seconds, 0 where there is none. */
+/** Limits of a renewal, in seconds; 0 means no limit. */
 export interface Renewal {
   ttl: number;
   maxTtl: number;
@@ -67,18 +67,18 @@ export interface Renewal {
 export interface LogicalRequest {
   id: string;
   operation: Operation;
-  /** Below the mount. */
+  /** The path below the mount. */
   path: string;
   data: Data;
-  /** As it was sent; empty when none was. */
+  /** The token as it was sent; empty if there was none. */
   token: string;
   entry: Token | undefined;
   namespace: Namespace;
-  /** `secret/`, `auth/approle/`; without its namespace. */
+  /** `secret/`, `auth/approle/`, without the path of the namespace. */
   mountPath: string;
 }
 
-/** The `auth` of an answer. */
+/** The `auth` of a response. */
 export interface Auth {
   client_token: string;
   accessor: string;
@@ -94,7 +94,7 @@ export interface Auth {
   num_uses: number;
 }
 
-/** Whom an auth method has let in. */
+/** A successful login. */
 export interface Login {
   type: "service" | "batch";
   policies: string[];
@@ -102,7 +102,7 @@ export interface Login {
   noDefaultPolicy: boolean;
   numUses: number;
   displayName: string;
-  /** What one who comes again is known by. */
+  /** The name by which a later login is recognised as the same entity. */
   alias: string;
   renewal: () => Renewal;
 }
@@ -110,21 +110,21 @@ export interface Login {
 export interface LogicalResponse {
   data?: Data;
   auth?: Auth;
-  /** What a login ends in: the core makes a token of it. */
+  /** The login for which the core makes a token. */
   login?: Login;
   /** Seconds. */
   leaseDuration?: number;
   warnings?: string[];
-  /** Answered as it is with this status, and with no body where it is `bare`. */
+  /** Status with which the response is sent unchanged, without a body if it is `bare`. */
   status?: number;
   bare?: boolean;
 }
 
-/** An answer that is an error: `{"errors":[message]}`, or `{"errors":[]}` without a message. */
+/** An error response: `{"errors":[message]}`, or `{"errors":[]}` without a message. */
 export class Refusal extends Error {
   readonly status: number;
   readonly said: boolean;
-  /** Has no response with it, so that it comes out of an authenticated request as a list. */
+  /** True if it has no response, so that an authenticated request shows it as a list. */
   readonly isFailure: boolean;
 
   constructor(status: number, message?: string, isFailure = false) {
@@ -135,43 +135,43 @@ export class Refusal extends Error {
   }
 }
 
-/** A login that counts as failed: after five of them nobody may log in as that one for a while. */
+/** A failed login: after five of them the entity may not log in for a while. */
 export class WrongCredentials extends Refusal {
   constructor(message: string) {
     super(400, message);
   }
 }
 
-/** An error that a handler fails with, and has no response for. */
+/** Returns the error of a handler that has no response. */
 export function failure(status: number, message: string): Refusal {
   return new Refusal(status, message, true);
 }
 
-/** Several errors as one text. */
+/** Returns the text of several errors. */
 export function listed(messages: readonly string[]): string {
   const head = messages.length === 1 ? "1 error occurred:" : `${messages.length} errors occurred:`;
   return `${head}\n${messages.map((message) => `\t* ${message}\n`).join("")}\n`;
 }
 
-/** For what a real server does and this one does not: nobody is to take its answer for the real one's. */
+/** Returns the refusal of a feature that a real server has and this one has not, so that no test relies on it. */
 export function notHere(what: string): Refusal {
   return new Refusal(501, `the test server knows no ${what}`);
 }
 
-/** The answer to a list; nothing in it is a 404. */
+/** Returns the response to a list. An empty list is a 404. */
 export function listResponse(keys: readonly string[]): LogicalResponse {
   return { data: keys.length === 0 ? {} : { keys } };
 }
 
-/** What a TTL is where nothing says how long, and the longest that there is: 768 hours, in seconds. */
+/** The default and the largest TTL: 768 hours, in seconds. */
 export const defaultTtl = 2_764_800;
 
-/** Sorts as bytes do, which is how a storage lists. */
+/** Sorts texts by their bytes, the order in which a storage lists. */
 export function sorted(names: Iterable<string>): string[] {
   return [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
-/** `2026-11-21T15:51:41.973658885Z`, without zeros at the end. */
+/** Writes a time like `2026-11-21T15:51:41.973658885Z`, without zeros at the end. */
 export function timestamp(milliseconds: number): string {
   const whole = Math.floor(milliseconds / 1000);
   const nanos = Math.floor((milliseconds - whole * 1000) * 1e6);
@@ -181,7 +181,7 @@ export function timestamp(milliseconds: number): string {
 
 const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** Letters and digits. */
+/** Returns random letters and digits. */
 export function randomText(length: number): string {
   return Array.from(
     crypto.getRandomValues(new Uint8Array(length)),

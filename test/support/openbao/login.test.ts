@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type ServiceAccount, serviceAccountJwt } from "./kubernetes.ts";
 import { openBao } from "./open.ts";
-import { ownAuth } from "./own.ts";
+import { ownAuth } from "./resources.ts";
 import { denied, done, error, shape, success, unknownToken } from "./shape.ts";
 import type { TestBao } from "./types.ts";
 

@@ -9,7 +9,7 @@ import { kv1Backend } from "./kv1.ts";
 import { type Data, failure, type Namespace, notHere, Refusal } from "./logical.ts";
 import { mayReach } from "./policy.ts";
 
-/** What a real server has besides what this one knows. */
+/** Types of engines and auth methods that a real server has and this one has not. */
 const builtIn = [
   "transit",
   "pki",
@@ -28,7 +28,7 @@ const builtIn = [
   "kerberos",
 ];
 
-/** Mounts something, and gives it an accessor. */
+/** Adds a mount, and gives it an accessor. */
 export function addMount(core: Core, mount: Omit<Mount, "accessor" | "uuid">): Mount {
   const random = crypto.randomUUID();
   const kind = mount.path.startsWith("auth/") ? `auth_${mount.type}` : mount.type;
@@ -37,7 +37,7 @@ export function addMount(core: Core, mount: Omit<Mount, "accessor" | "uuid">): M
   return made;
 }
 
-/** `sys/mounts`, `sys/auth` and the one that tells what is mounted at a path. */
+/** Makes the paths `sys/mounts`, `sys/auth` and `sys/internal/ui/mounts`. */
 export function mountPaths(core: Core, jwts: Jwts): Path[] {
   const fields = {
     path: "string",
@@ -109,7 +109,7 @@ export function mountPaths(core: Core, jwts: Jwts): Path[] {
   const remove = (mount: Mount | undefined): void => {
     if (mount === undefined) return;
     core.mounts.splice(core.mounts.indexOf(mount), 1);
-    // What somebody got by logging in there ends with it.
+    // Tokens of logins by this method end with it.
     for (const token of [...core.tokens.all()])
       if (
         token.type === "service" &&
@@ -252,5 +252,5 @@ function shown(mount: Mount): Data {
   };
 }
 
-/** Which one this server takes after. */
+/** The version of OpenBao that this server imitates. */
 export const version = "2.6.2";

@@ -4,8 +4,8 @@ import { type Data, type Namespace, Refusal, randomText, sorted } from "./logica
 
 const reserved = ["root", "sys", "audit", "auth", "cubbyhole", "identity"];
 
-/** `sys/namespaces`; `furnish` gives a new one what each has. */
-export function namespacePaths(core: Core, furnish: (namespace: Namespace) => void): Path[] {
+/** Makes the paths `sys/namespaces`. `addBuiltIns` adds the mounts and policies of a new namespace. */
+export function namespacePaths(core: Core, addBuiltIns: (namespace: Namespace) => void): Path[] {
   const childrenOf = (parent: Namespace) =>
     core.namespaces.filter(
       ({ path }) =>
@@ -51,7 +51,7 @@ export function namespacePaths(core: Core, furnish: (namespace: Namespace) => vo
             customMetadata: fields.get("custom_metadata"),
           };
           core.namespaces.push(made);
-          furnish(made);
+          addBuiltIns(made);
           return { data: shown(made) };
         },
         delete: ({ namespace }, fields) => {

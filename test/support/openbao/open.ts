@@ -8,12 +8,12 @@ export { fakeBao };
 
 const { MCPCTL_TEST_OPENBAO_ADDR: url, MCPCTL_TEST_OPENBAO_TOKEN: token } = process.env;
 
-/** Whether the tests run against a real server: what would break it for others is not to be done then. */
+/** True if the tests run against a real server. Then a test must not break it for others. */
 export const isReal = Boolean(url && token);
 
 /**
- * The real server of MCPCTL_TEST_OPENBAO_ADDR, with the token in MCPCTL_TEST_OPENBAO_TOKEN; the one in this folder
- * when they are not set. Either has an engine of this test's own, gone when the test is over.
+ * Opens the real server of MCPCTL_TEST_OPENBAO_ADDR, with the token in MCPCTL_TEST_OPENBAO_TOKEN; the fake of this
+ * folder if they are not set. Either has a new engine for this test, which is removed at its end.
  */
 export async function openBao(options: FakeOptions = {}, atEnd: AtEnd = onTestFinished): Promise<TestBao> {
   const server = url && token ? { url, token, call: callOf(url, token) } : await fakeBao(options, atEnd);

@@ -15,19 +15,19 @@ export const capabilities = [
 ] as const;
 export type Capability = (typeof capabilities)[number];
 
-/** One `path` of a policy. */
+/** A `path` block of a policy. */
 export interface Rule {
   path: string;
   capabilities: ReadonlySet<Capability>;
 }
 
-/** What a token may do, of all its policies. */
+/** The permissions of a token, from all its policies. */
 export interface Acl {
-  /** The namespace below which everything may be done, when it is a root token's. */
+  /** For a root token: the namespace below which everything is permitted. */
   root: Namespace | undefined;
-  /** By the path that they are for. */
+  /** Rules by their exact path. */
   exact: ReadonlyMap<string, ReadonlySet<Capability>>;
-  /** By a path with `*` or `+` in it. */
+  /** Rules by a path with `*` or `+`. */
   patterns: ReadonlyMap<string, ReadonlySet<Capability>>;
 }
 
@@ -53,7 +53,7 @@ const oldWords: Record<string, Capability[]> = {
   sudo: ["create", "read", "update", "delete", "list", "sudo"],
 };
 
-/** Reads a policy. Throws an Error with a real server's words, behind "failed to parse policy: ". */
+/** Parses a policy. Throws an Error with the text of a real server after "failed to parse policy: ". */
 export function parsePolicy(text: string, namespace: Namespace): Rule[] {
   const blocks = parseHcl(text);
   const foreign = blocks.filter(({ keys }) => !["name", "path"].includes(keys[0]!));
@@ -70,7 +70,7 @@ export function parsePolicy(text: string, namespace: Namespace): Rule[] {
 
 function pathsOf({ keys, value }: Block): [path: string, body: Block[]][] {
   if (keys.length > 1) return [[keys[1]!, inside(value)]];
-  // JSON: {"path": {"a": {…}, "b": {…}}}, or a list of such.
+  // JSON: {"path": {"a": {…}, "b": {…}}}, or a list of such objects.
   const objects = Array.isArray(value) ? value.map(inside) : [inside(value)];
   return objects.flat().map((one) => {
     if (Array.isArray(one.value))
@@ -122,7 +122,7 @@ function capability(path: string, word: unknown): Capability {
   return found;
 }
 
-/** All rules as one: of two for the same path both hold, and a `deny` before all. */
+/** Merges rules: two rules for one path add up, and `deny` overrides every other capability. */
 export function aclOf(rules: readonly Rule[], root?: Namespace): Acl {
   const exact = new Map<string, ReadonlySet<Capability>>();
   const patterns = new Map<string, ReadonlySet<Capability>>();
@@ -134,12 +134,12 @@ export function aclOf(rules: readonly Rule[], root?: Namespace): Acl {
   return { root, exact, patterns };
 }
 
-/** Whether a path is below a namespace's. */
+/** True if a path is below that of a namespace. */
 function isBelow(namespace: Namespace, parent: Namespace): boolean {
   return namespace.path.startsWith(parent.path);
 }
 
-/** What a token may do at a path, which does not have its namespace's before it. Nothing when no rule is for it. */
+/** Returns the capabilities at a path, which is without that of its namespace. Undefined if no rule matches. */
 export function capabilitiesAt(
   acl: Acl,
   namespace: Namespace,
@@ -159,13 +159,13 @@ export function capabilitiesAt(
   );
 }
 
-/** Whether a token may do something. */
+/** True if a token has a capability at a path. */
 export function mayDo(acl: Acl, namespace: Namespace, path: string, operation: Operation): boolean {
   const found = capabilitiesAt(acl, namespace, path, operation);
   return found === "root" || (operation !== "" && operation !== "header" && found.has(operation));
 }
 
-/** Whether a token may do something in an engine or below it, so that it may know of it. */
+/** True if a token may do something in an engine, so that it may see that the engine exists. */
 export function mayReach(acl: Acl, namespace: Namespace, mount: string): boolean {
   const here = capabilitiesAt(acl, namespace, mount);
   if (here === "root") return true;
@@ -175,7 +175,7 @@ export function mayReach(acl: Acl, namespace: Namespace, mount: string): boolean
   const plain = [...acl.patterns].filter(([path]) => !hasSegments(path));
   const segmented = [...acl.patterns].filter(([path]) => hasSegments(path));
   if ([...acl.exact, ...plain].filter(gives).some(([path]) => path.startsWith(full))) return true;
-  // Of those that end in `*` even one that denies will do, where there are no others: so it is in the real one.
+  // Of the rules that end with `*` even a denial is enough if there are no others, as in a real server.
   if (segmented.length === 0) return plain.some(([path]) => matches(path, full));
   return segmented.filter(gives).some(([path]) => segmentsReach(path, full));
 }
@@ -184,7 +184,7 @@ function hasSegments(path: string): boolean {
   return path === "+" || path.includes("/+") || path.startsWith("+/");
 }
 
-/** `+/data/x` reaches `secret/`: each of the mount's segments is matched by one of the rule's. */
+/** True if a rule reaches a mount, as `+/data/x` reaches `secret/`: each segment of the mount matches one of the rule. */
 function segmentsReach(pattern: string, mount: string): boolean {
   const isPrefix = pattern.endsWith("*");
   const given = pattern.replace(/\*$/, "").split("/");
@@ -196,7 +196,7 @@ function segmentsReach(pattern: string, mount: string): boolean {
   });
 }
 
-/** The rule for a path of those with `*` and `+`: the one that stays exact the longest. */
+/** Returns the rule with `*` or `+` that matches a path: the one whose exact beginning is the longest. */
 function byPattern(acl: Acl, path: string): ReadonlySet<Capability> | undefined {
   const found = [...acl.patterns.keys()].filter((pattern) => matches(pattern, path));
   const best = found.sort(bySpecificity).at(-1);
@@ -215,7 +215,7 @@ function matches(pattern: string, path: string): boolean {
   });
 }
 
-/** Later is more specific. */
+/** Compares two patterns: the later one is more specific. */
 function bySpecificity(a: string, b: string): number {
   const describe = (pattern: string) => {
     const isPrefix = pattern.endsWith("*");
@@ -238,7 +238,7 @@ function bySpecificity(a: string, b: string): number {
   );
 }
 
-/** The names of policies as they are kept: in small letters, each once, in order; `root` alone where it is. */
+/** Returns the names of policies as they are stored: lower case, each once, sorted, and `root` alone if it is there. */
 export function sanitized(names: readonly string[], addDefault = false): string[] {
   const clean = names.map((name) => name.trim().toLowerCase());
   if (clean.includes("root")) return ["root"];

@@ -10,18 +10,18 @@ interface Quota {
   /** Seconds. */
   interval: number;
   blockInterval: number;
-  /** Until when the current interval is, how many more are let through, until when none is. */
+  /** End of the current interval, number of requests left in it, and end of the block. */
   end: number;
   left: number;
   blockedUntil: number;
 }
 
-/** The rate limits, by name. */
+/** Rate limits by name. */
 export type Quotas = Map<string, Quota>;
 
 const exempt = ["sys/health", "sys/seal-status", "sys/unseal"];
 
-/** Counts a request. Throws the Refusal that a limit ends in. `path` is what is behind `/v1/`. */
+/** Counts a request. Throws a Refusal if a limit is reached. `path` is the path after `/v1/`. */
 export function countRequest(core: Core, quotas: Quotas, path: string): void {
   if (core.sealed || exempt.includes(path)) return;
   const quota = [...quotas.values()]
@@ -45,7 +45,7 @@ export function countRequest(core: Core, quotas: Quotas, path: string): void {
   quota.left--;
 }
 
-/** `sys/quotas/rate-limit`. */
+/** Makes the paths `sys/quotas/rate-limit`. */
 export function quotaPaths(core: Core, quotas: Quotas): Path[] {
   return [
     {

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { BaoAnswer } from "./types.ts";
+import type { BaoResponse } from "./types.ts";
 
 const volatile: [pattern: RegExp, word: string][] = [
   [/\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/g, "<uuid>"],
@@ -9,14 +9,14 @@ const volatile: [pattern: RegExp, word: string][] = [
   [/(?<="accessor":")\w+_[\da-f]{8}(?=")/g, "<accessor>"],
 ];
 
-/** An answer with words for what is another each time: ids, times, tokens. */
-export function shape({ status, body }: BaoAnswer): [status: number, body: unknown] {
+/** Returns a response with placeholders for values that differ each time: ids, times, tokens. */
+export function shape({ status, body }: BaoResponse): [status: number, body: unknown] {
   let text = JSON.stringify(body ?? null);
   for (const [pattern, word] of volatile) text = text.replace(pattern, word);
   return [status, JSON.parse(text)];
 }
 
-/** The body of a success, as `shape` shows it. */
+/** Returns the body of a success, as `shape` shows it. */
 export function success(
   data: unknown,
   {
@@ -29,21 +29,21 @@ export function success(
   return [status, { request_id: "<uuid>", ...lease, data, wrap_info: null, warnings, auth }];
 }
 
-/** The body of an error. */
+/** Returns the body of an error. */
 export function error(status: number, ...errors: string[]): [status: number, body: unknown] {
   return [status, { errors }];
 }
 
-/** A success that says nothing. */
+/** A success without a body. */
 export const done: [status: number, body: unknown] = [204, null];
 
-/** What somebody gets who has a token, and may not. */
+/** The response to a token that may not do something. */
 export const denied = error(403, "1 error occurred:\n\t* permission denied\n\n");
 
-/** What somebody gets who has no token, or one that is none. */
+/** The response to a request without a token, or with an invalid one. */
 export const unknownToken = error(403, "permission denied");
 
-/** The `auth` of an answer, as `shape` shows it. */
+/** Returns the `auth` of a response, as `shape` shows it. */
 export const auth = (policies: string[], over: object = {}) => ({
   client_token: "<token>",
   accessor: "<accessor>",
@@ -60,7 +60,7 @@ export const auth = (policies: string[], over: object = {}) => ({
   ...over,
 });
 
-/** The data of a lookup, as `shape` shows it, without the times that go on. */
+/** Returns the data of a lookup, as `shape` shows it, without times that change. */
 export const looked = (policies: string[], over: object = {}) => ({
   accessor: "<accessor>",
   creation_time: expect.any(Number),

@@ -16,7 +16,7 @@ import { namespacePaths } from "./namespaces.ts";
 import { capabilitiesAt, parsePolicy } from "./policy.ts";
 import { type Quotas, quotaPaths } from "./quotas.ts";
 
-/** What a real server has besides. */
+/** Paths that a real server has and this one has not. */
 const elsewhere = [
   "audit",
   "capabilities",
@@ -56,12 +56,12 @@ function refuse(): never {
   throw notHere("such path of sys");
 }
 
-/** `sys`; `furnish` gives a new namespace what each has. */
+/** Makes `sys`. `addBuiltIns` adds the mounts and policies of a new namespace. */
 export function systemBackend(
   core: Core,
   quotas: Quotas,
   jwts: Jwts,
-  furnish: (namespace: Namespace) => void,
+  addBuiltIns: (namespace: Namespace) => void,
 ): Backend {
   return {
     sudo: ["auth/*", "remount", "audit", "audit/*", "raw", "raw/*", "rotate", "config/cors", "leases"],
@@ -69,7 +69,7 @@ export function systemBackend(
     paths: [
       ...mountPaths(core, jwts),
       ...policyPaths(core),
-      ...namespacePaths(core, furnish),
+      ...namespacePaths(core, addBuiltIns),
       ...quotaPaths(core, quotas),
       {
         pattern: /^capabilities-self$/,

@@ -12,20 +12,20 @@ import { capabilitiesAt, sanitized } from "./policy.ts";
 import type { TokenRole } from "./token-roles.ts";
 import { authOf, calculateTtl } from "./token-store.ts";
 
-/** How a token is made. */
-export interface Making {
+/** Parameters of a new token. */
+export interface TokenOptions {
   orphan: boolean;
   role?: TokenRole;
-  /** The role as it is later on, when the token is renewed. */
+  /** Returns the role as it is when the token is renewed. */
   again?: () => TokenRole | undefined;
 }
 
-/** Makes a token for somebody, who has one. Throws a Refusal for what may not be. */
+/** Makes a token on behalf of another token. Throws a Refusal for parameters that are not permitted. */
 export function makeToken(
   core: Core,
   request: LogicalRequest,
   fields: Fields,
-  making: Making,
+  making: TokenOptions,
 ): LogicalResponse {
   const parent = request.entry!;
   const { namespace } = request;
@@ -89,7 +89,7 @@ export function makeToken(
   return { auth: authOf(token), warnings };
 }
 
-/** A token of a role is renewed by the role as it is then, and not when that is gone. */
+/** Returns the limits of a renewal: those of the role at that time. A token whose role is deleted cannot be renewed. */
 function renewalByRole(again: () => TokenRole | undefined, name: string): Token["renewal"] {
   return () => {
     const role = again();
@@ -102,7 +102,7 @@ function renewalByRole(again: () => TokenRole | undefined, name: string): Token[
   };
 }
 
-/** Whether somebody has `sudo` for what is asked. */
+/** True if the token has `sudo` for the request. */
 export function hasSudo(core: Core, { entry, namespace, mountPath, path }: LogicalRequest): boolean {
   const may = capabilitiesAt(aclOfToken(core, entry!), namespace, mountPath + path);
   return may === "root" || may.has("sudo");
@@ -152,7 +152,7 @@ function displayName(given: string): string {
   return given === "" ? "token" : `token-${given}`.replace(/[^a-zA-Z0-9-]/g, "-").replace(/-$/, "");
 }
 
-/** The smaller of two counts, where 0 is without end. */
+/** Returns the smaller of two counts, where 0 means no limit. */
 function fewest(a: number, b: number): number {
   return a === 0 || b === 0 ? a || b : Math.min(a, b);
 }
@@ -256,13 +256,13 @@ function timesOf(fields: Fields, isSudo: boolean, role: TokenRole | undefined) {
     ttl,
     explicitMaxTtl: both(explicitMaxTtl, role?.token_explicit_max_ttl ?? 0, "Explicit max TTL"),
     period: both(period, role?.token_period ?? 0, "Period"),
-    /** What the token itself is kept with: a role's are read from the role. */
+    /** Limits that are stored with the token. Those of a role are read from the role. */
     own: { explicitMaxTtl, period },
     warnings,
   };
 }
 
-/** Seconds of a field that is a duration in words. Throws a Refusal when it is none, or less than nothing. */
+/** Reads a duration as seconds. Throws a Refusal if it is not one, or if it is negative. */
 function seconds(fields: Fields, field: string): number {
   let value: number;
   try {

@@ -1,7 +1,7 @@
 import type { Fields, Schema } from "./decode.ts";
 import { type Data, notHere, Refusal, type Renewal } from "./logical.ts";
 
-/** What a role of an auth method says of the tokens that it gives. Durations are seconds. */
+/** Parameters of the tokens that a role of an auth method gives out. Durations are seconds. */
 export interface TokenParams {
   token_explicit_max_ttl: number;
   token_max_ttl: number;
@@ -36,7 +36,7 @@ const kept = [
   "token_ttl",
 ] as const;
 
-/** What is given, over what there was. Throws a Refusal for what cannot be. */
+/** Merges given parameters into present ones. Throws a Refusal for bad ones. */
 export function tokenParams(before: TokenParams | undefined, fields: Fields): TokenParams {
   for (const unknown of ["token_bound_cidrs", "token_strictly_bind_ip"])
     if (fields.has(unknown)) throw notHere(`${unknown} of roles`);
@@ -53,13 +53,13 @@ export function tokenParams(before: TokenParams | undefined, fields: Fields): To
   return params;
 }
 
-/** As a role shows them. */
+/** Returns the parameters as a role shows them. */
 export function shownParams(params: TokenParams): Data {
   const shown = Object.fromEntries(kept.map((field) => [field, params[field]]));
   return { ...shown, token_bound_cidrs: [], token_strictly_bind_ip: false, token_type: params.token_type };
 }
 
-/** What a token of a role is renewed by. */
+/** Returns the limits of a renewal of a role's token. */
 export function renewalOf(params: TokenParams): Renewal {
   return {
     ttl: params.token_ttl,

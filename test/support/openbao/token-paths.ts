@@ -33,7 +33,7 @@ const created: Schema = {
 };
 const renewed: Schema = { token: "string", accessor: "string", increment: "seconds" };
 
-/** `auth/token`. */
+/** Makes the auth method `token`. */
 export function tokenBackend(core: Core): Backend {
   const { tokens, now } = core;
   const roles = roleStore();
@@ -173,7 +173,7 @@ export function tokenBackend(core: Core): Backend {
   };
 }
 
-/** Gives a token a new end. Throws a Refusal when it cannot have one. */
+/** Renews a token. Throws a Refusal if that is not possible. */
 function renewToken({ now }: Core, token: Token, increment: number): LogicalResponse {
   if (token.type === "batch") throw new Refusal(400, "batch tokens cannot be renewed");
   if (token.expireTime === undefined || !token.renewable) throw new Refusal(400, "lease is not renewable");
@@ -201,7 +201,7 @@ function renewToken({ now }: Core, token: Token, increment: number): LogicalResp
   return { auth: authOf(token), warnings: calculated.warnings };
 }
 
-/** A token as a lookup shows it. */
+/** Returns a token as a lookup shows it. */
 function shown(token: Token, now: number): Data {
   const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000);
   const left = (end: number) => Math.trunc((end - Math.round(now / 1000) * 1000) / 1000);

@@ -3,7 +3,7 @@ import { type Handler, name, type Path } from "./framework.ts";
 import { defaultTtl, listResponse, type Namespace, notHere, Refusal, sorted } from "./logical.ts";
 import { sanitized } from "./policy.ts";
 
-/** By what a token is made at `auth/token/create/<name>`. Durations are seconds. */
+/** The role of tokens that are made at `auth/token/create/<name>`. Durations are seconds. */
 export interface TokenRole {
   name: string;
   allowed_policies: string[];
@@ -16,7 +16,7 @@ export interface TokenRole {
   token_type: string;
   token_no_default_policy: boolean;
   token_num_uses: number;
-  /** In the field's old name and in its new one: who wrote the old one reads both. */
+  /** Fields with an old and a new name. A role that was written with the old name shows both. */
   period: number;
   token_period: number;
   explicit_max_ttl: number;
@@ -30,7 +30,7 @@ export interface RoleStore {
   names(namespace: Namespace): string[];
 }
 
-/** No roles, in any namespace. */
+/** Makes an empty set of roles, for all namespaces. */
 export function roleStore(): RoleStore {
   const roles = new Map<string, TokenRole>();
   const key = (namespace: Namespace, role: string) => `${namespace.id}/${role}`;
@@ -64,7 +64,7 @@ const fields: Schema = {
   token_num_uses: "int",
 };
 
-/** `auth/token/roles`. */
+/** Makes the paths `auth/token/roles`. */
 export function rolePaths(roles: RoleStore): Path[] {
   const write: Handler = ({ namespace }, given) => {
     const before = roles.get(namespace, given.get("role_name"));

@@ -1,31 +1,31 @@
 import { goDuration, quote } from "./decode.ts";
 import { type Auth, defaultTtl, randomText, type Token } from "./logical.ts";
 
-/** What a token is made of that is not decided by the store. */
+/** Fields of a new token, except those that the store sets. */
 export type NewToken = Pick<
   Token,
   "policies" | "path" | "meta" | "displayName" | "ttl" | "namespace" | "renewable"
 > &
   Partial<Token>;
 
-/** Every token there is. */
+/** All tokens of a server. */
 export interface TokenStore {
   make(token: NewToken): Token;
-  /** A token by its id, when it is still good. */
+  /** Returns a valid token by its id. */
   find(id: string): Token | undefined;
   byAccessor(accessor: string): Token | undefined;
-  /** Counts a use; the last one leaves it used up. */
+  /** Counts a use. After the last one the token is used up. */
   use(token: Token): void;
-  /** Ends a token, and all that were made with it. */
+  /** Revokes a token, and all tokens that were made with it. */
   revoke(token: Token): void;
-  /** Ends one token, and makes orphans of those that were made with it. */
+  /** Revokes one token, and makes orphans of the tokens that were made with it. */
   revokeAlone(token: Token): void;
-  /** Ends all whose time has come. */
+  /** Revokes expired tokens. */
   expire(): void;
   all(): Iterable<Token>;
 }
 
-/** An empty store that goes by this clock. */
+/** Makes an empty store with a clock. */
 export function tokenStore(now: () => number): TokenStore {
   const tokens = new Map<string, Token>();
   const revoke = (token: Token): void => {
@@ -76,18 +76,18 @@ export function tokenStore(now: () => number): TokenStore {
   };
 }
 
-/** What a TTL is reckoned from; seconds, 0 where there is none. */
+/** Limits from which a TTL is calculated, in seconds; 0 means no limit. */
 export interface Ttls {
   increment?: number;
   ttl: number;
   period: number;
   maxTtl?: number;
   explicitMaxTtl: number;
-  /** When the token was made; now, when not given. */
+  /** Time at which the token was made. Default: now. */
   start?: number;
 }
 
-/** The TTL that a token is given, in seconds, and what is to be said about it. Throws an Error past its end. */
+/** Calculates the TTL of a token, in seconds, with warnings. Throws an Error if the token has expired. */
 export function calculateTtl(now: number, ttls: Ttls): { ttl: number; warnings: string[] } {
   const { increment = 0, ttl, period, maxTtl = 0, explicitMaxTtl } = ttls;
   const seconds = Math.floor(now / 1000);
@@ -114,12 +114,12 @@ export function calculateTtl(now: number, ttls: Ttls): { ttl: number; warnings: 
   return { ttl: Math.min(chosen, left), warnings };
 }
 
-/** `768h`, `1h30m`: without the zeros that Go writes. */
+/** Writes a duration like `768h` or `1h30m`, without the zeros that Go adds. */
 function shortDuration(seconds: number): string {
   return goDuration(seconds).replace(/m0s$/, "m").replace(/h0m$/, "h");
 }
 
-/** The `auth` of an answer that gives somebody a token. */
+/** Returns the `auth` of a response with a token. */
 export function authOf(token: Token): Auth {
   return {
     client_token: token.id,

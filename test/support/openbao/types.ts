@@ -1,31 +1,31 @@
-/** An answer of OpenBao's API. */
-export interface BaoAnswer {
+/** A response of OpenBao's API. */
+export interface BaoResponse {
   status: number;
   headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
   body: any;
 }
 
-/** Calls the API below `/v1/`: `call("POST", "sys/mounts/kv", {...})`. With the root token when no other is given. */
+/** Calls the API below `/v1/`: `call("POST", "sys/mounts/kv", {...})`. The default token is the root token. */
 export type BaoCall = (
   method: string,
   path: string,
   body?: unknown,
   options?: { token?: string; namespace?: string; headers?: Record<string, string> },
-) => Promise<BaoAnswer>;
+) => Promise<BaoResponse>;
 
-/** An OpenBao to test against, the real one or the one in this folder, with an engine of the test's own in it. */
+/** An OpenBao for a test, real or fake, with an engine for this test alone. */
 export interface TestBao {
   /** `http://127.0.0.1:41234`. */
   url: string;
-  /** A token that may do everything. */
+  /** The root token. */
   token: string;
-  /** A KV version 2 engine that nobody else uses. */
+  /** A KV version 2 engine that no other test uses. */
   mount: string;
   call: BaoCall;
 }
 
-/** One request, as the server got it. */
+/** A request, as the server received it. */
 export interface BaoRequest {
   method: string;
   /** Path and query as they were sent: `/v1/secret/data/mcpctl/sec_1/ver_1`. */
@@ -35,17 +35,17 @@ export interface BaoRequest {
   body: any;
 }
 
-/** What can be done to the one in this folder, and not to a real one that others use. */
+/** A fake OpenBao, with controls that a real one, which others use, does not have. */
 export interface FakeBao extends TestBao {
   /** Every request, in order. */
   readonly requests: BaoRequest[];
   seal(): void;
   unseal(): void;
-  /** Milliseconds that are added to every answer. */
+  /** Delay of every response, in milliseconds. */
   delay: number;
   /**
-   * Decides about each request before it is handled, `after` when it has been and before it is answered: a response
-   * is sent in the place of the real one, "drop" closes the connection without an answer.
+   * Is called with each request: `before` it is handled, or `after` that and before the response. A response that it
+   * returns replaces the real one; "drop" closes the connection without a response.
    */
   before:
     | ((request: BaoRequest) => Response | "drop" | undefined | Promise<Response | "drop" | undefined>)
@@ -53,9 +53,9 @@ export interface FakeBao extends TestBao {
   after:
     | ((request: BaoRequest) => Response | "drop" | undefined | Promise<Response | "drop" | undefined>)
     | undefined;
-  /** Moves its clock, which TTLs and `delete_version_after` go by. */
+  /** Advances its clock, which TTLs and `delete_version_after` use. */
   advance(milliseconds: number): void;
-  /** Stops listening, as if the machine were off; and comes back on the same port with all it had. */
+  /** Stops listening, like a machine that is off. `start` listens again on the same port, with the same data. */
   stop(): Promise<void>;
   start(): Promise<void>;
 }

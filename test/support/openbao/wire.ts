@@ -2,17 +2,17 @@ import { STATUS_CODES } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 
-/** A request as it came, nothing in it decoded. */
+/** A request with nothing decoded. */
 export interface WireRequest {
   method: string;
   /** `/v1/secret/data/x?version=1`, as it was sent. */
   target: string;
-  /** By their names in small letters. */
+  /** Headers by their names in lower case. */
   headers: Record<string, string>;
   body: Uint8Array;
 }
 
-export interface WireAnswer {
+export interface WireResponse {
   status: number;
   headers: Record<string, string>;
   body: Uint8Array | string;
@@ -20,17 +20,17 @@ export interface WireAnswer {
 
 export interface Listener {
   port: number;
-  /** Stops, and closes what is open. */
+  /** Stops listening, and closes open connections. */
   stop(): Promise<void>;
 }
 
 /**
- * Listens on 127.0.0.1 for HTTP/1.1, over the bare socket: `Bun.serve` and `node:http` fold dots out of a path, and
- * know no method LIST. Port 0 is any that is free.
+ * Listens on 127.0.0.1 for HTTP/1.1 on a plain socket: `Bun.serve` and `node:http` remove dots from a path, and do not
+ * know the method LIST. Port 0 means any free port.
  */
 export async function listen(
   { port, tls }: { port: number; tls: { cert: string; key: string } | undefined },
-  handle: (request: WireRequest) => Promise<WireAnswer | "drop">,
+  handle: (request: WireRequest) => Promise<WireResponse | "drop">,
 ): Promise<Listener> {
   const open = new Set<Socket>();
   const connected = (socket: Socket) => {
@@ -56,7 +56,7 @@ export async function listen(
 
 async function serve(
   socket: Socket,
-  handle: (request: WireRequest) => Promise<WireAnswer | "drop">,
+  handle: (request: WireRequest) => Promise<WireResponse | "drop">,
 ): Promise<void> {
   const reader = readerOf(socket);
   try {
@@ -76,16 +76,16 @@ async function serve(
   }
 }
 
-const malformed: WireAnswer = {
+const malformed: WireResponse = {
   status: 400,
   headers: { "Content-Type": "text/plain; charset=utf-8" },
   body: "400 Bad Request",
 };
 
-/** Where Go has a word of its own for a status. */
+/** Reason phrases of Go that differ from those of Node. */
 const reasons: Record<number, string> = { ...STATUS_CODES, 413: "Request Entity Too Large" };
 
-function head({ status, headers, body }: WireAnswer, closes: boolean): string {
+function head({ status, headers, body }: WireResponse, closes: boolean): string {
   const all = {
     ...headers,
     Date: new Date().toUTCString(),
@@ -97,7 +97,7 @@ function head({ status, headers, body }: WireAnswer, closes: boolean): string {
 }
 
 interface Reader {
-  /** Up to and without the mark; undefined when the connection ends first. */
+  /** Reads up to a mark, and returns the bytes without it; undefined if the connection ends first. */
   until(mark: string): Promise<string | undefined>;
   exactly(length: number): Promise<Buffer>;
 }

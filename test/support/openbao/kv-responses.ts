@@ -2,7 +2,7 @@ import { goDuration } from "./decode.ts";
 import type { KvConfig, Metadata, Version } from "./kv-store.ts";
 import { type Data, timestamp } from "./logical.ts";
 
-/** A version as answers show it. */
+/** Returns a version as responses show it. */
 export function shownVersion(metadata: Metadata, version: Version, number: number): Data {
   return { ...shownTimes(version), custom_metadata: metadata.customMetadata, version: number };
 }
@@ -15,7 +15,7 @@ function shownTimes({ createdTime, deletionTime, destroyed }: Version): Data {
   };
 }
 
-/** A key's metadata as answers show them. */
+/** Returns a key's metadata as responses show them. */
 export function shown(metadata: Metadata): Data {
   return {
     cas_required: metadata.casRequired,
@@ -32,7 +32,7 @@ export function shown(metadata: Metadata): Data {
   };
 }
 
-/** An engine's configuration as answers show it. */
+/** Returns an engine's configuration as responses show it. */
 export function shownConfig(config: KvConfig): Data {
   return {
     cas_required: config.casRequired,

@@ -1,12 +1,12 @@
 import { onTestFinished } from "vitest";
-import type { BaoAnswer, TestBao } from "./types.ts";
+import type { BaoResponse, TestBao } from "./types.ts";
 
-/** A name that nobody else has. */
+/** Returns a name that nothing else has. */
 export function ownName(prefix: string): string {
   return `${prefix}-${crypto.randomUUID().slice(0, 8)}`;
 }
 
-/** Makes a policy of the test's own, gone at its end. Returns its name. */
+/** Makes a policy, which is deleted at the end of the test. Returns its name. */
 export async function ownPolicy(bao: TestBao, text: string, namespace = ""): Promise<string> {
   const name = ownName("policy");
   const options = namespace === "" ? {} : { namespace };
@@ -15,7 +15,7 @@ export async function ownPolicy(bao: TestBao, text: string, namespace = ""): Pro
   return name;
 }
 
-/** Makes a token, ended with the test. Returns the `auth` of the answer. */
+/** Makes a token, which is revoked at the end of the test. Returns the `auth` of the response. */
 export async function ownToken(bao: TestBao, wishes: object, by = bao.token, at = "create") {
   const made = await bao.call("POST", `auth/token/${at}`, wishes, { token: by });
   expectStatus(made, 200);
@@ -27,13 +27,13 @@ export async function ownToken(bao: TestBao, wishes: object, by = bao.token, at 
   return auth as { client_token: string; accessor: string } & Record<string, unknown>;
 }
 
-/** Makes a token that may do what a policy says and nothing else. Returns the token. */
+/** Makes a token with one policy. Returns the token. */
 export async function tokenMay(bao: TestBao, policy: string, wishes: object = {}): Promise<string> {
   const policies = [await ownPolicy(bao, policy)];
   return (await ownToken(bao, { policies, no_default_policy: true, ttl: "1h", ...wishes })).client_token;
 }
 
-/** Makes a role for tokens, gone at the end of the test. Returns its name. */
+/** Makes a token role, which is deleted at the end of the test. Returns its name. */
 export async function ownTokenRole(bao: TestBao, wishes: object): Promise<string> {
   const name = ownName("role");
   expectStatus(await bao.call("POST", `auth/token/roles/${name}`, wishes), 204);
@@ -41,7 +41,7 @@ export async function ownTokenRole(bao: TestBao, wishes: object): Promise<string
   return name;
 }
 
-/** Mounts an engine besides the one there is, gone at the end of the test. Returns its name. */
+/** Mounts another engine, which is removed at the end of the test. Returns its name. */
 export async function ownMount(bao: TestBao, body: object): Promise<string> {
   const name = ownName("engine");
   expectStatus(await bao.call("POST", `sys/mounts/${name}`, body), 204);
@@ -49,7 +49,7 @@ export async function ownMount(bao: TestBao, body: object): Promise<string> {
   return name;
 }
 
-/** Enables a way to log in, gone at the end of the test. Returns where: `auth/approle-1a2b3c4d`. */
+/** Enables an auth method, which is removed at the end of the test. Returns its path: `auth/approle-1a2b3c4d`. */
 export async function ownAuth(bao: TestBao, type: "approle" | "kubernetes"): Promise<string> {
   const name = ownName(type);
   expectStatus(await bao.call("POST", `sys/auth/${name}`, { type }), 204);
@@ -57,7 +57,7 @@ export async function ownAuth(bao: TestBao, type: "approle" | "kubernetes"): Pro
   return `auth/${name}`;
 }
 
-/** Makes a namespace, gone at the end of the test. Returns its name. */
+/** Makes a namespace, which is deleted at the end of the test. Returns its name. */
 export async function ownNamespace(bao: TestBao): Promise<string> {
   const name = ownName("namespace");
   expectStatus(await bao.call("POST", `sys/namespaces/${name}`, {}), 200);
@@ -65,6 +65,6 @@ export async function ownNamespace(bao: TestBao): Promise<string> {
   return name;
 }
 
-function expectStatus({ status, body }: BaoAnswer, expected: number): void {
+function expectStatus({ status, body }: BaoResponse, expected: number): void {
   if (status !== expected) throw new Error(`${status} instead of ${expected}: ${JSON.stringify(body)}`);
 }

@@ -8,7 +8,7 @@ import type { Quotas } from "./quotas.ts";
 import { systemBackend } from "./system.ts";
 import { tokenBackend } from "./token-paths.ts";
 
-/** What every token may do that has not been made without it. */
+/** The policy `default`, which every token has unless it was made without it. */
 const defaultPolicy = `
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["update"] }
@@ -31,13 +31,13 @@ path "cubbyhole/response" { capabilities = ["create", "read"] }
 path "sys/wrapping/unwrap" { capabilities = ["update"] }
 `;
 
-/** Gives a namespace what each has: `sys`, tokens, and the policies that are always there. */
-export function furnish(core: Core, namespace: Namespace, quotas: Quotas, jwts: Jwts): void {
+/** Adds the mounts and policies that every namespace has. */
+export function addBuiltIns(core: Core, namespace: Namespace, quotas: Quotas, jwts: Jwts): void {
   const shared = { namespace, description: "", options: null, fixed: true };
   const prefix = namespace.path === "" ? "" : "ns_";
   const add = (path: string, type: string, backend: Backend) =>
     addMount(core, { ...shared, path, type: prefix + type, backend });
-  const more = (child: Namespace) => furnish(core, child, quotas, jwts);
+  const more = (child: Namespace) => addBuiltIns(core, child, quotas, jwts);
   add("sys/", "system", systemBackend(core, quotas, jwts, more));
   add("identity/", "identity", unknown("identities"));
   add("cubbyhole/", "cubbyhole", unknown("cubbyholes"));
