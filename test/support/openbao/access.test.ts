@@ -29,7 +29,7 @@ describe("a policy", () => {
     expect(shape(await bao.call("DELETE", `sys/policies/acl/${name}`))).toEqual(done);
   });
 
-  it("is not written when it is none", async () => {
+  it("is refused if it is not a policy", async () => {
     const bao = await openBao();
     const name = ownName("policy");
     const write = async (policy: string) =>
@@ -58,7 +58,7 @@ describe("a policy", () => {
     expect(shape(await bao.call("GET", `sys/policies/acl/${name}`))).toEqual(error(404));
   });
 
-  it("is HCL or JSON, as it is or in base64, and with comments", async () => {
+  it("may be HCL or JSON, plain or in base64, with comments", async () => {
     const bao = await openBao();
     const json = '{"path":{"secret/a":{"capabilities":["read"]},"secret/b":{"policy":"write"}}}';
     const all = "create delete list read update";
@@ -83,8 +83,8 @@ describe("a policy", () => {
   });
 });
 
-describe("what a token may do", () => {
-  it("is said by the rule that is the most exact", async () => {
+describe("the permissions of a token", () => {
+  it("follow the most specific rule", async () => {
     const bao = await openBao();
     const policy = `
       path "s/*" { capabilities = ["read"] }
@@ -110,7 +110,7 @@ describe("what a token may do", () => {
     ).toEqual(["read", "update", "delete", "list", "update", "patch", "create", "deny", "deny"]);
   });
 
-  it("is all that its policies give, unless one denies it", async () => {
+  it("are those of all its policies, unless one denies them", async () => {
     const bao = await openBao();
     const policies = await Promise.all([
       ownPolicy(bao, 'path "s/a" { capabilities = ["read"] }\npath "s/b" { capabilities = ["read"] }'),
@@ -121,7 +121,7 @@ describe("what a token may do", () => {
     expect(body.data).toEqual({ "s/a": ["list", "read"], "s/b": ["deny"] });
   });
 
-  it("tells the first version of a key from the next, and reading from listing", async () => {
+  it("distinguish the first version of a key from the next, and reading from listing", async () => {
     const bao = await openBao();
     const root = bao.mount;
     const token = await tokenMay(
@@ -147,7 +147,7 @@ describe("what a token may do", () => {
     expect(await call("GET", "metadata/old/x")).toEqual(denied);
   });
 
-  it("is asked before whether there is anything", async () => {
+  it("are checked before the existence of a path", async () => {
     const bao = await openBao();
     const token = await tokenMay(bao, 'path "a" { capabilities = ["read"] }');
     expect(shape(await bao.call("GET", "nowhere/x", undefined, { token }))).toEqual(denied);
@@ -166,7 +166,7 @@ describe("what a token may do", () => {
     );
   });
 
-  it("takes sudo besides where it is dangerous", async () => {
+  it("must include sudo for dangerous paths", async () => {
     const bao = await openBao();
     const weak = await tokenMay(bao, 'path "sys/auth/*" { capabilities = ["read"] }');
     const strong = await tokenMay(bao, 'path "sys/auth/*" { capabilities = ["read", "sudo"] }');

@@ -6,8 +6,8 @@ import { error, shape, unknownToken } from "./shape.ts";
 
 const fixtures = `${import.meta.dirname}/../../fixtures/tls`;
 
-describe("the test server", () => {
-  it("keeps every request as it came", async () => {
+describe("the fake OpenBao", () => {
+  it("records every request", async () => {
     const bao = await fakeBao();
     await bao.call("POST", "secret/data/a%2Fb?x=1", { data: { k: "v" } }, { headers: { "x-own": "y" } });
     expect(bao.requests).toEqual([
@@ -24,7 +24,7 @@ describe("the test server", () => {
     ]);
   });
 
-  it("is sealed and unsealed, and loses nothing by it", async () => {
+  it("can be sealed and unsealed, and keeps its data", async () => {
     const bao = await fakeBao();
     await bao.call("POST", "secret/data/x", { data: { k: "v" } });
     bao.seal();
@@ -48,7 +48,7 @@ describe("the test server", () => {
     expect((await bao.call("GET", "secret/data/x")).body.data.data).toEqual({ k: "v" });
   });
 
-  it("ends tokens and versions by a clock that can be moved", async () => {
+  it("expires tokens and versions by a clock that a test advances", async () => {
     const bao = await fakeBao();
     const { client_token: parent } = await ownToken(bao, { policies: ["root"], ttl: "1h" });
     const { client_token: child } = await ownToken(bao, { policies: ["default"], ttl: "10h" }, parent);
@@ -70,7 +70,7 @@ describe("the test server", () => {
     expect(shape(await look(periodic))).toEqual(unknownToken);
   });
 
-  it("lets go whom it shut out, by that clock", async () => {
+  it("unlocks a locked entity by that clock", async () => {
     const bao = await fakeBao();
     await bao.call("POST", "sys/auth/approle", { type: "approle" });
     await bao.call("POST", "auth/approle/role/app", { role_id: "app" });
@@ -86,7 +86,7 @@ describe("the test server", () => {
     expect(await login(secret_id)).toBe(400);
   });
 
-  it("answers by script in the place of what it would do, or of what it has done", async () => {
+  it("can replace a response, before or after the request is handled", async () => {
     const bao = await fakeBao();
     bao.before = ({ path }) =>
       path.endsWith("/x") ? Response.json({ errors: ["no"] }, { status: 502 }) : undefined;
@@ -101,7 +101,7 @@ describe("the test server", () => {
     expect((await bao.call("GET", "secret/data/z")).status).toBe(200);
   });
 
-  it("closes a connection without an answer, before or after it has done it", async () => {
+  it("can close a connection without a response, before or after the request is handled", async () => {
     const bao = await fakeBao();
     const write = (key: string) =>
       fetch(`${bao.url}/v1/secret/data/${key}`, {
@@ -120,7 +120,7 @@ describe("the test server", () => {
     expect((await bao.call("GET", "secret/data/y")).body.data.metadata.version).toBe(1);
   });
 
-  it("waits as long as it is told", async () => {
+  it("can delay its responses", async () => {
     const bao = await fakeBao();
     bao.delay = 50;
     const start = performance.now();
@@ -128,7 +128,7 @@ describe("the test server", () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(49);
   });
 
-  it("goes away, and comes back at the same place with all it had", async () => {
+  it("can stop, and start again at the same address with the same data", async () => {
     const bao = await fakeBao();
     await bao.call("POST", "secret/data/x", { data: { k: "v" } });
     await bao.stop();
@@ -148,7 +148,7 @@ describe("the test server", () => {
     await expect(fetch(`${bao.url}/v1/sys/health`)).rejects.toThrow(/certificate/);
   });
 
-  it("says so when it is asked for what it does not know, and does not make it up", async () => {
+  it("refuses features that it does not have", async () => {
     const bao = await fakeBao();
     const unknown = async (method: string, path: string, body?: unknown) =>
       (await bao.call(method, path, body)).status;

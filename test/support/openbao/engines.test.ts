@@ -21,7 +21,7 @@ describe("an engine", () => {
     ...over,
   });
 
-  it("is told to who may do something in it, and to nobody else", async () => {
+  it("is shown only to tokens that may do something in it", async () => {
     const bao = await openBao();
     const probe = async (token: string, mount = bao.mount) =>
       shape(await bao.call("GET", `sys/internal/ui/mounts/${mount}`, undefined, { token }));
@@ -55,7 +55,7 @@ describe("an engine", () => {
     expect((await probe(bao.token, `${bao.mount}/data/x`))[0]).toBe(200);
   });
 
-  it("is mounted once, and gone when it is deleted", async () => {
+  it("is mounted once, and removed by a delete", async () => {
     const bao = await openBao();
     const mount = await ownMount(bao, { type: "kv-v2", description: "mine" });
     const { status, body } = await bao.call("GET", `sys/mounts/${mount}`);
@@ -92,7 +92,7 @@ describe("an engine", () => {
 });
 
 describe("a namespace", () => {
-  it("has engines, policies and tokens of its own", async () => {
+  it("has its own engines, policies and tokens", async () => {
     const bao = await openBao();
     const namespace = await ownNamespace(bao);
     const inside = { namespace };
@@ -119,7 +119,7 @@ describe("a namespace", () => {
     );
   });
 
-  it("is named by its header, in the answer too, and has to be one", async () => {
+  it("is named by a header, and must exist", async () => {
     const bao = await openBao();
     const namespace = await ownNamespace(bao);
     const answer = await bao.call("GET", "sys/namespaces?list=true", undefined, { namespace });
@@ -147,7 +147,7 @@ describe("a namespace", () => {
 });
 
 describe("a rate limit", () => {
-  it("is for one engine, and said as what it is", async () => {
+  it("applies to one engine, and is named in the error", async () => {
     const bao = await openBao();
     const name = ownName("quota");
     const limit = { path: `${bao.mount}/`, rate: 2, interval: "1h" };

@@ -22,7 +22,7 @@ const deleted = { deletion_time: "<time>" };
 const notFound = error(404);
 
 describe("a version", () => {
-  it("is written by POST and by PUT, and read with what is known of it", async () => {
+  it("is written by POST and by PUT, and read with its metadata", async () => {
     const kv = engine(await openBao());
     expect(await kv("POST", "data/a/b", { data: { k: "v" } })).toEqual(success(about(1)));
     expect(await kv("PUT", "data/a/b", { data: { k: "w", n: { x: [1, null] } } })).toEqual(success(about(2)));
@@ -38,7 +38,7 @@ describe("a version", () => {
     );
   });
 
-  it("keeps text as it is, and numbers as floating point", async () => {
+  it("keeps text unchanged, and numbers as floating point", async () => {
     const kv = engine(await openBao());
     const odd =
       '{"data":{"e":"é\\u0000\\ud83d\\ude00","lone":"\\ud800","big":12345678901234567890,"__proto__":1}}';
@@ -51,7 +51,7 @@ describe("a version", () => {
     expect(Object.hasOwn(data, "__proto__")).toBe(true);
   });
 
-  it("is refused without data, or with what is none", async () => {
+  it("is refused without data, or with data that are not an object", async () => {
     const kv = engine(await openBao());
     expect(await kv("POST", "data/x", {})).toEqual(error(400, "no data provided"));
     expect(await kv("POST", "data/x")).toEqual(error(400, "no data provided"));
@@ -71,7 +71,7 @@ describe("a version", () => {
     expect(await kv("GET", "data/x")).toEqual(success({ data: null, metadata: about(1) }));
   });
 
-  it("comes with a warning for what it was sent besides", async () => {
+  it("has a warning about unknown parameters", async () => {
     const kv = engine(await openBao());
     const warnings = ["Endpoint ignored these unrecognized parameters: [extra more]"];
     expect(await kv("POST", "data/x", { data: {}, more: 1, extra: 2 })).toEqual(
@@ -79,7 +79,7 @@ describe("a version", () => {
     );
   });
 
-  it("is not asked for by a version that is no number", async () => {
+  it("cannot be read with a version that is not a number", async () => {
     const kv = engine(await openBao());
     expect(await kv("GET", "data/x?version=one")).toEqual(
       error(
@@ -94,7 +94,7 @@ describe("check-and-set", () => {
   const mismatch = error(400, "check-and-set parameter did not match the current version");
   const required = error(400, "check-and-set parameter required for this call");
 
-  it("takes the version that there is, and 0 only for a key that never was", async () => {
+  it("accepts the present version, and 0 only for a new key", async () => {
     const kv = engine(await openBao());
     const write = (cas: unknown) => kv("POST", "data/x", { data: {}, options: { cas } });
     expect(await write(1)).toEqual(mismatch);
@@ -112,7 +112,7 @@ describe("check-and-set", () => {
     expect(await write(0)).toEqual(success(about(1)));
   });
 
-  it("is asked for by the metadata of a key, and by the engine", async () => {
+  it("can be required by a key, and by the engine", async () => {
     const kv = engine(await openBao());
     expect(await kv("POST", "metadata/x", { cas_required: true })).toEqual(done);
     expect(await kv("POST", "data/x", { data: {} })).toEqual(required);
@@ -145,14 +145,14 @@ describe("a patch", () => {
     expect(await kv("PATCH", "data/x", {})).toEqual(error(400, "no data provided"));
   });
 
-  it("is of its own content type", async () => {
+  it("needs its own content type", async () => {
     const kv = engine(await openBao());
     expect(await kv("PATCH", "data/x", { data: {} }, { "content-type": "application/json" })).toEqual(
       error(415, "PATCH requires Content-Type of application/merge-patch+json, provided application/json"),
     );
   });
 
-  it("finds nothing to change where there is nothing", async () => {
+  it("is a 404 if there is no version", async () => {
     const kv = engine(await openBao());
     expect(await kv("PATCH", "data/x", { data: {} })).toEqual([404, null]);
     expect(await kv("PATCH", "metadata/x", { max_versions: 1 })).toEqual([404, null]);
@@ -162,8 +162,8 @@ describe("a patch", () => {
   });
 });
 
-describe("what is deleted", () => {
-  it("is not found, but known, until it is undeleted", async () => {
+describe("a deleted version", () => {
+  it("is not found, but has metadata, until it is undeleted", async () => {
     const kv = engine(await openBao());
     await kv("POST", "data/x", { data: { n: 1 } });
     await kv("POST", "data/x", { data: { n: 2 } });
@@ -178,7 +178,7 @@ describe("what is deleted", () => {
     expect((await kv("GET", "data/x?version=1"))[0]).toBe(200);
   });
 
-  it("is not brought back once it is destroyed", async () => {
+  it("cannot be undeleted once it is destroyed", async () => {
     const kv = engine(await openBao());
     await kv("POST", "data/x", { data: { n: 1 } });
     expect(await kv("PUT", "destroy/x", { versions: "1" })).toEqual(done);
@@ -187,7 +187,7 @@ describe("what is deleted", () => {
     expect(await kv("GET", "data/x")).toEqual(success(gone, { status: 404 }));
   });
 
-  it("is said by its version", async () => {
+  it("is named by its number", async () => {
     const kv = engine(await openBao());
     expect(await kv("POST", "delete/x", {})).toEqual(error(400, "No version number provided"));
     expect(await kv("POST", "undelete/x", { versions: [] })).toEqual(
@@ -201,7 +201,7 @@ describe("what is deleted", () => {
 });
 
 describe("versions", () => {
-  it("are ten where nothing says how many, and forgotten from the oldest", async () => {
+  it("are ten by default, and the oldest is deleted first", async () => {
     const kv = engine(await openBao());
     for (let n = 1; n <= 11; n++) await kv("POST", "data/x", { data: { n } });
     expect(await kv("GET", "data/x?version=1")).toEqual(notFound);
@@ -212,7 +212,7 @@ describe("versions", () => {
     ]);
   });
 
-  it("are as many as the engine or the key says, whichever is more", async () => {
+  it("are as many as the engine or the key permits, whichever is more", async () => {
     const kv = engine(await openBao());
     await kv("POST", "config", { max_versions: 2 });
     await kv("POST", "metadata/x", { max_versions: 3 });
@@ -224,7 +224,7 @@ describe("versions", () => {
   });
 });
 
-describe("what is no path of a version 2 engine", () => {
+describe("a path that a version 2 engine does not have", () => {
   const invalid = (command: string) =>
     success(null, {
       status: 404,
@@ -233,7 +233,7 @@ describe("what is no path of a version 2 engine", () => {
       ],
     });
 
-  it("is told from what is not there", async () => {
+  it("is distinguished from a missing key", async () => {
     const kv = engine(await openBao());
     expect(await kv("GET", "x")).toEqual(invalid("get"));
     expect(await kv("POST", "x", { k: "v" })).toEqual(invalid("put"));
@@ -247,7 +247,7 @@ describe("what is no path of a version 2 engine", () => {
     );
   });
 
-  it("is one like any other in a version 1 engine", async () => {
+  it("is a path like any other in a version 1 engine", async () => {
     const bao = await openBao();
     const mount = await ownMount(bao, { type: "kv", options: { version: "1" } });
     const kv = engine({ ...bao, mount });

@@ -38,7 +38,7 @@ describe("AppRole", () => {
     return { at, role_id, secret_id: issued.body.data.secret_id, issued };
   }
 
-  it("lets somebody in by two ids", async () => {
+  it("logs in with a role id and a secret id", async () => {
     const bao = await openBao();
     const { at, role_id, secret_id, issued } = await role(bao);
     expect(shape(issued)).toEqual(
@@ -61,7 +61,7 @@ describe("AppRole", () => {
     expect(data.display_name).toBe(at.slice("auth/".length));
   });
 
-  it("turns away everybody else", async () => {
+  it("refuses every other login", async () => {
     const bao = await openBao();
     const { at, role_id, secret_id } = await role(bao);
     expect(await login(bao, at, { role_id: "nobody", secret_id })).toEqual(wrong);
@@ -77,7 +77,7 @@ describe("AppRole", () => {
     expect(await login(bao, at, { role_id, secret_id })).toEqual(wrong);
   });
 
-  it("shuts out who has been wrong five times, right or not", async () => {
+  it("locks an entity after five failures, also for a right login", async () => {
     const bao = await openBao();
     const { at, role_id, secret_id } = await role(bao);
     for (let n = 0; n < 5; n++) expect(await login(bao, at, { role_id, secret_id: "wrong" })).toEqual(wrong);
@@ -85,7 +85,7 @@ describe("AppRole", () => {
     expect(await login(bao, at, { role_id, secret_id })).toEqual(unknownToken);
   });
 
-  it("counts the uses of a secret id, and forgets one that is destroyed", async () => {
+  it("counts the uses of a secret id, and deletes a destroyed one", async () => {
     const bao = await openBao();
     const { at, role_id, secret_id } = await role(bao, {}, { num_uses: 1, metadata: '{"k":"v"}' });
     const auth = loggedIn({ metadata: { k: "v", role_name: "app" } });
@@ -99,7 +99,7 @@ describe("AppRole", () => {
     expect(await login(bao, at, { role_id, secret_id: another })).toEqual(wrong);
   });
 
-  it("renews by its role, and not without it", async () => {
+  it("renews tokens by their role, and not after the role is deleted", async () => {
     const bao = await openBao();
     const { at, role_id, secret_id } = await role(bao);
     const { body } = await bao.call("POST", `${at}/login`, { role_id, secret_id }, withoutToken);
@@ -121,7 +121,7 @@ describe("AppRole", () => {
     );
   });
 
-  it("gives tokens as its role says, all ended when it is disabled", async () => {
+  it("gives out tokens by its role, and revokes them when it is disabled", async () => {
     const bao = await openBao();
     const wishes = {
       token_policies: ["b", "A"],
@@ -158,7 +158,7 @@ describe("AppRole", () => {
     );
   });
 
-  it("has roles that can be", async () => {
+  it("refuses roles that are not possible", async () => {
     const bao = await openBao();
     const { at, role_id } = await role(bao, { secret_id_ttl: "1h" });
     const write = async (body: object, name = "app") =>
@@ -219,7 +219,7 @@ describe("Kubernetes", () => {
     return { bao, at, config };
   }
 
-  it("lets in whom it vouches for", async () => {
+  it("logs in a service account that Kubernetes accepts", async () => {
     const { bao, at, config } = await cluster();
     expect(await login(bao, at, { role: "app", jwt })).toEqual(
       error(500, "could not load backend configuration"),
@@ -242,7 +242,7 @@ describe("Kubernetes", () => {
     });
   });
 
-  it("turns away everybody else", async () => {
+  it("refuses every other login", async () => {
     const { bao, at, config } = await cluster();
     await bao.call("POST", `${at}/config`, config);
     expect(await login(bao, at, { jwt })).toEqual(error(400, "missing role"));
@@ -258,7 +258,7 @@ describe("Kubernetes", () => {
     ).toEqual(error(403, "namespace not authorized"));
   });
 
-  it("has a configuration and roles that can be", async () => {
+  it("refuses a configuration and roles that are not possible", async () => {
     const { bao, at } = await cluster();
     const post = async (path: string, body: object) => shape(await bao.call("POST", `${at}/${path}`, body));
     expect(await post("config", {})).toEqual(error(400, "no host provided"));

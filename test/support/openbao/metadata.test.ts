@@ -25,7 +25,7 @@ const known = (over: object = {}) => ({
 const one = { created_time: "<time>", deletion_time: "", destroyed: false };
 
 describe("metadata", () => {
-  it("is there before the first version, and tells all of them", async () => {
+  it("exist before the first version, and list all versions", async () => {
     const kv = engine(await openBao());
     expect(await kv("GET", "metadata/x")).toEqual(error(404));
     const custom_metadata = { "managed-by": "mcpctl", n: "1" };
@@ -42,7 +42,7 @@ describe("metadata", () => {
     );
   });
 
-  it("is changed in what is given, and patched in a part of that", async () => {
+  it("are changed in the given fields, and patched in parts of a field", async () => {
     const kv = engine(await openBao());
     await kv("POST", "metadata/x", { custom_metadata: { a: "1", b: "2" }, max_versions: 5 });
     expect(await kv("POST", "metadata/x", {})).toEqual(done);
@@ -69,7 +69,7 @@ describe("metadata", () => {
     expect(await kv("GET", "metadata/x")).toMatchObject([200, { data: { custom_metadata: null } }]);
   });
 
-  it("goes with all versions", async () => {
+  it("are deleted with all versions", async () => {
     const kv = engine(await openBao());
     await kv("POST", "data/x", { data: {} });
     expect(await kv("DELETE", "metadata/x")).toEqual(done);
@@ -79,7 +79,7 @@ describe("metadata", () => {
     expect(await kv("GET", "data/x")).toEqual(error(404));
   });
 
-  it("of one's own has its limits, and all that is wrong is said", async () => {
+  it("may be custom within limits, and every fault is reported", async () => {
     const kv = engine(await openBao());
     const write = (custom_metadata: unknown) => kv("POST", "metadata/x", { custom_metadata });
     const fault = (...faults: string[]) =>
@@ -114,7 +114,7 @@ describe("metadata", () => {
     expect(await kv("GET", "metadata/x")).toEqual(error(404));
   });
 
-  it("has a check-and-set of its own", async () => {
+  it("have their own check-and-set", async () => {
     const kv = engine(await openBao());
     const write = (wishes: object) => kv("POST", "metadata/x", { max_versions: 2, ...wishes });
     expect(await write({ metadata_cas: 1 })).toEqual(
@@ -128,7 +128,7 @@ describe("metadata", () => {
     expect(await write({ metadata_cas: 1 })).toEqual(done);
   });
 
-  it("takes durations that are some", async () => {
+  it("accept valid durations only", async () => {
     const kv = engine(await openBao());
     const fault = (text: string) =>
       error(400, `error converting input for field "delete_version_after": ${text}`);
@@ -152,8 +152,8 @@ describe("metadata", () => {
   });
 });
 
-describe("an end by itself", () => {
-  it("is known from the start", async () => {
+describe("an automatic deletion", () => {
+  it("has its time in the metadata from the start", async () => {
     const kv = engine(await openBao());
     await kv("POST", "metadata/x", { delete_version_after: "1h" });
     expect(await kv("POST", "data/x", { data: {} })).toMatchObject([
@@ -175,7 +175,7 @@ describe("an end by itself", () => {
 });
 
 describe("a list", () => {
-  it("is of the names in a folder, in order, folders with a slash", async () => {
+  it("has the names in a folder, sorted, folders with a slash", async () => {
     const kv = engine(await openBao());
     expect(await kv("GET", "metadata/?list=true")).toEqual(error(404));
     for (const key of ["b", "a/x", "a/y/z", "a", "B", "é"]) await kv("POST", `data/${key}`, { data: {} });
@@ -187,7 +187,7 @@ describe("a list", () => {
       expect(await kv("GET", `metadata/${nothing}?list=true`)).toEqual(error(404));
   });
 
-  it("has a key whose versions are all deleted, and pages", async () => {
+  it("includes keys whose versions are all deleted, and has pages", async () => {
     const kv = engine(await openBao());
     for (const key of ["a", "b", "c"]) await kv("POST", `data/${key}`, { data: {} });
     await kv("DELETE", "data/b");
@@ -196,19 +196,19 @@ describe("a list", () => {
     expect(await kv("GET", "metadata/?list=true&after=c")).toEqual(error(404));
   });
 
-  it("is one or none: what is neither is refused", async () => {
+  it("is refused for a query that is neither a list nor a scan", async () => {
     const kv = engine(await openBao());
     expect(await kv("GET", "metadata/?list=maybe")).toEqual(error(400));
     expect(await kv("GET", "metadata/?list=true&scan=true")).toEqual(error(400));
   });
 
-  it("goes all the way down as a scan", async () => {
+  it("includes subfolders as a scan", async () => {
     const kv = engine(await openBao());
     for (const key of ["a/x", "a/y/z", "b"]) await kv("POST", `data/${key}`, { data: {} });
     expect(await kv("GET", "metadata/?scan=true")).toEqual(success({ keys: ["b", "a/x", "a/y/z"] }));
   });
 
-  it("comes with the metadata of each where that is asked for, and keys without their values", async () => {
+  it("can include metadata, and can show keys without values", async () => {
     const kv = engine(await openBao());
     await kv("POST", "data/a/x", { data: { k: "v", n: { m: 1 } } });
     expect(await kv("GET", "detailed-metadata/?list=true")).toEqual(

@@ -11,7 +11,7 @@ async function lookup(bao: TestBao, token: string) {
 }
 
 describe("a batch token", () => {
-  it("is kept nowhere: neither renewed nor revoked, and makes no others", async () => {
+  it("is not stored: it cannot be renewed or revoked, and makes no other tokens", async () => {
     const bao = await openBao();
     const policies = [await ownPolicy(bao, 'path "auth/token/create" { capabilities = ["update"] }')];
     const parent = (await ownToken(bao, { policies, ttl: "1h" })).client_token;
@@ -56,7 +56,7 @@ describe("a token role", () => {
     ...over,
   });
 
-  it("says of what tokens are made", async () => {
+  it("sets the properties of its tokens", async () => {
     const bao = await openBao();
     const policy = await ownPolicy(bao, 'path "nothing" {}');
     const role = await ownTokenRole(bao, {
@@ -90,7 +90,7 @@ describe("a token role", () => {
     );
   });
 
-  it("is what its tokens are renewed by, and not without it", async () => {
+  it("limits the renewal of its tokens, which need it", async () => {
     const bao = await openBao();
     const role = await ownTokenRole(bao, { allowed_policies: ["default"], token_period: "1h" });
     const { client_token: token } = await ownToken(bao, {}, bao.token, `create/${role}`);
@@ -107,7 +107,7 @@ describe("a token role", () => {
     expect(shape(await bao.call("GET", `auth/token/roles/${role}`))).toEqual(error(404));
   });
 
-  it("forbids policies, bounds uses and ends, and reads its old names", async () => {
+  it("forbids policies, limits uses and times, and accepts old field names", async () => {
     const bao = await openBao();
     const role = await ownTokenRole(bao, {
       disallowed_policies: "secret-one",

@@ -11,7 +11,7 @@ async function lookup(bao: TestBao, token: string) {
 }
 
 describe("a token", () => {
-  it("is made, and knows itself", async () => {
+  it("is created, and can look itself up", async () => {
     const bao = await openBao();
     const policy = await ownPolicy(bao, 'path "nothing" {}');
     const made = await bao.call("POST", "auth/token/create", {
@@ -42,7 +42,7 @@ describe("a token", () => {
     );
   });
 
-  it("is taken from either header, and from no other", async () => {
+  it("is read from either of two headers, and from no other", async () => {
     const bao = await openBao();
     const path = `${bao.mount}/data/x`;
     const send = async (headers: Record<string, string>) =>
@@ -60,7 +60,7 @@ describe("a token", () => {
       expect(await send({ "x-vault-token": token })).toEqual(unknownToken);
   });
 
-  it("ends with the one that made it, but for an orphan", async () => {
+  it("expires with the token that made it, unless it is an orphan", async () => {
     const bao = await openBao();
     const may = ["create", "create-orphan"]
       .map((at) => `path "auth/token/${at}" { capabilities = ["update"] }`)
@@ -79,7 +79,7 @@ describe("a token", () => {
     ]);
   });
 
-  it("can be used as often as it says", async () => {
+  it("can be used as often as its number of uses", async () => {
     const bao = await openBao();
     const { client_token: token } = await ownToken(bao, { policies: ["default"], num_uses: 3 });
     expect(await lookup(bao, token)).toMatchObject([200, { data: { num_uses: 2 } }]);
@@ -88,7 +88,7 @@ describe("a token", () => {
     expect(await lookup(bao, token)).toEqual(unknownToken);
   });
 
-  it("passes on no more than it may do itself", async () => {
+  it("cannot give out more permissions than it has", async () => {
     const bao = await openBao();
     const token = await tokenMay(bao, 'path "auth/token/create*" { capabilities = ["update"] }');
     const [own] = (await bao.call("GET", "auth/token/lookup-self", undefined, { token: bao.token })).body.data
@@ -115,7 +115,7 @@ describe("a token", () => {
     expect([status, (body as { auth: unknown }).auth]).toEqual([200, auth([expect.any(String)])]);
   });
 
-  it("is made by wishes that are some", async () => {
+  it("is refused with parameters that are not possible", async () => {
     const bao = await openBao();
     const create = async (wishes: object) => shape(await bao.call("POST", "auth/token/create", wishes));
     expect(await create({ ttl: "soon" })).toEqual(error(400, 'time: invalid duration "soon"'));
@@ -141,7 +141,7 @@ describe("a token", () => {
 });
 
 describe("a renewal", () => {
-  it("gives a token as long as was asked for, or as it had last", async () => {
+  it("extends a token by the requested time, or by its last TTL", async () => {
     const bao = await openBao();
     const { client_token: token } = await ownToken(bao, { policies: ["default"], ttl: "1h" });
     const renew = async (body: object) =>
@@ -161,7 +161,7 @@ describe("a renewal", () => {
     );
   });
 
-  it("gives a periodic token its period again, whatever was asked for", async () => {
+  it("extends a periodic token by its period, whatever was requested", async () => {
     const bao = await openBao();
     const { client_token: token } = await ownToken(bao, { policies: ["default"], period: "1h" });
     expect(await lookup(bao, token)).toEqual(success(looked(["default"], { period: 3600 })));
@@ -170,7 +170,7 @@ describe("a renewal", () => {
     expect(renewed.body.warnings).toBeNull();
   });
 
-  it("does not reach past the end that was set", async () => {
+  it("does not extend a token beyond its maximal TTL", async () => {
     const bao = await openBao();
     const wishes = { policies: ["default"], ttl: "10m", explicit_max_ttl: "1h" };
     const { client_token: token } = await ownToken(bao, wishes);
@@ -182,7 +182,7 @@ describe("a renewal", () => {
     ]);
   });
 
-  it("is not for every token", async () => {
+  it("is refused for tokens that are not renewable", async () => {
     const bao = await openBao();
     const { client_token: token } = await ownToken(bao, {
       policies: ["default"],

@@ -24,8 +24,8 @@ async function said(
   return [status, text === "" ? null : JSON.parse(Buffer.from(text, "latin1").toString())];
 }
 
-describe("an answer", () => {
-  it("is JSON that nobody is to store", async () => {
+describe("a response", () => {
+  it("is JSON that may not be cached", async () => {
     const bao = await openBao();
     for (const path of [`${bao.mount}/data/x`, "sys/health", `${bao.mount}/config`, "nowhere"]) {
       const { headers } = await bao.call("GET", path);
@@ -40,7 +40,7 @@ describe("an answer", () => {
     ]);
   });
 
-  it("is not to be had outside of /v1/", async () => {
+  it("exists below /v1/ only", async () => {
     const bao = await openBao();
     for (const path of ["/v1", "/nowhere", "/v2/sys/health", "/V1/sys/health"])
       expect(await said(bao, "GET", path)).toEqual([404, { errors: [] }]);
@@ -60,7 +60,7 @@ describe("a method", () => {
     expect(await said(bao, "SCAN", path)).toMatchObject([200, { data: { keys: ["a/x"] } }]);
   });
 
-  it("has to be one that is known", async () => {
+  it("must be known", async () => {
     const bao = await openBao();
     const path = `/v1/${bao.mount}/data/x`;
     for (const method of ["TRACE", "FETCH"])
@@ -74,7 +74,7 @@ describe("a method", () => {
 });
 
 describe("a path", () => {
-  it("with dots or empty parts is redirected to what it means", async () => {
+  it("with dots or empty parts is redirected to the clean path", async () => {
     const bao = await openBao();
     const where = async (path: string, method = "GET") => {
       const { status, headers } = await send(bao, method, path);
@@ -86,7 +86,7 @@ describe("a path", () => {
     expect(await where("/v1/a/data/../x", "POST")).toEqual([307, "/v1/a/x"]);
   });
 
-  it("with dots that are escaped is refused", async () => {
+  it("with escaped dots is refused", async () => {
     const bao = await openBao();
     for (const dots of ["%2e%2e", "%2E%2E", "%2e.", ".%2e", "%2e"])
       expect(await said(bao, "GET", `/v1/${bao.mount}/data/${dots}/x`), dots).toEqual([
@@ -97,7 +97,7 @@ describe("a path", () => {
       expect(await said(bao, "GET", `/v1/${bao.mount}/data/${name}`), name).toEqual([404, { errors: [] }]);
   });
 
-  it("with what cannot be printed is refused without a word", async () => {
+  it("with characters that are not printable is refused without a message", async () => {
     const bao = await openBao();
     for (const odd of ["%00", "%0a", "%7f", "%C2%A0", "%E2%80%8B", "%09"])
       expect(await send(bao, "GET", `/v1/${bao.mount}/data/a${odd}b`), odd).toMatchObject({
@@ -108,7 +108,7 @@ describe("a path", () => {
     expect([cut.status, cut.text]).toEqual([400, "400 Bad Request"]);
   });
 
-  it("is what it is when it is decoded, a slash too", async () => {
+  it("is decoded, also an escaped slash", async () => {
     const bao = await openBao();
     const write = (key: string) => said(bao, "POST", `/v1/${bao.mount}/data/${key}`, '{"data":{}}');
     for (const key of ["a%2Fb", "a%20c", "%C3%A9", "a%3Fb%23"]) expect((await write(key))[0]).toBe(200);
@@ -130,7 +130,7 @@ describe("a path", () => {
 describe("a body", () => {
   const wrong = (text: string) => [400, { errors: [`failed to decode JSON input: ${text}`] }];
 
-  it("has to be one JSON object, whatever its content type says", async () => {
+  it("must be one JSON object, whatever its content type", async () => {
     const bao = await openBao();
     const write = (body: string, type = "application/json") =>
       said(bao, "POST", `/v1/${bao.mount}/data/x`, body, { "content-type": type });
@@ -177,7 +177,7 @@ describe("a body", () => {
     expect((await bao.call("GET", `${bao.mount}/data/x`)).body.data.data).toEqual({ k: "v" });
   });
 
-  it("has a thousand strings at most, names and values", async () => {
+  it("has at most 1,000 strings, names and values", async () => {
     const bao = await openBao();
     // Besides "data" itself.
     const write = (strings: number) => {
@@ -193,7 +193,7 @@ describe("a body", () => {
     ]);
   });
 
-  it("is not larger than 32 MiB", async () => {
+  it("has at most 32 MiB", async () => {
     const bao = await openBao();
     const write = (length: number) =>
       bao.call("POST", `${bao.mount}/data/x`, `{"data":{"k":"${"x".repeat(length)}"}}`);
@@ -205,7 +205,7 @@ describe("a body", () => {
 });
 
 describe("health", () => {
-  it("is told to anybody, with a status that can be chosen", async () => {
+  it("needs no token, and has a status that a query can choose", async () => {
     const bao = await openBao();
     const health = async (query = "", method = "GET") => {
       const { status, body } = await bao.call(method, `sys/health${query}`, undefined, { token: "" });
