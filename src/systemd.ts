@@ -1,33 +1,34 @@
 import { oneLine } from "./wire/text.ts";
 
-/** Variables by which systemd says how to talk to it. */
+/** The environment, in which systemd puts the address that it listens on. */
 export type ServiceEnv = Record<string, string | undefined>;
 
-/** The service manager that started this program: systemd, or nobody. Nothing it does ever throws. */
+/** The service manager that started this program: systemd, or none. Its methods never throw. */
 export interface ServiceManager {
-  /** Whether anybody listens. */
+  /** True if a service manager listens. */
   readonly present: boolean;
-  /** The service does its work from now on (`READY=1`). */
+  /** Reports that the service is ready to work (`READY=1`). */
   ready(status: string): void;
-  /** One line for `systemctl status`. */
+  /** Sets the line that `systemctl status` shows. */
   status(text: string): void;
-  /** The service is about to end (`STOPPING=1`). */
+  /** Reports that the service is about to end (`STOPPING=1`). */
   stopping(status: string): void;
   /**
-   * Beats twice in each WATCHDOG_USEC (`WATCHDOG=1`) for as long as the event loop turns and `answers` does; does
-   * nothing where no watchdog is set. Beats go on while the service stops.
+   * Beats twice in each WATCHDOG_USEC (`WATCHDOG=1`) as long as the event loop turns and `check` succeeds. It goes on
+   * while the service stops. Does nothing where no watchdog is set.
    *
-   * @param answers resolves when what the service depends on answers; a rejection or silence is no beat
+   * @param check resolves when everything that the service depends on works; no beat is sent when it rejects, or while
+   *   it is pending
    */
-  watch(answers: () => Promise<unknown>): void;
-  /** No more beats, and nothing more is said. */
+  watch(check: () => Promise<unknown>): void;
+  /** Ends the beats. Nothing is sent afterwards. */
   close(): void;
 }
 
 /** The most characters of a status. A line end in it would begin a variable of its own. */
 const longestStatus = 1_000;
 
-const nobody: ServiceManager = {
+const none: ServiceManager = {
   present: false,
   ready() {},
   status() {},
@@ -37,17 +38,17 @@ const nobody: ServiceManager = {
 };
 
 /**
- * Finds the service manager, as sd_notify(3) says it. Its variables are taken out of `env`: what this program starts
- * is not the service.
+ * Finds the service manager by the variables of sd_notify(3). They are taken out of `env`: a program that this one
+ * starts is not the service.
  *
  * @param env the process's own environment
- * @param every calls back each so many milliseconds, and returns how to stop
+ * @param every calls back after each span of so many milliseconds, and returns a function that ends that
  */
 export async function serviceManager(env: ServiceEnv, every = interval): Promise<ServiceManager> {
   const { NOTIFY_SOCKET: address, WATCHDOG_USEC: span, WATCHDOG_PID: watched } = env;
   for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete env[name];
   const send = address ? await datagrams(address).catch(() => undefined) : undefined;
-  if (!send) return nobody;
+  if (!send) return none;
   const ours = watched === undefined || Number(watched) === process.pid;
   const beat = ours && /^[1-9]\d{0,15}$/.test(span ?? "") ? Number(span) / 2000 : undefined;
   let stopWatching = () => {};
@@ -56,24 +57,24 @@ export async function serviceManager(env: ServiceEnv, every = interval): Promise
     ready: (status) => send.text(`READY=1\nSTATUS=${oneLine(status, longestStatus)}`),
     status: (text) => send.text(`STATUS=${oneLine(text, longestStatus)}`),
     stopping: (status) => send.text(`STOPPING=1\nSTATUS=${oneLine(status, longestStatus)}`),
-    watch(answers) {
+    watch(check) {
       stopWatching();
       if (beat === undefined) return;
-      let asking = false;
-      const look = () => {
-        // One that has not answered yet is not asked again.
-        if (asking) return;
-        asking = true;
-        const answered = () => send.text("WATCHDOG=1");
+      let isPending = false;
+      const beatOnce = () => {
+        // A check that is pending is not started again.
+        if (isPending) return;
+        isPending = true;
+        const succeeded = () => send.text("WATCHDOG=1");
         Promise.resolve()
-          .then(answers)
-          .then(answered, () => {})
+          .then(check)
+          .then(succeeded, () => {})
           .finally(() => {
-            asking = false;
+            isPending = false;
           });
       };
-      look();
-      stopWatching = every(beat, look);
+      beatOnce();
+      stopWatching = every(beat, beatOnce);
     },
     close() {
       stopWatching();
@@ -97,7 +98,7 @@ const linux = {
 };
 const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
-/** A way to send datagrams to a Unix socket, which Bun has not: through libc. Undefined where there is none. */
+/** Sends datagrams to a Unix socket through libc, because Bun cannot. Undefined where libc is not found. */
 async function datagrams(address: string): Promise<{ text(text: string): void; close(): void } | undefined> {
   const name = socketAddress(address);
   if (process.platform !== "linux" || !name) return undefined;
@@ -117,7 +118,7 @@ async function datagrams(address: string): Promise<{ text(text: string): void; c
     text(text) {
       if (closed) return;
       const bytes = Buffer.from(text);
-      // Whoever does not take it has missed it: a full or a dead socket must not stop the service.
+      // A datagram that is not taken is lost: a full or dead socket must not stop the service.
       const flags = linux.MSG_DONTWAIT | linux.MSG_NOSIGNAL;
       libc.symbols.sendto(socket, bytes, bytes.length, flags, name, name.length);
     },
@@ -129,7 +130,7 @@ async function datagrams(address: string): Promise<{ text(text: string): void; c
   };
 }
 
-/** A `sockaddr_un`: of a path, or of a name that no file has (`@…`). Undefined for any other kind of address. */
+/** Returns the `sockaddr_un` of a path or of an abstract name (`@…`). Undefined for any other kind of address. */
 function socketAddress(address: string): Buffer | undefined {
   const family = Buffer.alloc(2);
   new Uint16Array(family.buffer, family.byteOffset, 1)[0] = linux.AF_UNIX;

@@ -1,14 +1,14 @@
-/** Time and chance, as an agent needs them. */
+/** A clock and a source of chance, which a test can replace. */
 export interface Time {
-  /** Milliseconds; never goes back, whatever the wall clock does. */
+  /** Returns the milliseconds of a monotonic clock: it never goes back when the wall clock is set. */
   elapsed(): number;
-  /** From 0 to just below 1. */
+  /** Returns a number from 0 to just below 1. */
   random(): number;
-  /** Calls back once, after so many milliseconds. Returns how to prevent it. */
+  /** Calls `act` once, after so many milliseconds. Returns a function that prevents it. */
   after(milliseconds: number, act: () => void): () => void;
 }
 
-/** The machine's own. */
+/** The machine's own clock and chance. */
 export const systemTime: Time = {
   elapsed: () => performance.now(),
   random: Math.random,
@@ -18,7 +18,7 @@ export const systemTime: Time = {
   },
 };
 
-/** Returns when so many milliseconds are over, or as soon as the signal aborts. Never fails. */
+/** Returns after so many milliseconds, or as soon as the signal aborts. Never fails. */
 export function pause(time: Time, milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((over) => {
     if (signal.aborted) return over();

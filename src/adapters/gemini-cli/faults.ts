@@ -50,20 +50,20 @@ export function runFailure(
   if (exit?.code === 126 || exit?.code === 127) return cannotStart("EACCES");
   const signal = exit?.signal;
   if (signal)
-    return new AppError("provider_error", `gemini was ended by ${signal} before its answer was whole`);
+    return new AppError("provider_error", `gemini was ended by ${signal} before its response was complete`);
   const code = exit?.code ?? 0;
   const status = statusOfExit.get(code);
-  const said = inOneLine(redact(message ?? stderr).replaceAll(directory, "…"));
+  const output = inOneLine(redact(message ?? stderr).replaceAll(directory, "…"));
   const meaning = meanings[code];
-  const words = said || meaning || `gemini ended with code ${code} and no answer`;
-  if (status !== undefined && status >= 500) return new AppError("provider_error", words, { status });
+  const text = output || meaning || `gemini ended with code ${code} and no response`;
+  if (status !== undefined && status >= 500) return new AppError("provider_error", text, { status });
   const says = (sign: RegExp) => sign.test(message ?? "") || sign.test(stderr);
   if (code === 41 || status === 401 || status === 403 || says(signs.key)) return rejected();
-  if (status === 429 || says(signs.quota)) return new AppError("too_many_requests", words);
-  if (status === 404 || says(signs.model)) return new AppError("invalid_request", words, { status: 404 });
-  if (status === 400 || code === 42) return new AppError("invalid_request", words);
+  if (status === 429 || says(signs.quota)) return new AppError("too_many_requests", text);
+  if (status === 404 || says(signs.model)) return new AppError("invalid_request", text, { status: 404 });
+  if (status === 400 || code === 42) return new AppError("invalid_request", text);
   if (says(signs.network)) return new AppError("provider_unreachable", "gemini cannot reach its provider");
-  const both = said && meaning ? `${meaning}: ${said}`.slice(0, longestMessage) : words;
+  const both = output && meaning ? `${meaning}: ${output}`.slice(0, longestMessage) : text;
   return new AppError("provider_error", both);
 }
 
@@ -88,7 +88,7 @@ export function cannotStart(code: unknown, cause?: unknown): AppError {
   if (message === undefined)
     return new AppError("unavailable", "the gemini command cannot be started now", { cause, retryAfter: 5 });
   return new AppError("not_supported", message, {
-    hint: "whoever runs the server: npm install -g @google/gemini-cli, or MCPCTL_GEMINI_COMMAND=<its path>",
+    hint: "on the server's host, run: npm install -g @google/gemini-cli, or set MCPCTL_GEMINI_COMMAND to its path",
     cause,
   });
 }

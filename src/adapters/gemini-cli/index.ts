@@ -4,36 +4,36 @@ import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { cannotStart, runFailure } from "./faults.ts";
-import { type RunTimeouts, readAnswer } from "./read-answer.ts";
+import { type RunTimeouts, readResponse } from "./read-response.ts";
 import { geminiRequest } from "./request.ts";
 import { type GeminiRun, startGemini } from "./run.ts";
 import { makeRunDirectory, removeRunDirectory } from "./run-directory.ts";
 import { createSlots } from "./slots.ts";
 
 export interface GeminiCliOptions {
-  /** The command's absolute path; without it `gemini` is searched on `path`. It cannot be set over the API. */
+  /** Absolute path of the command. Without one, `gemini` is looked up on `path`. It cannot be set over the API. */
   command?: string | undefined;
   /** A `PATH`. */
   path: string;
-  /** The parent of the runs' directories. It must contain nothing else: the first run empties it. */
+  /** Folder in which each run gets a directory. It must hold nothing else: the first run empties it. */
   directory: string;
-  /** The most processes at a time, default 4. */
+  /** The most runs at a time, default 4. */
   maxProcesses?: number;
-  /** The longest wait of a call for its turn, in milliseconds, default 30,000. */
+  /** The longest that a call waits for its turn, in milliseconds, default 30,000. */
   longestWait?: number;
   /** Removes keys from a text. */
   redact(text: string, apiKey: string | undefined): string;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Returns a unique text that can be a file's name. */
+  /** Returns an id that is unique and can be the name of a file. */
   randomId(): string;
 }
 
-/** One call of a model. */
+/** One call of a model behind the command. */
 export interface GeminiCall {
   /** An OpenAI chat request. */
   body: Record<string, unknown>;
-  /** The model's name for the command. */
+  /** Name of the model, as the command knows it. */
   model: string;
   apiKey: string | undefined;
   timeouts: RunTimeouts;
@@ -42,24 +42,24 @@ export interface GeminiCall {
 
 export interface GeminiCli {
   /**
-   * Runs the command for one call. The response is OpenAI's chat, streamed or whole, and always has status 200. An error
-   * before the first text is thrown; a later one goes to the sink.
+   * Runs the command for one call. The response is OpenAI chat, streamed or whole, and always has status 200. A failure
+   * before its first words is thrown; a later one reaches the sink as its error.
    *
    * @throws AppError; HttpFailure "cancelled" when the signal aborts
    */
   run(call: GeminiCall): Promise<ProviderResponse>;
-  /** Probes the command: returns its version within `limit` milliseconds. Throws AppError. */
+  /** Returns what `gemini --version` prints within `limit` milliseconds. Throws AppError. */
   version(limit: number): Promise<string>;
-  /** Ends all runs and refuses new ones. Resolves when no process and no file of them is left. */
+  /** Ends every run and refuses new calls. Resolves when no process and no file of them is left. */
   close(): Promise<void>;
 }
 
-/** Allowed names of models: none that the command could take for an option. */
+/** Names that a model may have: none that the command could take for an option. */
 const modelName = /^[A-Za-z0-9][\w./:@-]{0,199}$/;
 
 /**
- * Creates the access to models behind the `gemini` command: one process for each call, with a process group, directory
- * and environment of its own.
+ * Makes models behind the `gemini` command callable: one process for each call, in a process group, directory and
+ * environment of its own.
  *
  * @throws AppError `invalid_request` for a command whose path is not absolute
  */
@@ -68,7 +68,7 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
   const { maxProcesses = 4, longestWait = 30_000 } = options;
   if (command !== undefined && !isAbsolute(command))
     throw new AppError("invalid_request", "the path of the gemini command must be absolute");
-  const slots = createSlots({ places: maxProcesses, longestWait });
+  const slots = createSlots({ slots: maxProcesses, longestWait });
   const running = new Set<Promise<void>>();
   const runs = new Set<GeminiRun>();
   let emptied: Promise<void> | undefined;
@@ -80,18 +80,18 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
     return found;
   };
 
-  /** Runs `make` with an empty parent directory: files of a killed server are removed first. */
+  /** Calls `make` once the folder exists, and is empty of what a killed server has left. */
   const inDirectory = async <Made>(make: () => Promise<Made>): Promise<Made> => {
     try {
       emptied ??= emptyDirectory(directory);
-      // It is emptied once only: after that it contains runs.
+      // It is emptied once only: after that there are runs in it.
       await emptied.catch((error) => {
         emptied = undefined;
         throw error;
       });
       return await make();
     } catch (cause) {
-      const message = "the server cannot make a directory for gemini";
+      const message = "the server cannot create a directory for gemini";
       throw new AppError("unavailable", message, { cause, retryAfter: 30 });
     }
   };
@@ -99,8 +99,7 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
   return {
     async run({ body, model, apiKey, timeouts, signal }) {
       const request = geminiRequest(body);
-      if (!modelName.test(model))
-        throw new AppError("invalid_request", "model is not a name that gemini takes");
+      if (!modelName.test(model)) throw new AppError("invalid_request", "gemini has no model of this name");
       const found = commandPath();
       const leave = await slots.enter(signal);
       const place = join(directory, randomId());
@@ -125,7 +124,7 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
         const run = startGemini({ argv, cwd, env, input: request.prompt });
         started = run;
         runs.add(run);
-        return await readAnswer({
+        return await readResponse({
           run,
           head: { id: `chatcmpl-${randomId()}`, created: Math.floor(now() / 1000), model },
           isStreaming: body["stream"] === true,
@@ -169,11 +168,11 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
 
 async function versionOf(run: GeminiRun, limit: number): Promise<string> {
   const late = setTimeout(run.stop, limit);
-  const said = (await Bun.readableStreamToText(run.stdout)).trim();
+  const output = (await Bun.readableStreamToText(run.stdout)).trim();
   const { code, signal } = await run.closed;
   clearTimeout(late);
   if (signal !== null) throw new AppError("provider_timeout", "gemini did not print its version in time");
-  const version = /^v?(\d+\.[\w.+-]{1,40})$/m.exec(said)?.[1];
+  const version = /^v?(\d+\.[\w.+-]{1,40})$/m.exec(output)?.[1];
   if (code === 0 && version !== undefined) return version;
   throw new AppError("provider_error", "the gemini command does not print its version");
 }

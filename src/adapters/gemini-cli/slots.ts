@@ -1,22 +1,22 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 
-/** A limited number of slots, and a queue for them. */
+/** A limited number of slots for runs, and a queue for calls that wait for one. */
 export interface Slots {
   /**
-   * Waits for a slot, in the order of the calls. Returns a function that frees the slot; only its first call counts.
+   * Waits for a slot, in the order of the calls. Returns a function that frees it; calling that again does nothing.
    *
    * @throws AppError `too_many_requests` after the longest wait, `unavailable` once they are closed;
    *   HttpFailure "cancelled" when the signal aborts
    */
   enter(signal?: AbortSignal): Promise<() => void>;
-  /** Refuses all waiting and future calls. */
+  /** Refuses the calls that wait, and every later one. */
   close(): void;
 }
 
 export interface SlotsOptions {
-  places: number;
-  /** The longest wait in the queue, in milliseconds. */
+  slots: number;
+  /** The longest wait, in milliseconds. */
   longestWait: number;
 }
 
@@ -25,22 +25,22 @@ interface Waiting {
   refuse(error: Error): void;
 }
 
-/** The `retry-after` of a refused call, in seconds. */
+/** Seconds after which a refused call may be tried again. */
 const retryAfter = 5;
 
-export function createSlots({ places, longestWait }: SlotsOptions): Slots {
-  const line = new Set<Waiting>();
-  let free = places;
+export function createSlots({ slots, longestWait }: SlotsOptions): Slots {
+  const queue = new Set<Waiting>();
+  let free = slots;
   let isClosed = false;
 
   const leave = () => {
-    const [next] = line;
-    // The slot goes directly to the next call in the queue, so that no later call is first.
+    const [next] = queue;
+    // The slot is handed over, so that no later call can take it first.
     if (next) next.admit();
     else free++;
   };
 
-  const place = () => {
+  const slot = () => {
     let isLeft = false;
     return () => {
       if (isLeft) return;
@@ -49,49 +49,49 @@ export function createSlots({ places, longestWait }: SlotsOptions): Slots {
     };
   };
 
-  const stand = (signal: AbortSignal | undefined) =>
+  const wait = (signal: AbortSignal | undefined) =>
     new Promise<() => void>((resolve, reject) => {
       const settle = () => {
-        line.delete(waiting);
+        queue.delete(waiting);
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
       };
       const waiting: Waiting = {
         admit() {
           settle();
-          resolve(place());
+          resolve(slot());
         },
         refuse(error) {
           settle();
           reject(error);
         },
       };
-      const onAbort = () => waiting.refuse(gone());
+      const onAbort = () => waiting.refuse(cancelled());
       const timer = setTimeout(() => {
         waiting.refuse(
-          new AppError("too_many_requests", `all ${places} gemini processes are busy`, { retryAfter }),
+          new AppError("too_many_requests", `all ${slots} gemini processes are busy`, { retryAfter }),
         );
       }, longestWait);
       signal?.addEventListener("abort", onAbort);
-      line.add(waiting);
+      queue.add(waiting);
     });
 
   return {
     async enter(signal) {
       if (isClosed) throw closed();
-      if (signal?.aborted) throw gone();
-      if (free === 0) return stand(signal);
+      if (signal?.aborted) throw cancelled();
+      if (free === 0) return wait(signal);
       free--;
-      return place();
+      return slot();
     },
     close() {
       isClosed = true;
-      for (const waiting of line) waiting.refuse(closed());
+      for (const waiting of queue) waiting.refuse(closed());
     },
   };
 }
 
-function gone(): HttpFailure {
+function cancelled(): HttpFailure {
   return new HttpFailure("cancelled", "the call was cancelled");
 }
 

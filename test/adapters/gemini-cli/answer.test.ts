@@ -12,8 +12,8 @@ const usage = {
   completion_tokens_details: { reasoning_tokens: 2 },
 };
 
-describe("an answer of the gemini command", () => {
-  it("is a chat completion with its usage, thoughts among the completion's tokens", async () => {
+describe("a response of the gemini command", () => {
+  it("is a chat completion with a usage that counts thoughts as completion tokens", async () => {
     const { call } = gemini();
     const answer = await call("words:Hel_lo");
     expect(answer.status).toBe(200);
@@ -61,7 +61,7 @@ describe("an answer of the gemini command", () => {
     ]);
   });
 
-  it("goes through the pipe of a provider that speaks chat", async () => {
+  it("passes through the pipe of a chat provider", async () => {
     const { call } = gemini();
     const answer = await call("words:Hel_lo", { body: streamed() });
     const out = through(passthroughPipe("chat", { stripUsage: true }), [await answer.bytes(1_000_000)]);
@@ -74,13 +74,13 @@ describe("an answer of the gemini command", () => {
     expect(out.text).not.toContain("prompt_tokens");
   });
 
-  it.each([1, 7, 64])("is the same when its lines come cut into pieces of %i bytes", async (size) => {
+  it.each([1, 7, 64])("is the same when its lines arrive in pieces of %i bytes", async (size) => {
     const { call } = gemini();
     const answer = await call(`cut:${size}`, { body: streamed() });
     expect(wordsOf(await answer.text(1_000_000))).toBe("Hällö, wörld 🌍");
   });
 
-  it("begins before the run is over", async () => {
+  it("begins before the run has ended", async () => {
     const { call, file } = gemini();
     const answer = await call("pause:go", { body: streamed() });
     expect(answer.over).toBe(false);
@@ -89,7 +89,7 @@ describe("an answer of the gemini command", () => {
     expect(wordsOf(await text)).toBe("Hello");
   });
 
-  it("ends for its length when it costs as much as the caller allowed", async () => {
+  it("has the finish reason length when it uses all tokens that the caller allowed", async () => {
     const { call } = gemini();
     const reason = async (max_tokens: number) => {
       const answer = await call("words:Hel_lo", { body: { ...streamed(), max_tokens } });
@@ -99,7 +99,7 @@ describe("an answer of the gemini command", () => {
     expect(await reason(6)).toMatchObject({ choices: [{ finish_reason: "stop" }] });
   });
 
-  it("may have notices in front of it, and no words in it", async () => {
+  it("is read when notices come before it, and when it is empty", async () => {
     const { call } = gemini();
     const notices = await call("notices", { body: streamed() });
     expect(wordsOf(await notices.text(1_000_000))).toBe("fine");
@@ -109,14 +109,14 @@ describe("an answer of the gemini command", () => {
     });
   });
 
-  it("comes from a run that does not read its prompt, too", async () => {
+  it("comes also from a run that does not read its prompt", async () => {
     const { call } = gemini();
     const body = { messages: [{ role: "user", content: "x".repeat(4_000_000) }] };
     const answer = await call("deaf", { body });
     expect(await answer.text(1_000_000)).toContain("no need to read");
   });
 
-  it("waits in the command while its reader does not read", async () => {
+  it("is held back in the command while the caller does not read", async () => {
     const { call, file } = gemini();
     const size = 16 * 1024 * 1024;
     const answer = await call(`flood:${size}`, { body: streamed() });
@@ -131,7 +131,7 @@ describe("an answer of the gemini command", () => {
       error: () => resolve(),
     });
     const sent = () => Bun.file(file("sent")).size;
-    // It has stopped when nothing is sent for a while.
+    // The command has stopped writing when nothing more comes for a while.
     let before = -1;
     while (before !== sent()) {
       before = sent();
@@ -165,7 +165,7 @@ describe("a run of the gemini command", () => {
     return { ...run, text: Object.fromEntries(run.files.map(([name, , text]) => [name, text])), cli };
   }
 
-  it("has an argv without prompt and key (T10, T29), and a group of its own", async () => {
+  it("has neither the prompt nor the key in its arguments (T10, T29), and a process group of its own", async () => {
     const run = await seen({ messages: [{ role: "user", content: "My secret; $(reboot) `id`" }] });
     expect(run.args).toEqual(["--output-format=stream-json", "--model=seen"]);
     expect(run.cmdline).not.toMatch(/secret|never-to-be-seen|reboot/);
@@ -173,7 +173,7 @@ describe("a run of the gemini command", () => {
     expect(run.own).toBe(true);
   });
 
-  it("has an environment of these variables and no other (T30)", async () => {
+  it("has exactly these environment variables (T30)", async () => {
     process.env["A_SECRET_OF_THE_SERVER"] = "x";
     const run = await seen({ messages: [{ role: "user", content: "Hi" }] });
     expect(Object.fromEntries(run.environ.map((one) => one.split(/=(.*)/s).slice(0, 2)))).toEqual({
@@ -190,13 +190,13 @@ describe("a run of the gemini command", () => {
     delete process.env["A_SECRET_OF_THE_SERVER"];
   });
 
-  it("has no key where the llm has none", async () => {
+  it("has no key when the llm has none", async () => {
     const run = await seen({ messages: [{ role: "user", content: "Hi" }] }, null);
     expect(run.environ.filter((one) => one.startsWith("GEMINI_API_KEY"))).toEqual([]);
     expect(run.text["home/.gemini/settings.json"]).not.toContain("gemini-api-key");
   });
 
-  it("has a directory for its owner alone, empty to work in, with the key in none of its files", async () => {
+  it("has a private directory with an empty working directory, and the key in none of its files", async () => {
     const run = await seen({ messages: [{ role: "user", content: "Hi" }] });
     expect(run.cwd).toBe(`${run.directory}/work`);
     expect(run.files.map(([name]) => name).filter((name) => name.startsWith("work/"))).toEqual([]);
@@ -205,16 +205,16 @@ describe("a run of the gemini command", () => {
       expect([name, mode]).toEqual([name, text === null ? "700" : "600"]);
       expect(text ?? "").not.toContain(key);
     }
-    // An empty file ends the search for one in the directories above.
+    // An empty file ends the search in the directories above.
     expect(run.text[".env"]).toBe("");
   });
 
-  it("leaves nothing of it behind", async () => {
+  it("removes its directory when it ends", async () => {
     const { cli } = await seen({ messages: [{ role: "user", content: "Hi" }] });
     await until(() => cli.left().length === 0);
   });
 
-  it("is told to use no tools, to call nobody else, and to try once", async () => {
+  it("is set to use no tools, to send no statistics, and to try once", async () => {
     const { text } = await seen({ messages: [{ role: "user", content: "Hi" }] });
     expect(JSON.parse(text["home/.gemini/settings.json"]!)).toMatchObject({
       general: { enableAutoUpdate: false, maxAttempts: 1 },
@@ -226,7 +226,7 @@ describe("a run of the gemini command", () => {
     expect(text["home/.gemini/policies/no-tools.toml"]).toContain('toolName = "*"');
   });
 
-  it("gets system messages as its system prompt, and numbers as its settings", async () => {
+  it("gets system messages as its system prompt, and the caller's parameters as its settings", async () => {
     const { text, prompt } = await seen({
       messages: [
         { role: "system", content: "Be brief." },
@@ -255,7 +255,7 @@ describe("a run of the gemini command", () => {
       });
   });
 
-  it("starts in a directory that what an earlier server left is gone from", async () => {
+  it("starts in a folder that is emptied of what an earlier server left", async () => {
     const cli = gemini();
     await Bun.write(`${cli.directory}/old/home/.gemini/chats/1.json`, "a conversation");
     const answer = await cli.call("words:ok");

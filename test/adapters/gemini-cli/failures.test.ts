@@ -4,7 +4,7 @@ import { transportFailure } from "../../../src/server/inference/failure.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { framesOf, gemini, isThere, key, path, streamed, until } from "./test-gemini.ts";
 
-describe("a run without an answer", () => {
+describe("a run of the gemini command without a response", () => {
   it.each([
     ["status:429", "too_many_requests", 429],
     ["status:400", "invalid_request", 400],
@@ -32,11 +32,11 @@ describe("a run without an answer", () => {
     ["quit", "provider_error", 502],
     ["half:0", "provider_error", 502],
     ["half:1", "provider_error", 502],
-  ])("that does %s is an error of its own: %s", async (mode, code, status) => {
+  ])("that does %s fails with %s", async (mode, code, status) => {
     const cli = gemini();
     const failure = await errorOf(cli.call(mode));
     expect(failure).toMatchObject({ name: "AppError", code, status });
-    // Nothing of the key, of the run's directory, or of the program's insides (T20, T28, T35).
+    // It shows no key, no directory of the run, and no stack of the program (T20, T28, T35).
     expect(failure.message).not.toMatch(/never-to-be-seen|\/runs\/|x\.js|Warning:/);
     expect(Bun.inspect(failure)).not.toContain(key);
     expect(failure.message.length).toBeLessThanOrEqual(1000);
@@ -44,17 +44,17 @@ describe("a run without an answer", () => {
     await until(() => cli.left().length === 0);
   });
 
-  it("says what its stderr says, and what its code means", async () => {
+  it("fails with the text of its stderr and the meaning of its exit code", async () => {
     const { call } = gemini();
     expect((await errorOf(call("exit:1"))).message).toMatch(/^it broke with \[redacted\] y+$/);
     expect((await errorOf(call("exit:53"))).message).toMatch(/^gemini reached its limit of turns: it broke/);
     expect((await errorOf(call("killed"))).message).toContain("SIGKILL");
-    expect((await errorOf(call("quit"))).message).toBe("gemini ended with code 0 and no answer");
+    expect((await errorOf(call("quit"))).message).toBe("gemini ended with code 0 and no response");
     expect((await errorOf(call("blocked"))).message).toContain("safety settings");
     expect((await errorOf(call("status:429"))).message).toContain("it says [redacted] at …/work");
   });
 
-  it("is told before the stream begins, and within it once it has begun", async () => {
+  it("fails the call before the stream begins, and the stream once it has begun", async () => {
     const { call } = gemini();
     expect(await errorOf(call("status:429", { body: streamed() }))).toMatchObject({ status: 429 });
     const answer = await call("half:1", { body: streamed() });
@@ -67,7 +67,7 @@ describe("a run without an answer", () => {
     expect(answer.over).toBe(true);
   });
 
-  it("is stopped when it is silent for too long, before its first words and after", async () => {
+  it("is stopped after its time limit, before its first words and between two parts", async () => {
     const cli = gemini();
     const first = await errorOf(cli.call("hang:a", { timeouts: { firstByte: 500, silence: 15_000 } }));
     expect(first).toMatchObject({ code: "provider_timeout", status: 504 });
@@ -81,7 +81,7 @@ describe("a run without an answer", () => {
     await until(() => cli.left().length === 0);
   });
 
-  it("is stopped when it writes without end", async () => {
+  it("is stopped when it writes more than 64 MiB", async () => {
     const cli = gemini();
     const failure = await errorOf(cli.call(`flood:${100 * 1024 * 1024}`));
     expect(failure).toMatchObject({ code: "provider_error" });
@@ -90,7 +90,7 @@ describe("a run without an answer", () => {
     expect(readFileSync(cli.file("sent")).length * 64 * 1024).toBeLessThan(70 * 1024 * 1024);
   });
 
-  it("never starts without a command", async () => {
+  it("is not started without a command", async () => {
     const cli = gemini({ path: "/usr/bin:/bin" });
     const failure = await errorOf(cli.call("words:a"));
     expect(failure).toMatchObject({ code: "not_supported", status: 501 });
@@ -101,7 +101,7 @@ describe("a run without an answer", () => {
     expect(() => gemini({ command: "gemini" })).toThrow("must be absolute");
   });
 
-  it("never starts with what may not be run, or with a model that could be an option (T10)", async () => {
+  it("is not started for a file that may not be run, or a model name that could be an option (T10)", async () => {
     const cli = gemini();
     for (const model of ["--yolo", "-y", "", "a b", "a\nb", "a;b", "$HOME", "ä"])
       expect(await errorOf(cli.call(model))).toMatchObject({ code: "invalid_request" });
@@ -114,7 +114,7 @@ describe("a run without an answer", () => {
     });
   });
 
-  it("never starts for a request that it cannot do", async () => {
+  it("is not started for a request that the command cannot express", async () => {
     const cli = gemini();
     const body = { messages: [{ role: "user", content: "Hi" }], tools: [{ type: "function" }] };
     expect(await errorOf(cli.call("words:a", { body }))).toMatchObject({
@@ -125,8 +125,8 @@ describe("a run without an answer", () => {
   });
 });
 
-describe("a caller who leaves", () => {
-  it("takes the whole process group along, before the answer", async () => {
+describe("a caller of the gemini command who disconnects", () => {
+  it("ends the whole process group, before the response begins", async () => {
     const cli = gemini();
     const controller = new AbortController();
     const failure = errorOf(cli.call("hang:pids", { signal: controller.signal }));
@@ -134,12 +134,12 @@ describe("a caller who leaves", () => {
     expect(pids.every(isThere)).toBe(true);
     controller.abort();
     expect(transportFailure(await failure)).toMatchObject({ code: "client_closed_request" });
-    // The second ignores SIGTERM. No zombie is left either.
+    // The second one ignores SIGTERM. No zombie may be left either.
     for (const pid of pids) await until(() => !isThere(pid));
     await until(() => cli.left().length === 0);
   });
 
-  it("takes it along in the middle of a stream, by signal or by cancel", async () => {
+  it("ends it in the middle of a stream, by signal or by cancel", async () => {
     for (const how of ["signal", "cancel"]) {
       const cli = gemini();
       const controller = new AbortController();
@@ -154,7 +154,7 @@ describe("a caller who leaves", () => {
     }
   });
 
-  it("has a process that will not leave killed 2 s after it was asked", async () => {
+  it("has a process that ignores SIGTERM killed after 2 s", async () => {
     const cli = gemini();
     const controller = new AbortController();
     const failure = errorOf(cli.call("stubborn:pids", { signal: controller.signal }));
@@ -168,14 +168,14 @@ describe("a caller who leaves", () => {
     await until(() => cli.left().length === 0);
   });
 
-  it("was there in vain when the signal had come before", async () => {
+  it("starts nothing when the signal has aborted before", async () => {
     const cli = gemini();
     const failure = await errorOf(cli.call("words:a", { signal: AbortSignal.abort() }));
     expect(transportFailure(failure)).toMatchObject({ code: "client_closed_request" });
     expect(existsSync(cli.directory)).toBe(false);
   });
 
-  it("need not be there for what a whole answer leaves running to be ended", async () => {
+  it("is not needed to end a process that a run leaves behind", async () => {
     const cli = gemini();
     const answer = await cli.call("leaves-child:pids");
     expect(await answer.text(1_000_000)).toContain("done");
@@ -184,8 +184,8 @@ describe("a caller who leaves", () => {
   });
 });
 
-describe("a server whose disk does not let it", () => {
-  it("is not available, until it can", async () => {
+describe("a server that cannot write to its disk", () => {
+  it("answers unavailable until it can", async () => {
     const cli = gemini();
     const base = cli.file("file");
     writeFileSync(base, "not a directory");
@@ -195,7 +195,7 @@ describe("a server whose disk does not let it", () => {
     expect(await (await other.call("words:a")).text(10_000)).toContain('"content":"a"');
   });
 
-  it("does not lose the runs that are under way", async () => {
+  it("keeps the runs that are under way", async () => {
     let id = "a";
     const cli = gemini({ randomId: () => id });
     const running = cli.call("gate:open");
@@ -209,8 +209,8 @@ describe("a server whose disk does not let it", () => {
   });
 });
 
-describe("closing", () => {
-  it("ends what runs, sends away who waits, and lets nobody in", async () => {
+describe("closing the gemini command", () => {
+  it("ends every run, refuses the calls that wait, and refuses new ones", async () => {
     const cli = gemini({ maxProcesses: 1 });
     const running = errorOf(cli.call("hang:pids"));
     const pids = await cli.pids("pids", 2);
@@ -224,14 +224,14 @@ describe("closing", () => {
   });
 });
 
-describe("the version", () => {
-  it("is what the command says", async () => {
+describe("the version of the gemini command", () => {
+  it("is what the command prints", async () => {
     const cli = gemini();
     expect(await cli.version(10_000)).toBe("0.61.0");
     expect(cli.left()).toEqual([]);
   });
 
-  it("is not waited for too long, and is an error where there is none", async () => {
+  it("fails after its time limit, and when the command prints none", async () => {
     expect(await errorOf(gemini({ path: `/slow:${path}` }).version(300))).toMatchObject({
       code: "provider_timeout",
     });

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { errorOf } from "../../support/error-of.ts";
 import { gemini, key, streamed, until, wordsOf } from "./test-gemini.ts";
 
-/** The path of a real gemini command: it is run against a Gemini API that this file plays. */
+/** Path of a real gemini command. It runs against a Gemini API that this test serves. */
 const command = process.env["MCPCTL_TEST_GEMINI"];
 
 interface ApiRequest {
@@ -28,7 +28,7 @@ const usageMetadata = {
   cachedContentTokenCount: 4,
 };
 
-/** A stream of the Gemini API, each part in an event of its own. */
+/** Returns a stream of the Gemini API with one event for each part. */
 function parts(...all: object[]): Response {
   const events = all.map((part, index) => {
     const finish = index === all.length - 1 ? { finishReason: "STOP" } : {};
@@ -38,7 +38,7 @@ function parts(...all: object[]): Response {
   return new Response(events.join(""), { headers: { "content-type": "text/event-stream" } });
 }
 
-/** The command, with an API that answers so. */
+/** Returns the command with an API that answers so. */
 function real(reply: Reply) {
   const requests: ApiRequest[] = [];
   const server = Bun.serve({
@@ -67,7 +67,7 @@ function real(reply: Reply) {
 const hello: Reply = () => parts({ text: "Hel" }, { text: "lo 🌍" });
 
 describe.skipIf(!command)("a real gemini command", { timeout: 120_000 }, () => {
-  it("sends a conversation as it is, without tools that could be used", async () => {
+  it("sends a conversation unchanged, without usable tools", async () => {
     const { call, requests, left } = real(hello);
     const text = "Mail joe@example.com @/etc/passwd @settings.json about\n[@.] @./ /help $HOME";
     const answer = await call("gemini-2.5-pro", {
@@ -115,14 +115,14 @@ describe.skipIf(!command)("a real gemini command", { timeout: 120_000 }, () => {
     await until(() => left().length === 0);
   });
 
-  it("streams, and takes a command of its own for text", async () => {
+  it("streams, and reads a slash command as text", async () => {
     const { call, requests } = real(hello);
     const answer = await call("gemini-2.5-flash", { body: streamed("/quit") });
     expect(wordsOf(await answer.text(1_000_000))).toBe("Hello 🌍");
     expect(JSON.stringify(requests[0]!.body.contents)).toContain("[user]\\n/quit");
   });
 
-  it("does nothing that the model asks for", async () => {
+  it("runs no tool that the model calls", async () => {
     const wanted = [
       { name: "list_directory", args: { dir_path: "." } },
       { name: "read_file", args: { file_path: "/etc/passwd" } },
@@ -147,7 +147,7 @@ describe.skipIf(!command)("a real gemini command", { timeout: 120_000 }, () => {
     [403, "PERMISSION_DENIED", "provider_rejected_credential"],
     [404, "NOT_FOUND", "invalid_request"],
     [503, "UNAVAILABLE", "provider_error"],
-  ])("tells that the API answered %i once: %s", async (code, status, expected) => {
+  ])("reports status %i of the API after one try: %s", async (code, status, expected) => {
     const { call, requests, left } = real(() =>
       Response.json({ error: { code, message: `It says ${key}`, status } }, { status: code }),
     );
@@ -158,7 +158,7 @@ describe.skipIf(!command)("a real gemini command", { timeout: 120_000 }, () => {
     await until(() => left().length === 0);
   });
 
-  it("tells of a key that is wrong, of one that is missing, and of no network", async () => {
+  it("reports a wrong key, a missing key and a missing network", async () => {
     const error = {
       code: 400,
       message: "API key not valid. Please pass a valid API key.",
@@ -175,7 +175,7 @@ describe.skipIf(!command)("a real gemini command", { timeout: 120_000 }, () => {
     expect(await errorOf(wrong.call("gemini-2.5-pro"))).toMatchObject({ code: "provider_unreachable" });
   });
 
-  it("is gone at once when the caller leaves, without a word to wait for", async () => {
+  it("ends at once when the caller disconnects before the first words", async () => {
     const { call, requests, left } = real(() => new Response(new ReadableStream()));
     const controller = new AbortController();
     const failure = errorOf(call("gemini-2.5-pro", { signal: controller.signal }));
@@ -185,7 +185,7 @@ describe.skipIf(!command)("a real gemini command", { timeout: 120_000 }, () => {
     await until(() => left().length === 0);
   });
 
-  it("tells its version", async () => {
+  it("prints its version", async () => {
     expect(await real(hello).version(30_000)).toMatch(/^\d+\.\d+/);
   });
 });

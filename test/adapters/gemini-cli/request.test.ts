@@ -5,7 +5,7 @@ import { AppError } from "../../../src/errors.ts";
 const user = (content: unknown) => ({ role: "user", content });
 const hi = { messages: [user("Hi")] };
 
-/** Where a request is refused. */
+/** Returns the paths at which a request is refused. */
 function refusedAt(body: Record<string, unknown>): string | undefined {
   try {
     geminiRequest(body);
@@ -18,7 +18,7 @@ function refusedAt(body: Record<string, unknown>): string | undefined {
 }
 
 describe("a chat request for the gemini command", () => {
-  it("is its one message", () => {
+  it("becomes a prompt that is its one message", () => {
     expect(geminiRequest(hi).prompt).toBe("Hi");
     const parts = [
       { type: "text", text: "a" },
@@ -27,7 +27,7 @@ describe("a chat request for the gemini command", () => {
     expect(geminiRequest({ messages: [user(parts)] }).prompt).toBe("a\nb");
   });
 
-  it("names who speaks, where several do", () => {
+  it("becomes a prompt that names the speakers, when it has several messages", () => {
     const { prompt, system } = geminiRequest({
       messages: [
         { role: "system", content: "One." },
@@ -45,13 +45,16 @@ describe("a chat request for the gemini command", () => {
     );
   });
 
-  it.each(["/quit", "  /chat save x", "", " \n"])("never begins as a command of the program: %j", (text) => {
-    const { prompt } = geminiRequest({ messages: [user(text)] });
-    expect(prompt).toMatch(/^This is/);
-    expect(prompt.endsWith(`[user]\n${text}`)).toBe(true);
-  });
+  it.each(["/quit", "  /chat save x", "", " \n"])(
+    "never becomes a prompt that is a command of the program: %j",
+    (text) => {
+      const { prompt } = geminiRequest({ messages: [user(text)] });
+      expect(prompt).toMatch(/^This is/);
+      expect(prompt.endsWith(`[user]\n${text}`)).toBe(true);
+    },
+  );
 
-  it("escapes an @ that would be the working directory, and no other", () => {
+  it("has an @ escaped that would be the working directory, and no other", () => {
     const prompt = (text: string) => geminiRequest({ messages: [user(text)] }).prompt;
     for (const text of ["@./", "[@.]", "@./.", "see @./, yes", "@..", "@a/../", "x@.\\/"])
       expect(prompt(text)).toBe(text.replace("@", "\\@"));
@@ -59,7 +62,7 @@ describe("a chat request for the gemini command", () => {
       expect(prompt(text)).toBe(text);
   });
 
-  it("has a plain system prompt where the caller has none, or one that the program would rewrite", () => {
+  it("gets a plain system prompt when it has none, or one that the program would rewrite", () => {
     const plain = geminiRequest(hi).system;
     expect(plain).not.toBe("");
     const text = "Use $" + "{AvailableTools} and $" + "{HOME}.";
@@ -70,13 +73,13 @@ describe("a chat request for the gemini command", () => {
     expect(geminiRequest({ messages: [{ role: "system", content: kept }, user("Hi")] }).system).toBe(kept);
   });
 
-  it("asks for JSON in words", () => {
+  it("asks for JSON by an instruction in the prompt", () => {
     const json = { ...hi, response_format: { type: "json_object" } };
     expect(geminiRequest(json).system).toContain("one JSON object");
     expect(geminiRequest({ ...hi, response_format: { type: "text" } })).toEqual(geminiRequest(hi));
   });
 
-  it("hands on nothing but numbers as settings, for the program puts variables into text", () => {
+  it("becomes settings that are numbers only, because the program puts variables into text", () => {
     const body = { ...hi, temperature: 0, top_p: 1, seed: 1, max_tokens: 2, user: "$GEMINI_API_KEY" };
     expect(geminiRequest(body).generation).toEqual({ temperature: 0, topP: 1, seed: 1, maxOutputTokens: 2 });
     expect(geminiRequest({ ...hi, temperature: null }).generation).toEqual({});
@@ -106,17 +109,17 @@ describe("a chat request for the gemini command", () => {
     ["/messages/0/content/0/type", { messages: [user([{ type: "input_audio" }])] }],
     ["/messages/0/content/0/type", { messages: [user([{ type: "file" }])] }],
     ["/messages/0/content/0/text", { messages: [user([{ type: "text", text: 1 }])] }],
-  ])("is refused at %s when it asks for what the command cannot do: %j", (path, more) => {
+  ])("is refused at %s, which the command cannot express: %j", (path, more) => {
     expect(refusedAt({ ...hi, ...more })).toBe(path);
   });
 
-  it("may say what changes nothing", () => {
+  it("may have fields with values that change nothing", () => {
     const neutral = { n: 1, stop: [], tools: [], tool_choice: "none", logprobs: false, presence_penalty: 0 };
     const dropped = { user: "u", store: true, metadata: {}, service_tier: "auto", prompt_cache_key: "k" };
     expect(geminiRequest({ ...hi, ...neutral, ...dropped })).toEqual(geminiRequest(hi));
   });
 
-  it("is refused when the program would cut it short", () => {
+  it("is refused when it is longer than the program reads", () => {
     const limit = 8 * 1024 * 1024;
     expect(geminiRequest({ messages: [user("ä".repeat(limit / 2))] }).prompt).toHaveLength(limit / 2);
     expect(() => geminiRequest({ messages: [user("ä".repeat(limit / 2 + 1))] })).toThrow(
@@ -124,7 +127,7 @@ describe("a chat request for the gemini command", () => {
     );
   });
 
-  it("is read in linear time, whatever stands in it (T70)", () => {
+  it("is read in linear time, whatever it contains (T70)", () => {
     const started = performance.now();
     for (const text of ["@".repeat(200_000), `@${"\\".repeat(200_000)}`, `@${"../".repeat(100_000)}`])
       geminiRequest({ messages: [user(text)] });

@@ -4,8 +4,8 @@ import { createSlots } from "../../../src/adapters/gemini-cli/slots.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { gemini, until } from "./test-gemini.ts";
 
-describe("the slots", () => {
-  it("never runs more than its number of 20 calls at once, and runs them all", async () => {
+describe("the slots for runs of the gemini command", () => {
+  it("limit 20 calls to their number at a time, and run them all", async () => {
     const cli = gemini({ maxProcesses: 3 });
     const calls = Array.from({ length: 20 }, () =>
       cli.call("gate:open").then((answer) => answer.text(10_000)),
@@ -24,8 +24,8 @@ describe("the slots", () => {
     expect(most).toBe(3);
   });
 
-  it("serves in the order of asking", async () => {
-    const slots = createSlots({ places: 1, longestWait: 10_000 });
+  it("are given in the order of the calls", async () => {
+    const slots = createSlots({ slots: 1, longestWait: 10_000 });
     const leave = await slots.enter();
     const order: number[] = [];
     const others = [1, 2, 3].map(async (number) => {
@@ -38,8 +38,8 @@ describe("the slots", () => {
     expect(order).toEqual([1, 2, 3]);
   });
 
-  it("sends away who waits too long, with a word on when to come again", async () => {
-    const slots = createSlots({ places: 1, longestWait: 20 });
+  it("refuse a call that has waited too long, with a retry-after", async () => {
+    const slots = createSlots({ slots: 1, longestWait: 20 });
     const leave = await slots.enter();
     expect(await errorOf(slots.enter())).toMatchObject({
       code: "too_many_requests",
@@ -50,8 +50,8 @@ describe("the slots", () => {
     await slots.enter();
   });
 
-  it("forgets who leaves the line: the place goes to the next", async () => {
-    const slots = createSlots({ places: 1, longestWait: 10_000 });
+  it("forget a call that is cancelled while it waits: the slot goes to the next", async () => {
+    const slots = createSlots({ slots: 1, longestWait: 10_000 });
     const leave = await slots.enter();
     const controller = new AbortController();
     const impatient = errorOf(slots.enter(controller.signal));
@@ -64,8 +64,8 @@ describe("the slots", () => {
     expect(await errorOf(slots.enter(controller.signal))).toMatchObject({ kind: "cancelled" });
   });
 
-  it("counts one leaving once", async () => {
-    const slots = createSlots({ places: 1, longestWait: 20 });
+  it("count one leaving once", async () => {
+    const slots = createSlots({ slots: 1, longestWait: 20 });
     const leave = await slots.enter();
     leave();
     leave();
@@ -73,8 +73,8 @@ describe("the slots", () => {
     expect(await errorOf(slots.enter())).toMatchObject({ code: "too_many_requests" });
   });
 
-  it("lets nobody in once it is closed", async () => {
-    const slots = createSlots({ places: 1, longestWait: 10_000 });
+  it("refuse every call once they are closed", async () => {
+    const slots = createSlots({ slots: 1, longestWait: 10_000 });
     await slots.enter();
     const waiting = errorOf(slots.enter());
     slots.close();

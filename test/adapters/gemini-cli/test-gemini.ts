@@ -7,12 +7,12 @@ import { redact } from "../../../src/server/core/redact.ts";
 
 export const key = "test-key-0123456789-never-to-be-seen";
 
-/** Where the stand-in is, and what it needs. */
+/** The PATH with the fake gemini command, and with what it needs. */
 export const path = `${import.meta.dirname}/../../support:${dirname(Bun.which("bun")!)}:/usr/bin:/bin`;
 
 const patient = { firstByte: 15_000, silence: 15_000 };
 
-/** The adapter at work on the stand-in, in a directory of the test's own. */
+/** Returns the adapter with the fake command, in a folder of the test's own. */
 export function gemini(options: Partial<GeminiCliOptions> = {}) {
   const base = mkdtempSync(join(tmpdir(), "gemini-test-"));
   onTestFinished(() => rmSync(base, { recursive: true }));
@@ -26,7 +26,7 @@ export function gemini(options: Partial<GeminiCliOptions> = {}) {
     randomId: () => `id${++ids}`,
     ...options,
   });
-  // The last one said comes first.
+  // Runs before the removal of the folder: the last one registered runs first.
   onTestFinished(() => cli.close());
   const file = (name: string) => join(base, name);
   return {
@@ -34,7 +34,7 @@ export function gemini(options: Partial<GeminiCliOptions> = {}) {
     base,
     directory,
     file,
-    /** One call. The model says what the stand-in is to do. */
+    /** Calls the command. The name of the model tells the fake command what to do. */
     call: (model: string, more: Partial<Parameters<typeof cli.run>[0]> = {}) =>
       cli.run({
         body: { model: "m", messages: [{ role: "user", content: "Say hello." }] },
@@ -43,13 +43,13 @@ export function gemini(options: Partial<GeminiCliOptions> = {}) {
         timeouts: patient,
         ...more,
       }),
-    /** What runs left in their directory. */
+    /** Returns the names of what runs have left in their folder. */
     left: () => (existsSync(directory) ? readdirSync(directory) : []),
-    /** The numbers that a run noted, once they are all there. */
+    /** Returns the process numbers that a run has written down, once so many are there. */
     pids: (name: string, count: number) =>
       vi.waitFor(
         () => {
-          // The file may be there before its first line.
+          // The file may exist before its first line does.
           const pids = readFileSync(file(name), "utf8").split("\n").filter(Boolean).map(Number);
           if (pids.length < count) throw new Error("not all are there");
           return pids;
@@ -65,26 +65,26 @@ export const streamed = (content = "Say hello.") => ({
   messages: [{ role: "user", content }],
 });
 
-/** The parsed frames of a stream, and what ended it. */
+/** Returns the parsed frames of a stream, without the [DONE] at its end. */
 export function framesOf(text: string): Record<string, unknown>[] {
   const data = text.split("\n\n").filter(Boolean);
   return data.filter((one) => one !== "data: [DONE]").map((one) => JSON.parse(one.slice("data: ".length)));
 }
 
-/** The words of a stream. */
+/** Returns the text of a stream. */
 export function wordsOf(text: string): string {
   const choices = framesOf(text).flatMap(({ choices }) => choices as { delta: { content?: string } }[]);
   return choices.map(({ delta }) => delta.content ?? "").join("");
 }
 
-/** Whether a process is there. A zombie is, unless it waits for somebody other than this process to bury it. */
+/** True if a process exists; a zombie exists as long as this process is its parent. */
 export function isThere(pid: number): boolean {
   if (!existsSync(`/proc/${pid}/stat`)) return false;
   const [state, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
   return state !== "Z" || Number(parent) === process.pid;
 }
 
-/** Waits for something to come true. */
+/** Waits until a condition holds; fails after 10 s. */
 export const until = (check: () => boolean) =>
   vi.waitFor(
     () => {

@@ -6,7 +6,7 @@ import { type ChatHead, chatCompletion, lastFrames, textFrame, usageOf } from ".
 import { type GeminiEvent, GeminiEvents } from "./events.ts";
 import type { GeminiRun } from "./run.ts";
 
-/** Milliseconds. `firstByte` runs from the start to the first text, `silence` between two parts of an answer. */
+/** Milliseconds. `firstByte` is from the start to the first words, `silence` between two parts of a response. */
 export interface RunTimeouts {
   firstByte: number;
   silence: number;
@@ -16,35 +16,35 @@ export interface ReadOptions {
   run: GeminiRun;
   head: ChatHead;
   isStreaming: boolean;
-  /** The limit that the caller set, in tokens. */
+  /** The caller's limit, in tokens. */
   maxTokens: number | undefined;
   timeouts: RunTimeouts;
   signal: AbortSignal | undefined;
-  /** Returns the error for a run without a whole answer. `exit` is undefined for a process that still runs. */
+  /** Returns the error for a run without a whole response. `exit` is undefined while the process runs. */
   explain(exit: Exit | undefined, message: string | undefined): AppError;
 }
 
-/** The most bytes that a run may write to stdout. */
+/** The most that a run may write to stdout, in bytes. */
 const maxOutputBytes = 64 * 1024 * 1024;
 
-/** The wait for the exit of a process that reported an error, in milliseconds: its exit code says more. */
-const leaving = 2000;
+/** How long the exit of a process that reported an error is awaited, in milliseconds: its code says more. */
+const exitMs = 2000;
 
 /**
- * Reads a run's events into an answer. Resolves with the first text of a stream, or with a whole answer. The process is
- * stopped as soon as it is no longer needed.
+ * Turns the events of a run into a response. Resolves with the first words of a stream, or with a whole response. The
+ * process is stopped as soon as it is not needed any more.
  *
- * @throws AppError when there is no answer; HttpFailure "cancelled" when the signal aborts before
+ * @throws AppError when there is no response; HttpFailure "cancelled" when the signal aborts before that
  */
-export function readAnswer(options: ReadOptions): Promise<PushedResponse> {
+export function readResponse(options: ReadOptions): Promise<PushedResponse> {
   return new Promise((resolve, reject) => new Call(options, resolve, reject).start());
 }
 
 class Call {
   readonly #options: ReadOptions;
-  readonly #resolve: (answer: PushedResponse) => void;
+  readonly #resolve: (response: PushedResponse) => void;
   readonly #reject: (error: Error) => void;
-  readonly #answer: PushedResponse;
+  readonly #response: PushedResponse;
   readonly #onAbort = () => this.#fail(new HttpFailure("cancelled", "the call was cancelled"));
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasWords = false;
@@ -56,14 +56,14 @@ class Call {
 
   constructor(
     options: ReadOptions,
-    resolve: (answer: PushedResponse) => void,
+    resolve: (response: PushedResponse) => void,
     reject: (error: Error) => void,
   ) {
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
     const type = options.isStreaming ? "text/event-stream" : "application/json";
-    this.#answer = new PushedResponse(200, { "content-type": type }, { onCancel: this.#onAbort });
+    this.#response = new PushedResponse(200, { "content-type": type }, { onCancel: this.#onAbort });
   }
 
   start(): void {
@@ -92,10 +92,10 @@ class Call {
     }
   }
 
-  /** Waits until the reader takes more, and then for the next output. */
+  /** Waits until the reader wants more, and then starts the wait for the next output. */
   async #go(): Promise<void> {
     clearTimeout(this.#timer);
-    while (this.#answer.held) await this.#answer.held;
+    while (this.#response.held) await this.#response.held;
     if (!this.#over) this.#wait(this.#options.timeouts.silence);
   }
 
@@ -116,43 +116,43 @@ class Call {
       this.#text.push(text);
       return;
     }
-    this.#answer.push(Buffer.from(textFrame(head, text, isFirst)));
-    if (isFirst) this.#resolve(this.#answer);
+    this.#response.push(Buffer.from(textFrame(head, text, isFirst)));
+    if (isFirst) this.#resolve(this.#response);
   }
 
   #result(event: GeminiEvent): void {
     const { isStreaming, head, maxTokens } = this.#options;
-    // A run that stopped without any text has written the reason as a warning.
+    // A run that succeeds without a word has written the reason as a warning.
     if (event.status !== "success" || (!this.#hasWords && this.#fault !== undefined)) {
       this.#fault = messageIn(event.error) ?? this.#fault;
       this.#hasFailed = true;
-      return this.#wait(leaving);
+      return this.#wait(exitMs);
     }
     const usage = usageOf(event.stats);
-    // The run does not name a finish reason.
+    // The run does not report why the model stopped.
     const reason = maxTokens !== undefined && usage.completion_tokens >= maxTokens ? "length" : "stop";
     const whole = () => JSON.stringify(chatCompletion(head, this.#text.join(""), reason, usage));
     const first = isStreaming && !this.#hasWords ? textFrame(head, "", true) : "";
-    this.#answer.push(Buffer.from(isStreaming ? first + lastFrames(head, reason, usage) : whole()));
+    this.#response.push(Buffer.from(isStreaming ? first + lastFrames(head, reason, usage) : whole()));
     this.#end();
-    this.#answer.end();
-    this.#resolve(this.#answer);
+    this.#response.end();
+    this.#resolve(this.#response);
   }
 
-  /** Fails after so many milliseconds without output. */
+  /** Fails the response after so many milliseconds without output. */
   #wait(milliseconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (this.#hasFailed) return this.#fail(this.#options.explain(undefined, this.#fault));
       const seconds = milliseconds / 1000;
-      this.#fail(new AppError("provider_timeout", `gemini wrote nothing of its answer for ${seconds} s`));
+      this.#fail(new AppError("provider_timeout", `gemini wrote nothing of its response for ${seconds} s`));
     }, milliseconds);
   }
 
   #fail(error: Error): void {
     if (this.#over) return;
     this.#end();
-    this.#answer.fail(error);
+    this.#response.fail(error);
     this.#reject(error);
   }
 
