@@ -7,6 +7,7 @@ export type Role = (typeof roles)[number];
 export const actions = [
   "migrate-secrets",
   "rotate-secretbackend",
+  "manage-secretbackends",
   "backup",
   "restore",
   "impersonate",

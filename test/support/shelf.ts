@@ -32,6 +32,7 @@ export const shelf = defineBackendType({
       return password ? { path: "/password", ...(password as { name: string; key: string }) } : undefined;
     },
     destinationOf: ({ room }) => room,
+    isAmbient: () => false,
     canRotate: ({ password }) => password !== undefined,
   },
   setUp: {

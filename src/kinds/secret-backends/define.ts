@@ -21,6 +21,8 @@ export interface BackendLogin {
   credentialOf(config: BackendConfig): CredentialRef | undefined;
   /** Returns the parts of a complete config that decide where the credential is sent (T12). */
   destinationOf(config: BackendConfig): unknown;
+  /** True if the login uses an identity of the server's own host, such as a pod's service account, and no secret. */
+  isAmbient(config: BackendConfig): boolean;
   /** True if the backend can give out a new credential in the place of the present one. */
   canRotate(config: BackendConfig): boolean;
 }

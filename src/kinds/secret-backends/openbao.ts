@@ -136,6 +136,7 @@ export const openbao = defineBackendType({
     destinationOf({ url, caCert, allowInsecure = false }) {
       return [new URL(url as string).origin, caCert, allowInsecure];
     },
+    isAmbient: ({ auth }) => (auth as OpenBaoAuth | undefined)?.method === "kubernetes",
     canRotate: ({ auth }) => (auth as OpenBaoAuth | undefined)?.method === "token",
   },
   setUp: {

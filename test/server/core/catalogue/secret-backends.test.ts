@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { fakeBao } from "../../../support/openbao/fake.ts";
 import { must, type TestServer, testServer } from "../../../support/server.ts";
 
 const path = "/api/v1/secretbackends";
@@ -93,4 +94,72 @@ it("is not deleted while it holds secrets, and says which, as far as the caller 
   ]);
   for (const name of ["one", "two", "three"]) await must(server.admin("DELETE", `/api/v1/secrets/${name}`));
   expect((await call("DELETE", `${path}/second`)).status).toBe(204);
+});
+
+describe("what a secret backend does to others (threat T12)", () => {
+  const kubernetes = { method: "kubernetes", role: "mcpctl" };
+  const openbao = (config: object) => ({ type: "openbao", config: { url: "http://127.0.0.1:1", ...config } });
+
+  it.each([
+    ["become the default", "POST", "", { name: "mine", type: "plaintext", isDefault: true }],
+    ["become the default later", "PUT", "/other", { isDefault: true }],
+    [
+      "log in with the identity of the server's host",
+      "POST",
+      "",
+      { name: "mine", ...openbao({ auth: kubernetes }) },
+    ],
+    [
+      "log in with it later",
+      "PUT",
+      "/other-bao",
+      { config: { url: "http://127.0.0.1:1", auth: kubernetes } },
+    ],
+    ["send it elsewhere", "PUT", "/pod", { config: { url: "http://127.0.0.1:2", auth: kubernetes } }],
+    [
+      "send it to another mount",
+      "PUT",
+      "/pod",
+      { config: { url: "http://127.0.0.1:1", mount: "m", auth: kubernetes } },
+    ],
+  ])("it may %s only by a holder of manage-secretbackends", async (_what, method, under, body) => {
+    const server = await testServer();
+    await must(server.admin("POST", path, { name: "other", type: "plaintext" }));
+    await must(server.admin("POST", path, { name: "other-bao", ...openbao({}) }));
+    await must(server.admin("POST", path, { name: "pod", ...openbao({ auth: kubernetes }) }));
+    const before = (await server.admin("GET", path)).text;
+    const edit = { role: "edit", resource: "secretbackends" };
+    const editor = await server.user("mallory", [edit]);
+    const refused = await editor.call(method, `${path}${under}`, body);
+    expect([refused.status, refused.body.error]).toEqual([
+      403,
+      expect.stringContaining("needs the operation manage-secretbackends"),
+    ]);
+    const plain = (text: string) => text.replace(/"health":(null|\{.*?\})/g, "");
+    expect(plain((await server.admin("GET", path)).text)).toBe(plain(before));
+    const manager = await server.user("keeper", [edit, { role: "run", action: "manage-secretbackends" }]);
+    expect((await manager.call(method, `${path}${under}`, body)).status).toBeLessThan(300);
+  });
+
+  it("one that holds secrets may be moved only by a holder of manage-secretbackends", async () => {
+    const server = await testServer();
+    const bao = await fakeBao({ token: "root" });
+    await must(server.admin("POST", "/api/v1/secrets", { name: "login", data: { token: "root" } }));
+    const config = {
+      url: bao.url,
+      mount: bao.mount,
+      auth: { tokenSecretRef: { name: "login", key: "token" } },
+    };
+    await must(server.admin("POST", path, { name: "bao", type: "openbao", config }));
+    const editor = await server.user("mallory", [
+      { role: "edit", resource: "secretbackends" },
+      { role: "expose", resource: "secrets" },
+    ]);
+    const move = () => editor.call("PUT", `${path}/bao`, { config: { ...config, pathPrefix: "mallory" } });
+    await must(server.admin("POST", "/api/v1/secrets", { name: "s", data: { k: "v" }, backend: "bao" }));
+    expect((await move()).status).toBe(403);
+    expect((await editor.call("PUT", `${path}/bao`, { description: "ours" })).status).toBe(200);
+    await must(server.admin("DELETE", "/api/v1/secrets/s"));
+    expect((await move()).status).toBe(200);
+  });
 });

@@ -7,7 +7,7 @@ import {
 } from "../../../../kinds/secret-backends/config.ts";
 import type { BackendConfig } from "../../../../kinds/secret-backends/define.ts";
 import { backendTypes } from "../../../../kinds/secret-backends/index.ts";
-import { decide } from "../../access/policy.ts";
+import { decide, mayRun } from "../../access/policy.ts";
 import type { BackendHealth } from "../../store/snapshot.ts";
 import type { SecretBackendRow } from "../../store/typed-rows.ts";
 import type { Row, Write } from "../../store/types.ts";
@@ -25,6 +25,7 @@ export const secretBackendHooks: Hooks<SecretBackendRow> = {
     faults.push(...completed.faults);
     if (faults.length > 0) return;
     faults.push(...services.backends.checkConfig(spec.type, completed.config));
+    if (faults.length === 0) checkManaging(draft);
     if (faults.length === 0) checkCredential(draft);
     if (faults.length === 0) keepOneDefault(draft);
   },
@@ -74,6 +75,31 @@ function withoutDefault(
 ): Write {
   const spec = { ...other.spec, isDefault: false };
   return { op: "update", row: { ...other, spec, version: other.version + 1, updatedAt }, refs };
+}
+
+/**
+ * Checks a change that reaches what belongs to others: the identity of the server's host, which an ambient login sends
+ * to the backend; the secrets that users will store, which go to the default; and those that the backend holds already
+ * (T12). It needs the operation manage-secretbackends.
+ *
+ * @throws AppError `forbidden`
+ */
+function checkManaging({ before, row, snapshot, principal }: Draft<SecretBackendRow>): void {
+  if (mayRun(principal, "manage-secretbackends")) return;
+  const isMoved = before && !Bun.deepEquals(before.spec.config, row.spec.config);
+  const isAmbient = findBackendType(row.spec.type)?.login?.isAmbient(row.spec.config) ?? false;
+  const wasAmbient = before && findBackendType(before.spec.type)?.login?.isAmbient(before.spec.config);
+  const holds = (snapshot.pointersTo.get(row.id) ?? []).length > 0;
+  const reason =
+    row.spec.isDefault && !before?.spec.isDefault
+      ? "making a secret backend the default"
+      : isAmbient && (!wasAmbient || isMoved)
+        ? "logging in to a secret backend with the identity of the server's host"
+        : isMoved && (holds || row.spec.isDefault)
+          ? "moving a secret backend that others' secrets go to"
+          : undefined;
+  if (reason !== undefined)
+    throw new AppError("forbidden", `${reason} needs the operation manage-secretbackends`);
 }
 
 /**
