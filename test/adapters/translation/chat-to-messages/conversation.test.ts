@@ -1,0 +1,276 @@
+import { describe, expect, it } from "vitest";
+import { parseExact } from "../../../../src/wire/json.ts";
+import { hello, refusal, translated, turns } from "./translated.ts";
+
+const png = "data:image/png;base64,iVBORw0KGgo=";
+
+describe("the conversation of a chat request, translated to messages", () => {
+  it("puts all system and developer messages on top (case 1)", () => {
+    expect(
+      translated({
+        messages: [
+          { role: "system", content: "Be brief." },
+          ...hello,
+          { role: "developer", content: [{ type: "text", text: "Be kind." }] },
+        ],
+      }),
+    ).toMatchObject({
+      system: "Be brief.\n\nBe kind.",
+      messages: [{ role: "user", content: [{ type: "text", text: "hello" }] }],
+    });
+  });
+
+  it("keeps system blocks where one ends the prompt cache (cases 1, 41)", () => {
+    const cached = { type: "text", text: "Long.", cache_control: { type: "ephemeral", ttl: "1h" } };
+    const { system } = translated({ messages: [{ role: "system", content: [cached] }, ...hello] });
+    expect(system).toEqual([cached]);
+  });
+
+  it("leaves out empty text, and a message of nothing else (case 2)", () => {
+    expect(
+      turns(
+        { role: "user", content: [{ type: "text", text: " \n" }] },
+        { role: "assistant", content: "" },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "" },
+            { type: "text", text: "hi" },
+          ],
+        },
+      ),
+    ).toEqual([{ role: "user", content: [{ type: "text", text: "hi" }] }]);
+  });
+
+  it("refuses system messages alone, and no messages (case 3)", () => {
+    expect(refusal({ messages: [{ role: "system", content: "x" }] })).toMatchObject({ path: "/messages" });
+    for (const messages of [undefined, null, [], "x"]) {
+      expect(refusal({ messages })).toMatchObject({
+        code: "invalid_request",
+        message: "messages is required",
+      });
+    }
+  });
+
+  it("answers parallel tool calls in one turn, before what the user adds (cases 4, 5, 12)", () => {
+    const call = (id: string) => ({ id, type: "function", function: { name: "f", arguments: '{"x":1}' } });
+    expect(
+      turns(
+        { role: "user", content: "a" },
+        { role: "user", content: "b" },
+        { role: "assistant", content: null, tool_calls: [call("c1"), call("c2")] },
+        { role: "tool", tool_call_id: "c1", content: "one" },
+        { role: "user", content: "and?" },
+        {
+          role: "tool",
+          tool_call_id: "c2",
+          content: [
+            { type: "text", text: "two" },
+            { type: "image_url", image_url: { url: png } },
+          ],
+        },
+      ),
+    ).toEqual([
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "a" },
+          { type: "text", text: "b" },
+        ],
+      },
+      {
+        role: "assistant",
+        content: [
+          { type: "tool_use", id: "c1", name: "f", input: { x: 1 } },
+          { type: "tool_use", id: "c2", name: "f", input: { x: 1 } },
+        ],
+      },
+      {
+        role: "user",
+        content: [
+          { type: "tool_result", tool_use_id: "c1", content: [{ type: "text", text: "one" }] },
+          {
+            type: "tool_result",
+            tool_use_id: "c2",
+            // Images in results stay images (case 6).
+            content: [
+              { type: "text", text: "two" },
+              { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBORw0KGgo=" } },
+            ],
+          },
+          { type: "text", text: "and?" },
+        ],
+      },
+    ]);
+  });
+
+  it("refuses a tool message that answers no call (case 7)", () => {
+    expect(refusal({ messages: [...hello, { role: "tool", content: "x" }] })).toMatchObject({
+      path: "/messages/1/tool_call_id",
+    });
+  });
+
+  it.each([
+    ["empty", "", {}],
+    ["missing", undefined, {}],
+    ["cut off", '{"city":"Zü', { arguments: '{"city":"Zü' }],
+    ["a number", "5", { arguments: 5 }],
+    ["a list", "[]", { arguments: [] }],
+    ["an object", '{"a":{"b":[]}}', { a: { b: [] } }],
+  ])("takes arguments that are %s (cases 8, 9, 10)", (_name, text, input) => {
+    const tool_calls = [{ id: "c", type: "function", function: { name: "f", arguments: text } }];
+    expect(turns(...hello, { role: "assistant", tool_calls })).toMatchObject([{}, { content: [{ input }] }]);
+  });
+
+  it("keeps the digits of big integers in arguments (case 11)", () => {
+    const tool_calls = [{ id: "c", function: { name: "f", arguments: '{"id":12345678901234567890}' } }];
+    const request = translated({ messages: [...hello, { role: "assistant", tool_calls }] });
+    expect(JSON.stringify(request)).toContain('"input":{"id":12345678901234567890}');
+    expect(parseExact(JSON.stringify(request))).toBeTruthy();
+  });
+
+  it("trims an answer to be continued, and no other (case 13)", () => {
+    expect(
+      turns(
+        { role: "user", content: "a " },
+        { role: "assistant", content: "b " },
+        { role: "user", content: "c " },
+        { role: "assistant", content: "{ \n" },
+      ),
+    ).toMatchObject([
+      { content: [{ text: "a " }] },
+      { content: [{ text: "b " }] },
+      { content: [{ text: "c " }] },
+      { content: [{ text: "{" }] },
+    ]);
+  });
+
+  it("keeps an earlier refusal as text (case 14)", () => {
+    const expected = [{}, { content: [{ type: "text", text: "No." }] }];
+    expect(
+      turns(...hello, { role: "assistant", content: [{ type: "refusal", refusal: "No." }] }),
+    ).toMatchObject(expected);
+    expect(turns(...hello, { role: "assistant", content: null, refusal: "No." })).toMatchObject(expected);
+  });
+
+  it.each([
+    [png, { type: "base64", media_type: "image/png", data: "iVBORw0KGgo=" }],
+    ["data:image/PNG;charset=x;base64,AAAA", { type: "base64", media_type: "image/png", data: "AAAA" }],
+    ["data:image/jpg;base64,AAAA", { type: "base64", media_type: "image/jpeg", data: "AAAA" }],
+    ["https://example.com/a.svg", { type: "url", url: "https://example.com/a.svg" }],
+  ])("takes the image %s and ignores its detail (cases 15, 16, 19)", (url, source) => {
+    expect(
+      turns({ role: "user", content: [{ type: "image_url", image_url: { url, detail: "high" } }] }),
+    ).toEqual([{ role: "user", content: [{ type: "image", source }] }]);
+  });
+
+  it.each([
+    "http://example.com/a.png",
+    "gs://bucket/a.png",
+    "file:///etc/passwd",
+    "data:image/svg+xml;base64,AAAA",
+    "data:image/tiff;base64,AAAA",
+    "data:image/png,raw",
+    "data:",
+  ])("refuses the image %s by name (cases 16, 20)", (url) => {
+    expect(
+      refusal({ messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }] }),
+    ).toMatchObject({
+      code: "invalid_request",
+      path: "/messages/0/content/0/image_url/url",
+    });
+  });
+
+  it("takes PDF and text files as documents (case 17)", () => {
+    const pdf = "data:application/pdf;base64,JVBERi0=";
+    expect(
+      turns({
+        role: "user",
+        content: [
+          { type: "file", file: { file_data: pdf, filename: "a.pdf" } },
+          { type: "image_url", image_url: { url: pdf } },
+          {
+            type: "file",
+            file: { file_data: `data:text/plain;base64,${Buffer.from("Grüße").toString("base64")}` },
+          },
+        ],
+      }),
+    ).toMatchObject([
+      {
+        content: [
+          { type: "document", source: { media_type: "application/pdf", data: "JVBERi0=" }, title: "a.pdf" },
+          { type: "document", source: { type: "base64", media_type: "application/pdf" } },
+          { type: "document", source: { type: "text", media_type: "text/plain", data: "Grüße" } },
+        ],
+      },
+    ]);
+  });
+
+  it.each([
+    [{ type: "input_audio", input_audio: {} }, "/messages/0/content/0/type"],
+    [{ type: "file", file: { file_id: "file-1" } }, "/messages/0/content/0/file/file_id"],
+    [{ type: "text", text: "x", colour: "red" }, "/messages/0/content/0/colour"],
+    [{ type: "text" }, "/messages/0/content/0/text"],
+    ["x", "/messages/0/content/0"],
+  ])("refuses the part %j by name (case 18)", (part, path) => {
+    expect(refusal({ messages: [{ role: "user", content: [part] }] })).toMatchObject({
+      code: "invalid_request",
+      path,
+    });
+  });
+
+  it("replays signed thinking as it was and first, and drops what is unsigned (case 40)", () => {
+    const signed = { type: "thinking", thinking: "hm", signature: "sig" };
+    const redacted = { type: "redacted_thinking", data: "xyz" };
+    expect(
+      turns(...hello, {
+        role: "assistant",
+        content: "4",
+        reasoning_content: "hm",
+        thinking_blocks: [signed, redacted, { type: "thinking", thinking: "unsigned" }],
+      }),
+    ).toMatchObject([{}, { content: [signed, redacted, { type: "text", text: "4" }] }]);
+  });
+
+  it("gives a call and its result the same id that Anthropic accepts, and two calls two (case 42)", () => {
+    const ids = ["functions.get:0", "functions:get.0", "plain"];
+    const tool_calls = ids.map((id) => ({ id, function: { name: "get" } }));
+    const results = ids.map((tool_call_id) => ({ role: "tool", tool_call_id, content: "" }));
+    const [, calls, answers] = turns(...hello, { role: "assistant", tool_calls }, ...results) as {
+      content: { id: string; tool_use_id: string }[];
+    }[];
+    const sent = calls!.content.map(({ id }) => id);
+    expect(answers!.content.map(({ tool_use_id }) => tool_use_id)).toEqual(sent);
+    expect(new Set(sent).size).toBe(3);
+    expect(sent[2]).toBe("plain");
+    for (const id of sent) expect(id).toMatch(/^[a-zA-Z0-9_-]{1,40}$/);
+  });
+
+  it("puts a user's name in front of the text", () => {
+    expect(turns({ role: "user", name: "ada", content: "hi" })).toMatchObject([
+      { content: [{ text: "ada: hi" }] },
+    ]);
+  });
+
+  it.each([
+    [{ role: "function", content: "x" }, "/messages/1/role"],
+    [{ role: "assistant", audio: { id: "a" } }, "/messages/1/audio"],
+    [{ role: "assistant", tool_calls: [{ type: "custom", id: "c" }] }, "/messages/1/tool_calls/0/type"],
+    [{ role: "system", content: [{ type: "image_url", image_url: { url: png } }] }, "/messages/1/content"],
+  ])("refuses the message %j by name", (message, path) => {
+    expect(refusal({ messages: [...hello, message] })).toMatchObject({ code: "invalid_request", path });
+  });
+
+  it("takes back what the SDK made of an earlier answer, with all its nulls", () => {
+    const echoed = {
+      role: "assistant",
+      content: "4",
+      refusal: null,
+      annotations: [],
+      audio: null,
+      function_call: null,
+      tool_calls: null,
+    };
+    expect(turns(...hello, echoed)).toMatchObject([{}, { content: [{ type: "text", text: "4" }] }]);
+  });
+});
