@@ -4,7 +4,7 @@ import { ownName, ownPolicy, ownToken, tokenMay } from "./resources.ts";
 import { denied, done, error, shape, success, unknownToken } from "./shape.ts";
 import type { TestBao } from "./types.ts";
 
-/** What a token that may do what a policy says may do where. */
+/** Returns the capabilities of a token with one policy, at the given paths. */
 async function capabilities(bao: TestBao, policy: string, ...paths: string[]) {
   const token = await tokenMay(bao, `${policy}\npath "sys/capabilities-self" { capabilities = ["update"] }`);
   const { body } = await bao.call("POST", "sys/capabilities-self", { paths }, { token });
