@@ -56,7 +56,7 @@ export async function createWithWizard(
   }
   checkFields(type, (config ?? {}) as Record<string, unknown>);
   const client = await context.client();
-  const adminToken = await askedToken(type.display, terminal);
+  const adminToken = await readAdminToken(type.display, terminal);
   const progress = progressOn(context);
   progress.show(`setting up ${type.display} …`);
   try {
@@ -86,7 +86,8 @@ function checkFields({ config: schema, flags, setUp: { fills } }: TypeWithSetUp,
   }
 }
 
-async function askedToken(display: string, terminal: Terminal): Promise<string> {
+/** Reads the admin token from standard input, or asks for it on a terminal. Throws AppError `usage`. */
+async function readAdminToken(display: string, terminal: Terminal): Promise<string> {
   const text = terminal.inIsTerminal
     ? await terminal.prompt(`${display} admin token (used once, not kept): `, true)
     : await terminal.readStdin();
