@@ -6,48 +6,48 @@ export const agent = defineKind({
   plural: "agents",
   display: "Agent",
   idPrefix: "agt",
-  summary: "A persona: an llm with what it is told first, and how it is asked when the caller does not say.",
+  summary: "A persona: an llm with a system prompt and default parameters.",
   order: 40,
   visible: true,
   fields: Type.Object(
     {
       llm: Type.String({
         minLength: 1,
-        description: "The llm that answers, called with its owner's right to it",
+        description: "The llm that answers; calls use the right of the persona's owner to it",
       }),
       systemPrompt: Type.String({
         default: "",
         maxLength: 100_000,
-        description: "What it is told before anything else",
+        description: "The system prompt; it comes before the messages of the caller",
       }),
-      description: Type.String({ default: "", maxLength: 500, description: "For people" }),
+      description: Type.String({ default: "", maxLength: 500, description: "Free-text description" }),
       defaultParams: Type.Record(Type.String(), Type.Unknown(), {
         default: {},
         description:
-          "Of chat completions, where the caller does not say: temperature, top_p, max_tokens, " +
+          "Parameters of chat completions for calls that do not set them: temperature, top_p, max_tokens, " +
           "max_completion_tokens, stop, seed, presence_penalty, frequency_penalty, reasoning_effort, " +
           "response_format, verbosity",
       }),
-      project: Type.Optional(Type.String({ minLength: 1, description: "The project it works for" })),
+      project: Type.Optional(Type.String({ minLength: 1, description: "The project that it belongs to" })),
       extras: Type.Optional(
         Type.Record(Type.String(), Type.Unknown(), {
-          description: "Kept for programs; the server does not look at it",
+          description: "Data of other programs; the server stores it and does not read it",
         }),
       ),
       visibility: oneOf(["public", "private"], {
         default: "public",
-        description: "A private agent exists only for its owner, administrators and those granted it by name",
+        description:
+          "A private agent is visible only to its owner, to administrators and to those granted it by name",
       }),
     },
     { additionalProperties: false },
   ),
   readOnly: Type.Object({
-    origin: oneOf(["static", "virtual"], { description: "virtual: published by a workstation's agent" }),
+    origin: oneOf(["static", "virtual"], { description: "virtual: a workstation agent publishes it" }),
     status: oneOf(["active", "inactive", "hibernating"], {
-      description:
-        "Whether it can be called, as its llm stands; nothing where that llm is not for you to know",
+      description: "The status of its llm; null if you may not see that llm",
     }),
-    owner: Type.String({ description: "The user who made it" }),
+    owner: Type.String({ description: "The user who created it" }),
   }),
   volatile: ["status"],
   references: (agent) => [
@@ -73,7 +73,7 @@ export const agent = defineKind({
     "system-prompt-file": {
       field: "systemPrompt",
       parse: "file",
-      description: "A file with what it is told; - is standard input",
+      description: "A file with the system prompt; - reads standard input",
     },
     param: { field: "defaultParams", parse: "pairs", value: "k=v" },
     project: { field: "project", alias: "p" },

@@ -1,24 +1,24 @@
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
 
 /**
- * A column of `mcpctl get`, as data: a newer server's columns are printed by an older command line.
- * A cell is `-` when nothing stands at its path.
+ * A column of `mcpctl get`. It is data, so that an older command line can print the columns of a newer server. A cell
+ * is `-` if the object has nothing at the path.
  */
 export interface Column {
   header: string;
   /** Dotted path into the object: `apiKeyRef.name`. */
   path?: string;
-  /** Text with dotted paths in braces, `-` unless all of them are there: `secret://{apiKeyRef.name}/{apiKeyRef.key}`. */
+  /** Text with dotted paths in braces: `secret://{apiKeyRef.name}/{apiKeyRef.key}`. `-` if one of them has no value. */
   template?: string;
-  /** With `path` at a list: how each element prints; joined by commas. */
+  /** The template of each element, if `path` leads to a list. The elements are joined by commas. */
   each?: string;
-  /** `age`: a time as "5m" ago or ahead. */
+  /** `age`: a time as its distance from now, such as "5m". */
   format?: "age";
-  /** Only with `-o wide`. */
+  /** The column is printed only with `-o wide`. */
   wide?: true;
 }
 
-/** A flag of `mcpctl create KIND` that is not simply a field's name in kebab-case. */
+/** A flag of `mcpctl create KIND` that is more than the name of a field in kebab-case. */
 export interface Flag {
   /** Dotted path of the field it sets: `extraConfig`, `config.url`. */
   field: string;
@@ -27,9 +27,15 @@ export interface Flag {
   /** The word shown for its value in the help text. */
   value?: string;
   /**
-   * How the text becomes a value. Default: by the field's schema.
-   * `pairs`: repeatable `k=v`, values parsed as JSON where they are. `secret`: repeatable `K=v`, `K=@file`, `K=-`.
-   * `ref`: `SECRET/KEY`. `file`: the text of a file. `subject`: `User:alice`. `grant`: `role:view,resource:llms,name:claude`. `ttl`: `30d`, `never` or RFC 3339.
+   * The format of the text. Default: from the schema of the field.
+   *
+   * - `pairs`: `k=v`, can be repeated; a value that is JSON is parsed
+   * - `secret`: `K=v`, `K=@file` or `K=-`, can be repeated
+   * - `ref`: `SECRET/KEY`
+   * - `file`: the name of a file that holds the text
+   * - `subject`: `User:alice`
+   * - `grant`: `role:view,resource:llms,name:claude`
+   * - `ttl`: `30d`, `never` or RFC 3339
    */
   parse?: "pairs" | "secret" | "ref" | "file" | "subject" | "grant" | "ttl";
   description?: string;
@@ -39,12 +45,12 @@ export interface Flag {
 export interface Reference {
   /** JSON pointer of the field that holds it. */
   path: string;
-  /** The kind it points to, singular. */
+  /** The singular name of the kind that it refers to. */
   kind: string;
   name: string;
   /**
-   * What deleting the target does. `restrict`: refused with 409 while this stands. `clear`: the field becomes
-   * null; where it is an element of a list, the element goes.
+   * The effect of deleting the target. `restrict`: the server refuses with 409. `clear`: the field becomes null, or
+   * the element is removed from its list.
    */
   onDelete: "restrict" | "clear";
 }
@@ -52,7 +58,7 @@ export interface Reference {
 /** A write that a user may ask for. */
 export type WriteOperation = "create" | "update" | "delete";
 
-/** Everything there is to know about a kind of resource. Data, and one-line pure functions. */
+/** The description of a kind of resource: data and one-line pure functions. */
 export interface Kind<
   Fields extends TObject = TObject,
   Name extends string = string,
@@ -60,29 +66,29 @@ export interface Kind<
 > {
   /** Singular, as in `kind: llm` of a manifest. */
   kind: Name;
-  /** As in the URL, and as RBAC names it. */
+  /** The name in URLs and in RBAC. */
   plural: string;
-  /** Other names the command line takes. */
+  /** Other names that the command line accepts. */
   short: readonly string[];
-  /** As in `=== LLM: claude ===`. */
+  /** The name in headings: `=== LLM: claude ===`. */
   display: string;
-  /** Ids look like `<idPrefix>_01hx…`. */
+  /** The prefix of ids: `<idPrefix>_01hx…`. */
   idPrefix: string;
   /** One sentence for `explain` and the API description. */
   summary: string;
-  /** `apply` goes up, `delete -f` goes down. */
+  /** The order of `apply`, lowest first. `delete -f` uses the reverse order. */
   order: number;
-  /** What a caller may set, besides the name. */
+  /** The fields that users set, besides the name. */
   fields: Fields;
-  /** What only the server sets, besides id, version and times. */
+  /** The fields that only the server sets, besides id, version and times. */
   readOnly: TObject;
-  /** Fields that are fixed at create. The name always is. */
+  /** Fields that cannot be changed after create. The name never can. */
   immutable: readonly string[];
-  /** Fields that go in and never come out. */
+  /** Fields that users send and that are never shown. */
   writeOnly: WriteOnly;
-  /** Read-only fields that change without a new version. Sent back, they are passed over, whatever is in them. */
+  /** Read-only fields that change without a new version. The server ignores them in requests, whatever their value. */
   volatile: readonly string[];
-  /** Read-only fields that an export keeps, because they tell the reader something `apply` may ignore. */
+  /** Read-only fields that an export contains as information for the reader. `apply` ignores them. */
   exported: readonly string[];
   /**
    * The writes that users may ask for. Default: all. A kind whose rows the server makes by itself leaves some out:
@@ -91,20 +97,20 @@ export interface Kind<
   writes: readonly WriteOperation[];
   /** Names are unique within the value of this field (`""` when unset), not within the whole kind. */
   scopedBy?: string;
-  /** Rows are public or private, and a private one does not exist for others. Such a kind has `visibility`. */
+  /** Rows are public or private, and others cannot see a private one. Such a kind has the field `visibility`. */
   visible: boolean;
-  /** Where this kind points at others. Default: nowhere. */
+  /** The references of a row to other rows. Default: none. */
   references(fields: Static<Fields>): Reference[];
-  /** Names that this kind refers to while they may not exist yet: who takes such a name gets its calls. Default: none. */
+  /** Names that a row uses before they exist: a new object of such a name gets the calls. Default: none. */
   awaits(fields: Static<Fields>): { kind: string; name: string }[];
   columns: readonly Column[];
-  /** By flag name; what is not named here follows from the field. */
+  /** By the name of the flag. Other fields get a flag from their name and schema. */
   flags: Readonly<Record<string, Flag>>;
   /** A complete, valid manifest, without `kind`. */
   example: { name: string } & Record<string, unknown>;
 }
 
-/** A descriptor as the API serves it, perhaps that of a newer server. Functions do not travel. */
+/** A descriptor as the API serves it, without functions. The server can be newer than this program. */
 export type KindInfo = Omit<Kind, "references" | "awaits">;
 
 type Optional =
@@ -120,7 +126,7 @@ type Optional =
   | "awaits"
   | "flags";
 
-/** Fills in what a descriptor leaves out. Its name and the types of its fields are kept, so that its rows are typed. */
+/** Makes a descriptor with defaults. Its type keeps the name and the fields, so that rows of the kind are typed. */
 export function defineKind<
   Fields extends TObject,
   const Name extends string,
@@ -145,7 +151,7 @@ export function defineKind<
   };
 }
 
-/** A field that takes one of a few words. */
+/** A field whose value is one of some words. */
 export function oneOf<const Words extends readonly string[]>(
   words: Words,
   options: Record<string, unknown> = {},
@@ -156,12 +162,12 @@ export function oneOf<const Words extends readonly string[]>(
   );
 }
 
-/** A field that may be null, and is null when nothing was given. */
+/** A field that can be null, and is null by default. */
 export function nullable<T extends TSchema>(schema: T, options: Record<string, unknown> = {}) {
   return Type.Union([schema, Type.Null()], { default: null, ...options });
 }
 
-/** A value inside a secret. */
+/** A reference to a value of a secret. */
 export const SecretKeyRef = Type.Object(
   {
     name: Type.String({ minLength: 1, description: "The secret" }),

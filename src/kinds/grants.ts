@@ -14,7 +14,7 @@ export const actions = [
 ] as const;
 export type Action = (typeof actions)[number];
 
-/** What a grant may name: the kinds, those that are yet to come, and the two that are not kinds. */
+/** The resources that a grant can name: all kinds, kinds of later versions, and audit and metrics. */
 export const grantable = [
   "servers",
   "instances",
@@ -34,14 +34,17 @@ export const grantable = [
   "metrics",
 ] as const;
 
-/** A role on a kind or on one row of it, or the right to run one operation. */
+/** A role on a kind or on one row of a kind, or the right to run one operation. */
 export const RoleBinding = Type.Union([
   Type.Object(
     {
-      role: oneOf(roles, { description: "What may be done" }),
+      role: oneOf(roles, { description: "The role" }),
       resource: Type.String({ minLength: 1, description: "A kind, or * for all" }),
       name: Type.Optional(
-        Type.String({ minLength: 1, description: "One row of that kind; all when left out" }),
+        Type.String({
+          minLength: 1,
+          description: "The name of one row of that kind; all rows when left out",
+        }),
       ),
     },
     { additionalProperties: false },
@@ -59,7 +62,7 @@ export const RoleBindings = Type.Array(RoleBinding, {
   description: "Roles on resources, or {role: run, action}",
 });
 
-/** How a grant prints in a table: `view:llms:claude`, `run:migrate-secrets`. */
+/** A grant as text: `view:llms:claude`, `run:migrate-secrets`. */
 export function grantText(grant: RoleBinding): string {
   if ("action" in grant) return `run:${grant.action}`;
   return grant.name === undefined

@@ -7,7 +7,7 @@ export const group = defineKind({
   plural: "groups",
   display: "Group",
   idPrefix: "grp",
-  summary: "Users that are granted things together.",
+  summary: "A list of users that role bindings and limits can name.",
   order: 60,
   fields: Type.Object(
     {
@@ -20,7 +20,7 @@ export const group = defineKind({
       limits: Type.Optional(
         Type.Object(Limits.properties, {
           ...closedLimits,
-          description: "How much its members may use together",
+          description: "Limits of the members, all together",
         }),
       ),
     },

@@ -11,7 +11,7 @@ import { user } from "./user.ts";
 
 const all = [secretBackend, secret, llm, agent, user, group, project, rbac, token] as const;
 
-/** All there is, in the order in which `apply` creates it. */
+/** All kinds, in the order in which `apply` creates their objects. */
 export const kinds: readonly Kind[] = all;
 
 /** The singular name of a kind. */
@@ -33,14 +33,14 @@ export function findKind(word: string): Kind | undefined {
   return byWord.get(word.toLowerCase());
 }
 
-/** The kind of that singular name, which the caller knows to exist. */
+/** Returns the kind of a singular name. Throws Error if there is none. */
 export function kindOf(singular: string): Kind {
   const kind = byWord.get(singular);
   if (!kind) throw new Error(`no kind ${singular}`);
   return kind;
 }
 
-/** Every word that names a kind. */
+/** All names of all kinds. */
 export function kindWords(): string[] {
   return [...byWord.keys()];
 }

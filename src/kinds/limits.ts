@@ -4,7 +4,7 @@ import type { Flag } from "./define.ts";
 const count = (description: string) => Type.Optional(Type.Integer({ minimum: 1, description }));
 const dollars = (description: string) => Type.Optional(Type.Number({ exclusiveMinimum: 0, description }));
 
-/** What a field of limits has besides its properties and its description. */
+/** Schema options of every field of the type `Limits`. */
 export const closedLimits = { additionalProperties: false, minProperties: 1 };
 
 /** `--limit tokensPerDay=100000`. */
@@ -13,14 +13,14 @@ export const limitFlag: Flag = {
   parse: "pairs",
   value: "NAME=N",
   description:
-    "requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, costPerDay or costPerMonth, and how much",
+    "A limit and its value: requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, costPerDay or costPerMonth",
 };
 
-/** How much somebody may use. Days and months are those of UTC. */
+/** Limits on the use of llms. Days and months are in UTC. */
 export const Limits = Type.Object(
   {
     requestsPerMinute: count("Calls in any 60 seconds"),
-    tokensPerMinute: count("Tokens in any 60 seconds, of prompts and answers"),
+    tokensPerMinute: count("Tokens of prompts and responses in any 60 seconds"),
     tokensPerDay: count("Tokens in a day"),
     tokensPerMonth: count("Tokens in a month"),
     costPerDay: dollars("US dollars in a day"),

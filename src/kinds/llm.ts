@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind, nullable, oneOf, SecretKeyRef } from "./define.ts";
 import { CallLimits, Price, settingFlags, Timeouts } from "./llm-settings.ts";
+import { namePattern } from "./names.ts";
 
 export const llmTypes = ["anthropic", "openai", "deepseek", "vllm", "ollama", "gemini-cli"] as const;
 
@@ -9,20 +10,23 @@ export const llm = defineKind({
   plural: "llms",
   display: "LLM",
   idPrefix: "llm",
-  summary: "A model that can be called, and the provider it is reached through.",
+  summary: "A model that can be called, and the provider that runs it.",
   order: 30,
   visible: true,
   fields: Type.Object(
     {
-      type: oneOf(llmTypes, { description: "How the provider is spoken to" }),
+      type: oneOf(llmTypes, { description: "The type of the provider's API" }),
       model: Type.String({ minLength: 1, maxLength: 200, description: "The provider's name for the model" }),
       url: Type.String({
         default: "",
         maxLength: 2000,
-        description: "Base URL; empty is the provider's own. vllm and ollama need one",
+        description: "Base URL; empty for the provider's default. vllm and ollama need one",
       }),
-      tier: oneOf(["fast", "heavy"], { default: "fast", description: "What it is good for" }),
-      description: Type.String({ default: "", maxLength: 500, description: "For people" }),
+      tier: oneOf(["fast", "heavy"], {
+        default: "fast",
+        description: "A hint for people and tools that choose an llm",
+      }),
+      description: Type.String({ default: "", maxLength: 500, description: "Free-text description" }),
       apiKeyRef: nullable(SecretKeyRef, {
         description: "The secret and key that hold the provider's API key",
       }),
@@ -48,12 +52,12 @@ export const llm = defineKind({
       ),
       poolName: Type.Optional(
         Type.String({
-          pattern: "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
-          description: "Llms of one pool name answer for each other",
+          pattern: namePattern,
+          description: "The pool of the llm; each call of a pool goes to one of its members",
         }),
       ),
       admits: Type.Optional(
-        Type.Array(Type.String({ pattern: "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$" }), {
+        Type.Array(Type.String({ pattern: namePattern }), {
           maxItems: 200,
           uniqueItems: true,
           description: "Names of llms of other owners that may join the pool of this one",
@@ -61,19 +65,22 @@ export const llm = defineKind({
       ),
       visibility: oneOf(["public", "private"], {
         default: "public",
-        description: "A private llm exists only for its owner, administrators and those granted it by name",
+        description:
+          "A private llm is visible only to its owner, to administrators and to those granted it by name",
       }),
     },
     { additionalProperties: false },
   ),
   readOnly: Type.Object({
-    origin: oneOf(["static", "virtual"], { description: "virtual: published by an agent" }),
-    status: oneOf(["active", "inactive", "hibernating"], { description: "Whether it can be called" }),
-    lastSeenAt: nullable(Type.String(), { description: "When its agent was last heard of" }),
-    capabilities: nullable(Type.Record(Type.String(), Type.Unknown()), {
-      description: "What its agent says of the model",
+    origin: oneOf(["static", "virtual"], { description: "virtual: a workstation agent publishes it" }),
+    status: oneOf(["active", "inactive", "hibernating"], {
+      description: "active: it can be called; hibernating: a call wakes it; inactive: it cannot be called",
     }),
-    owner: Type.String({ description: "The user who made it" }),
+    lastSeenAt: nullable(Type.String(), { description: "The last message of its workstation agent" }),
+    capabilities: nullable(Type.Record(Type.String(), Type.Unknown()), {
+      description: "Capabilities of the model, as its workstation agent reports them",
+    }),
+    owner: Type.String({ description: "The user who created it" }),
   }),
   immutable: ["type"],
   volatile: ["lastSeenAt"],

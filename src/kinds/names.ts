@@ -1,4 +1,4 @@
-/** What a name looks like. No underscore: that is how an id is told from a name. */
+/** The pattern of names. A name has no underscore, so that it cannot be taken for an id. */
 export const namePattern = "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$";
 const name = new RegExp(namePattern);
 const id = /^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$/;
@@ -13,8 +13,8 @@ export function isId(text: string): boolean {
 }
 
 /**
- * The nearest of some words to a mistyped one, or undefined when none is near: at most a third of its letters
- * wrong. Two neighbours swapped count as one mistake (optimal string alignment distance).
+ * Returns the word that is most similar to a mistyped one; undefined if more than a third of its letters differ in all
+ * words. Two swapped neighbours count as one mistake (optimal string alignment distance).
  */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;

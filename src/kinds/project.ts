@@ -7,19 +7,25 @@ export const project = defineKind({
   short: ["proj"],
   display: "Project",
   idPrefix: "prj",
-  summary: "A piece of work: its prompt, the llm it prefers and the servers it uses.",
+  summary: "A prompt, a preferred llm and the MCP servers of one piece of work.",
   order: 70,
   fields: Type.Object(
     {
-      description: Type.String({ default: "", maxLength: 2000, description: "For people" }),
-      prompt: Type.String({ default: "", maxLength: 100_000, description: "What its assistants are told" }),
+      description: Type.String({ default: "", maxLength: 2000, description: "Free-text description" }),
+      prompt: Type.String({
+        default: "",
+        maxLength: 100_000,
+        description: "The prompt for the assistants of the project",
+      }),
       llmProvider: Type.Optional(
         Type.String({
           maxLength: 100,
-          description: "An llm's name, or none to disable; may name one that is not there",
+          description: "The name of an llm, which need not exist, or none to disable",
         }),
       ),
-      llmModel: Type.Optional(Type.String({ maxLength: 200, description: "Instead of the llm's own model" })),
+      llmModel: Type.Optional(
+        Type.String({ maxLength: 200, description: "A model to use instead of the llm's own" }),
+      ),
       proxyModel: Type.Optional(Type.String({ maxLength: 200, description: "The proxy model to use" })),
       servers: Type.Array(Type.String({ minLength: 1 }), {
         default: [],
@@ -32,7 +38,7 @@ export const project = defineKind({
   ),
   readOnly: Type.Object({
     llmStatus: oneOf(["registered", "disabled", "unregistered"], {
-      description: "What the server makes of llmProvider",
+      description: "The state of llmProvider: registered if there is an llm of that name",
     }),
   }),
   awaits: ({ llmProvider }) =>

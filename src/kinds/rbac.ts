@@ -8,19 +8,19 @@ export const rbac = defineKind({
   short: ["rbac-binding", "rbac-definition"],
   display: "RBAC",
   idPrefix: "rbc",
-  summary: "Who may do what: roles on resources, bound to users, groups and tokens.",
+  summary: "Roles on resources that users, groups and tokens have.",
   order: 80,
   fields: Type.Object(
     {
       subjects: Type.Array(
         Type.Object(
           {
-            kind: oneOf(["User", "Group", "Token"], { description: "What kind of subject" }),
+            kind: oneOf(["User", "Group", "Token"], { description: "The kind of the subject" }),
             name: Type.String({ minLength: 1, description: "Its name" }),
           },
           { additionalProperties: false },
         ),
-        { default: [], maxItems: 1000, description: "Whom it is granted to" },
+        { default: [], maxItems: 1000, description: "The users, groups and tokens that get the roles" },
       ),
       roleBindings: RoleBindings,
     },

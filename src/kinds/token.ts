@@ -9,28 +9,29 @@ export const token = defineKind({
   short: ["mcptoken", "mcptokens"],
   display: "Token",
   idPrefix: "tok",
-  summary: "A bearer for a program. Its rights are its own and its maker's, whichever is less.",
+  summary:
+    "A bearer token for a program. It may do what both its own grants and the rights of its maker allow.",
   order: 90,
   scopedBy: "project",
   fields: Type.Object(
     {
-      project: Type.Optional(Type.String({ minLength: 1, description: "The project it is made for" })),
-      description: Type.Optional(Type.String({ maxLength: 500, description: "For people" })),
+      project: Type.Optional(Type.String({ minLength: 1, description: "The project that it belongs to" })),
+      description: Type.Optional(Type.String({ maxLength: 500, description: "Free-text description" })),
       expiresAt: nullable(Type.String({ format: "date-time" }), {
         description: "RFC 3339; null is never",
       }),
       roleBindings: RoleBindings,
       limits: Type.Optional(
-        Type.Object(Limits.properties, { ...closedLimits, description: "How much may be used with it" }),
+        Type.Object(Limits.properties, { ...closedLimits, description: "Limits of this token" }),
       ),
     },
     { additionalProperties: false },
   ),
   readOnly: Type.Object({
-    owner: Type.String({ description: "The user who made it" }),
-    prefix: Type.String({ description: "How the bearer begins" }),
-    lastUsedAt: nullable(Type.String(), { description: "To the minute" }),
-    status: oneOf(["active", "expired"], { description: "Whether it is accepted" }),
+    owner: Type.String({ description: "The user who created it" }),
+    prefix: Type.String({ description: "The first characters of the bearer" }),
+    lastUsedAt: nullable(Type.String(), { description: "The time of its last use, to the minute" }),
+    status: oneOf(["active", "expired"], { description: "expired: the server no longer accepts it" }),
   }),
   volatile: ["lastUsedAt", "status"],
   immutable: ["project", "description", "expiresAt", "roleBindings", "limits"],

@@ -7,22 +7,22 @@ export const user = defineKind({
   plural: "users",
   display: "User",
   idPrefix: "usr",
-  summary: "A person who logs in, or in whose name tokens are made.",
+  summary: "A person who can log in and create tokens.",
   order: 50,
   fields: Type.Object(
     {
-      displayName: Type.Optional(Type.String({ maxLength: 200, description: "For people" })),
+      displayName: Type.Optional(Type.String({ maxLength: 200, description: "Free-text name" })),
       password: Type.Optional(
         Type.String({
           minLength: 8,
           maxLength: 1024,
-          description: "Set once, never shown; without one, no login",
+          description: "The password, which is never shown; without one the user cannot log in",
         }),
       ),
       limits: Type.Optional(
         Type.Object(Limits.properties, {
           ...closedLimits,
-          description: "How much this user may use, with all tokens together",
+          description: "Limits of this user, all tokens together",
         }),
       ),
     },
@@ -30,7 +30,7 @@ export const user = defineKind({
   ),
   readOnly: Type.Object({
     groups: Type.Array(Type.String(), { description: "The groups that list this user" }),
-    hasPassword: Type.Boolean({ description: "Whether login is possible" }),
+    hasPassword: Type.Boolean({ description: "True if the user can log in" }),
   }),
   writeOnly: ["password"],
   flags: { limit: limitFlag },

@@ -8,9 +8,9 @@ import { nearest } from "./names.ts";
 const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 FormatRegistry.Set("date-time", (text) => dateTime.test(text) && !Number.isNaN(Date.parse(text)));
 
-/** Faults that are reported at most: to find and to name thousands would take longer than the request is worth. */
+/** The most faults that are reported, because finding thousands takes too much time. */
 const maxFaults = 20;
-/** Characters of a path that a fault repeats: its keys are those that were sent. */
+/** The longest path in a fault. Paths have keys of the request in them. */
 const maxShownPath = 500;
 
 const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
@@ -24,8 +24,8 @@ function check(schema: TSchema): TypeCheck<TSchema> {
 /**
  * Checks the fields of a resource, without its name.
  *
- * @param fields what was given, defaults not yet filled in; it is not changed
- * @returns the fields with defaults filled in, and every fault found, each with its JSON pointer
+ * @param fields the given fields, without defaults; the object is not changed
+ * @returns the fields with defaults, and the faults, each with its JSON pointer
  */
 export function validateFields(
   kind: Kind,
@@ -37,14 +37,14 @@ export function validateFields(
   }));
   if (faults.length > 0) return { fields, faults };
   const filled = structuredClone(fields);
-  // Not by TypeBox's Value.Default, which makes an object of an array where the default is an object.
+  // TypeBox's Value.Default would turn an array into an object if the default is an object.
   for (const [field, schema] of Object.entries(kind.fields.properties)) {
     if (filled[field] === undefined && "default" in schema) filled[field] = structuredClone(schema.default);
   }
   return { fields: filled, faults: validate(kind.fields, filled) };
 }
 
-/** The faults in a value, by JSON pointer, in words for a person: the first 20 of them. Empty when there is none. */
+/** Returns the first 20 faults of a value, each with its JSON pointer and a message for people. */
 export function validate(schema: TSchema, value: unknown): Fault[] {
   const checker = check(schema);
   if (checker.Check(value)) return [];
@@ -56,7 +56,7 @@ export function validate(schema: TSchema, value: unknown): Fault[] {
   return [...faults.values()].slice(0, maxFaults);
 }
 
-/** An error of TypeBox in words. A union is explained by the variant that comes nearest. */
+/** Turns an error of TypeBox into faults. For a union, the faults of the most similar variant are returned. */
 function explain(error: ValueError): Fault[] {
   const path = error.path.slice(0, maxShownPath);
   if (error.type === ValueErrorType.ObjectAdditionalProperties) {
@@ -113,7 +113,7 @@ function message(error: ValueError): string {
   }
 }
 
-/** The bounds of a number, as far as a schema has them: ` from 0 to 3600`. */
+/** The bounds of a number in words: ` from 0 to 3600`. */
 function range({ minimum, exclusiveMinimum, maximum }: TSchema): string {
   if (exclusiveMinimum !== undefined)
     return ` above ${exclusiveMinimum}${maximum === undefined ? "" : ` and at most ${maximum}`}`;
@@ -125,7 +125,7 @@ function article(type: string): string {
   return /^[aeio]/.test(type) ? `an ${type}` : `a ${type}`;
 }
 
-/** The text for a field that is not known, with the nearest one that is. */
+/** The message for an unknown field, with the most similar known one. */
 export function unknownField(path: string, known: readonly string[]): string {
   const key = path.slice(path.lastIndexOf("/") + 1);
   // A distance takes time in the product of the lengths, and no field is that long.
@@ -133,7 +133,7 @@ export function unknownField(path: string, known: readonly string[]): string {
   return near ? `unknown field; did you mean "${near}"?` : "unknown field";
 }
 
-/** The words a union of literals takes; empty for any other schema. */
+/** The words of a union of literals; empty for any other schema. */
 export function literals(schema: TSchema): string[] {
   const variants = (schema.anyOf ?? []) as TSchema[];
   return variants.every((v) => typeof v.const === "string") ? variants.map((v) => v.const as string) : [];
@@ -143,7 +143,7 @@ function propertiesOf(schema: TSchema): string[] {
   return Object.keys((schema as TObject).properties ?? {});
 }
 
-/** Pointers of keys that would reach a prototype if somebody merged them (T17), at any depth. */
+/** JSON pointers of keys that would change a prototype if they were merged into an object (T17), at any depth. */
 export function* forbiddenKeys(value: unknown, path = ""): Generator<string> {
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
