@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
+import { refuseOtherCase } from "../../wire/field-case.ts";
 import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
 
 /** What a tool of this machine asks, read whole: it may have to be asked twice. */
@@ -78,6 +79,7 @@ async function textOf(request: Request): Promise<string> {
 function modelCall(operation: Operation, text: string): ModelCall | undefined {
   try {
     const scan = scanJson(text, { maxDepth });
+    refuseOtherCase(scan);
     const body = parseExact(text) as Record<string, unknown>;
     const { model } = body;
     return typeof model === "string" ? { operation, model, body, scan } : undefined;

@@ -2,6 +2,7 @@ import type { Static, TObject } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
+import { refuseOtherCase } from "../../wire/field-case.ts";
 import { maxJsonItems, parseExact, scanJson } from "../../wire/json.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 
@@ -90,6 +91,7 @@ export function parseCall(
 } {
   const maxItems = operation === "embeddings" ? maxEmbeddingItems : maxJsonItems;
   const scan = scanJson(text, { maxDepth, maxItems });
+  refuseOtherCase(scan);
   return { body: parse(text, parseExact), scan };
 }
 

@@ -1,0 +1,44 @@
+import { AppError } from "../errors.ts";
+import type { JsonScan } from "./json.ts";
+
+/** Fields of a call, of any dialect, by which the server decides who is asked, for how much, and how the answer comes. */
+const decisive: ReadonlySet<string> = new Set([
+  "background",
+  "input",
+  "instructions",
+  "max_completion_tokens",
+  "max_output_tokens",
+  "max_tokens",
+  "messages",
+  "model",
+  "n",
+  "previous_response_id",
+  "prompt",
+  "reasoning",
+  "reasoning_effort",
+  "response_format",
+  "service_tier",
+  "store",
+  "stop",
+  "stream",
+  "stream_options",
+  "system",
+  "thinking",
+  "tool_choice",
+  "tools",
+]);
+
+/**
+ * Refuses a call with a field such as `Model` or `MAX_TOKENS`. Providers written in Go, among them Ollama, take such a
+ * field for the real one (pkg.go.dev/encoding/json#Unmarshal), which the server has checked and they would not see.
+ *
+ * @throws AppError `invalid_request` that names the field
+ */
+export function refuseOtherCase({ members }: Pick<JsonScan, "members">): void {
+  for (const { key } of members) {
+    const plain = key.toLowerCase();
+    if (plain === key || !decisive.has(plain)) continue;
+    const message = `unknown field "${key}"; did you mean "${plain}"?`;
+    throw new AppError("invalid_request", message, { details: [{ path: `/${key}`, message }] });
+  }
+}

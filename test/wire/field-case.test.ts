@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { refuseOtherCase } from "../../src/wire/field-case.ts";
+import { scanJson } from "../../src/wire/json.ts";
+
+const check = (body: object) => refuseOtherCase(scanJson(JSON.stringify(body), { maxDepth: 64 }));
+
+it.each(["Model", "MAX_TOKENS", "Max_Completion_Tokens", "Stream", "N", "Tools", "MESSAGES", "Store"])(
+  "a call with %s, which some providers take for the field in lower case, is refused by name (threat T61)",
+  (field) => {
+    expect(() => check({ model: "gpt", [field]: 1 })).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        message: `unknown field "${field}"; did you mean "${field.toLowerCase()}"?`,
+      }),
+    );
+  },
+);
+
+it("fields of a provider's own may be written as it likes", () => {
+  check({ model: "gpt", keepAlive: 1, topK: 2, extra: { Model: "inside another" } });
+});
