@@ -3,7 +3,7 @@ import { adapterFor, adapters } from "../../src/adapters/index.ts";
 import { translationFor } from "../../src/adapters/translation/index.ts";
 import { llmTypes } from "../../src/kinds/llm.ts";
 
-describe("adapters", () => {
+describe("the adapters", () => {
   it("serve every type of llm, each by one adapter", () => {
     const types = adapters.flatMap((adapter) => adapter.types);
     expect(types.toSorted()).toEqual(llmTypes.toSorted());
@@ -20,7 +20,7 @@ describe("adapters", () => {
     });
   });
 
-  it("send Anthropic's as x-api-key, with the version it insists on", () => {
+  it("send Anthropic's credential as x-api-key, with the required version", () => {
     const adapter = adapterFor("anthropic")!;
     expect(adapter.headers("sk-1")).toEqual({ "x-api-key": "sk-1", "anthropic-version": "2023-06-01" });
     expect(adapter.headers(undefined)).toEqual({ "anthropic-version": "2023-06-01" });
@@ -29,7 +29,7 @@ describe("adapters", () => {
 });
 
 describe("translationFor", () => {
-  it("finds the way between dialects, and none where there is none to go", () => {
+  it("returns a translation between two dialects, and none for one dialect", () => {
     expect(translationFor("chat", "messages")).toMatchObject({ caller: "chat", provider: "messages" });
     expect(translationFor("messages", "chat")).toMatchObject({ caller: "messages", provider: "chat" });
     expect(translationFor("chat", "chat")).toBeUndefined();

@@ -41,7 +41,7 @@ describe("readProviderError (case 76)", () => {
     expect(readProviderError(429, body)).toEqual(expected);
   });
 
-  it("names the status where the body is empty or a web page", () => {
+  it("names the status for an empty body and for a web page", () => {
     expect(readProviderError(502, " \n").message).toBe(
       "the provider answered with status 502 and no explanation",
     );
@@ -53,7 +53,7 @@ describe("readProviderError (case 76)", () => {
     expect(readProviderError(502, "<html></html>").message).toMatch(/a web page$/);
   });
 
-  it("keeps the message to 1,000 characters, whatever comes", () => {
+  it("cuts every message at 1,000 characters", () => {
     for (const body of [
       "x".repeat(5_000_000),
       JSON.stringify({ error: { message: "x".repeat(5_000) } }),
@@ -66,7 +66,7 @@ describe("readProviderError (case 76)", () => {
 });
 
 describe("faultOf", () => {
-  it("knows the status that an error in a stream stands for", () => {
+  it("returns the status for the type of an error in a stream", () => {
     expect(faultOf({ error: { type: "overloaded_error", message: "x" } })?.status).toBe(529);
     expect(faultOf({ error: { code: 503, message: "x" } })?.status).toBe(503);
     expect(faultOf({ error: { code: "429", message: "x" } })?.status).toBe(429);

@@ -13,7 +13,7 @@ import {
 const depth64 = { maxDepth: 64 };
 const strict = { maxDepth: 64, rejectDuplicateKeys: true };
 
-/** The keys and the text of each value. */
+/** Returns the keys and the text of each value. */
 function members(text: string) {
   return scanJson(text, depth64).members.map(({ key, start, end }) => [key, text.slice(start, end)]);
 }
@@ -45,7 +45,7 @@ describe("scanJson", () => {
     );
   });
 
-  it("reads an escaped key as what it says", () => {
+  it("reads an escaped key", () => {
     expect(members('{"mod\\u0065l":1}')).toEqual([["model", "1"]]);
   });
 
@@ -61,7 +61,7 @@ describe("scanJson", () => {
     expect(() => scanJson('{"a":'.repeat(1_000_000), depth64)).toThrow("nested deeper");
   });
 
-  it("takes brackets inside strings for text", () => {
+  it("ignores brackets inside strings", () => {
     expect(members(`{"a":"${"[".repeat(1000)}"}`)).toHaveLength(1);
   });
 
@@ -85,7 +85,7 @@ describe("scanJson", () => {
     },
   );
 
-  it("passes over a body of many megabytes of string", () => {
+  it("reads a body with a string of many megabytes", () => {
     const text = `{"a":"${"x\\\\".repeat(4_000_000)}","b":1}`;
     expect(scanJson(text, strict).members.map(({ key }) => key)).toEqual(["a", "b"]);
   });
@@ -112,7 +112,7 @@ describe("spliceTopLevel", () => {
     expect(splice('{"model":"a"}', { model: undefined })).toBe('{"model":"a"}');
   });
 
-  it("makes what JSON.parse then reads as the object with those values", () => {
+  it("makes text that JSON.parse reads as the object with those values", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string(), fc.jsonValue()),
@@ -142,7 +142,7 @@ describe("parseExact", () => {
   });
 });
 
-it("spliceTexts puts JSON text in as it stands", () => {
+it("spliceTexts inserts JSON text unchanged", () => {
   const text = '{"a": 1.0, "b":2 }';
   const texts = new Map([
     ["b", "[ 1.50 ]"],
@@ -167,7 +167,7 @@ describe("withoutTopLevel", () => {
     ["{}", "{}"],
   ])("%s", (text, rest) => expect(without(text)).toBe(rest));
 
-  it("leaves the object that JSON.parse sees, less the key", () => {
+  it("leaves the object that JSON.parse reads, without the key", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.constantFrom("a", "b", "x", "y", ","), fc.jsonValue()),

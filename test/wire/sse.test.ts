@@ -37,7 +37,7 @@ describe("SseParser", () => {
     expect(parse("event: x\nretry: 3\n\nfoo: bar\ndata: 1\n\n")).toEqual([{ event: "message", data: "1" }]);
   });
 
-  it("carries the last id along, as a reconnecting client needs it", () => {
+  it("repeats the last id, which a reconnecting client needs", () => {
     expect(parse("id: 7\ndata: a\n\ndata: b\n\nid: 8\0\ndata: c\n\n").map(({ id }) => id)).toEqual([
       "7",
       "7",
@@ -46,13 +46,13 @@ describe("SseParser", () => {
     expect(parse("data: a\n\n")[0]).not.toHaveProperty("id");
   });
 
-  it("gives an event as soon as its blank line ends in CR, and skips the LF that may follow (case 62)", () => {
+  it("returns an event as soon as its blank line ends in CR, and skips an LF after it (case 62)", () => {
     const parser = new SseParser();
     expect(parser.push(bytesOf("data: 1\r\n\r"))).toHaveLength(1);
     expect(parser.push(bytesOf("\ndata: 2\n\n"))).toEqual([{ event: "message", data: "2" }]);
   });
 
-  it("is cut anywhere, inside a character too, and reads the same (T66, case 62)", () => {
+  it("reads the same events from bytes cut anywhere, also inside a character (T66, case 62)", () => {
     const text = 'event: délta\r\ndata: {"a":"東京 👋🏽"}\r\n\r\n: é\r\rdata: ü\ndata:\n\nid: ß\ndata: x\n\n';
     const whole = parse(text);
     fc.assert(
@@ -85,7 +85,7 @@ describe("SseParser", () => {
 });
 
 describe("sseFrame", () => {
-  it("splits data at every kind of line end, so that it reads back", () => {
+  it("splits data at every kind of line end, so that a parser returns it", () => {
     const frame = sseFrame({ event: "e", id: "1", data: "a\nb\r\nc\rd" });
     expect(frame).toBe("event: e\nid: 1\ndata: a\ndata: b\ndata: c\ndata: d\n\n");
     expect(parse(frame)).toEqual([{ event: "e", id: "1", data: "a\nb\nc\nd" }]);

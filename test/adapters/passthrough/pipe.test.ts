@@ -15,13 +15,13 @@ const finish = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]
 const usage = 'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n';
 const done = "data: [DONE]\n\n";
 
-/** Everything a pipe says, after these texts. */
+/** Returns the output and state of a pipe after these texts. */
 function sent(pipe: StreamPipe, ...texts: string[]) {
   return through(pipe, texts.map(bytesOf));
 }
 
-describe("a chat stream passed through", () => {
-  it("hands on the very same array", () => {
+describe("a chat stream that passes through", () => {
+  it("is returned as the very same array", () => {
     const pipe = chat();
     for (const frame of [delta("a"), finish, usage, done]) {
       const chunk = bytesOf(frame);
@@ -31,7 +31,7 @@ describe("a chat stream passed through", () => {
     expect(chat().push(whole)).toBe(whole);
   });
 
-  it("sees usage, finish and [DONE] of a recorded stream, and is not misled by its text", () => {
+  it("has its usage, finish and [DONE] read, and is not misread for its text", () => {
     const { text, ...state } = through(chat(), [recorded("openai/text.sse")]);
     expect(state).toEqual({
       finished: true,
@@ -41,7 +41,7 @@ describe("a chat stream passed through", () => {
     });
   });
 
-  it("is done with the very push that returns the terminal frame, and not before", () => {
+  it("is done with the push that returns the terminal frame, and not before", () => {
     const pipe = chat();
     pipe.push(bytesOf(finish));
     expect([pipe.finished, pipe.done]).toEqual([true, false]);
@@ -54,7 +54,7 @@ describe("a chat stream passed through", () => {
     expect(pipe.end()).toBeNull();
   });
 
-  it("sends nothing that stands behind [DONE] in the same chunk (case 60)", () => {
+  it("ends with [DONE]: the rest of the chunk is not sent (case 60)", () => {
     expect(sent(chat(), finish + done + delta("late")).text).toBe(finish + done);
   });
 
@@ -63,12 +63,12 @@ describe("a chat stream passed through", () => {
     ["CRLF", 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\r\n\r\n'],
     ["CR", 'data:{"choices":[{"delta":{},"finish_reason":"stop"}]}\r\r'],
     ["data over two lines", 'data: {"choices":[{"delta":{},"finish_reason":\ndata: "stop"}]}\n\n'],
-  ])("sees the finish with %s (case 61)", (_name, frame) => {
+  ])("has its finish read with %s (case 61)", (_name, frame) => {
     const outcome = sent(chat(), delta("a") + frame, done);
     expect(outcome).toMatchObject({ text: delta("a") + frame + done, finished: true, done: true });
   });
 
-  it("waits at a CR after LF for the byte behind it, which tells a blank line from half a CRLF (case 62)", () => {
+  it("is held at a CR after an LF: the next byte tells a blank line from half a CRLF (case 62)", () => {
     const frame = finish.slice(0, -1);
     const mixed = chat();
     expect(mixed.push(bytesOf(`${frame}\r`))).toBeNull();
@@ -83,12 +83,12 @@ describe("a chat stream passed through", () => {
     ["empty", '"finish_reason":""'],
     ["inside text", '"delta":{"content":"\\"finish_reason\\":\\"stop\\""}'],
     ["a whole text", '"delta":{"content":"finish_reason"}'],
-  ])("does not take a finish reason that is %s for one", (_name, member) => {
+  ])("is not finished by a finish reason that is %s", (_name, member) => {
     const frame = `data: {"choices":[{${member}}],"usage":null}\n\n`;
     expect(sent(chat(), frame)).toMatchObject({ text: frame, finished: false, done: false });
   });
 
-  it("adds [DONE] where a finished provider leaves it out, or only its blank line", () => {
+  it("gets [DONE] where a finished provider leaves it out, or only its blank line", () => {
     expect(sent(chat(), delta("a"), finish, usage)).toMatchObject({
       text: delta("a") + finish + usage + done,
       done: true,
@@ -98,7 +98,7 @@ describe("a chat stream passed through", () => {
     expect(sent(chat(), finish.trim())).toMatchObject({ text: finish + done, finished: true, done: true });
   });
 
-  it("does not end a stream that was cut, and drops its half frame (case 60)", () => {
+  it("is not ended when it was cut, and loses its half frame (case 60)", () => {
     expect(sent(chat(), delta("a"), delta("b").slice(0, 30))).toMatchObject({
       text: delta("a"),
       finished: false,
@@ -107,13 +107,13 @@ describe("a chat stream passed through", () => {
     expect(sent(chat(), finish, usage.slice(0, 30)).text).toBe(finish + done);
   });
 
-  it("takes [DONE] without a finish reason for a failure: some gateways swallow errors so", () => {
+  it("has failed when [DONE] comes without a finish reason: some gateways drop errors so", () => {
     const outcome = sent(chat(), delta("a"), done);
     expect(outcome).toMatchObject({ text: delta("a"), finished: false, done: false });
     expect(outcome.fault?.message).toContain("without a finish reason");
   });
 
-  it("keeps a provider's error back, and all that follows (case 59)", () => {
+  it("ends before a provider's error (case 59)", () => {
     const { text, fault, finished } = through(chat(), [recorded("openai/error.sse")]);
     expect(fault).toEqual({
       message: "EngineCore encountered an issue. See stack trace (above) for the root cause.",
@@ -130,22 +130,22 @@ describe("a chat stream passed through", () => {
     ["vLLM's older shape", '{"object":"error","message":"boom","code":400}'],
     ["a bare string", '{"error":"boom"}'],
     ["a spaced one", '{ "error" : { "message" : "boom" } }'],
-  ])("knows an error in %s", (_name, data) => {
+  ])("has failed with an error in %s", (_name, data) => {
     expect(sent(chat(), `data: ${data}\n\n`)).toMatchObject({ text: "", fault: { message: "boom" } });
   });
 
-  it("does not take an error that is null, or a tool called error, for one", () => {
+  it("has not failed with an error that is null, or a tool called error", () => {
     const frames =
       'data: {"error":null,"choices":[]}\n\ndata: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"error"}}]}}]}\n\n';
     expect(sent(chat(), frames)).toMatchObject({ text: frames, fault: undefined });
   });
 
-  it("lets pass what is not JSON, comments and unknown fields", () => {
+  it("passes text that is not JSON, comments and unknown fields", () => {
     const frames = `: ping\n\ndata: {"usage" broken\n\nevent: x\ndata: "error"\n\n`;
     expect(sent(chat(), frames)).toMatchObject({ text: frames, fault: undefined });
   });
 
-  it("lets a cut frame beyond 256 KiB pass, and watches what follows it (case 64)", () => {
+  it("passes a cut frame beyond 256 KiB, and is read again after it (case 64)", () => {
     const image = delta("x".repeat(400_000));
     const pipe = chat();
     const first = bytesOf(image.slice(0, 300_000));
@@ -155,14 +155,14 @@ describe("a chat stream passed through", () => {
     expect([pipe.finished, pipe.done]).toEqual([true, true]);
   });
 
-  it("stays linear when a large frame comes in tiny pieces", () => {
+  it("takes linear time when a large frame comes in tiny pieces", () => {
     const frame = bytesOf(delta("x".repeat(250_000)));
     const pieces = Array.from({ length: frame.length }, (_, at) => frame.subarray(at, at + 1));
     expect(through(chat(), pieces).text).toHaveLength(frame.length);
   });
 });
 
-describe("a chat stream whose usage only the server asked for", () => {
+describe("a chat stream without the usage that the caller did not ask for", () => {
   it("loses the extra frame and nothing else", () => {
     const outcome = sent(stripping(), delta("a"), finish + usage + done);
     expect(outcome.text).toBe(delta("a") + finish + done);
@@ -177,14 +177,14 @@ describe("a chat stream whose usage only the server asked for", () => {
     expect(sent(stripping(), filters, withChoices, done).text).toBe(filters + withChoices + done);
   });
 
-  it("still hands on the same array where nothing is taken out", () => {
+  it("is the same array where nothing is removed", () => {
     const chunk = bytesOf(delta("a") + finish);
     expect(stripping().push(chunk)).toBe(chunk);
   });
 });
 
-describe("a messages stream passed through", () => {
-  it("takes the counts of message_delta over those of message_start, cached ones included (case 58)", () => {
+describe("a messages stream that passes through", () => {
+  it("has the counts of message_delta instead of those of message_start, also the cached ones (case 58)", () => {
     const bytes = recorded("anthropic/text.sse");
     const pipe = messages();
     expect(pipe.push(bytes)).toBe(bytes);
@@ -202,7 +202,7 @@ describe("a messages stream passed through", () => {
     expect(sent(messages(), text.trim())).toMatchObject({ text, finished: true, done: true });
   });
 
-  it("keeps a provider's error back", () => {
+  it("ends before a provider's error", () => {
     const { text, fault } = through(messages(), [recorded("anthropic/error.sse")]);
     expect(fault).toEqual({ message: "Overloaded", type: "overloaded_error", status: 529 });
     expect(text).toContain("Once upon");

@@ -10,8 +10,8 @@ import { bytesOf, recorded, through } from "../translation/streams.ts";
 const nativeChanges = (body: Record<string, unknown>) => passthroughs.responses.prepare(body).changes;
 const pipe = () => passthroughPipe("responses", { stripUsage: false });
 
-describe("a responses stream that is passed through", () => {
-  it.each(["text", "incomplete"])("comes out as it went in, as the very same arrays: %s", (name) => {
+describe("a responses stream that passes through", () => {
+  it.each(["text", "incomplete"])("is returned as the very same arrays: %s", (name) => {
     const bytes = recorded(`openai/responses-${name}.events`);
     const passed = pipe();
     expect(passed.push(bytes)).toBe(bytes);
@@ -24,13 +24,13 @@ describe("a responses stream that is passed through", () => {
     expect(passed.end()).toBeNull();
   });
 
-  it("sends nothing behind the end, and no [DONE] of its own", () => {
+  it("ends with its last event, without [DONE]", () => {
     const bytes = recorded("openai/responses-text.events");
     const { text } = through(pipe(), [bytes, bytesOf("data: [DONE]\n\n")]);
     expect(text).toBe(Buffer.from(bytes).toString());
   });
 
-  it("gives response.failed as a fault with its status, and keeps the frame back (case 59)", () => {
+  it("has a fault with its status for response.failed, whose frame is not sent (case 59)", () => {
     const { text, fault, finished, usage } = through(pipe(), [recorded("openai/responses-failed.events")]);
     expect(fault).toMatchObject({ type: "rate_limit_exceeded", status: 429 });
     expect(fault?.message).toContain("try again in 11.054s");
@@ -38,7 +38,7 @@ describe("a responses stream that is passed through", () => {
     expect(text).not.toContain("event: response.failed");
   });
 
-  it("gives an error as a fault, and says where the stream was", () => {
+  it("has a fault for an error, and its position", () => {
     const passed = pipe();
     const { text, fault } = through(passed, [recorded("openai/responses-error.events")]);
     expect(fault).toMatchObject({ type: "server_error", status: 500 });
@@ -52,7 +52,7 @@ describe("a responses stream that is passed through", () => {
       "inside",
       { error: { type: "invalid_request_error", code: "context_length_exceeded", message: "too long" } },
     ],
-  ])("keeps the code of an error, in fields %s: Codex acts upon it", (_name, fields) => {
+  ])("has the code of an error as the fault's type, in fields %s: Codex acts on it", (_name, fields) => {
     const { fault } = through(pipe(), [
       bytesOf(sseFrame({ event: "error", data: JSON.stringify({ type: "error", ...fields }) })),
     ]);
@@ -71,7 +71,7 @@ describe("a responses stream that is passed through", () => {
     },
   );
 
-  it("sees an end that repeats more than 256 KiB, in pieces (case 64)", () => {
+  it("has its end read when that is longer than 256 KiB, in pieces (case 64)", () => {
     const [head, last] = Buffer.from(recorded("openai/responses-text.events"))
       .toString()
       .split(/(?=event: response\.completed)/);
@@ -88,8 +88,8 @@ describe("a responses stream that is passed through", () => {
   });
 });
 
-describe("a request that is passed through", () => {
-  it("tells the provider to keep nothing, and changes nothing else", () => {
+describe("a responses request that passes through", () => {
+  it("asks the provider to store nothing, and is otherwise unchanged", () => {
     const input = [
       { role: "user", content: "hello" },
       { type: "reasoning", encrypted_content: "gAAAA" },
@@ -100,7 +100,7 @@ describe("a request that is passed through", () => {
     expect(nativeChanges({ input: "hello", store: false })).toEqual({});
   });
 
-  it("takes out reasoning that another provider made through us, which OpenAI would refuse", () => {
+  it("loses reasoning of other providers, which OpenAI would refuse", () => {
     const others = [
       { role: "user", content: "hello" },
       { type: "reasoning", encrypted_content: "gAAAA" },
@@ -122,14 +122,14 @@ describe("a request that is passed through", () => {
     [{ background: true }, "/background"],
     [{ prompt: { id: "pmpt_1" } }, "/prompt"],
     [{ input: ["odd", { type: "item_reference", id: "msg_1" }] }, "/input/1"],
-  ])("is refused where it needs a memory: %j", (body, path) => {
+  ])("is refused when it needs stored state: %j", (body, path) => {
     expect(() => nativeChanges({ input: "x", ...body })).toThrow(
       expect.objectContaining({ code: "invalid_request", details: [expect.objectContaining({ path })] }),
     );
   });
 });
 
-describe("who speaks responses", () => {
+describe("the path of responses calls", () => {
   const path = (type: string, responses?: "native" | "translated") =>
     nativePathFor(adapterFor(type)!, "responses", quirksOf({ type, model: "m" }), { responses });
 
@@ -142,17 +142,17 @@ describe("who speaks responses", () => {
     ["deepseek", "native", "/v1/responses"],
     ["anthropic", undefined, undefined],
     ["anthropic", "native", undefined],
-  ] as const)("%s with %j at %j", (type, setting, expected) => {
+  ] as const)("of type %s with the setting %j is %j", (type, setting, expected) => {
     expect(path(type, setting)).toBe(expected);
   });
 
-  it("other dialects are native where the provider speaks them", () => {
+  it("of other dialects is there where the provider has the dialect", () => {
     expect(nativePathFor(adapterFor("openai")!, "chat", {})).toBe("/v1/chat/completions");
     expect(nativePathFor(adapterFor("openai")!, "messages", {})).toBeUndefined();
     expect(nativePathFor(adapterFor("anthropic")!, "messages", {})).toBe("/v1/messages");
   });
 
-  it("all others are translated to what they speak", () => {
+  it("is missing for others, which have a translation", () => {
     for (const provider of ["chat", "messages"] as const)
       expect(translationFor("responses", provider)).toMatchObject({ caller: "responses", provider });
     expect(translationFor("responses", "responses")).toBeUndefined();

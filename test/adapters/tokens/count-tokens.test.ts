@@ -23,7 +23,7 @@ describe("an estimate of tokens", () => {
     }
   });
 
-  it("never shrinks much when text is added, and is of the order of the bytes", () => {
+  it("does not shrink when text is added, and is in proportion to the bytes", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: "grapheme" }), (one, two) => {
         const both = estimateTokens(one + two);
@@ -65,7 +65,7 @@ describe("count_tokens", () => {
     expect(more({ tools: [tool] })).toBeGreaterThan(words);
   });
 
-  it("counts what tools were called with and what they gave", () => {
+  it("counts tool calls with their arguments and results", () => {
     const text = textOf("english");
     const bare = tokensOf([]);
     for (const block of [
@@ -119,7 +119,7 @@ describe("count_tokens", () => {
     expect(tokensOf([image(bytes.toString("base64"))]) - tokensOf([])).toBe(expected);
   });
 
-  it("counts what it cannot see as the largest image, and a PDF by its pages", () => {
+  it("counts an image of unknown size as the largest one, and a PDF by its pages", () => {
     const bare = tokensOf([]);
     expect(tokensOf([{ type: "image", source: { type: "url", url: "https://x/a.png" } }]) - bare).toBe(1_600);
     const data = Buffer.alloc(120_000).toString("base64");
@@ -127,7 +127,7 @@ describe("count_tokens", () => {
     expect(tokensOf([{ type: "document", source: { type: "url", url: "https://x" } }]) - bare).toBe(2_000);
   });
 
-  it("is never less than 1, and survives whatever stands in the request", () => {
+  it("is never less than 1, also for odd values in the request", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), (content) => {
         const { input_tokens } = countTokens({ ...user(content), system: content });

@@ -3,12 +3,12 @@ import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { sseFrame } from "../../../src/wire/sse.ts";
 import { bytesOf, type Outcome, payloadsOf, recorded, recordedJson, through } from "./streams.ts";
 
-/** The field's known cases by number: Anthropic's answers, as chat callers get them. */
+/** Translation cases by number: Anthropic's answers, translated for chat callers. */
 
 const translation = translationFor("chat", "messages", () => 7_000)!;
 const withUsage = { stream_options: { include_usage: true } };
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field
 type Whatever = any;
 
 const event = (type: string, fields: object = {}) =>
@@ -23,7 +23,7 @@ const ending = (stop_reason = "end_turn", usage: object = { output_tokens: 4 }) 
   event("message_delta", { delta: { stop_reason }, usage }) + event("message_stop");
 const args = (partial_json: string) => ({ type: "input_json_delta", partial_json });
 
-/** A whole answer's message and the rest. */
+/** Returns the message of a whole answer. */
 function whole(answer: object, request: object = {}): Whatever {
   const completion = translation.response({ id: "msg_1", content: [], ...answer }, "mine", { ...request });
   return JSON.parse(JSON.stringify(completion));
@@ -34,7 +34,7 @@ const streamed = (texts: string | string[], request: object = {}): Outcome =>
   through(translation.stream("mine", { ...request }), [texts].flat().map(bytesOf));
 const chunksOf = ({ text }: Outcome) => payloadsOf(text) as Whatever[];
 
-/** The deltas of a stream, without the first one, which says the role, and the empty last. */
+/** Returns the deltas of a stream, without the first one with the role and the empty last one. */
 function deltasOf(outcome: Outcome): Whatever[] {
   const deltas = chunksOf(outcome).flatMap(
     (chunk) => chunk.choices?.map(({ delta }: Whatever) => delta) ?? [],
@@ -152,7 +152,7 @@ describe("a whole answer", () => {
   });
 });
 
-describe("what was changed on the way there is changed back", () => {
+describe("changes of the request are undone in the answer", () => {
   const long = `mcp__${"server".repeat(12)}__tool`;
   const request = { tools: [{ type: "function", function: { name: long } }] };
   const given = (

@@ -13,7 +13,7 @@ import {
 } from "./messages-calls.ts";
 import { recorded, through } from "./streams.ts";
 
-/** The field's known cases by number: answers of a provider that speaks chat, as messages callers get them. */
+/** Translation cases by number: chat answers, translated for messages callers. */
 
 describe("answers", () => {
   it("case 68: blocks come one after the other, with rising indexes, no empty ones, and end in tool_use", () => {

@@ -16,7 +16,7 @@ import {
   whole,
 } from "./messages-calls.ts";
 
-/** The field's known cases by number: requests of messages callers at a provider that speaks chat. */
+/** Translation cases by number: messages requests, translated to chat. */
 
 describe("requests", () => {
   it("case 67: system blocks are a message, failed results say so, images in results follow as the user's", () => {
@@ -126,7 +126,7 @@ describe("requests", () => {
     expect(assembled(outcome).content).toMatchObject([{ name: long2, id: content[0].id }]);
   });
 
-  it("case 40: thinking goes back to the provider that gave it, and Anthropic's to nobody else", () => {
+  it("case 40: thinking of a chat provider goes back to it, and Anthropic's thinking is left out", () => {
     const given = whole({ content: "4", reasoning_content: "hm" }).content;
     const [, answer] = sent({ messages: [hello, { role: "assistant", content: given }] }).messages;
     expect(answer).toEqual({ role: "assistant", content: "4", reasoning_content: "hm" });
@@ -161,7 +161,7 @@ describe("requests", () => {
   }
 });
 
-describe("what newer requests bring", () => {
+describe("fields of newer messages requests", () => {
   it.each([
     [{ output_config: { effort: "low" } }, { reasoning_effort: "low" }],
     [

@@ -16,7 +16,7 @@ import {
   turns,
 } from "./chat-requests.ts";
 
-/** The field's known cases by number: what chat callers say, as an Anthropic provider gets it. */
+/** Translation cases by number: chat requests, translated for Anthropic. */
 
 describe("messages", () => {
   it("case 1: system and developer messages become one system on top", () => {

@@ -14,7 +14,7 @@ import {
   turns,
 } from "./chat-requests.ts";
 
-/** The field's known cases by number: tools, form and thought of chat callers, as an Anthropic provider gets them. */
+/** Translation cases by number: tools, form and thinking of chat requests, translated for Anthropic. */
 
 describe("tools", () => {
   it("case 30: a schema is kept whole, and a tool without one takes nothing", () => {
@@ -72,7 +72,7 @@ describe("tools", () => {
   });
 });
 
-describe("form and thought", () => {
+describe("response_format and reasoning_effort", () => {
   const schema = { type: "object", properties: { n: { type: "integer", minimum: 1 } }, required: ["n"] };
   const response_format = { type: "json_schema", json_schema: { name: "x", schema } };
 
@@ -127,7 +127,7 @@ describe("form and thought", () => {
       const { thinking, max_tokens: most } = sent({ reasoning_effort: "max", max_tokens }, old);
       expect(thinking.budget_tokens).toBeGreaterThanOrEqual(1_024);
       expect(thinking.budget_tokens).toBeLessThan(most);
-      // A model's own most, where a caller does not ask for more still.
+      // The model's own limit, unless the caller asks for more.
       expect(most).toBe(Math.max(32_000, max_tokens ?? 0));
     }
   });
@@ -208,7 +208,7 @@ describe("form and thought", () => {
       type: "ephemeral",
       ttl: "1h",
     });
-    // The caller's own body is left as it was.
+    // The caller's own body is unchanged.
     expect(JSON.stringify(messages).split("cache_control")).toHaveLength(11);
   });
 

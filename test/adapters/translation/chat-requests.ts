@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 
-/** Requests of chat callers, as an Anthropic provider gets them. */
+/** Requests of chat callers, translated for an Anthropic provider. */
 
 export const translation = translationFor("chat", "messages", () => 0)!;
 export const hello = { role: "user", content: "hello" };
@@ -11,11 +11,11 @@ export const budgeted = "claude-haiku-4-5";
 export const adaptive = "claude-opus-4-6";
 export const latest = "claude-sonnet-5";
 
-/** The quirks of a model at Anthropic. */
+/** Returns the quirks of a model at Anthropic. */
 export const claude = (model: string) => quirksOf({ type: "anthropic", model });
 
-/** What is sent, as the provider parses it. Sending is by JSON.stringify. */
-// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+/** Returns the translated request, as the provider parses it. */
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field
 export function sent(body: object, model = budgeted): any {
   return JSON.parse(
     JSON.stringify(translation.request({ messages: [hello], ...body }, model, claude(model))),

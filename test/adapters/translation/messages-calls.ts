@@ -3,16 +3,16 @@ import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { bytesOf, eventsOf, type Outcome, through } from "./streams.ts";
 
-/** Callers of messages at a provider that speaks chat, there and back. */
+/** Calls of messages callers, translated for a chat provider and back. */
 
 export const translation = translationFor("messages", "chat")!;
 export const hello = { role: "user", content: "hello" };
 export const input_schema = { type: "object", properties: {} };
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field
 export type Whatever = any;
 
-/** What is sent, as the provider parses it. */
+/** Returns the translated request, as the provider parses it. */
 export function sent(body: object, model = "qwen3"): Whatever {
   return JSON.parse(
     JSON.stringify(
@@ -53,7 +53,7 @@ export const streamed = (texts: string[], request: object = {}): Outcome =>
   through(translation.stream("mine", { ...request }), texts.map(bytesOf));
 export const payloads = ({ text }: Outcome): Whatever[] => eventsOf(text).map(({ data }) => JSON.parse(data));
 
-/** The stream as the message that Anthropic's clients make of it; fails where its order is not theirs. */
+/** Returns the message that Anthropic's clients make of a stream; fails for events in another order. */
 export function assembled(outcome: Outcome): Whatever {
   const blocks: Whatever[] = [];
   let open: number | undefined;

@@ -14,7 +14,7 @@ const pipes: [name: string, provider: "openai" | "anthropic", make: () => Stream
   ["messages to chat", "anthropic", () => translationFor("chat", "messages", () => 0)!.stream("mine", {})],
 ];
 
-/** Every place where bytes can be cut. */
+/** Returns every place at which bytes can be cut. */
 const placesIn = (bytes: Uint8Array) => Array.from({ length: bytes.length }, (_, place) => place);
 
 const cases = pipes.flatMap(([name, provider, make]) =>
@@ -25,14 +25,14 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
   const bytes = recorded(recording);
   const whole = through(make(), [bytes]);
 
-  it("comes out the same cut at every byte (cases 62, 63)", () => {
+  it("is the same cut at every byte (cases 62, 63)", () => {
     const unlike = placesIn(bytes).filter((place) => {
       return !isDeepStrictEqual(through(make(), cutAt(bytes, [place])), whole);
     });
     expect(unlike).toEqual([]);
   });
 
-  it("comes out the same byte by byte", () => {
+  it("is the same byte by byte", () => {
     expect(
       through(
         make(),
@@ -41,7 +41,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
     ).toEqual(whole);
   });
 
-  it("comes out the same cut at random", () => {
+  it("is the same cut at random", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(bytes.length), { maxLength: 40 }), (places) => {
         expect(through(make(), cutAt(bytes, places))).toEqual(whole);
@@ -50,7 +50,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
     );
   });
 
-  it.each(["\r\n", "\r"])("means the same with lines that end in %j (case 61)", (lineEnd) => {
+  it.each(["\r\n", "\r"])("is the same with lines that end in %j (case 61)", (lineEnd) => {
     const text = Buffer.from(bytes).toString().replaceAll("\n", lineEnd);
     const outcome = through(
       make(),
@@ -59,7 +59,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
     expect({ ...outcome, text: outcome.text.replaceAll(lineEnd, "\n") }).toEqual(whole);
   });
 
-  it("is never taken for whole when it breaks off before its finish (case 60)", () => {
+  it("is not whole when it breaks off before its finish (case 60)", () => {
     const finish = Buffer.from(bytes)
       .toString("latin1")
       .search(/"finish_reason": ?"|"type":"message_stop"\}\n/);

@@ -15,13 +15,13 @@ const ways: [caller: Dialect, provider: Dialect][] = [
 const toMessages = translationFor("chat", "messages", () => 0)!;
 const toChat = translationFor("messages", "chat")!;
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field
 type Whatever = any;
 
-/** As it arrives on the other side of a wire. */
+/** Returns a value as JSON carries it. */
 const overWire = (body: unknown): Whatever => parseExact(JSON.stringify(body));
 
-/** A number with all its digits, as JSON.stringify writes it. */
+/** A number that JSON.stringify writes with all its digits. */
 const rawInteger = (digits: bigint) =>
   (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(digits.toString());
 
@@ -44,7 +44,7 @@ const tools = fc.array(
   },
 );
 
-/** What one speaker says; an assistant's tool calls with their results. */
+/** A turn of one role; tool calls of the assistant have their results. */
 const turn = fc.oneof(
   fc.record({ role: fc.constantFrom("system", "developer"), content: words }),
   fc.record({ role: fc.constant("user"), content: userContent }),
@@ -163,7 +163,7 @@ it("an answer means the same from chat to messages and back", () => {
   );
 });
 
-/** Values that nobody expects. Those of `JSON.rawJSON` and with a `toString` of their own cannot be interpolated. */
+/** Unexpected values. Those of `JSON.rawJSON` and with a `toString` of their own cannot be interpolated. */
 const odd = fc.oneof(
   fc.jsonValue(),
   fc.constantFrom<unknown>(
@@ -179,7 +179,7 @@ const odd = fc.oneof(
   fc.constantFrom<unknown>("thinking", "tool_use", "image_url", "system", "tool", "assistant", "json_schema"),
 );
 
-/** Where values stand in a body, as keys from its root. */
+/** Returns the places of all values in a body, as keys from its root. */
 function placesIn(body: Whatever, before: string[] = []): string[][] {
   if (typeof body !== "object" || body === null) return [before];
   return [before, ...Object.keys(body).flatMap((key) => placesIn(body[key], [...before, key]))];
@@ -193,7 +193,7 @@ function withOdd(body: Whatever, place: string[], value: unknown): Whatever {
   return copy;
 }
 
-/** Bodies like a given one with up to three values replaced. */
+/** Makes bodies like a given one with up to three values replaced. */
 function spoiltFrom(body: unknown): fc.Arbitrary<Whatever> {
   const places = placesIn(body);
   return fc.array(fc.tuple(fc.constantFrom(...places), odd), { minLength: 1, maxLength: 3 }).map((changes) =>
@@ -281,7 +281,7 @@ const requests: Record<"chat" | "messages", unknown> = {
   },
 };
 
-describe.each(ways)("from %s to %s, whatever comes", (caller, provider) => {
+describe.each(ways)("from %s to %s, with random damage", (caller, provider) => {
   const translation = translationFor(caller, provider, () => 0)!;
   const folder = provider === "chat" ? "openai" : "anthropic";
   const quirks = (model: string) => quirksOf({ type: folder, model });

@@ -6,7 +6,7 @@ import { AppError } from "../../../src/errors.ts";
 import { dialects } from "../../../src/wire/dialects/index.ts";
 import { recorded, recordedJson, through } from "./streams.ts";
 
-/** The official SDKs are the readers that matter: what we translate must be whole to them. */
+/** The official SDKs read translated answers. */
 
 const toChat = translationFor("chat", "messages", () => 1_780_000_000_000)!;
 const toMessages = translationFor("messages", "chat")!;

@@ -6,20 +6,20 @@ const fixtures = `${import.meta.dirname}/../../fixtures`;
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** A recorded stream of a provider, such as `openai/text.sse`. */
+/** Returns a recorded stream of a provider, such as `openai/text.sse`. */
 export const recorded = (name: string): Uint8Array => readFileSync(`${fixtures}/${name}`);
 
-/** A recorded answer that was not streamed. */
+/** Returns a recorded answer that was not streamed. */
 export const recordedJson = (name: string): unknown =>
   JSON.parse(readFileSync(`${fixtures}/${name}`, "utf8"));
 
-/** Every recorded stream of a provider. */
+/** Returns the names of all recorded streams of a provider. */
 export const recordings = (provider: "openai" | "anthropic"): string[] =>
   readdirSync(`${fixtures}/${provider}`)
     .filter((name) => name.endsWith(".sse"))
     .map((name) => `${provider}/${name}`);
 
-/** What came out of a pipe when all was through, and what the pipe says of it. */
+/** The output of a pipe and its state at the end. */
 export interface Outcome {
   text: string;
   finished: boolean;
@@ -28,7 +28,7 @@ export interface Outcome {
   fault: StreamPipe["fault"];
 }
 
-/** Sends pieces through a pipe, then ends it. */
+/** Sends pieces through a pipe and ends it. */
 export function through(pipe: StreamPipe, pieces: Iterable<Uint8Array>): Outcome {
   const decoder = new TextDecoder();
   let text = "";
@@ -42,19 +42,19 @@ export function through(pipe: StreamPipe, pieces: Iterable<Uint8Array>): Outcome
   return { text: text + decoder.decode(), finished, done, usage, fault };
 }
 
-/** Bytes cut at the given places. */
+/** Cuts bytes at the given places. */
 export function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   const edges = [0, ...places.toSorted((a, b) => a - b), bytes.length];
   return edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge));
 }
 
-/** The events of a whole stream. */
+/** Returns the events of a whole stream. */
 export function eventsOf(text: string): SseEvent[] {
   const parser = new SseParser();
   return [...parser.push(bytesOf(text)), ...parser.end()];
 }
 
-/** The parsed data of a stream's events, `[DONE]` as it is. */
+/** Returns the parsed data of a stream's events, and `[DONE]` as text. */
 export function payloadsOf(text: string): unknown[] {
   return eventsOf(text).map(({ data }) => (data === "[DONE]" ? data : JSON.parse(data)));
 }

@@ -22,14 +22,14 @@ describe("errors of the chat dialect", () => {
     });
   });
 
-  it("never show what went wrong underneath", () => {
+  it("never contain the cause", () => {
     const error = new AppError("internal", "something failed", { cause: new Error("sk-secret") });
     expect(JSON.stringify([chat.errorBody(error, "r1"), messages.errorBody(error, "r1")])).not.toContain(
       "sk-secret",
     );
   });
 
-  it("keep the provider's own word (case 74)", () => {
+  it("keep the provider's own type (case 74)", () => {
     const error = new AppError("provider_error", "no money", { status: 429 });
     expect(chat.errorBody(error, "r1", "insufficient_quota")).toMatchObject({
       error: { type: "insufficient_quota" },
@@ -53,7 +53,7 @@ describe("errors of the messages dialect", () => {
     });
   });
 
-  it("use Anthropic's words only: its set is closed (case 74)", () => {
+  it("have types of Anthropic only: its set is closed (case 74)", () => {
     const error = new AppError("provider_error", "x", { status: 429 });
     expect(messages.errorBody(error, "r1", "insufficient_quota")).toMatchObject({
       error: { type: "rate_limit_error" },
@@ -89,14 +89,17 @@ it.each<[ErrorCode, number | undefined, string, string]>([
   ["unavailable", undefined, "server_error", "overloaded_error"],
   ["provider_timeout", undefined, "timeout_error", "timeout_error"],
   ["provider_error", 529, "overloaded_error", "overloaded_error"],
-])("%s (%s) is %s in chat and %s in messages (case 74)", (code, status, openai, anthropic) => {
-  const error = new AppError(code, "x", status === undefined ? {} : { status });
-  expect(chat.errorBody(error, "r1")).toMatchObject({ error: { type: openai } });
-  expect(messages.errorBody(error, "r1")).toMatchObject({ error: { type: anthropic } });
-});
+])(
+  "the error %s (%s) has the type %s in chat and %s in messages (case 74)",
+  (code, status, openai, anthropic) => {
+    const error = new AppError(code, "x", status === undefined ? {} : { status });
+    expect(chat.errorBody(error, "r1")).toMatchObject({ error: { type: openai } });
+    expect(messages.errorBody(error, "r1")).toMatchObject({ error: { type: anthropic } });
+  },
+);
 
 describe("usage of a whole answer", () => {
-  it("of chat, embeddings and DeepSeek", () => {
+  it("is read from chat, embeddings and DeepSeek", () => {
     expect(
       chat.usage({
         usage: { prompt_tokens: 9, completion_tokens: 2, prompt_tokens_details: { cached_tokens: 4 } },
@@ -110,7 +113,7 @@ describe("usage of a whole answer", () => {
     });
   });
 
-  it("of messages, the cached tokens among the prompt's (case 45)", () => {
+  it("is read from messages, with cached tokens among the prompt's (case 45)", () => {
     const usage = {
       input_tokens: 3,
       output_tokens: 2,

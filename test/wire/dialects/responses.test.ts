@@ -21,7 +21,7 @@ describe("errors of the responses dialect", () => {
     expect(responses.errorBody(error, "r1")).toMatchObject({ error: { param: "input[0].content" } });
   });
 
-  it("end a stream with error and response.failed, numbered on, of the answer they end", () => {
+  it("end a stream with error and response.failed, with the next numbers and the id of the answer", () => {
     const error = new AppError("provider_error", "line 1\nline 2", { status: 429, hint: "wait" });
     const frames = framesOf(
       responses.errorFrames(error, "r1", "insufficient_quota", { responseId: "resp_9", sequence: 7 }),
@@ -52,7 +52,7 @@ describe("errors of the responses dialect", () => {
     ]);
   });
 
-  it("need no position, and show no cause", () => {
+  it("have no number without a position, and never contain the cause", () => {
     const text = responses.errorFrames(
       new AppError("internal", "failed", { cause: new Error("sk-secret") }),
       "r1",
@@ -66,7 +66,7 @@ describe("errors of the responses dialect", () => {
     ["provider_timeout", "server_error"],
     ["unavailable", "server_error"],
     ["unauthenticated", "invalid_prompt"],
-  ])("%s is %s", (code, expected) => {
+  ])("of code %s have the code %s", (code, expected) => {
     const [, failed] = framesOf(responses.errorFrames(new AppError(code, "x"), "r1"));
     expect(failed?.data).toMatchObject({ response: { error: { code: expected } } });
   });

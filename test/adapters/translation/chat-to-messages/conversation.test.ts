@@ -5,7 +5,7 @@ import { hello, refusal, translated, turns } from "./translated.ts";
 const png = "data:image/png;base64,iVBORw0KGgo=";
 
 describe("the conversation of a chat request, translated to messages", () => {
-  it("puts all system and developer messages on top (case 1)", () => {
+  it("joins all system and developer messages to one system prompt (case 1)", () => {
     expect(
       translated({
         messages: [
@@ -20,13 +20,13 @@ describe("the conversation of a chat request, translated to messages", () => {
     });
   });
 
-  it("keeps system blocks where one ends the prompt cache (cases 1, 41)", () => {
+  it("keeps system blocks apart when one has a mark of the prompt cache (cases 1, 41)", () => {
     const cached = { type: "text", text: "Long.", cache_control: { type: "ephemeral", ttl: "1h" } };
     const { system } = translated({ messages: [{ role: "system", content: [cached] }, ...hello] });
     expect(system).toEqual([cached]);
   });
 
-  it("leaves out empty text, and a message of nothing else (case 2)", () => {
+  it("has no empty text, and no message without other content (case 2)", () => {
     expect(
       turns(
         { role: "user", content: [{ type: "text", text: " \n" }] },
@@ -42,7 +42,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     ).toEqual([{ role: "user", content: [{ type: "text", text: "hi" }] }]);
   });
 
-  it("refuses system messages alone, and no messages (case 3)", () => {
+  it("is refused with system messages only, and without messages (case 3)", () => {
     expect(refusal({ messages: [{ role: "system", content: "x" }] })).toMatchObject({ path: "/messages" });
     for (const messages of [undefined, null, [], "x"]) {
       expect(refusal({ messages })).toMatchObject({
@@ -52,7 +52,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     }
   });
 
-  it("answers parallel tool calls in one turn, before what the user adds (cases 4, 5, 12)", () => {
+  it("has the results of parallel tool calls in one turn, before the user's own content (cases 4, 5, 12)", () => {
     const call = (id: string) => ({ id, type: "function", function: { name: "f", arguments: '{"x":1}' } });
     expect(
       turns(
@@ -104,7 +104,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     ]);
   });
 
-  it("refuses a tool message that answers no call (case 7)", () => {
+  it("is refused with a tool message that has no tool_call_id (case 7)", () => {
     expect(refusal({ messages: [...hello, { role: "tool", content: "x" }] })).toMatchObject({
       path: "/messages/1/tool_call_id",
     });
@@ -117,7 +117,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     ["a number", "5", { arguments: 5 }],
     ["a list", "[]", { arguments: [] }],
     ["an object", '{"a":{"b":[]}}', { a: { b: [] } }],
-  ])("takes arguments that are %s (cases 8, 9, 10)", (_name, text, input) => {
+  ])("makes an object of arguments that are %s (cases 8, 9, 10)", (_name, text, input) => {
     const tool_calls = [{ id: "c", type: "function", function: { name: "f", arguments: text } }];
     expect(turns(...hello, { role: "assistant", tool_calls })).toMatchObject([{}, { content: [{ input }] }]);
   });
@@ -129,7 +129,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     expect(parseExact(JSON.stringify(request))).toBeTruthy();
   });
 
-  it("trims an answer to be continued, and no other (case 13)", () => {
+  it("has white space removed from the end of an answer to be continued, and of no other (case 13)", () => {
     expect(
       turns(
         { role: "user", content: "a " },
@@ -145,7 +145,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     ]);
   });
 
-  it("keeps an earlier refusal as text (case 14)", () => {
+  it("has an earlier refusal as text (case 14)", () => {
     const expected = [{}, { content: [{ type: "text", text: "No." }] }];
     expect(
       turns(...hello, { role: "assistant", content: [{ type: "refusal", refusal: "No." }] }),
@@ -158,7 +158,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     ["data:image/PNG;charset=x;base64,AAAA", { type: "base64", media_type: "image/png", data: "AAAA" }],
     ["data:image/jpg;base64,AAAA", { type: "base64", media_type: "image/jpeg", data: "AAAA" }],
     ["https://example.com/a.svg", { type: "url", url: "https://example.com/a.svg" }],
-  ])("takes the image %s and ignores its detail (cases 15, 16, 19)", (url, source) => {
+  ])("has the image %s without its detail (cases 15, 16, 19)", (url, source) => {
     expect(
       turns({ role: "user", content: [{ type: "image_url", image_url: { url, detail: "high" } }] }),
     ).toEqual([{ role: "user", content: [{ type: "image", source }] }]);
@@ -172,7 +172,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     "data:image/tiff;base64,AAAA",
     "data:image/png,raw",
     "data:",
-  ])("refuses the image %s by name (cases 16, 20)", (url) => {
+  ])("is refused with the image %s, by its path (cases 16, 20)", (url) => {
     expect(
       refusal({ messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }] }),
     ).toMatchObject({
@@ -181,7 +181,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     });
   });
 
-  it("takes PDF and text files as documents (case 17)", () => {
+  it("has PDF and text files as documents (case 17)", () => {
     const pdf = "data:application/pdf;base64,JVBERi0=";
     expect(
       turns({
@@ -212,14 +212,14 @@ describe("the conversation of a chat request, translated to messages", () => {
     [{ type: "text", text: "x", colour: "red" }, "/messages/0/content/0/colour"],
     [{ type: "text" }, "/messages/0/content/0/text"],
     ["x", "/messages/0/content/0"],
-  ])("refuses the part %j by name (case 18)", (part, path) => {
+  ])("is refused with the part %j, by its path (case 18)", (part, path) => {
     expect(refusal({ messages: [{ role: "user", content: [part] }] })).toMatchObject({
       code: "invalid_request",
       path,
     });
   });
 
-  it("replays signed thinking as it was and first, and drops what is unsigned (case 40)", () => {
+  it("has signed thinking first and unchanged, and no unsigned thinking (case 40)", () => {
     const signed = { type: "thinking", thinking: "hm", signature: "sig" };
     const redacted = { type: "redacted_thinking", data: "xyz" };
     expect(
@@ -232,7 +232,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     ).toMatchObject([{}, { content: [signed, redacted, { type: "text", text: "4" }] }]);
   });
 
-  it("gives a call and its result the same id that Anthropic accepts, and two calls two (case 42)", () => {
+  it("has one valid id for a call and its result, and another one for another call (case 42)", () => {
     const ids = ["functions.get:0", "functions:get.0", "plain"];
     const tool_calls = ids.map((id) => ({ id, function: { name: "get" } }));
     const results = ids.map((tool_call_id) => ({ role: "tool", tool_call_id, content: "" }));
@@ -246,7 +246,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     for (const id of sent) expect(id).toMatch(/^[a-zA-Z0-9_-]{1,40}$/);
   });
 
-  it("puts a user's name in front of the text", () => {
+  it("has a user's name in front of the text", () => {
     expect(turns({ role: "user", name: "ada", content: "hi" })).toMatchObject([
       { content: [{ text: "ada: hi" }] },
     ]);
@@ -257,11 +257,11 @@ describe("the conversation of a chat request, translated to messages", () => {
     [{ role: "assistant", audio: { id: "a" } }, "/messages/1/audio"],
     [{ role: "assistant", tool_calls: [{ type: "custom", id: "c" }] }, "/messages/1/tool_calls/0/type"],
     [{ role: "system", content: [{ type: "image_url", image_url: { url: png } }] }, "/messages/1/content"],
-  ])("refuses the message %j by name", (message, path) => {
+  ])("is refused with the message %j, by its path", (message, path) => {
     expect(refusal({ messages: [...hello, message] })).toMatchObject({ code: "invalid_request", path });
   });
 
-  it("takes back what the SDK made of an earlier answer, with all its nulls", () => {
+  it("may contain an earlier answer as the SDK returns it, with all its nulls", () => {
     const echoed = {
       role: "assistant",
       content: "4",

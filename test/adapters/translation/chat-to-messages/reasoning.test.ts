@@ -7,7 +7,7 @@ describe("reasoning_effort of a chat request, translated to messages", () => {
     ["claude-opus-4-6", "xhigh", "max"],
     ["claude-opus-4-7", "xhigh", "xhigh"],
     ["us.anthropic.claude-sonnet-5-v1", "medium", "medium"],
-  ])("on %s, %s is adaptive thinking with effort %s (case 38)", (model, reasoning_effort, effort) => {
+  ])("for %s: %s is adaptive thinking with effort %s (case 38)", (model, reasoning_effort, effort) => {
     const request = translated({ reasoning_effort, temperature: 0.5 }, model);
     expect(request).toMatchObject({
       thinking: { type: "adaptive" },
@@ -22,7 +22,7 @@ describe("reasoning_effort of a chat request, translated to messages", () => {
     "claude-sonnet-4-20250514",
     "claude-3-7-sonnet-latest",
     "deepseek-v4-pro",
-  ])("on %s it is a budget, for which max_tokens is raised (case 39)", (model) => {
+  ])("for %s: is a budget, for which max_tokens is raised (case 39)", (model) => {
     const request = translated(
       { reasoning_effort: "low", max_tokens: 100, temperature: 0.5, top_k: 3 },
       model,
@@ -33,7 +33,7 @@ describe("reasoning_effort of a chat request, translated to messages", () => {
     expect(request).not.toHaveProperty("output_config");
   });
 
-  it("is off for none, and where a tool is forced (cases 35, 38)", () => {
+  it("switches thinking off for none, and where a tool is forced (cases 35, 38)", () => {
     expect(translated({ reasoning_effort: "none", temperature: 0.5 })).toMatchObject({
       thinking: { type: "disabled" },
       temperature: 0.5,

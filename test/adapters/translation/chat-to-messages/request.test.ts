@@ -8,7 +8,7 @@ describe("limits, sampling and other fields of a chat request, translated to mes
     [{ max_tokens: 9 }, 9],
     [{ max_tokens: 9, max_completion_tokens: 7 }, 7],
     [{ max_tokens: null, max_completion_tokens: null }, 64000],
-  ])("%j gives max_tokens %d and no other (cases 21, 22)", (body, expected) => {
+  ])("%j becomes max_tokens %d and no other limit (cases 21, 22)", (body, expected) => {
     const request = translated(body);
     expect(request.max_tokens).toBe(expected);
     expect(request).not.toHaveProperty("max_completion_tokens");
@@ -22,23 +22,23 @@ describe("limits, sampling and other fields of a chat request, translated to mes
     ],
     [" ", undefined],
     [null, undefined],
-  ])("stop %j gives %j (case 23)", (stop, expected) => {
+  ])("stop %j becomes %j (case 23)", (stop, expected) => {
     expect(translated({ stop }).stop_sequences).toEqual(expected);
   });
 
-  it("clamps the temperature, and sends it rather than top_p (cases 24, 25)", () => {
+  it("have a temperature of at most 1, which goes before top_p (cases 24, 25)", () => {
     expect(translated({ temperature: 1.7, top_p: 0.5 })).toMatchObject({ temperature: 1 });
     expect(translated({ temperature: 1.7, top_p: 0.5 })).not.toHaveProperty("top_p");
     expect(translated({ top_p: 0.5, top_k: 3 })).toMatchObject({ top_p: 0.5, top_k: 3 });
   });
 
-  it("leaves it to Anthropic to refuse what is no number, but for what is added to", () => {
+  it("pass values that are not numbers to Anthropic, except limits that are added up", () => {
     expect(translated({ temperature: "hot" })).toMatchObject({ temperature: "hot" });
     expect(refusal({ max_tokens: "9" })).toMatchObject({ code: "invalid_request", path: "/max_tokens" });
     expect(refusal({ max_completion_tokens: "9" })).toMatchObject({ path: "/max_completion_tokens" });
   });
 
-  it("sends no sampling to models that refuse it (case 24)", () => {
+  it("have no sampling for models that refuse it (case 24)", () => {
     for (const model of ["claude-opus-4-7", "claude-sonnet-5", "claude-opus-5-20260801"]) {
       const request = translated({ temperature: 0.2, top_p: 0.5, top_k: 3 }, model);
       expect(Object.keys(request)).toEqual(["model", "max_tokens", "messages"]);
@@ -56,11 +56,14 @@ describe("limits, sampling and other fields of a chat request, translated to mes
     ["functions", [{}], []],
     ["verbosity", "low", "medium"],
     ["store", true, false],
-  ])("refuses %s %j by name and takes %j, which asks for nothing (cases 26, 27)", (name, value, neutral) => {
-    expect(refusal({ [name]: value })).toMatchObject({ code: "invalid_request", path: `/${name}` });
-    expect(translated({ [name]: neutral })).toEqual(translated({}));
-    expect(translated({ [name]: null })).toEqual(translated({}));
-  });
+  ])(
+    "are refused by name for %s %j, but not for %j, which asks for nothing (cases 26, 27)",
+    (name, value, neutral) => {
+      expect(refusal({ [name]: value })).toMatchObject({ code: "invalid_request", path: `/${name}` });
+      expect(translated({ [name]: neutral })).toEqual(translated({}));
+      expect(translated({ [name]: null })).toEqual(translated({}));
+    },
+  );
 
   it.each(["seed", "audio", "web_search_options", "prediction", "function_call", "colour", "__proto__"])(
     "refuses %s by name",
@@ -71,7 +74,7 @@ describe("limits, sampling and other fields of a chat request, translated to mes
     },
   );
 
-  it("drops what leaves the answer the same (case 26)", () => {
+  it("lose fields that do not change the answer (case 26)", () => {
     const dropped = {
       metadata: { a: "b" },
       prompt_cache_key: "p",
@@ -82,7 +85,7 @@ describe("limits, sampling and other fields of a chat request, translated to mes
     expect(translated(dropped)).toEqual(translated({}));
   });
 
-  it("passes the user, the stream and Anthropic's own fields (case 28)", () => {
+  it("pass the user, the stream and Anthropic's own fields (case 28)", () => {
     expect(translated({ user: "u1", stream: true, stream_options: { include_usage: true } })).toMatchObject({
       metadata: { user_id: "u1" },
       stream: true,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hello, refusal, translated } from "./translated.ts";
 
 describe("response_format of a chat request, translated to messages", () => {
-  it("closes objects, turns oneOf into anyOf and limits into words (case 36)", () => {
+  it("becomes a schema with closed objects, anyOf instead of oneOf, and limits as words (case 36)", () => {
     const schema = {
       type: "object",
       properties: {
@@ -40,7 +40,7 @@ describe("response_format of a chat request, translated to messages", () => {
     });
   });
 
-  it("asks for JSON in words where there is no schema (case 37)", () => {
+  it("becomes an instruction where it has no schema (case 37)", () => {
     const response_format = { type: "json_object" };
     expect(translated({ response_format }).system).toContain("JSON object");
     const cached = { type: "text", text: "x", cache_control: { type: "ephemeral" } };

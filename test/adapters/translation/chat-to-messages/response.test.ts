@@ -7,8 +7,8 @@ import { recordedJson } from "../streams.ts";
 
 const answer = (recording: string) => chatCompletion(recordedJson(`anthropic/${recording}`), "mine", 1);
 
-describe("Anthropic's answer as a chat completion", () => {
-  it("joins text and counts the cache in (cases 43, 45)", () => {
+describe("an answer of Anthropic translated to a chat completion", () => {
+  it("has its text joined, and the cache counted among the prompt tokens (cases 43, 45)", () => {
     expect(answer("text.json")).toEqual({
       id: "msg_01Whole",
       object: "chat.completion",
@@ -32,7 +32,7 @@ describe("Anthropic's answer as a chat completion", () => {
     });
   });
 
-  it("gives tool calls with content null, and none of the provider's own tools (cases 43, 47, 48)", () => {
+  it("has tool calls with content null, and none of the provider's own tools (cases 43, 47, 48)", () => {
     const completion = answer("tools.json");
     expect(completion).toMatchObject({
       choices: [
@@ -55,7 +55,7 @@ describe("Anthropic's answer as a chat completion", () => {
     expect(JSON.stringify(completion)).not.toContain("web_search");
   });
 
-  it("gives thinking as reasoning_content, and signed for the way back (cases 40, 54)", () => {
+  it("has thinking as reasoning_content, and signed to be sent back (cases 40, 54)", () => {
     expect(answer("thinking.json")).toMatchObject({
       choices: [
         {
@@ -72,14 +72,14 @@ describe("Anthropic's answer as a chat completion", () => {
     });
   });
 
-  it("says why Anthropic refused (case 44)", () => {
+  it("has the explanation of a refusal (case 44)", () => {
     const body = { content: [], stop_reason: "refusal", stop_details: { explanation: "malware" } };
     expect(chatCompletion(body, "mine", 1)).toMatchObject({
       choices: [{ finish_reason: "content_filter", message: { content: "", refusal: "malware" } }],
     });
   });
 
-  it("does not count iterations twice (case 46)", () => {
+  it("counts the tokens of iterations once (case 46)", () => {
     const usage = { input_tokens: 5, output_tokens: 7, iterations: [{ input_tokens: 5, output_tokens: 7 }] };
     expect(chatCompletion({ content: [], usage }, "mine", 1)).toMatchObject({ usage: { total_tokens: 12 } });
   });
@@ -88,7 +88,7 @@ describe("Anthropic's answer as a chat completion", () => {
     ["an error with status 200", { type: "error", error: { type: "api_error", message: "boom" } }, "boom"],
     ["nothing", undefined, "without content"],
     ["something else", { choices: [] }, "without content"],
-  ])("refuses %s", (_name, body, message) => {
+  ])("is an error for %s", (_name, body, message) => {
     expect(() => chatCompletion(body, "mine", 1)).toThrow(
       expect.objectContaining({ code: "provider_error", message: expect.stringContaining(message) }),
     );
@@ -104,6 +104,6 @@ it.each([
   ["tool_use", "tool_calls"],
   ["refusal", "content_filter"],
   ["something_new", "stop"],
-])("%s is %s (case 44)", (reason, expected) => {
+])("the stop reason %s is the finish reason %s (case 44)", (reason, expected) => {
   expect(finishReason(reason)).toBe(expected);
 });

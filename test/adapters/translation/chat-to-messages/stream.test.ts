@@ -30,7 +30,7 @@ function deltasOf(text: string): unknown[] {
   );
 }
 
-describe("Anthropic's stream as chat chunks", () => {
+describe("a stream of Anthropic translated to chat chunks", () => {
   it("starts with the role, keeps id, created and model, ends in finish and [DONE] (cases 49, 56, 57)", () => {
     const { text } = through(new ChatFromMessages("mine", 7, false), [recorded("anthropic/text.sse")]);
     const payloads = payloadsOf(text);
@@ -52,7 +52,7 @@ describe("Anthropic's stream as chat chunks", () => {
     expect(chunks).toHaveLength(6);
   });
 
-  it("tells usage in a chunk of its own, when asked, and null before (case 57)", () => {
+  it("has usage in a chunk of its own where the caller asks for it, and null before (case 57)", () => {
     const payloads = payloadsOf(translated(start + messageDelta + stop, true).text);
     expect(payloads).toMatchObject([
       { usage: null },
@@ -62,7 +62,7 @@ describe("Anthropic's stream as chat chunks", () => {
     ]);
   });
 
-  it("takes later counts over earlier ones and never sums them (case 58)", () => {
+  it("has the later counts, never the sum (case 58)", () => {
     const more = event("message_delta", { delta: {}, usage: { input_tokens: 12, output_tokens: 9 } });
     expect(translated(start + messageDelta + more + stop).usage).toMatchObject({
       promptTokens: 12,
@@ -70,7 +70,7 @@ describe("Anthropic's stream as chat chunks", () => {
     });
   });
 
-  it("counts tools, not blocks, and names each once (cases 50, 51)", () => {
+  it("numbers tools instead of blocks, and names each once (cases 50, 51)", () => {
     const { text } = translated(
       start +
         blockStart(3, { type: "tool_use", id: "toolu_A", name: "a", input: {} }) +
@@ -84,7 +84,7 @@ describe("Anthropic's stream as chat chunks", () => {
     ]);
   });
 
-  it("gives {} for a tool without arguments, and input that came at once as it is (cases 52, 53)", () => {
+  it("has {} for a tool without arguments, and input that came at once unchanged (cases 52, 53)", () => {
     const { text } = translated(
       start +
         blockStart(0, { type: "tool_use", id: "A", name: "a", input: {} }) +
@@ -103,7 +103,7 @@ describe("Anthropic's stream as chat chunks", () => {
     ]);
   });
 
-  it("gives thinking as reasoning_content and its signature aside (case 54)", () => {
+  it("has thinking as reasoning_content, and its signature apart (case 54)", () => {
     const { text } = translated(Buffer.from(recorded("anthropic/thinking.sse")).toString());
     const deltas = deltasOf(text);
     expect(deltas.slice(1, 5)).toEqual([
@@ -119,7 +119,7 @@ describe("Anthropic's stream as chat chunks", () => {
     expect(deltas[5]).toEqual({ content: "4." });
   });
 
-  it("leaves out what ran at the provider, citations, pings and what nobody knows (cases 47, 48, 55, 56)", () => {
+  it("leaves out the provider's own tools, citations, pings and unknown blocks (cases 47, 48, 55, 56)", () => {
     const { text } = translated(
       start +
         blockStart(0, { type: "server_tool_use", id: "srv", name: "web_search", input: {} }) +
@@ -137,7 +137,7 @@ describe("Anthropic's stream as chat chunks", () => {
     expect(deltasOf(text)).toEqual([{ role: "assistant", content: "" }, { content: "yes" }]);
   });
 
-  it("gives an error as a fault, with nothing that looks like an end (case 59)", () => {
+  it("has a fault for an error, and nothing that looks like an end (case 59)", () => {
     const { text, fault, finished } = translated(
       start + event("error", { error: { type: "overloaded_error", message: "Overloaded" } }) + stop,
     );
@@ -168,7 +168,7 @@ describe("Anthropic's stream as chat chunks", () => {
     ["no JSON", "data: {nope\n\n", "not a JSON object"],
     ["a block that never started", delta(5, { type: "text_delta", text: "x" }), "had not started"],
     ["an event without end", `data: ${"x".repeat(9_000_000)}`, "exceeds"],
-  ])("fails on %s, having sent what came before", (_name, bad, message) => {
+  ])("fails for %s, after sending the chunks before it", (_name, bad, message) => {
     const { text, fault } = through(new ChatFromMessages("mine", 1, false), [bytesOf(start), bytesOf(bad)]);
     expect(fault?.message).toContain(message);
     expect(deltasOf(text)).toHaveLength(1);

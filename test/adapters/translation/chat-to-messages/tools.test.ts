@@ -4,7 +4,7 @@ import { hello, refusal, translated } from "./translated.ts";
 describe("tools of a chat request, translated to messages", () => {
   const tool = (fields: object = {}) => ({ type: "function", function: { name: "f", ...fields } });
 
-  it("keeps the schema and everything in it (case 30)", () => {
+  it("keep their schema with everything in it (case 30)", () => {
     const parameters = {
       type: "object",
       properties: { a: { $ref: "#/$defs/A" } },
@@ -27,19 +27,19 @@ describe("tools of a chat request, translated to messages", () => {
       { type: "function", function: { name: "f" } },
       { type: "tool", name: "f" },
     ],
-  ])("tool_choice %j gives %j, and the tools stay (case 31)", (tool_choice, expected) => {
+  ])("with tool_choice %j have the choice %j, and stay (case 31)", (tool_choice, expected) => {
     expect(translated({ tools: [tool()], tool_choice })).toMatchObject({
       tool_choice: expected,
       tools: [{ name: "f" }],
     });
   });
 
-  it("needs tools for a choice that forces one (case 32)", () => {
+  it("are required by a choice that forces one (case 32)", () => {
     expect(refusal({ tool_choice: "required" })).toMatchObject({ path: "/tool_choice" });
     expect(translated({ tool_choice: "auto", tools: [] })).toEqual(translated({}));
   });
 
-  it("forbids parallel calls within a choice, made up where there is none (case 33)", () => {
+  it("have parallel calls forbidden within a choice, which is added where there is none (case 33)", () => {
     const forbidden = (tool_choice?: string) =>
       translated({ tools: [tool()], parallel_tool_calls: false, tool_choice }).tool_choice;
     expect(forbidden()).toEqual({ type: "auto", disable_parallel_tool_use: true });
@@ -49,7 +49,7 @@ describe("tools of a chat request, translated to messages", () => {
     expect(translated({ parallel_tool_calls: false })).toEqual(translated({}));
   });
 
-  it("needs no tools for a history of them (case 34)", () => {
+  it("are not required by calls in the history (case 34)", () => {
     const tool_calls = [{ id: "c", function: { name: "f", arguments: "{}" } }];
     const request = translated({
       messages: [
@@ -61,7 +61,7 @@ describe("tools of a chat request, translated to messages", () => {
     expect(request).not.toHaveProperty("tools");
   });
 
-  it("refuses other kinds of tools and choices by name", () => {
+  it("are refused by name when they or the choice are of another kind", () => {
     expect(refusal({ tools: [{ type: "custom", custom: {} }] })).toMatchObject({ path: "/tools/0/type" });
     expect(refusal({ tools: [tool({ colour: 1 })] })).toMatchObject({ path: "/tools/0/function/colour" });
     expect(refusal({ tools: [tool()], tool_choice: { type: "allowed_tools" } })).toMatchObject({

@@ -28,8 +28,8 @@ function refusal(body: Record<string, unknown>): unknown {
   }
 }
 
-describe("messages", () => {
-  it("puts the system first, as one message without cache marks (case 67)", () => {
+describe("the conversation of a messages request, translated to chat", () => {
+  it("has the system prompt first, as one message without marks of the cache (case 67)", () => {
     const system = [
       { type: "text", text: "You are brief.", cache_control: { type: "ephemeral" } },
       { type: "text", text: "You are kind." },
@@ -42,7 +42,7 @@ describe("messages", () => {
     expect(translated({ system: [] }).messages).toEqual(hello);
   });
 
-  it("gives tool results messages of their own, errors marked, images behind (case 67)", () => {
+  it("has tool results as messages of their own, with errors marked and images after them (case 67)", () => {
     expect(
       chat(
         ...hello,
@@ -93,7 +93,7 @@ describe("messages", () => {
     ]);
   });
 
-  it("sends text alone as a string: DeepSeek takes no lists", () => {
+  it("has text alone as a string: DeepSeek takes no lists", () => {
     const content = [
       { type: "text", text: "<system-reminder>" },
       { type: "text", text: "hi", cache_control: { type: "ephemeral" } },
@@ -101,7 +101,7 @@ describe("messages", () => {
     expect(chat({ role: "user", content })).toEqual([{ role: "user", content: "<system-reminder>\n\nhi" }]);
   });
 
-  it("sends images by link, and documents as files or text", () => {
+  it("has images as links, and documents as files or text", () => {
     const content = [
       { type: "image", source: { type: "url", url: "https://example.com/a.png" } },
       { type: "document", source: { ...base64, media_type: "application/pdf" }, title: "a.pdf" },
@@ -123,7 +123,7 @@ describe("messages", () => {
     ]);
   });
 
-  it("gives reasoning back to whom it came from, and Anthropic's to nobody", () => {
+  it("has reasoning of the chat provider, and none of Anthropic", () => {
     const assistant = (signature: string) => ({
       role: "assistant",
       content: [
@@ -139,7 +139,7 @@ describe("messages", () => {
     expect(JSON.stringify(chat(...hello, assistant("EqQBCgIYAhIM")))).not.toContain("hm");
   });
 
-  it("keeps the digits of big integers in tool input (case 11)", () => {
+  it("has the digits of big integers in tool input (case 11)", () => {
     const body = parseExact(
       '{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"id":12345678901234567890}}]}]}',
     ) as Record<string, unknown>;
@@ -149,7 +149,7 @@ describe("messages", () => {
     ]);
   });
 
-  it("takes a system message in the middle, and drops an answer of nothing", () => {
+  it("may have a system message in the middle, and loses an empty answer", () => {
     expect(
       chat(...hello, { role: "assistant", content: [] }, { role: "system", content: "now French" }),
     ).toEqual([...hello, { role: "system", content: "now French" }]);
@@ -180,13 +180,13 @@ describe("messages", () => {
       [{ role: "user", content: [{ type: "tool_result", content: "x" }] }],
       "/messages/0/content/0/tool_use_id",
     ],
-  ])("refuses messages %j by name", (messages, path) => {
+  ])("is refused for messages %j, by the path", (messages, path) => {
     expect(refusal({ messages })).toEqual({ code: "invalid_request", path });
   });
 });
 
-describe("parameters", () => {
-  it("keeps sampling, stops and the user, and asks a stream for usage (cases 28, 70)", () => {
+describe("parameters of a messages request, translated to chat", () => {
+  it("keep sampling, stop sequences and the user, and ask a stream for usage (cases 28, 70)", () => {
     expect(
       translated({
         temperature: 0.3,
@@ -219,13 +219,13 @@ describe("parameters", () => {
     ["gpt-4o", "max_tokens"],
     ["gpt-oss-120b", "max_tokens"],
     ["deepseek-v4-pro", "max_tokens"],
-  ])("names the limit for %s %s (case 72)", (model, name) => {
+  ])("name the limit of %s %s (case 72)", (model, name) => {
     const request = translated({}, model);
     expect(request[name]).toBe(100);
     expect(Object.keys(request).filter((key) => key.startsWith("max_"))).toEqual([name]);
   });
 
-  it("tells reasoning models how hard to think, and others nothing", () => {
+  it("have an effort for reasoning models only", () => {
     const thinking = (budget_tokens: number) => ({ thinking: { type: "enabled", budget_tokens } });
     const effort = (body: Record<string, unknown>, model = "gpt-5.5") =>
       translated(body, model).reasoning_effort;
@@ -246,7 +246,7 @@ describe("parameters", () => {
     expect(effort({ ...thinking(1_024), output_config: { effort: "max" } }, "gpt-4o")).toBeUndefined();
   });
 
-  it("keeps structured output", () => {
+  it("keep structured output", () => {
     const schema = { type: "object", properties: {}, additionalProperties: false };
     expect(translated({ output_config: { format: { type: "json_schema", schema } } })).toMatchObject({
       response_format: { type: "json_schema", json_schema: { name: "answer", strict: true, schema } },
@@ -256,7 +256,7 @@ describe("parameters", () => {
     });
   });
 
-  it("drops what leaves the answer the same, and refuses the rest by name", () => {
+  it("lose fields that do not change the answer; others are refused by name", () => {
     const dropped = {
       cache_control: {},
       context_management: { edits: [] },
@@ -272,7 +272,7 @@ describe("parameters", () => {
   });
 });
 
-describe("tools", () => {
+describe("tools of a messages request, translated to chat", () => {
   const input_schema = { type: "object", properties: { a: { type: "string" } }, $defs: {} };
 
   it("become functions with their schema", () => {
@@ -294,7 +294,7 @@ describe("tools", () => {
     [{ type: "any" }, { tool_choice: "required" }],
     [{ type: "none" }, { tool_choice: "none" }],
     [{ type: "tool", name: "f" }, { tool_choice: { type: "function", function: { name: "f" } } }],
-  ])("choice %j is %j", (tool_choice, expected) => {
+  ])("have the choice %j as %j", (tool_choice, expected) => {
     expect(translated({ tools: [{ name: "f", input_schema }], tool_choice })).toMatchObject(expected);
   });
 
@@ -303,7 +303,7 @@ describe("tools", () => {
     [{ tools: [{ name: "f" }] }, "/tools/0/input_schema"],
     [{ tools: [{ name: "f", input_schema, colour: 1 }] }, "/tools/0/colour"],
     [{ tools: [{ name: "f", input_schema }], tool_choice: { type: "maybe" } }, "/tool_choice/type"],
-  ])("refuses %j by name", (body, path) => {
+  ])("are refused for %j, by the path", (body, path) => {
     expect(refusal(body)).toEqual({ code: "invalid_request", path });
   });
 });

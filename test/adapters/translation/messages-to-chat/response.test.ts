@@ -5,8 +5,8 @@ import { recordedJson } from "../streams.ts";
 const answer = (message: object, finish_reason = "stop", rest: object = {}) =>
   messagesAnswer({ id: "chatcmpl-1", choices: [{ index: 0, message, finish_reason, ...rest }] }, "mine");
 
-describe("a chat completion as Anthropic's answer", () => {
-  it("counts cached tokens apart (case 71)", () => {
+describe("a chat completion translated to Anthropic's answer", () => {
+  it("counts cached tokens separately (case 71)", () => {
     expect(messagesAnswer(recordedJson("openai/text.json"), "mine")).toEqual({
       id: "msg_C7whole01",
       type: "message",
@@ -29,7 +29,7 @@ describe("a chat completion as Anthropic's answer", () => {
     });
   });
 
-  it("gives tool calls their input", () => {
+  it("has tool calls with their input", () => {
     expect(messagesAnswer(recordedJson("openai/tools.json"), "mine")).toMatchObject({
       stop_reason: "tool_use",
       content: [
@@ -39,7 +39,7 @@ describe("a chat completion as Anthropic's answer", () => {
     });
   });
 
-  it("takes Ollama's tool calls: arguments as an object, no id, finish of stop", () => {
+  it("reads Ollama's tool calls: arguments as an object, no id, a finish of stop", () => {
     const call = { function: { name: "f", arguments: { x: 1 } } };
     expect(answer({ content: "", tool_calls: [call, call] })).toMatchObject({
       stop_reason: "tool_use",
@@ -50,7 +50,7 @@ describe("a chat completion as Anthropic's answer", () => {
     });
   });
 
-  it("keeps arguments that are no object, and big integers (cases 9, 10, 11)", () => {
+  it("keeps arguments that are not an object, and big integers (cases 9, 10, 11)", () => {
     const input = (text: string) => {
       const { content } = answer({ tool_calls: [{ id: "c", function: { name: "f", arguments: text } }] });
       return JSON.stringify((content as { input: unknown }[])[0]?.input);
@@ -60,7 +60,7 @@ describe("a chat completion as Anthropic's answer", () => {
     expect(input('{"id":12345678901234567890}')).toBe('{"id":12345678901234567890}');
   });
 
-  it.each([["reasoning_content"], ["reasoning"]])("gives %s as signed thinking, first (case 69)", (field) => {
+  it.each([["reasoning_content"], ["reasoning"]])("has %s as signed thinking, first (case 69)", (field) => {
     expect(answer({ content: "4", [field]: "hm" }).content).toEqual([
       { type: "thinking", thinking: "hm", signature: "reasoning_content" },
       { type: "text", text: "4" },
@@ -76,9 +76,12 @@ describe("a chat completion as Anthropic's answer", () => {
     ["tool_calls", { tool_calls: [{ function: { name: "f" } }] }, {}, "tool_use", null],
     ["stop", {}, { stop_reason: "END" }, "stop_sequence", "END"],
     ["stop", {}, { stop_reason: 128001 }, "end_turn", null],
-  ])("finish %s with %j %j is %s (case 44)", (finish, message, rest, stop_reason, stop_sequence) => {
-    expect(answer(message, finish, rest)).toMatchObject({ stop_reason, stop_sequence });
-  });
+  ])(
+    "has for the finish %s with %j %j the stop reason %s (case 44)",
+    (finish, message, rest, stop_reason, stop_sequence) => {
+      expect(answer(message, finish, rest)).toMatchObject({ stop_reason, stop_sequence });
+    },
+  );
 
   it.each([
     [
@@ -88,7 +91,7 @@ describe("a chat completion as Anthropic's answer", () => {
     ],
     ["nothing", null, "without choices"],
     ["no choices", { choices: [] }, "without choices"],
-  ])("refuses %s", (_name, body, message) => {
+  ])("is an error for %s", (_name, body, message) => {
     expect(() => messagesAnswer(body, "mine")).toThrow(
       expect.objectContaining({ code: "provider_error", message: expect.stringContaining(message) }),
     );

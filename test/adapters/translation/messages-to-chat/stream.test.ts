@@ -29,8 +29,8 @@ function brief({ text }: Outcome): string[] {
   });
 }
 
-describe("chat chunks as Anthropic's stream", () => {
-  it("opens one block after the other, with rising indexes and no empty ones (case 68)", () => {
+describe("chat chunks translated to Anthropic's stream", () => {
+  it("have one block after the other, with rising indexes and no empty ones (case 68)", () => {
     const outcome = translated(
       chunk({ role: "assistant", content: "" }),
       chunk({ reasoning_content: "hm" }),
@@ -63,7 +63,7 @@ describe("chat chunks as Anthropic's stream", () => {
     ]);
   });
 
-  it("keeps the pieces of interleaved tool calls apart", () => {
+  it("have the pieces of interleaved tool calls apart", () => {
     const outcome = translated(
       tool(0, '{"a"', "c0", "f"),
       tool(1, '{"b"', "c1", "g"),
@@ -117,7 +117,7 @@ describe("chat chunks as Anthropic's stream", () => {
         }),
       ],
     ],
-  ])("tells parallel tool calls apart with %s", (_name, pieces) => {
+  ])("have parallel tool calls apart with %s", (_name, pieces) => {
     const lines = brief(translated(...pieces, chunk({}, "stop"), done));
     const inputs = (index: number) =>
       lines
@@ -132,13 +132,13 @@ describe("chat chunks as Anthropic's stream", () => {
     expect(lines.at(-2)).toBe("message_delta tool_use");
   });
 
-  it("streams the next tool call at once where the one before it is whole", () => {
+  it("stream the next tool call at once when the one before it is whole", () => {
     const pipe = new MessagesFromChat("mine");
     pipe.push(bytesOf(tool(0, '{"x":1}', "a", "f")));
     expect(pipe.push(bytesOf(tool(1, '{"y"', "b", "g")))).toContain('"id":"b","name":"g"');
   });
 
-  it("sends the tool calls that had to wait behind one without arguments", () => {
+  it("send the tool calls that waited for one without arguments", () => {
     const outcome = translated(tool(0, "", "a", "f"), tool(1, '{"y":2}', "b", "g"), chunk({}, "stop"), done);
     expect(brief(outcome).slice(1, -2)).toEqual([
       "start 0 tool_use a f",
@@ -149,7 +149,7 @@ describe("chat chunks as Anthropic's stream", () => {
     ]);
   });
 
-  it("makes up ids where there are none, unique in the conversation", () => {
+  it("get ids where they have none, unique in the conversation", () => {
     const outcome = translated(
       tool(0, "{}", undefined, "f"),
       tool(1, "{}", undefined, "g"),
@@ -161,7 +161,7 @@ describe("chat chunks as Anthropic's stream", () => {
     );
   });
 
-  it("fails on arguments for a tool call that had to be closed, rather than lose them", () => {
+  it("fail for arguments of a tool call that is closed, instead of losing them", () => {
     const outcome = translated(tool(0, '{"x"', "a", "f"), chunk({ content: "hi" }), tool(0, ":1}"));
     expect(outcome.fault?.message).toContain("after its end");
   });
@@ -169,7 +169,7 @@ describe("chat chunks as Anthropic's stream", () => {
   it.each([
     ["with [DONE]", [done]],
     ["without [DONE]", []],
-  ])("tells usage that comes behind the finish, %s (case 70)", (_name, last) => {
+  ])("have the usage that comes after the finish, %s (case 70)", (_name, last) => {
     const usage =
       'data: {"id":"chatcmpl-1","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":80}}}\n\n';
     const outcome = translated(chunk({ content: "x" }), chunk({}, "length"), usage, ...last);
@@ -192,7 +192,7 @@ describe("chat chunks as Anthropic's stream", () => {
     expect(outcome.text).not.toContain("[DONE]");
   });
 
-  it("gives an empty answer as a whole message", () => {
+  it("make a whole message of an empty answer", () => {
     expect(brief(translated(chunk({ role: "assistant" }), chunk({}, "stop"), done))).toEqual([
       "message_start",
       "message_delta end_turn",
@@ -200,7 +200,7 @@ describe("chat chunks as Anthropic's stream", () => {
     ]);
   });
 
-  it("sends nothing before there is content, so that an error can still have its status (case 59)", () => {
+  it("send nothing before there is content, so that an error can still have its status (case 59)", () => {
     const outcome = translated(
       chunk({ role: "assistant", content: "" }),
       'data: {"error":{"message":"boom","code":503}}\n\n',
@@ -211,13 +211,13 @@ describe("chat chunks as Anthropic's stream", () => {
   it.each([
     ["[DONE] without a finish", chunk({ content: "x" }) + done, "without a finish reason"],
     ["no JSON", "data: nope\n\n", "not a JSON object"],
-  ])("fails on %s", (_name, text, message) => {
+  ])("fail for %s", (_name, text, message) => {
     const outcome = translated(text, chunk({}, "stop"));
     expect(outcome.fault?.message).toContain(message);
     expect(outcome.text).not.toContain("message_stop");
   });
 
-  it("does not finish when the provider breaks off (case 60)", () => {
+  it("do not finish when the provider breaks off (case 60)", () => {
     expect(translated(chunk({ content: "x" }))).toMatchObject({
       finished: false,
       done: false,

@@ -32,7 +32,7 @@ const names = (request: Record<string, unknown>) =>
     (tool) => tool.function?.name ?? tool.name,
   );
 
-it("tools of a namespace are functions with both names; a search of the web is left out", () => {
+it("tools of a namespace become functions with both names; web search is left out", () => {
   const request = toChat.request(ask, "theirs", {});
   expect(names(request)).toEqual(["close", "agents__close", "agents__note"]);
   expect(request["tools"]).toMatchObject([
@@ -44,7 +44,7 @@ it("tools of a namespace are functions with both names; a search of the web is l
   expect(JSON.stringify(request)).not.toContain("web_search");
 });
 
-it("a search of the web alone is no tools at all, and the answer says what was in force", () => {
+it("a request with web search only has no tools in chat, and its answer lists none", () => {
   const request = { ...ask, tools: tools.slice(2) };
   expect(toChat.request(request, "theirs", {})).not.toHaveProperty("tools");
   const completion = { id: "c", choices: [{ index: 0, message: { content: "hi" }, finish_reason: "stop" }] };
@@ -52,12 +52,12 @@ it("a search of the web alone is no tools at all, and the answer says what was i
   expect(toChat.response(completion, "mine", ask)).toMatchObject({ tools: tools.slice(0, 2) });
 });
 
-it("which is asked for by name is refused", () => {
+it("a tool_choice that names web search is refused", () => {
   const tool_choice = { type: "web_search" };
   expect(() => toChat.request({ ...ask, tool_choice }, "theirs", {})).toThrow("web_search");
 });
 
-it("calls come back with the namespace they were made in, streamed and not, and go up again as they were", () => {
+it("calls are returned with their namespace, streamed and not, and are sent back unchanged", () => {
   const call = (index: number, name: string, args: string) => ({
     index,
     id: `call_${index}`,

@@ -124,7 +124,7 @@ describe("a responses request is refused for", () => {
   it.each<[string, Fields, string, string]>([
     ["verbosity", { text: { verbosity: "high" } }, "/text/verbosity", "text.verbosity has no counterpart"],
     [
-      "an effort nobody knows",
+      "an unknown effort",
       { reasoning: { effort: "huge" } },
       "/reasoning/effort",
       "reasoning.effort huge is not",
@@ -140,7 +140,7 @@ describe("a responses request is refused for", () => {
       "/input/1",
       "input_audio",
     ],
-  ])("what only Anthropic cannot do, in the caller's own words: %s", (_name, body, path, words) => {
+  ])("a field that only Anthropic does not have, by the caller's name: %s", (_name, body, path, words) => {
     const fault = refusal(() =>
       toMessages.request({ ...ask, ...body }, "claude-sonnet-5", quirks("anthropic", "claude-sonnet-5")),
     );
@@ -148,7 +148,7 @@ describe("a responses request is refused for", () => {
     expect(fault.message).toContain(words);
   });
 
-  it("any field that nobody knows, wherever it stands", () => {
+  it("any unknown field, at any place", () => {
     fc.assert(
       fc.property(
         fc.stringMatching(/^x_[a-z]{1,12}$/),

@@ -3,7 +3,7 @@ import { recordedJson } from "../streams.ts";
 import { ask, chat, type Fields, image, quirks, toChat, toMessages } from "./translated.ts";
 
 describe("a responses request translated to chat", () => {
-  it("maps what has a counterpart, and passes what has the same name", () => {
+  it("has the counterparts of its fields, and fields of the same name unchanged", () => {
     expect(
       chat({
         instructions: "Be brief.",
@@ -53,7 +53,7 @@ describe("a responses request translated to chat", () => {
     });
   });
 
-  it("gives reasoning models of OpenAI the limit under its newer name (case 72)", () => {
+  it("has the limit under its newer name for reasoning models of OpenAI (case 72)", () => {
     expect(
       toChat.request({ ...ask, max_output_tokens: 9 }, "gpt-5.4", quirks("openai", "gpt-5.4")),
     ).toMatchObject({
@@ -61,7 +61,7 @@ describe("a responses request translated to chat", () => {
     });
   });
 
-  it("maps functions, their choice, and a custom tool with its grammar", () => {
+  it("has functions, their choice, and a custom tool with its grammar", () => {
     const request = chat({
       tools: [
         { type: "function", name: "f", description: "d", parameters: { type: "object" }, strict: true },
@@ -95,7 +95,7 @@ describe("a responses request translated to chat", () => {
     });
   });
 
-  it("sends only the tools that are allowed", () => {
+  it("has only the allowed tools", () => {
     const tools = ["a", "b"].map((name) => ({ type: "function", name, parameters: {}, strict: false }));
     const choice = { type: "allowed_tools", mode: "required", tools: [{ type: "function", name: "b" }] };
     const request = chat({ tools, tool_choice: choice });
@@ -103,7 +103,7 @@ describe("a responses request translated to chat", () => {
     expect(request.tools).toHaveLength(1);
   });
 
-  it("keeps images, files and sound, and puts those of results behind them", () => {
+  it("has images, files and sound, and those of results after the results", () => {
     const file = { filename: "a.pdf", file_data: "data:application/pdf;base64,JVBE" };
     const { messages } = chat({
       input: [
@@ -152,7 +152,7 @@ describe("a responses request translated to chat", () => {
     ]);
   });
 
-  it("puts a result behind its call, whatever the user said in between", () => {
+  it("has a result directly after its call, before messages of the user in between", () => {
     const { messages } = chat({
       input: [
         { type: "function_call", call_id: "1", name: "f", arguments: "{}" },
@@ -163,7 +163,7 @@ describe("a responses request translated to chat", () => {
     expect((messages as Fields[]).map(({ role }) => role)).toEqual(["assistant", "tool", "user"]);
   });
 
-  it("gives each result to the latest call of its id: some providers count anew in every answer", () => {
+  it("has each result after the latest call of its id: some providers number calls anew in every answer", () => {
     const called = (n: number) => [
       { type: "function_call", call_id: "call_0", name: "f", arguments: `{"n":${n}}` },
       { type: "function_call_output", call_id: "call_0", output: `r${n}` },
@@ -177,7 +177,7 @@ describe("a responses request translated to chat", () => {
     ]);
   });
 
-  it("makes one system message of all that stands before the first turn", () => {
+  it("has one system message for all those before the first turn", () => {
     const { messages } = chat({
       instructions: "a",
       input: [
@@ -198,7 +198,7 @@ describe("a responses request translated to chat", () => {
     ["made by another", { encrypted_content: "gAAAAABpForeign==" }],
     ["without its content", {}],
     ["that was meddled with", { encrypted_content: "mcpctl.1.!!!" }],
-  ])("leaves reasoning behind, %s", (_name, rest) => {
+  ])("loses reasoning, %s", (_name, rest) => {
     const reasoning = {
       type: "reasoning",
       id: "rs_1",
@@ -220,7 +220,7 @@ describe("a responses request translated to chat", () => {
 describe("Codex's recorded request", () => {
   const codex = recordedJson("openai/responses-codex.json") as Fields;
 
-  it("goes to a chat provider with all that it says", () => {
+  it("reaches a chat provider with all its content", () => {
     const request = toChat.request(codex, "qwen3", {});
     expect((request.messages as Fields[]).map(({ role }) => role)).toEqual([
       ...["system", "user", "user", "assistant", "tool", "assistant", "tool"],
@@ -242,7 +242,7 @@ describe("Codex's recorded request", () => {
     expect(JSON.stringify(request)).not.toContain("codex-installation-id");
   });
 
-  it("goes to Anthropic, its turns alternating", () => {
+  it("reaches Anthropic with alternating turns", () => {
     const request = toMessages.request(codex, "claude-sonnet-5", quirks("anthropic", "claude-sonnet-5"));
     const turns = request.messages as { role: string; content: Fields[] }[];
     expect(turns.map(({ role }) => role)).toEqual(["user", "assistant", "user", "assistant", "user"]);

@@ -9,7 +9,7 @@ import type { Dialect } from "../../../../src/wire/dialects/types.ts";
 import { parseExact } from "../../../../src/wire/json.ts";
 import { bytesOf, recorded, recordedJson } from "../streams.ts";
 
-/** OpenAI's SDK as the caller of a server that does nothing but translate recorded answers. */
+/** OpenAI's SDK calls a server that translates recorded answers. */
 
 const now = () => 1_780_000_000_000;
 const sse = { "content-type": "text/event-stream" };
@@ -17,7 +17,7 @@ const customShell = { type: "custom" as const, name: "list_zones", description: 
 
 let provider: Dialect;
 let recording: string;
-/** What went to the provider. */
+/** The request that the provider got. */
 let sent: Record<string, unknown>;
 let server: ReturnType<typeof Bun.serve>;
 let client: OpenAI;
@@ -51,7 +51,7 @@ beforeAll(() => {
 
 afterAll(() => server.stop(true));
 
-/** A recorded stream through a pipe, in pieces as a network cuts them, with an error of ours where it ends in one. */
+/** Sends a recorded stream through a pipe in pieces of a network, and ends it in an error frame after a fault. */
 function streamed(pipe: StreamPipe, bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
@@ -77,7 +77,7 @@ function answeredBy(dialect: Dialect, name: string) {
 
 const ask = { model: "mine", input: "hello" };
 
-describe("whole answers", () => {
+describe("the SDK reads whole answers", () => {
   it("of a chat provider: calls of functions", async () => {
     answeredBy("chat", "openai/tools.json");
     const response = await client.responses.create({ ...ask, instructions: "Be brief." });
@@ -112,7 +112,7 @@ describe("whole answers", () => {
     expect(sent.messages).toEqual([{ role: "user", content: [{ type: "text", text: "hello" }] }]);
   });
 
-  it("refused requests are raised with OpenAI's fields", async () => {
+  it("of a refused request: an error with OpenAI's fields", async () => {
     answeredBy("chat", "openai/text.json");
     await expect(client.responses.create({ ...ask, store: true })).rejects.toMatchObject({
       status: 400,
@@ -124,7 +124,7 @@ describe("whole answers", () => {
   });
 });
 
-describe("streams, read by the SDK's own accumulation", () => {
+describe("the SDK reads streams of", () => {
   const final = (params: object = {}) => client.responses.stream({ ...ask, ...params }).finalResponse();
 
   it.each([
@@ -214,7 +214,7 @@ describe("streams, read by the SDK's own accumulation", () => {
   );
 });
 
-describe("streams of a provider that speaks responses itself", () => {
+describe("the SDK reads streams of a responses provider", () => {
   const final = () => client.responses.stream(ask).finalResponse();
 
   it("whole, and cut by the limit", async () => {
@@ -231,14 +231,14 @@ describe("streams of a provider that speaks responses itself", () => {
   it.each([
     ["failed", "rate_limit_exceeded", /Rate limit reached/],
     ["error", "server_error", /had an error/],
-  ])("%s is raised with the provider's own word", async (name, type, words) => {
+  ])("%s: throws an error with the provider's own type", async (name, type, words) => {
     answeredBy("responses", `openai/responses-${name}.events`);
     await expect(final()).rejects.toMatchObject({ type, message: expect.stringMatching(words) });
   });
 });
 
-describe("a conversation of two turns", () => {
-  it("brings Anthropic's signed thinking back as it was, before the call it led to", async () => {
+describe("the SDK's second turn", () => {
+  it("sends Anthropic's signed thinking back unchanged, before its call", async () => {
     answeredBy("messages", "anthropic/thinking.sse");
     const first = await client.responses.stream(ask).finalResponse();
     await client.responses
@@ -265,7 +265,7 @@ describe("a conversation of two turns", () => {
     ]);
   });
 
-  it("brings a chat provider's reasoning back under the name it had", async () => {
+  it("sends a chat provider's reasoning back under its name", async () => {
     answeredBy("chat", "openai/reasoning.sse");
     const first = await client.responses.stream(ask).finalResponse();
     await client.responses.create({ ...ask, stream: true, input: first.output as never });
@@ -274,7 +274,7 @@ describe("a conversation of two turns", () => {
     ]);
   });
 
-  it("goes on at another provider: reasoning that it cannot read stays behind", async () => {
+  it("reaches another provider without reasoning that it cannot read", async () => {
     answeredBy("messages", "anthropic/thinking.sse");
     const first = await client.responses.stream(ask).finalResponse();
     answeredBy("chat", "openai/text.sse");

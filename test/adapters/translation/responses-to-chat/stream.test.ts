@@ -31,7 +31,7 @@ const sentBy = (text: string, request: Record<string, unknown> = {}) =>
 
 const withoutLifecycle = (events: Sent[]) => events.filter(({ response }) => !response);
 
-describe("a chat stream as responses events", () => {
+describe("a chat stream translated to responses events", () => {
   it("has OpenAI's order of events, numbered from 0, each named twice, without [DONE]", () => {
     const { text } = through(new ResponsesFromChat("mine", {}, seconds), [recorded("openai/text.sse")]);
     const payloads = payloadsOf(text) as Sent[];
@@ -52,7 +52,7 @@ describe("a chat stream as responses events", () => {
     expect(text).not.toContain("data: [DONE]");
   });
 
-  it("repeats what was asked for, in each of the three answers", () => {
+  it("repeats the request in each of the three responses", () => {
     const request = {
       instructions: "Be brief.",
       metadata: { a: "1" },
@@ -69,7 +69,7 @@ describe("a chat stream as responses events", () => {
     }
   });
 
-  it("closes each call before the next, and gives {} for one without arguments (case 52)", () => {
+  it("closes each call before the next, and has {} for one without arguments (case 52)", () => {
     const call = (index: number, id: string, args: string) =>
       chunk({ tool_calls: [{ index, id, type: "function", function: { name: id, arguments: args } }] });
     const more = (index: number, args: string) =>
@@ -105,7 +105,7 @@ describe("a chat stream as responses events", () => {
     });
   });
 
-  it("keeps calls apart whose pieces come mixed", () => {
+  it("keeps calls with mixed pieces apart", () => {
     const both = (first: string, second: string) =>
       chunk({
         tool_calls: [
@@ -172,7 +172,7 @@ describe("a chat stream as responses events", () => {
     });
   });
 
-  it("tells usage that came behind the finish, and none where there is none (case 70)", () => {
+  it("has the usage that comes after the finish, and none where there is none (case 70)", () => {
     const usage = {
       prompt_tokens: 10,
       completion_tokens: 4,
@@ -213,7 +213,7 @@ describe("a chat stream as responses events", () => {
     expect(sent).not.toMatch(/^event: response\.(completed|incomplete|failed)$/m);
   });
 
-  it("says which answer it is, and the number of the next event, for an error of ours", () => {
+  it("has the id of the answer and the number of the next event, for an error frame", () => {
     const pipe = new ResponsesFromChat("mine", {}, seconds);
     expect(pipe.position).toBeUndefined();
     const frames = pipe.push(bytesOf(chunk({ content: "x" })));
@@ -228,7 +228,7 @@ describe("the input of a custom tool", () => {
     return [...out, reader.end(pieces.join(""))];
   };
 
-  it("comes out whole, however its JSON is written and cut, and never ends in half a character", () => {
+  it("is whole for every form and cut of its JSON, and no piece ends in half a character", () => {
     fc.assert(
       fc.property(
         fc.string({ unit: "binary", maxLength: 40 }),
@@ -262,7 +262,7 @@ describe("the input of a custom tool", () => {
     ["a key before it", '{"path":"x","input":"a"}', "a"],
     ["an end that was cut", '{"input":"ab', "ab"],
     ["nothing", "", ""],
-  ])("is what the model wrote, with %s", (_name, args, input) => {
+  ])("is the model's own text, with %s", (_name, args, input) => {
     expect(read([args]).join("")).toBe(input);
     expect(read(Array.from(args)).join("")).toBe(input);
   });
@@ -297,7 +297,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
     .toString("latin1")
     .search(/"finish_reason": ?"|"type":"message_stop"\}\n|event: response\.(completed|incomplete)/);
 
-  it("comes out the same byte by byte, and cut at random (cases 62, 63)", () => {
+  it("is the same byte by byte, and cut at random (cases 62, 63)", () => {
     expect(
       through(
         make(),
@@ -312,13 +312,13 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
     );
   });
 
-  it.each(["\r\n", "\r"])("means the same with lines that end in %j (case 61)", (lineEnd) => {
+  it.each(["\r\n", "\r"])("is the same with lines that end in %j (case 61)", (lineEnd) => {
     const text = Buffer.from(bytes).toString().replaceAll("\n", lineEnd);
     const outcome = through(make(), [bytesOf(text)]);
     expect({ ...outcome, text: outcome.text.replaceAll(lineEnd, "\n") }).toEqual(whole);
   });
 
-  it("is never taken for whole when it breaks off before its finish (case 60)", () => {
+  it("is not whole when it breaks off before its finish (case 60)", () => {
     fc.assert(
       fc.property(fc.nat((finish === -1 ? bytes.length : finish) - 1), (place) => {
         const { finished, done, text } = through(make(), [bytes.subarray(0, place)]);
@@ -330,7 +330,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
   });
 });
 
-it("takes time in proportion to the stream, by way of chat too", () => {
+it("a translation takes time in proportion to the stream, also a composed one", () => {
   const start = recorded("anthropic/text.sse").toString();
   const [head, rest] = [
     start.slice(0, start.indexOf("event: content_block_delta")),
