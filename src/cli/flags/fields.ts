@@ -5,9 +5,9 @@ import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { type FieldFlag, flagsOf } from "./define.ts";
 import { fileText } from "./file-text.ts";
+import { endOf, grantOf, pairsOf, referenceOf, subjectOf } from "./parse-values.ts";
 import { setAt, typedValue } from "./schema.ts";
 import { newPassword, secretValues } from "./secret-values.ts";
-import { endOf, grantOf, pairsOf, referenceOf, subjectOf } from "./texts.ts";
 
 type Source = Pick<Context, "cwd" | "terminal" | "now" | "flags">;
 

@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Context } from "../core/context.ts";
 import { readTextFile } from "../core/text-file.ts";
 import { withoutLineEnd } from "../terminal/line-end.ts";
-import { pairOf } from "./texts.ts";
+import { pairOf } from "./parse-values.ts";
 
 type Source = Pick<Context, "cwd" | "terminal">;
 

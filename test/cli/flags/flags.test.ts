@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { Value } from "../../../src/cli/core/command.ts";
 import { argsOf } from "../../../src/cli/flags/define.ts";
 import { fieldsFrom } from "../../../src/cli/flags/fields.ts";
-import { endOf, grantOf, pairsOf, subjectOf } from "../../../src/cli/flags/texts.ts";
+import { endOf, grantOf, pairsOf, subjectOf } from "../../../src/cli/flags/parse-values.ts";
 import { defineKind } from "../../../src/kinds/define.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
 import { flags, terminal } from "../../support/cli/fake-terminal.ts";

@@ -2,15 +2,15 @@ import { AppError } from "../../../errors.ts";
 import { nearest } from "../../../kinds/names.ts";
 import type { Context } from "../../core/context.ts";
 import { escapeLine } from "../../output/escape.ts";
+import type { Conversation } from "./conversation.ts";
 import { paramOf } from "./params.ts";
-import type { Talk } from "./talk.ts";
 import { saveTranscript } from "./transcript.ts";
 
 /** A command of the conversation: a line that begins with a slash. */
 interface Command {
   usage: string;
   summary: string;
-  run(rest: string, talk: Talk, context: Context): void | "quit" | Promise<void>;
+  run(rest: string, conversation: Conversation, context: Context): void | "quit" | Promise<void>;
 }
 
 const commands: Readonly<Record<string, Command>> = {
@@ -34,47 +34,48 @@ const commands: Readonly<Record<string, Command>> = {
   system: {
     usage: "/system [TEXT]",
     summary: "set a system prompt for the next answers; without a text, remove it",
-    run(rest, talk) {
-      talk.system = rest === "" ? undefined : rest;
+    run(rest, conversation) {
+      conversation.system = rest === "" ? undefined : rest;
     },
   },
   clear: {
     usage: "/clear",
     summary: "forget the conversation; a thread is kept, and a new one begins",
-    run(_, talk, { terminal }) {
-      talk.clear();
+    run(_, conversation, { terminal }) {
+      conversation.clear();
       terminal.err("the conversation is forgotten\n");
     },
   },
   save: {
     usage: "/save [--force] FILE",
     summary: "write the conversation to a file, as JSON if its name ends in .json, otherwise as markdown",
-    run(rest, talk, { terminal, cwd }) {
+    run(rest, conversation, { terminal, cwd }) {
       const force = /^--force\s/.test(rest);
       const path = force ? rest.replace(/^--force\s+/, "") : rest;
       if (path === "") throw new AppError("usage", "/save needs the name of a file");
-      terminal.err(`saved to ${escapeLine(saveTranscript(talk, path, cwd, force))}\n`);
+      terminal.err(`saved to ${escapeLine(saveTranscript(conversation, path, cwd, force))}\n`);
     },
   },
   thread: {
     usage: "/thread [new|ID]",
     summary: "show the thread that the server keeps; begin one, or continue one",
-    async run(rest, talk, { terminal }) {
-      if (rest !== "" && talk.partner.kind !== "agent")
+    async run(rest, conversation, { terminal }) {
+      if (rest !== "" && conversation.partner.kind !== "agent")
         throw new AppError("usage", "only personas have threads: use mcpctl chat");
       if (rest === "new") {
-        talk.clear();
-        talk.thread = "new";
-      } else if (rest !== "") await talk.resume(rest);
-      if (talk.thread === undefined) terminal.err("the server does not keep this conversation\n");
-      else if (talk.thread === "new") terminal.err("your next message begins a thread\n");
-      else terminal.err(`thread ${escapeLine(talk.thread)}, ${talk.messages.length} messages\n`);
+        conversation.clear();
+        conversation.thread = "new";
+      } else if (rest !== "") await conversation.resume(rest);
+      if (conversation.thread === undefined) terminal.err("the server does not keep this conversation\n");
+      else if (conversation.thread === "new") terminal.err("your next message begins a thread\n");
+      else
+        terminal.err(`thread ${escapeLine(conversation.thread)}, ${conversation.messages.length} messages\n`);
     },
   },
   help: {
     usage: "/help",
     summary: "show these commands",
-    run(_rest, _talk, { terminal }) {
+    run(_rest, _conversation, { terminal }) {
       const width = Math.max(...Object.values(commands).map(({ usage }) => usage.length));
       const lines = Object.values(commands).map(
         ({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}\n`,
@@ -93,10 +94,14 @@ const commands: Readonly<Record<string, Command>> = {
  * @returns true if the conversation is over
  * @throws AppError `usage` that suggests the nearest command
  */
-export async function runCommand(line: string, talk: Talk, context: Context): Promise<boolean> {
+export async function runCommand(
+  line: string,
+  conversation: Conversation,
+  context: Context,
+): Promise<boolean> {
   const [, name = "", rest = ""] = /^\/(\S*)\s*([\s\S]*)$/.exec(line.trim()) ?? [];
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command) return (await command.run(rest, talk, context)) === "quit";
+  if (command) return (await command.run(rest, conversation, context)) === "quit";
   const near = nearest(name, Object.keys(commands));
   throw new AppError("usage", `unknown command /${name}`, {
     hint: near ? `did you mean /${near}?` : "to see all commands: /help",

@@ -1,5 +1,5 @@
 import { AppError } from "../../../errors.ts";
-import { pairOf } from "../../flags/texts.ts";
+import { pairOf } from "../../flags/parse-values.ts";
 
 /** Fields of the request that the conversation sets itself. */
 const reserved = ["messages", "model", "stream", "stream_options", "thread", "n", "tools"];

@@ -3,9 +3,9 @@ import type { Context } from "../../core/context.ts";
 import { reportFailure } from "../../core/failure.ts";
 import type { LineEditor } from "../../terminal/terminal.ts";
 import { runCommand } from "./commands.ts";
+import type { Conversation } from "./conversation.ts";
 import { History } from "./history.ts";
-import { speak } from "./speak.ts";
-import type { Talk } from "./talk.ts";
+import { printAnswer } from "./print-answer.ts";
 
 /**
  * Runs a conversation on the terminal until /quit, Ctrl-D, or Ctrl-C twice. Ctrl-C stops a running answer. After an
@@ -13,11 +13,11 @@ import type { Talk } from "./talk.ts";
  *
  * @returns the exit code
  */
-export async function converse(talk: Talk, context: Context): Promise<number> {
+export async function converse(conversation: Conversation, context: Context): Promise<number> {
   const { terminal } = context;
   const history = openHistory(context);
   const editor = await terminal.lines(history?.lines ?? []);
-  const { kind, name } = talk.partner;
+  const { kind, name } = conversation.partner;
   terminal.err(`${kind} ${name}; /help lists the commands\n`);
   let isLeaving = false;
   try {
@@ -36,10 +36,10 @@ export async function converse(talk: Talk, context: Context): Promise<number> {
       remember(history, typed, context);
       try {
         if (typed.startsWith("/")) {
-          if (await runCommand(typed, talk, context)) return 0;
-        } else isLeaving = await answer(talk, typed, context, editor);
+          if (await runCommand(typed, conversation, context)) return 0;
+        } else isLeaving = await answer(conversation, typed, context, editor);
       } catch (error) {
-        if (context.signal.aborted || isMissing(error, typed, talk)) throw error;
+        if (context.signal.aborted || isMissing(error, typed, conversation)) throw error;
         reportFailure(error, terminal, context.flags.verbose);
       }
     }
@@ -49,18 +49,23 @@ export async function converse(talk: Talk, context: Context): Promise<number> {
 }
 
 /** True if the first message shows that the persona or llm does not exist. One that has answered may come back. */
-function isMissing(error: unknown, typed: string, { messages }: Talk): boolean {
+function isMissing(error: unknown, typed: string, { messages }: Conversation): boolean {
   return (
     error instanceof AppError && error.code === "not_found" && messages.length === 0 && !typed.startsWith("/")
   );
 }
 
 /** Asks for an answer. Returns true if it was stopped: the next Ctrl-C then leaves. */
-async function answer(talk: Talk, text: string, context: Context, editor: LineEditor): Promise<boolean> {
+async function answer(
+  conversation: Conversation,
+  text: string,
+  context: Context,
+  editor: LineEditor,
+): Promise<boolean> {
   const stop = new AbortController();
   editor.onInterrupt = () => stop.abort();
   try {
-    await speak(talk, text, context.terminal, AbortSignal.any([stop.signal, context.signal]));
+    await printAnswer(conversation, text, context.terminal, AbortSignal.any([stop.signal, context.signal]));
     return false;
   } catch (error) {
     const isStopped = error instanceof AppError && error.code === "interrupted" && !context.signal.aborted;

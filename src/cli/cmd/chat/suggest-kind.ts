@@ -3,7 +3,7 @@ import { kindOf } from "../../../kinds/index.ts";
 import { isName } from "../../../kinds/names.ts";
 import type { ApiClient } from "../../client/client.ts";
 import { withNearestName } from "../../client/objects.ts";
-import type { Partner } from "./talk.ts";
+import type { Partner } from "./conversation.ts";
 
 /** The kinds as people call them. */
 const words = { agent: "a persona", llm: "an llm" } as const;

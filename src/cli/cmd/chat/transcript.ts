@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { AppError } from "../../../errors.ts";
 import { writePrivateFile } from "../../../private-file.ts";
 import type { Message } from "./answer.ts";
-import type { Talk } from "./talk.ts";
+import type { Conversation } from "./conversation.ts";
 
 /**
  * Writes a conversation to a file that only its owner can read: as JSON if its name ends in .json, otherwise as markdown.
@@ -12,9 +12,14 @@ import type { Talk } from "./talk.ts";
  * @returns the absolute path of the file
  * @throws AppError `conflict` if the file exists, `invalid_request` if it cannot be written
  */
-export function saveTranscript(talk: Talk, path: string, cwd: string, force: boolean): string {
+export function saveTranscript(
+  conversation: Conversation,
+  path: string,
+  cwd: string,
+  force: boolean,
+): string {
   const file = resolve(cwd, path);
-  const text = file.endsWith(".json") ? asJson(talk) : asMarkdown(talk);
+  const text = file.endsWith(".json") ? asJson(conversation) : asMarkdown(conversation);
   try {
     if (force) writePrivateFile(file, text);
     else writeNew(file, text);
@@ -40,12 +45,12 @@ function writeNew(path: string, text: string): void {
   }
 }
 
-function asJson({ partner, thread, system, messages }: Talk): string {
+function asJson({ partner, thread, system, messages }: Conversation): string {
   const head = { [partner.kind]: partner.name, ...(thread && { thread }), ...(system && { system }) };
   return `${JSON.stringify({ ...head, messages }, null, 2)}\n`;
 }
 
-function asMarkdown({ partner, system, messages }: Talk): string {
+function asMarkdown({ partner, system, messages }: Conversation): string {
   const prompt = system === undefined ? [] : [{ role: "system", content: system }];
   const parts = [...prompt, ...messages].map((message) => `## ${message.role}\n\n${textOf(message)}\n`);
   return [`# ${partner.name}\n`, ...parts].join("\n");

@@ -3,10 +3,10 @@ import type { ApiClient } from "../../client/client.ts";
 import type { Args, Value } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
 import { jsonText, wantsJson } from "../../output/format.ts";
+import { Conversation, type Partner } from "./conversation.ts";
 import { paramsOf } from "./params.ts";
+import { printAnswer } from "./print-answer.ts";
 import { converse } from "./repl.ts";
-import { speak } from "./speak.ts";
-import { type Partner, Talk } from "./talk.ts";
 
 /** The flags that `chat` and `chat-llm` share. */
 export const chatArgs = {
@@ -40,23 +40,25 @@ export async function chatWith(
 ): Promise<number> {
   const { terminal, signal } = context;
   const json = wantsJson(context.flags.output);
-  const talk = new Talk(client, partner);
-  talk.system = args["system"] as string | undefined;
-  for (const [name, value] of paramsOf(args["set"] as string[])) talk.params.set(name, value);
+  const conversation = new Conversation(client, partner);
+  conversation.system = args["system"] as string | undefined;
+  for (const [name, value] of paramsOf(args["set"] as string[])) conversation.params.set(name, value);
   const text = await messageOf(args["message"] as string | undefined, context);
   if (text === undefined && json) throw new AppError("usage", "-o json needs one message: add -m TEXT");
   const thread = args["thread"] as string | undefined;
-  if (thread === "new") talk.thread = thread;
-  else if (thread !== undefined) await talk.resume(thread);
-  if (text === undefined) return converse(talk, context);
+  if (thread === "new") conversation.thread = thread;
+  else if (thread !== undefined) await conversation.resume(thread);
+  if (text === undefined) return converse(conversation, context);
   if (json) {
-    const { message, finishReason, usage } = await talk.ask(text, signal);
+    const { message, finishReason, usage } = await conversation.ask(text, signal);
     const { kind, name } = partner;
-    terminal.out(jsonText({ [kind]: name, thread: talk.thread ?? null, message, finishReason, usage }));
+    terminal.out(
+      jsonText({ [kind]: name, thread: conversation.thread ?? null, message, finishReason, usage }),
+    );
     return 0;
   }
-  await speak(talk, text, terminal, signal);
-  if (thread === "new") terminal.err(`thread ${talk.thread}\n`);
+  await printAnswer(conversation, text, terminal, signal);
+  if (thread === "new") terminal.err(`thread ${conversation.thread}\n`);
   return 0;
 }
 

@@ -2,7 +2,7 @@ import { escapeBlock } from "../../output/escape.ts";
 import { paint } from "../../output/paint.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
 import type { Answer, Piece } from "./answer.ts";
-import type { Talk } from "./talk.ts";
+import type { Conversation } from "./conversation.ts";
 
 /**
  * Sends a message and prints the answer while it streams: its text on stdout, everything else on stderr. On a terminal
@@ -10,8 +10,8 @@ import type { Talk } from "./talk.ts";
  *
  * @throws AppError; an unfinished line is ended first
  */
-export async function speak(
-  talk: Talk,
+export async function printAnswer(
+  conversation: Conversation,
   text: string,
   terminal: Terminal,
   signal: AbortSignal,
@@ -30,7 +30,7 @@ export async function speak(
     else terminal.err(paint(terminal.errColor, "dim", escapeBlock(piece.text)));
   };
   try {
-    const answer = await talk.stream(text, onPiece, signal);
+    const answer = await conversation.stream(text, onPiece, signal);
     endLine();
     const note = notes(answer);
     if (note !== "" && terminal.errIsTerminal) terminal.err(paint(terminal.errColor, "dim", note));

@@ -19,7 +19,7 @@ interface Thread {
 const longestTitle = 60;
 
 /** One conversation: its messages so far, and the requests for answers. */
-export class Talk {
+export class Conversation {
   readonly partner: Partner;
   /** The messages and answers so far. */
   messages: Message[] = [];
