@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { answering, llms } from "./support/cli/answering-server.ts";
+import { fakeApi, llms } from "./support/cli/fake-api.ts";
 import { newHome } from "./support/cli/run-cli.ts";
 
 const main = new URL("../src/main.ts", import.meta.url).pathname;
@@ -30,7 +30,7 @@ it("ends with the code of what happened, data on stdout and the rest on stderr",
 
 it("ends with 130 on Ctrl-C, quietly", async () => {
   const body = `event: added\nid: 1\ndata: ${JSON.stringify(llms[0])}\n\nevent: synced\ndata: {}\n\n`;
-  const server = answering({
+  const server = fakeApi({
     "GET /api/v1/llms": () => new Response(new ReadableStream({ start: (stream) => stream.enqueue(body) })),
   });
   const watching = spawn(["get", "llms", "-w", "-o", "name"], server);
@@ -43,7 +43,7 @@ it("ends with 130 on Ctrl-C, quietly", async () => {
 
 it("delivers all of a large output, and stops quietly when the reader leaves", async () => {
   const many = Array.from({ length: 20_000 }, (_, i) => ({ ...llms[0]!, name: `llm-${i}` }));
-  const server = answering({ "GET /api/v1/llms": many });
+  const server = fakeApi({ "GET /api/v1/llms": many });
   const all = spawn(["get", "llms", "-o", "json"], server);
   expect(JSON.parse(await textOf(all.stdout))).toHaveLength(many.length);
   expect(await all.exited).toBe(0);

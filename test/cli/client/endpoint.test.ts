@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { resolveEndpoint, resolveForAgent } from "../../../src/cli/client/endpoint.ts";
-import { answering } from "../../support/cli/answering-server.ts";
+import { fakeApi } from "../../support/cli/fake-api.ts";
 import { flags } from "../../support/cli/fake-terminal.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
 
@@ -40,9 +40,9 @@ describe("the server", () => {
     const home = homeWith();
     mkdirSync(join(home, "server"));
     expect((await resolved(home)).url).toBe("http://127.0.0.1:7777");
-    const server = answering({}, { unix: join(home, "server", "mcpctl.sock") });
+    const server = fakeApi({}, { unix: join(home, "server", "mcpctl.sock") });
     expect((await resolved(home)).url).toBe(server.url);
-    const elsewhere = answering({}, { unix: join(newHome(), "mcpctl.sock") });
+    const elsewhere = fakeApi({}, { unix: join(newHome(), "mcpctl.sock") });
     const folder = elsewhere.url.slice("unix://".length, -"/mcpctl.sock".length);
     expect((await resolved(home, {}, { MCPCTL_DATA_DIR: folder })).url).toBe(elsewhere.url);
   });
@@ -73,10 +73,10 @@ describe("the server", () => {
   it("can be spoken to over a Unix socket, without a token", async () => {
     const home = homeWith(undefined, "mcpctl_ses_left_over");
     mkdirSync(join(home, "server"));
-    const server = answering({ "GET /api/v1/llms": [] }, { unix: join(home, "server", "mcpctl.sock") });
+    const server = fakeApi({ "GET /api/v1/llms": [] }, { unix: join(home, "server", "mcpctl.sock") });
     expect((await cli("get llms", { home })).code).toBe(0);
     await cli("get llms", { home, env: { MCPCTL_TOKEN: "explicit" } });
-    expect(server.bearers).toEqual(["", "explicit"]);
+    expect(server.tokens).toEqual(["", "explicit"]);
   });
 });
 
@@ -107,7 +107,7 @@ describe("an agent", () => {
   it("passes over a Unix socket that it finds, and refuses one that it is given", async () => {
     const home = homeWith();
     mkdirSync(join(home, "server"));
-    answering({}, { unix: join(home, "server", "mcpctl.sock") });
+    fakeApi({}, { unix: join(home, "server", "mcpctl.sock") });
     expect((await forAgent(home)).url).toBe("http://127.0.0.1:7777");
     await expect(forAgent(home, { server: "unix:///run/mcpctl.sock" })).rejects.toMatchObject({
       code: "usage",

@@ -3,7 +3,7 @@ import { ApiClient } from "../../../src/cli/client/client.ts";
 import { type Change, changesOf } from "../../../src/cli/client/watch.ts";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
-import { answering, failure, llms } from "../../support/cli/answering-server.ts";
+import { failure, fakeApi, llms } from "../../support/cli/fake-api.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 
 const [claude, qwen] = llms as [Resource, Resource];
@@ -20,7 +20,7 @@ function frames(...events: [event: string, id: number | undefined, data: unknown
 /** Each connection gets the next of these: a body that ends, or an answer. After the last one connections hang. */
 function streams(...answers: (string | (() => Response))[]) {
   const left = [...answers];
-  return answering({
+  return fakeApi({
     "GET /api/v1/llms": () => {
       const next = left.shift();
       if (typeof next === "function") return next();
@@ -82,7 +82,7 @@ describe("watch", () => {
     );
     const { batches, pauses } = await take(server, 2);
     expect(batches.map(brief)).toEqual([["added claude"], ["modified claude"]]);
-    expect(server.asked).toEqual([
+    expect(server.requests).toEqual([
       "GET /api/v1/llms?watch=1",
       "GET /api/v1/llms?watch=1&since=7",
       "GET /api/v1/llms?watch=1&since=7",
@@ -106,7 +106,7 @@ describe("watch", () => {
       ["deleted qwen-alice", "modified claude", "added new"],
       ["modified claude"],
     ]);
-    expect(server.asked.at(-1)).toBe("GET /api/v1/llms?watch=1&since=9");
+    expect(server.requests.at(-1)).toBe("GET /api/v1/llms?watch=1&since=9");
   });
 
   it("begins anew when the connection breaks before the list is complete, and shows nothing twice", async () => {
@@ -116,7 +116,7 @@ describe("watch", () => {
     );
     const { batches } = await take(server, 1);
     expect(batches.map(brief)).toEqual([["added claude", "added qwen-alice"]]);
-    expect(server.asked).toEqual(["GET /api/v1/llms?watch=1", "GET /api/v1/llms?watch=1"]);
+    expect(server.requests).toEqual(["GET /api/v1/llms?watch=1", "GET /api/v1/llms?watch=1"]);
   });
 
   it("does not try again when the first connection fails, or the right to look is gone", async () => {
@@ -136,7 +136,7 @@ describe("watch", () => {
   ])("get -w prints %s until Ctrl-C", async (format, expected) => {
     const interrupt = new AbortController();
     let connections = 0;
-    const server = answering({
+    const server = fakeApi({
       "GET /api/v1/llms": () => {
         if (connections++ > 0) interrupt.abort();
         const body = frames(
@@ -160,6 +160,6 @@ describe("watch", () => {
   it("follows one kind at a time", async () => {
     const server = streams();
     expect((await cli("get llms,secrets -w", { server })).code).toBe(2);
-    expect(server.asked).toEqual([]);
+    expect(server.requests).toEqual([]);
   });
 });

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { applyFiles } from "../../../src/cli/cmd/apply.ts";
 import { AppError } from "../../../src/errors.ts";
-import { terminal } from "../../support/cli/fake-terminal.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
+import { fakeTerminal } from "../../support/cli/fake-terminal.ts";
 
-let server: ScriptedServer;
+let server: FakeCatalogue;
 beforeEach(() => {
-  server = new ScriptedServer();
+  server = new FakeCatalogue();
 });
 afterEach(() => server.stop());
 
@@ -185,7 +185,7 @@ describe("apply", () => {
 describe("a busy server", () => {
   const user = "kind: user\nname: a\n";
 
-  async function withWaits(random: number, at = terminal({ stdin: user })) {
+  async function withWaits(random: number, at = fakeTerminal({ stdin: user })) {
     const waits: number[] = [];
     const pause = {
       random: () => random,
@@ -232,7 +232,7 @@ describe("a busy server", () => {
 
   it("is spoken of to a person", async () => {
     server.refuse(() => true, new AppError("unavailable", "later"), "3");
-    const { at } = await withWaits(0, terminal({ stdin: user, answers: [] }));
+    const { at } = await withWaits(0, fakeTerminal({ stdin: user, answers: [] }));
     expect(at.stderr).toBe("user 'a': the server is busy; trying again in 3 s\n");
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ApiClient } from "../../../src/cli/client/client.ts";
 import { followAudit } from "../../../src/cli/cmd/audit/follow.ts";
-import { answering, failure } from "../../support/cli/answering-server.ts";
+import { failure, fakeApi } from "../../support/cli/fake-api.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 import { must, testServer } from "../../support/server.ts";
 
@@ -40,7 +40,7 @@ const failed = {
 /** As the server tells them, the newest first. */
 const events = [call, failed];
 
-const list = () => answering({ "GET /api/v1/audit": events });
+const list = () => fakeApi({ "GET /api/v1/audit": events });
 
 function frames(...some: (readonly [id: number, data: object])[]): string {
   return some.map(([id, data]) => `event: audit\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`).join("");
@@ -79,14 +79,14 @@ describe("audit", () => {
   });
 
   it("asks for what was asked for, with times counted back from now", async () => {
-    const server = answering({ "GET /api/v1/audit": [] });
+    const server = fakeApi({ "GET /api/v1/audit": [] });
     const { code, stdout, stderr } = await cli(
       "audit --since 1h --until 2026-11-21T11:30:00+01:00 --llm gpt --user alice --action login --status 5xx --limit 5",
       { server, now: "2026-11-21T12:00:00Z" },
     );
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: "No events found.\n" });
-    const [asked = ""] = server.asked;
-    expect(Object.fromEntries(new URLSearchParams(asked.slice(asked.indexOf("?"))))).toEqual({
+    const [request = ""] = server.requests;
+    expect(Object.fromEntries(new URLSearchParams(request.slice(request.indexOf("?"))))).toEqual({
       since: "2026-11-21T11:00:00.000Z",
       until: "2026-11-21T10:30:00.000Z",
       llm: "gpt",
@@ -110,11 +110,11 @@ describe("audit", () => {
   ])("refuses %s before it asks", async (flags) => {
     const server = list();
     const { code, stdout } = await cli(`audit ${flags}`, { server });
-    expect([code, stdout, server.asked]).toEqual([2, "", []]);
+    expect([code, stdout, server.requests]).toEqual([2, "", []]);
   });
 
   it("tells who may not see it", async () => {
-    const server = answering({
+    const server = fakeApi({
       "GET /api/v1/audit": failure(403, "forbidden", "you may not view audit"),
     });
     const { code, stderr } = await cli("audit", { server });
@@ -126,7 +126,7 @@ describe("audit -w", () => {
   /** Each connection gets the next body; behind the last one Ctrl-C is pressed. */
   function connections(interrupt: AbortController, ...bodies: (string | (() => Response))[]) {
     const left = [...bodies];
-    return answering({
+    return fakeApi({
       "GET /api/v1/audit": () => {
         const next = left.shift();
         if (typeof next === "function") return next();
@@ -154,8 +154,8 @@ describe("audit -w", () => {
     expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
     expect(stdout).toMatch(expected);
     expect(stdout).not.toContain("\u001b");
-    expect(server.asked[0]).toBe("GET /api/v1/audit?llm=gpt&watch=1");
-    expect(server.asked[1]).toBe("GET /api/v1/audit?llm=gpt&watch=1&after=9");
+    expect(server.requests[0]).toBe("GET /api/v1/audit?llm=gpt&watch=1");
+    expect(server.requests[1]).toBe("GET /api/v1/audit?llm=gpt&watch=1&after=9");
   });
 
   it("takes up a lost connection behind the last event, and gives up where it will not pass", async () => {
@@ -177,7 +177,7 @@ describe("audit -w", () => {
     await expect(following()).rejects.toMatchObject({ code: "unauthenticated" });
     expect(seen).toEqual(["req_1", "req_2"]);
     expect(pauses).toEqual([0, 1, 0]);
-    expect(server.asked.map((asked) => asked.split("?")[1])).toEqual([
+    expect(server.requests.map((requests) => requests.split("?")[1])).toEqual([
       "watch=1",
       "watch=1&after=3",
       "watch=1&after=3",
@@ -186,9 +186,9 @@ describe("audit -w", () => {
   });
 
   it("does not try again when the first connection fails", async () => {
-    const server = answering({ "GET /api/v1/audit": () => failure(503, "unavailable", "down") });
+    const server = fakeApi({ "GET /api/v1/audit": () => failure(503, "unavailable", "down") });
     const { code, stdout, stderr } = await cli("audit -w", { server });
-    expect([code, stdout, stderr, server.asked.length]).toEqual([1, "", "error: down\n", 1]);
+    expect([code, stdout, stderr, server.requests.length]).toEqual([1, "", "error: down\n", 1]);
   });
 
   it("shows what a real server does while it does it", async () => {

@@ -149,9 +149,9 @@ describe("a conversation", () => {
   it("goes on with what was said, until the person leaves", async () => {
     const { server, provider } = await withAgent();
     const answers = ["hello", "", "again \\", "and more", "/quit", "never"];
-    const { code, stdout, asked, stderr } = await cli("chat reviewer", at(server, { answers }));
+    const { code, stdout, prompts, stderr } = await cli("chat reviewer", at(server, { answers }));
     expect([code, stdout]).toEqual([0, "hello\nhello\n"]);
-    expect(asked).toEqual(["> ", "> ", "> ", "… ", "> ", "closed"]);
+    expect(prompts).toEqual(["> ", "> ", "> ", "… ", "> ", "closed"]);
     expect(stderr).toContain("(7 + 2 tokens)");
     expect(provider.seen).toHaveLength(2);
     expect(provider.seen[1]!.body.messages).toEqual([
@@ -167,8 +167,8 @@ describe("a conversation", () => {
   it("ends with the first words where there is nobody of that name", async () => {
     const { server, provider } = await withAgent();
     const answers = ["/thread", "hello", "never"];
-    const { code, stdout, stderr, asked } = await cli("chat reviewr", at(server, { answers }));
-    expect([code, stdout, asked]).toEqual([3, "", ["> ", "> ", "closed"]]);
+    const { code, stdout, stderr, prompts } = await cli("chat reviewr", at(server, { answers }));
+    expect([code, stdout, prompts]).toEqual([3, "", ["> ", "> ", "closed"]]);
     expect(stderr).toMatch(/error: agent "reviewr" not found\nhint: did you mean "reviewer"\?.*\n$/);
     expect(provider.seen).toEqual([]);
   });
@@ -260,24 +260,24 @@ describe("a conversation", () => {
     const keys: Keys = {};
     const gone = Promise.withResolvers<void>();
     let turn = 0;
-    const script: Script = (asked, connection) => {
-      if (turn++ > 0) return saying("fine")(asked, connection);
+    const script: Script = (request, connection) => {
+      if (turn++ > 0) return saying("fine")(request, connection);
       connection.write(streamHead + chunk(chatFrames(["hel"], false).slice(0, 2).join("")));
       void connection.closed.then(gone.resolve);
       keys.interrupt!();
     };
     const { server, provider } = await withAgent({}, { script });
     const answers = ["stop this", "hello", "^C", "/set", "^C", "^C", "never"];
-    const { code, stderr, asked } = await cli("chat reviewer", at(server, { answers, keys }));
+    const { code, stderr, prompts } = await cli("chat reviewer", at(server, { answers, keys }));
     await gone.promise;
     expect(code).toBe(130);
     expect(stderr).toContain("Stopped. The message and the answer are not part of the conversation.");
-    expect(asked).toHaveLength(answers.length);
+    expect(prompts).toHaveLength(answers.length);
     expect(provider.seen[1]!.body.messages).toEqual([{ role: "system", content: prompt }, hello]);
 
     turn = 0;
     const left = await cli("chat reviewer", at(server, { answers: ["stop this", "^C", "never"], keys }));
-    expect([left.code, left.asked]).toEqual([130, ["> ", "> ", "closed"]]);
+    expect([left.code, left.prompts]).toEqual([130, ["> ", "> ", "closed"]]);
   });
 
   it("goes on after an error", async () => {

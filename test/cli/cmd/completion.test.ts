@@ -1,7 +1,7 @@
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { answering, catalogue, failure, rows } from "../../support/cli/answering-server.ts";
+import { catalogueResponses, failure, fakeApi, rows } from "../../support/cli/fake-api.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
 import { cli, newHome, type Surroundings } from "../../support/cli/run-cli.ts";
 
@@ -37,7 +37,7 @@ describe("completion", () => {
   });
 
   it("offers kinds, and the names there are", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     expect(await complete(["get", "s"], { server })).toEqual(["secretbackends", "secrets"]);
     expect(await complete(["get", "llm", ""], { server })).toEqual(["claude", "qwen-alice"]);
     expect(await complete(["get", "llms", "claude", ""], { server })).toEqual(["qwen-alice"]);
@@ -50,7 +50,7 @@ describe("completion", () => {
 
   it("offers what can be migrated and rotated, and the backends there are", async () => {
     const backends = rows("secretbackend", { name: "default" }, { name: "bao" });
-    const server = answering({ "GET /api/v1/secretbackends": backends });
+    const server = fakeApi({ "GET /api/v1/secretbackends": backends });
     expect(await complete(["migrate", ""])).toEqual(["secrets"]);
     expect(await complete(["migrate", "secrets", "--from", ""], { server })).toEqual(["default", "bao"]);
     expect(await complete(["migrate", "secrets", "--to=b"], { server })).toEqual(["--to=bao"]);
@@ -79,30 +79,30 @@ describe("completion", () => {
   });
 
   it("remembers names for ten seconds, for one caller, where others cannot read", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     const home = newHome();
     const at = (now: string, env = {}) => complete(["get", "llm", "c"], { server, home, now, env });
     expect(await at("2026-11-21T12:00:00Z")).toEqual(["claude"]);
     expect(await at("2026-11-21T12:00:09Z")).toEqual(["claude"]);
-    expect(server.asked).toHaveLength(1);
+    expect(server.requests).toHaveLength(1);
     await at("2026-11-21T12:00:09Z", { MCPCTL_TOKEN: "another" });
-    expect(server.asked).toHaveLength(2);
+    expect(server.requests).toHaveLength(2);
     await at("2026-11-21T12:00:11Z");
-    expect(server.asked).toHaveLength(3);
+    expect(server.requests).toHaveLength(3);
     const files = readdirSync(join(home, "cache"));
     expect(files).toHaveLength(2);
     for (const file of files) expect(statSync(join(home, "cache", file)).mode & 0o777).toBe(0o600);
   });
 
   it("asks the server that is being typed", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     expect(await complete(["get", "llm", "--server", server.url, "c"])).toEqual(["claude"]);
   });
 
   it("is silent when the server is slow, refuses, is not there, or the home is broken", async () => {
-    const slow = answering({ "GET /api/v1/llms": () => new Promise(() => {}) });
+    const slow = fakeApi({ "GET /api/v1/llms": () => new Promise(() => {}) });
     expect(await complete(["get", "llm", ""], { server: slow })).toEqual([]);
-    const closed = answering({ "GET /api/v1/llms": () => failure(401, "unauthenticated", "log in") });
+    const closed = fakeApi({ "GET /api/v1/llms": () => failure(401, "unauthenticated", "log in") });
     expect(await complete(["get", "llm", ""], { server: closed })).toEqual([]);
     await closed.stop();
     expect(await complete(["get", "llm", ""], { server: closed })).toEqual([]);

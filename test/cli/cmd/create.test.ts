@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
-import { terminal } from "../../support/cli/fake-terminal.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
+import { fakeTerminal } from "../../support/cli/fake-terminal.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
 
-let server: ScriptedServer;
+let server: FakeCatalogue;
 beforeEach(() => {
-  server = new ScriptedServer();
+  server = new FakeCatalogue();
 });
 afterEach(() => server.stop());
 
@@ -148,7 +148,7 @@ describe("create", () => {
   });
 
   it("tells a person that the token is shown this once", async () => {
-    const at = terminal({ answers: [] });
+    const at = fakeTerminal({ answers: [] });
     const { stdout, stderr } = await server.run(
       ["create", "token", "ci", "--bind", "role:run,resource:llm"],
       { terminal: at },

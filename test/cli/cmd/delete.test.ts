@@ -1,23 +1,23 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { answering, catalogue, failure, rows } from "../../support/cli/answering-server.ts";
+import { catalogueResponses, failure, fakeApi, rows } from "../../support/cli/fake-api.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
 
 const deletions = {
-  ...catalogue(),
+  ...catalogueResponses(),
   "DELETE /api/v1/llms/claude": undefined,
   "DELETE /api/v1/llms/qwen-alice": undefined,
   "DELETE /api/v1/secrets/anthropic": undefined,
 };
 
-function deleted(server: { asked: string[] }): string[] {
-  return server.asked.filter((call) => call.startsWith("DELETE"));
+function deleted(server: { requests: string[] }): string[] {
+  return server.requests.filter((call) => call.startsWith("DELETE"));
 }
 
 describe("delete", () => {
   it("prints a line for each", async () => {
-    const server = answering(deletions);
+    const server = fakeApi(deletions);
     expect(await cli("delete llm claude", { server })).toMatchObject({
       code: 0,
       stdout: "llm 'claude' deleted\n",
@@ -31,7 +31,7 @@ describe("delete", () => {
   });
 
   it("goes on after a failure, and ends with its code", async () => {
-    const server = answering({
+    const server = fakeApi({
       ...deletions,
       "DELETE /api/v1/llms/qwen-alice": () =>
         failure(409, "still_referenced", 'agent "a" still refers to it'),
@@ -44,27 +44,27 @@ describe("delete", () => {
 
   it("asks on a terminal when it is more than one", async () => {
     for (const answer of ["n", "", "nope"]) {
-      const server = answering(deletions);
+      const server = fakeApi(deletions);
       const outcome = await cli("delete llm claude qwen-alice", { server, answers: [answer] });
-      expect(outcome).toMatchObject({ code: 1, stdout: "", asked: ["Delete these 2? [y/N] "] });
+      expect(outcome).toMatchObject({ code: 1, stdout: "", prompts: ["Delete these 2? [y/N] "] });
       expect(outcome.stderr).toBe("  llm/claude\n  llm/qwen-alice\nNothing was deleted.\n");
       expect(deleted(server)).toEqual([]);
     }
-    const server = answering(deletions);
+    const server = fakeApi(deletions);
     expect(await cli("delete llm claude qwen-alice", { server, answers: ["Y"] })).toMatchObject({ code: 0 });
     expect(deleted(server)).toHaveLength(2);
   });
 
   it("does not ask for one, with --force, or off a terminal", async () => {
-    const server = answering(deletions);
-    expect((await cli("delete llm claude", { server, answers: [] })).asked).toEqual([]);
-    expect((await cli("delete llm claude qwen-alice --force", { server, answers: [] })).asked).toEqual([]);
-    expect((await cli("delete llm claude qwen-alice", { server })).asked).toEqual([]);
+    const server = fakeApi(deletions);
+    expect((await cli("delete llm claude", { server, answers: [] })).prompts).toEqual([]);
+    expect((await cli("delete llm claude qwen-alice --force", { server, answers: [] })).prompts).toEqual([]);
+    expect((await cli("delete llm claude qwen-alice", { server })).prompts).toEqual([]);
     expect(deleted(server)).toHaveLength(5);
   });
 
   it("deletes what a manifest names, what refers before what is referred to", async () => {
-    const server = answering({
+    const server = fakeApi({
       ...deletions,
       "DELETE /api/v1/tokens/ci": undefined,
       "DELETE /api/v1/projects/website": undefined,
@@ -84,7 +84,7 @@ describe("delete", () => {
   });
 
   it("needs names or --all", async () => {
-    const server = answering({
+    const server = fakeApi({
       ...deletions,
       "GET /api/v1/tokens": rows("token", { name: "ci", project: "p" }, { name: "ci" }),
       "DELETE /api/v1/tokens/ci": undefined,
@@ -101,7 +101,7 @@ describe("delete", () => {
   });
 
   it.each(["..", "%2e%2e", "a?b"])("never sends the name %s", async (name) => {
-    const server = answering(deletions);
+    const server = fakeApi(deletions);
     expect((await cli(["delete", "llm", name], { server })).code).toBe(3);
     expect(deleted(server)).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answering, catalogue, failure, llms, rows } from "../../support/cli/answering-server.ts";
+import { catalogueResponses, failure, fakeApi, llms, rows } from "../../support/cli/fake-api.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 
@@ -27,8 +27,8 @@ const projects = rows(
 
 describe("describe", () => {
   it("prints kinds in full", async () => {
-    const server = answering({
-      ...catalogue(),
+    const server = fakeApi({
+      ...catalogueResponses(),
       ...Object.fromEntries(projects.map((project) => [`GET /api/v1/projects/${project.name}`, project])),
       "GET /api/v1/secrets/anthropic": rows("secret", {
         name: "anthropic",
@@ -116,7 +116,7 @@ describe("describe", () => {
       { ...bao, name: "newer", config: { ...place, auth: { method: "jwt", role: "r", token: "hunter2" } } },
       { ...bao, name: "not-yet", config: { region: "eu", mount: "secret", url: "https://bao:8200" } },
     );
-    const server = answering({ "GET /api/v1/secretbackends": backends });
+    const server = fakeApi({ "GET /api/v1/secretbackends": backends });
     const { code, stdout, stderr } = await cli("describe secretbackends", { server });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain("token from secret://bao-token/token\n");
@@ -139,7 +139,7 @@ describe("describe", () => {
       extraConfig: settings,
     };
     const { stdout } = await cli("describe llm claude", {
-      server: answering({ ...catalogue(), "GET /api/v1/llms/claude": llm }),
+      server: fakeApi({ ...catalogueResponses(), "GET /api/v1/llms/claude": llm }),
     });
     for (const secret of ["sk-ant", "zzz", '"x"', "42", "abcdefghijklmnop", "hunter2", "AKIA"])
       expect(stdout).not.toContain(secret);
@@ -148,14 +148,14 @@ describe("describe", () => {
   });
 
   it("leaves the pool out for one alone, and when the members may not be seen", async () => {
-    expect((await cli("describe llm claude", { server: answering(catalogue()) })).stdout).not.toContain(
-      "Pool:",
-    );
+    expect(
+      (await cli("describe llm claude", { server: fakeApi(catalogueResponses()) })).stdout,
+    ).not.toContain("Pool:");
     const hidden = {
-      ...catalogue(),
+      ...catalogueResponses(),
       "GET /api/v1/llms/qwen-alice/members": () => failure(404, "not_found", "no"),
     };
-    const { code, stdout } = await cli("describe llm qwen-alice", { server: answering(hidden) });
+    const { code, stdout } = await cli("describe llm qwen-alice", { server: fakeApi(hidden) });
     expect(code).toBe(0);
     expect(stdout).not.toContain("Pool:");
   });
@@ -165,7 +165,7 @@ describe("describe", () => {
       projects.map((project) => [`GET /api/v1/projects/${project.name}`, project]),
     );
     const show = async (name: string) =>
-      (await cli(`describe project ${name}`, { server: answering(answers) })).stdout;
+      (await cli(`describe project ${name}`, { server: fakeApi(answers) })).stdout;
     expect(await show("dangling")).toMatch(
       /^LLM: +nope \[warning: no Llm registered with this name — will fall back to registry default\]$/m,
     );
@@ -181,16 +181,16 @@ describe("describe", () => {
       prompt: "a\n\u001b]0;x\u0007\u202eb\r\nc",
     };
     const { stdout } = await cli("describe project good", {
-      server: answering({ "GET /api/v1/projects/good": evil }),
+      server: fakeApi({ "GET /api/v1/projects/good": evil }),
       answers: [],
     });
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
   });
 
   it("takes no -o, and ends with 3 for what is not there", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     const { code, stderr } = await cli("describe llm claude -o json", { server });
-    expect({ code, asked: server.asked }).toEqual({ code: 2, asked: [] });
+    expect({ code, requests: server.requests }).toEqual({ code: 2, requests: [] });
     expect(stderr).toContain("hint: mcpctl get llm claude -o json");
     expect((await cli("describe llm claudo", { server })).code).toBe(3);
   });

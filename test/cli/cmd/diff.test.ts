@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { unifiedDiff } from "../../../src/cli/cmd/diff/line-diff.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
 
-let server: ScriptedServer;
+let server: FakeCatalogue;
 beforeEach(() => {
-  server = new ScriptedServer();
+  server = new FakeCatalogue();
 });
 afterEach(() => server.stop());
 

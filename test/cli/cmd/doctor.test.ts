@@ -4,16 +4,16 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { recognised, remediesFor } from "../../../src/cli/cmd/doctor/remedies.ts";
 import { evaluate } from "../../../src/cli/cmd/doctor/streams.ts";
 import { controlPaths, controlSocket } from "../../../src/wire/agent-control.ts";
-import { answering } from "../../support/cli/answering-server.ts";
+import { fakeApi } from "../../support/cli/fake-api.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
-import { clinic, examined, measured, type Report } from "../../support/cli/test-doctor.ts";
+import { doctorServer, measuredChecks, type Report, runDoctor } from "../../support/cli/run-doctor.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 describe("mcpctl doctor", () => {
   it("finds nothing wrong where nothing is on the way, and ends with 0", async () => {
-    const { server, bearer } = await clinic();
-    const { verdicts, transport, remedies, find } = await examined(server.url, bearer);
-    for (const name of [...measured, "websocket"]) expect([name, verdicts[name]]).toEqual([name, "ok"]);
+    const { server, bearer } = await doctorServer();
+    const { verdicts, transport, remedies, find } = await runDoctor(server.url, bearer);
+    for (const name of [...measuredChecks, "websocket"]) expect([name, verdicts[name]]).toEqual([name, "ok"]);
     expect(transport?.name).toBe("websocket");
     expect(remedies).toEqual([]);
     expect(find("round trip")!.figures!["median"]).toBeLessThan(5000);
@@ -21,7 +21,7 @@ describe("mcpctl doctor", () => {
   });
 
   it("prints a line for each thing it looks at, and how an agent would be attached", async () => {
-    const { server, bearer } = await clinic();
+    const { server, bearer } = await doctorServer();
     const { code, stdout } = await cli("doctor", { env: { MCPCTL_TOKEN: bearer }, server });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ok {4}round trip {4}median [\d.]+ m?s of 7, from/m);
@@ -33,11 +33,11 @@ describe("mcpctl doctor", () => {
   });
 
   it("works over the Unix socket, and leaves out what makes no sense there", async () => {
-    const { server } = await clinic();
+    const { server } = await doctorServer();
     const { code, stdout } = await cli(["doctor", "--server", `unix://${server.socketPath}`, "-o", "json"]);
     const { checks, transport } = JSON.parse(stdout) as Report;
     const verdicts = Object.fromEntries(checks.map(({ name, verdict }) => [name, verdict]));
-    for (const name of measured) expect([name, verdicts[name]]).toEqual([name, "ok"]);
+    for (const name of measuredChecks) expect([name, verdicts[name]]).toEqual([name, "ok"]);
     expect([verdicts["websocket"], verdicts["tls"], transport, code]).toEqual(["skip", "skip", null, 0]);
   });
 
@@ -60,11 +60,11 @@ describe("without a server, or without a login, the doctor", () => {
     const nobody = Bun.serve({ port: 0, fetch: () => new Response() });
     const { url } = nobody;
     await nobody.stop(true);
-    const refused = await examined(url.origin, "some-token");
+    const refused = await runDoctor(url.origin, "some-token");
     expect(refused.find("server")!.detail).toContain("connection refused");
     expect(refused.verdicts).not.toHaveProperty("events");
     const found = async (answer: Response) =>
-      (await examined(answering({ "GET /healthz": answer }).url, "some-token")).find("server")!.detail;
+      (await runDoctor(fakeApi({ "GET /healthz": answer }).url, "some-token")).find("server")!.detail;
     expect(await found(new Response("<h1>It works!</h1>"))).toContain("does not come from an mcpctl server");
     const elsewhere = new Response(null, {
       status: 301,
@@ -74,34 +74,34 @@ describe("without a server, or without a login, the doctor", () => {
   });
 
   it("measures nothing that needs a login without one", async () => {
-    const { server } = await clinic();
+    const { server } = await doctorServer();
     const { stdout, code } = await cli("doctor", { server });
     expect(code).toBe(1);
     expect(stdout).toMatch(/^fail {2}login {9}not logged in; run: mcpctl login$/m);
     expect(stdout).toMatch(/^skip {2}streams/m);
-    const old = await examined(server.url, "mcpctl_pat_gone");
+    const old = await runDoctor(server.url, "mcpctl_pat_gone");
     expect(old.find("login")!.detail).toContain("the token is not valid");
   });
 
   it("warns of what an agent needs and this user has not", async () => {
-    const { server } = await clinic();
+    const { server } = await doctorServer();
     const { bearer } = await server.user("bob");
-    const { find, ok } = await examined(server.url, bearer);
+    const { find, ok } = await runDoctor(server.url, bearer);
     expect(find("publishing")).toMatchObject({ verdict: "warn", figures: { allowed: false } });
     expect(ok).toBe(true);
   });
 
   it("leaves measurements out where the server is older, and says that it is", async () => {
-    const old = answering(oldServer);
-    const { verdicts, find, ok } = await examined(old.url, "some-token");
+    const old = fakeApi(oldServer);
+    const { verdicts, find, ok } = await runDoctor(old.url, "some-token");
     expect(verdicts).toMatchObject({ version: "warn", events: "skip" });
     expect(find("version")!.detail).toContain("0.0.1");
     expect(ok).toBe(true);
-    expect(old.bearers[old.asked.indexOf("GET /healthz")]).toBe("");
+    expect(old.tokens[old.requests.indexOf("GET /healthz")]).toBe("");
   });
 
   it("says so where somebody else answers in the server's place", async () => {
-    const old = answering(oldServer);
+    const old = fakeApi(oldServer);
     const portal = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
@@ -112,7 +112,7 @@ describe("without a server, or without a login, the doctor", () => {
       },
     });
     onTestFinished(() => portal.stop(true));
-    const { find } = await examined(portal.url.origin, "some-token");
+    const { find } = await runDoctor(portal.url.origin, "some-token");
     expect(find("events")).toMatchObject({ verdict: "fail", detail: "the stream was cut before its end" });
     expect(find("uploads")).toMatchObject({
       verdict: "fail",
@@ -122,7 +122,7 @@ describe("without a server, or without a login, the doctor", () => {
 
   it("ends with 130 on Ctrl-C, quietly", async () => {
     const leaving = new AbortController();
-    const slow = answering({
+    const slow = fakeApi({
       "GET /healthz": () => {
         leaving.abort();
         return new Response("ok\n");
@@ -133,7 +133,7 @@ describe("without a server, or without a login, the doctor", () => {
   });
 
   it("does not let an answer's headers write to the terminal (T42)", async () => {
-    const evil = answering({
+    const evil = fakeApi({
       "GET /healthz": new Response("no", {
         status: 404,
         headers: { server: "\u009b31mnginx", via: "x\u0085y" },
@@ -146,11 +146,11 @@ describe("without a server, or without a login, the doctor", () => {
 
 describe("on this machine, the doctor", () => {
   it("looks whether the config can be read", async () => {
-    const server = answering(oldServer);
+    const server = fakeApi(oldServer);
     const home = newHome();
     const config = (text: string) => writeFileSync(join(home, "config.json"), text, { mode: 0o600 });
     config(JSON.stringify({ llm: { providers: [{ name: "a" }] } }));
-    expect((await examined(server.url, "some-token", "", home)).find("config")).toMatchObject({
+    expect((await runDoctor(server.url, "some-token", "", home)).find("config")).toMatchObject({
       verdict: "ok",
       figures: { providers: 1 },
     });
@@ -174,16 +174,16 @@ describe("on this machine, the doctor", () => {
     ],
   ])("asks the agent's socket whether one runs: %j", async (status, verdict, detail) => {
     const home = temporaryFolder();
-    answering({ [`GET ${controlPaths.status}`]: status }, { unix: join(home, controlSocket) });
-    const found = await examined(answering(oldServer).url, "some-token", "", home);
+    fakeApi({ [`GET ${controlPaths.status}`]: status }, { unix: join(home, controlSocket) });
+    const found = await runDoctor(fakeApi(oldServer).url, "some-token", "", home);
     expect(found.find("agent")).toMatchObject({ verdict, detail });
   });
 
   it("sees a socket that an agent left behind", async () => {
-    const server = answering(oldServer);
+    const server = fakeApi(oldServer);
     const home = temporaryFolder();
     writeFileSync(join(home, "agent.sock"), "");
-    expect((await examined(server.url, "some-token", "", home)).find("agent")).toMatchObject({
+    expect((await runDoctor(server.url, "some-token", "", home)).find("agent")).toMatchObject({
       verdict: "warn",
     });
   });
@@ -203,7 +203,7 @@ describe("over TLS, the doctor", () => {
   };
 
   it("says that a certificate is not trusted here", async () => {
-    const { find, verdicts } = await examined(secured(), "some-token");
+    const { find, verdicts } = await runDoctor(secured(), "some-token");
     expect(find("tls")).toMatchObject({
       verdict: "fail",
       detail: expect.stringMatching(/^the certificate is not trusted on this machine: [A-Z_]+$/),
@@ -238,8 +238,8 @@ describe("over TLS, the doctor", () => {
   });
 
   it("says that nothing there speaks TLS", async () => {
-    const plain = answering(oldServer);
-    const { find } = await examined(plain.url.replace("http:", "https:"), "some-token");
+    const plain = fakeApi(oldServer);
+    const { find } = await runDoctor(plain.url.replace("http:", "https:"), "some-token");
     expect(find("tls")!.detail).toMatch(/^no TLS/);
   });
 });

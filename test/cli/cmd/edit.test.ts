@@ -5,13 +5,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { editorWords } from "../../../src/cli/terminal/editor.ts";
 import { AppError } from "../../../src/errors.ts";
 import type { Resource } from "../../../src/kinds/define.ts";
-import { terminal } from "../../support/cli/fake-terminal.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
+import { fakeTerminal } from "../../support/cli/fake-terminal.ts";
 
-let server: ScriptedServer;
+let server: FakeCatalogue;
 let claude: Resource;
 beforeEach(() => {
-  server = new ScriptedServer();
+  server = new FakeCatalogue();
   claude = server.seed("llms", {
     name: "claude",
     type: "anthropic",
@@ -39,7 +39,7 @@ function editor(script: string) {
 function edit(env: Record<string, string>, person = false) {
   return server.run(["edit", "llm", "claude"], {
     env,
-    ...(person && { terminal: terminal({ answers: [] }) }),
+    ...(person && { terminal: fakeTerminal({ answers: [] }) }),
   });
 }
 

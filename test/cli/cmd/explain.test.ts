@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseManifests } from "../../../src/cli/manifest/read.ts";
 import { kinds } from "../../../src/kinds/index.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
 
-let server: ScriptedServer;
+let server: FakeCatalogue;
 beforeEach(() => {
-  server = new ScriptedServer();
+  server = new FakeCatalogue();
 });
 afterEach(() => server.stop());
 

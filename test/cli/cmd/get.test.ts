@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { answering, catalogue, failure, llms, rows } from "../../support/cli/answering-server.ts";
+import { catalogueResponses, failure, fakeApi, llms, rows } from "../../support/cli/fake-api.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 
 describe("get", () => {
   it("prints tables: all of a kind, wide, one, several kinds", async () => {
-    const server = answering({
-      ...catalogue(),
+    const server = fakeApi({
+      ...catalogueResponses(),
       "GET /api/v1/secrets": rows("secret", {
         name: "anthropic",
         backend: "default",
@@ -63,7 +63,7 @@ describe("get", () => {
   });
 
   it("gives an array for a list and an object for one name", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     expect(JSON.parse((await cli("get llms -o json", { server })).stdout)).toEqual(llms);
     expect(JSON.parse((await cli("get llm claude -o json", { server })).stdout)).toEqual(llms[0]);
     expect(JSON.parse((await cli("get llm/claude -o json", { server })).stdout)).toEqual(llms[0]);
@@ -71,8 +71,8 @@ describe("get", () => {
   });
 
   it("says which kind each is when there are several", async () => {
-    const server = answering({
-      ...catalogue(),
+    const server = fakeApi({
+      ...catalogueResponses(),
       "GET /api/v1/groups": rows("group", { name: "friends", members: [] }),
     });
     const { stdout } = await cli("get groups,llms -o json", { server });
@@ -82,8 +82,8 @@ describe("get", () => {
     expect(
       (
         await cli("get groups/friends llm/claude -o name", {
-          server: answering({
-            ...catalogue(),
+          server: fakeApi({
+            ...catalogueResponses(),
             "GET /api/v1/groups/friends": rows("group", { name: "friends" })[0],
           }),
         })
@@ -92,7 +92,7 @@ describe("get", () => {
   });
 
   it("prints names, jsonpath and YAML that begins with kind and name", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     expect((await cli("get llms -o name", { server })).stdout).toBe("llm/claude\nllm/qwen-alice\n");
     expect((await cli("get llms -o jsonpath={[*].model}", { server })).stdout).toBe(
       "claude-sonnet-5 Qwen/Qwen2.5-7B-Instruct",
@@ -106,7 +106,7 @@ describe("get", () => {
 
   it("sorts by a path: numbers by size, what is missing last", async () => {
     const names = async (path: string) => {
-      const server = answering({
+      const server = fakeApi({
         "GET /api/v1/secretbackends": rows(
           "secretbackend",
           { name: "a", secretCount: 9 },
@@ -126,7 +126,7 @@ describe("get", () => {
   });
 
   it("says on stderr that there is nothing, and ends with 0", async () => {
-    const server = answering({ "GET /api/v1/llms": [] });
+    const server = fakeApi({ "GET /api/v1/llms": [] });
     expect(await cli("get llms", { server })).toMatchObject({
       code: 0,
       stdout: "",
@@ -137,7 +137,7 @@ describe("get", () => {
   });
 
   it("ends with 3 for a name that is not there and suggests the nearest", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     const { code, stdout, stderr } = await cli("get llm claud", { server });
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toBe('error: llm "claud" not found\nhint: did you mean "claude"? Run: mcpctl get llms\n');
@@ -147,7 +147,7 @@ describe("get", () => {
   });
 
   it("prints those that are there and tells of each that is not", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     const { code, stdout, stderr } = await cli("get llms claude claudo zzz -o name", { server });
     expect({ code, stdout }).toEqual({ code: 3, stdout: "llm/claude\n" });
     expect(stderr).toBe(
@@ -158,10 +158,10 @@ describe("get", () => {
   it.each(["..", ".", "a/../../auth/whoami", "%2e%2e", "Claude"])(
     "never asks for the path %s",
     async (name) => {
-      const server = answering(catalogue());
+      const server = fakeApi(catalogueResponses());
       const { code } = await cli(["get", "llm", name], { server });
       expect([2, 3]).toContain(code);
-      expect(server.asked.filter((call) => call !== "GET /api/v1/llms")).toEqual([]);
+      expect(server.requests.filter((call) => call !== "GET /api/v1/llms")).toEqual([]);
     },
   );
 
@@ -180,7 +180,7 @@ describe("get", () => {
       readOnly: { properties: {} },
       writeOnly: [],
     };
-    const server = answering({
+    const server = fakeApi({
       "GET /api/v1/kinds": [gadget],
       "GET /api/v1/gadgets": [{ id: "gad_1", name: "g", size: { width: 3 } }],
     });
@@ -192,8 +192,8 @@ describe("get", () => {
   });
 
   it("gets all that may be seen, and warns of what may not", async () => {
-    const server = answering({
-      ...catalogue(),
+    const server = fakeApi({
+      ...catalogueResponses(),
       "GET /api/v1/kinds": () => failure(404, "not_found", "no"),
       "GET /api/v1/secrets": () => failure(403, "forbidden", "you may not view secrets"),
       ...Object.fromEntries(
@@ -213,7 +213,7 @@ describe("get", () => {
   });
 
   it("cuts cells to the width of a terminal, the name never, and nothing off one", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     const { stdout } = await cli("get llms", { server, answers: [], columns: 100 });
     for (const line of stdout.trimEnd().split("\n")) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(100);
     expect(stdout).toContain("…");
@@ -223,7 +223,7 @@ describe("get", () => {
 
   it("shows control characters and escape sequences of names and texts as text (T42)", async () => {
     const evil = { name: "x", displayName: "\u001b]0;owned\u0007\u009b31m\nadmin\u202egnp" };
-    const server = answering({ "GET /api/v1/users": rows("user", evil) });
+    const server = fakeApi({ "GET /api/v1/users": rows("user", evil) });
     const table = await cli("get users", { server, answers: [] });
     expect(table.stdout.split("\n")).toHaveLength(3);
     for (const format of ["table", "json", "jsonpath={[*].displayName}"]) {
@@ -236,7 +236,7 @@ describe("get", () => {
   });
 
   it("passes the server's error on, and names it when it cannot be reached", async () => {
-    const server = answering({
+    const server = fakeApi({
       "GET /api/v1/llms": () => failure(401, "unauthenticated", "log in", { hint: "mcpctl login" }),
     });
     expect(await cli("get llms", { server })).toMatchObject({
@@ -252,27 +252,27 @@ describe("get", () => {
   });
 
   it("ends with 6 when the server does not answer in time", async () => {
-    const server = answering({ "GET /api/v1/llms": () => new Promise(() => {}) });
+    const server = fakeApi({ "GET /api/v1/llms": () => new Promise(() => {}) });
     expect((await cli("get llms --timeout 50ms", { server })).code).toBe(6);
   });
 
   it("shows calls with -v, and no token", async () => {
-    const server = answering(catalogue());
+    const server = fakeApi(catalogueResponses());
     const { stdout, stderr } = await cli("get llms -v -o name", {
       server,
       env: { MCPCTL_TOKEN: "mcpctl_pat_secret" },
     });
     expect(stderr).toContain("GET /api/v1/llms 200");
     expect(stdout + stderr).not.toContain("mcpctl_pat_secret");
-    expect(server.bearers).toEqual(["mcpctl_pat_secret"]);
+    expect(server.tokens).toEqual(["mcpctl_pat_secret"]);
   });
 
   it.each(["xml", "jsn", "jsonpath", "jsonpath={.a"])(
     "refuses -o %s before it asks anything",
     async (format) => {
-      const server = answering(catalogue());
+      const server = fakeApi(catalogueResponses());
       expect(await cli(["get", "llms", "-o", format], { server })).toMatchObject({ code: 2, stdout: "" });
-      expect(server.asked).toEqual([]);
+      expect(server.requests).toEqual([]);
     },
   );
 });

@@ -3,8 +3,8 @@ import { ApiClient } from "../../../src/cli/client/client.ts";
 import { type Migration, migrateSecrets } from "../../../src/cli/cmd/migrate/migration.ts";
 import { runMain } from "../../../src/cli/core/run.ts";
 import { commands } from "../../../src/commands.ts";
-import { type Answering, answering, failure } from "../../support/cli/answering-server.ts";
-import { flags, terminal } from "../../support/cli/fake-terminal.ts";
+import { type FakeApi, failure, fakeApi } from "../../support/cli/fake-api.ts";
+import { fakeTerminal, flags } from "../../support/cli/fake-terminal.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
 
 const path = "POST /api/v1/secrets/migrate";
@@ -25,13 +25,13 @@ const three = [
 const lines = (values: readonly object[]) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
 
 /** A server that answers with these lines. */
-function telling(values: readonly object[]): Answering {
-  return answering({ [path]: () => new Response(lines(values)) });
+function telling(values: readonly object[]): FakeApi {
+  return fakeApi({ [path]: () => new Response(lines(values)) });
 }
 
 /** Runs until the first secret is told of; `then` happens at that very moment. */
 async function runUntil(url: string, then: () => void, signal = new AbortController().signal) {
-  const at = terminal();
+  const at = fakeTerminal();
   at.out = (text) => {
     at.stdout += text;
     then();
@@ -48,7 +48,7 @@ async function runUntil(url: string, then: () => void, signal = new AbortControl
 describe("migrate secrets", () => {
   it("tells what becomes of each", async () => {
     const accepted: (string | null)[] = [];
-    const server = answering({
+    const server = fakeApi({
       [path]: (request: Request) => {
         accepted.push(request.headers.get("accept"));
         return new Response(lines(three));
@@ -149,7 +149,7 @@ describe("migrate secrets", () => {
       [404, "not_found", 3],
       [400, "invalid_request", 1],
     ] as const) {
-      const server = answering({ [path]: () => failure(status, code, "no") });
+      const server = fakeApi({ [path]: () => failure(status, code, "no") });
       expect(await cli(`${line} -o json`, { server })).toMatchObject({
         code: exit,
         stdout: "",
@@ -168,7 +168,7 @@ describe("a stream", () => {
     ["within a line", `${lines(three.slice(0, 2))}{"name":"x","resu`],
     ["before the summary", lines(three.slice(0, 4))],
   ])("that ends %s is a failure", async (_, text) => {
-    const server = answering({ [path]: () => new Response(text) });
+    const server = fakeApi({ [path]: () => new Response(text) });
     const { code, stderr } = await cli(line, { server });
     expect({ code, stderr }).toEqual({ code: 1, stderr: gone });
   });
@@ -203,7 +203,7 @@ describe("a stream", () => {
     const bytes = new TextEncoder().encode(
       lines([{ total: 1 }, { name: "a", result: "failed", reason: "öäü → 世界" }, counts({ failed: 1 })]),
     );
-    const server = answering({
+    const server = fakeApi({
       [path]: () =>
         new Response(
           new ReadableStream({
@@ -223,12 +223,12 @@ describe("a stream", () => {
   });
 
   it("needs no line break behind the summary", async () => {
-    const server = answering({ [path]: () => new Response(lines(three).trimEnd()) });
+    const server = fakeApi({ [path]: () => new Response(lines(three).trimEnd()) });
     expect((await cli(line, { server })).code).toBe(0);
   });
 
   it("that is something else altogether is said to be, and not shown", async () => {
-    const server = answering({ [path]: () => new Response("<html>\nhunter2\n</html>\n") });
+    const server = fakeApi({ [path]: () => new Response("<html>\nhunter2\n</html>\n") });
     const { code, stdout, stderr } = await cli(`${line} -v`, { server });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("error: unexpected response from the server: a line is not JSON\n");
@@ -240,7 +240,7 @@ describe("Ctrl-C", () => {
   it("ends it with 130 and lets go of the server; a second run finishes", async () => {
     const cancelled = Promise.withResolvers<void>();
     let runs = 0;
-    const server = answering({
+    const server = fakeApi({
       [path]: () =>
         runs++ > 0
           ? new Response(lines(three))
@@ -262,7 +262,7 @@ describe("Ctrl-C", () => {
 describe("progress", () => {
   /** Runs with a person at the terminal, a second passing when `wanted` secrets have been told of. */
   async function watched(values: readonly object[], wanted: number) {
-    const at = terminal({ answers: [] });
+    const at = fakeTerminal({ answers: [] });
     let screen = "";
     let pass = () => {};
     let told = 0;
@@ -326,9 +326,9 @@ describe("a wrong use of migrate", () => {
     [`${line} more`, 'unexpected argument "more"', ""],
     [`${line} -o yaml`, "-o yaml is not possible here: this verb prints text, or JSON with -o json", ""],
   ])("%s", async (words, message, hint) => {
-    const server = answering({});
+    const server = fakeApi({});
     const { code, stdout, stderr } = await cli(words, { server });
-    expect({ code, stdout, asked: server.asked }).toEqual({ code: 2, stdout: "", asked: [] });
+    expect({ code, stdout, requests: server.requests }).toEqual({ code: 2, stdout: "", requests: [] });
     expect(stderr).toContain(`error: ${message}`);
     expect(stderr).toContain(hint);
   });

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Resource } from "../../../src/kinds/define.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
 
-let server: ScriptedServer;
+let server: FakeCatalogue;
 let claude: Resource;
 beforeEach(() => {
-  server = new ScriptedServer();
+  server = new FakeCatalogue();
   claude = server.seed("llms", {
     name: "claude",
     type: "anthropic",

@@ -29,20 +29,20 @@ const llama: ProviderReport = {
   pid: null,
 };
 
-/** A home with an agent that answers by script, and what it was asked. */
+/** A home with an agent that answers by script, and what it was requests. */
 function agent(answer: (called: string) => Response | Promise<Response> | undefined = () => undefined) {
   const home = newHome();
-  const asked: string[] = [];
+  const requests: string[] = [];
   const server = Bun.serve({
     unix: join(home, "agent.sock"),
     fetch(request) {
       const called = `${request.method} ${new URL(request.url).pathname}`;
-      asked.push(called);
+      requests.push(called);
       return answer(called) ?? Response.json([qwen, llama]);
     },
   });
   onTestFinished(() => server.stop(true));
-  return { home, asked };
+  return { home, requests };
 }
 
 describe("mcpctl provider", () => {
@@ -70,7 +70,7 @@ describe("mcpctl provider", () => {
   });
 
   it.each(["provider qwen", "provider qwen status"])("shows one: %s", async (line) => {
-    const { home, asked } = agent();
+    const { home, requests } = agent();
     const { stdout } = await cli(line, { home });
     expect(stdout).toBe(
       [
@@ -88,13 +88,13 @@ describe("mcpctl provider", () => {
       ].join("\n"),
     );
     expect(JSON.parse((await cli(`${line} -o json`, { home })).stdout)).toEqual(qwen);
-    expect(asked.every((called) => called === "GET /providers")).toBe(true);
+    expect(requests.every((called) => called === "GET /providers")).toBe(true);
   });
 
   it("wakes one and waits for it, with progress for whoever watches on stderr", async () => {
     const done = Promise.withResolvers<Response>();
     let looks = 0;
-    const { home, asked } = agent((called) => {
+    const { home, requests } = agent((called) => {
       if (called === "POST /providers/qwen/up") return done.promise;
       // The second look is taken while it is under way.
       if (++looks === 3) done.resolve(Response.json({ ...qwen, state: "active" }));
@@ -103,14 +103,16 @@ describe("mcpctl provider", () => {
     const { code, stdout, stderr } = await cli("provider qwen up", { home, answers: [] });
     expect([code, stdout]).toEqual([0, "provider 'qwen' is active\n"]);
     expect(stderr).toContain("qwen is waking: loading weights, 34 s");
-    expect(asked.filter((called) => called.startsWith("POST"))).toEqual(["POST /providers/qwen/up"]);
+    expect(requests.filter((called) => called.startsWith("POST"))).toEqual(["POST /providers/qwen/up"]);
   });
 
   it("stops one", async () => {
-    const { home, asked } = agent((called) => (called.startsWith("POST") ? Response.json(qwen) : undefined));
+    const { home, requests } = agent((called) =>
+      called.startsWith("POST") ? Response.json(qwen) : undefined,
+    );
     const { code, stdout } = await cli("provider qwen down", { home });
     expect([code, stdout]).toEqual([0, "provider 'qwen' is hibernating\n"]);
-    expect(asked).toEqual(["GET /providers", "POST /providers/qwen/down"]);
+    expect(requests).toEqual(["GET /providers", "POST /providers/qwen/down"]);
   });
 
   it("hands on why it could not", async () => {
@@ -143,7 +145,7 @@ describe("mcpctl provider", () => {
   });
 
   it("does nothing for a name or a deed that it does not know", async () => {
-    const { home, asked } = agent();
+    const { home, requests } = agent();
     const other = await cli("provider qwne up", { home });
     expect([other.code, other.stderr]).toEqual([
       3,
@@ -151,7 +153,7 @@ describe("mcpctl provider", () => {
     ]);
     const deed = await cli("provider qwen restart", { home });
     expect([deed.code, deed.stderr.split("\n")[0]]).toEqual([2, 'error: unknown action "restart"']);
-    expect(asked.filter((called) => called.startsWith("POST"))).toEqual([]);
+    expect(requests.filter((called) => called.startsWith("POST"))).toEqual([]);
   });
 
   it("asks the agent, whatever server the flags and the environment name, and shows it no token", async () => {

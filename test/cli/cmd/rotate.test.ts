@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ApiClient } from "../../../src/cli/client/client.ts";
-import { answering, failure, rows } from "../../support/cli/answering-server.ts";
+import { failure, fakeApi, rows } from "../../support/cli/fake-api.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 
 const backends = rows("secretbackend", { name: "default" }, { name: "bao" }, { name: "old" });
@@ -9,19 +9,19 @@ const key = { keyId: "1a2b3c4d", rewrapped: 12, resumed: false };
 
 describe("rotate secretbackend", () => {
   it.each(["rotate secretbackend bao", "rotate sb bao", "rotate secretbackends/bao"])("%s", async (line) => {
-    const server = answering({ "POST /api/v1/secretbackends/bao/rotate": rotated });
+    const server = fakeApi({ "POST /api/v1/secretbackends/bao/rotate": rotated });
     expect(await cli(line, { server })).toMatchObject({
       code: 0,
       stdout: "secretbackend 'bao' rotated\n",
       stderr: "",
     });
-    expect(server.asked).toEqual(["POST /api/v1/secretbackends/bao/rotate"]);
+    expect(server.requests).toEqual(["POST /api/v1/secretbackends/bao/rotate"]);
     expect(server.bodies).toEqual([undefined]);
   });
 
   it("tells a warning on stderr, and prints the answer with -o json", async () => {
     const warning = "the old token could not be revoked";
-    const server = answering({ "POST /api/v1/secretbackends/bao/rotate": { ...rotated, warning } });
+    const server = fakeApi({ "POST /api/v1/secretbackends/bao/rotate": { ...rotated, warning } });
     expect(await cli("rotate secretbackend bao", { server })).toMatchObject({
       code: 0,
       stdout: "secretbackend 'bao' rotated\n",
@@ -33,7 +33,7 @@ describe("rotate secretbackend", () => {
   });
 
   it("names the nearest backend, and passes on what the server refuses", async () => {
-    const server = answering({
+    const server = fakeApi({
       "GET /api/v1/secretbackends": backends,
       "POST /api/v1/secretbackends/default/rotate": () =>
         failure(409, "conflict", 'secret backend "default" has no token'),
@@ -56,9 +56,9 @@ describe("rotate secretbackend", () => {
   });
 
   it.each(["..", "%2e%2e", "a?b"])("never sends the name %s", async (name) => {
-    const server = answering({});
+    const server = fakeApi({});
     expect((await cli(["rotate", "secretbackend", name], { server })).code).toBe(3);
-    expect(server.asked.filter((call) => call.startsWith("POST"))).toEqual([]);
+    expect(server.requests.filter((call) => call.startsWith("POST"))).toEqual([]);
   });
 });
 
@@ -68,14 +68,14 @@ describe("rotate master-key", () => {
     [{ ...key, rewrapped: 1 }, "master key rotated: 1 secret rewrapped (key 1a2b3c4d)\n"],
     [{ ...key, resumed: true }, "rotation finished: 12 secrets rewrapped (key 1a2b3c4d)\n"],
   ])("%j", async (answer, line) => {
-    const server = answering({ "POST /api/v1/master-key/rotate": answer });
+    const server = fakeApi({ "POST /api/v1/master-key/rotate": answer });
     expect(await cli("rotate master-key", { server })).toMatchObject({ code: 0, stdout: line, stderr: "" });
     const { stdout } = await cli("rotate master-key -o json", { server });
     expect(JSON.parse(stdout)).toEqual(answer);
   });
 
   it("passes on what the server refuses, and what it cannot do", async () => {
-    const server = answering({
+    const server = fakeApi({
       "POST /api/v1/master-key/rotate": () =>
         failure(400, "invalid_request", "there is no master key", {
           hint: "start it with --master-key-file",
@@ -101,14 +101,14 @@ describe("rotate master-key", () => {
       { signal: undefined, timeout: false },
       { signal: expect.any(AbortSignal), timeout: undefined },
     ]);
-    const server = answering({ "POST /api/v1/master-key/rotate": () => new Promise(() => {}) });
+    const server = fakeApi({ "POST /api/v1/master-key/rotate": () => new Promise(() => {}) });
     const { code, stdout } = await cli("rotate master-key --timeout 50ms", { server });
     expect({ code, stdout }).toEqual({ code: 6, stdout: "" });
   });
 
   it("ends with 130 on Ctrl-C", async () => {
     const interrupt = new AbortController();
-    const server = answering({
+    const server = fakeApi({
       "POST /api/v1/master-key/rotate": () => {
         interrupt.abort();
         return new Promise(() => {});
@@ -137,9 +137,9 @@ describe("a wrong use of rotate", () => {
     ["rotate master-key more", 'unexpected argument "more"', ""],
     ["rotate master-key -o yaml", "-o yaml is not possible here", ""],
   ])("%s", async (line, message, hint) => {
-    const server = answering({});
+    const server = fakeApi({});
     const { code, stdout, stderr } = await cli(line, { server });
-    expect({ code, stdout, asked: server.asked }).toEqual({ code: 2, stdout: "", asked: [] });
+    expect({ code, stdout, requests: server.requests }).toEqual({ code: 2, stdout: "", requests: [] });
     expect(stderr).toContain(`error: ${message}`.replace("error: text", "text"));
     expect(stderr).toContain(hint);
   });

@@ -9,7 +9,7 @@ import { fieldsFrom } from "../../../src/cli/flags/fields.ts";
 import { endOf, grantOf, pairsOf, subjectOf } from "../../../src/cli/flags/parse-values.ts";
 import { defineKind } from "../../../src/kinds/define.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
-import { flags, terminal } from "../../support/cli/fake-terminal.ts";
+import { fakeTerminal, flags } from "../../support/cli/fake-terminal.ts";
 
 const now = Date.parse("2026-11-21T10:00:00Z");
 
@@ -18,7 +18,7 @@ function fields(
   args: Record<string, Value>,
   source: Partial<Parameters<typeof fieldsFrom>[3]> = {},
 ) {
-  const context = { cwd: "/", terminal: terminal(), now: () => now, flags, ...source };
+  const context = { cwd: "/", terminal: fakeTerminal(), now: () => now, flags, ...source };
   return fieldsFrom(kindOf(kind), "it", args, context);
 }
 
@@ -158,7 +158,7 @@ describe("what flags stand for", () => {
       fields: Type.Object({ config: Type.Record(Type.String(), Type.Unknown()) }),
       flags: { url: { field: "config.url" }, config: { field: "config", parse: "pairs" } },
     });
-    const context = { cwd: "/", terminal: terminal(), now: () => now, flags };
+    const context = { cwd: "/", terminal: fakeTerminal(), now: () => now, flags };
     const args = { url: "https://bao", config: ["mount=kv", "auth.method=token"] };
     expect(await fieldsFrom(bao, "bao", args, context)).toEqual({
       config: { url: "https://bao", mount: "kv", auth: { method: "token" } },
@@ -193,7 +193,7 @@ describe("what flags stand for", () => {
       },
     };
     expect(await fields("secretbackend", args, { cwd })).toEqual(expected);
-    const fromStdin = { cwd: "/nowhere", terminal: terminal({ stdin: pem }) };
+    const fromStdin = { cwd: "/nowhere", terminal: fakeTerminal({ stdin: pem }) };
     expect(await fields("secretbackend", { ...args, "ca-cert": "-" }, fromStdin)).toEqual(expected);
   });
 
@@ -262,7 +262,7 @@ describe("secret values", () => {
   it("come from the argument, a file or standard input; the last line break goes, and that is told (T15)", async () => {
     const cwd = mkdtempSync(join(tmpdir(), "mcpctl-flags-"));
     writeFileSync(join(cwd, "key"), "from a file\r\n");
-    const at = terminal({ stdin: "from stdin\n" });
+    const at = fakeTerminal({ stdin: "from stdin\n" });
     const data = ["plain=a=b", "file=@key", "stdin=-"];
     expect(await fields("secret", { data }, { cwd, terminal: at })).toEqual({
       data: { plain: "a=b", file: "from a file", stdin: "from stdin" },
@@ -274,7 +274,7 @@ describe("secret values", () => {
   });
 
   it.each(["a\nb", "a\rb", "a\0b", "a\n\n"])("refuses what would split a header: %j (T14)", async (stdin) => {
-    await expect(fields("secret", { data: ["k=-"] }, { terminal: terminal({ stdin }) })).rejects.toThrow(
+    await expect(fields("secret", { data: ["k=-"] }, { terminal: fakeTerminal({ stdin }) })).rejects.toThrow(
       "the value of k contains a line break or a NUL",
     );
   });
@@ -295,22 +295,22 @@ describe("secret values", () => {
 
 describe("a password", () => {
   it("is standard input, where there is nobody to ask", async () => {
-    const at = terminal({ stdin: "correct horse\n" });
+    const at = fakeTerminal({ stdin: "correct horse\n" });
     expect(await fields("user", { "password-stdin": true }, { terminal: at })).toEqual({
       password: "correct horse",
     });
-    expect(await fields("user", {}, { terminal: terminal({ stdin: "not read" }) })).toEqual({});
+    expect(await fields("user", {}, { terminal: fakeTerminal({ stdin: "not read" }) })).toEqual({});
   });
 
   it("is asked for twice on a terminal, unseen; nothing is none", async () => {
-    const at = terminal({ answers: ["correct horse", "correct horse"] });
+    const at = fakeTerminal({ answers: ["correct horse", "correct horse"] });
     expect(await fields("user", { "password-stdin": true }, { terminal: at })).toEqual({
       password: "correct horse",
     });
-    expect(at.asked).toEqual(["Password for it: (hidden)", "Repeat the password: (hidden)"]);
+    expect(at.prompts).toEqual(["Password for it: (hidden)", "Repeat the password: (hidden)"]);
     expect(at.stdout + at.stderr).toBe("");
-    expect(await fields("user", {}, { terminal: terminal({ answers: ["", ""] }) })).toEqual({});
-    const typo = terminal({ answers: ["correct horse", "corect horse"] });
+    expect(await fields("user", {}, { terminal: fakeTerminal({ answers: ["", ""] }) })).toEqual({});
+    const typo = fakeTerminal({ answers: ["correct horse", "corect horse"] });
     await expect(fields("user", {}, { terminal: typo })).rejects.toThrow("the two passwords differ");
   });
 });

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { answering, rows } from "../../support/cli/answering-server.ts";
+import { fakeApi, rows } from "../../support/cli/fake-api.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
 
 vi.mock("../../../src/kinds/index.ts", async (original) => {
@@ -24,26 +24,26 @@ describe("a kind whose descriptor leaves writes out", () => {
     ["delete llm/claude reading/one", "readings cannot be deleted"],
     ["delete readings --all", "readings cannot be deleted"],
   ])("is refused by mcpctl %s before anything is written", async (line, error) => {
-    const server = answering({ "GET /api/v1/readings": rows("reading", { name: "one" }) });
+    const server = fakeApi({ "GET /api/v1/readings": rows("reading", { name: "one" }) });
     const { code, stdout, stderr } = await cli(line, { server });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(new RegExp(`^error: ${error}\nhint: .*mcpctl get (gadget|reading)s`));
-    expect(server.asked.filter((request) => !request.startsWith("GET"))).toEqual([]);
+    expect(server.requests.filter((request) => !request.startsWith("GET"))).toEqual([]);
   });
 
   it("is refused by mcpctl apply, and nothing else in the manifest is applied", async () => {
     const home = newHome();
     const manifest = "kind: project\nname: website\n---\nkind: gadget\nname: one\n";
     writeFileSync(join(home, "m.yaml"), manifest);
-    const server = answering({});
+    const server = fakeApi({});
     const { code, stderr } = await cli("apply -f m.yaml", { server, home });
     expect(code).toBe(2);
     expect(stderr).toContain("gadgets cannot be created");
-    expect(server.asked).toEqual([]);
+    expect(server.requests).toEqual([]);
   });
 
   it("is deleted where it allows that", async () => {
-    const server = answering({ "DELETE /api/v1/gadgets/one": undefined });
+    const server = fakeApi({ "DELETE /api/v1/gadgets/one": undefined });
     expect(await cli("delete gadget one", { server })).toMatchObject({
       code: 0,
       stdout: "gadget 'one' deleted\n",
@@ -63,7 +63,7 @@ describe("a kind whose descriptor leaves writes out", () => {
   });
 
   it("has none of its names offered where the verb cannot be used on it", async () => {
-    const server = answering({ "GET /api/v1/gadgets": rows("gadget", { name: "one" }) });
+    const server = fakeApi({ "GET /api/v1/gadgets": rows("gadget", { name: "one" }) });
     const names = async (verb: string) =>
       (await cli(["__complete", "--", verb, "gadget", ""], { server })).stdout;
     expect(await names("delete")).toBe("one\n");

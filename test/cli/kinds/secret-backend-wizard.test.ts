@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Answering, answering, failure, rows } from "../../support/cli/answering-server.ts";
+import { type FakeApi, failure, fakeApi, rows } from "../../support/cli/fake-api.ts";
 import { cli, newHome, type Surroundings } from "../../support/cli/run-cli.ts";
 
 const path = "POST /api/v1/secretbackends/wizard";
@@ -18,7 +18,7 @@ const [backend] = rows("secretbackend", {
 });
 const made = { backend, policy: "mcpctl-bao", role: "mcpctl-bao-role", secret: "bao-token" };
 
-const created = () => answering({ [path]: () => Response.json(made, { status: 201 }) });
+const created = () => fakeApi({ [path]: () => Response.json(made, { status: 201 }) });
 const person: Surroundings = { answers: [token] };
 
 /** Everything a run could have left behind: what it printed, and what is in its folder. */
@@ -42,9 +42,9 @@ describe("create secretbackend --wizard", () => {
         "In OpenBao there are now the policy 'mcpctl-bao' and the token role 'mcpctl-bao-role', for this backend alone.\n" +
         "The token it logs in with is in the secret 'bao-token'. The admin token was not kept.\n" +
         "Next: mcpctl migrate secrets --from default --to bao\n",
-      asked: ["OpenBao admin token (used once, not kept): (hidden)"],
+      prompts: ["OpenBao admin token (used once, not kept): (hidden)"],
     });
-    expect(server.asked).toEqual([path]);
+    expect(server.requests).toEqual([path]);
     expect(server.bodies).toEqual([{ name: "bao", config: { url: "https://bao:8200" }, adminToken: token }]);
   });
 
@@ -88,16 +88,16 @@ describe("create secretbackend --wizard", () => {
       () => failure(403, "forbidden", "you may not create secretbackends"),
       () => new Response("<html>bad gateway</html>", { status: 502 }),
       // Something in between that gives back what it was sent.
-      (server: Answering) => new Response((server.bodies.at(-1) as { adminToken: string }).adminToken),
+      (server: FakeApi) => new Response((server.bodies.at(-1) as { adminToken: string }).adminToken),
     ];
     for (const answer of answers) {
-      const server: Answering = answering({ [path]: () => answer(server) });
+      const server: FakeApi = fakeApi({ [path]: () => answer(server) });
       for (const around of [person, { stdin: token }]) {
         const outcome = await cli(`${line} --wizard -v`, { server, ...around });
         expect(traces(outcome)).not.toContain("adminCanary");
         expect(outcome.stderr).toContain("POST /api/v1/secretbackends/wizard");
       }
-      expect(JSON.stringify(server.asked)).not.toContain("adminCanary");
+      expect(JSON.stringify(server.requests)).not.toContain("adminCanary");
     }
     const gone = created();
     await gone.stop();
@@ -107,7 +107,7 @@ describe("create secretbackend --wizard", () => {
   });
 
   it("passes on what the server refuses, with nothing on stdout", async () => {
-    const server = answering({
+    const server = fakeApi({
       [path]: () =>
         failure(400, "invalid_request", "OpenBao refused the admin token", { hint: "is it still valid?" }),
     });
@@ -120,7 +120,7 @@ describe("create secretbackend --wizard", () => {
 
   it("ends with 130 on Ctrl-C", async () => {
     const interrupt = new AbortController();
-    const server = answering({
+    const server = fakeApi({
       [path]: () => {
         interrupt.abort();
         return new Promise(() => {});
@@ -138,7 +138,7 @@ describe("create secretbackend --wizard", () => {
       const server = created();
       const outcome = await cli(`${line} --wizard`, { server, ...around });
       expect(outcome).toMatchObject({ code: 2, stdout: "" });
-      expect(server.asked).toEqual([]);
+      expect(server.requests).toEqual([]);
       expect(traces(outcome)).not.toContain("adminCanary");
     }
   });
@@ -155,12 +155,12 @@ describe("create secretbackend --wizard", () => {
     [`${line} --wizard=${token}`, "--wizard takes no value"],
     [`${line} --wizard -o wide`, "-o wide is not possible here"],
     ["create llm x --type openai --model m --wizard", "unknown flag --wizard"],
-  ])("%s is a wrong use: nobody is asked, nothing is sent", async (words, message) => {
+  ])("%s is a wrong use: nobody is prompts, nothing is sent", async (words, message) => {
     const server = created();
     const outcome = await cli(words, { server, ...person });
-    expect(outcome).toMatchObject({ code: 2, stdout: "", asked: [] });
+    expect(outcome).toMatchObject({ code: 2, stdout: "", prompts: [] });
     expect(outcome.stderr).toContain(message);
     expect(outcome.stderr).not.toContain("adminCanary");
-    expect(server.asked).toEqual([]);
+    expect(server.requests).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseManifests, readManifests } from "../../../src/cli/manifest/read.ts";
 import { AppError } from "../../../src/errors.ts";
-import { terminal } from "../../support/cli/fake-terminal.ts";
+import { fakeTerminal } from "../../support/cli/fake-terminal.ts";
 
 /** The lines a person is shown for a text that is refused. */
 function refusal(text: string): string[] {
@@ -216,7 +216,7 @@ describe("where manifests are read from", () => {
     mkdirSync(join(cwd, "sub.yaml"));
     mkdirSync(join(cwd, "deeper"));
     writeFileSync(join(cwd, "deeper", "c.yaml"), user("c"));
-    const context = { cwd, terminal: terminal({ stdin: user("stdin") }) };
+    const context = { cwd, terminal: fakeTerminal({ stdin: user("stdin") }) };
     const manifests = await readManifests(["-", "."], context);
     expect(manifests.map(({ name, source }) => `${name} ${source}`)).toEqual([
       "stdin standard input:1",
@@ -228,7 +228,9 @@ describe("where manifests are read from", () => {
 
   it("reports the faults of all files at once", async () => {
     const cwd = folder({ "a.yaml": "kind: user\nname: A\n", "b.yaml": "kind: user\nnmae: b\n" });
-    await expect(readManifests(["a.yaml", "b.yaml"], { cwd, terminal: terminal() })).rejects.toMatchObject({
+    await expect(
+      readManifests(["a.yaml", "b.yaml"], { cwd, terminal: fakeTerminal() }),
+    ).rejects.toMatchObject({
       code: "invalid_request",
       message: "3 faults; nothing was sent",
       hint: "to see the fields: mcpctl explain user",
@@ -246,14 +248,14 @@ describe("where manifests are read from", () => {
       "a.yaml": `${user("a")}---\n${token("x")}`,
       "b.yaml": `${token("y")}---\n${user("a")}`,
     });
-    await expect(readManifests(["a.yaml", "b.yaml"], { cwd, terminal: terminal() })).rejects.toThrow(
+    await expect(readManifests(["a.yaml", "b.yaml"], { cwd, terminal: fakeTerminal() })).rejects.toThrow(
       'b.yaml:5:1: user "a" is given twice; also at a.yaml:1',
     );
   });
 
   it("says which file cannot be read, and that there is nothing", async () => {
     const cwd = folder({ "empty.yaml": "# nothing\n---\n" });
-    const context = { cwd, terminal: terminal() };
+    const context = { cwd, terminal: fakeTerminal() };
     await expect(readManifests(["no.yaml"], context)).rejects.toThrow("cannot read no.yaml: no such file");
     await expect(readManifests(["empty.yaml"], context)).rejects.toThrow("empty.yaml: no object found");
     await expect(readManifests(["-", "-"], context)).rejects.toThrow("standard input can be read only once");

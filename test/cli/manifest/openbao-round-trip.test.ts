@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { toYaml } from "../../../src/cli/output/yaml.ts";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
 
 const pem = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ\nc2VjcmV0\n-----END CERTIFICATE-----\n";
 
@@ -34,10 +34,10 @@ const written = exported
   .replace("  mount: secret\n  pathPrefix: mcpctl\n", "")
   .replace("    method: token\n", "");
 
-let server: ScriptedServer;
+let server: FakeCatalogue;
 let bao: Resource;
 beforeEach(() => {
-  server = new ScriptedServer();
+  server = new FakeCatalogue();
   bao = server.seed("secretbackends", {
     name: "bao",
     type: "openbao",

@@ -4,9 +4,9 @@ import type { Manifest } from "../../../src/cli/manifest/manifest.ts";
 import { inOrder } from "../../../src/cli/manifest/order.ts";
 import { parseManifests } from "../../../src/cli/manifest/read.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
-import { answering } from "../../support/cli/answering-server.ts";
+import { fakeApi } from "../../support/cli/fake-api.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
 import { cli } from "../../support/cli/run-cli.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
 
 function order(text: string): string[] {
   return inOrder(parseManifests(text, "x")).map(({ kind, name }) => `${kind.kind}/${name}`);
@@ -135,9 +135,9 @@ describe("the order of a set", () => {
 });
 
 describe("apply and delete -f", () => {
-  let server: ScriptedServer;
+  let server: FakeCatalogue;
   beforeEach(() => {
-    server = new ScriptedServer();
+    server = new FakeCatalogue();
   });
   afterEach(() => server.stop());
 
@@ -176,12 +176,12 @@ describe("apply and delete -f", () => {
     const answers = Object.fromEntries(
       ["llms/gpt", "secrets/openai", "secrets/other", "secrets/bao-token", "secretbackends/bao"].map(gone),
     );
-    const real = answering(answers);
+    const real = fakeApi(answers);
     const { code, stdout } = await cli(["delete", "-f", "-"], { server: real, stdin: house });
     expect(code).toBe(0);
     expect(stdout).toBe(
       "llm 'gpt' deleted\nsecret 'other' deleted\nsecret 'openai' deleted\nsecretbackend 'bao' deleted\nsecret 'bao-token' deleted\n",
     );
-    expect(real.asked).toHaveLength(5);
+    expect(real.requests).toHaveLength(5);
   });
 });

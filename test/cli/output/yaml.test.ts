@@ -7,8 +7,8 @@ import type { Resource } from "../../../src/kinds/define.ts";
 import { kindOf, kinds } from "../../../src/kinds/index.ts";
 import { completeConfig } from "../../../src/kinds/secret-backends/config.ts";
 import { validateFields } from "../../../src/kinds/validate.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
 import { valuesOf } from "../../support/cli/schema-values.ts";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
 
 const times = { version: 3, createdAt: "2026-11-21T10:00:00.000Z", updatedAt: "2026-11-21T10:00:00.000Z" };
 
@@ -101,9 +101,9 @@ servers:
 });
 
 describe("get -o yaml | apply -f -", () => {
-  let server: ScriptedServer;
+  let server: FakeCatalogue;
   beforeEach(() => {
-    server = new ScriptedServer();
+    server = new FakeCatalogue();
   });
   afterEach(() => server.stop());
 

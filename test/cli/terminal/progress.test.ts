@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Later, later, progressOn } from "../../../src/cli/terminal/progress.ts";
-import { flags, terminal } from "../../support/cli/fake-terminal.ts";
+import { fakeTerminal, flags } from "../../support/cli/fake-terminal.ts";
 
 /** A clock that is moved by hand. */
 function clock() {
@@ -27,7 +27,7 @@ function seen(text: string): string {
 
 describe("progress", () => {
   it("shows nothing for what is done within a second", () => {
-    const at = terminal({ answers: [] });
+    const at = fakeTerminal({ answers: [] });
     const { after, pass, waits } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
     expect(waits.map(({ milliseconds }) => milliseconds)).toEqual([1000]);
@@ -39,7 +39,7 @@ describe("progress", () => {
   });
 
   it("is one line, written over in its place, and gone at the end", () => {
-    const at = terminal({ answers: [] });
+    const at = fakeTerminal({ answers: [] });
     const { after, pass } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
     progress.show("migrating 10 of 12");
@@ -57,7 +57,7 @@ describe("progress", () => {
   });
 
   it("steps aside, and comes back with the next word", () => {
-    const at = terminal({ answers: [] });
+    const at = fakeTerminal({ answers: [] });
     const { after, pass } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
     pass();
@@ -73,7 +73,7 @@ describe("progress", () => {
   });
 
   it("never breaks at the edge of a narrow terminal", () => {
-    const at = terminal({ answers: [] });
+    const at = fakeTerminal({ answers: [] });
     at.columns = 10;
     const { after, pass } = clock();
     progressOn({ terminal: at, flags }, after).show("migrating 10 of 12");
@@ -82,8 +82,8 @@ describe("progress", () => {
   });
 
   it.each([
-    ["off a terminal", terminal(), flags],
-    ["with -v", terminal({ answers: [] }), { ...flags, verbose: true }],
+    ["off a terminal", fakeTerminal(), flags],
+    ["with -v", fakeTerminal({ answers: [] }), { ...flags, verbose: true }],
   ])("is not there %s, and does not even wait", (_, at, flags) => {
     const { after, waits } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
@@ -94,7 +94,7 @@ describe("progress", () => {
   });
 
   it("writes the same words once", () => {
-    const at = terminal({ answers: [] });
+    const at = fakeTerminal({ answers: [] });
     const { after, pass } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
     pass();

@@ -6,8 +6,8 @@ export interface FakeTerminal extends Terminal {
   /** All that was written so far. */
   stdout: string;
   stderr: string;
-  /** What was asked, in order; hidden questions end in "(hidden)". */
-  asked: string[];
+  /** What was prompts, in order; hidden questions end in "(hidden)". */
+  prompts: string[];
   /** The lines that the editor was given for its history. */
   history: string[];
 }
@@ -17,7 +17,7 @@ export interface Typing {
   stdin?: string;
   /** Lines; `^C` is that key. Behind the last one comes Ctrl-D, where lines are read in a conversation. */
   answers?: string[];
-  /** Gets `interrupt`, which presses Ctrl-C while nothing is asked. */
+  /** Gets `interrupt`, which presses Ctrl-C while nothing is prompts. */
   keys?: Keys;
 }
 
@@ -26,13 +26,13 @@ export interface Keys {
 }
 
 /** A terminal whose output is kept. It is a real one, with a person at it, when `answers` are given. */
-export function terminal({ stdin = "", answers, keys }: Typing = {}): FakeTerminal {
+export function fakeTerminal({ stdin = "", answers, keys }: Typing = {}): FakeTerminal {
   const person = answers !== undefined;
   const left = [...(answers ?? [])];
   return {
     stdout: "",
     stderr: "",
-    asked: [],
+    prompts: [],
     out(text) {
       this.stdout += text;
     },
@@ -41,7 +41,7 @@ export function terminal({ stdin = "", answers, keys }: Typing = {}): FakeTermin
     },
     readStdin: async () => stdin,
     async prompt(question, hidden) {
-      this.asked.push(hidden ? `${question}(hidden)` : question);
+      this.prompts.push(hidden ? `${question}(hidden)` : question);
       const answer = left.shift();
       if (answer === undefined) throw new AppError("usage", "there is nobody to ask");
       return answer;
@@ -50,13 +50,13 @@ export function terminal({ stdin = "", answers, keys }: Typing = {}): FakeTermin
       this.history = [...history];
       const editor: LineEditor = {
         read: async (question) => {
-          this.asked.push(question);
+          this.prompts.push(question);
           const line = left.shift();
           if (line === undefined) return "ended";
           return line === "^C" ? "interrupted" : { line };
         },
         onInterrupt: undefined,
-        close: () => this.asked.push("closed"),
+        close: () => this.prompts.push("closed"),
       };
       if (keys) keys.interrupt = () => editor.onInterrupt?.();
       return editor;

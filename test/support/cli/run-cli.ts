@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Commands } from "../../../src/cli/core/command.ts";
 import { runMain } from "../../../src/cli/core/run.ts";
 import { commands as allCommands } from "../../../src/commands.ts";
-import { type Keys, terminal } from "./fake-terminal.ts";
+import { fakeTerminal, type Keys } from "./fake-terminal.ts";
 
 export interface Surroundings {
   /** Where MCPCTL_SERVER points. */
@@ -25,8 +25,8 @@ export interface Outcome {
   code: number;
   stdout: string;
   stderr: string;
-  /** What was asked. */
-  asked: string[];
+  /** What was prompts. */
+  prompts: string[];
   home: string;
   /** What a conversation was given for its history. */
   history: string[];
@@ -40,7 +40,7 @@ export function newHome(): string {
 /** Runs a command line as `main.ts` would, and returns what a person would have seen. */
 export async function cli(line: string | readonly string[], around: Surroundings = {}): Promise<Outcome> {
   const { server, env, home = newHome(), stdin, answers, columns, now = "2026-11-21T12:00:00Z" } = around;
-  const screen = terminal({
+  const screen = fakeTerminal({
     ...(stdin !== undefined && { stdin }),
     ...(answers && { answers }),
     ...(around.keys && { keys: around.keys }),
@@ -57,7 +57,7 @@ export async function cli(line: string | readonly string[], around: Surroundings
     code,
     stdout: screen.stdout,
     stderr: screen.stderr,
-    asked: screen.asked,
+    prompts: screen.prompts,
     history: screen.history,
     home,
   };

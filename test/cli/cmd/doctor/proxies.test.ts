@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Remedy } from "../../../src/cli/cmd/doctor/remedies.ts";
-import { clinic, examined, measured } from "../../support/cli/test-doctor.ts";
-import { faultyProxy } from "../../support/faulty-proxy.ts";
-import { hasNginx, nginx } from "../../support/nginx.ts";
+import type { Remedy } from "../../../../src/cli/cmd/doctor/remedies.ts";
+import { doctorServer, measuredChecks, runDoctor } from "../../../support/cli/run-doctor.ts";
+import { faultyProxy } from "../../../support/faulty-proxy.ts";
+import { hasNginx, nginx } from "../../../support/nginx.ts";
 
 /** The lines for nginx, as they stand in the report. */
 function nginxLines(remedies: readonly Remedy[]): string[] {
@@ -12,8 +12,8 @@ function nginxLines(remedies: readonly Remedy[]): string[] {
 
 describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
   it("names what a stock nginx breaks, and the lines it prints mend it (failure mode 35)", async () => {
-    const { server, bearer } = await clinic();
-    const stock = await examined(await nginx(server.url), bearer);
+    const { server, bearer } = await doctorServer();
+    const stock = await runDoctor(await nginx(server.url), bearer);
     expect(stock.proxies).toEqual(["nginx"]);
     expect(stock.verdicts).toMatchObject({
       events: "ok",
@@ -27,15 +27,15 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
     expect(lines).toContain("proxy_set_header Upgrade $http_upgrade;");
     expect(stock.remedies.flatMap(({ lines }) => lines).every(({ proxy }) => proxy === "nginx")).toBe(true);
 
-    const mended = await examined(await nginx(server.url, lines), bearer);
-    for (const name of [...measured, "websocket"])
+    const mended = await runDoctor(await nginx(server.url, lines), bearer);
+    for (const name of [...measuredChecks, "websocket"])
       expect([name, mended.find(name)?.verdict]).toEqual([name, "ok"]);
     expect([mended.transport?.name, mended.remedies]).toEqual(["websocket", []]);
   });
 
   it("sees that answers are held back, where nginx is told not to heed the server (failure mode 33)", async () => {
-    const { server, bearer } = await clinic();
-    const { find, remedies } = await examined(
+    const { server, bearer } = await doctorServer();
+    const { find, remedies } = await runDoctor(
       await nginx(server.url, ["proxy_ignore_headers X-Accel-Buffering;"]),
       bearer,
     );
@@ -43,38 +43,38 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
     expect(find("events")!.detail).toContain("arrived all at once");
     const lines = nginxLines(remedies.filter(({ fault }) => fault === "buffering"));
     const mended = await nginx(server.url, ["proxy_ignore_headers X-Accel-Buffering;", ...lines]);
-    expect((await examined(mended, bearer)).find("events")?.verdict).toBe("ok");
+    expect((await runDoctor(mended, bearer)).find("events")?.verdict).toBe("ok");
   });
 
   it("measures after how much silence a stream is cut (failure mode 34)", async () => {
-    const { server, bearer } = await clinic();
+    const { server, bearer } = await doctorServer();
     const impatient = await nginx(server.url, ["proxy_read_timeout 1s;"]);
-    const { find, remedies } = await examined(impatient, bearer, "--idle 3s");
+    const { find, remedies } = await runDoctor(impatient, bearer, "--idle 3s");
     const silence = find("silence")!;
     expect(silence).toMatchObject({ verdict: "fail", fault: "idle", figures: { asked: 3000, ended: false } });
     expect(silence.figures!["lived"]).toBeGreaterThanOrEqual(900);
     expect(silence.figures!["lived"]).toBeLessThan(2500);
     const patient = await nginx(server.url, nginxLines(remedies.filter(({ fault }) => fault === "idle")));
-    expect((await examined(patient, bearer, "--idle 1.5s")).find("silence")?.verdict).toBe("ok");
+    expect((await runDoctor(patient, bearer, "--idle 1.5s")).find("silence")?.verdict).toBe("ok");
   });
 
   it("sees that the server is asked for by another name, and says which header is missing", async () => {
-    const { server, bearer } = await clinic();
+    const { server, bearer } = await doctorServer();
     const renamed = await nginx(server.url, [], { upstream: "backend" });
-    const { verdicts, remedies, find } = await examined(renamed, bearer);
+    const { verdicts, remedies, find } = await runDoctor(renamed, bearer);
     expect(find("server")).toMatchObject({ verdict: "fail", fault: "host" });
     expect(verdicts).not.toHaveProperty("events");
     const lines = nginxLines(remedies);
     expect(lines).toEqual(["proxy_set_header Host $host;"]);
     const mended = await nginx(server.url, lines, { upstream: "backend" });
-    expect((await examined(mended, bearer)).find("server")?.verdict).toBe("ok");
+    expect((await runDoctor(mended, bearer)).find("server")?.verdict).toBe("ok");
   });
 
   it("says that the server behind it is not there", async () => {
-    const { server, bearer } = await clinic();
+    const { server, bearer } = await doctorServer();
     const url = await nginx(server.url);
     await server.stop();
-    const { find, proxies } = await examined(url, bearer);
+    const { find, proxies } = await runDoctor(url, bearer);
     expect(find("server")!.detail).toContain("a proxy responds with 502");
     expect(proxies).toEqual(["nginx"]);
   });
@@ -82,9 +82,9 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
 
 describe("behind a proxy that does not say what it is, the doctor", () => {
   it("sees that it buffers, and has lines for all that it knows (failure mode 33)", async () => {
-    const { server, bearer } = await clinic();
+    const { server, bearer } = await doctorServer();
     const proxy = faultyProxy(server.url, { buffer: { requests: true, responses: true } });
-    const { verdicts, proxies, remedies } = await examined(proxy.url, bearer);
+    const { verdicts, proxies, remedies } = await runDoctor(proxy.url, bearer);
     expect(verdicts).toMatchObject({ events: "fail", uploads: "warn" });
     expect(proxies).toEqual([]);
     const buffering = remedies.find(({ fault }) => fault === "buffering")!;
@@ -94,9 +94,9 @@ describe("behind a proxy that does not say what it is, the doctor", () => {
   it.each(["refuse", "strip", "hang"] as const)(
     "sees within three seconds that WebSockets do not open (%s), and what that costs (failure mode 35)",
     async (blockUpgrade) => {
-      const { server, bearer } = await clinic();
+      const { server, bearer } = await doctorServer();
       const proxy = faultyProxy(server.url, { blockUpgrade, delay: 10 });
-      const { find, transport, verdicts, ok } = await examined(proxy.url, bearer);
+      const { find, transport, verdicts, ok } = await runDoctor(proxy.url, bearer);
       expect(find("websocket")).toMatchObject({ verdict: "warn", fault: "websocket" });
       expect([ok, verdicts["events"], transport?.name]).toEqual([true, "ok", "sse"]);
       expect(transport?.cost).toMatch(/delayed by about \d+ ms/);
@@ -106,14 +106,14 @@ describe("behind a proxy that does not say what it is, the doctor", () => {
   );
 
   it("says that an agent cannot work where neither way is open", async () => {
-    const { server, bearer } = await clinic();
+    const { server, bearer } = await doctorServer();
     const proxy = faultyProxy(server.url, { buffer: { responses: true }, blockUpgrade: "refuse" });
-    expect((await examined(proxy.url, bearer)).transport?.name).toBe("none");
+    expect((await runDoctor(proxy.url, bearer)).transport?.name).toBe("none");
   });
 
   it("says of a stream that is cut that it is cut (failure mode 34)", async () => {
-    const { server, bearer } = await clinic();
-    const { find } = await examined(faultyProxy(server.url, { killAfter: 500 }).url, bearer);
+    const { server, bearer } = await doctorServer();
+    const { find } = await runDoctor(faultyProxy(server.url, { killAfter: 500 }).url, bearer);
     expect(find("events")?.verdict).toBe("fail");
     expect(find("events")?.detail).not.toContain("undefined");
   });

@@ -15,14 +15,14 @@ export interface Report {
 }
 
 /** A server, and a user of it who may publish. */
-export async function clinic() {
+export async function doctorServer() {
   const server = await testServer();
   const { bearer } = await server.user("alice", [{ role: "expose", resource: "llms" }]);
   return { server, bearer };
 }
 
 /** What the doctor finds at a URL, by name. */
-export async function examined(url: string, bearer: string, more = "", home = newHome()) {
+export async function runDoctor(url: string, bearer: string, more = "", home = newHome()) {
   const { code, stdout, stderr } = await cli(`doctor -o json ${more}`, {
     env: { MCPCTL_SERVER: url, MCPCTL_TOKEN: bearer },
     home,
@@ -35,8 +35,8 @@ export async function examined(url: string, bearer: string, more = "", home = ne
   return { ...report, verdicts, find: (name: string) => report.checks.find((check) => check.name === name) };
 }
 
-/** What is measured on every way. */
-export const measured = [
+/** What is measuredChecks on every way. */
+export const measuredChecks = [
   "server",
   "round trip",
   "login",

@@ -2,19 +2,19 @@ import { afterEach } from "vitest";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kinds } from "../../../src/kinds/index.ts";
 
-/** A server and what it was asked: `GET /api/v1/llms?watch=1`. */
-export interface Answering {
+/** A server and what it was requests: `GET /api/v1/llms?watch=1`. */
+export interface FakeApi {
   url: string;
-  asked: string[];
+  requests: string[];
   /** The bearer of each call, in the same order; "" for none. */
-  bearers: string[];
+  tokens: string[];
   bodies: unknown[];
   stop(): Promise<void>;
 }
 
 type Answer = unknown | Response | ((request: Request) => unknown);
 
-const running: Answering[] = [];
+const running: FakeApi[] = [];
 afterEach(async () => {
   for (const server of running.splice(0)) await server.stop();
 });
@@ -23,18 +23,18 @@ afterEach(async () => {
  * A server that answers as the API does: `answers` by method and path (`GET /api/v1/llms/claude`), 404 for the rest.
  * Plain data go out as JSON, undefined as 204.
  */
-export function answering(answers: Record<string, Answer>, options: { unix?: string } = {}): Answering {
-  const answering: Answering = {
+export function fakeApi(answers: Record<string, Answer>, options: { unix?: string } = {}): FakeApi {
+  const answering: FakeApi = {
     url: "",
-    asked: [],
-    bearers: [],
+    requests: [],
+    tokens: [],
     bodies: [],
     stop: () => server.stop(true),
   };
   const handle = async (request: Request): Promise<Response> => {
     const { pathname, search } = new URL(request.url);
-    answering.asked.push(`${request.method} ${pathname}${search}`);
-    answering.bearers.push(request.headers.get("authorization")?.replace("Bearer ", "") ?? "");
+    answering.requests.push(`${request.method} ${pathname}${search}`);
+    answering.tokens.push(request.headers.get("authorization")?.replace("Bearer ", "") ?? "");
     answering.bodies.push(request.body ? await request.json() : undefined);
     const answer = answers[`${request.method} ${pathname}`];
     if (answer === undefined && !(`${request.method} ${pathname}` in answers))
@@ -110,7 +110,7 @@ export const llms = rows(
 );
 
 /** Answers for a catalogue of these llms. */
-export function catalogue() {
+export function catalogueResponses() {
   return {
     "GET /api/v1/llms": llms,
     ...Object.fromEntries(llms.map((llm) => [`GET /api/v1/llms/${llm.name}`, llm])),

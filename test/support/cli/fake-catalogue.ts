@@ -6,7 +6,7 @@ import { type AppError, errorBody } from "../../../src/errors.ts";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kinds } from "../../../src/kinds/index.ts";
 import { completeConfig } from "../../../src/kinds/secret-backends/config.ts";
-import { type FakeTerminal, terminal as newTerminal, flags as noFlags } from "./fake-terminal.ts";
+import { type FakeTerminal, fakeTerminal, flags as noFlags } from "./fake-terminal.ts";
 
 /** One call as the server saw it. */
 export interface Call {
@@ -19,7 +19,7 @@ export interface Call {
  * A server that keeps objects as the real one does: POST fills in ids and defaults, PUT changes the given fields and
  * counts the version up when something changed, values that are never shown are not.
  */
-export class ScriptedServer {
+export class FakeCatalogue {
   readonly calls: Call[] = [];
   readonly objects = new Map<string, Resource>();
   /** Answers to give instead, one for each call that a test wants refused. */
@@ -150,7 +150,7 @@ export class ScriptedServer {
     options: { terminal?: FakeTerminal; stdin?: string; cwd?: string; env?: Record<string, string> } = {},
   ) {
     const terminal =
-      options.terminal ?? newTerminal(options.stdin === undefined ? {} : { stdin: options.stdin });
+      options.terminal ?? fakeTerminal(options.stdin === undefined ? {} : { stdin: options.stdin });
     const code = await runMain(argv, commands, {
       terminal,
       env: {
@@ -176,7 +176,7 @@ export class ScriptedServer {
       env?: Record<string, string>;
     } = {},
   ) {
-    const terminal = options.terminal ?? newTerminal();
+    const terminal = options.terminal ?? fakeTerminal();
     const context: Context = {
       terminal,
       env: options.env ?? {},

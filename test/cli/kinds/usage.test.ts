@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { answering } from "../../support/cli/answering-server.ts";
+import { fakeApi } from "../../support/cli/fake-api.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 
 const sums = {
@@ -16,7 +16,7 @@ const lines = [
 ];
 
 it("prints what calls came to, grouped as asked for", async () => {
-  const server = answering({ "GET /api/v1/usage": lines });
+  const server = fakeApi({ "GET /api/v1/usage": lines });
   const { code, stdout, stderr } = await cli("get usage --by user,llm --since 2026-11-01", { server });
   expect({ code, stdout, stderr }).toEqual({
     code: 0,
@@ -26,15 +26,15 @@ it("prints what calls came to, grouped as asked for", async () => {
       "bob     -     1200       3        10       5            2        $0.0000\n",
     stderr: "",
   });
-  expect(server.asked).toEqual(["GET /api/v1/usage?by=user%2Cllm&since=2026-11-01"]);
+  expect(server.requests).toEqual(["GET /api/v1/usage?by=user%2Cllm&since=2026-11-01"]);
 });
 
 it("prints data for programs, and says so when there is none", async () => {
-  const server = answering({ "GET /api/v1/usage": lines });
+  const server = fakeApi({ "GET /api/v1/usage": lines });
   expect(JSON.parse((await cli("get usage -o json", { server })).stdout)).toEqual(lines);
   expect((await cli("get usage -o yaml", { server })).stdout).toContain("- user: alice\n");
   expect((await cli(["get", "usage", "-o", "jsonpath={[*].requests}"], { server })).stdout).toBe("1200 1200");
-  const empty = await cli("get usage", { server: answering({ "GET /api/v1/usage": [] }) });
+  const empty = await cli("get usage", { server: fakeApi({ "GET /api/v1/usage": [] }) });
   expect([empty.code, empty.stdout, empty.stderr]).toEqual([0, "", "No calls in this period.\n"]);
 });
 
@@ -42,5 +42,5 @@ it("has flags of its own, which other kinds have not", async () => {
   const help = await cli("get usage --help");
   expect(help.stdout).toContain("--by WORDS");
   expect((await cli("get llms --by user")).code).toBe(2);
-  expect((await cli("get usage -o name", { server: answering({}) })).code).toBe(2);
+  expect((await cli("get usage -o name", { server: fakeApi({}) })).code).toBe(2);
 });
