@@ -7,7 +7,7 @@ import { chatArgs, chatWith } from "./chat/verb.ts";
 export const chatLlm = defineVerb({
   meta: {
     name: "chat-llm",
-    description: "Conversation to an llm or a pool",
+    description: "Talk to an llm or a pool",
     about: `On a terminal this starts a conversation, in which /help lists the commands; with -m, or with text on
       standard input, it sends one message and prints the answer. If an agent on this machine serves calls of the same
       server, the request goes through it, so that a local model can stand in; --direct calls the server itself.

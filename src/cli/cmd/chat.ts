@@ -7,7 +7,7 @@ import { chatArgs, chatWith } from "./chat/verb.ts";
 export const chat = defineVerb({
   meta: {
     name: "chat",
-    description: "Conversation to a persona (kind agent)",
+    description: "Talk to a persona (kind agent)",
     about: `A persona is an llm with a system prompt. On a terminal this starts a conversation, in which /help lists the
       commands; with -m, or with text on standard input, it sends one message and prints the answer. The server
       remembers nothing unless --thread is given.

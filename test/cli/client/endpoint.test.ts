@@ -22,10 +22,10 @@ function resolved(home: string, given: Partial<typeof flags> = {}, env: Record<s
   return resolveEndpoint({ home, cwd: home, env, flags: { ...flags, ...given } });
 }
 
-describe("the server", () => {
+describe("the address of the server", () => {
   const environment = { MCPCTL_SERVER: "http://env:1", MCPD_URL: "http://old:1" };
 
-  it("is, in this order, the flag's, the named context's, the environment's, the current context's", async () => {
+  it("is that of the flag, the named context, the environment, the current context, in this order", async () => {
     const home = homeWith(contexts);
     const url = async (given: Partial<typeof flags>, env: Record<string, string>) =>
       (await resolved(home, given, env)).url;
@@ -36,7 +36,7 @@ describe("the server", () => {
     expect(await url({}, {})).toBe("http://home:1");
   });
 
-  it("is a Unix socket of this machine that can be opened, else the default address", async () => {
+  it("is a Unix socket on this machine that can be opened, otherwise the default", async () => {
     const home = homeWith();
     mkdirSync(join(home, "server"));
     expect((await resolved(home)).url).toBe("http://127.0.0.1:7777");
@@ -47,13 +47,13 @@ describe("the server", () => {
     expect((await resolved(home, {}, { MCPCTL_DATA_DIR: folder })).url).toBe(elsewhere.url);
   });
 
-  it("is not a socket that nobody listens on", async () => {
+  it("is not a socket without a listener", async () => {
     const home = homeWith();
     writeFileSync(join(home, "mcpctl.sock"), "");
     expect((await resolved(home, {}, { MCPCTL_DATA_DIR: home })).url).toBe("http://127.0.0.1:7777");
   });
 
-  it("is called after where it comes from", async () => {
+  it("has the name of its setting in errors", async () => {
     expect((await resolved(homeWith(contexts))).origin).toBe('context "home"');
     expect((await resolved(homeWith(), {}, environment)).origin).toBe("MCPCTL_SERVER");
     expect(await resolved(homeWith(), { server: "http://a:1" })).toEqual({ url: "http://a:1" });
@@ -70,7 +70,7 @@ describe("the server", () => {
     });
   });
 
-  it("can be spoken to over a Unix socket, without a token", async () => {
+  it("can be a Unix socket, which needs no token", async () => {
     const home = homeWith(undefined, "mcpctl_ses_left_over");
     mkdirSync(join(home, "server"));
     const server = fakeApi({ "GET /api/v1/llms": [] }, { unix: join(home, "server", "mcpctl.sock") });
@@ -81,7 +81,7 @@ describe("the server", () => {
 });
 
 describe("the token", () => {
-  it("is, in this order, the flag's file's, the environment's, the context's, that of the login", async () => {
+  it("is that of the flag's file, the environment, the context, the login, in this order", async () => {
     const home = homeWith(contexts, "login");
     writeFileSync(join(home, "flag.token"), "flag\n");
     writeFileSync(join(home, "work.token"), '{"token": "work"}');
@@ -93,18 +93,18 @@ describe("the token", () => {
     expect((await resolved(homeWith(contexts))).token).toBeUndefined();
   });
 
-  it("must be where it was said to be", async () => {
+  it("is an error if its file does not exist", async () => {
     await expect(resolved(homeWith(), { tokenFile: "none" })).rejects.toMatchObject({
       code: "invalid_request",
     });
   });
 });
 
-describe("an agent", () => {
+describe("the endpoint of an agent", () => {
   const forAgent = (home: string, given: Partial<typeof flags> = {}) =>
     resolveForAgent({ home, cwd: home, env: {}, flags: { ...flags, ...given } });
 
-  it("passes over a Unix socket that it finds, and refuses one that it is given", async () => {
+  it("is not a Unix socket that is found, and an error for one that is given", async () => {
     const home = homeWith();
     mkdirSync(join(home, "server"));
     fakeApi({}, { unix: join(home, "server", "mcpctl.sock") });
@@ -114,7 +114,7 @@ describe("an agent", () => {
     });
   });
 
-  it("reads its bearer anew each time: it may have been rotated", async () => {
+  it("reads its token each time, because it may have changed", async () => {
     const home = homeWith(undefined, "first");
     const { token } = await forAgent(home);
     expect(token()).toBe("first");

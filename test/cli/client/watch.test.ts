@@ -17,7 +17,7 @@ function frames(...events: [event: string, id: number | undefined, data: unknown
     .join("");
 }
 
-/** Each connection gets the next of these: a body that ends, or an answer. After the last one connections hang. */
+/** Each connection gets the next body or response. After the last one connections stay silent. */
 function streams(...answers: (string | (() => Response))[]) {
   const left = [...answers];
   return fakeApi({
@@ -54,8 +54,8 @@ async function take(
 
 const brief = (changes: Change[]) => changes.map(({ type, object }) => `${type} ${object.name}`);
 
-describe("watch", () => {
-  it("gives what there is as one batch, then each change", async () => {
+describe("changesOf and get -w", () => {
+  it("yield all objects as one batch, then each change", async () => {
     const server = streams(
       frames(
         ["added", 1, claude],
@@ -74,7 +74,7 @@ describe("watch", () => {
     expect(batches[2]![0]!.object).toMatchObject({ model: qwen["model"] });
   });
 
-  it("takes up a lost connection where it ended", async () => {
+  it("continue after a lost connection without gaps", async () => {
     const server = streams(
       frames(["added", 1, claude], ["synced", 7, {}]),
       () => failure(503, "unavailable", "starting"),
@@ -90,7 +90,7 @@ describe("watch", () => {
     expect(pauses).toEqual([0, 1]);
   });
 
-  it("lists again after 410 and gives only what is different", async () => {
+  it("list again after 410 and yield only the differences", async () => {
     const server = streams(
       frames(["added", 1, claude], ["added", 1, qwen], ["synced", 1, {}]),
       () => failure(410, "watch_expired", "too old"),
@@ -109,7 +109,7 @@ describe("watch", () => {
     expect(server.requests.at(-1)).toBe("GET /api/v1/llms?watch=1&since=9");
   });
 
-  it("begins anew when the connection breaks before the list is complete, and shows nothing twice", async () => {
+  it("start again if the connection is lost within the list, and yield nothing twice", async () => {
     const server = streams(
       frames(["added", 1, claude]),
       frames(["added", 1, claude], ["added", 2, qwen], ["synced", 2, {}]),
@@ -119,7 +119,7 @@ describe("watch", () => {
     expect(server.requests).toEqual(["GET /api/v1/llms?watch=1", "GET /api/v1/llms?watch=1"]);
   });
 
-  it("does not try again when the first connection fails, or the right to look is gone", async () => {
+  it("stop if the first connection fails, or the right to view is gone", async () => {
     const refused = streams(() => failure(403, "forbidden", "you may not view llms"));
     await expect(take(refused, 1)).rejects.toMatchObject({ code: "forbidden" });
     const revoked = streams(frames(["synced", 1, {}]), () => failure(401, "unauthenticated", "log in"));
@@ -133,7 +133,7 @@ describe("watch", () => {
     ["table", /^NAME .*\nclaude .*\nclaude \(deleted\) .*\n$/],
     ["json", /^\{"type":"added","object":\{.*\}\}\n\{"type":"deleted",.*\}\n$/],
     ["name", /^llm\/claude\n$/],
-  ])("get -w prints %s until Ctrl-C", async (format, expected) => {
+  ])("print %s until Ctrl-C", async (format, expected) => {
     const interrupt = new AbortController();
     let connections = 0;
     const server = fakeApi({
@@ -157,7 +157,7 @@ describe("watch", () => {
     expect(stdout).not.toContain("qwen-alice");
   });
 
-  it("follows one kind at a time", async () => {
+  it("follow one kind at a time", async () => {
     const server = streams();
     expect((await cli("get llms,secrets -w", { server })).code).toBe(2);
     expect(server.requests).toEqual([]);

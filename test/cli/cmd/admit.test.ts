@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ScriptedServer } from "../../support/cli/scripted-server.ts";
+import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
 
-let server: ScriptedServer;
+let server: FakeCatalogue;
 beforeEach(() => {
-  server = new ScriptedServer();
+  server = new FakeCatalogue();
   const llm = { type: "openai", model: "m" };
   server.seed("llms", { ...llm, name: "a-1", poolName: "qwen" });
   server.seed("llms", { ...llm, name: "a-2", poolName: "qwen", admits: ["carol"] });

@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => server.stop());
 
-const house = `kind: token
+const manifests = `kind: token
 name: laptop
 roleBindings: [{ role: run, resource: llms }]
 ---
@@ -33,8 +33,8 @@ function apply(stdin: string, ...flags: string[]) {
 }
 
 describe("apply", () => {
-  it("creates in the order in which things need each other, and then finds nothing to change", async () => {
-    const first = await apply(house);
+  it("creates objects before those that refer to them, and changes nothing the second time", async () => {
+    const first = await apply(manifests);
     expect(first).toEqual({
       code: 0,
       stdout:
@@ -46,7 +46,7 @@ describe("apply", () => {
       "/api/v1/llms",
       "/api/v1/tokens",
     ]);
-    const second = await apply(house);
+    const second = await apply(manifests);
     expect(second).toEqual({
       code: 0,
       stdout: "secret 'anthropic' unchanged\nllm 'claude' unchanged\ntoken 'laptop' unchanged\n",
@@ -58,7 +58,7 @@ describe("apply", () => {
     ]);
   });
 
-  it("sends what differs and no more; null clears, what is not named stays", async () => {
+  it("sends only the fields that differ; null clears a field, and fields that are not named stay", async () => {
     server.seed("llms", {
       name: "claude",
       type: "openai",
@@ -80,7 +80,7 @@ describe("apply", () => {
     expect(server.find("llms", "claude")).not.toHaveProperty("poolName", "p");
   });
 
-  it("says configured for a secret only when a value changed, and never which", async () => {
+  it("says configured for a secret only if a value has changed, and never which value", async () => {
     server.seed("secrets", { name: "a", data: { k: "hunter2" } });
     const same = await apply("kind: secret\nname: a\ndata: {k: hunter2}\n");
     expect(same.stdout).toBe("secret 'a' unchanged\n");
@@ -88,7 +88,7 @@ describe("apply", () => {
     expect(other).toEqual({ code: 0, stdout: "secret 'a' configured\n", stderr: "" });
   });
 
-  it("leaves a secret alone of which only the keys are given, and cannot make one of them", async () => {
+  it("leaves a secret as it is if only its keys are given, and fails to create one from them", async () => {
     server.seed("secrets", { name: "a", data: { k: "v" } });
     const { code, stdout, stderr } = await apply(
       "secrets:\n  - {name: a, keys: [k]}\n  - {name: b, keys: [k]}\n",
@@ -102,7 +102,7 @@ describe("apply", () => {
     expect(server.writes).toEqual([]);
   });
 
-  it("goes on after a failure, and exits 1", async () => {
+  it("continues after a failure and exits with 1", async () => {
     const details = [{ path: "/members/0", message: 'there is no user "bob"' }];
     server.refuse(
       ({ method, path }) => method === "POST" && path.includes("groups"),
@@ -118,7 +118,7 @@ describe("apply", () => {
     );
   });
 
-  it("stops when nothing more can succeed, and still tells what was done", async () => {
+  it("stops when no further object can succeed, and still prints the results so far", async () => {
     server.refuse(
       ({ method, path }) => method === "GET" && path.includes("/b"),
       new AppError("unauthenticated", "the token has expired"),
@@ -130,8 +130,10 @@ describe("apply", () => {
     expect(server.writes).toHaveLength(1);
   });
 
-  it("checks every manifest before it sends any", async () => {
-    const { code, stdout, stderr } = await apply(`${house}---\nkind: llm\nname: x\ntype: openai\nmodle: m\n`);
+  it("checks all manifests before it sends anything", async () => {
+    const { code, stdout, stderr } = await apply(
+      `${manifests}---\nkind: llm\nname: x\ntype: openai\nmodle: m\n`,
+    );
     expect(code).toBe(1);
     expect(stdout).toBe("");
     expect(stderr).toBe(
@@ -154,8 +156,8 @@ describe("apply", () => {
     expect(await server.run(["apply"], { cwd })).toMatchObject({ code: 2, stdout: "" });
   });
 
-  it("prints what became of each as JSON or YAML", async () => {
-    const { stdout } = await apply(house, "-o", "json");
+  it("prints the result of each object as JSON or YAML", async () => {
+    const { stdout } = await apply(manifests, "-o", "json");
     expect(JSON.parse(stdout)).toMatchObject([
       { kind: "secret", name: "anthropic", result: "created", object: { keys: ["api-key"] } },
       { kind: "llm", name: "claude", result: "created", object: { model: "claude-sonnet-5" } },
@@ -166,23 +168,23 @@ describe("apply", () => {
     expect(Bun.YAML.parse(yaml.stdout)).toMatchObject([{ kind: "user", name: "a", result: "created" }]);
   });
 
-  it("--dry-run says what would happen, sends no write and shows no value (T37)", async () => {
+  it("--dry-run prints the expected results, sends no write and prints no value (T37)", async () => {
     server.seed("llms", { name: "claude", type: "anthropic", model: "old" });
     server.seed("secrets", { name: "anthropic", data: { "api-key": "x" } });
-    const { code, stdout, stderr } = await apply(house, "--dry-run");
+    const { code, stdout, stderr } = await apply(manifests, "--dry-run");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(
       "secret 'anthropic' configured (dry run: data)\n" +
         "llm 'claude' configured (dry run: model, apiKeyRef)\n" +
         "token 'laptop' created (dry run)\n",
     );
-    const json = await apply(house, "--dry-run", "-o", "json");
+    const json = await apply(manifests, "--dry-run", "-o", "json");
     expect(stdout + json.stdout + json.stderr).not.toContain("hunter2");
     expect(server.writes).toEqual([]);
   });
 });
 
-describe("a busy server", () => {
+describe("apply, when the server is busy,", () => {
   const user = "kind: user\nname: a\n";
 
   async function withWaits(random: number, at = fakeTerminal({ stdin: user })) {
@@ -196,7 +198,7 @@ describe("a busy server", () => {
     return { code, waits, at };
   }
 
-  it("is asked again, later and later and never before it said", async () => {
+  it("repeats the request with growing delays, and never before its retry-after", async () => {
     const busy = new AppError("too_many_requests", "too many requests");
     server.refuse(() => true, busy);
     server.refuse(() => true, new AppError("unavailable", "migrating"));
@@ -208,13 +210,13 @@ describe("a busy server", () => {
     expect(at.stderr).toBe("");
   });
 
-  it("is given full jitter", async () => {
+  it("waits with full jitter", async () => {
     server.refuse(() => true, new AppError("unavailable", "later"));
     server.refuse(() => true, new AppError("unavailable", "later"));
     expect((await withWaits(0.25)).waits).toEqual([125, 250]);
   });
 
-  it("is given up in the end", async () => {
+  it("gives up after six attempts", async () => {
     for (let i = 0; i < 10; i++) server.refuse(() => true, new AppError("unavailable", "later"));
     const { code, waits, at } = await withWaits(0);
     expect(code).toBe(1);
@@ -223,14 +225,14 @@ describe("a busy server", () => {
     expect(at.stderr).toBe("error: standard input:1: user 'a': later\n");
   });
 
-  it("is not what one is that refuses, or is not there", async () => {
+  it("does not repeat a refused request, nor one without a connection", async () => {
     server.refuse(() => true, new AppError("internal", "broken"));
     expect((await withWaits(1)).waits).toEqual([]);
     await server.stop();
     await expect(withWaits(1)).rejects.toMatchObject({ code: "connection_failed" });
   });
 
-  it("is spoken of to a person", async () => {
+  it("says so on a terminal", async () => {
     server.refuse(() => true, new AppError("unavailable", "later"), "3");
     const { at } = await withWaits(0, fakeTerminal({ stdin: user, answers: [] }));
     expect(at.stderr).toBe("user 'a': the server is busy; trying again in 3 s\n");

@@ -37,7 +37,7 @@ const failed = {
   detail: { kind: "llm", name: "g\u001b[31mpt", id: "llm_1", fields: ["url"] },
   user: null,
 };
-/** As the server tells them, the newest first. */
+/** Events as the server returns them, the newest first. */
 const events = [call, failed];
 
 const list = () => fakeApi({ "GET /api/v1/audit": events });
@@ -47,7 +47,7 @@ function frames(...some: (readonly [id: number, data: object])[]): string {
 }
 
 describe("audit", () => {
-  it("is a table, the newest last, in which nothing can move the cursor (T42)", async () => {
+  it("prints a table with the newest event last and control characters escaped (T42)", async () => {
     const { code, stdout, stderr } = await cli("audit", { server: list() });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(
@@ -58,7 +58,7 @@ describe("audit", () => {
     );
   });
 
-  it("shows more with -o wide, and no header without it", async () => {
+  it("prints more columns with -o wide, and no header with --no-headers", async () => {
     const { stdout } = await cli("audit -o wide", { server: list() });
     const [header, , line] = stdout.split("\n");
     expect(header).toMatch(/ ERROR +MODEL +DIALECT +STREAM +FIRST-TOKEN +CACHED +REQUEST-ID$/);
@@ -66,7 +66,7 @@ describe("audit", () => {
     expect((await cli("audit --no-headers", { server: list() })).stdout).toMatch(/^2026-11-21T10:59:00Z /);
   });
 
-  it("is data with -o json and yaml, in the order of the table", async () => {
+  it("prints events as JSON or YAML in the order of the table", async () => {
     const { stdout } = await cli("audit -o json", { server: list() });
     expect(JSON.parse(stdout)).toEqual([failed, call]);
     const yaml = (await cli("audit -o yaml", { server: list() })).stdout;
@@ -78,7 +78,7 @@ describe("audit", () => {
     }
   });
 
-  it("asks for what was asked for, with times counted back from now", async () => {
+  it("sends its flags as query parameters, with relative times as dates", async () => {
     const server = fakeApi({ "GET /api/v1/audit": [] });
     const { code, stdout, stderr } = await cli(
       "audit --since 1h --until 2026-11-21T11:30:00+01:00 --llm gpt --user alice --action login --status 5xx --limit 5",
@@ -107,13 +107,13 @@ describe("audit", () => {
     "--limit 1001",
     "--limit x",
     "-w --until 1h",
-  ])("refuses %s before it asks", async (flags) => {
+  ])("refuses %s before any request", async (flags) => {
     const server = list();
     const { code, stdout } = await cli(`audit ${flags}`, { server });
     expect([code, stdout, server.requests]).toEqual([2, "", []]);
   });
 
-  it("tells who may not see it", async () => {
+  it("prints the server's refusal and exits with 4", async () => {
     const server = fakeApi({
       "GET /api/v1/audit": failure(403, "forbidden", "you may not view audit"),
     });
@@ -123,7 +123,7 @@ describe("audit", () => {
 });
 
 describe("audit -w", () => {
-  /** Each connection gets the next body; behind the last one Ctrl-C is pressed. */
+  /** Each connection gets the next body. After the last one Ctrl-C is pressed. */
   function connections(interrupt: AbortController, ...bodies: (string | (() => Response))[]) {
     const left = [...bodies];
     return fakeApi({
@@ -143,7 +143,7 @@ describe("audit -w", () => {
     ],
     ["json", /^\{"at":"2026-11-21T10:59.*\}\n\{"at":"2026-11-21T11:00.*\}\n$/],
     ["yaml", /^---\nat: "2026-11-21T10:59(.|\n)*\n---\nat: "2026-11-21T11:00/],
-  ])("prints %s as it comes, until Ctrl-C", async (format, expected) => {
+  ])("prints %s for each event until Ctrl-C", async (format, expected) => {
     const interrupt = new AbortController();
     const body = `${frames([7, failed], [9, call])}event: synced\nid: 9\ndata: {}\n\n`;
     const server = connections(interrupt, body);
@@ -158,7 +158,7 @@ describe("audit -w", () => {
     expect(server.requests[1]).toBe("GET /api/v1/audit?llm=gpt&watch=1&after=9");
   });
 
-  it("takes up a lost connection behind the last event, and gives up where it will not pass", async () => {
+  it("reconnects behind the last event, and stops at an error that will not pass", async () => {
     const server = connections(
       new AbortController(),
       frames([3, failed]),
@@ -185,13 +185,13 @@ describe("audit -w", () => {
     ]);
   });
 
-  it("does not try again when the first connection fails", async () => {
+  it("does not reconnect if the first connection fails", async () => {
     const server = fakeApi({ "GET /api/v1/audit": () => failure(503, "unavailable", "down") });
     const { code, stdout, stderr } = await cli("audit -w", { server });
     expect([code, stdout, stderr, server.requests.length]).toEqual([1, "", "error: down\n", 1]);
   });
 
-  it("shows what a real server does while it does it", async () => {
+  it("prints the events of a real server as they happen", async () => {
     const server = await testServer();
     const { bearer } = await server.token("auditor", [{ role: "view", resource: "audit" }]);
     const around = { server, env: { MCPCTL_TOKEN: bearer } };

@@ -3,18 +3,18 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hello, prompt, withAgent } from "../../server/inference/personas/setup.ts";
 import type { Keys } from "../../support/cli/fake-terminal.ts";
-import { cli, newHome, type Surroundings } from "../../support/cli/run-cli.ts";
+import { type CliOptions, cli, newHome } from "../../support/cli/run-cli.ts";
 import { must, type TestServer } from "../../support/server.ts";
 import { chatFrames, chunk, lastChunk, type Script, streamHead } from "../../support/upstream.ts";
 
-/** A person, or a script, at the server of `withAgent` over its Unix socket. */
-const at = (server: TestServer, around: Surroundings = {}): Surroundings => ({
+/** Options for a command line on the Unix socket of `withAgent`. */
+const at = (server: TestServer, around: CliOptions = {}): CliOptions => ({
   server: { url: `unix://${server.socketPath}` },
   ...around,
 });
 
-/** Streams these words. */
-const saying =
+/** Streams these words as the answer. */
+const streaming =
   (...words: string[]): Script =>
   (_, connection) => {
     connection.write(streamHead);
@@ -22,8 +22,8 @@ const saying =
     connection.write(lastChunk);
   };
 
-describe("one message", () => {
-  it("is answered on stdout, and nothing else is there", async () => {
+describe("chat with one message", () => {
+  it("prints the answer on stdout and nothing else", async () => {
     const { server, provider } = await withAgent();
     for (const [line, around] of [
       [["chat", "reviewer", "-m", "hello"], {}],
@@ -34,12 +34,12 @@ describe("one message", () => {
       const { code, stdout, stderr } = await cli(line, at(server, around));
       expect({ code, stdout, stderr }, line.join(" ")).toEqual({ code: 0, stdout: "hello\n", stderr: "" });
     }
-    const told = provider.seen.map(({ body }) => body.messages);
+    const sent = provider.seen.map(({ body }) => body.messages);
     const asAgent = [{ role: "system", content: prompt }, hello];
-    expect(told).toEqual([asAgent, asAgent, asAgent, [hello]]);
+    expect(sent).toEqual([asAgent, asAgent, asAgent, [hello]]);
   });
 
-  it("goes with a system text and parameters, in the types that they have", async () => {
+  it("sends the system prompt and the parameters with their types", async () => {
     const { server, provider } = await withAgent();
     const flags = [
       "--system",
@@ -63,7 +63,7 @@ describe("one message", () => {
     expect(provider.seen).toHaveLength(1);
   });
 
-  it("prints the whole answer as JSON, with -o json", async () => {
+  it("prints the whole answer as JSON with -o json", async () => {
     const { server } = await withAgent();
     const { stdout, stderr, code } = await cli("chat reviewer -m hello -o json --thread new", at(server));
     expect([code, stderr]).toEqual([0, ""]);
@@ -78,7 +78,7 @@ describe("one message", () => {
     expect([talk.code, talk.stderr]).toEqual([2, expect.stringContaining("-o json needs one message")]);
   });
 
-  it("ends in the exit code of what went wrong", async () => {
+  it("exits with the code of the error", async () => {
     const { server, bearer } = await withAgent();
     const asBob = (line: string) => cli(line, { server, env: { MCPCTL_TOKEN: bearer } });
     for (const [outcome, code, words] of [
@@ -105,7 +105,7 @@ describe("one message", () => {
     }
   });
 
-  it("fails when the answer breaks off, and shows what came before", async () => {
+  it("fails if the connection is lost, and prints the text before that", async () => {
     const [first, second] = chatFrames(["hel"], false);
     const cut: Script = (_, connection) => connection.end(streamHead + chunk(first! + second!));
     const { server } = await withAgent({}, { script: cut });
@@ -114,7 +114,7 @@ describe("one message", () => {
     expect(stderr).toContain("error: the provider's response is not usable");
   });
 
-  it("is interrupted by Ctrl-C", async () => {
+  it("exits with 130 on Ctrl-C", async () => {
     const interrupt = new AbortController();
     const silent: Script = () => interrupt.abort();
     const { server } = await withAgent({}, { script: silent });
@@ -122,15 +122,15 @@ describe("one message", () => {
     expect([code, stdout]).toEqual([130, ""]);
   });
 
-  it("shows what could move a terminal's cursor as an escape there, and as it is in a pipe (T42)", async () => {
-    const { server } = await withAgent({}, { script: saying("\u001b[2J", "line\r", "\nend\u009b") });
+  it("escapes control characters on a terminal and not in a pipe (T42)", async () => {
+    const { server } = await withAgent({}, { script: streaming("\u001b[2J", "line\r", "\nend\u009b") });
     const piped = await cli("chat reviewer -m hello", at(server));
     expect(piped.stdout).toBe("\u001b[2Jline\r\nend\u009b\n");
     const shown = await cli("chat reviewer -m hello", at(server, { answers: [] }));
     expect(shown.stdout).toBe("\\e[2Jline\\r\nend\\u009b\n");
   });
 
-  it("shows thoughts to a person, and never on stdout", async () => {
+  it("prints reasoning on a terminal's stderr and never on stdout", async () => {
     const thought = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { reasoning_content: "hm\u001b" } }] })}\n\n`;
     const [first, ...rest] = chatFrames(["so"], true);
     const thinking: Script = (_, connection) => {
@@ -145,8 +145,8 @@ describe("one message", () => {
   });
 });
 
-describe("a conversation", () => {
-  it("goes on with what was said, until the person leaves", async () => {
+describe("a conversation on a terminal", () => {
+  it("sends the earlier messages along until the user leaves", async () => {
     const { server, provider } = await withAgent();
     const answers = ["hello", "", "again \\", "and more", "/quit", "never"];
     const { code, stdout, prompts, stderr } = await cli("chat reviewer", at(server, { answers }));
@@ -160,11 +160,11 @@ describe("a conversation", () => {
       { role: "assistant", content: "hello" },
       { role: "user", content: "again \nand more" },
     ]);
-    // Ctrl-D leaves as well.
+    // Ctrl-D leaves too.
     expect((await cli("chat-llm gpt", at(server, { answers: [] }))).code).toBe(0);
   });
 
-  it("ends with the first words where there is nobody of that name", async () => {
+  it("ends at the first message if nothing has that name", async () => {
     const { server, provider } = await withAgent();
     const answers = ["/thread", "hello", "never"];
     const { code, stdout, stderr, prompts } = await cli("chat reviewr", at(server, { answers }));
@@ -173,7 +173,7 @@ describe("a conversation", () => {
     expect(provider.seen).toEqual([]);
   });
 
-  it("has commands", async () => {
+  it("runs its commands", async () => {
     const { server, provider } = await withAgent();
     const answers = [
       "/set temperature 0.2",
@@ -208,7 +208,7 @@ describe("a conversation", () => {
     expect(second).not.toHaveProperty("temperature");
   });
 
-  it("is saved where nothing is yet, for its owner's eyes", async () => {
+  it("is saved to a new file that only its owner can read", async () => {
     const { server } = await withAgent();
     const home = newHome();
     const file = join(home, "talk.md");
@@ -240,7 +240,7 @@ describe("a conversation", () => {
     expect(readFileSync(file, "utf8")).toBe("# reviewer\n");
   });
 
-  it("remembers its lines for the next one, in a file of the person's own", async () => {
+  it("keeps the typed lines for the next one in a file that only the user can read", async () => {
     const { server } = await withAgent();
     const home = newHome();
     const first = await cli("chat reviewer", at(server, { home, answers: ["hello", "hello", "/set"] }));
@@ -250,18 +250,18 @@ describe("a conversation", () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const second = await cli("chat-llm gpt", at(server, { home, answers: [] }));
     expect(second.history).toEqual(["hello", "/set"]);
-    // One message leaves none.
+    // A single message is not kept.
     const other = newHome();
     await cli("chat reviewer -m hello", at(server, { home: other }));
     expect(existsSync(join(other, "chat-history"))).toBe(false);
   });
 
-  it("stops an answer at Ctrl-C, which then was not asked for, and is left by the second", async () => {
+  it("stops the answer and drops the message at Ctrl-C, and ends at the second Ctrl-C", async () => {
     const keys: Keys = {};
     const gone = Promise.withResolvers<void>();
     let turn = 0;
     const script: Script = (request, connection) => {
-      if (turn++ > 0) return saying("fine")(request, connection);
+      if (turn++ > 0) return streaming("fine")(request, connection);
       connection.write(streamHead + chunk(chatFrames(["hel"], false).slice(0, 2).join("")));
       void connection.closed.then(gone.resolve);
       keys.interrupt!();
@@ -280,7 +280,7 @@ describe("a conversation", () => {
     expect([left.code, left.prompts]).toEqual([130, ["> ", "> ", "closed"]]);
   });
 
-  it("goes on after an error", async () => {
+  it("continues after an error", async () => {
     const { server } = await withAgent();
     await must(
       server.admin("POST", "/api/v1/llms?probe=false", {
@@ -295,7 +295,7 @@ describe("a conversation", () => {
     expect(stderr.match(/error: the provider cannot be reached/g)).toHaveLength(2);
   });
 
-  it("is kept by the server as a thread, where that is wanted", async () => {
+  it("is kept by the server as a thread if that is wanted", async () => {
     const { server, provider } = await withAgent();
     const answers = ["/system Be brief.", "hello", "again", "/thread", "/clear", "hello"];
     const { stderr } = await cli("chat reviewer --thread new", at(server, { answers }));
@@ -326,9 +326,9 @@ describe("a conversation", () => {
   });
 });
 
-it("agents are made, shown and found like all that there is", async () => {
+it("personas are created, shown and completed like every kind", async () => {
   const { server } = await withAgent();
-  const run = (line: string | string[], around: Surroundings = {}) => cli(line, at(server, around));
+  const run = (line: string | string[], around: CliOptions = {}) => cli(line, at(server, around));
   const flags = ["--llm", "gpt", "--system-prompt-file", "-", "--param", "temperature=0.2", "-d", "writes"];
   const made = await run(["create", "agent", "writer", ...flags], { stdin: "You write.\n" });
   expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^agent 'writer' created \(id: agt_/)]);

@@ -41,7 +41,7 @@ describe("config", () => {
     expect(statSync(join(home, "config.json")).mode & 0o777).toBe(0o600);
   });
 
-  it("keeps what it does not know: the agent's settings are in the same file", async () => {
+  it("keeps unknown keys, because the agent's settings are in the same file", async () => {
     const home = newHome();
     const theirs = { llm: { providers: [{ name: "a" }] }, agents: [] };
     writeFileSync(join(home, "config.json"), JSON.stringify(theirs), { mode: 0o600 });
@@ -49,7 +49,7 @@ describe("config", () => {
     expect(JSON.parse(readFileSync(join(home, "config.json"), "utf8"))).toMatchObject(theirs);
   });
 
-  it("shows itself without credentials", async () => {
+  it("prints the config with credentials masked", async () => {
     const home = newHome();
     const wake = { headers: { authorization: "Bearer abc" }, url: "http://u:hunter2@h" };
     writeFileSync(
@@ -77,7 +77,7 @@ describe("config", () => {
     ['{"contexts": {"a": {}}}', "contexts.a.server is required"],
     ['{"contexts": {"a": {"server": "http://h", "tokenFile": 1}}}', "contexts.a.tokenFile must be a string"],
     ['{"currentContext": 1}', "currentContext must be a string"],
-  ])("names its own faults: %s", async (text, message) => {
+  ])("names the fault in %s", async (text, message) => {
     const home = newHome();
     writeFileSync(join(home, "config.json"), text, { mode: 0o600 });
     const { code, stderr } = await cli("config get-contexts", { home });
@@ -86,7 +86,7 @@ describe("config", () => {
     expect(stderr).toContain(message);
   });
 
-  it("needs a server that is one", async () => {
+  it("refuses an address that is not a server's", async () => {
     for (const flags of [
       [],
       ["--server", "ftp://x"],

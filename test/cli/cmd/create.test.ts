@@ -13,7 +13,7 @@ afterEach(() => server.stop());
 const llm = ["create", "llm", "claude", "--type", "anthropic", "--model", "claude-sonnet-5"];
 
 describe("create", () => {
-  it("prints one line for each kind of thing", async () => {
+  it("prints one line for each object", async () => {
     const lines = [
       ["create", "secretbackend", "second", "--type", "plaintext", "--default"],
       [
@@ -128,14 +128,14 @@ describe("create", () => {
     ]);
   });
 
-  it("warns about a provider that refuses, and says created all the same", async () => {
+  it("warns if the provider refuses the key, and still says created", async () => {
     const { code, stdout, stderr } = await server.run(llm);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^llm 'claude' created \(id: llm_\d{26}\)\n$/);
     expect(stderr).toBe("warning: llm 'claude': the provider refused the key\n");
   });
 
-  it("prints JSON and nothing else with -o json, a new token's bearer in it", async () => {
+  it("prints JSON and nothing else with -o json, including the value of a new token", async () => {
     const { stdout, stderr } = await server.run(["create", "token", "ci", "-o", "json"]);
     expect(JSON.parse(stdout)).toMatchObject({ name: "ci", token: "mcpctl_pat_theBearer" });
     expect(stderr).toBe(
@@ -147,7 +147,7 @@ describe("create", () => {
     expect(name.stdout).toBe("user/bob\n");
   });
 
-  it("tells a person that the token is shown this once", async () => {
+  it("says on a terminal that the token is shown only once", async () => {
     const at = fakeTerminal({ answers: [] });
     const { stdout, stderr } = await server.run(
       ["create", "token", "ci", "--bind", "role:run,resource:llm"],
@@ -158,7 +158,7 @@ describe("create", () => {
     expect(stderr).not.toContain("theBearer");
   });
 
-  it("refuses what exists, and updates it with --force", async () => {
+  it("refuses a name that exists, and updates the object with --force", async () => {
     await server.run([...llm, "--skip-auth-check"]);
     const again = await server.run([...llm, "--tier", "heavy"]);
     expect(again).toMatchObject({ code: 1, stdout: "" });
@@ -184,7 +184,7 @@ describe("create", () => {
     [["create", "llm", "x", "--type", "openai"], "--model is required", "for help: mcpctl create llm --help"],
     [["create", "user", "x", "--password", "hunter2!"], "unknown flag --password", ""],
     [["create", "user", "x", "-o", "wide"], "-o wide is not possible here", "formats: json, yaml, name"],
-  ])("%j is a wrong use, and sends nothing", async (argv, message, hint) => {
+  ])("%j is a usage error and sends nothing", async (argv, message, hint) => {
     const { code, stdout, stderr } = await server.run(argv);
     expect(code).toBe(2);
     expect(stdout).toBe("");
@@ -193,7 +193,7 @@ describe("create", () => {
     expect(server.calls.filter(({ path }) => path !== "/api/v1/kinds")).toEqual([]);
   });
 
-  it("passes on what the server refuses", async () => {
+  it("prints the server's refusal", async () => {
     const details = [{ path: "/apiKeyRef", message: 'there is no secret "nope"' }];
     server.refuse(() => true, new AppError("invalid_request", "invalid llm", { details }));
     const { code, stderr } = await server.run([...llm, "--api-key-ref", "nope/k"]);
@@ -201,7 +201,7 @@ describe("create", () => {
     expect(stderr).toBe('error: invalid llm\n  /apiKeyRef: there is no secret "nope"\n');
   });
 
-  it("shows the flags of the kind", async () => {
+  it("lists the flags of the kind in its help", async () => {
     const { code, stdout } = await server.run(["create", "secret", "--help"]);
     expect(code).toBe(0);
     expectGolden("create-secret-help.txt", stdout);

@@ -16,7 +16,7 @@ function deleted(server: { requests: string[] }): string[] {
 }
 
 describe("delete", () => {
-  it("prints a line for each", async () => {
+  it("prints a line for each object", async () => {
     const server = fakeApi(deletions);
     expect(await cli("delete llm claude", { server })).toMatchObject({
       code: 0,
@@ -30,7 +30,7 @@ describe("delete", () => {
     expect((await cli("delete llm claude -o name", { server })).stdout).toBe("llm/claude\n");
   });
 
-  it("goes on after a failure, and ends with its code", async () => {
+  it("continues after a failure and exits with its code", async () => {
     const server = fakeApi({
       ...deletions,
       "DELETE /api/v1/llms/qwen-alice": () =>
@@ -42,7 +42,7 @@ describe("delete", () => {
     expect(stderr).toContain('error: agent "a" still refers to it\n');
   });
 
-  it("asks on a terminal when it is more than one", async () => {
+  it("asks on a terminal before it deletes more than one object", async () => {
     for (const answer of ["n", "", "nope"]) {
       const server = fakeApi(deletions);
       const outcome = await cli("delete llm claude qwen-alice", { server, answers: [answer] });
@@ -55,7 +55,7 @@ describe("delete", () => {
     expect(deleted(server)).toHaveLength(2);
   });
 
-  it("does not ask for one, with --force, or off a terminal", async () => {
+  it("does not ask for one object, with --force, or without a terminal", async () => {
     const server = fakeApi(deletions);
     expect((await cli("delete llm claude", { server, answers: [] })).prompts).toEqual([]);
     expect((await cli("delete llm claude qwen-alice --force", { server, answers: [] })).prompts).toEqual([]);
@@ -63,7 +63,7 @@ describe("delete", () => {
     expect(deleted(server)).toHaveLength(5);
   });
 
-  it("deletes what a manifest names, what refers before what is referred to", async () => {
+  it("deletes the objects of a manifest, those that refer to others first", async () => {
     const server = fakeApi({
       ...deletions,
       "DELETE /api/v1/tokens/ci": undefined,

@@ -26,7 +26,7 @@ const projects = rows(
 );
 
 describe("describe", () => {
-  it("prints kinds in full", async () => {
+  it("prints every field of several kinds", async () => {
     const server = fakeApi({
       ...catalogueResponses(),
       ...Object.fromEntries(projects.map((project) => [`GET /api/v1/projects/${project.name}`, project])),
@@ -66,7 +66,7 @@ describe("describe", () => {
     expectGolden("describe.txt", transcript);
   });
 
-  it("prints secret backends: where, how to log in, how it is, and what became of the token", async () => {
+  it("prints the config, login, health and token rotation of secret backends", async () => {
     const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
     const bao = {
       type: "openbao",
@@ -124,7 +124,7 @@ describe("describe", () => {
     expectGolden("describe-secretbackend.txt", stdout);
   });
 
-  it("never shows what looks like a credential, whatever it is called or looks like", async () => {
+  it("masks values that are credentials by their key or by their form", async () => {
     const settings = {
       note: "sk-ant-0123456789abcdef0123",
       headers: { Authorization: "x", "x-api-key": "zzz" },
@@ -147,7 +147,7 @@ describe("describe", () => {
     expect(stdout).toContain("Secret:  anthropic");
   });
 
-  it("leaves the pool out for one alone, and when the members may not be seen", async () => {
+  it("prints no pool for an llm alone, or if the members are forbidden", async () => {
     expect(
       (await cli("describe llm claude", { server: fakeApi(catalogueResponses()) })).stdout,
     ).not.toContain("Pool:");
@@ -160,7 +160,7 @@ describe("describe", () => {
     expect(stdout).not.toContain("Pool:");
   });
 
-  it("warns of an llm that is not there, and not of none", async () => {
+  it("warns about an llm that does not exist, and not about none", async () => {
     const answers = Object.fromEntries(
       projects.map((project) => [`GET /api/v1/projects/${project.name}`, project]),
     );
@@ -173,7 +173,7 @@ describe("describe", () => {
     expect(await show("good")).toMatch(/^LLM Model: +claude-haiku-5 \(override\)$/m);
   });
 
-  it("escapes control characters, also in values of many lines (T42)", async () => {
+  it("escapes control characters, also in values of several lines (T42)", async () => {
     const evil = {
       ...projects[0],
       name: "good",
@@ -187,7 +187,7 @@ describe("describe", () => {
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
   });
 
-  it("takes no -o, and ends with 3 for what is not there", async () => {
+  it("refuses -o, and exits with 3 if the object does not exist", async () => {
     const server = fakeApi(catalogueResponses());
     const { code, stderr } = await cli("describe llm claude -o json", { server });
     expect({ code, requests: server.requests }).toEqual({ code: 2, requests: [] });

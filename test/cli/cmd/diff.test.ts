@@ -14,7 +14,7 @@ function diff(stdin: string) {
 }
 
 describe("diff", () => {
-  it("shows what apply would change, and exits 1", async () => {
+  it("prints what apply would change and exits with 1", async () => {
     server.seed("llms", { name: "claude", type: "anthropic", model: "old", poolName: "p" });
     const { code, stdout, stderr } = await diff(
       "kind: user\nname: new\n---\nkind: llm\nname: claude\ntype: anthropic\nmodel: new\npoolName: null\n",
@@ -40,7 +40,7 @@ describe("diff", () => {
     expect(server.writes).toEqual([]);
   });
 
-  it("exits 0 and prints nothing when nothing differs", async () => {
+  it("exits with 0 and prints nothing if nothing differs", async () => {
     server.seed("llms", { name: "claude", type: "anthropic", model: "m" });
     expect(await diff("llms: [{name: claude, type: anthropic, model: m, url: null}]\n")).toEqual({
       code: 0,
@@ -49,7 +49,7 @@ describe("diff", () => {
     });
   });
 
-  it("shows of a secret which keys come and go, and no value", async () => {
+  it("prints added and removed keys of a secret and no value", async () => {
     server.seed("secrets", { name: "a", data: { old: "hunter1", same: "hunter2" } });
     const { code, stdout, stderr } = await diff(
       "kind: secret\nname: a\ndata: {old: null, new: hunter3, same: hunter4}\n",
@@ -60,7 +60,7 @@ describe("diff", () => {
     expect(stdout + stderr).not.toContain("hunter");
   });
 
-  it("exits above 1 when it cannot tell", async () => {
+  it("exits with 2 or more if it fails", async () => {
     expect(await diff("kind: lmm\nname: a\n")).toMatchObject({ code: 2, stdout: "" });
     await server.stop();
     const gone = await diff("kind: user\nname: a\n");
@@ -72,14 +72,14 @@ describe("diff", () => {
 describe("unifiedDiff", () => {
   const names = ["a", "b"] as const;
 
-  it("keeps three lines around a change and joins what would touch", () => {
+  it("keeps three lines around a change and joins ranges that touch", () => {
     const lines = Array.from({ length: 30 }, (_, i) => `line ${i}\n`);
     const after = lines.with(2, "two\n").with(8, "eight\n").toSpliced(25, 1);
     const text = unifiedDiff(lines.join(""), after.join(""), names);
     expect(text.match(/^@@.*$/gm)).toEqual(["@@ -1,12 +1,12 @@", "@@ -23,7 +23,6 @@"]);
   });
 
-  it("turns one text into the other, and says nothing of equal ones", () => {
+  it("turns one text into the other, and is empty for equal texts", () => {
     const lines = fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 12 });
     fc.assert(
       fc.property(lines, lines, (before, after) => {

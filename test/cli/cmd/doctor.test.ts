@@ -10,7 +10,7 @@ import { doctorServer, measuredChecks, type Report, runDoctor } from "../../supp
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 describe("mcpctl doctor", () => {
-  it("finds nothing wrong where nothing is on the way, and ends with 0", async () => {
+  it("passes all checks and exits with 0 if no proxy is in between", async () => {
     const { server, bearer } = await doctorServer();
     const { verdicts, transport, remedies, find } = await runDoctor(server.url, bearer);
     for (const name of [...measuredChecks, "websocket"]) expect([name, verdicts[name]]).toEqual([name, "ok"]);
@@ -20,7 +20,7 @@ describe("mcpctl doctor", () => {
     expect(find("events")!.figures).toMatchObject({ events: 10, held: false });
   });
 
-  it("prints a line for each thing it looks at, and how an agent would be attached", async () => {
+  it("prints a line for each check and the transport that an agent would use", async () => {
     const { server, bearer } = await doctorServer();
     const { code, stdout } = await cli("doctor", { env: { MCPCTL_TOKEN: bearer }, server });
     expect(code).toBe(0);
@@ -32,7 +32,7 @@ describe("mcpctl doctor", () => {
     expect(stdout).not.toContain("To make the proxy");
   });
 
-  it("works over the Unix socket, and leaves out what makes no sense there", async () => {
+  it("works over the Unix socket and skips checks that do not apply there", async () => {
     const { server } = await doctorServer();
     const { code, stdout } = await cli(["doctor", "--server", `unix://${server.socketPath}`, "-o", "json"]);
     const { checks, transport } = JSON.parse(stdout) as Report;
@@ -41,12 +41,12 @@ describe("mcpctl doctor", () => {
     expect([verdicts["websocket"], verdicts["tls"], transport, code]).toEqual(["skip", "skip", null, 0]);
   });
 
-  it("takes a length of time to be silent for, from 1s to 3m", async () => {
+  it("accepts --idle from 1s to 3m", async () => {
     for (const time of ["4m", "0.5s", "soon"]) expect((await cli(`doctor --idle ${time}`)).code).toBe(2);
   });
 });
 
-/** A server that is older, and has no probes. */
+/** An older server without probes. */
 const oldServer = {
   "GET /healthz": () => new Response("ok\n"),
   "HEAD /healthz": () => new Response(null),
@@ -56,7 +56,7 @@ const oldServer = {
 };
 
 describe("without a server, or without a login, the doctor", () => {
-  it("says what keeps it from the server, and looks at nothing more", async () => {
+  it("reports why the server cannot be reached and runs no further check", async () => {
     const nobody = Bun.serve({ port: 0, fetch: () => new Response() });
     const { url } = nobody;
     await nobody.stop(true);
@@ -73,7 +73,7 @@ describe("without a server, or without a login, the doctor", () => {
     expect(await found(elsewhere)).toContain("redirects to https://llm.example; use that");
   });
 
-  it("measures nothing that needs a login without one", async () => {
+  it("skips the measurements that need a login without one", async () => {
     const { server } = await doctorServer();
     const { stdout, code } = await cli("doctor", { server });
     expect(code).toBe(1);
@@ -83,7 +83,7 @@ describe("without a server, or without a login, the doctor", () => {
     expect(old.find("login")!.detail).toContain("the token is not valid");
   });
 
-  it("warns of what an agent needs and this user has not", async () => {
+  it("warns if the user may not publish llms", async () => {
     const { server } = await doctorServer();
     const { bearer } = await server.user("bob");
     const { find, ok } = await runDoctor(server.url, bearer);
@@ -91,7 +91,7 @@ describe("without a server, or without a login, the doctor", () => {
     expect(ok).toBe(true);
   });
 
-  it("leaves measurements out where the server is older, and says that it is", async () => {
+  it("skips measurements that an older server does not have, and says so", async () => {
     const old = fakeApi(oldServer);
     const { verdicts, find, ok } = await runDoctor(old.url, "some-token");
     expect(verdicts).toMatchObject({ version: "warn", events: "skip" });
@@ -100,7 +100,7 @@ describe("without a server, or without a login, the doctor", () => {
     expect(old.tokens[old.requests.indexOf("GET /healthz")]).toBe("");
   });
 
-  it("says so where somebody else answers in the server's place", async () => {
+  it("fails if a response does not come from the server", async () => {
     const old = fakeApi(oldServer);
     const portal = Bun.serve({
       port: 0,
@@ -120,7 +120,7 @@ describe("without a server, or without a login, the doctor", () => {
     });
   });
 
-  it("ends with 130 on Ctrl-C, quietly", async () => {
+  it("exits with 130 on Ctrl-C and prints no error", async () => {
     const leaving = new AbortController();
     const slow = fakeApi({
       "GET /healthz": () => {
@@ -132,7 +132,7 @@ describe("without a server, or without a login, the doctor", () => {
     expect([code, stderr]).toEqual([130, ""]);
   });
 
-  it("does not let an answer's headers write to the terminal (T42)", async () => {
+  it("escapes control characters in a response's headers (T42)", async () => {
     const evil = fakeApi({
       "GET /healthz": new Response("no", {
         status: 404,
@@ -145,7 +145,7 @@ describe("without a server, or without a login, the doctor", () => {
 });
 
 describe("on this machine, the doctor", () => {
-  it("looks whether the config can be read", async () => {
+  it("checks that the config can be read", async () => {
     const server = fakeApi(oldServer);
     const home = newHome();
     const config = (text: string) => writeFileSync(join(home, "config.json"), text, { mode: 0o600 });
@@ -172,14 +172,14 @@ describe("on this machine, the doctor", () => {
       "warn",
       "runs (pid 42), but is not connected to https://llm.example",
     ],
-  ])("asks the agent's socket whether one runs: %j", async (status, verdict, detail) => {
+  ])("reports the status of the agent: %j", async (status, verdict, detail) => {
     const home = temporaryFolder();
     fakeApi({ [`GET ${controlPaths.status}`]: status }, { unix: join(home, controlSocket) });
     const found = await runDoctor(fakeApi(oldServer).url, "some-token", "", home);
     expect(found.find("agent")).toMatchObject({ verdict, detail });
   });
 
-  it("sees a socket that an agent left behind", async () => {
+  it("recognises a socket that an agent has left behind", async () => {
     const server = fakeApi(oldServer);
     const home = temporaryFolder();
     writeFileSync(join(home, "agent.sock"), "");
@@ -202,7 +202,7 @@ describe("over TLS, the doctor", () => {
     return `https://localhost:${server.port}`;
   };
 
-  it("says that a certificate is not trusted here", async () => {
+  it("fails for a certificate that is not trusted on this machine", async () => {
     const { find, verdicts } = await runDoctor(secured(), "some-token");
     expect(find("tls")).toMatchObject({
       verdict: "fail",
@@ -215,7 +215,7 @@ describe("over TLS, the doctor", () => {
   it.skipIf(!Bun.which("openssl")).each([
     [90, "ok", /^TLSv1\.3, certificate valid until \d{4}-\d\d-\d\d$/],
     [5, "warn", /^the certificate expires on \d{4}-\d\d-\d\d, in [45] days$/],
-  ])("says until when a certificate is good that is trusted: %i days", async (days, verdict, detail) => {
+  ])("reports the expiry of a trusted certificate: %i days", async (days, verdict, detail) => {
     const folder = temporaryFolder();
     const made = Bun.spawnSync(
       `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days ${days} -subj /CN=localhost
@@ -237,14 +237,14 @@ describe("over TLS, the doctor", () => {
     expect(find("server")).toMatchObject({ verdict: "ok" });
   });
 
-  it("says that nothing there speaks TLS", async () => {
+  it("fails if there is no TLS connection", async () => {
     const plain = fakeApi(oldServer);
     const { find } = await runDoctor(plain.url.replace("http:", "https:"), "some-token");
     expect(find("tls")!.detail).toMatch(/^no TLS/);
   });
 });
 
-it("tells a held stream from one that is merely late", () => {
+it("evaluate() tells a stream that was held back from one that is late", () => {
   const sent = [0, 100, 200, 300];
   const came = (arrived: number[]) => evaluate(sent.map((at, i) => ({ sent: at, arrived: arrived[i]! })));
   expect(came([5040, 5140, 5240, 5340])).toEqual({ held: false, medianLag: 0, maxLag: 0 });
@@ -252,7 +252,7 @@ it("tells a held stream from one that is merely late", () => {
   expect(came([40, 150, 240, 400])).toEqual({ held: false, medianLag: 0, maxLag: 60 });
 });
 
-it("has lines of its own for each fault and each proxy that it knows", () => {
+it("every fault has its own settings for every known proxy", () => {
   const faults = ["buffering", "uploads", "body-size", "websocket", "idle", "host"] as const;
   for (const { lines } of remediesFor(faults, []))
     for (const { proxy, lines: own } of lines) expect([proxy, own.length > 0]).toEqual([proxy, true]);
@@ -261,7 +261,7 @@ it("has lines of its own for each fault and each proxy that it knows", () => {
   expect(seen({ via: "1.1 Caddy" })).toEqual(["Caddy"]);
   expect(seen({ server: "cloudflare", "cf-ray": "8f-FRA" })).toEqual(["Cloudflare"]);
   expect(seen({ server: "Apache" })).toEqual([]);
-  // Cloudflare hides who stands behind it.
+  // Cloudflare hides the proxies behind it.
   const behind = remediesFor(["buffering", "buffering"], ["Cloudflare"]);
   expect(behind.map(({ lines }) => lines.map(({ proxy }) => proxy))).toEqual([
     ["nginx", "Traefik", "Caddy", "Cloudflare"],

@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => server.stop());
 
-/** An editor that runs a script over the file it is given, `$1`. It keeps what it was shown, and where. */
+/** An editor that runs a script on its file, `$1`. It records the path and the text of the file. */
 function editor(script: string) {
   const folder = mkdtempSync(join(tmpdir(), "mcpctl editor "));
   const path = join(folder, "edit.sh");
@@ -44,7 +44,7 @@ function edit(env: Record<string, string>, person = false) {
 }
 
 describe("edit", () => {
-  it("shows the YAML under a header, and sends what was changed for the version it showed", async () => {
+  it("shows the YAML below a header, and sends the changes with the version that it has shown", async () => {
     const { env, shown, file } = editor(
       `sed -i 's/^model: old/model: new/; /^poolName/d; /^description/d' "$1"`,
     );
@@ -66,7 +66,7 @@ describe("edit", () => {
     ["left as it was", "true"],
     ["with nothing in it but comments", `sed -i '/^[^#]/d' "$1"`],
     ["with only a comment more", `echo '# hm' >> "$1"`],
-  ])("changes nothing when the text is %s", async (_, script) => {
+  ])("changes nothing if the text is %s", async (_, script) => {
     const { env, file } = editor(script);
     expect(await edit(env)).toEqual({
       code: 0,
@@ -77,7 +77,7 @@ describe("edit", () => {
     expect(existsSync(file())).toBe(false);
   });
 
-  it("keeps the text, for its owner alone, when somebody else was faster", async () => {
+  it("keeps the text in a private file if somebody else has changed the object", async () => {
     const { env, file } = editor(`sed -i 's/old/new/' "$1"`);
     server.refuse(
       ({ method }) => method === "PUT",
@@ -93,7 +93,7 @@ describe("edit", () => {
     expect(statSync(join(file(), "..")).mode & 0o777).toBe(0o700);
   });
 
-  it("keeps a text that is not valid where nobody is there to mend it", async () => {
+  it("keeps a text that is not valid if there is no terminal", async () => {
     const { env, file } = editor(`sed -i 's/^model:/modle:/' "$1"`);
     const { code, stderr } = await edit(env);
     expect(code).toBe(1);
@@ -103,7 +103,7 @@ describe("edit", () => {
     expect(server.writes).toEqual([]);
   });
 
-  it("opens the editor again with the reason on top, for a person", async () => {
+  it("opens the editor again with the reason at the top on a terminal", async () => {
     const { env, shown, file } = editor(
       `grep -q Refused "$1" && sed -i 's/^modle: old/model: new/' "$1" || sed -i 's/^model:/modle:/' "$1"`,
     );
@@ -113,7 +113,7 @@ describe("edit", () => {
     expect(existsSync(file())).toBe(false);
   });
 
-  it("stops asking when nothing is mended", async () => {
+  it("stops if the text is saved again without a change", async () => {
     const { env, file } = editor(`sed -i 's/^model: .*/model: ""/' "$1"`);
     const { code, stderr } = await edit(env, true);
     expect(code).toBe(1);
@@ -122,7 +122,7 @@ describe("edit", () => {
     expect(server.writes).toEqual([]);
   });
 
-  it("does not let an object become another", async () => {
+  it("refuses another kind or name in the text", async () => {
     const { env } = editor(`sed -i 's/^name: claude/name: other/' "$1"`);
     const { code, stderr } = await edit(env);
     expect(code).toBe(1);
@@ -130,7 +130,7 @@ describe("edit", () => {
     expect(server.writes).toEqual([]);
   });
 
-  it("takes new values of a secret, and shows none", async () => {
+  it("accepts new values of a secret and prints none", async () => {
     server.seed("secrets", { name: "s", data: { k: "hunter2" } });
     const { env, shown } = editor(`printf 'data:\\n  k: hunter3\\n' >> "$1"`);
     const { stdout, stderr } = await server.run(["edit", "secret/s"], { env });
@@ -140,7 +140,7 @@ describe("edit", () => {
     expect(shown()).not.toContain("hunter2");
   });
 
-  it("says when the editor fails or is not there", async () => {
+  it("fails if the editor fails or does not exist", async () => {
     const { env, file } = editor("exit 3");
     const failed = await edit(env);
     expect(failed.code).toBe(1);

@@ -32,7 +32,7 @@ describe("explain", () => {
     "token.expiresAt",
     "secret.keys",
     "secretbackend.health",
-  ])("%s: one field", async (path) => {
+  ])("describes the field %s", async (path) => {
     expectGolden(`explain-${path}.txt`, await explained([path]));
   });
 
@@ -40,12 +40,12 @@ describe("explain", () => {
     expectGolden("explain.txt", await explained([]));
   });
 
-  it.each(kinds)("gives an example of a $kind that apply takes", async ({ kind }) => {
+  it.each(kinds)("prints an example of a $kind that apply accepts", async ({ kind }) => {
     const example = (await explained([kind])).split("EXAMPLE:\n")[1]!;
     expect(parseManifests(example, "example")).toHaveLength(1);
   });
 
-  it("asks no server", async () => {
+  it("sends no request", async () => {
     await explained(["llm"]);
     expect(server.calls).toEqual([]);
   });
@@ -55,7 +55,7 @@ describe("explain", () => {
     ["llm.modle", 'llm.modle: unknown field; did you mean "model"?', "fields: name,"],
     ["llm.apiKeyRef.nam", 'llm.apiKeyRef.nam: unknown field; did you mean "name"?', "fields: name, key"],
     ["llm.extraConfig.x", "llm.extraConfig has no fixed fields", ""],
-  ])("%s is a wrong use", async (what, message, hint) => {
+  ])("%s is a usage error", async (what, message, hint) => {
     const { code, stdout, stderr } = await server.run(["explain", what]);
     expect(code).toBe(2);
     expect(stdout).toBe("");

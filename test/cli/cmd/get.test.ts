@@ -4,7 +4,7 @@ import { expectGolden } from "../../support/cli/golden.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 
 describe("get", () => {
-  it("prints tables: all of a kind, wide, one, several kinds", async () => {
+  it("prints tables of a kind, wide, of one object and of several kinds", async () => {
     const server = fakeApi({
       ...catalogueResponses(),
       "GET /api/v1/secrets": rows("secret", {
@@ -62,7 +62,7 @@ describe("get", () => {
     expectGolden("get.txt", transcript);
   });
 
-  it("gives an array for a list and an object for one name", async () => {
+  it("prints an array for a list and an object for one name", async () => {
     const server = fakeApi(catalogueResponses());
     expect(JSON.parse((await cli("get llms -o json", { server })).stdout)).toEqual(llms);
     expect(JSON.parse((await cli("get llm claude -o json", { server })).stdout)).toEqual(llms[0]);
@@ -70,7 +70,7 @@ describe("get", () => {
     expect(JSON.parse((await cli("get llms claude qwen-alice -o json", { server })).stdout)).toEqual(llms);
   });
 
-  it("says which kind each is when there are several", async () => {
+  it("names the kind of each object if there are several kinds", async () => {
     const server = fakeApi({
       ...catalogueResponses(),
       "GET /api/v1/groups": rows("group", { name: "friends", members: [] }),
@@ -91,7 +91,7 @@ describe("get", () => {
     ).toBe("group/friends\nllm/claude\n");
   });
 
-  it("prints names, jsonpath and YAML that begins with kind and name", async () => {
+  it("prints names, jsonpath, and YAML that begins with kind and name", async () => {
     const server = fakeApi(catalogueResponses());
     expect((await cli("get llms -o name", { server })).stdout).toBe("llm/claude\nllm/qwen-alice\n");
     expect((await cli("get llms -o jsonpath={[*].model}", { server })).stdout).toBe(
@@ -104,7 +104,7 @@ describe("get", () => {
     expect(stdout).not.toMatch(/createdAt|status|^id:/m);
   });
 
-  it("sorts by a path: numbers by size, what is missing last", async () => {
+  it("sorts by a path: numbers by size, missing values last", async () => {
     const names = async (path: string) => {
       const server = fakeApi({
         "GET /api/v1/secretbackends": rows(
@@ -125,7 +125,7 @@ describe("get", () => {
     expect(await names("secretCount")).toBe("adcb");
   });
 
-  it("says on stderr that there is nothing, and ends with 0", async () => {
+  it("reports an empty list on stderr and exits with 0", async () => {
     const server = fakeApi({ "GET /api/v1/llms": [] });
     expect(await cli("get llms", { server })).toMatchObject({
       code: 0,
@@ -136,7 +136,7 @@ describe("get", () => {
     expect(await cli("get llms -o yaml", { server })).toMatchObject({ code: 0, stdout: "", stderr: "" });
   });
 
-  it("ends with 3 for a name that is not there and suggests the nearest", async () => {
+  it("exits with 3 for an unknown name and suggests the nearest one", async () => {
     const server = fakeApi(catalogueResponses());
     const { code, stdout, stderr } = await cli("get llm claud", { server });
     expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
@@ -146,7 +146,7 @@ describe("get", () => {
     );
   });
 
-  it("prints those that are there and tells of each that is not", async () => {
+  it("prints the objects that exist and an error for each that does not", async () => {
     const server = fakeApi(catalogueResponses());
     const { code, stdout, stderr } = await cli("get llms claude claudo zzz -o name", { server });
     expect({ code, stdout }).toEqual({ code: 3, stdout: "llm/claude\n" });
@@ -165,7 +165,7 @@ describe("get", () => {
     },
   );
 
-  it("finds unknown kinds among the server's, and prints them by its columns", async () => {
+  it("asks the server for unknown kinds, and prints them with its columns", async () => {
     const gadget = {
       kind: "gadget",
       plural: "gadgets",
@@ -191,7 +191,7 @@ describe("get", () => {
     );
   });
 
-  it("gets all that may be seen, and warns of what may not", async () => {
+  it("prints all kinds and warns about the forbidden ones", async () => {
     const server = fakeApi({
       ...catalogueResponses(),
       "GET /api/v1/kinds": () => failure(404, "not_found", "no"),
@@ -212,7 +212,7 @@ describe("get", () => {
     expect((await cli("get secrets", { server })).code).toBe(4);
   });
 
-  it("cuts cells to the width of a terminal, the name never, and nothing off one", async () => {
+  it("cuts cells to the width of a terminal, never the name, and nothing in a pipe", async () => {
     const server = fakeApi(catalogueResponses());
     const { stdout } = await cli("get llms", { server, answers: [], columns: 100 });
     for (const line of stdout.trimEnd().split("\n")) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(100);
@@ -221,7 +221,7 @@ describe("get", () => {
     expect((await cli("get llms", { server })).stdout).not.toContain("…");
   });
 
-  it("shows control characters and escape sequences of names and texts as text (T42)", async () => {
+  it("prints control characters and escape sequences as text (T42)", async () => {
     const evil = { name: "x", displayName: "\u001b]0;owned\u0007\u009b31m\nadmin\u202egnp" };
     const server = fakeApi({ "GET /api/v1/users": rows("user", evil) });
     const table = await cli("get users", { server, answers: [] });
@@ -235,7 +235,7 @@ describe("get", () => {
     );
   });
 
-  it("passes the server's error on, and names it when it cannot be reached", async () => {
+  it("prints the server's error, and its address if it cannot be reached", async () => {
     const server = fakeApi({
       "GET /api/v1/llms": () => failure(401, "unauthenticated", "log in", { hint: "mcpctl login" }),
     });
@@ -251,12 +251,12 @@ describe("get", () => {
     );
   });
 
-  it("ends with 6 when the server does not answer in time", async () => {
+  it("exits with 6 if the server does not respond in time", async () => {
     const server = fakeApi({ "GET /api/v1/llms": () => new Promise(() => {}) });
     expect((await cli("get llms --timeout 50ms", { server })).code).toBe(6);
   });
 
-  it("shows calls with -v, and no token", async () => {
+  it("prints requests with -v and no token", async () => {
     const server = fakeApi(catalogueResponses());
     const { stdout, stderr } = await cli("get llms -v -o name", {
       server,

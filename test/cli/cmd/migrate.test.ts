@@ -24,12 +24,12 @@ const three = [
 
 const lines = (values: readonly object[]) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
 
-/** A server that answers with these lines. */
-function telling(values: readonly object[]): FakeApi {
+/** A server that responds with these lines. */
+function respondingWith(values: readonly object[]): FakeApi {
   return fakeApi({ [path]: () => new Response(lines(values)) });
 }
 
-/** Runs until the first secret is told of; `then` happens at that very moment. */
+/** Runs a migration and calls `then` when the result of the first secret is printed. */
 async function runUntil(url: string, then: () => void, signal = new AbortController().signal) {
   const at = fakeTerminal();
   at.out = (text) => {
@@ -46,7 +46,7 @@ async function runUntil(url: string, then: () => void, signal = new AbortControl
 }
 
 describe("migrate secrets", () => {
-  it("tells what becomes of each", async () => {
+  it("prints the result of each secret", async () => {
     const accepted: (string | null)[] = [];
     const server = fakeApi({
       [path]: (request: Request) => {
@@ -69,32 +69,32 @@ describe("migrate secrets", () => {
     ["--keep-source", { keepSource: true }],
     ["--dry-run", { dryRun: true }],
   ])("sends %s", async (flag, body) => {
-    const server = telling([{ total: 0 }, counts()]);
+    const server = respondingWith([{ total: 0 }, counts()]);
     expect((await cli(`${line} ${flag}`, { server })).code).toBe(0);
     expect(server.bodies).toEqual([{ from: "default", to: "bao", ...body }]);
   });
 
-  it("says what would happen in a dry run, and that there is nothing", async () => {
+  it("prints the expected results of a dry run, and reports an empty backend", async () => {
     const planned = [
       { total: 2 },
       { name: "a", result: "planned" },
       { name: "b", result: "skipped", reason: "already on bao" },
       counts({ planned: 1, skipped: 1 }),
     ];
-    expect(await cli(`${line} --dry-run`, { server: telling(planned) })).toMatchObject({
+    expect(await cli(`${line} --dry-run`, { server: respondingWith(planned) })).toMatchObject({
       code: 0,
       stdout: "secret 'a' migrated (dry run)\nsecret 'b' skipped (dry run: already on bao)\n",
       stderr: "",
     });
-    expect(await cli(line, { server: telling([{ total: 0 }, counts()]) })).toMatchObject({
+    expect(await cli(line, { server: respondingWith([{ total: 0 }, counts()]) })).toMatchObject({
       code: 0,
       stdout: "",
       stderr: "No secrets on 'default'.\n",
     });
   });
 
-  it("says of a failure why, goes on, and ends with 1", async () => {
-    const server = telling([
+  it("prints the reason of a failure, continues and exits with 1", async () => {
+    const server = respondingWith([
       { total: 2 },
       { name: "y", result: "failed", reason: "bao is sealed\u001b[2J" },
       { name: "z", result: "migrated" },
@@ -108,9 +108,13 @@ describe("migrate secrets", () => {
     });
   });
 
-  it("warns of a copy that is left behind", async () => {
+  it("warns about a copy that could not be deleted", async () => {
     const left = "a copy on default could not be deleted: the backend did not answer";
-    const server = telling([{ total: 1 }, { name: "a", result: "migrated", left }, counts({ migrated: 1 })]);
+    const server = respondingWith([
+      { total: 1 },
+      { name: "a", result: "migrated", left },
+      counts({ migrated: 1 }),
+    ]);
     expect(await cli(line, { server })).toMatchObject({
       code: 0,
       stdout: "secret 'a' migrated\n",
@@ -119,7 +123,7 @@ describe("migrate secrets", () => {
   });
 
   it("prints one JSON object and nothing else with -o json", async () => {
-    const server = telling(three);
+    const server = respondingWith(three);
     const { code, stdout, stderr } = await cli(`${line} -o json`, { server });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(JSON.parse(stdout)).toEqual({
@@ -129,7 +133,7 @@ describe("migrate secrets", () => {
       summary: { migrated: 2, skipped: 1, planned: 0, failed: 0 },
     });
 
-    const failing = telling([
+    const failing = respondingWith([
       { total: 1 },
       { name: "y", result: "failed", reason: "sealed" },
       counts({ failed: 1 }),
@@ -143,7 +147,7 @@ describe("migrate secrets", () => {
     expect(failed.stderr).toContain("error: secret 'y': sealed\n");
   });
 
-  it("passes on what the server refuses before it begins", async () => {
+  it("prints the server's refusal before the migration begins", async () => {
     for (const [status, code, exit] of [
       [403, "forbidden", 4],
       [404, "not_found", 3],
@@ -159,7 +163,7 @@ describe("migrate secrets", () => {
   });
 });
 
-describe("a stream", () => {
+describe("the response stream of a migration", () => {
   const gone = "error: the connection to the server was lost; run the command again to continue\n";
 
   it.each([
@@ -167,13 +171,13 @@ describe("a stream", () => {
     ["between two lines", lines(three.slice(0, 2))],
     ["within a line", `${lines(three.slice(0, 2))}{"name":"x","resu`],
     ["before the summary", lines(three.slice(0, 4))],
-  ])("that ends %s is a failure", async (_, text) => {
+  ])("is a failure if it ends %s", async (_, text) => {
     const server = fakeApi({ [path]: () => new Response(text) });
     const { code, stderr } = await cli(line, { server });
     expect({ code, stderr }).toEqual({ code: 1, stderr: gone });
   });
 
-  it("that is torn off is a failure too", async () => {
+  it("is a failure if the connection is cut", async () => {
     const answer = lines(three.slice(0, 2));
     let tear = () => {};
     const torn = Bun.listen({
@@ -192,14 +196,14 @@ describe("a stream", () => {
     expect(outcome).toEqual({ code: 1, stdout: "secret 'openai' migrated\n", stderr: gone });
   });
 
-  it("that ends too early leaves what was done in the JSON", async () => {
-    const server = telling(three.slice(0, 2));
+  it("that ends too early still gives the results so far as JSON", async () => {
+    const server = respondingWith(three.slice(0, 2));
     const { code, stdout, stderr } = await cli(`${line} -o json`, { server });
     expect({ code, stderr }).toEqual({ code: 1, stderr: gone });
     expect(JSON.parse(stdout)).toEqual({ from: "default", to: "bao", results: [three[1]], summary: null });
   });
 
-  it("may be cut anywhere into pieces, also within a character", async () => {
+  it("may be split anywhere, also within a character", async () => {
     const bytes = new TextEncoder().encode(
       lines([{ total: 1 }, { name: "a", result: "failed", reason: "öäü → 世界" }, counts({ failed: 1 })]),
     );
@@ -222,12 +226,12 @@ describe("a stream", () => {
     expect(stderr).toContain("error: secret 'a': öäü → 世界\n");
   });
 
-  it("needs no line break behind the summary", async () => {
+  it("needs no line break after the summary", async () => {
     const server = fakeApi({ [path]: () => new Response(lines(three).trimEnd()) });
     expect((await cli(line, { server })).code).toBe(0);
   });
 
-  it("that is something else altogether is said to be, and not shown", async () => {
+  it("that is not JSON is reported and not printed", async () => {
     const server = fakeApi({ [path]: () => new Response("<html>\nhunter2\n</html>\n") });
     const { code, stdout, stderr } = await cli(`${line} -v`, { server });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
@@ -236,8 +240,8 @@ describe("a stream", () => {
   });
 });
 
-describe("Ctrl-C", () => {
-  it("ends it with 130 and lets go of the server; a second run finishes", async () => {
+describe("Ctrl-C during a migration", () => {
+  it("exits with 130 and closes the connection; a second run finishes the migration", async () => {
     const cancelled = Promise.withResolvers<void>();
     let runs = 0;
     const server = fakeApi({
@@ -259,22 +263,22 @@ describe("Ctrl-C", () => {
   });
 });
 
-describe("progress", () => {
-  /** Runs with a person at the terminal, a second passing when `wanted` secrets have been told of. */
-  async function watched(values: readonly object[], wanted: number) {
+describe("the progress line", () => {
+  /** Runs on a terminal. A second passes once the results of `wanted` secrets are printed. */
+  async function runWithProgress(values: readonly object[], wanted: number) {
     const at = fakeTerminal({ answers: [] });
     let screen = "";
     let pass = () => {};
-    let told = 0;
+    let results = 0;
     at.err = (text) => {
       screen += text;
     };
     at.out = (text) => {
       screen += text;
-      if (++told === wanted) pass();
+      if (++results === wanted) pass();
     };
     const migration: Migration = { from: "default", to: "bao" };
-    const server = telling(values);
+    const server = respondingWith(values);
     const context = {
       terminal: at,
       env: {},
@@ -283,7 +287,6 @@ describe("progress", () => {
       flags,
       now: () => 0,
       signal: new AbortController().signal,
-      commands: {},
       client: async () => new ApiClient({ url: server.url }),
     };
     const code = await migrateSecrets(migration, context, (_, act) => {
@@ -294,26 +297,26 @@ describe("progress", () => {
   }
 
   const of = (n: number) => `\rmigrating ${n} of 3`;
-  const wiped = `\r${" ".repeat(16)}\r`;
+  const erased = `\r${" ".repeat(16)}\r`;
 
-  it("stands below what was told, on a terminal, when it takes long", async () => {
-    const { code, screen } = await watched(three, 1);
+  it("is below the results on a terminal if the migration takes long", async () => {
+    const { code, screen } = await runWithProgress(three, 1);
     expect(code).toBe(0);
     expect(screen).toBe(
-      `secret 'openai' migrated\n${of(1)}${of(2).padEnd(17)}${wiped}` +
-        `secret 'x' skipped (already on bao)\n${of(3).padEnd(16)}${wiped}` +
-        `secret 'anthropic' migrated\n${of(3)}${wiped}`,
+      `secret 'openai' migrated\n${of(1)}${of(2).padEnd(17)}${erased}` +
+        `secret 'x' skipped (already on bao)\n${of(3).padEnd(16)}${erased}` +
+        `secret 'anthropic' migrated\n${of(3)}${erased}`,
     );
   });
 
-  it("is not there when it is quick", async () => {
-    const { screen } = await watched(three, 99);
+  it("is not shown if the migration is quick", async () => {
+    const { screen } = await runWithProgress(three, 99);
     expect(screen).not.toContain("\r");
     expect(screen).not.toContain("migrating");
   });
 });
 
-describe("a wrong use of migrate", () => {
+describe("a usage error of migrate", () => {
   const only = "write: mcpctl migrate secrets --from BACKEND --to BACKEND";
   it.each([
     ["migrate", "secrets is missing", only],
@@ -333,9 +336,9 @@ describe("a wrong use of migrate", () => {
     expect(stderr).toContain(hint);
   });
 
-  it("takes the kind by any of its names", async () => {
+  it("accepts every name of the kind", async () => {
     for (const word of ["secret", "sec", "Secrets"]) {
-      const server = telling([{ total: 0 }, counts()]);
+      const server = respondingWith([{ total: 0 }, counts()]);
       expect((await cli(`migrate ${word} --from a --to b`, { server })).code).toBe(0);
     }
   });

@@ -21,7 +21,7 @@ function patch(...words: string[]) {
 }
 
 describe("patch", () => {
-  it("changes the named fields, each by what it takes", async () => {
+  it("changes the named fields, each with the type of its schema", async () => {
     const { code, stdout, stderr } = await patch(
       "llm",
       "claude",
@@ -44,12 +44,12 @@ describe("patch", () => {
     expect(server.find("groups", "g")).toMatchObject({ members: ["c", "d"] });
   });
 
-  it.each(["poolName=", "poolName=null"])("clears with %s", async (change) => {
+  it.each(["poolName=", "poolName=null"])("clears a field with %s", async (change) => {
     await patch("llm/claude", change);
     expect(server.writes[0]?.body).toEqual({ poolName: null });
   });
 
-  it("changes what lies inside a field, of the very version it read", async () => {
+  it("changes a field inside another, with the version that it has read", async () => {
     await patch(
       "llm",
       "claude",
@@ -63,7 +63,7 @@ describe("patch", () => {
     });
   });
 
-  it("changes a setting by its old path in extraConfig, and keeps what stands beside it in its field", async () => {
+  it("changes a setting by its old path in extraConfig, and keeps the other settings of its field", async () => {
     const timeouts = { silence: 60, connect: 5 };
     const local = server.seed("llms", { name: "local", type: "openai", model: "m", timeouts });
     await patch("llm", "local", "extraConfig.timeouts.silence=30", "timeouts.firstByte=9");
@@ -71,12 +71,12 @@ describe("patch", () => {
       path: `/api/v1/llms/${local.id}`,
       body: { timeouts: { silence: 30, connect: 5, firstByte: 9 }, version: 1 },
     });
-    // Where the field is not set the server moves it.
+    // The server moves it if the field is not set.
     await patch("llm", "local", "extraConfig.limits.maxConcurrent=4");
     expect(server.writes[1]?.body).toEqual({ extraConfig: { limits: { maxConcurrent: 4 } }, version: 2 });
   });
 
-  it("sets a secret's value from standard input, without reading the others", async () => {
+  it("sets a secret's value from standard input and leaves the other values alone", async () => {
     server.seed("secrets", { name: "s", data: { a: "1", b: "2" } });
     const { stdout, stderr } = await patch("secret", "s", "data.a=-", "data.b=null");
     expect(stdout).toBe("secret 's' patched\n");
@@ -84,7 +84,7 @@ describe("patch", () => {
     expect(server.writes[0]?.body).toEqual({ data: { a: "from stdin", b: null } });
   });
 
-  it("says unchanged when the server changed nothing, and prints the object with -o", async () => {
+  it("says unchanged if the server has changed nothing, and prints the object with -o", async () => {
     expect((await patch("llm", "claude", "model=m")).stdout).toBe("llm 'claude' unchanged\n");
     expect(JSON.parse((await patch("llm", "claude", "model=n", "-o", "json")).stdout)).toMatchObject({
       model: "n",
@@ -104,7 +104,7 @@ describe("patch", () => {
     [["llm"], "which llm? NAME is missing"],
     [["secret", "s", "data=hunter2"], "data needs a key: data.KEY=VALUE"],
     [["user", "u", "password=hunter2"], "a password cannot be given as an argument"],
-  ])("%j is a wrong use, and changes nothing", async (words, message) => {
+  ])("%j is a usage error and changes nothing", async (words, message) => {
     server.seed("secrets", { name: "s", data: { a: "1" } });
     server.seed("users", { name: "u" });
     const { code, stdout, stderr } = await patch(...words);
@@ -115,7 +115,7 @@ describe("patch", () => {
     expect(server.writes).toEqual([]);
   });
 
-  it("names the nearest when there is none of that name", async () => {
+  it("suggests the nearest name if there is no such object", async () => {
     const { code, stderr } = await patch("llm", "cluade", "model=x");
     expect(code).toBe(3);
     expect(stderr).toContain('llm "cluade" not found');

@@ -29,7 +29,7 @@ const llama: ProviderReport = {
   pid: null,
 };
 
-/** A home with an agent that answers by script, and what it was requests. */
+/** A home with a fake agent, and the requests that it has received. */
 function agent(answer: (called: string) => Response | Promise<Response> | undefined = () => undefined) {
   const home = newHome();
   const requests: string[] = [];
@@ -62,14 +62,14 @@ describe("mcpctl provider", () => {
     expect(JSON.parse(asJson.stdout)).toEqual([qwen, llama]);
   });
 
-  it("says so when there is none", async () => {
+  it("reports that there are no providers", async () => {
     const { home } = agent(() => Response.json([]));
     const { code, stdout, stderr } = await cli("provider", { home });
     expect([code, stdout]).toEqual([0, ""]);
     expect(stderr).toBe("No providers found. To find models on this machine: mcpctl agent discover\n");
   });
 
-  it.each(["provider qwen", "provider qwen status"])("shows one: %s", async (line) => {
+  it.each(["provider qwen", "provider qwen status"])("prints one provider: %s", async (line) => {
     const { home, requests } = agent();
     const { stdout } = await cli(line, { home });
     expect(stdout).toBe(
@@ -91,12 +91,12 @@ describe("mcpctl provider", () => {
     expect(requests.every((called) => called === "GET /providers")).toBe(true);
   });
 
-  it("wakes one and waits for it, with progress for whoever watches on stderr", async () => {
+  it("wakes a provider and waits for it, with progress on a terminal's stderr", async () => {
     const done = Promise.withResolvers<Response>();
     let looks = 0;
     const { home, requests } = agent((called) => {
       if (called === "POST /providers/qwen/up") return done.promise;
-      // The second look is taken while it is under way.
+      // The state is requested again meanwhile.
       if (++looks === 3) done.resolve(Response.json({ ...qwen, state: "active" }));
       return Response.json([{ ...qwen, state: "waking", detail: "loading weights, 34 s" }]);
     });
@@ -106,7 +106,7 @@ describe("mcpctl provider", () => {
     expect(requests.filter((called) => called.startsWith("POST"))).toEqual(["POST /providers/qwen/up"]);
   });
 
-  it("stops one", async () => {
+  it("stops a provider", async () => {
     const { home, requests } = agent((called) =>
       called.startsWith("POST") ? Response.json(qwen) : undefined,
     );
@@ -115,7 +115,7 @@ describe("mcpctl provider", () => {
     expect(requests).toEqual(["GET /providers", "POST /providers/qwen/down"]);
   });
 
-  it("hands on why it could not", async () => {
+  it("prints the agent's reason of a failure", async () => {
     const refused = { error: 'the agent does not run "llama", so it cannot stop it', code: "not_supported" };
     const { home } = agent((called) =>
       called.startsWith("POST") ? Response.json(refused, { status: 501 }) : undefined,
@@ -125,7 +125,7 @@ describe("mcpctl provider", () => {
     expect(stderr).toBe('error: the agent does not run "llama", so it cannot stop it\n');
   });
 
-  it("says why one could not be started, as the agent knows it", async () => {
+  it("adds the agent's detail to a failed start", async () => {
     let detail = "there is no vllm command on the PATH";
     const { home } = agent((called) =>
       called.startsWith("POST")
@@ -138,13 +138,13 @@ describe("mcpctl provider", () => {
     expect((await cli("provider qwen up", { home })).stderr).toBe("error: vLLM cannot be started\n");
   });
 
-  it("says that no agent runs, and how to start it", async () => {
+  it("reports that no agent runs, and how to start one", async () => {
     const { code, stdout, stderr } = await cli("provider qwen up");
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toBe("error: no agent runs on this machine\nhint: start it with: mcpctl agent\n");
   });
 
-  it("does nothing for a name or a deed that it does not know", async () => {
+  it("refuses an unknown name or action and changes nothing", async () => {
     const { home, requests } = agent();
     const other = await cli("provider qwne up", { home });
     expect([other.code, other.stderr]).toEqual([
@@ -156,7 +156,7 @@ describe("mcpctl provider", () => {
     expect(requests.filter((called) => called.startsWith("POST"))).toEqual([]);
   });
 
-  it("asks the agent, whatever server the flags and the environment name, and shows it no token", async () => {
+  it("asks the agent, whatever server is configured, and sends it no token", async () => {
     const tokens: (string | null)[] = [];
     const home = newHome();
     const server = Bun.serve({

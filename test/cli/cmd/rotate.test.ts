@@ -19,7 +19,7 @@ describe("rotate secretbackend", () => {
     expect(server.bodies).toEqual([undefined]);
   });
 
-  it("tells a warning on stderr, and prints the answer with -o json", async () => {
+  it("prints a warning on stderr, and the response with -o json", async () => {
     const warning = "the old token could not be revoked";
     const server = fakeApi({ "POST /api/v1/secretbackends/bao/rotate": { ...rotated, warning } });
     expect(await cli("rotate secretbackend bao", { server })).toMatchObject({
@@ -32,7 +32,7 @@ describe("rotate secretbackend", () => {
     expect(JSON.parse(stdout)).toEqual({ ...rotated, warning });
   });
 
-  it("names the nearest backend, and passes on what the server refuses", async () => {
+  it("suggests the nearest backend, and prints the server's refusal", async () => {
     const server = fakeApi({
       "GET /api/v1/secretbackends": backends,
       "POST /api/v1/secretbackends/default/rotate": () =>
@@ -74,7 +74,7 @@ describe("rotate master-key", () => {
     expect(JSON.parse(stdout)).toEqual(answer);
   });
 
-  it("passes on what the server refuses, and what it cannot do", async () => {
+  it("prints the server's refusals", async () => {
     const server = fakeApi({
       "POST /api/v1/master-key/rotate": () =>
         failure(400, "invalid_request", "there is no master key", {
@@ -88,7 +88,7 @@ describe("rotate master-key", () => {
     });
   });
 
-  it("waits as long as it takes, or as --timeout says", async () => {
+  it("has no time limit unless --timeout sets one", async () => {
     const limits: unknown[] = [];
     const send = (async (_: URL, { signal, timeout }: BunFetchRequestInit) => {
       limits.push({ signal, timeout });
@@ -106,7 +106,7 @@ describe("rotate master-key", () => {
     expect({ code, stdout }).toEqual({ code: 6, stdout: "" });
   });
 
-  it("ends with 130 on Ctrl-C", async () => {
+  it("exits with 130 on Ctrl-C", async () => {
     const interrupt = new AbortController();
     const server = fakeApi({
       "POST /api/v1/master-key/rotate": () => {
@@ -119,7 +119,7 @@ describe("rotate master-key", () => {
   });
 });
 
-describe("a wrong use of rotate", () => {
+describe("a usage error of rotate", () => {
   it.each([
     [
       "rotate",

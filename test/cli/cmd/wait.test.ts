@@ -5,13 +5,13 @@ import { must, testServer } from "../../support/server.ts";
 const llm = { name: "gpt", type: "openai", model: "m" };
 
 /** A server with one llm, and a way to run `mcpctl wait` against it. */
-async function house() {
+async function serverWithLlm() {
   const server = await testServer();
   await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
   const { bearer } = await server.token("t", [{ role: "view", resource: "llms" }]);
   const wait = (line: string, signal?: AbortSignal) =>
     cli(`wait ${line}`, { server, env: { MCPCTL_TOKEN: bearer }, ...(signal && { signal }) });
-  /** Until somebody follows the changes. */
+  /** Resolves when a client follows the changes. */
   const followed = () =>
     expect
       .poll(async () => (await server.admin("GET", "/metrics")).text)
@@ -19,15 +19,15 @@ async function house() {
   return { server, wait, followed };
 }
 
-it("ends at once where the state is reached", async () => {
-  const { wait } = await house();
+it("wait exits at once if the condition holds", async () => {
+  const { wait } = await serverWithLlm();
   const { code, stdout } = await wait("llm/gpt --for=status=active");
   expect([code, stdout]).toEqual([0, "llm 'gpt' has status active\n"]);
   expect((await wait("llm/gone --for=delete")).stdout).toBe("llm 'gone' is deleted\n");
 });
 
-it("follows changes until all have been there, also of what comes later", async () => {
-  const { server, wait, followed } = await house();
+it("wait follows changes until every object has met the condition, also objects that are created later", async () => {
+  const { server, wait, followed } = await serverWithLlm();
   const waiting = wait("llm gpt later --for=tier=heavy --timeout 20s");
   await followed();
   await must(server.admin("PUT", "/api/v1/llms/gpt", { tier: "heavy" }));
@@ -37,18 +37,18 @@ it("follows changes until all have been there, also of what comes later", async 
   expect([code, stdout]).toEqual([0, "llm 'gpt' has tier heavy\nllm 'later' has tier heavy\n"]);
 });
 
-it("waits for the end of an object", async () => {
-  const { server, wait, followed } = await house();
+it("wait --for=delete exits when the object is deleted", async () => {
+  const { server, wait, followed } = await serverWithLlm();
   const waiting = wait("llm/gpt --for=delete --timeout 20s");
   await followed();
   await must(server.admin("DELETE", "/api/v1/llms/gpt"));
   expect((await waiting).code).toBe(0);
 });
 
-it("gives up with 6 when the time is over, and with 130 when it is interrupted", async () => {
-  const { wait, followed } = await house();
-  const late = await wait("llm/gpt --for=status=inactive --timeout 300ms");
-  expect([late.code, late.stderr]).toEqual([6, "error: llm/gpt: not status inactive after 0.3 s\n"]);
+it("wait exits with 6 after the time limit and with 130 on Ctrl-C", async () => {
+  const { wait, followed } = await serverWithLlm();
+  const timedOut = await wait("llm/gpt --for=status=inactive --timeout 300ms");
+  expect([timedOut.code, timedOut.stderr]).toEqual([6, "error: llm/gpt: not status inactive after 0.3 s\n"]);
   const half = await wait("llm/gpt llm/gone --for=status=active --timeout 300ms");
   expect([half.code, half.stderr]).toEqual([6, "error: llm/gone: not status active after 0.3 s\n"]);
   const newer = await wait("llm/gpt --for=weather=fine --timeout 100ms");
@@ -66,7 +66,7 @@ it.each([
   ["llms --for=delete", "which llms?"],
   ["llm/gpt --for=sttus=active", 'llm has no field "sttus"\nhint: did you mean "status"?'],
 ])("%s is a mistake", async (line, words) => {
-  const { wait } = await house();
+  const { wait } = await serverWithLlm();
   const { code, stderr } = await wait(line);
   expect(code).toBe(2);
   expect(stderr).toContain(words);

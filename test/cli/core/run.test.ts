@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Commands, defineGroup, defineVerb } from "../../../src/cli/core/command.ts";
 import { AppError } from "../../../src/errors.ts";
-import { cli, type Outcome } from "../../support/cli/run-cli.ts";
+import { type CliResult, cli } from "../../support/cli/run-cli.ts";
 
 const seen: { args: unknown; flags: unknown }[] = [];
 
@@ -71,14 +71,14 @@ const commands: Commands = {
 
 async function run(
   ...line: string[]
-): Promise<Outcome & { args?: Record<string, unknown>; flags?: Record<string, unknown> }> {
+): Promise<CliResult & { args?: Record<string, unknown>; flags?: Record<string, unknown> }> {
   seen.length = 0;
   const outcome = await cli(line, { commands });
   return { ...outcome, ...(seen[0] as { args: Record<string, unknown>; flags: Record<string, unknown> }) };
 }
 
-describe("arguments", () => {
-  it("takes global flags before and after the verb", async () => {
+describe("the arguments of a verb", () => {
+  it("accepts global flags before and after the verb", async () => {
     const { flags } = await run("--context", "home", "fetch", "x", "-o", "json", "--timeout=5m", "-v");
     expect(flags).toEqual({
       output: "json",
@@ -92,53 +92,53 @@ describe("arguments", () => {
     });
   });
 
-  it("lets a verb's own flag go before the global one of that name, behind the verb only", async () => {
+  it("prefers a verb's own flag to the global one of that name, behind the verb only", async () => {
     const { args, flags } = await run("--server", "http://global:1", "fetch", "x", "--server", "own");
     expect(args?.["server"]).toBe("own");
     expect(flags?.["server"]).toBe("http://global:1");
   });
 
-  it("collects repeated flags, under every name they have", async () => {
+  it("collects repeated flags under all their names", async () => {
     const { args } = await run("fetch", "x", "--data", "a=1", "-d", "b=2", "--datum=c=-3");
     expect(args?.["data"]).toEqual(["a=1", "b=2", "c=-3"]);
   });
 
-  it("fills in what was not given", async () => {
+  it("fills in defaults", async () => {
     const { args } = await run("fetch", "x");
     expect(args).toMatchObject({ what: "x", names: [], data: [], watch: false, limit: "10" });
     expect(args?.["tier"]).toBeUndefined();
   });
 
-  it("takes words behind -- as they are", async () => {
+  it("reads words behind -- as they are", async () => {
     const { args } = await run("fetch", "x", "--", "--data", "-w");
     expect(args).toMatchObject({ names: ["--data", "-w"], data: [], watch: false });
   });
 
-  it("takes short flags in one word, and a value with or without a sign", async () => {
+  it("reads short flags in one word, and a value with or without =", async () => {
     expect((await run("fetch", "x", "-wq")).args).toMatchObject({ watch: true, quiet: true });
     for (const word of ["-ojson", "-o=json", "--output=json"])
       expect((await run("fetch", "x", word)).flags?.["output"]).toBe("json");
   });
 
-  it("takes - and negative numbers as values", async () => {
+  it("accepts - and negative numbers as values", async () => {
     expect((await run("fetch", "x", "--limit", "-5", "--data", "-")).args).toMatchObject({
       limit: "-5",
       data: ["-"],
     });
   });
 
-  it("has flags that depend on the first word", async () => {
+  it("accepts flags that depend on the first word", async () => {
     expect((await run("fetch", "fruit", "--ripeness", "soft")).args?.["ripeness"]).toBe("soft");
     expect((await run("fetch", "stone", "--ripeness", "soft")).code).toBe(2);
   });
 
-  it("finds a verb of a group", async () => {
+  it("runs a verb of a group", async () => {
     expect((await run("group", "-o", "name", "fetch", "x")).flags?.["output"]).toBe("name");
   });
 });
 
-describe("a verb that does something and has verbs", () => {
-  it("does its own when no verb follows", async () => {
+describe("a verb that runs by itself and has verbs", () => {
+  it("runs by itself if no verb follows", async () => {
     const alone = await run("both");
     expect(alone.code).toBe(0);
     expect(alone.args).not.toHaveProperty("listen");
@@ -147,14 +147,14 @@ describe("a verb that does something and has verbs", () => {
     expect(flags?.["verbose"]).toBe(true);
   });
 
-  it("is another verb when the very next word names one", async () => {
+  it("runs another verb if the very next word names one", async () => {
     expect((await run("-v", "both", "fetch", "x")).args).toMatchObject({ what: "x" });
     const { code, stderr } = await run("both", "-v", "fetch", "x");
     expect(code).toBe(2);
     expect(stderr).toContain('unexpected argument "fetch"');
   });
 
-  it("lists both in its help, and does nothing then", async () => {
+  it("lists its flags and verbs in its help, and runs nothing", async () => {
     for (const line of [
       ["both", "--help"],
       ["both", "--listen", "x", "-h"],
@@ -170,7 +170,7 @@ describe("a verb that does something and has verbs", () => {
   });
 });
 
-describe("usage faults end with 2 and say what is near", () => {
+describe("a usage error exits with 2 and suggests the nearest word", () => {
   it.each([
     [["fetsh", "x"], 'error: unknown verb "fetsh"\nhint: did you mean "fetch"? Run: mcpctl fetch --help\n'],
     [["zzz"], 'error: unknown verb "zzz"\nhint: to see all verbs: mcpctl --help\n'],
@@ -208,8 +208,8 @@ describe("usage faults end with 2 and say what is near", () => {
   });
 });
 
-describe("failures", () => {
-  it("shows the sentence, the faults and the hint on stderr, with what could move the cursor escaped (T42)", async () => {
+describe("a failure", () => {
+  it("prints the sentence, the faults and the hint on stderr with control characters escaped (T42)", async () => {
     const { code, stdout, stderr } = await run("failing", "not_found");
     expect(code).toBe(3);
     expect(stdout).toBe("");
@@ -223,15 +223,15 @@ describe("failures", () => {
     ["timed_out", 6],
     ["interrupted", 130],
     ["answer", 7],
-  ])("%s ends with %d", async (how, code) => {
+  ])("%s exits with %d", async (how, code) => {
     expect((await run("failing", how)).code).toBe(code);
   });
 
-  it("says nothing more when it was interrupted", async () => {
+  it("prints nothing if it was interrupted", async () => {
     expect((await run("failing", "interrupted")).stderr).toBe("");
   });
 
-  it("shows an unexpected error as a line, and where it was only with -v", async () => {
+  it("prints an unexpected error as one line, and its stack only with -v", async () => {
     const plain = await run("failing", "bug");
     expect(plain.code).toBe(1);
     expect(plain.stderr).toContain("error: x is not a function\n");
@@ -253,11 +253,11 @@ describe("help and version", () => {
     expect(seen).toEqual([]);
   });
 
-  it("does not take -h behind -- for a wish for help", async () => {
+  it("does not read -h behind -- as a flag", async () => {
     expect((await run("fetch", "x", "--", "-h")).args?.["names"]).toEqual(["-h"]);
   });
 
-  it("shows the flags of the kind that was named", async () => {
+  it("lists the flags of the named kind", async () => {
     expect((await run("fetch", "fruit", "--help")).stdout).toContain("--ripeness");
     expect((await run("fetch", "--help")).stdout).not.toContain("--ripeness");
   });

@@ -5,7 +5,7 @@ import { kinds } from "../../../src/kinds/index.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 
-describe("the list of what kinds add to the command line", () => {
+describe("the list of kinds with additions to the command line", () => {
   it("names kinds that exist, each with something to add", async () => {
     const known = kinds.map(({ kind }) => kind);
     for (const name of extendedKinds) {
@@ -14,7 +14,7 @@ describe("the list of what kinds add to the command line", () => {
     }
   });
 
-  it("adds nothing for any other kind, one of a newer server or a word of JavaScript among them", async () => {
+  it("adds nothing for another kind, one of a newer server, or a property of Object", async () => {
     for (const name of ["group", "instance", "constructor", "__proto__"])
       expect(await extensionOf(name)).toEqual({});
   });
@@ -28,7 +28,7 @@ describe("a verb that works on every kind", () => {
   ]);
   const quoted = new RegExp(`["'](${kinds.flatMap(({ kind, plural }) => [kind, plural]).join("|")})["']`);
 
-  it("names no kind: what one adds stands in src/cli/kinds", () => {
+  it("names no kind, because additions are in src/cli/kinds", () => {
     expect(files.length).toBeGreaterThan(30);
     // `-p NAME` is the flag of the field that scopes names; `secret` is a way to read a flag; acronyms are upper case.
     const allowed = /\.project\b|\["project"\]|scopedBy === "project"|parse [!=]== "secret"|acronyms = /;

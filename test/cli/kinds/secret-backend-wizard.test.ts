@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type FakeApi, failure, fakeApi, rows } from "../../support/cli/fake-api.ts";
-import { cli, newHome, type Surroundings } from "../../support/cli/run-cli.ts";
+import { type CliOptions, cli, newHome } from "../../support/cli/run-cli.ts";
 
 const path = "POST /api/v1/secretbackends/wizard";
 const token = "hvs.adminCanary0123456789";
@@ -19,9 +19,9 @@ const [backend] = rows("secretbackend", {
 const made = { backend, policy: "mcpctl-bao", role: "mcpctl-bao-role", secret: "bao-token" };
 
 const created = () => fakeApi({ [path]: () => Response.json(made, { status: 201 }) });
-const person: Surroundings = { answers: [token] };
+const person: CliOptions = { answers: [token] };
 
-/** Everything a run could have left behind: what it printed, and what is in its folder. */
+/** All output of a run, and the files in its folder. */
 function traces({ stdout, stderr, home }: { stdout: string; stderr: string; home: string }): string {
   const files = readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return [
@@ -32,7 +32,7 @@ function traces({ stdout, stderr, home }: { stdout: string; stderr: string; home
 }
 
 describe("create secretbackend --wizard", () => {
-  it("asks for the admin token, unseen, and says what was made and what comes next", async () => {
+  it("asks for the admin token without echo, and prints what was made and the next step", async () => {
     const server = created();
     const outcome = await cli(`${line} --wizard`, { server, ...person });
     expect(outcome).toMatchObject({
@@ -48,7 +48,7 @@ describe("create secretbackend --wizard", () => {
     expect(server.bodies).toEqual([{ name: "bao", config: { url: "https://bao:8200" }, adminToken: token }]);
   });
 
-  it("sends all that is said of the backend", async () => {
+  it("sends all fields of the backend", async () => {
     const server = created();
     const home = newHome();
     const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
@@ -81,13 +81,13 @@ describe("create secretbackend --wizard", () => {
     expect(stderr).toContain("Next: mcpctl migrate secrets");
   });
 
-  it("leaves the admin token in no output, log line or file, whatever happens (T29, T31, T34)", async () => {
+  it("writes the admin token to no output, log line or file (T29, T31, T34)", async () => {
     const answers = [
       () => Response.json(made, { status: 201 }),
       () => failure(400, "invalid_request", "OpenBao refused the admin token"),
       () => failure(403, "forbidden", "you may not create secretbackends"),
       () => new Response("<html>bad gateway</html>", { status: 502 }),
-      // Something in between that gives back what it was sent.
+      // A proxy that sends the request back.
       (server: FakeApi) => new Response((server.bodies.at(-1) as { adminToken: string }).adminToken),
     ];
     for (const answer of answers) {
@@ -106,7 +106,7 @@ describe("create secretbackend --wizard", () => {
     expect(traces(outcome)).not.toContain("adminCanary");
   });
 
-  it("passes on what the server refuses, with nothing on stdout", async () => {
+  it("prints the server's refusal and nothing on stdout", async () => {
     const server = fakeApi({
       [path]: () =>
         failure(400, "invalid_request", "OpenBao refused the admin token", { hint: "is it still valid?" }),
@@ -118,7 +118,7 @@ describe("create secretbackend --wizard", () => {
     });
   });
 
-  it("ends with 130 on Ctrl-C", async () => {
+  it("exits with 130 on Ctrl-C", async () => {
     const interrupt = new AbortController();
     const server = fakeApi({
       [path]: () => {
@@ -155,7 +155,7 @@ describe("create secretbackend --wizard", () => {
     [`${line} --wizard=${token}`, "--wizard takes no value"],
     [`${line} --wizard -o wide`, "-o wide is not possible here"],
     ["create llm x --type openai --model m --wizard", "unknown flag --wizard"],
-  ])("%s is a wrong use: nobody is prompts, nothing is sent", async (words, message) => {
+  ])("%s is a usage error that asks for nothing and sends nothing", async (words, message) => {
     const server = created();
     const outcome = await cli(words, { server, ...person });
     expect(outcome).toMatchObject({ code: 2, stdout: "", prompts: [] });

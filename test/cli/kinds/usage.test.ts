@@ -15,7 +15,7 @@ const lines = [
   { user: "bob", llm: null, ...sums, cost: 0 },
 ];
 
-it("prints what calls came to, grouped as asked for", async () => {
+it("get usage prints the sums of calls in the wanted groups", async () => {
   const server = fakeApi({ "GET /api/v1/usage": lines });
   const { code, stdout, stderr } = await cli("get usage --by user,llm --since 2026-11-01", { server });
   expect({ code, stdout, stderr }).toEqual({
@@ -29,7 +29,7 @@ it("prints what calls came to, grouped as asked for", async () => {
   expect(server.requests).toEqual(["GET /api/v1/usage?by=user%2Cllm&since=2026-11-01"]);
 });
 
-it("prints data for programs, and says so when there is none", async () => {
+it("get usage prints JSON and YAML, and reports an empty period", async () => {
   const server = fakeApi({ "GET /api/v1/usage": lines });
   expect(JSON.parse((await cli("get usage -o json", { server })).stdout)).toEqual(lines);
   expect((await cli("get usage -o yaml", { server })).stdout).toContain("- user: alice\n");
@@ -38,7 +38,7 @@ it("prints data for programs, and says so when there is none", async () => {
   expect([empty.code, empty.stdout, empty.stderr]).toEqual([0, "", "No calls in this period.\n"]);
 });
 
-it("has flags of its own, which other kinds have not", async () => {
+it("get usage has flags that other kinds do not have", async () => {
   const help = await cli("get usage --help");
   expect(help.stdout).toContain("--by WORDS");
   expect((await cli("get llms --by user")).code).toBe(2);

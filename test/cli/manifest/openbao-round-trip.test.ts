@@ -29,7 +29,7 @@ config:
       key: token
 `;
 
-/** As somebody would write it: what the server fills in is not there. */
+/** A manifest without the defaults that the server fills in. */
 const written = exported
   .replace("  mount: secret\n  pathPrefix: mcpctl\n", "")
   .replace("    method: token\n", "");
@@ -56,7 +56,7 @@ beforeEach(() => {
 afterEach(() => server.stop());
 
 describe("an openbao backend", () => {
-  it("is exported without what only the server sets, its CA as a block", () => {
+  it("is exported without read-only fields, with its CA as a block", () => {
     expect(toYaml(kindOf("secretbackend"), [bao])).toBe(exported);
   });
 
@@ -64,7 +64,7 @@ describe("an openbao backend", () => {
     ["as it was exported", exported],
     ["as it was written, without what the server fills in", written],
     ["as JSON", () => JSON.stringify(bao)],
-  ])("finds nothing to change, %s", async (_, text) => {
+  ])("has no difference, %s", async (_, text) => {
     const stdin = typeof text === "string" ? text : text();
     expect(await server.run(["diff", "-f", "-"], { stdin })).toEqual({ code: 0, stdout: "", stderr: "" });
     for (const flags of [[], ["--dry-run"]]) {
@@ -75,7 +75,7 @@ describe("an openbao backend", () => {
     expect(server.writes).toEqual([]);
   });
 
-  it("shows what differs, and nothing else", async () => {
+  it("shows the differences and nothing else", async () => {
     const { code, stdout } = await server.run(["diff", "-f", "-"], {
       stdin: written.replace("https://bao:8200", "https://vault:8200"),
     });
@@ -86,7 +86,7 @@ describe("an openbao backend", () => {
     ]);
   });
 
-  it("is left alone by an editor that only saves", async () => {
+  it("is not changed by an editor that only saves", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "mcpctl-editor-")), "edit.sh");
     writeFileSync(path, '#!/bin/sh\ntouch "$1"\n');
     chmodSync(path, 0o755);

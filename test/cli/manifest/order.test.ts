@@ -28,14 +28,14 @@ const house = documents(
   secret("bao-token"),
 );
 
-describe("the order of a set", () => {
-  it("is by kind, and otherwise as it was given", () => {
+describe("the order of manifests", () => {
+  it("is by kind, and within a kind as given", () => {
     expect(
       order(documents("kind: user\nname: b\n", llm("x", "elsewhere"), "kind: user\nname: a\n", secret("s"))),
     ).toEqual(["secret/s", "llm/x", "user/b", "user/a"]);
   });
 
-  it("puts what an object refers to in front of it, and moves nothing else", () => {
+  it("puts objects before those that refer to them, and moves nothing else", () => {
     expect(order(house)).toEqual([
       "secret/bao-token",
       "secretbackend/bao",
@@ -57,7 +57,7 @@ describe("the order of a set", () => {
     ]);
   });
 
-  it("is by kind within a circle, which what refers to it still follows", () => {
+  it("is by kind within a circle; objects that refer to the circle come after it", () => {
     const circle = documents(secret("bao-token", "bao"), bao("bao-token"));
     expect(order(circle)).toEqual(["secretbackend/bao", "secret/bao-token"]);
     const second = bao("on-bao").replace("name: bao\n", "name: a-second\n");
@@ -69,7 +69,7 @@ describe("the order of a set", () => {
     ]);
   });
 
-  it("takes what is cleared or left out for no reference", () => {
+  it("ignores references that are cleared or left out", () => {
     const nothing = "kind: llm\nname: x\ntype: openai\nmodel: m\napiKeyRef: null\n";
     const cleared = "kind: secretbackend\nname: bao\ntype: openbao\nconfig: null\n";
     const bare = "kind: rbac\nname: r\n---\nkind: group\nname: g\nmembers: null\n";
@@ -82,7 +82,7 @@ describe("the order of a set", () => {
     ]);
   });
 
-  it("has every object once, and each behind all it refers to that do not refer back", () => {
+  it("contains every object once, after all objects that it refers to and that do not refer back", () => {
     const names = ["a", "b", "c", "d"];
     const pointer = fc.option(fc.constantFrom(...names), { nil: undefined });
     const set = fc.record({
@@ -110,7 +110,7 @@ describe("the order of a set", () => {
         const ordered = inOrder(manifests);
         expect(new Set(ordered)).toEqual(new Set(manifests));
         expect(ordered).toHaveLength(manifests.length);
-        // Every object points at one other at most: to walk the chain is to know whether it comes back.
+        // Every object refers to one other at most, so walking the chain shows if it returns.
         const next = (one: Manifest) => {
           const [kind, name] =
             one.kind.kind === "secret"
@@ -141,7 +141,7 @@ describe("apply and delete -f", () => {
   });
   afterEach(() => server.stop());
 
-  it("make a backend behind the secret it logs in with", async () => {
+  it("create a backend after the secret of its login", async () => {
     const { code, stdout } = await server.run(["apply", "-f", "-"], { stdin: house });
     expect(code).toBe(0);
     expect(stdout).toBe(
@@ -165,13 +165,13 @@ describe("apply and delete -f", () => {
     ]);
   });
 
-  it("leave a circle to the server, which says what is wrong with it", async () => {
+  it("leave a circle to the server, which refuses it", async () => {
     const circle = documents(secret("bao-token", "bao"), bao("bao-token"));
     const { stdout } = await server.run(["apply", "-f", "-"], { stdin: circle });
     expect(stdout).toBe("secretbackend 'bao' created\nsecret 'bao-token' created\n");
   });
 
-  it("take away the backend before the secret it logs in with", async () => {
+  it("delete a backend before the secret of its login", async () => {
     const gone = (path: string) => [`DELETE /api/v1/${path}`, undefined];
     const answers = Object.fromEntries(
       ["llms/gpt", "secrets/openai", "secrets/other", "secrets/bao-token", "secretbackends/bao"].map(gone),

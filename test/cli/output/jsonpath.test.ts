@@ -7,7 +7,7 @@ const llms = [
 ];
 const one = { a: { b: ["x", "y"] }, items: "mine" };
 
-describe("jsonpath, as kubectl has it", () => {
+describe("jsonpath in kubectl's form", () => {
   it.each([
     ["{.a.b[0]}", one, "x"],
     ["{$.a.b[-1]}", one, "y"],

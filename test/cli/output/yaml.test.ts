@@ -17,7 +17,7 @@ function resource(id: string, fields: { name: string } & Record<string, unknown>
 }
 
 describe("toYaml", () => {
-  it("begins with kind and name, keeps the descriptor's order, and leaves out what only the server sets", () => {
+  it("begins with kind and name, keeps the descriptor's order, and leaves read-only fields out", () => {
     const llm = resource("llm_1", {
       apiKeyRef: { key: "api-key", name: "anthropic" },
       description: "",
@@ -45,7 +45,7 @@ visibility: public
 `);
   });
 
-  it("prints text of several lines as such, and separates documents", () => {
+  it("prints text of several lines as a block, and separates documents", () => {
     const projects = ["a", "b"].map((name) =>
       resource(`prj_${name}`, {
         name,
@@ -76,7 +76,7 @@ servers:
 `);
   });
 
-  it("shows of a secret its keys, and no value even if there were one", () => {
+  it("prints the keys of a secret and never a value", () => {
     const secret = resource("sec_1", {
       name: "a",
       backend: "default",
@@ -89,7 +89,7 @@ servers:
     );
   });
 
-  it("lets nothing through that a terminal obeys (T42)", () => {
+  it("escapes control characters (T42)", () => {
     const text = yamlText({ a: "x\u001b[31m\ny", "k\u009b2J": "\u202eabc\u2066", c: "tab\tand\nbreak\n" });
     expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
     expect(Bun.YAML.parse(text)).toEqual({
@@ -107,20 +107,20 @@ describe("get -o yaml | apply -f -", () => {
   });
   afterEach(() => server.stop());
 
-  it.each(kinds)("finds nothing to change, whatever a $kind holds", async (kind) => {
+  it.each(kinds)("changes nothing, whatever a $kind contains", async (kind) => {
     await fc.assert(
       fc.asyncProperty(valuesOf(kind.fields), async (given) => {
         const { fields, faults } = validateFields(kind, given as Record<string, unknown>);
         fc.pre(faults.length === 0);
         const { type, config } = fields;
-        // As the server keeps it: an OpenBao's config with all that was left out.
+        // The server stores the config of an OpenBao with its defaults.
         if (type === "openbao")
           fields["config"] = completeConfig(type, config as Record<string, unknown>).config;
         const live = resource(`${kind.idPrefix}_1`, { name: "it", ...fields, keys: ["k"] });
         for (const field of kind.writeOnly) delete live[field];
         const [manifest] = parseManifests(toYaml(kind, [live]), "export");
         expect(await changesTo(kind, live, manifest!.fields)).toEqual({});
-        // And what is left out is what a create would fill in again.
+        // A create would fill in the fields that are left out.
         const again = validateFields(kind, manifest!.fields).fields;
         for (const field of Object.keys(kind.fields.properties))
           expect(again[field] ?? null).toEqual(live[field] ?? null);

@@ -19,7 +19,7 @@ function keyboard(history: string[] = []) {
   return { editor, type: (keys: string) => stdin.write(keys), shown: () => shown };
 }
 
-it("reads lines, and lets them be edited and found again", async () => {
+it("a line editor reads lines with editing and history", async () => {
   const { editor, type, shown } = keyboard(["first", "second"]);
   const read = editor.read("> ");
   type(`helo${left}l\r`);
@@ -33,7 +33,7 @@ it("reads lines, and lets them be edited and found again", async () => {
   expect(await earlier).toEqual({ line: "second!" });
 });
 
-it("gives up what was typed at Ctrl-C, and ends at Ctrl-D", async () => {
+it("a line editor drops the line at Ctrl-C and ends at Ctrl-D", async () => {
   const { editor, type } = keyboard();
   const read = editor.read("> ");
   type(`half a line${ctrlC}`);
@@ -47,7 +47,7 @@ it("gives up what was typed at Ctrl-C, and ends at Ctrl-D", async () => {
   expect(await editor.read("> ")).toBe("ended");
 });
 
-it("tells of Ctrl-C while nothing is asked, and shows nothing then; what is typed is not lost", async () => {
+it("a line editor reports Ctrl-C between questions, echoes nothing then, and keeps lines that are typed early", async () => {
   const { editor, type, shown } = keyboard();
   const first = editor.read("> ");
   type("one\r");

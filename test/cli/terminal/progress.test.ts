@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Later, later, progressOn } from "../../../src/cli/terminal/progress.ts";
 import { fakeTerminal, flags } from "../../support/cli/fake-terminal.ts";
 
-/** A clock that is moved by hand. */
+/** A clock that the test moves. */
 function clock() {
   const waits: { milliseconds: number; act: () => void; off: boolean }[] = [];
   const after: Later = (milliseconds, act) => {
@@ -18,15 +18,15 @@ function clock() {
   return { after, pass, waits };
 }
 
-/** What a terminal shows of a line that was written over with \r. */
+/** The text that a terminal shows for a line that was overwritten with \r. */
 function seen(text: string): string {
   let line = "";
   for (const part of text.split("\r")) line = part + line.slice(part.length);
   return line.trimEnd();
 }
 
-describe("progress", () => {
-  it("shows nothing for what is done within a second", () => {
+describe("the progress line", () => {
+  it("shows nothing for a task that takes less than a second", () => {
     const at = fakeTerminal({ answers: [] });
     const { after, pass, waits } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
@@ -38,7 +38,7 @@ describe("progress", () => {
     expect(at.stderr).toBe("");
   });
 
-  it("is one line, written over in its place, and gone at the end", () => {
+  it("is one line that is rewritten in its place and erased at the end", () => {
     const at = fakeTerminal({ answers: [] });
     const { after, pass } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
@@ -56,7 +56,7 @@ describe("progress", () => {
     expect(at.stdout).toBe("");
   });
 
-  it("steps aside, and comes back with the next word", () => {
+  it("is erased for other output and comes back with the next text", () => {
     const at = fakeTerminal({ answers: [] });
     const { after, pass } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
@@ -72,7 +72,7 @@ describe("progress", () => {
     expect(seen(at.stderr)).toBe("two");
   });
 
-  it("never breaks at the edge of a narrow terminal", () => {
+  it("never wraps on a narrow terminal", () => {
     const at = fakeTerminal({ answers: [] });
     at.columns = 10;
     const { after, pass } = clock();
@@ -84,7 +84,7 @@ describe("progress", () => {
   it.each([
     ["off a terminal", fakeTerminal(), flags],
     ["with -v", fakeTerminal({ answers: [] }), { ...flags, verbose: true }],
-  ])("is not there %s, and does not even wait", (_, at, flags) => {
+  ])("is not shown %s, and starts no timer", (_, at, flags) => {
     const { after, waits } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
     progress.show("migrating");
@@ -93,7 +93,7 @@ describe("progress", () => {
     expect(at.stderr).toBe("");
   });
 
-  it("writes the same words once", () => {
+  it("writes the same text once", () => {
     const at = fakeTerminal({ answers: [] });
     const { after, pass } = clock();
     const progress = progressOn({ terminal: at, flags }, after);
@@ -103,7 +103,7 @@ describe("progress", () => {
     expect(at.stderr).toBe("\rsame");
   });
 
-  it("waits by the real clock, and can be called off", async () => {
+  it("waits by the real clock and can be cancelled", async () => {
     const { promise, resolve } = Promise.withResolvers<string>();
     later(0, () => resolve("wrong"))();
     later(1, () => resolve("right"));

@@ -2,17 +2,18 @@ import { afterEach } from "vitest";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kinds } from "../../../src/kinds/index.ts";
 
-/** A server and what it was requests: `GET /api/v1/llms?watch=1`. */
+/** A fake server and the requests that it has received. */
 export interface FakeApi {
   url: string;
+  /** `GET /api/v1/llms?watch=1` */
   requests: string[];
-  /** The bearer of each call, in the same order; "" for none. */
+  /** The token of each request, in the same order; "" for none. */
   tokens: string[];
   bodies: unknown[];
   stop(): Promise<void>;
 }
 
-type Answer = unknown | Response | ((request: Request) => unknown);
+type FakeResponse = unknown | Response | ((request: Request) => unknown);
 
 const running: FakeApi[] = [];
 afterEach(async () => {
@@ -20,11 +21,11 @@ afterEach(async () => {
 });
 
 /**
- * A server that answers as the API does: `answers` by method and path (`GET /api/v1/llms/claude`), 404 for the rest.
- * Plain data go out as JSON, undefined as 204.
+ * Starts a server with fixed responses by method and path (`GET /api/v1/llms/claude`), and 404 for all others. Data are
+ * sent as JSON, undefined as 204. It stops after the test.
  */
-export function fakeApi(answers: Record<string, Answer>, options: { unix?: string } = {}): FakeApi {
-  const answering: FakeApi = {
+export function fakeApi(responses: Record<string, FakeResponse>, options: { unix?: string } = {}): FakeApi {
+  const api: FakeApi = {
     url: "",
     requests: [],
     tokens: [],
@@ -33,30 +34,30 @@ export function fakeApi(answers: Record<string, Answer>, options: { unix?: strin
   };
   const handle = async (request: Request): Promise<Response> => {
     const { pathname, search } = new URL(request.url);
-    answering.requests.push(`${request.method} ${pathname}${search}`);
-    answering.tokens.push(request.headers.get("authorization")?.replace("Bearer ", "") ?? "");
-    answering.bodies.push(request.body ? await request.json() : undefined);
-    const answer = answers[`${request.method} ${pathname}`];
-    if (answer === undefined && !(`${request.method} ${pathname}` in answers))
+    api.requests.push(`${request.method} ${pathname}${search}`);
+    api.tokens.push(request.headers.get("authorization")?.replace("Bearer ", "") ?? "");
+    api.bodies.push(request.body ? await request.json() : undefined);
+    const response = responses[`${request.method} ${pathname}`];
+    if (response === undefined && !(`${request.method} ${pathname}` in responses))
       return failure(404, "not_found", "no such thing");
-    const value = typeof answer === "function" ? await answer(request) : answer;
+    const value = typeof response === "function" ? await response(request) : response;
     if (value instanceof Response) return value;
     return value === undefined ? new Response(null, { status: 204 }) : Response.json(value);
   };
   const server = options.unix
     ? Bun.serve({ unix: options.unix, fetch: handle })
     : Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch: handle });
-  answering.url = options.unix ? `unix://${options.unix}` : `http://127.0.0.1:${server.port}`;
-  running.push(answering);
-  return answering;
+  api.url = options.unix ? `unix://${options.unix}` : `http://127.0.0.1:${server.port}`;
+  running.push(api);
+  return api;
 }
 
-/** An error as the API puts it. */
+/** The API's response for an error. */
 export function failure(status: number, code: string, error: string, more: object = {}): Response {
   return Response.json({ error, code, requestId: "r1", ...more }, { status });
 }
 
-/** Objects as the API lists them. Everything the server sets is there. */
+/** Objects as the API lists them, with the fields that the server sets. */
 export function rows(kind: string, ...objects: ({ name: string } & Record<string, unknown>)[]): Resource[] {
   const prefix = kinds.find((known) => known.kind === kind)!.idPrefix;
   return objects.map((object, i) => ({
@@ -67,6 +68,15 @@ export function rows(kind: string, ...objects: ({ name: string } & Record<string
     ...object,
   }));
 }
+
+/** The identity of a user, as whoami returns it. */
+export const alice = {
+  kind: "User",
+  user: "alice",
+  groups: ["friends"],
+  admin: false,
+  expiresAt: "2026-12-21T12:00:00Z",
+};
 
 export const llms = rows(
   "llm",
@@ -109,7 +119,7 @@ export const llms = rows(
   },
 );
 
-/** Answers for a catalogue of these llms. */
+/** Responses of a catalogue with these llms. */
 export function catalogueResponses() {
   return {
     "GET /api/v1/llms": llms,

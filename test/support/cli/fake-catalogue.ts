@@ -8,7 +8,7 @@ import { kinds } from "../../../src/kinds/index.ts";
 import { completeConfig } from "../../../src/kinds/secret-backends/config.ts";
 import { type FakeTerminal, fakeTerminal, flags as noFlags } from "./fake-terminal.ts";
 
-/** One call as the server saw it. */
+/** One request as the server has received it. */
 export interface Call {
   method: string;
   path: string;
@@ -16,38 +16,38 @@ export interface Call {
 }
 
 /**
- * A server that keeps objects as the real one does: POST fills in ids and defaults, PUT changes the given fields and
- * counts the version up when something changed, values that are never shown are not.
+ * A fake server that stores objects like the real one: POST fills in ids and defaults, PUT changes the given fields and
+ * increases the version if something has changed, and secret values are never returned.
  */
 export class FakeCatalogue {
   readonly calls: Call[] = [];
   readonly objects = new Map<string, Resource>();
-  /** Answers to give instead, one for each call that a test wants refused. */
+  /** Errors to return instead, one for each request that a test wants refused. */
   refusals: { when: (call: Call) => boolean; error: AppError; retryAfter?: string }[] = [];
   readonly #hidden = new Map<string, Record<string, unknown>>();
-  readonly #server = Bun.serve({ port: 0, fetch: (request) => this.#answer(request) });
+  readonly #server = Bun.serve({ port: 0, fetch: (request) => this.#respond(request) });
   #count = 0;
 
   get url(): string {
     return this.#server.url.origin;
   }
 
-  /** The writes it got, as `PUT /api/v1/llms/llm_…`. */
+  /** The write requests, such as `PUT /api/v1/llms/llm_…`. */
   get writes(): Call[] {
     return this.calls.filter(({ method }) => method !== "GET");
   }
 
-  /** Makes the next call that fits fail. */
+  /** Makes the next matching request fail. */
   refuse(when: (call: Call) => boolean, error: AppError, retryAfter?: string): void {
     this.refusals.push({ when, error, ...(retryAfter && { retryAfter }) });
   }
 
-  /** Puts an object there without a call. */
+  /** Stores an object without a request. */
   seed(plural: string, fields: { name: string } & Record<string, unknown>): Resource {
     return this.#create(plural, fields);
   }
 
-  /** The object of a name, as GET shows it. */
+  /** The object with a name, as GET returns it. */
   find(plural: string, name: string): Resource | undefined {
     return [...this.objects].find(
       ([key, object]) => key.startsWith(`${plural}/`) && object.name === name,
@@ -58,7 +58,7 @@ export class FakeCatalogue {
     return this.#server.stop(true);
   }
 
-  async #answer(request: Request): Promise<Response> {
+  async #respond(request: Request): Promise<Response> {
     const { pathname, search } = new URL(request.url);
     const text = await request.text();
     const call = {
@@ -144,7 +144,7 @@ export class FakeCatalogue {
     }
   }
 
-  /** Runs a command line against this server, as a user would. */
+  /** Runs a command line against this server. */
   async run(
     argv: string[],
     options: { terminal?: FakeTerminal; stdin?: string; cwd?: string; env?: Record<string, string> } = {},
@@ -167,7 +167,7 @@ export class FakeCatalogue {
     return { code, stdout: terminal.stdout, stderr: terminal.stderr };
   }
 
-  /** A context whose client talks to this server. */
+  /** A context with a client of this server. */
   context(
     options: {
       terminal?: FakeTerminal;
@@ -191,7 +191,7 @@ export class FakeCatalogue {
   }
 }
 
-/** An OpenBao's config is kept with all that was left out. */
+/** Adds the defaults to the config of an OpenBao. */
 function completeBackend(object: Resource): void {
   if (object["type"] !== "openbao" || !("config" in object)) return;
   object["config"] = completeConfig("openbao", object["config"] as Record<string, unknown>).config;

@@ -3,21 +3,21 @@ import type { LineEditor, Terminal } from "../../../src/cli/terminal/terminal.ts
 import { AppError } from "../../../src/errors.ts";
 
 export interface FakeTerminal extends Terminal {
-  /** All that was written so far. */
+  /** Everything that was written so far. */
   stdout: string;
   stderr: string;
-  /** What was prompts, in order; hidden questions end in "(hidden)". */
+  /** The questions in their order; hidden ones end in "(hidden)". */
   prompts: string[];
-  /** The lines that the editor was given for its history. */
+  /** The history that the line editor was given. */
   history: string[];
 }
 
-/** What is typed. */
-export interface Typing {
+/** The input of a fake terminal. */
+export interface TypedInput {
   stdin?: string;
-  /** Lines; `^C` is that key. Behind the last one comes Ctrl-D, where lines are read in a conversation. */
+  /** Lines; `^C` is that key. In a conversation Ctrl-D follows the last one. */
   answers?: string[];
-  /** Gets `interrupt`, which presses Ctrl-C while nothing is prompts. */
+  /** Is given `interrupt`, which presses Ctrl-C between questions. */
   keys?: Keys;
 }
 
@@ -25,9 +25,9 @@ export interface Keys {
   interrupt?(): void;
 }
 
-/** A terminal whose output is kept. It is a real one, with a person at it, when `answers` are given. */
-export function fakeTerminal({ stdin = "", answers, keys }: Typing = {}): FakeTerminal {
-  const person = answers !== undefined;
+/** A terminal that records its output. With `answers` it is interactive, otherwise input and output are pipes. */
+export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): FakeTerminal {
+  const isInteractive = answers !== undefined;
   const left = [...(answers ?? [])];
   return {
     stdout: "",
@@ -43,7 +43,7 @@ export function fakeTerminal({ stdin = "", answers, keys }: Typing = {}): FakeTe
     async prompt(question, hidden) {
       this.prompts.push(hidden ? `${question}(hidden)` : question);
       const answer = left.shift();
-      if (answer === undefined) throw new AppError("usage", "there is nobody to ask");
+      if (answer === undefined) throw new AppError("usage", "no answer is left");
       return answer;
     },
     async lines(history) {
@@ -62,18 +62,18 @@ export function fakeTerminal({ stdin = "", answers, keys }: Typing = {}): FakeTe
       return editor;
     },
     history: [],
-    outIsTerminal: person,
-    errIsTerminal: person,
-    inIsTerminal: person,
+    outIsTerminal: isInteractive,
+    errIsTerminal: isInteractive,
+    inIsTerminal: isInteractive,
     drain: async () => {},
     closed: false,
-    columns: person ? 100 : undefined,
+    columns: isInteractive ? 100 : undefined,
     color: false,
     errColor: false,
   };
 }
 
-/** Global flags when none is given. */
+/** The global flags if none is given. */
 export const flags: GlobalFlags = {
   output: undefined,
   server: undefined,

@@ -6,13 +6,13 @@ import { runMain } from "../../../src/cli/core/run.ts";
 import { commands as allCommands } from "../../../src/commands.ts";
 import { fakeTerminal, type Keys } from "./fake-terminal.ts";
 
-export interface Surroundings {
-  /** Where MCPCTL_SERVER points. */
+export interface CliOptions {
+  /** The server that MCPCTL_SERVER names. */
   server?: { url: string };
   env?: Record<string, string>;
   home?: string;
   stdin?: string;
-  /** A person is at the terminal, and types these. */
+  /** The terminal is interactive, and these lines are typed. */
   answers?: string[];
   keys?: Keys;
   columns?: number;
@@ -21,36 +21,36 @@ export interface Surroundings {
   commands?: Commands;
 }
 
-export interface Outcome {
+export interface CliResult {
   code: number;
   stdout: string;
   stderr: string;
-  /** What was prompts. */
+  /** The questions that were asked. */
   prompts: string[];
   home: string;
-  /** What a conversation was given for its history. */
+  /** The history that a conversation was given. */
   history: string[];
 }
 
-/** A folder for `MCPCTL_HOME` that nobody else has. */
+/** A new folder for `MCPCTL_HOME`. */
 export function newHome(): string {
   return mkdtempSync(join(tmpdir(), "mcpctl-home-"));
 }
 
-/** Runs a command line as `main.ts` would, and returns what a person would have seen. */
-export async function cli(line: string | readonly string[], around: Surroundings = {}): Promise<Outcome> {
-  const { server, env, home = newHome(), stdin, answers, columns, now = "2026-11-21T12:00:00Z" } = around;
+/** Runs a command line like `main.ts`, and returns its output. */
+export async function cli(line: string | readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const { server, env, home = newHome(), stdin, answers, columns, now = "2026-11-21T12:00:00Z" } = options;
   const screen = fakeTerminal({
     ...(stdin !== undefined && { stdin }),
     ...(answers && { answers }),
-    ...(around.keys && { keys: around.keys }),
+    ...(options.keys && { keys: options.keys }),
   });
   if (columns !== undefined) screen.columns = columns;
-  const code = await runMain(typeof line === "string" ? words(line) : line, around.commands ?? allCommands, {
+  const code = await runMain(typeof line === "string" ? words(line) : line, options.commands ?? allCommands, {
     terminal: screen,
     env: { MCPCTL_HOME: home, NO_COLOR: "1", ...(server && { MCPCTL_SERVER: server.url }), ...env },
     cwd: home,
-    signal: around.signal ?? new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
     now: () => Date.parse(now),
   });
   return {

@@ -4,7 +4,7 @@ import type { Remedy } from "../../../src/cli/cmd/doctor/remedies.ts";
 import { testServer } from "../server.ts";
 import { cli, newHome } from "./run-cli.ts";
 
-/** `mcpctl doctor -o json` */
+/** The output of `mcpctl doctor -o json`. */
 export interface Report {
   server: string;
   ok: boolean;
@@ -14,14 +14,14 @@ export interface Report {
   remedies: Remedy[];
 }
 
-/** A server, and a user of it who may publish. */
+/** Starts a server with a user who may publish llms. */
 export async function doctorServer() {
   const server = await testServer();
   const { bearer } = await server.user("alice", [{ role: "expose", resource: "llms" }]);
   return { server, bearer };
 }
 
-/** What the doctor finds at a URL, by name. */
+/** Runs the doctor for a URL and returns its report. */
 export async function runDoctor(url: string, bearer: string, more = "", home = newHome()) {
   const { code, stdout, stderr } = await cli(`doctor -o json ${more}`, {
     env: { MCPCTL_SERVER: url, MCPCTL_TOKEN: bearer },
@@ -35,7 +35,7 @@ export async function runDoctor(url: string, bearer: string, more = "", home = n
   return { ...report, verdicts, find: (name: string) => report.checks.find((check) => check.name === name) };
 }
 
-/** What is measuredChecks on every way. */
+/** The checks that run on every connection. */
 export const measuredChecks = [
   "server",
   "round trip",

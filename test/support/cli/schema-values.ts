@@ -1,7 +1,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import fc from "fast-check";
 
-/** Text of the kinds that a format may get wrong: words with a meaning, breaks, quotes, controls, all of Unicode. */
+/** Text that a format may get wrong: words with a meaning, line breaks, quotes, control characters, all of Unicode. */
 const text = fc.oneof(
   fc.constantFrom(
     "no",
@@ -24,7 +24,7 @@ const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 20 }),
 );
 
-/** Values of a schema, as far as schemas of our descriptors go; optional fields are sometimes left out. */
+/** Random values of a descriptor's schema. Optional fields are sometimes left out. */
 export function valuesOf(schema: TSchema): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.anyOf) return fc.oneof(...(schema.anyOf as TSchema[]).map(valuesOf));

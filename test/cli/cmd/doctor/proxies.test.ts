@@ -4,14 +4,14 @@ import { doctorServer, measuredChecks, runDoctor } from "../../../support/cli/ru
 import { faultyProxy } from "../../../support/faulty-proxy.ts";
 import { hasNginx, nginx } from "../../../support/nginx.ts";
 
-/** The lines for nginx, as they stand in the report. */
+/** The settings for nginx in a report. */
 function nginxLines(remedies: readonly Remedy[]): string[] {
   const lines = remedies.flatMap((remedy) => remedy.lines.filter(({ proxy }) => proxy === "nginx"));
   return [...new Set(lines.flatMap((one) => one.lines))];
 }
 
 describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
-  it("names what a stock nginx breaks, and the lines it prints mend it (failure mode 35)", async () => {
+  it("reports what a default nginx breaks, and prints settings that fix it (failure mode 35)", async () => {
     const { server, bearer } = await doctorServer();
     const stock = await runDoctor(await nginx(server.url), bearer);
     expect(stock.proxies).toEqual(["nginx"]);
@@ -33,7 +33,7 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
     expect([mended.transport?.name, mended.remedies]).toEqual(["websocket", []]);
   });
 
-  it("sees that answers are held back, where nginx is told not to heed the server (failure mode 33)", async () => {
+  it("recognises that nginx holds responses back if it ignores the server's header (failure mode 33)", async () => {
     const { server, bearer } = await doctorServer();
     const { find, remedies } = await runDoctor(
       await nginx(server.url, ["proxy_ignore_headers X-Accel-Buffering;"]),
@@ -46,7 +46,7 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
     expect((await runDoctor(mended, bearer)).find("events")?.verdict).toBe("ok");
   });
 
-  it("measures after how much silence a stream is cut (failure mode 34)", async () => {
+  it("measures the silence after which a stream is cut (failure mode 34)", async () => {
     const { server, bearer } = await doctorServer();
     const impatient = await nginx(server.url, ["proxy_read_timeout 1s;"]);
     const { find, remedies } = await runDoctor(impatient, bearer, "--idle 3s");
@@ -58,7 +58,7 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
     expect((await runDoctor(patient, bearer, "--idle 1.5s")).find("silence")?.verdict).toBe("ok");
   });
 
-  it("sees that the server is asked for by another name, and says which header is missing", async () => {
+  it("recognises another host name in requests, and prints the missing header", async () => {
     const { server, bearer } = await doctorServer();
     const renamed = await nginx(server.url, [], { upstream: "backend" });
     const { verdicts, remedies, find } = await runDoctor(renamed, bearer);
@@ -70,7 +70,7 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
     expect((await runDoctor(mended, bearer)).find("server")?.verdict).toBe("ok");
   });
 
-  it("says that the server behind it is not there", async () => {
+  it("reports that nginx cannot reach the server", async () => {
     const { server, bearer } = await doctorServer();
     const url = await nginx(server.url);
     await server.stop();
@@ -80,8 +80,8 @@ describe.skipIf(!hasNginx)("behind nginx, the doctor", () => {
   });
 });
 
-describe("behind a proxy that does not say what it is, the doctor", () => {
-  it("sees that it buffers, and has lines for all that it knows (failure mode 33)", async () => {
+describe("behind an unknown proxy, the doctor", () => {
+  it("recognises buffering, and prints the settings of all known proxies (failure mode 33)", async () => {
     const { server, bearer } = await doctorServer();
     const proxy = faultyProxy(server.url, { buffer: { requests: true, responses: true } });
     const { verdicts, proxies, remedies } = await runDoctor(proxy.url, bearer);
@@ -105,13 +105,13 @@ describe("behind a proxy that does not say what it is, the doctor", () => {
     },
   );
 
-  it("says that an agent cannot work where neither way is open", async () => {
+  it("reports that an agent cannot work if neither transport passes", async () => {
     const { server, bearer } = await doctorServer();
     const proxy = faultyProxy(server.url, { buffer: { responses: true }, blockUpgrade: "refuse" });
     expect((await runDoctor(proxy.url, bearer)).transport?.name).toBe("none");
   });
 
-  it("says of a stream that is cut that it is cut (failure mode 34)", async () => {
+  it("reports a stream that is cut (failure mode 34)", async () => {
     const { server, bearer } = await doctorServer();
     const { find } = await runDoctor(faultyProxy(server.url, { killAfter: 500 }).url, bearer);
     expect(find("events")?.verdict).toBe("fail");

@@ -4,9 +4,7 @@ import { join } from "node:path";
 import { Type } from "@sinclair/typebox";
 import { describe, expect, it } from "vitest";
 import type { Value } from "../../../src/cli/core/command.ts";
-import { argsOf } from "../../../src/cli/flags/define.ts";
 import { fieldsFrom } from "../../../src/cli/flags/fields.ts";
-import { endOf, grantOf, pairsOf, subjectOf } from "../../../src/cli/flags/parse-values.ts";
 import { defineKind } from "../../../src/kinds/define.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
 import { fakeTerminal, flags } from "../../support/cli/fake-terminal.ts";
@@ -22,54 +20,8 @@ function fields(
   return fieldsFrom(kindOf(kind), "it", args, context);
 }
 
-describe("the flags of a kind", () => {
-  it("are its fields in kebab-case, but for those the descriptor names", () => {
-    const args = argsOf(kindOf("llm"));
-    expect(Object.keys(args)).toEqual([
-      "extra",
-      "max-concurrent",
-      "queue-seconds",
-      "price",
-      "timeout",
-      "type",
-      "model",
-      "url",
-      "tier",
-      "description",
-      "api-key-ref",
-      "responses",
-      "allow-model-override",
-      "pool-name",
-      "admits",
-      "visibility",
-    ]);
-    expect(args["tier"]).toMatchObject({ type: "enum", options: ["fast", "heavy"] });
-    expect(args["api-key-ref"]).toMatchObject({ type: "string", valueHint: "SECRET/KEY" });
-    expect(args["extra"]).toMatchObject({ type: "string", valueHint: "k=v", multiple: true });
-    expect(argsOf(kindOf("project"))).toMatchObject({
-      description: { alias: "d" },
-      server: { multiple: true },
-    });
-    const backend = argsOf(kindOf("secretbackend"));
-    expect(backend).toMatchObject({
-      default: { type: "boolean" },
-      config: { multiple: true },
-      "token-secret": { type: "string", valueHint: "SECRET/KEY" },
-      "ca-cert": { type: "string", valueHint: "FILE" },
-    });
-    for (const flag of ["token-secret", "ca-cert", "url"])
-      expect(backend[flag]).not.toHaveProperty("multiple");
-  });
-
-  it("never take a password, and leave the project to the global flag", () => {
-    expect(Object.keys(argsOf(kindOf("user")))).toEqual(["limit", "display-name", "password-stdin"]);
-    expect(argsOf(kindOf("user"))["password-stdin"]).toMatchObject({ type: "boolean" });
-    expect(Object.keys(argsOf(kindOf("token")))).toEqual(["bind", "ttl", "limit", "description"]);
-  });
-});
-
-describe("what flags stand for", () => {
-  it("an llm", async () => {
+describe("the fields that flags set", () => {
+  it("for an llm", async () => {
     const args = {
       type: "openai",
       model: "123",
@@ -97,7 +49,7 @@ describe("what flags stand for", () => {
     });
   });
 
-  it("the settings of an llm", async () => {
+  it("for the settings of an llm", async () => {
     const args = {
       type: "openai",
       model: "m",
@@ -125,7 +77,7 @@ describe("what flags stand for", () => {
     );
   });
 
-  it("a list, a subject, grants", async () => {
+  it("for a list, a subject and grants", async () => {
     expect(await fields("group", { member: ["alice", "bob"] })).toEqual({ members: ["alice", "bob"] });
     expect(
       await fields("rbac", {
@@ -144,7 +96,7 @@ describe("what flags stand for", () => {
     });
   });
 
-  it("a token, made for the project of the global flag", async () => {
+  it("for a token in the project of the global flag", async () => {
     expect(await fields("token", { ttl: "30d" }, { flags: { ...flags, project: "website" } })).toEqual({
       project: "website",
       expiresAt: "2026-12-21T10:00:00.000Z",
@@ -152,7 +104,7 @@ describe("what flags stand for", () => {
     expect(await fields("token", { ttl: "never" })).toEqual({ expiresAt: null });
   });
 
-  it("flags inside a map that another flag fills as well", async () => {
+  it("for a map that several flags fill", async () => {
     const bao = defineKind({
       ...kindOf("secretbackend"),
       fields: Type.Object({ config: Type.Record(Type.String(), Type.Unknown()) }),
@@ -165,7 +117,7 @@ describe("what flags stand for", () => {
     });
   });
 
-  it("an openbao backend: the place, its CA from a file, and the secret that holds its token", async () => {
+  it("for an openbao backend with its CA from a file and the secret of its token", async () => {
     const cwd = mkdtempSync(join(tmpdir(), "mcpctl-flags-"));
     const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
     writeFileSync(join(cwd, "ca.pem"), pem);
@@ -183,7 +135,7 @@ describe("what flags stand for", () => {
       type: "openbao",
       config: {
         url: "https://bao:8200",
-        // Text, whatever it looks like.
+        // Stays text, even if it is JSON.
         mount: "123",
         pathPrefix: "true",
         namespace: '{"a":1}',
@@ -197,7 +149,7 @@ describe("what flags stand for", () => {
     expect(await fields("secretbackend", { ...args, "ca-cert": "-" }, fromStdin)).toEqual(expected);
   });
 
-  it("another way to log in, by dotted keys or as JSON", async () => {
+  it("for another login method, by dotted keys or as JSON", async () => {
     const auth = {
       method: "approle",
       roleId: "r-1",
@@ -216,7 +168,7 @@ describe("what flags stand for", () => {
       });
   });
 
-  it("a file that is not there, is a folder, or is empty", async () => {
+  it("is an error if a file does not exist, is a folder, or is empty", async () => {
     const cwd = mkdtempSync(join(tmpdir(), "mcpctl-flags-"));
     writeFileSync(join(cwd, "empty.pem"), "\n");
     const read = (path: string) => fields("secretbackend", { type: "openbao", "ca-cert": path }, { cwd });
@@ -232,7 +184,7 @@ describe("what flags stand for", () => {
   it.each([
     ["secretbackend", "token-secret"],
     ["llm", "api-key-ref"],
-  ])("%s: a credential where --%s wants its place, and shows none of it", async (kind, flag) => {
+  ])("%s: a credential given to --%s is refused and not printed", async (kind, flag) => {
     for (const text of ["hvs.hunter2", "/hunter2", "hunter2/", ""]) {
       const refused = await fields(kind, { [flag]: text }).catch((error) => error);
       expect(refused.code).toBe("usage");
@@ -240,7 +192,7 @@ describe("what flags stand for", () => {
     }
   });
 
-  it("says every fault by its flag", async () => {
+  it("reports every fault with its flag", async () => {
     await expect(
       fields("llm", { "pool-name": "A B", description: "x".repeat(501), type: "openai" }),
     ).rejects.toMatchObject({
@@ -255,98 +207,5 @@ describe("what flags stand for", () => {
       fields("llm", { type: "openai", model: "m", extra: ["x.__proto__.evil=1"] }),
     ).rejects.toThrow("--extra x.__proto__ is not allowed as a name");
     expect({}).not.toHaveProperty("evil");
-  });
-});
-
-describe("secret values", () => {
-  it("come from the argument, a file or standard input; the last line break goes, and that is told (T15)", async () => {
-    const cwd = mkdtempSync(join(tmpdir(), "mcpctl-flags-"));
-    writeFileSync(join(cwd, "key"), "from a file\r\n");
-    const at = fakeTerminal({ stdin: "from stdin\n" });
-    const data = ["plain=a=b", "file=@key", "stdin=-"];
-    expect(await fields("secret", { data }, { cwd, terminal: at })).toEqual({
-      data: { plain: "a=b", file: "from a file", stdin: "from stdin" },
-    });
-    expect(at.stdout).toBe("");
-    expect(at.stderr).toBe(
-      "file: the line break at the end was removed\nstdin: the line break at the end was removed\n",
-    );
-  });
-
-  it.each(["a\nb", "a\rb", "a\0b", "a\n\n"])("refuses what would split a header: %j (T14)", async (stdin) => {
-    await expect(fields("secret", { data: ["k=-"] }, { terminal: fakeTerminal({ stdin }) })).rejects.toThrow(
-      "the value of k contains a line break or a NUL",
-    );
-  });
-
-  it.each([
-    [["k=-", "l=-"], "standard input can be read only once: use - for one key"],
-    [["k=hunter2", "k=hunter2"], "the key k is given twice"],
-    [["k="], "the value of k is empty"],
-    [["hunter2"], "expected KEY=VALUE"],
-    [["k=@/nowhere"], "cannot read /nowhere: no such file"],
-  ])("refuses %j, showing no value", async (data, message) => {
-    const refused = await fields("secret", { data }).catch((error) => error);
-    expect(refused.code).toBe("usage");
-    expect(refused.message).toBe(message);
-    expect(JSON.stringify(refused)).not.toContain("hunter2");
-  });
-});
-
-describe("a password", () => {
-  it("is standard input, where there is nobody to ask", async () => {
-    const at = fakeTerminal({ stdin: "correct horse\n" });
-    expect(await fields("user", { "password-stdin": true }, { terminal: at })).toEqual({
-      password: "correct horse",
-    });
-    expect(await fields("user", {}, { terminal: fakeTerminal({ stdin: "not read" }) })).toEqual({});
-  });
-
-  it("is asked for twice on a terminal, unseen; nothing is none", async () => {
-    const at = fakeTerminal({ answers: ["correct horse", "correct horse"] });
-    expect(await fields("user", { "password-stdin": true }, { terminal: at })).toEqual({
-      password: "correct horse",
-    });
-    expect(at.prompts).toEqual(["Password for it: (hidden)", "Repeat the password: (hidden)"]);
-    expect(at.stdout + at.stderr).toBe("");
-    expect(await fields("user", {}, { terminal: fakeTerminal({ answers: ["", ""] }) })).toEqual({});
-    const typo = fakeTerminal({ answers: ["correct horse", "corect horse"] });
-    await expect(fields("user", {}, { terminal: typo })).rejects.toThrow("the two passwords differ");
-  });
-});
-
-describe("texts", () => {
-  it("an end is a span from now, never, or a time", () => {
-    expect(endOf("90m", now)).toBe("2026-11-21T11:30:00.000Z");
-    expect(endOf("2w", now)).toBe("2026-12-05T10:00:00.000Z");
-    expect(endOf("never", now)).toBeNull();
-    expect(endOf("2027-01-31T12:00:00+01:00", now)).toBe("2027-01-31T11:00:00.000Z");
-    for (const text of ["", "0d", "30", "d", "-1d", "tomorrow", "1.5h"])
-      expect(() => endOf(text, now)).toThrow("is not a time");
-  });
-
-  it("a subject has a kind and a name", () => {
-    expect(subjectOf("token:ci")).toEqual({ kind: "Token", name: "ci" });
-    for (const text of ["alice", "User:", "Robot:x", "User:a:b"])
-      expect(() => subjectOf(text)).toThrow("is not a subject");
-  });
-
-  it("a grant says what it does not know", () => {
-    expect(() => grantOf("rol:view,resource:llms")).toThrow(
-      '"rol:view" in "rol:view,resource:llms" is not a part of a grant',
-    );
-    for (const text of ["view", "role:", "role:view,role:edit", ""])
-      expect(() => grantOf(text)).toThrow("is not a part of a grant");
-  });
-
-  it("pairs keep what is not JSON as it is", () => {
-    expect(pairsOf(["a=01", "b=1", "c=null", "d=", 'e="1"', "f={"])).toEqual({
-      a: "01",
-      b: 1,
-      c: null,
-      d: "",
-      e: "1",
-      f: "{",
-    });
   });
 });

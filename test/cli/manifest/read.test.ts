@@ -6,7 +6,7 @@ import { parseManifests, readManifests } from "../../../src/cli/manifest/read.ts
 import { AppError } from "../../../src/errors.ts";
 import { fakeTerminal } from "../../support/cli/fake-terminal.ts";
 
-/** The lines a person is shown for a text that is refused. */
+/** The faults that are printed for a text. */
 function refusal(text: string): string[] {
   try {
     parseManifests(text, "agents.yaml");
@@ -19,7 +19,7 @@ function refusal(text: string): string[] {
 
 const claude = { type: "anthropic", model: "claude-sonnet-5" };
 
-describe("what a manifest may look like", () => {
+describe("the form of a manifest", () => {
   const expected = [
     ["secret", "anthropic", { data: { "api-key": "k" } }],
     ["llm", "claude", claude],
@@ -44,13 +44,13 @@ describe("what a manifest may look like", () => {
       "grouped JSON with tabs",
       '{\n\t"sec": [{"name": "anthropic", "data": {"api-key": "k"}}],\n\t"llms": [{"name": "claude", "type": "anthropic", "model": "claude-sonnet-5"}]\n}',
     ],
-  ])("takes %s", (_, text) => {
+  ])("may be %s", (_, text) => {
     expect(parseManifests(text, "x").map(({ kind, name, fields }) => [kind.kind, name, fields])).toEqual(
       expected,
     );
   });
 
-  it("keeps only what was given, and drops what the server sets", () => {
+  it("keeps the given fields and drops those that the server sets", () => {
     const text = `kind: llm
 name: claude
 id: llm_01hx0000000000000000000000
@@ -67,7 +67,7 @@ description: ~
     expect(manifest?.source).toBe("old.yaml:1");
   });
 
-  it("takes a secret of which only the keys are known, or of which one is taken away", () => {
+  it("accepts a secret with only its keys, or with a key that null removes", () => {
     expect(parseManifests("kind: secret\nname: a\nkeys: [k]\n", "x")[0]?.fields).toEqual({});
     expect(parseManifests("kind: secret\nname: a\ndata: {old: null}\n", "x")[0]?.fields).toEqual({
       data: { old: null },
@@ -75,7 +75,7 @@ description: ~
     expect(refusal("kind: secret\nname: a\n")).toEqual(["agents.yaml:1:1: data: is required"]);
   });
 
-  it("reads a person's words as YAML 1.2 does (T67)", () => {
+  it("reads plain words by the rules of YAML 1.2 (T67)", () => {
     const [manifest] = parseManifests(
       "kind: llm\nname: claude\ntype: anthropic\nmodel: no\ndescription: yes\nextraConfig: {a: 012, b: 1e3, c: ~, d: 2026-01-01}\n",
       "x",
@@ -88,8 +88,8 @@ description: ~
   });
 });
 
-describe("what is refused", () => {
-  it("names file, line and column of every fault, and what was probably meant", () => {
+describe("a manifest is refused", () => {
+  it("with file, line and column of every fault, and a suggestion", () => {
     expect(
       refusal(`kind: project
 name: website
@@ -122,7 +122,7 @@ name: x
     ]);
   });
 
-  it("points into groups and lists", () => {
+  it("with places inside groups and lists", () => {
     expect(
       refusal(
         "groups:\n  - name: friends\n    members:\n      - alice\n      - 7\nlms: []\nusers: {}\nllms: [3]\n",
@@ -179,14 +179,14 @@ name: x
     expect(refusal(text)).toEqual([line]);
   });
 
-  it("a key that is every object's, at any depth (T17)", () => {
+  it("for a key of every object's prototype, at any depth (T17)", () => {
     const text =
       '{"kind":"llm","name":"a","type":"openai","model":"m","extraConfig":{"x":{"__proto__":{"evil":1}}}}';
     expect(refusal(text)).toEqual(["agents.yaml:1:74: extraConfig.x.__proto__: is not allowed as a name"]);
     expect({}).not.toHaveProperty("evil");
   });
 
-  it("aliases that multiply, and nesting beyond the stack (T67)", () => {
+  it("for aliases that multiply, and for deep nesting (T67)", () => {
     const bomb = [..."bcdefghij"].reduce(
       (text, letter, i) =>
         `${text}${letter}: &${letter} [${Array(9).fill(`*${"abcdefghij"[i]}`).join(",")}]\n`,
@@ -198,7 +198,7 @@ name: x
   });
 });
 
-describe("where manifests are read from", () => {
+describe("the files of manifests", () => {
   function folder(files: Record<string, string>): string {
     const path = mkdtempSync(join(tmpdir(), "mcpctl-manifest-"));
     for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
@@ -206,7 +206,7 @@ describe("where manifests are read from", () => {
   }
   const user = (name: string) => `kind: user\nname: ${name}\n`;
 
-  it("reads a folder's manifests by name, files and standard input, in the order they are named", async () => {
+  it("are read in the given order: a folder's files by name, files, and standard input", async () => {
     const cwd = folder({
       "z.yaml": user("z"),
       "b.yml": user("b"),
@@ -226,7 +226,7 @@ describe("where manifests are read from", () => {
     ]);
   });
 
-  it("reports the faults of all files at once", async () => {
+  it("are all checked, and their faults are reported together", async () => {
     const cwd = folder({ "a.yaml": "kind: user\nname: A\n", "b.yaml": "kind: user\nnmae: b\n" });
     await expect(
       readManifests(["a.yaml", "b.yaml"], { cwd, terminal: fakeTerminal() }),
@@ -242,7 +242,7 @@ describe("where manifests are read from", () => {
     });
   });
 
-  it("refuses the same object twice, but not one name in two scopes", async () => {
+  it("may not contain an object twice, but one name in two scopes", async () => {
     const token = (project: string) => `kind: token\nname: ci\nproject: ${project}\n`;
     const cwd = folder({
       "a.yaml": `${user("a")}---\n${token("x")}`,
@@ -253,7 +253,7 @@ describe("where manifests are read from", () => {
     );
   });
 
-  it("says which file cannot be read, and that there is nothing", async () => {
+  it("are named in the error if they cannot be read or are empty", async () => {
     const cwd = folder({ "empty.yaml": "# nothing\n---\n" });
     const context = { cwd, terminal: fakeTerminal() };
     await expect(readManifests(["no.yaml"], context)).rejects.toThrow("cannot read no.yaml: no such file");

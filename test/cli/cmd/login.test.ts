@@ -1,0 +1,75 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { alice, failure, fakeApi } from "../../support/cli/fake-api.ts";
+import { cli, newHome } from "../../support/cli/run-cli.ts";
+
+const bearer = "mcpctl_ses_0123456789abcdef";
+const session = { "POST /api/v1/auth/login": { token: bearer, expiresAt: "2026-12-21T12:00:00Z" } };
+
+describe("login", () => {
+  it("asks for user and password and stores the token in a file that only its owner can read", async () => {
+    const server = fakeApi({ ...session, "GET /api/v1/auth/whoami": alice });
+    const { code, stdout, stderr, prompts, home } = await cli("login", {
+      server,
+      answers: [" alice ", "hunter22 "],
+    });
+    expect({ code, stderr, prompts }).toEqual({
+      code: 0,
+      stderr: "",
+      prompts: ["User: ", "Password: (hidden)"],
+    });
+    expect(stdout).toBe(`logged in to ${server.url} as alice\n`);
+    expect(server.bodies[0]).toEqual({ user: "alice", password: "hunter22 " });
+    expect(readFileSync(join(home, "credentials.json"), "utf8")).toBe(
+      `{"token":"${bearer}","server":"${server.url}"}\n`,
+    );
+    expect(statSync(join(home, "credentials.json")).mode & 0o777).toBe(0o600);
+    await cli("whoami", { server, home });
+    expect(server.tokens).toEqual(["", bearer]);
+    const another = fakeApi({ "GET /api/v1/auth/whoami": alice });
+    await cli("whoami", { server: another, home });
+    expect(another.tokens).toEqual([""]);
+  });
+
+  it("creates the folder with mode 0700 (T85)", async () => {
+    const home = join(newHome(), "new");
+    await cli("login -u alice --password-stdin", { server: fakeApi(session), home, stdin: "p\n" });
+    expect(statSync(home).mode & 0o777).toBe(0o700);
+  });
+
+  it("reads the password from standard input without its line break", async () => {
+    const server = fakeApi(session);
+    const { prompts } = await cli("login --user alice --password-stdin", { server, stdin: " p w \r\n" });
+    expect(server.bodies[0]).toEqual({ user: "alice", password: " p w " });
+    expect(prompts).toEqual([]);
+    expect((await cli("login --user alice --password-stdin", { server, stdin: "\n" })).code).toBe(2);
+  });
+
+  it("stores nothing and prints no password if the server refuses it", async () => {
+    const server = fakeApi({
+      "POST /api/v1/auth/login": () => failure(401, "unauthenticated", "wrong user or password"),
+    });
+    const { code, stdout, stderr, home } = await cli("login --user alice --password-stdin -v", {
+      server,
+      stdin: "hunter22",
+    });
+    expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
+    expect(stderr).not.toContain("hunter22");
+    expect(existsSync(join(home, "credentials.json"))).toBe(false);
+  });
+
+  it("warns that MCPCTL_TOKEN is used instead, and prints no token", async () => {
+    const { stdout, stderr } = await cli("login --user alice --password-stdin", {
+      server: fakeApi(session),
+      stdin: "p",
+      env: { MCPCTL_TOKEN: "mcpctl_pat_env" },
+    });
+    expect(stderr).toContain("warning: MCPCTL_TOKEN is set");
+    expect(stdout + stderr).not.toMatch(/mcpctl_(pat|ses)_/);
+  });
+
+  it("is a usage error without a terminal", async () => {
+    expect((await cli("login", { server: fakeApi(session) })).code).toBe(2);
+  });
+});

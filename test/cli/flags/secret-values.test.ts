@@ -1,0 +1,79 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Value } from "../../../src/cli/core/command.ts";
+import { fieldsFrom } from "../../../src/cli/flags/fields.ts";
+import { kindOf } from "../../../src/kinds/index.ts";
+import { fakeTerminal, flags } from "../../support/cli/fake-terminal.ts";
+
+const now = Date.parse("2026-11-21T10:00:00Z");
+
+function fields(
+  kind: string,
+  args: Record<string, Value>,
+  source: Partial<Parameters<typeof fieldsFrom>[3]> = {},
+) {
+  const context = { cwd: "/", terminal: fakeTerminal(), now: () => now, flags, ...source };
+  return fieldsFrom(kindOf(kind), "it", args, context);
+}
+
+describe("secret values", () => {
+  it("come from the argument, a file or standard input, without the last line break (T15)", async () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mcpctl-flags-"));
+    writeFileSync(join(cwd, "key"), "from a file\r\n");
+    const at = fakeTerminal({ stdin: "from stdin\n" });
+    const data = ["plain=a=b", "file=@key", "stdin=-"];
+    expect(await fields("secret", { data }, { cwd, terminal: at })).toEqual({
+      data: { plain: "a=b", file: "from a file", stdin: "from stdin" },
+    });
+    expect(at.stdout).toBe("");
+    expect(at.stderr).toBe(
+      "file: the line break at the end was removed\nstdin: the line break at the end was removed\n",
+    );
+  });
+
+  it.each(["a\nb", "a\rb", "a\0b", "a\n\n"])(
+    "refuse characters that would split a header: %j (T14)",
+    async (stdin) => {
+      await expect(
+        fields("secret", { data: ["k=-"] }, { terminal: fakeTerminal({ stdin }) }),
+      ).rejects.toThrow("the value of k contains a line break or a NUL");
+    },
+  );
+
+  it.each([
+    [["k=-", "l=-"], "standard input can be read only once: use - for one key"],
+    [["k=hunter2", "k=hunter2"], "the key k is given twice"],
+    [["k="], "the value of k is empty"],
+    [["hunter2"], "expected KEY=VALUE"],
+    [["k=@/nowhere"], "cannot read /nowhere: no such file"],
+  ])("refuse %j and print no value", async (data, message) => {
+    const refused = await fields("secret", { data }).catch((error) => error);
+    expect(refused.code).toBe("usage");
+    expect(refused.message).toBe(message);
+    expect(JSON.stringify(refused)).not.toContain("hunter2");
+  });
+});
+
+describe("a password", () => {
+  it("is read from standard input without a terminal", async () => {
+    const at = fakeTerminal({ stdin: "correct horse\n" });
+    expect(await fields("user", { "password-stdin": true }, { terminal: at })).toEqual({
+      password: "correct horse",
+    });
+    expect(await fields("user", {}, { terminal: fakeTerminal({ stdin: "not read" }) })).toEqual({});
+  });
+
+  it("is asked for twice and hidden on a terminal; an empty one is none", async () => {
+    const at = fakeTerminal({ answers: ["correct horse", "correct horse"] });
+    expect(await fields("user", { "password-stdin": true }, { terminal: at })).toEqual({
+      password: "correct horse",
+    });
+    expect(at.prompts).toEqual(["Password for it: (hidden)", "Repeat the password: (hidden)"]);
+    expect(at.stdout + at.stderr).toBe("");
+    expect(await fields("user", {}, { terminal: fakeTerminal({ answers: ["", ""] }) })).toEqual({});
+    const typo = fakeTerminal({ answers: ["correct horse", "corect horse"] });
+    await expect(fields("user", {}, { terminal: typo })).rejects.toThrow("the two passwords differ");
+  });
+});
