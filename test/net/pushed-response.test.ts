@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { HttpFailure } from "../../src/net/http1/http-failure.ts";
 import { PushedResponse } from "../../src/net/pushed-response.ts";
 
-/** A response with what its reader signalled to its writer. */
+/** Creates a response. Returns it with the signals that its writer has got. */
 function pushed() {
   const signals: string[] = [];
   const response = new PushedResponse(
@@ -13,7 +13,7 @@ function pushed() {
   return { response, signals };
 }
 
-/** A reader that notes what it gets. */
+/** Reads a response. Returns a list that grows with each part, the end and the failure. */
 function reader(response: PushedResponse): string[] {
   const events: string[] = [];
   response.pipe({

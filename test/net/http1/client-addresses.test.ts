@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { at, clientOf, failureOf, get, hello, serve } from "./scripted-peer.ts";
 
-describe("addresses", () => {
-  it("are checked before anything connects, every one of them", async () => {
+describe("addresses of the HTTP client", () => {
+  it("are all checked before any connection is opened", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     const seen: string[] = [];
     const client = clientOf({
@@ -19,7 +19,7 @@ describe("addresses", () => {
     expect(server.peers).toEqual([]);
   });
 
-  it("are asked for once a connection, and the next is tried when one refuses", async () => {
+  it("are resolved once for each connection, and the next one is tried if one refuses", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     let asked = 0;
     const client = clientOf({
@@ -37,7 +37,7 @@ describe("addresses", () => {
     expect(server.requests[0]).toContain(`host: two.test:${server.port}\r\n`);
   });
 
-  it("may be IPv6 literals, with brackets or without", async () => {
+  it("may be IPv6 literals, with or without brackets", async () => {
     const server = serve(({ socket }) => socket.write(hello), { hostname: "::1" });
     for (const hostname of ["::1", "[::1]"]) {
       const answer = await clientOf().request(at(server.port, { hostname }), get);
@@ -46,19 +46,19 @@ describe("addresses", () => {
     expect(server.requests[0]).toContain(`host: [::1]:${server.port}\r\n`);
   });
 
-  it("a name without any fails", async () => {
+  it("must exist: a name without an address fails the call", async () => {
     const client = clientOf({ resolve: async () => [] });
     expect((await failureOf(client.request(at(1, { hostname: "none.test" }), get))).kind).toBe("connect");
   });
 });
 
-describe("TLS", async () => {
+describe("TLS of the HTTP client", async () => {
   const cert = await Bun.file(`${import.meta.dirname}/../../fixtures/tls/localhost.crt`).text();
   const key = await Bun.file(`${import.meta.dirname}/../../fixtures/tls/localhost.key`).text();
   const serveTls = () => serve(({ socket }) => socket.write(hello), { tls: { cert, key } });
   const resolve = async () => ["127.0.0.1"];
 
-  it("sends to a peer whose certificate is trusted and bears the name, pinned to the address", async () => {
+  it("connects to the checked address if the certificate is trusted and names the host", async () => {
     const server = serveTls();
     const client = clientOf({ resolve, tls: { ca: cert } });
     for (let turn = 0; turn < 2; turn++) {
@@ -71,7 +71,7 @@ describe("TLS", async () => {
     expect(server.peers.length).toBe(1);
   });
 
-  it("sends nothing to a peer with another name, an untrusted certificate or an address for a name", async () => {
+  it("sends nothing if the certificate names another host, is not trusted, or the host is an address", async () => {
     const server = serveTls();
     const trusting = clientOf({ resolve, tls: { ca: cert, rejectUnauthorized: false } });
     const target = (hostname: string) => at(server.port, { protocol: "https:", hostname });
@@ -81,7 +81,7 @@ describe("TLS", async () => {
     expect(server.requests).toEqual([]);
   });
 
-  it("gives up a peer that never answers the handshake", async () => {
+  it("fails if the peer never answers the handshake", async () => {
     const server = serve(() => {});
     const target = at(server.port, { protocol: "https:", hostname: "good.test" });
     const timeouts = { connect: 20, firstByte: 30_000, silence: 30_000 };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { at, clientOf, failureOf, get, partsOf, serve } from "./scripted-peer.ts";
 
-describe("giving up", () => {
-  it("cancels by the signal: closes the connection and rejects", async () => {
+describe("a call of the HTTP client fails", () => {
+  it("when its signal aborts, and closes the connection", async () => {
     const asked = Promise.withResolvers<void>();
     const server = serve(() => asked.resolve());
     const stop = new AbortController();
@@ -13,7 +13,7 @@ describe("giving up", () => {
     await server.peers[0]!.gone.promise;
   });
 
-  it("does not connect for a signal that has already fired", async () => {
+  it("without a connection when its signal has aborted before", async () => {
     const server = serve(() => {});
     expect(
       (await failureOf(clientOf().request(at(server.port), { ...get, signal: AbortSignal.abort() }))).kind,
@@ -21,7 +21,7 @@ describe("giving up", () => {
     expect(server.peers).toEqual([]);
   });
 
-  it("leaving the loop over the body closes the connection", async () => {
+  it("when its reader leaves the loop over the body, and closes the connection", async () => {
     const server = serve(({ socket }) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"));
     for await (const part of partsOf(await clientOf().request(at(server.port), get))) {
       expect(part).toBe("part");
@@ -30,14 +30,14 @@ describe("giving up", () => {
     await server.peers[0]!.gone.promise;
   });
 
-  it("when no answer comes", async () => {
+  it("when no response comes", async () => {
     const server = serve(() => {});
     const timeouts = { connect: 30_000, firstByte: 1, silence: 30_000 };
     expect((await failureOf(clientOf().request(at(server.port), { ...get, timeouts }))).kind).toBe("timeout");
     await server.peers[0]!.gone.promise;
   });
 
-  it("when the answer falls silent, but not while the reader holds it", async () => {
+  it("when the response falls silent, but not while the reader holds it back", async () => {
     const server = serve(({ socket }) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"));
     const timeouts = { connect: 30_000, firstByte: 30_000, silence: 1 };
     const client = clientOf();
@@ -50,7 +50,7 @@ describe("giving up", () => {
     expect((await failureOf(held.text(100))).kind).toBe("timeout");
   });
 
-  it("when the name takes too long", async () => {
+  it("when the name is not resolved in time", async () => {
     const client = clientOf({ resolve: () => new Promise(() => {}) });
     const timeouts = { connect: 1, firstByte: 30_000, silence: 30_000 };
     expect(
@@ -58,7 +58,7 @@ describe("giving up", () => {
     ).toBe("timeout");
   });
 
-  it("when nobody listens", async () => {
+  it("when no server listens", async () => {
     const server = serve(() => {});
     server.stop();
     expect((await failureOf(clientOf().request(at(server.port), get))).kind).toBe("connect");

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { at, clientOf, get, hello, serve } from "./scripted-peer.ts";
 
-describe("the request on the wire", () => {
-  it("is what was asked, to the byte", async () => {
+describe("a request of the HTTP client", () => {
+  it("is sent byte for byte as it was given", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     const answer = await clientOf().request(at(server.port, { path: "/a/../b?c=%20" }), {
       ...get,
@@ -16,7 +16,7 @@ describe("the request on the wire", () => {
     ]);
   });
 
-  it("takes a body of many megabytes through a socket that takes it in pieces", async () => {
+  it("may have a body of many megabytes, which the socket takes in parts", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     const body = new Uint8Array(12_000_000).fill(97);
     const answer = await clientOf().request(at(server.port), { ...get, method: "PUT", body });
@@ -25,7 +25,7 @@ describe("the request on the wire", () => {
     expect(server.requests[0]!.endsWith("a")).toBe(true);
   });
 
-  it("is never sent when a part of it could end a line early or change the framing", async () => {
+  it("is not sent if a part of it could end a line early or change the framing", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     const client = clientOf();
     const send = (target: object, options: object) =>

@@ -2,8 +2,8 @@ import type { Socket } from "bun";
 import { describe, expect, it } from "vitest";
 import { at, clientOf, failureOf, get, hello, type Peer, partsOf, serve } from "./scripted-peer.ts";
 
-describe("the answer", () => {
-  it("streams, part by part, before its end has come", async () => {
+describe("a response of the HTTP client", () => {
+  it("is read part by part before its end has come", async () => {
     const server = serve(({ socket }) =>
       socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n"),
     );
@@ -16,24 +16,24 @@ describe("the answer", () => {
     expect(parts).toEqual(["one", "two"]);
   });
 
-  it("may last until the close", async () => {
+  it("may last until the connection closes", async () => {
     const server = serve(({ socket }) => socket.end("HTTP/1.1 200 OK\r\n\r\nall of it"));
     expect(await (await clientOf().request(at(server.port), get)).text(100)).toBe("all of it");
   });
 
-  it("that stops in the middle is an error, to the reader of the body", async () => {
+  it("fails for its reader if it stops in the middle", async () => {
     const server = serve(({ socket }) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"));
     const answer = await clientOf().request(at(server.port), get);
     expect((await failureOf(answer.text(100))).kind).toBe("malformed");
   });
 
-  it("that is not HTTP closes the connection", async () => {
+  it("closes the connection if it is not HTTP", async () => {
     const server = serve(({ socket }) => socket.write("HTTP/1.1 200 OK\nx: y\n\r\n\r\n"));
     expect((await failureOf(clientOf().request(at(server.port), get))).kind).toBe("malformed");
     await server.peers[0]!.gone.promise;
   });
 
-  it("over the limit is refused and closes the connection", async () => {
+  it("closes the connection if it is over the limit", async () => {
     const server = serve(({ socket }) =>
       socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"),
     );
@@ -42,7 +42,7 @@ describe("the answer", () => {
     await server.peers[0]!.gone.promise;
   });
 
-  it("over the limit is refused when it came whole", async () => {
+  it("is refused if it is over the limit and came whole", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     expect((await failureOf((await clientOf().request(at(server.port), get)).text(4))).kind).toBe(
       "too-large",
@@ -86,7 +86,7 @@ describe("the answer", () => {
     expect(length).toBe(size);
   });
 
-  it("closed by the peer while paused is still read to its end", async () => {
+  it("is read to its end if the peer closes while the response is paused", async () => {
     const body = Buffer.alloc(300_000, "y");
     const server = serve(({ socket }) => {
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`);

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { RequestOptions } from "../../../src/net/http1/client.ts";
 import { at, clientOf, failureOf, get, hello, serve } from "./scripted-peer.ts";
 
-describe("kept connections", () => {
+describe("kept connections of the HTTP client", () => {
   const read = async (
     client: ReturnType<typeof clientOf>,
     port: number,
     options: Partial<RequestOptions> = {},
   ) => (await client.request(at(port), { ...get, ...options })).text(100);
 
-  it("are used again after an answer read whole", async () => {
+  it("are used again after a response was read whole", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     const client = clientOf();
     for (let turn = 0; turn < 3; turn++) expect(await read(client, server.port)).toBe("hello");
@@ -32,7 +32,7 @@ describe("kept connections", () => {
     });
   }
 
-  it("are not used again once bytes came while idle", async () => {
+  it("are not used again after bytes that came while they were idle", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     const client = clientOf();
     await read(client, server.port);
@@ -42,7 +42,7 @@ describe("kept connections", () => {
     expect(server.peers.length).toBe(2);
   });
 
-  it("closed by the peer before any byte of an answer are replaced, once", async () => {
+  it("are replaced, once, if the peer closes them before any byte of a response", async () => {
     const server = serve(({ socket, request }) => (request === 0 ? socket.write(hello) : socket.end()));
     const client = clientOf();
     await read(client, server.port);
@@ -55,7 +55,7 @@ describe("kept connections", () => {
     expect(server.peers.length).toBe(2);
   });
 
-  it("closed after the first byte of an answer fail the call, which is not sent again", async () => {
+  it("fail the call, which is not sent again, if the peer closes them after the first byte of a response", async () => {
     const server = serve(({ socket, request }) =>
       request === 0 ? socket.write(hello) : socket.end("HTTP/1.1 2"),
     );
@@ -65,7 +65,7 @@ describe("kept connections", () => {
     expect(server.requests.length).toBe(2);
   });
 
-  it("a fresh connection closed before the answer fails the call, which is not sent again", async () => {
+  it("are the only ones that are replaced: a call on a new connection is not sent again", async () => {
     const server = serve(({ socket }) => socket.end());
     expect((await failureOf(read(clientOf(), server.port))).kind).toBe("closed");
     expect(server.requests.length).toBe(1);
@@ -78,7 +78,7 @@ describe("kept connections", () => {
     await server.peers[0]!.gone.promise;
   });
 
-  it("over the idle limit are closed", async () => {
+  it("are closed if they are over the idle limit", async () => {
     const server = serve(({ socket }) => socket.write(hello));
     const client = clientOf({ idleLimit: 1 });
     await Promise.all([read(client, server.port), read(client, server.port)]);

@@ -40,7 +40,7 @@ const good: Record<
     body: "hello",
     keepAlive: true,
   },
-  "a body of no bytes": { wire: "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", body: "", keepAlive: true },
+  "an empty body": { wire: "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", body: "", keepAlive: true },
   "chunks with extensions and trailers": {
     wire: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5;a=b\r\nhello\r\n00A ; q="x"\r\n, world\r\n!\r\n0;last\r\nx-sum: 1\r\nx-b:\r\n\r\n',
     body: "hello, world\r\n!",
@@ -52,22 +52,22 @@ const good: Record<
     closes: true,
     keepAlive: false,
   },
-  "interim answers first": {
+  "interim responses first": {
     wire: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
     body: "ok",
     keepAlive: true,
   },
-  "204 with a length it may not have": {
+  "204 with a content length": {
     wire: "HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n",
     body: "",
     keepAlive: true,
   },
-  "304 with the length of what it stands for": {
+  "304 with a content length": {
     wire: "HTTP/1.1 304 \r\ncontent-length: 5\r\n\r\n",
     body: "",
     keepAlive: true,
   },
-  "the answer to HEAD": {
+  "a response to HEAD": {
     wire: "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
     body: "",
     keepAlive: true,
@@ -86,7 +86,7 @@ const good: Record<
   },
 };
 
-describe("a good answer reads the same however it is cut", () => {
+describe("the response parser reads the same from a valid response however it is cut", () => {
   for (const [name, { wire, closes, body, keepAlive, method }] of Object.entries(good)) {
     it(name, () => {
       const whole = parse(wire, [], method, closes);
@@ -100,18 +100,18 @@ describe("a good answer reads the same however it is cut", () => {
   }
 });
 
-it("joins repeated headers, trims values and lowers names", () => {
+it("the response parser joins repeated headers, trims values and lowers names", () => {
   const { headers } = parse("HTTP/1.1 200 OK\r\nX-A:  1 \t\r\nx-a: 2\r\nEmpty:\r\ncontent-length: 0\r\n\r\n");
   expect(headers).toEqual({ "x-a": "1, 2", empty: "", "content-length": "0" });
 });
 
-it("reads the framing without anyone asking for the headers", () => {
+it("the response parser reads the framing also if the headers are never read", () => {
   const parser = new ResponseParser({ head() {}, push() {}, end() {} }, "GET");
   parser.push(Buffer.from("HTTP/1.1 200 OK\r\nCONTENT-LENGTH: 2\r\nCONNECTION: close\r\n\r\nok"));
   expect([parser.done, parser.keepAlive]).toEqual([true, false]);
 });
 
-it("tells of bytes after the end and does not take them for body", () => {
+it("the response parser reports bytes after the end, and does not take them for body", () => {
   const answer = parse("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n");
   expect(answer).toMatchObject({ body: "ok", surplus: true, heads: 1, ends: 1 });
 });
@@ -123,13 +123,13 @@ const bad: Record<string, string> = {
   "HTTP/2": "HTTP/2.0 200 OK\r\n\r\n",
   "a status of two digits": "HTTP/1.1 20 OK\r\n\r\n",
   "a status below 100": "HTTP/1.1 099 OK\r\n\r\n",
-  "a status glued to its reason": "HTTP/1.1 200OK\r\n\r\n",
+  "a status without a space before its reason": "HTTP/1.1 200OK\r\n\r\n",
   "a reason with NUL": "HTTP/1.1 200 O\0K\r\n\r\n",
   "a switch of protocols": "HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n",
   "a folded header": `${ok}a: 1\r\n  2\r\n\r\n`,
   "a space before the colon": `${ok}content-length : 2\r\n\r\nok`,
-  "no name": `${ok}: 2\r\n\r\n`,
-  "no colon": `${ok}abc\r\n\r\n`,
+  "a header without a name": `${ok}: 2\r\n\r\n`,
+  "a header without a colon": `${ok}abc\r\n\r\n`,
   "a bare LF in a value": `${ok}a: 1\nset-cookie: x\r\n\r\n`,
   "a bare CR in a value": `${ok}a: 1\rset-cookie: x\r\n\r\n`,
   "NUL in a value": `${ok}a: \0\r\n\r\n`,
@@ -143,9 +143,9 @@ const bad: Record<string, string> = {
   "chunked twice": `${ok}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
   "chunks in HTTP/1.0": "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
   "a chunk without size": `${chunked}\r\n`,
-  "a chunk size that is no number": `${chunked}g\r\n`,
+  "a chunk size that is not a number": `${chunked}g\r\n`,
   "a signed chunk size": `${chunked}-1\r\n`,
-  "a chunk size past counting": `${chunked}ffffffffffffffff\r\n`,
+  "a chunk size that is too large": `${chunked}ffffffffffffffff\r\n`,
   "a chunk longer than its size": `${chunked}2\r\nabc\r\n`,
   "a chunk without its end": `${chunked}2\r\nab0\r\n\r\n`,
   "a chunk ended by LF": `${chunked}2\r\nab\n0\r\n\r\n`,
@@ -156,10 +156,10 @@ const bad: Record<string, string> = {
   "LF in a trailer": `${chunked}0\r\na: b\n\r\n`,
   "an endless head": `${ok}a: ${"a".repeat(70_000)}`,
   "a whole head over the limit": `${ok}a: ${"a".repeat(70_000)}\r\n\r\n`,
-  "endless interim answers": "HTTP/1.1 100 Continue\r\n\r\n".repeat(3000),
+  "endless interim responses": "HTTP/1.1 100 Continue\r\n\r\n".repeat(3000),
 };
 
-describe("what is not an answer is refused however it is cut", () => {
+describe("the response parser refuses a malformed response however it is cut", () => {
   for (const [name, wire] of Object.entries(bad)) {
     it(name, () => {
       expect(() => parse(wire)).toThrow(MalformedResponse);
@@ -170,7 +170,7 @@ describe("what is not an answer is refused however it is cut", () => {
   }
 });
 
-it("does not take the close for the end of a body that has another end", () => {
+it("the response parser does not take the close for the end of a body with another framing", () => {
   for (const wire of [
     "",
     ok,
@@ -182,7 +182,7 @@ it("does not take the close for the end of a body that has another end", () => {
   }
 });
 
-it("reads a head of nearly 64 KiB byte by byte", () => {
+it("the response parser reads a head of nearly 64 KiB byte by byte", () => {
   const value = "a".repeat(65_000);
   const wire = `${ok}a: ${value}\r\ncontent-length: 1\r\n\r\n!`;
   const cuts = Array.from({ length: wire.length - 1 }, (_, index) => index + 1);

@@ -2,13 +2,21 @@ import { expect, it } from "vitest";
 import { eventStream } from "../../../src/server/workstations/event-stream.ts";
 import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { chatFrames } from "../../support/upstream.ts";
-import { ask, begunByStream, bySocket, byStream, goingOn, publisher, until } from "./scripted-agent.ts";
+import {
+  callModel,
+  connectBySocket,
+  connectByStream,
+  startPublisher,
+  startResponseByStream,
+  waitUntil,
+  withEpoch,
+} from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo"], false);
 
-it("begins at once, unbuffered, with where it stands", async () => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
+it("an event stream starts at once, is not buffered by proxies, and names its epoch", async () => {
+  const alice = await startPublisher();
+  const agent = await connectByStream(alice);
   expect(agent.headers.get("content-type")).toBe("text/event-stream");
   expect(agent.headers.get("x-accel-buffering")).toBe("no");
   expect(agent.headers.get("cache-control")).toBe("no-cache, no-transform");
@@ -16,10 +24,10 @@ it("begins at once, unbuffered, with where it stands", async () => {
   expect(agent.raw()).toBe(`retry: 2000\n\nevent: attached\nid: 1\ndata: {"epoch":${agent.epoch}}\n\n`);
 });
 
-it("streams an answer that is posted in batches, and counts its events", async () => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
+it("an event stream delivers a task whose response is posted in batches, and numbers its events", async () => {
+  const alice = await startPublisher();
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, { stream: true });
   const task = await agent.next("task");
   expect(task).not.toHaveProperty("channel");
   expect((await agent.accept(task)).body).toEqual({});
@@ -31,9 +39,9 @@ it("streams an answer that is posted in batches, and counts its events", async (
   expect(agent.raw()).toMatch(/id: 2\n/);
 });
 
-it("keeps a request of many lines one event", async () => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
+it("an event stream sends a request of many lines as one event", async () => {
+  const alice = await startPublisher();
+  const agent = await connectByStream(alice);
   const called = fetch(`${alice.server.url}/v1/chat/completions`, {
     method: "POST",
     headers: { authorization: `Bearer ${alice.bearer}`, "content-type": "application/json" },
@@ -46,10 +54,10 @@ it("keeps a request of many lines one event", async () => {
   expect((await called).status).toBe(200);
 });
 
-it("answers an acceptance with a long request, and grants it again to who has missed that", async () => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice, { messages: [{ role: "user", content: "x".repeat(300_000) }] });
+it("an acceptance returns a long request, also a second time to the same agent", async () => {
+  const alice = await startPublisher();
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, { messages: [{ role: "user", content: "x".repeat(300_000) }] });
   const task = await agent.next("task");
   expect(task.request).toBeUndefined();
   for (let time = 0; time < 2; time++) {
@@ -61,24 +69,24 @@ it("answers an acceptance with a long request, and grants it again to who has mi
   expect((await agent.accept(task)).status).toBe(409);
 });
 
-it("lets what runs go on when the stream down is lost and the same agent comes back (failure modes 31, 32, 48)", async () => {
-  const { alice, agent, task, text } = await begunByStream(frames[0]!);
-  agent.drop();
-  await until(async () => (await ask(alice)).status === 503);
-  // There is no buffer that an old id could be behind.
-  const back = await byStream(alice, { ...goingOn(agent.epoch), "last-event-id": "1" });
+it("a posted response continues when the same agent has lost its stream and comes back (failure modes 31, 32, 48)", async () => {
+  const { alice, agent, task, text } = await startResponseByStream(frames[0]!);
+  agent.disconnect();
+  await waitUntil(async () => (await callModel(alice)).status === 503);
+  // The server keeps no events to send again, so it ignores the last id.
+  const back = await connectByStream(alice, { ...withEpoch(agent.epoch), "last-event-id": "1" });
   expect(back.epoch).toBe(agent.epoch + 1);
   await back.post(task, { seq: 2, frames: frames.slice(1), done: true });
   expect(await text()).toBe(frames.join(""));
   expect(back.all.map(({ event }) => event)).toEqual(["attached"]);
 });
 
-it("offers again what was not accepted when the same agent comes back", async () => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice);
+it("a task that was not accepted is offered again when the same agent comes back", async () => {
+  const alice = await startPublisher();
+  const agent = await connectByStream(alice);
+  const called = callModel(alice);
   const task = await agent.next("task");
-  const back = await byStream(alice, goingOn(agent.epoch));
+  const back = await connectByStream(alice, withEpoch(agent.epoch));
   await agent.ended;
   const again = await back.next("task");
   expect([again.taskId, again.attempt]).toEqual([task.taskId, task.attempt]);
@@ -87,15 +95,15 @@ it("offers again what was not accepted when the same agent comes back", async ()
   expect((await called).status).toBe(200);
 });
 
-it("loses what ran to a newcomer, whose epoch the old agent is told is not its own (failure mode 45)", async () => {
-  const alice = await publisher();
-  const old = await byStream(alice);
-  const called = ask(alice, { stream: true });
+it("tasks are lost to a new agent, and the old agent is told that it is fenced (failure mode 45)", async () => {
+  const alice = await startPublisher();
+  const old = await connectByStream(alice);
+  const called = callModel(alice, { stream: true });
   const task = await old.next("task");
   await old.accept(task);
   await old.post(task, { seq: 1, frames: [frames[0]] });
   const { text } = await called;
-  const agent = await byStream(alice);
+  const agent = await connectByStream(alice);
   expect((await old.next("revoked")).reason).toMatch(/another agent/);
   await old.ended;
   const refused = await old.post(task, { seq: 2, frames: frames.slice(1), done: true });
@@ -104,36 +112,36 @@ it("loses what ran to a newcomer, whose epoch the old agent is told is not its o
   const got = await text();
   expect(got.match(/"error":/g)).toHaveLength(1);
   expect(got).not.toContain('"content":"lo"');
-  // With the right epoch there is no such task any more.
+  // The new agent has the right epoch, but the task is lost.
   expect((await agent.post(task, { seq: 2, frames: [] })).status).toBe(410);
 });
 
-it("takes an agent that changes from a WebSocket to a stream", async () => {
-  const alice = await publisher();
-  const socket = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await socket.take();
-  socket.bytes(task.channel, frames[0]!);
+it("an agent can change from a WebSocket to an event stream", async () => {
+  const alice = await startPublisher();
+  const socket = await connectBySocket(alice);
+  const called = callModel(alice, { stream: true });
+  const task = await socket.acceptNext();
+  socket.sendBytes(task.channel, frames[0]!);
   const { text } = await called;
-  const agent = await byStream(alice, goingOn(socket.epoch));
-  // What came over the socket cannot go on.
+  const agent = await connectByStream(alice, withEpoch(socket.epoch));
+  // A response that began on the WebSocket cannot continue on the stream.
   expect(await text()).toMatch(/"error"/);
-  const next = ask(alice);
+  const next = callModel(alice);
   const second = await agent.next("task");
   await agent.accept(second);
   await agent.post(second, { status: 200, body: { choices: [] } });
   expect((await next).status).toBe(200);
 });
 
-it("needs to know whose it is, and which epoch", async () => {
-  const alice = await publisher();
+it("an attach without a session, or with a bad epoch, is refused", async () => {
+  const alice = await startPublisher();
   const attach = (headers: Record<string, string>) => alice.call("GET", linkPaths.stream, undefined, headers);
   expect((await attach({})).status).toBe(400);
   expect((await attach({ [sessionHeader]: alice.sessionId, "x-mcpctl-epoch": "-1" })).status).toBe(400);
   expect((await attach({ [sessionHeader]: "pvs_none" })).body.error).toBe("there is no such session");
 });
 
-it("sends a comment so that nobody on the way gives up", async () => {
+it("an event stream sends comments so that no proxy closes it", async () => {
   const { body, connection } = eventStream(() => {}, 5);
   const reader = body.getReader();
   let text = "";
@@ -143,7 +151,7 @@ it("sends a comment so that nobody on the way gives up", async () => {
   expect((await reader.read()).done).toBe(true);
 });
 
-it("cuts off an agent that does not read, and keeps no more for it (failure mode 31)", async () => {
+it("an event stream cuts off an agent that does not read, and queues no more for it (failure mode 31)", async () => {
   const closed = Promise.withResolvers<void>();
   const { connection } = eventStream(closed.resolve);
   const reason = "x".repeat(1024 * 1024);

@@ -9,22 +9,22 @@ import { type Client, must, testServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import {
-  ask,
-  begunBySocket,
-  begunByStream,
-  bySocket,
-  byStream,
-  goingOn,
-  publisher,
+  callModel,
+  connectBySocket,
+  connectByStream,
   register,
-  until,
+  startPublisher,
+  startResponseBySocket,
+  startResponseByStream,
+  waitUntil,
+  withEpoch,
 } from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo"], false);
 
-/** Somebody whose llms are published by a token that can be taken away. */
-async function byToken() {
-  const alice = await publisher();
+/** Registers an agent with a token that the test can delete. */
+async function publishByToken() {
+  const alice = await startPublisher();
   const { server } = alice;
   const grants = ["run", "expose"].map((role) => ({ role, resource: "llms" }));
   const token = async (name: string) => (await server.token(name, grants)).bearer;
@@ -35,33 +35,33 @@ async function byToken() {
   return { alice, caller, own, token, remove };
 }
 
-it("ends when its token is taken away while it is idle (failure mode 39)", async () => {
-  const { alice, caller, own, remove } = await byToken();
-  const [socket, other] = [await bySocket(own), await byStream(alice)];
+it("a link ends when its token is deleted while it is idle (failure mode 39)", async () => {
+  const { alice, caller, own, remove } = await publishByToken();
+  const [socket, other] = [await connectBySocket(own), await connectByStream(alice)];
   await remove("desk");
   expect((await socket.next("revoked")).reason).toBe("the bearer is no longer valid");
   expect((await socket.closed).code).toBe(4401);
-  expect((await ask(caller, { model: "desk" })).status).toBe(503);
-  // Nobody else's.
+  expect((await callModel(caller, { model: "desk" })).status).toBe(503);
+  // Links of other tokens stay open.
   expect(other.all.map(({ event }) => event)).toEqual(["attached"]);
 });
 
-it("ends with its calls when its token is taken away within one (failure mode 40)", async () => {
-  const { caller, own, remove } = await byToken();
-  const agent = await bySocket(own);
-  const called = ask(caller, { model: "desk", stream: true });
-  const task = await agent.take();
-  agent.bytes(task.channel, frames[0]!);
+it("a link ends with its calls when its token is deleted during a call (failure mode 40)", async () => {
+  const { caller, own, remove } = await publishByToken();
+  const agent = await connectBySocket(own);
+  const called = callModel(caller, { model: "desk", stream: true });
+  const task = await agent.acceptNext();
+  agent.sendBytes(task.channel, frames[0]!);
   const { text } = await called;
   await remove("desk");
   expect((await agent.closed).code).toBe(4401);
   expect((await text()).match(/"error":/g)).toHaveLength(1);
 });
 
-it("ends a stream of events as well, and what is posted for it (failure mode 40)", async () => {
-  const { caller, own, remove } = await byToken();
-  const agent = await byStream(own);
-  const called = ask(caller, { model: "desk", stream: true });
+it("an event stream ends when its token is deleted, and results posted for it are refused (failure mode 40)", async () => {
+  const { caller, own, remove } = await publishByToken();
+  const agent = await connectByStream(own);
+  const called = callModel(caller, { model: "desk", stream: true });
   const task = await agent.next("task");
   await agent.accept(task);
   await agent.post(task, { seq: 1, frames: [frames[0]] });
@@ -73,9 +73,9 @@ it("ends a stream of events as well, and what is posted for it (failure mode 40)
   expect((await agent.post(task, { seq: 2, frames: [] })).status).toBe(401);
 });
 
-it("ends when its user may expose llms no more (failure mode 39)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
+it("a link ends when its user may no longer expose llms (failure mode 39)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
   await must(
     alice.server.admin("PUT", "/api/v1/rbac/of-alice", { roleBindings: [{ role: "run", resource: "llms" }] }),
   );
@@ -83,31 +83,31 @@ it("ends when its user may expose llms no more (failure mode 39)", async () => {
   expect((await agent.closed).code).toBe(4401);
 });
 
-it("goes on within a call by a new token of the same user, and of nobody else (failure mode 41)", async () => {
-  const { alice, caller, own, token, remove } = await byToken();
-  const agent = await bySocket(own);
-  const called = ask(caller, { model: "desk", stream: true });
-  const task = await agent.take();
-  agent.bytes(task.channel, frames[0]!);
+it("a call continues with a new token of the same user, and not with a token of another user (failure mode 41)", async () => {
+  const { alice, caller, own, token, remove } = await publishByToken();
+  const agent = await connectBySocket(own);
+  const called = callModel(caller, { model: "desk", stream: true });
+  const task = await agent.acceptNext();
+  agent.sendBytes(task.channel, frames[0]!);
   const mallory = await alice.server.user("mallory", [{ role: "expose", resource: "llms" }]);
-  agent.say({ op: "authenticate", token: await token("new") });
-  agent.say({ op: "authenticate", token: mallory.bearer });
-  agent.say({ op: "authenticate", token: "mcpctl_nonsense" });
-  agent.say({ op: "accept", taskId: "none", attempt: 1 });
+  agent.send({ op: "authenticate", token: await token("new") });
+  agent.send({ op: "authenticate", token: mallory.bearer });
+  agent.send({ op: "authenticate", token: "mcpctl_nonsense" });
+  agent.send({ op: "accept", taskId: "none", attempt: 1 });
   await agent.next("accepted");
   await remove("desk");
-  agent.bytes(task.channel, frames.slice(1).join(""));
-  agent.say({ op: "done", taskId: task.taskId, attempt: 1 });
+  agent.sendBytes(task.channel, frames.slice(1).join(""));
+  agent.send({ op: "done", taskId: task.taskId, attempt: 1 });
   expect(await (await called).text()).toBe(frames.join(""));
   await must(alice.server.admin("DELETE", "/api/v1/users/mallory"));
   await remove("new");
   expect((await agent.closed).code).toBe(4401);
 });
 
-it("goes on by the token of what is posted for a stream of events (failure mode 41)", async () => {
-  const { alice, caller, own, token, remove } = await byToken();
-  const agent = await byStream(own);
-  const called = ask(caller, { model: "desk", stream: true });
+it("a posted call continues with the token of the latest post (failure mode 41)", async () => {
+  const { alice, caller, own, token, remove } = await publishByToken();
+  const agent = await connectByStream(own);
+  const called = callModel(caller, { model: "desk", stream: true });
   const task = await agent.next("task");
   await agent.accept(task);
   const call = alice.server.as(await token("new"));
@@ -121,16 +121,16 @@ it("goes on by the token of what is posted for a stream of events (failure mode 
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("is nobody's when its agent has gone before it was opened", async () => {
+it("a link whose agent left before it was opened is closed", async () => {
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
-  const alice = await publisher(undefined, { server: await testServer({ store }) });
-  await bySocket(alice);
+  const alice = await startPublisher(undefined, { server: await testServer({ store }) });
+  await connectBySocket(alice);
   const status = async () => (await alice.call("GET", "/api/v1/llms/home")).body.status;
-  await until(async () => (await status()) === "active");
+  await waitUntil(async () => (await status()) === "active");
   const raiseEpoch = store.raiseEpoch.bind(store);
-  const [asked, hasGone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [isRequested, hasGone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   store.raiseEpoch = async (...args) => {
-    asked.resolve();
+    isRequested.resolve();
     await hasGone.promise;
     return raiseEpoch(...args);
   };
@@ -148,16 +148,16 @@ it("is nobody's when its agent has gone before it was opened", async () => {
   const socket = connect({ host: hostname, port: Number(port) });
   socket.on("error", () => {});
   socket.write(`${head.join("\r\n")}\r\n\r\n`);
-  await asked.promise;
+  await isRequested.promise;
   socket.destroy();
   await once(socket, "close");
-  // The server has heard of it by the time that it has answered somebody else.
+  // When the server has answered another request, it has noticed that the agent left.
   await status();
   hasGone.resolve();
-  await until(async () => (await status()) === "inactive");
+  await waitUntil(async () => (await status()) === "inactive");
 });
 
-it("is closed when what is sent to it is dropped, as its agent does not read (failure mode 36)", async () => {
+it("a link is closed when Bun drops an event because its agent does not read (failure mode 36)", async () => {
   const sent: string[] = [];
   let terminated = 0;
   let closed = 0;
@@ -181,54 +181,54 @@ it("is closed when what is sent to it is dropped, as its agent does not read (fa
   expect(closed).toBe(1);
 });
 
-it("lets what runs finish when the server stops, and takes nothing new (failure modes 5, 61)", async () => {
-  const { alice, agent, task, text } = await begunBySocket(frames[0]!);
+it("a call finishes while the server stops, and new calls and agents are refused (failure modes 5, 61)", async () => {
+  const { alice, agent, task, text } = await startResponseBySocket(frames[0]!);
   const stopped = alice.server.stop(10_000);
   await agent.next("drain");
-  agent.bytes(task.channel, frames.slice(1).join(""));
-  agent.say({ op: "done", taskId: task.taskId, attempt: 1 });
+  agent.sendBytes(task.channel, frames.slice(1).join(""));
+  agent.send({ op: "done", taskId: task.taskId, attempt: 1 });
   expect(await text()).toBe(frames.join(""));
   expect((await agent.closed).code).toBe(1012);
   await stopped;
 });
 
-it("keeps the door open for what is posted until that is done (failure mode 5)", async () => {
-  const { alice, agent, task, text } = await begunByStream(frames[0]!);
+it("results are taken while the server stops until their call is done (failure mode 5)", async () => {
+  const { alice, agent, task, text } = await startResponseByStream(frames[0]!);
   const stopped = alice.server.stop(10_000);
   await agent.next("drain");
-  expect((await ask(alice)).status).toBe(503);
-  await expect(byStream(alice, goingOn(agent.epoch))).rejects.toThrow(/503/);
+  expect((await callModel(alice)).status).toBe(503);
+  await expect(connectByStream(alice, withEpoch(agent.epoch))).rejects.toThrow(/503/);
   await agent.post(task, { seq: 2, frames: frames.slice(1), done: true });
   expect(await text()).toBe(frames.join(""));
   await agent.ended;
   await stopped;
 });
 
-it("is ended with its calls when the server's patience is", async () => {
-  const { alice, agent, text } = await begunBySocket(frames[0]!);
+it("a link and its calls end when the server's stop timeout is over", async () => {
+  const { alice, agent, text } = await startResponseBySocket(frames[0]!);
   await alice.server.stop(50);
   expect((await agent.closed).code).toBe(1012);
   expect((await text()).match(/"error":/g)).toHaveLength(1);
 });
 
-it("shows in the metrics, without a name (failure mode 62)", async () => {
-  const alice = await publisher([{ name: "hushhush" }]);
-  const agent = await bySocket(alice);
+it("the metrics count links and tasks, without names (failure mode 62)", async () => {
+  const alice = await startPublisher([{ name: "hushhush" }]);
+  const agent = await connectBySocket(alice);
   const lines = async (call: Client) =>
     (await must(call("GET", "/metrics"))).text
       .split("\n")
       .filter((line) => /^mcpctl_a\w+_(agents|tasks)/.test(line));
-  const called = ask(alice, { model: "hushhush" });
-  const { taskId } = await agent.take();
+  const called = callModel(alice, { model: "hushhush" });
+  const { taskId } = await agent.acceptNext();
   expect(await lines(alice.server.admin)).toEqual([
     'mcpctl_attached_agents{transport="websocket"} 1',
     'mcpctl_attached_agents{transport="sse"} 0',
     "mcpctl_agent_tasks 1",
   ]);
-  agent.say({ op: "result", taskId, status: 200, body: { choices: [] } });
+  agent.send({ op: "result", taskId, status: 200, body: { choices: [] } });
   await called;
-  await until(async () => (await lines(alice.server.admin)).at(-1) === "mcpctl_agent_tasks 0");
+  await waitUntil(async () => (await lines(alice.server.admin)).at(-1) === "mcpctl_agent_tasks 0");
   agent.close();
   await agent.closed;
-  await until(async () => (await lines(alice.server.admin))[0]!.endsWith(" 0"));
+  await waitUntil(async () => (await lines(alice.server.admin))[0]!.endsWith(" 0"));
 });

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { must, testServer } from "../../support/server.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import { referenceAgent } from "./reference-agent.ts";
-import { ask, byStream, publisher, until } from "./scripted-agent.ts";
+import { callModel, connectByStream, startPublisher, waitUntil } from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo"], false);
 const chunks = frames.slice(0, -1).map((frame) => JSON.parse(frame.slice("data: ".length)));
@@ -17,8 +17,8 @@ const whole = {
   usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
 };
 
-/** The agent of sixty lines, attached. */
-async function reference(answer: Parameters<typeof referenceAgent>[0]["answer"]) {
+/** Starts the reference agent and waits until it is attached. */
+async function startReferenceAgent(answer: Parameters<typeof referenceAgent>[0]["answer"]) {
   const server = await testServer();
   const grants = ["run", "expose"].map((role) => ({ role, resource: "llms" }));
   const { bearer, call } = await server.user("alice", grants);
@@ -34,7 +34,7 @@ async function reference(answer: Parameters<typeof referenceAgent>[0]["answer"])
     stop.abort();
     await running;
   });
-  await until(async () => (await call("GET", "/api/v1/llms/home")).body?.status === "active");
+  await waitUntil(async () => (await call("GET", "/api/v1/llms/home")).body?.status === "active");
   const options = { apiKey: bearer, maxRetries: 0 };
   return {
     call,
@@ -45,29 +45,29 @@ async function reference(answer: Parameters<typeof referenceAgent>[0]["answer"])
 
 const messages = [{ role: "user" as const, content: "hi" }];
 
-it("is a page of code, and streams to the OpenAI and the Anthropic SDK", async () => {
-  const asked: unknown[] = [];
-  const { openai, anthropic } = await reference(async function* (request) {
-    asked.push(request);
+it("a minimal agent is a page of code, and streams to the OpenAI and the Anthropic SDK", async () => {
+  const requests: unknown[] = [];
+  const { openai, anthropic } = await startReferenceAgent(async function* (request) {
+    requests.push(request);
     yield* chunks;
   });
   const stream = await openai.chat.completions.create({ model: "home", messages, stream: true });
-  let said = "";
-  for await (const { choices } of stream) said += choices[0]?.delta.content ?? "";
-  expect(said).toBe("Hello");
-  expect(asked).toEqual([expect.objectContaining({ model: "home", messages, stream: true })]);
+  let text = "";
+  for await (const { choices } of stream) text += choices[0]?.delta.content ?? "";
+  expect(text).toBe("Hello");
+  expect(requests).toEqual([expect.objectContaining({ model: "home", messages, stream: true })]);
   const message = await anthropic.messages.stream({ model: "home", max_tokens: 5, messages }).finalMessage();
   expect(message.content).toMatchObject([{ type: "text", text: "Hello" }]);
 });
 
-it("answers in one piece", async () => {
-  const { openai } = await reference(() => whole);
+it("a minimal agent may return a whole response", async () => {
+  const { openai } = await startReferenceAgent(() => whole);
   const { choices } = await openai.chat.completions.create({ model: "home", messages });
   expect(choices[0]!.message.content).toBe("Hello");
 });
 
-it("has its failure told without its words, which may name what is on its machine", async () => {
-  const { openai } = await reference(() => {
+it("a minimal agent's error reaches the caller without the agent's message", async () => {
+  const { openai } = await startReferenceAgent(() => {
     throw new Error("ECONNREFUSED http://10.0.0.7:8000");
   });
   const failed = openai.chat.completions.create({ model: "home", messages });
@@ -77,40 +77,40 @@ it("has its failure told without its words, which may name what is on its machin
   });
 });
 
-it("accepts by being sent to, and is told of a caller who has gone", async () => {
-  const alice = await publisher([{ name: "home" }], { protocol: 1 });
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
+it("a minimal agent accepts a task by its delivery, and is told that its caller has gone", async () => {
+  const alice = await startPublisher([{ name: "home" }], { protocol: 1 });
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, { stream: true });
   const task = await agent.next("task");
-  // Without an epoch, as it knows none.
+  // Without an epoch: the agent knows none.
   const post = (result: object) =>
     alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result);
   expect((await post({ chunk: { data: JSON.stringify(chunks[0]) } })).body.cancelled).toBe(false);
-  (await called).leave();
-  await until(
+  (await called).abort();
+  await waitUntil(
     async () => (await post({ chunk: { data: JSON.stringify(chunks[1]) } })).body.cancelled === true,
   );
 });
 
-it("goes on with what it does when it attaches again, which says nothing of an epoch", async () => {
-  const alice = await publisher([{ name: "home" }], { protocol: 1 });
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
+it("a minimal agent continues its tasks when it attaches again without an epoch", async () => {
+  const alice = await startPublisher([{ name: "home" }], { protocol: 1 });
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, { stream: true });
   const task = await agent.next("task");
   const post = (result: object) =>
     alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result);
   await post({ chunk: { data: JSON.stringify(chunks[0]) } });
-  await byStream(alice);
+  await connectByStream(alice);
   await agent.ended;
   for (const chunk of chunks.slice(1)) await post({ chunk: { data: JSON.stringify(chunk) } });
   await post({ chunk: { data: "[DONE]", done: true } });
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("gets a long request in its task, as it would not ask for it", async () => {
-  const alice = await publisher([{ name: "home" }], { protocol: 1 });
-  const agent = await byStream(alice);
-  const called = ask(alice, { messages: [{ role: "user", content: "x".repeat(6_000_000) }] });
+it("a minimal agent gets a long request in its task", async () => {
+  const alice = await startPublisher([{ name: "home" }], { protocol: 1 });
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, { messages: [{ role: "user", content: "x".repeat(6_000_000) }] });
   const task = await agent.next("task");
   expect(task.request.messages[0].content).toHaveLength(6_000_000);
   await must(
@@ -123,35 +123,38 @@ it.each([
   ["payloads", chunks.map((chunk) => JSON.stringify(chunk, null, 1))],
   ["events", frames.slice(0, -1)],
   ["events with a comment and CRLF", frames.slice(0, -1).map((f) => `: hi\r\n${f.replaceAll("\n", "\r\n")}`)],
-  ["lines without their end", frames.slice(0, -1).map((frame) => frame.trimEnd())],
-])("may send %s as chunks, and leave out the last one (failure modes 20, 55)", async (_, sent) => {
-  const alice = await publisher([{ name: "home" }], { protocol: 1 });
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.next("task");
-  const post = (result: object) =>
-    must(alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result));
-  for (const data of sent) await post({ chunk: { data } });
-  await post({ chunk: { data: "", done: true } });
-  const text = await (await called).text();
-  const data = text
-    .split(/\r?\n\r?\n/)
-    .map((event) =>
-      event
-        .split(/\r?\n/)
-        .filter((line) => line.startsWith("data: "))
-        .map((line) => line.slice(6))
-        .join("\n"),
-    )
-    .filter((one) => one !== "");
-  expect(data.at(-1)).toBe("[DONE]");
-  expect(data.slice(0, -1).map((one) => JSON.parse(one))).toEqual(chunks);
-});
+  ["lines without a line end", frames.slice(0, -1).map((frame) => frame.trimEnd())],
+])(
+  "a minimal agent may send %s as chunks, and leave out the last one (failure modes 20, 55)",
+  async (_, sent) => {
+    const alice = await startPublisher([{ name: "home" }], { protocol: 1 });
+    const agent = await connectByStream(alice);
+    const called = callModel(alice, { stream: true });
+    const task = await agent.next("task");
+    const post = (result: object) =>
+      must(alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result));
+    for (const data of sent) await post({ chunk: { data } });
+    await post({ chunk: { data: "", done: true } });
+    const text = await (await called).text();
+    const data = text
+      .split(/\r?\n\r?\n/)
+      .map((event) =>
+        event
+          .split(/\r?\n/)
+          .filter((line) => line.startsWith("data: "))
+          .map((line) => line.slice(6))
+          .join("\n"),
+      )
+      .filter((one) => one !== "");
+    expect(data.at(-1)).toBe("[DONE]");
+    expect(data.slice(0, -1).map((one) => JSON.parse(one))).toEqual(chunks);
+  },
+);
 
-it("may send payloads of dialects that name their events", async () => {
-  const alice = await publisher([{ name: "home", type: "anthropic" }], { protocol: 1 });
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true, max_tokens: 5 }, "/v1/messages");
+it("a minimal agent may send payloads of dialects that name their events", async () => {
+  const alice = await startPublisher([{ name: "home", type: "anthropic" }], { protocol: 1 });
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, { stream: true, max_tokens: 5 }, "/v1/messages");
   const task = await agent.next("task");
   expect(task.operation).toBe("messages");
   const events = [

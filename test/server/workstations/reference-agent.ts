@@ -1,4 +1,4 @@
-/** A whole agent for one model, with nothing but fetch: what a third party has to write, and no more. */
+/** A complete agent for one model that uses only fetch: an example for agents of third parties. */
 
 export interface ReferenceAgent {
   /** Where the server is: `http://127.0.0.1:7777`. */
@@ -6,12 +6,12 @@ export interface ReferenceAgent {
   token: string;
   /** The name to publish. */
   name: string;
-  /** Answers a chat completion: an object, or its chunks one by one. */
+  /** Returns a chat completion: an object, or its chunks one by one. */
   answer(request: Record<string, unknown>): AsyncIterable<object> | Record<string, unknown>;
   signal: AbortSignal;
 }
 
-/** Registers, attaches and answers, until the signal. */
+/** Registers, attaches and serves calls until the signal aborts. */
 export async function referenceAgent({ server, token, name, answer, signal }: ReferenceAgent): Promise<void> {
   const api = `${server}/api/v1/llms/_provider`;
   const post = async (path: string, body: object) => {

@@ -6,9 +6,9 @@ import type { ServerEvent } from "../../../src/wire/link/messages.ts";
 import { linkRevisions, newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
 import { must, testServer } from "../../support/server.ts";
-import { openHouse, provider, user } from "./test-sessions.ts";
+import { provider, startTestSessions, user } from "./test-sessions.ts";
 
-/** A revision that is not in the list: delivery is acceptance, and every request is wrapped. */
+/** A revision in which the delivery of a task is its acceptance, and every request is wrapped. */
 const fake: LinkRevision = {
   protocol: newestRevision.protocol + 1,
   acceptsTasks: false,
@@ -20,11 +20,10 @@ const fake: LinkRevision = {
 const timeouts = { connect: 1000, firstByte: 60_000, silence: 30_000 };
 
 describe("a revision of the link protocol that is in the list", () => {
-  it("is negotiated, and encodes what its agent is sent", async () => {
-    const { register, sessions, catalogue, llmOf } = await openHouse(undefined, undefined, [
-      ...linkRevisions,
-      fake,
-    ]);
+  it("is negotiated, and encodes the tasks of its agents", async () => {
+    const { register, sessions, catalogue, llmOf } = await startTestSessions({
+      revisions: [...linkRevisions, fake],
+    });
     const alice = user("alice");
     const { providerSessionId: id } = await register({ protocol: fake.protocol, providers: [provider("a")] });
     const links = new Workstations({
@@ -58,7 +57,7 @@ describe("a revision of the link protocol that is in the list", () => {
     const answered = links.infer(call);
     const [task, request] = sent.at(-1)! as [Extract<ServerEvent, { kind: "infer" }>, string];
     expect(request).toBe('{"wrapped":{"model":"a"}}');
-    // Its delivery was its acceptance.
+    // The delivery of the task was its acceptance.
     receiver.text(JSON.stringify({ op: "result", taskId: task.taskId, status: 200, body: { choices: [] } }));
     expect((await answered).status).toBe(200);
   });
@@ -79,15 +78,15 @@ describe("a revision of the link protocol that the server does not know", () => 
     expect((await server.admin("GET", "/api/v1/llms")).body).toEqual([]);
   });
 
-  it("has its session refused, so that its agent registers again, after a newer server has registered it", async () => {
-    const house = await openHouse(undefined, undefined, [...linkRevisions, fake]);
-    const { providerSessionId: id, epoch } = await house.register({ protocol: fake.protocol });
-    const older = await house.restart();
+  it("makes its agent register again, if a newer server registered the session", async () => {
+    const own = await startTestSessions({ revisions: [...linkRevisions, fake] });
+    const { providerSessionId: id, epoch } = await own.register({ protocol: fake.protocol });
+    const older = await own.restart();
     await expect(older.sessions.attach(user("alice"), id)).rejects.toMatchObject({
       code: "not_found",
       hint: "register again",
     });
-    // It was not taken from whoever has it.
+    // The refused attach has not raised the epoch.
     expect(older.sessions.check(user("alice"), id).epoch).toBe(epoch);
     expect((await older.register({ providerSessionId: id })).epoch).toBe(epoch + 1);
     expect((await older.sessions.attach(user("alice"), id)).revision).toBe(newestRevision);
@@ -98,7 +97,7 @@ it("an agent that names no revision of the link protocol speaks the oldest one",
   const server = await testServer();
   for (const protocol of [undefined, null])
     await must(server.admin("POST", "/api/v1/llms/_provider-register", { protocol, providers: [] }));
-  const { register, store } = await openHouse();
+  const { register, store } = await startTestSessions();
   await register({ protocol: undefined as never });
   expect((await store.providerSessions()).map((session) => session.protocol)).toEqual([1]);
 });

@@ -3,13 +3,13 @@ import { encodeBytes } from "../../../src/wire/link/binary-frame.ts";
 import { epochHeader, linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { type Answer, type Client, must, type TestServer, testServer } from "../../support/server.ts";
 
-/** Somebody who publishes llms, as the wire has it. */
+/** A user with a registered agent. */
 export interface Publisher {
   server: TestServer;
   bearer: string;
   call: Client;
   sessionId: string;
-  /** As registering was answered. */
+  /** The epoch in the response to the registration. */
   epoch: number;
 }
 
@@ -20,11 +20,11 @@ export interface Published {
   initialStatus?: "active" | "hibernating";
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field of an event
 export type Event = any;
 
-/** A server with a user who has registered an agent. `protocol` 1 says nothing of a protocol. */
-export async function publisher(
+/** Starts a server with a user `alice` who has registered an agent. With `protocol` 1 the agent sends no protocol. */
+export async function startPublisher(
   llms: readonly Published[] = [{ name: "home" }],
   { protocol = 2, server }: { protocol?: number; server?: TestServer } = {},
 ): Promise<Publisher> {
@@ -34,7 +34,7 @@ export async function publisher(
   return register(at, bearer, call, llms, protocol);
 }
 
-/** Registers an agent by a bearer. */
+/** Registers an agent with a bearer. */
 export async function register(
   server: TestServer,
   bearer: string,
@@ -44,59 +44,62 @@ export async function register(
   more: object = {},
 ): Promise<Publisher> {
   const providers = llms.map((llm) => ({ type: "openai", model: "local", ...llm }));
-  const said = { ...(protocol > 1 && { protocol, bootId: "boot", machineId: "machine" }), ...more };
-  const { body } = await must(call("POST", linkPaths.register, { ...said, providers }));
+  const agent = { ...(protocol > 1 && { protocol, bootId: "boot", machineId: "machine" }), ...more };
+  const { body } = await must(call("POST", linkPaths.register, { ...agent, providers }));
   return { server, bearer, call, sessionId: body.providerSessionId, epoch: body.epoch };
 }
 
-/** What has come and was not waited for yet, and who waits. */
-class Events {
-  readonly #come: Event[] = [];
+/** The events that an agent has received, and the tests that wait for an event. */
+class ReceivedEvents {
+  readonly #unread: Event[] = [];
   readonly #waiting: { name: string; resolve(event: Event): void; reject(error: Error): void }[] = [];
-  /** All that came, in order. */
+  /** Every event, in order. */
   readonly all: Event[] = [];
 
   add(event: Event): void {
     this.all.push(event);
     const at = this.#waiting.findIndex(({ name }) => name === event.event);
-    if (at < 0) this.#come.push(event);
+    if (at < 0) this.#unread.push(event);
     else this.#waiting.splice(at, 1)[0]!.resolve(event);
   }
 
   next(name: string): Promise<Event> {
-    const at = this.#come.findIndex(({ event }) => event === name);
-    if (at >= 0) return Promise.resolve(this.#come.splice(at, 1)[0]);
+    const at = this.#unread.findIndex(({ event }) => event === name);
+    if (at >= 0) return Promise.resolve(this.#unread.splice(at, 1)[0]);
     return new Promise((resolve, reject) => this.#waiting.push({ name, resolve, reject }));
   }
 
   end(): void {
-    for (const { name, reject } of this.#waiting) reject(new Error(`ended without "${name}"`));
+    for (const { name, reject } of this.#waiting) reject(new Error(`the link ended without "${name}"`));
   }
 }
 
 export interface SocketAgent {
+  /** Every event that the agent has received. */
   all: readonly Event[];
-  /** The next event of that name, whether it has come or comes yet. */
+  /** Returns the next unread event of a name; waits for it if none has come. */
   next(name: string): Promise<Event>;
-  say(message: object | string): void;
-  bytes(channel: number, bytes: string | Uint8Array): void;
-  frame(bytes: Uint8Array): void;
-  /** Accepts a task and returns it. */
-  take(): Promise<Event>;
+  send(message: object | string): void;
+  /** Sends bytes of a response. */
+  sendBytes(channel: number, bytes: string | Uint8Array): void;
+  /** Sends a binary frame as it is. */
+  sendFrame(bytes: Uint8Array): void;
+  /** Accepts the next task and returns it. */
+  acceptNext(): Promise<Event>;
   close(): void;
-  /** Cuts it without a word. */
-  cut(): void;
+  /** Drops the connection without a close frame. */
+  terminate(): void;
   closed: Promise<{ code: number; reason: string }>;
-  /** Of the `attached` event. */
+  /** The epoch of the `attached` event. */
   epoch: number;
 }
 
-/** Attaches by WebSocket. */
-export async function bySocket(
+/** Attaches an agent over a WebSocket. */
+export async function connectBySocket(
   { server, bearer, sessionId }: Publisher,
   headers: Record<string, string> = {},
 ): Promise<SocketAgent> {
-  const events = new Events();
+  const events = new ReceivedEvents();
   const socket = new WebSocket(`${server.url.replace("http", "ws")}${linkPaths.stream}`, {
     headers: { authorization: `Bearer ${bearer}`, [sessionHeader]: sessionId, ...headers },
   } as never);
@@ -108,54 +111,56 @@ export async function bySocket(
     closed.resolve({ code, reason });
   };
   onTestFinished(() => socket.close());
-  const say = (message: object | string) =>
+  const send = (message: object | string) =>
     socket.send(typeof message === "string" ? message : JSON.stringify(message));
   const attached = await events.next("attached");
   return {
     all: events.all,
     next: (name) => events.next(name),
-    say,
-    bytes: (channel, bytes) =>
+    send,
+    sendBytes: (channel, bytes) =>
       socket.send(encodeBytes(channel, typeof bytes === "string" ? Buffer.from(bytes) : bytes)),
-    frame: (bytes) => socket.send(bytes as Uint8Array<ArrayBuffer>),
-    async take() {
+    sendFrame: (bytes) => socket.send(bytes as Uint8Array<ArrayBuffer>),
+    async acceptNext() {
       const task = await events.next("task");
-      say({ op: "accept", taskId: task.taskId, attempt: task.attempt });
+      send({ op: "accept", taskId: task.taskId, attempt: task.attempt });
       return { ...task, ...(await events.next("accepted")) };
     },
     close: () => socket.close(),
-    cut: () => (socket as unknown as { terminate(): void }).terminate(),
+    terminate: () => (socket as unknown as { terminate(): void }).terminate(),
     closed: closed.promise,
     epoch: attached.epoch,
   };
 }
 
 export interface StreamAgent {
+  /** Every event that the agent has received. */
   all: readonly Event[];
-  /** Everything that came, as it came. */
+  /** Returns the text of the stream so far. */
   raw(): string;
   headers: Headers;
+  /** Returns the next unread event of a name; waits for it if none has come. */
   next(name: string): Promise<Event>;
   accept(task: Event): Promise<Answer>;
   /** Posts a result of a task, with the agent's epoch. */
   post(task: Event, result: object): Promise<Answer>;
-  /** Gives up the stream. */
-  drop(): void;
+  /** Closes the stream. */
+  disconnect(): void;
   ended: Promise<void>;
   epoch: number;
 }
 
-/** Attaches by a stream of server-sent events. */
-export async function byStream(
+/** Attaches an agent over a stream of server-sent events. */
+export async function connectByStream(
   { server, bearer, call, sessionId }: Publisher,
   headers: Record<string, string> = {},
 ): Promise<StreamAgent> {
-  const events = new Events();
-  const leaving = new AbortController();
-  onTestFinished(() => leaving.abort());
+  const events = new ReceivedEvents();
+  const closing = new AbortController();
+  onTestFinished(() => closing.abort());
   const response = await fetch(server.url + linkPaths.stream, {
     headers: { authorization: `Bearer ${bearer}`, [sessionHeader]: sessionId, ...headers },
-    signal: leaving.signal,
+    signal: closing.signal,
   });
   if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
   let raw = "";
@@ -177,84 +182,85 @@ export async function byStream(
     .catch(() => {})
     .finally(() => events.end());
   const { epoch } = await events.next("attached");
-  const task = (one: Event, what: string) => `${linkPaths.task}/${one.taskId}/${what}`;
+  const taskPath = (task: Event, action: string) => `${linkPaths.task}/${task.taskId}/${action}`;
   return {
     all: events.all,
     raw: () => raw,
     headers: response.headers,
     next: (name) => events.next(name),
-    accept: (one) => call("POST", task(one, "accept"), { epoch, attempt: one.attempt }),
-    post: (one, result) => call("POST", task(one, "result"), { epoch, ...result }),
-    drop: () => leaving.abort(),
+    accept: (task) => call("POST", taskPath(task, "accept"), { epoch, attempt: task.attempt }),
+    post: (task, result) => call("POST", taskPath(task, "result"), { epoch, ...result }),
+    disconnect: () => closing.abort(),
     ended,
     epoch,
   };
 }
 
-/** Headers of an attach that goes on. */
-export function goingOn(epoch: number): Record<string, string> {
+/** Headers of an attach by an agent that knows its last epoch. */
+export function withEpoch(epoch: number): Record<string, string> {
   return { [epochHeader]: String(epoch) };
 }
 
-export interface Called {
+export interface ModelCall {
   status: number;
   response: Response;
-  /** The rest of the answer. */
+  /** Reads the rest of the response. */
   text(): Promise<string>;
-  leave(): void;
+  /** Ends the call from the caller's side. */
+  abort(): void;
 }
 
-/** Calls a model by its name; returns with the head of the answer. */
-export async function ask(
+/** Calls the model `home`, or the one in `body`. Returns when the head of the response has come. */
+export async function callModel(
   { server, bearer }: Pick<Publisher, "server" | "bearer">,
   body: object = {},
   path = "/v1/chat/completions",
-  leaving = new AbortController(),
-): Promise<Called> {
-  onTestFinished(() => leaving.abort());
+  aborting = new AbortController(),
+): Promise<ModelCall> {
+  onTestFinished(() => aborting.abort());
   const response = await fetch(server.url + path, {
     method: "POST",
     headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
     body: JSON.stringify({ model: "home", messages: [{ role: "user", content: "hi" }], ...body }),
-    signal: leaving.signal,
+    signal: aborting.signal,
   });
-  return { status: response.status, response, text: () => response.text(), leave: () => leaving.abort() };
+  return { status: response.status, response, text: () => response.text(), abort: () => aborting.abort() };
 }
 
-/** A streamed call of `home` that its agent, on a WebSocket, has begun to answer with some first bytes. */
-export async function begunBySocket(first: string) {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
-  agent.bytes(task.channel, first);
+/** Starts a streamed call of `home`, to which its agent on a WebSocket has sent some first bytes. */
+export async function startResponseBySocket(first: string) {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  const called = callModel(alice, { stream: true });
+  const task = await agent.acceptNext();
+  agent.sendBytes(task.channel, first);
   const { text } = await called;
   return { alice, agent, called, task, text };
 }
 
-/** A streamed call of `home` that its agent, on a stream of events, has accepted. */
-export async function acceptedByStream() {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
+/** Starts a streamed call of `home`, which its agent on a stream of events has accepted. */
+export async function acceptCallByStream() {
+  const alice = await startPublisher();
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, { stream: true });
   const task = await agent.next("task");
   await agent.accept(task);
   return { alice, agent, called, task };
 }
 
-/** A streamed call of `home` that its agent, on a stream of events, has begun to answer with a first frame. */
-export async function begunByStream(first: string) {
-  const begun = await acceptedByStream();
-  await begun.agent.post(begun.task, { seq: 1, frames: [first] });
-  const { text } = await begun.called;
-  return { ...begun, text };
+/** Starts a streamed call of `home`, to which its agent on a stream of events has posted a first frame. */
+export async function startResponseByStream(first: string) {
+  const started = await acceptCallByStream();
+  await started.agent.post(started.task, { seq: 1, frames: [first] });
+  const { text } = await started.called;
+  return { ...started, text };
 }
 
-/** Waits until something holds; looked at as often as the event loop allows. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 4000;
+/** Waits until a condition holds. Checks it on every turn of the event loop; fails after 20 s. */
+export async function waitUntil(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 20_000;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error("it never held");
+    if (performance.now() > end) throw new Error("the condition did not hold within 20 s");
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

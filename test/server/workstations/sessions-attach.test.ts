@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
 import type { AgentState } from "../../../src/wire/link/registration.ts";
-import { openHouse, provider, user } from "./test-sessions.ts";
+import { provider, startTestSessions, user } from "./test-sessions.ts";
 
 const code = async (work: Promise<unknown>): Promise<string> =>
   work.then(
@@ -13,9 +13,9 @@ const code = async (work: Promise<unknown>): Promise<string> =>
   );
 const codeOf = (work: () => unknown) => code((async () => work())());
 
-describe("a stream", () => {
-  it("makes what is published callable, and its end the opposite, both at once", async () => {
-    const { register, sessions, status } = await openHouse();
+describe("ProviderSessions.attach", () => {
+  it("makes the llms of an agent callable when its stream opens, and inactive when it closes", async () => {
+    const { register, sessions, status } = await startTestSessions();
     const alice = user("alice");
     const { providerSessionId: id, epoch: first } = await register({
       providers: [provider("a"), provider("b", { initialStatus: "hibernating" })],
@@ -33,10 +33,10 @@ describe("a stream", () => {
     expect([status("a"), status("b")]).toEqual(["inactive", "inactive"]);
   });
 
-  it("is none of the business of one that was attached before it (failure mode 45)", async () => {
-    const { arrive, sessions, status, told } = await openHouse();
+  it("is not affected by an older stream of the session (failure mode 45)", async () => {
+    const { attachAgent, sessions, status, closings } = await startTestSessions();
     const alice = user("alice");
-    const { id, epoch: old } = await arrive({ providers: [provider("a")] });
+    const { id, epoch: old } = await attachAgent({ providers: [provider("a")] });
     const { epoch } = await sessions.attach(alice, id, old);
     expect(epoch).toBe(old + 1);
     await sessions.attached(id, epoch);
@@ -46,15 +46,15 @@ describe("a stream", () => {
     expect(await codeOf(() => sessions.check(alice, id, old))).toBe("fenced");
     expect(await code(sessions.attach(alice, id, old))).toBe("fenced");
     expect(sessions.check(alice, id, epoch).epoch).toBe(epoch);
-    // The agents of others, which do not say what they know, are never fenced.
+    // An agent that sends no epoch is never fenced.
     expect(sessions.check(alice, id).epoch).toBe(epoch);
-    // The stream closes in its own time: nobody registered.
-    expect(told).toEqual([]);
+    // No other process registered, so the server does not close the old stream.
+    expect(closings).toEqual([]);
   });
 
-  it("of another user's session, or of none, is refused alike", async () => {
-    const { arrive, sessions } = await openHouse();
-    const { id, epoch } = await arrive({ providers: [provider("a")] });
+  it("refuses another user's session and an unknown session with the same error", async () => {
+    const { attachAgent, sessions } = await startTestSessions();
+    const { id, epoch } = await attachAgent({ providers: [provider("a")] });
     const messages = new Set<string>();
     for (const [who, which] of [
       [user("bob"), id],
@@ -76,18 +76,18 @@ describe("a stream", () => {
     expect(sessions.check(user("alice"), id).epoch).toBe(epoch);
   });
 
-  it("is given an epoch of its own, also when many come at once", async () => {
-    const { register, sessions } = await openHouse();
+  it("gives each stream an epoch of its own, also when many attach at once", async () => {
+    const { register, sessions } = await startTestSessions();
     const { providerSessionId: id } = await register({});
     const taken = await Promise.all(Array.from({ length: 10 }, () => sessions.attach(user("alice"), id)));
     expect(taken.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 10 }, (_, index) => index + 2));
   });
 });
 
-describe("a register", () => {
-  it("by the same process keeps its stream, whose end is still its end", async () => {
-    const { arrive, register, sessions, status, told } = await openHouse();
-    const { id, epoch: stream } = await arrive({ bootId: "b1", providers: [provider("a")] });
+describe("ProviderSessions.register", () => {
+  it("keeps the stream of the same process, whose end still makes the llms inactive", async () => {
+    const { attachAgent, register, sessions, status, closings } = await startTestSessions();
+    const { id, epoch: stream } = await attachAgent({ bootId: "b1", providers: [provider("a")] });
     await sessions.report(id, { llms: { a: { status: "hibernating", resident: false } } });
     const again = await register({
       providerSessionId: id,
@@ -102,21 +102,21 @@ describe("a register", () => {
         { name: "b", status: "active" },
       ],
     });
-    expect([sessions.isAttached(id), told]).toEqual([true, []]);
+    expect([sessions.isAttached(id), closings]).toEqual([true, []]);
     expect(await codeOf(() => sessions.check(user("alice"), id, stream))).toBe("fenced");
     await sessions.detached(id, stream);
     expect([status("a"), status("b")]).toEqual(["inactive", "inactive"]);
   });
 
-  it("by another process takes the session over, and the old stream with it (failure mode 43)", async () => {
-    const { arrive, register, sessions, status, told } = await openHouse();
+  it("takes the session from another process and closes its stream (failure mode 43)", async () => {
+    const { attachAgent, register, sessions, status, closings } = await startTestSessions();
     const alice = user("alice");
     const first = { bootId: "b1", machineId: "m", providers: [provider("a")] };
-    const { id, epoch: old } = await arrive(first);
+    const { id, epoch: old } = await attachAgent(first);
     const { epoch, providerSessionId } = await register({ ...first, providerSessionId: id, bootId: "b2" });
-    expect([providerSessionId, epoch, told]).toEqual([id, old + 1, [`superseded ${old + 1}`]]);
+    expect([providerSessionId, epoch, closings]).toEqual([id, old + 1, [`superseded ${old + 1}`]]);
     expect([sessions.isAttached(id), status("a")]).toEqual([false, "inactive"]);
-    // The one before is fenced out for good, and does not undo what the new one does.
+    // The old agent is fenced, and the end of its stream does not affect the new one.
     expect(await codeOf(() => sessions.check(alice, id, old))).toBe("fenced");
     expect(await code(sessions.attach(alice, id, old))).toBe("fenced");
     const { epoch: stream } = await sessions.attach(alice, id, epoch);
@@ -125,19 +125,19 @@ describe("a register", () => {
     expect([sessions.isAttached(id), status("a")]).toEqual([true, "active"]);
   });
 
-  it("by another process wins over a stream that is just being opened", async () => {
-    const { arrive, register, sessions, told } = await openHouse();
-    const { id } = await arrive({ bootId: "b1", providers: [provider("a")] });
+  it("takes the session from a stream that another process is just opening", async () => {
+    const { attachAgent, register, sessions, closings } = await startTestSessions();
+    const { id } = await attachAgent({ bootId: "b1", providers: [provider("a")] });
     const { epoch: opening } = await sessions.attach(user("alice"), id);
     const { epoch } = await register({ providerSessionId: id, bootId: "b2", providers: [provider("a")] });
     await sessions.attached(id, opening);
     expect(sessions.isAttached(id)).toBe(false);
-    expect(told).toEqual([`superseded ${epoch}`, `superseded ${epoch}`]);
+    expect(closings).toEqual([`superseded ${epoch}`, `superseded ${epoch}`]);
   });
 
-  it("on another machine gets a session of its own, and the first keeps its names (failure mode 44)", async () => {
-    const { arrive, register, sessions, llmOf, status, pass, told } = await openHouse();
-    const { id, epoch } = await arrive({ machineId: "m1", providers: [provider("a")] });
+  it("gives an agent on another machine a session of its own, and the first agent keeps its names (failure mode 44)", async () => {
+    const { attachAgent, register, sessions, llmOf, status, advance, closings } = await startTestSessions();
+    const { id, epoch } = await attachAgent({ machineId: "m1", providers: [provider("a")] });
     const copy = { providerSessionId: id, machineId: "m2" };
     await expect(register({ ...copy, providers: [provider("a")] })).rejects.toMatchObject({
       code: "name_taken",
@@ -145,23 +145,23 @@ describe("a register", () => {
     });
     const { providerSessionId: other } = await register({ ...copy, providers: [provider("b")] });
     expect(other).not.toBe(id);
-    expect([sessions.isAttached(id), status("a"), told]).toEqual([true, "active", []]);
+    expect([sessions.isAttached(id), status("a"), closings]).toEqual([true, "active", []]);
     expect(sessions.check(user("alice"), id, epoch).epoch).toBe(epoch);
-    // While the first could come back, its names are not free.
+    // The names stay taken until the lease of the first agent ends.
     await sessions.detached(id, epoch);
-    await pass(80_000);
+    await advance(80_000);
     expect(await code(register({ ...copy, providerSessionId: other, providers: [provider("a")] }))).toBe(
       "name_taken",
     );
-    await pass(20_000);
+    await advance(20_000);
     await register({ ...copy, providerSessionId: other, providers: [provider("a")] });
     expect(llmOf(other, "a")?.name).toBe("a");
     expect(llmOf(id, "a")).toBeUndefined();
   });
 
-  it("never gets another user's session", async () => {
-    const { arrive, register, sessions } = await openHouse();
-    const { id } = await arrive({ machineId: "m", bootId: "b", providers: [provider("a")] });
+  it("never gives an agent the session of another user", async () => {
+    const { attachAgent, register, sessions } = await startTestSessions();
+    const { id } = await attachAgent({ machineId: "m", bootId: "b", providers: [provider("a")] });
     const own = await register(
       { providerSessionId: id, machineId: "m", bootId: "b2", providers: [provider("b")] },
       user("bob"),
@@ -171,8 +171,8 @@ describe("a register", () => {
     expect(sessions.isAttached(id)).toBe(true);
   });
 
-  it("is refused a session more when its user has a thousand", async () => {
-    const { register, sessions, store, clocks } = await openHouse();
+  it("refuses a new session to a user who has a thousand", async () => {
+    const { register, sessions, store, clocks } = await startTestSessions();
     const { providerSessionId } = await register({});
     const [one] = await store.providerSessions();
     for (let i = 1; i < 1000; i++)
@@ -183,8 +183,8 @@ describe("a register", () => {
     expect(sessions.check(user("alice"), "pvs_999").ownerId).toBe("usr_alice");
   });
 
-  it("that comes many times at once leaves the last one's llms", async () => {
-    const { register, catalogue } = await openHouse();
+  it("keeps the llms of the last of many registrations at once", async () => {
+    const { register, catalogue } = await startTestSessions();
     const { providerSessionId } = await register({});
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, index) =>
@@ -196,10 +196,10 @@ describe("a register", () => {
   });
 });
 
-describe("what an agent says of its llms", () => {
-  it("is their status, and kept in memory beyond that", async () => {
-    const { arrive, sessions, status, catalogue } = await openHouse();
-    const { id, epoch } = await arrive({ providers: [provider("a"), provider("b")] });
+describe("ProviderSessions.report", () => {
+  it("sets the status of llms, and keeps the rest of their state in memory", async () => {
+    const { attachAgent, sessions, status, catalogue } = await startTestSessions();
+    const { id, epoch } = await attachAgent({ providers: [provider("a"), provider("b")] });
     const llm = () => catalogue.snapshot.named("llm", "a")!;
     await sessions.report(id, { llms: { a: { status: "hibernating", resident: true, inFlight: 3 } } });
     expect([status("a"), status("b")]).toEqual(["hibernating", "active"]);
@@ -219,29 +219,29 @@ describe("what an agent says of its llms", () => {
     expect([status("a"), status("b")]).toEqual(["hibernating", "active"]);
   });
 
-  it("is that nobody may call them while it drains", async () => {
-    const { arrive, sessions, status } = await openHouse();
-    const { id } = await arrive({ providers: [provider("a")] });
+  it("makes the llms of a draining agent inactive", async () => {
+    const { attachAgent, sessions, status } = await startTestSessions();
+    const { id } = await attachAgent({ providers: [provider("a")] });
     await sessions.report(id, { draining: true });
     expect([status("a"), sessions.isAttached(id)]).toEqual(["inactive", true]);
     await sessions.report(id, { draining: false, llms: { a: { status: "active" } } });
     expect(status("a")).toBe("active");
   });
 
-  it("is written twenty times in ten seconds, and what changes more often with the next look (failure mode 71)", async () => {
-    const { arrive, sessions, llmOf, status, catalogue, clocks } = await openHouse();
-    const { id } = await arrive({ providers: [provider("a"), provider("b")] });
-    const other = await arrive({ providers: [provider("theirs")] }, user("bob"));
+  it("writes at most twenty reports in ten seconds at once, and later ones with the next check (failure mode 71)", async () => {
+    const { attachAgent, sessions, llmOf, status, catalogue, clocks } = await startTestSessions();
+    const { id } = await attachAgent({ providers: [provider("a"), provider("b")] });
+    const other = await attachAgent({ providers: [provider("theirs")] }, user("bob"));
     const { revision } = catalogue.snapshot;
     const written = async () => (await catalogue.store.changesSince(revision, 1000))?.length;
     const say = (status: "active" | "hibernating", inFlight = 0) =>
       sessions.report(id, { llms: { a: { status, inFlight } } });
-    // What is no change of a status counts nothing.
+    // Reports without a change of status do not count.
     for (let n = 0; n < 100; n++) await say("active", n);
     for (let n = 0; n < 101; n++) await say(n % 2 === 0 ? "hibernating" : "active", n);
     expect([await written(), status("a")]).toEqual([20, "active"]);
     expect(sessions.llmState(llmOf(id, "a")!)).toMatchObject({ inFlight: 100 });
-    // Another agent's is.
+    // Reports of another agent are counted apart.
     await sessions.report(other.id, { llms: { theirs: { status: "inactive" } } });
     expect(status("theirs")).toBe("inactive");
     await sessions.checkLeases();
@@ -251,10 +251,10 @@ describe("what an agent says of its llms", () => {
     expect(status("a")).toBe("active");
   });
 
-  it("is passed over where it is not its to say, or nothing that is said (failure mode 71)", async () => {
-    const { arrive, sessions, llmOf, status, errors } = await openHouse();
-    const { id } = await arrive({ providers: [provider("a")] });
-    await arrive({ providers: [provider("theirs")] }, user("bob"));
+  it("ignores llms of other agents, and states that are not valid (failure mode 71)", async () => {
+    const { attachAgent, sessions, llmOf, status, errors } = await startTestSessions();
+    const { id } = await attachAgent({ providers: [provider("a")] });
+    await attachAgent({ providers: [provider("theirs")] }, user("bob"));
     const hostile = [
       { llms: { theirs: { status: "inactive" }, toString: { status: "inactive" } } },
       { llms: { a: { status: "deleted" } } },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Client, must, testServer } from "../../support/server.ts";
-import { hour, minute, openHouse, provider, user } from "./test-sessions.ts";
+import { hour, minute, provider, startTestSessions, user } from "./test-sessions.ts";
 
 const path = "/api/v1/llms/_provider-register";
 const both = [
@@ -14,8 +14,8 @@ const register = (call: Client, providers: unknown[], agents: unknown[], more: o
 const agents = async (call: Client) =>
   (await must(call("GET", "/api/v1/agents"))).body.map(({ name }: { name: string }) => name);
 
-describe("a persona of an agent", () => {
-  it("is published with its llm: private, virtual, and its publisher's", async () => {
+describe("a persona that an agent publishes", () => {
+  it("is private and virtual, and belongs to its publisher", async () => {
     const server = await testServer();
     const alice = await server.user("alice", both);
     const { body } = await must(
@@ -47,7 +47,7 @@ describe("a persona of an agent", () => {
     expect(body.agents).toMatchObject([reviewer]);
     expect(body.agents[0]).not.toHaveProperty("mood");
     expect((await must(alice.call("GET", "/api/v1/agents/reviewer"))).body).toMatchObject(reviewer);
-    // What the next registration would undo is refused; whom it is for is the server's to say.
+    // Fields that the next registration would overwrite cannot be changed; visibility can.
     const changed = await server.admin("PUT", "/api/v1/agents/reviewer", { systemPrompt: "x", llm: "a" });
     expect([changed.status, changed.body.details]).toEqual([
       400,
@@ -55,13 +55,13 @@ describe("a persona of an agent", () => {
     ]);
     const stranger = await server.user("stranger", [{ role: "edit", resource: "agents" }]);
     expect(await agents(stranger.call)).toEqual([]);
-    // What a persona stands on is not taken away under it.
+    // An llm to which a persona refers cannot be deleted.
     expect((await alice.call("DELETE", "/api/v1/llms/a")).body.code).toBe("still_referenced");
     expect((await alice.call("DELETE", "/api/v1/agents/reviewer")).status).toBe(204);
     expect((await alice.call("DELETE", "/api/v1/llms/a")).status).toBe(204);
   });
 
-  it("needs expose on agents, and a right to its llm", async () => {
+  it("needs expose on agents, and the right to run its llm", async () => {
     const server = await testServer();
     await must(
       server.admin("POST", "/api/v1/llms?probe=false", { ...vllm("open"), url: "http://127.0.0.1:1" }),
@@ -77,7 +77,7 @@ describe("a persona of an agent", () => {
     const refused = await register(half.call, [vllm("a")], [persona("p", "a")]);
     expect([refused.status, refused.body.error]).toEqual([403, 'publishing agent "p" needs expose on it']);
     const alice = await server.user("alice", both);
-    // It would be called with its publisher's right, which is none.
+    // Its calls would use the right of its publisher, who has none.
     const free = await register(alice.call, [], [persona("p", "open")]);
     expect([free.status, free.body.error]).toEqual([403, 'you may not run llm "open"']);
     const runner = await server.user("runner", [...both, { role: "run", resource: "llms" }]);
@@ -92,7 +92,7 @@ describe("a persona of an agent", () => {
     ]);
   });
 
-  it("is checked as any other, field by field", async () => {
+  it("is checked field by field, as every persona is", async () => {
     const server = await testServer();
     const { body } = await register(
       server.admin,
@@ -122,7 +122,7 @@ describe("a persona of an agent", () => {
     expect((await server.admin("GET", "/api/v1/llms")).body).toEqual([]);
   });
 
-  it("under a name that is not free is refused, with the llms' (failure mode 57)", async () => {
+  it("is refused together with the llms if its name is taken (failure mode 57)", async () => {
     const server = await testServer();
     const alice = await server.user("alice", both);
     const bob = await server.user("bob", both);
@@ -136,7 +136,7 @@ describe("a persona of an agent", () => {
     expect((await server.admin("GET", "/api/v1/llms")).body).toHaveLength(1);
   });
 
-  it("follows its agent from llm to llm, and goes before its llm does", async () => {
+  it("moves with its agent to another llm, and is deleted before its llm", async () => {
     const server = await testServer();
     const alice = await server.user("alice", both);
     const { body } = await must(
@@ -159,17 +159,17 @@ describe("a persona of an agent", () => {
     expect((await server.admin("GET", "/api/v1/llms")).body).toEqual([]);
   });
 
-  it("goes with its session, before its llm", async () => {
-    const { arrive, pass, sessions, catalogue, errors } = await openHouse();
+  it("is deleted with its session, before its llm", async () => {
+    const { attachAgent, advance, sessions, catalogue, errors } = await startTestSessions();
     const alice = user("alice", both);
-    const { id, epoch } = await arrive(
+    const { id, epoch } = await attachAgent(
       { providers: [provider("a")], agents: [{ name: "p", llmName: "a" }] },
       alice,
     );
     await sessions.detached(id, epoch);
-    await pass(4 * hour);
+    await advance(4 * hour);
     expect(catalogue.snapshot.named("agent", "p")).toBeDefined();
-    await pass(minute);
+    await advance(minute);
     expect(catalogue.snapshot.named("agent", "p")).toBeUndefined();
     expect(catalogue.snapshot.named("llm", "a")).toBeUndefined();
     expect(errors).toEqual([]);

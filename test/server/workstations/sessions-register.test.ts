@@ -25,8 +25,8 @@ const actions = async ({ admin }: TestServer) =>
       }) => [action, detail.name, user, ...(detail.fields ?? [])].join(" "),
     );
 
-describe("registering", () => {
-  it("makes llms that are private, their publisher's, and not callable yet", async () => {
+describe("POST /api/v1/llms/_provider-register", () => {
+  it("creates llms that are private, belong to their publisher, and are not callable yet", async () => {
     const server = await testServer({ now: () => Date.parse("2026-11-21T10:00:00Z") });
     const alice = await server.user("alice", [expose]);
     const answer = await register(alice.call, [
@@ -86,7 +86,7 @@ describe("registering", () => {
     expect(await actions(server)).toEqual(["create big alice", "create small alice"]);
   });
 
-  it("needs expose, on llms or on each by name; nothing is written without", async () => {
+  it("needs expose on llms, or on each llm by its name, and writes nothing without it", async () => {
     const server = await testServer();
     const viewer = await server.user("viewer", [
       { role: "edit", resource: "llms" },
@@ -105,7 +105,7 @@ describe("registering", () => {
     expect(await names(server.admin)).toEqual(["a"]);
   });
 
-  it("is refused with every fault in it, and what the server does not know is none (failure mode 70)", async () => {
+  it("returns every fault, and ignores unknown fields (failure mode 70)", async () => {
     const server = await testServer();
     const faults = async (body: object) =>
       Object.fromEntries(
@@ -164,7 +164,7 @@ describe("registering", () => {
     expect(taken.text).not.toContain("q4");
   });
 
-  it("takes no names and types that are none (failure mode 71)", async () => {
+  it("refuses names and types that are not valid (failure mode 71)", async () => {
     const server = await testServer();
     const hostile = [
       "../../etc/passwd",
@@ -200,13 +200,13 @@ describe("registering", () => {
     expect((await register(server.admin, [huge])).status).toBe(400);
     expect((await register(server.admin, [vllm("x", { model: "a\u0000b" })])).status).toBe(400);
     expect(await names(server.admin)).toEqual([]);
-    // What looks odd and is a model's name is one: the server starts nothing with it.
+    // Any text may be the name of a model: the server runs no command with it.
     const odd = "Qwen/Qwen2.5-7B; $(reboot) `x` --flag";
     const { body } = await must(register(server.admin, [vllm("x", { model: odd })]));
     expect(body.llms[0].model).toBe(odd);
   });
 
-  it("under a name that is not free is refused, with every such name, and nothing is written (failure mode 57)", async () => {
+  it("refuses every name that is taken, and writes nothing (failure mode 57)", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
     const bob = await server.user("bob", [expose]);
@@ -225,7 +225,7 @@ describe("registering", () => {
     ]);
     expect(await names(server.admin)).toEqual(["bobs", "hers", "other", "static"]);
     expect(await actions(server)).toEqual(before);
-    // The administrator does not own them either.
+    // The administrator does not own them.
     expect((await register(server.admin, [vllm("bobs")])).status).toBe(409);
     // Names of llms and pools are one namespace.
     expect((await register(alice.call, [vllm("in-pool", { poolName: "bobs" })])).status).toBe(403);
@@ -234,8 +234,8 @@ describe("registering", () => {
   });
 });
 
-describe("registering again", () => {
-  it("follows the agent where it says something, and leaves visibility and settings alone", async () => {
+describe("POST /api/v1/llms/_provider-register by the same agent again", () => {
+  it("updates the fields that are sent, and keeps visibility and settings", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
     const { body } = await must(
@@ -263,7 +263,7 @@ describe("registering again", () => {
       },
     ]);
     expect((await actions(server))[0]).toBe("update a alice type model");
-    // The same once more is no change.
+    // The same registration again changes nothing.
     const same = await must(
       register(alice.call, [vllm("a", { model: "llama", type: "ollama" })], { providerSessionId }),
     );
@@ -279,7 +279,7 @@ describe("registering again", () => {
     });
   });
 
-  it("withdraws what is named no more, unless something stands on it", async () => {
+  it("deletes llms that are no longer published, unless another row refers to them", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
     const { body } = await must(register(alice.call, [vllm("a"), vllm("b"), vllm("c")]));
@@ -297,7 +297,7 @@ describe("registering again", () => {
     expect(await names(server.admin)).toEqual([]);
   });
 
-  it("is the same user's, by login or token, and nobody else's", async () => {
+  it("works with a login or a token of the same user, and not for another user", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose, { role: "create", resource: "tokens" }]);
     const made = await must(alice.call("POST", "/api/v1/tokens", { name: "t", roleBindings: [expose] }));
@@ -320,8 +320,8 @@ describe("registering again", () => {
   });
 });
 
-describe("a heartbeat", () => {
-  it("answers the session's own user, with its epoch", async () => {
+describe("POST /api/v1/llms/_provider-heartbeat", () => {
+  it("returns the epoch to the user of the session", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
     const bob = await server.user("bob", [expose]);
@@ -330,7 +330,7 @@ describe("a heartbeat", () => {
     const beat = (call: Client, more: object) => call("POST", heartbeat, { providerSessionId, ...more });
     const ok = await beat(alice.call, { epoch, state: { llms: { a: { status: "active" } } } });
     expect([ok.status, ok.body]).toEqual([200, { epoch, leaseMs: 90_000 }]);
-    // A stream is what makes it callable, not a word.
+    // A heartbeat does not make the llm callable: only a stream does.
     expect((await alice.call("GET", "/api/v1/llms/a")).body.status).toBe("inactive");
     for (const state of [null, "up", 7, [], { llms: [] }, { llms: { a: "up" } }, { news: 1 }])
       expect((await beat(alice.call, { state })).status).toBe(200);
@@ -345,7 +345,7 @@ describe("a heartbeat", () => {
     expect((await beat(server.admin, { epoch })).status).toBe(404);
   });
 
-  it("with an older epoch is fenced (failure mode 45)", async () => {
+  it("returns 409 for an older epoch (failure mode 45)", async () => {
     const server = await testServer();
     const first = (await must(register(server.admin, [vllm("a")], { bootId: "b1" }))).body;
     const { providerSessionId } = first;
@@ -359,7 +359,7 @@ describe("a heartbeat", () => {
     expect((await beat()).body.epoch).toBe(2);
   });
 
-  it("is remembered over a restart", async () => {
+  it("is still known after a restart of the server", async () => {
     let now = Date.parse("2026-11-21T10:00:00Z");
     const server = await testServer({ now: () => now });
     const { body } = await must(register(server.admin, [vllm("a")]));

@@ -7,8 +7,8 @@ const vllm = (name: string, more: object = {}) => ({ name, type: "vllm", model: 
 const register = (call: Client, providers: unknown, more: object = {}) =>
   must(call("POST", path, { protocol: 2, providers, ...more }));
 
-describe("a private llm of an agent", () => {
-  it("is not there for others, however they ask (failure mode 62)", async () => {
+describe("a private virtual llm", () => {
+  it("is hidden from other users in every route (failure mode 62)", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
     const other = await server.user("other", [
@@ -55,8 +55,8 @@ describe("a private llm of an agent", () => {
   });
 });
 
-describe("an agent's llm", () => {
-  it("can be seen, run and withdrawn by its publisher, whatever else they hold", async () => {
+describe("a virtual llm", () => {
+  it("can be read, called and deleted by its publisher, whatever other rights the publisher has", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
     await register(alice.call, [vllm("a")]);
@@ -69,7 +69,7 @@ describe("an agent's llm", () => {
     expect((await server.admin("GET", "/api/v1/llms")).body).toEqual([]);
   });
 
-  it("has settings for people, and those that only its agent knows", async () => {
+  it("has fields that users may change, and fields that only its agent may change", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
     await register(alice.call, [vllm("a")]);
@@ -101,7 +101,7 @@ describe("an agent's llm", () => {
       visibility: "public",
       price: { input: 1, output: 2 },
     };
-    // A whole object is read, edited and put; when the agent was last heard of has moved on meanwhile.
+    // The user reads, edits and puts the whole object. Its lastSeen has changed meanwhile.
     const whole = { ...before, ...settings, lastSeenAt: "2020-01-01T00:00:00.000Z" };
     expect((await must(put(whole))).body).toMatchObject({
       ...settings,
@@ -109,11 +109,11 @@ describe("an agent's llm", () => {
       owner: "alice",
       version: 2,
     });
-    // It points at no secret, and needs none.
+    // It refers to no secret, and needs none.
     expect((await server.admin("DELETE", "/api/v1/secrets/key")).status).toBe(204);
   });
 
-  it("is deleted by the server itself when its agent stays away", async () => {
+  it("is deleted by the server when its agent stays away", async () => {
     let passed = 0;
     const server = await testServer({
       tick: 10,
@@ -126,7 +126,7 @@ describe("an agent's llm", () => {
     const there = async () => (await server.admin("GET", "/api/v1/llms/a")).status;
     expect((await beat()).status).toBe(200);
     passed += 4 * 60 * 60_000;
-    // So long a gap is the server's own sleep: the agent has 90 s to come back.
+    // After such a gap the server takes it that its machine slept: the agent has 90 s to come back.
     expect(await there()).toBe(200);
     await expect
       .poll(async () => {

@@ -25,18 +25,18 @@ const alice = adminPrincipal(snapshot);
 const llm = row("llm_1", "llm", "home", { status: { origin: "virtual", session: "pvs_1" } });
 const timeouts = { connect: 1000, firstByte: 60_000, silence: 30_000 };
 
-/** Workstations over a clock of the test's own, with sessions that agree to everything. */
-function links() {
+/** Starts workstations with a clock that the test sets, and with sessions that allow everything. */
+function startWorkstations() {
   const clock = { now: 0 };
   type Listener = (sessionId: string, epoch: number) => void;
-  const told: { superseded?: Listener; lapsed?: Listener } = {};
+  const listeners: { superseded?: Listener; lapsed?: Listener } = {};
   const sessions = {
     onSuperseded: (listener: Listener) => {
-      told.superseded = listener;
+      listeners.superseded = listener;
       return () => {};
     },
     onLapsed: (listener: Listener) => {
-      told.lapsed = listener;
+      listeners.lapsed = listener;
       return () => {};
     },
     attached: async () => {},
@@ -45,7 +45,7 @@ function links() {
     check: () => ({}),
     llmState: () => undefined,
   };
-  const own = new Workstations({
+  const workstations = new Workstations({
     catalogue: { snapshot, subscribe: () => () => {} },
     sessions,
     deadlines: new Deadlines(() => clock.now),
@@ -53,9 +53,9 @@ function links() {
     elapsed: () => clock.now,
     random: systemRandom,
   } as unknown as WorkstationsOptions);
-  onTestFinished(() => own.close());
+  onTestFinished(() => workstations.close());
 
-  /** An agent that has attached. */
+  /** Attaches an agent. */
   const attach = (
     transport: LinkTransport,
     { protocol = 2, epoch = 1, lastEpoch = undefined as number | undefined } = {},
@@ -63,7 +63,7 @@ function links() {
     const events: ServerEvent[] = [];
     const closed: string[] = [];
     const session = { id: "pvs_1", epoch, revision: negotiate(protocol) } as NegotiatedSession;
-    const up = own.open(
+    const receiver = workstations.open(
       { session, principal: alice, lastEpoch },
       {
         transport,
@@ -73,24 +73,26 @@ function links() {
     );
     const of = <E extends ServerEvent["event"]>(name: E) =>
       events.filter((event): event is Extract<ServerEvent, { event: E }> => event.event === name);
-    const say = (message: AgentMessage) => up.text(JSON.stringify(message));
+    const send = (message: AgentMessage) => receiver.text(JSON.stringify(message));
     const task = () => of("task").at(-1) as Extract<ServerEvent, { kind: "infer" }>;
-    return { up, events, closed, of, say, task };
+    return { receiver, events, closed, of, send, task };
   };
   const infer = () => {
     const caller = new AbortController();
     const call = { llm, operation: "chat", text: "{}", streaming: true, timeouts } as const;
-    const answered = own.infer({ ...call, signal: caller.signal });
-    // Looked at later.
+    const answered = workstations.infer({ ...call, signal: caller.signal });
+    // The test reads the failure later.
     answered.catch(() => {});
     return { answered, caller };
   };
   const post = (taskId: string, result: object) =>
-    own.posted.result(alice, taskId, async () => JSON.stringify({ epoch: 1, attempt: 1, ...result }));
-  return { own, clock, told, attach, infer, post };
+    workstations.posted.result(alice, taskId, async () =>
+      JSON.stringify({ epoch: 1, attempt: 1, ...result }),
+    );
+  return { workstations, clock, listeners, attach, infer, post };
 }
 
-/** A reader that takes all, and what became of the answer. */
+/** Reads a response. Returns the text so far, and a promise for its end or failure. */
 function read(answer: ProviderResponse) {
   const got: Buffer[] = [];
   const over = new Promise<Error | undefined>((resolve) => {
@@ -99,7 +101,7 @@ function read(answer: ProviderResponse) {
   return { text: () => Buffer.concat(got).toString(), over };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at whatever was thrown
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field of an error
 const failing = (promise: Promise<unknown>): Promise<any> =>
   promise.then(
     () => expect.fail(),
@@ -107,8 +109,8 @@ const failing = (promise: Promise<unknown>): Promise<any> =>
   );
 const kilobytes = (count: number) => new Uint8Array(count * 1024);
 
-it("gives an agent five seconds to accept, and then asks elsewhere (failure modes 1, 46)", async () => {
-  const { own, clock, attach, infer, post } = links();
+it("a call fails over after five seconds if its agent does not accept it (failure modes 1, 46)", async () => {
+  const { workstations, clock, attach, infer, post } = startWorkstations();
   const agent = attach("websocket");
   const { answered } = infer();
   const { taskId, attempt } = agent.task();
@@ -118,21 +120,21 @@ it("gives an agent five seconds to accept, and then asks elsewhere (failure mode
     message: 'llm "home" is not connected',
   });
   expect(agent.of("cancel")).toEqual([{ event: "cancel", taskId }]);
-  agent.say({ op: "accept", taskId, attempt });
+  agent.send({ op: "accept", taskId, attempt });
   expect(agent.of("accepted")).toMatchObject([{ granted: false }]);
-  // Its answer comes too late: nobody reads it, and it is told so.
+  // The result comes too late: the agent is told that the task was cancelled.
   expect(await post(taskId, { seq: 1, frames: ["data: {}\n\n"] })).toMatchObject({ cancelled: true });
-  expect(own.busy).toBe(0);
+  expect(workstations.busy).toBe(0);
 });
 
-it("waits for the first byte as long as the llm may take, and then between two (failure mode 37)", async () => {
-  const { clock, attach, infer } = links();
+it("a call waits for the first byte as long as its llm allows, then for each next part (failure mode 37)", async () => {
+  const { clock, attach, infer } = startWorkstations();
   const agent = attach("websocket");
   const [silent, stalled] = [infer(), infer()];
   for (const task of agent.of("task") as { taskId: string }[])
-    agent.say({ op: "accept", taskId: task.taskId, attempt: 1 });
+    agent.send({ op: "accept", taskId: task.taskId, attempt: 1 });
   clock.now = 59_000;
-  agent.up.bytes(Buffer.from(encodeBytes(2, kilobytes(1))));
+  agent.receiver.bytes(Buffer.from(encodeBytes(2, kilobytes(1))));
   const reading = read(await stalled.answered);
   clock.now = 60_000;
   expect(await failing(silent.answered)).toMatchObject({ kind: "timeout" });
@@ -141,16 +143,16 @@ it("waits for the first byte as long as the llm may take, and then between two (
   expect(agent.of("cancel")).toHaveLength(2);
 });
 
-it("counts no silence while the caller is what is waited for (failure mode 27)", async () => {
-  const { clock, attach, infer } = links();
+it("a call does not count silence while its caller holds it back (failure mode 27)", async () => {
+  const { clock, attach, infer } = startWorkstations();
   const agent = attach("websocket");
   const { answered } = infer();
-  agent.say({ op: "accept", taskId: agent.task().taskId, attempt: 1 });
-  agent.up.bytes(Buffer.from(encodeBytes(1, kilobytes(256))));
+  agent.send({ op: "accept", taskId: agent.task().taskId, attempt: 1 });
+  agent.receiver.bytes(Buffer.from(encodeBytes(1, kilobytes(256))));
   const answer = await answered;
   const reading = read(answer);
   answer.pause();
-  agent.up.bytes(Buffer.from(encodeBytes(1, kilobytes(1))));
+  agent.receiver.bytes(Buffer.from(encodeBytes(1, kilobytes(1))));
   for (let time = 0; time < 3; time++) {
     clock.now += 30_000;
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -161,13 +163,13 @@ it("counts no silence while the caller is what is waited for (failure mode 27)",
   expect(await reading.over).toMatchObject({ kind: "timeout" });
 });
 
-it("grants credit as the caller reads, in parts (failure mode 27)", async () => {
-  const { attach, infer } = links();
+it("an agent gets credit in parts as the caller reads (failure mode 27)", async () => {
+  const { attach, infer } = startWorkstations();
   const agent = attach("websocket");
   const { answered } = infer();
   const { taskId } = agent.task();
-  agent.say({ op: "accept", taskId, attempt: 1 });
-  const send = (count: number) => agent.up.bytes(Buffer.from(encodeBytes(1, kilobytes(count))));
+  agent.send({ op: "accept", taskId, attempt: 1 });
+  const send = (count: number) => agent.receiver.bytes(Buffer.from(encodeBytes(1, kilobytes(count))));
   const granted = () => agent.of("credit").map(({ bytes }) => bytes / 1024);
   send(63);
   expect(granted()).toEqual([]);
@@ -184,13 +186,13 @@ it("grants credit as the caller reads, in parts (failure mode 27)", async () => 
   answer.pause();
   send(300);
   expect(agent.closed).toEqual([]);
-  // One frame more than there was credit for was the slack.
+  // One frame may be larger than the credit; the next one may not.
   send(1);
   expect(agent.closed).toEqual(["4400"]);
 });
 
-it("lets an agent that knows nothing of credit go further, and not without end (failure mode 71)", async () => {
-  const { own, attach, infer, post } = links();
+it("an agent that does not count credit may send more than its credit, up to a limit (failure mode 71)", async () => {
+  const { workstations, attach, infer, post } = startWorkstations();
   const agent = attach("sse", { protocol: 1 });
   const { answered } = infer();
   const { taskId } = agent.task();
@@ -202,16 +204,16 @@ it("lets an agent that knows nothing of credit go further, and not without end (
   expect(await reading.over).toMatchObject({ kind: "too-large" });
   expect(reading.text().length).toBeLessThan(10 * 1024 * 1024);
   expect(agent.closed).toHaveLength(1);
-  expect(own.busy).toBe(0);
+  expect(workstations.busy).toBe(0);
   await Promise.allSettled(posts);
 });
 
-it("answers a post when there is room again, or tells of it when the agent was told of none (failure mode 27)", async () => {
-  const { own, clock, attach, infer, post } = links();
+it("a post is answered when the caller has read; an agent that was told of no credit gets a credit event (failure mode 27)", async () => {
+  const { workstations, clock, attach, infer, post } = startWorkstations();
   const agent = attach("sse");
   const { answered } = infer();
   const { taskId } = agent.task();
-  own.posted.accept(alice, taskId, 1, 1);
+  workstations.posted.accept(alice, taskId, 1, 1);
   const batch = (seq: number, count: number) =>
     post(taskId, { seq, frames: [`: ${"x".repeat(count * 1024)}\n\n`] });
   expect((await batch(1, 1)).credit).toBe(256 * 1024);
@@ -220,39 +222,40 @@ it("answers a post when there is room again, or tells of it when the agent was t
   answer.pause();
   expect((await batch(2, 200)).credit).toBeLessThan(56 * 1024);
   let isAnswered = false;
-  const held = batch(3, 100).then((told) => {
+  const held = batch(3, 100).then((response) => {
     isAnswered = true;
-    return told;
+    return response;
   });
   await new Promise((resolve) => setImmediate(resolve));
   expect(isAnswered).toBe(false);
   clock.now = 5000;
   expect(await held).toMatchObject({ ackSeq: 3, credit: 0, cancelled: false });
   expect(agent.of("credit")).toEqual([]);
-  // So that it does not come before that answer.
+  // The credit event waits, so that it does not overtake the answer to the post.
   answer.resume();
   expect(agent.of("credit")).toEqual([]);
   clock.now = 6000;
   while (agent.of("credit").length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(agent.of("credit")[0]!.bytes).toBeGreaterThan(300 * 1024);
   expect((await batch(4, 1)).credit).toBe(256 * 1024);
-  // An empty one asks, and is no more than there was credit for.
+  // An empty batch asks for credit and needs none.
   answer.pause();
   await batch(5, 255);
   const last = batch(6, 10);
-  const asked = post(taskId, { seq: 7, frames: [] });
+  const empty = post(taskId, { seq: 7, frames: [] });
   answer.resume();
-  expect([(await last).credit, (await asked).credit]).toEqual([256 * 1024, 256 * 1024]);
+  expect([(await last).credit, (await empty).credit]).toEqual([256 * 1024, 256 * 1024]);
   expect(agent.closed).toEqual([]);
 });
 
-it("waits 15 s for the agent of posted answers to attach again (failure modes 31, 67)", async () => {
-  const { own, clock, attach, infer } = links();
+it("a posted response waits 15 s for its agent to attach again (failure modes 31, 67)", async () => {
+  const { workstations, clock, attach, infer } = startWorkstations();
   const agent = attach("sse");
   const [first, second] = [infer(), infer()];
-  for (const task of agent.of("task") as { taskId: string }[]) own.posted.accept(alice, task.taskId, 1, 1);
-  agent.up.closed();
-  expect(own.attached).toEqual({ websocket: 0, sse: 0 });
+  for (const task of agent.of("task") as { taskId: string }[])
+    workstations.posted.accept(alice, task.taskId, 1, 1);
+  agent.receiver.closed();
+  expect(workstations.attached).toEqual({ websocket: 0, sse: 0 });
   expect(await failing(infer().answered)).toMatchObject({ code: "unavailable", retryAfter: 5 });
   clock.now = 14_000;
   const back = attach("sse", { epoch: 2, lastEpoch: 1 });
@@ -260,47 +263,47 @@ it("waits 15 s for the agent of posted answers to attach again (failure modes 31
   first.caller.abort();
   await failing(first.answered);
   expect(back.of("cancel")).toHaveLength(1);
-  back.up.closed();
+  back.receiver.closed();
   clock.now = 30_000;
-  // Nothing had come: somebody else may be asked.
+  // No byte has come, so the call may fail over.
   expect(await failing(second.answered)).toMatchObject({ kind: "closed" });
 });
 
-it("is the session's last, whichever of two opens first (failure mode 44)", async () => {
-  const { own, attach, infer } = links();
+it("a session belongs to the stream with the highest epoch, in whatever order two streams open (failure mode 44)", async () => {
+  const { workstations, attach, infer } = startWorkstations();
   const winner = attach("sse", { epoch: 3 });
   const late = attach("websocket", { epoch: 2 });
   expect(late.of("revoked")).toHaveLength(1);
   expect([late.closed, winner.closed]).toEqual([["4409"], []]);
-  late.up.closed();
-  expect(own.attached).toEqual({ websocket: 0, sse: 1 });
+  late.receiver.closed();
+  expect(workstations.attached).toEqual({ websocket: 0, sse: 1 });
   infer();
   expect(winner.task()).toBeDefined();
 });
 
-it("is closed when another process registers, and when its lease is over", async () => {
-  const { told, attach, infer } = links();
+it("a link is closed when another process registers, and when its lease ends", async () => {
+  const { listeners, attach, infer } = startWorkstations();
   const old = attach("websocket", { epoch: 4 });
   const { answered } = infer();
-  told.superseded?.("pvs_1", 4);
+  listeners.superseded?.("pvs_1", 4);
   expect(old.closed).toEqual([]);
-  told.superseded?.("pvs_1", 5);
+  listeners.superseded?.("pvs_1", 5);
   expect(old.closed).toEqual(["4409"]);
   expect(await failing(answered)).toMatchObject({ code: "unavailable" });
   const quiet = attach("sse", { epoch: 6 });
-  told.lapsed?.("pvs_1", 5);
+  listeners.lapsed?.("pvs_1", 5);
   expect(quiet.closed).toEqual([]);
-  told.lapsed?.("pvs_1", 6);
+  listeners.lapsed?.("pvs_1", 6);
   expect(quiet.closed).toEqual(["1001"]);
   expect(quiet.of("revoked")).toEqual([]);
 });
 
-it("asks elsewhere for what was on offer when an agent comes back by a WebSocket, and lets the rest be posted", async () => {
-  const { own, attach, infer, post } = links();
+it("an offer fails over when its agent comes back over a WebSocket, and accepted calls are still posted", async () => {
+  const { workstations, attach, infer, post } = startWorkstations();
   const agent = attach("sse");
   const [accepted, offered] = [infer(), infer()];
   const { taskId } = agent.of("task")[0] as { taskId: string };
-  own.posted.accept(alice, taskId, 1, 1);
+  workstations.posted.accept(alice, taskId, 1, 1);
   const back = attach("websocket", { epoch: 2, lastEpoch: 1 });
   expect(agent.closed).toEqual(["1000"]);
   expect(await failing(offered.answered)).toMatchObject({ code: "unavailable" });
@@ -311,12 +314,12 @@ it("asks elsewhere for what was on offer when an agent comes back by a WebSocket
   expect(reading.text()).toBe("data: {}\n\n");
 });
 
-it("takes what was posted along with the process that posted it, also when it was cut off before (failure mode 3)", async () => {
-  const { own, told, attach, infer } = links();
+it("posted calls end when another process takes the session, also if their stream had closed before (failure mode 3)", async () => {
+  const { workstations, listeners, attach, infer } = startWorkstations();
   const killed = attach("sse");
   const { answered } = infer();
-  own.posted.accept(alice, (killed.task() as { taskId: string }).taskId, 1, 1);
-  killed.up.closed();
-  told.superseded?.("pvs_1", 2);
+  workstations.posted.accept(alice, (killed.task() as { taskId: string }).taskId, 1, 1);
+  killed.receiver.closed();
+  listeners.superseded?.("pvs_1", 2);
   expect(await failing(answered)).toMatchObject({ kind: "closed" });
 });

@@ -3,21 +3,21 @@ import { linkPaths } from "../../../src/wire/link/constants.ts";
 import { must } from "../../support/server.ts";
 import { chatFrames } from "../../support/upstream.ts";
 import {
-  acceptedByStream,
-  ask,
-  byStream,
-  publisher,
+  acceptCallByStream,
+  callModel,
+  connectByStream,
   register,
   type StreamAgent,
-  until,
+  startPublisher,
+  waitUntil,
 } from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo"], false);
 
 const batch = (seq: number, more: object = {}) => ({ attempt: 1, seq, frames: [frames[seq - 1]], ...more });
 
-it("takes a batch once, and none behind a gap (failure mode 47)", async () => {
-  const { agent, called, task } = await acceptedByStream();
+it("a batch is taken once, and not behind a gap (failure mode 47)", async () => {
+  const { agent, called, task } = await acceptCallByStream();
   const acked = async (result: object) => (await agent.post(task, result)).body.ackSeq;
   expect(await acked(batch(1))).toBe(1);
   expect(await acked(batch(1))).toBe(1);
@@ -26,22 +26,22 @@ it("takes a batch once, and none behind a gap (failure mode 47)", async () => {
   expect(await acked(batch(1))).toBe(2);
   expect((await agent.post(task, { seq: 0, frames: [] })).status).toBe(400);
   expect(await acked({ seq: 3, frames: frames.slice(2), done: true })).toBe(3);
-  // Its answer was lost, and it comes again.
+  // The agent sends the batch again, because the answer was lost.
   expect(await acked({ seq: 3, frames: frames.slice(2), done: true })).toBe(3);
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("knows no other attempt than the one that it offered (failure mode 46)", async () => {
-  const { agent, called, task } = await acceptedByStream();
+it("a result of an attempt that was not offered is refused (failure mode 46)", async () => {
+  const { agent, called, task } = await acceptCallByStream();
   expect((await agent.post(task, batch(1, { attempt: 2 }))).status).toBe(410);
   expect((await agent.post(task, { seq: 1, frames, done: true, attempt: 1 })).status).toBe(200);
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("takes no answer of a task that was not accepted", async () => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice, { stream: true });
+it("a result of a task that was not accepted is refused", async () => {
+  const alice = await startPublisher();
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, { stream: true });
   const task = await agent.next("task");
   expect((await agent.post(task, { seq: 1, frames, done: true })).body.code).toBe("conflict");
   await agent.accept(task);
@@ -49,18 +49,18 @@ it("takes no answer of a task that was not accepted", async () => {
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("tells the agent that the caller has gone with whatever it posts next (failure modes 28, 32)", async () => {
-  const { agent, called, task } = await acceptedByStream();
+it("the answer to a post tells the agent that the caller has gone (failure modes 28, 32)", async () => {
+  const { agent, called, task } = await acceptCallByStream();
   await agent.post(task, batch(1));
-  (await called).leave();
-  await until(async () => (await agent.post(task, { seq: 2, frames: [] })).body.cancelled === true);
+  (await called).abort();
+  await waitUntil(async () => (await agent.post(task, { seq: 2, frames: [] })).body.cancelled === true);
   expect((await agent.next("cancel")).taskId).toBe(task.taskId);
-  // Also to who only asks much later.
+  // Also much later.
   expect((await agent.post(task, batch(3))).body.cancelled).toBe(true);
 });
 
-it("answers a post when the caller has read (failure mode 27)", async () => {
-  const { agent, called, task } = await acceptedByStream();
+it("a post is answered when the caller has read (failure mode 27)", async () => {
+  const { agent, called, task } = await acceptCallByStream();
   const content = "y".repeat(200_000);
   const frame = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
   const posted: ReturnType<StreamAgent["post"]>[] = [];
@@ -73,7 +73,7 @@ it("answers a post when the caller has read (failure mode 27)", async () => {
   };
   await post();
   const { response } = await called;
-  // One after the other, until one is not answered: nothing is read, so that there is nothing to send.
+  // Post one batch after the other until one is not answered, because the caller does not read.
   for (;;) {
     const answer = await Promise.race([post(), Bun.sleep(500)]);
     if (!answer) break;
@@ -87,15 +87,15 @@ it("answers a post when the caller has read (failure mode 27)", async () => {
   await agent.next("cancel");
 });
 
-it("is gone for everybody but its own user's agents (failure mode 71)", async () => {
-  const { alice, agent, called, task } = await acceptedByStream();
+it("a task is unknown to agents of other users (failure mode 71)", async () => {
+  const { alice, agent, called, task } = await acceptCallByStream();
   const mallory = await alice.server.user("mallory", [
     { role: "expose", resource: "llms" },
     { role: "run", resource: "llms" },
   ]);
   const other = await register(alice.server, mallory.bearer, mallory.call, [{ name: "hers" }]);
   const at = (taskId: string, what: string) => `${linkPaths.task}/${taskId}/${what}`;
-  const told = async (taskId: string) => {
+  const errorsOf = async (taskId: string) => {
     const [accepted, result] = [
       await other.call("POST", at(taskId, "accept"), { epoch: 1, attempt: 1 }),
       await other.call("POST", at(taskId, "result"), { status: 200, body: {} }),
@@ -103,15 +103,15 @@ it("is gone for everybody but its own user's agents (failure mode 71)", async ()
     return [accepted, result].map(({ status, body }) => [status, body.error]);
   };
   const gone = [410, "there is no such task"];
-  expect(await told(task.taskId)).toEqual([gone, gone]);
-  expect(await told("task_none")).toEqual([gone, gone]);
+  expect(await errorsOf(task.taskId)).toEqual([gone, gone]);
+  expect(await errorsOf("task_none")).toEqual([gone, gone]);
   await agent.post(task, { seq: 1, frames, done: true });
   expect(await (await called).text()).toBe(frames.join(""));
-  expect(await told(task.taskId)).toEqual([gone, gone]);
+  expect(await errorsOf(task.taskId)).toEqual([gone, gone]);
 });
 
-it("is not for a token of the same user that was made for something else (T82)", async () => {
-  const { alice, agent, called, task } = await acceptedByStream();
+it("a task cannot be answered with a token of the same user without expose (T82)", async () => {
+  const { alice, agent, called, task } = await acceptCallByStream();
   const maker = [
     { role: "create", resource: "tokens" },
     { role: "run", resource: "llms" },
@@ -141,23 +141,23 @@ it("is not for a token of the same user that was made for something else (T82)",
 
 it.each([
   ["nothing", {}],
-  ["a status that is none", { status: 99, body: {} }],
+  ["a status that is not valid", { status: 99, body: {} }],
   ["frames without a number", { frames: ["data: {}\n\n"] }],
-  ["frames that are no texts", { seq: 1, frames: [1] }],
+  ["frames that are not strings", { seq: 1, frames: [1] }],
   ["a chunk without data", { chunk: {} }],
-  ["an attempt that is no number", { attempt: "1", status: 200, body: {} }],
-])("refuses %s as a result, and goes on (failure mode 71)", async (_, result) => {
-  const { agent, called, task } = await acceptedByStream();
+  ["an attempt that is not a number", { attempt: "1", status: 200, body: {} }],
+])("%s is refused as a result, and the task goes on (failure mode 71)", async (_, result) => {
+  const { agent, called, task } = await acceptCallByStream();
   expect((await agent.post(task, result)).status).toBe(400);
   await agent.post(task, { seq: 1, frames, done: true });
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("has what its agent says of tokens counted as far as that can be (failure mode 71)", async () => {
-  const alice = await publisher([{ name: "home" }, { name: "claude", type: "anthropic" }]);
-  const agent = await byStream(alice);
+it("token counts in a result are clipped to what is possible (failure mode 71)", async () => {
+  const alice = await startPublisher([{ name: "home" }, { name: "claude", type: "anthropic" }]);
+  const agent = await connectByStream(alice);
   const answered = async (body: string, path?: string, more?: object) => {
-    const called = ask(alice, more, path);
+    const called = callModel(alice, more, path);
     const task = await agent.next("task");
     await agent.accept(task);
     const { status } = await alice.call(
@@ -174,8 +174,8 @@ it("has what its agent says of tokens counted as far as that can be (failure mod
     expect(await answered(`{"choices":[],"usage":${usage}}`), n).toBe(200);
     const tokens = `{"input_tokens":${n},"output_tokens":${n}}`;
     const message = `{"type":"message","role":"assistant","content":[],"usage":${tokens}}`;
-    const asked = { model: "claude", max_tokens: 9 };
-    expect(await answered(message, "/v1/messages", asked), n).toBe(200);
+    const request = { model: "claude", max_tokens: 9 };
+    expect(await answered(message, "/v1/messages", request), n).toBe(200);
   }
   const { body } = await must(alice.call("GET", "/api/v1/usage?by=llm"));
   const most = 100_000_000;
@@ -202,30 +202,33 @@ it.each([
   ["draining", 503],
   ["wake", 503],
   ["something newer", 502],
-])("tells the caller of %s in the server's own words (failure modes 21, 61)", async (kind, status) => {
-  const alice = await publisher();
-  const agent = await byStream(alice);
-  const called = ask(alice);
-  const message = "ECONNREFUSED 10.0.0.7:8000 /home/alice";
-  let answered: number | undefined;
-  void called.then((one) => {
-    answered = one.status;
-  });
-  const tried = new Set<string>();
-  while (answered === undefined) {
-    const task = agent.all.find((event) => event.event === "task" && !tried.has(event.taskId));
-    if (task) {
-      tried.add(task.taskId);
-      await agent.post(task, { error: { kind, message } });
+])(
+  "the caller gets an error in the server's own words for %s (failure modes 21, 61)",
+  async (kind, status) => {
+    const alice = await startPublisher();
+    const agent = await connectByStream(alice);
+    const called = callModel(alice);
+    const message = "ECONNREFUSED 10.0.0.7:8000 /home/alice";
+    let answered: number | undefined;
+    void called.then((one) => {
+      answered = one.status;
+    });
+    const tried = new Set<string>();
+    while (answered === undefined) {
+      const task = agent.all.find((event) => event.event === "task" && !tried.has(event.taskId));
+      if (task) {
+        tried.add(task.taskId);
+        await agent.post(task, { error: { kind, message } });
+      }
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(answered).toBe(status);
-  expect(await (await called).text()).not.toMatch(/ECONN|10\.0|alice/);
-});
+    expect(answered).toBe(status);
+    expect(await (await called).text()).not.toMatch(/ECONN|10\.0|alice/);
+  },
+);
 
-it("ends a stream that has begun with one error when its agent fails (failure mode 3)", async () => {
-  const { agent, called, task } = await acceptedByStream();
+it("a stream ends with one error when its agent fails (failure mode 3)", async () => {
+  const { agent, called, task } = await acceptCallByStream();
   await agent.post(task, batch(1));
   const { text } = await called;
   await agent.post(task, { error: { kind: "closed", message: "gone" } });
@@ -234,15 +237,15 @@ it("ends a stream that has begun with one error when its agent fails (failure mo
   expect((await agent.post(task, batch(2))).status).toBe(410);
 });
 
-it("does not stream what is no stream (failure mode 56)", async () => {
-  const { agent, called, task } = await acceptedByStream();
+it("a whole response to a streamed call is an error (failure mode 56)", async () => {
+  const { agent, called, task } = await acceptCallByStream();
   await agent.post(task, { status: 200, body: { choices: [] } });
   const { status, text } = await called;
   expect([status, await text()]).toEqual([502, expect.stringContaining("did not answer with a stream")]);
 });
 
-it("does not read what is larger than any answer may be (failure mode 53)", async () => {
-  const { agent, called, task } = await acceptedByStream();
+it("a result that is larger than any response is refused, and the task goes on (failure mode 53)", async () => {
+  const { agent, called, task } = await acceptCallByStream();
   const { status } = await agent.post(task, { seq: 1, frames: ["x".repeat(33 * 1024 * 1024)] });
   expect(status).toBe(413);
   await agent.post(task, { seq: 1, frames, done: true });

@@ -20,7 +20,7 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 export const minute = 60_000;
 export const hour = 60 * minute;
 
-/** A user that holds some grants. The row is in every house: `alice` or `bob`. */
+/** Returns the principal of a user that holds some grants. Every test has the rows of `alice` and `bob`. */
 export function user(
   name: string,
   grants: RoleBinding[] = [{ role: "expose", resource: "llms" }],
@@ -30,64 +30,72 @@ export function user(
   return { kind: "User", id, name, userId: id, userName: name, groups: [], policies };
 }
 
+/** Returns an llm to publish. */
 export function provider(name: string, more: Partial<PublishedProvider> = {}): PublishedProvider {
   return { name, type: "vllm", model: "qwen", ...more };
 }
 
-/** Clocks, which a test moves. */
+/** Clocks that a test sets: milliseconds since 1970, and milliseconds on a monotonic clock. */
 export interface Clocks {
   now: number;
   elapsed: number;
 }
 
-export interface House {
+export interface TestSessions {
   clocks: Clocks;
   store: Store;
   catalogue: Catalogue;
   sessions: ProviderSessions;
-  /** What the sessions complained of. */
+  /** Errors that the sessions have reported. */
   errors: unknown[];
-  /** `superseded pvs_… 3`, `lapsed pvs_… 2`, without the id. */
-  told: string[];
-  register(body: Partial<RegisterRequest>, who?: Principal): Promise<RegisterResponse>;
-  /** Registers and attaches; returns the session's id and the epoch of its stream. */
-  arrive(body: Partial<RegisterRequest>, who?: Principal): Promise<{ id: string; epoch: number }>;
-  /** The status of an llm; undefined when it is not there. */
+  /** Streams to close, without the id of their session: `superseded EPOCH`, `lapsed EPOCH`. */
+  closings: string[];
+  register(body: Partial<RegisterRequest>, caller?: Principal): Promise<RegisterResponse>;
+  /** Registers and attaches an agent. Returns the id of its session and the epoch of its stream. */
+  attachAgent(body: Partial<RegisterRequest>, caller?: Principal): Promise<{ id: string; epoch: number }>;
+  /** Returns the status of an llm; undefined if there is none. */
   status(name: string): unknown;
-  /** The llm of that name, if the session has published it. */
+  /** Returns the llm of a name if the session has published it. */
   llmOf(sessionId: string, name: string): LlmRow | undefined;
-  /** Lets time pass, and looks after the sessions as often as a server does. */
-  pass(milliseconds: number): Promise<void>;
-  /** Another server on the same database, which hears of its changes when time passes. */
-  beside(): Promise<House>;
-  /** The same database after some time in which there was no server. */
-  restart(milliseconds?: number): Promise<House>;
+  /** Moves the clocks forward, and checks leases every 10 s as a server does. */
+  advance(milliseconds: number): Promise<void>;
+  /** Starts a second server on the same database. `advance` lets it read changes and check leases too. */
+  startSecondServer(): Promise<TestSessions>;
+  /** Closes this server and starts another one on the same database some time later. */
+  restart(milliseconds?: number): Promise<TestSessions>;
 }
 
-/** Sessions over a real catalogue in a SQLite file, with clocks that stand still. */
-export async function openHouse(
-  clocks: Clocks = { now: Date.parse("2026-11-21T10:00:00Z"), elapsed: 5_000 },
+export interface TestSessionsOptions {
+  clocks?: Clocks;
+  /** The path of the SQLite file. */
+  path?: string;
+  /** The revisions of the link protocol that agents may speak; by default all of them. */
+  revisions?: readonly LinkRevision[];
+}
+
+/** Starts sessions with a real catalogue in a SQLite file. Its clocks stand still. */
+export async function startTestSessions({
+  clocks = { now: Date.parse("2026-11-21T10:00:00Z"), elapsed: 5_000 },
   path = join(temporaryFolder(), "mcpctl.db"),
-  revisions?: readonly LinkRevision[],
-): Promise<House> {
+  revisions,
+}: TestSessionsOptions = {}): Promise<TestSessions> {
   const store = await openStore({ path, now: () => clocks.now });
   const catalogue = await Catalogue.open(store, () => {});
   if (catalogue.snapshot.byId.size === 0)
     await catalogue.commit(
       ["alice", "bob"].map((name) => ({ op: "insert", row: row(`usr_${name}`, "user", name), refs: [] })),
     );
-  return await over(store, catalogue, clocks, path, revisions);
+  return await sessionsOver(store, catalogue, { clocks, path, ...(revisions && { revisions }) });
 }
 
-async function over(
+async function sessionsOver(
   store: Store,
   catalogue: Catalogue,
-  clocks: Clocks,
-  path: string,
-  revisions?: readonly LinkRevision[],
-): Promise<House> {
+  options: TestSessionsOptions & { clocks: Clocks },
+): Promise<TestSessions> {
+  const { clocks, revisions } = options;
   const errors: unknown[] = [];
-  const told: string[] = [];
+  const closings: string[] = [];
   const sessions = await ProviderSessions.open({
     catalogue,
     now: () => clocks.now,
@@ -97,39 +105,32 @@ async function over(
     onError: (error) => void errors.push(error),
     ...(revisions && { revisions }),
   });
-  sessions.onSuperseded((_, epoch) => void told.push(`superseded ${epoch}`));
-  sessions.onLapsed((_, epoch) => void told.push(`lapsed ${epoch}`));
+  sessions.onSuperseded((_, epoch) => void closings.push(`superseded ${epoch}`));
+  sessions.onLapsed((_, epoch) => void closings.push(`lapsed ${epoch}`));
   let isOpen = true;
-  let neighbour: House | undefined;
+  let second: TestSessions | undefined;
   const close = async () => {
     if (!isOpen) return;
     isOpen = false;
-    await neighbour?.sessions.close();
+    await second?.sessions.close();
     await sessions.close();
     catalogue.close();
     await store.close();
   };
-  const look = async () => {
-    await catalogue.refresh();
-    await sessions.checkLeases();
-    if (!neighbour) return;
-    await neighbour.catalogue.refresh();
-    await neighbour.sessions.checkLeases();
-  };
   onTestFinished(close);
-  const register: House["register"] = (body, who = user("alice")) =>
-    sessions.register({ principal: who, requestId: "req_1" }, { protocol: 2, providers: [], ...body });
+  const register: TestSessions["register"] = (body, caller = user("alice")) =>
+    sessions.register({ principal: caller, requestId: "req_1" }, { protocol: 2, providers: [], ...body });
   return {
     clocks,
     store,
     catalogue,
     sessions,
     errors,
-    told,
+    closings,
     register,
-    async arrive(body, who = user("alice")) {
-      const { providerSessionId: id } = await register(body, who);
-      const { epoch } = await sessions.attach(who, id);
+    async attachAgent(body, caller = user("alice")) {
+      const { providerSessionId: id } = await register(body, caller);
+      const { epoch } = await sessions.attach(caller, id);
       await sessions.attached(id, epoch);
       return { id, epoch };
     },
@@ -138,22 +139,27 @@ async function over(
       const llm = catalogue.snapshot.named("llm", name);
       return llm?.status.origin === "virtual" && llm.status.session === sessionId ? llm : undefined;
     },
-    async pass(milliseconds) {
+    async advance(milliseconds) {
       for (let left = milliseconds; left > 0; left -= 10_000) {
         const step = Math.min(left, 10_000);
         clocks.now += step;
         clocks.elapsed += step;
-        await look();
+        for (const server of [{ catalogue, sessions }, second]) {
+          await server?.catalogue.refresh();
+          await server?.sessions.checkLeases();
+        }
       }
     },
-    async beside() {
-      neighbour = await over(store, await Catalogue.open(store, () => {}), clocks, path);
-      return neighbour;
+    async startSecondServer() {
+      second = await sessionsOver(store, await Catalogue.open(store, () => {}), options);
+      return second;
     },
     async restart(milliseconds = 0) {
       await close();
-      // A clock of another process starts anew.
-      return await openHouse({ now: clocks.now + milliseconds, elapsed: 77 }, path);
+      // The monotonic clock of another process starts anew, and its release may know other revisions.
+      const { path } = options;
+      const clocksAfter = { now: clocks.now + milliseconds, elapsed: 77 };
+      return await startTestSessions({ clocks: clocksAfter, ...(path !== undefined && { path }) });
     },
   };
 }

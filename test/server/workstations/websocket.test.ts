@@ -1,16 +1,24 @@
 import { expect, it } from "vitest";
 import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { chatFrames } from "../../support/upstream.ts";
-import { ask, begunBySocket, bySocket, goingOn, publisher, register, until } from "./scripted-agent.ts";
+import {
+  callModel,
+  connectBySocket,
+  register,
+  startPublisher,
+  startResponseBySocket,
+  waitUntil,
+  withEpoch,
+} from "./scripted-agent.ts";
 
 const frames = chatFrames(["Hel", "lo 🦊"], false);
 const done = frames.at(-1)!;
 
-it("streams a provider's bytes as they are, wherever they were cut (failure modes 54, 55)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
+it("a WebSocket streams a provider's bytes as they are, wherever they are cut (failure modes 54, 55)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  const called = callModel(alice, { stream: true });
+  const task = await agent.acceptNext();
   expect(task).toMatchObject({
     kind: "infer",
     llmName: "home",
@@ -23,8 +31,8 @@ it("streams a provider's bytes as they are, wherever they were cut (failure mode
   });
   const sent = `: ping\r\n\r\nid: 7\r\n${frames.join("")}`;
   const bytes = Buffer.from(sent);
-  for (let at = 0; at < bytes.length; at += 7) agent.bytes(task.channel, bytes.subarray(at, at + 7));
-  agent.say({ op: "done", taskId: task.taskId, attempt: 1 });
+  for (let at = 0; at < bytes.length; at += 7) agent.sendBytes(task.channel, bytes.subarray(at, at + 7));
+  agent.send({ op: "done", taskId: task.taskId, attempt: 1 });
   const { status, text } = await called;
   expect(status).toBe(200);
   const got = await text();
@@ -34,121 +42,121 @@ it("streams a provider's bytes as they are, wherever they were cut (failure mode
   expect(agent.all.filter(({ event }) => event === "cancel")).toEqual([]);
 });
 
-it("passes a whole answer on with every digit of it", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice);
-  const task = await agent.take();
+it("a WebSocket passes a whole response on with every digit", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  const called = callModel(alice);
+  const task = await agent.acceptNext();
   expect(task.streaming).toBe(false);
   const body = `{"id":"x", "created":12345678901234567890,"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}`;
-  agent.say(`{"op":"result","taskId":"${task.taskId}","attempt":1,"status":200,"body":${body}}`);
+  agent.send(`{"op":"result","taskId":"${task.taskId}","attempt":1,"status":200,"body":${body}}`);
   const { status, text } = await called;
   expect([status, await text()]).toEqual([200, body]);
 });
 
-it("tells a provider's error with its status and retry-after", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { max_tokens: 3 });
-  const bad = await agent.take();
+it("a WebSocket passes a provider's error on with its status and retry-after", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  const called = callModel(alice, { max_tokens: 3 });
+  const bad = await agent.acceptNext();
   const body = { error: { message: "the prompt is too long", type: "invalid_request_error" } };
-  agent.say({ op: "result", taskId: bad.taskId, status: 400, body });
+  agent.send({ op: "result", taskId: bad.taskId, status: 400, body });
   const { status, text } = await called;
   expect([status, await text()]).toEqual([400, expect.stringContaining("the prompt is too long")]);
-  const next = ask(alice);
-  const busy = await agent.take();
-  agent.say({ op: "result", taskId: busy.taskId, status: 429, body: "slow down", retryAfter: 77 });
+  const next = callModel(alice);
+  const busy = await agent.acceptNext();
+  agent.send({ op: "result", taskId: busy.taskId, status: 429, body: "slow down", retryAfter: 77 });
   const { status: second, response } = await next;
   expect([second, response.headers.get("retry-after")]).toEqual([429, "77"]);
 });
 
-it("sends a long request with its acceptance only", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
+it("a long request is sent with the acceptance only", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
   const content = "x".repeat(6 * 1024 * 1024);
-  const called = ask(alice, { messages: [{ role: "user", content }] });
+  const called = callModel(alice, { messages: [{ role: "user", content }] });
   const offered = await agent.next("task");
   expect(offered.request).toBeUndefined();
-  agent.say({ op: "accept", taskId: offered.taskId, attempt: 1 });
+  agent.send({ op: "accept", taskId: offered.taskId, attempt: 1 });
   const { granted, request } = await agent.next("accepted");
   expect(granted).toBe(true);
   expect(request.messages[0].content).toHaveLength(content.length);
-  agent.say({ op: "result", taskId: offered.taskId, status: 200, body: { choices: [] } });
+  agent.send({ op: "result", taskId: offered.taskId, status: 200, body: { choices: [] } });
   expect((await called).status).toBe(200);
 });
 
-it("grants an attempt once, and none that it did not offer", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice);
+it("an attempt is granted once, and no attempt that was not offered", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  const called = callModel(alice);
   const { taskId } = await agent.next("task");
-  agent.say({ op: "accept", taskId, attempt: 2 });
+  agent.send({ op: "accept", taskId, attempt: 2 });
   expect((await agent.next("accepted")).granted).toBe(false);
-  agent.say({ op: "accept", taskId, attempt: 1 });
+  agent.send({ op: "accept", taskId, attempt: 1 });
   expect((await agent.next("accepted")).granted).toBe(true);
-  agent.say({ op: "result", taskId, attempt: 1, status: 200, body: { choices: [] } });
+  agent.send({ op: "result", taskId, attempt: 1, status: 200, body: { choices: [] } });
   expect((await called).status).toBe(200);
-  agent.say({ op: "accept", taskId, attempt: 1 });
+  agent.send({ op: "accept", taskId, attempt: 1 });
   expect((await agent.next("accepted")).granted).toBe(false);
 });
 
-it("tells the agent at once when the caller has gone, before and within the answer (failure modes 28, 29, 30)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
+it("an agent is told at once when the caller has gone, before and during the response (failure modes 28, 29, 30)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
   const early = new AbortController();
-  const before = ask(alice, { stream: true }, undefined, early).catch(() => "left");
-  const first = await agent.take();
+  const before = callModel(alice, { stream: true }, undefined, early).catch(() => "left");
+  const first = await agent.acceptNext();
   let started = performance.now();
   early.abort();
   expect((await agent.next("cancel")).taskId).toBe(first.taskId);
   expect(performance.now() - started).toBeLessThan(10_000);
   expect(await before).toBe("left");
 
-  const within = ask(alice, { stream: true });
-  const second = await agent.take();
-  agent.bytes(second.channel, frames[0]!);
-  const { leave } = await within;
+  const within = callModel(alice, { stream: true });
+  const second = await agent.acceptNext();
+  agent.sendBytes(second.channel, frames[0]!);
+  const { abort } = await within;
   started = performance.now();
-  leave();
+  abort();
   expect((await agent.next("cancel")).taskId).toBe(second.taskId);
   expect(performance.now() - started).toBeLessThan(10_000);
 
-  // What was on its way already is dropped, also its end.
+  // Frames that were on their way are dropped, also the end of the response.
   for (const task of [first, second]) {
-    agent.bytes(task.channel, frames.join(""));
-    agent.say({ op: "done", taskId: task.taskId, attempt: 1 });
+    agent.sendBytes(task.channel, frames.join(""));
+    agent.send({ op: "done", taskId: task.taskId, attempt: 1 });
   }
-  const after = ask(alice, { stream: true });
-  const third = await agent.take();
-  agent.bytes(third.channel, frames.join(""));
-  agent.say({ op: "done", taskId: third.taskId, attempt: 1 });
+  const after = callModel(alice, { stream: true });
+  const third = await agent.acceptNext();
+  agent.sendBytes(third.channel, frames.join(""));
+  agent.send({ op: "done", taskId: third.taskId, attempt: 1 });
   expect(await (await after).text()).toBe(frames.join(""));
   expect(agent.all.filter(({ event }) => event === "cancel")).toHaveLength(2);
 });
 
-it("holds an agent back that its caller does not read (failure mode 27)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
+it("an agent whose caller does not read gets no more credit (failure mode 27)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  const called = callModel(alice, { stream: true });
+  const task = await agent.acceptNext();
   const chunk = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "y".repeat(32_000) } }] })}\n\n`;
   let credit = 256 * 1024;
   let sent = 0;
   const granted = () =>
     agent.all.filter(({ event }) => event === "credit").reduce((sum, { bytes }) => sum + bytes, 0);
   const send = () => {
-    agent.bytes(task.channel, chunk);
+    agent.sendBytes(task.channel, chunk);
     sent += chunk.length;
     credit -= chunk.length;
   };
   send();
   const { response } = await called;
-  // An agent that keeps to its credit comes to a stop, far below what it has to send.
+  // An agent that keeps to its credit stops long before the end of its response.
   let known = 0;
   const idle = async () => {
-    // The server has heard all that was sent, and has had time and again to pass it on.
-    for (let asked = 0; asked < 200; asked++) {
-      agent.say({ op: "accept", taskId: "none", attempt: 1 });
+    // Each round trip shows that the server has read everything before it.
+    for (let round = 0; round < 200; round++) {
+      agent.send({ op: "accept", taskId: "none", attempt: 1 });
       await agent.next("accepted");
       if (granted() > known) return false;
     }
@@ -161,11 +169,11 @@ it("holds an agent back that its caller does not read (failure mode 27)", async 
     known = granted();
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   }
-  // The caller reads: there is more to send again.
+  // When the caller reads, the agent gets credit again.
   const reader = response.body!.getReader();
   while (granted() === known) await reader.read();
-  agent.bytes(task.channel, frames.slice(-2).join(""));
-  agent.say({ op: "done", taskId: task.taskId, attempt: 1 });
+  agent.sendBytes(task.channel, frames.slice(-2).join(""));
+  agent.send({ op: "done", taskId: task.taskId, attempt: 1 });
   let last = "";
   for (let read = await reader.read(); !read.done; read = await reader.read())
     last = last.slice(-100) + Buffer.from(read.value).toString();
@@ -173,30 +181,33 @@ it("holds an agent back that its caller does not read (failure mode 27)", async 
   expect(agent.all.filter(({ event }) => event === "cancel")).toEqual([]);
 });
 
-it("cuts off an agent that sends more than it has credit for, and its call ends (failure modes 27, 53, 71)", async () => {
-  const { agent, task, text } = await begunBySocket(frames[0]!);
-  // One frame may be too long.
+it("an agent that sends more than its credit is cut off, and its call ends (failure modes 27, 53, 71)", async () => {
+  const { agent, task, text } = await startResponseBySocket(frames[0]!);
+  // One frame may be larger than the credit.
   const content = "z".repeat(1024 * 1024);
   for (let i = 0; i < 40; i++)
-    agent.bytes(task.channel, `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`);
+    agent.sendBytes(task.channel, `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`);
   expect(await agent.closed).toEqual({ code: 4400, reason: "more was sent than there was credit for" });
   const got = await text();
   expect(got).toMatch(/"error"/);
   expect(got.length).toBeLessThan(20 * content.length);
 });
 
-it("takes a chunk of 1 MB, and none of 50 MB (failure mode 53)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
+it("a chunk of 1 MB is taken, and one of 50 MB closes the link (failure mode 53)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  const called = callModel(alice, { stream: true });
+  const task = await agent.acceptNext();
   const content = "z".repeat(1024 * 1024);
-  agent.bytes(task.channel, `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`);
+  agent.sendBytes(
+    task.channel,
+    `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`,
+  );
   const { response } = await called;
   const reader = response.body!.getReader();
   let length = 0;
   while (length < content.length) length += (await reader.read()).value!.length;
-  agent.frame(new Uint8Array(50 * 1024 * 1024));
+  agent.sendFrame(new Uint8Array(50 * 1024 * 1024));
   expect((await agent.closed).code).toBe(1009);
   let rest = "";
   for (let read = await reader.read(); !read.done; read = await reader.read())
@@ -205,60 +216,60 @@ it("takes a chunk of 1 MB, and none of 50 MB (failure mode 53)", async () => {
 });
 
 it.each([
-  ["text that is no JSON", (agent: Awaited<ReturnType<typeof bySocket>>) => agent.say("{")],
-  ["a message without an op", (agent) => agent.say({ taskId: "x" })],
-  ["a result that says nothing", (agent) => agent.say({ op: "result", taskId: "x" })],
+  ["text that is not JSON", (agent: Awaited<ReturnType<typeof connectBySocket>>) => agent.send("{")],
+  ["a message without an op", (agent) => agent.send({ taskId: "x" })],
+  ["a result without content", (agent) => agent.send({ op: "result", taskId: "x" })],
   [
     "a message that is nested without end (T60)",
-    (agent) => agent.say(`{"op":"heartbeat","state":{"x":${"[".repeat(1000)}${"]".repeat(1000)}}}`),
+    (agent) => agent.send(`{"op":"heartbeat","state":{"x":${"[".repeat(1000)}${"]".repeat(1000)}}}`),
   ],
-  ["a frame without a channel", (agent) => agent.frame(new Uint8Array(3))],
-] as [string, (agent: Awaited<ReturnType<typeof bySocket>>) => void][])(
-  "closes on %s (failure mode 71)",
+  ["a frame without a channel", (agent) => agent.sendFrame(new Uint8Array(3))],
+] as [string, (agent: Awaited<ReturnType<typeof connectBySocket>>) => void][])(
+  "a WebSocket is closed on %s (failure mode 71)",
   async (_, send) => {
-    const agent = await bySocket(await publisher());
+    const agent = await connectBySocket(await startPublisher());
     send(agent);
     expect((await agent.closed).code).toBe(4400);
   },
 );
 
-it("passes over what only newer agents say (failure mode 70)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  agent.say({ op: "sing", song: 1 });
-  agent.say({ op: "heartbeat", state: { llms: { home: { status: "active", mood: "good" } } }, more: 1 });
-  const called = ask(alice);
-  const { taskId } = await agent.take();
-  agent.say({ op: "result", taskId, status: 200, body: { choices: [] }, extra: true });
+it("messages that only newer agents send are ignored (failure mode 70)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  agent.send({ op: "sing", song: 1 });
+  agent.send({ op: "heartbeat", state: { llms: { home: { status: "active", mood: "good" } } }, more: 1 });
+  const called = callModel(alice);
+  const { taskId } = await agent.acceptNext();
+  agent.send({ op: "result", taskId, status: 200, body: { choices: [] }, extra: true });
   expect((await called).status).toBe(200);
 });
 
-it("does not take results of another's task, nor binary frames for it (failure mode 71)", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
+it("results and binary frames for a task of another session are ignored (failure mode 71)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
   const grants = ["run", "expose"].map((role) => ({ role, resource: "llms" }));
   const mallory = await alice.server.user("mallory", grants);
-  const other = await bySocket(
+  const other = await connectBySocket(
     await register(alice.server, mallory.bearer, mallory.call, [{ name: "hers" }]),
   );
-  const called = ask(alice, { stream: true });
-  const task = await agent.take();
-  other.say({ op: "accept", taskId: task.taskId, attempt: 1 });
+  const called = callModel(alice, { stream: true });
+  const task = await agent.acceptNext();
+  other.send({ op: "accept", taskId: task.taskId, attempt: 1 });
   expect(await other.next("accepted")).toMatchObject({ granted: false });
-  other.bytes(task.channel, "data: stolen\n\n");
-  other.say({ op: "result", taskId: task.taskId, status: 200, body: { stolen: true } });
-  other.say({ op: "done", taskId: task.taskId, attempt: 1 });
-  // Heard after all that, as it goes over the same socket.
-  other.say({ op: "accept", taskId: "none", attempt: 1 });
+  other.sendBytes(task.channel, "data: stolen\n\n");
+  other.send({ op: "result", taskId: task.taskId, status: 200, body: { stolen: true } });
+  other.send({ op: "done", taskId: task.taskId, attempt: 1 });
+  // The socket keeps the order: the server has read all of it when it answers.
+  other.send({ op: "accept", taskId: "none", attempt: 1 });
   await other.next("accepted");
-  agent.bytes(task.channel, frames.join(""));
-  agent.say({ op: "done", taskId: task.taskId, attempt: 1 });
+  agent.sendBytes(task.channel, frames.join(""));
+  agent.send({ op: "done", taskId: task.taskId, attempt: 1 });
   expect(await (await called).text()).not.toContain("stolen");
 });
 
-it("ends in one clear error when the agent goes away within an answer (failure mode 3)", async () => {
-  const { agent, text } = await begunBySocket(frames[0]!);
-  agent.cut();
+it("a stream ends with one clear error when its agent goes away (failure mode 3)", async () => {
+  const { agent, text } = await startResponseBySocket(frames[0]!);
+  agent.terminate();
   const got = await text();
   expect(got.match(/"error":/g)).toHaveLength(1);
 });
@@ -266,26 +277,26 @@ it("ends in one clear error when the agent goes away within an answer (failure m
 it.each([
   ["before it accepts (failure mode 1)", false],
   ["before its first byte (failure mode 2)", true],
-])("tries another member when the agent dies %s", async (_, isAccepted) => {
-  const alice = await publisher([{ name: "home", poolName: "pool" }]);
+])("another member of the pool is tried when the agent dies %s", async (_, isAccepted) => {
+  const alice = await startPublisher([{ name: "home", poolName: "pool" }]);
   const other = { machineId: "other", bootId: "other" };
   const attic = [{ name: "attic", poolName: "pool" }];
   const bob = await register(alice.server, alice.bearer, alice.call, attic, 2, other);
-  const agents = [await bySocket(alice), await bySocket(bob)];
-  await until(async () => (await alice.call("GET", "/api/v1/llms/attic")).body.status === "active");
-  const called = ask(alice, { model: "pool" });
+  const agents = [await connectBySocket(alice), await connectBySocket(bob)];
+  await waitUntil(async () => (await alice.call("GET", "/api/v1/llms/attic")).body.status === "active");
+  const called = callModel(alice, { model: "pool" });
   const hasTask = (agent: (typeof agents)[number]) => agent.all.some(({ event }) => event === "task");
-  await until(() => agents.some(hasTask));
+  await waitUntil(() => agents.some(hasTask));
   const [dying, living] = hasTask(agents[0]!) ? agents : agents.toReversed();
-  if (isAccepted) await dying!.take();
-  dying!.cut();
-  const task = await living!.take();
-  living!.say({ op: "result", taskId: task.taskId, status: 200, body: { choices: [] } });
+  if (isAccepted) await dying!.acceptNext();
+  dying!.terminate();
+  const task = await living!.acceptNext();
+  living!.send({ op: "result", taskId: task.taskId, status: 200, body: { choices: [] } });
   expect((await called).status).toBe(200);
 });
 
-it("is refused as any other request is, and then is no WebSocket", async () => {
-  const alice = await publisher();
+it("an upgrade is refused as any other request is", async () => {
+  const alice = await startPublisher();
   const { url } = alice.server;
   const upgrade = (headers: Record<string, string>) =>
     fetch(url + linkPaths.stream, {
@@ -306,55 +317,55 @@ it("is refused as any other request is, and then is no WebSocket", async () => {
   const runner = await alice.server.user("bob", [{ role: "run", resource: "llms" }]);
   expect((await upgrade({ ...own, authorization: `Bearer ${runner.bearer}` })).status).toBe(403);
   const stranger = await alice.server.user("eve", [{ role: "expose", resource: "llms" }]);
-  // As for a session that never was.
+  // The same error as for an unknown session.
   expect(await upgrade({ ...own, authorization: `Bearer ${stranger.bearer}` })).toMatchObject({
     status: 404,
     body: { error: "there is no such session" },
   });
-  expect(await upgrade({ ...own, ...goingOn(0) })).toMatchObject({ status: 409, body: { code: "fenced" } });
+  expect(await upgrade({ ...own, ...withEpoch(0) })).toMatchObject({ status: 409, body: { code: "fenced" } });
 });
 
-it("is the newest agent's: the one before it is told and closed, and its calls end (failure mode 44)", async () => {
-  const alice = await publisher();
-  const old = await bySocket(alice);
-  const called = ask(alice, { stream: true });
-  const task = await old.take();
-  old.bytes(task.channel, frames[0]!);
+it("a new agent takes the session: the old one is told and closed, and its calls end (failure mode 44)", async () => {
+  const alice = await startPublisher();
+  const old = await connectBySocket(alice);
+  const called = callModel(alice, { stream: true });
+  const task = await old.acceptNext();
+  old.sendBytes(task.channel, frames[0]!);
   const { text } = await called;
-  const agent = await bySocket(alice);
+  const agent = await connectBySocket(alice);
   expect((await old.next("revoked")).reason).toMatch(/another agent/);
   expect((await old.closed).code).toBe(4409);
   expect(await text()).toMatch(/"error"/);
   expect(agent.epoch).toBeGreaterThan(old.epoch);
-  // The one that was replaced does not take the llm down with it.
-  const next = ask(alice);
-  const { taskId } = await agent.take();
-  agent.say({ op: "result", taskId, status: 200, body: { choices: [] } });
+  // The end of the old link does not make the llm inactive.
+  const next = callModel(alice);
+  const { taskId } = await agent.acceptNext();
+  agent.send({ op: "result", taskId, status: 200, body: { choices: [] } });
   expect((await next).status).toBe(200);
 });
 
-it("lets the same agent attach again, and says nothing on what it had", async () => {
-  const alice = await publisher();
-  const old = await bySocket(alice);
-  const agent = await bySocket(alice, goingOn(old.epoch));
+it("the same agent may attach again, and its old link is closed without a message", async () => {
+  const alice = await startPublisher();
+  const old = await connectBySocket(alice);
+  const agent = await connectBySocket(alice, withEpoch(old.epoch));
   expect((await old.closed).code).toBe(1000);
   expect(old.all.map(({ event }) => event)).toEqual(["attached"]);
   expect(agent.epoch).toBe(old.epoch + 1);
 });
 
-it("answers at once when no agent is there", async () => {
-  const alice = await publisher();
-  const agent = await bySocket(alice);
-  await until(async () => (await alice.call("GET", "/api/v1/llms/home")).body.status === "active");
+it("a call fails at once when no agent is attached", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  await waitUntil(async () => (await alice.call("GET", "/api/v1/llms/home")).body.status === "active");
   agent.close();
   await agent.closed;
-  await until(async () => (await ask(alice)).status === 503);
-  const { response } = await ask(alice);
+  await waitUntil(async () => (await callModel(alice)).status === 503);
+  const { response } = await callModel(alice);
   expect([response.status, await response.text()]).toEqual([503, expect.not.stringContaining("pvs_")]);
 });
 
-it("can be attached over the Unix socket, as the administrator", async () => {
-  const { server } = await publisher();
+it("the administrator may attach over the Unix socket", async () => {
+  const { server } = await startPublisher();
   const mine = await register(server, "", server.admin, [{ name: "kitchen" }]);
   const socket = new WebSocket(`ws+unix://${server.socketPath}:${linkPaths.stream}`, {
     headers: { [sessionHeader]: mine.sessionId },
