@@ -99,7 +99,7 @@ export const commands: Commands = {
   },
   admit: {
     group: "Access",
-    summary: "Let an llm of somebody else join a pool",
+    summary: "Let the llm of another user join a pool",
     load: async () => (await import("./cli/cmd/admit.ts")).admit,
   },
   passwd: {

@@ -36,7 +36,7 @@ export function objectPath(kind: KindInfo, name: string): string {
   return `/api/v1/${kind.plural}/${name}`;
 }
 
-/** The query that says which project a scoped name is in. */
+/** The query with the project of a scoped name. */
 export function scopeQuery(
   { scopedBy }: KindInfo,
   { flags }: Pick<Scope, "flags">,

@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import { backoffDelay, reconnectSpan } from "../../time.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
 
-/** Waits before the next attempt to connect. `attempt` counts from 0, and begins anew once something has arrived. */
+/** Waits before the next attempt to connect. `attempt` counts from 0, and starts again once something has arrived. */
 export type Pause = (attempt: number, signal: AbortSignal) => Promise<void>;
 
 /** Exponential backoff with full jitter, so that clients do not all return to a restarted server at once. */

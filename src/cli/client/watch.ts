@@ -26,7 +26,7 @@ export function changesOf(
   let since: string | undefined;
   let isSynced = false;
   async function* connect(onEvent: () => void): AsyncGenerator<Change[]> {
-    // Without `since` the stream begins with all there is, and `synced` behind it.
+    // Without `since` the stream begins with all there is, and `synced` after it.
     let listing: Resource[] | undefined = since === undefined ? [] : undefined;
     const query = { watch: "1", since };
     const response = await client.raw("GET", `/api/v1/${kind.plural}`, { query, signal });

@@ -11,7 +11,7 @@ const canI = defineVerb({
     name: "can-i",
     description: "Ask if you may do something",
     about: `Prints yes or no, and exits with 0 or 1. VERB is one of: ${roles.join(", ")}. RESOURCE is a kind in the
-      plural, audit, metrics, or, behind run, an operation: ${actions.join(", ")}.`,
+      plural, audit, metrics, or, after run, an operation: ${actions.join(", ")}.`,
     usage: "VERB RESOURCE[/NAME] [flags]",
     examples: [
       ["mcpctl auth can-i run llms/claude", "Ask if you may call an llm"],

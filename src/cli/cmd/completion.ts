@@ -9,7 +9,7 @@ export const completion = defineVerb({
     usage: "bash|zsh|fish",
     examples: [
       ["source <(mcpctl completion bash)", "For bash, in ~/.bashrc"],
-      ["source <(mcpctl completion zsh)", "For zsh, in ~/.zshrc behind compinit"],
+      ["source <(mcpctl completion zsh)", "For zsh, in ~/.zshrc after compinit"],
       ["mcpctl completion fish | source", "For fish, in ~/.config/fish/config.fish"],
     ],
   },

@@ -59,7 +59,7 @@ export interface VerbMeta extends CommandMeta {
    * another paragraph; help breaks the lines.
    */
   about?: string;
-  /** The usage line behind the name: `KIND [NAME...] [flags]`. Default: made from the arguments. */
+  /** The usage line after the name: `KIND [NAME...] [flags]`. Default: made from the arguments. */
   usage?: string;
   /** Command lines and their purpose: `["mcpctl get llms", "List all llms"]`. */
   examples?: readonly (readonly [command: string, purpose: string])[];
@@ -74,7 +74,7 @@ interface VerbDefinition<A extends Args> {
   /**
    * Flags that depend on the words that were typed: `create llm` has the fields of an llm. They are added to `args`.
    *
-   * @param words the words behind the verb that are no flags; `words[0]` is the kind in `create llm claude`
+   * @param words the words after the verb that are no flags; `words[0]` is the kind in `create llm claude`
    */
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
   /** @param commands every verb there is, for `help` and completion */
@@ -103,7 +103,7 @@ export interface Entry {
 
 export type Commands = Readonly<Record<string, Entry>>;
 
-/** Defines a verb. A flag with the name of a global one hides the global one behind the verb. */
+/** Defines a verb. A flag with the name of a global one hides the global one after the verb. */
 export function defineVerb<const A extends Args = Record<never, Arg>>(definition: VerbDefinition<A>): Verb {
   const { meta, args, moreArgs, run } = definition;
   return {

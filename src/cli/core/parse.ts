@@ -28,7 +28,7 @@ export function flagsIn(argv: readonly string[], args: Args): Record<string, Val
 }
 
 /**
- * Parses the words behind a verb.
+ * Parses the words after a verb.
  *
  * @returns every argument by its own name, also if an alias was typed
  * @throws AppError `usage` that names the flag and suggests the nearest known one

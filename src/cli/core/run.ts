@@ -32,7 +32,7 @@ const rootArgs = {
 /**
  * Runs one command line and writes failures to stderr. Never ends the process.
  *
- * @param argv the words behind `mcpctl`
+ * @param argv the words after `mcpctl`
  * @returns the exit code
  */
 export async function runMain(argv: readonly string[], commands: Commands, world: World): Promise<number> {
@@ -79,7 +79,7 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
 }
 
 /**
- * Follows the words to the verb they name, with global flags before and between them. Behind a verb that also runs by
+ * Follows the words to the verb they name, with global flags before and between them. After a verb that also runs by
  * itself only the very next word can name another one: later words may be values of its flags.
  */
 async function findVerb(argv: readonly string[], commands: Commands) {

@@ -35,7 +35,7 @@ export interface KindExtension {
   /** A manifest's fields as the server will store them, so that what it fills in does not count as a difference. */
   asStored?(live: Fields, fields: Fields): Fields;
   /**
-   * The path of a field that has moved, for `patch` of its old path: what stands beside the field is then kept.
+   * The path of a field that has moved, for `patch` of its old path: the values beside it are then kept.
    * Undefined if the path is right as it is.
    */
   currentPath?(live: Fields, path: readonly string[]): readonly string[] | undefined;

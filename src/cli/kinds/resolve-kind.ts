@@ -26,7 +26,7 @@ export async function resolveKind(word: string, context: Context): Promise<KindI
 }
 
 /**
- * The one object that `llm claude …` or `llm/claude …` names, and the words behind it.
+ * The one object that `llm claude …` or `llm/claude …` names, and the words after it.
  *
  * @throws AppError `usage` if there is no name or no such kind
  */
@@ -85,7 +85,7 @@ export function unknownKind(word: string, others: readonly string[] = []): AppEr
   });
 }
 
-/** The kinds of the server; empty if it cannot be asked: the error about the word says more than one about the server. */
+/** The kinds of the server; empty if it does not respond: an error about the word is then more useful than one about the server. */
 async function serverKinds(context: Context): Promise<KindInfo[]> {
   try {
     return await (await context.client()).call<KindInfo[]>("GET", "/api/v1/kinds");

@@ -42,7 +42,7 @@ describe("admit", () => {
   it.each([
     [["admit", "bob"], 2, "--pool is missing"],
     [["admit", "Bob!", "--pool", "qwen"], 2, "cannot be the name of an llm"],
-    [["admit", "bob", "--pool", "none"], 3, 'there is no pool "none"'],
+    [["admit", "bob", "--pool", "none"], 3, 'pool "none" not found'],
   ])("refuses %j", async (words, expected, message) => {
     const { code, stderr } = await server.run(words);
     expect(code).toBe(expected);

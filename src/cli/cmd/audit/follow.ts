@@ -3,7 +3,7 @@ import { eventsOf, isTransient, type Pause, reconnecting } from "../../client/re
 import type { AuditEvent } from "./cells.ts";
 
 /**
- * Yields audit events as they are committed, after the newest there are. After a lost connection it continues behind
+ * Yields audit events as they are committed, after the newest there are. After a lost connection it continues after
  * the last event that came.
  *
  * @param query filters of `GET /api/v1/audit`

@@ -19,7 +19,7 @@ export interface Candidate {
 /**
  * The words that may complete the last one.
  *
- * @param words the words behind `mcpctl` up to the cursor; the last one, perhaps empty, is being typed
+ * @param words the words after `mcpctl` up to the cursor; the last one, perhaps empty, is being typed
  */
 export async function candidates(
   words: readonly string[],
@@ -148,7 +148,7 @@ function providersOf(home: string): Candidate[] {
   return (llm?.providers ?? []).map(({ name, model }) => ({ value: name, ...(model && { about: model }) }));
 }
 
-/** Kinds, or behind `llm/` the names of llms. */
+/** Kinds, or after `llm/` the names of llms. */
 async function kindsOr(situation: Situation): Promise<Candidate[]> {
   const { kind: word, name } = splitKindName(situation.current);
   if (name === undefined)

@@ -62,7 +62,7 @@ export async function checkEvents(bench: Bench): Promise<Check> {
   const { held, medianLag, maxLag } = evaluate(timed);
   const figures = { events, every, medianLag: tenth(medianLag), maxLag: tenth(maxLag), held };
   if (held) {
-    const detail = `held back: ${events} events, sent ${every} ms apart, arrived all at once; answers do not stream, and agents work late`;
+    const detail = `held back: ${events} events, sent ${every} ms apart, arrived all at once; answers do not stream, and agents get tasks late`;
     return { name, verdict: "fail", detail, figures, fault: "buffering" };
   }
   // A single late event says little: either side may have been busy.
