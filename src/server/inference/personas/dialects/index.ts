@@ -1,0 +1,14 @@
+import type { Operation } from "../../../../wire/dialects/operations.ts";
+import { chat } from "./chat.ts";
+import { countTokens, messages } from "./messages.ts";
+import type { PersonaDialect } from "./persona-dialect.ts";
+import { responses } from "./responses.ts";
+
+/** The place of a persona in the requests of each operation; undefined for an operation that personas do not have. */
+export const personaDialects: Readonly<Record<Operation, PersonaDialect | undefined>> = {
+  chat,
+  messages,
+  count_tokens: countTokens,
+  responses,
+  embeddings: undefined,
+};
