@@ -15,7 +15,7 @@ export const Timeouts = Type.Object(
   { additionalProperties: false, description: "Time limits of a call, in seconds" },
 );
 
-/** How many calls an llm answers at a time. `queueSeconds` needs `maxConcurrent`. */
+/** The calls that an llm answers at a time, and the wait of further calls. `queueSeconds` needs `maxConcurrent`. */
 export const CallLimits = Type.Object(
   {
     maxConcurrent: Type.Optional(

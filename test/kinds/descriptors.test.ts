@@ -8,7 +8,7 @@ import { validateFields } from "../../src/kinds/validate.ts";
 describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) => {
   const properties = { ...kind.fields.properties, ...kind.readOnly.properties };
 
-  it("has a description on every field, also of what is in a field", () => {
+  it("has a description for every field, nested ones included", () => {
     for (const [field, schema] of Object.entries(properties)) {
       expect(schema["description"], field).toMatch(/^\S.*\S$/);
       for (const [path, inner] of objectsIn(schema, field))
@@ -18,7 +18,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) =
     expect(kind.summary).toMatch(/\.$/);
   });
 
-  it("takes no field that it does not know, at any depth", () => {
+  it("refuses unknown fields at any depth", () => {
     expect(kind.fields.additionalProperties).toBe(false);
     for (const [field, schema] of Object.entries(kind.fields.properties)) {
       for (const [path, inner] of objectsIn(schema, field))
@@ -26,7 +26,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) =
     }
   });
 
-  it("sets each field in one place, and names only fields that it has", () => {
+  it("has each field once, and names only fields that it has", () => {
     const own = Object.keys(kind.fields.properties);
     expect(Object.keys(kind.readOnly.properties).filter((field) => own.includes(field))).toEqual([]);
     for (const field of [...kind.immutable, ...kind.writeOnly]) expect(own).toContain(field);
@@ -37,7 +37,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) =
     for (const { field } of Object.values(kind.flags)) expect(own).toContain(field.split(".")[0]);
   });
 
-  it("prints columns of what it has, the name first", () => {
+  it("has columns for its own fields, the name first", () => {
     expect(kind.columns[0]).toEqual({ header: "NAME", path: "name" });
     const known = ["id", "name", "version", "createdAt", "updatedAt", ...Object.keys(properties)];
     for (const { header, path, template } of kind.columns) {
@@ -49,7 +49,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) =
     expect(new Set(kind.columns.map(({ header }) => header)).size).toBe(kind.columns.length);
   });
 
-  it("has a valid example, and references that point to kinds", () => {
+  it("has a valid example, and references to known kinds", () => {
     const { name, ...given } = kind.example;
     expect(isName(name)).toBe(true);
     const { fields, faults } = validateFields(kind, given);
@@ -60,7 +60,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) =
     }
   });
 
-  it("has names and a prefix of its own, and can be granted", () => {
+  it("has its own names and id prefix, and can be granted", () => {
     expect(kind.idPrefix).toMatch(/^[a-z]{3}$/);
     expect(kinds.filter((other) => other.idPrefix === kind.idPrefix)).toHaveLength(1);
     for (const word of [kind.kind, kind.plural, ...kind.short, kind.plural.toUpperCase()])
@@ -73,27 +73,27 @@ it("lists the kinds in the order in which apply creates them", () => {
   const orders = kinds.map((kind) => kind.order);
   expect(orders).toEqual(orders.toSorted((a, b) => a - b));
   expect(new Set(orders).size).toBe(orders.length);
-  // What is pointed at is there before what points.
+  // A kind comes after the kinds that it refers to.
   for (const kind of kinds) {
     for (const { kind: target } of kind.references(validateFields(kind, kind.example).fields))
       expect(kindOf(target).order).toBeLessThan(kind.order);
   }
 });
 
-it("finds nothing for a word that names no kind", () => {
+it("findKind returns undefined for a word that names no kind", () => {
   for (const word of ["", "model", "constructor", "llm/", "__proto__"])
     expect(findKind(word)).toBeUndefined();
   expect(() => kindOf("nothing")).toThrow("no kind nothing");
   expect(kindWords()).toContain("sb");
 });
 
-it("prints grants as they are read aloud", () => {
+it("grantText prints role, resource and name", () => {
   expect(grantText({ role: "view", resource: "llms" })).toBe("view:llms");
   expect(grantText({ role: "run", resource: "llms", name: "claude" })).toBe("run:llms:claude");
   expect(grantText({ role: "run", action: "migrate-secrets" })).toBe("run:migrate-secrets");
 });
 
-/** Every object schema in a schema that lists its fields, with where it is. */
+/** Every object schema inside a schema that lists its fields, with its path. */
 function* objectsIn(schema: TSchema, path: string): Generator<[path: string, schema: TObject]> {
   if (schema["properties"]) yield [path, schema as TObject];
   for (const inner of [

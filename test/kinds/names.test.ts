@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { isId, isName, nearest } from "../../src/kinds/names.ts";
 import { newId } from "../../src/server/core/ids.ts";
 
-describe("a name", () => {
-  it.each(["a", "0", "a-b", "claude-sonnet-5", "a--b", "x".repeat(100)])("%s", (text) => {
+describe("isName", () => {
+  it.each(["a", "0", "a-b", "claude-sonnet-5", "a--b", "x".repeat(100)])("is true for %s", (text) => {
     expect(isName(text)).toBe(true);
   });
 
@@ -26,13 +26,13 @@ describe("a name", () => {
     "é",
     "a‍b", // a zero-width joiner
     "‮a",
-  ])("is not %j (T38, T39)", (text) => {
+  ])("is false for %j (T38, T39)", (text) => {
     expect(isName(text)).toBe(false);
   });
 });
 
-describe("an id", () => {
-  it("is never a name, and a name never an id (T43)", () => {
+describe("isId", () => {
+  it("is false for every name, and isName is false for every id (T43)", () => {
     const id = newId("llm", Date.parse("2026-11-21"));
     expect([isId(id), isName(id)]).toEqual([true, false]);
     for (const text of [
@@ -49,7 +49,7 @@ describe("an id", () => {
   });
 });
 
-describe("the nearest word", () => {
+describe("nearest", () => {
   const words = ["name", "model", "url", "tier", "description", "apiKeyRef", "visibility"];
   it.each([
     ["desciption", "description"],
@@ -63,15 +63,15 @@ describe("the nearest word", () => {
     ["x", undefined],
     ["", undefined],
     ["temperature", undefined],
-  ])("to %j is %j", (word, near) => {
+  ])("returns for %j the word %j", (word, near) => {
     expect(nearest(word, words)).toBe(near);
   });
 
-  it("is none where there are no words", () => {
+  it("returns undefined without words", () => {
     expect(nearest("model", [])).toBeUndefined();
   });
 
-  it("of two as near is the first", () => {
+  it("returns the first of two equally similar words", () => {
     expect(nearest("tier", ["tied", "tire"])).toBe("tied");
   });
 });

@@ -5,10 +5,10 @@ import { RoleBinding } from "../../src/kinds/grants.ts";
 import { kindOf } from "../../src/kinds/index.ts";
 import { validate, validateFields } from "../../src/kinds/validate.ts";
 
-describe("fields", () => {
+describe("validateFields", () => {
   const llm = kindOf("llm");
 
-  it("are filled in with their defaults, each time anew, and what was given stays as it is", () => {
+  it("fills in copies of the defaults, and does not change its argument", () => {
     const given = Object.freeze({ type: "openai", model: "m" });
     const { fields, faults } = validateFields(llm, given);
     expect(faults).toEqual([]);
@@ -26,7 +26,7 @@ describe("fields", () => {
     expect(validateFields(llm, given).fields["extraConfig"]).toEqual({});
   });
 
-  it("are not made into what they are not", () => {
+  it("does not convert values", () => {
     const odd = { type: "openai", model: 5, url: null, extraConfig: ["x"], tier: ["fast"], poolName: true };
     expect(
       validateFields(llm, odd)
@@ -35,7 +35,7 @@ describe("fields", () => {
     ).toEqual(["/extraConfig", "/model", "/poolName", "/tier", "/url"]);
   });
 
-  it("hold no key that would reach a prototype, at any depth (T17)", () => {
+  it("refuses keys that would change a prototype, at any depth (T17)", () => {
     const extraConfig = JSON.parse('{"a":[{"__proto__":{"x":1}}],"constructor":1,"b/c":{"prototype":null}}');
     const { faults } = validateFields(llm, { type: "openai", model: "m", extraConfig });
     expect(faults.map(({ path }) => path)).toEqual([
@@ -47,7 +47,7 @@ describe("fields", () => {
   });
 });
 
-describe("a fault", () => {
+describe("validate", () => {
   it.each<[Parameters<typeof validate>[0], unknown, string]>([
     [Type.String(), 1, "must be a string"],
     [Type.Integer(), 1.5, "must be an integer"],
@@ -66,17 +66,17 @@ describe("a fault", () => {
     [Type.Array(Type.String(), { maxItems: 1 }), ["a", "b"], "must have at most 1 elements"],
     [oneOf(["a", "b"]), "c", 'must be "a" or "b"'],
     [Type.Literal("run"), "view", 'must be "run"'],
-  ])("is told in words: %j with %j", (schema, value, message) => {
+  ])("describes the fault in words: %j with %j", (schema, value, message) => {
     expect(validate(schema, value)).toEqual([{ path: "", message }]);
   });
 
-  it("takes a time of RFC 3339, with any offset", () => {
+  it("accepts a time of RFC 3339 with any offset", () => {
     const schema = Type.String({ format: "date-time" });
     for (const time of ["2026-11-21T10:00:00Z", "2026-11-21T10:00:00.123+02:00", "2026-11-21t10:00:00z"])
       expect(validate(schema, time)).toEqual([]);
   });
 
-  it("is that of the variant which comes nearest", () => {
+  it("describes the faults of the most similar variant of a union", () => {
     expect(validate(RoleBinding, { role: "vew", resource: "llms" })).toEqual([
       { path: "/role", message: expect.stringMatching(/^must be "view" or /) },
     ]);
@@ -86,7 +86,7 @@ describe("a fault", () => {
     ]);
   });
 
-  it("is told once for each place, with a pointer to it", () => {
+  it("returns one fault for each place, with its pointer", () => {
     const schema = Type.Object({ list: Type.Array(SecretKeyRef) });
     expect(
       validate(schema, {
@@ -102,7 +102,7 @@ describe("a fault", () => {
     ]);
   });
 
-  it("never repeats a value", () => {
+  it("never repeats a value in a message", () => {
     const canary = "sk-canary";
     const secret = kindOf("secret");
     for (const data of [

@@ -9,7 +9,7 @@ const chat = "/v1/chat/completions";
 const llm = { name: "gpt", type: "openai", model: "up" };
 const limits = { connect: 5000, firstByte: 5000, silence: 5000 };
 
-describe("the url of an llm", () => {
+describe("POST and PUT of an llm with a forbidden url", () => {
   it.each([
     ...["file:///etc/passwd", "data:application/json,{}", "s3://bucket/key", "blob:http://x/1"].map(
       (url) => [url, "T01"] as const,
@@ -31,7 +31,7 @@ describe("the url of an llm", () => {
     ),
     ...[`http://user:${canary}@host`, `https://${canary}@host`].map((url) => [url, "T07"] as const),
     ...["http://host/?key=1", "http://host/#a"].map((url) => [url, "T07"] as const),
-  ])("%s: 400, at create and at update (%s)", async (url) => {
+  ])("returns 400 for %s, at create and at update (%s)", async (url) => {
     const server = await testServer();
     const refused = { status: 400, body: { code: "invalid_request", details: [{ path: "/url" }] } };
     const created = await server.admin("POST", "/api/v1/llms", { ...llm, url });
@@ -57,10 +57,10 @@ describe("the url of an llm", () => {
   );
 });
 
-describe("a name that resolves to a forbidden address (T05)", () => {
+describe("a call to a provider whose name resolves to a forbidden address (T05)", () => {
   const answers: Script = (_, connection) => connection.write(reply(200, "{}", { connection: "close" }));
 
-  /** Calls a provider by a name, whose addresses the test says. */
+  /** Calls a provider by a name that resolves to the given addresses. */
   function byName(resolve: () => string[]) {
     const provider = upstream(answers);
     const outbound = createOutbound({ resolve: async () => resolve() });
@@ -77,19 +77,19 @@ describe("a name that resolves to a forbidden address (T05)", () => {
     "fe80::1%eth0",
     "fd00:ec2::254",
     "100.100.100.200",
-  ])("%s: nothing is sent", async (address) => {
+  ])("sends nothing to %s", async (address) => {
     const { call, provider } = byName(() => [address]);
     await expect(call()).rejects.toMatchObject({ kind: "refused" });
     expect(provider.seen).toEqual([]);
   });
 
-  it("beside a good one: nothing is sent", async () => {
+  it("sends nothing if only one of several addresses is forbidden", async () => {
     const { call, provider } = byName(() => ["127.0.0.1", "169.254.169.254"]);
     await expect(call()).rejects.toMatchObject({ kind: "refused" });
     expect(provider.seen).toEqual([]);
   });
 
-  it("is looked at anew for each connection", async () => {
+  it("resolves the name again for each connection", async () => {
     const later = ["127.0.0.1", "169.254.169.254", "127.0.0.1"];
     const { call, provider } = byName(() => [later.shift()!]);
     expect((await call()).status).toBe(200);
@@ -100,8 +100,8 @@ describe("a name that resolves to a forbidden address (T05)", () => {
   });
 });
 
-describe("a redirect is not followed (T06)", () => {
-  it.each([301, 302, 303, 307, 308])("%i", async (status) => {
+describe("a redirect of a provider (T06)", () => {
+  it.each([301, 302, 303, 307, 308])("of status %i is not followed", async (status) => {
     const elsewhere = upstream(goodProvider);
     const { call, server, provider } = await withProvider((_, connection) =>
       connection.write(reply(status, "", { location: `${elsewhere.url}/v1/chat/completions` })),
@@ -124,8 +124,8 @@ describe("a redirect is not followed (T06)", () => {
   });
 });
 
-describe("what a caller or an administrator writes leads nowhere else:", () => {
-  it.each(["openai", "anthropic"])("the url of an image, with a provider of type %s (T08)", async (type) => {
+describe("a call goes to the provider only, whatever is in", () => {
+  it.each(["openai", "anthropic"])("the url of an image, for a provider of type %s (T08)", async (type) => {
     let connections = 0;
     const trap = Bun.listen({
       hostname: "127.0.0.1",
@@ -139,9 +139,9 @@ describe("what a caller or an administrator writes leads nowhere else:", () => {
     });
     onTestFinished(() => trap.stop(true));
     const { call, provider } = await withProvider(
-      (asked, connection) =>
+      (request, connection) =>
         connection.write(
-          reply(200, recordedJson(asked.path === chat ? "openai/text.json" : "anthropic/text.json")),
+          reply(200, recordedJson(request.path === chat ? "openai/text.json" : "anthropic/text.json")),
         ),
       { type },
     );
@@ -156,7 +156,7 @@ describe("what a caller or an administrator writes leads nowhere else:", () => {
     expect(connections).toBe(0);
   });
 
-  it("extraConfig, of headers and of fields of the request (T16, T18)", async () => {
+  it("the extraConfig of the llm, such as headers and request fields (T16, T18)", async () => {
     const elsewhere = upstream(goodProvider);
     const headers = {
       host: "elsewhere",
@@ -186,7 +186,7 @@ describe("what a caller or an administrator writes leads nowhere else:", () => {
   });
 
   it.each(["__proto__", "constructor", "prototype"])(
-    "extraConfig with %s, at any depth (T17)",
+    "an extraConfig with the key %s, which is refused at any depth (T17)",
     async (key) => {
       const server = await testServer();
       for (const extra of [`{"${key}":{"polluted":true}}`, `{"a":[{"b":{"${key}":{"polluted":true}}}]}`]) {
@@ -198,7 +198,7 @@ describe("what a caller or an administrator writes leads nowhere else:", () => {
     },
   );
 
-  it("headers of the provider's answer (T19)", async () => {
+  it("the headers of the provider's response (T19)", async () => {
     const headers = {
       "set-cookie": "a=b",
       location: "http://elsewhere",
@@ -208,9 +208,9 @@ describe("what a caller or an administrator writes leads nowhere else:", () => {
       "www-authenticate": "Basic",
       "strict-transport-security": "max-age=1",
     };
-    const { call } = await withProvider((asked, connection) => {
-      if (!asked.body.stream)
-        return connection.write(reply(asked.body.status ?? 200, chatAnswer("a"), headers));
+    const { call } = await withProvider((request, connection) => {
+      if (!request.body.stream)
+        return connection.write(reply(request.body.status ?? 200, chatAnswer("a"), headers));
       connection.write(
         reply(200, 'data: {"choices":[{"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n', {
           ...headers,

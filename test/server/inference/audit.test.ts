@@ -20,7 +20,7 @@ import { onlyEvent, question, withProvider } from "./setup.ts";
 const chat = "/v1/chat/completions";
 const streamed = { ...question, stream: true };
 
-/** A store that does something else with audit events, given what does it rightly. */
+/** A store whose handling of audit events is replaced. The replacement gets the original function. */
 async function storeThat(
   append: (store: Store, ...events: Parameters<Store["appendAudit"]>) => Promise<void>,
 ) {
@@ -35,7 +35,7 @@ async function storeThat(
   });
 }
 
-describe("when the caller has the last byte, the call is in the database", () => {
+describe("the audit event of a call is in the database before the caller has the last byte", () => {
   it.each([
     ["a whole answer", chat, question],
     ["a translated one", "/v1/messages", { ...question, max_tokens: 9 }],
@@ -44,7 +44,7 @@ describe("when the caller has the last byte, the call is in the database", () =>
     ["a stream under the llm's own path", "/api/v1/llms/gpt/infer", streamed],
     ["a refusal", chat, { ...question, messages: [] }],
     ["an llm that is not there", chat, { ...question, model: "nothing" }],
-  ])("%s: %s", async (_, path, body) => {
+  ])("of %s at %s", async (_, path, body) => {
     const { server, bearer } = await withProvider(goodProvider);
     const database = new Database(join(server.folder, "mcpctl.db"), { readonly: true });
     onTestFinished(() => database.close());
@@ -59,7 +59,7 @@ describe("when the caller has the last byte, the call is in the database", () =>
     expect(calls()).toBe(1);
   });
 
-  it("however long the database takes, and all but the last frame has gone out before", async () => {
+  it("even if the database is slow; only the last frame of a stream waits for it", async () => {
     const [start, word, finish, done] = chatFrames(["a"], false) as [string, string, string, string];
     const order: string[] = [];
     const seen = Promise.withResolvers<void>();
@@ -83,7 +83,7 @@ describe("when the caller has the last byte, the call is in the database", () =>
   });
 });
 
-describe("when the disk is full (T71)", () => {
+describe("a call while the disk is full (T71)", () => {
   async function full() {
     let isFull = false;
     const store = await storeThat(async (inner, events) => {
@@ -95,14 +95,14 @@ describe("when the disk is full (T71)", () => {
     return setup;
   }
 
-  it("a whole answer is withheld: 507", async () => {
+  it("returns 507 in place of a response that is not streamed", async () => {
     const { call } = await full();
     const { status, body } = await call("POST", chat, question);
     expect([status, body.error.code]).toEqual([507, "storage_full"]);
     expect(JSON.stringify(body)).not.toContain("hello there");
   });
 
-  it("a stream ends in an error in place of its last frame", async () => {
+  it("ends a stream with an error in place of its last frame", async () => {
     const { call } = await full();
     const { text } = await call("POST", chat, streamed);
     expect(payloadsOf(text).slice(-2)).toMatchObject([{ error: { code: "storage_full" } }, "[DONE]"]);
@@ -113,7 +113,7 @@ describe("when the disk is full (T71)", () => {
     expect(messages).not.toContain("message_stop");
   });
 
-  it("an error of the call itself is told as it is, and the catalogue can be read", async () => {
+  it("returns the error of the call itself, and the catalogue can still be read", async () => {
     const { call, server } = await full();
     expect((await call("POST", chat, { ...question, model: "nothing" })).status).toBe(404);
     expect((await call("GET", "/v1/models")).body.data).toHaveLength(1);
@@ -121,7 +121,7 @@ describe("when the disk is full (T71)", () => {
   });
 });
 
-it("a call leaves an event of these fields, with neither the key nor what was said", async () => {
+it("the audit event of a call has these fields, and neither the key nor the messages", async () => {
   const { call, server } = await withProvider(goodProvider, { poolName: "pool" });
   const answer = await call("POST", chat, { ...question, model: "pool", stream: true });
   expect(await onlyEvent(server)).toEqual({

@@ -10,8 +10,8 @@ const [, , finish, done] = chatFrames(["a"], false) as [string, string, string, 
 const megabyte = 1024 * 1024;
 const frame = chatFrames(["x".repeat(64 * 1024)], false)[1]!;
 
-describe("a caller who does not read", () => {
-  it("holds the provider back, not 200 MB in memory, and then gets every byte (T65)", async () => {
+describe("a stream whose caller does not read", () => {
+  it("pauses the provider instead of buffering 200 MB, and delivers every byte later (T65)", async () => {
     const count = Math.ceil((200 * megabyte) / frame.length);
     const piece = Buffer.from(chunk(frame));
     let pushed = 0;
@@ -50,7 +50,7 @@ describe("a caller who does not read", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 200 });
   });
 
-  it("for longer than the llm's silence is cut off, and the provider freed", async () => {
+  it("is closed after the llm's silence timeout, and so is the provider's connection", async () => {
     const freed = Promise.withResolvers<void>();
     const flood = async (_: unknown, connection: Connection) => {
       let open = true;
@@ -73,7 +73,7 @@ describe("a caller who does not read", () => {
     await freed.promise;
     expect(await onlyEvent(server)).toMatchObject({ status: 499, error: "client_closed_request" });
     caller.resume();
-    // It sees that the answer is not whole.
+    // The caller sees that the response is not complete.
     expect(await caller.ended).toBe(false);
     expect(end).not.toContain("[DONE]");
   });

@@ -20,7 +20,7 @@ const answer = reply(200, chatAnswer("done"));
 const one = { extraConfig: { limits: { maxConcurrent: 1 } } };
 const run = [{ role: "run", resource: "llms" }];
 
-/** A provider that answers when it is told to. */
+/** A provider that answers when the test tells it to. */
 function holding() {
   const held: Connection[] = [];
   const script: Script = (_, connection) => void held.push(connection);
@@ -28,7 +28,7 @@ function holding() {
 }
 
 describe("an llm with maxConcurrent", () => {
-  it("is asked no more at a time; who waits comes next, other users first", async () => {
+  it("gets no more calls at a time, and waiting users take turns", async () => {
     const { script, held } = holding();
     const { server, provider, bearer } = await withProvider(script, one);
     const bob = await server.user("bob", run);
@@ -56,7 +56,7 @@ describe("an llm with maxConcurrent", () => {
     expect(await events(server)).toMatchObject(Array(5).fill({ status: 200 }));
   });
 
-  it("without a queue refuses at once, and says when to come back", async () => {
+  it("refuses calls at once with retry-after if queueSeconds is 0", async () => {
     const { script, held } = holding();
     const limits = { maxConcurrent: 1, queueSeconds: 0 };
     const { server, call, bearer, provider } = await withProvider(script, { extraConfig: { limits } });
@@ -77,14 +77,14 @@ describe("an llm with maxConcurrent", () => {
     ]);
   });
 
-  it("gives a place back however a call ends: a stream's end, its failure, a leaving caller", async () => {
+  it("frees the place when a stream ends, fails or is left by its caller", async () => {
     const frames = chatFrames(["a"], false);
-    let connection!: Connection;
-    const script: Script = (asked, asker) => {
-      connection = asker;
-      if (asked.body.user === "whole") return asker.write(answer);
-      if (asked.body.user === "wrong") return asker.write(reply(400, {}));
-      asker.write(streamHead + chunk(frames[0]!));
+    let last!: Connection;
+    const script: Script = (request, connection) => {
+      last = connection;
+      if (request.body.user === "whole") return connection.write(answer);
+      if (request.body.user === "wrong") return connection.write(reply(400, {}));
+      connection.write(streamHead + chunk(frames[0]!));
     };
     const { server, call, bearer } = await withProvider(script, one);
     const stream = { ...question, stream: true };
@@ -97,13 +97,13 @@ describe("an llm with maxConcurrent", () => {
     await streamed();
     let waits = whole();
     await expect.poll(() => waiting(server)).toBe(1);
-    connection.write(chunk(frames.slice(1).join("")) + lastChunk);
+    last.write(chunk(frames.slice(1).join("")) + lastChunk);
     expect((await waits).status).toBe(200);
 
     await streamed();
     waits = whole();
     await expect.poll(() => waiting(server)).toBe(1);
-    connection.reset();
+    last.reset();
     expect((await waits).status).toBe(200);
 
     const leaving = await streamed();
@@ -117,7 +117,7 @@ describe("an llm with maxConcurrent", () => {
     expect((await whole()).status).toBe(200);
   });
 
-  it("does not answer who has left the queue, nor who has lost his bearer in it (T56)", async () => {
+  it("drops queued calls of callers who left or whose bearer was deleted (T56)", async () => {
     const { script, held } = holding();
     const { server, provider, bearer } = await withProvider(script, one);
     const gone = await server.token("gone", run);
@@ -138,7 +138,7 @@ describe("an llm with maxConcurrent", () => {
   });
 });
 
-it("a caller who goes away between two tries is let go at once, and the provider left alone", async () => {
+it("a caller who leaves between two attempts ends the call, and the provider gets no further request", async () => {
   const { server, bearer, provider } = await withProvider(
     (_, connection) => connection.write(reply(503, {}, { "retry-after": "15" })),
     {},
@@ -146,7 +146,7 @@ it("a caller who goes away between two tries is let go at once, and the provider
   );
   const caller = await postRaw(server.url, bearer, path, question);
   await expect.poll(() => provider.seen.length).toBe(1);
-  // Its answer has been read when another call is through.
+  // The server has read the response when another call is complete.
   await server.admin("GET", "/healthz");
   caller.leave();
   const event = await onlyEvent(server);
@@ -169,14 +169,14 @@ it.each([
     "from 0 to 3600",
   ],
   [{ limits: { queueSeconds: 5 } }, "/extraConfig/limits/maxConcurrent", "is required with queueSeconds"],
-])("extraConfig %j is refused", async (extraConfig, at, message) => {
+])("PUT of an llm with extraConfig %j returns 400", async (extraConfig, at, message) => {
   const { server } = await withProvider(goodProvider);
   const { status, body } = await server.admin("PUT", "/api/v1/llms/gpt", { extraConfig });
   expect(status).toBe(400);
   expect(body.details).toEqual([{ path: at, message: expect.stringContaining(message) }]);
 });
 
-/** How many calls wait for their turn, as the metrics tell. */
+/** The number of waiting calls, from the metrics. */
 async function waiting(server: { admin(method: string, path: string): Promise<{ text: string }> }) {
   const { text } = await server.admin("GET", "/metrics");
   return Number(/^mcpctl_calls_waiting (\d+)$/m.exec(text)?.[1]);

@@ -2,18 +2,18 @@ import type { Socket } from "bun";
 import { onTestFinished } from "vitest";
 import { ResponseParser } from "../../../src/net/http1/parser.ts";
 
-/** A caller on a bare socket: it reads when it likes, and leaves when it likes. */
+/** A caller on a plain socket that can stop reading and leave at any time. */
 export interface Caller {
-  /** What has come of the answer's body; nothing where `take` is given. */
+  /** The received part of the response body; empty if `take` is given. */
   readonly text: string;
-  /** Returns when this has come. Throws when the answer ends without it. */
+  /** Returns when the body contains the text. Throws if the response ends without it. */
   until(words: string): Promise<void>;
-  /** Whether the answer was whole when it ended, as its framing tells. */
+  /** True if the response was complete when it ended, by its framing. */
   ended: Promise<boolean>;
-  /** Reads nothing until `resume`. */
+  /** Stops reading until `resume`. */
   pause(): void;
   resume(): void;
-  /** Closes without a word. */
+  /** Closes the connection. */
   leave(): void;
 }
 

@@ -8,19 +8,19 @@ const streamed = { ...question, stream: true };
 const word = chatFrames(["a"], false)[1]!;
 const wentAway = { status: 499, error: "client_closed_request" };
 
-/** A provider that begins an answer and never ends it. */
+/** A provider that begins a response and never ends it. */
 function beginning(answer: (connection: Connection) => void) {
-  const asked = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
   const freed = Promise.withResolvers<void>();
   const script = (_: unknown, connection: Connection) => {
     answer(connection);
     void connection.closed.then(freed.resolve);
-    asked.resolve();
+    arrived.resolve();
   };
-  return { script, asked: asked.promise, freed: freed.promise };
+  return { script, arrived: arrived.promise, freed: freed.promise };
 }
 
-describe("a caller who goes away", () => {
+describe("a caller who leaves", () => {
   const moments: Record<string, [body: object, answer: (connection: Connection) => void]> = {
     "waiting for a whole answer": [question, () => {}],
     "waiting for the rest of a whole answer": [
@@ -30,11 +30,11 @@ describe("a caller who goes away", () => {
     "waiting for a stream": [streamed, () => {}],
     "waiting for the first frame of a stream": [streamed, (connection) => connection.write(streamHead)],
   };
-  it.each(Object.entries(moments))("%s frees the provider", async (_, [body, answer]) => {
+  it.each(Object.entries(moments))("%s closes the connection to the provider", async (_, [body, answer]) => {
     const provider = beginning(answer);
     const { server, bearer } = await withProvider(provider.script);
     const caller = await postRaw(server.url, bearer, path, body);
-    await provider.asked;
+    await provider.arrived;
     caller.leave();
     await provider.freed;
     const event = await onlyEvent(server);
@@ -43,7 +43,7 @@ describe("a caller who goes away", () => {
     expect(server.logged.join()).not.toMatch(/error/i);
   });
 
-  it("in the middle of a stream frees the provider, and what it cost until then is on record", async () => {
+  it("in the middle of a stream closes the connection to the provider, and the usage so far is recorded", async () => {
     const usage = 'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n';
     const provider = beginning((connection) => connection.write(streamHead + chunk(usage + word)));
     const { server, bearer } = await withProvider(provider.script);
@@ -59,7 +59,7 @@ describe("a caller who goes away", () => {
     });
   });
 
-  it("in the middle of its own request is on record, and no provider hears of it", async () => {
+  it("in the middle of its own request is recorded, and the provider gets no request", async () => {
     const { server, bearer, provider } = await withProvider(goodProvider);
     const { hostname, port } = new URL(server.url);
     const socket = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } });

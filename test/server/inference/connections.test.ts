@@ -16,11 +16,11 @@ const streamed = { ...question, stream: true };
 const frames = chatFrames(["a"], false);
 const done = frames.at(-1)!;
 
-it("600 callers are served side by side, where fetch would let 256 through", async () => {
+it("600 calls run at the same time, more than the 256 that fetch allows", async () => {
   expect(process.env["BUN_CONFIG_MAX_HTTP_REQUESTS"]).toBeUndefined();
   const count = 600;
   const waiting: Connection[] = [];
-  // It answers nobody before all have asked.
+  // The provider answers when all calls have arrived.
   const { server, bearer } = await withProvider((_, connection) => {
     waiting.push(connection);
     if (waiting.length < count) return;
@@ -41,28 +41,28 @@ it("600 callers are served side by side, where fetch would let 256 through", asy
   expect(new Set(logged.map(({ requestId }) => requestId)).size).toBe(count);
 });
 
-it("whole answers and streams leave their connection to the next call", async () => {
+it("a connection to a provider is used again after a response or a stream", async () => {
   const connections = new Set<Promise<void>>();
-  let connection!: Connection;
-  const { call, provider, server, bearer } = await withProvider((asked, asker) => {
-    connection = asker;
-    connections.add(asker.closed);
-    if (asked.body.stream) asker.write(streamHead + chunk(frames.join("")));
-    else asker.write(reply(200, chatAnswer("a")));
+  let last!: Connection;
+  const { call, provider, server, bearer } = await withProvider((request, connection) => {
+    last = connection;
+    connections.add(connection.closed);
+    if (request.body.stream) connection.write(streamHead + chunk(frames.join("")));
+    else connection.write(reply(200, chatAnswer("a")));
   });
   for (let again = 0; again < 3; again++) {
     expect((await call("POST", path, question)).status).toBe(200);
     const caller = await postRaw(server.url, bearer, path, streamed);
     await caller.until(done);
-    // The end of the framing comes behind the last frame, as it may from afar.
-    connection.write(lastChunk);
+    // The end of the framing arrives after the last frame, as on a slow network.
+    last.write(lastChunk);
     await server.admin("GET", "/healthz");
   }
   expect(provider.seen).toHaveLength(6);
   expect(connections.size).toBe(1);
 });
 
-it("a provider that goes on behind its last frame is not waited for, nor kept", async () => {
+it("a provider that sends more after its last frame loses its connection", async () => {
   const closed = Promise.withResolvers<void>();
   const { call } = await withProvider((_, connection) => {
     connection.write(streamHead + chunk(frames.join("")));

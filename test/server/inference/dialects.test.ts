@@ -3,7 +3,7 @@ import { recordedJson } from "../../adapters/translation/streams.ts";
 import { goodProvider, reply } from "../../support/upstream.ts";
 import { canary, question, withProvider } from "./setup.ts";
 
-const asked = { ...question, max_tokens: 9 };
+const request = { ...question, max_tokens: 9 };
 const openai = (type: string, code: string) => ({
   error: { message: expect.any(String), type, code, param: null },
 });
@@ -18,7 +18,7 @@ const own = (code: string) => ({
   requestId: expect.stringMatching(/^req_/),
 });
 
-describe("errors have the shape of the path's dialect", () => {
+describe("errors of a path have the shape of its dialect", () => {
   it.each([
     ["POST", "/v1/chat/completions", openai],
     ["POST", "/v1/embeddings", openai],
@@ -26,9 +26,9 @@ describe("errors have the shape of the path's dialect", () => {
     ["GET", "/v1/models/gpt", openai],
     ["POST", "/v1/messages", anthropic],
     ["POST", "/api/v1/llms/gpt/infer", (_: string, code: string) => own(code)],
-  ])("%s %s: 401, 403 and 404", async (method, path, shape) => {
+  ])("%s %s returns 401, 403 and 404", async (method, path, shape) => {
     const { server, provider, call } = await withProvider(goodProvider);
-    const body = method === "POST" ? asked : undefined;
+    const body = method === "POST" ? request : undefined;
     const none = await server.token("none", [{ role: "view", resource: "projects" }]);
     const missing = path.replace("gpt", "nothing");
     const cases = [
@@ -39,7 +39,7 @@ describe("errors have the shape of the path's dialect", () => {
         ? []
         : [
             [
-              await call(method, missing, body && { ...asked, model: "nothing" }),
+              await call(method, missing, body && { ...request, model: "nothing" }),
               404,
               "not_found_error",
               "not_found",
@@ -56,12 +56,12 @@ describe("errors have the shape of the path's dialect", () => {
     expect(provider.seen).toEqual([]);
   });
 
-  it("every success has its request's id too", async () => {
+  it("a success has the request id too", async () => {
     const { call } = await withProvider(goodProvider);
     const answers = [
-      await call("POST", "/v1/chat/completions", asked),
-      await call("POST", "/v1/chat/completions", { ...asked, stream: true }),
-      await call("POST", "/v1/messages", asked),
+      await call("POST", "/v1/chat/completions", request),
+      await call("POST", "/v1/chat/completions", { ...request, stream: true }),
+      await call("POST", "/v1/messages", request),
       await call("GET", "/v1/models"),
     ];
     const ids = answers.map(({ headers }) => headers.get("x-request-id"));
@@ -70,10 +70,10 @@ describe("errors have the shape of the path's dialect", () => {
   });
 
   it.each([
-    ["no model", { messages: asked.messages }, "model"],
+    ["no model", { messages: request.messages }, "model"],
     ["no messages", { model: "gpt" }, "messages"],
     ["messages that are none", { model: "gpt", messages: "hi" }, "messages"],
-  ])("%s: 400, and names the field", async (_, body, param) => {
+  ])("%s returns 400 and the name of the field", async (_, body, param) => {
     const { call, provider } = await withProvider(goodProvider);
     const answer = await call("POST", "/v1/chat/completions", body);
     expect([answer.status, answer.body.error]).toEqual([
@@ -89,7 +89,7 @@ describe("errors have the shape of the path's dialect", () => {
   });
 });
 
-describe("headers for the provider", () => {
+describe("the headers to the provider", () => {
   const settled = { "anthropic-version": "2099-01-01", "anthropic-beta": 'a-2025-01-01,b , c="d"' };
   const callers = {
     ...settled,
@@ -109,16 +109,16 @@ describe("headers for the provider", () => {
     );
   const always = ["accept-encoding", "content-length", "content-type", "host"];
 
-  it("of the caller's dialect: what the two settle between them, byte for byte, and nothing else", async () => {
+  it("include the caller's headers of the dialect, unchanged, and no others", async () => {
     const { provider, call } = await answering("anthropic");
-    await call("POST", "/v1/messages", asked, callers);
-    await call("POST", "/v1/messages", asked);
-    const [told, usual] = provider.seen;
-    expect(told!.headers).toMatchObject({ ...settled, "x-api-key": canary });
+    await call("POST", "/v1/messages", request, callers);
+    await call("POST", "/v1/messages", request);
+    const [withBeta, usual] = provider.seen;
+    expect(withBeta!.headers).toMatchObject({ ...settled, "x-api-key": canary });
     expect(usual!.headers["anthropic-version"]).toBe("2023-06-01");
     const names = [...always, "anthropic-version", "x-api-key"];
     expect(Object.keys(usual!.headers).sort()).toEqual(names.sort());
-    expect(Object.keys(told!.headers).sort()).toEqual([...names, "anthropic-beta"].sort());
+    expect(Object.keys(withBeta!.headers).sort()).toEqual([...names, "anthropic-beta"].sort());
   });
 
   it.each([
@@ -130,17 +130,17 @@ describe("headers for the provider", () => {
     ],
     ["a messages caller, a provider of OpenAI's", "openai", "/v1/messages", ["authorization"]],
     ["a chat caller, a provider of OpenAI's", "openai", "/v1/chat/completions", ["authorization"]],
-  ])("%s: nothing of the caller's", async (_, type, path, names) => {
+  ])("include no header of the caller for %s", async (_, type, path, names) => {
     const { provider, call } = await answering(type);
-    expect((await call("POST", path, asked, callers)).status).toBe(200);
+    expect((await call("POST", path, request, callers)).status).toBe(200);
     const { headers } = provider.seen[0]!;
     expect(Object.keys(headers).sort()).toEqual([...always, ...names].sort());
     if (type === "anthropic") expect(headers["anthropic-version"]).toBe("2023-06-01");
   });
 
-  it("that no provider could be sent are a 400", async () => {
+  it("are not made from headers that are not plain text, which return 400", async () => {
     const { provider, call } = await answering("anthropic");
-    const { status, body } = await call("POST", "/v1/messages", asked, { "anthropic-beta": "caf\u00e9" });
+    const { status, body } = await call("POST", "/v1/messages", request, { "anthropic-beta": "caf\u00e9" });
     expect([status, body.error.type]).toEqual([400, "invalid_request_error"]);
     expect(provider.seen).toEqual([]);
   });

@@ -22,8 +22,8 @@ const notJson = /^the provider's response is not JSON$/;
 const cutShort = /^the provider closed the connection before its response was complete$/;
 const unusable = /^the provider's response is not usable: /;
 
-/** What providers do wrong, and what their callers are told of it. */
-const faults: Record<string, [wrong: (connection: Connection) => void, told: RegExp]> = {
+/** Faults of providers, and the messages that callers get. */
+const faults: Record<string, [wrong: (connection: Connection) => void, message: RegExp]> = {
   "closes without an answer": [(c) => c.end(), cutShort],
   "resets without an answer": [(c) => c.reset(), cutShort],
   "closes in the middle of the head": [(c) => c.end("HTTP/1.1 200 OK\r\ncont"), unusable],
@@ -55,40 +55,43 @@ const faults: Record<string, [wrong: (connection: Connection) => void, told: Reg
   ],
 };
 
-describe("a provider that", () => {
-  it.each(Object.entries(faults))("%s: 502, the same to every caller", async (_, [wrong, told]) => {
-    const { server, provider, call } = await withProvider((_asked, connection) => wrong(connection));
-    const other = await server.token("other", [{ role: "run", resource: "llms", name: "gpt" }]);
-    const answers = [
-      await call("POST", "/v1/chat/completions", question),
-      await other.call("POST", "/v1/chat/completions", tail),
-    ];
-    for (const { status, body, headers } of answers) {
-      expect([status, body]).toEqual([
-        502,
-        {
-          error: {
-            message: expect.stringMatching(told),
-            type: "server_error",
-            code: "provider_error",
-            param: null,
+describe("a call of a provider that", () => {
+  it.each(Object.entries(faults))(
+    "%s returns 502 in both dialects, streamed or not",
+    async (_, [wrong, expected]) => {
+      const { server, provider, call } = await withProvider((_asked, connection) => wrong(connection));
+      const other = await server.token("other", [{ role: "run", resource: "llms", name: "gpt" }]);
+      const answers = [
+        await call("POST", "/v1/chat/completions", question),
+        await other.call("POST", "/v1/chat/completions", tail),
+      ];
+      for (const { status, body, headers } of answers) {
+        expect([status, body]).toEqual([
+          502,
+          {
+            error: {
+              message: expect.stringMatching(expected),
+              type: "server_error",
+              code: "provider_error",
+              param: null,
+            },
           },
-        },
-      ]);
-      expect(headers.get("x-request-id")).toMatch(/^req_/);
-    }
-    expect(answers[1]!.text).toBe(answers[0]!.text);
-    const plain = await call("POST", "/api/v1/llms/gpt/infer", question);
-    expect([plain.status, plain.body.error]).toEqual([502, answers[0]!.body.error.message]);
-    expect(await events(server)).toMatchObject(Array(3).fill({ status: 502, error: "provider_error" }));
-    // An answer that has begun is not asked for again; one of which no byte has come is, twice.
-    expect(provider.seen).toHaveLength(told === cutShort ? 9 : 3);
-  });
+        ]);
+        expect(headers.get("x-request-id")).toMatch(/^req_/);
+      }
+      expect(answers[1]!.text).toBe(answers[0]!.text);
+      const plain = await call("POST", "/api/v1/llms/gpt/infer", question);
+      expect([plain.status, plain.body.error]).toEqual([502, answers[0]!.body.error.message]);
+      expect(await events(server)).toMatchObject(Array(3).fill({ status: 502, error: "provider_error" }));
+      // A call without a byte of response is tried two more times. A response that has begun is not.
+      expect(provider.seen).toHaveLength(expected === cutShort ? 9 : 3);
+    },
+  );
 
-  it("resets in the middle of its answer: 502", async () => {
+  it("resets the connection in the middle of its response returns 502", async () => {
     const { call, server } = await withProvider(async (_, connection) => {
       connection.write(head("content-length: 5000") + answer);
-      // The reset must not overtake what is already on its way.
+      // The reset must arrive after the bytes.
       await server.admin("GET", "/healthz");
       connection.reset();
     });
@@ -97,9 +100,9 @@ describe("a provider that", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 502, streaming: false });
   });
 
-  it("sends an error of a megabyte, or a compressed one: its status, without its words", async () => {
-    const { call } = await withProvider((asked, connection) => {
-      if (!asked.body.stream) return connection.write(reply(500, canary.repeat(50_000)));
+  it("sends an error of a megabyte or a compressed one returns its status without its text", async () => {
+    const { call } = await withProvider((request, connection) => {
+      if (!request.body.stream) return connection.write(reply(500, canary.repeat(50_000)));
       const packed = gzipSync(`{"error":{"message":"${canary}"}}`);
       connection.write(
         `HTTP/1.1 418 X\r\ncontent-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`,
@@ -119,7 +122,7 @@ describe("a provider that", () => {
   });
 });
 
-describe("an answer in an unusual form goes through:", () => {
+describe("a response in an unusual form is accepted:", () => {
   const forms: Record<string, (connection: Connection) => void> = {
     "behind informational ones": (c) =>
       c.write(
@@ -141,7 +144,7 @@ describe("an answer in an unusual form goes through:", () => {
       expect((await call("POST", "/v1/chat/completions", question)).text).toBe(answer);
   });
 
-  it("a stream that lasts until the close, of a type in capitals", async () => {
+  it("a stream that ends with the connection and has a content type in capitals", async () => {
     const { call, server } = await withProvider((_, connection) => {
       connection.write("HTTP/1.1 200 OK\r\ncontent-type: Text/Event-Stream; charset=utf-8\r\n\r\n");
       connection.end(chatFrames(["a"], true).join(""));
@@ -152,15 +155,15 @@ describe("an answer in an unusual form goes through:", () => {
   });
 });
 
-it("says so when a provider answers whole where a stream was asked for: an SDK would see an empty stream", async () => {
+it("a JSON response to a streaming call returns 502, because an SDK would see an empty stream", async () => {
   const { call, server } = await withProvider((_, connection) => connection.write(reply(200, answer)));
   const { status, body } = await call("POST", "/v1/chat/completions", tail);
   expect([status, body.error.message]).toEqual([502, "the provider did not answer with a stream"]);
   expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
 });
 
-describe("a kept connection that the provider has closed", () => {
-  it("in good order between two calls: nobody notices", async () => {
+describe("a kept connection that the provider closes", () => {
+  it("between two calls is replaced without an error", async () => {
     const { call, server } = await withProvider((_, connection) => {
       connection.end(reply(200, answer));
     });
@@ -169,10 +172,10 @@ describe("a kept connection that the provider has closed", () => {
     expect(await events(server)).toMatchObject(Array(5).fill({ status: 200 }));
   });
 
-  it("just as the next call came: it is sent again, once", async () => {
-    let asked = 0;
+  it("as the next call arrives: the call is sent again once", async () => {
+    let requests = 0;
     const { call, provider, server } = await withProvider((_, connection) => {
-      if (++asked === 2) connection.reset();
+      if (++requests === 2) connection.reset();
       else connection.write(reply(200, answer));
     });
     for (let again = 0; again < 3; again++)
@@ -182,8 +185,8 @@ describe("a kept connection that the provider has closed", () => {
   });
 });
 
-describe("a provider that is not there", () => {
-  it("refuses connections: 502", async () => {
+describe("a call of a provider that cannot be reached", () => {
+  it("returns 502 if it refuses connections", async () => {
     const gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     gone.stop(true);
     const { call, server } = await withProvider(goodProvider, { url: `http://127.0.0.1:${gone.port}` });
@@ -195,14 +198,14 @@ describe("a provider that is not there", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_unreachable" });
   });
 
-  it("has a name that nobody knows: 502", async () => {
+  it("returns 502 if its name does not resolve", async () => {
     const { call } = await withProvider(goodProvider, { url: "http://nowhere.invalid" });
     const { status, body } = await call("POST", "/v1/chat/completions", question);
     expect([status, body.error.message]).toEqual([502, "the provider cannot be reached"]);
   });
 });
 
-describe("time limits", () => {
+describe("the timeouts of an llm", () => {
   const late = {
     message: expect.stringMatching(/^the provider took too long/),
     type: "timeout_error",
@@ -210,8 +213,8 @@ describe("time limits", () => {
     param: null,
   };
 
-  it("for the connection, TLS included: 504", async () => {
-    // It accepts, and never says a word: no handshake ends.
+  it("return 504 for a connection, TLS included", async () => {
+    // The provider accepts connections and sends nothing, so that no handshake ends.
     const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     onTestFinished(() => mute.stop(true));
     const { call, server } = await withProvider(goodProvider, {
@@ -223,7 +226,7 @@ describe("time limits", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 504, error: "provider_timeout" });
   });
 
-  it("for the first byte: 504, and the connection is closed", async () => {
+  it("return 504 for the first byte, and close the connection", async () => {
     const closed = Promise.withResolvers<void>();
     const { call, server } = await withProvider(
       (_, connection) => void connection.closed.then(closed.resolve),
@@ -235,7 +238,7 @@ describe("time limits", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 504, streaming: true });
   });
 
-  it("for silence in a whole answer: 504", async () => {
+  it("return 504 for silence in a response that is not streamed", async () => {
     const { call } = await withProvider(
       (_, connection) => connection.write(head("content-length: 5000") + answer),
       { extraConfig: { timeouts: { silence: 0.1 } } },
@@ -244,7 +247,7 @@ describe("time limits", () => {
     expect([status, body.error]).toEqual([504, late]);
   });
 
-  it("for silence in a stream: an error frame, with the usage so far on record", async () => {
+  it("end a silent stream with an error frame, and the usage so far is recorded", async () => {
     const closed = Promise.withResolvers<void>();
     const { call, server } = await withProvider(
       (_, connection) => {
@@ -272,10 +275,10 @@ describe("a fault in the middle of a stream", () => {
   it.each([
     { type: "openai", status: 500, chat: "InternalServerError", messages: "api_error" },
     { type: "anthropic", status: 529, chat: "overloaded_error", messages: "overloaded_error" },
-  ])("that a provider of type $type reports is told in the caller's dialect", async (wrong) => {
+  ])("that a provider of type $type reports is sent in the caller's dialect", async (wrong) => {
     const { server, call } = await withProvider(
       (_, connection) => {
-        // All in one piece: what came before the error is the caller's all the same.
+        // One write: the caller still gets the frames before the error.
         const frames = recorded(`${wrong.type}/error.sse`).toString();
         connection.write(streamHead + chunk(frames) + lastChunk);
       },
@@ -306,7 +309,7 @@ describe("a fault in the middle of a stream", () => {
     ["is broken framing", "zz\r\n", unusable],
     ["is a [DONE] without a finish reason", chunk("data: [DONE]\n\n"), /without a finish reason$/],
     ["is an end without a finish reason", lastChunk, /before its response was complete$/],
-  ])("that %s ends it with one error frame", async (_, wrong, message) => {
+  ])("that %s ends the stream with one error frame", async (_, wrong, message) => {
     const { server, call } = await withProvider((_asked, connection) =>
       connection.write(streamHead + chunk(frame) + wrong),
     );
@@ -319,7 +322,7 @@ describe("a fault in the middle of a stream", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
   });
 
-  it("that comes behind the finish reason is none: the answer is whole", async () => {
+  it("after the finish reason is no error, because the response is complete", async () => {
     const { server, call } = await withProvider(
       (_, connection) => {
         connection.write(streamHead);
@@ -332,7 +335,7 @@ describe("a fault in the middle of a stream", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 200, completionTokens: 1 });
   });
 
-  it("is a compressed stream that the server did not ask for: 502", async () => {
+  it("of a compressed stream that the server did not ask for returns 502", async () => {
     const { call, provider } = await withProvider((_, connection) => {
       const packed = gzipSync(chatFrames(["a"], true).join(""));
       connection.write(

@@ -7,7 +7,7 @@ import { canary, lastEvent } from "./setup.ts";
 const command = join(import.meta.dirname, "../../support/gemini");
 const messages = [{ role: "user", content: "Hi" }];
 
-/** A server with an llm that runs the stand-in for the gemini command, in the way that its model's name says. */
+/** A server with an llm that runs a stand-in for the gemini command. The model name selects its behaviour. */
 async function withCommand(mode: string) {
   const folder = temporaryFolder();
   const commands = { command, path: process.env["PATH"] ?? "", directory: join(folder, "gemini", "runs") };
@@ -19,7 +19,7 @@ async function withCommand(mode: string) {
   return { server, call, probe: body.probe };
 }
 
-it("llms of type gemini-cli answer in every dialect, whole and streamed, and are in the books", async () => {
+it("llms of type gemini-cli answer in every dialect, streamed or not, and their calls are recorded", async () => {
   const { server, call, probe } = await withCommand("words:Hel_lo");
   expect(probe.ok).toBe(true);
   const chat = await must(call("POST", "/v1/chat/completions", { model: "gem", messages }));
@@ -36,7 +36,7 @@ it("llms of type gemini-cli answer in every dialect, whole and streamed, and are
   expect(JSON.stringify(server.logged)).not.toContain(canary);
 });
 
-it("what the command cannot do is refused by name, and there is no url to it", async () => {
+it("llms of type gemini-cli refuse unsupported fields by name, and have no url", async () => {
   const { server, call } = await withCommand("words:Hel_lo");
   const tools = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
   const refused = await call("POST", "/v1/chat/completions", { model: "gem", messages, tools });
@@ -46,7 +46,7 @@ it("what the command cannot do is refused by name, and there is no url to it", a
   expect([status, body.details[0].path]).toEqual([400, "/url"]);
 });
 
-it("is not run by a server that has no place for commands", async () => {
+it("llms of type gemini-cli are refused by a server without a folder for commands", async () => {
   const server = await testServer();
   const { body } = await must(
     server.admin("POST", "/api/v1/llms", { name: "gem", type: "gemini-cli", model: "m" }),

@@ -32,18 +32,18 @@ const principal: Principal = {
 const limits = { connect: 5000, firstByte: 5000, silence: 5000 };
 const [start, word, finish, done] = chatFrames(["a"], false) as [string, string, string, string];
 
-it("a quiet stream has a comment every 15 s, between frames and nowhere else", async () => {
+it("a quiet stream gets a comment every 15 s, only between frames", async () => {
   let now = 0;
   const deadlines = new Deadlines(() => now);
-  /** Lets time pass. Returns when all that was due by then has happened. */
+  /** Advances the clock. Returns when everything that was due has happened. */
   const pass = (milliseconds: number) =>
     new Promise<void>((passed) => {
       deadlines.after(milliseconds, passed);
       now += milliseconds;
     });
   let connection!: Connection;
-  const provider = upstream((_, asked) => {
-    connection = asked;
+  const provider = upstream((_, opened) => {
+    connection = opened;
     connection.write(streamHead);
   });
   const outbound = createOutbound();
@@ -73,7 +73,7 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
   await pass(15_000);
   const reader = (await opening).getReader();
   const decoder = new TextDecoder();
-  /** Reads until there is as much as this, and says what it is. */
+  /** Reads at least this many characters and returns them. */
   const next = async (length: number) => {
     let text = "";
     while (text.length < length) text += decoder.decode((await reader.read()).value);
@@ -84,12 +84,12 @@ it("a quiet stream has a comment every 15 s, between frames and nowhere else", a
   connection.write(chunk(start));
   expect(await next(start.length)).toBe(start);
 
-  // A frame puts it off.
+  // A frame postpones the next comment.
   await pass(14_000);
   connection.write(chunk(word));
   expect(await next(word.length)).toBe(word);
   await pass(14_000);
-  // Too large a frame to be held back until it is whole.
+  // A frame that is too large to be buffered until it is complete.
   const large = chatFrames(["x".repeat(300_000)], false)[1]!;
   const [half, rest] = [large.slice(0, 299_000), large.slice(299_000)];
   connection.write(chunk(half));

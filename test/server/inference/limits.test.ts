@@ -6,7 +6,7 @@ import { events, lastEvent, question, withProvider } from "./setup.ts";
 const price = { input: 1000, output: 2000 };
 
 describe("limits on calls", () => {
-  it("refuse a call before it is sent, say which limit and when, in each dialect, and are in the books", async () => {
+  it("refuse a call before it is sent, with the limit and retry-after, in each dialect, and record it", async () => {
     const { provider, server } = await withProvider(goodProvider);
     const limits = { requestsPerMinute: 2 };
     const roleBindings = [{ role: "run", resource: "llms" }];
@@ -29,7 +29,7 @@ describe("limits on calls", () => {
     expect(await events(server)).toHaveLength(4);
   });
 
-  it("count what a call really took, streamed or not, and go on after a restart", async () => {
+  it("count the real usage of calls, streamed or not, and keep it over a restart", async () => {
     const { server, bearer } = await withProvider(goodProvider, { extraConfig: { price } });
     const call = server.as(bearer);
     await must(server.admin("PUT", "/api/v1/users/admin", { limits: { tokensPerDay: 1_000_000 } }));
@@ -44,7 +44,7 @@ describe("limits on calls", () => {
     expect((await call("POST", "/v1/chat/completions", question)).status).toBe(429);
   });
 
-  it("in dollars refuse an llm without a price, and one whose budget is spent", async () => {
+  it("in dollars refuse an llm without a price, and calls when the budget is spent", async () => {
     const { server, call } = await withProvider(goodProvider, { model: "nobody-knows" });
     await must(server.admin("PUT", "/api/v1/users/admin", { limits: { costPerMonth: 0.5 } }));
     const unpriced = await call("POST", "/v1/chat/completions", question);
@@ -63,7 +63,7 @@ describe("limits on calls", () => {
     ]);
   });
 
-  it("give back what was reserved when a call fails", async () => {
+  it("release the reservation when a call fails", async () => {
     const { server, call } = await withProvider((_, connection) =>
       connection.write(reply(400, { error: "no" })),
     );
@@ -78,13 +78,13 @@ it.each([
   [{ input: -1, output: 1 }, "/extraConfig/price/input"],
   [{ input: 1, output: 1, cached: 1 }, "/extraConfig/price/cached"],
   ["free", "/extraConfig/price"],
-])("a price of %j is refused", async (price, path) => {
+])("PUT of an llm with the price %j returns 400", async (price, path) => {
   const { server } = await withProvider(goodProvider);
   const { status, body } = await server.admin("PUT", "/api/v1/llms/gpt", { extraConfig: { price } });
   expect([status, body.details[0].path]).toEqual([400, path]);
 });
 
-it("list prices are there to be seen, with their date", async () => {
+it("GET /api/v1/prices returns the list prices and their date", async () => {
   const { server } = await withProvider(goodProvider);
   const { body } = await must(server.admin("GET", "/api/v1/prices"));
   expect(body.asOf).toMatch(/^\d{4}-\d\d-\d\d$/);

@@ -4,7 +4,7 @@ import { chatFrames, chunk, streamHead } from "../../support/upstream.ts";
 import { postRaw } from "./caller.ts";
 import { question, withProvider } from "./setup.ts";
 
-/** Whether small writes go out at once, on each connection of a kind. */
+/** The state of TCP_NODELAY on every connection of a kind. */
 function noDelay(end: "localPort" | "remotePort", url: string): boolean[] {
   const port = Number(new URL(url).port);
   return ownConnections()
@@ -12,9 +12,9 @@ function noDelay(end: "localPort" | "remotePort", url: string): boolean[] {
     .map((connection) => connection.noDelay);
 }
 
-// Else a token waits up to 40 ms for the confirmation of the one before it.
+// Otherwise a token waits up to 40 ms for the acknowledgement of the one before it.
 describe.skipIf(process.platform !== "linux")("small writes go out at once", () => {
-  it("towards the caller and towards the provider, while a stream is under way", async () => {
+  it("to the caller and to the provider during a stream", async () => {
     const [role = "", first = ""] = chatFrames(["a"], false);
     const { server, bearer, provider } = await withProvider((_, connection) => {
       connection.write(streamHead + chunk(role) + chunk(first));
@@ -26,7 +26,7 @@ describe.skipIf(process.platform !== "linux")("small writes go out at once", () 
     expect(noDelay("remotePort", provider.url)).toEqual([true]);
   });
 
-  it("over what the link between an agent and its server is made of: Bun's fetch, and both ends of its WebSockets", async () => {
+  it("on the connections of the agent link: Bun's fetch and both ends of its WebSockets", async () => {
     await using server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
@@ -41,7 +41,7 @@ describe.skipIf(process.platform !== "linux")("small writes go out at once", () 
     socket.close();
   });
 
-  it("which shows of a connection that is made to wait", async () => {
+  it("and the check sees it on a connection that delays writes", async () => {
     const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     onTestFinished(() => server.stop(true));
     const socket = await Bun.connect({ hostname: "127.0.0.1", port: server.port, socket: { data() {} } });

@@ -18,7 +18,7 @@ const chat = "/v1/chat/completions";
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
 
-/** A collector, and the spans that it was sent. */
+/** A collector, and the spans that it received. */
 function collector() {
   const at = upstream((_, connection) => connection.write(reply(200, {})));
   return {
@@ -29,7 +29,7 @@ function collector() {
 }
 
 describe("a traced call", () => {
-  it("is one span of the caller's trace, the provider is sent its place in it, and nothing else of it leaves", async () => {
+  it("is one span of the caller's trace; the provider gets traceparent, and no content leaves", async () => {
     const { traces, spans, text } = collector();
     const { server, call, provider } = await withProvider(goodProvider, {}, { traces });
     await must(call("POST", chat, { ...question, stream: true }, { traceparent, tracestate: "a=1" }));
@@ -56,7 +56,7 @@ describe("a traced call", () => {
     expect(text()).not.toContain(confidential);
   });
 
-  it("says that it failed, and where nothing is traced nothing is sent", async () => {
+  it("has the error of a failed call, and sends nothing when tracing is off", async () => {
     const { traces, spans } = collector();
     const { server, call } = await withProvider((_, connection) => connection.reset(), {}, { traces });
     expect((await call("POST", chat, question)).status).toBe(502);
@@ -68,7 +68,7 @@ describe("a traced call", () => {
     expect(untraced.provider.seen.at(-1)!.headers).not.toHaveProperty("traceparent");
   });
 
-  it("does not wait for a collector that is not there", async () => {
+  it("does not wait for an unreachable collector", async () => {
     const traces = traceSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" })!;
     const { server, call } = await withProvider(goodProvider, {}, { traces });
     await must(call("POST", chat, question));
@@ -77,11 +77,11 @@ describe("a traced call", () => {
   });
 });
 
-it("calls under way are counted, and not any more when they are over, whatever in", async () => {
+it("the gauge of calls in flight counts calls until they end, whatever their result", async () => {
   const answer = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
   const { server, call, bearer, provider } = await withProvider(async (_, connection) => {
-    asked.resolve();
+    arrived.resolve();
     await answer.promise;
     connection.write(reply(200, chatAnswer("hello")));
   });
@@ -91,7 +91,7 @@ it("calls under way are counted, and not any more when they are over, whatever i
   };
   expect(await inFlight()).toBe(0);
   const first = call("POST", chat, question);
-  await asked.promise;
+  await arrived.promise;
   expect(await inFlight()).toBe(1);
   answer.resolve();
   await must(first);
@@ -113,14 +113,14 @@ it("calls under way are counted, and not any more when they are over, whatever i
 });
 
 describe("the access log of a server", () => {
-  it("has a line of each request: routes and not paths, what calls came to, no key and no content", async () => {
+  it("has a line for each request: the route instead of the path, the usage, no key and no content", async () => {
     let text = "";
     const accessLog = (line: string) => {
       text += line;
     };
     const { server, call } = await withProvider(
-      (asked, connection) => {
-        if (!asked.body?.stream) return connection.write(reply(200, chatAnswer("hello")));
+      (request, connection) => {
+        if (!request.body?.stream) return connection.write(reply(200, chatAnswer("hello")));
         connection.write(streamHead);
         for (const frame of chatFrames(["hel", "lo"], true)) connection.write(chunk(frame));
         connection.write(lastChunk);
@@ -173,7 +173,7 @@ describe("the access log of a server", () => {
     expect(text).not.toContain(confidential);
   });
 
-  it("has the line of a stream once that is over, with what it ended in", async () => {
+  it("has the line of a stream after its end, with its error", async () => {
     let text = "";
     const { server, bearer } = await withProvider(
       (_, connection) => connection.write(`${streamHead}${chunk(chatFrames(["a"], false)[0]!)}`),

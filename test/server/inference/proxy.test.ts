@@ -4,8 +4,8 @@ import { must } from "../../support/server.ts";
 import { chatFrames, chunk, goodProvider, lastChunk, reply, streamHead } from "../../support/upstream.ts";
 import { canary, lastEvent, question, withProvider } from "./setup.ts";
 
-describe("an unstreamed call", () => {
-  it("passes the caller's bytes on, but for model and credentials", async () => {
+describe("a call that is not streamed", () => {
+  it("sends the caller's bytes unchanged, except for model and credentials", async () => {
     const { provider, call, server } = await withProvider(goodProvider);
     const text =
       '{ "seed" : 12345678901234567890, "model":"gpt",\n"messages":[{"role":"user","content":"\\u00e9"}] }';
@@ -25,7 +25,7 @@ describe("an unstreamed call", () => {
     expect(answer.text).not.toContain(canary);
   });
 
-  it("is refused without messages, before the provider hears of it", async () => {
+  it("returns 400 without messages, and the provider gets no request", async () => {
     const { provider, call } = await withProvider(goodProvider);
     const answer = await call("POST", "/api/v1/llms/gpt/infer", { messages: [] });
     expect(answer.status).toBe(400);
@@ -33,7 +33,7 @@ describe("an unstreamed call", () => {
     expect(provider.seen).toEqual([]);
   });
 
-  it("takes the llm's, its pool's, its model's name or none under /infer, and nothing else", async () => {
+  it("accepts the name of the llm, its pool or its model under /infer, and no other model", async () => {
     const { call } = await withProvider(goodProvider, { poolName: "pool" });
     const { messages } = question;
     for (const model of ["", "gpt", "pool", "up", undefined]) {
@@ -52,7 +52,7 @@ describe("an unstreamed call", () => {
     [302, 502, "the provider redirected (302); redirects are not followed"],
   ])(
     "turns a provider's %i into %i, without the key it repeats (T06, T35)",
-    async (status, told, message) => {
+    async (status, expected, message) => {
       const { call, server } = await withProvider((_, connection) => {
         connection.write(
           reply(
@@ -63,16 +63,16 @@ describe("an unstreamed call", () => {
         );
       });
       const answer = await call("POST", "/v1/chat/completions", question);
-      expect(answer.status).toBe(told);
+      expect(answer.status).toBe(expected);
       expect(answer.body.error.message).toBe(message);
       expect(answer.headers.get("set-cookie")).toBeNull();
       if (status === 429) expect(answer.headers.get("retry-after")).toBe("70");
       expect(JSON.stringify([answer.text, server.logged, await lastEvent(server)])).not.toContain(canary);
-      expect(await lastEvent(server)).toMatchObject({ status: told });
+      expect(await lastEvent(server)).toMatchObject({ status: expected });
     },
   );
 
-  it("says so when the provider's answer is not usable", async () => {
+  it("returns 502 when the provider's response is not usable", async () => {
     const { call } = await withProvider((_, connection) =>
       connection.write(reply(200, "<html>", { "content-type": "text/html" })),
     );
@@ -80,7 +80,7 @@ describe("an unstreamed call", () => {
     expect([answer.status, answer.body.error.message]).toEqual([502, "the provider's response is not JSON"]);
   });
 
-  it("names the secret and key, never a value, when the key cannot be read", async () => {
+  it("names the secret and key, and never a value, when the key cannot be read", async () => {
     const { call, server, provider } = await withProvider(goodProvider);
     await must(server.admin("PUT", "/api/v1/secrets/key", { data: { other: canary, k: null } }));
     const answer = await call("POST", "/v1/chat/completions", question);
@@ -91,7 +91,7 @@ describe("an unstreamed call", () => {
 });
 
 describe("a streamed call", () => {
-  it("passes frames on as they are, and keeps back the usage nobody asked for", async () => {
+  it("sends frames unchanged, and removes the usage that the caller did not ask for", async () => {
     const { call, provider, server } = await withProvider(goodProvider);
     const answer = await call("POST", "/v1/chat/completions", { ...question, stream: true });
     expect(answer.headers.get("content-type")).toBe("text/event-stream");
@@ -106,7 +106,7 @@ describe("a streamed call", () => {
     });
   });
 
-  it("passes the usage on to who asked for it", async () => {
+  it("sends the usage to a caller who asked for it", async () => {
     const { call } = await withProvider(goodProvider);
     const answer = await call("POST", "/v1/chat/completions", {
       ...question,
@@ -116,7 +116,7 @@ describe("a streamed call", () => {
     expect(answer.text).toBe(chatFrames(["hel", "lo"], true).join(""));
   });
 
-  it("adds a [DONE] that the provider left out", async () => {
+  it("adds [DONE] if the provider leaves it out", async () => {
     const { call } = await withProvider((_, connection) => {
       connection.write(streamHead);
       for (const frame of chatFrames(["a"], false).slice(0, -1)) connection.write(chunk(frame));
@@ -130,7 +130,7 @@ describe("a streamed call", () => {
   it.each([
     ["closes", (c: { end(): void }) => c.end()],
     ["resets", (c: { reset(): void }) => c.reset()],
-  ])("ends in one error frame when the provider %s before its answer is whole", async (_, die) => {
+  ])("ends with one error frame when the provider %s before its response is complete", async (_, die) => {
     const { call, server } = await withProvider((_asked, connection) => {
       connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!) + chunk('data: {"cut'));
       die(connection);
@@ -148,7 +148,7 @@ describe("a streamed call", () => {
   it.each([
     ...recordings("openai").map((name) => ["openai", "/v1/chat/completions", name] as const),
     ...recordings("anthropic").map((name) => ["anthropic", "/v1/messages", name] as const),
-  ])("of %s's own dialect, on %s, goes through byte for byte: %s", async (type, path, name) => {
+  ])("in the dialect of %s at %s is sent unchanged: %s", async (type, path, name) => {
     const bytes = recorded(name).toString();
     const { call } = await withProvider(
       (_, connection) => connection.write(streamHead + chunk(bytes) + lastChunk),
@@ -157,7 +157,7 @@ describe("a streamed call", () => {
     const body = { ...question, stream: true, stream_options: { include_usage: true } };
     const { text } = await call("POST", path, body);
     if (!name.endsWith("error.sse")) return expect(text).toBe(bytes);
-    // Up to the provider's error, which is told in our words.
+    // Up to the error of the provider, which the server words itself.
     const before = bytes.slice(0, bytes.search(/(event: error\n)?data: [^\n]*"error"/));
     expect(text.slice(0, before.length)).toBe(before);
     expect(text.slice(before.length)).not.toContain(bytes.slice(before.length));

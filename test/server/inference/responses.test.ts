@@ -4,7 +4,7 @@ import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
 import { lastChunk, reply, type Script, streamHead } from "../../support/upstream.ts";
 import { lastEvent, withProvider } from "./setup.ts";
 
-/** A provider of some dialect that answers with recordings. */
+/** A provider of one dialect that answers with recorded responses. */
 function recordings(provider: "openai" | "anthropic"): Script {
   return ({ body }, connection) => {
     if (!body.stream) return connection.write(reply(200, recordedJson(`${provider}/text.json`)));
@@ -23,7 +23,7 @@ describe.each([
   ["openai", { extraConfig: { responses: "translated" } }, "/v1/chat/completions"],
   ["anthropic", { type: "anthropic", model: "claude-opus-5" }, "/v1/messages"],
 ] as const)("/v1/responses at a provider of type %s", (type, llm, path) => {
-  it("answers OpenAI's SDK, whole and streamed, and is in the books", async () => {
+  it("answers OpenAI's SDK, streamed or not, and the calls are recorded", async () => {
     const { provider, server, bearer } = await withProvider(recordings(type), llm);
     const client = sdk(server.url, bearer);
     const whole = await client.responses.create({ model: "gpt", input: "Hi", max_output_tokens: 99 });
@@ -50,7 +50,7 @@ describe.each([
 });
 
 describe("/v1/responses", () => {
-  it("passes to OpenAI as it is, with nothing to be kept there", async () => {
+  it("sends the request to OpenAI unchanged, with store: false", async () => {
     const answer = { id: "resp_1", object: "response", status: "completed", output: [], unknown_field: 1 };
     const { provider, server, call } = await withProvider((_, connection) =>
       connection.write(reply(200, { ...answer, usage: { input_tokens: 7, output_tokens: 3 } })),
@@ -66,7 +66,7 @@ describe("/v1/responses", () => {
     expect(await lastEvent(server)).toMatchObject({ promptTokens: 7, completionTokens: 3, model: "up" });
   });
 
-  it("refuses what would have to be remembered, in the dialect's shape, before anything is sent", async () => {
+  it("returns 400 for fields that need stored state, before anything is sent", async () => {
     const { provider, call } = await withProvider((_, connection) => connection.write(reply(200, {})));
     for (const more of [{ store: true }, { previous_response_id: "resp_1" }, { background: true }]) {
       const { status, body } = await call("POST", "/v1/responses", { model: "gpt", input: "Hi", ...more });
@@ -78,7 +78,7 @@ describe("/v1/responses", () => {
     expect(provider.seen).toEqual([]);
   });
 
-  it("ends a stream that breaks off with an error that the SDK raises", async () => {
+  it("ends a broken stream with an error that the SDK raises", async () => {
     const { server, bearer } = await withProvider(
       (_, connection) => {
         const bytes = recorded("openai/text.sse").subarray(0, 600);
@@ -92,7 +92,7 @@ describe("/v1/responses", () => {
     await expect(stream.finalResponse()).rejects.toThrow(/stopped in the middle/);
   });
 
-  it("takes no other word for how an llm speaks it", async () => {
+  it("accepts only native and translated as the llm's setting", async () => {
     const { server } = await withProvider((_, connection) => connection.write(reply(200, {})));
     const { status, body } = await server.admin("PUT", "/api/v1/llms/gpt", {
       extraConfig: { responses: "maybe" },
@@ -104,7 +104,7 @@ describe("/v1/responses", () => {
 describe("/v1/messages/count_tokens", () => {
   const request = { model: "gpt", messages: [{ role: "user", content: "How many tokens is this?" }] };
 
-  it("asks Anthropic", async () => {
+  it("sends the request to Anthropic", async () => {
     const { provider, server, call } = await withProvider(
       (_, connection) => connection.write(reply(200, { input_tokens: 4711 })),
       { type: "anthropic", model: "claude-opus-5" },
@@ -120,7 +120,7 @@ describe("/v1/messages/count_tokens", () => {
     expect(await lastEvent(server)).toMatchObject({ dialect: "count_tokens", status: 200, promptTokens: 0 });
   });
 
-  it("estimates where the provider cannot tell, and asks nobody", async () => {
+  it("estimates the tokens if the provider cannot count them, without a request", async () => {
     const { provider, call } = await withProvider((_, connection) => connection.write(reply(200, {})));
     const { status, body } = await call("POST", "/v1/messages/count_tokens", request);
     expect(status).toBe(200);

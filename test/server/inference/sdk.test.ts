@@ -11,12 +11,12 @@ import { addLlm, canary, events, lastEvent } from "./setup.ts";
  * characters. "fail 429" as the last words of a conversation makes it answer with that status.
  */
 function recordings(provider: "openai" | "anthropic"): Script {
-  return (asked, connection) => {
-    const [, status] = /"fail (\d+)"/.exec(asked.text) ?? [];
+  return (request, connection) => {
+    const [, status] = /"fail (\d+)"/.exec(request.text) ?? [];
     if (status) return connection.write(reply(Number(status), failure(provider, canary)));
-    if (asked.path === "/v1/embeddings") return connection.write(reply(200, embedding));
-    const name = asked.body.tools ? "tools" : "text";
-    if (!asked.body.stream) return connection.write(reply(200, recordedJson(`${provider}/${name}.json`)));
+    if (request.path === "/v1/embeddings") return connection.write(reply(200, embedding));
+    const name = request.body.tools ? "tools" : "text";
+    if (!request.body.stream) return connection.write(reply(200, recordedJson(`${provider}/${name}.json`)));
     connection.write(streamHead);
     const bytes = recorded(`${provider}/${name === "tools" ? "parallel-tools" : name}.sse`);
     for (let at = 0; at < bytes.length; at += 333) {
@@ -47,7 +47,7 @@ const embedding = {
   usage: { prompt_tokens: 3, total_tokens: 3 },
 };
 
-/** Both SDKs before one server, with an llm of each provider's type: `of-openai`, `of-anthropic`. */
+/** Both SDKs on one server with an llm of each provider type: `of-openai`, `of-anthropic`. */
 async function withSdks(grants: object[] = [{ role: "run", resource: "llms" }]) {
   const server = await testServer();
   await must(server.admin("POST", "/api/v1/secrets", { name: "key", data: { k: canary } }));
@@ -91,7 +91,7 @@ describe.each([
 ])("OpenAI's SDK, with a provider of type $type", ({ type, streamed, usage, calls }) => {
   const model = `of-${type}`;
 
-  it("gets a whole answer", async () => {
+  it("gets a response that is not streamed", async () => {
     const { openai, server } = await withSdks();
     const answer = await openai.chat.completions.create({ model, messages });
     expect(answer.choices[0]).toMatchObject({ finish_reason: "stop", message: { content: whole } });
@@ -103,7 +103,7 @@ describe.each([
     });
   });
 
-  it("gets a stream, with usage where it asks for it and none where it does not", async () => {
+  it("gets a stream, with usage only if it asks for it", async () => {
     const { openai, server } = await withSdks();
     for (const include_usage of [true, false]) {
       const stream = await openai.chat.completions.create({
@@ -114,9 +114,9 @@ describe.each([
       });
       let text = "";
       const usages: object[] = [];
-      for await (const { choices, usage: told } of stream) {
+      for await (const { choices, usage: reported } of stream) {
         text += choices[0]?.delta.content ?? "";
-        if (told) usages.push(told);
+        if (reported) usages.push(reported);
       }
       expect(text).toBe(streamed);
       expect(usages).toMatchObject(include_usage ? [usage] : []);
@@ -129,12 +129,12 @@ describe.each([
     expect(await events(server)).toMatchObject([counted, counted]);
   });
 
-  it("gets tool calls, whole and streamed", async () => {
+  it("gets tool calls, streamed or not", async () => {
     const { openai } = await withSdks();
-    const asked = { model, messages, tools: chatTools };
+    const request = { model, messages, tools: chatTools };
     for (const answer of [
-      await openai.chat.completions.create(asked),
-      await openai.chat.completions.stream(asked).finalChatCompletion(),
+      await openai.chat.completions.create(request),
+      await openai.chat.completions.stream(request).finalChatCompletion(),
     ]) {
       const [choice] = answer.choices;
       expect(choice?.finish_reason).toBe("tool_calls");
@@ -154,19 +154,19 @@ describe.each([
     [403, OpenAI.InternalServerError, 502],
     [500, OpenAI.InternalServerError, 500],
     [529, OpenAI.InternalServerError, 529],
-  ])("raises its own error for the provider's %i", async (status, raised, told) => {
+  ])("raises its own error for status %i of the provider", async (status, raised, expected) => {
     const { openai, server } = await withSdks();
-    const asked = { model, messages: [{ role: "user" as const, content: `fail ${status}` }] };
+    const request = { model, messages: [{ role: "user" as const, content: `fail ${status}` }] };
     for (const stream of [false, true]) {
-      const error = await openai.chat.completions.create({ ...asked, stream }).then(
+      const error = await openai.chat.completions.create({ ...request, stream }).then(
         () => undefined,
         (error: unknown) => error,
       );
       expect(error).toBeInstanceOf(raised);
-      expect(error).toMatchObject({ status: told, error: { message: expect.any(String), param: null } });
+      expect(error).toMatchObject({ status: expected, error: { message: expect.any(String), param: null } });
       expect(String(error)).not.toContain(canary);
     }
-    expect(await events(server)).toMatchObject([{ status: told }, { status: told }]);
+    expect(await events(server)).toMatchObject([{ status: expected }, { status: expected }]);
   });
 });
 
@@ -184,23 +184,23 @@ describe.each([
     calls: ["get_weather", "list_zones"],
   },
 ])("Anthropic's SDK, with a provider of type $type", ({ type, streamed, usage, calls }) => {
-  const asked = { model: `of-${type}`, max_tokens: 100, messages };
+  const request = { model: `of-${type}`, max_tokens: 100, messages };
 
-  it("gets a whole answer", async () => {
+  it("gets a response that is not streamed", async () => {
     const { anthropic, server } = await withSdks();
-    const answer = await anthropic.messages.create(asked);
+    const answer = await anthropic.messages.create(request);
     expect(answer.content.map((block) => (block.type === "text" ? block.text : block)).join("")).toBe(whole);
     expect(answer).toMatchObject({ stop_reason: "end_turn", usage });
     expect(await lastEvent(server)).toMatchObject({
-      llm: asked.model,
+      llm: request.model,
       dialect: "messages",
       completionTokens: usage.output_tokens,
     });
   });
 
-  it("gets a stream that makes a whole message", async () => {
+  it("gets a stream that forms a complete message", async () => {
     const { anthropic, server } = await withSdks();
-    const message = await anthropic.messages.stream(asked).finalMessage();
+    const message = await anthropic.messages.stream(request).finalMessage();
     expect(message).toMatchObject({
       stop_reason: "end_turn",
       usage,
@@ -211,9 +211,9 @@ describe.each([
     ]);
   });
 
-  it("gets tool use, whole and streamed", async () => {
+  it("gets tool use, streamed or not", async () => {
     const { anthropic } = await withSdks();
-    const withTools = { ...asked, tools: messagesTools };
+    const withTools = { ...request, tools: messagesTools };
     for (const message of [
       await anthropic.messages.create(withTools),
       await anthropic.messages.stream(withTools).finalMessage(),
@@ -233,9 +233,9 @@ describe.each([
     [403, Anthropic.InternalServerError, 502],
     [500, Anthropic.InternalServerError, 500],
     [529, Anthropic.InternalServerError, 529],
-  ])("raises its own error for the provider's %i", async (status, raised, told) => {
+  ])("raises its own error for status %i of the provider", async (status, raised, expected) => {
     const { anthropic } = await withSdks();
-    const failing = { ...asked, messages: [{ role: "user" as const, content: `fail ${status}` }] };
+    const failing = { ...request, messages: [{ role: "user" as const, content: `fail ${status}` }] };
     for (const stream of [false, true]) {
       const error = await anthropic.messages.create({ ...failing, stream }).then(
         () => undefined,
@@ -243,7 +243,7 @@ describe.each([
       );
       expect(error).toBeInstanceOf(raised);
       expect(error).toMatchObject({
-        status: told,
+        status: expected,
         error: { type: "error", error: { message: expect.any(String) } },
       });
       expect(String(error)).not.toContain(canary);
@@ -252,7 +252,7 @@ describe.each([
 });
 
 describe("the list of models", () => {
-  it("is read by both SDKs, and holds what the caller may run", async () => {
+  it("is readable by both SDKs, and has the llms that the caller may run", async () => {
     const { openai, anthropic } = await withSdks([{ role: "run", resource: "llms", name: "of-openai" }]);
     const listed = [
       await Array.fromAsync(openai.models.list()),
@@ -270,7 +270,7 @@ describe("the list of models", () => {
 });
 
 describe("embeddings", () => {
-  it("go through as they are", async () => {
+  it("are sent and returned unchanged", async () => {
     const { openai, server, seen } = await withSdks();
     const answer = await openai.embeddings.create({ model: "of-openai", input: ["a", "b"] });
     expect(answer.data[0]?.embedding).toEqual([0.5, -1, 2]);
@@ -285,10 +285,10 @@ describe("embeddings", () => {
     });
   });
 
-  it("are refused of a provider that has none", async () => {
+  it("return 400 for a provider that has none", async () => {
     const { openai, seen } = await withSdks();
-    const asked = openai.embeddings.create({ model: "of-anthropic", input: "a" });
-    await expect(asked).rejects.toMatchObject({
+    const request = openai.embeddings.create({ model: "of-anthropic", input: "a" });
+    await expect(request).rejects.toMatchObject({
       status: 400,
       error: { message: "this llm's provider has no embeddings" },
     });
@@ -296,8 +296,8 @@ describe("embeddings", () => {
   });
 });
 
-describe("what the caller did wrong", () => {
-  it("is told to both SDKs as the error of its kind, before a provider hears of it", async () => {
+describe("a mistake of the caller", () => {
+  it("raises the right error class in both SDKs, and the provider gets no request", async () => {
     const { server, seen, openai, anthropic } = await withSdks([
       { role: "run", resource: "llms", name: "of-openai" },
     ]);

@@ -3,10 +3,10 @@ import type { ServerOptions } from "../../../src/server/options.ts";
 import { must, type TestServer, testServer } from "../../support/server.ts";
 import { type Script, upstream } from "../../support/upstream.ts";
 
-/** The provider's key. It is to be seen by the provider alone. */
+/** The provider's key. Nobody but the provider may see it. */
 export const canary = "sk-canary-0123456789abcdef";
 
-/** What no log, audit row or metric is to hold. */
+/** Content that no log, audit row or metric may contain. */
 export const confidential = "the-words-of-the-caller";
 
 export const question = { model: "gpt", messages: [{ role: "user", content: confidential }] };
@@ -28,11 +28,11 @@ export function addLlm(server: TestServer, fields: object) {
   return must(server.admin("POST", "/api/v1/llms?probe=false", llm));
 }
 
-/** An event of the log, as the API tells it. */
+/** An audit event, as the API returns it. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
 type Event = any;
 
-/** What is on record of calls, the newest first. */
+/** The audit events of calls, newest first. */
 export async function events(server: TestServer): Promise<Event[]> {
   const path = "/api/v1/audit?action=llm_inference_call&limit=1000";
   return (await must(server.admin("GET", path))).body;
@@ -42,7 +42,7 @@ export async function lastEvent(server: TestServer): Promise<Event> {
   return (await events(server))[0];
 }
 
-/** The one event of the one call there was. It holds neither the key nor what was said. */
+/** The audit event of the only call. It contains neither the key nor the messages. */
 export async function onlyEvent(server: TestServer): Promise<Event> {
   await expect.poll(async () => (await events(server)).length).toBe(1);
   const [event] = await events(server);

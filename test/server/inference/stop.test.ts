@@ -10,14 +10,14 @@ const path = "/v1/chat/completions";
 const streamed = { ...question, stream: true };
 const [, word, finish, done] = chatFrames(["a"], false) as [string, string, string, string];
 
-/** What is on record of calls, when there is no server to ask any more. */
+/** The audit events of calls, read from the store after the server has stopped. */
 function recorded(server: TestServer): unknown[] {
   using database = new Database(join(server.folder, "mcpctl.db"), { readonly: true });
   return database.query("select status, error from audit_events where action = 'llm_inference_call'").all();
 }
 
 describe("a server that stops", () => {
-  it("lets a stream end on its own, and takes no new caller", async () => {
+  it("waits for a stream to end, and accepts no new call", async () => {
     let provider!: Connection;
     const { server, bearer, call } = await withProvider((_, connection) => {
       provider = connection;
@@ -34,7 +34,7 @@ describe("a server that stops", () => {
     expect(recorded(server)).toEqual([{ status: 200, error: null }]);
   });
 
-  it("ends it with one error frame when its patience is over", async () => {
+  it("ends a stream with one error frame after its timeout", async () => {
     const freed = Promise.withResolvers<void>();
     const { server, bearer } = await withProvider((_, connection) => {
       connection.write(streamHead + chunk(word));
@@ -55,15 +55,15 @@ describe("a server that stops", () => {
     expect(recorded(server)).toEqual([{ status: 503, error: "unavailable" }]);
   });
 
-  it("frees a provider that has not answered, and has that call on record too", async () => {
-    const asked = Promise.withResolvers<void>();
+  it("closes the connection to a provider that has not answered, and records the call", async () => {
+    const arrived = Promise.withResolvers<void>();
     const freed = Promise.withResolvers<void>();
     const { server, bearer } = await withProvider((_, connection) => {
       void connection.closed.then(freed.resolve);
-      asked.resolve();
+      arrived.resolve();
     });
     const caller = await postRaw(server.url, bearer, path, question);
-    await asked.promise;
+    await arrived.promise;
     await server.stop(0);
     await freed.promise;
     expect(await caller.ended).toBe(false);

@@ -9,15 +9,15 @@ import { type Pool, pool } from "./pools/pool-setup.ts";
 
 const frames = chatFrames(["hel", "lo"], true);
 
-/** Agents' llms as a test wants them. */
+/** Virtual llms whose behaviour the test sets. */
 class Agents implements VirtualLlms {
   readonly woken: string[] = [];
   readonly called: LinkCall[] = [];
   readonly busy = new Set<string>();
   readonly cold = new Set<string>();
-  /** For how long the llm that is being woken has been. */
+  /** The time since the wake began, in milliseconds. */
   waking: number | undefined;
-  /** Ends the wake that is under way. */
+  /** Ends the current wake. */
   wakes = Promise.withResolvers<void>();
   answer: (call: LinkCall) => PushedResponse = () => {
     const answer = new PushedResponse(200, { "content-type": "text/event-stream" }, { onCancel() {} });
@@ -61,26 +61,26 @@ async function asleep(
   return { ...made, agents, ready };
 }
 
-/** Until the agent has been told to wake it. */
-const told = ({ woken }: Agents, times = 1) => expect.poll(() => woken.length).toBe(times);
+/** Returns when the agent was told to wake the llm. */
+const woken = ({ woken: wakes }: Agents, times = 1) => expect.poll(() => wakes.length).toBe(times);
 
-describe("a call of an llm that sleeps", () => {
-  it("wakes it, and is answered by its agent; nobody is called over HTTP", async () => {
-    const { ask, agents, ready, asked } = await asleep("a");
+describe("a call of a hibernating llm", () => {
+  it("wakes it and is answered by its agent, without a request over HTTP", async () => {
+    const { ask, agents, ready, callCounts } = await asleep("a");
     const answer = ask({ stream: true });
-    await told(agents);
+    await woken(agents);
     expect(agents.called).toEqual([]);
     await ready();
     expect(await answer).toMatchObject({ status: 200, text: chatFrames(["hel", "lo"], false).join("") });
     expect(agents.called).toMatchObject([{ operation: "chat", streaming: true }]);
     expect(JSON.parse(agents.called[0]!.text)).toMatchObject({ model: "model-of-a", stream: true });
-    expect(asked()).toEqual({ a: 0 });
+    expect(callCounts()).toEqual({ a: 0 });
   });
 
-  it("is told while it waits, when it wants a stream; a quick wake says nothing", async () => {
+  it("gets comments while it waits if it is streamed, and none if the wake is quick", async () => {
     const { open, agents, ready, clock } = await asleep("a");
     const opening = open();
-    await told(agents);
+    await woken(agents);
     agents.waking = 1200;
     clock.now = 1200;
     const answer = await opening;
@@ -98,19 +98,19 @@ describe("a call of an llm that sleeps", () => {
     expect(rest).toBe(chatFrames(["hel", "lo"], false).join(""));
   });
 
-  it("that cannot be woken is 503 with the reason and when to come back", async () => {
+  it("that cannot be woken returns 503 with the reason and retry-after", async () => {
     const { ask, agents } = await asleep("a");
     const answer = ask();
-    await told(agents);
+    await woken(agents);
     agents.wakes.reject(new AppError("unavailable", "it did not answer in 60 s", { retryAfter: 30 }));
     expect(await answer).toEqual({ status: 503, text: "it did not answer in 60 s", retryAfter: 30 });
     expect(agents.called).toEqual([]);
   });
 
-  it("ends a stream that was told to wait with one error frame", async () => {
+  it("ends with one error frame if the wake fails after the first comment", async () => {
     const { open, agents, clock, server } = await asleep("a");
     const opening = open();
-    await told(agents);
+    await woken(agents);
     agents.waking = 5000;
     clock.now = 5000;
     const answer = await opening;
@@ -123,11 +123,11 @@ describe("a call of an llm that sleeps", () => {
     expect(body).toMatchObject([{ status: 503, error: "unavailable", llm: "pool", poolMember: "a" }]);
   });
 
-  it("is left by its caller: no call is made, and one event tells", async () => {
+  it("whose caller leaves is not sent, and leaves one audit event", async () => {
     const { open, agents, clock, server } = await asleep("a");
     const leave = new AbortController();
     const opening = open(leave.signal);
-    await told(agents);
+    await woken(agents);
     agents.waking = 2000;
     clock.now = 2000;
     const answer = await opening;
@@ -138,10 +138,10 @@ describe("a call of an llm that sleeps", () => {
     expect(agents.called).toEqual([]);
   });
 
-  it("whose caller may not run it any more by then is not made (failure mode 42)", async () => {
+  it("whose caller may no longer run it after the wake is not sent (failure mode 42)", async () => {
     const { ask, agents, ready, server, refresh } = await asleep("a");
     const answer = ask();
-    await told(agents);
+    await woken(agents);
     await server.admin("DELETE", "/api/v1/tokens/t");
     await refresh();
     await ready();
@@ -150,11 +150,11 @@ describe("a call of an llm that sleeps", () => {
   });
 });
 
-describe("a caller who waits, and whose token is taken away meanwhile (failure mode 42)", () => {
-  it("is told so at once, in the stream that has begun (T56)", async () => {
+describe("a caller who waits for a wake, and whose token is deleted meanwhile (failure mode 42)", () => {
+  it("gets the error at once in a stream that has begun (T56)", async () => {
     const { open, agents, clock, server, refresh } = await asleep("a");
     const opening = open();
-    await told(agents);
+    await woken(agents);
     agents.waking = 5000;
     clock.now = 5000;
     const answer = await opening;
@@ -168,41 +168,41 @@ describe("a caller who waits, and whose token is taken away meanwhile (failure m
     expect(agents.called).toEqual([]);
   });
 
-  it("is told so at once, where nothing was said yet", async () => {
+  it("gets the error at once as an HTTP status if nothing was sent yet", async () => {
     const { ask, agents, server, refresh } = await asleep("a", "b");
     const answer = ask();
-    await told(agents);
+    await woken(agents);
     await server.admin("DELETE", "/api/v1/tokens/t");
     await refresh();
     expect(await answer).toMatchObject({ status: 401 });
-    // Nor is another one woken for it.
+    // No other llm is woken for it.
     expect(agents.woken).toHaveLength(1);
   });
 });
 
 describe("a pool of agents' llms", () => {
-  it("wakes nobody while one answers", async () => {
-    const { ask, agents, publish, asked } = await asleep("a", "b", "c");
+  it("wakes none while an active one answers", async () => {
+    const { ask, agents, publish, callCounts } = await asleep("a", "b", "c");
     await publish("b", "active");
     for (let n = 0; n < 5; n++) expect(await ask({ stream: true })).toMatchObject({ status: 200 });
     expect(agents.woken).toEqual([]);
     expect(agents.called.map(({ llm }) => llm.name)).toEqual(["b", "b", "b", "b", "b"]);
-    expect(asked()).toEqual({ a: 0, b: 0, c: 0 });
+    expect(callCounts()).toEqual({ a: 0, b: 0, c: 0 });
   });
 
-  it("of which all sleep wakes one, and a second call waits for the same one (failure mode 59)", async () => {
+  it("that all hibernate wakes one, and a second call waits for the same one (failure mode 59)", async () => {
     const { ask, agents, ready } = await asleep("a", "b");
     const first = ask({ stream: true });
-    await told(agents);
+    await woken(agents);
     agents.wakingFor = ((llm: Row) => (llm.name === agents.woken[0] ? 1 : undefined)) as () => number;
     const second = ask({ stream: true });
-    await told(agents, 2);
+    await woken(agents, 2);
     expect(new Set(agents.woken).size).toBe(1);
     await ready(agents.woken[0]);
     expect([(await first).status, (await second).status]).toEqual([200, 200]);
   });
 
-  it("goes on to the next where one cannot be woken, or breaks before a byte (failure mode 2)", async () => {
+  it("tries the next one if a wake fails, or a response breaks before its first byte (failure mode 2)", async () => {
     const { ask, agents, publish } = await asleep("a", "b");
     await publish("a", "active");
     agents.answer = ({ llm }) => {
@@ -213,7 +213,7 @@ describe("a pool of agents' llms", () => {
       return answer;
     };
     const answer = ask({ stream: true });
-    await told(agents);
+    await woken(agents);
     expect(agents.woken).toEqual(["b"]);
     await publish("b", "active");
     agents.wakes.resolve();
@@ -221,7 +221,7 @@ describe("a pool of agents' llms", () => {
     expect(agents.called.map(({ llm }) => llm.name)).toEqual(["a", "b"]);
   });
 
-  it("prefers who has the weights in memory and nothing to do, and spares who is busy (failure mode 21)", async () => {
+  it("prefers an idle one with its weights in memory to a busy one (failure mode 21)", async () => {
     const { ask, agents, publish } = await asleep("a", "b", "c");
     for (const name of ["a", "b", "c"]) await publish(name, "active");
     agents.cold.add("a");

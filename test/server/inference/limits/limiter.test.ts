@@ -19,7 +19,7 @@ interface Holders {
   friends?: Limits;
 }
 
-/** Alice with a token, Bob, and the group of both; each with the limits that the test gives them. */
+/** Alice with a token, Bob, and a group of both, each with the given limits. */
 function house(limits: Holders, recorded: UsageRow[] = []) {
   const clock = { now: Date.parse("2026-11-21T12:00:00Z"), elapsed: 0 };
   const spec = (given: Limits | undefined, more = {}) => ({
@@ -67,12 +67,12 @@ function refusalOf(work: () => unknown): { message: string; retryAfter?: number;
   }
 }
 
-it("lets everybody through who has no limits", () => {
+it("admits every call of a user without limits", () => {
   const { limiter, alice } = house({ bob: { requestsPerMinute: 1 } });
   for (let i = 0; i < 1000; i++) limiter.admit(alice, [unpriced], 1_000_000, undefined);
 });
 
-it("counts requests in any 60 seconds, and says when there is room again", () => {
+it("counts requests in any 60 seconds, and returns retry-after", () => {
   const { limiter, alice, clock } = house({ alice: { requestsPerMinute: 3 } });
   for (let i = 0; i < 3; i++) {
     limiter.admit(alice, [priced], 4, 1).settle(priced, used(1));
@@ -88,7 +88,7 @@ it("counts requests in any 60 seconds, and says when there is room again", () =>
   expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toBeDefined();
 });
 
-it("reserves what a call may take until it is known what it took", () => {
+it("reserves an estimate for a call until its usage is known", () => {
   const { limiter, alice } = house({ alice: { tokensPerDay: 1000 } });
   const first = limiter.admit(alice, [priced], 1200, 500);
   expect(refusalOf(() => limiter.admit(alice, [priced], 1200, 500))?.message).toBe(
@@ -100,7 +100,7 @@ it("reserves what a call may take until it is known what it took", () => {
   expect(refusalOf(() => limiter.admit(alice, [priced], 1200, 500))).toBeDefined();
 });
 
-it("counts days and months as those of UTC, and begins anew with each", () => {
+it("counts days and months in UTC, and starts each at zero", () => {
   const { limiter, alice, clock } = house({ alice: { tokensPerDay: 1000, tokensPerMonth: 1500 } });
   limiter.admit(alice, [priced], 4, 1).settle(priced, used(1000));
   expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toMatchObject({
@@ -117,7 +117,7 @@ it("counts days and months as those of UTC, and begins anew with each", () => {
   limiter.admit(alice, [priced], 4, 1);
 });
 
-it("counts dollars, by the price of the llm that answered, and refuses one without a price", () => {
+it("counts dollars by the price of the llm that answered, and refuses an llm without a price", () => {
   const { limiter, alice } = house({ alice: { costPerDay: 0.01 } });
   limiter
     .admit(alice, [priced], 4, 1)
@@ -131,7 +131,7 @@ it("counts dollars, by the price of the llm that answered, and refuses one witho
   });
 });
 
-it("counts the dearest member of a pool, and refuses a pool with one that has no price", () => {
+it("reserves the cost of the most expensive member of a pool, and refuses a pool with a member without a price", () => {
   const dear = row("llm_3", "llm", "dear", {
     spec: { type: "openai", model: "m", price: { input: 1000, output: 1000 } },
   });
@@ -157,7 +157,7 @@ it("counts a token's calls against the token, its maker and the maker's groups",
   }
 });
 
-it("gives a group's members one budget together", () => {
+it("counts the calls of all members of a group against the limits of the group", () => {
   const { limiter, alice, bob } = house({ friends: { requestsPerMinute: 2 } });
   limiter.admit(alice, [priced], 4, 1);
   limiter.admit(bob, [priced], 4, 1);
@@ -165,7 +165,7 @@ it("gives a group's members one budget together", () => {
     expect(refusalOf(() => limiter.admit(one, [priced], 4, 1))?.message).toContain('group "friends"');
 });
 
-it("goes on where the record of this month ends", async () => {
+it("continues with the recorded usage of this month", async () => {
   const line = { userId: "usr_1", tokenId: "", llm: "gpt", requests: 1, errors: 0, cachedTokens: 0 };
   const { limiter, alice } = house({ alice: { tokensPerDay: 100, tokensPerMonth: 500 } }, [
     { ...line, day: "2026-11-03", promptTokens: 300, completionTokens: 100, costMicros: 1 },
@@ -176,7 +176,7 @@ it("goes on where the record of this month ends", async () => {
   expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))?.message).toContain("100 tokens of today");
 });
 
-it("lets a call through that may be larger than the limit, when nothing else is used", () => {
+it("admits a call whose estimate is larger than the limit if nothing else is used", () => {
   const { limiter, alice } = house({ alice: { tokensPerMinute: 10 } });
   const first = limiter.admit(alice, [priced], 1_000_000, undefined);
   expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toBeDefined();
@@ -184,12 +184,12 @@ it("lets a call through that may be larger than the limit, when nothing else is 
   limiter.admit(alice, [priced], 4, 1);
 });
 
-it("is never passed by more than what calls under way come to, with 200 callers at once", () => {
+it("is exceeded at most by the calls in flight, with 200 callers at once", () => {
   const limit = 100_000;
   const { limiter, alice } = house({ alice: { tokensPerDay: limit } });
   const underWay: { admission: Admission; tokens: number }[] = [];
   let total = 0;
-  /** The most that calls under way ever came to. */
+  /** The highest total of the calls in flight. */
   let most = 0;
   let seed = 1;
   const random = () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { MinuteMeter } from "../../../../src/server/inference/limits/meter.ts";
 
-it("never says less than what was used in the last 60 seconds, and forgets it within 61", () => {
+it("returns at least the use of the last 60 seconds, and at most that of the last 61", () => {
   const events = fc.array(fc.record({ after: fc.integer({ min: 0, max: 40_000 }), amount: fc.nat(1000) }), {
     maxLength: 60,
   });
@@ -24,7 +24,7 @@ it("never says less than what was used in the last 60 seconds, and forgets it wi
   );
 });
 
-it("says when there will be room", () => {
+it("returns the time until there is room", () => {
   const meter = new MinuteMeter();
   meter.add(10, 0);
   meter.add(5, 30_000);

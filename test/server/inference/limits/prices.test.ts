@@ -5,7 +5,7 @@ import { row } from "../../../support/row.ts";
 const llm = (model: string, type = "openai", more = {}) =>
   row("llm_1", "llm", "l", { spec: { type, model, ...more } });
 
-it("knows list prices by the beginning of a model's name, and no others", () => {
+it("finds list prices by the beginning of a model's name", () => {
   expect(priceOf(llm("claude-opus-5"))).toEqual({ input: 5, output: 25, cachedInput: 0.5 });
   expect(priceOf(llm("claude-opus-5-20260812"))).toEqual({ input: 5, output: 25, cachedInput: 0.5 });
   expect(priceOf(llm("claude-opus-5-5-20260930"))?.output).toBe(20);
@@ -14,14 +14,14 @@ it("knows list prices by the beginning of a model's name, and no others", () => 
     expect(priceOf(llm(unknown)), unknown).toBeUndefined();
 });
 
-it("takes the owner's word before the list, and nothing for one's own machines", () => {
+it("prefers the price of the llm to the list, and is zero for vllm and ollama", () => {
   const price = { input: 1, output: 2 };
   expect(priceOf(llm("claude-opus-5", "anthropic", { price }))).toEqual(price);
   expect(priceOf(llm("llama", "ollama"))).toEqual({ input: 0, output: 0 });
   expect(priceOf(llm("llama", "vllm", { price }))).toEqual(price);
 });
 
-it("counts cached input by its own price, in millionths of a dollar", () => {
+it("costs cached input at its own price, in millionths of a dollar", () => {
   const usage = { promptTokens: 1000, completionTokens: 100, cachedTokens: 800 };
   expect(costOf(llm("claude-opus-5"), usage)).toBe(200 * 5 + 800 * 0.5 + 100 * 25);
   expect(costOf(llm("m", "openai", { price: { input: 1, output: 2 } }), usage)).toBe(1000 + 200);

@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 const now = Date.parse("2026-11-21T12:00:00Z");
 
-/** A server with two users, an llm of each, one of them private, and calls of both on record. */
+/** A server with two users, an llm of each (one is private) and recorded calls of both. */
 async function house() {
   const folder = temporaryFolder();
   const store = await openStore({ path: join(folder, "mcpctl.db"), now: () => now });
@@ -51,8 +51,8 @@ const sums = (requests: number) => ({
   cost: (100_001 * requests) / 1e6,
 });
 
-describe("usage", () => {
-  it("is grouped as asked for, of this month when nothing else is said", async () => {
+describe("GET /api/v1/usage", () => {
+  it("groups the usage as requested, of this month by default", async () => {
     const { server } = await house();
     const get = async (query = "") => (await must(server.admin("GET", `/api/v1/usage${query}`))).body;
     expect(await get()).toEqual([
@@ -72,7 +72,7 @@ describe("usage", () => {
     expect(await get("?since=2027-01-01&until=2027-01-02")).toEqual([]);
   });
 
-  it("is one's own to who may not view the audit, and has no name of a private llm of others (T52)", async () => {
+  it("returns only the caller's usage without view on audit, and no names of private llms of others (T52)", async () => {
     const { alice, bob } = await house();
     expect((await alice.call("GET", "/api/v1/usage")).body).toEqual([{ user: "alice", ...sums(2) }]);
     expect((await alice.call("GET", "/api/v1/usage?user=bob")).status).toBe(403);
@@ -85,7 +85,7 @@ describe("usage", () => {
     expect((await bob.call("GET", "/api/v1/usage?llm=hidden")).body).toEqual([]);
   });
 
-  it("refuses what it does not understand", async () => {
+  it("returns 400 for unknown parameters", async () => {
     const { server } = await house();
     for (const query of ["by=week", "by=", "since=yesterday", "until=2026-13-01"])
       expect((await server.admin("GET", `/api/v1/usage?${query}`)).status, query).toBe(400);
@@ -94,7 +94,7 @@ describe("usage", () => {
 });
 
 describe("limits on users and groups", () => {
-  it("are set by others than those whom they hold", async () => {
+  it("cannot be changed by the users whom they limit", async () => {
     const server = await testServer();
     const { call } = await server.user("alice", [
       { role: "edit", resource: "users" },
@@ -115,7 +115,7 @@ describe("limits on users and groups", () => {
     expect((await server.admin("PUT", "/api/v1/users/admin", { limits })).status).toBe(200);
   });
 
-  it("say what is wrong with them", async () => {
+  it("return 400 with the path of each fault", async () => {
     const server = await testServer();
     for (const [limits, path] of [
       [{}, "/limits"],

@@ -9,11 +9,11 @@ const defaultParams = { temperature: 0.2, max_tokens: 50, stop: ["END"], reasoni
 
 const anthropic = { type: "anthropic", model: "claude-opus-4-6" };
 
-describe("a persona is asked in every dialect, at either kind of provider", () => {
+describe("a persona is called in every dialect, at providers of both types", () => {
   it.each([
     ["openai", {}],
     ["anthropic", anthropic],
-  ])("chat at %s: its prompt first, its parameters where the caller has none", async (_, llm) => {
+  ])("chat at %s: with its prompt first, and its parameters if the caller sets none", async (_, llm) => {
     const { provider, call } = await withAgent(
       { defaultParams: { ...defaultParams, reasoning_effort: "none" } },
       { llm },
@@ -32,7 +32,7 @@ describe("a persona is asked in every dialect, at either kind of provider", () =
       expect(seen!.path).toBe("/v1/messages");
       expect(JSON.stringify(seen!.body.system)).toContain(prompt);
       expect(seen!.body).toMatchObject({ max_tokens: 50, stop_sequences: ["END"], temperature: 0.2 });
-      // What is translated says what was asked for.
+      // A translated response has the requested model.
       expect(body.model).toBe(model);
     }
   });
@@ -100,7 +100,7 @@ describe("a persona is asked in every dialect, at either kind of provider", () =
     }
   });
 
-  it("streamed, by its own path, without saying a model at all", async () => {
+  it("streamed, by its own path, without a model in the body", async () => {
     const { provider, call } = await withAgent({}, { llm: anthropic });
     const { text } = await must(
       call("POST", "/api/v1/agents/reviewer/chat", { messages: [hello], stream: true }),
@@ -112,7 +112,7 @@ describe("a persona is asked in every dialect, at either kind of provider", () =
     expect(provider.seen).toHaveLength(1);
   });
 
-  it("says how long a request is, its prompt included", async () => {
+  it("count_tokens counts its prompt too", async () => {
     const { provider, call } = await withAgent({ defaultParams }, { llm: anthropic });
     const { body } = await must(call("POST", "/v1/messages/count_tokens", { model, messages: [hello] }));
     expect(body).toEqual({ input_tokens: 5 });
@@ -120,7 +120,7 @@ describe("a persona is asked in every dialect, at either kind of provider", () =
   });
 });
 
-it("what the caller says stands, to the byte", async () => {
+it("the parameters of the caller stay unchanged, to the byte", async () => {
   const { provider, call } = await withAgent({ defaultParams: { ...defaultParams, seed: 7 } });
   const own = '[ {"role":"user","content":"a\\u0062c","n":12345678901234567890, "f":1.0} ]';
   const text = `{"model":"agent:reviewer", "temperature": 1.50,"max_completion_tokens":3,"stop":null,"messages":${own}}`;
@@ -132,14 +132,14 @@ it("what the caller says stands, to the byte", async () => {
   expect(seen.body).not.toHaveProperty("max_tokens");
 });
 
-it("a parameter that the dialect has no word for is refused by name, and nobody is asked", async () => {
+it("a default that the dialect does not have returns 400 with its name, and no request is sent", async () => {
   const { provider, call, server } = await withAgent({ defaultParams: { seed: 7, presence_penalty: 0 } });
   for (const [path, body] of [
     ["/v1/messages", { model, max_tokens: 9, messages: [hello] }],
     ["/v1/responses", { model, input: "hello", store: false }],
   ] as const) {
-    const { status, body: told } = await call("POST", path, body);
-    expect([status, told.error.message]).toEqual([
+    const { status, body: refused } = await call("POST", path, body);
+    expect([status, refused.error.message]).toEqual([
       400,
       expect.stringContaining('agent "reviewer" sets seed'),
     ]);
@@ -153,7 +153,7 @@ it("a parameter that the dialect has no word for is refused by name, and nobody 
   expect((await events(server)).map(({ status }) => status)).toEqual([400, 400, 400]);
 });
 
-it("a form of answer that the dialect cannot ask for is refused, unless the caller asks for one", async () => {
+it("a default response_format that the dialect does not have returns 400, unless the caller sets one", async () => {
   const llm = anthropic;
   const { provider, call } = await withAgent(
     { defaultParams: { response_format: { type: "json_object" } } },
@@ -167,7 +167,7 @@ it("a form of answer that the dialect cannot ask for is refused, unless the call
   expect(provider.seen.map((seen) => seen.body.output_config)).toEqual([output_config]);
 });
 
-it("is listed among the models of who may run it, and of nobody else", async () => {
+it("is in the list of models of users who may run it, and of no others", async () => {
   const { server, call } = await withAgent();
   await must(server.admin("POST", "/api/v1/agents", { name: "secret", llm: "gpt", visibility: "private" }));
   const { body } = await must(call("GET", "/v1/models"));
@@ -179,7 +179,7 @@ it("is listed among the models of who may run it, and of nobody else", async () 
   expect(ids).toEqual(["gpt"]);
 });
 
-it("is called by who may run it, which says nothing of llms, and the other way round", async () => {
+it("needs run on the agent, and not on the llm; run on the llm is not enough", async () => {
   const { server, call, provider } = await withAgent();
   const ask = (as: typeof call, model: string) =>
     as("POST", "/v1/chat/completions", { model, messages: [hello] });
@@ -189,7 +189,7 @@ it("is called by who may run it, which says nothing of llms, and the other way r
   expect((await ask(call, "agent:missing")).status).toBe(404);
   for (const name of ["agent:reviewer", "agent:missing"])
     expect((await ask(llms.call, name)).status).toBe(403);
-  // The path of an llm takes no persona's name.
+  // The path of an llm does not accept the name of a persona.
   expect((await llms.call("POST", "/api/v1/llms/gpt/infer", { model, messages: [hello] })).status).toBe(400);
   const elsewhere = await call("POST", "/api/v1/agents/reviewer/chat", { model: "gpt", messages: [hello] });
   expect([elsewhere.status, elsewhere.body.details[0].path]).toEqual([400, "/model"]);
@@ -199,7 +199,7 @@ it("is called by who may run it, which says nothing of llms, and the other way r
   expect(provider.seen).toEqual([]);
 });
 
-it("is in the log with the caller, the llm and the persona, and counts against the caller's limits", async () => {
+it("is in the audit log with caller, llm and persona, and counts against the caller's limits", async () => {
   const { server, call, provider } = await withAgent();
   await must(server.admin("PUT", "/api/v1/users/bob", { limits: { requestsPerMinute: 1 } }));
   const ask = () => call("POST", "/v1/chat/completions", { model, messages: [hello] });
@@ -218,7 +218,7 @@ it("is in the log with the caller, the llm and the persona, and counts against t
   expect(provider.seen).toHaveLength(1);
 });
 
-describe("an answer names the model that was asked for, and nothing else of it changes", () => {
+describe("the response of a persona has the requested model, and nothing else changes", () => {
   const ask = { messages: [hello], max_tokens: 9 };
   const events = (text: string) =>
     text
@@ -229,7 +229,7 @@ describe("an answer names the model that was asked for, and nothing else of it c
   it.each([
     ["chat", "/v1/chat/completions", {}],
     ["messages", "/v1/messages", anthropic],
-  ])("%s, passed through", async (_, path, llm) => {
+  ])("%s, in a passthrough", async (_, path, llm) => {
     const { call } = await withAgent({}, { llm });
     const direct = await must(call("POST", path, { ...ask, model }));
     expect(direct.body.model).toBe(model);
@@ -241,7 +241,7 @@ describe("an answer names the model that was asked for, and nothing else of it c
     expect(text).not.toContain('"up"');
   });
 
-  it("byte for byte, whatever the words are", async () => {
+  it("unchanged to the byte, whatever the content is", async () => {
     const content = 'say "model": "up" \u00e9\ud83d\ude00 in it';
     const frame = (rest: object) => `data: ${JSON.stringify({ id: "c", model: "up", ...rest })}\n\n`;
     const choices = [{ index: 0, delta: { content }, finish_reason: null }];
@@ -251,8 +251,8 @@ describe("an answer names the model that was asked for, and nothing else of it c
       frame({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }),
       "data: [DONE]\n\n",
     ];
-    const script: Script = (asked, connection) => {
-      if (!asked.body.stream)
+    const script: Script = (request, connection) => {
+      if (!request.body.stream)
         return connection.write(
           reply(
             200,
@@ -271,7 +271,7 @@ describe("an answer names the model that was asked for, and nothing else of it c
     expect(whole.body.choices[0].message).toEqual({ content, model: "up" });
   });
 
-  it("but an llm's own answer stays as its provider gave it", async () => {
+  it("and the response of an llm stays unchanged", async () => {
     const { server } = await withAgent();
     const { body } = await must(server.admin("POST", "/v1/chat/completions", { ...ask, model: "gpt" }));
     expect(body.model).toBe("up");

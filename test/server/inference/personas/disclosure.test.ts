@@ -47,32 +47,32 @@ it.each([
   ["too_many_requests", "too many", { hint: 'llm "hidden-two" takes two', status: 429 }],
   ["invalid_request", "no", { details: [{ path: "/model", message: 'is not "hidden-one"' }] }],
   ["secret_unavailable", 'the key "k" of secret "s" cannot be read', {}],
-] as const)("%s: %s is told without the name", (code, message, options) => {
-  const [told, error] = tell(user("u2"), code, message, options as ErrorOptions);
-  expect(told.message).toBe('agent "reviewer" cannot be called now');
-  expect([told.code, told.status, told.retryAfter]).toEqual([error.code, error.status, error.retryAfter]);
-  expect([told.hint, told.details]).toEqual([undefined, undefined]);
-  expect(told.cause).toBe(error);
-  // Its owner, and who administers, are told what is wrong.
+] as const)("%s: %s is returned without the name", (code, message, options) => {
+  const [shown, error] = tell(user("u2"), code, message, options as ErrorOptions);
+  expect(shown.message).toBe('agent "reviewer" cannot be called now');
+  expect([shown.code, shown.status, shown.retryAfter]).toEqual([error.code, error.status, error.retryAfter]);
+  expect([shown.hint, shown.details]).toEqual([undefined, undefined]);
+  expect(shown.cause).toBe(error);
+  // Its owner and administrators see the error.
   for (const principal of [user("u1"), user("u3", everything)]) {
     const [plain, own] = tell(principal, code, message, options as ErrorOptions);
     expect(plain).toBe(own);
   }
 });
 
-it("what names none of its llms is told as it is", () => {
+it("an error that names none of its llms is returned unchanged", () => {
   for (const message of [
     "the provider cannot be reached",
     'model "m" is not "hidden"',
     "hidden-one",
     'llm "elsewhere" is away',
   ]) {
-    const [told, error] = tell(user("u2"), "provider_error", message);
-    expect(told).toBe(error);
+    const [shown, error] = tell(user("u2"), "provider_error", message);
+    expect(shown).toBe(error);
   }
 });
 
-it("what names an llm that is gone by now is told without the name", () => {
+it("an error that names a deleted llm is returned without the name", () => {
   const gone = row("l4", "llm", "hidden-three", own);
   const error = new AppError("unavailable", 'llm "hidden-three" is no longer published');
   const tell = (userId: string) => errorOfPersona(error, snapshot, user(userId), agent, gone);

@@ -6,10 +6,10 @@ import { addLlm, hello, withAgent } from "./setup.ts";
 const ask = (call: Client, name = "reviewer") =>
   call("POST", "/v1/chat/completions", { model: `agent:${name}`, messages: [hello] });
 
-describe("nobody gives others an llm that they may not run themselves (T54)", () => {
+describe("a user cannot give others an llm without run on it (T54)", () => {
   const may = { role: "edit", resource: "agents" };
 
-  it("when they make an agent, or change its llm; whether that llm exists they do not learn", async () => {
+  it("by creating an agent or changing its llm, and does not learn if that llm exists", async () => {
     const { server, provider } = await withAgent();
     await addLlm(server, { name: "other", url: provider.url });
     const run = { role: "run", resource: "llms", name: "other" };
@@ -29,11 +29,11 @@ describe("nobody gives others an llm that they may not run themselves (T54)", ()
       status: "active",
       version: 1,
     });
-    // All else of an agent is open to who may edit agents.
+    // Users with edit on agents can change the other fields.
     await must(call("PUT", "/api/v1/agents/reviewer", { description: "changed" }));
   });
 
-  it("when they make it a token's, or let all see what was private", async () => {
+  it("by a token, or by making a private agent public", async () => {
     const { server } = await withAgent({ visibility: "private" });
     const named = { ...may, name: "reviewer" };
     const { call } = await server.token("t", [may, named, { role: "view", resource: "llms" }]);
@@ -44,7 +44,7 @@ describe("nobody gives others an llm that they may not run themselves (T54)", ()
     await must(server.admin("PUT", "/api/v1/agents/reviewer", { visibility: "public" }));
   });
 
-  it("later than that: who may not run the llm any more has no agent that others can call (T55)", async () => {
+  it("after losing run on the llm: others can no longer call the agent (T55)", async () => {
     const { server, call, provider } = await withAgent();
     const alice = await server.user("alice", [may, { role: "run", resource: "llms" }]);
     await must(alice.call("POST", "/api/v1/agents", { name: "hers", llm: "gpt" }));
@@ -54,7 +54,7 @@ describe("nobody gives others an llm that they may not run themselves (T54)", ()
     const why = 'agent "hers" cannot be called: its owner may not run its llm';
     expect([lost.status, lost.body.error.message]).toEqual([403, why]);
     expect((await must(server.admin("GET", "/api/v1/agents/hers"))).body.status).toBe("inactive");
-    // It is not the caller's right that counts, were it the administrator's.
+    // The right of the caller does not count, not even that of the administrator.
     expect((await ask(server.admin, "hers")).status).toBe(403);
 
     await must(server.admin("DELETE", "/api/v1/users/alice"));
@@ -76,7 +76,7 @@ describe("a public agent over a private llm", () => {
     return { ...house, editor: editor.call };
   }
 
-  it("answers who may run the agent, and names its llm to nobody who may not know of it (T52)", async () => {
+  it("answers users who may run the agent, and does not reveal its llm (T52)", async () => {
     const { server, call, editor } = await privately();
     await must(ask(call));
     const { body: shown } = await must(editor("GET", "/api/v1/agents/reviewer"));
@@ -92,7 +92,7 @@ describe("a public agent over a private llm", () => {
       expect((await must(call("GET", path))).text, path).not.toContain("gpt");
   });
 
-  it("is changed and put back as it was read without a word about that llm", async () => {
+  it("can be read, edited and put by a user who cannot see the llm", async () => {
     const { server, editor } = await privately();
     const { body: shown } = await must(editor("GET", "/api/v1/agents/reviewer"));
     const { body: same } = await must(editor("PUT", "/api/v1/agents/reviewer", shown));
@@ -100,11 +100,11 @@ describe("a public agent over a private llm", () => {
     const { text } = await must(editor("PUT", "/api/v1/agents/reviewer", { description: "changed" }));
     expect(text).not.toContain("gpt");
     expect((await must(server.admin("GET", "/api/v1/agents/reviewer"))).body.llm).toBe("gpt");
-    // It stays in the way of the llm's deletion.
+    // The agent still prevents the deletion of the llm.
     expect((await server.admin("DELETE", "/api/v1/llms/gpt")).status).toBe(409);
   });
 
-  it("fails without naming it or its pool", async () => {
+  it("fails without the names of the llm and its pool", async () => {
     const { server, call, provider } = await privately();
     const more = { url: provider.url, visibility: "private", poolName: "hidden-pool" };
     await addLlm(server, { name: "hidden-one", ...more });
@@ -114,12 +114,12 @@ describe("a public agent over a private llm", () => {
     const message = 'agent "reviewer" cannot be called now';
     expect([unpriced.status, unpriced.body.error.message]).toEqual([403, message]);
     expect(unpriced.text).not.toMatch(/hidden|gpt|price/);
-    // Who may know of the llm is told what is wrong.
+    // Users who can see the llm see the error.
     await must(server.admin("PUT", "/api/v1/users/admin", { limits: { costPerDay: 1 } }));
     expect((await ask(server.admin)).text).toContain('llm \\"hidden-one\\" has no price');
   });
 
-  it("says nothing of it where its agent is not connected", async () => {
+  it("does not reveal the llm while its workstation agent is not connected", async () => {
     const { server, call } = await withAgent();
     const { body } = await must(
       server.admin("POST", "/api/v1/llms/_provider-register", {
@@ -136,8 +136,8 @@ describe("a public agent over a private llm", () => {
   });
 });
 
-describe("an agent", () => {
-  it("that is private is not there for others, whatever they may do to agents (T52)", async () => {
+describe("a persona", () => {
+  it("that is private does not exist for others, whatever their rights on agents (T52)", async () => {
     const { call, editor, server } = await (async () => {
       const house = await withAgent({ visibility: "private" });
       const { call: editor } = await house.server.user("eve", [{ role: "edit", resource: "agents" }]);
@@ -155,7 +155,7 @@ describe("an agent", () => {
     await must(ask(server.admin));
   });
 
-  it("keeps its llm from being deleted, and lets its project go", async () => {
+  it("prevents the deletion of its llm, and not of its project", async () => {
     const { server } = await withAgent();
     await must(server.admin("POST", "/api/v1/projects", { name: "shop" }));
     await must(server.admin("PUT", "/api/v1/agents/reviewer", { project: "shop" }));
@@ -171,7 +171,7 @@ describe("an agent", () => {
     await must(server.admin("DELETE", "/api/v1/llms/gpt"));
   });
 
-  it("points at what is there, and has defaults that a chat completion knows", async () => {
+  it("must refer to existing objects, and have valid default parameters", async () => {
     const { server } = await withAgent();
     const put = (fields: object) => server.admin("PUT", "/api/v1/agents/reviewer", fields);
     const faults = async (fields: object) => (await put(fields)).body.details;

@@ -5,12 +5,12 @@ import { goodProvider, reply, type Script, streamHead, upstream } from "../../..
 export const prompt = "You are a careful reviewer.";
 export const hello = { role: "user", content: "hello" };
 
-/** An unstreamed or streamed answer in the messages dialect; anything else as the good provider gives it. */
-export const bothDialects: Script = (asked, connection) => {
-  if (asked.path.endsWith("/count_tokens")) return connection.write(reply(200, { input_tokens: 5 }));
-  if (asked.path.endsWith("/responses")) return connection.write(reply(200, responsesAnswer));
-  if (!asked.path.endsWith("/messages")) return goodProvider(asked, connection);
-  if (!asked.body.stream) return connection.write(reply(200, messagesAnswer));
+/** A response in the messages dialect, streamed or not. Calls of other dialects get the response of `goodProvider`. */
+export const bothDialects: Script = (request, connection) => {
+  if (request.path.endsWith("/count_tokens")) return connection.write(reply(200, { input_tokens: 5 }));
+  if (request.path.endsWith("/responses")) return connection.write(reply(200, responsesAnswer));
+  if (!request.path.endsWith("/messages")) return goodProvider(request, connection);
+  if (!request.body.stream) return connection.write(reply(200, messagesAnswer));
   connection.end(streamHead.replace("transfer-encoding: chunked", "connection: close") + messagesStream);
 };
 
@@ -44,7 +44,7 @@ const messagesStream = [
   event("message_stop", {}),
 ].join("");
 
-/** A server with the llm `gpt` (or another) behind a scripted provider, and the agent `reviewer` over it. */
+/** A server with an llm (default `gpt`) at a scripted provider, and the persona `reviewer` on it. */
 export async function withAgent(
   agent: object = {},
   { llm = {}, script = bothDialects, ...options }: Setup = {},

@@ -32,88 +32,90 @@ const [start, word] = chatFrames(["a"], false) as [string, string];
 const stream = { stream: true };
 
 describe("an llm on its own", () => {
-  it.each([408, 429, 500, 502, 503, 529])("is asked three times when it says %i", async (code) => {
-    const { ask, asked, waits, server } = await pool({ a: status(code) });
+  it.each([408, 429, 500, 502, 503, 529])("is called three times for status %i", async (code) => {
+    const { ask, callCounts, waits, server } = await pool({ a: status(code) });
     expect(await ask({ model: "a" })).toMatchObject({ status: code, text: `says ${code}` });
-    expect(asked()).toEqual({ a: 3 });
+    expect(callCounts()).toEqual({ a: 3 });
     expect(waits).toEqual([100, 200]);
     expect(await onlyEvent(server)).toMatchObject({ status: code, llm: "a" });
   });
 
-  it.each([400, 404, 409, 413, 422, 501])("is asked once when it says %i", async (code) => {
-    const { ask, asked, waits } = await pool({ a: status(code), b: goodProvider });
+  it.each([400, 404, 409, 413, 422, 501])("is called once for status %i", async (code) => {
+    const { ask, callCounts, waits } = await pool({ a: status(code), b: goodProvider });
     expect(await ask({ model: "a" })).toMatchObject({ status: code });
-    expect([asked(), waits]).toEqual([{ a: 1, b: 0 }, []]);
+    expect([callCounts(), waits]).toEqual([{ a: 1, b: 0 }, []]);
   });
 
-  it("gets the same bytes each time, and what it answers in the end is the answer", async () => {
+  it("gets the same bytes in each attempt, and its last response is returned", async () => {
     const script = failing(2, status(503), answering("at last"));
     const { askText, members, server } = await pool({ a: script });
     const text =
       '{ "messages":[{"role":"user","content":"\\u00e9 \u00e9 12345678901234567890"}],"model":"a","x":1e2}';
-    const told = await askText(text);
-    expect([told.status, told.text]).toEqual([200, JSON.stringify(chatAnswer("at last"))]);
+    const result = await askText(text);
+    expect([result.status, result.text]).toEqual([200, JSON.stringify(chatAnswer("at last"))]);
     const sent = members["a"]!.seen.map((seen) => seen.text);
     expect(sent).toEqual(Array(3).fill(text.replace('"model":"a"', '"model":"model-of-a"')));
     expect(await onlyEvent(server)).toMatchObject({ status: 200, promptTokens: 7 });
   });
 
-  it("that is in no pool is not replaced by others", async () => {
-    const { ask, asked } = await pool({ a: status(503), b: goodProvider }, { llm: { poolName: null } });
+  it("without a pool is not replaced by others", async () => {
+    const { ask, callCounts } = await pool({ a: status(503), b: goodProvider }, { llm: { poolName: null } });
     expect(await ask({ model: "a" })).toMatchObject({ status: 503 });
     expect(await ask({ model: "a" }, "a")).toMatchObject({ status: 503 });
-    expect(asked()).toEqual({ a: 6, b: 0 });
+    expect(callCounts()).toEqual({ a: 6, b: 0 });
   });
 
-  it("is asked again when it says it wants to be, and not before", async () => {
+  it("is called again after retry-after, and not before", async () => {
     const script = failing(1, status(429, { "retry-after": "4" }), goodProvider);
     const { ask, waits } = await pool({ a: script });
     expect(await ask({ model: "a" })).toMatchObject({ status: 200 });
     expect(waits).toEqual([4000]);
   });
 
-  it("whose retry-after is too long is given up at once, and the caller told how long", async () => {
-    const { ask, asked, waits } = await pool({ a: status(429, { "retry-after": "21" }) });
+  it("with a long retry-after fails at once, and the caller gets retry-after", async () => {
+    const { ask, callCounts, waits } = await pool({ a: status(429, { "retry-after": "21" }) });
     expect(await ask({ model: "a" })).toMatchObject({ status: 429, retryAfter: 21 });
-    expect([asked(), waits]).toEqual([{ a: 1 }, []]);
+    expect([callCounts(), waits]).toEqual([{ a: 1 }, []]);
   });
 
-  it("may say it in milliseconds", async () => {
+  it("can send retry-after-ms", async () => {
     const headers = { "retry-after-ms": "1500", "retry-after": "70" };
     const { ask, waits } = await pool({ a: failing(1, status(429, headers), goodProvider) });
     expect(await ask({ model: "a" })).toMatchObject({ status: 200 });
     expect(waits).toEqual([1500]);
   });
 
-  it("that closes without a word is asked again; one that may still be at it is not", async () => {
-    const { ask, asked } = await pool({ a: failing(2, (_, connection) => connection.end(), goodProvider) });
+  it("that closes without a response is called again; after a timeout it is not", async () => {
+    const { ask, callCounts } = await pool({
+      a: failing(2, (_, connection) => connection.end(), goodProvider),
+    });
     expect(await ask({ model: "a" })).toMatchObject({ status: 200 });
-    expect(asked()).toEqual({ a: 3 });
+    expect(callCounts()).toEqual({ a: 3 });
     const llm = { extraConfig: { timeouts: { firstByte: 0.1 } } };
     const slow = await pool({ a: () => {} }, { llm });
     expect(await slow.ask({ model: "a" })).toMatchObject({ status: 504 });
-    expect(slow.asked()).toEqual({ a: 1 });
+    expect(slow.callCounts()).toEqual({ a: 1 });
   });
 
-  it("is asked again when its stream begins with an error: nothing has gone to the caller", async () => {
+  it("is called again if its stream begins with an error, because the caller got nothing yet", async () => {
     const overloaded = streaming(fault({ message: "overloaded", type: "overloaded_error" }));
     const scripts = { a: failing(2, overloaded, goodProvider), b: overloaded };
-    const { ask, asked } = await pool(scripts, { llm: { poolName: null } });
-    const told = await ask({ model: "a", ...stream });
-    expect([told.status, told.text]).toEqual([200, chatFrames(["hel", "lo"], false).join("")]);
+    const { ask, callCounts } = await pool(scripts, { llm: { poolName: null } });
+    const result = await ask({ model: "a", ...stream });
+    expect([result.status, result.text]).toEqual([200, chatFrames(["hel", "lo"], false).join("")]);
     expect(await ask({ model: "b", ...stream })).toMatchObject({ status: 529, text: "overloaded" });
-    expect(asked()).toEqual({ a: 3, b: 3 });
+    expect(callCounts()).toEqual({ a: 3, b: 3 });
   });
 });
 
 describe("a pool", () => {
-  it("answers under the name of any member, and takes any member's name and model for its own", async () => {
-    const { ask, asked } = await pool({ a: status(503), b: goodProvider });
+  it("can be called by the name or the model of any member", async () => {
+    const { ask, callCounts } = await pool({ a: status(503), b: goodProvider });
     expect(await ask({ model: "a" })).toMatchObject({ status: 200 });
     for (const model of ["a", "b", "pool", "model-of-a", "", undefined])
       expect(await ask({ model }, "a")).toMatchObject({ status: 200 });
     expect(await ask({ model: "model-of-c" }, "a")).toMatchObject({ status: 400 });
-    expect(asked()["b"]).toBe(7);
+    expect(callCounts()["b"]).toBe(7);
   });
 
   const wrongs: Record<string, Script> = {
@@ -127,10 +129,10 @@ describe("a pool", () => {
       connection.end("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"),
     "answers with garbage": (_, connection) => connection.write(reply(200, "<html>")),
   };
-  it.each(Object.entries(wrongs))("answers where one member %s", async (_, wrong) => {
-    const { ask, asked, waits, server, metrics } = await pool({ a: wrong, b: answering("from b") });
+  it.each(Object.entries(wrongs))("answers if one member %s", async (_, wrong) => {
+    const { ask, callCounts, waits, server, metrics } = await pool({ a: wrong, b: answering("from b") });
     expect(await ask()).toMatchObject({ status: 200, text: JSON.stringify(chatAnswer("from b")) });
-    expect([asked(), waits]).toEqual([{ a: 1, b: 1 }, []]);
+    expect([callCounts(), waits]).toEqual([{ a: 1, b: 1 }, []]);
     const event = await onlyEvent(server);
     expect(event).toMatchObject({ status: 200, llm: "pool", poolMember: "b", model: "model-of-b" });
     expect(event.error).toBeUndefined();
@@ -140,7 +142,7 @@ describe("a pool", () => {
     expect(measured).not.toMatch(/duration_seconds_count\{.*gen_ai_request_model="a"/);
   });
 
-  it("answers where one member cannot be reached, and each gets its own model's name", async () => {
+  it("answers if one member cannot be reached, and each member gets its own model name", async () => {
     const { ask, members, server, refresh } = await pool({ a: goodProvider, b: goodProvider });
     const gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     gone.stop(true);
@@ -150,29 +152,29 @@ describe("a pool", () => {
     expect(members["b"]!.seen.map(({ body }) => body.model)).toEqual(["model-of-b"]);
   });
 
-  it("of which none is well is asked twice each, and no more", async () => {
-    const { ask, asked, waits } = await pool({ a: status(503), b: status(500) });
+  it("whose members all fail is called twice each", async () => {
+    const { ask, callCounts, waits } = await pool({ a: status(503), b: status(500) });
     expect(await ask()).toMatchObject({ status: 500 });
-    expect(asked()).toEqual({ a: 2, b: 2 });
+    expect(callCounts()).toEqual({ a: 2, b: 2 });
     expect(waits).toEqual([100, 200]);
   });
 
-  it("is not asked on when the request is at fault", async () => {
-    const { ask, asked } = await pool({ a: status(400), b: goodProvider });
+  it("gets no further attempt if the request is wrong", async () => {
+    const { ask, callCounts } = await pool({ a: status(400), b: goodProvider });
     expect(await ask()).toMatchObject({ status: 400, text: "says 400" });
-    expect(asked()).toEqual({ a: 1, b: 0 });
+    expect(callCounts()).toEqual({ a: 1, b: 0 });
   });
 
-  it("is asked on once after a time-out", async () => {
+  it("gets one further attempt after a timeout", async () => {
     const llm = { extraConfig: { timeouts: { firstByte: 0.1 } } };
     const well = await pool({ a: () => {}, b: goodProvider }, { llm });
     expect(await well.ask()).toMatchObject({ status: 200 });
     const dead = await pool({ a: () => {}, b: () => {}, c: goodProvider }, { llm });
     expect(await dead.ask()).toMatchObject({ status: 504 });
-    expect(dead.asked()).toEqual({ a: 1, b: 1, c: 0 });
+    expect(dead.callCounts()).toEqual({ a: 1, b: 1, c: 0 });
   });
 
-  it("goes on to the next member when a stream begins with an error", async () => {
+  it("tries the next member if a stream begins with an error", async () => {
     const wrong = [
       streaming(fault({ message: "overloaded", type: "overloaded_error" })),
       streaming(": comment\n\n", fault({ message: "something" })),
@@ -180,142 +182,145 @@ describe("a pool", () => {
       streaming(),
     ];
     for (const script of wrong) {
-      const { ask, asked, server } = await pool({ a: script, b: goodProvider });
-      const told = await ask(stream);
-      expect(told.status).toBe(200);
-      expect(payloadsOf(told.text).at(-1)).toBe("[DONE]");
-      expect(told.text).not.toContain("error");
-      expect(asked()).toEqual({ a: 1, b: 1 });
+      const { ask, callCounts, server } = await pool({ a: script, b: goodProvider });
+      const result = await ask(stream);
+      expect(result.status).toBe(200);
+      expect(payloadsOf(result.text).at(-1)).toBe("[DONE]");
+      expect(result.text).not.toContain("error");
+      expect(callCounts()).toEqual({ a: 1, b: 1 });
       expect(await onlyEvent(server)).toMatchObject({ status: 200, poolMember: "b", streaming: true });
     }
   });
 
-  it("does not go on once a frame has gone to the caller", async () => {
+  it("gets no further attempt after the first frame was sent to the caller", async () => {
     for (const frame of [start, word]) {
       const broken = streaming(frame, fault({ message: "overloaded", type: "overloaded_error" }));
-      const { ask, asked, server } = await pool({ a: broken, b: goodProvider });
-      const told = await ask(stream);
-      expect(told.status).toBe(200);
-      expect(told.text.startsWith(frame)).toBe(true);
-      expect(payloadsOf(told.text).slice(1)).toMatchObject([{ error: { message: "overloaded" } }, "[DONE]"]);
-      expect(asked()).toEqual({ a: 1, b: 0 });
+      const { ask, callCounts, server } = await pool({ a: broken, b: goodProvider });
+      const result = await ask(stream);
+      expect(result.status).toBe(200);
+      expect(result.text.startsWith(frame)).toBe(true);
+      expect(payloadsOf(result.text).slice(1)).toMatchObject([
+        { error: { message: "overloaded" } },
+        "[DONE]",
+      ]);
+      expect(callCounts()).toEqual({ a: 1, b: 0 });
       expect(await onlyEvent(server)).toMatchObject({ status: 529, poolMember: "a" });
     }
   });
 
   it("prefers a busy member with room to one that is full", async () => {
     const held: (() => void)[] = [];
-    const script: Script = (asked, connection) => void held.push(() => goodProvider(asked, connection));
-    const { ask, asked, server, refresh } = await pool({ a: script, b: script });
+    const script: Script = (request, connection) => void held.push(() => goodProvider(request, connection));
+    const { ask, callCounts, server, refresh } = await pool({ a: script, b: script });
     await must(server.admin("PUT", "/api/v1/llms/a", { extraConfig: { limits: { maxConcurrent: 1 } } }));
     await refresh();
     const calls = [ask({ model: "a" }), ask({ model: "b" }), ask({ model: "b" }), ask(), ask()];
-    await expect.poll(asked).toEqual({ a: 1, b: 4 });
+    await expect.poll(callCounts).toEqual({ a: 1, b: 4 });
     for (const answer of held) answer();
-    for (const told of await Promise.all(calls)) expect(told.status).toBe(200);
+    for (const result of await Promise.all(calls)) expect(result.status).toBe(200);
   });
 
-  it("never leads to a member that the caller may not run (T51)", async () => {
+  it("never calls a member that the caller may not run (T51)", async () => {
     const grants = [
       { role: "run", resource: "llms", name: "a" },
       { role: "run", resource: "llms", name: "c" },
     ];
-    const { ask, asked, server } = await pool(
+    const { ask, callCounts, server } = await pool(
       { a: status(503), b: goodProvider, c: status(503) },
       { grants },
     );
     expect(await ask()).toMatchObject({ status: 503 });
-    expect(asked()).toEqual({ a: 2, b: 0, c: 2 });
+    expect(callCounts()).toEqual({ a: 2, b: 0, c: 2 });
     expect((await events(server)).length).toBe(1);
   });
 
-  it("passes over a member that cannot express the request, and refuses it where none can", async () => {
-    const { ask, asked, server, refresh } = await pool({ a: goodProvider, b: goodProvider });
+  it("skips a member that cannot express the request, and returns 400 if none can", async () => {
+    const { ask, callCounts, server, refresh } = await pool({ a: goodProvider, b: goodProvider });
     const { url } = (await must(server.admin("GET", "/api/v1/llms/a"))).body;
     await must(server.admin("DELETE", "/api/v1/llms/a"));
     const claude = { name: "a", type: "anthropic", model: "claude-haiku-4-5", url, poolName: "pool" };
     await must(server.admin("POST", "/api/v1/llms?probe=false", claude));
     await refresh();
     expect(await ask({ logprobs: true })).toMatchObject({ status: 200 });
-    expect(asked()).toEqual({ a: 0, b: 1 });
+    expect(callCounts()).toEqual({ a: 0, b: 1 });
     await must(server.admin("DELETE", "/api/v1/llms/b"));
     await refresh();
     expect(await ask({ logprobs: true })).toMatchObject({ status: 400 });
-    expect(asked()).toEqual({ a: 0, b: 1 });
+    expect(callCounts()).toEqual({ a: 0, b: 1 });
   });
 });
 
 describe("a member that fails", () => {
-  it("three times in a row is left alone for 30 s; then exactly one of 50 calls tries it", async () => {
+  it("three times in a row gets no calls for 30 s; then exactly one of 50 calls is its probe", async () => {
     const held: (() => void)[] = [];
     const holding = Promise.withResolvers<void>();
-    const script: Script = (asked, connection) => {
-      held.push(() => answering("a again")(asked, connection));
+    const script: Script = (request, connection) => {
+      held.push(() => answering("a again")(request, connection));
       holding.resolve();
     };
-    const { ask, asked, clock } = await pool({ a: failing(3, status(503), script), b: answering("b") });
+    const { ask, callCounts, clock } = await pool({ a: failing(3, status(503), script), b: answering("b") });
     for (let n = 0; n < 3; n++) expect(await ask()).toMatchObject({ status: 200 });
-    expect(asked()).toEqual({ a: 3, b: 3 });
+    expect(callCounts()).toEqual({ a: 3, b: 3 });
     clock.now = 29_999;
     for (let n = 0; n < 10; n++) await ask();
-    expect(asked()).toEqual({ a: 3, b: 13 });
+    expect(callCounts()).toEqual({ a: 3, b: 13 });
     clock.now = 30_000;
     const calls = Array.from({ length: 50 }, () => ask());
     await holding.promise;
-    await expect.poll(asked).toEqual({ a: 4, b: 62 });
+    await expect.poll(callCounts).toEqual({ a: 4, b: 62 });
     for (const answer of held) answer();
     const answers = await Promise.all(calls);
     expect(answers.filter(({ text }) => text.includes("a again"))).toHaveLength(1);
     expect(answers.every(({ status }) => status === 200)).toBe(true);
-    // It is well again: by the lots of this test it comes first.
+    // The llm works again. With the random numbers of this test it comes first.
     void ask();
-    await expect.poll(asked).toEqual({ a: 5, b: 62 });
+    await expect.poll(callCounts).toEqual({ a: 5, b: 62 });
     held.at(-1)!();
   });
 
-  it("again as a probe is left alone anew, and the probe's caller is answered by another", async () => {
-    const { ask, asked, clock } = await pool({
+  it("as a probe gets no calls for another 30 s, and another member answers the probe's caller", async () => {
+    const { ask, callCounts, clock } = await pool({
       a: failing(always, status(503), goodProvider),
       b: goodProvider,
     });
     for (let n = 0; n < 3; n++) await ask();
     clock.now = 30_000;
     expect(await ask()).toMatchObject({ status: 200 });
-    expect(asked()).toEqual({ a: 4, b: 4 });
+    expect(callCounts()).toEqual({ a: 4, b: 4 });
     clock.now = 59_999;
     await ask();
-    expect(asked()).toEqual({ a: 4, b: 5 });
+    expect(callCounts()).toEqual({ a: 4, b: 5 });
     clock.now = 60_000;
     await ask();
-    expect(asked()).toEqual({ a: 5, b: 6 });
+    expect(callCounts()).toEqual({ a: 5, b: 6 });
   });
 
-  it("is asked all the same where it is the last hope", async () => {
-    const { ask, asked } = await pool({
+  it("is called if no other member is left", async () => {
+    const { ask, callCounts } = await pool({
       a: failing(3, status(503), goodProvider),
       b: failing(3, status(503), status(400)),
     });
     expect(await ask()).toMatchObject({ status: 503 });
-    expect(asked()).toEqual({ a: 2, b: 2 });
+    expect(callCounts()).toEqual({ a: 2, b: 2 });
     expect(await ask()).toMatchObject({ status: 200 });
   });
 
-  it("because of the requests is not out: 400s and 404s say nothing of it", async () => {
-    const { ask, asked } = await pool({ a: status(404), b: goodProvider });
+  it("with 400 or 404 has no cool-down, because the requests are wrong", async () => {
+    const { ask, callCounts } = await pool({ a: status(404), b: goodProvider });
     for (let n = 0; n < 5; n++) expect(await ask()).toMatchObject({ status: 404 });
-    expect(asked()).toEqual({ a: 5, b: 0 });
+    expect(callCounts()).toEqual({ a: 5, b: 0 });
   });
 
-  it("and is changed gets its chance at once", async () => {
-    const { ask, asked, server, refresh } = await pool({
+  it("and is changed is called at once", async () => {
+    const { ask, callCounts, server, refresh } = await pool({
       a: failing(3, status(503), goodProvider),
       b: goodProvider,
     });
     for (let n = 0; n < 4; n++) await ask();
-    expect(asked()).toEqual({ a: 3, b: 4 });
+    expect(callCounts()).toEqual({ a: 3, b: 4 });
     await must(server.admin("PUT", "/api/v1/llms/a", { description: "mended" }));
     await refresh();
     await ask();
-    expect(asked()).toEqual({ a: 4, b: 4 });
+    expect(callCounts()).toEqual({ a: 4, b: 4 });
   });
 });

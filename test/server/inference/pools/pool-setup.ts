@@ -19,8 +19,8 @@ import { must, type TestServer, testServer } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { type Script, type Upstream, upstream } from "../../../support/upstream.ts";
 
-/** What a caller sees of a call. */
-export interface Told {
+/** The response to a call. */
+export interface CallResult {
   status: number;
   text: string;
   retryAfter?: number | undefined;
@@ -30,37 +30,37 @@ export interface Pool {
   server: TestServer;
   /** By llm. */
   members: Record<string, Upstream>;
-  /** Moves only when told to, and by the waits between two tries. */
+  /** Advances only when the test sets it, and by the waits between two attempts. */
   clock: { now: number };
-  /** Milliseconds between tries, in turn. */
+  /** The waits between attempts, in order. Milliseconds. */
   waits: number[];
   metrics: Metrics;
   /** Calls a model, by default the pool. */
-  ask(more?: object, name?: string): Promise<Told>;
-  /** The same with a text for a body, byte for byte. */
-  askText(text: string, name?: string): Promise<Told>;
-  /** How often each llm was asked. */
-  asked(): Record<string, number>;
-  /** Takes in what has changed in the catalogue. */
+  ask(more?: object, name?: string): Promise<CallResult>;
+  /** The same with the text of the body. */
+  askText(text: string, name?: string): Promise<CallResult>;
+  /** The number of calls to each llm. */
+  callCounts(): Record<string, number>;
+  /** Loads changes of the catalogue. */
   refresh(): Promise<void>;
-  /** Makes an llm one that an agent has published, with a status. */
+  /** Turns an llm into a virtual one with a status. */
   publish(name: string, status: string): Promise<void>;
-  /** Calls the pool with a stream wanted, and reads nothing yet. */
+  /** Begins a streaming call of the pool, without reading the response. */
   open(signal?: AbortSignal): Promise<Response>;
 }
 
 export interface PoolOptions {
   /** Fields of all members. */
   llm?: object;
-  /** What the caller may do; all llms, when not given. */
+  /** The grants of the caller. Default: run on all llms. */
   grants?: object[];
-  /** Lots that order the members and make up the waits; the members come by name, waits are half as long. */
+  /** Random numbers for order and waits. Default: members in the order of their names, half waits. */
   random?: () => number;
-  /** What calls agents' llms. */
+  /** Sends calls to virtual llms. */
   virtualLlms?: VirtualLlms;
 }
 
-/** Llms in one pool, each behind a scripted provider, called by a token on a clock that the test moves. */
+/** Llms in one pool, each at a scripted provider, and a caller with a token. The test controls the clock. */
 export async function pool(scripts: Record<string, Script>, options: PoolOptions = {}): Promise<Pool> {
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
   const server = await testServer({ store });
@@ -114,7 +114,7 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
       read: async () => ({ text, ...parseCall(text, "chat") }),
       ...(name !== undefined && { name }),
     });
-  const askText = async (text: string, name?: string): Promise<Told> => {
+  const askText = async (text: string, name?: string): Promise<CallResult> => {
     try {
       const answer = await call(text, undefined, name);
       return { status: answer.status, text: await answer.text() };
@@ -131,7 +131,8 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
     metrics,
     askText,
     ask: (more = {}, name) => askText(JSON.stringify({ ...question, ...more }), name),
-    asked: () => Object.fromEntries(Object.entries(members).map(([name, { seen }]) => [name, seen.length])),
+    callCounts: () =>
+      Object.fromEntries(Object.entries(members).map(([name, { seen }]) => [name, seen.length])),
     refresh: () => catalogue.refresh(),
     open: (signal) => call(JSON.stringify({ ...question, stream: true }), signal),
     async publish(name, status) {
@@ -144,8 +145,8 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
   };
 }
 
-/** A provider that fails at first, and then goes by another script. */
+/** A provider that fails a number of times, and then follows another script. */
 export function failing(times: number, fail: Script, then: Script): Script {
   let calls = 0;
-  return (asked, connection) => (calls++ < times ? fail(asked, connection) : then(asked, connection));
+  return (request, connection) => (calls++ < times ? fail(request, connection) : then(request, connection));
 }

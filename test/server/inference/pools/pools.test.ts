@@ -11,7 +11,7 @@ const ask = { model: "pool", messages };
 const chat = "/v1/chat/completions";
 const run = [{ role: "run", resource: "llms" }];
 
-/** Adds a member of the pool behind a provider of its own. Returns what that was asked. */
+/** Adds a member with its own provider to the pool. Returns the requests that the provider gets. */
 async function member(
   server: TestServer,
   name: string,
@@ -24,7 +24,7 @@ async function member(
   return seen;
 }
 
-/** Calls a pool until each of some providers has answered. */
+/** Calls a pool until each of the given providers has answered. */
 async function untilAllAnswered(call: TestServer["admin"], members: Seen[][]): Promise<void> {
   for (let calls = 0; members.some((seen) => seen.length === 0); calls++) {
     expect(calls).toBeLessThan(200);
@@ -33,7 +33,7 @@ async function untilAllAnswered(call: TestServer["admin"], members: Seen[][]): P
 }
 
 describe("the name of a pool", () => {
-  it("is answered by all its members, each under its own model's name, and by no other llm", async () => {
+  it("calls all its members, each with its own model name, and no other llm", async () => {
     const server = await testServer();
     const [a, b] = [await member(server, "a"), await member(server, "b")];
     const other = await member(server, "c", server.admin, { poolName: "others" });
@@ -47,7 +47,7 @@ describe("the name of a pool", () => {
     expect(["a", "b"]).toContain(event.poolMember);
   });
 
-  it("means the llm of that name, where there is one", async () => {
+  it("means the llm of that name if there is one", async () => {
     const server = await testServer();
     const own = await member(server, "pool", server.admin, { poolName: undefined });
     const other = await member(server, "b");
@@ -56,13 +56,13 @@ describe("the name of a pool", () => {
     expect((await lastEvent(server)).poolMember).toBeUndefined();
   });
 
-  it("leads who may run one member to that one, and needs no right to view it (T51)", async () => {
+  it("calls the one member that the caller may run, without view on it (T51)", async () => {
     const server = await testServer();
     const [a, b] = [await member(server, "a"), await member(server, "b")];
     const { call } = await server.token("t", [{ role: "run", resource: "llms", name: "b" }]);
     for (let calls = 0; calls < 20; calls++) {
       const answer = await call("POST", chat, ask);
-      // Rules are about names of llms: that of a pool is none of them.
+      // Grants name llms, and the name of a pool is not the name of an llm.
       expect(answer.status).toBe(200);
     }
     expect([a.length, b.length]).toEqual([0, 20]);
@@ -70,7 +70,7 @@ describe("the name of a pool", () => {
     expect((await call("GET", "/v1/models")).body.data).toMatchObject([{ id: "b" }]);
   });
 
-  it("never leads to somebody else's private llm, nor counts it (T52, failure mode 63)", async () => {
+  it("never calls or counts a private llm of others (T52, failure mode 63)", async () => {
     const server = await testServer();
     const bob = await server.user("bob", [
       { role: "edit", resource: "llms" },
@@ -88,7 +88,7 @@ describe("the name of a pool", () => {
     expect((await must(bob.call("GET", "/api/v1/llms/open/members"))).body).toMatchObject({ size: 2 });
   });
 
-  it("passes over members that are not active; 503 where none is", async () => {
+  it("skips inactive members, and returns 503 if all are inactive", async () => {
     const folder = temporaryFolder();
     const first = await testServer({ folder });
     const awake = await member(first, "awake");
@@ -115,7 +115,7 @@ describe("the name of a pool", () => {
   });
 });
 
-/** As an agent would that comes and goes. */
+/** Changes the status of an llm, as an agent does that comes and goes. */
 function setStatus(folder: string, name: string, status: string): void {
   using database = new Database(join(folder, "mcpctl.db"));
   database.run(

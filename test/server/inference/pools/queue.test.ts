@@ -4,7 +4,7 @@ import { CallQueue, type QueueLimits } from "../../../../src/server/inference/po
 
 const never = new AbortController().signal;
 
-/** A queue with a clock of its own. `served` says who had a place, in turn. */
+/** A queue with its own clock. `served` lists the users who got a place, in order. */
 function queueOf(maxConcurrent: number, queueSeconds = 30) {
   let now = 0;
   const deadlines = new Deadlines(() => now);
@@ -18,7 +18,7 @@ function queueOf(maxConcurrent: number, queueSeconds = 30) {
     advance: (milliseconds: number) => {
       now += milliseconds;
     },
-    /** Returns when all that was due by then has happened. */
+    /** Returns when everything that was due has happened. */
     pass: (milliseconds: number) =>
       new Promise<void>((passed) => {
         deadlines.after(milliseconds, passed);
@@ -31,18 +31,18 @@ function queueOf(maxConcurrent: number, queueSeconds = 30) {
   };
 }
 
-/** Lets what has been settled be heard of. */
+/** Lets settled promises call their handlers. */
 const heard = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe("a queue", () => {
-  it("costs nothing, not a promise, where there is room", () => {
+  it("creates no promise while there is room", () => {
     const { queue, limits } = queueOf(2);
     expect(queue.enter(limits, "a", never)).toBeUndefined();
     expect(queue.enter(limits, "a", never)).toBeUndefined();
     expect([queue.inFlight, queue.waiting]).toEqual([2, 0]);
   });
 
-  it("lets users take turns: a hundred calls of one do not keep another from his first", async () => {
+  it("lets users take turns, so that a hundred calls of one do not delay the first call of another", async () => {
     const { queue, enter, served } = queueOf(1);
     await enter("greedy");
     for (let n = 0; n < 100; n++) void enter("greedy");
@@ -59,7 +59,7 @@ describe("a queue", () => {
     expect([queue.inFlight, queue.waiting]).toEqual([1, 0]);
   });
 
-  it("never has more at a time than its limit, and takes a new limit at once", async () => {
+  it("never exceeds its limit, and applies a new limit at once", async () => {
     const { queue, limits, enter, served } = queueOf(2);
     for (let n = 0; n < 10; n++) void enter(`u${n}`);
     await heard();
@@ -75,7 +75,7 @@ describe("a queue", () => {
     expect(served).toEqual(["u0", "u1", "u2", "u3", "u4", "u5"]);
   });
 
-  it("gives up a call after its time, and says when to come back", async () => {
+  it("refuses a call after queueSeconds, with retry-after", async () => {
     const { queue, enter, advance, pass, served } = queueOf(1, 10);
     await enter("a");
     // A call every four seconds.
@@ -87,7 +87,7 @@ describe("a queue", () => {
     const waiting = [enter("b"), enter("b"), enter("c")];
     const refused = Promise.allSettled(waiting);
     await pass(10_000);
-    // One call in the last ten seconds; the first to give up would be behind the two others.
+    // One call ended in the last ten seconds. The first call to give up would wait behind the two others.
     expect(await refused).toMatchObject(
       [30, 20, 10].map((retryAfter) => ({
         status: "rejected",
@@ -100,7 +100,7 @@ describe("a queue", () => {
     expect(served).toEqual(["a", "a", "a", "a"]);
   });
 
-  it("tells a user who has none waiting to come back sooner than one with many, as fast as it moves", async () => {
+  it("gives a shorter retry-after to a user without waiting calls, and estimates it from its speed", async () => {
     const { queue, limits, enter, advance } = queueOf(1);
     const retryAfter = (user: string) => {
       try {
@@ -121,13 +121,13 @@ describe("a queue", () => {
     for (let n = 0; n < 9; n++) void enter("greedy");
     expect(retryAfter("greedy")).toBe(40);
     expect(retryAfter("new")).toBe(8);
-    // Nothing moves any more.
+    // No call ends any more.
     advance(20_000);
     expect(retryAfter("new")).toBe(40);
     expect(queue.waiting).toBe(9);
   });
 
-  it("takes out a caller who leaves, and refuses one who has left", async () => {
+  it("removes a caller who leaves, and refuses one who has left", async () => {
     const { queue, enter, served } = queueOf(1);
     await enter("a");
     const leaving = new AbortController();

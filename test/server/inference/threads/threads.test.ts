@@ -20,7 +20,7 @@ async function messagesOf(call: Client, id: string): Promise<unknown[]> {
 }
 
 describe("a thread", () => {
-  it("is what was said before, and grows by what is said and answered, streamed or not", async () => {
+  it("sends its history, and stores the new messages and the response, streamed or not", async () => {
     const { call, provider } = await withAgent();
     const { status, body: thread } = await call("POST", "/api/v1/agents/reviewer/threads", {
       title: "greetings",
@@ -46,13 +46,13 @@ describe("a thread", () => {
     expect(one).toEqual({ model: "up", messages: [{ role: "system", content: prompt }, hello] });
     expect(two.messages).toEqual([{ role: "system", content: prompt }, ...first, say("again")]);
     expect(two).not.toHaveProperty("thread");
-    // Without a thread nothing is remembered.
+    // Without a thread nothing is stored.
     await must(call("POST", chat, { messages: [hello] }));
     expect(provider.seen[2]!.body.messages).toHaveLength(2);
     expect(await messagesOf(call, id)).toHaveLength(4);
   });
 
-  it("has the answer before its last byte is sent", async () => {
+  it("stores the response before its last byte is sent", async () => {
     const { server, bearer, call } = await withAgent();
     const id = await begin(call);
     const caller = await postRaw(server.url, bearer, chat, { thread: id, messages: [hello], stream: true });
@@ -60,7 +60,7 @@ describe("a thread", () => {
     expect(await messagesOf(call, id)).toHaveLength(2);
   });
 
-  it("keeps tool calls, put together from their pieces", async () => {
+  it("stores tool calls, which are assembled from their pieces", async () => {
     const piece = (tool_calls: object[]) =>
       `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls }, finish_reason: null }] })}\n\n`;
     const [opening, ...closing] = chatFrames([], false);
@@ -90,7 +90,7 @@ describe("a thread", () => {
     ["before the first", -1],
     ["at the end of a list of four thousand million", 4_294_967_290],
     ["no number", {}],
-  ])("takes no tool call whose place is %s (failure mode 71)", async (_, index) => {
+  ])("refuses a tool call with the index %s (failure mode 71)", async (_, index) => {
     const tool_calls = [{ index, id: "planted", function: { name: "f", arguments: "{}" } }];
     const [opening, ...closing] = chatFrames([], false);
     const piece = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls } }] })}\n\n`;
@@ -110,7 +110,7 @@ describe("a thread", () => {
     expect(await messagesOf(call, id)).toEqual([]);
   });
 
-  it.each(["name", "arguments"])("keeps no tool call with megabytes of %s", async (field) => {
+  it.each(["name", "arguments"])("does not store a tool call with megabytes of %s", async (field) => {
     const piece = (text: string) => {
       const tool_calls = [{ index: 0, id: "c1", function: { [field]: text } }];
       return `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls } }] })}\n\n`;
@@ -129,7 +129,7 @@ describe("a thread", () => {
     expect(await messagesOf(call, id)).toEqual([]);
   });
 
-  it("keeps nothing of what failed, and is free for the next turn at once", async () => {
+  it("stores nothing of a failed response, and accepts the next turn at once", async () => {
     const [first, second] = chatFrames(["hel"], false);
     const scripts: Script[] = [
       (_, connection) => connection.write(reply(400, { error: { message: "no" } })),
@@ -152,7 +152,7 @@ describe("a thread", () => {
     expect(turn).toBe(3);
   });
 
-  it("keeps nothing of an answer that its caller has left, and is free then", async () => {
+  it("stores nothing of a response whose caller left, and accepts the next turn then", async () => {
     const begun = Promise.withResolvers<void>();
     const left = Promise.withResolvers<void>();
     let isFirst = true;
@@ -179,7 +179,7 @@ describe("a thread", () => {
     expect(await messagesOf(call, id)).toEqual([say("now"), answer("hi")]);
   });
 
-  it("takes what it can keep: messages that are objects, and one answer", async () => {
+  it("accepts only messages that are objects, and n of 1", async () => {
     const { call, provider } = await withAgent();
     const thread = await begin(call);
     for (const body of [
@@ -198,7 +198,7 @@ describe("a thread", () => {
     expect(await messagesOf(call, thread)).toEqual([]);
   });
 
-  it("is not looked for under what is no id", async () => {
+  it("is not looked up by a text that is not an id", async () => {
     const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
     const { call } = await withAgent({}, { store });
     const looked: string[] = [];
@@ -214,7 +214,7 @@ describe("a thread", () => {
     expect(looked).toEqual([missing]);
   });
 
-  it("has an end: when it is full, another is begun", async () => {
+  it("returns 409 when it is full", async () => {
     const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
     const { call, provider } = await withAgent({}, { store });
     const thread = await begin(call);
@@ -234,7 +234,7 @@ describe("a thread", () => {
     expect(await messagesOf(call, thread)).toHaveLength(most);
   });
 
-  it("goes with its agent", async () => {
+  it("is deleted with its agent", async () => {
     const { server, call } = await withAgent();
     const id = await begin(call);
     await must(server.admin("DELETE", "/api/v1/agents/reviewer"));
@@ -243,8 +243,8 @@ describe("a thread", () => {
   });
 });
 
-describe("threads are their owner's alone", () => {
-  it("and to others, administrators too, as if they were not there (T52)", async () => {
+describe("threads belong to their owner", () => {
+  it("and do not exist for others, administrators included (T52)", async () => {
     const { server, call, provider } = await withAgent();
     const id = await begin(call);
     await must(call("POST", chat, { thread: id, messages: [say("a secret of bob's")] }));
@@ -275,7 +275,7 @@ describe("threads are their owner's alone", () => {
     expect(await messagesOf(call, id)).toHaveLength(2);
   });
 
-  it("and each is with one agent", async () => {
+  it("and each belongs to one agent", async () => {
     const { server, call } = await withAgent();
     await must(server.admin("POST", "/api/v1/agents", { name: "writer", llm: "gpt" }));
     const id = await begin(call);
@@ -292,7 +292,7 @@ describe("threads are their owner's alone", () => {
     expect((await call("DELETE", `/api/v1/threads/${id}`)).status).toBe(404);
   });
 
-  it("and a token's that may run the agent it is with, no other", async () => {
+  it("and are visible to a token of the owner only if the token may run the agent", async () => {
     const { server } = await withAgent();
     await must(server.admin("POST", "/api/v1/agents", { name: "writer", llm: "gpt" }));
     const id = await begin(server.admin);
