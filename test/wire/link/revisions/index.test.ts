@@ -19,8 +19,8 @@ describe("negotiate", () => {
   });
 
   it("returns a revision that was added to the list", () => {
-    const added = { ...newestRevision, protocol: 3 };
-    expect(negotiate(3, [...linkRevisions, added])).toBe(added);
+    const added = { ...newestRevision, protocol: newestRevision.protocol + 1 };
+    expect(negotiate(added.protocol, [...linkRevisions, added])).toBe(added);
   });
 });
 
