@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ClientSocket, SocketConstructor } from "../../../src/agent/transports/websocket.ts";
+import { newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
 import { countingFetch } from "../../support/agent/counting-fetch.ts";
 import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
@@ -24,7 +25,7 @@ describe("a link by WebSocket", () => {
     });
     expect(server.registers).toEqual([
       {
-        protocol: 2,
+        protocol: newestRevision.protocol,
         bootId: "boot",
         machineId: "machine",
         providers: [{ name: "local", type: "openai", model: "local-model", initialStatus: "active" }],

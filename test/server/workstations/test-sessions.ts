@@ -13,6 +13,7 @@ import type {
   RegisterRequest,
   RegisterResponse,
 } from "../../../src/wire/link/registration.ts";
+import { newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
 import { row } from "../../support/row.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -119,7 +120,14 @@ async function sessionsOver(
   };
   onTestFinished(close);
   const register: TestSessions["register"] = (body, caller = user("alice")) =>
-    sessions.register({ principal: caller, requestId: "req_1" }, { protocol: 2, providers: [], ...body });
+    sessions.register(
+      { principal: caller, requestId: "req_1" },
+      {
+        protocol: newestRevision.protocol,
+        providers: [],
+        ...body,
+      },
+    );
   return {
     clocks,
     store,

@@ -24,7 +24,12 @@ describe("negotiate", () => {
   });
 });
 
-it("the list has each revision once, oldest first", () => {
+it("the list has the revision of every file, once, oldest first", async () => {
+  const folder = new URL("../../../../src/wire/link/revisions/", import.meta.url).pathname;
+  for (const file of new Bun.Glob("revision-*.ts").scanSync(folder)) {
+    const module: Record<string, unknown> = await import(`${folder}${file}`);
+    for (const revision of Object.values(module)) expect(linkRevisions, file).toContain(revision);
+  }
   const numbers = linkRevisions.map(({ protocol }) => protocol);
   expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
   expect(newestRevision.protocol).toBe(Math.max(...numbers));
