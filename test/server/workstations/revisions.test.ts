@@ -67,7 +67,7 @@ describe("a revision of the link protocol that is in the list", () => {
 
 describe("a revision of the link protocol that the server does not know", () => {
   it.each([fake.protocol, 99, 0, -1, 1.5])(
-    "is refused when an agent registers with protocol %d",
+    "is refused when an agent registers with protocol %d (failure mode 70)",
     async (protocol) => {
       const server = await testServer();
       const providers = [provider("a")];
