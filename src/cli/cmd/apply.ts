@@ -24,8 +24,8 @@ export const apply = defineVerb({
     about: `Creates the objects that do not exist and changes the fields that differ. A field that a manifest does not
       name stays as it is; null clears one. Objects that no manifest names are not deleted.
 
-      All files are checked before anything is sent. Objects are applied in the order in which they refer to each
-      other, whatever their order in the files. If one fails, the others are still applied and the exit code is 1.`,
+      All files are checked before anything is sent. Objects are applied before those that refer to
+      them, in any order of the files. If one fails, the others are still applied and the exit code is 1.`,
     usage: "-f FILE|DIR|- [flags]",
     examples: [
       ["mcpctl apply -f house.yaml", "Apply the manifests of a file"],

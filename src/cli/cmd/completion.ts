@@ -5,7 +5,7 @@ export const completion = defineVerb({
     name: "completion",
     description: "Print the completion script of a shell",
     about: `The script completes verbs, flags, kinds and the names of objects. Names come from the server, which has
-      150 ms to answer; they are remembered for 10 seconds.`,
+      150 ms to answer; they are cached for 10 seconds.`,
     usage: "bash|zsh|fish",
     examples: [
       ["source <(mcpctl completion bash)", "For bash, in ~/.bashrc"],

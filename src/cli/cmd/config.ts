@@ -165,7 +165,7 @@ export const config = defineGroup(
   {
     view: { summary: "Show the config, with credentials masked", load: async () => view },
     "get-contexts": { summary: "List the contexts", load: async () => getContexts },
-    "current-context": { summary: "Print the current context's name", load: async () => currentContext },
+    "current-context": { summary: "Print the name of the current context", load: async () => currentContext },
     "use-context": { summary: "Make a context the current one", load: async () => useContext },
     "set-context": { summary: "Add or change a context", load: async () => setContext },
     "delete-context": { summary: "Remove a context", load: async () => deleteContext },

@@ -96,7 +96,10 @@ async function createNew(
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "name_taken") throw error;
     const { kind, name } = manifest;
-    throw new AppError("name_taken", error.message, { cause: error, hint: hintFor(kind, name) });
+    throw new AppError("name_taken", `${kind.kind} "${name}" exists already`, {
+      cause: error,
+      hint: hintFor(kind, name),
+    });
   }
 }
 

@@ -88,8 +88,8 @@ async function typed(words: readonly string[], all: boolean, context: Context): 
   const deletions: Deletion[] = [];
   for (const { kind, names } of targets) {
     if (names.length === 0 && !all)
-      throw new AppError("usage", `which ${kind.plural}?`, {
-        hint: `mcpctl delete ${kind.kind} NAME, or --all for all of them`,
+      throw new AppError("usage", `the names of the ${kind.plural} are missing`, {
+        hint: `write: mcpctl delete ${kind.kind} NAME, or --all for all of them`,
       });
     for (const name of names) deletions.push({ kind, name, query: scopeQuery(kind, context) });
     if (names.length === 0)

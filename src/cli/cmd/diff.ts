@@ -24,7 +24,7 @@ export const diff = defineVerb({
     about: `Prints a unified diff of the objects on the server and of those that the manifests describe. It changes
       nothing. Values that are never shown, such as those of secrets, are not compared.
 
-      Exits with 0 if nothing differs, with 1 if something does, and with 2 or more if it could not find out.`,
+      Exits with 0 if nothing differs, with 1 if something does, and with 2 or more if it fails.`,
     usage: "-f FILE|DIR|- [flags]",
     examples: [["mcpctl diff -f house.yaml", "Compare the manifests of a file with the server"]],
   },

@@ -36,7 +36,7 @@ export const migrate = defineVerb({
       type: "string",
       multiple: true,
       valueHint: "NAME,NAME",
-      description: "Only these secrets (default all)",
+      description: "Only these secrets; all if left out",
       complete: [],
     },
     "keep-source": { type: "boolean", description: "Do not delete the secrets at the source" },
@@ -48,7 +48,7 @@ export const migrate = defineVerb({
     if (what === undefined || findKind(what)?.kind !== "secret")
       throw new AppError(
         "usage",
-        what === undefined ? "secrets is missing" : `"${what}" cannot be migrated`,
+        what === undefined ? 'the word "secrets" is missing' : `"${what}" cannot be migrated`,
         {
           hint: "write: mcpctl migrate secrets --from BACKEND --to BACKEND",
         },

@@ -14,7 +14,7 @@ export const rotate = defineVerb({
   meta: {
     name: "rotate",
     description: "Replace the token of a secret backend, or the master key",
-    about: `"rotate secretbackend" has the server make itself a new token at the backend, try it, and revoke the old one.
+    about: `With "rotate secretbackend" the server makes itself a new token at the backend, tries it, and revokes the old one.
       "rotate master-key" makes a new master key and encrypts the data keys of sealed secrets with it; the secrets
       themselves do not change. A rotation of the master key that was interrupted is finished by running it again.
       Both need the operation rotate-secretbackend.`,

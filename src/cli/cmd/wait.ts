@@ -41,7 +41,7 @@ export const wait = defineVerb({
     const targets = await resolveTargets(args.names, context);
     const nameless = targets.find(({ names }) => names.length === 0);
     if (nameless)
-      throw new AppError("usage", `which ${nameless.kind.plural}?`, {
+      throw new AppError("usage", `the names of the ${nameless.kind.plural} are missing`, {
         hint: `write ${nameless.kind.kind}/NAME`,
       });
     for (const { kind } of targets) refuseMistyped(kind, condition.field);

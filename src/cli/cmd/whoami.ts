@@ -9,7 +9,7 @@ export const whoami = defineVerb({
   meta: {
     name: "whoami",
     description: "Show who you are to the server",
-    about: `Prints the user, and the token if one is used, with its groups and its end. To ask for single rights, use
+    about: `Prints the user, and the token if one is used, with its groups and the time when the login expires. To ask for single rights, use
       "mcpctl auth can-i".`,
     usage: "[-o json]",
     examples: [["mcpctl whoami", "Show the user that the server sees"]],

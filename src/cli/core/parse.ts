@@ -115,17 +115,21 @@ function readValue(token: OptionToken, arg: Arg, names: ReadonlyMap<string, stri
 function checkOption(name: string, value: string, { options }: Arg): void {
   if (!options || options.includes(value)) return;
   const hint = didYouMean(value, options);
-  throw new AppError("usage", `${name} must be ${options.join(" or ")}, not "${value}"`, {
+  throw new AppError("usage", `${name} must be ${choice(options)}, not "${value}"`, {
     ...(hint && { hint }),
   });
 }
 
+/** `fast or heavy`, `one of bash, zsh, fish` */
+function choice(options: readonly string[]): string {
+  return options.length > 2 ? `one of ${options.join(", ")}` : options.join(" or ");
+}
+
 function unknownFlag(rawName: string, known: Iterable<string>): AppError {
+  const typed = rawName.slice(2);
+  const names = [...known].filter((name) => name.length > 1);
   const near = rawName.startsWith("--")
-    ? nearest(
-        rawName.slice(2),
-        [...known].filter((name) => name.length > 1),
-      )
+    ? (nearest(typed, names) ?? names.find((name) => name.startsWith(typed)))
     : undefined;
   return new AppError("usage", `unknown flag ${rawName}`, {
     ...(near && { hint: `did you mean --${near}?` }),

@@ -57,10 +57,9 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
 
   const known = { ...globalArgs, ...verb.args };
   const early = merged(before, flagsIn(rest, globalArgs));
-  const args = {
-    ...verb.args,
-    ...(await verb.moreArgs?.(wordsOf(rest, known), contextOf(world, early))),
-  };
+  const words = wordsOf(rest, known);
+  const more = await verb.moreArgs?.(words, contextOf(world, early));
+  const args = { ...verb.args, ...more };
   if (!verb.act || early["help"]) {
     const { verbHelp } = await import("./help.ts");
     world.terminal.out(verbHelp(path, verb, args));
@@ -74,7 +73,8 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
     setColors(world, flags["color"]);
     return (await verb.act(values, contextOf(world, flags), commands)) ?? 0;
   } catch (error) {
-    throw withUsageHint(error, path);
+    // With the kind, where the flags depend on it.
+    throw withUsageHint(error, Object.keys(more ?? {}).length > 0 ? `${path} ${words[0]}` : path);
   }
 }
 

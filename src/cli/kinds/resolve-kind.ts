@@ -40,7 +40,7 @@ export function resolveObject(words: readonly string[]): {
   const kind = kindNamed(parts.kind);
   if (parts.name !== undefined) return { kind, name: parts.name, rest: others };
   const [name, ...rest] = others;
-  if (name === undefined) throw new AppError("usage", `which ${kind.kind}? NAME is missing`);
+  if (name === undefined) throw new AppError("usage", `the name of the ${kind.kind} is missing`);
   return { kind, name, rest };
 }
 
@@ -69,7 +69,9 @@ async function resolvePairs(words: readonly string[], context: Context): Promise
   for (const word of words) {
     const { kind: kindWord, name } = parseKindName(word);
     if (name === undefined)
-      throw new AppError("usage", `"${word}" is not KIND/NAME`, { hint: "for example llm/claude" });
+      throw new AppError("usage", `"${word}" is not KIND/NAME, but another word has a slash`, {
+        hint: "write KIND NAME..., or KIND/NAME for each object",
+      });
     const kind = await resolveKind(kindWord, context);
     const same = targets.find((target) => target.kind.kind === kind.kind);
     if (same) same.names.push(name);

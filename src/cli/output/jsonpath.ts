@@ -174,15 +174,15 @@ class Parser {
     return match;
   }
 
-  #fault(reason = `cannot be read from ${rest(this.#source.slice(this.#at))}`): AppError {
+  #fault(reason = faultAt(this.#source.slice(this.#at))): AppError {
     return new AppError("usage", `jsonpath ${this.#source}: ${reason}`, {
       hint: "for example: -o jsonpath='{range [*]}{.name}{\"\\n\"}{end}'",
     });
   }
 }
 
-function rest(text: string): string {
-  return text === "" ? "its end" : `"${text}"`;
+function faultAt(rest: string): string {
+  return rest === "" ? "ends too early" : `cannot be read at "${rest}"`;
 }
 
 function present(value: unknown): unknown[] {

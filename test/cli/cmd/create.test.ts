@@ -163,7 +163,7 @@ describe("create", () => {
     const again = await server.run([...llm, "--tier", "heavy"]);
     expect(again).toMatchObject({ code: 1, stdout: "" });
     expect(again.stderr).toBe(
-      'error: the name "claude" is taken\nhint: to update it, add --force; to change it in an editor: mcpctl edit llm claude\n',
+      'error: llm "claude" exists already\nhint: to update it, add --force; to change it in an editor: mcpctl edit llm claude\n',
     );
     const forced = await server.run([...llm, "--tier", "heavy", "--force"]);
     expect(forced.stdout).toMatch(/^llm 'claude' updated \(id: /);
@@ -177,7 +177,7 @@ describe("create", () => {
   it.each([
     [["create", "lmm", "x"], 'unknown kind "lmm"', 'did you mean "llm"?'],
     [["create", "secrt", "x", "--data", "k=v"], 'unknown kind "secrt"', 'did you mean "secret"?'],
-    [["create", "llm"], "which llm? NAME is missing", "mcpctl create --help"],
+    [["create", "llm"], "the name of the llm is missing", "mcpctl create llm --help"],
     [["create", "llm", "My LLM"], '"My LLM" is not a name', ""],
     [["create", "llm", "x", "--type", "antropic"], 'not "antropic"', 'did you mean "anthropic"?'],
     [["create", "llm", "x", "--modle", "m"], "unknown flag --modle", "did you mean --model?"],

@@ -319,7 +319,7 @@ describe("the progress line", () => {
 describe("a usage error of migrate", () => {
   const only = "write: mcpctl migrate secrets --from BACKEND --to BACKEND";
   it.each([
-    ["migrate", "secrets is missing", only],
+    ["migrate", 'the word "secrets" is missing', only],
     ["migrate foo", '"foo" cannot be migrated', only],
     ["migrate llms --from a --to b", '"llms" cannot be migrated', only],
     ["migrate secrets", "--from is missing", "mcpctl migrate --help"],

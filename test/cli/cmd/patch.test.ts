@@ -101,7 +101,7 @@ describe("patch", () => {
     [["llm", "claude", "extraConfig..x=1"], '"extraConfig..x" is not the path of a field'],
     [["llm", "claude", "model"], "expected KEY=VALUE"],
     [["llm", "claude"], "FIELD=VALUE is missing"],
-    [["llm"], "which llm? NAME is missing"],
+    [["llm"], "the name of the llm is missing"],
     [["secret", "s", "data=hunter2"], "data needs a key: data.KEY=VALUE"],
     [["user", "u", "password=hunter2"], "a password cannot be given as an argument"],
   ])("%j is a usage error and changes nothing", async (words, message) => {

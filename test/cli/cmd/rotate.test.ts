@@ -132,7 +132,7 @@ describe("a usage error of rotate", () => {
       "mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
     ],
     ["rotate llm claude", '"llm" cannot be rotated', "mcpctl rotate secretbackend NAME"],
-    ["rotate secretbackend", "which secretbackend? NAME is missing", "mcpctl rotate --help"],
+    ["rotate secretbackend", "the name of the secretbackend is missing", "mcpctl rotate --help"],
     ["rotate sb/bao more", 'unexpected argument "more"', ""],
     ["rotate master-key more", 'unexpected argument "more"', ""],
     ["rotate master-key -o yaml", "-o yaml is not possible here", ""],

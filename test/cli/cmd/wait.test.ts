@@ -63,7 +63,7 @@ it("wait exits with 6 after the time limit and with 130 on Ctrl-C", async () => 
 it.each([
   ["llm/gpt", "--for"],
   ["llm/gpt --for=active", "is not FIELD=VALUE or delete"],
-  ["llms --for=delete", "which llms?"],
+  ["llms --for=delete", "the names of the llms are missing"],
   ["llm/gpt --for=sttus=active", 'llm has no field "sttus"\nhint: did you mean "status"?'],
 ])("%s is a mistake", async (line, words) => {
   const { wait } = await serverWithLlm();
