@@ -10,9 +10,10 @@ import { traceSettings } from "./observability/trace-settings.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
 import { startServer } from "./start.ts";
 
-/** How long a server lets streams finish when it is told to stop. */
-const drainMilliseconds = 30_000;
+/** Milliseconds that running calls have to finish when the server is told to stop. */
+const drainTimeout = 30_000;
 
+/** `mcpctl server` */
 export const server = defineVerb({
   meta: {
     name: "server",
@@ -72,7 +73,7 @@ export const server = defineVerb({
     const dataDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(home, "server");
     const keyFile = findKeyFile({ flag: args["master-key-file"], env });
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
-    // Nothing that is written here is for anybody else (T86).
+    // Files of the server are readable by its own user only (T86).
     process.umask(0o077);
     prepareDirectory(dataDir);
     const log = createLog(process.stderr, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]));
@@ -99,21 +100,21 @@ export const server = defineVerb({
     log.success(`mcpctl ${version.version} listens on ${running.url} and ${socketPath}`);
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
     log.info("next: mcpctl get llms    (on this host no login is needed)");
-    // One that is stuck is started anew. That a PostgreSQL elsewhere is down would not be mended by that.
+    // The service manager restarts a server that is stuck. A restart would not help against a PostgreSQL that is down.
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
     manager.ready(`listens on ${running.url}`);
     await untilStopped();
-    manager.stopping("finishing what is under way");
-    // Listened for before it is offered: the signal would end the process on the spot.
+    manager.stopping("finishing running calls");
+    // Before the log offers a second signal: without a listener, it would end the process on the spot.
     void untilStopped().then(() => running.stop(0));
-    log.info("finishing what is under way; once more to stop at once");
-    await running.stop(drainMilliseconds);
+    log.info("finishing running calls; a second signal stops at once");
+    await running.stop(drainTimeout);
     manager.close();
     log.info("stopped");
   },
 });
 
-/** Until the next SIGTERM or Ctrl-C. */
+/** Resolves at the next SIGTERM or Ctrl-C. */
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     const stop = () => {
@@ -151,7 +152,7 @@ function parsePublicUrl(text: string): string {
   });
 }
 
-/** The data directory is its owner's alone. */
+/** Creates the data directory if it is missing, and closes it to other users. */
 function prepareDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });

@@ -65,7 +65,7 @@ it.each([["TCP"], ["the Unix socket"]])(
       way === "TCP" ? undefined : server.socketPath,
     );
     server.kill("SIGTERM");
-    await server.logs(/finishing what is under way/);
+    await server.logs(/finishing running calls/);
     await expect.poll(() => refusalOf(server.url)).toBe("ECONNREFUSED");
     goOn();
     const text = await rest();
@@ -88,7 +88,7 @@ it("ends at once at the second signal, with an error to callers that are still r
   const provider = upstream(hesitant().script);
   const rest = await openStream(server, provider.url);
   server.kill("SIGTERM");
-  await server.logs(/once more to stop at once/);
+  await server.logs(/a second signal stops at once/);
   server.kill("SIGTERM");
   expect(await rest()).toMatch(
     /data: \{"error":\{"message":"the server is shutting down".*\}\}\n\ndata: \[DONE\]\n\n$/,

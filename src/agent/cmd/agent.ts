@@ -166,8 +166,8 @@ async function untilOver(
     first.addEventListener("abort", () => resolve(), { once: true }),
   );
   await Promise.race([running, told]);
-  manager.stopping("finishing what is under way");
-  log.info("finishing what is under way; once more to stop at once");
+  manager.stopping("finishing running calls");
+  log.info("finishing running calls; a second signal stops at once");
   await Promise.race([running, agent.drain()]);
   stop.abort();
   await running;

@@ -1,24 +1,25 @@
-/** A limit that can be moved. */
+/** A time limit that can be extended. */
 export interface Deadline {
-  /** Counts anew from now. Milliseconds. */
+  /** Sets the limit to so many milliseconds from now. */
   extend(milliseconds: number): void;
   cancel(): void;
 }
 
 /**
- * Many deadlines on one timer: moving one is a store to memory, which a timer of its own for each chunk of a
- * thousand streams is not. They are met to a quarter of a second.
+ * Many deadlines on one timer, precise to a quarter of a second. To extend one costs a write to memory; with a timer
+ * of its own for each deadline it would cost a new timer for every chunk of every stream.
  */
 export class Deadlines {
   readonly #entries = new Set<Entry>();
   readonly #now: () => number;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** `now` must never go back: `performance.now`. */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
+  /** Calls `expire` once so many milliseconds are over, unless the deadline is extended or cancelled. */
   after(milliseconds: number, expire: () => void): Deadline {
     const entry = new Entry(this.#now() + milliseconds, expire, this.#entries, this.#now);
     this.#entries.add(entry);

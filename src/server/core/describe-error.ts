@@ -1,6 +1,6 @@
 import { redact } from "./redact.ts";
 
-/** An error for the log: with its causes, without anything that looks like a key (T22, T27, T28). */
+/** Returns an error as text for the log: with its causes, and without anything that looks like a key (T22, T27, T28). */
 export function describeError(error: unknown): string {
   const lines: string[] = [];
   for (let cause = error, depth = 0; cause !== undefined && depth < 4; depth++) {
@@ -10,7 +10,7 @@ export function describeError(error: unknown): string {
   return redact(lines.join("\ncaused by: "), undefined);
 }
 
-/** Bun leaves the message out of the stack of an error that it throws itself. */
+/** Returns the stack with the message, which Bun leaves out of the stack of errors that it throws itself. */
 function traceOf({ name, message, stack = "" }: Error): string {
   return stack.includes(message) ? stack : `${name}: ${message}\n${stack}`;
 }

@@ -1,13 +1,15 @@
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/** Where randomness comes from: fills the array. */
+/** A source of randomness. Fills the array and returns it. */
 export type Random = (bytes: Uint8Array) => Uint8Array;
 
 export const systemRandom: Random = (bytes) => crypto.getRandomValues(bytes);
 
 /**
- * A new id: `llm_` and 26 characters of Crockford's base32, 48 bits of milliseconds and 80 random ones, so that
- * ids sort by the time they were made (the layout of a ULID).
+ * Returns a new id: `llm_` and 26 characters of Crockford's base32. They hold 48 bits of milliseconds and 80 random
+ * bits (the layout of a ULID), so that ids sort by the time they were made.
+ *
+ * @param now milliseconds since 1970
  */
 export function newId(prefix: string, now: number, random: Random = systemRandom): string {
   let time = "";
@@ -15,7 +17,7 @@ export function newId(prefix: string, now: number, random: Random = systemRandom
   return `${prefix}_${time}${base32(random(new Uint8Array(10)))}`;
 }
 
-/** Crockford's base32, lower case, without padding. */
+/** Encodes bytes in Crockford's base32, in lower case and without padding. */
 export function base32(bytes: Uint8Array): string {
   let text = "";
   let bits = 0;
@@ -28,7 +30,7 @@ export function base32(bytes: Uint8Array): string {
   return bits > 0 ? text + alphabet[(held << (5 - bits)) & 31] : text;
 }
 
-/** Makes ids of requests: some randomness, so that no other start of a server makes the same ones, and a count. */
+/** Returns a function that makes ids of requests. Another start of a server never makes the same ones. */
 export function requestIds(random: Random): () => string {
   const start = Buffer.from(random(new Uint8Array(6))).toString("hex");
   let count = 0;

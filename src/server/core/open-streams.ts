@@ -1,7 +1,8 @@
 import type { Principal } from "./access/policy.ts";
-import { stillThere } from "./access/principals.ts";
+import { isStillValid } from "./access/principals.ts";
 import type { Catalogue } from "./catalogue/catalogue.ts";
 
+/** One response that is being sent. */
 interface OpenStream {
   principal: Principal;
   end: () => void;
@@ -9,8 +10,8 @@ interface OpenStream {
 }
 
 /**
- * Answers that are still being sent. A stream ends within 5 s of its bearer: at once when the row goes, at the
- * next look when it expires (T56).
+ * The responses that are being sent. A stream ends within 5 s of the end of its bearer: at once when the bearer is
+ * deleted, at the next check when it expires (T56).
  */
 export class OpenStreams {
   readonly #streams = new Set<OpenStream>();
@@ -35,10 +36,10 @@ export class OpenStreams {
   }
 
   /**
-   * Watches over a stream until the returned function is called.
+   * Adds a stream. The returned function removes it.
    *
-   * @param end must end it
-   * @param endless it would never end by itself, as a watch: a server that stops does not wait for it
+   * @param end ends the stream
+   * @param endless true for a stream that does not end by itself, such as a watch: a server that stops ends it at once
    */
   add(principal: Principal, end: () => void, endless = false): () => void {
     const stream = { principal, end, endless };
@@ -46,12 +47,12 @@ export class OpenStreams {
     return () => this.#streams.delete(stream);
   }
 
-  /** Ends those that would never end by themselves. */
+  /** Ends the streams that do not end by themselves. */
   closeEndless(): void {
     for (const stream of this.#streams) if (stream.endless) stream.end();
   }
 
-  /** Ends all that are still open. */
+  /** Ends all streams. */
   close(): void {
     this.#stop();
     for (const stream of this.#streams) stream.end();
@@ -60,6 +61,6 @@ export class OpenStreams {
   #check(): void {
     const { snapshot } = this.#catalogue;
     for (const stream of this.#streams)
-      if (!stillThere(snapshot, stream.principal, this.#now())) stream.end();
+      if (!isStillValid(snapshot, stream.principal, this.#now())) stream.end();
   }
 }

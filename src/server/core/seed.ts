@@ -3,7 +3,7 @@ import type { Catalogue } from "./catalogue/catalogue.ts";
 import { newId, type Random } from "./ids.ts";
 import { type Row, StoreError } from "./store/types.ts";
 
-/** Puts in what is always there: the user `admin`, and `default`, a place for secrets. */
+/** Creates the rows that every catalogue has, where they are missing: the user `admin` and the secret backend `default`. */
 export async function seed(catalogue: Catalogue, now: () => number, random: Random): Promise<void> {
   const builtIn = (kind: string, prefix: string, name: string, spec: Record<string, unknown>): Row => ({
     id: newId(prefix, now(), random),
@@ -32,7 +32,7 @@ export async function seed(catalogue: Catalogue, now: () => number, random: Rand
     try {
       await catalogue.commit([{ op: "insert", row, refs: [] }]);
     } catch (error) {
-      // Another server on the same database was first.
+      // Another server on the same database has created it first.
       if (!(error instanceof StoreError) || error.refusal !== "taken") throw error;
       await catalogue.refresh();
     }

@@ -2,10 +2,10 @@ import { hostname, networkInterfaces } from "node:os";
 import { isLoopbackHost } from "../../net/provider-url.ts";
 
 /**
- * How to tell whether a URL leads back to this server: by the names it was given, and by this machine's names and
- * addresses with a port it listens on.
+ * Returns a function that is true for a URL that leads to this server: one of its public URLs, or a name or address
+ * of this machine with a port that the server listens on.
  *
- * @param listening the URLs it listens on, as of the call
+ * @param listening returns the URLs that the server listens on now
  */
 export function selfTest(
   publicUrls: readonly string[],

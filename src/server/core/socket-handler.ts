@@ -1,8 +1,8 @@
-/** What happens on a WebSocket. */
+/** Receives what happens on a WebSocket. */
 export interface SocketHandler {
   opened(socket: Bun.ServerWebSocket<SocketHandler>): void;
   text(message: string): void;
-  /** Bytes that nobody else writes to: they may be kept. */
+  /** @param frame belongs to the handler and may be kept */
   bytes(frame: Buffer): void;
   closed(): void;
 }

@@ -8,7 +8,7 @@ import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import type { Principal } from "../core/access/policy.ts";
-import { principalAt, stillThere } from "../core/access/principals.ts";
+import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
@@ -230,7 +230,7 @@ function pipeFor(dialect: Dialect, prepared: PreparedCall): StreamPipe {
 /** Returns the llm as it is now, after a wait. Throws AppError if the caller may no longer run it. */
 export function currentLlm(deps: InferenceDeps, { call, request }: CallContext, llm: LlmRow): LlmRow {
   const { snapshot } = deps.catalogue;
-  if (!stillThere(snapshot, call.principal, deps.now())) throw endReason(deps, call.principal);
+  if (!isStillValid(snapshot, call.principal, deps.now())) throw endReason(deps, call.principal);
   const principal = principalAt(snapshot, call.principal);
   const candidates = request.persona
     ? llmsOfPersona(snapshot, findPersona(snapshot, principal, request.persona.id))
@@ -243,7 +243,7 @@ export function currentLlm(deps: InferenceDeps, { call, request }: CallContext, 
 /** The reason for which the server itself ends a call. */
 function endReason(deps: InferenceDeps, principal: Principal): AppError {
   const { catalogue, now } = deps;
-  return stillThere(catalogue.snapshot, principal, now())
+  return isStillValid(catalogue.snapshot, principal, now())
     ? new AppError("unavailable", "the server is shutting down")
     : new AppError("unauthenticated", "the bearer is no longer valid");
 }

@@ -1,5 +1,5 @@
 import { mayList, type Principal } from "../core/access/policy.ts";
-import { principalAt, stillThere } from "../core/access/principals.ts";
+import { isStillValid, principalAt } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { type CloseReason, type LinkConnection, LinkSession } from "./link-session.ts";
 import type { NegotiatedSession, ProviderSessions } from "./provider-sessions.ts";
@@ -134,7 +134,7 @@ export class LinkSessions {
     const { catalogue, now } = this.#options;
     const { snapshot } = catalogue;
     for (const link of [...this.#links.values()]) {
-      if (!stillThere(snapshot, link.principal, now())) this.end(link, "expired");
+      if (!isStillValid(snapshot, link.principal, now())) this.end(link, "expired");
       else if (!mayList(principalAt(snapshot, link.principal), "expose", "llms")) this.end(link, "unexposed");
     }
   }

@@ -51,7 +51,7 @@ describe("a persona that an agent publishes", () => {
     const changed = await server.admin("PUT", "/api/v1/agents/reviewer", { systemPrompt: "x", llm: "a" });
     expect([changed.status, changed.body.details]).toEqual([
       400,
-      [{ path: "/systemPrompt", message: "is set by its agent" }],
+      [{ path: "/systemPrompt", message: "is set by the workstation agent that publishes it" }],
     ]);
     const stranger = await server.user("stranger", [{ role: "edit", resource: "agents" }]);
     expect(await agents(stranger.call)).toEqual([]);

@@ -80,7 +80,7 @@ describe("a virtual llm", () => {
       const refused = await put({ [field]: value, tier: "heavy" });
       expect([refused.status, refused.body.details]).toEqual([
         400,
-        [{ path: `/${field}`, message: "is set by its agent" }],
+        [{ path: `/${field}`, message: "is set by the workstation agent that publishes it" }],
       ]);
     }
     expect((await put({ type: "openai" })).body.details).toEqual([

@@ -1,11 +1,14 @@
-/** argon2id as OWASP's floor asks for: 19 MiB, two passes; 34 ms here, so that a login does not stall calls. */
+/**
+ * Parameters of argon2id: the minimum that OWASP recommends, 19 MiB and two passes
+ * (cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html). More would delay running calls.
+ */
 const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
 
-/** The hash of a random password: an unknown user is compared with it, and so takes as long as a wrong password. */
-const nobody =
+/** The hash of a random password. Logins of unknown users are compared with it, so that they take as long as others. */
+const hashOfNobody =
   "$argon2id$v=19$m=19456,t=2,p=1$VvNRcoP3qjvQ0YUiDZ92CTgJuUQ+EJLJS+cgzZXnnL0$+PNp0zS2+4YI4oclw3QY/wgd32hGPfjPbkpnn6FIt+Q";
 
-/** At most two at a time: a flood of logins must not take the machine (T68). */
+/** Hashes that are computed at a time, at most: a flood of logins must not use up the machine (T68). */
 const slots = 2;
 let busy = 0;
 const waiting: (() => void)[] = [];
@@ -22,14 +25,19 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Returns the argon2id hash of a password, with its parameters and salt. */
 export function hashPassword(password: string): Promise<string> {
   return inTurn(() => Bun.password.hash(password, parameters));
 }
 
-/** Whether a password is right. `hash` is null where there is no user or no password: false, after as long. */
+/**
+ * Returns true if a password is right.
+ *
+ * @param hash null where there is no user, or the user has no password: the result is false, after the same time
+ */
 export async function verifyPassword(password: string, hash: string | null): Promise<boolean> {
-  // An empty or overlong password makes Bun throw or work for long; neither is ever right.
+  // Bun throws for an empty password and works for long on a very long one. Neither is ever right.
   const plausible = password.length > 0 && password.length <= 1024;
-  const right = await inTurn(() => Bun.password.verify(plausible ? password : "-", hash ?? nobody));
+  const right = await inTurn(() => Bun.password.verify(plausible ? password : "-", hash ?? hashOfNobody));
   return right && plausible && hash !== null;
 }

@@ -2,12 +2,12 @@ import type { Action, Role, RoleBinding } from "../../../kinds/grants.ts";
 import { isVirtual } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 
-/** What somebody wants to do to a resource. */
+/** An access to a resource. */
 export type Verb = "view" | "create" | "update" | "delete" | "run" | "expose";
 
 const bit: Record<Verb, number> = { view: 1, create: 2, update: 4, delete: 8, run: 16, expose: 32 };
 
-/** Nothing but `run` implies `run`: whoever may edit the catalogue may not thereby spend. */
+/** The verbs that each role gives. Only `run` gives `run`: editing an llm does not permit calling it. */
 const verbsOf: Record<Role, number> = {
   view: bit.view,
   create: bit.create,
@@ -18,24 +18,25 @@ const verbsOf: Record<Role, number> = {
 };
 
 /**
- * A grant as it was made. One that names a row holds for that row: `boundTo` is the row it meant when it was
- * made, and another owner's later row of the same name is not it.
+ * One grant of a binding or token. A grant that names a row holds for that row: `boundTo` is the row that had the name
+ * when the grant was made. A later row of the same name and another owner is not granted.
  */
 export type Grant = RoleBinding & { boundTo?: { id: string; owner: string | null } };
 
-/** Grants made ready for questions. */
+/** Grants in a form that is fast to look up. */
 export interface Policy {
-  /** Holds all there is, also what no binding can say. */
+  /** True for the built-in administrator, who holds everything, also what no binding can grant. */
   readonly everything: boolean;
-  /** Holds something on `*`. */
+  /** True if it grants anything on `*`. Its holder sees private rows. */
   readonly administrator: boolean;
-  /** Verbs by resource, on every row of it. */
+  /** Verbs on all rows of a resource, as bits, by resource. */
   readonly onKind: ReadonlyMap<string, number>;
-  /** `llms/claude` → what is held on that name, and for which row. */
+  /** Verbs on the rows of one name, as bits, and the row that each grant is bound to. By `llms/claude`. */
   readonly onName: ReadonlyMap<string, readonly { verbs: number; boundTo: Grant["boundTo"] }[]>;
   readonly actions: ReadonlySet<Action>;
 }
 
+/** The policy of the built-in administrator. */
 export const everything: Policy = {
   everything: true,
   administrator: true,
@@ -44,6 +45,7 @@ export const everything: Policy = {
   actions: new Set(),
 };
 
+/** Compiles grants into a policy. Several grants add up. */
 export function compilePolicy(grants: Iterable<Grant>): Policy {
   const onKind = new Map<string, number>();
   const onName = new Map<string, { verbs: number; boundTo: Grant["boundTo"] }[]>();
@@ -61,51 +63,51 @@ export function compilePolicy(grants: Iterable<Grant>): Policy {
   return { everything: false, administrator: onKind.has("*"), onKind, onName, actions };
 }
 
-/** Who asks. */
+/** The user or token that makes a request. */
 export interface Principal {
   kind: "User" | "Token";
-  /** Id of the user, or of the token. */
+  /** The id of the user, or of the token. */
   id: string;
   name: string;
-  /** The user, or the token's maker. */
+  /** The id of the user, or of the user who made the token. */
   userId: string;
   userName: string;
   groups: readonly string[];
-  /** The session it came with, when it logged in. */
+  /** The id of the login session, for a user who logged in. */
   sessionId?: string;
-  /** Milliseconds; the bearer is not accepted after it. */
+  /** The end of the session or token, in milliseconds since 1970. */
   expiresAt?: number;
-  /** All of them must agree: a user's policy; for a token its own and its maker's. */
+  /** The policies that must all allow an access: a user has one; a token has its own, then that of its maker. */
   policies: readonly Policy[];
-  /** Plurals of the kinds of which it, or its maker, has published something through an agent. */
+  /** Plurals of the kinds of which the user has published something through a workstation agent. */
   publishes?: ReadonlySet<string>;
 }
 
 const noUser = { kind: "User", id: "", name: "", userId: "", userName: "", groups: [] } as const;
 
-/** The caller of a public route, who holds nothing. */
+/** The principal of a request to a public route. It holds nothing. */
 export const nobody: Principal = { ...noUser, policies: [compilePolicy([])] };
 
-/** The server acting by itself: it holds everything, and is no user. */
+/** The principal of work that the server does by itself. It holds everything, and is not a user. */
 export const serverPrincipal: Principal = { ...noUser, policies: [everything] };
 
-/** The id of the token that a principal came with, or null for a user: what audit events and usage keep. */
+/** Returns the id of a token, or null for a user: the `tokenId` of audit events and usage. */
 export function tokenIdOf({ kind, id }: Principal): string | null {
   return kind === "Token" ? id : null;
 }
 
 /**
- * `hidden` and "there is no such row" are told to a caller in the same words; `forbidden` does not depend on
- * whether the row exists.
+ * The result of `decide`. Callers get the same response for `hidden` as for a row that does not exist. `forbidden`
+ * does not depend on the existence of the row.
  */
 export type Decision = "allow" | "forbidden" | "hidden";
 
 /**
- * Who may do what: the one place that decides.
+ * Decides an access of a principal. Nothing else in the server decides about rights.
  *
- * @param resource a kind's plural, or `audit` or `metrics`
- * @param name the row's name; undefined for the kind as a whole
- * @param row the row, when there is one of that name
+ * @param resource the plural of a kind, or `audit` or `metrics`
+ * @param name the name of the row; undefined for the kind as a whole
+ * @param row the row of that name, if there is one
  */
 export function decide(
   principal: Principal,
@@ -119,7 +121,7 @@ export function decide(
     (policy) => holds(policy, verb, resource, name, row) || publishedBy(principal, policy, verb, row),
   );
   if (!held) {
-    // A grant whose row is gone says of another's private row what it says where there is none.
+    // The holder of a grant that is bound to a deleted row must not learn that there is a new, private row of the name.
     const stale = row !== undefined && policies.every((policy) => holds(policy, verb, resource, name));
     return stale && !isVisible(principal, resource, row) ? "hidden" : "forbidden";
   }
@@ -127,14 +129,14 @@ export function decide(
   return row && isVisible(principal, resource, row) ? "allow" : "hidden";
 }
 
-/** Whether a principal may run an operation. */
+/** Returns true if a principal may run an operation. */
 export function mayRun(principal: Principal, action: Action): boolean {
   return principal.policies.every((policy) => policy.everything || policy.actions.has(action));
 }
 
 /**
- * Whether there can be anything to list: the verb is held on the kind, on any name of it, or by having published
- * something. What the list then shows is decided row by row.
+ * Returns true if a principal holds a verb on a resource, on some row of it, or because it has published one. Such a
+ * principal passes the check of a route; `decide` then decides about each row.
  */
 export function mayList(principal: Principal, verb: Verb, resource: string): boolean {
   const publishes = principal.publishes?.has(resource) && ofPublishers.has(verb);
@@ -149,7 +151,7 @@ export function mayList(principal: Principal, verb: Verb, resource: string): boo
   );
 }
 
-/** Whether a row exists as far as a principal can tell. Says nothing of what may be done to it. */
+/** Returns true if a principal may know that a row exists. It may still hold no verb on the row. */
 export function isVisible(principal: Principal, resource: string, row: Row): boolean {
   return (
     row.visibility !== "private" ||
@@ -160,12 +162,12 @@ export function isVisible(principal: Principal, resource: string, row: Row): boo
   );
 }
 
-/** Whether somebody holds all that a grant would give, and so may give it. */
+/** Returns true if a principal holds everything that a grant gives, and so may give that grant to others. */
 export function covers(principal: Principal, grant: Grant): boolean {
   return coversPolicy(principal, compilePolicy([grant]));
 }
 
-/** Whether somebody holds all that a policy gives. */
+/** Returns true if a principal holds everything that a policy gives. */
 export function coversPolicy(principal: Principal, policy: Policy): boolean {
   if (policy.everything) return principal.policies.every((own) => own.everything);
   const verbs = (mask: number, resource: string, name?: string, row?: RowIdentity) =>
@@ -197,7 +199,7 @@ function holds(policy: Policy, verb: Verb, resource: string, name?: string, row?
   return name !== undefined && (namedVerbs(policy, resource, name, row) & bit[verb]) !== 0;
 }
 
-/** Verbs held on a name. Without a row to compare with, what is held on the name counts. */
+/** Returns the verbs on a name, as bits. With a row, only grants that are bound to that row count. */
 function namedVerbs(policy: Policy, resource: string, name: string, row?: RowIdentity): number {
   let verbs = 0;
   for (const { verbs: held, boundTo } of policy.onName.get(`${resource}/${name}`) ?? []) {
@@ -208,7 +210,7 @@ function namedVerbs(policy: Policy, resource: string, name: string, row?: RowIde
   return verbs;
 }
 
-/** The owner of what an agent published may always view, run and withdraw it. A token's own policy still limits it. */
+/** True for a virtual row and its owner, who may always view, run and delete it. A token's own policy limits that. */
 function publishedBy(principal: Principal, policy: Policy, verb: Verb, row?: Row): boolean {
   return (
     row !== undefined &&
@@ -219,6 +221,7 @@ function publishedBy(principal: Principal, policy: Policy, verb: Verb, row?: Row
   );
 }
 
+/** The verbs that the owner of a virtual row always holds. */
 const ofPublishers: ReadonlySet<Verb> = new Set(["view", "run", "delete"]);
 
 function isOwnOfToken(principal: Principal, policy: Policy): boolean {

@@ -6,18 +6,18 @@ import type { Row } from "../store/types.ts";
 import { bearerHash, isBearer } from "./bearer.ts";
 import { compilePolicy, everything, type Grant, type Policy, type Principal } from "./policy.ts";
 
-/** The user that comes in by the Unix socket. It holds everything and cannot be deleted. */
+/** The name of the built-in administrator, the user of requests over the Unix socket. It cannot be deleted. */
 export const adminName = "admin";
 
-/** What a snapshot says about who is who, worked out once for each. */
+/** Principals and rights as of one snapshot, computed once for each snapshot. */
 interface Compiled {
   readonly byHash: Map<string, Principal>;
   readonly policies: Map<string, Policy>;
-  /** User id → names of the groups that list it. */
+  /** Names of the groups of a user, by the id of the user. */
   readonly groups: ReadonlyMap<string, readonly string[]>;
-  /** `user/alice` → what bindings grant it directly. */
+  /** Grants of bindings by their subject: `user/alice`, `group/team`, `token/laptop`. */
   readonly grants: ReadonlyMap<string, readonly Grant[]>;
-  /** User id → plurals of the kinds of which it has published something through an agent. */
+  /** Plurals of the kinds that a user publishes through workstation agents, by the id of the user. */
   readonly publishers: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -26,9 +26,9 @@ const none: ReadonlySet<string> = new Set();
 const compiled = new WeakMap<Snapshot, Compiled>();
 
 /**
- * Who a bearer is, or undefined: unknown, expired, revoked and malformed are all alike.
+ * Returns the principal of a bearer; undefined for one that is unknown, expired, revoked or malformed.
  *
- * @param now milliseconds
+ * @param now milliseconds since 1970
  */
 export function principalOf(snapshot: Snapshot, bearer: string, now: number): Principal | undefined {
   const hash = bearerHash(bearer);
@@ -43,14 +43,14 @@ export function principalOf(snapshot: Snapshot, bearer: string, now: number): Pr
   return principal.expiresAt !== undefined && principal.expiresAt <= now ? undefined : principal;
 }
 
-/** Whether a principal's session or token, and its user, are still there and have not expired. */
-export function stillThere(snapshot: Snapshot, principal: Principal, now: number): boolean {
+/** Returns true if the session or token of a principal, and its user, still exist and have not expired. */
+export function isStillValid(snapshot: Snapshot, principal: Principal, now: number): boolean {
   if (principal.expiresAt !== undefined && principal.expiresAt <= now) return false;
   if (!snapshot.byId.has(principal.userId) || !snapshot.byId.has(principal.id)) return false;
   return principal.sessionId === undefined || snapshot.sessionIds.has(principal.sessionId);
 }
 
-/** The same principal with the rights a later snapshot gives it: none when it is gone. */
+/** Returns the principal with the rights that a later snapshot gives it: none if it no longer exists. */
 export function principalAt(snapshot: Snapshot, principal: Principal): Principal {
   const user = snapshot.byId.get(principal.userId);
   const row = snapshot.byId.get(principal.id);
@@ -61,25 +61,25 @@ export function principalAt(snapshot: Snapshot, principal: Principal): Principal
   return { ...principal, groups, policies };
 }
 
-/** True if a later snapshot gives a principal exactly the rights that it has. */
+/** Returns true if a later snapshot gives a principal exactly the rights that it has. */
 export function hasSameRights(snapshot: Snapshot, principal: Principal): boolean {
   return Bun.deepEquals(principalAt(snapshot, principal).policies, principal.policies);
 }
 
-/** The built-in administrator, for who comes in by the Unix socket. */
+/** Returns the built-in administrator. */
 export function adminPrincipal(snapshot: Snapshot): Principal {
   const admin = snapshot.named("user", adminName);
   if (!admin) throw new Error("the built-in user admin is missing");
   return ofUser(snapshot, admin);
 }
 
-/** A user with all that it holds; undefined when it is gone. */
+/** Returns a user with its rights; undefined if it no longer exists. */
 export function userPrincipal(snapshot: Snapshot, userId: string | null): Principal | undefined {
   const user = userId === null ? undefined : snapshot.byId.get(userId);
   return user && ofUser(snapshot, user);
 }
 
-/** What a user holds, from all bindings that name it or a group of its. */
+/** Returns the rights of a user, from all bindings that name the user or one of its groups. */
 export function userPolicy(snapshot: Snapshot, user: Row): Policy {
   if (user.name === adminName) return everything;
   const { policies, groups, grants } = compile(snapshot);
@@ -92,17 +92,17 @@ export function userPolicy(snapshot: Snapshot, user: Row): Policy {
   return policy;
 }
 
-/** What bindings grant a group: what its members gain. */
+/** Returns the rights that bindings give to the members of a group. */
 export function groupPolicy(snapshot: Snapshot, name: string): Policy {
   return compilePolicy(compile(snapshot).grants.get(`group/${name}`) ?? []);
 }
 
-/** Names of the groups that list a user, sorted. */
+/** Returns the names of a user's groups, sorted. */
 export function groupsOf(snapshot: Snapshot, userId: string): readonly string[] {
   return compile(snapshot).groups.get(userId) ?? [];
 }
 
-/** The grants of a binding or token, each with the row it was made for. */
+/** Returns the grants of a binding or token, each with the row that it is bound to. */
 export function grantsOf({ spec, status }: RowOf<"rbac" | "token">): Grant[] {
   const { boundTo = [] } = status;
   return spec.roleBindings.map((grant, i) => ({ ...grant, ...(boundTo[i] && { boundTo: boundTo[i] }) }));
@@ -134,7 +134,7 @@ function ofToken(snapshot: Snapshot, hash: string): Principal | undefined {
 }
 
 function tokenPrincipal(snapshot: Snapshot, row: RowOf<"token">, maker: Row): Principal {
-  // A binding means the token of that name outside any project, and no other.
+  // A binding names the token outside any project.
   const bound = row.scope === "" ? compile(snapshot).grants.get(`token/${row.name}`) : undefined;
   const own = [...grantsOf(row), ...(bound ?? [])];
   const { expiresAt } = row.spec;

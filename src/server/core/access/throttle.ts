@@ -1,21 +1,25 @@
+/** Attempts of one key in one window. */
 const limit = 5;
+/** Milliseconds. */
 const window = 60_000;
-const most = 10_000;
+/** Keys that are remembered, at most. */
+const maxKeys = 10_000;
 
 /**
- * Counts failures by key (a user's name, an address): five in a minute and the key has to wait. An attempt
- * counts before it is known to fail, so that many at once do not slip through. Memory is bounded; the key that
- * was quiet longest is forgotten first.
+ * Limits failed attempts by key (a user's name, an address): after five in a minute, the key has to wait. An attempt
+ * counts before its result is known, so that many attempts at once do not get around the limit. Memory is bounded:
+ * the key without attempts for the longest time is forgotten first.
  */
 export class Throttle {
   readonly #attempts = new Map<string, number[]>();
   readonly #now: () => number;
 
+  /** @param now milliseconds */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Counts an attempt. Returns the seconds to wait when there have been too many; then nothing is counted. */
+  /** Counts an attempt of each key. Returns 0; or, where there were too many, the seconds to wait, and counts nothing. */
   attempt(...keys: string[]): number {
     const wait = this.wait(...keys);
     if (wait > 0) return wait;
@@ -24,16 +28,16 @@ export class Throttle {
       this.#attempts.delete(key);
       this.#attempts.set(key, [...recent, this.#now()]);
     }
-    while (this.#attempts.size > most) this.#attempts.delete(this.#attempts.keys().next().value!);
+    while (this.#attempts.size > maxKeys) this.#attempts.delete(this.#attempts.keys().next().value!);
     return 0;
   }
 
-  /** Returns the seconds to wait before the next attempt; 0 when it may be made at once. */
+  /** Returns the seconds to wait before the next attempt; 0 if it may be made at once. */
   wait(...keys: string[]): number {
     return Math.max(0, ...keys.map((key) => this.#wait(key)));
   }
 
-  /** The last attempt did not fail. */
+  /** Takes the last attempt of each key back, because it did not fail. */
   forgive(...keys: string[]): void {
     for (const key of keys) this.#attempts.get(key)?.pop();
   }

@@ -2,7 +2,7 @@ import { Snapshot } from "../store/snapshot.ts";
 import type { Change, Contents, Row, Store, Write } from "../store/types.ts";
 import { inCurrentForm } from "./llm-settings.ts";
 
-/** One row that changed: as it was, as it is. At least one of them is there. */
+/** A change of one row: the row before and after it. At least one of the two exists. */
 export interface RowChange {
   revision: number;
   kind: string;
@@ -10,24 +10,24 @@ export interface RowChange {
   after: Row | undefined;
 }
 
-/** Hears what has changed; null when that is too much to say. */
+/** Receives the rows that have changed; null where they are too many to tell. */
 type Listener = (changes: readonly RowChange[] | null) => void;
 
 const batch = 1000;
 
-/** How many changes are remembered for watchers that come back. */
+/** The newest changes that are kept in memory for watchers that connect again. */
 const remembered = 4096;
 
 /**
- * The live view of the store. Everything that reads, reads `snapshot`; everything that writes, writes through
- * `commit`, which returns when the snapshot holds what was written.
+ * The live view of the store. Readers read `snapshot`. Writers write through `commit`, which returns when the snapshot
+ * contains the write.
  */
 export class Catalogue {
   readonly store: Store;
   #snapshot: Snapshot;
   #refreshing: Promise<void> | undefined;
   readonly #recent: RowChange[] = [];
-  /** Changes after this revision are all in `#recent`. */
+  /** `#recent` has all changes after this revision. */
   #recentSince: number;
   readonly #listeners = new Set<Listener>();
   readonly #stopDoorbell: () => void;
@@ -39,7 +39,7 @@ export class Catalogue {
     this.#stopDoorbell = store.onDoorbell(() => this.refresh().catch(onError));
   }
 
-  /** Loads all there is. `onError` hears of refreshes that failed on another server's change. */
+  /** Loads the store. `onError` gets the errors of refreshes that another server's change caused. */
   static async open(store: Store, onError: (error: unknown) => void): Promise<Catalogue> {
     return new Catalogue(store, new Snapshot(current(await store.load())), onError);
   }
@@ -48,14 +48,14 @@ export class Catalogue {
     return this.#snapshot;
   }
 
-  /** Writes all or nothing, and brings the snapshot up to date. Throws StoreError. */
+  /** Applies writes in one transaction, and updates the snapshot. Throws StoreError if nothing was written. */
   async commit(writes: readonly Write[]): Promise<void> {
     const revision = await this.store.commit(writes);
-    // A refresh that is under way may have read before this commit.
+    // A refresh that began before this commit may not contain it.
     while (this.#snapshot.revision < revision) await this.refresh();
   }
 
-  /** Takes in what has been written since, by anybody. One at a time. */
+  /** Updates the snapshot with all changes since, also those of other servers. Joins a refresh that is under way. */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined;
@@ -63,13 +63,13 @@ export class Catalogue {
     return this.#refreshing;
   }
 
-  /** Calls back after each swap of the snapshot. Returns how to stop. */
+  /** Calls a listener after each swap of the snapshot. Returns a function that unsubscribes. */
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Row changes after a revision, or null when they are no longer known. */
+  /** Returns the row changes after a revision, or null if they are no longer in memory. */
   changesSince(revision: number): readonly RowChange[] | null {
     if (revision < this.#recentSince || revision > this.#snapshot.revision) return null;
     return this.#recent.filter((change) => change.revision > revision);
@@ -90,7 +90,7 @@ export class Catalogue {
     }
   }
 
-  /** Too far behind: start over. Watchers are told to list again. */
+  /** Loads everything again, because the changes since are pruned. Watchers must list again. */
   async #reload(): Promise<void> {
     this.#snapshot = new Snapshot(current(await this.store.load()), this.#snapshot.volatile);
     this.#recent.length = 0;
@@ -115,7 +115,7 @@ export class Catalogue {
   }
 }
 
-/** The same contents with every row in the form that this version writes. */
+/** Returns contents with every row in the form that this version writes. */
 function current<C extends Pick<Contents, "rows">>(contents: C): C {
   return { ...contents, rows: contents.rows.map(inCurrentForm) };
 }

@@ -3,8 +3,8 @@ import type { Pointer } from "../store/snapshot.ts";
 import type { Row } from "../store/types.ts";
 
 /**
- * A row without the references at some JSON pointers: a field becomes null, or goes where the kind does not
- * know null; an element of a list goes. Returns the next version of the row.
+ * Returns the next version of a row, without the references at some JSON pointers. A field becomes null, or is removed
+ * where the kind does not allow null; an element of a list is removed.
  */
 export function withoutReferences(kind: Kind, row: Row, pointers: readonly Pointer[], now: number): Row {
   const spec = structuredClone(row.spec);

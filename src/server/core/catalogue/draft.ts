@@ -10,17 +10,17 @@ import { hooks } from "./hooks/index.ts";
 import type { Draft } from "./hooks.ts";
 import { present } from "./present.ts";
 
-/** Who changes what, as of which snapshot. */
+/** The change that a draft is for. */
 export interface DraftOf {
   kind: Kind;
   principal: Principal;
   snapshot: Snapshot;
   before: Row | undefined;
-  /** The row to complete: id, owner, version and times are set. */
+  /** The row to complete. Its id, owner, version and times are set. */
   row: Row;
 }
 
-/** A draft without any change, for a delete. */
+/** Returns a draft without changes, for a delete. */
 export function emptyDraft(of: DraftOf): Draft {
   return {
     ...of,
@@ -31,11 +31,11 @@ export function emptyDraft(of: DraftOf): Draft {
     writeAfter: [],
     afterCommit: [],
     onRefused: [],
-    answer: {},
+    response: {},
   };
 }
 
-/** A draft of a new row: the name, and every field checked and filled in. */
+/** Returns a draft of a new row, with its name and fields checked and defaults filled in. */
 export function draftCreate(of: DraftOf, body: Record<string, unknown>): Draft {
   const { name, ...given } = body;
   const draft: Draft = { ...emptyDraft(of), given, sent: (field) => Object.hasOwn(given, field) };
@@ -48,8 +48,8 @@ export function draftCreate(of: DraftOf, body: Record<string, unknown>): Draft {
 }
 
 /**
- * A draft of a changed row. What is sent back as it was shown is no change, so that a whole object can be read,
- * edited and put.
+ * Returns a draft of a changed row. Fields that are sent with the value that a read shows are no changes, so that a
+ * caller can read an object, edit it and send all of it.
  */
 export function draftUpdate(
   of: DraftOf & { before: Row },
@@ -76,8 +76,8 @@ export function draftUpdate(
 }
 
 /**
- * The references of a draft's row, as the database will hold them; what points nowhere is a fault. One that was there
- * before stays, also where who changes the rest may not know of its target.
+ * Returns the references of a draft's row, and a fault for each whose target does not exist or is hidden from the
+ * principal. A reference that was there before stays, also where its target is hidden.
  */
 export function resolveReferences(
   draft: Pick<Draft, "kind" | "row" | "snapshot" | "principal"> & Partial<Pick<Draft, "before">>,
@@ -100,7 +100,7 @@ export function resolveReferences(
   return { refs, faults };
 }
 
-/** The 400 that lists every fault. */
+/** Returns the error `invalid_request` with every fault. */
 export function invalid(kind: Kind, faults: readonly Fault[]): AppError {
   const [first] = faults;
   const what = first?.path ? `${first.path.slice(1).replaceAll("/", ".")}: ${first.message}` : first?.message;
@@ -108,10 +108,10 @@ export function invalid(kind: Kind, faults: readonly Fault[]): AppError {
   return new AppError("invalid_request", `invalid ${kind.kind}: ${what}${more}`, { details: [...faults] });
 }
 
-/** Merges fields over what is there, checks them and puts them into the row. Null clears. */
+/** Merges the given fields over the base, checks the result and sets it as the spec of the row. Null clears a field. */
 function fill(draft: Draft, base: Record<string, unknown>, given: Record<string, unknown>): void {
   const { kind, row, before } = draft;
-  // Not an object yet: to one, assigning `__proto__` is not setting a field (T17).
+  // A map, because assigning `__proto__` to an object does not set a field (T17).
   const entries = new Map(Object.entries(base));
   for (const [field, value] of Object.entries(hooks[kind.kind]?.normalise?.(given, before) ?? given)) {
     if (isServerSet(kind, field)) continue;
@@ -121,7 +121,7 @@ function fill(draft: Draft, base: Record<string, unknown>, given: Record<string,
   }
   const merged = Object.fromEntries(entries);
   const { fields, faults } = validateFields(kind, merged);
-  // What goes in and never comes out is not in the row: after the create it is not missed.
+  // Write-only fields are not in the row. Only a create can miss them.
   const stored = (path: string) =>
     before && kind.writeOnly.includes(path.slice(1)) && !(path.slice(1) in merged);
   draft.faults.push(...faults.filter(({ path }) => !stored(path)));

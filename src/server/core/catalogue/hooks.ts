@@ -41,49 +41,51 @@ export interface Services {
   random: Random;
 }
 
-/** Who looks at a row, as of which snapshot, and when (milliseconds). */
+/** A read of a row. */
 export interface View {
+  /** The reader. */
   principal: Principal;
   snapshot: Snapshot;
+  /** Milliseconds since 1970. */
   now: number;
 }
 
-/** A row on its way in. Hooks change it, find fault with it, and add what must be written with it. */
+/** A write that is being prepared. Hooks complete the row, add faults, and add writes to the same transaction. */
 export interface Draft<R extends Row = Row> {
   kind: Kind;
   principal: Principal;
   snapshot: Snapshot;
   before: R | undefined;
-  /** As it will be written. */
+  /** The row as it will be written. */
   row: R;
-  /** The fields that were sent and differ from what is there, write-only ones among them. */
+  /** The fields that were sent and differ from the row before, with all write-only fields that were sent. */
   given: Readonly<Record<string, unknown>>;
-  /** Whether the caller sent a field, changed or not. */
+  /** Returns true if the caller sent a field, changed or not. */
   sent(field: string): boolean;
-  /** Any fault refuses the write with 400. */
+  /** Faults in the fields. With any fault, the write is refused with 400. */
   faults: Fault[];
-  /** Written in the same transaction, before the row. */
+  /** Writes of the same transaction, before the row. */
   writeFirst: Write[];
-  /** Written in the same transaction, after the row. */
+  /** Writes of the same transaction, after the row. */
   writeAfter: Write[];
-  /** Run when it is written. What they throw is logged, not told. */
+  /** Work for after the commit. Its errors are logged; the caller does not get them. */
   afterCommit: (() => Promise<unknown>)[];
-  /** Run when it is not. */
+  /** Work for when the write is refused. */
   onRefused: (() => Promise<unknown>)[];
-  /** Fields for this one answer. */
-  answer: Record<string, unknown>;
+  /** Fields that only the response to this write has. */
+  response: Record<string, unknown>;
 }
 
-/** What a kind does beyond being stored. */
+/** Behaviour of a kind beyond its descriptor. */
 export interface Hooks<R extends Row = Row> {
-  /** Brings what was given into the form that is validated. Runs before everything else. */
+  /** Returns the given fields in the form that is validated. Runs before all other checks. */
   normalise?(given: Record<string, unknown>, before: R | undefined): Record<string, unknown>;
-  /** Checks and completes a draft whose fields are valid by themselves. Throws AppError to refuse outright. */
+  /** Checks and completes a draft whose fields are valid by themselves. Throws AppError to refuse the write. */
   prepare?(draft: Draft<R>, services: Services): void | Promise<void>;
-  /** Refuses a delete with AppError, or adds to what is written. */
+  /** Adds writes to a delete. Throws AppError to refuse it. */
   remove?(draft: Draft<R>, services: Services): void | Promise<void>;
-  /** The read-only fields of a row, besides its owner, as far as who looks may know them. */
+  /** Returns the read-only fields of a row, besides its owner, as far as the reader may know them. */
   status?(row: R, view: View): Record<string, unknown>;
-  /** Fields that name what who looks may not know of; they are left out. */
+  /** Returns the names of fields that are left out, because they name a row that is hidden from the reader. */
   hidden?(row: R, view: View): readonly string[];
 }

@@ -3,7 +3,7 @@ import type { Row } from "../store/types.ts";
 import { hooks } from "./hooks/index.ts";
 import type { View } from "./hooks.ts";
 
-/** A row as the API returns it. Write-only fields are not in the row, and so cannot come out. */
+/** Returns a row as the API shows it to a reader. Rows never contain write-only fields. */
 export function present(kind: Kind, row: Row, view: View): Resource {
   const object: Record<string, unknown> = { id: row.id, name: row.name };
   const hidden = hooks[kind.kind]?.hidden?.(row, view) ?? [];

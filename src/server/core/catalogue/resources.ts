@@ -16,32 +16,32 @@ import { hooks } from "./hooks/index.ts";
 import type { Draft, Services } from "./hooks.ts";
 import { present } from "./present.ts";
 
-/** How often a write is tried again that lost against another one. */
+/** Attempts of a write that loses against other writes. */
 const attempts = 5;
 
-/** What can be done to resources of every kind, by somebody. */
+/** Reads and writes of resources of every kind, with the rights of a principal. */
 export class Resources {
   readonly #catalogue: Catalogue;
   readonly #services: Services;
   readonly #onError: (error: unknown) => void;
 
-  /** `onError` hears of what went wrong after a commit, when the caller's answer is settled already. */
+  /** `onError` gets errors of work after a commit, which the caller is not told of. */
   constructor(catalogue: Catalogue, services: Services, onError: (error: unknown) => void) {
     this.#catalogue = catalogue;
     this.#services = services;
     this.#onError = onError;
   }
 
-  /** What a principal may see of a kind, sorted by name. */
+  /** Returns the rows of a kind that a principal may see, sorted by name. */
   list<Name extends string>(principal: Principal, kind: Kind<TObject, Name>): RowOf<Name>[] {
     const { sorted } = this.#catalogue.snapshot.table(kind.kind);
     return sorted.filter((row) => decide(principal, "view", kind.plural, row.name, row) === "allow");
   }
 
   /**
-   * Finds a row by id or name, and decides on the row's name, whichever was asked for.
+   * Finds a row by id or name. The principal needs the verb on the name of the row, also when it gives the id.
    *
-   * @param scope what the name is unique within, where the kind is scoped; any when left out
+   * @param scope the scope of the name, where the kind is scoped; all scopes are searched if it is left out
    * @throws AppError `forbidden` or `not_found`, in that order
    */
   find<Name extends string>(
@@ -71,7 +71,7 @@ export class Resources {
     return row;
   }
 
-  /** A row as somebody sees it now. */
+  /** Returns a row as the API shows it to a principal now. */
   present(principal: Principal, kind: Kind, row: Row): Resource {
     return present(kind, row, {
       principal,
@@ -80,7 +80,7 @@ export class Resources {
     });
   }
 
-  /** Throws AppError `invalid_request` with every fault, `name_taken` or `forbidden`. */
+  /** Creates a row. Throws AppError `invalid_request` with every fault, `name_taken` or `forbidden`. */
   create({ principal, requestId }: Caller, kind: Kind, body: Record<string, unknown>): Promise<Resource> {
     if (decide(principal, "create", kind.plural) !== "allow") throw forbidden("create", kind);
     return this.#retrying(false, async () => {
@@ -101,13 +101,13 @@ export class Resources {
       const { snapshot } = this.#catalogue;
       const draft = draftCreate({ kind, principal, snapshot, before: undefined, row }, body);
       await this.#write(draft, requestId);
-      return { ...this.present(principal, kind, row), ...draft.answer };
+      return { ...this.present(principal, kind, row), ...draft.response };
     });
   }
 
   /**
-   * Changes the given fields and no others; null clears. `version`, when given, must be the current one.
-   * Changing nothing writes nothing.
+   * Changes the given fields of a row; null clears a field. A `version` in the body must be the current one. Where no
+   * field changes, nothing is written.
    */
   update(
     caller: Caller,
@@ -128,11 +128,11 @@ export class Resources {
       const { snapshot } = this.#catalogue;
       const draft = draftUpdate({ kind, principal: caller.principal, snapshot, before, row }, given, now);
       const written = await this.#write(draft, caller.requestId);
-      return { ...this.present(caller.principal, kind, written), ...draft.answer };
+      return { ...this.present(caller.principal, kind, written), ...draft.response };
     });
   }
 
-  /** Throws AppError `still_referenced`, naming what the caller may see of what points at the row. */
+  /** Deletes a row. Throws AppError `still_referenced` with the names of referrers that the caller may see. */
   remove(caller: Caller, kind: Kind, idOrName: string, scope?: string): Promise<void> {
     return this.#retrying(false, async () => {
       const row = this.find(caller.principal, "delete", kind, idOrName, scope);
@@ -153,19 +153,19 @@ export class Resources {
           ...draft,
           kind: kindOf(from.kind),
           row: next,
-          // What stays was there before, whoever may see it.
+          // References that stay were there before, also those that the caller may not see.
           principal: serverPrincipal,
         });
         return { op: "update", row: next, refs };
       });
       const self: Write = { op: "delete", id: row.id, version: row.version };
-      // What goes along may be pointed at as well.
+      // Rows that are deleted along with it may have referrers too: those are cleared first.
       const along = draft.writeFirst.splice(0);
       await this.#commit(draft, "delete", caller.requestId, [...cleared, ...along, self], []);
     });
   }
 
-  /** Completes a draft and writes it. Returns the row as it now stands: the old one when nothing has changed. */
+  /** Completes a draft and writes it. Returns the row as it now is: the old one if nothing has changed. */
   async #write(draft: Draft, requestId: string): Promise<Row> {
     const { kind, row, before } = draft;
     if (draft.faults.length > 0) throw invalid(kind, draft.faults);
@@ -191,7 +191,7 @@ export class Resources {
     }
   }
 
-  /** One transaction with its audit event. */
+  /** Commits the writes of a draft with their audit event, in one transaction. */
   async #commit(
     draft: Draft,
     action: WriteOperation,
@@ -210,7 +210,7 @@ export class Resources {
     for (const work of draft.afterCommit) await work().catch(this.#onError);
   }
 
-  /** Tries again when another write came first, unless the caller said which version it meant. */
+  /** Does a write again where another write came first; not if `once`: the caller has given a version. */
   async #retrying<T>(once: boolean, work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -243,7 +243,7 @@ export class Resources {
   }
 }
 
-/** Names of the fields whose values have changed, write-only ones among them. */
+/** Returns the names of the fields whose values have changed, with the write-only fields that were sent. */
 function changedFields({ before, row, given, kind }: Draft): string[] {
   const fields = Object.keys(kind.fields.properties);
   return fields.filter((field) =>

@@ -2,7 +2,7 @@ import { and, type Column, eq, gte, lt, lte, type SQL } from "drizzle-orm";
 import { storable } from "./storable.ts";
 import type { AuditEvent, AuditFilter, AuditTail } from "./types.ts";
 
-/** The columns of `audit_events` but its id, in the order of `auditValues`. */
+/** The columns of `audit_events`, without its id, in the order of `auditValues`. */
 export const auditColumns = [
   "at",
   "action",
@@ -28,7 +28,7 @@ export const auditColumns = [
 
 type Value = string | number | boolean | null;
 
-/** An event as one row. Whatever a provider reported, it fits its column; `detail` becomes JSON text. */
+/** Returns the values of an event in the order of `auditColumns`. Values that a column cannot hold are made to fit. */
 export function auditValues(event: AuditEvent): Value[] {
   return [
     whole(event.at),
@@ -54,14 +54,14 @@ export function auditValues(event: AuditEvent): Value[] {
   ];
 }
 
-/** A row of `audit_events` as the event it was: what it did not have is not there again. */
+/** Returns the event of a row of `audit_events`, without the fields that are null in the row. */
 export function auditEvent(row: Record<string, unknown>): AuditEvent {
   const { id: _, userId, tokenId, ...rest } = row;
   const present = Object.entries(rest).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(present), userId, tokenId } as AuditEvent;
 }
 
-/** Which rows a filter asks for, in either dialect. */
+/** Returns the condition of a filter, for either dialect. */
 export function auditWhere(
   table: Record<"at" | "llm" | "userId" | "action" | "status", Column>,
   { since, until, llm, user, action, status }: AuditFilter,
@@ -77,7 +77,7 @@ export function auditWhere(
   );
 }
 
-/** A row of `audit_events` with its number, for who reads on from there. */
+/** Returns the event of a row with the number of the row, from which a reader can go on. */
 export function numbered(row: Record<string, unknown> & { id: number }): AuditTail["events"][number] {
   return { row: row.id, event: auditEvent(row) };
 }

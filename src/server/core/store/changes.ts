@@ -4,9 +4,11 @@ import type { Change } from "./types.ts";
 export type Note = Omit<Change, "revision">;
 
 /**
- * The changes after `revision`, at most `limit`, out of those from `revision` on, in order. Null when some in between have been
- * pruned, and when the revision lies ahead of the database, as after restoring an older backup. Works because
- * revisions have no gaps and pruning always leaves the newest one.
+ * Returns the changes after a revision, in order and at most `limit`. Returns null if some of them are pruned, or if the
+ * revision is ahead of the database, as after the restore of an older backup. This works because revisions have no gaps
+ * and the newest change is never pruned.
+ *
+ * @param changes the changes from `revision` on, in order
  */
 export function after(revision: number, changes: Change[], limit: number): Change[] | null {
   const first = changes[0]?.revision ?? 0;
@@ -14,7 +16,7 @@ export function after(revision: number, changes: Change[], limit: number): Chang
   return changes.filter((change) => change.revision > revision).slice(0, limit);
 }
 
-/** Sessions that are gone, for the change feed. */
+/** Returns the changes that tell of deleted sessions. */
 export function ended(gone: readonly { id: string }[]): Note[] {
   return gone.map(({ id }) => ({ kind: "session", id, operation: "delete" }));
 }

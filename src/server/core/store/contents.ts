@@ -1,6 +1,6 @@
 import type { Change, Contents } from "./types.ts";
 
-/** The ids in a list of changes, by the table to look in. */
+/** Ids of changes, by the table that they are ids of. */
 export interface Ids {
   rows: string[];
   credentials: string[];
@@ -14,7 +14,7 @@ interface Credential {
   lastUsedAt: number | null;
 }
 
-/** Sorts the ids in a list of changes. */
+/** Returns the ids in a list of changes, by table. */
 export function idsOf(changes: readonly Change[]): Ids {
   const ids: Ids = { rows: [], credentials: [], sessions: [] };
   for (const { kind, id } of changes)
@@ -22,7 +22,7 @@ export function idsOf(changes: readonly Change[]): Ids {
   return ids;
 }
 
-/** What a server keeps in memory of some credentials: of passwords, only whose they are. */
+/** Returns the parts of credentials that a server keeps in memory: of passwords, only the ids of their users. */
 export function inMemory(
   credentials: readonly Credential[],
 ): Pick<Contents, "bearers" | "withPassword" | "lastUsed"> {

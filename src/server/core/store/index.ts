@@ -3,15 +3,15 @@ import type { Store } from "./types.ts";
 export interface StoreOptions {
   /** `postgres://user:password@host:5432/database`; `?host=/run/postgresql` for a Unix socket. */
   url?: string;
-  /** The SQLite file, made when it is not there. Its folder has to exist. */
+  /** The SQLite file, which is created if it is missing. Its folder must exist. */
   path?: string;
-  /** Milliseconds since 1970, for the times that the store itself writes. */
+  /** Milliseconds since 1970, for times that the store sets by itself. */
   now: () => number;
 }
 
 /**
- * Opens the database and brings it up to date. Only the dialect in use is loaded. Throws AppError when the
- * database cannot be opened, is damaged, is in use by another server (SQLite), or was written by a newer mcpctl.
+ * Opens the database and applies migrations. Only the driver in use is loaded. Throws AppError if the database cannot
+ * be opened, is damaged, is in use by another server (SQLite), or was written by a newer mcpctl.
  */
 export async function openStore({ url, path, now }: StoreOptions): Promise<Store> {
   if (url !== undefined) {

@@ -1,14 +1,17 @@
 import { AppError } from "../../../errors.ts";
 
-/** A step of the schema: `0000_tables` and its statements. Steps only go forward. */
+/** One step of the schema: a name such as `0000_tables`, and SQL statements. There are no steps back. */
 export interface Migration {
   name: string;
   sql: string;
 }
 
 /**
- * Which of the `known` steps a database still lacks, in order, given the names of the `applied` ones.
- * Throws when it has one that is not known: only a newer mcpctl can have taken it.
+ * Returns the known steps that a database lacks, in order. Throws AppError if the database has a step that is not known:
+ * a newer mcpctl has written it.
+ *
+ * @param applied names of the steps that the database has
+ * @param database its name, for the error
  */
 export function lacking(
   known: readonly Migration[],

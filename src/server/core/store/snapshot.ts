@@ -4,15 +4,16 @@ import type { Change, Contents, Ref, Row, Session } from "./types.ts";
 
 /** Rows of one kind. */
 export interface Table<R = Row> {
-  /** By `scope/name`; the scope is "" for most kinds. */
+  /** Rows by `scope/name`; the scope is "" for most kinds. */
   readonly byName: ReadonlyMap<string, R>;
-  /** Sorted by name, then scope. */
+  /** Rows sorted by name, then scope. */
   readonly sorted: readonly R[];
 }
 
+/** A reference, and the id of the row that has it. */
 export type Pointer = Ref & { fromId: string };
 
-/** How a secret backend was when it was last asked. */
+/** The health of a secret backend at the last check. */
 export interface BackendHealth {
   status: "healthy" | "warning" | "error";
   reason: string | null;
@@ -32,25 +33,26 @@ export interface VolatileState {
 
 const emptyTable: Table = { byName: new Map(), sorted: [] };
 
-/** How the names of a scope are told apart in a table. */
+/** Returns the key of a row in `Table.byName`. */
 export function nameKey(scope: string, name: string): string {
   return `${scope}/${name}`;
 }
 
 /**
- * All of the catalogue at one revision, in memory. It never changes: a commit makes a new one, and whoever holds
- * the old one goes on with a consistent view. What is derived from it can be kept in a WeakMap by it.
+ * The whole catalogue at one revision, in memory. A snapshot never changes: a commit makes a new one, and holders of the
+ * old one keep a consistent view. Values that are computed from a snapshot can be cached in a WeakMap with it as the key.
  */
 export class Snapshot {
   readonly revision: number;
   readonly byId: ReadonlyMap<string, Row>;
-  /** Who points at a row. */
+  /** References to a row, by the id of the row. */
   readonly pointersTo: ReadonlyMap<string, readonly Pointer[]>;
-  /** SHA-256 of a token's bearer → the token's id. */
+  /** Ids of tokens by the SHA-256 of their bearers. */
   readonly bearers: ReadonlyMap<string, string>;
-  /** By the SHA-256 of their bearers. */
+  /** Login sessions by the SHA-256 of their bearers. */
   readonly sessions: ReadonlyMap<string, Session>;
   readonly sessionIds: ReadonlySet<string>;
+  /** Ids of the users that have a password. */
   readonly withPassword: ReadonlySet<string>;
   readonly volatile: VolatileState;
   readonly #refs: readonly Pointer[];
@@ -80,7 +82,7 @@ export class Snapshot {
     this.pointersTo = pointers;
   }
 
-  /** The rows of a kind, by its singular name; they have the types of that kind. Sorted on first use. */
+  /** Returns the rows of a kind, by its singular name, with the types of that kind. They are sorted on first use. */
   table<Name extends string>(kind: Name): Table<RowOf<Name>> {
     return this.#table(kind) as unknown as Table<RowOf<Name>>;
   }
@@ -99,28 +101,32 @@ export class Snapshot {
     return table;
   }
 
-  /** A row of a kind by its name, where names have no scope. */
+  /** Returns the row of a kind and name; undefined if there is none. */
   named<Name extends string>(kind: Name, name: string, scope = ""): RowOf<Name> | undefined {
     return this.table(kind).byName.get(nameKey(scope, name));
   }
 
-  /** What a row points at. */
+  /** Returns the references of a row to others. */
   refsOf(id: string): Ref[] {
     return this.#refs
       .filter(({ fromId }) => fromId === id)
       .map(({ path, toId, onDelete }) => ({ path, toId, onDelete }));
   }
 
-  /** The name of the row with an id, or null when it is gone. */
+  /** Returns the name of the row with an id, or null if it no longer exists. */
   nameOf(id: string | null): string | null {
     return id === null ? null : (this.byId.get(id)?.name ?? null);
   }
 
-  /** The snapshot after some changes. `now` holds what is left of everything they touched. */
+  /**
+   * Returns the snapshot after some changes.
+   *
+   * @param now the rows, credentials and sessions of these changes as they are now
+   */
   after(changes: readonly Change[], now: Omit<Contents, "revision">): Snapshot {
     const ids = idsOf(changes);
     const rows = replaced(this.byId.values(), (row) => row.id, ids.rows, now.rows);
-    // A row that goes takes its credentials and sessions along, of which no change tells.
+    // The credentials and sessions of a deleted row go with it, and no change tells of them.
     const there = new Set(rows.map((row) => row.id));
     const bearers = Array.from(this.bearers, ([hash, tokenId]) => ({ hash, tokenId }));
     const contents = {
@@ -139,14 +145,14 @@ export class Snapshot {
       lastUsed: now.lastUsed,
     };
     const next = new Snapshot(contents, this.volatile);
-    // Tables of kinds that nothing was written to are still right.
+    // Tables of kinds without changes stay as they are.
     const kinds = new Set(changes.map((change) => change.kind));
     for (const [kind, table] of this.#tables) if (!kinds.has(kind)) next.#tables.set(kind, table);
     return next;
   }
 }
 
-/** Items without those of some ids, and with what is there of them now. */
+/** Returns items, with those of some ids replaced by their present versions. */
 function replaced<T>(
   items: Iterable<T>,
   id: (item: T) => string,

@@ -1,8 +1,8 @@
 import { AppError } from "../../../errors.ts";
 
 /**
- * Postgres takes neither U+0000 nor half a surrogate pair, so neither is stored in SQLite. Throws
- * `invalid_request` when any text in `value`, keys included, has one.
+ * Throws `invalid_request` if any text in a value, keys included, has U+0000 or half a surrogate pair. PostgreSQL cannot
+ * store these, so SQLite does not store them either.
  */
 export function assertStorable(value: unknown): void {
   if (typeof value === "string") {
@@ -16,7 +16,7 @@ export function assertStorable(value: unknown): void {
   }
 }
 
-/** The same text with U+FFFD in place of what cannot be stored: an audit event is never refused. */
+/** Returns a text with U+FFFD in place of what cannot be stored, for audit events, which are never refused. */
 export function storable(text: string): string {
   return (text.includes("\0") ? text.replaceAll("\0", "\uFFFD") : text).toWellFormed();
 }

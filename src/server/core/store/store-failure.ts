@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { StoreError } from "./types.ts";
 
-/** A refusal of the store in the words of the API. */
+/** Returns the AppError for a refusal of the store. */
 export function storeFailure(error: StoreError): AppError {
   switch (error.refusal) {
     case "taken":

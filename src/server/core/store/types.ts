@@ -1,23 +1,23 @@
 /**
- * What the server asks of a database. SQLite and Postgres both answer it, and one contract suite
- * (`test/contract/store.ts`) holds them to the same behaviour.
+ * The interface of the database. SQLite and PostgreSQL implement it, and both pass one contract suite
+ * (`test/contract/store.ts`).
  */
 
 /** One resource of any kind, as stored. Times are milliseconds since 1970, UTC. */
 export interface Row {
   id: string;
   kind: string;
-  /** What the name is unique within; "" for most kinds. */
+  /** The name is unique within it; "" for most kinds. */
   scope: string;
   name: string;
-  /** Id of the user who made it; null for what the server seeded. */
+  /** Id of the user who created the row; null for rows that the server created. */
   owner: string | null;
   visibility: "public" | "private" | null;
-  /** What users set. */
+  /** Fields that users set. */
   spec: Record<string, unknown>;
-  /** What the server set. */
+  /** Fields that the server sets. */
   status: Record<string, unknown>;
-  /** 1 at create, one more with each update. */
+  /** 1 after the create, and one more after each update. */
   version: number;
   createdAt: number;
   updatedAt: number;
@@ -30,7 +30,7 @@ export interface Ref {
   onDelete: "restrict" | "clear";
 }
 
-/** A login. Only the SHA-256 of its bearer is kept, in base64url. */
+/** A login session. `hash` is the SHA-256 of its bearer in base64url; the bearer itself is not stored. */
 export interface Session {
   id: string;
   hash: string;
@@ -40,64 +40,65 @@ export interface Session {
 }
 
 /**
- * A ref on a secret backend that no row points at: one that is about to be written, until a row adopts it, or a
- * doomed one that is about to be deleted. Backends are not in our transactions; this is how nothing gets lost there.
+ * A ref on a secret backend that no row points at: a new one that is about to be written, until a row adopts it, or a
+ * doomed one that is about to be deleted. Backends take no part in the transactions of the database. With the orphans on
+ * record, nothing is left on a backend after an interruption.
  */
 export interface Orphan {
   ref: string;
   backendId: string;
-  /** No row may adopt it any more. */
+  /** True if no row may adopt it any more. */
   doomed: boolean;
   at: number;
 }
 
 /**
- * An agent's place at the server. Its rows, socket and process come and go; the session stays, and each time somebody
- * takes it the epoch goes up.
+ * The session of a workstation agent. It stays while the rows, connections and processes of the agent come and go. Each
+ * process that takes it over raises its epoch.
  */
 export interface ProviderSession {
   id: string;
   /** The user who registered it. */
   ownerId: string;
-  /** What the agent says of its machine and its process; null where it says nothing. */
+  /** Ids of the machine and of the process, as the agent gave them; null where it gave none. */
   machineId: string | null;
   bootId: string | null;
-  /** 1 for agents that accept by being sent to, else 2. */
+  /** Revision of the link protocol that the agent speaks. */
   protocol: number;
   epoch: number;
   createdAt: number;
-  /** When it was last heard of. */
+  /** Time of the last contact. */
   seenAt: number;
 }
 
 /** A conversation of one user with one persona. */
 export interface Thread {
   id: string;
-  /** The persona's row, with which it goes. */
+  /** Id of the persona. The thread is deleted with it. */
   agentId: string;
-  /** The user whose it is, and nobody else's. */
+  /** Id of the user, who alone can read the thread. */
   ownerId: string;
-  /** Its first words. */
+  /** The title that the user gave; "" without one. */
   title: string;
   createdAt: number;
   updatedAt: number;
 }
 
-/** What one transaction writes. All of it happens or none. */
+/** One write of a transaction, of which all writes happen or none. */
 export type Write =
   | { op: "insert"; row: Row; refs: Ref[] }
-  /** `row.version` is the new version: it is refused as stale unless the stored one is exactly one less. */
+  /** `row.version` is the new version. Refused as stale unless the stored version is one less. */
   | { op: "update"; row: Row; refs: Ref[] }
   /** Refused as stale unless the stored version is the given one, and as referenced while a ref points at it. */
   | { op: "delete"; id: string; version: number }
-  /** The argon2id hash of a user's password, or null to take it away. */
+  /** Sets the argon2id hash of a user's password, or removes it if null. */
   | { op: "setPassword"; userId: string; hash: string | null }
-  /** The SHA-256 of a token's bearer. Goes with the token's row. */
+  /** Sets the SHA-256 of a token's bearer, which is deleted with the row of the token. */
   | { op: "setBearer"; tokenId: string; hash: string }
   | { op: "insertSession"; session: Session }
-  /** Ends one session; nothing when it is gone already. */
+  /** Deletes one session, if it still exists. */
   | { op: "deleteSession"; id: string }
-  /** Ends every session of a user but one. */
+  /** Deletes every session of a user except one. */
   | { op: "deleteSessionsOf"; userId: string; exceptId?: string }
   | {
       op: "putSecretData";
@@ -106,31 +107,31 @@ export type Write =
       data: Readonly<Record<string, string>>;
       at: number;
     }
-  /** Changes what is there, and nothing when nothing is. */
+  /** Replaces data, if it exists. */
   | { op: "replaceSecretData"; ref: string; data: Readonly<Record<string, string>> }
-  /** Also from what SQLite keeps of its last writes. */
+  /** Deletes data, also from the write-ahead log of SQLite. */
   | { op: "deleteSecretData"; ref: string }
   | { op: "addOrphan"; orphan: Orphan }
-  /** Refused as stale when it is not on record: a row has it. */
+  /** Refused as stale if the orphan is not on record: a row has adopted it. */
   | { op: "doomOrphan"; ref: string }
-  /** A row takes an orphan's ref as its own. Refused as stale when it is not on record, or doomed. */
+  /** A row adopts the ref of an orphan. Refused as stale if the orphan is not on record, or is doomed. */
   | { op: "adoptOrphan"; ref: string }
   | { op: "dropOrphan"; ref: string }
   | { op: "audit"; event: AuditEvent };
 
-/** Why a transaction was refused. Nothing of it has happened. */
+/** The reason why a transaction was refused. None of its writes has happened. */
 export type Refusal =
-  /** (kind, scope, name) is taken, or a second default secret backend. */
+  /** The name is taken in its kind and scope, or there would be a second default secret backend. */
   | "taken"
-  /** The row has another version, or is gone; the orphan is none any more, or cannot be adopted. */
+  /** The row has another version or no longer exists; the orphan is not on record or cannot be adopted. */
   | "stale"
-  /** Something still points at the row to delete. */
+  /** A reference still points at the row to delete. */
   | "referenced"
-  /** A ref points at a row that is not there. */
+  /** A reference points at a row that does not exist. */
   | "dangling"
-  /** The disk or the database's quota is full. Reads go on. */
+  /** The disk or the quota of the database is full. Reads still work. */
   | "full"
-  /** The database cannot be reached, is locked by somebody else, or failed in a way that may pass. */
+  /** The database cannot be reached, is locked by another process, or failed in a way that may pass. */
   | "unavailable";
 
 export class StoreError extends Error {
@@ -143,8 +144,8 @@ export class StoreError extends Error {
 }
 
 /**
- * One thing that happened. Never message content, never a secret. The fields of an inference call are
- * columns of their own; what other actions have to say goes into `detail`.
+ * One event of the audit log. It never holds the content of messages, nor a secret. The fields of an inference call are
+ * columns of their own; those of other actions are in `detail`.
  */
 export interface AuditEvent {
   at: number;
@@ -153,7 +154,7 @@ export interface AuditEvent {
   requestId: string;
   userId: string | null;
   tokenId: string | null;
-  /** HTTP status of the answer. */
+  /** HTTP status of the response. */
   status: number;
   llm?: string;
   poolMember?: string;
@@ -168,10 +169,10 @@ export interface AuditEvent {
   promptTokens?: number;
   completionTokens?: number;
   cachedTokens?: number;
-  /** Millionths of a dollar; not there where the model has no price. */
+  /** Millionths of a dollar; missing where the model has no price. */
   costMicros?: number;
   error?: string;
-  /** For catalogue changes: `{kind, name, id, fields: [names of the fields that changed]}`. */
+  /** For changes of the catalogue: `{kind, name, id, fields: [names of the changed fields]}`. */
   detail?: Record<string, unknown>;
 }
 
@@ -184,31 +185,31 @@ export interface AuditFilter {
   /** A user's id. */
   user?: string;
   action?: string;
-  /** From the one to the other, both inclusive. */
+  /** A range of statuses, both ends inclusive. */
   status?: { from: number; to: number };
   /** At most 1000. */
   limit: number;
 }
 
-/** A part of the log, read forwards. */
+/** A part of the audit log, oldest event first. */
 export interface AuditTail {
-  /** The oldest first, each with the number of its row. */
+  /** Events, each with the number of its row. */
   events: { row: number; event: AuditEvent }[];
-  /** All rows up to this one have been looked at. */
+  /** The number of the last row that was read. */
   last: number;
 }
 
-/** What calls of one user, by one of their tokens or by none, to one llm came to on one day. */
+/** The usage of one llm by one user, with one token or with none, on one day. */
 export interface UsageRow {
   /** `2026-11-21`, in UTC. */
   day: string;
   userId: string;
-  /** "" when the user called without a token. */
+  /** "" for calls without a token. */
   tokenId: string;
-  /** The name of the llm that answered; "" when none was found. */
+  /** The name of the llm that answered; "" for calls for which none was found. */
   llm: string;
   requests: number;
-  /** Of the requests, those that failed. */
+  /** Requests that failed. */
   errors: number;
   promptTokens: number;
   completionTokens: number;
@@ -231,89 +232,96 @@ export interface Change {
   revision: number;
   /** A kind, or `session` or `credential`. */
   kind: string;
-  /** Of the row; of the session or the user or token whose credential it is. */
+  /** Id of the row or session; for a credential, of its user or token. */
   id: string;
   operation: "insert" | "update" | "delete";
 }
 
-/** What a server needs in memory to answer without the database. */
+/** The data that a server keeps in memory, so that reads need no database. */
 export interface Contents {
-  /** Every change up to this one is in here. */
+  /** The last change that is included. */
   revision: number;
   rows: Row[];
-  /** Who points at whom: `fromId` holds `path`. */
+  /** References between rows: the row `fromId` has the field at `path`. */
   refs: (Ref & { fromId: string })[];
-  /** SHA-256 → token id. */
+  /** Hashes of bearers, and the ids of their tokens. */
   bearers: { hash: string; tokenId: string }[];
   sessions: Session[];
-  /** Users that have a password. */
+  /** Ids of the users that have a password. */
   withPassword: string[];
-  /** When tokens were last used, where they were. */
+  /** The last use of tokens that have been used. */
   lastUsed: { tokenId: string; at: number }[];
 }
 
 export interface Store {
   readonly dialect: "sqlite" | "postgres";
-  /** Applies all of it in one transaction, a `changes` row for each, or throws StoreError. Returns the last revision. */
+  /** Applies writes in one transaction, with a change for each. Returns the last revision. Throws StoreError. */
   commit(writes: readonly Write[]): Promise<number>;
-  /** Everything, as of one revision. */
+  /** Loads everything, as of one revision. */
   load(): Promise<Contents>;
-  /** Changes after a revision in order, at most `limit`; null when older ones than that have been pruned. */
+  /** Returns the changes after a revision, in order and at most `limit`; null if some of them are pruned. */
   changesSince(revision: number, limit: number): Promise<Change[] | null>;
-  /** What is there now of some rows and credentials, for bringing a snapshot up to date. */
+  /** Loads the rows, sessions and credentials of some changes as they are now, to update a snapshot. */
   loadSome(changes: readonly Change[]): Promise<Omit<Contents, "revision">>;
-  /** Calls back when another server may have written; at least every 2 s. Never calls on SQLite. Returns how to stop. */
+  /**
+   * Calls `ring` when another server may have written, at least every 2 s; never on SQLite. Returns a function that
+   * unsubscribes.
+   */
   onDoorbell(ring: () => void): () => void;
   passwordHash(userId: string): Promise<string | null>;
   secretData(ref: string): Promise<Record<string, string> | null>;
-  /** Refs of the secret data that is stored for a backend. */
+  /** Returns the refs of the secret data of a backend. */
   secretRefs(backendId: string): Promise<string[]>;
-  /** All of them, the oldest first. */
+  /** Returns all orphans, oldest first. */
   orphans(): Promise<Orphan[]>;
   /**
-   * One batch, one transaction. What calls of models came to is in `usage` from then on, also after a kill. Throws StoreError `full`
+   * Stores events in one transaction. Their usage is in `usage` from then on, also after a kill. Throws StoreError `full`
    * or `unavailable`.
    */
   appendAudit(events: readonly AuditEvent[]): Promise<void>;
-  /** Newest first. */
+  /** Returns the events that match a filter, newest first. */
   queryAudit(filter: AuditFilter): Promise<AuditEvent[]>;
   /**
-   * What a filter asks for of the rows behind `after`: a part of them, and the caller asks again from `last` until that
-   * stays where it is. Without `after` the newest there are, and `last` is the end of the log. Every row is seen once.
+   * Returns events that match a filter, from the rows behind `after`. They may be only some of them: the caller calls
+   * again with `last` until `last` no longer changes, and gets every row once. Without `after`, returns the newest
+   * events, and the end of the log as `last`.
    */
   auditTail(after: number | undefined, filter: AuditFilter): Promise<AuditTail>;
-  /** Calls back when there may be more in the log: SQLite after each write, Postgres once a second. Returns how to stop. */
+  /**
+   * Calls `ring` when there may be new events: on SQLite after each write, on PostgreSQL once a second. Returns a
+   * function that unsubscribes.
+   */
   onAudit(ring: () => void): () => void;
-  /** Bytes in SQLite's write-ahead log; undefined on Postgres. */
+  /** Returns the size of SQLite's write-ahead log in bytes; undefined on PostgreSQL. */
   logBytes(): number | undefined;
-  /** Each combination of day, user, token and llm there is, by day. */
+  /** Returns the usage that matches a filter, by day: a row for each day, user, token and llm. */
   usage(filter: UsageFilter): Promise<UsageRow[]>;
-  /** All agents' sessions. */
+  /** Returns the sessions of all workstation agents. */
   providerSessions(): Promise<ProviderSession[]>;
-  /** Adds one. */
+  /** Stores a new session. */
   addProviderSession(session: ProviderSession): Promise<void>;
-  /** Raises the epoch by one, whoever else does so at the same time, and sets the rest. Null when it is gone. */
+  /** Raises the epoch of a session by one, atomically, and changes it. Returns null if it no longer exists. */
   raiseEpoch(
     id: string,
     change: Pick<ProviderSession, "bootId" | "machineId" | "protocol" | "seenAt">,
   ): Promise<ProviderSession | null>;
-  /** Remembers when agents were last heard of. By session id. */
+  /** Stores the last contact of agents, by the id of their session. */
   touchProviderSessions(seen: ReadonlyMap<string, number>): Promise<void>;
   deleteProviderSession(id: string): Promise<void>;
-  /** A user's threads, those last spoken in first; with one persona, where it is given. */
+  /** Returns the threads of a user, the last used first; those with one persona, if it is given. */
   threads(ownerId: string, agentId?: string): Promise<Thread[]>;
   thread(id: string): Promise<Thread | null>;
-  /** What was said in a thread, in order: messages of the chat dialect. */
+  /** Returns the messages of a thread, in order: messages of the OpenAI chat dialect. */
   threadMessages(id: string): Promise<Record<string, unknown>[]>;
   addThread(thread: Thread): Promise<void>;
-  /** Adds what was said, in one transaction. Returns false when the thread is gone. */
+  /** Adds messages to a thread, in one transaction. Returns false if the thread no longer exists. */
   appendToThread(id: string, messages: readonly Record<string, unknown>[], at: number): Promise<boolean>;
   deleteThread(id: string): Promise<void>;
-  /** Remembers when tokens were last used. */
+  /** Stores the last use of tokens, by the id of the token. */
   touchTokens(used: ReadonlyMap<string, number>): Promise<void>;
-  /** Drops expired sessions, and changes but the newest `keepChanges`. */
+  /** Deletes expired login sessions, and all changes except the newest `keepChanges`. */
   prune(now: number, keepChanges: number): Promise<void>;
-  /** Throws StoreError unless the database answers. */
+  /** Throws StoreError if the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

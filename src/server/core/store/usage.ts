@@ -5,14 +5,14 @@ import type { AuditEvent, UsageFilter, UsageRow } from "./types.ts";
 const dayMilliseconds = 24 * 60 * 60 * 1000;
 let lastDay = { number: -1, text: "" };
 
-/** The day of a time in milliseconds: `2026-11-21`, in UTC. */
+/** Returns the day of a time in milliseconds since 1970: `2026-11-21`, in UTC. */
 export function dayOf(at: number): string {
   const number = Math.floor(at / dayMilliseconds);
   if (number !== lastDay.number) lastDay = { number, text: new Date(at).toISOString().slice(0, 10) };
   return lastDay.text;
 }
 
-/** What a batch of events adds to the usage: a row for each day, user, token and llm in it. */
+/** Returns the usage of a batch of events: one row for each day, user, token and llm. */
 export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
   const rows = new Map<string, UsageRow>();
   for (const event of events) {
@@ -43,11 +43,11 @@ export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
     row.cachedTokens += Math.round(event.cachedTokens ?? 0);
     row.costMicros += Math.round(event.costMicros ?? 0);
   }
-  // In one order for all: two servers that update the same rows would wait for each other otherwise.
+  // In the same order on all servers: two that update the same rows would wait for each other otherwise.
   return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 }
 
-/** Which rows a filter asks for, in either dialect. */
+/** Returns the condition of a filter, for either dialect. */
 export function usageWhere(
   table: Record<"day" | "userId" | "tokenId" | "llm", Column>,
   { since, until, userId, tokenId, llm }: UsageFilter,

@@ -70,7 +70,7 @@ describe("a binding (T54)", () => {
     expect(await ask(grant("view", "lmls"), grant("view", "llms", "nope"), grant("view", "*", "x"))).toEqual([
       { path: "/roleBindings/1/name", message: 'there is no llm "nope"' },
       { path: "/roleBindings/0/resource", message: 'unknown resource; did you mean "llms"?' },
-      { path: "/roleBindings/2/name", message: "all kinds have no name in common" },
+      { path: "/roleBindings/2/name", message: 'cannot be given for resource "*", which is all kinds' },
     ]);
     expect(await ask({ role: "view", action: "backup" })).toHaveLength(1);
     expect(await ask({ role: "own", resource: "llms" })).toHaveLength(1);

@@ -227,7 +227,7 @@ describe("a token", () => {
     expect((await call("GET", "/api/v1/tokens/t")).status).toBe(401);
     expect((await server.admin("GET", "/api/v1/tokens/t")).body.status).toBe("expired");
     const past = await server.admin("POST", "/api/v1/tokens", { name: "late", expiresAt });
-    expect(past.body.details).toEqual([{ path: "/expiresAt", message: "must lie ahead" }]);
+    expect(past.body.details).toEqual([{ path: "/expiresAt", message: "must be in the future" }]);
   });
 
   it("says when it was last used, to the minute, also after a restart", async () => {

@@ -191,7 +191,7 @@ describe("a persona", () => {
       stop: [],
       seed: 1.5,
     };
-    const callers = "is for the caller to say";
+    const callers = "is set by each request, not by defaultParams";
     expect(await faults({ defaultParams })).toEqual([
       { path: "/defaultParams/temprature", message: 'unknown field; did you mean "temperature"?' },
       { path: "/defaultParams/messages", message: callers },
@@ -202,7 +202,10 @@ describe("a persona", () => {
       { path: "/defaultParams/seed", message: "must be a whole number" },
     ]);
     expect(await faults({ defaultParams: { max_tokens: 1, max_completion_tokens: 1 } })).toEqual([
-      { path: "/defaultParams/max_tokens", message: "says the same as max_completion_tokens" },
+      {
+        path: "/defaultParams/max_tokens",
+        message: "means the same as max_completion_tokens; set one of them",
+      },
     ]);
     expect((await must(server.admin("GET", "/api/v1/agents/reviewer"))).body.version).toBe(1);
   });

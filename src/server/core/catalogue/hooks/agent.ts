@@ -13,21 +13,22 @@ export const agentHooks: Hooks<PersonaRow> = {
     checkPublished(draft);
     if (!draft.before) draft.row.status = { origin: "static" };
   },
-  status: (row, view) => ({ origin: row.status.origin, status: standing(row, view) }),
-  /** A public agent may have a private llm: to others that has no name. */
+  status: (row, view) => ({ origin: row.status.origin, status: statusOfLlm(row, view) }),
+  /** A public persona may have a private llm, whose name is hidden from others. */
   hidden: (row, view) => (seenLlm(row, view) ? [] : ["llm"]),
 };
 
-/** What a workstation publishes is as its config says: the next time it registers it would be so again. */
+/** Refuses changes to a virtual persona: the next registration of its workstation agent would undo them. */
 function checkPublished({ before, given, faults }: Draft<PersonaRow>): void {
   if (before?.status.origin !== "virtual") return;
   for (const field of ["llm", "systemPrompt", "defaultParams"])
-    if (field in given) faults.push({ path: `/${field}`, message: "is set by its agent" });
+    if (field in given)
+      faults.push({ path: `/${field}`, message: "is set by the workstation agent that publishes it" });
 }
 
 /**
- * Its calls are made with its owner's right to the llm. Nobody gives others what they may not do themselves: choosing
- * the llm needs `run` on it, and so does letting everybody see what was private.
+ * Checks the right to the llm. Calls of a persona use its owner's right to run the llm, so that the owner would give
+ * others that right: both choosing the llm and making the persona public need `run` on it.
  */
 function checkRight({ principal, snapshot, before, row }: Draft<PersonaRow>): void {
   const name = row.spec.llm;
@@ -35,7 +36,7 @@ function checkRight({ principal, snapshot, before, row }: Draft<PersonaRow>): vo
   const opens = before?.visibility === "private" && row.visibility === "public";
   if (!chooses && !opens) return;
   const decision = decide(principal, "run", "llms", name, snapshot.named("llm", name));
-  // What is hidden is found to be no llm when references are resolved.
+  // A hidden llm is refused later, when references are resolved, in the same words as a missing one.
   if (decision === "allow" || (chooses && decision === "hidden")) return;
   throw new AppError(
     "forbidden",
@@ -48,8 +49,8 @@ function seenLlm(row: PersonaRow, { principal, snapshot }: View): LlmRow | undef
   return llm && isVisible(principal, "llms", llm) ? llm : undefined;
 }
 
-/** How its llm stands, and inactive where its owner cannot call that; null where it is not for who looks to know. */
-function standing(row: PersonaRow, view: View): unknown {
+/** Returns the status of the llm; `inactive` if the owner may not run it; null if the llm is hidden from the reader. */
+function statusOfLlm(row: PersonaRow, view: View): unknown {
   const llm = seenLlm(row, view);
   if (!llm) return null;
   const owner = userPrincipal(view.snapshot, row.owner);
@@ -64,7 +65,7 @@ const isText = (value: unknown) => typeof value === "string" && value !== "";
 const isStop = (value: unknown) =>
   isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText));
 
-/** Fields of a chat completion that can have a default, and what they take. */
+/** Fields of a chat completion that can have a default, each with a check and the values it takes. */
 const params: Readonly<Record<string, readonly [isRight: (value: unknown) => boolean, takes: string]>> = {
   temperature: [isNumber(0, 2), "a number from 0 to 2"],
   top_p: [isNumber(0, 1), "a number from 0 to 1"],
@@ -79,21 +80,25 @@ const params: Readonly<Record<string, readonly [isRight: (value: unknown) => boo
   verbosity: [isText, "a word such as low, medium or high"],
 };
 
-/** What a caller always says itself. */
-const callersOwn = ["messages", "model", "stream", "stream_options", "tools", "n"];
+/** Fields that each request sets itself. */
+const requestOnly = ["messages", "model", "stream", "stream_options", "tools", "n"];
 
-/** What is wrong with the defaults of a persona's calls. */
+/** Returns the faults in the default parameters of a persona. */
 export function faultsInParams(
   given: Readonly<Record<string, unknown>>,
 ): { path: string; message: string }[] {
   const faults = Object.entries(given).flatMap(([name, value]) => {
     const path = `/defaultParams/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    if (callersOwn.includes(name)) return [{ path, message: "is for the caller to say" }];
+    if (requestOnly.includes(name))
+      return [{ path, message: "is set by each request, not by defaultParams" }];
     const param = Object.hasOwn(params, name) ? params[name] : undefined;
     if (!param) return [{ path, message: unknownField(`/${name}`, Object.keys(params)) }];
     return param[0](value) ? [] : [{ path, message: `must be ${param[1]}` }];
   });
   if ("max_tokens" in given && "max_completion_tokens" in given)
-    faults.push({ path: "/defaultParams/max_tokens", message: "says the same as max_completion_tokens" });
+    faults.push({
+      path: "/defaultParams/max_tokens",
+      message: "means the same as max_completion_tokens; set one of them",
+    });
   return faults;
 }

@@ -9,14 +9,14 @@ import type { Draft } from "../hooks.ts";
 
 const words = new Set<string>(grantable);
 
-/** The plural of a resource name, also of kinds that are yet to come; undefined when there is no such thing. */
+/** Returns the plural of a resource name, also for kinds of later versions; undefined if there is no such resource. */
 function plural(resource: string): string | undefined {
   if (resource === "*" || words.has(resource)) return resource;
   const known = findKind(resource)?.plural ?? `${resource}s`;
   return words.has(known) ? known : undefined;
 }
 
-/** Brings resource names of grants into the plural; what it does not know stays, for `bindGrants` to refuse. */
+/** Returns fields with the resource names of grants in the plural. Unknown names stay: `bindGrants` refuses them. */
 export function normaliseGrants(given: Record<string, unknown>): Record<string, unknown> {
   if (!Array.isArray(given["roleBindings"])) return given;
   return {
@@ -30,8 +30,8 @@ export function normaliseGrants(given: Record<string, unknown>): Record<string, 
 }
 
 /**
- * Ties each grant that names a row to that row, and refuses what the caller does not hold (T54). A grant that
- * was there before stays tied to the row it was made for, unless the caller grants it again after that is gone.
+ * Binds each grant that names a row to that row, and refuses grants of rights that the principal does not have (T54).
+ * A grant that was there before stays bound to the same row, unless it is sent again after that row was deleted.
  */
 export function bindGrants(draft: Draft<RowOf<"rbac" | "token">>): void {
   const grants = draft.row.spec.roleBindings;
@@ -58,7 +58,10 @@ export function bindGrants(draft: Draft<RowOf<"rbac" | "token">>): void {
     if ("action" in grant || words.has(grant.resource)) continue;
     if (grant.resource === "*") {
       if (grant.name === undefined) continue;
-      draft.faults.push({ path: `/roleBindings/${i}/name`, message: "all kinds have no name in common" });
+      draft.faults.push({
+        path: `/roleBindings/${i}/name`,
+        message: 'cannot be given for resource "*", which is all kinds',
+      });
       continue;
     }
     const near = nearest(grant.resource, words);
@@ -67,6 +70,6 @@ export function bindGrants(draft: Draft<RowOf<"rbac" | "token">>): void {
   }
   draft.row.status = { ...draft.row.status, boundTo: bound };
   if (!grantsOf(draft.row).every((grant) => covers(draft.principal, grant))) {
-    throw new AppError("forbidden", "this would grant something that you do not hold yourself");
+    throw new AppError("forbidden", "you may not grant rights that you do not have yourself");
   }
 }

@@ -6,14 +6,14 @@ import type { Hooks } from "../hooks.ts";
 import { checkLimits } from "./limits.ts";
 
 export const groupHooks: Hooks<RowOf<"group">> = {
-  /** Whoever joins gains what the group is granted, so only who holds that may say who joins (T54). */
+  /** Members get the rights of the group. So only a principal with all these rights may add members (T54). */
   prepare(draft) {
     const before = draft.before?.spec.members ?? [];
     const after = draft.row.spec.members;
     checkLimits(draft, before.includes(draft.principal.userName));
     const joins = after.some((member) => !before.includes(member));
     if (joins && !coversPolicy(draft.principal, groupPolicy(draft.snapshot, draft.row.name))) {
-      throw new AppError("forbidden", "the group is granted something that you do not hold");
+      throw new AppError("forbidden", "the members of this group have rights that you do not have");
     }
   },
 };

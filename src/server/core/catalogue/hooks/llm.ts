@@ -55,16 +55,17 @@ export const llmHooks: Hooks<LlmRow> = {
   },
 };
 
-/** Where its provider is, and what it is called there, only its agent knows. The rest is its users' as well. */
+/** Checks a change of a virtual llm. Its workstation agent sets the url, the key and the model; users set the rest. */
 function checkVirtual(draft: Draft<LlmRow>): void {
   for (const field of ["url", "apiKeyRef", "model"])
-    if (field in draft.given) draft.faults.push({ path: `/${field}`, message: "is set by its agent" });
+    if (field in draft.given)
+      draft.faults.push({ path: `/${field}`, message: "is set by the workstation agent that publishes it" });
   checkSettings(draft);
 }
 
 /**
- * Pointing at a secret needs `expose` on it; so does sending the key that is there already to another place,
- * else the key is cleared (T12).
+ * Checks the reference to the key. Setting it needs `expose` on the secret. Sending the same key to another origin needs
+ * that too; without it, the reference is cleared (T12).
  */
 function checkKey(draft: Draft<LlmRow>, defaultUrls: Readonly<Record<string, string>>): void {
   const { before, row, snapshot, principal } = draft;
@@ -74,7 +75,7 @@ function checkKey(draft: Draft<LlmRow>, defaultUrls: Readonly<Record<string, str
   const exposing = decide(principal, "expose", "secrets", ref.name, secret);
   const kept = before && Bun.deepEquals(before.spec.apiKeyRef, ref);
   if (!kept) {
-    // Who may not expose the secret is told the same whether it exists or not.
+    // Callers that may not expose the secret get the same error whether it exists or not.
     if (exposing === "forbidden") {
       throw new AppError("forbidden", `pointing apiKeyRef at secret "${ref.name}" needs expose on it`);
     }

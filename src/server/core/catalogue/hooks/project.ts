@@ -3,7 +3,7 @@ import type { RowOf } from "../../store/typed-rows.ts";
 import type { Hooks } from "../hooks.ts";
 
 export const projectHooks: Hooks<RowOf<"project">> = {
-  /** A private llm is not registered for who may not know of it. */
+  /** To readers from whom the llm is hidden, it is not registered. */
   status(row, { principal, snapshot }) {
     const name = row.spec.llmProvider;
     if (name === "none") return { llmStatus: "disabled" };

@@ -8,14 +8,14 @@ export const tokenHooks: Hooks<RowOf<"token">> = {
   prepare(draft, services) {
     const expiresAt = draft.row.spec.expiresAt;
     if (typeof expiresAt === "string" && !draft.before && Date.parse(expiresAt) <= services.now()) {
-      draft.faults.push({ path: "/expiresAt", message: "must lie ahead" });
+      draft.faults.push({ path: "/expiresAt", message: "must be in the future" });
     }
     if (draft.before) return;
     bindGrants(draft);
     const bearer = mintBearer("pat", services.random);
     draft.row.status = { ...draft.row.status, prefix: bearerPrefix(bearer) };
     draft.writeAfter.push({ op: "setBearer", tokenId: draft.row.id, hash: bearerHash(bearer) });
-    draft.answer["token"] = bearer;
+    draft.response["token"] = bearer;
   },
   status(row, { snapshot, now }) {
     const expiresAt = row.spec.expiresAt;

@@ -9,17 +9,17 @@ import type { Draft, Hooks } from "../hooks.ts";
 import { checkLimits } from "./limits.ts";
 
 export const userHooks: Hooks<RowOf<"user">> = {
-  /** A password is the key to all that the user holds, so only who holds that may set it (T54). */
+  /** A password gives access to all rights of the user. So only a principal with all these rights may set it (T54). */
   async prepare(draft) {
     checkLimits(draft, draft.before?.id === draft.principal.userId);
     const password = draft.given["password"];
     if (password === undefined) return;
     if (draft.before && draft.before.id !== draft.principal.userId) {
-      if (!mayStandFor(draft, draft.before)) {
-        throw new AppError("forbidden", "this user holds something that you do not");
+      if (!hasAllRightsOf(draft, draft.before)) {
+        throw new AppError("forbidden", "this user has rights that you do not have");
       }
     }
-    // Nobody is asked for the old password here; who is not the user itself proved to hold as much.
+    // Users change their own password by a route that asks for the old one.
     if (draft.before?.id === draft.principal.userId) {
       throw new AppError("invalid_request", "your own password is changed with POST /api/v1/auth/passwd", {
         hint: "mcpctl passwd",
@@ -29,12 +29,12 @@ export const userHooks: Hooks<RowOf<"user">> = {
     draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
     draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
   },
-  /** The tokens that a user made go with it (T55). */
+  /** Deletes the tokens that the user made, too (T55). */
   remove(draft) {
     const { row, snapshot } = draft;
     if (row.name === adminName) throw new AppError("conflict", "the built-in user admin cannot be deleted");
     if (!coversPolicy(draft.principal, userPolicy(snapshot, row))) {
-      throw new AppError("forbidden", "this user holds something that you do not");
+      throw new AppError("forbidden", "this user has rights that you do not have");
     }
     for (const token of snapshot.table("token").sorted) {
       if (token.owner === row.id)
@@ -46,8 +46,8 @@ export const userHooks: Hooks<RowOf<"user">> = {
   },
 };
 
-/** Whether the caller may do all that a user may: by its policy, and by what is private to it or published by it. */
-function mayStandFor({ principal, snapshot }: Draft<RowOf<"user">>, user: Row): boolean {
+/** True if the principal has all rights of a user: those of its policy, and those on its private and virtual rows. */
+function hasAllRightsOf({ principal, snapshot }: Draft<RowOf<"user">>, user: Row): boolean {
   if (!coversPolicy(principal, userPolicy(snapshot, user))) return false;
   const published: readonly Verb[] = ["view", "run", "delete"];
   return [...snapshot.byId.values()]

@@ -2,31 +2,33 @@ import { type SQL, sql } from "drizzle-orm";
 import type { Sql } from "postgres";
 
 const channel = "mcpctl_changes";
-/** A ring can get lost with its connection, or behind a pooler that does not pass LISTEN on. */
+/** Milliseconds between two polls. A ring gets lost with its connection, or behind a pooler without LISTEN. */
 const pollEvery = 2000;
 
 export interface Doorbell {
-  /** Run it inside the transaction that wrote: it rings at commit, or not at all. */
+  /** The statement that rings. It takes effect with the commit of its transaction. */
   ring: SQL;
-  /** Calls back on each ring of any server, this one included, and every 2 s besides. Returns how to stop. */
-  listen(answer: () => void): () => void;
-  /** Stops for everybody. */
+  /**
+   * Calls a listener on each ring of any server, this one included, and every 2 s. Returns a function that unsubscribes.
+   */
+  listen(listener: () => void): () => void;
+  /** Unsubscribes all listeners. */
   stop(): void;
 }
 
-/** How one server tells the others that there is something new. What it is, they read from `changes`. */
+/** The signal by which a server tells the others that there are new rows in `changes`. */
 export function doorbell(client: Sql): Doorbell {
   const stops = new Set<() => void>();
 
-  function listen(answer: () => void): () => void {
-    const poll = setInterval(answer, pollEvery);
-    // The second one is for when listening starts, again too: rings before that were not heard. Failing to
-    // listen is not an error, as the poll goes on.
-    const listening = client.listen(channel, answer, answer).catch(() => undefined);
+  function listen(listener: () => void): () => void {
+    const poll = setInterval(listener, pollEvery);
+    // The third argument is called when listening starts, or starts again: rings before that got lost. A failure to
+    // listen is no error, because the poll goes on.
+    const listening = client.listen(channel, listener, listener).catch(() => undefined);
     const stop = () => {
       clearInterval(poll);
       stops.delete(stop);
-      void listening.then((listener) => listener?.unlisten()).catch(() => {});
+      void listening.then((subscription) => subscription?.unlisten()).catch(() => {});
     };
     stops.add(stop);
     return stop;

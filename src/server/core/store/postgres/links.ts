@@ -3,33 +3,33 @@ import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { Store } from "../types.ts";
 import { providerSessions } from "./schema.ts";
 
-/** Runs work and turns its failures into StoreErrors. */
+/** Runs work, and throws its errors as StoreError. */
 export type Run = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** What the store knows of agents' sessions. Nobody else's order depends on them, so that they wait for no lock. */
+/** The part of the store for sessions of workstation agents. They have no revisions, and so need no writer's lock. */
 export function linkQueries(
   db: PostgresJsDatabase,
-  answer: Run,
+  guarded: Run,
 ): Pick<
   Store,
   "providerSessions" | "addProviderSession" | "raiseEpoch" | "touchProviderSessions" | "deleteProviderSession"
 > {
   const { id, epoch } = providerSessions;
   return {
-    providerSessions: () => answer(async () => await db.select().from(providerSessions)),
+    providerSessions: () => guarded(async () => await db.select().from(providerSessions)),
 
     addProviderSession: (session) =>
-      answer(async () => void (await db.insert(providerSessions).values(session))),
+      guarded(async () => void (await db.insert(providerSessions).values(session))),
 
     raiseEpoch: (wanted, change) =>
-      answer(async () => {
+      guarded(async () => {
         const raised = db.update(providerSessions).set({ ...change, epoch: sql`${epoch} + 1` });
         const [session] = await raised.where(eq(id, wanted)).returning();
         return session ?? null;
       }),
 
     touchProviderSessions: (seen) =>
-      answer(async () => {
+      guarded(async () => {
         await db.execute(sql`
           update ${providerSessions} set seen_at = seen.value::bigint
           from json_each_text(${JSON.stringify(Object.fromEntries(seen))}::json) as seen
@@ -37,6 +37,6 @@ export function linkQueries(
       }),
 
     deleteProviderSession: (gone) =>
-      answer(async () => void (await db.delete(providerSessions).where(eq(id, gone)))),
+      guarded(async () => void (await db.delete(providerSessions).where(eq(id, gone)))),
   };
 }

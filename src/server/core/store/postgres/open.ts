@@ -5,7 +5,7 @@ import { bare } from "./refusal.ts";
 import { type WatchedSockets, watchedSockets } from "./sockets.ts";
 import type { OneConnection } from "./transactions.ts";
 
-/** Whoever writes holds this advisory lock, so that revisions become visible in their order. ASCII "mcpctl". */
+/** The advisory lock that writers hold, so that revisions become visible in order. ASCII "mcpctl". */
 export const writeLock = 0x6d637063746c;
 
 /** A database that answers, with its schema up to date. */
@@ -40,7 +40,7 @@ export async function connect(
   }
 }
 
-/** The driver takes the folder of a Unix socket as an option only; libpq and everybody's URLs say `?host=`. */
+/** Makes a client. URLs have the folder of a Unix socket as `?host=`, as for libpq; the driver needs it as an option. */
 function client(
   url: string,
   shown: string,
@@ -55,7 +55,7 @@ function client(
     return postgres(`${base}?${parameters}`, {
       ...(host !== null && { host }),
       connect_timeout: 10,
-      // A pooler in transaction mode gives each transaction another connection, where a named statement is unknown.
+      // Behind a pooler in transaction mode, the next transaction may have another connection without the statement.
       prepare: false,
       connection: { application_name: "mcpctl" },
       onnotice: () => {},
@@ -64,8 +64,8 @@ function client(
       ...more,
     });
   } catch {
-    // The driver's own message quotes the URL, with the password in it.
-    throw new AppError("invalid_request", `${shown} is not the URL of a Postgres database`, {
+    // The message of the driver has the URL, with the password.
+    throw new AppError("invalid_request", `${shown} is not the URL of a PostgreSQL database`, {
       hint: "Write it as postgres://user:password@host:5432/database.",
     });
   }

@@ -2,14 +2,14 @@ import { DrizzleQueryError } from "drizzle-orm";
 import { StoreError, type Write } from "../types.ts";
 
 /**
- * SQLSTATEs that pass (postgresql.org/docs/current/errcodes-appendix.html): connection and operator trouble,
- * conflicts between transactions, too few resources, a server that turned into a read-only standby.
+ * SQLSTATEs of temporary errors (postgresql.org/docs/current/errcodes-appendix.html): lost connections, actions of an
+ * operator, conflicts between transactions, too few resources, a server that became a read-only standby.
  */
 const passing = /^(08|40|53|57|58|25006|55P03)/;
 /** Codes of the driver and of the operating system: CONNECTION_CLOSED, CONNECT_TIMEOUT, ECONNREFUSED. */
 const unreachable = /^(CONNECT|E[A-Z]{4,})/;
 
-/** What to throw for an error that a query, part of write `op`, ended with. */
+/** Returns the error to throw for an error of a query, which is part of write `op`. */
 export function refusal(error: unknown, op?: Write["op"]): unknown {
   if (error instanceof StoreError) return error;
   const { code, cause } = bare(error);
@@ -21,8 +21,8 @@ export function refusal(error: unknown, op?: Write["op"]): unknown {
 }
 
 /**
- * The driver's error, without what drizzle puts around it and the driver into it: the query, its parameters and
- * the row that failed, secrets included, which a log would print.
+ * Returns the error of the driver without the query, its parameters and the failed row, which drizzle and the driver add
+ * to it. They may have secrets, which a log would print.
  */
 export function bare(error: unknown): { code: string; cause: unknown } {
   const inner = error instanceof DrizzleQueryError ? error.cause : error;

@@ -2,10 +2,10 @@ import { sql } from "drizzle-orm";
 import { bigint, boolean, index, jsonb, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
 import type { Change, Ref, Row } from "../types.ts";
 
-/** A whole number up to 2⁵³, which is what JavaScript and SQLite have. */
+/** A column of whole numbers up to 2⁵³, the limit of JavaScript. */
 const whole = (name: string) => bigint(name, { mode: "number" });
 
-/** The tables as Postgres has them; see `../sqlite/schema.ts`. After a change: `bun run generate`. */
+/** The tables of PostgreSQL; see `../sqlite/schema.ts`. After a change: `bun run generate`. */
 export const resources = pgTable(
   "resources",
   {
@@ -44,7 +44,7 @@ export const refs = pgTable(
   (table) => [primaryKey({ columns: [table.fromId, table.path] }), index("refs_to_id").on(table.toId)],
 );
 
-/** The writer counts revisions under its lock: a sequence would leave a gap for each commit that was refused. */
+/** The feed of changes. Writers count revisions under their lock: a sequence would leave gaps after refused commits. */
 export const changes = pgTable("changes", {
   revision: whole("revision").primaryKey(),
   kind: text("kind").notNull(),

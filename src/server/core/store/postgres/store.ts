@@ -29,7 +29,7 @@ import { threadQueries } from "./threads.ts";
 import { transactions as openTransactions } from "./transactions.ts";
 import { addUsage, apply, insertAudit, type Queries } from "./write.ts";
 
-/** Connections that transactions share. Writes take turns anyway: each holds the lock of all writers. */
+/** Connections for transactions. More would not help writes, which wait for each other: each holds the writers' lock. */
 const transactionsAtATime = 8;
 
 /** Options of `openPostgres` that have defaults. */
@@ -39,7 +39,7 @@ export interface PostgresOptions {
   timeout?: number;
 }
 
-/** A store in a Postgres database, which several servers may share. */
+/** Opens a store in a PostgreSQL database, which several servers may share. */
 export async function openPostgres(
   url: string,
   now: () => number,
@@ -50,11 +50,12 @@ export async function openPostgres(
   const db = drizzle({ client });
   const transactions = openTransactions(database.oneConnection, transactionsAtATime, timeout);
   const bell = doorbell(client);
-  const heard = auditBell();
+  const auditListeners = auditBell();
 
   const underWay = new Set<Promise<unknown>>();
 
-  async function answer<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs work, and throws its errors as StoreError. */
+  async function guarded<T>(work: () => Promise<T>): Promise<T> {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       database.sockets.destroySilent(timeout);
@@ -72,15 +73,15 @@ export async function openPostgres(
     }
   }
 
-  /** One snapshot for several reads. */
-  const reading = <T>(work: (db: Queries) => Promise<T>) => answer(() => transactions.run(work, "snapshot"));
+  /** Runs reads that all see the same state. */
+  const reading = <T>(work: (db: Queries) => Promise<T>) => guarded(() => transactions.run(work, "snapshot"));
 
   /**
-   * One writer at a time over all servers, or a reader could see revision 8 before 7 and never look for 7 again.
-   * Nobody waits for a server that stopped in the middle for longer than ten seconds.
+   * Runs a write. Only one server writes at a time: otherwise a reader could see revision 8 before 7, and never look for
+   * 7 again. A server that hangs in a transaction holds up the others for ten seconds at most.
    */
   const writing = <T>(work: (db: Queries) => Promise<T>) =>
-    answer(() =>
+    guarded(() =>
       transactions.run(async (transaction) => {
         await transaction.execute(sql`
           select set_config('lock_timeout', '10s', true),
@@ -95,7 +96,7 @@ export async function openPostgres(
     return row?.last ?? 0;
   }
 
-  /** Gives notes the next revisions and rings, in the caller's transaction. Returns the last revision. */
+  /** Stores changes under the next revisions, and rings, in the caller's transaction. Returns the last revision. */
   async function record(queries: Queries, notes: readonly Note[]): Promise<number> {
     const last = await lastRevision(queries);
     if (notes.length === 0) return last;
@@ -115,7 +116,7 @@ export async function openPostgres(
     }
   }
 
-  /** Everything, or what there is of some rows, credentials and sessions. */
+  /** Returns everything, or the rows, credentials and sessions of some ids. */
   async function contents(queries: Queries, only?: Ids): Promise<Omit<Contents, "revision">> {
     const among = (column: PgColumn, ids: string[] | undefined) =>
       ids && sql`${column} in (select json_array_elements_text(${JSON.stringify(ids)}::json))`;
@@ -145,7 +146,7 @@ export async function openPostgres(
     loadSome: (some) => reading((queries) => contents(queries, idsOf(some))),
 
     changesSince: (revision, limit) =>
-      answer(async () => {
+      guarded(async () => {
         const { at: _, ...columns } = getTableColumns(changes);
         const query = db.select(columns).from(changes).where(gte(changes.revision, revision));
         return after(revision, await query.orderBy(asc(changes.revision)).limit(limit + 1), limit);
@@ -154,28 +155,28 @@ export async function openPostgres(
     onDoorbell: bell.listen,
 
     passwordHash: (userId) =>
-      answer(async () => {
+      guarded(async () => {
         const which = and(eq(credentials.resourceId, userId), eq(credentials.type, "password"));
         const [row] = await db.select({ hash: credentials.hash }).from(credentials).where(which);
         return row?.hash ?? null;
       }),
 
     secretData: (ref) =>
-      answer(async () => {
+      guarded(async () => {
         const [row] = await db.select().from(secretData).where(eq(secretData.ref, ref));
         return row?.data ?? null;
       }),
 
     secretRefs: (backendId) =>
-      answer(async () => {
+      guarded(async () => {
         const held = eq(secretData.backendId, backendId);
         return (await db.select({ ref: secretData.ref }).from(secretData).where(held)).map(({ ref }) => ref);
       }),
 
-    orphans: () => answer(async () => await db.select().from(secretOrphans).orderBy(asc(secretOrphans.at))),
+    orphans: () => guarded(async () => await db.select().from(secretOrphans).orderBy(asc(secretOrphans.at))),
 
     appendAudit: (events) =>
-      answer(() =>
+      guarded(() =>
         transactions.run(async (queries) => {
           await insertAudit(queries, events);
           await addUsage(queries, usageOf(events));
@@ -183,26 +184,26 @@ export async function openPostgres(
       ),
 
     usage: (filter) =>
-      answer(
+      guarded(
         async () => await db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)),
       ),
 
     queryAudit: (filter) =>
-      answer(async () => {
+      guarded(async () => {
         const { id } = auditEvents;
         const query = db.select().from(auditEvents).where(auditWhere(auditEvents, filter));
         return (await query.orderBy(desc(id)).limit(filter.limit)).map(auditEvent);
       }),
 
-    auditTail: (after, filter) => answer(() => tail(db, transactions, after, filter)),
-    onAudit: heard.listen,
+    auditTail: (after, filter) => guarded(() => tail(db, transactions, after, filter)),
+    onAudit: auditListeners.listen,
     logBytes: () => undefined,
 
-    ...linkQueries(db, answer),
-    ...threadQueries(db, transactions, answer),
+    ...linkQueries(db, guarded),
+    ...threadQueries(db, transactions, guarded),
 
     touchTokens: (used) =>
-      answer(async () => {
+      guarded(async () => {
         const { resourceId, type, lastUsedAt } = credentials;
         await db.execute(sql`
           update ${credentials} set last_used_at = used.value::bigint
@@ -219,13 +220,13 @@ export async function openPostgres(
         await queries.delete(changes).where(lte(changes.revision, last - Math.max(keepChanges, 1)));
       }),
 
-    ping: () => answer(async () => void (await lastRevision(db))),
+    ping: () => guarded(async () => void (await lastRevision(db))),
 
     async close() {
       bell.stop();
-      heard.stop();
+      auditListeners.stop();
       await Promise.allSettled(underWay);
-      // The driver itself would wait for queries that went down with their connection, and never come.
+      // The driver itself would wait for ever for queries whose connection was lost.
       await Promise.all([transactions.close(), client.end({ timeout: 0 })]);
     },
   };

@@ -6,15 +6,15 @@ import { refusal } from "./refusal.ts";
 import { auditEvents } from "./schema.ts";
 import type { Transactions } from "./transactions.ts";
 
-/** How often whoever follows the log looks, in milliseconds. */
+/** Milliseconds between two looks at the log for its followers. */
 const pollEvery = 1000;
 
-/** How long it waits for writes that are under way, and what comes behind them waits with it. Milliseconds. */
-const patience = { first: 5000, later: 100 };
+/** Milliseconds to wait for running writes. Writes that begin meanwhile wait, too. */
+const timeouts = { first: 5000, later: 100 };
 
 /**
- * The events behind a row, the oldest first. Rows become visible in another order than they are numbered in, so that
- * the highest number says nothing of those below it: for a moment nobody else writes, and there are no rows to come.
+ * Returns the events behind a row, oldest first. Rows do not become visible in the order of their numbers: a lower number
+ * may come after a higher one. A short lock against writers makes sure that there is no lower number to come.
  */
 export async function tail(
   db: PostgresJsDatabase,
@@ -28,8 +28,8 @@ export async function tail(
     if ((newest?.id ?? 0) <= after) return { events: [], last: after };
   }
   const wanted = auditWhere(auditEvents, filter);
-  const end = await endOf(transactions, after === undefined ? patience.first : patience.later);
-  // Too much is being written right now: the next look comes soon.
+  const end = await endOf(transactions, after === undefined ? timeouts.first : timeouts.later);
+  // There are too many writes now. The next look comes soon.
   if (end === undefined) {
     if (after === undefined) throw new StoreError("unavailable");
     return { events: [], last: after };
@@ -50,7 +50,7 @@ export async function tail(
   return { events: found.map(numbered), last };
 }
 
-/** The number below which no row can come any more; undefined when the writers could not be waited for. */
+/** Returns the number up to which no more rows can come; undefined if the writers did not finish in time. */
 async function endOf(transactions: Transactions, milliseconds: number): Promise<number | undefined> {
   try {
     return await transactions.run(async (queries) => {
@@ -66,7 +66,7 @@ async function endOf(transactions: Transactions, milliseconds: number): Promise<
   }
 }
 
-/** Rings for all that follow the log, as long as somebody does. */
+/** Calls all listeners once a second, as long as there are any. */
 export function auditBell(): { listen(ring: () => void): () => void; stop(): void } {
   const rings = new Set<() => void>();
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -76,9 +76,9 @@ export function auditBell(): { listen(ring: () => void): () => void; stop(): voi
     rings.clear();
   };
   return {
-    listen(answer) {
-      // One of its own, so that the same function may listen twice.
-      const ring = () => answer();
+    listen(listener) {
+      // A function of its own, so that the same listener can subscribe twice.
+      const ring = () => listener();
       rings.add(ring);
       timer ??= setInterval(() => {
         for (const each of rings) each();

@@ -11,15 +11,15 @@ type ThreadQueries = Pick<
   "threads" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
 >;
 
-/** What the store knows of conversations. */
+/** The part of the store for threads. */
 export function threadQueries(
   db: PostgresJsDatabase,
   transactions: Transactions,
-  answer: Run,
+  guarded: Run,
 ): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>
-      answer(async () => {
+      guarded(async () => {
         const withAgent = agentId === undefined ? undefined : eq(threads.agentId, agentId);
         const found = db
           .select()
@@ -29,28 +29,28 @@ export function threadQueries(
       }),
 
     thread: (id) =>
-      answer(async () => {
+      guarded(async () => {
         const [thread] = await db.select().from(threads).where(eq(threads.id, id));
         return thread ?? null;
       }),
 
     threadMessages: (id) =>
-      answer(async () => {
+      guarded(async () => {
         const said = db.select({ message: threadMessages.message }).from(threadMessages);
         const rows = await said.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq));
         return rows.map(({ message }) => JSON.parse(message));
       }),
 
     addThread: (thread) =>
-      answer(async () => {
+      guarded(async () => {
         const values = { ...thread, title: storable(thread.title) };
         await db.insert(threads).values(values);
       }),
 
     appendToThread: (threadId, messages, at) =>
-      answer(() =>
+      guarded(() =>
         transactions.run(async (queries) => {
-          // Whoever else appends waits for this row, and counts on from what is written here.
+          // Another append to the thread waits for this row, and continues its count.
           const spoken = queries.update(threads).set({ updatedAt: at }).where(eq(threads.id, threadId));
           if ((await spoken.returning({ id: threads.id })).length === 0) return false;
           const [last] = await queries
@@ -69,6 +69,6 @@ export function threadQueries(
         }),
       ),
 
-    deleteThread: (id) => answer(async () => void (await db.delete(threads).where(eq(threads.id, id)))),
+    deleteThread: (id) => guarded(async () => void (await db.delete(threads).where(eq(threads.id, id)))),
   };
 }

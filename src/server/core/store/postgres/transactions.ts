@@ -4,17 +4,17 @@ import type { Sql } from "postgres";
 import { StoreError } from "../types.ts";
 import type { Queries } from "./write.ts";
 
-/** Makes a client of one connection, and calls back whenever that connection is lost. */
+/** Makes a client with one connection. Calls `onLost` each time the connection is lost. */
 export type OneConnection = (onLost: () => void) => Sql;
 
 export interface Transactions {
   /**
-   * Runs work in a transaction, and returns when PostgreSQL has confirmed the commit.
+   * Runs work in a transaction. Returns when PostgreSQL has confirmed the commit.
    *
-   * @param work uses the queries that it is given, and no others
-   * @param mode `snapshot`: read only, and all reads see the same state
-   * @throws StoreError `unavailable` when the connection was lost or the transaction was rolled back: nothing of it is
-   * stored, but for a commit whose confirmation got lost
+   * @param work must use only the queries that it is given
+   * @param mode `snapshot` for a read-only transaction in which all reads see the same state
+   * @throws StoreError `unavailable` if the connection was lost or the transaction was rolled back. Then nothing of it is
+   * stored, unless only the confirmation of the commit got lost.
    */
   run<T>(work: (queries: Queries) => Promise<T>, mode?: "snapshot"): Promise<T>;
   close(): Promise<void>;
@@ -26,14 +26,13 @@ const begin = {
 };
 
 /**
- * Transactions over a few connections of their own.
+ * Runs transactions over a few connections of their own, instead of the transactions of the driver. The driver takes
+ * every response to a commit for a success, also the ROLLBACK of an aborted transaction. After a lost connection, it may
+ * send the remaining statements of a transaction over another one, outside the transaction.
  *
- * They are not the driver's: it believes every answer to its commit, also the ROLLBACK of an aborted transaction, and
- * it may send what follows a lost connection to another one, where it would stand outside the transaction.
- *
- * @param connect makes one more connection; it is opened by its first query
- * @param most number of transactions at a time; others wait in line
- * @param timeout milliseconds after which a transaction that is still in line is given up
+ * @param connect makes one more connection, which its first query opens
+ * @param most transactions at a time; others wait
+ * @param timeout milliseconds after which a transaction that still waits is given up
  */
 export function transactions(connect: OneConnection, most: number, timeout: number): Transactions {
   const all: Connection[] = [];
@@ -56,7 +55,7 @@ export function transactions(connect: OneConnection, most: number, timeout: numb
       const since = performance.now();
       const connection = await take();
       try {
-        // Its caller has been told that the database does not answer.
+        // The caller has already got the error that the database does not answer.
         if (performance.now() - since >= timeout) throw new StoreError("unavailable");
         return await connection.transact(begin[mode ?? "write"], work);
       } finally {
@@ -73,11 +72,11 @@ export function transactions(connect: OneConnection, most: number, timeout: numb
   };
 }
 
-/** One connection, used by one transaction at a time. It is opened again after it was lost. */
+/** One connection, used by one transaction at a time. After a loss it is opened again. */
 class Connection {
   readonly #client: Sql;
   readonly #db: PostgresJsDatabase;
-  /** Set within a transaction; cleared when the connection is lost, with which the transaction is gone. */
+  /** True within a transaction. The loss of the connection ends the transaction. */
   #isOpen = false;
 
   constructor(connect: OneConnection) {
@@ -85,7 +84,7 @@ class Connection {
       this.#isOpen = false;
     });
     const { options } = this.#client;
-    // What drizzle uses of the driver. A statement that came after the loss would be carried out by itself.
+    // The part of the driver that drizzle uses. After a loss, a statement would run outside the transaction.
     const unsafe: Sql["unsafe"] = (...query) => {
       if (!this.#isOpen) throw new StoreError("unavailable", { cause: new Error("connection lost") });
       return this.#client.unsafe(...query);

@@ -15,14 +15,14 @@ import {
   usage,
 } from "./schema.ts";
 
-/** A database, or a transaction on one. */
+/** Queries of a database, or of a transaction. */
 export type Queries = Pick<PostgresJsDatabase, "select" | "insert" | "update" | "delete" | "execute">;
 
 const columns = sql.raw(auditColumns.join(", "));
-// `detail` comes as text inside the JSON, as it does for SQLite.
+// `detail` is JSON text inside the JSON, as for SQLite.
 const selected = sql.raw(auditColumns.join(", ").replace("detail", "(detail #>> '{}')::jsonb"));
 
-/** Appends events. One parameter however many they are, so that there is one statement to prepare. */
+/** Appends events, as one parameter whatever their number. */
 export async function insertAudit(db: Queries, events: readonly AuditEvent[]): Promise<void> {
   const rows = events.map((event) => {
     const values = auditValues(event);
@@ -33,7 +33,7 @@ export async function insertAudit(db: Queries, events: readonly AuditEvent[]): P
     select ${selected} from json_populate_recordset(null::audit_events, ${JSON.stringify(rows)}::json)`);
 }
 
-/** Adds what calls came to, in the same transaction as their events. */
+/** Adds to the usage, in the same transaction as the events. */
 export async function addUsage(db: Queries, rows: readonly UsageRow[]): Promise<void> {
   if (rows.length === 0) return;
   const add = (column: PgColumn) => sql`${column} + excluded.${sql.identifier(column.name)}`;
@@ -54,7 +54,7 @@ export async function addUsage(db: Queries, rows: readonly UsageRow[]): Promise<
     });
 }
 
-/** Does one write inside the caller's transaction and returns what it changed, for the change feed. */
+/** Does one write inside the caller's transaction. Returns its changes, for the feed. */
 export async function apply(db: Queries, write: Write): Promise<Note[]> {
   switch (write.op) {
     case "insert": {

@@ -1,29 +1,30 @@
 import type { Database } from "bun:sqlite";
 
-/** How often to look, in milliseconds, and after how many transactions the log is worth folding in. */
+/** Milliseconds between two checks for a pause in the writes. */
 const interval = 250;
+/** Transactions after which a checkpoint is worth its cost. */
 const enough = 250;
 
 export interface Checkpoints {
-  /** After each transaction. */
+  /** To be called after each transaction. */
   wrote(): void;
-  /** After one that deleted what must not be found any more: cuts the log to nothing, as soon as nobody reads it. */
+  /** Empties the log, so that deleted values are not in it. Tries again later while another program reads the log. */
   empty(): void;
   stop(): void;
 }
 
 /**
- * Folds the write-ahead log into the database file when no transaction has come for a moment. A checkpoint waits
- * for the disk, some milliseconds or many, in the thread that serves inference: by SQLite's own rule it comes in
- * the middle of the busiest time. That rule stays as the backstop, further out (`wal_autocheckpoint`).
+ * Writes the write-ahead log back to the database file when there was no transaction for a moment. A checkpoint waits
+ * for the disk in the thread that serves inference. SQLite's own rule would run it at the busiest time; that rule stays
+ * as a backstop for a much longer log (`wal_autocheckpoint`).
  */
 export function checkpointWhenIdle(database: Database): Checkpoints {
   let written = 0;
   let seen = 0;
-  /** What was deleted still stands in the log. */
-  let owed = false;
+  /** The log still has deleted values. */
+  let mustEmpty = false;
   const timer = setInterval(() => {
-    if (owed) owed = !emptyLog(database);
+    if (mustEmpty) mustEmpty = !emptyLog(database);
     const idle = written === seen;
     seen = written;
     if (!idle || written < enough) return;
@@ -37,23 +38,23 @@ export function checkpointWhenIdle(database: Database): Checkpoints {
       written++;
     },
     empty() {
-      owed = !emptyLog(database);
+      mustEmpty = !emptyLog(database);
     },
     stop: () => clearInterval(timer),
   };
 }
 
 /**
- * Folds the write-ahead log into the file and cuts it to nothing, so that what was deleted is in neither (T33).
- * Returns whether it could: another program that reads keeps its part of the log, and is not waited for.
+ * Writes the write-ahead log back to the file and empties it, so that neither has deleted values (T33). Returns false if
+ * another program is reading the log: then it cannot be emptied now.
  */
 export function emptyLog(database: Database): boolean {
-  const [patience] = database.query<[number], []>("pragma busy_timeout").values() as [[number]];
+  const [timeout] = database.query<[number], []>("pragma busy_timeout").values() as [[number]];
   database.run("pragma busy_timeout = 0");
   try {
     const [busy] = database.query("pragma wal_checkpoint(truncate)").values()[0] as [number];
     return busy === 0;
   } finally {
-    database.run(`pragma busy_timeout = ${patience[0]}`);
+    database.run(`pragma busy_timeout = ${timeout[0]}`);
   }
 }

@@ -3,13 +3,13 @@ import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import type { Store } from "../types.ts";
 import { providerSessions } from "./schema.ts";
 
-/** Runs work in one transaction, or as a read, and turns its failures into StoreErrors. */
+/** Runs work in one transaction, or as a read, and throws its errors as StoreError. */
 export type Run = <T>(work: () => T) => Promise<T>;
 
-/** What the store knows of agents' sessions. */
+/** The part of the store for sessions of workstation agents. */
 export function linkQueries(
   db: BunSQLiteDatabase,
-  answer: Run,
+  guarded: Run,
   writing: Run,
 ): Pick<
   Store,
@@ -17,7 +17,7 @@ export function linkQueries(
 > {
   const { id, epoch } = providerSessions;
   return {
-    providerSessions: () => answer(() => db.select().from(providerSessions).all()),
+    providerSessions: () => guarded(() => db.select().from(providerSessions).all()),
 
     addProviderSession: (session) => writing(() => void db.insert(providerSessions).values(session).run()),
 

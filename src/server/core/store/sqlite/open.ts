@@ -4,14 +4,14 @@ import { AppError } from "../../../../errors.ts";
 import { lacking, type Migration } from "../migration.ts";
 import { emptyLog } from "./checkpoints.ts";
 
-/** An open file, and the lock that keeps a second server away from it. */
+/** An open file with its lock, which keeps other servers away. */
 export interface OpenDatabase {
   database: Database;
-  /** Folds the write-ahead log into the file and lets go of both. */
+  /** Writes the write-ahead log back to the file, closes it and releases the lock. */
   close(): void;
 }
 
-/** SQLite's own defaults are none of these; `foreign_keys` follows once the schema is in place. */
+/** Settings that differ from SQLite's defaults. `foreign_keys` is set after the migrations. */
 const pragmas = {
   busy_timeout: 5000,
   journal_mode: "wal",
@@ -23,8 +23,8 @@ const pragmas = {
 };
 
 /**
- * Opens an SQLite file as the only server to use it, makes it when it is not there (mode 0600), checks it and
- * applies the migrations it lacks. Other programs may read it meanwhile. Throws AppError, naming the file.
+ * Opens an SQLite file for this server alone, creates it if it is missing (mode 0600), checks it and applies migrations.
+ * Other programs may read it meanwhile. Throws AppError with the name of the file.
  */
 export function openDatabase(
   path: string,
@@ -52,9 +52,8 @@ export function openDatabase(
 }
 
 /**
- * Makes a file, or tightens the one that is there with its log: the rest of the machine has no business in it.
- * One that is there is not opened: closing it again would drop the locks that this process holds on it
- * (sqlite.org/howtocorrupt.html, 2.2).
+ * Creates a file that only its owner can read, or restricts an existing one and its log to the owner. An existing file
+ * is not opened: closing it again would drop the locks that this process has on it (sqlite.org/howtocorrupt.html, 2.2).
  */
 function makePrivate(path: string): void {
   try {
@@ -65,13 +64,16 @@ function makePrivate(path: string): void {
   }
 }
 
-/** An exclusive transaction on a file of its own: the kernel ends it with the process, however that ends. */
+/**
+ * Locks out other servers by an exclusive transaction on a file of its own. The kernel releases it when the process
+ * ends, however it ends.
+ */
 function takeLock(path: string): Database {
   const file = `${path}.lock`;
   makePrivate(file);
   const lock = new Database(file, { readwrite: true, create: false });
   try {
-    lock.run("pragma journal_mode = memory"); // nothing is written, so no file for undoing it
+    lock.run("pragma journal_mode = memory"); // nothing is written, so no journal file is needed
     lock.run("begin exclusive");
     return lock;
   } catch (error) {
@@ -83,7 +85,7 @@ function takeLock(path: string): Database {
   }
 }
 
-/** The first column of what a statement returns. A statement left open would keep the file open. */
+/** Returns the first column of a query. The statement is closed: an open one would keep the file open. */
 function column<T>(database: Database, text: string): T[] {
   using statement = database.prepare(text);
   return statement.values().map(([first]) => first as T);
@@ -93,14 +95,14 @@ function set(database: Database, name: string, value: string | number): void {
   database.run(`pragma ${name} = ${value}`);
   const [got] = column<string | number>(database, `pragma ${name}`);
   if (got !== value)
-    throw new AppError("unavailable", `SQLite did not take ${name} = ${value}: it says ${got}`);
+    throw new AppError("unavailable", `SQLite did not accept ${name} = ${value}: it is ${got}`);
 }
 
 function tablesOf(database: Database): string[] {
   return column(database, "select name from sqlite_schema where type = 'table'");
 }
 
-/** Before anything is set: the journal mode is kept in the file. */
+/** Refuses the database of another program. Runs before any setting: the journal mode is stored in the file. */
 function refuseForeign(database: Database, path: string): void {
   const tables = tablesOf(database);
   if (tables.length > 0 && !tables.includes("schema_migrations"))
@@ -109,7 +111,7 @@ function refuseForeign(database: Database, path: string): void {
 
 function check(database: Database, path: string): void {
   for (const table of tablesOf(database)) {
-    // The log of events may be millions of rows, and a server without its oldest ones still works.
+    // The audit log may have millions of rows, and damage in it does not stop the server.
     if (table === "audit_events") continue;
     const [verdict] = column<string>(database, `pragma quick_check("${table}")`);
     if (verdict !== "ok") throw damaged(path, verdict);
@@ -122,7 +124,7 @@ function migrate(
   path: string,
   now: () => number,
 ): void {
-  // Rebuilding a table drops the old one, which would cascade into its references if foreign keys were on.
+  // To rebuild a table, a migration drops the old one. With foreign keys on, that would delete referring rows.
   database.run("pragma foreign_keys = 0");
   const run = database.transaction(() => {
     database.run(

@@ -2,11 +2,11 @@ import { SQLiteError } from "bun:sqlite";
 import { DrizzleError } from "drizzle-orm";
 import { StoreError, type Write } from "../types.ts";
 
-/** Extended codes that a full disk answers with, depending on which file had to grow (sqlite.org/rescode.html). */
+/** Extended result codes of a full disk; they depend on the file that had to grow (sqlite.org/rescode.html). */
 const full = /^SQLITE_(FULL|IOERR_WRITE|IOERR_SHMSIZE)/;
 const passing = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PROTOCOL|NOMEM|CORRUPT|NOTADB)/;
 
-/** What to throw for an error that a statement, part of write `op`, ended with. */
+/** Returns the error to throw for an error of a statement, which is part of write `op`. */
 export function refusal(thrown: unknown, op?: Write["op"]): unknown {
   const error = thrown instanceof DrizzleError ? thrown.cause : thrown;
   if (error instanceof RangeError) return new StoreError("unavailable", { cause: error }); // closed

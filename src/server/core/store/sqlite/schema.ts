@@ -3,8 +3,8 @@ import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "driz
 import type { Change, Ref, Row } from "../types.ts";
 
 /**
- * The tables as SQLite has them. `../postgres/schema.ts` says the same for Postgres, and a test compares the
- * two. Times are milliseconds since 1970, UTC. After a change: `bun run generate`.
+ * The tables of SQLite. `../postgres/schema.ts` has those of PostgreSQL, and a test compares the two. Times are
+ * milliseconds since 1970, UTC. After a change: `bun run generate`.
  */
 export const resources = sqliteTable(
   "resources",
@@ -23,7 +23,7 @@ export const resources = sqliteTable(
   },
   (table) => [
     uniqueIndex("resources_kind_scope_name").on(table.kind, table.scope, table.name),
-    // Two servers that each make another backend the default would both succeed without it.
+    // Without it, two servers could each make another backend the default at the same time.
     uniqueIndex("resources_one_default_backend")
       .on(table.kind)
       .where(sql`"kind" = 'secretbackend' and json_extract("spec", '$.isDefault') = 1`),
@@ -45,7 +45,7 @@ export const refs = sqliteTable(
   (table) => [primaryKey({ columns: [table.fromId, table.path] }), index("refs_to_id").on(table.toId)],
 );
 
-/** Revisions have no gaps: a missing one means pruned. */
+/** The feed of changes. Revisions have no gaps: a missing one was pruned. */
 export const changes = sqliteTable("changes", {
   revision: integer("revision").primaryKey({ autoIncrement: true }),
   kind: text("kind").notNull(),
@@ -61,7 +61,7 @@ export const secretData = sqliteTable("secret_data", {
   backendId: text("backend_id").notNull().default(""),
 });
 
-/** Backends are not foreign keys here: one that is gone may leave orphans behind. */
+/** Orphans. Backends are not foreign keys here: a deleted backend may leave orphans behind. */
 export const secretOrphans = sqliteTable("secret_orphans", {
   ref: text("ref").primaryKey(),
   backendId: text("backend_id").notNull(),
@@ -69,7 +69,7 @@ export const secretOrphans = sqliteTable("secret_orphans", {
   at: integer("at").notNull(),
 });
 
-/** A user's password or a token's bearer. */
+/** Hashes of passwords of users and of bearers of tokens. */
 export const credentials = sqliteTable(
   "credentials",
   {
@@ -98,8 +98,8 @@ export const sessions = sqliteTable(
 );
 
 /**
- * Users and tokens are not foreign keys here: what somebody did stays on record after they are gone. Every
- * inference call adds a row and an index more costs it 3 µs, so that filters have none and search in time order.
+ * The audit log. Users and tokens are not foreign keys here: their events stay after they are deleted. There are no
+ * indexes for filters, because every inference call adds a row and each index costs it 3 µs: searches go back in time.
  */
 export const auditEvents = sqliteTable("audit_events", {
   id: integer("id").primaryKey(),
@@ -125,7 +125,7 @@ export const auditEvents = sqliteTable("audit_events", {
   detail: text("detail", { mode: "json" }).$type<Record<string, unknown>>(),
 });
 
-/** Sums up the log of events. An llm is here by its name: what was used stays on record after it is gone. */
+/** Usage, summed up from the audit log. Llms are here by name: the usage of an llm stays after it is deleted. */
 export const usage = sqliteTable(
   "usage",
   {
@@ -143,7 +143,7 @@ export const usage = sqliteTable(
   (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
 );
 
-/** Agents' places at this server. */
+/** Sessions of workstation agents. */
 export const providerSessions = sqliteTable(
   "provider_sessions",
   {
@@ -178,7 +178,7 @@ export const threads = sqliteTable(
   (table) => [index("threads_agent_id").on(table.agentId), index("threads_owner_id").on(table.ownerId)],
 );
 
-/** A message is the text of its JSON: what a model says is kept to the letter, also where Postgres' jsonb refuses it. */
+/** Messages of threads, as JSON text: PostgreSQL's jsonb would refuse or change some of them. */
 export const threadMessages = sqliteTable(
   "thread_messages",
   {
@@ -192,5 +192,5 @@ export const threadMessages = sqliteTable(
   (table) => [primaryKey({ columns: [table.threadId, table.seq] })],
 );
 
-/** Up to which row of the log the usage has been summed up. One row. */
+/** The last row of the audit log that is included in the usage. The table has one row. */
 export const usageThrough = sqliteTable("usage_through", { row: integer("row").notNull() });

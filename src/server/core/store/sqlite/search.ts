@@ -4,18 +4,21 @@ import { auditWhere, numbered } from "../audit.ts";
 import type { AuditFilter, AuditTail } from "../types.ts";
 import { auditEvents } from "./schema.ts";
 
-/** So many rows take some milliseconds to look through. */
+/** Rows that are searched at once: that takes some milliseconds. */
 const stretch = 10_000;
 
-/** How far the log may be from the order of time: calls are written when they end, and clocks are set back. */
+/**
+ * Milliseconds by which the log may differ from the order of time: calls are written when they end, and clocks are set
+ * back.
+ */
 const disorder = 60 * 60 * 1000;
 
 /**
- * Finds events, newest first, looking through one stretch of the log after the other. SQLite runs in the thread
- * that serves inference, and a search that finds little among millions of rows must not hold that up. There is no
- * index on the time: ids follow it, and each index costs every call a third of what its event costs.
+ * Finds events, newest first, in one stretch of the log after the other. SQLite runs in the thread that serves
+ * inference, which a search among millions of rows must not block. There is no index on the time: ids follow the time,
+ * and an index would make the event of every call a third more expensive.
  *
- * @param upTo rows behind this one are left out
+ * @param upTo the last row to include; all rows if it is left out
  */
 export async function search(
   db: BunSQLiteDatabase,
@@ -45,7 +48,7 @@ export async function search(
   }
 }
 
-/** The events behind a row, the oldest first: of one stretch of the log, which is a moment's work. */
+/** Returns the events behind a row, oldest first, from one stretch of the log. */
 export async function tail(
   db: BunSQLiteDatabase,
   after: number | undefined,

@@ -26,28 +26,29 @@ import {
 import { search, tail } from "./search.ts";
 import { keepStatements } from "./statements.ts";
 import { threadQueries } from "./threads.ts";
-import { usageBook } from "./usage-rollup.ts";
+import { usageRollup } from "./usage-rollup.ts";
 import { apply, prepareAudit } from "./write.ts";
 
 /**
- * A store in one SQLite file. All of it is synchronous inside: on `bun:sqlite` a transaction with an async
- * callback commits at the first `await` and cannot be rolled back after it (drizzle-team/drizzle-orm#1472).
+ * Opens a store in one SQLite file. All of it is synchronous inside: on `bun:sqlite` a transaction with an async callback
+ * commits at the first `await` and cannot be rolled back after that (drizzle-team/drizzle-orm#1472).
  */
 export function openSqlite(path: string, now: () => number, steps: readonly Migration[] = migrations): Store {
   const { database, close } = openDatabase(path, steps, now);
   const { client, finalize } = keepStatements(database);
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
-  const book = usageBook(database, db, client);
+  const rollup = usageRollup(database, db, client);
   const checkpoints = checkpointWhenIdle(database);
-  /** Those who follow the log of events. */
+  /** Listeners for new audit events. */
   const followers = new Set<() => void>();
 
   function ring(): void {
     for (const follower of followers) follower();
   }
 
-  async function answer<T>(work: () => T | Promise<T>): Promise<T> {
+  /** Runs work, and throws its errors as StoreError. */
+  async function guarded<T>(work: () => T | Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
@@ -55,12 +56,12 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     }
   }
 
-  /** One snapshot for several reads. */
-  const reading = <T>(work: () => T) => answer(() => database.transaction(work).deferred());
+  /** Runs reads that all see the same state. */
+  const reading = <T>(work: () => T) => guarded(() => database.transaction(work).deferred());
 
-  /** Takes the write lock at once: one that starts by reading may find that it cannot have it any more. */
+  /** Runs a write, with the write lock from its beginning: a transaction that reads first may fail to get the lock. */
   const writing = <T>(work: () => T) =>
-    answer(() => {
+    guarded(() => {
       const result = database.transaction(work).immediate();
       checkpoints.wrote();
       return result;
@@ -89,7 +90,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     }
   }
 
-  /** Everything, or what there is of some rows, credentials and sessions. */
+  /** Returns everything, or the rows, credentials and sessions of some ids. */
   function contents(only?: Ids): Omit<Contents, "revision"> {
     const among = (column: SQLiteColumn, ids: string[] | undefined) =>
       ids && sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`;
@@ -111,7 +112,7 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
         for (const write of writes) carryOut(write);
         return lastRevision();
       });
-      // The file has only zeros where a deleted value was (secure_delete); the log would still have the value (T33).
+      // In the file, zeros replace a deleted value (secure_delete). The log still has it (T33).
       if (writes.some(({ op }) => op === "deleteSecretData")) checkpoints.empty();
       ring();
       return revision;
@@ -121,67 +122,67 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     loadSome: (some) => reading(() => contents(idsOf(some))),
 
     changesSince: (revision, limit) =>
-      answer(() => {
+      guarded(() => {
         const { at: _, ...columns } = getTableColumns(changes);
         const query = db.select(columns).from(changes).where(gte(changes.revision, revision));
         const rows = query.orderBy(asc(changes.revision)).limit(limit + 1);
         return after(revision, rows.all(), limit);
       }),
 
-    /** Only this process writes to the file, and it knows what it wrote. */
+    /** Never rings: no other server writes to the file. */
     onDoorbell: () => () => {},
 
     passwordHash: (userId) =>
-      answer(() => {
+      guarded(() => {
         const which = and(eq(credentials.resourceId, userId), eq(credentials.type, "password"));
         return db.select({ hash: credentials.hash }).from(credentials).where(which).get()?.hash ?? null;
       }),
 
     secretData: (ref) =>
-      answer(() => db.select().from(secretData).where(eq(secretData.ref, ref)).get()?.data ?? null),
+      guarded(() => db.select().from(secretData).where(eq(secretData.ref, ref)).get()?.data ?? null),
 
     secretRefs: (backendId) =>
-      answer(() => {
+      guarded(() => {
         const held = eq(secretData.backendId, backendId);
         const found = db.select({ ref: secretData.ref }).from(secretData).where(held);
         return found.all().map(({ ref }) => ref);
       }),
 
-    orphans: () => answer(() => db.select().from(secretOrphans).orderBy(asc(secretOrphans.at)).all()),
+    orphans: () => guarded(() => db.select().from(secretOrphans).orderBy(asc(secretOrphans.at)).all()),
 
     async appendAudit(events) {
       await writing(() => {
         for (const event of events) insertAudit(event);
       });
-      book.logged(events);
+      rollup.add(events);
       ring();
     },
 
     usage: (filter) =>
-      answer(() => {
+      guarded(() => {
         try {
-          book.bring();
+          rollup.flush();
         } catch {
-          // Where nothing can be written, what was is still told.
+          // The disk may be full. The usage so far can still be read.
         }
         return db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)).all();
       }),
 
-    queryAudit: (filter) => answer(async () => (await search(db, filter)).map(({ event }) => event)),
+    queryAudit: (filter) => guarded(async () => (await search(db, filter)).map(({ event }) => event)),
 
-    auditTail: (after, filter) => answer(() => tail(db, after, filter)),
+    auditTail: (after, filter) => guarded(() => tail(db, after, filter)),
 
-    onAudit(answer) {
-      // One of its own, so that the same function may listen twice.
-      const follower = () => answer();
+    onAudit(listener) {
+      // A function of its own, so that the same listener can subscribe twice.
+      const follower = () => listener();
       followers.add(follower);
       return () => followers.delete(follower);
     },
 
     logBytes: () => statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0,
 
-    ...linkQueries(db, answer, writing),
-    ...threadQueries(db, answer, writing),
+    ...linkQueries(db, guarded, writing),
+    ...threadQueries(db, guarded, writing),
 
     touchTokens: (used) =>
       writing(() => {
@@ -200,16 +201,16 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
         db.delete(changes).where(lte(changes.revision, last)).run();
       }),
 
-    ping: () => answer(() => void lastRevision()),
+    ping: () => guarded(() => void lastRevision()),
     close: async () => {
       followers.clear();
       checkpoints.stop();
       try {
-        book.bring();
+        rollup.flush();
       } catch {
-        // The log has it: whoever opens the file next writes it.
+        // The next start adds the rest from the audit log.
       }
-      book.stop();
+      rollup.stop();
       finalize();
       close();
     },

@@ -10,11 +10,11 @@ type ThreadQueries = Pick<
   "threads" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
 >;
 
-/** What the store knows of conversations. */
-export function threadQueries(db: BunSQLiteDatabase, answer: Run, writing: Run): ThreadQueries {
+/** The part of the store for threads. */
+export function threadQueries(db: BunSQLiteDatabase, guarded: Run, writing: Run): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>
-      answer(() => {
+      guarded(() => {
         const withAgent = agentId === undefined ? undefined : eq(threads.agentId, agentId);
         const found = db
           .select()
@@ -23,10 +23,10 @@ export function threadQueries(db: BunSQLiteDatabase, answer: Run, writing: Run):
         return found.orderBy(desc(threads.updatedAt), desc(threads.id)).all();
       }),
 
-    thread: (id) => answer(() => db.select().from(threads).where(eq(threads.id, id)).get() ?? null),
+    thread: (id) => guarded(() => db.select().from(threads).where(eq(threads.id, id)).get() ?? null),
 
     threadMessages: (id) =>
-      answer(() => {
+      guarded(() => {
         const said = db.select({ message: threadMessages.message }).from(threadMessages);
         const rows = said.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq)).all();
         return rows.map(({ message }) => JSON.parse(message));

@@ -7,27 +7,26 @@ import { usageOf } from "../usage.ts";
 import { auditEvents } from "./schema.ts";
 import { prepareUsage } from "./write.ts";
 
-/** How long what calls came to stands in the log alone, in milliseconds. */
+/** Milliseconds after which events in the audit log are added to the usage. */
 const interval = 1000;
 
-export interface UsageBook {
-  /** Events have been committed to the log. */
-  logged(events: readonly AuditEvent[]): void;
-  /** Brings the table up to the end of the log. Throws what SQLite does: the next time it is tried again. */
-  bring(): void;
+export interface UsageRollup {
+  /** Takes events that have been committed to the audit log. */
+  add(events: readonly AuditEvent[]): void;
+  /** Writes the usage of all events so far. Throws the errors of SQLite; the next flush tries again. */
+  flush(): void;
   stop(): void;
 }
 
 /**
- * Keeps the usage as the log of events has it, and writes it once a second instead of with each event: a page more in a
- * transaction costs a call that is alone in it a quarter of its time. Nothing is lost by that. The log is the truth,
- * `usage_through` says up to which of its rows it has been summed up, and what a server that was killed had not written
- * is added when the next one opens the file.
+ * Sums up the usage of calls from the audit log, once a second instead of with each event: one more page in a
+ * transaction would make the event of a call a quarter more expensive. Nothing gets lost by that. `usage_through` has the
+ * last row of the log that is included, and the next start adds the rows that a killed server did not include.
  *
- * @param client prepares statements that are kept
+ * @param client prepares and keeps statements
  */
-export function usageBook(database: Database, db: BunSQLiteDatabase, client: Database): UsageBook {
-  const add = prepareUsage(client);
+export function usageRollup(database: Database, db: BunSQLiteDatabase, client: Database): UsageRollup {
+  const addRow = prepareUsage(client);
   const advance = client.prepare(
     "update usage_through set row = (select coalesce(max(id), 0) from audit_events)",
   );
@@ -35,24 +34,24 @@ export function usageBook(database: Database, db: BunSQLiteDatabase, client: Dat
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const write = database.transaction(() => {
-    for (const row of usageOf(events)) add(row);
+    for (const row of usageOf(events)) addRow(row);
     advance.run();
   });
-  const bring = () => {
+  const flush = () => {
     clearTimeout(timer);
     timer = undefined;
     if (events.length === 0) return;
     write.immediate();
     events = [];
   };
-  const bringLater = () => {
+  const flushLater = () => {
     timer ??= setTimeout(() => {
       timer = undefined;
       try {
-        bring();
+        flush();
       } catch {
-        // The disk is full, say: whoever writes next is told, and the log has it all.
-        bringLater();
+        // The disk may be full. The next write fails with that error, and the audit log has all events.
+        flushLater();
       }
     }, interval);
     timer.unref();
@@ -62,14 +61,14 @@ export function usageBook(database: Database, db: BunSQLiteDatabase, client: Dat
   const { id, action } = auditEvents;
   const missed = and(gt(id, through), eq(action, "llm_inference_call"));
   events = db.select().from(auditEvents).where(missed).orderBy(asc(id)).all().map(auditEvent);
-  if (events.length > 0) bringLater();
+  if (events.length > 0) flushLater();
 
   return {
-    logged(more) {
+    add(more) {
       events.push(...more);
-      bringLater();
+      flushLater();
     },
-    bring,
+    flush,
     stop: () => clearTimeout(timer),
   };
 }

@@ -6,7 +6,7 @@ import { ended, type Note } from "../changes.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
 import { credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
 
-/** Prepares what every inference call waits for, without drizzle: it takes several times as long to fill in values. */
+/** Prepares the insert that every inference call waits for; without drizzle, which takes several times as long. */
 export function prepareAudit(database: Database): (event: AuditEvent) => void {
   const columns = auditColumns.join(", ");
   const places = auditColumns.map(() => "?").join(", ");
@@ -16,7 +16,7 @@ export function prepareAudit(database: Database): (event: AuditEvent) => void {
   };
 }
 
-/** Prepares the adding of usage, which goes along with each batch of events. */
+/** Prepares the update that adds to a row of the usage. */
 export function prepareUsage(database: Database): (row: UsageRow) => void {
   const statement = database.prepare(`
     insert into usage values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -43,7 +43,7 @@ export function prepareUsage(database: Database): (row: UsageRow) => void {
   };
 }
 
-/** Does one write inside the caller's transaction and returns what it changed, for the change feed. */
+/** Does one write inside the caller's transaction. Returns its changes, for the feed. */
 export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit" }>): Note[] {
   switch (write.op) {
     case "insert": {
