@@ -32,7 +32,8 @@ const begin = {
  *
  * @param connect makes one more connection, which its first query opens
  * @param most transactions at a time; others wait
- * @param timeout milliseconds after which a transaction that still waits is given up
+ * @param timeout milliseconds after which a transaction does not start, and is rolled back instead of committed: its
+ *   caller has already got the error that the database does not answer
  */
 export function transactions(connect: OneConnection, most: number, timeout: number): Transactions {
   const all: Connection[] = [];
@@ -52,12 +53,11 @@ export function transactions(connect: OneConnection, most: number, timeout: numb
   return {
     async run(work, mode) {
       if (isClosed) throw new StoreError("unavailable", { cause: new Error("the store is closed") });
-      const since = performance.now();
+      const deadline = performance.now() + timeout;
       const connection = await take();
       try {
-        // The caller has already got the error that the database does not answer.
-        if (performance.now() - since >= timeout) throw new StoreError("unavailable");
-        return await connection.transact(begin[mode ?? "write"], work);
+        if (performance.now() >= deadline) throw new StoreError("unavailable");
+        return await connection.transact(begin[mode ?? "write"], work, deadline);
       } finally {
         const next = line.shift();
         if (next) next(connection);
@@ -92,11 +92,16 @@ class Connection {
     this.#db = drizzle({ client: { options, unsafe } as Sql });
   }
 
-  async transact<T>(opening: typeof begin.write, work: (queries: Queries) => Promise<T>): Promise<T> {
+  async transact<T>(
+    opening: typeof begin.write,
+    work: (queries: Queries) => Promise<T>,
+    deadline: number,
+  ): Promise<T> {
     this.#isOpen = true;
     try {
       await this.#db.execute(opening);
       const result = await work(this.#db);
+      if (performance.now() >= deadline) throw new StoreError("unavailable");
       const { command } = await this.#db.execute(sql`commit`);
       if (command !== "COMMIT")
         throw new StoreError("unavailable", { cause: new Error(`commit was answered with ${command}`) });
