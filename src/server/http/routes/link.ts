@@ -38,24 +38,24 @@ const Result = Type.Union([
 ]);
 const Taken = Type.Object({ ackSeq: Type.Integer(), credit: Type.Integer(), cancelled: Type.Boolean() });
 
-/** A token that was made for something else does not answer for its maker's agents. */
+/** A token without expose cannot act for the agents of its maker. */
 const access = { verb: "expose", resource: "llms" } as const;
 
-/** What agents do once they are registered: a stream of tasks, and what becomes of these. */
+/** The routes of registered agents: the stream of tasks, acceptances and results. */
 export function linkRoutes(server: Server): Route[] {
   return [
     {
       method: "GET",
       path: linkPaths.stream,
       access,
-      summary: `Tasks for the agent of the session in ${sessionHeader}, as server-sent events; upgraded to a WebSocket, both ways`,
+      summary: `Send an agent its tasks as server-sent events, for the session in ${sessionHeader}; or open a WebSocket for both directions`,
       handle: (call) => stream(server, call),
     },
     {
       method: "POST",
       path: `${linkPaths.task}/:taskId/accept`,
       access,
-      summary: "Accept a task; answers with the request where the task did not hold it",
+      summary: "Accept a task; returns the request if the task did not contain it",
       body: Accept,
       maxBodyBytes: controlBytes,
       answer: Type.Object({ request: Type.Optional(Type.Unknown()) }),
@@ -65,7 +65,7 @@ export function linkRoutes(server: Server): Route[] {
       method: "POST",
       path: `${linkPaths.task}/:taskId/result`,
       access,
-      summary: "What became of a task: a whole answer, a chunk, a batch of chunks or a failure",
+      summary: "Post a result of a task: a whole response, a chunk, a batch of chunks or an error",
       body: Result,
       answer: Taken,
       async handle(call) {
@@ -81,10 +81,14 @@ async function stream(server: Server, call: Call): Promise<Response> {
   const { request, principal, peer } = call;
   const { headers } = request;
   const sessionId = headers.get(sessionHeader);
-  if (!sessionId) throw new AppError("invalid_request", `say whose stream it is, in ${sessionHeader}`);
+  if (!sessionId)
+    throw new AppError(
+      "invalid_request",
+      `the header ${sessionHeader} is required: the id of a provider session`,
+    );
   const epoch = epochIn(headers.get(epochHeader));
   const isSocket = wantsSocket(request);
-  // Before the session is taken from whoever has it.
+  // Check the headers before another agent loses the session.
   if (isSocket && (!headers.get("sec-websocket-key") || headers.get("sec-websocket-version") !== "13"))
     throw notASocket();
   const attached = await server.workstations.attach(principal, sessionId, epoch);
@@ -92,22 +96,22 @@ async function stream(server: Server, call: Call): Promise<Response> {
   if (isSocket) {
     const handler = socketHandler((connection) => server.workstations.open(attached, connection));
     if (!server.upgrade(request, peer, handler, own)) {
-      // It has the session already. It went away meanwhile, and nobody else is there.
-      server.workstations.open(attached, nowhere).closed();
+      // The agent has taken the session, but its connection has closed. No other agent is attached.
+      server.workstations.open(attached, noConnection).closed();
       throw notASocket();
     }
-    // For the books: the peer has its answer.
+    // The peer already has its response. This one is for the access log.
     return new Response(null, { status: 101 });
   }
   return new Response(events(server, attached), { headers: { ...eventStreamHeaders, ...own } });
 }
 
-/** Where nobody listens. */
-const nowhere: LinkConnection = { transport: "websocket", send() {}, close() {} };
+/** A connection that sends nothing. */
+const noConnection: LinkConnection = { transport: "websocket", send() {}, close() {} };
 
 function events(server: Server, attached: AttachedAgent): ReadableStream<Uint8Array> {
-  const { connection, body } = eventStream(() => up.closed());
-  const up = server.workstations.open(attached, connection);
+  const { connection, body } = eventStream(() => receiver.closed());
+  const receiver = server.workstations.open(attached, connection);
   return body;
 }
 
@@ -115,7 +119,8 @@ async function accept(server: Server, call: Call): Promise<Response> {
   const { principal, params } = call;
   const body = parseObject(await readText(call, server.deadlines));
   const attempt = numberIn(body, "attempt");
-  if (attempt === undefined) throw new AppError("invalid_request", "attempt: which one is accepted");
+  if (attempt === undefined)
+    throw new AppError("invalid_request", "attempt is required: the number of the attempt to accept");
   const granted = server.workstations.posted.accept(
     principal,
     params["taskId"]!,
@@ -129,7 +134,7 @@ async function accept(server: Server, call: Call): Promise<Response> {
 function epochIn(header: string | null): number | undefined {
   if (header === null) return undefined;
   if (/^\d{1,15}$/.test(header)) return Number(header);
-  throw new AppError("invalid_request", `${epochHeader}: a whole number`);
+  throw new AppError("invalid_request", `${epochHeader} must be an integer`);
 }
 
 function notASocket(): AppError {

@@ -12,7 +12,7 @@ const { model, tier, description, poolName, visibility } = llm.fields.properties
 const text = Type.Optional(Type.String());
 const object = Type.Optional(Type.Record(Type.String(), Type.Unknown()));
 
-/** For the API description: `parseRegistration` checks it. */
+/** The body of a register call, for the API description. `parseRegistration` checks it. */
 const Register = Type.Object({
   providerSessionId: text,
   protocol: Type.Optional(Type.Integer()),
@@ -47,24 +47,24 @@ const Register = Type.Object({
   ),
 });
 
-// What else an agent says is passed over: it may be newer than this server.
+// Unknown fields are ignored: the agent may be newer than this server.
 const Heartbeat = Type.Object({
   providerSessionId: Type.String(),
   epoch: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
   state: Type.Optional(Type.Unknown()),
 });
 
-/** A token that was made for something else does not speak for its maker's agents. */
+/** A token without expose cannot act for the agents of its maker. */
 const access = { verb: "expose", resource: "llms" } as const;
 
-/** How agents make themselves known, and say that they are there. */
+/** The routes by which agents register and send heartbeats. */
 export function providerSessionRoutes(server: Server): Route[] {
   return [
     {
       method: "POST",
       path: linkPaths.register,
       access,
-      summary: "Publish an agent's llms and personas, as of now: what it names no more is withdrawn",
+      summary: "Publish the llms and personas of an agent; those that it no longer names are deleted",
       status: 201,
       body: Register,
       maxBodyBytes: registerBytes,
@@ -77,13 +77,13 @@ export function providerSessionRoutes(server: Server): Route[] {
       method: "POST",
       path: linkPaths.heartbeat,
       access,
-      summary: "Say that an agent is there, and how it is",
+      summary: "Renew the lease of an agent, and report its state",
       body: Heartbeat,
       maxBodyBytes: controlBytes,
       handle: async (call) => {
         const { providerSessionId, epoch, state } = await readBody(call, server.deadlines, Heartbeat);
         const session = server.sessions.check(call.principal, providerSessionId, epoch ?? undefined);
-        // The heartbeat counts before the database has its state.
+        // The response does not wait for the database.
         if (typeof state === "object" && state !== null)
           void server.sessions.report(providerSessionId, state as AgentState);
         return Response.json({ epoch: session.epoch, leaseMs });
