@@ -12,6 +12,8 @@ import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
+import { sentRequest } from "./estimated-usage.ts";
+import { transportFailure } from "./failure.ts";
 import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts";
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
@@ -21,6 +23,7 @@ import { isEventStream, parseBody, refuseFailure } from "./provider-response.ts"
 import type { CallRecord } from "./record.ts";
 import {
   forwardedHeaders,
+  maxTokensOf,
   modelFor,
   type ParsedRequest,
   type ProviderRequest,
@@ -70,6 +73,10 @@ export async function attempt(
     if (turn || isHibernating(llm)) prepared = prepare(context, currentLlm(deps, context, llm));
     const { adapter, timeouts } = prepared.provider;
     const key = await keyOf(prepared.llm, deps.secrets);
+    context.record.sent = sentRequest(
+      prepared.providerRequest.text,
+      maxTokensOf(operation, context.request.body),
+    );
     const response = await send(deps, context, prepared, key);
     progress.status = response.status;
     await refuseFailure(response, adapter, key);
@@ -93,6 +100,8 @@ export async function attempt(
   } catch (error) {
     leaveQueue();
     progress.status = pipe?.fault?.status ?? progress.status;
+    // A provider that refuses or fails answers nothing. One that the caller leaves has begun.
+    if (transportFailure(error).code !== "client_closed_request") context.record.sent = undefined;
     throw error;
   }
 }
@@ -204,6 +213,7 @@ async function wholeResponse(
   const { request, operation, provider, translation } = prepared;
   const bytes = await response.bytes(maxResponseBytes);
   leaveQueue();
+  record.received.add(bytes);
   const text = bytes.toString("utf8");
   const body = parseBody(text, translation !== undefined);
   // An SDK would take JSON for a stream without a single frame.

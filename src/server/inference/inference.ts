@@ -1,7 +1,6 @@
 import { countTokens } from "../../adapters/tokens/count-tokens.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
-import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, modelsPath } from "../../wire/dialects/operations.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
@@ -17,7 +16,7 @@ import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, providerOf } from "./provider.ts";
 import { refuseFailure } from "./provider-response.ts";
 import { CallRecord } from "./record.ts";
-import { type ParsedRequest, requestedModel } from "./request.ts";
+import { choicesOf, maxTokensOf, type ParsedRequest, requestedModel } from "./request.ts";
 import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
 import { responseWhileWaking } from "./waking.ts";
 
@@ -72,15 +71,17 @@ export class Inference {
           providerOf(llm).adapter.operations.includes("count_tokens"),
         );
         if (!canCount) return await estimatedTokens(candidates[0]!, request, record);
+        // It reaches a provider, and so is one of the requests of a minute. It costs no tokens.
+        record.admission = this.#deps.limits.admit(call.principal, candidates, 0, 0);
       } else {
-        const maxTokens = isDialect(call.operation)
-          ? dialects[call.operation].maxTokens(request.body)
-          : undefined;
+        const { text, body } = request;
+        const maxTokens = maxTokensOf(call.operation, body);
         record.admission = this.#deps.limits.admit(
           call.principal,
           candidates,
-          request.text.length,
+          text.length,
           maxTokens,
+          choicesOf(body),
         );
       }
       const context = { call, record, request, candidates, visibleError };

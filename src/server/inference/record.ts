@@ -2,10 +2,11 @@ import type { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { type Principal, tokenIdOf } from "../core/access/policy.ts";
-import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
+import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
+import { ReceivedBytes, type SentRequest } from "./estimated-usage.ts";
 import type { Admission } from "./limits/limiter.ts";
 import { costOf } from "./limits/prices.ts";
 
@@ -33,6 +34,10 @@ export class CallRecord {
   readonly span: Span | undefined;
   /** The reservation of limits. Undefined before the call is admitted. */
   admission: Admission | undefined;
+  /** The request that is with a provider, which may already work on it; undefined while none has it. */
+  sent: SentRequest | undefined;
+  /** The bytes of the response that arrived. */
+  readonly received = new ReceivedBytes();
   readonly #audit: Audit;
   readonly #metrics: CallMetrics;
   readonly #now: () => number;
@@ -60,9 +65,9 @@ export class CallRecord {
   async close(status: number, reported = noUsage, error?: AppError): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const usage = countable(reported);
     const { facts } = this;
     const { llm, persona, principal } = facts;
+    const { usage, isEstimated } = this.#usage(countable(reported), error !== undefined);
     this.admission?.settle(llm, usage);
     const milliseconds = performance.now() - this.#start;
     this.#metrics.end();
@@ -91,8 +96,34 @@ export class CallRecord {
       model: facts.model,
       ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
       error: error?.code,
-      ...(persona && { detail: { agent: persona.name, id: persona.id } }),
+      ...((persona || isEstimated) && {
+        detail: {
+          ...(persona && { agent: persona.name, id: persona.id }),
+          ...(isEstimated && { estimated: true }),
+        },
+      }),
     });
+  }
+
+  /**
+   * Returns the usage that counts. A caller that leaves before the usage arrives, and a provider that reports none, do
+   * not make a call free: what was sent and received is estimated then. A workstation agent reports usage of other
+   * people's calls: it counts at most what was asked for and what passed through.
+   */
+  #usage(reported: Usage, isBroken: boolean): { usage: Usage; isEstimated: boolean } {
+    const { sent, received } = this;
+    if (!sent || this.facts.dialect === "count_tokens") return { usage: reported, isEstimated: false };
+    const usage = { ...reported };
+    if (this.facts.llm && isVirtual(this.facts.llm)) {
+      usage.promptTokens = Math.min(usage.promptTokens, sent.characters);
+      usage.completionTokens = Math.min(usage.completionTokens, (sent.maxTokens ?? 0) + received.total);
+      usage.cachedTokens = Math.min(usage.cachedTokens, usage.promptTokens);
+    }
+    const before = usage.promptTokens + usage.completionTokens;
+    if (usage.promptTokens === 0) usage.promptTokens = sent.promptTokens;
+    if (isBroken || usage.completionTokens === 0)
+      usage.completionTokens = Math.max(usage.completionTokens, received.tokens());
+    return { usage, isEstimated: usage.promptTokens + usage.completionTokens > before };
   }
 }
 

@@ -59,6 +59,19 @@ export function toProviderRequest(
   return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage };
 }
 
+/** Returns the most output tokens that a request allows, if it sets a limit. */
+export function maxTokensOf(operation: Operation, body: Record<string, unknown>): number | undefined {
+  return isDialect(operation) ? dialects[operation].maxTokens(body) : undefined;
+}
+
+/** The most answers to one request for which tokens are reserved. */
+const maxChoices = 128;
+
+/** Returns the number of answers that a request asks for: OpenAI's `n`. */
+export function choicesOf({ n }: Record<string, unknown>): number {
+  return typeof n === "number" && n >= 1 ? Math.min(Math.ceil(n), maxChoices) : 1;
+}
+
 /** Returns the `model` of a body. Throws AppError `invalid_request` if there is none. */
 export function requestedModel(body: Record<string, unknown>): string {
   const { model } = body;

@@ -113,7 +113,8 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   data(bytes: Uint8Array): void {
     if (this.#isDone) return;
-    const { pipe } = this.#options;
+    const { pipe, record } = this.#options;
+    record.received.add(bytes);
     try {
       const out = pipe.push(bytes);
       if (pipe.done) return void this.#complete(out);

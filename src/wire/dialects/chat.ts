@@ -3,7 +3,7 @@ import { isObject } from "../json.ts";
 import { sseFrame } from "../sse.ts";
 import { messageOf, openaiErrorType, parameterOf } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
-import { tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
+import { largestLimit, tokenCount, type Usage, usageOf } from "./usage.ts";
 
 /** OpenAI chat completions, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -91,7 +91,7 @@ export function requireMessages({ messages }: Record<string, unknown>): void {
 
 export const chat: DialectWire = {
   checkRequest: requireMessages,
-  maxTokens: ({ max_completion_tokens, max_tokens }) => tokenLimit(max_completion_tokens ?? max_tokens),
+  maxTokens: ({ max_completion_tokens, max_tokens }) => largestLimit(max_completion_tokens, max_tokens),
   forwardedHeaders: [],
   namesEvents: false,
   errorBody(error, _requestId, type) {

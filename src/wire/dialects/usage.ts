@@ -24,3 +24,9 @@ export function usageOf(body: unknown): unknown {
 export function tokenLimit(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 ? value : undefined;
 }
+
+/** Returns the largest of several limits of tokens: which of them a provider heeds is its own choice. */
+export function largestLimit(...values: readonly unknown[]): number | undefined {
+  const limits = values.map(tokenLimit).filter((limit) => limit !== undefined);
+  return limits.length > 0 ? Math.max(...limits) : undefined;
+}

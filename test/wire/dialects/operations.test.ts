@@ -75,7 +75,7 @@ describe("a list of models", () => {
 });
 
 it.each([
-  ["chat", { max_completion_tokens: 5, max_tokens: 9 }, 5],
+  ["chat", { max_completion_tokens: 5, max_tokens: 9 }, 9],
   ["chat", { max_tokens: 9 }, 9],
   ["messages", { max_tokens: 9 }, 9],
   ["responses", { max_output_tokens: 7 }, 7],

@@ -79,6 +79,7 @@ export class Limiter {
    * @param llms the llms that can answer. The cost of the most expensive one is reserved
    * @param characters the length of the request
    * @param maxTokens the most output tokens that the request allows, if it sets a limit
+   * @param choices the number of answers that the request asks for
    * @throws AppError `too_many_requests` with the limit and `retryAfter`; `forbidden` if there is a limit in dollars
    *   and an llm has no price
    */
@@ -87,10 +88,11 @@ export class Limiter {
     llms: readonly LlmRow[],
     characters: number,
     maxTokens: number | undefined,
+    choices = 1,
   ): Admission {
     const elapsed = this.#elapsed();
     const today = dayOf(this.#now());
-    const output = Math.min(maxTokens ?? maxReserved, maxReserved);
+    const output = Math.min(maxTokens ?? maxReserved, maxReserved) * choices;
     const estimate = {
       promptTokens: Math.ceil(characters / charactersPerToken),
       completionTokens: output,

@@ -1,0 +1,54 @@
+import { estimateTokens } from "../../adapters/tokens/token-estimate.ts";
+
+/** Text of a model in the frames and bodies of every dialect. The last string may be cut. */
+const modelText =
+  /"(?:content|text|refusal|reasoning|reasoning_content|thinking|arguments|partial_json|delta)"\s*:\s*"((?:[^"\\]|\\.)*)/g;
+
+/** Images and files inside a request: their bytes are no text. */
+const embedded = /;base64,[A-Za-z0-9+/=_-]+/g;
+
+/** The beginning of a stream, from which the rest is estimated. Bytes. */
+const sampleBytes = 2048;
+
+/** The size of a request that was sent to a provider. */
+export interface SentRequest {
+  characters: number;
+  /** An estimate from its length. */
+  promptTokens: number;
+  /** The most output tokens that it allows, if it sets a limit. */
+  maxTokens: number | undefined;
+}
+
+/** Measures a request that is sent to a provider. */
+export function sentRequest(text: string, maxTokens: number | undefined): SentRequest {
+  const { length } = text.includes(";base64,") ? text.replace(embedded, "") : text;
+  return { characters: text.length, promptTokens: Math.ceil(length / 4), maxTokens };
+}
+
+/** Estimates the tokens of the model's text in a response. */
+export function tokensOfResponse(text: string): number {
+  return estimateTokens(Array.from(text.matchAll(modelText), ([, words]) => words).join(""));
+}
+
+/** The bytes of a streamed response as they pass, for an estimate where the provider does not report its usage. */
+export class ReceivedBytes {
+  #total = 0;
+  #sample = Buffer.alloc(0);
+
+  /** Number of bytes so far. */
+  get total(): number {
+    return this.#total;
+  }
+
+  add(bytes: Uint8Array): void {
+    if (this.#total < sampleBytes)
+      this.#sample = Buffer.concat([this.#sample, bytes.subarray(0, sampleBytes - this.#total)]);
+    this.#total += bytes.length;
+  }
+
+  /** Returns the estimated tokens of all bytes: those of the beginning, in proportion. */
+  tokens(): number {
+    if (this.#total === 0) return 0;
+    return Math.ceil((tokensOfResponse(this.#sample.toString()) * this.#total) / this.#sample.length);
+  }
+}

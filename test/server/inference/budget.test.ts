@@ -1,0 +1,174 @@
+import { describe, expect, it } from "vitest";
+import type { AuditEvent } from "../../../src/server/core/store/types.ts";
+import type { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
+import { ReceivedBytes, sentRequest } from "../../../src/server/inference/estimated-usage.ts";
+import { CallRecord } from "../../../src/server/inference/record.ts";
+import type { Audit } from "../../../src/server/observability/audit.ts";
+import { row } from "../../support/row.ts";
+import { must } from "../../support/server.ts";
+import { chatFrames, chunk, lastChunk, reply, type Script, streamHead } from "../../support/upstream.ts";
+import { postRaw } from "./caller.ts";
+import { events, withProvider } from "./setup.ts";
+
+const path = "/v1/chat/completions";
+const words = Array.from({ length: 200 }, () => "word word word word word ");
+const question = { model: "gpt", messages: [{ role: "user", content: "y".repeat(4000) }] };
+
+/** A server with a provider, and a token with limits. */
+async function limited(script: Script, limits: object, llm: object = {}) {
+  const { server, provider } = await withProvider(script, llm);
+  const roleBindings = [{ role: "run", resource: "llms" }];
+  const { body } = await must(
+    server.admin("POST", "/api/v1/tokens", { name: "small", roleBindings, limits }),
+  );
+  return { server, provider, bearer: body.token as string, call: server.as(body.token) };
+}
+
+/** Streams words and a finish reason; the usage follows much later, or never. */
+const withoutUsage: Script = (request, connection) => {
+  if (request.method === "GET") return connection.write(reply(200, { data: [] }));
+  if (!request.body.stream) {
+    const message = { role: "assistant", content: words.join("") };
+    return connection.write(reply(200, { choices: [{ index: 0, message, finish_reason: "stop" }] }));
+  }
+  connection.write(streamHead + chunk(chatFrames(words, false).slice(0, -1).join("")));
+  if (request.body.user === "whole") connection.write(chunk("data: [DONE]\n\n") + lastChunk);
+};
+
+describe("a call whose usage never arrives", () => {
+  it("counts what was sent and received when its caller leaves behind the finish reason (threat T66)", async () => {
+    const { server, bearer } = await limited(withoutUsage, { tokensPerDay: 6000 });
+    const statuses: number[] = [];
+    for (let n = 0; n < 12 && statuses.at(-1) !== 429; n++) {
+      const read = Promise.withResolvers<void>();
+      let text = "";
+      const caller = await postRaw(server.url, bearer, path, { ...question, stream: true }, (bytes) => {
+        text += Buffer.from(bytes).toString();
+        if (text.includes('"stop"') || text.includes("rate_limit")) read.resolve();
+      });
+      await read.promise;
+      statuses.push(text.includes("rate_limit") ? 429 : 200);
+      caller.leave();
+      await expect.poll(async () => (await events(server)).length).toBe(n + 1);
+    }
+    expect(statuses.at(-1)).toBe(429);
+    expect(statuses.length).toBeLessThan(8);
+    const [first] = (await events(server)).filter(({ status }) => status === 499);
+    expect(first).toMatchObject({ promptTokens: expect.any(Number), detail: { estimated: true } });
+    expect(first!.completionTokens).toBeGreaterThan(500);
+    expect(first!.completionTokens).toBeLessThan(2000);
+  });
+
+  it.each([true, false])("is estimated where the provider reports none (stream: %s)", async (stream) => {
+    const { server, call } = await limited(withoutUsage, { tokensPerDay: 6000 });
+    const statuses: number[] = [];
+    for (let n = 0; n < 8; n++)
+      statuses.push((await call("POST", path, { ...question, stream, user: "whole" })).status);
+    expect(statuses[0]).toBe(200);
+    expect(statuses).toContain(429);
+    const event = (await events(server)).find(({ status }) => status === 200)!;
+    expect(event.detail).toEqual({ estimated: true });
+    // A thousand words, and 4,000 characters that are asked.
+    expect(event.completionTokens).toBeGreaterThan(700);
+    expect(event.completionTokens).toBeLessThan(1500);
+    expect(event.promptTokens).toBeGreaterThan(900);
+    expect(event.promptTokens).toBeLessThan(1200);
+  });
+
+  it("costs nothing when no provider has answered it", async () => {
+    const { server, call } = await limited(
+      (request, connection) => {
+        connection.write(reply(request.method === "GET" ? 200 : 400, { error: { message: "no" } }));
+      },
+      { tokensPerDay: 6000 },
+    );
+    expect((await call("POST", path, question)).status).toBe(400);
+    expect((await events(server))[0]).toMatchObject({ promptTokens: 0, completionTokens: 0 });
+  });
+});
+
+describe("the reservation of a call", () => {
+  it.each([
+    ["the larger of two limits", { max_tokens: 100_000, max_completion_tokens: 0 }],
+    ["each of the answers that it asks for", { n: 4, max_tokens: 300 }],
+  ])("counts %s", async (_what, fields) => {
+    const waiting: Script = (request, connection) => {
+      if (request.method === "GET") connection.write(reply(200, { data: [] }));
+    };
+    const { provider, call } = await limited(waiting, { tokensPerMinute: 1100 });
+    const small = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
+    void call("POST", path, { ...small, ...fields }).catch(() => {});
+    await expect.poll(() => provider.seen.filter(({ method }) => method === "POST").length).toBe(1);
+    expect((await call("POST", path, { ...small, max_tokens: 100 })).status).toBe(429);
+  });
+
+  it("counts requests that only count tokens, where they reach a provider", async () => {
+    const counting: Script = (request, connection) =>
+      connection.write(reply(200, request.method === "GET" ? { data: [] } : { input_tokens: 7 }));
+    const { provider, call, server } = await limited(
+      counting,
+      { requestsPerMinute: 3 },
+      { type: "anthropic" },
+    );
+    const statuses: number[] = [];
+    for (let n = 0; n < 6; n++)
+      statuses.push((await call("POST", "/v1/messages/count_tokens", { ...question, max_tokens: 9 })).status);
+    expect(statuses).toEqual([200, 200, 200, 429, 429, 429]);
+    expect(provider.seen.filter(({ method }) => method === "POST")).toHaveLength(3);
+    expect((await events(server)).at(-1)).toMatchObject({ promptTokens: 0, completionTokens: 0 });
+  });
+});
+
+describe("the usage that an agent reports", () => {
+  it("counts at most what was asked for and what passed through", async () => {
+    const recorded: AuditEvent[] = [];
+    const audit = { record: async (event: AuditEvent) => void recorded.push(event) } as unknown as Audit;
+    const metrics = { begin() {}, end() {}, measure() {} } as unknown as CallMetrics;
+    const principal = { kind: "User", userId: "usr_a" } as never;
+    for (const origin of ["virtual", "static"]) {
+      const llm = row("llm_1", "llm", "desk", {
+        spec: { type: "vllm", model: "m" },
+        status: { origin },
+      }) as never;
+      const facts = { requestId: "r", principal, dialect: "chat", llm, streaming: false } as const;
+      const record = new CallRecord(facts, audit, metrics, () => 1);
+      record.sent = sentRequest("x".repeat(100), 50);
+      record.received.add(Buffer.alloc(200));
+      await record.close(200, { promptTokens: 1e9, completionTokens: 1e9, cachedTokens: 1e9 });
+    }
+    const counted = recorded.map(({ promptTokens, completionTokens, cachedTokens }) => [
+      promptTokens,
+      completionTokens,
+      cachedTokens,
+    ]);
+    expect(counted).toEqual([
+      [100, 250, 100],
+      [1e8, 1e8, 1e8],
+    ]);
+  });
+});
+
+describe("an estimate", () => {
+  it("of a stream is that of its beginning, in proportion, in any dialect", () => {
+    const frames = {
+      chat: (text: string) => `data: {"choices":[{"delta":{"content":"${text}"}}]}\n\n`,
+      messages: (text: string) =>
+        `event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"${text}"}}\n\n`,
+      responses: (text: string) => `data: {"type":"response.output_text.delta","delta":"${text}"}\n\n`,
+      tool: (text: string) =>
+        `data: {"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"${text}"}}]}}]}\n\n`,
+    };
+    for (const [name, frame] of Object.entries(frames)) {
+      const received = new ReceivedBytes();
+      for (let n = 0; n < 1000; n++) received.add(Buffer.from(frame("word ")));
+      expect(received.tokens(), name).toBeGreaterThan(700);
+      expect(received.tokens(), name).toBeLessThan(1600);
+    }
+    expect(new ReceivedBytes().tokens()).toBe(0);
+  });
+
+  it("of a request leaves out the bytes of images", () => {
+    const image = `data:image/png;base64,${"A".repeat(1_000_000)}`;
+    expect(sentRequest(JSON.stringify({ image, text: "hello" }), undefined).promptTokens).toBeLessThan(50);
+  });
+});
