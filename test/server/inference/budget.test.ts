@@ -36,7 +36,7 @@ const withoutUsage: Script = (request, connection) => {
 };
 
 describe("a call whose usage never arrives", () => {
-  it("counts what was sent and received when its caller leaves behind the finish reason (threat T66)", async () => {
+  it("counts what was sent and received when its caller leaves behind the finish reason (T93)", async () => {
     const { server, bearer } = await limited(withoutUsage, { tokensPerDay: 6000 });
     const statuses: number[] = [];
     for (let n = 0; n < 12 && statuses.at(-1) !== 429; n++) {

@@ -56,7 +56,7 @@ const ways: [string, object[], Take][] = [
   ],
 ];
 
-describe.each(["public", "private"] as const)("with %s llms of alice (threat T41)", (visibility) => {
+describe.each(["public", "private"] as const)("with %s llms of alice (T92)", (visibility) => {
   describe.each(ways)("mallory, who holds %s", (_right, rights, take) => {
     it.each([
       ["names an llm like a pool of alice", "qwen", undefined],

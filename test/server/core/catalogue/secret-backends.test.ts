@@ -96,7 +96,7 @@ it("is not deleted while it holds secrets, and says which, as far as the caller 
   expect((await call("DELETE", `${path}/second`)).status).toBe(204);
 });
 
-describe("what a secret backend does to others (threat T12)", () => {
+describe("what a secret backend does to others (T12, T94)", () => {
   const kubernetes = { method: "kubernetes", role: "mcpctl" };
   const openbao = (config: object) => ({ type: "openbao", config: { url: "http://127.0.0.1:1", ...config } });
 

@@ -8,7 +8,7 @@ import { hasPgBouncer, pgBouncer } from "../../../../support/pgbouncer.ts";
 
 const now = () => 1_700_000_000_000;
 
-describe.runIf(hasPgBouncer)("a database behind PgBouncer in transaction mode", () => {
+describe.runIf(hasPgBouncer)("a database behind PgBouncer in transaction mode (failure mode 75)", () => {
   const open = async (url: string): Promise<Store> => {
     const store = await openStore({ url, now });
     onTestFinished(() => store.close());

@@ -77,7 +77,7 @@ function cutter(url: string) {
   };
 }
 
-describe("a PostgreSQL that does not answer", () => {
+describe("a PostgreSQL that does not answer (failure mode 76)", () => {
   it("fails every kind of query after the timeout, and is used again when it answers", async () => {
     const url = await freshDatabase();
     const way = cutter(url);
