@@ -38,7 +38,11 @@ describe("a caller who leaves", () => {
     caller.leave();
     await provider.freed;
     const event = await onlyEvent(server);
-    expect(event).toMatchObject({ ...wentAway, promptTokens: body === question ? 20 : 34, detail: { estimated: true } });
+    expect(event).toMatchObject({
+      ...wentAway,
+      promptTokens: body === question ? 20 : 34,
+      detail: { estimated: true },
+    });
     expect(event.ttftMs).toBeUndefined();
     expect(server.logged.join()).not.toMatch(/error/i);
   });
