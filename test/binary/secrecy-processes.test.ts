@@ -138,6 +138,10 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "create agent --param k=v",
     "create group --limit NAME=N",
     "create llm --api-key-ref SECRET/KEY",
+    // Its description names tokens of a model.
+    "create llm --price NAME=DOLLARS",
+    // Its description names the kind of a token.
+    "create rbac --subject KIND:NAME",
     "create secret --backend",
     // The one that takes a value; it reads files and standard input as well.
     "create secret --data K=V",
