@@ -7,11 +7,11 @@ import { responsesPassthrough } from "./responses.ts";
 import type { Passthrough } from "./watch.ts";
 
 /** The rules for calls of each dialect that pass through to a provider of the same dialect. */
-export const passthroughs = {
+export const passthroughs: Readonly<Record<Dialect, Passthrough>> = {
   chat: chatPassthrough,
   messages: messagesPassthrough,
   responses: responsesPassthrough,
-} satisfies Record<Dialect, Passthrough>;
+};
 
 /**
  * Returns the pipe of a stream that passes through unchanged.

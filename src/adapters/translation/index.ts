@@ -11,10 +11,10 @@ type Clock = () => number;
 type OtherDialect = Exclude<Dialect, "chat">;
 
 /** The first halves: callers of every dialect can be translated to chat. */
-const toChat = {
+const toChat: Readonly<Record<OtherDialect, (now: Clock) => ToChat>> = {
   messages: () => messagesToChat,
   responses: responsesToChat,
-} satisfies Record<OtherDialect, (now: Clock) => ToChat>;
+};
 
 /** The second halves, by the provider's dialect. */
 const fromChat: Readonly<Record<OtherDialect, ((now: Clock) => FromChat) | undefined>> = {

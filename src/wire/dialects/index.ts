@@ -4,7 +4,7 @@ import { responses } from "./responses.ts";
 import type { Dialect, DialectWire, ListedModel } from "./types.ts";
 
 /** Every dialect, and the rules of its wire. */
-export const dialects = { chat, messages, responses } satisfies Record<Dialect, DialectWire>;
+export const dialects: Readonly<Record<Dialect, DialectWire>> = { chat, messages, responses };
 
 /** Returns a list of models in the shapes of all dialects at once: each client reads the fields that it knows. */
 export function modelList(models: readonly ListedModel[]): object {
