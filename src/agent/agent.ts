@@ -64,7 +64,7 @@ export function createAgent(options: AgentOptions): Agent {
     providers,
     time,
     log,
-    onDrain: () => log.info("the server is about to stop: what runs may finish"),
+    onDrain: () => log.info("the server is about to stop: running tasks can finish"),
   });
   let draining = false;
   let link: ServerLink | undefined;

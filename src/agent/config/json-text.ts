@@ -1,17 +1,17 @@
 import { LineCounter, parseDocument } from "yaml";
 import { yamlOffset } from "../../yaml-offset.ts";
 
-/** JSON as data, and the way back from a place in it to a line of its text. */
+/** A parsed JSON text that can name the line of each place in it. */
 export interface JsonText {
   value: unknown;
-  /** The line, from 1, on which the key or element at a JSON pointer begins; of what is not there, the nearest around it. */
+  /** Returns the line, from 1, of the key or element at a JSON pointer; of a missing one, the line of what encloses it. */
   lineOf(pointer: string): number;
 }
 
-/** Reads JSON. A key that is given twice is a fault: one of its two meanings would be lost. */
+/** Parses JSON. A key that is given twice is a fault, because one of the two values would be lost. */
 export function parseJson(text: string): JsonText | { line: number; message: string } {
   const lines = new LineCounter();
-  // JSON is YAML, and YAML's parser knows where everything stands.
+  // JSON is YAML, and the parser of YAML keeps the place of every node.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "silent" });
   const lineAt = (offset: number) => Math.max(1, lines.linePos(offset).line);
   let value: unknown;
@@ -25,10 +25,10 @@ export function parseJson(text: string): JsonText | { line: number; message: str
   return { value, lineOf: (pointer) => lineAt(yamlOffset(document.contents, pointerSegments(pointer))) };
 }
 
-/** One token of JSON, with the space before it. */
+/** Matches one token of JSON and the white space before it. */
 const token = /[\s]*(?:[{}[\],:]|"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true\b|false\b|null\b)/y;
 
-/** Where YAML goes on that JSON does not take: a comment, a bare word, a comma before a bracket. */
+/** Returns the place of the first text that is YAML and not JSON: a comment, a bare word, a comma before a bracket. */
 function notJsonAt(text: string): number {
   let comma: number | undefined;
   token.lastIndex = 0;
@@ -40,7 +40,7 @@ function notJsonAt(text: string): number {
   }
 }
 
-/** `/llm/providers/1/url` as its parts. */
+/** Splits a JSON pointer such as `/llm/providers/1/url` into its segments. */
 export function pointerSegments(pointer: string): string[] {
   return pointer
     .split("/")

@@ -2,7 +2,7 @@ import type { TObject } from "@sinclair/typebox";
 import type { Fault } from "../../errors.ts";
 import { isName } from "../../kinds/names.ts";
 
-/** The faults of fields that are to be names, are there, and are none. What is no text is for `validate` to say. */
+/** Returns a fault for each field that must hold a name and does not. Fields of another type are left to `validate`. */
 export function nameFaults(schema: TObject, fields: Readonly<Record<string, unknown>>): Fault[] {
   const names = Object.entries(schema.properties).filter(([, property]) => property["isName"] === true);
   return names.flatMap(([field]) => {

@@ -7,9 +7,9 @@ import { nameFaults } from "./names.ts";
 import { checkProvider, providerOf } from "./provider.ts";
 import { fileSchema, personaSchema } from "./schema.ts";
 
-/** A fault in the config, and where it is. */
+/** A fault in the config and its place. */
 export interface ConfigFault {
-  /** As a person knows it: `~/.mcpctl/config.json`. */
+  /** Path as the user writes it: `~/.mcpctl/config.json`. */
   file: string;
   /** From 1. */
   line: number;
@@ -18,34 +18,34 @@ export interface ConfigFault {
   message: string;
 }
 
-/** Where the file is, and how it is called in faults. */
+/** The place of the file, and its name in faults. */
 export interface ConfigPlace {
   file: string;
   /** The folder that relative paths start from: `~/.mcpctl`. */
   home: string;
-  /** What `~` stands for. */
+  /** The folder that `~` means. */
   userHome: string;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Where the config of a home is. */
+/** Returns the place of the config in a home. */
 export function configPlace(home: string, userHome: string): ConfigPlace {
   const file = home === join(userHome, ".mcpctl") ? "~/.mcpctl/config.json" : configPath({ home });
   return { file, home, userHome };
 }
 
-/** The file's own path. */
+/** Returns the path of the file. */
 export function configPath({ home }: Pick<ConfigPlace, "home">): string {
   return join(home, "config.json");
 }
 
 /**
- * Reads the agent's part of `~/.mcpctl/config.json`: `llm.providers` and `agents`, defaults filled in. What else
- * stands in the file belongs to others and is left alone.
+ * Parses the agent's part of `~/.mcpctl/config.json`: `llm.providers` and `agents`, with defaults filled in. Other parts
+ * of the file belong to the command line and are ignored.
  *
- * @param text undefined when there is no file, which says nothing and is no fault
- * @returns the config, or every fault found
+ * @param text undefined when there is no file, which is not a fault
+ * @returns the config, or every fault
  */
 export function parseAgentConfig(
   text: string | undefined,
@@ -66,7 +66,7 @@ export function parseAgentConfig(
   return { faults: located.sort((a, b) => a.line - b.line) };
 }
 
-/** A fault on one line: `~/.mcpctl/config.json:12: llm.providers[1].wake.maxWaitSeconds: must be …`. */
+/** Formats a fault as one line: `~/.mcpctl/config.json:12: llm.providers[1].wake.maxWaitSeconds: must be …`. */
 export function faultLine({ file, line, field, message }: ConfigFault): string {
   return `${file}:${line}: ${field === "" ? "" : `${field}: `}${message}`;
 }
@@ -136,7 +136,7 @@ function below(path: string, fault: Fault): Fault {
   return { ...fault, path: path + fault.path };
 }
 
-/** `/llm/providers/1/url` as `llm.providers[1].url`. */
+/** Turns `/llm/providers/1/url` into `llm.providers[1].url`. */
 function dotted(pointer: string): string {
   return pointerSegments(pointer)
     .map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`))

@@ -11,13 +11,13 @@ import { meantFor, providerSchema, providerTypes, ranges, wakeSchema } from "./s
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Where servers listen on a workstation when nothing else is said. */
+/** Default URLs of servers on a workstation. */
 const localUrls: Readonly<Record<string, string>> = {
   ollama: "http://127.0.0.1:11434",
   vllm: "http://127.0.0.1:8000",
 };
 
-/** Every fault in an entry of `llm.providers`, by JSON pointer into it. */
+/** Returns every fault in an entry of `llm.providers`, with JSON pointers into it. */
 export function checkProvider(entry: unknown): Fault[] {
   const fields = isObject(entry) ? entry : undefined;
   const schema = providerSchema(fields?.["type"]);
@@ -38,7 +38,7 @@ export function checkProvider(entry: unknown): Fault[] {
 function managedFaults({ model, extraArgs, venvPath, command }: Fields): Fault[] {
   const faults: Fault[] = [];
   if (venvPath !== undefined && command !== undefined)
-    faults.push({ path: "/command", message: "stands beside venvPath; give one of the two" });
+    faults.push({ path: "/command", message: "cannot be given together with venvPath" });
   if (typeof model === "string" && /^-|\0/.test(model))
     faults.push({ path: "/model", message: 'must not begin with "-": vLLM would take it for an option' });
   const isList = Array.isArray(extraArgs) && extraArgs.every((arg) => typeof arg === "string");
@@ -46,9 +46,9 @@ function managedFaults({ model, extraArgs, venvPath, command }: Fields): Fault[]
 }
 
 /**
- * An entry without a fault, defaults filled in.
+ * Returns the config of an entry that has no fault, with defaults filled in.
  *
- * @param pathOf makes a path of the file's absolute
+ * @param pathOf makes a path of the file absolute
  */
 export function providerOf(fields: Fields, pathOf: (path: string) => string): ProviderConfig {
   const { port, extraArgs, idleTimeoutMinutes, venvPath, command, warmupSeconds, warmup, ...rest } =
@@ -83,7 +83,7 @@ function recipeOf(wake: Partial<WakeRecipe>, pathOf: (path: string) => string): 
   return { type: "command", command: commandOf(command, pathOf), args, maxWaitSeconds };
 }
 
-/** A bare word is looked up in PATH when it is run. */
+/** A bare word is left as it is: it is looked up on PATH when it is run. */
 function commandOf(command: string, pathOf: (path: string) => string): string {
   return command.includes("/") ? pathOf(command) : command;
 }
@@ -149,7 +149,7 @@ function wakeFaults(wake: unknown): Fault[] {
   for (const [name, value] of Object.entries(headers)) {
     const path = `/headers/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
     if (!headerName.test(name) || framing.test(name))
-      faults.push({ path, message: "is no header that can be set" });
+      faults.push({ path, message: "is not a header that can be set" });
     else if (!headerValue.test(value)) faults.push({ path, message: "must be printable ASCII" });
   }
   return faults;

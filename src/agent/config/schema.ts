@@ -1,7 +1,7 @@
 import { type TObject, Type } from "@sinclair/typebox";
 import { llmTypes } from "../../kinds/llm.ts";
 
-/** What a provider's `type` may be: an llm type that is called over HTTP, or a vLLM of the agent's own. */
+/** Types that a provider may have: llm types that are called over HTTP, and a vLLM that the agent runs. */
 export const providerTypes: readonly string[] = [
   ...llmTypes.filter((type) => type !== "gemini-cli"),
   "vllm-managed",
@@ -9,7 +9,7 @@ export const providerTypes: readonly string[] = [
 
 const strict = { additionalProperties: false };
 const text = Type.String({ minLength: 1, maxLength: 2000 });
-/** `isName` is for `nameFaults`, whose words are better than a pattern. */
+/** `isName` is for `nameFaults`, whose message is clearer than that of a pattern. */
 const name = Type.String({ minLength: 1, maxLength: 2000, isName: true });
 const visibility = Type.Union([Type.Literal("public"), Type.Literal("private")]);
 
@@ -26,7 +26,7 @@ const common = {
   failoverFor: Type.Optional(name),
 };
 
-/** Fields of a provider that somebody else runs. */
+/** Fields of a provider that the agent does not run. */
 const called = Type.Object(
   {
     ...common,
@@ -76,7 +76,7 @@ const wakeByCommand = Type.Object(
   strict,
 );
 
-/** An entry of `agents`. */
+/** Fields of an entry of `agents`. */
 export const personaSchema = Type.Object(
   {
     name,
@@ -91,31 +91,31 @@ export const personaSchema = Type.Object(
   strict,
 );
 
-/** The file as a whole, but for what the command line and others keep in it. */
+/** The whole file; fields of the command line are not listed. */
 export const fileSchema = Type.Object({
   llm: Type.Optional(Type.Object({ providers: Type.Optional(Type.Array(Type.Unknown())) }, strict)),
   agents: Type.Optional(Type.Array(Type.Unknown())),
 });
 
-/** The fields that a provider of a type may have. */
+/** Returns the fields that a provider of a type may have. */
 export function providerSchema(type: unknown): TObject {
   return type === "vllm-managed" ? managed : called;
 }
 
-/** The fields that a wake recipe of a type may have; undefined for a type that is none. */
+/** Returns the fields that a wake recipe of a type may have; undefined for an unknown type. */
 export function wakeSchema(type: unknown): TObject | undefined {
   if (type === "http") return wakeByCall;
   return type === "command" ? wakeByCommand : undefined;
 }
 
-/** The types for which a field of a provider is meant, when it is not meant for all. */
+/** Returns a note on the types that have a field; undefined when all types have it, or none. */
 export function meantFor(field: string): string | undefined {
   const [own, foreign] = [managed.properties, called.properties];
   if (field in own && !(field in foreign)) return "only vllm-managed has it";
   return field in foreign && !(field in own) ? "vllm-managed does not have it" : undefined;
 }
 
-/** What numbers may be, ends included. */
+/** Ranges of numbers, ends included. */
 export const ranges: Readonly<Record<string, { least: number; most: number; whole: boolean }>> = {
   port: { least: 1, most: 65_535, whole: true },
   idleTimeoutMinutes: { least: 0.1, most: 100_000, whole: false },

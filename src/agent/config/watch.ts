@@ -7,16 +7,16 @@ import type { Time } from "../../time.ts";
 import type { AgentConfig } from "../core/config.ts";
 import { type ConfigPlace, faultLine, parseAgentConfig } from "./parse.ts";
 
-/** Milliseconds of quiet before the file is read: an editor writes in several steps. */
-const quiet = 150;
+/** Milliseconds without a change before the file is read: an editor writes in several steps. */
+const quietMs = 150;
 
 export interface WatchOptions {
-  /** Of the file, absolute. */
+  /** Absolute path of the file. */
   path: string;
   place: ConfigPlace;
   log: Log;
   time: Time;
-  /** The file says something new. */
+  /** Called with each new config. */
   onConfig(config: AgentConfig): void;
 }
 
@@ -26,7 +26,7 @@ export interface WatchOptions {
  * @throws AppError `invalid_request` with every fault, or when the file is open to others
  */
 export function readAgentConfig(path: string, place: ConfigPlace): AgentConfig {
-  // It names commands that are run: whoever may write to it may run them.
+  // The config names commands that are run, so a user who can write to it can run them.
   const parsed = parseAgentConfig(readPrivateFile(path, { secret: false }), place);
   if ("config" in parsed) return parsed.config;
   const [first, ...more] = parsed.faults;
@@ -39,16 +39,16 @@ export function readAgentConfig(path: string, place: ConfigPlace): AgentConfig {
 }
 
 /**
- * Watches the agent's config, also when an editor puts a new file in its place. A file with faults is told to the log,
- * and what was in force before stays in force.
+ * Watches the agent's config, also when an editor replaces the file. The faults of a new version go to the log, and the
+ * last valid config stays in force.
  *
- * @param first what is in force when the watch begins
- * @returns how to stop
+ * @param first the config in force when the watch begins
+ * @returns a function that ends the watch
  */
 export function watchAgentConfig(first: AgentConfig, options: WatchOptions): () => void {
   const { path, place, log, time, onConfig } = options;
   let inForce = JSON.stringify(first);
-  let callOff = () => {};
+  let cancelRead = () => {};
   const read = () => {
     try {
       const config = readAgentConfig(path, place);
@@ -60,23 +60,25 @@ export function watchAgentConfig(first: AgentConfig, options: WatchOptions): () 
       if (!(error instanceof AppError)) throw error;
       const faults = error.details?.map(({ path, message }) => `${path}: ${message}`) ?? [error.message];
       for (const fault of faults) log.error(fault);
-      log.warn(`${place.file} is left aside until it is mended: what it said before goes on`);
+      log.warn(
+        `${place.file} is ignored until its faults are corrected; the last valid config stays in force`,
+      );
     }
   };
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // The folder, because a file that is replaced takes its watch with it.
+  // The folder is watched: a watch of the file would end when the file is replaced.
   const watcher = watch(dirname(path), (_, name) => {
     if (name !== null && name !== basename(path)) return;
-    callOff();
-    callOff = time.after(quiet, read);
+    cancelRead();
+    cancelRead = time.after(quietMs, read);
   });
   watcher.on("error", () =>
-    log.warn(`${place.file} can no longer be watched: changes are taken up at the next start`),
+    log.warn(`${place.file} can no longer be watched: changes take effect at the next start`),
   );
-  // Between its being read and the watch it may have changed.
-  callOff = time.after(quiet, read);
+  // The file may have changed after it was read and before the watch began.
+  cancelRead = time.after(quietMs, read);
   return () => {
-    callOff();
+    cancelRead();
     watcher.close();
   };
 }

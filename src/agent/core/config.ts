@@ -1,35 +1,35 @@
-/** What `~/.mcpctl/config.json` says to the agent. */
+/** The agent's part of `~/.mcpctl/config.json`. */
 export interface AgentConfig {
   providers: ProviderConfig[];
   agents: PersonaConfig[];
 }
 
-/** One model of this machine, or one that this machine can reach. */
+/** A model on this machine, or one that this machine can reach. */
 export interface ProviderConfig {
   name: string;
-  /** An llm type that is called over HTTP, or `vllm-managed`: a vLLM that the agent starts and stops itself. */
+  /** An llm type that is called over HTTP, or `vllm-managed`: a vLLM that the agent itself starts and stops. */
   type: string;
   model: string;
-  /** Base URL without `/v1`. Not for `vllm-managed`. */
+  /** Base URL without `/v1`. Missing for `vllm-managed`. */
   url?: string;
-  /** A private file with the provider's API key, where it wants one. */
+  /** Path of a private file with the provider's API key, if it needs one. */
   apiKeyFile?: string;
   tier?: "fast" | "heavy";
   description?: string;
-  /** Whether the server is told of it. */
+  /** True if it is registered at the server. */
   publish: boolean;
-  /** What it is called on the server; `name` when it is not said. */
+  /** Its name on the server; `name` when left out. */
   publishName?: string;
   poolName?: string;
   visibility?: "public" | "private";
-  /** The llm of the server that it stands in for, when the server cannot have it answered. */
+  /** Name of the server's llm for which it answers while the server cannot. */
   failoverFor?: string;
   wake?: WakeRecipe;
-  /** Of `vllm-managed` only. */
+  /** For `vllm-managed` only. */
   managed?: ManagedConfig;
 }
 
-/** How a server that sleeps is brought to answer. Seconds. */
+/** The way to wake a model's server that does not run. Seconds. */
 export type WakeRecipe =
   | {
       type: "http";
@@ -44,19 +44,19 @@ export type WakeRecipe =
 export interface ManagedConfig {
   port?: number;
   extraArgs: string[];
-  /** After so many minutes without a call it sleeps where it can, and is stopped after more. */
+  /** After so many minutes without a call it sleeps if it can, and later stops. */
   idleTimeoutMinutes?: number;
-  /** Where `bin/vllm` is. */
+  /** Folder of the virtual environment in which `bin/vllm` is. */
   venvPath?: string;
-  /** Instead of `vllm`. */
+  /** Name or path of the program, in place of `vllm`. */
   command?: string;
-  /** How long it may take to be ready. */
+  /** The longest that a start may take. */
   warmupSeconds: number;
-  /** Whether it is started with the agent instead of with its first call. */
+  /** True if it starts with the agent, false if with its first call. */
   warmup: boolean;
 }
 
-/** A persona on one of the providers, or on an llm of the server's. */
+/** A persona on one of the providers, or on an llm of the server. */
 export interface PersonaConfig {
   name: string;
   llm: string;

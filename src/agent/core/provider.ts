@@ -3,51 +3,51 @@ import type { Operation } from "../../wire/dialects/operations.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { PersonaConfig, ProviderConfig } from "./config.ts";
 
-/** What keeps the server behind a provider up: nothing, a wake recipe, or the agent itself. */
+/** The server behind a provider, and what the agent can do to bring it up: nothing, a wake recipe, or starting it. */
 export interface Runtime {
   /** Base URL without `/v1`. */
   readonly url: string;
   readonly state: RuntimeState;
-  /** Calls back when `state` has changed. Returns how to stop. */
+  /** Calls `listener` when `state` has changed. Returns a function that ends that. */
   onChange(listener: () => void): () => void;
-  /** Finds out how it is, and begins to keep watch. */
+  /** Checks its state, and goes on checking. */
   start(): Promise<void>;
   /**
-   * Returns when it answers. However many ask, it is woken once; one who gives up does not stop it.
+   * Returns when it can be called. Any number of callers wake it once; a caller that gives up does not stop that.
    *
    * @throws AppError `unavailable` with `retryAfter` when it fails or takes too long
    */
   wake(signal: AbortSignal): Promise<void>;
-  /** Stops it where the agent can: `mcpctl provider NAME down`. Throws AppError `not_supported` where it cannot. */
+  /** Stops it: `mcpctl provider NAME down`. Throws AppError `not_supported` if the agent does not run it. */
   stop(): Promise<void>;
-  /** A call begins: it is not idle until the returned function is called. */
+  /** Begins a call. It does not count as idle until the returned function is called. */
   enter(): () => void;
-  /** For `mcpctl provider NAME status`. */
+  /** Returns the report for `mcpctl provider NAME status`. */
   describe(): RuntimeReport;
-  /** The agent stops: what it has started is stopped with it, and is gone when this returns. */
+  /** Ends it with the agent. What the agent has started is gone when this returns. */
   close(): Promise<void>;
 }
 
-/** `active` answers; `hibernating` can be woken; `waking` is being; `inactive` cannot be called. */
+/** `active` can be called; `hibernating` can be woken; `waking` is being woken; `inactive` can be neither. */
 export type RuntimeState = "active" | "hibernating" | "waking" | "inactive";
 
 export interface RuntimeReport {
   state: RuntimeState;
-  /** In a few words: `loading weights, 34 s`; the last failure; null when there is nothing to say. */
+  /** A few words such as `loading weights, 34 s`, or the last failure; null when there is nothing to report. */
   detail: string | null;
-  /** Of a managed one. */
+  /** Of a managed vLLM. */
   pid?: number;
-  /** Whether its weights are in memory, as far as it can be told. */
+  /** True if its weights are in memory; missing when that is not known. */
   resident?: boolean;
 }
 
-/** A provider that can be called. */
+/** A provider of the config, which can be called. */
 export interface LocalProvider {
   readonly config: ProviderConfig;
   readonly runtime: Runtime;
-  /** As the server is told. */
+  /** Returns its entry in a registration. */
   published(): PublishedProvider;
-  /** As heartbeats tell. */
+  /** Returns its state in a heartbeat. */
   llmState(): LlmState;
   /**
    * Sends a request that is in the dialect of the provider's type.
@@ -59,15 +59,15 @@ export interface LocalProvider {
   close(): Promise<void>;
 }
 
-/** The providers as the config has them now. */
+/** The providers and personas of the current config. */
 export interface Providers {
   readonly all: readonly LocalProvider[];
   readonly personas: readonly PersonaConfig[];
-  /** By the name it is published under; undefined when none is. */
+  /** Returns the provider that is published under a name. */
   published(name: string): LocalProvider | undefined;
-  /** By the name it has in the config. */
+  /** Returns the provider that has a name in the config. */
   named(name: string): LocalProvider | undefined;
-  /** Calls back when what is published, or how it is, has changed. Returns how to stop. */
+  /** Calls `listener` when what is published, or its state, has changed. Returns a function that ends that. */
   onChange(listener: (change: "published" | "state") => void): () => void;
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import type { Time } from "../../time.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
 import type { Providers } from "../core/provider.ts";
 
-/** How the agent is, as it knows at this moment: nothing is asked for it. */
+/** Returns the agent's state as it is known at this moment. No provider is called for it. */
 export function agentState(providers: Providers, draining: boolean): AgentState {
   const llms = providers.all
     .filter(({ config }) => config.publish)
@@ -12,13 +12,13 @@ export function agentState(providers: Providers, draining: boolean): AgentState 
 
 export interface HeartbeatOptions {
   time: Time;
-  /** Milliseconds. */
+  /** Milliseconds between two heartbeats. */
   every: number;
   state(): AgentState;
   send(state: AgentState): void;
 }
 
-/** Tells how the agent is: again and again by a timer of its own, and at once when something has changed. */
+/** Sends the agent's state: by a timer of its own, and at once when it has changed. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #stop: () => void;
@@ -28,7 +28,7 @@ export class Heartbeat {
     this.#stop = options.time.after(options.every, () => this.#beat());
   }
 
-  /** Something has changed: what changes in the same moment is told together. */
+  /** Sends soon, because the state has changed. Changes of the same moment are sent together. */
   soon(): void {
     this.#stop();
     this.#stop = this.#options.time.after(0, () => this.#beat());

@@ -3,27 +3,27 @@ import type { Log } from "../../log.ts";
 import type { PublishedPersona, PublishedProvider } from "../../wire/link/registration.ts";
 import type { Providers } from "../core/provider.ts";
 
-/** What a register call publishes. */
+/** The providers and personas of a registration. */
 export interface PublishedEntries {
   providers: PublishedProvider[];
   agents: PublishedPersona[];
 }
 
-/** What this agent publishes: all that its config says, but for what the server refuses. */
+/** The set that this agent publishes: everything of its config, except for what the server refuses. */
 export class PublishedSet {
   readonly #providers: Providers;
   readonly #log: Log;
-  /** What is left out, as `providers/name`: somebody else has the name, or the server does not take it. */
+  /** Refused entries, as `providers/name`: the name is taken, or the entry is invalid. */
   readonly #dropped = new Set<string>();
-  /** What has been told of. */
-  readonly #told = new Set<string>();
+  /** Warnings that have been logged. */
+  readonly #logged = new Set<string>();
 
   constructor(providers: Providers, log: Log) {
     this.#providers = providers;
     this.#log = log;
   }
 
-  /** As it is to be sent now. */
+  /** Returns the set as it is now. */
   current(): PublishedEntries {
     const published = new Map(
       this.#providers.all
@@ -41,21 +41,21 @@ export class PublishedSet {
     };
   }
 
-  /** Whether something is left out that may be tried again. */
+  /** True if entries are left out, which can be tried again. */
   get isPartial(): boolean {
     return this.#dropped.size > 0;
   }
 
-  /** Tries all of it again. */
+  /** Puts the refused entries back, for another try. */
   retry(): void {
     this.#dropped.clear();
   }
 
   /**
-   * Leaves out exactly what the server's faults point at, and says so once.
+   * Leaves out exactly the entries that the server's faults point at, and logs each once.
    *
-   * @param sent what was refused
-   * @returns whether anything was left out: only then another try can go better
+   * @param sent the set that was refused
+   * @returns true if an entry was left out, so that another try can succeed
    */
   drop(sent: PublishedEntries, refusal: AppError): boolean {
     let dropped = false;
@@ -66,8 +66,8 @@ export class PublishedSet {
       this.#dropped.add(`${list}/${name}`);
       dropped = true;
       const line = `${name} is not published: ${message}`;
-      if (!this.#told.has(line)) this.#log.warn(line);
-      this.#told.add(line);
+      if (!this.#logged.has(line)) this.#log.warn(line);
+      this.#logged.add(line);
     }
     return dropped;
   }

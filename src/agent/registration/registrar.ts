@@ -11,19 +11,19 @@ import type { LinkEnd, ServerLink } from "../transports/server-link.ts";
 import type { HeartbeatOptions } from "./heartbeat.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { PublishedSet } from "./published-set.ts";
-import { fencedOff, reasonOf } from "./refusals.ts";
+import { fencedError, reasonOf } from "./refusals.ts";
 
-/** A link that has lasted so long was a good one, in milliseconds. */
+/** A link that has lasted so many milliseconds was stable: the backoff begins again. */
 const stableMs = 60_000;
-/** The longest that a server may have an agent wait between two heartbeats, in milliseconds. */
+/** The longest time between two heartbeats that a server can ask for, in milliseconds. */
 const slowestBeatMs = 10 * 60_000;
-/** How soon a refused bearer is tried again, in milliseconds; at once when there is another. */
+/** A refused bearer is tried again after so many milliseconds, and a new one at once. */
 const refusedMs = 30_000;
-/** How often the bearer is looked at, in milliseconds. */
+/** Milliseconds between two reads of the bearer. */
 const bearerMs = 5_000;
-/** How soon what was left out is tried again, in milliseconds. */
+/** Refused entries are tried again after so many milliseconds. */
 const droppedMs = 5 * 60_000;
-/** Over how many milliseconds agents spread that have lost a server that stops. */
+/** Agents that have lost a stopping server come back within so many milliseconds, at random times. */
 const shedMs = 5_000;
 
 export interface RegistrarOptions {
@@ -32,7 +32,7 @@ export interface RegistrarOptions {
   publication: PublishedSet;
   calls: ServerCalls;
   attacher: Attacher;
-  /** Of this process. */
+  /** Id of this process. */
   bootId: string;
   state: HeartbeatOptions["state"];
   log: Log;
@@ -46,31 +46,32 @@ export class Registrar {
   /** Failures since the last link that lasted. */
   #failures = 0;
   #wake = Promise.withResolvers<void>();
-  /** What was published last, as JSON. */
+  /** The set that was registered last, as JSON. */
   #published: string | undefined;
   #heartbeat: Heartbeat | undefined;
-  /** As the server wants it, in milliseconds. */
+  /** The server's choice, in milliseconds. */
   #beatEvery = heartbeatMs;
-  #told = "";
+  /** The reason that was logged last. */
+  #logged = "";
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
   }
 
-  /** What is published has changed. */
+  /** Registers again, because what is published has changed. */
   published(): void {
     this.#wake.resolve();
   }
 
-  /** How it is has changed: the server is told at once. */
+  /** Sends a heartbeat, because the state has changed. */
   state(): void {
     this.#heartbeat?.soon();
   }
 
   /**
-   * Registers, attaches and stays so until the signal aborts.
+   * Registers, attaches, and does so again after each loss, until the signal aborts.
    *
-   * @throws AppError `fenced` when another agent has taken the session over
+   * @throws AppError `fenced` when another agent has taken over the session
    */
   async run(signal: AbortSignal): Promise<void> {
     const { time, bearer } = this.#options.calls;
@@ -90,7 +91,7 @@ export class Registrar {
     }
   }
 
-  /** One time from registering to the loss of the link. Returns how long to wait, where the backoff does not say. */
+  /** Registers, attaches and serves until the link is lost. Returns the wait; undefined to leave it to the backoff. */
   async #once(signal: AbortSignal): Promise<number | undefined> {
     const { session, attacher, onLink, onLost, log, calls } = this.#options;
     session.unsettle();
@@ -106,7 +107,7 @@ export class Registrar {
       return undefined;
     }
     session.settle();
-    this.#told = "";
+    this.#logged = "";
     log.success(
       `connected to ${calls.url} (${link.transport === "sse" ? "server-sent events" : "WebSocket"})`,
     );
@@ -128,7 +129,7 @@ export class Registrar {
     return this.#afterEnd(end);
   }
 
-  /** While it is attached: registers anew what changes, and tells a new bearer. */
+  /** Serves an attached link: registers changes of what is published, and sends a new bearer. */
   async #serve(link: ServerLink, signal: AbortSignal): Promise<LinkEnd> {
     const { session, publication, calls } = this.#options;
     const aborted = Promise.withResolvers<LinkEnd>();
@@ -169,8 +170,8 @@ export class Registrar {
           if (session.id !== id) return { why: "lost", reason: "the server has given a new session" };
           if (publication.isPartial) retryAfter(droppedMs);
         } catch (error) {
-          this.#tell(error);
-          // The server may have registered it without its answer getting here.
+          this.#logFailure(error);
+          // The server may have registered the change although its response was lost.
           if (!(error instanceof AppError) || error.status >= 500)
             return { why: "lost", reason: "registering anew failed" };
           this.#published = undefined;
@@ -185,9 +186,9 @@ export class Registrar {
   }
 
   /**
-   * Registers; what the server refuses of it is left out, and the rest registered.
+   * Registers what is published, without the entries that the server refuses.
    *
-   * @returns false when there is nothing to publish, and never was
+   * @returns false when nothing is published and nothing has been since the start
    * @throws AppError
    */
   async #register(signal: AbortSignal): Promise<boolean> {
@@ -198,7 +199,7 @@ export class Registrar {
         this.#nothing();
         return false;
       }
-      const reply = await calls.register(
+      const response = await calls.register(
         {
           ...(session.id !== undefined && { providerSessionId: session.id }),
           protocol: newestRevision.protocol,
@@ -208,12 +209,12 @@ export class Registrar {
         },
         signal,
       );
-      const { error, body } = reply;
+      const { error, body } = response;
       if (error && (error.status === 409 || error.status === 400) && publication.drop(sent, error)) continue;
       if (error) throw error;
       const { providerSessionId, epoch, transports, heartbeatMs: beat } = body ?? {};
       if (typeof providerSessionId !== "string" || !/^[\x21-\x7e]{1,200}$/.test(providerSessionId))
-        throw new AppError("unavailable", "the server's answer to a registration is not one");
+        throw new AppError("unavailable", "unexpected response to a registration");
       session.id = providerSessionId;
       session.epoch = typeof epoch === "number" ? epoch : undefined;
       this.#options.attacher.offered = Array.isArray(transports) ? transports : ["sse"];
@@ -229,15 +230,15 @@ export class Registrar {
     const { publication, log } = this.#options;
     const line = publication.isPartial
       ? "nothing is published: the server refuses all of it"
-      : "nothing is published: no provider in config.json says publish";
-    if (line !== this.#told) log.info(line);
-    this.#told = line;
+      : 'nothing is published: no provider in config.json has "publish": true';
+    if (line !== this.#logged) log.info(line);
+    this.#logged = line;
   }
 
-  /** How long to wait after a link; throws where there is nothing to wait for. */
+  /** Returns the wait after the end of a link; undefined to leave it to the backoff. Throws when the agent must stop. */
   #afterEnd({ why, reason }: LinkEnd): number | undefined {
     const { log, calls } = this.#options;
-    if (why === "fenced") throw fencedOff();
+    if (why === "fenced") throw fencedError();
     if (why === "closed") return undefined;
     if (why === "revoked") {
       log.error(`the server has ended the session: ${reason}`);
@@ -250,8 +251,8 @@ export class Registrar {
   #afterFailure(error: unknown, signal: AbortSignal): number | undefined {
     if (signal.aborted) return undefined;
     if (!(error instanceof AppError)) throw error;
-    if (error.code === "fenced") throw fencedOff();
-    this.#tell(error);
+    if (error.code === "fenced") throw fencedError();
+    this.#logFailure(error);
     const { time, bearer } = this.#options.calls;
     const slow = refusedMs * (1 + time.random());
     if (error.status === 401 && bearer.refresh()) return 0;
@@ -260,39 +261,39 @@ export class Registrar {
     return error.retryAfter === undefined ? next : Math.max(next, 1000 * error.retryAfter);
   }
 
-  /** Milliseconds from a failure to the next try. */
+  /** Returns the milliseconds from a failure to the next try. */
   #backoff(): number {
     return backoffDelay(this.#failures++, reconnectSpan, () => this.#options.calls.time.random());
   }
 
-  /** Says why it does not go on, once as long as the reason stays the same. */
-  #tell(error: unknown): void {
+  /** Logs the reason why registering fails, once as long as it stays the same. */
+  #logFailure(error: unknown): void {
     const line = error instanceof AppError ? reasonOf(error) : "registering failed";
-    if (line !== this.#told) this.#options.log.error(line);
-    this.#told = line;
+    if (line !== this.#logged) this.#options.log.error(line);
+    this.#logged = line;
   }
 
-  /** Returns after so many milliseconds; sooner where the bearer or what is published has changed. */
+  /** Waits so many milliseconds, or until the bearer or what is published has changed. */
   async #waitFor(milliseconds: number, signal: AbortSignal): Promise<void> {
     const { calls, publication } = this.#options;
     const over = new AbortController();
     const enough = AbortSignal.any([signal, over.signal]);
     void this.#wake.promise.then(() => over.abort());
-    // What was left out for good reason may be free by then.
+    // A name that was taken may be free by then.
     await pause(calls.time, Math.min(milliseconds, droppedMs), enough);
     if (milliseconds > droppedMs && !over.signal.aborted) publication.retry();
   }
 
-  /** Wakes the loop when the bearer has been rotated. Returns how to stop. */
+  /** Wakes the loop when the bearer has been rotated. Returns a function that ends that. */
   #watchBearer(): () => void {
     const { bearer, time } = this.#options.calls;
     bearer.onChange = () => this.#wake.resolve();
     let stop = () => {};
-    const look = () => {
-      stop = time.after(bearerMs, look);
+    const check = () => {
+      stop = time.after(bearerMs, check);
       bearer.refresh();
     };
-    stop = time.after(bearerMs, look);
+    stop = time.after(bearerMs, check);
     return () => stop();
   }
 }

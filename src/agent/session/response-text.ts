@@ -1,15 +1,15 @@
 import { AppError } from "../../errors.ts";
 import { oneLine } from "../../wire/text.ts";
 
-/** More than the longest request that a server takes in, which an acceptance brings. */
+/** The most bytes of a response. An acceptance contains a whole request, so this is more than the longest request. */
 const answerBytes = 64 * 1024 * 1024;
-/** The most of a server's words that stands in the log. */
+/** The most characters of a server's text in the log. */
 const lineLength = 500;
 
 /**
- * The body of a server's answer, or of whatever stands in front of it.
+ * Reads the body of a response of the server, or of a proxy in front of it.
  *
- * @throws AppError `connection_failed` when it is over 64 MiB: no more of it is read
+ * @throws AppError `connection_failed` when it is over 64 MiB: the rest is not read
  */
 export async function textOf({ body, headers }: Response): Promise<string> {
   const parts: Uint8Array[] = [];
@@ -19,11 +19,11 @@ export async function textOf({ body, headers }: Response): Promise<string> {
     if (left < 0) break;
     parts.push(bytes);
   }
-  if (left < 0) throw new AppError("connection_failed", "the server's answer is too large");
+  if (left < 0) throw new AppError("connection_failed", "the server's response is too large");
   return Buffer.concat(parts).toString("utf8");
 }
 
-/** Returns a text of a server's as one line of a log; "" for anything that is no text (T42). */
+/** Returns a text of the server as one line for the log; "" for a value that is not a text (T42). */
 export function lineOf(text: unknown): string {
   return typeof text === "string" ? oneLine(text, lineLength) : "";
 }

@@ -5,26 +5,26 @@ import type { HeartbeatRequest, RegisterRequest } from "../../wire/link/registra
 import type { AcceptRequest, TaskResult } from "../../wire/link/tasks.ts";
 import { lineOf, textOf } from "./response-text.ts";
 
-/** Where the server is, and the bearer as it is now. */
+/** The address of the server and the current bearer. */
 export interface ServerEndpoint {
   /** `https://llm.example.org`, without a path. */
   url: string;
-  /** Reads it anew: it may have been rotated. Throws AppError when it cannot be read. */
+  /** Reads the bearer again, because it may have been rotated. Throws AppError when it cannot be read. */
   token(): string;
 }
 
-/** The server's answer, whatever its status. */
-export interface Reply {
+/** A response of the server, whatever its status. */
+export interface ServerResponse {
   status: number;
-  /** Parsed where it is JSON; undefined otherwise. */
+  /** The parsed body; undefined when it is not a JSON object. */
   body: Record<string, unknown> | undefined;
-  /** What went wrong, in the server's words; undefined for a success. */
+  /** The server's error; undefined for a success. */
   error: AppError | undefined;
 }
 
-/** The bearer that is in use. */
+/** The bearer in use. */
 export class Bearer {
-  /** Called when there is another one. */
+  /** Called when the bearer has changed. */
   onChange = () => {};
   readonly #read: () => string;
   #current: string | undefined;
@@ -33,13 +33,13 @@ export class Bearer {
     this.#read = read;
   }
 
-  /** Throws AppError when there is none and none can be read. */
+  /** Returns the bearer, and reads it at first use. Throws AppError when it cannot be read. */
   get current(): string {
     this.#current ??= this.#read();
     return this.#current;
   }
 
-  /** Looks whether there is another one by now; one that cannot be read is none. */
+  /** Reads the bearer again. Returns true if it has changed; false too when it cannot be read. */
   refresh(): boolean {
     let found: string;
     try {
@@ -61,7 +61,7 @@ export interface ServerCallsOptions {
   time: Time;
 }
 
-/** The agent's calls to its server, besides the stream. */
+/** The agent's calls to its server, except for the stream. */
 export class ServerCalls {
   readonly url: string;
   readonly bearer: Bearer;
@@ -75,40 +75,41 @@ export class ServerCalls {
     this.time = time;
   }
 
-  register(body: RegisterRequest, signal: AbortSignal): Promise<Reply> {
+  register(body: RegisterRequest, signal: AbortSignal): Promise<ServerResponse> {
     return this.#post(linkPaths.register, body, signal, 20_000, true);
   }
 
-  heartbeat(body: HeartbeatRequest, signal: AbortSignal): Promise<Reply> {
+  heartbeat(body: HeartbeatRequest, signal: AbortSignal): Promise<ServerResponse> {
     return this.#post(linkPaths.heartbeat, body, signal, 10_000);
   }
 
-  accept(taskId: string, body: AcceptRequest, signal: AbortSignal): Promise<Reply> {
+  accept(taskId: string, body: AcceptRequest, signal: AbortSignal): Promise<ServerResponse> {
     return this.#post(`${linkPaths.task}/${encodeURIComponent(taskId)}/accept`, body, signal, 10_000);
   }
 
-  result(taskId: string, body: TaskResult, signal: AbortSignal): Promise<Reply> {
+  result(taskId: string, body: TaskResult, signal: AbortSignal): Promise<ServerResponse> {
     return this.#post(`${linkPaths.task}/${encodeURIComponent(taskId)}/result`, body, signal, 10_000);
   }
 
   /**
-   * @param patience milliseconds for the whole call; a long body gets one more for every 32 bytes
-   * @param anew by a connection of its own: one that was kept may have died with the stream
-   * @throws AppError `connection_failed` when nothing that can be read comes back
+   * @param timeout milliseconds for the whole call; each 32 bytes of the body add one
+   * @param newConnection true for a connection of its own: a kept one may have died with the stream
+   * @throws AppError `connection_failed` when no response can be read
    */
   async #post(
     path: string,
     body: object,
     signal: AbortSignal,
-    patience: number,
-    anew = false,
-  ): Promise<Reply> {
+    timeout: number,
+    newConnection = false,
+  ): Promise<ServerResponse> {
     const text = JSON.stringify(body);
-    const once = (token: string) => this.#once(path, text, token, signal, patience + text.length / 32, anew);
+    const once = (token: string) =>
+      this.#once(path, text, token, signal, timeout + text.length / 32, newConnection);
     const token = this.bearer.current;
-    const reply = await once(token);
-    // Rotated meanwhile: the old one may be gone at once. Another call may have read the new one already.
-    if (reply.status !== 401 || !(this.bearer.refresh() || this.bearer.current !== token)) return reply;
+    const response = await once(token);
+    // The bearer may have been rotated meanwhile, and another call may already have read the new one.
+    if (response.status !== 401 || !(this.bearer.refresh() || this.bearer.current !== token)) return response;
     return once(this.bearer.current);
   }
 
@@ -118,8 +119,8 @@ export class ServerCalls {
     token: string,
     signal: AbortSignal,
     limit: number,
-    anew: boolean,
-  ): Promise<Reply> {
+    newConnection: boolean,
+  ): Promise<ServerResponse> {
     const late = new AbortController();
     const inTime = this.time.after(limit, () => late.abort());
     try {
@@ -130,9 +131,9 @@ export class ServerCalls {
         body: text,
         signal: AbortSignal.any([signal, late.signal]),
         timeout: false,
-        keepalive: !anew,
+        keepalive: !newConnection,
       });
-      return replyOf(response, await textOf(response));
+      return readServerResponse(response, await textOf(response));
     } catch (cause) {
       throw new AppError("connection_failed", "the server cannot be reached", { cause });
     } finally {
@@ -141,14 +142,14 @@ export class ServerCalls {
   }
 }
 
-/** Reads an answer: the server's own errors, and the pages that stand in front of it. */
-export function replyOf(response: Response, text: string): Reply {
+/** Reads a response: the server's own, or the page of a proxy in front of it. */
+export function readServerResponse(response: Response, text: string): ServerResponse {
   let body: Record<string, unknown> | undefined;
   try {
     const value = JSON.parse(text) as unknown;
     if (typeof value === "object" && value !== null) body = value as Record<string, unknown>;
   } catch {
-    // A proxy's page, or nothing.
+    // The page of a proxy, or an empty body.
   }
   const { status } = response;
   if (response.ok) return { status, body, error: undefined };
@@ -157,7 +158,7 @@ export function replyOf(response: Response, text: string): Reply {
   const details = faultsIn(body?.["details"]);
   const error = new AppError(
     isErrorCode(code) ? code : codeOfStatus(status),
-    lineOf(body?.["error"]) || `the server answered ${status}`,
+    lineOf(body?.["error"]) || `the server responded with ${status}`,
     { status, ...(retryAfter > 0 && { retryAfter }), ...(details && { details }) },
   );
   return { status, body, error };
@@ -170,32 +171,36 @@ function faultsIn(details: unknown): Fault[] | undefined {
   );
 }
 
-/** How a call that is tried again and again came out: its last answer, or undefined when there never was one. */
-export interface Persistence {
+/** Options of `persist`. */
+export interface PersistOptions {
   time: Time;
   signal: AbortSignal;
   /** Milliseconds from the first failure to the last try. */
-  patience: number;
+  timeout: number;
 }
 
-/** Repeats a call while the server cannot be reached, is overloaded or does not know the bearer. */
+/**
+ * Repeats a call while the server cannot be reached, is overloaded or does not know the bearer.
+ *
+ * @returns the last response; undefined when there was none, or when the signal has aborted
+ */
 export async function persist(
-  call: () => Promise<Reply>,
-  { time, signal, patience }: Persistence,
-): Promise<Reply | undefined> {
+  call: () => Promise<ServerResponse>,
+  { time, signal, timeout }: PersistOptions,
+): Promise<ServerResponse | undefined> {
   let failedAt: number | undefined;
   for (let delay = 100; ; delay = Math.min(2 * delay, 2_000)) {
-    let reply: Reply | undefined;
+    let response: ServerResponse | undefined;
     try {
-      reply = await call();
-      if (reply.status < 500 && ![401, 408, 429].includes(reply.status)) return reply;
+      response = await call();
+      if (response.status < 500 && ![401, 408, 429].includes(response.status)) return response;
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
     }
     if (signal.aborted) return undefined;
     failedAt ??= time.elapsed();
-    const wait = Math.max(delay * (0.5 + time.random() / 2), 1000 * (reply?.error?.retryAfter ?? 0));
-    if (time.elapsed() + wait - failedAt > patience) return reply;
+    const wait = Math.max(delay * (0.5 + time.random() / 2), 1000 * (response?.error?.retryAfter ?? 0));
+    if (time.elapsed() + wait - failedAt > timeout) return response;
     await pause(time, wait, signal);
   }
 }

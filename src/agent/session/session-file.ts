@@ -6,26 +6,26 @@ import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { writePrivateFile } from "../../private-file.ts";
 
-/** What an agent remembers of itself from one start to the next. */
+/** The identity that an agent keeps from one start to the next. */
 export interface SessionFile {
-  /** By which the server knew it last; undefined when it never did, or when it cannot be read. */
+  /** The id that the server gave last; undefined when there is none, or when the file cannot be read. */
   readonly providerSessionId: string | undefined;
-  /** Of this machine: the same file on another one is not the same agent. */
+  /** Id of this machine. With the same file on another machine, the agent there is another one. */
   readonly machineId: string;
-  /** Remembers another one. When it cannot be written, it is remembered until the agent stops. */
+  /** Keeps a new id. If it cannot be written, it is kept until the agent stops. */
   keep(providerSessionId: string): void;
 }
 
 interface Remembered {
   providerSessionId?: string;
-  /** Made up where the machine has no id of its own. */
+  /** A random id for a machine without an id of its own. */
   machineSeed?: string;
 }
 
 /**
- * Opens `<home>/provider-session`. Nothing that stands there, or does not, keeps an agent from starting.
+ * Opens `<home>/provider-session`. A missing or broken file does not keep an agent from starting.
  *
- * @param machineIdPath where Linux keeps the machine's id; a test says another
+ * @param machineIdPath the file in which Linux keeps the id of the machine
  */
 export function openSessionFile(home: string, log: Log, machineIdPath = "/etc/machine-id"): SessionFile {
   const path = join(home, "provider-session");
@@ -35,7 +35,7 @@ export function openSessionFile(home: string, log: Log, machineIdPath = "/etc/ma
       writePrivateFile(path, `${JSON.stringify(remembered)}\n`);
     } catch (error) {
       log.warn(
-        `cannot write ${path} (${reasonOf(error)}): after a restart the server takes this for another agent`,
+        `cannot write ${path} (${reasonOf(error)}): after a restart the server treats this as another agent`,
       );
     }
   };
@@ -48,7 +48,7 @@ export function openSessionFile(home: string, log: Log, machineIdPath = "/etc/ma
     get providerSessionId() {
       return remembered.providerSessionId;
     },
-    // A home that is shared between machines holds one seed for all of them: their names tell them apart.
+    // Machines that share a home also share the seed; their host names differ.
     machineId: hashed(own ?? `${remembered.machineSeed} ${hostname()}`),
     keep(providerSessionId) {
       if (remembered.providerSessionId === providerSessionId) return;
@@ -73,10 +73,10 @@ function read(path: string, log: Log): Remembered {
     if (isId(providerSessionId)) found.providerSessionId = providerSessionId;
     if (isId(machineSeed)) found.machineSeed = machineSeed;
   } catch {
-    // Cut off, empty or somebody else's: what it said is not needed.
+    // Cut off, empty or another program's: it is replaced.
   }
   if (found.providerSessionId === undefined && found.machineSeed === undefined)
-    log.warn(`${path} holds no session: starting a new one`);
+    log.warn(`${path} contains no session: starting a new one`);
   return found;
 }
 
@@ -84,7 +84,7 @@ function isId(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= 200;
 }
 
-/** The machine's id, which is not to be told as it is (machine-id(5)); undefined where there is none. */
+/** Reads the id of the machine, which must not leave it unhashed (machine-id(5)); undefined where there is none. */
 function ownId(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8").trim() || undefined;

@@ -1,11 +1,11 @@
 /**
- * What the server calls this agent, and how often it has been claimed. While the agent is not attached its epoch may
- * have been raised without its knowing: what is refused for an old epoch then waits for `settled`.
+ * The agent's session at the server: its id, and the epoch that the server raises with each claim. While the agent is
+ * not attached the epoch can rise unnoticed; a call that is refused for an old epoch then waits until it is known again.
  */
 export class AgentSession {
   /** Undefined until the server has given one. */
   id: string | undefined;
-  /** Undefined with a server that gives none. */
+  /** Undefined with a server that has no epochs. */
   epoch: number | undefined;
   readonly #fenced = Promise.withResolvers<void>();
   #settling: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
@@ -14,28 +14,28 @@ export class AgentSession {
     this.id = id;
   }
 
-  /** Resolves when another agent has taken the session over. This one is to stop. */
+  /** Resolves when another agent has taken over the session. This agent must stop then. */
   get fenced(): Promise<void> {
     return this.#fenced.promise;
   }
 
-  /** The epoch is about to change. */
+  /** Marks the epoch as about to change. */
   unsettle(): void {
     this.#settling ??= Promise.withResolvers();
   }
 
-  /** The epoch is known again. */
+  /** Marks the epoch as known. */
   settle(): void {
     this.#settling?.resolve();
     this.#settling = undefined;
   }
 
   /**
-   * The server has refused an epoch as too old.
+   * Decides about a call that the server has refused because of an old epoch.
    *
-   * @param signal nobody waits any more
-   * @returns whether this agent has a newer one, so that the same can be said again; when not, the session is
-   *   another's
+   * @param epoch the epoch of the call
+   * @param signal ends the wait for an epoch that is about to change
+   * @returns true if this agent has a newer epoch, so that the call can be repeated; otherwise the session is fenced
    */
   async refused(epoch: number | undefined, signal: AbortSignal): Promise<boolean> {
     const aborted = Promise.withResolvers<void>();

@@ -9,32 +9,32 @@ import { readApiKey } from "../providers/local-provider.ts";
 import type { TaskLine, TaskOutcome } from "../transports/server-link.ts";
 import { taskErrorOf, wakeErrorOf } from "./task-failure.ts";
 
-/** The largest answer that goes up in one piece. */
+/** The most bytes of a response that is not a stream. */
 const wholeBytes = 16 * 1024 * 1024;
 
-/** What a server takes in one piece, in bytes: it ends a WebSocket that sends more, with all that runs on it. */
+/** The most bytes of one message. The server closes a WebSocket that sends more, with all its tasks. */
 const frameBytes = 31 * 1024 * 1024;
-/** How deeply an answer may be nested: one that is written again at any depth would overflow the stack. */
+/** The deepest nesting of a response: writing a deeper one as JSON again could overflow the stack. */
 const maxDepth = 64;
 
-/** What a task needs to run. */
+/** Everything that a task needs to run. */
 export interface RunContext {
   provider: LocalProvider;
   line: TaskLine;
-  /** Nobody wants the answer any more. */
+  /** Aborts when the response is no longer wanted. */
   signal: AbortSignal;
   log: Log;
 }
 
-/** Claims a task, has it answered and sends the answer up. Returns when it is over, however it ended. */
+/** Claims a task, calls the provider and sends its response to the server. Returns when it is over, in any way. */
 export async function runInfer(task: InferTask, run: RunContext): Promise<void> {
   const { line, signal, provider } = run;
   const granted = await line.accept(task.attempt);
   if (!granted) return line.close();
-  // Whoever gave it up has closed its line.
+  // The task was cancelled, and its line is closed.
   if (signal.aborted) return;
   const request = task.request ?? granted.request;
-  // What stands in a proxy's page in place of the server's answer.
+  // A page of a proxy in place of the server's response has no request.
   if (typeof request !== "object" || request === null)
     return line.finish({ error: { kind: "closed", message: "the agent could not take the task" } });
   try {
@@ -42,10 +42,10 @@ export async function runInfer(task: InferTask, run: RunContext): Promise<void> 
   } catch (failure) {
     return signal.aborted ? undefined : line.finish({ error: wakeErrorOf(failure) });
   }
-  // Until this returns the provider's server is not idle, however long it thinks before its first word.
+  // The runtime counts as busy for the whole task, also during a long wait for the first token.
   const leave = provider.runtime.enter();
   try {
-    // The server asks for what is published, and for no other model that the provider may have.
+    // The request is always for the published model, and never for another one of the provider.
     const body = JSON.stringify({ ...request, model: provider.config.model });
     const answer = await provider.call(task.operation, body, signal);
     const isStream = /^text\/event-stream\b/i.test(answer.headers.get("content-type") ?? "");
@@ -58,7 +58,7 @@ export async function runInfer(task: InferTask, run: RunContext): Promise<void> 
   }
 }
 
-/** Brings the provider to answer, and says so. */
+/** Wakes the provider and reports the result. */
 export async function runWake(_task: WakeTask, { provider, line, signal }: RunContext): Promise<void> {
   try {
     await provider.runtime.wake(signal);
@@ -68,7 +68,7 @@ export async function runWake(_task: WakeTask, { provider, line, signal }: RunCo
   }
 }
 
-/** One that is asleep is woken. One that is thought to be down may be up again: the call itself will tell. */
+/** Wakes a provider that does not run. One that cannot be woken is called anyway: it may be up again. */
 async function wakeFirst({ provider, signal }: RunContext): Promise<void> {
   const { state } = provider.runtime;
   const canBeWoken = provider.config.wake !== undefined || provider.config.type === "vllm-managed";
@@ -76,7 +76,7 @@ async function wakeFirst({ provider, signal }: RunContext): Promise<void> {
     await provider.runtime.wake(signal);
 }
 
-/** The stream as the provider sends it. Throws HttpFailure when it breaks off. */
+/** Sends a stream as the provider sends it. Throws HttpFailure when it breaks off. */
 function pipe(answer: ProviderResponse, { line }: RunContext): Promise<void> {
   return new Promise((resolve, reject) => {
     line.onRoom = () => answer.resume();
@@ -97,29 +97,29 @@ async function whole(answer: ProviderResponse, { config }: LocalProvider): Promi
   const text = status < 300 ? said : withoutKey(said, config);
   const retryAfter = Number(answer.headers.get("retry-after"));
   const body = json(text);
-  if (!fits(text, body)) throw new HttpFailure("too-large", "the answer is too large to be passed on");
+  if (!fits(text, body)) throw new HttpFailure("too-large", "the response is too large to be passed on");
   return { status, body, ...(retryAfter > 0 && { retryAfter }) };
 }
 
-/** What is no text, or numbers in their short form, takes more room when it is written as JSON again. */
+/** True if a body is small enough for one message. Written as JSON again, it can become several times larger. */
 function fits(text: string, body: unknown): boolean {
   return text.length < frameBytes / 8 || Buffer.byteLength(JSON.stringify(body)) < frameBytes;
 }
 
-/** Whoever refuses a key may say which it was: that is not for the server, which does not know it either (T35). */
+/** Removes the key from an error. A provider may quote a refused key, which the server must not learn (T35). */
 function withoutKey(text: string, config: LocalProvider["config"]): string {
   let key: string | undefined;
   try {
     key = readApiKey(config);
   } catch {
-    // It has been taken away meanwhile.
+    // The file of the key has been removed meanwhile.
   }
-  // One that is shorter is no secret: `none`, `EMPTY`.
+  // A shorter key is a placeholder such as `none` or `EMPTY`.
   if (key === undefined || key.length < 8) return text;
   return text.replaceAll(key, "[redacted]").replaceAll(JSON.stringify(key).slice(1, -1), "[redacted]");
 }
 
-/** The JSON value, digits of integers kept; the text itself where it is none, or is nested deeper than a server reads. */
+/** Parses JSON and keeps all digits of integers. Returns the text itself when it is not JSON, or is nested too deeply. */
 function json(text: string): unknown {
   try {
     scanJson(`{"":${text}}`, { maxDepth });

@@ -5,11 +5,11 @@ import type { Providers } from "../core/provider.ts";
 import type { LinkEvents, TaskLine } from "../transports/server-link.ts";
 import { runInfer, runWake } from "./run-task.ts";
 
-/** How many tasks are remembered, so that none runs twice. */
+/** The ids of so many tasks are remembered, so that none runs twice. */
 const remembered = 4096;
-/** How many tasks may be under way: far more than any server of models answers at a time. */
+/** The most tasks at a time: far more than any model server handles. */
 const most = 1024;
-/** How long a task's answer outlives the stream that its task came by, in milliseconds: the server waits as long. */
+/** A task outlives the link that it came by for so many milliseconds. The server waits as long. */
 const orphanMs = 15_000;
 
 interface Running {
@@ -22,14 +22,14 @@ export interface TaskRunnerOptions {
   providers: Providers;
   time: Time;
   log: Log;
-  /** The server is about to stop. */
+  /** Called when the server is about to stop. */
   onDrain(): void;
 }
 
-/** The tasks that this agent runs. */
+/** Runs the tasks that the server sends. */
 export class TaskRunner implements LinkEvents {
   readonly #options: TaskRunnerOptions;
-  /** Oldest first. */
+  /** Keys of the tasks that have run, the oldest first. */
   readonly #seen = new Set<string>();
   readonly #running = new Map<string, Running>();
   #draining = false;
@@ -39,12 +39,12 @@ export class TaskRunner implements LinkEvents {
     this.#options = options;
   }
 
-  /** How many are under way. */
+  /** Number of tasks that run. */
   get size(): number {
     return this.#running.size;
   }
 
-  /** Runs a task, unless it has been run. */
+  /** Runs a task that has not run yet. */
   task(task: Task, line: TaskLine): void {
     const key = task.kind === "infer" ? `${task.taskId} ${task.attempt}` : task.taskId;
     if (this.#seen.has(key)) return line.close();
@@ -52,7 +52,7 @@ export class TaskRunner implements LinkEvents {
     if (this.#seen.size > remembered) this.#seen.delete(this.#seen.values().next().value!);
 
     const stop = new AbortController();
-    // A new attempt means that the server has given up the one before.
+    // A new attempt means that the server has cancelled the one before.
     this.#giveUp(task.taskId);
     line.onGone = () => stop.abort();
     const running: Running = { line, stop, ended: this.#run(task, line, stop.signal) };
@@ -74,25 +74,25 @@ export class TaskRunner implements LinkEvents {
     this.#options.onDrain();
   }
 
-  /** The stream is gone: with it the tasks that end with it, and the others when no new one comes in time. */
+  /** Cancels the tasks that end with a lost link, and the others if no new link comes in time. */
   linkLost(): void {
     for (const [taskId, { line }] of [...this.#running]) if (line.endsWithLink) this.#giveUp(taskId);
     this.#stopOrphans ??= this.#options.time.after(orphanMs, () => this.abort());
   }
 
-  /** A stream is there again: what runs goes on. */
+  /** Keeps the tasks that run, because there is a link again. */
   linkFound(): void {
     this.#keepOrphans();
   }
 
-  /** Takes no more tasks. Resolves when those that run are over. */
+  /** Refuses new tasks. Resolves when those that run are over. */
   async finish(): Promise<void> {
     this.#draining = true;
     while (this.#running.size > 0)
       await Promise.all(Array.from(this.#running.values(), ({ ended }) => ended));
   }
 
-  /** Gives up whatever runs. */
+  /** Cancels every task. */
   abort(): void {
     this.#keepOrphans();
     for (const taskId of [...this.#running.keys()]) this.#giveUp(taskId);
@@ -117,10 +117,10 @@ export class TaskRunner implements LinkEvents {
     if (this.#draining)
       return line.finish({ error: { kind: "draining", message: "the agent is about to stop" } });
     if (this.#running.size >= most)
-      return line.finish({ error: { kind: "busy", message: "the agent takes no more calls now" } });
+      return line.finish({ error: { kind: "busy", message: "the agent is busy" } });
     if (!provider)
       return line.finish({
-        error: { kind: "unknown_llm", message: "the model is not published here any more" },
+        error: { kind: "unknown_llm", message: "the model is no longer published here" },
       });
     const run = { provider, line, signal, log };
     try {

@@ -6,7 +6,7 @@ import { attachEventStream } from "./event-stream.ts";
 import type { LinkEvents, ServerLink } from "./server-link.ts";
 import { attachWebSocket, type SocketConstructor } from "./websocket.ts";
 
-/** How long it is remembered that a WebSocket does not get through, in milliseconds. */
+/** After a failed WebSocket none is tried for so many milliseconds. */
 const rememberMs = 10 * 60_000;
 
 export interface AttacherOptions {
@@ -17,12 +17,12 @@ export interface AttacherOptions {
   log: Log;
 }
 
-/** Attaches by a WebSocket where one gets through, else by server-sent events and POSTs. */
+/** Attaches by a WebSocket, or by server-sent events and POSTs where no WebSocket passes. */
 export class Attacher {
-  /** What the server has said that it takes. */
+  /** The transports that the server has offered. */
   offered: readonly unknown[] = ["sse"];
   readonly #options: AttacherOptions;
-  /** Until then no WebSocket is tried. */
+  /** No WebSocket is tried before this time. */
   #blockedUntil = 0;
 
   constructor(options: AttacherOptions) {
@@ -30,8 +30,8 @@ export class Attacher {
   }
 
   /**
-   * @param register claims the session anew. A WebSocket that was refused, or has come through unseen, may have
-   *   raised the epoch; and only an answer over HTTP says why
+   * @param register claims the session again. A failed WebSocket may have raised the epoch without the agent's knowing,
+   *   and only a response over HTTP contains the reason of a refusal
    * @throws AppError
    */
   async attach(register: () => Promise<unknown>): Promise<ServerLink> {

@@ -4,16 +4,16 @@ import { epochHeader, linkPaths, sessionHeader } from "../../wire/link/constants
 import type { AgentState } from "../../wire/link/registration.ts";
 import { SseParser } from "../../wire/sse.ts";
 import { textOf } from "../session/response-text.ts";
-import { replyOf, type ServerCalls } from "../session/server-calls.ts";
+import { readServerResponse, type ServerCalls } from "../session/server-calls.ts";
 import type { AgentSession } from "../session/session.ts";
 import { PostLine } from "./post.ts";
 import { readServerEvent } from "./server-event.ts";
 import type { LinkEnd, LinkEvents, ServerLink } from "./server-link.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** How long the server may take to begin its stream, in milliseconds. */
-const patience = 15_000;
-/** What one event may take: far more than the largest request that stands in a task. */
+/** The longest that the server may take to begin its stream, in milliseconds. */
+const attachTimeout = 15_000;
+/** The most bytes of one event: far more than the largest request inside a task. */
 const eventBytes = 16 * 1024 * 1024;
 
 export interface EventStreamOptions {
@@ -24,14 +24,14 @@ export interface EventStreamOptions {
 }
 
 /**
- * Attaches the session's stream as server-sent events; what the agent says goes in POSTs.
+ * Attaches the session's stream as server-sent events. What the agent sends goes in POSTs.
  *
- * @throws AppError with the server's reason; `connection_failed` when it gives none
+ * @throws AppError with the server's reason; `connection_failed` when there is none
  */
 export async function attachEventStream(options: EventStreamOptions): Promise<ServerLink> {
   const { calls, session } = options;
   const closing = new AbortController();
-  const stop = calls.time.after(patience, () => closing.abort());
+  const stop = calls.time.after(attachTimeout, () => closing.abort());
   let response: Response;
   try {
     response = await calls.fetch(new URL(linkPaths.stream, calls.url), {
@@ -43,7 +43,7 @@ export async function attachEventStream(options: EventStreamOptions): Promise<Se
         ...(session.epoch !== undefined && { [epochHeader]: String(session.epoch) }),
       },
       signal: closing.signal,
-      // Bun would give up after five minutes in which nothing came; the watchdog does so earlier.
+      // Bun would give up after five minutes of silence; the watchdog does so earlier.
       timeout: false,
       keepalive: false,
     });
@@ -61,10 +61,10 @@ export async function attachEventStream(options: EventStreamOptions): Promise<Se
 }
 
 function refusalOf(response: Response, text: string): AppError {
-  const { error } = replyOf(response, text);
+  const { error } = readServerResponse(response, text);
   if (error?.status === 404 || error?.status === 410)
-    return new AppError("unavailable", "the server does not know the session any more");
-  return error ?? new AppError("connection_failed", "the server answered with no stream");
+    return new AppError("unavailable", "the server no longer knows the session");
+  return error ?? new AppError("connection_failed", "the server did not respond with a stream");
 }
 
 class EventStreamLink implements ServerLink {
@@ -74,16 +74,16 @@ class EventStreamLink implements ServerLink {
   readonly #watchdog: Watchdog;
   readonly #ended = Promise.withResolvers<LinkEnd>();
   #over = false;
-  /** The server has said that it stops. */
+  /** True after the server has announced that it stops. */
   #draining = false;
-  /** The server has said that the session is this agent's no more, and why. */
+  /** The server's reason, once it has announced that the session is no longer this agent's. */
   #revoked: string | undefined;
 
   constructor(options: EventStreamOptions, body: ReadableStream<Uint8Array>, closing: AbortController) {
     this.#options = options;
     this.#closing = closing;
     this.#watchdog = new Watchdog(options.calls.time, () =>
-      this.#end({ why: "lost", reason: "nothing came for 45 s" }),
+      this.#end({ why: "lost", reason: "nothing arrived for 45 s" }),
     );
     void this.#read(body);
   }
@@ -93,11 +93,11 @@ class EventStreamLink implements ServerLink {
   }
 
   heartbeat(state: AgentState): void {
-    // Where it does not get through the stream itself tells whether the server is there.
+    // A heartbeat that fails shows nothing: the stream itself shows whether the server is there.
     this.#beat(state).catch(() => {});
   }
 
-  /** Each call carries the bearer as it is; the stream lives on until the server ends it, and comes again with the new one. */
+  /** Does nothing: each POST carries the current bearer, and the server ends a stream with an old one. */
   authenticate(): void {}
 
   close(): void {
@@ -107,12 +107,12 @@ class EventStreamLink implements ServerLink {
   async #beat(state?: AgentState): Promise<void> {
     const { session, calls } = this.#options;
     const { epoch, id } = session;
-    // Nobody beats without a session: a stream is attached to one.
+    // A stream belongs to a session, so there is no heartbeat without one.
     if (id === undefined) return;
     const body = { providerSessionId: id, ...(epoch !== undefined && { epoch }), ...(state && { state }) };
-    const { error, body: said } = await calls.heartbeat(body, this.#closing.signal);
-    // The page of a proxy that stands in the way for a while says nothing of the session.
-    if (!error || said?.["code"] === undefined) return;
+    const { error, body: sent } = await calls.heartbeat(body, this.#closing.signal);
+    // The page of a proxy that interferes for a while says nothing about the session.
+    if (!error || sent?.["code"] === undefined) return;
     if (error.code === "fenced") {
       if (!(await session.refused(epoch, this.#closing.signal)))
         this.#end({ why: "fenced", reason: "another agent has taken over" });
@@ -125,18 +125,18 @@ class EventStreamLink implements ServerLink {
     const parser = new SseParser({ maxEventBytes: eventBytes });
     try {
       for await (const bytes of body) {
-        this.#watchdog.heard();
+        this.#watchdog.received();
         for (const { event, data } of parser.push(bytes)) this.#onEvent(event, data);
       }
     } catch {
-      // Broken off, or closed from here: how it ended does not matter.
+      // The stream was broken off or closed here: both end the link.
     }
     if (this.#revoked !== undefined) await this.#askWhy(this.#revoked);
     else if (this.#draining) this.#end({ why: "stopping", reason: "the server is stopping" });
     else this.#end({ why: "lost", reason: "the stream ended" });
   }
 
-  /** The event says it for people only: what a heartbeat is answered tells whether the session is another's. */
+  /** The event only has a text. The response to a heartbeat shows whether another agent has the session. */
   async #askWhy(reason: string): Promise<void> {
     await this.#beat().catch(() => {});
     this.#end({ why: "revoked", reason });

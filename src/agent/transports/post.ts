@@ -4,17 +4,17 @@ import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import { creditBytes, offerMs, resultBytes } from "../../wire/link/constants.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import { firstFrameEnd, lastFrameEnd } from "../../wire/sse.ts";
-import { persist, type Reply, type ServerCalls } from "../session/server-calls.ts";
+import { persist, type ServerCalls, type ServerResponse } from "../session/server-calls.ts";
 import type { AgentSession } from "../session/session.ts";
 import type { TaskLine, TaskOutcome } from "./server-link.ts";
 
-/** How long results may fail to get through before the answer is given up, in milliseconds: the server waits as long. */
-const patience = 15_000;
-/** Without credit and without a word, the server is asked after so many milliseconds: a grant may have been lost. */
-const askMs = 2_000;
-/** An event that is longer is not gathered: the server would refuse it. */
+/** The response is given up after so many milliseconds without a POST that succeeds. The server waits as long. */
+const resultTimeout = 15_000;
+/** A lost grant would stop a response for ever, so the server is asked for the credit after so many milliseconds. */
+const creditCheckMs = 2_000;
+/** The most bytes of one event. The server would refuse a longer one. */
 const eventBytes = 8 * 1024 * 1024;
-// What is cut at ends of lines has no half characters.
+// Text that is cut at line ends has no incomplete characters.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export interface PostLineOptions {
@@ -24,7 +24,7 @@ export interface PostLineOptions {
   log: Log;
 }
 
-/** One task's answer in POSTs: one under way at a time, and the next carries everything that has come meanwhile. */
+/** Sends the response of one task in POSTs: one at a time, and the next carries everything that has arrived meanwhile. */
 export class PostLine implements TaskLine {
   readonly endsWithLink = false;
   onRoom = () => {};
@@ -33,17 +33,17 @@ export class PostLine implements TaskLine {
   readonly #attempt: { attempt?: number };
   readonly #closing = new AbortController();
   readonly #pending = new ByteBuffer();
-  /** Of `#pending`: what has been searched for the end of an event. */
+  /** End of the whole events in `#pending`. */
   #cutAt = 0;
   #credit = creditBytes;
   #seq = 0;
   #sending = false;
-  /** Sending begins with the next turn of the event loop. */
+  /** True if sending begins with the next turn of the event loop. */
   #isDue = false;
   #held = false;
   #ending: PromiseWithResolvers<void> | undefined;
   #outcome: TaskOutcome | undefined;
-  #stopAsking: (() => void) | undefined;
+  #stopCreditCheck: (() => void) | undefined;
 
   constructor(options: PostLineOptions) {
     this.#options = options;
@@ -57,9 +57,9 @@ export class PostLine implements TaskLine {
       tries++;
       return calls.accept(task.taskId, { ...epoch, attempt }, this.#closing.signal);
     };
-    const reply = await this.#say(send, offerMs);
-    if (reply && !reply.error) return reply.body ?? {};
-    // An answer may have been lost on its way, and the task be ours without our knowing its request.
+    const response = await this.#sendFenced(send, offerMs);
+    if (response && !response.error) return response.body ?? {};
+    // A response may have been lost: the task can be this agent's although its request is not known here.
     if (tries > 1)
       await this.finish({ error: { kind: "closed", message: "the agent could not take the task" } });
     return undefined;
@@ -88,7 +88,7 @@ export class PostLine implements TaskLine {
   end(): Promise<void> {
     if (this.#closing.signal.aborted) return Promise.resolve();
     this.#ending ??= Promise.withResolvers();
-    // The last blank line, which some providers leave out.
+    // Some providers leave out the blank line after the last event.
     if (this.#pending.length > this.#cutAt) this.#pending.append(Buffer.from("\n\n"));
     this.#cutAt = this.#pending.length;
     this.#pump();
@@ -112,11 +112,11 @@ export class PostLine implements TaskLine {
   close(): void {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    this.#stopAsking?.();
+    this.#stopCreditCheck?.();
     this.#ending?.resolve();
   }
 
-  /** What comes in one turn of the event loop goes in one POST: the end of an answer with its last words. */
+  /** Sends all bytes of one turn of the event loop in one POST, so that the last bytes and the end go together. */
   #pump(): void {
     if (this.#sending || this.#isDue) return;
     this.#isDue = true;
@@ -128,10 +128,10 @@ export class PostLine implements TaskLine {
 
   async #sendAll(): Promise<void> {
     this.#sending = true;
-    this.#stopAsking?.();
-    this.#stopAsking = undefined;
+    this.#stopCreditCheck?.();
+    this.#stopCreditCheck = undefined;
     for (let result = this.#next(); result; result = this.#next()) {
-      // What goes now has made room for more, which is read meanwhile.
+      // There is room for more bytes, which are read during the POST.
       this.#tellRoom();
       const last = !("seq" in result) || result.done === true;
       if (!(await this.#post(result)) || last) this.close();
@@ -139,10 +139,10 @@ export class PostLine implements TaskLine {
     this.#tellRoom();
     this.#sending = false;
     if (this.full && !this.#closing.signal.aborted)
-      this.#stopAsking = this.#options.calls.time.after(askMs, () => void this.#ask());
+      this.#stopCreditCheck = this.#options.calls.time.after(creditCheckMs, () => void this.#askForCredit());
   }
 
-  /** What can be said now; undefined when there is nothing, or nothing that the credit allows. */
+  /** Returns what can be sent now; undefined when there is nothing, or no credit. */
   #next(): Batch | TaskOutcome | undefined {
     if (this.#closing.signal.aborted) return undefined;
     if (this.#cutAt > 0) {
@@ -157,7 +157,7 @@ export class PostLine implements TaskLine {
     return { seq: ++this.#seq, frames, ...(done && { done }) };
   }
 
-  /** As many whole events as one POST and the credit take; an event that is larger than what is left goes alone. */
+  /** Cuts off as many whole events as one POST and the credit allow; an event larger than that goes alone. */
   #cut(): string | undefined {
     const whole = this.#pending.bytes.subarray(0, this.#cutAt);
     const room = Math.min(this.#credit, resultBytes);
@@ -180,15 +180,17 @@ export class PostLine implements TaskLine {
     const send = (epoch: object) =>
       calls.result(task.taskId, { ...epoch, ...this.#attempt, ...result }, this.#closing.signal);
     for (let tries = 0; tries < 3; tries++) {
-      const reply = await this.#say(send, patience);
+      const response = await this.#sendFenced(send, resultTimeout);
       if (this.#closing.signal.aborted) return false;
-      if (!reply || reply.error) {
-        if (reply?.status !== 410)
-          log.warn(`the answer of a call was not taken: ${reply?.error?.message ?? "no connection"}`);
+      if (!response || response.error) {
+        if (response?.status !== 410)
+          log.warn(
+            `the server did not take the response of a call: ${response?.error?.message ?? "no connection"}`,
+          );
         this.onGone();
         return false;
       }
-      const { ackSeq, credit, cancelled } = reply.body ?? {};
+      const { ackSeq, credit, cancelled } = response.body ?? {};
       if (cancelled === true) {
         this.onGone();
         return false;
@@ -196,30 +198,33 @@ export class PostLine implements TaskLine {
       if (typeof credit === "number") this.#credit = credit;
       if (!("seq" in result) || typeof ackSeq !== "number" || ackSeq >= result.seq) return true;
     }
-    log.warn("the answer of a call was not taken: the server lacks a part of it");
+    log.warn("the server did not take the response of a call: it lacks a part of it");
     this.onGone();
     return false;
   }
 
-  /** Says it with the epoch as it is, and again where the agent has meanwhile attached anew. */
-  async #say(send: (epoch: object) => Promise<Reply>, patience: number): Promise<Reply | undefined> {
+  /** Sends with the current epoch, and again if the agent has attached meanwhile. */
+  async #sendFenced(
+    send: (epoch: object) => Promise<ServerResponse>,
+    timeout: number,
+  ): Promise<ServerResponse | undefined> {
     const { session, calls } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       const { epoch } = session;
-      const said = async () => fromServer(await send(epoch === undefined ? {} : { epoch }));
-      const reply = await persist(said, {
+      const attempt = async () => fromServer(await send(epoch === undefined ? {} : { epoch }));
+      const response = await persist(attempt, {
         time: calls.time,
         signal,
-        patience,
+        timeout,
       });
-      if (reply?.error?.code !== "fenced" || !(await session.refused(epoch, signal))) return reply;
+      if (response?.error?.code !== "fenced" || !(await session.refused(epoch, signal))) return response;
     }
     return undefined;
   }
 
-  /** The last batch again, which is not taken twice: its answer tells the credit. */
-  async #ask(): Promise<void> {
+  /** Sends the last batch again: the server does not take it twice, and its response contains the credit. */
+  async #askForCredit(): Promise<void> {
     if (this.#sending || this.#closing.signal.aborted) return;
     this.#sending = true;
     if (!(await this.#post({ seq: this.#seq, frames: [] }))) this.close();
@@ -235,10 +240,10 @@ export class PostLine implements TaskLine {
   }
 }
 
-/** A proxy's page with a status of success means that nothing has got through. */
-function fromServer(reply: Reply): Reply {
-  if (reply.error || reply.body) return reply;
-  throw new AppError("connection_failed", "something else has answered in the server's place");
+/** Refuses a page of a proxy with a status of success: nothing has reached the server. */
+function fromServer(response: ServerResponse): ServerResponse {
+  if (response.error || response.body) return response;
+  throw new AppError("connection_failed", "something else has responded in place of the server");
 }
 
 interface Batch {

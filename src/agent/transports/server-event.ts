@@ -4,16 +4,16 @@ import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import { lineOf } from "../session/response-text.ts";
 
-/** It goes into a path: what no server gives would not stay one segment of it, or cannot be written there at all. */
+/** True for an id that can be one segment of a path. */
 function isTaskId(value: unknown): value is string {
   return typeof value === "string" && /^[\w-][\w.:~-]{0,199}$/.test(value);
 }
 
 /**
- * Reads what a server has sent; undefined for what this agent does not know, which a newer server may send.
+ * Parses an event of the server. Returns undefined for one that this agent does not know: the server may be newer.
  *
- * @param event its name, where it does not stand in the data
- * @param text JSON; digits of integers are kept
+ * @param event its name, if the data does not contain it
+ * @param text the data: JSON, in which all digits of integers are kept
  */
 export function readServerEvent(event: string | undefined, text: string): ServerEvent | undefined {
   let data: Record<string, unknown>;
@@ -55,7 +55,7 @@ export function readServerEvent(event: string | undefined, text: string): Server
   }
 }
 
-/** A task; what an older server leaves out of it has the meaning that it had then. */
+/** Returns a task. Fields that an older server leaves out get the meaning that they had then. */
 function taskIn(data: Record<string, unknown>): ({ event: "task" } & Task) | undefined {
   const { kind, taskId, llmName, attempt = 1, operation = "chat", streaming, request, channel } = data;
   if (!isTaskId(taskId) || typeof llmName !== "string") return undefined;

@@ -1,29 +1,29 @@
 import type { AgentState, LinkTransport } from "../../wire/link/registration.ts";
 import type { Task, TaskError } from "../../wire/link/tasks.ts";
 
-/** An attached stream of one server. */
+/** The agent's end of an attached link session. */
 export interface ServerLink {
   readonly transport: LinkTransport;
-  /** Resolves when it is over. */
+  /** Resolves when the link is lost or closed. */
   readonly ended: Promise<LinkEnd>;
-  /** Tells how the agent is. Returns at once. */
+  /** Sends the agent's state. Returns at once. */
   heartbeat(state: AgentState): void;
-  /** Tells a new bearer, where the stream stands on the old one. */
+  /** Sends a new bearer, if the link was attached with the old one. */
   authenticate(token: string): void;
   close(): void;
 }
 
 /**
- * `lost`: try again. `stopping`: the server has said that it stops; many agents come back at once. `fenced`: another
- * agent has the session. `revoked`: the bearer is no longer good.
+ * The end of a link. `lost`: attach again. `stopping`: the server has announced that it stops, and many agents come back
+ * at once. `fenced`: another agent has the session. `revoked`: the bearer is no longer valid.
  */
 export interface LinkEnd {
   why: "lost" | "stopping" | "fenced" | "revoked" | "closed";
-  /** For the log. */
+  /** A text for the log. */
   reason: string;
 }
 
-/** What comes down a link. */
+/** Receives what the server sends. */
 export interface LinkEvents {
   task(task: Task, line: TaskLine): void;
   cancel(taskId: string): void;
@@ -31,29 +31,29 @@ export interface LinkEvents {
   drain(): void;
 }
 
-/** A whole answer, or why there is none. */
+/** A whole response, or the error in place of one. */
 export type TaskOutcome = { status: number; body: unknown; retryAfter?: number } | { error: TaskError };
 
-/** The way of one task's answer to the server. */
+/** Sends the response of one task to the server. */
 export interface TaskLine {
-  /** Whether it ends with the link it came by. */
+  /** True if it ends with the link that the task came by. */
   readonly endsWithLink: boolean;
-  /** Claims the task. Undefined when it is no longer to be had; `request` where the task did not bring it. */
+  /** Claims the task. Undefined when it is no longer available; with `request` if the task did not bring it. */
   accept(attempt: number): Promise<{ request?: unknown } | undefined>;
-  /** Takes the next bytes of a stream, cut anywhere; what may not be sent yet waits here. */
+  /** Takes the next bytes of a stream, cut anywhere. Bytes that may not be sent yet wait here. */
   write(bytes: Uint8Array): void;
-  /** After the last bytes. Resolves when all have been sent, or nobody wants them. */
+  /** Ends the stream. Resolves when all bytes have been sent, or are no longer wanted. */
   end(): Promise<void>;
-  /** Instead of a stream, or as its end before its time. Resolves like `end`. */
+  /** Sends an outcome in place of a stream, or breaks a stream off with it. Resolves like `end`. */
   finish(outcome: TaskOutcome): Promise<void>;
-  /** Something waits that may not be sent yet: whoever writes is to hold back. */
+  /** True while bytes wait that may not be sent yet: the writer must pause. */
   readonly full: boolean;
-  /** So many bytes more may be sent. */
+  /** Allows so many more bytes to be sent. */
   grant(bytes: number): void;
-  /** Nothing more is sent. */
+  /** Ends it. Nothing more is sent. */
   close(): void;
-  /** Called when it is no longer full. */
+  /** Called when `full` has become false. */
   onRoom: () => void;
-  /** Called when the server does not want the answer any more. */
+  /** Called when the server no longer wants the response. */
   onGone: () => void;
 }

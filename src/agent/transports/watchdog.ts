@@ -1,32 +1,32 @@
 import type { Time } from "../../time.ts";
 import { silenceMs } from "../../wire/link/constants.ts";
 
-/** Notices that nothing has come for too long: a connection whose other end is gone without a word. */
+/** Notices a connection on which nothing has arrived for too long: its other end may be gone without a notice. */
 export class Watchdog {
   readonly #time: Time;
   readonly #onSilence: () => void;
-  #heardAt: number;
+  #receivedAt: number;
   #stop: () => void;
 
   constructor(time: Time, onSilence: () => void) {
     this.#time = time;
     this.#onSilence = onSilence;
-    this.#heardAt = time.elapsed();
-    this.#stop = time.after(silenceMs, () => this.#look());
+    this.#receivedAt = time.elapsed();
+    this.#stop = time.after(silenceMs, () => this.#check());
   }
 
-  /** Something has come. */
-  heard(): void {
-    this.#heardAt = this.#time.elapsed();
+  /** Reports that something has arrived. */
+  received(): void {
+    this.#receivedAt = this.#time.elapsed();
   }
 
   stop(): void {
     this.#stop();
   }
 
-  #look(): void {
-    const left = silenceMs - (this.#time.elapsed() - this.#heardAt);
+  #check(): void {
+    const left = silenceMs - (this.#time.elapsed() - this.#receivedAt);
     if (left <= 0) return this.#onSilence();
-    this.#stop = this.#time.after(left, () => this.#look());
+    this.#stop = this.#time.after(left, () => this.#check());
   }
 }

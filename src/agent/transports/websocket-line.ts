@@ -4,24 +4,24 @@ import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import type { TaskLine, TaskOutcome } from "./server-link.ts";
 
-/** The most that one frame carries: others' frames go between. */
+/** The most bytes of one frame, so that frames of other tasks can go in between. */
 const frameBytes = 64 * 1024;
 
-/** The WebSocket that the answers of several tasks share. */
+/** The WebSocket that the responses of several tasks share. */
 export interface SharedSocket {
-  /** Sends a message that does not count as an answer's bytes. */
+  /** Sends a message that does not count as bytes of a response. */
   send(message: AgentMessage): void;
-  /** True while the socket's buffer takes more of an answer; every line is flushed when it does again. */
+  /** True while the socket's buffer takes more bytes. Every line is flushed when that becomes true again. */
   readonly hasRoom: boolean;
-  /** Sends bytes of an answer. */
+  /** Sends bytes of a response. */
   sendBytes(frame: Uint8Array<ArrayBuffer>): void;
-  /** Claims a task. Returns the server's reply; undefined when none comes. */
+  /** Claims a task. Returns the server's response; undefined when none comes. */
   accept(taskId: string, attempt: number): Promise<(ServerEvent & { event: "accepted" }) | undefined>;
-  /** Tells the socket that a line is closed. */
+  /** Removes a line that is closed. */
   forget(line: WebSocketLine): void;
 }
 
-/** One task's answer on a WebSocket. */
+/** Sends the response of one task on a WebSocket. */
 export class WebSocketLine implements TaskLine {
   readonly endsWithLink = true;
   readonly taskId: string;
@@ -29,7 +29,7 @@ export class WebSocketLine implements TaskLine {
   onGone = () => {};
   readonly #socket: SharedSocket;
   readonly #channel: number | undefined;
-  /** Of a wake there is none. */
+  /** Undefined for a wake. */
   readonly #attempt: number | undefined;
   #credit = creditBytes;
   #waiting: Uint8Array[] = [];
@@ -86,7 +86,7 @@ export class WebSocketLine implements TaskLine {
     this.#socket.forget(this);
   }
 
-  /** Sends what waits, as far as credit and buffer allow. */
+  /** Sends what waits, as far as the credit and the buffer allow. */
   flush(): void {
     while (this.#waiting.length > 0 && this.#credit > 0 && this.#socket.hasRoom) {
       const next = this.#waiting[0]!;

@@ -9,16 +9,16 @@ import type { LinkEnd, LinkEvents, ServerLink } from "./server-link.ts";
 import { Watchdog } from "./watchdog.ts";
 import { type SharedSocket, WebSocketLine } from "./websocket-line.ts";
 
-/** How long a WebSocket may take to open and be greeted, in milliseconds. */
-const patience = 3_000;
-/** How often the other end is asked for a sign of life, in milliseconds. */
+/** The longest that a WebSocket may take to open and be attached, in milliseconds. */
+const attachTimeout = 3_000;
+/** Milliseconds between two pings. */
 const pingMs = 15_000;
-/** Bytes of all answers that may wait to go out: Bun's client takes whatever it is given. */
+/** The most bytes that wait to go out. Bun's client has no limit of its own. */
 const bufferedBytes = 1024 * 1024;
-/** How often a full buffer is looked at, in milliseconds. */
-const bufferLookMs = 10;
+/** Milliseconds between two checks of a full buffer. */
+const bufferCheckMs = 10;
 
-/** Bun's client: with headers, and with pings that are heard. */
+/** Bun's WebSocket, which takes headers and has events for pings. */
 export interface ClientSocket {
   binaryType: string;
   readonly bufferedAmount: number;
@@ -38,7 +38,7 @@ export type SocketConstructor = new (
 ) => ClientSocket;
 
 export interface WebSocketOptions {
-  /** The server's, http or https. */
+  /** URL of the server, http or https. */
   url: string;
   token: string;
   session: AgentSession;
@@ -50,8 +50,8 @@ export interface WebSocketOptions {
 /**
  * Attaches the session's stream over a WebSocket.
  *
- * @throws AppError `connection_failed` when it does not open and greet in 3 s, whatever the reason: why it was
- *   refused cannot be seen from here
+ * @throws AppError `connection_failed` when it is not attached within 3 s. The reason of a refusal cannot be read from a
+ *   WebSocket
  */
 export async function attachWebSocket(options: WebSocketOptions): Promise<ServerLink> {
   let link: WebSocketLink;
@@ -75,7 +75,7 @@ class WebSocketLink implements ServerLink, SharedSocket {
   readonly #offers = new Map<string, (event?: ServerEvent & { event: "accepted" }) => void>();
   #over = false;
   #stopPing: () => void;
-  #stopLook: (() => void) | undefined;
+  #stopBufferCheck: (() => void) | undefined;
 
   constructor(options: WebSocketOptions) {
     const { url, token, session, time, WebSocket } = options;
@@ -86,18 +86,21 @@ class WebSocketLink implements ServerLink, SharedSocket {
         [sessionHeader]: session.id ?? "",
         ...(session.epoch !== undefined && { [epochHeader]: String(session.epoch) }),
       },
-      // The server compresses nothing; whoever does may make much of little (T63).
+      // The server does not compress, and a small compressed message could become a huge one (T63).
       perMessageDeflate: false,
     });
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     this.#watchdog = new Watchdog(time, () =>
-      this.#end({ why: "lost", reason: "nothing came for 45 s" }, true),
+      this.#end({ why: "lost", reason: "nothing arrived for 45 s" }, true),
     );
     this.#stopPing = time.after(pingMs, () => this.#ping());
-    const tooLate = time.after(patience, () => this.#end({ why: "lost", reason: "no greeting" }, true));
+    const tooLate = time.after(attachTimeout, () =>
+      this.#end({ why: "lost", reason: "not attached in time" }, true),
+    );
     void this.#attached.promise.then(tooLate, tooLate);
-    for (const sign of ["ping", "pong"] as const) socket.addEventListener(sign, () => this.#watchdog.heard());
+    for (const sign of ["ping", "pong"] as const)
+      socket.addEventListener(sign, () => this.#watchdog.received());
     socket.addEventListener("message", ({ data }) => this.#onMessage(data));
     socket.addEventListener("close", ({ code }) => this.#end(endOf(code), false));
     socket.addEventListener("error", () => this.#end({ why: "lost", reason: "no connection" }, true));
@@ -130,7 +133,7 @@ class WebSocketLink implements ServerLink, SharedSocket {
 
   get hasRoom(): boolean {
     if (this.#over || this.#socket.bufferedAmount < bufferedBytes) return true;
-    this.#stopLook ??= this.#options.time.after(bufferLookMs, () => this.#look());
+    this.#stopBufferCheck ??= this.#options.time.after(bufferCheckMs, () => this.#checkBuffer());
     return false;
   }
 
@@ -159,7 +162,7 @@ class WebSocketLink implements ServerLink, SharedSocket {
 
   #onMessage(data: unknown): void {
     if (this.#over) return;
-    this.#watchdog.heard();
+    this.#watchdog.received();
     if (typeof data !== "string") return;
     const event = readServerEvent(undefined, data);
     const { session, events } = this.#options;
@@ -181,7 +184,7 @@ class WebSocketLink implements ServerLink, SharedSocket {
       case "drain":
         return events.drain();
       default:
-      // `revoked` is followed by a close that says why.
+      // `revoked` is followed by a close with a code.
     }
   }
 
@@ -190,8 +193,8 @@ class WebSocketLink implements ServerLink, SharedSocket {
     this.#stopPing = this.#options.time.after(pingMs, () => this.#ping());
   }
 
-  #look(): void {
-    this.#stopLook = undefined;
+  #checkBuffer(): void {
+    this.#stopBufferCheck = undefined;
     if (!this.hasRoom) return;
     for (const line of [...this.#lines]) line.flush();
   }
@@ -201,8 +204,8 @@ class WebSocketLink implements ServerLink, SharedSocket {
     this.#over = true;
     this.#watchdog.stop();
     this.#stopPing();
-    this.#stopLook?.();
-    // Not by waiting for `ended`: what waits for it stays with the link, and with it every request that was accepted.
+    this.#stopBufferCheck?.();
+    // A claim must not wait for `ended`: it would keep the link, and with it every accepted request, in memory.
     for (const answered of [...this.#offers.values()]) answered();
     if (terminate) this.#socket.terminate();
     this.#attached.reject(new AppError("connection_failed", `no WebSocket: ${end.reason}`));
@@ -212,7 +215,7 @@ class WebSocketLink implements ServerLink, SharedSocket {
 
 function endOf(code: number | undefined): LinkEnd {
   if (code === closeCodes.fenced) return { why: "fenced", reason: "another agent has taken over" };
-  if (code === closeCodes.revoked) return { why: "revoked", reason: "the bearer is no longer good" };
+  if (code === closeCodes.revoked) return { why: "revoked", reason: "the bearer is no longer valid" };
   if (code === 1012) return { why: "stopping", reason: "the server is stopping" };
   return { why: "lost", reason: `closed with ${code ?? "no code"}` };
 }

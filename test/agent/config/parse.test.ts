@@ -125,13 +125,13 @@ describe("the config of an agent", () => {
     ],
     [
       { type: "vllm-managed", command: "v", venvPath: "w" },
-      "command: stands beside venvPath; give one of the two",
+      "command: cannot be given together with venvPath",
     ],
     [{ wake: { type: "ssh" } }, 'wake.type: must be "http" or "command"'],
     [{ wake: { type: "http", url: "file:///etc/passwd" } }, "wake.url: must be an http or https URL"],
     [
       { wake: { type: "http", url: "http://a", headers: { "a b": "" } } },
-      "wake.headers.a b: is no header that can be set",
+      "wake.headers.a b: is not a header that can be set",
     ],
     [{ wake: { type: "command", command: "x", arguments: [] } }, "wake.arguments: unknown field"],
     [{ wake: { type: "command" } }, "wake.command: is required"],

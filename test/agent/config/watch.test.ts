@@ -66,7 +66,7 @@ describe("a config under watch", () => {
     expect(log.lines).toEqual([
       "error: config.json:1: llm.providers[0].model: is required",
       'error: config.json:1: llm.providers[0].modl: unknown field; did you mean "model"?',
-      "warn: config.json is left aside until it is mended: what it said before goes on",
+      "warn: config.json is ignored until its faults are corrected; the last valid config stays in force",
     ]);
     expect(seen).toEqual([]);
     writeFileSync(path, text("b"));

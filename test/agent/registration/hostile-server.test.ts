@@ -77,7 +77,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
       const providers = memoryProviders(memoryProvider("local"));
       const agent = testAgent({ url: server.url, providers, time });
       await eventually(() => agent.logged.length > 0);
-      expect(agent.logged).toEqual(["cannot register: the server's answer to a registration is not one"]);
+      expect(agent.logged).toEqual(["cannot register: unexpected response to a registration"]);
       expect(agent.sessionFile.providerSessionId).toBeUndefined();
       expect(server.peers).toEqual([]);
     },

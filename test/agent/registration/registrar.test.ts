@@ -189,7 +189,7 @@ describe("a bearer", () => {
     await time.advance(25_000);
     await turn();
     expect(server.registers).toHaveLength(1);
-    expect(agent.logged.at(-1)).toContain("the bearer is no longer good");
+    expect(agent.logged.at(-1)).toContain("the bearer is no longer valid");
     await time.until(() => server.registers.length > 1, 1_000);
   });
 });
