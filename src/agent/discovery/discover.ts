@@ -8,29 +8,29 @@ import { fingerprint, modelsOf, type RuntimeKind } from "./fingerprints.ts";
 import { namesModel } from "./model-names.ts";
 import { createProbe } from "./probe.ts";
 
-/** A model that a server of this machine has. */
+/** A model of a server on this machine. */
 export interface Found {
-  /** What it is called in the config, or would be. */
+  /** Its name in the config, or the name that it would get there. */
   name: string;
   type: string;
   model: string;
   url: string;
   runtime: RuntimeKind;
-  /** Whether the config has it. */
+  /** True if the config contains it. */
   configured: boolean;
 }
 
-/** What was found, and servers that are there and have no model. */
+/** The models that were found, and the servers without models. */
 export interface Discovery {
   found: Found[];
-  /** `Ollama at http://127.0.0.1:11434` */
+  /** Texts such as `Ollama at http://127.0.0.1:11434`. */
   empty: string[];
 }
 
-/** Where servers listen when nobody has told them another port. */
+/** Default ports of the servers. */
 export const usualPorts: readonly number[] = [11434, 1234, 8080, 9931, 8000, 13305, 4000];
 
-/** Milliseconds that one port may take in all. */
+/** The longest that the search on one port may take, in milliseconds. */
 const limit = 1_000;
 
 const types: Readonly<Record<RuntimeKind, { type: string; prefix: string }>> = {
@@ -43,10 +43,10 @@ const types: Readonly<Record<RuntimeKind, { type: string; prefix: string }>> = {
 };
 
 /**
- * The models of the servers on this machine's loopback, told by what they answer and not by their port.
+ * Finds the models of servers on the loopback address. A server is recognised by its responses, not by its port.
  *
- * @param configured what the config has already
- * @param ports where to look
+ * @param configured the providers of the config
+ * @param ports the ports to search
  */
 export async function discover(
   outbound: Outbound,
@@ -70,17 +70,17 @@ export async function discover(
   return { found, empty: empty.map(({ runtime, url }) => `${runtime} at ${url}`) };
 }
 
-/** What is said when nothing was found. */
+/** Describes the search, for the case that nothing was found. */
 export function lookedFor(ports: readonly number[]): string {
   const names = Object.keys(types).join(", ");
   return `looked for ${names} on 127.0.0.1, ports ${ports.join(", ")}; --port looks at another`;
 }
 
 /**
- * Adds what the config does not have yet, unpublished. All else in the file stays.
+ * Adds the models that the config does not contain yet, unpublished. The rest of the file stays as it is.
  *
- * @returns those that were added
- * @throws AppError `invalid_request` when the file has faults or is open to others: it is not changed then
+ * @returns the models that were added
+ * @throws AppError `invalid_request` when the file has faults or is open to others; it is not changed then
  */
 export function addToConfig(found: readonly Found[], place: ConfigPlace): Found[] {
   const path = configPath(place);
@@ -105,11 +105,11 @@ interface Server {
 }
 
 async function lookAt(outbound: Outbound, url: string): Promise<Server | undefined> {
-  const probe = createProbe(outbound, url, { milliseconds: limit, signal: AbortSignal.timeout(limit) });
+  const probe = createProbe(outbound, url, { timeout: limit, signal: AbortSignal.timeout(limit) });
   const runtime = await fingerprint(probe);
   if (!runtime) return undefined;
   const models = (await modelsOf(runtime, probe)) ?? [];
-  // What a person cannot have typed is not offered: it may be meant to move a cursor (T42).
+  // Names with control characters are left out: they may be meant to move a cursor (T42).
   const plain = models.filter((model) => /^[^\u0000-\u001f\u007f-\u009f]{1,200}$/.test(model));
   return { runtime, url, models: plain };
 }
@@ -123,7 +123,7 @@ function loopback(url: string): string {
   return normaliseProviderUrl(url).replace(/^http:\/\/(?:localhost|\[::1\])(?=[:/]|$)/, "http://127.0.0.1");
 }
 
-/** A model's name without the folders and the ending of its file, as a name of ours can hold it. */
+/** Turns a model's name into a part of a provider's name: without folders and the ending of a file. */
 function shortName(model: string): string {
   const base = model
     .replace(/\.gguf$/i, "")

@@ -1,12 +1,12 @@
 import { modelNames, namesModel } from "./model-names.ts";
 import type { Probe, ProbeResponse } from "./probe.ts";
 
-/** A server that runs models, told by what it answers and not by its port. */
+/** The programs that are recognised as servers of models. */
 export type RuntimeKind = "Ollama" | "LM Studio" | "llama.cpp" | "vLLM" | "Lemonade" | "LiteLLM";
 
 /**
- * Which server it is; undefined when it is none that is known, or does not answer. What is asked neither loads nor
- * wakes anything.
+ * Recognises a server by its responses. Returns undefined for an unknown one, and for one that does not respond. The
+ * requests neither load nor wake anything.
  */
 export async function fingerprint(probe: Probe): Promise<RuntimeKind | undefined> {
   const root = await probe("/");
@@ -25,20 +25,20 @@ export async function fingerprint(probe: Probe): Promise<RuntimeKind | undefined
     return "vLLM";
   if (field(props, "default_generation_settings") || field(props, "build_info")) return "llama.cpp";
   if (alive?.status === 200 && /I'm alive!/.test(alive.text)) return "LiteLLM";
-  // The last, because others have a path of that name.
+  // The last one, because other servers have this path too.
   return health?.status === 200 && field(health, "status") === "ok" && fieldThere(health, "model_loaded")
     ? "Lemonade"
     : undefined;
 }
 
-/** The models that a server has, loaded or not; undefined when it does not tell. */
+/** Returns the models of a server, loaded or not; undefined when it does not list them. */
 export async function modelsOf(kind: RuntimeKind | undefined, probe: Probe): Promise<string[] | undefined> {
   if (kind === "Ollama") return modelNames(await probe("/api/tags"), "models", ["name"]);
   if (kind === "LM Studio") return modelNames(await probe("/api/v1/models"), "models", ["key"]);
   return modelNames(await probe("/v1/models"), "data", ["id"]);
 }
 
-/** Whether a model's weights are in memory; undefined where the server does not tell. */
+/** Returns true if a model's weights are in memory; undefined when the server does not report it. */
 export async function residency(
   kind: RuntimeKind | undefined,
   probe: Probe,
@@ -56,7 +56,7 @@ export async function residency(
   }
   if (kind === "llama.cpp") {
     const entry = list(await probe("/models"), "data").find(({ id }) => id === model);
-    // Only as a router does it say; as a server of one model it has loaded that one before it answers.
+    // Only the router mode reports a status; a server of one model responds only after it has loaded it.
     const status = (entry?.["status"] as { value?: unknown } | undefined)?.value;
     return typeof status === "string" ? status === "loaded" : undefined;
   }

@@ -1,6 +1,6 @@
 import type { ProbeResponse } from "./probe.ts";
 
-/** The names in a list of models; undefined when the answer is no such list. */
+/** Returns the names in a list of models; undefined when the response is not such a list. */
 export function modelNames(
   response: ProbeResponse | undefined,
   list: string,
@@ -15,8 +15,8 @@ export function modelNames(
 }
 
 /**
- * Whether a name of a server's list is the model that is meant. Ollama's `qwen3` is `qwen3:latest`; LiteLLM lists
- * `openai/*` for all that begin so.
+ * True if a name in a server's list means the model. Ollama's `qwen3` is `qwen3:latest`; LiteLLM lists `openai/*` for
+ * all names that begin so.
  */
 export function namesModel(listed: string, model: string): boolean {
   if (listed === model || listed === `${model}:latest` || `${listed}:latest` === model) return true;

@@ -1,33 +1,33 @@
 import type { Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
 
-/** An answer: parsed where it is JSON; undefined when there was none. */
+/** A response of a server. `json` is undefined when the text is not JSON. */
 export interface ProbeResponse {
   status: number;
   text: string;
   json: unknown;
 }
 
-/** Asks a path of one server. Undefined when no answer comes. */
+/** Sends a GET to a path of one server. Returns undefined when there is no response. */
 export type Probe = (path: string) => Promise<ProbeResponse | undefined>;
 
 const maxAnswerBytes = 4 * 1024 * 1024;
 
 /**
- * GETs of one server, none of which takes longer than the limit.
+ * Creates a probe of one server.
  *
- * @param base without `/v1`
- * @param options.signal ends what is under way
+ * @param base URL of the server without `/v1`
+ * @param options.timeout limit of each request, in milliseconds
  */
 export function createProbe(
   outbound: Outbound,
   base: string,
-  options: { milliseconds: number; headers?: Record<string, string>; signal?: AbortSignal },
+  options: { timeout: number; headers?: Record<string, string>; signal?: AbortSignal },
 ): Probe {
-  const { milliseconds, headers = {}, signal } = options;
-  const timeouts = { connect: milliseconds, firstByte: milliseconds, silence: milliseconds };
+  const { timeout, headers = {}, signal } = options;
+  const timeouts = { connect: timeout, firstByte: timeout, silence: timeout };
   return async (path) => {
-    const limits = [AbortSignal.timeout(milliseconds), ...(signal ? [signal] : [])];
+    const limits = [AbortSignal.timeout(timeout), ...(signal ? [signal] : [])];
     try {
       const url = providerUrl(base, path);
       const answer = await outbound(url, {

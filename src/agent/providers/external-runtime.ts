@@ -9,23 +9,23 @@ import { Waker } from "./wake.ts";
 import { wakeByCommand } from "./wake-command.ts";
 import { wakeByCall } from "./wake-http.ts";
 
-/** Milliseconds between two looks at a server, and at one of the world's. */
-const lookEvery = { own: 10_000, public: 60_000 };
-/** One that was missed once is looked at again after so many milliseconds, before it counts as gone. */
-const secondLook = 1_000;
+/** Milliseconds between two checks of an own server, and of a public provider. */
+const checkEvery = { own: 10_000, public: 60_000 };
+/** A server that has missed one check is checked again after so many milliseconds, before it counts as down. */
+const recheckMs = 1_000;
 
 export interface ExternalDeps {
   outbound: Outbound;
-  /** The provider's key. Throws AppError when it cannot be read. */
+  /** Returns the provider's key. Throws AppError when it cannot be read. */
   apiKey(): string | undefined;
-  /** For wake commands. */
+  /** The environment of wake commands. */
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   log: Log;
   time: Time;
 }
 
-/** A server that somebody else runs: it is looked at every 10 s, and woken where there is a recipe. */
+/** A server that the agent does not run. It is checked every 10 s, and woken if there is a recipe. */
 export class ExternalRuntime implements Runtime {
   readonly url: string;
   readonly #config: ProviderConfig;
@@ -34,12 +34,13 @@ export class ExternalRuntime implements Runtime {
   readonly #waker: Waker | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #closed = new AbortController();
-  #report: HealthReport = { answers: false, fault: "not looked at yet" };
+  #report: HealthReport = { answers: false, fault: "not checked yet" };
   #missedOnce = false;
-  #looking: Promise<HealthReport> | undefined;
+  #probing: Promise<HealthReport> | undefined;
   #checking: Promise<void> | undefined;
-  #callOff = () => {};
-  #told = "";
+  #cancelCheck = () => {};
+  /** The summary that listeners have seen last. */
+  #lastSummary = "";
 
   /** @param config of any type but `vllm-managed` */
   constructor(config: ProviderConfig, deps: ExternalDeps) {
@@ -48,7 +49,7 @@ export class ExternalRuntime implements Runtime {
     this.#deps = deps;
     this.#probe = new HealthProbe(deps.outbound, config, deps.apiKey);
     this.#waker = config.wake && this.#wakerFor(config.wake);
-    this.#told = this.#telling();
+    this.#lastSummary = this.#summary();
   }
 
   get state(): RuntimeState {
@@ -66,7 +67,7 @@ export class ExternalRuntime implements Runtime {
     await this.check();
   }
 
-  /** Looks how it is now. Each call that met no server asks for it; those that ask at a time are told by one look. */
+  /** Checks the server now. Failed calls ask for this; calls at the same time share one check. */
   check(): Promise<void> {
     this.#checking ??= this.#check().finally(() => {
       this.#checking = undefined;
@@ -75,21 +76,21 @@ export class ExternalRuntime implements Runtime {
   }
 
   async #check(): Promise<void> {
-    const report = await this.#look();
+    const report = await this.#runProbe();
     if (this.#closed.signal.aborted) return;
-    // A server that is busy may miss a look; one that has closed its port misses the next as well.
+    // A busy server may miss one check; a server that has ended misses the next one too.
     const mayBeBusy = isUsable(this.#report) && !report.answers && !this.#missedOnce;
     this.#missedOnce = mayBeBusy;
-    if (!mayBeBusy) this.#see(report);
-    const usual = isPublicProvider(this.#config) ? lookEvery.public : lookEvery.own;
-    this.#callOff();
-    this.#callOff = this.#deps.time.after(mayBeBusy ? secondLook : usual, () => void this.check());
+    if (!mayBeBusy) this.#take(report);
+    const usual = isPublicProvider(this.#config) ? checkEvery.public : checkEvery.own;
+    this.#cancelCheck();
+    this.#cancelCheck = this.#deps.time.after(mayBeBusy ? recheckMs : usual, () => void this.check());
   }
 
   async wake(signal: AbortSignal): Promise<void> {
     if (this.#waker?.waking === undefined && !this.#waker?.coolingDown) {
-      const report = await this.#look();
-      this.#see(report);
+      const report = await this.#runProbe();
+      this.#take(report);
       if (isUsable(report)) return;
       if (!this.#waker)
         throw new AppError("unavailable", `the model cannot be called: ${report.fault}`, { retryAfter: 10 });
@@ -117,7 +118,7 @@ export class ExternalRuntime implements Runtime {
 
   async close(): Promise<void> {
     this.#closed.abort();
-    this.#callOff();
+    this.#cancelCheck();
     await this.#waker?.close();
   }
 
@@ -129,36 +130,36 @@ export class ExternalRuntime implements Runtime {
     return failure ? `the last wake failed: ${failure}` : (this.#report.fault ?? null);
   }
 
-  /** However many ask at a time, one look is taken. */
-  #look(): Promise<HealthReport> {
-    this.#looking ??= this.#probe.look(this.#closed.signal).finally(() => {
-      this.#looking = undefined;
+  /** Runs the probe; calls at the same time share one run. */
+  #runProbe(): Promise<HealthReport> {
+    this.#probing ??= this.#probe.check(this.#closed.signal).finally(() => {
+      this.#probing = undefined;
     });
-    return this.#looking;
+    return this.#probing;
   }
 
-  #see(report: HealthReport): void {
+  #take(report: HealthReport): void {
     this.#report = report;
-    if (isUsable(report)) this.#waker?.forgive();
-    this.#tell();
+    if (isUsable(report)) this.#waker?.forgetFailure();
+    this.#notify();
   }
 
-  #tell(): void {
-    const now = this.#telling();
-    if (now === this.#told || this.#closed.signal.aborted) return;
+  #notify(): void {
+    const now = this.#summary();
+    if (now === this.#lastSummary || this.#closed.signal.aborted) return;
     const { state } = this;
-    if (!this.#told.startsWith(`${state} `)) {
+    if (!this.#lastSummary.startsWith(`${state} `)) {
       const detail = this.#detail();
       this.#deps.log.info(
         `${this.#config.name} is ${state}${detail && state !== "waking" ? `: ${detail}` : ""}`,
       );
     }
-    this.#told = now;
+    this.#lastSummary = now;
     for (const listener of this.#listeners) listener();
   }
 
-  /** What listeners are told of when it changes. */
-  #telling(): string {
+  /** Returns the part of the state whose changes listeners are told. */
+  #summary(): string {
     return `${this.state} ${this.#report.resident}`;
   }
 
@@ -173,13 +174,13 @@ export class ExternalRuntime implements Runtime {
           ? wakeByCall(outbound, recipe)
           : wakeByCommand(recipe, { name, ...this.#deps }),
       missing: async () => {
-        const report = await this.#look();
-        // A server that answers may still be about to load, or have loaded something else.
+        const report = await this.#runProbe();
+        // A server that responds may still be loading, or have loaded another model.
         const ready = isUsable(report) && report.listed === true;
-        if (ready) this.#see(report);
+        if (ready) this.#take(report);
         return ready ? undefined : (report.fault ?? "its list of models cannot be read");
       },
-      onChange: () => this.#tell(),
+      onChange: () => this.#notify(),
       log,
       time,
     });

@@ -7,26 +7,26 @@ import { fingerprint, modelsOf, type RuntimeKind, residency } from "../discovery
 import { namesModel } from "../discovery/model-names.ts";
 import { createProbe, type Probe, type ProbeResponse } from "../discovery/probe.ts";
 
-/** How a server was found. */
+/** The result of a check of a server. */
 export interface HealthReport {
-  /** It can take calls, as far as can be told without one. */
+  /** True if it can be called, as far as a check can tell. */
   answers: boolean;
-  /** Its list of models names the model; undefined when it has no list that can be read. */
+  /** True if its list of models contains the model; undefined when it has no readable list. */
   listed?: boolean | undefined;
   resident?: boolean | undefined;
-  /** What keeps it from being called, in a few words that name no host. */
+  /** The reason why it cannot be called, in a few words that name no host. */
   fault?: string;
 }
 
-/** Milliseconds that one question may take. */
-const patience = 2_000;
+/** The longest that one request may take, in milliseconds. */
+const requestTimeout = 2_000;
 
-/** Names that stand for machines of one's own, also where they are spoken to over TLS. */
+/** Names of machines in a private network, also when they use TLS. */
 const ownNames = /\.(local|lan|internal|home\.arpa|ts\.net)$/;
 
 /**
- * Whether a provider is one of the world's and not a server of one's own: at its maker's address, or at another that is
- * spoken to over TLS by a public name. One with a wake recipe is one's own.
+ * True if a provider is a public service: it has its maker's URL, or an https URL with a public name. False for a
+ * server of the user's own, such as one with a wake recipe.
  */
 export function isPublicProvider({ type, url = "", wake }: ProviderConfig): boolean {
   if (wake) return false;
@@ -36,12 +36,12 @@ export function isPublicProvider({ type, url = "", wake }: ProviderConfig): bool
   return protocol === "https:" && isPublicName;
 }
 
-/** Looks how a server is, by paths that neither load nor wake anything. */
+/** Checks a server with requests that neither load nor wake anything. */
 export class HealthProbe {
   readonly #outbound: Outbound;
   readonly #config: ProviderConfig;
   readonly #apiKey: () => string | undefined;
-  /** What it was when it last answered, null for none that is known: its port may be another one's by now. */
+  /** The kind of server at the last check, null for an unknown one. By now another program may have the port. */
   #kind: RuntimeKind | null | undefined;
 
   constructor(outbound: Outbound, config: ProviderConfig, apiKey: () => string | undefined) {
@@ -50,8 +50,8 @@ export class HealthProbe {
     this.#apiKey = apiKey;
   }
 
-  /** Never fails: what goes wrong is what is seen. */
-  async look(signal: AbortSignal): Promise<HealthReport> {
+  /** Checks the server. Never fails: an error becomes part of the report. */
+  async check(signal: AbortSignal): Promise<HealthReport> {
     const { type, url } = this.#config;
     const adapter = adapterFor(type)!;
     let headers: Record<string, string>;
@@ -60,18 +60,18 @@ export class HealthProbe {
     } catch {
       return { answers: false, fault: "its API key cannot be read" };
     }
-    const probe = createProbe(this.#outbound, url!, { milliseconds: patience, headers, signal });
-    // The list of a public one may leave out models, and comes in pages: only that it answers is of use.
+    const probe = createProbe(this.#outbound, url!, { timeout: requestTimeout, headers, signal });
+    // The list of a public provider may be incomplete or in pages, so only its status counts.
     if (isPublicProvider(this.#config)) return healthOf(await probe(modelsPath));
     const known = this.#kind;
-    const report = await this.#lookAt(probe);
+    const report = await this.#checkWith(probe);
     const isAnother = known && report.answers && report.listed === undefined;
     if (!isAnother) return report;
     this.#kind = undefined;
-    return this.#lookAt(probe);
+    return this.#checkWith(probe);
   }
 
-  async #lookAt(probe: Probe): Promise<HealthReport> {
+  async #checkWith(probe: Probe): Promise<HealthReport> {
     const { model } = this.#config;
     if (this.#kind === undefined) this.#kind = (await fingerprint(probe)) ?? null;
     const health = healthOf(await probe(this.#healthPath()));

@@ -7,23 +7,23 @@ import { operations } from "../../wire/dialects/operations.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import type { LocalProvider, Runtime } from "../core/provider.ts";
-import { CountedAnswer } from "./counted-answer.ts";
+import { CountedResponse } from "./counted-response.ts";
 
-/** Milliseconds. A model that is large, or a prompt that is long, may take minutes to the first token. */
+/** Milliseconds. A large model or a long prompt may need minutes to the first token. */
 const timeouts = { connect: 5_000, firstByte: 900_000, silence: 900_000 };
 
-/** The calls that one runtime is answering. */
-export class Calls {
+/** Counts the calls of one runtime. */
+export class CallCounter {
   inFlight = 0;
   #idle: (() => void)[] = [];
 
-  /** Resolves when none runs. */
+  /** Resolves when no call runs. */
   idle(): Promise<void> {
     if (this.inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** One begins. Returns what is to be called when it is over, once or more often. */
+  /** Begins a call. Returns a function that ends it; calling that again does nothing. */
   begin(): () => void {
     let isOver = false;
     this.inFlight++;
@@ -37,11 +37,11 @@ export class Calls {
 }
 
 /**
- * A provider that can be called.
+ * Creates a provider that can be called.
  *
- * @param runtime what keeps the server behind it up; it is closed with the provider
- * @param calls those that the runtime is answering
- * @param onFailure a call met no server, or lost it
+ * @param runtime the server behind it, which is closed with the provider
+ * @param calls counts the calls of the runtime
+ * @param onFailure called when a call has not reached the server, or has lost it
  */
 export function createLocalProvider(
   config: ProviderConfig,
@@ -50,7 +50,7 @@ export function createLocalProvider(
     calls,
     outbound,
     onFailure,
-  }: { runtime: Runtime; calls: Calls; outbound: Outbound; onFailure(): void },
+  }: { runtime: Runtime; calls: CallCounter; outbound: Outbound; onFailure(): void },
 ): LocalProvider {
   const type = calledType(config.type);
   const adapter = adapterFor(type)!;
@@ -64,7 +64,7 @@ export function createLocalProvider(
     published: () => publishedAs(config, type, runtime),
     llmState: () => stateOf(runtime, calls.inFlight),
     async call(operation, body, signal) {
-      // The server says which operation, never a path.
+      // The server names an operation, never a path.
       if (![...adapter.operations, ...(adapter.optional ?? [])].includes(operation))
         throw new AppError("not_supported", `the provider has no call for ${operation.replace("_", " ")}`);
       const headers = { "content-type": "application/json", ...adapter.headers(readApiKey(config)) };
@@ -74,12 +74,12 @@ export function createLocalProvider(
         leave();
         over();
       };
-      // An answer that nobody reads, because its caller has gone, is over as well.
+      // A response that is not read, because its caller has gone, is over too.
       signal.addEventListener("abort", finish, { once: true });
       try {
         const url = providerUrl(runtime.url, operations[operation].path);
         const answer = await outbound(url, { method: "POST", headers, body, timeouts, signal });
-        return new CountedAnswer(answer, (failure) => {
+        return new CountedResponse(answer, (failure) => {
           finish();
           failed(failure);
         });
@@ -93,16 +93,16 @@ export function createLocalProvider(
   };
 }
 
-/** The llm type that a provider is spoken to as. */
+/** Returns the llm type by which a provider is called. */
 export function calledType(type: string): string {
   return type === "vllm-managed" ? "vllm" : type;
 }
 
 /**
- * The key of a provider, read anew each time, so that it can be replaced. Undefined where it needs none.
+ * Reads the key of a provider, each time from the file, so that it can be replaced. Undefined if it needs none.
  *
- * @throws AppError `secret_unavailable` when the file is not there, is empty or can be read by others; the path is in
- * its cause only, because callers are told the message
+ * @throws AppError `secret_unavailable` when the file is missing, empty or readable by others. Callers see the message,
+ *   so the path is only in the cause
  */
 export function readApiKey({ apiKeyFile }: ProviderConfig): string | undefined {
   if (apiKeyFile === undefined) return undefined;
@@ -128,7 +128,7 @@ function publishedAs(config: ProviderConfig, type: string, runtime: Runtime): Pu
     ...(description !== undefined && { description }),
     ...(poolName !== undefined && { poolName }),
     ...(visibility && { visibility }),
-    // There is no word for one that is inactive here: heartbeats tell it.
+    // A registration has no word for an inactive provider; a heartbeat has.
     ...(state !== "inactive" && { initialStatus: state === "active" ? "active" : "hibernating" }),
   };
 }

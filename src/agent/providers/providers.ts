@@ -5,42 +5,42 @@ import type { AgentConfig, PersonaConfig, ProviderConfig } from "../core/config.
 import type { LocalProvider, Providers, Runtime } from "../core/provider.ts";
 import { createManagedVllm } from "../runtimes/vllm/managed-vllm.ts";
 import { ExternalRuntime } from "./external-runtime.ts";
-import { Calls, createLocalProvider, readApiKey } from "./local-provider.ts";
+import { CallCounter, createLocalProvider, readApiKey } from "./local-provider.ts";
 
 export interface ProvidersDeps {
   outbound: Outbound;
   /** `~/.mcpctl`. */
   home: string;
-  /** Makes the runtime of a `vllm-managed` provider; a test's own in place of vLLM. */
+  /** Creates the runtime of a `vllm-managed` provider; a test replaces it. */
   managed?(config: ProviderConfig): Runtime;
-  /** The agent's own environment, and a folder to run wake commands in. */
+  /** The agent's environment, and the folder in which wake commands run. */
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   log: Log;
   time: Time;
 }
 
-/** Providers whose config can be replaced while they work. */
+/** Providers whose config can be replaced while they run. */
 export interface LiveProviders extends Providers {
   /**
-   * Takes up a config. Providers that stay as they are keep what they are at; those that go, or change in what is
-   * behind them, finish their calls first. Returns when it is known how the new ones are; then listeners are told.
+   * Applies a config. Unchanged providers keep their calls. Providers that are removed, or whose server changes, finish
+   * their calls first. Returns when the states of the new ones are known; then listeners are called.
    */
   apply(config: AgentConfig): Promise<void>;
 }
 
-/** What is behind a provider. It outlives changes of how the provider is published. */
+/** The server behind a provider and its calls. It is kept when only the published fields of the provider change. */
 interface Backing {
   name: string;
-  /** What of the config it depends on, as text. */
+  /** The fields of the config that it depends on, as JSON. */
   key: string;
   runtime: Runtime;
-  calls: Calls;
+  calls: CallCounter;
   onFailure(): void;
   stopListening(): void;
-  /** It has been told to end. */
+  /** Set once it has begun to end. */
   ended?: Promise<void>;
-  /** Resolves when it has ended, well or not. */
+  /** Resolves when it has ended, with or without an error. */
   over: PromiseWithResolvers<void>;
 }
 
@@ -51,7 +51,7 @@ interface Leaving {
 
 type Change = "published" | "state";
 
-/** No providers yet: `apply` brings them. */
+/** Creates an empty set of providers, which `apply` fills. */
 export function createProviders(deps: ProvidersDeps): LiveProviders {
   return new ProviderSet(deps);
 }
@@ -127,9 +127,9 @@ class ProviderSet implements LiveProviders {
       name: config.name,
       key,
       runtime,
-      calls: new Calls(),
+      calls: new CallCounter(),
       over: Promise.withResolvers(),
-      // One that somebody else runs is looked at anew; a managed one watches its process itself.
+      // A server that the agent does not run is checked again; a managed one watches its process itself.
       onFailure: () => void (runtime instanceof ExternalRuntime && runtime.check()),
       stopListening: runtime.onChange(() => {
         if (this.named(config.name)?.config.publish) this.#tell("state");
@@ -140,7 +140,9 @@ class ProviderSet implements LiveProviders {
 
   #managed(config: ProviderConfig): Runtime {
     const { managed, outbound: send, home, env, time, log } = this.#deps;
-    const predecessor = Promise.all(this.#goingAs(config.name).map(({ backing }) => backing.over.promise));
+    const predecessor = Promise.all(
+      this.#leavingWith(config.name).map(({ backing }) => backing.over.promise),
+    );
     return managed?.(config) ?? createManagedVllm(config, { home, env, send, time, log, predecessor });
   }
 
@@ -148,13 +150,13 @@ class ProviderSet implements LiveProviders {
     return new ExternalRuntime(config, { ...this.#deps, apiKey: () => readApiKey(config) });
   }
 
-  /** One whose predecessor still works waits for it: the two may want the same port and the same memory. */
+  /** Starts it once earlier ones of the same name have ended: they may use the same port and memory. */
   async #start({ name, runtime }: Backing): Promise<void> {
     const start = () =>
       runtime
         .start()
         .catch((error: Error) => this.#deps.log.error(`${name} cannot be watched: ${error.message}`));
-    const predecessors = this.#goingAs(name);
+    const predecessors = this.#leavingWith(name);
     if (predecessors.length === 0) return start();
     const started = Promise.all(predecessors.map(({ gone }) => gone)).then(() => {
       const isWanted = !this.#isClosed && this.#backings.get(name)?.runtime === runtime;
@@ -163,8 +165,8 @@ class ProviderSet implements LiveProviders {
     if (predecessors.every(({ backing }) => backing.calls.inFlight === 0)) await started;
   }
 
-  /** Those of a name that are about to go. */
-  #goingAs(name: string): Leaving[] {
+  /** Returns those of a name that are about to end. */
+  #leavingWith(name: string): Leaving[] {
     return [...this.#leaving].filter(({ backing }) => backing.name === name);
   }
 
@@ -175,11 +177,11 @@ class ProviderSet implements LiveProviders {
       gone: backing.calls
         .idle()
         .then(() => end(backing))
-        .catch((error: Error) => this.#deps.log.error(`${backing.name} did not end well: ${error.message}`))
+        .catch((error: Error) => this.#deps.log.error(`${backing.name} failed to end: ${error.message}`))
         .finally(() => this.#leaving.delete(leaving)),
     };
     this.#leaving.add(leaving);
-    if (backing.calls.inFlight > 0) this.#deps.log.info(`${backing.name} goes when its calls are answered`);
+    if (backing.calls.inFlight > 0) this.#deps.log.info(`${backing.name} ends when its calls are finished`);
   }
 
   #tell(change: Change): void {

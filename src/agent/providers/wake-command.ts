@@ -4,7 +4,7 @@ import { type PipedProcess, startPiped } from "../../processes/piped-process.ts"
 import type { Time } from "../../time.ts";
 import { oneLine } from "../../wire/text.ts";
 import type { WakeRecipe } from "../core/config.ts";
-import { type Attempt, failed } from "./wake.ts";
+import { type WakeAttempt, wakeError } from "./wake.ts";
 
 /** Milliseconds. */
 const timeouts = { grace: 2_000, kill: 2_000 };
@@ -29,9 +29,9 @@ export interface CommandOptions {
 export function wakeByCommand(
   { command, args }: Extract<WakeRecipe, { type: "command" }>,
   { name, env, cwd, log, time }: CommandOptions,
-): Attempt {
+): WakeAttempt {
   const print = (lines: string[]) => {
-    // A line of another program's must not move the cursor of whoever reads the log (T42).
+    // A line of another program must not move the cursor of a reader of the log (T42).
     const plain = lines.map((line) => oneLine(line, longestLine)).filter((line) => line !== "");
     for (const line of plain) log.info(`${name}: ${line}`);
   };
@@ -49,14 +49,14 @@ export function wakeByCommand(
     });
   } catch (error) {
     log.warn(`the wake command of ${name} cannot be run: ${(error as Error).message}`);
-    return { done: Promise.reject(failed("the wake command cannot be run")), async end() {} };
+    return { done: Promise.reject(wakeError("the wake command cannot be run")), async end() {} };
   }
   child.endInput();
   void child.closed.then(() => print([errors.end()]));
   void printOutput(child.stdout, print);
   return {
     done: child.group.exited.then(({ code, signal }) => {
-      if (code !== 0) throw failed(`the wake command ended with ${signal ?? `exit code ${code}`}`);
+      if (code !== 0) throw wakeError(`the wake command ended with ${signal ?? `exit code ${code}`}`);
     }),
     async end() {
       await child.group.stop().catch((error: Error) => log.warn(error.message));
@@ -77,7 +77,7 @@ async function printOutput(
   print([lines.end()]);
 }
 
-/** They are for the server, not for what a recipe runs. */
+/** Removes variables with mcpctl's credentials, which are for the server only. */
 function withoutCredentials(env: CommandOptions["env"]): Record<string, string> {
   const kept = Object.entries(env).filter(
     ([name, value]) => value !== undefined && !/^(MCPCTL|MCPD)_/.test(name),

@@ -1,9 +1,9 @@
 import type { Outbound } from "../../net/outbound.ts";
 import type { WakeRecipe } from "../core/config.ts";
-import { type Attempt, failed } from "./wake.ts";
+import { type WakeAttempt, wakeError } from "./wake.ts";
 
-/** Begins a wake by a call. An answer of 2xx is success; no redirect is followed. */
-export function wakeByCall(outbound: Outbound, recipe: Extract<WakeRecipe, { type: "http" }>): Attempt {
+/** Begins a wake by an HTTP call. A status of 2xx is success; redirects are not followed. */
+export function wakeByCall(outbound: Outbound, recipe: Extract<WakeRecipe, { type: "http" }>): WakeAttempt {
   const aborted = new AbortController();
   const limit = recipe.maxWaitSeconds * 1000;
   const call = async () => {
@@ -13,16 +13,16 @@ export function wakeByCall(outbound: Outbound, recipe: Extract<WakeRecipe, { typ
         method: recipe.method as "POST",
         headers: recipe.headers,
         ...(recipe.body !== undefined && { body: recipe.body }),
-        // Some answer only when the model is loaded.
+        // Some servers respond only when the model is loaded.
         timeouts: { connect: Math.min(limit, 10_000), firstByte: limit, silence: limit },
         signal: aborted.signal,
       });
       status = answer.status;
       answer.cancel();
     } catch {
-      throw failed("the wake call was not answered");
+      throw wakeError("there was no response to the wake call");
     }
-    if (status < 200 || status > 299) throw failed(`the wake call was answered with status ${status}`);
+    if (status < 200 || status > 299) throw wakeError(`the response to the wake call has status ${status}`);
   };
   return {
     done: call(),

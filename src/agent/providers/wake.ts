@@ -2,78 +2,78 @@ import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { pause, type Time } from "../../time.ts";
 
-/** Milliseconds between two looks whether it is ready. */
+/** Milliseconds between two checks whether the server is ready. */
 const pollMs = 1_500;
-/** Milliseconds in which, after a failure, it is not tried again. */
+/** After a failed wake none is tried for so many milliseconds. */
 const coolDownMs = 30_000;
 
-/** One go at waking: what begins it, and how to end it early. */
-export interface Attempt {
-  /** Resolves when the recipe is through, rejects with AppError when it has failed. */
+/** One run of a wake recipe. */
+export interface WakeAttempt {
+  /** Resolves when the recipe has succeeded. Rejects with AppError when it has failed. */
   readonly done: Promise<void>;
-  /** It took too long, or another one is about to begin: what it has started is ended. */
+  /** Ends what the recipe has started, because it took too long or another run is about to begin. */
   end(): Promise<void>;
 }
 
 export interface WakerOptions {
-  /** For the log. */
+  /** Name of the provider, for the log. */
   name: string;
   maxWaitSeconds: number;
-  begin(): Attempt;
-  /** Undefined when it is ready; else what is missing, in a few words that name no host. */
+  begin(): WakeAttempt;
+  /** Returns undefined when the server is ready, otherwise what is missing, in a few words that name no host. */
   missing(signal: AbortSignal): Promise<string | undefined>;
-  /** It has begun, or is over. */
+  /** Called when a wake has begun, and when it is over. */
   onChange(): void;
   log: Log;
   time: Time;
 }
 
 /**
- * Wakes a server, once for however many ask. It goes on when those who ask give up. After a failure it is left alone
+ * Wakes a server once for any number of callers, and goes on when they give up. After a failure it is not woken again
  * for 30 s.
  */
 export class Waker {
   readonly #options: WakerOptions;
   #running: { over: Promise<void>; since: number } | undefined;
-  #attempt: Attempt | undefined;
-  #failed: { reason: string; until: number } | undefined;
+  #attempt: WakeAttempt | undefined;
+  #lastFailure: { reason: string; until: number } | undefined;
   readonly #closed = new AbortController();
 
   constructor(options: WakerOptions) {
     this.#options = options;
   }
 
-  /** Milliseconds since the wake that is under way began; undefined when none is. */
+  /** Milliseconds since the current wake began; undefined when there is none. */
   get waking(): number | undefined {
     return this.#running && this.#options.time.elapsed() - this.#running.since;
   }
 
-  /** Why the last wake failed; undefined after one that did not, and before the first. */
+  /** Reason of the last failure; undefined after a success, and before the first wake. */
   get failure(): string | undefined {
-    return this.#failed?.reason;
+    return this.#lastFailure?.reason;
   }
 
-  /** It has failed just before, and is not tried yet. */
+  /** True while no wake is tried after a failure. */
   get coolingDown(): boolean {
-    return this.#failed !== undefined && this.#options.time.elapsed() < this.#failed.until;
+    return this.#lastFailure !== undefined && this.#options.time.elapsed() < this.#lastFailure.until;
   }
 
-  /** It answers again, whoever has seen to that: what failed before says nothing any more. */
-  forgive(): void {
-    this.#failed = undefined;
+  /** Forgets the last failure, because the server can be called again. */
+  forgetFailure(): void {
+    this.#lastFailure = undefined;
   }
 
   /**
-   * Returns when it is ready.
+   * Wakes the server. Returns when it is ready.
    *
-   * @throws AppError `unavailable` with `retryAfter` when it fails, or has failed just before; `client_closed_request`
-   * when the signal aborts, which does not stop it
+   * @throws AppError `unavailable` with `retryAfter` when it fails or has failed just before; `client_closed_request` when
+   *   the signal aborts, which does not stop the wake
    */
   async wake(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw gone();
     if (!this.#running) {
-      const left = (this.#failed?.until ?? 0) - this.#options.time.elapsed();
-      if (this.#failed && left > 0) throw notWoken(this.#failed.reason, left);
+      const left = (this.#lastFailure?.until ?? 0) - this.#options.time.elapsed();
+      if (this.#lastFailure && left > 0) throw notWoken(this.#lastFailure.reason, left);
       this.#running = { since: this.#options.time.elapsed(), over: this.#run() };
       this.#running.over.catch(() => {});
       this.#options.onChange();
@@ -88,7 +88,7 @@ export class Waker {
     }
   }
 
-  /** Ends what is under way. Whoever waits for it is told that it failed. */
+  /** Ends the current wake. Its callers get an error. */
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#running?.over.catch(() => {});
@@ -99,12 +99,12 @@ export class Waker {
     const { name, log } = this.#options;
     try {
       await this.#attemptIt();
-      this.#failed = undefined;
+      this.#lastFailure = undefined;
       log.info(`${name} is awake`);
     } catch (error) {
       const reason = error instanceof AppError ? error.message : "the recipe failed";
       log.warn(`${name} could not be woken: ${reason}`);
-      this.#failed = { reason, until: this.#options.time.elapsed() + coolDownMs };
+      this.#lastFailure = { reason, until: this.#options.time.elapsed() + coolDownMs };
       throw notWoken(reason, coolDownMs);
     } finally {
       this.#running = undefined;
@@ -114,12 +114,12 @@ export class Waker {
 
   async #attemptIt(): Promise<void> {
     const { name, maxWaitSeconds, begin, log, time } = this.#options;
-    // A command that was left running when the server was ready is in the way of the next one.
+    // A command may still run since the last wake. It would disturb the next one.
     await this.#attempt?.end();
     log.info(`waking ${name}`);
     const attempt = begin();
     this.#attempt = attempt;
-    // What a recipe that is through has left in the background is not ours to end when all went well.
+    // A recipe that has succeeded may leave a process in the background, which is not ended.
     const forget = () => {
       if (this.#attempt === attempt) this.#attempt = undefined;
     };
@@ -129,9 +129,9 @@ export class Waker {
     const late = Promise.withResolvers<never>();
     let missing = "it does not answer";
     const tooLate = time.after(maxWaitSeconds * 1000, () =>
-      late.reject(failed(`it was not ready after ${maxWaitSeconds} s: ${missing}`)),
+      late.reject(wakeError(`it was not ready after ${maxWaitSeconds} s: ${missing}`)),
     );
-    const closing = () => late.reject(failed("the agent has given it up"));
+    const closing = () => late.reject(wakeError("the agent is about to stop"));
     this.#closed.signal.addEventListener("abort", closing);
     const ready = async () => {
       while (!signal.aborted) {
@@ -141,7 +141,7 @@ export class Waker {
         await pause(time, pollMs, signal);
       }
     };
-    // A recipe that is through says nothing yet of the server; one that has failed says all.
+    // A recipe that succeeds says nothing yet about the server; one that fails ends the wake.
     const failing = attempt.done.then(() => late.promise);
     try {
       if (this.#closed.signal.aborted) closing();
@@ -159,12 +159,12 @@ export class Waker {
   }
 }
 
-/** A failure of a wake. The reason is shown to callers: it names no host, path or command of this machine. */
-export function failed(reason: string): AppError {
+/** Returns the error of a failed wake. Callers see the reason: it names no host, path or command of this machine. */
+export function wakeError(reason: string): AppError {
   return new AppError("unavailable", reason);
 }
 
-/** How a message begins that goes on with the reason. */
+/** Beginning of the message of a failed wake; the reason follows. */
 export const notWokenBecause = "the model could not be woken: ";
 
 function notWoken(reason: string, milliseconds: number): AppError {
@@ -174,5 +174,5 @@ function notWoken(reason: string, milliseconds: number): AppError {
 }
 
 function gone(): AppError {
-  return new AppError("client_closed_request", "whoever waited for the model has gone");
+  return new AppError("client_closed_request", "the caller went away while the model was waking");
 }

@@ -165,7 +165,7 @@ describe("a server that is woken by a command", () => {
     const failed = errorOf(runtime.wake(patient));
     const pid = await pidIn(join(cwd, "pid"));
     await runtime.close();
-    expect((await failed).message).toMatch(/the agent has given it up$/);
+    expect((await failed).message).toMatch(/the agent is about to stop$/);
     expect(lives(pid)).toBe(false);
   });
 });

@@ -1,8 +1,8 @@
 import type { BodySink } from "../../net/http1/response-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 
-/** A provider's answer, and somebody who is told when it is over: read whole, failed or given up. */
-export class CountedAnswer implements ProviderResponse {
+/** A provider's response that calls back when it is over: read to the end, failed or cancelled. */
+export class CountedResponse implements ProviderResponse {
   readonly #answer: ProviderResponse;
   readonly #onOver: (failure?: unknown) => void;
 
