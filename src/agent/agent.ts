@@ -12,48 +12,48 @@ import { Attacher } from "./transports/attacher.ts";
 import type { ServerLink } from "./transports/server-link.ts";
 import type { SocketConstructor } from "./transports/websocket.ts";
 
-/** How long tasks may go on when the agent is told to stop, in milliseconds. */
+/** The longest that tasks may go on when the agent stops, in milliseconds. */
 const drainMs = 30_000;
 
 export interface AgentOptions {
-  /** Whom it publishes to. */
+  /** The server to publish to. */
   endpoint: ServerEndpoint;
   providers: Providers;
   sessionFile: SessionFile;
   fetch: typeof fetch;
   WebSocket: SocketConstructor;
   time: Time;
-  /** Of this process: another one by the same session is another agent. */
+  /** Id of this process. Another process with the same session is another agent. */
   bootId: string;
   log: Log;
 }
 
 export interface Agent {
   /**
-   * Publishes the providers and answers for them until the signal aborts or the agent is closed. A server that is
-   * away, or does not let it in, is tried again and again.
+   * Publishes the providers and runs the server's tasks until the signal aborts or the agent is closed. When the server
+   * is away or refuses the agent, it tries again without end.
    *
-   * @throws AppError `fenced` when another agent has taken its session over
+   * @throws AppError `fenced` when another agent has taken over its session
    */
   run(signal: AbortSignal): Promise<void>;
-  /** Takes no more tasks, and tells so. Returns when those that run are over, at most 30 s later. */
+  /** Refuses new tasks and reports that. Returns when the running ones are over, after 30 s at most. */
   drain(): Promise<void>;
-  /** Gives up what runs, and closes the providers. */
+  /** Cancels the running tasks and closes the providers. */
   close(): Promise<void>;
   report(): AgentReport;
 }
 
-/** How an agent stands with its server. */
+/** The state of an agent. */
 export interface AgentReport {
   server: string;
   /** Null while it is not attached. */
   transport: ServerLink["transport"] | null;
-  /** Tasks under way. */
+  /** Number of running tasks. */
   tasks: number;
   draining: boolean;
 }
 
-/** An agent. Nothing happens before it is run. */
+/** Creates an agent. It does nothing before `run`. */
 export function createAgent(options: AgentOptions): Agent {
   const { endpoint, providers, sessionFile, time, log, bootId } = options;
   const closing = new AbortController();

@@ -11,32 +11,32 @@ import {
 } from "../wire/agent-control.ts";
 import type { LocalProvider, Providers } from "./core/provider.ts";
 
-/** Bytes in the path of a Unix socket that macOS takes; Linux takes four more. */
+/** The longest path of a Unix socket on macOS, in bytes; Linux allows four more. */
 const maxSocketPath = 103;
-/** Milliseconds that another agent has to say who it is. */
-const patience = 2_000;
+/** The longest that another agent may take to report its process, in milliseconds. */
+const statusTimeout = 2_000;
 
 export interface ControlOptions {
-  /** `<home>/agent.sock`. */
+  /** Path of the socket: `<home>/agent.sock`. */
   path: string;
   providers: Pick<Providers, "all" | "named">;
-  /** How the agent stands with its server; nothing before it is under way. */
+  /** Returns the state of the agent; empty before it runs. */
   status(): Partial<AgentStanding>;
   log: Log;
-  /** Asks another agent who it is. */
+  /** Calls another agent. */
   fetch: typeof fetch;
 }
 
 /**
- * Listens for `mcpctl provider` on a Unix socket that only its owner can open. The socket is the lock as well: of two
- * agents in one home the second does not start. One that a killed agent left behind is replaced.
+ * Listens for `mcpctl provider` on a Unix socket that only its owner can open. The socket is also a lock: a second agent
+ * in the same home does not start. A socket that a killed agent has left is replaced.
  *
- * @returns what closes it
- * @throws AppError `unavailable` when another agent runs, or the path is too long or cannot be used
+ * @returns an object that closes it
+ * @throws AppError `unavailable` when another agent runs, or when the path is too long or unusable
  */
 export async function openControl(options: ControlOptions): Promise<{ close(): Promise<void> }> {
   const { path } = options;
-  // Shorter than the socket's own name: it must fit where that one does.
+  // The draft's name is shorter than the socket's, so that its path is not too long either.
   const draft = join(dirname(path), `.a${process.pid}`);
   if (Math.max(Buffer.byteLength(path), Buffer.byteLength(draft)) > maxSocketPath)
     throw new AppError("unavailable", `the path of the agent's socket is too long: ${path}`, {
@@ -62,14 +62,14 @@ export async function openControl(options: ControlOptions): Promise<{ close(): P
   };
 }
 
-/** A link never takes the place of what is there, so that of agents that start at once one only succeeds. */
+/** Links the draft to the path. A link never replaces a file, so only one of several agents succeeds. */
 async function putInPlace(draft: string, options: ControlOptions): Promise<void> {
   const { path, log } = options;
   if (!linked(draft, path)) {
     await refuseIfAlive(path, options);
     const release = await takeOver(join(dirname(path), ".agent.lock"));
     try {
-      // Meanwhile it may have become another's.
+      // Another agent may have replaced it meanwhile.
       await refuseIfAlive(path, options);
       rmSync(path, { force: true });
       if (!linked(draft, path)) throw anotherRuns();
@@ -91,7 +91,7 @@ function linked(draft: string, path: string): boolean {
   }
 }
 
-/** Sees to it that one agent at a time replaces what was left behind. Returns how to let the next one. */
+/** Takes the lock that lets one agent at a time replace a left socket. Returns a function that releases it. */
 async function takeOver(lock: string): Promise<() => void> {
   while (true) {
     try {
@@ -100,9 +100,9 @@ async function takeOver(lock: string): Promise<() => void> {
     } catch (error) {
       if ((error as { code?: string }).code !== "EEXIST") throw error;
     }
-    // It is held for as long as another agent may be asked who it is; after more it is a left-over itself.
+    // It is held while another agent is asked for its status. One that is older was left by a killed agent.
     const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
-    if (Date.now() - since > 3 * patience) rmSync(lock, { force: true });
+    if (Date.now() - since > 3 * statusTimeout) rmSync(lock, { force: true });
     else await Bun.sleep(20);
   }
 }
@@ -114,19 +114,19 @@ async function refuseIfAlive(path: string, options: ControlOptions): Promise<voi
     const answer = await options.fetch(`http://localhost${controlPaths.status}`, {
       unix: path,
       redirect: "manual",
-      signal: AbortSignal.timeout(patience),
+      signal: AbortSignal.timeout(statusTimeout),
     });
     const { pid } = (await answer.json()) as Partial<AgentStatus>;
     if (typeof pid === "number") who = ` (pid ${pid})`;
   } catch {
-    // It is there, and does not say who it is.
+    // The other agent runs, and does not report its process.
   }
   throw anotherRuns(who);
 }
 
 function anotherRuns(who = ""): AppError {
-  return new AppError("unavailable", `another agent runs already${who}`, {
-    hint: "there is one agent for each home; MCPCTL_HOME moves it",
+  return new AppError("unavailable", `another agent is already running${who}`, {
+    hint: "each home has one agent; set MCPCTL_HOME to run another one",
   });
 }
 
@@ -136,7 +136,7 @@ function listen(path: string, options: ControlOptions): Bun.Server<undefined> {
       unix: path,
       development: false,
       fetch: (request) => answer(request, options),
-      // `up` takes as long as it takes. Heeded on a Unix socket, though Bun's types do not know it.
+      // `up` may take minutes. Bun applies this to a Unix socket, although its types do not know it.
       ...({ idleTimeout: 0 } as object),
     });
   } catch (cause) {
@@ -163,7 +163,7 @@ async function route(request: Request, { providers, status }: ControlOptions): P
     return Response.json({ ...status(), pid: process.pid } satisfies AgentStatus);
   if (called === `GET ${controlPaths.providers}`) return Response.json(providers.all.map(reportOf));
   const [, name, deed] = /^POST \/providers\/([^/]+)\/(up|down)$/.exec(called) ?? [];
-  if (name === undefined) throw new AppError("not_found", "there is no such call");
+  if (name === undefined) throw new AppError("not_found", "the agent's socket has no such path");
   const provider = providers.named(name);
   if (!provider)
     throw new AppError("not_found", `provider "${name.slice(0, 100)}" not found`, {

@@ -127,7 +127,7 @@ describe("the agent's control socket", () => {
     const { ask, path } = await open(home);
     await expect(open(home)).rejects.toMatchObject({
       code: "unavailable",
-      message: `another agent runs already (pid ${process.pid})`,
+      message: `another agent is already running (pid ${process.pid})`,
     });
     expect((await ask("GET", "/status"))[0]).toBe(200);
     expect(readdirSync(home)).toEqual(["agent.sock"]);
@@ -174,7 +174,7 @@ describe("the agent's control socket", () => {
     for (const child of rest) child.stdin.end();
     await Promise.all(rest.map(({ exited }) => exited));
     expect(words.filter((word) => word === "started")).toHaveLength(1);
-    for (const word of words) expect(word).toMatch(/^(started|another agent runs already( \(pid \d+\))?)$/);
+    for (const word of words) expect(word).toMatch(/^(started|another agent is already running( \(pid \d+\))?)$/);
   });
 
   it("replaces a file that is no socket any more", async () => {

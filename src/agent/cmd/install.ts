@@ -34,10 +34,10 @@ export const installVerb = defineVerb({
     const start = !args["no-start"];
     for (const name of ["MCPCTL_SERVER", "MCPCTL_TOKEN"])
       if (env[name])
-        installation.tell(`${name} is set in this shell only: the service asks config.json and the login`);
+        installation.print(`${name} is set in this shell only: the service asks config.json and the login`);
     const done = await install(text, installation, { force: args.force, start });
     if (!lingers())
-      installation.tell("it runs while you are logged in; to have it run always: loginctl enable-linger");
+      installation.print("it runs while you are logged in; to have it run always: loginctl enable-linger");
     return done ? 0 : 1;
   },
 });
@@ -63,7 +63,7 @@ function installationOf({ env, terminal }: Context): Installation {
   return {
     path,
     systemctl: systemctlOf(env),
-    tell: (line) => terminal.out(`${line}\n`),
+    print: (line) => terminal.out(`${line}\n`),
     warn: (line) => terminal.err(`warning: ${line.replaceAll("\n", "\n  ")}\n`),
   };
 }

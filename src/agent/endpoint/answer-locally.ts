@@ -11,19 +11,20 @@ import type { Dialect } from "../../wire/dialects/types.ts";
 import { parseExact, spliceTopLevel } from "../../wire/json.ts";
 import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { LocalProvider } from "../core/provider.ts";
-import { answerBody } from "./answer-body.ts";
 import type { ModelCall } from "./local-request.ts";
+import { responseBody } from "./response-body.ts";
 
 const maxAnswerBytes = 64 * 1024 * 1024;
 
-/** Says which provider of this machine has answered in place of the server. */
+/** Names the provider of this machine that has responded in place of the server. */
 export const failoverHeader = "x-mcpctl-failover";
 
 /**
- * Has a call answered by a provider of this machine, in the caller's dialect. One that sleeps is woken.
+ * Sends a call to a provider of this machine and returns its response in the caller's dialect. A provider that sleeps is
+ * woken first.
  *
  * @param text the caller's body
- * @throws AppError, HttpFailure when it cannot answer: the caller is told the original error then
+ * @throws AppError, HttpFailure when it fails; the caller then gets the server's error
  */
 export async function answerLocally(
   provider: LocalProvider,
@@ -36,14 +37,14 @@ export async function answerLocally(
   try {
     if (runtime.state !== "active") await runtime.wake(signal);
     const { operation, body, translation } = prepare(provider, call, text);
-    const answer = await provider.call(operation, body, signal);
-    if (answer.status < 200 || answer.status > 299) {
-      answer.cancel();
-      throw new AppError("provider_error", `the provider ${config.name} answered ${answer.status}`);
+    const response = await provider.call(operation, body, signal);
+    if (response.status < 200 || response.status > 299) {
+      response.cancel();
+      throw new AppError("provider_error", `the provider ${config.name} responded with ${response.status}`);
     }
     const headers = { [failoverHeader]: config.name };
-    if (isEventStream(answer)) return streamed(answer, call, translation, headers, leave);
-    const bytes = await answer.bytes(maxAnswerBytes);
+    if (isEventStream(response)) return streamed(response, call, translation, headers, leave);
+    const bytes = await response.bytes(maxAnswerBytes);
     leave();
     const own = { ...headers, "content-type": "application/json" };
     if (!translation) return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: own });
@@ -55,7 +56,7 @@ export async function answerLocally(
   }
 }
 
-/** The request as the provider takes it. Throws AppError `invalid_request` for what it has no way to say. */
+/** Returns the request for the provider. Throws AppError `invalid_request` for a field that it cannot express. */
 function prepare(provider: LocalProvider, call: ModelCall, text: string) {
   const { type: configured, model, url = "" } = provider.config;
   const type = configured === "vllm-managed" ? "vllm" : configured;
@@ -71,7 +72,7 @@ function prepare(provider: LocalProvider, call: ModelCall, text: string) {
 }
 
 function streamed(
-  answer: ProviderResponse,
+  response: ProviderResponse,
   call: ModelCall,
   translation: Translation | undefined,
   headers: Record<string, string>,
@@ -84,7 +85,7 @@ function streamed(
     const error = new AppError("provider_error", pipe.fault?.message ?? "the local provider broke off");
     return dialects[dialect].errorFrames(error, "local", pipe.fault?.type, pipe.position);
   };
-  return new Response(answerBody(answer, { pipe, brokenOff, over: leave }), {
+  return new Response(responseBody(response, { pipe, brokenOff, over: leave }), {
     headers: { ...headers, ...eventStreamHeaders },
   });
 }

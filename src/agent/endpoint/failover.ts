@@ -3,20 +3,20 @@ import type { Outbound } from "../../net/outbound.ts";
 import type { LocalProvider, Providers } from "../core/provider.ts";
 import type { LocalRequest } from "./local-request.ts";
 
-/** What the server may answer when it cannot have a call answered itself: then somebody else may. */
+/** Statuses with which the server reports that it cannot get a response: a provider of this machine may respond then. */
 export const failing: ReadonlySet<number> = new Set([502, 503, 504]);
 
-/** How long the server may take to say whether the caller may use the llm, in milliseconds. */
+/** The longest that the check of the caller's right may take, in milliseconds. */
 const probeMs = 2000;
 
-/** The provider that stands in for an llm; undefined when none does. */
+/** Returns the provider with `failoverFor` this llm. */
 export function standIn({ all }: Providers, llm: string): LocalProvider | undefined {
   return all.find(({ config, runtime }) => config.failoverFor === llm && runtime.state !== "inactive");
 }
 
 /**
- * Whether a caller may use an llm, as the server says at this moment, asked with the caller's own bearer and nobody
- * else's. Whatever is not a plain yes is a no, and no answer is kept: rights that were taken away are gone at once.
+ * Asks the server whether a caller may use an llm at this moment, with the caller's own bearer and no other. Anything but
+ * a clear yes is a no. No result is kept, so that a right that was taken away has no effect at once.
  */
 export async function mayUse(
   llm: string,

@@ -4,33 +4,33 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { dialectAt } from "../../wire/dialects/operations.ts";
 import type { Providers } from "../core/provider.ts";
-import { answerBody } from "./answer-body.ts";
 import { answerLocally } from "./answer-locally.ts";
 import { failing, mayUse, standIn } from "./failover.ts";
 import { type LocalRequest, readLocalRequest } from "./local-request.ts";
+import { responseBody } from "./response-body.ts";
 
-/** What the endpoint works with. */
+/** Options of `openLocalEndpoint`. */
 export interface LocalEndpointOptions {
-  /** Loopback only. Port 0 takes a free one. */
+  /** A loopback address. Port 0 means any free port. */
   listen: { hostname: string; port: number };
-  /** `https://llm.example.org` */
+  /** URL of the server: `https://llm.example.org`. */
   server: string;
   providers: Providers;
   outbound: Outbound;
-  /** Told of each failover, and of what went wrong with one. */
+  /** Logs each failover, and each one that fails. */
   log(line: string): void;
 }
 
 export interface LocalEndpoint {
-  /** `http://127.0.0.1:7778/v1` */
+  /** URL for the tools: `http://127.0.0.1:7778/v1`. */
   url: string;
   close(): Promise<void>;
 }
 
-/** The server itself waits 300 s for a provider. */
+/** Milliseconds. The server itself waits 300 s for a provider. */
 const timeouts = { connect: 5_000, firstByte: 310_000, silence: 310_000 };
 
-/** Of the server's answer the caller sees these. */
+/** Headers of the server's response that the caller gets. */
 const passedOn = [
   "cache-control",
   "content-type",
@@ -43,9 +43,9 @@ const passedOn = [
 const maxErrorBytes = 256 * 1024;
 
 /**
- * Serves the server's `/v1` on this machine, for its tools: each call goes to the server with the bearer it came with.
- * Where the server cannot have it answered, a provider of this machine may, if it is set to stand in for that llm and
- * the server says that this caller may use it. It holds no right and no bearer of its own.
+ * Serves the server's `/v1` to the tools of this machine. Each call goes to the server with the caller's own bearer.
+ * When the server cannot get a response, a provider of this machine responds, if it has `failoverFor` that llm and the
+ * server confirms that the caller may use it. The endpoint has no right and no bearer of its own.
  *
  * @throws AppError `unavailable` when the port is taken; `invalid_request` for an address that others can reach
  */
@@ -53,7 +53,7 @@ export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint 
   const { hostname, port } = options.listen;
   if (!/^(127(\.\d{1,3}){3}|::1|localhost)$/.test(hostname))
     throw new AppError("invalid_request", `the local endpoint does not listen on ${hostname}`, {
-      hint: "it is for the tools of this machine: 127.0.0.1:7778",
+      hint: "it serves this machine only; use a loopback address such as 127.0.0.1:7778",
     });
   try {
     const listening = Bun.serve({
@@ -73,30 +73,30 @@ export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint 
   } catch (cause) {
     throw new AppError("unavailable", `cannot listen on ${hostname}:${port}`, {
       cause,
-      hint: "is another agent running? Choose another with --listen, or none",
+      hint: "if another agent runs, choose another address with --listen, or --listen none",
     });
   }
 }
 
 async function answer(request: Request, options: LocalEndpointOptions): Promise<Response> {
-  // With a Host that is none Bun knows the path alone, or makes of both what is no URL.
+  // With an invalid Host header, Bun gives only the path, or a text that is not a URL.
   const url = URL.parse(request.url, options.server);
   try {
-    // A page in a browser can have a name of its own lead here (DNS rebinding, T72).
+    // The name of a web page can resolve to this address (DNS rebinding, T72).
     if (
       !url ||
       !/^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(request.headers.get("host") ?? "")
     )
-      throw new AppError("misdirected_request", "this endpoint answers as localhost only");
+      throw new AppError("misdirected_request", "this endpoint responds only to the host name localhost");
     return await forward(await readLocalRequest(request), options);
   } catch (thrown) {
-    const error = thrown instanceof AppError ? thrown : new AppError("internal", "something went wrong here");
+    const error = thrown instanceof AppError ? thrown : new AppError("internal", "internal error");
     if (error.code === "internal") options.log(`the local endpoint failed: ${String(thrown)}`);
     return failure(url?.pathname ?? "/v1/", error);
   }
 }
 
-/** What the server answers; where it cannot be asked, the error that says so. */
+/** Returns the server's response, or the error that it cannot be reached; or the response of a failover in its place. */
 async function forward(caller: LocalRequest, options: LocalEndpointOptions): Promise<Response> {
   const { outbound, server } = options;
   let refused: Response;
@@ -109,7 +109,7 @@ async function forward(caller: LocalRequest, options: LocalEndpointOptions): Pro
       signal: caller.signal,
     });
     if (!failing.has(got.status))
-      return new Response(answerBody(got), { status: got.status, headers: headersOf(got) });
+      return new Response(responseBody(got), { status: got.status, headers: headersOf(got) });
     refused = new Response((await got.bytes(maxErrorBytes)) as Uint8Array<ArrayBuffer>, {
       status: got.status,
       headers: headersOf(got),
@@ -122,7 +122,7 @@ async function forward(caller: LocalRequest, options: LocalEndpointOptions): Pro
   return (await failOver(caller, options)) ?? refused;
 }
 
-/** The answer of a provider that stands in; undefined where none may, or it fails as well. */
+/** Returns the response of a failover; undefined when no provider may respond, or when it fails too. */
 async function failOver(caller: LocalRequest, options: LocalEndpointOptions): Promise<Response | undefined> {
   const { call, text, signal } = caller;
   const provider = call && standIn(options.providers, call.model);
@@ -130,10 +130,10 @@ async function failOver(caller: LocalRequest, options: LocalEndpointOptions): Pr
   if (!(await mayUse(call.model, caller, options.server, options.outbound))) return undefined;
   try {
     const response = await answerLocally(provider, call, text, signal);
-    options.log(`${provider.config.name} answers for ${call.model}, which the server cannot reach`);
+    options.log(`${provider.config.name} responds for ${call.model}, which the server cannot reach`);
     return response;
   } catch (error) {
-    options.log(`${provider.config.name} could not answer for ${call.model}: ${(error as Error).message}`);
+    options.log(`${provider.config.name} could not respond for ${call.model}: ${(error as Error).message}`);
     return undefined;
   }
 }
@@ -143,7 +143,7 @@ function headersOf({ headers }: ProviderResponse): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, headers.get(name)!]));
 }
 
-/** An error as the SDKs that call this path read errors. */
+/** Returns an error in the form that SDKs expect of this path. */
 function failure(path: string, error: AppError): Response {
   const wire = dialects[dialectAt(path)];
   const body = path.startsWith("/v1/") ? wire.errorBody(error, "local") : errorBody(error, "local");

@@ -3,29 +3,29 @@ import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
 
-/** What a tool of this machine asks, read whole: it may have to be asked twice. */
+/** A request of a tool on this machine. Its body is read whole, because it may be sent twice. */
 export interface LocalRequest {
   method: string;
-  /** As it was sent, with the query. */
+  /** The path with the query. */
   path: string;
-  /** Those that the server is to see. Names in lower case. */
+  /** The headers for the server, with names in lower case. */
   headers: Record<string, string>;
-  /** Undefined where a call has no body. */
+  /** The body; undefined when there is none. */
   text: string | undefined;
-  /** What is asked of a model; undefined for anything else, such as a list of models. */
+  /** The call of a model; undefined for any other request, such as a list of models. */
   call: ModelCall | undefined;
   signal: AbortSignal;
 }
 
 export interface ModelCall {
   operation: Operation;
-  /** The llm or pool of the server's. */
+  /** Name of the llm or pool at the server. */
   model: string;
   body: Record<string, unknown>;
   scan: JsonScan;
 }
 
-/** As much as the server takes. */
+/** The most bytes of a body, as for the server. */
 const maxBodyBytes = 32 * 1024 * 1024;
 const maxDepth = 64;
 
@@ -44,7 +44,7 @@ const forwarded = [
 /**
  * Reads a request to the local endpoint.
  *
- * @throws AppError `not_found` for what is not under `/v1`, `payload_too_large`
+ * @throws AppError `not_found` for a path outside `/v1`; `payload_too_large`
  */
 export async function readLocalRequest(request: Request): Promise<LocalRequest> {
   const { pathname, search } = new URL(request.url);
@@ -75,7 +75,7 @@ async function textOf(request: Request): Promise<string> {
   return Buffer.from(bytes).toString("utf8");
 }
 
-/** Undefined for what makes no sense: the server says what is wrong with it. */
+/** Returns undefined for an invalid body: the server explains what is wrong with it. */
 function modelCall(operation: Operation, text: string): ModelCall | undefined {
   try {
     const scan = scanJson(text, { maxDepth });

@@ -4,92 +4,92 @@ import { AppError } from "../../errors.ts";
 import type { Systemctl } from "./systemctl.ts";
 import { isOurs, unitName } from "./unit.ts";
 
-/** What installing and uninstalling work with. */
+/** Surroundings of `install` and `uninstall`. */
 export interface Installation {
-  /** Where the unit is, or is to be. */
+  /** Path of the unit. */
   path: string;
   systemctl: Systemctl;
-  /** Told what is done, in lines. */
-  tell(line: string): void;
-  /** Told what could not be done, and what to do about it. */
+  /** Prints a line about what was done. */
+  print(line: string): void;
+  /** Prints a line about what could not be done, and what to do. */
   warn(line: string): void;
 }
 
 /**
- * Writes the unit and has systemd start it, now and whenever the user's manager starts. Done again it changes nothing
- * but what is not as it should be.
+ * Writes the unit and lets systemd start it, now and with each start of the user's manager. Run again, it changes only
+ * what differs.
  *
- * @param options.force overwrite a unit that somebody else wrote
- * @param options.start false to write the file only
- * @returns whether the agent runs now, as far as systemd was asked to start it
- * @throws AppError `conflict` when there is a unit of that name that mcpctl did not write
+ * @param options.force true overwrites a unit that mcpctl did not write
+ * @param options.start false only writes the file
+ * @returns false when systemd could not be made to start it
+ * @throws AppError `conflict` for a unit of that name that mcpctl did not write
  */
 export async function install(
   text: string,
-  { path, systemctl, tell, warn }: Installation,
+  { path, systemctl, print, warn }: Installation,
   options: { force: boolean; start: boolean },
 ): Promise<boolean> {
   const there = unitAt(path);
   if (there !== undefined && !isOurs(there) && !options.force)
     throw new AppError("conflict", `${path} was not written by mcpctl`, {
-      hint: "keep it, or replace it with --force",
+      hint: "replace it with --force",
     });
-  if (there === text) tell(`${path} unchanged`);
+  if (there === text) print(`${path} unchanged`);
   else {
     write(path, text);
-    tell(`${path} ${there === undefined ? "created" : "updated"}`);
+    print(`${path} ${there === undefined ? "created" : "updated"}`);
   }
   if (!options.start) {
-    tell(
+    print(
       `not started; to start it: systemctl --user daemon-reload && systemctl --user enable --now ${unitName}`,
     );
     return true;
   }
   const commands = [["daemon-reload"], ["enable", "--now", unitName]];
-  // A running agent goes on with the unit it was started with.
+  // A running agent keeps the unit it was started with until it is restarted.
   if (there !== undefined && there !== text) commands.push(["restart", unitName]);
-  return run(commands, { systemctl, tell, warn });
+  return run(commands, { systemctl, print, warn });
 }
 
 /**
- * Stops the agent, and removes its unit.
+ * Stops the agent and removes its unit.
  *
- * @returns whether systemd was told
+ * @returns false when systemd could not be made to stop it
  * @throws AppError `conflict` when the unit is not mcpctl's own
  */
-export async function uninstall({ path, systemctl, tell, warn }: Installation): Promise<boolean> {
+export async function uninstall({ path, systemctl, print, warn }: Installation): Promise<boolean> {
   const there = unitAt(path);
   if (there === undefined) {
-    tell(`${path} is not there: nothing to uninstall`);
+    print(`${path} does not exist: nothing to uninstall`);
     return true;
   }
   if (!isOurs(there))
     throw new AppError("conflict", `${path} was not written by mcpctl`, { hint: "remove it by hand" });
-  const stopped = await run([["disable", "--now", unitName]], { systemctl, tell, warn });
+  const stopped = await run([["disable", "--now", unitName]], { systemctl, print, warn });
   rmSync(path);
-  tell(`${path} removed`);
-  return stopped && (await run([["daemon-reload"]], { systemctl, tell, warn }));
+  print(`${path} removed`);
+  return stopped && (await run([["daemon-reload"]], { systemctl, print, warn }));
 }
 
-/** Calls systemctl, one after the other, and stops at the first that fails. */
+/** Runs systemctl commands one after the other, and stops at the first failure. */
 async function run(
   commands: readonly (readonly string[])[],
-  { systemctl, tell, warn }: Omit<Installation, "path">,
+  { systemctl, print, warn }: Omit<Installation, "path">,
 ): Promise<boolean> {
   for (const [at, args] of commands.entries()) {
     const line = `systemctl --user ${args.join(" ")}`;
     const rest = commands.slice(at).map((left) => `systemctl --user ${left.join(" ")}`);
     const outcome = await systemctl(args);
     if (outcome?.code === 0) {
-      tell(`ran: ${line}`);
+      print(`ran: ${line}`);
       continue;
     }
-    if (!outcome) warn("there is no systemctl here");
+    if (!outcome) warn("systemctl was not found");
     else {
-      warn(`${line} ended with ${outcome.code}${outcome.said && `: ${outcome.said}`}`);
-      if (/connect to (the )?(user )?(scope )?bus/i.test(outcome.said))
+      warn(`${line} ended with ${outcome.code}${outcome.output && `: ${outcome.output}`}`);
+      if (/connect to (the )?(user )?(scope )?bus/i.test(outcome.output))
         warn(
-          "this session has no user manager: log in as this user (ssh, or machinectl shell), not by su or sudo",
+          "this session has no user manager: log in as this user (with ssh or machinectl shell), not with su or sudo",
         );
     }
     if (outcome && args[0] !== "daemon-reload") warn(`its log: journalctl --user -u ${unitName}`);
@@ -99,14 +99,14 @@ async function run(
   return true;
 }
 
-/** The text of the unit; undefined when there is none. What is no file, as a masked unit's link, is nobody's text. */
+/** Returns the text of the unit; undefined when there is none, "" for the link of a masked unit. */
 function unitAt(path: string): string | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return undefined;
   return found.isFile() ? readFileSync(path, "utf8") : "";
 }
 
-/** All of it or none: systemd may look at any time. */
+/** Writes the whole unit in one step: systemd may read it at any time. */
 function write(path: string, text: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true });

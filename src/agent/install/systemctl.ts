@@ -1,13 +1,13 @@
-/** What `systemctl --user …` ended with: its exit code and what it said; undefined when there is no systemctl. */
-export type Systemctl = (args: readonly string[]) => Promise<{ code: number; said: string } | undefined>;
+/** Runs `systemctl --user …`. Returns its exit code and its output; undefined when there is no systemctl. */
+export type Systemctl = (args: readonly string[]) => Promise<{ code: number; output: string } | undefined>;
 
-/** How long one call may take, in milliseconds: `enable --now` waits until the agent is ready. */
-const patience = 120_000;
+/** The longest run, in milliseconds: `enable --now` waits until the agent is ready. */
+const timeout = 120_000;
 
 /**
- * The systemctl of this machine, called without a shell.
+ * Returns the systemctl of this machine, which is run without a shell.
  *
- * @param env where PATH and the way to the user's manager stand
+ * @param env contains PATH, and the variables by which systemctl finds the user's manager
  */
 export function systemctlOf(env: Readonly<Record<string, string | undefined>>): Systemctl {
   return async (args) => {
@@ -18,12 +18,12 @@ export function systemctlOf(env: Readonly<Record<string, string | undefined>>): 
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
-      timeout: patience,
+      timeout,
     });
     const texts = await Promise.all(
       [running.stdout, running.stderr].map((from) => new Response(from).text()),
     );
     await running.exited;
-    return { code: running.exitCode ?? 1, said: texts.join("").trim() };
+    return { code: running.exitCode ?? 1, output: texts.join("").trim() };
   };
 }

@@ -2,36 +2,36 @@ import { join } from "node:path";
 
 export const unitName = "mcpctl-agent.service";
 
-/** By this first line a unit is known as one that mcpctl wrote. */
+/** The first line of a unit that mcpctl wrote. */
 const mark =
   "# Written by `mcpctl agent install`. Changes belong into a drop-in: systemctl --user edit mcpctl-agent";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Where a user's unit goes; undefined when it cannot be told where this user's files are.
+ * Returns the path of the user's unit; undefined when the folder of the user's files is unknown.
  *
- * @param env HOME and XDG_CONFIG_HOME are looked at
+ * @param env contains HOME, or XDG_CONFIG_HOME
  */
 export function unitPath(env: Env): string | undefined {
-  // A relative one is to be ignored, as the XDG specification says.
+  // The XDG specification says that a relative path is to be ignored.
   const config = env["XDG_CONFIG_HOME"]?.startsWith("/")
     ? env["XDG_CONFIG_HOME"]
     : env["HOME"] && join(env["HOME"], ".config");
   return config ? join(config, "systemd/user", unitName) : undefined;
 }
 
-/** Whether a unit's text was written here. */
+/** True if mcpctl wrote a unit. */
 export function isOurs(text: string): boolean {
   return text.startsWith(`${mark}\n`);
 }
 
 /**
- * The unit that runs the agent as a user's own service. It holds no token: the agent reads what `mcpctl login` left.
- * The packaged `packaging/systemd/mcpctl-agent.service` says the same.
+ * Returns the unit that runs the agent as a service of the user. It contains no token: the agent reads the one that
+ * `mcpctl login` has stored. `packaging/systemd/mcpctl-agent.service` is the same unit.
  *
  * @param command the program and its first arguments, as absolute paths
- * @param home MCPCTL_HOME, where it is not the usual one
+ * @param home MCPCTL_HOME, if it is not the default
  */
 export function unitText({ command, home }: { command: readonly string[]; home?: string }): string {
   const start = [...command.map((word) => quoted(word, "command")), "agent"].join(" ");
@@ -47,9 +47,9 @@ NotifyAccess=main
 ExecStart=${start}
 ${environment}Restart=on-failure
 RestartSec=5
-# 2: the command line is wrong. 4: another agent has taken over, or the login is gone. Starting again mends neither.
+# 2: the command line is wrong. 4: another agent has taken over, or the login is gone. A restart helps in neither case.
 RestartPreventExitStatus=2 4
-# Models it has started get time to give their memory back; what is left of them goes with it.
+# Models that the agent has started get time to free their memory; processes that are left are killed.
 TimeoutStopSec=60
 KillMode=mixed
 WatchdogSec=60
@@ -63,7 +63,7 @@ WantedBy=default.target
 }
 
 /**
- * A word as systemd reads it back (systemd.syntax(7)): quoted where it has to be, `%` and, in commands, `$` doubled.
+ * Quotes a word for systemd (systemd.syntax(7)): in quotation marks if needed, with `%` and, in commands, `$` doubled.
  */
 function quoted(word: string, as: "command" | "variable"): string {
   const literal = word.replaceAll("%", "%%").replaceAll("$", () => (as === "command" ? "$$" : "$"));

@@ -134,7 +134,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
   });
 
   it.each([
-    ["there is no systemctl", "", "there is no systemctl here"],
+    ["there is no systemctl", "", "systemctl was not found"],
     [
       "there is no user manager",
       "echo 'Failed to connect to bus: No medium found' >&2; exit 1",
@@ -165,7 +165,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent uninstall", () => {
     expect(called()).toEqual([["--user", "disable", "--now", "mcpctl-agent.service"], reload]);
     expect(stdout).toContain(`${unit} removed\n`);
     const again = await run("agent uninstall");
-    expect([again.code, again.stdout]).toEqual([0, `${unit} is not there: nothing to uninstall\n`]);
+    expect([again.code, again.stdout]).toEqual([0, `${unit} does not exist: nothing to uninstall\n`]);
     expect(called()).toHaveLength(2);
   });
 });

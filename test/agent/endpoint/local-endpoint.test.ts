@@ -200,7 +200,7 @@ describe("a provider that stands in", () => {
     expect(await answer.json()).toEqual(chatAnswer("from this machine"));
     expect(nearby.seen.map(({ body }: Seen) => body.model)).toEqual(["qwen"]);
     expect(nearby.seen[0]!.headers["authorization"]).toBeUndefined();
-    expect(logged).toEqual(["desk answers for gpt, which the server cannot reach"]);
+    expect(logged).toEqual(["desk responds for gpt, which the server cannot reach"]);
   });
 
   it("answers in the caller's dialect, streamed as well", async () => {
@@ -237,7 +237,7 @@ describe("a provider that stands in", () => {
     const answer = await ask();
     expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([503, null]);
     expect(await answer.text()).toContain("down");
-    expect(logged).toEqual(["desk could not answer for gpt: the provider desk answered 503"]);
+    expect(logged).toEqual(["desk could not respond for gpt: the provider desk responded with 503"]);
   });
 
   it("never answers once a byte of the server's answer has come", async () => {

@@ -1,23 +1,26 @@
 import type { StreamPipe } from "../../adapters/types.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 
-/** How much may wait for a caller who reads slowly. */
+/** The most bytes that wait for a slow caller. */
 const bufferBytes = 256 * 1024;
 
 const encoder = new TextEncoder();
 
-/** What happens to an answer on its way. */
-export interface AnswerWay {
-  /** Translates or watches it; it is passed on as it is without. */
+/** Options of `responseBody`. */
+export interface ResponseBodyOptions {
+  /** Translates or watches the bytes; without it they pass unchanged. */
   pipe?: StreamPipe;
-  /** What a caller is told when the answer breaks off, as the last bytes; without, the connection breaks off as well. */
+  /** Returns the last bytes for a caller whose response breaks off; without it the connection breaks off too. */
   brokenOff?(pipe: StreamPipe): string;
-  /** Nothing more is read. */
+  /** Called when nothing more is read. */
   over?(): void;
 }
 
-/** The body of an answer as it comes. Whoever writes it waits for a slow caller; a caller who leaves ends it. */
-export function answerBody(answer: ProviderResponse, way: AnswerWay = {}): ReadableStream<Uint8Array> {
+/** Streams the body of a provider's response. A slow caller slows the provider down; a caller that leaves cancels it. */
+export function responseBody(
+  response: ProviderResponse,
+  way: ResponseBodyOptions = {},
+): ReadableStream<Uint8Array> {
   const { pipe } = way;
   let isOver = false;
   const finish = () => {
@@ -31,12 +34,12 @@ export function answerBody(answer: ProviderResponse, way: AnswerWay = {}): Reada
         const send = (out: Uint8Array | string | null) => {
           if (out === null || out.length === 0) return;
           controller.enqueue(typeof out === "string" ? encoder.encode(out) : out);
-          if ((controller.desiredSize ?? 0) <= 0) answer.pause();
+          if ((controller.desiredSize ?? 0) <= 0) response.pause();
         };
         const breakOff = () => {
           if (isOver) return;
           finish();
-          answer.cancel();
+          response.cancel();
           if (!pipe || !way.brokenOff) return controller.error();
           send(way.brokenOff(pipe));
           controller.close();
@@ -46,7 +49,7 @@ export function answerBody(answer: ProviderResponse, way: AnswerWay = {}): Reada
           finish();
           controller.close();
         };
-        answer.pipe({
+        response.pipe({
           data(bytes) {
             if (isOver) return;
             if (!pipe) return send(bytes);
@@ -68,10 +71,10 @@ export function answerBody(answer: ProviderResponse, way: AnswerWay = {}): Reada
           error: breakOff,
         });
       },
-      pull: () => answer.resume(),
+      pull: () => response.resume(),
       cancel() {
         finish();
-        answer.cancel();
+        response.cancel();
       },
     },
     new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes }),
