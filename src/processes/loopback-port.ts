@@ -21,7 +21,7 @@ export function loopbackPort(configured: number | undefined): number {
     throw new AppError("unavailable", message, {
       cause,
       retryAfter: 30,
-      hint: "say another port in the config, or none for any that is free",
+      hint: "set another port in the config, or none for any free one",
     });
   }
 }

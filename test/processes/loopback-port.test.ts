@@ -20,7 +20,7 @@ describe("loopbackPort", () => {
       expect.objectContaining({
         code: "unavailable",
         message: `port ${port} is taken by another program`,
-        hint: "say another port in the config, or none for any that is free",
+        hint: "set another port in the config, or none for any free one",
       }),
     );
   });

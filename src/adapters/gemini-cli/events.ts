@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
+import { parsedObject } from "../../wire/json.ts";
 
 /** One line of `--output-format stream-json`: https://geminicli.com/docs/cli/headless. */
 export interface GeminiEvent {
@@ -79,12 +80,6 @@ export class GeminiEvents {
 }
 
 function parsed(line: string): GeminiEvent | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
-      ? (value as GeminiEvent)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parsedObject(line);
+  return value && "type" in value && typeof value.type === "string" ? (value as GeminiEvent) : undefined;
 }

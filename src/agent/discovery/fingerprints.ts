@@ -21,14 +21,14 @@ export async function fingerprint(probe: Probe): Promise<RuntimeKind | undefined
     probe("/v1/models"),
   ]);
   if (list(studio, "models").some((model) => "key" in model && "architecture" in model)) return "LM Studio";
-  if (list(models, "data").some((model) => model["owned_by"] === "vllm") && field(version, "version"))
+  if (list(models, "data").some((model) => model["owned_by"] === "vllm") && version?.json?.["version"])
     return "vLLM";
-  if (field(props, "default_generation_settings") || field(props, "build_info")) return "llama.cpp";
+  if (props?.json?.["default_generation_settings"] || props?.json?.["build_info"]) return "llama.cpp";
   if (alive?.status === 200 && /I'm alive!/.test(alive.text)) return "LiteLLM";
   // The last one, because other servers have this path too.
-  return health?.status === 200 && field(health, "status") === "ok" && fieldThere(health, "model_loaded")
-    ? "Lemonade"
-    : undefined;
+  const { json } = health ?? {};
+  const isLemonade = health?.status === 200 && json?.["status"] === "ok" && "model_loaded" in json;
+  return isLemonade ? "Lemonade" : undefined;
 }
 
 /** Returns the models of a server, loaded or not; undefined when it does not list them. */
@@ -49,9 +49,9 @@ export async function residency(
     return running?.some((name) => namesModel(name, model));
   }
   if (kind === "LM Studio") {
-    const answer = await probe("/api/v1/models");
-    if (answer?.status !== 200) return undefined;
-    const entry = list(answer, "models").find(({ key }) => key === model);
+    const response = await probe("/api/v1/models");
+    if (response?.status !== 200) return undefined;
+    const entry = list(response, "models").find(({ key }) => key === model);
     return Array.isArray(entry?.["loaded_instances"]) ? entry["loaded_instances"].length > 0 : undefined;
   }
   if (kind === "llama.cpp") {
@@ -63,16 +63,7 @@ export async function residency(
   return undefined;
 }
 
-function list(look: ProbeResponse | undefined, name: string): Record<string, unknown>[] {
-  const value = look?.status === 200 ? field(look, name) : undefined;
+function list(response: ProbeResponse | undefined, name: string): Record<string, unknown>[] {
+  const value = response?.status === 200 ? response.json?.[name] : undefined;
   return Array.isArray(value) ? value.filter((one) => typeof one === "object" && one !== null) : [];
-}
-
-function field(look: ProbeResponse | undefined, name: string): unknown {
-  const json = look?.json;
-  return typeof json === "object" && json !== null ? (json as Record<string, unknown>)[name] : undefined;
-}
-
-function fieldThere(look: ProbeResponse, name: string): boolean {
-  return typeof look.json === "object" && look.json !== null && name in look.json;
 }

@@ -7,7 +7,7 @@ export function modelNames(
   keys: readonly string[],
 ): string[] | undefined {
   if (response?.status !== 200) return undefined;
-  const entries = (response.json as Record<string, unknown> | undefined | null)?.[list];
+  const entries = response.json?.[list];
   if (!Array.isArray(entries)) return undefined;
   return entries.flatMap((entry) =>
     keys.map((key) => entry?.[key]).filter((name) => typeof name === "string"),

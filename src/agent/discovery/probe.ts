@@ -1,11 +1,12 @@
 import type { Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
+import { parsedObject } from "../../wire/json.ts";
 
-/** A response of a server. `json` is undefined when the text is not JSON. */
+/** A response of a server. `json` is undefined when the text is not a JSON object. */
 export interface ProbeResponse {
   status: number;
   text: string;
-  json: unknown;
+  json: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Sends a GET to a path of one server. Returns undefined when there is no response. */
@@ -37,17 +38,9 @@ export function createProbe(
         signal: AbortSignal.any(limits),
       });
       const text = await answer.text(maxAnswerBytes);
-      return { status: answer.status, text, json: parsed(text) };
+      return { status: answer.status, text, json: parsedObject(text) as ProbeResponse["json"] };
     } catch {
       return undefined;
     }
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import { AppError, codeOfStatus, type Fault, isErrorCode } from "../../errors.ts";
 import { pause, type Time } from "../../time.ts";
+import { parsedObject } from "../../wire/json.ts";
 import { linkPaths } from "../../wire/link/constants.ts";
 import type { HeartbeatRequest, RegisterRequest } from "../../wire/link/registration.ts";
 import type { AcceptRequest, TaskResult } from "../../wire/link/tasks.ts";
@@ -144,13 +145,8 @@ export class ServerCalls {
 
 /** Reads a response: the server's own, or the page of a proxy in front of it. */
 export function readServerResponse(response: Response, text: string): ServerResponse {
-  let body: Record<string, unknown> | undefined;
-  try {
-    const value = JSON.parse(text) as unknown;
-    if (typeof value === "object" && value !== null) body = value as Record<string, unknown>;
-  } catch {
-    // The page of a proxy, or an empty body.
-  }
+  // The page of a proxy, or an empty body, is not an object.
+  const body = parsedObject(text) as Record<string, unknown> | undefined;
   const { status } = response;
   if (response.ok) return { status, body, error: undefined };
   const code = body?.["code"];

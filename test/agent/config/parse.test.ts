@@ -144,7 +144,7 @@ describe("the config of an agent", () => {
       type: "vllm-managed",
       extraArgs: ["--max-model-len=4096", "--host=0.0.0.0"],
     });
-    expect(fault).toMatch(/^extraArgs\[1\]: --host is the agent's to set/);
+    expect(fault).toMatch(/^extraArgs\[1\]: --host can be set by the agent only/);
     expect(more).toEqual([]);
   });
 

@@ -1,72 +1,70 @@
 import type { Outbound, OutboundTimeouts } from "../../../net/outbound.ts";
+import { parsedObject } from "../../../wire/json.ts";
 
-/** What is asked of a vLLM besides its models' work. Every call fails with HttpFailure when there is no answer. */
+/** Calls of a vLLM other than inference. Each throws HttpFailure when there is no response. */
 export interface EngineApi {
-  /** The status of `/health`: 200, or 503 when its engine is dead. */
+  /** Returns the status of `/health`: 200, or 503 when the engine is dead. */
   health(signal: AbortSignal): Promise<number>;
-  /** The names it serves; undefined when it does not say. */
+  /** Returns the names that it serves; undefined when it does not list them. */
   models(signal: AbortSignal): Promise<string[] | undefined>;
-  /** Has one token made, which the first time takes up to a minute. Returns the status. */
+  /** Generates one token, which takes up to a minute the first time. Returns the status. */
   oneToken(model: string, signal: AbortSignal): Promise<number>;
-  /** Moves the weights to the machine's own memory (level 1), and aborts what runs. Returns whether it did. */
+  /** Moves the weights to the memory of the CPU (level 1) and aborts running calls. Returns true on success. */
   sleep(signal: AbortSignal): Promise<boolean>;
+  /** Moves the weights back to the GPU. Returns true on success. */
   wakeUp(signal: AbortSignal): Promise<boolean>;
+  /** Returns true while it sleeps. */
   isSleeping(signal: AbortSignal): Promise<boolean>;
 }
 
 const brief: OutboundTimeouts = { connect: 2_000, firstByte: 5_000, silence: 5_000 };
 
-/** Who calls sets a limit of its own. */
+/** The caller sets a limit of its own. */
 const patient: OutboundTimeouts = { connect: 2_000, firstByte: 2 ** 31 - 1, silence: 60_000 };
 
-/** The most that is read of an answer, in bytes. */
+/** The most bytes of a response that are read. */
 const longest = 1024 * 1024;
 
 /**
+ * Returns the calls of one vLLM.
+ *
  * @param url base URL without `/v1`
- * @param send how it is called: `createOutbound()`
+ * @param send sends the requests: `createOutbound()`
  */
 export function engineApi(url: string, send: Outbound): EngineApi {
-  const ask = async (
+  const request = async (
     method: "GET" | "POST",
     path: string,
     timeouts: OutboundTimeouts,
     signal: AbortSignal,
-    asked?: unknown,
+    body?: unknown,
   ) => {
-    const answer = await send(new URL(path, url), {
+    const response = await send(new URL(path, url), {
       method,
-      headers: asked === undefined ? {} : { "content-type": "application/json" },
-      ...(asked !== undefined && { body: JSON.stringify(asked) }),
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
       timeouts,
       signal,
     });
-    return { status: answer.status, text: await answer.text(longest) };
+    const text = await response.text(longest);
+    return { status: response.status, body: (parsedObject(text) ?? {}) as Record<string, unknown> };
   };
   return {
-    health: async (signal) => (await ask("GET", "/health", brief, signal)).status,
+    health: async (signal) => (await request("GET", "/health", brief, signal)).status,
     async models(signal) {
-      const { status, text } = await ask("GET", "/v1/models", brief, signal);
-      const { data } = status === 200 ? objectIn(text) : {};
-      return Array.isArray(data) ? data.map((one) => String(one?.id)) : undefined;
+      const { status, body } = await request("GET", "/v1/models", brief, signal);
+      const { data } = body;
+      return status === 200 && Array.isArray(data) ? data.map((one) => String(one?.id)) : undefined;
     },
     async oneToken(model, signal) {
-      const asked = { model, prompt: "Hi", max_tokens: 1, stream: false };
-      return (await ask("POST", "/v1/completions", patient, signal, asked)).status;
+      const body = { model, prompt: "Hi", max_tokens: 1, stream: false };
+      return (await request("POST", "/v1/completions", patient, signal, body)).status;
     },
-    sleep: async (signal) => (await ask("POST", "/sleep?level=1", patient, signal)).status === 200,
-    wakeUp: async (signal) => (await ask("POST", "/wake_up", patient, signal)).status === 200,
+    sleep: async (signal) => (await request("POST", "/sleep?level=1", patient, signal)).status === 200,
+    wakeUp: async (signal) => (await request("POST", "/wake_up", patient, signal)).status === 200,
     async isSleeping(signal) {
-      const { status, text } = await ask("GET", "/is_sleeping", brief, signal);
-      return status === 200 && objectIn(text)["is_sleeping"] === true;
+      const { status, body } = await request("GET", "/is_sleeping", brief, signal);
+      return status === 200 && body["is_sleeping"] === true;
     },
   };
-}
-
-function objectIn(text: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(text));
-  } catch {
-    return {};
-  }
 }

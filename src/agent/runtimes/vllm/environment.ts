@@ -10,7 +10,8 @@ const passed = [
 ];
 
 /**
- * The whole environment of a vLLM: what it needs to find the model and the GPU, and nothing of the agent's (T30).
+ * Returns the whole environment of a vLLM, except for its marker: variables for the model and the GPU, and
+ * none of the agent's credentials (T30).
  *
  * @param executable an absolute path
  */
@@ -23,11 +24,12 @@ export function vllmEnvironment(
   ) as [string, string][];
   return {
     ...Object.fromEntries(kept),
-    // A virtual environment's own programs (ninja) come first, as when it is activated.
+    // Programs of a virtual environment, such as ninja, come first, as when it is activated.
     PATH: `${dirname(executable)}:${env["PATH"] ?? "/usr/bin:/bin"}`,
-    // vLLM names its processes with setproctitle, which overwrites the environment that /proc shows unless told not to.
+    // vLLM names its processes with setproctitle, which without this overwrites the environment in /proc, and with it
+    // the marker.
     SPT_NOENV: "1",
-    // Only then vLLM has routes to sleep and to wake.
+    // Without it vLLM has no routes for sleep and wake.
     ...(sleepMode && { VLLM_SERVER_DEV_MODE: "1" }),
   };
 }

@@ -1,32 +1,32 @@
 import type { Time } from "../../../time.ts";
 
-/** Whether it stands ready with all its memory taken, or asleep. */
+/** The states that a timer can end: `ready` holds GPU memory, `asleep` holds CPU memory. */
 export type Rung = "ready" | "asleep";
 
-/** Counts for how long nobody has called. */
+/** Measures the time without calls. */
 export interface IdleLadder {
-  /** A call begins: nothing is due until the returned function is called, for however long the model says nothing. */
+  /** Begins a call. The timer stands still until the returned function is called. */
   enter(): () => void;
-  /** It has come to a rung: what is due there is counted from now. Undefined: nothing is due. */
+  /** Sets the state and starts its timer; undefined stops the timer. */
   at(rung: Rung | undefined): void;
-  /** Somebody is about to call: counts anew. */
+  /** Starts the timer again, because a call is about to come. */
   touch(): void;
 }
 
 const minute = 60_000;
 
-/** A timer for longer, which is over three weeks, would be due at once. Milliseconds. */
+/** The longest timer, in milliseconds (over three weeks): a longer one would fire at once. */
 const longestTimer = 2 ** 31 - 1;
 
-/** The longest that it sleeps before it is stopped, in minutes. */
+/** The longest sleep before a stop, in minutes. */
 const longestSleep = 60;
 
 /**
- * After `minutes` without a call what is ready is due to sleep, or to stop where it cannot sleep. What sleeps is due to
- * stop after as long again, but after an hour at the latest: asleep it still holds its weights in the machine's own
- * memory, while it starts again within seconds, which is worth an hour of that memory and no more.
+ * Calls `onIdle` after `minutes` without a call in the state `ready`, and after as long in the state `asleep`, but after
+ * an hour at most: a vLLM that sleeps still holds its weights in the memory of the CPU. It starts again within seconds,
+ * which is worth that memory for an hour and no longer.
  *
- * @param minutes undefined: it never is
+ * @param minutes undefined switches the timer off
  */
 export function idleLadder(
   minutes: number | undefined,

@@ -64,7 +64,7 @@ type Phase = "stopped" | "starting" | "ready" | "falling asleep" | "asleep" | "w
 export function createManagedVllm(config: ProviderConfig, deps: ManagedVllmDeps): Runtime {
   const details = extraArgsFaults(config.managed?.extraArgs ?? [], "/extraArgs");
   if (!/^[^-\0][^\0]*$/.test(config.model))
-    details.push({ path: "/model", message: "a model's name is not empty and does not begin with -" });
+    details.push({ path: "/model", message: "must not be empty or begin with -" });
   if (details.length > 0)
     throw new AppError("invalid_request", `${config.name} cannot be managed`, { details });
   // vLLM gives its workers 9 s after SIGTERM.
@@ -242,7 +242,7 @@ class ManagedVllm implements Runtime {
     if (this.#phase !== "asleep") return false;
     this.#enterPhase("waking up");
     const isUp = await engine.api.wakeUp(this.#limited(signal)).catch(() => false);
-    if (!isUp && !signal.aborted) this.#tellOwner("it does not wake up, and is started anew", engine);
+    if (!isUp && !signal.aborted) this.#tellOwner("it cannot wake up, and is started again", engine);
     return isUp;
   }
 
@@ -264,7 +264,7 @@ class ManagedVllm implements Runtime {
     if (this.#engine !== engine) return;
     if (await engine.api.sleep(this.#limited(signal)).catch(() => false))
       return this.#standAt("asleep", engine);
-    if (!signal.aborted) this.#tellOwner("it does not sleep, and is stopped instead", engine);
+    if (!signal.aborted) this.#tellOwner("it cannot sleep, and is stopped instead", engine);
     await this.#takeDown();
   }
 
@@ -285,7 +285,7 @@ class ManagedVllm implements Runtime {
       if (!engine) return void findExecutable(this.#setup.config, this.#setup.env);
       this.#own(engine);
       const sleeps = this.#setup.sleepMode && (await engine.api.isSleeping(signal).catch(() => false));
-      this.#setup.log.info(`${this.#setup.config.name}: goes on with the vLLM of an earlier agent`);
+      this.#setup.log.info(`${this.#setup.config.name}: took over the vLLM of an earlier agent`);
       this.#standAt(sleeps ? "asleep" : "ready", engine);
     } catch (thrown) {
       this.#refuse(thrown);

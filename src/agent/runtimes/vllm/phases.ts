@@ -1,4 +1,4 @@
-/** What a line of vLLM's log says it is doing from then on. A start goes through them in this order, and never back. */
+/** Lines of vLLM's log that begin a phase of its start. The phases come in this order, and none comes twice. */
 const phases: readonly (readonly [said: RegExp, phase: string])[] = [
   [/^/, "starting"],
   [/Initializing a V\d LLM engine|Starting to load model|Loading \w+ checkpoint shards/, "loading weights"],
@@ -9,23 +9,23 @@ const phases: readonly (readonly [said: RegExp, phase: string])[] = [
   [/Starting vLLM API server|Application startup complete/, "first request"],
 ];
 
-/** How far a start has come, by what vLLM writes (0.6 to 0.33). */
+/** The progress of a start, read from the log of vLLM 0.6 to 0.33. */
 export class StartProgress {
   #at = 0;
 
-  /** Takes one line of its log. */
+  /** Reads one line of the log. */
   read(line: string): void {
     const next = phases.findLastIndex(([said]) => said.test(line));
     this.#at = Math.max(this.#at, next);
   }
 
-  /** In a word or two: `loading weights`. */
+  /** The phase in a few words: `loading weights`. */
   get phase(): string {
     return phases[this.#at]![1];
   }
 }
 
-/** What the end of a log says about why vLLM has ended. The first that fits counts: causes stand before consequences. */
+/** Lines at the end of a log that show why vLLM has ended. Causes stand before consequences: the first match counts. */
 const reasons: readonly (readonly [said: RegExp, reason: string])[] = [
   [/out of memory|OutOfMemoryError|less than desired GPU memory utilization/i, "out of GPU memory"],
   [/No available memory for the cache blocks/, "out of GPU memory"],
@@ -41,7 +41,7 @@ const reasons: readonly (readonly [said: RegExp, reason: string])[] = [
   [/unrecognized arguments|error: argument /, "it does not take one of its extra arguments"],
 ];
 
-/** Why vLLM has ended, where its log says something that is known; undefined where it does not. */
+/** Returns the reason why vLLM has ended; undefined when its log shows no known one. */
 export function knownReason(lines: readonly string[]): string | undefined {
   const text = lines.join("\n");
   return reasons.find(([said]) => said.test(text))?.[1];

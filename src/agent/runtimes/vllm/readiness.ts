@@ -1,32 +1,32 @@
 import { pause, systemTime } from "../../../time.ts";
 import type { EngineApi } from "./engine-api.ts";
 
-/** How a start has ended; `stranger` when something else answers in its place. */
+/** The result of a start; `stranger` when another server has its port. */
 export type Readiness = "ready" | "ended" | "late" | "stopped" | "stranger";
 
 export interface ReadinessOptions {
   api: EngineApi;
-  /** The name it must serve. */
+  /** Name of the model that it must serve. */
   model: string;
-  /** Resolves when its process is over. */
+  /** Resolves when the process is over. */
   exited: Promise<unknown>;
-  /** Fires when the start is given up. */
+  /** Aborts when the start is stopped. */
   signal: AbortSignal;
-  /** How long it may take, in seconds. */
+  /** The longest that the start may take, in seconds. */
   seconds: number;
-  /** How often it is asked, in milliseconds. */
+  /** Milliseconds between two checks. */
   poll: number;
-  /** Called before each time it is asked. */
-  onLook(): void;
+  /** Called before each check. */
+  onCheck(): void;
 }
 
 /**
- * Waits until vLLM answers. It opens its port only when its engine stands, minutes after its start: its process is
- * alive, then `/health` says 200, then `/v1/models` has the name, then one token is made. A model that makes no text
- * refuses that with a 4xx, and is ready all the same.
+ * Waits until vLLM is ready: its process runs, `/health` responds with 200, `/v1/models` contains the name, and one token
+ * is generated. vLLM opens its port only minutes after the start, when its engine runs. A model that generates no text
+ * refuses the last step with a 4xx, and is ready too.
  */
 export async function waitUntilReady(options: ReadinessOptions): Promise<Readiness> {
-  const { api, model, exited, signal, seconds, poll, onLook } = options;
+  const { api, model, exited, signal, seconds, poll, onCheck } = options;
   const over = new AbortController();
   let why: Readiness | undefined;
   const giveUp = (reason: Readiness) => {
@@ -40,8 +40,8 @@ export async function waitUntilReady(options: ReadinessOptions): Promise<Readine
   if (signal.aborted) giveUp("stopped");
   try {
     while (why === undefined) {
-      onLook();
-      const found = await look(api, model, over.signal).catch(() => undefined);
+      onCheck();
+      const found = await check(api, model, over.signal).catch(() => undefined);
       if (why === undefined && found !== undefined) return found;
       await pause(systemTime, poll, over.signal);
     }
@@ -52,8 +52,8 @@ export async function waitUntilReady(options: ReadinessOptions): Promise<Readine
   }
 }
 
-/** Undefined when it is to be asked again. */
-async function look(api: EngineApi, model: string, signal: AbortSignal): Promise<Readiness | undefined> {
+/** Returns undefined when another check is needed. */
+async function check(api: EngineApi, model: string, signal: AbortSignal): Promise<Readiness | undefined> {
   if ((await api.health(signal)) !== 200) return undefined;
   const names = await api.models(signal);
   if (names === undefined) return undefined;

@@ -5,9 +5,9 @@ import type { StartProgress } from "./phases.ts";
 import { type Readiness, waitUntilReady } from "./readiness.ts";
 
 /**
- * Sees a vLLM that was just started through until it answers, or is known not to.
+ * Waits until a vLLM that was just started is ready, or cannot become ready.
  *
- * @param progress is told what it writes
+ * @param progress reads its output
  */
 export function warmUp(
   { api, group, output }: Engine,
@@ -24,19 +24,19 @@ export function warmUp(
       seconds: warmupSeconds,
       poll: timeouts.poll,
     },
-    onLook() {
+    onCheck() {
       for (const line of output.newLines()) progress.read(line);
     },
   });
 }
 
-/** What callers are told of a start that has not come to its end. */
+/** Returns the message for callers about a start that has failed. */
 export async function whyNotReady(
   how: Exclude<Readiness, "ready" | "stopped">,
   { group, output }: Engine,
   { warmupSeconds }: VllmSetup,
 ): Promise<string> {
   if (how === "late") return `vLLM was not ready within ${warmupSeconds} s`;
-  if (how === "stranger") return "another server answers on the port of this vLLM";
+  if (how === "stranger") return "another server has the port of this vLLM";
   return withReason(`vLLM ended with ${describeExit(await group.exited)} while it was starting`, output);
 }

@@ -38,7 +38,7 @@ describe("the arguments of vllm serve", () => {
     expect(faults).toEqual([
       {
         path: "/llm/providers/0/extraArgs/2",
-        message: expect.stringContaining(`${named} is the agent's to set`),
+        message: expect.stringContaining(`${named} can be set by the agent only`),
       },
     ]);
   });

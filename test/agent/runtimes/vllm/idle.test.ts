@@ -192,8 +192,8 @@ describe("an idle vLLM", () => {
       "left",
       "start",
     ]);
-    expect(log.lines.join("\n")).toContain("it does not sleep, and is stopped instead");
-    expect(log.lines.join("\n")).toContain("it does not wake up, and is started anew");
+    expect(log.lines.join("\n")).toContain("it cannot sleep, and is stopped instead");
+    expect(log.lines.join("\n")).toContain("it cannot wake up, and is started again");
   });
 
   it("that dies asleep is found out, and started anew for the next call", async () => {

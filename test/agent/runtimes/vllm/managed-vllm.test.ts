@@ -276,7 +276,7 @@ describe("a vLLM that fails", () => {
   it("to serve its name is not taken for ready (failure mode 10)", async () => {
     const { runtime, vllm } = managed({ serves: "another/model" });
     expect(await errorOf(() => runtime.wake(never))).toMatchObject({
-      message: "another server answers on the port of this vLLM",
+      message: "another server has the port of this vLLM",
     });
     expect(vllm.left()).toEqual([]);
     expect(vllm.events()).not.toContain("one token");

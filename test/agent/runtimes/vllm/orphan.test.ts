@@ -65,7 +65,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     const { runtime, log } = nextAgent(home, config);
     await runtime.start();
     expect(runtime.describe()).toMatchObject({ state: "active", pid: vllm.starts()[0]!.pid });
-    expect(log.lines).toEqual(["info: vllm-local: goes on with the vLLM of an earlier agent"]);
+    expect(log.lines).toEqual(["info: vllm-local: took over the vLLM of an earlier agent"]);
     await runtime.wake(never);
     expect(await (await fetch(`${runtime.url}/v1/models`)).text()).toContain("acme/tiny");
     await runtime.close();
