@@ -174,7 +174,8 @@ describe("the agent's control socket", () => {
     for (const child of rest) child.stdin.end();
     await Promise.all(rest.map(({ exited }) => exited));
     expect(words.filter((word) => word === "started")).toHaveLength(1);
-    for (const word of words) expect(word).toMatch(/^(started|another agent is already running( \(pid \d+\))?)$/);
+    for (const word of words)
+      expect(word).toMatch(/^(started|another agent is already running( \(pid \d+\))?)$/);
   });
 
   it("replaces a file that is no socket any more", async () => {

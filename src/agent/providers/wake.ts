@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { pause, type Time } from "../../time.ts";
+import { orAborted } from "../core/or-aborted.ts";
 
 /** Milliseconds between two checks whether the server is ready. */
 const pollMs = 1_500;
@@ -78,14 +79,7 @@ export class Waker {
       this.#running.over.catch(() => {});
       this.#options.onChange();
     }
-    const { promise: left, reject } = Promise.withResolvers<never>();
-    const leave = () => reject(gone());
-    signal.addEventListener("abort", leave, { once: true });
-    try {
-      await Promise.race([this.#running.over, left]);
-    } finally {
-      signal.removeEventListener("abort", leave);
-    }
+    await orAborted(this.#running.over, signal, gone);
   }
 
   /** Ends the current wake. Its callers get an error. */

@@ -127,11 +127,15 @@ describe("a server that is woken by a call", () => {
     const elsewhere = bell();
     const moved = bell((_, connection) => connection.write(reply(302, "", { location: elsewhere.url })));
     const one = await testRuntime({ url, wake: ring(moved.url) });
-    expect((await errorOf(one.runtime.wake(patient))).message).toMatch(/the response to the wake call has status 302$/);
+    expect((await errorOf(one.runtime.wake(patient))).message).toMatch(
+      /the response to the wake call has status 302$/,
+    );
     expect(elsewhere.seen).toEqual([]);
     const reset = bell((_, connection) => connection.reset());
     const two = await testRuntime({ url, wake: ring(reset.url) });
-    expect((await errorOf(two.runtime.wake(patient))).message).toMatch(/there was no response to the wake call$/);
+    expect((await errorOf(two.runtime.wake(patient))).message).toMatch(
+      /there was no response to the wake call$/,
+    );
   });
 
   it("goes on when the first to wait gives up, and the others are served (failure mode 12)", async () => {

@@ -13,7 +13,7 @@ const own: Readonly<Record<string, string>> = {
 };
 
 /** The agent's environment. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type AgentEnvironment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Returns a fault for each extra argument that only the agent may set. vLLM's parser takes abbreviations and
@@ -61,7 +61,7 @@ export function vllmArguments({ model, managed }: ProviderConfig, port: number):
  * @throws AppError `not_supported` when it is missing or cannot be run; the message names the path, so it is for the
  *   owner only
  */
-export function findExecutable({ managed }: ProviderConfig, env: Environment): string {
+export function findExecutable({ managed }: ProviderConfig, env: AgentEnvironment): string {
   const { command, venvPath } = managed ?? {};
   const name = command ?? (venvPath === undefined ? "vllm" : join(venvPath, "bin/vllm"));
   const path = name.includes("/") ? resolve(name) : Bun.which(name, { PATH: env["PATH"] ?? "" });

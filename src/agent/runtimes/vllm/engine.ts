@@ -18,7 +18,7 @@ import { type ProcessTable, processTable } from "../../../processes/process-tabl
 import { adoptGroup, type StartOptions, startDetached } from "../../../processes/start.ts";
 import { sweep } from "../../../processes/sweep.ts";
 import type { ProviderConfig } from "../../core/config.ts";
-import { type Environment, findExecutable, hasSleepMode, vllmArguments } from "./command.ts";
+import { type AgentEnvironment, findExecutable, hasSleepMode, vllmArguments } from "./command.ts";
 import { type EngineApi, engineApi } from "./engine-api.ts";
 import { vllmEnvironment } from "./environment.ts";
 
@@ -54,7 +54,7 @@ export interface VllmSetup {
   readonly table: ProcessTable;
   readonly record: RecordFile<VllmDetails>;
   readonly timeouts: VllmTimeouts;
-  readonly env: Environment;
+  readonly env: AgentEnvironment;
   readonly send: Outbound;
   readonly log: Pick<Log, "info" | "warn" | "error">;
   readonly folder: string;

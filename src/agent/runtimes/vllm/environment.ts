@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { Environment } from "./command.ts";
+import type { AgentEnvironment } from "./command.ts";
 
 const passed = [
   /^(PATH|HOME|USER|LOGNAME|SHELL|TZ|TMPDIR|LANG|LC_\w+|XDG_\w+)$/,
@@ -16,7 +16,7 @@ const passed = [
  * @param executable an absolute path
  */
 export function vllmEnvironment(
-  env: Environment,
+  env: AgentEnvironment,
   { executable, sleepMode }: { executable: string; sleepMode: boolean },
 ): Record<string, string> {
   const kept = Object.entries(env).filter(

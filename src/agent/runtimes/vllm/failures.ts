@@ -1,6 +1,8 @@
 import { AppError } from "../../../errors.ts";
 import { HttpFailure } from "../../../net/outbound.ts";
 import type { OutputFile } from "../../../processes/output-file.ts";
+import type { Time } from "../../../time.ts";
+import type { VllmSetup } from "./engine.ts";
 import { knownReason } from "./phases.ts";
 
 /** Lines of output that the owner sees. */
@@ -21,8 +23,72 @@ export function withOutput(what: string, output: OutputFile, path: string): stri
   return lines.length === 0 ? what : `${what}; the end of ${path}:\n${lines.join("\n")}`;
 }
 
+/** How long callers are refused after a failed start, in milliseconds. */
+const coolDown = 30_000;
+
+/** The last failure of one vLLM, as its callers may see it. */
+export class LastFailure {
+  readonly #setup: Pick<VllmSetup, "config" | "log">;
+  readonly #time: Time;
+  #failure: { message: string; until: number } | undefined;
+  #unusable: string | undefined;
+
+  constructor(setup: Pick<VllmSetup, "config" | "log">, time: Time) {
+    this.#setup = setup;
+    this.#time = time;
+  }
+
+  /** True if it cannot be started at all, for example because there is no program. */
+  get isUnusable(): boolean {
+    return this.#unusable !== undefined;
+  }
+
+  /** Its message; null when there was no failure since the last success. */
+  get message(): string | null {
+    return this.#unusable ?? this.#failure?.message ?? null;
+  }
+
+  /** Throws AppError `unavailable` during the cool-down after a failed start. */
+  refuseInCoolDown(): void {
+    const wait = (this.#failure?.until ?? 0) - this.#time.elapsed();
+    if (!this.#failure || wait <= 0) return;
+    throw new AppError("unavailable", this.#failure.message, { retryAfter: Math.ceil(wait / 1000) });
+  }
+
+  /** Forgets it, because a start begins or was not wanted. */
+  forget(): void {
+    this.#failure = undefined;
+  }
+
+  /** Forgets that it could not be started at all, because that is tried again. */
+  tryAgain(): void {
+    this.#unusable = undefined;
+  }
+
+  /** Records the failure of a vLLM that was ready. The next call may start it again. */
+  record(message: string): void {
+    this.#failure = { message, until: 0 };
+  }
+
+  /** Records a failed start, and begins the cool-down. Returns the error for callers. */
+  recordStart(message: string): AppError {
+    this.#failure = { message, until: this.#time.elapsed() + coolDown };
+    return new AppError("unavailable", message, { retryAfter: coolDown / 1000 });
+  }
+
+  /** Records an error with all details for the owner. Returns the error for callers, which names no path. */
+  recordError(thrown: unknown): AppError {
+    const message = messageOf(thrown);
+    this.#setup.log.error(`${this.#setup.config.name}: ${withCause(thrown)}`);
+    if (!(thrown instanceof AppError)) this.record("vLLM cannot be started");
+    else if (thrown.code !== "not_supported") this.record(message);
+    else this.#unusable = message;
+    return forCallers(thrown);
+  }
+}
+
 /** Returns the error that callers get. It contains no path of this machine. */
-export function forCallers(thrown: unknown): AppError {
+function forCallers(thrown: unknown): AppError {
   if (thrown instanceof AppError && thrown.code === "unavailable") return thrown;
   return new AppError("unavailable", "vLLM cannot be started on its machine", {
     cause: thrown,
@@ -46,6 +112,6 @@ export function withCause(thrown: unknown): string {
   return cause === undefined ? messageOf(thrown) : `${messageOf(thrown)} (${messageOf(cause)})`;
 }
 
-export function messageOf(thrown: unknown): string {
+function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,14 +1,14 @@
 import type { Time } from "../../../time.ts";
 
 /** The states that a timer can end: `ready` holds GPU memory, `asleep` holds CPU memory. */
-export type Rung = "ready" | "asleep";
+export type IdleState = "ready" | "asleep";
 
 /** Measures the time without calls. */
-export interface IdleLadder {
+export interface IdleTimer {
   /** Begins a call. The timer stands still until the returned function is called. */
   enter(): () => void;
   /** Sets the state and starts its timer; undefined stops the timer. */
-  at(rung: Rung | undefined): void;
+  at(state: IdleState | undefined): void;
   /** Starts the timer again, because a call is about to come. */
   touch(): void;
 }
@@ -28,21 +28,21 @@ const longestSleep = 60;
  *
  * @param minutes undefined switches the timer off
  */
-export function idleLadder(
+export function createIdleTimer(
   minutes: number | undefined,
   time: Time,
-  onIdle: (rung: Rung) => void,
-): IdleLadder {
-  let rung: Rung | undefined;
+  onIdle: (state: IdleState) => void,
+): IdleTimer {
+  let state: IdleState | undefined;
   let calls = 0;
   let disarm: (() => void) | undefined;
 
   const count = () => {
     disarm?.();
     disarm = undefined;
-    if (minutes === undefined || rung === undefined || calls > 0) return;
-    const wait = rung === "ready" ? minutes : Math.min(minutes, longestSleep);
-    const due = rung;
+    if (minutes === undefined || state === undefined || calls > 0) return;
+    const wait = state === "ready" ? minutes : Math.min(minutes, longestSleep);
+    const due = state;
     disarm = time.after(Math.min(wait * minute, longestTimer), () => onIdle(due));
   };
 
@@ -59,7 +59,7 @@ export function idleLadder(
       };
     },
     at(next) {
-      rung = next;
+      state = next;
       count();
     },
     touch: count,

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
 import type { Runtime } from "../../../../src/agent/core/provider.ts";
-import { idleLadder } from "../../../../src/agent/runtimes/vllm/idle.ts";
+import { createIdleTimer } from "../../../../src/agent/runtimes/vllm/idle.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
 import { createOutbound, HttpFailure, type Outbound } from "../../../../src/net/outbound.ts";
 import { FakeClock } from "../../../support/agent/fake-clock.ts";
@@ -50,7 +50,7 @@ describe("the ladder", () => {
   const climbed = (minutes: number | undefined) => {
     const time = new FakeClock();
     const due: string[] = [];
-    const ladder = idleLadder(minutes, time, (rung) => due.push(`${rung} ${time.elapsed() / minute}`));
+    const ladder = createIdleTimer(minutes, time, (rung) => due.push(`${rung} ${time.elapsed() / minute}`));
     return { time, due, ladder };
   };
 
@@ -99,7 +99,7 @@ describe("the ladder", () => {
       return () => {};
     };
     const time = Object.assign(new FakeClock(), { after });
-    idleLadder(100_000, time, () => {}).at("ready");
+    createIdleTimer(100_000, time, () => {}).at("ready");
     expect(waits).toEqual([2 ** 31 - 1]);
   });
 
