@@ -42,11 +42,21 @@ function kindText(kind: Kind): string {
   const blocks = [
     `KIND:  ${kind.kind}${words.length > 0 ? ` (also ${words.join(", ")})` : ""}`,
     kind.summary,
+    writesText(kind),
     `FIELDS:\n${fieldLines(["name", nameSchema], kind)}${propertyLines(kind.fields, kind)}`,
     `SET BY THE SERVER:\n${propertyLines(kind.readOnly, kind)}${serverFields}`,
     `EXAMPLE:\n${indent(yamlText({ kind: kind.kind, ...example }))}`,
   ];
-  return `${blocks.map((block) => block.trimEnd()).join("\n\n")}\n`;
+  const texts = blocks.map((block) => block.trimEnd()).filter((block) => block !== "");
+  return `${texts.join("\n\n")}\n`;
+}
+
+/** A sentence about a kind whose objects the server makes; empty if users may create, change and delete them. */
+function writesText({ plural, writes }: Kind): string {
+  if (writes.length === 3) return "";
+  const allowed =
+    writes.length === 0 ? "neither create, change nor delete them" : `only ${writes.join(" and ")} them`;
+  return `The server makes ${plural}. Users can ${allowed}.`;
 }
 
 const nameSchema = {

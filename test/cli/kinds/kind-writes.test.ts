@@ -42,6 +42,16 @@ describe("a kind whose descriptor leaves writes out", () => {
     expect(server.requests).toEqual([]);
   });
 
+  it("is described by mcpctl explain as one that the server makes", async () => {
+    expect((await cli("explain gadget")).stdout).toContain(
+      "The server makes gadgets. Users can only delete them.\n",
+    );
+    expect((await cli("explain reading")).stdout).toContain(
+      "The server makes readings. Users can neither create, change nor delete them.\n",
+    );
+    expect((await cli("explain llm")).stdout).not.toContain("The server makes");
+  });
+
   it("is deleted where it allows that", async () => {
     const server = fakeApi({ "DELETE /api/v1/gadgets/one": undefined });
     expect(await cli("delete gadget one", { server })).toMatchObject({
