@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
-import type { Commands, Entry, Verb } from "../src/cli/core/command.ts";
+import type { CommandEntry, Commands, CommandVerb } from "../src/cli/core/command.ts";
 import { commands } from "../src/commands.ts";
 import { cli } from "./support/cli/run-cli.ts";
 import { fences } from "./support/fences.ts";
@@ -21,7 +21,7 @@ const texts = [
 
 /** The verbs as they are, but that nothing is done: what is left is whether a line makes sense. */
 function idle(verbs: Commands): Commands {
-  const withoutAct = async ({ load }: Entry): Promise<Verb> => {
+  const withoutAct = async ({ load }: CommandEntry): Promise<CommandVerb> => {
     const verb = await load();
     return {
       ...verb,

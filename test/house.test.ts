@@ -244,6 +244,21 @@ describe("every file", () => {
     }
   });
 
+  it("exports types under names that no other file uses", () => {
+    const owners = new Map<string, string>();
+    for (const { path, text } of files) {
+      for (const [, name] of text.matchAll(/^export (?:interface|type|class) (\w+)/gm)) {
+        expect(owners.get(name!) ?? path, `${name} is exported twice`).toBe(path);
+        owners.set(name!, path);
+      }
+    }
+  });
+
+  it("reads spec and status of a row through the types of its kind", () => {
+    for (const { path, text } of files.filter(({ path }) => path.startsWith("src/server/")))
+      expect(text, path).not.toMatch(/\b(spec|status)\["/);
+  });
+
   it("leaves the end of the process to main.ts", () => {
     for (const { path, text } of files) {
       expect(text, path).not.toMatch(/process\.(exit|abort|reallyExit)\(/);

@@ -1,7 +1,7 @@
 import { claudeQuirks } from "./claude.ts";
 import { openModelQuirks } from "./open-models.ts";
 import { openaiQuirks } from "./openai.ts";
-import type { ModelPattern, QuirkRow, QuirkSubject, Quirks, Version } from "./types.ts";
+import type { ModelPattern, ModelVersion, QuirkRow, QuirkSubject, Quirks } from "./types.ts";
 
 /** Every known quirk. Where two rows that match set the same field, the later one holds. */
 export const quirkRows: readonly QuirkRow[] = [...claudeQuirks, ...openaiQuirks, ...openModelQuirks];
@@ -32,7 +32,7 @@ function matchesModel(pattern: ModelPattern, model: string): boolean {
   return (!from || version >= numberOf(from)) && (!before || version < numberOf(before));
 }
 
-function numberOf(version: Version): number {
+function numberOf(version: ModelVersion): number {
   const [major, minor] = version.split(".");
   return versionNumber(major!, minor);
 }

@@ -44,10 +44,10 @@ export interface QuirkSubject {
 }
 
 /** A pattern for models' names, or a range of versions: `from` is in it, `before` is not. */
-export type ModelPattern = RegExp | { name: RegExp; from?: Version; before?: Version };
+export type ModelPattern = RegExp | { name: RegExp; from?: ModelVersion; before?: ModelVersion };
 
 /** `4.6`, or `5` for `5.0` */
-export type Version = `${number}`;
+export type ModelVersion = `${number}`;
 
 /** One row: the quirks of the llms that match every condition, and the page that states them. */
 export interface QuirkRow extends Quirks {

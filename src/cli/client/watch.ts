@@ -4,7 +4,7 @@ import type { ApiClient } from "./client.ts";
 import { eventsOf, isTransient, type Pause, reconnecting } from "./reconnect.ts";
 
 /** One change of one object. A deletion carries the last known fields. */
-export interface Change {
+export interface ObjectChange {
   type: "added" | "modified" | "deleted";
   object: Resource;
 }
@@ -21,11 +21,11 @@ export function changesOf(
   kind: KindInfo,
   signal: AbortSignal,
   pause: Pause,
-): AsyncGenerator<Change[]> {
+): AsyncGenerator<ObjectChange[]> {
   const known = new Map<string, Resource>();
   let since: string | undefined;
   let isSynced = false;
-  async function* connect(onEvent: () => void): AsyncGenerator<Change[]> {
+  async function* connect(onEvent: () => void): AsyncGenerator<ObjectChange[]> {
     // Without `since` the stream begins with all there is, and `synced` after it.
     let listing: Resource[] | undefined = since === undefined ? [] : undefined;
     const query = { watch: "1", since };
@@ -53,7 +53,7 @@ export function changesOf(
   return reconnecting(connect, { signal, pause, isRetried });
 }
 
-function applied(known: Map<string, Resource>, type: Change["type"], object: Resource): Change {
+function applied(known: Map<string, Resource>, type: ObjectChange["type"], object: Resource): ObjectChange {
   const before = known.get(object.id);
   if (type === "deleted") known.delete(object.id);
   else known.set(object.id, object);
@@ -61,7 +61,7 @@ function applied(known: Map<string, Resource>, type: Change["type"], object: Res
 }
 
 /** The changes from the known objects to a fresh list. */
-function difference(known: Map<string, Resource>, listing: readonly Resource[]): Change[] {
+function difference(known: Map<string, Resource>, listing: readonly Resource[]): ObjectChange[] {
   const ids = new Set(listing.map((object) => object.id));
   const gone = [...known.values()].filter((object) => !ids.has(object.id));
   const changed = listing.flatMap((object) => {

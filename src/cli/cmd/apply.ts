@@ -14,7 +14,7 @@ import { onceLine, resultFormat, warnAbout } from "../manifest/write-result.ts";
 import { jsonText } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { type Pause, pauseUntil, retrying } from "./apply/retry.ts";
+import { pauseUntil, type RetryClock, retrying } from "./apply/retry.ts";
 
 /** `mcpctl apply -f FILE` */
 export const apply = defineVerb({
@@ -59,7 +59,7 @@ export async function applyFiles(
   paths: readonly string[],
   dryRun: boolean,
   context: Context,
-  pause: Pause,
+  pause: RetryClock,
 ): Promise<number> {
   const { terminal } = context;
   const format = resultFormat(context.flags);

@@ -6,7 +6,7 @@ import { duration } from "../core/globals.ts";
 import { escapeLine } from "../output/escape.ts";
 import { type Format, jsonText, parseFormat } from "../output/format.ts";
 import { table, tableLine } from "../output/table.ts";
-import { type AuditEvent, auditCells, auditColumns } from "./audit/cells.ts";
+import { type ApiAuditEvent, auditCells, auditColumns } from "./audit/cells.ts";
 import { followAudit } from "./audit/follow.ts";
 
 export const audit = defineVerb({
@@ -81,7 +81,7 @@ export const audit = defineVerb({
       return follow(query, format, !args["no-headers"], context);
     }
     const client = await context.client();
-    const events = (await client.call<AuditEvent[]>("GET", "/api/v1/audit", { query })).reverse();
+    const events = (await client.call<ApiAuditEvent[]>("GET", "/api/v1/audit", { query })).reverse();
     await printAll(events, format, !args["no-headers"], context);
   },
 });
@@ -123,7 +123,7 @@ function limitOf(text: string | undefined): string | undefined {
 }
 
 async function printAll(
-  events: readonly AuditEvent[],
+  events: readonly ApiAuditEvent[],
   format: AuditFormat,
   headers: boolean,
   { terminal }: Context,
@@ -164,7 +164,7 @@ function headerOf({ as }: AuditFormat): string {
   return `${tableLine(headers, widths)}\n`;
 }
 
-async function eventText(format: AuditFormat): Promise<(event: AuditEvent) => string> {
+async function eventText(format: AuditFormat): Promise<(event: ApiAuditEvent) => string> {
   if (format.as === "json") return (event) => jsonText(event, 0);
   if (format.as === "yaml") {
     const { yamlText } = await import("../output/yaml.ts");

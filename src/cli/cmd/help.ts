@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { didYouMean } from "../../kinds/names.ts";
-import { type Commands, defineVerb, type Verb } from "../core/command.ts";
+import { type Commands, type CommandVerb, defineVerb } from "../core/command.ts";
 import { globalArgs } from "../core/globals.ts";
 import { flagLines, rootHelp, verbHelp } from "../core/help.ts";
 
@@ -66,9 +66,9 @@ export const help = defineVerb({
 async function follow(
   words: readonly string[],
   commands: Commands,
-): Promise<{ verb: Verb; path: string; rest: string[] }> {
+): Promise<{ verb: CommandVerb; path: string; rest: string[] }> {
   let level: Commands | undefined = commands;
-  let verb: Verb | undefined;
+  let verb: CommandVerb | undefined;
   const path: string[] = [];
   const rest = [...words];
   while (level && rest.length > 0) {

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { findKind } from "../../kinds/index.ts";
 import { defineVerb } from "../core/command.ts";
-import { type Migration, migrateSecrets } from "./migrate/migration.ts";
+import { type MigrationArguments, migrateSecrets } from "./migrate/migration.ts";
 
 /** `mcpctl migrate secrets --from BACKEND --to BACKEND` */
 export const migrate = defineVerb({
@@ -55,7 +55,7 @@ export const migrate = defineVerb({
       );
     if (from === undefined || to === undefined)
       throw new AppError("usage", `--${from === undefined ? "from" : "to"} is missing`);
-    const migration: Migration = { from, to };
+    const migration: MigrationArguments = { from, to };
     if (args.names.length > 0) migration.names = namesIn(args.names);
     if (args["keep-source"]) migration.keepSource = true;
     if (args["dry-run"]) migration.dryRun = true;

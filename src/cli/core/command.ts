@@ -82,7 +82,7 @@ interface VerbDefinition<A extends Args> {
 }
 
 /** A verb as the runner calls it: citty's command with members that citty lacks, and without citty's `run`. */
-export type Verb = Omit<CommandDef, "meta" | "args" | "run"> & {
+export type CommandVerb = Omit<CommandDef, "meta" | "args" | "run"> & {
   meta: VerbMeta;
   args: Args;
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
@@ -92,27 +92,29 @@ export type Verb = Omit<CommandDef, "meta" | "args" | "run"> & {
 };
 
 /** One line of the help, and a function that loads the verb: only the one that runs is loaded. */
-export interface Entry {
+export interface CommandEntry {
   summary: string;
-  load(): Promise<Verb>;
+  load(): Promise<CommandVerb>;
   /** The heading above it in the help. */
   group?: string;
   /** Left out of help and completion. */
   hidden?: true;
 }
 
-export type Commands = Readonly<Record<string, Entry>>;
+export type Commands = Readonly<Record<string, CommandEntry>>;
 
 /** Defines a verb. A flag with the name of a global one hides the global one after the verb. */
-export function defineVerb<const A extends Args = Record<never, Arg>>(definition: VerbDefinition<A>): Verb {
+export function defineVerb<const A extends Args = Record<never, Arg>>(
+  definition: VerbDefinition<A>,
+): CommandVerb {
   const { meta, args, moreArgs, run } = definition;
   return {
     ...defineCommand({ meta, args: (args ?? {}) as ArgsDef }),
     meta,
     args: args ?? {},
     ...(moreArgs && { moreArgs }),
-    act: run as NonNullable<Verb["act"]>,
-  } as Verb;
+    act: run as NonNullable<CommandVerb["act"]>,
+  } as CommandVerb;
 }
 
 /**
@@ -120,7 +122,7 @@ export function defineVerb<const A extends Args = Record<never, Arg>>(definition
  *
  * @param own the verb that runs if no other follows: `agent`, beside `agent discover`. It takes flags and no words
  */
-export function defineGroup(meta: VerbMeta, verbs: Commands, own?: Verb): Verb {
+export function defineGroup(meta: VerbMeta, verbs: Commands, own?: CommandVerb): CommandVerb {
   return {
     ...defineCommand({
       meta,
@@ -130,5 +132,5 @@ export function defineGroup(meta: VerbMeta, verbs: Commands, own?: Verb): Verb {
     args: own?.args ?? {},
     ...(own?.act && { act: own.act }),
     verbs,
-  } as Verb;
+  } as CommandVerb;
 }

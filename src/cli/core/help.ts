@@ -1,4 +1,4 @@
-import type { Arg, Args, Commands, Verb } from "./command.ts";
+import type { Arg, Args, Commands, CommandVerb } from "./command.ts";
 import { globalArgs } from "./globals.ts";
 import { aliasesOf } from "./parse.ts";
 
@@ -24,7 +24,7 @@ export function rootHelp(commands: Commands): string {
  * @param path the words that lead to it: `config use-context`
  * @param args its arguments, with those that depend on the kind
  */
-export function verbHelp(path: string, verb: Verb, args: Args): string {
+export function verbHelp(path: string, verb: CommandVerb, args: Args): string {
   const { meta } = verb;
   const own = Object.fromEntries(Object.entries(args).filter(([, arg]) => arg.type !== "positional"));
   const blocks = [`${meta.description}.`];
@@ -40,7 +40,7 @@ export function verbHelp(path: string, verb: Verb, args: Args): string {
 }
 
 /** `Usage:  mcpctl get KIND [NAME...] [flags]` */
-function usageLine(path: string, verb: Verb, args: Args): string {
+function usageLine(path: string, verb: CommandVerb, args: Args): string {
   if (verb.meta.usage !== undefined) return `Usage:  mcpctl ${path} ${verb.meta.usage}`.trimEnd();
   if (verb.verbs) return `Usage:  mcpctl ${path} ${verb.act ? "[VERB]" : "VERB"} [flags]`;
   const words = Object.entries(args).flatMap(([name, arg]) => {

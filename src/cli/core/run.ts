@@ -5,7 +5,7 @@ import { nearest } from "../../kinds/names.ts";
 import type { ApiClient } from "../client/client.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { clientFor } from "./api-client.ts";
-import type { Args, Commands, Value, Verb } from "./command.ts";
+import type { Args, Commands, CommandVerb, Value } from "./command.ts";
 import type { Context } from "./context.ts";
 import { reportFailure } from "./failure.ts";
 import { globalArgs, globalFlags, wantsColor } from "./globals.ts";
@@ -84,7 +84,7 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Worl
  */
 async function findVerb(argv: readonly string[], commands: Commands) {
   let level: Commands | undefined = commands;
-  let verb: Verb | undefined;
+  let verb: CommandVerb | undefined;
   let rest = [...argv];
   let before: Values = {};
   const path: string[] = [];

@@ -1,7 +1,7 @@
 import type { Resource } from "../../kinds/define.ts";
 import { findBackendType } from "../../kinds/secret-backends/config.ts";
 import { plain } from "../output/cells.ts";
-import { type Entry, type FieldEntries, inWords, timed } from "../output/describe.ts";
+import { type DescriptionEntry, type FieldEntries, inWords, timed } from "../output/describe.ts";
 import { mask } from "../output/mask.ts";
 
 /** The config with how the server logs in, the health, and the last rotation of its token. */
@@ -38,7 +38,7 @@ function section(
   found: unknown,
   labels: Readonly<Record<string, string>>,
   now: number,
-): readonly Entry[] {
+): readonly DescriptionEntry[] {
   if (typeof found !== "object" || found === null) return [];
   const values = found as Record<string, unknown>;
   return [

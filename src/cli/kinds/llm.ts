@@ -4,7 +4,7 @@ import { isMovedSetting, movedSettings } from "../../kinds/llm-settings.ts";
 import { isObject } from "../../wire/json.ts";
 import type { ApiClient } from "../client/client.ts";
 import { plain } from "../output/cells.ts";
-import type { Entry, FieldEntries } from "../output/describe.ts";
+import type { DescriptionEntry, FieldEntries } from "../output/describe.ts";
 import { mask } from "../output/mask.ts";
 import { tableLine, widthsOf } from "../output/table.ts";
 import type { KindExtension } from "./extension.ts";
@@ -63,12 +63,12 @@ async function describeLlm(llm: Resource, client: ApiClient): Promise<FieldEntri
   };
 }
 
-function section(title: string, values: Readonly<Record<string, unknown>>): Entry {
+function section(title: string, values: Readonly<Record<string, unknown>>): DescriptionEntry {
   return { title, entries: Object.entries(values).map(([label, value]) => ({ label, value: plain(value) })) };
 }
 
 /** The pool if the llm shares one. Nothing if the caller may not see the other members. */
-async function pool(llm: Resource, client: ApiClient): Promise<readonly Entry[]> {
+async function pool(llm: Resource, client: ApiClient): Promise<readonly DescriptionEntry[]> {
   let members: Members;
   try {
     members = await client.call<Members>("GET", `/api/v1/llms/${llm.name}/members`);

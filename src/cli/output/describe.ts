@@ -5,13 +5,13 @@ import { mask } from "./mask.ts";
 import { paint } from "./paint.ts";
 
 /** A line of a description, or a titled block of them. */
-export type Entry =
+export type DescriptionEntry =
   | { label: string; value: string }
   | { title: string; entries: readonly { label: string; value: string }[] }
   | { title: string; lines: readonly string[] };
 
 /** Lines and sections that a kind writes itself, by the field whose place they take. */
-export type FieldEntries = Readonly<Record<string, readonly Entry[]>>;
+export type FieldEntries = Readonly<Record<string, readonly DescriptionEntry[]>>;
 
 const acronyms = new Set(["llm", "id", "url", "api", "ttl", "rbac", "mcp", "ca"]);
 const metadataFields = new Set(["id", "name", "version", "createdAt", "updatedAt"]);
@@ -33,7 +33,7 @@ export function describe(
     ...Object.keys(kind.readOnly.properties),
     ...Object.keys(shown),
   ]);
-  const entries = [...fields].flatMap((field): readonly Entry[] => {
+  const entries = [...fields].flatMap((field): readonly DescriptionEntry[] => {
     if (metadataFields.has(field) || kind.writeOnly.includes(field)) return [];
     return special[field] ?? [entryOf(labelOf(kind, field), shown[field], now)];
   });
@@ -48,7 +48,7 @@ export function describe(
 }
 
 /** A field under its label. A value of several lines becomes a section. */
-function entryOf(label: string, value: unknown, now: number): Entry {
+function entryOf(label: string, value: unknown, now: number): DescriptionEntry {
   if (typeof value === "string" && value.includes("\n"))
     return { title: label, lines: escapeBlock(value).trimEnd().split("\n") };
   if (Array.isArray(value) && value.some((element) => typeof element === "object")) {
@@ -91,7 +91,7 @@ export function aligned(entries: readonly { label: string; value: string }[], in
   });
 }
 
-function sectionLines(section: Exclude<Entry, { value: string }>, color: boolean): string[] {
+function sectionLines(section: Exclude<DescriptionEntry, { value: string }>, color: boolean): string[] {
   const title = paint(color, "bold", `${section.title}:`);
   if ("lines" in section) return [title, ...section.lines.map((line) => `  ${escapeLine(line)}`)];
   return [title, ...(section.entries.length > 0 ? aligned(section.entries, "  ") : ["  (none)"])];

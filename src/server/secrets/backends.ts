@@ -110,7 +110,8 @@ export class Backends {
     const { health } = this.#options.catalogue.snapshot.volatile;
     for (const { kind, before, after } of changes) {
       if (kind === "secretbackend" && before) {
-        if (!Bun.deepEquals(before.spec["config"], after?.spec["config"])) health.delete(before.id);
+        const isSame = after && Bun.deepEquals(configOf(before), configOf(after));
+        if (!isSame) health.delete(before.id);
         if (after) continue;
         this.#open.get(before.id)?.driver.close?.();
         this.#open.delete(before.id);
@@ -135,4 +136,8 @@ export function moduleOf(type: string): BackendModule | undefined {
 export function withoutName(name: string, reason: string): string {
   const beginning = `secret backend "${name}": `;
   return reason.startsWith(beginning) ? reason.slice(beginning.length) : reason;
+}
+
+function configOf(backend: Row): object {
+  return specOf(secretBackend, backend).config;
 }

@@ -2,7 +2,7 @@ import type { Gauges, Labels } from "../core/gauges.ts";
 import { type Component, within } from "../core/lifecycle.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import { type OpenOptions, openSecrets, type SecretServices } from "./open.ts";
-import { type SecretUpkeep, secretUpkeep, type UpkeepOptions } from "./upkeep.ts";
+import { type SecretUpkeep, type SecretUpkeepOptions, secretUpkeep } from "./upkeep.ts";
 
 /** Time for which a stop waits for the upkeep of secrets, in milliseconds. The upkeep may wait for another server. */
 const upkeepTimeout = 1000;
@@ -24,7 +24,7 @@ export function secretsComponent(options: OpenOptions & { gauges: Gauges }): Com
 }
 
 /** The component of the regular work on secrets. */
-export function secretUpkeepComponent(options: UpkeepOptions): Component<SecretUpkeep> {
+export function secretUpkeepComponent(options: SecretUpkeepOptions): Component<SecretUpkeep> {
   return {
     name: "secret upkeep",
     start: () => secretUpkeep(options),

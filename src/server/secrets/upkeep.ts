@@ -6,7 +6,7 @@ import type { SecretServices } from "./open.ts";
 import type { RotateOptions } from "./rotate-token.ts";
 import { rotationTimer } from "./rotation-timer.ts";
 
-export type UpkeepOptions = SecretServices & RotateOptions & { requestId(): string; log: Log };
+export type SecretUpkeepOptions = SecretServices & RotateOptions & { requestId(): string; log: Log };
 
 export interface SecretUpkeep {
   /** Starts a run, or joins the one that is under way. Never throws. */
@@ -20,7 +20,7 @@ export interface SecretUpkeep {
  * backends. A run may take long, because other servers may be slow; only one runs at a time. A problem is logged when it
  * begins and when it is over.
  */
-export function secretUpkeep(options: UpkeepOptions): SecretUpkeep {
+export function secretUpkeep(options: SecretUpkeepOptions): SecretUpkeep {
   const { catalogue, backends, secretWrites, log } = options;
   const report = problemLog(log);
   const rotateTokens = rotationTimer(

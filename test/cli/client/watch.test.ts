@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ApiClient } from "../../../src/cli/client/client.ts";
-import { type Change, changesOf } from "../../../src/cli/client/watch.ts";
+import { changesOf, type ObjectChange } from "../../../src/cli/client/watch.ts";
 import type { Resource } from "../../../src/kinds/define.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
 import { failure, fakeApi, llms } from "../../support/cli/fake-api.ts";
@@ -34,10 +34,10 @@ function streams(...answers: (string | (() => Response))[]) {
 async function take(
   server: { url: string },
   count: number,
-): Promise<{ batches: Change[][]; pauses: number[] }> {
+): Promise<{ batches: ObjectChange[][]; pauses: number[] }> {
   const stop = new AbortController();
   const pauses: number[] = [];
-  const batches: Change[][] = [];
+  const batches: ObjectChange[][] = [];
   const client = new ApiClient({ url: server.url });
   for await (const batch of changesOf(
     client,
@@ -52,7 +52,7 @@ async function take(
   return { batches, pauses };
 }
 
-const brief = (changes: Change[]) => changes.map(({ type, object }) => `${type} ${object.name}`);
+const brief = (changes: ObjectChange[]) => changes.map(({ type, object }) => `${type} ${object.name}`);
 
 describe("changesOf and get -w", () => {
   it("yield all objects as one batch, then each change", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ApiClient } from "../../../src/cli/client/client.ts";
-import { type Migration, migrateSecrets } from "../../../src/cli/cmd/migrate/migration.ts";
+import { type MigrationArguments, migrateSecrets } from "../../../src/cli/cmd/migrate/migration.ts";
 import { runMain } from "../../../src/cli/core/run.ts";
 import { commands } from "../../../src/commands.ts";
 import { type FakeApi, failure, fakeApi } from "../../support/cli/fake-api.ts";
@@ -277,7 +277,7 @@ describe("the progress line", () => {
       screen += text;
       if (++results === wanted) pass();
     };
-    const migration: Migration = { from: "default", to: "bao" };
+    const migration: MigrationArguments = { from: "default", to: "bao" };
     const server = respondingWith(values);
     const context = {
       terminal: at,

@@ -11,7 +11,7 @@ import {
 } from "../request-fields.ts";
 
 /** A content part of OpenAI chat. */
-export type Part = { type: string } & Fields;
+export type TranslatedPart = { type: string } & Fields;
 
 const known = {
   text: ["type", "text", "cache_control", "citations"],
@@ -30,7 +30,7 @@ export function blocksOf(content: unknown, path: string): Fields[] {
  * Translates a block of text, image or document. Marks of Anthropic's prompt cache and citations of an earlier answer are
  * left out: they are not content.
  */
-export function partOf(block: Fields, path: string): Part {
+export function partOf(block: Fields, path: string): TranslatedPart {
   switch (block.type) {
     case "text":
       refuseOthers(block, path, known.text);
@@ -49,16 +49,16 @@ export function partOf(block: Fields, path: string): Part {
 }
 
 /** Returns the content of parts: text alone is a string, because some providers, such as DeepSeek, take no lists. */
-export function contentOf(parts: Part[]): string | Part[] {
+export function contentOf(parts: TranslatedPart[]): string | TranslatedPart[] {
   if (parts.some(({ type }) => type !== "text")) return parts;
   return parts.map(({ text }) => text).join("\n\n");
 }
 
-function imagePart(source: Fields, path: string): Part {
+function imagePart(source: Fields, path: string): TranslatedPart {
   return { type: "image_url", image_url: { url: sourceUrl(source, path) } };
 }
 
-function documentPart(block: Fields, path: string): Part {
+function documentPart(block: Fields, path: string): TranslatedPart {
   refuseOthers(block, path, known.document, { citations: isOff });
   const source = objectAt(block.source, `${path}/source`);
   const title = isGiven(block.title) ? textAt(block.title, `${path}/title`) : undefined;

@@ -1,7 +1,7 @@
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { fittingId, fittingName } from "../tool-names.ts";
-import { blocksOf, contentOf, type Part, partOf } from "./content.ts";
+import { blocksOf, contentOf, partOf, type TranslatedPart } from "./content.ts";
 import { reasoningSignature } from "./response.ts";
 
 const known = {
@@ -84,7 +84,7 @@ function systemMessages(content: unknown, path: string): PlacedMessage[] {
 
 function userMessages({ blocks, path }: Turn): PlacedMessage[] {
   const results: PlacedMessage[] = [];
-  const parts: Part[] = [];
+  const parts: TranslatedPart[] = [];
   for (const { block, at } of blocks) {
     if (block.type !== "tool_result") {
       parts.push(partOf(block, at));
@@ -98,7 +98,7 @@ function userMessages({ blocks, path }: Turn): PlacedMessage[] {
   return parts.length > 0 ? [...results, own] : results;
 }
 
-function toolMessage(block: Fields, path: string): { message: Fields; images: Part[] } {
+function toolMessage(block: Fields, path: string): { message: Fields; images: TranslatedPart[] } {
   refuseOthers(block, path, known.result);
   const content = blocksOf(block.content, `${path}/content`);
   const parts = content.map((one, index) => partOf(one, `${path}/content/${index}`));

@@ -10,14 +10,14 @@ import {
 } from "../request-fields.ts";
 
 /** A part of a chat message. */
-export type Part = { type: string } & Fields;
+export type ItemPart = { type: string } & Fields;
 
 /**
  * Translates the content of an item to parts of a chat message: text, images, files, sound.
  *
  * @throws AppError `invalid_request`
  */
-export function partsOf(content: unknown, path: string): Part[] {
+export function partsOf(content: unknown, path: string): ItemPart[] {
   if (!isGiven(content)) return [];
   if (typeof content === "string") return [{ type: "text", text: content }];
   return listAt(content, path).map((part, index) =>
@@ -26,7 +26,7 @@ export function partsOf(content: unknown, path: string): Part[] {
 }
 
 /** Returns parts as chat content: one text is a string, which every provider reads. */
-export function contentOf(parts: readonly Part[]): unknown {
+export function contentOf(parts: readonly ItemPart[]): unknown {
   return parts.length === 1 && parts[0]?.type === "text" ? parts[0].text : parts;
 }
 
@@ -44,7 +44,7 @@ export function textOf(content: unknown, path: string): string {
     .join("");
 }
 
-function partOf(part: Fields, path: string): Part {
+function partOf(part: Fields, path: string): ItemPart {
   switch (part.type) {
     case "input_text":
     case "text":
@@ -80,7 +80,7 @@ function partOf(part: Fields, path: string): Part {
   }
 }
 
-function filePart(part: Fields, path: string): Part {
+function filePart(part: Fields, path: string): ItemPart {
   refuseFileId(part, path);
   if (isGiven(part.file_url)) {
     throw refused(`${path}/file_url`, "a file must be sent as file_data, not as a file_url");

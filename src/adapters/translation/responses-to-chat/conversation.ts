@@ -1,7 +1,7 @@
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { carriedReasoning } from "./carried-reasoning.ts";
-import { contentOf, type Part, partsOf, textOf } from "./content.ts";
+import { contentOf, type ItemPart, partsOf, textOf } from "./content.ts";
 import { customInputKey } from "./custom-input.ts";
 import { functionName } from "./tool-namespaces.ts";
 
@@ -13,7 +13,7 @@ interface AssistantTurn extends PlacedMessage {
   calls: Fields[];
   results: PlacedMessage[];
   /** Images and files of results, which a tool message cannot hold. */
-  attachments: Part[];
+  attachments: ItemPart[];
 }
 
 /**

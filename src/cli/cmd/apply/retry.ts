@@ -3,7 +3,7 @@ import { AppError } from "../../../errors.ts";
 import { backoffDelay, reconnectSpan } from "../../../time.ts";
 
 /** Waiting and chance. A test passes its own. */
-export interface Pause {
+export interface RetryClock {
   /** Waits. @param milliseconds the time to wait */
   sleep(milliseconds: number): Promise<void>;
   /** A number from 0 to just below 1. */
@@ -13,7 +13,7 @@ export interface Pause {
 const attempts = 6;
 
 /** Waits by the system's clock, and until Ctrl-C at most. */
-export function pauseUntil(signal: AbortSignal): Pause {
+export function pauseUntil(signal: AbortSignal): RetryClock {
   return {
     random: Math.random,
     sleep: (milliseconds) =>
@@ -31,7 +31,7 @@ export function pauseUntil(signal: AbortSignal): Pause {
  */
 export async function retrying<T>(
   call: () => Promise<T>,
-  { sleep, random }: Pause,
+  { sleep, random }: RetryClock,
   onWait: (milliseconds: number) => void = () => {},
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {

@@ -1,7 +1,7 @@
 import { plain } from "../../output/cells.ts";
 
 /** An event of `GET /api/v1/audit`. Members without a value are left out. */
-export interface AuditEvent {
+export interface ApiAuditEvent {
   /** RFC 3339. */
   at: string;
   action: string;
@@ -30,7 +30,7 @@ interface Column {
   wide?: true;
   /** The usual width of its cells, so that lines that are printed one by one are aligned. */
   width: number;
-  of(event: AuditEvent): unknown;
+  of(event: ApiAuditEvent): unknown;
 }
 
 const columns: readonly Column[] = [
@@ -58,12 +58,12 @@ export function auditColumns(wide: boolean): { headers: string[]; widths: number
 }
 
 /** The cells of one event. */
-export function auditCells(event: AuditEvent, wide: boolean): string[] {
+export function auditCells(event: ApiAuditEvent, wide: boolean): string[] {
   return columns.filter((column) => wide || !column.wide).map((column) => plain(column.of(event)));
 }
 
 /** The object of an event: the llm, with the pool member that answered, or any object as `kind/name`. */
-function target({ llm, poolMember, detail }: AuditEvent): string | undefined {
+function target({ llm, poolMember, detail }: ApiAuditEvent): string | undefined {
   if (llm !== undefined) return poolMember === undefined ? llm : `${llm}/${poolMember}`;
   const { kind, name } = detail ?? {};
   if (typeof name !== "string") return undefined;
@@ -71,7 +71,7 @@ function target({ llm, poolMember, detail }: AuditEvent): string | undefined {
 }
 
 /** `12+340`: tokens of the prompt and of the answer. */
-function tokens({ promptTokens, completionTokens }: AuditEvent): string | undefined {
+function tokens({ promptTokens, completionTokens }: ApiAuditEvent): string | undefined {
   if (!promptTokens && !completionTokens) return undefined;
   return `${promptTokens ?? 0}+${completionTokens ?? 0}`;
 }

@@ -1,6 +1,6 @@
 import type { ApiClient } from "../../client/client.ts";
 import { eventsOf, isTransient, type Pause, reconnecting } from "../../client/reconnect.ts";
-import type { AuditEvent } from "./cells.ts";
+import type { ApiAuditEvent } from "./cells.ts";
 
 /**
  * Yields audit events as they are committed, after the newest there are. After a lost connection it continues after
@@ -14,10 +14,10 @@ export function followAudit(
   query: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
   pause: Pause,
-): AsyncGenerator<AuditEvent> {
+): AsyncGenerator<ApiAuditEvent> {
   let after: string | undefined;
   let isConnected = false;
-  async function* connect(onEvent: () => void): AsyncGenerator<AuditEvent> {
+  async function* connect(onEvent: () => void): AsyncGenerator<ApiAuditEvent> {
     const response = await client.raw("GET", "/api/v1/audit", {
       query: { ...query, watch: "1", after },
       signal,
@@ -26,7 +26,7 @@ export function followAudit(
     for await (const { event, id, data } of eventsOf(response, signal)) {
       onEvent();
       if (id !== undefined) after = id;
-      if (event === "audit") yield JSON.parse(data) as AuditEvent;
+      if (event === "audit") yield JSON.parse(data) as ApiAuditEvent;
     }
   }
   return reconnecting(connect, { signal, pause, isRetried: (error) => isConnected && isTransient(error) });

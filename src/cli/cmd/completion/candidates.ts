@@ -2,7 +2,7 @@ import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { findKind, kinds } from "../../../kinds/index.ts";
 import { allowsWrite } from "../../../kinds/writes.ts";
 import { readConfig } from "../../client/config.ts";
-import type { Arg, Args, Commands, Verb } from "../../core/command.ts";
+import type { Arg, Args, Commands, CommandVerb } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
 import { globalArgs } from "../../core/globals.ts";
 import { aliasesOf, firstWord, wordsOf } from "../../core/parse.ts";
@@ -62,7 +62,7 @@ async function complete(situation: Situation): Promise<Candidate[]> {
 /** The verb that the words lead to. `level` is set if the next word may name another verb. */
 async function walk(typed: readonly string[], commands: Commands) {
   let level: Commands | undefined = commands;
-  let verb: Verb | undefined;
+  let verb: CommandVerb | undefined;
   let rest = [...typed];
   while (level) {
     if (verb?.act && rest.length > 0 && !Object.hasOwn(level, rest[0]!)) level = undefined;

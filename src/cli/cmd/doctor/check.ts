@@ -1,18 +1,18 @@
-import type { Fault } from "./remedies.ts";
+import type { ProxyFault } from "./remedies.ts";
 
 /** `skip`: not checked; the detail says why. */
-export type Verdict = "ok" | "warn" | "fail" | "skip";
+export type CheckVerdict = "ok" | "warn" | "fail" | "skip";
 
 /** The result of one check. */
 export interface Check {
   name: string;
-  verdict: Verdict;
+  verdict: CheckVerdict;
   /** The result in a few words, with the main figure. */
   detail: string;
   /** All figures, for programs. Times are in milliseconds. */
   figures?: Readonly<Record<string, number | string | boolean | null | readonly number[]>>;
   /** The problem, if settings of the proxy can fix it. */
-  fault?: Fault;
+  fault?: ProxyFault;
 }
 
 /** The median; of an even number of values the lower middle one. NaN if there are none. */

@@ -1,11 +1,11 @@
 /** A behaviour of a proxy that its settings can change. */
-export type Fault = "buffering" | "uploads" | "body-size" | "websocket" | "idle" | "host";
+export type ProxyFault = "buffering" | "uploads" | "body-size" | "websocket" | "idle" | "host";
 
 export const proxies = ["nginx", "Traefik", "Caddy", "Cloudflare"] as const;
 export type ProxyName = (typeof proxies)[number];
 
 /** The aim of each fix, and its settings by proxy. Lines that begin with `#` are explanations. */
-const remedies: Record<Fault, { what: string } & Record<ProxyName, readonly string[]>> = {
+const remedies: Record<ProxyFault, { what: string } & Record<ProxyName, readonly string[]>> = {
   buffering: {
     what: "pass responses on at once",
     nginx: ["proxy_buffering off;", "gzip off;", "# and no proxy_ignore_headers X-Accel-Buffering"],
@@ -90,7 +90,7 @@ const remedies: Record<Fault, { what: string } & Record<ProxyName, readonly stri
 
 /** The fix of a fault: its aim, and the settings of each proxy. */
 export interface Remedy {
-  fault: Fault;
+  fault: ProxyFault;
   what: string;
   lines: { proxy: ProxyName; lines: readonly string[] }[];
 }
@@ -100,7 +100,7 @@ export interface Remedy {
  *
  * @param seen the recognised proxies; if there are none, the fixes of all are returned. Cloudflare may hide another one
  */
-export function remediesFor(faults: readonly Fault[], seen: readonly ProxyName[]): Remedy[] {
+export function remediesFor(faults: readonly ProxyFault[], seen: readonly ProxyName[]): Remedy[] {
   const known = seen.some((proxy) => proxy !== "Cloudflare") ? seen : proxies;
   const shown = proxies.filter((proxy) => known.includes(proxy));
   return [...new Set(faults)].map((fault) => ({

@@ -1,7 +1,7 @@
 import type { KindInfo, Resource } from "../../../kinds/define.ts";
 import { isInScope } from "../../client/objects.ts";
 import { backoffPause } from "../../client/reconnect.ts";
-import { type Change, changesOf } from "../../client/watch.ts";
+import { changesOf, type ObjectChange } from "../../client/watch.ts";
 import type { Context } from "../../core/context.ts";
 import type { Target } from "../../kinds/resolve-kind.ts";
 import { escapeLine } from "../../output/escape.ts";
@@ -33,12 +33,13 @@ export async function watch(
 async function changePrinter(kind: KindInfo, format: Format, headers: boolean, context: Context) {
   const { terminal } = context;
   if (format.as === "json")
-    return async (changes: Change[]) => terminal.out(changes.map((change) => jsonText(change, 0)).join(""));
+    return async (changes: ObjectChange[]) =>
+      terminal.out(changes.map((change) => jsonText(change, 0)).join(""));
   if (format.as !== "table" && format.as !== "wide") return objectPrinter(kind, format, context);
   const wide = format.as === "wide";
   const header = kind.columns.filter((column) => wide || !column.wide).map((column) => column.header);
   let widths: number[] | undefined;
-  return async (changes: Change[]) => {
+  return async (changes: ObjectChange[]) => {
     const rows = changes.map(({ type, object }) => {
       const [name, ...rest] = rowOf(kind, object, wide, context.now()).map(escapeLine);
       return [type === "deleted" ? `${name} (deleted)` : name!, ...rest];
@@ -51,7 +52,7 @@ async function changePrinter(kind: KindInfo, format: Format, headers: boolean, c
 
 function objectPrinter(kind: KindInfo, format: Format, context: Context) {
   let first = true;
-  return async (changes: Change[]) => {
+  return async (changes: ObjectChange[]) => {
     for (const { object } of changes.filter(({ type }) => type !== "deleted")) {
       if (format.as === "yaml" && !first) context.terminal.out("---\n");
       first = false;

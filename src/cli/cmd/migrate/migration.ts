@@ -8,7 +8,7 @@ import { paint } from "../../output/paint.ts";
 import { type Later, later, progressOn } from "../../terminal/progress.ts";
 
 /** The body of `POST /api/v1/secrets/migrate`. */
-export interface Migration {
+export interface MigrationArguments {
   from: string;
   to: string;
   /** Default: all secrets of `from`. */
@@ -39,7 +39,7 @@ type Line = { total: number } | Result | { summary: Summary };
  * @throws AppError if the server refuses, the connection is lost before the end, or Ctrl-C is pressed
  */
 export async function migrateSecrets(
-  migration: Migration,
+  migration: MigrationArguments,
   context: Context,
   after: Later = later,
 ): Promise<number> {

@@ -4,12 +4,12 @@ import type { Store } from "../types.ts";
 import { providerSessions } from "./schema.ts";
 
 /** Runs work, and throws its errors as StoreError. */
-export type Run = <T>(work: () => Promise<T>) => Promise<T>;
+export type PostgresRun = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** The part of the store for sessions of workstation agents. They have no revisions, and so need no writer's lock. */
 export function linkQueries(
   db: PostgresJsDatabase,
-  guarded: Run,
+  guarded: PostgresRun,
 ): Pick<
   Store,
   "providerSessions" | "addProviderSession" | "raiseEpoch" | "touchProviderSessions" | "deleteProviderSession"

@@ -2,7 +2,7 @@ import { and, asc, desc, eq, max } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { storable } from "../storable.ts";
 import type { Store } from "../types.ts";
-import type { Run } from "./links.ts";
+import type { PostgresRun } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
 import type { Transactions } from "./transactions.ts";
 
@@ -15,7 +15,7 @@ type ThreadQueries = Pick<
 export function threadQueries(
   db: PostgresJsDatabase,
   transactions: Transactions,
-  guarded: Run,
+  guarded: PostgresRun,
 ): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>

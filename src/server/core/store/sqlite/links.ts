@@ -4,13 +4,13 @@ import type { Store } from "../types.ts";
 import { providerSessions } from "./schema.ts";
 
 /** Runs work in one transaction, or as a read, and throws its errors as StoreError. */
-export type Run = <T>(work: () => T) => Promise<T>;
+export type SqliteRun = <T>(work: () => T) => Promise<T>;
 
 /** The part of the store for sessions of workstation agents. */
 export function linkQueries(
   db: BunSQLiteDatabase,
-  guarded: Run,
-  writing: Run,
+  guarded: SqliteRun,
+  writing: SqliteRun,
 ): Pick<
   Store,
   "providerSessions" | "addProviderSession" | "raiseEpoch" | "touchProviderSessions" | "deleteProviderSession"

@@ -2,7 +2,7 @@ import { and, asc, desc, eq, max } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { storable } from "../storable.ts";
 import type { Store } from "../types.ts";
-import type { Run } from "./links.ts";
+import type { SqliteRun } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
 
 type ThreadQueries = Pick<
@@ -11,7 +11,7 @@ type ThreadQueries = Pick<
 >;
 
 /** The part of the store for threads. */
-export function threadQueries(db: BunSQLiteDatabase, guarded: Run, writing: Run): ThreadQueries {
+export function threadQueries(db: BunSQLiteDatabase, guarded: SqliteRun, writing: SqliteRun): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>
       guarded(() => {
