@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import { createOutbound, type Outbound, type OutboundTimeouts } from "../../net/outbound.ts";
 import { isLoopbackHost, normaliseProviderUrl, providerUrl } from "../../net/provider-url.ts";
 import { backoffDelay } from "../../time.ts";
+import { isObject } from "../../wire/json.ts";
 import { faultOfFailedCall, faultOfResponse, permanent } from "./faults.ts";
 import type { BaoBackend } from "./paths.ts";
 
@@ -178,9 +179,7 @@ function headersOf({ config: { namespace } }: BaoBackend, request: BaoRequest): 
 function objectIn(text: string): Record<string, unknown> | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
-      ? (parsed as Record<string, unknown>)
-      : undefined;
+    return isObject(parsed) ? parsed : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { validateFields } from "../../kinds/validate.ts";
+import { isObject } from "../../wire/json.ts";
 import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { type FieldFlag, flagsOf } from "./define.ts";
@@ -61,8 +62,7 @@ async function valueFrom(flag: FieldFlag, name: string, given: Value, source: So
 
 /** Sets a value. Several flags may set keys of one map: `--url` and `--config` of `config`. */
 function merge(fields: Record<string, unknown>, path: readonly string[], value: unknown): void {
-  const map = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (!map || Object.keys(value).length === 0) setAt(fields, path, value);
+  if (!isObject(value) || Object.keys(value).length === 0) setAt(fields, path, value);
   else for (const [key, inner] of Object.entries(value)) merge(fields, [...path, key], inner);
 }
 

@@ -1,5 +1,6 @@
 import type { TSchema } from "@sinclair/typebox";
 import { literals } from "../../kinds/validate.ts";
+import { isObject } from "../../wire/json.ts";
 
 /** The form of a field's value on the command line. */
 export type Shape = "text" | "word" | "number" | "boolean" | "reference" | "map" | "list" | "json";
@@ -74,8 +75,7 @@ export function setAt(target: Record<string, unknown>, path: readonly string[], 
   const before = Object.hasOwn(target, key) ? target[key] : undefined;
   let after = value;
   if (rest.length > 0) {
-    const inner =
-      typeof before === "object" && before !== null && !Array.isArray(before) ? { ...before } : {};
+    const inner = isObject(before) ? { ...before } : {};
     setAt(inner, rest, value);
     after = inner;
   }

@@ -1,4 +1,5 @@
 import type { KindInfo, Resource } from "../../kinds/define.ts";
+import { isObject } from "../../wire/json.ts";
 import { age, plain } from "./cells.ts";
 import { escapeBlock, escapeLine } from "./escape.ts";
 import { mask } from "./mask.ts";
@@ -54,7 +55,7 @@ function entryOf(label: string, value: unknown, now: number): DescriptionEntry {
   if (Array.isArray(value) && value.some((element) => typeof element === "object")) {
     return { title: label, lines: value.map((element) => pairs(element)) };
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
+  if (isObject(value))
     return {
       title: label,
       entries: Object.entries(value).map(([key, inner]) => ({ label: key, value: plain(inner) })),

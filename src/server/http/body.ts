@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
-import { maxJsonItems, parseExact, scanJson } from "../../wire/json.ts";
+import { isObject, maxJsonItems, parseExact, scanJson } from "../../wire/json.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 
 /** Bytes of a body on a route for everybody: what is sent by nobody in particular is never kept in numbers (T59). */
@@ -103,10 +103,8 @@ function parse(text: string, parser: (text: string) => unknown): Record<string, 
     // The engine's message quotes the body, which may hold a secret.
     throw new AppError("invalid_request", "the body is not valid JSON", { cause: (error as Error).name });
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new AppError("invalid_request", "the body must be a JSON object");
-  }
-  return value as Record<string, unknown>;
+  if (!isObject(value)) throw new AppError("invalid_request", "the body must be a JSON object");
+  return value;
 }
 
 /** What arrives, unless it takes too long or whoever sends it goes away. */

@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { dialects } from "../../../wire/dialects/index.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
-import { withoutTopLevel } from "../../../wire/json.ts";
+import { isObject, withoutTopLevel } from "../../../wire/json.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
 import { findPersona, personaModel } from "../../inference/personas/persona.ts";
 import { personaRequestText } from "../../inference/personas/persona-request.ts";
@@ -93,8 +93,7 @@ function threadId(thread: unknown): string {
 /** The new messages of a request in a thread. They are checked, because they are stored. */
 function messagesIn({ messages, n }: Record<string, unknown>): ChatMessage[] {
   if (!Array.isArray(messages) || messages.length === 0) throw invalid("/messages", "messages is required");
-  if (!messages.every((one) => typeof one === "object" && one !== null && !Array.isArray(one)))
-    throw invalid("/messages", "messages must be a list of objects");
+  if (!messages.every(isObject)) throw invalid("/messages", "messages must be a list of objects");
   if (n !== undefined && n !== null && n !== 1)
     throw invalid("/n", "a thread stores one response: n must be 1");
   return messages;

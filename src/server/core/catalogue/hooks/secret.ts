@@ -1,3 +1,4 @@
+import { isObject } from "../../../../wire/json.ts";
 import type { SecretRow } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks, Services } from "../hooks.ts";
@@ -9,7 +10,7 @@ export const secretHooks: Hooks<SecretRow> = {
   /** Takes keys with null, which remove them, out of the data that are validated. `prepare` sees them again. */
   normalise(given, before) {
     const { data } = given;
-    if (!before || typeof data !== "object" || data === null || Array.isArray(data)) return given;
+    if (!before || !isObject(data)) return given;
     const kept = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
     return { ...given, ...(Object.keys(kept).length > 0 ? { data: kept } : { data: undefined }) };
   },
