@@ -50,9 +50,9 @@ const run = defineVerb({
     const manager = await serviceManager(process.env);
     const listen = parseListen(args.listen ?? "127.0.0.1:7778");
     const endpoint = await resolveForAgent(context);
-    // Whoever starts an agent without a bearer is to be told now.
+    // A missing bearer is reported at the start, and not only in the log.
     endpoint.token();
-    // Nothing that is written here is for anybody else (T86).
+    // Every file that the agent writes is private (T86).
     process.umask(0o077);
     const log = createLog(process.stderr, args["log-format"] ?? "text");
     const stops = stopSignals();
@@ -60,7 +60,7 @@ const run = defineVerb({
     try {
       const listenIsAsked = args.listen !== undefined;
       const agent = await open({ context, endpoint, listen, listenIsAsked, log, closes });
-      // Whether the server can be reached is no matter of this process: it is one that is stuck that is started anew.
+      // The watchdog restarts a process that hangs. A server that cannot be reached is no reason for that.
       manager.watch(async () => {});
       manager.ready(`publishes to ${endpoint.url}`);
       if (!stops.first.aborted) await untilOver(agent, { stops, log, manager });
@@ -94,14 +94,14 @@ interface Opening {
   context: Context;
   endpoint: AgentEndpoint;
   listen: { hostname: string; port: number } | undefined;
-  /** Somebody has said where. */
+  /** True if the address was given by --listen. */
   listenIsAsked: boolean;
   log: Log;
-  /** How what was opened is closed, the last first. */
+  /** Functions that close what was opened; the last one is called first. */
   closes: (() => unknown)[];
 }
 
-/** Opens all that an agent consists of. Nothing of this machine is touched before the socket, which is the lock. */
+/** Opens all parts of an agent. The socket, which is the lock, comes before anything that changes this machine. */
 async function open({ context, endpoint, listen, listenIsAsked, log, closes }: Opening): Promise<Agent> {
   const { env, home } = context;
   const place = configPlace(home, env["HOME"] || homedir());
@@ -134,26 +134,24 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
   try {
     local = listen && openLocalEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
   } catch (error) {
-    // Of the users of one machine only one can have the usual address: the others publish all the same.
+    // Only one user of a machine can have the default address; agents of other users publish without it.
     if (listenIsAsked || !(error instanceof AppError)) throw error;
-    log.warn(
-      `${error.message}: the tools of this machine cannot call this agent; --listen says another address`,
-    );
+    log.warn(`${error.message}: local tools cannot call this agent; choose another address with --listen`);
   }
   if (local) {
     closes.push(local.close);
-    log.info(`the tools of this machine can call ${local.url}`);
+    log.info(`local tools can call ${local.url}`);
   }
   await providers.apply(config);
   const onConfig = (changed: typeof config) =>
     void providers
       .apply(changed)
-      .catch((error: Error) => log.error(`the config is not taken up: ${error.message}`));
+      .catch((error: Error) => log.error(`the new config cannot be applied: ${error.message}`));
   closes.push(watchAgentConfig(config, { path, place, log, time, onConfig }));
   return agent;
 }
 
-/** Runs it until it is told to stop, and what runs then is over; told once more, it stops at once. */
+/** Runs the agent until a first signal, and then until its tasks are over; a second signal stops it at once. */
 async function untilOver(
   agent: Agent,
   { stops, log, manager }: { stops: Stops; log: Log; manager: ServiceManager },
@@ -162,10 +160,10 @@ async function untilOver(
   const stop = new AbortController();
   second.addEventListener("abort", () => stop.abort(), { once: true });
   const running = agent.run(stop.signal);
-  const told = new Promise<void>((resolve) =>
+  const signalled = new Promise<void>((resolve) =>
     first.addEventListener("abort", () => resolve(), { once: true }),
   );
-  await Promise.race([running, told]);
+  await Promise.race([running, signalled]);
   manager.stopping("finishing running calls");
   log.info("finishing running calls; a second signal stops at once");
   await Promise.race([running, agent.drain()]);
@@ -174,13 +172,13 @@ async function untilOver(
 }
 
 interface Stops {
-  /** The process is asked to stop. */
+  /** Aborts at the first SIGTERM or SIGINT. */
   first: AbortSignal;
-  /** And asked again. */
+  /** Aborts at the second one. */
   second: AbortSignal;
 }
 
-/** Listens for SIGTERM and Ctrl-C. Until `ignore` is called they do not end the process by themselves. */
+/** Listens for SIGTERM and SIGINT, which do not end the process until `ignore` is called. */
 function stopSignals(): Stops & { ignore(): void } {
   const [first, second] = [new AbortController(), new AbortController()];
   const onSignal = () => (first.signal.aborted ? second : first).abort();

@@ -57,7 +57,7 @@ function closing(
 ): string {
   if (found.length === 0) return `Nothing found: ${lookedFor(ports)}.\n`;
   const fresh = found.filter(({ configured }) => !configured).length;
-  if (fresh === 0) return `All of it is in ${file} already.\n`;
+  if (fresh === 0) return `All of them are in ${file} already.\n`;
   if (!written) return `${fresh} not in ${file} yet. To add them: mcpctl agent discover --write\n`;
   return `${added.length} added to ${file}, unpublished. To publish one, set its "publish" to true.\n`;
 }
@@ -65,5 +65,5 @@ function closing(
 function portOf(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
-  throw new AppError("usage", `--port: "${text}" is no port`);
+  throw new AppError("usage", `--port: "${text}" is not a port`);
 }

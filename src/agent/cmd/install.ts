@@ -8,7 +8,7 @@ import { type Installation, install, uninstall } from "../install/install.ts";
 import { systemctlOf } from "../install/systemctl.ts";
 import { unitPath, unitText } from "../install/unit.ts";
 
-/** `mcpctl agent install`: the agent as a service of this user's, under systemd. */
+/** `mcpctl agent install` runs the agent as a systemd service of the user. */
 export const installVerb = defineVerb({
   meta: {
     name: "install",
@@ -34,15 +34,17 @@ export const installVerb = defineVerb({
     const start = !args["no-start"];
     for (const name of ["MCPCTL_SERVER", "MCPCTL_TOKEN"])
       if (env[name])
-        installation.print(`${name} is set in this shell only: the service asks config.json and the login`);
+        installation.print(`${name} is set in this shell only: the service uses config.json and the login`);
     const done = await install(text, installation, { force: args.force, start });
     if (!lingers())
-      installation.print("it runs while you are logged in; to have it run always: loginctl enable-linger");
+      installation.print(
+        "it runs while you are logged in; to keep it running always: loginctl enable-linger",
+      );
     return done ? 0 : 1;
   },
 });
 
-/** `mcpctl agent uninstall`: undoes `install`. */
+/** `mcpctl agent uninstall` removes the service. */
 export const uninstallVerb = defineVerb({
   meta: {
     name: "uninstall",
@@ -59,7 +61,7 @@ export const uninstallVerb = defineVerb({
 function installationOf({ env, terminal }: Context): Installation {
   if (process.platform !== "linux") throw notHere(process.platform);
   const path = unitPath(env);
-  if (!path) throw new AppError("invalid_request", "HOME is not set: it is not known where the unit goes");
+  if (!path) throw new AppError("invalid_request", "HOME is not set: the folder for the unit is unknown");
   return {
     path,
     systemctl: systemctlOf(env),
@@ -68,16 +70,16 @@ function installationOf({ env, terminal }: Context): Installation {
   };
 }
 
-/** What to do by hand where there is no systemd. */
+/** Returns the error for a system without systemd, with a hint on what to do by hand. */
 export function notHere(platform: string): AppError {
   const hint =
     platform === "darwin"
-      ? 'make a LaunchAgent in ~/Library/LaunchAgents that runs "mcpctl agent" (RunAtLoad, KeepAlive), and load it with launchctl bootstrap gui/$UID FILE'
-      : 'make a task in the Task Scheduler that runs "mcpctl agent" at log on';
-  return new AppError("not_supported", "services are installed under systemd only", { hint });
+      ? 'create a LaunchAgent in ~/Library/LaunchAgents that runs "mcpctl agent" (RunAtLoad, KeepAlive), and load it with launchctl bootstrap gui/$UID FILE'
+      : 'create a task in the Task Scheduler that runs "mcpctl agent" at log on';
+  return new AppError("not_supported", "services can be installed under systemd only", { hint });
 }
 
-/** How this program is started: the one file, or the runtime with its source. */
+/** Returns the command that starts this program: the compiled file, or the runtime with the source. */
 function ownCommand(): string[] {
   const compiled = Bun.main.startsWith("/$bunfs/");
   return compiled ? [process.execPath] : [process.execPath, Bun.main];

@@ -73,7 +73,7 @@ export async function discover(
 /** Describes the search, for the case that nothing was found. */
 export function lookedFor(ports: readonly number[]): string {
   const names = Object.keys(types).join(", ");
-  return `looked for ${names} on 127.0.0.1, ports ${ports.join(", ")}; --port looks at another`;
+  return `searched for ${names} on 127.0.0.1, ports ${ports.join(", ")}; --port searches another one`;
 }
 
 /**

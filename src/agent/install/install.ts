@@ -93,7 +93,7 @@ async function run(
         );
     }
     if (outcome && args[0] !== "daemon-reload") warn(`its log: journalctl --user -u ${unitName}`);
-    warn(`to go on by hand: ${rest.join(" && ")}`);
+    warn(`to continue by hand: ${rest.join(" && ")}`);
     return false;
   }
   return true;

@@ -91,7 +91,7 @@ describe("mcpctl agent", () => {
     expect(told.code).toBe(1);
     expect(told.said).toContain("cannot listen on 127.0.0.1:7778");
     const agent = start(home, server.url, alice.bearer);
-    await agent.says("cannot listen on 127.0.0.1:7778: the tools of this machine cannot call this agent");
+    await agent.says("cannot listen on 127.0.0.1:7778: local tools cannot call this agent");
     await agent.says("connected to");
     expect(agent.said).not.toContain("can call http");
   });

@@ -85,8 +85,8 @@ describe("mcpctl agent discover", () => {
     const { code, stdout, stderr } = await discover(ports, newHome());
     expect([code, stdout]).toEqual([0, ""]);
     expect(stderr).toBe(
-      "Nothing found: looked for Ollama, LM Studio, llama.cpp, vLLM, Lemonade, LiteLLM on 127.0.0.1, " +
-        `ports ${ports.join(", ")}; --port looks at another.\n`,
+      "Nothing found: searched for Ollama, LM Studio, llama.cpp, vLLM, Lemonade, LiteLLM on 127.0.0.1, " +
+        `ports ${ports.join(", ")}; --port searches another one.\n`,
     );
     expect(silent.seen).toHaveLength(1);
   });
@@ -144,7 +144,7 @@ describe("mcpctl agent discover", () => {
     expect(JSON.parse(stdout)).toMatchObject([
       { name: "lm-studio-qwen3-14b", configured: true, added: false },
     ]);
-    expect(stderr).toBe(`All of it is in ${path} already.\n`);
+    expect(stderr).toBe(`All of them are in ${path} already.\n`);
     expect(readFileSync(path, "utf8")).toBe(before);
   });
 
@@ -170,6 +170,6 @@ describe("mcpctl agent discover", () => {
 
   it("takes ports only", async () => {
     const { code, stderr } = await discover([70_000], newHome());
-    expect([code, stderr.split("\n")[0]]).toEqual([2, 'error: --port: "70000" is no port']);
+    expect([code, stderr.split("\n")[0]]).toEqual([2, 'error: --port: "70000" is not a port']);
   });
 });

@@ -151,7 +151,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
     const { code, stderr } = await run("agent install", missing);
     expect(code).toBe(1);
     expect(stderr).toContain(said);
-    expect(stderr).toMatch(/to go on by hand: .*systemctl --user enable --now mcpctl-agent\.service$/m);
+    expect(stderr).toMatch(/to continue by hand: .*systemctl --user enable --now mcpctl-agent\.service$/m);
     expect(existsSync(unit)).toBe(true);
   });
 });
