@@ -88,7 +88,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
         const facts: RequestFacts = {};
         const response = await answer(route, { ...asked, facts }, authenticate, unexpected);
         count(response.status);
-        accessLog.answered({
+        accessLog.responded({
           ...facts,
           requestId: asked.requestId,
           method: route.method,
@@ -109,7 +109,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
     const response = failure(error, requestId, path, unexpected);
     const { status } = response;
     const { code } = toldOf(error);
-    accessLog?.answered({
+    accessLog?.responded({
       requestId,
       method,
       route: null,

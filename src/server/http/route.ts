@@ -4,7 +4,7 @@ import type { Action } from "../../kinds/grants.ts";
 import { mayList, mayRun, nobody, type Principal, type Verb } from "../core/access/policy.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
-import type { Answered } from "../observability/access-log.ts";
+import type { LoggedRequest } from "../observability/access-log.ts";
 import { maxBodyBytes, maxPublicBodyBytes } from "./body.ts";
 import { errorBodyAt } from "./error-shape.ts";
 
@@ -85,7 +85,7 @@ export type Asked = Pick<Call, "request" | "requestId" | "peer" | "params"> & {
 };
 
 /** What is learnt of a request while it is answered. */
-export type RequestFacts = Pick<Answered, "user" | "error">;
+export type RequestFacts = Pick<LoggedRequest, "user" | "error">;
 
 /** Answers one request: who asks, whether they may, and only then what it is about. */
 export async function answer(

@@ -1,27 +1,27 @@
 import { jsonText } from "../../wire/text.ts";
 import type { AuditEvent } from "../core/store/types.ts";
 
-/** What is known of a request when its answer is there, or begins. */
-export interface Answered {
+/** A request for which there is a response, or the beginning of one. */
+export interface LoggedRequest {
   requestId: string;
   method: string;
-  /** The pattern, not the path: names and ids stand in a path. Null where there is none. */
+  /** The pattern of the path: the path itself may have names and ids. Null for a path without a route. */
   route: string | null;
   status: number;
   durationMs: number;
-  /** Who asked; undefined where nobody said, or what was said is not true. */
+  /** Name of the user; undefined without a valid bearer. */
   user?: string | undefined;
-  /** Code of the error it ended in. */
+  /** Code of the error that the request ended in. */
   error?: string | undefined;
-  /** The answer is the stream of a call: its line is written when that ends. */
+  /** True if the response is the stream of a call: the line is written when the stream ends. */
   streaming: boolean;
 }
 
-/** One line for each request. */
+/** Writes one line for each request. */
 export interface AccessLog {
-  /** An answer is there, or begins. */
-  answered(request: Answered): void;
-  /** The audit event of a call, before its answer is there or, of a stream, behind it. Others are passed over. */
+  /** To be called when there is a response, or the beginning of a stream. */
+  responded(request: LoggedRequest): void;
+  /** To be called with each audit event. Only events of calls are used. */
   recorded(event: AuditEvent): void;
 }
 
@@ -31,20 +31,20 @@ type CallEvent = Pick<
 >;
 
 /**
- * Writes a line of JSON for each request: what it was, who asked, what came of it, never what was said in it. What a
- * call of a model came to stands in its audit event, which comes by another way: the two are put together by the
- * request's id, and whichever comes last writes.
+ * Creates an access log. It writes a line of JSON for each request, with its route, user and result; never with the
+ * content of a message. The tokens of a call are in its audit event. Request and event are matched by the id of the
+ * request, and the later of the two writes the line.
  *
- * @param write takes a whole line
+ * @param write takes one whole line
  * @param now milliseconds since 1970
  */
 export function createAccessLog(write: (text: string) => void, now: () => number): AccessLog {
-  /** Events of calls whose answer is not there yet. */
+  /** Events of calls for which there is no response yet. */
   const calls = new Map<string, CallEvent>();
-  /** Streams that are not over. */
-  const streams = new Map<string, Answered>();
+  /** Streams that have not ended. */
+  const streams = new Map<string, LoggedRequest>();
 
-  function put(request: Answered, call: CallEvent | undefined): void {
+  function put(request: LoggedRequest, call: CallEvent | undefined): void {
     const { requestId, method, route, user } = request;
     const line = {
       time: new Date(now()).toISOString(),
@@ -53,7 +53,7 @@ export function createAccessLog(write: (text: string) => void, now: () => number
       requestId,
       method,
       route,
-      // A stream has begun with 200, whatever it ended in; of any other answer the caller has seen the status.
+      // A stream begins with 200 and may end in an error. Callers have seen the status of all other responses.
       status: request.streaming && call ? call.status : request.status,
       durationMs: Math.round(call?.durationMs ?? request.durationMs),
       user,
@@ -67,7 +67,7 @@ export function createAccessLog(write: (text: string) => void, now: () => number
   }
 
   return {
-    answered(request) {
+    responded(request) {
       const call = calls.get(request.requestId);
       if (!call && request.streaming) return void streams.set(request.requestId, request);
       calls.delete(request.requestId);

@@ -2,51 +2,51 @@ import { AppError } from "../../errors.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { type AuditEvent, type Store, StoreError } from "../core/store/types.ts";
 
-/** How many events go into one transaction at most. */
+/** The most events in one transaction. */
 const batchSize = 1000;
 
 interface Batch {
   events: AuditEvent[];
-  /** When it is committed; rejects for all of it. */
+  /** Resolves when the batch is committed. */
   committed: Promise<void>;
 }
 
 /**
- * Writes audit events in groups: all that came in one turn of the event loop share a transaction, and a promise,
- * so that a row costs microseconds and yet is committed before its answer is sent.
+ * Writes audit events in batches. Events of one turn of the event loop share a transaction and a promise, so that an
+ * event costs microseconds and is still committed before the last byte of its response is sent.
  */
 export class Audit {
   readonly #store: Store;
-  readonly #heard: ((event: AuditEvent) => void) | undefined;
-  /** Still takes events. */
+  readonly #onRecord: ((event: AuditEvent) => void) | undefined;
+  /** The batch that takes new events. */
   #open: Batch | undefined;
-  /** Recorded, and not yet committed. */
+  /** Events that are not committed yet. */
   #waiting = 0;
-  /** The batch begun last: the next one is written after it. */
+  /** The last batch. The next one is written after it. */
   #last: Promise<void> = Promise.resolve();
 
-  /** @param heard told of each event when it is recorded, before it is committed */
-  constructor(store: Store, heard?: (event: AuditEvent) => void) {
+  /** @param onRecord is called with each event before it is committed */
+  constructor(store: Store, onRecord?: (event: AuditEvent) => void) {
     this.#store = store;
-    this.#heard = heard;
+    this.#onRecord = onRecord;
   }
 
-  /** Returns when the event is committed. Throws AppError `storage_full` or `unavailable`. */
+  /** Records an event. Resolves when it is committed. Throws AppError `storage_full` or `unavailable`. */
   record(event: AuditEvent): Promise<void> {
     this.#open ??= this.#begin();
     const { events, committed } = this.#open;
     this.#waiting++;
-    this.#heard?.(event);
+    this.#onRecord?.(event);
     if (events.push(event) === batchSize) this.#open = undefined;
     return committed;
   }
 
-  /** How many events wait to be committed. */
+  /** The number of events that wait to be committed. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** Returns when all that was recorded is committed, or has failed. */
+  /** Resolves when all events so far are committed, or have failed. */
   async settled(): Promise<void> {
     await this.#last.catch(() => {});
   }

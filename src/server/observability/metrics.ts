@@ -1,9 +1,9 @@
 import type { GaugeReader, Gauges, Labels } from "../core/gauges.ts";
 
 /**
- * Buckets as the OpenTelemetry GenAI conventions advise them
- * (opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics), in seconds and tokens. The first token of a model at
- * home may take longer than the ten seconds that they end at.
+ * Buckets in seconds and tokens, as the OpenTelemetry GenAI conventions recommend
+ * (opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics). Those for the first token end at ten seconds there; a
+ * model on a workstation may take longer.
  */
 const secondsBuckets = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
@@ -14,29 +14,29 @@ const firstTokenBuckets = [
 const perTokenBuckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
 const tokenBuckets = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
 
-/** What is measured. Names of the OpenTelemetry GenAI conventions, and the server's own. */
+/** Counters and histograms: those of the OpenTelemetry GenAI conventions, and the server's own. */
 const metrics = {
-  mcpctl_http_requests_total: { help: "Requests answered, by route and status" },
+  mcpctl_http_requests_total: { help: "Responses by method, route and status" },
   gen_ai_client_token_usage: { help: "Tokens per call", buckets: tokenBuckets },
   gen_ai_server_request_duration_seconds: {
-    help: "Time from request to last byte",
+    help: "Time from the request to the last byte",
     buckets: secondsBuckets,
   },
   gen_ai_server_time_to_first_token_seconds: {
-    help: "Time from request to first byte of a stream",
+    help: "Time from the request to the first byte of a stream",
     buckets: firstTokenBuckets,
   },
   gen_ai_server_time_per_output_token_seconds: {
-    help: "Time for each token of a stream behind the first",
+    help: "Time per token of a stream after the first",
     buckets: perTokenBuckets,
   },
-  mcpctl_call_retries_total: { help: "Tries of calls that came after a failed one" },
-  mcpctl_trace_spans_total: { help: "Spans by what became of them" },
+  mcpctl_call_retries_total: { help: "Attempts of calls after a failed one" },
+  mcpctl_trace_spans_total: { help: "Spans by outcome: exported, dropped or failed" },
 } as const satisfies Record<string, { help: string; buckets?: readonly number[] }>;
 
 type Name = keyof typeof metrics;
 
-/** One line, or with buckets one group of lines, of what Prometheus reads. */
+/** One counter or histogram with fixed labels. */
 export class Series {
   readonly #buckets: readonly number[];
   readonly #counts: number[];
@@ -48,7 +48,7 @@ export class Series {
     this.#counts = buckets.map(() => 0);
   }
 
-  /** Takes in a value; a counter's is 1. */
+  /** Adds a value: 1 for a counter, the measured value for a histogram. */
   add(value = 1): void {
     this.#sum += value;
     this.#count++;
@@ -59,6 +59,7 @@ export class Series {
     }
   }
 
+  /** Returns the lines for Prometheus. */
   lines(name: string, labels: string): string[] {
     if (this.#buckets.length === 0) return [`${name}{${labels}} ${this.#sum}`];
     let below = 0;
@@ -74,13 +75,14 @@ export class Series {
   }
 }
 
+/** A number that is read when metrics are requested. */
 interface Gauge {
   help: string;
   type: "gauge" | "counter";
   read: GaugeReader;
 }
 
-/** Numbers for Prometheus. Labels never hold a secret, nor the name of anything private. */
+/** Metrics for Prometheus. Labels never have a secret, nor the name of a private row. */
 export class Metrics implements Gauges {
   readonly #series = new Map<Name, Map<string, Series>>();
   readonly #gauges = new Map<string, Gauge>();
@@ -89,7 +91,7 @@ export class Metrics implements Gauges {
     this.#gauges.set(name, { help, type, read });
   }
 
-  /** The series of some labels: the same one for the same labels. On a hot path, keep it. */
+  /** Returns the series of some labels, which is always the same one. Callers on a hot path keep it. */
   series(name: Name, labels: Labels): Series {
     const { buckets } = metrics[name] as { buckets?: readonly number[] };
     const all = this.#series.get(name) ?? new Map<string, Series>();
@@ -100,7 +102,7 @@ export class Metrics implements Gauges {
     return series;
   }
 
-  /** The text format of Prometheus, version 0.0.4. */
+  /** Returns all metrics in the text format of Prometheus, version 0.0.4. */
   render(): string {
     const lines: string[] = [];
     for (const [name, { help, type, read }] of this.#gauges) {

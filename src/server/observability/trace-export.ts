@@ -1,20 +1,20 @@
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import type { Metrics, Series } from "./metrics.ts";
 
-/** One finished span, as OTLP/JSON writes it (opentelemetry.io/docs/specs/otlp, proto `Span`). */
+/** One finished span in OTLP/JSON (opentelemetry.io/docs/specs/otlp, proto `Span`). */
 export interface SpanData {
   traceId: string;
   spanId: string;
   parentSpanId?: string;
   traceState?: string;
   name: string;
-  /** 2 is a server's. */
+  /** 2: a span of a server. */
   kind: 2;
   startTimeUnixNano: string;
   endTimeUnixNano: string;
   attributes: readonly Attribute[];
   events: readonly { timeUnixNano: string; name: string; attributes: readonly Attribute[] }[];
-  /** 2 is an error, 0 unset. */
+  /** 2: an error; 0: not set. */
   status: { code: 0 | 2 };
 }
 
@@ -24,26 +24,26 @@ export interface Attribute {
 }
 
 export interface ExportOptions {
-  /** Where spans are posted to. */
+  /** The URL of the collector. */
   url: URL;
-  /** For the collector, with lower-case names. */
+  /** Headers for the collector, with lower-case names. */
   headers: Readonly<Record<string, string>>;
-  /** Attributes of the server itself. */
+  /** Attributes of the server. */
   resource: readonly Attribute[];
-  /** Name and version of what makes the spans. */
+  /** Name and version of the program that makes the spans. */
   scope: { name: string; version: string };
   outbound: Outbound;
   metrics: Metrics;
-  /** Told when the collector begins to fail and when it is well again. */
-  tell(text: string): void;
-  /** Milliseconds between batches; 5,000 when not given. */
+  /** Gets a message when the collector begins to fail, and when it works again. */
+  onChange(message: string): void;
+  /** Milliseconds between two batches; 5,000 if not given. */
   every?: number;
 }
 
 export interface TraceExport {
-  /** Takes a span to send it later. Never waits, never throws: what does not fit is dropped and counted. */
+  /** Adds a span to the queue. Never waits and never throws: where the queue is full, the span is dropped and counted. */
   add(span: SpanData): void;
-  /** Sends what is left, for two seconds at most, and takes no more. */
+  /** Takes no more spans, and sends the queue for two seconds at most. */
   close(): Promise<void>;
 }
 
@@ -51,23 +51,23 @@ const batchSize = 512;
 const queueSize = 2048;
 const usualInterval = 5000;
 const closeMilliseconds = 2000;
-/** A collector that asks for more patience than this has lost the batch. */
+/** The longest `retry-after` of a collector that is waited for, in milliseconds. */
 const longestRetryAfter = 5000;
 const timeouts = { connect: 5000, firstByte: 10_000, silence: 10_000 };
 
 /**
- * Sends spans in batches by OTLP/HTTP as JSON: when 512 have come, and every five seconds. One batch is under way at a
- * time; 429 and 503 are tried once more, whatever else goes wrong costs that batch and nothing else.
+ * Sends spans by OTLP/HTTP as JSON, in batches of 512 or every five seconds, one batch at a time. After 429 and 503, a
+ * batch is sent once more. After any other failure it is lost.
  */
 export function createTraceExport(options: ExportOptions): TraceExport {
-  const { url, headers, resource, scope, outbound, metrics, tell, every = usualInterval } = options;
-  const became = (outcome: string): Series => metrics.series("mcpctl_trace_spans_total", { outcome });
-  const counts = { exported: became("exported"), dropped: became("dropped"), failed: became("failed") };
+  const { url, headers, resource, scope, outbound, metrics, onChange, every = usualInterval } = options;
+  const counter = (outcome: string): Series => metrics.series("mcpctl_trace_spans_total", { outcome });
+  const counts = { exported: counter("exported"), dropped: counter("dropped"), failed: counter("failed") };
   const closing = new AbortController();
   let queue: SpanData[] = [];
   let sending: Promise<void> | undefined;
   let closed = false;
-  let isWell = true;
+  let isHealthy = true;
 
   const timer = setInterval(() => void flush(), every);
   timer.unref();
@@ -83,28 +83,30 @@ export function createTraceExport(options: ExportOptions): TraceExport {
         await pause(Math.min(retryAfter ?? 1000, longestRetryAfter), closing.signal);
         ({ status } = await post(body));
       }
-      if (status < 200 || status > 299) failure = `it answers ${status}`;
+      if (status < 200 || status > 299) failure = `it responded with ${status}`;
     } catch (error) {
       failure = error instanceof HttpFailure ? "it cannot be reached" : "it cannot be used";
     }
     (failure === undefined ? counts.exported : counts.failed).add(spans.length);
-    if (isWell === (failure === undefined)) return;
-    isWell = failure === undefined;
-    tell(isWell ? "the trace collector is well again" : `the trace collector gets no spans: ${failure}`);
+    if (isHealthy === (failure === undefined)) return;
+    isHealthy = failure === undefined;
+    onChange(
+      isHealthy ? "the trace collector works again" : `the trace collector receives no spans: ${failure}`,
+    );
   }
 
   async function post(body: string): Promise<{ status: number; retryAfter: number | undefined }> {
-    const answer = await outbound(url, {
+    const response = await outbound(url, {
       method: "POST",
       headers: { ...headers, "content-type": "application/json" },
       body,
       timeouts,
       signal: closing.signal,
     });
-    const { status } = answer;
-    const seconds = Number(answer.headers.get("retry-after") ?? Number.NaN);
-    // Read to its end, the connection serves the next batch.
-    await answer.text(64 * 1024).catch(() => answer.cancel());
+    const { status } = response;
+    const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+    // After a body that was read to its end, the connection serves the next batch.
+    await response.text(64 * 1024).catch(() => response.cancel());
     return { status, retryAfter: Number.isNaN(seconds) ? undefined : seconds * 1000 };
   }
 
@@ -140,7 +142,7 @@ export function createTraceExport(options: ExportOptions): TraceExport {
   };
 }
 
-/** Waits, or not any more when the signal fires. */
+/** Resolves after some milliseconds, or at once when the signal aborts. */
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);

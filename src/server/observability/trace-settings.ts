@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 
-/** Where spans go, and of which calls: what the OTEL_ variables say. */
+/** Settings of traces from the OTEL_ variables: the collector, and the calls that are traced. */
 export interface TraceSettings {
   url: URL;
   headers: Readonly<Record<string, string>>;
@@ -11,17 +11,17 @@ export interface TraceSettings {
 }
 
 export interface Sampler {
-  /** Whether a caller that says whether it is traced decides. */
+  /** True if the caller decides for calls with a `traceparent`. */
   followsParent: boolean;
-  /** Of the others, how many are traced: 0 none, 1 all. */
+  /** The part of the other calls that is traced, from 0 to 1. */
   ratio: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the variables of opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables; undefined where no
- * collector is named, or tracing is off.
+ * Reads the variables of opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables. Returns undefined if
+ * they name no collector, or switch traces off.
  *
  * @throws AppError `usage` that names the variable
  */
@@ -45,12 +45,12 @@ export function traceSettings(env: Environment): TraceSettings | undefined {
   };
 }
 
-/** That of traces as it stands; behind the one of all signals comes the path of traces. */
+/** Returns the endpoint of traces, or the endpoint of all signals with the path of traces; undefined without either. */
 function endpoint(own: string | undefined, general: string | undefined): URL | undefined {
   const name = own === undefined ? "OTEL_EXPORTER_OTLP_ENDPOINT" : "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
   const text = own ?? (general && `${general.replace(/\/+$/, "")}/v1/traces`);
   if (text === undefined) return undefined;
-  // Without its text: a password may stand in it.
+  // The error does not quote the URL, which may have a password.
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw new AppError("usage", `${name} is not an http or https URL`, {
       hint: "for example http://localhost:4318",
@@ -63,14 +63,14 @@ function endpoint(own: string | undefined, general: string | undefined): URL | u
   return url;
 }
 
-/** `a=1,b=x%20y` → `{a: "1", b: "x y"}`. */
+/** Parses a list of pairs: `a=1,b=x%20y` becomes `{a: "1", b: "x y"}`. */
 function pairs(name: string, text = ""): Record<string, string> {
   const entries = text.split(",").map((pair): [string, string] | undefined => {
     if (pair.trim() === "") return undefined;
     const equals = pair.indexOf("=");
     const key = pair.slice(0, equals).trim();
     const value = decoded(pair.slice(equals + 1).trim());
-    // Without its text: credentials stand here.
+    // The error does not quote the value, which may have credentials.
     if (equals < 1 || value === undefined || /[\r\n\0]/.test(value) || !/^[\w!#$%&'*+.^`|~-]+$/.test(key))
       throw new AppError("usage", `${name} is not a list of key=value, separated by commas`);
     return [key, value];
@@ -95,7 +95,7 @@ function samplerOf(name: string, argument: string | undefined): Sampler {
   if (root === "traceidratio" && ratio >= 0 && ratio <= 1) return { followsParent, ratio };
   throw root === "traceidratio"
     ? new AppError("usage", "OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1")
-    : new AppError("usage", "OTEL_TRACES_SAMPLER is none that is known", {
-        hint: "always_on, always_off, traceidratio, or parentbased_ before one of them",
+    : new AppError("usage", "OTEL_TRACES_SAMPLER has an unknown value", {
+        hint: "use always_on, always_off or traceidratio, also with parentbased_ before it",
       });
 }

@@ -16,7 +16,7 @@ export interface OpenTracerOptions {
   elapsed(): number;
 }
 
-/** A tracer that sends to the collector of some settings. Close it while the way out is still open. */
+/** Creates a tracer that sends spans to the collector of some settings. It must close before `outbound` does. */
 export function openTracer(settings: TraceSettings, options: OpenTracerOptions): Tracer {
   const { outbound, metrics, log, random, now, elapsed } = options;
   const resource = {
@@ -31,7 +31,7 @@ export function openTracer(settings: TraceSettings, options: OpenTracerOptions):
     scope: { name: "mcpctl", version: version.version },
     outbound,
     metrics,
-    tell: (text) => log.warn(text),
+    onChange: (message) => log.warn(message),
   });
   return createTracer({ sampler: settings.sampler, exporter, random, now, elapsed });
 }

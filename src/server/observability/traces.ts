@@ -5,43 +5,43 @@ import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { Attribute, SpanData, TraceExport } from "./trace-export.ts";
 import type { Sampler } from "./trace-settings.ts";
 
-/** What is known of a call when it comes. */
+/** A call at its start. */
 export interface CallStart {
   requestId: string;
   dialect: Operation;
-  /** The caller's, where its `traceparent` is. */
+  /** The headers of the request, which may have a `traceparent`. */
   headers: Headers;
 }
 
-/** What is known of a call when it is over. Never what was said in it. */
+/** A call at its end, without the content of its messages. */
 export interface CallEnd {
-  /** HTTP status of the answer. */
+  /** HTTP status of the response. */
   status: number;
   llm?: LlmRow | undefined;
-  /** The name that was asked for, when it was a pool's. */
+  /** The name of the pool, if the request named one. */
   pool?: string | undefined;
   /** The provider's model name. */
   model?: string | undefined;
   streaming: boolean;
   usage?: Usage | undefined;
-  /** Code of the error it ended in. */
+  /** Code of the error that the call ended in. */
   error?: string | undefined;
 }
 
-/** One call that is traced. */
+/** The span of one call. */
 export interface Span {
-  /** What the provider is to be sent: `traceparent`, and `tracestate` where the caller had one. */
+  /** Headers for the provider: `traceparent`, and the `tracestate` of the caller, if any. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The first byte of a stream has gone to the caller. */
+  /** To be called when the first byte of a stream is sent to the caller. */
   firstByte(): void;
-  /** The call is over; the second time nothing. */
+  /** Ends the span. The second time nothing happens. */
   end(call: CallEnd): void;
 }
 
 export interface Tracer {
-  /** Begins the span of a call; undefined when it is not traced, which costs a look at one header. */
+  /** Begins the span of a call. Returns undefined if the call is not traced, after a look at one header. */
   start(call: CallStart): Span | undefined;
-  /** Sends what is left, for two seconds at most. */
+  /** Sends the remaining spans, for two seconds at most. */
   close(): Promise<void>;
 }
 
@@ -51,11 +51,14 @@ export interface TracerOptions {
   random: Random;
   /** Milliseconds since 1970. */
   now(): number;
-  /** A clock that nobody sets, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   elapsed(): number;
 }
 
-/** Spans of calls, by the OpenTelemetry GenAI conventions (opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans). */
+/**
+ * Creates a tracer of calls by the OpenTelemetry GenAI conventions
+ * (opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans).
+ */
 export function createTracer({ sampler, exporter, random, now, elapsed }: TracerOptions): Tracer {
   const hex = (bytes: number) => Buffer.from(random(new Uint8Array(bytes))).toString("hex");
   return {
@@ -65,7 +68,7 @@ export function createTracer({ sampler, exporter, random, now, elapsed }: Tracer
       const sampled = parent && sampler.followsParent ? parent.sampled : isSampled(traceId, sampler.ratio);
       if (!sampled) return undefined;
       const spanId = hex(8);
-      // What is longer need not be passed on (w3.org/TR/trace-context), and without its parent it means nothing.
+      // A longer state need not be passed on (w3.org/TR/trace-context), and without its parent it means nothing.
       const given = parent && headers.get("tracestate");
       const state = given && given.length <= 512 ? given : undefined;
       const startedAt = now();
@@ -81,19 +84,19 @@ export function createTracer({ sampler, exporter, random, now, elapsed }: Tracer
           if (over) return;
           over = true;
           const operation = operations[dialect].telemetryName;
-          const asked = call.pool ?? call.llm?.name;
+          const target = call.pool ?? call.llm?.name;
           exporter.add({
             traceId,
             spanId,
             ...(parent && { parentSpanId: parent.spanId }),
             ...(state && { traceState: state }),
-            name: asked === undefined ? operation : `${operation} ${asked}`,
+            name: target === undefined ? operation : `${operation} ${target}`,
             kind: 2,
             startTimeUnixNano: nanoseconds(startedAt),
             endTimeUnixNano: nanoseconds(startedAt + elapsed() - began),
             attributes: attributesOf(operation, dialect, requestId, call),
             events: firstByte === undefined ? [] : [firstToken(startedAt, firstByte)],
-            // What the caller did wrong is no error of a server (semconv/http/http-spans).
+            // Errors of the caller are no errors of a server span (semconv/http/http-spans).
             status: { code: call.status >= 500 ? 2 : 0 },
           });
         },
@@ -109,7 +112,7 @@ interface Parent {
   sampled: boolean;
 }
 
-/** What a `traceparent` says (w3.org/TR/trace-context); undefined when it is none that is valid. */
+/** Parses a `traceparent` (w3.org/TR/trace-context). Returns undefined if it is missing or not valid. */
 function parentOf(header: string | null): Parent | undefined {
   const [, version, traceId = "", spanId = "", flags = "", rest = ""] =
     /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/.exec(header ?? "") ?? [];
@@ -118,7 +121,7 @@ function parentOf(header: string | null): Parent | undefined {
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-/** The same for all who see the same trace: by the end of its id, which is random. */
+/** Decides by the end of the trace's id, which is random, so that all programs decide the same for one trace. */
 function isSampled(traceId: string, ratio: number): boolean {
   return Number.parseInt(traceId.slice(-13), 16) < ratio * 2 ** 52;
 }
@@ -145,7 +148,7 @@ function attributesOf(operation: string, dialect: string, requestId: string, cal
   );
 }
 
-/** An attribute as OTLP writes it. */
+/** Returns an attribute in OTLP/JSON. */
 export function attribute(key: string, value: string | number | boolean): Attribute {
   if (typeof value === "string") return { key, value: { stringValue: value } };
   if (typeof value === "boolean") return { key, value: { boolValue: value } };
@@ -160,7 +163,7 @@ function firstToken(startedAt: number, milliseconds: number): SpanData["events"]
   };
 }
 
-/** Milliseconds since 1970, as text of nanoseconds: a number has not enough digits. */
+/** Returns milliseconds since 1970 as nanoseconds, in text: a number does not have enough digits. */
 function nanoseconds(milliseconds: number): string {
   const whole = Math.floor(milliseconds);
   const rest = Math.floor((milliseconds - whole) * 1e6);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Answered, createAccessLog } from "../../../src/server/observability/access-log.ts";
+import { createAccessLog, type LoggedRequest } from "../../../src/server/observability/access-log.ts";
 import { event } from "../../contract/store-fixtures.ts";
 
 const now = () => Date.parse("2026-11-21T10:00:00Z");
@@ -19,7 +19,7 @@ function accessLog() {
   return { log, lines, written };
 }
 
-const asked: Answered = {
+const asked: LoggedRequest = {
   requestId: "req_1",
   method: "POST",
   route: "/v1/chat/completions",
@@ -52,8 +52,8 @@ const line = {
 describe("the access log", () => {
   it("has one line of a request, with nothing that is not known", () => {
     const { log, lines } = accessLog();
-    log.answered({ ...asked, method: "GET", route: "/api/v1/llms/:idOrName" });
-    log.answered({ ...asked, route: null, status: 404, user: undefined, error: "not_found" });
+    log.responded({ ...asked, method: "GET", route: "/api/v1/llms/:idOrName" });
+    log.responded({ ...asked, route: null, status: 404, user: undefined, error: "not_found" });
     expect(lines()).toEqual([
       { ...line, method: "GET", route: "/api/v1/llms/:idOrName", durationMs: 12, user: "alice" },
       { ...line, route: null, status: 404, durationMs: 12, error: "not_found" },
@@ -64,14 +64,14 @@ describe("the access log", () => {
     const { log, lines } = accessLog();
     log.recorded(call);
     expect(lines()).toEqual([]);
-    log.answered(asked);
+    log.responded(asked);
     expect(lines()).toEqual([{ ...line, durationMs: 3211, user: "alice", ...ofCall }]);
   });
 
   it("has the line of a stream when it is over, with what it ended in", () => {
     const { log, lines } = accessLog();
-    log.answered({ ...asked, streaming: true });
-    log.answered({ ...asked, requestId: "req_2", streaming: true });
+    log.responded({ ...asked, streaming: true });
+    log.responded({ ...asked, requestId: "req_2", streaming: true });
     expect(lines()).toEqual([]);
     log.recorded({ ...call, requestId: "req_2", status: 502, error: "provider_error" });
     log.recorded(call);
@@ -92,28 +92,28 @@ describe("the access log", () => {
   it("has a line of a stream that was over before it began to be sent", () => {
     const { log, lines } = accessLog();
     log.recorded(call);
-    log.answered({ ...asked, streaming: true });
+    log.responded({ ...asked, streaming: true });
     expect(lines()).toHaveLength(1);
   });
 
   it("has the status that the caller has seen, where the answer could not be put on record", () => {
     const { log, lines } = accessLog();
     log.recorded(call);
-    log.answered({ ...asked, status: 507, error: "storage_full" });
+    log.responded({ ...asked, status: 507, error: "storage_full" });
     expect(lines()).toMatchObject([{ status: 507, error: "storage_full", llm: "gpt" }]);
   });
 
   it("passes over what is no call, and takes one line for one request", () => {
     const { log, lines } = accessLog();
     log.recorded(event(1, { action: "login", requestId: "req_1" }));
-    log.answered({ ...asked, route: "/api/v1/auth/login" });
+    log.responded({ ...asked, route: "/api/v1/auth/login" });
     log.recorded(event(1, { action: "login", requestId: "req_1" }));
     expect(lines()).toEqual([{ ...line, route: "/api/v1/auth/login", durationMs: 12, user: "alice" }]);
   });
 
   it("lets nothing through that moves a terminal's cursor (T42)", () => {
     const { log, lines, written } = accessLog();
-    log.answered({ ...asked, user: "a\u001b[31m\u009b31m\u007f\nb" });
+    log.responded({ ...asked, user: "a\u001b[31m\u009b31m\u007f\nb" });
     expect(lines()[0].user).toBe("a\u001b[31m\u009b31m\u007f\nb");
     expect(written.join("").slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
   });

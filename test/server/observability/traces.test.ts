@@ -226,7 +226,7 @@ describe("the way to the collector", () => {
       scope: { name: "mcpctl", version: "0" },
       outbound,
       metrics: new Metrics(),
-      tell: () => {},
+      onChange: () => {},
       every: 10,
     });
     onTestFinished(() => outbound.close());
@@ -255,7 +255,7 @@ describe("the way to the collector", () => {
     await always.tracer.close();
     expect(counted(always.metrics)).toEqual({ exported: 0, dropped: 0, failed: 3 });
     expect(always.collector.seen.length).toBe(2);
-    expect(always.told).toEqual([`the trace collector gets no spans: it answers ${status}`]);
+    expect(always.told).toEqual([`the trace collector receives no spans: it responded with ${status}`]);
   });
 
   it("loses a batch to 500 without another try, says so once, and says when it is well again", async () => {
@@ -268,8 +268,8 @@ describe("the way to the collector", () => {
     expect(collector.seen.length).toBe(3);
     expect(counted(metrics)).toEqual({ exported: 512, dropped: 0, failed: 1024 });
     expect(told).toEqual([
-      "the trace collector gets no spans: it answers 500",
-      "the trace collector is well again",
+      "the trace collector receives no spans: it responded with 500",
+      "the trace collector works again",
     ]);
   });
 
@@ -282,7 +282,7 @@ describe("the way to the collector", () => {
     make(nobody.tracer, 1);
     await nobody.tracer.close();
     expect(counted(nobody.metrics)).toMatchObject({ exported: 0, failed: 1 });
-    expect(nobody.told).toEqual(["the trace collector gets no spans: it cannot be reached"]);
+    expect(nobody.told).toEqual(["the trace collector receives no spans: it cannot be reached"]);
     expect(nobody.collector.seen).toEqual([]);
   });
 
