@@ -81,7 +81,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         publicUrls: options.publicUrls,
         nextRequestId: requestId,
         ...(accessLog && { accessLog }),
-        unexpected: (error, id) => log.error(`${id} ${describeError(error)}`),
+        logUnexpected: (error, id) => log.error(`${id} ${describeError(error)}`),
       },
     }),
   );

@@ -5,15 +5,15 @@ import type { AccessLog } from "../observability/access-log.ts";
 import type { Series } from "../observability/metrics.ts";
 import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
 import {
-  type Asked,
   type Authenticate,
-  answer,
-  failure,
+  errorResponse,
+  type IncomingRequest,
+  type LogUnexpected,
   type Peer,
+  publicError,
   type RequestFacts,
   type Route,
-  toldOf,
-  type Unexpected,
+  respond,
 } from "./route.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
@@ -29,7 +29,7 @@ import { threadRoutes } from "./routes/thread.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import type { Server } from "./server.ts";
 
-/** All routes there are. The router knows no others, and each says what it needs. */
+/** Returns all routes of the server. Each declares the right that it needs. */
 export function allRoutes(server: Server): Route[] {
   const routes: Route[] = [];
   routes.push(
@@ -50,52 +50,56 @@ export function allRoutes(server: Server): Route[] {
 }
 
 export interface AppOptions {
-  /** Over TCP a bearer says who asks; over the Unix socket it is the administrator, unless a bearer says otherwise. */
+  /** Requests without a bearer are the administrator's on the Unix socket, and are refused over TCP. */
   peer: Peer;
   publicUrls: readonly string[];
   nextRequestId(): string;
-  unexpected: Unexpected;
-  /** Where requests are logged. */
+  logUnexpected: LogUnexpected;
   accessLog?: AccessLog;
 }
 
 const none: Readonly<Record<string, string>> = {};
 
-/** The HTTP face of the server, as a function from request to response. */
+/** Returns the function that handles all requests of one listener. */
 export function createApp(server: Server, options: AppOptions): (request: Request) => Promise<Response> {
-  const { peer, nextRequestId, unexpected, accessLog } = options;
+  const { peer, nextRequestId, logUnexpected, accessLog } = options;
   const authenticate = authenticator(server, peer);
-  // Unknown fields are refused by name in `validateFields`; `normalize` would drop them silently. Elysia takes
-  // hosts to have four characters and more, and looks for the path behind them: `http://nas/` has three.
+  // `normalize` would silently drop unknown fields, which `validateFields` refuses by name. With `standardHostname`,
+  // Elysia looks for the path behind the first four characters of the host, but the host of `http://nas/` has three.
   const router = new Elysia({ normalize: false, handler: { standardHostname: false } });
   const routes = allRoutes(server);
-  // A path that a route spells out is beyond doubt; any other is looked at.
-  const spelledOut = new Set(routes.map(({ path }) => path).filter((path) => !path.includes(":")));
+  // Paths without parameters need no check.
+  const literalPaths = new Set(routes.map(({ path }) => path).filter((path) => !path.includes(":")));
   for (const route of routes) {
     const count = countedBy(server, route);
     router.route(
       route.method,
       route.path,
-      // Only these two are destructured: the router parses nothing else.
+      // Elysia parses only what is destructured here.
       async ({ request, params }: { request: Request; params?: Record<string, string> }) => {
-        const asked: Asked = { request, requestId: nextRequestId(), peer, params: params ?? none };
+        const incoming: IncomingRequest = {
+          request,
+          requestId: nextRequestId(),
+          peer,
+          params: params ?? none,
+        };
         if (!accessLog) {
-          const response = await answer(route, asked, authenticate, unexpected);
+          const response = await respond(route, incoming, authenticate, logUnexpected);
           count(response.status);
           return response;
         }
         const startedAt = performance.now();
         const facts: RequestFacts = {};
-        const response = await answer(route, { ...asked, facts }, authenticate, unexpected);
+        const response = await respond(route, { ...incoming, facts }, authenticate, logUnexpected);
         count(response.status);
         accessLog.responded({
           ...facts,
-          requestId: asked.requestId,
+          requestId: incoming.requestId,
           method: route.method,
           route: route.path,
           status: response.status,
           durationMs: performance.now() - startedAt,
-          // Other streams answer a GET.
+          // Streams of calls are responses to POST; other streams are responses to GET.
           streaming: route.method === "POST" && response.headers.get("content-type") === "text/event-stream",
         });
         return response;
@@ -103,12 +107,12 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
       { parse: "none" },
     );
   }
-  /** What reaches no route. */
+  /** Refuses a request that reaches no route. */
   const refuse = (error: unknown, { method }: Request, path: string) => {
     const requestId = nextRequestId();
-    const response = failure(error, requestId, path, unexpected);
+    const response = errorResponse(error, requestId, path, logUnexpected);
     const { status } = response;
-    const { code } = toldOf(error);
+    const { code } = publicError(error);
     accessLog?.responded({
       requestId,
       method,
@@ -127,10 +131,10 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
   return async (request) => {
     let path = "";
     try {
-      // First: the URL is made with the Host header, and says what that wants it to.
+      // The host comes first: Bun makes the URL from the Host header, whatever that contains.
       if (peer === "tcp") guardHost(request.headers.get("host"));
       path = pathOf(request.url);
-      if (!spelledOut.has(path)) checkPath(path);
+      if (!literalPaths.has(path)) checkPath(path);
     } catch (error) {
       return refuse(error, request, path);
     }
@@ -143,7 +147,7 @@ function checkPath(path: string): void {
   if (!isDecodable(path)) throw new AppError("invalid_request", "the path is not valid UTF-8");
 }
 
-/** Counts the answers of a route, by status. */
+/** Returns a function that counts the responses of a route by status. */
 function countedBy(server: Server, { method, path }: Route): (status: number) => void {
   const byStatus = new Map<number, Series>();
   return (status) => {
@@ -155,7 +159,7 @@ function countedBy(server: Server, { method, path }: Route): (status: number) =>
   };
 }
 
-/** A GET without its body, through the same rules. */
+/** Handles a HEAD request as a GET without its body, so that the same checks apply. */
 async function head(router: Elysia, request: Request): Promise<Response> {
   const { body, status, headers } = await router.fetch(
     new Request(request.url, { headers: request.headers }),

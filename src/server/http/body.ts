@@ -6,21 +6,22 @@ import { refuseOtherCase } from "../../wire/field-case.ts";
 import { isObject, maxJsonItems, parseExact, scanJson } from "../../wire/json.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 
-/** Bytes of a body on a route for everybody: what is sent by nobody in particular is never kept in numbers (T59). */
+/** The most bytes of a body on a public route: callers without a bearer must not fill the memory (T59). */
 export const maxPublicBodyBytes = 8 * 1024;
-/** Bytes of a body on every other route. */
+/** The most bytes of a body on every other route. */
 export const maxBodyBytes = 32 * 1024 * 1024;
 const maxDepth = 64;
 
 const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** A whole body must arrive in this time, however slowly its bytes drip (T64). */
+/** Seconds in which a whole body must arrive (T64). */
 const bodySeconds = 60;
 
-/** A request with a body, and how many bytes that may have. */
+/** A request with a body. */
 export interface BodyOf {
   request: Request;
+  /** The most bytes of the body. */
   maxBodyBytes: number;
 }
 
@@ -54,7 +55,7 @@ export async function readText(
   }
 }
 
-/** Parses a body that must be an object. Depth is checked before anything is built (T60), double keys too (T61). */
+/** Parses a body that must be an object. Its depth and duplicate keys are checked before it is parsed (T60, T61). */
 export function parseObject(text: string): Record<string, unknown> {
   scanJson(text, { maxDepth, rejectDuplicateKeys: true });
   return parse(text, JSON.parse);
@@ -78,10 +79,10 @@ export async function readBody<T extends TObject>(
   throw new AppError("invalid_request", `${field}: ${first.message}`, { details: faults });
 }
 
-/** Elements of a call for embeddings: texts may come as lists of tokens. */
+/** The most elements in a call for embeddings, where texts may be lists of tokens. */
 const maxEmbeddingItems = 2_000_000;
 
-/** Parses the body of a call to a model: an object, with where its top-level values stand. Long integers keep their digits. */
+/** Parses the body of a call to a model, with the positions of its top-level values. Long integers keep their digits. */
 export function parseCall(
   text: string,
   operation: Operation,
@@ -100,14 +101,14 @@ function parse(text: string, parser: (text: string) => unknown): Record<string, 
   try {
     value = parser(text);
   } catch (error) {
-    // The engine's message quotes the body, which may hold a secret.
+    // The message of the engine quotes the body, which may have a secret.
     throw new AppError("invalid_request", "the body is not valid JSON", { cause: (error as Error).name });
   }
   if (!isObject(value)) throw new AppError("invalid_request", "the body must be a JSON object");
   return value;
 }
 
-/** What arrives, unless it takes too long or whoever sends it goes away. */
+/** Waits for a body. Throws AppError if it takes too long, or if the caller goes away. */
 function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
   return new Promise((resolve, reject) => {
     const deadline = deadlines.after(bodySeconds * 1000, () => reject(tooSlow()));
@@ -124,7 +125,7 @@ function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
   });
 }
 
-/** A body of unknown length: counted as it comes, so that too much of it never is in memory (T59). */
+/** Reads a body of unknown length. Its bytes are counted as they come, so that memory is limited (T59). */
 async function counted(request: Request, most: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -3,8 +3,7 @@ import { dialects } from "../../wire/dialects/index.ts";
 import { dialectAt } from "../../wire/dialects/operations.ts";
 
 /**
- * The body of an error at a path: under `/v1` as the SDKs that call it read errors, everywhere else as `/api/v1`
- * writes them.
+ * Returns the body of an error: under `/v1` in the form of the path's dialect, everywhere else in the form of `/api/v1`.
  */
 export function errorBodyAt(path: string, error: AppError, requestId: string): object {
   if (!path.startsWith("/v1/")) return errorBody(error, requestId);

@@ -2,7 +2,7 @@ import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { OpenStreams } from "../core/open-streams.ts";
 
-/** A stream whose reader is behind by more than this is overrun. */
+/** The most bytes that wait for a slow reader. With more, the stream is overrun. */
 const maxQueuedBytes = 8 * 1024 * 1024;
 
 /** Milliseconds between two comments, which keep a quiet stream open. */
@@ -10,7 +10,7 @@ const heartbeat = 15_000;
 
 const encoder = new TextEncoder();
 
-/** Server-sent events to one reader, until either side ends them. */
+/** A stream of server-sent events to one reader. */
 export class EventStream {
   readonly #controller: ReadableStreamDefaultController<Uint8Array>;
   readonly #onEnd: (() => void)[] = [];
@@ -37,7 +37,7 @@ export class EventStream {
     this.#controller.enqueue(encoder.encode(":\n\n"));
   }
 
-  /** Runs work when the stream has ended, whoever ended it. */
+  /** Adds work for when the stream has ended, whichever side ended it. */
   onEnd(work: () => void): void {
     this.#onEnd.push(work);
   }
@@ -57,9 +57,9 @@ export class EventStream {
 }
 
 /**
- * A response of server-sent events without end. It ends with its bearer, and when the server stops.
+ * Returns a response of server-sent events. It ends when its bearer is no longer valid, and when the server stops.
  *
- * @param begin sends what there is, and subscribes to what comes
+ * @param begin sends the first events, and subscribes to later ones
  */
 export function eventResponse(
   { streams }: { streams: OpenStreams },

@@ -3,8 +3,8 @@ import { hostname } from "node:os";
 import { AppError } from "../../errors.ts";
 
 /**
- * Names under which requests are answered (DNS rebinding, T72): localhost, this machine's own, those of
- * `--public-url`, and any IP address, so that a LAN works without configuration.
+ * Returns a function that throws AppError unless a Host header is localhost, a name of this machine, a host of
+ * `--public-url` or an IP address, with which a LAN works without configuration. It protects against DNS rebinding (T72).
  *
  * @param publicUrls as given on the command line
  */
@@ -12,7 +12,7 @@ export function hostGuard(publicUrls: readonly string[]): (host: string | null) 
   const own = hostname().toLowerCase();
   const names = new Set(["localhost", own, own.split(".")[0]!, `${own.split(".")[0]}.local`]);
   for (const url of publicUrls) names.add(new URL(url).hostname.toLowerCase());
-  // Every request of a client names the same host: the verdict on it is worth keeping.
+  // Every request of a client has the same host, so its check is remembered.
   let last: string | null = null;
   return (host) => {
     if (host === last && host !== null) return;
@@ -25,15 +25,15 @@ export function hostGuard(publicUrls: readonly string[]): (host: string | null) 
 }
 
 function misdirected(): AppError {
-  return new AppError("misdirected_request", "this server does not answer under that name", {
+  return new AppError("misdirected_request", "this server does not answer requests for that host name", {
     hint: "start it with --public-url, or use its IP address",
   });
 }
 
 /**
- * Whether a path is written the one way it is to be written. Encoded slashes and dots, backslashes, doubled and
- * trailing slashes, parameters and control characters are not: such a path is not found, and so cannot reach
- * another rule than the plain one (T44).
+ * Returns true if a path is in its canonical form: without encoded slashes and dots, backslashes, doubled and trailing
+ * slashes, parameters and control characters. Other paths are not found, so that the rules of a path cannot be avoided
+ * by another spelling (T44).
  */
 export function isCanonicalPath(path: string): boolean {
   if (path === "/") return true;
@@ -42,7 +42,7 @@ export function isCanonicalPath(path: string): boolean {
   );
 }
 
-/** Whether the percent signs of a path stand for UTF-8: the router makes the same of all that do not (T40). */
+/** Returns true if the percent-encoding of a path is valid UTF-8. The router would treat all invalid ones alike (T40). */
 export function isDecodable(path: string): boolean {
   if (!path.includes("%")) return true;
   try {
@@ -53,7 +53,7 @@ export function isDecodable(path: string): boolean {
   }
 }
 
-/** The path of an absolute URL, without parsing it: what stands between the host and the query. */
+/** Returns the path of an absolute URL without parsing it. */
 export function pathOf(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   if (start < 0) return "/";

@@ -2,42 +2,42 @@ import { chmodSync, existsSync, rmSync } from "node:fs";
 import { AppError } from "../../errors.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 
-/** Something that takes requests. */
+/** A socket on which the server listens. */
 export interface Listener {
   url: string;
-  /** Where one of its requests comes from; undefined on a Unix socket, and when the caller has gone. */
+  /** Returns the address that a request comes from; undefined on a Unix socket, and if the caller has gone. */
   addressOf(request: Request): string | undefined;
   /**
-   * Makes one of its requests a WebSocket, which opens before this returns; the response to it goes nowhere.
+   * Makes a request a WebSocket, which opens before this returns. The response of the handler is then not sent.
    *
-   * @param headers of the answer
-   * @returns false when the request is none that can become one
+   * @param headers of the response that opens the WebSocket
+   * @returns false if the request cannot become a WebSocket
    */
   upgrade(request: Request, handler: SocketHandler, headers: Record<string, string>): boolean;
-  /** Takes no new connections; returns when all requests are answered. */
+  /** Takes no new connections. Resolves when all requests have their responses. */
   drain(): Promise<void>;
-  /** Ends what is still open. */
+  /** Ends all connections. */
   close(): Promise<void>;
 }
 
 type Handler = (request: Request) => Promise<Response>;
 
 /**
- * What is too large is refused in `readText`, in the API's own words. Bun keeps nothing of a body that nobody
- * reads, so its own limit would save no memory (T59).
+ * No limit of Bun: `readText` refuses bodies that are too large, with an error of the API. Bun does not buffer a body
+ * before it is read, so its own limit would save no memory (T59).
  */
 const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
 
-/** A frame over this closes its WebSocket: an answer that is not streamed comes in one, and a body is 32 MB at most. */
+/** The most bytes of a frame. A response that is not streamed comes in one frame, and a body has 32 MB at most. */
 const maxFrameBytes = 33 * 1024 * 1024;
 
-/** What may wait for a peer before all else is dropped: two bodies, as large as they may be, on a slow line. */
+/** The most bytes that wait for a slow peer: two bodies of the largest size. */
 const maxWaitingBytes = 64 * 1024 * 1024;
 
 const websocket: Bun.WebSocketHandler<SocketHandler> = {
   maxPayloadLength: maxFrameBytes,
   backpressureLimit: maxWaitingBytes,
-  // Seconds. Pings go out in time for it, so that only a peer that is gone is cut off.
+  // Seconds. Bun sends pings in time, so that only a dead peer is cut off.
   idleTimeout: 30,
   sendPings: true,
   open: (socket) => socket.data.opened(socket),
@@ -48,13 +48,13 @@ const websocket: Bun.WebSocketHandler<SocketHandler> = {
   close: ({ data }) => data.closed(),
 };
 
-/** Bytes in the path of a Unix socket that macOS takes; Linux takes four more. */
+/** The most bytes in the path of a Unix socket on macOS. Linux takes four more. */
 const maxSocketPath = 103;
 
 /**
- * Listens on TCP, alone on its port.
+ * Listens on a TCP port that no other process has.
  *
- * @throws AppError `unavailable` when the port is taken or may not be used
+ * @throws AppError `unavailable` if the port is taken or may not be used
  */
 export function listenTcp({ hostname, port }: { hostname: string; port: number }, handle: Handler): Listener {
   try {
@@ -63,12 +63,12 @@ export function listenTcp({ hostname, port }: { hostname: string; port: number }
       port,
       reusePort: false,
       maxRequestBodySize,
-      // Bun would print what goes wrong in a stream, with source lines.
+      // In development mode, Bun prints errors in a stream with source lines.
       development: false,
       idleTimeout: 30,
       websocket,
       fetch(request, bun) {
-        // Quiet streams have a heartbeat, slow bodies a deadline: the idle limit is for what sends no request.
+        // Streams have a heartbeat and bodies a deadline. The idle timeout is for connections without a request.
         bun.timeout(request, 0);
         return handle(request);
       },
@@ -80,7 +80,7 @@ export function listenTcp({ hostname, port }: { hostname: string; port: number }
   }
 }
 
-/** Listens on a Unix socket that only its owner can open. Whoever can is the administrator. */
+/** Listens on a Unix socket that only its owner can open. Its requests are the administrator's. */
 export async function listenUnix(path: string, handle: Handler): Promise<Listener> {
   if (Buffer.byteLength(path) > maxSocketPath) {
     throw new AppError("unavailable", `the path of the Unix socket is too long: ${path}`, {
@@ -88,7 +88,7 @@ export async function listenUnix(path: string, handle: Handler): Promise<Listene
     });
   }
   if (existsSync(path)) {
-    if (await answers(path)) throw new AppError("unavailable", `another mcpctl server is using ${path}`);
+    if (await isInUse(path)) throw new AppError("unavailable", `another mcpctl server is using ${path}`);
     rmSync(path);
   }
   try {
@@ -98,8 +98,8 @@ export async function listenUnix(path: string, handle: Handler): Promise<Listene
       development: false,
       websocket,
       fetch: handle,
-      // On a Unix socket `timeout(request, 0)` does nothing, and a quiet stream would be cut after 10 s. This is
-      // heeded there, though Bun's types do not know it.
+      // On a Unix socket `timeout(request, 0)` does nothing, and a quiet stream would be cut after 10 s. This option
+      // works there, though it is missing in Bun's types.
       ...({ idleTimeout: 0 } as object),
     });
     chmodSync(path, 0o600);
@@ -130,8 +130,8 @@ function listener(server: Bun.Server<SocketHandler>, url: string): Listener {
   };
 }
 
-/** Whether somebody listens on a Unix socket; a file that a kill left behind does not answer. */
-async function answers(path: string): Promise<boolean> {
+/** True if a process listens on a Unix socket. The file of a killed process stays, but nothing listens on it. */
+async function isInUse(path: string): Promise<boolean> {
   try {
     const socket = await Bun.connect({ unix: path, socket: { data() {} } });
     socket.end();

@@ -16,7 +16,7 @@ const error = {
   },
 };
 
-/** The description of the API, made from the routes and, through them, from the kinds. */
+/** Returns the OpenAPI description of some routes. */
 export function openApi(routes: readonly Route[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
@@ -48,7 +48,7 @@ function operation(route: Route): object {
     required: true,
     schema: { type: "string" },
   }));
-  const asked = Object.entries(route.query ?? {}).map(([name, description]) => ({
+  const queried = Object.entries(route.query ?? {}).map(([name, description]) => ({
     name,
     in: "query",
     description,
@@ -58,10 +58,13 @@ function operation(route: Route): object {
     operationId: `${route.method.toLowerCase()}${route.path.replace(/[^a-z0-9]+(.)/gi, (_, c: string) => c.toUpperCase())}`,
     summary: route.summary,
     tags: [route.path.split("/")[3] ?? "system"],
-    ...(named.length + asked.length > 0 && { parameters: [...named, ...asked] }),
+    ...(named.length + queried.length > 0 && { parameters: [...named, ...queried] }),
     ...(route.body && { requestBody: { required: true, content: json(route.body) } }),
     responses: {
-      [route.status ?? 200]: { description: "Done", ...(route.answer && { content: json(route.answer) }) },
+      [route.status ?? 200]: {
+        description: "Done",
+        ...(route.response && { content: json(route.response) }),
+      },
       default: { $ref: "#/components/responses/Error" },
     },
     ...(route.access === "public" ? { security: [] } : { "x-mcpctl-access": route.access }),

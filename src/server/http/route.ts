@@ -9,9 +9,9 @@ import { maxBodyBytes, maxPublicBodyBytes } from "./body.ts";
 import { errorBodyAt } from "./error-shape.ts";
 
 /**
- * What a route needs. `public` asks nobody who they are. A verb on a resource is the gate before anything is
- * read: held on the kind or on some name of it; which rows, the handler asks `decide`. `or`: held on that resource is
- * enough as well.
+ * The right that a route needs. `public` needs no bearer, `authenticated` any valid one. A verb must be held on the
+ * resource, or on some row of it, before the body is read; the handler then asks `decide` about the rows. With `or`, the
+ * verb on that other resource is enough.
  */
 export type Access =
   | "public"
@@ -19,7 +19,7 @@ export type Access =
   | { verb: Verb; resource: string; or?: string }
   | { action: Action };
 
-/** How a request came in. Who can open the Unix socket is the administrator of this host. */
+/** The listener that a request came to. Processes that can open the Unix socket act as the administrator. */
 export type Peer = "tcp" | "unix";
 
 /** One request to one route. */
@@ -27,14 +27,18 @@ export class Call {
   readonly request: Request;
   readonly requestId: string;
   readonly peer: Peer;
-  /** Decoded once, from the matched path. */
+  /** Parameters of the path, decoded once. */
   readonly params: Readonly<Record<string, string>>;
-  /** Bytes that its body may have. */
+  /** The most bytes of its body. */
   readonly maxBodyBytes: number;
-  /** Who asks; on a public route nobody, who holds nothing. */
+  /** The caller; on a public route `nobody`. */
   readonly principal: Principal;
 
-  constructor({ request, requestId, peer, params }: Asked, principal: Principal, maxBodyBytes: number) {
+  constructor(
+    { request, requestId, peer, params }: IncomingRequest,
+    principal: Principal,
+    maxBodyBytes: number,
+  ) {
     this.request = request;
     this.requestId = requestId;
     this.peer = peer;
@@ -50,20 +54,24 @@ export class Call {
   }
 }
 
+/** One method of one path, and its handler. */
 export interface Route {
   method: "GET" | "POST" | "PUT" | "DELETE";
-  /** As the router reads it: `/api/v1/llms/:idOrName`. */
+  /** The pattern for the router: `/api/v1/llms/:idOrName`. */
   path: string;
   access: Access;
-  /** The rest is for the API description. */
+  /** One sentence for the API description. */
   summary: string;
+  /** Query parameters with their descriptions, for the API description. */
   query?: Readonly<Record<string, string>>;
+  /** Schema of the body, for the API description. */
   body?: TSchema;
-  answer?: TSchema;
-  /** Bytes that the body may have; 32 MB when not given. A public route never takes more than 8 KB. */
-  maxBodyBytes?: number;
-  /** Of a success; 200 when not given. */
+  /** Schema of the response, for the API description. */
+  response?: TSchema;
+  /** Status of a success, for the API description; 200 if not given. */
   status?: number;
+  /** The most bytes of a body; 32 MB if not given. A public route never takes more than 8 KB. */
+  maxBodyBytes?: number;
   /**
    * Set on a route that refuses its method with 405: the methods that the path takes, for the `Allow` header. Such a
    * route is not in the API description.
@@ -72,37 +80,38 @@ export interface Route {
   handle(call: Call): Response | Promise<Response>;
 }
 
-/** How a request is told who sent it; undefined when it does not say, or says what is not true (any more). */
+/** Returns the principal of a request; undefined without a valid bearer. */
 export type Authenticate = (request: Request) => Principal | undefined;
 
-/** What went wrong that nobody meant to: logged, never told. */
-export type Unexpected = (error: unknown, requestId: string) => void;
+/** Logs an error that is a defect. The caller gets a fixed text instead. */
+export type LogUnexpected = (error: unknown, requestId: string) => void;
 
-/** One request, before it is known who asks. */
-export type Asked = Pick<Call, "request" | "requestId" | "peer" | "params"> & {
-  /** Filled in for the access log, where there is one. */
+/** A request before its principal is known. */
+export type IncomingRequest = Pick<Call, "request" | "requestId" | "peer" | "params"> & {
+  /** Is filled in for the access log, if there is one. */
   facts?: RequestFacts;
 };
 
-/** What is learnt of a request while it is answered. */
+/** Facts about a request that are found out while it is handled. */
 export type RequestFacts = Pick<LoggedRequest, "user" | "error">;
 
-/** Answers one request: who asks, whether they may, and only then what it is about. */
-export async function answer(
+/** Handles one request: checks the bearer, then the right to the route, then calls its handler. Never throws. */
+export async function respond(
   route: Route,
-  asked: Asked,
+  incoming: IncomingRequest,
   authenticate: Authenticate,
-  unexpected: Unexpected,
+  logUnexpected: LogUnexpected,
 ): Promise<Response> {
   try {
-    const principal = route.access === "public" ? nobody : admit(route.access, authenticate(asked.request));
-    if (asked.facts && principal !== nobody) asked.facts.user = principal.userName;
-    const response = await route.handle(new Call(asked, principal, bodyLimit(route)));
-    response.headers.set("x-request-id", asked.requestId);
+    const principal =
+      route.access === "public" ? nobody : admit(route.access, authenticate(incoming.request));
+    if (incoming.facts && principal !== nobody) incoming.facts.user = principal.userName;
+    const response = await route.handle(new Call(incoming, principal, bodyLimit(route)));
+    response.headers.set("x-request-id", incoming.requestId);
     return response;
   } catch (error) {
-    if (asked.facts) asked.facts.error = toldOf(error).code;
-    const response = failure(error, asked.requestId, route.path, unexpected);
+    if (incoming.facts) incoming.facts.error = publicError(error).code;
+    const response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
     if (route.allow !== undefined) response.headers.set("allow", route.allow);
     return response;
   }
@@ -112,7 +121,7 @@ function bodyLimit({ access, maxBodyBytes: own = maxBodyBytes }: Route): number 
   return access === "public" ? maxPublicBodyBytes : own;
 }
 
-/** Throws AppError `unauthenticated` or `forbidden` unless somebody may use a route. */
+/** Returns the principal if it may use a route. Throws AppError `unauthenticated` or `forbidden` otherwise. */
 function admit(access: Exclude<Access, "public">, principal: Principal | undefined): Principal {
   if (!principal)
     throw new AppError("unauthenticated", "log in, or send a valid token", { hint: "mcpctl login" });
@@ -130,20 +139,28 @@ function holds(principal: Principal, access: Exclude<Access, string>): boolean {
   return mayList(principal, verb, resource) || (or !== undefined && mayList(principal, verb, or));
 }
 
-/** What a caller is told of anything thrown. */
-export function toldOf(error: unknown): AppError {
+/** Returns the error that a caller may see for anything thrown. A defect becomes `internal`, with a fixed text. */
+export function publicError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof StoreError) return storeFailure(error);
-  return new AppError("internal", "something went wrong in the server", { hint: "its log says more" });
+  return new AppError("internal", "something went wrong in the server", {
+    hint: "see the log of the server",
+  });
 }
 
-/** The response for anything thrown. What is not an AppError is a fixed text, whatever it holds. */
-export function failure(error: unknown, requestId: string, path: string, unexpected: Unexpected): Response {
-  const told = toldOf(error);
-  if (told.code === "internal") unexpected(error, requestId);
-  const response = Response.json(errorBodyAt(path, told, requestId), { status: told.status });
+/** Returns the response for anything thrown. */
+export function errorResponse(
+  thrown: unknown,
+  requestId: string,
+  path: string,
+  logUnexpected: LogUnexpected,
+): Response {
+  const error = publicError(thrown);
+  if (error.code === "internal") logUnexpected(thrown, requestId);
+  const response = Response.json(errorBodyAt(path, error, requestId), { status: error.status });
   response.headers.set("x-request-id", requestId);
-  if (told.retryAfter !== undefined) response.headers.set("retry-after", String(Math.ceil(told.retryAfter)));
-  if (told.status === 401) response.headers.set("www-authenticate", "Bearer");
+  if (error.retryAfter !== undefined)
+    response.headers.set("retry-after", String(Math.ceil(error.retryAfter)));
+  if (error.status === 401) response.headers.set("www-authenticate", "Bearer");
   return response;
 }

@@ -14,14 +14,14 @@ import type { ProviderSessions } from "../workstations/provider-sessions.ts";
 import type { Workstations } from "../workstations/workstations.ts";
 import type { Peer } from "./route.ts";
 
-/** What routes work with. */
+/** The parts of a server that routes use. */
 export interface Server extends SecretServices {
   catalogue: Catalogue;
   resources: Resources;
   inference: Inference;
-  /** Agents' sessions. */
+  /** The sessions of workstation agents. */
   sessions: ProviderSessions;
-  /** Agents that are attached. */
+  /** The workstation agents that are attached. */
   workstations: Workstations;
   audit: Audit;
   metrics: Metrics;
@@ -31,17 +31,17 @@ export interface Server extends SecretServices {
   throttle: Throttle;
   now(): number;
   random: Random;
-  /** Whether `/metrics` is for everybody. */
+  /** True if `/metrics` needs no bearer. */
   metricsPublic: boolean;
-  /** Why the server should not be sent requests now; empty when it should. */
+  /** Returns the reasons why the server should get no requests now; an empty list if it should. */
   unready(): Promise<string[]>;
-  /** Where a request over TCP comes from, while its caller is there. */
+  /** Returns the address that a request over TCP comes from; undefined if the caller has gone. */
   addressOf(request: Request): string | undefined;
   /**
    * Makes a request a WebSocket, which opens before this returns.
    *
-   * @param headers of the answer
-   * @returns false when it is none that can become one
+   * @param headers of the response that opens the WebSocket
+   * @returns false if the request cannot become a WebSocket
    */
   upgrade(request: Request, peer: Peer, handler: SocketHandler, headers: Record<string, string>): boolean;
 }

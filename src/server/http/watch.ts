@@ -10,9 +10,9 @@ import type { Call } from "./route.ts";
 import type { Server } from "./server.ts";
 
 /**
- * Changes of a kind as server-sent events: `added`, `modified`, `deleted`, with the revision as their id. Without
- * `since` it begins with what is there, and `synced`. A row that goes out of sight is `deleted`, whether or not it
- * still exists for others (T53).
+ * Returns changes of a kind as server-sent events: `added`, `modified` and `deleted`, with the revision as their id.
+ * Without `since` it begins with all rows, then `synced`. A row that becomes hidden from the watcher is `deleted`, also
+ * if it still exists for others (T53).
  */
 export function watch(server: Server, kind: Kind, call: Call): Response {
   const { catalogue } = server;
@@ -44,7 +44,7 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
   });
 }
 
-/** What a change of a row looks like to somebody; undefined when it is none of their business. */
+/** Returns the event of a change for a principal; undefined if the principal may see the row neither before nor after. */
 function eventOf(
   server: Server,
   kind: Kind,

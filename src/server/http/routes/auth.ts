@@ -37,7 +37,7 @@ export function authRoutes(server: Server): Route[] {
       access: "public",
       summary: "Log in with a password",
       body: Login,
-      answer: Type.Object({ token: Type.String(), expiresAt: Type.String() }),
+      response: Type.Object({ token: Type.String(), expiresAt: Type.String() }),
       handle: (call) => login(server, call),
     },
     {
@@ -82,7 +82,7 @@ export function authRoutes(server: Server): Route[] {
       access: "authenticated",
       summary: "Whether the bearer may do something",
       body: Question,
-      answer: Type.Object({ allowed: Type.Boolean() }),
+      response: Type.Object({ allowed: Type.Boolean() }),
       handle: async (call) =>
         Response.json({
           allowed: canI(server, call, await readBody(call, server.deadlines, Question)),

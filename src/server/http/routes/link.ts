@@ -58,7 +58,7 @@ export function linkRoutes(server: Server): Route[] {
       summary: "Accept a task; returns the request if the task did not contain it",
       body: Accept,
       maxBodyBytes: controlBytes,
-      answer: Type.Object({ request: Type.Optional(Type.Unknown()) }),
+      response: Type.Object({ request: Type.Optional(Type.Unknown()) }),
       handle: (call) => accept(server, call),
     },
     {
@@ -67,7 +67,7 @@ export function linkRoutes(server: Server): Route[] {
       access,
       summary: "Post a result of a task: a whole response, a chunk, a batch of chunks or an error",
       body: Result,
-      answer: Taken,
+      response: Taken,
       async handle(call) {
         const { principal, params } = call;
         const read = () => readText(call, server.deadlines);

@@ -9,7 +9,7 @@ import type { ParsedRequest } from "../../inference/request.ts";
 import { recordResponse } from "../../inference/threads/thread-recorder.ts";
 import type { ChatMessage, ThreadTurn } from "../../inference/threads/threads.ts";
 import { parseCall, readText } from "../body.ts";
-import { type Call, type Route, toldOf } from "../route.ts";
+import { type Call, publicError, type Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
 /** Calls of a persona by its own path, also in a thread. */
@@ -67,7 +67,7 @@ async function chat(server: Server, call: Call): Promise<Response> {
     });
     if (!turn) return response;
     return await recordResponse(response, turn, (error) =>
-      dialects.chat.errorFrames(toldOf(error), requestId),
+      dialects.chat.errorFrames(publicError(error), requestId),
     );
   } catch (error) {
     turn?.end();

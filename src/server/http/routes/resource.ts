@@ -64,7 +64,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
         watch: "1: changes as server-sent events",
         since: "With watch: changes after this revision, as x-mcpctl-revision said",
       },
-      answer: Type.Array(objectSchema(kind)),
+      response: Type.Array(objectSchema(kind)),
       handle: (call) =>
         call.query.get("watch") === "1" ? watch(server, kind, call) : list(server, kind, call),
     },
@@ -75,7 +75,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       summary: `Create ${named}`,
       status: 201,
       body: inputSchema(kind),
-      answer: objectSchema(kind),
+      response: objectSchema(kind),
       handle: async (call) => {
         const created = await resources.create(call, kind, await body(call));
         await extras.created?.(server, call, created);
@@ -88,7 +88,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       access: needs(kind, "view"),
       summary: `Read ${named}`,
       query: { ...scoped, ...extras.readQuery },
-      answer: objectSchema(kind),
+      response: objectSchema(kind),
       handle: async (call) => {
         const row = resources.find(call.principal, "view", kind, call.params["idOrName"]!, scope(call));
         const object = resources.present(call.principal, kind, row);
@@ -105,7 +105,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       summary: `Change ${named}: only the given fields; null clears`,
       query: scoped,
       body: Type.Partial(inputSchema(kind)),
-      answer: objectSchema(kind),
+      response: objectSchema(kind),
       handle: async (call) => {
         const { idOrName } = call.params;
         const updated = await resources.update(call, kind, idOrName!, await body(call), scope(call));

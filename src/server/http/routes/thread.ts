@@ -37,7 +37,7 @@ export function threadRoutes(server: Server): Route[] {
       summary: "Begin a thread with an agent",
       status: 201,
       body: input,
-      answer: shown,
+      response: shown,
       handle: async (call) => {
         const { principal, params } = call;
         const find = () => findPersona(catalogue.snapshot, principal, params["idOrName"]!);
@@ -52,7 +52,7 @@ export function threadRoutes(server: Server): Route[] {
       access,
       summary: "The caller's own threads, those last spoken in first",
       query: { agent: "Only those with this agent" },
-      answer: Type.Array(shown),
+      response: Type.Array(shown),
       handle: async (call) => {
         const agent = call.query.get("agent");
         const found = agent === null ? undefined : agentId(server, call, agent);
@@ -64,7 +64,7 @@ export function threadRoutes(server: Server): Route[] {
       path: "/api/v1/threads/:id",
       access,
       summary: "One of the caller's own threads, with what was said in it",
-      answer: withMessages,
+      response: withMessages,
       handle: async ({ principal, params }) => Response.json(await threads.read(principal, params["id"]!)),
     },
     {
