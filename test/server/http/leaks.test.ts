@@ -122,7 +122,7 @@ it("logs what nobody meant to happen, and tells the caller a fixed text (T22, T2
   expect(body).toEqual({
     error: "something went wrong in the server",
     code: "internal",
-    hint: "its log says more",
+    hint: "see the log of the server",
     requestId: headers.get("x-request-id"),
   });
   expect(server.logged).toHaveLength(1);

@@ -4,7 +4,7 @@ import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import type { KindRoutes } from "./define.ts";
 
-/** Llms: a new one is probed once, and one can be asked for the members of its pool. */
+/** Adds the probe of a new llm, and the members of an llm's pool. */
 export const llmRoutes: KindRoutes = {
   /** Tells whether the provider accepts the url and the key. A failed probe is reported and refuses nothing. */
   async created(server, call, object) {
@@ -15,13 +15,13 @@ export const llmRoutes: KindRoutes = {
       method: "GET",
       path: "/api/v1/llms/:idOrName/members",
       access: { verb: "view", resource: llm.plural },
-      summary: "The effective pool of an llm",
+      summary: "List the members of an llm's pool",
       handle: (call) => members(server, call),
     },
   ],
 };
 
-/** The llms in the pool of an llm that the caller may see. */
+/** Returns the llms in the pool of an llm that the caller may see. */
 function members(server: Server, { principal, params }: Call): Response {
   const row = server.resources.find(principal, "view", llm, params["idOrName"]!);
   const poolName = poolOf(row);

@@ -11,7 +11,7 @@ import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import type { KindRoutes } from "./define.ts";
 
-/** Milliseconds for which the health of a backend is not asked for again. */
+/** Milliseconds for which the health of a backend is not checked again. */
 const recent = 5000;
 
 const WizardBody = Type.Object(
@@ -31,7 +31,7 @@ const WizardBody = Type.Object(
   { additionalProperties: false },
 );
 
-/** Secret backends: their health is told with them, and their tokens are set up and replaced. */
+/** Adds the health of secret backends, their set-up and the rotation of their tokens. */
 export const secretBackendRoutes: KindRoutes = {
   created: addHealth,
   updated: addHealth,
@@ -77,7 +77,7 @@ async function addHealth(server: Server, call: Call, object: Resource): Promise<
   if (row) object["health"] = await healthOf(server, call, row);
 }
 
-/** The health of a backend, asked for again unless it is recent. */
+/** Returns the health of a backend. A check that is not recent is made again. */
 async function healthOf(server: Server, { principal }: Call, row: Row): Promise<unknown> {
   const checked = server.catalogue.snapshot.volatile.health.get(row.id)?.checkedAt;
   if (!checked || server.now() - Date.parse(checked) >= recent) await server.backends.check(row);

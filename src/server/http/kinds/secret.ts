@@ -20,9 +20,9 @@ const MigrationBody = Type.Object(
   { additionalProperties: false },
 );
 
-/** Secrets: their values can be read with a right of their own, and moved to another backend. */
+/** Adds the values of a secret, for callers that may edit it, and the migration of secrets to another backend. */
 export const secretRoutes: KindRoutes = {
-  readQuery: { reveal: "true: with its values; needs edit, and is audited" },
+  readQuery: { reveal: "true: return the values, too; needs edit, and is audited" },
   async read(server, call, row) {
     if (call.query.get("reveal") !== "true") return undefined;
     server.resources.find(call.principal, "update", kindOf("secret"), row.id);
@@ -36,14 +36,14 @@ export const secretRoutes: KindRoutes = {
       method: "POST",
       path: "/api/v1/secrets/migrate",
       access: { action: "migrate-secrets" },
-      summary: "Move secrets to another backend; with accept: application/x-ndjson, told as it happens",
+      summary: "Move secrets to another backend; with accept: application/x-ndjson, results are streamed",
       body: MigrationBody,
       handle: async (call) => migrated(server, call, await readBody(call, server.deadlines, MigrationBody)),
     },
   ],
 };
 
-/** Counts by result. */
+/** Number of secrets by result. */
 type Summary = Record<Migrated["result"], number>;
 
 async function migrated(server: Server, call: Call, migration: MigrationRequest): Promise<Response> {
@@ -67,7 +67,7 @@ async function migrated(server: Server, call: Call, migration: MigrationRequest)
       controller.enqueue(line(done ? { summary } : value));
       if (done) controller.close();
     },
-    // Who leaves has interrupted it: the secret under way is finished, the others stay where they are.
+    // A caller that goes away interrupts the migration: it finishes the current secret and leaves the others.
     cancel: async () => void (await results.return(undefined)),
   });
   return new Response(body, {

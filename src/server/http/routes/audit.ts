@@ -7,7 +7,7 @@ import { wholeNumberIn } from "../query.ts";
 import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
-/** What has happened, as a list or as it happens. */
+/** The audit log, as a list or as a stream. */
 export function auditRoutes(server: Server): Route[] {
   return [
     {
@@ -15,17 +15,17 @@ export function auditRoutes(server: Server): Route[] {
       path: "/api/v1/audit",
       access: { verb: "view", resource: "audit" },
       summary:
-        "What has happened, newest first; with watch=1 as server-sent events, oldest first, without end",
+        "List audit events, newest first; with watch=1 stream them as server-sent events, oldest first",
       query: {
-        since: "RFC 3339",
-        until: "RFC 3339",
-        llm: "Only calls of this llm",
-        user: "Only by this user",
-        action: "llm_inference_call, login, create, …",
-        status: "Only with this status: 429, or 5xx",
-        limit: "At most so many; 100 when not given, never more than 1000",
-        watch: "1 to stay: first the newest that there are, then what comes",
-        after: "With watch: only what came after the event of this id",
+        since: "Only events from this time on, RFC 3339",
+        until: "Only events before this time, RFC 3339",
+        llm: "Only calls of this llm or pool",
+        user: "Only events of this user",
+        action: "Only events of this action: llm_inference_call, login, create, …",
+        status: "Only events with this status: 429, or 5xx",
+        limit: "The most events to return; 100 if not given, at most 1000",
+        watch: "1: return the newest events, then stream new ones",
+        after: "With watch: only events after the one with this id",
       },
       handle: async (call) => {
         const filter = filterOf(call.query, server.catalogue.snapshot);
@@ -55,15 +55,15 @@ function filterOf(query: URLSearchParams, snapshot: Snapshot): AuditFilter {
   const status = query.get("status");
   if (status !== null) filter.status = statusRange(status);
   const user = query.get("user");
-  // A user that is gone may still be asked for by id.
+  // Events of a deleted user can be found by the user's id.
   if (user !== null) filter.user = snapshot.named("user", user)?.id ?? user;
   return filter;
 }
 
-/** `429` is that one, `5xx` all of its hundred. */
+/** Parses a status or a class of statuses: `429`, or `5xx` for 500 to 599. */
 function statusRange(text: string): { from: number; to: number } {
   if (!/^[1-9](\d\d|xx)$/.test(text))
-    throw new AppError("invalid_request", "status must be one such as 429, or a class such as 5xx");
+    throw new AppError("invalid_request", "status must be a status such as 429, or a class such as 5xx");
   const from = Number(text.replace("xx", "00"));
   return { from, to: text.endsWith("xx") ? from + 99 : from };
 }

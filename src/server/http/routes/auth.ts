@@ -28,7 +28,7 @@ const Question = Type.Object(
   { additionalProperties: false },
 );
 
-/** Logging in and out, and asking who one is and what one may. */
+/** Login, logout, and questions about the caller's own identity and rights. */
 export function authRoutes(server: Server): Route[] {
   return [
     {
@@ -44,12 +44,12 @@ export function authRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/auth/logout",
       access: "authenticated",
-      summary: "End this session",
+      summary: "End the login session of the bearer",
       handle: async (call) => {
         const { sessionId } = call.principal;
         if (sessionId === undefined) {
-          throw new AppError("invalid_request", "this is not a session", {
-            hint: "a token is ended by deleting it",
+          throw new AppError("invalid_request", "the bearer is not a login session", {
+            hint: "to end a token, delete it",
           });
         }
         await server.catalogue.commit([
@@ -63,7 +63,7 @@ export function authRoutes(server: Server): Route[] {
       method: "GET",
       path: "/api/v1/auth/whoami",
       access: "authenticated",
-      summary: "Who the bearer is",
+      summary: "Return the user or token of the bearer",
       handle: ({ principal }) =>
         Response.json({
           kind: principal.kind,
@@ -80,7 +80,7 @@ export function authRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/auth/can-i",
       access: "authenticated",
-      summary: "Whether the bearer may do something",
+      summary: "Return whether the bearer has a right",
       body: Question,
       response: Type.Object({ allowed: Type.Boolean() }),
       handle: async (call) =>
@@ -92,7 +92,7 @@ export function authRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/auth/passwd",
       access: "authenticated",
-      summary: "Set one's own password; ends one's other sessions",
+      summary: "Set the caller's own password, and end the caller's other sessions",
       body: NewPassword,
       handle: (call) => passwd(server, call),
     },
@@ -101,7 +101,7 @@ export function authRoutes(server: Server): Route[] {
 
 async function login(server: Server, call: Call): Promise<Response> {
   const address = call.peer === "tcp" ? [`address ${server.addressOf(call.request)}`] : [];
-  // Before the body is read: a refused address costs nothing.
+  // Before the body is read, so that refused addresses cost little.
   mustWait(server.throttle.wait(...address));
   const { user: name, password } = await readBody(call, server.deadlines, Login);
   const keys = [`user ${name.slice(0, 100)}`, ...address];
@@ -136,14 +136,16 @@ async function login(server: Server, call: Call): Promise<Response> {
 
 function mustWait(seconds: number): void {
   if (seconds > 0)
-    throw new AppError("too_many_requests", "too many failed logins; wait a little", { retryAfter: seconds });
+    throw new AppError("too_many_requests", "too many failed logins; try again later", {
+      retryAfter: seconds,
+    });
 }
 
-/** The current password is asked for unless there is none, or the caller is the host's administrator. */
+/** Sets a password. The current one is needed if there is one, except over the Unix socket. */
 async function passwd(server: Server, call: Call): Promise<Response> {
   const { principal } = call;
   if (principal.kind === "Token")
-    throw new AppError("forbidden", "a token may not change its maker's password");
+    throw new AppError("forbidden", "a token may not change the password of its user");
   const { current, password } = await readBody(call, server.deadlines, NewPassword);
   const hash = await server.catalogue.store.passwordHash(principal.userId);
   if (hash !== null && call.peer === "tcp") {
@@ -181,12 +183,12 @@ function canI(server: Server, { principal }: Call, question: Record<string, stri
   const { verb: word = "", resource, name, action } = question;
   if (action !== undefined) {
     const known = actions.find((one) => one === action);
-    if (!known) throw new AppError("invalid_request", `there is no action "${action}"`);
+    if (!known) throw new AppError("invalid_request", `unknown action "${action}"`);
     return word === "run" && mayRun(principal, known);
   }
   const verb = Object.hasOwn(verbs, word) ? verbs[word] : undefined;
   if (!verb)
-    throw new AppError("invalid_request", `there is no verb "${word}"`, {
+    throw new AppError("invalid_request", `unknown verb "${word}"`, {
       hint: `known: ${Object.keys(verbs).join(", ")}`,
     });
   if (resource === undefined) throw new AppError("invalid_request", "resource is required");

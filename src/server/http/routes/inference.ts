@@ -17,25 +17,26 @@ import type { Server } from "../server.ts";
 import { toPersona } from "./persona.ts";
 
 const access = { verb: "run", resource: "llms" } as const;
-/** Where the body's model may name a persona. */
+/** The access of routes where the model in the body may name a persona. */
 const accessByModel = { ...access, or: "agents" } as const;
 
 const summaries: Readonly<Record<Operation, string>> = {
-  chat: "Chat completion; the model field chooses the llm, pool or agent",
-  messages: "Anthropic messages; the model field chooses the llm, pool or agent",
-  count_tokens: `How many tokens a request for ${operations.messages.path} has; an estimate where the provider cannot tell`,
-  responses: "OpenAI responses, stateless; the model field chooses the llm, pool or agent",
-  embeddings: "Embeddings; the model field chooses the llm or pool",
+  chat: "Call an llm, pool or agent in the dialect of OpenAI chat completions; the model field names it",
+  messages: "Call an llm, pool or agent in the dialect of Anthropic messages; the model field names it",
+  count_tokens: `Count the tokens of a request for ${operations.messages.path}; an estimate where the provider cannot count`,
+  responses:
+    "Call an llm, pool or agent in the dialect of OpenAI responses, without state; the model field names it",
+  embeddings: "Make embeddings with an llm or pool; the model field names it",
 };
 
-/** Inference: under the llm's own name, and under the paths that SDKs expect. */
+/** Calls of models: by the name of an llm, and by the paths that SDKs use. */
 export function inferenceRoutes(server: Server): Route[] {
   return [
     {
       method: "POST",
       path: "/api/v1/llms/:idOrName/infer",
       access,
-      summary: "Chat completion of an llm",
+      summary: "Call an llm in the dialect of OpenAI chat completions",
       handle: (call) => infer(server, call, "chat"),
     },
     ...operationNames.map(
@@ -51,14 +52,14 @@ export function inferenceRoutes(server: Server): Route[] {
       method: "GET",
       path: modelsPath,
       access: accessByModel,
-      summary: "The llms and agents that the caller may run",
+      summary: "List the llms and agents that the caller may run",
       handle: ({ principal }) => Response.json(modelList(models(server, principal))),
     },
     {
       method: "GET",
       path: `${modelsPath}/:id`,
       access: accessByModel,
-      summary: "One llm or agent that the caller may run",
+      summary: "Read one llm or agent that the caller may run",
       handle: ({ principal, params }) => Response.json(one(server, principal, params["id"]!)),
     },
   ];
@@ -83,7 +84,7 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
   });
 }
 
-/** Rules look at names: an id is turned into the name it stands for, but not for who may not run it. */
+/** Returns the name of an llm, by which rights are decided; the id itself if the caller may not run the llm. */
 function nameOf(server: Server, principal: Principal, idOrName: string): string {
   const row = server.catalogue.snapshot.byId.get(idOrName);
   if (row?.kind !== "llm") return idOrName;

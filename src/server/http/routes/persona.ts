@@ -19,7 +19,8 @@ export function personaRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/agents/:idOrName/chat",
       access: { verb: "run", resource: "agents" },
-      summary: "Chat completion of an agent; in a thread, where the body's thread names one",
+      summary:
+        "Call an agent in the dialect of OpenAI chat completions; with thread in the body, in that thread",
       handle: (call) => chat(server, call),
     },
   ];

@@ -7,14 +7,15 @@ import { wholeNumberIn } from "../query.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
-/** How long one upload or one WebSocket may last, in milliseconds. */
-const patience = 30_000;
-const keptTimes = 64;
+/** Milliseconds that one upload or one WebSocket may last. */
+const timeout = 30_000;
+/** Parts of an upload whose times are returned, at most. */
+const maxTimes = 64;
 
-/** What `mcpctl doctor` measures a connection with. It tells nothing of the server, and a caller has few at a time. */
+/** Routes with which `mcpctl doctor` measures a connection. They tell nothing about the server. */
 export function probeRoutes(server: Server): Route[] {
   const under = new Map<string, number>();
-  /** Counts a probe in; returns how to count it out. Throws AppError `too_many_requests`. */
+  /** Counts a probe. Returns a function that ends it. Throws AppError `too_many_requests`. */
   const begin = ({ principal }: Call): (() => void) => {
     const running = under.get(principal.id) ?? 0;
     if (running >= probeLimits.concurrent)
@@ -36,11 +37,12 @@ export function probeRoutes(server: Server): Route[] {
       method: "GET",
       path: probePaths.stream,
       access: "authenticated",
-      summary: "Events at intervals, then silence, to measure what is on the way; as a WebSocket an echo",
+      summary:
+        "Send events at intervals, then nothing, to test proxies on the way; as a WebSocket, echo messages",
       query: {
-        events: `How many; 1 when not given, at most ${probeLimits.events}`,
-        every: `Milliseconds between two; 200 when not given, at most ${probeLimits.every}`,
-        silence: `Milliseconds of silence before the end; none when not given, at most ${probeLimits.silence}`,
+        events: `Number of events; 1 if not given, at most ${probeLimits.events}`,
+        every: `Milliseconds between two events; 200 if not given, at most ${probeLimits.every}`,
+        silence: `Milliseconds of silence before the end; 0 if not given, at most ${probeLimits.silence}`,
       },
       handle: (call) => {
         const count = within(call, "events", { otherwise: 1, least: 1 });
@@ -54,7 +56,7 @@ export function probeRoutes(server: Server): Route[] {
       method: "POST",
       path: probePaths.upload,
       access: "authenticated",
-      summary: "Takes a body of any type and tells when its parts arrived",
+      summary: "Receive a body of any type, and return when its parts arrived",
       handle: (call) => upload(server, call, begin(call)),
     },
   ];
@@ -70,7 +72,7 @@ function within(
   throw new AppError("invalid_request", `${name} must be from ${least} to ${probeLimits[name]}`);
 }
 
-/** Events, each with when it was sent; then nothing at all, not even comments; then `end`. */
+/** Streams events with the times when they are sent, then nothing at all, not even comments, then `end`. */
 function stream(
   server: Server,
   { principal }: Call,
@@ -91,7 +93,7 @@ function stream(
         release();
         controller.close();
       };
-      // A server that stops does not wait for silence.
+      // Endless: a server that stops does not wait for the end of the silence.
       const forget = server.streams.add(principal, end, true);
       release = () => {
         clearTimeout(timer);
@@ -114,14 +116,14 @@ function stream(
   return new Response(body, { headers: eventStreamHeaders });
 }
 
-/** A WebSocket that says back what it is told, a few short messages long. */
+/** Opens a WebSocket that sends back a few short messages. */
 function echo(server: Server, { request, peer, principal }: Call, done: () => void): Response {
-  let told = 0;
+  let received = 0;
   let over = () => {};
   const handler: SocketHandler = {
     opened(socket) {
       const close = () => socket.close(1000);
-      const deadline = server.deadlines.after(patience, close);
+      const deadline = server.deadlines.after(timeout, close);
       const forget = server.streams.add(principal, close, true);
       over = () => {
         deadline.cancel();
@@ -129,7 +131,7 @@ function echo(server: Server, { request, peer, principal }: Call, done: () => vo
         done();
       };
       handler.text = (message) => {
-        if (++told > probeLimits.messages || message.length > probeLimits.messageLength) return close();
+        if (++received > probeLimits.messages || message.length > probeLimits.messageLength) return close();
         socket.send(message);
       };
       handler.bytes = close;
@@ -138,19 +140,19 @@ function echo(server: Server, { request, peer, principal }: Call, done: () => vo
     bytes() {},
     closed: () => over(),
   };
-  // For the books: the peer has its answer.
+  // For the access log: the peer has the response already.
   if (server.upgrade(request, peer, handler, {})) return new Response(null, { status: 101 });
   done();
-  throw new AppError("invalid_request", "this cannot become a WebSocket");
+  throw new AppError("invalid_request", "this request cannot become a WebSocket");
 }
 
-/** Reads a body and forgets it. */
+/** Reads a body without keeping it. */
 async function upload(server: Server, { request }: Call, done: () => void): Promise<Response> {
   const started = performance.now();
   const times: UploadTimes = { bytes: 0, arrived: [] };
   const reader = request.body?.getReader();
   let late = false;
-  const deadline = server.deadlines.after(patience, () => {
+  const deadline = server.deadlines.after(timeout, () => {
     late = true;
     void reader?.cancel();
   });
@@ -159,7 +161,7 @@ async function upload(server: Server, { request }: Call, done: () => void): Prom
       times.bytes += part.value.byteLength;
       if (times.bytes > probeLimits.uploadBytes)
         throw new AppError("payload_too_large", `at most ${probeLimits.uploadBytes} bytes`);
-      if (times.arrived.length < keptTimes) times.arrived.push(performance.now() - started);
+      if (times.arrived.length < maxTimes) times.arrived.push(performance.now() - started);
     }
   } catch (cause) {
     throw cause instanceof AppError

@@ -11,7 +11,7 @@ import type { Access, Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { watch } from "../watch.ts";
 
-/** The routes of every kind: those made from its descriptor, and its own. */
+/** Returns the routes of every kind: those made from its descriptor, and its own. */
 export function resourceRoutes(server: Server): Route[] {
   return kinds.flatMap((kind) => [
     ...routesOf(server, kind).map((route) => unlessRefused(kind, route)),
@@ -25,7 +25,7 @@ const operations: Partial<Record<Route["method"], WriteOperation>> = {
   DELETE: "delete",
 };
 
-/** The route, or one that refuses its method where the kind does not allow that write. */
+/** Returns a route, or one that refuses its method with 405 where the kind does not allow that write. */
 function unlessRefused(kind: Kind, route: Route): Route {
   const operation = operations[route.method];
   if (!operation || allowsWrite(kind, operation)) return route;
@@ -48,9 +48,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
   const one = `${base}/:idOrName`;
   const scope = (call: Call) => (kind.scopedBy && call.query.get(kind.scopedBy)) ?? undefined;
   const body = async (call: Call) => parseObject(await readText(call, deadlines));
-  const scoped: Record<string, string> = kind.scopedBy
-    ? { [kind.scopedBy]: `Where its name is to be looked for` }
-    : {};
+  const scoped: Record<string, string> = kind.scopedBy ? { [kind.scopedBy]: `Scope of the name` } : {};
   return [
     {
       method: "GET",
@@ -58,11 +56,11 @@ function routesOf(server: Server, kind: Kind): Route[] {
       access: needs(kind, "view"),
       summary: `List ${kind.plural}`,
       query: {
-        name: "Only the one of this name",
-        limit: "At most so many",
-        cursor: "Go on where x-mcpctl-cursor said",
-        watch: "1: changes as server-sent events",
-        since: "With watch: changes after this revision, as x-mcpctl-revision said",
+        name: "Only objects of this name",
+        limit: "The most objects to return",
+        cursor: "Continue after a page: the value of its header x-mcpctl-cursor",
+        watch: "1: stream changes as server-sent events",
+        since: "With watch: only changes after this revision, from the header x-mcpctl-revision",
       },
       response: Type.Array(objectSchema(kind)),
       handle: (call) =>
@@ -144,14 +142,14 @@ function list(server: Server, kind: Kind, call: Call): Response {
   );
 }
 
-/** Where a page begins: after the row that the cursor names, or where that was. -1 when there is no more. */
+/** Returns the index of the first row after a cursor, also if the row of the cursor is deleted; -1 if there is none. */
 function startOf(rows: readonly Row[], cursor: string | null): number {
   if (cursor === null) return 0;
   const [name = "", scope = ""] = cursor.split("/");
   return rows.findIndex((row) => row.name > name || (row.name === name && row.scope > scope));
 }
 
-/** The gate of a kind: the verb on it, or on some name of it. Which rows, the handler finds out. */
+/** Returns the access that a route of a kind needs. */
 function needs(kind: Kind, verb: Verb): Access {
   return { verb, resource: kind.plural };
 }

@@ -4,7 +4,7 @@ import { openApi } from "../openapi.ts";
 import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
-/** Health, metrics, and what there is. */
+/** Health, metrics, version and descriptions. */
 export function systemRoutes(server: Server, routes: () => readonly Route[]): Route[] {
   const plain = (text: string, status = 200) =>
     new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
@@ -17,14 +17,14 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       method: "GET",
       path: "/healthz",
       access: "public",
-      summary: "Whether the process serves",
+      summary: "Return 200 while the process serves requests",
       handle: () => plain("ok\n"),
     },
     {
       method: "GET",
       path: "/readyz",
       access: "public",
-      summary: "Whether it should be sent requests",
+      summary: "Return 200 if the server should get requests, otherwise 503 with the reasons",
       handle: async () => {
         const reasons = await server.unready();
         return reasons.length === 0 ? plain("ok\n") : plain(`${reasons.join("\n")}\n`, 503);
@@ -35,35 +35,35 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
           method: "GET",
           path: "/metrics",
           access: "public",
-          summary: "Numbers for Prometheus",
+          summary: "Return metrics for Prometheus",
           handle: metrics,
         }
       : {
           method: "GET",
           path: "/metrics",
           access: { verb: "view", resource: "metrics" },
-          summary: "Numbers for Prometheus",
+          summary: "Return metrics for Prometheus",
           handle: metrics,
         },
     {
       method: "GET",
       path: "/openapi.json",
       access: "authenticated",
-      summary: "This description",
+      summary: "Return this description",
       handle: () => Response.json(openApi(routes())),
     },
     {
       method: "GET",
       path: "/api/v1/kinds",
       access: "authenticated",
-      summary: "The kinds of resources, for clients",
+      summary: "Return the descriptors of all kinds",
       handle: () => Response.json(kinds),
     },
     {
       method: "GET",
       path: "/api/v1/version",
       access: "authenticated",
-      summary: "What is running",
+      summary: "Return the version of the server",
       handle: () => Response.json(version),
     },
   ];

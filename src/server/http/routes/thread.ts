@@ -26,7 +26,7 @@ const withMessages = Type.Object({
   messages: Type.Array(Type.Record(Type.String(), Type.Unknown())),
 });
 
-/** Conversations with personas. Each is its owner's alone. */
+/** Routes of threads: conversations with personas, each of which only its owner can use. */
 export function threadRoutes(server: Server): Route[] {
   const { threads, catalogue, deadlines } = server;
   return [
@@ -34,7 +34,7 @@ export function threadRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/agents/:idOrName/threads",
       access,
-      summary: "Begin a thread with an agent",
+      summary: "Create a thread with an agent",
       status: 201,
       body: input,
       response: shown,
@@ -50,8 +50,8 @@ export function threadRoutes(server: Server): Route[] {
       method: "GET",
       path: "/api/v1/threads",
       access,
-      summary: "The caller's own threads, those last spoken in first",
-      query: { agent: "Only those with this agent" },
+      summary: "List the caller's own threads, the last used first",
+      query: { agent: "Only threads with this agent" },
       response: Type.Array(shown),
       handle: async (call) => {
         const agent = call.query.get("agent");
@@ -63,7 +63,7 @@ export function threadRoutes(server: Server): Route[] {
       method: "GET",
       path: "/api/v1/threads/:id",
       access,
-      summary: "One of the caller's own threads, with what was said in it",
+      summary: "Read one of the caller's own threads, with its messages",
       response: withMessages,
       handle: async ({ principal, params }) => Response.json(await threads.read(principal, params["id"]!)),
     },
@@ -81,7 +81,7 @@ export function threadRoutes(server: Server): Route[] {
   ];
 }
 
-/** Of a persona that the caller may know of. What it may not run any more, it may have spoken to. */
+/** Returns the id of a persona that is visible to the caller, also if the caller may no longer run it. */
 function agentId({ catalogue: { snapshot } }: Server, { principal }: Call, idOrName: string): string {
   const byId = snapshot.byId.get(idOrName);
   const agent = byId?.kind === "agent" ? byId : snapshot.named("agent", idOrName);

@@ -12,28 +12,28 @@ type Grouping = (typeof groupings)[number];
 
 const sums = ["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"] as const;
 
-/** Lines of usage with the same value in what it is grouped by. */
+/** The usage of one group. */
 type Line = Partial<Record<Grouping, string | null>> &
   Record<(typeof sums)[number], number> & {
-    /** US dollars. */
+    /** In US dollars. */
     cost: number;
   };
 
-/** What calls of models came to. */
+/** Routes of usage and prices. */
 export function usageRoutes(server: Server): Route[] {
   return [
     {
       method: "GET",
       path: "/api/v1/usage",
       access: "authenticated",
-      summary: "Calls, tokens and cost; everybody's to who may view the audit, one's own to others",
+      summary: "Sum up calls, tokens and cost: of all users with view on audit, otherwise of the caller",
       query: {
-        by: "One or more of day, user, token, llm, with commas; user when not given",
-        since: "A day such as 2026-11-01; the first of this month when not given",
-        until: "A day, inclusive; today when not given",
-        user: "Only of this user",
-        token: "Only by this token",
-        llm: "Only of this llm",
+        by: "Groups, one or more of day, user, token, llm with commas; user if not given",
+        since: "First day, such as 2026-11-01; the first of this month if not given",
+        until: "Last day; today if not given",
+        user: "Only calls of this user",
+        token: "Only calls with this token",
+        llm: "Only calls of this llm",
       },
       handle: async (call) => Response.json(await usage(server, call)),
     },
@@ -41,7 +41,7 @@ export function usageRoutes(server: Server): Route[] {
       method: "GET",
       path: "/api/v1/prices",
       access: "authenticated",
-      summary: "List prices by model, in US dollars for a million tokens, and as of when",
+      summary: "Return list prices by model in US dollars per million tokens, with their date",
       handle: () => Response.json({ asOf: pricesAsOf, models: listPrices }),
     },
   ];
@@ -57,7 +57,9 @@ async function usage(server: Server, { principal, query }: Call): Promise<Line[]
   const user = query.get("user");
   const userId = user === null ? undefined : (snapshot.named("user", user)?.id ?? user);
   if (!all && userId !== undefined && userId !== principal.userId)
-    throw new AppError("forbidden", "you may see your own usage only", { hint: "others need view on audit" });
+    throw new AppError("forbidden", "you may see only your own usage", {
+      hint: "the usage of others needs view on audit",
+    });
   const token = query.get("token");
   const llm = query.get("llm");
   const owner = all ? userId : principal.userId;
@@ -99,11 +101,11 @@ function add(
     lines.set(key, line);
   }
   for (const sum of sums) line[sum] += row[sum];
-  // Whole millionths are added: dollars would gather rounding errors.
+  // Sums are made in whole millionths: sums of dollars would have rounding errors.
   line.cost = (Math.round(line.cost * 1e6) + row.costMicros) / 1e6;
 }
 
-/** Ids as names. What is gone keeps its id; a private llm of others has no name (T52). */
+/** Returns names for ids. Deleted rows keep their id; a hidden llm has no name (T52). */
 function named(snapshot: Snapshot, principal: Principal, { day, userId, tokenId, llm }: UsageRow) {
   const row = snapshot.named("llm", llm);
   const hidden =
@@ -124,7 +126,7 @@ function groupingsIn(text: string): Grouping[] {
   const words = [...new Set(text.split(","))];
   const wrong = words.find((word) => !groupings.some((grouping) => grouping === word));
   if (wrong === undefined) return words as Grouping[];
-  throw new AppError("invalid_request", `by: "${wrong}" is none of ${groupings.join(", ")}`);
+  throw new AppError("invalid_request", `by: "${wrong}" must be one of ${groupings.join(", ")}`);
 }
 
 function dayIn(query: URLSearchParams, name: string): string | undefined {

@@ -135,7 +135,7 @@ describe("a session", () => {
     expect((await call("GET", "/api/v1/auth/whoami")).status).toBe(401);
     expect((await call("POST", "/api/v1/auth/logout")).status).toBe(401);
     expect((await second("GET", "/api/v1/auth/whoami")).status).toBe(200);
-    expect((await server.admin("POST", "/api/v1/auth/logout")).body.error).toBe("this is not a session");
+    expect((await server.admin("POST", "/api/v1/auth/logout")).body.error).toBe("the bearer is not a login session");
   });
 
   it("outlives the server", async () => {
@@ -286,8 +286,8 @@ describe("can-i", () => {
   });
 
   it.each([
-    [{ verb: "constructor", resource: "llms" }, 'there is no verb "constructor"'],
-    [{ verb: "run", action: "toString" }, 'there is no action "toString"'],
+    [{ verb: "constructor", resource: "llms" }, 'unknown verb "constructor"'],
+    [{ verb: "run", action: "toString" }, 'unknown action "toString"'],
     [{ verb: "view" }, "resource is required"],
     [{}, "verb: is required"],
   ])("refuses %j", async (question, error) => {
