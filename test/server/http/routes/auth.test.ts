@@ -135,7 +135,9 @@ describe("a session", () => {
     expect((await call("GET", "/api/v1/auth/whoami")).status).toBe(401);
     expect((await call("POST", "/api/v1/auth/logout")).status).toBe(401);
     expect((await second("GET", "/api/v1/auth/whoami")).status).toBe(200);
-    expect((await server.admin("POST", "/api/v1/auth/logout")).body.error).toBe("the bearer is not a login session");
+    expect((await server.admin("POST", "/api/v1/auth/logout")).body.error).toBe(
+      "the bearer is not a login session",
+    );
   });
 
   it("outlives the server", async () => {
