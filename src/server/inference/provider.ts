@@ -5,6 +5,7 @@ import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { OutboundTimeouts } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
+import { oncePerObject } from "../core/once-per-object.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
 
@@ -21,13 +22,8 @@ export interface Provider {
   url(path: string): URL;
 }
 
-/** Rows never change, so the provider of a row is made once. */
-const known = new WeakMap<LlmRow, Provider>();
-
 /** Returns the provider of an llm. Throws AppError `not_supported` for a type that this version cannot call. */
-export function providerOf(llm: LlmRow): Provider {
-  const cached = known.get(llm);
-  if (cached) return cached;
+export const providerOf = oncePerObject((llm: LlmRow): Provider => {
   const { type } = llm.spec;
   const adapter = adapterFor(type);
   if (!adapter) throw new AppError("not_supported", `llms of type ${type} cannot be called by this version`);
@@ -35,7 +31,7 @@ export function providerOf(llm: LlmRow): Provider {
   const host = URL.parse(base)?.hostname;
   const ownQuirks = quirksOf({ type, host, model: llm.spec.model });
   const urls = new Map<string, URL>();
-  const provider: Provider = {
+  return {
     adapter,
     timeouts: timeoutsOf(llm),
     quirksOf: (model) => (model === llm.spec.model ? ownQuirks : quirksOf({ type, host, model })),
@@ -45,9 +41,7 @@ export function providerOf(llm: LlmRow): Provider {
       return url;
     },
   };
-  known.set(llm, provider);
-  return provider;
-}
+});
 
 /** Returns the API key of an llm; undefined if it has none. Throws AppError if the key cannot be read. */
 export async function keyOf(llm: LlmRow, secrets: SecretValues): Promise<string | undefined> {

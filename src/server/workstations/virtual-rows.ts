@@ -1,21 +1,16 @@
 import { agent } from "../../kinds/agent.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { llm } from "../../kinds/llm.ts";
+import { oncePerObject } from "../core/once-per-object.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import { isOf, isVirtual } from "../core/store/typed-rows.ts";
 import type { Row, Write } from "../core/store/types.ts";
 
-const bySession = new WeakMap<Snapshot, ReadonlyMap<string, Row[]>>();
-
-/** Returns the rows that agents publish, by session. Computed once for each snapshot. */
-export function virtualRows(snapshot: Snapshot): ReadonlyMap<string, readonly Row[]> {
-  const known = bySession.get(snapshot);
-  if (known) return known;
+/** Returns the rows that agents publish, by session. */
+export const virtualRows = oncePerObject((snapshot: Snapshot): ReadonlyMap<string, readonly Row[]> => {
   const rows = [llm, agent].flatMap(({ kind }) => snapshot.table(kind).sorted.filter(isVirtual));
-  const made = Map.groupBy(rows, ({ status }) => String(status.session));
-  bySession.set(snapshot, made);
-  return made;
-}
+  return Map.groupBy(rows, ({ status }) => String(status.session));
+});
 
 /** Returns the llms and personas that a session has published. */
 export function rowsOf(snapshot: Snapshot, sessionId: string): readonly Row[] {

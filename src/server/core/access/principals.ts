@@ -1,5 +1,6 @@
 import { kinds } from "../../../kinds/index.ts";
 import { token } from "../../../kinds/token.ts";
+import { oncePerObject } from "../once-per-object.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { isOf, isVirtual, type RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
@@ -22,8 +23,6 @@ interface Compiled {
 }
 
 const none: ReadonlySet<string> = new Set();
-
-const compiled = new WeakMap<Snapshot, Compiled>();
 
 /**
  * Returns the principal of a bearer; undefined for one that is unknown, expired, revoked or malformed.
@@ -148,9 +147,7 @@ function tokenPrincipal(snapshot: Snapshot, row: RowOf<"token">, maker: Row): Pr
   };
 }
 
-function compile(snapshot: Snapshot): Compiled {
-  const known = compiled.get(snapshot);
-  if (known) return known;
+const compile = oncePerObject((snapshot: Snapshot): Compiled => {
   const groups = new Map<string, string[]>();
   for (const group of snapshot.table("group").sorted) {
     for (const member of group.spec.members) {
@@ -173,7 +170,5 @@ function compile(snapshot: Snapshot): Compiled {
       publishers.set(owner, (publishers.get(owner) ?? new Set()).add(plural));
     }
   }
-  const made: Compiled = { byHash: new Map(), policies: new Map(), groups, grants, publishers };
-  compiled.set(snapshot, made);
-  return made;
-}
+  return { byHash: new Map(), policies: new Map(), groups, grants, publishers };
+});

@@ -1,5 +1,6 @@
 import type { Price } from "../../../kinds/llm-settings.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
+import { oncePerObject } from "../../core/once-per-object.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 
 /** The day on which the table was last compared with the price lists of the providers. */
@@ -37,19 +38,13 @@ export const listPrices: Readonly<Record<string, Price>> = {
 const ownMachines: ReadonlySet<string> = new Set(["vllm", "ollama"]);
 const free: Price = { input: 0, output: 0 };
 
-/** Rows never change, so the price of a row is looked up once. */
-const known = new WeakMap<LlmRow, { price: Price | undefined }>();
+const pricing = oncePerObject(({ spec: { model, price, type } }: LlmRow) => ({
+  price: price ?? (ownMachines.has(type) ? free : listPriceOf(model)),
+}));
 
 /** Returns the price of an llm: its `price`, or the list price; undefined if it has neither. */
 export function priceOf(llm: LlmRow): Price | undefined {
-  let found = known.get(llm);
-  if (!found) {
-    const { model, price, type } = llm.spec;
-    const own = ownMachines.has(type) ? free : undefined;
-    found = { price: price ?? own ?? listPriceOf(model) };
-    known.set(llm, found);
-  }
-  return found.price;
+  return pricing(llm).price;
 }
 
 /** Returns the cost of a call in millionths of a dollar; undefined if the llm has no price. */

@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import type { Deadlines } from "../../core/deadlines.ts";
+import { oncePerObject } from "../../core/once-per-object.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import { callerLeft } from "../pace.ts";
 
@@ -20,18 +21,11 @@ const maxRetryAfter = 3600;
 /** The weight of the last interval in the moving average of the queue's intervals. */
 const weightOfLast = 0.2;
 
-/** Rows never change, so the limits of a row are computed once. */
-const known = new WeakMap<LlmRow, QueueLimits>();
-
 /** Returns the `limits` of an llm with their defaults. */
-export function queueLimitsOf(llm: LlmRow): QueueLimits {
-  const cached = known.get(llm);
-  if (cached) return cached;
-  const { limits } = llm.spec;
-  const made = limits ? { ...unlimited, queueSeconds: defaultQueueSeconds, ...limits } : unlimited;
-  known.set(llm, made);
-  return made;
-}
+export const queueLimitsOf = oncePerObject(
+  ({ spec: { limits } }: LlmRow): QueueLimits =>
+    limits ? { ...unlimited, queueSeconds: defaultQueueSeconds, ...limits } : unlimited,
+);
 
 /**
  * The queue of one llm: the calls in flight, and those that wait. Users take turns, so that one user with a hundred

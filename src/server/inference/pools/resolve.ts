@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
+import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 
@@ -47,13 +48,13 @@ function mayRun(principal: Principal, llm: LlmRow): boolean {
   return decide(principal, "run", "llms", llm.name, llm) === "allow";
 }
 
-/** Snapshots never change, so the members of all pools are computed once. */
-const pools = new WeakMap<Snapshot, ReadonlyMap<string | undefined, LlmRow[]>>();
+/** The llms of a snapshot by `poolName`. */
+const poolsOf = oncePerObject((snapshot: Snapshot) =>
+  Map.groupBy(snapshot.table("llm").sorted, ({ spec }) => spec.poolName),
+);
 
 function membersOf(snapshot: Snapshot, principal: Principal, pool: string): LlmRow[] {
-  const known = pools.get(snapshot) ?? Map.groupBy(snapshot.table("llm").sorted, ({ spec }) => spec.poolName);
-  pools.set(snapshot, known);
-  return (known.get(pool) ?? []).filter((llm) => mayRun(principal, llm));
+  return (poolsOf(snapshot).get(pool) ?? []).filter((llm) => mayRun(principal, llm));
 }
 
 function callable(llms: LlmRow[]): LlmRow[] {

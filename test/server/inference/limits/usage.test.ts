@@ -109,7 +109,7 @@ describe("limits on users and groups", () => {
       await must(server.admin("PUT", `/api/v1/${path}`, { limits }));
       for (const change of [{ tokensPerDay: 1_000_000 }, null]) {
         const { status, body } = await call("PUT", `/api/v1/${path}`, { limits: change });
-        expect([status, body.error]).toEqual([403, expect.stringContaining("hold you")]);
+        expect([status, body.error]).toEqual([403, expect.stringContaining("apply to you")]);
       }
     }
     expect((await server.admin("PUT", "/api/v1/users/admin", { limits })).status).toBe(200);
