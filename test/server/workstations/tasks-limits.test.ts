@@ -45,10 +45,11 @@ function startWorkstations() {
     check: () => ({}),
     llmState: () => undefined,
   };
+  const deadlines = new Deadlines(() => clock.now);
   const workstations = new Workstations({
     catalogue: { snapshot, subscribe: () => () => {} },
     sessions,
-    deadlines: new Deadlines(() => clock.now),
+    deadlines,
     now: () => 0,
     elapsed: () => clock.now,
     random: systemRandom,
@@ -89,7 +90,9 @@ function startWorkstations() {
     workstations.posted.result(alice, taskId, async () =>
       JSON.stringify({ epoch: 1, attempt: 1, ...result }),
     );
-  return { workstations, clock, listeners, attach, infer, post };
+  /** Returns when every deadline that has passed was noticed. */
+  const checkDeadlines = () => new Promise<void>((resolve) => void deadlines.after(0, resolve));
+  return { workstations, clock, listeners, attach, infer, post, checkDeadlines };
 }
 
 /** Reads a response. Returns the text so far, and a promise for its end or failure. */
@@ -144,7 +147,7 @@ it("a call waits for the first byte as long as its llm allows, then for each nex
 });
 
 it("a call does not count silence while its caller holds it back (failure mode 27)", async () => {
-  const { clock, attach, infer } = startWorkstations();
+  const { clock, attach, infer, checkDeadlines } = startWorkstations();
   const agent = attach("websocket");
   const { answered } = infer();
   agent.send({ op: "accept", taskId: agent.task().taskId, attempt: 1 });
@@ -155,7 +158,7 @@ it("a call does not count silence while its caller holds it back (failure mode 2
   agent.receiver.bytes(Buffer.from(encodeBytes(1, kilobytes(1))));
   for (let time = 0; time < 3; time++) {
     clock.now += 30_000;
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await checkDeadlines();
   }
   expect(answer.over).toBe(false);
   answer.resume();
@@ -209,7 +212,7 @@ it("an agent that does not count credit may send more than its credit, up to a l
 });
 
 it("a post is answered when the caller has read; an agent that was told of no credit gets a credit event (failure mode 27)", async () => {
-  const { workstations, clock, attach, infer, post } = startWorkstations();
+  const { workstations, clock, attach, infer, post, checkDeadlines } = startWorkstations();
   const agent = attach("sse");
   const { answered } = infer();
   const { taskId } = agent.task();
@@ -235,7 +238,7 @@ it("a post is answered when the caller has read; an agent that was told of no cr
   answer.resume();
   expect(agent.of("credit")).toEqual([]);
   clock.now = 6000;
-  while (agent.of("credit").length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await checkDeadlines();
   expect(agent.of("credit")[0]!.bytes).toBeGreaterThan(300 * 1024);
   expect((await batch(4, 1)).credit).toBe(256 * 1024);
   // An empty batch asks for credit and needs none.
