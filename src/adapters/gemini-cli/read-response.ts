@@ -27,7 +27,7 @@ export interface ReadOptions {
 /** The most that a run may write to stdout, in bytes. */
 const maxOutputBytes = 64 * 1024 * 1024;
 
-/** How long the exit of a process that reported an error is awaited, in milliseconds: its code says more. */
+/** The wait for the exit of a process that reported an error, in milliseconds: its code says more. */
 const exitMs = 2000;
 
 /**
