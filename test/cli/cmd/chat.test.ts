@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { hello, prompt, withAgent } from "../../server/inference/personas/setup.ts";
+import { hello, prompt, withPersona } from "../../server/inference/personas/setup.ts";
 import type { Keys } from "../../support/cli/fake-terminal.ts";
 import { type CliOptions, cli, newHome } from "../../support/cli/run-cli.ts";
 import { must, type TestServer } from "../../support/server.ts";
 import { chatFrames, chunk, lastChunk, type Script, streamHead } from "../../support/upstream.ts";
 
-/** Options for a command line on the Unix socket of `withAgent`. */
+/** Options for a command line on the Unix socket of `withPersona`. */
 const at = (server: TestServer, around: CliOptions = {}): CliOptions => ({
   server: { url: `unix://${server.socketPath}` },
   ...around,
@@ -24,7 +24,7 @@ const streaming =
 
 describe("chat with one message", () => {
   it("prints the answer on stdout and nothing else", async () => {
-    const { server, provider } = await withAgent();
+    const { server, provider } = await withPersona();
     for (const [line, around] of [
       [["chat", "reviewer", "-m", "hello"], {}],
       [["chat", "reviewer", "-m", "-"], { stdin: "hello" }],
@@ -40,7 +40,7 @@ describe("chat with one message", () => {
   });
 
   it("sends the system prompt and the parameters with their types", async () => {
-    const { server, provider } = await withAgent();
+    const { server, provider } = await withPersona();
     const flags = [
       "--system",
       "Be brief.",
@@ -64,7 +64,7 @@ describe("chat with one message", () => {
   });
 
   it("prints the whole answer as JSON with -o json", async () => {
-    const { server } = await withAgent();
+    const { server } = await withPersona();
     const { stdout, stderr, code } = await cli("chat reviewer -m hello -o json --thread new", at(server));
     expect([code, stderr]).toEqual([0, ""]);
     expect(JSON.parse(stdout)).toEqual({
@@ -79,7 +79,7 @@ describe("chat with one message", () => {
   });
 
   it("exits with the code of the error", async () => {
-    const { server, bearer } = await withAgent();
+    const { server, bearer } = await withPersona();
     const asBob = (line: string) => cli(line, { server, env: { MCPCTL_TOKEN: bearer } });
     for (const [outcome, code, words] of [
       [
@@ -108,7 +108,7 @@ describe("chat with one message", () => {
   it("fails if the connection is lost, and prints the text before that", async () => {
     const [first, second] = chatFrames(["hel"], false);
     const cut: Script = (_, connection) => connection.end(streamHead + chunk(first! + second!));
-    const { server } = await withAgent({}, { script: cut });
+    const { server } = await withPersona({}, { script: cut });
     const { code, stdout, stderr } = await cli("chat reviewer -m hello", at(server));
     expect([code, stdout]).toEqual([1, "hel\n"]);
     expect(stderr).toContain("error: the provider's response is not usable");
@@ -117,13 +117,13 @@ describe("chat with one message", () => {
   it("exits with 130 on Ctrl-C", async () => {
     const interrupt = new AbortController();
     const silent: Script = () => interrupt.abort();
-    const { server } = await withAgent({}, { script: silent });
+    const { server } = await withPersona({}, { script: silent });
     const { code, stdout } = await cli("chat reviewer -m hello", at(server, { signal: interrupt.signal }));
     expect([code, stdout]).toEqual([130, ""]);
   });
 
   it("escapes control characters on a terminal and not in a pipe (T42)", async () => {
-    const { server } = await withAgent({}, { script: streaming("\u001b[2J", "line\r", "\nend\u009b") });
+    const { server } = await withPersona({}, { script: streaming("\u001b[2J", "line\r", "\nend\u009b") });
     const piped = await cli("chat reviewer -m hello", at(server));
     expect(piped.stdout).toBe("\u001b[2Jline\r\nend\u009b\n");
     const shown = await cli("chat reviewer -m hello", at(server, { answers: [] }));
@@ -138,7 +138,7 @@ describe("chat with one message", () => {
       for (const frame of [first!, thought, ...rest]) connection.write(chunk(frame));
       connection.write(lastChunk);
     };
-    const { server } = await withAgent({}, { script: thinking });
+    const { server } = await withPersona({}, { script: thinking });
     const person = await cli("chat reviewer -m hello", at(server, { answers: [] }));
     expect([person.stdout, person.stderr]).toEqual(["so\n", "hm\\e\n(7 + 1 tokens)\n"]);
     expect(await cli("chat reviewer -m hello", at(server))).toMatchObject({ stdout: "so\n", stderr: "" });
@@ -147,7 +147,7 @@ describe("chat with one message", () => {
 
 describe("a conversation on a terminal", () => {
   it("sends the earlier messages along until the user leaves", async () => {
-    const { server, provider } = await withAgent();
+    const { server, provider } = await withPersona();
     const answers = ["hello", "", "again \\", "and more", "/quit", "never"];
     const { code, stdout, prompts, stderr } = await cli("chat reviewer", at(server, { answers }));
     expect([code, stdout]).toEqual([0, "hello\nhello\n"]);
@@ -165,7 +165,7 @@ describe("a conversation on a terminal", () => {
   });
 
   it("ends at the first message if nothing has that name", async () => {
-    const { server, provider } = await withAgent();
+    const { server, provider } = await withPersona();
     const answers = ["/thread", "hello", "never"];
     const { code, stdout, stderr, prompts } = await cli("chat reviewr", at(server, { answers }));
     expect([code, stdout, prompts]).toEqual([3, "", ["> ", "> ", "closed"]]);
@@ -174,7 +174,7 @@ describe("a conversation on a terminal", () => {
   });
 
   it("runs its commands", async () => {
-    const { server, provider } = await withAgent();
+    const { server, provider } = await withPersona();
     const answers = [
       "/set temperature 0.2",
       "/set top_p 0.5",
@@ -209,7 +209,7 @@ describe("a conversation on a terminal", () => {
   });
 
   it("is saved to a new file that only its owner can read", async () => {
-    const { server } = await withAgent();
+    const { server } = await withPersona();
     const home = newHome();
     const file = join(home, "talk.md");
     const answers = [
@@ -241,7 +241,7 @@ describe("a conversation on a terminal", () => {
   });
 
   it("keeps the typed lines for the next one in a file that only the user can read", async () => {
-    const { server } = await withAgent();
+    const { server } = await withPersona();
     const home = newHome();
     const first = await cli("chat reviewer", at(server, { home, answers: ["hello", "hello", "/set"] }));
     expect(first.history).toEqual([]);
@@ -266,7 +266,7 @@ describe("a conversation on a terminal", () => {
       void connection.closed.then(gone.resolve);
       keys.interrupt!();
     };
-    const { server, provider } = await withAgent({}, { script });
+    const { server, provider } = await withPersona({}, { script });
     const answers = ["stop this", "hello", "^C", "/set", "^C", "^C", "never"];
     const { code, stderr, prompts } = await cli("chat reviewer", at(server, { answers, keys }));
     await gone.promise;
@@ -281,7 +281,7 @@ describe("a conversation on a terminal", () => {
   });
 
   it("continues after an error", async () => {
-    const { server } = await withAgent();
+    const { server } = await withPersona();
     await must(
       server.admin("POST", "/api/v1/llms?probe=false", {
         name: "down",
@@ -296,7 +296,7 @@ describe("a conversation on a terminal", () => {
   });
 
   it("is kept by the server as a thread if that is wanted", async () => {
-    const { server, provider } = await withAgent();
+    const { server, provider } = await withPersona();
     const answers = ["/system Be brief.", "hello", "again", "/thread", "/clear", "hello"];
     const { stderr } = await cli("chat reviewer --thread new", at(server, { answers }));
     const { body: threads } = await must(server.admin("GET", "/api/v1/threads"));
@@ -327,7 +327,7 @@ describe("a conversation on a terminal", () => {
 });
 
 it("personas are created, shown and completed like every kind", async () => {
-  const { server } = await withAgent();
+  const { server } = await withPersona();
   const run = (line: string | string[], around: CliOptions = {}) => cli(line, at(server, around));
   const flags = ["--llm", "gpt", "--system-prompt-file", "-", "--param", "temperature=0.2", "-d", "writes"];
   const made = await run(["create", "agent", "writer", ...flags], { stdin: "You write.\n" });

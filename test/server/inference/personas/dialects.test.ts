@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { must } from "../../../support/server.ts";
 import { chunk, lastChunk, reply, type Script, streamHead } from "../../../support/upstream.ts";
 import { events } from "../setup.ts";
-import { hello, prompt, withAgent } from "./setup.ts";
+import { hello, prompt, withPersona } from "./setup.ts";
 
 const model = "agent:reviewer";
 const defaultParams = { temperature: 0.2, max_tokens: 50, stop: ["END"], reasoning_effort: "low" };
@@ -14,7 +14,7 @@ describe("a persona is called in every dialect, at providers of both types", () 
     ["openai", {}],
     ["anthropic", anthropic],
   ])("chat at %s: with its prompt first, and its parameters if the caller sets none", async (_, llm) => {
-    const { provider, call } = await withAgent(
+    const { provider, call } = await withPersona(
       { defaultParams: { ...defaultParams, reasoning_effort: "none" } },
       { llm },
     );
@@ -41,7 +41,7 @@ describe("a persona is called in every dialect, at providers of both types", () 
     ["anthropic", anthropic],
     ["openai", {}],
   ])("messages at %s", async (type, llm) => {
-    const { provider, call } = await withAgent({ defaultParams }, { llm });
+    const { provider, call } = await withPersona({ defaultParams }, { llm });
     const said = { model, max_tokens: 9, messages: [hello] };
     await must(call("POST", "/v1/messages", said));
     await must(call("POST", "/v1/messages", { ...said, system: "Be brief." }));
@@ -75,7 +75,7 @@ describe("a persona is called in every dialect, at providers of both types", () 
     const { stop: _, ...params } = defaultParams;
     const response_format = { type: "json_schema", json_schema: { name: "n", schema: { type: "object" } } };
     const more = type === "openai" ? { verbosity: "low", response_format } : {};
-    const { provider, call } = await withAgent({ defaultParams: { ...params, ...more } }, { llm });
+    const { provider, call } = await withPersona({ defaultParams: { ...params, ...more } }, { llm });
     const said = { model, input: "hello", instructions: "Be brief.", store: false };
     const { body } = await must(
       call("POST", "/v1/responses", {
@@ -101,7 +101,7 @@ describe("a persona is called in every dialect, at providers of both types", () 
   });
 
   it("streamed, by its own path, without a model in the body", async () => {
-    const { provider, call } = await withAgent({}, { llm: anthropic });
+    const { provider, call } = await withPersona({}, { llm: anthropic });
     const { text } = await must(
       call("POST", "/api/v1/agents/reviewer/chat", { messages: [hello], stream: true }),
     );
@@ -113,7 +113,7 @@ describe("a persona is called in every dialect, at providers of both types", () 
   });
 
   it("count_tokens counts its prompt too", async () => {
-    const { provider, call } = await withAgent({ defaultParams }, { llm: anthropic });
+    const { provider, call } = await withPersona({ defaultParams }, { llm: anthropic });
     const { body } = await must(call("POST", "/v1/messages/count_tokens", { model, messages: [hello] }));
     expect(body).toEqual({ input_tokens: 5 });
     expect(provider.seen[0]!.body).toEqual({ model: anthropic.model, messages: [hello], system: prompt });
@@ -121,7 +121,7 @@ describe("a persona is called in every dialect, at providers of both types", () 
 });
 
 it("the parameters of the caller stay unchanged, to the byte", async () => {
-  const { provider, call } = await withAgent({ defaultParams: { ...defaultParams, seed: 7 } });
+  const { provider, call } = await withPersona({ defaultParams: { ...defaultParams, seed: 7 } });
   const own = '[ {"role":"user","content":"a\\u0062c","n":12345678901234567890, "f":1.0} ]';
   const text = `{"model":"agent:reviewer", "temperature": 1.50,"max_completion_tokens":3,"stop":null,"messages":${own}}`;
   await must(call("POST", "/v1/chat/completions", text));
@@ -133,7 +133,7 @@ it("the parameters of the caller stay unchanged, to the byte", async () => {
 });
 
 it("a default that the dialect does not have returns 400 with its name, and no request is sent", async () => {
-  const { provider, call, server } = await withAgent({ defaultParams: { seed: 7, presence_penalty: 0 } });
+  const { provider, call, server } = await withPersona({ defaultParams: { seed: 7, presence_penalty: 0 } });
   for (const [path, body] of [
     ["/v1/messages", { model, max_tokens: 9, messages: [hello] }],
     ["/v1/responses", { model, input: "hello", store: false }],
@@ -155,7 +155,7 @@ it("a default that the dialect does not have returns 400 with its name, and no r
 
 it("a default response_format that the dialect does not have returns 400, unless the caller sets one", async () => {
   const llm = anthropic;
-  const { provider, call } = await withAgent(
+  const { provider, call } = await withPersona(
     { defaultParams: { response_format: { type: "json_object" } } },
     { llm },
   );
@@ -168,7 +168,7 @@ it("a default response_format that the dialect does not have returns 400, unless
 });
 
 it("is in the list of models of users who may run it, and of no others", async () => {
-  const { server, call } = await withAgent();
+  const { server, call } = await withPersona();
   await must(server.admin("POST", "/api/v1/agents", { name: "secret", llm: "gpt", visibility: "private" }));
   const { body } = await must(call("GET", "/v1/models"));
   expect(body.data.map(({ id }: { id: string }) => id)).toEqual([model]);
@@ -180,7 +180,7 @@ it("is in the list of models of users who may run it, and of no others", async (
 });
 
 it("needs run on the agent, and not on the llm; run on the llm is not enough", async () => {
-  const { server, call, provider } = await withAgent();
+  const { server, call, provider } = await withPersona();
   const ask = (as: typeof call, model: string) =>
     as("POST", "/v1/chat/completions", { model, messages: [hello] });
   const llms = await server.token("t", [{ role: "run", resource: "llms" }]);
@@ -200,7 +200,7 @@ it("needs run on the agent, and not on the llm; run on the llm is not enough", a
 });
 
 it("is in the audit log with caller, llm and persona, and counts against the caller's limits", async () => {
-  const { server, call, provider } = await withAgent();
+  const { server, call, provider } = await withPersona();
   await must(server.admin("PUT", "/api/v1/users/bob", { limits: { requestsPerMinute: 1 } }));
   const ask = () => call("POST", "/v1/chat/completions", { model, messages: [hello] });
   await must(ask());
@@ -230,7 +230,7 @@ describe("the response of a persona has the requested model, and nothing else ch
     ["chat", "/v1/chat/completions", {}],
     ["messages", "/v1/messages", anthropic],
   ])("%s, in a passthrough", async (_, path, llm) => {
-    const { call } = await withAgent({}, { llm });
+    const { call } = await withPersona({}, { llm });
     const direct = await must(call("POST", path, { ...ask, model }));
     expect(direct.body.model).toBe(model);
     expect(direct.text).toContain("hello there");
@@ -263,7 +263,7 @@ describe("the response of a persona has the requested model, and nothing else ch
       for (const one of frames) connection.write(chunk(one));
       connection.write(lastChunk);
     };
-    const { call } = await withAgent({}, { script });
+    const { call } = await withPersona({}, { script });
     const { text } = await must(call("POST", "/v1/chat/completions", { ...ask, model, stream: true }));
     expect(text).toBe(frames.join("").replaceAll('"id":"c","model":"up"', `"id":"c","model":"${model}"`));
     const whole = await must(call("POST", "/v1/chat/completions", { ...ask, model }));
@@ -272,7 +272,7 @@ describe("the response of a persona has the requested model, and nothing else ch
   });
 
   it("and the response of an llm stays unchanged", async () => {
-    const { server } = await withAgent();
+    const { server } = await withPersona();
     const { body } = await must(server.admin("POST", "/v1/chat/completions", { ...ask, model: "gpt" }));
     expect(body.model).toBe("up");
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Client, must, told } from "../../../support/server.ts";
 import { events } from "../setup.ts";
-import { addLlm, hello, withAgent } from "./setup.ts";
+import { addLlm, hello, withPersona } from "./setup.ts";
 
 const ask = (call: Client, name = "reviewer") =>
   call("POST", "/v1/chat/completions", { model: `agent:${name}`, messages: [hello] });
@@ -10,7 +10,7 @@ describe("a user cannot give others an llm without run on it (T54)", () => {
   const may = { role: "edit", resource: "agents" };
 
   it("by creating an agent or changing its llm, and does not learn if that llm exists", async () => {
-    const { server, provider } = await withAgent();
+    const { server, provider } = await withPersona();
     await addLlm(server, { name: "other", url: provider.url });
     const run = { role: "run", resource: "llms", name: "other" };
     const { call } = await server.user("alice", [may, run, { role: "run", resource: "agents" }]);
@@ -34,7 +34,7 @@ describe("a user cannot give others an llm without run on it (T54)", () => {
   });
 
   it("by a token, or by making a private agent public", async () => {
-    const { server } = await withAgent({ visibility: "private" });
+    const { server } = await withPersona({ visibility: "private" });
     const named = { ...may, name: "reviewer" };
     const { call } = await server.token("t", [may, named, { role: "view", resource: "llms" }]);
     expect((await call("POST", "/api/v1/agents", { name: "mine", llm: "gpt" })).status).toBe(403);
@@ -45,7 +45,7 @@ describe("a user cannot give others an llm without run on it (T54)", () => {
   });
 
   it("after losing run on the llm: others can no longer call the agent (T55)", async () => {
-    const { server, call, provider } = await withAgent();
+    const { server, call, provider } = await withPersona();
     const alice = await server.user("alice", [may, { role: "run", resource: "llms" }]);
     await must(alice.call("POST", "/api/v1/agents", { name: "hers", llm: "gpt" }));
     await must(ask(call, "hers"));
@@ -70,7 +70,7 @@ describe("a user cannot give others an llm without run on it (T54)", () => {
 
 describe("a public agent over a private llm", () => {
   async function privately() {
-    const house = await withAgent({}, { llm: { visibility: "private" } });
+    const house = await withPersona({}, { llm: { visibility: "private" } });
     const { server } = house;
     const editor = await server.user("eve", [{ role: "edit", resource: "agents" }]);
     return { ...house, editor: editor.call };
@@ -120,7 +120,7 @@ describe("a public agent over a private llm", () => {
   });
 
   it("does not reveal the llm while its workstation agent is not connected", async () => {
-    const { server, call } = await withAgent();
+    const { server, call } = await withPersona();
     const { body } = await must(
       server.admin("POST", "/api/v1/llms/_provider-register", {
         providers: [{ name: "hidden-one", type: "openai", model: "m", initialStatus: "active" }],
@@ -139,7 +139,7 @@ describe("a public agent over a private llm", () => {
 describe("a persona", () => {
   it("that is private does not exist for others, whatever their rights on agents (T52)", async () => {
     const { call, editor, server } = await (async () => {
-      const house = await withAgent({ visibility: "private" });
+      const house = await withPersona({ visibility: "private" });
       const { call: editor } = await house.server.user("eve", [{ role: "edit", resource: "agents" }]);
       return { ...house, editor };
     })();
@@ -156,7 +156,7 @@ describe("a persona", () => {
   });
 
   it("prevents the deletion of its llm, and not of its project", async () => {
-    const { server } = await withAgent();
+    const { server } = await withPersona();
     await must(server.admin("POST", "/api/v1/projects", { name: "shop" }));
     await must(server.admin("PUT", "/api/v1/agents/reviewer", { project: "shop" }));
     const { status, body } = await server.admin("DELETE", "/api/v1/llms/gpt");
@@ -172,7 +172,7 @@ describe("a persona", () => {
   });
 
   it("must refer to existing objects, and have valid default parameters", async () => {
-    const { server } = await withAgent();
+    const { server } = await withPersona();
     const put = (fields: object) => server.admin("PUT", "/api/v1/agents/reviewer", fields);
     const faults = async (fields: object) => (await put(fields)).body.details;
     expect(await faults({ llm: "missing" })).toEqual([

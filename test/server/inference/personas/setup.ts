@@ -45,7 +45,7 @@ const messagesStream = [
 ].join("");
 
 /** A server with an llm (default `gpt`) at a scripted provider, and the persona `reviewer` on it. */
-export async function withAgent(
+export async function withPersona(
   agent: object = {},
   { llm = {}, script = bothDialects, ...options }: Setup = {},
 ) {

@@ -5,7 +5,7 @@ import { type Client, must, told } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { chatFrames, chunk, lastChunk, reply, type Script, streamHead } from "../../../support/upstream.ts";
 import { postRaw } from "../caller.ts";
-import { hello, prompt, withAgent } from "../personas/setup.ts";
+import { hello, prompt, withPersona } from "../personas/setup.ts";
 
 const chat = "/api/v1/agents/reviewer/chat";
 const answer = (content: string) => ({ role: "assistant", content });
@@ -21,7 +21,7 @@ async function messagesOf(call: Client, id: string): Promise<unknown[]> {
 
 describe("a thread", () => {
   it("sends its history, and stores the new messages and the response, streamed or not", async () => {
-    const { call, provider } = await withAgent();
+    const { call, provider } = await withPersona();
     const { status, body: thread } = await call("POST", "/api/v1/agents/reviewer/threads", {
       title: "greetings",
     });
@@ -53,7 +53,7 @@ describe("a thread", () => {
   });
 
   it("stores the response before its last byte is sent", async () => {
-    const { server, bearer, call } = await withAgent();
+    const { server, bearer, call } = await withPersona();
     const id = await begin(call);
     const caller = await postRaw(server.url, bearer, chat, { thread: id, messages: [hello], stream: true });
     await caller.until("[DONE]");
@@ -75,7 +75,7 @@ describe("a thread", () => {
       for (const frame of closing) connection.write(chunk(frame));
       connection.write(lastChunk);
     };
-    const { call } = await withAgent({}, { script });
+    const { call } = await withPersona({}, { script });
     const id = await begin(call);
     await must(call("POST", chat, { thread: id, messages: [hello], stream: true }));
     const call_ = { id: "c1", type: "function", function: { name: "look", arguments: '{"at":"x"}' } };
@@ -101,7 +101,7 @@ describe("a thread", () => {
       for (const frame of [opening!, piece, ...closing]) connection.write(chunk(frame));
       connection.write(lastChunk);
     };
-    const { call } = await withAgent({}, { script });
+    const { call } = await withPersona({}, { script });
     const id = await begin(call);
     const { text } = await call("POST", chat, { thread: id, messages: [hello], stream: true });
     expect(text).toContain("a tool call with a wrong index");
@@ -122,7 +122,7 @@ describe("a thread", () => {
       for (const frame of closing) connection.write(chunk(frame));
       connection.write(lastChunk);
     };
-    const { call } = await withAgent({}, { script });
+    const { call } = await withPersona({}, { script });
     const id = await begin(call);
     const { text } = await call("POST", chat, { thread: id, messages: [hello], stream: true });
     expect(text.slice(-500)).toContain("too long to be saved");
@@ -140,7 +140,7 @@ describe("a thread", () => {
         ),
     ];
     let turn = 0;
-    const { call } = await withAgent({}, { script: (...args) => scripts[turn++]!(...args) });
+    const { call } = await withPersona({}, { script: (...args) => scripts[turn++]!(...args) });
     const id = await begin(call);
     const refused = await call("POST", chat, { thread: id, messages: [hello] });
     expect(refused.status).toBe(400);
@@ -163,7 +163,7 @@ describe("a thread", () => {
       begun.resolve();
       void connection.closed.then(left.resolve);
     };
-    const { server, bearer, call } = await withAgent({}, { script });
+    const { server, bearer, call } = await withPersona({}, { script });
     const id = await begin(call);
     const caller = await postRaw(server.url, bearer, chat, { thread: id, messages: [hello], stream: true });
     await begun.promise;
@@ -180,7 +180,7 @@ describe("a thread", () => {
   });
 
   it("accepts only messages that are objects, and n of 1", async () => {
-    const { call, provider } = await withAgent();
+    const { call, provider } = await withPersona();
     const thread = await begin(call);
     for (const body of [
       { thread },
@@ -200,7 +200,7 @@ describe("a thread", () => {
 
   it("is not looked up by a text that is not an id", async () => {
     const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
-    const { call } = await withAgent({}, { store });
+    const { call } = await withPersona({}, { store });
     const looked: string[] = [];
     const thread = store.thread.bind(store);
     store.thread = (id) => {
@@ -216,7 +216,7 @@ describe("a thread", () => {
 
   it("returns 409 when it is full", async () => {
     const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
-    const { call, provider } = await withAgent({}, { store });
+    const { call, provider } = await withPersona({}, { store });
     const thread = await begin(call);
     const most = 2000;
     await store.appendToThread(
@@ -235,7 +235,7 @@ describe("a thread", () => {
   });
 
   it("is deleted with its agent", async () => {
-    const { server, call } = await withAgent();
+    const { server, call } = await withPersona();
     const id = await begin(call);
     await must(server.admin("DELETE", "/api/v1/agents/reviewer"));
     expect((await call("GET", `/api/v1/threads/${id}`)).status).toBe(404);
@@ -245,7 +245,7 @@ describe("a thread", () => {
 
 describe("threads belong to their owner", () => {
   it("and do not exist for others, administrators included (T52)", async () => {
-    const { server, call, provider } = await withAgent();
+    const { server, call, provider } = await withPersona();
     const id = await begin(call);
     await must(call("POST", chat, { thread: id, messages: [say("a secret of bob's")] }));
     const eve = await server.user("eve", [
@@ -276,7 +276,7 @@ describe("threads belong to their owner", () => {
   });
 
   it("and each belongs to one agent", async () => {
-    const { server, call } = await withAgent();
+    const { server, call } = await withPersona();
     await must(server.admin("POST", "/api/v1/agents", { name: "writer", llm: "gpt" }));
     const id = await begin(call);
     const elsewhere = await call("POST", "/api/v1/agents/writer/chat", { thread: id, messages: [hello] });
@@ -293,7 +293,7 @@ describe("threads belong to their owner", () => {
   });
 
   it("and are visible to a token of the owner only if the token may run the agent", async () => {
-    const { server } = await withAgent();
+    const { server } = await withPersona();
     await must(server.admin("POST", "/api/v1/agents", { name: "writer", llm: "gpt" }));
     const id = await begin(server.admin);
     const grant = { role: "run", resource: "agents" };
