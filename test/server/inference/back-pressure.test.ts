@@ -64,7 +64,7 @@ describe("a stream whose caller does not read", () => {
         await Promise.race([connection.taken(), connection.closed]);
       }
     };
-    const { server, bearer } = await withProvider(flood, { extraConfig: { timeouts: { silence: 2 } } });
+    const { server, bearer } = await withProvider(flood, { timeouts: { silence: 2 } });
     let end = "";
     const caller = await postRaw(server.url, bearer, path, streamed, (bytes) => {
       end = Buffer.from(bytes.subarray(-100)).toString();

@@ -17,7 +17,7 @@ import { events, onlyEvent, question, withProvider } from "./setup.ts";
 
 const path = "/v1/chat/completions";
 const answer = reply(200, chatAnswer("done"));
-const one = { extraConfig: { limits: { maxConcurrent: 1 } } };
+const one = { limits: { maxConcurrent: 1 } };
 const run = [{ role: "run", resource: "llms" }];
 
 /** A provider that answers when the test tells it to. */
@@ -59,7 +59,7 @@ describe("an llm with maxConcurrent", () => {
   it("refuses calls at once with retry-after if queueSeconds is 0", async () => {
     const { script, held } = holding();
     const limits = { maxConcurrent: 1, queueSeconds: 0 };
-    const { server, call, bearer, provider } = await withProvider(script, { extraConfig: { limits } });
+    const { server, call, bearer, provider } = await withProvider(script, { limits });
     const first = await postRaw(server.url, bearer, path, question);
     await expect.poll(() => held.length).toBe(1);
     const { status, headers, body } = await call("POST", path, question);

@@ -219,7 +219,7 @@ describe("the timeouts of an llm", () => {
     onTestFinished(() => mute.stop(true));
     const { call, server } = await withProvider(goodProvider, {
       url: `https://127.0.0.1:${mute.port}`,
-      extraConfig: { timeouts: { connect: 0.1 } },
+      timeouts: { connect: 0.1 },
     });
     const { status, body } = await call("POST", "/v1/chat/completions", question);
     expect([status, body.error]).toEqual([504, late]);
@@ -230,7 +230,7 @@ describe("the timeouts of an llm", () => {
     const closed = Promise.withResolvers<void>();
     const { call, server } = await withProvider(
       (_, connection) => void connection.closed.then(closed.resolve),
-      { extraConfig: { timeouts: { firstByte: 0.1 } } },
+      { timeouts: { firstByte: 0.1 } },
     );
     const { status, body } = await call("POST", "/v1/chat/completions", tail);
     expect([status, body.error]).toEqual([504, late]);
@@ -241,7 +241,7 @@ describe("the timeouts of an llm", () => {
   it("return 504 for silence in a response that is not streamed", async () => {
     const { call } = await withProvider(
       (_, connection) => connection.write(head("content-length: 5000") + answer),
-      { extraConfig: { timeouts: { silence: 0.1 } } },
+      { timeouts: { silence: 0.1 } },
     );
     const { status, body } = await call("POST", "/v1/chat/completions", question);
     expect([status, body.error]).toEqual([504, late]);
@@ -255,7 +255,7 @@ describe("the timeouts of an llm", () => {
         connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!) + chunk(`data: ${usage}\n\n`));
         void connection.closed.then(closed.resolve);
       },
-      { extraConfig: { timeouts: { silence: 0.1 } } },
+      { timeouts: { silence: 0.1 } },
     );
     const { status, text } = await call("POST", "/v1/chat/completions", tail);
     expect(status).toBe(200);
@@ -328,7 +328,7 @@ describe("a fault in the middle of a stream", () => {
         connection.write(streamHead);
         for (const each of chatFrames(["a"], true).slice(0, -1)) connection.write(chunk(each));
       },
-      { extraConfig: { timeouts: { silence: 0.1 } } },
+      { timeouts: { silence: 0.1 } },
     );
     const { text } = await call("POST", "/v1/chat/completions", tail);
     expect(text).toBe(chatFrames(["a"], false).join(""));

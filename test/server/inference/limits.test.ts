@@ -30,7 +30,7 @@ describe("limits on calls", () => {
   });
 
   it("count the real usage of calls, streamed or not, and keep it over a restart", async () => {
-    const { server, bearer } = await withProvider(goodProvider, { extraConfig: { price } });
+    const { server, bearer } = await withProvider(goodProvider, { price });
     const call = server.as(bearer);
     await must(server.admin("PUT", "/api/v1/users/admin", { limits: { tokensPerDay: 1_000_000 } }));
     await must(call("POST", "/v1/chat/completions", question));
@@ -52,9 +52,7 @@ describe("limits on calls", () => {
       403,
       expect.stringContaining('llm "gpt" has no price'),
     ]);
-    await must(
-      server.admin("PUT", "/api/v1/llms/gpt", { extraConfig: { price: { input: 1, output: 1_000_000 } } }),
-    );
+    await must(server.admin("PUT", "/api/v1/llms/gpt", { price: { input: 1, output: 1_000_000 } }));
     await must(call("POST", "/v1/chat/completions", { ...question, max_tokens: 1 }));
     const spent = await call("POST", "/v1/chat/completions", { ...question, max_tokens: 1 });
     expect([spent.status, spent.body.error.message]).toEqual([
@@ -74,13 +72,13 @@ describe("limits on calls", () => {
 });
 
 it.each([
-  [{ input: 1 }, "/extraConfig/price/output"],
-  [{ input: -1, output: 1 }, "/extraConfig/price/input"],
-  [{ input: 1, output: 1, cached: 1 }, "/extraConfig/price/cached"],
-  ["free", "/extraConfig/price"],
+  [{ input: 1 }, "/price/output"],
+  [{ input: -1, output: 1 }, "/price/input"],
+  [{ input: 1, output: 1, cached: 1 }, "/price/cached"],
+  ["free", "/price"],
 ])("PUT of an llm with the price %j returns 400", async (price, path) => {
   const { server } = await withProvider(goodProvider);
-  const { status, body } = await server.admin("PUT", "/api/v1/llms/gpt", { extraConfig: { price } });
+  const { status, body } = await server.admin("PUT", "/api/v1/llms/gpt", { price });
   expect([status, body.details[0].path]).toEqual([400, path]);
 });
 

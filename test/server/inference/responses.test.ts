@@ -20,7 +20,7 @@ function sdk(url: string, bearer: string): OpenAI {
 }
 
 describe.each([
-  ["openai", { extraConfig: { responses: "translated" } }, "/v1/chat/completions"],
+  ["openai", { responses: "translated" }, "/v1/chat/completions"],
   ["anthropic", { type: "anthropic", model: "claude-opus-5" }, "/v1/messages"],
 ] as const)("/v1/responses at a provider of type %s", (type, llm, path) => {
   it("answers OpenAI's SDK, streamed or not, and the calls are recorded", async () => {
@@ -86,7 +86,7 @@ describe("/v1/responses", () => {
         connection.write(bytes);
         connection.end("\r\n");
       },
-      { extraConfig: { responses: "translated" } },
+      { responses: "translated" },
     );
     const stream = sdk(server.url, bearer).responses.stream({ model: "gpt", input: "Hi" });
     await expect(stream.finalResponse()).rejects.toThrow(/stopped in the middle/);
@@ -95,9 +95,9 @@ describe("/v1/responses", () => {
   it("accepts only native and translated as the llm's setting", async () => {
     const { server } = await withProvider((_, connection) => connection.write(reply(200, {})));
     const { status, body } = await server.admin("PUT", "/api/v1/llms/gpt", {
-      extraConfig: { responses: "maybe" },
+      responses: "maybe",
     });
-    expect([status, body.details[0].path]).toEqual([400, "/extraConfig/responses"]);
+    expect([status, body.details[0].path]).toEqual([400, "/responses"]);
   });
 });
 

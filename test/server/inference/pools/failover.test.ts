@@ -91,7 +91,7 @@ describe("an llm on its own", () => {
     });
     expect(await ask({ model: "a" })).toMatchObject({ status: 200 });
     expect(callCounts()).toEqual({ a: 3 });
-    const llm = { extraConfig: { timeouts: { firstByte: 0.1 } } };
+    const llm = { timeouts: { firstByte: 0.1 } };
     const slow = await pool({ a: () => {} }, { llm });
     expect(await slow.ask({ model: "a" })).toMatchObject({ status: 504 });
     expect(slow.callCounts()).toEqual({ a: 1 });
@@ -166,7 +166,7 @@ describe("a pool", () => {
   });
 
   it("gets one further attempt after a timeout", async () => {
-    const llm = { extraConfig: { timeouts: { firstByte: 0.1 } } };
+    const llm = { timeouts: { firstByte: 0.1 } };
     const well = await pool({ a: () => {}, b: goodProvider }, { llm });
     expect(await well.ask()).toMatchObject({ status: 200 });
     const dead = await pool({ a: () => {}, b: () => {}, c: goodProvider }, { llm });
@@ -212,7 +212,7 @@ describe("a pool", () => {
     const held: (() => void)[] = [];
     const script: Script = (request, connection) => void held.push(() => goodProvider(request, connection));
     const { ask, callCounts, server, refresh } = await pool({ a: script, b: script });
-    await must(server.admin("PUT", "/api/v1/llms/a", { extraConfig: { limits: { maxConcurrent: 1 } } }));
+    await must(server.admin("PUT", "/api/v1/llms/a", { limits: { maxConcurrent: 1 } }));
     await refresh();
     const calls = [ask({ model: "a" }), ask({ model: "b" }), ask({ model: "b" }), ask(), ask()];
     await expect.poll(callCounts).toEqual({ a: 1, b: 4 });
