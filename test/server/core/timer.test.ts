@@ -5,7 +5,7 @@ import { timer } from "../../../src/server/core/timer.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it("runs at intervals, also after a run that failed, until the server stops", async () => {
+it("a timer runs at intervals, also after a run that failed, until the server stops", async () => {
   const errors: unknown[] = [];
   const failure = new Error("once");
   let runs = 0;
@@ -24,7 +24,7 @@ it("runs at intervals, also after a run that failed, until the server stops", as
   expect(runs).toBe(3);
 });
 
-it("has its first run at the start where it is told to", async () => {
+it("a timer with atStart has its first run at the start", async () => {
   let runs = 0;
   const lifecycle = new Lifecycle(() => {});
   const run = async () => void runs++;
@@ -35,7 +35,7 @@ it("has its first run at the start where it is told to", async () => {
   await lifecycle.stop(0);
 });
 
-it("stops also when a component after it fails to start", async () => {
+it("a timer stops when a later component fails to start", async () => {
   let runs = 0;
   const lifecycle = new Lifecycle(() => {});
   const run = async () => void runs++;

@@ -62,7 +62,7 @@ describe("the type of a body (T62, T74)", () => {
 });
 
 describe("the size of a body (T59)", () => {
-  it("is refused by what content-length says, before a byte of it is read", async () => {
+  it("is checked against content-length before a byte is read", async () => {
     const { server, head } = await withEditor();
     for (const size of [32 * mebibyte + 1, 40 * mebibyte, 1e15]) {
       const { status, text, headers } = await sendRaw(
@@ -75,7 +75,7 @@ describe("the size of a body (T59)", () => {
     }
   });
 
-  it("is counted where nothing says it, and costs no memory", async () => {
+  it("is counted without content-length, and uses no memory beyond the limit", async () => {
     const { server, head } = await withEditor();
     const piece = chunk(" ".repeat(mebibyte));
     const { status, text } = await sendRaw(
@@ -87,7 +87,7 @@ describe("the size of a body (T59)", () => {
     expect([status, JSON.parse(text).code]).toEqual([413, "payload_too_large"]);
   });
 
-  it("is 413 on the paths of the dialects too, in their own shape", async () => {
+  it("returns 413 in the form of the dialect on paths under /v1", async () => {
     const { server, head } = await withEditor();
     const tooLarge = { "content-length": String(64 * mebibyte) };
     const openai = await sendRaw(server.url, head(tooLarge, "/v1/chat/completions"), "{");
@@ -99,13 +99,13 @@ describe("the size of a body (T59)", () => {
     expect([anthropic.status, JSON.parse(anthropic.text).type]).toEqual([413, "error"]);
   });
 
-  it("may be all of 32 MB", async () => {
+  it("may be 32 MB", async () => {
     const { post } = await withEditor();
     const text = JSON.stringify(llm);
     expect((await post(text + " ".repeat(32 * mebibyte - text.length))).status).toBe(201);
   });
 
-  it("has to be what is said: one length, and not two ways to end", async () => {
+  it("is refused with two lengths, and with both a length and chunks", async () => {
     const { server, head } = await withEditor();
     const both = await sendRaw(
       server.url,
@@ -121,7 +121,7 @@ describe("the size of a body (T59)", () => {
 it.each([
   ["with its length", { "content-length": "10" }],
   ["without", undefined],
-])("gives a body %s a minute to arrive, however it drips (T64)", async (_, headers) => {
+])("is given one minute to arrive, %s (T64)", async (_, headers) => {
   let now = 0;
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(new TextEncoder().encode('{"a":')),
@@ -136,10 +136,10 @@ it.each([
   await expect(reading).rejects.toMatchObject({ code: "timed_out", status: 408 });
 });
 
-describe("JSON", () => {
+describe("a JSON body", () => {
   const deep = (levels: number) => `${'{"a":'.repeat(levels - 1)}{}${"}".repeat(levels - 1)}`;
 
-  it("is refused deeper than 64 levels, before it is built (T60)", async () => {
+  it("is refused with more than 64 levels, before it is parsed (T60)", async () => {
     const { post, call } = await withEditor();
     const refused = "the body is nested deeper than 64 levels";
     const extra = (levels: number) =>
@@ -153,7 +153,7 @@ describe("JSON", () => {
     ).toBe(refused);
   });
 
-  it("is refused where a key appears twice in one object, however it is spelled (T61)", async () => {
+  it("is refused if an object has a key twice, in whatever spelling (T61)", async () => {
     const { post, server } = await withEditor();
     for (const text of [
       '{"name":"a","name":"b","type":"openai","model":"m"}',
@@ -189,7 +189,7 @@ describe("JSON", () => {
     '{"a":1}{"b":2}',
     "\ufeff{}",
     "NaN",
-  ])("that is none is refused and not repeated, nor logged: %j (T20, T21)", async (text) => {
+  ])("is refused if it is not valid, and neither returned nor logged: %j (T20, T21)", async (text) => {
     const { server, post, call } = await withEditor();
     const answers = [
       await post(text),
@@ -204,7 +204,7 @@ describe("JSON", () => {
     expect(server.logged.join()).not.toContain("canary");
   });
 
-  it("is UTF-8, or refused", async () => {
+  it("is refused if it is not UTF-8", async () => {
     const { server, head } = await withEditor();
     const bytes = Buffer.concat([
       Buffer.from('{"name":"'),
@@ -215,7 +215,7 @@ describe("JSON", () => {
     expect([status, JSON.parse(text).error]).toEqual([400, "the body is not valid UTF-8"]);
   });
 
-  it("reaches no prototype (T17)", async () => {
+  it("cannot change a prototype (T17)", async () => {
     const { server, post, call } = await withEditor();
     for (const key of ["__proto__", "constructor", "prototype"]) {
       for (const text of [
@@ -240,7 +240,7 @@ describe("JSON", () => {
     });
   });
 
-  it("with an integer beyond 2^53 is no reason to fail", async () => {
+  it("may have an integer over 2^53", async () => {
     const { post } = await withEditor();
     expect(
       (await post('{"name":"a","type":"openai","model":"m","extraConfig":{"seed":12345678901234567890}}'))
@@ -249,8 +249,8 @@ describe("JSON", () => {
   });
 });
 
-describe("what is wrong with a body", () => {
-  it("is all told at once, each with its path", async () => {
+describe("the faults of a body", () => {
+  it("are all returned at once, each with its path", async () => {
     const { post } = await withEditor();
     const { status, body } = await post({
       name: "A name",

@@ -7,7 +7,7 @@ import { testServer } from "../../support/server.ts";
 const megabyte = 1024 * 1024;
 const login = "/api/v1/auth/login";
 
-describe("a login that nobody knows (T59, T60)", () => {
+describe("a login of an unknown caller (T59, T60)", () => {
   it.each([
     [
       "2.5 million unknown keys",
@@ -16,21 +16,21 @@ describe("a login that nobody knows (T59, T60)", () => {
     ["millions of empty objects", () => `{"user":[${"{},".repeat(5_000_000)}{}]}`],
     ["one long text", () => JSON.stringify({ user: "u".repeat(31 * megabyte), password: "p" })],
     ["9 KB", () => JSON.stringify({ user: "u".repeat(9 * 1024), password: "p" })],
-  ])("is refused by its size alone: %s", async (_what, body) => {
+  ])("is refused for its size: %s", async (_what, body) => {
     const server = await testServer();
     const { status, body: error, text } = await server.as()("POST", login, body());
     expect([status, error.error]).toEqual([413, "the body is larger than 8 KB"]);
     expect(text.length).toBeLessThan(300);
   });
 
-  it("is refused before its body is read when its address has failed too often", async () => {
+  it("is refused before its body is read if its address has failed too often", async () => {
     const server = await testServer();
     for (let n = 0; n < 5; n++)
       expect((await server.as()("POST", login, { user: `u${n}`, password: "wrong" })).status).toBe(401);
     expect((await server.as()("POST", login, "not even JSON")).status).toBe(429);
   });
 
-  it("may be 8 KB on every public route, and no more", async () => {
+  it("may have 8 KB on every public route, and no more", async () => {
     const server = await testServer();
     const publicWrites = allRoutes({} as Server).filter(
       ({ access, method }) => access === "public" && method !== "GET",
@@ -43,10 +43,10 @@ describe("a login that nobody knows (T59, T60)", () => {
   });
 });
 
-describe("JSON of many elements (T60)", () => {
+describe("a JSON body with many elements (T60)", () => {
   const many = `[${"{},".repeat(100_000)}{}]`;
 
-  it("is refused with 400 on every route that takes a body, before anything is built of it", async () => {
+  it("is refused with 400 on every route with a body, before it is parsed", async () => {
     const server = await testServer();
     for (const { plural, writes } of kinds.map((kind) => ({ ...kind, writes: kind.plural }))) {
       const { status, body } = await server.admin("POST", `/api/v1/${plural}`, `{"name":"a","x":${many}}`);
@@ -63,13 +63,13 @@ describe("JSON of many elements (T60)", () => {
     }
   });
 
-  it("counts keys as well", async () => {
+  it("is refused for many keys, too", async () => {
     const server = await testServer();
     const keys = Array.from({ length: 100_001 }, (_, n) => `"k${n}":1`).join(",");
     expect((await server.admin("POST", "/api/v1/projects", `{${keys}}`)).status).toBe(400);
   });
 
-  it("lists at most 20 faults, and no more of a key than a reader needs", async () => {
+  it("gets at most 20 faults, with long keys cut", async () => {
     const server = await testServer();
     const fields = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`unknown-${n}`, 1]));
     const listed = await server.admin("POST", "/api/v1/projects", { name: "a", ...fields });
@@ -82,7 +82,7 @@ describe("JSON of many elements (T60)", () => {
     expect([nested.status, nested.body.details.length]).toEqual([400, 20]);
   });
 
-  it("lets calls for embeddings hold lists of tokens", async () => {
+  it("may have lists of tokens in a call for embeddings", async () => {
     const server = await testServer();
     const { status, body } = await server.admin("POST", "/v1/embeddings", {
       model: "missing",

@@ -41,7 +41,7 @@ describe("a kind whose descriptor leaves writes out", () => {
     expect((await must(admin("GET", "/api/v1/gadgets/one"))).body).toMatchObject({ color: "red" });
   });
 
-  it("answers 405 to the writes that it leaves out, and says in Allow what it takes", async () => {
+  it("returns 405 for the writes that it leaves out, with the allowed methods in Allow", async () => {
     const { admin } = await serverWithRows();
     const refused = [
       ["POST", "/api/v1/gadgets", "gadgets cannot be created", "GET, HEAD"],
@@ -63,20 +63,20 @@ describe("a kind whose descriptor leaves writes out", () => {
     expect((await must(admin("GET", "/api/v1/gadgets"))).body).toHaveLength(1);
   });
 
-  it("takes the writes that it names", async () => {
+  it("allows the writes that it names", async () => {
     const { admin } = await serverWithRows();
     await must(admin("DELETE", "/api/v1/gadgets/one"));
     expect((await must(admin("GET", "/api/v1/gadgets"))).body).toEqual([]);
   });
 
-  it("asks for the permission first: 401 without a bearer, 403 without a grant", async () => {
+  it("checks the permission first: 401 without a bearer, 403 without a grant", async () => {
     const server = await serverWithRows();
     expect((await server.as()("POST", "/api/v1/gadgets", {})).status).toBe(401);
     const { call } = await server.user("alice");
     expect((await call("POST", "/api/v1/gadgets", {})).status).toBe(403);
   });
 
-  it("has only the writes that it takes in the API description and in its descriptor", async () => {
+  it("has only its allowed writes in the API description and in its descriptor", async () => {
     const { admin } = await serverWithRows();
     const { paths } = (await must(admin("GET", "/openapi.json"))).body;
     expect(Object.keys(paths["/api/v1/gadgets"])).toEqual(["get"]);

@@ -19,7 +19,7 @@ const spellings = [canary, password].flatMap((text) => [
   text.slice(3),
 ]);
 
-it("lets a planted secret, password or bearer out nowhere: answers, errors, logs, audit, metrics, streams (T20, T21, T22, T23, T24, T25, T26, T27, T28, T35)", async () => {
+it("a server shows no secret, password or bearer in responses, errors, logs, audit, metrics and streams (T20, T21, T22, T23, T24, T25, T26, T27, T28, T35)", async () => {
   const server = await testServer();
   // A provider that repeats what it was sent, in an error and in its headers.
   const provider = upstream((asked, connection) => {
@@ -109,7 +109,7 @@ it("lets a planted secret, password or bearer out nowhere: answers, errors, logs
   }
 });
 
-it("logs what nobody meant to happen, and tells the caller a fixed text (T22, T27, T28)", async () => {
+it("a server logs an unexpected error and returns a fixed text for it (T22, T27, T28)", async () => {
   const folder = temporaryFolder();
   const store = await openStore({ path: `${folder}/mcpctl.db`, now: Date.now });
   const cause = Object.assign(new Error(`connect failed with api_key=${canary}`), {

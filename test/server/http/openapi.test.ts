@@ -28,7 +28,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 );
 
-it("is OpenAPI 3.1 in shape", () => {
+it("the API description is valid OpenAPI 3.1", () => {
   expect(document.openapi).toBe("3.1.0");
   expect(document.info).toMatchObject({ title: "mcpctl", version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
   expect(document.components.securitySchemes).toEqual({ bearer: { type: "http", scheme: "bearer" } });
@@ -57,7 +57,7 @@ it("is OpenAPI 3.1 in shape", () => {
   for (const id of ids) expect(id).toMatch(/^[a-z][A-Za-z0-9]*$/);
 });
 
-it("has every route and no other, and says which need no bearer", () => {
+it("the API description has every route and no other, and the routes that need no bearer", () => {
   const named = operations.map(({ path, method }) => `${method.toUpperCase()} ${path}`).sort();
   expect(named).toEqual(
     routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`).sort(),
@@ -67,7 +67,7 @@ it("has every route and no other, and says which need no bearer", () => {
   expect(document.security).toEqual([{ bearer: [] }]);
 });
 
-it("shows write-only fields going in, and never coming out", () => {
+it("the API description has write-only fields in requests and not in responses", () => {
   for (const kind of kinds) {
     const list = document.paths[`/api/v1/${kind.plural}`]!;
     for (const field of kind.writeOnly) {
@@ -77,7 +77,7 @@ it("shows write-only fields going in, and never coming out", () => {
   }
 });
 
-it("is what the server serves, and what was agreed on", async () => {
+it("the API description is the one in test/golden, and the server serves it", async () => {
   const server = await testServer();
   const { body } = await must(server.admin("GET", "/openapi.json"));
   expect(body).toEqual(document);
@@ -87,7 +87,7 @@ it("is what the server serves, and what was agreed on", async () => {
   expect(text).toBe(readFileSync(file, "utf8"));
 });
 
-it("comes with the kinds themselves, as data that an older client can print", async () => {
+it("the server serves the descriptors of its kinds, for older clients", async () => {
   const server = await testServer();
   const { body } = await must(server.admin("GET", "/api/v1/kinds"));
   expect(body.map(({ kind }: { kind: string }) => kind)).toEqual(kinds.map(({ kind }) => kind));

@@ -16,8 +16,8 @@ async function withLlm() {
   return { server, bearer, call, raw };
 }
 
-describe("a path written in another way (T44)", () => {
-  it("is not found, or decided as the plain one", async () => {
+describe("a path in another spelling (T44)", () => {
+  it("returns 404, or the result of the plain path", async () => {
     const { raw } = await withLlm();
     const plain = await raw("GET", "/api/v1/llms/a");
     expect([plain.status, JSON.parse(plain.text).name]).toEqual([200, "a"]);
@@ -56,7 +56,7 @@ describe("a path written in another way (T44)", () => {
   });
 
   it.each(["%ff", "%c3%28", "%zz", "%", "a%e0%80%80"])(
-    "is refused where it is not UTF-8: %s (T40)",
+    "is refused if it is not UTF-8: %s (T40)",
     async (name) => {
       const { raw } = await withLlm();
       const { status, text } = await raw("GET", `/api/v1/llms/${name}`);
@@ -65,7 +65,7 @@ describe("a path written in another way (T44)", () => {
   );
 
   it.each(["A", "a b", "ａ", "а", "a‍", "..", "a/../b", "a?b", "a#b", "a."])(
-    "is no name: %j (T38, T39)",
+    "is refused as a name: %j (T38, T39)",
     async (name) => {
       const { server } = await withLlm();
       const { status } = await server.admin("GET", `/api/v1/llms/${encodeURIComponent(name)}`);
@@ -76,14 +76,14 @@ describe("a path written in another way (T44)", () => {
   );
 
   it.each(["/", "/api/v1/llms", "/api/v1/llms/a-b", "/api/v1/llms/%61", "/v1/models/x%3Ay"])(
-    "is plain: %s",
+    "is canonical: %s",
     (path) => {
       expect(isCanonicalPath(path)).toBe(true);
     },
   );
 });
 
-describe("a method written in another way (T45)", () => {
+describe("a method in another spelling (T45)", () => {
   it.each(["OPTIONS", "TRACE", "CONNECT", "PATCH", "PROPFIND", "QUERY", "FOO", "get", "GET\t"])(
     "%j reaches nothing",
     async (method) => {
@@ -95,7 +95,7 @@ describe("a method written in another way (T45)", () => {
     },
   );
 
-  it("is not taken from a header or the query", async () => {
+  it("is not read from a header or the query", async () => {
     const { call, server } = await withLlm();
     const override = {
       "x-http-method-override": "DELETE",
@@ -111,7 +111,7 @@ describe("a method written in another way (T45)", () => {
 });
 
 describe("a bearer (T47)", () => {
-  it("is taken from authorization or x-api-key alike, and from nowhere else", async () => {
+  it("is read from authorization or x-api-key, and from nowhere else", async () => {
     const { server, bearer } = await withLlm();
     const ask = (headers: Record<string, string>, path = "/api/v1/llms/a") =>
       server.as()("GET", path, undefined, headers);
@@ -165,7 +165,7 @@ describe("a host name (T72)", () => {
     if (status === 421) expect(JSON.parse(got.text)).toMatchObject({ code: "misdirected_request" });
   });
 
-  it("may be as short as it likes", async () => {
+  it("may be short", async () => {
     const server = await testServer({ publicUrls: ["http://n", "http://nas"] });
     for (const host of ["n", "nas"]) {
       const get = (target: string) => sendRaw(server.url, requestHead("GET", target, { host }));
@@ -176,7 +176,7 @@ describe("a host name (T72)", () => {
     }
   });
 
-  it("must be there, once (T46)", async () => {
+  it("must be given exactly once (T46)", async () => {
     const { server, bearer } = await withLlm();
     const lines = `connection: close\r\nauthorization: Bearer ${bearer}\r\n\r\n`;
     const send = (hosts: string) => sendRaw(server.url, `GET /api/v1/llms/a HTTP/1.1\r\n${hosts}${lines}`);
@@ -191,14 +191,14 @@ describe("a host name (T72)", () => {
     }
   });
 
-  it("is asked of everybody before anything else, health and login among them", async () => {
+  it("is checked first on every route, also for health and login", async () => {
     const { raw } = await withLlm();
     for (const path of ["/healthz", "/readyz", "/api/v1/auth/login", "/nothing"]) {
       expect((await raw("GET", path, { host: "evil.example" })).status).toBe(421);
     }
   });
 
-  it("is one of those the server was started with", () => {
+  it("may be one of --public-url", () => {
     const guard = hostGuard(["https://LLM.example.org:8443/base", "http://nas"]);
     for (const host of ["llm.example.org", "LLM.EXAMPLE.ORG:443", "nas"])
       expect(() => guard(host)).not.toThrow();
@@ -207,7 +207,7 @@ describe("a host name (T72)", () => {
   });
 });
 
-it("opens nothing to pages of other origins (T73)", async () => {
+it("is checked for pages of other origins, which get no CORS headers (T73)", async () => {
   const { call, server, bearer } = await withLlm();
   const origin = { origin: "https://evil.example" };
   const { headers } = await call("GET", "/api/v1/llms/a", undefined, origin);

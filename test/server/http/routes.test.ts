@@ -35,7 +35,7 @@ function ask(call: Client, { method, path }: Pick<Route, "path"> & { method: str
   return call(method, path.replace(/:\w+/g, "some"), method === "POST" || method === "PUT" ? {} : undefined);
 }
 
-it("says what it needs, each and every one", () => {
+it("every route declares the right that it needs", () => {
   const declaring = (access: unknown) => routes.filter((route) => route.access === access).map(title);
   expect(declaring("public").sort()).toEqual(openToAll.sort());
   expect(declaring("authenticated").sort()).toEqual(openToUsers.sort());
@@ -47,7 +47,7 @@ it("says what it needs, each and every one", () => {
   expect(new Set(routes.map(title)).size).toBe(routes.length);
 });
 
-it("asks who is there before anything else, but for health and login", async () => {
+it("every route except health and login checks the bearer first", async () => {
   const server = await testServer();
   for (const route of routes) {
     const { status, headers } = await ask(server.as(), route);
@@ -60,7 +60,7 @@ it("asks who is there before anything else, but for health and login", async () 
   }
 });
 
-it("is closed to a user without any grant, but for what is about the user itself", async () => {
+it("a user without grants can use only the routes about the user itself", async () => {
   const server = await testServer();
   const { call } = await server.user("alice");
   const last = "POST /api/v1/auth/logout";
@@ -72,14 +72,14 @@ it("is closed to a user without any grant, but for what is about the user itself
   }
 });
 
-/** Whether some route takes a path: its own, or one in which it is an object's name. */
+/** True if some route takes a method and path, also with a part of the path as a parameter. */
 function isRouted(method: string, path: string): boolean {
   return routes.some(
     (route) => route.method === method && new RegExp(`^${route.path.replace(/:\w+/g, "[^/]+")}$`).test(path),
   );
 }
 
-it("has a body that is not read before the caller may send it", async () => {
+it("a body is not read before the right to the route is checked", async () => {
   const server = await testServer();
   const { call } = await server.user("alice");
   for (const route of routes.filter(({ method }) => method === "POST" || method === "PUT")) {
@@ -89,7 +89,7 @@ it("has a body that is not read before the caller may send it", async () => {
   }
 });
 
-it("is in the router, and nothing else is (T45)", async () => {
+it("the router has these routes and nothing else (T45)", async () => {
   const server = await testServer();
   const { call } = await server.token("root", [{ role: "edit", resource: "*" }]);
   const nothing = "there is nothing at this path";
@@ -118,7 +118,7 @@ it("is in the router, and nothing else is (T45)", async () => {
   }
 });
 
-it("answers HEAD as GET, without a body", async () => {
+it("HEAD returns the headers of GET without a body", async () => {
   const server = await testServer();
   await must(server.admin("POST", "/api/v1/llms?probe=false", { name: "some", type: "openai", model: "m" }));
   const { call } = await server.token("reader", [{ role: "view", resource: "llms" }]);
@@ -137,7 +137,7 @@ it("answers HEAD as GET, without a body", async () => {
   expect([watch.status, watch.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
 });
 
-it("is there for each kind, and needs the right verb on that kind", () => {
+it("each kind has its routes, each with its verb on that kind", () => {
   const verbs = { GET: "view", POST: "create", PUT: "update", DELETE: "delete" };
   for (const { plural } of kinds) {
     const own = routes.filter(
@@ -154,7 +154,7 @@ it("is there for each kind, and needs the right verb on that kind", () => {
   }
 });
 
-it("is open to who may view metrics, and to all where the server says so", async () => {
+it("/metrics needs view on metrics, unless metrics are public", async () => {
   const closed = await testServer();
   const reader = await closed.token("prometheus", [{ role: "view", resource: "metrics" }]);
   const { status, headers, text } = await reader.call("GET", "/metrics");
@@ -165,7 +165,7 @@ it("is open to who may view metrics, and to all where the server says so", async
   expect((await open.as()("GET", "/metrics")).status).toBe(200);
 });
 
-it("says that the server is not ready while its database does not answer, and that it lives", async () => {
+it("/readyz returns 503 while the database does not answer, and /healthz returns 200", async () => {
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
   let gone = false;
   const ping = () => (gone ? Promise.reject(new StoreError("unavailable")) : store.ping());

@@ -18,7 +18,7 @@ async function revisionOf(server: TestServer): Promise<number> {
 }
 
 describe("a watch", () => {
-  it("begins with what is there, and goes on with what changes, of its own kind", async () => {
+  it("sends the rows of its kind, then their changes", async () => {
     const server = await testServer();
     await post(server, "b");
     await post(server, "a");
@@ -48,7 +48,7 @@ describe("a watch", () => {
     await watch.leave();
   });
 
-  it("goes on after a revision: what was missed, once, in order, and nothing else", async () => {
+  it("continues after a revision with each missed change once, in order", async () => {
     const server = await testServer();
     await post(server, "old");
     const since = await revisionOf(server);
@@ -72,7 +72,7 @@ describe("a watch", () => {
     await again.leave();
   });
 
-  it("is told to list again where its revision is not known", async () => {
+  it("returns 410 if its revision is no longer known", async () => {
     const first = await testServer();
     await post(first, "a");
     await first.stop();
@@ -90,7 +90,7 @@ describe("a watch", () => {
     await watch.leave();
   });
 
-  it("needs the view that a list needs, and shows no more (T52)", async () => {
+  it("needs the same right as a list, and shows the same rows (T52)", async () => {
     const server = await testServer();
     await post(server, "a");
     await post(server, "hidden", { visibility: "private" });
@@ -107,7 +107,7 @@ describe("a watch", () => {
     await watch.leave();
   });
 
-  it("sees a row that becomes private go, and nothing of it after that (T53)", async () => {
+  it("sends deleted for a row that becomes private, and nothing of it after that (T53)", async () => {
     const server = await testServer();
     const { body } = await post(server, "a", { description: "before" });
     const bob = await server.user("bob", viewAll);
@@ -131,7 +131,7 @@ describe("a watch", () => {
     await replay.leave();
   });
 
-  it("ends when the caller's rights change, whichever way", async () => {
+  it("ends when the caller gets more or fewer rights", async () => {
     const server = await testServer();
     const { bearer } = await server.user("alice", viewAll);
     for (const roleBindings of [[...viewAll, { role: "run", resource: "llms" }], []]) {
@@ -143,7 +143,7 @@ describe("a watch", () => {
     expect((await server.as(bearer)("GET", `${path}?watch=1`)).status).toBe(403);
   });
 
-  it("goes on when somebody else's rights change", async () => {
+  it("goes on when another user's rights change", async () => {
     const server = await testServer();
     const { bearer } = await server.token("t", viewAll);
     const watch = await watchKind(server, bearer, "llms");
@@ -168,7 +168,7 @@ describe("a watch", () => {
     expect(await watch.next()).toBeUndefined();
   });
 
-  it("ends with its session, and no other's", async () => {
+  it("ends with its login session, not with another one", async () => {
     const server = await testServer();
     const alice = await server.user("alice", viewAll);
     const login = await must(
@@ -202,7 +202,7 @@ describe("a watch", () => {
     expect(await watch.next()).toBeUndefined();
   });
 
-  it("ends where another server wrote more than can be told one by one", async () => {
+  it("ends when another server has written more changes than are sent one by one", async () => {
     const folder = temporaryFolder();
     const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
     const rings: (() => void)[] = [];
@@ -225,7 +225,7 @@ describe("a watch", () => {
     expect(await watch.next()).toBeUndefined();
   });
 
-  it("is forgotten when the caller leaves", async () => {
+  it("is released when the caller leaves", async () => {
     const server = await testServer();
     const { bearer } = await server.token("t", viewAll);
     const open = async () =>
@@ -238,7 +238,7 @@ describe("a watch", () => {
     expect(server.logged).toEqual([]);
   });
 
-  it("is cut off when it does not read while much changes, rather than kept in memory", async () => {
+  it("is cut off when it does not read while many rows change", async () => {
     const server = await testServer();
     const { bearer } = await server.token("t", [{ role: "view", resource: "projects" }]);
     const response = await fetch(`${server.url}/api/v1/projects?watch=1`, {

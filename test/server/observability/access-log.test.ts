@@ -50,7 +50,7 @@ const line = {
 };
 
 describe("the access log", () => {
-  it("has one line of a request, with nothing that is not known", () => {
+  it("has one line per request, without unknown fields", () => {
     const { log, lines } = accessLog();
     log.responded({ ...asked, method: "GET", route: "/api/v1/llms/:idOrName" });
     log.responded({ ...asked, route: null, status: 404, user: undefined, error: "not_found" });
@@ -60,7 +60,7 @@ describe("the access log", () => {
     ]);
   });
 
-  it("has one line of a call, with what it came to", () => {
+  it("has one line per call, with its llm and tokens", () => {
     const { log, lines } = accessLog();
     log.recorded(call);
     expect(lines()).toEqual([]);
@@ -68,7 +68,7 @@ describe("the access log", () => {
     expect(lines()).toEqual([{ ...line, durationMs: 3211, user: "alice", ...ofCall }]);
   });
 
-  it("has the line of a stream when it is over, with what it ended in", () => {
+  it("has the line of a stream at its end, with its error", () => {
     const { log, lines } = accessLog();
     log.responded({ ...asked, streaming: true });
     log.responded({ ...asked, requestId: "req_2", streaming: true });
@@ -89,21 +89,21 @@ describe("the access log", () => {
     ]);
   });
 
-  it("has a line of a stream that was over before it began to be sent", () => {
+  it("has the line of a stream that ended before its response began", () => {
     const { log, lines } = accessLog();
     log.recorded(call);
     log.responded({ ...asked, streaming: true });
     expect(lines()).toHaveLength(1);
   });
 
-  it("has the status that the caller has seen, where the answer could not be put on record", () => {
+  it("has the status that the caller got where the audit event could not be stored", () => {
     const { log, lines } = accessLog();
     log.recorded(call);
     log.responded({ ...asked, status: 507, error: "storage_full" });
     expect(lines()).toMatchObject([{ status: 507, error: "storage_full", llm: "gpt" }]);
   });
 
-  it("passes over what is no call, and takes one line for one request", () => {
+  it("ignores audit events of other actions", () => {
     const { log, lines } = accessLog();
     log.recorded(event(1, { action: "login", requestId: "req_1" }));
     log.responded({ ...asked, route: "/api/v1/auth/login" });
@@ -111,7 +111,7 @@ describe("the access log", () => {
     expect(lines()).toEqual([{ ...line, route: "/api/v1/auth/login", durationMs: 12, user: "alice" }]);
   });
 
-  it("lets nothing through that moves a terminal's cursor (T42)", () => {
+  it("has no control characters (T42)", () => {
     const { log, lines, written } = accessLog();
     log.responded({ ...asked, user: "a\u001b[31m\u009b31m\u007f\nb" });
     expect(lines()[0].user).toBe("a\u001b[31m\u009b31m\u007f\nb");

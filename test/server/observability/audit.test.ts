@@ -17,14 +17,14 @@ function withStore() {
   return { audit: new Audit({ appendAudit } as Partial<Store> as Store), batches, failures };
 }
 
-it("writes what comes in one turn together, and in order", async () => {
+it("the audit log writes events of one turn of the event loop in one batch, in order", async () => {
   const { audit, batches } = withStore();
   await Promise.all(["a", "b", "c"].map((id) => audit.record(event(id))));
   await audit.record(event("d"));
   expect(batches).toEqual([["a", "b", "c"], ["d"]]);
 });
 
-it("writes what comes while it writes right after it", async () => {
+it("the audit log writes events that come during a write in the next batch", async () => {
   const { promise: writing, resolve: written } = Promise.withResolvers<void>();
   const batches: number[] = [];
   const appendAudit = async (events: readonly AuditEvent[]) => {
@@ -41,7 +41,7 @@ it("writes what comes while it writes right after it", async () => {
   expect(batches).toEqual([1, 2]);
 });
 
-it("splits what would be too much for one transaction", async () => {
+it("the audit log splits too many events into several transactions", async () => {
   const { audit, batches } = withStore();
   await Promise.all(Array.from({ length: 2500 }, (_, i) => audit.record(event(`${i}`))));
   expect(batches.map((batch) => batch.length)).toEqual([1000, 1000, 500]);
@@ -52,16 +52,19 @@ it.each([
   [new StoreError("full"), "storage_full"],
   [new StoreError("unavailable"), "unavailable"],
   [new Error("odd"), "internal"],
-])("tells all that wait that it failed (%s), and writes the next", async (failure, code) => {
-  const { audit, batches, failures } = withStore();
-  failures.push(failure);
-  const outcomes = await Promise.allSettled([audit.record(event("a")), audit.record(event("b"))]);
-  for (const outcome of outcomes) expect(outcome).toMatchObject({ status: "rejected", reason: { code } });
-  await expect(audit.record(event("c"))).resolves.toBeUndefined();
-  expect(batches).toEqual([["a", "b"], ["c"]]);
-});
+])(
+  "the audit log rejects all events of a failed batch (%s), and writes the next one",
+  async (failure, code) => {
+    const { audit, batches, failures } = withStore();
+    failures.push(failure);
+    const outcomes = await Promise.allSettled([audit.record(event("a")), audit.record(event("b"))]);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: "rejected", reason: { code } });
+    await expect(audit.record(event("c"))).resolves.toBeUndefined();
+    expect(batches).toEqual([["a", "b"], ["c"]]);
+  },
+);
 
-it("is settled when all of it is written, also where that failed", async () => {
+it("the audit log is settled when all events are written or have failed", async () => {
   const { audit, batches, failures } = withStore();
   await audit.settled();
   failures.push(new StoreError("full"));
@@ -71,7 +74,7 @@ it("is settled when all of it is written, also where that failed", async () => {
   expect(await failed).toMatchObject({ code: "storage_full" });
 });
 
-it("counts what waits to be committed, and tells of each event once, also of one that fails", async () => {
+it("the audit log counts waiting events, and reports each event once, also one that fails", async () => {
   const failure = new StoreError("full");
   const written = Promise.withResolvers<void>();
   const heard: string[] = [];

@@ -21,7 +21,7 @@ function samples(metrics: Metrics, name: string): string[] {
 describe("metrics of calls", () => {
   const labels = `gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="gpt"`;
 
-  it("count what is under way, and what was tried again", () => {
+  it("count running calls and retries", () => {
     const metrics = new Metrics();
     const calls = new CallMetrics(metrics);
     expect(samples(metrics, "mcpctl_calls_in_flight")).toEqual([" 0"]);
@@ -39,7 +39,7 @@ describe("metrics of calls", () => {
     expect(samples(metrics, "mcpctl_calls_waiting")).toEqual([" 0"]);
   });
 
-  it("tell how long each token behind the first took, of streams that ended well", () => {
+  it("have the time per token after the first, of streams without an error", () => {
     const metrics = new Metrics();
     const calls = new CallMetrics(metrics);
     const count = () => samples(metrics, "gen_ai_server_time_per_output_token_seconds_count");
@@ -52,7 +52,7 @@ describe("metrics of calls", () => {
     expect(samples(metrics, "gen_ai_server_time_per_output_token_seconds_sum")).toEqual([`{${labels}} 0.1`]);
   });
 
-  it("never name a private llm, in no metric of a call (T26, T52)", () => {
+  it("never have the name of a private llm (T26, T52)", () => {
     const metrics = new Metrics();
     const calls = new CallMetrics(metrics);
     const hidden = llm("hidden-one", "private");
@@ -64,7 +64,7 @@ describe("metrics of calls", () => {
     expect(text).toContain(`gen_ai_request_model="private"`);
   });
 
-  it("are in buckets that hold what is below them", () => {
+  it("have cumulative buckets", () => {
     const metrics = new Metrics();
     new CallMetrics(metrics).measure(llm("gpt"), "chat", 30, 12, usage(3));
     const bucket = (name: string, le: string) =>
@@ -77,7 +77,7 @@ describe("metrics of calls", () => {
 });
 
 describe("metrics of a server", () => {
-  it("say how it is, and name no backend, secret or user (T26)", async () => {
+  it("have the gauges of all components, and no name of a backend, secret or user (T26)", async () => {
     const server = await testServer();
     await must(
       server.admin("POST", "/api/v1/secrets", { name: "named-secret", data: { k: "canary-value" } }),
@@ -102,7 +102,7 @@ describe("metrics of a server", () => {
     expect(text).not.toMatch(/named-|canary/);
   });
 
-  it("notice when something held up everything else", async () => {
+  it("have the delay of the event loop", async () => {
     const server = await testServer();
     const lag = async () =>
       Number(
@@ -119,7 +119,7 @@ describe("metrics of a server", () => {
     await expect.poll(held).toBeGreaterThan(0.1);
   });
 
-  it("have each metric once, with its help and type before it", async () => {
+  it("have each metric once, after its help and type", async () => {
     const server = await testServer();
     const { text } = await must(server.admin("GET", "/metrics"));
     const declared = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name]) => name!);

@@ -66,7 +66,7 @@ function make(tracer: Tracer, count: number): void {
 }
 
 describe("the span of a call", () => {
-  it("is a child of the caller's, says what is on record, and goes on to the provider", async () => {
+  it("is a child of the caller's span, has the facts of the call, and is passed on to the provider", async () => {
     const { collector, tracer, pass } = tracing(taking, {
       OTEL_SERVICE_NAME: "llm-gateway",
       OTEL_RESOURCE_ATTRIBUTES: "deployment.environment=home,service.name=other",
@@ -141,7 +141,7 @@ describe("the span of a call", () => {
     ["a span of zeros", `00-${traceId}-${"0".repeat(16)}-01`],
     ["version ff", `ff-${traceId}-${parentId}-01`],
     ["more than version 00 has", `00-${traceId}-${parentId}-01-x`],
-  ])("begins a trace of its own where the traceparent is %s", async (_, traceparent) => {
+  ])("begins a new trace if the traceparent is %s", async (_, traceparent) => {
     const { collector, tracer } = tracing(taking);
     const headers = new Headers({ tracestate: "a=1", ...(traceparent !== null && { traceparent }) });
     const span = tracer.start({ ...call, headers })!;
@@ -155,7 +155,7 @@ describe("the span of a call", () => {
     expect(plain(sent.attributes)).toMatchObject({ "error.type": "not_found" });
   });
 
-  it("is an error when the server's side failed", async () => {
+  it("is an error if the server or the provider failed", async () => {
     const { collector, tracer } = tracing(taking);
     tracer.start(call)!.end({ ...over, status: 502, error: "provider_unreachable" });
     await tracer.close();
@@ -174,7 +174,7 @@ describe("the span of a call", () => {
     ["traceidratio", "1", "00", true],
     ["parentbased_traceidratio", "0", "01", true],
     ["parentbased_traceidratio", "0", undefined, false],
-  ])("with sampler %s %s and a parent's flags %s is made: %s", (sampler, argument, flags, made) => {
+  ])("with sampler %s %s and flags %s of the parent is made: %s", (sampler, argument, flags, made) => {
     const { tracer } = tracing(taking, {
       OTEL_TRACES_SAMPLER: sampler,
       ...(argument !== undefined && { OTEL_TRACES_SAMPLER_ARG: argument }),
@@ -185,7 +185,7 @@ describe("the span of a call", () => {
     expect(tracer.start({ ...call, headers }) !== undefined).toBe(made);
   });
 
-  it("is made of a part of all traces, and of the same ones by whoever decides", () => {
+  it("is made for a part of all traces, the same part in all programs", () => {
     const env = { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.25" };
     const [one, other] = [tracing(taking, env).tracer, tracing(taking, env).tracer];
     let made = 0;
@@ -201,8 +201,8 @@ describe("the span of a call", () => {
   });
 });
 
-describe("the way to the collector", () => {
-  it("takes batches of 512, one at a time", async () => {
+describe("the export to the collector", () => {
+  it("sends batches of 512 spans, one at a time", async () => {
     const { collector, tracer, metrics } = tracing(taking);
     make(tracer, 1100);
     await tracer.close();
@@ -212,7 +212,7 @@ describe("the way to the collector", () => {
     expect(counted(metrics)).toMatchObject({ dropped: 1 });
   });
 
-  it("sends what there is when its time has come", async () => {
+  it("sends the waiting spans after the interval", async () => {
     const sent = Promise.withResolvers<Seen>();
     const collector = upstream((asked, connection) => {
       connection.write(reply(200, {}));
@@ -235,7 +235,7 @@ describe("the way to the collector", () => {
     await exporter.close();
   });
 
-  it.each([429, 503])("tries once more after %i, and not twice", async (status) => {
+  it.each([429, 503])("sends a batch once more after %i, and not twice", async (status) => {
     let count = 0;
     const refusing = (times: number): Script => {
       count = 0;
@@ -258,7 +258,7 @@ describe("the way to the collector", () => {
     expect(always.told).toEqual([`the trace collector receives no spans: it responded with ${status}`]);
   });
 
-  it("loses a batch to 500 without another try, says so once, and says when it is well again", async () => {
+  it("drops a batch after 500, and logs the failure once and the recovery once", async () => {
     let count = 0;
     const failing: Script = (_, connection) =>
       connection.write(reply(count++ < 2 ? 500 : 200, { error: "canary-answer" }));
@@ -273,7 +273,7 @@ describe("the way to the collector", () => {
     ]);
   });
 
-  it("goes on when nobody is there, or the connection is cut", async () => {
+  it("goes on if the collector cannot be reached or cuts the connection", async () => {
     const cut = tracing((_, connection) => connection.reset());
     make(cut.tracer, 1);
     await cut.tracer.close();
@@ -286,7 +286,7 @@ describe("the way to the collector", () => {
     expect(nobody.collector.seen).toEqual([]);
   });
 
-  it("holds up nobody and keeps no more than 2,048 while the collector is slow, and stops after two seconds", async () => {
+  it("blocks no call and keeps at most 2,048 spans while the collector is slow, and stops after two seconds", async () => {
     const asked = Promise.withResolvers<void>();
     const { tracer, metrics } = tracing(() => asked.resolve());
     make(tracer, 600);
@@ -306,7 +306,7 @@ describe("the way to the collector", () => {
   });
 });
 
-describe("the settings of tracing", () => {
+describe("the settings of traces", () => {
   it.each([
     [{}, undefined],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: "" }, undefined],
@@ -318,7 +318,7 @@ describe("the settings of tracing", () => {
       { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://t/in" },
       "http://t/in",
     ],
-  ])("%j send to %s", (env, url) => {
+  ])("with %j send to %s", (env, url) => {
     expect(traceSettings(env)?.url.href).toBe(url);
   });
 
@@ -335,7 +335,7 @@ describe("the settings of tracing", () => {
       OTEL_TRACES_SAMPLER: "traceidratio",
       OTEL_TRACES_SAMPLER_ARG: "2",
     },
-  ])("%j are refused by the variable's name, without what stands in it (T14, T22)", (env) => {
+  ])("with %j are refused with the name of the variable, without its value (T14, T22)", (env) => {
     let message = "";
     expect(() => {
       try {

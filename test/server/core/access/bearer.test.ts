@@ -3,7 +3,7 @@ import { bearerHash, bearerPrefix, isBearer, mintBearer } from "../../../../src/
 
 const zeros = (bytes: Uint8Array) => bytes.fill(0);
 
-it("has 160 random bits and a checksum, and says what it is for", () => {
+it("a bearer has 160 random bits, a checksum, and a prefix for its purpose", () => {
   expect(mintBearer("ses", zeros)).toMatch(/^mcpctl_ses_0{32}[0-9a-z]{7}$/);
   expect(mintBearer("pat", zeros)).toMatch(/^mcpctl_pat_0{32}[0-9a-z]{7}$/);
   const many = new Set(Array.from({ length: 1000 }, () => mintBearer("pat")));
@@ -19,11 +19,11 @@ it.each([
   `${mintBearer("pat", zeros)} `,
   `${mintBearer("pat", zeros)}0`,
   mintBearer("pat", zeros).toUpperCase(),
-])("knows without looking anything up that %j is none", (text) => {
+])("%j is not the form of a bearer", (text) => {
   expect(isBearer(text)).toBe(false);
 });
 
-it("finds any single wrong character", () => {
+it("the checksum of a bearer finds any single wrong character", () => {
   const bearer = mintBearer("ses", zeros);
   for (let at = "mcpctl_ses_".length; at < bearer.length; at++) {
     expect(isBearer(`${bearer.slice(0, at)}${bearer[at] === "7" ? "8" : "7"}${bearer.slice(at + 1)}`)).toBe(
@@ -32,7 +32,7 @@ it("finds any single wrong character", () => {
   }
 });
 
-it("is kept as a hash, and shown as its first six characters", () => {
+it("a bearer is stored as a hash, and shown as its first six characters", () => {
   const bearer = mintBearer("pat");
   expect(bearerHash(bearer)).toMatch(/^[\w-]{43}$/);
   expect(bearerHash(bearer)).not.toContain(bearer.slice(11, 20));

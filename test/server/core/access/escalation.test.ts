@@ -27,7 +27,7 @@ describe("a binding (T54)", () => {
     ["all kinds", [grant("view", "*")]],
     ["an operation", [{ role: "run", action: "backup" }]],
     ["something of one's own, and something else", [grant("view", "llms"), grant("delete", "users")]],
-  ])("does not grant %s that its maker does not hold", async (_, roleBindings) => {
+  ])("cannot grant %s that its maker does not hold", async (_, roleBindings) => {
     const server = await testServer();
     await server.admin("POST", "/api/v1/users", { name: "alice" });
     const { call } = await server.token("maker", [grant("edit", "rbac"), grant("view", "llms")]);
@@ -37,7 +37,7 @@ describe("a binding (T54)", () => {
     await refused(server, "/api/v1/rbac", () => call("PUT", "/api/v1/rbac/b", { roleBindings }));
   });
 
-  it("is not widened to other subjects by who does not hold what it grants", async () => {
+  it("cannot get other subjects from a user who does not hold its grants", async () => {
     const server = await testServer();
     const { call } = await server.user("alice", [grant("edit", "rbac")]);
     const root = { name: "root", subjects: [], roleBindings: [grant("edit", "*")] };
@@ -48,7 +48,7 @@ describe("a binding (T54)", () => {
     );
   });
 
-  it("may pass on what its maker holds through a group", async () => {
+  it("can grant rights that its maker holds through a group", async () => {
     const server = await testServer();
     const { call } = await server.user("alice");
     await must(server.admin("POST", "/api/v1/groups", { name: "keepers", members: ["alice"] }));
@@ -63,7 +63,7 @@ describe("a binding (T54)", () => {
     );
   });
 
-  it("is refused by name where a resource is unknown or has no such row", async () => {
+  it("is refused with the names of unknown resources and rows", async () => {
     const server = await testServer();
     const ask = async (...roleBindings: object[]) =>
       (await server.admin("POST", "/api/v1/rbac", { name: "b", subjects: [], roleBindings })).body.details;
@@ -78,7 +78,7 @@ describe("a binding (T54)", () => {
 });
 
 describe("a group (T54)", () => {
-  it("takes in nobody by the hand of who does not hold what it is granted", async () => {
+  it("cannot get members from a user who does not hold its rights", async () => {
     const server = await testServer();
     const { call } = await server.user("alice", [grant("edit", "groups"), grant("view", "llms")]);
     for (const [name, held] of Object.entries({
@@ -103,7 +103,7 @@ describe("a group (T54)", () => {
 });
 
 describe("a token (T54, T55)", () => {
-  it("is not made with more than its maker holds, nor by another token with more than that holds", async () => {
+  it("cannot get more rights than its maker has, nor from a token more than that token has", async () => {
     const server = await testServer();
     const { call } = await server.user("alice", [
       grant("edit", "tokens"),
@@ -126,7 +126,7 @@ describe("a token (T54, T55)", () => {
     expect((await server.as(child.body.token)("GET", "/api/v1/llms")).status).toBe(200);
   });
 
-  it("loses what its maker loses, at the next request", async () => {
+  it("loses the rights that its maker loses, at the next request", async () => {
     const server = await testServer();
     const { call } = await server.user("alice", [
       grant("create", "tokens"),
@@ -144,7 +144,7 @@ describe("a token (T54, T55)", () => {
     expect((await call("GET", "/api/v1/llms")).status).toBe(403);
   });
 
-  it("gains what a binding gives it, and no more than its maker holds", async () => {
+  it("gets the rights of a binding, and no more than its maker has", async () => {
     const server = await testServer();
     const { call } = await server.user("alice", [grant("create", "tokens"), grant("view", "llms")]);
     const token = server.as((await must(call("POST", "/api/v1/tokens", { name: "t" }))).body.token);
@@ -159,7 +159,7 @@ describe("a token (T54, T55)", () => {
     expect((await server.as(body.token)("GET", "/api/v1/llms")).status).toBe(403);
   });
 
-  it("goes with its maker, with all sessions, and leaves the bindings that name it", async () => {
+  it("is deleted with its maker and all sessions; bindings that name it stay", async () => {
     const server = await testServer();
     const { call } = await server.user("alice", [grant("create", "tokens"), grant("view", "llms")]);
     const { body } = await must(
@@ -185,7 +185,7 @@ describe("a token (T54, T55)", () => {
 });
 
 describe("another user's password (T54)", () => {
-  it("is set only by who may do all that this user may", async () => {
+  it("can be set only by a user who has all rights of this user", async () => {
     const server = await testServer();
     const { call } = await server.user("alice", [grant("edit", "users"), grant("view", "llms")]);
     await server.user("bob", [grant("run", "llms")]);
@@ -204,7 +204,7 @@ describe("another user's password (T54)", () => {
     expect((await server.as()("POST", "/api/v1/auth/login", { user: "carol", password })).status).toBe(200);
   });
 
-  it("is not the way to what is private to that user", async () => {
+  it("cannot be set to get at private rows of that user", async () => {
     const server = await testServer();
     const rights = [grant("edit", "users"), grant("edit", "llms")];
     const { call } = await server.user("alice", rights);
@@ -217,7 +217,7 @@ describe("another user's password (T54)", () => {
   });
 });
 
-it("keeps the administrator, whoever asks", async () => {
+it("of the administrator can be set by nobody else", async () => {
   const server = await testServer();
   for (const call of [server.admin, (await server.token("root", [grant("edit", "*")])).call]) {
     const { status, body } = await call("DELETE", "/api/v1/users/admin");
@@ -235,7 +235,7 @@ describe("an llm's key (T12)", () => {
     return { server, apiKeyRef };
   }
 
-  it("is pointed at only by who may expose the secret", async () => {
+  it("can be set only by a user who may expose the secret", async () => {
     const { server, apiKeyRef } = await withSecret();
     const editor = await server.token("editor", [grant("edit", "llms"), grant("edit", "secrets")]);
     const post = (ref: object) =>
@@ -250,7 +250,7 @@ describe("an llm's key (T12)", () => {
     await must(exposer.call("PUT", "/api/v1/llms/b", { apiKeyRef }));
   });
 
-  it("must be there: a secret or key that is not is a 400", async () => {
+  it("must exist: an unknown secret or key returns 400", async () => {
     const { server } = await withSecret();
     const put = (apiKeyRef: object) => server.admin("PUT", "/api/v1/llms/a", { apiKeyRef });
     expect((await put({ name: "nope", key: "k" })).body).toMatchObject({
@@ -263,7 +263,7 @@ describe("an llm's key (T12)", () => {
     });
   });
 
-  it("does not follow the url to another place, unless who moves it may expose the secret", async () => {
+  it("is cleared when the url moves to another origin, unless the user may expose the secret", async () => {
     const { server, apiKeyRef } = await withSecret();
     const { call } = await server.token("editor", [grant("edit", "llms")]);
     const put = async (fields: object, by = call) =>
@@ -285,7 +285,7 @@ describe("an llm's key (T12)", () => {
 });
 
 describe("a grant on a name (T49, T50)", () => {
-  it("ends with its row, until another owner's row of that name is granted again", async () => {
+  it("ends with its row, also if another owner creates a row of that name", async () => {
     const server = await testServer();
     const bob = await server.user("bob", [grant("edit", "llms")]);
     const post = () => must(bob.call("POST", "/api/v1/llms?probe=false", { ...llm, name: "a" }));
@@ -316,7 +316,7 @@ describe("a grant on a name (T49, T50)", () => {
     expect(await status()).toBe(200);
   });
 
-  it("is not carried along by a rename, for there is none", async () => {
+  it("cannot move by a rename, because names are immutable", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/llms?probe=false", { ...llm, name: "a" }));
     const { status, body } = await server.admin("PUT", "/api/v1/llms/a", { name: "b" });
@@ -324,7 +324,7 @@ describe("a grant on a name (T49, T50)", () => {
   });
 });
 
-it("takes nothing from a body that only the server sets (T58)", async () => {
+it("a body cannot set fields that only the server sets (T58)", async () => {
   const server = await testServer();
   const { call } = await server.token("editor", [grant("edit", "llms")]);
   const own = {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { hashPassword, verifyPassword } from "../../../../src/server/core/access/passwords.ts";
 
-it("keeps argon2id hashes with the floor that OWASP asks for, each with a salt of its own", async () => {
+it("a password hash is argon2id with the minimum of OWASP and a salt of its own", async () => {
   const [one, two] = await Promise.all([hashPassword("correct horse"), hashPassword("correct horse")]);
   expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   expect(one).not.toBe(two);
@@ -14,7 +14,7 @@ it.each([
   ["nobody's, empty", "", null],
   ["an empty one", "", "hash"],
   ["an endless one", "x".repeat(1025), "hash"],
-])("says no to %s password, without an error", async (_, password, hash) => {
+])("verifyPassword returns false for %s password", async (_, password, hash) => {
   expect(await verifyPassword(password, hash === null ? null : await hashPassword("correct horse"))).toBe(
     false,
   );

@@ -9,7 +9,7 @@ import {
 } from "../../../../src/server/core/access/policy.ts";
 import { bound, roles, token, user } from "./policy-fixtures.ts";
 
-describe("giving on", () => {
+describe("covers", () => {
   const alice = (...held: Grant[]) => user("alice", compilePolicy(held));
   const other = { id: "llm-later", owner: "carol" };
 
@@ -101,7 +101,7 @@ describe("giving on", () => {
     expect(coversPolicy(principal, compilePolicy([grant]))).toBe(may);
   });
 
-  it("of everything is only for who holds everything", () => {
+  it("everything only for a principal that holds everything", () => {
     const roots = roles.map((role): Grant => ({ role, resource: "*" }));
     expect(coversPolicy(user("alice", compilePolicy(roots)), everything)).toBe(false);
     expect(coversPolicy(user("admin", everything), everything)).toBe(true);

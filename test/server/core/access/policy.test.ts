@@ -33,7 +33,7 @@ const grants: Record<string, (role: (typeof roles)[number]) => Grant> = {
   "on *": (role) => ({ role, resource: "*" }),
 };
 
-/** What alice may be asked about. */
+/** Rows and names that the decisions are about. */
 const targets: Record<string, [name?: string, row?: Row]> = {
   "the kind": [],
   "a, public": ["a", llm("a")],
@@ -97,14 +97,14 @@ describe("decide", () => {
     }
   });
 
-  it("does not say whether a row exists to who holds nothing on it", () => {
+  it("returns forbidden without a grant, whether or not the row exists", () => {
     const nobody = user("alice", compilePolicy([]));
     for (const [name, row] of Object.values(targets)) {
       for (const verb of verbs) expect(decide(nobody, verb, "llms", name, row)).toBe("forbidden");
     }
   });
 
-  it("allows the administrator all that is there", () => {
+  it("allows the administrator everything on rows that exist", () => {
     const admin = user("admin", everything);
     for (const [target, [name, row]] of Object.entries(targets)) {
       for (const verb of verbs)
@@ -119,12 +119,12 @@ describe("decide", () => {
     ["another owner's row", { id: "llm-later", owner: "carol" }, "forbidden"],
     ["another owner's private row", { id: "llm-later", owner: "carol", visibility: "private" }, "hidden"],
     ["a later row without an owner", { id: "llm-later", owner: null }, "forbidden"],
-  ])("a grant on a name, asked about %s (T49, T50)", (_, fields, decision) => {
+  ])("decides about a grant on a name for %s (T49, T50)", (_, fields, decision) => {
     const alice = user("alice", compilePolicy([grants["on the name a"]!("view")]));
     expect(decide(alice, "view", "llms", "a", llm("a", fields))).toBe(decision);
   });
 
-  it("does not take a row without an owner for a later one without an owner (T50)", () => {
+  it("does not apply a grant on a row without owner to a later row without owner (T50)", () => {
     const orphan: Grant = {
       role: "view",
       resource: "llms",
@@ -136,7 +136,7 @@ describe("decide", () => {
     expect(decide(alice, "view", "llms", "a", llm("a", { owner: null, id: "llm-later" }))).toBe("forbidden");
   });
 
-  it("adds up what several grants give, and no more", () => {
+  it("adds up several grants, and no more", () => {
     const alice = user(
       "alice",
       compilePolicy([
@@ -151,7 +151,7 @@ describe("decide", () => {
   });
 });
 
-describe("a token", () => {
+describe("decide for a token", () => {
   const view: Grant = { role: "view", resource: "llms" };
   const run: Grant = { role: "run", resource: "llms" };
   const runA: Grant = { role: "run", resource: "llms", name: "a", boundTo: bound };
@@ -215,7 +215,7 @@ describe("a token", () => {
     expect(decide(token("alice", own, makers), verb, "llms", row.name, row)).toBe(decision);
   });
 
-  it("runs an operation only where its maker may too", () => {
+  it("can run an operation only if its maker may, too", () => {
     const backup: Grant = { role: "run", action: "backup" };
     expect(mayRun(token("alice", compilePolicy([backup]), compilePolicy([backup])), "backup")).toBe(true);
     expect(mayRun(token("alice", compilePolicy([backup]), compilePolicy([])), "backup")).toBe(false);
@@ -225,7 +225,7 @@ describe("a token", () => {
   });
 });
 
-describe("what one has published oneself", () => {
+describe("decide for the owner of a virtual row", () => {
   const own = llm("a", { owner: "alice", visibility: "private", status: { origin: "virtual" } });
   const allowed: readonly Verb[] = ["view", "run", "delete"];
 
@@ -237,7 +237,7 @@ describe("what one has published oneself", () => {
     expect(decide(alice, verb, "llms", "a", { ...own, status: { origin: "static" } })).toBe("forbidden");
   });
 
-  it("is no more open to a token than it was made to be", () => {
+  it("does not give a token more than its own grants", () => {
     const nothing = compilePolicy([]);
     const run = compilePolicy([{ role: "run", resource: "llms" }]);
     expect(decide(token("alice", nothing, nothing), "run", "llms", "a", own)).toBe("forbidden");
@@ -246,7 +246,7 @@ describe("what one has published oneself", () => {
     expect(decide(token("alice", run, nothing), "run", "llms", "b", llm("b"))).toBe("forbidden");
   });
 
-  it("opens the gate of its kind, and of no other", () => {
+  it("passes the check of routes of its kind, and of no other", () => {
     const alice = { ...user("alice", compilePolicy([])), publishes: new Set(["llms"]) };
     for (const verb of verbs) expect(mayList(alice, verb, "llms")).toBe(allowed.includes(verb));
     expect(mayList(alice, "view", "agents")).toBe(false);
@@ -258,7 +258,7 @@ describe("what one has published oneself", () => {
   });
 });
 
-describe("the gate of a kind", () => {
+describe("mayList", () => {
   it.each<[Grant[], Verb, boolean]>([
     [[{ role: "view", resource: "llms" }], "view", true],
     [[{ role: "view", resource: "llms" }], "run", false],
@@ -269,12 +269,12 @@ describe("the gate of a kind", () => {
     [[{ role: "edit", resource: "*" }], "run", false],
     [[{ role: "run", action: "backup" }], "run", false],
     [[], "view", false],
-  ])("with %j, to %s: %s", (held, verb, open) => {
+  ])("with %j returns for %s: %s", (held, verb, open) => {
     expect(mayList(user("alice", compilePolicy(held)), verb, "llms")).toBe(open);
   });
 });
 
-describe("sight of a private row", () => {
+describe("isVisible for a private row", () => {
   const hidden = llm("a", { visibility: "private" });
   it.each<[string, Principal, boolean]>([
     ["its owner", user("bob", compilePolicy([])), true],
@@ -290,7 +290,7 @@ describe("sight of a private row", () => {
       user("alice", compilePolicy([{ role: "view", resource: "secrets", name: "a" }])),
       false,
     ],
-  ])("for %s (T52)", (_, principal, sees) => {
+  ])("with %s as the reader (T52)", (_, principal, sees) => {
     expect(isVisible(principal, "llms", hidden)).toBe(sees);
   });
 });

@@ -3,7 +3,7 @@ import { Throttle } from "../../../../src/server/core/access/throttle.ts";
 
 const minute = 60_000;
 
-it("makes a key wait after five failures, until the first of them is a minute old", () => {
+it("a key waits after five failures, until the first of them is a minute old", () => {
   let now = 0;
   const throttle = new Throttle(() => now);
   for (let failure = 0; failure < 5; failure++, now += 1000) expect(throttle.attempt("user alice")).toBe(0);
@@ -14,7 +14,7 @@ it("makes a key wait after five failures, until the first of them is a minute ol
   expect(throttle.attempt("user alice")).toBe(1);
 });
 
-it("counts by every key, and nothing while one of them has to wait", () => {
+it("an attempt counts for each of its keys, and for none while one of them has to wait", () => {
   const throttle = new Throttle(() => 0);
   for (const name of ["a", "b", "c", "d", "e"]) expect(throttle.attempt(`user ${name}`, "address 1")).toBe(0);
   expect(throttle.attempt("user f", "address 1")).toBe(60);
@@ -22,7 +22,7 @@ it("counts by every key, and nothing while one of them has to wait", () => {
   expect(throttle.attempt("user f", "address 3")).toBe(60);
 });
 
-it("does not hold a success against anybody", () => {
+it("a success does not count", () => {
   const throttle = new Throttle(() => 0);
   for (let login = 0; login < 20; login++) {
     expect(throttle.attempt("user alice", "address 1")).toBe(0);
@@ -30,7 +30,7 @@ it("does not hold a success against anybody", () => {
   }
 });
 
-it("keeps its memory bounded, whatever names and addresses come (T68)", () => {
+it("the memory of a throttle is bounded, whatever names and addresses come (T68)", () => {
   const throttle = new Throttle(() => 0);
   const first = ["user first", "address first"] as const;
   for (let failure = 0; failure < 5; failure++) throttle.attempt(...first);

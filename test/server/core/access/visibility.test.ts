@@ -61,7 +61,7 @@ const standings: Record<string, object[]> = {
 };
 
 describe("a private llm", () => {
-  it.each(Object.entries(standings))("is as good as missing to one %s (T52)", async (_, grants) => {
+  it.each(Object.entries(standings))("looks like a missing one to a user %s (T52)", async (_, grants) => {
     const server = await testServer();
     const [provider, hiddenProvider] = [upstream(goodProvider), upstream(goodProvider)];
     await must(
@@ -88,7 +88,7 @@ describe("a private llm", () => {
     });
   });
 
-  it("exists for its owner, for administrators and for who is granted it by name", async () => {
+  it("is visible to its owner, to administrators and to users with a grant by its name", async () => {
     const server = await testServer();
     const provider = upstream(goodProvider);
     const bob = await server.user("bob", [{ role: "edit", resource: "llms" }]);
@@ -111,7 +111,7 @@ describe("a private llm", () => {
     expect((await kindWide.call("GET", "/api/v1/llms")).body).toEqual([]);
   });
 
-  it("is named in no metric, audit row or project status of somebody else (T26, T52)", async () => {
+  it("is named in no metric, and in no audit event or project status of others (T26, T52)", async () => {
     const server = await testServer();
     const provider = upstream(goodProvider);
     const everything = ["edit", "run"].map((role) => ({ role, resource: "llms" }));
@@ -146,7 +146,7 @@ describe("a private llm", () => {
   });
 });
 
-it("lets who may only run an llm learn nothing else about it (T51)", async () => {
+it("can be called but not read by a user who may only run it (T51)", async () => {
   const server = await testServer();
   const provider = upstream(goodProvider);
   await must(server.admin("POST", "/api/v1/llms?probe=false", llm("green", provider)));
@@ -160,7 +160,7 @@ it("lets who may only run an llm learn nothing else about it (T51)", async () =>
   expect(answered.text + models.text).not.toContain(provider.url);
 });
 
-it("serves only those members of a pool that the caller may run (T48)", async () => {
+it("serves calls to its pool only for callers who may run it (T48)", async () => {
   const server = await testServer();
   const [one, other] = [upstream(goodProvider), upstream(goodProvider)];
   await must(server.admin("POST", "/api/v1/llms?probe=false", llm("one", one, { poolName: "pool" })));
@@ -177,7 +177,7 @@ it("serves only those members of a pool that the caller may run (T48)", async ()
   expect(other.seen).toEqual([]);
 });
 
-it("lets the owner of a virtual llm view, run and withdraw it without any grant, and nothing more", async () => {
+it("can be viewed, run and deleted by its owner without a grant, if it is virtual", async () => {
   const folder = temporaryFolder();
   const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
   const bearer = mintBearer("ses");

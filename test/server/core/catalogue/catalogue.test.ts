@@ -40,7 +40,7 @@ function insert(name: string): Write {
   return { op: "insert", row: project(name), refs: [] };
 }
 
-it("holds what was written when commit returns, and tells it once", async () => {
+it("a catalogue has a write when commit returns, and tells listeners of it once", async () => {
   const { one } = await open();
   const heard: RowChange[] = [];
   one.subscribe((changes) => void heard.push(...changes!));
@@ -59,7 +59,7 @@ it("holds what was written when commit returns, and tells it once", async () => 
   expect(heard.map(({ revision }) => revision)).toEqual([1, 2, 3, 4]);
 });
 
-it("leaves what somebody holds as it was", async () => {
+it("a catalogue does not change a snapshot that is in use", async () => {
   const { one } = await open();
   const held = one.snapshot;
   await one.commit([insert("a")]);
@@ -67,7 +67,7 @@ it("leaves what somebody holds as it was", async () => {
   expect(one.snapshot).not.toBe(held);
 });
 
-it("takes in what another server wrote, along with its own", async () => {
+it("a catalogue loads the writes of another server with its own", async () => {
   const { one, other } = await open();
   await one.commit([insert("a")]);
   expect(other.snapshot.named("project", "a")).toBeUndefined();
@@ -77,7 +77,7 @@ it("takes in what another server wrote, along with its own", async () => {
   expect(one.snapshot.table("project").sorted).toHaveLength(3);
 });
 
-it("writes nothing where one of the writes is refused", async () => {
+it("a catalogue writes nothing if one of the writes is refused", async () => {
   const { one } = await open();
   await one.commit([insert("a")]);
   const { revision } = one.snapshot;
@@ -86,7 +86,7 @@ it("writes nothing where one of the writes is refused", async () => {
   expect(one.snapshot.named("project", "b")).toBeUndefined();
 });
 
-it("remembers changes for who comes back, and says when it does not", async () => {
+it("a catalogue remembers changes for watchers, and returns null for older ones", async () => {
   const { one } = await open();
   await one.commit([insert("a")]);
   await one.commit([insert("b")]);
@@ -96,7 +96,7 @@ it("remembers changes for who comes back, and says when it does not", async () =
   expect(one.changesSince(3)).toBeNull();
 });
 
-it("starts over where it is too far behind, and tells that it cannot say what changed", async () => {
+it("a catalogue that is too far behind loads everything, and calls listeners with null", async () => {
   const { one, other, store } = await open();
   const heard: unknown[] = [];
   other.subscribe((changes) => void heard.push(changes));
@@ -109,7 +109,7 @@ it("starts over where it is too far behind, and tells that it cannot say what ch
   expect(other.changesSince(3)).toEqual([]);
 });
 
-it("hears a doorbell, and outlives a database that does not answer", async () => {
+it("a catalogue refreshes at a doorbell, and goes on after a database did not answer", async () => {
   const rings: (() => void)[] = [];
   let down = true;
   const { one, other, errors } = await open((store) => ({

@@ -83,7 +83,7 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
     expect(server.logged).toEqual([]);
   });
 
-  it("are listed sorted by name, by name and in pages that miss none", async () => {
+  it("are listed sorted by name, filtered by name, and in pages without gaps", async () => {
     const { call } = await withExamples();
     for (const name of ["b", "a-b", "a", "a0"]) {
       await must(call("POST", `${listOf(kind)}?probe=false`, { ...kind.example, name }));
@@ -113,7 +113,7 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
     expect((await call("GET", `${listOf(kind)}?limit=-1`)).status).toBe(400);
   });
 
-  it("are changed in the given fields and no others, with a version that counts", async () => {
+  it("are changed in the given fields and no others, and count their version up", async () => {
     const { call } = await withExamples();
     const { body: before } = await must(call("GET", oneOf(kind)));
     for (const body of [{}, before, { ...before, version: undefined }, { name: before.name }]) {
@@ -141,7 +141,7 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
     expect((await call("PUT", `${listOf(kind)}/missing`, changed)).status).toBe(404);
   });
 
-  it("go back to the default of a field that is null", async () => {
+  it("get the default of a field that is set to null", async () => {
     const { call } = await withExamples();
     const { body: before } = await must(call("GET", oneOf(kind)));
     for (const [field, schema] of Object.entries(kind.fields.properties)) {
@@ -160,7 +160,7 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
     expect((await call("GET", oneOf(kind))).body.name).toBe(before.name);
   });
 
-  it("keep what is fixed and what only the server sets", async () => {
+  it("keep immutable fields and fields that only the server sets", async () => {
     const { call } = await withExamples();
     const { body: before } = await must(call("GET", oneOf(kind)));
     const readOnly = ["id", "createdAt", "updatedAt", ...Object.keys(kind.readOnly.properties)];
@@ -176,7 +176,7 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
     expect((await call("GET", oneOf(kind))).body).toEqual(before);
   });
 
-  it("are deleted, and then are not there", async () => {
+  it("are deleted", async () => {
     const { call } = await withExamples();
     // What points at it goes first, as `delete -f` does it.
     const later = kinds.filter(({ order }) => order > kind.order).toReversed();
@@ -191,7 +191,7 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
     expect(again.id).not.toBe(body.id);
   });
 
-  it("never give out what only goes in", async () => {
+  it("never show write-only fields", async () => {
     const { call, answers, server } = await withExamples();
     const marked = Object.fromEntries(
       kind.writeOnly.map((field) => [field, field === "data" ? { k: "canary-value" } : "canary-value"]),
@@ -211,7 +211,7 @@ describe.each(kinds.map((kind) => [kind.plural, kind] as const))("%s", (_, kind)
   });
 });
 
-it("gives one of many writers of one version the word, and tells the others", async () => {
+it("one of many writers of one version succeeds, and the others get 409", async () => {
   const { call } = await withExamples();
   const puts = Array.from({ length: 20 }, (_, i) =>
     call("PUT", "/api/v1/llms/claude", { description: `by ${i}`, version: 1 }),
@@ -222,7 +222,7 @@ it("gives one of many writers of one version the word, and tells the others", as
     if (status !== 200) expect([status, body.code]).toEqual([409, "stale_version"]);
 });
 
-it("loses no write of many that name no version", async () => {
+it("all of many writes without a version succeed", async () => {
   const { call } = await withExamples();
   const fields = ["description", "model", "url", "poolName", "tier"];
   const values = ["d", "m", "https://x.example", "p", "fast"];
@@ -235,7 +235,7 @@ it("loses no write of many that name no version", async () => {
   expect(body.version).toBe(6);
 });
 
-it("has one of many creators of one name win", async () => {
+it("one of many creates of one name succeeds", async () => {
   const server = await testServer();
   const posts = Array.from({ length: 20 }, () => server.admin("POST", "/api/v1/projects", { name: "p" }));
   const statuses = (await Promise.all(posts)).map(({ status }) => status).sort();
@@ -243,7 +243,7 @@ it("has one of many creators of one name win", async () => {
 });
 
 describe("names in a scope", () => {
-  it("are told apart by it, and asked for where they are not", async () => {
+  it("are distinguished by it, and refused as ambiguous without it", async () => {
     const { server } = await withExamples();
     await must(server.admin("POST", "/api/v1/projects", { name: "p" }));
     const { body } = await must(server.admin("POST", "/api/v1/tokens", { name: "laptop", project: "p" }));

@@ -12,7 +12,7 @@ async function defaults(server: TestServer): Promise<string[]> {
 }
 
 describe("the default backend", () => {
-  it("is there from the start, and takes secrets that name none", async () => {
+  it("exists from the start, and stores secrets that name no backend", async () => {
     const server = await testServer();
     expect((await must(server.admin("GET", `${path}/default`))).body).toMatchObject({
       type: "plaintext",
@@ -30,7 +30,7 @@ describe("the default backend", () => {
     });
   });
 
-  it("is exactly one, whoever makes another one the default at the same time", async () => {
+  it("is exactly one, also if several are made the default at the same time", async () => {
     const server = await testServer();
     const names = Array.from({ length: 10 }, (_, i) => `b${i}`);
     for (const name of names) await must(server.admin("POST", path, { name, type: "plaintext" }));
@@ -52,7 +52,7 @@ describe("the default backend", () => {
     expect(server.logged).toEqual([]);
   });
 
-  it("cannot be unmade, only handed on", async () => {
+  it("cannot be unset, only replaced by another one", async () => {
     const server = await testServer();
     for (const isDefault of [false, null]) {
       const { status, body } = await server.admin("PUT", `${path}/default`, { isDefault });
@@ -73,7 +73,7 @@ describe("the default backend", () => {
   });
 });
 
-it("is not deleted while it holds secrets, and says which, as far as the caller may see them", async () => {
+it("cannot be deleted while it has secrets; the error names those that the caller may see", async () => {
   const server = await testServer();
   await must(server.admin("POST", path, { name: "second", type: "plaintext" }));
   for (const name of ["one", "two", "three"])

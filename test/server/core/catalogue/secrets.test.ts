@@ -10,7 +10,7 @@ const path = "/api/v1/secrets";
 const value = "sk-canary-0123456789";
 
 describe("a secret", () => {
-  it("shows its keys, and its values to who may edit it and asks for them", async () => {
+  it("shows its keys, and its values to callers that may edit it and ask for them", async () => {
     const server = await testServer();
     const { body } = await must(server.admin("POST", path, { name: "s", data: { b: value, a: "other" } }));
     expect(body).toMatchObject({ name: "s", keys: ["a", "b"], backend: "default", owner: "admin" });
@@ -46,7 +46,7 @@ describe("a secret", () => {
     expect(JSON.stringify(audit)).not.toContain(value);
   });
 
-  it("is not revealed when that cannot be audited", async () => {
+  it("is not revealed if the audit event cannot be stored", async () => {
     const folder = temporaryFolder();
     const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
     const appendAudit = () => Promise.reject(new StoreError("full"));
@@ -57,7 +57,7 @@ describe("a secret", () => {
     expect(text).not.toContain(value);
   });
 
-  it("changes key by key: what is given is set, null removes, the rest stays", async () => {
+  it("changes by key: given keys are set, null removes a key, others stay", async () => {
     const server = await testServer();
     const data = async () => (await must(server.admin("GET", `${path}/s?reveal=true`))).body.data;
     const put = (body: object) => server.admin("PUT", `${path}/s`, body);
@@ -90,7 +90,7 @@ describe("a secret", () => {
     [{ name: "s", data: value }, "/data"],
     [{ name: "s", data: { k: value }, backend: "nowhere" }, "/backend"],
     [{ name: "s", data: { k: value }, keys: ["k"] }, "/keys"],
-  ])("%j is refused, without its values (T14, T20)", async (body, fault) => {
+  ])("is refused as %j, without values in the error (T14, T20)", async (body, fault) => {
     const server = await testServer();
     const { status, body: answer, text } = await server.admin("POST", path, body);
     expect([status, answer.details[0].path]).toEqual([400, fault]);
@@ -113,7 +113,7 @@ describe("a secret", () => {
     ]);
   });
 
-  it("takes references to it along, and nothing of what refers to it", async () => {
+  it("is deleted with the references to it, not with the rows that refer to it", async () => {
     const server = await testServer();
     await must(server.admin("POST", path, { name: "s", data: { k: value } }));
     const llm = { name: "a", type: "openai", model: "m", apiKeyRef: { name: "s", key: "k" } };
@@ -160,7 +160,7 @@ describe("writing a secret", () => {
     return { server, state, refs };
   }
 
-  it("keeps the old values readable when the row cannot be written, and drops the new ones", async () => {
+  it("keeps the old values if the row cannot be written, and deletes the new ones", async () => {
     const { server, state, refs } = await withRefusals();
     await must(server.admin("POST", path, { name: "s", data: { k: "old" } }));
     const before = await refs();
@@ -178,7 +178,7 @@ describe("writing a secret", () => {
     expect((await server.admin("GET", `${path}/s?reveal=true`)).body.data).toEqual({ k: "newest" });
   });
 
-  it("loses none of many at once, and is never seen half done", async () => {
+  it("loses none of many concurrent writes, and is never seen half done", async () => {
     const { server, refs } = await withRefusals();
     await must(server.admin("POST", path, { name: "s", data: { a: "0", b: "0" } }));
     let writing = true;
@@ -203,7 +203,7 @@ describe("writing a secret", () => {
     expect(server.logged).toEqual([]);
   });
 
-  it("of a secret that a crash left half written is cleaned up at a later start, and no other", async () => {
+  it("that a crash has interrupted is cleaned up at a later start, and no other", async () => {
     const folder = temporaryFolder();
     const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
     const at = Date.now();
@@ -227,7 +227,7 @@ describe("writing a secret", () => {
   });
 });
 
-it("is in the hands of the provider from the next call on, when it changes", async () => {
+it("changes the key that the next call sends to the provider", async () => {
   const server = await testServer();
   const provider = upstream(goodProvider);
   await must(server.admin("POST", path, { name: "s", data: { k: "first" } }));

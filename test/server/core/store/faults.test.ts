@@ -58,7 +58,7 @@ describe("a full disk (T71)", () => {
     await store.ping();
   }
 
-  it("by a limit on the file: writes are refused, reads go on, and deleting helps", async () => {
+  it("by a limit on the file refuses writes, allows reads, and is left by deleting", async () => {
     const path = join(freshFolder(), "mcpctl.db");
     // The limit lasts as long as the connection that the migration runs on.
     const small = { name: "9999_small", sql: "pragma max_page_count = 100" };
@@ -76,7 +76,9 @@ describe("a full disk (T71)", () => {
   const mount = (folder: string) =>
     spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "mcpctl-test", folder]).status === 0;
 
-  it("for real: writes are refused, reads go on, and all is well once there is room", async ({ skip }) => {
+  it("of a real file system refuses writes, allows reads, and is over when there is room", async ({
+    skip,
+  }) => {
     const folder = freshFolder();
     skip(!mount(folder), "only root may mount a small disk");
     onTestFinished(() => void spawnSync("umount", ["-l", folder]));
@@ -100,7 +102,7 @@ describe("a full disk (T71)", () => {
 });
 
 describe("kill -9", () => {
-  it("loses no commit that was acknowledged, and leaves none half done", async () => {
+  it("loses no acknowledged commit, and leaves none half done", async () => {
     const path = join(freshFolder(), "mcpctl.db");
     const acknowledged: number[] = [];
     for (let round = 1; round <= 10; round++) {

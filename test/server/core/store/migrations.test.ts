@@ -22,7 +22,7 @@ describe.each([
   const folder = join(root, dialect);
   const files = readdirSync(folder).filter((file) => file.endsWith(".sql"));
 
-  it("are all in the executable, as they are", () => {
+  it("are all embedded in the executable, unchanged", () => {
     const stored = files.sort().map((file) => ({
       name: file.replace(".sql", ""),
       sql: readFileSync(join(folder, file), "utf8"),
@@ -36,7 +36,7 @@ describe.each([
   });
 });
 
-it("makes no SQLite table that is not STRICT", () => {
+it("all tables of SQLite are STRICT", () => {
   for (const { sql } of sqliteSteps) {
     const made = sql.match(/create table/gi)?.length ?? 0;
     expect(sql.match(/^\) STRICT;/gm)?.length ?? 0).toBe(made);
@@ -73,7 +73,7 @@ const dialects: [string, readonly Migration[], () => Promise<Place>][] = [
 ];
 
 describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
-  it("is brought up to date with everything that is in it", async () => {
+  it("is migrated with all its data", async () => {
     const { open } = await fresh();
     const old = await open(steps);
     await old.commit([
@@ -88,7 +88,7 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
     await store.close();
   });
 
-  it("from before there were other backends keeps its secrets, each on the backend it was on", async () => {
+  it("from before there were several backends keeps its secrets, each on its backend", async () => {
     const { open } = await fresh();
     const [tables, ...later] = steps as [Migration, ...Migration[]];
     // As that version wrote them, one of them left behind by a crash.
@@ -118,7 +118,7 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
     await store.close();
   });
 
-  it("is the same however often it is opened, also by two at once", async () => {
+  it("is migrated once, also if two servers open it at the same time", async () => {
     const { open } = await fresh();
     for (let time = 0; time < 3; time++) await (await open(steps)).close();
     const opened = await Promise.allSettled([open([...steps, later]), open([...steps, later])]);
@@ -127,7 +127,7 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
     for (const store of stores) await store.close();
   });
 
-  it("from a newer mcpctl is refused and left as it is", async () => {
+  it("from a newer mcpctl is refused and not changed", async () => {
     const { open } = await fresh();
     const newer = await open([...steps, later]);
     await newer.commit([{ op: "insert", row: row("a"), refs: [] }]);
@@ -143,7 +143,7 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
     await again.close();
   });
 
-  it("keeps nothing of a migration that fails, nor of those before it", async () => {
+  it("keeps nothing of a failed migration, nor of those before it", async () => {
     const { open } = await fresh();
     const broken = {
       name: "9999_broken",
@@ -166,7 +166,7 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
 });
 
 describe("an SQLite file", () => {
-  it("of no bytes is a new database", async () => {
+  it("of zero bytes is a new database", async () => {
     const path = join(freshFolder(), "mcpctl.db");
     writeFileSync(path, "");
     const store = openSqlite(path, now);
@@ -182,7 +182,7 @@ describe("an SQLite file", () => {
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
-  it("keeps its references when a migration builds a table anew, and its foreign keys afterwards", async () => {
+  it("keeps its references when a migration rebuilds a table, and foreign keys are on afterwards", async () => {
     const path = join(freshFolder(), "mcpctl.db");
     const old = openSqlite(path, now);
     const point = { path: "/a", toId: "a", onDelete: "restrict" as const };
@@ -206,7 +206,7 @@ describe("an SQLite file", () => {
     await store.close();
   });
 
-  it("is refused when a migration would leave a reference that points nowhere", async () => {
+  it("is refused if a migration would leave a dangling reference", async () => {
     const path = join(freshFolder(), "mcpctl.db");
     const old = openSqlite(path, now);
     await old.commit([

@@ -9,7 +9,7 @@ import { freshFolder } from "./folder.ts";
 /** One line for each thing that both dialects have to have: what a database says about itself, in common words. */
 type Facts = string[];
 
-/** How far the usage is summed up, which Postgres writes with each batch of events. */
+/** The table that only SQLite has: PostgreSQL writes the usage with each batch of events. */
 const onlySqlite = "usage_through";
 
 const sqliteFacts = `

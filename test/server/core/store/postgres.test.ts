@@ -13,7 +13,7 @@ storeContract("Postgres store", async () => {
   return () => openStore({ url, now });
 });
 
-describe("Postgres database", () => {
+describe("a PostgreSQL database", () => {
   const open = async (url: string): Promise<Store> => {
     const store = await openStore({ url, now });
     onTestFinished(() => store.close());
@@ -40,7 +40,7 @@ describe("Postgres database", () => {
         where datname = current_database() and application_name = 'mcpctl'`,
     );
 
-  it("serves several servers, and counts their changes in one order", async () => {
+  it("is shared by several servers, whose changes have one order", async () => {
     const url = await freshDatabase();
     const servers = await Promise.all([open(url), open(url), open(url)]);
     const revisions = await Promise.all(
@@ -71,7 +71,7 @@ describe("Postgres database", () => {
       return { stop, ring, count: () => rings };
     };
 
-    it("rings when it is in place, and then when another server has written", async () => {
+    it("rings when it is subscribed, and then when another server has written", async () => {
       const url = await freshDatabase();
       const [one, two] = await Promise.all([open(url), open(url)]);
       const bell = listen(two);
@@ -82,7 +82,7 @@ describe("Postgres database", () => {
       expect((await two.load()).revision).toBe(1);
     });
 
-    it("does not ring for a commit that was refused, nor once told to stop", async () => {
+    it("does not ring for a refused commit, nor after it is unsubscribed", async () => {
       const url = await freshDatabase();
       const [one, two] = await Promise.all([open(url), open(url)]);
       const [bell, witness] = [listen(two), listen(two)];
@@ -97,7 +97,7 @@ describe("Postgres database", () => {
       expect(bell.count()).toBe(before);
     });
 
-    it("rings every two seconds besides, so that a lost ring is no loss (failure mode 68)", async () => {
+    it("rings every two seconds in any case, so that a lost ring does no harm (failure mode 68)", async () => {
       const store = await open(await freshDatabase());
       const bell = listen(store);
       await bell.ring();
@@ -110,7 +110,7 @@ describe("Postgres database", () => {
     });
   });
 
-  it("keeps JSON as JSON, so that people can query it", async () => {
+  it("stores JSON as JSON, so that people can query it", async () => {
     const url = await freshDatabase();
     const store = await open(url);
     await store.commit([
@@ -138,7 +138,7 @@ describe("Postgres database", () => {
     expect(types).toEqual({ url: "http://x", spec: "object", data: "object", detail: "object" });
   });
 
-  it("goes on after its connections were cut", async () => {
+  it("is used again after its connections were cut", async () => {
     const url = await freshDatabase();
     const store = await open(url);
     await cutConnections(url);
@@ -147,7 +147,7 @@ describe("Postgres database", () => {
     expect(await store.commit([{ op: "insert", row: row("a"), refs: [] }])).toBe(1);
   });
 
-  it("goes on reading when it has turned read-only, as a standby does", async () => {
+  it("can be read when it has become read-only, as a standby", async () => {
     const url = await freshDatabase();
     const store = await open(url);
     await store.commit([{ op: "insert", row: row("a"), refs: [] }]);
@@ -161,7 +161,7 @@ describe("Postgres database", () => {
     expect((await store.load()).rows).toEqual([row("a")]);
   });
 
-  it("says that it is full when Postgres says so, and takes writes again afterwards (T71)", async () => {
+  it("refuses writes as full when PostgreSQL is full, and accepts them afterwards (T71)", async () => {
     const url = await freshDatabase();
     const store = await open(url);
     await ask(url, (sql) =>
@@ -203,7 +203,7 @@ describe("Postgres database", () => {
     ["nobody listening", "postgres://me:marked-password@127.0.0.1:1/x"],
     ["no such host", "postgres://me:marked-password@nowhere.invalid/x"],
     ["not a URL", "postgres://me:marked-password@:::/x"],
-  ])("is named without its password when it cannot be opened: %s", async (_why, url) => {
+  ])("is named without its password if it cannot be opened: %s", async (_why, url) => {
     const socket = new URL(await freshDatabase()).searchParams.get("host");
     const where = url.includes("@localhost") ? `${url}?host=${socket}` : url;
     const error: unknown = await openStore({ url: where, now }).catch((thrown: unknown) => thrown);

@@ -39,7 +39,7 @@ function after(changes: Omit<Change, "revision">[], now: Partial<Contents> = {})
   return new Snapshot(contents).after(numbered, { ...nothing, ...now });
 }
 
-it("finds rows by id and by name within a kind and scope, sorted", () => {
+it("a snapshot has rows by id, and by name within a kind and scope, sorted", () => {
   const rows = [
     row("1", "token", "b"),
     row("2", "token", "a", { scope: "p" }),
@@ -54,7 +54,7 @@ it("finds rows by id and by name within a kind and scope, sorted", () => {
   expect(snapshot.table("nothing").sorted).toEqual([]);
 });
 
-it("keeps a user's row when only its password changes, and its password when only its row does", () => {
+it("a snapshot keeps a user's row if only its password changes, and its password if only its row changes", () => {
   const password = after([{ kind: "credential", id: "u1", operation: "update" }], { withPassword: ["u1"] });
   expect([...password.byId.keys()].sort()).toEqual(["g1", "t1", "u1", "u2"]);
   expect([...password.sessions.keys()]).toEqual(["hash-s1", "hash-s2"]);
@@ -68,7 +68,7 @@ it("keeps a user's row when only its password changes, and its password when onl
   expect([...none.withPassword]).toEqual(["u2"]);
 });
 
-it("keeps a token's bearer when its row changes, and drops it with the row", () => {
+it("a snapshot keeps a token's bearer when its row changes, and drops it with the row", () => {
   const changed = after([{ kind: "token", id: "t1", operation: "update" }], {
     rows: [row("t1", "token", "t", { version: 2 })],
   });
@@ -76,7 +76,7 @@ it("keeps a token's bearer when its row changes, and drops it with the row", () 
   expect(after([{ kind: "token", id: "t1", operation: "delete" }]).bearers.size).toBe(0);
 });
 
-it("drops what goes with a deleted user, of which no change tells", () => {
+it("a snapshot drops the credentials and sessions of a deleted user, of which no change tells", () => {
   const gone = after(
     [
       { kind: "group", id: "g1", operation: "update" },
@@ -90,13 +90,13 @@ it("drops what goes with a deleted user, of which no change tells", () => {
   expect(gone.revision).toBe(12);
 });
 
-it("ends one session and no other", () => {
+it("a snapshot drops one login session and no other", () => {
   const ended = after([{ kind: "session", id: "s1", operation: "delete" }]);
   expect([...ended.sessions.keys()]).toEqual(["hash-s2"]);
   expect(ended.byId.size).toBe(4);
 });
 
-it("never changes, and shares what has not", () => {
+it("a snapshot never changes, and shares unchanged tables with the next one", () => {
   const before = new Snapshot(contents);
   const users = before.table("user");
   const next = before.after([{ revision: 11, kind: "group", id: "g1", operation: "delete" }], nothing);

@@ -38,12 +38,12 @@ storeContract("SQLite store", async () => {
   return () => openStore({ path, now });
 });
 
-describe("SQLite file", () => {
+describe("an SQLite file", () => {
   it("needs Bun", () => {
     expect(process.versions.bun).toBeDefined();
   });
 
-  it("is private, whatever the umask and whatever it was (T86)", async () => {
+  it("is readable by its owner only, whatever the umask and its mode before (T86)", async () => {
     const folder = freshFolder();
     const path = join(folder, "mcpctl.db");
     const umask = process.umask(0o022);
@@ -67,7 +67,7 @@ describe("SQLite file", () => {
     }
   });
 
-  it("is one file again once it is closed", async () => {
+  it("is one file after it is closed", async () => {
     const folder = freshFolder();
     const path = join(folder, "mcpctl.db");
     const store = await openStore({ path, now });
@@ -78,7 +78,7 @@ describe("SQLite file", () => {
     expect(readdirSync(folder).sort()).toEqual(["mcpctl.db", "mcpctl.db.lock"]);
   });
 
-  it("has no deleted secret in it or its log, once nobody reads on from before; nobody is waited for (T33)", async () => {
+  it("has no deleted secret in it or its log once older readers have finished, and waits for none of them (T33)", async () => {
     const folder = freshFolder();
     const path = join(folder, "mcpctl.db");
     const store = await openStore({ path, now });
@@ -125,7 +125,7 @@ describe("SQLite file", () => {
     expect(database.query("select count(*) from pragma_table_list where strict").values()).toEqual([[14]]);
   });
 
-  it("serves one server at a time, by whatever name it is called", async () => {
+  it("is used by one server at a time, under whatever path", async () => {
     const folder = freshFolder();
     const path = join(folder, "mcpctl.db");
     const link = join(folder, "link.db");
@@ -183,7 +183,7 @@ describe("SQLite file", () => {
   );
 
   describe("that cannot be used", () => {
-    it("is left alone when it is not a database", async () => {
+    it("is not changed if it is not a database", async () => {
       const path = join(freshFolder(), "notes.txt");
       const text = "Dear diary, ".repeat(100);
       writeFileSync(path, text);
@@ -194,7 +194,7 @@ describe("SQLite file", () => {
       expect(readFileSync(path, "utf8")).toBe(text);
     });
 
-    it("is left alone when it belongs to another program", async () => {
+    it("is not changed if it belongs to another program", async () => {
       const path = join(freshFolder(), "photos.db");
       new Database(path).run("create table photos (id integer)");
       await expect(openStore({ path, now })).rejects.toMatchObject({
@@ -205,7 +205,7 @@ describe("SQLite file", () => {
       expect(database.query("select name from sqlite_schema").values()).toEqual([["photos"]]);
     });
 
-    it("is named when there is no such folder, or a folder in its place", async () => {
+    it("is named in the error if its folder is missing, or if it is a folder", async () => {
       const folder = freshFolder();
       mkdirSync(join(folder, "taken"));
       for (const path of [join(folder, "none/mcpctl.db"), join(folder, "taken")])
@@ -217,7 +217,7 @@ describe("SQLite file", () => {
       expect(existsSync(join(folder, "none"))).toBe(false);
     });
 
-    it("is named when it is damaged, wherever that is", async () => {
+    it("is named in the error if it is damaged", async () => {
       const path = join(freshFolder(), "mcpctl.db");
       const store = await openStore({ path, now });
       await store.commit(

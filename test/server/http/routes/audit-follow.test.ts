@@ -18,7 +18,7 @@ describe.each([
   ["SQLite", async () => openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now })],
   ["Postgres", async () => openStore({ url: await freshDatabase(), now: Date.now })],
 ])("following the audit log on %s", (_, open) => {
-  it("begins with the newest, says where it is, and goes on with what is committed, once and in order", async () => {
+  it("sends the newest events and its position, then each committed event once, in order", async () => {
     const server = await testServer({ store: await open() });
     const { bearer } = await server.token("t", viewAudit);
     for (const name of ["a", "b", "c"]) await project(server, name);
@@ -50,7 +50,7 @@ describe.each([
   });
 });
 
-it("a follower sees nothing of what is hidden from it, as in the list (T52)", async () => {
+it("sends no event of a row that is hidden from the follower (T52)", async () => {
   const server = await testServer();
   const bob = await server.user("bob", viewAudit);
   const watch = await follow(server, bob.bearer, "&action=create");
@@ -64,7 +64,7 @@ it("a follower sees nothing of what is hidden from it, as in the list (T52)", as
   await watch.leave();
 });
 
-it("a follower is cut off when its bearer is revoked, and when its rights are others (T55, T56)", async () => {
+it("ends when the bearer is revoked, and when its rights change (T55, T56)", async () => {
   const server = await testServer();
   const token = await server.token("t", viewAudit);
   const watch = await follow(server, token.bearer);
@@ -80,7 +80,7 @@ it("a follower is cut off when its bearer is revoked, and when its rights are ot
   expect((await bob.call("GET", "/api/v1/audit?watch=1")).status).toBe(403);
 });
 
-it("a follower leaves nothing behind, and a server that stops does not wait for one", async () => {
+it("releases its listeners, and does not hold up a server that stops", async () => {
   const folder = temporaryFolder();
   const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
   let followers = 0;
@@ -105,7 +105,7 @@ it("a follower leaves nothing behind, and a server that stops does not wait for 
   expect(followers).toBe(0);
 });
 
-it("what cannot be followed is refused", async () => {
+it("is refused with until, and with an invalid after", async () => {
   const server = await testServer();
   const get = (query: string) => server.admin("GET", `/api/v1/audit?${query}`);
   for (const query of ["watch=1&until=2026-11-21T10:00:00Z", "watch=1&after=x", "status=5x", "status=99"])
@@ -113,7 +113,7 @@ it("what cannot be followed is refused", async () => {
   expect((await server.as()("GET", "/api/v1/audit?watch=1")).status).toBe(401);
 });
 
-it("finds events by status, one or a whole class", async () => {
+it("the audit log is filtered by a status or a class of statuses", async () => {
   const server = await testServer();
   await server.as()("POST", "/api/v1/auth/login", { user: "nobody", password: "x" });
   await project(server, "p");

@@ -4,7 +4,7 @@ import { must, testServer } from "../../../support/server.ts";
 const path = "/api/v1/audit";
 
 describe("the audit log", () => {
-  it("says who changed what, and which fields, and never their values (T25)", async () => {
+  it("has the user, the row and the names of changed fields of a change, and never their values (T25)", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/secrets", { name: "key", data: { k: "canary-value" } }));
     const created = await must(
@@ -68,7 +68,7 @@ describe("the audit log", () => {
     expect(text).not.toContain("canary");
   });
 
-  it("has nothing of what was refused or changed nothing", async () => {
+  it("has no event of a refused write, or of a write that changed nothing", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/projects", { name: "p" }));
     const { call } = await server.token("viewer", [{ role: "view", resource: "projects" }]);
@@ -81,7 +81,7 @@ describe("the audit log", () => {
     expect((await server.admin("GET", path)).body).toEqual(before);
   });
 
-  it("has every login, that failed or not, logout and change of password, and no password", async () => {
+  it("has every login, failed login, logout and change of a password, without the password", async () => {
     const server = await testServer();
     const { call } = await server.user("alice");
     const login = (user: string) =>
@@ -103,7 +103,7 @@ describe("the audit log", () => {
     expect(text).not.toContain("canary");
   });
 
-  it("is asked by time, user and action, newest first and no more than asked for", async () => {
+  it("is filtered by time, user and action, newest first, up to the limit", async () => {
     let now = Date.parse("2026-11-21T10:00:00Z");
     const server = await testServer({ now: () => now });
     await server.user("alice");
@@ -129,7 +129,7 @@ describe("the audit log", () => {
       expect((await server.admin("GET", `${path}?${query}`)).status).toBe(400);
   });
 
-  it("is for who may view it, and for nobody else", async () => {
+  it("needs view on audit", async () => {
     const server = await testServer();
     const auditor = await server.token("auditor", [{ role: "view", resource: "audit" }]);
     expect((await auditor.call("GET", path)).status).toBe(200);

@@ -15,7 +15,7 @@ function login(server: TestServer, user: string, password: string) {
 }
 
 describe("login", () => {
-  it("answers with a bearer and when it ends, and keeps neither bearer nor password", async () => {
+  it("returns a bearer and its expiry, and stores neither bearer nor password", async () => {
     const { server, clock } = await withClock();
     await must(server.admin("POST", "/api/v1/users", { name: "alice", password: "correct horse" }));
     const { body, headers } = await must(login(server, "alice", "correct horse"));
@@ -40,7 +40,7 @@ describe("login", () => {
     for (const secret of [body.token, "correct horse"]) expect(files.join("").includes(secret)).toBe(false);
   });
 
-  it("tells a wrong user, a wrong password and a user without one apart in nothing", async () => {
+  it("returns the same error for a wrong user, a wrong password and a user without one", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/users", { name: "alice", password: "correct horse" }));
     await must(server.admin("POST", "/api/v1/users", { name: "bob" }));
@@ -56,7 +56,7 @@ describe("login", () => {
     expect(answers.map(({ text }) => text).join()).not.toMatch(/alice|mallory|horse/);
   });
 
-  it("is slowed after five failures by user, whatever address it comes from", async () => {
+  it("is refused with 429 after five failures of a user, from whatever address", async () => {
     const { server, clock } = await withClock();
     await must(server.admin("POST", "/api/v1/users", { name: "alice", password: "correct horse" }));
     const viaSocket = () => server.admin("POST", "/api/v1/auth/login", { user: "alice", password: "wrong" });
@@ -71,7 +71,7 @@ describe("login", () => {
     expect((await login(server, "alice", "correct horse")).status).toBe(200);
   });
 
-  it("is slowed after five failures by address, whoever they were for, also with a query behind it", async () => {
+  it("is refused with 429 after five failures from an address, for whatever user, also with a query in the URL", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/users", { name: "alice", password: "correct horse" }));
     for (const name of ["a", "b", "c", "d", "e"]) {
@@ -81,7 +81,7 @@ describe("login", () => {
     expect((await login(server, "alice", "correct horse")).status).toBe(429);
   });
 
-  it("lets no burst through: of twenty at once five are tried", async () => {
+  it("checks five of twenty attempts at once", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/users", { name: "alice", password: "correct horse" }));
     const answers = await Promise.all(
@@ -91,7 +91,7 @@ describe("login", () => {
     expect([count(401), count(429)]).toEqual([5, 15]);
   });
 
-  it("does not count what succeeds", async () => {
+  it("does not count successes", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/users", { name: "alice", password: "correct horse" }));
     const answers = await Promise.all(
@@ -108,7 +108,7 @@ describe("login", () => {
     [{ user: "alice", password: ["hunter2"] }, "/password"],
     [{ user: "alice", password: "hunter2", remember: true }, "/remember"],
     [{ user: "alice", pasword: "hunter2", password: "x" }, "/pasword"],
-  ])("refuses %j and repeats nothing of it (T20)", async (body, path) => {
+  ])("refuses %j, without its values in the error (T20)", async (body, path) => {
     const server = await testServer();
     const { status, body: answer, text } = await server.as()("POST", "/api/v1/auth/login", body);
     expect([status, answer.details[0].path]).toEqual([400, path]);
@@ -117,7 +117,7 @@ describe("login", () => {
 });
 
 describe("a session", () => {
-  it("ends when its time is over", async () => {
+  it("expires", async () => {
     const { server, clock } = await withClock();
     const { call } = await server.user("alice");
     clock.now += 30 * day - 1;
@@ -127,7 +127,7 @@ describe("a session", () => {
     expect([status, headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
   });
 
-  it("ends with logout, and no other does", async () => {
+  it("ends with its own logout, not with that of another session", async () => {
     const server = await testServer();
     const { call } = await server.user("alice");
     const second = server.as((await must(login(server, "alice", "alice-password"))).body.token);
@@ -140,7 +140,7 @@ describe("a session", () => {
     );
   });
 
-  it("outlives the server", async () => {
+  it("is valid after a restart of the server", async () => {
     const first = await testServer();
     const { bearer } = await first.user("alice");
     await first.stop();
@@ -148,7 +148,7 @@ describe("a session", () => {
     expect((await second.as(bearer)("GET", "/api/v1/auth/whoami")).body.user).toBe("alice");
   });
 
-  it("ends when somebody else sets the password", async () => {
+  it("ends when another user sets the password", async () => {
     const server = await testServer();
     const { call } = await server.user("alice");
     await must(server.admin("PUT", "/api/v1/users/alice", { password: "another password" }));
@@ -160,7 +160,7 @@ describe("a session", () => {
 });
 
 describe("passwd", () => {
-  it("asks for the current password, and ends one's other sessions", async () => {
+  it("needs the current password, and ends the user's other sessions", async () => {
     const server = await testServer();
     const { call } = await server.user("alice");
     const other = server.as((await must(login(server, "alice", "alice-password"))).body.token);
@@ -177,7 +177,7 @@ describe("passwd", () => {
     expect((await login(server, "alice", "new password")).status).toBe(200);
   });
 
-  it("is slowed as login is", async () => {
+  it("is refused with 429 after five failures", async () => {
     const server = await testServer();
     const { call } = await server.user("alice");
     const guess = (i: number) =>
@@ -186,7 +186,7 @@ describe("passwd", () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([403, 403, 403, 403, 403, 429, 429]);
   });
 
-  it("gives the administrator its first password on the host, without one to name", async () => {
+  it("sets the first password of the administrator over the Unix socket, without a current one", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/auth/passwd", { password: "root password" }));
     const { body } = await must(login(server, "admin", "root password"));
@@ -195,7 +195,7 @@ describe("passwd", () => {
     expect((await server.as(body.token)("GET", "/api/v1/auth/whoami")).status).toBe(401);
   });
 
-  it("is not for tokens", async () => {
+  it("is refused for tokens", async () => {
     const server = await testServer();
     const { call } = await server.token("root", [{ role: "edit", resource: "*" }]);
     expect((await call("POST", "/api/v1/auth/passwd", { password: "new password" })).status).toBe(403);
@@ -203,7 +203,7 @@ describe("passwd", () => {
 });
 
 describe("a token", () => {
-  it("is shown once, told by its prefix, and refused when it has expired (T91)", async () => {
+  it("is shown once, then only its prefix, and refused when it has expired (T91)", async () => {
     const { server, clock } = await withClock();
     const expiresAt = new Date(clock.now + day).toISOString();
     const roleBindings = [{ role: "view", resource: "tokens" }];
@@ -232,7 +232,7 @@ describe("a token", () => {
     expect(past.body.details).toEqual([{ path: "/expiresAt", message: "must be in the future" }]);
   });
 
-  it("says when it was last used, to the minute, also after a restart", async () => {
+  it("shows its last use to the minute, also after a restart", async () => {
     const { server, clock } = await withClock();
     const { call } = await server.token("t", [{ role: "view", resource: "llms" }]);
     const lastUsedAt = async (from = server) => (await from.admin("GET", "/api/v1/tokens/t")).body.lastUsedAt;
@@ -245,7 +245,7 @@ describe("a token", () => {
     expect(await lastUsedAt(again)).toBe("2026-11-21T10:01:00.000Z");
   });
 
-  it("is dead when its row is deleted, and cannot be changed", async () => {
+  it("is refused when its row is deleted, and cannot be changed", async () => {
     const server = await testServer();
     const { call } = await server.token("t", [{ role: "view", resource: "llms" }]);
     const put = await server.admin("PUT", "/api/v1/tokens/t", {
@@ -257,7 +257,7 @@ describe("a token", () => {
   });
 
   it.each(["", "nonsense", "mcpctl_pat_00000000000000000000000000000000vx0r7z8", "Bearer"])(
-    "%j opens nothing",
+    "is refused if it is %j",
     async (bearer) => {
       const server = await testServer();
       const { status, body } = await server.as(bearer)("GET", "/api/v1/llms");
@@ -267,7 +267,7 @@ describe("a token", () => {
 });
 
 describe("can-i", () => {
-  it("answers for kinds, names and operations as the routes do", async () => {
+  it("decides about kinds, names and operations as the routes do", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/llms?probe=false", { name: "a", type: "openai", model: "m" }));
     const grants = [

@@ -32,7 +32,7 @@ function socketTo(server: TestServer, bearer: string) {
   return { socket, said, opened, closed };
 }
 
-it("sends events at intervals, each with when it was sent, and an end", async () => {
+it("a probe stream sends events at intervals, each with its time, and an end", async () => {
   const { server, bearer } = await ready();
   const response = await open(server, bearer, "events=3&every=30&silence=60");
   expect(response.headers.get("x-accel-buffering")).toBe("no");
@@ -48,7 +48,7 @@ it("sends events at intervals, each with when it was sent, and an end", async ()
     expect(gap).toBeGreaterThanOrEqual(least);
 });
 
-it("says nothing at all while it is silent: no comment keeps it alive", async () => {
+it("a probe stream sends nothing during its silence, also no comments", async () => {
   const { server, bearer } = await ready();
   const leaving = new AbortController();
   const response = await open(server, bearer, "silence=400", leaving.signal);
@@ -57,7 +57,7 @@ it("says nothing at all while it is silent: no comment keeps it alive", async ()
   expect(text.match(/^event: .*$/gm)).toEqual(["event: tick", "event: end"]);
 });
 
-it("tells when the parts of a body arrived", async () => {
+it("a probe upload returns the times when the parts of its body arrived", async () => {
   const { server, bearer } = await ready();
   let pulls = 0;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -74,7 +74,7 @@ it("tells when the parts of a body arrived", async () => {
   expect(arrived[1]! - arrived[0]!).toBeGreaterThan(80);
 });
 
-it("says back what a WebSocket tells it, and ends one that tells too much", async () => {
+it("a probe WebSocket sends messages back, and ends after too many", async () => {
   const { server, bearer } = await ready();
   const polite = socketTo(server, bearer);
   await polite.opened;
@@ -92,7 +92,7 @@ it("says back what a WebSocket tells it, and ends one that tells too much", asyn
   expect(polite.said).toHaveLength(probeLimits.messages);
 });
 
-it("has limits on all that can be asked for", async () => {
+it("a probe has limits for all its parameters", async () => {
   const { server, bearer, call } = await ready();
   for (const query of ["events=0", "events=21", "every=5001", "silence=180001", "silence=-1", "every=x"])
     expect([query, (await open(server, bearer, query)).status]).toEqual([query, 400]);
@@ -103,7 +103,7 @@ it("has limits on all that can be asked for", async () => {
   });
 });
 
-it("lets one principal make four probes at a time, and others theirs", async () => {
+it("a principal can have four probes at a time, independent of others", async () => {
   const { server, bearer } = await ready();
   const bob = await server.user("bob");
   const leaving = new AbortController();
@@ -129,7 +129,7 @@ it("lets one principal make four probes at a time, and others theirs", async () 
     .toEqual([200, 200, 200, 200]);
 });
 
-it("is no reason for a server that stops to wait", async () => {
+it("a probe does not hold up a server that stops", async () => {
   const { server, bearer } = await ready();
   const response = await open(server, bearer, "silence=180000");
   const socket = socketTo(server, bearer);

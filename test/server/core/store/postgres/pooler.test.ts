@@ -15,7 +15,7 @@ describe.runIf(hasPgBouncer)("a database behind PgBouncer in transaction mode (f
     return store;
   };
 
-  it("holds every write that was acknowledged, from two servers at once", async () => {
+  it("a store behind a pooler keeps every acknowledged write of two servers", async () => {
     const url = await freshDatabase();
     const pooled = await pgBouncer(url);
     const servers = [await open(pooled), await open(pooled)];

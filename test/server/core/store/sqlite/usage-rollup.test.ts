@@ -22,7 +22,7 @@ const call = (more: Partial<AuditEvent> = {}): AuditEvent => ({
 const counted = async (store: Store) =>
   (await store.usage(all)).map(({ requests, errors, promptTokens }) => ({ requests, errors, promptTokens }));
 
-/** What a server that is killed now leaves behind, in a folder of its own. */
+/** Returns a copy of the files as a killed server would leave them, in a folder of its own. */
 function leftBy(path: string): string {
   const folder = freshFolder();
   // Not by this process: it would drop its own locks on the file.
@@ -31,7 +31,7 @@ function leftBy(path: string): string {
   return join(folder, "mcpctl.db");
 }
 
-it("what a server that was killed had not summed up yet is summed up by the next one, and nothing twice", async () => {
+it("the usage of a killed server is completed by the next one, with nothing twice", async () => {
   const path = join(freshFolder(), "mcpctl.db");
   const store = await openStore({ path, now: () => at });
   await store.appendAudit([call(), call()]);
@@ -47,7 +47,7 @@ it("what a server that was killed had not summed up yet is summed up by the next
   await store.close();
 });
 
-it("is summed up by itself, and when the server stops", async () => {
+it("the usage is summed up after a second, and when the server stops", async () => {
   const path = join(freshFolder(), "mcpctl.db");
   const store = await openStore({ path, now: () => at });
   await store.appendAudit([call()]);
