@@ -2,7 +2,10 @@ import type { Gauges } from "../core/gauges.ts";
 import type { Component } from "../core/lifecycle.ts";
 import type { Workstations } from "./workstations.ts";
 
-/** The attached workstations. They drain before the listeners do: their agents post results over HTTP. */
+/**
+ * The component of the connected workstations. It drains before the listeners do, because agents post results over
+ * HTTP.
+ */
 export function workstationsComponent(workstations: Workstations, gauges: Gauges): Component {
   return {
     name: "workstations",
@@ -18,7 +21,7 @@ export function workstationsComponent(workstations: Workstations, gauges: Gauges
     },
     async drain() {
       await workstations.drain();
-      // Tasks over a WebSocket go on while the listeners drain.
+      // Tasks over a WebSocket may continue while the listeners drain.
       void workstations.idle().then(() => workstations.close());
     },
     close: () => workstations.close(),

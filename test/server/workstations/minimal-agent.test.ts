@@ -45,6 +45,17 @@ async function startReferenceAgent(answer: Parameters<typeof referenceAgent>[0][
 
 const messages = [{ role: "user" as const, content: "hi" }];
 
+/** Starts a call of `home` whose task a minimal agent has received. `post` posts a result without an epoch. */
+async function startTask(body: object = { stream: true }, path?: string, type?: string) {
+  const alice = await startPublisher([{ name: "home", ...(type && { type }) }], { protocol: 1 });
+  const agent = await connectByStream(alice);
+  const called = callModel(alice, body, path);
+  const task = await agent.next("task");
+  const post = (result: object) =>
+    must(alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result));
+  return { alice, agent, called, task, post };
+}
+
 it("a minimal agent is a page of code, and streams to the OpenAI and the Anthropic SDK", async () => {
   const requests: unknown[] = [];
   const { openai, anthropic } = await startReferenceAgent(async function* (request) {
@@ -78,13 +89,7 @@ it("a minimal agent's error reaches the caller without the agent's message", asy
 });
 
 it("a minimal agent accepts a task by its delivery, and is told that its caller has gone", async () => {
-  const alice = await startPublisher([{ name: "home" }], { protocol: 1 });
-  const agent = await connectByStream(alice);
-  const called = callModel(alice, { stream: true });
-  const task = await agent.next("task");
-  // Without an epoch: the agent knows none.
-  const post = (result: object) =>
-    alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result);
+  const { called, post } = await startTask();
   expect((await post({ chunk: { data: JSON.stringify(chunks[0]) } })).body.cancelled).toBe(false);
   (await called).abort();
   await waitUntil(
@@ -93,12 +98,7 @@ it("a minimal agent accepts a task by its delivery, and is told that its caller 
 });
 
 it("a minimal agent continues its tasks when it attaches again without an epoch", async () => {
-  const alice = await startPublisher([{ name: "home" }], { protocol: 1 });
-  const agent = await connectByStream(alice);
-  const called = callModel(alice, { stream: true });
-  const task = await agent.next("task");
-  const post = (result: object) =>
-    alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result);
+  const { alice, agent, called, post } = await startTask();
   await post({ chunk: { data: JSON.stringify(chunks[0]) } });
   await connectByStream(alice);
   await agent.ended;
@@ -108,14 +108,11 @@ it("a minimal agent continues its tasks when it attaches again without an epoch"
 });
 
 it("a minimal agent gets a long request in its task", async () => {
-  const alice = await startPublisher([{ name: "home" }], { protocol: 1 });
-  const agent = await connectByStream(alice);
-  const called = callModel(alice, { messages: [{ role: "user", content: "x".repeat(6_000_000) }] });
-  const task = await agent.next("task");
+  const { called, task, post } = await startTask({
+    messages: [{ role: "user", content: "x".repeat(6_000_000) }],
+  });
   expect(task.request.messages[0].content).toHaveLength(6_000_000);
-  await must(
-    alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, { status: 200, body: whole }),
-  );
+  await post({ status: 200, body: whole });
   expect((await called).status).toBe(200);
 });
 
@@ -127,12 +124,7 @@ it.each([
 ])(
   "a minimal agent may send %s as chunks, and leave out the last one (failure modes 20, 55)",
   async (_, sent) => {
-    const alice = await startPublisher([{ name: "home" }], { protocol: 1 });
-    const agent = await connectByStream(alice);
-    const called = callModel(alice, { stream: true });
-    const task = await agent.next("task");
-    const post = (result: object) =>
-      must(alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, result));
+    const { called, post } = await startTask();
     for (const data of sent) await post({ chunk: { data } });
     await post({ chunk: { data: "", done: true } });
     const text = await (await called).text();
@@ -152,10 +144,11 @@ it.each([
 );
 
 it("a minimal agent may send payloads of dialects that name their events", async () => {
-  const alice = await startPublisher([{ name: "home", type: "anthropic" }], { protocol: 1 });
-  const agent = await connectByStream(alice);
-  const called = callModel(alice, { stream: true, max_tokens: 5 }, "/v1/messages");
-  const task = await agent.next("task");
+  const { called, task, post } = await startTask(
+    { stream: true, max_tokens: 5 },
+    "/v1/messages",
+    "anthropic",
+  );
   expect(task.operation).toBe("messages");
   const events = [
     {
@@ -182,13 +175,7 @@ it("a minimal agent may send payloads of dialects that name their events", async
     { type: "message_stop" },
   ];
   const data = events.map((event) => JSON.stringify(event));
-  await must(
-    alice.call("POST", `/api/v1/llms/_provider-task/${task.taskId}/result`, {
-      seq: 1,
-      frames: data,
-      done: true,
-    }),
-  );
+  await post({ seq: 1, frames: data, done: true });
   const text = await (await called).text();
   expect(text).toBe(events.map((event, i) => `event: ${event.type}\ndata: ${data[i]}\n\n`).join(""));
 });
