@@ -29,7 +29,7 @@ export const CallLimits = Type.Object(
       Type.Number({
         minimum: 0,
         maximum: 3600,
-        description: "How long a call waits in the queue before it is refused (default 30)",
+        description: "Seconds that a call waits in the queue before it is refused (default 30)",
       }),
     ),
   },
@@ -62,6 +62,16 @@ export function isMovedSetting(key: string | undefined): boolean {
 export const settingFlags: Readonly<Record<string, Flag>> = {
   "max-concurrent": { field: "limits.maxConcurrent" },
   "queue-seconds": { field: "limits.queueSeconds" },
-  price: { field: "price", parse: "pairs", value: "NAME=DOLLARS" },
-  timeout: { field: "timeouts", parse: "pairs", value: "NAME=SECONDS" },
+  price: {
+    field: "price",
+    parse: "pairs",
+    value: "NAME=DOLLARS",
+    description: "US dollars for a million tokens: input, output, cachedInput",
+  },
+  timeouts: {
+    field: "timeouts",
+    parse: "pairs",
+    value: "NAME=SECONDS",
+    description: "Time limits of a call: connect, firstByte, silence",
+  },
 };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { globalArgs } from "../../../src/cli/core/globals.ts";
 import { argsOf } from "../../../src/cli/flags/define.ts";
-import { kindOf } from "../../../src/kinds/index.ts";
+import { kindOf, kinds } from "../../../src/kinds/index.ts";
 
 describe("the flags of a kind", () => {
   it("are its fields in kebab-case, unless the descriptor names them", () => {
@@ -10,7 +11,7 @@ describe("the flags of a kind", () => {
       "max-concurrent",
       "queue-seconds",
       "price",
-      "timeout",
+      "timeouts",
       "type",
       "model",
       "url",
@@ -45,5 +46,10 @@ describe("the flags of a kind", () => {
     expect(Object.keys(argsOf(kindOf("user")))).toEqual(["limit", "display-name", "password-stdin"]);
     expect(argsOf(kindOf("user"))["password-stdin"]).toMatchObject({ type: "boolean" });
     expect(Object.keys(argsOf(kindOf("token")))).toEqual(["bind", "ttl", "limit", "description"]);
+  });
+
+  it.each(kinds)("do not replace a global flag for $kind, except --project of its own", (kind) => {
+    const replaced = Object.keys(argsOf(kind)).filter((flag) => Object.hasOwn(globalArgs, flag));
+    expect(replaced.filter((flag) => flag !== "project")).toEqual([]);
   });
 });

@@ -56,7 +56,7 @@ describe("the fields that flags set", () => {
       "max-concurrent": "4",
       "queue-seconds": "0.5",
       price: ["input=1.25", "output=10"],
-      timeout: ["firstByte=60", "silence=30"],
+      timeouts: ["firstByte=60", "silence=30"],
       responses: "translated",
       "allow-model-override": true,
     };
