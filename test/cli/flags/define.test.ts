@@ -48,8 +48,12 @@ describe("the flags of a kind", () => {
     expect(Object.keys(argsOf(kindOf("token")))).toEqual(["bind", "ttl", "limit", "description"]);
   });
 
-  it.each(kinds)("do not replace a global flag for $kind, except --project of its own", (kind) => {
-    const replaced = Object.keys(argsOf(kind)).filter((flag) => Object.hasOwn(globalArgs, flag));
-    expect(replaced.filter((flag) => flag !== "project")).toEqual([]);
+  it("do not replace global flags, except --project of an agent and --server of a project", () => {
+    const replaced = kinds.flatMap((kind) =>
+      Object.keys(argsOf(kind)).flatMap((flag) =>
+        Object.hasOwn(globalArgs, flag) ? [`${kind.kind} --${flag}`] : [],
+      ),
+    );
+    expect(replaced).toEqual(["agent --project", "project --server"]);
   });
 });
