@@ -24,7 +24,7 @@ import { secretsComponent, secretUpkeepComponent } from "./secrets/component.ts"
 import { ProviderSessions } from "./workstations/provider-sessions.ts";
 import { Workstations } from "./workstations/workstations.ts";
 
-/** What services share, besides the options of the server. */
+/** Values that all services share, besides the options of the server. */
 export interface ServiceContext {
   now(): number;
   /** A monotonic clock, in milliseconds. */

@@ -4,7 +4,7 @@ export type Labels = Readonly<Record<string, string | number>>;
 /** Reads a number, or one number for each of some labels. Called when metrics are requested, and only then. */
 export type GaugeReader = () => number | Iterable<readonly [Labels, number]>;
 
-/** Where components register the numbers that they can tell at any time. */
+/** The registry of gauges. */
 export interface Gauges {
   /**
    * Registers a gauge in place of the one of the same name, if any.
