@@ -22,7 +22,7 @@ function byHand() {
 }
 
 it.skipIf(!linux).each([["a path"], ["a name without a file"]])(
-  "tells systemd how it goes, through a socket with %s",
+  "the service manager gets ready, status and stopping, through a socket with %s",
   async (kind) => {
     const folder = temporaryFolder();
     const socket = notifySocket(kind === "a path" ? join(folder, "n") : `@${folder}/n`);
@@ -42,7 +42,7 @@ it.skipIf(!linux).each([["a path"], ["a name without a file"]])(
   },
 );
 
-it("takes its variables out of the environment of what is started later", async () => {
+it("the variables of systemd are removed from the environment", async () => {
   const env: ServiceEnv = { NOTIFY_SOCKET: "/nowhere", WATCHDOG_USEC: "1", WATCHDOG_PID: "1", PATH: "/bin" };
   await serviceManager(env);
   expect(env).toEqual({ PATH: "/bin" });
@@ -84,7 +84,7 @@ it.skipIf(!linux)("beats at half the watchdog's time, while what it depends on a
 });
 
 it.skipIf(!linux)(
-  "beats nothing without a watchdog, for another process, or at a time that is none",
+  "no beats are sent without a watchdog, for another process, or with an invalid time",
   async () => {
     const folder = temporaryFolder();
     const socket = notifySocket(join(folder, "n"));
@@ -105,7 +105,7 @@ it.skipIf(!linux)(
   },
 );
 
-it("is nobody where nothing listens, and stays quiet when the socket is gone", async () => {
+it("no service manager is found where nothing listens, and nothing fails when the socket is gone", async () => {
   for (const env of [
     {},
     { NOTIFY_SOCKET: "" },

@@ -21,7 +21,7 @@ import {
   upstream,
 } from "../support/upstream.ts";
 
-/** As behind a proxy that lets none through. */
+/** A WebSocket that never opens, as behind a proxy that lets none through. */
 class NoWebSocket extends WebSocket {
   constructor() {
     super("ws://127.0.0.1:1/");
@@ -39,7 +39,7 @@ interface AttachedOptions {
   folder?: string;
 }
 
-/** A server, a user of it, and that user's agent, which publishes one model of a scripted provider. */
+/** Starts a server and the agent of one of its users, which publishes one model of a scripted provider. */
 async function published({ transport, script = goodProvider }: AttachedOptions) {
   const server = await testServer();
   const alice = await server.user("alice", [{ role: "expose", resource: "llms" }]);
@@ -98,7 +98,7 @@ const question = (more: object = {}) => ({
   ...more,
 });
 
-/** Asks for a stream, and reads it as far as the test wants. */
+/** Calls with streaming, and reads the stream as far as the test wants. */
 async function ask(url: string, bearer: string, signal?: AbortSignal) {
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: "POST",
@@ -125,8 +125,8 @@ async function ask(url: string, bearer: string, signal?: AbortSignal) {
   };
 }
 
-describe.each(transports)("with a real server, by %s", (transport) => {
-  it("a model is published, called whole and streamed, and its server is never told of it", async () => {
+describe.each(transports)("an agent with a real server, by %s", (transport) => {
+  it("publishes a model that can be called, whole and streamed, and never shows the server its address", async () => {
     const { server, alice, provider } = await published({ transport });
     const row = (await alice.call("GET", "/api/v1/llms/local-alice")).body;
     expect(row).toMatchObject({ name: "local-alice", type: "openai", model: "up", visibility: "private" });
@@ -146,7 +146,7 @@ describe.each(transports)("with a real server, by %s", (transport) => {
     }
   });
 
-  it("a request over 256 KiB gets there whole", async () => {
+  it("passes on a request of over 256 KiB", async () => {
     const { alice, provider } = await published({ transport });
     const content = "ü".repeat(300_000);
     const { status } = await alice.call(
@@ -158,7 +158,7 @@ describe.each(transports)("with a real server, by %s", (transport) => {
     expect(provider.seen.at(-1)!.body.messages[0].content).toBe(content);
   });
 
-  it("the caller's leaving reaches the provider at once, also during prefill (failure modes 28, 29)", async () => {
+  it("cancels the provider's call at once when the caller disconnects, also during prefill (failure modes 28, 29)", async () => {
     const asked = Promise.withResolvers<void>();
     const { server, alice, provider, agent } = await published({
       transport,
@@ -178,7 +178,7 @@ describe.each(transports)("with a real server, by %s", (transport) => {
     await eventually(() => agent.report().tasks === 0);
   });
 
-  it("a long answer comes at the pace of its reader, whole and in order (failure mode 27)", async () => {
+  it("sends a long response at the speed of its reader, complete and in order (failure mode 27)", async () => {
     const words = Array.from({ length: 3_000 }, (_, i) => `${i}${"x".repeat(1_000)} `);
     const { server, alice } = await published({
       transport,
@@ -196,7 +196,7 @@ describe.each(transports)("with a real server, by %s", (transport) => {
     expect(text).toContain("[DONE]");
   });
 
-  it("a provider that breaks off ends the stream in a clear error (failure modes 19, 20)", async () => {
+  it("ends the stream with a clear error when the provider breaks off (failure modes 19, 20)", async () => {
     const { server, alice } = await published({
       transport,
       script: (seen, connection) => {
@@ -212,7 +212,7 @@ describe.each(transports)("with a real server, by %s", (transport) => {
     expect(text).not.toContain("127.0.0.1");
   });
 
-  it("another agent by the same session ends this one for good (failure modes 44, 45)", async () => {
+  it("stops for good when another agent takes its session (failure modes 44, 45)", async () => {
     const { server, alice, provider, running, home, agent } = await published({ transport });
     const second = await agentOf(server.url, alice.bearer, provider, transport, home);
     await expect(running).rejects.toMatchObject({ code: "fenced" });
@@ -221,7 +221,7 @@ describe.each(transports)("with a real server, by %s", (transport) => {
     expect((await alice.call("POST", "/v1/chat/completions", question())).status).toBe(200);
   });
 
-  it("a changed config is registered while a call runs, which goes on", async () => {
+  it("registers a changed config while a call goes on", async () => {
     const more = Promise.withResolvers<void>();
     const { server, alice, providers, config } = await published({
       transport,
@@ -248,8 +248,8 @@ describe.each(transports)("with a real server, by %s", (transport) => {
   });
 });
 
-describe("with a real server", () => {
-  it("clocks that jump a day forth and back on both sides end neither the link nor a call (failure mode 52)", async () => {
+describe("an agent with a real server", () => {
+  it("keeps its link and its calls when the clocks on both sides jump by a day (failure mode 52)", async () => {
     const steps = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { server, alice, agent, logged } = await published({
       transport: "websocket",
@@ -283,7 +283,7 @@ describe("with a real server", () => {
     expect(logged.filter((line) => line.startsWith("connected"))).toHaveLength(1);
   });
 
-  it("an agent that stops mid-stream ends the stream in a clear error, and the model is inactive at once (failure mode 3)", async () => {
+  it("ends a stream with a clear error when it stops, and its model is inactive at once (failure mode 3)", async () => {
     const { server, alice, agent } = await published({
       transport: "websocket",
       script: (seen, connection) => {
@@ -300,7 +300,7 @@ describe("with a real server", () => {
     while (status !== "inactive") ({ status } = (await alice.call("GET", "/api/v1/llms/local-alice")).body);
   });
 
-  it("a server that is started anew gets its agent back, with the same session and the same rows (failure modes 4, 5, 50)", async () => {
+  it("comes back to a restarted server with the same session and the same llms (failure modes 4, 5, 50)", async () => {
     const folder = temporaryFolder();
     const first = await testServer({ folder });
     const alice = await first.user("alice", [{ role: "expose", resource: "llms" }]);
@@ -319,7 +319,7 @@ describe("with a real server", () => {
     expect(await Bun.file(join(home, "provider-session")).text()).toBe(session);
   });
 
-  it("an agent whose token is revoked is cut off (failure modes 39, 40)", async () => {
+  it("is disconnected when its token is revoked (failure modes 39, 40)", async () => {
     const server = await testServer();
     const { bearer } = await server.token("agent", [{ role: "expose", resource: "llms" }]);
     const { agent, logged } = await agentOf(server.url, bearer, upstream(goodProvider), "websocket");

@@ -9,7 +9,7 @@ import { memoryLog } from "../support/agent/memory-log.ts";
 
 const newHome = () => mkdtempSync(join(tmpdir(), "mcpctl-ctl-"));
 
-/** A provider whose runtime does what a test says. */
+/** Returns a provider whose runtime does what a test says. */
 function providerOf(runtime: Partial<Runtime>): LocalProvider {
   return {
     config: {
@@ -54,7 +54,7 @@ async function open(home: string, runtime: Partial<Runtime> = {}) {
 }
 
 describe("the agent's control socket", () => {
-  it("is its owner's alone, and gone with the agent", async () => {
+  it("can be opened by its owner only, and is removed with the agent", async () => {
     const home = newHome();
     const { control, path } = await open(home);
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -63,7 +63,7 @@ describe("the agent's control socket", () => {
     expect(readdirSync(home)).toEqual([]);
   });
 
-  it("tells how the agent and its providers are", async () => {
+  it("reports the state of the agent and of its providers", async () => {
     const { ask } = await open(newHome());
     expect(await ask("GET", "/status")).toEqual([
       200,
@@ -85,7 +85,7 @@ describe("the agent's control socket", () => {
     expect(await ask("POST", "/providers/qwen/up")).toEqual([200, report]);
   });
 
-  it("wakes and stops, and says why it could not", async () => {
+  it("wakes and stops providers, and returns the error when that fails", async () => {
     const done: string[] = [];
     const { ask, log } = await open(newHome(), {
       wake: async () => {
@@ -114,7 +114,7 @@ describe("the agent's control socket", () => {
     ["POST", "/providers/qwen/restart"],
     ["DELETE", "/providers"],
     ["GET", "/"],
-  ])("knows no %s %s, and does nothing", async (method, where) => {
+  ])("responds not_found to %s %s, and does nothing", async (method, where) => {
     let done = 0;
     const count = async () => void done++;
     const { ask } = await open(newHome(), { wake: count, stop: count });
@@ -122,7 +122,7 @@ describe("the agent's control socket", () => {
     expect(done).toBe(0);
   });
 
-  it("is the lock of a home: a second agent does not start, and is told the first one's pid (failure mode 43)", async () => {
+  it("locks a home: a second agent fails with the pid of the first one (failure mode 43)", async () => {
     const home = newHome();
     const { ask, path } = await open(home);
     await expect(open(home)).rejects.toMatchObject({
@@ -134,7 +134,7 @@ describe("the agent's control socket", () => {
     expect(existsSync(path)).toBe(true);
   });
 
-  it("lets one of many that start at once through (failure mode 43)", async () => {
+  it("lets one of many agents start that start together (failure mode 43)", async () => {
     const home = newHome();
     const program = join(home, "start.ts");
     const control = new URL("../../src/agent/control.ts", import.meta.url).pathname;
@@ -157,7 +157,7 @@ describe("the agent's control socket", () => {
         },
       );`,
     );
-    // The first is killed, so that those who follow find what it left.
+    // The first one is killed, so that the others find its socket.
     const run = () =>
       Bun.spawn([process.execPath, program], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
     const first = run();
@@ -178,7 +178,7 @@ describe("the agent's control socket", () => {
       expect(word).toMatch(/^(started|another agent is already running( \(pid \d+\))?)$/);
   });
 
-  it("replaces a file that is no socket any more", async () => {
+  it("replaces a file that is not a socket", async () => {
     const home = newHome();
     writeFileSync(join(home, "agent.sock"), "left over");
     const { ask, log } = await open(home);
@@ -187,7 +187,7 @@ describe("the agent's control socket", () => {
     expect(readdirSync(home)).toEqual(["agent.sock"]);
   });
 
-  it("says that its path is too long, instead of being cut off", async () => {
+  it("fails when its path is too long, instead of cutting it off", async () => {
     const home = join(newHome(), "x".repeat(100));
     mkdirSync(home);
     await expect(open(home)).rejects.toMatchObject({
@@ -198,7 +198,7 @@ describe("the agent's control socket", () => {
     expect(readdirSync(home)).toEqual([]);
   });
 
-  it("hands a caller's going on to what waits for it", async () => {
+  it("aborts a wake when its caller disconnects", async () => {
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
     const { promise: left, resolve: leave } = Promise.withResolvers<void>();
     const { path } = await open(newHome(), {

@@ -6,7 +6,7 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const main = join(import.meta.dirname, "../../../src/main.ts");
 
-/** `mcpctl agent` as its unit starts it. */
+/** Starts `mcpctl agent` as its unit does. */
 function unit(home: string, env: Record<string, string>) {
   const running = Bun.spawn([process.execPath, main, "agent", "--listen", "none"], {
     env: { PATH: "/usr/bin:/bin", HOME: home, ...env },
@@ -22,7 +22,7 @@ function unit(home: string, env: Record<string, string>) {
 }
 
 it.skipIf(process.platform !== "linux")(
-  "tells systemd that it is ready whether or not its server is there, that it lives, and when it stops",
+  "mcpctl agent notifies systemd when it is ready, with or without its server, while it runs, and when it stops",
   async () => {
     const server = await testServer();
     const { bearer } = await server.user("alice", [{ role: "expose", resource: "llms" }]);
@@ -47,7 +47,7 @@ it.skipIf(process.platform !== "linux")(
 );
 
 it.skipIf(process.platform !== "linux")(
-  "ends with 4 without a login, which the unit does not answer with another start",
+  "mcpctl agent exits with 4 without a login, after which its unit does not restart it",
   async () => {
     const home = temporaryFolder();
     const socket = notifySocket(join(home, "n"));

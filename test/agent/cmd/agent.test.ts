@@ -9,7 +9,7 @@ import { goodProvider, upstream } from "../../support/upstream.ts";
 
 const main = join(import.meta.dirname, "../../../src/main.ts");
 
-/** `mcpctl agent` as a process of its own. */
+/** Starts `mcpctl agent` as a process. */
 function start(home: string, server: string, bearer: string, ...flags: string[]) {
   const child = Bun.spawn([process.execPath, main, "agent", "--server", server, ...flags], {
     env: { PATH: process.env["PATH"], HOME: home, MCPCTL_HOME: home, MCPCTL_TOKEN: bearer, NO_COLOR: "1" },
@@ -40,7 +40,7 @@ function start(home: string, server: string, bearer: string, ...flags: string[])
   };
 }
 
-/** A server with a user who may publish, and a home whose config publishes a model. */
+/** Starts a server with a user who may publish, and makes a home whose config publishes a model. */
 async function surroundings() {
   const server = await testServer();
   const alice = await server.user("alice", [{ role: "expose", resource: "llms" }]);
@@ -57,7 +57,7 @@ function homeWith(url: string): string {
 }
 
 describe("mcpctl agent", () => {
-  it("says what it lacks when it has no bearer, or is sent to a socket", async () => {
+  it("fails with a hint when it has no bearer, and when the server is a Unix socket", async () => {
     const none = await cli("agent --server http://127.0.0.1:7777");
     expect(none.code).toBe(4);
     expect(none.stderr).toContain("mcpctl login --server http://127.0.0.1:7777");
@@ -68,7 +68,7 @@ describe("mcpctl agent", () => {
     expect((await cli("agent --listen 7778")).code).toBe(2);
   });
 
-  it("has sub-verbs, which its help and completion know", async () => {
+  it("has sub-verbs in its help and completion", async () => {
     expect((await cli("agent --help")).stdout).toMatch(/discover .*\n.*install .*\n.*uninstall /);
     const { stdout } = await cli(["__complete", "--", "agent", ""]);
     for (const verb of ["discover", "install", "uninstall"]) expect(stdout).toContain(verb);
@@ -78,13 +78,13 @@ describe("mcpctl agent", () => {
     );
   });
 
-  it("publishes also where another user's agent has the usual address, and not where it is told that address", async () => {
+  it("publishes without a local endpoint when the default address is taken, and fails when --listen names a taken one", async () => {
     const { server, alice, home } = await surroundings();
     let taken: { stop(): void } = { stop() {} };
     try {
       taken = Bun.listen({ hostname: "127.0.0.1", port: 7778, socket: { data() {} } });
     } catch {
-      // It is taken by somebody else already.
+      // Another program may already have the address.
     }
     onTestFinished(() => taken.stop());
     const told = await start(home, server.url, alice.bearer, "--listen", "127.0.0.1:7778").exit();
@@ -96,7 +96,7 @@ describe("mcpctl agent", () => {
     expect(agent.said).not.toContain("can call http");
   });
 
-  it("publishes what its config says, serves this machine's tools, and stops in good order", async () => {
+  it("publishes the models of its config, serves local tools, and stops after its calls", async () => {
     const { server, alice, home } = await surroundings();
     const agent = start(home, server.url, alice.bearer, "--listen", "127.0.0.1:0");
     await agent.says("connected to");
@@ -123,7 +123,7 @@ describe("mcpctl agent", () => {
     while (status !== "inactive") ({ status } = (await alice.call("GET", "/api/v1/llms/local")).body);
   });
 
-  it("runs once in a home: a second one says who is there, and ends with 1 (failure mode 43)", async () => {
+  it("fails with the other's pid when an agent already runs in the home (failure mode 43)", async () => {
     const { server, alice, home } = await surroundings();
     const first = start(home, server.url, alice.bearer, "--listen", "none");
     await first.says("connected to");
@@ -142,7 +142,7 @@ describe("mcpctl agent", () => {
     expect(first.said).not.toContain("lost");
   });
 
-  it("stops with a sentence, and an exit code that is not started again, when a copy of it takes its session (failure modes 44, 45)", async () => {
+  it("stops with a message, and an exit code that systemd does not restart, when a copy takes its session (failure modes 44, 45)", async () => {
     const { server, alice, provider, home } = await surroundings();
     const first = start(home, server.url, alice.bearer, "--listen", "none");
     await first.says("connected to");
@@ -163,7 +163,7 @@ describe("mcpctl agent", () => {
     ).toBe(200);
   });
 
-  it("waits for a server that is not there, and stops at once when it is told to", async () => {
+  it("waits for a server that is away, and stops at once on a signal", async () => {
     const home = homeWith("http://127.0.0.1:1");
     const agent = start(
       home,

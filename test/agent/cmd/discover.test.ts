@@ -29,7 +29,7 @@ const newHome = () => mkdtempSync(join(tmpdir(), "mcpctl-discover-"));
 const portsOf = (...servers: LocalRuntime[]) => servers.map(({ port }) => port);
 
 describe("mcpctl agent discover", () => {
-  it("tells servers by what they answer, on whatever port they are", async () => {
+  it("recognises servers by their responses, on any port", async () => {
     const all = [
       ollama("qwen3:8b", "llama3.2:latest"),
       lmStudio("qwen/qwen3-14b"),
@@ -68,7 +68,7 @@ describe("mcpctl agent discover", () => {
     for (const { seen } of all) expect(seen.filter(({ method }) => method !== "GET")).toEqual([]);
   });
 
-  it("prints a table, says how to go on, and leaves the config alone", async () => {
+  it("prints a table and the next step, and does not change the config", async () => {
     const server = ollama("qwen3:8b");
     const home = newHome();
     const { stdout, stderr } = await discover(portsOf(server), home);
@@ -79,7 +79,7 @@ describe("mcpctl agent discover", () => {
     expect([...new Bun.Glob("*").scanSync(home)]).toEqual([]);
   });
 
-  it("takes nothing for a server of models that is none, and waits a second at most for one that is silent", async () => {
+  it("ignores other servers, and waits a second at most for one that is silent", async () => {
     const silent = upstream(() => {});
     const ports = [webSite().port, Number(new URL(silent.url).port), closedPort()];
     const { code, stdout, stderr } = await discover(ports, newHome());
@@ -91,14 +91,14 @@ describe("mcpctl agent discover", () => {
     expect(silent.seen).toHaveLength(1);
   });
 
-  it("says of a server without a model that it is there", async () => {
+  it("reports a server that has no models", async () => {
     const server = ollama();
     const { code, stdout, stderr } = await discover(portsOf(server), newHome());
     expect([code, stdout]).toEqual([0, ""]);
     expect(stderr).toBe(`Ollama at http://127.0.0.1:${server.port} has no models yet.\n`);
   });
 
-  it("adds what is new, unpublished, to a file that only its owner reads, and leaves all else in it as it was", async () => {
+  it("adds new models, unpublished, to a private file, and keeps everything else in it", async () => {
     const server = ollama("qwen3:8b", "llama3.2:latest");
     const home = newHome();
     const path = join(home, "config.json");
@@ -134,7 +134,7 @@ describe("mcpctl agent discover", () => {
     expect(readAgentConfig(path, place).providers.map(({ publish }) => publish)).toEqual([true, false]);
   });
 
-  it("adds nothing the second time", async () => {
+  it("adds nothing when it runs again", async () => {
     const server = lmStudio("qwen/qwen3-14b");
     const home = newHome();
     await discover(portsOf(server), home, "--write");
@@ -148,12 +148,12 @@ describe("mcpctl agent discover", () => {
     expect(readFileSync(path, "utf8")).toBe(before);
   });
 
-  it("gives no name twice", async () => {
+  it("gives each model a name of its own", async () => {
     const { stdout } = await discover(portsOf(vllm("a/m"), vllm("b/m")), newHome(), "-o", "json");
     expect(JSON.parse(stdout).map(({ name }: { name: string }) => name)).toEqual(["vllm-m", "vllm-m-2"]);
   });
 
-  it("touches no file that has a fault", async () => {
+  it("does not change a file with faults", async () => {
     const home = newHome();
     const path = join(home, "config.json");
     writeFileSync(path, '{"llm": {"providers": [{}]}}', { mode: 0o600 });
@@ -163,12 +163,12 @@ describe("mcpctl agent discover", () => {
     expect(readFileSync(path, "utf8")).toBe('{"llm": {"providers": [{}]}}');
   });
 
-  it("offers no model whose name would move a cursor (T42)", async () => {
+  it("leaves out a model whose name would move a cursor (T42)", async () => {
     const { stdout } = await discover(portsOf(ollama("ok:1", "bad\u001b[2J")), newHome(), "-o", "json");
     expect(JSON.parse(stdout).map(({ model }: { model: string }) => model)).toEqual(["ok:1"]);
   });
 
-  it("takes ports only", async () => {
+  it("refuses a --port that is not a port", async () => {
     const { code, stderr } = await discover([70_000], newHome());
     expect([code, stderr.split("\n")[0]]).toEqual([2, 'error: --port: "70000" is not a port']);
   });

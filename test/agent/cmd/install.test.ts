@@ -29,7 +29,7 @@ const commands = {
   },
 };
 
-/** A home, and on PATH a systemctl that notes what it is called with. */
+/** Makes a home, and a systemctl on the PATH that writes down its arguments. */
 function machine(systemctl: string | undefined = "exit 0") {
   const home = temporaryFolder();
   const bin = join(home, "bin");
@@ -46,7 +46,7 @@ function machine(systemctl: string | undefined = "exit 0") {
     unit: join(home, ".config/systemd/user/mcpctl-agent.service"),
     run: (line: string, more: Record<string, string> = {}) =>
       cli(line, { commands, env: { ...env, ...more } }),
-    /** The arguments of each call so far. */
+    /** Returns the arguments of each call so far. */
     called: () =>
       existsSync(calls)
         ? readFileSync(calls, "utf8")
@@ -62,7 +62,7 @@ const enable = ["--user", "enable", "--now", "mcpctl-agent.service"];
 const restart = ["--user", "restart", "mcpctl-agent.service"];
 
 describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
-  it("writes a unit for this program, has it started, and says what it ran", async () => {
+  it("writes a unit for this program, starts it, and prints the commands", async () => {
     const { run, unit, called } = machine();
     const { code, stdout, stderr, home } = await run("agent install");
     expect([code, stderr]).toEqual([0, ""]);
@@ -77,7 +77,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
     expect(statSync(unit).mode & 0o022).toBe(0);
   });
 
-  it("holds no token, whatever is in the environment", async () => {
+  it("writes no token into the unit, whatever is in the environment", async () => {
     const { run, unit } = machine();
     const token = "mcpctl_secret-bearer";
     const { stdout } = await run("agent install", {
@@ -87,7 +87,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
     expect(stdout + readFileSync(unit, "utf8")).not.toContain(token);
   });
 
-  it("changes nothing the second time, and restarts the agent where the unit has changed", async () => {
+  it("changes nothing when it runs again, and restarts the agent when the unit has changed", async () => {
     const { run, unit, called, home } = machine();
     const same = { MCPCTL_HOME: join(home, "one") };
     await run("agent install", same);
@@ -101,7 +101,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
     expect(readFileSync(unit, "utf8")).toContain(`Environment="MCPCTL_HOME=${home}/with a space"\n`);
   });
 
-  it("leaves a unit alone that somebody else wrote, unless it is told to replace it", async () => {
+  it("replaces a unit that mcpctl did not write only with --force", async () => {
     const { run, unit, called } = machine();
     mkdirSync(dirname(unit), { recursive: true });
     writeFileSync(unit, "[Service]\nExecStart=/bin/mine\n");
@@ -115,7 +115,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
     expect(readFileSync(unit, "utf8")).not.toContain("/bin/mine");
   });
 
-  it("leaves a masked unit alone, and what a link leads to", async () => {
+  it("leaves a masked unit and the target of a link unchanged", async () => {
     const { run, unit, home } = machine();
     mkdirSync(dirname(unit), { recursive: true });
     writeFileSync(join(home, "elsewhere"), "precious");
@@ -126,7 +126,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
     expect(readFileSync(unit, "utf8")).toContain("ExecStart=");
   });
 
-  it("writes the file only, with --no-start", async () => {
+  it("only writes the unit with --no-start", async () => {
     const { run, unit, called } = machine();
     const { code, stdout } = await run("agent install --no-start");
     expect([code, existsSync(unit), called()]).toEqual([0, true, []]);
@@ -145,7 +145,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
       '[ "$2" = daemon-reload ] || { echo "Job for mcpctl-agent.service failed" >&2; exit 3; }',
       "enable --now mcpctl-agent.service ended with 3: Job for",
     ],
-  ])("says what to do by hand when %s", async (_, script, said) => {
+  ])("prints the commands to run by hand when %s", async (_, script, said) => {
     const { run, unit } = machine(script === "" ? undefined : script);
     const missing: Record<string, string> = script === "" ? { PATH: temporaryFolder() } : {};
     const { code, stderr } = await run("agent install", missing);
@@ -157,7 +157,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent install", () => {
 });
 
 describe.skipIf(process.platform !== "linux")("mcpctl agent uninstall", () => {
-  it("stops the agent and removes what install wrote; where nothing is, there is nothing to do", async () => {
+  it("stops the agent and removes the unit, and does nothing when there is none", async () => {
     const { run, unit, called } = machine();
     await run("agent install --no-start");
     const { code, stdout } = await run("agent uninstall");
@@ -170,7 +170,7 @@ describe.skipIf(process.platform !== "linux")("mcpctl agent uninstall", () => {
   });
 });
 
-it("says what to do where there is no systemd", () => {
+it("explains what to do without systemd", () => {
   expect(notHere("darwin")).toMatchObject({
     code: "not_supported",
     hint: expect.stringContaining("launchctl"),
@@ -181,7 +181,7 @@ it("says what to do where there is no systemd", () => {
   });
 });
 
-it("goes where systemd looks for it", () => {
+it("is in the folder in which systemd looks for it", () => {
   expect(unitPath({ HOME: "/home/a", XDG_CONFIG_HOME: "/cfg" })).toBe(
     "/cfg/systemd/user/mcpctl-agent.service",
   );
@@ -191,7 +191,7 @@ it("goes where systemd looks for it", () => {
   expect(unitPath({})).toBeUndefined();
 });
 
-it("quotes what systemd would read otherwise", () => {
+it("quotes words that systemd would read differently", () => {
   const text = unitText({
     command: ['/opt/50% off/$HOME/"mcp"ctl'],
     home: '/a\nExecStartPre=/bin/evil %h $x "',

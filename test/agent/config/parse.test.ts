@@ -7,14 +7,14 @@ import { readAgentConfig } from "../../../src/agent/config/watch.ts";
 
 const place = { file: "~/.mcpctl/config.json", home: "/home/alice/.mcpctl", userHome: "/home/alice" };
 
-/** The config in force, or its faults as lines. */
+/** Returns the config, or its faults as lines. */
 function read(value: unknown) {
   const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
   const parsed = parseAgentConfig(text, place);
   return "config" in parsed ? parsed.config : parsed.faults.map(faultLine);
 }
 
-/** The faults of one provider, without file and line. */
+/** Returns the faults of one provider, without file and line. */
 function faultsOf(provider: object): string[] {
   const found = read({ llm: { providers: [{ name: "p", type: "vllm", model: "m", ...provider }] } });
   return Array.isArray(found)
@@ -23,13 +23,13 @@ function faultsOf(provider: object): string[] {
 }
 
 describe("the config of an agent", () => {
-  it("is empty when there is no file, and when the file says nothing of it", () => {
+  it("is empty when there is no file, and when the file has no part for the agent", () => {
     expect(parseAgentConfig(undefined, place)).toEqual({ config: { providers: [], agents: [] } });
     const others = { contexts: { home: { server: "http://home:7777" } }, currentContext: "home", later: [1] };
     expect(read(others)).toEqual({ providers: [], agents: [] });
   });
 
-  it("takes an example of a published model and a persona, and fills in what it leaves out", () => {
+  it("is read with defaults, from an example with a published model and a persona", () => {
     const wake = { type: "http", url: "http://127.0.0.1:9/start?m=1", headers: { "X-Key": "v" }, body: "{}" };
     const qwen = {
       name: "vllm-local",
@@ -57,7 +57,7 @@ describe("the config of an agent", () => {
     });
   });
 
-  it("publishes nothing that is not ticked, and knows where local servers listen", () => {
+  it("does not publish by default, and has default URLs of local servers", () => {
     const providers = [
       { name: "a", type: "ollama", model: "qwen3" },
       { name: "b", type: "vllm", model: "m", apiKeyFile: "keys/b" },
@@ -79,7 +79,7 @@ describe("the config of an agent", () => {
     expect(JSON.stringify(config)).not.toContain('"url":"undefined');
   });
 
-  it("names file, line and field of every fault, and the nearest field for one it does not know", () => {
+  it("has faults with file, line and field, and the nearest name for an unknown field", () => {
     const text = `{
   "llm": {
     "providers": [
@@ -135,11 +135,11 @@ describe("the config of an agent", () => {
     ],
     [{ wake: { type: "command", command: "x", arguments: [] } }, "wake.arguments: unknown field"],
     [{ wake: { type: "command" } }, "wake.command: is required"],
-  ])("refuses %j", (provider, fault) => {
+  ])("may not contain the provider %j", (provider, fault) => {
     expect(faultsOf(provider)).toEqual([fault]);
   });
 
-  it("leaves what vLLM is told of host and port to the agent", () => {
+  it("may not contain arguments of vLLM for host and port", () => {
     const [fault, ...more] = faultsOf({
       type: "vllm-managed",
       extraArgs: ["--max-model-len=4096", "--host=0.0.0.0"],
@@ -148,7 +148,7 @@ describe("the config of an agent", () => {
     expect(more).toEqual([]);
   });
 
-  it("refuses a name, or a published name, that two have", () => {
+  it("may not contain a name, or a published name, twice", () => {
     const provider = (name: string, more = {}) => ({ name, type: "ollama", model: "m", ...more });
     expect(read({ llm: { providers: [provider("a"), provider("a")] } })).toEqual([
       '~/.mcpctl/config.json:10: llm.providers[1].name: "a" is the name of llm.providers[0] too',
@@ -169,18 +169,18 @@ describe("the config of an agent", () => {
     ["single quotes", "{\n\n'llm': {}}", 3],
     ["no end", '{\n  "llm": {', 2],
     ["YAML", "llm:\n  providers: []\n", 1],
-  ])("is JSON and says where it is not: %s", (_, text, line) => {
+  ])("names the line that is not JSON: %s", (_, text, line) => {
     expect(read(text)).toEqual([`~/.mcpctl/config.json:${line}: it is not JSON`]);
   });
 
-  it("has no key twice, for one of its two meanings would be lost", () => {
+  it("may not contain a key twice, because one of the values would be lost", () => {
     expect(read('{"agents": [],\n"agents": []}')).toEqual([
       "~/.mcpctl/config.json:2: this key is given twice",
     ]);
   });
 });
 
-describe("the file", () => {
+describe("the file of the config", () => {
   const newHome = () => mkdtempSync(join(tmpdir(), "mcpctl-config-"));
   const written = (mode: number) => {
     const home = newHome();
@@ -191,7 +191,7 @@ describe("the file", () => {
   const readIn = (home: string) =>
     readAgentConfig(join(home, "config.json"), configPlace(home, "/home/alice"));
 
-  it("is refused when others can write to it or to its folder, or it is a link: it names commands that are run (T85)", () => {
+  it("is refused when others can write to it or to its folder, and when it is a link, because it names commands to run (T85)", () => {
     expect(() => readIn(written(0o622))).toThrow("others can write to it");
     const open = written(0o600);
     chmodSync(open, 0o777);
@@ -202,7 +202,7 @@ describe("the file", () => {
     expect(readIn(written(0o644))).toEqual({ providers: [], agents: [] });
   });
 
-  it("is called as its owner knows it", () => {
+  it("is named in faults as the user writes it", () => {
     expect(configPlace("/home/alice/.mcpctl", "/home/alice")).toEqual(place);
     expect(configPlace("/srv/agent", "/home/alice").file).toBe("/srv/agent/config.json");
   });

@@ -11,7 +11,7 @@ import { memoryLog } from "../../support/agent/memory-log.ts";
 const provider = (name: string) => ({ name, type: "ollama", model: "qwen3" });
 const text = (...names: string[]) => JSON.stringify({ llm: { providers: names.map(provider) } });
 
-/** A config under watch, and what came of it. */
+/** Watches a config and keeps what it reports. */
 function watched(before: string) {
   const home = mkdtempSync(join(tmpdir(), "mcpctl-watch-"));
   const path = join(home, "config.json");
@@ -37,8 +37,8 @@ function watched(before: string) {
   return { home, path, log, seen, stop, reads: () => reads };
 }
 
-describe("a config under watch", () => {
-  it("is taken up when it is written over, and when an editor puts another file in its place", async () => {
+describe("a watched config", () => {
+  it("is applied when the file is overwritten, and when an editor replaces it", async () => {
     const { path, seen } = watched(text("a"));
     writeFileSync(path, text("a", "b"));
     await eventually(() => seen.length === 1);
@@ -50,7 +50,7 @@ describe("a config under watch", () => {
     expect(seen).toEqual([["a", "b"], ["c"], ["d"]]);
   });
 
-  it("is read once for all that an editor does in one go", async () => {
+  it("is read once for all the steps of an editor", async () => {
     const { path, seen, reads } = watched(text("a"));
     await eventually(() => reads() === 1);
     for (const name of ["b", "c", "d"]) writeFileSync(path, text(name));
@@ -59,7 +59,7 @@ describe("a config under watch", () => {
     expect(reads()).toBe(2);
   });
 
-  it("stays in force while the file is broken, and the log names every fault", async () => {
+  it("stays in force while the file has faults, which the log names", async () => {
     const { path, log, seen } = watched(text("a"));
     writeFileSync(path, '{"llm": {"providers": [{"name": "a", "type": "ollama", "modl": "m"}]}}');
     await eventually(() => log.lines.some((line) => line.startsWith("warn")));
@@ -74,7 +74,7 @@ describe("a config under watch", () => {
     expect(seen).toEqual([["b"]]);
   });
 
-  it("changes nothing for what the command line keeps in the file, or for other files beside it", async () => {
+  it("does not change with the command line's part of the file, or with other files", async () => {
     const { home, path, seen, reads } = watched(text("a"));
     await eventually(() => reads() === 1);
     writeFileSync(join(home, "credentials.json"), "{}");
@@ -83,7 +83,7 @@ describe("a config under watch", () => {
     expect(seen).toEqual([]);
   });
 
-  it("says nothing more when the file is gone", async () => {
+  it("becomes empty when the file is removed", async () => {
     const { path, seen } = watched(text("a"));
     rmSync(path);
     await eventually(() => seen.length === 1);

@@ -34,18 +34,18 @@ const question = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
 
 interface House {
   server: TestServer;
-  /** The endpoint's, with `/v1`. */
+  /** URL of the endpoint, with `/v1`. */
   url: string;
-  /** Behind the server's llm `gpt`. */
+  /** The provider of the server's llm `gpt`. */
   remote: Upstream;
-  /** Behind the provider that stands in. */
+  /** The server of the local provider. */
   nearby: Upstream;
   logged: string[];
   bearer: string;
   ask(body?: object, headers?: Record<string, string>): Promise<Response>;
 }
 
-/** A server with an llm, and an endpoint with a provider that stands in for it. */
+/** Starts a server with an llm, and an endpoint with a local provider for its failover. */
 async function testProviders(
   script: Script,
   options: { nearby?: Script; grants?: object[]; config?: Partial<ProviderConfig>; through?: string } = {},
@@ -99,7 +99,7 @@ function providerAt(url: string, more: Partial<ProviderConfig>, outbound: Return
   } as unknown as LocalProvider;
 }
 
-/** Something between endpoint and server that counts and answers as it is told. */
+/** Starts a proxy between endpoint and server that counts requests and can respond itself. */
 function between(answer: (request: Request) => Response | Promise<Response>) {
   const seen: { method: string; path: string; authorization: string | null }[] = [];
   const server = Bun.serve({
@@ -120,7 +120,7 @@ function between(answer: (request: Request) => Response | Promise<Response>) {
 }
 
 describe("the local endpoint", () => {
-  it("passes calls to the server with the bearer they came with, streamed and not", async () => {
+  it("passes calls on to the server with the caller's bearer, streamed and whole", async () => {
     const { ask, nearby, remote, url, bearer, server } = await testProviders(goodProvider);
     const whole = await ask();
     expect([whole.status, whole.headers.get("x-mcpctl-failover")]).toEqual([200, null]);
@@ -143,21 +143,21 @@ describe("the local endpoint", () => {
     expect(audit.body.length).toBe(3);
   });
 
-  it("has no right of its own: without a bearer, or with a bad one, the server's 401 comes back", async () => {
+  it("has no right of its own: it returns the server's 401 without a valid bearer", async () => {
     const { ask, nearby } = await testProviders(down);
     expect((await ask({}, {})).status).toBe(401);
     expect((await ask({}, { authorization: "Bearer mcpctl_pat_wrong" })).status).toBe(401);
     expect(nearby.seen).toEqual([]);
   });
 
-  it("answers under no other name than localhost, and no other path than /v1 (T72)", async () => {
+  it("responds only to the host name localhost and to paths below /v1 (T72)", async () => {
     const { url, bearer } = await testProviders(goodProvider);
     const at = (path: string, host?: string) =>
       fetch(url.replace("/v1", path), {
         headers: { authorization: `Bearer ${bearer}`, ...(host && { host }) },
       });
     expect((await at("/v1/models", "evil.example")).status).toBe(421);
-    // With a Host that is no host there is no URL to read.
+    // An invalid Host header leaves no URL to parse.
     for (const host of ["[", "localhost:99999", "a b"]) {
       const { status } = await sendRaw(url, requestHead("GET", "/v1/models", { host }));
       expect([host, status]).toEqual([host, 421]);
@@ -175,7 +175,7 @@ describe("the local endpoint", () => {
     ).toThrow("does not listen on 0.0.0.0");
   });
 
-  it("ends the server's call when its caller leaves", async () => {
+  it("cancels the server's call when the caller disconnects", async () => {
     const { remote, bearer, url } = await testProviders((_, connection) => {
       connection.write(streamHead + chunk(chatFrames(["a"], false)[0]!));
     });
@@ -192,8 +192,8 @@ describe("the local endpoint", () => {
   });
 });
 
-describe("a provider that stands in", () => {
-  it("answers what the server cannot have answered, says so, and gets its own model's name", async () => {
+describe("a local provider with failoverFor", () => {
+  it("responds when the server cannot, names itself in a header, and gets its own model name", async () => {
     const { ask, nearby, logged } = await testProviders(down);
     const answer = await ask();
     expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([200, "desk"]);
@@ -203,7 +203,7 @@ describe("a provider that stands in", () => {
     expect(logged).toEqual(["desk responds for gpt, which the server cannot reach"]);
   });
 
-  it("answers in the caller's dialect, streamed as well", async () => {
+  it("responds in the caller's dialect, also streamed", async () => {
     const { url, bearer } = await testProviders(down);
     const client = new Anthropic({ apiKey: bearer, baseURL: url.replace("/v1", ""), maxRetries: 0 });
     const stream = client.messages.stream({
@@ -220,7 +220,7 @@ describe("a provider that stands in", () => {
     expect(whole.content).toMatchObject([{ type: "text", text: "from this machine" }]);
   });
 
-  it("does not stand in for another llm, nor where the server says 4xx", async () => {
+  it("does not respond for another llm, and not when the server responds with 4xx", async () => {
     const { ask, nearby } = await testProviders(down);
     expect((await ask({ model: "other" })).status).toBe(404);
     expect((await ask({ messages: [] })).status).toBe(400);
@@ -232,7 +232,7 @@ describe("a provider that stands in", () => {
     expect(odd.nearby.seen).toEqual([]);
   });
 
-  it("that fails as well leaves the original error", async () => {
+  it("leaves the server's error when it fails too", async () => {
     const { ask, logged } = await testProviders(down, { nearby: down });
     const answer = await ask();
     expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([503, null]);
@@ -240,7 +240,7 @@ describe("a provider that stands in", () => {
     expect(logged).toEqual(["desk could not respond for gpt: the provider desk responded with 503"]);
   });
 
-  it("never answers once a byte of the server's answer has come", async () => {
+  it("does not respond once a byte of the server's response has arrived", async () => {
     const cut: Script = (_, connection) => {
       connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!));
       connection.reset();
@@ -251,7 +251,7 @@ describe("a provider that stands in", () => {
     expect(nearby.seen).toEqual([]);
   });
 
-  it("answers only who may view the llm: with run alone the original error stays", async () => {
+  it("responds only to callers who may view the llm, and not to those who may only run it", async () => {
     const { ask, nearby } = await testProviders(down, { grants: [{ role: "run", resource: "llms" }] });
     expect((await ask()).status).toBe(503);
     expect(nearby.seen).toEqual([]);
@@ -266,7 +266,7 @@ describe("a provider that stands in", () => {
     "nothing in time": () => new Promise<Response>(() => {}),
   };
   it.each(Object.entries(refusals))(
-    "does not answer when the server is asked and says %s (failure mode 65)",
+    "does not respond when the server's check of the right gives %s (failure mode 65)",
     async (_, probe) => {
       const { url, seen } = between((request) =>
         request.method === "HEAD" ? probe() : new Response("busy", { status: 503 }),
@@ -275,14 +275,14 @@ describe("a provider that stands in", () => {
       const answer = await ask();
       expect([answer.status, await answer.text()]).toEqual([503, "busy"]);
       expect(nearby.seen).toEqual([]);
-      // Asked once, with the caller's bearer and for this llm (failure mode 66).
+      // The server was asked once, with the caller's bearer and for this llm (failure mode 66).
       expect(seen.slice(1)).toEqual([
         { method: "HEAD", path: "/api/v1/llms/gpt", authorization: `Bearer ${bearer}` },
       ]);
     },
   );
 
-  it("does not answer when the server cannot be reached at all", async () => {
+  it("does not respond when the server cannot be reached at all", async () => {
     const gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const dead = `http://127.0.0.1:${gone.port}`;
     gone.stop(true);
@@ -296,7 +296,7 @@ describe("a provider that stands in", () => {
   });
 
   it.each(["../users/admin", "gpt?x=1", "GPT", "a/b"])(
-    "is not asked for with %s in a path",
+    "is not checked at the server with the name %s in a path",
     async (model) => {
       const { url, seen } = between(() => new Response("busy", { status: 503 }));
       const { ask, nearby } = await testProviders(down, { through: url, config: { failoverFor: model } });
@@ -306,7 +306,7 @@ describe("a provider that stands in", () => {
     },
   );
 
-  it("keeps no answer: a right that is taken away is gone with the next call", async () => {
+  it("checks the right for each call, so that a right that is taken away is gone at once", async () => {
     let allowed = 204;
     const { url } = between((request) =>
       request.method === "HEAD"

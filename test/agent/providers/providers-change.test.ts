@@ -13,8 +13,8 @@ import { isAlive } from "../../support/processes/processes.ts";
 import { chunk, lastChunk, streamHead } from "../../support/upstream.ts";
 import { fakeVllm, vllmConfig } from "../../support/vllm/fake-vllm.ts";
 
-describe("a config that changes", () => {
-  it("leaves providers that stay as they are, and what they are at, alone", async () => {
+describe("a changed config", () => {
+  it("leaves unchanged providers and their calls alone", async () => {
     const server = vllm("qwen", "other");
     let finish = () => {};
     server.onCall = (_, connection) => {
@@ -37,7 +37,7 @@ describe("a config that changes", () => {
     expect(await answer.text(1000)).toBe("data: [DONE]\n\n");
   });
 
-  it("keeps the server behind a provider when only how it is published changes", async () => {
+  it("keeps the server of a provider when only its published fields change", async () => {
     const done: string[] = [];
     const managed = (config: ProviderConfig) => recordingRuntime(`http://${config.model}`, done);
     const own = providerConfig(
@@ -55,7 +55,7 @@ describe("a config that changes", () => {
     expect(done.at(-1)).toBe("close http://bigger");
   });
 
-  it("lets one that goes finish its calls first; what takes its place starts after it has gone", async () => {
+  it("lets a removed provider finish its calls, and starts its successor after that", async () => {
     const server = vllm("qwen");
     let finish = () => {};
     server.onCall = (_, connection) => {
@@ -74,7 +74,7 @@ describe("a config that changes", () => {
     expect(done).toEqual([`start ${server.url}`, `close ${server.url}`, `start ${server.url}`]);
   });
 
-  it("does not take the vLLM of one that goes for a left-over, when a call comes first", async () => {
+  it("does not take the vLLM of a removed provider for a left-over, when a call comes first", async () => {
     const vllm = fakeVllm({ prefillMs: 400 });
     const own = vllmConfig({ command: vllm.command });
     const { providers } = await testProviders([own]);
@@ -98,7 +98,7 @@ describe("a config that changes", () => {
     expect(providers.named(own.name)!.runtime.state).toBe("active");
   });
 
-  it("starts nothing once the agent has stopped", async () => {
+  it("starts nothing after the agent has stopped", async () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => connection.write(streamHead);
     const done: string[] = [];
@@ -114,7 +114,7 @@ describe("a config that changes", () => {
     expect(done).toEqual([`start ${server.url}`, `close ${server.url}`, `close ${server.url}`]);
   });
 
-  it("ends all of them with the agent, those too that were about to go", async () => {
+  it("ends all providers with the agent, also removed ones that still have calls", async () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => connection.write(streamHead);
     const done: string[] = [];

@@ -25,7 +25,7 @@ import {
 import { chatAnswer, reply, streamHead } from "../../support/upstream.ts";
 
 describe("a provider", () => {
-  it("is told to the server as the config says, without its address", async () => {
+  it("is registered with the fields of the config, without its address", async () => {
     const server = ollama("qwen:latest");
     const face = { tier: "fast", description: "d", poolName: "q", visibility: "public" } as const;
     const { providers } = await testProviders(
@@ -55,7 +55,7 @@ describe("a provider", () => {
     ["ollama", "embeddings", "/v1/embeddings"],
     ["anthropic", "messages", "/v1/messages"],
     ["anthropic", "count_tokens", "/v1/messages/count_tokens"],
-  ] as const)("of type %s is called for %s at its adapter's own path", async (type, operation, path) => {
+  ] as const)("of type %s is called for %s at the path of its adapter", async (type, operation, path) => {
     const server = vllm("qwen");
     const { providers } = await testProviders([providerConfig(server, { type })]);
     const answer = await providers.named("local")!.call(operation, body, patient);
@@ -69,7 +69,7 @@ describe("a provider", () => {
     ["anthropic", "chat"],
     ["anthropic", "responses"],
     ["anthropic", "embeddings"],
-  ] as const)("of type %s has no call for %s, and is not asked", async (type, operation) => {
+  ] as const)("of type %s has no call for %s, and is not called", async (type, operation) => {
     const server = vllm("qwen");
     const { providers } = await testProviders([providerConfig(server, { type })]);
     const calling = providers.named("local")!.call(operation, body, patient);
@@ -77,7 +77,7 @@ describe("a provider", () => {
     expect(server.seen.filter(({ method }) => method === "POST")).toEqual([]);
   });
 
-  it("has its key read anew for each call, and is not called with one that others can read", async () => {
+  it("has its key read for each call, and is not called with a key that others can read", async () => {
     const server = vllm("qwen");
     const keys = mkdtempSync(join(tmpdir(), "mcpctl-keys-"));
     const apiKeyFile = join(keys, "key");
@@ -101,7 +101,7 @@ describe("a provider", () => {
     expect(server.seen.filter(({ method }) => method === "POST")).toHaveLength(2);
   });
 
-  it("counts the calls that it is answering, until each is read, failed or given up", async () => {
+  it("counts its calls until each is read, failed or cancelled", async () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => connection.write(streamHead);
     const { providers } = await testProviders([providerConfig(server)]);
@@ -124,14 +124,14 @@ describe("a provider", () => {
   });
 });
 
-describe("a server that somebody else runs", () => {
+describe("a server that the agent does not run", () => {
   const servers: [string, string, () => LocalRuntime, string][] = [
     ["Ollama", "ollama", () => ollama("qwen:latest"), "qwen:latest"],
     ["LM Studio", "openai", () => lmStudio("qwen"), "qwen"],
     ["a llama.cpp router", "openai", () => llamaCpp({ router: true }, "qwen"), "qwen"],
   ];
 
-  it.each(servers)("says whether the model is in memory: %s", async (_, type, start, loaded) => {
+  it.each(servers)("reports whether the model is in memory: %s", async (_, type, start, loaded) => {
     const server = start();
     const { providers, time, changes } = await testProviders([providerConfig(server, { type })]);
     const { runtime } = providers.named("local")!;
@@ -152,7 +152,7 @@ describe("a server that somebody else runs", () => {
     expect(providers.named("local")!.runtime.describe()).toEqual({ state: "active", detail: null });
   });
 
-  it("is only ever looked at by calls that neither load nor wake anything", async () => {
+  it("is checked only with requests that neither load nor wake anything", async () => {
     const all = [ollama("qwen"), lmStudio("qwen"), llamaCpp({ router: true }, "qwen"), vllm("qwen")];
     const { time } = await testProviders(all.map((server, at) => providerConfig(server, { name: `p${at}` })));
     const before = all.map(({ seen }) => seen.length);
@@ -160,7 +160,7 @@ describe("a server that somebody else runs", () => {
     for (const { seen } of all) expect(seen.filter(({ method }) => method !== "GET")).toEqual([]);
   });
 
-  it("is inactive when its model has been removed, and says so (failure mode 74)", async () => {
+  it("is inactive with a reason when its model has been removed (failure mode 74)", async () => {
     const server = ollama("qwen:latest", "other:latest");
     const { providers, time, changes } = await testProviders([providerConfig(server, { type: "ollama" })]);
     const { runtime } = providers.named("local")!;
@@ -177,7 +177,7 @@ describe("a server that somebody else runs", () => {
     });
   });
 
-  it("is inactive when it has moved to another port, also when something else answers there (failure mode 74)", async () => {
+  it("is inactive when it has moved to another port, also when another server has the old one (failure mode 74)", async () => {
     const server = llamaCpp({}, "qwen");
     const door = behindDoor(server);
     door.open();
@@ -196,7 +196,7 @@ describe("a server that somebody else runs", () => {
     await time.until(() => runtime.state === "active", 1000);
   });
 
-  it("is found out when another kind of server has taken its port", async () => {
+  it("is recognised again when another kind of server has taken its port", async () => {
     const [before, after] = [ollama("qwen:latest"), lmStudio("qwen")];
     after.loaded = ["qwen"];
     const door = behindDoor(before);
@@ -215,14 +215,14 @@ describe("a server that somebody else runs", () => {
     ["https://10.0.0.7", false],
     ["https://openrouter.ai/api", true],
     ["https://api.openai.com", true],
-  ])("is told from one of the world's, which is asked more seldom: %s", (url, isPublic) => {
+  ])("is distinguished from a public provider, which is checked less often: %s", (url, isPublic) => {
     const config = providerConfig({ url });
     expect(isPublicProvider(config)).toBe(isPublic);
     const wake: WakeRecipe = { type: "command", command: "true", args: [], maxWaitSeconds: 1 };
     expect(isPublicProvider({ ...config, wake })).toBe(false);
   });
 
-  it("is not gone for one look that it missed, being busy (failure mode 60)", async () => {
+  it("stays active when it misses one check, because it may be busy (failure mode 60)", async () => {
     const server = vllm("qwen");
     const { providers, time, changes } = await testProviders([providerConfig(server)]);
     const { runtime } = providers.named("local")!;
@@ -237,7 +237,7 @@ describe("a server that somebody else runs", () => {
     expect(changes).toEqual([]);
   });
 
-  it("that dies of a model too large for it is found out at once, not at the next look (failure mode 18)", async () => {
+  it("that dies while it loads a model is noticed by the failed call, before the next check (failure mode 18)", async () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => {
       server.isDown = true;
@@ -251,7 +251,7 @@ describe("a server that somebody else runs", () => {
     expect(provider.llmState()).toEqual({ status: "inactive", inFlight: 0 });
   });
 
-  it("is not gone for one look that followed on many calls that died at once", async () => {
+  it("stays active after one failed check that several failed calls have asked for", async () => {
     const server = vllm("qwen");
     server.onCall = (_, connection) => connection.reset();
     const { providers, time } = await testProviders([providerConfig(server)]);
@@ -265,7 +265,7 @@ describe("a server that somebody else runs", () => {
     expect(provider.runtime.describe().detail).toBe("it is not ready (status 500)");
   });
 
-  it("that cannot load a model says so in its own words, and stays (failure mode 18)", async () => {
+  it("that cannot load a model returns its own error, and stays active (failure mode 18)", async () => {
     const server = ollama("qwen:latest");
     const words = { error: { message: "model requires more system memory (8.1 GiB) than is available" } };
     server.onCall = (_, connection) => connection.write(reply(500, words));
@@ -275,12 +275,12 @@ describe("a server that somebody else runs", () => {
     expect(providers.named("local")!.runtime.state).toBe("active");
   });
 
-  it("is not the agent's to stop", async () => {
+  it("cannot be stopped by the agent", async () => {
     const { providers } = await testProviders([providerConfig(vllm("qwen"))]);
     await expect(providers.named("local")!.runtime.stop()).rejects.toMatchObject({ code: "not_supported" });
   });
 
-  it("is asked with its key, and is inactive when that is refused", async () => {
+  it("is checked with its key, and is inactive when the key is refused", async () => {
     const keys = mkdtempSync(join(tmpdir(), "mcpctl-keys-"));
     const apiKeyFile = join(keys, "key");
     writeFileSync(apiKeyFile, "k1", { mode: 0o600 });

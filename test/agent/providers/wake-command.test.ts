@@ -15,7 +15,7 @@ const command = (program: string, args: string[], maxWaitSeconds = 60): WakeReci
 });
 const shell = (script: string, maxWaitSeconds?: number) => command("/bin/sh", ["-c", script], maxWaitSeconds);
 
-/** Whether a process is there; one that has ended and waits to be buried is not. */
+/** True if a process runs; a zombie does not. */
 function lives(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -37,7 +37,7 @@ async function pidIn(path: string): Promise<number> {
 }
 
 describe("a server that is woken by a command", () => {
-  it("is ready when it answers, also while the command still runs: that may be the server", async () => {
+  it("is ready when it responds, also while the command still runs, because that may be the server", async () => {
     const door = behindDoor(vllm("qwen"));
     const { runtime, cwd } = await testRuntime({
       url: door.url,
@@ -53,7 +53,7 @@ describe("a server that is woken by a command", () => {
     await eventually(() => !lives(pid));
   });
 
-  it("is given up at the limit, and all that the command has started is ended, by force if it must be (failure mode 7)", async () => {
+  it("fails at the limit, and every process of the command is ended, with SIGKILL if needed (failure mode 7)", async () => {
     const url = behindDoor(vllm("qwen")).url;
     const script =
       "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > child; sleep 100' & echo $$ > pid; wait; sleep 100";
@@ -66,7 +66,7 @@ describe("a server that is woken by a command", () => {
     await eventually(() => !lives(pid) && !lives(child));
   });
 
-  it("fails at once with the command, whose words are for the agent's log alone (failure mode 8)", async () => {
+  it("fails at once when the command fails, whose output goes to the agent's log only (failure mode 8)", async () => {
     const url = behindDoor(vllm("qwen")).url;
     const script = "echo starting; printf 'no \\033[31mGPU at /secret/path\\n' >&2; exit 3";
     const { runtime, log } = await testRuntime({ url, wake: shell(script) });
@@ -79,7 +79,7 @@ describe("a server that is woken by a command", () => {
     expect(JSON.stringify(runtime.describe())).not.toContain("secret");
   });
 
-  it("is given up when the command was well and the server never came (failure mode 9)", async () => {
+  it("fails when the command succeeds and the server never responds (failure mode 9)", async () => {
     const url = behindDoor(vllm("qwen")).url;
     const time = new FakeClock();
     const { runtime, cwd } = await testRuntime({
@@ -95,7 +95,7 @@ describe("a server that is woken by a command", () => {
     await eventually(() => !lives(child));
   });
 
-  it("leaves what the command has started in the background when all went well", async () => {
+  it("keeps the background processes of a command that has succeeded", async () => {
     const door = behindDoor(vllm("qwen"));
     const { runtime, cwd } = await testRuntime({ url: door.url, wake: shell("sleep 100 & echo $! > child") });
     const waking = runtime.wake(patient);
@@ -107,7 +107,7 @@ describe("a server that is woken by a command", () => {
     expect(lives(child)).toBe(true);
   });
 
-  it("says that the command cannot be run, and not where it was looked for", async () => {
+  it("fails without the path when the command cannot be run", async () => {
     const url = behindDoor(vllm("qwen")).url;
     const { runtime, log } = await testRuntime({ url, wake: command("/nowhere/wake-it", []) });
     expect((await errorOf(runtime.wake(patient))).message).toBe(
@@ -116,7 +116,7 @@ describe("a server that is woken by a command", () => {
     expect(log.lines.join("\n")).toContain("/nowhere/wake-it");
   });
 
-  it("passes arguments as they are, without a shell, and never the model's name (failure mode 72)", async () => {
+  it("passes the arguments unchanged, without a shell, and never the model's name (failure mode 72)", async () => {
     const door = behindDoor(vllm("x; touch owned"));
     const args = ["$(touch owned)", "; touch owned", "{model}", "$MODEL", "a b"];
     const print = 'require("fs").writeFileSync("seen", JSON.stringify([process.argv.slice(1), process.env]))';
@@ -149,7 +149,7 @@ describe("a server that is woken by a command", () => {
     expect([...new Bun.Glob("owned").scanSync(cwd)]).toEqual([]);
   });
 
-  it("gives the command nothing to read", async () => {
+  it("gives the command an empty stdin", async () => {
     const door = behindDoor(vllm("qwen"));
     const { runtime, cwd } = await testRuntime({ url: door.url, wake: shell("cat > read; echo 1 > done") });
     const waking = runtime.wake(patient);
@@ -159,7 +159,7 @@ describe("a server that is woken by a command", () => {
     await waking;
   });
 
-  it("ends a wake that is under way when the agent stops", async () => {
+  it("ends a running wake when the agent stops", async () => {
     const url = behindDoor(vllm("qwen")).url;
     const { runtime, cwd } = await testRuntime({ url, wake: shell("echo $$ > pid; exec sleep 100") });
     const failed = errorOf(runtime.wake(patient));

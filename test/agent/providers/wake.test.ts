@@ -6,12 +6,12 @@ import { errorOf } from "../../support/error-of.ts";
 import { behindDoor, llamaCpp, lmStudio, vllm } from "../../support/local-runtimes.ts";
 import { reply, type Script, upstream } from "../../support/upstream.ts";
 
-/** A place that is called to wake something. */
+/** Starts a server that is called to wake another one. */
 function bell(script: Script = (_, connection) => connection.write(reply(200, {}))) {
   return upstream(script);
 }
 
-/** The limit is long, because a test's time runs ahead of its sockets. */
+/** Returns a recipe with a long limit, because the test's clock runs ahead of its sockets. */
 const ring = (url: string, maxWaitSeconds = 3600): WakeRecipe => ({
   type: "http",
   url: `${url}/wake?now=1`,
@@ -20,8 +20,8 @@ const ring = (url: string, maxWaitSeconds = 3600): WakeRecipe => ({
   body: '{"model":"qwen"}',
   maxWaitSeconds,
 });
-describe("a server that is woken by a call", () => {
-  it("is hibernating until somebody asks, and then is called once for fifty who wait (failure mode 11)", async () => {
+describe("a server that is woken by an HTTP call", () => {
+  it("hibernates until it is called, and is woken once for fifty callers (failure mode 11)", async () => {
     const server = vllm("qwen");
     const door = behindDoor(server);
     const time = new FakeClock();
@@ -35,7 +35,7 @@ describe("a server that is woken by a call", () => {
     await time.until(() => called.seen.length === 1);
     expect(runtime.state).toBe("waking");
     expect(runtime.describe().detail).toMatch(/^for \d+ s$/);
-    // Others ask while it is under way.
+    // More callers come during the wake.
     waiting.push(runtime.wake(patient).then(() => woken++));
     door.open();
     await time.until(() => woken === 51);
@@ -46,7 +46,7 @@ describe("a server that is woken by a call", () => {
     expect(called.seen[0]!.headers["x-key"]).toBe("k");
   });
 
-  it("is asked every 1.5 s whether it is ready, and is not woken when it answers already", async () => {
+  it("is checked every 1.5 s during a wake, and is not woken when it already responds", async () => {
     const server = vllm("qwen");
     const called = bell();
     const time = new FakeClock();
@@ -67,7 +67,7 @@ describe("a server that is woken by a call", () => {
     await waking;
   });
 
-  it("is not ready with another model than the one that is meant (failure mode 10)", async () => {
+  it("is not ready while it has another model (failure mode 10)", async () => {
     const server = lmStudio("other-model");
     const time = new FakeClock();
     const called = bell();
@@ -91,7 +91,7 @@ describe("a server that is woken by a call", () => {
     expect(server.seen.filter(({ method }) => method === "POST")).toEqual([]);
   });
 
-  it("is left alone for 30 s after a failure: whoever asks is told at once, and nothing is called (failure mode 8)", async () => {
+  it("is not woken for 30 s after a failure, and callers get the error at once (failure mode 8)", async () => {
     const server = vllm("qwen");
     const door = behindDoor(server);
     const time = new FakeClock();
@@ -122,7 +122,7 @@ describe("a server that is woken by a call", () => {
     await waking;
   });
 
-  it("follows no redirect, and takes a call that is not answered for a failure", async () => {
+  it("fails on a redirect, and when there is no response to the wake call", async () => {
     const url = behindDoor(vllm("qwen")).url;
     const elsewhere = bell();
     const moved = bell((_, connection) => connection.write(reply(302, "", { location: elsewhere.url })));
@@ -138,7 +138,7 @@ describe("a server that is woken by a call", () => {
     );
   });
 
-  it("goes on when the first to wait gives up, and the others are served (failure mode 12)", async () => {
+  it("is woken for the other callers when the first one gives up (failure mode 12)", async () => {
     const door = behindDoor(vllm("qwen"));
     const time = new FakeClock();
     const called = bell();
@@ -155,7 +155,7 @@ describe("a server that is woken by a call", () => {
     expect(called.seen).toHaveLength(1);
   });
 
-  it("goes on when nobody is left to wait (failure mode 13)", async () => {
+  it("is woken when all callers have given up (failure mode 13)", async () => {
     const door = behindDoor(vllm("qwen"));
     const time = new FakeClock();
     const called = bell();
@@ -171,13 +171,13 @@ describe("a server that is woken by a call", () => {
     expect(called.seen).toHaveLength(1);
   });
 
-  it("is woken anew when it is just being unloaded, instead of being taken for ready (failure mode 15)", async () => {
+  it("is woken again when it is just being unloaded (failure mode 15)", async () => {
     const server = llamaCpp({}, "qwen");
     const time = new FakeClock();
     const called = bell();
     const { runtime } = await testRuntime({ url: server.url, type: "openai", wake: ring(called.url), time });
     expect(runtime.state).toBe("active");
-    // It still answers, and what it was running is going.
+    // The server still responds, and its model is being unloaded.
     server.health = 503;
     let isReady = false;
     const waking = runtime.wake(patient).then(() => {

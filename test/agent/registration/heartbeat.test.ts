@@ -17,7 +17,7 @@ function beating() {
 }
 
 describe("the heartbeat", () => {
-  it("comes every 30 s, and none after it was stopped", async () => {
+  it("is sent every 30 s until it is stopped", async () => {
     const { time, sent, heartbeat } = beating();
     await time.advance(90_000);
     expect(sent).toEqual([30_000, 60_000, 90_000]);
@@ -26,7 +26,7 @@ describe("the heartbeat", () => {
     expect(sent).toHaveLength(3);
   });
 
-  it("comes at once when something changes, once for what changes together, and 30 s later again", async () => {
+  it("is sent at once after a change, once for changes at the same moment, and then every 30 s", async () => {
     const { time, sent, heartbeat } = beating();
     await time.advance(10_000);
     heartbeat.soon();
@@ -35,7 +35,7 @@ describe("the heartbeat", () => {
     expect(sent).toEqual([10_000, 40_000]);
   });
 
-  it("says what is known of the published llms, by the names they are published under", () => {
+  it("contains the known states of the published llms by their published names", () => {
     const [one, two] = [memoryProvider("one", { publishName: "one-of-me" }), memoryProvider("two")];
     const hidden = memoryProvider("hidden", { publish: false });
     two.state = "hibernating";
@@ -47,7 +47,7 @@ describe("the heartbeat", () => {
     });
   });
 
-  it("does not wait for a wake, a call or a look at the GPU (failure mode 73)", async () => {
+  it("does not wait for a wake, a call or a check of a provider (failure mode 73)", async () => {
     const time = new FakeClock();
     const { peer, provider, providers, server } = await attachedAgent({ time });
     provider.onWake = () => new Promise(() => {});
@@ -71,7 +71,7 @@ describe("the heartbeat", () => {
     await eventually(() => beats().length === before + 2);
   });
 
-  it("goes on while the agent drains, and says so (failure mode 61)", async () => {
+  it("is sent while the agent drains, and reports that (failure mode 61)", async () => {
     const time = new FakeClock();
     const { peer, call, agent, server, providers } = await attachedAgent({ time });
     const asked = await call("t1");

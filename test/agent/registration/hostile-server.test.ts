@@ -7,6 +7,7 @@ import { AgentSession } from "../../../src/agent/session/session.ts";
 import { attachWebSocket, type SocketConstructor } from "../../../src/agent/transports/websocket.ts";
 import { systemTime } from "../../../src/time.ts";
 import { attachedAgent, infer } from "../../support/agent/attached-agent.ts";
+import { countingFetch } from "../../support/agent/counting-fetch.ts";
 import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
 import { memoryProvider, memoryProviders } from "../../support/agent/memory-providers.ts";
 import { type Peer, ScriptedServer } from "../../support/agent/scripted-server.ts";
@@ -15,32 +16,35 @@ import { testAgent } from "../../support/agent/test-agent.ts";
 const results = (peer: Peer) => peer.messages.filter((message) => message.op === "result");
 const both = ["websocket", "sse"];
 
-describe("a server that is not what it should be (failure mode 71)", () => {
-  it.each(both)("cannot end the agent with a task's id that fits into no path (%s)", async (transport) => {
-    const { peer, call, server, provider, agent } = await attachedAgent({ transports: [transport] });
-    for (const taskId of ["\ud800", "..", "", "../../x", "a b", "x".repeat(201)]) {
-      peer.send(infer(taskId));
-      peer.send(infer(taskId, { llmName: "not published" }));
-      peer.send({ event: "task", kind: "wake", taskId, llmName: "local" });
-    }
-    peer.send({ event: "revoked", reason: { toString: 1 } } as never);
-    await call("t1");
-    expect(provider.calls).toHaveLength(1);
-    expect(provider.woken).toBe(0);
-    expect(agent.report().tasks).toBe(1);
-    const said = [...peer.messages, ...server.calls.map(({ path }) => path)].map((one) =>
-      JSON.stringify(one),
-    );
-    expect(said.filter((one) => /accept|result/.test(one) && !one.includes("t1"))).toEqual([]);
-  });
+describe("a hostile server (failure mode 71)", () => {
+  it.each(both)(
+    "cannot end the agent with a task id that does not fit into a path (%s)",
+    async (transport) => {
+      const { peer, call, server, provider, agent } = await attachedAgent({ transports: [transport] });
+      for (const taskId of ["\ud800", "..", "", "../../x", "a b", "x".repeat(201)]) {
+        peer.send(infer(taskId));
+        peer.send(infer(taskId, { llmName: "not published" }));
+        peer.send({ event: "task", kind: "wake", taskId, llmName: "local" });
+      }
+      peer.send({ event: "revoked", reason: { toString: 1 } } as never);
+      await call("t1");
+      expect(provider.calls).toHaveLength(1);
+      expect(provider.woken).toBe(0);
+      expect(agent.report().tasks).toBe(1);
+      const said = [...peer.messages, ...server.calls.map(({ path }) => path)].map((one) =>
+        JSON.stringify(one),
+      );
+      expect(said.filter((one) => /accept|result/.test(one) && !one.includes("t1"))).toEqual([]);
+    },
+  );
 
-  it.each(both)("is answered with the published model, whichever it asks for (%s)", async (transport) => {
+  it.each(both)("gets the published model, whichever model it asks for (%s)", async (transport) => {
     const { call } = await attachedAgent({ transports: [transport], config: { model: "qwen" } });
     const asked = await call("t1", { request: { messages: [], model: "unpublished", stream: true } });
     expect(JSON.parse(asked.body)).toEqual({ messages: [], model: "qwen", stream: true });
   });
 
-  it("has no more than so many tasks run at a time", async () => {
+  it("cannot run more than 1,024 tasks at a time", async () => {
     const { peer, agent, provider } = await attachedAgent();
     for (let task = 1; task <= 1030; task++) peer.send(infer(`t${task}`, { channel: task }));
     await eventually(() => results(peer).length === 6);
@@ -53,7 +57,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
     await eventually(() => peer.messages.some((one) => one.op === "accept" && one.taskId === "one-more"));
   });
 
-  it("cannot have it beat without end, or attach by what is no transport", async () => {
+  it("cannot make the agent send heartbeats without pause, or attach by an unknown transport", async () => {
     const server = new ScriptedServer();
     server.answers.register = () => ({
       status: 201,
@@ -69,7 +73,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
   });
 
   it.each(["a\nb: c", "", "x".repeat(201), 7])(
-    "that names the session %j has not registered it",
+    "that names the session %j is treated as a failed registration",
     async (id) => {
       const server = new ScriptedServer();
       const time = new FakeClock();
@@ -83,7 +87,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
     },
   );
 
-  it("has its words told in one line that moves no cursor (T42)", async () => {
+  it("has its messages logged in one line that moves no cursor (T42)", async () => {
     const server = new ScriptedServer();
     const error = `no\u001b[2J\r\n\u009bfake: line\u202e${"x".repeat(5000)}`;
     server.answers.register = () => ({ status: 403, body: { code: "forbidden", error } });
@@ -94,7 +98,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
     expect(agent.logged[0]!.length).toBeLessThan(700);
   });
 
-  it("is not read beyond 64 MiB (T63)", async () => {
+  it("cannot send a response of over 64 MiB (T63)", async () => {
     let made = 0;
     const endless = new ReadableStream({
       pull(controller) {
@@ -110,7 +114,7 @@ describe("a server that is not what it should be (failure mode 71)", () => {
     expect(await textOf(new Response(null))).toBe("");
   });
 
-  it.each(both)("cannot have a call made without a request (%s)", async (transport) => {
+  it.each(both)("cannot make the agent call a provider without a request (%s)", async (transport) => {
     const { peer, server, provider, agent } = await attachedAgent({ transports: [transport] });
     for (const request of [undefined, null, "text", 7]) {
       const taskId = `t-${String(request)}`;
@@ -125,8 +129,8 @@ describe("a server that is not what it should be (failure mode 71)", () => {
   });
 });
 
-describe("a proxy that answers in the server's place", () => {
-  it("with a page of success has taken nothing: the batch is sent again", async () => {
+describe("a proxy that responds in place of the server", () => {
+  it("with a page of status 200 makes the agent send the batch again", async () => {
     const { server, call } = await attachedAgent({ transports: ["sse"] });
     let pages = 2;
     server.answers.result = (body) => {
@@ -145,24 +149,34 @@ describe("a proxy that answers in the server's place", () => {
 });
 
 describe("a proxy that refuses a heartbeat", () => {
-  it.each([401, 403, 404, 410])("with a page of status %i ends neither link nor calls", async (status) => {
-    const time = new FakeClock();
-    const { server, call, agent, peer } = await attachedAgent({ transports: ["sse"], time });
-    const beats = () => server.of("heartbeat").length;
-    await time.until(() => beats() === 1, 0);
-    const asked = await call("t1");
-    server.answers.heartbeat = () => ({ status, body: "<h1>Not in this network</h1>" as never });
-    await time.until(() => beats() === 2, 1_000);
-    peer.comment();
-    await time.until(() => beats() === 3, 1_000);
-    expect(agent.report()).toMatchObject({ transport: "sse", tasks: 1 });
-    expect(asked.signal.aborted).toBe(false);
-    expect(server.registers).toHaveLength(1);
-  });
+  it.each([401, 403, 404, 410])(
+    "with a page of status %i ends neither the link nor the calls",
+    async (status) => {
+      const time = new FakeClock();
+      const { fetch, read } = countingFetch();
+      const { server, call, agent, peer } = await attachedAgent({ transports: ["sse"], time, fetch });
+      const beats = () => server.of("heartbeat").length;
+      await time.until(() => beats() === 1, 0);
+      const asked = await call("t1");
+      server.answers.heartbeat = () => ({ status, body: "<h1>Not in this network</h1>" as never });
+      await time.advance(30_000);
+      await eventually(() => beats() === 2);
+      // The link needs a sign of life before 45 s are over.
+      const before = read();
+      peer.comment();
+      await eventually(() => read() > before);
+      await turn();
+      await time.advance(30_000);
+      await eventually(() => beats() === 3);
+      expect(agent.report()).toMatchObject({ transport: "sse", tasks: 1 });
+      expect(asked.signal.aborted).toBe(false);
+      expect(server.registers).toHaveLength(1);
+    },
+  );
 });
 
-describe("a provider that is not what it should be", () => {
-  it.each(both)("cannot end the agent with an answer that is nested deeply (%s) (T60)", async (transport) => {
+describe("a hostile provider", () => {
+  it.each(both)("cannot end the agent with a deeply nested response (%s) (T60)", async (transport) => {
     const { peer, server, call } = await attachedAgent({ transports: [transport] });
     const answer = (await call("t1")).answer(200, { "content-type": "application/json" });
     const deep = `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
@@ -175,7 +189,7 @@ describe("a provider that is not what it should be", () => {
     await call("t2");
   });
 
-  it("cannot end the link with an answer that grows on the way (failure mode 53)", async () => {
+  it("cannot end the link with a response that grows when it is written as JSON (failure mode 53)", async () => {
     const { peer, call } = await attachedAgent();
     const answer = (await call("t1")).answer(200, { "content-type": "image/png" });
     answer.push(Buffer.alloc(12 * 1024 * 1024, 0xff));
@@ -188,7 +202,7 @@ describe("a provider that is not what it should be", () => {
     expect(results(peer)[1]).toMatchObject({ taskId: "t2", status: 200 });
   });
 
-  it("cannot tell the server the key that it refuses (T35)", async () => {
+  it("cannot show the server the key that it refuses (T35)", async () => {
     const apiKeyFile = join(mkdtempSync(join(tmpdir(), "mcpctl-key-")), "key");
     writeFileSync(apiKeyFile, 'canary"4711\n', { mode: 0o600 });
     const { peer, call } = await attachedAgent({ config: { apiKeyFile } });
@@ -207,8 +221,8 @@ describe("a provider that is not what it should be", () => {
   });
 });
 
-describe("a WebSocket", () => {
-  it("that cannot even be made is none", async () => {
+describe("a WebSocket of the agent", () => {
+  it("that cannot be constructed fails the attachment", async () => {
     class Refusing {
       constructor() {
         throw new TypeError("Header 'authorization' has invalid value");
@@ -226,7 +240,7 @@ describe("a WebSocket", () => {
     await expect(made).rejects.toMatchObject({ code: "connection_failed" });
   });
 
-  it("does not keep the requests that came by it", async () => {
+  it("does not keep its requests in memory after it has ended", async () => {
     const { peer, agent } = await attachedAgent();
     let kept = 0;
     const parse = JSON.parse;
@@ -253,7 +267,7 @@ describe("a WebSocket", () => {
     }
     await eventually(() => {
       Bun.gc(true);
-      // The engine's stack may still point at one or the other.
+      // The stack of the engine may still refer to one of them.
       return kept <= 5;
     });
     expect(agent.report().transport).toBe("websocket");

@@ -12,7 +12,7 @@ const refusal = (status: number, code: string, more: object = {}): Answer => ({
   body: { code, error: `${code} it is`, ...more },
 });
 
-/** An agent on its way to a server that may not let it in. */
+/** Starts an agent and a server that may refuse it. */
 function startAgent(around: {
   time: FakeClock;
   names?: string[];
@@ -29,7 +29,7 @@ function startAgent(around: {
 const publishedIn = (body: { providers: { name: string }[] }) => body.providers.map(({ name }) => name);
 
 describe("a server that is away", () => {
-  it("is tried again at longer and longer intervals, and soon again after a minute of being there", async () => {
+  it("is tried again at growing intervals, and soon again after a minute of being attached", async () => {
     const time = new FakeClock();
     const { server, agent } = startAgent({ time });
     server.answers.register = () => refusal(502, "unavailable");
@@ -40,7 +40,7 @@ describe("a server that is away", () => {
     delete server.answers.register;
     await time.until(() => agent.report().transport !== null);
     server.peers[0]!.close();
-    // It was there for a moment only: the next wait is as long as if it had not been.
+    // The link lasted for a moment only, so the interval goes on growing.
     await eventually(() => agent.report().transport === null);
     await eventually(() => time.waits.some((one) => one > 1_000 && one !== 15_000 && one !== 5_000));
     await time.until(() => agent.report().transport !== null);
@@ -55,7 +55,7 @@ describe("a server that is away", () => {
     expect(agent.logged.filter((line) => line.startsWith("cannot register"))).toHaveLength(1);
   });
 
-  it("is left alone as long as it asks for", async () => {
+  it("is tried again only after its retry-after", async () => {
     const time = new FakeClock();
     time.chance = 0;
     const { server } = startAgent({ time });
@@ -68,7 +68,7 @@ describe("a server that is away", () => {
     await time.until(() => server.peers.length === 1);
   });
 
-  it("is come back to over 5 s by those that it has told of its stop (failure modes 5, 6)", async () => {
+  it("that has announced its stop is tried again within 5 s, at a random time (failure modes 5, 6)", async () => {
     for (const transports of [["websocket"], ["sse"]]) {
       const time = new FakeClock();
       const { server, peer, agent } = await attachedAgent({ transports, time });
@@ -82,7 +82,7 @@ describe("a server that is away", () => {
     }
   });
 
-  it("is come back to after it was killed, and what ran is given up (failure mode 4)", async () => {
+  it("that was killed is tried again, and its tasks are cancelled (failure mode 4)", async () => {
     const { server, peer, call, agent } = await attachedAgent();
     const asked = await call("t1");
     asked.answer().push(Buffer.from("data: 1\n\n"));
@@ -95,7 +95,7 @@ describe("a server that is away", () => {
 });
 
 describe("a bearer", () => {
-  it("that is refused is told of, and tried again slowly (failure modes 39, 40)", async () => {
+  it("that is refused is logged, and tried again slowly (failure modes 39, 40)", async () => {
     const time = new FakeClock();
     const { server, agent } = startAgent({ time, token: () => "revoked" });
     await eventually(() => server.registers.length === 1 && agent.logged.length > 0);
@@ -109,7 +109,7 @@ describe("a bearer", () => {
     expect(agent.logged.join()).not.toContain("revoked");
   });
 
-  it("is read anew while it waits, and tried at once (failure mode 41)", async () => {
+  it("that changes during the wait is tried at once (failure mode 41)", async () => {
     const time = new FakeClock();
     let token = "revoked";
     const { server } = startAgent({ time, token: () => token });
@@ -119,7 +119,7 @@ describe("a bearer", () => {
     expect(time.elapsed()).toBeLessThan(12_000);
   });
 
-  it("that is not there yet is waited for", async () => {
+  it("that does not exist yet is waited for", async () => {
     const time = new FakeClock();
     let ready = false;
     const { server, agent } = startAgent({
@@ -134,7 +134,7 @@ describe("a bearer", () => {
     await time.until(() => server.peers.length === 1);
   });
 
-  it("that lacks the right is told what it lacks", async () => {
+  it("without the right to publish is logged with the missing right", async () => {
     const time = new FakeClock();
     const { server, agent } = startAgent({ time });
     server.answers.register = () => refusal(403, "forbidden");
@@ -145,7 +145,7 @@ describe("a bearer", () => {
     expect(time.elapsed()).toBeGreaterThanOrEqual(31_000);
   });
 
-  it("that is rotated while a task runs is told on the WebSocket, and the task goes on (failure mode 41)", async () => {
+  it("that is rotated while a task runs is sent on the WebSocket, and the task goes on (failure mode 41)", async () => {
     const time = new FakeClock();
     let token = "good";
     const { server, peer, call, agent } = await attachedAgent({ time, token: () => token });
@@ -161,10 +161,10 @@ describe("a bearer", () => {
     expect(agent.logged.join()).not.toContain("better");
   });
 
-  it("that is rotated is used by the very POST that was refused (failure mode 41)", async () => {
+  it("that is rotated is used to repeat a refused POST (failure mode 41)", async () => {
     let token = "good";
     const { server, call, agent } = await attachedAgent({ transports: ["sse"], token: () => token });
-    // Else the heartbeat may be the one that is refused.
+    // Otherwise the heartbeat could be the POST that is refused.
     await eventually(() => server.of("heartbeat").length === 1);
     const asked = await call("t1");
     token = "better";
@@ -195,7 +195,7 @@ describe("a bearer", () => {
 });
 
 describe("another agent that takes the session", () => {
-  it("ends this one for good, with what ran, and without a register loop (failure modes 44, 45)", async () => {
+  it("ends this one for good, with its tasks, and without a register loop (failure modes 44, 45)", async () => {
     const { server, peer, call, agent } = await attachedAgent();
     const asked = await call("t1");
     peer.close(4409);
@@ -206,7 +206,7 @@ describe("another agent that takes the session", () => {
     expect(server.peers).toHaveLength(1);
   });
 
-  it("ends it as well when it is refused at attaching (failure mode 45)", async () => {
+  it("ends this one also when attaching is refused (failure mode 45)", async () => {
     const time = new FakeClock();
     const server = new ScriptedServer();
     server.transports = ["sse"];
@@ -216,7 +216,7 @@ describe("another agent that takes the session", () => {
     expect(server.registers).toHaveLength(1);
   });
 
-  it("on another machine gives this one a session of its own, which it keeps (failure mode 44)", async () => {
+  it("on another machine leaves this one a new session of its own, which it keeps (failure mode 44)", async () => {
     const server = new ScriptedServer();
     server.sessionId = "prov_own";
     const { agent } = await attachedAgent({ server, sessionId: "prov_copied" });
@@ -225,8 +225,8 @@ describe("another agent that takes the session", () => {
   });
 });
 
-describe("what is published", () => {
-  it("leaves out exactly the names that are taken, says each once, and tries them again in minutes (failure mode 57)", async () => {
+describe("the published set", () => {
+  it("leaves out exactly the names that are taken, logs each once, and tries them again after minutes (failure mode 57)", async () => {
     const time = new FakeClock();
     const taken = new Set(["b", "x"]);
     const { server, agent } = startAgent({
@@ -279,7 +279,7 @@ describe("what is published", () => {
     expect(server.peers).toEqual([peer]);
   });
 
-  it("leaves out what the server finds wrong, and publishes the rest", async () => {
+  it("leaves out invalid entries and contains the rest", async () => {
     const time = new FakeClock();
     const { server, agent } = startAgent({ time, names: ["good", "Bad"] });
     server.answers.register = (body) => {
@@ -294,7 +294,7 @@ describe("what is published", () => {
     expect(agent.logged[0]).toBe("Bad is not published: is no name");
   });
 
-  it("is registered anew when the config changes, without touching what runs", async () => {
+  it("is registered again when the config changes, while tasks go on", async () => {
     const { server, peer, call, providers, agent } = await attachedAgent();
     const asked = await call("t1");
     providers.change("published");
@@ -312,7 +312,7 @@ describe("what is published", () => {
     expect(agent.report().transport).toBe("websocket");
   });
 
-  it("is withdrawn when the config publishes nothing any more, and waited for when it never did", async () => {
+  it("is withdrawn when the config publishes nothing any more, and not registered while it is empty from the start", async () => {
     const { server, providers } = await attachedAgent();
     providers.all.length = 0;
     providers.change("published");

@@ -12,7 +12,7 @@ function open(home: string, machineIdPath?: string) {
 }
 
 describe("the session file", () => {
-  it("is kept from one start to the next, for its owner alone, and whole", () => {
+  it("keeps the session id from one start to the next, readable by its owner only", () => {
     const home = join(temporaryFolder(), "home");
     const first = open(home);
     expect(first.file.providerSessionId).toBeUndefined();
@@ -24,7 +24,7 @@ describe("the session file", () => {
     expect(first.warned).toEqual([]);
   });
 
-  it("is not written again for what it says already", () => {
+  it("is not written again with the same id", () => {
     const home = temporaryFolder();
     const { file } = open(home);
     file.keep("prov_1");
@@ -40,7 +40,7 @@ describe("the session file", () => {
     ["null", "null"],
     ["a number", '{"providerSessionId":7}'],
     ["no text at all", "\u0000\u0001\u0002"],
-  ])("that is %s is started anew, with a warning (failure mode 49)", (_, text) => {
+  ])("that is %s is replaced, with a warning (failure mode 49)", (_, text) => {
     const home = temporaryFolder();
     writeFileSync(join(home, "provider-session"), text);
     const { file, warned } = open(home);
@@ -50,9 +50,9 @@ describe("the session file", () => {
     expect(open(home).file.providerSessionId).toBe("prov_2");
   });
 
-  it("that can be neither read nor written is done without (failure mode 49)", () => {
+  it("that can be neither read nor written does not keep the agent from working (failure mode 49)", () => {
     const home = temporaryFolder();
-    // A folder in its place fails for root as well, as a read-only disk would.
+    // A folder in its place fails for root too, like a read-only disk.
     mkdirSync(join(home, "provider-session"));
     const { file, warned } = open(home);
     expect(file.providerSessionId).toBeUndefined();
@@ -62,7 +62,7 @@ describe("the session file", () => {
     expect(readdirSync(home)).toEqual(["provider-session"]);
   });
 
-  it("on a disk that takes nothing is done without (failure mode 49)", () => {
+  it("on a read-only disk does not keep the agent from working (failure mode 49)", () => {
     const { file, warned } = open("/proc/no-such-place/home");
     file.keep("prov_4");
     expect(file.providerSessionId).toBe("prov_4");
@@ -70,8 +70,8 @@ describe("the session file", () => {
   });
 });
 
-describe("a machine's id", () => {
-  it("comes from the machine's own, and does not give it away", () => {
+describe("the id of a machine", () => {
+  it("is a hash of the machine's own id", () => {
     const folder = temporaryFolder();
     const path = join(folder, "machine-id");
     writeFileSync(path, "0123456789abcdef0123456789abcdef\n");
@@ -83,7 +83,7 @@ describe("a machine's id", () => {
     expect(open(folder, path).file.machineId).not.toBe(machineId);
   });
 
-  it("is made up and kept where the machine has none", () => {
+  it("is random and kept when the machine has none", () => {
     const home = temporaryFolder();
     const none = join(home, "no-machine-id");
     const { machineId } = open(home, none).file;

@@ -8,7 +8,7 @@ import type { Peer } from "../../support/agent/scripted-server.ts";
 const results = (peer: Peer) => peer.messages.filter((message) => message.op === "result");
 
 describe("a task", () => {
-  it("runs once, however often it is offered (failure modes 46, 48)", async () => {
+  it("runs once when it is offered several times (failure modes 46, 48)", async () => {
     const { peer, call, provider, agent } = await attachedAgent();
     const asked = await call("t1");
     peer.send(infer("t1"));
@@ -16,7 +16,7 @@ describe("a task", () => {
     expect(provider.calls).toHaveLength(2);
     expect(asked.signal.aborted).toBe(false);
     expect(agent.report().tasks).toBe(2);
-    // The offer that came again does not stand in the way of the answer.
+    // The repeated offer does not disturb the response.
     const answer = asked.answer();
     await turn();
     answer.push(Buffer.alloc(300_000, "x"));
@@ -24,7 +24,7 @@ describe("a task", () => {
     await eventually(() => peer.bytes.get(7)?.length === 300_000);
   });
 
-  it("is given up in its older attempt when it is offered anew", async () => {
+  it("is cancelled in its older attempt when a new one is offered", async () => {
     const { peer, call, provider } = await attachedAgent();
     const asked = await call("t1");
     peer.send(infer("t1", { attempt: 2 }));
@@ -34,7 +34,7 @@ describe("a task", () => {
     await eventually(() => provider.calls.length === 2);
   });
 
-  it("goes to the operation and provider that it names, with the body as it is", async () => {
+  it("goes to the operation and provider that it names, with the body unchanged", async () => {
     const { call } = await attachedAgent({ config: { publishName: "public-name" } });
     const asked = await call("t1", {
       llmName: "public-name",
@@ -48,7 +48,7 @@ describe("a task", () => {
   it.each([
     ["an answer", 200, { id: 12345678901234567890n }, '{"id":12345678901234567890}'],
     ["an error with its retry-after", 429, { error: { message: "slow down" } }, undefined],
-  ])("sends %s that is no stream whole (failure mode 56)", async (_, status, body, text) => {
+  ])("sends %s that is not a stream in one piece (failure mode 56)", async (_, status, body, text) => {
     const { peer, call } = await attachedAgent();
     const asked = await call("t1");
     const answer = asked.answer(status, { "content-type": "application/json", "retry-after": "7" });
@@ -78,7 +78,7 @@ describe("a task", () => {
     [new HttpFailure("too-large", "over"), "too-large"],
     [new AppError("provider_unreachable", "the address is not allowed"), "connect"],
     [new TypeError("/home/alice/model.gguf"), "closed"],
-  ])("tells of %s by its kind, without a host or path (failure mode 62)", async (failure, kind) => {
+  ])("reports %s by its kind, without a host or path (failure mode 62)", async (failure, kind) => {
     const { peer, call, agent, provider } = await attachedAgent();
     (await call("t1")).fail(failure);
     await eventually(() => results(peer).length === 1);
@@ -88,7 +88,7 @@ describe("a task", () => {
     await eventually(() => provider.entered === 0);
   });
 
-  it("tells of a stream that breaks off after its first words (failure modes 3, 19)", async () => {
+  it("reports a stream that breaks off after its first words (failure modes 3, 19)", async () => {
     const { peer, call } = await attachedAgent();
     const answer = (await call("t1")).answer();
     answer.push(Buffer.from("data: 1\n\n"));
@@ -99,14 +99,14 @@ describe("a task", () => {
     expect(peer.messages.some(({ op }) => op === "done")).toBe(false);
   });
 
-  it("answers for an operation that the provider does not have", async () => {
+  it("reports an operation that the provider does not have", async () => {
     const { peer, call } = await attachedAgent();
     (await call("t1")).fail(new AppError("not_supported", "a provider of type openai counts no tokens"));
     await eventually(() => results(peer).length === 1);
     expect(results(peer)[0]).toMatchObject({ status: 501, body: { error: { type: "not_supported" } } });
   });
 
-  it("for an llm that is not published here is refused, and not claimed", async () => {
+  it("for an llm that is not published here is refused without a claim", async () => {
     const { peer } = await attachedAgent();
     peer.send(infer("t1", { llmName: "gone" }));
     await eventually(() => results(peer).length === 1);
@@ -117,7 +117,7 @@ describe("a task", () => {
 
 describe("a cancelled task", () => {
   it.each(["websocket", "sse"])(
-    "reaches the provider at once, before it has answered (%s) (failure modes 28, 29)",
+    "is ended at the provider at once, before it has responded (%s) (failure modes 28, 29)",
     async (transport) => {
       const { peer, call, provider, agent, server } = await attachedAgent({ transports: [transport] });
       const asked = await call("t1");
@@ -132,7 +132,7 @@ describe("a cancelled task", () => {
     },
   );
 
-  it("reaches it in mid-stream, and nothing more is sent (failure mode 28)", async () => {
+  it("is ended in the middle of a stream, and nothing more is sent (failure mode 28)", async () => {
     const { peer, call } = await attachedAgent();
     const asked = await call("t1");
     const answer = asked.answer();
@@ -147,7 +147,7 @@ describe("a cancelled task", () => {
     expect(peer.messages.some(({ op }) => op === "done")).toBe(false);
   });
 
-  it("that was done already is done (failure mode 30)", async () => {
+  it("that was already done stays done (failure mode 30)", async () => {
     const { peer, call, agent } = await attachedAgent();
     const asked = await call("t1");
     asked.answer().end();
@@ -160,7 +160,7 @@ describe("a cancelled task", () => {
     expect(agent.report().transport).toBe("websocket");
   });
 
-  it("that was not granted yet is never begun", async () => {
+  it("that was not granted yet never begins", async () => {
     const { peer, provider, agent } = await attachedAgent();
     peer.send(infer("t1"));
     await eventually(() => peer.messages.some(({ op }) => op === "accept"));
@@ -174,7 +174,7 @@ describe("a cancelled task", () => {
 });
 
 describe("a model that sleeps", () => {
-  it("is woken when it is asked for, and says when it is there", async () => {
+  it("is woken by a wake task, which reports when it is ready", async () => {
     const { peer, provider } = await attachedAgent();
     provider.state = "hibernating";
     peer.send({ event: "task", kind: "wake", taskId: "w1", llmName: "local" });
@@ -183,7 +183,7 @@ describe("a model that sleeps", () => {
     expect(provider.woken).toBe(1);
   });
 
-  it("that cannot be woken says so, and when to try again (failure modes 7, 8)", async () => {
+  it("that cannot be woken is reported with a retry-after (failure modes 7, 8)", async () => {
     const { peer, provider } = await attachedAgent();
     provider.onWake = async () => {
       throw new AppError("unavailable", "it was not ready in 60 s", { retryAfter: 30 });
@@ -195,7 +195,7 @@ describe("a model that sleeps", () => {
     });
   });
 
-  it("is woken by a call, which then goes on, and is not idle while it thinks (failure modes 16, 17)", async () => {
+  it("is woken by a call, which then goes on, and is busy until its first word (failure modes 16, 17)", async () => {
     const { call, provider } = await attachedAgent();
     provider.state = "hibernating";
     const asked = await call("t1");
@@ -205,7 +205,7 @@ describe("a model that sleeps", () => {
     await eventually(() => provider.entered === 0);
   });
 
-  it("fails a call where it cannot be woken; one that nothing can wake is called as it is", async () => {
+  it("fails a call when it cannot be woken; a provider without a wake recipe is called anyway", async () => {
     const { peer, provider, call } = await attachedAgent();
     provider.state = "hibernating";
     provider.onWake = async () => {
@@ -224,8 +224,8 @@ describe("a model that sleeps", () => {
   });
 });
 
-describe("an agent that is to stop", () => {
-  it("takes no more, finishes what runs, and closes its providers (failure mode 61)", async () => {
+describe("an agent that stops", () => {
+  it("refuses new tasks, finishes the running ones, and closes its providers (failure mode 61)", async () => {
     const { peer, call, agent, providers } = await attachedAgent();
     const asked = await call("t1");
     const drained = agent.drain();
@@ -241,7 +241,7 @@ describe("an agent that is to stop", () => {
     await agent.running;
     expect(providers.closed).toBe(true);
     await peer.closed;
-    // All that was said before the end has come.
+    // Everything that was sent before the end has arrived.
     expect(peer.bytes.get(7)!.toString()).toBe("data: [DONE]\n\n");
     expect(peer.messages.at(-1)).toMatchObject({ op: "done" });
   });

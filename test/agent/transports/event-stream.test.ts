@@ -8,7 +8,7 @@ import { ScriptedServer } from "../../support/agent/scripted-server.ts";
 const sse = { transports: ["sse"] };
 
 describe("a link by server-sent events", () => {
-  it("attaches with bearer, session and epoch, and beats by POST", async () => {
+  it("attaches with bearer, session and epoch, and sends heartbeats by POST", async () => {
     const { server, peer } = await attachedAgent(sse);
     expect(peer.headers.get("x-mcpctl-provider-session")).toBe("prov_1");
     expect(peer.headers.get("x-mcpctl-epoch")).toBe("1");
@@ -25,7 +25,7 @@ describe("a link by server-sent events", () => {
     });
   });
 
-  it("passes over events and fields that it does not know (failure mode 70)", async () => {
+  it("ignores unknown events and fields (failure mode 70)", async () => {
     const { server, peer, call } = await attachedAgent(sse);
     peer.send({ event: "moonrise" });
     peer.send({ event: "task", kind: "dance", taskId: "t0" } as never);
@@ -36,7 +36,7 @@ describe("a link by server-sent events", () => {
     expect(server.of("result")[0]!.path).toBe("/api/v1/llms/_provider-task/t1/result");
   });
 
-  it("gets on with a server that gives neither epoch nor transports (failure mode 70)", async () => {
+  it("works with a server that gives neither an epoch nor transports (failure mode 70)", async () => {
     const server = new ScriptedServer();
     server.answers.register = () => ({ status: 201, body: { providerSessionId: "old" } });
     const { peer, call } = await attachedAgent({ server });
@@ -46,7 +46,7 @@ describe("a link by server-sent events", () => {
     expect(asked.operation).toBe("chat");
   });
 
-  it("takes 45 s without a word for the end, though nothing was closed (failure mode 31)", async () => {
+  it("ends after 45 s of silence, although nothing was closed (failure mode 31)", async () => {
     const time = new FakeClock();
     const server = new ScriptedServer();
     const proxy = await freezingProxy(server.url);
@@ -78,7 +78,7 @@ describe("a link by server-sent events", () => {
     expect(server.of("heartbeat").length).toBeGreaterThanOrEqual(20);
   });
 
-  it("keeps running what runs while the stream is away, and the answer goes on (failure mode 31)", async () => {
+  it("keeps its tasks while the stream is lost, and their responses go on (failure mode 31)", async () => {
     const { server, peer, call, agent } = await attachedAgent(sse);
     const asked = await call("t1");
     const answer = asked.answer();
@@ -101,7 +101,7 @@ describe("a link by server-sent events", () => {
     ).toBe("data: 1\n\ndata: 2\n\n");
   });
 
-  it("gives up what runs when no stream is there again in 15 s", async () => {
+  it("cancels its tasks when there is no new stream within 15 s", async () => {
     const time = new FakeClock();
     const { server, peer, call } = await attachedAgent({ ...sse, time });
     const asked = await call("t1");
@@ -114,7 +114,7 @@ describe("a link by server-sent events", () => {
     expect(time.elapsed()).toBeLessThan(19_000);
   });
 
-  it("asks why when it is told to go, and stops for good when another agent has the session (failure modes 44, 45)", async () => {
+  it("asks for the reason when it is revoked, and stops for good when another agent has the session (failure modes 44, 45)", async () => {
     const server = new ScriptedServer();
     const { peer, agent, call } = await attachedAgent({ ...sse, server });
     const asked = await call("t1");
@@ -127,7 +127,7 @@ describe("a link by server-sent events", () => {
     expect(server.registers).toHaveLength(1);
   });
 
-  it("stops for good when a heartbeat is refused for its epoch (failure mode 45)", async () => {
+  it("stops for good when a heartbeat is refused because of its epoch (failure mode 45)", async () => {
     const server = new ScriptedServer();
     const { agent, providers } = await attachedAgent({ ...sse, server });
     server.answers.heartbeat = () => ({ status: 409, body: { code: "fenced", error: "older" } });
@@ -137,7 +137,7 @@ describe("a link by server-sent events", () => {
     expect(server.peers).toHaveLength(1);
   });
 
-  it("registers anew when the server does not know the session any more (failure mode 50)", async () => {
+  it("registers again when the server no longer knows the session (failure mode 50)", async () => {
     const { server, providers } = await attachedAgent(sse);
     server.answers.heartbeat = () => ({ status: 404, body: { code: "not_found", error: "no such session" } });
     providers.change("state");

@@ -10,7 +10,7 @@ const ack = (ackSeq: number, credit = 262_144): Answer => ({
 const fenced: Answer = { status: 409, body: { code: "fenced", error: "an older epoch" } };
 const unknown: Answer = { status: 410, body: { code: "gone", error: "no such task" } };
 
-/** An agent that posts, and a server that answers each result when the test says so. */
+/** Starts an agent that posts, and a server that responds to each result when the test says so. */
 async function posting(options: { time?: FakeClock } = {}) {
   const server = new ScriptedServer();
   server.transports = ["sse"];
@@ -30,8 +30,8 @@ async function posting(options: { time?: FakeClock } = {}) {
 
 const event = (text: string) => Buffer.from(`data: ${text}\n\n`);
 
-describe("an answer by POSTs", () => {
-  it("sends the first words at once, and what comes meanwhile in one", async () => {
+describe("a response by POSTs", () => {
+  it("sends the first words at once, and the following ones together in the next POST", async () => {
     const { call, sent, results, provider } = await posting();
     const answer = (await call("t1")).answer();
     answer.push(event("1"));
@@ -52,7 +52,7 @@ describe("an answer by POSTs", () => {
     expect(results).toHaveLength(2);
   });
 
-  it("cuts at the ends of events alone, so that no character is halved (failure modes 54, 55)", async () => {
+  it("is cut at the ends of events only, so that no character is cut (failure modes 54, 55)", async () => {
     const { call, server } = await posting();
     delete server.answers.result;
     const answer = (await call("t1")).answer();
@@ -70,7 +70,7 @@ describe("an answer by POSTs", () => {
     for (const frame of frames) expect(frame).not.toContain("\ufffd");
   });
 
-  it("puts at most 64 KiB into one, but for an event that is larger (failure mode 53)", async () => {
+  it("has at most 64 KiB in a POST, except for a larger event (failure mode 53)", async () => {
     const { call, server } = await posting();
     delete server.answers.result;
     const answer = (await call("t1")).answer();
@@ -84,7 +84,7 @@ describe("an answer by POSTs", () => {
     expect(sizes.reduce((a, b) => a + b)).toBe(20 * 9_998 + 1_000_008 + 9);
   });
 
-  it("gives up an event that no server would take (failure mode 53)", async () => {
+  it("is cancelled at an event that no server would take (failure mode 53)", async () => {
     const { call, sent } = await posting();
     const asked = await call("t1");
     const answer = asked.answer();
@@ -95,14 +95,14 @@ describe("an answer by POSTs", () => {
     await asked.aborted;
   });
 
-  it("sends the same again when the answer is lost on its way (failure modes 32, 47)", async () => {
+  it("repeats a POST whose response was lost (failure modes 32, 47)", async () => {
     const time = new FakeClock();
     const { call, sent, results } = await posting({ time });
     const answer = (await call("t1")).answer();
     answer.push(event("1"));
     await sent(0);
     answer.push(event("2"));
-    // The way up is dead: nothing comes back for 10 s.
+    // The connection is dead: there is no response for 10 s.
     await time.advance(9_000);
     expect(results).toHaveLength(1);
     await time.until(() => results.length === 2);
@@ -112,7 +112,7 @@ describe("an answer by POSTs", () => {
     expect((await sent(2)).body).toMatchObject({ seq: 2, frames: ["data: 2\n\n"] });
   });
 
-  it("gives up when nothing gets through for 15 s (failure mode 32)", async () => {
+  it("is cancelled when no POST succeeds for 15 s (failure mode 32)", async () => {
     const time = new FakeClock();
     const { call, server } = await posting({ time });
     server.answers.result = () => ({ status: 502, body: {} });
@@ -123,7 +123,7 @@ describe("an answer by POSTs", () => {
     expect(time.elapsed()).toBeLessThan(30_000);
   });
 
-  it("says it again with its newer epoch, when it has attached anew meanwhile (failure mode 45)", async () => {
+  it("repeats a POST with the newer epoch when the agent has attached meanwhile (failure mode 45)", async () => {
     const { call, sent, peer, server, agent } = await posting();
     const answer = (await call("t1")).answer();
     answer.push(event("1"));
@@ -137,7 +137,7 @@ describe("an answer by POSTs", () => {
     expect(again.body).toEqual({ ...first.body, epoch: 4 });
   });
 
-  it("waits with it while it is attaching, and does not take itself for fenced (failure mode 45)", async () => {
+  it("waits for the epoch while the agent is attaching, and is not taken for fenced (failure mode 45)", async () => {
     const { call, sent, peer, server, agent, results } = await posting();
     const answer = (await call("t1")).answer();
     answer.push(event("1"));
@@ -170,7 +170,7 @@ describe("an answer by POSTs", () => {
     expect(server.registers).toHaveLength(1);
   });
 
-  it("gives a task up that the server does not know any more (failure mode 4)", async () => {
+  it("is cancelled when the server no longer knows its task (failure mode 4)", async () => {
     const { call, sent, agent, provider } = await posting();
     const asked = await call("t1");
     asked.answer().push(event("1"));
@@ -180,7 +180,7 @@ describe("an answer by POSTs", () => {
     expect(agent.report().transport).toBe("sse");
   });
 
-  it("gives a task up whose caller has gone, also when only the answer to a POST says so (failure mode 28)", async () => {
+  it("is cancelled when its caller has gone, also when only the response to a POST reports that (failure mode 28)", async () => {
     const { call, sent, results } = await posting();
     const asked = await call("t1");
     const answer = asked.answer();
@@ -192,7 +192,7 @@ describe("an answer by POSTs", () => {
     expect(results).toHaveLength(1);
   });
 
-  it("holds the provider back when the credit is spent, and goes on when it is granted (failure mode 27)", async () => {
+  it("holds the provider back without credit, and goes on when credit is granted (failure mode 27)", async () => {
     const time = new FakeClock();
     const { call, sent, peer } = await posting({ time });
     const answer = (await call("t1")).answer();
@@ -206,14 +206,14 @@ describe("an answer by POSTs", () => {
     const second = await sent(1);
     expect(second.body).toMatchObject({ seq: 2 });
     await eventually(() => !answer.held);
-    // While a POST is under way the provider is read, up to the size of the next one.
+    // During a POST the provider is read, up to the size of the next one.
     for (let i = 0; i < 60 && !answer.held; i++) answer.push(event("x".repeat(9_990)));
     expect(answer.held).toBeDefined();
     second.answer(ack(2, 262_144));
     await eventually(() => !answer.held);
   });
 
-  it("asks after 2 s whether there is credit: what granted it may have been lost with the stream", async () => {
+  it("asks for credit after 2 s, because a grant may have been lost with the stream", async () => {
     const time = new FakeClock();
     const { call, sent, results } = await posting({ time });
     const answer = (await call("t1")).answer();
@@ -225,14 +225,14 @@ describe("an answer by POSTs", () => {
     });
     expect(results).toHaveLength(1);
     await time.until(() => results.length === 2);
-    // The last one again: it is not taken twice, and costs no credit.
+    // The last batch again: it is not taken twice, and uses no credit.
     expect(results[1]!.body).toEqual({ epoch: 2, attempt: 1, seq: 1, frames: [] });
     results[1]!.answer(ack(1, 50_000));
     expect((await sent(2)).body).toMatchObject({ seq: 2 });
     await eventually(() => !answer.held);
   });
 
-  it("asks as well when only half an event waits", async () => {
+  it("asks for credit also when only a part of an event waits", async () => {
     const time = new FakeClock();
     const { call, sent, results } = await posting({ time });
     const answer = (await call("t1")).answer();
@@ -248,7 +248,7 @@ describe("an answer by POSTs", () => {
     expect((await sent(2)).body).toMatchObject({ seq: 2, frames: ["data: half\n\n"] });
   });
 
-  it("sends a batch again that was not taken, and gives up where the server lacks a part", async () => {
+  it("repeats a batch that was not taken, and is cancelled when the server lacks an earlier part", async () => {
     const { call, sent } = await posting();
     const asked = await call("t1");
     asked.answer().push(event("1"));
@@ -260,7 +260,7 @@ describe("an answer by POSTs", () => {
     await asked.aborted;
   });
 
-  it("claims again when the word on its claim is lost, and does not run what it cannot claim", async () => {
+  it("repeats a claim whose response was lost, and does not run a task that it cannot claim", async () => {
     const { peer, server, provider } = await posting();
     const answers: Answer[] = [
       { status: 502, body: {} },
@@ -283,12 +283,12 @@ describe("an answer by POSTs", () => {
       { epoch: 2, attempt: 1 },
       { epoch: 2, attempt: 1 },
     ]);
-    // The first claim may have been heard: the server is told that nothing comes of it.
+    // The first claim may have arrived, so the server gets an error for the task.
     expect(server.of("result")[0]!.body.error.kind).toBe("closed");
     expect(provider.calls).toEqual([]);
   });
 
-  it("takes a long request from the acceptance", async () => {
+  it("gets a long request with the acceptance", async () => {
     const { server, call } = await posting();
     server.answers.accept = () => ({ status: 200, body: { request: { long: true } } });
     expect((await call("t1", { request: undefined })).body).toBe('{"long":true,"model":"local-model"}');

@@ -11,7 +11,7 @@ import { ScriptedServer } from "../../support/agent/scripted-server.ts";
 const said = (peer: Peer, op: string) => peer.messages.filter((message) => message.op === op);
 
 describe("a link by WebSocket", () => {
-  it("registers, attaches as the same agent, and says at once how it is", async () => {
+  it("registers, attaches as the same agent, and sends its state at once", async () => {
     const { server, peer, agent } = await attachedAgent();
     expect(peer.transport).toBe("websocket");
     expect(peer.headers.get("x-mcpctl-provider-session")).toBe("prov_1");
@@ -36,7 +36,7 @@ describe("a link by WebSocket", () => {
     expect(agent.report()).toMatchObject({ transport: "websocket", tasks: 0 });
   });
 
-  it("accepts a task, and sends the provider's bytes as they are, cut anywhere (failure modes 54, 55)", async () => {
+  it("accepts a task, and sends the provider's bytes unchanged, cut anywhere (failure modes 54, 55)", async () => {
     const { peer, provider } = await attachedAgent();
     peer.send(infer("t1"));
     await eventually(() => said(peer, "accept").length > 0);
@@ -54,7 +54,7 @@ describe("a link by WebSocket", () => {
     await eventually(() => provider.entered === 0);
   });
 
-  it("takes a long request from the acceptance, digit by digit", async () => {
+  it("gets a long request with the acceptance, with all digits of its numbers", async () => {
     const { peer, provider } = await attachedAgent();
     peer.send(infer("t1", { request: undefined }));
     await eventually(() => said(peer, "accept").length > 0);
@@ -66,7 +66,7 @@ describe("a link by WebSocket", () => {
     expect(provider.calls[0]!.body).toBe('{"model":"local-model","seed":12345678901234567890}');
   });
 
-  it("does not run what is not granted to it", async () => {
+  it("does not run a task that is not granted", async () => {
     const { peer, provider, call, agent } = await attachedAgent();
     peer.send(infer("t1"));
     await eventually(() => said(peer, "accept").length > 0);
@@ -76,7 +76,7 @@ describe("a link by WebSocket", () => {
     expect(provider.calls).toHaveLength(1);
   });
 
-  it("holds the provider back when its credit is spent, and goes on as more is granted (failure mode 27)", async () => {
+  it("holds the provider back without credit, and goes on as credit is granted (failure mode 27)", async () => {
     const { peer, call } = await attachedAgent();
     const asked = await call("t1");
     const answer = asked.answer();
@@ -92,7 +92,7 @@ describe("a link by WebSocket", () => {
     await eventually(() => said(peer, "done").length > 0);
   });
 
-  it("takes a chunk of 50 MB as fast as it is read, and no faster (failure mode 53)", async () => {
+  it("takes a chunk of 50 MB only as fast as it is read (failure mode 53)", async () => {
     const { peer, call } = await attachedAgent();
     const asked = await call("t1");
     const answer = asked.answer();
@@ -109,7 +109,7 @@ describe("a link by WebSocket", () => {
     expect(peer.bytes.get(7)!.length).toBe(50_000_000);
   });
 
-  it("holds all providers back while more than 1 MiB waits to go out", async () => {
+  it("holds all providers back while more than 1 MiB waits in its buffer", async () => {
     const sockets: (ClientSocket & { backlog: number })[] = [];
     class Full extends (WebSocket as unknown as SocketConstructor) {
       backlog = 0;
@@ -134,7 +134,7 @@ describe("a link by WebSocket", () => {
     expect(answer.held).toBeUndefined();
   });
 
-  it("notices within 45 s that the other end has gone without a word, gives up what runs and attaches anew (failure modes 31, 50)", async () => {
+  it("notices within 45 s that the other end is gone, cancels its tasks and attaches again (failure modes 31, 50)", async () => {
     const time = new FakeClock();
     const server = new ScriptedServer();
     const proxy = await freezingProxy(server.url);
@@ -148,12 +148,12 @@ describe("a link by WebSocket", () => {
     await eventually(() => provider.entered === 0);
     await time.until(() => server.peers.length === 2);
     expect(server.peers[1]!.headers.get("x-mcpctl-provider-session")).toBe("prov_1");
-    // Not by way of a kept connection, which is as dead.
+    // A kept connection would be dead too.
     expect(time.elapsed()).toBeLessThan(1_000 + 45_000 + 5_000);
     expect(server.registers).toHaveLength(2);
   });
 
-  it("lives through 30 minutes with a gap of 7 in which nobody says anything (failure modes 37, 38)", async () => {
+  it("lives through 30 minutes with a silence of 7 minutes (failure modes 37, 38)", async () => {
     const time = new FakeClock();
     const { server, peer, call, agent } = await attachedAgent({ time });
     const asked = await call("t1");
@@ -172,13 +172,13 @@ describe("a link by WebSocket", () => {
     expect(peer.bytes.get(7)!.toString()).toBe(".".repeat(22));
     expect(server.registers).toHaveLength(1);
     expect(agent.report().transport).toBe("websocket");
-    // Once on attaching, then every 30 s.
+    // One after the attachment, then one every 30 s.
     expect(said(peer, "heartbeat").length).toBeGreaterThanOrEqual(60);
   });
 });
 
-describe("when no WebSocket gets through", () => {
-  it("goes on by server-sent events within 3 s, and remembers for 10 minutes (failure mode 35)", async () => {
+describe("where no WebSocket passes", () => {
+  it("the agent attaches by server-sent events within 3 s, and tries no WebSocket for 10 minutes (failure mode 35)", async () => {
     const time = new FakeClock();
     time.chance = 0;
     const server = new ScriptedServer();
@@ -189,7 +189,7 @@ describe("when no WebSocket gets through", () => {
     await time.advance(3_000);
     const { peer } = await attaching;
     expect(peer.transport).toBe("sse");
-    // The WebSocket may have raised the epoch unseen: the session was claimed anew.
+    // The WebSocket may have raised the epoch without notice, so the session was claimed again.
     expect(server.registers).toHaveLength(2);
     expect(peer.headers.get("x-mcpctl-epoch")).toBe("2");
 
@@ -210,7 +210,7 @@ describe("when no WebSocket gets through", () => {
     expect(server.peers[2]!.transport).toBe("websocket");
   });
 
-  it("does so at once where a proxy refuses the upgrade, and when the server offers none", async () => {
+  it("the agent attaches by server-sent events at once when the upgrade is refused, or the server offers none", async () => {
     const server = new ScriptedServer();
     server.upgrade = "refuses";
     expect((await attachedAgent({ server })).peer.transport).toBe("sse");

@@ -4,7 +4,7 @@ import { type Call, type MemoryProvider, memoryProvider, memoryProviders } from 
 import { type Peer, ScriptedServer } from "./scripted-server.ts";
 import { type TestAgent, type TestAgentOptions, testAgent } from "./test-agent.ts";
 
-/** An offer, as its server makes it. */
+/** Returns an offer of the server. */
 export const infer = (taskId: string, more: object = {}) => ({
   event: "task" as const,
   kind: "infer" as const,
@@ -34,7 +34,7 @@ export interface AttachedOptions extends Partial<TestAgentOptions> {
   config?: Partial<LocalProvider["config"]>;
 }
 
-/** An agent that publishes `local`, attached to a scripted server. */
+/** Starts an agent that publishes `local` and is attached to a scripted server. */
 export async function attachedAgent(around: AttachedOptions = {}): Promise<Attached> {
   const { transports, server = new ScriptedServer(), config, ...options } = around;
   if (transports) server.transports = transports;

@@ -1,4 +1,4 @@
-/** A fetch that counts what has been read of event streams. */
+/** Returns a fetch that counts the bytes that have been read of event streams. */
 export function countingFetch(): { fetch: typeof fetch; read(): number } {
   let read = 0;
   const tapped = async (...args: Parameters<typeof fetch>) => {

@@ -43,14 +43,14 @@ export class FakeClock implements Time {
     await turn();
   }
 
-  /** Moves on step by step until something holds, with time between for what comes over sockets. */
+  /** Moves on in steps until a condition holds, with real time in between for data on sockets. */
   async until(holds: () => unknown, step = 100): Promise<void> {
     const end = performance.now() + 20_000;
     while (!holds()) {
-      if (performance.now() > end) throw new Error(`it never came to pass: ${holds}`);
+      if (performance.now() > end) throw new Error(`it never held: ${holds}`);
       await this.advance(step);
-      // As fast as time goes by hand, what really takes time would come too late.
-      if (!holds()) await new Promise((resolve) => setTimeout(resolve, 3));
+      // Without a pause the clock would run ahead of the sockets, and time limits would be over too early.
+      if (!holds()) await new Promise((resolve) => setTimeout(resolve, step > 100 ? 8 : 3));
     }
   }
 
@@ -70,11 +70,11 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Returns as soon as something holds; fails after 5 s with what it was. */
+/** Returns as soon as a condition holds. Fails after 20 s, with the condition. */
 export async function eventually(holds: () => unknown, what = String(holds)): Promise<void> {
   const end = performance.now() + 20_000;
   while (!holds()) {
-    if (performance.now() > end) throw new Error(`it never came to pass: ${what}`);
+    if (performance.now() > end) throw new Error(`it never held: ${what}`);
     await turn();
   }
 }

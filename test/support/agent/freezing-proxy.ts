@@ -3,7 +3,7 @@ import { onTestFinished } from "vitest";
 
 type Side = Socket<{ other: Side | undefined; waiting: Uint8Array[]; frozen: boolean }>;
 
-/** A way to a server on which connections can be frozen: nothing gets through either way, and nobody is told. */
+/** Starts a proxy that can freeze its connections: nothing passes in either direction, and nothing is closed. */
 export async function freezingProxy(target: string): Promise<{ url: string; freeze(): void }> {
   const { hostname, port } = new URL(target);
   const sides = new Set<Side>();

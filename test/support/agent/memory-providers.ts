@@ -3,32 +3,32 @@ import type { LocalProvider, Providers, RuntimeState } from "../../../src/agent/
 import { PushedResponse } from "../../../src/net/pushed-response.ts";
 import type { Operation } from "../../../src/wire/dialects/operations.ts";
 
-/** A call that a provider was asked. */
+/** A call that has reached a provider. */
 export interface Call {
   operation: Operation;
   body: string;
   signal: AbortSignal;
-  /** Begins an answer; the test writes it. */
+  /** Begins a response, which the test writes. */
   answer(status?: number, headers?: Record<string, string>): PushedResponse;
   fail(error: Error): void;
-  /** Resolves when the agent has given up the call, before or after it was answered. */
+  /** Resolves when the agent has cancelled the call, before or after the response began. */
   aborted: Promise<void>;
-  /** How often the answer was held back and let go on. */
+  /** Number of times that the response was paused. */
   paused: number;
 }
 
 export interface MemoryProvider extends LocalProvider {
   calls: Call[];
   state: RuntimeState;
-  /** Calls that are under way, as its runtime sees them. */
+  /** Number of calls that its runtime counts as running. */
   entered: number;
   woken: number;
-  /** What waking does; by default it succeeds. */
+  /** Called for each wake; by default it succeeds. */
   onWake: (signal: AbortSignal) => Promise<void>;
   closed: boolean;
 }
 
-/** A provider of this process. */
+/** Returns a provider without a server: the test responds to its calls. */
 export function memoryProvider(name: string, over: Partial<LocalProvider["config"]> = {}): MemoryProvider {
   const provider: MemoryProvider = {
     config: { name, type: "openai", model: `${name}-model`, publish: true, ...over },

@@ -7,10 +7,10 @@ import type { AgentMessage, ServerEvent } from "../../../src/wire/link/messages.
 // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
 type Body = any;
 
-/** A status and a JSON body; `undefined` for one that is never answered. */
+/** A status and a JSON body; `undefined` for no response at all. */
 export type Answer = { status: number; body: object; headers?: Record<string, string> } | undefined;
 
-/** Bytes that have come. */
+/** Bytes that have arrived. */
 export class Received {
   length = 0;
   readonly #parts: Buffer[] = [];
@@ -25,21 +25,21 @@ export class Received {
   }
 }
 
-/** An attached agent, as its server sees it. */
+/** The server's end of an attached agent. */
 export interface Peer {
   transport: "websocket" | "sse";
-  /** What it attached with. */
+  /** Headers of the attachment. */
   headers: Headers;
   send(event: ServerEvent | { event: string }, request?: string): void;
-  /** A comment, which says nothing but that the stream lives. */
+  /** Sends a comment, which only shows that the stream lives. */
   comment(): void;
-  /** Text messages of a WebSocket. */
+  /** Text messages that have arrived on a WebSocket. */
   messages: AgentMessage[];
-  /** Bytes of a WebSocket, by channel. */
+  /** Bytes that have arrived on a WebSocket, by channel. */
   bytes: Map<number, Received>;
   /** Ends the stream; with a code on a WebSocket. */
   close(code?: number): void;
-  /** Cuts it off without a word. */
+  /** Breaks the connection off without a close frame. */
   cut(): void;
   closed: Promise<void>;
 }
@@ -50,29 +50,29 @@ export interface Call {
   body: Body;
 }
 
-/** A server that speaks the wire exactly, and otherwise does as the test says. */
+/** A server with the exact wire protocol that otherwise does what the test says. */
 export class ScriptedServer {
   readonly url: string;
-  /** All calls by POST, in their order. */
+  /** All POSTs, in their order. */
   readonly calls: Call[] = [];
   readonly peers: Peer[] = [];
   epoch = 0;
-  /** How often WebSockets have asked for a sign of life. */
+  /** Number of pings that have arrived on WebSockets. */
   pings = 0;
   sessionId = "prov_1";
   transports: string[] | undefined = ["websocket", "sse"];
-  /** Bearers that are let in. */
+  /** Valid bearers. */
   bearers = new Set(["good"]);
-  /** What stands in the way of an upgrade: a proxy that does not know it, or one that never answers. */
+  /** Result of an upgrade: `refuses` and `hangs` are proxies that do not know it, or never respond. */
   upgrade: "takes" | "refuses" | "hangs" = "takes";
-  /** What is answered instead of the usual, by the end of the path. */
+  /** Responses in place of the usual ones, by the end of the path. */
   readonly answers: Partial<
     Record<
       "register" | "heartbeat" | "accept" | "result",
       (body: Body, path: string) => Answer | Promise<Answer>
     >
   > = {};
-  /** Instead of a stream. */
+  /** Response in place of a stream. */
   onAttach: ((headers: Headers) => Answer) | undefined;
   readonly #server: ReturnType<typeof Bun.serve>;
   readonly #hanging: (() => void)[] = [];
@@ -104,12 +104,12 @@ export class ScriptedServer {
     return this.of("register").map(({ body }) => body);
   }
 
-  /** The calls whose path ends so. */
+  /** Returns the calls with this end of their path. */
   of(end: "register" | "heartbeat" | "accept" | "result"): Call[] {
     return this.calls.filter(({ path }) => path.endsWith(end));
   }
 
-  /** The next agent to attach, or one that has and was not asked for. */
+  /** Returns the next agent that attaches, or one that has attached and was not returned yet. */
   peer(): Promise<Peer> {
     if (this.#taken < this.peers.length) return Promise.resolve(this.peers[this.#taken++]!);
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -144,7 +144,7 @@ export class ScriptedServer {
     return given ? json(given) : new Promise((end) => this.#hanging.push(() => end(new Response())));
   }
 
-  /** What a server answers that has nothing against it. */
+  /** Returns the response of a server that accepts the call. */
   #usual(end: string, body: Body): Answer {
     if (end === "register") {
       this.epoch++;

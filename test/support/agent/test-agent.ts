@@ -23,7 +23,7 @@ export interface TestAgentOptions {
   sessionId?: string;
 }
 
-/** An agent that runs until the test is over. */
+/** Starts an agent that runs until the test is over. */
 export function testAgent({ url, providers, ...rest }: TestAgentOptions): TestAgent {
   const logged: string[] = [];
   const note = (message: string) => void logged.push(message);

@@ -9,12 +9,12 @@ import { createOutbound } from "../../../src/net/outbound.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { memoryLog } from "./memory-log.ts";
 
-/** Of a caller who never gives up. */
+/** The signal of a caller that never gives up. */
 export const patient = new AbortController().signal;
-/** A request that any provider takes. */
+/** A request that every provider takes. */
 export const body = JSON.stringify({ model: "qwen", messages: [{ role: "user", content: "hi" }] });
 
-/** Providers, in a time of the test's own; they are gone when it is over. */
+/** Creates providers with a fake clock. They are closed when the test is over. */
 export async function testProviders(configs: ProviderConfig[], more: Partial<ProvidersDeps> = {}) {
   const outbound = createOutbound();
   const time = new FakeClock();
@@ -31,12 +31,12 @@ export async function testProviders(configs: ProviderConfig[], more: Partial<Pro
   return { providers, time, log, home, changes };
 }
 
-/** A published provider called `local` whose model is `qwen`. */
+/** Returns the config of a published provider `local` with the model `qwen`. */
 export function providerConfig(runtime: { url: string }, more: Partial<ProviderConfig> = {}): ProviderConfig {
   return { name: "local", type: "openai", model: "qwen", url: runtime.url, publish: true, ...more };
 }
 
-/** A runtime that says what was done to it, in place of a vLLM of the agent's. */
+/** Returns a runtime that records its calls, in place of a managed vLLM. */
 export function recordingRuntime(url: string, done: string[]): Runtime {
   return {
     url,

@@ -8,10 +8,10 @@ import { createOutbound } from "../../../src/net/outbound.ts";
 import { systemTime, type Time } from "../../../src/time.ts";
 import { memoryLog } from "./memory-log.ts";
 
-/** Of a caller who waits as long as it takes. */
+/** The signal of a caller that never gives up. */
 export const patient = new AbortController().signal;
 
-/** The clock's own time, ten times as fast. */
+/** A clock that runs ten times as fast as the system's. */
 const tenfold: Time = {
   ...systemTime,
   elapsed: () => systemTime.elapsed() * 10,
@@ -27,7 +27,7 @@ export interface TestRuntimeOptions {
   time?: Time;
 }
 
-/** A server that somebody else runs, looked at once; it is closed when the test is over. */
+/** Creates the runtime of an external server, checked once. It is closed when the test is over. */
 export async function testRuntime({
   url,
   wake,

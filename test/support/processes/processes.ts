@@ -40,6 +40,8 @@ export function stranger(env: Record<string, string> = {}): ProcessIdentity {
     detached: true,
   });
   onTestFinished(() => child.kill("SIGKILL"));
+  // A child shows this program's environment until it has begun to run its own.
+  while (!readFileSync(`/proc/${child.pid}/cmdline`, "utf8").startsWith("sleep")) Bun.sleepSync(1);
   return { pid: child.pid, start: processTable().startOf(child.pid)! };
 }
 

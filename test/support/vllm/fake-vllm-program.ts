@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Behaviour } from "./fake-vllm.ts";
 
 /**
- * What `vllm serve` does, as far as whoever runs it sees: `bun fake-vllm-program.ts FOLDER serve MODEL --port … `. How it behaves
- * stands in FOLDER/behaviour.json, which is read anew at every step; what happens is noted in FOLDER/events.
+ * A program that behaves like `vllm serve`: `bun fake-vllm-program.ts FOLDER serve MODEL --port …`. It reads its behaviour
+ * from FOLDER/behaviour.json at each step, and writes what happens to FOLDER/events.
  */
 const [folder, , model, ...args] = process.argv.slice(2) as [string, string, string, ...string[]];
 const behaviour = (): Behaviour => JSON.parse(readFileSync(join(folder, "behaviour.json"), "utf8"));

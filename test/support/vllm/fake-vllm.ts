@@ -9,23 +9,23 @@ import { memoryLog } from "../agent/memory-log.ts";
 import { isAlive } from "../processes/processes.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
-/** How the vLLM of a test behaves. Milliseconds. */
+/** The behaviour of a fake vLLM. Milliseconds. */
 export interface Behaviour {
   /** Between two lines of its start. */
   stepMs?: number;
-  /** It ends when it has said this line. */
+  /** It ends after it has printed this line. */
   endsAt?: { line: string; says: string; code?: number };
-  /** It stays where it has said this line. */
+  /** It hangs after it has printed this line. */
   hangsAt?: string;
   /** The first status of a request for one token. */
   firstStatus?: number;
-  /** The name that it says it serves. */
+  /** The name that it lists as its model. */
   serves?: string;
   prefillMs?: number;
   outOfMemory?: "mid-generation";
   engineDead?: boolean;
   ignoresTerm?: boolean;
-  /** Its engine is not in its process group. */
+  /** True if its engine leaves its process group. */
   engineLeavesGroup?: boolean;
   sleepHangs?: boolean;
   sleepFails?: boolean;
@@ -33,21 +33,21 @@ export interface Behaviour {
 }
 
 export interface FakeVllm {
-  /** What is to be run as `vllm`. */
+  /** Path of the program that runs as `vllm`. */
   command: string;
   behave(behaviour: Behaviour): void;
-  /** What has happened, in order: `start`, `engine`, `one token`, `call`, `sleep`, `wake up`, `term`, `left`. */
+  /** Returns what has happened, in order: `start`, `engine`, `one token`, `call`, `sleep`, `wake up`, `term`, `left`. */
   events(): string[];
-  /** Returns when so many events of a kind have come. */
+  /** Returns when so many events of a kind have happened. */
   until(kind: string, count?: number): Promise<void>;
-  /** How often it was started. */
+  /** Returns its starts, with the arguments and the environment of each. */
   starts(): { pid: number; args: string[]; env: Record<string, string>; cwd: string }[];
   engines(): number[];
-  /** Of its processes those that are still there. */
+  /** Returns its processes that still run. */
   left(): number[];
 }
 
-/** A `vllm` for a test. All of it is gone when the test is over. */
+/** Makes a fake `vllm` for a test. Its processes are ended when the test is over. */
 export function fakeVllm(first: Behaviour = {}, name = "vllm"): FakeVllm {
   const folder = temporaryFolder();
   const file = join(folder, "events");
@@ -76,7 +76,7 @@ export function fakeVllm(first: Behaviour = {}, name = "vllm"): FakeVllm {
     engines: () => of("engine").map((event) => Number(event.split(" ")[1])),
     left: () => [...vllm.starts().map(({ pid }) => pid), ...vllm.engines()].filter(isAlive),
     async until(kind, count = 1) {
-      await seen(file, () => of(kind).length >= count);
+      await fileShows(file, () => of(kind).length >= count);
     },
   };
   onTestFinished(() => {
@@ -86,8 +86,8 @@ export function fakeVllm(first: Behaviour = {}, name = "vllm"): FakeVllm {
   return vllm;
 }
 
-/** Returns when a condition holds that changes with a file. */
-export function seen(file: string, holds: () => boolean): Promise<void> {
+/** Returns when a condition holds that depends on a file. */
+export function fileShows(file: string, holds: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {
       if (!holds()) return;
@@ -96,7 +96,7 @@ export function seen(file: string, holds: () => boolean): Promise<void> {
       resolve();
     };
     const watcher = watch(file, look);
-    // What happens to a file before the system watches it is not told.
+    // Changes before the watch has begun are not reported.
     const timer = setInterval(look, 20);
     look();
   });
@@ -116,7 +116,7 @@ export function vllmConfig(managed: Partial<ManagedConfig>, model = "acme/tiny")
   };
 }
 
-/** What a managed vLLM works with in a test: the real system, with little patience. */
+/** Returns the dependencies of a managed vLLM in a test: the real system, with short time limits. */
 export function vllmDeps(home: string, more: Partial<ManagedVllmDeps> = {}): ManagedVllmDeps {
   return {
     home,

@@ -4,8 +4,8 @@ import { createOutbound } from "../../../src/net/outbound.ts";
 import { systemTime } from "../../../src/time.ts";
 
 /**
- * An agent as far as its vLLM sees it: `bun vllm-owner.ts FILE`, with `{home, config}` as JSON in FILE. It wakes its vLLM,
- * notes `ready` at the end of FILE and lives on; SIGTERM closes it.
+ * A program that runs a vLLM like an agent: `bun vllm-owner.ts FILE`, with `{home, config}` as JSON in FILE. It wakes its
+ * vLLM, writes `ready` to the end of FILE and runs on; SIGTERM closes it.
  */
 const [file] = process.argv.slice(2) as [string];
 const { home, config } = JSON.parse(readFileSync(file, "utf8").split("\n")[0]!);

@@ -15,7 +15,7 @@ import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { vllmConfig, vllmDeps } from "../../../support/vllm/fake-vllm.ts";
 
 describe("the arguments of vllm serve", () => {
-  it("are the model, the extra ones, and last what the agent sets itself: loopback, port, name", () => {
+  it("are the model, the extra ones, and last those of the agent: loopback address, port, name", () => {
     const config = vllmConfig({ extraArgs: ["--max-model-len", "8192", "; rm -rf /"] }, "Qwen/Qwen2.5-7B");
     expect(vllmArguments(config, 8123)).toEqual([
       ...["serve", "Qwen/Qwen2.5-7B", "--max-model-len", "8192", "; rm -rf /"],
@@ -33,7 +33,7 @@ describe("the arguments of vllm serve", () => {
     ["--served_model_name=x", "--served-model-name"],
     ["--api_key=x", "--api-key"],
     ["--uds", "--uds"],
-  ])("may not have %s among the extra ones, also cut short or with underscores", (arg, named) => {
+  ])("may not contain %s among the extra ones, also abbreviated or with underscores", (arg, named) => {
     const faults = extraArgsFaults(["--dtype", "auto", arg], "/llm/providers/0/extraArgs");
     expect(faults).toEqual([
       {
@@ -43,7 +43,7 @@ describe("the arguments of vllm serve", () => {
     ]);
   });
 
-  it("may have anything else, and values that look like what they are not", () => {
+  it("may contain anything else, and values that look like options", () => {
     const fine = [
       "--enable-sleep-mode",
       "--max-model-len=8192",
@@ -63,7 +63,7 @@ describe("the arguments of vllm serve", () => {
     expect(extraArgsFaults(["a\0b"], "")).toHaveLength(1);
   });
 
-  it("stop a runtime from being made when they are refused, or the model's name is an option", async () => {
+  it("are refused at the creation of the runtime, like a model name that is an option", async () => {
     const deps = vllmDeps("/nowhere");
     const one = await errorOf(() => createManagedVllm(vllmConfig({ extraArgs: ["--port=1"] }), deps));
     expect(one).toMatchObject({ code: "invalid_request", details: [{ path: "/extraArgs/0" }] });
@@ -71,7 +71,7 @@ describe("the arguments of vllm serve", () => {
     expect(other).toMatchObject({ code: "invalid_request", details: [{ path: "/model" }] });
   });
 
-  it("have sleep mode only when it is asked for, and not when it is taken back", () => {
+  it("switch sleep mode on only when it is given last", () => {
     expect(hasSleepMode([])).toBe(false);
     expect(hasSleepMode(["--enable-sleep-mode"])).toBe(true);
     expect(hasSleepMode(["--enable_sleep_mode"])).toBe(true);
@@ -79,8 +79,8 @@ describe("the arguments of vllm serve", () => {
   });
 });
 
-describe("the program", () => {
-  it("is the command, or bin/vllm of the environment, or vllm on the PATH", () => {
+describe("the program of vLLM", () => {
+  it("is the command, or bin/vllm of the virtual environment, or vllm on the PATH", () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "venv/bin"), { recursive: true });
     for (const name of ["venv/bin/vllm", "vllm", "other"]) {
@@ -94,7 +94,7 @@ describe("the program", () => {
     expect(found({ venvPath: join(folder, "venv"), command: "other" })).toBe(join(folder, "other"));
   });
 
-  it("that is missing or cannot be run is named to its owner (failure mode 22)", () => {
+  it("is named in the error when it is missing or cannot be run (failure mode 22)", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "plain"), "no program");
     const found = (managed: object) => () => findExecutable(vllmConfig(managed), { PATH: folder });
@@ -118,7 +118,7 @@ describe("the environment of vLLM", () => {
     ...{ VLLM_API_KEY: "v", SSH_AUTH_SOCK: "/s", NODE_OPTIONS: "--x", NOTHING: undefined },
   };
 
-  it("has what it needs for models and GPUs, and no token of the agent's or of anything else (T30)", () => {
+  it("contains the variables for models and GPUs, and no token of the agent or of another program (T30)", () => {
     const given = vllmEnvironment(env, { executable: "/venv/bin/vllm", sleepMode: false });
     expect(given).toEqual({
       ...{ PATH: "/venv/bin:/usr/bin", HOME: "/home/a", HF_TOKEN: "hf", CUDA_VISIBLE_DEVICES: "1" },
@@ -133,14 +133,14 @@ describe("the environment of vLLM", () => {
     });
   });
 
-  it("opens the routes to sleep and wake with sleep mode only", () => {
+  it("opens the routes for sleep and wake only with sleep mode", () => {
     const given = vllmEnvironment(env, { executable: "/bin/vllm", sleepMode: true });
     expect(given["VLLM_SERVER_DEV_MODE"]).toBe("1");
   });
 });
 
-describe("what vLLM writes", () => {
-  it("tells how far it is, and never back", () => {
+describe("the output of vLLM", () => {
+  it("shows the phases of a start, which never go back", () => {
     const progress = new StartProgress();
     const phases = [
       "INFO [api_server.py] vLLM API server version 0.33.0",
@@ -177,7 +177,7 @@ describe("what vLLM writes", () => {
     ["OSError: [Errno 98] Address already in use", "its port is taken"],
     ["vllm: error: unrecognized arguments: --max-modle-len", "it does not take one of its extra arguments"],
     ["Segmentation fault", undefined],
-  ])("tells why it has ended: %s", (line, reason) => {
+  ])("shows why it has ended: %s", (line, reason) => {
     expect(knownReason(["INFO something", line, "RuntimeError: Engine core initialization failed."])).toBe(
       reason,
     );

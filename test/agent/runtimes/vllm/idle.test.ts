@@ -12,7 +12,7 @@ import { type Behaviour, fakeVllm, vllmConfig, vllmDeps } from "../../../support
 const never = new AbortController().signal;
 const minute = 60_000;
 
-/** One that sleeps after 5 minutes, and is stopped after 5 more. */
+/** Returns a vLLM that sleeps after 5 minutes and stops after 5 more. */
 function sleepy(
   behaviour: Behaviour = {},
   config: Partial<ManagedConfig> = {},
@@ -33,7 +33,7 @@ function sleepy(
   return { runtime, vllm, time, log, did };
 }
 
-/** Returns when what it tells begins so. */
+/** Returns when the detail of its report begins like this. */
 async function told(runtime: Runtime, detail: string | null): Promise<void> {
   const holds = () => {
     const now = runtime.describe().detail;
@@ -46,7 +46,7 @@ async function gone(runtime: Runtime): Promise<void> {
   while (runtime.describe().pid !== undefined) await Bun.sleep(2);
 }
 
-describe("the ladder", () => {
+describe("the idle timer", () => {
   const climbed = (minutes: number | undefined) => {
     const time = new FakeClock();
     const due: string[] = [];
@@ -54,7 +54,7 @@ describe("the ladder", () => {
     return { time, due, ladder };
   };
 
-  it("counts from the last call, and not while one goes on, however long that says nothing (failure modes 16, 17)", () => {
+  it("counts from the end of the last call, and stands still during a call (failure modes 16, 17)", () => {
     const { time, due, ladder } = climbed(5);
     ladder.at("ready");
     time.move(4 * minute);
@@ -72,7 +72,7 @@ describe("the ladder", () => {
     expect(due).toEqual(["ready 1209"]);
   });
 
-  it("gives what sleeps as long again, but no more than an hour", () => {
+  it("ends a sleep after the same time again, but after an hour at most", () => {
     const { time, due, ladder } = climbed(90);
     ladder.at("ready");
     time.move(90 * minute);
@@ -81,7 +81,7 @@ describe("the ladder", () => {
     expect(due).toEqual(["ready 90", "asleep 150"]);
   });
 
-  it("counts anew for who is about to call, and not at all for what does not stand", () => {
+  it("starts again when a call is about to come, and stands still in other states", () => {
     const { time, due, ladder } = climbed(5);
     ladder.at("ready");
     time.move(4 * minute);
@@ -92,7 +92,7 @@ describe("the ladder", () => {
     expect(due).toEqual([]);
   });
 
-  it("is not due at once where the time is longer than a timer of the system can be", () => {
+  it("does not fire at once when the time is longer than a timer can be", () => {
     const waits: number[] = [];
     const after = (milliseconds: number) => {
       waits.push(milliseconds);
@@ -103,7 +103,7 @@ describe("the ladder", () => {
     expect(waits).toEqual([2 ** 31 - 1]);
   });
 
-  it("has no end where no time is set", () => {
+  it("never fires when no time is set", () => {
     const { time, ladder } = climbed(undefined);
     ladder.at("ready");
     expect(time.waits).toEqual([]);
@@ -128,7 +128,7 @@ describe("an idle vLLM", () => {
     expect(vllm.left()).toEqual([]);
   });
 
-  it("is stopped at once where it has no sleep mode, and has no routes for it", async () => {
+  it("is stopped at once without sleep mode, and has no routes for it", async () => {
     const { runtime, vllm, time, did } = sleepy({}, { extraArgs: [] });
     await runtime.wake(never);
     expect(vllm.starts()[0]!.env).not.toHaveProperty("VLLM_SERVER_DEV_MODE");
@@ -137,7 +137,7 @@ describe("an idle vLLM", () => {
     expect(did()).toEqual(["start", "term", "left"]);
   });
 
-  it("runs on where no time is set", async () => {
+  it("runs on when no time is set", async () => {
     const { runtime, time, vllm } = sleepy({}, { idleTimeoutMinutes: undefined });
     await runtime.wake(never);
     time.move(10_000 * minute);
@@ -145,7 +145,7 @@ describe("an idle vLLM", () => {
     expect(vllm.left()).toHaveLength(2);
   });
 
-  it("that is falling asleep lets who comes then wait, and wakes for it (failure mode 15)", async () => {
+  it("that is falling asleep wakes again for a call that comes then (failure mode 15)", async () => {
     const { runtime, vllm, time, did } = sleepy({ sleepHangs: true });
     await runtime.wake(never);
     time.move(5 * minute);
@@ -158,7 +158,7 @@ describe("an idle vLLM", () => {
     expect(did()).toEqual(["start", "sleep", "wake up"]);
   });
 
-  it("that is being stopped lets who comes then wait, and starts for it (failure mode 15)", async () => {
+  it("that is being stopped starts again for a call that comes then (failure mode 15)", async () => {
     const { runtime, vllm, time, did } = sleepy({}, { extraArgs: [] });
     await runtime.wake(never);
     time.move(5 * minute);
@@ -169,7 +169,7 @@ describe("an idle vLLM", () => {
     expect(vllm.left()).toHaveLength(2);
   });
 
-  it("that does not sleep is stopped instead, and one that does not wake is started anew", async () => {
+  it("that cannot sleep is stopped instead, and one that cannot wake is started again", async () => {
     const { runtime, vllm, time, did, log } = sleepy({ sleepFails: true });
     await runtime.wake(never);
     time.move(5 * minute);
@@ -196,7 +196,7 @@ describe("an idle vLLM", () => {
     expect(log.lines.join("\n")).toContain("it cannot wake up, and is started again");
   });
 
-  it("that dies asleep is found out, and started anew for the next call", async () => {
+  it("that dies asleep is noticed, and started again for the next call", async () => {
     const { runtime, vllm, time } = sleepy();
     await runtime.wake(never);
     time.move(5 * minute);
@@ -208,7 +208,7 @@ describe("an idle vLLM", () => {
     expect(vllm.starts()).toHaveLength(2);
   });
 
-  it("is not one that works on a long prompt: no clock of ours ends it, and no health check without an answer (failure modes 16, 17, 37)", async () => {
+  it("is not one that works on a long prompt, which no timer and no failed health check ends (failure modes 16, 17, 37)", async () => {
     const send = createOutbound();
     let unanswered = 0;
     let isBusy = false;

@@ -51,11 +51,11 @@ async function ask(runtime: Runtime, body: object = {}): Promise<{ status: numbe
 }
 
 describe("a managed vLLM", () => {
-  it("is not taken for a left-over when its first call comes before it was looked for one", async () => {
+  it("is not swept as a left-over when a call starts it before the sweep", async () => {
     const { runtime, vllm, log } = managed();
     const started = runtime.start();
     await Promise.all([runtime.wake(never), started]);
-    // Whatever the first look has set off comes before this one.
+    // The sweep of the first start is over when the second start returns.
     await runtime.start();
     expect(vllm.starts()).toHaveLength(1);
     expect(vllm.events()).not.toContain("term");
@@ -63,7 +63,7 @@ describe("a managed vLLM", () => {
     expect(log.lines).toEqual([]);
   });
 
-  it("is started by its first call, with the name of its model, and answers when wake returns", async () => {
+  it("is started by its first call, with the name of its model, and can be called when wake returns", async () => {
     const { runtime, vllm, home } = managed({}, { extraArgs: ["--max-model-len", "8"] });
     await runtime.start();
     expect(runtime.state).toBe("hibernating");
@@ -84,7 +84,7 @@ describe("a managed vLLM", () => {
     expect((await ask(runtime, { stream: true })).text).toContain("[DONE]");
   });
 
-  it("is started with the agent where it is wanted at once", async () => {
+  it("is started with the agent when warmup is set", async () => {
     const { runtime, vllm } = managed({}, { warmup: true });
     await runtime.start();
     expect(runtime.state).toBe("waking");
@@ -92,7 +92,7 @@ describe("a managed vLLM", () => {
     expect(vllm.starts()).toHaveLength(1);
   });
 
-  it("is started once for 50 who wait, and goes on when the first and then all of them leave (failure modes 11, 12, 13)", async () => {
+  it("is started once for 50 callers, and goes on starting when the first and then all of them leave (failure modes 11, 12, 13)", async () => {
     const { runtime, vllm } = managed({ hangsAt: "Loading weights" });
     const first = new AbortController();
     const others = new AbortController();
@@ -112,7 +112,7 @@ describe("a managed vLLM", () => {
     expect(await errorOf(() => runtime.wake(AbortSignal.abort()))).toMatchObject({ kind: "cancelled" });
   });
 
-  it("becomes ready though everybody who waited has gone (failure mode 13)", async () => {
+  it("becomes ready when all callers have gone (failure mode 13)", async () => {
     const { runtime, vllm } = managed({ hangsAt: "Loading weights" });
     const only = new AbortController();
     const waiting = errorOf(() => runtime.wake(only.signal));
@@ -123,7 +123,7 @@ describe("a managed vLLM", () => {
     await inState(runtime, "active");
   });
 
-  it("tells how far its start is, and for how long it has taken", async () => {
+  it("reports the phase of its start and the time since it began", async () => {
     const time = new FakeClock();
     const { runtime, vllm } = managed({ hangsAt: "Loading weights took" }, {}, { time });
     const waking = runtime.wake(never);
@@ -136,7 +136,7 @@ describe("a managed vLLM", () => {
     expect(runtime.describe().detail).toBeNull();
   });
 
-  it("is not ready before it has made a token, and is when it makes no text at all", async () => {
+  it("is ready after its first token, or when it generates no text at all", async () => {
     const { runtime, vllm } = managed({ firstStatus: 500 });
     const waking = runtime.wake(never);
     await vllm.until("one token", 2);
@@ -146,7 +146,7 @@ describe("a managed vLLM", () => {
     expect(runtime.state).toBe("active");
   });
 
-  it("is stopped whole: it is asked first, and nothing is left of it, nor of what is noted", async () => {
+  it("is stopped with SIGTERM first, and leaves neither processes nor a record", async () => {
     const { runtime, vllm, home } = managed();
     await runtime.wake(never);
     expect(vllm.left()).toHaveLength(2);
@@ -159,7 +159,7 @@ describe("a managed vLLM", () => {
     expect(vllm.starts()).toHaveLength(2);
   });
 
-  it("that does not listen is killed after its time, and an engine that has left its group with it (failure mode 24)", async () => {
+  it("that ignores SIGTERM is killed after the grace, with an engine that has left its group (failure mode 24)", async () => {
     const timeouts = { poll: 10, grace: 60 };
     const { runtime, vllm } = managed({ ignoresTerm: true, engineLeavesGroup: true }, {}, { timeouts });
     await runtime.wake(never);
@@ -168,7 +168,7 @@ describe("a managed vLLM", () => {
     expect(vllm.events()).not.toContain("left");
   });
 
-  it("leaves nothing behind when the agent stops in the middle of its start (failure mode 25)", async () => {
+  it("leaves nothing behind when the agent stops during its start (failure mode 25)", async () => {
     const { runtime, vllm } = managed({ hangsAt: "Loading weights", engineLeavesGroup: true });
     const waiting = errorOf(() => runtime.wake(never));
     await vllm.until("engine");
@@ -180,7 +180,7 @@ describe("a managed vLLM", () => {
     expect(vllm.starts()).toHaveLength(1);
   });
 
-  it("can be stopped in the middle of its start, and who wakes it then waits for the next one (failure mode 15)", async () => {
+  it("can be stopped during its start, and a later call waits for the next start (failure mode 15)", async () => {
     const { runtime, vllm } = managed({ hangsAt: "Loading weights" });
     const first = errorOf(() => runtime.wake(never));
     await vllm.until("engine");
@@ -195,7 +195,7 @@ describe("a managed vLLM", () => {
     expect(vllm.left()).toHaveLength(2);
   });
 
-  it("gets no token of the agent's", async () => {
+  it("gets no token of the agent, and a marker", async () => {
     const env = { PATH: process.env["PATH"], MCPCTL_TOKEN: "mcpctl_secret" };
     const { runtime, vllm } = managed({}, {}, { env });
     await runtime.wake(never);
@@ -205,7 +205,7 @@ describe("a managed vLLM", () => {
 });
 
 describe("a vLLM that fails", () => {
-  it("for memory while it loads: callers get the reason, the owner its last lines, then it cools down (failure modes 18, 24)", async () => {
+  it("out of memory while it loads gives callers the reason and its owner the last lines, and cools down (failure modes 18, 24)", async () => {
     const time = new FakeClock();
     const says = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 9.99 GiB";
     const behaviour = { endsAt: { line: "Loading weights", says }, engineLeavesGroup: true };
@@ -229,7 +229,7 @@ describe("a vLLM that fails", () => {
     expect(runtime.describe().detail).toBeNull();
   });
 
-  it("for a model that is not there, with its own exit code", async () => {
+  it("because there is no such model gives callers that reason", async () => {
     const says = "OSError: acme/tiny is not a local folder and is not a valid model identifier";
     const { runtime } = managed({ endsAt: { line: "Starting to load", says, code: 3 } });
     expect(await errorOf(() => runtime.wake(never))).toMatchObject({
@@ -237,7 +237,7 @@ describe("a vLLM that fails", () => {
     });
   });
 
-  it("for memory in the middle of an answer: the call breaks off, all is swept, the next call starts it anew (failure mode 19)", async () => {
+  it("out of memory during a response breaks off the call, is swept, and is started again by the next call (failure mode 19)", async () => {
     const { runtime, vllm, log } = managed({ engineLeavesGroup: true });
     await runtime.wake(never);
     vllm.behave({ outOfMemory: "mid-generation" });
@@ -253,7 +253,7 @@ describe("a vLLM that fails", () => {
     expect(vllm.starts()).toHaveLength(2);
   });
 
-  it("with its engine while it still answers: it says 503, and is stopped", async () => {
+  it("with a dead engine and status 503 is stopped", async () => {
     const timeouts = { poll: 10, watch: 20 };
     const { runtime, vllm } = managed({}, {}, { timeouts });
     await runtime.wake(never);
@@ -265,7 +265,7 @@ describe("a vLLM that fails", () => {
     expect(vllm.left()).toHaveLength(2);
   });
 
-  it("to be ready in time is stopped whole", async () => {
+  it("to be ready in time is stopped with all its processes", async () => {
     const { runtime, vllm } = managed({ hangsAt: "torch.compile" }, { warmupSeconds: 0.3 });
     expect(await errorOf(() => runtime.wake(never))).toMatchObject({
       ...{ code: "unavailable", message: "vLLM was not ready within 0.3 s", retryAfter: 30 },
@@ -273,7 +273,7 @@ describe("a vLLM that fails", () => {
     expect(vllm.left()).toEqual([]);
   });
 
-  it("to serve its name is not taken for ready (failure mode 10)", async () => {
+  it("to serve its name is not ready (failure mode 10)", async () => {
     const { runtime, vllm } = managed({ serves: "another/model" });
     expect(await errorOf(() => runtime.wake(never))).toMatchObject({
       message: "another server has the port of this vLLM",
@@ -282,7 +282,7 @@ describe("a vLLM that fails", () => {
     expect(vllm.events()).not.toContain("one token");
   });
 
-  it("to be there at all cannot be called; the path is its owner's alone, and it is found once it is there (failure mode 22)", async () => {
+  it("because its program is missing cannot be called until it is installed, and only its owner sees the path (failure mode 22)", async () => {
     const home = temporaryFolder();
     const bin = temporaryFolder();
     const log = memoryLog();
@@ -301,7 +301,7 @@ describe("a vLLM that fails", () => {
     expect(runtime.state).toBe("active");
   });
 
-  it("to run, for its interpreter is missing, leaves no note behind, and its owner is told why (failure mode 22)", async () => {
+  it("because its interpreter is missing leaves no record, and its owner sees the reason (failure mode 22)", async () => {
     const home = temporaryFolder();
     const command = join(temporaryFolder(), "vllm");
     writeFileSync(command, "#!/no/such/python\n", { mode: 0o755 });
@@ -316,7 +316,7 @@ describe("a vLLM that fails", () => {
     expect([...new Bun.Glob("vllm/*.json").scanSync(home)]).toEqual([]);
   });
 
-  it("for its port is not started: the error names the port, and nobody else's server is called (failure mode 23)", async () => {
+  it("because its port is taken is not started, and the other server is not called (failure mode 23)", async () => {
     let asked = 0;
     const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response(String(++asked)) });
     onTestFinished(() => other.stop(true));

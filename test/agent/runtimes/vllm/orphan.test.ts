@@ -3,23 +3,22 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { ManagedConfig } from "../../../../src/agent/core/config.ts";
 import { createManagedVllm } from "../../../../src/agent/runtimes/vllm/managed-vllm.ts";
-import { processTable } from "../../../../src/processes/process-table.ts";
 import { memoryLog } from "../../../support/agent/memory-log.ts";
 import { errorOf } from "../../../support/error-of.ts";
-import { isAlive } from "../../../support/processes/processes.ts";
+import { isAlive, stranger } from "../../../support/processes/processes.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import {
   type Behaviour,
   type FakeVllm,
   fakeVllm,
-  seen,
+  fileShows,
   vllmConfig,
   vllmDeps,
 } from "../../../support/vllm/fake-vllm.ts";
 
 const never = new AbortController().signal;
 
-/** An agent, as a process of its own, that has come so far with its vLLM. */
+/** Starts an agent as a process and returns when its vLLM is started or ready. */
 async function otherAgent(
   until: "started" | "ready",
   behaviour: Behaviour = {},
@@ -41,11 +40,11 @@ async function otherAgent(
     await agent.exited;
   };
   onTestFinished(() => end("SIGKILL"));
-  await seen(file, () => readFileSync(file, "utf8").includes(`${until}\n`));
+  await fileShows(file, () => readFileSync(file, "utf8").includes(`${until}\n`));
   return { home, vllm, config: asked, end };
 }
 
-/** The agent after that. */
+/** Returns the runtime of the next agent. */
 function nextAgent(home: string, config: Parameters<typeof createManagedVllm>[0]) {
   const log = memoryLog();
   const runtime = createManagedVllm(config, vllmDeps(home, { log }));
@@ -58,7 +57,7 @@ async function allGone(vllm: FakeVllm): Promise<void> {
 }
 
 describe("the vLLM of an agent that was killed with -9", () => {
-  it("goes on with the next agent, which also ends it (failure mode 26)", async () => {
+  it("is adopted by the next agent, which also ends it (failure mode 26)", async () => {
     const { home, vllm, config, end } = await otherAgent("ready");
     await end("SIGKILL");
     expect(vllm.left()).toHaveLength(2);
@@ -74,7 +73,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     expect(vllm.events().slice(-2)).toEqual(["term", "left"]);
   });
 
-  it("goes on asleep, when it sleeps", async () => {
+  it("is adopted asleep when it sleeps", async () => {
     const { home, vllm, config, end } = await otherAgent("ready", {}, { extraArgs: ["--enable-sleep-mode"] });
     await end("SIGKILL");
     const { port } = JSON.parse(readFileSync(join(home, "vllm/vllm-local.json"), "utf8"));
@@ -90,7 +89,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     ]);
   });
 
-  it("is noticed when it ends later, though it is nobody's child any more", async () => {
+  it("is noticed when it ends after it was adopted, although it is not a child of the agent", async () => {
     const { home, vllm, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
     await end("SIGKILL");
     const { runtime } = nextAgent(home, config);
@@ -101,7 +100,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     expect(vllm.starts()).toHaveLength(2);
   });
 
-  it("is ended when the config is another, with the engine that has left its group (failure modes 24, 26)", async () => {
+  it("is ended when the config has changed, with an engine that has left its group (failure modes 24, 26)", async () => {
     const { home, vllm, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
     await end("SIGKILL");
     const other = { ...config, managed: { ...config.managed!, extraArgs: ["--max-model-len", "9"] } };
@@ -112,7 +111,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     expect(vllm.starts()).toHaveLength(1);
   });
 
-  it("is ended when it was not ready yet, and a call meanwhile waits for a start of its own (failure modes 25, 26)", async () => {
+  it("is ended when it was not ready yet, and a call waits for a new start (failure modes 25, 26)", async () => {
     const { home, vllm, config, end } = await otherAgent("started", { hangsAt: "Loading weights" });
     await vllm.until("engine");
     await end("SIGKILL");
@@ -125,7 +124,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     expect(vllm.left()).toHaveLength(2);
   });
 
-  it("is swept when only its engine is left, which holds the GPU's memory (failure mode 24)", async () => {
+  it("is swept when only its engine is left, which holds the memory of the GPU (failure mode 24)", async () => {
     const { home, vllm, config, end } = await otherAgent("ready", { engineLeavesGroup: true });
     await end("SIGKILL");
     process.kill(vllm.starts()[0]!.pid, "SIGKILL");
@@ -138,7 +137,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     expect([...new Bun.Glob("vllm/*.json").scanSync(home)]).toEqual([]);
   });
 
-  it("is left alone while its agent runs: it is no orphan", async () => {
+  it("is left alone while its agent still runs", async () => {
     const { home, vllm, config } = await otherAgent("ready");
     const { runtime } = nextAgent(home, config);
     await runtime.start();
@@ -150,7 +149,7 @@ describe("the vLLM of an agent that was killed with -9", () => {
     expect(vllm.starts()).toHaveLength(1);
   });
 
-  it("is not there when the agent was asked to stop, in the middle of a start too (failure mode 25)", async () => {
+  it("is gone when the agent was stopped with SIGTERM, also during a start (failure mode 25)", async () => {
     const { home, vllm, end } = await otherAgent("started", { hangsAt: "Loading weights" });
     await vllm.until("engine");
     await end("SIGTERM");
@@ -159,19 +158,9 @@ describe("the vLLM of an agent that was killed with -9", () => {
   });
 });
 
-describe("what is noted of a vLLM", () => {
+describe("the record of a vLLM", () => {
   const owner = { pid: 2 ** 22 + 1, start: "boot/1" };
   const marker = crypto.randomUUID();
-
-  /** A process that is not ours, with what a note of it would say. */
-  function stranger(env: Record<string, string> = {}) {
-    const child = Bun.spawn(["sleep", "600"], {
-      env: { ...env, PATH: process.env["PATH"]! },
-      detached: true,
-    });
-    onTestFinished(() => child.kill("SIGKILL"));
-    return { pid: child.pid, start: processTable().startOf(child.pid)! };
-  }
 
   function noted(note: unknown): string {
     const home = temporaryFolder();
@@ -187,19 +176,19 @@ describe("what is noted of a vLLM", () => {
     return log.lines;
   };
 
-  it("never has a process killed that is not provably ours: by number and time of start, without the marker (failure modes 24, 26)", async () => {
+  it("never leads to the end of a process without the marker, even if number and start match (failure modes 24, 26)", async () => {
     const leader = stranger();
     await starting(noted({ marker, port: 1, configHash: "x", leader, owner }));
     expect(isAlive(leader.pid)).toBe(true);
   });
 
-  it("nor by a number that is another process's now", async () => {
+  it("never leads to the end of a process that has got the recorded number later", async () => {
     const { pid } = stranger({ MCPCTL_AGENT_PROVIDER: crypto.randomUUID() });
     await starting(noted({ marker, port: 1, configHash: "x", leader: { pid, start: "boot/1" }, owner }));
     expect(isAlive(pid)).toBe(true);
   });
 
-  it("nor by a marker that is not random, or is only the beginning of another", async () => {
+  it("never leads to the end of a process by a marker that is not random, or is only the beginning of another", async () => {
     const [one, other] = [
       stranger({ MCPCTL_AGENT_PROVIDER: "x" }),
       stranger({ MCPCTL_AGENT_PROVIDER: `${marker}0` }),
@@ -209,7 +198,7 @@ describe("what is noted of a vLLM", () => {
     expect([isAlive(one.pid), isAlive(other.pid)]).toEqual([true, true]);
   });
 
-  it("is passed over when it is no note at all", async () => {
+  it("is ignored when it is invalid", async () => {
     for (const text of [
       "",
       "{",
@@ -220,13 +209,13 @@ describe("what is noted of a vLLM", () => {
       expect(await starting(noted(text))).toEqual([]);
   });
 
-  it("has what has the marker ended: the agent was killed before it could note the process", async () => {
+  it("leads to the end of every process with the marker, also when the agent was killed before it recorded the process", async () => {
     const { pid } = stranger({ MCPCTL_AGENT_PROVIDER: marker });
     await starting(noted({ marker, port: 1, configHash: "x", owner }));
     expect(isAlive(pid)).toBe(false);
   });
 
-  it("and what vLLM writes is its owner's alone", async () => {
+  it("can be read by its owner only, like the output of vLLM", async () => {
     const { home } = await otherAgent("ready");
     const modes = ["vllm", "vllm/vllm-local.json", "vllm/vllm-local.log"].map((name) =>
       Bun.spawnSync(["stat", "-c", "%a", join(home, name)])

@@ -15,7 +15,7 @@ const model = process.env["MCPCTL_TEST_VLLM_MODEL"];
 const never = new AbortController().signal;
 
 describe.skipIf(command === undefined || model === undefined)("a real vLLM (MCPCTL_TEST_VLLM)", () => {
-  it("starts, answers, sleeps, wakes and stops, and nothing is left of it", async () => {
+  it("starts, responds, sleeps, wakes and stops, and leaves nothing behind", async () => {
     const home = temporaryFolder();
     const idle = new FakeClock();
     const log = memoryLog();
