@@ -153,12 +153,17 @@ it.each([
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("token counts in a result are clipped to what is possible (failure mode 71)", async () => {
+it("token counts in a result count at most the size of the request and of the response (failure mode 71)", async () => {
   const alice = await startPublisher([{ name: "home" }, { name: "claude", type: "anthropic" }]);
   const agent = await connectByStream(alice);
+  /** Characters of all requests and bytes of all responses, by llm. */
+  const sizes = { home: { request: 0, response: 0 }, claude: { request: 0, response: 0 } };
   const answered = async (body: string, path?: string, more?: object) => {
     const called = callModel(alice, more, path);
     const task = await agent.next("task");
+    const size = sizes[task.llmName as keyof typeof sizes];
+    size.request += JSON.stringify(task.request).length;
+    size.response += Buffer.byteLength(body);
     await agent.accept(task);
     const { status } = await alice.call(
       "POST",
@@ -178,17 +183,19 @@ it("token counts in a result are clipped to what is possible (failure mode 71)",
     expect(await answered(message, "/v1/messages", request), n).toBe(200);
   }
   const { body } = await must(alice.call("GET", "/api/v1/usage?by=llm"));
-  const most = 100_000_000;
-  const counts = {
-    requests: usages.length,
-    errors: 0,
-    promptTokens: 2 * most + 2,
-    completionTokens: 2 * most + 2,
-  };
   expect(body).toMatchObject([
-    { llm: "claude", ...counts, cachedTokens: 0 },
-    { llm: "home", ...counts, cachedTokens: 2 * most + 2 },
+    { llm: "claude", requests: usages.length, errors: 0, cachedTokens: 0 },
+    { llm: "home", requests: usages.length, errors: 0 },
   ]);
+  for (const { llm, promptTokens, completionTokens, cachedTokens } of body) {
+    const { request, response } = sizes[llm as keyof typeof sizes];
+    const allowed = llm === "claude" ? 9 * usages.length : 0;
+    expect(promptTokens).toBeLessThanOrEqual(request);
+    expect(completionTokens).toBeLessThanOrEqual(allowed + response);
+    expect(cachedTokens).toBeLessThanOrEqual(promptTokens);
+    // The valid report, 2.4, counts.
+    expect(Math.min(promptTokens, completionTokens)).toBeGreaterThanOrEqual(2);
+  }
 });
 
 it.each([
