@@ -86,7 +86,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }),
   );
   await lifecycle.start(workstationsComponent(workstations, metrics));
-  // Timers begin last and end first: work that nobody waits for begins on no server that is starting or stopping.
+  // Timers start last and drain first, so that no background work begins while the server starts or stops.
   const every = (name: string, interval: number, run: () => Promise<void>, atStart = false) =>
     lifecycle.start(timer({ name: `${name} timer`, every: interval, atStart, run, onError }));
   await every("upkeep", tick, upkeep);

@@ -26,8 +26,8 @@ export function upkeepComponent({ catalogue, now }: UpkeepOptions): Component<()
     const recentOf = (times: typeof seen) => new Map([...times].filter(([, at]) => at > since));
     const used = recentOf(lastUsed);
     if (used.size > 0) await store.touchTokens(used);
-    const heard = recentOf(seen);
-    if (heard.size > 0) await store.touchProviderSessions(heard);
+    const contacts = recentOf(seen);
+    if (contacts.size > 0) await store.touchProviderSessions(contacts);
     await store.prune(now(), keptChanges);
   };
   return { name: "upkeep", start: () => run, close: run };

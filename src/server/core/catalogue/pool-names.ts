@@ -4,7 +4,7 @@ import { decide, type Principal } from "../access/policy.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { LlmRow } from "../store/typed-rows.ts";
 
-/** An llm that is created, published or changed. */
+/** An llm that takes a name or joins a pool. */
 export interface Newcomer {
   principal: Principal;
   snapshot: Snapshot;
@@ -16,12 +16,12 @@ export interface Newcomer {
 }
 
 /**
- * Checks that an llm takes no calls that are meant for the llms of others. Names of llms and pools are one namespace:
- * whoever calls a name may be answered by each llm that carries it, as its own name or as that of its pool.
+ * Checks that an llm gets no calls that are meant for the llms of other owners. Names of llms and pools are one
+ * namespace: a call to a name may be answered by each llm that has it as its own name or as the name of its pool.
  *
- * A name that others carry may be taken with the same owner, with `edit` on each of them, or when they admit the
- * newcomer by its name (`admits`). A name that something waits for, such as a project, may be taken by its owner and
- * by who may edit it.
+ * An llm may take a name that others have if all of them have the same owner, if the principal may edit all of them, or
+ * if all of them admit the llm by its name (`admits`). A name that a row refers to, such as a project, may be taken by the
+ * owner of the row and by principals that may edit it.
  *
  * @throws AppError `forbidden` when it may not join a pool, `name_taken` when its own name is a pool of others
  */

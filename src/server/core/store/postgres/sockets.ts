@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 
-/** Address of a database server, as the driver has parsed it. */
+/** The address of a database server, as the driver parses it. */
 interface Address {
   host: string[];
   port: number[];
@@ -8,33 +8,33 @@ interface Address {
   path?: string | false;
 }
 
-/** The connections of one driver, watched for silence. */
+/** The sockets of one driver, with the time when each last received data. */
 export interface WatchedSockets {
-  /** Makes the socket of one connection, for the driver's option `socket`. Connects in the background. */
+  /** Makes a socket for the driver's option `socket`, and connects it in the background. */
   open(address: Address): Socket;
-  /** Destroys the connections over which nothing has arrived for the given time, in milliseconds. */
+  /** Destroys the sockets that have received nothing for some milliseconds. */
   destroySilent(time: number): void;
 }
 
 /**
- * Sockets that can be destroyed when a database no longer answers: packets are dropped, or its process is stopped. The
- * driver itself waits for ever on such a connection, and then gives it to the next query.
+ * Makes sockets that can be destroyed when the database does not answer: its process hangs, or packets get lost. The
+ * driver itself would wait for ever on such a connection, and would use it for the next query.
  */
 export function watchedSockets(elapsed = performance.now.bind(performance)): WatchedSockets {
-  const heard = new Map<Socket, number>();
+  const lastReceived = new Map<Socket, number>();
   return {
     open({ host, port, path }) {
       const socket = new Socket();
-      heard.set(socket, elapsed());
-      socket.on("data", () => heard.set(socket, elapsed()));
-      socket.on("close", () => heard.delete(socket));
-      // The driver writes at once; the socket keeps that until it is connected.
+      lastReceived.set(socket, elapsed());
+      socket.on("data", () => lastReceived.set(socket, elapsed()));
+      socket.on("close", () => lastReceived.delete(socket));
+      // The driver writes at once. The socket sends it when it is connected.
       if (path) socket.connect(path);
       else socket.connect(port[0]!, host[0]!);
       return socket;
     },
     destroySilent(time) {
-      for (const [socket, at] of heard) if (elapsed() - at >= time) socket.destroy();
+      for (const [socket, at] of lastReceived) if (elapsed() - at >= time) socket.destroy();
     },
   };
 }

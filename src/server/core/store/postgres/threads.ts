@@ -36,8 +36,8 @@ export function threadQueries(
 
     threadMessages: (id) =>
       guarded(async () => {
-        const said = db.select({ message: threadMessages.message }).from(threadMessages);
-        const rows = await said.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq));
+        const messages = db.select({ message: threadMessages.message }).from(threadMessages);
+        const rows = await messages.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq));
         return rows.map(({ message }) => JSON.parse(message));
       }),
 

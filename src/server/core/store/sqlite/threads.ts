@@ -27,8 +27,8 @@ export function threadQueries(db: BunSQLiteDatabase, guarded: SqliteRun, writing
 
     threadMessages: (id) =>
       guarded(() => {
-        const said = db.select({ message: threadMessages.message }).from(threadMessages);
-        const rows = said.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq)).all();
+        const messages = db.select({ message: threadMessages.message }).from(threadMessages);
+        const rows = messages.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq)).all();
         return rows.map(({ message }) => JSON.parse(message));
       }),
 
