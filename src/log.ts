@@ -1,7 +1,7 @@
 import { createConsola, type LogObject } from "consola";
 import { jsonText } from "./wire/text.ts";
 
-/** The log of a server or an agent. It never contains a key, a token, or what users and models say. */
+/** The log of a server or an agent. It never contains a key, a token, a prompt or a response. */
 export interface Log {
   info(message: string): void;
   warn(message: string): void;

@@ -100,7 +100,7 @@ async function takeOver(lock: string): Promise<() => void> {
     } catch (error) {
       if ((error as { code?: string }).code !== "EEXIST") throw error;
     }
-    // It is held while another agent is asked for its status. One that is older was left by a killed agent.
+    // The lock is held while another agent reports its status. An older one was left by a killed agent.
     const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
     if (Date.now() - since > 3 * statusTimeout) rmSync(lock, { force: true });
     else await Bun.sleep(20);

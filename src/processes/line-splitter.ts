@@ -6,8 +6,8 @@ export class LineSplitter {
   #rest = "";
 
   /**
-   * @param options.separator what ends a line; progress bars end theirs with a carriage return
-   * @param options.longest of a line that has no end yet, so many characters are kept, the last ones
+   * @param options.separator the end of a line; progress bars end theirs with a carriage return
+   * @param options.longest the number of characters that are kept of a line without an end; earlier ones are dropped
    */
   constructor({ separator, longest }: { separator: RegExp; longest: number }) {
     this.#separator = separator;
@@ -21,7 +21,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** Returns what has come after the last end of a line. */
+  /** Returns the text after the last end of a line. */
   end(): string {
     const rest = this.#rest + this.#decoder.decode();
     this.#rest = "";

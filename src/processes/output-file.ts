@@ -17,14 +17,14 @@ export interface OutputFile {
 /** The file is emptied beyond this, in bytes. */
 const longest = 8 * 1024 * 1024;
 
-/** How much of the end is read for the last lines, in bytes. */
+/** The last lines are read from so many bytes at the end of the file. */
 const tailBytes = 32 * 1024;
 
-/** How much of the file is read at a time, in bytes. */
+/** Bytes that are read at a time. */
 const partBytes = 256 * 1024;
 
 /**
- * Opens the file, which only its owner can read: it may show what users have asked.
+ * Opens the file, which only its owner can read: it may contain prompts of users.
  *
  * @param options.empty true for a program that is started, false for one that is adopted
  */

@@ -4,7 +4,7 @@ export class OutputTail {
   #parts: Uint8Array[] = [];
   #length = 0;
 
-  /** @param limit how much is kept, in bytes */
+  /** @param limit the most bytes that are kept */
   constructor(limit: number) {
     this.#limit = limit;
   }

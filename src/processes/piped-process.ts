@@ -5,10 +5,10 @@ import { childLeader, markedEnv, type StartOptions } from "./start.ts";
 export interface PipedProcess {
   /** The program and what it has started, and their end. */
   readonly group: ProcessGroup;
-  /** Its output, read as fast as the reader reads: a program that writes faster waits. */
+  /** Its output. A program that writes faster than this is read has to wait. */
   readonly stdout: ReadableStream<Uint8Array>;
   /**
-   * Writes to its stdin. Returns when the program has taken all of it but what fits into the pipe.
+   * Writes to its stdin. Returns when the program has read all but the bytes that fit into the pipe.
    *
    * @throws an error with the code EPIPE when the program does not read any more
    */
@@ -24,7 +24,7 @@ export interface PipeOptions extends StartOptions {
   onStderr(bytes: Uint8Array): void;
 }
 
-/** How long stderr is read on when the program is over, in milliseconds: another process may hold it open. */
+/** After the end of the program stderr is read for so many milliseconds: another process may hold it open. */
 const drainMs = 100;
 
 /**
@@ -59,7 +59,7 @@ export function startPiped(options: PipeOptions): PipedProcess {
   };
 }
 
-/** Bun reads a pipe without limit until its reader is taken, and from then on only when that is read. */
+/** Without this, Bun buffers the output of a pipe without limit until a reader is taken. */
 function heldBack(pipe: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   const reader = pipe.getReader();
   return new ReadableStream<Uint8Array>(

@@ -3,7 +3,7 @@ import { type Marker, type ProcessIdentity, type ProcessTable, processTable } fr
 import { signalGroup } from "./signals.ts";
 import { cannotBeEnded, pollMs, sweep, unbroken } from "./sweep.ts";
 
-/** A process and what it has started: they share a process group, whose number is that of the first process. */
+/** A process and the processes that it has started. They share a process group, which has the first one's number. */
 export interface ProcessGroup {
   readonly pid: number;
   /** The start of the first process; undefined where the system does not show it. */
@@ -12,15 +12,15 @@ export interface ProcessGroup {
   readonly exited: Promise<Exit>;
   readonly hasExited: boolean;
   /**
-   * Ends the group: SIGTERM, then SIGKILL when the grace is over, and SIGKILL for each marked process that has left the
-   * group. Nothing of it is left when this returns. A second call does nothing more.
+   * Ends the group: SIGTERM, SIGKILL after the grace, and SIGKILL for each marked process that has left the group. No
+   * process of it is left when this returns. A second call does nothing more.
    *
    * @throws AppError `unavailable` when a process of it cannot be ended
    */
   stop(): Promise<void>;
 }
 
-/** How a process ended. Both are null for a process of another parent: only its parent is told. */
+/** The exit of a process. Both fields are null for a process with another parent: only the parent learns them. */
 export interface Exit {
   code: number | null;
   signal: string | null;
@@ -51,7 +51,7 @@ export interface GroupOptions {
 export interface Leader {
   readonly pid: number;
   readonly start: string | undefined;
-  /** True for a child of this program, which is told of its end before the number can become another process's. */
+  /** True for a child of this program: its number stays reserved until this program knows of its end. */
   readonly isChild: boolean;
   readonly exited: Promise<Exit>;
   hasExited(): boolean;
@@ -70,7 +70,7 @@ export function groupOf(leader: Leader, options: GroupOptions): ProcessGroup {
   const isVisible = table.startOf(process.pid) !== undefined;
   const hasProcess = () => signalGroup(pid, 0) && (!isVisible || table.inGroup(pid).length > 0);
 
-  // An empty group gives its number back, and it can become another group's: from then on no signal is sent to it.
+  // The number of an empty group can become another group's: from then on no signal is sent to it.
   let isEmpty = false;
   const isOver = () => {
     if (!leader.hasExited()) return false;
@@ -89,9 +89,9 @@ export function groupOf(leader: Leader, options: GroupOptions): ProcessGroup {
   let restEnded: Promise<void> | undefined;
   const endRest = () => {
     restEnded ??= (async () => {
-      if (leader.isChild) signalGroup(pid, "SIGKILL");
+      if (leader.isChild && !restStays) signalGroup(pid, "SIGKILL");
       if (!marker) return;
-      // A process with the leader's number and another start means that the group of that number is another's, too.
+      // If another process has the leader's number, the group of that number is another one too.
       const isTaken = ![undefined, start].includes(table.startOf(pid));
       const group = isTaken ? undefined : pid;
       await sweep(marker, { name, timeout: timeouts.kill, before, group, table, time });
@@ -104,12 +104,12 @@ export function groupOf(leader: Leader, options: GroupOptions): ProcessGroup {
     if (marker) before = table.marked(marker);
     if (signal("SIGTERM")) await over(timeouts.grace);
     if (signal("SIGKILL")) await over(timeouts.kill);
-    if (!restStays) await endRest();
+    await endRest();
     if (!isOver()) throw cannotBeEnded(name, 1);
   };
 
   void exited.then(() => {
-    // Looked at now, whoever waits: the number of a group that is empty is given away soon.
+    // Checked at once, because the number of an empty group can be given to another one.
     isOver();
     if (!restStays) endRest().catch(() => {});
   });

@@ -3,13 +3,13 @@ import { writePrivateFile } from "../private-file.ts";
 import type { ProcessIdentity, ProcessTable } from "./process-table.ts";
 
 /**
- * What a program writes down of a process group that it starts. It may be killed at any moment; its next run then adopts
- * or sweeps the group.
+ * A record of a process group that a program has started. The program may be killed at any moment; its next run then
+ * adopts or sweeps the group.
  */
 export interface ProcessRecord {
   /** Value of the marker that the processes have in their environment. */
   marker: string;
-  /** The first process of the group; missing from the moment before the start until it is known. */
+  /** The first process of the group; missing while the group is being started. */
   leader?: RecordedProcess;
   /** The program itself. */
   owner: RecordedProcess;
@@ -21,7 +21,7 @@ export interface RecordedProcess {
   start?: string;
 }
 
-/** A file with one record, and what else the program wants to remember of the group. */
+/** A file with one record and further details of the group. */
 export interface RecordFile<Details> {
   /** Returns undefined when there is no file, or when it does not hold a record. */
   read(): (ProcessRecord & Details) | undefined;
@@ -55,7 +55,7 @@ export function recordFile<Details extends object>(
 }
 
 function isRecord({ marker, leader, owner }: Record<string, unknown>): boolean {
-  // A shorter marker is not random enough to prove whose a process is.
+  // A shorter marker is not random enough to prove that a process belongs to this program.
   if (typeof marker !== "string" || !/^[\w-]{32,}$/.test(marker)) return false;
   return isProcess(owner) && (leader === undefined || isProcess(leader));
 }
@@ -66,7 +66,7 @@ function isProcess(value: unknown): boolean {
   return Number.isSafeInteger(pid) && Number(pid) > 1 && (start === undefined || typeof start === "string");
 }
 
-/** Returns a process as it is written down. */
+/** Returns the entry of a process in a record. */
 export function recorded(pid: number, table: ProcessTable): RecordedProcess {
   const start = table.startOf(pid);
   return start === undefined ? { pid } : { pid, start };

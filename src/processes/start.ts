@@ -34,8 +34,8 @@ export function startDetached(options: StartOptions & { output: number }): Proce
 /**
  * Takes over a group that an earlier run of this program started.
  *
- * @param leader its first process, of which it is sure that it is the one that was started
- * @param options.pollMs milliseconds between two looks whether it is over: only a parent is told
+ * @param leader its first process, which must be proven to be the one that was started
+ * @param options.pollMs milliseconds between two checks whether it is over: only a parent is notified of that
  */
 export function adoptGroup(
   leader: ProcessIdentity,

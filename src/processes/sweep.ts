@@ -7,7 +7,7 @@ import { signalProcess } from "./signals.ts";
 export interface SweepOptions {
   /** Name of the program for errors: `a process of NAME cannot be ended`. */
   name: string;
-  /** How long the sweep may take, in milliseconds. */
+  /** The longest that the sweep may take, in milliseconds. */
   timeout: number;
   /** Processes that had the marker earlier: one that is about to end shows none, while it still gives memory back. */
   before?: readonly ProcessIdentity[];
@@ -17,10 +17,10 @@ export interface SweepOptions {
   time?: Time;
 }
 
-/** Milliseconds between two looks at processes that are about to end. */
+/** Milliseconds between two checks of processes that are about to end. */
 export const pollMs = 20;
 
-/** A wait that nobody breaks off. */
+/** A signal that never aborts. */
 export const unbroken = new AbortController().signal;
 
 /**

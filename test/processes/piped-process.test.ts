@@ -24,7 +24,7 @@ function start(script: string, options: Partial<PipeOptions> = {}) {
   return { ...child, folder };
 }
 
-/** How many bytes a process has written so far. */
+/** Returns the number of bytes that a process has written so far. */
 function writtenBy(pid: number): number {
   return Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, "utf8"))![1]);
 }

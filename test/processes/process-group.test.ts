@@ -94,6 +94,16 @@ describe("a process group", () => {
     expect(rest.filter(isAlive)).toEqual([]);
   });
 
+  it("is ended by stop with a marked process that has left it, also when the rest stays", async () => {
+    const script = `setsid sh -c '${wait}' & until [ -s pids ]; do sleep 0.01; done`;
+    const { group, pids } = start(script, { restStays: true, marker: newMarker() });
+    const [left] = await pids(1);
+    expect(await group.exited).toEqual({ code: 0, signal: null });
+    expect(isAlive(left!)).toBe(true);
+    await group.stop();
+    expect(isAlive(left!)).toBe(false);
+  });
+
   it("is sent nothing once it is empty: its number can be another group's", async () => {
     const { group } = start("exit 0", { restStays: true });
     await group.exited;

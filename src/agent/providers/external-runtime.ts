@@ -158,7 +158,7 @@ export class ExternalRuntime implements Runtime {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Returns the part of the state whose changes listeners are told. */
+  /** Returns the part of the state that listeners are called for. */
   #summary(): string {
     return `${this.state} ${this.#report.resident}`;
   }

@@ -173,7 +173,7 @@ export class Registrar {
           this.#logFailure(error);
           // The server may have registered the change although its response was lost.
           if (!(error instanceof AppError) || error.status >= 500)
-            return { why: "lost", reason: "registering anew failed" };
+            return { why: "lost", reason: "registering again failed" };
           this.#published = undefined;
           retryAfter(refusedMs);
         }

@@ -93,8 +93,8 @@ function pipe(answer: ProviderResponse, { line }: RunContext): Promise<void> {
 
 async function whole(answer: ProviderResponse, { config }: LocalProvider): Promise<TaskOutcome> {
   const { status } = answer;
-  const said = await answer.text(wholeBytes);
-  const text = status < 300 ? said : withoutKey(said, config);
+  const sent = await answer.text(wholeBytes);
+  const text = status < 300 ? sent : withoutKey(sent, config);
   const retryAfter = Number(answer.headers.get("retry-after"));
   const body = json(text);
   if (!fits(text, body)) throw new HttpFailure("too-large", "the response is too large to be passed on");

@@ -10,7 +10,7 @@ import type { TaskLine, TaskOutcome } from "./server-link.ts";
 
 /** The response is given up after so many milliseconds without a POST that succeeds. The server waits as long. */
 const resultTimeout = 15_000;
-/** A lost grant would stop a response for ever, so the server is asked for the credit after so many milliseconds. */
+/** Without credit, the agent asks for it after so many milliseconds: a lost grant would stop the response for ever. */
 const creditCheckMs = 2_000;
 /** The most bytes of one event. The server would refuse a longer one. */
 const eventBytes = 8 * 1024 * 1024;

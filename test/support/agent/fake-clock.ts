@@ -2,7 +2,7 @@ import type { Time } from "../../../src/time.ts";
 
 /** A clock that stands still until a test moves it on. */
 export class FakeClock implements Time {
-  /** What `random` returns. */
+  /** The number that `random` returns. */
   chance = 0.5;
   #now = 0;
   #timers: { at: number; act: () => void }[] = [];

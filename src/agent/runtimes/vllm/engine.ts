@@ -22,7 +22,7 @@ import { type AgentEnvironment, findExecutable, hasSleepMode, vllmArguments } fr
 import { type EngineApi, engineApi } from "./engine-api.ts";
 import { vllmEnvironment } from "./environment.ts";
 
-/** The variable by which a vLLM, and all that it starts, is known as this agent's own. */
+/** The variable that marks a vLLM, and every process that it starts, as this agent's own. */
 const markerVariable = "MCPCTL_AGENT_PROVIDER";
 
 /** One vLLM that runs. */
@@ -47,7 +47,7 @@ export interface VllmTimeouts extends StopTimeouts {
 export interface VllmSetup {
   readonly config: ProviderConfig;
   readonly sleepMode: boolean;
-  /** How long a start may take. */
+  /** The longest that a start may take. */
   readonly warmupSeconds: number;
   /** The file that takes its output. */
   readonly outputPath: string;
@@ -60,7 +60,7 @@ export interface VllmSetup {
   readonly folder: string;
 }
 
-/** What the next agent needs to know of a vLLM besides its processes. */
+/** Facts about a vLLM that the next agent needs besides its processes. */
 interface VllmDetails {
   port: number;
   /** Tells whether the config is still the same. */

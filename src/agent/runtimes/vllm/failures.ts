@@ -23,7 +23,7 @@ export function withOutput(what: string, output: OutputFile, path: string): stri
   return lines.length === 0 ? what : `${what}; the end of ${path}:\n${lines.join("\n")}`;
 }
 
-/** How long callers are refused after a failed start, in milliseconds. */
+/** Callers are refused for so many milliseconds after a failed start. */
 const coolDown = 30_000;
 
 /** The last failure of one vLLM, as its callers may see it. */

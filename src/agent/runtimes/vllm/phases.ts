@@ -1,5 +1,5 @@
 /** Lines of vLLM's log that begin a phase of its start. The phases come in this order, and none comes twice. */
-const phases: readonly (readonly [said: RegExp, phase: string])[] = [
+const phases: readonly (readonly [line: RegExp, phase: string])[] = [
   [/^/, "starting"],
   [/Initializing a V\d LLM engine|Starting to load model|Loading \w+ checkpoint shards/, "loading weights"],
   [/Loading (model )?weights took|Model loading took|torch\.compile cache|Dynamo bytecode/, "compiling"],
@@ -15,7 +15,7 @@ export class StartProgress {
 
   /** Reads one line of the log. */
   read(line: string): void {
-    const next = phases.findLastIndex(([said]) => said.test(line));
+    const next = phases.findLastIndex(([pattern]) => pattern.test(line));
     this.#at = Math.max(this.#at, next);
   }
 
@@ -26,7 +26,7 @@ export class StartProgress {
 }
 
 /** Lines at the end of a log that show why vLLM has ended. Causes stand before consequences: the first match counts. */
-const reasons: readonly (readonly [said: RegExp, reason: string])[] = [
+const reasons: readonly (readonly [line: RegExp, reason: string])[] = [
   [/out of memory|OutOfMemoryError|less than desired GPU memory utilization/i, "out of GPU memory"],
   [/No available memory for the cache blocks/, "out of GPU memory"],
   [/larger than the (available|maximum).{0,40}KV cache/, "its context does not fit into the GPU's memory"],
@@ -44,5 +44,5 @@ const reasons: readonly (readonly [said: RegExp, reason: string])[] = [
 /** Returns the reason why vLLM has ended; undefined when its log shows no known one. */
 export function knownReason(lines: readonly string[]): string | undefined {
   const text = lines.join("\n");
-  return reasons.find(([said]) => said.test(text))?.[1];
+  return reasons.find(([pattern]) => pattern.test(text))?.[1];
 }
