@@ -39,15 +39,12 @@ it("a hundred agents come back to a server that was killed, each to its own sess
   const back = await startBinary({ home: first.home, args: ["--listen", host] });
   let slowest = 0;
   await expect
-    .poll(
-      async () => {
-        const at = performance.now();
-        await back.call("GET", "/healthz");
-        slowest = Math.max(slowest, performance.now() - at);
-        return attached(back);
-      },
-      withinMinutes,
-    )
+    .poll(async () => {
+      const at = performance.now();
+      await back.call("GET", "/healthz");
+      slowest = Math.max(slowest, performance.now() - at);
+      return attached(back);
+    }, withinMinutes)
     .toBe(agents);
   expect(await active(back)).toBe(agents);
   // A bound against a server that is starved by the agents it takes back.
