@@ -144,11 +144,11 @@ const forVerbs = [
 ];
 
 describe("the rooms", () => {
-  it("are those that are known, and none is empty of rules", () => {
+  it("all have import rules", () => {
     for (const { path } of files) expect(Object.keys(mayImport), path).toContain(roomOf(path));
   });
 
-  it("import whom they may, and nobody else", () => {
+  it("import only the rooms that their rules allow", () => {
     for (const { path, imports } of files) {
       const room = roomOf(path);
       for (const imported of imports.filter((one) => one.startsWith("src/"))) {
@@ -188,7 +188,7 @@ describe("the rooms", () => {
     expect(twoWayFolders(graph)).toEqual([]);
   });
 
-  it("use the packages they may: src/kinds TypeBox alone, and nothing that holds no I/O a way to it", () => {
+  it("use only the packages that their rules allow: src/kinds only TypeBox, rooms without I/O none", () => {
     for (const { path, imports } of files) {
       const allowed = mayUse[roomOf(path)];
       for (const imported of imports.filter((one) => !/^(src\/|package\.json$)/.test(one))) {
@@ -203,7 +203,7 @@ describe("the rooms", () => {
     }
   });
 
-  it("keep the router to one file, and the database to one folder", () => {
+  it("use the router in one file, and the database in one folder", () => {
     const using = (name: RegExp) =>
       files.filter(({ imports }) => imports.some((one) => name.test(one))).map(({ path }) => path);
     expect(using(/^elysia/)).toEqual(["src/server/http/app.ts"]);
@@ -212,14 +212,14 @@ describe("the rooms", () => {
     expect(using(/^citty/)).toEqual(["src/cli/core/command.ts"]);
   });
 
-  it("load a verb when it is called, not before", () => {
+  it("load a verb only when it is called", () => {
     const commands = files.find(({ path }) => path === "src/commands.ts")!;
     const atStart = [...commands.text.matchAll(/^import (?!type)[^;]*"([^"]+)"/gm)].map(([, one]) => one);
     expect(atStart).toEqual([]);
     expect(commands.imports.length).toBeGreaterThan(10);
   });
 
-  it("go out to the network through one door each", () => {
+  it("call fetch nowhere: calls go out through src/net", () => {
     const fetching = files
       .filter(({ text }) => /(?<![.#\w])fetch\((?!request, bun)/.test(text))
       .map(({ path }) => path);
@@ -266,13 +266,13 @@ describe("every file", () => {
     }
   });
 
-  it("has nothing left to do", () => {
+  it("has no TODO", () => {
     for (const { path, text } of files) expect(text, path).not.toMatch(/\b(TODO|FIXME|XXX|HACK)\b/);
   });
 });
 
 describe("a kind", () => {
-  it("is one descriptor and one line in the list, and one hooks file where it has behaviour", () => {
+  it("is one descriptor and one line in the list, and one file of hooks if it has behaviour", () => {
     const list = inRoom("kinds").find(({ path }) => path === "src/kinds/index.ts")!;
     const hooks = files.find(({ path }) => path === "src/server/core/catalogue/hooks/index.ts")!;
     const descriptors = inRoom("kinds").filter(({ text }) => /= defineKind\(/.test(text));
@@ -297,7 +297,7 @@ describe("a kind", () => {
       );
   });
 
-  it("such as project is named nowhere else in the server: routes, access and storage know it by its descriptor", () => {
+  it("such as project is named nowhere else in the server: routes, access and storage use its descriptor", () => {
     const hooks = ["src/server/core/catalogue/hooks/index.ts", "src/server/core/catalogue/hooks/project.ts"];
     const naming = files
       .filter(({ path }) => !["cli", "kinds"].includes(roomOf(path)))
