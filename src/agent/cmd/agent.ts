@@ -26,8 +26,8 @@ const meta = {
     and no port is opened to the network. What is published is private to you until you share it. It needs a token or
     a login that may expose llms.
 
-    Tools on this machine can call http://127.0.0.1:7778/v1 like the server; local models stand in there while the
-    server cannot be reached.`,
+    Tools on this machine can call http://127.0.0.1:7778/v1 like the server. A local model with failoverFor responds
+    there in place of the server's llm while that fails.`,
   examples: [
     ["mcpctl agent discover --write", "Find the models of this machine and add them to the config"],
     ["mcpctl agent", "Publish the models of the config until it is stopped"],
