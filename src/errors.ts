@@ -107,6 +107,11 @@ const codesByStatus: Readonly<Record<number, ErrorCode>> = {
   503: "unavailable",
 };
 
+/** The error of a call whose caller has closed the connection. */
+export function callerLeft(cause?: unknown): AppError {
+  return new AppError("client_closed_request", "the caller went away", { cause });
+}
+
 /** The body of every error under `/api/v1`. */
 export interface ErrorBody {
   error: string;

@@ -14,6 +14,14 @@ export interface JsonScan {
   inside: number;
 }
 
+/** A JSON object with its text. */
+export interface ScannedJson {
+  body: Record<string, unknown>;
+  text: string;
+  /** The positions of its top-level fields in `text`. */
+  scan: JsonScan;
+}
+
 const space = 32;
 const quote = 34;
 const comma = 44;

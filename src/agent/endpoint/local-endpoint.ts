@@ -1,4 +1,4 @@
-import { AppError, errorBody } from "../../errors.ts";
+import { AppError, callerLeft, errorBody } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
@@ -115,7 +115,7 @@ async function forward(caller: LocalRequest, options: LocalEndpointOptions): Pro
       headers: headersOf(got),
     });
   } catch (cause) {
-    if (caller.signal.aborted) throw new AppError("client_closed_request", "the caller went away");
+    if (caller.signal.aborted) throw callerLeft();
     const error = new AppError("provider_unreachable", "the mcpctl server cannot be reached", { cause });
     refused = failure(caller.path, error);
   }

@@ -1,5 +1,5 @@
 import type { Static, TObject } from "@sinclair/typebox";
-import { AppError } from "../../errors.ts";
+import { AppError, callerLeft } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
@@ -120,7 +120,7 @@ function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
       };
     arriving.then(
       settle(resolve),
-      settle((error) => reject(error instanceof AppError ? error : wentAway(error))),
+      settle((error) => reject(error instanceof AppError ? error : callerLeft(error))),
     );
   });
 }
@@ -140,10 +140,6 @@ async function counted(request: Request, most: number): Promise<Uint8Array> {
 function tooLarge(most: number): AppError {
   const size = most < 1024 * 1024 ? `${most / 1024} KB` : `${most / 1024 / 1024} MB`;
   return new AppError("payload_too_large", `the body is larger than ${size}`);
-}
-
-function wentAway(cause: unknown): AppError {
-  return new AppError("client_closed_request", "the caller went away", { cause });
 }
 
 function tooSlow(): AppError {

@@ -100,7 +100,7 @@ export async function attempt(
   } catch (error) {
     leaveQueue();
     progress.status = pipe?.fault?.status ?? progress.status;
-    // A provider that refuses or fails answers nothing. One that the caller leaves has begun.
+    // A failed attempt used no tokens. If the caller left, the provider had begun.
     if (transportFailure(error).code !== "client_closed_request") context.record.sent = undefined;
     throw error;
   }

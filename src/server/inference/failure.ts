@@ -1,5 +1,5 @@
 import type { ProviderFault } from "../../adapters/types.ts";
-import { AppError } from "../../errors.ts";
+import { AppError, callerLeft } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { redact } from "../core/redact.ts";
 
@@ -34,7 +34,7 @@ export function transportFailure(error: unknown): AppError {
   if (!(error instanceof HttpFailure)) return new AppError("internal", "the call failed", { cause: error });
   switch (error.kind) {
     case "cancelled":
-      return new AppError("client_closed_request", "the caller went away", { cause: error });
+      return callerLeft(error);
     case "timeout":
       return new AppError("provider_timeout", `the provider took too long: ${error.message}`, {
         cause: error,

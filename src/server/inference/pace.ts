@@ -1,4 +1,4 @@
-import { AppError } from "../../errors.ts";
+import { callerLeft } from "../../errors.ts";
 
 /** The clock and the randomness of retries. */
 export interface Pace {
@@ -29,8 +29,3 @@ export const systemPace: Pace = {
     });
   },
 };
-
-/** The error of a call whose caller has closed the connection. */
-export function callerLeft(): AppError {
-  return new AppError("client_closed_request", "the caller went away");
-}

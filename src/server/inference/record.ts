@@ -106,9 +106,9 @@ export class CallRecord {
   }
 
   /**
-   * Returns the usage that counts. A caller that leaves before the usage arrives, and a provider that reports none, do
-   * not make a call free: what was sent and received is estimated then. A workstation agent reports usage of other
-   * people's calls: it counts at most what was asked for and what passed through.
+   * Returns the usage that counts against limits. If the caller leaves before the usage arrives, or the provider reports
+   * none, it is estimated from the request and the received bytes, so that such a call is not free. The usage that a
+   * workstation agent reports is bounded by the size of the request and the response.
    */
   #usage(reported: Usage, isBroken: boolean): { usage: Usage; isEstimated: boolean } {
     const { sent, received } = this;

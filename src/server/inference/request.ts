@@ -4,17 +4,12 @@ import type { Adapter, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
-import { type JsonScan, spliceTopLevel } from "../../wire/json.ts";
+import { type ScannedJson, spliceTopLevel } from "../../wire/json.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import { poolOf } from "./pools/resolve.ts";
 
 /** The body of a caller's request, parsed. */
-export interface ParsedRequest {
-  body: Record<string, unknown>;
-  /** The body as it was sent. */
-  text: string;
-  /** The positions of its top-level fields in `text`. */
-  scan: JsonScan;
+export interface ParsedRequest extends ScannedJson {
   /** The persona that is called. Its prompt and default parameters are in the body already. */
   persona?: PersonaRow;
 }

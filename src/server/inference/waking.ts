@@ -1,4 +1,4 @@
-import { AppError } from "../../errors.ts";
+import { type AppError, callerLeft } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { operations } from "../../wire/dialects/operations.ts";
 import type { Deadline } from "../core/deadlines.ts";
@@ -82,7 +82,7 @@ function bodyWhileWaking(
         isAbandoned = true;
         // Before the response is here, the signal of the request ends the call.
         if (reader) return reader.cancel();
-        const error = new AppError("client_closed_request", "the caller went away");
+        const error = callerLeft();
         await response.then(({ body }) => body?.cancel()).catch(() => {});
         await record.close(error.status, undefined, error).catch(() => {});
       },

@@ -1,4 +1,4 @@
-import { AppError } from "../../errors.ts";
+import { AppError, callerLeft } from "../../errors.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
@@ -185,8 +185,4 @@ export class Wakes {
 /** Sends a wake task to its agent, and again if the agent comes back by another link. */
 export function offerWake({ link, id, llmName }: AgentWake): void {
   link.send({ event: "task", kind: "wake", taskId: id, llmName });
-}
-
-function callerLeft(): AppError {
-  return new AppError("client_closed_request", "the caller went away");
 }

@@ -24,7 +24,7 @@ async function limited(script: Script, limits: object, llm: object = {}) {
   return { server, provider, bearer: body.token as string, call: server.as(body.token) };
 }
 
-/** Streams words and a finish reason; the usage follows much later, or never. */
+/** A provider that streams words and a finish reason, and sends the usage much later or never. */
 const withoutUsage: Script = (request, connection) => {
   if (request.method === "GET") return connection.write(reply(200, { data: [] }));
   if (!request.body.stream) {
@@ -36,7 +36,7 @@ const withoutUsage: Script = (request, connection) => {
 };
 
 describe("a call whose usage never arrives", () => {
-  it("counts what was sent and received when its caller leaves behind the finish reason (T93)", async () => {
+  it("counts an estimate of the request and the received bytes when its caller leaves after the finish reason (T93)", async () => {
     const { server, bearer } = await limited(withoutUsage, { tokensPerDay: 6000 });
     const statuses: number[] = [];
     for (let n = 0; n < 12 && statuses.at(-1) !== 429; n++) {
@@ -68,14 +68,14 @@ describe("a call whose usage never arrives", () => {
     expect(statuses).toContain(429);
     const event = (await events(server)).find(({ status }) => status === 200)!;
     expect(event.detail).toEqual({ estimated: true });
-    // A thousand words, and 4,000 characters that are asked.
+    // A thousand words of response, and 4,000 characters of request.
     expect(event.completionTokens).toBeGreaterThan(700);
     expect(event.completionTokens).toBeLessThan(1500);
     expect(event.promptTokens).toBeGreaterThan(900);
     expect(event.promptTokens).toBeLessThan(1200);
   });
 
-  it("costs nothing when no provider has answered it", async () => {
+  it("costs nothing if no provider has answered it", async () => {
     const { server, call } = await limited(
       (request, connection) => {
         connection.write(reply(request.method === "GET" ? 200 : 400, { error: { message: "no" } }));
@@ -102,7 +102,7 @@ describe("the reservation of a call", () => {
     expect((await call("POST", path, { ...small, max_tokens: 100 })).status).toBe(429);
   });
 
-  it("counts requests that only count tokens, where they reach a provider", async () => {
+  it("includes requests for count_tokens if they reach a provider", async () => {
     const counting: Script = (request, connection) =>
       connection.write(reply(200, request.method === "GET" ? { data: [] } : { input_tokens: 7 }));
     const { provider, call, server } = await limited(
@@ -120,7 +120,7 @@ describe("the reservation of a call", () => {
 });
 
 describe("the usage that an agent reports", () => {
-  it("counts at most what was asked for and what passed through", async () => {
+  it("counts at most the size of the request and of the response", async () => {
     const recorded: AuditEvent[] = [];
     const audit = { record: async (event: AuditEvent) => void recorded.push(event) } as unknown as Audit;
     const metrics = { begin() {}, end() {}, measure() {} } as unknown as CallMetrics;
@@ -148,8 +148,8 @@ describe("the usage that an agent reports", () => {
   });
 });
 
-describe("an estimate", () => {
-  it("of a stream is that of its beginning, in proportion, in any dialect", () => {
+describe("the estimate", () => {
+  it("of a stream follows from its beginning, in proportion to its bytes, in every dialect", () => {
     const frames = {
       chat: (text: string) => `data: {"choices":[{"delta":{"content":"${text}"}}]}\n\n`,
       messages: (text: string) =>
@@ -167,7 +167,7 @@ describe("an estimate", () => {
     expect(new ReceivedBytes().tokens()).toBe(0);
   });
 
-  it("of a request leaves out the bytes of images", () => {
+  it("of a request ignores the bytes of images", () => {
     const image = `data:image/png;base64,${"A".repeat(1_000_000)}`;
     expect(sentRequest(JSON.stringify({ image, text: "hello" }), undefined).promptTokens).toBeLessThan(50);
   });

@@ -1,4 +1,4 @@
-import { AppError } from "../../../errors.ts";
+import { AppError, callerLeft } from "../../../errors.ts";
 import { type ProbeEvent, probeLimits, probePaths, type UploadTimes } from "../../../wire/probe.ts";
 import { eventStreamHeaders, sseFrame } from "../../../wire/sse.ts";
 import type { SocketHandler } from "../../core/socket-handler.ts";
@@ -164,9 +164,7 @@ async function upload(server: Server, { request }: Call, done: () => void): Prom
       if (times.arrived.length < maxTimes) times.arrived.push(performance.now() - started);
     }
   } catch (cause) {
-    throw cause instanceof AppError
-      ? cause
-      : new AppError("client_closed_request", "the caller went away", { cause });
+    throw cause instanceof AppError ? cause : callerLeft(cause);
   } finally {
     deadline.cancel();
     done();

@@ -1,8 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
-import { type JsonScan, spliceTexts } from "../../../wire/json.ts";
+import { type JsonScan, type ScannedJson, spliceTexts } from "../../../wire/json.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
-import type { ParsedRequest } from "../request.ts";
 import { personaDialects } from "./dialects/index.ts";
 import { unsupported } from "./dialects/persona-dialect.ts";
 
@@ -17,7 +16,7 @@ type Fields = Record<string, unknown>;
  * @throws AppError `invalid_request` if the dialect has no parameter for one of the persona's defaults
  */
 export function personaRequestText(
-  { body, text, scan }: ParsedRequest,
+  { body, text, scan }: ScannedJson,
   operation: Operation,
   persona: PersonaRow,
   history: readonly Fields[] = [],

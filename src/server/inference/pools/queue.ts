@@ -1,8 +1,7 @@
-import { AppError } from "../../../errors.ts";
+import { AppError, callerLeft } from "../../../errors.ts";
 import type { Deadlines } from "../../core/deadlines.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
-import { callerLeft } from "../pace.ts";
 
 /** The `limits` of an llm, with defaults. */
 export interface QueueLimits {
