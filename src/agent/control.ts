@@ -111,12 +111,12 @@ async function refuseIfAlive(path: string, options: ControlOptions): Promise<voi
   if (!(await acceptsConnections(path))) return;
   let who = "";
   try {
-    const answer = await options.fetch(`http://localhost${controlPaths.status}`, {
+    const response = await options.fetch(`http://localhost${controlPaths.status}`, {
       unix: path,
       redirect: "manual",
       signal: AbortSignal.timeout(statusTimeout),
     });
-    const { pid } = (await answer.json()) as Partial<AgentStatus>;
+    const { pid } = (await response.json()) as Partial<AgentStatus>;
     if (typeof pid === "number") who = ` (pid ${pid})`;
   } catch {
     // The other agent runs, and does not report its process.
@@ -135,7 +135,7 @@ function listen(path: string, options: ControlOptions): Bun.Server<undefined> {
     return Bun.serve({
       unix: path,
       development: false,
-      fetch: (request) => answer(request, options),
+      fetch: (request) => respond(request, options),
       // `up` may take minutes. Bun applies this to a Unix socket, although its types do not know it.
       ...({ idleTimeout: 0 } as object),
     });
@@ -144,7 +144,7 @@ function listen(path: string, options: ControlOptions): Bun.Server<undefined> {
   }
 }
 
-async function answer(request: Request, options: ControlOptions): Promise<Response> {
+async function respond(request: Request, options: ControlOptions): Promise<Response> {
   try {
     return await route(request, options);
   } catch (error) {

@@ -22,7 +22,7 @@ export interface ProviderConfig {
   publishName?: string;
   poolName?: string;
   visibility?: "public" | "private";
-  /** Name of the server's llm for which it answers while the server cannot. */
+  /** Name of the server's llm for which it responds while the server cannot. */
   failoverFor?: string;
   wake?: WakeRecipe;
   /** For `vllm-managed` only. */

@@ -53,7 +53,7 @@ export interface LocalProvider {
    * Sends a request that is in the dialect of the provider's type.
    *
    * @param operation selects one of the adapter's own paths; a caller cannot name another one
-   * @throws HttpFailure when there is no answer; AppError `not_supported` for an operation it does not have
+   * @throws HttpFailure when there is no response; AppError `not_supported` for an operation it does not have
    */
   call(operation: Operation, body: string, signal: AbortSignal): Promise<ProviderResponse>;
   close(): Promise<void>;

@@ -31,14 +31,14 @@ export function createProbe(
     const limits = [AbortSignal.timeout(timeout), ...(signal ? [signal] : [])];
     try {
       const url = providerUrl(base, path);
-      const answer = await outbound(url, {
+      const response = await outbound(url, {
         method: "GET",
         headers,
         timeouts,
         signal: AbortSignal.any(limits),
       });
-      const text = await answer.text(maxAnswerBytes);
-      return { status: answer.status, text, json: parsedObject(text) as ProbeResponse["json"] };
+      const text = await response.text(maxAnswerBytes);
+      return { status: response.status, text, json: parsedObject(text) as ProbeResponse["json"] };
     } catch {
       return undefined;
     }

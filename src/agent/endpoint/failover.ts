@@ -27,14 +27,14 @@ export async function mayUse(
   const credentials = ["authorization", "x-api-key"].filter((name) => headers[name] !== undefined);
   if (!isName(llm) || credentials.length === 0) return false;
   try {
-    const answer = await outbound(new URL(`/api/v1/llms/${llm}`, server), {
+    const response = await outbound(new URL(`/api/v1/llms/${llm}`, server), {
       method: "HEAD",
       headers: Object.fromEntries(credentials.map((name) => [name, headers[name]!])),
       timeouts: { connect: probeMs, firstByte: probeMs, silence: probeMs },
       signal: AbortSignal.any([signal, AbortSignal.timeout(probeMs)]),
     });
-    answer.cancel();
-    return answer.status === 200 || answer.status === 204;
+    response.cancel();
+    return response.status === 200 || response.status === 204;
   } catch {
     return false;
   }

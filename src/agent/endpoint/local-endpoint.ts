@@ -65,7 +65,7 @@ export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint 
       maxRequestBodySize: 64 * 1024 * 1024,
       fetch(request, bun) {
         bun.timeout(request, 0);
-        return answer(request, options);
+        return respond(request, options);
       },
     });
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
@@ -78,7 +78,7 @@ export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint 
   }
 }
 
-async function answer(request: Request, options: LocalEndpointOptions): Promise<Response> {
+async function respond(request: Request, options: LocalEndpointOptions): Promise<Response> {
   // With an invalid Host header, Bun gives only the path, or a text that is not a URL.
   const url = URL.parse(request.url, options.server);
   try {

@@ -3,29 +3,29 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 
 /** A provider's response that calls back when it is over: read to the end, failed or cancelled. */
 export class CountedResponse implements ProviderResponse {
-  readonly #answer: ProviderResponse;
+  readonly #response: ProviderResponse;
   readonly #onOver: (failure?: unknown) => void;
 
   /** @param onOver may be called more than once */
-  constructor(answer: ProviderResponse, onOver: (failure?: unknown) => void) {
-    this.#answer = answer;
+  constructor(response: ProviderResponse, onOver: (failure?: unknown) => void) {
+    this.#response = response;
     this.#onOver = onOver;
   }
 
   get status(): number {
-    return this.#answer.status;
+    return this.#response.status;
   }
 
   get headers(): ReadonlyMap<string, string> {
-    return this.#answer.headers;
+    return this.#response.headers;
   }
 
   get over(): boolean {
-    return this.#answer.over;
+    return this.#response.over;
   }
 
   pipe(sink: BodySink): void {
-    this.#answer.pipe({
+    this.#response.pipe({
       data: (bytes) => sink.data(bytes),
       end: () => {
         this.#onOver();
@@ -39,23 +39,23 @@ export class CountedResponse implements ProviderResponse {
   }
 
   bytes(limit: number): Promise<Buffer> {
-    return this.#whole(this.#answer.bytes(limit));
+    return this.#whole(this.#response.bytes(limit));
   }
 
   text(limit: number): Promise<string> {
-    return this.#whole(this.#answer.text(limit));
+    return this.#whole(this.#response.text(limit));
   }
 
   pause(): void {
-    this.#answer.pause();
+    this.#response.pause();
   }
 
   resume(): void {
-    this.#answer.resume();
+    this.#response.resume();
   }
 
   cancel(): void {
-    this.#answer.cancel();
+    this.#response.cancel();
     this.#onOver();
   }
 

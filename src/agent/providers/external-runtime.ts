@@ -34,7 +34,7 @@ export class ExternalRuntime implements Runtime {
   readonly #waker: Waker | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #closed = new AbortController();
-  #report: HealthReport = { answers: false, fault: "not checked yet" };
+  #report: HealthReport = { canBeCalled: false, fault: "not checked yet" };
   #missedOnce = false;
   #probing: Promise<HealthReport> | undefined;
   #checking: Promise<void> | undefined;
@@ -79,7 +79,7 @@ export class ExternalRuntime implements Runtime {
     const report = await this.#runProbe();
     if (this.#closed.signal.aborted) return;
     // A busy server may miss one check; a server that has ended misses the next one too.
-    const mayBeBusy = isUsable(this.#report) && !report.answers && !this.#missedOnce;
+    const mayBeBusy = isUsable(this.#report) && !report.canBeCalled && !this.#missedOnce;
     this.#missedOnce = mayBeBusy;
     if (!mayBeBusy) this.#take(report);
     const usual = isPublicProvider(this.#config) ? checkEvery.public : checkEvery.own;
@@ -187,6 +187,6 @@ export class ExternalRuntime implements Runtime {
   }
 }
 
-function isUsable({ answers, listed }: HealthReport): boolean {
-  return answers && listed !== false;
+function isUsable({ canBeCalled, listed }: HealthReport): boolean {
+  return canBeCalled && listed !== false;
 }

@@ -10,7 +10,7 @@ import { createProbe, type Probe, type ProbeResponse } from "../discovery/probe.
 /** The result of a check of a server. */
 export interface HealthReport {
   /** True if it can be called, as far as a check can tell. */
-  answers: boolean;
+  canBeCalled: boolean;
   /** True if its list of models contains the model; undefined when it has no readable list. */
   listed?: boolean | undefined;
   resident?: boolean | undefined;
@@ -58,14 +58,14 @@ export class HealthProbe {
     try {
       headers = adapter.headers(this.#apiKey());
     } catch {
-      return { answers: false, fault: "its API key cannot be read" };
+      return { canBeCalled: false, fault: "its API key cannot be read" };
     }
     const probe = createProbe(this.#outbound, url!, { timeout: requestTimeout, headers, signal });
     // The list of a public provider may be incomplete or in pages, so only its status counts.
     if (isPublicProvider(this.#config)) return healthOf(await probe(modelsPath));
     const known = this.#kind;
     const report = await this.#checkWith(probe);
-    const isAnother = known && report.answers && report.listed === undefined;
+    const isAnother = known && report.canBeCalled && report.listed === undefined;
     if (!isAnother) return report;
     this.#kind = undefined;
     return this.#checkWith(probe);
@@ -75,15 +75,15 @@ export class HealthProbe {
     const { model } = this.#config;
     if (this.#kind === undefined) this.#kind = (await fingerprint(probe)) ?? null;
     const health = healthOf(await probe(this.#healthPath()));
-    if (!health.answers) {
+    if (!health.canBeCalled) {
       this.#kind = undefined;
       return health;
     }
     const kind = this.#kind ?? undefined;
     const listed = (await modelsOf(kind, probe))?.some((name) => namesModel(name, model));
     if (listed === false)
-      return { answers: true, listed, fault: "its list of models does not name this one" };
-    return { answers: true, listed, resident: await residency(kind, probe, model) };
+      return { canBeCalled: true, listed, fault: "its list of models does not name this one" };
+    return { canBeCalled: true, listed, resident: await residency(kind, probe, model) };
   }
 
   #healthPath(): string {
@@ -95,10 +95,10 @@ export class HealthProbe {
   }
 }
 
-function healthOf(look: ProbeResponse | undefined): HealthReport {
-  if (!look) return { answers: false, fault: "it does not answer" };
-  const { status } = look;
-  if (status === 401 || status === 403) return { answers: false, fault: "it refuses the API key" };
-  if (status >= 500) return { answers: false, fault: `it is not ready (status ${status})` };
-  return { answers: true };
+function healthOf(response: ProbeResponse | undefined): HealthReport {
+  if (!response) return { canBeCalled: false, fault: "it does not respond" };
+  const { status } = response;
+  if (status === 401 || status === 403) return { canBeCalled: false, fault: "it refuses the API key" };
+  if (status >= 500) return { canBeCalled: false, fault: `it is not ready (status ${status})` };
+  return { canBeCalled: true };
 }

@@ -78,8 +78,8 @@ export function createLocalProvider(
       signal.addEventListener("abort", finish, { once: true });
       try {
         const url = providerUrl(runtime.url, operations[operation].path);
-        const answer = await outbound(url, { method: "POST", headers, body, timeouts, signal });
-        return new CountedResponse(answer, (failure) => {
+        const response = await outbound(url, { method: "POST", headers, body, timeouts, signal });
+        return new CountedResponse(response, (failure) => {
           finish();
           failed(failure);
         });

@@ -9,7 +9,7 @@ export function wakeByCall(outbound: Outbound, recipe: Extract<WakeRecipe, { typ
   const call = async () => {
     let status: number;
     try {
-      const answer = await outbound(new URL(recipe.url), {
+      const response = await outbound(new URL(recipe.url), {
         method: recipe.method as "POST",
         headers: recipe.headers,
         ...(recipe.body !== undefined && { body: recipe.body }),
@@ -17,8 +17,8 @@ export function wakeByCall(outbound: Outbound, recipe: Extract<WakeRecipe, { typ
         timeouts: { connect: Math.min(limit, 10_000), firstByte: limit, silence: limit },
         signal: aborted.signal,
       });
-      status = answer.status;
-      answer.cancel();
+      status = response.status;
+      response.cancel();
     } catch {
       throw wakeError("there was no response to the wake call");
     }

@@ -121,7 +121,7 @@ export class Waker {
     const stopped = new AbortController();
     const signal = AbortSignal.any([stopped.signal, this.#closed.signal]);
     const late = Promise.withResolvers<never>();
-    let missing = "it does not answer";
+    let missing = "it does not respond";
     const tooLate = time.after(maxWaitSeconds * 1000, () =>
       late.reject(wakeError(`it was not ready after ${maxWaitSeconds} s: ${missing}`)),
     );

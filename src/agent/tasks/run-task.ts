@@ -47,10 +47,10 @@ export async function runInfer(task: InferTask, run: RunContext): Promise<void> 
   try {
     // The request is always for the published model, and never for another one of the provider.
     const body = JSON.stringify({ ...request, model: provider.config.model });
-    const answer = await provider.call(task.operation, body, signal);
-    const isStream = /^text\/event-stream\b/i.test(answer.headers.get("content-type") ?? "");
-    if (answer.status === 200 && isStream && task.streaming) await pipe(answer, run);
-    else await line.finish(await whole(answer, provider));
+    const response = await provider.call(task.operation, body, signal);
+    const isStream = /^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
+    if (response.status === 200 && isStream && task.streaming) await pipe(response, run);
+    else await line.finish(await whole(response, provider));
   } catch (failure) {
     if (!signal.aborted) await line.finish(outcomeOf(failure, run));
   } finally {
@@ -77,13 +77,13 @@ async function wakeFirst({ provider, signal }: RunContext): Promise<void> {
 }
 
 /** Sends a stream as the provider sends it. Throws HttpFailure when it breaks off. */
-function pipe(answer: ProviderResponse, { line }: RunContext): Promise<void> {
+function pipe(response: ProviderResponse, { line }: RunContext): Promise<void> {
   return new Promise((resolve, reject) => {
-    line.onRoom = () => answer.resume();
-    answer.pipe({
+    line.onRoom = () => response.resume();
+    response.pipe({
       data(bytes) {
         line.write(bytes);
-        if (line.full) answer.pause();
+        if (line.full) response.pause();
       },
       end: () => resolve(line.end()),
       error: reject,
@@ -91,11 +91,11 @@ function pipe(answer: ProviderResponse, { line }: RunContext): Promise<void> {
   });
 }
 
-async function whole(answer: ProviderResponse, { config }: LocalProvider): Promise<TaskOutcome> {
-  const { status } = answer;
-  const sent = await answer.text(wholeBytes);
+async function whole(response: ProviderResponse, { config }: LocalProvider): Promise<TaskOutcome> {
+  const { status } = response;
+  const sent = await response.text(wholeBytes);
   const text = status < 300 ? sent : withoutKey(sent, config);
-  const retryAfter = Number(answer.headers.get("retry-after"));
+  const retryAfter = Number(response.headers.get("retry-after"));
   const body = json(text);
   if (!fits(text, body)) throw new HttpFailure("too-large", "the response is too large to be passed on");
   return { status, body, ...(retryAfter > 0 && { retryAfter }) };

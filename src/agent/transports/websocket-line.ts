@@ -45,8 +45,8 @@ export class WebSocketLine implements TaskLine {
   }
 
   async accept(attempt: number): Promise<{ request?: unknown } | undefined> {
-    const answer = await this.#socket.accept(this.taskId, attempt);
-    return answer?.granted ? answer : undefined;
+    const response = await this.#socket.accept(this.taskId, attempt);
+    return response?.granted ? response : undefined;
   }
 
   get full(): boolean {

@@ -144,14 +144,14 @@ class WebSocketLink implements ServerLink, SharedSocket {
   accept(taskId: string, attempt: number): Promise<(ServerEvent & { event: "accepted" }) | undefined> {
     return new Promise((resolve) => {
       const key = `${taskId} ${attempt}`;
-      const answered = (event?: ServerEvent & { event: "accepted" }) => {
+      const settle = (event?: ServerEvent & { event: "accepted" }) => {
         stop();
         this.#offers.delete(key);
         resolve(event);
       };
-      const stop = this.#options.time.after(2 * offerMs, answered);
-      this.#offers.set(key, answered);
-      if (this.#over) return answered();
+      const stop = this.#options.time.after(2 * offerMs, settle);
+      this.#offers.set(key, settle);
+      if (this.#over) return settle();
       this.send({ op: "accept", taskId, attempt });
     });
   }
@@ -206,7 +206,7 @@ class WebSocketLink implements ServerLink, SharedSocket {
     this.#stopPing();
     this.#stopBufferCheck?.();
     // A claim must not wait for `ended`: it would keep the link, and with it every accepted request, in memory.
-    for (const answered of [...this.#offers.values()]) answered();
+    for (const settle of [...this.#offers.values()]) settle();
     if (terminate) this.#socket.terminate();
     this.#attached.reject(new AppError("connection_failed", `no WebSocket: ${end.reason}`));
     this.#ended.resolve(end);
