@@ -27,7 +27,14 @@ export function watchedSockets(elapsed = performance.now.bind(performance)): Wat
       const socket = new Socket();
       lastReceived.set(socket, elapsed());
       socket.on("data", () => lastReceived.set(socket, elapsed()));
-      socket.on("close", () => lastReceived.delete(socket));
+      // The driver listens for errors a moment later, and stops when the socket is closed. An error that nobody listens
+      // for would end the process.
+      const ignoreErrors = () => void socket.on("error", () => {});
+      ignoreErrors();
+      socket.on("close", () => {
+        lastReceived.delete(socket);
+        queueMicrotask(ignoreErrors);
+      });
       // The driver writes at once. The socket sends it when it is connected.
       if (path) socket.connect(path);
       else socket.connect(port[0]!, host[0]!);
