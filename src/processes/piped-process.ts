@@ -59,7 +59,10 @@ export function startPiped(options: PipeOptions): PipedProcess {
   };
 }
 
-/** Without this, Bun buffers the output of a pipe without limit until a reader is taken. */
+/**
+ * Reads a pipe only when it is read here. Without a reader Bun buffers its output without limit. With one it reads until
+ * the pipe is empty, and then waits for the next read.
+ */
 function heldBack(pipe: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   const reader = pipe.getReader();
   return new ReadableStream<Uint8Array>(
