@@ -1,10 +1,11 @@
 import { homedir } from "node:os";
 import { defineVerb } from "../../cli/core/command.ts";
 import type { Context } from "../../cli/core/context.ts";
-import { jsonText, wantsJson } from "../../cli/output/format.ts";
+import { wantsJson } from "../../cli/output/format.ts";
 import { table } from "../../cli/output/table.ts";
 import { AppError } from "../../errors.ts";
 import { createOutbound } from "../../net/outbound.ts";
+import { jsonText } from "../../wire/text.ts";
 import { configPath, configPlace } from "../config/parse.ts";
 import { readAgentConfig } from "../config/watch.ts";
 import { addToConfig, discover, type Found, lookedFor, usualPorts } from "../discovery/discover.ts";

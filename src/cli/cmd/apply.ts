@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { allowsWrite, assertWrite } from "../../kinds/writes.ts";
+import { jsonText } from "../../wire/text.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
@@ -11,7 +12,6 @@ import { inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
 import { type Outcome, reconcile } from "../manifest/reconcile.ts";
 import { onceLine, resultFormat, warnAbout } from "../manifest/write-result.ts";
-import { jsonText } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { pauseUntil, type RetryClock, retrying } from "./apply/retry.ts";

@@ -2,9 +2,10 @@ import { AppError } from "../../errors.ts";
 import { actions, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
+import { jsonText } from "../../wire/text.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
-import { jsonText, wantsJson } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 
 const canI = defineVerb({
   meta: {

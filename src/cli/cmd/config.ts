@@ -1,10 +1,11 @@
 import { AppError } from "../../errors.ts";
 import { didYouMean } from "../../kinds/names.ts";
+import { jsonText } from "../../wire/text.ts";
 import { type Config, readConfig, readToken, writeConfig } from "../client/config.ts";
 import { serverUrl } from "../client/endpoint.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { jsonText, wantsJson } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 import { mask, masked } from "../output/mask.ts";
 import { table } from "../output/table.ts";
 

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
 import { probeLimits } from "../../wire/probe.ts";
+import { jsonText } from "../../wire/text.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { duration } from "../core/globals.ts";
-import { jsonText, wantsJson } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 import { checkAccount } from "./doctor/account.ts";
 import type { Check } from "./doctor/check.ts";
 import { checkProxies, checkRoundTrip, checkServer } from "./doctor/connectivity.ts";

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { controlPaths, controlSocket, type ProviderReport } from "../../wire/agent-control.ts";
+import { jsonText } from "../../wire/text.ts";
 import type { ApiClient } from "../client/client.ts";
 import { clientFor } from "../core/api-client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { aligned } from "../output/describe.ts";
-import { jsonText, wantsJson } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 import { table } from "../output/table.ts";
 import { later, progressOn } from "../terminal/progress.ts";
 

@@ -1,12 +1,13 @@
 import { AppError } from "../../errors.ts";
 import { findKind, kindOf } from "../../kinds/index.ts";
+import { jsonText } from "../../wire/text.ts";
 import { objectPath, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { splitKindName } from "../kinds/kind-name.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
-import { jsonText, wantsJson } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 import { progressOn } from "../terminal/progress.ts";
 
 /** `mcpctl rotate secretbackend NAME` and `mcpctl rotate master-key` */

@@ -1,11 +1,12 @@
 import type { Resource } from "../../kinds/define.ts";
 import { version as client, type Version } from "../../version.ts";
+import { jsonText } from "../../wire/text.ts";
 import { readConfig } from "../client/config.ts";
 import type { Identity } from "../client/identity.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { aligned } from "../output/describe.ts";
-import { jsonText, wantsJson } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 import { warnAboutSkew } from "./version.ts";
 import { identityLines } from "./whoami.ts";
 

@@ -1,9 +1,10 @@
 import { AppError } from "../../errors.ts";
 import { version as client, type Version, versionLine } from "../../version.ts";
+import { jsonText } from "../../wire/text.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
-import { jsonText, wantsJson } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 export const version = defineVerb({

@@ -1,9 +1,10 @@
+import { jsonText } from "../../wire/text.ts";
 import type { Identity } from "../client/identity.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
-import { jsonText, wantsJson } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 
 export const whoami = defineVerb({
   meta: {

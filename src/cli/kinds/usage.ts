@@ -1,7 +1,8 @@
 import { AppError } from "../../errors.ts";
+import { jsonText } from "../../wire/text.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { type Format, jsonText } from "../output/format.ts";
+import type { Format } from "../output/format.ts";
 import { table } from "../output/table.ts";
 import type { Report } from "./extension.ts";
 

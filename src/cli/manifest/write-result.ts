@@ -1,9 +1,10 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
+import { jsonText } from "../../wire/text.ts";
 import type { GlobalFlags } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import type { KindExtension } from "../kinds/extension.ts";
-import { jsonText, parseFormat } from "../output/format.ts";
+import { parseFormat } from "../output/format.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 

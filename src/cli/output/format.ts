@@ -2,8 +2,6 @@ import { AppError } from "../../errors.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { jsonPath } from "./jsonpath.ts";
 
-export { jsonText } from "../../wire/text.ts";
-
 /** The output format that `-o` selects. */
 export type Format =
   | { as: "table" }

@@ -1,8 +1,9 @@
 import type { Kind, KindInfo, Resource } from "../../kinds/define.ts";
+import { jsonText } from "../../wire/text.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { cell } from "./cells.ts";
 import { escapeBlock } from "./escape.ts";
-import { type Format, jsonText } from "./format.ts";
+import type { Format } from "./format.ts";
 import { table } from "./table.ts";
 
 /** The terminal to print on, and the clock. */

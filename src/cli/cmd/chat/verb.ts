@@ -1,8 +1,9 @@
 import { AppError } from "../../../errors.ts";
+import { jsonText } from "../../../wire/text.ts";
 import type { ApiClient } from "../../client/client.ts";
 import type { Args, Value } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
-import { jsonText, wantsJson } from "../../output/format.ts";
+import { wantsJson } from "../../output/format.ts";
 import { Conversation, type Partner } from "./conversation.ts";
 import { paramsOf } from "./params.ts";
 import { printAnswer } from "./print-answer.ts";
