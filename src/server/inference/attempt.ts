@@ -213,7 +213,7 @@ async function wholeResponse(
   const { request, operation, provider, translation } = prepared;
   const bytes = await response.bytes(maxResponseBytes);
   leaveQueue();
-  record.received.add(bytes);
+  record.received.addWhole(bytes);
   const text = bytes.toString("utf8");
   const body = parseBody(text, translation !== undefined);
   // An SDK would take JSON for a stream without a single frame.

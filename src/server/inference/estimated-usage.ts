@@ -7,6 +7,8 @@ const modelText =
 /** Images and files inside a request: their bytes are no text. */
 const embedded = /;base64,[A-Za-z0-9+/=_-]+/g;
 
+const nothing = new Uint8Array(0);
+
 /** The beginning of a stream, from which the rest is estimated. Bytes. */
 const sampleBytes = 2048;
 
@@ -33,22 +35,31 @@ export function tokensOfResponse(text: string): number {
 /** The bytes of a streamed response as they pass, for an estimate where the provider does not report its usage. */
 export class ReceivedBytes {
   #total = 0;
-  #sample = Buffer.alloc(0);
+  #sample: Uint8Array = nothing;
 
   /** Number of bytes so far. */
   get total(): number {
     return this.#total;
   }
 
+  /** Adds a piece of a stream. The sample is a copy: pieces are parts of larger buffers. */
   add(bytes: Uint8Array): void {
     if (this.#total < sampleBytes)
       this.#sample = Buffer.concat([this.#sample, bytes.subarray(0, sampleBytes - this.#total)]);
     this.#total += bytes.length;
   }
 
+  /** Takes a whole body, without a copy. */
+  addWhole(bytes: Uint8Array): void {
+    this.#sample = bytes;
+    this.#total = bytes.length;
+  }
+
   /** Returns the estimated tokens of all bytes: those of the beginning, in proportion. */
   tokens(): number {
     if (this.#total === 0) return 0;
-    return Math.ceil((tokensOfResponse(this.#sample.toString()) * this.#total) / this.#sample.length);
+    return Math.ceil(
+      (tokensOfResponse(Buffer.from(this.#sample).toString()) * this.#total) / this.#sample.length,
+    );
   }
 }
