@@ -1,7 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
-import { pause, type Time } from "../../time.ts";
-import { orAborted } from "../core/or-aborted.ts";
+import { orAborted, pause, type Time } from "../../time.ts";
 
 /** Milliseconds between two checks whether the server is ready. */
 const pollMs = 1_500;

@@ -1,4 +1,5 @@
 import { AppError, callerLeft } from "../../errors.ts";
+import { orAborted } from "../../time.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
@@ -80,14 +81,10 @@ export class Wakes {
         retryAfter: fullRetrySeconds,
       });
     wake.waiting++;
-    const left = Promise.withResolvers<void>();
-    const leave = () => left.reject(callerLeft());
-    signal.addEventListener("abort", leave);
     try {
-      await Promise.race([wake.finished.promise, left.promise]);
+      await orAborted(wake.finished.promise, signal, callerLeft);
     } finally {
       wake.waiting--;
-      signal.removeEventListener("abort", leave);
     }
   }
 

@@ -56,6 +56,12 @@ function homeWith(url: string): string {
   return home;
 }
 
+/** Calls the published model as a user. Returns the status. */
+async function statusOfCall(user: Awaited<ReturnType<typeof surroundings>>["alice"]): Promise<number> {
+  const call = { model: "local", messages: [{ role: "user", content: "hi" }] };
+  return (await user.call("POST", "/v1/chat/completions", call)).status;
+}
+
 describe("mcpctl agent", () => {
   it("fails with a hint when it has no bearer, and when the server is a Unix socket", async () => {
     const none = await cli("agent --server http://127.0.0.1:7777");
@@ -100,14 +106,7 @@ describe("mcpctl agent", () => {
     const { server, alice, home } = await surroundings();
     const agent = start(home, server.url, alice.bearer, "--listen", "127.0.0.1:0");
     await agent.says("connected to");
-    expect(
-      (
-        await alice.call("POST", "/v1/chat/completions", {
-          model: "local",
-          messages: [{ role: "user", content: "hi" }],
-        })
-      ).status,
-    ).toBe(200);
+    expect(await statusOfCall(alice)).toBe(200);
     const url = /http:\/\/127\.0\.0\.1:\d+\/v1/.exec(agent.said)![0];
     const models = await fetch(`${url}/models`, { headers: { authorization: `Bearer ${alice.bearer}` } });
     expect(models.status).toBe(200);
@@ -131,14 +130,7 @@ describe("mcpctl agent", () => {
     const { code, said } = await second.exit();
     expect(code).toBe(1);
     expect(said).toContain(`pid ${first.child.pid}`);
-    expect(
-      (
-        await alice.call("POST", "/v1/chat/completions", {
-          model: "local",
-          messages: [{ role: "user", content: "hi" }],
-        })
-      ).status,
-    ).toBe(200);
+    expect(await statusOfCall(alice)).toBe(200);
     expect(first.said).not.toContain("lost");
   });
 
@@ -153,14 +145,7 @@ describe("mcpctl agent", () => {
     expect({ code, said }).toMatchObject({ code: 4 });
     expect(said).toContain("another agent has taken over this session");
     await second.says("connected to");
-    expect(
-      (
-        await alice.call("POST", "/v1/chat/completions", {
-          model: "local",
-          messages: [{ role: "user", content: "hi" }],
-        })
-      ).status,
-    ).toBe(200);
+    expect(await statusOfCall(alice)).toBe(200);
   });
 
   it("waits for a server that is away, and stops at once on a signal", async () => {

@@ -2,9 +2,8 @@ import { AppError } from "../../../errors.ts";
 import type { Log } from "../../../log.ts";
 import type { Outbound } from "../../../net/outbound.ts";
 import { describeExit } from "../../../processes/process-group.ts";
-import type { Time } from "../../../time.ts";
+import { orAborted, type Time } from "../../../time.ts";
 import type { ProviderConfig } from "../../core/config.ts";
-import { orAborted } from "../../core/or-aborted.ts";
 import type { Runtime, RuntimeReport, RuntimeState } from "../../core/provider.ts";
 import { type AgentEnvironment, extraArgsFaults, findExecutable } from "./command.ts";
 import {
