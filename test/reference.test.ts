@@ -44,9 +44,9 @@ function citedIn(text: string, words: RegExp): string[] {
 describe.each(lists)("$page", ({ page, words, digits }) => {
   const rows = rowsOf(page);
 
-  it("has rows numbered from 1 on, each with an anchor of its own", () => {
+  it("has rows whose numbers and anchors stand once", () => {
     expect(rows.length).toBeGreaterThan(50);
-    expect(rows.map(({ number }) => number)).toEqual(rows.map((_, at) => at + 1));
+    expect(new Set(rows.map(({ number }) => number)).size).toBe(rows.length);
     const table = read(page).match(/^\| <a /gm);
     expect(table).toHaveLength(rows.length);
     expect(new Set(rows.map(({ anchor }) => anchor)).size).toBe(rows.length);
