@@ -1,5 +1,5 @@
 import { createConsola, type LogObject } from "consola";
-import { jsonText } from "./wire/text.ts";
+import { escapeBlock, jsonText } from "./wire/text.ts";
 
 /** The log of a server or an agent. It never contains a key, a token, a prompt or a response. */
 export interface Log {
@@ -30,7 +30,8 @@ export function createLog(stderr: NodeJS.WriteStream, format: LogFormat = "text"
 /** A message may quote another program or a server: nothing in it moves the cursor of a terminal (T42). */
 function withoutControls(log: Log): Log {
   const write = (level: keyof Log) => (message: string) =>
-    log[level](message.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, " "));
+    // Only the first line of a message begins at the left.
+    log[level](escapeBlock(message).replaceAll("\n", "\n  "));
   return { info: write("info"), warn: write("warn"), error: write("error"), success: write("success") };
 }
 

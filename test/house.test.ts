@@ -266,6 +266,18 @@ describe("every file", () => {
     }
   });
 
+  it("of the command line writes through a Terminal, which escapes, and nothing in src through console (T42)", () => {
+    for (const { path, text } of files) {
+      expect(text, path).not.toMatch(/\bconsole\./);
+      if (roomOf(path) === "cli" && !path.startsWith("src/cli/terminal/"))
+        expect(text, path).not.toMatch(/\b(process|Bun)\.std(out|err)\b/);
+    }
+    const devices = files.filter(({ text }) => /\bprocessTerminal\(/.test(text)).map(({ path }) => path);
+    expect(devices).toEqual(["src/cli/terminal/process-terminal.ts", "src/main.ts"]);
+    const taking = files.filter(({ text }) => /\bTerminalDevice\b/.test(text)).map(({ path }) => path);
+    expect(taking.filter((path) => !path.startsWith("src/cli/terminal/"))).toEqual(["src/cli/core/run.ts"]);
+  });
+
   it("has no TODO", () => {
     for (const { path, text } of files) expect(text, path).not.toMatch(/\b(TODO|FIXME|XXX|HACK)\b/);
   });

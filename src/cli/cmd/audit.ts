@@ -1,10 +1,9 @@
 import { AppError } from "../../errors.ts";
-import { jsonText } from "../../wire/text.ts";
+import { escapeLine, jsonText } from "../../wire/text.ts";
 import { backoffPause } from "../client/reconnect.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { duration } from "../core/globals.ts";
-import { escapeLine } from "../output/escape.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { table, tableLine } from "../output/table.ts";
 import { type ApiAuditEvent, auditCells, auditColumns } from "./audit/cells.ts";

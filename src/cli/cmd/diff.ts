@@ -1,5 +1,6 @@
 import type { Kind } from "../../kinds/define.ts";
 import { isObject } from "../../wire/json.ts";
+import { escapeBlock } from "../../wire/text.ts";
 import type { ApiClient } from "../client/client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -10,9 +11,8 @@ import type { Manifest } from "../manifest/manifest.ts";
 import { inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
 import { changesTo, defaultOf, findLive } from "../manifest/reconcile.ts";
-import { escapeBlock } from "../output/escape.ts";
-import { paint } from "../output/paint.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
+import { paint } from "../terminal/paint.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { unifiedDiff } from "./diff/line-diff.ts";
 

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
-import { escapeLine } from "../output/escape.ts";
-import { paint } from "../output/paint.ts";
+import { escapeLine } from "../../wire/text.ts";
+import { paint } from "../terminal/paint.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /**

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import type { ApiClient } from "../client/client.ts";
-import type { Terminal } from "../terminal/terminal.ts";
+import { safeTerminal } from "../terminal/safe-terminal.ts";
+import type { Terminal, TerminalDevice } from "../terminal/terminal.ts";
 import { clientFor } from "./api-client.ts";
 import type { Args, Commands, CommandVerb, Value } from "./command.ts";
 import type { Context } from "./context.ts";
@@ -13,7 +14,7 @@ import { firstWord, flagsIn, parse, wordsOf } from "./parse.ts";
 
 /** Everything outside the process. A test passes its own. */
 export interface World {
-  terminal: Terminal;
+  terminal: TerminalDevice;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   /** Fires on Ctrl-C. */
@@ -22,6 +23,7 @@ export interface World {
   fetch?: typeof fetch;
 }
 
+type SafeWorld = World & { terminal: Terminal };
 type Values = Record<string, Value>;
 
 const rootArgs = {
@@ -36,10 +38,11 @@ const rootArgs = {
  * @returns the exit code
  */
 export async function runMain(argv: readonly string[], commands: Commands, world: World): Promise<number> {
-  const { terminal } = world;
-  setColors(world, undefined);
+  const terminal = safeTerminal(world.terminal);
+  const safeWorld = { ...world, terminal };
+  setColors(safeWorld, undefined);
   try {
-    const code = await dispatch(argv, commands, world);
+    const code = await dispatch(argv, commands, safeWorld);
     await terminal.drain();
     return code;
   } catch (error) {
@@ -50,7 +53,7 @@ export async function runMain(argv: readonly string[], commands: Commands, world
   }
 }
 
-async function dispatch(argv: readonly string[], commands: Commands, world: World): Promise<number> {
+async function dispatch(argv: readonly string[], commands: Commands, world: SafeWorld): Promise<number> {
   const { verb, path, before, rest } = await findVerb(argv, commands);
   setColors(world, before["color"]);
   if (!verb) return root(before, commands, world.terminal);
@@ -123,7 +126,7 @@ function merged(first: Values, second: Values): Values {
   return { ...first, ...Object.fromEntries(set) };
 }
 
-function contextOf(world: World, values: Values): Context {
+function contextOf(world: SafeWorld, values: Values): Context {
   const { terminal, env, cwd, signal } = world;
   const flags = globalFlags(values);
   let client: Promise<ApiClient> | undefined;
@@ -147,7 +150,7 @@ function contextOf(world: World, values: Values): Context {
   return context;
 }
 
-function setColors({ terminal, env }: World, value: Value): void {
+function setColors({ terminal, env }: SafeWorld, value: Value): void {
   const choice = typeof value === "string" ? value : undefined;
   terminal.color = wantsColor(choice, env, terminal.outIsTerminal);
   terminal.errColor = wantsColor(choice, env, terminal.errIsTerminal);

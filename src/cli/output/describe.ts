@@ -1,9 +1,9 @@
 import type { KindInfo, Resource } from "../../kinds/define.ts";
 import { isObject } from "../../wire/json.ts";
+import { escapeBlock, escapeLine } from "../../wire/text.ts";
+import { paint } from "../terminal/paint.ts";
 import { age, plain } from "./cells.ts";
-import { escapeBlock, escapeLine } from "./escape.ts";
 import { mask } from "./mask.ts";
-import { paint } from "./paint.ts";
 
 /** A line of a description, or a titled block of them. */
 export type DescriptionEntry =

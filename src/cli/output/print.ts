@@ -2,7 +2,6 @@ import type { Kind, KindInfo, Resource } from "../../kinds/define.ts";
 import { jsonText } from "../../wire/text.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { cell } from "./cells.ts";
-import { escapeBlock } from "./escape.ts";
 import type { Format } from "./format.ts";
 import { table } from "./table.ts";
 
@@ -59,7 +58,7 @@ export async function printAll(
     terminal.out(documents.map(({ kind, objects }) => toYaml(kind as Kind, objects)).join("---\n"));
   } else {
     const text = format.textOf(dataOf(listings, options));
-    terminal.out(terminal.outIsTerminal ? `${escapeBlock(text).trimEnd()}\n` : text);
+    terminal.data(terminal.outIsTerminal ? `${text.trimEnd()}\n` : text);
   }
 }
 

@@ -1,5 +1,5 @@
-import { escapeLine } from "./escape.ts";
-import { paint } from "./paint.ts";
+import { escapeLine } from "../../wire/text.ts";
+import { paint } from "../terminal/paint.ts";
 
 const gap = 3;
 /** The least width of a column that is cut, so that its cells can still be told apart. */

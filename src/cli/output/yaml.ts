@@ -1,23 +1,24 @@
 import type { TSchema } from "@sinclair/typebox";
 import { Document, visit } from "yaml";
 import type { Kind, Resource } from "../../kinds/define.ts";
-
-// Characters that move a terminal's cursor or change its colours or direction (T42); tabs and line breaks may stay.
-const unsafe = /[^\P{Cc}\t\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/u;
-const everyUnsafe = new RegExp(unsafe, "gu");
+import { replaceHidden } from "../../wire/text.ts";
 
 /** Plain data as one YAML document: no folded lines, no anchors, no words that YAML 1.1 reads as booleans. */
 export function yamlText(value: unknown): string {
   const document = new Document(value, { aliasDuplicateObjects: false, compat: "yaml-1.1" });
   visit(document, {
     Scalar(_, scalar) {
-      if (typeof scalar.value === "string" && unsafe.test(scalar.value)) scalar.type = "QUOTE_DOUBLE";
+      if (typeof scalar.value === "string" && replaceHidden(scalar.value, () => "") !== scalar.value)
+        scalar.type = "QUOTE_DOUBLE";
     },
   });
-  // All such characters are now in double quotes, where an escape means the same.
-  return document
-    .toString({ lineWidth: 0, blockQuote: "literal" })
-    .replace(everyUnsafe, (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, "0")}`);
+  // All hidden characters are now in double quotes, where an escape means the same (T42).
+  return replaceHidden(document.toString({ lineWidth: 0, blockQuote: "literal" }), yamlEscape);
+}
+
+function yamlEscape(character: string): string {
+  const code = character.codePointAt(0)!.toString(16);
+  return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { isatty } from "node:tty";
 import { AppError } from "../../errors.ts";
-import type { Terminal } from "./terminal.ts";
+import type { TerminalDevice } from "./terminal.ts";
 
 /**
  * The terminal or the pipes that this process was started with. `process.stdout` is not used: setting it up takes
@@ -8,14 +8,14 @@ import type { Terminal } from "./terminal.ts";
  *
  * @param onClosed called when the reader of stdout has gone
  */
-export function processTerminal(signal: AbortSignal, onClosed: () => void): Terminal {
+export function processTerminal(signal: AbortSignal, onClosed: () => void): TerminalDevice {
   const outIsTerminal = isatty(1);
   const out = sink(Bun.stdout.writer(), () => {
     terminal.closed = true;
     onClosed();
   });
   const err = sink(Bun.stderr.writer());
-  const terminal: Terminal = {
+  const terminal: TerminalDevice = {
     out: out.write,
     err: err.write,
     async drain() {

@@ -1,3 +1,4 @@
+import { escapeLine } from "../../wire/text.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Calls a function once after a delay, and returns a function that cancels the call. */
@@ -36,14 +37,17 @@ export function progressOn(
   let drawn = 0;
   let due = false;
   const erase = () => {
-    if (drawn > 0) terminal.err(`\r${" ".repeat(drawn)}\r`);
+    if (drawn > 0) {
+      terminal.rewrite(" ".repeat(drawn));
+      terminal.rewrite("");
+    }
     drawn = 0;
   };
   const draw = () => {
     if (!due) return;
     // A line that wraps cannot be rewritten.
     const line = text.slice(0, (terminal.columns ?? 80) - 1);
-    terminal.err(`\r${line.padEnd(drawn)}`);
+    terminal.rewrite(line.padEnd(drawn));
     drawn = Math.max(drawn, line.length);
   };
   const wanted = terminal.errIsTerminal && !flags.verbose;
@@ -55,8 +59,9 @@ export function progressOn(
     : () => {};
   return {
     show(next) {
-      if (next === text && drawn > 0) return;
-      text = next;
+      const line = escapeLine(next);
+      if (line === text && drawn > 0) return;
+      text = line;
       draw();
     },
     erase,

@@ -1,8 +1,8 @@
-/** The input and output of a command. Injected, so that tests see exactly what a user sees. */
-export interface Terminal {
-  /** Writes data and result lines to stdout. A line ends with its own "\n". */
+/** The input and output of a process. Verbs never see it: they write to the `Terminal` around it. */
+export interface TerminalDevice {
+  /** Writes to stdout as it is. */
   out(text: string): void;
-  /** Writes everything else to stderr: warnings, prompts, progress, errors. Lines end with their own "\n". */
+  /** Writes to stderr as it is. */
   err(text: string): void;
   /** Resolves when everything written has been taken. A verb that prints without end awaits it. */
   drain(): Promise<void>;
@@ -23,6 +23,21 @@ export interface Terminal {
   color: boolean;
   /** True if stderr is coloured. The runner sets it. */
   errColor: boolean;
+}
+
+/**
+ * The input and output of a command. Injected, so that tests see exactly what a user sees. Hidden characters and those
+ * that a terminal obeys are escaped in all that is written, and styles are those of `paint` (T42).
+ */
+export interface Terminal extends TerminalDevice {
+  /** Writes result lines, tables and JSON to stdout. A line ends with its own "\n". */
+  out(text: string): void;
+  /** Writes everything else to stderr: warnings, prompts, errors. Lines end with their own "\n". */
+  err(text: string): void;
+  /** Writes data that a program reads, such as the text of an answer: into a pipe or a file as it is. */
+  data(text: string): void;
+  /** Goes to the start of the line on stderr and writes one line over what is there, without a line end. */
+  rewrite(text: string): void;
 }
 
 /** The input of a person: a line, Ctrl-C, or Ctrl-D. */

@@ -39,6 +39,12 @@ export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): Fa
     err(text) {
       this.stderr += text;
     },
+    data(text) {
+      this.out(text);
+    },
+    rewrite(text) {
+      this.err(`\r${text}`);
+    },
     readStdin: async () => stdin,
     async prompt(question, hidden) {
       this.prompts.push(hidden ? `${question}(hidden)` : question);

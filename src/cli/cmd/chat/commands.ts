@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { nearest } from "../../../kinds/names.ts";
+import { escapeLine } from "../../../wire/text.ts";
 import type { Context } from "../../core/context.ts";
-import { escapeLine } from "../../output/escape.ts";
 import type { Conversation } from "./conversation.ts";
 import { paramOf } from "./params.ts";
 import { saveTranscript } from "./transcript.ts";

@@ -1,5 +1,5 @@
-import { escapeBlock } from "../../output/escape.ts";
-import { paint } from "../../output/paint.ts";
+import { escapeLine } from "../../../wire/text.ts";
+import { paint } from "../../terminal/paint.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
 import type { Answer, Piece } from "./answer.ts";
 import type { Conversation } from "./conversation.ts";
@@ -18,16 +18,15 @@ export async function printAnswer(
 ): Promise<Answer> {
   let last: Piece | undefined;
   const endLine = () => {
-    if (last && !last.text.endsWith("\n"))
-      (last.kind === "text" ? terminal.out : terminal.err).call(terminal, "\n");
+    if (last && !last.text.endsWith("\n")) (last.kind === "text" ? terminal.data : terminal.err)("\n");
   };
   const onPiece = (piece: Piece) => {
     // Reasoning is shown on a terminal only.
     if (piece.kind === "reasoning" && !terminal.errIsTerminal) return;
     if (last && last.kind !== piece.kind) endLine();
     last = piece;
-    if (piece.kind === "text") terminal.out(terminal.outIsTerminal ? escapeBlock(piece.text) : piece.text);
-    else terminal.err(paint(terminal.errColor, "dim", escapeBlock(piece.text)));
+    if (piece.kind === "text") terminal.data(piece.text);
+    else terminal.err(paint(terminal.errColor, "dim", piece.text));
   };
   try {
     const answer = await conversation.stream(text, onPiece, signal);
@@ -50,5 +49,5 @@ function notes({ finishReason, usage, message }: Answer): string {
     finishReason === "content_filter" && "cut off by the provider's filter",
     called !== "" && `the model asks for the tools ${called}, which mcpctl does not run`,
   ].filter((part) => typeof part === "string");
-  return parts.length > 0 ? `(${escapeBlock(parts.join("; "))})\n` : "";
+  return parts.length > 0 ? `(${escapeLine(parts.join("; "))})\n` : "";
 }

@@ -1,5 +1,5 @@
-import { escapeLine } from "../../output/escape.ts";
-import { paint } from "../../output/paint.ts";
+import { escapeLine } from "../../../wire/text.ts";
+import { paint } from "../../terminal/paint.ts";
 import type { Check } from "./check.ts";
 import type { Remedy } from "./remedies.ts";
 

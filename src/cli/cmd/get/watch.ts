@@ -1,11 +1,10 @@
 import type { KindInfo, Resource } from "../../../kinds/define.ts";
-import { jsonText } from "../../../wire/text.ts";
+import { escapeLine, jsonText } from "../../../wire/text.ts";
 import { isInScope } from "../../client/objects.ts";
 import { backoffPause } from "../../client/reconnect.ts";
 import { changesOf, type ObjectChange } from "../../client/watch.ts";
 import type { Context } from "../../core/context.ts";
 import type { Target } from "../../kinds/resolve-kind.ts";
-import { escapeLine } from "../../output/escape.ts";
 import type { Format } from "../../output/format.ts";
 import { print, rowOf } from "../../output/print.ts";
 import { tableLine, widthsOf } from "../../output/table.ts";

@@ -1,11 +1,10 @@
 import { AppError } from "../../../errors.ts";
-import { jsonText } from "../../../wire/text.ts";
+import { escapeLine, jsonText } from "../../../wire/text.ts";
 import { ndjson } from "../../client/ndjson.ts";
 import type { Context } from "../../core/context.ts";
 import { reportFailure, warn } from "../../core/failure.ts";
-import { escapeLine } from "../../output/escape.ts";
 import { wantsJson } from "../../output/format.ts";
-import { paint } from "../../output/paint.ts";
+import { paint } from "../../terminal/paint.ts";
 import { type Later, later, progressOn } from "../../terminal/progress.ts";
 
 /** The body of `POST /api/v1/secrets/migrate`. */
