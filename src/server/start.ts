@@ -3,6 +3,7 @@ import { describeError } from "./core/describe-error.ts";
 import { requestIds, systemRandom } from "./core/ids.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
 import { selfTest } from "./core/self-url.ts";
+import { StoreHealth, storeHealthComponent } from "./core/store/health.ts";
 import { timer } from "./core/timer.ts";
 import { httpComponent } from "./http/component.ts";
 import { Listeners } from "./http/listeners.ts";
@@ -25,6 +26,8 @@ export interface RunningServer {
 }
 
 const minute = 60_000;
+/** Milliseconds between two pings of the database, at most. */
+const healthInterval = 2000;
 /** Milliseconds between two looks at the sessions of agents, at most. */
 const sessionsInterval = 5000;
 /** Milliseconds between two looks at what other servers on the same database have let through. */
@@ -55,18 +58,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onError,
   });
   const { metrics, workstations, limits, sessions, upkeep, secretUpkeep } = services;
+  const health = new StoreHealth(store, elapsed);
   const server: Server = {
     ...services,
-    throttle: new Throttle(now),
+    throttle: new Throttle(elapsed),
     now,
     random,
     metricsPublic: options.metricsPublic,
-    async unready() {
+    unready() {
       if (lifecycle.isStopping) return ["the server is shutting down"];
-      return store.ping().then(
-        () => [],
-        () => ["the database does not answer"],
-      );
+      return health.failure === undefined ? [] : [health.failure];
     },
     addressOf: (request) => listeners.addressOf(request),
     upgrade: (request, peer, handler, headers) => listeners.upgrade(request, peer, handler, headers),
@@ -89,10 +90,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // Timers start last and drain first, so that no background work begins while the server starts or stops.
   const every = (name: string, interval: number, run: () => Promise<void>, atStart = false) =>
     lifecycle.start(timer({ name: `${name} timer`, every: interval, atStart, run, onError }));
+  await lifecycle.start(storeHealthComponent(health, Math.min(tick, healthInterval), metrics));
   await every("upkeep", tick, upkeep);
   await every("secret upkeep", tick, secretUpkeep.run, true);
   await every("sessions", Math.min(tick, sessionsInterval), () => sessions.checkLeases());
-  if (store.dialect === "postgres") await every("limits", sharedLimitsInterval, () => limits.load());
+  const loadLimits = () => (store.dialect === "postgres" ? limits.load() : limits.loadNewMonth());
+  await every("limits", sharedLimitsInterval, loadLimits);
 
   return { url: listeners.urls[0]!, stop: (timeout) => lifecycle.stop(timeout) };
 }

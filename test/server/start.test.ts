@@ -40,7 +40,7 @@ const services = [
 const components = [
   ...services,
   ...["http", "workstations"],
-  ...["upkeep timer", "secret upkeep timer", "sessions timer"],
+  ...["database health timer", "upkeep timer", "secret upkeep timer", "sessions timer", "limits timer"],
 ];
 const steps = (step: string, names: readonly string[]) => names.map((name) => `${step} ${name}`);
 

@@ -33,8 +33,8 @@ export interface Server extends SecretServices {
   random: Random;
   /** True if `/metrics` needs no bearer. */
   metricsPublic: boolean;
-  /** Returns the reasons why the server should get no requests now; an empty list if it should. */
-  unready(): Promise<string[]>;
+  /** Returns the reasons why the server should get no requests now, as far as is known; an empty list if it should. */
+  unready(): string[];
   /** Returns the address that a request over TCP comes from; undefined if the caller has gone. */
   addressOf(request: Request): string | undefined;
   /**

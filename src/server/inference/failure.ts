@@ -64,6 +64,8 @@ export function retryAfterOf(headers: ReadonlyMap<string, string>): number | und
   const header = headers.get("retry-after");
   if (header === undefined) return undefined;
   const number = Number(header);
-  const seconds = Number.isFinite(number) ? number : (Date.parse(header) - Date.now()) / 1000;
+  // A date counts from the provider's own clock, where it sends that: ours may be wrong.
+  const sentAt = Date.parse(headers.get("date") ?? "") || Date.now();
+  const seconds = Number.isFinite(number) ? number : (Date.parse(header) - sentAt) / 1000;
   return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
 }

@@ -21,10 +21,15 @@ export function rotationTimer(
   /** Configs of backends whose token cannot be replaced. */
   const irreplaceable = new WeakSet<object>();
 
+  /** True if a time is that long ago. A time far in the future was stored before the clock was set back (T91). */
+  const isPast = (at: number, milliseconds: number) => {
+    const passed = now() - at;
+    return passed >= milliseconds || passed < -hour;
+  };
   const isDue = ({ status, createdAt }: SecretBackendRow): boolean => {
     const { rotatedAt, failedAt } = status.rotation ?? {};
-    if (failedAt && now() - Date.parse(failedAt) < hour) return false;
-    return now() - (rotatedAt ? Date.parse(rotatedAt) : createdAt) >= day + jitter;
+    if (failedAt && !isPast(Date.parse(failedAt), hour)) return false;
+    return isPast(rotatedAt ? Date.parse(rotatedAt) : createdAt, day + jitter);
   };
 
   return async () => {

@@ -169,10 +169,31 @@ it("/readyz returns 503 while the database does not answer, and /healthz returns
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
   let gone = false;
   const ping = () => (gone ? Promise.reject(new StoreError("unavailable")) : store.ping());
-  const { as } = await testServer({ store: { ...store, ping } });
-  expect([(await as()("GET", "/readyz")).status, (await as()("GET", "/readyz")).text]).toEqual([200, "ok\n"]);
+  const { as } = await testServer({ store: { ...store, ping }, tick: 20 });
+  const readyz = async () => {
+    const { status, text } = await as()("GET", "/readyz");
+    return [status, text];
+  };
+  expect(await readyz()).toEqual([200, "ok\n"]);
   gone = true;
-  const { status, text } = await as()("GET", "/readyz");
-  expect([status, text]).toEqual([503, "the database does not answer\n"]);
+  await expect.poll(readyz).toEqual([503, "the database does not answer\n"]);
   expect((await as()("GET", "/healthz")).status).toBe(200);
+  gone = false;
+  await expect.poll(readyz).toEqual([200, "ok\n"]);
+});
+
+it("/readyz answers at once while a ping of the database hangs (failure mode 96)", async () => {
+  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  let elapsed = 0;
+  const pinged = Promise.withResolvers<void>();
+  const ping = () => {
+    pinged.resolve();
+    return new Promise<void>(() => {});
+  };
+  const { as } = await testServer({ store: { ...store, ping }, elapsed: () => elapsed, tick: 20 });
+  await pinged.promise;
+  expect((await as()("GET", "/readyz")).status).toBe(200);
+  elapsed = 7_400;
+  const { status, text } = await as()("GET", "/readyz");
+  expect([status, text]).toEqual([503, "the database has not answered for 7 s\n"]);
 });

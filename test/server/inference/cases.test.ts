@@ -152,6 +152,12 @@ it("case 75: a retry-after date becomes seconds", async () => {
   expect(seconds).toBeLessThanOrEqual(40);
 });
 
+it("case 75: a retry-after date counts from the date of the response, whatever our own clock says (T91)", async () => {
+  const headers = { date: "Fri, 01 Jan 2038 10:00:00 GMT", "retry-after": "Fri, 01 Jan 2038 10:00:40 GMT" };
+  const { call } = await failing("openai", 429, {}, headers);
+  expect((await call("POST", chatPath, request)).headers.get("retry-after")).toBe("40");
+});
+
 it("case 73: ?beta=true changes nothing, and beta headers are sent unchanged, to Anthropic only", async () => {
   const beta = { "anthropic-beta": "a-2025-01-01,made-up-2099-01-01", "anthropic-version": "2023-06-01" };
   for (const type of ["openai", "anthropic"]) {

@@ -255,6 +255,26 @@ describe("rotating a backend's token", () => {
     expect(body[0].user).toBeNull();
   });
 
+  it("happens at once when the clock was set back by days, and then once a day again (T91)", async () => {
+    const bao = await fakeBao();
+    let now = Date.now();
+    const { token, shown } = await startWithWizard(bao, { now: () => now, tick: 5 });
+    const first = await token();
+    now -= 3 * day;
+    await expect.poll(token).not.toBe(first);
+    const { rotatedAt } = (await shown()).rotation;
+    expect(Date.parse(rotatedAt)).toBe(now);
+  });
+
+  it("checks the health of a backend again after the clock was set back (T91)", async () => {
+    const bao = await fakeBao();
+    let now = Date.now();
+    const { shown } = await startWithWizard(bao, { now: () => now });
+    await shown();
+    now -= day;
+    expect(Date.parse((await shown()).health.checkedAt)).toBe(now);
+  });
+
   it("makes the backend stale if it is overdue", async () => {
     const bao = await fakeBao();
     let now = Date.now();

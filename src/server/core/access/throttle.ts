@@ -12,11 +12,11 @@ const maxKeys = 10_000;
  */
 export class Throttle {
   readonly #attempts = new Map<string, number[]>();
-  readonly #now: () => number;
+  readonly #elapsed: () => number;
 
-  /** @param now milliseconds */
-  constructor(now: () => number) {
-    this.#now = now;
+  /** @param elapsed a monotonic clock, in milliseconds (T91) */
+  constructor(elapsed: () => number) {
+    this.#elapsed = elapsed;
   }
 
   /** Counts an attempt of each key. Returns 0; or, where there were too many, the seconds to wait, and counts nothing. */
@@ -26,7 +26,7 @@ export class Throttle {
     for (const key of keys) {
       const recent = this.#recent(key);
       this.#attempts.delete(key);
-      this.#attempts.set(key, [...recent, this.#now()]);
+      this.#attempts.set(key, [...recent, this.#elapsed()]);
     }
     while (this.#attempts.size > maxKeys) this.#attempts.delete(this.#attempts.keys().next().value!);
     return 0;
@@ -43,11 +43,11 @@ export class Throttle {
   }
 
   #recent(key: string): number[] {
-    return (this.#attempts.get(key) ?? []).filter((at) => at > this.#now() - window);
+    return (this.#attempts.get(key) ?? []).filter((at) => at > this.#elapsed() - window);
   }
 
   #wait(key: string): number {
     const recent = this.#recent(key);
-    return recent.length < limit ? 0 : Math.ceil((recent[0]! + window - this.#now()) / 1000);
+    return recent.length < limit ? 0 : Math.ceil((recent[0]! + window - this.#elapsed()) / 1000);
   }
 }

@@ -16,8 +16,13 @@ export function storeFailure(error: StoreError): AppError {
     case "dangling":
       return new AppError("conflict", "what it refers to has been deleted in the meantime", { cause: error });
     case "full":
-      return new AppError("storage_full", "the disk is full: nothing was written", { cause: error });
+      return new AppError("storage_full", error.reason ?? "the disk is full: nothing was written", {
+        cause: error,
+      });
     case "unavailable":
-      return new AppError("unavailable", "the database does not answer", { cause: error, retryAfter: 1 });
+      return new AppError("unavailable", error.reason ?? "the database does not answer", {
+        cause: error,
+        retryAfter: 1,
+      });
   }
 }

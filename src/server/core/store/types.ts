@@ -137,9 +137,12 @@ export type Refusal =
 export class StoreError extends Error {
   override readonly name = "StoreError";
   readonly refusal: Refusal;
-  constructor(refusal: Refusal, options: { cause?: unknown } = {}) {
-    super(`the database refused a write: ${refusal}`, options);
+  /** The reason in words that every caller may read, without paths and addresses. */
+  readonly reason: string | undefined;
+  constructor(refusal: Refusal, { cause, reason }: { cause?: unknown; reason?: string } = {}) {
+    super(`the database refused a write: ${refusal}`, cause === undefined ? {} : { cause });
     this.refusal = refusal;
+    this.reason = reason;
   }
 }
 
@@ -321,7 +324,7 @@ export interface Store {
   touchTokens(used: ReadonlyMap<string, number>): Promise<void>;
   /** Deletes expired login sessions, and all changes except the newest `keepChanges`. */
   prune(now: number, keepChanges: number): Promise<void>;
-  /** Throws StoreError if the database does not answer. */
+  /** Throws StoreError if the database does not answer, or accepts no writes. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

@@ -2,7 +2,8 @@ import { and, type Column, eq, gte, lte, type SQL } from "drizzle-orm";
 import { storable } from "./storable.ts";
 import type { AuditEvent, UsageFilter, UsageRow } from "./types.ts";
 
-const dayMilliseconds = 24 * 60 * 60 * 1000;
+/** Milliseconds of a day. */
+export const dayMilliseconds = 24 * 60 * 60 * 1000;
 let lastDay = { number: -1, text: "" };
 
 /** Returns the day of a time in milliseconds since 1970: `2026-11-21`, in UTC. */

@@ -80,6 +80,8 @@ async function addHealth(server: Server, call: Call, object: Resource): Promise<
 /** Returns the health of a backend. A check that is not recent is made again. */
 async function healthOf(server: Server, { principal }: Call, row: Row): Promise<unknown> {
   const checked = server.catalogue.snapshot.volatile.health.get(row.id)?.checkedAt;
-  if (!checked || server.now() - Date.parse(checked) >= recent) await server.backends.check(row);
+  const age = checked ? server.now() - Date.parse(checked) : recent;
+  // A negative age: the clock was set back since.
+  if (age < 0 || age >= recent) await server.backends.check(row);
   return server.resources.present(principal, kindOf("secretbackend"), row)["health"];
 }

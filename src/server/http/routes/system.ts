@@ -25,8 +25,8 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       path: "/readyz",
       access: "public",
       summary: "Return 200 if the server should get requests, otherwise 503 with the reasons",
-      handle: async () => {
-        const reasons = await server.unready();
+      handle: () => {
+        const reasons = server.unready();
         return reasons.length === 0 ? plain("ok\n") : plain(`${reasons.join("\n")}\n`, 503);
       },
     },

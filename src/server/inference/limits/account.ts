@@ -6,21 +6,32 @@ export interface Amount {
   costMicros: number;
 }
 
-/** The use of one user or one token. */
+/** Days and months that an account remembers, at most. */
+const mostPeriods = 100;
+
+/**
+ * The use of one user or one token. Each day and month keeps its amount, so that a clock that is set back and forward
+ * again gives no second allowance (T91).
+ */
 export class Account {
   readonly requests = new MinuteMeter();
   readonly tokens = new MinuteMeter();
   /** Reserved by calls in flight. */
   readonly reserved: Amount = { tokens: 0, costMicros: 0 };
-  readonly #day: Amount = { tokens: 0, costMicros: 0 };
-  readonly #month: Amount = { tokens: 0, costMicros: 0 };
+  /** The use by day (`2026-11-21`) and by month (`2026-11`). */
+  readonly #periods = new Map<string, Amount>();
   #today = "";
+  #day: Amount = { tokens: 0, costMicros: 0 };
+  #month: Amount = { tokens: 0, costMicros: 0 };
 
-  /** Sets the use that is on record for a day and its month: after a start, or with that of other servers. */
-  load(today: string, day: Amount, month: Amount): void {
-    this.#today = today;
-    Object.assign(this.#day, day);
-    Object.assign(this.#month, month);
+  /**
+   * Takes over the use of a day or month that is on record: after a start, or with that of other servers. What is not
+   * on record yet stays counted.
+   */
+  load(period: string, { tokens, costMicros }: Amount): void {
+    const amount = this.#of(period);
+    amount.tokens = Math.max(amount.tokens, tokens);
+    amount.costMicros = Math.max(amount.costMicros, costMicros);
   }
 
   add({ tokens, costMicros }: Amount, today: string, elapsed: number): void {
@@ -44,9 +55,23 @@ export class Account {
 
   #startDay(today: string): void {
     if (today === this.#today) return;
-    Object.assign(this.#day, { tokens: 0, costMicros: 0 });
-    if (today.slice(0, 7) !== this.#today.slice(0, 7))
-      Object.assign(this.#month, { tokens: 0, costMicros: 0 });
     this.#today = today;
+    this.#day = this.#of(today);
+    this.#month = this.#of(monthOf(today));
   }
+
+  #of(period: string): Amount {
+    let amount = this.#periods.get(period);
+    if (!amount) {
+      amount = { tokens: 0, costMicros: 0 };
+      this.#periods.set(period, amount);
+      if (this.#periods.size > mostPeriods) this.#periods.delete(this.#periods.keys().next().value!);
+    }
+    return amount;
+  }
+}
+
+/** Returns the month of a day: `2026-11`. */
+export function monthOf(day: string): string {
+  return day.slice(0, 7);
 }

@@ -8,8 +8,8 @@ import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import { type LlmRow, specOf } from "../../core/store/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
-import { dayOf } from "../../core/store/usage.ts";
-import { Account, type Amount } from "./account.ts";
+import { dayMilliseconds, dayOf } from "../../core/store/usage.ts";
+import { Account, type Amount, monthOf } from "./account.ts";
 import { costOf, priceOf } from "./prices.ts";
 
 /** A row with limits, and the accounts that count against them. */
@@ -42,6 +42,8 @@ export class Limiter {
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #accounts = new Map<string, Account>();
+  /** Months whose use was loaded. */
+  readonly #loaded = new Set<string>();
   readonly #holders = new WeakMap<Snapshot, Map<string, readonly LimitHolder[]>>();
 
   /** @param elapsed the monotonic clock, in milliseconds (T91) */
@@ -51,26 +53,36 @@ export class Limiter {
     this.#elapsed = elapsed;
   }
 
-  /** Loads the use of this month from the store: at the start, and regularly if other servers add to it. */
+  /**
+   * Loads the use of this month from the store, and of yesterday's: at the start, and regularly if other servers add to
+   * it.
+   */
   async load(): Promise<void> {
-    const today = dayOf(this.#now());
-    const since = `${today.slice(0, 7)}-01`;
-    const totals = new Map<string, { day: Amount; month: Amount }>();
-    const rows = await this.#catalogue.store.usage({ since, until: `${today.slice(0, 7)}-31` });
+    const now = this.#now();
+    const month = monthOf(dayOf(now));
+    const since = monthOf(dayOf(now - dayMilliseconds));
+    const totals = new Map<string, Map<string, Amount>>();
+    const rows = await this.#catalogue.store.usage({ since: `${since}-01`, until: `${month}-31` });
     for (const { day, userId, tokenId, promptTokens, completionTokens, costMicros } of rows) {
       for (const id of tokenId ? [userId, tokenId] : [userId]) {
-        let total = totals.get(id);
-        if (!total) {
-          total = { day: { tokens: 0, costMicros: 0 }, month: { tokens: 0, costMicros: 0 } };
-          totals.set(id, total);
-        }
-        for (const period of day === today ? [total.day, total.month] : [total.month]) {
-          period.tokens += promptTokens + completionTokens;
-          period.costMicros += costMicros;
+        const periods = totals.get(id) ?? new Map<string, Amount>();
+        totals.set(id, periods);
+        for (const period of [day, monthOf(day)]) {
+          const total = periods.get(period) ?? { tokens: 0, costMicros: 0 };
+          total.tokens += promptTokens + completionTokens;
+          total.costMicros += costMicros;
+          periods.set(period, total);
         }
       }
     }
-    for (const [id, { day, month }] of totals) this.#account(id).load(today, day, month);
+    for (const [id, periods] of totals)
+      for (const [period, total] of periods) this.#account(id).load(period, total);
+    this.#loaded.add(since).add(month);
+  }
+
+  /** Loads the use of a month that was not loaded before: a month has begun, or the clock was set. */
+  async loadNewMonth(): Promise<void> {
+    if (!this.#loaded.has(monthOf(dayOf(this.#now())))) await this.load();
   }
 
   /**

@@ -5,8 +5,8 @@ const day = 24 * 60 * 60 * 1000;
 
 /** A server whose clock the test moves. */
 async function withClock() {
-  const clock = { now: Date.parse("2026-11-21T10:00:00Z") };
-  const server = await testServer({ now: () => clock.now });
+  const clock = { now: Date.parse("2026-11-21T10:00:00Z"), elapsed: 0 };
+  const server = await testServer({ now: () => clock.now, elapsed: () => clock.elapsed });
   return { server, clock };
 }
 
@@ -67,8 +67,22 @@ describe("login", () => {
       "too_many_requests",
       "60",
     ]);
-    clock.now += 60_000;
+    clock.elapsed += 60_000;
     expect((await login(server, "alice", "correct horse")).status).toBe(200);
+  });
+
+  it.each([
+    ["back", -1],
+    ["forward", 1],
+  ])("waits no longer and no shorter after the clock is set %s by a day (T91)", async (_way, direction) => {
+    const { server, clock } = await withClock();
+    const attempt = () => login(server, "nobody", "wrong");
+    for (let failure = 0; failure < 5; failure++) expect((await attempt()).status).toBe(401);
+    clock.now += direction * day;
+    const refused = await attempt();
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
+    clock.elapsed += 60_000;
+    expect((await attempt()).status).toBe(401);
   });
 
   it("is refused with 429 after five failures from an address, for whatever user, also with a query in the URL", async () => {

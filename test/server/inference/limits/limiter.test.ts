@@ -176,6 +176,43 @@ it("continues with the recorded usage of this month", async () => {
   expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))?.message).toContain("100 tokens of today");
 });
 
+it.each([
+  ["the day before", "2026-11-20T12:00:00Z"],
+  ["the last month", "2026-10-31T12:00:00Z"],
+])("gives no second allowance when the clock is set back to %s and forward again (T91)", (_when, back) => {
+  const { limiter, alice, clock } = house({ alice: { tokensPerDay: 100, tokensPerMonth: 100 } });
+  const spend = () => limiter.admit(alice, [priced], 4, 1).settle(priced, used(100));
+  const today = clock.now;
+  spend();
+  clock.now = Date.parse(back);
+  refusalOf(spend);
+  expect(refusalOf(spend)?.message).toMatch(/100 tokens of (today|this month)/);
+  clock.now = today;
+  expect(refusalOf(spend)?.message).toContain("100 tokens of today");
+});
+
+it("counts what is on record for a day to which the clock is set back (T91)", async () => {
+  const line = { userId: "usr_1", tokenId: "", llm: "gpt", requests: 1, errors: 0, cachedTokens: 0 };
+  const { limiter, alice, clock } = house({ alice: { tokensPerDay: 100 } }, [
+    { ...line, day: "2026-11-20", promptTokens: 100, completionTokens: 0, costMicros: 1 },
+  ]);
+  await limiter.load();
+  limiter.admit(alice, [priced], 4, 1);
+  clock.now -= 24 * 60 * 60 * 1000;
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))?.message).toContain("100 tokens of today");
+});
+
+it("starts with the use on record of a month that the clock is set to (T91)", async () => {
+  const line = { userId: "usr_1", tokenId: "", llm: "gpt", requests: 1, errors: 0, cachedTokens: 0 };
+  const recorded = { ...line, day: "2025-01-05", promptTokens: 100, completionTokens: 0, costMicros: 1 };
+  const { limiter, alice, clock } = house({ alice: { tokensPerMonth: 100 } }, [recorded]);
+  clock.now = Date.parse("2025-01-06T00:00:00Z");
+  await limiter.loadNewMonth();
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))?.message).toContain(
+    "100 tokens of this month",
+  );
+});
+
 it("admits a call whose estimate is larger than the limit if nothing else is used", () => {
   const { limiter, alice } = house({ alice: { tokensPerMinute: 10 } });
   const first = limiter.admit(alice, [priced], 1_000_000, undefined);

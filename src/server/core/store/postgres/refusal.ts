@@ -9,6 +9,26 @@ const passing = /^(08|40|53|57|58|25006|55P03)/;
 /** Codes of the driver and of the operating system: CONNECTION_CLOSED, CONNECT_TIMEOUT, ECONNREFUSED. */
 const unreachable = /^(CONNECT|E[A-Z]{4,})/;
 
+/**
+ * SQLSTATEs of a server that other connections may not lead to any more: it shuts down or starts, has no room for
+ * connections, or became a standby, on which writes fail as read-only.
+ */
+const elsewhere = /^(08|57P0[1-3]|53300|25006)/;
+
+/** True for an error after which a new connection may find another server that works: after a failover. */
+export function mayWorkElsewhere(error: unknown): boolean {
+  return elsewhere.test(error instanceof StoreError ? bare(error.cause).code : bare(error).code);
+}
+
+/** Returns the reason of a failure in words for callers; undefined where there is nothing to say but that it failed. */
+function reasonOf(code: string): string | undefined {
+  if (code === "25006") return "the database is read-only: it may be a standby";
+  if (code === "53300") return "the database has no free connection";
+  if (/^57P0[1-3]/.test(code)) return "the database is starting or stopping";
+  if (code === "55P03" || code === "57014") return "the database was busy for too long";
+  return undefined;
+}
+
 /** Returns the error to throw for an error of a query, which is part of write `op`. */
 export function refusal(error: unknown, op?: Write["op"]): unknown {
   if (error instanceof StoreError) return error;
@@ -16,7 +36,10 @@ export function refusal(error: unknown, op?: Write["op"]): unknown {
   if (code === "53100") return new StoreError("full", { cause });
   if (code === "23503") return new StoreError(op === "delete" ? "referenced" : "dangling", { cause });
   if (code === "23505") return new StoreError("taken", { cause });
-  if (passing.test(code) || unreachable.test(code)) return new StoreError("unavailable", { cause });
+  if (passing.test(code) || unreachable.test(code)) {
+    const reason = reasonOf(code);
+    return new StoreError("unavailable", { cause, ...(reason !== undefined && { reason }) });
+  }
   return cause;
 }
 
@@ -28,5 +51,7 @@ export function bare(error: unknown): { code: string; cause: unknown } {
   const inner = error instanceof DrizzleQueryError ? error.cause : error;
   if (!(inner instanceof Error) || !("code" in inner) || typeof inner.code !== "string")
     return { code: "", cause: inner };
-  return { code: inner.code, cause: new Error(`${inner.code}: ${inner.message}`) };
+  const { code, message } = inner;
+  const text = message.startsWith(`${code}: `) ? message : `${code}: ${message}`;
+  return { code, cause: Object.assign(new Error(text), { code }) };
 }
