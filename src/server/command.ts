@@ -5,6 +5,7 @@ import { AppError } from "../errors.ts";
 import { createLog, type LogFormat, logFormats } from "../log.ts";
 import { serviceManager } from "../systemd.ts";
 import { version } from "../version.ts";
+import { redact } from "./core/redact.ts";
 import { openStore } from "./core/store/index.ts";
 import { traceSettings } from "./observability/trace-settings.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
@@ -79,7 +80,11 @@ export const server = defineVerb({
     const log = createLog(process.stderr, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]));
     const traces = traceSettings(env);
     const path = join(dataDir, "mcpctl.db");
-    const store = await openStore({ ...(databaseUrl ? { url: databaseUrl } : { path }), now: Date.now });
+    const store = await openStore({
+      ...(databaseUrl ? { url: databaseUrl } : { path }),
+      now: Date.now,
+      onWarning: (text) => log.warn(redact(text, undefined)),
+    });
     const socketPath = join(dataDir, "mcpctl.sock");
     const running = await startServer({
       store,

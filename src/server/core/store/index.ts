@@ -7,18 +7,20 @@ export interface StoreOptions {
   path?: string;
   /** Milliseconds since 1970, for times that the store sets by itself. */
   now: () => number;
+  /** Gets warnings about the database, and the reasons why it fails, for the log. */
+  onWarning?: (text: string) => void;
 }
 
 /**
  * Opens the database and applies migrations. Only the driver in use is loaded. Throws AppError if the database cannot
  * be opened, is damaged, is in use by another server (SQLite), or was written by a newer mcpctl.
  */
-export async function openStore({ url, path, now }: StoreOptions): Promise<Store> {
+export async function openStore({ url, path, now, onWarning }: StoreOptions): Promise<Store> {
   if (url !== undefined) {
     const { openPostgres } = await import("./postgres/store.ts");
     return await openPostgres(url, now);
   }
   if (path === undefined) throw new TypeError("openStore needs a url or a path");
   const { openSqlite } = await import("./sqlite/store.ts");
-  return openSqlite(path, now);
+  return openSqlite(path, now, onWarning && { onWarning });
 }

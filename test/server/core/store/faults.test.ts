@@ -62,7 +62,7 @@ describe("a full disk (T71)", () => {
     const path = join(freshFolder(), "mcpctl.db");
     // The limit lasts as long as the connection that the migration runs on.
     const small = { name: "9999_small", sql: "pragma max_page_count = 100" };
-    const store = openSqlite(path, now, [...migrations, small]);
+    const store = openSqlite(path, now, { steps: [...migrations, small] });
     await store.commit([{ op: "insert", row: row("a"), refs: [] }]);
     await store.addThread(thread);
     const taken = await fill(store);

@@ -59,7 +59,7 @@ const dialects: [string, readonly Migration[], () => Promise<Place>][] = [
     sqliteSteps,
     async () => {
       const path = join(freshFolder(), "mcpctl.db");
-      return { open: async (steps) => openSqlite(path, now, steps) };
+      return { open: async (steps) => openSqlite(path, now, { steps }) };
     },
   ],
   [
@@ -176,7 +176,7 @@ describe("an SQLite file", () => {
 
   it("from a newer mcpctl keeps every byte", async () => {
     const path = join(freshFolder(), "mcpctl.db");
-    await openSqlite(path, now, [...sqliteSteps, later]).close();
+    await openSqlite(path, now, { steps: [...sqliteSteps, later] }).close();
     const before = readFileSync(path);
     expect(() => openSqlite(path, now)).toThrow("newer mcpctl");
     expect(readFileSync(path).equals(before)).toBe(true);
@@ -195,7 +195,7 @@ describe("an SQLite file", () => {
     const rebuild = `${made.replace('"resources"', '"__new_resources"')}
       insert into "__new_resources" select * from "resources";
       drop table "resources"; alter table "__new_resources" rename to "resources";`;
-    const store = openSqlite(path, now, [...sqliteSteps, { name: "9999_rebuild", sql: rebuild }]);
+    const store = openSqlite(path, now, { steps: [...sqliteSteps, { name: "9999_rebuild", sql: rebuild }] });
     expect(await store.load()).toMatchObject({
       rows: [{ id: "a" }, { id: "b" }],
       refs: [{ fromId: "b", ...point }],
@@ -215,7 +215,7 @@ describe("an SQLite file", () => {
     ]);
     await old.close();
     const careless = { name: "9999_careless", sql: "delete from resources where id = 'a'" };
-    expect(() => openSqlite(path, now, [...sqliteSteps, careless])).toThrow("damaged");
+    expect(() => openSqlite(path, now, { steps: [...sqliteSteps, careless] })).toThrow("damaged");
     using database = new Database(path, { readonly: true });
     expect(database.query("select id from resources").values()).toEqual([["a"], ["b"]]);
   });

@@ -242,5 +242,30 @@ describe("an SQLite file", () => {
       writeFileSync(path, whole);
       await (await openStore({ path, now })).close();
     });
+
+    it("is named with the way to save it if a page of it turns out damaged later (failure mode 98)", async () => {
+      const path = join(freshFolder(), "mcpctl.db");
+      const store = await openStore({ path, now });
+      const long = "x".repeat(500);
+      await store.appendAudit(Array.from({ length: 1000 }, (_, at) => event(at, { error: long })));
+      await store.close();
+      const bytes = readFileSync(path);
+      // A page of the oldest events. The check at the start leaves it out.
+      const at = bytes.indexOf(long);
+      bytes.fill(0xa5, at - (at % 4096), at);
+      writeFileSync(path, bytes);
+      const warnings: string[] = [];
+      const damaged = await openStore({ path, now, onWarning: (text) => warnings.push(text) });
+      for (let i = 0; i < 2; i++)
+        await expect(damaged.queryAudit({ limit: 1000 })).rejects.toMatchObject({
+          refusal: "unavailable",
+          reason: "the database is damaged",
+        });
+      expect(warnings).toHaveLength(1);
+      expect(warnings[0]).toMatch(
+        new RegExp(`^${path}: the database is damaged .*sqlite3 ${path} \\.recover`),
+      );
+      await damaged.close();
+    });
   });
 });

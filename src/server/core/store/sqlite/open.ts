@@ -3,6 +3,8 @@ import { chmodSync, closeSync, existsSync, openSync, realpathSync } from "node:f
 import { AppError } from "../../../../errors.ts";
 import { lacking, type Migration } from "../migration.ts";
 import { emptyLog } from "./checkpoints.ts";
+import { networkShare } from "./network-share.ts";
+import { codeOf } from "./refusal.ts";
 
 /** An open file with its lock, which keeps other servers away. */
 export interface OpenDatabase {
@@ -11,7 +13,10 @@ export interface OpenDatabase {
   close(): void;
 }
 
-/** Settings that differ from SQLite's defaults. `foreign_keys` is set after the migrations. */
+/**
+ * Settings that differ from SQLite's defaults. `foreign_keys` is set after the migrations, and `busy_timeout` is only for
+ * the start: later, `lockRetry` waits for locks.
+ */
 const pragmas = {
   busy_timeout: 5000,
   journal_mode: "wal",
@@ -43,6 +48,7 @@ export function openDatabase(
     check(database, path);
     migrate(database, migrations, path, now);
     set(database, "foreign_keys", 1);
+    set(database, "busy_timeout", 0);
     emptyLog(database);
     return { database, close: () => close(database, lock) };
   } catch (error) {
@@ -79,8 +85,9 @@ function takeLock(path: string): Database {
   } catch (error) {
     lock.close();
     if (codeOf(error) !== "SQLITE_BUSY") throw error;
+    const share = networkShare(path);
     throw new AppError("conflict", `another mcpctl server is using ${path}`, {
-      hint: "Stop it first, or start this one with another data directory.",
+      hint: share ? onShare(share) : "Stop it first, or start this one with another data directory.",
     });
   }
 }
@@ -147,22 +154,43 @@ function close(database: Database | undefined, lock: Database | undefined): void
   lock?.close();
 }
 
-function explain(error: unknown, path: string): unknown {
+/** Returns the error to throw for an error at the start. */
+export function explain(error: unknown, path: string): unknown {
   if (error instanceof AppError) return error;
   const code = codeOf(error);
   if (code === undefined) return error;
   if (code === "SQLITE_NOTADB")
     return new AppError("unavailable", `${path} is not an SQLite database`, { cause: error });
   if (code.startsWith("SQLITE_CORRUPT")) return damaged(path, error);
-  if (code === "SQLITE_FULL" || code === "ENOSPC")
-    return new AppError("storage_full", `cannot open ${path}: the disk is full`, { cause: error });
+  if (code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT") {
+    const full = code === "EDQUOT" ? "the disk quota is used up" : "the disk is full";
+    return new AppError("storage_full", `cannot open ${path}: ${full}`, { cause: error });
+  }
+  if (/^(SQLITE_(BUSY|LOCKED|PROTOCOL|IOERR_(LOCK|RDLOCK|SHM|BLOCKED))|ENOLCK)/.test(code)) {
+    const share = networkShare(path);
+    return new AppError("unavailable", `cannot open ${path}: it is locked`, {
+      hint: share ? onShare(share) : `Another program has it open. To see which: fuser -v ${path}`,
+      cause: error,
+    });
+  }
+  if (code === "EROFS" || code.startsWith("SQLITE_READONLY"))
+    return new AppError("unavailable", `cannot open ${path}: the file or its disk is read-only`, {
+      hint: "Choose another folder with --data-dir.",
+      cause: error,
+    });
   return new AppError("unavailable", `cannot open ${path}: ${(error as Error).message}`, { cause: error });
 }
 
 function damaged(path: string, cause: unknown): AppError {
-  return new AppError("unavailable", `${path} is damaged`, { hint: "Restore a backup.", cause });
+  return new AppError("unavailable", `${path} is damaged`, { hint: rescue(path), cause });
 }
 
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+/** Returns the advice for a damaged file. */
+export function rescue(path: string): string {
+  return `Stop the server and restore a backup. To save what can be read: sqlite3 ${path} .recover | sqlite3 saved.db`;
+}
+
+/** Returns the advice for a file on a network share. */
+export function onShare(share: string): string {
+  return `The folder is on a network share (${share}), where the locks of SQLite often do not work. Use a folder on a local disk, or PostgreSQL (--database-url).`;
 }

@@ -5,13 +5,16 @@ import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { migrations } from "../../../../../drizzle/sqlite/migrations.ts";
 import { after, ended, type Note } from "../changes.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
+import { failureNotes } from "../failure-notes.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
-import type { Contents, Store, Write } from "../types.ts";
+import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
 import { linkQueries } from "./links.ts";
-import { openDatabase } from "./open.ts";
+import { lockRetry } from "./lock-retry.ts";
+import { networkShare } from "./network-share.ts";
+import { explain, onShare, openDatabase, rescue } from "./open.ts";
 import { refusal } from "./refusal.ts";
 import {
   changes,
@@ -26,20 +29,39 @@ import {
 import { search, tail } from "./search.ts";
 import { keepStatements } from "./statements.ts";
 import { threadQueries } from "./threads.ts";
-import { usageRollup } from "./usage-rollup.ts";
+import { type UsageRollup, usageRollup } from "./usage-rollup.ts";
 import { apply, prepareAudit } from "./write.ts";
+
+/** Options of `openSqlite` that have defaults. */
+export interface SqliteOptions {
+  steps?: readonly Migration[];
+  /** Milliseconds after which a query fails because another program holds the lock of the file. */
+  lockTimeout?: number;
+  /** Gets the reasons of failures, for the log. */
+  onWarning?: (text: string) => void;
+}
 
 /**
  * Opens a store in one SQLite file. All of it is synchronous inside: on `bun:sqlite` a transaction with an async callback
  * commits at the first `await` and cannot be rolled back after that (drizzle-team/drizzle-orm#1472).
  */
-export function openSqlite(path: string, now: () => number, steps: readonly Migration[] = migrations): Store {
+export function openSqlite(
+  path: string,
+  now: () => number,
+  { steps = migrations, lockTimeout, onWarning = () => {} }: SqliteOptions = {},
+): Store {
   const { database, close } = openDatabase(path, steps, now);
+  const share = networkShare(path);
+  if (share) onWarning(`${path}: ${onShare(share)}`);
+  const note = failureNotes(onWarning);
+  const locks = lockRetry(lockTimeout);
+  /** The last write failed, and not because the disk is full. */
+  let isStuck = false;
   const { client, finalize } = keepStatements(database);
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
-  const rollup = usageRollup(database, db, client);
-  const checkpoints = checkpointWhenIdle(database);
+  const rollup = openRollup();
+  const checkpoints = checkpointWhenIdle(database, (error) => void failure(error));
   /** Listeners for new audit events. */
   const followers = new Set<() => void>();
 
@@ -47,12 +69,34 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
     for (const follower of followers) follower();
   }
 
-  /** Runs work, and throws its errors as StoreError. */
+  /** Reads the end of the audit log, which the check at the start leaves out. */
+  function openRollup(): UsageRollup {
+    try {
+      return usageRollup(database, db, client);
+    } catch (error) {
+      finalize();
+      close();
+      throw explain(error, path);
+    }
+  }
+
+  /** Returns the error to throw for an error, and tells the log about a file that cannot be used. */
+  function failure(error: unknown): unknown {
+    const refused = refusal(error);
+    if (refused instanceof StoreError && refused.reason !== undefined) {
+      const cause = refused.cause instanceof Error ? ` (${refused.cause.message})` : "";
+      const advice = /damaged/.test(refused.reason) ? `. ${rescue(path)}` : "";
+      note(`${path}: ${refused.reason}${cause}${advice}`);
+    }
+    return refused;
+  }
+
+  /** Runs a read, and throws its errors as StoreError. */
   async function guarded<T>(work: () => T | Promise<T>): Promise<T> {
     try {
-      return await work();
+      return await locks.read(work);
     } catch (error) {
-      throw refusal(error);
+      throw failure(error);
     }
   }
 
@@ -60,12 +104,18 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
   const reading = <T>(work: () => T) => guarded(() => database.transaction(work).deferred());
 
   /** Runs a write, with the write lock from its beginning: a transaction that reads first may fail to get the lock. */
-  const writing = <T>(work: () => T) =>
-    guarded(() => {
-      const result = database.transaction(work).immediate();
+  async function writing<T>(work: () => T): Promise<T> {
+    try {
+      const result = await locks.write(() => database.transaction(work).immediate());
       checkpoints.wrote();
+      isStuck = false;
       return result;
-    });
+    } catch (error) {
+      const refused = failure(error);
+      isStuck ||= refused instanceof StoreError && refused.refusal === "unavailable";
+      throw refused;
+    }
+  }
 
   function lastRevision(): number {
     const row = db
@@ -201,7 +251,11 @@ export function openSqlite(path: string, now: () => number, steps: readonly Migr
         db.delete(changes).where(lte(changes.revision, last)).run();
       }),
 
-    ping: () => guarded(() => void lastRevision()),
+    async ping() {
+      await guarded(() => void lastRevision());
+      // A write for each ping would wear out the disk. One that failed before must succeed first.
+      if (isStuck) await writing(() => void db.run(sql`update usage_through set row = row`));
+    },
     close: async () => {
       followers.clear();
       checkpoints.stop();
