@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AppError } from "./errors.ts";
+import { reasonText } from "./system-errors.ts";
 
 /**
  * Reads a file whose content is its owner's word: a config that names commands to run, a token, an API key.
@@ -30,7 +31,10 @@ export function readPrivateFile(path: string, { secret }: { secret: boolean }): 
     if (cause instanceof AppError) throw cause;
     const { code } = cause as { code?: string };
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw refused(path, code === "ELOOP" ? "it is a symbolic link" : `it cannot be read (${code})`);
+    throw refused(
+      path,
+      code === "ELOOP" ? "it is a symbolic link" : `it cannot be read: ${reasonText(cause)}`,
+    );
   }
   try {
     const { mode, uid } = fstatSync(file);

@@ -2,6 +2,7 @@ import { chmodSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import { AppError, errorBody } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { reasonText } from "../system-errors.ts";
 import { acceptsConnections } from "../unix-socket.ts";
 import {
   type AgentStanding,
@@ -190,6 +191,5 @@ function reportOf({ config, runtime, llmState }: LocalProvider): ProviderReport 
 }
 
 function cannotListen(path: string, cause: unknown): AppError {
-  const { code = "unknown reason" } = cause as { code?: string };
-  return new AppError("unavailable", `cannot listen on ${path}: ${code}`, { cause });
+  return new AppError("unavailable", `cannot listen on ${path}: ${reasonText(cause)}`, { cause });
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { defineVerb } from "../cli/core/command.ts";
 import { AppError } from "../errors.ts";
 import { createLog, type LogFormat, logFormats } from "../log.ts";
+import { reasonText } from "../system-errors.ts";
 import { serviceManager } from "../systemd.ts";
 import { version } from "../version.ts";
 import { redact } from "./core/redact.ts";
@@ -163,10 +164,8 @@ function prepareDirectory(path: string): void {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
   } catch (cause) {
-    throw new AppError(
-      "unavailable",
-      `cannot use the data directory ${path}: ${(cause as { code?: string }).code}`,
-      { cause },
-    );
+    throw new AppError("unavailable", `cannot use the data directory ${path}: ${reasonText(cause)}`, {
+      cause,
+    });
   }
 }

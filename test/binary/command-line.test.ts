@@ -93,7 +93,9 @@ it("exits with 3 for a missing object, 4 for a forbidden call, 1 for refused inp
   expect(nobody).toEqual({
     code: 1,
     stdout: "",
-    stderr: expect.stringMatching(/^error: cannot reach .*: connection refused\nhint: /),
+    stderr: expect.stringMatching(
+      /^error: cannot reach .*: the connection was refused \(ECONNREFUSED\)\nhint: /,
+    ),
   });
 });
 

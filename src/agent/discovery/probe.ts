@@ -23,9 +23,15 @@ const maxAnswerBytes = 4 * 1024 * 1024;
 export function createProbe(
   outbound: Outbound,
   base: string,
-  options: { timeout: number; headers?: Record<string, string>; signal?: AbortSignal },
+  options: {
+    timeout: number;
+    headers?: Record<string, string>;
+    signal?: AbortSignal;
+    /** Gets the error of a request without a response. */
+    onFailure?(error: unknown): void;
+  },
 ): Probe {
-  const { timeout, headers = {}, signal } = options;
+  const { timeout, headers = {}, signal, onFailure } = options;
   const timeouts = { connect: timeout, firstByte: timeout, silence: timeout };
   return async (path) => {
     const limits = [AbortSignal.timeout(timeout), ...(signal ? [signal] : [])];
@@ -39,7 +45,8 @@ export function createProbe(
       });
       const text = await response.text(maxAnswerBytes);
       return { status: response.status, text, json: parsedObject(text) as ProbeResponse["json"] };
-    } catch {
+    } catch (error) {
+      onFailure?.(error);
       return undefined;
     }
   };

@@ -1,6 +1,7 @@
 import { AppError, callerLeft, errorBody } from "../../errors.ts";
-import type { Outbound } from "../../net/outbound.ts";
+import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { systemReason } from "../../system-errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { dialectAt } from "../../wire/dialects/operations.ts";
 import type { Providers } from "../core/provider.ts";
@@ -116,7 +117,10 @@ async function forward(caller: LocalRequest, options: LocalEndpointOptions): Pro
     });
   } catch (cause) {
     if (caller.signal.aborted) throw callerLeft();
-    const error = new AppError("provider_unreachable", "the mcpctl server cannot be reached", { cause });
+    const why = cause instanceof HttpFailure ? `: ${systemReason(cause)?.text ?? cause.message}` : "";
+    const error = new AppError("provider_unreachable", `the mcpctl server cannot be reached${why}`, {
+      cause,
+    });
     refused = failure(caller.path, error);
   }
   return (await failOver(caller, options)) ?? refused;

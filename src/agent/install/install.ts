@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "../../errors.ts";
+import { reasonText } from "../../system-errors.ts";
 import type { Systemctl } from "./systemctl.ts";
 import { isOurs, unitName } from "./unit.ts";
 
@@ -114,7 +115,7 @@ function write(path: string, text: string): void {
     writeFileSync(draft, text, { mode: 0o644, flag: "wx" });
     renameSync(draft, path);
   } catch (cause) {
-    throw new AppError("unavailable", `cannot write ${path}: ${(cause as { code?: string }).code}`, {
+    throw new AppError("unavailable", `cannot write ${path}: ${reasonText(cause)}`, {
       cause,
     });
   }

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { adapterFor } from "../../adapters/index.ts";
 import type { Outbound } from "../../net/outbound.ts";
+import { systemReason } from "../../system-errors.ts";
 import { modelsPath } from "../../wire/dialects/operations.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import { fingerprint, modelsOf, type RuntimeKind, residency } from "../discovery/fingerprints.ts";
@@ -43,6 +44,7 @@ export class HealthProbe {
   readonly #apiKey: () => string | undefined;
   /** The kind of server at the last check, null for an unknown one. By now another program may have the port. */
   #kind: RuntimeKind | null | undefined;
+  #lastFailure: unknown;
 
   constructor(outbound: Outbound, config: ProviderConfig, apiKey: () => string | undefined) {
     this.#outbound = outbound;
@@ -60,9 +62,12 @@ export class HealthProbe {
     } catch {
       return { canBeCalled: false, fault: "its API key cannot be read" };
     }
-    const probe = createProbe(this.#outbound, url!, { timeout: requestTimeout, headers, signal });
+    const onFailure = (error: unknown) => {
+      this.#lastFailure = error;
+    };
+    const probe = createProbe(this.#outbound, url!, { timeout: requestTimeout, headers, signal, onFailure });
     // The list of a public provider may be incomplete or in pages, so only its status counts.
-    if (isPublicProvider(this.#config)) return healthOf(await probe(modelsPath));
+    if (isPublicProvider(this.#config)) return this.#healthOf(await probe(modelsPath));
     const known = this.#kind;
     const report = await this.#checkWith(probe);
     const isAnother = known && report.canBeCalled && report.listed === undefined;
@@ -74,7 +79,7 @@ export class HealthProbe {
   async #checkWith(probe: Probe): Promise<HealthReport> {
     const { model } = this.#config;
     if (this.#kind === undefined) this.#kind = (await fingerprint(probe)) ?? null;
-    const health = healthOf(await probe(this.#healthPath()));
+    const health = this.#healthOf(await probe(this.#healthPath()));
     if (!health.canBeCalled) {
       this.#kind = undefined;
       return health;
@@ -86,6 +91,17 @@ export class HealthProbe {
     return { canBeCalled: true, listed, resident: await residency(kind, probe, model) };
   }
 
+  #healthOf(response: ProbeResponse | undefined): HealthReport {
+    if (!response) {
+      const reason = systemReason(this.#lastFailure);
+      return { canBeCalled: false, fault: `it does not respond${reason ? `: ${reason.text}` : ""}` };
+    }
+    const { status } = response;
+    if (status === 401 || status === 403) return { canBeCalled: false, fault: "it refuses the API key" };
+    if (status >= 500) return { canBeCalled: false, fault: `it is not ready (status ${status})` };
+    return { canBeCalled: true };
+  }
+
   #healthPath(): string {
     const { type } = this.#config;
     if (this.#kind === "Ollama" || (!this.#kind && type === "ollama")) return "/api/version";
@@ -93,12 +109,4 @@ export class HealthProbe {
       return "/health";
     return modelsPath;
   }
-}
-
-function healthOf(response: ProbeResponse | undefined): HealthReport {
-  if (!response) return { canBeCalled: false, fault: "it does not respond" };
-  const { status } = response;
-  if (status === 401 || status === 403) return { canBeCalled: false, fault: "it refuses the API key" };
-  if (status >= 500) return { canBeCalled: false, fault: `it is not ready (status ${status})` };
-  return { canBeCalled: true };
 }

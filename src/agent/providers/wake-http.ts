@@ -1,4 +1,5 @@
 import type { Outbound } from "../../net/outbound.ts";
+import { systemReason } from "../../system-errors.ts";
 import type { WakeRecipe } from "../core/config.ts";
 import { type WakeAttempt, wakeError } from "./wake.ts";
 
@@ -19,8 +20,9 @@ export function wakeByCall(outbound: Outbound, recipe: Extract<WakeRecipe, { typ
       });
       status = response.status;
       response.cancel();
-    } catch {
-      throw wakeError("there was no response to the wake call");
+    } catch (error) {
+      const reason = systemReason(error);
+      throw wakeError(`there was no response to the wake call${reason ? `: ${reason.text}` : ""}`);
     }
     if (status < 200 || status > 299) throw wakeError(`the response to the wake call has status ${status}`);
   };

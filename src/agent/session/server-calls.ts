@@ -1,4 +1,5 @@
 import { AppError, codeOfStatus, type Fault, isErrorCode } from "../../errors.ts";
+import { reasonText } from "../../system-errors.ts";
 import { pause, type Time } from "../../time.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { linkPaths } from "../../wire/link/constants.ts";
@@ -136,11 +137,18 @@ export class ServerCalls {
       });
       return readServerResponse(response, await textOf(response));
     } catch (cause) {
-      throw new AppError("connection_failed", "the server cannot be reached", { cause });
+      throw cannotReach(cause, late.signal.aborted);
     } finally {
       inTime();
     }
   }
+}
+
+/** Returns the error of a call without a response. `isLate` is true when the agent itself ended it. */
+export function cannotReach(cause: unknown, isLate: boolean): AppError {
+  if (cause instanceof AppError) return cause;
+  const reason = isLate ? "no response in time" : reasonText(cause, "no connection");
+  return new AppError("connection_failed", `the server cannot be reached: ${reason}`, { cause });
 }
 
 /** Reads a response: the server's own, or the page of a proxy in front of it. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { writePrivateFile } from "../../private-file.ts";
+import { reasonText, systemCodeOf } from "../../system-errors.ts";
 
 /** The identity that an agent keeps from one start to the next. */
 export interface SessionFile {
@@ -63,8 +64,8 @@ function read(path: string, log: Log): Remembered {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (codeOf(error) !== "ENOENT")
-      log.warn(`cannot read ${path} (${codeOf(error)}): starting a new session`);
+    if (systemCodeOf(error) !== "ENOENT")
+      log.warn(`cannot read ${path} (${reasonText(error)}): starting a new session`);
     return {};
   }
   const found: Remembered = {};
@@ -98,9 +99,5 @@ function hashed(id: string): string {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof AppError ? error.message : codeOf(error);
-}
-
-function codeOf(error: unknown): string {
-  return (error as { code?: string }).code ?? "unknown error";
+  return error instanceof AppError ? error.message : reasonText(error);
 }

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
+import { systemReason } from "../../system-errors.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
 import { notWokenBecause } from "../providers/wake.ts";
 
@@ -18,9 +19,15 @@ const byFailure = {
 
 /** Returns the error of a failed call, for the caller. It names no host, path or command of this machine. */
 export function taskErrorOf(failure: unknown): TaskError {
-  if (failure instanceof HttpFailure) return byFailure[failure.kind];
+  if (failure instanceof HttpFailure) return withReason(byFailure[failure.kind], failure);
   if (failure instanceof AppError && failure.code === "provider_unreachable") return byFailure.connect;
   return { kind: "closed", message: "the agent could not get a response" };
+}
+
+/** Adds the class of the reason, such as a refused connection. */
+function withReason(error: TaskError, failure: HttpFailure): TaskError {
+  const reason = failure.kind === "connect" ? systemReason(failure) : undefined;
+  return reason ? { ...error, message: `${error.message}: ${reason.text}` } : error;
 }
 
 /** Returns the error of a failed wake, for the callers that wait. */

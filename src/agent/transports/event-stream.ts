@@ -4,7 +4,7 @@ import { epochHeader, linkPaths, sessionHeader } from "../../wire/link/constants
 import type { AgentState } from "../../wire/link/registration.ts";
 import { SseParser } from "../../wire/sse.ts";
 import { textOf } from "../session/response-text.ts";
-import { readServerResponse, type ServerCalls } from "../session/server-calls.ts";
+import { cannotReach, readServerResponse, type ServerCalls } from "../session/server-calls.ts";
 import type { AgentSession } from "../session/session.ts";
 import { PostLine } from "./post.ts";
 import { readServerEvent } from "./server-event.ts";
@@ -50,8 +50,7 @@ export async function attachEventStream(options: EventStreamOptions): Promise<Se
     const isStream = /^text\/event-stream\b/.test(response.headers.get("content-type") ?? "");
     if (!response.ok || !isStream || !response.body) throw refusalOf(response, await textOf(response));
   } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    throw new AppError("connection_failed", "the server cannot be reached", { cause });
+    throw cannotReach(cause, closing.signal.aborted);
   } finally {
     stop();
   }

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { reasonText } from "../../system-errors.ts";
 import type { Time } from "../../time.ts";
 import { closeCodes, epochHeader, linkPaths, offerMs, sessionHeader } from "../../wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
@@ -28,7 +29,7 @@ export interface ClientSocket {
   terminate(): void;
   addEventListener(
     type: "open" | "message" | "ping" | "pong" | "close" | "error",
-    listener: (event: { data?: unknown; code?: number }) => void,
+    listener: (event: { data?: unknown; code?: number; error?: unknown }) => void,
   ): void;
 }
 
@@ -103,7 +104,9 @@ class WebSocketLink implements ServerLink, SharedSocket {
       socket.addEventListener(sign, () => this.#watchdog.received());
     socket.addEventListener("message", ({ data }) => this.#onMessage(data));
     socket.addEventListener("close", ({ code }) => this.#end(endOf(code), false));
-    socket.addEventListener("error", () => this.#end({ why: "lost", reason: "no connection" }, true));
+    socket.addEventListener("error", ({ error }) =>
+      this.#end({ why: "lost", reason: reasonText(error, "no connection") }, true),
+    );
   }
 
   get attached(): Promise<void> {

@@ -1,5 +1,6 @@
 import { AppError, type ErrorOptions } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
+import { systemReason } from "../../system-errors.ts";
 
 /** Returns an error that may go away by itself, so that the request is retried. The text never quotes the server. */
 export function temporary(name: string, text: string, options: ErrorOptions = {}): AppError {
@@ -137,24 +138,22 @@ export function faultOfFailedCall(name: string, error: unknown): { fault: AppErr
     case "too-large":
       return { fault: permanent(name, "its response is too large"), undone: false };
     case "malformed":
-      return { fault: permanent(name, "the server at its url does not speak HTTP"), undone: false };
+      return {
+        fault: permanent(name, `the response is not HTTP: ${error.message}`, { cause: error }),
+        undone: false,
+      };
   }
 }
 
+/** Faults of a certificate or a protocol stay until somebody repairs them. */
+const lasting = /^(EPROTO$|ERR_TLS|ERR_SSL)|CERT|ISSUER|SIGNATURE|CHAIN|INVALID_|HOSTNAME/;
+
 function faultOfFailedConnection(name: string, failure: HttpFailure): AppError {
-  const { code = "" } = (failure.cause ?? {}) as { code?: string };
-  if (code === "ECONNREFUSED") return temporary(name, "the connection is refused", { cause: failure });
-  if (code.startsWith("DNS_")) return temporary(name, "the name in its url is not found", { cause: failure });
-  if (code === "EPROTO") return permanent(name, "it does not speak TLS there", { cause: failure });
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
-    return permanent(name, "its certificate is for another host name", {
-      hint: "use a name in it as the url",
-    });
-  if (code === "CERT_HAS_EXPIRED") return permanent(name, "its certificate has expired");
-  if (code === "CERT_NOT_YET_VALID") return permanent(name, "its certificate is not valid yet");
-  if (/CERT|ISSUER|SIGNATURE|CHAIN/.test(code))
-    return permanent(name, "its certificate is not trusted", {
-      hint: "give the CA that signed it as caCert",
-    });
-  return temporary(name, "no connection can be made", { cause: failure });
+  const { code, text, hint } = systemReason(failure) ?? {};
+  if (code === undefined || text === undefined)
+    return temporary(name, "no connection can be made", { cause: failure });
+  if (!lasting.test(code)) return temporary(name, text, { cause: failure });
+  const isUnknownAuthority = /SELF_SIGNED|ISSUER|VERIFY_LEAF|UNTRUSTED/.test(code);
+  const advice = isUnknownAuthority ? "give the CA that signed it as caCert" : hint;
+  return permanent(name, text, { cause: failure, ...(advice !== undefined && { hint: advice }) });
 }

@@ -1,4 +1,5 @@
 import { AppError, codeOfStatus, isErrorCode } from "../../errors.ts";
+import { systemReason } from "../../system-errors.ts";
 
 /** The address of a server, and the token that is sent to it. */
 export interface Endpoint {
@@ -156,18 +157,30 @@ export class ApiClient {
 
   #connectionError(cause: unknown): AppError {
     const where = this.#where;
-    const { name, code } = cause as { name?: string; code?: string };
+    const { name } = cause as { name?: string };
     if (name === "TimeoutError")
       return new AppError("timed_out", `${where} did not respond in time`, { cause });
     if (name === "AbortError") return new AppError("interrupted", "interrupted", { cause });
-    const reason =
-      code === "ConnectionRefused" || code === "ECONNREFUSED" ? "connection refused" : "no connection";
-    return new AppError("connection_failed", `cannot reach ${where}: ${reason}`, {
+    const { text = "no connection", code, hint } = systemReason(cause) ?? {};
+    return new AppError("connection_failed", `cannot reach ${where}: ${text}${code ? ` (${code})` : ""}`, {
       cause,
-      hint: 'start the server with "mcpctl server", or choose another one: mcpctl config get-contexts',
+      hint: this.#hintFor(code) ?? hint ?? chooseServer,
     });
   }
+
+  /** The advice that fits the address that was called. */
+  #hintFor(code: string | undefined): string | undefined {
+    const { url } = this.endpoint;
+    if (code === "ECONNREFUSED" || code === "ConnectionRefused" || code === "ENOENT") return chooseServer;
+    const isCut = code === "ECONNRESET" || code === "Malformed_HTTP_Response";
+    return isCut && url.startsWith("http:")
+      ? `if the server speaks TLS there, write https: ${url.replace("http:", "https:")}`
+      : undefined;
+  }
 }
+
+const chooseServer =
+  'start the server with "mcpctl server", or choose another one: mcpctl config get-contexts';
 
 /** The error that a response carries. A body that is no error of the server (a proxy's page) becomes one line. */
 async function serverError(response: Response): Promise<AppError> {
@@ -189,5 +202,12 @@ async function serverError(response: Response): Promise<AppError> {
     }
   } catch {}
   const message = `the server responded with ${response.status} ${response.statusText}`.trim();
-  return new AppError(codeOfStatus(response.status), message, { status: response.status, retryAfter });
+  return new AppError(codeOfStatus(response.status), message, {
+    status: response.status,
+    retryAfter,
+    // The words of nginx and of Go.
+    ...(/plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server/.test(text) && {
+      hint: "the server speaks TLS there: write https:// instead of http://",
+    }),
+  });
 }

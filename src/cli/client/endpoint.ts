@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError } from "../../errors.ts";
+import { reasonText } from "../../system-errors.ts";
 import { acceptsConnections } from "../../unix-socket.ts";
 import type { Endpoint } from "./client.ts";
 import { type Config, type ContextEntry, readConfig, readToken } from "./config.ts";
@@ -118,7 +119,9 @@ function tokenIn(path: string): string {
   try {
     text = readFileSync(path, "utf8").trim();
   } catch (cause) {
-    throw new AppError("invalid_request", `cannot read the token file ${path}`, { cause });
+    throw new AppError("invalid_request", `cannot read the token file ${path}: ${reasonText(cause)}`, {
+      cause,
+    });
   }
   if (!text.startsWith("{")) return text;
   try {

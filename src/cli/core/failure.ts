@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { systemReason } from "../../system-errors.ts";
 import { escapeLine } from "../../wire/text.ts";
 import { paint } from "../terminal/paint.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -12,12 +13,13 @@ export function reportFailure(error: unknown, terminal: Terminal, verbose: boole
   const red = (text: string) => paint(terminal.errColor, "red", text);
   if (!(error instanceof AppError)) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    terminal.err(`${red("error:")} ${escapeLine(message)}\n`);
-    terminal.err(
-      verbose && stack !== undefined
-        ? `${stack}\n`
-        : "  This is a defect of mcpctl. Run it again with -v to see where it happened.\n",
-    );
+    const refused = refusedBySystem(error);
+    terminal.err(`${red("error:")} ${escapeLine(refused?.message ?? message)}\n`);
+    if (verbose && stack !== undefined) terminal.err(`${stack}\n`);
+    else if (refused === undefined)
+      terminal.err("  This is a defect of mcpctl. Run it again with -v to see where it happened.\n");
+    else if (refused.hint !== undefined)
+      terminal.err(`${paint(terminal.errColor, "dim", "hint:")} ${refused.hint}\n`);
     return 1;
   }
   if (error.code === "interrupted") return error.exitCode;
@@ -29,6 +31,16 @@ export function reportFailure(error: unknown, terminal: Terminal, verbose: boole
   if (verbose && error.cause instanceof Error) lines.push(`cause: ${escapeLine(String(error.cause))}`);
   terminal.err(`${lines.join("\n")}\n`);
   return error.exitCode;
+}
+
+/** Returns the words for an error of the operating system, such as a file that cannot be written. */
+function refusedBySystem(error: unknown): { message: string; hint?: string } | undefined {
+  const reason = systemReason(error);
+  const { syscall, path } = error as { syscall?: unknown; path?: unknown };
+  if (reason === undefined || typeof syscall !== "string") return undefined;
+  const what = typeof path === "string" ? `${syscall} ${path}` : syscall;
+  const message = `cannot ${what}: ${reason.text} (${reason.code})`;
+  return { message, ...(reason.hint !== undefined && { hint: reason.hint }) };
 }
 
 /** Writes a warning to stderr. The command continues, and stdout is not touched. */

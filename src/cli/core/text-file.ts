@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { AppError } from "../../errors.ts";
+import { systemReason } from "../../system-errors.ts";
 
 type Code = "usage" | "invalid_request";
 
@@ -14,12 +15,7 @@ export async function readTextFile(path: string, cwd: string, code: Code): Promi
 
 /** The error for a file or folder that cannot be read. */
 export function unreadable(path: string, cause: unknown, code: Code): AppError {
-  const reason = reasons[(cause as { code?: string }).code ?? ""] ?? "not readable";
+  const { code: systemCode, text = "not readable" } = systemReason(cause) ?? {};
+  const reason = systemCode === "ENOENT" ? "no such file" : text;
   return new AppError(code, `cannot read ${path}: ${reason}`, { cause });
 }
-
-const reasons: Record<string, string> = {
-  ENOENT: "no such file",
-  EISDIR: "it is a folder",
-  EACCES: "permission denied",
-};

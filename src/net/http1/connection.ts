@@ -139,6 +139,11 @@ export class Connection {
     this.lost(undefined);
   }
 
+  #closeReason(): string {
+    if (this.#hasResponse) return "the peer closed the connection before the end of its response";
+    return "the peer closed the connection without a response";
+  }
+
   /** The socket is closed, in whatever state the connection was. */
   lost(cause: Error | undefined): void {
     if (this.#gone) return;
@@ -147,7 +152,7 @@ export class Connection {
     if (exchange !== undefined) {
       exchange.connection = undefined;
       if (this.#kept && !this.#hasResponse) this.pool.onStale(exchange);
-      else exchange.fail(new HttpFailure("closed", "the peer closed the connection", { cause }));
+      else exchange.fail(new HttpFailure("closed", this.#closeReason(), { cause }));
     } else this.settle.failed(new HttpFailure("connect", "the connection did not open", { cause }));
   }
 }

@@ -109,6 +109,7 @@ export class ResponseParser {
 
   #pushHead(bytes: Buffer, from: number): number {
     if (this.#held === undefined) {
+      refuseOtherProtocol(bytes[from]!);
       const end = bytes.indexOf(headEnd, from);
       if (end !== -1) {
         this.#countHead(end + 4 - from);
@@ -255,6 +256,15 @@ export class ResponseParser {
     this.#phase = Phase.Done;
     this.#receiver.end();
   }
+}
+
+/** Throws MalformedResponse at once if the first byte cannot begin `HTTP/`: some servers wait before they close. */
+function refuseOtherProtocol(first: number): void {
+  if (first === 72) return;
+  // The types of TLS records that a server sends first: alert and handshake (RFC 8446 section 5.1).
+  if (first === 21 || first === 22)
+    throw new MalformedResponse("the server speaks TLS on this port: the url must begin with https");
+  throw new MalformedResponse("the server does not speak HTTP on this port");
 }
 
 function wantsKeepAlive(connection: string | undefined, minorVersion: number): boolean {

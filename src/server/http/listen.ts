@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, rmSync } from "node:fs";
 import { AppError } from "../../errors.ts";
+import { reasonText } from "../../system-errors.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 
 /** A socket on which the server listens. */
@@ -150,5 +151,11 @@ function cannotListen(where: string, cause: unknown): AppError {
     });
   }
   if (code === "EACCES") return new AppError("unavailable", `not allowed to listen on ${where}`, { cause });
-  return new AppError("unavailable", `cannot listen on ${where}: ${code ?? "unknown reason"}`, { cause });
+  // These are the codes of Bun for a host that it cannot resolve.
+  if (code === "EINVAL" || code === "ENOTFOUND" || code === "ERR_INVALID_ARG_TYPE")
+    return new AppError("unavailable", `cannot listen on ${where}: the host was not found`, {
+      cause,
+      hint: "--listen takes an address or a name of this machine: 127.0.0.1:7777, 0.0.0.0:7777 or [::]:7777",
+    });
+  return new AppError("unavailable", `cannot listen on ${where}: ${reasonText(cause)}`, { cause });
 }

@@ -1,6 +1,7 @@
 import type { ProviderFault } from "../../adapters/types.ts";
 import { AppError, callerLeft } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
+import { systemCodeOf, systemReason } from "../../system-errors.ts";
 import { redact } from "../core/redact.ts";
 
 /**
@@ -39,8 +40,11 @@ export function transportFailure(error: unknown): AppError {
       return new AppError("provider_timeout", `the provider took too long: ${error.message}`, {
         cause: error,
       });
-    case "connect":
-      return new AppError("provider_unreachable", "the provider cannot be reached", { cause: error });
+    case "connect": {
+      const reason = systemReason(error);
+      const message = `the provider cannot be reached${reason ? `: ${reason.text}` : ""}`;
+      return new AppError("provider_unreachable", message, { cause: error });
+    }
     case "refused":
       return new AppError("provider_unreachable", "the provider's address is not allowed", { cause: error });
     case "closed":
@@ -55,6 +59,16 @@ export function transportFailure(error: unknown): AppError {
         cause: error,
       });
   }
+}
+
+/**
+ * Returns the cause of a failed call for the audit log: a code such as `CERT_HAS_EXPIRED`, or the kind of failure. It is
+ * for administrators: the caller gets the message of the error.
+ */
+export function causeOf(error: AppError): string | undefined {
+  const code = systemCodeOf(error);
+  if (code !== undefined) return code;
+  return error.cause instanceof HttpFailure ? `${error.cause.kind}: ${error.cause.message}` : undefined;
 }
 
 /** Seconds after which a provider allows a retry: from `retry-after-ms`, or `retry-after` as a number or a date. */

@@ -7,6 +7,7 @@ import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import { ReceivedBytes, type SentRequest } from "./estimated-usage.ts";
+import { causeOf } from "./failure.ts";
 import type { Admission } from "./limits/limiter.ts";
 import { costOf } from "./limits/prices.ts";
 
@@ -70,6 +71,7 @@ export class CallRecord {
     const { usage, isEstimated } = this.#usage(countable(reported), error !== undefined);
     this.admission?.settle(llm, usage);
     const milliseconds = performance.now() - this.#start;
+    const cause = error && causeOf(error);
     this.#metrics.end();
     this.span?.end({ ...facts, status, usage, error: error?.code });
     if (llm) {
@@ -96,10 +98,11 @@ export class CallRecord {
       model: facts.model,
       ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
       error: error?.code,
-      ...((persona || isEstimated) && {
+      ...((persona || isEstimated || cause !== undefined) && {
         detail: {
           ...(persona && { agent: persona.name, id: persona.id }),
           ...(isEstimated && { estimated: true }),
+          ...(cause !== undefined && { cause }),
         },
       }),
     });

@@ -1,4 +1,5 @@
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
+import { reasonText } from "../../system-errors.ts";
 import type { Metrics, Series } from "./metrics.ts";
 
 /** One finished span in OTLP/JSON (opentelemetry.io/docs/specs/otlp, proto `Span`). */
@@ -85,7 +86,10 @@ export function createTraceExport(options: ExportOptions): TraceExport {
       }
       if (status < 200 || status > 299) failure = `it responded with ${status}`;
     } catch (error) {
-      failure = error instanceof HttpFailure ? "it cannot be reached" : "it cannot be used";
+      failure =
+        error instanceof HttpFailure
+          ? `it cannot be reached: ${reasonText(error, error.message)}`
+          : "it cannot be used";
     }
     (failure === undefined ? counts.exported : counts.failed).add(spans.length);
     if (isHealthy === (failure === undefined)) return;

@@ -17,6 +17,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { type KeyRing, parseKeyRing, withKeyOnTop } from "../../backends/master-keys.ts";
 import { AppError } from "../../errors.ts";
+import { reasonText } from "../../system-errors.ts";
 
 /** The file that holds the master keys. */
 export interface KeyFile {
@@ -85,7 +86,7 @@ export function saveKeyRing(file: KeyFile, ring: KeyRing, now: number): void {
     // A symbolic link stays one: its target is replaced.
     replaceFile(realpathSync(file.path), text, stats);
   } catch (cause) {
-    throw rotateByHand(`the master key file ${file.path} cannot be changed: ${codeOf(cause)}`, cause);
+    throw rotateByHand(`the master key file ${file.path} cannot be changed: ${reasonText(cause)}`, cause);
   }
 }
 
@@ -114,7 +115,7 @@ function readKeyFile({ path, fromSystemd }: KeyFile): { content: Uint8Array; sta
     return { content: readFileSync(fd), stats };
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw refused(`it cannot be read: ${codeOf(error)}`, give, error);
+    throw refused(`it cannot be read: ${reasonText(error)}`, give, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
@@ -151,8 +152,4 @@ function syncFolder(path: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as { code?: string }).code ?? "unknown error";
 }

@@ -290,7 +290,7 @@ describe("a local provider with failoverFor", () => {
     const answer = await ask();
     expect([answer.status, (await answer.json()).error.message]).toEqual([
       502,
-      "the mcpctl server cannot be reached",
+      "the mcpctl server cannot be reached: the connection was refused",
     ]);
     expect(nearby.seen).toEqual([]);
   });

@@ -186,7 +186,10 @@ describe("a server that the agent does not run", () => {
     expect(runtime.state).toBe("active");
     door.shut();
     await time.until(() => runtime.state === "inactive", 1000);
-    expect(runtime.describe()).toEqual({ state: "inactive", detail: "it does not respond" });
+    expect(runtime.describe()).toEqual({
+      state: "inactive",
+      detail: "it does not respond: the connection was refused",
+    });
 
     server.models = ["somebody-elses"];
     door.open();

@@ -61,7 +61,7 @@ describe("a server that is woken by a command", () => {
     const failed = errorOf(runtime.wake(patient));
     const [pid, child] = [await pidIn(join(cwd, "pid")), await pidIn(join(cwd, "child"))];
     expect((await failed).message).toBe(
-      "the model could not be woken: it was not ready after 20 s: it does not respond",
+      "the model could not be woken: it was not ready after 20 s: it does not respond: the connection was refused",
     );
     await eventually(() => !lives(pid) && !lives(child));
   });
@@ -91,7 +91,9 @@ describe("a server that is woken by a command", () => {
     const child = await pidIn(join(cwd, "child"));
     expect(lives(child)).toBe(true);
     await time.until(() => runtime.state === "hibernating", 500);
-    expect((await failed).message).toMatch(/it was not ready after 20 s: it does not respond$/);
+    expect((await failed).message).toMatch(
+      /it was not ready after 20 s: it does not respond: the connection was refused$/,
+    );
     await eventually(() => !lives(child));
   });
 

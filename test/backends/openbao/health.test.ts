@@ -40,11 +40,11 @@ describe("the health of a backend in OpenBao", () => {
     );
   });
 
-  it("of a stopped server says that the connection is refused", async () => {
+  it("of a stopped server says that the connection was refused", async () => {
     const bao = await fakeBao();
     const { driver, pauses } = watch(bao);
     await bao.stop();
-    const reason = 'secret backend "bao": the connection is refused';
+    const reason = 'secret backend "bao": the connection was refused';
     expect(await driver.health()).toEqual({ status: "error", reason });
     expect(pauses).toEqual([]);
   });

@@ -23,7 +23,7 @@ describe("plain http", () => {
   it("carries it with allowInsecure", async () => {
     const config = { allowInsecure: true };
     const { driver } = watch({ url: "http://bao.invalid", mount: "secret", token: canary }, { config });
-    expect((await errorOf(driver.read(ref))).message).toContain("the name in its url is not found");
+    expect((await errorOf(driver.read(ref))).message).toContain("the host name was not found");
   });
 
   it.each(["file:///etc/passwd", "http://user:canary@127.0.0.1", "http://169.254.169.254", "nonsense"])(
@@ -80,17 +80,17 @@ describe("TLS", () => {
       const error = await errorOf(on(url, caCert).read(ref));
       expect(error).toMatchObject({
         code: "secret_unavailable",
-        message: 'secret backend "bao": its certificate is not trusted',
+        message: 'secret backend "bao": the certificate is self-signed and not trusted on this machine',
         hint: "give the CA that signed it as caCert",
       });
       expect(Bun.inspect(error)).not.toContain("canary");
     }
     const otherName = await errorOf(on(`https://localhost:${port}`, pem).read(ref));
-    expect(otherName.message).toBe('secret backend "bao": its certificate is for another host name');
+    expect(otherName.message).toBe('secret backend "bao": the certificate is for another host name');
     const plain = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: empty });
     onTestFinished(() => plain.stop(true));
     const noTls = await errorOf(on(`https://127.0.0.1:${plain.port}`, pem).read(ref));
-    expect(noTls.message).toBe('secret backend "bao": it does not speak TLS there');
+    expect(noTls.message).toBe('secret backend "bao": the server does not speak TLS on this port');
     expect(requests()).toBe(0);
     expect(await on(url, pem).read(ref)).toBeNull();
     expect(await on(url, `${rootCertificates[0]}\n${pem}`).read(ref)).toBeNull();

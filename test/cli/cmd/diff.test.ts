@@ -65,7 +65,7 @@ describe("diff", () => {
     await server.stop();
     const gone = await diff("kind: user\nname: a\n");
     expect(gone.code).toBe(2);
-    expect(gone.stderr).toContain("connection refused");
+    expect(gone.stderr).toContain("the connection was refused");
   });
 });
 

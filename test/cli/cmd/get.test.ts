@@ -247,7 +247,7 @@ describe("get", () => {
     const { code, stderr } = await cli("get llms", { server });
     expect(code).toBe(1);
     expect(stderr).toContain(
-      `error: cannot reach ${server.url} (MCPCTL_SERVER): connection refused\nhint: start the server with`,
+      `error: cannot reach ${server.url} (MCPCTL_SERVER): the connection was refused (ECONNREFUSED)\nhint: start the server with`,
     );
   });
 

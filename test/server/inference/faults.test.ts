@@ -193,7 +193,7 @@ describe("a call of a provider that cannot be reached", () => {
     const { status, body } = await call("POST", "/v1/chat/completions", question);
     expect([status, body.error]).toMatchObject([
       502,
-      { message: "the provider cannot be reached", code: "provider_unreachable" },
+      { message: "the provider cannot be reached: the connection was refused", code: "provider_unreachable" },
     ]);
     expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_unreachable" });
   });
@@ -201,7 +201,10 @@ describe("a call of a provider that cannot be reached", () => {
   it("returns 502 if its name does not resolve", async () => {
     const { call } = await withProvider(goodProvider, { url: "http://nowhere.invalid" });
     const { status, body } = await call("POST", "/v1/chat/completions", question);
-    expect([status, body.error.message]).toEqual([502, "the provider cannot be reached"]);
+    expect([status, body.error.message]).toEqual([
+      502,
+      "the provider cannot be reached: the host name was not found",
+    ]);
   });
 });
 

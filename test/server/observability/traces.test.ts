@@ -282,7 +282,9 @@ describe("the export to the collector", () => {
     make(nobody.tracer, 1);
     await nobody.tracer.close();
     expect(counted(nobody.metrics)).toMatchObject({ exported: 0, failed: 1 });
-    expect(nobody.told).toEqual(["the trace collector receives no spans: it cannot be reached"]);
+    expect(nobody.told).toEqual([
+      "the trace collector receives no spans: it cannot be reached: the connection was refused (ECONNREFUSED)",
+    ]);
     expect(nobody.collector.seen).toEqual([]);
   });
 

@@ -58,7 +58,7 @@ describe("the master key file", () => {
       expect(find(undefined, given)).toEqual({ path: credential, fromSystemd: true });
     expect(find()).toEqual({ path: "/env", fromSystemd: false });
     // One that is asked for by name and is not there is no reason to go without.
-    expect(() => read(find("")!.path)).toThrow(/cannot be read: ENOENT/);
+    expect(() => read(find("")!.path)).toThrow(/cannot be read: it does not exist \(ENOENT\)/);
   });
 
   it("is read through a symbolic link, as bytes or as text", () => {
@@ -102,7 +102,7 @@ describe("the master key file", () => {
     for (const name of ["folder", "to-folder", "pipe"])
       expect(() => read(at(name)), name).toThrow(/: it is not a regular file$/);
     for (const name of ["missing", "dangling"])
-      expect(() => read(at(name)), name).toThrow(/cannot be read: ENOENT$/);
+      expect(() => read(at(name)), name).toThrow(/cannot be read: it does not exist \(ENOENT\)$/);
     expect(() => read("/dev/zero", true)).toThrow(/: it is not a regular file$/);
 
     const line = `${bytes.toString("base64")}\n`;
@@ -179,7 +179,7 @@ describe("a new key in the file", () => {
     writeFileSync(path, "garbage");
     expect(() => save(path, ring)).toThrow(/line 1 is not a key/);
     rmSync(path);
-    expect(() => save(path, ring)).toThrow(/cannot be read: ENOENT/);
+    expect(() => save(path, ring)).toThrow(/cannot be read: it does not exist \(ENOENT\)/);
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
@@ -206,7 +206,9 @@ describe("a new key in the file", () => {
     // No file may grow: a full disk, for one process.
     const limited = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", process.execPath, "-e", code];
     const { stdout } = Bun.spawnSync(limited);
-    expect(stdout.toString()).toBe(`the master key file ${path} cannot be changed: EFBIG\n`);
+    expect(stdout.toString()).toBe(
+      `the master key file ${path} cannot be changed: the file is too large (EFBIG)\n`,
+    );
     expect(ids(read(path))).toEqual([key.id]);
     expect(readdirSync(dirname(path))).toEqual(["master-key"]);
   });
@@ -216,7 +218,11 @@ describe("a new key in the file", () => {
     const unwritable = keyFile(undefined, "k".repeat(252));
     const credential = keyFile();
     for (const [path, fromSystemd, why] of [
-      [unwritable, false, /^the master key file .* cannot be changed: ENAMETOOLONG$/],
+      [
+        unwritable,
+        false,
+        /^the master key file .* cannot be changed: the path is too long \(ENAMETOOLONG\)$/,
+      ],
       [credential, true, /^the master key file is a credential of systemd$/],
     ] as const) {
       const before = readFileSync(path);

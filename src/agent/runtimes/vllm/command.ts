@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError, type Fault } from "../../../errors.ts";
+import { reasonText } from "../../../system-errors.ts";
 import type { ProviderConfig } from "../../core/config.ts";
 
 /** Options that only the agent sets, and the reason or the alternative. */
@@ -71,7 +72,8 @@ export function findExecutable({ managed }: ProviderConfig, env: AgentEnvironmen
     accessSync(path, constants.X_OK);
   } catch (cause) {
     const missing = (cause as { code?: unknown }).code === "ENOENT";
-    throw new AppError("not_supported", missing ? `there is no ${path}` : `${path} cannot be run`, {
+    const message = missing ? `there is no ${path}` : `${path} cannot be run: ${reasonText(cause)}`;
+    throw new AppError("not_supported", message, {
       hint,
       cause,
     });

@@ -27,9 +27,8 @@ export async function checkServer({ client, elapsed, signal }: Bench): Promise<C
     });
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "interrupted" || error.code === "usage") throw error;
-    const code = (error.cause as { code?: unknown } | undefined)?.code;
-    const reason = typeof code === "string" && /^[A-Z_]+$/.test(code) ? ` (${code})` : "";
-    return { check: { name, verdict: "fail", detail: `${error.message}${reason}` } };
+    const advice = error.hint === undefined ? "" : `; ${error.hint}`;
+    return { check: { name, verdict: "fail", detail: `${error.message}${advice}` } };
   }
   const { status, headers } = response;
   const text = await response.text().catch(() => "");

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../../errors.ts";
+import { reasonText } from "../../../system-errors.ts";
 import { type AgentStatus, controlPaths, controlSocket } from "../../../wire/agent-control.ts";
 import { ApiClient } from "../../client/client.ts";
 import { readConfig } from "../../client/config.ts";
@@ -16,9 +17,7 @@ export function checkConfig(home: string): Check {
     const providers = Array.isArray(config.llm?.providers) ? config.llm.providers.length : 0;
     return { name, verdict: "ok", detail: `${path}, ${providers} providers`, figures: { providers } };
   } catch (error) {
-    const { message, code } = error as Error & { code?: string };
-    const detail =
-      error instanceof AppError ? message : `${path} cannot be read: ${code ?? "unknown reason"}`;
+    const detail = error instanceof AppError ? error.message : `${path} cannot be read: ${reasonText(error)}`;
     return { name, verdict: "fail", detail };
   }
 }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { connect } from "node:tls";
+import { reasonText } from "../../../system-errors.ts";
 import type { Check } from "./check.ts";
 
 const timeout = 10_000;
@@ -32,7 +33,7 @@ export async function checkTls(url: string, now: number): Promise<Check> {
     return {
       name,
       verdict: "fail",
-      detail: `the certificate is not trusted on this machine: ${fault}`,
+      detail: `the certificate is not trusted on this machine: ${reasonText({ code: fault }, fault)}`,
       figures,
     };
   if (left < soon) {
@@ -76,8 +77,6 @@ function certificateOf(host: string, port: number): Promise<Certificate | string
       });
     });
     socket.on("timeout", () => end("no TLS connection within 10 s"));
-    socket.on("error", (error: { code?: string }) =>
-      end(`no TLS connection: ${error.code ?? "the handshake failed"}`),
-    );
+    socket.on("error", (error) => end(`no TLS connection: ${reasonText(error, "the handshake failed")}`));
   });
 }

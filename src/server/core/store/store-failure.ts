@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { systemReason } from "../../../system-errors.ts";
 import type { StoreError } from "./types.ts";
 
 /** Returns the AppError for a refusal of the store. */
@@ -20,9 +21,14 @@ export function storeFailure(error: StoreError): AppError {
         cause: error,
       });
     case "unavailable":
-      return new AppError("unavailable", error.reason ?? "the database does not answer", {
+      return new AppError("unavailable", error.reason ?? `the database does not answer${reasonOf(error)}`, {
         cause: error,
         retryAfter: 1,
       });
   }
+}
+
+function reasonOf(error: StoreError): string {
+  const reason = systemReason(error);
+  return reason ? `: ${reason.text}` : "";
 }

@@ -1,5 +1,6 @@
 import postgres, { type Options, type Sql } from "postgres";
 import { AppError } from "../../../../errors.ts";
+import { systemReason } from "../../../../system-errors.ts";
 import { lacking, type Migration } from "../migration.ts";
 import { bare } from "./refusal.ts";
 import { type WatchedSockets, watchedSockets } from "./sockets.ts";
@@ -34,9 +35,13 @@ export async function connect(
   } catch (error) {
     await sql.end({ timeout: 0 });
     if (error instanceof AppError) throw error;
-    const { cause } = bare(error);
-    const reason = cause instanceof Error ? cause.message : "it did not answer";
-    throw new AppError("unavailable", `cannot open ${shown}: ${reason}`, { cause });
+    const { code, cause } = bare(error);
+    const known = systemReason({ code });
+    const message = cause instanceof Error ? cause.message : "it did not answer";
+    throw new AppError("unavailable", `cannot open ${shown}: ${known ? `${known.text}: ` : ""}${message}`, {
+      cause,
+      ...(known?.hint !== undefined && { hint: known.hint }),
+    });
   }
 }
 

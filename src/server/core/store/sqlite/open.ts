@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { chmodSync, closeSync, existsSync, openSync, realpathSync } from "node:fs";
 import { AppError } from "../../../../errors.ts";
+import { systemReason } from "../../../../system-errors.ts";
 import { lacking, type Migration } from "../migration.ts";
 import { emptyLog } from "./checkpoints.ts";
 import { networkShare } from "./network-share.ts";
@@ -178,7 +179,11 @@ export function explain(error: unknown, path: string): unknown {
       hint: "Choose another folder with --data-dir.",
       cause: error,
     });
-  return new AppError("unavailable", `cannot open ${path}: ${(error as Error).message}`, { cause: error });
+  const { text = (error as Error).message, hint } = systemReason(error) ?? {};
+  return new AppError("unavailable", `cannot open ${path}: ${text} (${code})`, {
+    cause: error,
+    ...(hint !== undefined && { hint }),
+  });
 }
 
 function damaged(path: string, cause: unknown): AppError {
