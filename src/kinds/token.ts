@@ -29,6 +29,9 @@ export const token = defineKind({
   ),
   readOnly: Type.Object({
     owner: Type.String({ description: "The user who created it" }),
+    maker: nullable(Type.String(), {
+      description: "The token that made it, with which it ends; null if a user made it",
+    }),
     prefix: Type.String({ description: "The first characters of the bearer" }),
     lastUsedAt: nullable(Type.String(), { description: "The time of its last use, to the minute" }),
     status: oneOf(["active", "expired"], { description: "expired: the server no longer accepts it" }),
@@ -48,6 +51,7 @@ export const token = defineKind({
     { header: "EXPIRES", path: "expiresAt", format: "age" },
     { header: "STATUS", path: "status" },
     { header: "OWNER", path: "owner", wide: true },
+    { header: "MAKER", path: "maker", wide: true },
     { header: "ID", path: "id", wide: true },
   ],
   flags: {

@@ -77,8 +77,13 @@ export interface Principal {
   sessionId?: string;
   /** The end of the session or token, in milliseconds since 1970. */
   expiresAt?: number;
-  /** The policies that must all allow an access: a user has one; a token has its own, then that of its maker. */
+  /**
+   * The policies that must all allow an access: a user has one; a token has its own, then those of the tokens that made
+   * it, then that of its user.
+   */
   policies: readonly Policy[];
+  /** The ids of the tokens that made it, the nearest first; undefined if its user did. */
+  makers?: readonly string[];
   /** Plurals of the kinds of which the user has published something through a workstation agent. */
   publishes?: ReadonlySet<string>;
 }
@@ -127,6 +132,11 @@ export function decide(
   }
   if (name === undefined) return "allow";
   return row && isVisible(principal, resource, row) ? "allow" : "hidden";
+}
+
+/** Returns true if a principal is an administrator, whom limits of its own do not keep from changing them. */
+export function isAdministrator({ policies }: Principal): boolean {
+  return policies.every(({ administrator }) => administrator);
 }
 
 /** Returns true if a principal may run an operation. */
@@ -225,5 +235,5 @@ function publishedBy(principal: Principal, policy: Policy, verb: Verb, row?: Row
 const ofPublishers: ReadonlySet<Verb> = new Set(["view", "run", "delete"]);
 
 function isOwnOfToken(principal: Principal, policy: Policy): boolean {
-  return principal.kind === "Token" && policy === principal.policies[0];
+  return principal.kind === "Token" && policy !== principal.policies.at(-1);
 }

@@ -6,6 +6,7 @@ import { isOf, isVirtual, type RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 import { bearerHash, isBearer } from "./bearer.ts";
 import { compilePolicy, everything, type Grant, type Policy, type Principal } from "./policy.ts";
+import { makersOf } from "./token-makers.ts";
 
 /** The name of the built-in administrator, the user of requests over the Unix socket. It cannot be deleted. */
 export const adminName = "admin";
@@ -42,10 +43,11 @@ export function principalOf(snapshot: Snapshot, bearer: string, now: number): Pr
   return principal.expiresAt !== undefined && principal.expiresAt <= now ? undefined : principal;
 }
 
-/** Returns true if the session or token of a principal, and its user, still exist and have not expired. */
+/** Returns true if the session or token of a principal, its makers and its user still exist and have not expired. */
 export function isStillValid(snapshot: Snapshot, principal: Principal, now: number): boolean {
   if (principal.expiresAt !== undefined && principal.expiresAt <= now) return false;
   if (!snapshot.byId.has(principal.userId) || !snapshot.byId.has(principal.id)) return false;
+  if (principal.makers?.some((id) => !snapshot.byId.has(id))) return false;
   return principal.sessionId === undefined || snapshot.sessionIds.has(principal.sessionId);
 }
 
@@ -54,10 +56,9 @@ export function principalAt(snapshot: Snapshot, principal: Principal): Principal
   const user = snapshot.byId.get(principal.userId);
   const row = snapshot.byId.get(principal.id);
   if (!user || !row) return { ...principal, policies: [compilePolicy([])] };
-  const { groups, policies } = isOf(token, row)
-    ? tokenPrincipal(snapshot, row, user)
-    : ofUser(snapshot, user);
-  return { ...principal, groups, policies };
+  const now = isOf(token, row) ? tokenPrincipal(snapshot, row, user) : ofUser(snapshot, user);
+  if (!now) return { ...principal, policies: [compilePolicy([])] };
+  return { ...principal, groups: now.groups, policies: now.policies };
 }
 
 /** Returns true if a later snapshot gives a principal exactly the rights that it has. */
@@ -128,23 +129,31 @@ function ofSession(snapshot: Snapshot, hash: string): Principal | undefined {
 
 function ofToken(snapshot: Snapshot, hash: string): Principal | undefined {
   const row = snapshot.byId.get(snapshot.bearers.get(hash) ?? "");
-  const maker = row?.owner ? snapshot.byId.get(row.owner) : undefined;
-  return isOf(token, row) && maker ? tokenPrincipal(snapshot, row, maker) : undefined;
+  const user = row?.owner ? snapshot.byId.get(row.owner) : undefined;
+  return isOf(token, row) && user ? tokenPrincipal(snapshot, row, user) : undefined;
 }
 
-function tokenPrincipal(snapshot: Snapshot, row: RowOf<"token">, maker: Row): Principal {
-  // A binding names the token outside any project.
-  const bound = row.scope === "" ? compile(snapshot).grants.get(`token/${row.name}`) : undefined;
-  const own = [...grantsOf(row), ...(bound ?? [])];
+/** Returns undefined if a token that made it no longer exists. */
+function tokenPrincipal(snapshot: Snapshot, row: RowOf<"token">, user: Row): Principal | undefined {
+  const makers = makersOf(snapshot, row);
+  if (!makers) return undefined;
   const { expiresAt } = row.spec;
   return {
-    ...ofUser(snapshot, maker),
+    ...ofUser(snapshot, user),
     kind: "Token",
     id: row.id,
     name: row.name,
-    policies: [compilePolicy(own), userPolicy(snapshot, maker)],
+    policies: [...[row, ...makers].map((one) => ownPolicy(snapshot, one)), userPolicy(snapshot, user)],
+    ...(makers.length > 0 && { makers: makers.map(({ id }) => id) }),
     ...(expiresAt && { expiresAt: Date.parse(expiresAt) }),
   };
+}
+
+/** Returns the rights that a token has by itself, and by bindings that name it. */
+function ownPolicy(snapshot: Snapshot, row: RowOf<"token">): Policy {
+  // A binding names the token outside any project.
+  const bound = row.scope === "" ? compile(snapshot).grants.get(`token/${row.name}`) : undefined;
+  return compilePolicy([...grantsOf(row), ...(bound ?? [])]);
 }
 
 const compile = oncePerObject((snapshot: Snapshot): Compiled => {

@@ -1,24 +1,15 @@
 import { AppError } from "../../../errors.ts";
-import type { Limits } from "../../../kinds/limits.ts";
-import { token } from "../../../kinds/token.ts";
-import { user } from "../../../kinds/user.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
+import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
 import type { Principal } from "../../core/access/policy.ts";
+import { accountableFor } from "../../core/access/token-makers.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
-import { type LlmRow, specOf } from "../../core/store/typed-rows.ts";
+import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
 import { dayMilliseconds, dayOf } from "../../core/store/usage.ts";
 import { Account, type Amount, monthOf } from "./account.ts";
 import { costOf, priceOf } from "./prices.ts";
-
-/** A row with limits, and the accounts that count against them. */
-interface LimitHolder {
-  row: Row;
-  limits: Limits;
-  /** Ids of users, or of one token. */
-  accounts: readonly string[];
-}
 
 /** The reservation of an admitted call. */
 export interface Admission {
@@ -30,8 +21,6 @@ export interface Admission {
 const maxReserved = 1024;
 /** A rough estimate for the text of requests. */
 const charactersPerToken = 4;
-
-const noHolders: readonly LimitHolder[] = [];
 
 /**
  * Keeps calls within the limits of tokens, users and groups. A call is admitted if the use so far and the reservations
@@ -61,10 +50,11 @@ export class Limiter {
     const now = this.#now();
     const month = monthOf(dayOf(now));
     const since = monthOf(dayOf(now - dayMilliseconds));
+    const makers = accountableFor(this.#catalogue.snapshot);
     const totals = new Map<string, Map<string, Amount>>();
     const rows = await this.#catalogue.store.usage({ since: `${since}-01`, until: `${month}-31` });
     for (const { day, userId, tokenId, promptTokens, completionTokens, costMicros } of rows) {
-      for (const id of tokenId ? [userId, tokenId] : [userId]) {
+      for (const id of tokenId ? [userId, tokenId, ...(makers.get(tokenId) ?? [])] : [userId]) {
         const periods = totals.get(id) ?? new Map<string, Amount>();
         totals.set(id, periods);
         for (const period of [day, monthOf(day)]) {
@@ -211,9 +201,11 @@ export class Limiter {
     return holders;
   }
 
-  #accountsOf({ kind, id, userId }: Principal): readonly Account[] {
+  /** A call with a token counts for the token, for the tokens that made it, and for the user. */
+  #accountsOf({ kind, id, userId, makers = [] }: Principal): readonly Account[] {
     const user = this.#account(userId);
-    return kind === "Token" ? [this.#account(id), user] : [user];
+    if (kind !== "Token") return [user];
+    return [this.#account(id), ...makers.map((maker) => this.#account(maker)), user];
   }
 
   #account(id: string): Account {
@@ -224,30 +216,6 @@ export class Limiter {
     }
     return account;
   }
-}
-
-function holdersOf(snapshot: Snapshot, { kind, id, userId }: Principal): readonly LimitHolder[] {
-  const holders: LimitHolder[] = [];
-  const add = (row: Row | undefined, limits: Limits | undefined, accounts: readonly string[]) => {
-    if (row && limits) holders.push({ row, limits, accounts });
-  };
-  if (kind === "Token") {
-    const own = snapshot.byId.get(id);
-    add(own, own && specOf(token, own).limits, [id]);
-  }
-  const maker = snapshot.byId.get(userId);
-  add(maker, maker && specOf(user, maker).limits, [userId]);
-  for (const group of snapshot.table("group").sorted) {
-    const { limits, members } = group.spec;
-    if (!limits || !maker || !members.includes(maker.name)) continue;
-    const ids = members.map((name) => snapshot.named("user", name)?.id);
-    add(
-      group,
-      limits,
-      ids.filter((id) => id !== undefined),
-    );
-  }
-  return holders.length > 0 ? holders : noHolders;
 }
 
 function unpriced(holder: Row, llm: LlmRow): AppError {

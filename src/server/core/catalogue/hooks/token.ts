@@ -1,9 +1,17 @@
+import { AppError } from "../../../../errors.ts";
+import { token } from "../../../../kinds/token.ts";
 import { bearerHash, bearerPrefix, mintBearer } from "../../access/bearer.ts";
-import type { RowOf } from "../../store/typed-rows.ts";
-import type { Hooks } from "../hooks.ts";
+import { madeBy, makersOf, maxGenerations } from "../../access/token-makers.ts";
+import { isOf, type RowOf } from "../../store/typed-rows.ts";
+import type { Draft, Hooks } from "../hooks.ts";
 import { bindGrants, normaliseGrants } from "./grants.ts";
 
-export const tokenHooks: Hooks<RowOf<"token">> = {
+type TokenRow = RowOf<"token">;
+
+/** The most tokens that a token with limits can make in a month, deleted ones included. */
+const maxMadeWithLimits = 1000;
+
+export const tokenHooks: Hooks<TokenRow> = {
   normalise: normaliseGrants,
   prepare(draft, services) {
     const expiresAt = draft.row.spec.expiresAt;
@@ -14,14 +22,77 @@ export const tokenHooks: Hooks<RowOf<"token">> = {
     bindGrants(draft);
     const bearer = mintBearer("pat", services.random);
     draft.row.status = { ...draft.row.status, prefix: bearerPrefix(bearer) };
+    boundByMaker(draft, services.now());
     draft.writeAfter.push({ op: "setBearer", tokenId: draft.row.id, hash: bearerHash(bearer) });
     draft.response["token"] = bearer;
   },
+  /** Deletes the tokens that it made, too, and leaves their use with the token that made it (T113). */
+  remove(draft, services) {
+    const { row, snapshot } = draft;
+    const children = madeBy(snapshot, row.id);
+    for (const { id, version } of children) draft.writeFirst.push({ op: "delete", id, version });
+    const maker = snapshot.byId.get(row.status.maker ?? "");
+    if (!isOf(token, maker) || !isLimited([maker, ...(makersOf(snapshot, maker) ?? [])])) return;
+    const now = services.now();
+    const at = new Date(now).toISOString();
+    const deletedChildren = [
+      ...deletedThisMonth(maker, now),
+      ...[row, ...children].map(({ id }) => ({ id, at })),
+    ];
+    const status = { ...maker.status, deletedChildren };
+    const changed = { ...maker, status, version: maker.version + 1, updatedAt: now };
+    draft.writeFirst.push({ op: "update", row: changed, refs: snapshot.refsOf(maker.id) });
+  },
   status(row, { snapshot, now }) {
     const expiresAt = row.spec.expiresAt;
-    const expired = typeof expiresAt === "string" && Date.parse(expiresAt) <= now;
+    const expired =
+      (typeof expiresAt === "string" && Date.parse(expiresAt) <= now) || !makersOf(snapshot, row);
     const used = snapshot.volatile.lastUsed.get(row.id);
     const lastUsedAt = used === undefined ? null : new Date(used - (used % 60_000)).toISOString();
-    return { prefix: row.status.prefix, lastUsedAt, status: expired ? "expired" : "active" };
+    return {
+      prefix: row.status.prefix,
+      lastUsedAt,
+      maker: snapshot.nameOf(row.status.maker ?? null),
+      status: expired ? "expired" : "active",
+    };
   },
 };
+
+/** Binds a new token to the token that makes it: it ends no later, and counts on the same limits (T113). */
+function boundByMaker({ principal, snapshot, row }: Draft<TokenRow>, now: number): void {
+  if (principal.kind !== "Token") return;
+  const maker = snapshot.byId.get(principal.id);
+  const makers = isOf(token, maker) ? [maker, ...(makersOf(snapshot, maker) ?? [])] : [];
+  if (makers.length > maxGenerations)
+    throw new AppError(
+      "forbidden",
+      `there are already ${maxGenerations} tokens between this one and its user`,
+      {
+        hint: "make the token with one of those, or after mcpctl login",
+      },
+    );
+  if (isOf(token, maker) && isLimited(makers)) {
+    const made = madeBy(snapshot, maker.id).length + deletedThisMonth(maker, now).length;
+    if (made >= maxMadeWithLimits)
+      throw new AppError(
+        "too_many_requests",
+        `token "${maker.name}" has limits and has made ${maxMadeWithLimits} tokens this month`,
+        { hint: "it can make more next month" },
+      );
+  }
+  row.status = { ...row.status, maker: principal.id };
+  const { expiresAt: own } = row.spec;
+  const { expiresAt: end } = principal;
+  if (end !== undefined && (typeof own !== "string" || Date.parse(own) > end))
+    row.spec.expiresAt = new Date(end).toISOString();
+}
+
+function isLimited(tokens: readonly TokenRow[]): boolean {
+  return tokens.some(({ spec }) => spec.limits !== undefined);
+}
+
+/** Use of earlier months counts on no limit, and need not be remembered. */
+function deletedThisMonth({ status: { deletedChildren = [] } }: TokenRow, now: number) {
+  const month = new Date(now).toISOString().slice(0, 7);
+  return deletedChildren.filter(({ at }) => at.slice(0, 7) === month);
+}

@@ -1,0 +1,45 @@
+import type { Limits } from "../../../kinds/limits.ts";
+import { token } from "../../../kinds/token.ts";
+import { user } from "../../../kinds/user.ts";
+import type { Snapshot } from "../store/snapshot.ts";
+import { specOf } from "../store/typed-rows.ts";
+import type { Row } from "../store/types.ts";
+import type { Principal } from "./policy.ts";
+
+/** A row with limits, and the accounts that count against them. */
+export interface LimitHolder {
+  row: Row;
+  limits: Limits;
+  /** Ids of users, or of one token. */
+  accounts: readonly string[];
+}
+
+const noHolders: readonly LimitHolder[] = [];
+
+/** Returns the holders of limits that apply to a principal, the narrowest first. */
+export function holdersOf(
+  snapshot: Snapshot,
+  { kind, id, userId, makers = [] }: Principal,
+): readonly LimitHolder[] {
+  const holders: LimitHolder[] = [];
+  const add = (row: Row | undefined, limits: Limits | undefined, accounts: readonly string[]) => {
+    if (row && limits) holders.push({ row, limits, accounts });
+  };
+  for (const tokenId of kind === "Token" ? [id, ...makers] : []) {
+    const row = snapshot.byId.get(tokenId);
+    add(row, row && specOf(token, row).limits, [tokenId]);
+  }
+  const own = snapshot.byId.get(userId);
+  add(own, own && specOf(user, own).limits, [userId]);
+  for (const group of snapshot.table("group").sorted) {
+    const { limits, members } = group.spec;
+    if (!limits || !own || !members.includes(own.name)) continue;
+    const ids = members.map((name) => snapshot.named("user", name)?.id);
+    add(
+      group,
+      limits,
+      ids.filter((one) => one !== undefined),
+    );
+  }
+  return holders.length > 0 ? holders : noHolders;
+}
