@@ -2,6 +2,7 @@ import type { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { type Principal, tokenIdOf } from "../core/access/policy.ts";
+import { costOf } from "../core/prices.ts";
 import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
@@ -9,7 +10,6 @@ import type { CallMetrics } from "./call-metrics.ts";
 import { ReceivedBytes, type SentRequest } from "./estimated-usage.ts";
 import { causeOf } from "./failure.ts";
 import type { Admission } from "./limits/limiter.ts";
-import { costOf } from "./limits/prices.ts";
 
 /** The facts of a call, which are filled in as they become known. */
 export interface CallFacts {

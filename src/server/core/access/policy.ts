@@ -235,5 +235,5 @@ function publishedBy(principal: Principal, policy: Policy, verb: Verb, row?: Row
 const ofPublishers: ReadonlySet<Verb> = new Set(["view", "run", "delete"]);
 
 function isOwnOfToken(principal: Principal, policy: Policy): boolean {
-  return principal.kind === "Token" && policy !== principal.policies.at(-1);
+  return principal.kind === "Token" && principal.policies.indexOf(policy) < principal.policies.length - 1;
 }

@@ -46,7 +46,7 @@ interface StoredStatuses {
     prefix: string;
     /** The id of the token that made it; undefined if a user did. */
     maker?: string;
-    /** Tokens made by it that were deleted this month, whose use counts on its limits; times are RFC 3339. */
+    /** Tokens made by it that were deleted lately, whose use counts on its limits; times are RFC 3339. */
     deletedChildren?: { id: string; at: string }[];
   };
 }

@@ -1,9 +1,9 @@
 import { AppError } from "../../../errors.ts";
 import { decide, isVisible, mayList, type Principal } from "../../core/access/policy.ts";
+import { listPrices, pricesAsOf } from "../../core/prices.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { UsageRow } from "../../core/store/types.ts";
 import { dayOf } from "../../core/store/usage.ts";
-import { listPrices, pricesAsOf } from "../../inference/limits/prices.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 

@@ -4,12 +4,12 @@ import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts"
 import type { Principal } from "../../core/access/policy.ts";
 import { accountableFor } from "../../core/access/token-makers.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { costOf, priceOf } from "../../core/prices.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
 import { dayMilliseconds, dayOf } from "../../core/store/usage.ts";
 import { Account, type Amount, monthOf } from "./account.ts";
-import { costOf, priceOf } from "./prices.ts";
 
 /** The reservation of an admitted call. */
 export interface Admission {

@@ -6,6 +6,7 @@ import type { LlmRow } from "../../store/typed-rows.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkSettings } from "../llm-settings.ts";
 import { checkNames } from "../pool-names.ts";
+import { checkPricing } from "../pricing.ts";
 
 export const llmHooks: Hooks<LlmRow> = {
   prepare(draft) {
@@ -41,6 +42,7 @@ export const llmHooks: Hooks<LlmRow> = {
     }
     checkSettings(draft);
     checkKey(draft, adapter.defaultUrls);
+    checkPricing(draft);
     if (!draft.before) draft.row.status = { origin: "static", status: "active" };
     draft.row.visibility = visibility;
   },
@@ -61,6 +63,7 @@ function checkVirtual(draft: Draft<LlmRow>): void {
     if (field in draft.given)
       draft.faults.push({ path: `/${field}`, message: "is set by the workstation agent that publishes it" });
   checkSettings(draft);
+  checkPricing(draft);
 }
 
 /**

@@ -8,8 +8,10 @@ import { bindGrants, normaliseGrants } from "./grants.ts";
 
 type TokenRow = RowOf<"token">;
 
-/** The most tokens that a token with limits can make in a month, deleted ones included. */
+/** The most tokens that a token with limits can make in `remembered`, deleted ones included. */
 const maxMadeWithLimits = 1000;
+/** Use that is older counts on no limit, also if the clock is set back by a day. Milliseconds. */
+const remembered = 32 * 24 * 60 * 60 * 1000;
 
 export const tokenHooks: Hooks<TokenRow> = {
   normalise: normaliseGrants,
@@ -36,7 +38,7 @@ export const tokenHooks: Hooks<TokenRow> = {
     const now = services.now();
     const at = new Date(now).toISOString();
     const deletedChildren = [
-      ...deletedThisMonth(maker, now),
+      ...recentlyDeleted(maker, now),
       ...[row, ...children].map(({ id }) => ({ id, at })),
     ];
     const status = { ...maker.status, deletedChildren };
@@ -72,12 +74,12 @@ function boundByMaker({ principal, snapshot, row }: Draft<TokenRow>, now: number
       },
     );
   if (isOf(token, maker) && isLimited(makers)) {
-    const made = madeBy(snapshot, maker.id).length + deletedThisMonth(maker, now).length;
+    const made = madeBy(snapshot, maker.id).length + recentlyDeleted(maker, now).length;
     if (made >= maxMadeWithLimits)
       throw new AppError(
         "too_many_requests",
-        `token "${maker.name}" has limits and has made ${maxMadeWithLimits} tokens this month`,
-        { hint: "it can make more next month" },
+        `token "${maker.name}" has limits and has made ${maxMadeWithLimits} tokens in 32 days`,
+        { hint: "make them with another token, or after mcpctl login" },
       );
   }
   row.status = { ...row.status, maker: principal.id };
@@ -91,8 +93,6 @@ function isLimited(tokens: readonly TokenRow[]): boolean {
   return tokens.some(({ spec }) => spec.limits !== undefined);
 }
 
-/** Use of earlier months counts on no limit, and need not be remembered. */
-function deletedThisMonth({ status: { deletedChildren = [] } }: TokenRow, now: number) {
-  const month = new Date(now).toISOString().slice(0, 7);
-  return deletedChildren.filter(({ at }) => at.slice(0, 7) === month);
+function recentlyDeleted({ status: { deletedChildren = [] } }: TokenRow, now: number) {
+  return deletedChildren.filter(({ at }) => Date.parse(at) > now - remembered);
 }

@@ -6,7 +6,7 @@ import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
 import { isVirtual, type RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks } from "../hooks.ts";
-import { checkLimits } from "./limits.ts";
+import { checkLimits, checkNewPassword, checkUserStays } from "./limits.ts";
 
 export const userHooks: Hooks<RowOf<"user">> = {
   /** A password gives access to all rights of the user. So only a principal with all these rights may set it (T54). */
@@ -25,6 +25,7 @@ export const userHooks: Hooks<RowOf<"user">> = {
         hint: "mcpctl passwd",
       });
     }
+    checkNewPassword(draft);
     const hash = password === null ? null : await hashPassword(password as string);
     draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
     draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
@@ -33,6 +34,7 @@ export const userHooks: Hooks<RowOf<"user">> = {
   remove(draft) {
     const { row, snapshot } = draft;
     if (row.name === adminName) throw new AppError("conflict", "the built-in user admin cannot be deleted");
+    checkUserStays(draft);
     if (!coversPolicy(draft.principal, userPolicy(snapshot, row))) {
       throw new AppError("forbidden", "this user has rights that you do not have");
     }

@@ -1,7 +1,7 @@
-import type { Price } from "../../../kinds/llm-settings.ts";
-import type { Usage } from "../../../wire/dialects/usage.ts";
-import { oncePerObject } from "../../core/once-per-object.ts";
-import type { LlmRow } from "../../core/store/typed-rows.ts";
+import type { Price } from "../../kinds/llm-settings.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
+import { oncePerObject } from "./once-per-object.ts";
+import type { LlmRow } from "./store/typed-rows.ts";
 
 /** The day on which the table was last compared with the price lists of the providers. */
 export const pricesAsOf = "2026-11-21";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { costOf, priceOf } from "../../../../src/server/inference/limits/prices.ts";
-import { row } from "../../../support/row.ts";
+import { costOf, priceOf } from "../../../src/server/core/prices.ts";
+import { row } from "../../support/row.ts";
 
 const llm = (model: string, type = "openai", more = {}) =>
   row("llm_1", "llm", "l", { spec: { type, model, ...more } });

@@ -1,0 +1,69 @@
+import { AppError } from "../../../errors.ts";
+import type { Price } from "../../../kinds/llm-settings.ts";
+import { holdersOf } from "../access/limit-holders.ts";
+import { isAdministrator } from "../access/policy.ts";
+import { priceOf } from "../prices.ts";
+import type { LlmRow } from "../store/typed-rows.ts";
+import type { Draft } from "./hooks.ts";
+
+/** The fields of an llm that decide which model of which provider is called, and so what a call really costs. */
+const billed = ["type", "model", "url", "apiKeyRef"] as const;
+
+/**
+ * Refuses changes of llms by which calls would cost less than before, or less than they really do, if a limit in dollars
+ * applies to the principal and it is no administrator (T114).
+ */
+export function checkPricing(draft: Draft<LlmRow>): void {
+  const { principal, snapshot, before, row } = draft;
+  const limit = holdersOf(snapshot, principal).find(
+    ({ limits }) => limits.costPerDay !== undefined || limits.costPerMonth !== undefined,
+  );
+  if (!limit || isAdministrator(principal)) return;
+  const reason = lowering(draft, before, row);
+  if (reason === undefined) return;
+  throw new AppError(
+    "forbidden",
+    `${limit.row.kind} "${limit.row.name}" has a limit in dollars that applies to you, and ${reason}: only an administrator may do that`,
+  );
+}
+
+/** Returns how a change lowers what calls cost; undefined if it does not. */
+function lowering(
+  { principal, snapshot }: Draft<LlmRow>,
+  before: LlmRow | undefined,
+  row: LlmRow,
+): string | undefined {
+  const { price: own, ...unpriced } = row.spec;
+  const price = priceOf(row);
+  if (isLower(price, priceOf(before ?? { ...row, spec: unpriced })))
+    return "this would lower the price of the llm";
+  if (row.spec.allowModelOverride && !before?.spec.allowModelOverride)
+    return "with allowModelOverride calls could cost more than the price of the llm";
+  const isListed = own === undefined && price !== undefined && price.input + price.output > 0;
+  const isMoved = billed.some((field) => !Bun.deepEquals(before?.spec[field], row.spec[field]));
+  if (isListed || price === undefined || !isMoved) return undefined;
+  // From here on, the price is what the llm says and not what its model costs.
+  const isOwn = (one: { owner: string | null } | undefined) => one?.owner === principal.userId;
+  if (before && !isOwn(before))
+    return "this llm of another owner would keep its price for another model or provider";
+  const key = row.spec.apiKeyRef;
+  if (key && !isOwn(snapshot.named("secret", key.name)))
+    return `the price of calls with the key in secret "${key.name}", which is not yours, would be the llm's own`;
+  const dearer = snapshot
+    .table("llm")
+    .sorted.some((other) => !isOwn(other) && isSameProvider(other, row) && isLower(price, priceOf(other)));
+  return dearer ? "another llm has the same provider and a higher price" : undefined;
+}
+
+/** True if a price is lower in any part, or if there was none, with which a limit in dollars refuses all calls. */
+function isLower(price: Price | undefined, than: Price | undefined): boolean {
+  if (!price) return false;
+  if (!than) return true;
+  const cached = ({ input, cachedInput = input }: Price) => cachedInput;
+  return price.input < than.input || price.output < than.output || cached(price) < cached(than);
+}
+
+function isSameProvider({ spec: a }: LlmRow, { spec: b }: LlmRow): boolean {
+  const host = (url: string) => (URL.canParse(url) ? new URL(url).host : "");
+  return a.url === "" && b.url === "" ? a.type === b.type : host(a.url) === host(b.url);
+}
