@@ -16,7 +16,9 @@ export const user = defineKind({
         Type.String({
           minLength: 8,
           maxLength: 1024,
-          description: "The password, which is never shown; without one the user cannot log in",
+          description:
+            "The password, which is never shown; without one the user cannot log in. " +
+            "Changing that of another user deletes the user's sessions and threads",
         }),
       ),
       limits: Type.Optional(

@@ -152,6 +152,24 @@ export function linksContract(store: () => Store): void {
       expect(await store().threadMessages("thr_0")).toEqual([]);
     });
 
+    it("are deleted for one user in the transaction of other writes", async () => {
+      await users();
+      for (const [id, ownerId] of [
+        ["thr_1", "usr_1"],
+        ["thr_2", "usr_1"],
+        ["thr_3", "usr_2"],
+      ] as const)
+        await store().addThread(thread(id, { ownerId }));
+      await store().appendToThread("thr_1", [{ role: "user" }], 20);
+      const ofNobody = { op: "delete", id: "usr_0", version: 1 } as const;
+      await expect(store().commit([{ op: "deleteThreadsOf", userId: "usr_1" }, ofNobody])).rejects.toThrow();
+      expect(await idsOf("usr_1")).toHaveLength(2);
+      await store().commit([{ op: "deleteThreadsOf", userId: "usr_1" }]);
+      expect([await idsOf("usr_1"), await idsOf("usr_2")]).toEqual([[], ["thr_3"]]);
+      expect(await store().threadMessages("thr_1")).toEqual([]);
+      expect(await store().appendToThread("thr_1", [{ role: "user" }], 30)).toBe(false);
+    });
+
     it("take what many say at once, none of it torn apart", async () => {
       await users();
       await store().addThread(thread("thr_1"));

@@ -23,6 +23,7 @@ const statuses: Record<WriteOperation, number> = { create: 201, update: 200, del
  *
  * @param at milliseconds since 1970
  * @param fields names of the fields whose values have changed
+ * @param noted further facts about the change
  */
 export function changeEvent(
   caller: Caller,
@@ -30,7 +31,8 @@ export function changeEvent(
   { kind, name, id }: Pick<Row, "kind" | "name" | "id">,
   at: number,
   fields: readonly string[] = [],
+  noted: Readonly<Record<string, unknown>> = {},
 ): AuditEvent {
-  const detail = { kind, name, id, ...(fields.length > 0 && { fields }) };
+  const detail = { kind, name, id, ...(fields.length > 0 && { fields }), ...noted };
   return eventBy(caller, { at, action, status: statuses[action], detail });
 }

@@ -31,6 +31,7 @@ export function emptyDraft(of: DraftOf): Draft {
     writeAfter: [],
     afterCommit: [],
     onRefused: [],
+    noted: {},
     response: {},
   };
 }

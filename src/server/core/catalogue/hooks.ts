@@ -72,6 +72,8 @@ export interface Draft<R extends Row = Row> {
   afterCommit: (() => Promise<unknown>)[];
   /** Work for when the write is refused. */
   onRefused: (() => Promise<unknown>)[];
+  /** Facts for the audit event of the write, besides the names of the changed fields. */
+  noted: Record<string, unknown>;
   /** Fields that only the response to this write has. */
   response: Record<string, unknown>;
 }

@@ -200,7 +200,7 @@ export class Resources {
     fields: string[],
   ): Promise<void> {
     const caller = { principal: draft.principal, requestId };
-    const event = changeEvent(caller, action, draft.row, this.#services.now(), fields);
+    const event = changeEvent(caller, action, draft.row, this.#services.now(), fields, draft.noted);
     await this.#catalogue.commit([
       ...draft.writeFirst,
       ...writes,

@@ -100,6 +100,8 @@ export type Write =
   | { op: "deleteSession"; id: string }
   /** Deletes every session of a user except one. */
   | { op: "deleteSessionsOf"; userId: string; exceptId?: string }
+  /** Deletes every thread of a user, with its messages. */
+  | { op: "deleteThreadsOf"; userId: string }
   | {
       op: "putSecretData";
       ref: string;

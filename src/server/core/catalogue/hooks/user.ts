@@ -29,6 +29,10 @@ export const userHooks: Hooks<RowOf<"user">> = {
     const hash = password === null ? null : await hashPassword(password as string);
     draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
     draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
+    if (!draft.before) return;
+    // The new password is known to others than the user, who alone may read the threads (T115).
+    draft.writeAfter.push({ op: "deleteThreadsOf", userId: draft.row.id });
+    draft.noted = { deleted: ["sessions", "threads"] };
   },
   /** Deletes the tokens that the user made, too (T55). */
   remove(draft) {

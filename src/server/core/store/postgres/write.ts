@@ -12,6 +12,7 @@ import {
   secretData,
   secretOrphans,
   sessions,
+  threads,
   usage,
 } from "./schema.ts";
 
@@ -99,6 +100,9 @@ export async function apply(db: Queries, write: Write): Promise<Note[]> {
       const which = write.exceptId === undefined ? ofUser : and(ofUser, ne(sessions.id, write.exceptId));
       return ended(await db.delete(sessions).where(which).returning({ id: sessions.id }));
     }
+    case "deleteThreadsOf":
+      await db.delete(threads).where(eq(threads.ownerId, write.userId));
+      return [];
     case "putSecretData": {
       const { ref, backendId, data, at: createdAt } = write;
       const values = { ref, backendId, data, createdAt };

@@ -4,7 +4,7 @@ import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
-import { credentials, refs, resources, secretData, secretOrphans, sessions } from "./schema.ts";
+import { credentials, refs, resources, secretData, secretOrphans, sessions, threads } from "./schema.ts";
 
 /** Prepares the insert that every inference call waits for; without drizzle, which takes several times as long. */
 export function prepareAudit(database: Database): (event: AuditEvent) => void {
@@ -88,6 +88,9 @@ export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit"
       const which = write.exceptId === undefined ? ofUser : and(ofUser, ne(sessions.id, write.exceptId));
       return ended(db.delete(sessions).where(which).returning({ id: sessions.id }).all());
     }
+    case "deleteThreadsOf":
+      db.delete(threads).where(eq(threads.ownerId, write.userId)).run();
+      return [];
     case "putSecretData": {
       const { ref, backendId, data, at: createdAt } = write;
       const values = { ref, backendId, data, createdAt };
