@@ -56,9 +56,41 @@ export interface ErrorOptions {
   retryAfter?: number;
   /** Overrides the table: a provider's own status, passed on. */
   status?: number;
-  /** A provider's own word for what went wrong: `overloaded_error`. */
-  providerType?: string;
+  /** The error as the provider described it. */
+  provider?: ProviderError;
 }
+
+/** A provider's description of an error. The clients of a dialect act on more of it than the message. */
+export interface ProviderError {
+  /** Whose dialect it is written in. */
+  family: "openai" | "anthropic";
+  /** `overloaded_error` */
+  type?: string;
+  /** Undefined for an error that means nothing special. */
+  meaning?: ErrorMeaning;
+  /** Every field that the provider sent, for callers of its own dialect. No keys are in it. */
+  fields: Readonly<Record<string, unknown>>;
+}
+
+/** The meaning of an error, which each dialect says in its own words. */
+export type ErrorMeaning =
+  /** The key is wrong, has expired or lacks a right. */
+  | { is: "credential" }
+  /** The account has no money left. Waiting does not help. */
+  | { is: "quota" }
+  /** The provider does not have the model. */
+  | { is: "no_model" }
+  /** The content is not allowed. */
+  | { is: "moderation" }
+  /** Reasoning in the request was encrypted for another account. */
+  | { is: "sealed_elsewhere" }
+  /** The request does not fit into the model's context. Numbers are tokens; undefined where the provider told none. */
+  | {
+      is: "overflow";
+      prompt?: number | undefined;
+      output?: number | undefined;
+      limit?: number | undefined;
+    };
 
 /** An error with a code from the table and a message that may be shown to whoever made the request. */
 export class AppError extends Error {
@@ -67,7 +99,7 @@ export class AppError extends Error {
   readonly hint?: string;
   readonly details?: Fault[];
   readonly retryAfter?: number;
-  readonly providerType?: string;
+  readonly provider?: ProviderError;
   readonly status: number;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
@@ -77,7 +109,7 @@ export class AppError extends Error {
     if (options.hint !== undefined) this.hint = options.hint;
     if (options.details !== undefined) this.details = options.details;
     if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
-    if (options.providerType !== undefined) this.providerType = options.providerType;
+    if (options.provider !== undefined) this.provider = options.provider;
   }
 
   /** What the command line ends with when this error reaches its top. */

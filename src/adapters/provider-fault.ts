@@ -1,5 +1,7 @@
 import { isObject } from "../wire/json.ts";
 import { oneLine } from "../wire/text.ts";
+import { meaningOf } from "./error-meaning.ts";
+import { retryTimeOf } from "./retry-time.ts";
 import type { ProviderFault, StreamFault } from "./types.ts";
 
 /** The HTTP status of each type of error, for errors in streams. Types of OpenAI and of Anthropic. */
@@ -30,8 +32,11 @@ const largestBody = 256 * 1024;
 export function readProviderError(status: number, body: string): ProviderFault {
   const text = body.trim();
   if (text === "") return { message: `the provider answered with status ${status} and no explanation` };
-  const fault = text.length <= largestBody ? faultOf(parsed(text)) : undefined;
-  if (fault) return { message: fault.message, ...(fault.type !== undefined && { type: fault.type }) };
+  const fault = text.length <= largestBody ? faultOf(parsed(text), status) : undefined;
+  if (fault) {
+    const { status: _, ...told } = fault;
+    return told;
+  }
   const start = text.slice(0, 16 * 1024);
   if (!start.startsWith("<")) return { message: oneLine(start, longestMessage) };
   const title = oneLine(/<title[^>]*>([^<]*)/i.exec(start)?.[1] ?? "", longestMessage);
@@ -40,24 +45,61 @@ export function readProviderError(status: number, body: string): ProviderFault {
   };
 }
 
-/** Finds the error in parsed JSON; returns undefined where there is none. */
-export function faultOf(payload: unknown): StreamFault | undefined {
+/**
+ * Finds the error in parsed JSON; returns undefined where there is none.
+ *
+ * @param httpStatus The status of the response; undefined for an error in a stream or in a response with status 200.
+ */
+export function faultOf(payload: unknown, httpStatus?: number): StreamFault | undefined {
   const outer = Array.isArray(payload) ? payload[0] : payload;
   if (!isObject(outer)) return undefined;
   if (typeof outer.error === "string" && outer.error !== "")
-    return { message: oneLine(outer.error, longestMessage) };
+    return meant(outer.error, undefined, {}, httpStatus);
   const isInside = isObject(outer.error) || Array.isArray(outer.error);
   const error = isInside ? (outer.error as Record<string, unknown>) : outer;
   const message = text(error.message) ?? text(outer.message) ?? detailOf(outer.detail);
   if (message === undefined && error === outer) return undefined;
   const type = text(error.type) ?? text(error.code) ?? text(error.status);
-  const named = Number(error.code ?? error.status);
+  return meant(message, type, error, httpStatus);
+}
+
+function meant(
+  told: string | undefined,
+  type: string | undefined,
+  error: Record<string, unknown>,
+  httpStatus: number | undefined,
+): StreamFault {
+  const fields = isSmall(error) ? error : {};
+  const words = told ?? JSON.stringify(fields);
+  const named = Number(fields.code ?? fields.status);
   const status = named >= 400 && named <= 599 ? named : type && statusOfType[type];
+  const message = oneLine(words, longestMessage);
+  const meaning = meaningOf({ status: httpStatus ?? (status || undefined), message: words, type, fields });
+  const retryAfter = retryTimeOf(words, fields);
   return {
-    message: oneLine(message ?? JSON.stringify(error), longestMessage),
+    message,
     ...(type !== undefined && { type: oneLine(type, 100) }),
     ...(status && { status }),
+    ...(meaning && { meaning }),
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(Object.keys(fields).length > 0 && { fields }),
   };
+}
+
+/** The largest error object that is passed on, in characters. Objects of sensible providers have a few hundred. */
+const largestFields = 16 * 1024;
+
+/** The deepest error object that is passed on. */
+const deepestFields = 8;
+
+/** Returns false for an object that is too large or nested too deeply to be passed on. */
+function isSmall(error: Record<string, unknown>): boolean {
+  return !isDeeper(error, deepestFields) && JSON.stringify(error).length <= largestFields;
+}
+
+function isDeeper(value: unknown, most: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return most === 0 || Object.values(value).some((inner) => isDeeper(inner, most - 1));
 }
 
 /** Reads an error that a provider reports in a stream, also one without a message. */

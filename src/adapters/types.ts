@@ -1,3 +1,4 @@
+import type { ErrorMeaning } from "../errors.ts";
 import type { Operation } from "../wire/dialects/operations.ts";
 import type { Dialect, StreamPosition } from "../wire/dialects/types.ts";
 import type { Usage } from "../wire/dialects/usage.ts";
@@ -29,9 +30,14 @@ export interface ProviderFault {
   message: string;
   /** The provider's type of the error: `rate_limit_error`. */
   type?: string;
+  meaning?: ErrorMeaning;
+  /** Seconds after which the provider allows a retry, as its error tells. */
+  retryAfter?: number;
+  /** The provider's error object, where it sent one of a sensible size. */
+  fields?: Readonly<Record<string, unknown>>;
 }
 
-/** A provider's error in a stream, with the HTTP status that it names or that its type stands for. */
+/** A provider's error in a stream or in a whole answer, with the HTTP status that it names or that its type stands for. */
 export type StreamFault = ProviderFault & { status?: number };
 
 /**

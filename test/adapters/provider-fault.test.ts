@@ -38,7 +38,7 @@ describe("readProviderError (case 76)", () => {
     ],
     ["JSON that says nothing", '{"ok":false}', { message: '{"ok":false}' }],
   ])("reads %s", (_name, body, expected) => {
-    expect(readProviderError(429, body)).toEqual(expected);
+    expect(readProviderError(429, body)).toMatchObject(expected);
   });
 
   it("names the status for an empty body and for a web page", () => {
@@ -70,7 +70,10 @@ describe("faultOf", () => {
     expect(faultOf({ error: { type: "overloaded_error", message: "x" } })?.status).toBe(529);
     expect(faultOf({ error: { code: 503, message: "x" } })?.status).toBe(503);
     expect(faultOf({ error: { code: "429", message: "x" } })?.status).toBe(429);
-    expect(faultOf({ error: { code: 7, type: "odd", message: "x" } })).toEqual({ message: "x", type: "odd" });
+    expect(faultOf({ error: { code: 7, type: "odd", message: "x" } })).toMatchObject({
+      message: "x",
+      type: "odd",
+    });
   });
 
   it.each([undefined, null, 1, "text", [], {}, { error: null }, { error: "" }])(

@@ -69,10 +69,11 @@ class ResponsesWatch implements StreamWatch {
   }
 }
 
-/** Reads the error of an event or of the response in it. Clients act on the code, which says more than the type. */
+/** Reads the error of an event, or of the response in it. */
 function responsesFault(event: ResponsesEvent): StreamFault {
-  const { message, code, type } = event.response?.error ?? event.error ?? { ...event, type: undefined };
-  return reportedFault(typeof message === "string" ? { error: { message, type: code ?? type } } : undefined);
+  const { type: _, sequence_number: _number, ...own } = event;
+  const error = event.response?.error ?? event.error ?? own;
+  return reportedFault(typeof error.message === "string" ? { error } : undefined);
 }
 
 /** A cheap test for the events that end an answer; parsing decides. */

@@ -82,8 +82,11 @@ function streamed(
   const pipe: StreamPipe =
     translation?.stream(call.model, call.body) ?? passthroughPipe(dialect, { stripUsage: false });
   const brokenOff = () => {
-    const error = new AppError("provider_error", pipe.fault?.message ?? "the local provider broke off");
-    return dialects[dialect].errorFrames(error, "local", pipe.fault?.type, pipe.position);
+    const { message = "the local provider broke off", type, fields = {} } = pipe.fault ?? {};
+    const { family } = dialects[translation?.provider ?? dialect];
+    const provider = { family, fields, ...(type !== undefined && { type }) };
+    const error = new AppError("provider_error", message, { provider });
+    return dialects[dialect].errorFrames(error, "local", pipe.position);
   };
   return new Response(responseBody(response, { pipe, brokenOff, over: leave }), {
     headers: { ...headers, ...eventStreamHeaders },

@@ -7,6 +7,5 @@ import { dialectAt } from "../../wire/dialects/operations.ts";
  */
 export function errorBodyAt(path: string, error: AppError, requestId: string): object {
   if (!path.startsWith("/v1/")) return errorBody(error, requestId);
-  const wire = dialects[dialectAt(path)];
-  return wire.errorBody(error, requestId, error.providerType);
+  return dialects[dialectAt(path)].errorBody(error, requestId);
 }

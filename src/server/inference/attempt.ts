@@ -89,6 +89,7 @@ export async function attempt(
       wire: dialects[operation],
       record: context.record,
       requestId: context.call.requestId,
+      family: dialects[adapter.dialect].family,
       key,
       deadlines: deps.deadlines,
       readTimeout: timeouts.silence,

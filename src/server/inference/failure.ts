@@ -1,32 +1,53 @@
 import type { ProviderFault } from "../../adapters/types.ts";
-import { AppError, callerLeft } from "../../errors.ts";
+import { AppError, callerLeft, type ProviderError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { systemCodeOf, systemReason } from "../../system-errors.ts";
 import { redact } from "../core/redact.ts";
 
 /**
- * Returns the error that a caller sees for a provider's error response: with the same status and message. Status 401
- * and 403 are about the key of this server, not about the caller, and become 502. So does a redirect, which is never
- * followed (T06).
+ * Returns the error that a caller sees for a provider's error response: with the same status and message, and for callers
+ * of the same family of dialects with the same fields. An error about the key of this server is not the caller's and
+ * becomes 502. So does a redirect, which is never followed (T06).
+ *
+ * @param family the family of the provider's dialect
  */
 export function providerFailure(
   status: number,
   fault: ProviderFault,
+  family: ProviderError["family"],
   key: string | undefined,
-  retryAfter?: number,
+  retryAfter = fault.retryAfter,
 ): AppError {
-  if (status === 401 || status === 403) {
-    return new AppError("provider_rejected_credential", "the provider rejected the credential");
+  const { meaning } = fault;
+  if (meaning?.is === "credential" || status === 401) {
+    if (meaning?.is !== "no_model")
+      return new AppError("provider_rejected_credential", "the provider rejected the credential", {
+        cause: redact(fault.message, key),
+      });
   }
   if (status < 400)
     return new AppError("provider_error", `the provider redirected (${status}); redirects are not followed`);
   const message = redact(fault.message, key);
   const code = status === 429 ? "too_many_requests" : status < 500 ? "invalid_request" : "provider_error";
   return new AppError(code, message, {
-    status,
+    // A caller would take 401 for a fault of its own token.
+    status: status === 401 ? 404 : status,
     ...(retryAfter !== undefined && { retryAfter }),
-    ...(fault.type && { providerType: redact(fault.type, key) }),
+    provider: {
+      family,
+      ...(fault.type && { type: redact(fault.type, key) }),
+      ...(meaning && { meaning }),
+      fields: withoutKeys(fault.fields ?? {}, key) as Record<string, unknown>,
+    },
   });
+}
+
+/** Returns a copy of a provider's error object in which no text contains a key. Its depth is bounded. */
+function withoutKeys(value: unknown, key: string | undefined): unknown {
+  if (typeof value === "string") return redact(value, key);
+  if (Array.isArray(value)) return value.map((one) => withoutKeys(one, key));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withoutKeys(one, key)]));
 }
 
 /** Returns the error that a caller sees if the provider sent no complete response. */

@@ -1,6 +1,7 @@
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { dialects } from "../../wire/dialects/index.ts";
 import { parseExact } from "../../wire/json.ts";
 import { providerFailure, retryAfterOf } from "./failure.ts";
 
@@ -17,7 +18,13 @@ export async function refuseFailure(
   const text = isCompressed(response) ? "" : await response.text(maxErrorBytes).catch(() => "");
   response.cancel();
   const fault = adapter.readError(status, text);
-  throw providerFailure(status, fault, key, retryAfterOf(response.headers));
+  throw providerFailure(
+    status,
+    fault,
+    dialects[adapter.dialect].family,
+    key,
+    retryAfterOf(response.headers) ?? fault.retryAfter,
+  );
 }
 
 /** True if a response is an event stream. Throws AppError if the stream is compressed. */

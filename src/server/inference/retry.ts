@@ -1,4 +1,4 @@
-import { AppError } from "../../errors.ts";
+import { AppError, type ErrorMeaning } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { backoffDelay } from "../../time.ts";
 
@@ -28,6 +28,9 @@ const unknown = (retry: Retry): FailureClass => ({ retry, isHealthy: undefined }
  *   stream; undefined if there was no response
  */
 export function classifyFailure(thrown: unknown, status: number | undefined): FailureClass {
+  const meaning = thrown instanceof AppError ? thrown.provider?.meaning : undefined;
+  const known = meaning && ofMeaning[meaning.is];
+  if (known) return known;
   if (status !== undefined && (status < 200 || status > 299)) return ofStatus(status);
   const cause = thrown instanceof AppError ? thrown.cause : thrown;
   if (cause instanceof HttpFailure) return ofTransport(cause.kind, status !== undefined);
@@ -50,10 +53,23 @@ export function classifyFailure(thrown: unknown, status: number | undefined): Fa
   }
 }
 
+/** The errors whose meaning says more than their status. */
+const ofMeaning: Readonly<Partial<Record<ErrorMeaning["is"], FailureClass>>> = {
+  // A little later the account has no more money than now.
+  quota: failing("elsewhere"),
+  no_model: unknown("elsewhere"),
+  sealed_elsewhere: unknown("elsewhere"),
+  // Another member may have a larger context.
+  overflow: { retry: "elsewhere", isHealthy: true },
+  moderation: { retry: "never", isHealthy: true },
+};
+
 function ofStatus(status: number): FailureClass {
   if (status === 408 || status === 429 || (status >= 500 && status !== 501)) return failing("here");
   // The key, the bill or the address of this llm: another llm has its own.
-  if (status === 401 || status === 402 || status === 403 || status < 400) return failing("elsewhere");
+  if (status === 401 || status === 402 || status < 400) return failing("elsewhere");
+  // The region, the model or the operation: the llm works for other calls.
+  if (status === 403 || status === 404 || status === 501) return unknown("elsewhere");
   return { retry: "never", isHealthy: true };
 }
 

@@ -1,5 +1,5 @@
 import type { StreamPipe } from "../../adapters/types.ts";
-import { AppError } from "../../errors.ts";
+import { AppError, type ProviderError } from "../../errors.ts";
 import type { BodySink } from "../../net/http1/response-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { DialectWire } from "../../wire/dialects/types.ts";
@@ -32,6 +32,8 @@ export interface StreamOptions {
   wire: DialectWire;
   record: CallRecord;
   requestId: string;
+  /** The family of the provider's dialect, in which its errors are written. */
+  family: ProviderError["family"];
   /** The provider's API key, which is removed from errors. */
   key: string | undefined;
   deadlines: Deadlines;
@@ -196,7 +198,8 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   }
 
   #providerFault(fault: NonNullable<StreamPipe["fault"]>): void {
-    void this.#fail(providerFailure(fault.status ?? 502, fault, this.#options.key));
+    const { family, key } = this.#options;
+    void this.#fail(providerFailure(fault.status ?? 502, fault, family, key));
   }
 
   async #complete(last: Uint8Array | string | null): Promise<void> {
@@ -233,12 +236,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
     this.#controller.enqueue(
       encoder.encode(
-        this.#options.wire.errorFrames(
-          error,
-          this.#options.requestId,
-          error.providerType,
-          this.#options.pipe.position,
-        ),
+        this.#options.wire.errorFrames(error, this.#options.requestId, this.#options.pipe.position),
       ),
     );
     this.#controller.close();

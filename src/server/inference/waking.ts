@@ -49,7 +49,7 @@ function bodyWhileWaking(
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let isAbandoned = false;
   const errorFrames = (error: AppError) =>
-    dialects[operations[call.operation].dialect].errorFrames(error, call.requestId, error.providerType);
+    dialects[operations[call.operation].dialect].errorFrames(error, call.requestId);
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { isObject } from "../json.ts";
 import { sseFrame } from "../sse.ts";
-import { messageOf, openaiErrorType, parameterOf } from "./errors.ts";
+import { openaiError } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
 import { largestLimit, tokenCount, type Usage, usageOf } from "./usage.ts";
 
@@ -94,19 +94,11 @@ export const chat: DialectWire = {
   maxTokens: ({ max_completion_tokens, max_tokens }) => largestLimit(max_completion_tokens, max_tokens),
   forwardedHeaders: [],
   namesEvents: false,
-  errorBody(error, _requestId, type) {
-    return {
-      error: {
-        message: messageOf(error),
-        type: openaiErrorType(error.status, type),
-        code: error.code,
-        param: parameterOf(error),
-      },
-    };
-  },
+  family: "openai",
+  errorBody: (error) => ({ error: openaiError(error) }),
   // OpenAI's SDKs throw for a chunk with `error`; [DONE] ends the stream for clients that ignore it.
-  errorFrames(error, requestId, type) {
-    const data = JSON.stringify(chat.errorBody(error, requestId, type));
+  errorFrames(error, requestId) {
+    const data = JSON.stringify(chat.errorBody(error, requestId));
     return sseFrame({ data }) + sseFrame({ data: doneData });
   },
   usage: (body) => chatUsage(usageOf(body)),

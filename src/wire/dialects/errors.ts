@@ -1,8 +1,8 @@
-import type { AppError } from "../../errors.ts";
+import type { AppError, ErrorMeaning, ProviderError } from "../../errors.ts";
 
 /** The types of errors that OpenAI and Anthropic have, by HTTP status. */
 
-const openai: Readonly<Record<number, string>> = {
+const openaiTypes: Readonly<Record<number, string>> = {
   401: "authentication_error",
   402: "insufficient_quota",
   403: "permission_error",
@@ -13,7 +13,7 @@ const openai: Readonly<Record<number, string>> = {
   529: "overloaded_error",
 };
 
-const anthropic: Readonly<Record<number, string>> = {
+const anthropicTypes: Readonly<Record<number, string>> = {
   401: "authentication_error",
   402: "billing_error",
   403: "permission_error",
@@ -26,17 +26,83 @@ const anthropic: Readonly<Record<number, string>> = {
 };
 
 /** Anthropic's types are a closed set: its SDKs list them. */
-const anthropicTypes = new Set([...Object.values(anthropic), "invalid_request_error", "api_error"]);
+const anthropicTypeSet = new Set([...Object.values(anthropicTypes), "invalid_request_error", "api_error"]);
 
-/** Returns OpenAI's `type` of an error. Its set is open, so the provider's own type goes first. */
-export function openaiErrorType(status: number, own?: string): string {
-  return own ?? openai[status] ?? (status < 500 ? "invalid_request_error" : "server_error");
+/** Returns the fields that a provider of the same family sent; none for an error of another origin. */
+function ownFields(
+  { provider }: AppError,
+  family: ProviderError["family"],
+): Readonly<Record<string, unknown>> {
+  return provider?.family === family ? provider.fields : {};
 }
 
-/** Returns Anthropic's `type` of an error: the provider's own type where it is one of Anthropic's. */
-export function anthropicErrorType(status: number, own?: string): string {
-  if (own !== undefined && anthropicTypes.has(own)) return own;
-  return anthropic[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
+/** OpenAI's codes for what an error means: https://developers.openai.com/api/docs/guides/error-codes */
+const openaiCodes: Readonly<Record<ErrorMeaning["is"], string | undefined>> = {
+  overflow: "context_length_exceeded",
+  quota: "insufficient_quota",
+  no_model: "model_not_found",
+  moderation: "content_policy_violation",
+  sealed_elsewhere: "invalid_encrypted_content",
+  credential: undefined,
+};
+
+/** Returns OpenAI's code of a provider's error: the provider's own, or the one that says the same; undefined for none. */
+export function providerCode(error: AppError): string | undefined {
+  const { code } = ownFields(error, "openai");
+  if (typeof code === "string") return code;
+  return error.provider?.meaning && openaiCodes[error.provider.meaning.is];
+}
+
+/** Returns the error object of OpenAI's dialects. Their types and codes are open sets: the provider's own go first. */
+export function openaiError(error: AppError): {
+  message: string;
+  type: string;
+  code: unknown;
+  param: unknown;
+} {
+  const { status, provider } = error;
+  const own = ownFields(error, "openai");
+  const ownCode = own.code === undefined ? error.code : own.code;
+  return {
+    ...own,
+    message: messageOf(error),
+    type: provider?.type ?? openaiTypes[status] ?? (status < 500 ? "invalid_request_error" : "server_error"),
+    code: providerCode(error) ?? ownCode,
+    param: own.param ?? parameterOf(error),
+  };
+}
+
+/**
+ * Returns the error object of Anthropic's dialect. Its types are a closed set: the provider's own type is kept where it
+ * is one of them.
+ */
+export function anthropicError(error: AppError): { type: string; message: string } {
+  const { status, provider } = error;
+  const own = provider?.type;
+  return {
+    ...ownFields(error, "anthropic"),
+    type:
+      own !== undefined && anthropicTypeSet.has(own)
+        ? own
+        : (anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error")),
+    message: overflowMessage(error) ?? messageOf(error),
+  };
+}
+
+/**
+ * Returns the sentence by which Claude Code knows that a request did not fit, so that it compacts the conversation or
+ * asks for a shorter answer: https://platform.claude.com/docs/en/build-with-claude/context-windows. Another provider's
+ * own sentence follows. Returns undefined for every other error, and for Anthropic's own.
+ */
+function overflowMessage(error: AppError): string | undefined {
+  const { family, meaning } = error.provider ?? {};
+  if (meaning?.is !== "overflow" || family === "anthropic") return undefined;
+  const { prompt, output, limit } = meaning;
+  const isOutput = prompt !== undefined && output !== undefined && limit !== undefined && prompt < limit;
+  const sentence = isOutput
+    ? `input length and \`max_tokens\` exceed context limit: ${prompt} + ${output} > ${limit}, decrease input length or \`max_tokens\` and try again`
+    : `prompt is too long${prompt !== undefined && limit !== undefined ? `: ${prompt} tokens > ${limit} maximum` : ""}`;
+  return `${sentence} (${messageOf(error)})`;
 }
 
 /** Returns the message of an error with its hint: SDKs show the message only. */

@@ -1,7 +1,7 @@
 import { isObject } from "../json.ts";
 import { sseFrame } from "../sse.ts";
 import { requireMessages } from "./chat.ts";
-import { anthropicErrorType, messageOf } from "./errors.ts";
+import { anthropicError } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
 import { tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
 
@@ -93,15 +93,14 @@ export const messages: DialectWire = {
   maxTokens: ({ max_tokens }) => tokenLimit(max_tokens),
   forwardedHeaders: ["anthropic-version", "anthropic-beta"],
   namesEvents: true,
-  errorBody(error, requestId, type) {
-    return {
-      type: "error",
-      error: { type: anthropicErrorType(error.status, type), message: messageOf(error) },
-      request_id: requestId,
-    };
-  },
-  errorFrames(error, requestId, type) {
-    return sseFrame({ event: "error", data: JSON.stringify(messages.errorBody(error, requestId, type)) });
+  family: "anthropic",
+  errorBody: (error, requestId) => ({
+    type: "error",
+    error: anthropicError(error),
+    request_id: requestId,
+  }),
+  errorFrames(error, requestId) {
+    return sseFrame({ event: "error", data: JSON.stringify(messages.errorBody(error, requestId)) });
   },
   usage: (body) => messagesUsage(usageOf(body)),
   modelEntry: ({ id, createdAt }) => ({

@@ -2,7 +2,7 @@ import type { AppError } from "../../errors.ts";
 import { isObject } from "../json.ts";
 import { typedFrame } from "../sse.ts";
 import { chat } from "./chat.ts";
-import { messageOf, openaiErrorType, parameterOf } from "./errors.ts";
+import { openaiError, providerCode } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
 import { tokenLimit, type Usage, usageOf } from "./usage.ts";
 
@@ -86,13 +86,15 @@ export const responses: DialectWire = {
   maxTokens: ({ max_output_tokens }) => tokenLimit(max_output_tokens),
   forwardedHeaders: [],
   namesEvents: true,
+  family: "openai",
   errorBody: chat.errorBody,
   // OpenAI's SDKs throw for the first event; Codex reads the second one only.
-  errorFrames(error, requestId, type, position) {
-    const code = type ?? failureCode(error);
-    const message = messageOf(error);
-    const fault = { code, message, param: parameterOf(error) };
-    const nested = { error: { type: openaiErrorType(error.status, type), ...fault } };
+  errorFrames(error, requestId, position) {
+    const fault = openaiError(error);
+    const { message, param } = fault;
+    // Codex acts on the code.
+    const code = providerCode(error) ?? error.provider?.type ?? failureCode(error);
+    const nested = { error: { ...fault, code } };
     const { responseId = `resp_${requestId}`, sequence } = position ?? {};
     const numbered = (offset: number) =>
       sequence === undefined ? {} : { sequence_number: sequence + offset };
@@ -106,7 +108,7 @@ export const responses: DialectWire = {
       usage: null,
     };
     return (
-      typedFrame("error", { ...numbered(0), ...fault, ...nested }) +
+      typedFrame("error", { ...numbered(0), code, message, param, ...nested }) +
       typedFrame("response.failed", { ...numbered(1), response })
     );
   },

@@ -1,4 +1,4 @@
-import type { AppError } from "../../errors.ts";
+import type { AppError, ProviderError } from "../../errors.ts";
 import type { Usage } from "./usage.ts";
 
 /** A language that callers and providers speak: OpenAI chat completions, Anthropic messages, OpenAI responses. */
@@ -18,14 +18,16 @@ export interface DialectWire {
   readonly forwardedHeaders: readonly string[];
   /** True if events of a stream have names, which repeat the `type` of their data. */
   readonly namesEvents: boolean;
-  /** Makes an error body in the dialect's shape. `type` is the provider's own type of the error, if it sent one. */
-  errorBody(error: AppError, requestId: string, type?: string): object;
+  /** The family of dialects that share their errors. */
+  readonly family: ProviderError["family"];
+  /** Makes an error body in the dialect's shape, with the provider's own fields if they are of this family. */
+  errorBody(error: AppError, requestId: string): object;
   /**
    * Makes the frames that end a stream in an error.
    *
    * @param position The answer that the stream carries, for a dialect whose events name it.
    */
-  errorFrames(error: AppError, requestId: string, type?: string, position?: StreamPosition): string;
+  errorFrames(error: AppError, requestId: string, position?: StreamPosition): string;
   /** Reads the usage of an unstreamed answer; returns undefined when it has none. */
   usage(body: unknown): Usage | undefined;
   /** Fields of one entry in a list of models, besides those that an earlier dialect has. */

@@ -52,11 +52,15 @@ describe("a responses stream that passes through", () => {
       "inside",
       { error: { type: "invalid_request_error", code: "context_length_exceeded", message: "too long" } },
     ],
-  ])("has the code of an error as the fault's type, in fields %s: Codex acts on it", (_name, fields) => {
+  ])("keeps the code of an error in fields %s: Codex acts on it", (_name, fields) => {
     const { fault } = through(pipe(), [
       bytesOf(sseFrame({ event: "error", data: JSON.stringify({ type: "error", ...fields }) })),
     ]);
-    expect(fault).toEqual({ type: "context_length_exceeded", message: "too long" });
+    expect(fault).toMatchObject({
+      message: "too long",
+      meaning: { is: "overflow" },
+      fields: { code: "context_length_exceeded" },
+    });
   });
 
   it.each([{}, { response: null }, { error: "boom" }, { response: { error: 5 } }])(

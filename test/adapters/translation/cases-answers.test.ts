@@ -314,7 +314,7 @@ describe("a stream", () => {
     const failed = event("error", { error: { type: "overloaded_error", message: "Overloaded" } });
     for (const before of ["", start]) {
       const outcome = streamed(before + failed + ending());
-      expect(outcome.fault).toEqual({ message: "Overloaded", type: "overloaded_error", status: 529 });
+      expect(outcome.fault).toMatchObject({ message: "Overloaded", type: "overloaded_error", status: 529 });
       expect(outcome.text).not.toMatch(/DONE|"finish_reason":"/);
     }
     expect(streamed(failed).text).toBe("");

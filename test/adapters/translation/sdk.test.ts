@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { AppError } from "../../../src/errors.ts";
 import { dialects } from "../../../src/wire/dialects/index.ts";
-import { recorded, recordedJson, through } from "./streams.ts";
+import { errorOf, recorded, recordedJson, through } from "./streams.ts";
 
 /** The official SDKs read translated answers. */
 
@@ -97,8 +97,7 @@ describe("OpenAI's SDK reads Anthropic's answers", () => {
 
   it("an error in the stream, as an error (case 59)", async () => {
     const { text, fault } = through(toChat.stream("mine", {}), [recorded("anthropic/error.sse")]);
-    const error = new AppError("provider_error", fault!.message, { status: fault!.status! });
-    const frames = dialects.chat.errorFrames(error, "r1", fault!.type);
+    const frames = dialects.chat.errorFrames(errorOf(fault!, "anthropic"), "r1");
     const stream = openaiOn(text + frames, sse).stream({ model: "mine", messages: user });
     await expect(stream.finalChatCompletion()).rejects.toMatchObject({
       error: { message: "Overloaded", type: "overloaded_error" },
@@ -175,8 +174,7 @@ describe("Anthropic's SDK reads chat answers", () => {
 
   it("an error in the stream, as an error", async () => {
     const { text, fault } = through(toMessages.stream("mine", {}), [recorded("openai/error.sse")]);
-    const error = new AppError("provider_error", fault!.message, { status: fault!.status! });
-    const frames = dialects.messages.errorFrames(error, "r1", fault!.type);
+    const frames = dialects.messages.errorFrames(errorOf(fault!, "openai"), "r1");
     const stream = anthropicOn(text + frames, sse).stream({ model: "mine", max_tokens: 9, messages: user });
     await expect(stream.finalMessage()).rejects.toMatchObject({ error: { error: { type: "api_error" } } });
   });

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { StreamPipe } from "../../../src/adapters/types.ts";
+import { AppError, type ProviderError } from "../../../src/errors.ts";
 import { type SseEvent, SseParser } from "../../../src/wire/sse.ts";
 
 const fixtures = `${import.meta.dirname}/../../fixtures`;
@@ -57,4 +58,13 @@ export function eventsOf(text: string): SseEvent[] {
 /** Returns the parsed data of a stream's events, and `[DONE]` as text. */
 export function payloadsOf(text: string): unknown[] {
   return eventsOf(text).map(({ data }) => (data === "[DONE]" ? data : JSON.parse(data)));
+}
+
+/** Returns the error that the server makes of a fault. */
+export function errorOf(fault: NonNullable<StreamPipe["fault"]>, family: ProviderError["family"]): AppError {
+  const { message, type, status, fields = {} } = fault;
+  return new AppError("provider_error", message, {
+    ...(status !== undefined && { status }),
+    provider: { family, fields, ...(type !== undefined && { type }) },
+  });
 }

@@ -276,8 +276,14 @@ describe("the timeouts of an llm", () => {
 
 describe("a fault in the middle of a stream", () => {
   it.each([
-    { type: "openai", status: 500, chat: "InternalServerError", messages: "api_error" },
-    { type: "anthropic", status: 529, chat: "overloaded_error", messages: "overloaded_error" },
+    { type: "openai", status: 500, code: 500, chat: "InternalServerError", messages: "api_error" },
+    {
+      type: "anthropic",
+      status: 529,
+      code: "provider_error",
+      chat: "overloaded_error",
+      messages: "overloaded_error",
+    },
   ])("that a provider of type $type reports is sent in the caller's dialect", async (wrong) => {
     const { server, call } = await withProvider(
       (_, connection) => {
@@ -295,7 +301,7 @@ describe("a fault in the middle of a stream", () => {
     }
     const message = expect.stringMatching(/Overloaded|EngineCore/);
     expect(payloadsOf(chat).slice(-2)).toEqual([
-      { error: { message, type: wrong.chat, code: "provider_error", param: null } },
+      { error: { message, type: wrong.chat, code: wrong.code, param: null } },
       "[DONE]",
     ]);
     expect(eventsOf(messages).at(-1)?.event).toBe("error");

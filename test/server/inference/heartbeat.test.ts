@@ -62,6 +62,7 @@ it("a quiet stream gets a comment every 15 s, only between frames", async () => 
       Date.now,
     ),
     requestId: "req_1",
+    family: "openai",
     key: undefined,
     deadlines,
     readTimeout: 300_000,

@@ -45,7 +45,7 @@ describe("a call that is not streamed", () => {
 
   it.each([
     [401, 502, "the provider rejected the credential"],
-    [403, 502, "the provider rejected the credential"],
+    [403, 403, "slow down [redacted]"],
     [429, 429, "slow down [redacted]"],
     [400, 400, "slow down [redacted]"],
     [500, 500, "slow down [redacted]"],

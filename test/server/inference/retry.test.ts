@@ -10,7 +10,7 @@ import {
 } from "../../../src/server/inference/retry.ts";
 
 describe("classifyFailure", () => {
-  it.each<[number, Retry, boolean]>([
+  it.each<[number, Retry, boolean | undefined]>([
     [408, "here", false],
     [429, "here", false],
     [500, "here", false],
@@ -19,13 +19,13 @@ describe("classifyFailure", () => {
     [529, "here", false],
     [401, "elsewhere", false],
     [402, "elsewhere", false],
-    [403, "elsewhere", false],
+    [403, "elsewhere", undefined],
+    [404, "elsewhere", undefined],
+    [501, "elsewhere", undefined],
     [302, "elsewhere", false],
     [400, "never", true],
-    [404, "never", true],
     [413, "never", true],
     [422, "never", true],
-    [501, "never", true],
   ])("of status %i: the attempt may be repeated %s", (status, retry, isHealthy) => {
     expect(classifyFailure(new AppError("provider_error", "x", { status }), status)).toEqual({
       retry,

@@ -151,7 +151,7 @@ describe.each([
     [404, OpenAI.NotFoundError, 404],
     [429, OpenAI.RateLimitError, 429],
     [401, OpenAI.InternalServerError, 502],
-    [403, OpenAI.InternalServerError, 502],
+    [403, OpenAI.PermissionDeniedError, 403],
     [500, OpenAI.InternalServerError, 500],
     [529, OpenAI.InternalServerError, 529],
   ])("raises its own error for status %i of the provider", async (status, raised, expected) => {
@@ -230,7 +230,7 @@ describe.each([
     [404, Anthropic.NotFoundError, 404],
     [429, Anthropic.RateLimitError, 429],
     [401, Anthropic.InternalServerError, 502],
-    [403, Anthropic.InternalServerError, 502],
+    [403, Anthropic.PermissionDeniedError, 403],
     [500, Anthropic.InternalServerError, 500],
     [529, Anthropic.InternalServerError, 529],
   ])("raises its own error for status %i of the provider", async (status, raised, expected) => {

@@ -30,8 +30,9 @@ describe("errors of the chat dialect", () => {
   });
 
   it("keep the provider's own type (case 74)", () => {
-    const error = new AppError("provider_error", "no money", { status: 429 });
-    expect(chat.errorBody(error, "r1", "insufficient_quota")).toMatchObject({
+    const provider = { family: "openai", type: "insufficient_quota", fields: {} } as const;
+    const error = new AppError("provider_error", "no money", { status: 429, provider });
+    expect(chat.errorBody(error, "r1")).toMatchObject({
       error: { type: "insufficient_quota" },
     });
   });
@@ -54,11 +55,12 @@ describe("errors of the messages dialect", () => {
   });
 
   it("have types of Anthropic only: its set is closed (case 74)", () => {
-    const error = new AppError("provider_error", "x", { status: 429 });
-    expect(messages.errorBody(error, "r1", "insufficient_quota")).toMatchObject({
+    const of = (type: string) =>
+      new AppError("provider_error", "x", { status: 429, provider: { family: "openai", type, fields: {} } });
+    expect(messages.errorBody(of("insufficient_quota"), "r1")).toMatchObject({
       error: { type: "rate_limit_error" },
     });
-    expect(messages.errorBody(error, "r1", "overloaded_error")).toMatchObject({
+    expect(messages.errorBody(of("overloaded_error"), "r1")).toMatchObject({
       error: { type: "overloaded_error" },
     });
   });

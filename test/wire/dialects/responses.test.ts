@@ -22,10 +22,12 @@ describe("errors of the responses dialect", () => {
   });
 
   it("end a stream with error and response.failed, with the next numbers and the id of the answer", () => {
-    const error = new AppError("provider_error", "line 1\nline 2", { status: 429, hint: "wait" });
-    const frames = framesOf(
-      responses.errorFrames(error, "r1", "insufficient_quota", { responseId: "resp_9", sequence: 7 }),
-    );
+    const error = new AppError("provider_error", "line 1\nline 2", {
+      status: 429,
+      hint: "wait",
+      provider: { family: "openai", type: "insufficient_quota", fields: {} },
+    });
+    const frames = framesOf(responses.errorFrames(error, "r1", { responseId: "resp_9", sequence: 7 }));
     expect(frames).toMatchObject([
       {
         event: "error",

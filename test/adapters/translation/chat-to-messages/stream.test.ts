@@ -141,7 +141,7 @@ describe("a stream of Anthropic translated to chat chunks", () => {
     const { text, fault, finished } = translated(
       start + event("error", { error: { type: "overloaded_error", message: "Overloaded" } }) + stop,
     );
-    expect(fault).toEqual({ message: "Overloaded", type: "overloaded_error", status: 529 });
+    expect(fault).toMatchObject({ message: "Overloaded", type: "overloaded_error", status: 529 });
     expect(finished).toBe(false);
     expect(text).not.toMatch(/DONE|"finish_reason":"/);
   });

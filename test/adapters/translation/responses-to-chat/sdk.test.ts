@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passthroughPipe } from "../../../../src/adapters/passthrough/index.ts";
 import { translationFor } from "../../../../src/adapters/translation/index.ts";
 import type { StreamPipe } from "../../../../src/adapters/types.ts";
-import { AppError } from "../../../../src/errors.ts";
+import type { AppError } from "../../../../src/errors.ts";
 import { dialects } from "../../../../src/wire/dialects/index.ts";
 import type { Dialect } from "../../../../src/wire/dialects/types.ts";
 import { parseExact } from "../../../../src/wire/json.ts";
-import { bytesOf, recorded, recordedJson } from "../streams.ts";
+import { bytesOf, errorOf, recorded, recordedJson } from "../streams.ts";
 
 /** OpenAI's SDK calls a server that translates recorded answers. */
 
@@ -61,9 +61,8 @@ function streamed(pipe: StreamPipe, bytes: Uint8Array): ReadableStream<Uint8Arra
       for (let at = 0; at < bytes.length; at += 97) send(pipe.push(bytes.subarray(at, at + 97)));
       send(pipe.end());
       if (pipe.fault) {
-        const { message, type, status } = pipe.fault;
-        const error = new AppError("provider_error", message, status === undefined ? {} : { status });
-        send(dialects.responses.errorFrames(error, "r1", type, pipe.position));
+        const error = errorOf(pipe.fault, dialects[provider].family);
+        send(dialects.responses.errorFrames(error, "r1", pipe.position));
       }
       controller.close();
     },
