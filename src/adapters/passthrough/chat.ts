@@ -2,6 +2,7 @@ import { type ChatCompletion, chatUsage, doneData } from "../../wire/dialects/ch
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
+import { brokenOff, saysFailure } from "../finish-reason.ts";
 import { isChatError, reportedFault } from "../provider-fault.ts";
 import type { StreamFault } from "../types.ts";
 import {
@@ -47,7 +48,11 @@ class ChatWatch implements StreamWatch {
 
   read({ data }: SseEvent): Verdict {
     if (data.trim() === doneData) {
-      if (this.finished) return "last";
+      // Snowflake sends no finish reason; a usage shows that the answer is whole.
+      if (this.finished || this.usage !== noUsage) {
+        this.finished = true;
+        return "last";
+      }
       // Some gateways drop an error in the middle of a stream and send [DONE] all the same.
       this.fault = { message: "the provider ended its stream without a finish reason" };
       return "fault";
@@ -61,7 +66,12 @@ class ChatWatch implements StreamWatch {
     const usage = chatUsage(chunk.usage);
     if (usage) this.usage = usage;
     const choices = Array.isArray(chunk.choices) ? chunk.choices : [];
-    if (choices.some((choice) => choice?.finish_reason)) this.finished = true;
+    const ended = choices.find((choice) => choice?.finish_reason);
+    if (ended && saysFailure(ended.finish_reason)) {
+      this.fault = brokenOff(ended);
+      return "fault";
+    }
+    if (ended) this.finished = true;
     return this.#stripUsage && usage && choices.length === 0 ? "drop" : "keep";
   }
 }

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { ChatAnswer, ChatChoice, ChatCompletion, ChatPart } from "../../wire/dialects/chat.ts";
 import { isObject } from "../../wire/json.ts";
+import { brokenOff, finishReasonOf } from "../finish-reason.ts";
 import { faultOf } from "../provider-fault.ts";
 import { garbage } from "./translated-pipe.ts";
 
@@ -16,22 +17,34 @@ export function readCompletion(body: unknown): {
 } {
   const completion = (body ?? {}) as ChatCompletion;
   const choice = Array.isArray(completion.choices) ? completion.choices[0] : undefined;
-  if (choice?.message) return { completion, choice, message: choice.message };
+  if (choice?.message) return { completion, choice: finishedChoice(choice), message: choice.message };
   const fault = faultOf(body);
   throw fault ? new AppError("provider_error", fault.message) : garbage("sent an answer without choices");
 }
 
-/** Returns the text and the thinking of a message, or of a piece of one. Providers use several names for them. */
-export function textAndThinking({ content, reasoning_content, reasoning }: ChatAnswer<unknown>): {
+/** Returns a choice with OpenAI's finish reason. Throws AppError `provider_error` if the provider broke off. */
+function finishedChoice(choice: ChatChoice): ChatChoice {
+  if (!choice.finish_reason) return choice;
+  const finish_reason = finishReasonOf(choice.finish_reason);
+  if (finish_reason === undefined) throw new AppError("provider_error", brokenOff(choice).message);
+  return { ...choice, finish_reason };
+}
+
+/** Returns the text, the thinking and the refusal of a message, or of a piece of one. Providers use several names for them. */
+export function textAndThinking(message: ChatAnswer<unknown>): {
   text: string;
   thinking: string;
+  refusal: string;
 } {
+  const { content, reasoning_content, reasoning } = message;
   const thought = reasoning_content || reasoning || "";
-  if (!Array.isArray(content)) return { text: content ?? "", thinking: thought };
+  const refusal = message.refusal ?? "";
+  if (!Array.isArray(content)) return { text: content ?? "", thinking: thought, refusal };
   const parts: ChatPart[] = content.filter(isObject);
   const inside = parts.map((part) => (part.type === "thinking" ? wordsOf(part.thinking) : "")).join("");
   const text = parts.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
-  return { text, thinking: thought || inside };
+  const refused = parts.map((part) => (part.type === "refusal" ? (part.refusal ?? "") : "")).join("");
+  return { text, thinking: thought || inside, refusal: refusal || refused };
 }
 
 function wordsOf(thinking: ChatPart["thinking"]): string {

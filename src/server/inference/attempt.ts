@@ -1,5 +1,6 @@
 import { nativePathFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
+import { answerShapes } from "../../adapters/shapes/index.ts";
 import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
@@ -13,13 +14,13 @@ import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
 import { sentRequest } from "./estimated-usage.ts";
-import { transportFailure } from "./failure.ts";
+import { providerFailure, transportFailure } from "./failure.ts";
 import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts";
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
-import { isEventStream, parseBody, refuseFailure } from "./provider-response.ts";
+import { isEventStream, refuseFailure } from "./provider-response.ts";
 import type { CallRecord } from "./record.ts";
 import {
   forwardedHeaders,
@@ -30,6 +31,7 @@ import {
   toProviderRequest,
 } from "./request.ts";
 import { openStream, streamHeaders } from "./stream.ts";
+import { otherAnswer, wholeAnswer } from "./whole-answer.ts";
 
 const maxResponseBytes = 64 * 1024 * 1024;
 
@@ -60,7 +62,6 @@ export async function attempt(
 ): Promise<Response> {
   const { operation, principal, httpRequest } = context.call;
   let prepared = prepare(context, llm);
-  let pipe: StreamPipe | undefined;
   const turn = queue.enter(queueLimitsOf(llm), principal.userId, httpRequest.signal);
   if (turn) await turn;
   let hasPlace = true;
@@ -80,12 +81,14 @@ export async function attempt(
     const response = await send(deps, context, prepared, key);
     progress.status = response.status;
     await refuseFailure(response, adapter, key);
-    if (!isDialect(operation) || !context.record.facts.streaming || !isEventStream(response))
-      return await wholeResponse(response, context.record, prepared, leaveQueue);
-    pipe = pipeFor(operation, prepared);
+    if (!isDialect(operation) || !context.record.facts.streaming)
+      return await wholeResponse(response, context.record, prepared, key, leaveQueue);
+    const pipe = pipeFor(operation, prepared);
     const body = openStream({
       response,
       pipe,
+      isLabelled: isEventStream(response),
+      shapes: answerShapes[providerDialect(operation, prepared)],
       wire: dialects[operation],
       record: context.record,
       requestId: context.call.requestId,
@@ -100,7 +103,8 @@ export async function attempt(
     return new Response(body instanceof Promise ? await body : body, streamHeaders);
   } catch (error) {
     leaveQueue();
-    progress.status = pipe?.fault?.status ?? progress.status;
+    // An error in a stream, or in a response with status 200, has a status of its own.
+    if (error instanceof AppError && error.provider) progress.status = error.status;
     // A failed attempt used no tokens. If the caller left, the provider had begun.
     if (transportFailure(error).code !== "client_closed_request") context.record.sent = undefined;
     throw error;
@@ -209,25 +213,29 @@ async function wholeResponse(
   response: ProviderResponse,
   record: CallRecord,
   prepared: PreparedCall,
+  key: string | undefined,
   leaveQueue: () => void,
 ): Promise<Response> {
-  const { request, operation, provider, translation } = prepared;
+  const { request, operation, translation } = prepared;
   const bytes = await response.bytes(maxResponseBytes);
   leaveQueue();
   record.received.addWhole(bytes);
-  const text = bytes.toString("utf8");
-  const body = parseBody(text, translation !== undefined);
-  // An SDK would take JSON for a stream without a single frame.
-  if (record.facts.streaming)
-    throw new AppError("provider_error", "the provider did not answer with a stream");
+  const dialect = providerDialect(operation, prepared);
+  const answer = isDialect(operation)
+    ? wholeAnswer(bytes, dialect, translation !== undefined)
+    : otherAnswer(bytes);
+  const { body, fault } = answer;
+  if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
   const translated = translation?.response(body, requestedName(prepared), request.body);
-  const dialect = translation ? provider.adapter.dialect : operations[operation].dialect;
   await record.close(200, dialects[dialect].usage(body));
   if (translated) return Response.json(translated);
-  const untranslated = request.persona
-    ? withModel(text, body, requestedName(prepared))
-    : (bytes as Uint8Array<ArrayBuffer>);
+  const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
   return new Response(untranslated, { headers: { "content-type": "application/json" } });
+}
+
+/** Returns the dialect in which the provider answers. */
+function providerDialect(operation: Operation, { translation, provider }: PreparedCall): Dialect {
+  return translation ? provider.adapter.dialect : operations[operation].dialect;
 }
 
 function pipeFor(dialect: Dialect, prepared: PreparedCall): StreamPipe {

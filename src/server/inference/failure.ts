@@ -23,6 +23,7 @@ export function providerFailure(
     if (meaning?.is !== "no_model")
       return new AppError("provider_rejected_credential", "the provider rejected the credential", {
         cause: redact(fault.message, key),
+        provider: { family, meaning: { is: "credential" }, fields: {} },
       });
   }
   if (status < 400)

@@ -2,7 +2,6 @@ import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
-import { parseExact } from "../../wire/json.ts";
 import { providerFailure, retryAfterOf } from "./failure.ts";
 
 const maxErrorBytes = 64 * 1024;
@@ -27,7 +26,7 @@ export async function refuseFailure(
   );
 }
 
-/** True if a response is an event stream. Throws AppError if the stream is compressed. */
+/** True if a response is called an event stream. Throws AppError if the stream is compressed. */
 export function isEventStream(response: ProviderResponse): boolean {
   const type = response.headers.get("content-type")?.toLowerCase();
   if (!type?.startsWith("text/event-stream")) return false;
@@ -41,19 +40,4 @@ export function isEventStream(response: ProviderResponse): boolean {
 
 function isCompressed({ headers }: ProviderResponse): boolean {
   return (headers.get("content-encoding") || "identity").toLowerCase() !== "identity";
-}
-
-/**
- * Parses the body of a response. Throws AppError `provider_error` if it is not JSON.
- *
- * @param exact keeps the digits of long integers, for a translation; not needed to read the usage
- */
-export function parseBody(text: string, exact: boolean): unknown {
-  try {
-    return exact ? parseExact(text) : JSON.parse(text);
-  } catch (error) {
-    throw new AppError("provider_error", "the provider's response is not JSON", {
-      cause: (error as Error).name,
-    });
-  }
 }

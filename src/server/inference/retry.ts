@@ -55,6 +55,7 @@ export function classifyFailure(thrown: unknown, status: number | undefined): Fa
 
 /** The errors whose meaning says more than their status. */
 const ofMeaning: Readonly<Partial<Record<ErrorMeaning["is"], FailureClass>>> = {
+  credential: failing("elsewhere"),
   // A little later the account has no more money than now.
   quota: failing("elsewhere"),
   no_model: unknown("elsewhere"),

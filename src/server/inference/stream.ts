@@ -1,3 +1,6 @@
+import { shapeOf } from "../../adapters/shapes/index.ts";
+import type { AnswerShapes } from "../../adapters/shapes/types.ts";
+import { WholeAnswerPipe } from "../../adapters/shapes/whole-answer-pipe.ts";
 import type { StreamPipe } from "../../adapters/types.ts";
 import { AppError, type ProviderError } from "../../errors.ts";
 import type { BodySink } from "../../net/http1/response-body.ts";
@@ -23,12 +26,20 @@ export const streamHeaders = { headers: eventStreamHeaders };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const comment = encoder.encode(":\n\n");
+const nothing = new Uint8Array(0);
+
+/** The bytes from which the shape of an answer is known. */
+const shapeBytes = 8;
 
 /** Options of `openStream`. */
 export interface StreamOptions {
   /** The provider's response, of which only the head has been read. */
   response: ProviderResponse;
   pipe: StreamPipe;
+  /** True if the response is called an event stream. Without that, its first bytes must say so. */
+  isLabelled: boolean;
+  /** The shapes of answers in the provider's dialect, for one that is not sent as a stream. */
+  shapes: AnswerShapes;
   wire: DialectWire;
   record: CallRecord;
   requestId: string;
@@ -68,7 +79,10 @@ export function openStream(
 
 class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   readonly #options: StreamOptions;
+  #pipe: StreamPipe;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** The first bytes, until there are enough of them to know the shape of the answer. */
+  #beginning: Uint8Array | undefined = nothing;
   /** The body is open: from now on a failure is an error frame. */
   isOpen = false;
   #failure: AppError | undefined;
@@ -85,6 +99,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   constructor(options: StreamOptions) {
     this.#options = options;
+    this.#pipe = options.pipe;
   }
 
   /** Returns when the body is open. Throws AppError if it fails before. */
@@ -115,8 +130,25 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   data(bytes: Uint8Array): void {
     if (this.#isDone) return;
-    const { pipe, record } = this.#options;
-    record.received.add(bytes);
+    this.#options.record.received.add(bytes);
+    if (!this.#beginning) return this.#push(bytes);
+    const beginning = this.#beginning.length === 0 ? bytes : Buffer.concat([this.#beginning, bytes]);
+    this.#beginning = beginning;
+    if (beginning.length >= shapeBytes) this.#begin(beginning);
+  }
+
+  /** Begins to convert the answer, by the shape of its first bytes. */
+  #begin(bytes: Uint8Array): void {
+    this.#beginning = undefined;
+    const { isLabelled, shapes } = this.#options;
+    const shape = shapeOf(bytes);
+    if (shape === "json" || (shape === "other" && !isLabelled))
+      this.#pipe = new WholeAnswerPipe(this.#pipe, shapes);
+    this.#push(bytes);
+  }
+
+  #push(bytes: Uint8Array): void {
+    const pipe = this.#pipe;
     try {
       const out = pipe.push(bytes);
       if (pipe.done) return void this.#complete(out);
@@ -129,9 +161,15 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   end(): void {
     this.#endTimeout?.cancel();
+    if (!this.#isDone && this.#beginning) this.#begin(this.#beginning);
     if (this.#isDone) return;
-    const { pipe } = this.#options;
-    const rest = pipe.end();
+    const pipe = this.#pipe;
+    let rest: Uint8Array | string | null;
+    try {
+      rest = pipe.end();
+    } catch (error) {
+      return void this.#fail(transportFailure(error));
+    }
     if (pipe.finished && !pipe.fault) return void this.#complete(rest);
     this.#send(rest);
     if (pipe.fault) this.#providerFault(pipe.fault);
@@ -147,7 +185,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     // The signal of the request closes the response, sometimes before the stream is cancelled.
     if (failure.code === "client_closed_request") void this.#abandon(failure.message);
     // The provider only left out the end of the stream.
-    else if (this.#options.pipe.finished) this.end();
+    else if (this.#pipe.finished) this.end();
     else void this.#fail(failure);
   }
 
@@ -205,7 +243,8 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   async #complete(last: Uint8Array | string | null): Promise<void> {
     this.#isDone = true;
     if (!this.isOpen) this.#open();
-    const { record, pipe } = this.#options;
+    const { record } = this.#options;
+    const pipe = this.#pipe;
     try {
       this.#release();
       this.#readToEnd();
@@ -225,7 +264,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#options.response.cancel();
     if (!this.isOpen) return this.#refuse(error);
     // The caller gets the error even if the log cannot be written.
-    await this.#options.record.close(error.status, this.#options.pipe.usage, error).catch(() => {});
+    await this.#options.record.close(error.status, this.#pipe.usage, error).catch(() => {});
     this.#sendError(error);
   }
 
@@ -235,9 +274,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     // Ends a frame that was cut in the middle. Otherwise the error would be read as a part of it.
     if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
     this.#controller.enqueue(
-      encoder.encode(
-        this.#options.wire.errorFrames(error, this.#options.requestId, this.#options.pipe.position),
-      ),
+      encoder.encode(this.#options.wire.errorFrames(error, this.#options.requestId, this.#pipe.position)),
     );
     this.#controller.close();
   }
@@ -250,7 +287,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#options.response.cancel();
     const error = new AppError("client_closed_request", reason);
     if (!this.isOpen) return this.#refuse(error);
-    await this.#options.record.close(error.status, this.#options.pipe.usage, error).catch(() => {});
+    await this.#options.record.close(error.status, this.#pipe.usage, error).catch(() => {});
   }
 
   #release(): void {

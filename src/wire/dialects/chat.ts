@@ -36,6 +36,7 @@ export interface ChatToolCallDelta extends ChatToolCall {
 export interface ChatPart {
   type?: string;
   text?: string;
+  refusal?: string;
   thinking?: string | ChatPart[];
 }
 
@@ -59,6 +60,8 @@ export interface ChatChoice {
   finish_reason?: string | null;
   /** vLLM: the stop sequence that ended the answer. */
   stop_reason?: unknown;
+  /** OpenRouter: the error that ended the answer. */
+  error?: unknown;
 }
 
 /** An answer, or a chunk of one. */

@@ -61,10 +61,16 @@ describe("a whole answer", () => {
     ["model_context_window_exceeded", "length"],
     ["tool_use", "tool_calls"],
     ["refusal", "content_filter"],
-    ["something_new", "stop"],
   ])("case 44: %s is %s, whole and streamed", (stop_reason, expected) => {
     expect(whole({ stop_reason }).choices[0].finish_reason).toBe(expected);
     expect(chunksOf(streamed(start + ending(stop_reason))).at(-2).choices[0].finish_reason).toBe(expected);
+  });
+
+  it("case 44: a stop reason that is not known is a fault, whole and streamed", () => {
+    expect(() => whole({ stop_reason: "something_new" })).toThrow('finish reason "something_new"');
+    const { fault, finished, text } = streamed(start + ending("something_new"));
+    expect([fault?.message, finished]).toEqual([expect.stringContaining('"something_new"'), false]);
+    expect(text).not.toMatch(/DONE|"finish_reason":"/);
   });
 
   it("case 44: stop_details say why it refused, whole and streamed", () => {

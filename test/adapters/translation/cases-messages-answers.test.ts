@@ -124,7 +124,6 @@ describe("answers", () => {
     ["stop", { tool_calls: [{ id: "t", function: { name: "f", arguments: "{}" } }] }, "tool_use"],
     ["content_filter", {}, "refusal"],
     ["stop", { refusal: "No." }, "refusal"],
-    ["something_new", {}, "end_turn"],
   ])("case 44: a finish of %s with %j is %s, whole and streamed", (finish_reason, message, expected) => {
     const answer = whole(message, { finish_reason });
     const stream = assembled(streamed([chunk({ ...message }), chunk({}, finish_reason), done]));
@@ -132,6 +131,16 @@ describe("answers", () => {
     expect(stream.stop_details).toEqual(answer.stop_details);
     expect(answer.stop_details?.type).toBe(expected === "refusal" ? "refusal" : undefined);
   });
+
+  it.each(["something_new", "error", "network_error", "insufficient_system_resource"])(
+    "case 44: a finish of %s is a fault, whole and streamed",
+    (finish_reason) => {
+      expect(() => whole({}, { finish_reason })).toThrow(`finish reason "${finish_reason}"`);
+      const { fault, text } = streamed([chunk({ content: "half" }), chunk({}, finish_reason), done]);
+      expect(fault?.message).toContain(`"${finish_reason}"`);
+      expect(text).not.toContain("message_stop");
+    },
+  );
 
   it("a refusal is told as text too", () => {
     const outcome = through(translation.stream("mine", {}), [recorded("openai/refusal.sse")]);

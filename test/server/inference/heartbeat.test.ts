@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from "vitest";
 import { passthroughPipe } from "../../../src/adapters/passthrough/index.ts";
+import { answerShapes } from "../../../src/adapters/shapes/index.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import type { Principal } from "../../../src/server/core/access/policy.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
@@ -62,6 +63,8 @@ it("a quiet stream gets a comment every 15 s, only between frames", async () => 
       Date.now,
     ),
     requestId: "req_1",
+    isLabelled: true,
+    shapes: answerShapes.chat,
     family: "openai",
     key: undefined,
     deadlines,

@@ -4,6 +4,7 @@ import type { MessagesAnswer, MessagesBlock, MessagesUsage } from "../../../wire
 import { messagesUsage } from "../../../wire/dialects/messages.ts";
 import { tokenCount } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
+import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { faultOf } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
 import { callerNames, fittingId } from "../tool-names.ts";
@@ -78,22 +79,15 @@ export function chatCompletion(
 }
 
 /**
- * Returns OpenAI's finish reason for Anthropic's stop reason (case 44); `stop` for an unknown one.
+ * Returns OpenAI's finish reason for Anthropic's stop reason (case 44); `stop` where there is none.
  *
  * @param isAnswer True if the only tool that was called is the answer (case 36).
+ * @throws AppError `provider_error` for a reason that is not known to end a whole answer
  */
 export function finishReason(reason: string | null | undefined, isAnswer = false): string {
-  switch (reason) {
-    case "max_tokens":
-    case "model_context_window_exceeded":
-      return "length";
-    case "tool_use":
-      return isAnswer ? "stop" : "tool_calls";
-    case "refusal":
-      return "content_filter";
-    default:
-      return "stop";
-  }
+  const known = finishReasonOf(reason || "stop");
+  if (known === undefined) throw new AppError("provider_error", brokenOff({ finish_reason: reason }).message);
+  return known === "tool_calls" && isAnswer ? "stop" : known;
 }
 
 /** Translates the usage: OpenAI's prompt tokens include those read from and written to the cache (case 45). */

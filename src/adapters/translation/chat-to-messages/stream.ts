@@ -172,12 +172,10 @@ export class ChatFromMessages extends TranslatedPipe {
   }
 
   #stop(): string {
+    const reason = finishReason(this.#stopReason, this.#hasAnswer && this.#tools === 0);
     this.finished = true;
     this.done = true;
-    const finish = this.#chunk(
-      this.#refusal ? { refusal: this.#refusal } : {},
-      finishReason(this.#stopReason, this.#hasAnswer && this.#tools === 0),
-    );
+    const finish = this.#chunk(this.#refusal ? { refusal: this.#refusal } : {}, reason);
     const usage = this.#includeUsage ? this.#frame({ choices: [], usage: chatUsageOf(this.#counts) }) : "";
     return finish + usage + sseFrame({ data: doneData });
   }

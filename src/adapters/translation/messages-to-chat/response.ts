@@ -28,11 +28,11 @@ export const reasoningSignature = "reasoning_content";
  */
 export function messagesAnswer(body: unknown, model: string, request: Fields = {}): Record<string, unknown> {
   const { completion, choice, message } = readCompletion(body);
-  const { refusal, tool_calls } = message;
+  const { tool_calls } = message;
   const id = messageId(completion.id);
   const nameOf = callerNames(toolNames(request));
   const calls = (Array.isArray(tool_calls) ? tool_calls : []).filter(isObject);
-  const { text, thinking } = textAndThinking(message);
+  const { text, thinking, refusal } = textAndThinking(message);
   const blocks: MessagesBlock[] = [
     ...(thinking ? [{ type: "thinking", thinking, signature: reasoningSignature }] : []),
     ...[text, refusal].flatMap((words) => (words ? [{ type: "text", text: words }] : [])),
@@ -91,11 +91,13 @@ export function messagesUsageOf(
   tier: string | null | undefined,
 ): MessagesUsage {
   const { promptTokens, completionTokens, cachedTokens } = chatUsage(usage) ?? noUsage;
-  const written = tokenCount(usage?.prompt_tokens_details?.cache_write_tokens);
+  // Some providers count tokens as read and as written.
+  const uncached = Math.max(0, promptTokens - cachedTokens);
+  const written = Math.min(tokenCount(usage?.prompt_tokens_details?.cache_write_tokens), uncached);
   const thinking = usage?.completion_tokens_details?.reasoning_tokens;
   const served = tier === "default" ? "standard" : tier === "priority" ? tier : undefined;
   return {
-    input_tokens: Math.max(0, promptTokens - cachedTokens - written),
+    input_tokens: uncached - written,
     cache_creation_input_tokens: written,
     cache_read_input_tokens: cachedTokens,
     output_tokens: completionTokens,

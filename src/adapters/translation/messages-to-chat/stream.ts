@@ -9,6 +9,7 @@ import type { MessagesBlock } from "../../../wire/dialects/messages.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject, parseExact } from "../../../wire/json.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
+import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
 import { textAndThinking } from "../chat-answer.ts";
 import type { Fields } from "../request-fields.ts";
@@ -50,7 +51,9 @@ export class MessagesFromChat extends TranslatedPipe {
 
   protected override convert(event: SseEvent): string {
     if (event.data.trim() === doneData) {
-      if (!this.finished) throw garbage("ended its stream without a finish reason");
+      // Snowflake sends no finish reason; a usage shows that the answer is whole.
+      if (!this.finished && !this.#counts) throw garbage("ended its stream without a finish reason");
+      this.finished = true;
       return this.close();
     }
     const chunk = payloadOf(event) as ChatCompletion & { object?: string };
@@ -84,21 +87,26 @@ export class MessagesFromChat extends TranslatedPipe {
 
   #choice(choice: ChatChoice, event: SseEvent): string {
     const { delta = {} } = choice;
-    const { refusal, tool_calls } = delta ?? {};
+    const { tool_calls } = delta ?? {};
     let text = "";
     const content = textAndThinking(delta ?? {});
     if (content.thinking)
       text += this.#piece("thinking", { type: "thinking_delta", thinking: content.thinking });
     if (content.text) text += this.#piece("text", { type: "text_delta", text: content.text });
-    if (refusal) {
+    if (content.refusal) {
       this.#isRefusal = true;
-      text += this.#piece("text", { type: "text_delta", text: refusal });
+      text += this.#piece("text", { type: "text_delta", text: content.refusal });
     }
     if (Array.isArray(tool_calls))
       for (const call of exactCalls(tool_calls, event)) text += this.#toolPiece(this.#tools.add(call));
     if (choice.finish_reason) {
+      const finish_reason = finishReasonOf(choice.finish_reason);
+      if (finish_reason === undefined) {
+        this.fault = brokenOff(choice);
+        return text;
+      }
       this.finished = true;
-      this.#finish = choice;
+      this.#finish = { ...choice, finish_reason };
     }
     return text;
   }

@@ -62,8 +62,8 @@ export class OutputItems {
 
   /** Takes the next piece. Throws AppError `provider_error` for a piece that makes no sense. */
   add(piece: AnswerPiece): void {
-    const { refusal, thinking_blocks, tool_calls } = piece;
-    const { text, thinking } = textAndThinking(piece);
+    const { thinking_blocks, tool_calls } = piece;
+    const { text, thinking, refusal } = textAndThinking(piece);
     if (thinking) this.#think(thinking);
     if (Array.isArray(thinking_blocks) && thinking_blocks.length > 0) {
       this.#openReasoning().blocks.push(...thinking_blocks);

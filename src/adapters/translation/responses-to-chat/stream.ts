@@ -8,6 +8,7 @@ import {
 import type { StreamPosition } from "../../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
+import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
 import type { Fields } from "../request-fields.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
@@ -80,7 +81,9 @@ export class ResponsesFromChat extends TranslatedPipe {
 
   #end(): string {
     // Some gateways drop an error in the middle of a stream and send [DONE] all the same.
-    if (!this.finished) throw garbage("ended its stream without a finish reason");
+    // Snowflake sends no finish reason either; a usage shows that the answer is whole.
+    if (!this.finished && !this.#usage) throw garbage("ended its stream without a finish reason");
+    this.finished = true;
     return this.close();
   }
 
@@ -96,12 +99,18 @@ export class ResponsesFromChat extends TranslatedPipe {
     return this.#items;
   }
 
-  #choice(items: OutputItems, { delta, finish_reason }: ChatChoice): void {
+  #choice(items: OutputItems, choice: ChatChoice): void {
+    const { delta, finish_reason } = choice;
     if (delta) items.add(delta);
     if (!finish_reason || this.finished) return;
+    const reason = finishReasonOf(finish_reason);
+    if (reason === undefined) {
+      this.fault = brokenOff(choice);
+      return;
+    }
     this.finished = true;
-    this.#finishReason = finish_reason;
-    items.end(endingOf(finish_reason).status);
+    this.#finishReason = reason;
+    items.end(endingOf(reason).status);
   }
 
   #emit(type: string, fields: object): void {

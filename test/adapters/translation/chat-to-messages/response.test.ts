@@ -103,7 +103,6 @@ it.each([
   ["model_context_window_exceeded", "length"],
   ["tool_use", "tool_calls"],
   ["refusal", "content_filter"],
-  ["something_new", "stop"],
 ])("the stop reason %s is the finish reason %s (case 44)", (reason, expected) => {
   expect(finishReason(reason)).toBe(expected);
 });

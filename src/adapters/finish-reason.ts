@@ -1,0 +1,57 @@
+import type { ChatChoice } from "../wire/dialects/chat.ts";
+import { oneLine } from "../wire/text.ts";
+import { faultOf } from "./provider-fault.ts";
+import type { StreamFault } from "./types.ts";
+
+/** OpenAI's finish reasons. */
+export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
+
+/** The reasons that providers give for an answer that ended as it should, in lower case. */
+const known: Readonly<Record<string, FinishReason>> = {
+  stop: "stop",
+  end_turn: "stop",
+  stop_sequence: "stop",
+  pause_turn: "stop",
+  compaction: "stop",
+  eos: "stop",
+  eos_token: "stop",
+  complete: "stop",
+  length: "length",
+  max_tokens: "length",
+  max_output_tokens: "length",
+  // Mistral: the context is full.
+  model_length: "length",
+  model_context_window_exceeded: "length",
+  tool_calls: "tool_calls",
+  function_call: "tool_calls",
+  tool_use: "tool_calls",
+  content_filter: "content_filter",
+  refusal: "content_filter",
+  // Gemini's.
+  safety: "content_filter",
+  recitation: "content_filter",
+  blocklist: "content_filter",
+  prohibited_content: "content_filter",
+  spii: "content_filter",
+};
+
+/** Returns OpenAI's finish reason for a provider's; undefined for one that is not known to end a whole answer. */
+export function finishReasonOf(reason: string): FinishReason | undefined {
+  const name = reason.toLowerCase();
+  return Object.hasOwn(known, name) ? known[name] : undefined;
+}
+
+/** Reasons that say that the provider broke off, in a stream whose other reasons pass unread. */
+const failure = /error|fail|abort|cancel|timeout|insufficient|interrupt|malformed|overload/i;
+
+/** Returns true for a finish reason that says that the provider broke off, whatever other reasons it has. */
+export function saysFailure(reason: unknown): boolean {
+  return typeof reason === "string" && failure.test(reason);
+}
+
+/** Returns the fault of an answer that its provider broke off: the error in the choice, or the reason. */
+export function brokenOff(choice: ChatChoice): StreamFault {
+  const reason = oneLine(String(choice.finish_reason), 100);
+  const told = faultOf({ error: choice.error });
+  return told ?? { message: `the provider broke off its answer with the finish reason "${reason}"` };
+}

@@ -1,0 +1,94 @@
+import {
+  type ChatAnswer,
+  type ChatChoice,
+  type ChatCompletion,
+  type ChatToolCallDelta,
+  doneData,
+} from "../../wire/dialects/chat.ts";
+import { isObject, parsedObject } from "../../wire/json.ts";
+import { sseFrame } from "../../wire/sse.ts";
+import { brokenOff, saysFailure } from "../finish-reason.ts";
+import { faultOf, isChatError, reportedFault } from "../provider-fault.ts";
+import { ToolSlots } from "../translation/tool-slots.ts";
+import type { AnswerShapes } from "./types.ts";
+
+export const chatShapes: AnswerShapes = {
+  faultIn(body) {
+    const answer = (isObject(body) ? body : {}) as ChatCompletion & { object?: string };
+    if (isChatError(answer)) return reportedFault(answer);
+    if (!Array.isArray(answer.choices))
+      return faultOf(body) ?? { message: "the provider sent an answer without choices" };
+    const failed = answer.choices.find((choice) => saysFailure(choice?.finish_reason));
+    return failed && brokenOff(failed);
+  },
+  toStream(body) {
+    const { choices = [], usage, ...rest } = body as ChatCompletion & Record<string, unknown>;
+    const head = { ...rest, object: "chat.completion.chunk" };
+    const chunk = (fields: object) => sseFrame({ data: JSON.stringify({ ...head, ...fields }) });
+    const answers = choices.map(({ index = 0, message = {}, finish_reason, ...more }) => {
+      const tool_calls = message.tool_calls?.map((call, at) => ({ index: at, ...call }));
+      const delta = { ...message, ...(tool_calls && { tool_calls }) };
+      return (
+        chunk({ choices: [{ ...more, index, delta, finish_reason: null }] }) +
+        chunk({ choices: [{ index, delta: {}, finish_reason: finish_reason ?? "stop" }] })
+      );
+    });
+    const counted = usage ? chunk({ choices: [], usage }) : "";
+    return answers.join("") + counted + sseFrame({ data: doneData });
+  },
+  toWhole(events) {
+    const choices = new Map<number, WholeChoice>();
+    let whole: Record<string, unknown> = {};
+    for (const { data } of events) {
+      const chunk = parsedObject(data) as ChatCompletion | undefined;
+      if (!chunk) continue;
+      const { choices: pieces, usage, ...head } = chunk;
+      whole = { ...head, ...whole, ...(usage && { usage }) };
+      for (const piece of Array.isArray(pieces) ? pieces : []) {
+        const index = piece?.index ?? 0;
+        const choice = choices.get(index) ?? new WholeChoice(index);
+        choices.set(index, choice.add(piece ?? {}));
+      }
+    }
+    return {
+      ...whole,
+      object: "chat.completion",
+      choices: [...choices.values()].map((choice) => choice.answer),
+    };
+  },
+};
+
+/** A choice that is put together from its pieces. */
+class WholeChoice {
+  readonly #index: number;
+  readonly #message: Record<string, unknown> = { role: "assistant", content: null };
+  readonly #tools = new ToolSlots();
+  #end: Omit<ChatChoice, "delta" | "message"> = {};
+
+  constructor(index: number) {
+    this.#index = index;
+  }
+
+  add({ delta, message: _, ...end }: ChatChoice): this {
+    const { tool_calls, ...texts }: ChatAnswer<ChatToolCallDelta> = delta ?? {};
+    for (const [name, piece] of Object.entries(texts)) {
+      const before = this.#message[name];
+      if (typeof piece === "string" && typeof before === "string" && name !== "role")
+        this.#message[name] = before + piece;
+      else if (piece !== null && piece !== undefined) this.#message[name] = piece;
+    }
+    for (const call of Array.isArray(tool_calls) ? tool_calls : []) this.#tools.add(call);
+    this.#end = { ...end, finish_reason: end.finish_reason ?? this.#end.finish_reason ?? null };
+    return this;
+  }
+
+  get answer(): ChatChoice {
+    const tool_calls = this.#tools.all.map(({ id, name, arguments: text }, index) => ({
+      id: id ?? `call_${index}`,
+      type: "function",
+      function: { name, arguments: text },
+    }));
+    const message = { ...this.#message, ...(tool_calls.length > 0 && { tool_calls }) } as ChatAnswer;
+    return { ...this.#end, index: this.#index, message };
+  }
+}

@@ -1,0 +1,52 @@
+import { passthroughPipe } from "../../adapters/passthrough/index.ts";
+import { faultOf } from "../../adapters/provider-fault.ts";
+import { answerShapes, shapeOf } from "../../adapters/shapes/index.ts";
+import { parseAnswer } from "../../adapters/shapes/parse-answer.ts";
+import type { StreamFault } from "../../adapters/types.ts";
+import { AppError } from "../../errors.ts";
+import type { Dialect } from "../../wire/dialects/types.ts";
+import { isObject } from "../../wire/json.ts";
+import { SseParser } from "../../wire/sse.ts";
+
+/** A whole answer of a provider, read. */
+export interface ReadAnswer {
+  body: unknown;
+  /** The answer as JSON: the provider's own bytes where they are. */
+  text: string;
+  bytes: Uint8Array<ArrayBuffer>;
+  /** The error that the answer is or contains, although its status is a success. */
+  fault: StreamFault | undefined;
+}
+
+/**
+ * Reads a whole answer of a dialect. A provider may send a stream although none was asked for.
+ *
+ * @param exact keeps the digits of long integers, for a translation
+ * @throws AppError `provider_error` if it is neither JSON nor a whole stream
+ */
+export function wholeAnswer(bytes: Buffer, dialect: Dialect, exact: boolean): ReadAnswer {
+  if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
+  const text = bytes.toString("utf8");
+  const body = parseAnswer(text, exact);
+  return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault: answerShapes[dialect].faultIn(body) };
+}
+
+/** Reads the answer of an operation that is no dialect. Throws AppError `provider_error` if it is not JSON. */
+export function otherAnswer(bytes: Buffer): ReadAnswer {
+  const text = bytes.toString("utf8");
+  const body = parseAnswer(text, false);
+  const fault = isObject(body) && body.error ? faultOf(body) : undefined;
+  return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault };
+}
+
+function collected(stream: Buffer, dialect: Dialect): ReadAnswer {
+  const watch = passthroughPipe(dialect, { stripUsage: false });
+  watch.push(stream);
+  watch.end();
+  if (!watch.fault && !watch.finished)
+    throw new AppError("provider_error", "the provider closed the stream before its response was complete");
+  const parser = new SseParser();
+  const body = answerShapes[dialect].toWhole([...parser.push(stream), ...parser.end()]);
+  const text = JSON.stringify(body);
+  return { body, text, bytes: new TextEncoder().encode(text), fault: watch.fault };
+}

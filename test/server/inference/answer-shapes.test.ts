@@ -1,0 +1,149 @@
+import { describe, expect, it } from "vitest";
+import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
+import { chatAnswer, chatFrames, reply } from "../../support/upstream.ts";
+import { onlyEvent, question, withProvider } from "./setup.ts";
+
+const chatPath = "/v1/chat/completions";
+const messagesPath = "/v1/messages";
+const responsesPath = "/v1/responses";
+const streaming = { ...question, stream: true, max_tokens: 99 };
+
+/** An answer with a content type, or without one. */
+const answer = (body: string | Uint8Array, type?: string) => {
+  const bytes = Buffer.from(body);
+  const head = `HTTP/1.1 200 OK\r\n${type === undefined ? "" : `content-type: ${type}\r\n`}content-length: ${bytes.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), bytes]);
+};
+
+const answering = (type: string, bytes: Uint8Array, piece = Number.POSITIVE_INFINITY) =>
+  withProvider(
+    (_, connection) => {
+      for (let at = 0; at < bytes.length; at += piece) connection.write(bytes.subarray(at, at + piece));
+    },
+    { type },
+  );
+
+describe("a stream under another content type (case 89)", () => {
+  it.each(["text/plain", "application/json", "application/octet-stream", undefined])(
+    "%s is a stream for callers of both dialects",
+    async (type) => {
+      const { call, server } = await answering("openai", answer(chatFrames(["hi"], true).join(""), type), 3);
+      const chat = await call("POST", chatPath, streaming);
+      expect([chat.status, chat.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+      expect(chat.text).toContain('"hi"');
+      expect(chat.text).toContain("[DONE]");
+      const messages = await call("POST", messagesPath, streaming);
+      expect(messages.text).toContain("message_stop");
+      expect(server.logged).toEqual([]);
+    },
+  );
+
+  it("without an end is an error, as any other stream", async () => {
+    const [first] = chatFrames(["hi"], true) as [string];
+    const { call, server } = await answering("openai", answer(first, "text/plain"));
+    expect((await call("POST", chatPath, streaming)).text).toContain("before its response was complete");
+    expect(await onlyEvent(server)).toMatchObject({ status: 502 });
+  });
+});
+
+describe("a whole answer where a stream was asked for (case 89)", () => {
+  it.each(["application/json", "text/event-stream"])("called %s is served as a stream", async (type) => {
+    const { call } = await answering("openai", answer(JSON.stringify(chatAnswer("hello there")), type));
+    const { status, text } = await call("POST", chatPath, streaming);
+    expect(status).toBe(200);
+    expect(text).toContain('"content":"hello there"');
+    expect(text).toMatch(/"finish_reason":"stop"[\s\S]*\[DONE\]/);
+    expect((await call("POST", messagesPath, streaming)).text).toContain(
+      '"delta":{"type":"text_delta","text":"hello there"}',
+    );
+  });
+
+  it("of Anthropic is served as a stream, its tool calls included", async () => {
+    const whole = JSON.stringify(recordedJson("anthropic/tools.json"));
+    const { call } = await answering("anthropic", answer(whole, "application/json"));
+    const { text } = await call("POST", messagesPath, streaming);
+    expect(text).toContain('"type":"input_json_delta"');
+    expect(text).toContain("event: message_stop");
+    expect((await call("POST", chatPath, streaming)).text).toContain('"finish_reason":"tool_calls"');
+  });
+
+  it("that is neither a stream nor JSON is 502", async () => {
+    const { call, server } = await answering("openai", answer("<html>\n\nhi</html>", "text/html"));
+    const { status, body } = await call("POST", chatPath, streaming);
+    expect([status, body.error.message]).toEqual([502, "the provider's response is not JSON"]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
+  });
+});
+
+describe("a stream where a whole answer was asked for (case 89)", () => {
+  it("is collected for callers of every dialect", async () => {
+    const { call } = await answering(
+      "openai",
+      answer(recorded("openai/parallel-tools.sse"), "text/event-stream"),
+    );
+    const chat = await call("POST", chatPath, question);
+    expect(chat.body.choices[0].finish_reason).toBe("tool_calls");
+    const [first] = chat.body.choices[0].message.tool_calls;
+    expect(JSON.parse(first.function.arguments)).toEqual({ city: "Zürich" });
+    const messages = await call("POST", messagesPath, { ...question, max_tokens: 99 });
+    expect(messages.body.content.at(-1)).toMatchObject({ type: "tool_use" });
+  });
+
+  it("of Anthropic is collected with its usage", async () => {
+    const { call } = await answering(
+      "anthropic",
+      answer(recorded("anthropic/text.sse"), "text/event-stream"),
+    );
+    const { body } = await call("POST", messagesPath, { ...question, max_tokens: 99 });
+    expect(body).toMatchObject({ type: "message", stop_reason: "end_turn" });
+    expect(body.usage.output_tokens).toBeGreaterThan(0);
+    expect(body.content[0].text).toMatch(/^Grüße aus 東京/);
+  });
+
+  it("with an error is that error", async () => {
+    const { call } = await answering("openai", answer(recorded("openai/error.sse"), "text/event-stream"));
+    const { status, body } = await call("POST", chatPath, question);
+    expect([status, body.error.message]).toEqual([500, expect.stringContaining("EngineCore")]);
+  });
+});
+
+describe("an error in an answer with status 200 (case 88)", () => {
+  const failed = {
+    error: { message: "Provider returned error", code: 429, metadata: { provider_name: "X" } },
+  };
+
+  it.each([
+    [chatPath, false],
+    [chatPath, true],
+    [messagesPath, false],
+    [messagesPath, true],
+    [responsesPath, false],
+  ])("is the status that it names at %s, streaming %s", async (path, stream) => {
+    const { call, server } = await withProvider((_, connection) => connection.write(reply(200, failed)), {
+      responses: "translated",
+    });
+    const body =
+      path === responsesPath ? { model: "gpt", input: "x" } : { ...question, stream, max_tokens: 9 };
+    const { status, text } = await call("POST", path, body);
+    expect([status, text]).toEqual([429, expect.stringContaining("Provider returned error")]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 429 });
+  });
+
+  it.each([
+    [{ choices: null }, "the provider sent an answer without choices"],
+    [{ detail: "model is loading" }, "model is loading"],
+    [
+      { choices: [{ finish_reason: "error", message: { content: "half" }, error: { message: "it broke" } }] },
+      "it broke",
+    ],
+    [
+      { choices: [{ finish_reason: "network_error", message: { content: "half" } }] },
+      'the provider broke off its answer with the finish reason "network_error"',
+    ],
+  ])("is 502 for %j", async (body, message) => {
+    const { call, server } = await withProvider((_, connection) => connection.write(reply(200, body)));
+    const chat = await call("POST", chatPath, question);
+    expect([chat.status, chat.body.error.message]).toEqual([502, message]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
+  });
+});
