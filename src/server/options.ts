@@ -4,12 +4,20 @@ import type { Pace } from "./inference/pace.ts";
 import type { TraceSettings } from "./observability/trace-settings.ts";
 import type { KeyFile } from "./secrets/key-file.ts";
 
+/** Limits on connections over TCP. */
+export interface ConnectionOptions {
+  /** Seconds without a request after which a connection is closed; 60 if not given. */
+  idleSeconds?: number;
+}
+
 /** Options of `startServer`. */
 export interface ServerOptions {
   /** An open store. The server closes it. */
   store: Store;
   /** `127.0.0.1:7777`; port 0 takes a free one. */
   listen: { hostname: string; port: number };
+  /** Limits on connections. */
+  connections?: ConnectionOptions;
   /** Path of the Unix socket; without it the server listens on TCP only. */
   socketPath?: string;
   /** URLs under which the server is reached. */

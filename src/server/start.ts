@@ -71,12 +71,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     addressOf: (request) => listeners.addressOf(request),
     upgrade: (request, peer, handler, headers) => listeners.upgrade(request, peer, handler, headers),
+    endQuiet: (request, peer) => listeners.endQuiet(request, peer),
   };
   await lifecycle.start(
     httpComponent({
       server,
       listeners,
-      listen: options.listen,
+      listen: { ...options.listen, ...options.connections },
       socketPath: options.socketPath,
       app: {
         publicUrls: options.publicUrls,

@@ -4,6 +4,7 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { systemReason } from "../../system-errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { dialectAt } from "../../wire/dialects/operations.ts";
+import { checkLength, handleFramed, isForeignPage, secondsUntilClose } from "../../wire/incoming-request.ts";
 import type { Providers } from "../core/provider.ts";
 import { answerLocally } from "./answer-locally.ts";
 import { failing, mayUse, standIn } from "./failover.ts";
@@ -41,6 +42,9 @@ const passedOn = [
   "x-request-id",
 ];
 
+/** Seconds without a request after which a connection is closed. */
+const idleSeconds = 60;
+
 const maxErrorBytes = 256 * 1024;
 
 /**
@@ -62,11 +66,17 @@ export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint 
       port,
       reusePort: false,
       development: false,
-      idleTimeout: 30,
+      idleTimeout: idleSeconds,
       maxRequestBodySize: 64 * 1024 * 1024,
-      fetch(request, bun) {
+      async fetch(request, bun) {
+        // The server sends comments on quiet streams. The idle limit is for the time between two requests.
         bun.timeout(request, 0);
-        return respond(request, options);
+        const response = await handleFramed(request, (own) => respond(own, options));
+        const seconds = secondsUntilClose(request, response, idleSeconds);
+        if (seconds > 0) bun.timeout(request, seconds);
+        // A tool of this machine connects again at no cost.
+        else response.headers.set("connection", "close");
+        return response;
       },
     });
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
@@ -89,6 +99,10 @@ async function respond(request: Request, options: LocalEndpointOptions): Promise
       !/^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(request.headers.get("host") ?? "")
     )
       throw new AppError("misdirected_request", "this endpoint responds only to the host name localhost");
+    checkLength(request.headers);
+    const origin = request.headers.get("origin");
+    if (origin !== null && request.method !== "GET" && isForeignPage(origin, request.headers.get("host")))
+      throw new AppError("forbidden", "requests of web pages are refused");
     return await forward(await readLocalRequest(request), options);
   } catch (thrown) {
     const error = thrown instanceof AppError ? thrown : new AppError("internal", "internal error");

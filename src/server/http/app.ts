@@ -1,12 +1,14 @@
 import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
+import { checkLength } from "../../wire/incoming-request.ts";
 import { adminPrincipal, principalOf } from "../core/access/principals.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { Series } from "../observability/metrics.ts";
-import { hostGuard, isCanonicalPath, isDecodable, pathOf } from "./guard.ts";
+import { hostGuard, isCanonicalPath, isDecodable, originGuard, pathOf } from "./guard.ts";
 import {
   type Authenticate,
   errorResponse,
+  HeadRequest,
   type IncomingRequest,
   type LogUnexpected,
   type Peer,
@@ -128,12 +130,15 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
     refuse(code === "NOT_FOUND" ? notFound() : error, request, pathOf(request.url)),
   );
   const guardHost = hostGuard(options.publicUrls);
+  const guardOrigin = originGuard(options.publicUrls);
   return async (request) => {
     let path = "";
     try {
       // The host comes first: Bun makes the URL from the Host header, whatever that contains.
       if (peer === "tcp") guardHost(request.headers.get("host"));
       path = pathOf(request.url);
+      checkLength(request.headers);
+      guardOrigin(request);
       if (!literalPaths.has(path)) checkPath(path);
     } catch (error) {
       return refuse(error, request, path);
@@ -162,7 +167,7 @@ function countedBy(server: Server, { method, path }: Route): (status: number) =>
 /** Handles a HEAD request as a GET without its body, so that the same checks apply. */
 async function head(router: Elysia, request: Request): Promise<Response> {
   const { body, status, headers } = await router.fetch(
-    new Request(request.url, { headers: request.headers }),
+    new HeadRequest(request.url, { headers: request.headers }),
   );
   await body?.cancel();
   return new Response(null, { status, headers });

@@ -27,7 +27,7 @@ export async function followAudit(server: Server, call: Call, filter: AuditFilte
   const all = { ...filter, limit: batchSize };
   // The caller's limit is about the events before the watch. There are none where it goes on after a given event.
   const first = await store.auditTail(after, after === undefined ? filter : all);
-  return eventResponse(server, principal, (stream) => {
+  return eventResponse(server, call, (stream) => {
     let { last } = first;
     const send = (events: AuditTail["events"]) => {
       for (const { row, event } of events) {

@@ -1,6 +1,6 @@
 import { type Component, within } from "../core/lifecycle.ts";
 import { type AppOptions, createApp } from "./app.ts";
-import { listenTcp, listenUnix } from "./listen.ts";
+import { listenTcp, listenUnix, type TcpOptions } from "./listen.ts";
 import type { Listeners } from "./listeners.ts";
 import type { Server } from "./server.ts";
 
@@ -8,7 +8,7 @@ export interface HttpOptions {
   server: Server;
   listeners: Listeners;
   /** Port 0 takes a free one. */
-  listen: { hostname: string; port: number };
+  listen: TcpOptions;
   /** The path of the Unix socket, where there is one. */
   socketPath: string | undefined;
   app: Omit<AppOptions, "peer">;

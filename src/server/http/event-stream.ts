@@ -1,6 +1,6 @@
 import { eventStreamHeaders } from "../../wire/sse.ts";
-import type { Principal } from "../core/access/policy.ts";
 import type { OpenStreams } from "../core/open-streams.ts";
+import type { Call } from "./route.ts";
 
 /** The most bytes that wait for a slow reader. With more, the stream is overrun. */
 const maxQueuedBytes = 8 * 1024 * 1024;
@@ -63,9 +63,10 @@ export class EventStream {
  */
 export function eventResponse(
   { streams }: { streams: OpenStreams },
-  principal: Principal,
+  call: Call,
   begin: (stream: EventStream) => void,
 ): Response {
+  if (call.isHead) return new Response(null, { headers: eventStreamHeaders });
   let stream: EventStream;
   const body = new ReadableStream<Uint8Array>(
     {
@@ -73,7 +74,7 @@ export function eventResponse(
         stream = new EventStream(controller);
         const beat = setInterval(() => stream.comment(), heartbeat);
         stream.onEnd(() => clearInterval(beat));
-        stream.onEnd(streams.add(principal, () => stream.end(), true));
+        stream.onEnd(streams.add(call.principal, () => stream.end(), true));
         // Bun sends the head of a response with its first byte: the reader should not wait for the first event.
         stream.comment();
         begin(stream);

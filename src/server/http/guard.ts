@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { AppError } from "../../errors.ts";
+import { isForeignPage } from "../../wire/incoming-request.ts";
 
 /**
  * Returns a function that throws AppError unless a Host header is localhost, a name of this machine, a host of
@@ -21,6 +22,28 @@ export function hostGuard(publicUrls: readonly string[]): (host: string | null) 
     if (!names.has(name) && !name.endsWith(".localhost") && isIP(name.replace(/^\[|\]$/g, "")) === 0)
       throw misdirected();
     last = host;
+  };
+}
+
+/** Methods that change nothing. */
+const reading: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * Returns a function that refuses requests of web pages of other origins, unless they only read: whatever changes
+ * something, and every upgrade (T73). Programs send no Origin, or one that is no web address. A sandboxed page and a
+ * local file send `null`.
+ *
+ * @param publicUrls as given on the command line
+ */
+export function originGuard(publicUrls: readonly string[]): (request: Request) => void {
+  const own = new Set(publicUrls.map((url) => new URL(url).origin));
+  return ({ headers, method }) => {
+    const origin = headers.get("origin");
+    if (origin === null || (reading.has(method) && !headers.has("upgrade"))) return;
+    if (!isForeignPage(origin, headers.get("host")) || own.has(origin)) return;
+    throw new AppError("forbidden", "requests of web pages of other origins are refused", {
+      hint: "if the page is served under the name of this server, start the server with --public-url",
+    });
   };
 }
 

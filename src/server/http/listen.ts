@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, rmSync } from "node:fs";
 import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
+import { handleFramed, secondsUntilClose } from "../../wire/incoming-request.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 
 /** A socket on which the server listens. */
@@ -15,10 +16,20 @@ export interface Listener {
    * @returns false if the request cannot become a WebSocket
    */
   upgrade(request: Request, handler: SocketHandler, headers: Record<string, string>): boolean;
+  /** Ends the quiet time that a streamed response may have. Call it before the last bytes are sent. */
+  endQuiet(request: Request): void;
   /** Takes no new connections. Resolves when all requests have their responses. */
   drain(): Promise<void>;
   /** Ends all connections. */
   close(): Promise<void>;
+}
+
+/** Options of `listenTcp`. */
+export interface TcpOptions {
+  hostname: string;
+  port: number;
+  /** Seconds without a request after which a connection is closed; 60 if not given. */
+  idleSeconds?: number;
 }
 
 type Handler = (request: Request) => Promise<Response>;
@@ -49,6 +60,9 @@ const websocket: Bun.WebSocketHandler<SocketHandler> = {
   close: ({ data }) => data.closed(),
 };
 
+/** Seconds without a request after which a connection is closed. */
+const defaultIdleSeconds = 60;
+
 /** The most bytes in the path of a Unix socket on macOS. Linux takes four more. */
 const maxSocketPath = 103;
 
@@ -57,7 +71,10 @@ const maxSocketPath = 103;
  *
  * @throws AppError `unavailable` if the port is taken or may not be used
  */
-export function listenTcp({ hostname, port }: { hostname: string; port: number }, handle: Handler): Listener {
+export function listenTcp(
+  { hostname, port, idleSeconds = defaultIdleSeconds }: TcpOptions,
+  handle: Handler,
+): Listener {
   try {
     const server = Bun.serve<SocketHandler>({
       hostname,
@@ -66,16 +83,22 @@ export function listenTcp({ hostname, port }: { hostname: string; port: number }
       maxRequestBodySize,
       // In development mode, Bun prints errors in a stream with source lines.
       development: false,
-      idleTimeout: 30,
+      idleTimeout: idleSeconds,
       websocket,
-      fetch(request, bun) {
-        // Streams have a heartbeat and bodies a deadline. The idle timeout is for connections without a request.
+      async fetch(request, bun) {
+        // Streams have a heartbeat and bodies a deadline. The idle limit is for the time between two requests.
         bun.timeout(request, 0);
-        return handle(request);
+        const response = await handleFramed(request, handle);
+        const seconds = secondsUntilClose(request, response, idleSeconds);
+        if (seconds > 0) bun.timeout(request, seconds);
+        return response;
       },
     });
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    return listener(server, `http://${host}:${server.port}`);
+    return {
+      ...listener(server, `http://${host}:${server.port}`),
+      endQuiet: (request) => server.timeout(request, idleSeconds),
+    };
   } catch (cause) {
     throw cannotListen(`${hostname}:${port}`, cause);
   }
@@ -98,7 +121,11 @@ export async function listenUnix(path: string, handle: Handler): Promise<Listene
       maxRequestBodySize,
       development: false,
       websocket,
-      fetch: handle,
+      async fetch(request) {
+        const response = await handleFramed(request, handle);
+        secondsUntilClose(request, response, 0);
+        return response;
+      },
       // On a Unix socket `timeout(request, 0)` does nothing, and a quiet stream would be cut after 10 s. This option
       // works there, though it is missing in Bun's types.
       ...({ idleTimeout: 0 } as object),
@@ -122,6 +149,7 @@ function listener(server: Bun.Server<SocketHandler>, url: string): Listener {
     url,
     addressOf: (request) => server.requestIP(request)?.address,
     upgrade: (request, data, headers) => server.upgrade(request, { data, headers }),
+    endQuiet() {},
     async drain() {
       await server.stop(false);
     },

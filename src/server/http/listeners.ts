@@ -31,6 +31,11 @@ export class Listeners {
     return this.#byPeer.get(peer)?.upgrade(request, handler, headers) ?? false;
   }
 
+  /** Ends the quiet time that a streamed response may have. Call it before the last bytes are sent. */
+  endQuiet(request: Request, peer: Peer): void {
+    this.#byPeer.get(peer)?.endQuiet(request);
+  }
+
   /** Takes no new connections; resolves when all requests are answered. */
   async drain(): Promise<void> {
     await Promise.all(this.#all.map((listener) => listener.drain()));

@@ -22,6 +22,9 @@ export type Access =
 /** The listener that a request came to. Processes that can open the Unix socket act as the administrator. */
 export type Peer = "tcp" | "unix";
 
+/** A HEAD request, which is routed as the GET request of the same path. */
+export class HeadRequest extends Request {}
+
 /** One request to one route. */
 export class Call {
   readonly request: Request;
@@ -45,6 +48,11 @@ export class Call {
     this.params = params;
     this.principal = principal;
     this.maxBodyBytes = maxBodyBytes;
+  }
+
+  /** True for a HEAD request. It gets the headers of a stream, which must not begin: that has effects. */
+  get isHead(): boolean {
+    return this.request instanceof HeadRequest;
   }
 
   get query(): URLSearchParams {
@@ -110,8 +118,8 @@ export async function respond(
     response.headers.set("x-request-id", incoming.requestId);
     return response;
   } catch (error) {
-    if (incoming.facts) incoming.facts.error = publicError(error).code;
     const response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
+    if (incoming.facts) incoming.facts.error = publicError(error).code;
     if (route.allow !== undefined) response.headers.set("allow", route.allow);
     return response;
   }

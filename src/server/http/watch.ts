@@ -21,7 +21,7 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
   if (!missed)
     throw new AppError("watch_expired", "changes that far back are no longer known", { hint: "list again" });
   const { principal } = call;
-  return eventResponse(server, principal, (stream) => {
+  return eventResponse(server, call, (stream) => {
     const sendChanges = (changes: readonly RowChange[]) => {
       for (const change of changes) {
         if (change.kind !== kind.kind) continue;

@@ -98,6 +98,7 @@ export async function attempt(
       readTimeout: timeouts.silence,
       guard: (end) => deps.streams.add(principal, () => end(endReason(deps, principal))),
       onProviderDone: leaveQueue,
+      onLastBytes: context.call.onLastBytes,
       visibleError: context.visibleError,
     });
     return new Response(body instanceof Promise ? await body : body, streamHeaders);

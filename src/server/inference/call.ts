@@ -45,6 +45,8 @@ export interface InferenceCall {
   principal: Principal;
   requestId: string;
   httpRequest: Request;
+  /** Called before the last bytes of a streamed response are sent. */
+  onLastBytes(): void;
   /** The name of an llm, if the path has it. Otherwise the `model` of the body names an llm, a pool or a persona. */
   name?: string;
   /** Reads the body. Throws AppError. */

@@ -54,6 +54,8 @@ export interface StreamOptions {
   guard(end: (error: AppError) => void): () => void;
   /** Called when nothing more is read from the provider. */
   onProviderDone(): void;
+  /** Called before the last bytes are sent. */
+  onLastBytes(): void;
   /** Returns an error as the caller may see it. */
   visibleError(error: AppError): AppError;
 }
@@ -253,6 +255,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
       return this.#sendError(transportFailure(error));
     }
     if (this.#isAbandoned) return;
+    this.#options.onLastBytes();
     this.#enqueue(last);
     this.#controller.close();
   }
@@ -270,6 +273,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   #sendError(cause: AppError): void {
     if (this.#isAbandoned) return;
+    this.#options.onLastBytes();
     const error = this.#options.visibleError(cause);
     // Ends a frame that was cut in the middle. Otherwise the error would be read as a part of it.
     if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));

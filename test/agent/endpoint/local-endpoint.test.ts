@@ -175,6 +175,20 @@ describe("the local endpoint", () => {
     ).toThrow("does not listen on 0.0.0.0");
   });
 
+  it("refuses calls of web pages, and a length that is stated twice (T73, T97)", async () => {
+    const { url, ask, remote, bearer } = await testProviders(local);
+    for (const origin of ["https://evil.example", "null"])
+      expect((await ask({}, { origin })).status).toBe(403);
+    const twice = "content-length: 2\r\ncontent-length: 2";
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n${twice}\r\n\r\n{}`;
+    expect((await sendRaw(url, head)).status).toBe(400);
+    expect(remote.seen).toEqual([]);
+    for (const origin of [new URL(url).origin, "tauri://localhost"]) {
+      const headers = { origin, authorization: `Bearer ${bearer}` };
+      expect((await ask(question, headers)).status).toBe(200);
+    }
+  });
+
   it("cancels the server's call when the caller disconnects", async () => {
     const { remote, bearer, url } = await testProviders((_, connection) => {
       connection.write(streamHead + chunk(chatFrames(["a"], false)[0]!));

@@ -71,6 +71,7 @@ it("a quiet stream gets a comment every 15 s, only between frames", async () => 
     readTimeout: 300_000,
     guard: () => () => {},
     onProviderDone() {},
+    onLastBytes() {},
     visibleError: (error) => error,
   });
   // Nothing has come yet: the body opens with the first comment.

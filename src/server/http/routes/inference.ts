@@ -66,13 +66,14 @@ export function inferenceRoutes(server: Server): Route[] {
 }
 
 function infer(server: Server, call: Call, operation: Operation): Promise<Response> {
-  const { request, requestId, principal, params } = call;
+  const { request, requestId, principal, params, peer } = call;
   const { idOrName } = params;
   return server.inference.call({
     operation,
     principal,
     requestId,
     httpRequest: request,
+    onLastBytes: () => server.endQuiet(request, peer),
     ...(idOrName !== undefined && { name: nameOf(server, principal, idOrName) }),
     read: async () => {
       const text = await readText(call, server.deadlines);

@@ -91,6 +91,7 @@ async function stream(server: Server, call: Call): Promise<Response> {
   // Check the headers before another agent loses the session.
   if (isSocket && (!headers.get("sec-websocket-key") || headers.get("sec-websocket-version") !== "13"))
     throw notASocket();
+  if (call.isHead) return new Response(null, { headers: eventStreamHeaders });
   const attached = await server.workstations.attach(principal, sessionId, epoch);
   const own = { [epochHeader]: String(attached.session.epoch) };
   if (isSocket) {

@@ -43,7 +43,7 @@ export function toPersona(
 }
 
 async function chat(server: Server, call: Call): Promise<Response> {
-  const { principal, request, requestId, params } = call;
+  const { principal, request, requestId, params, peer } = call;
   const find = () => findPersona(server.catalogue.snapshot, principal, params["idOrName"]!);
   let turn: ThreadTurn | undefined;
   try {
@@ -52,6 +52,7 @@ async function chat(server: Server, call: Call): Promise<Response> {
       principal,
       requestId,
       httpRequest: request,
+      onLastBytes: () => server.endQuiet(request, peer),
       read: async () => {
         find();
         const text = await readText(call, server.deadlines);

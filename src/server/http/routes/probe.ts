@@ -48,6 +48,7 @@ export function probeRoutes(server: Server): Route[] {
         const count = within(call, "events", { otherwise: 1, least: 1 });
         const every = within(call, "every", { otherwise: 200, least: 0 });
         const silence = within(call, "silence", { otherwise: 0, least: 0 });
+        if (call.isHead) return new Response(null, { headers: eventStreamHeaders });
         if (wantsSocket(call.request)) return echo(server, call, begin(call));
         return stream(server, call, { count, every, silence }, begin(call));
       },

@@ -111,6 +111,7 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
       principal,
       requestId: `req_${++calls}`,
       httpRequest: new Request("http://localhost/", signal && { signal }),
+      onLastBytes() {},
       read: async () => ({ text, ...parseCall(text, "chat") }),
       ...(name !== undefined && { name }),
     });
