@@ -97,6 +97,8 @@ export interface Kind<
   writes: readonly WriteOperation[];
   /** Names are unique within the value of this field (`""` when unset), not within the whole kind. */
   scopedBy?: string;
+  /** The number of rows that one user can own, unless the server or the user has another bound. Default: 500. */
+  quota: number;
   /** Rows are public or private, and others cannot see a private one. Such a kind has the field `visibility`. */
   visible: boolean;
   /** The references of a row to other rows. Default: none. */
@@ -121,6 +123,7 @@ type Optional =
   | "volatile"
   | "exported"
   | "writes"
+  | "quota"
   | "visible"
   | "references"
   | "awaits"
@@ -143,6 +146,7 @@ export function defineKind<
     volatile: [],
     exported: [],
     writes: ["create", "update", "delete"],
+    quota: 500,
     visible: false,
     references: () => [],
     awaits: () => [],

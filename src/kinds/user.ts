@@ -27,6 +27,14 @@ export const user = defineKind({
           description: "Limits of this user, all tokens together",
         }),
       ),
+      quotas: Type.Optional(
+        Type.Record(Type.String({ pattern: "^[a-z]+$" }), Type.Integer({ minimum: 0, maximum: 1_000_000 }), {
+          additionalProperties: false,
+          maxProperties: 50,
+          description:
+            "Bounds on what this user can have, instead of the server's: llms, tokens, sessions, …",
+        }),
+      ),
     },
     { additionalProperties: false },
   ),
@@ -35,7 +43,16 @@ export const user = defineKind({
     hasPassword: Type.Boolean({ description: "True if the user can log in" }),
   }),
   writeOnly: ["password"],
-  flags: { limit: limitFlag },
+  flags: {
+    limit: limitFlag,
+    quota: {
+      field: "quotas",
+      parse: "pairs",
+      value: "NAME=N",
+      description:
+        "The most that the user can have of something: llms, tokens, sessions, threads, streams, …",
+    },
+  },
   columns: [
     { header: "NAME", path: "name" },
     { header: "DISPLAY-NAME", path: "displayName" },

@@ -1,4 +1,4 @@
-import { FormatRegistry, type TObject, type TSchema } from "@sinclair/typebox";
+import { FormatRegistry, KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler, type ValueError, ValueErrorType } from "@sinclair/typebox/compiler";
 import type { Fault } from "../errors.ts";
 import type { Kind } from "./define.ts";
@@ -10,6 +10,8 @@ FormatRegistry.Set("date-time", (text) => dateTime.test(text) && !Number.isNaN(D
 
 /** The most faults that are reported, because finding thousands takes too much time. */
 const maxFaults = 20;
+/** The most characters of a field that takes any data. Lists have all of them. */
+const maxFreeForm = 16_384;
 /** The longest path in a fault. Paths have keys of the request in them. */
 const maxShownPath = 500;
 
@@ -41,7 +43,24 @@ export function validateFields(
   for (const [field, schema] of Object.entries(kind.fields.properties)) {
     if (filled[field] === undefined && "default" in schema) filled[field] = structuredClone(schema.default);
   }
-  return { fields: filled, faults: validate(kind.fields, filled) };
+  const tooLong = Object.entries(kind.fields.properties).filter(
+    ([field, schema]) => isFreeForm(schema) && (JSON.stringify(filled[field])?.length ?? 0) > maxFreeForm,
+  );
+  return {
+    fields: filled,
+    faults: [
+      ...validate(kind.fields, filled),
+      ...tooLong.map(([field]) => ({
+        path: `/${field}`,
+        message: `must have at most ${maxFreeForm} characters as JSON`,
+      })),
+    ],
+  };
+}
+
+/** True for the schema of an object with any keys and values. */
+function isFreeForm({ patternProperties = {} }: TSchema): boolean {
+  return Object.values(patternProperties as Record<string, TSchema>).some(KindGuard.IsUnknown);
 }
 
 /** Returns the first 20 faults of a value, each with its JSON pointer and a message for people. */

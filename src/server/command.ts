@@ -2,6 +2,8 @@ import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { defineVerb } from "../cli/core/command.ts";
 import { AppError } from "../errors.ts";
+import { didYouMean } from "../kinds/names.ts";
+import { quotas } from "../kinds/quotas.ts";
 import { createLog, type LogFormat, logFormats } from "../log.ts";
 import { reasonText } from "../system-errors.ts";
 import { serviceManager } from "../systemd.ts";
@@ -59,6 +61,13 @@ export const server = defineVerb({
       valueHint: "FILE",
       description: "File of the master key for sealed secrets (MCPCTL_MASTER_KEY_FILE)",
     },
+    quota: {
+      type: "string",
+      multiple: true,
+      valueHint: "NAME=N",
+      description:
+        "The most that one user can have of something: llms, tokens and every other kind, sessions, threads, workstations, streams",
+    },
     "metrics-public": { type: "boolean", description: "Let everybody read /metrics, without a token" },
     "access-log": { type: "boolean", description: "Write a line of JSON to stderr for each request" },
     "log-format": {
@@ -93,6 +102,7 @@ export const server = defineVerb({
       socketPath,
       publicUrls,
       metricsPublic: args["metrics-public"],
+      quotas: Object.fromEntries(args.quota.map(parseQuota)),
       ...(keyFile && { keyFile }),
       commands: {
         ...(env["MCPCTL_GEMINI_COMMAND"] && { command: env["MCPCTL_GEMINI_COMMAND"] }),
@@ -149,6 +159,17 @@ function parseLogFormat(text: string | undefined): LogFormat | undefined {
   const format = logFormats.find((known) => known === text);
   if (format) return format;
   throw new AppError("usage", `MCPCTL_LOG_FORMAT must be ${logFormats.join(" or ")}, not "${text}"`);
+}
+
+function parseQuota(text: string): [name: string, most: number] {
+  const [name = "", most = ""] = text.split("=");
+  const names = quotas.map((quota) => quota.name);
+  if (!names.includes(name))
+    throw new AppError("usage", `--quota: unknown quota "${name}"`, {
+      hint: didYouMean(name, names) ?? `known: ${names.join(", ")}`,
+    });
+  if (/^\d{1,7}$/.test(most)) return [name, Number(most)];
+  throw new AppError("usage", `--quota ${name}: must be a whole number`, { hint: `for example ${name}=100` });
 }
 
 function parsePublicUrl(text: string): string {

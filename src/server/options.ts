@@ -36,6 +36,8 @@ export interface ServerOptions {
   accessLog?: (line: string) => void;
   /** The collector for traces of calls. Without it, calls are not traced. */
   traces?: TraceSettings;
+  /** Bounds on what one user can have, instead of the defaults, by the name of the quota. */
+  quotas?: Readonly<Record<string, number>>;
   /** Milliseconds since 1970. */
   now?: () => number;
   /** A monotonic clock, in milliseconds. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createGeminiCli } from "../adapters/gemini-cli/index.ts";
 import { createOutbound } from "../net/outbound.ts";
+import { Quotas } from "./core/access/quotas.ts";
 import { catalogueComponent } from "./core/catalogue/component.ts";
 import { Resources } from "./core/catalogue/resources.ts";
 import { Deadlines } from "./core/deadlines.ts";
@@ -54,7 +55,8 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   const secretServices = await lifecycle.start(
     secretsComponent({ catalogue, keyFile, isSelf, now, elapsed, random, log, gauges: metrics }),
   );
-  const resources = new Resources(catalogue, { ...secretServices, now, random }, onError);
+  const quotas = new Quotas(options.quotas);
+  const resources = new Resources(catalogue, { ...secretServices, quotas, now, random }, onError);
   const secretUpkeep = await lifecycle.start(
     secretUpkeepComponent({ ...secretServices, catalogue, resources, now, requestId, log }),
   );
@@ -72,7 +74,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   const upkeep = await lifecycle.start(upkeepComponent({ catalogue, now }));
   const sessions = await lifecycle.start(
     closable("sessions", () =>
-      ProviderSessions.open({ catalogue, now, elapsed, random, requestId, onError }),
+      ProviderSessions.open({ catalogue, now, elapsed, random, quotas, requestId, onError }),
     ),
   );
   const limits = new Limiter(catalogue, now, elapsed);
@@ -82,7 +84,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   const deadlines = new Deadlines();
   const streams = new OpenStreams(catalogue, now);
   const workstations = new Workstations({ catalogue, sessions, deadlines, now, elapsed, random });
-  const threads = new Threads({ store, snapshot: () => catalogue.snapshot, now, random });
+  const threads = new Threads({ store, snapshot: () => catalogue.snapshot, quotas, now, random });
   const inference = new Inference({
     catalogue,
     secrets: secretServices.secrets,
@@ -103,6 +105,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     secretUpkeep,
     catalogue,
     resources,
+    quotas,
     metrics,
     upkeep,
     sessions,

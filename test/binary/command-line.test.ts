@@ -50,6 +50,7 @@ it.each([
   ["get lms", '"lms"', 'did you mean "llms"?'],
   ["get llms -o jsno", '"jsno"', "json"],
   ["server --listen nowhere", '"nowhere" is not HOST:PORT', "127.0.0.1:7777"],
+  ["server --quota lmls=3", 'unknown quota "lmls"', 'did you mean "llms"?'],
   ["server --public-url nowhere", '"nowhere" is not a URL', "https://"],
   ["get llms --server ftp://x", '"ftp://x" is not the address of a server', "http://host:7777"],
 ])("refuses `%s` with a suggestion, and ends with 2", async (words, message, hint) => {

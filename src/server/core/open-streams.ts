@@ -35,6 +35,13 @@ export class OpenStreams {
     return this.#streams.size;
   }
 
+  /** Returns the number of streams of a user that do not end by themselves. */
+  endlessOf(userId: string): number {
+    let count = 0;
+    for (const { principal, endless } of this.#streams) if (endless && principal.userId === userId) count++;
+    return count;
+  }
+
   /**
    * Adds a stream. The returned function removes it.
    *

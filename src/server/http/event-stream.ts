@@ -1,4 +1,6 @@
 import { eventStreamHeaders } from "../../wire/sse.ts";
+import type { Quotas } from "../core/access/quotas.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { OpenStreams } from "../core/open-streams.ts";
 import type { Call } from "./route.ts";
 
@@ -56,17 +58,27 @@ export class EventStream {
   }
 }
 
+interface EventStreamDeps {
+  streams: OpenStreams;
+  quotas: Quotas;
+  catalogue: Catalogue;
+}
+
 /**
  * Returns a response of server-sent events. It ends when its bearer is no longer valid, and when the server stops.
  *
  * @param begin sends the first events, and subscribes to later ones
+ * @throws AppError `too_many_requests` if the user has too many of them
  */
 export function eventResponse(
-  { streams }: { streams: OpenStreams },
+  { streams, quotas, catalogue }: EventStreamDeps,
   call: Call,
   begin: (stream: EventStream) => void,
 ): Response {
   if (call.isHead) return new Response(null, { headers: eventStreamHeaders });
+  const { principal } = call;
+  // The stream is added below, before anything else happens.
+  quotas.reserve(catalogue.snapshot, principal, "streams", streams.endlessOf(principal.userId))();
   let stream: EventStream;
   const body = new ReadableStream<Uint8Array>(
     {
@@ -74,7 +86,7 @@ export function eventResponse(
         stream = new EventStream(controller);
         const beat = setInterval(() => stream.comment(), heartbeat);
         stream.onEnd(() => clearInterval(beat));
-        stream.onEnd(streams.add(call.principal, () => stream.end(), true));
+        stream.onEnd(streams.add(principal, () => stream.end(), true));
         // Bun sends the head of a response with its first byte: the reader should not wait for the first event.
         stream.comment();
         begin(stream);

@@ -1,3 +1,4 @@
+import type { Quotas } from "../core/access/quotas.ts";
 import type { Throttle } from "../core/access/throttle.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Resources } from "../core/catalogue/resources.ts";
@@ -29,6 +30,7 @@ export interface Server extends SecretServices {
   threads: Threads;
   deadlines: Deadlines;
   throttle: Throttle;
+  quotas: Quotas;
   now(): number;
   random: Random;
   /** True if `/metrics` needs no bearer. */

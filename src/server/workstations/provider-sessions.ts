@@ -4,6 +4,7 @@ import type { AgentState, LlmState, RegisterResponse } from "../../wire/link/reg
 import { linkRevisions, negotiate } from "../../wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import type { Principal } from "../core/access/policy.ts";
+import type { Quotas } from "../core/access/quotas.ts";
 import type { Caller } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { present } from "../core/catalogue/present.ts";
@@ -27,6 +28,7 @@ export interface ProviderSessionsOptions {
   /** Milliseconds on a monotonic clock. */
   elapsed(): number;
   random: Random;
+  quotas: Quotas;
   /** Returns a request id for an action of the server itself. */
   requestId(): string;
   /** Called with the error of a write that failed. The next check tries it again. */
@@ -254,9 +256,10 @@ export class ProviderSessions {
   }
 
   #plan(caller: Caller, registration: Registration, sessionId: string, state: SessionState | undefined) {
-    const { catalogue, now, random } = this.#options;
+    const { catalogue, quotas, now, random } = this.#options;
     return planPublication({
       snapshot: catalogue.snapshot,
+      quotas,
       caller,
       sessionId,
       registration,

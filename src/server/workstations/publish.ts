@@ -4,6 +4,7 @@ import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { validateFields } from "../../kinds/validate.ts";
 import { decide, isVisible, type Principal } from "../core/access/policy.ts";
+import { ownedBy, type Quotas } from "../core/access/quotas.ts";
 import { type Caller, changeEvent } from "../core/caller.ts";
 import { checkNames } from "../core/catalogue/pool-names.ts";
 import { newId, type Random } from "../core/ids.ts";
@@ -16,6 +17,7 @@ import { isCallable, removable, rowsOf, withStatus } from "./virtual-rows.ts";
 /** Options of `planPublication`. */
 export interface PublishOptions {
   snapshot: Snapshot;
+  quotas: Quotas;
   caller: Caller;
   sessionId: string;
   registration: Pick<Registration, "llms" | "personas">;
@@ -93,6 +95,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
 
   // A persona that stays does not refer to them, or gives its reference up in the same transaction.
   const deleted = removable(snapshot, going, stayingPersonas);
+  checkQuotas(publishing, puts, deleted);
   for (const row of deleted) events.push(changeEvent(caller, "delete", row, now));
   const inactive = going.filter((row) => !deleted.includes(row) && isCallable(row));
   return [
@@ -101,6 +104,20 @@ export function planPublication(publishing: PublishOptions): Write[] {
     ...deleted.map(({ id, version }): Write => ({ op: "delete", id, version })),
     ...events.map((event): Write => ({ op: "audit", event })),
   ];
+}
+
+/** Throws AppError `conflict` if the publisher would own too many rows of a kind. */
+function checkQuotas(
+  { snapshot, quotas, caller: { principal } }: PublishOptions,
+  puts: readonly Write[],
+  deleted: readonly Row[],
+): void {
+  const added = puts.flatMap((write) => (write.op === "insert" ? [write.row] : []));
+  for (const [kind, rows] of Map.groupBy(added, (row) => row.kind)) {
+    const going = deleted.filter((row) => row.kind === kind).length;
+    const has = ownedBy(snapshot, kind, principal.userId) - going;
+    quotas.reserve(snapshot, principal, kindOf(kind).plural, has, rows.length)();
+  }
 }
 
 function mayPublish(principal: Principal, { kind, name }: PublishedResource, snapshot: Snapshot): void {

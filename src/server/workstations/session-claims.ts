@@ -1,6 +1,5 @@
-import { AppError } from "../../errors.ts";
-import { leaseMs } from "../../wire/link/constants.ts";
 import type { Principal } from "../core/access/policy.ts";
+import type { Quotas } from "../core/access/quotas.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { ProviderSession } from "../core/store/types.ts";
@@ -8,12 +7,11 @@ import { reportsAfter } from "./llm-statuses.ts";
 import type { Registration } from "./registration.ts";
 import type { SessionRegistry, SessionState } from "./session-registry.ts";
 
-/** Sessions that one user may have. Those without rows are deleted after 90 s. */
-const maxSessions = 1000;
-
 export interface SessionClaimsOptions {
   catalogue: Catalogue;
   registry: SessionRegistry;
+  /** Sessions without rows are deleted after 90 s, and count until then. */
+  quotas: Quotas;
   /** Milliseconds since 1970. */
   now(): number;
   random: Random;
@@ -47,7 +45,7 @@ export class SessionClaims {
    * @throws AppError `too_many_requests` if its user has too many sessions
    */
   async claim(
-    { userId }: Principal,
+    principal: Principal,
     registration: Registration,
     found: SessionState | undefined,
   ): Promise<SessionState> {
@@ -57,7 +55,7 @@ export class SessionClaims {
     const raised =
       found &&
       (await this.raise(found, { protocol, bootId, machineId: machineId ?? found.session.machineId }));
-    if (!raised) return await this.#create(userId, registration);
+    if (!raised) return await this.#create(principal, registration);
     if (isOtherProcess) {
       found.isAttached = false;
       found.isDraining = false;
@@ -90,14 +88,18 @@ export class SessionClaims {
     return raised;
   }
 
-  async #create(ownerId: string, { protocol, bootId, machineId, llms }: Registration): Promise<SessionState> {
-    const { catalogue, registry, now, random } = this.#options;
-    if (registry.of(ownerId).length >= maxSessions)
-      throw new AppError("too_many_requests", "you have too many agents", { retryAfter: leaseMs / 1000 });
+  async #create(
+    principal: Principal,
+    { protocol, bootId, machineId, llms }: Registration,
+  ): Promise<SessionState> {
+    const { catalogue, registry, quotas, now, random } = this.#options;
+    const ownerId = principal.userId;
+    const has = registry.of(ownerId).length;
+    const release = quotas.reserve(catalogue.snapshot, principal, "workstations", has);
     const at = now();
     const id = newId("pvs", at, random);
     const session = { id, ownerId, machineId, bootId, protocol, epoch: 1, createdAt: at, seenAt: at };
-    await catalogue.store.addProviderSession(session);
+    await catalogue.store.addProviderSession(session).finally(release);
     const state = registry.add(session);
     state.isHere = true;
     state.reports = reportsAfter(new Map(), llms);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { RoleBinding } from "../../../src/kinds/grants.ts";
 import { compilePolicy, type Principal } from "../../../src/server/core/access/policy.ts";
+import { Quotas } from "../../../src/server/core/access/quotas.ts";
 import { Catalogue } from "../../../src/server/core/catalogue/catalogue.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
@@ -102,6 +103,7 @@ async function sessionsOver(
     now: () => clocks.now,
     elapsed: () => clocks.elapsed,
     random: systemRandom,
+    quotas: new Quotas(),
     requestId: () => "req_own",
     onError: (error) => void errors.push(error),
     ...(revisions && { revisions }),

@@ -1,6 +1,7 @@
 import type { Fault } from "../../../errors.ts";
 import type { Kind } from "../../../kinds/define.ts";
 import type { Principal } from "../access/policy.ts";
+import type { Quotas } from "../access/quotas.ts";
 import type { Random } from "../ids.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { Row, Write } from "../store/types.ts";
@@ -37,6 +38,7 @@ export interface Services {
   secrets: SecretReader;
   secretWrites: SecretWriter;
   backends: BackendChecks;
+  quotas: Quotas;
   now(): number;
   random: Random;
 }

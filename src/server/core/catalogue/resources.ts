@@ -4,6 +4,7 @@ import type { Kind, Resource, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
+import { ownedBy } from "../access/quotas.ts";
 import { type Caller, changeEvent } from "../caller.ts";
 import { newId } from "../ids.ts";
 import { storeFailure } from "../store/store-failure.ts";
@@ -81,9 +82,16 @@ export class Resources {
   }
 
   /** Creates a row. Throws AppError `invalid_request` with every fault, `name_taken` or `forbidden`. */
-  create({ principal, requestId }: Caller, kind: Kind, body: Record<string, unknown>): Promise<Resource> {
+  async create(
+    { principal, requestId }: Caller,
+    kind: Kind,
+    body: Record<string, unknown>,
+  ): Promise<Resource> {
     if (decide(principal, "create", kind.plural) !== "allow") throw forbidden("create", kind);
-    return this.#retrying(false, async () => {
+    const { snapshot } = this.#catalogue;
+    const has = ownedBy(snapshot, kind.kind, principal.userId);
+    const release = this.#services.quotas.reserve(snapshot, principal, kind.plural, has);
+    return await this.#retrying(false, async () => {
       const now = this.#services.now();
       const row: Row = {
         id: newId(kind.idPrefix, now, this.#services.random),
@@ -102,7 +110,7 @@ export class Resources {
       const draft = draftCreate({ kind, principal, snapshot, before: undefined, row }, body);
       await this.#write(draft, requestId);
       return { ...this.present(principal, kind, row), ...draft.response };
-    });
+    }).finally(release);
   }
 
   /**

@@ -4,9 +4,10 @@ import { actions } from "../../../kinds/grants.ts";
 import { findKind } from "../../../kinds/index.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
 import { hashPassword, verifyPassword } from "../../core/access/passwords.ts";
-import { decide, mayList, mayRun, type Verb } from "../../core/access/policy.ts";
+import { decide, mayList, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
+import { userPrincipal } from "../../core/access/principals.ts";
 import { newId } from "../../core/ids.ts";
-import type { AuditEvent } from "../../core/store/types.ts";
+import type { AuditEvent, Row, Write } from "../../core/store/types.ts";
 import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -114,8 +115,9 @@ async function login(server: Server, call: Call): Promise<Response> {
     throw new AppError("unauthenticated", "wrong user or password");
   }
   server.throttle.forgive(...keys);
-  const bearer = mintBearer("ses", server.random);
   const now = server.now();
+  const release = reserveSession(server, user, now);
+  const bearer = mintBearer("ses", server.random);
   const expiresAt = now + sessionMilliseconds;
   const session = {
     id: newId("ses", now, server.random),
@@ -124,14 +126,23 @@ async function login(server: Server, call: Call): Promise<Response> {
     createdAt: now,
     expiresAt,
   };
-  await server.catalogue.commit([
+  const writes: Write[] = [
     { op: "insertSession", session },
     { op: "audit", event: event(server, call, "login", user.id, 200) },
-  ]);
+  ];
+  await server.catalogue.commit(writes).finally(release);
   return Response.json(
     { token: bearer, expiresAt: new Date(expiresAt).toISOString() },
     { headers: { "cache-control": "no-store" } },
   );
+}
+
+/** Returns a function that ends the reservation. Throws AppError `too_many_requests` if a user has too many sessions. */
+function reserveSession({ catalogue: { snapshot }, quotas }: Server, user: Row, now: number): () => void {
+  const own = [...snapshot.sessions.values()].filter(
+    ({ userId, expiresAt }) => userId === user.id && expiresAt > now,
+  );
+  return quotas.reserve(snapshot, userPrincipal(snapshot, user.id) ?? nobody, "sessions", own.length);
 }
 
 function mustWait(seconds: number): void {

@@ -17,19 +17,19 @@ export function probeRoutes(server: Server): Route[] {
   const under = new Map<string, number>();
   /** Counts a probe. Returns a function that ends it. Throws AppError `too_many_requests`. */
   const begin = ({ principal }: Call): (() => void) => {
-    const running = under.get(principal.id) ?? 0;
+    const running = under.get(principal.userId) ?? 0;
     if (running >= probeLimits.concurrent)
       throw new AppError("too_many_requests", `at most ${probeLimits.concurrent} probes at a time`, {
         retryAfter: 5,
       });
-    under.set(principal.id, running + 1);
+    under.set(principal.userId, running + 1);
     let over = false;
     return () => {
       if (over) return;
       over = true;
-      const left = under.get(principal.id)! - 1;
-      if (left === 0) under.delete(principal.id);
-      else under.set(principal.id, left);
+      const left = under.get(principal.userId)! - 1;
+      if (left === 0) under.delete(principal.userId);
+      else under.set(principal.userId, left);
     };
   };
   return [

@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
+import type { Quotas } from "../../core/access/quotas.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import { storeFailure } from "../../core/store/store-failure.ts";
@@ -9,8 +10,6 @@ import { type Row, type Store, StoreError, type Thread } from "../../core/store/
 /** A message of the chat dialect. */
 export type ChatMessage = Record<string, unknown>;
 
-/** The most threads of a user. */
-const maxThreads = 1000;
 /** The most messages of a thread. */
 const maxMessages = 2000;
 /** The most characters of the messages of a thread, as JSON. */
@@ -39,6 +38,7 @@ export interface ThreadTurn {
 interface ThreadsOptions {
   store: Store;
   snapshot(): Snapshot;
+  quotas: Quotas;
   now(): number;
   random: Random;
 }
@@ -58,15 +58,14 @@ export class Threads {
 
   /** Creates a thread with a persona. Throws AppError `conflict` if the user has too many threads. */
   async create(principal: Principal, persona: Row, title: string): Promise<ThreadView> {
-    const { store, now, random } = this.#options;
+    const { store, snapshot, now, random } = this.#options;
     const ownerId = principal.userId;
     const own = await stored(store.threads(ownerId));
-    if (own.length >= maxThreads)
-      throw new AppError("conflict", `you have ${maxThreads} threads`, { hint: "delete some" });
+    const release = this.#options.quotas.reserve(snapshot(), principal, "threads", own.length);
     const at = now();
     const id = newId("thr", at, random);
     const thread = { id, agentId: persona.id, ownerId, title, createdAt: at, updatedAt: at };
-    await stored(store.addThread(thread));
+    await stored(store.addThread(thread)).finally(release);
     return this.#view(principal, thread);
   }
 

@@ -18,12 +18,16 @@ export function checkLimits(
   { before, row, kind, principal }: Draft<RowOf<"user" | "group">>,
   holdsCaller: boolean,
 ): void {
-  if (!before || !holdsCaller || Bun.deepEquals(before.spec.limits, row.spec.limits)) return;
+  if (!before || !holdsCaller || Bun.deepEquals(boundsOf(before), boundsOf(row))) return;
   if (isAdministrator(principal)) return;
   throw new AppError(
     "forbidden",
     `the limits of this ${kind.kind} apply to you: only an administrator may change them`,
   );
+}
+
+function boundsOf({ spec }: RowOf<"user" | "group">): unknown[] {
+  return [spec.limits, "quotas" in spec ? spec.quotas : undefined];
 }
 
 /** Refuses to take members out of a group, or to delete it, if its limits apply to the principal. */

@@ -1,5 +1,7 @@
 import { AppError } from "../../../../errors.ts";
 import { kindOf } from "../../../../kinds/index.ts";
+import { quotas } from "../../../../kinds/quotas.ts";
+import { unknownField } from "../../../../kinds/validate.ts";
 import { hashPassword } from "../../access/passwords.ts";
 import { coversPolicy, decide, isVisible, type Verb } from "../../access/policy.ts";
 import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
@@ -8,10 +10,15 @@ import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkLimits, checkNewPassword, checkUserStays } from "./limits.ts";
 
+const quotaNames = quotas.map(({ name }) => name);
+
 export const userHooks: Hooks<RowOf<"user">> = {
   /** A password gives access to all rights of the user. So only a principal with all these rights may set it (T54). */
   async prepare(draft) {
     checkLimits(draft, draft.before?.id === draft.principal.userId);
+    for (const name of Object.keys(draft.row.spec.quotas ?? {}))
+      if (!quotaNames.includes(name))
+        draft.faults.push({ path: `/quotas/${name}`, message: unknownField(`/${name}`, quotaNames) });
     const password = draft.given["password"];
     if (password === undefined) return;
     if (draft.before && draft.before.id !== draft.principal.userId) {

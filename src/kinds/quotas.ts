@@ -1,0 +1,25 @@
+import { kinds } from "./index.ts";
+
+/** A bound on how many of something one user can have. */
+export interface Quota {
+  /** The plural of a kind, or of something else that users make. */
+  name: string;
+  /** The bound where neither the server nor the user sets another one. */
+  most: number;
+  description: string;
+  /** Set if what counts ends by itself, so that it is worth trying again. */
+  passes?: true;
+}
+
+/** All quotas. Administrators have none. */
+export const quotas: readonly Quota[] = [
+  ...kinds.map(({ plural, quota }) => ({
+    name: plural,
+    most: quota,
+    description: `${plural} that the user owns`,
+  })),
+  { name: "sessions", most: 1000, description: "logins that have not ended", passes: true },
+  { name: "threads", most: 1000, description: "threads with personas" },
+  { name: "workstations", most: 200, description: "agents that are registered", passes: true },
+  { name: "streams", most: 200, description: "watches and other endless streams at a time", passes: true },
+];

@@ -1,0 +1,150 @@
+import { describe, expect, it } from "vitest";
+import { must, type TestServer, testServer } from "../../../support/server.ts";
+
+const edit = (resource: string) => ({ role: "edit", resource });
+const rights = [
+  edit("llms"),
+  edit("projects"),
+  edit("tokens"),
+  edit("users"),
+  { role: "run", resource: "agents" },
+];
+const llm = (name: string) => ({ name, type: "openai", model: "m" });
+
+async function withQuotas(quotas: Record<string, number>) {
+  const server = await testServer({ quotas });
+  const alice = await server.user("alice", rights);
+  return { server, alice: alice.call, bearer: alice.bearer };
+}
+
+async function statuses(many: number, act: (n: number) => ReturnType<TestServer["admin"]>) {
+  return (await Promise.all(Array.from({ length: many }, (_, n) => act(n))))
+    .map(({ status }) => status)
+    .sort();
+}
+
+describe("a quota (T116)", () => {
+  it("bounds the objects of a kind that a user owns, also when many are made at once, by tokens too", async () => {
+    const { server, alice } = await withQuotas({ llms: 4, tokens: 2 });
+    const { body } = await must(alice("POST", "/api/v1/tokens", { name: "t", roleBindings: rights }));
+    const asToken = server.as(body.token);
+    const create = (n: number) =>
+      (n % 2 ? alice : asToken)("POST", "/api/v1/llms?probe=false", llm(`l-${n}`));
+    expect(await statuses(10, create)).toEqual([201, 201, 201, 201, 409, 409, 409, 409, 409, 409]);
+    const refused = await create(99);
+    expect(refused.body).toMatchObject({
+      code: "conflict",
+      error: 'user "alice" may have 4 llms, and has as many',
+      hint: expect.stringContaining("mcpctl patch user alice quotas.llms=N"),
+    });
+    expect((await alice("GET", "/api/v1/llms")).body).toHaveLength(4);
+    const [{ name }] = (await alice("GET", "/api/v1/llms")).body;
+    await must(alice("DELETE", `/api/v1/llms/${name}`));
+    await must(create(99));
+    await must(alice("POST", "/api/v1/tokens", { name: "t2" }));
+    expect((await asToken("POST", "/api/v1/tokens", { name: "t3" })).body.error).toContain(
+      "may have 2 tokens",
+    );
+    await must(alice("POST", "/api/v1/projects", { name: "p" }));
+  });
+
+  it("of a user stands before that of the server, and only others can raise it", async () => {
+    const { server, alice } = await withQuotas({ projects: 1 });
+    await must(alice("POST", "/api/v1/projects", { name: "a" }));
+    const more = () => alice("POST", "/api/v1/projects", { name: "b" });
+    expect((await more()).status).toBe(409);
+    const own = await alice("PUT", "/api/v1/users/alice", { quotas: { projects: 9 } });
+    expect([own.status, own.body.error]).toEqual([403, expect.stringContaining("apply to you")]);
+    await must(server.admin("PUT", "/api/v1/users/alice", { quotas: { projects: 2 } }));
+    await must(more());
+    await must(server.admin("PUT", "/api/v1/users/alice", { quotas: { projects: 0 } }));
+    expect((await alice("POST", "/api/v1/projects", { name: "c" })).body.error).toContain(
+      "may have 0 projects",
+    );
+    const wrong = await server.admin("PUT", "/api/v1/users/alice", { quotas: { lmls: 2 } });
+    expect(wrong.body.details).toEqual([
+      { path: "/quotas/lmls", message: 'unknown field; did you mean "llms"?' },
+    ]);
+  });
+
+  it("does not bound administrators", async () => {
+    const { server, alice } = await withQuotas({ llms: 1, sessions: 1 });
+    for (const name of ["a", "b"]) await must(server.admin("POST", "/api/v1/llms?probe=false", llm(name)));
+    const subjects = [{ kind: "User", name: "alice" }];
+    await must(server.admin("POST", "/api/v1/rbac", { name: "root", subjects, roleBindings: [edit("*")] }));
+    for (const name of ["c", "d"]) await must(alice("POST", "/api/v1/llms?probe=false", llm(name)));
+    await must(server.as()("POST", "/api/v1/auth/login", { user: "alice", password: "alice-password" }));
+  });
+
+  it("bounds logins until one ends", async () => {
+    const { server, alice } = await withQuotas({ sessions: 2 });
+    const login = () =>
+      server.as()("POST", "/api/v1/auth/login", { user: "alice", password: "alice-password" });
+    await must(login());
+    const { status, body, headers } = await login();
+    expect([status, body.error]).toEqual([429, 'user "alice" may have 2 sessions, and has as many']);
+    expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
+    await must(alice("POST", "/api/v1/auth/logout"));
+    await must(login());
+  });
+
+  it("bounds watches until one ends", async () => {
+    const { server, alice, bearer } = await withQuotas({ streams: 2 });
+    const open = () =>
+      fetch(`${server.url}/api/v1/llms?watch=1`, { headers: { authorization: `Bearer ${bearer}` } });
+    const [first] = [await open(), await open()];
+    expect((await alice("GET", "/api/v1/projects?watch=1")).body.error).toContain("may have 2 streams");
+    await first!.body!.cancel();
+    await expect
+      .poll(async () => {
+        const { status, body } = await open();
+        await body!.cancel();
+        return status;
+      })
+      .toBe(200);
+  });
+
+  it("bounds threads", async () => {
+    const { server, alice } = await withQuotas({ threads: 2 });
+    await must(server.admin("POST", "/api/v1/llms?probe=false", llm("gpt")));
+    await must(server.admin("POST", "/api/v1/agents", { name: "p", llm: "gpt" }));
+    expect(await statuses(5, () => alice("POST", "/api/v1/agents/p/threads", {}))).toEqual([
+      201, 201, 409, 409, 409,
+    ]);
+  });
+
+  it("bounds agents and what they publish", async () => {
+    const server = await testServer({ quotas: { llms: 3, workstations: 2 } });
+    const { call } = await server.user("alice", [{ role: "expose", resource: "llms" }]);
+    const publish = (names: string[], more: object = {}) => {
+      const providers = names.map((name) => ({ name, type: "vllm", model: "m" }));
+      return call("POST", "/api/v1/llms/_provider-register", { providers, ...more });
+    };
+    const { body } = await must(publish(["a", "b"]));
+    const again = { providerSessionId: body.providerSessionId };
+    expect((await publish(["a", "b", "c", "d"], again)).body).toMatchObject({
+      code: "conflict",
+      error: expect.stringContaining("may have 3 llms"),
+    });
+    await must(publish(["a", "c", "d"], again));
+    await must(publish([]));
+    const third = await publish([]);
+    expect([third.status, third.body.error]).toEqual([
+      429,
+      expect.stringContaining("may have 2 workstations"),
+    ]);
+  });
+});
+
+it("free-form data of an object has a bound (T116)", async () => {
+  const server = await testServer();
+  const extraConfig = { x: "y".repeat(20_000) };
+  const { status, body } = await server.admin("POST", "/api/v1/llms?probe=false", {
+    ...llm("a"),
+    extraConfig,
+  });
+  expect([status, body.details]).toEqual([
+    400,
+    [{ path: "/extraConfig", message: "must have at most 16384 characters as JSON" }],
+  ]);
+});
