@@ -1,5 +1,9 @@
-import { AppError, codeOfStatus, isErrorCode } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
 import { systemReason } from "../../system-errors.ts";
+import { answerError } from "./answer-error.ts";
+import { parsedAnswer, textOf } from "./answer-text.ts";
+import { Liveness, type LivenessTimes } from "./liveness.ts";
+import type { Shape } from "./shape.ts";
 
 /** The address of a server, and the token that is sent to it. */
 export interface Endpoint {
@@ -11,12 +15,17 @@ export interface Endpoint {
   origin?: string;
 }
 
-export interface CallOptions {
+interface SendOptions {
   query?: Record<string, string | undefined>;
   body?: unknown;
   signal?: AbortSignal;
   /** The media type that is accepted: `application/x-ndjson`. */
   accept?: string;
+}
+
+export interface CallOptions<T> extends SendOptions {
+  /** The shape that the answer must have. */
+  answer: Shape<T>;
   /** No time limit, unless `--timeout` sets one: the server works for as long as it needs. */
   unlimited?: true;
 }
@@ -31,27 +40,34 @@ export interface ProbeOptions {
   bearer?: false;
 }
 
-/** The time limit of a request in milliseconds, unless `--timeout` sets one. */
-const defaultTimeout = 30_000;
+/** Milliseconds within which an answer must begin, and then the time between two parts of it. */
+const progressLimit = 30_000;
+/** Milliseconds within which a server responds to a question that needs no work. */
+const livenessLimit = 10_000;
 
-/** A client of the HTTP API. An error of the server is thrown as the AppError that the server has sent. */
+/**
+ * A client of the HTTP API. It trusts no server: each answer is bounded and has the shape that was asked for, or the
+ * call fails (T109). An error of the server is thrown as AppError.
+ */
 export class ApiClient {
   readonly endpoint: Endpoint;
   readonly #fetch: typeof fetch;
   readonly #timeout: number | undefined;
   readonly #log: ((line: string) => void) | undefined;
   readonly #signal: AbortSignal | undefined;
+  readonly #liveness: LivenessTimes | undefined;
 
   constructor(
     endpoint: Endpoint,
     options: {
       fetch?: typeof fetch;
-      /** The time limit of each request in milliseconds. */
+      /** The time limit of each request in milliseconds, from its begin to the end of its answer. */
       timeout?: number;
       /** Called with a line for each request. */
       log?: (line: string) => void;
       /** Aborts all requests. */
       signal?: AbortSignal;
+      liveness?: LivenessTimes;
     } = {},
   ) {
     this.endpoint = endpoint;
@@ -59,27 +75,60 @@ export class ApiClient {
     this.#timeout = options.timeout;
     this.#log = options.log;
     this.#signal = options.signal;
+    this.#liveness = options.liveness;
   }
 
-  /** Sends a request and returns the parsed JSON of the response; undefined for 204. Throws AppError. */
-  async call<T = unknown>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-    const timeout = this.#timeout ?? (options.unlimited ? undefined : defaultTimeout);
-    const limits = timeout === undefined ? [] : [AbortSignal.timeout(timeout)];
-    const response = await this.#send(method, path, options, limits);
-    if (response.status === 204) return undefined as T;
+  /**
+   * Sends a request and returns the answer; undefined for 204. Fails when the server makes no progress for 30 seconds,
+   * or with `unlimited` when it no longer responds at all.
+   *
+   * @throws AppError
+   */
+  async call<T>(method: string, path: string, options: CallOptions<T>): Promise<T> {
+    const wait = options.unlimited ? this.#untilGone() : untilSilent(progressLimit);
     try {
-      return (await response.json()) as T;
-    } catch (cause) {
-      // The parser's own message is left out: it quotes the response.
-      if (cause instanceof SyntaxError)
-        throw new AppError("internal", `unexpected response from ${this.#where}: it is not JSON`);
-      throw this.#connectionError(cause);
+      const response = await this.#send(method, path, options, wait.signal);
+      // Only the shape of any answer allows none.
+      if (response.status === 204 && options.answer.faultIn(undefined) === undefined) return undefined as T;
+      return parsedAnswer(await this.#text(response, () => wait.heard()), options.answer);
+    } finally {
+      wait.end();
     }
   }
 
-  /** Sends a request and returns the response for streaming. No time limit. Throws AppError unless it is a success. */
-  raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
-    return this.#send(method, path, options, []);
+  /**
+   * Sends a request and returns the bytes of its answer as they arrive, once it is known to be a success. It has no time
+   * limit but that of `--timeout`; it ends when the server no longer responds.
+   *
+   * @throws AppError `timed_out` or `interrupted`; a lost connection throws another error while the bytes are read
+   */
+  async stream(
+    method: string,
+    path: string,
+    options: SendOptions = {},
+  ): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>> {
+    const wait = this.#untilGone();
+    try {
+      const response = await this.#send(method, path, options, wait.signal);
+      return this.#bytesOf(response, wait);
+    } catch (error) {
+      wait.end();
+      throw error;
+    }
+  }
+
+  async *#bytesOf(response: Response, wait: Wait): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    try {
+      for await (const bytes of response.body ?? []) {
+        wait.heard();
+        yield bytes;
+      }
+    } catch (cause) {
+      const { name } = cause as { name?: string };
+      throw name === "TimeoutError" || name === "AbortError" ? this.#connectionError(cause) : cause;
+    } finally {
+      wait.end();
+    }
   }
 
   /**
@@ -101,8 +150,9 @@ export class ApiClient {
     });
   }
 
-  async #send(method: string, path: string, options: CallOptions, limits: AbortSignal[]): Promise<Response> {
-    const signals = [...limits, this.#signal, options.signal].filter((signal) => signal !== undefined);
+  async #send(method: string, path: string, options: SendOptions, limit: AbortSignal): Promise<Response> {
+    const total = this.#timeout === undefined ? undefined : AbortSignal.timeout(this.#timeout);
+    const signals = [limit, total, this.#signal, options.signal].filter((signal) => signal !== undefined);
     const response = await this.#exchange(method, path, options.query, {
       headers: {
         ...this.#bearer,
@@ -110,12 +160,32 @@ export class ApiClient {
         ...(options.accept !== undefined && { accept: options.accept }),
       },
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
-      ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+      signal: AbortSignal.any(signals),
       // Otherwise Bun ends a request after five minutes of silence.
-      ...(limits.length === 0 && { timeout: false }),
+      timeout: false,
     });
     if (response.ok) return response;
-    throw await serverError(response);
+    throw await this.#reading(answerError(response));
+  }
+
+  #text(response: Response, onBytes: () => void): Promise<string | undefined> {
+    return this.#reading(textOf(response, undefined, onBytes));
+  }
+
+  /** Turns a connection that is lost within an answer into an AppError. */
+  #reading<T>(reading: Promise<T>): Promise<T> {
+    return reading.catch((cause) => {
+      throw this.#connectionError(cause);
+    });
+  }
+
+  /** A wait that ends when the server no longer responds. */
+  #untilGone(): Liveness {
+    const ask = async () => {
+      const signal = AbortSignal.timeout(livenessLimit);
+      await (await this.probe("GET", "/healthz", { bearer: false, signal })).body?.cancel();
+    };
+    return new Liveness(ask, this.#liveness);
   }
 
   get #bearer(): Record<string, string> {
@@ -126,7 +196,7 @@ export class ApiClient {
   async #exchange(
     method: string,
     path: string,
-    query: CallOptions["query"],
+    query: SendOptions["query"],
     init: BunFetchRequestInit,
   ): Promise<Response> {
     const unix = this.endpoint.url.startsWith("unix://");
@@ -145,7 +215,7 @@ export class ApiClient {
       throw this.#connectionError(cause);
     }
     this.#log?.(
-      `${method} ${url.pathname}${url.search} ${response.status} ${response.headers.get("x-request-id") ?? ""}`,
+      `${method} ${url.pathname}${url.search} ${response.status} ${(response.headers.get("x-request-id") ?? "").slice(0, 100)}`,
     );
     return response;
   }
@@ -182,32 +252,13 @@ export class ApiClient {
 const chooseServer =
   'start the server with "mcpctl server", or choose another one: mcpctl config get-contexts';
 
-/** The error that a response carries. A body that is no error of the server (a proxy's page) becomes one line. */
-async function serverError(response: Response): Promise<AppError> {
-  const text = await response.text();
-  const retryAfter = Number(response.headers.get("retry-after")) || undefined;
-  try {
-    const body = JSON.parse(text);
-    // Under /v1 errors have the shape that SDKs expect.
-    const error = typeof body.error === "object" && body.error ? body.error : body;
-    const message = error === body ? body.error : error.message;
-    if (typeof message === "string") {
-      const code = isErrorCode(error.code) ? error.code : codeOfStatus(response.status);
-      return new AppError(code, message, {
-        status: response.status,
-        hint: body.hint,
-        details: body.details,
-        retryAfter,
-      });
-    }
-  } catch {}
-  const message = `the server responded with ${response.status} ${response.statusText}`.trim();
-  return new AppError(codeOfStatus(response.status), message, {
-    status: response.status,
-    retryAfter,
-    // The words of nginx and of Go.
-    ...(/plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server/.test(text) && {
-      hint: "the server speaks TLS there: write https:// instead of http://",
-    }),
-  });
+/** A wait for a server: `heard` is called when something has arrived, and `signal` ends it. */
+type Wait = Pick<Liveness, "signal" | "heard" | "end">;
+
+/** A wait that ends when nothing has arrived for some milliseconds. */
+function untilSilent(milliseconds: number): Wait {
+  const abort = new AbortController();
+  const expire = () => abort.abort(new DOMException("no progress", "TimeoutError"));
+  const timer = setTimeout(expire, milliseconds).unref();
+  return { signal: abort.signal, heard: () => timer.refresh(), end: () => clearTimeout(timer) };
 }

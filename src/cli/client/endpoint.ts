@@ -95,6 +95,13 @@ function fromContext(config: Config, name: string, home: string): Server {
   return { url: serverUrl(entry.server, `context "${name}"`), origin: `context "${name}"`, context: entry };
 }
 
+/** True if what is sent to an address does not leave this machine: a Unix socket, or a loopback address. */
+export function staysOnThisMachine(address: string): boolean {
+  if (address.startsWith("unix:")) return true;
+  const host = URL.parse(address)?.hostname ?? "";
+  return /^(localhost|[a-z0-9.-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
+}
+
 /** Checks the address of a server and cuts off its path. Throws AppError `usage` that names its source. */
 export function serverUrl(text: string, source: string): string {
   if (text.startsWith("unix:///")) return text;

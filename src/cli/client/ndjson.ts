@@ -1,40 +1,42 @@
 import { AppError } from "../../errors.ts";
+import { parsedAnswer, unexpectedAnswer } from "./answer-text.ts";
+import type { Shape } from "./shape.ts";
+
+const longestLine = 1024 * 1024;
 
 /**
- * Yields the values of a body with one JSON value on each line. A lost connection ends it like any other end, and a
+ * Yields the values of an answer with one JSON value on each line. A lost connection ends it like any other end, and a
  * line that was cut off is left out: the caller knows which value must be the last.
  *
- * @throws AppError `internal` if a line is not JSON, `interrupted` if `signal` has fired
+ * @param shape the shape of each value
+ * @throws AppError `internal` if a line has not this shape, `interrupted` if `signal` has fired
  */
-export async function* ndjson(
-  body: ReadableStream<Uint8Array> | null,
+export async function* ndjson<T>(
+  answer: AsyncIterable<Uint8Array>,
+  shape: Shape<T>,
   signal: AbortSignal,
-): AsyncGenerator<unknown> {
+): AsyncGenerator<T> {
   const decoder = new TextDecoder();
   let rest = "";
   try {
-    for await (const bytes of body ?? []) {
+    for await (const bytes of answer) {
       const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = lines.pop()!;
-      for (const line of lines.filter((text) => text.trim() !== "")) {
-        const parsed = parse(line);
-        if (!parsed)
-          throw new AppError("internal", "unexpected response from the server: a line is not JSON");
-        yield parsed.value;
-      }
+      if (rest.length > longestLine) throw unexpectedAnswer("a line of it is too long");
+      for (const line of lines) if (line.trim() !== "") yield parsedAnswer(line, shape);
     }
-    const last = parse(rest);
-    if (last) yield last.value;
+    if (isJson(rest)) yield parsedAnswer(rest, shape);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     if (signal.aborted) throw new AppError("interrupted", "interrupted", { cause });
   }
 }
 
-function parse(text: string): { value: unknown } | undefined {
+function isJson(text: string): boolean {
   try {
-    return { value: JSON.parse(text) };
+    JSON.parse(text);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }

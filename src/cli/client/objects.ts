@@ -1,6 +1,8 @@
 import { AppError } from "../../errors.ts";
 import type { KindInfo, Resource } from "../../kinds/define.ts";
 import { isId, isName, nearest } from "../../kinds/names.ts";
+import { unexpectedAnswer } from "./answer-text.ts";
+import { listOf, objectOf } from "./answers.ts";
 import type { ApiClient } from "./client.ts";
 
 /** The server that is asked, and the project that `-p` names. */
@@ -12,7 +14,7 @@ interface Scope {
 /** Returns the objects of a kind that the caller may see; of a kind with projects only those of `-p`. */
 export async function listObjects(kind: KindInfo, scope: Scope): Promise<Resource[]> {
   const client = await scope.client();
-  const objects = await client.call<Resource[]>("GET", `/api/v1/${kind.plural}`);
+  const objects = await client.call("GET", `/api/v1/${kind.plural}`, { answer: listOf(kind) });
   return objects.filter((object) => isInScope(kind, object, scope));
 }
 
@@ -20,7 +22,10 @@ export async function listObjects(kind: KindInfo, scope: Scope): Promise<Resourc
 export async function getObject(kind: KindInfo, name: string, scope: Scope): Promise<Resource> {
   const client = await scope.client();
   try {
-    return await client.call<Resource>("GET", objectPath(kind, name), { query: scopeQuery(kind, scope) });
+    const options = { query: scopeQuery(kind, scope), answer: objectOf(kind) };
+    const object = await client.call("GET", objectPath(kind, name), options);
+    if (object.name !== name && object.id !== name) throw unexpectedAnswer("it is another object");
+    return object;
   } catch (error) {
     throw await withNearestName(error, kind, name, client);
   }
@@ -59,7 +64,7 @@ export async function withNearestName(
 ): Promise<unknown> {
   if (!(error instanceof AppError) || error.code !== "not_found") return error;
   const names = await client
-    .call<Resource[]>("GET", `/api/v1/${kind.plural}`)
+    .call("GET", `/api/v1/${kind.plural}`, { answer: listOf(kind) })
     .then((objects) => objects.map((object) => object.name))
     .catch((): string[] => []);
   // The object exists: something else was not found.

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
 import { backoffDelay, reconnectSpan } from "../../time.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
+import { unexpectedAnswer } from "./answer-text.ts";
 
 /** Waits before the next attempt to connect. `attempt` counts from 0, and starts again once something has arrived. */
 export type Pause = (attempt: number, signal: AbortSignal) => Promise<void>;
@@ -33,23 +34,52 @@ export async function* reconnecting<T>(
         attempt = 0;
       });
     } catch (error) {
-      if (!(error instanceof AppError) || signal.aborted || !isRetried(error)) throw error;
+      if (signal.aborted) throw stopped(signal);
+      if (!(error instanceof AppError) || !isRetried(error)) throw error;
     }
     await pause(attempt, signal).catch(() => {
-      throw new AppError("interrupted", "interrupted");
+      throw stopped(signal);
     });
   }
 }
 
-/** The server-sent events of a response. A lost connection ends them. Throws AppError `interrupted`. */
-export async function* eventsOf(response: Response, signal: AbortSignal): AsyncGenerator<SseEvent> {
+/**
+ * The server-sent events of an answer. A lost connection ends them.
+ *
+ * @throws AppError `interrupted` or `timed_out` when `signal` has fired, and for an event that is too large
+ */
+export async function* eventsOf(
+  answer: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<SseEvent> {
   const parser = new SseParser();
+  const pieces = answer[Symbol.asyncIterator]();
   try {
-    for await (const bytes of response.body ?? []) yield* parser.push(bytes);
-  } catch (cause) {
-    if (signal.aborted) throw new AppError("interrupted", "interrupted", { cause });
-    // The next connection shows whether the server is still there.
+    for (;;) {
+      // The next connection shows if the server is still there.
+      const piece = await pieces.next().catch(() => undefined);
+      if (signal.aborted) throw stopped(signal);
+      if (!piece || piece.done) return;
+      yield* eventsIn(parser, piece.value);
+    }
+  } finally {
+    await pieces.return?.();
   }
+}
+
+function eventsIn(parser: SseParser, bytes: Uint8Array): SseEvent[] {
+  try {
+    return parser.push(bytes);
+  } catch {
+    throw unexpectedAnswer("an event of the stream is too large");
+  }
+}
+
+/** The error of a wait that its signal has ended: by Ctrl-C, or because the time of `--timeout` is over. */
+function stopped({ reason }: AbortSignal): AppError {
+  return (reason as { name?: string } | undefined)?.name === "TimeoutError"
+    ? new AppError("timed_out", "the time of --timeout is over", { cause: reason })
+    : new AppError("interrupted", "interrupted", { cause: reason });
 }
 
 /** True for errors that may be gone at the next attempt: no connection, a busy or a failing server. */

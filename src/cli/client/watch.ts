@@ -1,13 +1,21 @@
 import type { AppError } from "../../errors.ts";
 import type { KindInfo, Resource } from "../../kinds/define.ts";
+import { parsedAnswer, unexpectedAnswer } from "./answer-text.ts";
+import { objectKey, objectOf } from "./answers.ts";
 import type { ApiClient } from "./client.ts";
 import { eventsOf, isTransient, type Pause, reconnecting } from "./reconnect.ts";
+import type { Shape } from "./shape.ts";
 
 /** One change of one object. A deletion carries the last known fields. */
 export interface ObjectChange {
   type: "added" | "modified" | "deleted";
   object: Resource;
 }
+
+/** The events of a watch. Others are those of a newer server. */
+const events: readonly string[] = ["synced", "added", "modified", "deleted"];
+const mostObjects = 500_000;
+const deletion = objectKey as Shape<Resource>;
 
 /**
  * Yields all objects of a kind as one batch of `added`, then each change, in order and without gaps. After a lost
@@ -22,6 +30,7 @@ export function changesOf(
   signal: AbortSignal,
   pause: Pause,
 ): AsyncGenerator<ObjectChange[]> {
+  const shape = objectOf(kind);
   const known = new Map<string, Resource>();
   let since: string | undefined;
   let isSynced = false;
@@ -29,18 +38,20 @@ export function changesOf(
     // Without `since` the stream begins with all there is, and `synced` after it.
     let listing: Resource[] | undefined = since === undefined ? [] : undefined;
     const query = { watch: "1", since };
-    const response = await client.raw("GET", `/api/v1/${kind.plural}`, { query, signal });
-    for await (const { event, id, data } of eventsOf(response, signal)) {
+    const answer = await client.stream("GET", `/api/v1/${kind.plural}`, { query, signal });
+    for await (const { event, id, data } of eventsOf(answer, signal)) {
       onEvent();
-      if (id !== undefined) since = id;
-      const object = JSON.parse(data) as Resource;
+      if (id !== undefined) since = eventId(id);
+      if (!events.includes(event)) continue;
       if (event === "synced") {
         yield difference(known, listing ?? []);
         listing = undefined;
         isSynced = true;
-      } else if (listing) listing.push(object);
-      else if (event === "added" || event === "modified" || event === "deleted")
-        yield [applied(known, event, object)];
+        continue;
+      }
+      const object = parsedAnswer(data, event === "deleted" ? deletion : shape);
+      if (listing && listing.push(object) > mostObjects) throw unexpectedAnswer("its list has no end");
+      if (!listing) yield [applied(known, event as ObjectChange["type"], object)];
     }
     // A list that was cut off has no point to continue from.
     if (listing) since = undefined;
@@ -51,6 +62,12 @@ export function changesOf(
     return true;
   };
   return reconnecting(connect, { signal, pause, isRetried });
+}
+
+/** The id of an event, which the next request has in its address. */
+export function eventId(id: string): string {
+  if (id.length > 200) throw unexpectedAnswer("the id of an event is too long");
+  return id;
 }
 
 function applied(known: Map<string, Resource>, type: ObjectChange["type"], object: Resource): ObjectChange {

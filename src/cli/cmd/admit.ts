@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
+import { anything } from "../client/answers.ts";
 import { listObjects, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 
@@ -41,7 +42,7 @@ export const admit = defineVerb({
     })[]) {
       const others = admits.filter((one) => one !== name);
       const body = { version, admits: remove ? others : [...others, name] };
-      await client.call("PUT", objectPath(kind, id), { body });
+      await client.call("PUT", objectPath(kind, id), { body, answer: anything });
       context.terminal.out(`llm '${member}' ${remove ? "no longer admits" : "admits"} '${name}'\n`);
     }
   },

@@ -6,7 +6,7 @@ import type { Context } from "../core/context.ts";
 import { duration } from "../core/globals.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { table, tableLine } from "../output/table.ts";
-import { type ApiAuditEvent, auditCells, auditColumns } from "./audit/cells.ts";
+import { type ApiAuditEvent, auditCells, auditColumns, auditEvents } from "./audit/cells.ts";
 import { followAudit } from "./audit/follow.ts";
 
 export const audit = defineVerb({
@@ -81,7 +81,7 @@ export const audit = defineVerb({
       return follow(query, format, !args["no-headers"], context);
     }
     const client = await context.client();
-    const events = (await client.call<ApiAuditEvent[]>("GET", "/api/v1/audit", { query })).reverse();
+    const events = (await client.call("GET", "/api/v1/audit", { query, answer: auditEvents })).reverse();
     await printAll(events, format, !args["no-headers"], context);
   },
 });

@@ -3,6 +3,7 @@ import { actions, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { jsonText } from "../../wire/text.ts";
+import { permissionAnswer } from "../client/answers.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
 import { wantsJson } from "../output/format.ts";
@@ -27,7 +28,8 @@ const canI = defineVerb({
   async run(args, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();
-    const { allowed } = await client.call<{ allowed: boolean }>("POST", "/api/v1/auth/can-i", {
+    const { allowed } = await client.call("POST", "/api/v1/auth/can-i", {
+      answer: permissionAnswer,
       body: question(args.verb, args.resource),
     });
     context.terminal.out(json ? jsonText({ allowed }) : `${allowed ? "yes" : "no"}\n`);

@@ -1,5 +1,9 @@
+import { escapeLine } from "../../wire/text.ts";
 import { defineVerb } from "../core/command.ts";
 import { candidates } from "./completion/candidates.ts";
+
+/** A word that every shell takes as it is: no quotes, spaces, wildcards, `$(…)` or line breaks (T110). */
+const plainWord = /^[\w.,:@%+=/-]+$/;
 
 /** The verb that the completion scripts call. It prints nothing about failures: the user only pressed Tab. */
 export const complete = defineVerb({
@@ -8,14 +12,10 @@ export const complete = defineVerb({
   async run(args, context, commands) {
     try {
       const found = await candidates(args.words, context, commands);
-      const lines = found.map(({ value, about }) => (about === undefined ? value : `${value}\t${about}`));
-      // One candidate is one line: a name with a line break would be two candidates.
-      context.terminal.out(
-        lines
-          .filter((line) => !/[\r\n]/.test(line))
-          .map((line) => `${line}\n`)
-          .join(""),
-      );
+      const lines = found
+        .filter(({ value }) => plainWord.test(value))
+        .map(({ value, about }) => (about === undefined ? value : `${value}\t${escapeLine(about)}`));
+      context.terminal.out(lines.map((line) => `${line}\n`).join(""));
     } catch {}
   },
 });

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { KindInfo } from "../../kinds/define.ts";
 import { assertWrite } from "../../kinds/writes.ts";
+import { anything } from "../client/answers.ts";
 import { listObjects, objectPath, scopeQuery, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -108,7 +109,7 @@ async function confirmed(deletions: readonly Deletion[], context: Context): Prom
 async function remove({ kind, name, query }: Deletion, context: Context): Promise<void> {
   const client = await context.client();
   try {
-    await client.call("DELETE", objectPath(kind, name), { query });
+    await client.call("DELETE", objectPath(kind, name), { query, answer: anything });
   } catch (error) {
     throw await withNearestName(error, kind, name, client);
   }

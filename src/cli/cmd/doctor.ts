@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
 import { probeLimits } from "../../wire/probe.ts";
 import { jsonText } from "../../wire/text.ts";
+import { isUnexpectedAnswer } from "../client/answer-text.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { duration } from "../core/globals.ts";
@@ -124,7 +125,7 @@ async function checked(name: string, check: () => Promise<Check>): Promise<Check
     return await check();
   } catch (error) {
     // A proxy may respond instead of the server, with a page.
-    if (error instanceof SyntaxError)
+    if (isUnexpectedAnswer(error))
       return { name, verdict: "fail", detail: "the response does not come from an mcpctl server" };
     if (!(error instanceof AppError) || error.code === "interrupted") throw error;
     return { name, verdict: "fail", detail: error.message };

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { assertWrite } from "../../kinds/writes.ts";
+import { escapeLine } from "../../wire/text.ts";
+import { objectOf } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
 import { getObject, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
@@ -57,8 +59,8 @@ async function editInFile(
   live: Resource,
   context: Context,
 ): Promise<Resource | undefined> {
-  // In a folder that other users cannot enter: new secret values may be typed into the file.
-  const folder = mkdtempSync(join(tmpdir(), "mcpctl-edit-"));
+  const folder = ownFolder();
+  // The name is what the server says it is, and was checked to be a name (T109).
   const file = join(folder, `${kind.kind}-${live.name}.yaml`);
   const original = toYaml(kind, [live]);
   try {
@@ -70,6 +72,18 @@ async function editInFile(
       throw withTextKept(error, file);
     rmSync(folder, { recursive: true });
     throw error;
+  }
+}
+
+/** Makes a folder that other users cannot enter: new secret values may be typed into a file in it. */
+function ownFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "mcpctl-edit-"));
+  } catch (cause) {
+    throw new AppError("invalid_request", `cannot make a file in ${tmpdir()}`, {
+      cause,
+      hint: "set TMPDIR to a folder that you can write to",
+    });
   }
 }
 
@@ -120,7 +134,8 @@ async function send(
   const fields = { ...manifest.fields, ...Object.fromEntries(gone.map((field) => [field, null])) };
   const changes = await changesTo(kind, live, fields);
   if (Object.keys(changes).length === 0) return undefined;
-  return client.call<Resource>("PUT", objectPath(kind, live.id), {
+  return client.call("PUT", objectPath(kind, live.id), {
+    answer: objectOf(kind),
     body: { ...changes, version: live.version },
   });
 }
@@ -138,7 +153,8 @@ function header(kind: Kind, { name }: Resource, refusal: AppError | undefined): 
   if (kind.immutable.length > 0) lines.push(`Cannot be changed: ${kind.immutable.join(", ")}.`);
   if (refusal) lines.push("", `Refused: ${refusal.message}`);
   for (const { path, message } of refusal?.details ?? []) lines.push(`  ${path}: ${message}`);
-  return `${lines.map((line) => `# ${line.replaceAll("\n", " ")}`.trimEnd()).join("\n")}\n${border}`;
+  // A line break of any kind would end the comment.
+  return `${lines.map((line) => `# ${escapeLine(line)}`.trimEnd()).join("\n")}\n${border}`;
 }
 
 function withoutHeader(text: string): string {

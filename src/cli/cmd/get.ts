@@ -6,6 +6,7 @@ import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { reportOf } from "../kinds/index.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
+import { plain } from "../output/cells.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { type Listing, printAll } from "../output/print.ts";
@@ -113,7 +114,7 @@ function sorter(path: string): (objects: readonly Resource[]) => Resource[] {
 function compare(a: unknown, b: unknown): number {
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
   if (typeof a === "number" && typeof b === "number") return a - b;
-  const [left, right] = [String(a), String(b)];
+  const [left, right] = [plain(a), plain(b)];
   return left < right ? -1 : Number(left > right);
 }
 

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { loginAnswer } from "../client/answers.ts";
 import { writeToken } from "../client/config.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -30,7 +31,8 @@ export const login = defineVerb({
     const password = args["password-stdin"]
       ? await lineFromStdin(context)
       : await terminal.prompt("Password: ", true);
-    const { token } = await client.call<{ token: string }>("POST", "/api/v1/auth/login", {
+    const { token } = await client.call("POST", "/api/v1/auth/login", {
+      answer: loginAnswer,
       body: { user, password },
     });
     writeToken(context.home, token, client.endpoint.url);

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { anything } from "../client/answers.ts";
 import { readToken, removeToken } from "../client/config.ts";
 import { defineVerb } from "../core/command.ts";
 import { warn } from "../core/failure.ts";
@@ -19,7 +20,7 @@ export const logout = defineVerb({
       return;
     }
     try {
-      await (await context.client()).call("POST", "/api/v1/auth/logout");
+      await (await context.client()).call("POST", "/api/v1/auth/logout", { answer: anything });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       // A session that the server does not accept has ended already.

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { anything } from "../client/answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { withoutLineEnd } from "../terminal/line-end.ts";
@@ -23,7 +24,7 @@ export const passwd = defineVerb({
     // Over the Unix socket the user is the administrator, who needs no current password.
     const local = client.endpoint.url.startsWith("unix:");
     const body = args["password-stdin"] ? await fromStdin(context) : await fromPrompt(context, local);
-    await client.call("POST", "/api/v1/auth/passwd", { body });
+    await client.call("POST", "/api/v1/auth/passwd", { body, answer: anything });
     context.terminal.out("password set\n");
   },
 });

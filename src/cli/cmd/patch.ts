@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { unknownField } from "../../kinds/validate.ts";
 import { assertWrite } from "../../kinds/writes.ts";
+import { objectOf } from "../client/answers.ts";
 import { getObject, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -39,7 +40,7 @@ export const patch = defineVerb({
     const client = await context.client();
     const live = await getObject(kind, name, context);
     const body = await changesFrom(kind, live, rest, context);
-    const object = await client.call<Resource>("PUT", objectPath(kind, live.id), { body });
+    const object = await client.call("PUT", objectPath(kind, live.id), { body, answer: objectOf(kind) });
     const what = object.version === live.version ? "unchanged" : "patched";
     context.terminal.out(resultText(format, kind, object, `${kind.kind} '${name}' ${what}`));
   },

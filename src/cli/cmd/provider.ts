@@ -3,6 +3,7 @@ import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { controlPaths, controlSocket, type ProviderReport } from "../../wire/agent-control.ts";
 import { jsonText } from "../../wire/text.ts";
+import { providerReport, providerReports } from "../client/agent-answers.ts";
 import type { ApiClient } from "../client/client.ts";
 import { clientFor } from "../core/api-client.ts";
 import { defineVerb } from "../core/command.ts";
@@ -150,12 +151,12 @@ function agentOf(context: Context): ApiClient {
 }
 
 function providersOf(agent: ApiClient): Promise<ProviderReport[]> {
-  return reached(agent.call<ProviderReport[]>("GET", controlPaths.providers));
+  return reached(agent.call("GET", controlPaths.providers, { answer: providerReports }));
 }
 
 function post(name: string, action: "up" | "down", agent: ApiClient): Promise<ProviderReport> {
   const path = `${controlPaths.providers}/${encodeURIComponent(name)}/${action}`;
-  return reached(agent.call<ProviderReport>("POST", path, { unlimited: true }));
+  return reached(agent.call("POST", path, { unlimited: true, answer: providerReport }));
 }
 
 async function reached<T>(response: Promise<T>): Promise<T> {

@@ -1,7 +1,10 @@
+import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { findKind, kindOf } from "../../kinds/index.ts";
 import { jsonText } from "../../wire/text.ts";
+import { fieldsOf, Id, Name, Time, Words } from "../client/answers.ts";
 import { objectPath, withNearestName } from "../client/objects.ts";
+import type { Shape } from "../client/shape.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
@@ -49,15 +52,11 @@ export const rotate = defineVerb({
 });
 
 /** The response of `POST /api/v1/secretbackends/:name/rotate`. */
-interface RotatedBackend {
-  name: string;
-  rotatedAt: string;
-  warning?: string;
-}
+const rotatedBackend = fieldsOf({ name: Name, rotatedAt: Time, warning: Type.Optional(Words) });
 
 async function rotateBackend(name: string, json: boolean, context: Context): Promise<void> {
   const kind = kindOf("secretbackend");
-  const answer = await requestRotation<RotatedBackend>(`${objectPath(kind, name)}/rotate`, context).catch(
+  const answer = await requestRotation(`${objectPath(kind, name)}/rotate`, rotatedBackend, context).catch(
     async (error) => {
       throw await withNearestName(error, kind, name, await context.client());
     },
@@ -68,14 +67,10 @@ async function rotateBackend(name: string, json: boolean, context: Context): Pro
 }
 
 /** The response of `POST /api/v1/master-key/rotate`. `resumed`: it has finished an interrupted rotation. */
-interface RotatedMasterKey {
-  keyId: string;
-  rewrapped: number;
-  resumed: boolean;
-}
+const rotatedMasterKey = fieldsOf({ keyId: Id, rewrapped: Type.Integer(), resumed: Type.Boolean() });
 
 async function rotateMasterKey(json: boolean, context: Context): Promise<void> {
-  const answer = await requestRotation<RotatedMasterKey>("/api/v1/master-key/rotate", context);
+  const answer = await requestRotation("/api/v1/master-key/rotate", rotatedMasterKey, context);
   const { keyId, rewrapped, resumed } = answer;
   const secrets = `${rewrapped} ${rewrapped === 1 ? "secret" : "secrets"} rewrapped`;
   const line = `${resumed ? "rotation finished" : "master key rotated"}: ${secrets} (key ${keyId})\n`;
@@ -83,11 +78,11 @@ async function rotateMasterKey(json: boolean, context: Context): Promise<void> {
 }
 
 /** The response to a rotation. It has no time limit: the server may have many secrets, and asks another server. */
-async function requestRotation<T>(path: string, context: Context): Promise<T> {
+async function requestRotation<T>(path: string, answer: Shape<T>, context: Context): Promise<T> {
   const progress = progressOn(context);
   progress.show("rotating …");
   try {
-    return await (await context.client()).call<T>("POST", path, { unlimited: true });
+    return await (await context.client()).call("POST", path, { answer, unlimited: true });
   } finally {
     progress.end();
   }

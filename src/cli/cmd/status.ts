@@ -1,8 +1,10 @@
 import type { Resource } from "../../kinds/define.ts";
+import { kindOf } from "../../kinds/index.ts";
 import { version as client, type Version } from "../../version.ts";
 import { jsonText } from "../../wire/text.ts";
+import { isUnexpectedAnswer } from "../client/answer-text.ts";
+import { type Identity, identityAnswer, listOf, versionAnswer } from "../client/answers.ts";
 import { readConfig } from "../client/config.ts";
-import type { Identity } from "../client/identity.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { aligned } from "../output/describe.ts";
@@ -24,10 +26,13 @@ export const status = defineVerb({
     const json = wantsJson(context.flags.output);
     const client = await context.client();
     const [server, identity, llms] = await Promise.all([
-      client.call<Version>("GET", "/api/v1/version"),
-      client.call<Identity>("GET", "/api/v1/auth/whoami"),
+      client.call("GET", "/api/v1/version", { answer: versionAnswer }),
+      client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
       // A user who may not see llms still sees the rest.
-      client.call<Resource[]>("GET", "/api/v1/llms").catch(() => []),
+      client.call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) }).catch((error) => {
+        if (isUnexpectedAnswer(error)) throw error;
+        return [];
+      }),
     ]);
     const report = {
       server: { url: client.endpoint.url, origin: client.endpoint.origin ?? null, ...server },

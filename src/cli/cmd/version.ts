@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { version as client, type Version, versionLine } from "../../version.ts";
-import { jsonText } from "../../wire/text.ts";
+import { escapeLine, jsonText } from "../../wire/text.ts";
+import { versionAnswer } from "../client/answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
@@ -22,7 +23,7 @@ export const version = defineVerb({
     if (json) context.terminal.out(jsonText({ client, server: server ?? null }));
     else {
       context.terminal.out(`client: ${versionLine(client)}\n`);
-      if (server) context.terminal.out(`server: ${versionLine(server)}\n`);
+      if (server) context.terminal.out(`server: ${escapeLine(versionLine(server))}\n`);
     }
     if (server) warnAboutSkew(server, context.terminal);
   },
@@ -31,7 +32,9 @@ export const version = defineVerb({
 /** The server's version; undefined, with a warning, if the server does not respond. */
 async function serverVersion(context: Context): Promise<Version | undefined> {
   try {
-    return await (await context.client()).call<Version>("GET", "/api/v1/version");
+    return await (await context.client()).call("GET", "/api/v1/version", {
+      answer: versionAnswer,
+    });
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "usage" || error.code === "interrupted") throw error;
     warn(context.terminal, `the version of the server is unknown: ${error.message}`);

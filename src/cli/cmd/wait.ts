@@ -6,6 +6,7 @@ import { changesOf } from "../client/watch.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
+import { plain } from "../output/cells.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 
 /** The time limit in milliseconds, unless `--timeout` sets one. */
@@ -84,7 +85,9 @@ function parseCondition(text: string): Condition {
     met: `has ${path} ${value}`,
     unmet: `not ${path} ${value}`,
     field: /^\.?(\w+)/.exec(path)?.[1],
-    isMet: (object) => object !== undefined && read(object).some((one) => String(one) === value),
+    isMet: (object) =>
+      object !== undefined &&
+      read(object).some((one) => (one === null ? value === "null" : plain(one) === value)),
   };
 }
 

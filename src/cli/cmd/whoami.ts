@@ -1,5 +1,5 @@
 import { jsonText } from "../../wire/text.ts";
-import type { Identity } from "../client/identity.ts";
+import { type Identity, identityAnswer } from "../client/answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";
@@ -18,7 +18,7 @@ export const whoami = defineVerb({
   async run(_, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();
-    const identity = await client.call<Identity>("GET", "/api/v1/auth/whoami");
+    const identity = await client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer });
     const lines = [...identityLines(identity, context), { label: "Server", value: client.endpoint.url }];
     context.terminal.out(json ? jsonText(identity) : `${aligned(lines, "").join("\n")}\n`);
   },

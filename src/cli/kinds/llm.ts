@@ -1,22 +1,24 @@
+import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { isMovedSetting, movedSettings } from "../../kinds/llm-settings.ts";
 import { isObject } from "../../wire/json.ts";
+import { fieldsOf, Id, Name, Words } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
-import { plain } from "../output/cells.ts";
+import { at, plain } from "../output/cells.ts";
 import type { DescriptionEntry, FieldEntries } from "../output/describe.ts";
 import { mask } from "../output/mask.ts";
 import { tableLine, widthsOf } from "../output/table.ts";
 import type { KindExtension } from "./extension.ts";
 
 /** The response of `GET /api/v1/llms/:name/members`. */
-interface Members {
-  poolName: string;
-  explicit: boolean;
-  size: number;
-  activeCount: number;
-  members: Resource[];
-}
+const membersAnswer = fieldsOf({
+  poolName: Words,
+  explicit: Type.Boolean(),
+  size: Type.Integer(),
+  activeCount: Type.Integer(),
+  members: Type.Array(Type.Object({ id: Id, name: Name })),
+});
 
 export const llm: KindExtension = {
   createArgs: {
@@ -27,8 +29,8 @@ export const llm: KindExtension = {
   },
   createQuery: (args): Record<string, string> => (args["skip-auth-check"] ? { probe: "false" } : {}),
   warnings: ({ probe }) => {
-    const { ok = true, message = "" } = (probe ?? {}) as { ok?: boolean; message?: string };
-    return ok ? [] : [message];
+    if (!isObject(probe) || probe["ok"] !== false) return [];
+    return [plain(probe["message"])];
   },
   // The server moves settings from extraConfig, where earlier versions had them, to fields.
   asStored(live, fields) {
@@ -69,9 +71,9 @@ function section(title: string, values: Readonly<Record<string, unknown>>): Desc
 
 /** The pool if the llm shares one. Nothing if the caller may not see the other members. */
 async function pool(llm: Resource, client: ApiClient): Promise<readonly DescriptionEntry[]> {
-  let members: Members;
+  let members: NonNullable<(typeof membersAnswer)["of"]>;
   try {
-    members = await client.call<Members>("GET", `/api/v1/llms/${llm.name}/members`);
+    members = await client.call("GET", `/api/v1/llms/${llm.name}/members`, { answer: membersAnswer });
   } catch (error) {
     if (error instanceof AppError && (error.code === "not_found" || error.code === "forbidden")) return [];
     throw error;
@@ -79,8 +81,8 @@ async function pool(llm: Resource, client: ApiClient): Promise<readonly Descript
   if (!members.explicit && members.size < 2) return [];
   const rows = members.members.map((member) => [
     member.name,
-    plain(member["origin"]),
-    plain(member["status"]),
+    plain(at(member, "origin")),
+    plain(at(member, "status")),
     member.id === llm.id ? "← this row" : "",
   ]);
   const widths = widthsOf(rows);

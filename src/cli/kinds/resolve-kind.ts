@@ -1,7 +1,10 @@
+import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import type { Kind, KindInfo } from "../../kinds/define.ts";
 import { findKind, kinds, kindWords } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
+import { isUnexpectedAnswer } from "../client/answer-text.ts";
+import { kindInfos } from "../client/answers.ts";
 import type { Context } from "../core/context.ts";
 import { parseKindName } from "./kind-name.ts";
 
@@ -90,10 +93,31 @@ export function unknownKind(word: string, others: readonly string[] = []): AppEr
 /** The kinds of the server; empty if it does not respond: an error about the word is then more useful than one about the server. */
 async function serverKinds(context: Context): Promise<KindInfo[]> {
   try {
-    return await (await context.client()).call<KindInfo[]>("GET", "/api/v1/kinds");
-  } catch {
+    const found = await (await context.client()).call("GET", "/api/v1/kinds", { answer: kindInfos });
+    return found.map(plainKind);
+  } catch (error) {
+    if (isUnexpectedAnswer(error)) throw error;
     return [];
   }
+}
+
+/**
+ * A kind of the server, with what an older one does not say: all writes are allowed. Of its schemas only the names and
+ * the defaults are kept, so that nothing here depends on their form.
+ */
+function plainKind(kind: KindInfo): KindInfo {
+  const { writes = ["create", "update", "delete"], exported = [], volatile = [], immutable = [] } = kind;
+  const plain = (schema: TObject) => Type.Object(mapValues(schema.properties, defaultOnly));
+  const [fields, readOnly] = [plain(kind.fields), plain(kind.readOnly)];
+  return { ...kind, writes, exported, volatile, immutable, fields, readOnly };
+}
+
+function defaultOnly(schema: TSchema): TSchema {
+  return Type.Unknown("default" in schema ? { default: schema.default } : {});
+}
+
+function mapValues<T, R>(values: Readonly<Record<string, T>>, of: (value: T) => R): Record<string, R> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, of(value)]));
 }
 
 function answersTo(kind: KindInfo, word: string): boolean {

@@ -3,10 +3,14 @@ import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { typesWithSetUp } from "../../kinds/secret-backends/config.ts";
 import type { TypeWithSetUp } from "../../kinds/secret-backends/define.ts";
+import { escapeLine } from "../../wire/text.ts";
+import { fieldsOf, Name, objectOf } from "../client/answers.ts";
+import type { Shape } from "../client/shape.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import { isRequired } from "../flags/schema.ts";
+import { plain } from "../output/cells.ts";
 import { progressOn } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { SpecialCreation } from "./extension.ts";
@@ -28,6 +32,15 @@ interface WizardResponse {
   secret: string;
   [made: string]: unknown;
 }
+
+const wizardAnswer: Shape<WizardResponse> = {
+  faultIn(value) {
+    const fault = fieldsOf({ secret: Name }).faultIn(value);
+    if (fault !== undefined) return fault;
+    const inBackend = objectOf(kindOf("secretbackend")).faultIn((value as WizardResponse).backend);
+    return inBackend && `/backend${inBackend}`;
+  },
+};
 
 /**
  * Has the server set up a secret backend with an admin token, which is asked for. That token is in no argument, where
@@ -61,7 +74,8 @@ export async function createWithWizard(
   progress.show(`setting up ${type.display} …`);
   try {
     const body = { name, ...(type !== types[0] && { type: type.name }), config, ...others, adminToken };
-    const response = await client.call<WizardResponse>("POST", "/api/v1/secretbackends/wizard", {
+    const response = await client.call("POST", "/api/v1/secretbackends/wizard", {
+      answer: wizardAnswer,
       body,
       unlimited: true,
     });
@@ -98,10 +112,15 @@ async function readAdminToken(display: string, terminal: Terminal): Promise<stri
   return token;
 }
 
+/** What was made in the backend, in words of one line. */
+function mapped(made: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(made).map(([name, value]) => [name, escapeLine(plain(value))]));
+}
+
 /** Lines that say what was made, and what comes next. */
 function notesOn({ setUp }: TypeWithSetUp, { backend, secret, ...made }: WizardResponse): string {
   return (
-    `${setUp.describe(made as Record<string, string>)}\n` +
+    `${setUp.describe(mapped(made))}\n` +
     `The token it logs in with is in the secret '${secret}'. The admin token was not kept.\n` +
     `Next: mcpctl migrate secrets --from default --to ${backend.name}\n`
   );

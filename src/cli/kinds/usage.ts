@@ -1,5 +1,8 @@
+import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { jsonText } from "../../wire/text.ts";
+import { Words } from "../client/answers.ts";
+import { shapeOf } from "../client/shape.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import type { Format } from "../output/format.ts";
@@ -28,7 +31,8 @@ const usageArgs: Args = {
 /** `mcpctl get usage`: calls, tokens and cost, grouped. */
 export const usage: Report = { args: usageArgs, print: printUsage };
 
-type Line = Record<string, string | number | null>;
+const Line = Type.Record(Type.String(), Type.Union([Words, Type.Number(), Type.Null()]));
+const usageAnswer = shapeOf(Type.Array(Line));
 
 async function printUsage(
   args: Readonly<Record<string, Value>>,
@@ -42,13 +46,16 @@ async function printUsage(
     Object.keys(usageArgs).map((name) => [name, args[name] === undefined ? undefined : String(args[name])]),
   );
   const client = await context.client();
-  const lines = await client.call<Line[]>("GET", "/api/v1/usage", { query });
+  const lines = await client.call("GET", "/api/v1/usage", { query, answer: usageAnswer });
   if (format.as === "json") return terminal.out(jsonText(lines));
   if (format.as === "yaml") {
     const { yamlText } = await import("../output/yaml.ts");
     return terminal.out(yamlText(lines));
   }
-  if (format.as === "jsonpath") return terminal.out(format.textOf(lines));
+  if (format.as === "jsonpath")
+    return terminal.data(
+      terminal.outIsTerminal ? `${format.textOf(lines).trimEnd()}\n` : format.textOf(lines),
+    );
   if (lines.length === 0) return terminal.err("No calls in this period.\n");
   const by = groupings.filter((grouping) => grouping in lines[0]!);
   const headers = [

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
+import { objectOf } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
 import { objectPath } from "../client/objects.ts";
 import { isRequired } from "../flags/schema.ts";
@@ -35,7 +36,10 @@ export async function reconcile(
   if (changed.length === 0) return { result: "unchanged", object: live, changed };
   if (dryRun) return { result: "configured", object: live, changed };
   // The server compares secret values, which are not known here: if nothing changes, the version stays.
-  const object = await client.call<Resource>("PUT", objectPath(manifest.kind, live.id), { body: changes });
+  const object = await client.call("PUT", objectPath(manifest.kind, live.id), {
+    body: changes,
+    answer: objectOf(manifest.kind),
+  });
   return { result: object.version === live.version ? "unchanged" : "configured", object, changed };
 }
 
@@ -46,7 +50,8 @@ export function createObject(
   query: Record<string, string> = {},
 ): Promise<Resource> {
   const given = Object.entries(fields).filter(([, value]) => value !== null);
-  return client.call<Resource>("POST", `/api/v1/${kind.plural}`, {
+  return client.call("POST", `/api/v1/${kind.plural}`, {
+    answer: objectOf(kind),
     body: { name, ...Object.fromEntries(given) },
     query,
   });
@@ -59,7 +64,7 @@ export async function findLive(
 ): Promise<Resource | undefined> {
   const query = kind.scopedBy ? { [kind.scopedBy]: String(fields[kind.scopedBy] ?? "") } : {};
   try {
-    return await client.call<Resource>("GET", objectPath(kind, name), { query });
+    return await client.call("GET", objectPath(kind, name), { query, answer: objectOf(kind) });
   } catch (error) {
     if (error instanceof AppError && error.code === "not_found") return undefined;
     throw error;

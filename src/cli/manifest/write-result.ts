@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
-import { jsonText } from "../../wire/text.ts";
+import { escapeLine, jsonText } from "../../wire/text.ts";
 import type { GlobalFlags } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import type { KindExtension } from "../kinds/extension.ts";
@@ -19,7 +19,7 @@ export function warnAbout(kind: Kind, object: Resource, extension: KindExtension
 /** The value that the server shows only this once, as a line; empty if there is none. */
 export function onceLine(object: Resource, { shownOnce }: KindExtension): string {
   const value = shownOnce === undefined ? undefined : object[shownOnce];
-  return typeof value === "string" ? `${value}\n` : "";
+  return typeof value === "string" ? `${escapeLine(value)}\n` : "";
 }
 
 /** The output format of a verb that writes: a sentence, or the object. */

@@ -41,7 +41,7 @@ export function describe(
   const lines = entries.filter((entry) => "value" in entry);
   const sections = entries.filter((entry) => "title" in entry);
   sections.push({ title: "Metadata", entries: metadata(shown, now) });
-  const head = paint(color, "bold", `=== ${kind.display}: ${escapeLine(shown.name)} ===`);
+  const head = paint(color, "bold", escapeLine(`=== ${kind.display}: ${shown.name} ===`));
   const body = aligned([{ label: "Name", value: shown.name }, ...lines], "");
   return [[head, ...body], ...sections.map((section) => sectionLines(section, color))]
     .map((block) => `${block.join("\n")}\n`)
@@ -93,7 +93,7 @@ export function aligned(entries: readonly { label: string; value: string }[], in
 }
 
 function sectionLines(section: Exclude<DescriptionEntry, { value: string }>, color: boolean): string[] {
-  const title = paint(color, "bold", `${section.title}:`);
+  const title = paint(color, "bold", `${escapeLine(section.title)}:`);
   if ("lines" in section) return [title, ...section.lines.map((line) => `  ${escapeLine(line)}`)];
   return [title, ...(section.entries.length > 0 ? aligned(section.entries, "  ") : ["  (none)"])];
 }

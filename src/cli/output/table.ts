@@ -22,13 +22,14 @@ export function table(
   options: TableOptions,
 ): string {
   const cells = rows.map((row) => row.map(escapeLine));
-  const widths = narrowed(widthsOf(options.headers ? [headers, ...cells] : cells), options.columns);
+  const titles = headers.map(escapeLine);
+  const widths = narrowed(widthsOf(options.headers ? [titles, ...cells] : cells), options.columns);
   const line = (row: readonly string[]) =>
     tableLine(
       row.map((cell, i) => cut(cell, widths[i]!)),
       widths,
     );
-  const head = options.headers ? [paint(options.color, "bold", line(headers))] : [];
+  const head = options.headers ? [paint(options.color, "bold", line(titles))] : [];
   return [...head, ...cells.map(line)].map((text) => `${text}\n`).join("");
 }
 

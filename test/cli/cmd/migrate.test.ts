@@ -235,7 +235,7 @@ describe("the response stream of a migration", () => {
     const server = fakeApi({ [path]: () => new Response("<html>\nhunter2\n</html>\n") });
     const { code, stdout, stderr } = await cli(`${line} -v`, { server });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toContain("error: unexpected response from the server: a line is not JSON\n");
+    expect(stderr).toContain("error: unexpected answer from the server: it is not JSON\n");
     expect(stderr).not.toContain("hunter2");
   });
 });

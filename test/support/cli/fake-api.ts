@@ -13,7 +13,7 @@ export interface FakeApi {
   stop(): Promise<void>;
 }
 
-type FakeResponse = unknown | Response | ((request: Request) => unknown);
+type FakeResponse = unknown | Response | ((request: Request, body: unknown) => unknown);
 
 const running: FakeApi[] = [];
 afterEach(async () => {
@@ -36,11 +36,12 @@ export function fakeApi(responses: Record<string, FakeResponse>, options: { unix
     const { pathname, search } = new URL(request.url);
     api.requests.push(`${request.method} ${pathname}${search}`);
     api.tokens.push(request.headers.get("authorization")?.replace("Bearer ", "") ?? "");
-    api.bodies.push(request.body ? await request.json() : undefined);
+    const body = request.body ? await request.json() : undefined;
+    api.bodies.push(body);
     const response = responses[`${request.method} ${pathname}`];
     if (response === undefined && !(`${request.method} ${pathname}` in responses))
       return failure(404, "not_found", "no such thing");
-    const value = typeof response === "function" ? await response(request) : response;
+    const value = typeof response === "function" ? await response(request, body) : response;
     if (value instanceof Response) return value;
     return value === undefined ? new Response(null, { status: 204 }) : Response.json(value);
   };

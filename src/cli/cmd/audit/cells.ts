@@ -1,29 +1,38 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { Time, Words } from "../../client/answers.ts";
+import { shapeOf } from "../../client/shape.ts";
 import { plain } from "../../output/cells.ts";
 
+const some = Type.Optional;
+const orNull = Type.Union([Words, Type.Null()]);
+
+const ApiAuditEvent = Type.Object({
+  at: Time,
+  action: Words,
+  requestId: Words,
+  user: orNull,
+  token: some(Words),
+  userId: orNull,
+  tokenId: orNull,
+  status: Type.Number(),
+  llm: some(Words),
+  poolMember: some(Words),
+  model: some(Words),
+  dialect: some(Words),
+  streaming: some(Type.Boolean()),
+  durationMs: some(Type.Number()),
+  ttftMs: some(Type.Number()),
+  promptTokens: some(Type.Number()),
+  completionTokens: some(Type.Number()),
+  cachedTokens: some(Type.Number()),
+  error: some(Words),
+  detail: some(Type.Record(Type.String(), Type.Unknown())),
+});
+
 /** An event of `GET /api/v1/audit`. Members without a value are left out. */
-export interface ApiAuditEvent {
-  /** RFC 3339. */
-  at: string;
-  action: string;
-  requestId: string;
-  user: string | null;
-  token?: string;
-  userId: string | null;
-  tokenId: string | null;
-  status: number;
-  llm?: string;
-  poolMember?: string;
-  model?: string;
-  dialect?: string;
-  streaming?: boolean;
-  durationMs?: number;
-  ttftMs?: number;
-  promptTokens?: number;
-  completionTokens?: number;
-  cachedTokens?: number;
-  error?: string;
-  detail?: Readonly<Record<string, unknown>>;
-}
+export type ApiAuditEvent = Static<typeof ApiAuditEvent>;
+export const auditEvent = shapeOf(ApiAuditEvent);
+export const auditEvents = shapeOf(Type.Array(ApiAuditEvent));
 
 interface Column {
   header: string;

@@ -1,6 +1,8 @@
+import { parsedAnswer } from "../../client/answer-text.ts";
 import type { ApiClient } from "../../client/client.ts";
 import { eventsOf, isTransient, type Pause, reconnecting } from "../../client/reconnect.ts";
-import type { ApiAuditEvent } from "./cells.ts";
+import { eventId } from "../../client/watch.ts";
+import { type ApiAuditEvent, auditEvent } from "./cells.ts";
 
 /**
  * Yields audit events as they are committed, after the newest there are. After a lost connection it continues after
@@ -18,15 +20,15 @@ export function followAudit(
   let after: string | undefined;
   let isConnected = false;
   async function* connect(onEvent: () => void): AsyncGenerator<ApiAuditEvent> {
-    const response = await client.raw("GET", "/api/v1/audit", {
+    const response = await client.stream("GET", "/api/v1/audit", {
       query: { ...query, watch: "1", after },
       signal,
     });
     isConnected = true;
     for await (const { event, id, data } of eventsOf(response, signal)) {
       onEvent();
-      if (id !== undefined) after = id;
-      if (event === "audit") yield JSON.parse(data) as ApiAuditEvent;
+      if (id !== undefined) after = eventId(id);
+      if (event === "audit") yield parsedAnswer(data, auditEvent);
     }
   }
   return reconnecting(connect, { signal, pause, isRetried: (error) => isConnected && isTransient(error) });

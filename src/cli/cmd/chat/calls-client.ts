@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type AgentStatus, controlPaths, controlSocket } from "../../../wire/agent-control.ts";
+import { controlPaths, controlSocket } from "../../../wire/agent-control.ts";
+import { agentStatus } from "../../client/agent-answers.ts";
 import { ApiClient } from "../../client/client.ts";
+import { staysOnThisMachine } from "../../client/endpoint.ts";
 import { clientFor } from "../../core/api-client.ts";
 import type { Context } from "../../core/context.ts";
 
@@ -19,8 +21,10 @@ export async function callsClient(context: Context): Promise<ApiClient> {
   const path = join(home, controlSocket);
   if (flags.direct || client.endpoint.url.startsWith("unix:") || !existsSync(path)) return client;
   const agent = new ApiClient({ url: `unix://${path}` }, { timeout: statusTimeout, signal });
-  const status = await agent.call<AgentStatus>("GET", controlPaths.status).catch(() => undefined);
+  const status = await agent.call("GET", controlPaths.status, { answer: agentStatus }).catch(() => undefined);
   if (!status?.endpoint || status.server !== client.endpoint.url) return client;
+  // The token is sent to it.
+  if (!staysOnThisMachine(status.endpoint)) return client;
   const endpoint = { ...client.endpoint, url: status.endpoint, origin: "the agent of this machine" };
   return clientFor(endpoint, context);
 }

@@ -1,5 +1,7 @@
+import { Type } from "@sinclair/typebox";
+import { fieldsOf, Id } from "../../client/answers.ts";
 import type { ApiClient } from "../../client/client.ts";
-import { type Answer, type Message, type Piece, streamedAnswer, wholeAnswer } from "./answer.ts";
+import { type Answer, completion, type Message, type Piece, streamedAnswer, wholeAnswer } from "./answer.ts";
 
 /** The persona or llm of a conversation. */
 export interface Partner {
@@ -11,10 +13,13 @@ export interface Partner {
   model?: string;
 }
 
-interface Thread {
-  id: string;
-  messages: Message[];
-}
+const begunThread = fieldsOf({ id: Id });
+const keptThread = fieldsOf({
+  id: Id,
+  messages: Type.Array(
+    Type.Object({ role: Type.String({ maxLength: 100 }), content: Type.Optional(Type.Unknown()) }),
+  ),
+});
 
 const longestTitle = 60;
 
@@ -40,7 +45,9 @@ export class Conversation {
 
   /** Continues a thread. Throws AppError `not_found`. */
   async resume(id: string): Promise<void> {
-    const thread = await this.#client.call<Thread>("GET", `/api/v1/threads/${encodeURIComponent(id)}`);
+    const thread = await this.#client.call("GET", `/api/v1/threads/${encodeURIComponent(id)}`, {
+      answer: keptThread,
+    });
     this.thread = thread.id;
     this.messages = thread.messages;
     this.#sentSystem = undefined;
@@ -61,8 +68,8 @@ export class Conversation {
   async stream(text: string, onPiece: (piece: Piece) => void, signal: AbortSignal): Promise<Answer> {
     const turn = await this.#turn(text, signal);
     const body = { ...this.#request(turn), stream: true, stream_options: { include_usage: true } };
-    const response = await this.#client.raw("POST", this.partner.path, { body, signal });
-    const answer = await streamedAnswer(response.body, onPiece, signal);
+    const bytes = await this.#client.stream("POST", this.partner.path, { body, signal });
+    const answer = await streamedAnswer(bytes, onPiece, signal);
     this.#keep(turn, answer);
     return answer;
   }
@@ -71,7 +78,7 @@ export class Conversation {
   async ask(text: string, signal: AbortSignal): Promise<Answer> {
     const turn = await this.#turn(text, signal);
     const body = this.#request(turn);
-    const options = { body, signal, unlimited: true } as const;
+    const options = { body, signal, unlimited: true, answer: completion } as const;
     const answer = wholeAnswer(await this.#client.call("POST", this.partner.path, options));
     this.#keep(turn, answer);
     return answer;
@@ -82,7 +89,11 @@ export class Conversation {
     if (this.thread === "new") {
       const path = `/api/v1/agents/${this.partner.name}/threads`;
       const title = text.replace(/\s+/g, " ").trim().slice(0, longestTitle);
-      const { id } = await this.#client.call<Thread>("POST", path, { body: { title }, signal });
+      const { id } = await this.#client.call("POST", path, {
+        body: { title },
+        signal,
+        answer: begunThread,
+      });
       this.thread = id;
     }
     const system = this.thread === undefined ? this.system : this.#newSystem;

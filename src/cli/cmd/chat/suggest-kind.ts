@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isName } from "../../../kinds/names.ts";
+import { anything } from "../../client/answers.ts";
 import type { ApiClient } from "../../client/client.ts";
 import { withNearestName } from "../../client/objects.ts";
 import type { Partner } from "./conversation.ts";
@@ -22,10 +23,12 @@ export async function suggestKind(
   // The same error: the object exists, or it is another failure.
   if (named === error || !(named instanceof AppError) || !isName(name)) return named;
   const [other, verb] = others[kind];
-  const isOther = await client.call("GET", `/api/v1/${kindOf(other).plural}/${name}`).then(
-    () => true,
-    () => false,
-  );
+  const isOther = await client
+    .call("GET", `/api/v1/${kindOf(other).plural}/${name}`, { answer: anything })
+    .then(
+      () => true,
+      () => false,
+    );
   if (!isOther) return named;
   return new AppError("not_found", named.message, {
     hint: `"${name}" is ${words[other]}: mcpctl ${verb} ${name}`,

@@ -1,15 +1,24 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { KindInfo, Resource } from "../../../kinds/define.ts";
+import { Type } from "@sinclair/typebox";
+import type { KindInfo } from "../../../kinds/define.ts";
+import { isName } from "../../../kinds/names.ts";
 import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
+import { parsedAnswer } from "../../client/answer-text.ts";
+import { fieldsOf, Name } from "../../client/answers.ts";
 import { ApiClient, type Endpoint } from "../../client/client.ts";
 import { resolveEndpoint } from "../../client/endpoint.ts";
+import { shapeOf } from "../../client/shape.ts";
 import type { Context } from "../../core/context.ts";
 import { globalArgs, globalFlags } from "../../core/globals.ts";
 import { flagsIn } from "../../core/parse.ts";
 
 /** Time limit in milliseconds, because the user has pressed Tab and waits. */
 const timeLimit = 150;
+/** Other names are left out: a name with `$(…)` would be a command on the line that the shell completes (T110). */
+const named = shapeOf(Type.Array(Type.Object({ name: Type.String() })));
+const cached = fieldsOf({ at: Type.Number(), names: Type.Array(Name) });
+
 /** Milliseconds for which names are cached: enough for several presses of Tab in a row. */
 const freshFor = 10_000;
 
@@ -27,19 +36,23 @@ export async function liveNames(
   const flags = globalFlags(flagsIn(typed, globalArgs));
   const endpoint = await resolveEndpoint({ ...context, flags });
   const file = join(context.home, "cache", `names-${keyOf(kind, endpoint)}.json`);
-  const cached = readCache(file, context.now());
-  if (cached) return cached;
+  const known = readCache(file, context.now());
+  if (known) return known;
   const client = new ApiClient(endpoint, { timeout: timeLimit, signal: context.signal });
-  const objects = await client.call<Resource[]>("GET", `/api/v1/${kind.plural}`);
-  const names = objects.map((object) => object.name);
-  writePrivateFile(file, JSON.stringify({ at: context.now(), names }));
+  const objects = await client.call("GET", `/api/v1/${kind.plural}`, { answer: named });
+  const names = objects.map((object) => object.name).filter(isName);
+  try {
+    writePrivateFile(file, JSON.stringify({ at: context.now(), names }));
+  } catch {
+    // In a home that cannot be written to, the names are asked for each time.
+  }
   return names;
 }
 
 function readCache(file: string, now: number): string[] | undefined {
   const text = readPrivateFile(file, { secret: true });
   if (text === undefined) return undefined;
-  const { at, names } = JSON.parse(text) as { at: number; names: string[] };
+  const { at, names } = parsedAnswer(text, cached);
   return now - at >= 0 && now - at < freshFor ? names : undefined;
 }
 

@@ -1,18 +1,19 @@
 import { AppError } from "../../../errors.ts";
 import { version as own, type Version } from "../../../version.ts";
+import { identityAnswer, permissionAnswer, versionAnswer } from "../../client/answers.ts";
 import type { ApiClient } from "../../client/client.ts";
-import type { Identity } from "../../client/identity.ts";
 import type { Check } from "./check.ts";
 
 /** Checks the login, the right to publish models, and the versions of both sides. */
 export async function checkAccount(client: ApiClient): Promise<{ checks: Check[]; loggedIn: boolean }> {
   const request = () =>
     Promise.all([
-      client.call<Identity>("GET", "/api/v1/auth/whoami"),
-      client.call<{ allowed: boolean }>("POST", "/api/v1/auth/can-i", {
+      client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
+      client.call("POST", "/api/v1/auth/can-i", {
+        answer: permissionAnswer,
         body: { verb: "expose", resource: "llms" },
       }),
-      client.call<Version>("GET", "/api/v1/version"),
+      client.call("GET", "/api/v1/version", { answer: versionAnswer }),
     ]);
   let responses: Awaited<ReturnType<typeof request>>;
   try {

@@ -1,9 +1,12 @@
 import { AppError } from "../../../errors.ts";
+import { textOf } from "../../client/answer-text.ts";
 import { type Check, median, span, tenth } from "./check.ts";
 import { type ProxyName, recognised } from "./remedies.ts";
 import type { Bench } from "./streams.ts";
 
 const rounds = 7;
+/** The most bytes that are read of the first response, which is a page if a proxy has made it. */
+const mostBytes = 64 * 1024;
 /** Time limit in milliseconds for a small response. */
 const timeLimit = 10_000;
 
@@ -31,7 +34,7 @@ export async function checkServer({ client, elapsed, signal }: Bench): Promise<C
     return { check: { name, verdict: "fail", detail: `${error.message}${advice}` } };
   }
   const { status, headers } = response;
-  const text = await response.text().catch(() => "");
+  const text = await textOf(response, mostBytes).catch(() => "");
   const took = elapsed() - began;
   const figures = { status, firstAnswer: tenth(took) };
   const found = (verdict: Check["verdict"], detail: string, more: Partial<Check> = {}): Contact => ({
@@ -75,7 +78,7 @@ export async function checkRoundTrip({ client, elapsed, signal }: Bench): Promis
       bearer: false,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]),
     });
-    await response.arrayBuffer();
+    await response.body?.cancel();
     took.push(elapsed() - began);
   }
   const middle = median(took);

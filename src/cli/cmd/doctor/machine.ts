@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../../errors.ts";
 import { reasonText } from "../../../system-errors.ts";
-import { type AgentStatus, controlPaths, controlSocket } from "../../../wire/agent-control.ts";
+import { controlPaths, controlSocket } from "../../../wire/agent-control.ts";
+import { agentStatus } from "../../client/agent-answers.ts";
 import { ApiClient } from "../../client/client.ts";
 import { readConfig } from "../../client/config.ts";
 import type { Check } from "./check.ts";
@@ -29,7 +30,9 @@ export async function checkAgent(home: string, signal: AbortSignal): Promise<Che
   if (!existsSync(path)) return { name, verdict: "skip", detail: "no agent runs on this machine" };
   const agent = new ApiClient({ url: `unix://${path}` }, { timeout: 3_000, signal });
   try {
-    const { pid, server, transport } = await agent.call<AgentStatus>("GET", controlPaths.status);
+    const { pid, server, transport } = await agent.call("GET", controlPaths.status, {
+      answer: agentStatus,
+    });
     const runs = `runs (pid ${Number(pid)})`;
     if (server === undefined || transport === undefined) return { name, verdict: "ok", detail: runs };
     const figures = { pid: Number(pid), transport: transport === null ? null : String(transport) };

@@ -1,6 +1,9 @@
+import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { type ProbeEvent, probePaths, type UploadTimes } from "../../../wire/probe.ts";
+import { probePaths } from "../../../wire/probe.ts";
 import { SseParser } from "../../../wire/sse.ts";
+import { isUnexpectedAnswer, parsedAnswer, textOf } from "../../client/answer-text.ts";
+import { fieldsOf } from "../../client/answers.ts";
 import type { ApiClient } from "../../client/client.ts";
 import { type Check, median, span, tenth } from "./check.ts";
 
@@ -23,6 +26,9 @@ const partEvery = 100;
 const grace = 10_000;
 /** Milliseconds between the comments that keep streams alive: a proxy that cuts earlier breaks streams. */
 const commentInterval = 15_000;
+
+const probeEvent = fieldsOf({ at: Type.Number() });
+const uploadTimes = fieldsOf({ bytes: Type.Number(), arrived: Type.Array(Type.Number()) });
 
 /** The time at which an event was sent and at which it arrived, each by the clock of its side. */
 export interface Timed {
@@ -139,7 +145,7 @@ export async function checkUploads({ client, wait, signal }: Bench): Promise<Che
   });
   const refused = refusal(name, response);
   if (refused) return refused;
-  const { bytes, arrived } = (await response.json()) as UploadTimes;
+  const { bytes, arrived } = parsedAnswer(await textOf(response), uploadTimes);
   const took = (parts - 1) * partEvery;
   const stretch = (arrived.at(-1) ?? 0) - (arrived[0] ?? 0);
   const held = stretch < took / 2;
@@ -169,7 +175,7 @@ export async function checkBodySize({ client, signal, elapsed }: Bench): Promise
   }
   const refused = refusal(name, response);
   if (refused) return refused;
-  const { bytes } = (await response.json()) as UploadTimes;
+  const { bytes } = parsedAnswer(await textOf(response), uploadTimes);
   const took = elapsed() - began;
   if (bytes !== size) return { name, verdict: "fail", detail: `${size} bytes were sent, ${bytes} arrived` };
   return {
@@ -200,11 +206,12 @@ async function readProbe(
       const arrived = elapsed();
       for (const { event, data } of parser.push(bytes)) {
         if (event === "end") ended = true;
-        else if (event === "tick") onTick({ sent: (JSON.parse(data) as ProbeEvent).at, arrived });
+        else if (event === "tick") onTick({ sent: parsedAnswer(data, probeEvent).at, arrived });
       }
     }
   } catch (cause) {
     if (signal.aborted) throw new AppError("interrupted", "interrupted", { cause });
+    if (isUnexpectedAnswer(cause)) throw cause;
     // The stream was cut, which is a result of the check.
     return { response, ended, cause: limit.aborted ? "timed_out" : "cut" };
   }

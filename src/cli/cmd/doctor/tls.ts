@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { connect } from "node:tls";
 import { reasonText } from "../../../system-errors.ts";
+import { staysOnThisMachine } from "../../client/endpoint.ts";
 import type { Check } from "./check.ts";
 
 const timeout = 10_000;
@@ -15,8 +16,7 @@ export async function checkTls(url: string, now: number): Promise<Check> {
   const { protocol, hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
   if (protocol === "http:") {
-    if (host === "localhost" || host.startsWith("127.") || host === "::1")
-      return { name, verdict: "skip", detail: "plain HTTP within this machine" };
+    if (staysOnThisMachine(url)) return { name, verdict: "skip", detail: "plain HTTP within this machine" };
     return {
       name,
       verdict: "warn",

@@ -37,7 +37,9 @@ async function changePrinter(kind: KindInfo, format: Format, headers: boolean, c
       terminal.out(changes.map((change) => jsonText(change, 0)).join(""));
   if (format.as !== "table" && format.as !== "wide") return objectPrinter(kind, format, context);
   const wide = format.as === "wide";
-  const header = kind.columns.filter((column) => wide || !column.wide).map((column) => column.header);
+  const header = kind.columns
+    .filter((column) => wide || !column.wide)
+    .map((column) => escapeLine(column.header));
   let widths: number[] | undefined;
   return async (changes: ObjectChange[]) => {
     const rows = changes.map(({ type, object }) => {

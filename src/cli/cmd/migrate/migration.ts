@@ -1,6 +1,10 @@
+import { type Static, Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
+import { oneOf } from "../../../kinds/define.ts";
 import { escapeLine, jsonText } from "../../../wire/text.ts";
+import { Name, Words } from "../../client/answers.ts";
 import { ndjson } from "../../client/ndjson.ts";
+import { shapeOf } from "../../client/shape.ts";
 import type { Context } from "../../core/context.ts";
 import { reportFailure, warn } from "../../core/failure.ts";
 import { wantsJson } from "../../output/format.ts";
@@ -17,19 +21,20 @@ export interface MigrationArguments {
   dryRun?: true;
 }
 
-/** The result of one secret. */
-interface Result {
-  name: string;
-  result: "migrated" | "skipped" | "planned" | "failed";
-  reason?: string;
-  /** The reason why the copy at the source was not deleted. */
-  left?: string;
-}
-
-type Summary = Record<Result["result"], number>;
+/** The result of one secret. `left` is the reason why the copy at the source was not deleted. */
+const Result = Type.Object({
+  name: Name,
+  result: oneOf(["migrated", "skipped", "planned", "failed"]),
+  reason: Type.Optional(Words),
+  left: Type.Optional(Words),
+});
+type Result = Static<typeof Result>;
+const Summary = Type.Object({ failed: Type.Integer() });
 
 /** A line of the response: first the number of secrets, then the result of each, last the counts. */
-type Line = { total: number } | Result | { summary: Summary };
+const lineShape = shapeOf(
+  Type.Union([Type.Object({ total: Type.Integer() }), Result, Type.Object({ summary: Summary })]),
+);
 
 /**
  * Has the server migrate secrets, and prints the result of each as it arrives.
@@ -47,15 +52,15 @@ export async function migrateSecrets(
   const json = wantsJson(context.flags.output);
   const client = await context.client();
   const results: Result[] = [];
-  let summary: Summary | undefined;
+  let summary: Static<typeof Summary> | undefined;
   let total: number | undefined;
   const progress = progressOn(context, after);
   try {
-    const { body } = await client.raw("POST", "/api/v1/secrets/migrate", {
+    const answer = await client.stream("POST", "/api/v1/secrets/migrate", {
       body: migration,
       accept: "application/x-ndjson",
     });
-    for await (const line of ndjson(body, signal) as AsyncGenerator<Line>) {
+    for await (const line of ndjson(answer, lineShape, signal)) {
       if ("summary" in line) summary = line.summary;
       if ("total" in line) total = line.total;
       if ("result" in line) {
