@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import type { AgentStatus, ProviderReport } from "../../wire/agent-control.ts";
 import { Words } from "./answers.ts";
-import { type Shape, shapeOf } from "./shape.ts";
+import { type AnswerShape, answerShape } from "./shape.ts";
 
 const orNull = Type.Union([Words, Type.Null()]);
 
@@ -19,13 +19,13 @@ const Report = Type.Object({
 });
 
 /** Answers of the agent of this machine. */
-export const providerReport = shapeOf(Report) as unknown as Shape<ProviderReport>;
-export const providerReports = shapeOf(Type.Array(Report)) as unknown as Shape<ProviderReport[]>;
-export const agentStatus = shapeOf(
+export const providerReport = answerShape(Report) as unknown as AnswerShape<ProviderReport>;
+export const providerReports = answerShape(Type.Array(Report)) as unknown as AnswerShape<ProviderReport[]>;
+export const agentStatus = answerShape(
   Type.Object({
     pid: Type.Integer(),
     server: Type.Optional(Words),
     transport: Type.Optional(orNull),
     endpoint: Type.Optional(orNull),
   }),
-) as unknown as Shape<AgentStatus>;
+) as unknown as AnswerShape<AgentStatus>;

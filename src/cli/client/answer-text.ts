@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { Shape } from "./shape.ts";
+import type { AnswerShape } from "./shape.ts";
 
 /** The most bytes of one answer: 5,000 llms with long descriptions take 25 MB. */
 const mostBytes = 64 * 1024 * 1024;
@@ -46,7 +46,7 @@ export async function textOf(
  *
  * @throws AppError "unexpected answer from the server" that names the place of the fault and repeats nothing of it
  */
-export function parsedAnswer<T>(text: string | undefined, shape: Shape<T>): T {
+export function parsedAnswer<T>(text: string | undefined, shape: AnswerShape<T>): T {
   if (text === undefined) throw unexpectedAnswer(`it is larger than ${mostBytes} bytes`);
   const excess = excessIn(text);
   if (excess !== undefined) throw unexpectedAnswer(excess);

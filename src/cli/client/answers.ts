@@ -2,7 +2,7 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import type { KindInfo, Resource } from "../../kinds/define.ts";
 import { findKind } from "../../kinds/index.ts";
 import { namePattern } from "../../kinds/names.ts";
-import { type Shape, shapeOf, typeFaultIn } from "./shape.ts";
+import { type AnswerShape, answerShape, typeFaultIn } from "./shape.ts";
 
 /** A name, which may become a part of a path, of a file's name or of a command line. */
 export const Name = Type.String({ pattern: namePattern, title: "name" });
@@ -17,7 +17,7 @@ export const Time = Type.String({
 export const Bearer = Type.String({ pattern: "^[!-~]{1,4096}$", title: "token" });
 
 /** Any answer, for calls whose answer is not read. */
-export const anything = shapeOf(Type.Unknown());
+export const anything = answerShape(Type.Unknown());
 
 const Common = {
   id: Id,
@@ -26,14 +26,14 @@ const Common = {
   updatedAt: Type.Optional(Time),
 };
 /** The fields by which an object is known. A watch tells no more of one that was deleted. */
-export const objectKey = shapeOf(Type.Object(Common));
-const versioned = shapeOf(Type.Object({ ...Common, version: Type.Integer() }));
+export const objectKey = answerShape(Type.Object(Common));
+const versioned = answerShape(Type.Object({ ...Common, version: Type.Integer() }));
 
 /** One object of a kind. Of a kind that is known here, its known fields have the types of the descriptor. */
-export function objectOf(kind: KindInfo): Shape<Resource> {
+export function objectOf(kind: KindInfo): AnswerShape<Resource> {
   const own = findKind(kind.kind);
   // A descriptor of the server is not followed into its schemas.
-  if (own !== kind) return objectKey as Shape<Resource>;
+  if (own !== kind) return objectKey as AnswerShape<Resource>;
   return {
     faultIn: (value) =>
       versioned.faultIn(value) ??
@@ -44,11 +44,11 @@ export function objectOf(kind: KindInfo): Shape<Resource> {
 }
 
 /** A list of objects of a kind. */
-export function listOf(kind: KindInfo): Shape<Resource[]> {
+export function listOf(kind: KindInfo): AnswerShape<Resource[]> {
   return eachOf(objectOf(kind));
 }
 
-function eachOf<T>(shape: Shape<T>): Shape<T[]> {
+function eachOf<T>(shape: AnswerShape<T>): AnswerShape<T[]> {
   return {
     faultIn(value) {
       if (!Array.isArray(value)) return " is not a list";
@@ -89,10 +89,12 @@ const Descriptor = Type.Object({
 });
 
 /** The kinds of the server, which may be newer than this program. */
-export const kindInfos: Shape<KindInfo[]> = shapeOf(Type.Array(Descriptor)) as unknown as Shape<KindInfo[]>;
+export const kindInfos: AnswerShape<KindInfo[]> = answerShape(
+  Type.Array(Descriptor),
+) as unknown as AnswerShape<KindInfo[]>;
 
 const VersionAnswer = Type.Object({ version: Words, commit: Words, date: Words, bun: Words });
-export const versionAnswer = shapeOf(VersionAnswer);
+export const versionAnswer = answerShape(VersionAnswer);
 
 const IdentityAnswer = Type.Object({
   kind: Type.Union([Type.Literal("User"), Type.Literal("Token")]),
@@ -104,12 +106,12 @@ const IdentityAnswer = Type.Object({
 });
 /** The response of `GET /api/v1/auth/whoami`. */
 export type Identity = Static<typeof IdentityAnswer>;
-export const identityAnswer = shapeOf(IdentityAnswer);
+export const identityAnswer = answerShape(IdentityAnswer);
 
-export const loginAnswer = shapeOf(Type.Object({ token: Bearer }));
-export const permissionAnswer = shapeOf(Type.Object({ allowed: Type.Boolean() }));
+export const loginAnswer = answerShape(Type.Object({ token: Bearer }));
+export const permissionAnswer = answerShape(Type.Object({ allowed: Type.Boolean() }));
 
 /** The check of an object with these fields. */
 export function fieldsOf<P extends Record<string, TSchema>>(properties: P) {
-  return shapeOf(Type.Object(properties));
+  return answerShape(Type.Object(properties));
 }

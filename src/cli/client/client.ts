@@ -3,7 +3,7 @@ import { systemReason } from "../../system-errors.ts";
 import { answerError } from "./answer-error.ts";
 import { parsedAnswer, textOf } from "./answer-text.ts";
 import { Liveness, type LivenessTimes } from "./liveness.ts";
-import type { Shape } from "./shape.ts";
+import type { AnswerShape } from "./shape.ts";
 
 /** The address of a server, and the token that is sent to it. */
 export interface Endpoint {
@@ -25,7 +25,7 @@ interface SendOptions {
 
 export interface CallOptions<T> extends SendOptions {
   /** The shape that the answer must have. */
-  answer: Shape<T>;
+  answer: AnswerShape<T>;
   /** No time limit, unless `--timeout` sets one: the server works for as long as it needs. */
   unlimited?: true;
 }

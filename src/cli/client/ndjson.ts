@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { parsedAnswer, unexpectedAnswer } from "./answer-text.ts";
-import type { Shape } from "./shape.ts";
+import type { AnswerShape } from "./shape.ts";
 
 const longestLine = 1024 * 1024;
 
@@ -13,7 +13,7 @@ const longestLine = 1024 * 1024;
  */
 export async function* ndjson<T>(
   answer: AsyncIterable<Uint8Array>,
-  shape: Shape<T>,
+  shape: AnswerShape<T>,
   signal: AbortSignal,
 ): AsyncGenerator<T> {
   const decoder = new TextDecoder();

@@ -5,7 +5,7 @@ import { isObject } from "../../wire/json.ts";
  * A check of an answer, which has the type `T` after it. TypeBox's own check is not used: loading it takes longer than
  * the check of a list.
  */
-export interface Shape<T> {
+export interface AnswerShape<T> {
   /** Returns the first fault, with its JSON pointer: `/0/name is no name`; undefined if there is none. */
   faultIn(value: unknown): string | undefined;
   /** Never set: it carries the type. */
@@ -13,7 +13,7 @@ export interface Shape<T> {
 }
 
 /** The check of a schema. Fields that the schema does not name may have any value: the server may be newer. */
-export function shapeOf<S extends TSchema>(schema: S): Shape<Static<S>> {
+export function answerShape<S extends TSchema>(schema: S): AnswerShape<Static<S>> {
   return { faultIn: (value) => faultIn(schema, value, "", true) };
 }
 

@@ -4,7 +4,7 @@ import { parsedAnswer, unexpectedAnswer } from "./answer-text.ts";
 import { objectKey, objectOf } from "./answers.ts";
 import type { ApiClient } from "./client.ts";
 import { eventsOf, isTransient, type Pause, reconnecting } from "./reconnect.ts";
-import type { Shape } from "./shape.ts";
+import type { AnswerShape } from "./shape.ts";
 
 /** One change of one object. A deletion carries the last known fields. */
 export interface ObjectChange {
@@ -15,7 +15,7 @@ export interface ObjectChange {
 /** The events of a watch. Others are those of a newer server. */
 const events: readonly string[] = ["synced", "added", "modified", "deleted"];
 const mostObjects = 500_000;
-const deletion = objectKey as Shape<Resource>;
+const deletion = objectKey as AnswerShape<Resource>;
 
 /**
  * Yields all objects of a kind as one batch of `added`, then each change, in order and without gaps. After a lost

@@ -4,7 +4,7 @@ import { findKind, kindOf } from "../../kinds/index.ts";
 import { jsonText } from "../../wire/text.ts";
 import { fieldsOf, Id, Name, Time, Words } from "../client/answers.ts";
 import { objectPath, withNearestName } from "../client/objects.ts";
-import type { Shape } from "../client/shape.ts";
+import type { AnswerShape } from "../client/shape.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
@@ -78,7 +78,7 @@ async function rotateMasterKey(json: boolean, context: Context): Promise<void> {
 }
 
 /** The response to a rotation. It has no time limit: the server may have many secrets, and asks another server. */
-async function requestRotation<T>(path: string, answer: Shape<T>, context: Context): Promise<T> {
+async function requestRotation<T>(path: string, answer: AnswerShape<T>, context: Context): Promise<T> {
   const progress = progressOn(context);
   progress.show("rotating …");
   try {

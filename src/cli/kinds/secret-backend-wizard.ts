@@ -5,7 +5,7 @@ import { typesWithSetUp } from "../../kinds/secret-backends/config.ts";
 import type { TypeWithSetUp } from "../../kinds/secret-backends/define.ts";
 import { escapeLine } from "../../wire/text.ts";
 import { fieldsOf, Name, objectOf } from "../client/answers.ts";
-import type { Shape } from "../client/shape.ts";
+import type { AnswerShape } from "../client/shape.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { fieldsFrom } from "../flags/fields.ts";
@@ -33,7 +33,7 @@ interface WizardResponse {
   [made: string]: unknown;
 }
 
-const wizardAnswer: Shape<WizardResponse> = {
+const wizardAnswer: AnswerShape<WizardResponse> = {
   faultIn(value) {
     const fault = fieldsOf({ secret: Name }).faultIn(value);
     if (fault !== undefined) return fault;

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { jsonText } from "../../wire/text.ts";
 import { Words } from "../client/answers.ts";
-import { shapeOf } from "../client/shape.ts";
+import { answerShape } from "../client/shape.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import type { Format } from "../output/format.ts";
@@ -32,7 +32,7 @@ const usageArgs: Args = {
 export const usage: Report = { args: usageArgs, print: printUsage };
 
 const Line = Type.Record(Type.String(), Type.Union([Words, Type.Number(), Type.Null()]));
-const usageAnswer = shapeOf(Type.Array(Line));
+const usageAnswer = answerShape(Type.Array(Line));
 
 async function printUsage(
   args: Readonly<Record<string, Value>>,

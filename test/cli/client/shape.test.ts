@@ -11,7 +11,7 @@ import {
   objectOf,
   Time,
 } from "../../../src/cli/client/answers.ts";
-import { shapeOf, typeFaultIn } from "../../../src/cli/client/shape.ts";
+import { answerShape, typeFaultIn } from "../../../src/cli/client/shape.ts";
 import { kindOf, kinds } from "../../../src/kinds/index.ts";
 import { llms } from "../../support/cli/fake-api.ts";
 
@@ -32,9 +32,9 @@ describe("the shape of an answer (T109)", () => {
     ],
     [Type.Union([Type.Literal("x"), Type.Null()]), "x", ["y", 5]],
   ])("%# takes what fits and nothing else", (schema, right, wrong) => {
-    expect(shapeOf(schema).faultIn(right)).toBeUndefined();
+    expect(answerShape(schema).faultIn(right)).toBeUndefined();
     for (const value of wrong)
-      expect(shapeOf(schema).faultIn(value), JSON.stringify(value)).toBeTypeOf("string");
+      expect(answerShape(schema).faultIn(value), JSON.stringify(value)).toBeTypeOf("string");
   });
 
   it("names the place of a fault and repeats nothing of the value", () => {

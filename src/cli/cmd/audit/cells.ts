@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Time, Words } from "../../client/answers.ts";
-import { shapeOf } from "../../client/shape.ts";
+import { answerShape } from "../../client/shape.ts";
 import { plain } from "../../output/cells.ts";
 
 const some = Type.Optional;
@@ -31,8 +31,8 @@ const ApiAuditEvent = Type.Object({
 
 /** An event of `GET /api/v1/audit`. Members without a value are left out. */
 export type ApiAuditEvent = Static<typeof ApiAuditEvent>;
-export const auditEvent = shapeOf(ApiAuditEvent);
-export const auditEvents = shapeOf(Type.Array(ApiAuditEvent));
+export const auditEvent = answerShape(ApiAuditEvent);
+export const auditEvents = answerShape(Type.Array(ApiAuditEvent));
 
 interface Column {
   header: string;

@@ -4,7 +4,7 @@ import { SseParser } from "../../../wire/sse.ts";
 import { codeIn } from "../../client/answer-error.ts";
 import { parsedAnswer, unexpectedAnswer } from "../../client/answer-text.ts";
 import { fieldsOf } from "../../client/answers.ts";
-import type { Shape } from "../../client/shape.ts";
+import type { AnswerShape } from "../../client/shape.ts";
 
 /** A piece of a streamed answer. */
 export type Piece = { kind: "text" | "reasoning"; text: string };
@@ -52,7 +52,7 @@ export const completion = fieldsOf({
   ),
   usage: optional(Usage),
 });
-type Of<S extends Shape<unknown>> = NonNullable<S["of"]>;
+type Of<S extends AnswerShape<unknown>> = NonNullable<S["of"]>;
 
 /** The most tool calls of one answer: their numbers are positions in a list. */
 const mostToolCalls = 1_000;

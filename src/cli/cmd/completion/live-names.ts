@@ -8,7 +8,7 @@ import { parsedAnswer } from "../../client/answer-text.ts";
 import { fieldsOf, Name } from "../../client/answers.ts";
 import { ApiClient, type Endpoint } from "../../client/client.ts";
 import { resolveEndpoint } from "../../client/endpoint.ts";
-import { shapeOf } from "../../client/shape.ts";
+import { answerShape } from "../../client/shape.ts";
 import type { Context } from "../../core/context.ts";
 import { globalArgs, globalFlags } from "../../core/globals.ts";
 import { flagsIn } from "../../core/parse.ts";
@@ -16,7 +16,7 @@ import { flagsIn } from "../../core/parse.ts";
 /** Time limit in milliseconds, because the user has pressed Tab and waits. */
 const timeLimit = 150;
 /** Other names are left out: a name with `$(…)` would be a command on the line that the shell completes (T110). */
-const named = shapeOf(Type.Array(Type.Object({ name: Type.String() })));
+const named = answerShape(Type.Array(Type.Object({ name: Type.String() })));
 const cached = fieldsOf({ at: Type.Number(), names: Type.Array(Name) });
 
 /** Milliseconds for which names are cached: enough for several presses of Tab in a row. */

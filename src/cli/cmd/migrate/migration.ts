@@ -4,7 +4,7 @@ import { oneOf } from "../../../kinds/define.ts";
 import { escapeLine, jsonText } from "../../../wire/text.ts";
 import { Name, Words } from "../../client/answers.ts";
 import { ndjson } from "../../client/ndjson.ts";
-import { shapeOf } from "../../client/shape.ts";
+import { answerShape } from "../../client/shape.ts";
 import type { Context } from "../../core/context.ts";
 import { reportFailure, warn } from "../../core/failure.ts";
 import { wantsJson } from "../../output/format.ts";
@@ -32,7 +32,7 @@ type Result = Static<typeof Result>;
 const Summary = Type.Object({ failed: Type.Integer() });
 
 /** A line of the response: first the number of secrets, then the result of each, last the counts. */
-const lineShape = shapeOf(
+const lineShape = answerShape(
   Type.Union([Type.Object({ total: Type.Integer() }), Result, Type.Object({ summary: Summary })]),
 );
 
