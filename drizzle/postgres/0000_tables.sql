@@ -72,10 +72,10 @@ CREATE TABLE "sessions" (
 	"expires_at" bigint NOT NULL
 );
 --> statement-breakpoint
-ALTER TABLE "credentials" ADD CONSTRAINT "credentials_resource_id_resources_id_fk" FOREIGN KEY ("resource_id") REFERENCES "public"."resources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "refs" ADD CONSTRAINT "refs_from_id_resources_id_fk" FOREIGN KEY ("from_id") REFERENCES "public"."resources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "refs" ADD CONSTRAINT "refs_to_id_resources_id_fk" FOREIGN KEY ("to_id") REFERENCES "public"."resources"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "sessions" ADD CONSTRAINT "sessions_user_id_resources_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."resources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "credentials" ADD CONSTRAINT "credentials_resource_id_resources_id_fk" FOREIGN KEY ("resource_id") REFERENCES "resources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "refs" ADD CONSTRAINT "refs_from_id_resources_id_fk" FOREIGN KEY ("from_id") REFERENCES "resources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "refs" ADD CONSTRAINT "refs_to_id_resources_id_fk" FOREIGN KEY ("to_id") REFERENCES "resources"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "sessions" ADD CONSTRAINT "sessions_user_id_resources_id_fk" FOREIGN KEY ("user_id") REFERENCES "resources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "credentials_bearer" ON "credentials" USING btree ("hash") WHERE "type" = 'bearer';--> statement-breakpoint
 CREATE INDEX "refs_to_id" ON "refs" USING btree ("to_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "resources_kind_scope_name" ON "resources" USING btree ("kind","scope","name");--> statement-breakpoint

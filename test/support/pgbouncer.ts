@@ -15,11 +15,15 @@ export const hasPgBouncer = program !== null;
  *
  * @param url of the database, from `freshDatabase`
  * @param mode `transaction` or `session`
+ * @param more lines of its configuration
+ * @param port of TCP, if the lines let it listen there; it is also part of the name of its Unix socket
  * @returns the URL through the pooler
  */
 export async function pgBouncer(
   url: string,
   mode: "transaction" | "session" = "transaction",
+  more: readonly string[] = [],
+  port = 6432,
 ): Promise<string> {
   const database = new URL(url);
   const folder = mkdtempSync(join(tmpdir(), "mcpctl-pgbouncer-"));
@@ -34,10 +38,11 @@ pool_mode = ${mode}
 default_pool_size = 4
 auth_type = any
 unix_socket_dir = ${folder}
-listen_port = 6432
+listen_port = ${port}
 ignore_startup_parameters = extra_float_digits
 log_connections = 0
 log_disconnections = 0
+${more.join("\n")}
 `,
   );
   const user = ordinaryUser();
@@ -50,7 +55,7 @@ log_disconnections = 0
     running.kill("SIGKILL");
     await running.exited;
   });
-  const socket = join(folder, ".s.PGSQL.6432");
+  const socket = join(folder, `.s.PGSQL.${port}`);
   const listens = () =>
     Bun.connect({ unix: socket, socket: { data() {} } }).then(
       (connection) => {
@@ -60,5 +65,5 @@ log_disconnections = 0
       () => false,
     );
   await expect.poll(listens).toBe(true);
-  return `postgres://postgres@localhost:6432${database.pathname}?host=${folder}`;
+  return `postgres://postgres@localhost:${port}${database.pathname}?host=${folder}`;
 }

@@ -18,7 +18,10 @@ export interface StoreOptions {
 export async function openStore({ url, path, now, onWarning }: StoreOptions): Promise<Store> {
   if (url !== undefined) {
     const { openPostgres } = await import("./postgres/store.ts");
-    return await openPostgres(url, now);
+    const env = { ...process.env };
+    // The driver would read this one by itself. It would give up on a database that has become read-only.
+    delete process.env["PGTARGETSESSIONATTRS"];
+    return await openPostgres(url, now, { env, ...(onWarning && { onWarning }) });
   }
   if (path === undefined) throw new TypeError("openStore needs a url or a path");
   const { openSqlite } = await import("./sqlite/store.ts");

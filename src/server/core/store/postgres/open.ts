@@ -2,7 +2,8 @@ import postgres, { type Options, type Sql } from "postgres";
 import { AppError } from "../../../../errors.ts";
 import { systemReason } from "../../../../system-errors.ts";
 import { lacking, type Migration } from "../migration.ts";
-import { bare } from "./refusal.ts";
+import { bare, mayWorkElsewhere } from "./refusal.ts";
+import { type PostgresSettings, postgresSettings, shownUrl } from "./settings.ts";
 import { type WatchedSockets, watchedSockets } from "./sockets.ts";
 import type { OneConnection } from "./transactions.ts";
 
@@ -19,61 +20,93 @@ export interface Database {
   sockets: WatchedSockets;
 }
 
-/** Connects and applies the migrations that the database lacks. Throws AppError, naming the database. */
+/**
+ * Connects and applies the migrations that the database lacks. Throws AppError, naming the database.
+ *
+ * @param env the environment, for the variables of libpq
+ */
 export async function connect(
   url: string,
+  env: Readonly<Record<string, string | undefined>>,
   migrations: readonly Migration[],
   now: () => number,
 ): Promise<Database> {
-  const shown = url.replace(/\/\/.*@/s, "//").replace(/\?.*/s, "");
-  const sockets = watchedSockets();
-  const sql = client(url, shown, sockets);
-  try {
-    await migrate(sql, migrations, shown, now);
-    const oneConnection: OneConnection = (onclose) => client(url, shown, sockets, { max: 1, onclose });
-    return { client: sql, oneConnection, sockets };
-  } catch (error) {
-    await sql.end({ timeout: 0 });
-    if (error instanceof AppError) throw error;
-    const { code, cause } = bare(error);
-    const known = systemReason({ code });
-    const message = cause instanceof Error ? cause.message : "it did not answer";
-    throw new AppError("unavailable", `cannot open ${shown}: ${known ? `${known.text}: ` : ""}${message}`, {
-      cause,
-      ...(known?.hint !== undefined && { hint: known.hint }),
-    });
+  const settings = postgresSettings(url, env);
+  const shown = shownUrl(url);
+  const sockets = watchedSockets(settings);
+  for (let hosts = settings.hosts.length; ; hosts--) {
+    const sql = client(settings, sockets);
+    try {
+      await checkEncoding(sql, shown);
+      await migrate(sql, migrations, shown, now);
+      const oneConnection: OneConnection = (onclose) => client(settings, sockets, { max: 1, onclose });
+      return { client: sql, oneConnection, sockets };
+    } catch (error) {
+      await sql.end({ timeout: 0 });
+      if (error instanceof AppError) throw error;
+      if (hosts > 1 && mayWorkElsewhere(error)) {
+        await sockets.leaveServer();
+        continue;
+      }
+      throw cannotOpen(shown, error);
+    }
   }
 }
 
-/** Makes a client. URLs have the folder of a Unix socket as `?host=`, as for libpq; the driver needs it as an option. */
+/** Makes a client. TLS, several hosts and the variables of libpq are not left to the driver. */
 function client(
-  url: string,
-  shown: string,
+  { user, password, database, connectTimeout, session, hosts }: PostgresSettings,
   sockets: WatchedSockets,
   more: Options<Record<string, never>> = {},
 ): Sql {
-  const [base = "", query] = url.split("?");
-  const parameters = new URLSearchParams(query);
-  const host = parameters.get("host");
-  parameters.delete("host");
-  try {
-    return postgres(`${base}?${parameters}`, {
-      ...(host !== null && { host }),
-      connect_timeout: 10,
-      // Behind a pooler in transaction mode, the next transaction may have another connection without the statement.
-      prepare: false,
-      connection: { application_name: "mcpctl" },
-      onnotice: () => {},
-      // Its types leave this option out.
-      ...{ socket: sockets.open },
-      ...more,
-    });
-  } catch {
-    // The message of the driver has the URL, with the password.
-    throw new AppError("invalid_request", `${shown} is not the URL of a PostgreSQL database`, {
-      hint: "Write it as postgres://user:password@host:5432/database.",
-    });
-  }
+  return postgres({
+    // Only for the driver's own messages.
+    host: hosts.map((target) => ("path" in target ? "localhost" : target.host)).at(0)!,
+    port: 5432,
+    ...(user !== undefined && { user }),
+    ...(database !== undefined && { database }),
+    pass: password,
+    ssl: false,
+    connect_timeout: connectTimeout,
+    // Behind a pooler in transaction mode, the next transaction may have another connection without the statement.
+    prepare: false,
+    connection: session,
+    onnotice: () => {},
+    // Its types leave these options out.
+    ...{ socket: sockets.open, sslnegotiation: null },
+    ...more,
+  });
+}
+
+function cannotOpen(shown: string, error: unknown): AppError {
+  const { code, cause } = bare(error);
+  const known = systemReason({ code });
+  const message = cause instanceof Error ? cause.message : "it did not answer";
+  const hint = hints[code] ?? known?.hint;
+  return new AppError("unavailable", `cannot open ${shown}: ${known ? `${known.text}: ` : ""}${message}`, {
+    cause,
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/** Advice by SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html). */
+const hints: Readonly<Record<string, string>> = {
+  "25006":
+    "It is a standby or read-only. Use the URL of the primary, or list all hosts: postgres://…@a,b/database.",
+  "3D000": "Make it first: CREATE DATABASE … ENCODING 'UTF8'.",
+  "42501":
+    "The user needs a schema to make tables in: CREATE SCHEMA mcpctl AUTHORIZATION <user>, and ?search_path=mcpctl in the URL.",
+  "3F000":
+    "The user needs a schema to make tables in: CREATE SCHEMA mcpctl AUTHORIZATION <user>, and ?search_path=mcpctl in the URL.",
+};
+
+/** Refuses a database that cannot store every text. */
+async function checkEncoding(sql: Sql, shown: string): Promise<void> {
+  const [row] = await sql<{ encoding: string }[]>`select current_setting('server_encoding') as encoding`;
+  if (row?.encoding === "UTF8") return;
+  throw new AppError("unavailable", `${shown} has the encoding ${row?.encoding}, and mcpctl needs UTF8`, {
+    hint: "Make another one: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.",
+  });
 }
 
 async function migrate(

@@ -3,9 +3,10 @@ import { StoreError, type Write } from "../types.ts";
 
 /**
  * SQLSTATEs of temporary errors (postgresql.org/docs/current/errcodes-appendix.html): lost connections, actions of an
- * operator, conflicts between transactions, too few resources, a server that became a read-only standby.
+ * operator, conflicts between transactions, too few resources, a server that became a read-only standby, a refused login,
+ * and damaged data.
  */
-const passing = /^(08|40|53|57|58|25006|55P03)/;
+const passing = /^(08|28|40|53|57|58|3D000|25006|55P03|XX00[12])/;
 /** Codes of the driver and of the operating system: CONNECTION_CLOSED, CONNECT_TIMEOUT, ECONNREFUSED. */
 const unreachable = /^(CONNECT|E[A-Z]{4,})/;
 
@@ -20,11 +21,18 @@ export function mayWorkElsewhere(error: unknown): boolean {
   return elsewhere.test(error instanceof StoreError ? bare(error.cause).code : bare(error).code);
 }
 
+/** Returns the error of a server that accepts no writes, as PostgreSQL itself would tell it. */
+export function readOnly(): Error {
+  return Object.assign(new Error("25006: the server accepts no writes"), { code: "25006" });
+}
+
 /** Returns the reason of a failure in words for callers; undefined where there is nothing to say but that it failed. */
 function reasonOf(code: string): string | undefined {
   if (code === "25006") return "the database is read-only: it may be a standby";
   if (code === "53300") return "the database has no free connection";
   if (/^57P0[1-3]/.test(code)) return "the database is starting or stopping";
+  if (code.startsWith("28") || code === "3D000") return "the database refuses the login of the server";
+  if (code.startsWith("XX")) return "the database is damaged";
   if (code === "55P03" || code === "57014") return "the database was busy for too long";
   return undefined;
 }

@@ -1,47 +1,176 @@
-import { Socket } from "node:net";
-
-/** The address of a database server, as the driver parses it. */
-interface Address {
-  host: string[];
-  port: number[];
-  /** Path of the Unix socket, where the host is a folder. */
-  path?: string | false;
-}
+import { Duplex } from "node:stream";
+import { type Dialled, dial } from "./dial.ts";
+import type { PostgresSettings } from "./settings.ts";
 
 /** The sockets of one driver, with the time when each last received data. */
 export interface WatchedSockets {
   /** Makes a socket for the driver's option `socket`, and connects it in the background. */
-  open(address: Address): Socket;
+  open(): Duplex;
   /** Destroys the sockets that have received nothing for some milliseconds. */
   destroySilent(time: number): void;
+  /**
+   * Destroys the sockets on which no query runs, because their server does not work any more, and lets new ones begin
+   * with the next host. Resolves when the driver knows of it.
+   */
+  leaveServer(): Promise<void>;
+  /** True if a connection to another machine was made without TLS. */
+  readonly isExposed: boolean;
 }
 
+type Settings = Pick<PostgresSettings, "hosts" | "tls" | "connectTimeout">;
+
+/** Milliseconds between two changes of the host. The connections of one server all fail at about the same time. */
+const hostInterval = 1000;
+
 /**
- * Makes sockets that can be destroyed when the database does not answer: its process hangs, or packets get lost. The
- * driver itself would wait for ever on such a connection, and would use it for the next query.
+ * Makes sockets that can be destroyed when the database does not answer, because its process hangs or packets get lost.
+ * The driver itself would wait for ever on such a connection, and would use it for the next query. With a socket of ours
+ * it also knows nothing of TLS and of several hosts: both are handled here.
  */
-export function watchedSockets(elapsed = performance.now.bind(performance)): WatchedSockets {
-  const lastReceived = new Map<Socket, number>();
+export function watchedSockets(
+  { hosts, tls, connectTimeout }: Settings,
+  elapsed = performance.now.bind(performance),
+): WatchedSockets {
+  const open = new Set<DatabaseSocket>();
+  let first = 0;
+  let changedAt = Number.NEGATIVE_INFINITY;
+  let isExposed = false;
+
+  async function connect(): Promise<Dialled> {
+    let failure: unknown;
+    for (let i = 0; i < hosts.length; i++) {
+      const target = hosts[(first + i) % hosts.length]!;
+      try {
+        const dialled = await dial(target, tls, connectTimeout * 1000);
+        if (!dialled.isEncrypted && "host" in target && !isLoopback(target.host)) isExposed = true;
+        return dialled;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
   return {
-    open({ host, port, path }) {
-      const socket = new Socket();
-      lastReceived.set(socket, elapsed());
-      socket.on("data", () => lastReceived.set(socket, elapsed()));
+    open() {
+      const socket = new DatabaseSocket(connect, elapsed);
+      open.add(socket);
       // The driver listens for errors a moment later, and stops when the socket is closed. An error that nobody listens
       // for would end the process.
       const ignoreErrors = () => void socket.on("error", () => {});
       ignoreErrors();
       socket.on("close", () => {
-        lastReceived.delete(socket);
+        open.delete(socket);
         queueMicrotask(ignoreErrors);
       });
-      // The driver writes at once. The socket sends it when it is connected.
-      if (path) socket.connect(path);
-      else socket.connect(port[0]!, host[0]!);
       return socket;
     },
     destroySilent(time) {
-      for (const [socket, at] of lastReceived) if (elapsed() - at >= time) socket.destroy();
+      for (const socket of open) if (elapsed() - socket.lastReceived >= time) socket.destroy();
+    },
+    async leaveServer() {
+      if (elapsed() - changedAt >= hostInterval) {
+        changedAt = elapsed();
+        first = (first + 1) % hosts.length;
+      }
+      const left = [...open].filter((socket) => socket.isIdle);
+      await Promise.all(
+        left.map((socket) => {
+          const closed = new Promise((resolve) => socket.once("close", resolve));
+          socket.destroy();
+          return closed;
+        }),
+      );
+    },
+    get isExposed() {
+      return isExposed;
     },
   };
+}
+
+/** True for a name or address of this machine itself. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** The end of a response when the connection is outside a transaction: `ReadyForQuery`, state "I". */
+const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+
+/** A socket that connects by itself: what is written before waits. */
+class DatabaseSocket extends Duplex {
+  /** Time of the last data, on the monotonic clock. */
+  lastReceived: number;
+  readonly #elapsed: () => number;
+  #inner: Dialled["socket"] | undefined;
+  /** Sends what was written before there was a connection. */
+  #onConnect: (() => void) | undefined;
+  #isReady = false;
+
+  constructor(connect: () => Promise<Dialled>, elapsed: () => number) {
+    super({ allowHalfOpen: false });
+    this.#elapsed = elapsed;
+    this.lastReceived = elapsed();
+    connect().then(
+      ({ socket }) => this.#use(socket),
+      (error) => this.destroy(error),
+    );
+  }
+
+  /** True if no query runs on the connection. */
+  get isIdle(): boolean {
+    return this.#isReady;
+  }
+
+  /** The driver asks for the state by the names of `net.Socket`. */
+  get readyState(): "opening" | "open" | "closed" {
+    if (this.destroyed) return "closed";
+    return this.#inner ? "open" : "opening";
+  }
+
+  setKeepAlive(enable: boolean, delay: number): this {
+    this.#inner?.setKeepAlive(enable, delay);
+    return this;
+  }
+
+  #use(socket: Dialled["socket"]): void {
+    if (this.destroyed) return void socket.destroy();
+    this.#inner = socket;
+    socket.setKeepAlive(true, 60_000);
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => {
+      this.lastReceived = this.#elapsed();
+      this.#isReady = chunk.subarray(-ready.length).equals(ready);
+      if (!this.push(chunk)) socket.pause();
+    });
+    socket.on("end", () => this.push(null));
+    socket.on("error", (error) => this.destroy(error));
+    socket.on("close", () => this.destroy());
+    socket.resume();
+    this.#onConnect?.();
+  }
+
+  override _read(): void {
+    this.#inner?.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#isReady = false;
+    if (this.#inner) this.#inner.write(chunk, done);
+    else this.#onConnect = () => this.#inner!.write(chunk, done);
+  }
+
+  override _final(done: () => void): void {
+    if (this.#inner) this.#inner.end(done);
+    else done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#inner?.destroy();
+    done(error);
+  }
+
+  /** The driver slows down its attempts if the event says that there was an error, as that of `net.Socket` does. */
+  override emit(name: string | symbol, ...args: unknown[]): boolean {
+    return name === "close" ? super.emit(name, this.errored !== null) : super.emit(name, ...args);
+  }
 }

@@ -5,6 +5,7 @@ import { migrations } from "../../../../../drizzle/postgres/migrations.ts";
 import { auditEvent, auditWhere } from "../audit.ts";
 import { after, ended, type Note } from "../changes.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
+import { failureNotes } from "../failure-notes.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
@@ -12,7 +13,7 @@ import { usageOf, usageWhere } from "../usage.ts";
 import { doorbell } from "./doorbell.ts";
 import { linkQueries } from "./links.ts";
 import { connect, writeLock } from "./open.ts";
-import { refusal } from "./refusal.ts";
+import { mayWorkElsewhere, readOnly, refusal } from "./refusal.ts";
 import {
   auditEvents,
   changes,
@@ -24,6 +25,7 @@ import {
   sessions,
   usage,
 } from "./schema.ts";
+import { shownUrl } from "./settings.ts";
 import { auditBell, tail } from "./tail.ts";
 import { threadQueries } from "./threads.ts";
 import { transactions as openTransactions } from "./transactions.ts";
@@ -37,15 +39,24 @@ export interface PostgresOptions {
   steps?: readonly Migration[];
   /** Milliseconds after which a query that is not answered fails, and its connection is closed. */
   timeout?: number;
+  /** The environment, for the variables of libpq. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Gets warnings about the connection, and the reasons of failures, for the log. */
+  onWarning?: (text: string) => void;
 }
 
 /** Opens a store in a PostgreSQL database, which several servers may share. */
 export async function openPostgres(
   url: string,
   now: () => number,
-  { steps = migrations, timeout = 10_000 }: PostgresOptions = {},
+  { steps = migrations, timeout = 10_000, env = {}, onWarning = () => {} }: PostgresOptions = {},
 ): Promise<Store> {
-  const database = await connect(url, steps, now);
+  const database = await connect(url, env, steps, now);
+  if (database.sockets.isExposed)
+    onWarning(
+      `the connection to ${shownUrl(url)} is not encrypted, and secrets travel over it: set sslmode=verify-full in the URL`,
+    );
+  const note = failureNotes(onWarning);
   const { client } = database;
   const db = drizzle({ client });
   const transactions = openTransactions(database.oneConnection, transactionsAtATime, timeout);
@@ -66,7 +77,12 @@ export async function openPostgres(
     try {
       return await working;
     } catch (error) {
-      throw refusal(error);
+      const refused = refusal(error);
+      if (refused instanceof StoreError && refused.refusal === "unavailable") {
+        if (mayWorkElsewhere(refused)) await database.sockets.leaveServer();
+        note(`PostgreSQL: ${refused.cause instanceof Error ? refused.cause.message : "it does not answer"}`);
+      }
+      throw refused;
     } finally {
       clearTimeout(timer);
       underWay.delete(working);
@@ -220,7 +236,12 @@ export async function openPostgres(
         await queries.delete(changes).where(lte(changes.revision, last - Math.max(keepChanges, 1)));
       }),
 
-    ping: () => guarded(async () => void (await lastRevision(db))),
+    ping: () =>
+      guarded(async () => {
+        const [row] = await client<{ isReadOnly: boolean }[]>`
+          select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as "isReadOnly"`;
+        if (row?.isReadOnly) throw readOnly();
+      }),
 
     async close() {
       bell.stop();
