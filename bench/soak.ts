@@ -6,15 +6,18 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type AuditSoakPlan, soakAudit } from "./soak-audit.ts";
+import { type LineResult, lineCells, soakLines } from "./soak-lines.ts";
 import { type LinkSoakPlan, type LinkSoakResult, soakLink } from "./soak-link.ts";
 import { megabytes } from "./table.ts";
 
-const usage = `bun run soak [--only audit|link] [--seed N] [--binary FILE]
+const usage = `bun run soak [--only audit|link|lines] [--seed N] [--binary FILE]
 
   audit   calls the compiled server, kills it with -9 in the middle of each round, and looks for the audit row of
           every answer that a client has received whole: [--rounds 10] [--calls 10000] [--clients 16]
   link    streams from models of many agents, kills agents with -9, and cuts, resets and stalls their ways to the
-          server; each stream is whole or ends in one error: [--seconds 300] [--agents 20] [--streams 200]`;
+          server; each stream is whole or ends in one error: [--seconds 300] [--agents 20] [--streams 200]
+  lines   sends large requests and answers over lines of 1, 8 and 100 Mbit/s, with small calls beside them: [--megabytes 32]
+          (leaves out what takes longer than 100 seconds)`;
 
 /** Memory may grow by this share from the first third to the last; a shorter soak, in seconds, says nothing of it. */
 const growth = 0.3;
@@ -30,6 +33,7 @@ async function main(): Promise<void> {
       seconds: { type: "string", default: "300" },
       agents: { type: "string", default: "20" },
       streams: { type: "string", default: "200" },
+      megabytes: { type: "string", default: "32" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
       binary: { type: "string", default: join(import.meta.dirname, "../dist/mcpctl") },
       help: { type: "boolean", short: "h", default: false },
@@ -39,7 +43,7 @@ async function main(): Promise<void> {
   const { binary } = values;
   if (!existsSync(binary)) throw new Error(`there is no ${binary}: run \`bun run build\``);
   const seed = Number(values.seed);
-  const number = (name: "rounds" | "calls" | "clients" | "seconds" | "agents" | "streams") =>
+  const number = (name: "rounds" | "calls" | "clients" | "seconds" | "agents" | "streams" | "megabytes") =>
     Number(values[name]);
   const soaks: Record<string, () => Promise<boolean>> = {
     audit: () =>
@@ -53,6 +57,7 @@ async function main(): Promise<void> {
         seed,
         binary,
       }),
+    lines: () => lines(number("megabytes"), binary),
   };
   const chosen = Object.keys(soaks).filter((one) => values.only === undefined || one === values.only);
   if (chosen.length === 0) throw new Error(`there is no soak ${values.only}\n${usage}`);
@@ -73,6 +78,28 @@ async function audit(plan: AuditSoakPlan): Promise<boolean> {
   );
   for (const id of lost.slice(0, 20)) console.log(`lost: ${id}`);
   return lost.length === 0 && kills === rounds;
+}
+
+async function lines(megabytes: number, binary: string): Promise<boolean> {
+  const results = await soakLines({ cells: lineCells(megabytes), binary }, (result) =>
+    console.log(lineOf(result)),
+  );
+  return results.every(({ large, small }) => [large, ...small].every((time) => typeof time === "number"));
+}
+
+function lineOf({ cell, ideal, large, small }: LineResult): string {
+  const { transport, megabits, roundTrip, requestBytes, answerBytes } = cell;
+  const way = requestBytes > answerBytes ? "request" : "answer";
+  const times = small.filter((time) => typeof time === "number");
+  const error = small.find((time) => typeof time === "string");
+  const seconds = (time: number | string) =>
+    typeof time === "string" ? time : `${(time / 1000).toFixed(1)} s`;
+  return [
+    `${transport}, ${megabits} Mbit/s, ${roundTrip} ms, ${way} of ${Math.max(requestBytes, answerBytes)} bytes`,
+    `${seconds(large)} (the line alone: ${seconds(ideal)})`,
+    `small calls ${times.length} of ${small.length}, at most ${seconds(Math.max(0, ...times))}`,
+    ...(error === undefined ? [] : [error]),
+  ].join("; ");
 }
 
 async function link(plan: LinkSoakPlan): Promise<boolean> {

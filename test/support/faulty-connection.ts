@@ -1,7 +1,7 @@
 import type { Socket } from "bun";
 import type { FaultyProxyCounters, FaultyProxyOptions } from "./faulty-proxy.ts";
 import { HttpFraming, type Piece } from "./http-framing.ts";
-import { OneWay } from "./one-way.ts";
+import { OneWay, type SlowLine } from "./one-way.ts";
 
 /** State that all connections of a proxy share. */
 export interface Place {
@@ -10,6 +10,8 @@ export interface Place {
   options: FaultyProxyOptions;
   counters: FaultyProxyCounters;
   stalled: { up: boolean; down: boolean };
+  /** The line that all connections share, if its rate is limited. */
+  line: { up: SlowLine; down: SlowLine } | undefined;
 }
 
 /** One caller of a faulty proxy, and the connection to the target that is opened for it. */
@@ -99,11 +101,11 @@ export class FaultyConnection {
   }
 
   #sendUp(freight: Uint8Array | "end" | "reset"): void {
-    this.#up.send(freight, this.#place.options.delay ?? 0);
+    this.#up.send(freight, this.#place.options.delay ?? 0, this.#place.line?.up);
   }
 
   #sendDown(freight: Uint8Array | "end" | "reset"): void {
-    this.down.send(freight, this.#place.options.delay ?? 0);
+    this.down.send(freight, this.#place.options.delay ?? 0, this.#place.line?.down);
   }
 
   async #connect(): Promise<void> {

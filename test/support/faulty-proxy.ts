@@ -9,12 +9,14 @@ import { FaultyConnection, type Place } from "./faulty-connection.ts";
  */
 export type UpgradeBlock = "refuse" | "strip" | "hang";
 
-/** Faults of connections that are opened from now on. `delay` holds for all connections. */
+/** Faults of connections that are opened from now on. `delay` and `megabits` hold for all connections. */
 export interface FaultyProxyOptions {
   /** Port to listen on; a free one when not given. */
   port?: number;
   /** Milliseconds each way. The handshake itself takes none. */
   delay?: number;
+  /** Megabits per second each way, for all connections together: one slow line. */
+  megabits?: number;
   blockUpgrade?: UpgradeBlock;
   /** An HTTP proxy that buffers: requests, answers, or both go on when they are whole. */
   buffer?: { requests?: boolean; responses?: boolean };
@@ -81,7 +83,14 @@ export function faultyProxy(
     down: 0,
     upgradesBlocked: 0,
   };
-  const place: Place = { ...addressOf(target), options, counters, stalled: { up: false, down: false } };
+  const slowLine = () => ({ rate: options.megabits! * 125, freeAt: 0 });
+  const place: Place = {
+    ...addressOf(target),
+    options,
+    counters,
+    stalled: { up: false, down: false },
+    line: options.megabits === undefined ? undefined : { up: slowLine(), down: slowLine() },
+  };
   let listener: TCPSocketListener<FaultyConnection> | undefined;
   const listen = (port: number) =>
     Bun.listen<FaultyConnection>({

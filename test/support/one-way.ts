@@ -12,6 +12,20 @@ interface Travelling {
 /** The most that is under way before the sender is made to wait, in bytes. */
 const window = 1024 * 1024;
 
+/** The same at the entry of a slow line: about as many bytes as a home router holds. */
+const slowWindow = 64 * 1024;
+
+/** Bytes that a slow line takes at a time, so that another connection's bytes can go in between. */
+const packet = 4096;
+
+/** One direction of a line of limited rate, which all connections share: first come, first served. */
+export interface SlowLine {
+  /** Bytes per millisecond. */
+  rate: number;
+  /** The time at which the line has sent all that it was given, on the clock of `performance.now`. */
+  freeAt: number;
+}
+
 /** Timers are no finer than a millisecond: what is due within half of one goes now. */
 const grain = 0.5;
 
@@ -43,18 +57,34 @@ export class OneWay {
     this.#deliver();
   }
 
-  /** @param delay milliseconds */
-  send(freight: Freight, delay: number): void {
+  /**
+   * @param delay milliseconds
+   * @param line the line that the bytes share with those of other connections; undefined for one without a limit
+   */
+  send(freight: Freight, delay: number, line?: SlowLine): void {
     if (this.#closed) return;
-    // A delay that was made shorter does not let what comes later overtake.
-    this.#lastDue = Math.max(this.#lastDue, performance.now() + delay);
-    this.#travelling.push({ due: this.#lastDue, freight });
-    if (typeof freight !== "string") this.#bytes += freight.length;
-    if (this.#bytes > window && !this.#holding) {
+    if (line && typeof freight !== "string") {
+      for (let at = 0; at < freight.length; at += packet)
+        this.#push(freight.subarray(at, at + packet), delay, line);
+    } else this.#push(freight, delay);
+    const most = line ? slowWindow + line.rate * delay : window;
+    if (this.#bytes > most && !this.#holding) {
       this.#holding = true;
       this.#hold(true);
     }
     this.#deliver();
+  }
+
+  #push(freight: Freight, delay: number, line?: SlowLine): void {
+    let leaves = performance.now();
+    if (line && typeof freight !== "string") {
+      line.freeAt = Math.max(leaves, line.freeAt) + freight.length / line.rate;
+      leaves = line.freeAt;
+    }
+    // A delay that was made shorter does not let what comes later overtake.
+    this.#lastDue = Math.max(this.#lastDue, leaves + delay);
+    this.#travelling.push({ due: this.#lastDue, freight });
+    if (typeof freight !== "string") this.#bytes += freight.length;
   }
 
   /** Nothing arrives while it is stalled. */
@@ -99,7 +129,7 @@ export class OneWay {
   #arrived(bytes: number): void {
     this.#counted(bytes);
     this.#bytes -= bytes;
-    if (this.#holding && this.#bytes <= window / 2) {
+    if (this.#holding && this.#bytes <= slowWindow / 2) {
       this.#holding = false;
       this.#hold(false);
     }

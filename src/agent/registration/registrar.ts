@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { backoffDelay, pause, reconnectSpan } from "../../time.ts";
 import { heartbeatMs } from "../../wire/link/constants.ts";
-import { newestRevision } from "../../wire/link/revisions/index.ts";
+import { newestRevision, olderThan } from "../../wire/link/revisions/index.ts";
 import type { ServerCalls } from "../session/server-calls.ts";
 import type { AgentSession } from "../session/session.ts";
 import type { SessionFile } from "../session/session-file.ts";
@@ -95,6 +95,8 @@ export class Registrar {
   async #once(signal: AbortSignal): Promise<number | undefined> {
     const { session, attacher, onLink, onLost, log, calls } = this.#options;
     session.unsettle();
+    // The server may have been updated meanwhile.
+    session.revision = newestRevision;
     let link: ServerLink;
     try {
       if (!(await this.#register(signal))) return Number.POSITIVE_INFINITY;
@@ -202,7 +204,7 @@ export class Registrar {
       const response = await calls.register(
         {
           ...(session.id !== undefined && { providerSessionId: session.id }),
-          protocol: newestRevision.protocol,
+          protocol: session.revision.protocol,
           bootId,
           machineId: sessionFile.machineId,
           ...sent,
@@ -210,6 +212,11 @@ export class Registrar {
         signal,
       );
       const { error, body } = response;
+      const older = olderThan(session.revision);
+      if (older && error?.details?.some(({ path }) => path === "/protocol")) {
+        session.revision = older;
+        continue;
+      }
       if (error && (error.status === 409 || error.status === 400) && publication.drop(sent, error)) continue;
       if (error) throw error;
       const { providerSessionId, epoch, transports, heartbeatMs: beat } = body ?? {};

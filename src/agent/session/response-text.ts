@@ -2,22 +2,24 @@ import { AppError } from "../../errors.ts";
 import { oneLine } from "../../wire/text.ts";
 
 /** The most bytes of a response. An acceptance contains a whole request, so this is more than the longest request. */
-const answerBytes = 64 * 1024 * 1024;
+export const answerBytes = 64 * 1024 * 1024;
 /** The most characters of a server's text in the log. */
 const lineLength = 500;
 
 /**
  * Reads the body of a response of the server, or of a proxy in front of it.
  *
+ * @param onPart called after each part
  * @throws AppError `connection_failed` when it is over 64 MiB: the rest is not read
  */
-export async function textOf({ body, headers }: Response): Promise<string> {
+export async function textOf({ body, headers }: Response, onPart = () => {}): Promise<string> {
   const parts: Uint8Array[] = [];
   let left = Number(headers.get("content-length")) > answerBytes ? -1 : answerBytes;
   for await (const bytes of body ?? []) {
     left -= bytes.length;
     if (left < 0) break;
     parts.push(bytes);
+    onPart();
   }
   if (left < 0) throw new AppError("connection_failed", "the server's response is too large");
   return Buffer.concat(parts).toString("utf8");

@@ -2,7 +2,7 @@ import { AppError, codeOfStatus, type Fault, isErrorCode } from "../../errors.ts
 import { reasonText } from "../../system-errors.ts";
 import { pause, type Time } from "../../time.ts";
 import { parsedObject } from "../../wire/json.ts";
-import { linkPaths } from "../../wire/link/constants.ts";
+import { linkPaths, silenceMs } from "../../wire/link/constants.ts";
 import type { HeartbeatRequest, RegisterRequest } from "../../wire/link/registration.ts";
 import type { AcceptRequest, TaskResult } from "../../wire/link/tasks.ts";
 import { lineOf, textOf } from "./response-text.ts";
@@ -94,7 +94,7 @@ export class ServerCalls {
   }
 
   /**
-   * @param timeout milliseconds for the whole call; each 32 bytes of the body add one
+   * @param timeout milliseconds until the response begins to come; each 32 bytes of the body add one
    * @param newConnection true for a connection of its own: a kept one may have died with the stream
    * @throws AppError `connection_failed` when no response can be read
    */
@@ -124,7 +124,12 @@ export class ServerCalls {
     newConnection: boolean,
   ): Promise<ServerResponse> {
     const late = new AbortController();
-    const inTime = this.time.after(limit, () => late.abort());
+    let stop = this.time.after(limit, () => late.abort());
+    // A request comes with an acceptance, over a line of any speed.
+    const goOn = () => {
+      stop();
+      stop = this.time.after(silenceMs, () => late.abort());
+    };
     try {
       const response = await this.fetch(new URL(path, this.url), {
         method: "POST",
@@ -135,11 +140,11 @@ export class ServerCalls {
         timeout: false,
         keepalive: !newConnection,
       });
-      return readServerResponse(response, await textOf(response));
+      return readServerResponse(response, await textOf(response, goOn));
     } catch (cause) {
       throw cannotReach(cause, late.signal.aborted);
     } finally {
-      inTime();
+      stop();
     }
   }
 }

@@ -1,3 +1,6 @@
+import { newestRevision } from "../../wire/link/revisions/index.ts";
+import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
+
 /**
  * The agent's session at the server: its id, and the epoch that the server raises with each claim. While the agent is
  * not attached the epoch can rise unnoticed; a call that is refused for an old epoch then waits until it is known again.
@@ -7,6 +10,8 @@ export class AgentSession {
   id: string | undefined;
   /** Undefined with a server that has no epochs. */
   epoch: number | undefined;
+  /** The revision of the link protocol that the server knows. */
+  revision: LinkRevision = newestRevision;
   readonly #fenced = Promise.withResolvers<void>();
   #settling: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
 

@@ -9,10 +9,10 @@ import { readApiKey } from "../providers/local-provider.ts";
 import type { TaskLine, TaskOutcome } from "../transports/server-link.ts";
 import { taskErrorOf, wakeErrorOf } from "./task-failure.ts";
 
-/** The most bytes of a response that is not a stream. */
+/** The most bytes of an error, and of a whole response for a server that takes it in one message only. */
 const wholeBytes = 16 * 1024 * 1024;
 
-/** The most bytes of one message. The server closes a WebSocket that sends more, with all its tasks. */
+/** The most bytes of such a message. The server closes a WebSocket that sends more, with all its tasks. */
 const frameBytes = 31 * 1024 * 1024;
 /** The deepest nesting of a response: writing a deeper one as JSON again could overflow the stack. */
 const maxDepth = 64;
@@ -50,7 +50,7 @@ export async function runInfer(task: InferTask, run: RunContext): Promise<void> 
     const response = await provider.call(task.operation, body, signal);
     const isStream = /^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
     if (response.status === 200 && isStream && task.streaming) await pipe(response, run);
-    else await line.finish(await whole(response, provider));
+    else await sendWhole(response, run);
   } catch (failure) {
     if (!signal.aborted) await line.finish(outcomeOf(failure, run));
   } finally {
@@ -76,7 +76,20 @@ async function wakeFirst({ provider, signal }: RunContext): Promise<void> {
     await provider.runtime.wake(signal);
 }
 
-/** Sends a stream as the provider sends it. Throws HttpFailure when it breaks off. */
+/** Sends a response that is not a stream: as the provider sends it, where the server takes that. */
+async function sendWhole(response: ProviderResponse, run: RunContext): Promise<void> {
+  const { line, provider } = run;
+  const { status, headers } = response;
+  const retryAfter = Number(headers.get("retry-after"));
+  const contentType = headers.get("content-type");
+  const head = { status, ...(contentType && { contentType }), ...(retryAfter > 0 && { retryAfter }) };
+  if (!line.begin(head)) return line.finish(await whole(response, provider));
+  if (status < 300) return pipe(response, run);
+  line.write(Buffer.from(withoutKey(await response.text(wholeBytes), provider.config)));
+  await line.end();
+}
+
+/** Sends the bytes of a response as the provider sends them. Throws HttpFailure when it breaks off. */
 function pipe(response: ProviderResponse, { line }: RunContext): Promise<void> {
   return new Promise((resolve, reject) => {
     line.onRoom = () => response.resume();

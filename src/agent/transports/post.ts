@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
-import { creditBytes, offerMs, resultBytes } from "../../wire/link/constants.ts";
-import type { Task } from "../../wire/link/tasks.ts";
+import { creditBytes, offerMs, resultBytes, wholeCreditBytes } from "../../wire/link/constants.ts";
+import type { Task, WholeHead } from "../../wire/link/tasks.ts";
 import { firstFrameEnd, lastFrameEnd } from "../../wire/sse.ts";
 import { persist, type ServerCalls, type ServerResponse } from "../session/server-calls.ts";
 import type { AgentSession } from "../session/session.ts";
@@ -14,6 +14,9 @@ const resultTimeout = 15_000;
 const creditCheckMs = 2_000;
 /** The most bytes of one event. The server would refuse a longer one. */
 const eventBytes = 8 * 1024 * 1024;
+/** One POST of a whole response is to take so many milliseconds, and has at most so many bytes. */
+const wholePostMs = 2_000;
+const wholePostBytes = 4 * 1024 * 1024;
 // Text that is cut at line ends has no incomplete characters.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -33,7 +36,11 @@ export class PostLine implements TaskLine {
   readonly #attempt: { attempt?: number };
   readonly #closing = new AbortController();
   readonly #pending = new ByteBuffer();
-  /** End of the whole events in `#pending`. */
+  /** The head of a whole response; undefined for a stream of events. */
+  #head: WholeHead | undefined;
+  /** The most bytes of the next POST. */
+  #postBytes = resultBytes;
+  /** End of the whole events, or of the whole characters, in `#pending`. */
   #cutAt = 0;
   #credit = creditBytes;
   #seq = 0;
@@ -66,14 +73,21 @@ export class PostLine implements TaskLine {
   }
 
   get full(): boolean {
-    return this.#cutAt >= Math.min(this.#credit, resultBytes);
+    return this.#cutAt >= Math.min(this.#credit, this.#postBytes);
+  }
+
+  begin(head: WholeHead): boolean {
+    if (!this.#options.session.revision.sendsParts) return false;
+    this.#head = head;
+    this.#credit = wholeCreditBytes;
+    return true;
   }
 
   write(bytes: Uint8Array): void {
     if (this.#closing.signal.aborted || this.#outcome || bytes.length === 0) return;
     const from = this.#pending.length;
     this.#pending.append(bytes);
-    const end = lastFrameEnd(this.#pending.bytes, from);
+    const end = this.#head ? lastCharacterEnd(this.#pending.bytes) : lastFrameEnd(this.#pending.bytes, from);
     if (end > 0) this.#cutAt = end;
     else if (this.#pending.length - this.#cutAt > eventBytes) {
       void this.finish({
@@ -89,7 +103,7 @@ export class PostLine implements TaskLine {
     if (this.#closing.signal.aborted) return Promise.resolve();
     this.#ending ??= Promise.withResolvers();
     // Some providers leave out the blank line after the last event.
-    if (this.#pending.length > this.#cutAt) this.#pending.append(Buffer.from("\n\n"));
+    if (this.#pending.length > this.#cutAt && !this.#head) this.#pending.append(Buffer.from("\n\n"));
     this.#cutAt = this.#pending.length;
     this.#pump();
     return this.#ending.promise;
@@ -104,7 +118,7 @@ export class PostLine implements TaskLine {
   }
 
   grant(bytes: number): void {
-    this.#credit = Math.min(creditBytes, this.#credit + bytes);
+    this.#credit = Math.min(this.#head ? wholeCreditBytes : creditBytes, this.#credit + bytes);
     this.#pump();
     this.#tellRoom();
   }
@@ -154,15 +168,19 @@ export class PostLine implements TaskLine {
 
   #batch(frames: string[]): Batch {
     const done = this.#ending !== undefined && this.#cutAt === 0 && !this.#outcome;
-    return { seq: ++this.#seq, frames, ...(done && { done }) };
+    const head = this.#seq === 0 ? this.#head : undefined;
+    return { seq: ++this.#seq, frames, ...(head && { head }), ...(done && { done }) };
   }
 
-  /** Cuts off as many whole events as one POST and the credit allow; an event larger than that goes alone. */
+  /**
+   * Cuts off as many whole events or characters as one POST and the credit allow; an event larger than that goes alone.
+   */
   #cut(): string | undefined {
     const whole = this.#pending.bytes.subarray(0, this.#cutAt);
-    const room = Math.min(this.#credit, resultBytes);
+    const room = Math.min(this.#credit, this.#postBytes);
     if (room <= 0) return undefined;
-    let end = whole.length <= room ? whole.length : lastFrameEnd(whole.subarray(0, room));
+    let end = whole.length;
+    if (end > room) end = this.#head ? characterEnd(whole, room) : lastFrameEnd(whole.subarray(0, room));
     if (end <= 0) {
       end = firstFrameEnd(whole, room);
       if (end < 0) end = whole.length;
@@ -180,6 +198,7 @@ export class PostLine implements TaskLine {
     const send = (epoch: object) =>
       calls.result(task.taskId, { ...epoch, ...this.#attempt, ...result }, this.#closing.signal);
     for (let tries = 0; tries < 3; tries++) {
+      const startedAt = calls.time.elapsed();
       const response = await this.#sendFenced(send, resultTimeout);
       if (this.#closing.signal.aborted) return false;
       if (!response || response.error) {
@@ -196,11 +215,18 @@ export class PostLine implements TaskLine {
         return false;
       }
       if (typeof credit === "number") this.#credit = credit;
+      if (this.#head && "seq" in result) this.#fitPosts(result, calls.time.elapsed() - startedAt);
       if (!("seq" in result) || typeof ackSeq !== "number" || ackSeq >= result.seq) return true;
     }
     log.warn("the server did not take the response of a call: it lacks a part of it");
     this.onGone();
     return false;
+  }
+
+  /** Makes the POSTs of a whole response as long as the line is fast. */
+  #fitPosts({ frames }: Batch, took: number): void {
+    const bytes = ((frames[0]?.length ?? 0) * wholePostMs) / Math.max(1, took);
+    this.#postBytes = Math.round(Math.min(wholePostBytes, Math.max(resultBytes, bytes)));
   }
 
   /** Sends with the current epoch, and again if the agent has attached meanwhile. */
@@ -246,8 +272,27 @@ function fromServer(response: ServerResponse): ServerResponse {
   throw new AppError("connection_failed", "something else has responded in place of the server");
 }
 
+/** Returns the end of the last whole character. Bytes that are not UTF-8 count as whole. */
+function lastCharacterEnd(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+/** Returns the end of the character that a cut would divide; the cut itself if it divides none. */
+function characterEnd(bytes: Uint8Array, cut: number): number {
+  let end = cut;
+  while (end < cut + 3 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end++;
+  return end;
+}
+
 interface Batch {
   seq: number;
   frames: string[];
+  head?: WholeHead;
   done?: boolean;
 }

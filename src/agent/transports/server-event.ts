@@ -9,6 +9,10 @@ function isTaskId(value: unknown): value is string {
   return typeof value === "string" && /^[\w-][\w.:~-]{0,199}$/.test(value);
 }
 
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 /**
  * Parses an event of the server. Returns undefined for one that this agent does not know: the server may be newer.
  *
@@ -46,6 +50,8 @@ export function readServerEvent(event: string | undefined, text: string): Server
             ...(data["request"] !== undefined && { request: data["request"] }),
           }
         : undefined;
+    case "received":
+      return isCount(bytes) ? { event: "received", bytes } : undefined;
     case "drain":
       return { event: "drain" };
     case "revoked":
@@ -57,7 +63,17 @@ export function readServerEvent(event: string | undefined, text: string): Server
 
 /** Returns a task. Fields that an older server leaves out get the meaning that they had then. */
 function taskIn(data: Record<string, unknown>): ({ event: "task" } & Task) | undefined {
-  const { kind, taskId, llmName, attempt = 1, operation = "chat", streaming, request, channel } = data;
+  const {
+    kind,
+    taskId,
+    llmName,
+    attempt = 1,
+    operation = "chat",
+    streaming,
+    request,
+    channel,
+    requestBytes,
+  } = data;
   if (!isTaskId(taskId) || typeof llmName !== "string") return undefined;
   if (kind === "wake") return { event: "task", kind, taskId, llmName };
   if (kind !== "infer" || typeof attempt !== "number" || !isOperation(operation)) return undefined;
@@ -71,5 +87,6 @@ function taskIn(data: Record<string, unknown>): ({ event: "task" } & Task) | und
     streaming: streaming === true,
     ...(request !== undefined && { request }),
     ...(typeof channel === "number" && { channel }),
+    ...(isCount(requestBytes) && { requestBytes }),
   };
 }

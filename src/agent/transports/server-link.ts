@@ -1,5 +1,5 @@
 import type { AgentState, LinkTransport } from "../../wire/link/registration.ts";
-import type { Task, TaskError } from "../../wire/link/tasks.ts";
+import type { Task, TaskError, WholeHead } from "../../wire/link/tasks.ts";
 
 /** The agent's end of an attached link session. */
 export interface ServerLink {
@@ -40,9 +40,15 @@ export interface TaskLine {
   readonly endsWithLink: boolean;
   /** Claims the task. Undefined when it is no longer available; with `request` if the task did not bring it. */
   accept(attempt: number): Promise<{ request?: unknown } | undefined>;
-  /** Takes the next bytes of a stream, cut anywhere. Bytes that may not be sent yet wait here. */
+  /**
+   * Begins a whole response, whose bytes follow by `write` and `end`.
+   *
+   * @returns false if the server takes a whole response by `finish` only
+   */
+  begin(head: WholeHead): boolean;
+  /** Takes the next bytes of a response, cut anywhere. Bytes that may not be sent yet wait here. */
   write(bytes: Uint8Array): void;
-  /** Ends the stream. Resolves when all bytes have been sent, or are no longer wanted. */
+  /** Ends the response. Resolves when all bytes have been sent, or are no longer wanted. */
   end(): Promise<void>;
   /** Sends an outcome in place of a stream, or breaks a stream off with it. Resolves like `end`. */
   finish(outcome: TaskOutcome): Promise<void>;

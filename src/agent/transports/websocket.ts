@@ -1,9 +1,12 @@
 import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
 import type { Time } from "../../time.ts";
+import { decodeBytes } from "../../wire/link/binary-frame.ts";
 import { closeCodes, epochHeader, linkPaths, offerMs, sessionHeader } from "../../wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
+import { PartSender } from "../../wire/link/part-sender.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
+import { Receipts, SendWindow } from "../../wire/link/send-window.ts";
 import type { AgentSession } from "../session/session.ts";
 import { readServerEvent } from "./server-event.ts";
 import type { LinkEnd, LinkEvents, ServerLink } from "./server-link.ts";
@@ -14,7 +17,7 @@ import { type SharedSocket, WebSocketLine } from "./websocket-line.ts";
 const attachTimeout = 3_000;
 /** Milliseconds between two pings. */
 const pingMs = 15_000;
-/** The most bytes that wait to go out. Bun's client has no limit of its own. */
+/** The most bytes that wait to go out to a server that does not say what has arrived. */
 const bufferedBytes = 1024 * 1024;
 /** Milliseconds between two checks of a full buffer. */
 const bufferCheckMs = 10;
@@ -72,8 +75,14 @@ class WebSocketLink implements ServerLink, SharedSocket {
   readonly #watchdog: Watchdog;
   readonly #attached = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<LinkEnd>();
-  readonly #lines = new Set<WebSocketLine>();
+  /** The lines of calls, by their channels. */
+  readonly #lines = new Map<number, WebSocketLine>();
   readonly #offers = new Map<string, (event?: ServerEvent & { event: "accepted" }) => void>();
+  readonly sendsParts: boolean;
+  /** Undefined for a server that does not hear how many bytes have arrived, nor says so. */
+  readonly #window: SendWindow | undefined;
+  readonly #receipts = new Receipts();
+  readonly #sender: PartSender;
   #over = false;
   #stopPing: () => void;
   #stopBufferCheck: (() => void) | undefined;
@@ -81,6 +90,14 @@ class WebSocketLink implements ServerLink, SharedSocket {
   constructor(options: WebSocketOptions) {
     const { url, token, session, time, WebSocket } = options;
     this.#options = options;
+    this.sendsParts = session.revision.sendsParts;
+    this.#window = this.sendsParts ? new SendWindow(() => time.elapsed()) : undefined;
+    this.#sender = new PartSender({
+      window: this.#window ?? this.#bufferWindow(),
+      send: (frame) => {
+        if (!this.#over) this.#socket.send(frame);
+      },
+    });
     const socket = new WebSocket(`${url.replace(/^http/, "ws")}${linkPaths.stream}`, {
       headers: {
         authorization: `Bearer ${token}`,
@@ -134,14 +151,8 @@ class WebSocketLink implements ServerLink, SharedSocket {
     if (!this.#over) this.#socket.send(JSON.stringify(message));
   }
 
-  get hasRoom(): boolean {
-    if (this.#over || this.#socket.bufferedAmount < bufferedBytes) return true;
-    this.#stopBufferCheck ??= this.#options.time.after(bufferCheckMs, () => this.#checkBuffer());
-    return false;
-  }
-
-  sendBytes(frame: Uint8Array<ArrayBuffer>): void {
-    if (!this.#over) this.#socket.send(frame);
+  sendParts(line: WebSocketLine): void {
+    this.#sender.add(line);
   }
 
   accept(taskId: string, attempt: number): Promise<(ServerEvent & { event: "accepted" }) | undefined> {
@@ -160,13 +171,14 @@ class WebSocketLink implements ServerLink, SharedSocket {
   }
 
   forget(line: WebSocketLine): void {
-    this.#lines.delete(line);
+    if (this.#lines.get(line.channel) === line) this.#lines.delete(line.channel);
+    this.#sender.remove(line);
   }
 
   #onMessage(data: unknown): void {
     if (this.#over) return;
     this.#watchdog.received();
-    if (typeof data !== "string") return;
+    if (typeof data !== "string") return this.#onBytes(data);
     const event = readServerEvent(undefined, data);
     const { session, events } = this.#options;
     switch (event?.event) {
@@ -175,7 +187,8 @@ class WebSocketLink implements ServerLink, SharedSocket {
         return this.#attached.resolve();
       case "task": {
         const line = new WebSocketLine(this, event);
-        this.#lines.add(line);
+        // A repeated offer has a line of its own, which is closed at once.
+        if (line.channel > 0 && !this.#lines.has(line.channel)) this.#lines.set(line.channel, line);
         return events.task(event, line);
       }
       case "accepted":
@@ -184,6 +197,9 @@ class WebSocketLink implements ServerLink, SharedSocket {
         return events.cancel(event.taskId);
       case "credit":
         return events.credit(event.taskId, event.bytes);
+      case "received":
+        if (this.#window?.received(event.bytes)) this.#sender.pump();
+        return;
       case "drain":
         return events.drain();
       default:
@@ -196,10 +212,31 @@ class WebSocketLink implements ServerLink, SharedSocket {
     this.#stopPing = this.#options.time.after(pingMs, () => this.#ping());
   }
 
-  #checkBuffer(): void {
-    this.#stopBufferCheck = undefined;
-    if (!this.hasRoom) return;
-    for (const line of [...this.#lines]) line.flush();
+  /** Takes bytes of a request. */
+  #onBytes(data: unknown): void {
+    const frame = data instanceof ArrayBuffer ? decodeBytes(new Uint8Array(data)) : undefined;
+    if (!frame) return;
+    const bytes = this.#receipts.add(frame.bytes.length);
+    if (bytes !== undefined) this.send({ op: "received", bytes });
+    this.#lines.get(frame.channel)?.receive(frame.bytes);
+  }
+
+  /** Limits the bytes in the socket's own buffer. Bun's client has no limit. */
+  #bufferWindow(): { readonly hasRoom: boolean; sent(): void } {
+    const hasRoom = () => {
+      if (this.#over || this.#socket.bufferedAmount < bufferedBytes) return true;
+      this.#stopBufferCheck ??= this.#options.time.after(bufferCheckMs, () => {
+        this.#stopBufferCheck = undefined;
+        this.#sender.pump();
+      });
+      return false;
+    };
+    return {
+      get hasRoom() {
+        return hasRoom();
+      },
+      sent() {},
+    };
   }
 
   #end(end: LinkEnd, terminate: boolean): void {

@@ -1,12 +1,14 @@
 import { HttpFailure, type OutboundTimeouts } from "../../net/outbound.ts";
 import { type ProviderResponse, PushedResponse } from "../../net/pushed-response.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
-import { offerMs } from "../../wire/link/constants.ts";
+import { offerMs, silenceMs } from "../../wire/link/constants.ts";
 import type { EncodedRequest } from "../../wire/link/revisions/revision.ts";
+import type { WholeHead } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { type AgentResult, eventText } from "./agent-result.ts";
 import { CreditedResponse } from "./credited-response.ts";
 import type { LinkSession } from "./link-session.ts";
+import { RequestParts } from "./request-parts.ts";
 import { noAgent, taskFailure } from "./task-failure.ts";
 
 /** `lost`: the agent has gone, or another agent has taken its place. */
@@ -47,6 +49,8 @@ export class AgentCall {
   readonly #response = Promise.withResolvers<ProviderResponse>();
   readonly #stream: CreditedResponse;
   #request: EncodedRequest | undefined;
+  /** The request on its way, if it goes in parts. */
+  #parts: RequestParts | undefined;
   #acceptedEpoch: number | undefined;
   #deadline: Deadline | undefined;
 
@@ -90,12 +94,23 @@ export class AgentCall {
     const { id, attempt, llmName, channel, link } = this;
     const task = { kind: "infer", taskId: id, attempt, llmName, operation, streaming } as const;
     const request = link.revision.encodeRequest(text);
+    const isLong = "withAcceptance" in request;
     this.#request = request;
+    if (isLong && channel !== undefined && link.sendsParts) {
+      this.#parts = new RequestParts(channel, text, () => this.#requestGoesOn());
+      this.#request = undefined;
+    }
     this.#deadline ??= deadlines.after(offerMs, () => this.#giveUp(noAgent(llmName)));
     link.send(
-      { event: "task", ...task, ...(channel !== undefined && { channel }) },
-      "withTask" in request ? request.withTask : undefined,
+      {
+        event: "task",
+        ...task,
+        ...(channel !== undefined && { channel }),
+        ...(this.#parts && { requestBytes: this.#parts.length }),
+      },
+      isLong ? undefined : request.withTask,
     );
+    if (this.#parts) link.startRequest(this.#parts);
     if (!link.revision.acceptsTasks) this.accept(attempt, undefined);
   }
 
@@ -106,20 +121,31 @@ export class AgentCall {
    * @returns false if the call is no longer on offer; else the request, if the task did not hold it
    */
   accept(attempt: number, epoch: number | undefined): { request?: string } | false {
-    const { timeouts, deadlines } = this.#options;
     if (attempt !== this.attempt) return false;
     if (this.state === "offered") {
       this.state = "accepted";
       this.#acceptedEpoch = epoch;
       this.#deadline?.cancel();
-      this.#deadline = deadlines.after(timeouts.firstByte, () => this.#timedOut());
+      this.#deadline = this.#options.deadlines.after(this.#requestLimit(), () => this.#timedOut());
     } else if (this.state !== "accepted" || epoch !== this.#acceptedEpoch) return false;
     const request = this.#request;
     return request && "withAcceptance" in request ? { request: request.withAcceptance } : {};
   }
 
+  /** Begins a whole response whose bytes follow. */
+  head({ status, contentType = "application/json", retryAfter }: WholeHead): void {
+    if (this.state !== "accepted") return;
+    const headers = {
+      "content-type": contentType,
+      ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
+    };
+    this.state = "streaming";
+    this.#deadline?.extend(this.#options.timeouts.silence);
+    this.#response.resolve(this.#stream.beginWhole(status, headers));
+  }
+
   /**
-   * Takes bytes of a streamed response as they are.
+   * Takes bytes of a response as they are.
    *
    * @returns false if the agent had no credit for them
    */
@@ -157,6 +183,7 @@ export class AgentCall {
     // A batch behind a gap comes again, after the batches before it.
     else if (result.seq === this.lastSeq + 1) {
       this.lastSeq = result.seq;
+      if (result.whole) this.head(result.whole);
       return this.#frames(result);
     }
     return true;
@@ -200,7 +227,10 @@ export class AgentCall {
   }
 
   #frames({ frames, done }: { frames: readonly string[]; done: boolean }): boolean {
-    const text = frames.map((frame) => eventText(this.#options.operation, frame)).join("");
+    const { operation } = this.#options;
+    const text = this.#stream.isWhole
+      ? frames.join("")
+      : frames.map((frame) => eventText(operation, frame)).join("");
     // An empty batch only asks for credit.
     if (text !== "" && !this.take(Buffer.from(text))) return false;
     if (done) this.done();
@@ -212,6 +242,20 @@ export class AgentCall {
     this.#response.resolve(this.#stream.begin());
   }
 
+  /** Returns the milliseconds in which the next part of the request must go, or the response must begin. */
+  #requestLimit(): number {
+    const { firstByte } = this.#options.timeouts;
+    if (this.#parts) return this.#parts.isSent ? firstByte : silenceMs;
+    const request = this.#request;
+    // A slow line has one more millisecond for each 32 bytes of a request that goes in one piece: 256 kbit/s.
+    const bytes = request && "withAcceptance" in request ? request.withAcceptance.length : 0;
+    return firstByte + bytes / 32;
+  }
+
+  #requestGoesOn(): void {
+    if (this.state === "accepted") this.#deadline?.extend(this.#requestLimit());
+  }
+
   #timedOut(): void {
     // An agent that waits for the reader is not silent.
     if (this.#stream.isHeld) {
@@ -219,6 +263,8 @@ export class AgentCall {
       this.#deadline = deadlines.after(timeouts.silence, () => this.#timedOut());
       return;
     }
+    if (this.#parts && !this.#parts.isSent)
+      return this.#giveUp(new HttpFailure("timeout", "the line to the agent stands still"));
     const missing = this.#stream.response ? "no more of the answer" : "no answer";
     this.#giveUp(new HttpFailure("timeout", `${missing} came from the agent in time`));
   }
@@ -234,6 +280,8 @@ export class AgentCall {
     if (this.isOver) return;
     this.state = state;
     this.#deadline?.cancel();
+    if (this.#parts) this.link.stopRequest(this.#parts);
+    this.#parts = undefined;
     this.#options.onOver(this);
     if (!failure) return;
     this.#response.reject(failure);

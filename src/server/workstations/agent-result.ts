@@ -2,14 +2,21 @@ import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { type Operation, operations } from "../../wire/dialects/operations.ts";
 import { isObject, scanJson } from "../../wire/json.ts";
-import type { TaskError } from "../../wire/link/tasks.ts";
+import type { TaskError, WholeHead } from "../../wire/link/tasks.ts";
 
 /** A decoded result of a task. */
 export type AgentResult = { epoch: number | undefined; attempt: number | undefined } & (
   | { is: "whole"; status: number; body: Buffer; contentType: string; retryAfter: number | undefined }
   /** One chunk, from an agent that does not number its chunks. */
   | { is: "chunk"; frames: readonly string[]; done: boolean }
-  | { is: "batch"; seq: number; frames: readonly string[]; done: boolean }
+  | {
+      is: "batch";
+      seq: number;
+      frames: readonly string[];
+      done: boolean;
+      /** The head of a whole response, whose parts the frames are. */
+      whole: WholeHead | undefined;
+    }
   | { is: "error"; error: TaskError }
 );
 
@@ -52,25 +59,48 @@ export function readResult(text: string): AgentResult {
       !frames.every((frame) => typeof frame === "string")
     )
       throw malformed("frames must be a list of strings, with a seq that counts from 1");
-    return { ...head, is: "batch", seq, frames, done: result["done"] === true };
+    const whole = isObject(result["head"]) ? headIn(result["head"]) : undefined;
+    return { ...head, is: "batch", seq, frames, done: result["done"] === true, whole };
   }
   if (chunk !== undefined) {
     const { data, done } = (chunk ?? {}) as Record<string, unknown>;
     if (typeof data !== "string") throw malformed("chunk must be {data: string, done?: boolean}");
     return { ...head, is: "chunk", frames: [data], done: done === true };
   }
-  if (!Number.isInteger(status) || (status as number) < 100 || (status as number) > 599)
+  if (status === undefined)
     throw malformed("a result must have status and body, or chunk, or seq and frames, or error");
+  const { status: code, retryAfter } = headIn(result);
   const member = scan.members.findLast(({ key }) => key === "body");
   const isText = typeof result["body"] === "string";
   const body = isText ? (result["body"] as string) : member ? text.slice(member.start, member.end) : "";
   return {
     ...head,
     is: "whole",
-    status: status as number,
+    status: code,
     body: Buffer.from(body),
-    contentType: isText ? "text/plain; charset=utf-8" : "application/json",
-    retryAfter: seconds(result["retryAfter"]),
+    contentType: isText ? textType : jsonType,
+    retryAfter,
+  };
+}
+
+const textType = "text/plain; charset=utf-8";
+const jsonType = "application/json";
+
+/**
+ * Reads the head of a whole response. Of the content type only JSON and text are told apart.
+ *
+ * @throws AppError `invalid_request` without a valid status
+ */
+export function headIn(message: Readonly<Record<string, unknown>>): WholeHead {
+  const { status, contentType } = message;
+  if (!Number.isInteger(status) || (status as number) < 100 || (status as number) > 599)
+    throw malformed("status must be an HTTP status");
+  const retryAfter = seconds(message["retryAfter"]);
+  const isText = typeof contentType === "string" && !/^application\/([\w.-]+\+)?json\b/i.test(contentType);
+  return {
+    status: status as number,
+    contentType: isText ? textType : jsonType,
+    ...(retryAfter !== undefined && { retryAfter }),
   };
 }
 

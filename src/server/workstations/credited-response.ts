@@ -1,5 +1,5 @@
 import { PushedResponse } from "../../net/pushed-response.ts";
-import { creditBytes } from "../../wire/link/constants.ts";
+import { creditBytes, wholeCreditBytes } from "../../wire/link/constants.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import type { LinkSession } from "./link-session.ts";
 
@@ -36,6 +36,7 @@ export interface CreditedResponseOptions {
 export class CreditedResponse {
   readonly #options: CreditedResponseOptions;
   #response: PushedResponse | undefined;
+  #isWhole = false;
   /** Bytes that the agent may still send. Below 0 if it sent more. */
   #credit = creditBytes;
   /** Bytes that the agent has sent since credit was last granted. */
@@ -50,6 +51,11 @@ export class CreditedResponse {
   /** The response for its reader; undefined before its first byte. */
   get response(): PushedResponse | undefined {
     return this.#response;
+  }
+
+  /** True if the bytes are those of a whole response, and not of a stream of events. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   /** True while the reader holds the response back. */
@@ -67,14 +73,21 @@ export class CreditedResponse {
     return this.#credit > (this.#options.task.link.revision.countsCredit ? 0 : -overdraftBytes);
   }
 
-  /** Starts the response. */
+  /** Starts a stream of events. */
   begin(): PushedResponse {
+    return this.#begin(200, { "content-type": "text/event-stream" });
+  }
+
+  /** Starts a whole response. Its agent has more credit: the server reads it at once. */
+  beginWhole(status: number, headers: Readonly<Record<string, string>>): PushedResponse {
+    this.#isWhole = true;
+    this.#credit += wholeCreditBytes - creditBytes;
+    return this.#begin(status, headers);
+  }
+
+  #begin(status: number, headers: Readonly<Record<string, string>>): PushedResponse {
     const { onCancel } = this.#options;
-    this.#response = new PushedResponse(
-      200,
-      { "content-type": "text/event-stream" },
-      { onCancel, onResume: () => this.#resumed() },
-    );
+    this.#response = new PushedResponse(status, headers, { onCancel, onResume: () => this.#resumed() });
     return this.#response;
   }
 

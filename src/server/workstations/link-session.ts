@@ -1,9 +1,12 @@
 import { closeCodes } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
+import { PartSender } from "../../wire/link/part-sender.ts";
 import type { LinkTransport } from "../../wire/link/registration.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
+import { Receipts, SendWindow } from "../../wire/link/send-window.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { NegotiatedSession } from "./provider-sessions.ts";
+import type { RequestParts } from "./request-parts.ts";
 
 /** A connection that sends events to one agent. */
 export interface LinkConnection {
@@ -14,6 +17,8 @@ export interface LinkConnection {
    * @param request JSON text, which is sent as the event's `request` without being parsed
    */
   send(event: ServerEvent, request?: string): void;
+  /** Sends a binary frame over a WebSocket. */
+  sendBytes?(frame: Uint8Array<ArrayBuffer>): void;
   /** @param code the close code of a WebSocket; a stream of events has none */
   close(code: number, reason: string): void;
 }
@@ -54,19 +59,71 @@ export class LinkSession {
   isOpen = true;
   readonly #connection: LinkConnection;
   readonly #receivers = new Map<number, BytesReceiver>();
+  /** Bytes in both directions; undefined if bodies are not sent in parts. */
+  readonly #parts: { window: SendWindow; sender: PartSender; receipts: Receipts } | undefined;
+  /** The requests that go to the agent in parts, until their calls are over. */
+  readonly #requests = new Set<RequestParts>();
   #lastChannel = 0;
 
-  constructor({ id, epoch, revision }: NegotiatedSession, principal: Principal, connection: LinkConnection) {
+  /** @param elapsed milliseconds on a monotonic clock */
+  constructor(
+    { id, epoch, revision }: NegotiatedSession,
+    principal: Principal,
+    connection: LinkConnection,
+    elapsed: () => number,
+  ) {
     this.sessionId = id;
     this.epoch = epoch;
     this.revision = revision;
     this.principal = principal;
     this.#connection = connection;
+    if (revision.sendsParts && connection.sendBytes) {
+      const window = new SendWindow(elapsed);
+      const send = (frame: Uint8Array<ArrayBuffer>) => {
+        if (this.isOpen) connection.sendBytes?.(frame);
+      };
+      this.#parts = { window, sender: new PartSender({ window, send }), receipts: new Receipts() };
+    }
     connection.send({ event: "attached", epoch });
   }
 
   get transport(): LinkTransport {
     return this.#connection.transport;
+  }
+
+  /** True if requests are sent to the agent in parts. */
+  get sendsParts(): boolean {
+    return this.#parts !== undefined;
+  }
+
+  /** Sends a request in parts, between those of other requests. */
+  startRequest(request: RequestParts): void {
+    this.#requests.add(request);
+    this.#parts?.sender.add(request);
+  }
+
+  stopRequest(request: RequestParts): void {
+    this.#requests.delete(request);
+    this.#parts?.sender.remove(request);
+  }
+
+  /** Tells the agent from time to time how many bytes have arrived. */
+  acknowledge(bytes: number): void {
+    const total = this.#parts?.receipts.add(bytes);
+    if (total !== undefined) this.send({ event: "received", bytes: total });
+  }
+
+  /**
+   * Takes the agent's report of bytes that have arrived.
+   *
+   * @returns false if so many were not sent
+   */
+  received(bytes: number): boolean {
+    if (!this.#parts) return true;
+    if (!this.#parts.window.received(bytes)) return false;
+    for (const request of this.#requests) request.arrived();
+    this.#parts.sender.pump();
+    return true;
   }
 
   /**

@@ -21,6 +21,8 @@ export interface LinkSessionsOptions {
   sessions: ProviderSessions;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds on a monotonic clock. */
+  elapsed(): number;
   /** A text frame has come over a WebSocket. */
   text(link: LinkSession, message: string): void;
   /** A binary frame has come over a WebSocket. */
@@ -73,7 +75,7 @@ export class LinkSessions {
    */
   open({ session, principal, lastEpoch }: AttachedAgent, connection: LinkConnection): LinkReceiver {
     const { sessions, opened, text, bytes } = this.#options;
-    const link = new LinkSession(session, principal, connection);
+    const link = new LinkSession(session, principal, connection, this.#options.elapsed);
     const before = this.#links.get(link.sessionId);
     // Another agent has taken the session since the epoch of this one was raised.
     if (before && before.epoch > link.epoch) {

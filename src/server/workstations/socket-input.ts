@@ -33,6 +33,7 @@ export class SocketInput {
     const part = decodeBytes(frame);
     if (!part) return links.end(link, "malformed");
     sessions.renew(link.sessionId);
+    link.acknowledge(part.bytes.length);
     // Bytes for a task that is over were on their way already.
     const receiver = link.receiverOf(part.channel);
     if (receiver && !receiver.take(part.bytes as Buffer)) links.end(link, "overrun");
@@ -50,6 +51,8 @@ export class SocketInput {
     sessions.renew(link.sessionId);
     if (message?.op === "heartbeat") {
       if (message.state) void sessions.report(link.sessionId, message.state);
+    } else if (message?.op === "received") {
+      if (!link.received(message.bytes)) links.end(link, "malformed");
     } else if (message?.op === "authenticate") {
       const principal = principalOf(catalogue.snapshot, message.token, now());
       if (principal) links.adopt(link, principal);
@@ -76,6 +79,10 @@ export class SocketInput {
     if (!task) return;
     if (message.op === "done") {
       if (task instanceof AgentCall && message.attempt === task.attempt) task.done();
+      return;
+    }
+    if (message.op === "head") {
+      if (task instanceof AgentCall && message.attempt === task.attempt) task.head(message.head);
       return;
     }
     const { links, wakes } = this.#options;

@@ -2,8 +2,10 @@ import { AppError } from "../../errors.ts";
 import { scanJson } from "../../wire/json.ts";
 import { controlBytes } from "../../wire/link/constants.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
+import type { WholeHead } from "../../wire/link/tasks.ts";
 import {
   type AgentResult,
+  headIn,
   maxDepth,
   maxResultItems,
   numberIn,
@@ -16,6 +18,8 @@ export type SocketMessage =
   | { op: "accept"; taskId: string; attempt: number }
   | { op: "done"; taskId: string; attempt: number }
   | { op: "result"; taskId: string; result: AgentResult }
+  | { op: "head"; taskId: string; attempt: number; head: WholeHead }
+  | { op: "received"; bytes: number }
   | { op: "heartbeat"; state: AgentState | undefined }
   | { op: "authenticate"; token: string };
 
@@ -44,6 +48,15 @@ export function readMessage(text: string): SocketMessage | undefined {
       return { op, taskId: textIn(message, "taskId"), attempt: numberIn(message, "attempt") ?? 1 };
     case "result":
       return { op, taskId: textIn(message, "taskId"), result: readResult(text) };
+    case "head":
+      return {
+        op,
+        taskId: textIn(message, "taskId"),
+        attempt: numberIn(message, "attempt") ?? 1,
+        head: headIn(message),
+      };
+    case "received":
+      return { op, bytes: numberIn(message, "bytes") ?? 0 };
     case "heartbeat": {
       const { state } = message;
       if (state !== undefined && (typeof state !== "object" || state === null))

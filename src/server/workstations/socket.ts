@@ -39,6 +39,11 @@ export function socketHandler(opened: (connection: LinkConnection) => LinkReceiv
           socket.terminate();
           over();
         },
+        sendBytes(frame) {
+          if (isOver || socket.send(frame) !== 0) return;
+          socket.terminate();
+          over();
+        },
         close(code, reason) {
           isOver = true;
           socket.close(code, reason);

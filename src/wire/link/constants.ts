@@ -26,6 +26,15 @@ export const offerMs = 5_000;
 export const creditBytes = 256 * 1024;
 /** A longer request is not in the task: its agent gets it with the acceptance. */
 export const inlineBytes = 256 * 1024;
+/** The same from revision 3 on: a longer request goes in parts, or with the acceptance. */
+export const shortBytes = 8 * 1024;
+/**
+ * The largest number of bytes of one part of a body, so that messages and parts of other tasks go in between. Each time
+ * that so many more bytes have arrived, the receiver says how many they are in all.
+ */
+export const partBytes = 8 * 1024;
+/** Bytes of one whole response that an agent may send before the server has read them, from revision 3 on. */
+export const wholeCreditBytes = 4 * 1024 * 1024;
 /** The largest number of bytes of a message that is not a result: a heartbeat, an acceptance. */
 export const controlBytes = 64 * 1024;
 /** The largest number of bytes of a registration. */

@@ -1,5 +1,5 @@
 import type { AgentState } from "./registration.ts";
-import type { Task, TaskResult } from "./tasks.ts";
+import type { Task, TaskResult, WholeHead } from "./tasks.ts";
 
 /**
  * Messages between a workstation agent and its server. The agent opens every connection, and no message names an
@@ -23,6 +23,11 @@ export type ServerEvent =
    * request that was not in the task is here.
    */
   | { event: "accepted"; taskId: string; attempt: number; granted: boolean; request?: unknown }
+  /**
+   * WebSocket only, from revision 3 on: so many bytes of binary frames have arrived since the link opened, without
+   * their channels. The receiver says so each time that `partBytes` more have arrived.
+   */
+  | { event: "received"; bytes: number }
   /** The server is about to stop. Tasks under way may finish. */
   | { event: "drain" }
   /** The agent has lost the session. It stops, or registers again with a new bearer. */
@@ -32,6 +37,13 @@ export type ServerEvent =
 export type AgentMessage =
   | { op: "accept"; taskId: string; attempt: number }
   | ({ op: "result"; taskId: string } & TaskResult)
+  /**
+   * From revision 3 on: a whole response follows in binary frames and ends with `done`. Without `head`, the frames are
+   * a stream of events.
+   */
+  | ({ op: "head"; taskId: string; attempt: number } & WholeHead)
+  /** From revision 3 on: as the server's `received`. */
+  | { op: "received"; bytes: number }
   /** The response was streamed whole. */
   | { op: "done"; taskId: string; attempt: number }
   | { op: "heartbeat"; state?: AgentState }

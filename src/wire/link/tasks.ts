@@ -15,8 +15,13 @@ export interface InferTask {
   streaming: boolean;
   /** The body for the provider. Left out if it is longer than `inlineBytes`: then it comes with the acceptance. */
   request?: unknown;
-  /** WebSocket only: the channel of this response in binary frames. */
+  /** WebSocket only: the channel of this task in binary frames. */
   channel?: number;
+  /**
+   * WebSocket only, from revision 3 on: the number of bytes of a request that follows in binary frames, also before the
+   * task is accepted.
+   */
+  requestBytes?: number;
 }
 
 /** A request to wake a hibernating model. */
@@ -33,6 +38,15 @@ export interface AcceptRequest {
   attempt: number;
 }
 
+/** The head of a whole response, from revision 3 on. */
+export interface WholeHead {
+  status: number;
+  /** Of the body; JSON if it is not given. */
+  contentType?: string;
+  /** Seconds. */
+  retryAfter?: number;
+}
+
 /**
  * The result of a task: a whole response, one chunk of a stream, a batch of chunks, or an error. A chunk is the data of
  * one server-sent event (`{"id":…}`, `[DONE]`), or whole events as the provider sent them (`event: …\ndata: …\n\n`).
@@ -40,7 +54,8 @@ export interface AcceptRequest {
 export type TaskResult = { epoch?: number; attempt?: number } & (
   | { status: number; body: unknown; retryAfter?: number }
   | { chunk: { data: string; done?: boolean } }
-  | { seq: number; frames: string[]; done?: boolean }
+  /** With `head`, in the first batch only, the frames are parts of a whole response, cut anywhere. */
+  | { seq: number; frames: string[]; done?: boolean; head?: WholeHead }
   | { error: string | TaskError }
 );
 

@@ -177,7 +177,7 @@ describe("a proxy that refuses a heartbeat", () => {
 
 describe("a hostile provider", () => {
   it.each(both)("cannot end the agent with a deeply nested response (%s) (T60)", async (transport) => {
-    const { peer, server, call } = await attachedAgent({ transports: [transport] });
+    const { peer, server, call } = await attachedAgent({ transports: [transport], protocol: 2 });
     const answer = (await call("t1")).answer(200, { "content-type": "application/json" });
     const deep = `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
     answer.push(Buffer.from(deep));
@@ -190,7 +190,7 @@ describe("a hostile provider", () => {
   });
 
   it("cannot end the link with a response that grows when it is written as JSON (failure mode 53)", async () => {
-    const { peer, call } = await attachedAgent();
+    const { peer, call } = await attachedAgent({ protocol: 2 });
     const answer = (await call("t1")).answer(200, { "content-type": "image/png" });
     answer.push(Buffer.alloc(12 * 1024 * 1024, 0xff));
     answer.end();
@@ -202,16 +202,22 @@ describe("a hostile provider", () => {
     expect(results(peer)[1]).toMatchObject({ taskId: "t2", status: 200 });
   });
 
-  it("cannot show the server the key that it refuses (T35)", async () => {
+  it.each([2, 3])("cannot show a server of revision %d the key that it refuses (T35)", async (protocol) => {
     const apiKeyFile = join(mkdtempSync(join(tmpdir(), "mcpctl-key-")), "key");
     writeFileSync(apiKeyFile, 'canary"4711\n', { mode: 0o600 });
-    const { peer, call } = await attachedAgent({ config: { apiKeyFile } });
+    const { peer, call } = await attachedAgent({ config: { apiKeyFile }, protocol });
     const answer = (await call("t1")).answer(401, { "content-type": "application/json" });
     answer.push(Buffer.from('{"error":{"message":"no such key: canary\\"4711"}}'));
     answer.end();
     const text = (await call("t2", { channel: 8 })).answer(403, { "content-type": "text/plain" });
     text.push(Buffer.from('canary"4711 is refused'));
     text.end();
+    if (protocol === 3) {
+      await eventually(() => peer.messages.filter(({ op }) => op === "done").length === 2);
+      expect(String(peer.bytes.get(7))).toBe('{"error":{"message":"no such key: [redacted]"}}');
+      expect(String(peer.bytes.get(8))).toBe("[redacted] is refused");
+      return;
+    }
     await eventually(() => results(peer).length === 2);
     expect(JSON.stringify(results(peer))).not.toContain("canary");
     expect(results(peer).map((one) => "body" in one && one.body)).toEqual([

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { PersonaConfig } from "../../../src/agent/core/config.ts";
 import { AppError } from "../../../src/errors.ts";
+import { newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import { attachedAgent } from "../../support/agent/attached-agent.ts";
 import { eventually, FakeClock, turn } from "../../support/agent/fake-clock.ts";
 import { memoryProvider, memoryProviders } from "../../support/agent/memory-providers.ts";
@@ -27,6 +28,31 @@ function startAgent(around: {
 }
 
 const publishedIn = (body: { providers: { name: string }[] }) => body.providers.map(({ name }) => name);
+
+describe("a server of an older version", () => {
+  it("gets the newest revision of the link protocol that it knows, and is asked anew at each connection (failure mode 70)", async () => {
+    const time = new FakeClock();
+    const server = new ScriptedServer();
+    server.protocol = 2;
+    const { peer, agent } = await attachedAgent({ server, time });
+    expect(server.registers.map(({ protocol }) => protocol)).toEqual([newestRevision.protocol, 2]);
+    server.protocol = newestRevision.protocol;
+    peer.close();
+    await time.until(() => server.peers.length === 2);
+    expect(server.registers.at(-1).protocol).toBe(newestRevision.protocol);
+    expect(agent.logged.filter((line) => line.includes("refused"))).toEqual([]);
+  });
+
+  it("that knows none of the revisions is tried again later", async () => {
+    const time = new FakeClock();
+    const server = new ScriptedServer();
+    server.protocol = 1;
+    testAgent({ url: server.url, providers: memoryProviders(memoryProvider("local")), time });
+    await eventually(() => server.registers.length === 2);
+    expect(server.registers.map(({ protocol }) => protocol)).toEqual([3, 2]);
+    expect(server.peers).toEqual([]);
+  });
+});
 
 describe("a server that is away", () => {
   it("is tried again at growing intervals, and soon again after a minute of being attached", async () => {

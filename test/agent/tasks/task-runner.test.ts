@@ -48,20 +48,23 @@ describe("a task", () => {
   it.each([
     ["an answer", 200, { id: 12345678901234567890n }, '{"id":12345678901234567890}'],
     ["an error with its retry-after", 429, { error: { message: "slow down" } }, undefined],
-  ])("sends %s that is not a stream in one piece (failure mode 56)", async (_, status, body, text) => {
-    const { peer, call } = await attachedAgent();
-    const asked = await call("t1");
-    const answer = asked.answer(status, { "content-type": "application/json", "retry-after": "7" });
-    answer.push(Buffer.from(text ?? JSON.stringify(body)));
-    answer.end();
-    await eventually(() => results(peer).length === 1);
-    expect(results(peer)[0]).toMatchObject({ taskId: "t1", attempt: 1, status, retryAfter: 7 });
-    if (!text) expect(results(peer)[0]).toMatchObject({ body });
-    expect(peer.bytes.size).toBe(0);
-  });
+  ])(
+    "sends %s that is not a stream in one piece to a server of an older revision (failure mode 56)",
+    async (_, status, body, text) => {
+      const { peer, call } = await attachedAgent({ protocol: 2 });
+      const asked = await call("t1");
+      const answer = asked.answer(status, { "content-type": "application/json", "retry-after": "7" });
+      answer.push(Buffer.from(text ?? JSON.stringify(body)));
+      answer.end();
+      await eventually(() => results(peer).length === 1);
+      expect(results(peer)[0]).toMatchObject({ taskId: "t1", attempt: 1, status, retryAfter: 7 });
+      if (!text) expect(results(peer)[0]).toMatchObject({ body });
+      expect(peer.bytes.size).toBe(0);
+    },
+  );
 
-  it("sends a body that is not JSON as text", async () => {
-    const { peer, call } = await attachedAgent();
+  it("sends a body that is not JSON as text to a server of an older revision", async () => {
+    const { peer, call } = await attachedAgent({ protocol: 2 });
     const answer = (await call("t1")).answer(502, { "content-type": "text/html" });
     answer.push(Buffer.from("<h1>Bad Gateway</h1>"));
     answer.end();

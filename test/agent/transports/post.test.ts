@@ -52,6 +52,25 @@ describe("a response by POSTs", () => {
     expect(results).toHaveLength(2);
   });
 
+  it("that is not a stream goes in parts, as the provider sends it, however long it is (failure mode 91)", async () => {
+    const { call, server } = await posting();
+    delete server.answers.result;
+    const answer = (await call("t1")).answer(200, { "content-type": "application/json" });
+    const text = `{"n":12345678901234567890,"pad":"${"🦊".repeat(100_000)}"}`;
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += 50_001) {
+      answer.push(bytes.subarray(at, at + 50_001));
+      await turn();
+    }
+    answer.end();
+    await eventually(() => server.of("result").some(({ body }) => body.done === true));
+    const bodies = server.of("result").map(({ body }) => body);
+    expect(bodies[0].head).toEqual({ status: 200, contentType: "application/json" });
+    expect(bodies.slice(1).some(({ head }) => head !== undefined)).toBe(false);
+    expect(bodies.flatMap(({ frames }) => frames).join("")).toBe(text);
+    expect(bodies.length).toBeGreaterThan(1);
+  });
+
   it("is cut at the ends of events only, so that no character is cut (failure modes 54, 55)", async () => {
     const { call, server } = await posting();
     delete server.answers.result;

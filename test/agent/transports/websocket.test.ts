@@ -66,6 +66,87 @@ describe("a link by WebSocket", () => {
     expect(provider.calls[0]!.body).toBe('{"model":"local-model","seed":12345678901234567890}');
   });
 
+  it("gets a long request in parts beside its acceptance, and says what has arrived (failure mode 91)", async () => {
+    const { peer, provider, call } = await attachedAgent();
+    const request = `{"model":"local-model","seed":12345678901234567890,"pad":"${"ü".repeat(20_000)}"}`;
+    const bytes = Buffer.from(request);
+    peer.send(infer("t1", { request: undefined, requestBytes: bytes.length }));
+    peer.sendBytes(7, bytes.subarray(0, 9_001));
+    await eventually(() => said(peer, "accept").length > 0);
+    peer.send({ event: "accepted", taskId: "t1", attempt: 1, granted: true });
+    await eventually(() => said(peer, "received").length === 1);
+    expect(said(peer, "received")).toEqual([{ op: "received", bytes: 9_001 }]);
+    // Another call goes on meanwhile.
+    await call("t2", { channel: 8 });
+    peer.sendBytes(7, bytes.subarray(9_001));
+    await eventually(() => provider.calls.length === 2);
+    expect(provider.calls[1]!.body).toBe(request);
+  });
+
+  it.each([
+    ["is not JSON", "x".repeat(9_000), 9_000],
+    ["is longer than any request", "x", 65 * 1024 * 1024],
+  ])("reports a request that %s (failure mode 71)", async (_, bytes, requestBytes) => {
+    const { peer, provider } = await attachedAgent();
+    peer.send(infer("t1", { request: undefined, requestBytes }));
+    peer.sendBytes(7, bytes);
+    await eventually(() => said(peer, "accept").length > 0);
+    peer.send({ event: "accepted", taskId: "t1", attempt: 1, granted: true });
+    await eventually(() => said(peer, "result").length === 1);
+    expect(said(peer, "result")[0]).toMatchObject({ taskId: "t1", error: { kind: "closed" } });
+    expect(provider.calls).toEqual([]);
+  });
+
+  it("drops the rest of a request that was cancelled", async () => {
+    const { peer, provider, agent, call } = await attachedAgent();
+    peer.send(infer("t1", { request: undefined, requestBytes: 20_000 }));
+    await eventually(() => said(peer, "accept").length > 0);
+    peer.send({ event: "accepted", taskId: "t1", attempt: 1, granted: true });
+    peer.sendBytes(7, "x".repeat(10_000));
+    peer.send({ event: "cancel", taskId: "t1" });
+    await eventually(() => agent.report().tasks === 0);
+    peer.sendBytes(7, "x".repeat(10_000));
+    await call("t2", { channel: 8 });
+    expect(provider.calls).toHaveLength(1);
+    expect(said(peer, "received").map((one) => "bytes" in one && one.bytes)).toEqual([10_000, 20_000]);
+  });
+
+  it("tells the server at once that it gave up waiting for a grant", async () => {
+    const time = new FakeClock();
+    const { peer, agent } = await attachedAgent({ time });
+    peer.send(infer("t1"));
+    await eventually(() => said(peer, "accept").length > 0);
+    await time.advance(10_000);
+    await eventually(() => said(peer, "result").length === 1);
+    expect(said(peer, "result")[0]).toMatchObject({ taskId: "t1", error: { kind: "closed" } });
+    await eventually(() => agent.report().tasks === 0);
+  });
+
+  it("sends a whole response as the provider sends it, in parts, between those of others (failure mode 91)", async () => {
+    const { peer, call } = await attachedAgent();
+    const large = (await call("t1")).answer(200, { "content-type": "application/json", "retry-after": "3" });
+    const text = `{"n":12345678901234567890,"pad":"${"ü".repeat(100_000)}"}`;
+    peer.acknowledges = false;
+    large.push(Buffer.from(text));
+    large.end();
+    await eventually(() => (peer.bytes.get(7)?.length ?? 0) > 0);
+    const small = (await call("t2", { channel: 8 })).answer(400, { "content-type": "text/plain" });
+    small.push(Buffer.from("too hot"));
+    small.end();
+    await eventually(() => said(peer, "head").length === 2);
+    expect(peer.bytes.get(7)!.length).toBeLessThan(100_000);
+    peer.acknowledges = true;
+    peer.send({ event: "received", bytes: peer.bytes.get(7)!.length });
+    await eventually(() => said(peer, "done").length === 2);
+    expect(peer.bytes.get(7)!.toString()).toBe(text);
+    expect(peer.bytes.get(8)!.toString()).toBe("too hot");
+    expect(said(peer, "head")).toEqual([
+      { op: "head", taskId: "t1", attempt: 1, status: 200, contentType: "application/json", retryAfter: 3 },
+      { op: "head", taskId: "t2", attempt: 1, status: 400, contentType: "text/plain" },
+    ]);
+    expect(said(peer, "done").map((one) => "taskId" in one && one.taskId)).toEqual(["t2", "t1"]);
+  });
+
   it("does not run a task that is not granted", async () => {
     const { peer, provider, call, agent } = await attachedAgent();
     peer.send(infer("t1"));
@@ -77,7 +158,7 @@ describe("a link by WebSocket", () => {
   });
 
   it("holds the provider back without credit, and goes on as credit is granted (failure mode 27)", async () => {
-    const { peer, call } = await attachedAgent();
+    const { peer, call } = await attachedAgent({ protocol: 2 });
     const asked = await call("t1");
     const answer = asked.answer();
     await turn();
@@ -109,7 +190,7 @@ describe("a link by WebSocket", () => {
     expect(peer.bytes.get(7)!.length).toBe(50_000_000);
   });
 
-  it("holds all providers back while more than 1 MiB waits in its buffer", async () => {
+  it("holds all providers back while more than 1 MiB waits for a server of an older revision", async () => {
     const sockets: (ClientSocket & { backlog: number })[] = [];
     class Full extends (WebSocket as unknown as SocketConstructor) {
       backlog = 0;
@@ -121,7 +202,7 @@ describe("a link by WebSocket", () => {
         return this.backlog;
       }
     }
-    const { peer, call } = await attachedAgent({ WebSocket: Full });
+    const { peer, call } = await attachedAgent({ WebSocket: Full, protocol: 2 });
     const asked = await call("t1");
     const answer = asked.answer();
     sockets[0]!.backlog = 1024 * 1024;

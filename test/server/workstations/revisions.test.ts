@@ -13,6 +13,7 @@ const fake: LinkRevision = {
   protocol: newestRevision.protocol + 1,
   acceptsTasks: false,
   countsCredit: true,
+  sendsParts: false,
   encodeRequest: (request) => ({ withTask: `{"wrapped":${request}}` }),
   mayContinue: () => false,
 };

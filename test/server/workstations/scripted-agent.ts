@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { encodeBytes } from "../../../src/wire/link/binary-frame.ts";
+import { decodeBytes, encodeBytes } from "../../../src/wire/link/binary-frame.ts";
 import { epochHeader, linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { type Answer, type Client, must, type TestServer, testServer } from "../../support/server.ts";
 
@@ -84,6 +84,14 @@ export interface SocketAgent {
   sendBytes(channel: number, bytes: string | Uint8Array): void;
   /** Sends a binary frame as it is. */
   sendFrame(bytes: Uint8Array): void;
+  /** Returns the bytes of requests that have come on a channel. */
+  bytesOf(channel: number): Buffer;
+  /** Returns the number of bytes in the largest binary frame. */
+  largestFrame(): number;
+  /** True if it says at once how many bytes have arrived. */
+  acknowledges: boolean;
+  /** Says how many bytes have arrived. */
+  acknowledge(): void;
   /** Accepts the next task and returns it. */
   acceptNext(): Promise<Event>;
   close(): void;
@@ -105,7 +113,17 @@ export async function connectBySocket(
   } as never);
   socket.binaryType = "arraybuffer";
   const closed = Promise.withResolvers<{ code: number; reason: string }>();
-  socket.onmessage = ({ data }) => events.add(JSON.parse(data));
+  const channels = new Map<number, Buffer[]>();
+  let received = 0;
+  let largest = 0;
+  socket.onmessage = ({ data }) => {
+    if (typeof data === "string") return events.add(JSON.parse(data));
+    const { channel, bytes } = decodeBytes(new Uint8Array(data))!;
+    channels.set(channel, [...(channels.get(channel) ?? []), Buffer.from(bytes)]);
+    received += bytes.length;
+    largest = Math.max(largest, bytes.length);
+    if (agent.acknowledges) agent.acknowledge();
+  };
   socket.onclose = ({ code, reason }) => {
     events.end();
     closed.resolve({ code, reason });
@@ -113,11 +131,14 @@ export async function connectBySocket(
   onTestFinished(() => socket.close());
   const send = (message: object | string) =>
     socket.send(typeof message === "string" ? message : JSON.stringify(message));
-  const attached = await events.next("attached");
-  return {
+  const agent: SocketAgent = {
     all: events.all,
     next: (name) => events.next(name),
     send,
+    bytesOf: (channel) => Buffer.concat(channels.get(channel) ?? []),
+    largestFrame: () => largest,
+    acknowledges: true,
+    acknowledge: () => send({ op: "received", bytes: received }),
     sendBytes: (channel, bytes) =>
       socket.send(encodeBytes(channel, typeof bytes === "string" ? Buffer.from(bytes) : bytes)),
     sendFrame: (bytes) => socket.send(bytes as Uint8Array<ArrayBuffer>),
@@ -129,8 +150,10 @@ export async function connectBySocket(
     close: () => socket.close(),
     terminate: () => (socket as unknown as { terminate(): void }).terminate(),
     closed: closed.promise,
-    epoch: attached.epoch,
+    epoch: 0,
   };
+  agent.epoch = (await events.next("attached")).epoch;
+  return agent;
 }
 
 export interface StreamAgent {

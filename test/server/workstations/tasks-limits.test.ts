@@ -7,6 +7,7 @@ import { Snapshot } from "../../../src/server/core/store/snapshot.ts";
 import type { NegotiatedSession } from "../../../src/server/workstations/provider-sessions.ts";
 import { Workstations, type WorkstationsOptions } from "../../../src/server/workstations/workstations.ts";
 import { encodeBytes } from "../../../src/wire/link/binary-frame.ts";
+import { partBytes } from "../../../src/wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../../src/wire/link/messages.ts";
 import type { LinkTransport } from "../../../src/wire/link/registration.ts";
 import { negotiate } from "../../../src/wire/link/revisions/index.ts";
@@ -69,6 +70,7 @@ function startWorkstations() {
       {
         transport,
         send: (event) => void events.push(event),
+        ...(transport === "websocket" && { sendBytes: () => {} }),
         close: (code) => void closed.push(String(code)),
       },
     );
@@ -78,9 +80,9 @@ function startWorkstations() {
     const task = () => of("task").at(-1) as Extract<ServerEvent, { kind: "infer" }>;
     return { receiver, events, closed, of, send, task };
   };
-  const infer = () => {
+  const infer = (text = "{}") => {
     const caller = new AbortController();
-    const call = { llm, operation: "chat", text: "{}", streaming: true, timeouts } as const;
+    const call = { llm, operation: "chat", text, streaming: true, timeouts } as const;
     const answered = workstations.infer({ ...call, signal: caller.signal });
     // The test reads the failure later.
     answered.catch(() => {});
@@ -144,6 +146,44 @@ it("a call waits for the first byte as long as its llm allows, then for each nex
   clock.now = 89_000;
   expect(await reading.over).toMatchObject({ kind: "timeout" });
   expect(agent.of("cancel")).toHaveLength(2);
+});
+
+it("a long request may take as long as its parts arrive; then the time for the first byte begins (failure mode 91)", async () => {
+  const { clock, attach, infer, checkDeadlines } = startWorkstations();
+  const agent = attach("websocket", { protocol: 3 });
+  const { answered } = infer(JSON.stringify({ pad: "x".repeat(300_000) }));
+  const { taskId, attempt, requestBytes = 0 } = agent.task();
+  clock.now = 4000;
+  agent.send({ op: "accept", taskId, attempt });
+  for (let bytes = partBytes; bytes < requestBytes; bytes += partBytes) {
+    if (bytes < 5 * partBytes) {
+      clock.now += 40_000;
+      await checkDeadlines();
+    }
+    agent.send({ op: "received", bytes });
+  }
+  clock.now += 59_000;
+  await checkDeadlines();
+  expect(agent.of("cancel")).toEqual([]);
+  clock.now += 1_000;
+  expect(await failing(answered)).toMatchObject({
+    kind: "timeout",
+    message: "no answer came from the agent in time",
+  });
+});
+
+it("a long request whose parts no longer arrive fails after 45 s (failure mode 91)", async () => {
+  const { clock, attach, infer } = startWorkstations();
+  const agent = attach("websocket", { protocol: 3 });
+  const { answered } = infer(JSON.stringify({ pad: "x".repeat(300_000) }));
+  const { taskId, attempt } = agent.task();
+  agent.send({ op: "accept", taskId, attempt });
+  clock.now = 45_000;
+  expect(await failing(answered)).toMatchObject({
+    kind: "timeout",
+    message: "the line to the agent stands still",
+  });
+  expect(agent.of("cancel")).toEqual([{ event: "cancel", taskId }]);
 });
 
 it("a call does not count silence while its caller holds it back (failure mode 27)", async () => {

@@ -25,7 +25,8 @@ function startWakes() {
   const session = { id: "pvs_1", epoch: 1, revision: newestRevision } as ConstructorParameters<
     typeof LinkSession
   >[0];
-  const link = new LinkSession(session, {} as ConstructorParameters<typeof LinkSession>[1], connection);
+  const principal = {} as ConstructorParameters<typeof LinkSession>[1];
+  const link = new LinkSession(session, principal, connection, () => clock.now);
   const own = new Wakes({
     deadlines: new Deadlines(() => clock.now),
     elapsed: () => clock.now,

@@ -30,13 +30,16 @@ export interface Attached {
 
 export interface AttachedOptions extends Partial<TestAgentOptions> {
   transports?: string[];
+  /** The newest revision of the link protocol that the server knows. */
+  protocol?: number;
   server?: ScriptedServer;
   config?: Partial<LocalProvider["config"]>;
 }
 
 /** Starts an agent that publishes `local` and is attached to a scripted server. */
 export async function attachedAgent(around: AttachedOptions = {}): Promise<Attached> {
-  const { transports, server = new ScriptedServer(), config, ...options } = around;
+  const { transports, protocol, server = new ScriptedServer(), config, ...options } = around;
+  if (protocol !== undefined) server.protocol = protocol;
   if (transports) server.transports = transports;
   const provider = memoryProvider("local", config);
   const providers = memoryProviders(provider);

@@ -1,8 +1,10 @@
 import type { ServerWebSocket } from "bun";
 import { onTestFinished } from "vitest";
-import { decodeBytes } from "../../../src/wire/link/binary-frame.ts";
+import { decodeBytes, encodeBytes } from "../../../src/wire/link/binary-frame.ts";
 import { linkPaths } from "../../../src/wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../../src/wire/link/messages.ts";
+import { newestRevision } from "../../../src/wire/link/revisions/index.ts";
+import { Receipts } from "../../../src/wire/link/send-window.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
 type Body = any;
@@ -35,6 +37,10 @@ export interface Peer {
   comment(): void;
   /** Text messages that have arrived on a WebSocket. */
   messages: AgentMessage[];
+  /** False for a server that never says how many bytes have arrived on a WebSocket. */
+  acknowledges: boolean;
+  /** Sends bytes of a request on a WebSocket. */
+  sendBytes(channel: number, bytes: string | Uint8Array): void;
   /** Bytes that have arrived on a WebSocket, by channel. */
   bytes: Map<number, Received>;
   /** Ends the stream; with a code on a WebSocket. */
@@ -57,6 +63,8 @@ export class ScriptedServer {
   readonly calls: Call[] = [];
   readonly peers: Peer[] = [];
   epoch = 0;
+  /** The newest revision of the link protocol that it knows. */
+  protocol = newestRevision.protocol;
   /** Number of pings that have arrived on WebSockets. */
   pings = 0;
   sessionId = "prov_1";
@@ -88,7 +96,7 @@ export class ScriptedServer {
       websocket: {
         sendPings: false,
         open: (ws) => {
-          ws.data.peer = new SocketPeer(ws, ws.data.headers);
+          ws.data.peer = new SocketPeer(ws, ws.data.headers, this.protocol > 2);
           this.#attached(ws.data.peer);
         },
         message: (ws, message) => ws.data.peer!.take(message),
@@ -147,6 +155,11 @@ export class ScriptedServer {
   /** Returns the response of a server that accepts the call. */
   #usual(end: string, body: Body): Answer {
     if (end === "register") {
+      if (body.protocol > this.protocol)
+        return {
+          status: 400,
+          body: { code: "invalid_request", error: "no", details: [{ path: "/protocol" }] },
+        };
       this.epoch++;
       return {
         status: 201,
@@ -198,13 +211,17 @@ class SocketPeer implements Peer {
   readonly transport = "websocket";
   readonly messages: AgentMessage[] = [];
   readonly bytes = new Map<number, Received>();
+  acknowledges: boolean;
+  readonly #receipts = new Receipts();
   readonly #closed = Promise.withResolvers<void>();
   readonly #socket: ServerWebSocket<unknown>;
 
   constructor(
     socket: ServerWebSocket<unknown>,
     readonly headers: Headers,
+    acknowledges: boolean,
   ) {
+    this.acknowledges = acknowledges;
     this.#socket = socket;
   }
 
@@ -215,6 +232,10 @@ class SocketPeer implements Peer {
   send(event: object, request?: string): void {
     const text = JSON.stringify(event);
     this.#socket.send(request === undefined ? text : `${text.slice(0, -1)},"request":${request}}`);
+  }
+
+  sendBytes(channel: number, bytes: string | Uint8Array): void {
+    this.#socket.send(encodeBytes(channel, typeof bytes === "string" ? Buffer.from(bytes) : bytes));
   }
 
   comment(): void {
@@ -238,6 +259,8 @@ class SocketPeer implements Peer {
     const received = this.bytes.get(channel) ?? new Received();
     received.add(Buffer.from(bytes));
     this.bytes.set(channel, received);
+    const total = this.#receipts.add(bytes.length);
+    if (total !== undefined && this.acknowledges) this.send({ event: "received", bytes: total });
   }
 
   onClose(): void {
@@ -249,6 +272,7 @@ class StreamPeer implements Peer {
   readonly transport = "sse";
   readonly messages: AgentMessage[] = [];
   readonly bytes = new Map<number, Received>();
+  acknowledges = false;
   readonly body: ReadableStream<Uint8Array>;
   readonly #closed = Promise.withResolvers<void>();
   #controller!: ReadableStreamDefaultController<Uint8Array>;
@@ -272,6 +296,10 @@ class StreamPeer implements Peer {
     const whole =
       request === undefined ? text : `${text.slice(0, -1)}${text === "{}" ? "" : ","}"request":${request}}`;
     this.#write(`event: ${event}\nid: ${++this.#count}\ndata: ${whole}\n\n`);
+  }
+
+  sendBytes(): void {
+    throw new Error("a stream of events has no binary frames");
   }
 
   comment(): void {

@@ -8,6 +8,7 @@ export const revision1: LinkRevision = {
   protocol: 1,
   acceptsTasks: false,
   countsCredit: false,
+  sendsParts: false,
   encodeRequest: (request) => ({ withTask: request }),
   // An agent that knows no epoch cannot say that it is the same one.
   mayContinue: () => true,

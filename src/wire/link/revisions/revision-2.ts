@@ -6,6 +6,7 @@ export const revision2: LinkRevision = {
   protocol: 2,
   acceptsTasks: true,
   countsCredit: true,
+  sendsParts: false,
   encodeRequest: (request) =>
     Buffer.byteLength(request) > inlineBytes ? { withAcceptance: request } : { withTask: request },
   mayContinue: (epoch) => epoch !== undefined,

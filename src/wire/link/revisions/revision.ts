@@ -10,6 +10,11 @@ export interface LinkRevision {
   /** True if an agent counts its credit. If false, only the answer to its last POST can hold it back. */
   readonly countsCredit: boolean;
   /**
+   * True if long requests and whole responses are sent in parts. On a WebSocket, a request that is not in the task then
+   * follows it in binary frames of the task's channel, and both sides say how many bytes have arrived.
+   */
+  readonly sendsParts: boolean;
+  /**
    * Encodes the request of a task.
    *
    * @param request the body for the provider, as JSON text
