@@ -31,6 +31,7 @@ const table = {
   unavailable: [503, 1],
   provider_timeout: [504, 1],
   storage_full: [507, 1],
+  loop_detected: [508, 1],
   // Only the command line meets these; a server never sends them.
   usage: [400, 2],
   connection_failed: [503, 1],

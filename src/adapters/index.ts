@@ -13,6 +13,11 @@ export function adapterFor(type: string): Adapter | undefined {
   return adapters.find((adapter) => adapter.types.includes(type));
 }
 
+/** Returns true if a URL is the one of the maker of a type, or "", which stands for it. */
+export function isMakersUrl(type: string, url: string): boolean {
+  return url === "" || adapterFor(type)?.defaultUrls[type] === url;
+}
+
 /**
  * Returns the path at which an llm's provider takes an operation as it is; undefined where it does not: a call of a
  * dialect is then translated. An operation that is optional for the adapter is taken where the llm's own setting says

@@ -29,17 +29,21 @@ export type Outbound = (url: URL, options: OutboundOptions) => Promise<Exchange>
  * Creates a client for outbound calls.
  *
  * @param options.ca certificates in PEM; they replace the certificate authorities of the system
+ * @param options.isSelf true for a URL that leads to this program, which must not call itself (T105)
  * @throws AppError `invalid_request` if `ca` is not one or more certificates in PEM
  */
 export function createOutbound(
-  options: Pick<HttpClientOptions, "resolve"> & { ca?: string } = {},
+  options: Pick<HttpClientOptions, "resolve"> & { ca?: string; isSelf?: (url: URL) => boolean } = {},
 ): Outbound & { close(): void } {
-  const { ca, ...rest } = options;
+  const { ca, isSelf, ...rest } = options;
   const client = createHttpClient({
     ...rest,
     ...(ca !== undefined && { tls: { ca: certificatesIn(ca) } }),
-    checkAddress(address) {
+    checkAddress(address, { port, protocol }) {
       if (isForbiddenHost(address)) throw new AppError("provider_unreachable", "the address is not allowed");
+      const host = address.includes(":") ? `[${address.replace(/%.*/, "")}]` : address;
+      if (isSelf?.(new URL(`${protocol}//${host}:${port}`)))
+        throw new AppError("loop_detected", "the url leads to this server itself");
     },
   });
   const targets = new WeakMap<URL, HttpTarget>();

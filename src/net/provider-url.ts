@@ -46,15 +46,51 @@ export function isForbiddenHost(hostname: string): boolean {
   const family = isIP(host);
   if (family === 4) return isForbiddenIpv4(host);
   if (family === 0) return metadataNames.has(host);
-  const mapped = /^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(
-    new URL(`http://[${host}]`).hostname.slice(1, -1),
-  );
-  if (mapped) {
-    const [high, low] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)];
-    return isForbiddenIpv4([high >> 8, high & 255, low >> 8, low & 255].join("."));
-  }
-  // fe80::/10 is link-local; fd00:ec2::254 is the metadata service of AWS.
-  return /^fe[89ab]/.test(host) || host === "fd00:ec2::254";
+  const groups = groupsOf(host);
+  if (groups === undefined) return true;
+  return isForbiddenIpv6(groups) || embeddedIpv4(groups).some(isForbiddenIpv4);
+}
+
+/** Returns the eight 16-bit groups of an IPv6 address; undefined if it cannot be read. A zone is left out. */
+function groupsOf(address: string): number[] | undefined {
+  const url = URL.parse(`http://[${address.replace(/%.*$/, "")}]`);
+  if (!url) return undefined;
+  const [head = "", tail] = url.hostname.slice(1, -1).split("::");
+  const parse = (text: string) =>
+    text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
+  const [first, last] = [parse(head), parse(tail ?? "")];
+  return tail === undefined ? first : [...first, ...Array(8 - first.length - last.length).fill(0), ...last];
+}
+
+/** True for link-local and multicast addresses, and for the networks in which clouds have metadata services. */
+function isForbiddenIpv6(groups: readonly number[]): boolean {
+  const [first = 0, second = 0] = groups;
+  const isLinkLocal = (first & 0xffc0) === 0xfe80;
+  const isMulticast = first >= 0xff00;
+  // AWS has its services in fd00:ec2::/32, Google Cloud has fd20:ce::254.
+  const isAws = first === 0xfd00 && second === 0x0ec2;
+  const isGoogle = first === 0xfd20 && second === 0x00ce;
+  return isLinkLocal || isMulticast || isAws || isGoogle;
+}
+
+/**
+ * Returns the IPv4 addresses that an IPv6 address stands for: mapped and compatible ones (RFC 4291), NAT64 of both
+ * prefixes (RFC 6052, RFC 8215), translated ones (RFC 2765), 6to4 (RFC 3056) and the server and client of Teredo (RFC 4380).
+ */
+function embeddedIpv4(groups: readonly number[]): string[] {
+  const dotted = (high = 0, low = 0) => [high >> 8, high & 255, low >> 8, low & 255].join(".");
+  const startsWith = (...prefix: number[]) => prefix.every((group, index) => groups[index] === group);
+  const last = dotted(groups[6], groups[7]);
+  const isMapped = startsWith(0, 0, 0, 0, 0) && (groups[5] === 0 || groups[5] === 0xffff);
+  const isTranslated = startsWith(0, 0, 0, 0, 0xffff, 0);
+  // The prefix for local use may be shorter, which puts the address further left.
+  const [, , , third = 0, fourth = 0, fifth = 0] = groups;
+  if (startsWith(0x64, 0xff9b, 1)) return [last, dotted(third, ((fourth & 255) << 8) | (fifth >> 8))];
+  if (isMapped || isTranslated || startsWith(0x64, 0xff9b)) return [last];
+  if (startsWith(0x2002)) return [dotted(groups[1], groups[2])];
+  if (startsWith(0x2001, 0))
+    return [dotted(groups[2], groups[3]), dotted(groups[6]! ^ 0xffff, groups[7]! ^ 0xffff)];
+  return [];
 }
 
 /** Returns a host without the brackets of IPv6 and without the final dot of a name, in lower case. */
@@ -67,12 +103,13 @@ function plainHost(hostname: string): string {
 
 function isForbiddenIpv4(address: string): boolean {
   // 169.254.0.0/16 is link-local and has the metadata service of most clouds. 100.100.100.200 is the one of Alibaba,
-  // 192.0.0.192 the one of Oracle. No provider has a multicast or reserved address.
+  // 192.0.0.192 the one of Oracle, 168.63.129.16 that of Azure. No provider has a multicast or reserved address.
   return (
     address.startsWith("169.254.") ||
     address === "100.100.100.200" ||
     address === "192.0.0.192" ||
-    (Number(address.split(".")[0]) >= 224 && address !== "255.255.255.255")
+    address === "168.63.129.16" ||
+    Number(address.split(".")[0]) >= 224
   );
 }
 

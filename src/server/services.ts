@@ -56,11 +56,11 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     secretsComponent({ catalogue, keyFile, isSelf, now, elapsed, random, log, gauges: metrics }),
   );
   const quotas = new Quotas(options.quotas);
-  const resources = new Resources(catalogue, { ...secretServices, quotas, now, random }, onError);
+  const resources = new Resources(catalogue, { ...secretServices, quotas, isSelf, now, random }, onError);
   const secretUpkeep = await lifecycle.start(
     secretUpkeepComponent({ ...secretServices, catalogue, resources, now, requestId, log }),
   );
-  const outbound = await lifecycle.start(closable("outbound", () => createOutbound()));
+  const outbound = await lifecycle.start(closable("outbound", () => createOutbound({ isSelf })));
   const gemini =
     commands &&
     (await lifecycle.start(

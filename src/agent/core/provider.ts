@@ -53,9 +53,11 @@ export interface LocalProvider {
    * Sends a request that is in the dialect of the provider's type.
    *
    * @param operation selects one of the adapter's own paths; a caller cannot name another one
-   * @throws HttpFailure when there is no response; AppError `not_supported` for an operation it does not have
+   * @param passed the number of mcpctl programs that the call has passed before this one
+   * @throws HttpFailure when there is no response; AppError `not_supported` for an operation it does not have,
+   *   `loop_detected` when the call goes in a circle
    */
-  call(operation: Operation, body: string, signal: AbortSignal): Promise<ProviderResponse>;
+  call(operation: Operation, body: string, signal: AbortSignal, passed?: number): Promise<ProviderResponse>;
   close(): Promise<void>;
 }
 

@@ -24,6 +24,7 @@ export const failoverHeader = "x-mcpctl-failover";
  * woken first.
  *
  * @param text the caller's body
+ * @param passed the number of mcpctl programs that the call has passed before this one
  * @throws AppError, HttpFailure when it fails; the caller then gets the server's error
  */
 export async function answerLocally(
@@ -31,13 +32,14 @@ export async function answerLocally(
   call: ModelCall,
   text: string,
   signal: AbortSignal,
+  passed: number,
 ): Promise<Response> {
   const { runtime, config } = provider;
   const leave = runtime.enter();
   try {
     if (runtime.state !== "active") await runtime.wake(signal);
     const { operation, body, translation } = prepare(provider, call, text);
-    const response = await provider.call(operation, body, signal);
+    const response = await provider.call(operation, body, signal, passed);
     if (response.status < 200 || response.status > 299) {
       response.cancel();
       throw new AppError("provider_error", `the provider ${config.name} responded with ${response.status}`);

@@ -142,12 +142,12 @@ async function forward(caller: LocalRequest, options: LocalEndpointOptions): Pro
 
 /** Returns the response of a failover; undefined when no provider may respond, or when it fails too. */
 async function failOver(caller: LocalRequest, options: LocalEndpointOptions): Promise<Response | undefined> {
-  const { call, text, signal } = caller;
+  const { call, text, signal, passed } = caller;
   const provider = call && standIn(options.providers, call.model);
   if (!provider || text === undefined) return undefined;
   if (!(await mayUse(call.model, caller, options.server, options.outbound))) return undefined;
   try {
-    const response = await answerLocally(provider, call, text, signal);
+    const response = await answerLocally(provider, call, text, signal, passed);
     options.log(`${provider.config.name} responds for ${call.model}, which the server cannot reach`);
     return response;
   } catch (error) {

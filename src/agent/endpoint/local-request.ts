@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
+import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
 
 /** A request of a tool on this machine. Its body is read whole, because it may be sent twice. */
@@ -15,6 +16,8 @@ export interface LocalRequest {
   /** The call of a model; undefined for any other request, such as a list of models. */
   call: ModelCall | undefined;
   signal: AbortSignal;
+  /** The number of mcpctl programs that the request has passed before this one. */
+  passed: number;
 }
 
 export interface ModelCall {
@@ -44,7 +47,7 @@ const forwarded = [
 /**
  * Reads a request to the local endpoint.
  *
- * @throws AppError `not_found` for a path outside `/v1`; `payload_too_large`
+ * @throws AppError `not_found` for a path outside `/v1`; `payload_too_large`; `loop_detected`
  */
 export async function readLocalRequest(request: Request): Promise<LocalRequest> {
   const { pathname, search } = new URL(request.url);
@@ -55,6 +58,8 @@ export async function readLocalRequest(request: Request): Promise<LocalRequest> 
     const value = request.headers.get(name);
     if (value !== null) headers[name] = value;
   }
+  const passed = hopsIn(request.headers.get(hopsHeader));
+  headers[hopsHeader] = String(nextHop(passed));
   const text = request.method === "GET" || request.method === "HEAD" ? undefined : await textOf(request);
   const operation = request.method === "POST" ? operationAt(pathname) : undefined;
   return {
@@ -64,6 +69,7 @@ export async function readLocalRequest(request: Request): Promise<LocalRequest> 
     text,
     call: operation && text !== undefined ? modelCall(operation, text) : undefined,
     signal: request.signal,
+    passed,
   };
 }
 

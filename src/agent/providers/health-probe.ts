@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { adapterFor } from "../../adapters/index.ts";
+import { adapterFor, isMakersUrl } from "../../adapters/index.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import { systemReason } from "../../system-errors.ts";
 import { modelsPath } from "../../wire/dialects/operations.ts";
@@ -31,7 +31,7 @@ const ownNames = /\.(local|lan|internal|home\.arpa|ts\.net)$/;
  */
 export function isPublicProvider({ type, url = "", wake }: ProviderConfig): boolean {
   if (wake) return false;
-  if (adapterFor(type)?.defaultUrls[type] === url) return true;
+  if (isMakersUrl(type, url)) return true;
   const { protocol, hostname } = new URL(url);
   const isPublicName = hostname.includes(".") && isIP(hostname) === 0 && !ownNames.test(hostname);
   return protocol === "https:" && isPublicName;

@@ -1,9 +1,10 @@
-import { adapterFor } from "../../adapters/index.ts";
+import { adapterFor, isMakersUrl } from "../../adapters/index.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
 import { readPrivateFile } from "../../private-file.ts";
 import { operations } from "../../wire/dialects/operations.ts";
+import { hopsHeader, nextHop } from "../../wire/hops.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import type { LocalProvider, Runtime } from "../core/provider.ts";
@@ -63,11 +64,16 @@ export function createLocalProvider(
     runtime,
     published: () => publishedAs(config, type, runtime),
     llmState: () => stateOf(runtime, calls.inFlight),
-    async call(operation, body, signal) {
+    async call(operation, body, signal, passed = 0) {
       // The server names an operation, never a path.
       if (![...adapter.operations, ...(adapter.optional ?? [])].includes(operation))
         throw new AppError("not_supported", `the provider has no call for ${operation.replace("_", " ")}`);
-      const headers = { "content-type": "application/json", ...adapter.headers(readApiKey(config)) };
+      const hops = String(nextHop(passed));
+      const headers = {
+        "content-type": "application/json",
+        ...adapter.headers(readApiKey(config)),
+        ...(isMakersUrl(type, runtime.url) ? undefined : { [hopsHeader]: hops }),
+      };
       const [over, leave] = [calls.begin(), runtime.enter()];
       const finish = () => {
         signal.removeEventListener("abort", finish);

@@ -47,7 +47,7 @@ export async function runInfer(task: InferTask, run: RunContext): Promise<void> 
   try {
     // The request is always for the published model, and never for another one of the provider.
     const body = JSON.stringify({ ...request, model: provider.config.model });
-    const response = await provider.call(task.operation, body, signal);
+    const response = await provider.call(task.operation, body, signal, task.hops);
     const isStream = /^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
     if (response.status === 200 && isStream && task.streaming) await pipe(response, run);
     else await sendWhole(response, run);
@@ -145,6 +145,8 @@ function json(text: string): unknown {
 function outcomeOf(failure: unknown, { log, provider }: RunContext): TaskOutcome {
   if (failure instanceof AppError && failure.code === "not_supported")
     return { status: 501, body: { error: { type: "not_supported", message: failure.message } } };
+  if (failure instanceof AppError && failure.code === "loop_detected")
+    return { status: failure.status, body: { error: { type: failure.code, message: failure.message } } };
   const error = taskErrorOf(failure);
   log.warn(`${provider.config.name}: ${error.message}`);
   return { error };

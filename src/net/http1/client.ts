@@ -17,7 +17,7 @@ export interface HttpClientOptions {
   /** Added to the defaults of TLS: the certificate authorities of the system, with certificate and name verified. */
   tls?: TLSOptions;
   /** Throws to refuse an address. The client connects to the checked address and does not resolve the name again. */
-  checkAddress?: (address: string, hostname: string) => void;
+  checkAddress?: (address: string, target: HttpTarget) => void;
   resolve?: (hostname: string) => Promise<string[]>;
   /** The number of idle connections that are kept for one origin. */
   idleLimit?: number;
@@ -125,7 +125,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     }
     for (const address of addresses) {
       try {
-        checkAddress?.(address, host);
+        checkAddress?.(address, exchange.target);
       } catch (cause) {
         throw new HttpFailure("refused", `the address ${address} is refused`, { cause });
       }

@@ -8,6 +8,7 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
+import { hopsHeader } from "../../wire/hops.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
@@ -115,7 +116,7 @@ export async function attempt(
 /** Sends a call to a workstation agent, a command or a provider, whichever the llm has. */
 function send(
   deps: InferenceDeps,
-  { call, record }: CallContext,
+  { call, record, hops }: CallContext,
   prepared: PreparedCall,
   key: string | undefined,
 ): Promise<ProviderResponse> {
@@ -130,6 +131,7 @@ function send(
       streaming: record.facts.streaming,
       timeouts,
       signal,
+      hops,
     });
   }
   if (adapter.isCommand) return runCommand(deps, prepared, key, signal);
@@ -139,6 +141,7 @@ function send(
       ...adapter.headers(key),
       ...forwardedHeaders(headers, operation, adapter),
       ...record.span?.headers,
+      ...(prepared.provider.isMakers ? undefined : { [hopsHeader]: String(hops) }),
       "content-type": "application/json",
     },
     body: providerRequest.text,

@@ -60,6 +60,8 @@ export interface CallContext {
   request: ParsedRequest;
   /** The llms that can answer. */
   candidates: readonly LlmRow[];
+  /** The number of mcpctl programs that the call has passed, this one included. */
+  hops: number;
   /** Returns an error as the caller may see it. */
   visibleError(error: AppError): AppError;
 }

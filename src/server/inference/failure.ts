@@ -29,6 +29,7 @@ export function providerFailure(
   if (status < 400)
     return new AppError("provider_error", `the provider redirected (${status}); redirects are not followed`);
   const message = redact(fault.message, key);
+  if (status === 508) return new AppError("loop_detected", message);
   const code = status === 429 ? "too_many_requests" : status < 500 ? "invalid_request" : "provider_error";
   return new AppError(code, message, {
     // A caller would take 401 for a fault of its own token.
@@ -68,6 +69,7 @@ export function transportFailure(error: unknown): AppError {
       return new AppError("provider_unreachable", message, { cause: error });
     }
     case "refused":
+      if (error.cause instanceof AppError && error.cause.code === "loop_detected") return error.cause;
       return new AppError("provider_unreachable", "the provider's address is not allowed", { cause: error });
     case "closed":
       return new AppError(

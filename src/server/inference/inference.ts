@@ -2,6 +2,7 @@ import { countTokens } from "../../adapters/tokens/count-tokens.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
 import { isDialect, modelsPath } from "../../wire/dialects/operations.ts";
+import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
@@ -62,6 +63,7 @@ export class Inference {
       return errorOfPersona(error, this.#deps.catalogue.snapshot, call.principal, persona, llm);
     };
     try {
+      const hops = nextHop(hopsIn(call.httpRequest.headers.get(hopsHeader)));
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
       const request = await call.read();
       const candidates = named ?? this.#resolve(call, record, nameIn(request), request.persona);
@@ -84,7 +86,7 @@ export class Inference {
           choicesOf(body),
         );
       }
-      const context = { call, record, request, candidates, visibleError };
+      const context = { call, record, request, candidates, hops, visibleError };
       const response = this.#try(context, this.#inOrder(candidates, call.requestId));
       if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
       return await responseWhileWaking(response, context, this.#deps);
@@ -96,8 +98,13 @@ export class Inference {
     }
   }
 
-  /** Asks the provider of an llm for its list of models, to check url and key. Never throws. */
-  async probe(llmId: string): Promise<{ ok: boolean; message: string }> {
+  /**
+   * Asks the provider of an llm for its list of models, to check url and key. Never throws.
+   *
+   * @param showsWords true to repeat the words of the provider: for administrators, because the url may lead to an
+   *   internal service that is none of the caller's business (T107)
+   */
+  async probe(llmId: string, showsWords: boolean): Promise<{ ok: boolean; message: string }> {
     const llm = this.#deps.catalogue.snapshot.byId.get(llmId);
     if (!isOf(llmKind, llm)) return { ok: false, message: "the llm is gone" };
     try {
@@ -106,10 +113,14 @@ export class Inference {
       const key = await keyOf(llm, this.#deps.secrets);
       const response = await this.#deps.outbound(url(modelsPath), {
         method: "GET",
-        headers: adapter.headers(key),
+        headers: { ...adapter.headers(key), [hopsHeader]: "1" },
         timeouts: { connect: probeMilliseconds, firstByte: probeMilliseconds, silence: probeMilliseconds },
         signal: AbortSignal.timeout(probeMilliseconds),
       });
+      if (!showsWords && response.status >= 400 && response.status !== 401 && response.status !== 403) {
+        response.cancel();
+        return { ok: false, message: `the provider answers with status ${response.status}` };
+      }
       await refuseFailure(response, adapter, key);
       response.cancel();
       return { ok: true, message: "the provider answers" };

@@ -1,4 +1,4 @@
-import { adapterFor } from "../../adapters/index.ts";
+import { adapterFor, isMakersUrl } from "../../adapters/index.ts";
 import { quirksOf } from "../../adapters/quirks/index.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import type { Adapter } from "../../adapters/types.ts";
@@ -16,6 +16,8 @@ const defaultTimeouts: OutboundTimeouts = { connect: 10_000, firstByte: 300_000,
 export interface Provider {
   readonly adapter: Adapter;
   readonly timeouts: OutboundTimeouts;
+  /** True for the service of the type's maker, which cannot lead back to this server. */
+  readonly isMakers: boolean;
   /** Returns the quirks of a model at this provider. */
   quirksOf(model: string): Quirks;
   /** The URL of a path below the llm's base URL. */
@@ -34,6 +36,7 @@ export const providerOf = oncePerObject((llm: LlmRow): Provider => {
   return {
     adapter,
     timeouts: timeoutsOf(llm),
+    isMakers: isMakersUrl(type, llm.spec.url),
     quirksOf: (model) => (model === llm.spec.model ? ownQuirks : quirksOf({ type, host, model })),
     url(path) {
       const url = urls.get(path) ?? providerUrl(base, path);

@@ -66,6 +66,8 @@ const ofMeaning: Readonly<Partial<Record<ErrorMeaning["is"], FailureClass>>> = {
 };
 
 function ofStatus(status: number): FailureClass {
+  // The call has gone in a circle: each further attempt would go round once more (T105).
+  if (status === 508) return unknown("never");
   if (status === 408 || status === 429 || (status >= 500 && status !== 501)) return failing("here");
   // The key, the bill or the address of this llm: another llm has its own.
   if (status === 401 || status === 402 || status < 400) return failing("elsewhere");

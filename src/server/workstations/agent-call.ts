@@ -21,6 +21,8 @@ export interface AgentCallOptions {
   streaming: boolean;
   /** The body for the provider, as JSON. */
   text: string;
+  /** The number of mcpctl programs that the call has passed. */
+  hops: number;
   timeouts: OutboundTimeouts;
   link: LinkSession;
   deadlines: Deadlines;
@@ -90,9 +92,9 @@ export class AgentCall {
 
   /** Sends the call to the agent, and again if the agent comes back by another link. */
   offer(): void {
-    const { operation, streaming, text, deadlines } = this.#options;
+    const { operation, streaming, text, hops, deadlines } = this.#options;
     const { id, attempt, llmName, channel, link } = this;
-    const task = { kind: "infer", taskId: id, attempt, llmName, operation, streaming } as const;
+    const task = { kind: "infer", taskId: id, attempt, llmName, operation, streaming, hops } as const;
     const request = link.revision.encodeRequest(text);
     const isLong = "withAcceptance" in request;
     this.#request = request;

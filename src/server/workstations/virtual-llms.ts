@@ -13,6 +13,8 @@ export interface LinkCall {
   streaming: boolean;
   timeouts: OutboundTimeouts;
   signal: AbortSignal;
+  /** The number of mcpctl programs that the call has passed. */
+  hops: number;
 }
 
 /** The interface by which inference calls virtual llms. */

@@ -13,6 +13,8 @@ export interface InferTask {
   /** An operation in the dialect of the provider: the server has already translated the request. */
   operation: Operation;
   streaming: boolean;
+  /** The number of mcpctl programs that the call has passed. An older server leaves it out. */
+  hops?: number;
   /** The body for the provider. Left out if it is longer than `inlineBytes`: then it comes with the acceptance. */
   request?: unknown;
   /** WebSocket only: the channel of this task in binary frames. */

@@ -333,3 +333,16 @@ describe("a local provider with failoverFor", () => {
     expect((await ask()).status).toBe(503);
   });
 });
+
+describe("a call that goes in a circle (T105)", () => {
+  it("is counted on its way to the server, and refused after eight programs", async () => {
+    const { ask, remote, nearby, bearer } = await testProviders(goodProvider);
+    const headers = { authorization: `Bearer ${bearer}` };
+    await (await ask({}, { ...headers, "x-mcpctl-hops": "3" })).text();
+    // The endpoint and the server have each counted themselves.
+    expect(remote.seen.map((seen) => seen.headers["x-mcpctl-hops"])).toEqual(["5"]);
+    const refused = await ask({}, { ...headers, "x-mcpctl-hops": "8" });
+    expect([refused.status, (await refused.json()).error.code]).toEqual([508, "loop_detected"]);
+    expect([remote.seen.length, nearby.seen.length]).toEqual([1, 0]);
+  });
+});

@@ -7,7 +7,7 @@ describe("addresses of the HTTP client", () => {
     const seen: string[] = [];
     const client = clientOf({
       resolve: async () => ["127.0.0.1", "169.254.169.254"],
-      checkAddress(address, hostname) {
+      checkAddress(address, { hostname }) {
         seen.push(`${hostname} ${address}`);
         if (address.startsWith("169.254.")) throw new Error("link-local");
       },

@@ -107,7 +107,7 @@ describe("the headers to the provider", () => {
       },
       { type },
     );
-  const always = ["accept-encoding", "content-length", "content-type", "host"];
+  const always = ["accept-encoding", "content-length", "content-type", "host", "x-mcpctl-hops"];
 
   it("include the caller's headers of the dialect, unchanged, and no others", async () => {
     const { provider, call } = await answering("anthropic");

@@ -56,6 +56,7 @@ describe("a revision of the link protocol that is in the list", () => {
       streaming: false,
       timeouts,
       signal,
+      hops: 1,
     } as const;
     const answered = links.infer(call);
     const [task, request] = sent.at(-1)! as [Extract<ServerEvent, { kind: "infer" }>, string];

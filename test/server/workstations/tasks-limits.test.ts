@@ -82,7 +82,7 @@ function startWorkstations() {
   };
   const infer = (text = "{}") => {
     const caller = new AbortController();
-    const call = { llm, operation: "chat", text, streaming: true, timeouts } as const;
+    const call = { llm, operation: "chat", text, streaming: true, timeouts, hops: 1 } as const;
     const answered = workstations.infer({ ...call, signal: caller.signal });
     // The test reads the failure later.
     answered.catch(() => {});

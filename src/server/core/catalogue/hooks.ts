@@ -39,6 +39,8 @@ export interface Services {
   secretWrites: SecretWriter;
   backends: BackendChecks;
   quotas: Quotas;
+  /** True for a URL that leads to this server. */
+  isSelf(url: URL): boolean;
   now(): number;
   random: Random;
 }

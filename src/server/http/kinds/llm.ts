@@ -1,4 +1,5 @@
 import { llm } from "../../../kinds/llm.ts";
+import { isAdministrator } from "../../core/access/policy.ts";
 import { poolOf } from "../../inference/pools/resolve.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -8,7 +9,8 @@ import type { KindRoutes } from "./define.ts";
 export const llmRoutes: KindRoutes = {
   /** Tells whether the provider accepts the url and the key. A failed probe is reported and refuses nothing. */
   async created(server, call, object) {
-    if (call.query.get("probe") !== "false") object["probe"] = await server.inference.probe(object.id);
+    if (call.query.get("probe") === "false") return;
+    object["probe"] = await server.inference.probe(object.id, isAdministrator(call.principal));
   },
   routes: (server): Route[] => [
     {

@@ -4,7 +4,7 @@ import { actions } from "../../../kinds/grants.ts";
 import { findKind } from "../../../kinds/index.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
 import { hashPassword, verifyPassword } from "../../core/access/passwords.ts";
-import { decide, mayList, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
+import { decide, isAdministrator, mayList, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
 import { newId } from "../../core/ids.ts";
 import type { AuditEvent, Row, Write } from "../../core/store/types.ts";
@@ -71,7 +71,7 @@ export function authRoutes(server: Server): Route[] {
           user: principal.userName,
           ...(principal.kind === "Token" && { token: principal.name }),
           groups: principal.groups,
-          admin: principal.policies.every((policy) => policy.administrator),
+          admin: isAdministrator(principal),
           ...(principal.expiresAt !== undefined && {
             expiresAt: new Date(principal.expiresAt).toISOString(),
           }),

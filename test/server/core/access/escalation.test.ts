@@ -263,16 +263,18 @@ describe("an llm's key (T12)", () => {
     });
   });
 
-  it("is cleared when the url moves to another origin, unless the user may expose the secret", async () => {
+  it("is cleared when the url moves to another origin or path, unless the user may expose the secret", async () => {
     const { server, apiKeyRef } = await withSecret();
     const { call } = await server.token("editor", [grant("edit", "llms")]);
     const put = async (fields: object, by = call) =>
       (await must(by("PUT", "/api/v1/llms/a", fields))).body.apiKeyRef;
-    expect(await put({ url: "https://one.example/other", description: "x" })).toEqual(apiKeyRef);
+    expect(await put({ url: "https://one.example/base/v1/", description: "x" })).toEqual(apiKeyRef);
     expect(await put({ url: "https://two.example" }, server.admin)).toEqual(apiKeyRef);
     const moves = [
       { url: "https://three.example" },
       { url: "https://two.example:8443" },
+      { url: "https://two.example/other-tenant" },
+      { url: "https://two.example/v1/other-tenant/v1" },
       { url: "http://two.example" },
       { url: null },
       { url: "https://three.example", apiKeyRef },

@@ -9,7 +9,7 @@ import { checkNames } from "../pool-names.ts";
 import { checkPricing } from "../pricing.ts";
 
 export const llmHooks: Hooks<LlmRow> = {
-  prepare(draft) {
+  prepare(draft, services) {
     const { spec, status, visibility } = draft.row;
     checkNames({ ...draft, name: draft.row.name, owner: draft.row.owner, poolName: spec.poolName });
     if (status.origin === "virtual") {
@@ -31,6 +31,10 @@ export const llmHooks: Hooks<LlmRow> = {
     if (spec.url) {
       try {
         spec.url = normaliseProviderUrl(spec.url);
+        if (services.isSelf(new URL(spec.url)))
+          throw new AppError("invalid_request", "the url leads to this server", {
+            details: [{ path: "/url", message: "leads to this server itself" }],
+          });
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         draft.faults.push(...(error.details ?? []));
@@ -67,8 +71,8 @@ function checkVirtual(draft: Draft<LlmRow>): void {
 }
 
 /**
- * Checks the reference to the key. Setting it needs `expose` on the secret. Sending the same key to another origin needs
- * that too; without it, the reference is cleared (T12).
+ * Checks the reference to the key. Setting it needs `expose` on the secret. Sending the same key to another url needs that
+ * too, because another path can belong to another customer of the same host; without it, the reference is cleared (T12).
  */
 function checkKey(draft: Draft<LlmRow>, defaultUrls: Readonly<Record<string, string>>): void {
   const { before, row, snapshot, principal } = draft;
@@ -89,6 +93,6 @@ function checkKey(draft: Draft<LlmRow>, defaultUrls: Readonly<Record<string, str
   }
   const ownUrl = defaultUrls[row.spec.type];
   if (!row.spec.url && !ownUrl) return;
-  const origin = (url: string) => new URL(url || ownUrl!).origin;
-  if (origin(before.spec.url) !== origin(row.spec.url) && exposing !== "allow") row.spec.apiKeyRef = null;
+  const place = (url: string) => url || ownUrl!;
+  if (place(before.spec.url) !== place(row.spec.url) && exposing !== "allow") row.spec.apiKeyRef = null;
 }
