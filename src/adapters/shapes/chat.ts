@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   type ChatAnswer,
   type ChatChoice,
@@ -83,11 +84,14 @@ class WholeChoice {
   }
 
   get answer(): ChatChoice {
-    const tool_calls = this.#tools.all.map(({ id, name, arguments: text }, index) => ({
-      id: id ?? `call_${index}`,
-      type: "function",
-      function: { name, arguments: text },
-    }));
+    const tool_calls = this.#tools.all.map(
+      ({ id = `call_${randomUUID()}`, name, arguments: text, extra }) => ({
+        id,
+        type: "function",
+        function: { name, arguments: text },
+        ...(extra !== undefined && { extra_content: extra }),
+      }),
+    );
     const message = { ...this.#message, ...(tool_calls.length > 0 && { tool_calls }) } as ChatAnswer;
     return { ...this.#end, index: this.#index, message };
   }

@@ -1,56 +1,191 @@
-import type { ChatToolCallDelta } from "../../wire/dialects/chat.ts";
+import type { ChatToolCall, ChatToolCallDelta } from "../../wire/dialects/chat.ts";
+import { JsonProgress } from "./json-progress.ts";
 
 /** A tool call that arrives in pieces. */
-export interface ToolSlot {
+export class ToolSlot {
   id: string | undefined;
   name: string;
-  arguments: string;
-  /** Characters of `arguments` that were sent to the caller. */
-  sent: number;
-  state: "waiting" | "open" | "closed";
+  arguments = "";
+  /** What a provider puts beside OpenAI's fields and needs back, such as Gemini's signature of the thought. */
+  extra: unknown;
+  state: "waiting" | "open" | "closed" = "waiting";
+  readonly index: number | undefined;
+  readonly #json = new JsonProgress();
+  #unsent = "";
+
+  constructor({ id, index, name }: Piece) {
+    this.id = id;
+    this.index = index;
+    this.name = name;
+  }
+
+  add(text: string): void {
+    if (text === "") return;
+    this.#json.push(text);
+    this.arguments += text;
+    this.#unsent += text;
+  }
+
+  /** Returns the arguments that were not taken before. */
+  take(): string {
+    const text = this.#unsent;
+    this.#unsent = "";
+    return text;
+  }
+
+  /** True if arguments came that were not taken yet. */
+  get hasUnsent(): boolean {
+    return this.#unsent.trim() !== "";
+  }
+
+  /** True if no arguments came yet, or only white space. */
+  get isBlank(): boolean {
+    return this.#json.isBlank;
+  }
+
+  /** True if the arguments are a whole value, so that no more pieces can follow. */
+  get isWhole(): boolean {
+    return this.#json.isWhole;
+  }
+
+  /** True if a piece with a name cannot belong to this call any more. */
+  get isOver(): boolean {
+    return this.state === "closed" || this.isWhole;
+  }
+}
+
+/** A piece of a tool call, without what is missing, null or of the wrong type. */
+interface Piece {
+  index: number | undefined;
+  id: string | undefined;
+  /** Empty in a piece that continues a call. */
+  name: string;
+  text: string;
 }
 
 /**
- * Finds the tool call to which each piece belongs. Providers differ: OpenAI sends the id once and the index always,
- * Ollama has sent index 0 for every parallel call, others repeat the id and the name or leave the index out.
+ * Finds the tool call to which each piece belongs (case 91). Indexes and ids are not reliable: providers leave them out,
+ * send null, the same one for all calls or another one with each piece, and repeat the name. So the arguments decide: a
+ * piece with a name begins a call only when the arguments of the call before are a whole value, or when all its signs
+ * say so. An index or an id that was seen to lie counts no more.
  */
 export class ToolSlots {
   readonly all: ToolSlot[] = [];
+  readonly #isTool: (name: string) => boolean;
   readonly #byIndex = new Map<number, ToolSlot>();
+  readonly #byId = new Map<string, ToolSlot>();
+  #indexTells = true;
+  #idTells = true;
+  /** A piece that names a whole call again: a mere repetition, or the start of a call, if arguments follow. */
+  #repeated: Piece | undefined;
+
+  /** @param isTool Returns true for the name of a tool of the request, as it is in chat. */
+  constructor(isTool: (name: string) => boolean = () => false) {
+    this.#isTool = isTool;
+  }
 
   /** Adds a piece. Returns its tool call. */
-  add({ index, id, function: piece }: ChatToolCallDelta): ToolSlot {
-    let slot = this.#find(index, id, piece?.name);
-    if (!slot) {
-      slot = { id: id || undefined, name: "", arguments: "", sent: 0, state: "waiting" };
-      this.all.push(slot);
+  add(delta: ChatToolCallDelta): ToolSlot {
+    const piece = pieceOf(delta);
+    const slot = this.#slotOf(piece);
+    slot.id ??= piece.id;
+    if (piece.id !== undefined && !this.#byId.has(piece.id)) this.#byId.set(piece.id, slot);
+    return filled(slot, piece, delta);
+  }
+
+  /** Adds a call of an answer that is not streamed: no other piece belongs to it. */
+  addWhole(call: ChatToolCall): ToolSlot {
+    const piece = pieceOf(call);
+    return filled(this.#begin(piece), piece, call);
+  }
+
+  #slotOf(piece: Piece): ToolSlot {
+    const { id, index, name } = piece;
+    const last = this.all.at(-1);
+    if (!last) return this.#begin(piece);
+    const byId = this.#idTells && id !== undefined ? this.#byId.get(id) : undefined;
+    const byIndex = this.#indexTells && index !== undefined ? this.#byIndex.get(index) : undefined;
+    const pointed = byId ?? byIndex;
+    if (name === "") return this.#unnamed(piece, pointed, last);
+    const slot = pointed ?? last;
+    return this.#begins(piece, slot) ? this.#begin(piece) : this.#named(piece, slot);
+  }
+
+  /** Returns true if a piece with a name begins a call. `slot` is the call that it would continue. */
+  #begins(piece: Piece, slot: ToolSlot): boolean {
+    const hasNewId = this.#idTells && piece.id !== undefined && !this.#byId.has(piece.id);
+    const hasNewIndex = this.#indexTells && piece.index !== undefined && !this.#byIndex.has(piece.index);
+    const isSame = piece.name === slot.name;
+    if (slot.isOver) return !isSame || hasNewId || hasNewIndex || piece.text.trim() !== "";
+    if (slot.name === "") return hasNewId && hasNewIndex;
+    if (hasNewId && hasNewIndex) return slot.isBlank || !isSame || /^\s*\{/.test(piece.text);
+    if (isSame) return false;
+    if (!slot.isBlank || hasNewId || hasNewIndex) return true;
+    return this.#isTool(slot.name) && this.#isTool(piece.name);
+  }
+
+  #begin(piece: Piece): ToolSlot {
+    const { id, index } = piece;
+    const slot = new ToolSlot(piece);
+    this.all.push(slot);
+    this.#repeated = undefined;
+    if (index !== undefined) {
+      if (this.#byIndex.has(index)) this.#indexTells = false;
+      this.#byIndex.set(index, slot);
     }
-    if (index !== undefined) this.#byIndex.set(index, slot);
-    if (piece?.name) slot.name = piece.name;
-    const text = piece?.arguments;
-    if (typeof text === "string") slot.arguments += text;
-    else if (text) slot.arguments += JSON.stringify(text);
+    if (id !== undefined) {
+      if (this.#byId.has(id)) this.#idTells = false;
+      this.#byId.set(id, slot);
+    }
     return slot;
   }
 
-  #find(index: number | undefined, id: string | undefined, name: string | undefined): ToolSlot | undefined {
-    const named = id ? this.all.find((slot) => slot.id === id) : undefined;
-    if (named) return named;
-    const indexed = index === undefined ? undefined : this.#byIndex.get(index);
-    // A new id together with a name begins a new call, whatever the index is.
-    if (id && name) return undefined;
-    if (indexed || id || name) return indexed;
-    return this.all.at(-1);
+  /** Continues a call with a piece that has a name. */
+  #named(piece: Piece, slot: ToolSlot): ToolSlot {
+    this.#compare(piece, slot);
+    if (slot.isOver) this.#repeated = piece;
+    // A name in pieces, or longer with each piece.
+    else if (piece.name !== slot.name && slot.state === "waiting")
+      slot.name = piece.name.startsWith(slot.name) ? piece.name : slot.name + piece.name;
+    return slot;
+  }
+
+  #unnamed(piece: Piece, pointed: ToolSlot | undefined, last: ToolSlot): ToolSlot {
+    const slot = pointed && !(pointed.isOver && !last.isOver) ? pointed : last;
+    if (slot.isOver && piece.text.trim() !== "") {
+      if (this.#repeated) return this.#begin({ ...piece, ...withoutBlanks(this.#repeated) });
+      // Two calls of one tool that began before the arguments of either of them.
+      const isAnother = piece.index !== undefined && slot.index !== undefined && piece.index !== slot.index;
+      if (isAnother && slot.isWhole) return this.#begin({ ...piece, name: slot.name });
+    }
+    this.#compare(piece, slot);
+    return slot;
+  }
+
+  /** Notes which signs of a piece do not tell to which call it belongs. */
+  #compare({ id, index }: Piece, slot: ToolSlot): void {
+    if (id !== undefined && slot.id !== undefined && id !== slot.id) this.#idTells = false;
+    if (index !== undefined && slot.index !== undefined && index !== slot.index) this.#indexTells = false;
   }
 }
 
-/** Returns true if the arguments are a whole object, so that no more pieces can follow. */
-export function isComplete({ arguments: text }: ToolSlot): boolean {
-  if (!text.trimEnd().endsWith("}")) return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+function filled(slot: ToolSlot, { text }: Piece, { extra_content }: ChatToolCall): ToolSlot {
+  slot.add(text);
+  slot.extra = extra_content ?? slot.extra;
+  return slot;
+}
+
+function pieceOf({ index, id, function: called }: ChatToolCallDelta): Piece {
+  const { name, arguments: args } = called ?? {};
+  return {
+    index: typeof index === "number" ? index : undefined,
+    id: typeof id === "string" && id !== "" ? id : undefined,
+    name: typeof name === "string" ? name : "",
+    text: typeof args === "string" ? args : args ? JSON.stringify(args) : "",
+  };
+}
+
+/** Returns the signs of the piece that began a call, over which those of its next piece do not count. */
+function withoutBlanks({ id, index, name }: Piece): Partial<Piece> {
+  return { name, ...(id !== undefined && { id }), ...(index !== undefined && { index }) };
 }

@@ -25,6 +25,8 @@ export interface ChatToolCall {
   type?: string;
   /** Ollama has sent arguments as an object. */
   function?: { name?: string; arguments?: unknown };
+  /** Gemini: the signature of the thought behind the call, which must come back with it. */
+  extra_content?: unknown;
 }
 
 /** In a stream: a piece of a tool call. */

@@ -13,8 +13,8 @@ import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
 import { textAndThinking } from "../chat-answer.ts";
 import type { Fields } from "../request-fields.ts";
-import { callerNames, fittingId } from "../tool-names.ts";
-import { isComplete, type ToolSlot, ToolSlots } from "../tool-slots.ts";
+import { callerNames, fittingId, fittingName } from "../tool-names.ts";
+import { type ToolSlot, ToolSlots } from "../tool-slots.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
 import { messageId, messagesUsageOf, reasoningSignature, stopOf, toolCallId } from "./response.ts";
 import { toolNames } from "./tools.ts";
@@ -26,7 +26,7 @@ import { toolNames } from "./tools.ts";
  */
 export class MessagesFromChat extends TranslatedPipe {
   readonly #model: string;
-  readonly #tools = new ToolSlots();
+  readonly #tools: ToolSlots;
   readonly #nameOf: (name: string) => string;
   usage: Usage = noUsage;
   #counts: ChatCompletion["usage"];
@@ -46,7 +46,11 @@ export class MessagesFromChat extends TranslatedPipe {
   constructor(model: string, request: Fields = {}) {
     super();
     this.#model = model;
-    this.#nameOf = callerNames(toolNames(request));
+    const names = toolNames(request);
+    this.#nameOf = callerNames(names);
+    this.#tools = new ToolSlots((name) =>
+      names.some((own) => own === name || fittingName(String(own)) === name),
+    );
   }
 
   protected override convert(event: SseEvent): string {
@@ -122,13 +126,14 @@ export class MessagesFromChat extends TranslatedPipe {
 
   #toolPiece(slot: ToolSlot): string {
     if (slot.state === "closed") {
-      if (slot.arguments.slice(slot.sent).trim() === "") return "";
+      if (!slot.hasUnsent) return "";
       throw garbage("sent arguments of a tool call after its end");
     }
     if (slot.state === "open") return this.#sendArguments(slot);
-    if (this.#openTool && !isComplete(this.#openTool)) return "";
+    if (this.#openTool && !this.#openTool.isWhole) return "";
     const next = this.#tools.all.find(({ state }) => state === "waiting");
-    return next?.name ? this.#openToolBlock(next) : "";
+    // A name may come in pieces until the arguments begin.
+    return next?.name && !next.isBlank ? this.#openToolBlock(next) : "";
   }
 
   #openToolBlock(slot: ToolSlot): string {
@@ -142,8 +147,7 @@ export class MessagesFromChat extends TranslatedPipe {
   }
 
   #sendArguments(slot: ToolSlot): string {
-    const partial_json = slot.arguments.slice(slot.sent);
-    slot.sent = slot.arguments.length;
+    const partial_json = slot.take();
     return partial_json ? this.#delta({ type: "input_json_delta", partial_json }) : "";
   }
 

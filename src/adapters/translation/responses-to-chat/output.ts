@@ -2,7 +2,7 @@ import type { ChatAnswer, ChatToolCallDelta } from "../../../wire/dialects/chat.
 import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/dialects/responses.ts";
 import { isObject } from "../../../wire/json.ts";
 import { textAndThinking } from "../chat-answer.ts";
-import { isComplete, type ToolSlot, ToolSlots } from "../tool-slots.ts";
+import { type ToolSlot, ToolSlots } from "../tool-slots.ts";
 import { garbage } from "../translated-pipe.ts";
 import { callItem, type idsOf } from "./answer.ts";
 import { carryReasoning } from "./carried-reasoning.ts";
@@ -49,19 +49,24 @@ export class OutputItems {
   readonly #ids: ReturnType<typeof idsOf>;
   readonly #tools: ReadonlyMap<string, CallersTool>;
   readonly #emit: Emit;
-  readonly #slots = new ToolSlots();
+  readonly #slots: ToolSlots;
   readonly #calls: OpenCall[] = [];
   #reasoning: OpenReasoning | undefined;
   #message: OpenMessage | undefined;
 
   constructor(ids: ReturnType<typeof idsOf>, tools: ReadonlyMap<string, CallersTool>, emit: Emit) {
+    this.#slots = new ToolSlots((name) => tools.has(name));
     this.#ids = ids;
     this.#tools = tools;
     this.#emit = emit;
   }
 
-  /** Takes the next piece. Throws AppError `provider_error` for a piece that makes no sense. */
-  add(piece: AnswerPiece): void {
+  /**
+   * Takes the next piece. Throws AppError `provider_error` for a piece that makes no sense.
+   *
+   * @param isWhole True if the piece is the whole answer, so that each of its calls is whole.
+   */
+  add(piece: AnswerPiece, isWhole = false): void {
     const { thinking_blocks, tool_calls } = piece;
     const { text, thinking, refusal } = textAndThinking(piece);
     if (thinking) this.#think(thinking);
@@ -71,7 +76,8 @@ export class OutputItems {
     if (text) this.#say("output_text", text);
     if (refusal) this.#say("refusal", refusal);
     if (!Array.isArray(tool_calls)) return;
-    for (const call of tool_calls.filter(isObject)) this.#call(this.#slots.add(call));
+    for (const call of tool_calls.filter(isObject))
+      this.#call(isWhole ? this.#slots.addWhole(call) : this.#slots.add(call));
   }
 
   /** Closes all open items. `status` is `incomplete` for an answer that was cut. */
@@ -168,13 +174,17 @@ export class OutputItems {
 
   #call(slot: ToolSlot): void {
     if (slot.state === "closed") {
-      if (slot.arguments.slice(slot.sent).trim() === "") return;
+      if (!slot.hasUnsent) return;
       throw garbage("sent arguments of a tool call after its end");
     }
     if (slot.state === "waiting") {
-      if (slot.name === "") return;
-      for (const call of [...this.#calls]) if (isComplete(call.slot)) this.#closeCall(call, "completed");
-      this.#openCall(slot);
+      // A name may come in pieces until the arguments begin.
+      if (slot.name === "" || slot.isBlank) return;
+      for (const call of [...this.#calls]) if (call.slot.isWhole) this.#closeCall(call, "completed");
+      for (const one of this.#slots.all) {
+        if (one.state === "waiting" && one.name !== "") this.#openCall(one);
+        if (one === slot) break;
+      }
     }
     const call = this.#calls.find((one) => one.slot === slot);
     if (call) this.#sendArguments(call);
@@ -196,8 +206,7 @@ export class OutputItems {
 
   #sendArguments(call: OpenCall): void {
     const { slot, reader } = call;
-    const piece = slot.arguments.slice(slot.sent);
-    slot.sent = slot.arguments.length;
+    const piece = slot.take();
     this.#sendPiece(call, reader ? reader.push(piece) : piece);
   }
 
@@ -211,9 +220,8 @@ export class OutputItems {
     this.#calls.splice(this.#calls.indexOf(call), 1);
     const { id, call_id, index, tool, slot, reader } = call;
     // Clients parse the arguments, and "" is not JSON.
-    if (!reader && status === "completed" && slot.arguments.trim() === "") {
-      slot.arguments = "{}";
-      slot.sent = 0;
+    if (!reader && status === "completed" && slot.isBlank) {
+      slot.add("{}");
       this.#sendArguments(call);
     }
     slot.state = "closed";
@@ -227,10 +235,11 @@ export class OutputItems {
 
   /** Closes all calls, also those that still wait for a name. */
   #closeCalls(status: ItemStatus): void {
-    if (this.#slots.all.length === 0) return;
-    for (const slot of this.#slots.all)
+    for (const slot of this.#slots.all) {
       if (slot.state === "waiting") this.#sendArguments(this.#openCall(slot));
-    for (const call of [...this.#calls]) this.#closeCall(call, status);
+      const call = this.#calls.find((one) => one.slot === slot);
+      if (call) this.#closeCall(call, status);
+    }
   }
 
   #added(item: ResponseItem): number {

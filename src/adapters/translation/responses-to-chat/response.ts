@@ -16,9 +16,7 @@ export function responseOf(body: unknown, model: string, request: Fields, now: n
   const { completion, choice, message } = readCompletion(body);
   const ids = idsOf(completion.id);
   const items = new OutputItems(ids, callersTools(request), () => {});
-  const { tool_calls } = message;
-  const calls = Array.isArray(tool_calls) ? tool_calls.map((call, index) => ({ ...call, index })) : [];
-  items.add({ ...message, tool_calls: calls } as AnswerPiece);
+  items.add(message as AnswerPiece, true);
   const { status, incomplete_details } = endingOf(choice.finish_reason);
   items.end(status);
   return {

@@ -49,12 +49,8 @@ export function callersTools({ tools }: Fields): ReadonlyMap<string, CallersTool
     const tool = value as Fields | null;
     const name = String(tool?.name);
     const isCustom = tool?.type === "custom";
-    if (isCustom || namespace !== undefined)
-      known.set(functionName(name, namespace), {
-        name,
-        isCustom,
-        ...(namespace !== undefined && { namespace }),
-      });
+    const called = { name, isCustom, ...(namespace !== undefined && { namespace }) };
+    known.set(functionName(name, namespace), called);
   };
   for (const value of Array.isArray(tools) ? (tools as (Fields | null)[]) : []) {
     if (value?.type !== "namespace") add(value);

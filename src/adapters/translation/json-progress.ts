@@ -1,0 +1,62 @@
+/** A number or a literal is not longer, so that it can be parsed again with each question. */
+const longestScalar = 32;
+
+/**
+ * Follows a JSON text that arrives in pieces, and knows when its value is whole. Time is linear in the length of the
+ * text.
+ */
+export class JsonProgress {
+  #depth = 0;
+  #inString = false;
+  #isEscaped = false;
+  #isClosed = false;
+  /** A number or a literal that is no part of an object or a list. */
+  #scalar = "";
+  /** True while nothing but white space came. */
+  isBlank = true;
+
+  push(text: string): void {
+    for (let at = 0; at < text.length; at++) {
+      const letter = text[at]!;
+      if (this.#inString) this.#inside(letter);
+      else if (letter === '"') {
+        this.#inString = true;
+        this.isBlank = false;
+      } else if (letter === "{" || letter === "[") {
+        this.#depth++;
+        this.isBlank = false;
+      } else if (letter === "}" || letter === "]") {
+        if (this.#depth > 0 && --this.#depth === 0) this.#isClosed = true;
+      } else if (this.#depth === 0 && letter.trim() !== "") {
+        this.isBlank = false;
+        if (this.#scalar.length <= longestScalar) this.#scalar += letter;
+      }
+    }
+  }
+
+  /** True once the text contains a whole value: an object, a list, a text, a number or a literal. */
+  get isWhole(): boolean {
+    if (this.#depth > 0 || this.#inString) return false;
+    return this.#isClosed || isScalar(this.#scalar);
+  }
+
+  /** Takes a character of a text. */
+  #inside(letter: string): void {
+    if (this.#isEscaped) this.#isEscaped = false;
+    else if (letter === "\\") this.#isEscaped = true;
+    else if (letter === '"') {
+      this.#inString = false;
+      if (this.#depth === 0) this.#isClosed = true;
+    }
+  }
+}
+
+function isScalar(text: string): boolean {
+  if (text === "" || text.length > longestScalar) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
