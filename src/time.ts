@@ -49,6 +49,11 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, err
   }
 }
 
+/** Returns in the next turn of the event loop, so that long work lets other requests go in between. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Bounds of a backoff, in milliseconds. */
 export interface BackoffSpan {
   /** The longest wait after the first failure; each further failure doubles it. */

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { nextTurn } from "../time.ts";
 
 /** A key of the top-level object, and the place of its value in the text: [start, end). */
 export interface JsonMember {
@@ -34,59 +35,153 @@ const closeBrace = 125;
 
 /** Elements and keys that JSON of somebody else may have. Values of 33 MB in few of them cost little; many small ones do. */
 export const maxJsonItems = 100_000;
+/** Characters outside strings that JSON of somebody else may have: digits, white space, brackets. */
+export const maxJsonStructure = 4 * 1024 * 1024;
+/** Escapes such as `\n` that the strings of JSON may have: each takes as long to parse as dozens of plain characters. */
+const maxJsonEscapes = 1_000_000;
+/** A string costs as much as so many characters outside strings. */
+const stringCharacters = 4;
+/** A scan in turns reads so many characters outside strings in one turn of the event loop: about 10 ms. */
+const turnCharacters = 2 * 1024 * 1024;
+
+/** The limits of JSON text (T60). */
+export interface JsonLimits {
+  maxDepth: number;
+  maxItems?: number;
+  maxStructure?: number;
+  /** Name of the text in errors; "the body" if not given. */
+  subject?: string;
+  /** Refuses a key that appears twice in one object: two readers could disagree on it (T61). */
+  rejectDuplicateKeys?: boolean;
+}
 
 /**
  * Finds the keys of the top-level object in JSON text, in one pass that neither recurses nor looks into strings.
  * Callers parse the text as well: JSON.parse refuses what is not JSON.
  *
- * @throws AppError `invalid_request` when the text is no object, is nested deeper than `maxDepth`, has more elements
- *   and keys than `maxItems` (T60) or, with `rejectDuplicateKeys`, when a key appears twice in one object: two readers could then disagree on it (T61)
+ * @throws AppError `invalid_request` if the text is not an object or exceeds a limit
  */
-export function scanJson(
-  text: string,
-  options: { maxDepth: number; maxItems?: number; rejectDuplicateKeys?: boolean },
-): JsonScan {
-  const { maxDepth, maxItems = maxJsonItems, rejectDuplicateKeys = false } = options;
-  let items = 0;
-  let at = skipSpace(text, 0);
-  if (text.charCodeAt(at) !== openBrace) throw refused("the body must be a JSON object");
-  const scan: JsonScan = { members: [], inside: at + 1 };
-  /** One entry per open bracket: the keys seen in an object, where they matter; null for an array. */
-  const open: (Set<string> | undefined | null)[] = [];
-  let keyNext = false;
-  for (; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === quote) {
-      const end = stringEnd(text, at);
-      if (keyNext && (rejectDuplicateKeys || open.length === 1)) {
-        const key = unescaped(text.slice(at + 1, end - 1));
-        addKey(open.at(-1), key);
-        if (open.length === 1) scan.members.push({ key, start: end, end });
-      }
-      at = end - 1;
-    } else if (code === openBrace || code === openBracket) {
-      if (open.length === maxDepth) throw refused(`the body is nested deeper than ${maxDepth} levels`);
-      if (++items > maxItems) throw tooMany(maxItems);
-      open.push(code !== openBrace ? null : rejectDuplicateKeys ? new Set() : undefined);
-      keyNext = code === openBrace;
-    } else if (code === colon) {
-      keyNext = false;
-      if (open.length === 1) {
-        const member = scan.members.at(-1);
-        if (!member) throw notJson();
-        member.start = skipSpace(text, at + 1);
-      }
-    } else if (code === comma || code === closeBrace || code === closeBracket) {
-      const member = scan.members.at(-1);
-      if (open.length === 1 && member) member.end = trimSpace(text, at, member.start);
-      if (code === comma) {
-        if (++items > maxItems) throw tooMany(maxItems);
-        keyNext = open.at(-1) !== null;
-      } else if (open.length === 1) return scan;
-      else open.pop();
-    }
+export function scanJson(text: string, limits: JsonLimits): JsonScan {
+  return new JsonScanner(text, limits).read(Number.POSITIVE_INFINITY)!;
+}
+
+/** Does the same in several turns of the event loop, for a text that may be large. */
+export async function scanJsonInTurns(text: string, limits: JsonLimits): Promise<JsonScan> {
+  const scanner = new JsonScanner(text, limits);
+  while (true) {
+    const scan = scanner.read(turnCharacters);
+    if (scan) return scan;
+    await nextTurn();
   }
-  throw notJson();
+}
+
+class JsonScanner {
+  readonly #text: string;
+  readonly #limits: JsonLimits;
+  /** Finds ends of strings and counts escapes. Undefined for a text too short to have more than are allowed. */
+  readonly #countedEnd: ((start: number) => number) | undefined;
+  readonly #scan: JsonScan;
+  /** One entry per open bracket: the keys seen in an object, where they matter; null for an array. */
+  readonly #open: (Set<string> | undefined | null)[] = [];
+  #at: number;
+  #items = 0;
+  #structure = 0;
+  #keyNext = false;
+
+  constructor(text: string, limits: JsonLimits) {
+    this.#text = text;
+    this.#limits = limits;
+    if (text.length > 2 * maxJsonEscapes)
+      this.#countedEnd = countedStrings(text, () =>
+        this.#excess(`more than ${maxJsonEscapes} escapes in its strings`),
+      );
+    this.#at = skipSpace(text, 0);
+    if (text.charCodeAt(this.#at) !== openBrace)
+      throw refused(`${limits.subject ?? "the body"} must be a JSON object`);
+    this.#scan = { members: [], inside: this.#at + 1 };
+  }
+
+  /** Reads on, past so many characters outside strings at most. Returns undefined if there are more. */
+  read(characters: number): JsonScan | undefined {
+    const text = this.#text;
+    const scan = this.#scan;
+    const open = this.#open;
+    const countedEnd = this.#countedEnd;
+    const { maxDepth, maxItems = maxJsonItems, rejectDuplicateKeys = false } = this.#limits;
+    const { maxStructure = maxJsonStructure, subject = "the body" } = this.#limits;
+    const most = Math.min(characters, maxStructure - this.#structure);
+    let left = most;
+    let items = this.#items;
+    let keyNext = this.#keyNext;
+    let at = this.#at;
+    for (; at < text.length && left > 0; at++, left--) {
+      const code = text.charCodeAt(at);
+      if (code === quote) {
+        const end = countedEnd === undefined ? stringEnd(text, at) : countedEnd(at);
+        if (keyNext && (rejectDuplicateKeys || open.length === 1)) {
+          const key = unescaped(text.slice(at + 1, end - 1));
+          addKey(open.at(-1), key);
+          if (open.length === 1) scan.members.push({ key, start: end, end });
+        }
+        keyNext = false;
+        at = end - 1;
+        left -= stringCharacters;
+      } else if (code === openBrace || code === openBracket) {
+        if (open.length === maxDepth) throw refused(`${subject} is nested deeper than ${maxDepth} levels`);
+        if (++items > maxItems) throw this.#excess(`more than ${maxItems} elements and keys`);
+        open.push(code !== openBrace ? null : rejectDuplicateKeys ? new Set() : undefined);
+        keyNext = code === openBrace;
+      } else if (code === colon) {
+        keyNext = false;
+        if (open.length === 1) {
+          const member = scan.members.at(-1);
+          if (!member) throw notJson();
+          member.start = skipSpace(text, at + 1);
+          left -= member.start - at - 1;
+          at = member.start - 1;
+        }
+      } else if (code === comma || code === closeBrace || code === closeBracket) {
+        const member = scan.members.at(-1);
+        if (open.length === 1 && member) member.end = trimSpace(text, at, member.start);
+        if (code === comma) {
+          if (++items > maxItems) throw this.#excess(`more than ${maxItems} elements and keys`);
+          keyNext = open.at(-1) !== null;
+        } else if (open.length === 1) return scan;
+        else open.pop();
+      }
+    }
+    if (at >= text.length) throw notJson();
+    this.#structure += most - left;
+    if (this.#structure >= maxStructure)
+      throw this.#excess(`more than ${maxStructure} characters outside strings`);
+    this.#items = items;
+    this.#keyNext = keyNext;
+    this.#at = at;
+    return undefined;
+  }
+
+  #excess(what: string): AppError {
+    return refused(`${this.#limits.subject ?? "the body"} has ${what}`);
+  }
+}
+
+/** Returns a function that does what `stringEnd` does, and throws `tooMany` for too many escapes in all strings. */
+function countedStrings(text: string, tooMany: () => AppError): (start: number) => number {
+  let escapes = 0;
+  let slash = 0;
+  return (start) => {
+    let end = text.indexOf('"', start + 1);
+    let from = start + 1;
+    while (end !== -1) {
+      // A search is repeated only after its result has been passed: otherwise the time would be quadratic.
+      if (slash !== -1 && slash < from) slash = text.indexOf("\\", from);
+      if (slash === -1 || slash > end) return end + 1;
+      if (++escapes > maxJsonEscapes) throw tooMany();
+      from = slash + 2;
+      if (end < from) end = text.indexOf('"', from);
+    }
+    throw notJson();
+  };
 }
 
 /**
@@ -163,9 +258,32 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Parses JSON text. Returns the object or array in it; undefined for anything else. */
+/** Limits of JSON that a provider, a model or a server wrote. Its answer may contain a request, which has 64 levels. */
+const foreignLimits: JsonLimits = { maxDepth: 100, subject: "the JSON" };
+/** A text of so many characters cannot be nested so deeply that reading or writing it costs much. */
+const shortText = 1024;
+
+/**
+ * Refuses JSON of somebody else before it is parsed: 10 MB of brackets would take seconds and 1 GB (T60).
+ *
+ * @throws AppError `invalid_request` if it exceeds a limit. Text that is not JSON is left to the parser
+ */
+export function refuseExcess(text: string, limits: Partial<JsonLimits> = {}): void {
+  if (text.length <= shortText) return;
+  try {
+    scanJson(/^\s*\{/.test(text) ? text : `{"":${text}}`, { ...foreignLimits, ...limits });
+  } catch (error) {
+    if ((error as AppError).message !== notJson().message) throw error;
+  }
+}
+
+/**
+ * Parses JSON text of somebody else. Returns the object or array in it; undefined for anything else, and for text that
+ * exceeds the limits.
+ */
 export function parsedObject(text: string): object | undefined {
   try {
+    refuseExcess(text);
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? value : undefined;
   } catch {
@@ -208,10 +326,6 @@ function trimSpace(text: string, end: number, start: number): number {
   let at = end;
   while (at > start && text.charCodeAt(at - 1) <= space) at--;
   return at;
-}
-
-function tooMany(most: number): AppError {
-  return refused(`the body has more than ${most} elements and keys`);
 }
 
 function notJson(): AppError {

@@ -4,7 +4,9 @@ import {
   isObject,
   parsedObject,
   parseExact,
+  refuseExcess,
   scanJson,
+  scanJsonInTurns,
   spliceTexts,
   spliceTopLevel,
   withoutTopLevel,
@@ -86,8 +88,54 @@ describe("scanJson", () => {
   );
 
   it("reads a body with a string of many megabytes", () => {
-    const text = `{"a":"${"x\\\\".repeat(4_000_000)}","b":1}`;
-    expect(scanJson(text, strict).members.map(({ key }) => key)).toEqual(["a", "b"]);
+    const text = `{"a":"${"x\\\\yyyyyyyy".repeat(1_000_000)}","b":"${"z".repeat(10_000_000)}","c":1}`;
+    expect(scanJson(text, strict).members.map(({ key }) => key)).toEqual(["a", "b", "c"]);
+  });
+
+  it.each([
+    ["escapes", `{"a":"${'\\"'.repeat(1_000_001)}"}`, "more than 1000000 escapes in its strings"],
+    [
+      "escapes in many strings",
+      `{"a":[${Array.from({ length: 1001 }, () => `"${"\\n".repeat(1000)}"`).join()}]}`,
+      "more than 1000000 escapes in its strings",
+    ],
+    ["white space", `{"a":${" ".repeat(4_200_000)}1}`, "more than 4194304 characters outside strings"],
+    ["digits", `{"a":${"1".repeat(4_200_000)}}`, "more than 4194304 characters outside strings"],
+    ["empty strings", `{"a":${'""'.repeat(4_200_000)}}`, "more than 4194304 characters outside strings"],
+  ])("refuses megabytes of %s, which take long to parse (T60)", (_what, text, fault) => {
+    expect(() => scanJson(text, strict)).toThrow(
+      expect.objectContaining({ code: "invalid_request", message: `the body has ${fault}` }),
+    );
+  });
+
+  it("reads the last escapes and characters that are allowed (T60)", () => {
+    expect(scanJson(`{"a":"${"\\n".repeat(1_000_000)}"}`, strict).members).toHaveLength(1);
+    expect(scanJson(`{"a":${" ".repeat(4_000_000)}1}`, strict).members).toHaveLength(1);
+  });
+
+  it("finds the ends of strings in a text with many escapes as in a short one", () => {
+    const long = "x".repeat(2_000_001);
+    const texts = ['"', "\\", '\\"', "a\\\\", "\"b\"", "é\n"];
+    const text = JSON.stringify({ long, ...Object.fromEntries(texts.map((one, n) => [`k${n}`, one])) });
+    const { members: found } = scanJson(text, strict);
+    expect(found.slice(1).map(({ start, end }) => JSON.parse(text.slice(start, end)))).toEqual(texts);
+    expect(() => scanJson(text.slice(0, -2), strict)).toThrow("not valid JSON");
+  });
+});
+
+describe("scanJsonInTurns", () => {
+  it("finds what scanJson finds, and lets other work go in between (T60)", async () => {
+    const text = `{"a":[${"0.123456789,".repeat(500_000)}1],"usage":{"b":2}}`;
+    const limits = { maxDepth: 4, maxItems: 1_000_000, maxStructure: 10_000_000 };
+    let turns = 0;
+    const others = setInterval(() => turns++, 0);
+    const scan = await scanJsonInTurns(text, limits);
+    clearInterval(others);
+    expect(scan).toEqual(scanJson(text, limits));
+    expect(turns).toBeGreaterThan(0);
+    await expect(scanJsonInTurns(text, { ...limits, maxStructure: 5_000_000 })).rejects.toThrow(
+      "more than 5000000 characters outside strings",
+    );
   });
 });
 
@@ -192,4 +240,24 @@ it("parsedObject returns an object or array, and undefined for any other text", 
   expect(parsedObject('{"a":1}')).toEqual({ a: 1 });
   expect(parsedObject("[1]")).toEqual([1]);
   for (const text of ["", "{", "null", "1", '"a"', "[DONE]"]) expect(parsedObject(text)).toBeUndefined();
+});
+
+describe("JSON of somebody else (T60)", () => {
+  const deep = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`;
+
+  it("is not parsed if it is nested too deeply or has too many elements", () => {
+    expect(parsedObject(deep(100_000))).toBeUndefined();
+    expect(parsedObject("[".repeat(10_000_000))).toBeUndefined();
+    expect(parsedObject(`[${"{},".repeat(100_001)}1]`)).toBeUndefined();
+    expect(() => refuseExcess(deep(1000), { subject: "the answer" })).toThrow(
+      "the answer is nested deeper than 100 levels",
+    );
+  });
+
+  it("is parsed within the limits, however long its strings are", () => {
+    expect(parsedObject(deep(90))).toBeTruthy();
+    expect(parsedObject(JSON.stringify({ a: "x".repeat(8_000_000) }))).toBeTruthy();
+    expect(parsedObject(`${"x".repeat(2000)}`)).toBeUndefined();
+    expect(() => refuseExcess("x".repeat(2000))).not.toThrow();
+  });
 });

@@ -16,6 +16,9 @@ export interface ConnectionPool {
   onStale(exchange: Exchange): void;
 }
 
+/** Bytes that are read in one turn of the event loop: what a reader does with a small event takes far longer than its bytes. */
+const turnBytes = 64 * 1024;
+
 /** One socket that serves one exchange after another. */
 export class Connection {
   /** The time at which the exchange fails or an idle connection is closed, on the pool's clock. */
@@ -28,6 +31,10 @@ export class Connection {
   #hasResponse = false;
   #paused = false;
   #gone = false;
+  /** Bytes that came and are read in later turns of the event loop; and the end of the connection, if it came too. */
+  #unread: Buffer[] = [];
+  #end: (() => void) | undefined;
+  #isReadDue = false;
 
   constructor(
     readonly origin: string,
@@ -66,7 +73,8 @@ export class Connection {
     if (!this.#paused) return;
     this.#paused = false;
     this.deadline = this.pool.after(this.#exchange!.timeouts.silence);
-    this.#socket?.resume();
+    if (this.#unread.length === 0) this.#socket?.resume();
+    else this.#readLater();
   }
 
   /** Closes the socket at once. Its exchange is not informed. */
@@ -74,6 +82,7 @@ export class Connection {
     if (this.#gone) return;
     this.#gone = true;
     this.#exchange = undefined;
+    this.#unread = [];
     this.pool.onGone(this);
     this.#socket?.terminate();
   }
@@ -106,6 +115,37 @@ export class Connection {
 
   /** Bytes have come from the peer. */
   received(bytes: Buffer): void {
+    if (this.#unread.length > 0) this.#unread.push(bytes);
+    else if (bytes.length <= turnBytes) this.#read(bytes);
+    else {
+      this.#unread.push(bytes);
+      this.#socket?.pause();
+      this.#readOn();
+    }
+  }
+
+  /** Reads the next bytes of those that wait, unless the reader holds the connection back. */
+  #readOn(): void {
+    const next = this.#unread[0];
+    if (next === undefined || this.#paused || this.#gone) return;
+    if (next.length > turnBytes) this.#unread[0] = next.subarray(turnBytes);
+    else this.#unread.shift();
+    this.#read(next.subarray(0, turnBytes));
+    if (this.#unread.length > 0) this.#readLater();
+    else if (this.#end) this.#end();
+    else if (!this.#paused) this.#socket?.resume();
+  }
+
+  #readLater(): void {
+    if (this.#isReadDue) return;
+    this.#isReadDue = true;
+    setImmediate(() => {
+      this.#isReadDue = false;
+      this.#readOn();
+    });
+  }
+
+  #read(bytes: Buffer): void {
     const exchange = this.#exchange;
     const parser = this.#parser;
     if (exchange === undefined || parser === undefined) return this.destroy();
@@ -122,12 +162,17 @@ export class Connection {
     }
     this.resume();
     this.#exchange = undefined;
-    if (!parser.keepAlive || parser.surplus || this.#unsent !== undefined) return this.destroy();
+    const hasMore = parser.surplus || this.#unread.length > 0;
+    if (!parser.keepAlive || hasMore || this.#unsent !== undefined) return this.destroy();
     this.rest();
   }
 
   /** The peer has closed its side of the connection without an error. */
   ended(): void {
+    if (this.#unread.length > 0) {
+      this.#end ??= () => this.ended();
+      return;
+    }
     if (this.#hasResponse && this.#exchange !== undefined && this.#parser !== undefined) {
       try {
         this.#parser.close();
@@ -147,6 +192,10 @@ export class Connection {
   /** The socket is closed, in whatever state the connection was. */
   lost(cause: Error | undefined): void {
     if (this.#gone) return;
+    if (this.#unread.length > 0) {
+      this.#end ??= () => this.lost(cause);
+      return;
+    }
     const exchange = this.#exchange;
     this.destroy();
     if (exchange !== undefined) {

@@ -7,7 +7,10 @@ const chunkSizeLimit = 2 ** 48;
 const headEnd = Buffer.from("\r\n\r\n");
 const decimal = /^\d{1,15}$/;
 
-/** Takes a response from the parser. Parts of the body are views of the bytes that the parser got, not copies. */
+/**
+ * Takes a response from the parser. Parts of the body are views of the bytes that the parser got, which the parser may
+ * have moved together: many small chunks in one read are one part.
+ */
 export interface ResponseReceiver {
   head(head: ResponseHead): void;
   push(bytes: Buffer): void;
@@ -44,6 +47,9 @@ export class ResponseParser {
   #headLength = 0;
   #held: Buffer | undefined;
   #heldLength = 0;
+  /** The part of the body in the bytes of this read that the receiver has not got yet. */
+  #partStart = 0;
+  #partEnd = 0;
   #receiver: ResponseReceiver;
   #method: string;
 
@@ -70,8 +76,17 @@ export class ResponseParser {
     return this.#phase === Phase.Done;
   }
 
-  /** Reads the next bytes, and passes the parts of the response in them to the receiver. */
+  /** Reads the next bytes, and passes the parts of the response in them to the receiver. May change the bytes. */
   push(bytes: Buffer): void {
+    this.#partEnd = this.#partStart = 0;
+    try {
+      this.#read(bytes);
+    } finally {
+      this.#pass(bytes);
+    }
+  }
+
+  #read(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
       switch (this.#phase) {
@@ -182,9 +197,23 @@ export class ResponseParser {
     this.#remaining -= end - at;
     const last = this.#remaining === 0 && this.#phase === Phase.Sized;
     if (this.#remaining === 0 && !last) this.#phase = Phase.ChunkDataReturn;
-    this.#receiver.push(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
-    if (last) this.#finish();
+    this.#keep(bytes, at, end);
+    if (last) this.#finish(bytes);
     return end;
+  }
+
+  /** Adds bytes to the part that the receiver gets at the end of this read: a view for each chunk would be costly (T63). */
+  #keep(bytes: Buffer, start: number, end: number): void {
+    if (this.#partEnd === this.#partStart) this.#partStart = this.#partEnd = start;
+    else if (start !== this.#partEnd) bytes.copyWithin(this.#partEnd, start, end);
+    this.#partEnd += end - start;
+  }
+
+  #pass(bytes: Buffer): void {
+    const [start, end] = [this.#partStart, this.#partEnd];
+    if (start === end) return;
+    this.#partStart = this.#partEnd;
+    this.#receiver.push(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
   }
 
   /** Reads the framing around the data of chunks, byte by byte. */
@@ -237,7 +266,7 @@ export class ResponseParser {
         if (byte !== 10) throw new MalformedResponse("bad end of a trailer");
         this.#remaining = 0;
         if (this.#lineLength === 0) {
-          this.#finish();
+          this.#finish(bytes);
           return at;
         }
         this.#lineLength = 0;
@@ -252,7 +281,8 @@ export class ResponseParser {
     if (++this.#lineLength > sizeLineLimit) throw new MalformedResponse("the chunk extension is over 4 KiB");
   }
 
-  #finish(): void {
+  #finish(bytes?: Buffer): void {
+    if (bytes !== undefined) this.#pass(bytes);
     this.#phase = Phase.Done;
     this.#receiver.end();
   }

@@ -1,3 +1,4 @@
+import { Pieces } from "../../wire/pieces.ts";
 import { HttpFailure } from "./http-failure.ts";
 
 /** Takes the parts of a body as they come, then one `end` or one `error`. Parts may be kept. */
@@ -14,8 +15,7 @@ const waitingLimit = 256 * 1024;
 export abstract class ResponseBody {
   /** True if nothing more comes: the body has ended, has failed or was cancelled. */
   over = false;
-  #waiting: Buffer[] = [];
-  #waitingLength = 0;
+  readonly #waiting = new Pieces();
   #failure: Error | undefined;
   #sink: BodySink | undefined;
 
@@ -32,11 +32,11 @@ export abstract class ResponseBody {
     this.#sink = sink;
     // Parts that came before a failure are still handed over. A failure that the sink causes ends the body.
     const before = this.#failure;
-    for (const part of this.#waiting) if (this.#failure === before) sink.data(part);
-    this.#waiting = [];
+    const wasHeld = this.#waiting.length >= waitingLimit;
+    for (const part of this.#waiting.takeParts()) if (this.#failure === before) sink.data(part);
     if (this.#failure !== undefined) sink.error(this.#failure);
     else if (this.over) sink.end();
-    else if (this.#waitingLength >= waitingLimit) this.resume();
+    else if (wasHeld) this.resume();
   }
 
   /** Gives up a body that is not over. The sink gets an `HttpFailure` of kind `cancelled`. */
@@ -51,21 +51,19 @@ export abstract class ResponseBody {
    * @throws HttpFailure of kind `too-large` over the limit; whatever the body failed with
    */
   bytes(limit: number): Promise<Buffer> {
-    if (this.over && this.#failure === undefined && this.#waitingLength <= limit)
-      return Promise.resolve(joined(this.#waiting));
-    const parts: Buffer[] = [];
-    let length = 0;
+    if (this.over && this.#failure === undefined && this.#waiting.length <= limit)
+      return Promise.resolve(this.#waiting.take());
+    const pieces = new Pieces();
     return new Promise((resolve, reject) => {
       this.pipe({
         data: (bytes) => {
-          parts.push(bytes);
-          length += bytes.length;
-          if (length <= limit) return;
+          pieces.add(bytes);
+          if (pieces.length <= limit) return;
           const failure = new HttpFailure("too-large", `the response is over ${limit} bytes`);
           reject(failure);
           if (!this.over) this.giveUp(failure);
         },
-        end: () => resolve(joined(parts)),
+        end: () => resolve(pieces.take()),
         error: reject,
       });
     });
@@ -80,9 +78,8 @@ export abstract class ResponseBody {
   push(bytes: Buffer): void {
     if (this.over) return;
     if (this.#sink !== undefined) return this.#sink.data(bytes);
-    this.#waiting.push(bytes);
-    this.#waitingLength += bytes.length;
-    if (this.#waitingLength >= waitingLimit) this.pause();
+    this.#waiting.add(bytes);
+    if (this.#waiting.length >= waitingLimit) this.pause();
   }
 
   /** @internal Ends a body that is whole. */
@@ -101,8 +98,4 @@ export abstract class ResponseBody {
     this.onOver(failure);
     this.#sink?.error(failure);
   }
-}
-
-function joined(parts: Buffer[]): Buffer {
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }

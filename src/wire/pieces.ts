@@ -1,0 +1,57 @@
+/** A piece of fewer bytes is copied: as an object of its own it would cost hundreds of bytes more. */
+const smallPiece = 4 * 1024;
+/** The most bytes of a block that small pieces are copied into. */
+const largestBlock = 64 * 1024;
+
+/** Bytes that arrive in pieces and are needed whole. Memory is linear in the bytes, however small the pieces are (T63). */
+export class Pieces {
+  #parts: Uint8Array[] = [];
+  /** The last part, if small pieces are copied into it; `#used` bytes of it are filled. */
+  #block: Uint8Array | undefined;
+  #used = 0;
+  length = 0;
+
+  /** Adds a piece. A large one is kept as it is, and must not change. */
+  add(piece: Uint8Array): void {
+    this.length += piece.length;
+    // Most answers come in one piece.
+    if (piece.length >= smallPiece || this.#parts.length === 0) {
+      this.#closeBlock();
+      this.#parts.push(piece);
+      return;
+    }
+    if (this.#block !== undefined && this.#used + piece.length > this.#block.length) this.#closeBlock();
+    if (this.#block === undefined) {
+      this.#block = new Uint8Array(Math.min(largestBlock, Math.max(smallPiece, this.length)));
+      this.#parts.push(this.#block);
+    }
+    this.#block.set(piece, this.#used);
+    this.#used += piece.length;
+  }
+
+  /** Returns the parts in their order and forgets them. */
+  takeParts(): Buffer[] {
+    this.#closeBlock();
+    const parts = this.#parts.map(asBuffer);
+    this.#parts = [];
+    this.length = 0;
+    return parts;
+  }
+
+  /** Returns all bytes and forgets them. */
+  take(): Buffer {
+    const parts = this.takeParts();
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  }
+
+  #closeBlock(): void {
+    if (this.#block === undefined) return;
+    this.#parts[this.#parts.length - 1] = this.#block.subarray(0, this.#used);
+    this.#block = undefined;
+    this.#used = 0;
+  }
+}
+
+function asBuffer(part: Uint8Array): Buffer {
+  return Buffer.isBuffer(part) ? part : Buffer.from(part.buffer, part.byteOffset, part.length);
+}
