@@ -49,6 +49,33 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, err
   }
 }
 
+/** The longest wait that somebody else can ask for, in seconds: one hour (T104). */
+const longestRetryAfter = 3600;
+
+/**
+ * Returns the seconds that somebody else asks to wait: a provider, an agent, a server.
+ *
+ * @returns one hour at most; undefined for anything that is not a number of seconds from 0
+ */
+export function retryAfterSeconds(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 0 ? Math.min(value, longestRetryAfter) : undefined;
+}
+
+/**
+ * Returns the seconds in a header `retry-after`: a number, or a date.
+ *
+ * @param sentAt the header `date` of the response. A date counts from the sender's clock: the own one may be wrong
+ * @returns one hour at most; undefined for no header, and for one that is neither
+ */
+export function retryAfterIn(header: string | null | undefined, sentAt?: string | null): number | undefined {
+  if (header === null || header === undefined || header.trim() === "" || header.length > 100)
+    return undefined;
+  const number = Number(header);
+  if (!Number.isNaN(number)) return retryAfterSeconds(Math.max(0, number));
+  const now = Date.parse(sentAt ?? "") || Date.now();
+  return retryAfterSeconds(Math.max(0, (Date.parse(header) - now) / 1000));
+}
+
 /** Returns in the next turn of the event loop, so that long work lets other requests go in between. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { backoffDelay, orAborted, pause, reconnectSpan, systemTime } from "../src/time.ts";
+import {
+  backoffDelay,
+  orAborted,
+  pause,
+  reconnectSpan,
+  retryAfterIn,
+  retryAfterSeconds,
+  systemTime,
+} from "../src/time.ts";
 
 describe("backoffDelay", () => {
   const span = { first: 500, longest: 30_000 };
@@ -82,5 +90,29 @@ describe("orAborted", () => {
     await expect(waiting).rejects.toThrow("gone");
     expect(listeners.size).toBe(0);
     await expect(orAborted(Promise.resolve(7), signal, gone)).rejects.toThrow("gone");
+  });
+});
+
+describe("a waiting time of somebody else (T104)", () => {
+  it.each([
+    ["5", 5],
+    ["0.5", 0.5],
+    ["-1", 0],
+    ["3601", 3600],
+    ["99999999999999999999", 3600],
+    ["1e400", 3600],
+    ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
+    ["Fri, 31 Dec 9999 23:59:59 GMT", 3600],
+    ["", undefined],
+    ["soon", undefined],
+    ["9".repeat(101), undefined],
+    [null, undefined],
+  ])("in the header %j is %j seconds", (header, seconds) => {
+    expect(retryAfterIn(header)).toBe(seconds);
+  });
+
+  it("is a number from 0, and one hour at most", () => {
+    expect([7, 0, 1e9, Number.POSITIVE_INFINITY].map(retryAfterSeconds)).toEqual([7, 0, 3600, 3600]);
+    for (const value of [-1, Number.NaN, "5", null, {}]) expect(retryAfterSeconds(value)).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import { isObject } from "../wire/json.ts";
+import { isObject, parsedObject } from "../wire/json.ts";
 import { oneLine } from "../wire/text.ts";
 import { meaningOf } from "./error-meaning.ts";
 import { retryTimeOf } from "./retry-time.ts";
@@ -32,7 +32,7 @@ const largestBody = 256 * 1024;
 export function readProviderError(status: number, body: string): ProviderFault {
   const text = body.trim();
   if (text === "") return { message: `the provider answered with status ${status} and no explanation` };
-  const fault = text.length <= largestBody ? faultOf(parsed(text), status) : undefined;
+  const fault = text.length <= largestBody ? faultOf(parsedObject(text), status) : undefined;
   if (fault) {
     const { status: _, ...told } = fault;
     return told;
@@ -119,14 +119,6 @@ function detailOf(detail: unknown): string | undefined {
     return Array.isArray(loc) ? `${loc.join(".")}: ${msg}` : String(msg);
   });
   return text(faults.join("; "));
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 function text(value: unknown): string | undefined {

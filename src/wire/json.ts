@@ -281,9 +281,9 @@ export function refuseExcess(text: string, limits: Partial<JsonLimits> = {}): vo
  * Parses JSON text of somebody else. Returns the object or array in it; undefined for anything else, and for text that
  * exceeds the limits.
  */
-export function parsedObject(text: string): object | undefined {
+export function parsedObject(text: string, limits: Partial<JsonLimits> = {}): object | undefined {
   try {
-    refuseExcess(text);
+    refuseExcess(text, limits);
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? value : undefined;
   } catch {

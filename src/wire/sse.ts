@@ -20,6 +20,8 @@ export const eventStreamHeaders = {
 
 const lineFeed = 10;
 const carriageReturn = 13;
+const colon = 58;
+const nothing = new Uint8Array(0);
 const byteOrderMark = "\uFEFF";
 // Whole lines only: no byte of a multi-byte character looks like a line end.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -59,15 +61,15 @@ export class SseParser {
     let carriage = bytes.indexOf(carriageReturn, from);
     while (feed !== -1 || carriage !== -1) {
       const end = feed === -1 || (carriage !== -1 && carriage < feed) ? carriage : feed;
-      this.#endLine(bytes.subarray(from, end), events);
+      this.#endLine(end === from ? nothing : bytes.subarray(from, end), events);
       from = end + 1;
       if (end === carriage) {
         if (from === bytes.length) this.#afterCarriageReturn = true;
         else if (bytes[from] === lineFeed) from++;
       }
       // Each is searched again only after it has been passed: otherwise the time would be quadratic.
-      if (feed !== -1 && feed < from) feed = bytes.indexOf(lineFeed, from);
-      if (carriage !== -1 && carriage < from) carriage = bytes.indexOf(carriageReturn, from);
+      if (feed !== -1 && feed < from) feed = next(bytes, lineFeed, from);
+      if (carriage !== -1 && carriage < from) carriage = next(bytes, carriageReturn, from);
     }
     if (from < bytes.length) this.#hold(bytes.subarray(from));
     return events;
@@ -79,21 +81,38 @@ export class SseParser {
    */
   end(): SseEvent[] {
     const events: SseEvent[] = [];
-    this.#endLine(new Uint8Array(0), events);
+    this.#endLine(nothing, events);
     this.#dispatch(events);
     return events;
   }
 
   #hold(piece: Uint8Array): void {
-    if (this.#dataBytes + this.#line.length + piece.length > this.#maxEventBytes) {
-      throw new AppError("provider_error", `an event of the stream exceeds ${this.#maxEventBytes} bytes`);
-    }
+    this.#refuseLong(piece);
     this.#line.append(piece);
   }
 
+  #refuseLong(piece: Uint8Array): void {
+    if (this.#dataBytes + this.#line.length + piece.length > this.#maxEventBytes)
+      throw new AppError("provider_error", `an event of the stream exceeds ${this.#maxEventBytes} bytes`);
+  }
+
   #endLine(piece: Uint8Array, events: SseEvent[]): void {
-    this.#hold(piece);
-    const bytes = this.#line.take();
+    let bytes = piece;
+    if (this.#line.length === 0) {
+      // A stream may consist of millions of these lines: they are not copied and not decoded.
+      if (piece.length === 0) {
+        this.#atStart = false;
+        return this.#dispatch(events);
+      }
+      if (piece[0] === colon) {
+        this.#atStart = false;
+        return;
+      }
+      this.#refuseLong(piece);
+    } else {
+      this.#hold(piece);
+      bytes = this.#line.take();
+    }
     let line = decoder.decode(bytes);
     if (this.#atStart && line.startsWith(byteOrderMark)) line = line.slice(1);
     this.#atStart = false;
@@ -102,10 +121,10 @@ export class SseParser {
   }
 
   #field(line: string, length: number): void {
-    const colon = line.indexOf(":");
-    if (colon === 0) return;
-    const name = colon === -1 ? line : line.slice(0, colon);
-    const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
+    const end = line.indexOf(":");
+    if (end === 0) return;
+    const name = end === -1 ? line : line.slice(0, end);
+    const value = end === -1 ? "" : line.slice(line[end + 1] === " " ? end + 2 : end + 1);
     if (name === "data") {
       this.#data.push(value);
       this.#dataBytes += length;
@@ -125,6 +144,11 @@ export class SseParser {
     }
     this.#event = "";
   }
+}
+
+/** Returns the index of the next such byte, or -1. A search is not begun for a byte that is the next one. */
+function next(bytes: Uint8Array, byte: number, from: number): number {
+  return bytes[from] === byte ? from : bytes.indexOf(byte, from);
 }
 
 /**

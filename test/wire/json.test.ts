@@ -115,7 +115,7 @@ describe("scanJson", () => {
 
   it("finds the ends of strings in a text with many escapes as in a short one", () => {
     const long = "x".repeat(2_000_001);
-    const texts = ['"', "\\", '\\"', "a\\\\", "\"b\"", "é\n"];
+    const texts = ['"', "\\", '\\"', "a\\\\", '"b"', "é\n"];
     const text = JSON.stringify({ long, ...Object.fromEntries(texts.map((one, n) => [`k${n}`, one])) });
     const { members: found } = scanJson(text, strict);
     expect(found.slice(1).map(({ start, end }) => JSON.parse(text.slice(start, end)))).toEqual(texts);

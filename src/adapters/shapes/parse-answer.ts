@@ -1,17 +1,56 @@
 import { AppError } from "../../errors.ts";
-import { parseExact } from "../../wire/json.ts";
+import { type JsonLimits, parseExact, refuseExcess, scanJsonInTurns } from "../../wire/json.ts";
+
+const subject = "the provider's response";
+
+/** Probabilities of tokens are many small elements. */
+const answerLimits: Partial<JsonLimits> = { subject, maxItems: 500_000, maxStructure: 8 * 1024 * 1024 };
+
+/** An answer that passes through may be of any length. It is only not nested more deeply than programs can read. */
+const passedLimits: JsonLimits = {
+  subject,
+  maxDepth: 100,
+  maxItems: Number.POSITIVE_INFINITY,
+  maxStructure: Number.POSITIVE_INFINITY,
+};
+
+/** The most characters of a top-level field that is parsed in an answer that passes through. */
+const longestField = 64 * 1024;
 
 /**
- * Parses the answer of a provider. Throws AppError `provider_error` if it is not JSON.
+ * Parses the answer of a provider. Throws AppError `provider_error` if it is not JSON, or exceeds a limit (T60).
  *
  * @param exact keeps the digits of long integers, for a translation; not needed to read the usage
  */
 export function parseAnswer(text: string, exact: boolean): unknown {
   try {
+    refuseExcess(text, answerLimits);
     return exact ? parseExact(text) : JSON.parse(text);
   } catch (error) {
-    throw new AppError("provider_error", "the provider's response is not JSON", {
-      cause: (error as Error).name,
-    });
+    throw notUsable(error);
   }
+}
+
+/**
+ * Parses the short top-level fields of an answer that passes through, such as its usage. An answer of many megabytes is
+ * read in several turns of the event loop.
+ *
+ * @throws AppError `provider_error` if it is not a JSON object, or is nested too deeply (T60)
+ */
+export async function parseShortFields(text: string): Promise<Record<string, unknown>> {
+  try {
+    const { members } = await scanJsonInTurns(text, passedLimits);
+    const short = members.filter(({ start, end }) => end - start <= longestField);
+    return Object.fromEntries(
+      short.map(({ key, start, end }) => [key, parseAnswer(text.slice(start, end), false)]),
+    );
+  } catch (error) {
+    throw notUsable(error);
+  }
+}
+
+function notUsable(error: unknown): AppError {
+  const isLimit = error instanceof AppError && / (?:has|is nested) /.test(error.message);
+  const message = isLimit ? error.message : `${subject} is not JSON`;
+  return new AppError("provider_error", message, { cause: (error as Error).name });
 }

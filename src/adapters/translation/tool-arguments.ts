@@ -1,4 +1,4 @@
-import { isObject, parseExact } from "../../wire/json.ts";
+import { isObject, parseExact, refuseExcess } from "../../wire/json.ts";
 
 /**
  * Returns the arguments of a chat tool call as the object that Anthropic requires. Models write bad JSON, and such a
@@ -11,6 +11,7 @@ export function toolInput(args: unknown): Record<string, unknown> {
   if (typeof args !== "string") return isObject(args) ? args : { arguments: args };
   if (args.trim() === "") return {};
   try {
+    refuseExcess(args);
     const input = parseExact(args);
     return isObject(input) ? input : { arguments: input };
   } catch {

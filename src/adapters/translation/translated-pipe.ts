@@ -101,6 +101,7 @@ export function converted<T>(convert: () => T): T {
  */
 export function payloadOf({ data }: SseEvent): object {
   const payload = parsedObject(data);
-  if (!payload) throw garbage("sent an event that is not a JSON object");
+  if (!payload)
+    throw garbage("sent an event that is not a JSON object, or is too large or nested too deeply");
   return payload;
 }

@@ -8,7 +8,7 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
-import { parseExact, spliceTopLevel } from "../../wire/json.ts";
+import { parseExact, refuseExcess, spliceTopLevel } from "../../wire/json.ts";
 import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { LocalProvider } from "../core/provider.ts";
 import type { ModelCall } from "./local-request.ts";
@@ -50,7 +50,9 @@ export async function answerLocally(
     leave();
     const own = { ...headers, "content-type": "application/json" };
     if (!translation) return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: own });
-    const whole = parseExact(bytes.toString("utf8"));
+    const answer = bytes.toString("utf8");
+    refuseExcess(answer, { subject: "the provider's response" });
+    const whole = parseExact(answer);
     return Response.json(translation.response(whole, call.model, call.body), { headers: own });
   } catch (error) {
     leave();

@@ -19,6 +19,8 @@ const stableMs = 60_000;
 const slowestBeatMs = 10 * 60_000;
 /** A refused bearer is tried again after so many milliseconds, and a new one at once. */
 const refusedMs = 30_000;
+/** The longest wait that a server can ask for, in milliseconds: its models cannot be called meanwhile (T104). */
+const longestBusyMs = 300_000;
 /** Milliseconds between two reads of the bearer. */
 const bearerMs = 5_000;
 /** Refused entries are tried again after so many milliseconds. */
@@ -265,7 +267,7 @@ export class Registrar {
     if (error.status === 401 && bearer.refresh()) return 0;
     if (error.status < 500 && error.status !== 408 && error.status !== 429) return slow;
     const next = this.#backoff();
-    return error.retryAfter === undefined ? next : Math.max(next, 1000 * error.retryAfter);
+    return Math.max(next, Math.min(longestBusyMs, 1000 * (error.retryAfter ?? 0)));
   }
 
   /** Returns the milliseconds from a failure to the next try. */

@@ -1,8 +1,8 @@
 import { AppError, codeOfStatus, type Fault, isErrorCode } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
-import { pause, type Time } from "../../time.ts";
+import { pause, retryAfterIn, type Time } from "../../time.ts";
 import { parsedObject } from "../../wire/json.ts";
-import { linkPaths, silenceMs } from "../../wire/link/constants.ts";
+import { linkPaths, requestLimits, silenceMs } from "../../wire/link/constants.ts";
 import type { HeartbeatRequest, RegisterRequest } from "../../wire/link/registration.ts";
 import type { AcceptRequest, TaskResult } from "../../wire/link/tasks.ts";
 import { lineOf, textOf } from "./response-text.ts";
@@ -159,16 +159,16 @@ export function cannotReach(cause: unknown, isLate: boolean): AppError {
 /** Reads a response: the server's own, or the page of a proxy in front of it. */
 export function readServerResponse(response: Response, text: string): ServerResponse {
   // The page of a proxy, or an empty body, is not an object.
-  const body = parsedObject(text) as Record<string, unknown> | undefined;
+  const body = parsedObject(text, requestLimits) as Record<string, unknown> | undefined;
   const { status } = response;
   if (response.ok) return { status, body, error: undefined };
   const code = body?.["code"];
-  const retryAfter = Number(response.headers.get("retry-after"));
+  const retryAfter = retryAfterIn(response.headers.get("retry-after"));
   const details = faultsIn(body?.["details"]);
   const error = new AppError(
     isErrorCode(code) ? code : codeOfStatus(status),
     lineOf(body?.["error"]) || `the server responded with ${status}`,
-    { status, ...(retryAfter > 0 && { retryAfter }), ...(details && { details }) },
+    { status, ...(retryAfter && { retryAfter }), ...(details && { details }) },
   );
   return { status, body, error };
 }

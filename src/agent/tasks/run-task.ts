@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { retryAfterIn } from "../../time.ts";
 import { parseExact, scanJson } from "../../wire/json.ts";
 import type { InferTask, WakeTask } from "../../wire/link/tasks.ts";
 import type { LocalProvider } from "../core/provider.ts";
@@ -108,10 +109,10 @@ async function whole(response: ProviderResponse, { config }: LocalProvider): Pro
   const { status } = response;
   const sent = await response.text(wholeBytes);
   const text = status < 300 ? sent : withoutKey(sent, config);
-  const retryAfter = Number(response.headers.get("retry-after"));
+  const retryAfter = retryAfterIn(response.headers.get("retry-after"));
   const body = json(text);
   if (!fits(text, body)) throw new HttpFailure("too-large", "the response is too large to be passed on");
-  return { status, body, ...(retryAfter > 0 && { retryAfter }) };
+  return { status, body, ...(retryAfter && { retryAfter }) };
 }
 
 /** True if a body is small enough for one message. Written as JSON again, it can become several times larger. */

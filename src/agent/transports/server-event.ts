@@ -1,5 +1,6 @@
 import { isOperation } from "../../wire/dialects/operations.ts";
-import { parseExact } from "../../wire/json.ts";
+import { parseExact, refuseExcess } from "../../wire/json.ts";
+import { requestLimits } from "../../wire/link/constants.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import { lineOf } from "../session/response-text.ts";
@@ -22,6 +23,7 @@ function isCount(value: unknown): value is number {
 export function readServerEvent(event: string | undefined, text: string): ServerEvent | undefined {
   let data: Record<string, unknown>;
   try {
+    refuseExcess(text, requestLimits);
     const value = parseExact(text);
     if (typeof value !== "object" || value === null) return undefined;
     data = value as Record<string, unknown>;

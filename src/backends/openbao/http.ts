@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
 import { createOutbound, type Outbound, type OutboundTimeouts } from "../../net/outbound.ts";
 import { isLoopbackHost, normaliseProviderUrl, providerUrl } from "../../net/provider-url.ts";
-import { backoffDelay } from "../../time.ts";
-import { isObject } from "../../wire/json.ts";
+import { backoffDelay, retryAfterIn } from "../../time.ts";
+import { isObject, parsedObject } from "../../wire/json.ts";
 import { faultOfFailedCall, faultOfResponse, permanent } from "./faults.ts";
 import type { BaoBackend } from "./paths.ts";
 
@@ -120,7 +120,7 @@ function outcomeOf(
 ): AttemptResult {
   const body = objectIn(text);
   if (request.health && body) return { response: { status, body } };
-  const seconds = /^\d{1,6}$/.test(retryAfter ?? "") ? Number(retryAfter) : undefined;
+  const seconds = retryAfterIn(retryAfter);
   const fault = faultOfResponse(name, {
     status,
     body,
@@ -177,10 +177,6 @@ function headersOf({ config: { namespace } }: BaoBackend, request: BaoRequest): 
 }
 
 function objectIn(text: string): Record<string, unknown> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return isObject(parsed) ? parsed : undefined;
-  } catch {
-    return undefined;
-  }
+  const parsed = parsedObject(text);
+  return isObject(parsed) ? parsed : undefined;
 }

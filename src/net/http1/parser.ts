@@ -5,11 +5,13 @@ export const headLimit = 64 * 1024;
 const sizeLineLimit = 4096;
 const chunkSizeLimit = 2 ** 48;
 const headEnd = Buffer.from("\r\n\r\n");
+/** Chunks of one read that the receiver gets one by one. Those after them are one part. */
+const separateChunks = 16;
 const decimal = /^\d{1,15}$/;
 
 /**
  * Takes a response from the parser. Parts of the body are views of the bytes that the parser got, which the parser may
- * have moved together: many small chunks in one read are one part.
+ * have moved together.
  */
 export interface ResponseReceiver {
   head(head: ResponseHead): void;
@@ -50,6 +52,8 @@ export class ResponseParser {
   /** The part of the body in the bytes of this read that the receiver has not got yet. */
   #partStart = 0;
   #partEnd = 0;
+  /** Chunks in this read. */
+  #chunks = 0;
   #receiver: ResponseReceiver;
   #method: string;
 
@@ -79,6 +83,7 @@ export class ResponseParser {
   /** Reads the next bytes, and passes the parts of the response in them to the receiver. May change the bytes. */
   push(bytes: Buffer): void {
     this.#partEnd = this.#partStart = 0;
+    this.#chunks = 0;
     try {
       this.#read(bytes);
     } finally {
@@ -197,13 +202,15 @@ export class ResponseParser {
     this.#remaining -= end - at;
     const last = this.#remaining === 0 && this.#phase === Phase.Sized;
     if (this.#remaining === 0 && !last) this.#phase = Phase.ChunkDataReturn;
-    this.#keep(bytes, at, end);
+    this.#take(bytes, at, end);
     if (last) this.#finish(bytes);
     return end;
   }
 
-  /** Adds bytes to the part that the receiver gets at the end of this read: a view for each chunk would be costly (T63). */
-  #keep(bytes: Buffer, start: number, end: number): void {
+  /** Passes a chunk, or adds it to the part for the end of this read: thousands of views would be costly (T63). */
+  #take(bytes: Buffer, start: number, end: number): void {
+    if (++this.#chunks <= separateChunks)
+      return this.#receiver.push(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
     if (this.#partEnd === this.#partStart) this.#partStart = this.#partEnd = start;
     else if (start !== this.#partEnd) bytes.copyWithin(this.#partEnd, start, end);
     this.#partEnd += end - start;
@@ -213,7 +220,7 @@ export class ResponseParser {
     const [start, end] = [this.#partStart, this.#partEnd];
     if (start === end) return;
     this.#partStart = this.#partEnd;
-    this.#receiver.push(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+    this.#receiver.push(bytes.subarray(start, end));
   }
 
   /** Reads the framing around the data of chunks, byte by byte. */

@@ -1,5 +1,5 @@
 import type { TSchema } from "@sinclair/typebox";
-import { AppError } from "../../errors.ts";
+import { AppError, errorBody } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
 import { mayList, mayRun, nobody, type Principal, type Verb } from "../core/access/policy.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
@@ -165,7 +165,14 @@ export function errorResponse(
 ): Response {
   const error = publicError(thrown);
   if (error.code === "internal") logUnexpected(thrown, requestId);
-  const response = Response.json(errorBodyAt(path, error, requestId), { status: error.status });
+  let response: Response;
+  try {
+    response = Response.json(errorBodyAt(path, error, requestId), { status: error.status });
+  } catch (defect) {
+    // Otherwise the router would answer with the text of the defect.
+    logUnexpected(defect, requestId);
+    response = Response.json(errorBody(publicError(defect), requestId), { status: 500 });
+  }
   response.headers.set("x-request-id", requestId);
   if (error.retryAfter !== undefined)
     response.headers.set("retry-after", String(Math.ceil(error.retryAfter)));

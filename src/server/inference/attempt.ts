@@ -5,6 +5,7 @@ import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { nextTurn } from "../../time.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
@@ -35,6 +36,8 @@ import { openStream, streamHeaders } from "./stream.ts";
 import { otherAnswer, wholeAnswer } from "./whole-answer.ts";
 
 const maxResponseBytes = 64 * 1024 * 1024;
+/** What is done with a larger text is done in several turns of the event loop. Bytes or characters. */
+const largeBytes = 4 * 1024 * 1024;
 
 /** A call that is ready to be sent to one llm. */
 interface PreparedCall {
@@ -75,6 +78,7 @@ export async function attempt(
     if (turn || isHibernating(llm)) prepared = prepare(context, currentLlm(deps, context, llm));
     const { adapter, timeouts } = prepared.provider;
     const key = await keyOf(prepared.llm, deps.secrets);
+    if (prepared.providerRequest.text.length > largeBytes) await nextTurn();
     context.record.sent = sentRequest(
       prepared.providerRequest.text,
       maxTokensOf(operation, context.request.body),
@@ -227,7 +231,7 @@ async function wholeResponse(
   const dialect = providerDialect(operation, prepared);
   const answer = isDialect(operation)
     ? wholeAnswer(bytes, dialect, translation !== undefined)
-    : otherAnswer(bytes);
+    : await otherAnswer(bytes);
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
   const translated = translation?.response(body, requestedName(prepared), request.body);

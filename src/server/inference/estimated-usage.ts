@@ -11,6 +11,8 @@ const nothing = new Uint8Array(0);
 
 /** The beginning of a stream, from which the rest is estimated. Bytes. */
 const sampleBytes = 2048;
+/** The same of a whole body. */
+const wholeSampleBytes = 64 * 1024;
 
 /** The size of a request that was sent to a provider. */
 export interface SentRequest {
@@ -49,9 +51,9 @@ export class ReceivedBytes {
     this.#total += bytes.length;
   }
 
-  /** Takes a whole body, without a copy. */
+  /** Takes a whole body, without a copy. The sample of a large one is its beginning: reading all would take long (T70). */
   addWhole(bytes: Uint8Array): void {
-    this.#sample = bytes;
+    this.#sample = bytes.subarray(0, wholeSampleBytes);
     this.#total = bytes.length;
   }
 

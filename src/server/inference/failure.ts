@@ -2,12 +2,13 @@ import type { ProviderFault } from "../../adapters/types.ts";
 import { AppError, callerLeft, type ProviderError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { systemCodeOf, systemReason } from "../../system-errors.ts";
+import { retryAfterIn, retryAfterSeconds } from "../../time.ts";
 import { redact } from "../core/redact.ts";
 
 /**
  * Returns the error that a caller sees for a provider's error response: with the same status and message, and for callers
  * of the same family of dialects with the same fields. An error about the key of this server is not the caller's and
- * becomes 502. So does a redirect, which is never followed (T06).
+ * becomes 502. So does a redirect, which is never followed (T06), and a status that HTTP does not have.
  *
  * @param family the family of the provider's dialect
  */
@@ -26,6 +27,7 @@ export function providerFailure(
         provider: { family, meaning: { is: "credential" }, fields: {} },
       });
   }
+  if (status > 599) return new AppError("provider_error", `the provider answered with status ${status}`);
   if (status < 400)
     return new AppError("provider_error", `the provider redirected (${status}); redirects are not followed`);
   const message = redact(fault.message, key);
@@ -95,15 +97,9 @@ export function causeOf(error: AppError): string | undefined {
   return error.cause instanceof HttpFailure ? `${error.cause.kind}: ${error.cause.message}` : undefined;
 }
 
-/** Seconds after which a provider allows a retry: from `retry-after-ms`, or `retry-after` as a number or a date. */
+/** Seconds after which a provider allows a retry, one hour at most: from `retry-after-ms` or `retry-after`. */
 export function retryAfterOf(headers: ReadonlyMap<string, string>): number | undefined {
   const milliseconds = Number(headers.get("retry-after-ms") ?? Number.NaN);
-  if (Number.isFinite(milliseconds)) return Math.max(0, milliseconds / 1000);
-  const header = headers.get("retry-after");
-  if (header === undefined) return undefined;
-  const number = Number(header);
-  // A date counts from the provider's own clock, where it sends that: ours may be wrong.
-  const sentAt = Date.parse(headers.get("date") ?? "") || Date.now();
-  const seconds = Number.isFinite(number) ? number : (Date.parse(header) - sentAt) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
+  if (!Number.isNaN(milliseconds)) return retryAfterSeconds(Math.max(0, milliseconds / 1000));
+  return retryAfterIn(headers.get("retry-after"), headers.get("date"));
 }

@@ -1,12 +1,15 @@
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { faultOf } from "../../adapters/provider-fault.ts";
 import { answerShapes, shapeOf } from "../../adapters/shapes/index.ts";
-import { parseAnswer } from "../../adapters/shapes/parse-answer.ts";
+import { parseAnswer, parseShortFields } from "../../adapters/shapes/parse-answer.ts";
 import type { StreamFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
 import { SseParser } from "../../wire/sse.ts";
+
+/** A larger answer is not parsed where it passes through. Bytes. */
+const largeBytes = 1024 * 1024;
 
 /** A whole answer of a provider, read. */
 export interface ReadAnswer {
@@ -32,9 +35,11 @@ export function wholeAnswer(bytes: Buffer, dialect: Dialect, exact: boolean): Re
 }
 
 /** Reads the answer of an operation that is no dialect. Throws AppError `provider_error` if it is not JSON. */
-export function otherAnswer(bytes: Buffer): ReadAnswer {
+export async function otherAnswer(bytes: Buffer): Promise<ReadAnswer> {
   const text = bytes.toString("utf8");
-  const body = parseAnswer(text, false);
+  const isLarge = bytes.length > largeBytes;
+  // Embeddings of many texts: only the usage and an error are read.
+  const body = isLarge ? await parseShortFields(text) : parseAnswer(text, false);
   const fault = isObject(body) && body.error ? faultOf(body) : undefined;
   return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault };
 }

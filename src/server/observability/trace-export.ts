@@ -1,5 +1,6 @@
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { reasonText } from "../../system-errors.ts";
+import { retryAfterIn } from "../../time.ts";
 import type { Metrics, Series } from "./metrics.ts";
 
 /** One finished span in OTLP/JSON (opentelemetry.io/docs/specs/otlp, proto `Span`). */
@@ -108,10 +109,10 @@ export function createTraceExport(options: ExportOptions): TraceExport {
       signal: closing.signal,
     });
     const { status } = response;
-    const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+    const seconds = retryAfterIn(response.headers.get("retry-after"));
     // After a body that was read to its end, the connection serves the next batch.
     await response.text(64 * 1024).catch(() => response.cancel());
-    return { status, retryAfter: Number.isNaN(seconds) ? undefined : seconds * 1000 };
+    return { status, retryAfter: seconds === undefined ? undefined : seconds * 1000 };
   }
 
   async function drain(): Promise<void> {

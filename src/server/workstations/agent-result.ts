@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { retryAfterSeconds } from "../../time.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { type Operation, operations } from "../../wire/dialects/operations.ts";
 import { isObject, scanJson } from "../../wire/json.ts";
@@ -95,7 +96,7 @@ export function headIn(message: Readonly<Record<string, unknown>>): WholeHead {
   const { status, contentType } = message;
   if (!Number.isInteger(status) || (status as number) < 100 || (status as number) > 599)
     throw malformed("status must be an HTTP status");
-  const retryAfter = seconds(message["retryAfter"]);
+  const retryAfter = retryAfterSeconds(message["retryAfter"]);
   const isText = typeof contentType === "string" && !/^application\/([\w.-]+\+)?json\b/i.test(contentType);
   return {
     status: status as number,
@@ -136,18 +137,13 @@ export function numberIn(object: Readonly<Record<string, unknown>>, key: string)
 function taskError(error: unknown): TaskError {
   if (typeof error === "string") return { kind: "closed", message: error };
   const { kind, message, retryAfter } = (error ?? {}) as Partial<Record<keyof TaskError, unknown>>;
-  const after = seconds(retryAfter);
+  const after = retryAfterSeconds(retryAfter);
   return {
     // A newer agent may send an unknown kind.
     kind: typeof kind === "string" && Object.hasOwn(kinds, kind) ? (kind as TaskError["kind"]) : "closed",
     message: typeof message === "string" ? message : "",
     ...(after !== undefined && { retryAfter: after }),
   };
-}
-
-/** Reads a number of seconds, of one hour at most. */
-function seconds(value: unknown): number | undefined {
-  return typeof value === "number" && value >= 0 ? Math.min(value, 3600) : undefined;
 }
 
 /**

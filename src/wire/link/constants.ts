@@ -41,6 +41,8 @@ export const controlBytes = 64 * 1024;
 export const registerBytes = 4 * 1024 * 1024;
 /** The largest number of bytes of a response in one POST. */
 export const resultBytes = 64 * 1024;
+/** Limits of JSON with a request in it: what the server takes from callers, in one more level (T60). */
+export const requestLimits = { maxDepth: 80, maxItems: 1_000_000, maxStructure: 16 * 1024 * 1024 };
 /** A stream that is silent for this many milliseconds is dead: the server sends a comment every 15 s. */
 export const silenceMs = 45_000;
 

@@ -94,6 +94,17 @@ describe("a server that is away", () => {
     await time.until(() => server.peers.length === 1);
   });
 
+  it("is tried again after five minutes at the latest, whatever its retry-after says (T104)", async () => {
+    const time = new FakeClock();
+    time.chance = 0;
+    const { server } = startAgent({ time });
+    const headers = { "retry-after": "99999999999" };
+    server.answers.register = () => ({ ...refusal(503, "unavailable")!, headers });
+    await eventually(() => server.registers.length === 1 && time.waits.includes(300_000));
+    delete server.answers.register;
+    await time.until(() => server.peers.length === 1);
+  });
+
   it("that has announced its stop is tried again within 5 s, at a random time (failure modes 5, 6)", async () => {
     for (const transports of [["websocket"], ["sse"]]) {
       const time = new FakeClock();

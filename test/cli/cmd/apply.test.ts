@@ -210,6 +210,12 @@ describe("apply, when the server is busy,", () => {
     expect(at.stderr).toBe("");
   });
 
+  it("does not wait for a server that asks for more than a minute (T104)", async () => {
+    server.refuse(() => true, new AppError("unavailable", "later"), "61");
+    const { code, waits } = await withWaits(1);
+    expect([code, waits]).toEqual([1, []]);
+  });
+
   it("waits with full jitter", async () => {
     server.refuse(() => true, new AppError("unavailable", "later"));
     server.refuse(() => true, new AppError("unavailable", "later"));

@@ -92,6 +92,51 @@ describe("a response of the HTTP client", () => {
     expect(length).toBe(size);
   });
 
+  it("is read 64 KiB in a turn of the event loop, in few parts, whatever its chunks are (T63)", async () => {
+    const size = 400_000;
+    const server = serve(({ socket }) => {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+      socket.write(`${"1\r\nx\r\n".repeat(size)}0\r\n\r\n`);
+    });
+    const answer = await clientOf().request(at(server.port), get);
+    let inTurn = 0;
+    let most = 0;
+    let parts = 0;
+    let length = 0;
+    const whole = Promise.withResolvers<void>();
+    answer.pipe({
+      data(bytes) {
+        if (inTurn === 0) setImmediate(() => (inTurn = 0));
+        inTurn += bytes.length;
+        most = Math.max(most, inTurn);
+        parts++;
+        length += bytes.length;
+      },
+      end: whole.resolve,
+      error: whole.reject,
+    });
+    await whole.promise;
+    expect(length).toBe(size);
+    // Six bytes of each chunk go over the wire. Reads of one turn may come before and after the mark of the turn.
+    expect(most).toBeLessThan((4 * 64 * 1024) / 6);
+    expect(parts).toBeLessThan(size / 100);
+  });
+
+  it("closes its connection if more comes behind it, also in a later turn", async () => {
+    const body = "z".repeat(64 * 1024);
+    const server = serve(({ socket }) => {
+      socket.write(
+        `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}${hello}${"w".repeat(200_000)}`,
+      );
+    });
+    const client = clientOf();
+    const answer = await client.request(at(server.port), get);
+    expect((await answer.bytes(1e6)).length).toBe(body.length);
+    await server.peers[0]!.gone.promise;
+    expect((await (await client.request(at(server.port), get)).text(1e6)).length).toBe(body.length);
+    expect(server.peers).toHaveLength(2);
+  });
+
   it("is read to its end if the peer closes while the response is paused", async () => {
     const body = Buffer.alloc(300_000, "y");
     const server = serve(({ socket }) => {

@@ -31,6 +31,29 @@ function parse(wire: string | Buffer, cuts: number[] = [], method = "GET", close
   return { ...seen, done: parser.done, keepAlive: parser.keepAlive, surplus: parser.surplus };
 }
 
+it("passes many small chunks of one read in few parts, and the first ones one by one (T63)", () => {
+  const parts: string[] = [];
+  const parser = new ResponseParser(
+    { head() {}, push: (part) => parts.push(part.toString("latin1")), end: () => parts.push("end") },
+    "GET",
+  );
+  const letters = Array.from({ length: 1000 }, (_, n) => String.fromCharCode(97 + (n % 26)));
+  const chunks = letters.map((letter) => `1;a=b\r\n${letter}\r\n`).join("");
+  parser.push(Buffer.from(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`));
+  expect(parts).toEqual([...letters.slice(0, 16), letters.slice(16).join(""), "end"]);
+});
+
+it("passes what came before a malformed chunk (T63)", () => {
+  const parts: string[] = [];
+  const parser = new ResponseParser(
+    { head() {}, push: (part) => parts.push(part.toString("latin1")), end() {} },
+    "GET",
+  );
+  const wire = `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(20)}zz`;
+  expect(() => parser.push(Buffer.from(wire))).toThrow(MalformedResponse);
+  expect(parts.join("")).toBe("x".repeat(20));
+});
+
 const good: Record<
   string,
   { wire: string; closes?: boolean; body: string; keepAlive: boolean; method?: string }

@@ -88,6 +88,114 @@ describe("a call of a provider that", () => {
     },
   );
 
+  it.each([
+    [
+      "nests its answer 100,000 deep",
+      () => `{"choices":${"[".repeat(100_000)}${"]".repeat(100_000)}}`,
+      "the provider's response is nested deeper than 100 levels",
+    ],
+    [
+      "sends 10 MB of brackets",
+      () => `{"choices":${"[".repeat(10_000_000)}`,
+      "the provider's response is nested deeper than 100 levels",
+    ],
+    [
+      "sends more than 64 MB",
+      () => `{"x":"${"x".repeat(65 * 1024 * 1024)}"}`,
+      /response is over 67108864 bytes$/,
+    ],
+  ])("%s returns 502 in both dialects, and says why (T60, T63)", async (_, make, message) => {
+    const text = make();
+    const { call, server } = await withProvider((_asked, connection) => connection.write(reply(200, text)));
+    for (const path of ["/v1/chat/completions", "/v1/messages"]) {
+      const { status, body } = await call("POST", path, { ...question, max_tokens: 9 });
+      const expected = typeof message === "string" ? message : expect.stringMatching(message);
+      expect([path, status, body.error.message]).toEqual([path, 502, expected]);
+    }
+    expect(await events(server)).toMatchObject(Array(2).fill({ status: 502, error: "provider_error" }));
+  });
+
+  it("embeds in 20 MB of numbers is passed on unchanged, with its usage read, and 502 if it is nested deeply (T60)", async () => {
+    const numbers = JSON.stringify(Array.from({ length: 1000 }, (_, n) => n / 7)).slice(1, -1);
+    const usage = { prompt_tokens: 7, total_tokens: 7 };
+    const good = `{"error":null,"data":[${`{"embedding":[${numbers}]},`.repeat(1000)}1],"usage":${JSON.stringify(usage)}}`;
+    const texts = [good, `{"data":${"[".repeat(2_000_000)}`];
+    const { call, server } = await withProvider((_, connection) =>
+      connection.write(reply(200, texts.shift()!)),
+    );
+    const asked = { model: "gpt", input: "x" };
+    const whole = await call("POST", "/v1/embeddings", asked);
+    expect([whole.status, whole.text === good]).toEqual([200, true]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 200, promptTokens: 7 });
+    const deep = await call("POST", "/v1/embeddings", asked);
+    expect([deep.status, deep.body.error.message]).toEqual([
+      502,
+      "the provider's response is nested deeper than 100 levels",
+    ]);
+  });
+
+  it("nests an event or the arguments of a tool too deeply gets an error or a text, never a 500 (T60)", async () => {
+    const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const called = { index: 0, id: "c", function: { name: "f", arguments: deep } };
+    const frames = [
+      `data: {"choices":[{"index":0,"delta":{"content":"a","x":${deep}}}]}\n\n`,
+      `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls: [called] }, finish_reason: "tool_calls" }] })}\n\ndata: [DONE]\n\n`,
+    ];
+    const { call } = await withProvider((asked, connection) => {
+      if (!asked.body.stream)
+        return connection.write(
+          reply(200, JSON.stringify({ choices: [{ message: { tool_calls: [called] } }] })),
+        );
+      connection.write(streamHead + chunk(frames.shift()!) + lastChunk);
+    });
+    const stream = { ...question, max_tokens: 9, stream: true };
+    const event = await call("POST", "/v1/messages", stream);
+    expect([event.status, event.body.error.message]).toEqual([
+      502,
+      "the provider sent an event that is not a JSON object, or is too large or nested too deeply",
+    ]);
+    expect((await call("POST", "/v1/messages", stream)).text).toContain("message_stop");
+    const whole = await call("POST", "/v1/messages", { ...question, max_tokens: 9 });
+    expect([whole.status, whole.body.content[0].input]).toEqual([200, { arguments: deep }]);
+  });
+
+  it.each([600, 700, 999])("answers with status %i returns 502 and no text of a defect", async (status) => {
+    const { call } = await withProvider((_, connection) => connection.write(reply(status, answer)));
+    for (const path of ["/v1/chat/completions", "/v1/messages"]) {
+      const { status: got, body } = await call("POST", path, { ...question, max_tokens: 9 });
+      expect([got, body.error.message]).toEqual([502, `the provider answered with status ${status}`]);
+    }
+  });
+
+  it.each([
+    ["99999999999", "3600"],
+    ["1e300", "3600"],
+    ["Infinity", "3600"],
+    ["Fri, 31 Dec 9999 23:59:59 GMT", "3600"],
+    ["61", "61"],
+    ["-5", "0"],
+    ["soon", null],
+  ])("asks to wait %s seconds passes on %s (T104)", async (asked, passed) => {
+    const { call } = await withProvider((_, connection) =>
+      connection.write(reply(429, '{"error":{"message":"slow"}}', { "retry-after": asked })),
+    );
+    const { status, headers } = await call("POST", "/v1/chat/completions", question);
+    expect([status, headers.get("retry-after")]).toEqual([429, passed]);
+  });
+
+  it("answers in chunks of one byte takes memory for its bytes, not for its chunks (T63)", async () => {
+    const text = JSON.stringify({ ...chatAnswer("x".repeat(2_000_000)) });
+    const chunks = Array.from(text, (letter) => `1\r\n${letter}\r\n`).join("");
+    const { call } = await withProvider((_, connection) =>
+      connection.write(`${chunkedHead}${chunks}0\r\n\r\n`),
+    );
+    Bun.gc(true);
+    const before = process.memoryUsage().rss;
+    expect((await call("POST", "/v1/chat/completions", question)).text).toBe(text);
+    // A view for each of two million chunks would be 500 MB.
+    expect(process.memoryUsage().rss - before).toBeLessThan(250 * 1024 * 1024);
+  });
+
   it("resets the connection in the middle of its response returns 502", async () => {
     const { call, server } = await withProvider(async (_, connection) => {
       connection.write(head("content-length: 5000") + answer);

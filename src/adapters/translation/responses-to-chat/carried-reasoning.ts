@@ -1,4 +1,4 @@
-import { isObject } from "../../../wire/json.ts";
+import { isObject, parsedObject } from "../../../wire/json.ts";
 import type { Fields } from "../request-fields.ts";
 
 /** The beginning of `encrypted_content` in reasoning items of this program. */
@@ -28,12 +28,8 @@ export function carriedReasoning(item: Fields): { thinkingBlocks?: unknown[]; te
   if (!isOurReasoning(item)) return {};
   const carried = (item.encrypted_content as string).slice(mark.length);
   if (carried === "") return { text: summaryOf(item.summary) };
-  try {
-    const blocks: unknown = JSON.parse(Buffer.from(carried, "base64url").toString());
-    return Array.isArray(blocks) ? { thinkingBlocks: blocks.filter(isObject) } : {};
-  } catch {
-    return {};
-  }
+  const blocks = parsedObject(Buffer.from(carried, "base64url").toString());
+  return Array.isArray(blocks) ? { thinkingBlocks: blocks.filter(isObject) } : {};
 }
 
 function summaryOf(summary: unknown): string {

@@ -1,3 +1,5 @@
+import { parsedObject } from "../../../wire/json.ts";
+
 /** The only parameter of the function that replaces a custom tool. */
 export const customInputKey = "input";
 
@@ -88,11 +90,6 @@ export class CustomInputReader {
 }
 
 function inputOf(args: string): string {
-  try {
-    const parsed = JSON.parse(args) as Record<string, unknown> | null;
-    const input = parsed?.[customInputKey];
-    return typeof input === "string" ? input : args;
-  } catch {
-    return args;
-  }
+  const input = (parsedObject(args) as Record<string, unknown> | undefined)?.[customInputKey];
+  return typeof input === "string" ? input : args;
 }

@@ -11,6 +11,8 @@ export interface RetryClock {
 }
 
 const attempts = 6;
+/** The longest `retry-after` that is waited for, in seconds. Nobody watches a command for an hour (T104). */
+const longestWait = 60;
 
 /** Waits by the system's clock, and until Ctrl-C at most. */
 export function pauseUntil(signal: AbortSignal): RetryClock {
@@ -25,7 +27,7 @@ export function pauseUntil(signal: AbortSignal): RetryClock {
 
 /**
  * Repeats a call while the server is busy (429, 503): exponential backoff with full jitter, and never before its
- * retry-after. A server that cannot be reached is not tried again.
+ * retry-after. It is not repeated if that is more than a minute, or if the server cannot be reached.
  *
  * @param onWait called before each wait, with its milliseconds
  */
@@ -39,6 +41,7 @@ export async function retrying<T>(
       return await call();
     } catch (error) {
       if (!(error instanceof AppError) || !isBusy(error) || attempt === attempts) throw error;
+      if ((error.retryAfter ?? 0) > longestWait) throw error;
       const jitter = backoffDelay(attempt - 1, reconnectSpan, random);
       const milliseconds = Math.round((error.retryAfter ?? 0) * 1000 + jitter);
       onWait(milliseconds);

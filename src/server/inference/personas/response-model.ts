@@ -6,7 +6,8 @@ import { scanJson, spliceTopLevel } from "../../../wire/json.ts";
  * it. If the provider speaks the caller's dialect, nothing else in the response changes.
  */
 
-const parsedAlready = { maxDepth: Number.POSITIVE_INFINITY, maxItems: Number.POSITIVE_INFINITY };
+const most = Number.POSITIVE_INFINITY;
+const parsedAlready = { maxDepth: most, maxItems: most, maxStructure: most };
 
 /** Returns a response that is not streamed with another `model`. `body` is the parsed text. */
 export function withModel(text: string, body: unknown, model: string): string {

@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { parsedObject } from "../../../wire/json.ts";
 import { SseParser } from "../../../wire/sse.ts";
 import type { ChatMessage, ThreadTurn } from "./threads.ts";
 
@@ -29,7 +30,7 @@ export async function recordResponse(
     return new Response(recordedStream(body, turn, errorFrames), { headers });
   try {
     const text = await response.text();
-    const message = (JSON.parse(text) as Completion).choices?.[0]?.message;
+    const message = (parsedObject(text) as Completion | undefined)?.choices?.[0]?.message;
     if (!message) throw new AppError("provider_error", "the provider's response has no message");
     const collected = new MessageCollector();
     collected.add(message);
@@ -97,11 +98,7 @@ interface Completion {
 
 /** The completion in the data of a frame; empty if the data is not JSON. */
 function completionIn(data: string): Completion {
-  try {
-    return (JSON.parse(data) as Completion | null) ?? {};
-  } catch {
-    return {};
-  }
+  return parsedObject(data) ?? {};
 }
 
 /** Collects an assistant's message that comes in pieces: text and tool calls. */
