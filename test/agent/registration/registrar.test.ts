@@ -102,6 +102,9 @@ describe("a server that is away", () => {
     server.answers.register = () => ({ ...refusal(503, "unavailable")!, headers });
     await eventually(() => server.registers.length === 1 && time.waits.includes(300_000));
     delete server.answers.register;
+    await time.advance(299_000);
+    await turn();
+    expect(server.registers).toHaveLength(1);
     await time.until(() => server.peers.length === 1);
   });
 
