@@ -137,16 +137,17 @@ describe("a call of a provider that", () => {
   it("nests an event or the arguments of a tool too deeply gets an error or a text, never a 500 (T60)", async () => {
     const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
     const called = { index: 0, id: "c", function: { name: "f", arguments: deep } };
-    const frames = [
+    const [deepEvent, deepArguments] = [
       `data: {"choices":[{"index":0,"delta":{"content":"a","x":${deep}}}]}\n\n`,
       `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls: [called] }, finish_reason: "tool_calls" }] })}\n\ndata: [DONE]\n\n`,
     ];
+    let frame = deepEvent!;
     const { call } = await withProvider((asked, connection) => {
       if (!asked.body.stream)
         return connection.write(
           reply(200, JSON.stringify({ choices: [{ message: { tool_calls: [called] } }] })),
         );
-      connection.write(streamHead + chunk(frames.shift()!) + lastChunk);
+      connection.write(streamHead + chunk(frame) + lastChunk);
     });
     const stream = { ...question, max_tokens: 9, stream: true };
     const event = await call("POST", "/v1/messages", stream);
@@ -154,6 +155,7 @@ describe("a call of a provider that", () => {
       502,
       "the provider sent an event that is not a JSON object, or is too large or nested too deeply",
     ]);
+    frame = deepArguments!;
     expect((await call("POST", "/v1/messages", stream)).text).toContain("message_stop");
     const whole = await call("POST", "/v1/messages", { ...question, max_tokens: 9 });
     expect([whole.status, whole.body.content[0].input]).toEqual([200, { arguments: deep }]);
