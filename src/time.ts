@@ -76,11 +76,6 @@ export function retryAfterIn(header: string | null | undefined, sentAt?: string 
   return retryAfterSeconds(Math.max(0, (Date.parse(header) - now) / 1000));
 }
 
-/** Returns in the next turn of the event loop, so that long work lets other requests go in between. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 /** Bounds of a backoff, in milliseconds. */
 export interface BackoffSpan {
   /** The longest wait after the first failure; each further failure doubles it. */

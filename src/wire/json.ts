@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { nextTurn } from "../time.ts";
+import { nextTurn } from "./next-turn.ts";
 
 /** A key of the top-level object, and the place of its value in the text: [start, end). */
 export interface JsonMember {
