@@ -16,6 +16,11 @@ export function eventBy(
   return { ...action, requestId, userId: principal.userId || null, tokenId: tokenIdOf(principal) };
 }
 
+/** Marks the event of a private row, whose name others must not learn when the row is deleted either (T117). */
+export function ofPrivate(isPrivate: boolean): { private?: true } {
+  return isPrivate ? { private: true } : {};
+}
+
 const statuses: Record<WriteOperation, number> = { create: 201, update: 200, delete: 204 };
 
 /**
@@ -28,11 +33,18 @@ const statuses: Record<WriteOperation, number> = { create: 201, update: 200, del
 export function changeEvent(
   caller: Caller,
   action: WriteOperation,
-  { kind, name, id }: Pick<Row, "kind" | "name" | "id">,
+  { kind, name, id, visibility }: Pick<Row, "kind" | "name" | "id"> & Partial<Pick<Row, "visibility">>,
   at: number,
   fields: readonly string[] = [],
   noted: Readonly<Record<string, unknown>> = {},
 ): AuditEvent {
-  const detail = { kind, name, id, ...(fields.length > 0 && { fields }), ...noted };
+  const detail = {
+    kind,
+    name,
+    id,
+    ...(fields.length > 0 && { fields }),
+    ...ofPrivate(visibility === "private"),
+    ...noted,
+  };
   return eventBy(caller, { at, action, status: statuses[action], detail });
 }

@@ -1,5 +1,5 @@
 import { kindOf } from "../../kinds/index.ts";
-import { isVisible, type Principal } from "../core/access/policy.ts";
+import { isAdministrator, isVisible, type Principal } from "../core/access/policy.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import type { AuditEvent, Row } from "../core/store/types.ts";
 
@@ -10,7 +10,7 @@ export function visibleEvent(
   event: AuditEvent,
 ): object | undefined {
   const hidden = subjects(snapshot, event).some((row) => !isVisible(principal, kindOf(row.kind).plural, row));
-  if (hidden) return undefined;
+  if (hidden || (isOfGonePrivate(snapshot, event) && !isOwn(principal, event))) return undefined;
   const token = snapshot.nameOf(event.tokenId);
   return {
     ...event,
@@ -18,6 +18,20 @@ export function visibleEvent(
     user: snapshot.nameOf(event.userId),
     ...(token !== null && { token }),
   };
+}
+
+/** True if an event is about a private row that no longer exists, also if another row has its name by now (T117). */
+function isOfGonePrivate(snapshot: Snapshot, { at, llm, poolMember, detail }: AuditEvent): boolean {
+  if (!detail?.["private"]) return false;
+  const id = detail["id"];
+  if (id !== undefined && !snapshot.byId.has(String(id))) return true;
+  const called = poolMember ?? llm;
+  const row = called === undefined ? undefined : snapshot.named("llm", called);
+  return called !== undefined && (row === undefined || row.createdAt > at);
+}
+
+function isOwn(principal: Principal, { userId }: AuditEvent): boolean {
+  return userId === principal.userId || isAdministrator(principal);
 }
 
 /** The rows that an event names and that still exist: others must not learn of a private one (T52). */

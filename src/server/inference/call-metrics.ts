@@ -3,6 +3,10 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { Metrics, Series } from "../observability/metrics.ts";
 
+const modelLabel = "gen_ai_request_model";
+/** Stands for the name of an llm that is not public. */
+const notPublic = "private";
+
 /** The series of one llm and operation. */
 interface CallSeries {
   duration: Series;
@@ -16,6 +20,8 @@ interface CallSeries {
 export class CallMetrics {
   readonly #metrics: Metrics;
   readonly #known = new WeakMap<LlmRow, Map<string, CallSeries>>();
+
+  #isPublic = (llm: LlmRow): boolean => llm.visibility !== "private";
 
   /** Calls that have begun and not ended. */
   #inFlight = 0;
@@ -41,9 +47,22 @@ export class CallMetrics {
     this.#metrics.gauge("mcpctl_calls_waiting", "Calls that wait for their turn at an llm", read);
   }
 
+  /**
+   * Sets the function that tells if an llm is public now. A call may have begun when it was, or when the llm still
+   * existed.
+   */
+  publicNow(read: (llm: LlmRow) => boolean): void {
+    this.#isPublic = read;
+  }
+
+  /** Removes the series of llms that are not public any more, by the names of those that are. */
+  keepOnly(isPublicName: (name: string) => boolean): void {
+    this.#metrics.remove(modelLabel, (name) => name !== notPublic && !isPublicName(name));
+  }
+
   /** Counts a further attempt of a call, at this llm. */
   retried(llm: LlmRow, dialect: Operation): void {
-    this.#metrics.series("mcpctl_call_retries_total", labelsOf(llm, dialect)).add();
+    this.#metrics.series("mcpctl_call_retries_total", this.#labelsOf(llm, dialect)).add();
   }
 
   /**
@@ -64,7 +83,7 @@ export class CallMetrics {
     const series = this.#seriesOf(llm, dialect);
     if (error === undefined) series.duration.add(seconds);
     else {
-      const labels = { ...labelsOf(llm, dialect), error_type: error };
+      const labels = { ...this.#labelsOf(llm, dialect), error_type: error };
       this.#metrics.series("gen_ai_server_request_duration_seconds", labels).add(seconds);
     }
     if (firstToken !== undefined) {
@@ -82,7 +101,7 @@ export class CallMetrics {
     this.#known.set(llm, byDialect);
     const known = byDialect.get(dialect);
     if (known) return known;
-    const labels = labelsOf(llm, dialect);
+    const labels = this.#labelsOf(llm, dialect);
     const tokens = (type: string) =>
       this.#metrics.series("gen_ai_client_token_usage", { ...labels, gen_ai_token_type: type });
     const made = {
@@ -95,13 +114,13 @@ export class CallMetrics {
     byDialect.set(dialect, made);
     return made;
   }
-}
 
-function labelsOf(llm: LlmRow, dialect: Operation) {
-  return {
-    gen_ai_operation_name: operations[dialect].telemetryName,
-    gen_ai_provider_name: llm.spec.type,
-    // Labels do not reveal the names of private llms.
-    gen_ai_request_model: llm.visibility === "private" ? "private" : llm.name,
-  };
+  #labelsOf(llm: LlmRow, dialect: Operation) {
+    return {
+      gen_ai_operation_name: operations[dialect].telemetryName,
+      gen_ai_provider_name: llm.spec.type,
+      // Labels do not reveal the names of private llms.
+      [modelLabel]: this.#isPublic(llm) ? llm.name : notPublic,
+    };
+  }
 }

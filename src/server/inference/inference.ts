@@ -36,6 +36,8 @@ export class Inference {
     this.#coolDown = new CoolDown(this.#pace.elapsed);
     this.#queues = new CallQueues(deps.deadlines, this.#pace.elapsed);
     deps.metrics.waiting(() => this.#queues.waiting);
+    const { catalogue, metrics } = deps;
+    metrics.publicNow(({ id }) => isPublic(catalogue.snapshot.byId.get(id)));
     // If the changes are too many to be listed, some unused entries stay.
     deps.catalogue.subscribe((changes) => {
       for (const { kind, before, after } of changes ?? []) {
@@ -43,6 +45,10 @@ export class Inference {
         this.#coolDown.forget(before.id);
         if (!after) this.#queues.forget(before.id);
       }
+      const closed = changes?.some(
+        ({ kind, before, after }) => kind === "llm" && isPublic(before) && !isPublic(after),
+      );
+      if (closed !== false) metrics.keepOnly((name) => isPublic(catalogue.snapshot.named("llm", name)));
     });
   }
 
@@ -207,6 +213,10 @@ export class Inference {
     else record.facts.pool = name;
     return llms;
   }
+}
+
+function isPublic(row: Pick<LlmRow, "visibility"> | undefined): boolean {
+  return row !== undefined && row.visibility !== "private";
 }
 
 /** The name of the llm or pool that a request is for: from its persona or its body. Throws AppError. */

@@ -2,6 +2,7 @@ import type { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { type Principal, tokenIdOf } from "../core/access/policy.ts";
+import { ofPrivate } from "../core/caller.ts";
 import { costOf } from "../core/prices.ts";
 import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
@@ -72,6 +73,7 @@ export class CallRecord {
     this.admission?.settle(llm, usage);
     const milliseconds = performance.now() - this.#start;
     const cause = error && causeOf(error);
+    const isPrivate = llm?.visibility === "private" || persona?.visibility === "private";
     this.#metrics.end();
     this.span?.end({ ...facts, status, usage, error: error?.code });
     if (llm) {
@@ -98,9 +100,10 @@ export class CallRecord {
       model: facts.model,
       ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
       error: error?.code,
-      ...((persona || isEstimated || cause !== undefined) && {
+      ...((persona || isPrivate || isEstimated || cause !== undefined) && {
         detail: {
           ...(persona && { agent: persona.name, id: persona.id }),
+          ...ofPrivate(isPrivate),
           ...(isEstimated && { estimated: true }),
           ...(cause !== undefined && { cause }),
         },

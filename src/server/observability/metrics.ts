@@ -102,6 +102,16 @@ export class Metrics implements Gauges {
     return series;
   }
 
+  /** Removes the series in which a label has one of some values. */
+  remove(label: string, isGone: (value: string) => boolean): void {
+    const value = new RegExp(`(?:^|,)${label}="([^"]*)"`);
+    for (const all of this.#series.values())
+      for (const key of all.keys()) {
+        const match = value.exec(key);
+        if (match && isGone(match[1]!)) all.delete(key);
+      }
+  }
+
   /** Returns all metrics in the text format of Prometheus, version 0.0.4. */
   render(): string {
     const lines: string[] = [];

@@ -78,10 +78,11 @@ export function draftUpdate(
 
 /**
  * Returns the references of a draft's row, and a fault for each whose target does not exist or is hidden from the
- * principal. A reference that was there before stays, also where its target is hidden.
+ * principal. A reference that was there before stays, also where its target is hidden, unless its field was sent: a
+ * caller who guesses the name of a hidden target must get the same response as for any other name (T118).
  */
 export function resolveReferences(
-  draft: Pick<Draft, "kind" | "row" | "snapshot" | "principal"> & Partial<Pick<Draft, "before">>,
+  draft: Pick<Draft, "kind" | "row" | "snapshot" | "principal"> & Partial<Pick<Draft, "before" | "sent">>,
 ): {
   refs: Ref[];
   faults: Fault[];
@@ -93,7 +94,8 @@ export function resolveReferences(
   for (const reference of draft.kind.references(row.spec)) {
     const { path, kind, name, onDelete } = reference;
     const target = draft.snapshot.named(kind, name);
-    const stood = standing.some((one) => Bun.deepEquals(one, reference));
+    const stood =
+      standing.some((one) => Bun.deepEquals(one, reference)) && !draft.sent?.(path.split("/")[1]!);
     if (target && (stood || isVisible(draft.principal, kindOf(kind).plural, target)))
       refs.push({ path, toId: target.id, onDelete });
     else faults.push({ path, message: `there is no ${kind} "${name}"` });

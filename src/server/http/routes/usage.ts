@@ -1,5 +1,5 @@
 import { AppError } from "../../../errors.ts";
-import { decide, isVisible, mayList, type Principal } from "../../core/access/policy.ts";
+import { decide, isAdministrator, isVisible, mayList, type Principal } from "../../core/access/policy.ts";
 import { listPrices, pricesAsOf } from "../../core/prices.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { UsageRow } from "../../core/store/types.ts";
@@ -105,11 +105,15 @@ function add(
   line.cost = (Math.round(line.cost * 1e6) + row.costMicros) / 1e6;
 }
 
-/** Returns names for ids. Deleted rows keep their id; a hidden llm has no name (T52). */
+/**
+ * Returns names for ids. Deleted rows keep their id. A hidden llm has no name (T52), nor has a deleted one in the usage
+ * of others, which may have been private (T117).
+ */
 function named(snapshot: Snapshot, principal: Principal, { day, userId, tokenId, llm }: UsageRow) {
   const row = snapshot.named("llm", llm);
-  const hidden =
-    row && !isVisible(principal, "llms", row) && decide(principal, "run", "llms", llm, row) !== "allow";
+  const hidden = row
+    ? !isVisible(principal, "llms", row) && decide(principal, "run", "llms", llm, row) !== "allow"
+    : userId !== principal.userId && !isAdministrator(principal);
   return {
     day,
     user: snapshot.nameOf(userId) ?? userId,

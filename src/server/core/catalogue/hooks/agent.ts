@@ -30,12 +30,15 @@ function checkPublished({ before, given, faults }: Draft<PersonaRow>): void {
  * Checks the right to the llm. Calls of a persona use its owner's right to run the llm, so that the owner would give
  * others that right: both choosing the llm and making the persona public need `run` on it.
  */
-function checkRight({ principal, snapshot, before, row }: Draft<PersonaRow>): void {
+function checkRight({ principal, snapshot, before, row, sent }: Draft<PersonaRow>): void {
   const name = row.spec.llm;
-  const chooses = before?.spec.llm !== name;
+  const llm = snapshot.named("llm", name);
+  // Sending the name of the present llm is a choice for callers who cannot see it: they have guessed it (T118).
+  const guesses = sent("llm") && !(llm && isVisible(principal, "llms", llm));
+  const chooses = guesses || before?.spec.llm !== name;
   const opens = before?.visibility === "private" && row.visibility === "public";
   if (!chooses && !opens) return;
-  const decision = decide(principal, "run", "llms", name, snapshot.named("llm", name));
+  const decision = decide(principal, "run", "llms", name, llm);
   // A hidden llm is refused later, when references are resolved, in the same words as a missing one.
   if (decision === "allow" || (chooses && decision === "hidden")) return;
   throw new AppError(
