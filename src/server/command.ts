@@ -77,11 +77,11 @@ export const server = defineVerb({
     },
   },
   async run(args, context) {
-    const { env, home } = context;
+    const { env } = context;
     const manager = await serviceManager(process.env);
     const listen = parseListen(args.listen ?? env["MCPCTL_LISTEN"] ?? "127.0.0.1:7777");
     const publicUrls = args["public-url"].map(parsePublicUrl);
-    const dataDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(home, "server");
+    const dataDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(context.home, "server");
     const keyFile = findKeyFile({ flag: args["master-key-file"], env });
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
     // Files of the server are readable by its own user only (T86).

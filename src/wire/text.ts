@@ -12,6 +12,11 @@ export function oneLine(text: string, longest: number): string {
     .slice(0, longest);
 }
 
+/** A text without the byte order mark that some editors write at its begin. */
+export function withoutByteOrderMark(text: string): string {
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
+}
+
 // A joiner stays inside an emoji, and inside words of the scripts that are written with it (Arabic to Mongolian).
 const joiner =
   "(?<=[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f])\\u200d(?=\\p{Extended_Pictographic})" +

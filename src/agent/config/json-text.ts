@@ -1,4 +1,5 @@
 import { LineCounter, parseDocument } from "yaml";
+import { withoutByteOrderMark } from "../../wire/text.ts";
 import { yamlOffset } from "../../yaml-offset.ts";
 
 /** A parsed JSON text that can name the line of each place in it. */
@@ -9,7 +10,8 @@ export interface JsonText {
 }
 
 /** Parses JSON. A key that is given twice is a fault, because one of the two values would be lost. */
-export function parseJson(text: string): JsonText | { line: number; message: string } {
+export function parseJson(source: string): JsonText | { line: number; message: string } {
+  const text = withoutByteOrderMark(source);
   const lines = new LineCounter();
   // JSON is YAML, and the parser of YAML keeps the place of every node.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "silent" });

@@ -13,6 +13,8 @@ export interface Endpoint {
   token?: string;
   /** The setting that the address comes from, for errors: `context "home"`. */
   origin?: string;
+  /** A sentence for the user, before anything is sent. */
+  warning?: string;
 }
 
 interface SendOptions {
@@ -21,6 +23,8 @@ interface SendOptions {
   signal?: AbortSignal;
   /** The media type that is accepted: `application/x-ndjson`. */
   accept?: string;
+  /** False sends no token. */
+  bearer?: false;
 }
 
 export interface CallOptions<T> extends SendOptions {
@@ -155,7 +159,7 @@ export class ApiClient {
     const signals = [limit, total, this.#signal, options.signal].filter((signal) => signal !== undefined);
     const response = await this.#exchange(method, path, options.query, {
       headers: {
-        ...this.#bearer,
+        ...(options.bearer !== false && this.#bearer),
         ...(options.body !== undefined && { "content-type": "application/json" }),
         ...(options.accept !== undefined && { accept: options.accept }),
       },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { readPrivateFile, writePrivateFile } from "../../private-file.ts";
 import { isObject } from "../../wire/json.ts";
+import { withoutByteOrderMark } from "../../wire/text.ts";
 
 /** A server that the user has named. */
 export interface ContextEntry {
@@ -64,7 +65,7 @@ function readJson(path: string, secret: boolean): Record<string, unknown> | unde
   if (text === undefined) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(withoutByteOrderMark(text));
   } catch (cause) {
     // The parser's own message is left out: it quotes the file, which may hold a token.
     throw new AppError("invalid_request", `${path} is not JSON`, { cause: secret ? undefined : cause });

@@ -29,7 +29,13 @@ interface Surroundings {
 export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpoint> {
   const server = await findServer(surroundings);
   const token = findToken(surroundings, server);
-  return { url: server.url, ...(server.origin && { origin: server.origin }), ...(token && { token }) };
+  const warning = straySecret(surroundings, server);
+  return {
+    url: server.url,
+    ...(server.origin && { origin: server.origin }),
+    ...(token && { token }),
+    ...(warning && { warning }),
+  };
 }
 
 /** The address of a server, for a program that runs longer than its token is valid. */
@@ -59,21 +65,37 @@ export async function resolveForAgent(surroundings: Surroundings): Promise<Agent
   return { url: server.url, ...(server.origin && { origin: server.origin }), token };
 }
 
+/**
+ * A warning if MCPCTL_TOKEN goes over plain HTTP to another machine that the environment does not name: the token was
+ * perhaps set for another server (T111). Where MCPCTL_SERVER stands beside it, the user has said where it goes.
+ */
+function straySecret(
+  { env, flags }: Pick<Surroundings, "env" | "flags">,
+  { url, isFromEnvironment }: Server,
+): string | undefined {
+  if (flags.tokenFile || !env["MCPCTL_TOKEN"] || isFromEnvironment || !isReadableOnTheWay(url))
+    return undefined;
+  return `MCPCTL_TOKEN is sent to ${url} over plain HTTP, where everybody on the way can read it`;
+}
+
 interface Server {
   url: string;
   origin?: string;
   /** The context that names it. */
   context?: ContextEntry;
+  isFromEnvironment?: true;
 }
 
 async function findServer(
-  { env, flags, home }: Surroundings,
+  surroundings: Surroundings,
   { sockets: tryingSockets } = { sockets: true },
 ): Promise<Server> {
+  const { env, flags } = surroundings;
   if (flags.server) return { url: serverUrl(flags.server, "--server") };
-  if (flags.context) return fromContext(readConfig(home), flags.context, home);
+  if (flags.context) return fromContext(readConfig(surroundings.home), flags.context, surroundings.home);
   for (const name of ["MCPCTL_SERVER", "MCPD_URL"])
-    if (env[name]) return { url: serverUrl(env[name], name), origin: name };
+    if (env[name]) return { url: serverUrl(env[name], name), origin: name, isFromEnvironment: true };
+  const { home } = surroundings;
   const config = readConfig(home);
   if (config.currentContext) return fromContext(config, config.currentContext, home);
   for (const path of tryingSockets ? sockets(env, home) : [])
@@ -102,6 +124,11 @@ export function staysOnThisMachine(address: string): boolean {
   return /^(localhost|[a-z0-9.-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
 }
 
+/** True if everybody on the way to a server can read what is sent to it: plain HTTP to another machine. */
+export function isReadableOnTheWay(address: string): boolean {
+  return address.startsWith("http:") && !staysOnThisMachine(address);
+}
+
 /** Checks the address of a server and cuts off its path. Throws AppError `usage` that names its source. */
 export function serverUrl(text: string, source: string): string {
   if (text.startsWith("unix:///")) return text;
@@ -112,15 +139,28 @@ export function serverUrl(text: string, source: string): string {
   });
 }
 
-function findToken({ env, flags, home, cwd }: Surroundings, { url, context }: Server): string | undefined {
+/** Finds the token for a server. The home is read only if nothing else says the token. */
+function findToken(surroundings: Surroundings, { url, context }: Server): string | undefined {
+  const { env, flags, cwd } = surroundings;
   if (flags.tokenFile) return tokenIn(resolve(cwd, flags.tokenFile));
-  if (env["MCPCTL_TOKEN"]) return env["MCPCTL_TOKEN"].trim();
-  if (context?.tokenFile) return tokenIn(resolve(home, context.tokenFile));
+  if (env["MCPCTL_TOKEN"]) return sendable(env["MCPCTL_TOKEN"].trim(), "MCPCTL_TOKEN");
+  if (context?.tokenFile) return tokenIn(resolve(surroundings.home, context.tokenFile));
   // Over the socket the user is the administrator. The session of another login must not replace that.
-  return url.startsWith("unix:") ? undefined : readToken(home, url);
+  if (url.startsWith("unix:")) return undefined;
+  const token = readToken(surroundings.home, url);
+  return token && sendable(token, "the token in credentials.json");
 }
 
-/** Reads a file that holds only a token, or one like credentials.json. */
+/** Checks that a token fits into a header. Throws AppError that names its source and the place, and never the token. */
+function sendable(token: string, source: string): string {
+  const at = token.search(/[^!-~]/);
+  if (at < 0) return token;
+  throw new AppError("invalid_request", `${source}: character ${at + 1} cannot be part of a token`, {
+    hint: "copy the token again, as one word without spaces and line breaks",
+  });
+}
+
+/** Reads a file that holds only a token, or one like credentials.json. A byte order mark does not matter. */
 function tokenIn(path: string): string {
   let text: string;
   try {
@@ -130,10 +170,16 @@ function tokenIn(path: string): string {
       cause,
     });
   }
-  if (!text.startsWith("{")) return text;
+  const token = text.startsWith("{") ? memberToken(text) : text;
+  if (!token) throw new AppError("invalid_request", `${path} contains no token`);
+  return sendable(token, path);
+}
+
+function memberToken(json: string): string | undefined {
   try {
-    return String((JSON.parse(text) as { token: unknown }).token);
+    const { token } = JSON.parse(json) as { token?: unknown };
+    return typeof token === "string" ? token : undefined;
   } catch {
-    throw new AppError("invalid_request", `${path} contains no token`);
+    return undefined;
   }
 }

@@ -3,6 +3,7 @@ import { escapeLine, jsonText } from "../../wire/text.ts";
 import { backoffPause } from "../client/reconnect.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { withTimeout } from "../core/deadline.ts";
 import { duration } from "../core/globals.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { table, tableLine } from "../output/table.ts";
@@ -140,14 +141,15 @@ async function printAll(
   terminal.out(table(auditColumns(wide).headers, rows, { columns, color, headers }));
 }
 
-/** Prints the latest events, then new ones until Ctrl-C. JSON is one event on each line, YAML one in each document. */
+/** Prints the latest events, then new ones until Ctrl-C or the end of `--timeout`. JSON is one event on each line, YAML one in each document. */
 async function follow(
   query: Readonly<Record<string, string | undefined>>,
   format: AuditFormat,
   headers: boolean,
   context: Context,
 ): Promise<void> {
-  const { terminal, signal } = context;
+  const { terminal } = context;
+  const signal = withTimeout(context);
   const client = await context.client();
   const textOf = await eventText(format);
   let header = headers ? headerOf(format) : "";

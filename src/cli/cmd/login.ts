@@ -4,6 +4,8 @@ import { writeToken } from "../client/config.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
+import { warnOnTheWay } from "../core/plain-http.ts";
+import { withoutMark } from "../flags/secret-values.ts";
 import { withoutLineEnd } from "../terminal/line-end.ts";
 
 export const login = defineVerb({
@@ -11,7 +13,8 @@ export const login = defineVerb({
     name: "login",
     description: "Log in with user name and password, and keep the session",
     about: `The token of the session is kept in ~/.mcpctl/credentials.json, which only you can read, and is sent to no
-      other server. Programs should not log in: give them a token of their own with "mcpctl create token". On the
+      other server. If the server is another machine and its address is http:, a warning says that the
+      password can be read on the way. Programs should not log in: give them a token of their own with "mcpctl create token". On the
       server's own machine no login is needed, because the Unix socket is open to its owner.`,
     usage: "[flags]",
     examples: [
@@ -26,6 +29,8 @@ export const login = defineVerb({
   async run(args, context) {
     const { terminal } = context;
     const client = await context.client();
+    const { url } = client.endpoint;
+    warnOnTheWay(url, "the password, and later the token", terminal);
     const user = args.user ?? (await terminal.prompt("User: ")).trim();
     if (user === "") throw new AppError("usage", "no user name was given");
     const password = args["password-stdin"]
@@ -33,10 +38,12 @@ export const login = defineVerb({
       : await terminal.prompt("Password: ", true);
     const { token } = await client.call("POST", "/api/v1/auth/login", {
       answer: loginAnswer,
+      // MCPCTL_TOKEN may be meant for another server.
+      bearer: false,
       body: { user, password },
     });
-    writeToken(context.home, token, client.endpoint.url);
-    terminal.out(`logged in to ${client.endpoint.url} as ${user}\n`);
+    writeToken(context.home, token, url);
+    terminal.out(`logged in to ${url} as ${user}\n`);
     if (context.env["MCPCTL_TOKEN"])
       warn(terminal, "MCPCTL_TOKEN is set and is used instead of this session");
   },
@@ -44,7 +51,7 @@ export const login = defineVerb({
 
 /** Standard input without the line break that `echo` and editors add. */
 async function lineFromStdin({ terminal }: Context): Promise<string> {
-  const text = withoutLineEnd(await terminal.readStdin());
+  const text = withoutLineEnd(withoutMark(await terminal.readStdin(), "the password"));
   if (text === "") throw new AppError("usage", "standard input contains no password");
   return text;
 }

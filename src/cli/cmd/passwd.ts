@@ -2,6 +2,8 @@ import { AppError } from "../../errors.ts";
 import { anything } from "../client/answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { warnOnTheWay } from "../core/plain-http.ts";
+import { withoutMark } from "../flags/secret-values.ts";
 import { withoutLineEnd } from "../terminal/line-end.ts";
 
 export const passwd = defineVerb({
@@ -21,6 +23,7 @@ export const passwd = defineVerb({
   },
   async run(args, context) {
     const client = await context.client();
+    warnOnTheWay(client.endpoint.url, "the password", context.terminal);
     // Over the Unix socket the user is the administrator, who needs no current password.
     const local = client.endpoint.url.startsWith("unix:");
     const body = args["password-stdin"] ? await fromStdin(context) : await fromPrompt(context, local);
@@ -35,7 +38,7 @@ interface Passwords {
 }
 
 async function fromStdin({ terminal }: Context): Promise<Passwords> {
-  const lines = withoutLineEnd(await terminal.readStdin()).split(/\r?\n/);
+  const lines = withoutLineEnd(withoutMark(await terminal.readStdin(), "the password")).split(/\r?\n/);
   if (lines.length > 2 || lines.includes(""))
     throw new AppError(
       "usage",

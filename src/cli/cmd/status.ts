@@ -85,8 +85,8 @@ function published(llms: readonly Resource[]): Report["published"] {
 }
 
 /** The providers of this machine that stand in for an llm while the server cannot be reached. */
-function failovers({ home }: Context): Report["failovers"] {
-  const { llm } = readConfig(home) as {
+function failovers(context: Context): Report["failovers"] {
+  const { llm } = configOf(context) as {
     llm?: { providers?: ({ name?: unknown; failoverFor?: unknown } | null)[] };
   };
   const providers = Array.isArray(llm?.providers) ? llm.providers : [];
@@ -96,4 +96,13 @@ function failovers({ home }: Context): Report["failovers"] {
       ? [{ llm: provider.failoverFor, provider: String(provider.name) }]
       : [],
   );
+}
+
+/** The config; an empty one if it cannot be read, which "mcpctl doctor" reports. */
+function configOf(context: Context): object {
+  try {
+    return readConfig(context.home);
+  } catch {
+    return {};
+  }
 }

@@ -8,7 +8,7 @@ import type { Terminal, TerminalDevice } from "../terminal/terminal.ts";
 import { clientFor } from "./api-client.ts";
 import type { Args, Commands, CommandVerb, Value } from "./command.ts";
 import type { Context } from "./context.ts";
-import { reportFailure } from "./failure.ts";
+import { reportFailure, warn } from "./failure.ts";
 import { globalArgs, globalFlags, wantsColor } from "./globals.ts";
 import { firstWord, flagsIn, parse, wordsOf } from "./parse.ts";
 
@@ -132,13 +132,18 @@ function contextOf(world: SafeWorld, values: Values): Context {
   let client: Promise<ApiClient> | undefined;
   const connect = async () => {
     const { resolveEndpoint } = await import("../client/endpoint.ts");
-    return clientFor(await resolveEndpoint(context), context, world.fetch);
+    const endpoint = await resolveEndpoint(context);
+    if (endpoint.warning) warn(terminal, endpoint.warning);
+    return clientFor(endpoint, context, world.fetch);
   };
   const context: Context = {
     terminal,
     env,
     cwd,
-    home: env["MCPCTL_HOME"] || join(env["HOME"] || homedir(), ".mcpctl"),
+    // Read when it is needed: help, and commands that are given server and token, need none.
+    get home() {
+      return env["MCPCTL_HOME"] || join(env["HOME"] || userHome(), ".mcpctl");
+    },
     flags,
     now: world.now ?? Date.now,
     signal,
@@ -148,6 +153,18 @@ function contextOf(world: SafeWorld, values: Values): Context {
     },
   };
   return context;
+}
+
+/** The home that the system knows. Throws AppError if it knows none, as in a container that runs as any user. */
+function userHome(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    throw new AppError("invalid_request", "this user has no home, and HOME is not set", {
+      cause,
+      hint: "set HOME or MCPCTL_HOME; none is needed with --server and --token-file, or for a server with --data-dir",
+    });
+  }
 }
 
 function setColors({ terminal, env }: SafeWorld, value: Value): void {

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { withoutByteOrderMark } from "../../wire/text.ts";
 import type { Context } from "../core/context.ts";
 import { readTextFile } from "../core/text-file.ts";
 
@@ -11,7 +12,8 @@ export async function fileText(
   path: string,
   { cwd, terminal }: Pick<Context, "cwd" | "terminal">,
 ): Promise<string> {
-  const text = path === "-" ? await terminal.readStdin() : await readTextFile(path, cwd, "usage");
+  const text =
+    path === "-" ? withoutByteOrderMark(await terminal.readStdin()) : await readTextFile(path, cwd, "usage");
   if (text.trim() === "") throw new AppError("usage", `${path === "-" ? "standard input" : path} is empty`);
   return text;
 }

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Context } from "../core/context.ts";
-import { readTextFile } from "../core/text-file.ts";
+import { readExactText } from "../core/text-file.ts";
 import { withoutLineEnd } from "../terminal/line-end.ts";
 import { pairOf } from "./parse-values.ts";
 
@@ -34,8 +34,8 @@ export async function secretValue(key: string, text: string, source: Source): Pr
     const read =
       text === "-"
         ? await source.terminal.readStdin()
-        : await readTextFile(text.slice(1), source.cwd, "usage");
-    value = withoutLineEnd(read);
+        : await readExactText(text.slice(1), source.cwd, "usage");
+    value = withoutLineEnd(withoutMark(read, `the value of ${key}`));
     if (value !== read) source.terminal.err(`${key}: the line break at the end was removed\n`);
   }
   if (value === "") throw new AppError("usage", `the value of ${key} is empty`);
@@ -47,9 +47,20 @@ export async function secretValue(key: string, text: string, source: Source): Pr
   return value;
 }
 
+/**
+ * Throws AppError `usage` for a text that begins with a byte order mark. A secret is kept byte by byte, so the mark is not
+ * cut off silently, and with it no service would accept the secret.
+ */
+export function withoutMark(text: string, what: string): string {
+  if (!text.startsWith("\ufeff")) return text;
+  throw new AppError("usage", `${what} begins with a byte order mark`, {
+    hint: "save it as UTF-8 without BOM",
+  });
+}
+
 /** Reads a new password: asks twice on a terminal, otherwise reads standard input without its last line break. */
 export async function newPassword(name: string, terminal: Context["terminal"]): Promise<string> {
-  if (!terminal.inIsTerminal) return withoutLineEnd(await terminal.readStdin());
+  if (!terminal.inIsTerminal) return withoutLineEnd(withoutMark(await terminal.readStdin(), "the password"));
   const password = await terminal.prompt(`Password for ${name}: `, true);
   if (password !== (await terminal.prompt("Repeat the password: ", true)))
     throw new AppError("usage", "the two passwords differ; nothing was sent");

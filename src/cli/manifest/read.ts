@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError, type Fault } from "../../errors.ts";
+import { withoutByteOrderMark } from "../../wire/text.ts";
 import type { Context } from "../core/context.ts";
 import { readTextFile, unreadable } from "../core/text-file.ts";
 import { type Located, manifestsIn } from "./documents.ts";
@@ -23,7 +24,7 @@ export async function readManifests(
   for (const path of paths.flatMap((path) => (path === "-" ? path : filesAt(path, context.cwd)))) {
     const text =
       path === "-"
-        ? await context.terminal.readStdin()
+        ? withoutByteOrderMark(await context.terminal.readStdin())
         : await readTextFile(path, context.cwd, "invalid_request");
     const found = manifestsIn(text, path === "-" ? "standard input" : path);
     manifests.push(...found.manifests);

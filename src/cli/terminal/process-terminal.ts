@@ -1,5 +1,6 @@
 import { isatty } from "node:tty";
 import { AppError } from "../../errors.ts";
+import { exactText } from "./exact-text.ts";
 import type { TerminalDevice } from "./terminal.ts";
 
 /**
@@ -22,7 +23,7 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
       await out.drained();
       await err.drained();
     },
-    readStdin: () => Bun.stdin.text(),
+    readStdin: async () => exactText(await Bun.stdin.bytes(), "standard input", "usage"),
     async prompt(question, hidden = false) {
       if (!terminal.inIsTerminal)
         throw new AppError("usage", `cannot ask "${question.trim()}": standard input is no terminal`);

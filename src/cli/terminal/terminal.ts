@@ -6,7 +6,7 @@ export interface TerminalDevice {
   err(text: string): void;
   /** Resolves when everything written has been taken. A verb that prints without end awaits it. */
   drain(): Promise<void>;
-  /** Reads standard input to its end. */
+  /** Reads standard input to its end, as it is. Throws AppError `usage` if it is not UTF-8. */
   readStdin(): Promise<string>;
   /** Asks for one line, which is not echoed if `hidden`. Throws AppError `usage` if there is no terminal. */
   prompt(question: string, hidden?: boolean): Promise<string>;

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parseJson } from "../../../src/agent/config/json-text.ts";
 import { catalogueResponses, fakeApi } from "../../support/cli/fake-api.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
 
@@ -17,6 +18,18 @@ describe("credentials.json (T85)", () => {
       `error: ${home}/credentials.json is refused: others can read it\nhint: run: chmod 600 ${home}/credentials.json\n`,
     );
     expect(server.requests).toEqual([]);
+  });
+
+  it("may begin with a byte order mark and have CRLF line ends, as config.json may (failure mode 88)", async () => {
+    const home = newHome();
+    const server = fakeApi(catalogueResponses());
+    const text = (value: object) => `\ufeff${JSON.stringify(value, null, 2).replaceAll("\n", "\r\n")}\r\n`;
+    const contexts = { contexts: { a: { server: server.url } }, currentContext: "a" };
+    writeFileSync(join(home, "config.json"), text(contexts), { mode: 0o600 });
+    writeFileSync(join(home, "credentials.json"), text({ token: bearer }), { mode: 0o600 });
+    expect((await cli("get llms", { home })).code).toBe(0);
+    expect(server.tokens).toEqual([bearer]);
+    expect(parseJson(text(contexts))).toMatchObject({ value: contexts });
   });
 
   it("is not quoted in the error if it is not JSON", async () => {

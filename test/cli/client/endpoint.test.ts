@@ -5,6 +5,7 @@ import { resolveEndpoint, resolveForAgent } from "../../../src/cli/client/endpoi
 import { fakeApi } from "../../support/cli/fake-api.ts";
 import { flags } from "../../support/cli/fake-terminal.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
+import { errorOf } from "../../support/error-of.ts";
 
 const contexts = {
   contexts: { home: { server: "http://home:1" }, work: { server: "http://work:1", tokenFile: "work.token" } },
@@ -91,6 +92,49 @@ describe("the token", () => {
     expect(await token({ context: "work" })).toBe("work");
     expect(await token({})).toBe("login");
     expect((await resolved(homeWith(contexts))).token).toBeUndefined();
+  });
+
+  it("may have a byte order mark and CRLF in its file (failure mode 88)", async () => {
+    const home = homeWith();
+    writeFileSync(join(home, "plain"), "\ufefftoken\r\n");
+    writeFileSync(join(home, "json"), '\ufeff{"token": "token"}\r\n');
+    for (const tokenFile of ["plain", "json"])
+      expect((await resolved(home, { tokenFile })).token).toBe("token");
+  });
+
+  it.each(["two words", "line\nbreak", "no\u200bwidth", "ü", '{"token": 5}', "{}", ""])(
+    "that no header can hold is refused, and not repeated: %j",
+    async (text) => {
+      const home = homeWith();
+      writeFileSync(join(home, "file"), text);
+      const error = await errorOf(resolved(home, { tokenFile: "file" }));
+      expect(error).toMatchObject({ code: "invalid_request" });
+      expect(error.message).toMatch(/cannot be part of a token|contains no token/);
+      if (text !== "") expect(error.message).not.toContain(text);
+    },
+  );
+
+  it("warns when MCPCTL_TOKEN goes over plain HTTP to a machine that the environment does not name (T111)", async () => {
+    const warning = async (
+      given: Partial<typeof flags>,
+      env: Record<string, string> = { MCPCTL_TOKEN: "env" },
+    ) => (await resolved(homeWith(contexts), given, env)).warning;
+    const expected =
+      "MCPCTL_TOKEN is sent to http://work:1 over plain HTTP, where everybody on the way can read it";
+    expect(await warning({ context: "work" })).toBe(expected);
+    expect(await warning({ server: "http://work:1" })).toBe(expected);
+    expect(await warning({})).toContain("http://home:1");
+    for (const server of [
+      "https://work",
+      "http://127.0.0.1:1",
+      "http://localhost:1",
+      "http://[::1]:1",
+      "unix:///s",
+    ])
+      expect(await warning({ server }), server).toBeUndefined();
+    expect(await warning({ server: "http://127.0.0.1.example.org" })).toContain("127.0.0.1.example.org");
+    expect(await warning({}, { MCPCTL_TOKEN: "env", MCPCTL_SERVER: "http://work:1" })).toBeUndefined();
+    expect(await warning({ server: "http://work:1" }, {})).toBeUndefined();
   });
 
   it("is an error if its file does not exist", async () => {

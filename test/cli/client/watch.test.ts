@@ -157,6 +157,33 @@ describe("changesOf and get -w", () => {
     expect(stdout).not.toContain("qwen-alice");
   });
 
+  it.each(["get llms -w", "audit -w", "chat-llm claude -m hi --direct"])(
+    "end with 6 when the time of --timeout is over: %s (failure mode 87)",
+    async (line) => {
+      const quiet = () =>
+        new Response(new ReadableStream({ start: (pipe) => pipe.enqueue(": quiet\n\n") }), {
+          headers: { "content-type": "text/event-stream" },
+        });
+      const routes = ["GET /api/v1/llms", "GET /api/v1/audit", "POST /v1/chat/completions"];
+      for (const answer of [quiet, () => new Promise(() => {})]) {
+        const server = fakeApi(Object.fromEntries(routes.map((route) => [route, answer])));
+        const { code, stdout, stderr } = await cli(`${line} --timeout 60ms`, { server });
+        expect({ code, stdout }).toEqual({ code: 6, stdout: "" });
+        expect(stderr).toMatch(/^error: (the time of --timeout is over|.* did not respond in time)\n$/);
+      }
+    },
+  );
+
+  it("stop at an event that is no object, and do not connect again (T109)", async () => {
+    for (const frame of ["data: {", "data: 5", `data: ${JSON.stringify({ ...claude, name: "../x" })}`]) {
+      const server = streams(`event: added\n${frame}\n\n`);
+      await expect(take(server, 1)).rejects.toThrow("unexpected answer from the server");
+      expect(server.requests).toHaveLength(1);
+    }
+    const endless = streams(`event: added\ndata: ${"x".repeat(9 * 1024 * 1024)}\n\n`);
+    await expect(take(endless, 1)).rejects.toThrow("too large");
+  });
+
   it("follow one kind at a time", async () => {
     const server = streams();
     expect((await cli("get llms,secrets -w", { server })).code).toBe(2);

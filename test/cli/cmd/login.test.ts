@@ -32,6 +32,28 @@ describe("login", () => {
     expect(another.tokens).toEqual([""]);
   });
 
+  it("warns before the password goes over plain HTTP to another machine, and sends no other token (T111)", async () => {
+    const sent: string[] = [];
+    const fetched = (async (url: URL, { headers }: RequestInit) => {
+      sent.push(`${url.origin} ${new Headers(headers).get("authorization")}`);
+      return Response.json({ token: bearer });
+    }) as typeof fetch;
+    const login = (server: string) =>
+      cli(`login --user alice --password-stdin --server ${server}`, {
+        stdin: "hunter22",
+        env: { MCPCTL_TOKEN: "elsewhere" },
+        fetch: fetched,
+      });
+    const { code, stderr } = await login("http://far.example:7777");
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      "warning: http://far.example:7777 is plain HTTP: everybody on the way can read the password, and later the token; use https if the server has it\n",
+    );
+    for (const server of ["https://far.example", "http://127.0.0.1:7777", "http://localhost:7777"])
+      expect((await login(server)).stderr).not.toContain("plain HTTP");
+    expect(new Set(sent.map((line) => line.split(" ")[1]))).toEqual(new Set(["null"]));
+  });
+
   it("creates the folder with mode 0700 (T85)", async () => {
     const home = join(newHome(), "new");
     await cli("login -u alice --password-stdin", { server: fakeApi(session), home, stdin: "p\n" });

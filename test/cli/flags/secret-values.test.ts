@@ -33,6 +33,24 @@ describe("secret values", () => {
     );
   });
 
+  it("are kept byte by byte: a byte order mark and bytes that are no UTF-8 are refused (failure mode 88)", async () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mcpctl-flags-"));
+    writeFileSync(join(cwd, "marked"), "\ufeffkey\r\n");
+    writeFileSync(join(cwd, "utf16"), Buffer.from("\ufeffkey", "utf16le"));
+    writeFileSync(join(cwd, "latin1"), Buffer.from("schlüssel", "latin1"));
+    await expect(fields("secret", { data: ["k=@marked"] }, { cwd })).rejects.toThrow("byte order mark");
+    await expect(fields("secret", { data: ["k=@utf16"] }, { cwd })).rejects.toThrow(
+      "utf16 is not UTF-8 text",
+    );
+    await expect(fields("secret", { data: ["k=@latin1"] }, { cwd })).rejects.toThrow(
+      "latin1 is not UTF-8 text",
+    );
+    const marked = fakeTerminal({ stdin: "\ufeffkey" });
+    await expect(fields("secret", { data: ["k=-"] }, { terminal: marked })).rejects.toThrow(
+      "byte order mark",
+    );
+  });
+
   it.each(["a\nb", "a\rb", "a\0b", "a\n\n"])(
     "refuse characters that would split a header: %j (T14)",
     async (stdin) => {

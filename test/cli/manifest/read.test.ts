@@ -24,6 +24,19 @@ describe("the form of a manifest", () => {
     ["secret", "anthropic", { data: { "api-key": "k" } }],
     ["llm", "claude", claude],
   ];
+  it("may begin with a byte order mark and have CRLF line ends (failure mode 88)", async () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mcpctl-manifests-"));
+    const text = "\ufeffkind: llm\r\nname: claude\r\ntype: anthropic\r\nmodel: claude-sonnet-5\r\n";
+    writeFileSync(join(cwd, "a.yaml"), text);
+    writeFileSync(join(cwd, "b.yaml"), Buffer.from(text, "utf16le"));
+    const terminal = fakeTerminal({ stdin: text });
+    for (const path of ["a.yaml", "-"])
+      expect(await readManifests([path], { cwd, terminal })).toMatchObject([
+        { name: "claude", fields: claude },
+      ]);
+    await expect(readManifests(["b.yaml"], { cwd, terminal })).rejects.toThrow("b.yaml is not UTF-8 text");
+  });
+
   it.each([
     [
       "several documents",

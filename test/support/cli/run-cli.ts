@@ -19,6 +19,7 @@ export interface CliOptions {
   now?: string;
   signal?: AbortSignal;
   commands?: Commands;
+  fetch?: typeof fetch;
 }
 
 export interface CliResult {
@@ -51,6 +52,7 @@ export async function cli(line: string | readonly string[], options: CliOptions 
     env: { MCPCTL_HOME: home, NO_COLOR: "1", ...(server && { MCPCTL_SERVER: server.url }), ...env },
     cwd: home,
     signal: options.signal ?? new AbortController().signal,
+    ...(options.fetch && { fetch: options.fetch }),
     now: () => Date.parse(now),
   });
   return {

@@ -16,10 +16,11 @@ const statusTimeout = 500;
  * only its user can open: the token is not sent to another program that listens on the agent's port.
  */
 export async function callsClient(context: Context): Promise<ApiClient> {
-  const { home, flags, signal } = context;
+  const { flags, signal } = context;
   const client = await context.client();
-  const path = join(home, controlSocket);
-  if (flags.direct || client.endpoint.url.startsWith("unix:") || !existsSync(path)) return client;
+  if (flags.direct || client.endpoint.url.startsWith("unix:")) return client;
+  const path = join(context.home, controlSocket);
+  if (!existsSync(path)) return client;
   const agent = new ApiClient({ url: `unix://${path}` }, { timeout: statusTimeout, signal });
   const status = await agent.call("GET", controlPaths.status, { answer: agentStatus }).catch(() => undefined);
   if (!status?.endpoint || status.server !== client.endpoint.url) return client;

@@ -91,11 +91,11 @@ async function readLines(editor: LineEditor): Promise<string | "interrupted" | "
 }
 
 /** Opens the history. Without one the conversation still works. */
-function openHistory({ home, terminal }: Context): History | undefined {
+function openHistory(context: Context): History | undefined {
   try {
-    return History.open(home);
+    return History.open(context.home);
   } catch (error) {
-    terminal.err(`the history cannot be read: ${(error as Error).message}\n`);
+    context.terminal.err(`the history cannot be read: ${(error as Error).message}\n`);
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../../../errors.ts";
-import { jsonText } from "../../../wire/text.ts";
+import { jsonText, withoutByteOrderMark } from "../../../wire/text.ts";
 import type { ApiClient } from "../../client/client.ts";
 import type { Args, Value } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
@@ -66,7 +66,8 @@ export async function chatWith(
 /** The message to send; undefined for a conversation on the terminal. */
 async function messageOf(given: string | undefined, { terminal }: Context): Promise<string | undefined> {
   if (given === undefined && terminal.inIsTerminal) return undefined;
-  const text = given === undefined || given === "-" ? await terminal.readStdin() : given;
+  const text =
+    given === undefined || given === "-" ? withoutByteOrderMark(await terminal.readStdin()) : given;
   if (text.trim() === "") throw new AppError("usage", "the message is empty");
   return text;
 }

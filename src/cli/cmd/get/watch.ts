@@ -4,12 +4,13 @@ import { isInScope } from "../../client/objects.ts";
 import { backoffPause } from "../../client/reconnect.ts";
 import { changesOf, type ObjectChange } from "../../client/watch.ts";
 import type { Context } from "../../core/context.ts";
+import { withTimeout } from "../../core/deadline.ts";
 import type { Target } from "../../kinds/resolve-kind.ts";
 import type { Format } from "../../output/format.ts";
 import { print, rowOf } from "../../output/print.ts";
 import { tableLine, widthsOf } from "../../output/table.ts";
 
-/** `get -w`: prints the objects there are, then every change, until Ctrl-C. */
+/** `get -w`: prints the objects there are, then every change, until Ctrl-C or the end of `--timeout`. */
 export async function watch(
   target: Target,
   format: Format,
@@ -22,8 +23,9 @@ export async function watch(
     (names.length === 0 || names.includes(object.name) || names.includes(object.id)) &&
     isInScope(kind, object, context);
   const printChange = await changePrinter(kind, format, headers, context);
+  const signal = withTimeout(context);
   const client = await context.client();
-  for await (const changes of changesOf(client, kind, context.signal, backoffPause)) {
+  for await (const changes of changesOf(client, kind, signal, backoffPause)) {
     await printChange(changes.filter(({ object }) => isWanted(object)));
     await terminal.drain();
   }
