@@ -7,6 +7,8 @@ export interface OutputFile {
   readonly descriptor: number;
   /** Returns the whole lines that have come since the last call. */
   newLines(): string[];
+  /** Returns the text after the last end of a line. */
+  rest(): string;
   /** Returns the last lines, without characters that would move a terminal's cursor (T42). */
   lastLines(count: number): string[];
   /** Empties the file when it is over 8 MiB. */
@@ -52,6 +54,7 @@ export function openOutputFile(path: string, { empty }: { empty: boolean }): Out
       }
       return lines;
     },
+    rest: () => splitter.end(),
     lastLines(count) {
       if (isClosed) return [];
       const from = Math.max(0, fstatSync(descriptor).size - tailBytes);

@@ -38,9 +38,12 @@ export function startPiped(options: PipeOptions): PipedProcess {
   const pipes = { stdin: "pipe", stdout: "pipe", stderr: "pipe" } as const;
   const child = Bun.spawn(argv, { cwd, env, ...pipes, detached: true });
   const group = groupOf(childLeader(child, options.table), options);
-  const drained = drain(child.stderr, onStderr);
+  const stderr = child.stderr.getReader();
+  const drained = drain(stderr, onStderr);
   const closed = group.exited.then(async (exit) => {
     await Promise.race([drained, Bun.sleep(drainMs)]);
+    // Otherwise a process that has left the group and holds the pipe would keep this program from ending.
+    await stderr.cancel();
     return exit;
   });
   return {
@@ -78,6 +81,9 @@ function heldBack(pipe: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> 
   );
 }
 
-async function drain(stream: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => void): Promise<void> {
-  for await (const bytes of stream) take(bytes);
+async function drain(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  take: (bytes: Uint8Array) => void,
+): Promise<void> {
+  for (let part = await reader.read(); !part.done; part = await reader.read()) take(part.value);
 }

@@ -5,6 +5,8 @@ import { AppError } from "../errors.ts";
 import { didYouMean } from "../kinds/names.ts";
 import { quotas } from "../kinds/quotas.ts";
 import { createLog, type LogFormat, logFormats } from "../log.ts";
+import { reapOrphans } from "../processes/orphan-zombies.ts";
+import { stopSignals } from "../processes/stop-signals.ts";
 import { reasonText } from "../system-errors.ts";
 import { serviceManager } from "../systemd.ts";
 import { version } from "../version.ts";
@@ -26,8 +28,8 @@ export const server = defineVerb({
       keys. Everything it stores is in one folder; the first start creates it. It listens on this machine only, unless
       --listen says otherwise, and does not encrypt: for a network, put a proxy with TLS in front of it.
 
-      It runs in the foreground. Ctrl-C or SIGTERM lets running calls finish, for at most 30 seconds; a second one
-      stops it at once.`,
+      It runs in the foreground. Ctrl-C, SIGTERM or a closed terminal lets running calls finish, for at most 30
+      seconds; a second Ctrl-C or SIGTERM stops it at once. Under nohup a closed terminal does nothing.`,
     examples: [
       ["mcpctl server", "Listen on 127.0.0.1:7777 and store everything in ~/.mcpctl/server"],
       ["mcpctl server --listen 0.0.0.0:7777 --public-url https://llm.example.org", "Serve a network"],
@@ -119,27 +121,25 @@ export const server = defineVerb({
     // The service manager restarts a server that is stuck. A restart would not help against a PostgreSQL that is down.
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
     manager.ready(`listens on ${running.url}`);
-    await untilStopped();
+    const stops = stopSignals();
+    const stopReaping = await reapOrphans();
+    await aborted(stops.first);
     manager.stopping("finishing running calls");
-    // Before the log offers a second signal: without a listener, it would end the process on the spot.
-    void untilStopped().then(() => running.stop(0));
+    void aborted(stops.second).then(() => running.stop(0));
     log.info("finishing running calls; a second signal stops at once");
     await running.stop(drainTimeout);
     manager.close();
+    stopReaping();
+    stops.ignore();
     log.info("stopped");
   },
 });
 
-/** Resolves at the next SIGTERM or Ctrl-C. */
-function untilStopped(): Promise<void> {
+/** Resolves when a signal aborts. */
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const stop = () => {
-      process.off("SIGTERM", stop);
-      process.off("SIGINT", stop);
-      resolve();
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
 

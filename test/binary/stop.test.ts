@@ -83,6 +83,19 @@ it.each([["TCP"], ["the Unix socket"]])(
   },
 );
 
+it("lets a stream end whole when its terminal is closed, also when that is told twice (failure mode 92)", async () => {
+  const { script, goOn } = hesitant();
+  const server = await startBinary();
+  const rest = await openStream(server, upstream(script).url);
+  server.kill("SIGHUP");
+  await server.logs(/finishing running calls/);
+  server.kill("SIGHUP");
+  await expect.poll(() => refusalOf(server.url)).toBe("ECONNREFUSED");
+  goOn();
+  expect(await rest()).toMatch(/data: \[DONE\]\n\n$/);
+  expect(await server.ended).toBe(0);
+});
+
 it("ends at once at the second signal, with an error to callers that are still reading", async () => {
   const server = await startBinary();
   const provider = upstream(hesitant().script);

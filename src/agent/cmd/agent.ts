@@ -6,6 +6,8 @@ import type { Context } from "../../cli/core/context.ts";
 import { AppError } from "../../errors.ts";
 import { createLog, type Log, logFormats } from "../../log.ts";
 import { createOutbound } from "../../net/outbound.ts";
+import { reapOrphans } from "../../processes/orphan-zombies.ts";
+import { type StopSignals, stopSignals } from "../../processes/stop-signals.ts";
 import { type ServiceManager, serviceManager } from "../../systemd.ts";
 import { systemTime as time } from "../../time.ts";
 import { controlSocket } from "../../wire/agent-control.ts";
@@ -56,7 +58,7 @@ const run = defineVerb({
     process.umask(0o077);
     const log = createLog(process.stderr, args["log-format"] ?? "text");
     const stops = stopSignals();
-    const closes: (() => unknown)[] = [manager.close, stops.ignore];
+    const closes: (() => unknown)[] = [manager.close, stops.ignore, await reapOrphans()];
     try {
       const listenIsAsked = args.listen !== undefined;
       const agent = await open({ context, endpoint, listen, listenIsAsked, log, closes });
@@ -154,7 +156,7 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
 /** Runs the agent until a first signal, and then until its tasks are over; a second signal stops it at once. */
 async function untilOver(
   agent: Agent,
-  { stops, log, manager }: { stops: Stops; log: Log; manager: ServiceManager },
+  { stops, log, manager }: { stops: StopSignals; log: Log; manager: ServiceManager },
 ): Promise<void> {
   const { first, second } = stops;
   const stop = new AbortController();
@@ -169,26 +171,6 @@ async function untilOver(
   await Promise.race([running, agent.drain()]);
   stop.abort();
   await running;
-}
-
-interface Stops {
-  /** Aborts at the first SIGTERM or SIGINT. */
-  first: AbortSignal;
-  /** Aborts at the second one. */
-  second: AbortSignal;
-}
-
-/** Listens for SIGTERM and SIGINT, which do not end the process until `ignore` is called. */
-function stopSignals(): Stops & { ignore(): void } {
-  const [first, second] = [new AbortController(), new AbortController()];
-  const onSignal = () => (first.signal.aborted ? second : first).abort();
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
-  const ignore = () => {
-    process.off("SIGTERM", onSignal);
-    process.off("SIGINT", onSignal);
-  };
-  return { first: first.signal, second: second.signal, ignore };
 }
 
 function parseListen(text: string): { hostname: string; port: number } | undefined {

@@ -21,6 +21,8 @@ export interface ExternalDeps {
   /** The environment of wake commands. */
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
+  /** `~/.mcpctl`. */
+  home: string;
   log: Log;
   time: Time;
 }

@@ -1,17 +1,24 @@
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { eventually } from "../../support/agent/fake-clock.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 import { testServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { closedPort } from "../../support/unreachable.ts";
 import { goodProvider, upstream } from "../../support/upstream.ts";
+import { fakeVllm } from "../../support/vllm/fake-vllm.ts";
 
 const main = join(import.meta.dirname, "../../../src/main.ts");
 
 /** Starts `mcpctl agent` as a process. */
 function start(home: string, server: string, bearer: string, ...flags: string[]) {
-  const child = Bun.spawn([process.execPath, main, "agent", "--server", server, ...flags], {
+  return startWith([], home, server, bearer, ...flags);
+}
+
+/** Starts it behind other words, for example `nohup`. */
+function startWith(before: string[], home: string, server: string, bearer: string, ...flags: string[]) {
+  const child = Bun.spawn([...before, process.execPath, main, "agent", "--server", server, ...flags], {
     env: { PATH: process.env["PATH"], HOME: home, MCPCTL_HOME: home, MCPCTL_TOKEN: bearer, NO_COLOR: "1" },
     cwd: home,
     stdin: "ignore",
@@ -120,6 +127,71 @@ describe("mcpctl agent", () => {
     expect(existsSync(join(home, "agent.sock"))).toBe(false);
     let status = "active";
     while (status !== "inactive") ({ status } = (await alice.call("GET", "/api/v1/llms/local")).body);
+  });
+
+  it("ends its vLLM, and finishes calls, when its terminal is closed (failure mode 92)", async () => {
+    const { server, alice, home } = await surroundings();
+    const vllm = fakeVllm();
+    const managed = {
+      name: "big",
+      type: "vllm-managed",
+      model: "org/model",
+      command: vllm.command,
+      warmup: true,
+    };
+    writeFileSync(
+      join(home, "config.json"),
+      JSON.stringify({ llm: { providers: [{ ...managed, publish: true }] } }),
+    );
+    const agent = start(home, server.url, alice.bearer, "--listen", "none");
+    await eventually(() => vllm.events().includes("engine"));
+    agent.child.kill("SIGHUP");
+    // A terminal can send it twice.
+    agent.child.kill("SIGHUP");
+    expect((await agent.exit()).code).toBe(0);
+    expect(vllm.left()).toEqual([]);
+  });
+
+  it("goes on after SIGHUP under nohup", async () => {
+    const { server, alice, home } = await surroundings();
+    const agent = startWith(["nohup"], home, server.url, alice.bearer, "--listen", "none");
+    await agent.says("connected to");
+    agent.child.kill("SIGHUP");
+    expect(await statusOfCall(alice)).toBe(200);
+    expect(agent.said).not.toContain("finishing running calls");
+    agent.child.kill("SIGTERM");
+    expect((await agent.exit()).code).toBe(0);
+  });
+
+  it("ends although a process that its wake command left behind goes on, and does not break that (failure mode 92)", async () => {
+    const { server, alice } = await surroundings();
+    const port = closedPort();
+    const url = `http://127.0.0.1:${port}`;
+    const home = homeWith(url);
+    const script = "sh -c 'echo $$ > child; while sleep 0.01; do echo alive; done' & echo waking";
+    const wake = { type: "command", command: "/bin/sh", args: ["-c", script] };
+    const local = { name: "local", type: "openai", model: "up", url, publish: true, wake };
+    writeFileSync(join(home, "config.json"), JSON.stringify({ llm: { providers: [local] } }));
+    const agent = start(home, server.url, alice.bearer, "--listen", "none");
+    await agent.says("connected to");
+    const status = statusOfCall(alice);
+    await agent.says("local: waking");
+    const provider = Bun.serve({
+      port,
+      hostname: "127.0.0.1",
+      fetch: ({ method }) =>
+        Response.json(method === "GET" ? { object: "list", data: [{ id: "up" }] } : { choices: [] }),
+    });
+    onTestFinished(() => provider.stop(true));
+    expect(await status).toBe(200);
+    agent.child.kill("SIGTERM");
+    expect((await agent.exit()).code).toBe(0);
+    const child = Number(readFileSync(join(home, "child"), "utf8"));
+    onTestFinished(() => void process.kill(child, "SIGKILL"));
+    const output = join(home, "wake/local.log");
+    const before = statSync(output).size;
+    await eventually(() => statSync(output).size > before, "it still writes");
+    expect(statSync(output).mode & 0o777).toBe(0o600);
   });
 
   it("fails with the other's pid when an agent already runs in the home (failure mode 43)", async () => {

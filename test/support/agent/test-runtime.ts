@@ -46,6 +46,7 @@ export async function testRuntime({
       apiKey: () => undefined,
       env: { PATH: process.env["PATH"]!, ...env },
       cwd,
+      home: cwd,
       log,
       time: time ?? tenfold,
     },

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+
+/** Signals that ask a program to stop, until `ignore` is called. */
+export interface StopSignals {
+  /** Aborts at the first SIGTERM, SIGINT or SIGHUP. */
+  readonly first: AbortSignal;
+  /** Aborts at the next SIGTERM or SIGINT. */
+  readonly second: AbortSignal;
+  ignore(): void;
+}
+
+/**
+ * Listens for the signals that stop a program. SIGHUP, which a closed terminal sends, is one of them, but not under
+ * `nohup`.
+ */
+export function stopSignals(): StopSignals {
+  const [first, second] = [new AbortController(), new AbortController()];
+  const onSignal = () => (first.signal.aborted ? second : first).abort();
+  // A closed terminal can send it twice.
+  const onHangup = () => first.abort();
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  if (!survivesHangup()) process.on("SIGHUP", onHangup);
+  return {
+    first: first.signal,
+    second: second.signal,
+    ignore() {
+      process.off("SIGTERM", onSignal);
+      process.off("SIGINT", onSignal);
+      process.off("SIGHUP", onHangup);
+    },
+  };
+}
+
+/** True if SIGHUP was ignored when the program was started: to listen for it would end that. */
+function survivesHangup(): boolean {
+  // Where the system does not show it: `nohup` takes the terminal away.
+  if (process.platform !== "linux") return !process.stderr.isTTY;
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    return ignored !== undefined && (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
