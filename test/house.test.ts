@@ -139,7 +139,7 @@ const mayUse: Record<string, RegExp> = {
   kinds: /^@sinclair\/typebox(\/\w+)?$/,
   wire: /^$/,
   net: /^(node:.+|bun)$/,
-  processes: /^(node:.+|bun)$/,
+  processes: /^(node:.+|bun|bun:ffi)$/,
   adapters: /^(node:.+|bun)$/,
   backends: /^(node:.+|bun)$/,
   server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
