@@ -96,7 +96,8 @@ const linux = {
   MSG_DONTWAIT: 0x40,
   MSG_NOSIGNAL: 0x4000,
 };
-const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+/** Names of libc, for `dlopen`: that of glibc and those of musl. */
+export const libcNames = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 /** Sends datagrams to a Unix socket through libc, because Bun cannot. Undefined where libc is not found. */
 async function datagrams(address: string): Promise<{ text(text: string): void; close(): void } | undefined> {
@@ -109,7 +110,7 @@ async function datagrams(address: string): Promise<{ text(text: string): void; c
       sendto: { args: ["i32", "buffer", "u64", "i32", "buffer", "u32"], returns: "i64" },
       close: { args: ["i32"], returns: "i32" },
     });
-  const libc = firstOf(libraries, open);
+  const libc = firstOf(libcNames, open);
   if (!libc) return undefined;
   const socket = libc.symbols.socket(linux.AF_UNIX, linux.SOCK_DGRAM | linux.SOCK_CLOEXEC, 0);
   if (socket < 0) return undefined;

@@ -58,6 +58,19 @@ export const server = defineVerb({
       valueHint: "URL",
       description: "Also accept requests for this URL, under which proxies reach the server",
     },
+    "max-connections-per-address": {
+      type: "string",
+      valueHint: "N",
+      description:
+        "Close idle connections of an address that has more; 0 for no limit (default: a quarter of ulimit -n, at most 1000)",
+    },
+    "trusted-proxy": {
+      type: "string",
+      multiple: true,
+      valueHint: "ADDRESS",
+      description:
+        "IP address or range of a proxy: it may have any number of connections, and its X-Forwarded-For names the caller",
+    },
     "master-key-file": {
       type: "string",
       valueHint: "FILE",
@@ -103,6 +116,12 @@ export const server = defineVerb({
       listen,
       socketPath,
       publicUrls,
+      connections: {
+        trustedProxies: args["trusted-proxy"],
+        ...(args["max-connections-per-address"] !== undefined && {
+          maxPerAddress: parseCount(args["max-connections-per-address"]),
+        }),
+      },
       metricsPublic: args["metrics-public"],
       quotas: Object.fromEntries(args.quota.map(parseQuota)),
       ...(keyFile && { keyFile }),
@@ -152,6 +171,11 @@ function parseListen(text: string): { hostname: string; port: number } {
     });
   }
   return { hostname: match[1]!.replace(/^\[|\]$/g, "") || "0.0.0.0", port };
+}
+
+function parseCount(text: string): number {
+  if (/^\d{1,7}$/.test(text)) return Number(text);
+  throw new AppError("usage", `--max-connections-per-address: "${text}" is not a number`);
 }
 
 function parseLogFormat(text: string | undefined): LogFormat | undefined {

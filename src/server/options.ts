@@ -1,14 +1,9 @@
 import type { Log } from "../log.ts";
 import type { Store } from "./core/store/types.ts";
+import type { ConnectionOptions } from "./http/connections/connection-options.ts";
 import type { Pace } from "./inference/pace.ts";
 import type { TraceSettings } from "./observability/trace-settings.ts";
 import type { KeyFile } from "./secrets/key-file.ts";
-
-/** Limits on connections over TCP. */
-export interface ConnectionOptions {
-  /** Seconds without a request after which a connection is closed; 60 if not given. */
-  idleSeconds?: number;
-}
 
 /** Options of `startServer`. */
 export interface ServerOptions {

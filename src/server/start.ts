@@ -6,6 +6,7 @@ import { selfTest } from "./core/self-url.ts";
 import { StoreHealth, storeHealthComponent } from "./core/store/health.ts";
 import { timer } from "./core/timer.ts";
 import { httpComponent } from "./http/component.ts";
+import { TrustedProxies } from "./http/connections/trusted-proxies.ts";
 import { Listeners } from "./http/listeners.ts";
 import type { Server } from "./http/server.ts";
 import { createAccessLog } from "./observability/access-log.ts";
@@ -39,12 +40,20 @@ const sharedLimitsInterval = 5000;
  * @throws the error of the component that cannot start; everything is closed then, the store too
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { store, log, now = Date.now, elapsed = performance.now.bind(performance), tick = minute } = options;
+  const {
+    store,
+    log,
+    connections = {},
+    now = Date.now,
+    elapsed = performance.now.bind(performance),
+    tick = minute,
+  } = options;
   const random = systemRandom;
   const requestId = requestIds(random);
   const onError = (error: unknown) => log.error(describeError(error));
   const accessLog = options.accessLog && createAccessLog(options.accessLog, now);
-  const listeners = new Listeners();
+  const proxies = new TrustedProxies(connections.trustedProxies ?? []);
+  const listeners = new Listeners(proxies);
   const isSelf = selfTest(options.publicUrls, () => listeners.urls);
   const lifecycle = new Lifecycle(onError);
 
@@ -71,13 +80,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     addressOf: (request) => listeners.addressOf(request),
     upgrade: (request, peer, handler, headers) => listeners.upgrade(request, peer, handler, headers),
+    know: (request) => listeners.know(request),
     endQuiet: (request, peer) => listeners.endQuiet(request, peer),
   };
   await lifecycle.start(
     httpComponent({
       server,
       listeners,
-      listen: { ...options.listen, ...options.connections },
+      listen: { ...options.listen, ...connections },
+      connections,
+      proxies,
+      log,
+      elapsed,
       socketPath: options.socketPath,
       app: {
         publicUrls: options.publicUrls,

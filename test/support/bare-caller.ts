@@ -13,8 +13,8 @@ export class BareCaller {
   #error = "";
   #changed = Promise.withResolvers<void>();
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  constructor(port: number, host = "127.0.0.1") {
+    this.socket = connect({ port, host, noDelay: true });
     this.socket.on("data", (bytes) => {
       this.text += bytes.toString("latin1");
       for (const _ of bytes) this.times.push(performance.now());

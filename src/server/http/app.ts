@@ -181,6 +181,7 @@ function authenticator(server: Server, peer: Peer): Authenticate {
     if (!header && !bearer) return peer === "unix" ? adminPrincipal(snapshot) : undefined;
     const principal = bearer ? principalOf(snapshot, bearer, server.now()) : undefined;
     if (principal?.kind === "Token") snapshot.volatile.lastUsed.set(principal.id, server.now());
+    if (principal && peer === "tcp") server.know(request);
     return principal;
   };
 }

@@ -1,5 +1,9 @@
+import type { Log } from "../../log.ts";
 import { type Component, within } from "../core/lifecycle.ts";
 import { type AppOptions, createApp } from "./app.ts";
+import { ConnectionLimiter } from "./connections/connection-limiter.ts";
+import type { ConnectionOptions } from "./connections/connection-options.ts";
+import type { TrustedProxies } from "./connections/trusted-proxies.ts";
 import { listenTcp, listenUnix, type TcpOptions } from "./listen.ts";
 import type { Listeners } from "./listeners.ts";
 import type { Server } from "./server.ts";
@@ -9,6 +13,11 @@ export interface HttpOptions {
   listeners: Listeners;
   /** Port 0 takes a free one. */
   listen: TcpOptions;
+  connections: ConnectionOptions;
+  proxies: TrustedProxies;
+  log: Log;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
   /** The path of the Unix socket, where there is one. */
   socketPath: string | undefined;
   app: Omit<AppOptions, "peer">;
@@ -19,17 +28,30 @@ const lastFramesTimeout = 1000;
 
 /** The listeners, and the responses that are being sent. */
 export function httpComponent(options: HttpOptions): Component {
-  const { server, listeners, listen, socketPath, app } = options;
+  const { server, listeners, listen, socketPath, app, connections, proxies, log, elapsed } = options;
   const { metrics, streams } = server;
   let idle: Promise<void> | undefined;
+  let limiter: ConnectionLimiter | undefined;
   return {
     name: "http",
     async start() {
       metrics.gauge("mcpctl_open_streams", "Answers that are being sent", () => streams.size);
       try {
-        listeners.add("tcp", listenTcp(listen, createApp(server, { ...app, peer: "tcp" })));
+        const tcp = listenTcp(listen, createApp(server, { ...app, peer: "tcp" }));
+        listeners.addTcp(tcp);
+        limiter = ConnectionLimiter.open({
+          port: tcp.port,
+          maxPerAddress: connections.maxPerAddress,
+          vanishedSeconds: connections.vanishedSeconds,
+          // Programs of this machine, and proxies, speak for many.
+          isExempt: (address) => /^127\.|^(0:){7}1$/.test(address) || proxies.has(address),
+          busyPorts: tcp.busyPorts,
+          gauges: metrics,
+          log,
+          elapsed,
+        });
         if (socketPath)
-          listeners.add("unix", await listenUnix(socketPath, createApp(server, { ...app, peer: "unix" })));
+          listeners.addUnix(await listenUnix(socketPath, createApp(server, { ...app, peer: "unix" })));
       } catch (error) {
         // A listener that is left open would keep the process alive.
         await listeners.close();
@@ -37,6 +59,7 @@ export function httpComponent(options: HttpOptions): Component {
       }
     },
     drain() {
+      limiter?.close();
       idle = listeners.drain();
       streams.closeEndless();
       return idle;

@@ -3,6 +3,8 @@ import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
 import { handleFramed, secondsUntilClose } from "../../wire/incoming-request.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
+import { RequestsUnderWay } from "./connections/requests-under-way.ts";
+import type { BusyPorts } from "./connections/victims.ts";
 
 /** A socket on which the server listens. */
 export interface Listener {
@@ -22,6 +24,15 @@ export interface Listener {
   drain(): Promise<void>;
   /** Ends all connections. */
   close(): Promise<void>;
+}
+
+/** A TCP port on which the server listens. */
+export interface TcpListener extends Listener {
+  port: number;
+  /** Notes that the caller of a request has shown a valid bearer. */
+  know(request: Request): void;
+  /** The requests under way, by the port of their peer. */
+  busyPorts(): BusyPorts;
 }
 
 /** Options of `listenTcp`. */
@@ -46,19 +57,27 @@ const maxFrameBytes = 33 * 1024 * 1024;
 /** The most bytes that wait for a slow peer: two bodies of the largest size. */
 const maxWaitingBytes = 64 * 1024 * 1024;
 
-const websocket: Bun.WebSocketHandler<SocketHandler> = {
-  maxPayloadLength: maxFrameBytes,
-  backpressureLimit: maxWaitingBytes,
-  // Seconds. Bun sends pings in time, so that only a dead peer is cut off.
-  idleTimeout: 30,
-  sendPings: true,
-  open: (socket) => socket.data.opened(socket),
-  message({ data }, message) {
-    if (typeof message === "string") data.text(message);
-    else data.bytes(message);
-  },
-  close: ({ data }) => data.closed(),
-};
+/** Returns the handlers of WebSockets. */
+function webSocketHandlers(
+  closed: (handler: SocketHandler) => void = () => {},
+): Bun.WebSocketHandler<SocketHandler> {
+  return {
+    maxPayloadLength: maxFrameBytes,
+    backpressureLimit: maxWaitingBytes,
+    // Seconds. Bun sends pings in time, so that only a dead peer is cut off.
+    idleTimeout: 30,
+    sendPings: true,
+    open: (socket) => socket.data.opened(socket),
+    message({ data }, message) {
+      if (typeof message === "string") data.text(message);
+      else data.bytes(message);
+    },
+    close({ data }) {
+      closed(data);
+      data.closed();
+    },
+  };
+}
 
 /** Seconds without a request after which a connection is closed. */
 const defaultIdleSeconds = 60;
@@ -74,7 +93,8 @@ const maxSocketPath = 103;
 export function listenTcp(
   { hostname, port, idleSeconds = defaultIdleSeconds }: TcpOptions,
   handle: Handler,
-): Listener {
+): TcpListener {
+  const underWay = new RequestsUnderWay();
   try {
     const server = Bun.serve<SocketHandler>({
       hostname,
@@ -84,20 +104,35 @@ export function listenTcp(
       // In development mode, Bun prints errors in a stream with source lines.
       development: false,
       idleTimeout: idleSeconds,
-      websocket,
+      websocket: webSocketHandlers((handler) => underWay.removeSocket(handler)),
       async fetch(request, bun) {
         // Streams have a heartbeat and bodies a deadline. The idle limit is for the time between two requests.
         bun.timeout(request, 0);
+        underWay.begin(request);
         const response = await handleFramed(request, handle);
         const seconds = secondsUntilClose(request, response, idleSeconds);
-        if (seconds > 0) bun.timeout(request, seconds);
+        // A stream goes on after this. It is forgotten when it has ended.
+        if (seconds === 0) return response;
+        bun.timeout(request, seconds);
+        underWay.end(request);
         return response;
       },
     });
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    const portOf = (request: Request) => server.requestIP(request)?.port;
     return {
       ...listener(server, `http://${host}:${server.port}`),
+      port: server.port!,
+      upgrade(request, data, headers) {
+        const peerPort = portOf(request);
+        if (peerPort !== undefined) underWay.addSocket(data, peerPort);
+        if (server.upgrade(request, { data, headers })) return true;
+        underWay.removeSocket(data);
+        return false;
+      },
       endQuiet: (request) => server.timeout(request, idleSeconds),
+      know: (request) => underWay.know(request),
+      busyPorts: () => underWay.ports(portOf),
     };
   } catch (cause) {
     throw cannotListen(`${hostname}:${port}`, cause);
@@ -120,7 +155,7 @@ export async function listenUnix(path: string, handle: Handler): Promise<Listene
       unix: path,
       maxRequestBodySize,
       development: false,
-      websocket,
+      websocket: webSocketHandlers(),
       async fetch(request) {
         const response = await handleFramed(request, handle);
         secondsUntilClose(request, response, 0);

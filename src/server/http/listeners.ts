@@ -1,13 +1,25 @@
 import type { SocketHandler } from "../core/socket-handler.ts";
-import type { Listener } from "./listen.ts";
+import type { TrustedProxies } from "./connections/trusted-proxies.ts";
+import type { Listener, TcpListener } from "./listen.ts";
 import type { Peer } from "./route.ts";
 
 /** The listeners of one server: one for TCP, and one for the Unix socket where there is one. */
 export class Listeners {
   readonly #byPeer = new Map<Peer, Listener>();
+  readonly #proxies: TrustedProxies;
+  #tcp: TcpListener | undefined;
 
-  add(peer: Peer, listener: Listener): void {
-    this.#byPeer.set(peer, listener);
+  constructor(proxies: TrustedProxies) {
+    this.#proxies = proxies;
+  }
+
+  addTcp(listener: TcpListener): void {
+    this.#tcp = listener;
+    this.#byPeer.set("tcp", listener);
+  }
+
+  addUnix(listener: Listener): void {
+    this.#byPeer.set("unix", listener);
   }
 
   /** The URLs that are listened on, that of TCP first. */
@@ -15,9 +27,13 @@ export class Listeners {
     return this.#all.map(({ url }) => url);
   }
 
-  /** The address that a request over TCP comes from; undefined on the Unix socket, and when the caller has gone. */
+  /**
+   * The address that a request over TCP comes from, also behind a trusted proxy; undefined on the Unix socket, and when the
+   * caller has gone.
+   */
   addressOf(request: Request): string | undefined {
-    return this.#byPeer.get("tcp")?.addressOf(request);
+    const address = this.#tcp?.addressOf(request);
+    return address && this.#proxies.callerOf(address, request.headers.get("x-forwarded-for"));
   }
 
   /**
@@ -34,6 +50,11 @@ export class Listeners {
   /** Ends the quiet time that a streamed response may have. Call it before the last bytes are sent. */
   endQuiet(request: Request, peer: Peer): void {
     this.#byPeer.get(peer)?.endQuiet(request);
+  }
+
+  /** Notes that the caller of a request over TCP has shown a valid bearer. */
+  know(request: Request): void {
+    this.#tcp?.know(request);
   }
 
   /** Takes no new connections; resolves when all requests are answered. */

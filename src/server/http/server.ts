@@ -46,6 +46,8 @@ export interface Server extends SecretServices {
    * @returns false if the request cannot become a WebSocket
    */
   upgrade(request: Request, peer: Peer, handler: SocketHandler, headers: Record<string, string>): boolean;
+  /** Notes that the caller of a request over TCP has shown a valid bearer. */
+  know(request: Request): void;
   /** Ends the quiet time that a streamed response may have. Call it before the last bytes are sent. */
   endQuiet(request: Request, peer: Peer): void;
 }

@@ -1,0 +1,176 @@
+import type { Log } from "../../../log.ts";
+import type { Gauges } from "../../core/gauges.ts";
+import { AcceptGate } from "./accept-gate.ts";
+import { Descriptors } from "./descriptors.ts";
+import { openLibc } from "./libc.ts";
+import { Sockets } from "./sockets.ts";
+import { type BusyPorts, mostIdle, type OpenConnection, overLimit } from "./victims.ts";
+
+/** Milliseconds between two looks at the descriptors. */
+const lookInterval = 50;
+/** Milliseconds between two looks at all connections. */
+const sweepInterval = 1000;
+/** Milliseconds between two rounds while descriptors are short. */
+const roundInterval = 1;
+/** Milliseconds between two rounds in which nothing can be closed. */
+const stuckInterval = 100;
+/** Milliseconds without a closed connection after which descriptors are no longer short. */
+const calmAfter = 1000;
+/** Milliseconds between two lines in the log. */
+const logInterval = 60_000;
+
+export interface ConnectionLimiterOptions {
+  /** The port on which this process listens. */
+  port: number;
+  /** The most connections of one address; 0 for no limit. Without it, a quarter of the descriptors, 1,000 at most. */
+  maxPerAddress?: number | undefined;
+  /** Seconds without an acknowledgement after which a peer has vanished; 120 if not given. */
+  vanishedSeconds?: number | undefined;
+  /** True for an address that may have any number of connections. */
+  isExempt(address: string): boolean;
+  /** The requests under way, by the port of their peer. */
+  busyPorts(): BusyPorts;
+  gauges: Gauges;
+  log: Log;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
+}
+
+type Reason = "address" | "descriptors" | "vanished";
+
+/**
+ * Limits the connections of a listener. In ordinary times the limit of the process on descriptors is lower than the
+ * system allows. When connections have taken all, new ones wait in the kernel, the reserve is opened to everything else,
+ * idle connections are closed, and new ones are accepted a few at a time.
+ */
+export class ConnectionLimiter {
+  readonly #options: ConnectionLimiterOptions;
+  readonly #sockets: Sockets;
+  readonly #descriptors: Descriptors;
+  readonly #gate: AcceptGate;
+  readonly #backlog: number;
+  readonly #maxPerAddress: number;
+  readonly #closed: Record<Reason, number> = { address: 0, descriptors: 0, vanished: 0 };
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isShort = false;
+  #nextSweep = 0;
+  #lastClosed = 0;
+  #lastLogged = Number.NEGATIVE_INFINITY;
+  #unlogged = 0;
+
+  private constructor(
+    options: ConnectionLimiterOptions,
+    { sockets, descriptors, gate }: { sockets: Sockets; descriptors: Descriptors; gate: AcceptGate },
+  ) {
+    this.#options = options;
+    this.#sockets = sockets;
+    this.#descriptors = descriptors;
+    this.#gate = gate;
+    this.#backlog = Math.min(512, Math.max(16, Math.floor(descriptors.hard / 4)));
+    this.#maxPerAddress = options.maxPerAddress ?? Math.min(1000, Math.floor(descriptors.ordinary / 4));
+    sockets.configure(this.#backlog, options.vanishedSeconds ?? 120);
+    descriptors.allow(descriptors.ordinary);
+    this.#registerGauges();
+    this.#again(lookInterval);
+  }
+
+  /** Begins to limit connections. Returns undefined where the system does not let a process see its sockets. */
+  static open(options: ConnectionLimiterOptions): ConnectionLimiter | undefined {
+    const libc = openLibc();
+    const sockets = libc && Sockets.find(libc, options.port);
+    const gate = sockets && AcceptGate.find(libc!, sockets.listener);
+    if (!gate) return undefined;
+    return new ConnectionLimiter(options, { sockets, gate, descriptors: new Descriptors(libc!) });
+  }
+
+  /** Ends the limits, before the listener closes. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#gate.resume();
+    this.#descriptors.allow(this.#descriptors.hard);
+  }
+
+  #again(milliseconds: number): void {
+    this.#timer = setTimeout(() => this.#look(), milliseconds);
+    this.#timer.unref();
+  }
+
+  #look(): void {
+    if (!this.#isShort && this.#descriptors.isFull) this.#begin();
+    if (this.#isShort) return this.#again(this.#round());
+    if (this.#options.elapsed() >= this.#nextSweep) this.#sweep();
+    this.#again(lookInterval);
+  }
+
+  #begin(): void {
+    this.#gate.pause();
+    this.#descriptors.allow(this.#descriptors.hard);
+    this.#isShort = true;
+  }
+
+  #end(): void {
+    this.#descriptors.allow(this.#descriptors.ordinary);
+    this.#gate.resume();
+    this.#isShort = false;
+  }
+
+  /** Makes room, or accepts what waits. Returns the milliseconds to the next round. */
+  #round(): number {
+    const { ordinary, used } = this.#descriptors;
+    const surplus = used - Math.floor(ordinary / 2);
+    if (surplus > 0) {
+      const victims = mostIdle(this.#sockets.list(), this.#options.busyPorts(), surplus);
+      this.#close(victims, "descriptors");
+      if (victims.length > 0) return roundInterval;
+    }
+    if (used > ordinary - this.#backlog) return stuckInterval;
+    if (this.#options.elapsed() - this.#lastClosed > calmAfter) this.#end();
+    else this.#gate.acceptOnce();
+    return roundInterval;
+  }
+
+  #sweep(): void {
+    const began = this.#options.elapsed();
+    const { isExempt, busyPorts } = this.#options;
+    const connections = this.#sockets.list();
+    this.#close(
+      connections.filter(({ hasVanished }) => hasVanished),
+      "vanished",
+    );
+    const limits = { maxPerAddress: this.#maxPerAddress || Number.POSITIVE_INFINITY, isExempt };
+    this.#close(overLimit(connections, busyPorts(), limits), "address");
+    const ended = this.#options.elapsed();
+    // With many connections a look takes milliseconds: one in a hundred of the time.
+    this.#nextSweep = ended + Math.max(sweepInterval, 100 * (ended - began));
+  }
+
+  #close(victims: readonly OpenConnection[], reason: Reason): void {
+    if (victims.length === 0) return;
+    for (const victim of victims) this.#sockets.end(victim);
+    this.#closed[reason] += victims.length;
+    if (reason === "vanished") return;
+    this.#unlogged += victims.length;
+    const now = this.#options.elapsed();
+    this.#lastClosed = now;
+    if (now - this.#lastLogged < logInterval) return;
+    this.#lastLogged = now;
+    const why =
+      reason === "address"
+        ? `${victims[0]!.address} has more than ${this.#maxPerAddress} (--max-connections-per-address)`
+        : `all ${this.#descriptors.hard} descriptors are in use (ulimit -n)`;
+    this.#options.log.warn(`closed ${this.#unlogged} connections: ${why}`);
+    this.#unlogged = 0;
+  }
+
+  #registerGauges(): void {
+    const { gauges } = this.#options;
+    gauges.gauge("mcpctl_open_connections", "Connections over TCP", () => this.#sockets.list().length);
+    gauges.gauge(
+      "mcpctl_connections_closed_total",
+      "Connections closed by reason: too many of one address, no descriptors left, or a peer that has vanished",
+      () => Object.entries(this.#closed).map(([reason, count]) => [{ reason }, count] as const),
+      "counter",
+    );
+  }
+}

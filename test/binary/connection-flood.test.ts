@@ -1,0 +1,68 @@
+import { expect, it } from "vitest";
+import { must, startBinary } from "../support/binary.ts";
+import { flood } from "../support/flood.ts";
+import {
+  chatAnswer,
+  chatFrames,
+  chunk,
+  lastChunk,
+  reply,
+  type Script,
+  streamHead,
+  upstream,
+} from "../support/upstream.ts";
+
+const limited = ["sh", "-c", 'ulimit -n 1024; exec "$@"', "sh"];
+
+it.skipIf(process.platform !== "linux")(
+  "10,000 connections to a server with 1,024 descriptors leave room for calls, the Unix socket and providers (T99, failure mode 78)",
+  { timeout: 60_000 },
+  async () => {
+    const flooded = Promise.withResolvers<void>();
+    const script: Script = async (asked, connection) => {
+      // Each call needs a connection of its own to the provider.
+      if (!asked.body?.stream)
+        return connection.write(reply(200, chatAnswer("here"), { connection: "close" }));
+      const frames = chatFrames(["be", "fore", "after"], false);
+      connection.write(streamHead + chunk(frames[0]!));
+      await flooded.promise;
+      for (const frame of frames.slice(1)) connection.write(chunk(frame));
+      connection.write(lastChunk);
+    };
+    const server = await startBinary({ before: limited });
+    const { url } = upstream(script);
+    await must(server.run(`create llm gpt --type openai --model up --url ${url} --skip-auth-check`));
+    const { token } = JSON.parse(
+      await must(server.run("create token t --bind role:run,resource:llms -o json")),
+    );
+    const chat = (stream: boolean) =>
+      fetch(`${server.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "gpt", stream, messages: [{ role: "user", content: "hi" }] }),
+        keepalive: false,
+      });
+    const streamed = await chat(true);
+
+    let isOver = false;
+    const done = flood(Number(new URL(server.url).port), 10_000).then(() => {
+      isOver = true;
+    });
+    for (let round = 0; !isOver || round < 5; round++) {
+      expect((await server.admin("GET", "/api/v1/llms")).status).toBe(200);
+      const answer = await chat(false);
+      expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("here")]);
+    }
+    await done;
+    flooded.resolve();
+    expect(await streamed.text()).toContain("[DONE]");
+
+    const { text } = await server.admin("GET", "/metrics");
+    const closed = /^mcpctl_connections_closed_total\{reason="descriptors"\} (\d+)$/m.exec(text)?.[1];
+    expect(Number(closed)).toBeGreaterThan(1000);
+    const open = Number(/^mcpctl_open_connections (\d+)$/m.exec(text)?.[1]);
+    expect(open).toBeLessThan(1024 - 256);
+    const lines = server.said.stderr.split("\n").filter((line) => line.includes("descriptors are in use"));
+    expect(lines).toHaveLength(1);
+  },
+);
