@@ -47,14 +47,23 @@ export function priceOf(llm: LlmRow): Price | undefined {
   return pricing(llm).price;
 }
 
-/** Returns the cost of a call in millionths of a dollar; undefined if the llm has no price. */
-export function costOf(
-  llm: LlmRow,
-  { promptTokens, completionTokens, cachedTokens }: Usage,
-): number | undefined {
+/**
+ * Returns the cost of a call in millionths of a dollar; undefined if the llm has no price.
+ *
+ * @param model the model that the call was sent to: with `allowModelOverride`, callers can choose one that costs more
+ */
+export function costOf(llm: LlmRow, usage: Usage, model = llm.spec.model): number | undefined {
   const price = priceOf(llm);
   if (!price) return undefined;
-  const { input, output, cachedInput = input } = price;
+  const own = costAt(price, usage);
+  const listed = model === llm.spec.model ? undefined : listPriceOf(model);
+  return listed ? Math.max(own, costAt(listed, usage)) : own;
+}
+
+function costAt(
+  { input, output, cachedInput = input }: Price,
+  { promptTokens, completionTokens, cachedTokens }: Usage,
+): number {
   return (promptTokens - cachedTokens) * input + cachedTokens * cachedInput + completionTokens * output;
 }
 

@@ -70,7 +70,7 @@ export class CallRecord {
     const { facts } = this;
     const { llm, persona, principal } = facts;
     const { usage, isEstimated } = this.#usage(countable(reported), error !== undefined);
-    this.admission?.settle(llm, usage);
+    this.admission?.settle(llm, usage, facts.model);
     const milliseconds = performance.now() - this.#start;
     const cause = error && causeOf(error);
     const isPrivate = llm?.visibility === "private" || persona?.visibility === "private";
@@ -93,7 +93,7 @@ export class CallRecord {
       promptTokens: usage.promptTokens,
       completionTokens: usage.completionTokens,
       cachedTokens: usage.cachedTokens,
-      costMicros: llm && costOf(llm, usage),
+      costMicros: llm && costOf(llm, usage, facts.model),
       llm: facts.pool ?? llm?.name,
       poolMember: facts.pool === undefined ? undefined : llm?.name,
       type: llm?.spec.type,

@@ -26,4 +26,9 @@ it("costs cached input at its own price, in millionths of a dollar", () => {
   expect(costOf(llm("claude-opus-5"), usage)).toBe(200 * 5 + 800 * 0.5 + 100 * 25);
   expect(costOf(llm("m", "openai", { price: { input: 1, output: 2 } }), usage)).toBe(1000 + 200);
   expect(costOf(llm("unknown"), usage)).toBeUndefined();
+  // A caller who chooses another model pays at least the price of the list (T114).
+  const open = llm("gpt-5.4-nano", "openai", { allowModelOverride: true });
+  expect(costOf(open, usage, "gpt-5.5-pro")).toBe(1000 * 30 + 100 * 180);
+  expect(costOf(llm("gpt-5.5-pro"), usage, "gpt-5.4-nano")).toBe(1000 * 30 + 100 * 180);
+  expect(costOf(open, usage, "unknown")).toBe(costOf(open, usage));
 });

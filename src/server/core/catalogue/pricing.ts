@@ -1,5 +1,7 @@
+import { adapterFor } from "../../../adapters/index.ts";
 import { AppError } from "../../../errors.ts";
 import type { Price } from "../../../kinds/llm-settings.ts";
+import { isLoopbackHost } from "../../../net/provider-url.ts";
 import { holdersOf } from "../access/limit-holders.ts";
 import { isAdministrator } from "../access/policy.ts";
 import { priceOf } from "../prices.ts";
@@ -41,18 +43,22 @@ function lowering(
     return "with allowModelOverride calls could cost more than the price of the llm";
   const isListed = own === undefined && price !== undefined && price.input + price.output > 0;
   const isMoved = billed.some((field) => !Bun.deepEquals(before?.spec[field], row.spec[field]));
-  if (isListed || price === undefined || !isMoved) return undefined;
-  // From here on, the price is what the llm says and not what its model costs.
+  if (price === undefined || !isMoved) return undefined;
   const isOwn = (one: { owner: string | null } | undefined) => one?.owner === principal.userId;
+  const dearer = snapshot
+    .table("llm")
+    .sorted.filter((other) => !isOwn(other) && isSameProvider(other, row) && isLower(price, priceOf(other)));
+  // The models of the price list have different prices at one provider; a price that somebody set is about the provider.
+  if (dearer.some((other) => !isListed || other.spec.price !== undefined))
+    return "another llm has the same provider and a higher price";
+  if (isListed) return undefined;
+  // From here on, the price is what the llm says and not what its model costs.
   if (before && !isOwn(before))
     return "this llm of another owner would keep its price for another model or provider";
   const key = row.spec.apiKeyRef;
   if (key && !isOwn(snapshot.named("secret", key.name)))
     return `the price of calls with the key in secret "${key.name}", which is not yours, would be the llm's own`;
-  const dearer = snapshot
-    .table("llm")
-    .sorted.some((other) => !isOwn(other) && isSameProvider(other, row) && isLower(price, priceOf(other)));
-  return dearer ? "another llm has the same provider and a higher price" : undefined;
+  return undefined;
 }
 
 /** True if a price is lower in any part, or if there was none, with which a limit in dollars refuses all calls. */
@@ -63,7 +69,13 @@ function isLower(price: Price | undefined, than: Price | undefined): boolean {
   return price.input < than.input || price.output < than.output || cached(price) < cached(than);
 }
 
-function isSameProvider({ spec: a }: LlmRow, { spec: b }: LlmRow): boolean {
-  const host = (url: string) => (URL.canParse(url) ? new URL(url).host : "");
-  return a.url === "" && b.url === "" ? a.type === b.type : host(a.url) === host(b.url);
+function isSameProvider(a: LlmRow, b: LlmRow): boolean {
+  return providerHost(a) === providerHost(b);
+}
+
+/** Returns the host and port of an llm's provider. This machine has many names and addresses, which count as one. */
+function providerHost({ spec: { type, url } }: LlmRow): string {
+  const parsed = URL.parse(url || (adapterFor(type)?.defaultUrls[type] ?? ""));
+  if (!parsed) return type;
+  return isLoopbackHost(parsed.hostname) ? `loopback:${parsed.port}` : parsed.host;
 }

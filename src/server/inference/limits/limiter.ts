@@ -13,8 +13,8 @@ import { Account, type Amount, monthOf } from "./account.ts";
 
 /** The reservation of an admitted call. */
 export interface Admission {
-  /** Replaces the reservation by the real usage. A second call does nothing. */
-  settle(llm: LlmRow | undefined, usage: Usage): void;
+  /** Replaces the reservation by the real usage, of the model that was called. A second call does nothing. */
+  settle(llm: LlmRow | undefined, usage: Usage, model?: string): void;
 }
 
 /** The most tokens that are reserved for a response, because few responses are as long as their limit. */
@@ -114,12 +114,12 @@ export class Limiter {
     }
     let settled = false;
     return {
-      settle: (answered, usage) => {
+      settle: (answered, usage, model) => {
         if (settled) return;
         settled = true;
         const used: Amount = {
           tokens: usage.promptTokens + usage.completionTokens,
-          costMicros: (answered && costOf(answered, usage)) ?? 0,
+          costMicros: (answered && costOf(answered, usage, model)) ?? 0,
         };
         const day = dayOf(this.#now());
         const at = this.#elapsed();

@@ -18,6 +18,7 @@ async function withLimit(limits: object = { costPerDay: 1 }) {
     must(server.admin("POST", "/api/v1/llms?probe=false", { name, model: "m", ...fields }));
   await add("gpt", { type: "openai", url: provider, price, apiKeyRef: key });
   await add("listed", { type: "openai", model: "gpt-5.4" });
+  await add("here", { type: "openai", url: "http://127.0.0.1:9999", price });
   await add("home", { type: "vllm", url: "http://10.0.0.9:8000" });
   const { call } = await server.user("alice", rights);
   await must(call("POST", "/api/v1/secrets", { name: "own", data: { k: "sk" } }));
@@ -57,6 +58,12 @@ describe("a user with a limit in dollars (T114)", () => {
         type: "vllm",
         url: "https://provider.example/x",
       }),
+      "create a cheaper model of the list at a provider with a price": create({
+        url: provider,
+        model: "gpt-5.4-nano",
+      }),
+      "name the address of a listed provider": create({ type: "vllm", url: "https://api.openai.com" }),
+      "give this machine another name": create({ type: "vllm", url: "http://localhost:9999" }),
       "create an llm whose callers choose the model": create({
         model: "gpt-5.4-nano",
         allowModelOverride: true,
