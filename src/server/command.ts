@@ -1,4 +1,3 @@
-import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { defineVerb } from "../cli/core/command.ts";
 import { AppError } from "../errors.ts";
@@ -7,9 +6,9 @@ import { quotas } from "../kinds/quotas.ts";
 import { createLog, type LogFormat, logFormats } from "../log.ts";
 import { reapOrphans } from "../processes/orphan-zombies.ts";
 import { stopSignals } from "../processes/stop-signals.ts";
-import { reasonText } from "../system-errors.ts";
 import { serviceManager } from "../systemd.ts";
 import { version } from "../version.ts";
+import { prepareDataDirectory } from "./core/data-directory.ts";
 import { redact } from "./core/redact.ts";
 import { openStore } from "./core/store/index.ts";
 import { traceSettings } from "./observability/trace-settings.ts";
@@ -101,7 +100,7 @@ export const server = defineVerb({
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
     // Files of the server are readable by its own user only (T86).
     process.umask(0o077);
-    prepareDirectory(dataDir);
+    prepareDataDirectory(dataDir);
     const log = createLog(process.stderr, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]));
     const traces = traceSettings(env);
     const path = join(dataDir, "mcpctl.db");
@@ -201,16 +200,4 @@ function parsePublicUrl(text: string): string {
   throw new AppError("usage", `--public-url: "${text}" is not a URL`, {
     hint: "for example https://llm.example.org",
   });
-}
-
-/** Creates the data directory if it is missing, and closes it to other users. */
-function prepareDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
-  } catch (cause) {
-    throw new AppError("unavailable", `cannot use the data directory ${path}: ${reasonText(cause)}`, {
-      cause,
-    });
-  }
 }

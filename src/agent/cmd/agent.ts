@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { type AgentEndpoint, resolveForAgent } from "../../cli/client/endpoint.ts";
 import { defineGroup, defineVerb } from "../../cli/core/command.ts";
@@ -12,6 +11,7 @@ import { type ServiceManager, serviceManager } from "../../systemd.ts";
 import { systemTime as time } from "../../time.ts";
 import { controlSocket } from "../../wire/agent-control.ts";
 import { type Agent, createAgent } from "../agent.ts";
+import { homeFolder } from "../config/home-folder.ts";
 import { configPath, configPlace } from "../config/parse.ts";
 import { readAgentConfig, watchAgentConfig } from "../config/watch.ts";
 import { openControl } from "../control.ts";
@@ -106,7 +106,7 @@ interface Opening {
 /** Opens all parts of an agent. The socket, which is the lock, comes before anything that changes this machine. */
 async function open({ context, endpoint, listen, listenIsAsked, log, closes }: Opening): Promise<Agent> {
   const { env, home } = context;
-  const place = configPlace(home, env["HOME"] || homedir());
+  const place = configPlace(home, homeFolder(env));
   const path = configPath(place);
   const config = readAgentConfig(path, place);
   const outbound = createOutbound();

@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { defineVerb } from "../../cli/core/command.ts";
 import type { Context } from "../../cli/core/context.ts";
 import { wantsJson } from "../../cli/output/format.ts";
@@ -6,6 +5,7 @@ import { table } from "../../cli/output/table.ts";
 import { AppError } from "../../errors.ts";
 import { createOutbound } from "../../net/outbound.ts";
 import { jsonText } from "../../wire/text.ts";
+import { homeFolder } from "../config/home-folder.ts";
 import { configPath, configPlace } from "../config/parse.ts";
 import { readAgentConfig } from "../config/watch.ts";
 import { addToConfig, discover, type Found, lookedFor, usualPorts } from "../discovery/discover.ts";
@@ -29,7 +29,7 @@ export const discoverVerb = defineVerb({
   async run(args, context) {
     const { terminal, flags, home, env } = context;
     const json = wantsJson(flags.output);
-    const place = configPlace(home, env["HOME"] || homedir());
+    const place = configPlace(home, homeFolder(env));
     const ports = args.port.length > 0 ? args.port.map(portOf) : usualPorts;
     const config = readAgentConfig(configPath(place), place);
     const outbound = createOutbound();
