@@ -8,12 +8,13 @@ import { reportFailure } from "../core/failure.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { fileArg } from "../manifest/file-arg.ts";
 import type { Manifest } from "../manifest/manifest.ts";
-import { inOrder } from "../manifest/order.ts";
+import { independentGroups, inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
-import { type Outcome, reconcile } from "../manifest/reconcile.ts";
+import { findLive, type Outcome, reconcileWith } from "../manifest/reconcile.ts";
 import { onceLine, resultFormat, warnAbout } from "../manifest/write-result.ts";
 import { yamlText } from "../output/yaml.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { concurrently, type Settled } from "./apply/concurrent.ts";
 import { pauseUntil, type RetryClock, retrying } from "./apply/retry.ts";
 
 /** `mcpctl apply -f FILE` */
@@ -25,7 +26,7 @@ export const apply = defineVerb({
       name stays as it is; null clears one. Objects that no manifest names are not deleted.
 
       All files are checked before anything is sent. Objects are applied before those that refer to
-      them, in any order of the files. If one fails, the others are still applied and the exit code is 1.`,
+      them, in any order of the files, and up to eight objects of one kind at the same time. If one fails, the others are still applied and the exit code is 1.`,
     usage: "-f FILE|DIR|- [flags]",
     examples: [
       ["mcpctl apply -f house.yaml", "Apply the manifests of a file"],
@@ -40,6 +41,9 @@ export const apply = defineVerb({
   run: (args, context) => applyFiles(args.file, args["dry-run"], context, pauseUntil(context.signal)),
 });
 
+/** Requests for this many objects run at the same time. */
+const mostAtOnce = 8;
+
 /** The result of one manifest, as `-o json` and `-o yaml` print it. */
 interface Report {
   kind: string;
@@ -50,7 +54,8 @@ interface Report {
 }
 
 /**
- * Applies manifests one after the other, and continues after a failure.
+ * Applies manifests, independent ones at the same time, and continues after a failure. The results are printed in the
+ * order in which one after the other would be applied.
  *
  * @returns the exit code
  * @throws AppError if the manifests are not valid, the server cannot be reached or the login is not accepted
@@ -67,18 +72,38 @@ export async function applyFiles(
   for (const { kind } of manifests) if (!allowsWrite(kind, "update")) assertWrite(kind, "create");
   const client = await context.client();
   const reports: Report[] = [];
+  const report = async (manifest: Manifest, outcome: Outcome | undefined) => {
+    reports.push(reportOn(manifest, outcome));
+    const extension = await extensionOf(manifest.kind.kind);
+    if (outcome?.object) warnAbout(manifest.kind, outcome.object, extension, terminal);
+    if (format === "text") terminal.out(line(manifest, outcome, dryRun));
+    if (format === "name" && outcome) terminal.out(`${manifest.kind.kind}/${manifest.name}\n`);
+    if ((format === "text" || format === "name") && outcome?.object)
+      terminal.out(onceLine(outcome.object, extension));
+  };
+  const counts = new Map(manifests.map((manifest) => [manifest, { attempt: 1 }]));
+  const withRetries = <T>(manifest: Manifest, call: () => Promise<T>) => {
+    const busy = (milliseconds: number) => writeBusy(manifest, milliseconds, terminal);
+    return retrying(call, pause, busy, counts.get(manifest));
+  };
+  const read = (manifest: Manifest) => withRetries(manifest, () => findLive(client, manifest));
+  const apply = ({ manifest, live }: Known) =>
+    withRetries(manifest, () => reconcileWith(live, client, manifest, { dryRun }));
   try {
-    for (const manifest of inOrder(manifests)) {
-      const apply = () => reconcile(client, manifest, { dryRun });
-      const busy = (milliseconds: number) => writeBusy(manifest, milliseconds, terminal);
-      const outcome = await retrying(apply, pause, busy).catch((error) => failed(error, manifest, context));
-      reports.push(reportOn(manifest, outcome));
-      const extension = await extensionOf(manifest.kind.kind);
-      if (outcome?.object) warnAbout(manifest.kind, outcome.object, extension, terminal);
-      if (format === "text") terminal.out(line(manifest, outcome, dryRun));
-      if (format === "name" && outcome) terminal.out(`${manifest.kind.kind}/${manifest.name}\n`);
-      if ((format === "text" || format === "name") && outcome?.object)
-        terminal.out(onceLine(outcome.object, extension));
+    for (const group of independentGroups(inOrder(manifests))) {
+      // Read first: nothing after an object whose read fails for good is written.
+      const reads = await Array.fromAsync(concurrently(group, mostAtOnce, read, isFatal));
+      const end = reads.findIndex((one) => "error" in one && isFatal(one.error));
+      const known = end < 0 ? reads : reads.slice(0, end);
+      const writes = concurrently(known, mostAtOnce, afterRead(apply), isFatal);
+      let fatal: unknown;
+      for await (const { item, ...settled } of writes) {
+        if ("result" in settled) await report(item.item, settled.result);
+        else if (isFatal(settled.error)) fatal ??= settled.error;
+        else await report(item.item, failed(settled.error, item.item, context));
+      }
+      const stop = fatal ?? (end >= 0 && (reads[end] as { error: unknown }).error);
+      if (stop) throw stop;
     }
   } finally {
     // Also after a failure, so that the results so far are known.
@@ -88,10 +113,23 @@ export async function applyFiles(
   return reports.some(({ result }) => result === "failed") ? 1 : 0;
 }
 
-/** Writes the error of one object. Throws an error that every other object would meet as well. */
+/** A manifest with the server's object; undefined if there is none. */
+interface Known {
+  manifest: Manifest;
+  live: Resource | undefined;
+}
+
+/** A task for what was read: it fails as the read has failed. */
+function afterRead<R>(apply: (known: Known) => Promise<R>) {
+  return async (read: Settled<Manifest, Resource | undefined>): Promise<R> => {
+    if ("error" in read) throw read.error;
+    return apply({ manifest: read.item, live: read.result });
+  };
+}
+
+/** Writes the error of one object. */
 function failed(error: unknown, { kind, name, source }: Manifest, { terminal, flags }: Context): undefined {
-  if (!(error instanceof AppError) || fatal.has(error.code)) throw error;
-  const { code, message, details, hint } = error;
+  const { code, message, details, hint } = error as AppError;
   const where = new AppError(code, `${source}: ${kind.kind} '${name}': ${message}`, {
     cause: error,
     ...(details && { details }),
@@ -100,7 +138,12 @@ function failed(error: unknown, { kind, name, source }: Manifest, { terminal, fl
   reportFailure(where, terminal, flags.verbose);
 }
 
-const fatal: ReadonlySet<string> = new Set(["connection_failed", "unauthenticated", "interrupted"]);
+const fatalCodes: ReadonlySet<string> = new Set(["connection_failed", "unauthenticated", "interrupted"]);
+
+/** True for an error that every other object would meet as well, and for a defect. */
+function isFatal(error: unknown): boolean {
+  return !(error instanceof AppError) || fatalCodes.has(error.code);
+}
 
 function reportOn({ kind, name }: Manifest, outcome: Outcome | undefined): Report {
   const { result = "failed", object } = outcome ?? {};

@@ -19,6 +19,26 @@ export function inOrder(manifests: readonly Manifest[]): Manifest[] {
   return [...ordered];
 }
 
+/**
+ * Splits manifests that are in order into groups. The objects of a group have one kind and do not refer to each other, so
+ * that they can be applied at the same time; the groups are applied one after the other.
+ */
+export function independentGroups(ordered: readonly Manifest[]): Manifest[][] {
+  const targets = targetsWithin(ordered);
+  const groups: Manifest[][] = [];
+  for (const manifest of ordered) {
+    const group = groups.at(-1);
+    const isIndependent =
+      group?.at(0)?.kind === manifest.kind &&
+      // Of such a kind one object is the default: setting it changes another one, so their order counts.
+      !("isDefault" in manifest.kind.fields.properties) &&
+      !targets.get(manifest)!.some((target) => group?.includes(target));
+    if (group && isIndependent) group.push(manifest);
+    else groups.push([manifest]);
+  }
+  return groups;
+}
+
 type Targets = ReadonlyMap<Manifest, readonly Manifest[]>;
 
 /** The objects of the set that each one refers to. A name in several scopes refers to all of them. */

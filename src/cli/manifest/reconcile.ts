@@ -23,9 +23,18 @@ export interface Outcome {
 export async function reconcile(
   client: ApiClient,
   manifest: Manifest,
+  options: { dryRun?: boolean; query?: Record<string, string> } = {},
+): Promise<Outcome> {
+  return reconcileWith(await findLive(client, manifest), client, manifest, options);
+}
+
+/** Does the same with the server's object, which the caller has read already; undefined if there is none. */
+export async function reconcileWith(
+  live: Resource | undefined,
+  client: ApiClient,
+  manifest: Manifest,
   { dryRun = false, query = {} }: { dryRun?: boolean; query?: Record<string, string> } = {},
 ): Promise<Outcome> {
-  const live = await findLive(client, manifest);
   if (!live) {
     refuseWithoutValues(manifest);
     const object = dryRun ? undefined : await createObject(client, manifest, query);

@@ -130,6 +130,40 @@ describe("apply", () => {
     expect(server.writes).toHaveLength(1);
   });
 
+  it("applies independent objects of a kind at the same time, and prints them in order", async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `u${i}`);
+    let now = 0;
+    let most = 0;
+    const kindsNow = new Set<string>();
+    server.onRequest = async ({ path }) => {
+      most = Math.max(most, ++now);
+      kindsNow.add(path.split("/")[3]!.replace(/\?.*/, ""));
+      // The first ones take longest.
+      await Bun.sleep(path.includes("u1") ? 5 : 1);
+      if (--now === 0) kindsNow.clear();
+      expect(kindsNow.size).toBeLessThanOrEqual(1);
+    };
+    const { code, stdout } = await apply(
+      `groups: [{name: g, members: [u0]}]\nusers: [${names.map((name) => `{name: ${name}}`).join(", ")}]\n`,
+    );
+    expect(code).toBe(0);
+    expect(stdout).toBe(`${names.map((name) => `user '${name}' created\n`).join("")}group 'g' created\n`);
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(8);
+  });
+
+  it("applies objects one after the other where one refers to another, or one of them is the default", async () => {
+    await apply(
+      "secretbackends: [{name: a, type: plaintext, isDefault: true}, {name: b, type: plaintext, isDefault: true}]\n",
+    );
+    expect(server.calls.map(({ method, path }) => `${method} ${path.slice("/api/v1/".length)}`)).toEqual([
+      "GET secretbackends/a",
+      "POST secretbackends",
+      "GET secretbackends/b",
+      "POST secretbackends",
+    ]);
+  });
+
   it("checks all manifests before it sends anything", async () => {
     const { code, stdout, stderr } = await apply(
       `${manifests}---\nkind: llm\nname: x\ntype: openai\nmodle: m\n`,

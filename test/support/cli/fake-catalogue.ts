@@ -24,6 +24,8 @@ export class FakeCatalogue {
   readonly objects = new Map<string, Resource>();
   /** Errors to return instead, one for each request that a test wants refused. */
   refusals: { when: (call: Call) => boolean; error: AppError; retryAfter?: string }[] = [];
+  /** Called with each request, before it is answered. */
+  onRequest: (call: Call) => Promise<void> = async () => {};
   readonly #hidden = new Map<string, Record<string, unknown>>();
   readonly #server = Bun.serve({ port: 0, fetch: (request) => this.#respond(request) });
   #count = 0;
@@ -67,6 +69,7 @@ export class FakeCatalogue {
       body: text === "" ? undefined : JSON.parse(text),
     };
     this.calls.push(call);
+    await this.onRequest(call);
     const at = this.refusals.findIndex(({ when }) => when(call));
     if (at >= 0) {
       const [{ error, retryAfter }] = this.refusals.splice(at, 1) as [(typeof this.refusals)[0]];

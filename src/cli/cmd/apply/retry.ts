@@ -30,19 +30,21 @@ export function pauseUntil(signal: AbortSignal): RetryClock {
  * retry-after. It is not repeated if that is more than a minute, or if the server cannot be reached.
  *
  * @param onWait called before each wait, with its milliseconds
+ * @param count the attempts, from 1, which several calls for one object share
  */
 export async function retrying<T>(
   call: () => Promise<T>,
   { sleep, random }: RetryClock,
   onWait: (milliseconds: number) => void = () => {},
+  count: { attempt: number } = { attempt: 1 },
 ): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
+  for (; ; count.attempt++) {
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof AppError) || !isBusy(error) || attempt === attempts) throw error;
+      if (!(error instanceof AppError) || !isBusy(error) || count.attempt >= attempts) throw error;
       if ((error.retryAfter ?? 0) > longestWait) throw error;
-      const jitter = backoffDelay(attempt - 1, reconnectSpan, random);
+      const jitter = backoffDelay(count.attempt - 1, reconnectSpan, random);
       const milliseconds = Math.round((error.retryAfter ?? 0) * 1000 + jitter);
       onWait(milliseconds);
       await sleep(milliseconds);
