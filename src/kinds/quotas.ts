@@ -18,6 +18,7 @@ export const quotas: readonly Quota[] = [
     most: quota,
     description: `${plural} that the user owns`,
   })),
+  { name: "kilobytes", most: 4096, description: "size of all objects that the user owns, as JSON" },
   { name: "sessions", most: 1000, description: "logins that have not ended", passes: true },
   { name: "threads", most: 1000, description: "threads with personas" },
   { name: "workstations", most: 200, description: "agents that are registered", passes: true },

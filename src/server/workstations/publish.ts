@@ -4,7 +4,7 @@ import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { validateFields } from "../../kinds/validate.ts";
 import { decide, isVisible, type Principal } from "../core/access/policy.ts";
-import { ownedBy, type Quotas } from "../core/access/quotas.ts";
+import { ownedBy, type Quotas, reserveSize } from "../core/access/quotas.ts";
 import { type Caller, changeEvent } from "../core/caller.ts";
 import { checkNames } from "../core/catalogue/pool-names.ts";
 import { newId, type Random } from "../core/ids.ts";
@@ -118,6 +118,13 @@ function checkQuotas(
     const has = ownedBy(snapshot, kind, principal.userId) - going;
     quotas.reserve(snapshot, principal, kindOf(kind).plural, has, rows.length)();
   }
+  const changed = puts.flatMap((write) =>
+    write.op === "insert" || write.op === "update"
+      ? [{ before: snapshot.byId.get(write.row.id), row: write.row }]
+      : [],
+  );
+  // Registrations wait for each other, so that none of them needs the reservation after this.
+  reserveSize(quotas, snapshot, principal, changed)();
 }
 
 function mayPublish(principal: Principal, { kind, name }: PublishedResource, snapshot: Snapshot): void {

@@ -1,8 +1,10 @@
 import { AppError } from "../../../errors.ts";
 import { quotas } from "../../../kinds/quotas.ts";
 import { user } from "../../../kinds/user.ts";
+import { oncePerObject } from "../once-per-object.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { specOf } from "../store/typed-rows.ts";
+import type { Row } from "../store/types.ts";
 import { isAdministrator, type Principal } from "./policy.ts";
 
 /** Seconds after which it is worth trying again. */
@@ -52,11 +54,43 @@ export function ownedBy(snapshot: Snapshot, kind: string, userId: string): numbe
   return snapshot.table(kind).sorted.filter(({ owner }) => owner === userId).length;
 }
 
+/**
+ * Reserves room for an object that grows, if its owner writes it: lists must not become so large that reading them takes
+ * long.
+ *
+ * @returns a function that ends the reservation
+ * @throws AppError `conflict` with the number
+ */
+export function reserveSize(
+  quotas: Quotas,
+  snapshot: Snapshot,
+  principal: Principal,
+  changes: readonly { before: Row | undefined; row: Row }[],
+): () => void {
+  const own = changes.filter(({ row }) => row.owner === principal.userId);
+  const growth = own.reduce(
+    (sum, { before, row }) => sum + kilobytesOf(row) - (before ? kilobytesOf(before) : 0),
+    0,
+  );
+  if (growth <= 0 || isAdministrator(principal)) return () => {};
+  let has = 0;
+  for (const row of snapshot.byId.values()) if (row.owner === principal.userId) has += kilobytesOf(row);
+  return quotas.reserve(snapshot, principal, "kilobytes", has, Math.ceil(growth));
+}
+
+function kilobytesOf(row: Row): number {
+  return sizes(row).kilobytes;
+}
+
+const sizes = oncePerObject(({ spec, status }: Row) => ({
+  kilobytes: (JSON.stringify(spec).length + JSON.stringify(status).length) / 1024,
+}));
+
 function exceeded(userName: string, name: string, most: number): AppError {
   const { passes } = quotas.find((quota) => quota.name === name)!;
   return new AppError(
     passes ? "too_many_requests" : "conflict",
-    `user "${userName}" may have ${most} ${name}, and has as many`,
+    `user "${userName}" may have at most ${most} ${name}`,
     {
       hint: `end or delete some, or ask an administrator for: mcpctl patch user ${userName} quotas.${name}=N`,
       ...(passes && { retryAfter }),

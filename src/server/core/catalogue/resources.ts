@@ -4,7 +4,7 @@ import type { Kind, Resource, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
-import { ownedBy } from "../access/quotas.ts";
+import { ownedBy, reserveSize } from "../access/quotas.ts";
 import { type Caller, changeEvent } from "../caller.ts";
 import { newId } from "../ids.ts";
 import { storeFailure } from "../store/store-failure.ts";
@@ -185,13 +185,16 @@ export class Resources {
       const same = before && Bun.deepEquals([before.spec, before.status], [row.spec, row.status]);
       if (same && draft.writeFirst.length + draft.writeAfter.length === 0) return before;
       const fields = before ? changedFields(draft) : [];
-      await this.#commit(
+      const { snapshot, principal } = draft;
+      const release = reserveSize(this.#services.quotas, snapshot, principal, [{ before, row }]);
+      const commit = this.#commit(
         draft,
         before ? "update" : "create",
         requestId,
         [{ op: before ? "update" : "insert", row, refs }],
         fields,
       );
+      await commit.finally(release);
       return row;
     } catch (error) {
       for (const undo of draft.onRefused) await undo().catch(this.#onError);

@@ -34,7 +34,7 @@ describe("a quota (T116)", () => {
     const refused = await create(99);
     expect(refused.body).toMatchObject({
       code: "conflict",
-      error: 'user "alice" may have 4 llms, and has as many',
+      error: 'user "alice" may have at most 4 llms',
       hint: expect.stringContaining("mcpctl patch user alice quotas.llms=N"),
     });
     expect((await alice("GET", "/api/v1/llms")).body).toHaveLength(4);
@@ -43,7 +43,7 @@ describe("a quota (T116)", () => {
     await must(create(99));
     await must(alice("POST", "/api/v1/tokens", { name: "t2" }));
     expect((await asToken("POST", "/api/v1/tokens", { name: "t3" })).body.error).toContain(
-      "may have 2 tokens",
+      "may have at most 2 tokens",
     );
     await must(alice("POST", "/api/v1/projects", { name: "p" }));
   });
@@ -59,12 +59,27 @@ describe("a quota (T116)", () => {
     await must(more());
     await must(server.admin("PUT", "/api/v1/users/alice", { quotas: { projects: 0 } }));
     expect((await alice("POST", "/api/v1/projects", { name: "c" })).body.error).toContain(
-      "may have 0 projects",
+      "may have at most 0 projects",
     );
     const wrong = await server.admin("PUT", "/api/v1/users/alice", { quotas: { lmls: 2 } });
     expect(wrong.body.details).toEqual([
       { path: "/quotas/lmls", message: 'unknown field; did you mean "llms"?' },
     ]);
+  });
+
+  it("bounds the size of all objects of a user, however they grow", async () => {
+    const { server, alice } = await withQuotas({ kilobytes: 100 });
+    const create = (n: number) =>
+      alice("POST", "/api/v1/projects", { name: `p-${n}`, prompt: "x".repeat(30_000) });
+    expect(await statuses(8, create)).toEqual([201, 201, 201, 409, 409, 409, 409, 409]);
+    const [{ name, version }] = (await alice("GET", "/api/v1/projects")).body;
+    const grow = { prompt: "x".repeat(60_000) };
+    const { status, body } = await alice("PUT", `/api/v1/projects/${name}`, grow);
+    expect([status, body.error]).toEqual([409, 'user "alice" may have at most 100 kilobytes']);
+    expect((await server.admin("GET", `/api/v1/projects/${name}`)).body.version).toBe(version);
+    await must(alice("PUT", `/api/v1/projects/${name}`, { prompt: "short" }));
+    await must(create(9));
+    await must(server.admin("PUT", `/api/v1/projects/${name}`, grow));
   });
 
   it("does not bound administrators", async () => {
@@ -82,7 +97,7 @@ describe("a quota (T116)", () => {
       server.as()("POST", "/api/v1/auth/login", { user: "alice", password: "alice-password" });
     await must(login());
     const { status, body, headers } = await login();
-    expect([status, body.error]).toEqual([429, 'user "alice" may have 2 sessions, and has as many']);
+    expect([status, body.error]).toEqual([429, 'user "alice" may have at most 2 sessions']);
     expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
     await must(alice("POST", "/api/v1/auth/logout"));
     await must(login());
@@ -93,7 +108,9 @@ describe("a quota (T116)", () => {
     const open = () =>
       fetch(`${server.url}/api/v1/llms?watch=1`, { headers: { authorization: `Bearer ${bearer}` } });
     const [first] = [await open(), await open()];
-    expect((await alice("GET", "/api/v1/projects?watch=1")).body.error).toContain("may have 2 streams");
+    expect((await alice("GET", "/api/v1/projects?watch=1")).body.error).toContain(
+      "may have at most 2 streams",
+    );
     await first!.body!.cancel();
     await expect
       .poll(async () => {
@@ -124,14 +141,14 @@ describe("a quota (T116)", () => {
     const again = { providerSessionId: body.providerSessionId };
     expect((await publish(["a", "b", "c", "d"], again)).body).toMatchObject({
       code: "conflict",
-      error: expect.stringContaining("may have 3 llms"),
+      error: expect.stringContaining("may have at most 3 llms"),
     });
     await must(publish(["a", "c", "d"], again));
     await must(publish([]));
     const third = await publish([]);
     expect([third.status, third.body.error]).toEqual([
       429,
-      expect.stringContaining("may have 2 workstations"),
+      expect.stringContaining("may have at most 2 workstations"),
     ]);
   });
 });
