@@ -17,6 +17,7 @@ import { Limiter } from "./inference/limits/limiter.ts";
 import { Threads } from "./inference/threads/threads.ts";
 import type { AccessLog } from "./observability/access-log.ts";
 import { auditComponent } from "./observability/component.ts";
+import { loopDelayComponent } from "./observability/loop-delay.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { registerProcessGauges } from "./observability/process-gauges.ts";
 import { openTracer } from "./observability/tracer.ts";
@@ -51,6 +52,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   registerProcessGauges(metrics);
 
   await lifecycle.start(storeComponent(store, metrics));
+  await lifecycle.start(loopDelayComponent(metrics));
   const catalogue = await lifecycle.start(catalogueComponent({ store, now, random, onError }));
   const secretServices = await lifecycle.start(
     secretsComponent({ catalogue, keyFile, isSelf, now, elapsed, random, log, gauges: metrics }),

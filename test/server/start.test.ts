@@ -34,7 +34,7 @@ function recordComponents(): string[] {
 }
 
 const services = [
-  ...["store", "catalogue", "secrets", "secret upkeep", "outbound", "gemini"],
+  ...["store", "event loop", "catalogue", "secrets", "secret upkeep", "outbound", "gemini"],
   ...["upkeep", "sessions", "limits", "audit"],
 ];
 const components = [

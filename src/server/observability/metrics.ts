@@ -12,6 +12,7 @@ const firstTokenBuckets = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
 ];
 const perTokenBuckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
+const delayBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const tokenBuckets = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
 
 /** Counters and histograms: those of the OpenTelemetry GenAI conventions, and the server's own. */
@@ -29,6 +30,10 @@ const metrics = {
   gen_ai_server_time_per_output_token_seconds: {
     help: "Time per token of a stream after the first",
     buckets: perTokenBuckets,
+  },
+  mcpctl_event_loop_delay_seconds: {
+    help: "Time by which the event loop is late, measured 100 times a second",
+    buckets: delayBuckets,
   },
   mcpctl_call_retries_total: { help: "Attempts of calls after a failed one" },
   mcpctl_trace_spans_total: { help: "Spans by outcome: exported, dropped or failed" },
@@ -63,14 +68,16 @@ export class Series {
   lines(name: string, labels: string): string[] {
     if (this.#buckets.length === 0) return [`${name}{${labels}} ${this.#sum}`];
     let below = 0;
+    const before = labels === "" ? "" : `${labels},`;
+    const braces = labels === "" ? "" : `{${labels}}`;
     return [
       ...this.#buckets.map((limit, i) => {
         below += this.#counts[i]!;
-        return `${name}_bucket{${labels},le="${limit}"} ${below}`;
+        return `${name}_bucket{${before}le="${limit}"} ${below}`;
       }),
-      `${name}_bucket{${labels},le="+Inf"} ${this.#count}`,
-      `${name}_sum{${labels}} ${this.#sum}`,
-      `${name}_count{${labels}} ${this.#count}`,
+      `${name}_bucket{${before}le="+Inf"} ${this.#count}`,
+      `${name}_sum${braces} ${this.#sum}`,
+      `${name}_count${braces} ${this.#count}`,
     ];
   }
 }
