@@ -5,19 +5,23 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { reportHostile } from "./report-hostile.ts";
 import { type AuditSoakPlan, soakAudit } from "./soak-audit.ts";
+import { type HostileSoakPlan, soakHostile } from "./soak-hostile.ts";
 import { type LineResult, lineCells, soakLines } from "./soak-lines.ts";
 import { type LinkSoakPlan, type LinkSoakResult, soakLink } from "./soak-link.ts";
 import { megabytes } from "./table.ts";
 
-const usage = `bun run soak [--only audit|link|lines] [--seed N] [--binary FILE]
+const usage = `bun run soak [--only audit|link|lines|hostile] [--seed N] [--binary FILE]
 
   audit   calls the compiled server, kills it with -9 in the middle of each round, and looks for the audit row of
           every answer that a client has received whole: [--rounds 10] [--calls 10000] [--clients 16]
   link    streams from models of many agents, kills agents with -9, and cuts, resets and stalls their ways to the
           server; each stream is whole or ends in one error: [--seconds 300] [--agents 20] [--streams 200]
   lines   sends large requests and answers over lines of 1, 8 and 100 Mbit/s, with small calls beside them: [--megabytes 32]
-          (leaves out what takes longer than 100 seconds)`;
+          (leaves out what takes longer than 100 seconds)
+  hostile floods every route, the link, the answers of a provider and those of a server to its command line, with up to
+          31 MB at a time; an honest caller beside it gets its answers, and memory returns: [--seconds 300] [--width 3]`;
 
 /** Memory may grow by this share from the first third to the last; a shorter soak, in seconds, says nothing of it. */
 const growth = 0.3;
@@ -34,6 +38,7 @@ async function main(): Promise<void> {
       agents: { type: "string", default: "20" },
       streams: { type: "string", default: "200" },
       megabytes: { type: "string", default: "32" },
+      width: { type: "string", default: "3" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
       binary: { type: "string", default: join(import.meta.dirname, "../dist/mcpctl") },
       help: { type: "boolean", short: "h", default: false },
@@ -43,8 +48,9 @@ async function main(): Promise<void> {
   const { binary } = values;
   if (!existsSync(binary)) throw new Error(`there is no ${binary}: run \`bun run build\``);
   const seed = Number(values.seed);
-  const number = (name: "rounds" | "calls" | "clients" | "seconds" | "agents" | "streams" | "megabytes") =>
-    Number(values[name]);
+  const number = (
+    name: "rounds" | "calls" | "clients" | "seconds" | "agents" | "streams" | "megabytes" | "width",
+  ) => Number(values[name]);
   const soaks: Record<string, () => Promise<boolean>> = {
     audit: () =>
       audit({ rounds: number("rounds"), calls: number("calls"), clients: number("clients"), seed, binary }),
@@ -58,6 +64,8 @@ async function main(): Promise<void> {
         binary,
       }),
     lines: () => lines(number("megabytes"), binary),
+    hostile: () =>
+      hostile({ seconds: number("seconds"), width: number("width"), bytes: 31_000_000, seed, binary }),
   };
   const chosen = Object.keys(soaks).filter((one) => values.only === undefined || one === values.only);
   if (chosen.length === 0) throw new Error(`there is no soak ${values.only}\n${usage}`);
@@ -100,6 +108,14 @@ function lineOf({ cell, ideal, large, small }: LineResult): string {
     `small calls ${times.length} of ${small.length}, at most ${seconds(Math.max(0, ...times))}`,
     ...(error === undefined ? [] : [error]),
   ].join("; ");
+}
+
+async function hostile(plan: HostileSoakPlan): Promise<boolean> {
+  const { seconds, width, seed } = plan;
+  console.log(`seed ${seed}: ${width} attacks at a time, for ${seconds} s`);
+  const { lines, isKept } = reportHostile(await soakHostile(plan, console.log));
+  for (const line of lines) console.log(line);
+  return isKept;
 }
 
 async function link(plan: LinkSoakPlan): Promise<boolean> {

@@ -1,0 +1,224 @@
+import { join } from "node:path";
+import type { Flood, FloodResult } from "./hostile-flood.ts";
+import { answerForms } from "./hostile-provider.ts";
+import { create, createToken, Installation, type Mcpctl, mcpctlCommand } from "./mcpctl.ts";
+import { bareEnvironment, costOf, freePort, Processes } from "./processes.ts";
+import { type Latency, Samples } from "./stats.ts";
+
+export interface HostileSoakPlan {
+  seconds: number;
+  /** Attacks at a time. */
+  width: number;
+  /** The most bytes of a body. */
+  bytes: number;
+  seed: number;
+  /** Another build than `dist/mcpctl`. */
+  binary?: string;
+}
+
+export interface HostileSoakResult {
+  attacks: FloodResult;
+  /** Endings that must not be: an attack that hangs, a 500, or the server or a command that is gone. */
+  wrong: string[];
+  /** Milliseconds of calls of an honest caller: before the flood, and beside it. */
+  honest: { before: Latency; beside: Latency; failed: string[] };
+  /** Milliseconds by which the event loop was late: before the flood, and beside it. */
+  delay: { before: LoopDelay; beside: LoopDelay };
+  /** Resident bytes of the server: before, at most, and after the flood. */
+  resident: { before: number; most: number; after: number };
+  /** Resident bytes of the largest command line. */
+  commandLine: number;
+}
+
+interface LoopDelay {
+  p99: number;
+  max: number;
+}
+
+/** Milliseconds without attacks, for the figures before the flood. */
+const calm = 3000;
+/** The longest that memory may take to return, in milliseconds. */
+const settling = 30_000;
+/** Memory counts as returned below the figure before and so many bytes. */
+export const returnedWithin = 250e6;
+
+/**
+ * Floods the compiled server at every route, at the link and through the answers of providers, and its command line
+ * through the answers of a server, while an honest caller calls. All that is started is gone when it returns.
+ */
+export async function soakHostile(
+  plan: HostileSoakPlan,
+  say: (line: string) => void,
+): Promise<HostileSoakResult> {
+  const processes = new Processes();
+  try {
+    return await run(plan, processes, say);
+  } finally {
+    processes.killAll();
+  }
+}
+
+async function run(
+  plan: HostileSoakPlan,
+  processes: Processes,
+  say: (line: string) => void,
+): Promise<HostileSoakResult> {
+  const command = mcpctlCommand(plan.binary);
+  const port = freePort();
+  const program = (name: string, job: object) => [
+    process.execPath,
+    join(import.meta.dirname, name),
+    JSON.stringify(job),
+  ];
+  await processes.startServer("provider", program("hostile-provider.ts", { port }), port);
+  const server = await new Installation(processes, command).start();
+  for (const form of answerForms) {
+    const llm = { name: `hostile-${form}`, type: "openai", model: form, url: `http://127.0.0.1:${port}` };
+    await create(server, "llms?probe=false", llm);
+  }
+  const caller = await createToken(server, "caller", [{ role: "run", resource: "llms" }]);
+  const publisher = await createToken(server, "publisher", [{ role: "expose", resource: "llms" }]);
+
+  const watch = new Watch(server, caller);
+  await Bun.sleep(calm);
+  const before = await watch.lap();
+  say("the flood begins");
+  const flood: Flood = { ...plan, port: server.port, caller, publisher };
+  const commandLine = attackCommandLine(command, port, plan.seconds);
+  const attacks = await processes.ask<FloodResult>("hostile-flood.ts", flood);
+  const { wrong, resident: largest } = await commandLine;
+  const beside = await watch.lap();
+  const after = await settled(server, before.resident);
+  watch.stop();
+  for (const [attack, endings] of Object.entries(attacks))
+    for (const ending of ["hung", "500"])
+      if (endings[ending]) wrong.push(`${attack}: ${endings[ending]} times ${ending}`);
+  await server.stop();
+  return {
+    attacks,
+    wrong,
+    honest: { before: before.calls, beside: beside.calls, failed: watch.failed },
+    delay: { before: before.delay, beside: beside.delay },
+    resident: { before: before.resident, most: beside.most, after },
+    commandLine: largest,
+  };
+}
+
+/** Calls as an honest caller ten times a second, and reads the figures of the server each second. */
+class Watch {
+  /** Calls that were not answered with 200. */
+  readonly failed: string[] = [];
+  readonly #server: Mcpctl;
+  readonly #bearer: string;
+  readonly #timers: Timer[];
+  #calls = new Samples(100_000);
+  #longest = 0;
+  #most = 0;
+  #counts = new Map<number, number>();
+
+  constructor(server: Mcpctl, bearer: string) {
+    this.#server = server;
+    this.#bearer = bearer;
+    this.#timers = [setInterval(() => void this.#call(), 100), setInterval(() => void this.#read(), 1000)];
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  /** Returns the figures since the last lap. */
+  async lap() {
+    const counts = this.#counts;
+    await this.#read();
+    const figures = {
+      calls: this.#calls.latency(),
+      delay: { p99: p99Of(counts, this.#counts), max: this.#longest },
+      resident: costOf(this.#server.pid).resident,
+      most: this.#most,
+    };
+    this.#calls = new Samples(100_000);
+    this.#longest = 0;
+    this.#most = 0;
+    return figures;
+  }
+
+  async #call(): Promise<void> {
+    const calls = this.#calls;
+    const startedAt = performance.now();
+    const ending = await fetch(`http://127.0.0.1:${this.#server.port}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${this.#bearer}`, "content-type": "application/json" },
+      body: '{"model":"hostile-good","messages":[{"role":"user","content":"hi"}]}',
+      signal: AbortSignal.timeout(settling),
+    }).then(
+      (response) => response.text().then(() => response.status),
+      (error: Error) => error.name,
+    );
+    calls.add(performance.now() - startedAt);
+    if (ending !== 200) this.failed.push(String(ending));
+  }
+
+  async #read(): Promise<void> {
+    this.#most = Math.max(this.#most, costOf(this.#server.pid).resident);
+    const response = await fetch("http://localhost/metrics", { unix: this.#server.socket });
+    const text = await response.text();
+    const lag = Number(/^mcpctl_event_loop_lag_seconds (\S+)$/m.exec(text)?.[1]);
+    this.#longest = Math.max(this.#longest, lag * 1000);
+    const buckets = text.matchAll(/^mcpctl_event_loop_delay_seconds_bucket\{le="(\S+)"\} (\d+)$/gm);
+    this.#counts = new Map(
+      Array.from(buckets, ([, limit, count]) => [
+        limit === "+Inf" ? Number.POSITIVE_INFINITY : Number(limit),
+        Number(count),
+      ]),
+    );
+  }
+}
+
+/** The upper limit, in milliseconds, of the bucket with the 99th percentile between two readings of a histogram. */
+function p99Of(before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): number {
+  const count = (limit: number) => (after.get(limit) ?? 0) - (before.get(limit) ?? 0);
+  const all = count(Number.POSITIVE_INFINITY);
+  return 1000 * ([...after.keys()].find((limit) => count(limit) >= 0.99 * all) ?? Number.NaN);
+}
+
+/** Runs the command line against a server that means ill, one answer after another. */
+async function attackCommandLine(
+  command: readonly string[],
+  port: number,
+  seconds: number,
+): Promise<{ wrong: string[]; resident: number }> {
+  const end = performance.now() + seconds * 1000;
+  const wrong: string[] = [];
+  let resident = 0;
+  for (let turn = 0; performance.now() < end; turn++) {
+    const form = answerForms[turn % answerForms.length]!;
+    const child = Bun.spawn([...command, "get", "llms", "--timeout", "20s"], {
+      env: {
+        ...bareEnvironment,
+        HOME: "/nonexistent",
+        MCPCTL_SERVER: `http://127.0.0.1:${port}`,
+        MCPCTL_TOKEN: form,
+      },
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    const late = setTimeout(() => child.kill("SIGKILL"), 60_000);
+    await child.exited;
+    clearTimeout(late);
+    resident = Math.max(resident, child.resourceUsage()?.maxRSS ?? 0);
+    if (child.signalCode !== null)
+      wrong.push(`mcpctl get, answered with ${form}: ended by ${child.signalCode}`);
+    await Bun.sleep(200);
+  }
+  return { wrong, resident };
+}
+
+/** Returns the resident bytes once they have returned to what they were, or after a while. */
+async function settled({ pid }: Mcpctl, before: number): Promise<number> {
+  const end = performance.now() + settling;
+  while (true) {
+    const { resident } = costOf(pid);
+    if (resident < before + returnedWithin || performance.now() > end) return resident;
+    await Bun.sleep(250);
+  }
+}
