@@ -103,7 +103,8 @@ async function takeOver(lock: string): Promise<() => void> {
     }
     // The lock is held while another agent reports its status. An older one was left by a killed agent.
     const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
-    if (Date.now() - since > 3 * statusTimeout) rmSync(lock, { force: true });
+    // One of the future is older too: the clock was set back.
+    if (Math.abs(Date.now() - since) > 3 * statusTimeout) rmSync(lock, { force: true });
     else await Bun.sleep(20);
   }
 }

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -132,6 +140,19 @@ describe("the agent's control socket", () => {
     expect((await ask("GET", "/status"))[0]).toBe(200);
     expect(readdirSync(home)).toEqual(["agent.sock"]);
     expect(existsSync(path)).toBe(true);
+  });
+
+  it("does not wait for a lock of the future, which was made before the clock was set back (failure mode 94)", async () => {
+    const home = newHome();
+    // A killed agent has left its socket and its lock.
+    writeFileSync(join(home, "agent.sock"), "");
+    const lock = join(home, ".agent.lock");
+    writeFileSync(lock, "");
+    const tomorrow = Date.now() / 1000 + 24 * 60 * 60;
+    utimesSync(lock, tomorrow, tomorrow);
+    const { ask } = await open(home);
+    expect((await ask("GET", "/status"))[0]).toBe(200);
+    expect(existsSync(lock)).toBe(false);
   });
 
   it("lets one of many agents start that start together (failure mode 43)", async () => {

@@ -1,6 +1,7 @@
 import type { Outbound } from "../../net/outbound.ts";
 import { normaliseProviderUrl } from "../../net/provider-url.ts";
 import { readPrivateFile, writePrivateFile } from "../../private-file.ts";
+import { withoutByteOrderMark } from "../../wire/text.ts";
 import { type ConfigPlace, configPath } from "../config/parse.ts";
 import { readAgentConfig } from "../config/watch.ts";
 import type { ProviderConfig } from "../core/config.ts";
@@ -87,7 +88,7 @@ export function addToConfig(found: readonly Found[], place: ConfigPlace): Found[
   const added = found.filter(({ configured }) => !configured);
   if (added.length === 0) return [];
   readAgentConfig(path, place);
-  const file = JSON.parse(readPrivateFile(path, { secret: false }) ?? "{}") as {
+  const file = JSON.parse(withoutByteOrderMark(readPrivateFile(path, { secret: false }) ?? "{}")) as {
     llm?: { providers?: object[] };
   };
   const providers = [

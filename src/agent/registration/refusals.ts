@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 /** Returns the error that ends an agent whose session another agent has taken over. */
 export function fencedError(): AppError {
   return new AppError("fenced", "another agent has taken over this session: this one stops", {
-    hint: "one agent per machine; remove ~/.mcpctl/provider-session where the folder was copied",
+    hint: "one agent per machine; remove ~/.mcpctl/provider-session where the folder was copied or the machine was cloned",
   });
 }
 

@@ -97,8 +97,12 @@ export class SessionRegistry {
   /** Renews the lease of a session. */
   renew(state: SessionState): void {
     const { catalogue, now, elapsed } = this.#options;
-    state.heardAt = elapsed();
-    catalogue.snapshot.volatile.seen.set(state.session.id, now());
+    const { seen } = catalogue.snapshot.volatile;
+    const at = elapsed();
+    // Other servers see only a contact that is later than the last one, also after the clock was set back.
+    const later = (seen.get(state.session.id) ?? 0) + Math.ceil(at - state.heardAt);
+    state.heardAt = at;
+    seen.set(state.session.id, Math.max(now(), later));
   }
 
   forget(sessionId: string): void {
@@ -116,11 +120,12 @@ export class SessionRegistry {
         continue;
       }
       const heardHere = catalogue.snapshot.volatile.seen.get(session.id) ?? 0;
-      if (session.seenAt > Math.max(heardHere, state.session.seenAt)) {
-        state.heardElsewhereAt = this.#heardAt(session);
-        state.heardAt = Math.max(state.heardAt, state.heardElsewhereAt);
-      }
       const isTaken = session.epoch > state.session.epoch;
+      // The clock of the other server may be another one: that it has heard from the agent is certain, and not when.
+      if (isTaken || session.seenAt > Math.max(heardHere, state.session.seenAt)) {
+        state.heardElsewhereAt = this.#options.elapsed();
+        state.heardAt = state.heardElsewhereAt;
+      }
       state.session = session;
       if (!isTaken) continue;
       state.isAttached = false;

@@ -134,6 +134,15 @@ describe("mcpctl agent discover", () => {
     expect(readAgentConfig(path, place).providers.map(({ publish }) => publish)).toEqual([true, false]);
   });
 
+  it("adds models to a file that begins with a byte order mark", async () => {
+    const server = ollama("qwen3:8b");
+    const home = newHome();
+    const path = join(home, "config.json");
+    writeFileSync(path, '\ufeff{"later": 1}', { mode: 0o600 });
+    expect((await discover(portsOf(server), home, "--write")).code).toBe(0);
+    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ later: 1, llm: { providers: [{}] } });
+  });
+
   it("adds nothing when it runs again", async () => {
     const server = lmStudio("qwen/qwen3-14b");
     const home = newHome();

@@ -1,14 +1,17 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { machineFacts } from "../../../src/agent/session/machine.ts";
 import { openSessionFile } from "../../../src/agent/session/session-file.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-function open(home: string, machineIdPath?: string) {
+const facts = { hostname: "desk", cards: ["aa:00:00:00:00:01"] };
+
+function open(home: string, machineIdPath = "/etc/machine-id", machine = facts) {
   const warned: string[] = [];
   const note = (line: string) => void warned.push(line);
   const log = { info: note, warn: note, error: note, success: note };
-  return { file: openSessionFile(home, log, machineIdPath), warned };
+  return { file: openSessionFile(home, log, { machineIdPath, facts: machine }), warned };
 }
 
 describe("the session file", () => {
@@ -94,4 +97,76 @@ describe("the id of a machine", () => {
     expect(open(home, none).file).toMatchObject({ providerSessionId: "prov_1", machineId });
     expect(readFileSync(join(home, "provider-session"), "utf8")).not.toContain(machineId);
   });
+
+  it.each([
+    ["its name", { hostname: "desk-2", cards: facts.cards }],
+    ["a card", { hostname: "desk", cards: ["aa:00:00:00:00:01", "bb:00:00:00:00:02"] }],
+    ["all cards, which the system no longer shows", { hostname: "desk", cards: [] }],
+  ])("stays, and the session with it, when the machine changes %s", (_, changed) => {
+    const home = temporaryFolder();
+    const path = machineIdIn(home);
+    const first = open(home, path);
+    first.file.keep("prov_1");
+    const next = open(home, path, changed);
+    expect(next.file).toMatchObject({ providerSessionId: "prov_1", machineId: first.file.machineId });
+    expect(next.warned).toEqual([]);
+    // From now on the new facts count.
+    expect(open(home, path, changed).file.providerSessionId).toBe("prov_1");
+  });
+
+  it.each([
+    ["another card", { hostname: "desk", cards: ["cc:00:00:00:00:03"] }],
+    ["another name, where no card is shown", { hostname: "clone", cards: [] }],
+  ])(
+    "is another one on a clone, which has %s, and the clone gets a session of its own (failure mode 93)",
+    (_, clone) => {
+      const home = temporaryFolder();
+      const path = machineIdIn(home);
+      const original = open(home, path);
+      original.file.keep("prov_1");
+      const { file, warned } = open(home, path, clone);
+      expect(file.providerSessionId).toBeUndefined();
+      expect(file.machineId).not.toBe(original.file.machineId);
+      expect(warned).toEqual([
+        expect.stringContaining("was written on another machine, or before this one was cloned"),
+      ]);
+      file.keep("prov_2");
+      const again = open(home, path, clone);
+      expect(again.file).toMatchObject({ providerSessionId: "prov_2", machineId: file.machineId });
+      expect(again.warned).toEqual([]);
+    },
+  );
+
+  it("stays with a file of an older version, which does not name its machine", () => {
+    const home = temporaryFolder();
+    const path = machineIdIn(home);
+    writeFileSync(join(home, "provider-session"), '{"providerSessionId":"prov_1"}');
+    expect(open(home, path)).toMatchObject({ file: { providerSessionId: "prov_1" }, warned: [] });
+    expect(
+      open(home, path, { hostname: "x", cards: ["cc:00:00:00:00:03"] }).file.providerSessionId,
+    ).toBeUndefined();
+  });
 });
+
+describe("the facts of a machine", () => {
+  it("have the cards whose addresses are their own, and no interfaces that software has made", () => {
+    const net = temporaryFolder();
+    const card = (name: string, address: string, type: string, isDevice = true) => {
+      mkdirSync(join(net, name, ...(isDevice ? ["device"] : [])), { recursive: true });
+      writeFileSync(join(net, name, "address"), `${address}\n`);
+      writeFileSync(join(net, name, "addr_assign_type"), `${type}\n`);
+    };
+    card("eth0", "aa:00:00:00:00:01", "0");
+    card("wlan0", "bb:00:00:00:00:02", "3");
+    card("docker0", "02:42:00:00:00:03", "0", false);
+    card("empty", "00:00:00:00:00:00", "0");
+    expect(machineFacts(net).cards).toEqual(["aa:00:00:00:00:01"]);
+    expect(machineFacts(join(net, "none")).cards).toEqual([]);
+  });
+});
+
+function machineIdIn(folder: string): string {
+  const path = join(folder, "machine-id");
+  writeFileSync(path, "0123456789abcdef0123456789abcdef\n");
+  return path;
+}

@@ -279,4 +279,27 @@ describe("a database", () => {
     expect([here.status("a"), there.status("a")]).toEqual(["inactive", "inactive"]);
     expect([here.errors, there.errors]).toEqual([[], []]);
   });
+
+  it.each([
+    ["is set back by a day", -24 * hour],
+    ["is set forward by a day", 24 * hour],
+  ])("that two servers share goes on when the clock of one %s (failure mode 94)", async (_, step) => {
+    const here = await startTestSessions();
+    const skew = { milliseconds: 0 };
+    const there = await here.startSecondServer(skew);
+    await here.advance(5 * minute);
+    const { id } = await there.attachAgent({ providers: [provider("a")] });
+    for (let minutes = 0; minutes < 6 * 60; minutes += 1) {
+      if (minutes === 2) skew.milliseconds = step;
+      there.sessions.renew(id);
+      await there.store.touchProviderSessions(there.catalogue.snapshot.volatile.seen);
+      await here.advance(minute);
+      if (minutes < 10 || minutes % 60 === 0)
+        expect([here.status("a"), there.status("a")], `after ${minutes} minutes`).toEqual([
+          "active",
+          "active",
+        ]);
+    }
+    expect([here.errors, there.errors, here.closings, there.closings]).toEqual([[], [], [], []]);
+  });
 });

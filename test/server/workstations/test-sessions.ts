@@ -62,7 +62,7 @@ export interface TestSessions {
   /** Moves the clocks forward, and checks leases every 10 s as a server does. */
   advance(milliseconds: number): Promise<void>;
   /** Starts a second server on the same database. `advance` lets it read changes and check leases too. */
-  startSecondServer(): Promise<TestSessions>;
+  startSecondServer(skew?: { milliseconds: number }): Promise<TestSessions>;
   /** Closes this server and starts another one on the same database some time later. */
   restart(milliseconds?: number): Promise<TestSessions>;
 }
@@ -160,8 +160,17 @@ async function sessionsOver(
         }
       }
     },
-    async startSecondServer() {
-      second = await sessionsOver(store, await Catalogue.open(store, () => {}), options);
+    async startSecondServer(skew = { milliseconds: 0 }) {
+      const skewed = {
+        get now() {
+          return clocks.now + skew.milliseconds;
+        },
+        get elapsed() {
+          return clocks.elapsed;
+        },
+      };
+      const catalogue = await Catalogue.open(store, () => {});
+      second = await sessionsOver(store, catalogue, { ...options, clocks: skewed });
       return second;
     },
     async restart(milliseconds = 0) {
