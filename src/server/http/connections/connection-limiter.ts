@@ -77,10 +77,11 @@ export class ConnectionLimiter {
   /** Begins to limit connections. Returns undefined where the system does not let a process see its sockets. */
   static open(options: ConnectionLimiterOptions): ConnectionLimiter | undefined {
     const libc = openLibc();
-    const sockets = libc && Sockets.find(libc, options.port);
-    const gate = sockets && AcceptGate.find(libc!, sockets.listener);
-    if (!gate) return undefined;
-    return new ConnectionLimiter(options, { sockets, gate, descriptors: new Descriptors(libc!) });
+    if (!libc) return undefined;
+    const descriptors = new Descriptors(libc);
+    const sockets = Sockets.find(libc, descriptors, options.port);
+    const gate = sockets && AcceptGate.find(libc, sockets.listener);
+    return gate && new ConnectionLimiter(options, { sockets, gate, descriptors });
   }
 
   /** Ends the limits, before the listener closes. */
@@ -97,15 +98,18 @@ export class ConnectionLimiter {
   }
 
   #look(): void {
-    if (!this.#isShort && this.#descriptors.isFull) this.#begin();
-    if (this.#isShort) return this.#again(this.#round());
-    if (this.#options.elapsed() >= this.#nextSweep) this.#sweep();
-    this.#again(lookInterval);
+    let next = lookInterval;
+    try {
+      if (!this.#isShort && this.#descriptors.isFull) this.#begin();
+      if (this.#isShort) next = this.#round();
+      else if (this.#options.elapsed() >= this.#nextSweep) this.#sweep();
+    } finally {
+      this.#again(next);
+    }
   }
 
   #begin(): void {
     this.#gate.pause();
-    this.#descriptors.allow(this.#descriptors.hard);
     this.#isShort = true;
   }
 
@@ -117,7 +121,9 @@ export class ConnectionLimiter {
 
   /** Makes room, or accepts what waits. Returns the milliseconds to the next round. */
   #round(): number {
-    const { ordinary, used } = this.#descriptors;
+    const { ordinary, hard } = this.#descriptors;
+    this.#descriptors.allow(hard);
+    const used = this.#descriptors.list().length;
     const surplus = used - Math.floor(ordinary / 2);
     if (surplus > 0) {
       const victims = mostIdle(this.#sockets.list(), this.#options.busyPorts(), surplus);
@@ -126,7 +132,11 @@ export class ConnectionLimiter {
     }
     if (used > ordinary - this.#backlog) return stuckInterval;
     if (this.#options.elapsed() - this.#lastClosed > calmAfter) this.#end();
-    else this.#gate.acceptOnce();
+    else {
+      // Bun accepts all that come while it accepts, so the reserve is closed meanwhile.
+      this.#descriptors.allow(ordinary);
+      this.#gate.acceptOnce();
+    }
     return roundInterval;
   }
 

@@ -21,9 +21,13 @@ export class Descriptors {
     this.ordinary = this.hard - Math.min(1024, Math.floor(this.hard / 4));
   }
 
-  /** The number of descriptors that are open. */
-  get used(): number {
-    return readdirSync("/proc/self/fd").length;
+  /** Returns the descriptors that are open; all that are possible if none is left to find out. */
+  list(): number[] {
+    try {
+      return readdirSync("/proc/self/fd").map(Number);
+    } catch {
+      return Array.from({ length: this.hard }, (_, descriptor) => descriptor);
+    }
   }
 
   /** True if no descriptor can be opened within the present limit. */

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import type { Descriptors } from "./descriptors.ts";
 import { type Libc, ptr } from "./libc.ts";
 import type { OpenConnection } from "./victims.ts";
 
@@ -23,6 +23,7 @@ const probes = 4;
 /** The TCP sockets of one listening port: `Bun.serve` shows connections only while they have a request. */
 export class Sockets {
   readonly #libc: Libc;
+  readonly #descriptors: Descriptors;
   readonly #port: number;
   readonly listener: number;
   readonly #address = Buffer.alloc(28);
@@ -30,15 +31,16 @@ export class Sockets {
   #vanishedAfter = Number.POSITIVE_INFINITY;
   readonly #length = new Uint32Array(1);
 
-  private constructor(libc: Libc, port: number) {
+  private constructor(libc: Libc, descriptors: Descriptors, port: number) {
     this.#libc = libc;
+    this.#descriptors = descriptors;
     this.#port = port;
-    this.listener = this.#descriptors().find((descriptor) => this.#isListener(descriptor)) ?? -1;
+    this.listener = descriptors.list().find((descriptor) => this.#isListener(descriptor)) ?? -1;
   }
 
   /** Finds the sockets of a port on which this process listens. Returns undefined if it cannot see its descriptors. */
-  static find(libc: Libc, port: number): Sockets | undefined {
-    const sockets = new Sockets(libc, port);
+  static find(libc: Libc, descriptors: Descriptors, port: number): Sockets | undefined {
+    const sockets = new Sockets(libc, descriptors, port);
     return sockets.listener < 0 ? undefined : sockets;
   }
 
@@ -61,7 +63,7 @@ export class Sockets {
   /** Returns the connections that are open. */
   list(): OpenConnection[] {
     const connections: OpenConnection[] = [];
-    for (const descriptor of this.#descriptors()) {
+    for (const descriptor of this.#descriptors.list()) {
       if (descriptor === this.listener || !this.#isOwn(descriptor)) continue;
       if (!this.#read(this.#libc.getpeername, descriptor)) continue;
       const { address, port } = this.#peer();
@@ -87,10 +89,6 @@ export class Sockets {
 
   #set(level: number, option: number, value: number): void {
     this.#libc.setsockopt(this.listener, level, option, ptr(new Int32Array([value])), 4);
-  }
-
-  #descriptors(): number[] {
-    return readdirSync("/proc/self/fd").map(Number);
   }
 
   #isListener(descriptor: number): boolean {
