@@ -109,7 +109,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await every("upkeep", tick, upkeep);
   await every("secret upkeep", tick, secretUpkeep.run, true);
   await every("sessions", Math.min(tick, sessionsInterval), () => sessions.checkLeases());
-  const loadLimits = () => (store.dialect === "postgres" ? limits.load() : limits.loadNewMonth());
+  const loadLimits = () => {
+    limits.forgetDeleted();
+    return store.dialect === "postgres" ? limits.load() : limits.loadNewMonth();
+  };
   await every("limits", sharedLimitsInterval, loadLimits);
 
   return { url: listeners.urls[0]!, stop: (timeout) => lifecycle.stop(timeout) };

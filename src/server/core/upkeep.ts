@@ -21,7 +21,9 @@ export interface UpkeepOptions {
 export function upkeepComponent({ catalogue, now }: UpkeepOptions): Component<() => Promise<void>> {
   const { store } = catalogue;
   const run = async () => {
-    const { lastUsed, seen } = catalogue.snapshot.volatile;
+    const { volatile, byId } = catalogue.snapshot;
+    const { lastUsed, seen } = volatile;
+    for (const id of lastUsed.keys()) if (!byId.has(id)) lastUsed.delete(id);
     const since = now() - recent;
     const recentOf = (times: typeof seen) => new Map([...times].filter(([, at]) => at > since));
     const used = recentOf(lastUsed);

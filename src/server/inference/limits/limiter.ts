@@ -65,9 +65,16 @@ export class Limiter {
         }
       }
     }
+    const { byId } = this.#catalogue.snapshot;
     for (const [id, periods] of totals)
-      for (const [period, total] of periods) this.#account(id).load(period, total);
+      for (const [period, total] of periods) if (byId.has(id)) this.#account(id).load(period, total);
     this.#loaded.add(since).add(month);
+  }
+
+  /** Forgets deleted tokens and users: no limit counts their use by their own id any more. */
+  forgetDeleted(): void {
+    const { byId } = this.#catalogue.snapshot;
+    for (const id of this.#accounts.keys()) if (!byId.has(id)) this.#accounts.delete(id);
   }
 
   /** Loads the use of a month that was not loaded before: a month has begun, or the clock was set. */

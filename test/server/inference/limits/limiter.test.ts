@@ -260,3 +260,12 @@ it("is exceeded at most by the calls in flight, with 200 callers at once", () =>
 function sumOf(calls: readonly { tokens: number }[]): number {
   return calls.reduce((sum, { tokens }) => sum + tokens, 0);
 }
+
+it("forgets the use of rows that no longer exist, and keeps that of others", () => {
+  const { limiter, alice } = house({ alice: { tokensPerDay: 100 } });
+  const gone: Principal = { ...alice, kind: "Token", id: "tok_gone" };
+  limiter.admit(gone, [priced], 4, 1).settle(priced, used(100));
+  limiter.forgetDeleted();
+  expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))?.message).toContain("100 tokens of today");
+  expect(refusalOf(() => limiter.admit(gone, [priced], 4, 1))?.message).toContain("100 tokens of today");
+});
