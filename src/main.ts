@@ -1,6 +1,7 @@
 import { runMain } from "./cli/core/run.ts";
 import { processTerminal } from "./cli/terminal/process-terminal.ts";
 import { commands } from "./commands.ts";
+import { takeEnvironment } from "./proxies.ts";
 
 const interrupt = new AbortController();
 // Only once: a second Ctrl-C ends the process at once.
@@ -9,7 +10,7 @@ process.once("SIGINT", () => interrupt.abort());
 // Nothing else sets the exit code. process.exit would cut off output that a pipe has not taken yet.
 process.exitCode = await runMain(process.argv.slice(2), commands, {
   terminal: processTerminal(interrupt.signal, () => interrupt.abort()),
-  env: process.env,
+  env: takeEnvironment(process.env),
   cwd: process.cwd(),
   signal: interrupt.signal,
 });

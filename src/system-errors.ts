@@ -6,6 +6,8 @@ export interface SystemReason {
   text: string;
   /** Advice in a sentence. */
   hint?: string;
+  /** The proxy on the way: `proxy.example.org:3128`. */
+  proxy?: string;
 }
 
 type Words = readonly [text: string, hint?: string];
@@ -187,10 +189,16 @@ export function systemCodeOf(error: unknown): string | undefined {
 export function systemReason(error: unknown): SystemReason | undefined {
   const found = withCode(error);
   if (found === undefined) return undefined;
-  const words = found.code === "EPROTO" && plainText.test(found.message) ? notTls : wordsOf(found.code);
+  const words = specialWords(found) ?? wordsOf(found.code);
   if (words === undefined) return undefined;
   const [text, hint] = words;
-  return { code: found.code, text, ...(hint !== undefined && { hint }) };
+  const proxy = proxyOf(error);
+  return {
+    code: found.code,
+    text,
+    ...(hint !== undefined && { hint }),
+    ...(proxy !== undefined && { proxy }),
+  };
 }
 
 /**
@@ -199,10 +207,37 @@ export function systemReason(error: unknown): SystemReason | undefined {
  * @param otherwise the clause for an error without a known code
  */
 export function reasonText(error: unknown, otherwise = "unknown reason"): string {
-  const reason = systemReason(error);
-  if (reason) return `${reason.text} (${reason.code})`;
   const code = systemCodeOf(error);
-  return code === undefined ? otherwise : `${otherwise} (${code})`;
+  const text = systemReason(error)?.text ?? otherwise;
+  const proxy = proxyOf(error);
+  const clause = code === undefined ? text : `${text} (${code})`;
+  return proxy === undefined ? clause : `${clause}, through the proxy ${proxy}`;
+}
+
+/** Returns the words for codes that stand for several faults, which only the message tells apart. */
+function specialWords({ code, message }: { code: string; message: string }): Words | undefined {
+  if (code === "EPROTO" && plainText.test(message)) return notTls;
+  if (code !== "ERR_PROXY_TUNNEL") return undefined;
+  const [, status] = /: (\d{3})\b/.exec(message) ?? [];
+  if (status === "407")
+    return [
+      "the proxy requires a user and password",
+      "write them into the variable: http://user:password@proxy:3128",
+    ];
+  return [
+    status ? `the proxy refused the connection with status ${status}` : "the proxy does not speak HTTP",
+    "to call the host directly, add it to NO_PROXY",
+  ];
+}
+
+function proxyOf(error: unknown): string | undefined {
+  let one = error;
+  for (let depth = 0; depth < maxDepth && typeof one === "object" && one !== null; depth++) {
+    const { proxy, cause } = one as { proxy?: unknown; cause?: unknown };
+    if (typeof proxy === "string") return proxy;
+    one = cause;
+  }
+  return undefined;
 }
 
 function wordsOf(code: string): Words | undefined {

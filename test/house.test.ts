@@ -39,6 +39,8 @@ function inRoom(room: string): File[] {
 /** Rooms that each room may import, besides itself. `version` and the root's package.json are plain data. */
 const mayImport: Record<string, readonly string[]> = {
   errors: [],
+  hosts: [],
+  proxies: ["errors", "hosts"],
   version: [],
   log: ["wire"],
   "private-file": ["errors", "system-errors"],
@@ -49,14 +51,16 @@ const mayImport: Record<string, readonly string[]> = {
   "yaml-offset": [],
   kinds: ["errors"],
   wire: ["errors"],
-  net: ["errors", "system-errors", "wire"],
+  net: ["errors", "hosts", "proxies", "system-errors", "wire"],
   processes: ["errors", "private-file", "time"],
   adapters: ["errors", "kinds", "wire", "net", "processes"],
-  backends: ["errors", "system-errors", "time", "kinds", "wire", "net"],
+  backends: ["errors", "hosts", "proxies", "system-errors", "time", "kinds", "wire", "net"],
   server: [
     "errors",
     "version",
     "log",
+    "hosts",
+    "proxies",
     "system-errors",
     "systemd",
     "time",
@@ -72,6 +76,7 @@ const mayImport: Record<string, readonly string[]> = {
     "version",
     "log",
     "private-file",
+    "proxies",
     "system-errors",
     "systemd",
     "time",
@@ -88,6 +93,7 @@ const mayImport: Record<string, readonly string[]> = {
     "errors",
     "version",
     "private-file",
+    "proxies",
     "system-errors",
     "time",
     "unix-socket",
@@ -96,7 +102,7 @@ const mayImport: Record<string, readonly string[]> = {
     "wire",
   ],
   commands: ["cli", "server", "agent"],
-  main: ["cli", "commands"],
+  main: ["cli", "commands", "proxies"],
 };
 
 /** Rooms inside `src/server`: the rooms that each may import, and those from which it may import types only. */
@@ -129,7 +135,9 @@ const graph = new Map(
 const mayUse: Record<string, RegExp> = {
   errors: /^$/,
   log: /^consola$/,
+  hosts: /^node:net$/,
   "private-file": /^node:.+$/,
+  proxies: /^node:net$/,
   // The way to a socket that Bun cannot speak to.
   systemd: /^bun:ffi$/,
   "system-errors": /^$/,

@@ -1,6 +1,7 @@
 import type { Fault } from "../errors.ts";
 import type { BackendConfig, BackendType } from "../kinds/secret-backends/define.ts";
 import type { backendTypes } from "../kinds/secret-backends/index.ts";
+import type { ProxyRule } from "../proxies.ts";
 import type { KeyRing } from "./master-keys.ts";
 import type { SecretTable } from "./secret-table.ts";
 
@@ -71,6 +72,8 @@ export interface DriverOptions {
   credential(): Promise<string>;
   /** Receives problems that stop nothing. */
   onWarning(text: string): void;
+  /** The proxy of each URL that the driver calls. */
+  proxyFor?: ProxyRule | undefined;
 }
 
 /** Facts about the server that a config is checked against. */
@@ -87,6 +90,8 @@ export interface SetUpOptions {
   config: BackendConfig;
   /** Used here and forgotten: no message contains it. */
   adminToken: string;
+  /** The proxy of each URL that is called. */
+  proxyFor?: ProxyRule | undefined;
 }
 
 export interface SetUpResult {

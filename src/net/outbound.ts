@@ -1,7 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { AppError } from "../errors.ts";
+import type { HttpProxy, ProxyRule } from "../proxies.ts";
 import { createHttpClient, type HttpClientOptions } from "./http1/client.ts";
 import type { Exchange, HttpTarget, Timeouts } from "./http1/exchange.ts";
+import { HttpFailure } from "./http1/http-failure.ts";
+import { TunnelRefused, throughProxy } from "./http1/tunnel.ts";
 import { isForbiddenHost } from "./provider-url.ts";
 
 export { HttpFailure } from "./http1/http-failure.ts";
@@ -29,13 +32,18 @@ export type Outbound = (url: URL, options: OutboundOptions) => Promise<Exchange>
  * Creates a client for outbound calls.
  *
  * @param options.ca certificates in PEM; they replace the certificate authorities of the system
+ * @param options.proxyFor the proxy of each URL; all are called directly if it is left out
  * @param options.isSelf true for a URL that leads to this program, which must not call itself (T105)
  * @throws AppError `invalid_request` if `ca` is not one or more certificates in PEM
  */
 export function createOutbound(
-  options: Pick<HttpClientOptions, "resolve"> & { ca?: string; isSelf?: (url: URL) => boolean } = {},
+  options: Pick<HttpClientOptions, "resolve"> & {
+    ca?: string;
+    isSelf?: (url: URL) => boolean;
+    proxyFor?: ProxyRule | undefined;
+  } = {},
 ): Outbound & { close(): void } {
-  const { ca, isSelf, ...rest } = options;
+  const { ca, isSelf, proxyFor, ...rest } = options;
   const client = createHttpClient({
     ...rest,
     ...(ca !== undefined && { tls: { ca: certificatesIn(ca) } }),
@@ -48,15 +56,24 @@ export function createOutbound(
   });
   const targets = new WeakMap<URL, HttpTarget>();
   const send: Outbound = (url, options) => {
-    const target = targets.get(url) ?? targetOf(url);
+    const target = targets.get(url) ?? { ...targetOf(url), proxy: proxyFor?.(url) };
     targets.set(url, target);
     // The server reads responses on their way, so they must not be compressed.
-    return client.request(target, {
+    const response = client.request(target, {
       ...options,
       headers: { "accept-encoding": "identity", ...options.headers },
     });
+    return target.proxy ? response.then((exchange) => refuseLogin(exchange, target.proxy!)) : response;
   };
   return Object.assign(send, { close: () => client.close() });
+}
+
+/** Throws if the response is the proxy's own, which wants a login: the caller must not take it for the provider's. */
+function refuseLogin(exchange: Exchange, proxy: HttpProxy): Exchange {
+  if (exchange.status !== 407) return exchange;
+  exchange.cancel();
+  const cause = new TunnelRefused("status: 407");
+  throw throughProxy(new HttpFailure("connect", "the proxy requires a login", { cause }), proxy);
 }
 
 function certificatesIn(pem: string): string[] {

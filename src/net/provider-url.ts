@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { AppError } from "../errors.ts";
+import { plainHost } from "../hosts.ts";
 
 /**
  * Normalises the base URL of a provider: http or https, without credentials, without a query, without a trailing `/v1`
@@ -30,12 +31,6 @@ export function providerUrl(base: string, path: string): URL {
   if (url.pathname !== expected)
     throw new AppError("internal", "the provider's URL would lead somewhere else");
   return url;
-}
-
-/** Returns true if the host of a parsed URL is this machine: `localhost` or a loopback address. */
-export function isLoopbackHost(hostname: string): boolean {
-  const host = plainHost(hostname);
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 const metadataNames = new Set(["metadata", "metadata.google.internal", "metadata.goog", "instance-data"]);
@@ -91,14 +86,6 @@ function embeddedIpv4(groups: readonly number[]): string[] {
   if (startsWith(0x2001, 0))
     return [dotted(groups[2], groups[3]), dotted(groups[6]! ^ 0xffff, groups[7]! ^ 0xffff)];
   return [];
-}
-
-/** Returns a host without the brackets of IPv6 and without the final dot of a name, in lower case. */
-function plainHost(hostname: string): string {
-  return hostname
-    .replace(/^\[|\]$/g, "")
-    .replace(/\.$/, "")
-    .toLowerCase();
 }
 
 function isForbiddenIpv4(address: string): boolean {

@@ -6,6 +6,7 @@ import { quotas } from "../kinds/quotas.ts";
 import { createLog, type LogFormat, logFormats } from "../log.ts";
 import { reapOrphans } from "../processes/orphan-zombies.ts";
 import { stopSignals } from "../processes/stop-signals.ts";
+import { proxyRule } from "../proxies.ts";
 import { serviceManager } from "../systemd.ts";
 import { version } from "../version.ts";
 import { prepareDataDirectory } from "./core/data-directory.ts";
@@ -131,6 +132,7 @@ export const server = defineVerb({
       },
       ...(args["access-log"] && { accessLog: (line: string) => void process.stderr.write(line) }),
       ...(traces && { traces }),
+      proxyFor: proxyRule(env),
       log,
     });
     log.success(`mcpctl ${version.version} listens on ${running.url} and ${socketPath}`);

@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import type { ProxyRule } from "../proxies.ts";
 import type { Store } from "./core/store/types.ts";
 import type { ConnectionOptions } from "./http/connections/connection-options.ts";
 import type { Pace } from "./inference/pace.ts";
@@ -33,6 +34,8 @@ export interface ServerOptions {
   traces?: TraceSettings;
   /** Bounds on what one user can have, instead of the defaults, by the name of the quota. */
   quotas?: Readonly<Record<string, number>>;
+  /** The proxy of each URL that the server calls. Without it, all are called directly. */
+  proxyFor?: ProxyRule;
   /** Milliseconds since 1970. */
   now?: () => number;
   /** A monotonic clock, in milliseconds. */

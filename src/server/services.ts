@@ -46,7 +46,7 @@ export interface ServiceContext {
  * opposite order: each closes before the ones that it uses.
  */
 export async function startServices(lifecycle: Lifecycle, options: ServerOptions, context: ServiceContext) {
-  const { store, keyFile, commands, traces, pace, log } = options;
+  const { store, keyFile, commands, traces, pace, log, proxyFor } = options;
   const { now, elapsed, random, requestId, accessLog, isSelf, onError } = context;
   const metrics = new Metrics();
   registerProcessGauges(metrics);
@@ -55,14 +55,14 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   await lifecycle.start(loopDelayComponent(metrics));
   const catalogue = await lifecycle.start(catalogueComponent({ store, now, random, onError }));
   const secretServices = await lifecycle.start(
-    secretsComponent({ catalogue, keyFile, isSelf, now, elapsed, random, log, gauges: metrics }),
+    secretsComponent({ catalogue, keyFile, isSelf, proxyFor, now, elapsed, random, log, gauges: metrics }),
   );
   const quotas = new Quotas(options.quotas);
   const resources = new Resources(catalogue, { ...secretServices, quotas, isSelf, now, random }, onError);
   const secretUpkeep = await lifecycle.start(
     secretUpkeepComponent({ ...secretServices, catalogue, resources, now, requestId, log }),
   );
-  const outbound = await lifecycle.start(closable("outbound", () => createOutbound({ isSelf })));
+  const outbound = await lifecycle.start(closable("outbound", () => createOutbound({ isSelf, proxyFor })));
   const gemini =
     commands &&
     (await lifecycle.start(

@@ -5,8 +5,10 @@ import type { Context } from "../../cli/core/context.ts";
 import { AppError } from "../../errors.ts";
 import { createLog, type Log, logFormats } from "../../log.ts";
 import { createOutbound } from "../../net/outbound.ts";
+import { proxiedFetch, proxiedWebSocket } from "../../net/proxied.ts";
 import { reapOrphans } from "../../processes/orphan-zombies.ts";
 import { type StopSignals, stopSignals } from "../../processes/stop-signals.ts";
+import { proxyRule } from "../../proxies.ts";
 import { type ServiceManager, serviceManager } from "../../systemd.ts";
 import { systemTime as time } from "../../time.ts";
 import { controlSocket } from "../../wire/agent-control.ts";
@@ -109,7 +111,8 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
   const place = configPlace(home, homeFolder(env));
   const path = configPath(place);
   const config = readAgentConfig(path, place);
-  const outbound = createOutbound();
+  const proxyFor = proxyRule(env);
+  const outbound = createOutbound({ proxyFor });
   closes.push(() => outbound.close());
   const providers = createProviders({ outbound, home, env, cwd: place.userHome, log, time });
   let agent: Agent | undefined;
@@ -126,8 +129,8 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
     endpoint,
     providers,
     sessionFile: openSessionFile(home, log),
-    fetch,
-    WebSocket: WebSocket as unknown as SocketConstructor,
+    fetch: proxiedFetch(proxyFor, fetch),
+    WebSocket: proxiedWebSocket(proxyFor, WebSocket as unknown as SocketConstructor),
     time,
     bootId: crypto.randomUUID(),
     log,

@@ -4,6 +4,7 @@ import { wantsJson } from "../../cli/output/format.ts";
 import { table } from "../../cli/output/table.ts";
 import { AppError } from "../../errors.ts";
 import { createOutbound } from "../../net/outbound.ts";
+import { proxyRule } from "../../proxies.ts";
 import { jsonText } from "../../wire/text.ts";
 import { homeFolder } from "../config/home-folder.ts";
 import { configPath, configPlace } from "../config/parse.ts";
@@ -32,7 +33,7 @@ export const discoverVerb = defineVerb({
     const place = configPlace(home, homeFolder(env));
     const ports = args.port.length > 0 ? args.port.map(portOf) : usualPorts;
     const config = readAgentConfig(configPath(place), place);
-    const outbound = createOutbound();
+    const outbound = createOutbound({ proxyFor: proxyRule(env) });
     const { found, empty } = await discover(outbound, config.providers, ports).finally(() =>
       outbound.close(),
     );

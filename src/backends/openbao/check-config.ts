@@ -1,5 +1,6 @@
 import { AppError, type Fault } from "../../errors.ts";
-import { isLoopbackHost, normaliseProviderUrl } from "../../net/provider-url.ts";
+import { isLoopbackHost } from "../../hosts.ts";
+import { normaliseProviderUrl } from "../../net/provider-url.ts";
 import type { ServerFacts } from "../types.ts";
 
 /** Brings the url into its normal form, and returns the faults in it. */

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { OpenBaoConfig } from "../../kinds/secret-backends/openbao.ts";
+import type { ProxyRule } from "../../proxies.ts";
 import type { LoginDriver } from "../types.ts";
 import { permanent } from "./faults.ts";
 import { healthOf } from "./health.ts";
@@ -18,6 +19,8 @@ export interface OpenBaoOptions {
   config: OpenBaoConfig;
   /** Reads the token or secret id that the config names, as it is now. */
   credential(): Promise<string>;
+  /** The proxy of each URL that is called. */
+  proxyFor?: ProxyRule | undefined;
   serviceAccountToken?(): Promise<string>;
   /** Monotonic clock, in milliseconds (T91). */
   now?(): number;
@@ -41,7 +44,7 @@ const replication = { longest: 10_000, attempts: 5, pause: 100 };
 export function openBaoDriver(options: OpenBaoOptions): LoginDriver {
   const { name, config } = options;
   const { now = () => performance.now(), random = Math.random, pause = Bun.sleep } = options;
-  const backend: BaoBackend = { name, config };
+  const backend: BaoBackend = { name, config, proxyFor: options.proxyFor };
   const bao = createBao({ ...backend, now, random, pause });
   const session = createSession({
     ...backend,

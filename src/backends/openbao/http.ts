@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
+import { isLoopbackHost } from "../../hosts.ts";
 import { createOutbound, type Outbound, type OutboundTimeouts } from "../../net/outbound.ts";
-import { isLoopbackHost, normaliseProviderUrl, providerUrl } from "../../net/provider-url.ts";
+import { normaliseProviderUrl, providerUrl } from "../../net/provider-url.ts";
 import { backoffDelay, retryAfterIn } from "../../time.ts";
 import { isObject, parsedObject } from "../../wire/json.ts";
 import { faultOfFailedCall, faultOfResponse, permanent } from "./faults.ts";
@@ -133,9 +134,9 @@ function outcomeOf(
   return { fault, undone, ...(seconds !== undefined && { wait: seconds * 1000 }) };
 }
 
-function openOutbound({ name, config: { caCert } }: BaoBackend): Outbound & { close(): void } {
+function openOutbound({ name, config: { caCert }, proxyFor }: BaoBackend): Outbound & { close(): void } {
   try {
-    return createOutbound(caCert === undefined ? {} : { ca: caCert });
+    return createOutbound({ proxyFor, ...(caCert !== undefined && { ca: caCert }) });
   } catch (cause) {
     throw permanent(name, "its caCert is not a certificate in PEM", { cause });
   }

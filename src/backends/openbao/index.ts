@@ -5,17 +5,17 @@ import { openBaoDriver } from "./driver.ts";
 import { setUpOpenBao } from "./set-up.ts";
 
 export const openbaoModule = {
-  make: ({ name, config, credential, onWarning }): LoginDriver =>
-    openBaoDriver({ name, config: config as OpenBaoConfig, credential, onWarning }),
+  make: ({ name, config, credential, onWarning, proxyFor }): LoginDriver =>
+    openBaoDriver({ name, config: config as OpenBaoConfig, credential, onWarning, proxyFor }),
   checkConfig,
-  async setUp({ name, config: given, adminToken }) {
+  async setUp({ name, config: given, adminToken, proxyFor }) {
     const config = given as OpenBaoConfig;
-    const { token, policy, role } = await setUpOpenBao({ name, config, adminToken });
+    const { token, policy, role } = await setUpOpenBao({ name, config, adminToken, proxyFor });
     return {
       credential: token,
       made: { policy, role },
       async revoke() {
-        const driver = openBaoDriver({ name, config, credential: async () => token });
+        const driver = openBaoDriver({ name, config, credential: async () => token, proxyFor });
         await driver.login.revoke(token).finally(() => driver.close?.());
       },
     };

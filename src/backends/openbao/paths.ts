@@ -1,4 +1,5 @@
 import type { OpenBaoConfig } from "../../kinds/secret-backends/openbao.ts";
+import type { ProxyRule } from "../../proxies.ts";
 import { permanent } from "./faults.ts";
 
 /** A backend without its login. */
@@ -6,6 +7,8 @@ export interface BaoBackend {
   /** For messages. */
   name: string;
   config: Omit<OpenBaoConfig, "auth">;
+  /** The proxy of each URL that is called. */
+  proxyFor?: ProxyRule | undefined;
 }
 
 /** Pattern of a segment of a ref: no URL parser or server folds, decodes or cuts such a text (T38). */

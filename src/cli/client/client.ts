@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import type { HttpProxy, ProxyRule } from "../../proxies.ts";
 import { systemReason } from "../../system-errors.ts";
 import { answerError } from "./answer-error.ts";
 import { parsedAnswer, textOf } from "./answer-text.ts";
@@ -57,6 +58,7 @@ export class ApiClient {
   readonly endpoint: Endpoint;
   readonly #fetch: typeof fetch;
   readonly #timeout: number | undefined;
+  readonly #proxyFor: ProxyRule | undefined;
   readonly #log: ((line: string) => void) | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #liveness: LivenessTimes | undefined;
@@ -67,6 +69,8 @@ export class ApiClient {
       fetch?: typeof fetch;
       /** The time limit of each request in milliseconds, from its begin to the end of its answer. */
       timeout?: number;
+      /** The proxy of each URL. */
+      proxyFor?: ProxyRule;
       /** Called with a line for each request. */
       log?: (line: string) => void;
       /** Aborts all requests. */
@@ -77,6 +81,7 @@ export class ApiClient {
     this.endpoint = endpoint;
     this.#fetch = options.fetch ?? fetch;
     this.#timeout = options.timeout;
+    this.#proxyFor = options.proxyFor;
     this.#log = options.log;
     this.#signal = options.signal;
     this.#liveness = options.liveness;
@@ -208,25 +213,36 @@ export class ApiClient {
     for (const [key, value] of Object.entries(query ?? {}))
       if (value !== undefined) url.searchParams.set(key, value);
     let response: Response;
+    const { proxy } = this;
     try {
       response = await this.#fetch(url, {
         ...init,
         method,
         redirect: "manual",
         ...(unix && { unix: this.endpoint.url.slice("unix://".length) }),
+        ...(proxy && { proxy: proxy.url }),
       });
     } catch (cause) {
       throw this.#connectionError(cause);
     }
+    if (response.status === 407 && proxy) throw loginRefused(proxy);
     this.#log?.(
       `${method} ${url.pathname}${url.search} ${response.status} ${(response.headers.get("x-request-id") ?? "").slice(0, 100)}`,
     );
     return response;
   }
 
+  /** The proxy to the server; undefined if there is none. Throws AppError `usage` if its variable is not valid. */
+  get proxy(): HttpProxy | undefined {
+    const { url } = this.endpoint;
+    return url.startsWith("unix:") ? undefined : this.#proxyFor?.(new URL(url));
+  }
+
   get #where(): string {
     const { url, origin } = this.endpoint;
-    return origin ? `${url} (${origin})` : url;
+    const where = origin ? `${url} (${origin})` : url;
+    const { proxy } = this;
+    return proxy ? `${where} through the proxy ${proxy.name}` : where;
   }
 
   #connectionError(cause: unknown): AppError {
@@ -245,12 +261,26 @@ export class ApiClient {
   /** The advice that fits the address that was called. */
   #hintFor(code: string | undefined): string | undefined {
     const { url } = this.endpoint;
+    if (this.proxy && code !== "ERR_PROXY_TUNNEL" && isConnection(code))
+      return `check HTTP_PROXY and HTTPS_PROXY, or add ${new URL(url).hostname} to NO_PROXY`;
     if (code === "ECONNREFUSED" || code === "ConnectionRefused" || code === "ENOENT") return chooseServer;
     const isCut = code === "ECONNRESET" || code === "Malformed_HTTP_Response";
     return isCut && url.startsWith("http:")
       ? `if the server speaks TLS there, write https: ${url.replace("http:", "https:")}`
       : undefined;
   }
+}
+
+/** The error of a proxy that wants a login, in place of the server's response. */
+function loginRefused({ name }: HttpProxy): AppError {
+  return new AppError("connection_failed", `the proxy ${name} requires a user and password (407)`, {
+    hint: "write them into the variable: HTTP_PROXY=http://user:password@proxy:3128",
+  });
+}
+
+/** True if the code tells of the connection itself, which a proxy makes in place of this machine. */
+function isConnection(code: string | undefined): boolean {
+  return code === undefined || /^(E[A-Z]+|ConnectionRefused|Malformed_HTTP_Response)$/.test(code);
 }
 
 const chooseServer =

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
+import type { HttpProxy } from "../../proxies.ts";
 import { probeLimits } from "../../wire/probe.ts";
 import { jsonText } from "../../wire/text.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
@@ -97,7 +98,8 @@ async function runChecks(
   const { url } = client.endpoint;
   const { check, headers } = await checkServer(bench);
   report(check);
-  report(await checkTls(url, now()));
+  report(outgoing(client.proxy, url));
+  report(await checkTls(url, now(), client.proxy?.name));
   if (!headers) return [];
   const { check: proxyCheck, proxies } = checkProxies(url, headers);
   report(proxyCheck);
@@ -117,6 +119,22 @@ async function runChecks(
   report(await checkWebSocket(bench));
   if (idle !== undefined) report(await checked("silence", () => checkSilence(bench, idle)));
   return proxies;
+}
+
+/** Tells which proxy the environment of this machine names for the server. It is not one of those before the server. */
+function outgoing(proxy: HttpProxy | undefined, url: string): Check {
+  const name = "own proxy";
+  if (proxy)
+    return {
+      name,
+      verdict: "ok",
+      detail: `${proxy.name}, from the environment`,
+      figures: { proxy: proxy.name },
+    };
+  const why = url.startsWith("unix:")
+    ? "a Unix socket"
+    : "HTTP_PROXY, HTTPS_PROXY and NO_PROXY name none for it";
+  return { name, verdict: "skip", detail: `none: ${why}` };
 }
 
 /** Runs a check. A check that gets no response has failed. */

@@ -3,6 +3,7 @@ import type { TLSOptions } from "bun";
 import { Connection, type ConnectionPool, plainHandlers, secureHandlers } from "./connection.ts";
 import { Exchange, type HttpTarget, type Timeouts } from "./exchange.ts";
 import { HttpFailure } from "./http-failure.ts";
+import { openTunnel, throughProxy } from "./tunnel.ts";
 
 export interface RequestOptions {
   method: string;
@@ -40,13 +41,15 @@ export interface HttpClient {
 
 /** Milliseconds for which one address is tried before the next one is tried as well (RFC 8305). */
 const attemptDelay = 250;
+/** Milliseconds for which a name is looked up that a proxy resolves itself: there may be no name server here. */
+const proxiedLookUp = 1_000;
 const methodPattern = /^[A-Z]+$/;
 const pathPattern = /^\/[\x21-\x7e]*$/;
 const hostPattern = /^[0-9A-Za-z._-]+$|^\[?[0-9A-Fa-f:.]+\]?$/;
 const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const valuePattern = /^[\t\x20-\x7e]*$/;
 const ownNames =
-  /^(?:host|connection|content-length|transfer-encoding|keep-alive|expect|upgrade|te|trailer)$/i;
+  /^(?:host|proxy-authorization|connection|content-length|transfer-encoding|keep-alive|expect|upgrade|te|trailer)$/i;
 
 /** Creates an HTTP/1.1 client with a pool of kept connections for each origin. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
@@ -103,33 +106,55 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       const serverName = isIP(bare(target.hostname)) === 0 ? target.hostname : undefined;
       watch(connection);
       connection.deadline = pool.after(timeouts.connect);
+      const { proxy } = target;
+      const tls = { serverName, ALPNProtocols: "http/1.1", ...options.tls, rejectUnauthorized: true };
+      if (proxy && secure) {
+        openTunnel(address, proxy, target, tls, connection).catch((cause) => connection.lost(cause));
+        return;
+      }
       Bun.connect({
         hostname: address,
-        port: target.port,
+        port: proxy?.port ?? target.port,
         data: connection,
         socket: secure ? secureHandlers : plainHandlers,
-        ...(secure && {
-          tls: { serverName, ALPNProtocols: "http/1.1", ...options.tls, rejectUnauthorized: true },
-        }),
+        ...(secure && { tls }),
       }).catch((cause) => connection.lost(cause));
     });
   }
 
+  /**
+   * Checks the addresses of a target that a proxy connects to, as far as they are known here. The proxy resolves the name
+   * itself, and may find others.
+   */
+  async function checkBehindProxy(target: HttpTarget): Promise<void> {
+    const host = bare(target.hostname);
+    const late = Promise.withResolvers<string[]>();
+    const timer = setTimeout(() => late.resolve([]), proxiedLookUp);
+    const found = isIP(host) === 0 ? await Promise.race([resolve(host).catch(() => []), late.promise]) : [];
+    clearTimeout(timer);
+    for (const address of [host, ...found]) check(address, target);
+  }
+
+  function check(address: string, target: HttpTarget): void {
+    try {
+      checkAddress?.(address, target);
+    } catch (cause) {
+      throw new HttpFailure("refused", `the address ${address} is refused`, { cause });
+    }
+  }
+
   async function dial(exchange: Exchange): Promise<Connection> {
-    const host = bare(exchange.target.hostname);
+    const { target } = exchange;
+    const { proxy } = target;
+    if (proxy) await checkBehindProxy(target);
+    const host = proxy?.hostname ?? bare(target.hostname);
     let addresses: string[];
     try {
       addresses = isIP(host) === 0 ? alternate(await resolve(host)) : [host];
     } catch (cause) {
       throw new HttpFailure("connect", `the name ${host} was not found`, { cause });
     }
-    for (const address of addresses) {
-      try {
-        checkAddress?.(address, exchange.target);
-      } catch (cause) {
-        throw new HttpFailure("refused", `the address ${address} is refused`, { cause });
-      }
-    }
+    if (!proxy) for (const address of addresses) check(address, target);
     return firstToOpen(addresses, (address) => dialOne(exchange, address));
   }
 
@@ -137,10 +162,10 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
    * Sends an exchange on a new connection. A connection that opens after its caller has gone is kept for the next one.
    */
   function sendFresh(exchange: Exchange): void {
-    const timeout = setTimeout(
-      () => exchange.fail(new HttpFailure("timeout", "no connection opened")),
-      exchange.timeouts.connect,
-    );
+    const timeout = setTimeout(() => {
+      const failure = new HttpFailure("timeout", "no connection opened");
+      exchange.fail(throughProxy(failure, exchange.target.proxy) as Error);
+    }, exchange.timeouts.connect);
     dial(exchange).then(
       (connection) => {
         clearTimeout(timeout);
@@ -149,7 +174,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       },
       (error) => {
         clearTimeout(timeout);
-        exchange.fail(error);
+        exchange.fail(throughProxy(error, exchange.target.proxy) as Error);
       },
     );
   }
@@ -183,7 +208,12 @@ function encodeRequest(
   if (!hostPattern.test(target.hostname)) throw new TypeError("the hostname is not valid");
   const name = target.hostname.includes(":") ? `[${bare(target.hostname)}]` : target.hostname;
   const usual = target.port === (target.protocol === "https:" ? 443 : 80);
-  let head = `${method} ${target.path} HTTP/1.1\r\nhost: ${usual ? name : `${name}:${target.port}`}\r\n`;
+  const host = usual ? name : `${name}:${target.port}`;
+  // A proxy gets the whole URL (RFC 9112 section 3.2.2), but for TLS, where it only passes bytes on.
+  const proxy = target.protocol === "http:" ? target.proxy : undefined;
+  const path = proxy ? `http://${host}${target.path}` : target.path;
+  let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
+  if (proxy?.authorization !== undefined) head += `proxy-authorization: ${proxy.authorization}\r\n`;
   for (const key in headers) {
     const value = headers[key]!;
     if (!namePattern.test(key) || ownNames.test(key))

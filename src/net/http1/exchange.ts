@@ -1,3 +1,4 @@
+import type { HttpProxy } from "../../proxies.ts";
 import type { ResponseHead } from "./head.ts";
 import type { ResponseReceiver } from "./parser.ts";
 import { ResponseBody } from "./response-body.ts";
@@ -10,6 +11,8 @@ export interface HttpTarget {
   port: number;
   /** Path and query, sent as they are. */
   path: string;
+  /** The proxy that the connection goes through. */
+  proxy?: HttpProxy | undefined;
 }
 
 /** Milliseconds. `firstByte` runs from the sending to the head, `silence` between two parts of a body. */

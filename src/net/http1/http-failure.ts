@@ -11,6 +11,8 @@ export type FailureKind =
 /** A call that got no response, or not a whole one. */
 export class HttpFailure extends Error {
   override name = "HttpFailure";
+  /** The proxy that the call went through: `proxy:3128`. */
+  proxy?: string;
   constructor(
     readonly kind: FailureKind,
     message: string,

@@ -1,5 +1,5 @@
 import { hostname, networkInterfaces } from "node:os";
-import { isLoopbackHost } from "../../net/provider-url.ts";
+import { isLoopbackHost } from "../../hosts.ts";
 
 /**
  * Returns a function that is true for a URL that leads to this server: one of its public URLs, or a name or address

@@ -3,6 +3,7 @@ import type { BackendModule, Driver, Health } from "../../backends/types.ts";
 import { AppError, type Fault } from "../../errors.ts";
 import { secretBackend } from "../../kinds/secret-backend.ts";
 import { credentialOf, unknownType } from "../../kinds/secret-backends/config.ts";
+import type { ProxyRule } from "../../proxies.ts";
 import type { Catalogue, RowChange } from "../core/catalogue/catalogue.ts";
 import { type SecretBackendRow, specOf } from "../core/store/typed-rows.ts";
 import type { Row } from "../core/store/types.ts";
@@ -14,6 +15,8 @@ export interface BackendsOptions {
   masterKey: Pick<MasterKeys, "ring">;
   /** True if a URL leads to this server itself. */
   isSelf(url: URL): boolean;
+  /** The proxy of each URL that a backend calls. */
+  proxyFor?: ProxyRule | undefined;
   now(): number;
   /** Reads the value of a secret's key, as it is now. */
   credential(secret: string, key: string): Promise<string>;
@@ -53,6 +56,11 @@ export class Backends {
     return moduleOf(type)?.checkConfig?.(config, server) ?? [];
   }
 
+  /** The proxy of each URL that a backend calls. */
+  get proxyFor(): ProxyRule | undefined {
+    return this.#options.proxyFor;
+  }
+
   /** Checks a backend, and keeps the result in the snapshot for everybody to see. */
   async check(backend: Row): Promise<void> {
     const { catalogue, now } = this.#options;
@@ -90,7 +98,7 @@ export class Backends {
       throw new AppError("secret_unavailable", `secret backend "${name}": ${unknownType(type)}`, {
         hint: "start the version of mcpctl that made it, or move its secrets to another backend there",
       });
-    const { catalogue, masterKey, now, credential, onWarning } = this.#options;
+    const { catalogue, masterKey, now, credential, onWarning, proxyFor } = this.#options;
     const ref = credentialOf(spec);
     return module.make({
       name,
@@ -99,6 +107,7 @@ export class Backends {
       masterKeys: () => masterKey.ring,
       credential: async () => (ref ? credential(ref.name, ref.key) : ""),
       onWarning,
+      proxyFor,
     });
   }
 

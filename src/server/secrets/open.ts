@@ -1,4 +1,5 @@
 import type { Log } from "../../log.ts";
+import type { ProxyRule } from "../../proxies.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Random } from "../core/ids.ts";
 import { Backends } from "./backends.ts";
@@ -20,6 +21,8 @@ export interface OpenOptions {
   keyFile: KeyFile | undefined;
   /** True if a URL leads to this server itself. */
   isSelf(url: URL): boolean;
+  /** The proxy of each URL that a backend calls. */
+  proxyFor?: ProxyRule | undefined;
   now(): number;
   /** Monotonic clock, in milliseconds. */
   elapsed(): number;
@@ -29,12 +32,13 @@ export interface OpenOptions {
 
 /** Opens the services. Throws AppError `unavailable` if the master keys do not open the sealed records. */
 export async function openSecrets(options: OpenOptions): Promise<SecretServices> {
-  const { catalogue, keyFile, isSelf, now, elapsed, random, log } = options;
+  const { catalogue, keyFile, isSelf, proxyFor, now, elapsed, random, log } = options;
   const masterKey = await openMasterKey(catalogue, keyFile, now);
   const backends: Backends = new Backends({
     catalogue,
     masterKey,
     isSelf,
+    proxyFor,
     now,
     credential: (secret, key) => secrets.value(secret, key),
     onWarning: (text) => log.warn(text),

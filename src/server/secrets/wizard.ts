@@ -68,7 +68,7 @@ export async function setUpBackend(
   if (there && catalogue.snapshot.pointersTo.has(there.id))
     throw new AppError("name_taken", `secret "${secret}" is in use already`);
 
-  const result = await prepare({ name, config, adminToken });
+  const result = await prepare({ name, config, adminToken, proxyFor: backends.proxyFor });
   try {
     const data = { [credentialKey]: result.credential };
     const home = homeOf(catalogue.snapshot);

@@ -4,6 +4,7 @@ import { Type } from "@sinclair/typebox";
 import type { KindInfo } from "../../../kinds/define.ts";
 import { isName } from "../../../kinds/names.ts";
 import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
+import { proxyRule } from "../../../proxies.ts";
 import { parsedAnswer } from "../../client/answer-text.ts";
 import { fieldsOf, Name } from "../../client/answers.ts";
 import { ApiClient, type Endpoint } from "../../client/client.ts";
@@ -38,7 +39,11 @@ export async function liveNames(
   const file = join(context.home, "cache", `names-${keyOf(kind, endpoint)}.json`);
   const known = readCache(file, context.now());
   if (known) return known;
-  const client = new ApiClient(endpoint, { timeout: timeLimit, signal: context.signal });
+  const client = new ApiClient(endpoint, {
+    timeout: timeLimit,
+    signal: context.signal,
+    proxyFor: proxyRule(context.env),
+  });
   const objects = await client.call("GET", `/api/v1/${kind.plural}`, { answer: named });
   const names = objects.map((object) => object.name).filter(isName);
   try {

@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { reasonText } from "../../../system-errors.ts";
 import { probePaths } from "../../../wire/probe.ts";
 import { type Check, median, span, tenth } from "./check.ts";
 import type { Bench } from "./streams.ts";
@@ -8,7 +9,10 @@ const timeLimit = 3_000;
 const rounds = 5;
 
 /** Bun's WebSocket, which can send headers. */
-type SocketConstructor = new (url: string, options: { headers: Record<string, string> }) => WebSocket;
+type SocketConstructor = new (
+  url: string,
+  options: { headers: Record<string, string>; proxy?: string },
+) => WebSocket;
 
 /** Checks that a WebSocket opens as the agent opens it, and measures the round trip of a message. */
 export async function checkWebSocket(
@@ -20,6 +24,7 @@ export async function checkWebSocket(
   if (url.startsWith("unix:")) return { name, verdict: "skip", detail: "not over a Unix socket" };
   const socket = new Socket(`${url.replace(/^http/, "ws")}${probePaths.stream}`, {
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    ...(client.proxy && { proxy: client.proxy.url }),
   });
   const outcome = Promise.withResolvers<{ took: number[] } | { reason: string }>();
   const fail = (reason: string) => outcome.resolve({ reason });
@@ -39,7 +44,10 @@ export async function checkWebSocket(
     if (took.length < rounds) send();
     else outcome.resolve({ took });
   };
-  socket.onerror = () => fail("the upgrade was refused");
+  socket.onerror = (event) => {
+    const { error } = event as Event & { error?: unknown };
+    fail(reasonText(error, "the upgrade was refused"));
+  };
   socket.onclose = ({ code }) => fail(`it was closed at once (code ${code})`);
   const found = await outcome.promise;
   clearTimeout(timer);

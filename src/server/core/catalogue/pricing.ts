@@ -1,7 +1,7 @@
 import { adapterFor } from "../../../adapters/index.ts";
 import { AppError } from "../../../errors.ts";
+import { isLoopbackHost } from "../../../hosts.ts";
 import type { Price } from "../../../kinds/llm-settings.ts";
-import { isLoopbackHost } from "../../../net/provider-url.ts";
 import { holdersOf } from "../access/limit-holders.ts";
 import { isAdministrator } from "../access/policy.ts";
 import { priceOf } from "../prices.ts";
