@@ -13,7 +13,7 @@ const sweepInterval = 1000;
 /** Milliseconds between two rounds while descriptors are short. */
 const roundInterval = 1;
 /** Milliseconds between two rounds in which nothing can be closed. */
-const stuckInterval = 100;
+const stuckInterval = 20;
 /** Milliseconds without a closed connection after which descriptors are no longer short. */
 const calmAfter = 1000;
 /** Milliseconds between two lines in the log. */

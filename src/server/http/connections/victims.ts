@@ -11,6 +11,9 @@ export interface OpenConnection {
   hasVanished: boolean;
 }
 
+/** Milliseconds in which a new connection is not closed for others. */
+const graceMs = 25;
+
 /** The state of the requests under way, by the port of the peer: true if the caller is known. */
 export type BusyPorts = ReadonlyMap<number, boolean>;
 
@@ -37,7 +40,8 @@ export function overLimit(
 
 /**
  * Returns the connections that are closed when descriptors run out: those without a request, the longest idle first,
- * then those whose caller is not known. A request of a known caller is not ended.
+ * then those whose caller is not known. A request of a known caller is not ended, and a new connection gets time to send
+ * its request.
  */
 export function mostIdle(
   connections: readonly OpenConnection[],
@@ -45,7 +49,7 @@ export function mostIdle(
   count: number,
 ): OpenConnection[] {
   return connections
-    .filter(({ port }) => busy.get(port) !== true)
+    .filter(({ port, idle }) => idle >= graceMs && busy.get(port) !== true)
     .sort((a, b) => rank(a, busy) - rank(b, busy) || b.idle - a.idle)
     .slice(0, Math.max(0, count));
 }
