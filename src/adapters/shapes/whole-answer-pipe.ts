@@ -7,7 +7,8 @@ import type { StreamFault, StreamPipe } from "../types.ts";
 import { parseAnswer } from "./parse-answer.ts";
 import type { AnswerShapes } from "./types.ts";
 
-const maxBytes = 64 * 1024 * 1024;
+/** The most bytes of such an answer. It is parsed and written in one turn of the event loop. */
+const maxBytes = 16 * 1024 * 1024;
 
 /**
  * Collects an answer that the provider sent whole although a stream was asked for, and passes it on as the stream that

@@ -1,5 +1,9 @@
+import { AppError } from "../../errors.ts";
 import type { ChatToolCall, ChatToolCallDelta } from "../../wire/dialects/chat.ts";
 import { JsonProgress } from "./json-progress.ts";
+
+/** The most tool calls of an answer (T60). Some translations look through all of them for each piece. */
+const maxCalls = 4096;
 
 /** A tool call that arrives in pieces. */
 export class ToolSlot {
@@ -125,6 +129,8 @@ export class ToolSlots {
   }
 
   #begin(piece: Piece): ToolSlot {
+    if (this.all.length === maxCalls)
+      throw new AppError("provider_error", `the provider called more than ${maxCalls} tools in one answer`);
     const { id, index } = piece;
     const slot = new ToolSlot(piece);
     this.all.push(slot);

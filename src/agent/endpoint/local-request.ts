@@ -3,6 +3,7 @@ import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
+import { Pieces } from "../../wire/pieces.ts";
 
 /** A request of a tool on this machine. Its body is read whole, because it may be sent twice. */
 export interface LocalRequest {
@@ -74,11 +75,14 @@ export async function readLocalRequest(request: Request): Promise<LocalRequest> 
 }
 
 async function textOf(request: Request): Promise<string> {
-  const declared = Number(request.headers.get("content-length"));
-  const bytes = declared > maxBodyBytes ? undefined : await request.bytes();
-  if (!bytes || bytes.length > maxBodyBytes)
-    throw new AppError("payload_too_large", `the body is over ${maxBodyBytes} bytes`);
-  return Buffer.from(bytes).toString("utf8");
+  const tooLarge = () => new AppError("payload_too_large", `the body is over ${maxBodyBytes} bytes`);
+  if (Number(request.headers.get("content-length")) > maxBodyBytes) throw tooLarge();
+  const pieces = new Pieces();
+  for await (const bytes of request.body ?? []) {
+    pieces.add(bytes);
+    if (pieces.length > maxBodyBytes) throw tooLarge();
+  }
+  return pieces.take().toString("utf8");
 }
 
 /** Returns undefined for an invalid body: the server explains what is wrong with it. */

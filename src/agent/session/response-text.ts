@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { Pieces } from "../../wire/pieces.ts";
 import { oneLine } from "../../wire/text.ts";
 
 /** The most bytes of a response. An acceptance contains a whole request, so this is more than the longest request. */
@@ -13,16 +14,16 @@ const lineLength = 500;
  * @throws AppError `connection_failed` when it is over 64 MiB: the rest is not read
  */
 export async function textOf({ body, headers }: Response, onPart = () => {}): Promise<string> {
-  const parts: Uint8Array[] = [];
+  const pieces = new Pieces();
   let left = Number(headers.get("content-length")) > answerBytes ? -1 : answerBytes;
   for await (const bytes of body ?? []) {
     left -= bytes.length;
     if (left < 0) break;
-    parts.push(bytes);
+    pieces.add(bytes);
     onPart();
   }
   if (left < 0) throw new AppError("connection_failed", "the server's response is too large");
-  return Buffer.concat(parts).toString("utf8");
+  return pieces.take().toString("utf8");
 }
 
 /** Returns a text of the server as one line for the log; "" for a value that is not a text (T42). */

@@ -3,7 +3,9 @@ import { AppError, callerLeft } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
-import { isObject, maxJsonItems, parseExact, scanJson } from "../../wire/json.ts";
+import { isObject, parseExact, scanJson } from "../../wire/json.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
+import { Pieces } from "../../wire/pieces.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 
 /** The most bytes of a body on a public route: callers without a bearer must not fill the memory (T59). */
@@ -14,6 +16,9 @@ const maxDepth = 64;
 
 const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** A longer text is decoded in one turn of the event loop and parsed in the next one. */
+const largeCharacters = 1024 * 1024;
 
 /** Seconds in which a whole body must arrive (T64). */
 const bodySeconds = 60;
@@ -48,11 +53,14 @@ export async function readText(
   const declared = headers.get("content-length");
   if (declared !== null && Number(declared) > most) throw tooLarge(most);
   const bytes = await inTime(declared !== null ? request.bytes() : counted(request, most), deadlines);
+  let text: string;
   try {
-    return utf8.decode(bytes);
+    text = utf8.decode(bytes);
   } catch {
     throw new AppError("invalid_request", "the body is not valid UTF-8");
   }
+  if (text.length > largeCharacters) await nextTurn();
+  return text;
 }
 
 /** Parses a body that must be an object. Its depth and duplicate keys are checked before it is parsed (T60, T61). */
@@ -80,7 +88,9 @@ export async function readBody<T extends TObject>(
 }
 
 /** The most elements in a call for embeddings, where texts may be lists of tokens. */
-const maxEmbeddingItems = 2_000_000;
+const maxEmbeddingItems = 1_000_000;
+/** The most characters outside strings in such a call. */
+const maxEmbeddingStructure = 8 * 1024 * 1024;
 
 /** Parses the body of a call to a model, with the positions of its top-level values. Long integers keep their digits. */
 export function parseCall(
@@ -90,8 +100,11 @@ export function parseCall(
   body: Record<string, unknown>;
   scan: ReturnType<typeof scanJson>;
 } {
-  const maxItems = operation === "embeddings" ? maxEmbeddingItems : maxJsonItems;
-  const scan = scanJson(text, { maxDepth, maxItems });
+  const limits =
+    operation === "embeddings"
+      ? { maxDepth, maxItems: maxEmbeddingItems, maxStructure: maxEmbeddingStructure }
+      : { maxDepth };
+  const scan = scanJson(text, limits);
   refuseOtherCase(scan);
   return { body: parse(text, parseExact), scan };
 }
@@ -127,14 +140,12 @@ function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
 
 /** Reads a body of unknown length. Its bytes are counted as they come, so that memory is limited (T59). */
 async function counted(request: Request, most: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+  const pieces = new Pieces();
   for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > most) throw tooLarge(most);
-    chunks.push(chunk);
+    pieces.add(chunk);
+    if (pieces.length > most) throw tooLarge(most);
   }
-  return Buffer.concat(chunks);
+  return pieces.take();
 }
 
 function tooLarge(most: number): AppError {

@@ -230,7 +230,7 @@ async function wholeResponse(
   record.received.addWhole(bytes);
   const dialect = providerDialect(operation, prepared);
   const answer = isDialect(operation)
-    ? wholeAnswer(bytes, dialect, translation !== undefined)
+    ? await wholeAnswer(bytes, dialect, translation !== undefined)
     : await otherAnswer(bytes);
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);

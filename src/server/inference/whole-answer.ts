@@ -6,7 +6,11 @@ import type { StreamFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
-import { SseParser } from "../../wire/sse.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
+import { type SseEvent, SseParser } from "../../wire/sse.ts";
+
+/** Bytes of a stream that are read in one turn. */
+const turnBytes = 64 * 1024;
 
 /** A larger answer is not parsed where it passes through. Bytes. */
 const largeBytes = 1024 * 1024;
@@ -27,7 +31,7 @@ export interface ReadAnswer {
  * @param exact keeps the digits of long integers, for a translation
  * @throws AppError `provider_error` if it is neither JSON nor a whole stream
  */
-export function wholeAnswer(bytes: Buffer, dialect: Dialect, exact: boolean): ReadAnswer {
+export async function wholeAnswer(bytes: Buffer, dialect: Dialect, exact: boolean): Promise<ReadAnswer> {
   if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
   const text = bytes.toString("utf8");
   const body = parseAnswer(text, exact);
@@ -44,14 +48,22 @@ export async function otherAnswer(bytes: Buffer): Promise<ReadAnswer> {
   return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault };
 }
 
-function collected(stream: Buffer, dialect: Dialect): ReadAnswer {
+/** Reads a stream that has come whole, in several turns of the event loop. */
+async function collected(stream: Buffer, dialect: Dialect): Promise<ReadAnswer> {
   const watch = passthroughPipe(dialect, { stripUsage: false });
-  watch.push(stream);
+  const parser = new SseParser();
+  const events: SseEvent[] = [];
+  for (let at = 0; at < stream.length; at += turnBytes) {
+    if (at > 0) await nextTurn();
+    const bytes = stream.subarray(at, at + turnBytes);
+    watch.push(bytes);
+    events.push(...parser.push(bytes));
+    if (watch.fault) break;
+  }
   watch.end();
   if (!watch.fault && !watch.finished)
     throw new AppError("provider_error", "the provider closed the stream before its response was complete");
-  const parser = new SseParser();
-  const body = answerShapes[dialect].toWhole([...parser.push(stream), ...parser.end()]);
+  const body = answerShapes[dialect].toWhole([...events, ...parser.end()]);
   const text = JSON.stringify(body);
   return { body, text, bytes: new TextEncoder().encode(text), fault: watch.fault };
 }

@@ -24,8 +24,8 @@ export type AgentResult = { epoch: number | undefined; attempt: number | undefin
 /** The largest depth of a message: it contains a body, which may be as deep as any body that the server reads. */
 export const maxDepth = 80;
 
-/** The largest number of elements in a result: embeddings are long lists of numbers. */
-export const maxResultItems = 2_000_000;
+/** Limits of a result: embeddings are long lists of numbers. */
+export const resultLimits = { maxDepth, maxItems: 2_000_000, maxStructure: 16 * 1024 * 1024 };
 
 const kinds: Readonly<Record<TaskError["kind"], true>> = {
   connect: true,
@@ -46,7 +46,7 @@ const kinds: Readonly<Record<TaskError["kind"], true>> = {
  * @throws AppError `invalid_request`
  */
 export function readResult(text: string): AgentResult {
-  const scan = scanJson(text, { maxDepth, maxItems: maxResultItems });
+  const scan = scanJson(text, resultLimits);
   const result = parseMessage(text);
   const head = { epoch: numberIn(result, "epoch"), attempt: numberIn(result, "attempt") };
   const { error, frames, chunk, status } = result;

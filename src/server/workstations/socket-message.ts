@@ -6,11 +6,10 @@ import type { WholeHead } from "../../wire/link/tasks.ts";
 import {
   type AgentResult,
   headIn,
-  maxDepth,
-  maxResultItems,
   numberIn,
   parseMessage,
   readResult,
+  resultLimits,
 } from "./agent-result.ts";
 
 /** A decoded text message from an agent on a WebSocket. */
@@ -31,7 +30,7 @@ export type SocketMessage =
  */
 export function readMessage(text: string): SocketMessage | undefined {
   // Scan before parsing: megabytes of brackets take seconds and gigabytes to parse (T60).
-  const scan = scanJson(text, { maxDepth, maxItems: maxResultItems });
+  const scan = scanJson(text, resultLimits);
   const isResult = scan.members.some(
     ({ key, start, end }) => key === "op" && text.slice(start, end) === '"result"',
   );

@@ -198,3 +198,17 @@ describe("tool calls in pieces (case 91)", () => {
     expect(slots.all[0]?.arguments).toBe(args);
   });
 });
+
+it("ToolSlots refuses more than 4096 calls in one answer (T60)", () => {
+  const slots = new ToolSlots();
+  const add = (index: number) =>
+    slots.add({ index, id: `c${index}`, function: { name: "f", arguments: "{}" } });
+  for (let index = 0; index < 4096; index++) add(index);
+  expect(slots.all).toHaveLength(4096);
+  expect(() => add(4096)).toThrow(
+    expect.objectContaining({
+      code: "provider_error",
+      message: "the provider called more than 4096 tools in one answer",
+    }),
+  );
+});

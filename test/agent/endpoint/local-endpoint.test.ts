@@ -175,6 +175,19 @@ describe("the local endpoint", () => {
     ).toThrow("does not listen on 0.0.0.0");
   });
 
+  it("refuses a body of more than 32 MB, also without a length (T59)", async () => {
+    const { url, remote, bearer } = await testProviders(local);
+    const block = new Uint8Array(1024 * 1024).fill(32);
+    const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(block);
+    const response = await fetch(`${url}/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
+      body: new ReadableStream({ pull }, { highWaterMark: 0 }),
+    });
+    expect(response.status).toBe(413);
+    expect(remote.seen).toEqual([]);
+  });
+
   it("refuses calls of web pages, and a length that is stated twice (T73, T97)", async () => {
     const { url, ask, remote, bearer } = await testProviders(local);
     for (const origin of ["https://evil.example", "null"])

@@ -89,6 +89,15 @@ describe("a stream where a whole answer was asked for (case 89)", () => {
     expect(messages.body.content.at(-1)).toMatchObject({ type: "tool_use" });
   });
 
+  it("is collected whole if it is long and full of empty lines and comments (T63)", async () => {
+    const word = 'data: {"choices":[{"index":0,"delta":{"content":"ab "}}]}\n\n';
+    const end = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+    const stream = `${":\n".repeat(200_000)}${"\n".repeat(100_000)}${word.repeat(10_000)}${end}`;
+    const { call } = await answering("openai", answer(stream, "text/event-stream"));
+    const { status, body } = await call("POST", chatPath, question);
+    expect([status, body.choices[0].message.content]).toEqual([200, "ab ".repeat(10_000)]);
+  });
+
   it("of Anthropic is collected with its usage", async () => {
     const { call } = await answering(
       "anthropic",
