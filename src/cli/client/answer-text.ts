@@ -1,9 +1,11 @@
 import { AppError } from "../../errors.ts";
-import type { AnswerShape } from "./shape.ts";
+import { type AnswerShape, deepest } from "./shape.ts";
 
 /** The most bytes of one answer: 5,000 llms with long descriptions take 25 MB. */
 const mostBytes = 64 * 1024 * 1024;
-const deepest = 64;
+const tooDeep = `it is nested deeper than ${deepest} levels`;
+/** The most characters of a text that is parsed without a look at it. */
+const smallText = 256 * 1024;
 /** The most values and keys of one answer. Bytes alone do not bound the memory: `{}` is two of them. */
 const mostItems = 4_000_000;
 
@@ -29,6 +31,8 @@ export async function textOf(
   most = mostBytes,
   onBytes: () => void = () => {},
 ): Promise<string | undefined> {
+  // A stream of bytes takes longer to set up than a small answer takes in all.
+  if (isSmall(response, most)) return response.text();
   const decoder = new TextDecoder();
   let text = "";
   let read = 0;
@@ -41,6 +45,12 @@ export async function textOf(
   return text + decoder.decode();
 }
 
+/** True if an answer says that it is small. Compressed it could still be large. */
+function isSmall({ headers }: Response, most: number): boolean {
+  const length = headers.get("content-length");
+  return length !== null && Number(length) <= Math.min(most, smallText) && !headers.has("content-encoding");
+}
+
 /**
  * Parses the text of an answer, or of one event of a stream, and checks its shape.
  *
@@ -48,8 +58,7 @@ export async function textOf(
  */
 export function parsedAnswer<T>(text: string | undefined, shape: AnswerShape<T>): T {
   if (text === undefined) throw unexpectedAnswer(`it is larger than ${mostBytes} bytes`);
-  const excess = excessIn(text);
-  if (excess !== undefined) throw unexpectedAnswer(excess);
+  if (text.length > smallText) refuseExcess(text);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -62,27 +71,38 @@ export function parsedAnswer<T>(text: string | undefined, shape: AnswerShape<T>)
   return value as T;
 }
 
-/** Checks depth and number of values before the text is parsed, in one pass that does not recurse. */
-function excessIn(text: string): string | undefined {
+const quote = 34;
+const comma = 44;
+const backslash = 92;
+// A bracket and a brace differ in this bit alone.
+const braceBit = 32;
+const opening = 123;
+const closing = 125;
+
+/**
+ * Throws AppError if a text has too many values or levels, in one pass that does not recurse. Parsing such a text would
+ * take seconds and gigabytes; in a small one it does not matter.
+ */
+function refuseExcess(text: string): void {
   let depth = 0;
   let items = 0;
   for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (character === '"') at = stringEnd(text, at);
-    else if (character === "[" || character === "{") {
-      if (++depth > deepest) return `it is nested deeper than ${deepest} levels`;
+    const code = text.charCodeAt(at);
+    if (code === quote) at = stringEnd(text, at);
+    else if (code === comma) items++;
+    else if ((code | braceBit) === opening) {
       items++;
-    } else if (character === "]" || character === "}") depth--;
-    else if (character === "," && ++items > mostItems) return `it has more than ${mostItems} values`;
+      if (++depth > deepest) throw unexpectedAnswer(tooDeep);
+    } else if ((code | braceBit) === closing) depth--;
+    if (items > mostItems) throw unexpectedAnswer(`it has more than ${mostItems} values`);
   }
-  return undefined;
 }
 
 /** The index of the closing quote of the string that opens at `start`. */
 function stringEnd(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
     let slashes = 0;
-    while (text[at - 1 - slashes] === "\\") slashes++;
+    while (text.charCodeAt(at - 1 - slashes) === backslash) slashes++;
     if (slashes % 2 === 0) return at;
   }
   return text.length;

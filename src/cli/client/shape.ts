@@ -1,4 +1,4 @@
-import type { Static, TSchema } from "@sinclair/typebox";
+import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { isObject } from "../../wire/json.ts";
 
 /**
@@ -12,96 +12,134 @@ export interface AnswerShape<T> {
   readonly of?: T;
 }
 
+/** The deepest nesting of a value that no schema describes. */
+export const deepest = 64;
+
 /** The check of a schema. Fields that the schema does not name may have any value: the server may be newer. */
 export function answerShape<S extends TSchema>(schema: S): AnswerShape<Static<S>> {
-  return { faultIn: (value) => faultIn(schema, value, "", true) };
+  let check: Check | undefined;
+  return {
+    faultIn(value) {
+      check ??= checkOf(schema, true);
+      return check(value);
+    },
+  };
 }
 
 /**
- * Returns the first fault of a value in its types alone: an object, a list, a text, a number. Words, bounds and required
- * fields are not checked, because a newer server may have more words and an older one fewer fields.
- *
- * @param path the JSON pointer of the value
+ * The check of an object with fields of one schema, and of others of which only the types count: an object, a list, a
+ * text, a number. Words, bounds and required fields of those are not checked, because a newer server may have more
+ * words and an older one fewer fields.
  */
-export function typeFaultIn(schema: TSchema, value: unknown, path: string): string | undefined {
-  return faultIn(schema, value, path, false);
+export function objectShape<S extends TObject>(exact: S, loose: readonly TObject[]): AnswerShape<Static<S>> {
+  const fields = new Map<string, Check>();
+  for (const { properties } of loose)
+    for (const [key, schema] of Object.entries(properties)) fields.set(key, checkOf(schema, false));
+  for (const [key, schema] of Object.entries(exact.properties)) fields.set(key, checkOf(schema, true));
+  return { faultIn: objectCheck(fields, exact.required ?? [], undefined) };
 }
 
-function faultIn(schema: TSchema, value: unknown, path: string, isExact: boolean): string | undefined {
-  if (schema.anyOf !== undefined) {
-    const variants = schema.anyOf as TSchema[];
-    if (variants.some((variant) => faultIn(variant, value, path, isExact) === undefined)) return undefined;
-    // The one that is not null tells most.
-    return faultIn(variants.find((variant) => variant.type !== "null") ?? variants[0]!, value, path, isExact);
-  }
-  if (schema.const !== undefined) {
-    const fits = isExact ? value === schema.const : typeof value === typeof schema.const;
-    return fits ? undefined : `${path} is not ${JSON.stringify(schema.const)}`;
-  }
+/** Returns the fault of a value without the path to it; undefined if there is none. */
+type Check = (value: unknown) => string | undefined;
+
+function checkOf(schema: TSchema, isExact: boolean): Check {
+  if (schema.anyOf !== undefined) return unionCheck(schema.anyOf as TSchema[], isExact);
+  if (schema.const !== undefined) return constCheck(schema.const, isExact);
   switch (schema.type) {
     case "string":
-      return stringFault(schema, value, path, isExact);
+      return isExact ? exactString(schema) : typeCheck("string", "a text");
     case "integer":
+      return (value) => (Number.isSafeInteger(value) ? undefined : " is not an integer");
     case "number":
-      if (typeof value !== "number" || !Number.isFinite(value)) return `${path} is not a number`;
-      return schema.type === "integer" && !Number.isSafeInteger(value)
-        ? `${path} is not an integer`
-        : undefined;
+      return (value) => (Number.isFinite(value) ? undefined : " is not a number");
     case "boolean":
-      return typeof value === "boolean" ? undefined : `${path} is not true or false`;
+      return typeCheck("boolean", "true or false");
     case "null":
-      return value === null ? undefined : `${path} is not null`;
+      return (value) => (value === null ? undefined : " is not null");
     case "array":
-      if (!Array.isArray(value)) return `${path} is not a list`;
-      return first(value, (element, i) => faultIn(schema.items as TSchema, element, `${path}/${i}`, isExact));
+      return listCheck(checkOf(schema.items as TSchema, isExact));
     case "object":
-      return isObject(value) ? objectFault(schema, value, path, isExact) : `${path} is not an object`;
+      return schemaCheck(schema, isExact);
     default:
-      return undefined;
+      return (value) => (isDeeper(value, deepest) ? " is nested too deep" : undefined);
   }
 }
 
-function stringFault(schema: TSchema, value: unknown, path: string, isExact: boolean): string | undefined {
-  if (typeof value !== "string") return `${path} is not a text`;
-  if (!isExact) return undefined;
-  if (schema.maxLength !== undefined && value.length > schema.maxLength) return `${path} is too long`;
-  if (schema.pattern === undefined || compiled(schema.pattern).test(value)) return undefined;
-  return `${path} is no ${schema.title ?? "such text"}`;
+function typeCheck(type: string, what: string): Check {
+  return (value) => (typeof value === type ? undefined : ` is not ${what}`);
 }
 
-const patterns = new Map<string, RegExp>();
-
-function compiled(pattern: string): RegExp {
-  const known = patterns.get(pattern) ?? new RegExp(pattern);
-  patterns.set(pattern, known);
-  return known;
+function constCheck(word: unknown, isExact: boolean): Check {
+  const fits = isExact
+    ? (value: unknown) => value === word
+    : (value: unknown) => typeof value === typeof word;
+  return (value) => (fits(value) ? undefined : ` is not ${JSON.stringify(word)}`);
 }
 
-function objectFault(
-  schema: TSchema,
-  value: Readonly<Record<string, unknown>>,
-  path: string,
-  isExact: boolean,
-): string | undefined {
+function unionCheck(variants: readonly TSchema[], isExact: boolean): Check {
+  const checks = variants.map((variant) => checkOf(variant, isExact));
+  // The fault of the one that is not null tells most.
+  const telling =
+    checks[
+      Math.max(
+        0,
+        variants.findIndex((variant) => variant.type !== "null"),
+      )
+    ]!;
+  return (value) => {
+    for (const check of checks) if (check(value) === undefined) return undefined;
+    return telling(value);
+  };
+}
+
+function exactString({ maxLength = Number.POSITIVE_INFINITY, pattern, title = "such text" }: TSchema): Check {
+  const form = pattern === undefined ? undefined : new RegExp(pattern);
+  return (value) => {
+    if (typeof value !== "string") return " is not a text";
+    if (value.length > maxLength) return " is too long";
+    return form === undefined || form.test(value) ? undefined : ` is no ${title}`;
+  };
+}
+
+/** The check of a list whose elements pass `check`. */
+export function listCheck(check: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return " is not a list";
+    for (let index = 0; index < value.length; index++) {
+      const fault = check(value[index]);
+      if (fault !== undefined) return `/${index}${fault}`;
+    }
+    return undefined;
+  };
+}
+
+function schemaCheck(schema: TSchema, isExact: boolean): Check {
   const properties = (schema.properties ?? {}) as Record<string, TSchema>;
-  const required = isExact ? ((schema.required ?? []) as string[]) : [];
+  const fields = new Map(Object.entries(properties).map(([key, inner]) => [key, checkOf(inner, isExact)]));
   const [values] = Object.values((schema.patternProperties ?? {}) as Record<string, TSchema>);
-  return (
-    first(required, (key) => (Object.hasOwn(value, key) ? undefined : `${path}/${key} is missing`)) ??
-    first(Object.entries(properties), ([key, inner]) =>
-      value[key] === undefined ? undefined : faultIn(inner, value[key], `${path}/${key}`, isExact),
-    ) ??
-    (values && first(Object.entries(value), ([key, one]) => faultIn(values, one, `${path}/${key}`, isExact)))
-  );
+  return objectCheck(fields, isExact ? (schema.required ?? []) : [], values && checkOf(values, isExact));
 }
 
-function first<T>(
-  list: readonly T[],
-  fault: (element: T, index: number) => string | undefined,
-): string | undefined {
-  for (const [index, element] of list.entries()) {
-    const found = fault(element, index);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/** The check of an object. `others` is for the fields that `fields` does not have. */
+function objectCheck(
+  fields: ReadonlyMap<string, Check>,
+  required: readonly string[],
+  others: Check = (value) => (isDeeper(value, deepest) ? " is nested too deep" : undefined),
+): Check {
+  return (value) => {
+    if (!isObject(value)) return " is not an object";
+    for (const key of required) if (!Object.hasOwn(value, key)) return `/${key} is missing`;
+    for (const key in value) {
+      const fault = (fields.get(key) ?? others)(value[key]);
+      if (fault !== undefined) return `/${key}${fault}`;
+    }
+    return undefined;
+  };
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  for (const key in value) if (isDeeper((value as Record<string, unknown>)[key], levels - 1)) return true;
+  return false;
 }

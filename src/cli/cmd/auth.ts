@@ -3,7 +3,7 @@ import { actions, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { jsonText } from "../../wire/text.ts";
-import { permissionAnswer } from "../client/answers.ts";
+import { permissionAnswer } from "../client/account-answers.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
 import { wantsJson } from "../output/format.ts";

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { loginAnswer } from "../client/answers.ts";
+import { loginAnswer } from "../client/account-answers.ts";
 import { writeToken } from "../client/config.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";

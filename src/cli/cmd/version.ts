@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { version as client, type Version, versionLine } from "../../version.ts";
 import { escapeLine, jsonText } from "../../wire/text.ts";
-import { versionAnswer } from "../client/answers.ts";
+import { versionAnswer } from "../client/account-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";

@@ -1,5 +1,5 @@
 import { jsonText } from "../../wire/text.ts";
-import { type Identity, identityAnswer } from "../client/answers.ts";
+import { type Identity, identityAnswer } from "../client/account-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";

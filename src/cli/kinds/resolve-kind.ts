@@ -4,7 +4,6 @@ import type { Kind, KindInfo } from "../../kinds/define.ts";
 import { findKind, kinds, kindWords } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
-import { kindInfos } from "../client/answers.ts";
 import type { Context } from "../core/context.ts";
 import { parseKindName } from "./kind-name.ts";
 
@@ -92,6 +91,7 @@ export function unknownKind(word: string, others: readonly string[] = []): AppEr
 
 /** The kinds of the server; empty if it does not respond: an error about the word is then more useful than one about the server. */
 async function serverKinds(context: Context): Promise<KindInfo[]> {
+  const { kindInfos } = await import("../client/kind-answers.ts");
   try {
     const found = await (await context.client()).call("GET", "/api/v1/kinds", { answer: kindInfos });
     return found.map(plainKind);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { anything, listOf, versionAnswer } from "../../../src/cli/client/answers.ts";
+import { versionAnswer } from "../../../src/cli/client/account-answers.ts";
+import { anything, listOf } from "../../../src/cli/client/answers.ts";
 import { ApiClient } from "../../../src/cli/client/client.ts";
 import { kindOf } from "../../../src/kinds/index.ts";
 import { failure, fakeApi, llms } from "../../support/cli/fake-api.ts";

@@ -1,17 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { describe, expect, it } from "vitest";
-import {
-  Bearer,
-  Id,
-  identityAnswer,
-  kindInfos,
-  listOf,
-  loginAnswer,
-  Name,
-  objectOf,
-  Time,
-} from "../../../src/cli/client/answers.ts";
-import { answerShape, typeFaultIn } from "../../../src/cli/client/shape.ts";
+import { Bearer, identityAnswer, loginAnswer } from "../../../src/cli/client/account-answers.ts";
+import { Id, listOf, Name, objectOf, Time } from "../../../src/cli/client/answers.ts";
+import { kindInfos } from "../../../src/cli/client/kind-answers.ts";
+import { answerShape, objectShape } from "../../../src/cli/client/shape.ts";
 import { kindOf, kinds } from "../../../src/kinds/index.ts";
 import { llms } from "../../support/cli/fake-api.ts";
 
@@ -77,8 +69,19 @@ describe("the shape of an answer (T109)", () => {
 
   it("checks types alone where a newer or an older server may differ", () => {
     const schema = Type.Object({ a: Type.Literal("x"), b: Type.Array(Type.Integer({ minimum: 5 })) });
-    expect(typeFaultIn(schema, { a: "y", b: [1] }, "")).toBeUndefined();
-    expect(typeFaultIn(schema, {}, "")).toBeUndefined();
-    expect(typeFaultIn(schema, { b: ["1"] }, "")).toBe("/b/0 is not a number");
+    const shape = objectShape(Type.Object({ name: Name }), [schema]);
+    expect(shape.faultIn({ name: "n", a: "y", b: [1] })).toBeUndefined();
+    expect(shape.faultIn({ name: "n" })).toBeUndefined();
+    expect(shape.faultIn({ name: "n", b: ["1"] })).toBe("/b/0 is not an integer");
+    expect(shape.faultIn({ name: "N" })).toBe("/name is no name");
+  });
+
+  it("bounds the depth of what no schema describes", () => {
+    const nested = (levels: number): unknown => (levels === 0 ? 1 : { a: nested(levels - 1) });
+    const shape = objectOf(kindOf("llm"));
+    for (const field of ["extraConfig", "a-new-field"]) {
+      expect(shape.faultIn({ ...llms[0], [field]: nested(60) })).toBeUndefined();
+      expect(shape.faultIn({ ...llms[0], [field]: nested(70) })).toContain("is nested too deep");
+    }
   });
 });

@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { version as own, type Version } from "../../../version.ts";
-import { identityAnswer, permissionAnswer, versionAnswer } from "../../client/answers.ts";
+import { identityAnswer, permissionAnswer, versionAnswer } from "../../client/account-answers.ts";
 import type { ApiClient } from "../../client/client.ts";
 import type { Check } from "./check.ts";
 

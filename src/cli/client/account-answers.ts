@@ -1,0 +1,24 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { Time, Words } from "./answers.ts";
+import { answerShape } from "./shape.ts";
+
+/** A bearer token: one word that fits into a header and into a line of a file. */
+export const Bearer = Type.String({ pattern: "^[!-~]{1,4096}$", title: "token" });
+
+const VersionAnswer = Type.Object({ version: Words, commit: Words, date: Words, bun: Words });
+export const versionAnswer = answerShape(VersionAnswer);
+
+const IdentityAnswer = Type.Object({
+  kind: Type.Union([Type.Literal("User"), Type.Literal("Token")]),
+  user: Words,
+  token: Type.Optional(Words),
+  groups: Type.Array(Words),
+  admin: Type.Boolean(),
+  expiresAt: Type.Optional(Type.Union([Time, Type.Null()])),
+});
+/** The response of `GET /api/v1/auth/whoami`. */
+export type Identity = Static<typeof IdentityAnswer>;
+export const identityAnswer = answerShape(IdentityAnswer);
+
+export const loginAnswer = answerShape(Type.Object({ token: Bearer }));
+export const permissionAnswer = answerShape(Type.Object({ allowed: Type.Boolean() }));
