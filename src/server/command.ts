@@ -11,6 +11,7 @@ import { serviceManager } from "../systemd.ts";
 import { version } from "../version.ts";
 import { prepareDataDirectory } from "./core/data-directory.ts";
 import { redact } from "./core/redact.ts";
+import { keepOf } from "./core/retention.ts";
 import { openStore } from "./core/store/index.ts";
 import { traceSettings } from "./observability/trace-settings.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
@@ -83,6 +84,17 @@ export const server = defineVerb({
       description:
         "The most that one user can have of something: llms, tokens and every other kind, sessions, threads, workstations, streams",
     },
+    "audit-keep": {
+      type: "string",
+      valueHint: "TIME",
+      description:
+        "Delete older events of the audit log, for example 90d (MCPCTL_AUDIT_KEEP; default: keep all)",
+    },
+    "usage-keep": {
+      type: "string",
+      valueHint: "TIME",
+      description: "Delete the usage of older days, for example 2y (MCPCTL_USAGE_KEEP; default: keep all)",
+    },
     "metrics-public": { type: "boolean", description: "Let everybody read /metrics, without a token" },
     "access-log": { type: "boolean", description: "Write a line of JSON to stderr for each request" },
     "log-format": {
@@ -98,6 +110,10 @@ export const server = defineVerb({
     const publicUrls = args["public-url"].map(parsePublicUrl);
     const dataDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(context.home, "server");
     const keyFile = findKeyFile({ flag: args["master-key-file"], env });
+    const keep = keepOf(
+      args["audit-keep"] ?? env["MCPCTL_AUDIT_KEEP"],
+      args["usage-keep"] ?? env["MCPCTL_USAGE_KEEP"],
+    );
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
     // Files of the server are readable by its own user only (T86).
     process.umask(0o077);
@@ -123,6 +139,8 @@ export const server = defineVerb({
         }),
       },
       metricsPublic: args["metrics-public"],
+      keep,
+      ...(!databaseUrl && { databaseFolder: dataDir }),
       quotas: Object.fromEntries(args.quota.map(parseQuota)),
       ...(keyFile && { keyFile }),
       commands: {

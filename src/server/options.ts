@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { ProxyRule } from "../proxies.ts";
+import type { Retention } from "./core/retention.ts";
 import type { Store } from "./core/store/types.ts";
 import type { ConnectionOptions } from "./http/connections/connection-options.ts";
 import type { Pace } from "./inference/pace.ts";
@@ -36,6 +37,10 @@ export interface ServerOptions {
   quotas?: Readonly<Record<string, number>>;
   /** The proxy of each URL that the server calls. Without it, all are called directly. */
   proxyFor?: ProxyRule;
+  /** How long the audit log and the usage are kept; for ever if not given. */
+  keep?: Retention;
+  /** The folder of the database, if it is a file of this machine. */
+  databaseFolder?: string;
   /** Milliseconds since 1970. */
   now?: () => number;
   /** A monotonic clock, in milliseconds. */

@@ -2,7 +2,9 @@ import { Throttle } from "./core/access/throttle.ts";
 import { describeError } from "./core/describe-error.ts";
 import { requestIds, systemRandom } from "./core/ids.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
+import { retentionComponent } from "./core/retention.ts";
 import { selfTest } from "./core/self-url.ts";
+import { DiskUse } from "./core/store/disk-use.ts";
 import { StoreHealth, storeHealthComponent } from "./core/store/health.ts";
 import { timer } from "./core/timer.ts";
 import { httpComponent } from "./http/component.ts";
@@ -68,6 +70,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const { metrics, workstations, limits, sessions, upkeep, secretUpkeep } = services;
   const health = new StoreHealth(store, elapsed);
+  const diskUse = new DiskUse(store, options.databaseFolder);
   const server: Server = {
     ...services,
     throttle: new Throttle(elapsed),
@@ -105,6 +108,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // Timers start last and drain first, so that no background work begins while the server starts or stops.
   const every = (name: string, interval: number, run: () => Promise<void>, atStart = false) =>
     lifecycle.start(timer({ name: `${name} timer`, every: interval, atStart, run, onError }));
+  const retention = await lifecycle.start(
+    retentionComponent({ store, keep: options.keep ?? {}, now, elapsed }),
+  );
+  await every("retention", tick, retention);
+  diskUse.register(metrics);
+  await every("disk use", tick, () => diskUse.refresh(), true);
   await lifecycle.start(storeHealthComponent(health, Math.min(tick, healthInterval), metrics));
   await every("upkeep", tick, upkeep);
   await every("secret upkeep", tick, secretUpkeep.run, true);

@@ -6,6 +6,7 @@ import { credentialsContract } from "./store-credentials.ts";
 import { backend, event, insert, refusalOf, remove, row, session, update } from "./store-fixtures.ts";
 import { linksContract } from "./store-links.ts";
 import { recordsContract } from "./store-records.ts";
+import { trimContract } from "./store-trim.ts";
 
 /** Opens one and the same database each time. Whoever opens it closes it. */
 export type Open = () => Promise<Store>;
@@ -210,5 +211,6 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
     credentialsContract(() => store);
     recordsContract(() => store);
     linksContract(() => store);
+    trimContract(() => store);
   });
 }

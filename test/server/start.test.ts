@@ -40,7 +40,16 @@ const services = [
 const components = [
   ...services,
   ...["http", "workstations"],
-  ...["database health timer", "upkeep timer", "secret upkeep timer", "sessions timer", "limits timer"],
+  ...[
+    "retention",
+    "retention timer",
+    "disk use timer",
+    "database health timer",
+    "upkeep timer",
+    "secret upkeep timer",
+    "sessions timer",
+    "limits timer",
+  ],
 ];
 const steps = (step: string, names: readonly string[]) => names.map((name) => `${step} ${name}`);
 

@@ -297,6 +297,18 @@ export interface Store {
    * function that unsubscribes.
    */
   onAudit(ring: () => void): () => void;
+  /**
+   * Deletes the events before a time among the `most` rows behind row `after`. Keeps the newest event, so that numbers of
+   * rows are not used twice, and events whose usage is not summed up yet.
+   *
+   * @returns the last of these rows, and if it is the end: nothing behind it is old, because the log is in the order of
+   *   time, but for events of a clock that was ahead
+   */
+  trimAudit(before: number, after: number, most: number): Promise<{ last: number; isEnd: boolean }>;
+  /** Deletes at most `most` rows of the usage of days before one. Returns their number. */
+  trimUsage(day: string, most: number): Promise<number>;
+  /** Returns the size of the database in bytes, without the write-ahead log of SQLite. */
+  size(): Promise<number>;
   /** Returns the size of SQLite's write-ahead log in bytes; undefined on PostgreSQL. */
   logBytes(): number | undefined;
   /** Returns the usage that matches a filter, by day: a row for each day, user, token and llm. */

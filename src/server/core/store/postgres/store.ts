@@ -29,6 +29,7 @@ import { shownUrl } from "./settings.ts";
 import { auditBell, tail } from "./tail.ts";
 import { threadQueries } from "./threads.ts";
 import { transactions as openTransactions } from "./transactions.ts";
+import { trimQueries } from "./trim.ts";
 import { addUsage, apply, insertAudit, type Queries } from "./write.ts";
 
 /** Connections for transactions. More would not help writes, which wait for each other: each holds the writers' lock. */
@@ -213,6 +214,7 @@ export async function openPostgres(
 
     auditTail: (after, filter) => guarded(() => tail(db, transactions, after, filter)),
     onAudit: auditListeners.listen,
+    ...trimQueries(db, guarded),
     logBytes: () => undefined,
 
     ...linkQueries(db, guarded),

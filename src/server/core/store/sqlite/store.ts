@@ -29,6 +29,7 @@ import {
 import { search, tail } from "./search.ts";
 import { keepStatements } from "./statements.ts";
 import { threadQueries } from "./threads.ts";
+import { trimQueries } from "./trim.ts";
 import { type UsageRollup, usageRollup } from "./usage-rollup.ts";
 import { apply, prepareAudit } from "./write.ts";
 
@@ -228,6 +229,8 @@ export function openSqlite(
       followers.add(follower);
       return () => followers.delete(follower);
     },
+
+    ...trimQueries(client, guarded, writing),
 
     logBytes: () => statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0,
 

@@ -1,0 +1,118 @@
+import { AppError } from "../../errors.ts";
+import type { Component } from "./lifecycle.ts";
+import type { Store } from "./store/types.ts";
+import { dayMilliseconds, dayOf } from "./store/usage.ts";
+
+/** How long records are kept, in milliseconds; for ever where it is left out. */
+export interface Retention {
+  audit?: number;
+  usage?: number;
+}
+
+/** Rows that are looked at in one step. A step takes a few milliseconds, in the thread that serves calls on SQLite. */
+const step = 250;
+/** Steps of one run, at most: 50,000 rows. */
+const mostSteps = 200;
+/** Milliseconds between two steps. */
+const betweenSteps = 10;
+/** Milliseconds by which the clock may differ from the monotonic one between two runs. */
+const tolerance = 5 * 60_000;
+/** Milliseconds without deleting after the clock was set. */
+const holdAfterJump = 60 * 60_000;
+/** The shortest time for which usage is kept. Limits of a month need that month, and the one before it. */
+const leastUsage = 62 * dayMilliseconds;
+
+const units = {
+  m: 60_000,
+  h: 3_600_000,
+  d: dayMilliseconds,
+  w: 7 * dayMilliseconds,
+  y: 365 * dayMilliseconds,
+};
+
+/** Parses the value of a flag, such as `90d`. Returns milliseconds. Throws AppError `usage`. */
+function parseKeep(flag: "--audit-keep" | "--usage-keep", text: string): number {
+  const [, number, unit] = /^([1-9]\d{0,5})([mhdwy])$/.exec(text) ?? [];
+  if (!unit)
+    throw new AppError("usage", `${flag}: "${text}" is not a time`, { hint: "for example 12h, 90d or 2y" });
+  const time = Number(number) * units[unit as keyof typeof units];
+  if (flag === "--usage-keep" && time < leastUsage)
+    throw new AppError("usage", `${flag}: ${text} is too short: limits of a month need 62d or more`);
+  return time;
+}
+
+/** Returns the times of two flags or variables, of which each may be missing or empty. */
+export function keepOf(audit: string | undefined, usage: string | undefined): Retention {
+  return {
+    ...(audit && { audit: parseKeep("--audit-keep", audit) }),
+    ...(usage && { usage: parseKeep("--usage-keep", usage) }),
+  };
+}
+
+export interface RetentionOptions {
+  store: Pick<Store, "trimAudit" | "trimUsage">;
+  keep: Retention;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
+}
+
+/**
+ * Deletes old records in small steps. After a jump of the clock it waits for an hour: a clock that is wrong by a year
+ * must not delete the whole log before somebody sets it right.
+ *
+ * @returns the work of one run, for a timer
+ */
+export function retentionComponent({
+  store,
+  keep,
+  now,
+  elapsed,
+}: RetentionOptions): Component<() => Promise<void>> {
+  let isClosed = false;
+  let running: Promise<void> | undefined;
+  let before = { now: now(), elapsed: elapsed() };
+  let heldUntil = Number.NEGATIVE_INFINITY;
+
+  async function trimAudit(until: number): Promise<void> {
+    let after = 0;
+    for (let i = 0; i < mostSteps && !isClosed; i++) {
+      const { last, isEnd } = await store.trimAudit(until, after, step);
+      if (isEnd) return;
+      after = last;
+      await Bun.sleep(betweenSteps);
+    }
+  }
+
+  async function trimUsage(until: string): Promise<void> {
+    for (let i = 0; i < mostSteps && !isClosed; i++) {
+      if ((await store.trimUsage(until, step)) < step) return;
+      await Bun.sleep(betweenSteps);
+    }
+  }
+
+  async function trim(): Promise<void> {
+    const present = { now: now(), elapsed: elapsed() };
+    const jump = present.now - before.now - (present.elapsed - before.elapsed);
+    before = present;
+    if (Math.abs(jump) > tolerance) heldUntil = present.elapsed + holdAfterJump;
+    if (present.elapsed < heldUntil) return;
+    if (keep.audit !== undefined) await trimAudit(present.now - keep.audit);
+    if (keep.usage !== undefined) await trimUsage(dayOf(present.now - keep.usage));
+  }
+
+  return {
+    name: "retention",
+    start: () => () => {
+      running ??= trim().finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+    async close() {
+      isClosed = true;
+      await running?.catch(() => {});
+    },
+  };
+}
