@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { type Libc, ptr } from "./libc.ts";
 
 const EPOLL_CTL_MOD = 3;
@@ -27,8 +27,9 @@ export class AcceptGate {
     this.#data = data;
   }
 
-  /** Finds a listening socket in the event loop. Returns undefined if it is not there. */
+  /** Finds a listening socket in the event loop. Returns undefined if it is not there, or without `/proc`. */
   static find(libc: Libc, listener: number): AcceptGate | undefined {
+    if (!existsSync("/proc/self/fdinfo")) return undefined;
     for (const entry of readdirSync("/proc/self/fd")) {
       if (linkOf(entry) !== "anon_inode:[eventpoll]") continue;
       const info = readFileSync(`/proc/self/fdinfo/${entry}`, "utf8");
