@@ -4,6 +4,7 @@ import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { brokenOff, saysFailure } from "../finish-reason.ts";
 import { isChatError, reportedFault } from "../provider-fault.ts";
+import { fitHistory } from "../translation/chat-history.ts";
 import type { StreamFault } from "../types.ts";
 import {
   hasAny,
@@ -14,13 +15,18 @@ import {
   type Verdict,
 } from "./watch.ts";
 
-/** Every stream is asked for its usage, which is removed again where the caller did not ask for it. */
+/**
+ * Every stream is asked for its usage, which is removed again where the caller did not ask for it. A history that began at
+ * another model gets what this one insists on.
+ */
 export const chatPassthrough: Passthrough = {
-  prepare({ stream, stream_options }) {
+  prepare({ stream, stream_options, messages }, quirks) {
+    const history = Array.isArray(messages) ? fitHistory(messages, quirks) : messages;
+    const fitted = history === messages ? {} : { messages: history };
     const options = stream_options as { include_usage?: boolean } | null | undefined;
     const stripUsage = stream === true && options?.include_usage !== true;
-    if (!stripUsage) return { changes: {}, stripUsage };
-    return { changes: { stream_options: { ...options, include_usage: true } }, stripUsage };
+    if (!stripUsage) return { changes: fitted, stripUsage };
+    return { changes: { ...fitted, stream_options: { ...options, include_usage: true } }, stripUsage };
   },
   watch: ({ stripUsage }) => new ChatWatch(stripUsage),
 };

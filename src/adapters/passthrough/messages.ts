@@ -8,14 +8,39 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { reportedFault } from "../provider-fault.ts";
+import { isCarriedState } from "../translation/carried-state.ts";
 import type { StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
 
-/** Requests pass unchanged. */
+/** Requests pass unchanged, but for thinking of another provider that came through a translation. */
 export const messagesPassthrough: Passthrough = {
-  prepare: () => ({ changes: {}, stripUsage: false }),
+  prepare: ({ messages }) => ({ changes: withoutCarried(messages), stripUsage: false }),
   watch: () => new MessagesWatch(),
 };
+
+/**
+ * Removes thinking whose signature this program wrote: Anthropic refuses it (case 95). An answer with nothing else in it
+ * is removed as well.
+ */
+function withoutCarried(messages: unknown): Record<string, unknown> {
+  if (!Array.isArray(messages) || !messages.some(hasCarried)) return {};
+  const kept = messages.flatMap((message) => {
+    if (!hasCarried(message)) return [message];
+    const content = (message.content as unknown[]).filter((block) => !isCarried(block));
+    return content.length > 0 ? [{ ...message, content }] : [];
+  });
+  return { messages: kept };
+}
+
+function hasCarried(message: unknown): message is { content: unknown[] } {
+  const content = (message as { content?: unknown } | null)?.content;
+  return Array.isArray(content) && content.some(isCarried);
+}
+
+function isCarried(block: unknown): boolean {
+  const { type, signature } = (block ?? {}) as { type?: unknown; signature?: unknown };
+  return type === "thinking" && isCarriedState(signature);
+}
 
 const texts = [Buffer.from('"message_'), Buffer.from('"error"')];
 

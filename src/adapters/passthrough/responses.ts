@@ -4,21 +4,23 @@ import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { reportedFault } from "../provider-fault.ts";
-import { isOurReasoning } from "../translation/responses-to-chat/carried-reasoning.ts";
+import { isCarriedState } from "../translation/carried-state.ts";
 import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
 import type { StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, type Verdict } from "./watch.ts";
 
 /**
- * The provider is asked to store nothing, because this server keeps no state between two calls. Reasoning that came from
- * another provider through a translation is removed: this provider would refuse it.
+ * The provider is asked to store nothing, because this server keeps no state between two calls. So a caller that relied on
+ * the store needs the reasoning itself, sealed, to send it back (case 92). Reasoning that came from another provider
+ * through a translation is removed: this provider would refuse it.
  */
 export const responsesPassthrough: Passthrough = {
-  prepare(body) {
+  prepare(body, { sealedReasoning }) {
     refuseState(body);
     const items = itemsOf(body);
     const changes = {
       ...(body.store !== false && { store: false }),
+      ...(body.store !== false && sealedReasoning && { include: withSealed(body.include) }),
       ...(items.some(isOurReasoning) && { input: items.filter((item) => !isOurReasoning(item)) }),
     };
     return { changes, stripUsage: false };
@@ -33,6 +35,17 @@ const starts = [Buffer.from('"response.created"')];
 const ends = ["response.completed", "error", "response.failed", "response.incomplete"].map((type) =>
   Buffer.from(`"${type}"`),
 );
+
+const sealed = "reasoning.encrypted_content";
+
+function withSealed(include: unknown): unknown {
+  if (!Array.isArray(include)) return include ?? [sealed];
+  return include.includes(sealed) ? undefined : [...include, sealed];
+}
+
+function isOurReasoning(item: { type?: unknown; encrypted_content?: unknown } | null): boolean {
+  return item?.type === "reasoning" && isCarriedState(item.encrypted_content);
+}
 
 class ResponsesWatch implements StreamWatch {
   finished = false;

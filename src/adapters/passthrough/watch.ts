@@ -1,6 +1,7 @@
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import type { SseEvent } from "../../wire/sse.ts";
+import type { Quirks } from "../quirks/types.ts";
 import type { StreamFault } from "../types.ts";
 
 /** The rules for calls of a dialect that pass through to a provider of the same dialect. */
@@ -11,7 +12,10 @@ export interface Passthrough {
    *
    * @throws AppError `invalid_request`
    */
-  prepare(body: Record<string, unknown>): { changes: Record<string, unknown>; stripUsage: boolean };
+  prepare(
+    body: Record<string, unknown>,
+    quirks: Quirks,
+  ): { changes: Record<string, unknown>; stripUsage: boolean };
   watch(options: { stripUsage: boolean }): StreamWatch;
 }
 

@@ -1,10 +1,16 @@
 import { claudeQuirks } from "./claude.ts";
+import { historyQuirks } from "./histories.ts";
 import { openModelQuirks } from "./open-models.ts";
 import { openaiQuirks } from "./openai.ts";
 import type { ModelPattern, ModelVersion, QuirkRow, QuirkSubject, Quirks } from "./types.ts";
 
 /** Every known quirk. Where two rows that match set the same field, the later one holds. */
-export const quirkRows: readonly QuirkRow[] = [...claudeQuirks, ...openaiQuirks, ...openModelQuirks];
+export const quirkRows: readonly QuirkRow[] = [
+  ...claudeQuirks,
+  ...openaiQuirks,
+  ...openModelQuirks,
+  ...historyQuirks,
+];
 
 /** Returns the quirks of an llm: the fields of all rows that match its type, host and model. */
 export function quirksOf(llm: QuirkSubject, rows: readonly QuirkRow[] = quirkRows): Quirks {

@@ -14,6 +14,14 @@ export function nearestEffort(asked: Effort, known: readonly Effort[]): Effort {
   return known.find((effort) => efforts.indexOf(effort) >= rank) ?? known.at(-1) ?? asked;
 }
 
+/** The ids of tool calls that a provider takes. */
+export interface CallIdForm {
+  /** A form that letters and digits alone have too. */
+  readonly form: RegExp;
+  /** The most characters. */
+  readonly longest: number;
+}
+
 /** Ways in which a provider or a model differs from the others of its adapter. */
 export interface Quirks {
   /** Operations that the provider takes as they are, of those that its adapter calls optional. */
@@ -32,6 +40,14 @@ export interface Quirks {
   readonly adaptiveThinking?: true;
   /** False: the model does not take a JSON schema in `output_config.format`. */
   readonly outputFormat?: false;
+  /** The ids of tool calls that it takes; any where nothing is said. */
+  readonly callIds?: CallIdForm;
+  /** At its `/v1/responses` the reasoning can be asked for in sealed form, to be sent back. */
+  readonly sealedReasoning?: boolean;
+  /** It refuses a history whose tool turns have no `reasoning_content`. */
+  readonly toolTurnReasoning?: true;
+  /** It refuses a history whose tool calls are not signed, and takes this for the signature of another model's. */
+  readonly callSignature?: string;
 }
 
 /** An llm as far as its quirks depend on it. */

@@ -3,6 +3,7 @@ import type { ChatAnswer, ChatChoice, ChatCompletion, ChatPart } from "../../wir
 import { isObject } from "../../wire/json.ts";
 import { brokenOff, finishReasonOf } from "../finish-reason.ts";
 import { faultOf } from "../provider-fault.ts";
+import type { ReasoningField } from "./carried-state.ts";
 import { garbage } from "./translated-pipe.ts";
 
 /**
@@ -30,21 +31,27 @@ function finishedChoice(choice: ChatChoice): ChatChoice {
   return { ...choice, finish_reason };
 }
 
-/** Returns the text, the thinking and the refusal of a message, or of a piece of one. Providers use several names for them. */
+/**
+ * Returns the text, the thinking and the refusal of a message, or of a piece of one. Providers use several names for
+ * them; `field` is the place of the thinking, undefined where there is none.
+ */
 export function textAndThinking(message: ChatAnswer<unknown>): {
   text: string;
   thinking: string;
   refusal: string;
+  field: ReasoningField | undefined;
 } {
   const { content, reasoning_content, reasoning } = message;
   const thought = reasoning_content || reasoning || "";
   const refusal = message.refusal ?? "";
-  if (!Array.isArray(content)) return { text: content ?? "", thinking: thought, refusal };
+  const named = reasoning_content ? "reasoning_content" : reasoning ? "reasoning" : undefined;
+  if (!Array.isArray(content)) return { text: content ?? "", thinking: thought, refusal, field: named };
   const parts: ChatPart[] = content.filter(isObject);
   const inside = parts.map((part) => (part.type === "thinking" ? wordsOf(part.thinking) : "")).join("");
   const text = parts.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
   const refused = parts.map((part) => (part.type === "refusal" ? (part.refusal ?? "") : "")).join("");
-  return { text, thinking: thought || inside, refusal: refusal || refused };
+  const field = named ?? (inside === "" ? undefined : "content");
+  return { text, thinking: thought || inside, refusal: refusal || refused, field };
 }
 
 function wordsOf(thinking: ChatPart["thinking"]): string {

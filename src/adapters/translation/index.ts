@@ -5,19 +5,20 @@ import { chatToMessages } from "./chat-to-messages/index.ts";
 import { compose } from "./compose.ts";
 import type { FromChat, ToChat } from "./halves.ts";
 import { messagesToChat } from "./messages-to-chat/index.ts";
+import { type NewId, randomId } from "./new-id.ts";
 import { responsesToChat } from "./responses-to-chat/index.ts";
 
 type Clock = () => number;
 type OtherDialect = Exclude<Dialect, "chat">;
 
 /** The first halves: callers of every dialect can be translated to chat. */
-const toChat: Readonly<Record<OtherDialect, (now: Clock) => ToChat>> = {
-  messages: () => messagesToChat,
+const toChat: Readonly<Record<OtherDialect, (now: Clock, newId: NewId) => ToChat>> = {
+  messages: (_now, newId) => messagesToChat(newId),
   responses: responsesToChat,
 };
 
 /** The second halves, by the provider's dialect. */
-const fromChat: Readonly<Record<OtherDialect, ((now: Clock) => FromChat) | undefined>> = {
+const fromChat: Readonly<Record<OtherDialect, ((now: Clock, newId: NewId) => FromChat) | undefined>> = {
   messages: chatToMessages,
   // Every provider with this dialect has chat as well.
   responses: undefined,
@@ -28,17 +29,19 @@ const fromChat: Readonly<Record<OtherDialect, ((now: Clock) => FromChat) | undef
  * undefined when the dialects are the same.
  *
  * @param now Milliseconds since 1970: OpenAI's answers contain their time.
+ * @param newId Makes the ids of answers and their parts, which no provider's id replaces.
  * @throws AppError `not_supported` for a provider's dialect without a second half
  */
 export function translationFor(
   caller: Dialect,
   provider: Dialect,
   now: Clock = Date.now,
+  newId: NewId = randomId,
 ): Translation | undefined {
   if (caller === provider) return undefined;
-  const first = caller === "chat" ? undefined : toChat[caller](now);
+  const first = caller === "chat" ? undefined : toChat[caller](now, newId);
   if (provider === "chat") return first;
-  const second = fromChat[provider]?.(now);
+  const second = fromChat[provider]?.(now, newId);
   if (!second) throw new AppError("not_supported", `calls of ${caller} cannot be translated to ${provider}`);
   return first ? compose(first, second) : second;
 }

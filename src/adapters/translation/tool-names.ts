@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { CallIdForm } from "../quirks/types.ts";
 
 /**
  * Names of tools and ids of their calls in a form that every provider takes (case 42). A name that does not fit is
@@ -8,8 +9,6 @@ import { createHash } from "node:crypto";
 
 /** The most characters of a tool's name at OpenAI. */
 const longestName = 64;
-/** The most characters of a tool call's id at OpenAI. */
-const longestId = 40;
 const markLength = 8;
 
 /** Returns a tool's name in a form that every provider takes. */
@@ -17,9 +16,11 @@ export function fittingName(name: string): string {
   return fitting(name, longestName);
 }
 
-/** Returns the id of a tool call in a form that every provider and every caller takes. */
-export function fittingId(id: string): string {
-  return fitting(id, longestId);
+/** Returns the id of a tool call in the form that a provider takes: the same id always gets the same form. */
+export function fittingId(id: string, { form, longest }: CallIdForm): string {
+  if (form.test(id) && id.length <= longest) return id;
+  const fitted = fitting(id, longest);
+  return form.test(fitted) ? fitted : createHash("sha256").update(id).digest("hex").slice(0, longest);
 }
 
 /**

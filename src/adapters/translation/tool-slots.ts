@@ -12,6 +12,8 @@ export class ToolSlot {
   arguments = "";
   /** What a provider puts beside OpenAI's fields and needs back, such as Gemini's signature of the thought. */
   extra: unknown;
+  /** The id that the caller was told. */
+  callerId: string | undefined;
   state: "waiting" | "open" | "closed" = "waiting";
   readonly index: number | undefined;
   readonly #json = new JsonProgress();

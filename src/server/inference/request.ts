@@ -50,7 +50,7 @@ export function toProviderRequest(
   dialects[operation].checkRequest(body);
   if (translation)
     return { path, text: JSON.stringify(translation.request(body, model, quirks)), stripUsage: false };
-  const { changes, stripUsage } = passthroughs[operation].prepare(body);
+  const { changes, stripUsage } = passthroughs[operation].prepare(body, quirks);
   return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage };
 }
 

@@ -53,6 +53,12 @@ export interface ChatAnswer<ToolCall = ChatToolCall> {
   reasoning_content?: string | null;
   /** The name that vLLM since 0.11 and OpenRouter use for the same. */
   reasoning?: string | null;
+  /** OpenRouter: the reasoning with what the provider needs back, such as signatures. */
+  reasoning_details?: unknown[] | null;
+  /** Anthropic's signed thinking, as this program and LiteLLM write it. */
+  thinking_blocks?: unknown[] | null;
+  /** Gemini: the signature of the thought. */
+  extra_content?: unknown;
 }
 
 export interface ChatChoice {

@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { adapterFor, nativePathFor } from "../../../src/adapters/index.ts";
 import { passthroughPipe, passthroughs } from "../../../src/adapters/passthrough/index.ts";
 import { quirksOf } from "../../../src/adapters/quirks/index.ts";
+import { carryState } from "../../../src/adapters/translation/carried-state.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
-import { carryReasoning } from "../../../src/adapters/translation/responses-to-chat/carried-reasoning.ts";
 import { sseFrame } from "../../../src/wire/sse.ts";
 import { bytesOf, recorded, through } from "../translation/streams.ts";
 
-const nativeChanges = (body: Record<string, unknown>) => passthroughs.responses.prepare(body).changes;
+const nativeChanges = (body: Record<string, unknown>) => passthroughs.responses.prepare(body, {}).changes;
 const pipe = () => passthroughPipe("responses", { stripUsage: false });
 
 describe("a responses stream that passes through", () => {
@@ -112,7 +112,7 @@ describe("a responses request that passes through", () => {
     const ours = [[], [{ type: "thinking", signature: "s" }]].map((blocks) => ({
       type: "reasoning",
       summary: [],
-      encrypted_content: carryReasoning(blocks),
+      encrypted_content: carryState({ thinking: blocks }),
     }));
     expect(nativeChanges({ input: [...ours, ...others, null], store: false })).toEqual({
       input: [...others, null],

@@ -20,6 +20,9 @@ const toXhigh = [...toHigh, "xhigh"];
 const toMax = [...toXhigh, "max"];
 const reasoner = { sampling: false, limitField: "max_completion_tokens" };
 const takes = ["responses"];
+const callIds = { form: /^[a-zA-Z0-9_-]+$/, longest: 40 };
+const sealed = { callIds, sealedReasoning: true };
+const mistral = (model: string): QuirkSubject => ({ type: "openai", host: "api.mistral.ai", model });
 
 /** At least one llm for each row, and all of its quirks. */
 const known: [QuirkSubject, object][] = [
@@ -35,18 +38,21 @@ const known: [QuirkSubject, object][] = [
   [claude("claude-fable-5-1"), { ...adaptive, efforts: toMax, sampling: false }],
   [claude("deepseek-chat"), {}],
   [vllm("claude-opus-4-6"), {}],
-  [openai("gpt-4o"), { takes }],
-  [openai("o3-mini"), { takes, ...reasoner, efforts: toHigh }],
-  [openai("gpt-5-mini"), { takes, ...reasoner, efforts: toHigh }],
-  [openai("gpt-5.1"), { takes, ...reasoner, efforts: toHigh, effortNone: true }],
-  [openai("gpt-5.1-codex-max"), { takes, ...reasoner, efforts: toHigh, effortNone: false }],
-  [openai("gpt-5.2"), { takes, ...reasoner, efforts: toXhigh, effortNone: true }],
-  [openai("gpt-5.2-pro"), { takes, ...reasoner, efforts: toXhigh, effortNone: false }],
-  [openai("ft:gpt-5.6-sol:mine"), { takes, ...reasoner, efforts: toMax, effortNone: true }],
-  [openai("gpt-6"), { takes, ...reasoner, efforts: toMax, effortNone: true }],
+  [openai("gpt-4o"), { takes, callIds }],
+  [openai("o3-mini"), { takes, ...reasoner, ...sealed, efforts: toHigh }],
+  [openai("gpt-5-mini"), { takes, ...reasoner, ...sealed, efforts: toHigh }],
+  [openai("gpt-5.1"), { takes, ...reasoner, ...sealed, efforts: toHigh, effortNone: true }],
+  [openai("gpt-5.1-codex-max"), { takes, ...reasoner, ...sealed, efforts: toHigh, effortNone: false }],
+  [openai("gpt-5.2"), { takes, ...reasoner, ...sealed, efforts: toXhigh, effortNone: true }],
+  [openai("gpt-5.2-pro"), { takes, ...reasoner, ...sealed, efforts: toXhigh, effortNone: false }],
+  [openai("ft:gpt-5.6-sol:mine"), { takes, ...reasoner, ...sealed, efforts: toMax, effortNone: true }],
+  [openai("gpt-6"), { takes, ...reasoner, ...sealed, efforts: toMax, effortNone: true }],
   [vllm("openai/gpt-oss-120b"), { efforts: toHigh }],
-  [vllm("deepseek-v4-flash"), { efforts: toHigh }],
-  [vllm("models/gemini-3-flash"), { efforts: toHigh }],
+  [vllm("deepseek-v4-flash"), { efforts: toHigh, toolTurnReasoning: true }],
+  [vllm("models/gemini-3-flash"), { efforts: toHigh, callSignature: "skip_thought_signature_validator" }],
+  [vllm("moonshotai/Kimi-K2.6"), { toolTurnReasoning: true }],
+  [openai("gpt-5-chat-latest"), { takes, ...reasoner, callIds, sealedReasoning: false, efforts: toHigh }],
+  [mistral("devstral"), { takes, callIds: { form: /^[a-zA-Z0-9]{9}$/, longest: 9 } }],
   [vllm("qwen3:8b"), {}],
   [vllm("foo-gpt-5"), {}],
 ];

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { sseFrame } from "../../../src/wire/sse.ts";
-import { bytesOf, type Outcome, payloadsOf, recorded, recordedJson, through } from "./streams.ts";
+import { bytesOf, fixedId, type Outcome, payloadsOf, recorded, recordedJson, through } from "./streams.ts";
 
 /** Translation cases by number: Anthropic's answers, translated for chat callers. */
 
-const translation = translationFor("chat", "messages", () => 7_000)!;
+const translation = translationFor("chat", "messages", () => 7_000, fixedId)!;
 const withUsage = { stream_options: { include_usage: true } };
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read any field
@@ -170,7 +170,7 @@ describe("changes of the request are undone in the answer", () => {
     expect(given).not.toBe(long);
     const [call] = messageOf({ content: [use] }, request).tool_calls;
     expect(call.function).toEqual({ name: long, arguments: '{"a":1}' });
-    expect(call.id).toMatch(/^[a-zA-Z0-9_-]+$/);
+    expect(call.id).toBe(use.id);
     const text =
       start + open(0, { ...use, input: {} }) + piece(0, args('{"a":1}')) + close(0) + ending("tool_use");
     expect(deltasOf(streamed(text, request))[0].tool_calls[0]).toMatchObject({
@@ -212,7 +212,8 @@ describe("a stream", () => {
   it("case 49: begins with the role, and id, created and model are the same throughout", () => {
     const chunks = chunksOf(streamed(start + open(0, { type: "text", text: "x" }) + ending())).slice(0, -1);
     expect(chunks[0].choices[0].delta).toEqual({ role: "assistant", content: "" });
-    for (const chunk of chunks) expect(chunk).toMatchObject({ id: "msg_1", created: 7, model: "mine" });
+    for (const chunk of chunks)
+      expect(chunk).toMatchObject({ id: `chatcmpl-${fixedId()}`, created: 7, model: "mine" });
   });
 
   it("case 50: a tool in block 3 is tool call 0, with id and name once", () => {

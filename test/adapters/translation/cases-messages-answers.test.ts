@@ -29,7 +29,7 @@ describe("answers", () => {
     expect(assembled(outcome)).toMatchObject({
       content: [
         { type: "text", text: "a" },
-        { type: "tool_use", id: "t0", name: "f", input: { x: 1 } },
+        { type: "tool_use", id: expect.stringMatching(/^mc\w{6}_t0$/), name: "f", input: { x: 1 } },
         { type: "text", text: "b" },
       ],
       stop_reason: "tool_use",
@@ -54,13 +54,14 @@ describe("answers", () => {
     });
     expect(outcome.text).toContain("90071992547");
     const ids = payloads(outcome).flatMap(({ content_block }) => content_block?.id ?? []);
-    for (const id of ids) expect(id).toMatch(/^chatcmpl-tool-[a-f0-9_]{1,26}$/);
+    for (const id of ids) expect(id).toMatch(/^chatcmpl-tool-[a-f0-9]{32}$/);
     expect(new Set(ids).size).toBe(2);
   });
 
   it("case 69: reasoning is a thinking block with a signature, under either name, whole and streamed", () => {
+    const signature = expect.stringMatching(/^mcpctl\.1\./);
     const expected = [
-      { type: "thinking", thinking: "hm", signature: "reasoning_content" },
+      { type: "thinking", thinking: "hm", signature },
       { type: "text", text: "4" },
     ];
     for (const field of ["reasoning_content", "reasoning"]) {

@@ -1,10 +1,11 @@
 import { expect } from "vitest";
 import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
+import { fixedId } from "./streams.ts";
 
 /** Requests of chat callers, translated for an Anthropic provider. */
 
-export const translation = translationFor("chat", "messages", () => 0)!;
+export const translation = translationFor("chat", "messages", () => 0, fixedId)!;
 export const hello = { role: "user", content: "hello" };
 export const old = "claude-sonnet-4-20250514";
 export const budgeted = "claude-haiku-4-5";

@@ -10,7 +10,7 @@ import { type ChatCompletion, chatUsage, doneData } from "../../../src/wire/dial
 import type { Dialect } from "../../../src/wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../../src/wire/dialects/usage.ts";
 import { type SseEvent, sseFrame } from "../../../src/wire/sse.ts";
-import { bytesOf, cutAt, recorded, recordings, through } from "./streams.ts";
+import { bytesOf, cutAt, fixedId, recorded, recordings, through } from "./streams.ts";
 
 /** An invented dialect: a request is `{lines}`, an answer `{text}`, a stream has one event `text` for each piece. */
 const lines = "lines" as Dialect;
@@ -98,7 +98,7 @@ const events = bytesOf(
 describe("a translation from an invented dialect, composed with chat to messages", () => {
   const composed = compose(
     linesToChat,
-    chatToMessages(() => 0),
+    chatToMessages(() => 0, fixedId),
   );
 
   it("leads from the one dialect to the other", () => {
@@ -138,11 +138,11 @@ describe("a translation from an invented dialect, composed with chat to messages
 describe.each([
   [
     "messages",
-    messagesToChat,
+    messagesToChat(fixedId),
     { messages: [{ role: "user", content: "hi" }], max_tokens: 9 },
     "message_stop",
   ],
-  ["responses", responsesToChat(() => 0), { input: "hi" }, "response.completed"],
+  ["responses", responsesToChat(() => 0, fixedId), { input: "hi" }, "response.completed"],
 ] as const)("callers of %s at a provider of an invented dialect", (caller, half, request, last) => {
   const composed = compose(half, chatToLines());
 
@@ -200,7 +200,7 @@ describe("a refusal of the second half", () => {
         ],
       },
     ];
-    expect(refusal(messagesToChat, { max_tokens: 1, messages })).toEqual({
+    expect(refusal(messagesToChat(fixedId), { max_tokens: 1, messages })).toEqual({
       path: "/messages/2",
       message: "messages[2] is bad",
     });
@@ -209,7 +209,7 @@ describe("a refusal of the second half", () => {
   it("names the caller's field that the chat request's field was made from", () => {
     expect(
       refusal(
-        responsesToChat(() => 0),
+        responsesToChat(() => 0, fixedId),
         { input: "x", max_output_tokens: 0 },
       ),
     ).toEqual({
@@ -221,16 +221,19 @@ describe("a refusal of the second half", () => {
   it("stays as it is for a field that both have", () => {
     const tools = [{ name: "look", input_schema: { type: "object" } }];
     const body = { max_tokens: 1, messages: [{ role: "user", content: "x" }], tools };
-    expect(refusal(messagesToChat, body)).toEqual({ path: "/tools", message: "tools has no counterpart" });
+    expect(refusal(messagesToChat(fixedId), body)).toEqual({
+      path: "/tools",
+      message: "tools has no counterpart",
+    });
   });
 });
 
 it("signed thinking reaches only a provider that takes it back", () => {
   const carried = { type: "thinking", thinking: "hm", signature: "s" };
-  const half = responsesToChat(() => 0);
+  const half = responsesToChat(() => 0, fixedId);
   const encrypted = compose(
     half,
-    chatToMessages(() => 0),
+    chatToMessages(() => 0, fixedId),
   ).response({ content: [carried, { type: "text", text: "yes" }], stop_reason: "end_turn" }, "mine", {}) as {
     output: Fields[];
   };
@@ -253,10 +256,10 @@ it("the form of an answer that the caller asked for is known to the second half 
   const schema = { type: "object" };
   const text = { format: { type: "json_schema", name: "answer", schema } };
   compose(
-    responsesToChat(() => 0),
+    responsesToChat(() => 0, fixedId),
     second,
   ).response({ text: "{}" }, "mine", { input: "x", text });
-  compose(messagesToChat, second).response({ text: "{}" }, "mine", {
+  compose(messagesToChat(fixedId), second).response({ text: "{}" }, "mine", {
     output_config: { format: { type: "json_schema", schema } },
     tools: [{ name: "look", input_schema: schema }],
   });

@@ -1,11 +1,11 @@
 import { expect } from "vitest";
 import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
-import { bytesOf, eventsOf, type Outcome, through } from "./streams.ts";
+import { bytesOf, eventsOf, fixedId, type Outcome, through } from "./streams.ts";
 
 /** Calls of messages callers, translated for a chat provider and back. */
 
-export const translation = translationFor("messages", "chat")!;
+export const translation = translationFor("messages", "chat", Date.now, fixedId)!;
 export const hello = { role: "user", content: "hello" };
 export const input_schema = { type: "object", properties: {} };
 

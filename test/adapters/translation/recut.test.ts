@@ -4,14 +4,22 @@ import { describe, expect, it } from "vitest";
 import { passthroughPipe } from "../../../src/adapters/passthrough/index.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import type { StreamPipe } from "../../../src/adapters/types.ts";
-import { bytesOf, cutAt, recorded, recordings, through } from "./streams.ts";
+import { bytesOf, cutAt, fixedId, recorded, recordings, through } from "./streams.ts";
 
 const pipes: [name: string, provider: "openai" | "anthropic", make: () => StreamPipe][] = [
   ["chat, passed through", "openai", () => passthroughPipe("chat", { stripUsage: false })],
   ["chat, without its usage frame", "openai", () => passthroughPipe("chat", { stripUsage: true })],
   ["messages, passed through", "anthropic", () => passthroughPipe("messages", { stripUsage: false })],
-  ["chat to messages", "openai", () => translationFor("messages", "chat")!.stream("mine", {})],
-  ["messages to chat", "anthropic", () => translationFor("chat", "messages", () => 0)!.stream("mine", {})],
+  [
+    "chat to messages",
+    "openai",
+    () => translationFor("messages", "chat", Date.now, fixedId)!.stream("mine", {}),
+  ],
+  [
+    "messages to chat",
+    "anthropic",
+    () => translationFor("chat", "messages", () => 0, fixedId)!.stream("mine", {}),
+  ],
 ];
 
 /** Returns every place at which bytes can be cut. */

@@ -1,19 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { quirksOf } from "../../../src/adapters/quirks/index.ts";
+import { ownCallId } from "../../../src/adapters/translation/call-ids.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import type { StreamPipe } from "../../../src/adapters/types.ts";
 import { AppError } from "../../../src/errors.ts";
 import type { Dialect } from "../../../src/wire/dialects/types.ts";
 import { parseExact } from "../../../src/wire/json.ts";
-import { bytesOf, eventsOf, recorded, recordedJson, recordings, through } from "./streams.ts";
+import { bytesOf, eventsOf, fixedId, recorded, recordedJson, recordings, through } from "./streams.ts";
 
 const ways: [caller: Dialect, provider: Dialect][] = [
   ["chat", "messages"],
   ["messages", "chat"],
 ];
-const toMessages = translationFor("chat", "messages", () => 0)!;
-const toChat = translationFor("messages", "chat")!;
+const toMessages = translationFor("chat", "messages", () => 0, fixedId)!;
+const toChat = translationFor("messages", "chat", Date.now, fixedId)!;
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read any field
 type Whatever = any;
@@ -100,14 +101,14 @@ function meaningOf(messages: Whatever[]): unknown {
     const { role, content } = message;
     if (role === "system" || role === "developer") system += content;
     else if (role === "tool") {
-      say(`tool ${message.tool_call_id}`, texts(content).join(""));
+      say(`tool ${ownCallId(message.tool_call_id)}`, texts(content).join(""));
       waiting.push(...images(content));
     } else {
       if (waiting.length > 0) say("user", ...waiting);
       waiting = [];
       say(role, ...partsOf(content).map((part) => part.text ?? `<${part.image_url.url}>`));
       for (const { id, function: called } of message.tool_calls ?? [])
-        say(role, `${id} ${called.name} ${JSON.stringify(parseExact(called.arguments))}`);
+        say(role, `${ownCallId(id)} ${called.name} ${JSON.stringify(parseExact(called.arguments))}`);
     }
   }
   if (waiting.length > 0) say("user", ...waiting);
@@ -282,7 +283,7 @@ const requests: Record<"chat" | "messages", unknown> = {
 };
 
 describe.each(ways)("from %s to %s, with random damage", (caller, provider) => {
-  const translation = translationFor(caller, provider, () => 0)!;
+  const translation = translationFor(caller, provider, () => 0, fixedId)!;
   const folder = provider === "chat" ? "openai" : "anthropic";
   const quirks = (model: string) => quirksOf({ type: folder, model });
 

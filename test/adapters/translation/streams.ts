@@ -7,6 +7,9 @@ const fixtures = `${import.meta.dirname}/../../fixtures`;
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+/** Makes always the same id, so that two translations of one answer can be compared. */
+export const fixedId = (): string => "0123456789abcdef01234567";
+
 /** Returns a recorded stream of a provider, such as `openai/text.sse`. */
 export const recorded = (name: string): Uint8Array => readFileSync(`${fixtures}/${name}`);
 

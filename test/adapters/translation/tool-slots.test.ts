@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
 import { ToolSlots } from "../../../src/adapters/translation/tool-slots.ts";
 import type { ChatToolCallDelta } from "../../../src/wire/dialects/chat.ts";
-import { bytesOf, payloadsOf, through } from "./streams.ts";
+import { bytesOf, fixedId, payloadsOf, through } from "./streams.ts";
 
 interface Call {
   name: string;
@@ -176,7 +176,7 @@ describe("tool calls in pieces (case 91)", () => {
     const pieces = [piece(0, null, "fetch", ""), piece(0, null, null, '{"u":1}')];
     const others = [piece(0, null, "search", ""), piece(0, null, null, '{"q":2}')];
     const text = [...pieces, ...others].map((one) => chunk({ tool_calls: [one] })).join("");
-    const outcome = through(translationFor(caller, "chat")!.stream("m", {}), [
+    const outcome = through(translationFor(caller, "chat", Date.now, fixedId)!.stream("m", {}), [
       bytesOf(`${text}${chunk({}, "tool_calls")}data: [DONE]\n\n`),
     ]);
     const sent = JSON.stringify(payloadsOf(outcome.text));

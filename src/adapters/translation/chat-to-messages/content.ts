@@ -1,3 +1,5 @@
+import { AppError } from "../../../errors.ts";
+import { isObject } from "../../../wire/json.ts";
 import {
   type Fields,
   isGiven,
@@ -33,6 +35,32 @@ export function contentBlocks(content: unknown, path: string): Block[] {
   return listAt(content, path).flatMap((part, index) =>
     partBlocks(objectAt(part, `${path}/${index}`), `${path}/${index}`),
   );
+}
+
+/** Translates content of the history: a part without a counterpart becomes words. */
+export function blocksOrWords(content: unknown, path: string): Block[] {
+  if (!Array.isArray(content)) return contentBlocks(content, path);
+  return content.filter(isObject).flatMap((part, index) => {
+    try {
+      return partBlocks(part, `${path}/${index}`);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return textBlock(`[A part of type ${quoted(part.type)} that this model cannot read.]`);
+    }
+  });
+}
+
+/** Translates the content of an earlier answer. Clients add fields to its parts, and parts that are no text say nothing. */
+export function answerBlocks(content: unknown, path: string): Block[] {
+  if (!Array.isArray(content)) return textBlocks(content, path);
+  return content.filter(isObject).flatMap((part) => {
+    const { text, refusal } = part;
+    return typeof text === "string"
+      ? textBlock(text, part)
+      : typeof refusal === "string"
+        ? textBlock(refusal)
+        : [];
+  });
 }
 
 /** Translates content that must be text: of a system message or of an assistant's message. */

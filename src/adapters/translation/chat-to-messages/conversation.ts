@@ -1,3 +1,4 @@
+import { isObject } from "../../../wire/json.ts";
 import {
   type Fields,
   isGiven,
@@ -9,8 +10,16 @@ import {
   textAt,
 } from "../request-fields.ts";
 import { toolInput } from "../tool-arguments.ts";
-import { fittingId, fittingName } from "../tool-names.ts";
-import { type Block, cacheControl, contentBlocks, textBlocks } from "./content.ts";
+import { fittingName } from "../tool-names.ts";
+import {
+  answerBlocks,
+  type Block,
+  blocksOrWords,
+  cacheControl,
+  contentBlocks,
+  textBlocks,
+} from "./content.ts";
+import { HistoryCallIds } from "./history-call-ids.ts";
 
 export interface Turn {
   role: "user" | "assistant";
@@ -26,7 +35,9 @@ const knownOfResult = [...knownOfMessage, "tool_call_id"];
  * results of parallel tool calls stand in one turn, before the user's own content (case 4).
  *
  * A user's `name` goes in front of the text. Other names and annotations of answers (`annotations`, unsigned
- * `reasoning_content`, fields of other gateways) are left out: Anthropic has no place for them (case 40).
+ * `reasoning_content`, fields of other gateways) are left out: Anthropic has no place for them (case 40). What stands
+ * before the last answer is history, which clients send with each request: nothing in it is refused for its content
+ * (case 95).
  *
  * @throws AppError `invalid_request`
  */
@@ -34,6 +45,8 @@ export function conversation(messages: unknown): { system?: string | Block[]; me
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
   const system: Block[] = [];
   const turns: Turn[] = [];
+  const ids = new HistoryCallIds();
+  const lastAnswer = messages.findLastIndex((value) => isObject(value) && value.role === "assistant");
   messages.forEach((value, index) => {
     const path = `/messages/${index}`;
     const message = objectAt(value, path);
@@ -45,15 +58,17 @@ export function conversation(messages: unknown): { system?: string | Block[]; me
         break;
       case "user": {
         refuseOthers(message, path, knownOfMessage);
-        const blocks = named(contentBlocks(message.content, `${path}/content`), message.name);
+        const read = index < lastAnswer ? blocksOrWords : contentBlocks;
+        const blocks = named(read(message.content, `${path}/content`), message.name);
         addBlocks(turns, "user", marked(blocks, message));
         break;
       }
       case "assistant":
-        addBlocks(turns, "assistant", assistantBlocks(message, path));
+        addBlocks(turns, "assistant", assistantBlocks(message, path, ids));
         break;
       case "tool":
-        addToolResult(turns, toolResult(message, path));
+      case "function":
+        addToolResult(turns, toolResult(message, path, ids));
         break;
       default:
         throw refused(
@@ -88,17 +103,17 @@ function named(blocks: Block[], name: unknown): Block[] {
   return blocks.with(first, { ...blocks[first]!, text: `${name}: ${blocks[first]!.text}` });
 }
 
-function assistantBlocks(message: Fields, path: string): Block[] {
-  for (const name of ["audio", "function_call"]) {
-    if (isGiven(message[name])) {
-      throw refused(`${path}/${name}`, `${name} of an earlier answer cannot be sent to this llm's provider`);
-    }
-  }
-  const calls = isGiven(message.tool_calls) ? listAt(message.tool_calls, `${path}/tool_calls`) : [];
+function assistantBlocks(message: Fields, path: string, ids: HistoryCallIds): Block[] {
+  const { tool_calls, function_call } = message;
+  const calls = isGiven(tool_calls) ? listAt(tool_calls, `${path}/tool_calls`) : [];
   const blocks = [
-    ...textBlocks(message.content, `${path}/content`),
+    ...answerBlocks(message.content, `${path}/content`),
     ...(typeof message.refusal === "string" ? textBlocks(message.refusal, path) : []),
-    ...calls.map((call, index) => toolUse(call, `${path}/tool_calls/${index}`)),
+    ...calls.map((call, index) => toolUse(call, `${path}/tool_calls/${index}`, ids)),
+    // The older form of a call, which has no id.
+    ...(isGiven(function_call)
+      ? [functionUse(objectAt(function_call, `${path}/function_call`), path, ids)]
+      : []),
   ];
   // Signed thinking goes first and unchanged: otherwise Anthropic refuses the turn (case 40).
   return [...thinkingBlocks(message.thinking_blocks, `${path}/thinking_blocks`), ...marked(blocks, message)];
@@ -126,34 +141,45 @@ function marked(blocks: Block[], message: Fields): Block[] {
   return blocks.with(-1, { ...last, ...cacheControl(message) });
 }
 
-function toolUse(value: unknown, path: string): Block {
+function toolUse(value: unknown, path: string, ids: HistoryCallIds): Block {
   const call = objectAt(value, path);
-  if (isGiven(call.type) && call.type !== "function") {
-    throw refused(
-      `${path}/type`,
-      `a tool call of type ${quoted(call.type)} cannot be sent to this llm's provider`,
-    );
+  const id = ids.called(textAt(call.id, `${path}/id`));
+  if (call.type === "custom") {
+    const custom = objectAt(call.custom, `${path}/custom`);
+    const name = fittingName(textAt(custom.name, `${path}/custom/name`));
+    return { type: "tool_use", id, name, input: { input: custom.input ?? "" } };
   }
   const called = objectAt(call.function, `${path}/function`);
   return {
     type: "tool_use",
-    id: fittingId(textAt(call.id, `${path}/id`)),
+    id,
     name: fittingName(textAt(called.name, `${path}/function/name`)),
     input: toolInput(called.arguments),
     ...cacheControl(call),
   };
 }
 
+function functionUse(called: Fields, path: string, ids: HistoryCallIds): Block {
+  const name = textAt(called.name, `${path}/function_call/name`);
+  return {
+    type: "tool_use",
+    id: ids.called(name),
+    name: fittingName(name),
+    input: toolInput(called.arguments),
+  };
+}
+
 /** Translates the result of a tool call. A result without an id is refused (case 7). */
-function toolResult(message: Fields, path: string): Block {
+function toolResult(message: Fields, path: string, ids: HistoryCallIds): Block {
   refuseOthers(message, path, knownOfResult);
-  if (!isGiven(message.tool_call_id) || message.tool_call_id === "") {
+  const id = message.role === "function" ? message.name : message.tool_call_id;
+  if (!isGiven(id) || id === "") {
     throw refused(`${path}/tool_call_id`, "a tool message needs the tool_call_id it answers");
   }
-  const content = contentBlocks(message.content, `${path}/content`);
+  const content = blocksOrWords(message.content, `${path}/content`);
   return {
     type: "tool_result",
-    tool_use_id: fittingId(textAt(message.tool_call_id, `${path}/tool_call_id`)),
+    tool_use_id: ids.answered(textAt(id, `${path}/tool_call_id`)),
     ...(content.length > 0 && { content }),
     ...cacheControl(message),
   };

@@ -6,8 +6,9 @@ import { tokenCount } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
 import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { faultOf } from "../../provider-fault.ts";
+import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
-import { callerNames, fittingId } from "../tool-names.ts";
+import { callerNames } from "../tool-names.ts";
 import { garbage } from "../translated-pipe.ts";
 import { answerToolName, toolNames } from "./response-format.ts";
 
@@ -39,6 +40,7 @@ export function chatCompletion(
   model: string,
   created: number,
   request: Fields = {},
+  newId: NewId = randomId,
 ): Record<string, unknown> {
   const answer = (body ?? {}) as MessagesAnswer;
   if (!Array.isArray(answer.content)) {
@@ -54,7 +56,7 @@ export function chatCompletion(
   const reasoning = thinking.map((block) => block.thinking ?? "").join("");
   const tier = serviceTier(answer.usage?.service_tier);
   return {
-    id: answer.id ?? "",
+    id: `chatcmpl-${newId()}`,
     object: "chat.completion",
     created,
     model,
@@ -114,7 +116,7 @@ export function serviceTier(tier: string | null | undefined): string | undefined
 function toolCall(block: MessagesBlock, { nameOf }: ToolReading) {
   const { id = "", name = "" } = block;
   return {
-    id: fittingId(id),
+    id,
     type: "function",
     function: { name: nameOf(name), arguments: argumentsOf(block) },
   };

@@ -10,8 +10,8 @@ import type { Usage } from "../../../wire/dialects/usage.ts";
 import { parseExact } from "../../../wire/json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
 import { reportedFault } from "../../provider-fault.ts";
+import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
-import { fittingId } from "../tool-names.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
 import { chatUsageOf, finishReason, serviceTier, type ToolReading, toolReading } from "./response.ts";
 
@@ -36,7 +36,9 @@ export class ChatFromMessages extends TranslatedPipe {
   readonly #includeUsage: boolean;
   readonly #reading: ToolReading;
   readonly #blocks = new Map<number, OpenBlock>();
-  #id: string | undefined;
+  readonly #id: string;
+  /** The provider's id of the message, once it has begun. */
+  #messageId: string | undefined;
   #tools = 0;
   #hasAnswer = false;
   #tier: string | undefined;
@@ -50,10 +52,17 @@ export class ChatFromMessages extends TranslatedPipe {
    * @param includeUsage True if the caller asks for a chunk of usage before `[DONE]`.
    * @param request The caller's request.
    */
-  constructor(model: string, created: number, includeUsage: boolean, request: Fields = {}) {
+  constructor(
+    model: string,
+    created: number,
+    includeUsage: boolean,
+    request: Fields = {},
+    newId: NewId = randomId,
+  ) {
     super();
     this.#model = model;
     this.#created = created;
+    this.#id = `chatcmpl-${newId()}`;
     this.#includeUsage = includeUsage;
     this.#reading = toolReading(request);
   }
@@ -95,9 +104,10 @@ export class ChatFromMessages extends TranslatedPipe {
 
   #start({ message }: MessagesEvent): string {
     const id = message?.id ?? "";
-    if (this.#id !== undefined && this.#id !== id) throw garbage("started a second message in one stream");
-    if (this.#id !== undefined) return "";
-    this.#id = id;
+    if (this.#messageId !== undefined && this.#messageId !== id)
+      throw garbage("started a second message in one stream");
+    if (this.#messageId !== undefined) return "";
+    this.#messageId = id;
     this.#counts = mergeMessagesUsage(this.#counts, message?.usage);
     this.#tier = serviceTier(this.#counts.service_tier);
     return this.#chunk({ role: "assistant", content: "" });
@@ -135,7 +145,7 @@ export class ChatFromMessages extends TranslatedPipe {
     const start =
       block.type === "tool"
         ? this.#chunk({
-            tool_calls: [{ index: block.index, id: fittingId(id), type: "function", function: called }],
+            tool_calls: [{ index: block.index, id, type: "function", function: called }],
           })
         : "";
     return start + (hasContent(input) ? this.#delta(block, jsonDelta(JSON.stringify(input))) : "");
@@ -189,7 +199,7 @@ export class ChatFromMessages extends TranslatedPipe {
 
   #frame(rest: object): string {
     const head = {
-      id: this.#id ?? "",
+      id: this.#id,
       object: "chat.completion.chunk",
       created: this.#created,
       model: this.#model,

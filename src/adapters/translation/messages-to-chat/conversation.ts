@@ -1,14 +1,14 @@
+import { AppError } from "../../../errors.ts";
+import { ownCallId } from "../call-ids.ts";
+import { type CarriedState, carriedState } from "../carried-state.ts";
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
-import { fittingId, fittingName } from "../tool-names.ts";
+import { ownIds, returnedMessage } from "../returned-state.ts";
+import { fittingName } from "../tool-names.ts";
 import { blocksOf, contentOf, partOf, type TranslatedPart } from "./content.ts";
-import { reasoningSignature } from "./response.ts";
+import { wordsOf } from "./hosted-blocks.ts";
 
-const known = {
-  message: ["role", "content"],
-  result: ["type", "tool_use_id", "content", "is_error", "cache_control"],
-  use: ["type", "id", "name", "input", "cache_control", "caller"],
-};
+const knownOfMessage = ["role", "content"];
 
 /** A content block, and a JSON pointer to it. */
 interface PlacedBlock {
@@ -24,18 +24,29 @@ interface Turn {
   blocks: PlacedBlock[];
 }
 
+/** The provider's ids of the calls so far, by the caller's. */
+type OwnIds = Map<string, string>;
+
 /**
  * Translates an Anthropic conversation to chat messages (case 67). Consecutive messages of one role are one turn, as they
  * are at Anthropic (case 5). Tool results become messages of their own, before the user's own content; images in them
  * follow in a user message, because a tool message holds only text.
  *
+ * Clients send their whole history with each request. So only what is new is refused: what stands before the last turn of
+ * the assistant becomes text or is left out where the provider has no counterpart (case 95).
+ *
  * @throws AppError `invalid_request`
  */
-export function conversationOf(system: unknown, messages: unknown): ChatConversation {
+export function conversationOf({ system, messages, model }: Fields): ChatConversation {
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
-  const placed = turnsOf(messages).flatMap((turn): PlacedMessage[] => {
+  const turns = turnsOf(messages);
+  const lastAnswer = turns.findLastIndex((turn) => "role" in turn && turn.role === "assistant");
+  const own: OwnIds = new Map();
+  const placed = turns.flatMap((turn, index): PlacedMessage[] => {
     if ("message" in turn) return [turn];
-    return turn.role === "user" ? userMessages(turn) : assistantMessages(turn);
+    return turn.role === "user"
+      ? userMessages(turn, own, index < lastAnswer)
+      : assistantMessages(turn, own, model);
   });
   if (placed.every(({ message }) => message.role === "system")) {
     throw refused("/messages", "messages must hold more than system messages");
@@ -50,7 +61,7 @@ function turnsOf(messages: unknown[]): (Turn | PlacedMessage)[] {
     const path = `/messages/${index}`;
     const message = objectAt(value, path);
     const { role } = message;
-    refuseOthers(message, path, known.message);
+    if (role !== "assistant") refuseOthers(message, path, knownOfMessage);
     if (role === "system") {
       turns.push(...systemMessages(message.content, `${path}/content`));
       continue;
@@ -76,77 +87,91 @@ function systemMessages(content: unknown, path: string): PlacedMessage[] {
   const blocks = blocksOf(content, path);
   if (blocks.length === 0) return [];
   const texts = blocks.map((block, index) => {
+    const words = block.type === "text" ? "" : wordsOf(block);
+    if (words !== "") return words;
     if (block.type !== "text") throw refused(`${path}/${index}/type`, "system can only hold text");
     return textAt(block.text, `${path}/${index}/text`);
   });
   return [{ message: { role: "system", content: texts.join("\n\n") }, path }];
 }
 
-function userMessages({ blocks, path }: Turn): PlacedMessage[] {
+function userMessages({ blocks, path }: Turn, own: OwnIds, isHistory: boolean): PlacedMessage[] {
   const results: PlacedMessage[] = [];
   const parts: TranslatedPart[] = [];
   for (const { block, at } of blocks) {
     if (block.type !== "tool_result") {
-      parts.push(partOf(block, at));
+      parts.push(isHistory ? partOrWords(block, at) : partOf(block, at));
       continue;
     }
-    const { message, images } = toolMessage(block, at);
+    const { message, images } = toolMessage(block, at, own);
     results.push({ message, path: at });
     parts.push(...images);
   }
-  const own = { message: { role: "user", content: contentOf(parts) }, path };
-  return parts.length > 0 ? [...results, own] : results;
+  const message = { message: { role: "user", content: contentOf(parts) }, path };
+  return parts.length > 0 ? [...results, message] : results;
 }
 
-function toolMessage(block: Fields, path: string): { message: Fields; images: TranslatedPart[] } {
-  refuseOthers(block, path, known.result);
+/** Translates the result of a tool. Nothing in it is refused: it comes from a tool, and the next request has it too. */
+function toolMessage(
+  block: Fields,
+  path: string,
+  own: OwnIds,
+): { message: Fields; images: TranslatedPart[] } {
   const content = blocksOf(block.content, `${path}/content`);
-  const parts = content.map((one, index) => partOf(one, `${path}/content/${index}`));
+  const parts = content.map((one, index) => partOrWords(one, `${path}/content/${index}`));
   const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+  const id = textAt(block.tool_use_id, `${path}/tool_use_id`);
   return {
     message: {
       role: "tool",
-      tool_call_id: fittingId(textAt(block.tool_use_id, `${path}/tool_use_id`)),
+      tool_call_id: own.get(id) ?? ownCallId(id),
       content: block.is_error === true ? `Error: ${text}` : text,
     },
     images: parts.filter(({ type }) => type !== "text"),
   };
 }
 
+/** Translates a block of the history. One without a counterpart becomes words. */
+function partOrWords(block: Fields, path: string): TranslatedPart {
+  try {
+    return partOf(block, path);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const words = wordsOf(block) || `[A block of type ${quoted(block.type)} that this model cannot read.]`;
+    return { type: "text", text: words };
+  }
+}
+
 /**
- * Translates a turn of the assistant. Thinking that came from a chat provider goes back as `reasoning_content`: DeepSeek
- * refuses tool turns without it. Thinking that Anthropic signed has no meaning elsewhere and is left out.
+ * Translates a turn of the assistant. Thinking that came from a chat provider goes back under the name that it had there:
+ * DeepSeek refuses tool turns without it. Thinking that Anthropic signed has no meaning elsewhere and is left out.
  */
-function assistantMessages({ blocks, path }: Turn): PlacedMessage[] {
+function assistantMessages({ blocks, path }: Turn, own: OwnIds, model: unknown): PlacedMessage[] {
   let text = "";
   let reasoning = "";
   const calls: Fields[] = [];
+  const states: CarriedState[] = [];
   for (const { block, at } of blocks) {
-    if (block.type === "text") text += partOf(block, at).text;
+    if (block.type === "text") text += textAt(block.text, `${at}/text`);
     else if (block.type === "tool_use") calls.push(toolCall(block, at));
-    else if (block.type === "thinking" && block.signature === reasoningSignature)
-      reasoning += textAt(block.thinking, `${at}/thinking`);
-    else if (block.type !== "thinking" && block.type !== "redacted_thinking") {
-      throw refused(
-        `${at}/type`,
-        `a content block of type ${quoted(block.type)} cannot be sent to this llm's provider`,
-      );
+    else if (block.type === "thinking") {
+      const state = carriedState(block.signature, model);
+      if (!state) continue;
+      states.push(state);
+      if (typeof block.thinking === "string") reasoning += block.thinking;
+    } else if (block.type !== "redacted_thinking") {
+      const words = wordsOf(block);
+      if (words !== "") text += text === "" ? words : `\n\n${words}\n\n`;
     }
   }
+  for (const [id, ownId] of ownIds({ calls, states })) own.set(id, ownId);
   if (text === "" && calls.length === 0) return [];
-  const message = {
-    role: "assistant",
-    content: text === "" ? null : text,
-    ...(reasoning !== "" && { reasoning_content: reasoning }),
-    ...(calls.length > 0 && { tool_calls: calls }),
-  };
-  return [{ message, path }];
+  return [{ message: returnedMessage({ text, reasoning, calls, states }), path }];
 }
 
 function toolCall(block: Fields, path: string): Fields {
-  refuseOthers(block, path, known.use);
   return {
-    id: fittingId(textAt(block.id, `${path}/id`)),
+    id: textAt(block.id, `${path}/id`),
     type: "function",
     function: {
       name: fittingName(textAt(block.name, `${path}/name`)),

@@ -1,11 +1,12 @@
 import type { ToChat } from "../halves.ts";
+import { type NewId, randomId } from "../new-id.ts";
 import { converted } from "../translated-pipe.ts";
 import { answerSettings, chatRequest } from "./request.ts";
 import { messagesAnswer } from "./response.ts";
 import { MessagesFromChat } from "./stream.ts";
 
-/** Translates calls of messages to chat. */
-export const messagesToChat: ToChat = {
+/** Returns the translation of calls of messages to chat. */
+export const messagesToChat = (newId: NewId = randomId): ToChat => ({
   caller: "messages",
   provider: "chat",
   callerFields: {
@@ -20,6 +21,6 @@ export const messagesToChat: ToChat = {
   answerSettings,
   toChat: chatRequest,
   request: (body, model, quirks) => chatRequest(body, model, quirks).request,
-  response: (body, model, request) => converted(() => messagesAnswer(body, model, request)),
-  stream: (model, request) => new MessagesFromChat(model, request),
-};
+  response: (body, model, request = {}) => converted(() => messagesAnswer(body, model, request, newId)),
+  stream: (model, request) => new MessagesFromChat(model, request, newId),
+});

@@ -1,4 +1,5 @@
 import type { Quirks } from "../../quirks/types.ts";
+import { fitHistory } from "../chat-history.ts";
 import type { ChatRequest } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { conversationOf } from "./conversation.ts";
@@ -34,10 +35,10 @@ export function chatRequest(body: Fields, model: string, quirks: Quirks): ChatRe
   const config = outputConfig(body);
   refuseOthers(config, "/output_config", ["effort", "format"]);
   const effort = reasoningEffort(body, config, quirks);
-  const { messages, paths } = conversationOf(body.system, body.messages);
+  const { messages, paths } = conversationOf(body);
   const request = {
     model,
-    messages,
+    messages: fitHistory(messages, quirks),
     ...limitsOf(body, quirks),
     ...(isGiven(body.stop_sequences) && { stop: body.stop_sequences }),
     ...answerSettings(body),

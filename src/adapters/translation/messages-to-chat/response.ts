@@ -7,39 +7,50 @@ import {
 import type { MessagesBlock, MessagesUsage, StopDetails } from "../../../wire/dialects/messages.ts";
 import { noUsage, tokenCount } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
+import { CallIds } from "../call-ids.ts";
 import { readCompletion, textAndThinking } from "../chat-answer.ts";
+import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
+import { StateCollector } from "../state-collector.ts";
 import { toolInput } from "../tool-arguments.ts";
-import { callerNames, fittingId } from "../tool-names.ts";
+import { callerNames } from "../tool-names.ts";
 import { toolNames } from "./tools.ts";
 
 /**
- * The signature of thinking that a chat provider sent as `reasoning_content`. When the conversation comes back, it shows
- * that the thinking goes back under that name.
- */
-export const reasoningSignature = "reasoning_content";
-
-/**
- * Translates a chat completion to Anthropic's answer.
+ * Translates a chat completion to Anthropic's answer. The signature of its thinking carries what the provider needs back;
+ * where it needs something and did not think, the thinking is empty.
  *
  * @param model The name by which the caller called the model.
  * @param request The caller's request.
  * @throws AppError `provider_error`
  */
-export function messagesAnswer(body: unknown, model: string, request: Fields = {}): Record<string, unknown> {
+export function messagesAnswer(
+  body: unknown,
+  model: string,
+  request: Fields = {},
+  newId: NewId = randomId,
+): Record<string, unknown> {
   const { completion, choice, message } = readCompletion(body);
   const { tool_calls } = message;
-  const id = messageId(completion.id);
+  const ids = new CallIds("toolu_", newId);
+  const state = new StateCollector(model);
   const nameOf = callerNames(toolNames(request));
   const calls = (Array.isArray(tool_calls) ? tool_calls : []).filter(isObject);
-  const { text, thinking, refusal } = textAndThinking(message);
+  const { text, thinking, refusal, field } = textAndThinking(message);
+  state.add(message, field, true);
+  const uses = calls.map((call) => {
+    const { id, own } = ids.of((call as ChatToolCall).id);
+    state.addCall(id, { id: own, extra: call.extra_content });
+    return toolUse(call, id, nameOf);
+  });
   const blocks: MessagesBlock[] = [
-    ...(thinking ? [{ type: "thinking", thinking, signature: reasoningSignature }] : []),
+    ...(thinking || state.hasState ? [{ type: "thinking", thinking, signature: state.take() }] : []),
     ...[text, refusal].flatMap((words) => (words ? [{ type: "text", text: words }] : [])),
-    ...calls.map((call, index) => toolUse(call, toolCallId(id, index), nameOf)),
+    ...uses,
   ];
   return {
-    id,
+    // Of its own: some providers give every answer the same id, and Claude Code takes those for one message.
+    id: `msg_${newId()}`,
     type: "message",
     role: "assistant",
     model,
@@ -47,16 +58,6 @@ export function messagesAnswer(body: unknown, model: string, request: Fields = {
     ...stopOf(choice, calls.length > 0, Boolean(refusal)),
     usage: messagesUsageOf(completion.usage, completion.service_tier),
   };
-}
-
-/** Returns the id of a message with Anthropic's prefix, which Claude Code checks. */
-export function messageId(id: string | undefined): string {
-  return `msg_${(typeof id === "string" ? id : "").replace(/^chatcmpl-/, "").replace(/[^a-zA-Z0-9_-]/g, "_")}`;
-}
-
-/** Returns an id for a tool call without one: unique in the conversation, because the message's id is unique. */
-export function toolCallId(id: string, index: number): string {
-  return `toolu_${id.slice("msg_".length)}_${index}`;
 }
 
 /**
@@ -109,7 +110,7 @@ export function messagesUsageOf(
 function toolUse(call: ChatToolCall, id: string, nameOf: (name: string) => string): MessagesBlock {
   return {
     type: "tool_use",
-    id: call.id ? fittingId(call.id) : id,
+    id,
     name: nameOf(call.function?.name ?? ""),
     input: toolInput(call.function?.arguments),
   };

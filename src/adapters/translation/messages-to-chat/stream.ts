@@ -11,12 +11,15 @@ import { isObject, parseExact } from "../../../wire/json.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
 import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
+import { CallIds } from "../call-ids.ts";
 import { textAndThinking } from "../chat-answer.ts";
+import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
-import { callerNames, fittingId, fittingName } from "../tool-names.ts";
+import { StateCollector } from "../state-collector.ts";
+import { callerNames, fittingName } from "../tool-names.ts";
 import { type ToolSlot, ToolSlots } from "../tool-slots.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
-import { messageId, messagesUsageOf, reasoningSignature, stopOf, toolCallId } from "./response.ts";
+import { messagesUsageOf, stopOf } from "./response.ts";
 import { toolNames } from "./tools.ts";
 
 /**
@@ -31,7 +34,11 @@ export class MessagesFromChat extends TranslatedPipe {
   usage: Usage = noUsage;
   #counts: ChatCompletion["usage"];
   #tier: string | null | undefined;
-  #id: string | undefined;
+  readonly #id: string;
+  readonly #callIds: CallIds;
+  readonly #state: StateCollector;
+  /** The calls whose signature of the thought is in the state. */
+  readonly #carried = new Set<ToolSlot>();
   #isStarted = false;
   #open: { type: "text" | "thinking" | "tool_use"; index: number } | undefined;
   #openTool: ToolSlot | undefined;
@@ -43,9 +50,12 @@ export class MessagesFromChat extends TranslatedPipe {
    * @param model The name by which the caller called the model.
    * @param request The caller's request.
    */
-  constructor(model: string, request: Fields = {}) {
+  constructor(model: string, request: Fields = {}, newId: NewId = randomId) {
     super();
     this.#model = model;
+    this.#id = `msg_${newId()}`;
+    this.#callIds = new CallIds("toolu_", newId);
+    this.#state = new StateCollector(model);
     const names = toolNames(request);
     this.#nameOf = callerNames(names);
     this.#tools = new ToolSlots((name) =>
@@ -65,7 +75,6 @@ export class MessagesFromChat extends TranslatedPipe {
       this.fault = reportedFault(chunk);
       return "";
     }
-    this.#id ??= chunk.id;
     // The usage often comes in a chunk of its own, after the finish (case 70).
     if (chunk.usage) {
       this.#counts = chunk.usage;
@@ -82,6 +91,7 @@ export class MessagesFromChat extends TranslatedPipe {
     const last =
       this.#start() +
       this.#closeTools() +
+      this.#sendState() +
       this.#closeBlock() +
       typedFrame("message_delta", { delta: stop, usage }) +
       typedFrame("message_stop", {});
@@ -94,6 +104,7 @@ export class MessagesFromChat extends TranslatedPipe {
     const { tool_calls } = delta ?? {};
     let text = "";
     const content = textAndThinking(delta ?? {});
+    this.#state.add(delta ?? {}, content.field);
     if (content.thinking)
       text += this.#piece("thinking", { type: "thinking_delta", thinking: content.thinking });
     if (content.text) text += this.#piece("text", { type: "text_delta", text: content.text });
@@ -138,9 +149,12 @@ export class MessagesFromChat extends TranslatedPipe {
 
   #openToolBlock(slot: ToolSlot): string {
     if (this.#openTool) this.#openTool.state = "closed";
-    const id = slot.id ? fittingId(slot.id) : toolCallId(messageId(this.#id), this.#tools.all.indexOf(slot));
+    const { id, own } = this.#callIds.of(slot.id);
     const name = this.#nameOf(slot.name);
-    const start = this.#openBlock("tool_use", { type: "tool_use", id, name, input: {} });
+    slot.callerId = id;
+    this.#state.addCall(id, { id: own, extra: slot.extra });
+    if (slot.extra !== undefined) this.#carried.add(slot);
+    const start = this.#sendState() + this.#openBlock("tool_use", { type: "tool_use", id, name, input: {} });
     slot.state = "open";
     this.#openTool = slot;
     return start + this.#sendArguments(slot);
@@ -157,7 +171,22 @@ export class MessagesFromChat extends TranslatedPipe {
     for (const slot of this.#tools.all) if (slot.state === "waiting") text += this.#openToolBlock(slot);
     if (this.#openTool) this.#openTool.state = "closed";
     this.#openTool = undefined;
+    // A signature that came behind the beginning of its call.
+    for (const slot of this.#tools.all) {
+      if (slot.extra === undefined || slot.callerId === undefined || this.#carried.has(slot)) continue;
+      this.#carried.add(slot);
+      this.#state.addCall(slot.callerId, { extra: slot.extra });
+    }
     return text;
+  }
+
+  /** Sends what the provider needs back in a thinking block, which clients return. */
+  #sendState(): string {
+    if (!this.#state.hasState) return "";
+    if (this.#open?.type === "thinking") return this.#closeBlock();
+    return (
+      this.#openBlock("thinking", { type: "thinking", thinking: "", signature: "" }) + this.#closeBlock()
+    );
   }
 
   #openBlock(type: "text" | "thinking" | "tool_use", content_block: MessagesBlock): string {
@@ -171,7 +200,7 @@ export class MessagesFromChat extends TranslatedPipe {
     const { type, index } = this.#open;
     // Clients keep thinking only with a signature (case 69).
     const signature =
-      type === "thinking" ? this.#delta({ type: "signature_delta", signature: reasoningSignature }) : "";
+      type === "thinking" ? this.#delta({ type: "signature_delta", signature: this.#state.take() }) : "";
     this.#open = undefined;
     return signature + typedFrame("content_block_stop", { index });
   }
@@ -184,7 +213,7 @@ export class MessagesFromChat extends TranslatedPipe {
     if (this.#isStarted) return "";
     this.#isStarted = true;
     const message = {
-      id: messageId(this.#id),
+      id: this.#id,
       type: "message",
       role: "assistant",
       model: this.#model,

@@ -2,6 +2,8 @@ import type { ChatUsage } from "../../../wire/dialects/chat.ts";
 import { chatUsage } from "../../../wire/dialects/chat.ts";
 import type { ItemStatus, ResponseItem, ResponsesUsage } from "../../../wire/dialects/responses.ts";
 import { tokenCount } from "../../../wire/dialects/usage.ts";
+import { CallIds } from "../call-ids.ts";
+import type { NewId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
 import { type CallersTool, isWebSearch } from "./tool-namespaces.ts";
 
@@ -43,17 +45,13 @@ export function echoOf(request: Fields, model: string): Fields {
   };
 }
 
-/** Makes the ids of an answer and its parts from the provider's id: the same answer always has the same ids. */
-export function idsOf(id: string | undefined) {
-  // OpenAI takes ids of at most 64 characters.
-  const stem = (typeof id === "string" ? id : "")
-    .replace(/^(?:chatcmpl-|msg_|resp_)/, "")
-    .replace(/[^a-zA-Z0-9_-]/g, "_")
-    .slice(0, 48);
+/** Makes the ids of an answer and its parts: nobody else has them, whatever ids the provider gives. */
+export function idsOf(newId: NewId) {
+  const stem = newId();
   return {
     response: `resp_${stem}`,
     item: (kind: "msg" | "rs" | "fc" | "ctc", index: number) => `${kind}_${stem}_${index}`,
-    call: (index: number) => `call_${stem}_${index}`,
+    calls: new CallIds("call_", newId),
   };
 }
 

@@ -1,3 +1,5 @@
+import { AppError } from "../../../errors.ts";
+import { isObject } from "../../../wire/json.ts";
 import {
   type Fields,
   isGiven,
@@ -23,6 +25,30 @@ export function partsOf(content: unknown, path: string): ItemPart[] {
   return listAt(content, path).map((part, index) =>
     partOf(objectAt(part, `${path}/${index}`), `${path}/${index}`),
   );
+}
+
+/** Translates content of the history: a part without a counterpart becomes words. */
+export function partsOrWords(content: unknown, path: string): ItemPart[] {
+  if (!Array.isArray(content)) return partsOf(content, path);
+  return content.filter(isObject).map((part, index) => {
+    try {
+      return partOf(part, `${path}/${index}`);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return { type: "text", text: `[A part of type ${quoted(part.type)} that this model cannot read.]` };
+    }
+  });
+}
+
+/** Returns the text of an earlier answer. Clients add fields to its parts, and parts that are no text say nothing. */
+export function assistantText(content: unknown, path: string): string {
+  if (!Array.isArray(content)) return textOf(content, path);
+  return content
+    .filter(isObject)
+    .map(({ text, refusal }) =>
+      typeof text === "string" ? text : typeof refusal === "string" ? refusal : "",
+    )
+    .join("");
 }
 
 /** Returns parts as chat content: one text is a string, which every provider reads. */

@@ -1,13 +1,17 @@
+import { isObject } from "../../../wire/json.ts";
+import { type CarriedState, carriedState } from "../carried-state.ts";
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
-import { carriedReasoning } from "./carried-reasoning.ts";
-import { contentOf, type ItemPart, partsOf, textOf } from "./content.ts";
+import { ownIds, returnedMessage } from "../returned-state.ts";
+import { assistantText, contentOf, type ItemPart, partsOf, partsOrWords, textOf } from "./content.ts";
 import { customInputKey } from "./custom-input.ts";
+import { hostedCall, isHostedResult, wordsOf } from "./hosted-items.ts";
 import { functionName } from "./tool-namespaces.ts";
 
 /** A turn of the assistant: its text and calls, with the results of the calls. */
 interface AssistantTurn extends PlacedMessage {
   thinking: unknown[];
+  states: CarriedState[];
   reasoning: string;
   text: string | undefined;
   calls: Fields[];
@@ -21,8 +25,11 @@ interface AssistantTurn extends PlacedMessage {
  * assistant, and the results of its calls follow it directly. System messages before the first turn become one, because
  * templates of open models allow no second; `developer` becomes `system`, which every provider takes.
  *
- * Fields that only describe an item are left out: its id, status, phase and annotations. Reasoning items of providers are
- * left out too, and reasoning without an answer.
+ * Fields that only describe an item are left out: its id, status, phase and annotations. Reasoning items of other
+ * models are left out too, and reasoning without an answer.
+ *
+ * Clients send their whole history with each request. So only what is new is refused: a call of a tool of OpenAI becomes a
+ * function call, and an item of an earlier turn without a counterpart is left out (case 95).
  *
  * @param takesThinking True if signed thinking reaches a provider that takes it back.
  * @throws AppError `invalid_request`
@@ -33,7 +40,7 @@ export function conversationOf(body: Fields, takesThinking: boolean): ChatConver
   let open: AssistantTurn | undefined;
   const assistant = (path: string, startsAnew = false): AssistantTurn => {
     if (open && !startsAnew) return open;
-    open = { message: {}, path, thinking: [], reasoning: "", text: undefined, ...emptyCalls() };
+    open = { message: {}, path, thinking: [], states: [], reasoning: "", text: undefined, ...emptyCalls() };
     turns.push(open);
     return open;
   };
@@ -42,56 +49,89 @@ export function conversationOf(body: Fields, takesThinking: boolean): ChatConver
     const content = textAt(body.instructions, "/instructions");
     if (content !== "") turns.push({ message: { role: "system", content }, path: "/instructions" });
   }
-  for (const { item, path } of itemsOf(body.input)) {
+  const items = itemsOf(body.input);
+  const lastOutput = items.findLastIndex(({ item }) => isOutput(item));
+  const answered = new Set(items.flatMap(({ item }) => (isHostedResult(item) ? [item.call_id] : [])));
+  const addCall = (call: Fields & { id: string }, path: string) => {
+    const turn = assistant(path);
+    // Some providers number their calls anew in every answer: an id must be unique within one answer only.
+    if (callers.get(call.id) === turn)
+      throw refused(`${path}/call_id`, `the call_id ${quoted(call.id)} is used for two calls`);
+    turn.calls.push(call);
+    callers.set(call.id, turn);
+    return turn;
+  };
+  for (const [index, { item, path }] of items.entries()) {
+    const isHistory = index < lastOutput;
     switch (item.type ?? "message") {
       case "message": {
-        refuseOthers(item, path, ["type", "role", "content", "id", "status", "phase"]);
         if (item.role === "assistant") {
-          const text = textOf(item.content, `${path}/content`);
+          const text = assistantText(item.content, `${path}/content`);
           // A second text is a message of its own, unless calls before it wait for their results.
           const turn = assistant(path, open?.text !== undefined && open.calls.length === 0);
           turn.text = turn.text === undefined ? text : `${turn.text}\n\n${text}`;
           break;
         }
-        addMessage(turns, messageOf(item, path), path);
+        refuseOthers(item, path, ["type", "role", "content", "id", "status", "phase"]);
+        addMessage(turns, messageOf(item, path, isHistory), path);
         open = undefined;
         break;
       }
       case "reasoning": {
-        refuseOthers(item, path, ["type", "id", "summary", "content", "encrypted_content", "status"]);
-        const { thinkingBlocks, text } = carriedReasoning(item);
-        if (!text && !(takesThinking && thinkingBlocks?.length)) break;
-        const turn = assistant(path, open?.text !== undefined && open.calls.length === 0);
+        const state = carriedState(item.encrypted_content, body.model);
+        if (!state) break;
+        const text = state.thinking ? "" : summaryOf(item.summary);
+        const isThought = text !== "" || state.thinking !== undefined;
+        const turn = assistant(path, isThought && open?.text !== undefined && open.calls.length === 0);
+        turn.states.push(state);
         if (text) turn.reasoning += turn.reasoning === "" ? text : `\n\n${text}`;
-        if (takesThinking && thinkingBlocks) turn.thinking.push(...thinkingBlocks);
+        if (takesThinking && state.thinking) turn.thinking.push(...state.thinking);
         break;
       }
       case "function_call":
-      case "custom_tool_call": {
-        const call = callOf(item, path);
-        const turn = assistant(path);
-        // Some providers number their calls anew in every answer: an id must be unique within one answer only.
-        if (callers.get(call.id) === turn) {
-          throw refused(`${path}/call_id`, `the call_id ${quoted(call.id)} is used for two calls`);
-        }
-        turn.calls.push(call);
-        callers.set(call.id, turn);
+      case "custom_tool_call":
+        addCall(callOf(item, path), path);
         break;
-      }
       case "function_call_output":
       case "custom_tool_call_output":
         addResult(callers, item, path);
         open = undefined;
         break;
-      default:
+      // Tools of the request: see tools.ts.
+      case "additional_tools":
+        break;
+      case "compaction":
+        turns.push({ message: { role: "user", content: compacted }, path });
+        open = undefined;
+        break;
+      default: {
+        const call = hostedCall(item);
+        if (call && (call.result !== undefined || answered.has(call.id))) {
+          const turn = addCall(functionCall(call), path);
+          if (call.result !== undefined) turn.results.push(resultMessage(call.id, call.result, path));
+          break;
+        }
+        const turn = isHostedResult(item) ? callers.get(String(item.call_id)) : undefined;
+        if (turn) {
+          turn.results.push(resultMessage(String(item.call_id), wordsOf(item.output), path));
+          open = undefined;
+        }
+        if (turn || isHistory || isOutput(item)) break;
         throw refused(
           `${path}/type`,
           `an item of type ${quoted(item.type)} cannot be sent to this llm's provider`,
         );
+      }
     }
   }
-  return chatConversation(turns.flatMap((turn) => ("calls" in turn ? assistantMessages(turn) : [turn])));
+  const placed = turns.flatMap((turn) => ("calls" in turn ? assistantMessages(turn) : [turn]));
+  if (placed.length === 0) throw refused("/input", "input holds nothing that this llm's provider can read");
+  return chatConversation(placed);
 }
+
+/** Only the provider that wrote a compaction can read it. */
+const compacted =
+  "[The beginning of this conversation was compacted by another provider and cannot be read here.]";
 
 function emptyCalls(): Pick<AssistantTurn, "calls" | "results" | "attachments"> {
   return { calls: [], results: [], attachments: [] };
@@ -106,9 +146,31 @@ function itemsOf(input: unknown): { item: Fields; path: string }[] {
   });
 }
 
-function messageOf(item: Fields, path: string): Fields {
+/** Returns true for an item that an answer contained: what stands before it is history. */
+function isOutput({ type, role }: Fields): boolean {
+  if (role === "assistant" || type === "reasoning") return true;
+  return typeof type === "string" && /(?:_call|_list_tools|_approval_request)$/.test(type);
+}
+
+function functionCall({ id, name, arguments: args }: { id: string; name: string; arguments: string }) {
+  return { id, type: "function", function: { name, arguments: args } };
+}
+
+function resultMessage(id: string, content: string, path: string): PlacedMessage {
+  return { message: { role: "tool", tool_call_id: id, content }, path };
+}
+
+function summaryOf(summary: unknown): string {
+  const parts: unknown[] = Array.isArray(summary) ? summary : [];
+  return parts.map((part) => (isObject(part) && typeof part.text === "string" ? part.text : "")).join("\n\n");
+}
+
+function messageOf(item: Fields, path: string, isHistory: boolean): Fields {
   const { role, content } = item;
-  if (role === "user") return { role, content: contentOf(partsOf(content, `${path}/content`)) };
+  if (role === "user") {
+    const read = isHistory ? partsOrWords : partsOf;
+    return { role, content: contentOf(read(content, `${path}/content`)) };
+  }
   if (role === "system" || role === "developer") {
     return { role: "system", content: textOf(content, `${path}/content`) };
   }
@@ -124,15 +186,6 @@ function addMessage(turns: PlacedMessage[], message: Fields, path: string): void
 
 function callOf(item: Fields, path: string): Fields & { id: string } {
   const isCustom = item.type === "custom_tool_call";
-  refuseOthers(item, path, [
-    "type",
-    "id",
-    "call_id",
-    "name",
-    "namespace",
-    "status",
-    isCustom ? "input" : "arguments",
-  ]);
   return {
     id: textAt(item.call_id, `${path}/call_id`),
     type: "function",
@@ -146,27 +199,22 @@ function callOf(item: Fields, path: string): Fields & { id: string } {
 }
 
 function addResult(callers: Map<string, AssistantTurn>, item: Fields, path: string): void {
-  refuseOthers(item, path, ["type", "id", "call_id", "output", "status", "name", "namespace"]);
   const id = textAt(item.call_id, `${path}/call_id`);
   const turn = callers.get(id);
   if (!turn) throw refused(`${path}/call_id`, `no earlier call has the call_id ${quoted(id)}`);
-  const parts = partsOf(item.output, `${path}/output`);
+  const parts = partsOrWords(item.output, `${path}/output`);
   const content = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
-  turn.results.push({ message: { role: "tool", tool_call_id: id, content }, path });
+  turn.results.push(resultMessage(id, content, path));
   turn.attachments.push(...parts.filter(({ type }) => type !== "text"));
 }
 
 function assistantMessages(turn: AssistantTurn): PlacedMessage[] {
-  const { path, thinking, reasoning, text, calls, results, attachments } = turn;
+  const { path, thinking, text, calls, results, attachments } = turn;
   // Reasoning alone is the rest of an answer that broke off.
   if (text === undefined && calls.length === 0) return [];
-  const message = {
-    role: "assistant",
-    content: calls.length > 0 && !text ? null : text,
-    ...(reasoning !== "" && { reasoning_content: reasoning }),
-    ...(thinking.length > 0 && { thinking_blocks: thinking }),
-    ...(calls.length > 0 && { tool_calls: calls }),
-  };
+  const own = ownIds(turn);
+  const message = { ...returnedMessage(turn), ...(thinking.length > 0 && { thinking_blocks: thinking }) };
+  for (const { message: result } of results) result.tool_call_id = own.get(String(result.tool_call_id));
   return [
     { message, path },
     ...results,

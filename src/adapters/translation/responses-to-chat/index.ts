@@ -1,10 +1,11 @@
 import type { ToChat } from "../halves.ts";
+import { type NewId, randomId } from "../new-id.ts";
 import { answerSettings, chatRequest } from "./request.ts";
 import { responseOf } from "./response.ts";
 import { ResponsesFromChat } from "./stream.ts";
 
 /** Translates calls of responses to chat. `now` returns milliseconds since 1970. */
-export function responsesToChat(now: () => number): ToChat {
+export function responsesToChat(now: () => number, newId: NewId = randomId): ToChat {
   const seconds = () => Math.floor(now() / 1_000);
   return {
     caller: "responses",
@@ -20,7 +21,7 @@ export function responsesToChat(now: () => number): ToChat {
     answerSettings,
     toChat: chatRequest,
     request: (body, model, quirks) => chatRequest(body, model, quirks, false).request,
-    response: (body, model, request = {}) => responseOf(body, model, request, seconds()),
-    stream: (model, request) => new ResponsesFromChat(model, request, seconds),
+    response: (body, model, request = {}) => responseOf(body, model, request, seconds(), newId),
+    stream: (model, request) => new ResponsesFromChat(model, request, seconds, newId),
   };
 }

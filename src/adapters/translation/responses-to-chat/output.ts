@@ -2,24 +2,20 @@ import type { ChatAnswer, ChatToolCallDelta } from "../../../wire/dialects/chat.
 import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/dialects/responses.ts";
 import { isObject } from "../../../wire/json.ts";
 import { textAndThinking } from "../chat-answer.ts";
+import { StateCollector } from "../state-collector.ts";
 import { type ToolSlot, ToolSlots } from "../tool-slots.ts";
 import { garbage } from "../translated-pipe.ts";
 import { callItem, type idsOf } from "./answer.ts";
-import { carryReasoning } from "./carried-reasoning.ts";
 import { CustomInputReader } from "./custom-input.ts";
 import type { CallersTool } from "./tool-namespaces.ts";
 
 /** Takes each event of a stream, without its number. */
 export type Emit = (type: string, fields: object) => void;
 
-/** A piece of a chat answer, or all of it. `thinking_blocks` is Anthropic's signed thinking. */
-export type AnswerPiece = ChatAnswer<ChatToolCallDelta> & { thinking_blocks?: unknown[] | null };
-
 interface OpenReasoning {
   index: number;
   id: string;
   text: string;
-  blocks: unknown[];
 }
 
 interface OpenMessage {
@@ -50,11 +46,21 @@ export class OutputItems {
   readonly #tools: ReadonlyMap<string, CallersTool>;
   readonly #emit: Emit;
   readonly #slots: ToolSlots;
+  readonly #state: StateCollector;
+  /** The calls whose signature of the thought is in the state. */
+  readonly #carried = new Set<ToolSlot>();
   readonly #calls: OpenCall[] = [];
   #reasoning: OpenReasoning | undefined;
   #message: OpenMessage | undefined;
 
-  constructor(ids: ReturnType<typeof idsOf>, tools: ReadonlyMap<string, CallersTool>, emit: Emit) {
+  /** @param model The name by which the caller called the model. */
+  constructor(
+    ids: ReturnType<typeof idsOf>,
+    tools: ReadonlyMap<string, CallersTool>,
+    model: string,
+    emit: Emit,
+  ) {
+    this.#state = new StateCollector(model);
     this.#slots = new ToolSlots((name) => tools.has(name));
     this.#ids = ids;
     this.#tools = tools;
@@ -66,13 +72,13 @@ export class OutputItems {
    *
    * @param isWhole True if the piece is the whole answer, so that each of its calls is whole.
    */
-  add(piece: AnswerPiece, isWhole = false): void {
+  add(piece: ChatAnswer<ChatToolCallDelta>, isWhole = false): void {
     const { thinking_blocks, tool_calls } = piece;
-    const { text, thinking, refusal } = textAndThinking(piece);
+    const { text, thinking, refusal, field } = textAndThinking(piece);
     if (thinking) this.#think(thinking);
-    if (Array.isArray(thinking_blocks) && thinking_blocks.length > 0) {
-      this.#openReasoning().blocks.push(...thinking_blocks);
-    }
+    this.#state.add(piece, field, isWhole);
+    // Signed thinking stands where it was thought: another turn may follow it.
+    if (Array.isArray(thinking_blocks) && thinking_blocks.length > 0) this.#openReasoning();
     if (text) this.#say("output_text", text);
     if (refusal) this.#say("refusal", refusal);
     if (!Array.isArray(tool_calls)) return;
@@ -85,6 +91,8 @@ export class OutputItems {
     this.#closeReasoning();
     this.#closeMessage(status);
     this.#closeCalls(status);
+    this.#addLateState();
+    this.#sendState();
   }
 
   #think(delta: string): void {
@@ -104,7 +112,7 @@ export class OutputItems {
     this.#closeCalls("completed");
     const id = this.#ids.item("rs", this.output.length);
     const index = this.#added({ type: "reasoning", id, summary: [] });
-    this.#reasoning = { index, id, text: "", blocks: [] };
+    this.#reasoning = { index, id, text: "" };
     return this.#reasoning;
   }
 
@@ -120,7 +128,7 @@ export class OutputItems {
       this.#emit("response.reasoning_summary_part.done", { ...at, part });
     }
     const summary = text === "" ? [] : [part];
-    this.#done(index, { type: "reasoning", id, summary, encrypted_content: carryReasoning(open.blocks) });
+    this.#done(index, { type: "reasoning", id, summary, encrypted_content: this.#state.take() });
   }
 
   #say(kind: ResponsePart["type"], delta: string): void {
@@ -191,15 +199,19 @@ export class OutputItems {
   }
 
   #openCall(slot: ToolSlot): OpenCall {
+    slot.state = "open";
+    const { id: call_id, own } = this.#ids.calls.of(slot.id);
+    slot.callerId = call_id;
+    this.#state.addCall(call_id, { id: own, extra: slot.extra });
+    if (slot.extra !== undefined) this.#carried.add(slot);
+    if (this.#calls.every((call) => call.slot.isWhole)) this.#sendState();
     this.#closeReasoning();
     this.#closeMessage("completed");
     const tool = this.#tools.get(slot.name) ?? { name: slot.name, isCustom: false };
     const id = this.#ids.item(tool.isCustom ? "ctc" : "fc", this.output.length);
-    const call_id = slot.id ?? this.#ids.call(this.#slots.all.indexOf(slot));
     const item = callItem(tool, { id, call_id }, "", "in_progress");
     const reader = tool.isCustom ? new CustomInputReader() : undefined;
     const call = { index: this.#added(item), id, call_id, tool, slot, reader };
-    slot.state = "open";
     this.#calls.push(call);
     return call;
   }
@@ -239,6 +251,22 @@ export class OutputItems {
       if (slot.state === "waiting") this.#sendArguments(this.#openCall(slot));
       const call = this.#calls.find((one) => one.slot === slot);
       if (call) this.#closeCall(call, status);
+    }
+  }
+
+  /** Sends what the provider needs back in a reasoning item, which clients return. */
+  #sendState(): void {
+    if (!this.#state.hasState) return;
+    this.#openReasoning();
+    this.#closeReasoning();
+  }
+
+  /** Takes signatures that came behind the beginning of their calls. */
+  #addLateState(): void {
+    for (const slot of this.#slots.all) {
+      if (slot.extra === undefined || slot.callerId === undefined || this.#carried.has(slot)) continue;
+      this.#carried.add(slot);
+      this.#state.addCall(slot.callerId, { extra: slot.extra });
     }
   }
 

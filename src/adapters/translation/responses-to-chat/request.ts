@@ -1,4 +1,5 @@
 import type { Quirks } from "../../quirks/types.ts";
+import { fitHistory } from "../chat-history.ts";
 import type { ChatRequest } from "../halves.ts";
 import {
   type Fields,
@@ -52,7 +53,7 @@ const passed = [
 export function chatRequest(
   body: Fields,
   model: string,
-  { limitField = "max_tokens" }: Quirks,
+  quirks: Quirks,
   takesThinking: boolean,
 ): ChatRequest {
   refuseState(body);
@@ -60,10 +61,11 @@ export function chatRequest(
   refuseIncludes(body.include);
   const options = isGiven(body.stream_options) ? objectAt(body.stream_options, "/stream_options") : {};
   refuseOthers(options, "/stream_options", [], { include_obfuscation: (value) => value === false });
+  const { limitField = "max_tokens" } = quirks;
   const { messages, paths } = conversationOf(body, takesThinking);
   const request: Fields = {
     model,
-    messages,
+    messages: fitHistory(messages, quirks),
     ...(isGiven(body.max_output_tokens) && { [limitField]: body.max_output_tokens }),
     ...answerSettings(body),
     ...reasoningSettings(body.reasoning),

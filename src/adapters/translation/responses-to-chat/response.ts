@@ -1,7 +1,8 @@
 import { readCompletion } from "../chat-answer.ts";
+import type { NewId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
 import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
-import { type AnswerPiece, OutputItems } from "./output.ts";
+import { OutputItems } from "./output.ts";
 import { callersTools } from "./tool-namespaces.ts";
 
 /**
@@ -12,11 +13,11 @@ import { callersTools } from "./tool-namespaces.ts";
  * @param now Seconds since 1970.
  * @throws AppError `provider_error`
  */
-export function responseOf(body: unknown, model: string, request: Fields, now: number): Fields {
+export function responseOf(body: unknown, model: string, request: Fields, now: number, newId: NewId): Fields {
   const { completion, choice, message } = readCompletion(body);
-  const ids = idsOf(completion.id);
-  const items = new OutputItems(ids, callersTools(request), () => {});
-  items.add(message as AnswerPiece, true);
+  const ids = idsOf(newId);
+  const items = new OutputItems(ids, callersTools(request), model, () => {});
+  items.add(message, true);
   const { status, incomplete_details } = endingOf(choice.finish_reason);
   items.end(status);
   return {

@@ -10,6 +10,7 @@ import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
 import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
+import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
 import { echoOf, endingOf, idsOf, responsesUsageOf, tierOf } from "./answer.ts";
@@ -19,7 +20,9 @@ import { callersTools } from "./tool-namespaces.ts";
 /** Translates chat chunks to the events of a responses stream. */
 export class ResponsesFromChat extends TranslatedPipe {
   readonly #request: Fields;
+  readonly #model: string;
   readonly #seconds: () => number;
+  readonly #newId: NewId;
   /** The fields that repeat the request, as JSON without its opening brace: made once, sent three times. */
   readonly #echo: string;
   #ids: ReturnType<typeof idsOf> | undefined;
@@ -36,8 +39,10 @@ export class ResponsesFromChat extends TranslatedPipe {
    * @param request The caller's request.
    * @param seconds Returns seconds since 1970.
    */
-  constructor(model: string, request: Fields, seconds: () => number) {
+  constructor(model: string, request: Fields, seconds: () => number, newId: NewId = randomId) {
     super();
+    this.#model = model;
+    this.#newId = newId;
     this.#request = request;
     this.#seconds = seconds;
     this.#echo = JSON.stringify(echoOf(request, model)).slice(1);
@@ -59,7 +64,7 @@ export class ResponsesFromChat extends TranslatedPipe {
       this.fault = reportedFault(chunk);
       return "";
     }
-    const items = this.#items ?? this.#start(chunk.id);
+    const items = this.#items ?? this.#start();
     if (chunk.usage) this.#usage = chunk.usage;
     if (chunk.service_tier) this.#tier = chunk.service_tier;
     const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
@@ -87,10 +92,10 @@ export class ResponsesFromChat extends TranslatedPipe {
     return this.close();
   }
 
-  #start(id: string | undefined): OutputItems {
-    this.#ids = idsOf(id);
+  #start(): OutputItems {
+    this.#ids = idsOf(this.#newId);
     this.#createdAt = this.#seconds();
-    this.#items = new OutputItems(this.#ids, callersTools(this.#request), (type, fields) =>
+    this.#items = new OutputItems(this.#ids, callersTools(this.#request), this.#model, (type, fields) =>
       this.#emit(type, fields),
     );
     const running = { completed_at: null, error: null, incomplete_details: null, output: [], usage: null };

@@ -1,3 +1,4 @@
+import { isObject } from "../../../wire/json.ts";
 import { type Fields, isGiven, listAt, objectAt, refuseOthers, textAt } from "../request-fields.ts";
 
 /** A tool of the caller. Chat has no namespaces: there the tool is a function with both names in one. */
@@ -26,9 +27,9 @@ export function functionName(name: string, namespace: unknown): string {
  *
  * @throws AppError `invalid_request`
  */
-export function placedTools(tools: readonly unknown[]): PlacedTool[] {
+export function placedTools(tools: readonly unknown[], at: string): PlacedTool[] {
   return tools.flatMap((value, index): PlacedTool[] => {
-    const path = `/tools/${index}`;
+    const path = `${at}/${index}`;
     const tool = objectAt(value, path);
     if (tool.type !== "namespace") return [{ tool, path }];
     refuseOthers(tool, path, ["type", "name", "description", "tools"]);
@@ -42,8 +43,24 @@ export function placedTools(tools: readonly unknown[]): PlacedTool[] {
   });
 }
 
+/**
+ * Returns the tools of a request: its own, and those that Codex adds in items of its input.
+ *
+ * @throws AppError `invalid_request`
+ */
+export function requestTools(body: Fields): { tools: unknown[]; path: string }[] {
+  const own = isGiven(body.tools) ? [{ tools: listAt(body.tools, "/tools"), path: "/tools" }] : [];
+  const items: unknown[] = Array.isArray(body.input) ? body.input : [];
+  const added = items.flatMap((item, index) => {
+    if (!isObject(item) || item.type !== "additional_tools" || !isGiven(item.tools)) return [];
+    const path = `/input/${index}/tools`;
+    return [{ tools: listAt(item.tools, path), path }];
+  });
+  return [...own, ...added];
+}
+
 /** Returns the tools of a request by their names in chat, so that calls can be returned with the caller's names. */
-export function callersTools({ tools }: Fields): ReadonlyMap<string, CallersTool> {
+export function callersTools(body: Fields): ReadonlyMap<string, CallersTool> {
   const known = new Map<string, CallersTool>();
   const add = (value: unknown, namespace?: string) => {
     const tool = value as Fields | null;
@@ -52,7 +69,7 @@ export function callersTools({ tools }: Fields): ReadonlyMap<string, CallersTool
     const called = { name, isCustom, ...(namespace !== undefined && { namespace }) };
     known.set(functionName(name, namespace), called);
   };
-  for (const value of Array.isArray(tools) ? (tools as (Fields | null)[]) : []) {
+  for (const value of requestTools(body).flatMap(({ tools }) => tools as (Fields | null)[])) {
     if (value?.type !== "namespace") add(value);
     else if (Array.isArray(value.tools)) for (const inner of value.tools) add(inner, String(value.name));
   }

@@ -10,7 +10,7 @@ import {
   textAt,
 } from "../request-fields.ts";
 import { customInputKey } from "./custom-input.ts";
-import { functionName, isWebSearch, type PlacedTool, placedTools } from "./tool-namespaces.ts";
+import { functionName, isWebSearch, type PlacedTool, placedTools, requestTools } from "./tool-namespaces.ts";
 
 /** Settings of tools, and the values with which they ask for nothing. */
 const neutral = {
@@ -28,7 +28,7 @@ const neutral = {
  * @throws AppError `invalid_request`
  */
 export function toolsOf(body: Fields): Fields {
-  const described = placedTools(isGiven(body.tools) ? listAt(body.tools, "/tools") : []);
+  const described = requestTools(body).flatMap(({ tools, path }) => placedTools(tools, path));
   const ours = described.filter(({ tool }) => !isWebSearch(tool));
   const tools = ours.map(toolOf);
   const { choice, allowed } = choiceOf(body.tool_choice);

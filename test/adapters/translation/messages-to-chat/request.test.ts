@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { quirksOf } from "../../../../src/adapters/quirks/index.ts";
+import { carryState } from "../../../../src/adapters/translation/carried-state.ts";
 import { chatRequest } from "../../../../src/adapters/translation/messages-to-chat/request.ts";
-import { reasoningSignature } from "../../../../src/adapters/translation/messages-to-chat/response.ts";
 import { parseExact } from "../../../../src/wire/json.ts";
 
 const hello = [{ role: "user", content: "hello" }];
@@ -132,7 +132,7 @@ describe("the conversation of a messages request, translated to chat", () => {
         { type: "tool_use", id: "t1", name: "f", input: {} },
       ],
     });
-    expect(chat(...hello, assistant(reasoningSignature))).toMatchObject([
+    expect(chat(...hello, assistant(carryState({})))).toMatchObject([
       {},
       { reasoning_content: "hm", content: null },
     ]);
@@ -175,7 +175,6 @@ describe("the conversation of a messages request, translated to chat", () => {
       [{ role: "user", content: [{ type: "document", source: base64, citations: { enabled: true } }] }],
       "/messages/0/content/0/citations",
     ],
-    [[{ role: "assistant", content: [{ type: "server_tool_use", id: "s" }] }], "/messages/0/content/0/type"],
     [
       [{ role: "user", content: [{ type: "tool_result", content: "x" }] }],
       "/messages/0/content/0/tool_use_id",

@@ -48,10 +48,10 @@ describe("a responses request is refused for", () => {
   it.each<[string, Fields, string]>([
     ["no input", { input: [] }, "/input"],
     ["an item_reference", { input: [{ type: "item_reference", id: "msg_1" }] }, "/input/0"],
-    ["another item", { input: [{ type: "web_search_call", id: "ws_1" }] }, "/input/0/type"],
+    ["another item", { input: [{ type: "compaction_trigger" }] }, "/input/0/type"],
+    ["nothing that the provider reads", { input: [{ type: "web_search_call", id: "ws_1" }] }, "/input"],
     ["another role", { input: [{ role: "critic", content: "x" }] }, "/input/0/role"],
     ["a field of an item", { input: [{ role: "user", content: "x", foo: 1 }] }, "/input/0/foo"],
-    ["a field of a call", { input: [{ ...call, foo: "n" }] }, "/input/0/foo"],
     [
       "a field of a part",
       { input: [{ role: "user", content: [{ type: "input_text", text: "x", foo: 1 }] }] },

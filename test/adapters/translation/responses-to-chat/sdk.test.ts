@@ -7,7 +7,7 @@ import type { AppError } from "../../../../src/errors.ts";
 import { dialects } from "../../../../src/wire/dialects/index.ts";
 import type { Dialect } from "../../../../src/wire/dialects/types.ts";
 import { parseExact } from "../../../../src/wire/json.ts";
-import { bytesOf, errorOf, recorded, recordedJson } from "../streams.ts";
+import { bytesOf, errorOf, fixedId, recorded, recordedJson } from "../streams.ts";
 
 /** OpenAI's SDK calls a server that translates recorded answers. */
 
@@ -32,7 +32,7 @@ beforeAll(() => {
         const pipe = passthroughPipe("responses", { stripUsage: false });
         return new Response(streamed(pipe, recorded(recording)), { headers: sse });
       }
-      const translation = translationFor("responses", provider, now)!;
+      const translation = translationFor("responses", provider, now, fixedId)!;
       try {
         sent = translation.request(body, "theirs", {});
       } catch (error) {
@@ -81,7 +81,7 @@ describe("the SDK reads whole answers", () => {
     answeredBy("chat", "openai/tools.json");
     const response = await client.responses.create({ ...ask, instructions: "Be brief." });
     expect(response).toMatchObject({
-      id: "resp_C7whole01",
+      id: `resp_${fixedId()}`,
       object: "response",
       created_at: 1_780_000_000,
       status: "completed",
@@ -90,8 +90,18 @@ describe("the SDK reads whole answers", () => {
       instructions: "Be brief.",
       output_text: "",
       output: [
-        { type: "function_call", id: "fc_C7whole01_0", call_id: "call_Ab1", name: "get_weather" },
-        { type: "function_call", id: "fc_C7whole01_1", call_id: "call_Cd2", arguments: "{}" },
+        {
+          type: "function_call",
+          id: `fc_${fixedId()}_0`,
+          call_id: expect.stringMatching(/_call_Ab1$/),
+          name: "get_weather",
+        },
+        {
+          type: "function_call",
+          id: `fc_${fixedId()}_1`,
+          call_id: expect.stringMatching(/_call_Cd2$/),
+          arguments: "{}",
+        },
       ],
       usage: { input_tokens: 87, output_tokens: 41, total_tokens: 128 },
     });
@@ -171,7 +181,7 @@ describe("the SDK reads streams of", () => {
     expect(output.at(-1)).toMatchObject({
       type: "custom_tool_call",
       name: "list_zones",
-      call_id: "toolu_01B",
+      call_id: expect.stringMatching(/_toolu_01B$/),
     });
     expect(sent.tools).toMatchObject([{ name: "list_zones", input_schema: { required: ["input"] } }]);
   });
@@ -269,7 +279,7 @@ describe("the SDK's second turn", () => {
     const first = await client.responses.stream(ask).finalResponse();
     await client.responses.create({ ...ask, stream: true, input: first.output as never });
     expect(sent.messages).toEqual([
-      { role: "assistant", content: "\n\n4.", reasoning_content: "The user asks for 2+2." },
+      { role: "assistant", content: "\n\n4.", reasoning: "The user asks for 2+2." },
     ]);
   });
 

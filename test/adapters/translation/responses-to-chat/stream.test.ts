@@ -5,7 +5,7 @@ import { translationFor } from "../../../../src/adapters/translation/index.ts";
 import { CustomInputReader } from "../../../../src/adapters/translation/responses-to-chat/custom-input.ts";
 import { ResponsesFromChat } from "../../../../src/adapters/translation/responses-to-chat/stream.ts";
 import type { StreamPipe } from "../../../../src/adapters/types.ts";
-import { bytesOf, cutAt, eventsOf, payloadsOf, recorded, recordings, through } from "../streams.ts";
+import { bytesOf, cutAt, eventsOf, fixedId, payloadsOf, recorded, recordings, through } from "../streams.ts";
 
 const seconds = () => 7;
 
@@ -23,7 +23,7 @@ const chunk = (delta: object, finish_reason: string | null = null, rest: object 
 const done = "data: [DONE]\n\n";
 
 function translated(text: string, request: Record<string, unknown> = {}) {
-  return through(new ResponsesFromChat("mine", request, seconds), [bytesOf(text)]);
+  return through(new ResponsesFromChat("mine", request, seconds, fixedId), [bytesOf(text)]);
 }
 
 const sentBy = (text: string, request: Record<string, unknown> = {}) =>
@@ -33,7 +33,9 @@ const withoutLifecycle = (events: Sent[]) => events.filter(({ response }) => !re
 
 describe("a chat stream translated to responses events", () => {
   it("has OpenAI's order of events, numbered from 0, each named twice, without [DONE]", () => {
-    const { text } = through(new ResponsesFromChat("mine", {}, seconds), [recorded("openai/text.sse")]);
+    const { text } = through(new ResponsesFromChat("mine", {}, seconds, fixedId), [
+      recorded("openai/text.sse"),
+    ]);
     const payloads = payloadsOf(text) as Sent[];
     const types = payloads.map(({ type }) => type);
     expect(types.filter((type, index) => type !== types[index - 1])).toEqual([
@@ -65,7 +67,13 @@ describe("a chat stream translated to responses events", () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(["in_progress", "in_progress", "completed"]);
     for (const answer of answers) {
-      expect(answer).toMatchObject({ ...request, model: "mine", store: false, id: "resp_1", created_at: 7 });
+      expect(answer).toMatchObject({
+        ...request,
+        model: "mine",
+        store: false,
+        id: `resp_${fixedId()}`,
+        created_at: 7,
+      });
     }
   });
 
@@ -97,9 +105,9 @@ describe("a chat stream translated to responses events", () => {
     ]);
     expect(events.at(-1)?.item).toEqual({
       type: "function_call",
-      id: "fc_1_1",
+      id: `fc_${fixedId()}_1`,
       status: "completed",
-      call_id: "b",
+      call_id: expect.stringMatching(/_b$/),
       name: "b",
       arguments: "{}",
     });
@@ -121,8 +129,8 @@ describe("a chat stream translated to responses events", () => {
     });
     const events = sentBy(start + both('{"x', '{"y') + both('":1}', '":2}') + chunk({}, "tool_calls") + done);
     expect(events.at(-1)?.response?.output).toMatchObject([
-      { call_id: "a", arguments: '{"x":1}' },
-      { call_id: "b", arguments: '{"y":2}' },
+      { call_id: expect.stringMatching(/_a$/), arguments: '{"x":1}' },
+      { call_id: expect.stringMatching(/_b$/), arguments: '{"y":2}' },
     ]);
   });
 
@@ -146,9 +154,9 @@ describe("a chat stream translated to responses events", () => {
     expect(events.at(-1)?.response?.output).toEqual([
       {
         type: "custom_tool_call",
-        id: "ctc_1_0",
+        id: `ctc_${fixedId()}_0`,
         status: "completed",
-        call_id: "call_1",
+        call_id: expect.stringMatching(/_call_1$/),
         name: "apply_patch",
         input,
       },
@@ -214,10 +222,10 @@ describe("a chat stream translated to responses events", () => {
   });
 
   it("has the id of the answer and the number of the next event, for an error frame", () => {
-    const pipe = new ResponsesFromChat("mine", {}, seconds);
+    const pipe = new ResponsesFromChat("mine", {}, seconds, fixedId);
     expect(pipe.position).toBeUndefined();
     const frames = pipe.push(bytesOf(chunk({ content: "x" })));
-    expect(pipe.position).toEqual({ responseId: "resp_1", sequence: payloadsOf(frames!).length });
+    expect(pipe.position).toEqual({ responseId: `resp_${fixedId()}`, sequence: payloadsOf(frames!).length });
   });
 });
 
@@ -270,13 +278,21 @@ describe("the input of a custom tool", () => {
 
 const toolsOf = (names: string[]) => ({ tools: names.map((name) => ({ type: "custom", name })) });
 const pipes: [name: string, provider: "openai" | "anthropic", make: () => StreamPipe][] = [
-  ["from chat", "openai", () => translationFor("responses", "chat", () => 0)!.stream("mine", {})],
+  ["from chat", "openai", () => translationFor("responses", "chat", () => 0, fixedId)!.stream("mine", {})],
   [
     "from chat, with custom tools",
     "openai",
-    () => translationFor("responses", "chat", () => 0)!.stream("mine", toolsOf(["get_weather", "get_time"])),
+    () =>
+      translationFor("responses", "chat", () => 0, fixedId)!.stream(
+        "mine",
+        toolsOf(["get_weather", "get_time"]),
+      ),
   ],
-  ["from messages", "anthropic", () => translationFor("responses", "messages", () => 0)!.stream("mine", {})],
+  [
+    "from messages",
+    "anthropic",
+    () => translationFor("responses", "messages", () => 0, fixedId)!.stream("mine", {}),
+  ],
 ];
 const native = ["text", "incomplete", "failed", "error"].map((name) => ({
   name: "passed through",
@@ -343,7 +359,7 @@ it("a translation takes time in proportion to the stream, also a composed one", 
     const pieces = Array.from({ length: Math.ceil(bytes.length / 500) }, (_, at) =>
       bytes.subarray(at * 500, at * 500 + 500),
     );
-    const pipe = translationFor("responses", "messages", () => 0)!.stream("mine", {});
+    const pipe = translationFor("responses", "messages", () => 0, fixedId)!.stream("mine", {});
     // Processor time: what other programs do on the machine does not count.
     const from = process.cpuUsage();
     const { done } = through(pipe, pieces);
