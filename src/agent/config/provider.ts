@@ -3,6 +3,7 @@ import { AppError, type Fault } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
 import { validate } from "../../kinds/validate.ts";
 import { isForbiddenHost, normaliseProviderUrl } from "../../net/provider-url.ts";
+import { headerFault } from "../../wire/header-value.ts";
 import { isObject } from "../../wire/json.ts";
 import type { ManagedConfig, ProviderConfig, WakeRecipe } from "../core/config.ts";
 import { extraArgsFaults } from "../runtimes/vllm/command.ts";
@@ -127,7 +128,6 @@ function urlFault({ type, url }: Fields): Fault[] {
 }
 
 const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const headerValue = /^[\t\x20-\x7e]*$/;
 const framing =
   /^(?:host|connection|content-length|transfer-encoding|keep-alive|expect|upgrade|te|trailer)$/i;
 
@@ -150,7 +150,10 @@ function wakeFaults(wake: unknown): Fault[] {
     const path = `/headers/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
     if (!headerName.test(name) || framing.test(name))
       faults.push({ path, message: "is not a header that can be set" });
-    else if (!headerValue.test(value)) faults.push({ path, message: "must be printable ASCII" });
+    else {
+      const fault = headerFault(value);
+      if (fault !== undefined) faults.push({ path, message: fault });
+    }
   }
   return faults;
 }

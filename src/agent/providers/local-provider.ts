@@ -4,6 +4,7 @@ import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { providerUrl } from "../../net/provider-url.ts";
 import { readPrivateFile } from "../../private-file.ts";
 import { operations } from "../../wire/dialects/operations.ts";
+import { headerFault } from "../../wire/header-value.ts";
 import { hopsHeader, nextHop } from "../../wire/hops.ts";
 import type { LlmState, PublishedProvider } from "../../wire/link/registration.ts";
 import type { ProviderConfig } from "../core/config.ts";
@@ -115,8 +116,9 @@ export function readApiKey({ apiKeyFile }: ProviderConfig): string | undefined {
   let cause: unknown;
   try {
     const key = readPrivateFile(apiKeyFile, { secret: true })?.trim();
-    if (key) return key;
-    cause = new Error(`${apiKeyFile} ${key === undefined ? "does not exist" : "is empty"}`);
+    const fault = key && headerFault(key);
+    if (key && fault === undefined) return key;
+    cause = new Error(`${apiKeyFile} ${key === undefined ? "does not exist" : (fault ?? "is empty")}`);
   } catch (error) {
     cause = error;
   }

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { headerFault } from "../../wire/header-value.ts";
 import type { Context } from "../core/context.ts";
 import { readExactText } from "../core/text-file.ts";
 import { withoutLineEnd } from "../terminal/line-end.ts";
@@ -39,10 +40,11 @@ export async function secretValue(key: string, text: string, source: Source): Pr
     if (value !== read) source.terminal.err(`${key}: the line break at the end was removed\n`);
   }
   if (value === "") throw new AppError("usage", `the value of ${key} is empty`);
-  // Most keys are sent in a header, where these would begin a new line (T14).
-  if (/[\r\n\0]/.test(value))
-    throw new AppError("usage", `the value of ${key} contains a line break or a NUL`, {
-      hint: "encode the value, for example as base64",
+  // Keys are sent in headers (T14).
+  const fault = headerFault(value);
+  if (fault !== undefined)
+    throw new AppError("usage", `the value of ${key} cannot be used: ${fault}`, {
+      hint: "copy the key again; encode a value that is no key, for example as base64",
     });
   return value;
 }

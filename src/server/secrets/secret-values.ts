@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { secret as secretKind } from "../../kinds/secret.ts";
+import { headerFault } from "../../wire/header-value.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { specOf, statusOf } from "../core/store/typed-rows.ts";
 import type { Row } from "../core/store/types.ts";
@@ -63,6 +64,9 @@ export class SecretValues {
     const before = secret();
     try {
       const value = before && (await this.read(before))[key];
+      const fault = value === undefined ? undefined : headerFault(value);
+      // Somebody has written it to the vault by another way (T108).
+      if (fault !== undefined) throw new AppError("secret_unavailable", fault);
       if (value !== undefined) return value;
     } catch (cause) {
       // Another server may have deleted it, and made a new secret of the same name.

@@ -56,7 +56,7 @@ describe("secret values", () => {
     async (stdin) => {
       await expect(
         fields("secret", { data: ["k=-"] }, { terminal: fakeTerminal({ stdin }) }),
-      ).rejects.toThrow("the value of k contains a line break or a NUL");
+      ).rejects.toThrow(/the value of k cannot be used: character 2 of . is a (line break|NUL), which/);
     },
   );
 

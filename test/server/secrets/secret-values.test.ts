@@ -174,3 +174,18 @@ it("reads from the backend, not from the cache, before a change", async () => {
   state.reads[1]!.answer.resolve({ k: "changed by hand" });
   expect(await fresh).toEqual({ k: "changed by hand" });
 });
+
+it("refuses a value that cannot be sent in a header, with its place and without the value (T108)", async () => {
+  const { state, values } = valuesOverBackend(minute);
+  const wanted = [values.value("s", "k"), values.value("s", "good")];
+  state.reads[0]!.answer.resolve({ k: "sk-canary\u200b", good: "sk-good" });
+  const error = await wanted[0]!.catch((thrown) => thrown);
+  expect(error).toMatchObject({
+    code: "secret_unavailable",
+    status: 500,
+    message:
+      'cannot read key "k" of secret "s": character 10 of 10 is a zero-width space, which cannot be sent in a header',
+  });
+  expect(Bun.inspect(error)).not.toContain("canary");
+  expect(await wanted[1]).toBe("sk-good");
+});

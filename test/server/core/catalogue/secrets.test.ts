@@ -87,10 +87,13 @@ describe("a secret", () => {
     [{ name: "s", data: { k: `${value}\r\nx-evil: 1` } }, "/data/k"],
     [{ name: "s", data: { k: `${value}\n` } }, "/data/k"],
     [{ name: "s", data: { k: `${value}\u0000` } }, "/data/k"],
+    [{ name: "s", data: { k: `${value}\u200b` } }, "/data/k"],
+    [{ name: "s", data: { k: ` ${value}` } }, "/data/k"],
+    [{ name: "s", data: { k: `${value}é` } }, "/data/k"],
     [{ name: "s", data: value }, "/data"],
     [{ name: "s", data: { k: value }, backend: "nowhere" }, "/backend"],
     [{ name: "s", data: { k: value }, keys: ["k"] }, "/keys"],
-  ])("is refused as %j, without values in the error (T14, T20)", async (body, fault) => {
+  ])("is refused as %j, without values in the error (T14, T20, T108)", async (body, fault) => {
     const server = await testServer();
     const { status, body: answer, text } = await server.admin("POST", path, body);
     expect([status, answer.details[0].path]).toEqual([400, fault]);

@@ -1,10 +1,8 @@
+import { headerFault } from "../../../../wire/header-value.ts";
 import { isObject } from "../../../../wire/json.ts";
 import type { SecretRow } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks, Services } from "../hooks.ts";
-
-/** Line breaks and NUL would split or cut the header that a key is sent in (T14). */
-const forbidden = /[\r\n\0]/;
 
 export const secretHooks: Hooks<SecretRow> = {
   /** Takes keys with null, which remove them, out of the data that are validated. `prepare` sees them again. */
@@ -27,9 +25,9 @@ export const secretHooks: Hooks<SecretRow> = {
       return;
     }
     for (const [key, value] of Object.entries(given)) {
-      if (value !== null && forbidden.test(value)) {
-        faults.push({ path: `/data/${key}`, message: "must not contain line breaks" });
-      }
+      // Keys are sent in headers, which a line break would split (T14).
+      const fault = value === null ? undefined : headerFault(value);
+      if (fault !== undefined) faults.push({ path: `/data/${key}`, message: fault });
     }
     const old = before ? await services.secrets.fresh(before) : {};
     const data = Object.fromEntries(
