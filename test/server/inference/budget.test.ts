@@ -167,6 +167,20 @@ describe("the estimate", () => {
     expect(new ReceivedBytes().tokens()).toBe(0);
   });
 
+  it("reads 64 KB of a whole answer of 30 MB, and counts the rest in proportion (T70)", () => {
+    const part = '{"content":"a word and another "},';
+    const whole = new ReceivedBytes();
+    whole.addWhole(Buffer.from(part.repeat(30e6 / part.length)));
+    const small = new ReceivedBytes();
+    small.addWhole(Buffer.from(part.repeat(60e3 / part.length)));
+    expect(whole.tokens() / small.tokens()).toBeGreaterThan(490);
+    expect(whole.tokens() / small.tokens()).toBeLessThan(510);
+    const cut = new ReceivedBytes();
+    cut.addWhole(Buffer.from(`{"content":"${"\\".repeat(30e6)}`));
+    expect(cut.total).toBeGreaterThan(30e6);
+    expect(cut.tokens()).toBeGreaterThan(0);
+  });
+
   it("of a request ignores the bytes of images", () => {
     const image = `data:image/png;base64,${"A".repeat(1_000_000)}`;
     expect(sentRequest(JSON.stringify({ image, text: "hello" }), undefined).promptTokens).toBeLessThan(50);
