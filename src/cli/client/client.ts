@@ -1,7 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { HttpProxy, ProxyRule } from "../../proxies.ts";
 import { systemReason } from "../../system-errors.ts";
-import { answerError } from "./answer-error.ts";
 import { parsedAnswer, textOf } from "./answer-text.ts";
 import { Liveness, type LivenessTimes } from "./liveness.ts";
 import type { AnswerShape } from "./shape.ts";
@@ -174,6 +173,7 @@ export class ApiClient {
       timeout: false,
     });
     if (response.ok) return response;
+    const { answerError } = await import("./answer-error.ts");
     throw await this.#reading(answerError(response));
   }
 
