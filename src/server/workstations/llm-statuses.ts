@@ -5,7 +5,7 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { isOf } from "../core/store/typed-rows.ts";
 import type { Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
-import type { PublishedLlm } from "./registration.ts";
+import type { Registration } from "./registration.ts";
 import type { RowWrites } from "./row-writes.ts";
 import type { SessionState } from "./session-registry.ts";
 import { rowsOf, withStatus } from "./virtual-rows.ts";
@@ -121,12 +121,12 @@ export function stateOf(reported: unknown): LlmState | undefined {
  */
 export function reportsAfter(
   before: ReadonlyMap<string, LlmState>,
-  llms: readonly PublishedLlm[],
+  { llms, defaultStatus }: Pick<Registration, "llms" | "defaultStatus">,
 ): Map<string, LlmState> {
   return new Map(
     llms.map(({ name, initialStatus }) => {
       const earlier = before.get(name);
-      return [name, { ...earlier, status: initialStatus ?? earlier?.status ?? "active" }];
+      return [name, { ...earlier, status: initialStatus ?? earlier?.status ?? defaultStatus }];
     }),
   );
 }

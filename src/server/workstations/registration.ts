@@ -44,6 +44,8 @@ export interface Registration {
   sessionId: string | undefined;
   /** The number of the revision of the link protocol. */
   protocol: number;
+  /** The status of llms that come without one. */
+  defaultStatus: LinkRevision["defaultStatus"];
   bootId: string | null;
   machineId: string | null;
   llms: PublishedLlm[];
@@ -61,9 +63,11 @@ export function parseRegistration(
   revisions: readonly LinkRevision[],
 ): Registration {
   const faults: Fault[] = [];
+  const revision = revisionOf(body, revisions, faults);
   const registration: Registration = {
     sessionId: shortText(body, "providerSessionId", faults),
-    protocol: protocolOf(body, revisions, faults),
+    protocol: revision?.protocol ?? 0,
+    defaultStatus: revision?.defaultStatus ?? "active",
     bootId: shortText(body, "bootId", faults) ?? null,
     machineId: shortText(body, "machineId", faults) ?? null,
     llms: listOf(body, "providers", faults).map(([path, sent]) => llmOf(path, sent, faults)),
@@ -81,14 +85,14 @@ export function parseRegistration(
   });
 }
 
-function protocolOf(
+function revisionOf(
   { protocol }: Record<string, unknown>,
   revisions: readonly LinkRevision[],
   faults: Fault[],
-): number {
+): LinkRevision | undefined {
   if (given(protocol) && typeof protocol !== "number") {
     faults.push({ path: "/protocol", message: "must be a number" });
-    return 0;
+    return undefined;
   }
   const revision = negotiate((protocol as number | null | undefined) ?? undefined, revisions);
   if (!revision) {
@@ -98,7 +102,7 @@ function protocolOf(
       message: `this server does not know revision ${protocol} of the link protocol (it knows ${known}): update the server, or use an older agent`,
     });
   }
-  return revision?.protocol ?? 0;
+  return revision;
 }
 
 function llmOf(path: string, sent: Record<string, unknown>, faults: Fault[]): PublishedLlm {

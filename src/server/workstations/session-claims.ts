@@ -49,7 +49,7 @@ export class SessionClaims {
     registration: Registration,
     found: SessionState | undefined,
   ): Promise<SessionState> {
-    const { bootId, machineId, protocol, llms } = registration;
+    const { bootId, machineId, protocol } = registration;
     // An agent that does not name its process may be the same process.
     const isOtherProcess = bootId !== null && bootId !== found?.session.bootId;
     const raised =
@@ -62,7 +62,7 @@ export class SessionClaims {
       found.ownedSince = raised.epoch;
       this.#options.onSuperseded(raised.id, raised.epoch);
     }
-    found.reports = reportsAfter(isOtherProcess ? new Map() : found.reports, llms);
+    found.reports = reportsAfter(isOtherProcess ? new Map() : found.reports, registration);
     return found;
   }
 
@@ -88,10 +88,8 @@ export class SessionClaims {
     return raised;
   }
 
-  async #create(
-    principal: Principal,
-    { protocol, bootId, machineId, llms }: Registration,
-  ): Promise<SessionState> {
+  async #create(principal: Principal, registration: Registration): Promise<SessionState> {
+    const { protocol, bootId, machineId } = registration;
     const { catalogue, registry, quotas, now, random } = this.#options;
     const ownerId = principal.userId;
     const has = registry.of(ownerId).length;
@@ -102,7 +100,7 @@ export class SessionClaims {
     await catalogue.store.addProviderSession(session).finally(release);
     const state = registry.add(session);
     state.isHere = true;
-    state.reports = reportsAfter(new Map(), llms);
+    state.reports = reportsAfter(new Map(), registration);
     return state;
   }
 }

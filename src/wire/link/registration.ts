@@ -10,6 +10,7 @@ export interface PublishedProvider {
   poolName?: string;
   /** Used when the llm is first created, and ignored later; `private` by default. */
   visibility?: "public" | "private";
+  /** From revision 3 on, an llm without it is inactive until its agent reports a status; before, it was active. */
   initialStatus?: "active" | "hibernating";
   /** Free-form facts about the model, for example `{contextLength: 32768}`. */
   capabilities?: Record<string, unknown>;

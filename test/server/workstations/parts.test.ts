@@ -10,7 +10,7 @@ import {
   waitUntil,
 } from "./scripted-agent.ts";
 
-const start = () => startPublisher([{ name: "home" }], { protocol: 3 });
+const start = () => startPublisher([{ name: "home", initialStatus: "active" }], { protocol: 3 });
 
 const long = (megabytes: number) => ({
   messages: [{ role: "user", content: "x".repeat(megabytes * 1024 * 1024) }],

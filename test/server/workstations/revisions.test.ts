@@ -5,6 +5,7 @@ import { Workstations } from "../../../src/server/workstations/workstations.ts";
 import type { ServerEvent } from "../../../src/wire/link/messages.ts";
 import { linkRevisions, newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
+import { revision2 } from "../../../src/wire/link/revisions/revision-2.ts";
 import { must, testServer } from "../../support/server.ts";
 import { provider, startTestSessions, user } from "./test-sessions.ts";
 
@@ -14,6 +15,7 @@ const fake: LinkRevision = {
   acceptsTasks: false,
   countsCredit: true,
   sendsParts: false,
+  defaultStatus: "active",
   encodeRequest: (request) => ({ withTask: `{"wrapped":${request}}` }),
   mayContinue: () => false,
 };
@@ -96,9 +98,27 @@ describe("a revision of the link protocol that the server does not know", () => 
     // The refused attach has not raised the epoch.
     expect(older.sessions.check(user("alice"), id).epoch).toBe(epoch);
     expect((await older.register({ providerSessionId: id })).epoch).toBe(epoch + 1);
-    expect((await older.sessions.attach(user("alice"), id)).revision).toBe(newestRevision);
+    expect((await older.sessions.attach(user("alice"), id)).revision).toBe(revision2);
   });
 });
+
+it.each([
+  [undefined, "active"],
+  [2, "active"],
+  [3, "inactive"],
+])(
+  "an llm without a status of an agent of revision %s is %s until its agent reports one (failure mode 95)",
+  async (protocol, expected) => {
+    const { register, sessions, status } = await startTestSessions();
+    const registered = await register({ protocol: protocol as never, providers: [provider("a")] });
+    const { providerSessionId: id } = registered;
+    const { epoch } = await sessions.attach(user("alice"), id);
+    await sessions.attached(id, epoch);
+    expect(status("a")).toBe(expected);
+    await sessions.report(id, { llms: { a: { status: "active" } } });
+    expect(status("a")).toBe("active");
+  },
+);
 
 it("an agent that names no revision of the link protocol speaks the oldest one", async () => {
   const server = await testServer();

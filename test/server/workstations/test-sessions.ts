@@ -14,7 +14,6 @@ import type {
   RegisterRequest,
   RegisterResponse,
 } from "../../../src/wire/link/registration.ts";
-import { newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
 import { row } from "../../support/row.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -125,7 +124,7 @@ async function sessionsOver(
     sessions.register(
       { principal: caller, requestId: "req_1" },
       {
-        protocol: newestRevision.protocol,
+        protocol: 2,
         providers: [],
         ...body,
       },

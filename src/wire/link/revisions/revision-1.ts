@@ -9,6 +9,7 @@ export const revision1: LinkRevision = {
   acceptsTasks: false,
   countsCredit: false,
   sendsParts: false,
+  defaultStatus: "active",
   encodeRequest: (request) => ({ withTask: request }),
   // An agent that knows no epoch cannot say that it is the same one.
   mayContinue: () => true,

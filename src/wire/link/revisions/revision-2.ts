@@ -7,6 +7,7 @@ export const revision2: LinkRevision = {
   acceptsTasks: true,
   countsCredit: true,
   sendsParts: false,
+  defaultStatus: "active",
   encodeRequest: (request) =>
     Buffer.byteLength(request) > inlineBytes ? { withAcceptance: request } : { withTask: request },
   mayContinue: (epoch) => epoch !== undefined,

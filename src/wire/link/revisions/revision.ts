@@ -15,6 +15,11 @@ export interface LinkRevision {
    */
   readonly sendsParts: boolean;
   /**
+   * The status of an llm that registers without one, until its agent reports a status. From revision 3 on, an agent
+   * gives one to every llm that can be called or woken.
+   */
+  readonly defaultStatus: "active" | "inactive";
+  /**
    * Encodes the request of a task.
    *
    * @param request the body for the provider, as JSON text
