@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, rmSync } from "node:fs";
+import { isIP } from "node:net";
 import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
 import { handleFramed, secondsUntilClose } from "../../wire/incoming-request.ts";
@@ -135,7 +136,7 @@ export function listenTcp(
       busyPorts: () => underWay.ports(portOf),
     };
   } catch (cause) {
-    throw cannotListen(`${hostname}:${port}`, cause);
+    throw cannotListen(`${hostname}:${port}`, cause, isIP(hostname) === 0);
   }
 }
 
@@ -205,7 +206,8 @@ async function isInUse(path: string): Promise<boolean> {
   }
 }
 
-function cannotListen(where: string, cause: unknown): AppError {
+/** @param isName true if the host is a name: for one that it cannot resolve, Bun reports whatever error came last */
+function cannotListen(where: string, cause: unknown, isName = false): AppError {
   const { code } = cause as { code?: string };
   if (code === "EADDRINUSE") {
     return new AppError("unavailable", `${where} is taken by another program`, {
@@ -214,8 +216,7 @@ function cannotListen(where: string, cause: unknown): AppError {
     });
   }
   if (code === "EACCES") return new AppError("unavailable", `not allowed to listen on ${where}`, { cause });
-  // These are the codes of Bun for a host that it cannot resolve.
-  if (code === "EINVAL" || code === "ENOTFOUND" || code === "ERR_INVALID_ARG_TYPE")
+  if ((isName && code !== "EADDRNOTAVAIL") || code === "ERR_INVALID_ARG_TYPE")
     return new AppError("unavailable", `cannot listen on ${where}: the host was not found`, {
       cause,
       hint: "--listen takes an address or a name of this machine: 127.0.0.1:7777, 0.0.0.0:7777 or [::]:7777",
