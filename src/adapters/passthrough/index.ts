@@ -1,6 +1,8 @@
+import { dialects } from "../../wire/dialects/index.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import type { StreamPipe } from "../types.ts";
 import { chatPassthrough } from "./chat.ts";
+import { EventNamesPipe } from "./event-names.ts";
 import { messagesPassthrough } from "./messages.ts";
 import { PassthroughPipe } from "./pipe.ts";
 import { responsesPassthrough } from "./responses.ts";
@@ -19,5 +21,6 @@ export const passthroughs: Readonly<Record<Dialect, Passthrough>> = {
  * @param options.stripUsage Removes the frame with the usage, which the caller did not ask for.
  */
 export function passthroughPipe(dialect: Dialect, options: { stripUsage: boolean }): StreamPipe {
-  return new PassthroughPipe(passthroughs[dialect].watch(options));
+  const pipe = new PassthroughPipe(passthroughs[dialect].watch(options));
+  return dialects[dialect].namesEvents ? new EventNamesPipe(pipe) : pipe;
 }

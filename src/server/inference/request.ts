@@ -5,6 +5,7 @@ import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
 import { type ScannedJson, spliceTopLevel } from "../../wire/json.ts";
+import { wellFormedJson } from "../../wire/well-formed.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import { poolOf } from "./pools/resolve.ts";
 
@@ -41,6 +42,15 @@ export interface ProviderTarget {
  * @throws AppError `invalid_request`
  */
 export function toProviderRequest(
+  request: ParsedRequest,
+  operation: Operation,
+  target: ProviderTarget,
+): ProviderRequest {
+  const { text, ...rest } = convertedRequest(request, operation, target);
+  return { ...rest, text: wellFormedJson(text) };
+}
+
+function convertedRequest(
   { body, text, scan }: ParsedRequest,
   operation: Operation,
   { path, translation, model, quirks }: ProviderTarget,

@@ -8,6 +8,7 @@ import {
   refuseOthers,
   textAt,
 } from "../request-fields.ts";
+import { choiceWord } from "../tool-choice-words.ts";
 import { fittingName } from "../tool-names.ts";
 import { cacheControl } from "./content.ts";
 
@@ -53,7 +54,7 @@ function callerTools(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
 
 /** Translates a tool. Its schema stays unchanged; a tool without one takes no arguments (case 30). */
 function toolOf(tool: Fields, path: string): Fields {
-  if (tool.type !== "function") {
+  if (isGiven(tool.type) && tool.type !== "function") {
     throw refused(
       `${path}/type`,
       `a tool of type ${quoted(tool.type)} cannot be sent to this llm's provider`,
@@ -76,8 +77,8 @@ function toolOf(tool: Fields, path: string): Fields {
 
 function toolChoice(choice: unknown): Fields | undefined {
   if (!isGiven(choice)) return undefined;
-  if (choice === "auto" || choice === "none") return { type: choice };
-  if (choice === "required") return { type: "any" };
+  const word = choiceWord(choice);
+  if (word !== undefined) return { type: word === "required" ? "any" : word };
   const named = objectAt(choice, "/tool_choice");
   if (named.type !== "function") {
     throw refused(

@@ -8,6 +8,7 @@ import {
   refuseOthers,
   textAt,
 } from "../request-fields.ts";
+import { choiceWord } from "../tool-choice-words.ts";
 import { fittingName } from "../tool-names.ts";
 
 const known = [
@@ -27,10 +28,10 @@ const neutral = { allowed_callers: callsDirectly };
  */
 export function toolsOf(body: Fields): Fields {
   const tools = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
-  const choice = isGiven(body.tool_choice) ? objectAt(body.tool_choice, "/tool_choice") : {};
+  const choice = choiceOf(body.tool_choice);
   refuseOthers(choice, "/tool_choice", ["type", "name", "disable_parallel_tool_use"]);
   if (tools.length === 0) {
-    if (choice.type === "any" || choice.type === "tool")
+    if (choice.type === "any" || choice.type === "required" || choice.type === "tool")
       throw refused("/tool_choice", "tool_choice needs tools");
     return {};
   }
@@ -39,6 +40,13 @@ export function toolsOf(body: Fields): Fields {
     ...(isGiven(choice.type) && { tool_choice: toolChoice(choice) }),
     ...(choice.disable_parallel_tool_use === true && { parallel_tool_calls: false }),
   };
+}
+
+/** Returns the choice as an object; some clients write OpenAI's word. */
+function choiceOf(value: unknown): Fields {
+  if (!isGiven(value)) return {};
+  const word = typeof value === "string" ? choiceWord(value) : undefined;
+  return word === undefined ? objectAt(value, "/tool_choice") : { type: word };
 }
 
 /** Returns the names of a messages request's tools; undefined for a tool without one. */
@@ -82,6 +90,7 @@ function toolChoice(choice: Fields): unknown {
     case "none":
       return choice.type;
     case "any":
+    case "required":
       return "required";
     case "tool":
       return {

@@ -9,6 +9,7 @@ import {
   refuseOthers,
   textAt,
 } from "../request-fields.ts";
+import { choiceWord } from "../tool-choice-words.ts";
 import { customInputKey } from "./custom-input.ts";
 import { functionName, isWebSearch, type PlacedTool, placedTools, requestTools } from "./tool-namespaces.ts";
 
@@ -65,7 +66,7 @@ function toolOf(placed: PlacedTool): ChatTool {
 }
 
 function functionTool(tool: Fields, path: string): ChatTool {
-  if (tool.type !== "function") {
+  if (isGiven(tool.type) && tool.type !== "function") {
     throw refused(
       `${path}/type`,
       `the tool ${quoted(tool.type)} runs at OpenAI only and cannot be sent to this llm's provider; leave it out`,
@@ -121,7 +122,8 @@ function grammarOf(format: Fields, path: string): string {
 
 function choiceOf(choice: unknown): { choice?: unknown; allowed?: string[] } {
   if (!isGiven(choice)) return {};
-  if (choice === "auto" || choice === "none" || choice === "required") return { choice };
+  const word = choiceWord(choice);
+  if (word !== undefined) return { choice: word };
   if (typeof choice === "string") throw refused("/tool_choice", `tool_choice ${quoted(choice)} is not known`);
   const named = objectAt(choice, "/tool_choice");
   if (named.type === "function" || named.type === "custom") {

@@ -1,0 +1,79 @@
+import type { StreamPosition } from "../../wire/dialects/types.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
+import { parsedObject } from "../../wire/json.ts";
+import { firstFrameEnd, SseParser } from "../../wire/sse.ts";
+import type { StreamFault, StreamPipe } from "../types.ts";
+
+/**
+ * Puts the names of events back that some relays leave out (case 96): Anthropic's SDKs read no event without its name,
+ * which is also the `type` in its data. The first frame with data decides: where it has its name, nothing is changed.
+ */
+export class EventNamesPipe implements StreamPipe {
+  readonly #pipe: StreamPipe;
+  /** Undefined until the first frame with data has come. */
+  #areMissing: boolean | undefined;
+
+  /** @param pipe returns whole frames */
+  constructor(pipe: StreamPipe) {
+    this.#pipe = pipe;
+  }
+
+  get finished(): boolean {
+    return this.#pipe.finished;
+  }
+
+  get done(): boolean {
+    return this.#pipe.done;
+  }
+
+  get usage(): Usage {
+    return this.#pipe.usage;
+  }
+
+  get fault(): StreamFault | undefined {
+    return this.#pipe.fault;
+  }
+
+  get position(): StreamPosition | undefined {
+    return this.#pipe.position;
+  }
+
+  get #areThere(): boolean {
+    return this.#areMissing === false;
+  }
+
+  push(chunk: Uint8Array): Uint8Array | string | null {
+    const out = this.#pipe.push(chunk);
+    return this.#areThere ? out : this.#named(out);
+  }
+
+  end(): Uint8Array | string | null {
+    return this.#named(this.#pipe.end());
+  }
+
+  #named(out: Uint8Array | string | null): Uint8Array | string | null {
+    if (out === null || this.#areThere) return out;
+    const bytes = typeof out === "string" ? Buffer.from(out) : out;
+    const parts: Uint8Array[] = [];
+    for (let start = 0; start < bytes.length; ) {
+      const end = firstFrameEnd(bytes, start);
+      const frame = bytes.subarray(start, end === -1 ? bytes.length : end);
+      const name = this.#missingName(frame);
+      if (this.#areThere) return out;
+      if (name !== undefined) parts.push(Buffer.from(`event: ${name}\n`));
+      parts.push(frame);
+      start += frame.length;
+    }
+    return this.#areMissing ? Buffer.concat(parts) : out;
+  }
+
+  /** Returns the name of a frame that has none; undefined for one that has, or that cannot have one. */
+  #missingName(frame: Uint8Array): string | undefined {
+    const [event] = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY }).push(frame);
+    if (!event) return undefined;
+    this.#areMissing ??= event.event === "message";
+    if (event.event !== "message") return undefined;
+    const { type } = (parsedObject(event.data) ?? {}) as { type?: unknown };
+    return typeof type === "string" && /^[\w.]+$/.test(type) ? type : undefined;
+  }
+}
