@@ -13,7 +13,7 @@ interface Travelling {
 const window = 1024 * 1024;
 
 /** The same at the entry of a slow line: about as many bytes as a home router holds. */
-const slowWindow = 64 * 1024;
+const slowWindow = 32 * 1024;
 
 /** Bytes that a slow line takes at a time, so that another connection's bytes can go in between. */
 const packet = 4096;
@@ -36,6 +36,9 @@ export class OneWay {
   readonly #travelling: Travelling[] = [];
   #to: Socket<unknown> | undefined;
   #bytes = 0;
+  /** Bytes that have not entered a slow line yet. */
+  readonly #waiting: Freight[] = [];
+  #enter = () => {};
   #lastDue = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stalled = false;
@@ -63,16 +66,26 @@ export class OneWay {
    */
   send(freight: Freight, delay: number, line?: SlowLine): void {
     if (this.#closed) return;
-    if (line && typeof freight !== "string") {
-      for (let at = 0; at < freight.length; at += packet)
-        this.#push(freight.subarray(at, at + packet), delay, line);
+    if (line) {
+      this.#waiting.push(freight);
+      this.#enter = () => this.#enterLine(delay, line);
+      this.#enter();
     } else this.#push(freight, delay);
-    const most = line ? slowWindow + line.rate * delay : window;
-    if (this.#bytes > most && !this.#holding) {
+    if ((this.#waiting.length > 0 || this.#bytes > window) && !this.#holding) {
       this.#holding = true;
       this.#hold(true);
     }
     this.#deliver();
+  }
+
+  /** Lets bytes enter a slow line a little at a time, so that other connections get their share of it. */
+  #enterLine(delay: number, line: SlowLine): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (this.#bytes > slowWindow + line.rate * delay) return;
+      if (typeof next === "string" || next.length <= packet) this.#waiting.shift();
+      else this.#waiting[0] = next.subarray(packet);
+      this.#push(typeof next === "string" ? next : next.subarray(0, packet), delay, line);
+    }
   }
 
   #push(freight: Freight, delay: number, line?: SlowLine): void {
@@ -102,6 +115,7 @@ export class OneWay {
   close(): void {
     this.#closed = true;
     this.#travelling.length = 0;
+    this.#waiting.length = 0;
     clearTimeout(this.#timer);
   }
 
@@ -129,7 +143,8 @@ export class OneWay {
   #arrived(bytes: number): void {
     this.#counted(bytes);
     this.#bytes -= bytes;
-    if (this.#holding && this.#bytes <= slowWindow / 2) {
+    this.#enter();
+    if (this.#holding && this.#waiting.length === 0 && this.#bytes <= slowWindow / 2) {
       this.#holding = false;
       this.#hold(false);
     }
