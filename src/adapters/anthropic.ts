@@ -1,10 +1,11 @@
+import { defaultUrlsOf, typesOf } from "../kinds/provider-types.ts";
 import { readProviderError } from "./provider-fault.ts";
 import type { Adapter } from "./types.ts";
 
 export const anthropic: Adapter = {
-  types: ["anthropic"],
+  types: typesOf("anthropic"),
   dialect: "messages",
-  defaultUrls: { anthropic: "https://api.anthropic.com" },
+  defaultUrls: defaultUrlsOf("anthropic"),
   operations: ["messages", "count_tokens"],
   headers(apiKey): Record<string, string> {
     return {

@@ -1,15 +1,17 @@
+import { defaultUrlsOf, typesOf } from "../kinds/provider-types.ts";
 import { readProviderError } from "./provider-fault.ts";
 import type { Adapter } from "./types.ts";
 
 /** OpenAI, and providers with the same API. */
 export const openai: Adapter = {
-  types: ["openai", "deepseek", "vllm", "ollama"],
+  types: typesOf("openai"),
   dialect: "chat",
-  defaultUrls: { openai: "https://api.openai.com", deepseek: "https://api.deepseek.com" },
+  defaultUrls: defaultUrlsOf("openai"),
   operations: ["chat", "embeddings"],
   optional: ["responses"],
-  headers(apiKey): Record<string, string> {
-    return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  headers(apiKey, { keyHeader }): Record<string, string> {
+    if (apiKey === undefined) return {};
+    return keyHeader === undefined ? { authorization: `Bearer ${apiKey}` } : { [keyHeader]: apiKey };
   },
   readError: readProviderError,
 };

@@ -19,7 +19,7 @@ export interface Adapter {
   /** Operations that only some of these providers take; `nativePathFor` decides for one llm. */
   readonly optional?: readonly Operation[];
   /** Returns the headers with the credential, and those that the provider requires. Names in lower case. */
-  headers(apiKey: string | undefined): Record<string, string>;
+  headers(apiKey: string | undefined, quirks: Quirks): Record<string, string>;
   /** Reads an error body: JSON of any shape, HTML, plain text or nothing. */
   readError(status: number, body: string): ProviderFault;
 }

@@ -2,8 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { defineKind, nullable, oneOf, SecretKeyRef } from "./define.ts";
 import { CallLimits, Price, settingFlags, Timeouts } from "./llm-settings.ts";
 import { namePattern } from "./names.ts";
-
-export const llmTypes = ["anthropic", "openai", "deepseek", "vllm", "ollama", "gemini-cli"] as const;
+import { llmTypes } from "./provider-types.ts";
 
 export const llm = defineKind({
   kind: "llm",
@@ -20,7 +19,8 @@ export const llm = defineKind({
       url: Type.String({
         default: "",
         maxLength: 2000,
-        description: "Base URL; empty for the provider's default. vllm and ollama need one",
+        description:
+          "Base URL; empty for the public address of the type. Types without one, such as vllm and ollama, need it",
       }),
       tier: oneOf(["fast", "heavy"], {
         default: "fast",
@@ -41,7 +41,7 @@ export const llm = defineKind({
         oneOf(["native", "translated"], {
           description:
             "native: the provider has OpenAI's responses API; translated: its calls become chat completions " +
-            "(default native for type openai, else translated)",
+            "(default native at hosts that are known to have it, such as OpenAI's)",
         }),
       ),
       allowModelOverride: Type.Optional(

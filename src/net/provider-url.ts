@@ -2,9 +2,12 @@ import { isIP } from "node:net";
 import { AppError } from "../errors.ts";
 import { plainHost } from "../hosts.ts";
 
+/** A path that people copy from an example of a call. */
+const callPath = /\/(?:chat\/completions|completions|responses|messages|embeddings|models)$/;
+
 /**
- * Normalises the base URL of a provider: http or https, without credentials, without a query, without a trailing `/v1`
- * or slash. Private addresses are allowed, because the providers of a homelab have them. Link-local and cloud metadata
+ * Normalises the base URL of a provider: http or https, without credentials, without a query, without the path of a
+ * call, a trailing `/v1` or slash. Private addresses are allowed, because the providers of a homelab have them. Link-local and cloud metadata
  * addresses are refused (T01, T02, T03, T07).
  *
  * @throws AppError `invalid_request`
@@ -16,18 +19,23 @@ export function normaliseProviderUrl(text: string): string {
   if (url.username || url.password) throw refused("must not contain credentials");
   if (url.search || url.hash) throw refused("must not have a query or fragment");
   if (isForbiddenHost(url.hostname)) throw refused("points at a link-local or metadata address");
-  const path = url.pathname.replace(/\/+$/, "").replace(/\/v1$/, "");
+  const path = url.pathname.replace(/\/+$/, "").replace(callPath, "").replace(/\/v1$/, "");
   return `${url.origin}${path.replace(/\/+$/, "")}`;
 }
+
+/** A version at the end of a base URL, where it stands for `/v1`: `/v4`, `/v1beta/openai`. */
+const ownVersion = /\/v\d+[a-z0-9]*(?:\/openai)?$/;
 
 /**
  * Joins the base URL and the path of one call. URL parsing removes dot segments, so the result is compared with both.
  *
+ * @param isUnversioned True for a provider whose paths have no `/v1`. A base URL with a version of its own shows it.
  * @throws AppError `internal` if the joined URL has another path
  */
-export function providerUrl(base: string, path: string): URL {
-  const url = new URL(base + path);
-  const expected = new URL(base).pathname.replace(/\/$/, "") + path;
+export function providerUrl(base: string, path: string, isUnversioned = ownVersion.test(base)): URL {
+  const own = isUnversioned ? path.replace(/^\/v1(?=\/)/, "") : path;
+  const url = new URL(base + own);
+  const expected = new URL(base).pathname.replace(/\/$/, "") + own;
   if (url.pathname !== expected)
     throw new AppError("internal", "the provider's URL would lead somewhere else");
   return url;

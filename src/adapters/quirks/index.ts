@@ -1,11 +1,13 @@
 import { claudeQuirks } from "./claude.ts";
 import { historyQuirks } from "./histories.ts";
+import { hostQuirks } from "./hosts.ts";
 import { openModelQuirks } from "./open-models.ts";
 import { openaiQuirks } from "./openai.ts";
 import type { ModelPattern, ModelVersion, QuirkRow, QuirkSubject, Quirks } from "./types.ts";
 
 /** Every known quirk. Where two rows that match set the same field, the later one holds. */
 export const quirkRows: readonly QuirkRow[] = [
+  ...hostQuirks,
   ...claudeQuirks,
   ...openaiQuirks,
   ...openModelQuirks,

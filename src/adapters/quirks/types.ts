@@ -24,6 +24,10 @@ export interface CallIdForm {
 
 /** Ways in which a provider or a model differs from the others of its adapter. */
 export interface Quirks {
+  /** The provider's versions stand in its base URL: paths of calls follow without `/v1`. */
+  readonly unversioned?: true;
+  /** The header of the key, in place of `authorization`. */
+  readonly keyHeader?: "api-key";
   /** Operations that the provider takes as they are, of those that its adapter calls optional. */
   readonly takes?: readonly Operation[];
   /** The most tokens that the model gives in one answer. */

@@ -1,11 +1,8 @@
 import { type TObject, Type } from "@sinclair/typebox";
-import { llmTypes } from "../../kinds/llm.ts";
+import { httpTypes } from "../../kinds/provider-types.ts";
 
 /** Types that a provider may have: llm types that are called over HTTP, and a vLLM that the agent runs. */
-export const providerTypes: readonly string[] = [
-  ...llmTypes.filter((type) => type !== "gemini-cli"),
-  "vllm-managed",
-];
+export const providerTypes: readonly string[] = [...httpTypes, "vllm-managed"];
 
 const strict = { additionalProperties: false };
 const text = Type.String({ minLength: 1, maxLength: 2000 });

@@ -1,6 +1,6 @@
-import { adapterFor, nativePathFor } from "../../adapters/index.ts";
+import { endpointOf } from "../../adapters/endpoint.ts";
+import { nativePathFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
-import { quirksOf } from "../../adapters/quirks/index.ts";
 import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
@@ -64,9 +64,8 @@ export async function answerLocally(
 function prepare(provider: LocalProvider, call: ModelCall, text: string) {
   const { type: configured, model, url = "" } = provider.config;
   const type = configured === "vllm-managed" ? "vllm" : configured;
-  const adapter = adapterFor(type)!;
+  const { adapter, quirks } = endpointOf(type, url, model)!;
   const { operation, scan, body } = call;
-  const quirks = quirksOf({ type, host: URL.parse(url)?.hostname, model });
   const isNative = nativePathFor(adapter, operation, quirks) !== undefined;
   const translation =
     isDialect(operation) && !isNative ? translationFor(operation, adapter.dialect) : undefined;

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { endpointOf } from "../../adapters/endpoint.ts";
 import { adapterFor, isMakersUrl } from "../../adapters/index.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import { systemReason } from "../../system-errors.ts";
@@ -54,18 +55,18 @@ export class HealthProbe {
 
   /** Checks the server. Never fails: an error becomes part of the report. */
   async check(signal: AbortSignal): Promise<HealthReport> {
-    const { type, url } = this.#config;
-    const adapter = adapterFor(type)!;
+    const { type, url = "", model } = this.#config;
+    const endpoint = endpointOf(type, url, model)!;
     let headers: Record<string, string>;
     try {
-      headers = adapter.headers(this.#apiKey());
+      headers = endpoint.headers(this.#apiKey());
     } catch {
       return { canBeCalled: false, fault: "its API key cannot be read" };
     }
     const onFailure = (error: unknown) => {
       this.#lastFailure = error;
     };
-    const probe = createProbe(this.#outbound, url!, { timeout: requestTimeout, headers, signal, onFailure });
+    const probe = createProbe(this.#outbound, url, { timeout: requestTimeout, headers, signal, onFailure });
     // The list of a public provider may be incomplete or in pages, so only its status counts.
     if (isPublicProvider(this.#config)) return this.#healthOf(await probe(modelsPath));
     const known = this.#kind;

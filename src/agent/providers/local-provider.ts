@@ -1,7 +1,7 @@
+import { endpointOf } from "../../adapters/endpoint.ts";
 import { adapterFor, isMakersUrl } from "../../adapters/index.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
-import { providerUrl } from "../../net/provider-url.ts";
 import { readPrivateFile } from "../../private-file.ts";
 import { operations } from "../../wire/dialects/operations.ts";
 import { headerFault } from "../../wire/header-value.ts";
@@ -69,10 +69,11 @@ export function createLocalProvider(
       // The server names an operation, never a path.
       if (![...adapter.operations, ...(adapter.optional ?? [])].includes(operation))
         throw new AppError("not_supported", `the provider has no call for ${operation.replace("_", " ")}`);
+      const endpoint = endpointOf(type, runtime.url, config.model)!;
       const hops = String(nextHop(passed));
       const headers = {
         "content-type": "application/json",
-        ...adapter.headers(readApiKey(config)),
+        ...endpoint.headers(readApiKey(config)),
         ...(isMakersUrl(type, runtime.url) ? undefined : { [hopsHeader]: hops }),
       };
       const [over, leave] = [calls.begin(), runtime.enter()];
@@ -84,7 +85,7 @@ export function createLocalProvider(
       // A response that is not read, because its caller has gone, is over too.
       signal.addEventListener("abort", finish, { once: true });
       try {
-        const url = providerUrl(runtime.url, operations[operation].path);
+        const url = endpoint.url(operations[operation].path);
         const response = await outbound(url, { method: "POST", headers, body, timeouts, signal });
         return new CountedResponse(response, (failure) => {
           finish();

@@ -1,3 +1,4 @@
+import { ownMachineTypes } from "../../kinds/provider-types.ts";
 import type { Price } from "../../kinds/llm-settings.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { oncePerObject } from "./once-per-object.ts";
@@ -34,12 +35,10 @@ export const listPrices: Readonly<Record<string, Price>> = {
   "gpt-5.5-pro": { input: 30, output: 180 },
 };
 
-/** Types of llms on the user's own machines, which no provider bills. */
-const ownMachines: ReadonlySet<string> = new Set(["vllm", "ollama"]);
 const free: Price = { input: 0, output: 0 };
 
 const pricing = oncePerObject(({ spec: { model, price, type } }: LlmRow) => ({
-  price: price ?? (ownMachines.has(type) ? free : listPriceOf(model)),
+  price: price ?? (ownMachineTypes.has(type) ? free : listPriceOf(model)),
 }));
 
 /** Returns the price of an llm: its `price`, or the list price; undefined if it has neither. */

@@ -142,7 +142,7 @@ function send(
   return deps.outbound(url(providerRequest.path), {
     method: "POST",
     headers: {
-      ...adapter.headers(key),
+      ...prepared.provider.headers(key),
       ...forwardedHeaders(headers, operation, adapter),
       ...record.span?.headers,
       ...(prepared.provider.isMakers ? undefined : { [hopsHeader]: String(hops) }),

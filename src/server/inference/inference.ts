@@ -114,12 +114,12 @@ export class Inference {
     const llm = this.#deps.catalogue.snapshot.byId.get(llmId);
     if (!isOf(llmKind, llm)) return { ok: false, message: "the llm is gone" };
     try {
-      const { adapter, url } = providerOf(llm);
+      const { adapter, headers, url } = providerOf(llm);
       if (adapter.isCommand) return await this.#probeCommand();
       const key = await keyOf(llm, this.#deps.secrets);
       const response = await this.#deps.outbound(url(modelsPath), {
         method: "GET",
-        headers: { ...adapter.headers(key), [hopsHeader]: "1" },
+        headers: { ...headers(key), [hopsHeader]: "1" },
         timeouts: { connect: probeMilliseconds, firstByte: probeMilliseconds, silence: probeMilliseconds },
         signal: AbortSignal.timeout(probeMilliseconds),
       });

@@ -1,10 +1,9 @@
-import { adapterFor, isMakersUrl } from "../../adapters/index.ts";
-import { quirksOf } from "../../adapters/quirks/index.ts";
+import { endpointOf } from "../../adapters/endpoint.ts";
+import { isMakersUrl } from "../../adapters/index.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { OutboundTimeouts } from "../../net/outbound.ts";
-import { providerUrl } from "../../net/provider-url.ts";
 import { oncePerObject } from "../core/once-per-object.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
@@ -20,28 +19,29 @@ export interface Provider {
   readonly isMakers: boolean;
   /** Returns the quirks of a model at this provider. */
   quirksOf(model: string): Quirks;
+  /** Returns the headers with the credential, and those that the provider requires. */
+  headers(key: string | undefined): Record<string, string>;
   /** The URL of a path below the llm's base URL. */
   url(path: string): URL;
 }
 
 /** Returns the provider of an llm. Throws AppError `not_supported` for a type that this version cannot call. */
 export const providerOf = oncePerObject((llm: LlmRow): Provider => {
-  const { type } = llm.spec;
-  const adapter = adapterFor(type);
-  if (!adapter) throw new AppError("not_supported", `llms of type ${type} cannot be called by this version`);
-  const base = llm.spec.url || adapter.defaultUrls[type]!;
-  const host = URL.parse(base)?.hostname;
-  const ownQuirks = quirksOf({ type, host, model: llm.spec.model });
+  const { type, url, model: ownModel } = llm.spec;
+  const endpoint = endpointOf(type, url, ownModel);
+  if (!endpoint) throw new AppError("not_supported", `llms of type ${type} cannot be called by this version`);
+  const { adapter, headers, quirks } = endpoint;
   const urls = new Map<string, URL>();
   return {
     adapter,
+    headers,
     timeouts: timeoutsOf(llm),
-    isMakers: isMakersUrl(type, llm.spec.url),
-    quirksOf: (model) => (model === llm.spec.model ? ownQuirks : quirksOf({ type, host, model })),
+    isMakers: isMakersUrl(type, url),
+    quirksOf: (model) => (model === ownModel ? quirks : endpointOf(type, url, model)!.quirks),
     url(path) {
-      const url = urls.get(path) ?? providerUrl(base, path);
-      urls.set(path, url);
-      return url;
+      const known = urls.get(path) ?? endpoint.url(path);
+      urls.set(path, known);
+      return known;
     },
   };
 });

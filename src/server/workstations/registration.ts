@@ -1,7 +1,7 @@
 import { AppError, type Fault } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { llmTypes } from "../../kinds/llm.ts";
+import { httpTypes } from "../../kinds/provider-types.ts";
 import { isName, namePattern } from "../../kinds/names.ts";
 import { forbiddenKeys, validateFields } from "../../kinds/validate.ts";
 import { isObject } from "../../wire/json.ts";
@@ -10,7 +10,7 @@ import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import { faultsInParams } from "../core/catalogue/hooks/agent.ts";
 
 /** The types of llms that agents may publish: all but those that run a command on the server. */
-export const publishedTypes: readonly string[] = llmTypes.filter((type) => type !== "gemini-cli");
+export const publishedTypes: readonly string[] = httpTypes;
 
 /** The largest number of llms, and of personas, of one agent. */
 const maxPublished = 200;
