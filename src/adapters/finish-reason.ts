@@ -1,4 +1,4 @@
-import type { ChatChoice } from "../wire/dialects/chat.ts";
+import type { ChatChoice, ChatCompletion } from "../wire/dialects/chat.ts";
 import { oneLine } from "../wire/text.ts";
 import { faultOf } from "./provider-fault.ts";
 import type { StreamFault } from "./types.ts";
@@ -47,6 +47,18 @@ const failure = /error|fail|abort|cancel|timeout|insufficient|interrupt|malforme
 /** Returns true for a finish reason that says that the provider broke off, whatever other reasons it has. */
 export function saysFailure(reason: unknown): boolean {
   return typeof reason === "string" && failure.test(reason);
+}
+
+/**
+ * Returns true for the last chunk of a stream of Snowflake, which has no finish reason: an empty choice with the usage.
+ * A usage chunk without choices, which OpenAI sends, is no end by itself.
+ */
+export function endsWithUsage({ usage, choices }: ChatCompletion): boolean {
+  if (!usage?.completion_tokens || !Array.isArray(choices) || choices.length === 0) return false;
+  return choices.every((choice) => {
+    const { content, tool_calls } = choice?.delta ?? {};
+    return !content && !tool_calls?.length;
+  });
 }
 
 /** Returns the fault of an answer that its provider broke off: the error in the choice, or the reason. */

@@ -51,8 +51,51 @@ export const Price = Type.Object(
 
 export type Price = Static<typeof Price>;
 
+const yesNo = (description: string) => Type.Optional(Type.Boolean({ description }));
+
+/** What the provider or the model does in another way than others. It holds over what the program knows. */
+export const Quirks = Type.Object(
+  {
+    maxOutputTokens: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: "The most tokens of one answer; larger limits are lowered to it",
+      }),
+    ),
+    limitField: Type.Optional(
+      Type.Union([Type.Literal("max_tokens"), Type.Literal("max_completion_tokens")], {
+        description: "The field of a chat request that limits the answer",
+      }),
+    ),
+    laterSystem: yesNo("It takes system messages behind the first turn; elsewhere they join the user's turn"),
+    openaiFields: yesNo("It takes OpenAI's fields that only describe or tune, such as prompt_cache_key"),
+    sampling: yesNo("False: it refuses temperature, top_p and top_k"),
+    unversioned: yesNo("Paths of calls follow the url without /v1"),
+    dropUnsupported: yesNo(
+      "Leave out settings of sampling that it does not have, instead of refusing the call",
+    ),
+    without: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
+        maxItems: 50,
+        description: "Top-level fields that are left out of translated requests",
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: "How the provider or the model differs from others of its type",
+  },
+);
+
 /** The fields of an llm that were keys of its `extraConfig` in earlier versions. */
-export const movedSettings = ["timeouts", "limits", "price", "responses", "allowModelOverride"] as const;
+export const movedSettings = [
+  "timeouts",
+  "limits",
+  "price",
+  "responses",
+  "allowModelOverride",
+  "quirks",
+] as const;
 
 /** True if a key of an `extraConfig` is a field of the llm now. */
 export function isMovedSetting(key: string | undefined): boolean {

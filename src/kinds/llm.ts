@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind, nullable, oneOf, SecretKeyRef } from "./define.ts";
-import { CallLimits, Price, settingFlags, Timeouts } from "./llm-settings.ts";
+import { CallLimits, Price, Quirks, settingFlags, Timeouts } from "./llm-settings.ts";
 import { namePattern } from "./names.ts";
 import { llmTypes } from "./provider-types.ts";
 
@@ -41,9 +41,10 @@ export const llm = defineKind({
         oneOf(["native", "translated"], {
           description:
             "native: the provider has OpenAI's responses API; translated: its calls become chat completions " +
-            "(default native at hosts that are known to have it, such as OpenAI's)",
+            "(default native for types openai and azure until the provider refuses, else translated)",
         }),
       ),
+      quirks: Type.Optional(Quirks),
       allowModelOverride: Type.Optional(
         Type.Boolean({
           description:
@@ -80,10 +81,13 @@ export const llm = defineKind({
     capabilities: nullable(Type.Record(Type.String(), Type.Unknown()), {
       description: "Capabilities of the model, as its workstation agent reports them",
     }),
+    learnedQuirks: Type.Record(Type.String(), Type.Unknown(), {
+      description: "Quirks that refusals of the provider have taught in the last hour",
+    }),
     owner: Type.String({ description: "The user who created it" }),
   }),
   immutable: ["type"],
-  volatile: ["lastSeenAt"],
+  volatile: ["lastSeenAt", "learnedQuirks"],
   references: (llm) =>
     llm.apiKeyRef
       ? [{ path: "/apiKeyRef", kind: "secret", name: llm.apiKeyRef.name, onDelete: "clear" }]

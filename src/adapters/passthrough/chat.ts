@@ -2,7 +2,7 @@ import { type ChatCompletion, chatUsage, doneData } from "../../wire/dialects/ch
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
-import { brokenOff, saysFailure } from "../finish-reason.ts";
+import { brokenOff, endsWithUsage, saysFailure } from "../finish-reason.ts";
 import { isChatError, reportedFault } from "../provider-fault.ts";
 import { fitHistory } from "../translation/chat-history.ts";
 import type { StreamFault } from "../types.ts";
@@ -24,7 +24,8 @@ export const chatPassthrough: Passthrough = {
     const history = Array.isArray(messages) ? fitHistory(messages, quirks) : messages;
     const fitted = history === messages ? {} : { messages: history };
     const options = stream_options as { include_usage?: boolean } | null | undefined;
-    const stripUsage = stream === true && options?.include_usage !== true;
+    const isTaken = !quirks.without?.includes("stream_options");
+    const stripUsage = stream === true && options?.include_usage !== true && isTaken;
     if (!stripUsage) return { changes: fitted, stripUsage };
     return { changes: { ...fitted, stream_options: { ...options, include_usage: true } }, stripUsage };
   },
@@ -54,11 +55,7 @@ class ChatWatch implements StreamWatch {
 
   read({ data }: SseEvent): Verdict {
     if (data.trim() === doneData) {
-      // Snowflake sends no finish reason; a usage shows that the answer is whole.
-      if (this.finished || this.usage !== noUsage) {
-        this.finished = true;
-        return "last";
-      }
+      if (this.finished) return "last";
       // Some gateways drop an error in the middle of a stream and send [DONE] all the same.
       this.fault = { message: "the provider ended its stream without a finish reason" };
       return "fault";
@@ -77,7 +74,7 @@ class ChatWatch implements StreamWatch {
       this.fault = brokenOff(ended);
       return "fault";
     }
-    if (ended) this.finished = true;
+    if (ended || endsWithUsage(chunk)) this.finished = true;
     return this.#stripUsage && usage && choices.length === 0 ? "drop" : "keep";
   }
 }

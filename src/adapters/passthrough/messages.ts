@@ -8,13 +8,21 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { reportedFault } from "../provider-fault.ts";
+import { isBillingLine } from "../translation/billing-line.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
 import type { StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
 
-/** Requests pass unchanged, but for thinking of another provider that came through a translation. */
+/**
+ * Requests pass unchanged, but for thinking of another provider that came through a translation, and for the line that
+ * only Anthropic reads.
+ */
 export const messagesPassthrough: Passthrough = {
-  prepare: ({ messages }) => ({ changes: withoutCarried(messages), stripUsage: false }),
+  prepare({ system, messages }, { billingLine }) {
+    const isMarked = !billingLine && Array.isArray(system) && isBillingLine(system[0]?.text);
+    const changes = { ...withoutCarried(messages), ...(isMarked && { system: system.slice(1) }) };
+    return { changes, stripUsage: false };
+  },
   watch: () => new MessagesWatch(),
 };
 

@@ -9,6 +9,11 @@ const effort = "https://platform.claude.com/docs/en/build-with-claude/effort";
 
 /** Claude models at Anthropic's API. `maxOutputTokens` is what every model of a version gives. */
 export const claudeQuirks: readonly QuirkRow[] = [
+  {
+    when: { host: "api.anthropic.com" },
+    billingLine: true,
+    source: "https://github.com/anthropics/claude-code/issues/68900",
+  },
   { when: { type, model: { name } }, maxOutputTokens: 4_096, source: models },
   { when: { type, model: { name, from: "3.5", before: "3.6" } }, maxOutputTokens: 8_192, source: models },
   { when: { type, model: { name, from: "3.7", before: "3.8" } }, maxOutputTokens: 64_000, source: models },
@@ -33,6 +38,11 @@ export const claudeQuirks: readonly QuirkRow[] = [
     when: { type, model: { name, from: "4.7" } },
     efforts: ["low", "medium", "high", "xhigh", "max"],
     source: effort,
+  },
+  {
+    when: { type, model: { name, from: "4.8" } },
+    laterSystem: true,
+    source: "https://platform.claude.com/docs/en/build-with-claude/working-with-messages",
   },
   {
     when: { type, model: { name, from: "4.7" } },

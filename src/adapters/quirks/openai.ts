@@ -11,9 +11,33 @@ const reasoner = { sampling: false, limitField: "max_completion_tokens" } as con
 /** OpenAI itself, and its models wherever they are called in chat. */
 export const openaiQuirks: readonly QuirkRow[] = [
   {
+    // Elsewhere it may be missing: the first refusal teaches that.
     when: { type: "openai" },
     takes: ["responses"],
     source: "https://developers.openai.com/api/docs/guides/migrate-to-responses",
+  },
+  {
+    when: { type: "openai", host: "api.openai.com" },
+    laterSystem: true,
+    openaiFields: true,
+    source: "https://developers.openai.com/api/docs/guides/text",
+  },
+  {
+    when: { type: "azure" },
+    takes: ["responses"],
+    laterSystem: true,
+    openaiFields: true,
+    source: "https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses",
+  },
+  {
+    when: { model: /(?:^|[/:])gpt-4o(?![a-z0-9])/ },
+    maxOutputTokens: 16_384,
+    source: "https://developers.openai.com/api/docs/models/gpt-4o",
+  },
+  {
+    when: { model: /(?:^|[/:])gpt-4\.1(?![a-z0-9])/ },
+    maxOutputTokens: 32_768,
+    source: "https://developers.openai.com/api/docs/models/gpt-4.1",
   },
   {
     when: { model: /(?:^|[/:])o\d(?![a-z0-9])/ },
@@ -41,6 +65,11 @@ export const openaiQuirks: readonly QuirkRow[] = [
     when: { model: { name: gpt, from: "5.2" } },
     efforts: ["low", "medium", "high", "xhigh"],
     source: "https://developers.openai.com/api/docs/models/gpt-5.2",
+  },
+  {
+    when: { host: "api.openai.com", model: { name: gpt, from: "5.4" } },
+    effortWithTools: false,
+    source: "https://developers.openai.com/api/docs/guides/reasoning",
   },
   {
     when: { model: { name: gpt, from: "5.6" } },

@@ -25,7 +25,7 @@ export interface CallIdForm {
 /** Ways in which a provider or a model differs from the others of its adapter. */
 export interface Quirks {
   /** The provider's versions stand in its base URL: paths of calls follow without `/v1`. */
-  readonly unversioned?: true;
+  readonly unversioned?: boolean;
   /** The header of the key, in place of `authorization`. */
   readonly keyHeader?: "api-key";
   /** Operations that the provider takes as they are, of those that its adapter calls optional. */
@@ -35,15 +35,15 @@ export interface Quirks {
   /** The field of a chat request that limits the answer; `max_tokens` where none is named. */
   readonly limitField?: "max_tokens" | "max_completion_tokens";
   /** False: the model refuses `temperature`, `top_p` and `top_k`. */
-  readonly sampling?: false;
+  readonly sampling?: boolean;
   /** Efforts of reasoning that the model takes, from the least to the most. Without any it is sent none. */
   readonly efforts?: readonly Effort[];
   /** The model takes the effort `none`, which switches reasoning off. */
   readonly effortNone?: boolean;
   /** The model decides itself how long it thinks: it takes an effort instead of a budget of tokens. */
-  readonly adaptiveThinking?: true;
+  readonly adaptiveThinking?: boolean;
   /** False: the model does not take a JSON schema in `output_config.format`. */
-  readonly outputFormat?: false;
+  readonly outputFormat?: boolean;
   /** The ids of tool calls that it takes; any where nothing is said. */
   readonly callIds?: CallIdForm;
   /** At its `/v1/responses` the reasoning can be asked for in sealed form, to be sent back. */
@@ -52,6 +52,24 @@ export interface Quirks {
   readonly toolTurnReasoning?: true;
   /** It refuses a history whose tool calls are not signed, and takes this for the signature of another model's. */
   readonly callSignature?: string;
+  /** The provider takes system messages behind the first turn. Elsewhere their text goes into the user's turn. */
+  readonly laterSystem?: boolean;
+  /** The provider takes OpenAI's fields that describe a call or tune its cache, such as `prompt_cache_key`. */
+  readonly openaiFields?: boolean;
+  /** The provider reads the line about billing in the system prompt of Claude Code. */
+  readonly billingLine?: boolean;
+  /** False: with tools, the model takes no effort of reasoning in chat but `none`. */
+  readonly effortWithTools?: boolean;
+  /** Top-level fields of a request that the provider refuses, and that can be left out. */
+  readonly without?: readonly string[];
+  /** Settings of sampling without a counterpart are left out instead of refused. */
+  readonly dropUnsupported?: boolean;
+}
+
+/** Returns a requested limit of output tokens, or the most that the model gives where that is less. */
+export function withinLimit(requested: unknown, { maxOutputTokens }: Quirks): unknown {
+  if (typeof requested !== "number" || maxOutputTokens === undefined) return requested;
+  return Math.min(requested, maxOutputTokens);
 }
 
 /** An llm as far as its quirks depend on it. */

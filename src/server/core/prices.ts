@@ -1,5 +1,5 @@
-import { ownMachineTypes } from "../../kinds/provider-types.ts";
 import type { Price } from "../../kinds/llm-settings.ts";
+import { ownMachineTypes } from "../../kinds/provider-types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { oncePerObject } from "./once-per-object.ts";
 import type { LlmRow } from "./store/typed-rows.ts";

@@ -1,6 +1,8 @@
 import { nativePathFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
+import type { Quirks } from "../../adapters/quirks/types.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
+import { droppedFields } from "../../adapters/translation/dropped-fields.ts";
 import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
@@ -48,6 +50,9 @@ interface PreparedCall {
   /** Undefined if the provider speaks the caller's dialect. */
   translation: Translation | undefined;
   providerRequest: ProviderRequest;
+  quirks: Quirks;
+  /** The names of the caller's fields that are left out. */
+  dropped: readonly string[];
 }
 
 /** The progress of an attempt, for the decision to try again. */
@@ -79,13 +84,16 @@ export async function attempt(
     const { adapter, timeouts } = prepared.provider;
     const key = await keyOf(prepared.llm, deps.secrets);
     if (prepared.providerRequest.text.length > largeBytes) await nextTurn();
-    context.record.sent = sentRequest(
-      prepared.providerRequest.text,
-      maxTokensOf(operation, context.request.body),
-    );
-    const response = await send(deps, context, prepared, key);
+    let response = await send(deps, context, prepared, key);
     progress.status = response.status;
-    await refuseFailure(response, adapter, key);
+    const refusal = await refuseFailure(response, adapter, key).catch((error: unknown) => error);
+    if (learn(context, prepared, response, refusal)) {
+      response.cancel();
+      prepared = prepare(context, prepared.llm);
+      response = await send(deps, context, prepared, key);
+      progress.status = response.status;
+      await refuseFailure(response, adapter, key);
+    } else if (refusal) throw refusal;
     if (!isDialect(operation) || !context.record.facts.streaming)
       return await wholeResponse(response, context.record, prepared, key, leaveQueue);
     const pipe = pipeFor(operation, prepared);
@@ -106,7 +114,9 @@ export async function attempt(
       onLastBytes: context.call.onLastBytes,
       visibleError: context.visibleError,
     });
-    return new Response(body instanceof Promise ? await body : body, streamHeaders);
+    return new Response(body instanceof Promise ? await body : body, {
+      headers: { ...streamHeaders.headers, ...droppedHeader(prepared) },
+    });
   } catch (error) {
     leaveQueue();
     // An error in a stream, or in a response with status 200, has a status of its own.
@@ -115,6 +125,22 @@ export async function attempt(
     if (transportFailure(error).code !== "client_closed_request") context.record.sent = undefined;
     throw error;
   }
+}
+
+/** Learns from the provider's response. Returns true if the call must be sent once more, in another form. */
+function learn(
+  { call: { operation }, learned }: CallContext,
+  { llm, translation, providerRequest: { text, stripUsage }, quirks }: PreparedCall,
+  { headers }: ProviderResponse,
+  refusal: unknown,
+): boolean {
+  const request = { llm, operation, text, isTranslated: translation !== undefined, stripUsage, quirks };
+  return refusal ? learned.learn(refusal, request) : learned.learnFromHead(headers, request);
+}
+
+/** Returns the header that names the fields that were left out; none where all were sent. */
+function droppedHeader({ dropped }: PreparedCall): Record<string, string> {
+  return dropped.length > 0 ? { "x-mcpctl-dropped": dropped.join(", ") } : {};
 }
 
 /** Sends a call to a workstation agent, a command or a provider, whichever the llm has. */
@@ -127,6 +153,7 @@ function send(
   const { operation, llm, translation, providerRequest } = prepared;
   const { adapter, timeouts, url } = prepared.provider;
   const { headers, signal } = call.httpRequest;
+  record.sent = sentRequest(providerRequest.text, maxTokensOf(call.operation, prepared.request.body));
   if (isVirtual(llm)) {
     return virtualLlmsOf(deps).infer({
       llm,
@@ -139,7 +166,7 @@ function send(
     });
   }
   if (adapter.isCommand) return runCommand(deps, prepared, key, signal);
-  return deps.outbound(url(providerRequest.path), {
+  return deps.outbound(url(providerRequest.path, prepared.quirks), {
     method: "POST",
     headers: {
       ...prepared.provider.headers(key),
@@ -197,7 +224,7 @@ function runCommand(
   });
 }
 
-function prepare({ call, record, request, candidates }: CallContext, llm: LlmRow): PreparedCall {
+function prepare({ call, record, request, candidates, learned }: CallContext, llm: LlmRow): PreparedCall {
   record.facts.llm = llm;
   const provider = providerOf(llm);
   const { adapter } = provider;
@@ -205,7 +232,7 @@ function prepare({ call, record, request, candidates }: CallContext, llm: LlmRow
   const model = call.name === undefined ? own : modelFor(llm, request.body["model"], candidates);
   record.facts.model = model;
   const { operation } = call;
-  const quirks = provider.quirksOf(model);
+  const quirks = learned.with(llm, provider.quirksOf(model));
   const native = nativePathFor(adapter, operation, quirks, llm.spec);
   const translation =
     native === undefined && isDialect(operation) ? translationFor(operation, adapter.dialect) : undefined;
@@ -213,7 +240,10 @@ function prepare({ call, record, request, candidates }: CallContext, llm: LlmRow
     throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
   const path = native ?? operations[adapter.dialect].path;
   const providerRequest = toProviderRequest(request, operation, { path, translation, model, quirks });
-  return { request, operation, llm, provider, translation, providerRequest };
+  const dropped = translation
+    ? droppedFields(translation.caller, request.body, quirks, translation.provider !== "messages")
+    : [];
+  return { request, operation, llm, provider, translation, providerRequest, quirks, dropped };
 }
 
 /** Returns a response that is not streamed, after its audit event is committed. */
@@ -236,7 +266,7 @@ async function wholeResponse(
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
   const translated = translation?.response(body, requestedName(prepared), request.body);
   await record.close(200, dialects[dialect].usage(body));
-  if (translated) return Response.json(translated);
+  if (translated) return Response.json(translated, { headers: droppedHeader(prepared) });
   const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
   return new Response(untranslated, { headers: { "content-type": "application/json" } });
 }

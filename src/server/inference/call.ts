@@ -12,6 +12,7 @@ import type { Tracer } from "../observability/traces.ts";
 import type { SecretValues } from "../secrets/secret-values.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallMetrics } from "./call-metrics.ts";
+import type { LearnedQuirks } from "./learned-quirks.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { Pace } from "./pace.ts";
 import type { CallRecord } from "./record.ts";
@@ -58,6 +59,8 @@ export interface CallContext {
   call: InferenceCall;
   record: CallRecord;
   request: ParsedRequest;
+  /** What refusals of providers have taught. */
+  learned: LearnedQuirks;
   /** The llms that can answer. */
   candidates: readonly LlmRow[];
   /** The number of mcpctl programs that the call has passed, this one included. */

@@ -8,6 +8,7 @@ import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
 import { transportFailure } from "./failure.ts";
+import { LearnedQuirks } from "./learned-quirks.ts";
 import { type Pace, systemPace } from "./pace.ts";
 import { errorOfPersona, llmsOfPersona } from "./personas/persona.ts";
 import { CoolDown } from "./pools/cool-down.ts";
@@ -29,12 +30,14 @@ export class Inference {
   readonly #pace: Pace;
   readonly #coolDown: CoolDown;
   readonly #queues: CallQueues;
+  readonly #learned: LearnedQuirks;
 
   constructor(deps: InferenceDeps) {
     this.#deps = deps;
     this.#pace = deps.pace ?? systemPace;
     this.#coolDown = new CoolDown(this.#pace.elapsed);
     this.#queues = new CallQueues(deps.deadlines, this.#pace.elapsed);
+    this.#learned = new LearnedQuirks(deps.catalogue.snapshot.volatile.learned, this.#pace.elapsed);
     deps.metrics.waiting(() => this.#queues.waiting);
     const { catalogue, metrics } = deps;
     metrics.publicNow(({ id }) => isPublic(catalogue.snapshot.byId.get(id)));
@@ -43,6 +46,7 @@ export class Inference {
       for (const { kind, before, after } of changes ?? []) {
         if (kind !== "llm" || !before) continue;
         this.#coolDown.forget(before.id);
+        this.#learned.forget(before.id);
         if (!after) this.#queues.forget(before.id);
       }
       const closed = changes?.some(
@@ -92,7 +96,7 @@ export class Inference {
           choicesOf(body),
         );
       }
-      const context = { call, record, request, candidates, hops, visibleError };
+      const context = { call, record, request, candidates, hops, learned: this.#learned, visibleError };
       const response = this.#try(context, this.#inOrder(candidates, call.requestId));
       if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
       return await responseWhileWaking(response, context, this.#deps);

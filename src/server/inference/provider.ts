@@ -21,14 +21,14 @@ export interface Provider {
   quirksOf(model: string): Quirks;
   /** Returns the headers with the credential, and those that the provider requires. */
   headers(key: string | undefined): Record<string, string>;
-  /** The URL of a path below the llm's base URL. */
-  url(path: string): URL;
+  /** The URL of a path below the llm's base URL. `quirks` are given where more is known by now. */
+  url(path: string, quirks?: Quirks): URL;
 }
 
 /** Returns the provider of an llm. Throws AppError `not_supported` for a type that this version cannot call. */
 export const providerOf = oncePerObject((llm: LlmRow): Provider => {
-  const { type, url, model: ownModel } = llm.spec;
-  const endpoint = endpointOf(type, url, ownModel);
+  const { type, url, model: ownModel, quirks: own } = llm.spec;
+  const endpoint = endpointOf(type, url, ownModel, own);
   if (!endpoint) throw new AppError("not_supported", `llms of type ${type} cannot be called by this version`);
   const { adapter, headers, quirks } = endpoint;
   const urls = new Map<string, URL>();
@@ -37,8 +37,9 @@ export const providerOf = oncePerObject((llm: LlmRow): Provider => {
     headers,
     timeouts: timeoutsOf(llm),
     isMakers: isMakersUrl(type, url),
-    quirksOf: (model) => (model === ownModel ? quirks : endpointOf(type, url, model)!.quirks),
-    url(path) {
+    quirksOf: (model) => (model === ownModel ? quirks : endpointOf(type, url, model, own)!.quirks),
+    url(path, { unversioned } = quirks) {
+      if (unversioned !== quirks.unversioned) return endpoint.url(path, { unversioned });
       const known = urls.get(path) ?? endpoint.url(path);
       urls.set(path, known);
       return known;

@@ -58,10 +58,20 @@ function convertedRequest(
   const renamed = body["model"] === model ? {} : { model };
   if (!isDialect(operation)) return { path, text: spliceTopLevel(text, scan, renamed), stripUsage: false };
   dialects[operation].checkRequest(body);
-  if (translation)
-    return { path, text: JSON.stringify(translation.request(body, model, quirks)), stripUsage: false };
+  if (translation) return { path, text: translatedText(translation, body, model, quirks), stripUsage: false };
   const { changes, stripUsage } = passthroughs[operation].prepare(body, quirks);
   return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage };
+}
+
+function translatedText(
+  translation: Translation,
+  body: Record<string, unknown>,
+  model: string,
+  quirks: Quirks,
+): string {
+  const request = translation.request(body, model, quirks);
+  for (const name of quirks.without ?? []) delete request[name];
+  return JSON.stringify(request);
 }
 
 /** Returns the most output tokens that a request allows, if it sets a limit. */
@@ -77,10 +87,15 @@ export function choicesOf({ n }: Record<string, unknown>): number {
   return typeof n === "number" && n >= 1 ? Math.min(Math.ceil(n), maxChoices) : 1;
 }
 
+/** Returns a model's name without `[1m]`, with which Claude Code asks Anthropic for the large context. */
+function withoutContextMark(model: string): string {
+  return model.replace(/\[1m\]$/i, "");
+}
+
 /** Returns the `model` of a body. Throws AppError `invalid_request` if there is none. */
 export function requestedModel(body: Record<string, unknown>): string {
   const { model } = body;
-  if (typeof model === "string" && model !== "") return model;
+  if (typeof model === "string" && model !== "") return withoutContextMark(model);
   throw new AppError("invalid_request", "model is required", {
     details: [{ path: "/model", message: "is required" }],
   });
@@ -97,7 +112,8 @@ export function requestedModel(body: Record<string, unknown>): string {
 export function modelFor(llm: LlmRow, requested: unknown, candidates: readonly LlmRow[]): string {
   const own = llm.spec.model;
   if (requested === undefined || requested === null || requested === "") return own;
-  const isName = (name: string) => name === requested;
+  const bare = typeof requested === "string" ? withoutContextMark(requested) : requested;
+  const isName = (name: string) => name === requested || name === bare;
   if (candidates.some((one) => isName(one.spec.model) || isName(one.name) || isName(poolOf(one)))) return own;
   if (llm.spec.allowModelOverride && typeof requested === "string") return requested;
   throw new AppError("invalid_request", `model: this llm answers as "${llm.name}" or "${own}"`, {

@@ -1,8 +1,8 @@
 import { AppError, type Fault } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { httpTypes } from "../../kinds/provider-types.ts";
 import { isName, namePattern } from "../../kinds/names.ts";
+import { httpTypes } from "../../kinds/provider-types.ts";
 import { forbiddenKeys, validateFields } from "../../kinds/validate.ts";
 import { isObject } from "../../wire/json.ts";
 import { negotiate } from "../../wire/link/revisions/index.ts";

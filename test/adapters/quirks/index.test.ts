@@ -12,17 +12,19 @@ const claude = (model: string): QuirkSubject => ({ type: "anthropic", host: "api
 const openai = (model: string): QuirkSubject => ({ type: "openai", host: "api.openai.com", model });
 const vllm = (model: string): QuirkSubject => ({ type: "vllm", host: "127.0.0.1", model });
 
-const budgeted = { maxOutputTokens: 64_000 };
-const toFour = { outputFormat: false };
+const billingLine = true;
+const budgeted = { billingLine, maxOutputTokens: 64_000 };
+const toFour = { billingLine, outputFormat: false };
 const adaptive = { ...budgeted, adaptiveThinking: true };
 const toHigh = ["low", "medium", "high"];
 const toXhigh = [...toHigh, "xhigh"];
 const toMax = [...toXhigh, "max"];
 const reasoner = { sampling: false, limitField: "max_completion_tokens" };
-const takes = ["responses"];
 const callIds = { form: /^[a-zA-Z0-9_-]+$/, longest: 40 };
-const sealed = { callIds, sealedReasoning: true };
+const atOpenai = { takes: ["responses"], laterSystem: true, openaiFields: true, callIds };
+const sealed = { sealedReasoning: true };
 const mistral = (model: string): QuirkSubject => ({ type: "openai", host: "api.mistral.ai", model });
+const other = (type: string, host: string, model = "m"): QuirkSubject => ({ type, host, model });
 
 /** At least one llm for each row, and all of its quirks. */
 const known: [QuirkSubject, object][] = [
@@ -35,18 +37,33 @@ const known: [QuirkSubject, object][] = [
   [claude("claude-haiku-4-5-20251001"), budgeted],
   [claude("claude-opus-4-6"), { ...adaptive, efforts: [...toHigh, "max"] }],
   [claude("anthropic/claude-opus-4.7"), { ...adaptive, efforts: toMax, sampling: false }],
-  [claude("claude-fable-5-1"), { ...adaptive, efforts: toMax, sampling: false }],
-  [claude("deepseek-chat"), {}],
+  [claude("claude-fable-5-1"), { ...adaptive, efforts: toMax, sampling: false, laterSystem: true }],
+  [claude("deepseek-chat"), { billingLine }],
   [vllm("claude-opus-4-6"), {}],
-  [openai("gpt-4o"), { takes, callIds }],
-  [openai("o3-mini"), { takes, ...reasoner, ...sealed, efforts: toHigh }],
-  [openai("gpt-5-mini"), { takes, ...reasoner, ...sealed, efforts: toHigh }],
-  [openai("gpt-5.1"), { takes, ...reasoner, ...sealed, efforts: toHigh, effortNone: true }],
-  [openai("gpt-5.1-codex-max"), { takes, ...reasoner, ...sealed, efforts: toHigh, effortNone: false }],
-  [openai("gpt-5.2"), { takes, ...reasoner, ...sealed, efforts: toXhigh, effortNone: true }],
-  [openai("gpt-5.2-pro"), { takes, ...reasoner, ...sealed, efforts: toXhigh, effortNone: false }],
-  [openai("ft:gpt-5.6-sol:mine"), { takes, ...reasoner, ...sealed, efforts: toMax, effortNone: true }],
-  [openai("gpt-6"), { takes, ...reasoner, ...sealed, efforts: toMax, effortNone: true }],
+  [openai("gpt-4o"), { ...atOpenai, maxOutputTokens: 16_384 }],
+  [openai("o3-mini"), { ...atOpenai, ...reasoner, ...sealed, efforts: toHigh }],
+  [openai("gpt-5-mini"), { ...atOpenai, ...reasoner, ...sealed, efforts: toHigh }],
+  [openai("gpt-5.1"), { ...atOpenai, ...reasoner, ...sealed, efforts: toHigh, effortNone: true }],
+  [openai("gpt-5.1-codex-max"), { ...atOpenai, ...reasoner, ...sealed, efforts: toHigh, effortNone: false }],
+  [openai("gpt-5.2"), { ...atOpenai, ...reasoner, ...sealed, efforts: toXhigh, effortNone: true }],
+  [openai("gpt-5.2-pro"), { ...atOpenai, ...reasoner, ...sealed, efforts: toXhigh, effortNone: false }],
+  [
+    openai("ft:gpt-5.6-sol:mine"),
+    { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, effortNone: true, effortWithTools: false },
+  ],
+  [
+    openai("gpt-6"),
+    { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, effortNone: true, effortWithTools: false },
+  ],
+  [openai("gpt-4.1-mini"), { ...atOpenai, maxOutputTokens: 32_768 }],
+  [other("openai", "llm.lan"), { takes: ["responses"] }],
+  [
+    other("azure", "r.openai.azure.com"),
+    { takes: ["responses"], laterSystem: true, openaiFields: true, keyHeader: "api-key" },
+  ],
+  [other("perplexity", "api.perplexity.ai"), { unversioned: true }],
+  [other("openai", "models.github.ai"), { takes: ["responses"], unversioned: true }],
+  [other("vertex", "us-east5-aiplatform.googleapis.com"), { unversioned: true }],
   [vllm("openai/gpt-oss-120b"), { efforts: toHigh }],
   [vllm("deepseek-v4-flash"), { efforts: toHigh, toolTurnReasoning: true }],
   [vllm("models/gemini-3-flash"), { efforts: toHigh, callSignature: "skip_thought_signature_validator" }],

@@ -19,16 +19,25 @@ import {
 /** Translation cases by number: chat requests, translated for Anthropic. */
 
 describe("messages", () => {
-  it("case 1: system and developer messages become one system on top", () => {
+  it("case 1: the first system and developer messages become one system on top", () => {
     const messages = [
       { role: "system", content: "A" },
-      hello,
       { role: "developer", content: [text("B")] },
+      hello,
+      { role: "system", content: "C" },
       { role: "user", content: "more" },
     ];
     expect(sent({ messages })).toMatchObject({
       system: "A\n\nB",
-      messages: [{ role: "user", content: [text("hello"), text("more")] }],
+      messages: [{ role: "user", content: [text("hello"), text("<system>\nC\n</system>"), text("more")] }],
+    });
+    expect(sent({ messages }, "claude-opus-5")).toMatchObject({
+      system: "A\n\nB",
+      messages: [
+        { role: "user", content: [text("hello")] },
+        { role: "system", content: [text("C")] },
+        { role: "user", content: [text("more")] },
+      ],
     });
     const cached = { ...text("A"), cache_control: { type: "ephemeral" } };
     expect(sent({ messages: [{ role: "system", content: [cached] }, hello] }).system).toEqual([cached]);
@@ -230,8 +239,6 @@ describe("limits and sampling", () => {
     ["logit_bias", { 50: 1 }, {}],
     ["logprobs", true, false],
     ["top_logprobs", 2, 0],
-    ["verbosity", "high", "medium"],
-    ["store", true, false],
     ["seed", 7, null],
   ])("case 26: %s %j is refused by name, and %j asks for nothing", (name, value, nothing) => {
     expect(refusedAt({ [name]: value })).toBe(`/${name}`);

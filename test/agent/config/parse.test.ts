@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { configPlace, faultLine, parseAgentConfig } from "../../../src/agent/config/parse.ts";
 import { readAgentConfig } from "../../../src/agent/config/watch.ts";
+import { httpTypes } from "../../../src/kinds/provider-types.ts";
 
 const place = { file: "~/.mcpctl/config.json", home: "/home/alice/.mcpctl", userHome: "/home/alice" };
 
@@ -106,11 +107,8 @@ describe("the config of an agent", () => {
   });
 
   it.each([
-    [
-      { type: "vlm" },
-      'type: must be one of anthropic, openai, deepseek, vllm, ollama, vllm-managed; did you mean "vllm"?',
-    ],
-    [{ type: "gemini-cli" }, "type: must be one of anthropic, openai, deepseek, vllm, ollama, vllm-managed"],
+    [{ type: "vlm" }, `type: must be one of ${httpTypes.join(", ")}, vllm-managed; did you mean "vllm"?`],
+    [{ type: "gemini-cli" }, `type: must be one of ${httpTypes.join(", ")}, vllm-managed`],
     [{ name: "Big One" }, "name: must be a name: lower-case letters, digits and dashes, 100 at most"],
     [{ model: "" }, "model: must not be empty"],
     [{ url: "ftp://x" }, "url: must be http or https"],

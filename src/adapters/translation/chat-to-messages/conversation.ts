@@ -1,4 +1,5 @@
 import { isObject } from "../../../wire/json.ts";
+import type { Quirks } from "../../quirks/types.ts";
 import {
   type Fields,
   isGiven,
@@ -22,7 +23,7 @@ import {
 import { HistoryCallIds } from "./history-call-ids.ts";
 
 export interface Turn {
-  role: "user" | "assistant";
+  role: "user" | "assistant" | "system";
   content: Block[];
 }
 
@@ -31,8 +32,9 @@ const knownOfMessage = ["role", "content", "name", "cache_control"];
 const knownOfResult = [...knownOfMessage, "tool_call_id"];
 
 /**
- * Translates a chat conversation to Anthropic's: system messages go to the top (case 1), turns alternate (case 5), the
- * results of parallel tool calls stand in one turn, before the user's own content (case 4).
+ * Translates a chat conversation to Anthropic's: the first system messages go to the top and later ones stay in their place
+ * (case 1), turns alternate (case 5), the results of parallel tool calls stand in one turn, before the user's own content
+ * (case 4).
  *
  * A user's `name` goes in front of the text. Other names and annotations of answers (`annotations`, unsigned
  * `reasoning_content`, fields of other gateways) are left out: Anthropic has no place for them (case 40). What stands
@@ -41,7 +43,10 @@ const knownOfResult = [...knownOfMessage, "tool_call_id"];
  *
  * @throws AppError `invalid_request`
  */
-export function conversation(messages: unknown): { system?: string | Block[]; messages: Turn[] } {
+export function conversation(
+  messages: unknown,
+  quirks: Quirks,
+): { system?: string | Block[]; messages: Turn[] } {
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
   const system: Block[] = [];
   const turns: Turn[] = [];
@@ -54,7 +59,7 @@ export function conversation(messages: unknown): { system?: string | Block[]; me
       case "system":
       case "developer":
         refuseOthers(message, path, knownOfMessage);
-        system.push(...marked(textBlocks(message.content, `${path}/content`), message));
+        addSystem(system, turns, marked(textBlocks(message.content, `${path}/content`), message), quirks);
         break;
       case "user": {
         refuseOthers(message, path, knownOfMessage);
@@ -80,6 +85,23 @@ export function conversation(messages: unknown): { system?: string | Block[]; me
   trimPrefill(turns);
   if (turns.length === 0) throw refused("/messages", "messages must hold more than system messages");
   return { ...(system.length > 0 && { system: joinedSystem(system) }), messages: turns };
+}
+
+/**
+ * Adds a system message: to the top before the first turn, later as a turn of its own where the model takes one, else to
+ * the user's turn, marked. At the top it would change the beginning of the prompt, and Anthropic's cache would not hold.
+ */
+function addSystem(system: Block[], turns: Turn[], blocks: Block[], { laterSystem }: Quirks): void {
+  const last = turns.at(-1);
+  if (!last) system.push(...blocks);
+  else if (laterSystem && !last.content.some(({ type }) => type === "tool_use"))
+    addBlocks(turns, "system", blocks);
+  else
+    addBlocks(
+      turns,
+      "user",
+      blocks.map((block) => ({ ...block, text: `<system>\n${block["text"]}\n</system>` })),
+    );
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Quirks } from "../../quirks/types.ts";
+import { hintsOf, samplingFields } from "../dropped-fields.ts";
 import {
   type Fields,
   isEmpty,
@@ -27,8 +28,7 @@ const known = [
   ...["response_format", "reasoning_effort", "service_tier", "user", "safety_identifier"],
   // Anthropic's own fields, which some chat clients send.
   ...["top_k", "thinking", "cache_control"],
-  // Dropped: the answer is the same without them.
-  ...["metadata", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
+  ...hintsOf("chat"),
 ];
 
 /** Fields without a counterpart, and the values with which they ask for nothing. */
@@ -40,25 +40,25 @@ const neutral = {
   logprobs: isFalse,
   top_logprobs: isZero,
   functions: isEmpty,
-  store: isFalse,
   modalities: (value: unknown) => Array.isArray(value) && value.every((one) => one === "text"),
-  verbosity: (value: unknown) => value === "medium",
 };
 
 /**
- * Translates a chat request to Anthropic's. A field without a counterpart is refused by name, except `metadata` and the
- * `prompt_cache_*` settings, which are dropped: the answer is the same without them.
+ * Translates a chat request to Anthropic's. A field without a counterpart is refused by name, except hints, without which
+ * the answer is the same.
  *
  * @throws AppError `invalid_request`
  */
 export function messagesRequest(body: Fields, model: string, quirks: Quirks): Fields {
-  refuseOthers(body, "", known, neutral);
+  refuseOthers(body, "", quirks.dropUnsupported ? [...known, ...samplingFields] : known, neutral);
   refuseStreamOptions(body.stream_options);
-  const { system, messages } = conversation(body.messages);
+  const { system, messages } = conversation(body.messages, quirks);
   const requested = formatOf(body, quirks);
   const tools = toolsOf(body, requested.tool);
   const isToolForced = tools.tool_choice?.type === "any" || tools.tool_choice?.type === "tool";
-  const maxTokens = maxTokensOf(body) ?? quirks.maxOutputTokens ?? usualMaxTokens;
+  const { maxOutputTokens } = quirks;
+  const requestedTokens = maxTokensOf(body) ?? maxOutputTokens ?? usualMaxTokens;
+  const maxTokens = Math.min(requestedTokens, maxOutputTokens ?? requestedTokens);
   const allowed = { thinking: !isToolForced, budget: !callsWithoutThinking(messages) };
   const { effort, ...reasoning } = reasoningOf(body.reasoning_effort, quirks, maxTokens, allowed);
   const thinking = isGiven(body.thinking) ? objectAt(body.thinking, "/thinking") : reasoning.thinking;

@@ -1,7 +1,10 @@
 import { AppError } from "../../../errors.ts";
+import type { Quirks } from "../../quirks/types.ts";
+import { isBillingLine } from "../billing-line.ts";
 import { ownCallId } from "../call-ids.ts";
 import { type CarriedState, carriedState } from "../carried-state.ts";
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
+import { withOneSystem } from "../later-system.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { ownIds, returnedMessage } from "../returned-state.ts";
 import { fittingName } from "../tool-names.ts";
@@ -37,7 +40,10 @@ type OwnIds = Map<string, string>;
  *
  * @throws AppError `invalid_request`
  */
-export function conversationOf({ system, messages, model }: Fields): ChatConversation {
+export function conversationOf(
+  { system, messages, model }: Fields,
+  { laterSystem }: Quirks,
+): ChatConversation {
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
   const turns = turnsOf(messages);
   const lastAnswer = turns.findLastIndex((turn) => "role" in turn && turn.role === "assistant");
@@ -51,7 +57,8 @@ export function conversationOf({ system, messages, model }: Fields): ChatConvers
   if (placed.every(({ message }) => message.role === "system")) {
     throw refused("/messages", "messages must hold more than system messages");
   }
-  return chatConversation([...systemMessages(system, "/system"), ...placed]);
+  const all = [...systemMessages(system, "/system"), ...placed];
+  return chatConversation(laterSystem ? all : withOneSystem(all));
 }
 
 /** Returns the turns of both roles, and the system messages between them. */
@@ -84,15 +91,14 @@ function turnsOf(messages: unknown[]): (Turn | PlacedMessage)[] {
 }
 
 function systemMessages(content: unknown, path: string): PlacedMessage[] {
-  const blocks = blocksOf(content, path);
-  if (blocks.length === 0) return [];
-  const texts = blocks.map((block, index) => {
+  const texts = blocksOf(content, path).map((block, index) => {
     const words = block.type === "text" ? "" : wordsOf(block);
     if (words !== "") return words;
     if (block.type !== "text") throw refused(`${path}/${index}/type`, "system can only hold text");
     return textAt(block.text, `${path}/${index}/text`);
   });
-  return [{ message: { role: "system", content: texts.join("\n\n") }, path }];
+  const read = texts.filter((text) => !isBillingLine(text));
+  return read.length === 0 ? [] : [{ message: { role: "system", content: read.join("\n\n") }, path }];
 }
 
 function userMessages({ blocks, path }: Turn, own: OwnIds, isHistory: boolean): PlacedMessage[] {

@@ -10,6 +10,9 @@ import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers } from ".
  */
 export function reasoningEffort(body: Fields, config: Fields, quirks: Quirks): Effort | "none" | undefined {
   const requested = requestedEffort(body, config);
+  // OpenAI refuses tools together with reasoning in chat, also for models that reason unless they are told not to.
+  const hasTools = Array.isArray(body.tools) && body.tools.length > 0;
+  if (hasTools && quirks.effortWithTools === false) return quirks.effortNone ? "none" : undefined;
   if (requested === undefined || !quirks.efforts) return undefined;
   if (requested === "none") return quirks.effortNone ? "none" : undefined;
   return nearestEffort(requested, quirks.efforts);

@@ -1,7 +1,10 @@
-import type { Quirks } from "../../quirks/types.ts";
+import { AppError } from "../../../errors.ts";
+import { type Quirks, withinLimit } from "../../quirks/types.ts";
 import { fitHistory } from "../chat-history.ts";
+import { hintsOf } from "../dropped-fields.ts";
 import type { ChatRequest } from "../halves.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
+import { takesStrict } from "../strict-schema.ts";
 import { conversationOf } from "./conversation.ts";
 import { reasoningEffort } from "./effort.ts";
 import { toolsOf } from "./tools.ts";
@@ -9,8 +12,9 @@ import { toolsOf } from "./tools.ts";
 const known = [
   ...["model", "messages", "system", "max_tokens", "stop_sequences", "stream", "metadata"],
   ...["temperature", "top_p", "top_k", "tools", "tool_choice", "output_config", "thinking", "service_tier"],
-  // Dropped: the answer is the same without them.
-  ...["cache_control", "context_management", "diagnostics"],
+  // The name of `output_config.format` in the beta.
+  "output_format",
+  ...hintsOf("messages"),
 ];
 
 const neutral = {
@@ -22,8 +26,8 @@ const neutral = {
 const longestUser = 64;
 
 /**
- * Translates an Anthropic request to chat. A field without a counterpart is refused by name, except `cache_control`,
- * `context_management` and `diagnostics`, which are dropped: the answer is the same without them. `thinking` and
+ * Translates an Anthropic request to chat. A field without a counterpart is refused by name, except hints, without which
+ * the answer is the same. `thinking` and
  * `output_config.effort` reach only models that are known to take an effort; others decide themselves.
  *
  * A stream is asked for its usage, because Anthropic's streams always contain it.
@@ -31,11 +35,12 @@ const longestUser = 64;
  * @throws AppError `invalid_request`
  */
 export function chatRequest(body: Fields, model: string, quirks: Quirks): ChatRequest {
+  refuseThread(body);
   refuseOthers(body, "", known, neutral);
   const config = outputConfig(body);
   refuseOthers(config, "/output_config", ["effort", "format"]);
   const effort = reasoningEffort(body, config, quirks);
-  const { messages, paths } = conversationOf(body);
+  const { messages, paths } = conversationOf(body, quirks);
   const request = {
     model,
     messages: fitHistory(messages, quirks),
@@ -55,14 +60,30 @@ export function answerSettings(body: Fields): Fields {
   return { ...toolsOf(body), ...formatOf(outputConfig(body).format) };
 }
 
-function outputConfig({ output_config }: Fields): Fields {
-  return isGiven(output_config) ? objectAt(output_config, "/output_config") : {};
+function outputConfig({ output_config, output_format }: Fields): Fields {
+  const config = isGiven(output_config) ? objectAt(output_config, "/output_config") : {};
+  return isGiven(output_format) && !isGiven(config.format) ? { ...config, format: output_format } : config;
+}
+
+/**
+ * Refuses a thread that Anthropic would keep, in the words by which its SDKs send the whole conversation instead:
+ * https://platform.claude.com/docs/en/api/sdks/python
+ */
+function refuseThread({ thread }: Fields): void {
+  if (!isGiven(thread)) return;
+  throw new AppError("invalid_request", "thread is not supported: no state is kept between two calls", {
+    details: [{ path: "/thread", message: "is not supported" }],
+    provider: {
+      family: "anthropic",
+      fields: { details: { error_code: "thread_unsupported_request", unsupported: ["thread"] } },
+    },
+  });
 }
 
 /** Returns the limit of the answer and the sampling, as far as the model takes it (case 72). */
 function limitsOf({ max_tokens, temperature, top_p, top_k }: Fields, quirks: Quirks): Fields {
   const { limitField = "max_tokens", sampling } = quirks;
-  const limit = isGiven(max_tokens) ? { [limitField]: max_tokens } : {};
+  const limit = isGiven(max_tokens) ? { [limitField]: withinLimit(max_tokens, quirks) } : {};
   if (sampling === false) return limit;
   return {
     ...limit,
@@ -78,13 +99,14 @@ function formatOf(value: unknown): Fields {
   if (format.type !== "json_schema") {
     throw refused("/output_config/format/type", `a format of type ${quoted(format.type)} is not known`);
   }
+  const schema = objectAt(format.schema, "/output_config/format/schema");
   return {
     response_format: {
       type: "json_schema",
       json_schema: {
         name: "answer",
-        strict: true,
-        schema: objectAt(format.schema, "/output_config/format/schema"),
+        ...(takesStrict(schema) && { strict: true }),
+        schema,
       },
     },
   };

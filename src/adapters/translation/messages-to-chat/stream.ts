@@ -9,7 +9,7 @@ import type { MessagesBlock } from "../../../wire/dialects/messages.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject, parseExact } from "../../../wire/json.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
-import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
+import { brokenOff, endsWithUsage, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
 import { CallIds } from "../call-ids.ts";
 import { textAndThinking } from "../chat-answer.ts";
@@ -65,9 +65,7 @@ export class MessagesFromChat extends TranslatedPipe {
 
   protected override convert(event: SseEvent): string {
     if (event.data.trim() === doneData) {
-      // Snowflake sends no finish reason; a usage shows that the answer is whole.
-      if (!this.finished && !this.#counts) throw garbage("ended its stream without a finish reason");
-      this.finished = true;
+      if (!this.finished) throw garbage("ended its stream without a finish reason");
       return this.close();
     }
     const chunk = payloadOf(event) as ChatCompletion & { object?: string };
@@ -80,6 +78,7 @@ export class MessagesFromChat extends TranslatedPipe {
       this.#counts = chunk.usage;
       this.usage = chatUsage(chunk.usage) ?? this.usage;
     }
+    if (endsWithUsage(chunk)) this.finished = true;
     this.#tier = chunk.service_tier ?? this.#tier;
     const choice = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined;
     return choice ? this.#choice(choice, event) : "";

@@ -5,7 +5,7 @@ import { tokenCount } from "../../../wire/dialects/usage.ts";
 import { CallIds } from "../call-ids.ts";
 import type { NewId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
-import { type CallersTool, isWebSearch } from "./tool-namespaces.ts";
+import { type CallersTool, isLeftOut } from "./tool-namespaces.ts";
 
 /** The end of an answer. */
 export interface Ending {
@@ -99,5 +99,5 @@ export function callItem(
 }
 
 function toolsInForce({ tools }: Fields): unknown {
-  return Array.isArray(tools) ? tools.filter((tool) => !isWebSearch(tool)) : (tools ?? []);
+  return Array.isArray(tools) ? tools.filter((tool) => !isLeftOut(tool)) : (tools ?? []);
 }

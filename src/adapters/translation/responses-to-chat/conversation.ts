@@ -1,6 +1,8 @@
 import { isObject } from "../../../wire/json.ts";
+import type { Quirks } from "../../quirks/types.ts";
 import { type CarriedState, carriedState } from "../carried-state.ts";
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
+import { withOneSystem } from "../later-system.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { ownIds, returnedMessage } from "../returned-state.ts";
 import { assistantText, contentOf, type ItemPart, partsOf, partsOrWords, textOf } from "./content.ts";
@@ -34,7 +36,11 @@ interface AssistantTurn extends PlacedMessage {
  * @param takesThinking True if signed thinking reaches a provider that takes it back.
  * @throws AppError `invalid_request`
  */
-export function conversationOf(body: Fields, takesThinking: boolean): ChatConversation {
+export function conversationOf(
+  body: Fields,
+  takesThinking: boolean,
+  { laterSystem }: Quirks,
+): ChatConversation {
   const turns: (PlacedMessage | AssistantTurn)[] = [];
   const callers = new Map<string, AssistantTurn>();
   let open: AssistantTurn | undefined;
@@ -126,7 +132,7 @@ export function conversationOf(body: Fields, takesThinking: boolean): ChatConver
   }
   const placed = turns.flatMap((turn) => ("calls" in turn ? assistantMessages(turn) : [turn]));
   if (placed.length === 0) throw refused("/input", "input holds nothing that this llm's provider can read");
-  return chatConversation(placed);
+  return chatConversation(laterSystem ? placed : withOneSystem(placed));
 }
 
 /** Only the provider that wrote a compaction can read it. */

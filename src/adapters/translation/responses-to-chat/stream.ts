@@ -8,7 +8,7 @@ import {
 import type { StreamPosition } from "../../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
-import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
+import { brokenOff, endsWithUsage, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
 import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
@@ -69,6 +69,7 @@ export class ResponsesFromChat extends TranslatedPipe {
     if (chunk.service_tier) this.#tier = chunk.service_tier;
     const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
     if (choice) this.#choice(items, choice);
+    if (endsWithUsage(chunk)) this.finished = true;
     return this.#flush();
   }
 
@@ -86,9 +87,7 @@ export class ResponsesFromChat extends TranslatedPipe {
 
   #end(): string {
     // Some gateways drop an error in the middle of a stream and send [DONE] all the same.
-    // Snowflake sends no finish reason either; a usage shows that the answer is whole.
-    if (!this.finished && !this.#usage) throw garbage("ended its stream without a finish reason");
-    this.finished = true;
+    if (!this.finished) throw garbage("ended its stream without a finish reason");
     return this.close();
   }
 

@@ -11,7 +11,7 @@ import {
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
 import { customInputKey } from "./custom-input.ts";
-import { functionName, isWebSearch, type PlacedTool, placedTools, requestTools } from "./tool-namespaces.ts";
+import { functionName, isLeftOut, type PlacedTool, placedTools, requestTools } from "./tool-namespaces.ts";
 
 /** Settings of tools, and the values with which they ask for nothing. */
 const neutral = {
@@ -30,7 +30,7 @@ const neutral = {
  */
 export function toolsOf(body: Fields): Fields {
   const described = requestTools(body).flatMap(({ tools, path }) => placedTools(tools, path));
-  const ours = described.filter(({ tool }) => !isWebSearch(tool));
+  const ours = described.filter(({ tool }) => !isLeftOut(tool));
   const tools = ours.map(toolOf);
   const { choice, allowed } = choiceOf(body.tool_choice);
   const isForced = choice !== undefined && choice !== "auto" && choice !== "none";

@@ -1,3 +1,4 @@
+import type { Quirks } from "../../../adapters/quirks/types.ts";
 import { idsOf } from "./contents.ts";
 import type { RowOf } from "./typed-rows.ts";
 import type { Change, Contents, Ref, Row, Session } from "./types.ts";
@@ -29,6 +30,14 @@ export interface VolatileState {
   readonly health: Map<string, BackendHealth>;
   /** The last contact of workstation agents, by session, in milliseconds since 1970. */
   readonly seen: Map<string, number>;
+  /** Quirks of llms that refusals of their providers have taught, until a time of the monotonic clock. */
+  readonly learned: Map<string, LearnedQuirk>;
+}
+
+export interface LearnedQuirk {
+  quirks: Quirks;
+  /** Milliseconds. */
+  until: number;
 }
 
 const emptyTable: Table = { byName: new Map(), sorted: [] };
@@ -60,7 +69,7 @@ export class Snapshot {
 
   constructor(
     contents: Contents,
-    volatile: VolatileState = { lastUsed: new Map(), health: new Map(), seen: new Map() },
+    volatile: VolatileState = { lastUsed: new Map(), health: new Map(), seen: new Map(), learned: new Map() },
   ) {
     const { lastUsed } = volatile;
     for (const { tokenId, at } of contents.lastUsed)

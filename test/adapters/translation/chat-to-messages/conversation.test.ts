@@ -5,13 +5,13 @@ import { hello, refusal, translated, turns } from "./translated.ts";
 const png = "data:image/png;base64,iVBORw0KGgo=";
 
 describe("the conversation of a chat request, translated to messages", () => {
-  it("joins all system and developer messages to one system prompt (case 1)", () => {
+  it("joins the first system and developer messages to one system prompt (case 1)", () => {
     expect(
       translated({
         messages: [
           { role: "system", content: "Be brief." },
-          ...hello,
           { role: "developer", content: [{ type: "text", text: "Be kind." }] },
+          ...hello,
         ],
       }),
     ).toMatchObject({

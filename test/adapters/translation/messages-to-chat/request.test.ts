@@ -152,7 +152,7 @@ describe("the conversation of a messages request, translated to chat", () => {
   it("may have a system message in the middle, and loses an empty answer", () => {
     expect(
       chat(...hello, { role: "assistant", content: [] }, { role: "system", content: "now French" }),
-    ).toEqual([...hello, { role: "system", content: "now French" }]);
+    ).toEqual([{ role: "user", content: "hello\n\n<system>\nnow French\n</system>" }]);
   });
 
   it.each([

@@ -22,10 +22,8 @@ describe("a responses request is refused for", () => {
     ["previous_response_id", "resp_1", "previous_response_id"],
     ["conversation", "conv_1", "conversation"],
     ["prompt", { id: "pmpt_1" }, "prompt"],
-    ["truncation", "auto", "truncation"],
     ["top_logprobs", 2, "top_logprobs"],
     ["moderation", { model: "x" }, "moderation"],
-    ["context_management", [{ type: "compaction" }], "context_management"],
     ["something_new", 1, "something_new"],
   ])("%s: %j", (name, value, words) => {
     for (const way of [toChat, toMessages]) {
@@ -37,7 +35,7 @@ describe("a responses request is refused for", () => {
 
   it.each([
     ...["file_search", "computer_use_preview", "code_interpreter"],
-    ...["image_generation", "mcp", "local_shell", "shell", "apply_patch", "tool_search"],
+    ...["mcp", "local_shell", "shell", "apply_patch", "tool_search"],
   ])("the tool %s", (type) => {
     const { path, message } = refusal(() => chat({ tools: [{ type }] }));
     expect(path).toBe("/tools/0/type");
@@ -122,7 +120,6 @@ describe("a responses request is refused for", () => {
   });
 
   it.each<[string, Fields, string, string]>([
-    ["verbosity", { text: { verbosity: "high" } }, "/text/verbosity", "text.verbosity has no counterpart"],
     [
       "an unknown effort",
       { reasoning: { effort: "huge" } },

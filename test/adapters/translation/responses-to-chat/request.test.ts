@@ -39,18 +39,22 @@ describe("a responses request translated to chat", () => {
       temperature: 0.5,
       top_p: 0.9,
       reasoning_effort: "low",
-      verbosity: "low",
       response_format: {
         type: "json_schema",
         json_schema: { name: "a", schema: { type: "object" }, strict: true },
       },
       user: "u",
-      safety_identifier: "s",
-      prompt_cache_key: "k",
       service_tier: "flex",
       stream: true,
       stream_options: { include_usage: true },
     });
+  });
+
+  it("has OpenAI's own fields at OpenAI only (case 107)", () => {
+    const own = { prompt_cache_key: "k", safety_identifier: "s" };
+    const request = { input: "x", text: { verbosity: "low" }, ...own };
+    expect(toChat.request(request, "m", { openaiFields: true })).toMatchObject({ verbosity: "low", ...own });
+    expect(Object.keys(toChat.request(request, "m", {}))).toEqual(["model", "messages"]);
   });
 
   it("has the limit under its newer name for reasoning models of OpenAI (case 72)", () => {
@@ -189,8 +193,7 @@ describe("a responses request translated to chat", () => {
     });
     expect(messages).toEqual([
       { role: "system", content: "a\n\nb\n\nc" },
-      { role: "user", content: "hello" },
-      { role: "system", content: "d" },
+      { role: "user", content: "hello\n\n<system>\nd\n</system>" },
     ]);
   });
 
@@ -228,7 +231,6 @@ describe("Codex's recorded request", () => {
     expect(request).toMatchObject({
       parallel_tool_calls: false,
       reasoning_effort: "medium",
-      prompt_cache_key: codex.prompt_cache_key,
       stream: true,
       tools: [
         { function: { name: "shell" } },

@@ -13,6 +13,7 @@ const settings = {
   price: { input: 1.25, output: 10, cachedInput: 0 },
   responses: "native",
   allowModelOverride: true,
+  quirks: { laterSystem: true, without: ["user"] },
 };
 const own = { note: "mine", nested: { timeouts: 5 } };
 const path = "/api/v1/llms/gpt";

@@ -50,13 +50,14 @@ export const llmHooks: Hooks<LlmRow> = {
     if (!draft.before) draft.row.status = { origin: "static", status: "active" };
     draft.row.visibility = visibility;
   },
-  status({ status }, { snapshot }) {
+  status({ id, status }, { snapshot }) {
     const seen = snapshot.volatile.seen.get(String(status.session));
     return {
       origin: status.origin,
       status: status.status,
       lastSeenAt: seen === undefined ? null : new Date(seen).toISOString(),
       capabilities: status.capabilities ?? null,
+      learnedQuirks: { ...snapshot.volatile.learned.get(id)?.quirks },
     };
   },
 };

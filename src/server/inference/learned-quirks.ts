@@ -1,0 +1,120 @@
+import { correctionOf, mergedQuirks } from "../../adapters/quirks/correction.ts";
+import type { Quirks } from "../../adapters/quirks/types.ts";
+import { AppError } from "../../errors.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
+import { isObject, parsedObject } from "../../wire/json.ts";
+import type { LearnedQuirk } from "../core/store/snapshot.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
+
+/** The time for which a correction is kept, in milliseconds. */
+const lifetime = 60 * 60 * 1000;
+
+/** Fields of a translated request that can be left out: added by the server, or without meaning for the answer. */
+const removable = [
+  ...["stream_options", "user", "metadata", "service_tier", "parallel_tool_calls", "reasoning_effort"],
+  ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "safety_identifier", "verbosity"],
+];
+
+/** A request that the provider refused. */
+export interface RefusedRequest {
+  llm: LlmRow;
+  operation: Operation;
+  text: string;
+  isTranslated: boolean;
+  /** The server itself asked for the usage of the stream. */
+  stripUsage: boolean;
+  quirks: Quirks;
+}
+
+/**
+ * Quirks that refusals of providers have taught, for an hour each. The call that met one is sent once more, and the next
+ * ones are right at once.
+ */
+export class LearnedQuirks {
+  readonly #byLlm: Map<string, LearnedQuirk>;
+  readonly #elapsed: () => number;
+
+  /**
+   * @param byLlm The quirks by the id of the llm, which `describe` shows.
+   * @param elapsed Milliseconds of a monotonic clock.
+   */
+  constructor(byLlm: Map<string, LearnedQuirk>, elapsed: () => number) {
+    this.#byLlm = byLlm;
+    this.#elapsed = elapsed;
+  }
+
+  /** Returns the quirks with those that were learned about the llm. */
+  with(llm: LlmRow, quirks: Quirks): Quirks {
+    const learned = this.#byLlm.get(llm.id);
+    if (!learned) return quirks;
+    if (learned.until > this.#elapsed()) return mergedQuirks(quirks, learned.quirks);
+    this.#byLlm.delete(llm.id);
+    return quirks;
+  }
+
+  /** Forgets an llm that was changed or deleted. */
+  forget(llmId: string): void {
+    this.#byLlm.delete(llmId);
+  }
+
+  /** Learns from a refusal. Returns true if a second try may succeed. */
+  learn(error: unknown, request: RefusedRequest): boolean {
+    if (!(error instanceof AppError) || !error.provider) return false;
+    const correction = missingOperation(error, request) ?? wrongRequest(error, request);
+    if (correction) this.#keep(request.llm, correction);
+    return correction !== undefined;
+  }
+
+  /**
+   * Learns from the head of an answer: the responses of llama.cpp ignore the form that was asked for. Returns true if the
+   * call must be sent once more, as a translation.
+   */
+  learnFromHead(headers: ReadonlyMap<string, string>, request: RefusedRequest): boolean {
+    const { llm, operation, isTranslated, quirks } = request;
+    const isNative = operation === "responses" && !isTranslated && llm.spec.responses === undefined;
+    if (!isNative || headers.get("server")?.toLowerCase() !== "llama.cpp") return false;
+    this.#keep(llm, withoutOperation(quirks, operation));
+    return true;
+  }
+
+  #keep({ id }: LlmRow, correction: Quirks): void {
+    const quirks = mergedQuirks(this.#byLlm.get(id)?.quirks ?? {}, correction);
+    this.#byLlm.set(id, { quirks, until: this.#elapsed() + lifetime });
+  }
+}
+
+/**
+ * The provider has no such path: OpenAI's responses, or `/v1` below a base URL with a path. llama.cpp has the path of
+ * responses, and fails with 500 for most requests of Codex.
+ */
+function missingOperation(error: AppError, { llm, operation, isTranslated, quirks }: RefusedRequest) {
+  const { status, provider } = error;
+  if (![404, 405, 500, 501].includes(status) || provider?.meaning) return undefined;
+  const isOptional = operation === "responses" && !isTranslated && llm.spec.responses === undefined;
+  if (isOptional && !quirks.openaiFields) return withoutOperation(quirks, operation);
+  if (status === 500) return undefined;
+  const hasPath = URL.canParse(llm.spec.url) && new URL(llm.spec.url).pathname !== "/";
+  return status !== 501 && hasPath && quirks.unversioned === undefined ? { unversioned: true } : undefined;
+}
+
+function withoutOperation({ takes = [] }: Quirks, operation: Operation): Quirks {
+  return { takes: takes.filter((taken) => taken !== operation) };
+}
+
+function wrongRequest(error: AppError, { text, isTranslated, stripUsage, quirks }: RefusedRequest) {
+  const sent = parsedObject(text);
+  if (!isObject(sent)) return undefined;
+  const own = stripUsage ? ["stream_options"] : [];
+  const correction = correctionOf({
+    status: error.status,
+    message: error.message,
+    param: error.provider?.fields["param"],
+    sent,
+    removable: isTranslated ? removable : own,
+  });
+  const isLimit = correction && !correction.without;
+  // A caller of the provider's own dialect has set its limit for this provider.
+  if (!isTranslated && isLimit) return undefined;
+  const isKnown = correction?.without?.every((name) => quirks.without?.includes(name));
+  return isKnown ? undefined : correction;
+}

@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { must } from "../../support/server.ts";
+import { chatAnswer, chatFrames, chunk, lastChunk, reply, streamHead } from "../../support/upstream.ts";
+import { onlyEvent, question, withProvider } from "./setup.ts";
+
+const chatPath = "/v1/chat/completions";
+const messagesPath = "/v1/messages";
+const responsesPath = "/v1/responses";
+const request = { ...question, max_tokens: 32_000 };
+const answer = reply(200, chatAnswer("ok"));
+const shown = async (server: Awaited<ReturnType<typeof withProvider>>["server"]) =>
+  (await must(server.admin("GET", "/api/v1/llms/gpt"))).body.learnedQuirks;
+
+describe("a refusal of something that the server can leave out (case 107)", () => {
+  it("is corrected in the same call, remembered, and shown", async () => {
+    const { call, provider, server } = await withProvider((asked, connection) => {
+      const limit = asked.body.max_tokens;
+      if (limit > 16_384)
+        return connection.write(
+          reply(400, {
+            error: {
+              message: `max_tokens is too large: ${limit}. This model supports at most 16384 completion tokens`,
+            },
+          }),
+        );
+      connection.write(answer);
+    });
+    for (let n = 0; n < 2; n++) expect((await call("POST", messagesPath, request)).status).toBe(200);
+    expect(provider.seen.map(({ body }) => body.max_tokens)).toEqual([32_000, 16_384, 16_384]);
+    expect(await shown(server)).toEqual({ maxOutputTokens: 16_384 });
+    await must(server.admin("PUT", "/api/v1/llms/gpt", { description: "changed" }));
+    expect(await shown(server)).toEqual({});
+  });
+
+  it("is corrected for the usage that the server asks for, also where bytes pass through", async () => {
+    const { call, provider } = await withProvider((asked, connection) => {
+      if ("stream_options" in asked.body)
+        return connection.write(
+          reply(422, { detail: [{ loc: ["body", "stream_options"], msg: "Extra inputs" }] }),
+        );
+      connection.write(streamHead + chunk(chatFrames(["hi"], false).join("")) + lastChunk);
+    });
+    for (const path of [chatPath, messagesPath]) {
+      const { status, text } = await call("POST", path, { ...question, stream: true, max_tokens: 9 });
+      expect([status, text]).toEqual([200, expect.stringContaining("hi")]);
+    }
+    expect(provider.seen).toHaveLength(3);
+  });
+
+  it("is not corrected twice in one call, and not for the caller's own field", async () => {
+    const { call, provider, server } = await withProvider((asked, connection) => {
+      const name = ["stream_options", "user"].find((field) => field in asked.body);
+      connection.write(name ? reply(400, { error: { message: `${name} is unknown` } }) : answer);
+    });
+    const own = await call("POST", chatPath, { ...question, user: "me" });
+    expect([own.status, provider.seen.length]).toEqual([400, 1]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 400 });
+    const body = { ...request, metadata: { user_id: "me" }, stream: true };
+    expect((await call("POST", messagesPath, body)).status).toBe(400);
+    expect(provider.seen).toHaveLength(3);
+    expect((await call("POST", messagesPath, body)).status).toBe(200);
+  });
+
+  it("names what was left out in a header", async () => {
+    const { call } = await withProvider((_, connection) => connection.write(answer), {
+      responses: "translated",
+    });
+    const body = {
+      model: "gpt",
+      input: "x",
+      truncation: "auto",
+      text: { verbosity: "low" },
+      prompt_cache_key: "k",
+    };
+    const { status, headers } = await call("POST", responsesPath, body);
+    expect([status, headers.get("x-mcpctl-dropped")]).toEqual([
+      200,
+      "truncation, prompt_cache_key, text.verbosity",
+    ]);
+    const plain = await call("POST", responsesPath, { model: "gpt", input: "x" });
+    expect(plain.headers.get("x-mcpctl-dropped")).toBeNull();
+  });
+});
+
+describe("a provider of type openai without OpenAI's responses", () => {
+  it.each([404, 405, 500, 501])("that answers %i gets chat completions from then on", async (status) => {
+    const { call, provider } = await withProvider((asked, connection) =>
+      connection.write(asked.path === responsesPath ? reply(status, { error: { message: "x" } }) : answer),
+    );
+    for (let n = 0; n < 2; n++)
+      expect((await call("POST", responsesPath, { model: "gpt", input: "x" })).status).toBe(200);
+    expect(provider.seen.map(({ path }) => path)).toEqual([responsesPath, chatPath, chatPath]);
+  });
+
+  it("that is llama.cpp gets chat completions, although it answers", async () => {
+    const { call, provider } = await withProvider((asked, connection) =>
+      connection.write(
+        asked.path === responsesPath
+          ? reply(200, { id: "resp_1", object: "response", output: [] }, { server: "llama.cpp" })
+          : answer,
+      ),
+    );
+    const { body } = await call("POST", responsesPath, { model: "gpt", input: "x" });
+    expect(body.output[0].content[0].text).toBe("ok");
+    expect(provider.seen.map(({ path }) => path)).toEqual([responsesPath, chatPath]);
+  });
+
+  it("is asked for them all the same where the llm says native", async () => {
+    const { call, provider } = await withProvider(
+      (_, connection) => connection.write(reply(404, { error: { message: "x" } })),
+      { responses: "native" },
+    );
+    expect((await call("POST", responsesPath, { model: "gpt", input: "x" })).status).toBe(404);
+    expect(provider.seen).toHaveLength(1);
+  });
+});
+
+describe("a base url", () => {
+  it("whose paths have no /v1 is found by the first 404", async () => {
+    const { call, provider, server } = await withProvider((asked, connection) =>
+      connection.write(asked.path === "/inference/chat/completions" ? answer : reply(404, "Not Found")),
+    );
+    await must(server.admin("PUT", "/api/v1/llms/gpt", { url: `${provider.url}/inference` }));
+    for (let n = 0; n < 2; n++) expect((await call("POST", chatPath, question)).status).toBe(200);
+    expect(provider.seen.map(({ path }) => path)).toEqual([
+      "/inference/v1/chat/completions",
+      "/inference/chat/completions",
+      "/inference/chat/completions",
+    ]);
+  });
+
+  it("may end in the path of a call", async () => {
+    const { call, provider, server } = await withProvider((_, connection) => connection.write(answer));
+    await must(server.admin("PUT", "/api/v1/llms/gpt", { url: `${provider.url}/api/v3/chat/completions` }));
+    expect((await call("POST", chatPath, question)).status).toBe(200);
+    expect(provider.seen[0]!.path).toBe("/api/v3/chat/completions");
+  });
+});
+
+describe("the model gpt[1m]", () => {
+  it.each([chatPath, messagesPath])("is gpt at %s", async (path) => {
+    const { call } = await withProvider((_, connection) => connection.write(answer));
+    expect((await call("POST", path, { ...request, model: "gpt[1m]" })).status).toBe(200);
+  });
+});
+
+describe("the line about billing of Claude Code (case 108)", () => {
+  it("does not reach other providers, translated or not", async () => {
+    const line = { type: "text", text: "x-anthropic-billing-header: cc_version=2.1; cch=36ee5;" };
+    const body = { ...request, system: [line, { type: "text", text: "You are Claude Code." }] };
+    for (const type of ["openai", "anthropic"]) {
+      const { call, provider } = await withProvider((_, connection) => connection.write(answer), { type });
+      await call("POST", messagesPath, body);
+      expect(provider.seen[0]!.text).not.toContain("billing");
+      expect(provider.seen[0]!.text).toContain("You are Claude Code.");
+    }
+  });
+});
+
+describe("a thread that Anthropic would keep", () => {
+  it("is refused in the words by which SDKs send the whole conversation", async () => {
+    const { call, provider } = await withProvider((_, connection) => connection.write(answer));
+    const { status, body } = await call("POST", messagesPath, { ...request, thread: { type: "create" } });
+    expect([status, body.error.details]).toEqual([
+      400,
+      { error_code: "thread_unsupported_request", unsupported: ["thread"] },
+    ]);
+    expect(provider.seen).toHaveLength(0);
+  });
+});
