@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { endpointOf } from "../../adapters/endpoint.ts";
-import { adapterFor, isMakersUrl } from "../../adapters/index.ts";
+import { isMakersUrl } from "../../adapters/index.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import { systemReason } from "../../system-errors.ts";
 import { modelsPath } from "../../wire/dialects/operations.ts";
