@@ -19,6 +19,7 @@ describe("the flags of a kind", () => {
       "description",
       "api-key-ref",
       "responses",
+      "quirks",
       "allow-model-override",
       "pool-name",
       "admits",

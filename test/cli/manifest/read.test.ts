@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseManifests, readManifests } from "../../../src/cli/manifest/read.ts";
 import { AppError } from "../../../src/errors.ts";
+import { llmTypes } from "../../../src/kinds/provider-types.ts";
 import { fakeTerminal } from "../../support/cli/fake-terminal.ts";
 
 /** The faults that are printed for a text. */
@@ -127,7 +128,7 @@ name: x
     ).toEqual([
       'agents.yaml:8:1: sevrers: unknown field; did you mean "servers"?',
       "agents.yaml:11:1: name: must be lower-case letters, digits and hyphens, at most 100",
-      'agents.yaml:12:1: type: must be "anthropic" or "openai" or "deepseek" or "vllm" or "ollama" or "gemini-cli"',
+      `agents.yaml:12:1: type: must be ${llmTypes.map((type) => `"${type}"`).join(" or ")}`,
       "agents.yaml:13:1: model: must be a string",
       "agents.yaml:14:1: apiKeyRef.key: is required",
       'agents.yaml:16:3: apiKeyRef.kee: unknown field; did you mean "key"?',

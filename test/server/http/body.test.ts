@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { llmTypes } from "../../../src/kinds/provider-types.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { readText } from "../../../src/server/http/body.ts";
 import { requestHead, sendRaw } from "../../support/raw-http.ts";
@@ -270,7 +271,7 @@ describe("the faults of a body", () => {
     );
     expect(faults).toEqual({
       "/name": "must be lower case letters, digits and hyphens: ^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
-      "/type": 'must be "anthropic" or "openai" or "deepseek" or "vllm" or "ollama" or "gemini-cli"',
+      "/type": `must be ${llmTypes.map((type) => `"${type}"`).join(" or ")}`,
       "/model": "is required",
       "/tier": 'must be "fast" or "heavy"',
       "/modle": 'unknown field; did you mean "model"?',

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { linkPaths } from "../../../src/wire/link/constants.ts";
 import { must } from "../../support/server.ts";
-import { chatFrames } from "../../support/upstream.ts";
+import { chatAnswer, chatFrames } from "../../support/upstream.ts";
 import {
   acceptCallByStream,
   callModel,
@@ -244,11 +244,15 @@ it("a stream ends with one error when its agent fails (failure mode 3)", async (
   expect((await agent.post(task, batch(2))).status).toBe(410);
 });
 
-it("a whole response to a streamed call is an error (failure mode 56)", async () => {
+it("a whole response to a streamed call is sent as a stream, and one without an answer is an error (failure mode 56)", async () => {
   const { agent, called, task } = await acceptCallByStream();
-  await agent.post(task, { status: 200, body: { choices: [] } });
+  await agent.post(task, { status: 200, body: chatAnswer("whole") });
   const { status, text } = await called;
-  expect([status, await text()]).toEqual([502, expect.stringContaining("did not answer with a stream")]);
+  expect([status, await text()]).toEqual([200, expect.stringMatching(/"whole"[\s\S]*\[DONE\]/)]);
+  const again = await acceptCallByStream();
+  await again.agent.post(again.task, { status: 200, body: { choices: [] } });
+  const refused = await again.called;
+  expect([refused.status, await refused.text()]).toEqual([502, expect.stringContaining("without choices")]);
 });
 
 it("a result that is larger than any response is refused, and the task goes on (failure mode 53)", async () => {
