@@ -1,7 +1,7 @@
 import type { Quirks } from "./types.ts";
 
 /** A refusal of a provider, and the request that it refused. */
-export interface Refusal {
+export interface ProviderRefusal {
   status: number;
   /** The provider's sentence. */
   message: string;
@@ -27,7 +27,7 @@ const outputLimits: readonly RegExp[] = [
  *
  * The provider must name a field that this program added or may leave out, or the limit of the model's output.
  */
-export function correctionOf(refusal: Refusal): Quirks | undefined {
+export function correctionOf(refusal: ProviderRefusal): Quirks | undefined {
   const { status, message, sent } = refusal;
   if (status !== 400 && status !== 422) return undefined;
   const asked = limitIn(sent);
@@ -50,7 +50,7 @@ export function mergedQuirks(first: Quirks, later: Quirks): Quirks {
 }
 
 function limitIn(
-  sent: Refusal["sent"],
+  sent: ProviderRefusal["sent"],
 ): { field: "max_tokens" | "max_completion_tokens"; value: number } | undefined {
   for (const field of ["max_completion_tokens", "max_tokens"] as const) {
     const value = sent[field];
@@ -69,7 +69,7 @@ function outputLimitIn(message: string): number | undefined {
 }
 
 /** Returns true if a refusal is about a top-level field. */
-function names({ message, param }: Refusal, field: string): boolean {
+function names({ message, param }: ProviderRefusal, field: string): boolean {
   if (param === field) return true;
   return new RegExp(`(?:^|[^\\w.])(?:body\\.)?${field}(?![\\w])`).test(message.slice(0, 2_000));
 }

@@ -119,8 +119,8 @@ export async function attempt(
     });
   } catch (error) {
     leaveQueue();
-    // An error in a stream, or in a response with status 200, has a status of its own.
-    if (error instanceof AppError && error.provider) progress.status = error.status;
+    // An error in a stream, or in a response with status 200, may name a status of its own; 502 stands for none.
+    if (error instanceof AppError && error.provider && error.status !== 502) progress.status = error.status;
     // A failed attempt used no tokens. If the caller left, the provider had begun.
     if (transportFailure(error).code !== "client_closed_request") context.record.sent = undefined;
     throw error;
