@@ -57,10 +57,7 @@ const known: [QuirkSubject, object][] = [
   ],
   [openai("gpt-4.1-mini"), { ...atOpenai, maxOutputTokens: 32_768 }],
   [other("openai", "llm.lan"), { takes: ["responses"] }],
-  [
-    other("azure", "r.openai.azure.com"),
-    { takes: ["responses"], laterSystem: true, openaiFields: true, keyHeader: "api-key" },
-  ],
+  [other("azure", "r.openai.azure.com"), { ...atOpenai, keyHeader: "api-key" }],
   [other("perplexity", "api.perplexity.ai"), { unversioned: true }],
   [other("openai", "models.github.ai"), { takes: ["responses"], unversioned: true }],
   [other("vertex", "us-east5-aiplatform.googleapis.com"), { unversioned: true }],
@@ -68,8 +65,8 @@ const known: [QuirkSubject, object][] = [
   [vllm("deepseek-v4-flash"), { efforts: toHigh, toolTurnReasoning: true }],
   [vllm("models/gemini-3-flash"), { efforts: toHigh, callSignature: "skip_thought_signature_validator" }],
   [vllm("moonshotai/Kimi-K2.6"), { toolTurnReasoning: true }],
-  [openai("gpt-5-chat-latest"), { takes, ...reasoner, callIds, sealedReasoning: false, efforts: toHigh }],
-  [mistral("devstral"), { takes, callIds: { form: /^[a-zA-Z0-9]{9}$/, longest: 9 } }],
+  [openai("gpt-5-chat-latest"), { ...atOpenai, ...reasoner, sealedReasoning: false, efforts: toHigh }],
+  [mistral("devstral"), { takes: ["responses"], callIds: { form: /^[a-zA-Z0-9]{9}$/, longest: 9 } }],
   [vllm("qwen3:8b"), {}],
   [vllm("foo-gpt-5"), {}],
 ];
