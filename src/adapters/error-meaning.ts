@@ -29,7 +29,8 @@ const rows: readonly MeaningRow[] = [
   {
     is: "sealed_elsewhere",
     codes: ["invalid_encrypted_content"],
-    words: /encrypted content .*could not be/i,
+    words:
+      /encrypted.content .*(?:could|can) ?not be|invalid `?signature`? in `?thinking|thought.signature .*(?:not valid|invalid)|corrupted thought signature/i,
   },
   {
     is: "moderation",

@@ -62,6 +62,14 @@ export interface StreamPipe {
   readonly fault: StreamFault | undefined;
   /** The answer of a responses stream: an error frame must name it. */
   readonly position?: StreamPosition | undefined;
+  /** A finished answer of a responses stream, to which later requests can refer. */
+  readonly answer?: ResponsesAnswer | undefined;
+}
+
+/** An answer of a responses call: its id and its items. */
+export interface ResponsesAnswer {
+  id: string;
+  output: readonly unknown[];
 }
 
 /** Translates calls of one dialect to another one, and the answers back. Pure functions. */

@@ -2,7 +2,7 @@ import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { firstFrameEnd, SseParser } from "../../wire/sse.ts";
-import type { StreamFault, StreamPipe } from "../types.ts";
+import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 
 /**
  * Puts the names of events back that some relays leave out (case 96): Anthropic's SDKs read no event without its name,
@@ -36,6 +36,10 @@ export class EventNamesPipe implements StreamPipe {
 
   get position(): StreamPosition | undefined {
     return this.#pipe.position;
+  }
+
+  get answer(): ResponsesAnswer | undefined {
+    return this.#pipe.answer;
   }
 
   get #areThere(): boolean {

@@ -11,42 +11,25 @@ import { reportedFault } from "../provider-fault.ts";
 import { isBillingLine } from "../translation/billing-line.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
 import type { StreamFault } from "../types.ts";
+import { withoutThinking } from "../without-sealed.ts";
 import { hasAny, type Passthrough, type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
 
 /**
- * Requests pass unchanged, but for thinking of another provider that came through a translation, and for the line that
- * only Anthropic reads.
+/**
+ * Requests pass unchanged, but for thinking of another provider that came through a translation, which Anthropic refuses
+ * (case 95), and for the line that only Anthropic reads.
  */
 export const messagesPassthrough: Passthrough = {
-  prepare({ system, messages }, { billingLine }) {
+  prepare(body, { billingLine }) {
+    const { system } = body;
     const isMarked = !billingLine && Array.isArray(system) && isBillingLine(system[0]?.text);
-    const changes = { ...withoutCarried(messages), ...(isMarked && { system: system.slice(1) }) };
+    const changes = { ...withoutThinking(body, isCarried), ...(isMarked && { system: system.slice(1) }) };
     return { changes, stripUsage: false };
   },
   watch: () => new MessagesWatch(),
 };
 
-/**
- * Removes thinking whose signature this program wrote: Anthropic refuses it (case 95). An answer with nothing else in it
- * is removed as well.
- */
-function withoutCarried(messages: unknown): Record<string, unknown> {
-  if (!Array.isArray(messages) || !messages.some(hasCarried)) return {};
-  const kept = messages.flatMap((message) => {
-    if (!hasCarried(message)) return [message];
-    const content = (message.content as unknown[]).filter((block) => !isCarried(block));
-    return content.length > 0 ? [{ ...message, content }] : [];
-  });
-  return { messages: kept };
-}
-
-function hasCarried(message: unknown): message is { content: unknown[] } {
-  const content = (message as { content?: unknown } | null)?.content;
-  return Array.isArray(content) && content.some(isCarried);
-}
-
-function isCarried(block: unknown): boolean {
-  const { type, signature } = (block ?? {}) as { type?: unknown; signature?: unknown };
+function isCarried({ type, signature }: Record<string, unknown>): boolean {
   return type === "thinking" && isCarriedState(signature);
 }
 

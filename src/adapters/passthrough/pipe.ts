@@ -4,7 +4,7 @@ import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { firstFrameEnd, lastFrameEnd, SseParser } from "../../wire/sse.ts";
-import type { StreamFault, StreamPipe } from "../types.ts";
+import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 import type { StreamWatch, Verdict } from "./watch.ts";
 
 /**
@@ -37,6 +37,10 @@ export class PassthroughPipe implements StreamPipe {
 
   get position(): StreamPosition | undefined {
     return this.#watch.position;
+  }
+
+  get answer(): ResponsesAnswer | undefined {
+    return this.#watch.answer;
   }
 
   push(chunk: Uint8Array): Uint8Array | null {

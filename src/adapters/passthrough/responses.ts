@@ -6,7 +6,7 @@ import type { SseEvent } from "../../wire/sse.ts";
 import { reportedFault } from "../provider-fault.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
 import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
-import type { StreamFault } from "../types.ts";
+import type { ResponsesAnswer, StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, type Verdict } from "./watch.ts";
 
 /**
@@ -47,11 +47,18 @@ function isOurReasoning(item: { type?: unknown; encrypted_content?: unknown } | 
   return item?.type === "reasoning" && isCarriedState(item.encrypted_content);
 }
 
+/** Returns the id and the items of an answer; undefined for one without them. */
+export function responsesAnswer(body: unknown): ResponsesAnswer | undefined {
+  const { id, output } = (body ?? {}) as { id?: unknown; output?: unknown };
+  return typeof id === "string" && Array.isArray(output) ? { id, output } : undefined;
+}
+
 class ResponsesWatch implements StreamWatch {
   finished = false;
   usage: Usage = noUsage;
   fault: StreamFault | undefined;
   position: StreamPosition | undefined;
+  answer: ResponsesAnswer | undefined;
   readonly terminal = undefined;
   readonly largestHeldFrame = largestEnd;
 
@@ -77,6 +84,7 @@ class ResponsesWatch implements StreamWatch {
       return "fault";
     }
     if (type !== "response.completed" && type !== "response.incomplete") return "keep";
+    this.answer = responsesAnswer(response);
     this.finished = true;
     return "last";
   }

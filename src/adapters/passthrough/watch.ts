@@ -2,7 +2,7 @@ import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import type { Quirks } from "../quirks/types.ts";
-import type { StreamFault } from "../types.ts";
+import type { ResponsesAnswer, StreamFault } from "../types.ts";
 
 /** The rules for calls of a dialect that pass through to a provider of the same dialect. */
 export interface Passthrough {
@@ -33,6 +33,7 @@ export interface StreamWatch {
   /** A cut frame larger than this, in bytes, passes without being read. */
   readonly largestHeldFrame: number;
   readonly position?: StreamPosition | undefined;
+  readonly answer?: ResponsesAnswer | undefined;
   /** A cheap test on raw bytes: returns false for almost every frame that `read` would only keep. */
   mayMatter(bytes: Uint8Array): boolean;
   /** Reads one event. Returns the decision on its frame. */

@@ -3,7 +3,7 @@ import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { isObject } from "../../wire/json.ts";
-import type { StreamFault, StreamPipe } from "../types.ts";
+import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 import { parseAnswer } from "./parse-answer.ts";
 import type { AnswerShapes } from "./types.ts";
 
@@ -40,6 +40,10 @@ export class WholeAnswerPipe implements StreamPipe {
 
   get fault(): StreamFault | undefined {
     return this.#fault ?? this.#pipe.fault;
+  }
+
+  get answer(): ResponsesAnswer | undefined {
+    return this.#pipe.answer;
   }
 
   get position(): StreamPosition | undefined {

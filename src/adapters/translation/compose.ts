@@ -3,7 +3,7 @@ import { fieldName } from "../../wire/dialects/errors.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import type { SseEvent } from "../../wire/sse.ts";
-import type { StreamFault, StreamPipe, Translation } from "../types.ts";
+import type { ResponsesAnswer, StreamFault, StreamPipe, Translation } from "../types.ts";
 import type { FromChat, ToChat } from "./halves.ts";
 import { refused } from "./request-fields.ts";
 import type { TranslatedPipe } from "./translated-pipe.ts";
@@ -60,6 +60,10 @@ class ComposedPipe implements StreamPipe {
 
   get fault(): StreamFault | undefined {
     return this.#second.fault ?? this.#first.fault;
+  }
+
+  get answer(): ResponsesAnswer | undefined {
+    return this.#second.answer;
   }
 
   get position(): StreamPosition | undefined {

@@ -4,7 +4,7 @@ import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
-import type { StreamFault, StreamPipe } from "../types.ts";
+import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 
 /** Converts events of the provider to frames for the caller. Each translation adds its own conversion. */
 export abstract class TranslatedPipe implements StreamPipe {
@@ -14,6 +14,10 @@ export abstract class TranslatedPipe implements StreamPipe {
   readonly #parser = new SseParser();
 
   abstract readonly usage: Usage;
+
+  get answer(): ResponsesAnswer | undefined {
+    return undefined;
+  }
 
   get position(): StreamPosition | undefined {
     return undefined;

@@ -1,5 +1,6 @@
 import { nativePathFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
+import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
 import { droppedFields } from "../../adapters/translation/dropped-fields.ts";
@@ -25,7 +26,6 @@ import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
 import { isEventStream, refuseFailure } from "./provider-response.ts";
-import type { CallRecord } from "./record.ts";
 import {
   forwardedHeaders,
   maxTokensOf,
@@ -95,7 +95,7 @@ export async function attempt(
       await refuseFailure(response, adapter, key);
     } else if (refusal) throw refusal;
     if (!isDialect(operation) || !context.record.facts.streaming)
-      return await wholeResponse(response, context.record, prepared, key, leaveQueue);
+      return await wholeResponse(response, context, prepared, key, leaveQueue);
     const pipe = pipeFor(operation, prepared);
     const body = openStream({
       response,
@@ -110,6 +110,7 @@ export async function attempt(
       deadlines: deps.deadlines,
       readTimeout: timeouts.silence,
       guard: (end) => deps.streams.add(principal, () => end(endReason(deps, principal))),
+      onComplete: ({ answer }) => answer && context.onAnswer(answer, prepared.llm),
       onProviderDone: leaveQueue,
       onLastBytes: context.call.onLastBytes,
       visibleError: context.visibleError,
@@ -249,7 +250,7 @@ function prepare({ call, record, request, candidates, learned }: CallContext, ll
 /** Returns a response that is not streamed, after its audit event is committed. */
 async function wholeResponse(
   response: ProviderResponse,
-  record: CallRecord,
+  { record, onAnswer }: CallContext,
   prepared: PreparedCall,
   key: string | undefined,
   leaveQueue: () => void,
@@ -266,6 +267,8 @@ async function wholeResponse(
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
   const translated = translation?.response(body, requestedName(prepared), request.body);
   await record.close(200, dialects[dialect].usage(body));
+  const remembered = operation === "responses" ? responsesAnswer(translated ?? body) : undefined;
+  if (remembered) onAnswer(remembered, prepared.llm);
   if (translated) return Response.json(translated, { headers: droppedHeader(prepared) });
   const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
   return new Response(untranslated, { headers: { "content-type": "application/json" } });

@@ -1,4 +1,5 @@
 import type { GeminiCli } from "../../adapters/gemini-cli/index.ts";
+import type { ResponsesAnswer } from "../../adapters/types.ts";
 import type { AppError } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
@@ -65,6 +66,8 @@ export interface CallContext {
   candidates: readonly LlmRow[];
   /** The number of mcpctl programs that the call has passed, this one included. */
   hops: number;
+  /** Takes an answer of a responses call, to which later requests can refer. */
+  onAnswer(answer: ResponsesAnswer, llm: LlmRow): void;
   /** Returns an error as the caller may see it. */
   visibleError(error: AppError): AppError;
 }

@@ -1,10 +1,15 @@
 import { countTokens } from "../../adapters/tokens/count-tokens.ts";
+import type { ResponsesAnswer } from "../../adapters/types.ts";
+import { withoutSealed } from "../../adapters/without-sealed.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
 import { isDialect, modelsPath } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
+import { AnswerMemory } from "./answers/answer-memory.ts";
+import { expandedRequest, inputText } from "./answers/expand-request.ts";
+import { SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
 import { transportFailure } from "./failure.ts";
@@ -18,7 +23,7 @@ import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, providerOf } from "./provider.ts";
 import { refuseFailure } from "./provider-response.ts";
 import { CallRecord } from "./record.ts";
-import { choicesOf, maxTokensOf, type ParsedRequest, requestedModel } from "./request.ts";
+import { changedRequest, choicesOf, maxTokensOf, type ParsedRequest, requestedModel } from "./request.ts";
 import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
 import { responseWhileWaking } from "./waking.ts";
 
@@ -31,6 +36,8 @@ export class Inference {
   readonly #coolDown: CoolDown;
   readonly #queues: CallQueues;
   readonly #learned: LearnedQuirks;
+  readonly #answers: AnswerMemory;
+  readonly #sealed: SealedOrigins;
 
   constructor(deps: InferenceDeps) {
     this.#deps = deps;
@@ -38,6 +45,8 @@ export class Inference {
     this.#coolDown = new CoolDown(this.#pace.elapsed);
     this.#queues = new CallQueues(deps.deadlines, this.#pace.elapsed);
     this.#learned = new LearnedQuirks(deps.catalogue.snapshot.volatile.learned, this.#pace.elapsed);
+    this.#answers = new AnswerMemory(this.#pace.elapsed);
+    this.#sealed = new SealedOrigins(this.#pace.elapsed);
     deps.metrics.waiting(() => this.#queues.waiting);
     const { catalogue, metrics } = deps;
     metrics.publicNow(({ id }) => isPublic(catalogue.snapshot.byId.get(id)));
@@ -75,7 +84,7 @@ export class Inference {
     try {
       const hops = nextHop(hopsIn(call.httpRequest.headers.get(hopsHeader)));
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
-      const request = await call.read();
+      const request = this.#expanded(call, await call.read());
       const candidates = named ?? this.#resolve(call, record, nameIn(request), request.persona);
       record.facts.streaming = request.body["stream"] === true && isDialect(call.operation);
       if (call.operation === "count_tokens") {
@@ -96,8 +105,23 @@ export class Inference {
           choicesOf(body),
         );
       }
-      const context = { call, record, request, candidates, hops, learned: this.#learned, visibleError };
-      const response = this.#try(context, this.#inOrder(candidates, call.requestId));
+      const onAnswer = (answer: ResponsesAnswer, llm: LlmRow) => {
+        this.#sealed.remember(llm.id, answer.output);
+        // A caller who forbids to store sends all items itself.
+        if (request.body["store"] === false) return;
+        this.#answers.remember(call.principal.id, inputText(request), answer);
+      };
+      const context = {
+        call,
+        record,
+        request,
+        candidates,
+        hops,
+        learned: this.#learned,
+        onAnswer,
+        visibleError,
+      };
+      const response = this.#answer(context);
       if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
       return await responseWhileWaking(response, context, this.#deps);
     } catch (thrown) {
@@ -153,6 +177,29 @@ export class Inference {
     }
   }
 
+  /** Returns a request with the items of earlier answers that it only refers to. */
+  #expanded({ operation, principal }: InferenceCall, request: ParsedRequest): ParsedRequest {
+    return operation === "responses" ? expandedRequest(request, principal.id, this.#answers) : request;
+  }
+
+  /**
+   * Tries the candidates. Reasoning in the history that no candidate can read, because another account sealed it, is
+   * removed, so that the conversation can go on (case 98).
+   */
+  async #answer(context: CallContext): Promise<Response> {
+    const { call, request } = context;
+    try {
+      return await this.#try(context, this.#inOrder(context));
+    } catch (error) {
+      const isSealed = error instanceof AppError && error.provider?.meaning?.is === "sealed_elsewhere";
+      const changes =
+        isSealed && isDialect(call.operation) ? withoutSealed(call.operation, request.body) : {};
+      if (Object.keys(changes).length === 0) throw error;
+      const readable = { ...context, request: changedRequest(request, changes) };
+      return this.#try(readable, this.#inOrder(readable));
+    }
+  }
+
   /** Tries the candidates until one begins to answer, or no further attempt is allowed. Throws AppError. */
   async #try(context: CallContext, candidates: LlmRow[]): Promise<Response> {
     const { requestId, httpRequest } = context.call;
@@ -189,9 +236,11 @@ export class Inference {
     throw error;
   }
 
-  /** The llms of a pool in the order in which they are tried. */
-  #inOrder(members: LlmRow[], requestId: string): LlmRow[] {
+  /** The llms of a pool in the order in which they are tried. The one that can read sealed reasoning goes first. */
+  #inOrder({ call: { requestId }, request, candidates }: CallContext): LlmRow[] {
+    const members = [...candidates];
     if (members.length === 1) return members;
+    const origin = this.#sealed.originOf(request.body);
     const isFull = (llm: LlmRow) => this.#queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
     const { virtualLlms } = this.#deps;
     const probed = members.find((llm) => !isFull(llm) && this.#coolDown.claimProbe(llm.id, requestId));
@@ -206,7 +255,9 @@ export class Inference {
       stateOf,
       this.#pace.random,
     );
-    return probed ? [probed, ...order] : order;
+    const all = probed ? [probed, ...order] : order;
+    const reader = all.find(({ id }) => id === origin && !this.#coolDown.isCoolingDown(id));
+    return reader ? [reader, ...all.filter((llm) => llm !== reader)] : all;
   }
 
   #resolve({ principal }: InferenceCall, record: CallRecord, name: string, persona?: PersonaRow): LlmRow[] {

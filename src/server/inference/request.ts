@@ -4,7 +4,7 @@ import type { Adapter, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
-import { type ScannedJson, spliceTopLevel } from "../../wire/json.ts";
+import { type ScannedJson, scanJson, spliceTopLevel } from "../../wire/json.ts";
 import { wellFormedJson } from "../../wire/well-formed.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import { poolOf } from "./pools/resolve.ts";
@@ -73,6 +73,16 @@ function translatedText(
   for (const name of quirks.without ?? []) delete request[name];
   return JSON.stringify(request);
 }
+
+/** Returns a request with other values of top-level fields. */
+export function changedRequest(request: ParsedRequest, changes: Record<string, unknown>): ParsedRequest {
+  const text = spliceTopLevel(request.text, request.scan, changes);
+  const scan = scanJson(text, { maxDepth: most, maxItems: most, maxStructure: most });
+  return { ...request, body: { ...request.body, ...changes }, text, scan };
+}
+
+/** The text was within the limits before it was changed. */
+const most = Number.POSITIVE_INFINITY;
 
 /** Returns the most output tokens that a request allows, if it sets a limit. */
 export function maxTokensOf(operation: Operation, body: Record<string, unknown>): number | undefined {

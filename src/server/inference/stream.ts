@@ -52,6 +52,8 @@ export interface StreamOptions {
   readTimeout: number;
   /** Watches the bearer and calls `end` when it is no longer valid. Returns a function that stops watching. */
   guard(end: (error: AppError) => void): () => void;
+  /** Called with the finished pipe, before the last bytes are sent. */
+  onComplete(pipe: StreamPipe): void;
   /** Called when nothing more is read from the provider. */
   onProviderDone(): void;
   /** Called before the last bytes are sent. */
@@ -254,6 +256,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     } catch (error) {
       return this.#sendError(transportFailure(error));
     }
+    this.#options.onComplete(pipe);
     if (this.#isAbandoned) return;
     this.#options.onLastBytes();
     this.#enqueue(last);

@@ -1,5 +1,6 @@
 import { isObject } from "../../../wire/json.ts";
 import type { Quirks } from "../../quirks/types.ts";
+import { unreadableCompaction } from "../../without-sealed.ts";
 import { type CarriedState, carriedState } from "../carried-state.ts";
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { withOneSystem } from "../later-system.ts";
@@ -107,7 +108,7 @@ export function conversationOf(
       case "additional_tools":
         break;
       case "compaction":
-        turns.push({ message: { role: "user", content: compacted }, path });
+        turns.push({ message: { role: "user", content: unreadableCompaction }, path });
         open = undefined;
         break;
       default: {
@@ -134,10 +135,6 @@ export function conversationOf(
   if (placed.length === 0) throw refused("/input", "input holds nothing that this llm's provider can read");
   return chatConversation(laterSystem ? placed : withOneSystem(placed));
 }
-
-/** Only the provider that wrote a compaction can read it. */
-const compacted =
-  "[The beginning of this conversation was compacted by another provider and cannot be read here.]";
 
 function emptyCalls(): Pick<AssistantTurn, "calls" | "results" | "attachments"> {
   return { calls: [], results: [], attachments: [] };

@@ -10,6 +10,7 @@ import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
 import { brokenOff, endsWithUsage, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
+import type { ResponsesAnswer } from "../../types.ts";
 import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
@@ -55,6 +56,12 @@ export class ResponsesFromChat extends TranslatedPipe {
   /** Undefined before the first event. */
   override get position(): StreamPosition | undefined {
     return this.#ids && { responseId: this.#ids.response, sequence: this.#sequence };
+  }
+
+  override get answer(): ResponsesAnswer | undefined {
+    return this.done && this.#ids && this.#items
+      ? { id: this.#ids.response, output: this.#items.output }
+      : undefined;
   }
 
   protected override convert(event: SseEvent): string {

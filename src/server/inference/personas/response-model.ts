@@ -46,6 +46,9 @@ export function withModelInFrames(pipe: StreamPipe, model: string): StreamPipe {
     get fault() {
       return pipe.fault;
     },
+    get answer() {
+      return pipe.answer;
+    },
     get position() {
       return pipe.position;
     },
