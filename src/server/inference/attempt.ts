@@ -25,7 +25,7 @@ import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
-import { isEventStream, refuseFailure } from "./provider-response.ts";
+import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
 import {
   forwardedHeaders,
   maxTokensOf,
@@ -85,15 +85,15 @@ export async function attempt(
     const key = await keyOf(prepared.llm, deps.secrets);
     if (prepared.providerRequest.text.length > largeBytes) await nextTurn();
     let response = await send(deps, context, prepared, key);
-    progress.status = response.status;
-    const refusal = await refuseFailure(response, adapter, key).catch((error: unknown) => error);
+    let refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     if (learn(context, prepared, response, refusal)) {
       response.cancel();
       prepared = prepare(context, prepared.llm);
       response = await send(deps, context, prepared, key);
-      progress.status = response.status;
-      await refuseFailure(response, adapter, key);
-    } else if (refusal) throw refusal;
+      refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
+    }
+    progress.status = response.status;
+    if (refusal) throw refusal;
     if (!isDialect(operation) || !context.record.facts.streaming)
       return await wholeResponse(response, context, prepared, key, leaveQueue);
     const pipe = pipeFor(operation, prepared);
@@ -115,9 +115,11 @@ export async function attempt(
       onLastBytes: context.call.onLastBytes,
       visibleError: context.visibleError,
     });
-    return new Response(body instanceof Promise ? await body : body, {
-      headers: { ...streamHeaders.headers, ...droppedHeader(prepared) },
-    });
+    const options =
+      prepared.dropped.length === 0
+        ? streamHeaders
+        : { headers: { ...streamHeaders.headers, ...droppedHeader(prepared) } };
+    return new Response(body instanceof Promise ? await body : body, options);
   } catch (error) {
     leaveQueue();
     // An error in a stream, or in a response with status 200, may name a status of its own; 502 stands for none.
@@ -133,8 +135,9 @@ function learn(
   { call: { operation }, learned }: CallContext,
   { llm, translation, providerRequest: { text, stripUsage }, quirks }: PreparedCall,
   { headers }: ProviderResponse,
-  refusal: unknown,
+  refusal: AppError | undefined,
 ): boolean {
+  if (!refusal && operation !== "responses") return false;
   const request = { llm, operation, text, isTranslated: translation !== undefined, stripUsage, quirks };
   return refusal ? learned.learn(refusal, request) : learned.learnFromHead(headers, request);
 }
@@ -144,8 +147,22 @@ function droppedHeader({ dropped }: PreparedCall): Record<string, string> {
   return dropped.length > 0 ? { "x-mcpctl-dropped": dropped.join(", ") } : {};
 }
 
+/** Sends a call, and waits for the head of the response. */
+async function send(
+  deps: InferenceDeps,
+  context: CallContext,
+  prepared: PreparedCall,
+  key: string | undefined,
+): Promise<ProviderResponse> {
+  const { phases } = context.record;
+  phases.sent();
+  const response = await begin(deps, context, prepared, key);
+  phases.head();
+  return response;
+}
+
 /** Sends a call to a workstation agent, a command or a provider, whichever the llm has. */
-function send(
+function begin(
   deps: InferenceDeps,
   { call, record, hops }: CallContext,
   prepared: PreparedCall,

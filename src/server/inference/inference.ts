@@ -21,7 +21,7 @@ import { inOrder, type MemberState } from "./pools/order.ts";
 import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, providerOf } from "./provider.ts";
-import { refuseFailure } from "./provider-response.ts";
+import { isSuccess, refusalOf } from "./provider-response.ts";
 import { CallRecord } from "./record.ts";
 import { changedRequest, choicesOf, maxTokensOf, type ParsedRequest, requestedModel } from "./request.ts";
 import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
@@ -151,11 +151,11 @@ export class Inference {
         timeouts: { connect: probeMilliseconds, firstByte: probeMilliseconds, silence: probeMilliseconds },
         signal: AbortSignal.timeout(probeMilliseconds),
       });
-      if (!showsWords && response.status >= 400 && response.status !== 401 && response.status !== 403) {
+      if (!showsWords && response.status >= 400 && response.status !== 401) {
         response.cancel();
         return { ok: false, message: `the provider answers with status ${response.status}` };
       }
-      await refuseFailure(response, adapter, key);
+      if (!isSuccess(response)) throw await refusalOf(response, adapter, key);
       response.cancel();
       return { ok: true, message: "the provider answers" };
     } catch (thrown) {

@@ -6,18 +6,21 @@ import { providerFailure, retryAfterOf } from "./failure.ts";
 
 const maxErrorBytes = 64 * 1024;
 
-/** Throws AppError unless the status of the response is a success. */
-export async function refuseFailure(
+export function isSuccess({ status }: ProviderResponse): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** Reads a response that is no success. Returns the error that it stands for. */
+export async function refusalOf(
   response: ProviderResponse,
   adapter: Adapter,
   key: string | undefined,
-): Promise<void> {
+): Promise<AppError> {
   const { status } = response;
-  if (status >= 200 && status < 300) return;
   const text = isCompressed(response) ? "" : await response.text(maxErrorBytes).catch(() => "");
   response.cancel();
   const fault = adapter.readError(status, text);
-  throw providerFailure(
+  return providerFailure(
     status,
     fault,
     dialects[adapter.dialect].family,

@@ -8,6 +8,7 @@ import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-row
 import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
+import { CallPhases } from "./call-phases.ts";
 import { ReceivedBytes, type SentRequest } from "./estimated-usage.ts";
 import { causeOf } from "./failure.ts";
 import type { Admission } from "./limits/limiter.ts";
@@ -38,6 +39,7 @@ export class CallRecord {
   admission: Admission | undefined;
   /** The request that is with a provider, which may already work on it; undefined while none has it. */
   sent: SentRequest | undefined;
+  readonly phases = new CallPhases();
   /** The bytes of the response that arrived. */
   readonly received = new ReceivedBytes();
   readonly #audit: Audit;
@@ -73,6 +75,7 @@ export class CallRecord {
     this.admission?.settle(llm, usage, facts.model);
     const milliseconds = performance.now() - this.#start;
     const cause = error && causeOf(error);
+    const isProvidersFault = error !== undefined && status >= 499;
     const isPrivate = llm?.visibility === "private" || persona?.visibility === "private";
     this.#metrics.end();
     this.span?.end({ ...facts, status, usage, error: error?.code });
@@ -100,12 +103,13 @@ export class CallRecord {
       model: facts.model,
       ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
       error: error?.code,
-      ...((persona || isPrivate || isEstimated || cause !== undefined) && {
+      ...((persona || isPrivate || isEstimated || isProvidersFault || cause !== undefined) && {
         detail: {
           ...(persona && { agent: persona.name, id: persona.id }),
           ...ofPrivate(isPrivate),
           ...(isEstimated && { estimated: true }),
           ...(cause !== undefined && { cause }),
+          ...(isProvidersFault && { phases: this.phases.times() }),
         },
       }),
     });
