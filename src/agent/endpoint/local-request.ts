@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { inflatedBody, isCompressed } from "../../wire/content-encoding.ts";
 import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
@@ -77,6 +78,8 @@ export async function readLocalRequest(request: Request): Promise<LocalRequest> 
 async function textOf(request: Request): Promise<string> {
   const tooLarge = () => new AppError("payload_too_large", `the body is over ${maxBodyBytes} bytes`);
   if (Number(request.headers.get("content-length")) > maxBodyBytes) throw tooLarge();
+  if (isCompressed(request.headers))
+    return (await inflatedBody(request, maxBodyBytes, tooLarge)).toString("utf8");
   const pieces = new Pieces();
   for await (const bytes of request.body ?? []) {
     pieces.add(bytes);

@@ -30,6 +30,7 @@ import { systemRoutes } from "./routes/system.ts";
 import { threadRoutes } from "./routes/thread.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import type { Server } from "./server.ts";
+import { unknownPaths } from "./unknown-path.ts";
 
 /** Returns all routes of the server. Each declares the right that it needs. */
 export function allRoutes(server: Server): Route[] {
@@ -109,10 +110,14 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
       { parse: "none" },
     );
   }
+  const unknown = unknownPaths(routes);
   /** Refuses a request that reaches no route. */
-  const refuse = (error: unknown, { method }: Request, path: string) => {
+  const refuse = (thrown: unknown, { method, url }: Request, path: string) => {
     const requestId = nextRequestId();
+    const missing = thrown === noRoute ? unknown(method, path, baseOf(options.publicUrls, url)) : undefined;
+    const error = missing?.error ?? thrown;
     const response = errorResponse(error, requestId, path, logUnexpected);
+    if (missing?.allow) response.headers.set("allow", missing.allow);
     const { status } = response;
     const { code } = publicError(error);
     accessLog?.responded({
@@ -127,7 +132,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
     return response;
   };
   router.onError(({ code, error, request }) =>
-    refuse(code === "NOT_FOUND" ? notFound() : error, request, pathOf(request.url)),
+    refuse(code === "NOT_FOUND" ? noRoute : error, request, pathOf(request.url)),
   );
   const guardHost = hostGuard(options.publicUrls);
   const guardOrigin = originGuard(options.publicUrls);
@@ -148,7 +153,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
 }
 
 function checkPath(path: string): void {
-  if (!isCanonicalPath(path)) throw notFound();
+  if (!isCanonicalPath(path)) throw noRoute;
   if (!isDecodable(path)) throw new AppError("invalid_request", "the path is not valid UTF-8");
 }
 
@@ -186,6 +191,10 @@ function authenticator(server: Server, peer: Peer): Authenticate {
   };
 }
 
-function notFound(): AppError {
-  return new AppError("not_found", "there is nothing at this path");
+/** Stands for the error of a request that reaches no route. */
+const noRoute = new AppError("not_found", "there is nothing at this path");
+
+/** Returns the URL of this server as callers know it: its public URL, or the one that the request was sent to. */
+function baseOf([publicUrl]: readonly string[], url: string): string {
+  return (publicUrl ?? URL.parse(url)?.origin ?? "").replace(/\/+$/, "");
 }

@@ -1,6 +1,7 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import { AppError, callerLeft } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
+import { inflatedBody, isCompressed } from "../../wire/content-encoding.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { isObject, parseExact, scanJson } from "../../wire/json.ts";
@@ -33,11 +34,13 @@ export interface BodyOf {
 /**
  * Reads a JSON body as text.
  *
+ * @param options.inflate true to accept a compressed body
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
  */
 export async function readText(
   { request, maxBodyBytes: most }: BodyOf,
   deadlines: Deadlines,
+  { inflate = false } = {},
 ): Promise<string> {
   const { headers } = request;
   const type = headers.get("content-type");
@@ -46,13 +49,7 @@ export async function readText(
       hint: "send content-type: application/json",
     });
   }
-  const encoding = headers.get("content-encoding");
-  if (encoding && encoding !== "identity") {
-    throw new AppError("unsupported_media_type", "compressed bodies are not accepted");
-  }
-  const declared = headers.get("content-length");
-  if (declared !== null && Number(declared) > most) throw tooLarge(most);
-  const bytes = await inTime(declared !== null ? request.bytes() : counted(request, most), deadlines);
+  const bytes = await inTime(bytesOf(request, most, inflate), deadlines);
   let text: string;
   try {
     text = utf8.decode(bytes);
@@ -61,6 +58,18 @@ export async function readText(
   }
   if (text.length > largeCharacters) await nextTurn();
   return text;
+}
+
+/** Reads the bytes of a body, decompressed if `inflate` is true. Throws AppError if they exceed the limit. */
+function bytesOf(request: Request, most: number, inflate: boolean): Promise<Uint8Array> {
+  const { headers } = request;
+  const declared = headers.get("content-length");
+  if (declared !== null && Number(declared) > most) throw tooLarge(most);
+  if (!isCompressed(headers)) return declared !== null ? request.bytes() : counted(request, most);
+  if (inflate) return inflatedBody(request, most, () => tooLarge(most));
+  throw new AppError("unsupported_media_type", "compressed bodies are only accepted by calls of models", {
+    hint: "send it without content-encoding",
+  });
 }
 
 /** Parses a body that must be an object. Its depth and duplicate keys are checked before it is parsed (T60, T61). */

@@ -55,7 +55,7 @@ function operation(route: Route): object {
     schema: { type: "string" },
   }));
   return {
-    operationId: `${route.method.toLowerCase()}${route.path.replace(/[^a-z0-9]+(.)/gi, (_, c: string) => c.toUpperCase())}`,
+    operationId: `${route.method.toLowerCase()}${nameOf(route.path)}`,
     summary: route.summary,
     tags: [route.path.split("/")[3] ?? "system"],
     ...(named.length + queried.length > 0 && { parameters: [...named, ...queried] }),
@@ -69,6 +69,11 @@ function operation(route: Route): object {
     },
     ...(route.access === "public" ? { security: [] } : { "x-mcpctl-access": route.access }),
   };
+}
+
+/** Returns a path as one word: `ApiV1Llms`. */
+function nameOf(path: string): string {
+  return path === "/" ? "Root" : path.replace(/[^a-z0-9]+(.)/gi, (_, first: string) => first.toUpperCase());
 }
 
 function json(schema: object): object {

@@ -58,7 +58,10 @@ describe("the type of a body (T62, T74)", () => {
       head({ "content-encoding": encoding, "content-length": `${body.length}` }),
       body,
     );
-    expect([status, JSON.parse(text).error]).toEqual([415, "compressed bodies are not accepted"]);
+    expect([status, JSON.parse(text).error]).toEqual([
+      415,
+      "compressed bodies are only accepted by calls of models",
+    ]);
   });
 });
 

@@ -63,7 +63,7 @@ it("the API description has every route and no other, and the routes that need n
     routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`).sort(),
   );
   const open = operations.filter(({ operation }) => operation.security?.length === 0).map(({ path }) => path);
-  expect(open.sort()).toEqual(["/api/v1/auth/login", "/healthz", "/readyz"]);
+  expect(open.sort()).toEqual(["/", "/api/v1/auth/login", "/healthz", "/readyz", "/v1"]);
   expect(document.security).toEqual([{ bearer: [] }]);
 });
 

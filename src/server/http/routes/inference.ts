@@ -76,7 +76,7 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
     onLastBytes: () => server.endQuiet(request, peer),
     ...(idOrName !== undefined && { name: nameOf(server, principal, idOrName) }),
     read: async () => {
-      const text = await readText(call, server.deadlines);
+      const text = await readText(call, server.deadlines, { inflate: true });
       const parsed = { text, ...parseCall(text, operation) };
       const persona = idOrName === undefined ? personaInModel(parsed.body["model"]) : undefined;
       if (persona === undefined) return parsed;

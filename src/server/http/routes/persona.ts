@@ -55,7 +55,7 @@ async function chat(server: Server, call: Call): Promise<Response> {
       onLastBytes: () => server.endQuiet(request, peer),
       read: async () => {
         find();
-        const text = await readText(call, server.deadlines);
+        const text = await readText(call, server.deadlines, { inflate: true });
         const parsed = { text, ...parseCall(text, "chat") };
         const persona = find();
         checkModel(parsed, persona);

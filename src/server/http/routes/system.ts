@@ -12,7 +12,16 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
     new Response(server.metrics.render(), {
       headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
     });
+  const welcome = (path: "/" | "/v1"): Route => ({
+    method: "GET",
+    path,
+    access: "public",
+    summary: "Return the base URLs that clients need",
+    handle: ({ request }) => plain(welcomeText(new URL(request.url).origin)),
+  });
   return [
+    welcome("/"),
+    welcome("/v1"),
     {
       method: "GET",
       path: "/healthz",
@@ -67,4 +76,14 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       handle: () => Response.json(version),
     },
   ];
+}
+
+function welcomeText(origin: string): string {
+  return `This is an mcpctl server.
+
+Base URL of OpenAI's clients:    ${origin}/v1
+Base URL of Anthropic's clients: ${origin}
+Key of both:                     a token, from: mcpctl create token NAME --bind role:run,resource:llms
+API of mcpctl:                   ${origin}/api/v1, described at ${origin}/openapi.json
+`;
 }
