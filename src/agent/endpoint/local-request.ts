@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { inflatedBody, isCompressed } from "../../wire/content-encoding.ts";
+import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
 import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";

@@ -1,7 +1,7 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import { AppError, callerLeft } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
-import { inflatedBody, isCompressed } from "../../wire/content-encoding.ts";
+import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { isObject, parseExact, scanJson } from "../../wire/json.ts";

@@ -1,7 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { dialectAt, modelsPath, operationNames, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
-import type { Route } from "./route.ts";
 
 /** Paths of other APIs, and of parts of these APIs that are not served, with what a caller can do instead. */
 const elsewhere: readonly (readonly [path: RegExp, hint: string])[] = [
@@ -45,7 +44,7 @@ export function dialectOf(path: string): Dialect | undefined {
  * calls of models only.
  */
 export function unknownPaths(
-  routes: readonly Route[],
+  routes: readonly { method: string; path: string }[],
 ): (method: string, path: string, origin: string) => { error: AppError; allow?: string } {
   const served = routes.filter(({ path }) => path.startsWith("/v1"));
   const patterns = served.map(({ method, path }) => ({

@@ -175,6 +175,24 @@ describe("the local endpoint", () => {
     ).toThrow("does not listen on 0.0.0.0");
   });
 
+  it("passes on the call in a compressed body, and no bomb (T62)", async () => {
+    const { url, bearer, remote } = await testProviders(goodProvider);
+    const post = (bytes: Uint8Array<ArrayBuffer>) =>
+      fetch(`${url}/chat/completions`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${bearer}`,
+          "content-type": "application/json",
+          "content-encoding": "gzip",
+        },
+        body: bytes,
+      });
+    expect((await post(Bun.gzipSync(JSON.stringify(question)))).status).toBe(200);
+    expect(remote.seen[0]!.body).toEqual({ ...question, model: "up" });
+    expect((await post(Bun.gzipSync(new Uint8Array(100_000_000)))).status).toBe(413);
+    expect(remote.seen).toHaveLength(1);
+  });
+
   it("refuses a body of more than 32 MB, also without a length (T59)", async () => {
     const { url, remote, bearer } = await testProviders(local);
     const block = new Uint8Array(1024 * 1024).fill(32);

@@ -1,7 +1,7 @@
 import zlib from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../src/errors.ts";
-import { inflatedBody, isCompressed } from "../../src/wire/content-encoding.ts";
+import { inflatedBody, isCompressed } from "../../src/net/content-encoding.ts";
 
 const mebibyte = 1024 * 1024;
 /** Text with the density of a conversation. */

@@ -8,7 +8,7 @@ import {
   createZstdDecompress,
 } from "node:zlib";
 import { AppError } from "../errors.ts";
-import { Pieces } from "./pieces.ts";
+import { Pieces } from "../wire/pieces.ts";
 
 type Decoder = ReturnType<typeof createGunzip>;
 
