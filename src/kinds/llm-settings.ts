@@ -70,6 +70,8 @@ export const Quirks = Type.Object(
     laterSystem: yesNo("It takes system messages behind the first turn; elsewhere they join the user's turn"),
     openaiFields: yesNo("It takes OpenAI's fields that only describe or tune, such as prompt_cache_key"),
     sampling: yesNo("False: it refuses temperature, top_p and top_k"),
+    toolTurnReasoning: yesNo("It refuses tool turns of the history without reasoning: they get a blank"),
+    plainHistory: yesNo("It refuses fields of earlier answers that OpenAI does not have: they are left out"),
     unversioned: yesNo("Paths of calls follow the url without /v1"),
     dropUnsupported: yesNo(
       "Leave out settings of sampling that it does not have, instead of refusing the call",

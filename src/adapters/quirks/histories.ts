@@ -1,3 +1,4 @@
+import { anySignature } from "./history-correction.ts";
 import type { QuirkRow } from "./types.ts";
 
 const openaiReasoning = "https://developers.openai.com/api/docs/guides/reasoning";
@@ -6,13 +7,19 @@ const openaiReasoning = "https://developers.openai.com/api/docs/guides/reasoning
 export const historyQuirks: readonly QuirkRow[] = [
   {
     when: { host: /(?:^|\.)(?:openai\.com|openai\.azure\.com)$/ },
-    callIds: { form: /^[a-zA-Z0-9_-]+$/, longest: 40 },
+    callIds: { longest: 40 },
     source: "https://developers.openai.com/api/docs/guides/function-calling",
   },
   {
     when: { host: /(?:^|\.)mistral\.ai$/ },
-    callIds: { form: /^[a-zA-Z0-9]{9}$/, longest: 9 },
+    callIds: { longest: 9, isExact: true },
+    plainHistory: true,
     source: "https://docs.mistral.ai/capabilities/function_calling",
+  },
+  {
+    when: { host: "api.groq.com" },
+    plainHistory: true,
+    source: "https://console.groq.com/docs/openai",
   },
   {
     when: { model: /(?:^|[/:])deepseek-v[4-9]/i },
@@ -26,7 +33,7 @@ export const historyQuirks: readonly QuirkRow[] = [
   },
   {
     when: { model: /(?:^|[/:])gemini-[3-9]/ },
-    callSignature: "skip_thought_signature_validator",
+    callSignature: anySignature,
     source: "https://ai.google.dev/gemini-api/docs/thought-signatures",
   },
   {

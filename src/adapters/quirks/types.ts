@@ -16,10 +16,10 @@ export function nearestEffort(asked: Effort, known: readonly Effort[]): Effort {
 
 /** The ids of tool calls that a provider takes. */
 export interface CallIdForm {
-  /** A form that letters and digits alone have too. */
-  readonly form: RegExp;
-  /** The most characters. */
+  /** The most characters: letters, digits, `_` and `-`. */
   readonly longest: number;
+  /** Exactly so many characters, letters and digits only. */
+  readonly isExact?: true;
 }
 
 /** Ways in which a provider or a model differs from the others of its adapter. */
@@ -49,7 +49,9 @@ export interface Quirks {
   /** At its `/v1/responses` the reasoning can be asked for in sealed form, to be sent back. */
   readonly sealedReasoning?: boolean;
   /** It refuses a history whose tool turns have no `reasoning_content`. */
-  readonly toolTurnReasoning?: true;
+  readonly toolTurnReasoning?: boolean;
+  /** It refuses fields of earlier answers that OpenAI does not have, such as `reasoning_content`. */
+  readonly plainHistory?: boolean;
   /** It refuses a history whose tool calls are not signed, and takes this for the signature of another model's. */
   readonly callSignature?: string;
   /** The provider takes system messages behind the first turn. Elsewhere their text goes into the user's turn. */

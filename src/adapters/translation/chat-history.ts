@@ -8,32 +8,47 @@ const blank = " ";
 
 /**
  * Returns chat messages as the provider takes them, however their history began (case 94): with reasoning or a signature
- * on each tool turn where it insists on them, and with ids of calls in its form. Returns the same list where nothing
- * changes.
+ * on each tool turn where it insists on them, with ids of calls in its form, and without fields that it does not know.
+ * Returns the same list where nothing changes.
  */
 export function fitHistory(messages: unknown[], quirks: Quirks): unknown[] {
-  const { toolTurnReasoning, callSignature, callIds } = quirks;
-  if (!toolTurnReasoning && callSignature === undefined && !callIds) return messages;
+  const { toolTurnReasoning, plainHistory, callSignature, callIds } = quirks;
+  if (!toolTurnReasoning && !plainHistory && callSignature === undefined && !callIds) return messages;
   const fitted = messages.map((message) => (isObject(message) ? fitMessage(message, quirks) : message));
   return fitted.some((message, index) => message !== messages[index]) ? fitted : messages;
 }
 
 function fitMessage(message: Fields, quirks: Quirks): Fields {
-  const { role, tool_call_id, tool_calls } = message;
-  const { toolTurnReasoning, callIds } = quirks;
+  const { role, tool_call_id } = message;
+  const { toolTurnReasoning, plainHistory, callIds } = quirks;
   if (role === "tool" && typeof tool_call_id === "string") {
     const id = callIds ? fittingId(tool_call_id, callIds) : tool_call_id;
     return id === tool_call_id ? message : { ...message, tool_call_id: id };
   }
-  if (role !== "assistant" || !Array.isArray(tool_calls) || tool_calls.length === 0) return message;
+  if (role !== "assistant") return message;
+  const answer = plainHistory ? only(message, answerFields) : message;
+  const { tool_calls } = answer;
+  if (!Array.isArray(tool_calls) || tool_calls.length === 0) return answer;
   const calls = tool_calls.map((call, index) => (isObject(call) ? fitCall(call, index === 0, quirks) : call));
   const isSame = calls.every((call, index) => call === tool_calls[index]);
-  const lacksReasoning = toolTurnReasoning && !message.reasoning_content;
-  if (isSame && !lacksReasoning) return message;
-  return { ...message, ...(lacksReasoning && { reasoning_content: blank }), tool_calls: calls };
+  const lacksReasoning = toolTurnReasoning && !plainHistory && !answer.reasoning_content;
+  if (isSame && !lacksReasoning) return answer;
+  return { ...answer, ...(lacksReasoning && { reasoning_content: blank }), tool_calls: calls };
 }
 
-function fitCall(call: Fields, isFirst: boolean, { callIds, callSignature }: Quirks): Fields {
+/** The fields of an answer and of a call that every provider takes back. `prefix` is Mistral's. */
+const answerFields = ["role", "content", "name", "tool_calls", "function_call", "prefix"];
+const callFields = ["id", "type", "function"];
+
+/** Returns an object with the named fields alone; the same one where it has no others. */
+function only(fields: Fields, names: readonly string[]): Fields {
+  const entries = Object.entries(fields);
+  const known = entries.filter(([name]) => names.includes(name));
+  return known.length === entries.length ? fields : Object.fromEntries(known);
+}
+
+function fitCall(whole: Fields, isFirst: boolean, { plainHistory, callIds, callSignature }: Quirks): Fields {
+  const call = plainHistory ? only(whole, callFields) : whole;
   const id = callIds && typeof call.id === "string" ? fittingId(call.id, callIds) : call.id;
   // Of parallel calls only the first one is signed.
   const isSigned = !isFirst || callSignature === undefined || signatureOf(call) !== undefined;

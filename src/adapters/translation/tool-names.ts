@@ -17,10 +17,10 @@ export function fittingName(name: string): string {
 }
 
 /** Returns the id of a tool call in the form that a provider takes: the same id always gets the same form. */
-export function fittingId(id: string, { form, longest }: CallIdForm): string {
-  if (form.test(id) && id.length <= longest) return id;
-  const fitted = fitting(id, longest);
-  return form.test(fitted) ? fitted : createHash("sha256").update(id).digest("hex").slice(0, longest);
+export function fittingId(id: string, { longest, isExact }: CallIdForm): string {
+  if (!isExact) return fitting(id, longest);
+  if (id.length === longest && /^[a-zA-Z0-9]+$/.test(id)) return id;
+  return createHash("sha256").update(id).digest("hex").slice(0, longest);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { correctionOf, mergedQuirks } from "../../adapters/quirks/correction.ts";
+import { historyCorrectionOf } from "../../adapters/quirks/history-correction.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
@@ -105,13 +106,15 @@ function wrongRequest(error: AppError, { text, isTranslated, stripUsage, quirks 
   const sent = parsedObject(text);
   if (!isObject(sent)) return undefined;
   const own = stripUsage ? ["stream_options"] : [];
-  const correction = correctionOf({
+  const refusal = {
     status: error.status,
     message: error.message,
     param: error.provider?.fields["param"],
     sent,
-    removable: isTranslated ? removable : own,
-  });
+  };
+  const history = historyCorrectionOf(refusal);
+  if (history) return history;
+  const correction = correctionOf({ ...refusal, removable: isTranslated ? removable : own });
   const isLimit = correction && !correction.without;
   // A caller of the provider's own dialect has set its limit for this provider.
   if (!isTranslated && isLimit) return undefined;

@@ -20,7 +20,7 @@ const toHigh = ["low", "medium", "high"];
 const toXhigh = [...toHigh, "xhigh"];
 const toMax = [...toXhigh, "max"];
 const reasoner = { sampling: false, limitField: "max_completion_tokens" };
-const callIds = { form: /^[a-zA-Z0-9_-]+$/, longest: 40 };
+const callIds = { longest: 40 };
 const atOpenai = { takes: ["responses"], laterSystem: true, openaiFields: true, callIds };
 const sealed = { sealedReasoning: true };
 const mistral = (model: string): QuirkSubject => ({ type: "openai", host: "api.mistral.ai", model });
@@ -66,7 +66,11 @@ const known: [QuirkSubject, object][] = [
   [vllm("models/gemini-3-flash"), { efforts: toHigh, callSignature: "skip_thought_signature_validator" }],
   [vllm("moonshotai/Kimi-K2.6"), { toolTurnReasoning: true }],
   [openai("gpt-5-chat-latest"), { ...atOpenai, ...reasoner, sealedReasoning: false, efforts: toHigh }],
-  [mistral("devstral"), { takes: ["responses"], callIds: { form: /^[a-zA-Z0-9]{9}$/, longest: 9 } }],
+  [
+    { type: "openai", host: "api.groq.com", model: "llama-3.3-70b" },
+    { takes: ["responses"], plainHistory: true },
+  ],
+  [mistral("devstral"), { takes: ["responses"], callIds: { longest: 9, isExact: true }, plainHistory: true }],
   [vllm("qwen3:8b"), {}],
   [vllm("foo-gpt-5"), {}],
 ];

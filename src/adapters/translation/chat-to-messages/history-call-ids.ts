@@ -2,7 +2,7 @@ import type { CallIdForm } from "../../quirks/types.ts";
 import { fittingId } from "../tool-names.ts";
 
 /** The ids of tool calls that Anthropic takes. */
-const anthropicForm: CallIdForm = { form: /^[a-zA-Z0-9_-]+$/, longest: 64 };
+const anthropicForm: CallIdForm = { longest: 64 };
 
 /**
  * Gives the calls of a history ids that Anthropic takes: no two are the same, although some providers number their calls

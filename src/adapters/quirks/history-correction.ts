@@ -1,0 +1,50 @@
+import { isObject } from "../../wire/json.ts";
+import type { ProviderRefusal } from "./correction.ts";
+import type { Quirks } from "./types.ts";
+
+/** What Gemini takes for the signature of another model's call: https://ai.google.dev/gemini-api/docs/thought-signatures */
+export const anySignature = "skip_thought_signature_validator";
+
+/** Fields of an answer that clients send back and that not every provider takes. */
+const answerFields = [
+  ...["reasoning_content", "reasoning_details", "reasoning", "thinking_blocks", "extra_content"],
+  ...["annotations", "audio", "refusal", "provider_specific_fields"],
+];
+
+const unknownField =
+  /unknown|unsupported|unrecognized|unexpected|extra|additional|not (?:permitted|supported|allowed)/i;
+
+type Message = Record<string, unknown>;
+
+/**
+ * Returns the quirk that a refusal of the history teaches (case 100); undefined if it is about something else. Clients send
+ * the history with each request, so that without it the conversation would be over.
+ */
+export function historyCorrectionOf({
+  status,
+  message,
+  sent,
+}: Omit<ProviderRefusal, "removable">): Quirks | undefined {
+  if ((status !== 400 && status !== 422) || !Array.isArray(sent.messages)) return undefined;
+  const words = message.slice(0, 2_000);
+  const answers = (sent.messages as unknown[]).filter(
+    (one): one is Message => isObject(one) && one.role === "assistant",
+  );
+  const field = answerFields.find((name) => new RegExp(`\\b${name}\\b`).test(words));
+  const hasField = field !== undefined && answers.some((answer) => has(answer, field));
+  if (hasField && unknownField.test(words)) return { plainHistory: true };
+  const turns = answers.filter(({ tool_calls }) => Array.isArray(tool_calls) && tool_calls.length > 0);
+  if (turns.length === 0) return undefined;
+  if (/thought.?signature/i.test(words) && /missing/i.test(words)) return { callSignature: anySignature };
+  const lacksReasoning = turns.some((turn) => typeof turn.reasoning_content !== "string");
+  const insists = /missing|must|required/i.test(words) && !unknownField.test(words);
+  if (/reasoning_content/.test(words) && insists && lacksReasoning) return { toolTurnReasoning: true };
+  if (!/tool.?call/i.test(words)) return undefined;
+  if (/length of 9\b/i.test(words)) return { callIds: { longest: 9, isExact: true } };
+  return /maximum length (?:of )?40\b/i.test(words) ? { callIds: { longest: 40 } } : undefined;
+}
+
+function has(answer: Message, field: string): boolean {
+  const calls = Array.isArray(answer.tool_calls) ? answer.tool_calls : [];
+  return field in answer || calls.some((call) => isObject(call) && field in call);
+}
