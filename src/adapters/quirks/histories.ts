@@ -19,7 +19,8 @@ export const historyQuirks: readonly QuirkRow[] = [
   {
     when: { host: "api.groq.com" },
     plainHistory: true,
-    source: "https://console.groq.com/docs/openai",
+    source:
+      "https://github.com/groq/groq-python/blob/main/src/groq/types/chat/chat_completion_assistant_message_param.py",
   },
   {
     when: { model: /(?:^|[/:])deepseek-v[4-9]/i },
