@@ -54,5 +54,5 @@ export const secret = defineKind({
       description: "A key and its value; K=@file reads a file, K=- reads standard input",
     },
   },
-  example: { name: "anthropic", data: { "api-key": "sk-ant-…" } },
+  example: { name: "anthropic", data: { "api-key": "sk-ant-..." } },
 });

@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import { retryAfterSeconds } from "../../time.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { type Operation, operations } from "../../wire/dialects/operations.ts";
-import { isObject, scanJson } from "../../wire/json.ts";
+import { isObject, type ScannedJson, scanJson } from "../../wire/json.ts";
 import type { TaskError, WholeHead } from "../../wire/link/tasks.ts";
 
 /** A decoded result of a task. */
@@ -47,7 +47,11 @@ const kinds: Readonly<Record<TaskError["kind"], true>> = {
  */
 export function readResult(text: string): AgentResult {
   const scan = scanJson(text, resultLimits);
-  const result = parseMessage(text);
+  return resultIn({ text, scan, body: parseMessage(text) });
+}
+
+/** Decodes a result that is parsed already. Throws AppError `invalid_request`. */
+export function resultIn({ text, scan, body: result }: ScannedJson): AgentResult {
   const head = { epoch: numberIn(result, "epoch"), attempt: numberIn(result, "attempt") };
   const { error, frames, chunk, status } = result;
   if (error !== undefined) return { ...head, is: "error", error: taskError(error) };

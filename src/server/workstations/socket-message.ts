@@ -8,7 +8,7 @@ import {
   headIn,
   numberIn,
   parseMessage,
-  readResult,
+  resultIn,
   resultLimits,
 } from "./agent-result.ts";
 
@@ -46,7 +46,7 @@ export function readMessage(text: string): SocketMessage | undefined {
     case "done":
       return { op, taskId: textIn(message, "taskId"), attempt: numberIn(message, "attempt") ?? 1 };
     case "result":
-      return { op, taskId: textIn(message, "taskId"), result: readResult(text) };
+      return { op, taskId: textIn(message, "taskId"), result: resultIn({ text, scan, body: message }) };
     case "head":
       return {
         op,
