@@ -1,10 +1,22 @@
 import { AppError } from "../../errors.ts";
 import { type JsonLimits, parseExact, refuseExcess, scanJsonInTurns } from "../../wire/json.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
+
+/** The most bytes of an answer that is parsed whole. */
+export const maxParsedBytes = 16 * 1024 * 1024;
+
+/** A longer answer is checked and parsed in several turns of the event loop. Characters. */
+const largeCharacters = 1024 * 1024;
 
 const subject = "the provider's response";
 
 /** Probabilities of tokens are many small elements. */
-const answerLimits: Partial<JsonLimits> = { subject, maxItems: 500_000, maxStructure: 8 * 1024 * 1024 };
+const answerLimits: JsonLimits = {
+  subject,
+  maxDepth: 100,
+  maxItems: 500_000,
+  maxStructure: 8 * 1024 * 1024,
+};
 
 /** An answer that passes through may be of any length. It is only not nested more deeply than programs can read. */
 const passedLimits: JsonLimits = {
@@ -25,6 +37,22 @@ const longestField = 64 * 1024;
 export function parseAnswer(text: string, exact: boolean): unknown {
   try {
     refuseExcess(text, answerLimits);
+    return exact ? parseExact(text) : JSON.parse(text);
+  } catch (error) {
+    throw notUsable(error);
+  }
+}
+
+/**
+ * Does the same. A large answer is checked in several turns of the event loop, and parsed in one of its own.
+ *
+ * @throws AppError `provider_error` also for a large answer that is not a JSON object
+ */
+export async function parseAnswerInTurns(text: string, exact: boolean): Promise<unknown> {
+  if (text.length <= largeCharacters) return parseAnswer(text, exact);
+  try {
+    await scanJsonInTurns(text, answerLimits);
+    await nextTurn();
     return exact ? parseExact(text) : JSON.parse(text);
   } catch (error) {
     throw notUsable(error);

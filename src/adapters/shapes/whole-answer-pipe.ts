@@ -3,22 +3,24 @@ import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { isObject } from "../../wire/json.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
-import { parseAnswer } from "./parse-answer.ts";
+import { maxParsedBytes, parseAnswerInTurns } from "./parse-answer.ts";
 import type { AnswerShapes } from "./types.ts";
 
-/** The most bytes of such an answer. It is parsed and written in one turn of the event loop. */
-const maxBytes = 16 * 1024 * 1024;
+/** Bytes of the stream that are written in one turn of the event loop. */
+const turnBytes = 256 * 1024;
 
 /**
  * Collects an answer that the provider sent whole although a stream was asked for, and passes it on as the stream that
- * says the same.
+ * says the same. `convert` must return before `end` is called.
  */
 export class WholeAnswerPipe implements StreamPipe {
   readonly #pipe: StreamPipe;
   readonly #shapes: AnswerShapes;
   readonly #bytes = new ByteBuffer();
   #fault: StreamFault | undefined;
+  readonly #converted: Buffer[] = [];
 
   /** @param pipe takes the stream in the provider's dialect */
   constructor(pipe: StreamPipe, shapes: AnswerShapes) {
@@ -52,20 +54,35 @@ export class WholeAnswerPipe implements StreamPipe {
 
   /** Throws AppError `provider_error` if the answer is too large. */
   push(chunk: Uint8Array): null {
-    if (this.#bytes.length + chunk.length > maxBytes)
-      throw new AppError("provider_error", `the provider's response exceeds ${maxBytes} bytes`);
+    if (this.#bytes.length + chunk.length > maxParsedBytes)
+      throw new AppError("provider_error", `the provider's response exceeds ${maxParsedBytes} bytes`);
     this.#bytes.append(chunk);
     return null;
   }
 
-  /** Throws AppError `provider_error` if the answer is not JSON. */
-  end(): Uint8Array | string | null {
-    const body = parseAnswer(Buffer.from(this.#bytes.take()).toString(), true);
+  /**
+   * Converts the whole answer, a large one in several turns of the event loop. Throws AppError `provider_error` if it is
+   * not JSON.
+   */
+  async convert(): Promise<void> {
+    const text = Buffer.from(this.#bytes.take()).toString();
+    const body = await parseAnswerInTurns(text, true);
     this.#fault = this.#shapes.faultIn(body);
-    if (this.#fault || !isObject(body)) return null;
-    const pushed = this.#pipe.push(Buffer.from(this.#shapes.toStream(body)));
-    const rest = this.#pipe.end();
-    if (pushed === null || rest === null) return pushed ?? rest;
-    return Buffer.concat([Buffer.from(pushed as Uint8Array), Buffer.from(rest as Uint8Array)]);
+    if (this.#fault || !isObject(body)) return;
+    if (text.length > turnBytes) await nextTurn();
+    const stream = Buffer.from(this.#shapes.toStream(body));
+    for (let at = 0; at < stream.length; at += turnBytes) {
+      if (at > 0) await nextTurn();
+      this.#keep(this.#pipe.push(stream.subarray(at, at + turnBytes)));
+    }
+  }
+
+  end(): Uint8Array | null {
+    if (!this.#fault) this.#keep(this.#pipe.end());
+    return this.#converted.length === 0 ? null : Buffer.concat(this.#converted);
+  }
+
+  #keep(out: Uint8Array | string | null): void {
+    if (out !== null) this.#converted.push(Buffer.from(out as Uint8Array));
   }
 }

@@ -3,6 +3,7 @@ import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
+import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
 import { droppedFields } from "../../adapters/translation/dropped-fields.ts";
 import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
@@ -37,6 +38,7 @@ import {
 import { openStream, streamHeaders } from "./stream.ts";
 import { otherAnswer, wholeAnswer } from "./whole-answer.ts";
 
+/** The most bytes of an answer that passes through unread: embeddings. */
 const maxResponseBytes = 64 * 1024 * 1024;
 /** What is done with a larger text is done in several turns of the event loop. Bytes or characters. */
 const largeBytes = 4 * 1024 * 1024;
@@ -273,7 +275,7 @@ async function wholeResponse(
   leaveQueue: () => void,
 ): Promise<Response> {
   const { request, operation, translation } = prepared;
-  const bytes = await response.bytes(maxResponseBytes);
+  const bytes = await response.bytes(isDialect(operation) ? maxParsedBytes : maxResponseBytes);
   leaveQueue();
   record.received.addWhole(bytes);
   const dialect = providerDialect(operation, prepared);

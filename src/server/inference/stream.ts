@@ -84,6 +84,8 @@ export function openStream(
 class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   readonly #options: StreamOptions;
   #pipe: StreamPipe;
+  /** The pipe of an answer that is not sent as a stream. */
+  #whole: WholeAnswerPipe | undefined;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** The first bytes, until there are enough of them to know the shape of the answer. */
   #beginning: Uint8Array | undefined = nothing;
@@ -147,7 +149,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     const { isLabelled, shapes } = this.#options;
     const shape = shapeOf(bytes);
     if (shape === "json" || (shape === "other" && !isLabelled))
-      this.#pipe = new WholeAnswerPipe(this.#pipe, shapes);
+      this.#pipe = this.#whole = new WholeAnswerPipe(this.#pipe, shapes);
     this.#push(bytes);
   }
 
@@ -166,6 +168,16 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   end(): void {
     this.#endTimeout?.cancel();
     if (!this.#isDone && this.#beginning) this.#begin(this.#beginning);
+    if (this.#isDone) return;
+    if (!this.#whole) return this.#finish();
+    this.#whole.convert().then(
+      () => this.#finish(),
+      (error: unknown) => this.#fail(transportFailure(error)),
+    );
+  }
+
+  /** The provider's response has ended, and its bytes are in the pipe. */
+  #finish(): void {
     if (this.#isDone) return;
     const pipe = this.#pipe;
     let rest: Uint8Array | string | null;

@@ -1,7 +1,7 @@
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { faultOf } from "../../adapters/provider-fault.ts";
 import { answerShapes, shapeOf } from "../../adapters/shapes/index.ts";
-import { parseAnswer, parseShortFields } from "../../adapters/shapes/parse-answer.ts";
+import { parseAnswer, parseAnswerInTurns, parseShortFields } from "../../adapters/shapes/parse-answer.ts";
 import type { StreamFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
@@ -34,7 +34,7 @@ export interface ReadAnswer {
 export async function wholeAnswer(bytes: Buffer, dialect: Dialect, exact: boolean): Promise<ReadAnswer> {
   if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
   const text = bytes.toString("utf8");
-  const body = parseAnswer(text, exact);
+  const body = await parseAnswerInTurns(text, exact);
   return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault: answerShapes[dialect].faultIn(body) };
 }
 

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { WholeAnswerPipe } from "../../../src/adapters/shapes/whole-answer-pipe.ts";
 import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
 import { chatAnswer, chatFrames, reply } from "../../support/upstream.ts";
 import { onlyEvent, question, withProvider } from "./setup.ts";
@@ -46,6 +47,26 @@ describe("a stream under another content type (case 89)", () => {
   });
 });
 
+/** Counts the turns of the event loop within the next conversion of a whole answer. */
+function turnsOfConversion(): Promise<number> {
+  const { convert } = WholeAnswerPipe.prototype;
+  return new Promise((resolve) => {
+    vi.spyOn(WholeAnswerPipe.prototype, "convert").mockImplementationOnce(async function (
+      this: WholeAnswerPipe,
+    ) {
+      let turns = 0;
+      const count = () => {
+        turns++;
+        timer = setImmediate(count);
+      };
+      let timer = setImmediate(count);
+      await convert.call(this);
+      clearImmediate(timer);
+      resolve(turns);
+    });
+  });
+}
+
 describe("a whole answer where a stream was asked for (case 89)", () => {
   it.each(["application/json", "text/event-stream"])("called %s is served as a stream", async (type) => {
     const { call } = await answering("openai", answer(JSON.stringify(chatAnswer("hello there")), type));
@@ -65,6 +86,25 @@ describe("a whole answer where a stream was asked for (case 89)", () => {
     expect(text).toContain('"type":"input_json_delta"');
     expect(text).toContain("event: message_stop");
     expect((await call("POST", chatPath, streaming)).text).toContain('"finish_reason":"tool_calls"');
+  });
+
+  it("that is large lets other work in between, and arrives unchanged (T60)", async () => {
+    const text = "word ".repeat(600_000);
+    const { call } = await answering("openai", answer(JSON.stringify(chatAnswer(text)), "application/json"));
+    const turns = turnsOfConversion();
+    const streamed = await call("POST", messagesPath, streaming);
+    expect(streamed.text).toContain(JSON.stringify(text));
+    expect(streamed.text).toContain("message_stop");
+    expect(await turns).toBeGreaterThan(2);
+  });
+
+  it.each([true, false])("beyond 16 MB is 502 (T60), stream: %s", async (stream) => {
+    const body = JSON.stringify(chatAnswer("x".repeat(16 * 1024 * 1024)));
+    const { call, server } = await answering("openai", answer(body, "application/json"));
+    const { status, body: refused } = await call("POST", chatPath, { ...streaming, stream });
+    expect(status).toBe(502);
+    expect(refused.error.message).toContain("16777216 bytes");
+    expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
   });
 
   it("that is neither a stream nor JSON is 502", async () => {
