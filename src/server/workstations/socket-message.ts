@@ -3,14 +3,7 @@ import { scanJson } from "../../wire/json.ts";
 import { controlBytes } from "../../wire/link/constants.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
 import type { WholeHead } from "../../wire/link/tasks.ts";
-import {
-  type AgentResult,
-  headIn,
-  numberIn,
-  parseMessage,
-  resultIn,
-  resultLimits,
-} from "./agent-result.ts";
+import { type AgentResult, headIn, numberIn, parseMessage, resultIn, resultLimits } from "./agent-result.ts";
 
 /** A decoded text message from an agent on a WebSocket. */
 export type SocketMessage =

@@ -44,12 +44,7 @@ describe("the flags of a kind", () => {
   });
 
   it("never accept a password, and leave the project to the global flag", () => {
-    expect(Object.keys(argsOf(kindOf("user")))).toEqual([
-      "limit",
-      "quota",
-      "display-name",
-      "password-stdin",
-    ]);
+    expect(Object.keys(argsOf(kindOf("user")))).toEqual(["limit", "quota", "display-name", "password-stdin"]);
     expect(argsOf(kindOf("user"))["password-stdin"]).toMatchObject({ type: "boolean" });
     expect(Object.keys(argsOf(kindOf("token")))).toEqual(["bind", "ttl", "limit", "description"]);
   });
