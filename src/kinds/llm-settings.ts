@@ -89,6 +89,26 @@ export const Quirks = Type.Object(
   },
 );
 
+const tokens = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description }));
+
+/** What a model can do, as far as it is known. */
+export const Capabilities = Type.Object(
+  {
+    contextTokens: tokens("The most tokens of a request and its answer together"),
+    maxOutputTokens: tokens("The most tokens of one answer"),
+    vision: yesNo("It reads images"),
+    tools: yesNo("It calls tools"),
+    reasoning: yesNo("It reasons before it answers"),
+  },
+  {
+    additionalProperties: false,
+    description: "What the model can do; asked of the provider where it tells, and yours hold over its own",
+  },
+);
+
+export type Capabilities = Static<typeof Capabilities>;
+
 /** The fields of an llm that were keys of its `extraConfig` in earlier versions. */
 export const movedSettings = [
   "timeouts",
@@ -118,5 +138,11 @@ export const settingFlags: Readonly<Record<string, Flag>> = {
     parse: "pairs",
     value: "NAME=SECONDS",
     description: "Time limits of a call: connect, firstByte, silence",
+  },
+  capabilities: {
+    field: "capabilities",
+    parse: "pairs",
+    value: "NAME=VALUE",
+    description: "What the model can do: contextTokens, maxOutputTokens, vision, tools, reasoning",
   },
 };

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind, nullable, oneOf, SecretKeyRef } from "./define.ts";
-import { CallLimits, Price, Quirks, settingFlags, Timeouts } from "./llm-settings.ts";
+import { CallLimits, Capabilities, Price, Quirks, settingFlags, Timeouts } from "./llm-settings.ts";
 import { namePattern } from "./names.ts";
 import { llmTypes } from "./provider-types.ts";
 
@@ -45,6 +45,7 @@ export const llm = defineKind({
         }),
       ),
       quirks: Type.Optional(Quirks),
+      capabilities: Type.Optional(Capabilities),
       allowModelOverride: Type.Optional(
         Type.Boolean({
           description:
@@ -78,9 +79,6 @@ export const llm = defineKind({
       description: "active: it can be called; hibernating: a call wakes it; inactive: it cannot be called",
     }),
     lastSeenAt: nullable(Type.String(), { description: "The last message of its workstation agent" }),
-    capabilities: nullable(Type.Record(Type.String(), Type.Unknown()), {
-      description: "Capabilities of the model, as its workstation agent reports them",
-    }),
     learnedQuirks: Type.Record(Type.String(), Type.Unknown(), {
       description: "Quirks that refusals of the provider have taught in the last hour",
     }),

@@ -31,7 +31,8 @@ function matches({ when: { type, host, model } }: QuirkRow, llm: QuirkSubject): 
   return model === undefined || matchesModel(model, llm.model);
 }
 
-function matchesModel(pattern: ModelPattern, model: string): boolean {
+/** Returns true if the name of a model fits a pattern. */
+export function matchesModel(pattern: ModelPattern, model: string): boolean {
   if (pattern instanceof RegExp) return pattern.test(model);
   const found = pattern.name.exec(model);
   if (!found) return false;

@@ -4,7 +4,7 @@ import { checkLength } from "../../wire/incoming-request.ts";
 import { adminPrincipal, principalOf } from "../core/access/principals.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { Series } from "../observability/metrics.ts";
-import { hostGuard, isCanonicalPath, isDecodable, originGuard, pathOf } from "./guard.ts";
+import { hostGuard, isCanonicalPath, isDecodable, originGuard, pathOf, withPlainModel } from "./guard.ts";
 import {
   type Authenticate,
   errorResponse,
@@ -153,7 +153,7 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
 }
 
 function checkPath(path: string): void {
-  if (!isCanonicalPath(path)) throw noRoute;
+  if (!isCanonicalPath(withPlainModel(path))) throw noRoute;
   if (!isDecodable(path)) throw new AppError("invalid_request", "the path is not valid UTF-8");
 }
 

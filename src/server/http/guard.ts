@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { AppError } from "../../errors.ts";
+import { modelsPath } from "../../wire/dialects/operations.ts";
 import { isForeignPage } from "../../wire/incoming-request.ts";
 
 /**
@@ -63,6 +64,14 @@ export function isCanonicalPath(path: string): boolean {
   return (
     !/\/\/|\/$|\\|;|\/\.{1,2}(?:\/|$)|%(?:2f|5c|2e|25|3b|[01][0-9a-f]|7f)/i.test(path) && path.startsWith("/")
   );
+}
+
+/**
+ * Returns a path with the slashes of a model's name as they are: clients encode those of `meta/llama-3`. Whatever stands
+ * behind the path of the list of models is a model's name to its routes, so no rule is avoided by it.
+ */
+export function withPlainModel(path: string): string {
+  return path.startsWith(`${modelsPath}/`) ? path.replace(/%2f/gi, "/") : path;
 }
 
 /** Returns true if the percent-encoding of a path is valid UTF-8. The router would treat all invalid ones alike (T40). */

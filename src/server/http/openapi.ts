@@ -20,7 +20,7 @@ const error = {
 export function openApi(routes: readonly Route[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
-    if (route.allow !== undefined) continue;
+    if (route.allow !== undefined || route.isUndocumented) continue;
     const path = route.path.replace(/:(\w+)/g, "{$1}");
     paths[path] ??= {};
     paths[path][route.method.toLowerCase()] = operation(route);

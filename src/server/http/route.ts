@@ -85,6 +85,8 @@ export interface Route {
    * route is not in the API description.
    */
   allow?: string;
+  /** Set on a route that is not in the API description: another spelling of one that is. */
+  isUndocumented?: true;
   handle(call: Call): Response | Promise<Response>;
 }
 

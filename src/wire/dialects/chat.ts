@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import { isObject } from "../json.ts";
 import { sseFrame } from "../sse.ts";
 import { openaiError } from "./errors.ts";
+import { openRouterFields } from "./model-fields.ts";
 import type { DialectWire } from "./types.ts";
 import { largestLimit, tokenCount, type Usage, usageOf } from "./usage.ts";
 
@@ -113,11 +114,12 @@ export const chat: DialectWire = {
     return sseFrame({ data }) + sseFrame({ data: doneData });
   },
   usage: (body) => chatUsage(usageOf(body)),
-  modelEntry: ({ id, createdAt, ownedBy }) => ({
+  modelEntry: ({ id, createdAt, ownedBy, capabilities }) => ({
     id,
     object: "model",
     created: Math.floor(createdAt / 1000),
     owned_by: ownedBy,
+    ...openRouterFields(capabilities),
   }),
   modelList: (data) => ({ object: "list", data }),
 };

@@ -1,4 +1,5 @@
 import { chat } from "./chat.ts";
+import { codexModel } from "./codex-models.ts";
 import { messages } from "./messages.ts";
 import { responses } from "./responses.ts";
 import type { Dialect, DialectWire, ListedModel } from "./types.ts";
@@ -6,10 +7,17 @@ import type { Dialect, DialectWire, ListedModel } from "./types.ts";
 /** Every dialect, and the rules of its wire. */
 export const dialects: Readonly<Record<Dialect, DialectWire>> = { chat, messages, responses };
 
-/** Returns a list of models in the shapes of all dialects at once: each client reads the fields that it knows. */
-export function modelList(models: readonly ListedModel[]): object {
+/**
+ * Returns a list of models in the shapes of all dialects at once: each client reads the fields that it knows.
+ *
+ * @param forCodex True to add the list that Codex reads, which is long.
+ */
+export function modelList(models: readonly ListedModel[], forCodex = false): object {
   const entries = models.map(modelEntry);
-  return merged((dialect) => dialect.modelList(entries));
+  return {
+    ...merged((dialect) => dialect.modelList(entries)),
+    ...(forCodex && { models: models.map(codexModel) }),
+  };
 }
 
 /** Returns one entry of a list of models, in the shapes of all dialects at once. */

@@ -2,6 +2,7 @@ import { isObject } from "../json.ts";
 import { sseFrame } from "../sse.ts";
 import { requireMessages } from "./chat.ts";
 import { anthropicError } from "./errors.ts";
+import { anthropicFields } from "./model-fields.ts";
 import type { DialectWire } from "./types.ts";
 import { tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
 
@@ -103,10 +104,11 @@ export const messages: DialectWire = {
     return sseFrame({ event: "error", data: JSON.stringify(messages.errorBody(error, requestId)) });
   },
   usage: (body) => messagesUsage(usageOf(body)),
-  modelEntry: ({ id, createdAt }) => ({
+  modelEntry: ({ id, createdAt, capabilities }) => ({
     type: "model",
     display_name: id,
     created_at: new Date(createdAt).toISOString(),
+    ...anthropicFields(capabilities),
   }),
   modelList: (data) => ({
     data,

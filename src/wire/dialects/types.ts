@@ -44,6 +44,19 @@ export interface ListedModel {
   createdAt: number;
   /** `anthropic`, `vllm` */
   ownedBy: string;
+  /** What the model can do, as far as it is known. */
+  capabilities: ListedCapabilities;
+}
+
+/** What a listed model can do. What is not known is left out. */
+export interface ListedCapabilities {
+  /** The most tokens of a request and its answer together. */
+  contextTokens?: number;
+  /** The most tokens of one answer. */
+  maxOutputTokens?: number;
+  vision?: boolean;
+  tools?: boolean;
+  reasoning?: boolean;
 }
 
 /** The answer that a stream carries, and the number of its next event where that is known. */

@@ -12,6 +12,7 @@ describe("the flags of a kind", () => {
       "queue-seconds",
       "price",
       "timeouts",
+      "capabilities",
       "type",
       "model",
       "url",

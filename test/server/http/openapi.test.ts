@@ -60,7 +60,10 @@ it("the API description is valid OpenAPI 3.1", () => {
 it("the API description has every route and no other, and the routes that need no bearer", () => {
   const named = operations.map(({ path, method }) => `${method.toUpperCase()} ${path}`).sort();
   expect(named).toEqual(
-    routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`).sort(),
+    routes
+      .filter((route) => !route.isUndocumented)
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`)
+      .sort(),
   );
   const open = operations.filter(({ operation }) => operation.security?.length === 0).map(({ path }) => path);
   expect(open.sort()).toEqual(["/", "/api/v1/auth/login", "/healthz", "/readyz", "/v1"]);

@@ -55,6 +55,28 @@ describe("a path in another spelling (T44)", () => {
     }
   });
 
+  it("takes the name of a model with slashes, encoded or not, and no other path by it", async () => {
+    const { server } = await withLlm();
+    const { bearer } = await server.token("runner", [{ role: "run", resource: "llms" }]);
+    const get = (target: string) =>
+      sendRaw(server.url, requestHead("GET", target, { authorization: `Bearer ${bearer}` }));
+    // The llm "a" is found as such; these names reach the list, which does not have them.
+    for (const name of ["meta/llama-3", "meta%2Fllama-3", "meta%2fllama-3", "x/y/z", "x%2Fy/z"]) {
+      const { status, text } = await get(`/v1/models/${name}`);
+      expect([status, JSON.parse(text).error.message], name).toEqual([
+        404,
+        `llm "${decodeURIComponent(name)}" not found`,
+      ]);
+    }
+    const nothing = ["a%2F", "%2Fa", "a%2F%2Fb", "..%2F..%2Fapi%2Fv1%2Fsecrets%2Fa", "a%2F..%2Fb", "a%252Fb", "a%5cb"];
+    for (const name of nothing) {
+      const { status, text } = await get(`/v1/models/${name}`);
+      expect([status, text.includes("there is nothing at this path")], name).toEqual([404, true]);
+    }
+    expect((await get("/v1/models/a")).status).toBe(200);
+    expect((await get("/api/v1/llms%2Fa")).text).toContain("there is nothing at this path");
+  });
+
   it.each(["%ff", "%c3%28", "%zz", "%", "a%e0%80%80"])(
     "is refused if it is not UTF-8: %s (T40)",
     async (name) => {

@@ -75,7 +75,9 @@ it("a user without grants can use only the routes about the user itself", async 
 /** True if some route takes a method and path, also with a part of the path as a parameter. */
 function isRouted(method: string, path: string): boolean {
   return routes.some(
-    (route) => route.method === method && new RegExp(`^${route.path.replace(/:\w+/g, "[^/]+")}$`).test(path),
+    (route) =>
+      route.method === method &&
+      new RegExp(`^${route.path.replace(/:\w+/g, "[^/]+").replace(/\*$/, ".+")}$`).test(path),
   );
 }
 

@@ -58,6 +58,7 @@ describe("POST /api/v1/llms/_provider-register", () => {
       origin: "virtual",
       status: "inactive",
       lastSeenAt: "2026-11-21T10:00:00.000Z",
+      learnedQuirks: {},
       owner: "alice",
       version: 1,
       createdAt: "2026-11-21T10:00:00.000Z",
@@ -69,7 +70,7 @@ describe("POST /api/v1/llms/_provider-register", () => {
       tier: "fast",
       description: "",
       visibility: "private",
-      capabilities: { contextLength: 32768 },
+      capabilities: { contextTokens: 32768 },
     };
     const big = {
       ...common,
@@ -79,7 +80,6 @@ describe("POST /api/v1/llms/_provider-register", () => {
       description: "für Großes",
       poolName: "pool",
       visibility: "public",
-      capabilities: null,
     };
     expect(llms).toEqual([small, big]);
     expect((await server.admin("GET", "/api/v1/llms")).body).toEqual([big, small]);
@@ -239,7 +239,7 @@ describe("POST /api/v1/llms/_provider-register by the same agent again", () => {
     const server = await testServer();
     const alice = await server.user("alice", [expose]);
     const { body } = await must(
-      register(alice.call, [vllm("a", { description: "one", poolName: "p", capabilities: { n: 1 } })]),
+      register(alice.call, [vllm("a", { description: "one", poolName: "p", capabilities: { n_ctx: 9 } })]),
     );
     const { providerSessionId } = body;
     const edited = { visibility: "public", price: { input: 1, output: 2 }, tier: "heavy" };
@@ -258,7 +258,7 @@ describe("POST /api/v1/llms/_provider-register by the same agent again", () => {
         type: "ollama",
         description: "one",
         poolName: "p",
-        capabilities: { n: 1 },
+        capabilities: { contextTokens: 9 },
         version: 3,
       },
     ]);
@@ -274,9 +274,9 @@ describe("POST /api/v1/llms/_provider-register by the same agent again", () => {
       tier: "fast",
       description: "",
       poolName: "q",
-      capabilities: {},
       visibility: "public",
     });
+    expect((await server.admin("GET", "/api/v1/llms/a")).body.capabilities).toBeUndefined();
   });
 
   it("deletes llms that are no longer published, unless another row refers to them", async () => {

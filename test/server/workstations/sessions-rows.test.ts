@@ -87,7 +87,7 @@ describe("a virtual llm", () => {
       { path: "/type", message: "cannot be changed" },
     ]);
     expect((await put({ extraConfig: { timeouts: { connect: -1 } } })).status).toBe(400);
-    for (const [field, value] of Object.entries({ origin: "static", status: "active", capabilities: {} }))
+    for (const [field, value] of Object.entries({ origin: "static", status: "active" }))
       expect((await put({ [field]: value })).body.details).toEqual([
         { path: `/${field}`, message: "is set by the server" },
       ]);

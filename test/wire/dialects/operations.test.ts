@@ -41,7 +41,7 @@ it.each([
 });
 
 describe("a list of models", () => {
-  const model = { id: "claude", createdAt: 1_780_000_000_500, ownedBy: "anthropic" };
+  const model = { id: "claude", createdAt: 1_780_000_000_500, ownedBy: "anthropic", capabilities: {} };
 
   it("has the fields of every dialect's entries", () => {
     expect(modelEntry(model)).toEqual({

@@ -90,7 +90,10 @@ export interface Hooks<R extends Row = Row> {
   prepare?(draft: Draft<R>, services: Services): void | Promise<void>;
   /** Adds writes to a delete. Throws AppError to refuse it. */
   remove?(draft: Draft<R>, services: Services): void | Promise<void>;
-  /** Returns the read-only fields of a row, besides its owner, as far as the reader may know them. */
+  /**
+   * Returns the read-only fields of a row, besides its owner, as far as the reader may know them. A field that users set
+   * too is shown with the value from here.
+   */
   status?(row: R, view: View): Record<string, unknown>;
   /** Returns the names of fields that are left out, because they name a row that is hidden from the reader. */
   hidden?(row: R, view: View): readonly string[];

@@ -7,12 +7,12 @@ import type { View } from "./hooks.ts";
 export function present(kind: Kind, row: Row, view: View): Resource {
   const object: Record<string, unknown> = { id: row.id, name: row.name };
   const hidden = hooks[kind.kind]?.hidden?.(row, view) ?? [];
+  const status = hooks[kind.kind]?.status?.(row, view);
   for (const field of Object.keys(kind.fields.properties)) {
-    const value = row.spec[field];
+    const value = status && Object.hasOwn(status, field) ? status[field] : row.spec[field];
     if (value !== undefined && !kind.writeOnly.includes(field) && !hidden.includes(field))
       object[field] = value;
   }
-  const status = hooks[kind.kind]?.status?.(row, view);
   for (const field of Object.keys(kind.readOnly.properties)) {
     object[field] = field === "owner" ? view.snapshot.nameOf(row.owner) : (status?.[field] ?? null);
   }

@@ -1,4 +1,5 @@
 import type { Quirks } from "../../../adapters/quirks/types.ts";
+import type { Capabilities } from "../../../kinds/llm-settings.ts";
 import { idsOf } from "./contents.ts";
 import type { RowOf } from "./typed-rows.ts";
 import type { Change, Contents, Ref, Row, Session } from "./types.ts";
@@ -32,12 +33,31 @@ export interface VolatileState {
   readonly seen: Map<string, number>;
   /** Quirks of llms that refusals of their providers have taught, until a time of the monotonic clock. */
   readonly learned: Map<string, LearnedQuirk>;
+  /** The answers of providers to the question what an llm can do. */
+  readonly capabilities: Map<string, ProbedCapabilities>;
+}
+
+/** The capabilities of an llm as its provider tells them. */
+export interface ProbedCapabilities {
+  capabilities: Capabilities;
+  /** The time of the answer, in milliseconds since 1970. */
+  at: number;
 }
 
 export interface LearnedQuirk {
   quirks: Quirks;
   /** Milliseconds. */
   until: number;
+}
+
+function emptyState(): VolatileState {
+  return {
+    lastUsed: new Map(),
+    health: new Map(),
+    seen: new Map(),
+    learned: new Map(),
+    capabilities: new Map(),
+  };
 }
 
 const emptyTable: Table = { byName: new Map(), sorted: [] };
@@ -67,10 +87,7 @@ export class Snapshot {
   readonly #refs: readonly Pointer[];
   readonly #tables = new Map<string, Table>();
 
-  constructor(
-    contents: Contents,
-    volatile: VolatileState = { lastUsed: new Map(), health: new Map(), seen: new Map(), learned: new Map() },
-  ) {
+  constructor(contents: Contents, volatile: VolatileState = emptyState()) {
     const { lastUsed } = volatile;
     for (const { tokenId, at } of contents.lastUsed)
       lastUsed.set(tokenId, Math.max(at, lastUsed.get(tokenId) ?? 0));

@@ -3,14 +3,8 @@ import { modelEntry, modelList } from "../../../wire/dialects/index.ts";
 import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
 import type { ListedModel } from "../../../wire/dialects/types.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
-import type { Row } from "../../core/store/types.ts";
-import {
-  findPersona,
-  personaInModel,
-  personaModel,
-  runnablePersonas,
-} from "../../inference/personas/persona.ts";
-import { runnable } from "../../inference/pools/resolve.ts";
+import { listedModels } from "../../inference/listed-models.ts";
+import { findPersona, personaInModel } from "../../inference/personas/persona.ts";
 import { parseCall, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -52,17 +46,26 @@ export function inferenceRoutes(server: Server): Route[] {
       method: "GET",
       path: modelsPath,
       access: accessByModel,
-      summary: "List the llms and agents that the caller may run",
-      handle: ({ principal }) => Response.json(modelList(models(server, principal))),
+      summary: "List the llms, pools, aliases and agents that the caller may run",
+      handle: (call) => Response.json(modelList(models(server, call), isCodex(call))),
     },
-    {
-      method: "GET",
-      path: `${modelsPath}/:id`,
-      access: accessByModel,
-      summary: "Read one llm or agent that the caller may run",
-      handle: ({ principal, params }) => Response.json(one(server, principal, params["id"]!)),
-    },
+    model(server, `${modelsPath}/:id`),
+    // Aliases may have slashes.
+    { ...model(server, `${modelsPath}/:id/*`), isUndocumented: true },
   ];
+}
+
+function model(server: Server, path: string): Route {
+  return {
+    method: "GET",
+    path,
+    access: accessByModel,
+    summary: "Read one llm, pool, alias or agent that the caller may run",
+    handle: (call) => {
+      const { id = "", "*": rest } = call.params;
+      return Response.json(one(server, call, rest === undefined ? id : `${id}/${rest}`));
+    },
+  };
 }
 
 function infer(server: Server, call: Call, operation: Operation): Promise<Response> {
@@ -92,22 +95,19 @@ function nameOf(server: Server, principal: Principal, idOrName: string): string 
   return decide(principal, "run", "llms", row.name, row) === "allow" ? row.name : idOrName;
 }
 
-function models({ catalogue: { snapshot } }: Server, principal: Principal): ListedModel[] {
-  return [
-    ...runnable(snapshot, principal).map((llm) => listed(llm, llm.name, llm.spec.type)),
-    ...runnablePersonas(snapshot, principal).map((persona) =>
-      listed(persona, personaModel(persona), persona.kind),
-    ),
-  ];
+/** Returns the models that the caller may run, as a list of models shows them to this client. */
+function models({ catalogue: { snapshot } }: Server, { principal }: Call): ListedModel[] {
+  return listedModels(snapshot, principal);
 }
 
-function one(server: Server, principal: Principal, id: string): object {
-  const found = models(server, principal).find((one) => one.id === id);
+function one(server: Server, call: Call, id: string): object {
+  const found = models(server, call).find((one) => one.id === id);
   if (found) return modelEntry(found);
   const agent = personaInModel(id);
   throw new AppError("not_found", `${agent === undefined ? "llm" : "agent"} "${agent ?? id}" not found`);
 }
 
-function listed({ createdAt }: Row, id: string, ownedBy: string): ListedModel {
-  return { id, createdAt, ownedBy };
+/** True for Codex, which names its version when it asks for the list. */
+function isCodex({ query, request }: Call): boolean {
+  return query.has("client_version") || /^codex/i.test(request.headers.get("user-agent") ?? "");
 }

@@ -67,7 +67,7 @@ describe("the name of a pool", () => {
     }
     expect([a.length, b.length]).toEqual([0, 20]);
     expect((await call("GET", "/api/v1/llms/b")).status).toBe(403);
-    expect((await call("GET", "/v1/models")).body.data).toMatchObject([{ id: "b" }]);
+    expect((await call("GET", "/v1/models")).body.data).toMatchObject([{ id: "b" }, { id: "pool" }]);
   });
 
   it("never calls or counts a private llm of others (T52, failure mode 63)", async () => {

@@ -2,7 +2,9 @@ import { adapterFor } from "../../../../adapters/index.ts";
 import { AppError } from "../../../../errors.ts";
 import { normaliseProviderUrl } from "../../../../net/provider-url.ts";
 import { decide } from "../../access/policy.ts";
+import { shownCapabilities } from "../../capabilities.ts";
 import type { LlmRow } from "../../store/typed-rows.ts";
+import { keepOwnCapabilities } from "../capabilities.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkSettings } from "../llm-settings.ts";
 import { checkNames } from "../pool-names.ts";
@@ -45,18 +47,20 @@ export const llmHooks: Hooks<LlmRow> = {
       return;
     }
     checkSettings(draft);
+    keepOwnCapabilities(draft);
     checkKey(draft, adapter.defaultUrls);
     checkPricing(draft);
     if (!draft.before) draft.row.status = { origin: "static", status: "active" };
     draft.row.visibility = visibility;
   },
-  status({ id, status }, { snapshot }) {
+  status(row, { snapshot }) {
+    const { id, status } = row;
     const seen = snapshot.volatile.seen.get(String(status.session));
     return {
       origin: status.origin,
       status: status.status,
       lastSeenAt: seen === undefined ? null : new Date(seen).toISOString(),
-      capabilities: status.capabilities ?? null,
+      capabilities: shownCapabilities(snapshot, row),
       learnedQuirks: { ...snapshot.volatile.learned.get(id)?.quirks },
     };
   },
@@ -68,6 +72,7 @@ function checkVirtual(draft: Draft<LlmRow>): void {
     if (field in draft.given)
       draft.faults.push({ path: `/${field}`, message: "is set by the workstation agent that publishes it" });
   checkSettings(draft);
+  keepOwnCapabilities(draft);
   checkPricing(draft);
 }
 

@@ -1,0 +1,32 @@
+import { knownCapabilities } from "../../adapters/known-models.ts";
+import { capabilitiesIn } from "../../adapters/model-facts.ts";
+import type { Capabilities } from "../../kinds/llm-settings.ts";
+import { oncePerObject } from "./once-per-object.ts";
+import type { Snapshot } from "./store/snapshot.ts";
+import type { LlmRow } from "./store/typed-rows.ts";
+
+/** The parts of an llm's capabilities that do not change while its row stands. */
+const standing = oncePerObject((llm: LlmRow) => ({
+  /** What its workstation agent reports. */
+  reported: capabilitiesIn(llm.status.capabilities),
+  known: knownCapabilities(llm.spec.model),
+}));
+
+/** Returns what the provider of an llm, or its workstation agent, tells about the model. */
+export function reportedCapabilities({ volatile }: Snapshot, llm: LlmRow): Capabilities {
+  return volatile.capabilities.get(llm.id)?.capabilities ?? standing(llm).reported;
+}
+
+/**
+ * Returns what an llm can do, as far as it is known: the llm's own settings hold over what its provider or agent tells,
+ * and that over the built-in table.
+ */
+export function capabilitiesOf(snapshot: Snapshot, llm: LlmRow): Capabilities {
+  return { ...standing(llm).known, ...reportedCapabilities(snapshot, llm), ...llm.spec.capabilities };
+}
+
+/** Returns the capabilities that a read of an llm shows: its own and those that are told; undefined for none. */
+export function shownCapabilities(snapshot: Snapshot, llm: LlmRow): Capabilities | undefined {
+  const shown = { ...reportedCapabilities(snapshot, llm), ...llm.spec.capabilities };
+  return Object.keys(shown).length > 0 ? shown : undefined;
+}

@@ -1,0 +1,65 @@
+import type { Capabilities } from "../../kinds/llm-settings.ts";
+import type { ListedModel } from "../../wire/dialects/types.ts";
+import type { Principal } from "../core/access/policy.ts";
+import { capabilitiesOf } from "../core/capabilities.ts";
+import type { Snapshot } from "../core/store/snapshot.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
+import { personaModel, runnablePersonas } from "./personas/persona.ts";
+import { poolOf, runnable } from "./pools/resolve.ts";
+
+/**
+ * Returns the models that a principal may run, by the names that calls use: llms, pools, aliases of llms and personas.
+ * Patterns of aliases are not in it. A name that several of them have is listed once.
+ */
+export function listedModels(snapshot: Snapshot, principal: Principal): ListedModel[] {
+  const llms = runnable(snapshot, principal);
+  const pools = Map.groupBy(llms, poolOf);
+  const byId = new Map<string, ListedModel>();
+  const add = (id: string, members: readonly LlmRow[], createdAt?: number) => {
+    const [first] = members;
+    if (!first || byId.has(id)) return;
+    byId.set(id, {
+      id,
+      createdAt: createdAt ?? Math.min(...members.map((member) => member.createdAt)),
+      ownedBy: first.spec.type,
+      capabilities: capabilitiesOfAll(snapshot, members),
+    });
+  };
+  for (const llm of llms) add(llm.name, pools.get(poolOf(llm))!, llm.createdAt);
+  for (const [pool, members] of pools) add(pool, members);
+  for (const persona of runnablePersonas(snapshot, principal)) {
+    const llm = snapshot.named("llm", persona.spec.llm);
+    byId.set(personaModel(persona), {
+      id: personaModel(persona),
+      createdAt: persona.createdAt,
+      ownedBy: persona.kind,
+      capabilities: llm ? capabilitiesOf(snapshot, llm) : {},
+    });
+  }
+  return [...byId.values()];
+}
+
+/**
+ * Returns what a call can have from at least one of some llms: a call that one of them cannot answer goes to another.
+ * What one of them is not known to have is left out.
+ */
+function capabilitiesOfAll(snapshot: Snapshot, llms: readonly LlmRow[]): Capabilities {
+  const all = llms.map((llm) => capabilitiesOf(snapshot, llm));
+  const [first, ...others] = all as [Capabilities, ...Capabilities[]];
+  if (others.length === 0) return first;
+  const largest = (name: "contextTokens" | "maxOutputTokens") => {
+    const known = all.map((one) => one[name]).filter((value) => value !== undefined);
+    return known.length > 0 ? { [name]: Math.max(...known) } : {};
+  };
+  const any = (name: "vision" | "tools" | "reasoning") => {
+    if (all.some((one) => one[name])) return { [name]: true };
+    return all.every((one) => one[name] === false) ? { [name]: false } : {};
+  };
+  return {
+    ...largest("contextTokens"),
+    ...largest("maxOutputTokens"),
+    ...any("vision"),
+    ...any("tools"),
+    ...any("reasoning"),
+  };
+}
