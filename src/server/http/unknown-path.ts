@@ -44,18 +44,20 @@ export function dialectOf(path: string): Dialect | undefined {
  * calls of models only.
  */
 export function unknownPaths(
-  routes: readonly { method: string; path: string }[],
+  routes: readonly { method: string; path: string; isUndocumented?: true }[],
 ): (method: string, path: string, origin: string) => { error: AppError; allow?: string } {
   const served = routes.filter(({ path }) => path.startsWith("/v1"));
   const patterns = served.map(({ method, path }) => ({
     method,
-    pattern: new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`),
+    pattern: new RegExp(`^${path.replace(/:\w+/g, "[^/]+").replace(/\*$/, ".+")}$`),
   }));
-  const list = [...new Set(served.map(({ path }) => path))].filter((path) => path !== "/v1").join(", ");
+  const documented = served.filter((route) => !route.isUndocumented);
+  const list = [...new Set(documented.map(({ path }) => path))].filter((path) => path !== "/v1").join(", ");
   return (method, path, origin) => {
     const known = elsewhere.find(([pattern]) => pattern.test(path));
     const taken = known ? [] : patterns.filter(({ pattern }) => pattern.test(path));
-    if (taken.length > 0) {
+    // A path that the method takes is here because it is written in another way.
+    if (taken.length > 0 && !taken.some((one) => one.method === method)) {
       const allow = taken.map((one) => (one.method === "GET" ? "GET, HEAD" : one.method)).join(", ");
       return { error: new AppError("method_not_allowed", `${path} takes ${allow}, not ${method}`), allow };
     }

@@ -97,11 +97,11 @@ it("the router has these routes and nothing else (T45)", async () => {
   const nothing = "there is nothing at this path";
   for (const path of new Set(routes.map((route) => route.path))) {
     for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"]) {
-      const { status, body, headers } = await ask(call, { method, path });
+      const { status, body, headers } = await ask(call, { method, path: path.replace("*", "more") });
       // Calls of models tell the methods that their paths take. Their errors have the shape that SDKs read.
       const isCall = path.startsWith("/v1");
       const found = isCall ? status !== 405 : body?.error !== nothing;
-      expect(found, `${method} ${path}`).toBe(isRouted(method, path));
+      expect(found, `${method} ${path}`).toBe(isRouted(method, path.replace("*", "more")));
       if (!found) expect(status).toBe(isCall ? 405 : 404);
       expect(headers.get("x-request-id")).not.toBeNull();
     }
