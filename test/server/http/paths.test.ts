@@ -68,7 +68,15 @@ describe("a path in another spelling (T44)", () => {
         `llm "${decodeURIComponent(name)}" not found`,
       ]);
     }
-    const nothing = ["a%2F", "%2Fa", "a%2F%2Fb", "..%2F..%2Fapi%2Fv1%2Fsecrets%2Fa", "a%2F..%2Fb", "a%252Fb", "a%5cb"];
+    const nothing = [
+      "a%2F",
+      "%2Fa",
+      "a%2F%2Fb",
+      "..%2F..%2Fapi%2Fv1%2Fsecrets%2Fa",
+      "a%2F..%2Fb",
+      "a%252Fb",
+      "a%5cb",
+    ];
     for (const name of nothing) {
       const { status, text } = await get(`/v1/models/${name}`);
       expect([status, text.includes("there is nothing at this path")], name).toEqual([404, true]);
