@@ -1,7 +1,7 @@
 import { type ResponsesEvent, responsesUsage } from "../../wire/dialects/responses.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
-import { parsedObject } from "../../wire/json.ts";
+import { isObject, parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { reportedFault } from "../provider-fault.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
@@ -12,7 +12,8 @@ import { hasAny, type Passthrough, type StreamWatch, type Verdict } from "./watc
 /**
  * The provider is asked to store nothing, because this server keeps no state between two calls. So a caller that relied on
  * the store needs the reasoning itself, sealed, to send it back (case 92). Reasoning that came from another provider
- * through a translation is removed: this provider would refuse it.
+ * through a translation is removed, and so is reasoning that stands for nothing without the store: this provider would
+ * refuse both (case 95).
  */
 export const responsesPassthrough: Passthrough = {
   prepare(body, { sealedReasoning }) {
@@ -21,7 +22,7 @@ export const responsesPassthrough: Passthrough = {
     const changes = {
       ...(body.store !== false && { store: false }),
       ...(body.store !== false && sealedReasoning && { include: withSealed(body.include) }),
-      ...(items.some(isOurReasoning) && { input: items.filter((item) => !isOurReasoning(item)) }),
+      ...(items.some(isUnreadable) && { input: withoutUnreadable(items) }),
     };
     return { changes, stripUsage: false };
   },
@@ -43,8 +44,25 @@ function withSealed(include: unknown): unknown {
   return include.includes(sealed) ? undefined : [...include, sealed];
 }
 
-function isOurReasoning(item: { type?: unknown; encrypted_content?: unknown } | null): boolean {
-  return item?.type === "reasoning" && isCarriedState(item.encrypted_content);
+function isUnreadable(item: unknown): boolean {
+  if (!isObject(item) || item.type !== "reasoning") return false;
+  const { encrypted_content: sealed, content } = item;
+  if (typeof sealed === "string") return isCarriedState(sealed);
+  return !Array.isArray(content) || content.length === 0;
+}
+
+/** The items that need no id. */
+const bareItems: readonly unknown[] = ["message", "function_call", "custom_tool_call"];
+
+/** Removes reasoning, and ids of other items: with its id, an item of OpenAI's store is refused without its reasoning. */
+function withoutUnreadable(items: readonly unknown[]): unknown[] {
+  return items
+    .filter((item) => !isUnreadable(item))
+    .map((item) => {
+      if (!isObject(item) || !bareItems.includes(item.type)) return item;
+      const { id: _, ...rest } = item;
+      return rest;
+    });
 }
 
 /** Returns the id and the items of an answer; undefined for one without them. */

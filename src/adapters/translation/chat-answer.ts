@@ -41,8 +41,10 @@ export function textAndThinking(message: ChatAnswer<unknown>): {
   refusal: string;
   field: ReasoningField | undefined;
 } {
-  const { content, reasoning_content, reasoning } = message;
-  const thought = reasoning_content || reasoning || "";
+  const { content } = message;
+  const reasoning_content = textIn(message.reasoning_content);
+  const reasoning = textIn(message.reasoning);
+  const thought = reasoning_content || reasoning;
   const refusal = message.refusal ?? "";
   const named = reasoning_content ? "reasoning_content" : reasoning ? "reasoning" : undefined;
   if (!Array.isArray(content)) return { text: content ?? "", thinking: thought, refusal, field: named };
@@ -52,6 +54,11 @@ export function textAndThinking(message: ChatAnswer<unknown>): {
   const refused = parts.map((part) => (part.type === "refusal" ? (part.refusal ?? "") : "")).join("");
   const field = named ?? (inside === "" ? undefined : "content");
   return { text, thinking: thought || inside, refusal: refusal || refused, field };
+}
+
+/** Returns a text; "" for null, and for the objects that some servers send in its place. */
+function textIn(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function wordsOf(thinking: ChatPart["thinking"]): string {

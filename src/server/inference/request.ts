@@ -56,7 +56,14 @@ function convertedRequest(
   { path, translation, model, quirks }: ProviderTarget,
 ): ProviderRequest {
   const renamed = body["model"] === model ? {} : { model };
-  if (!isDialect(operation)) return { path, text: spliceTopLevel(text, scan, renamed), stripUsage: false };
+  if (!isDialect(operation)) {
+    // What measures a request takes the same history as what answers it.
+    const { changes } = passthroughs[operations[operation].dialect].prepare(
+      { ...body, stream: false },
+      quirks,
+    );
+    return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage: false };
+  }
   dialects[operation].checkRequest(body);
   if (translation) return { path, text: translatedText(translation, body, model, quirks), stripUsage: false };
   const { changes, stripUsage } = passthroughs[operation].prepare(body, quirks);

@@ -322,6 +322,27 @@ describe("a history that another provider began, passed through", () => {
     expect(passthroughs.messages.prepare({ messages: [hello, messages[3]] }, {}).changes).toEqual({});
   });
 
+  it("reaches OpenAI without reasoning that only its store has, and without ids that lead there (case 95)", () => {
+    const stored = { type: "reasoning", id: "rs_1", summary: [] };
+    const sealed = { type: "reasoning", id: "rs_2", summary: [], encrypted_content: "gAAA" };
+    const open = {
+      type: "reasoning",
+      id: "rs_3",
+      summary: [],
+      content: [{ type: "reasoning_text", text: "t" }],
+    };
+    const call = { type: "function_call", id: "fc_1", call_id: "c", name: "f", arguments: "{}" };
+    const input = [hello, stored, sealed, open, call];
+    const { id: _, ...bare } = call;
+    const sent = passthroughs.responses.prepare({ store: false, input }, {}).changes["input"] as Whatever[];
+    expect(sent.map(({ type }) => type)).toEqual([undefined, "reasoning", "reasoning", "function_call"]);
+    expect(sent.at(-1)).toEqual(bare);
+    expect(sent[1]).toEqual(sealed);
+    expect(
+      passthroughs.responses.prepare({ store: false, input: [hello, sealed, open, call] }, {}).changes,
+    ).toEqual({});
+  });
+
   it("reaches OpenAI with sealed reasoning asked for, where the server forbids to store (case 92)", () => {
     const quirks = quirksOf({ type: "openai", host: "api.openai.com", model: "gpt-5.4" });
     const changes = (body: object) => passthroughs.responses.prepare({ input: "x", ...body }, quirks).changes;

@@ -241,6 +241,21 @@ describe("sealed reasoning of another account (case 98)", () => {
     });
   });
 
+  it("of this program reaches Anthropic neither in a call nor where its tokens are counted", async () => {
+    const { provider, call } = await withProvider(
+      (_, connection) => connection.write(reply(200, { input_tokens: 7, content: [], usage: {} })),
+      { type: "anthropic", model: "claude-sonnet-4-6" },
+    );
+    const content = [
+      { type: "thinking", thinking: "t", signature: "mcpctl.1.e30" },
+      { type: "text", text: "y" },
+    ];
+    const messages = [user("hi"), { role: "assistant", content }, user("and?")];
+    for (const path of ["/v1/messages", "/v1/messages/count_tokens"])
+      expect((await call("POST", path, { model: "gpt", max_tokens: 9, messages })).status).toBe(200);
+    for (const { body } of provider.seen) expect(body.messages[1].content).toEqual([content[1]]);
+  });
+
   it("is not sent again where the error says something else, or nothing can be left out", async () => {
     const { provider, call } = await withProvider(account("A"), { model: "gpt-5.4" });
     const odd = { type: "message", role: "user", content: "x", encrypted_content: "B" };
