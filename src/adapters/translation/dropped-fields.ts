@@ -2,6 +2,7 @@ import { fieldName } from "../../wire/dialects/errors.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
 import type { Quirks } from "../quirks/types.ts";
+import { leftOutTools } from "./hosted-tools.ts";
 import { type Fields, isGiven } from "./request-fields.ts";
 
 /**
@@ -70,7 +71,7 @@ export function droppedFields(
 ): readonly string[] {
   const sampling = quirks.dropUnsupported && !isToOpenai ? samplingFields.map((name) => `/${name}`) : [];
   const without = (quirks.without ?? []).map((name) => `/${name}`);
-  return [...new Set([...hints[caller], ...sampling, ...without])]
+  const fields = [...new Set([...hints[caller], ...sampling, ...without])]
     .filter((path) => {
       const value = valueAt(body, path);
       if (!isGiven(value) || silent[path]?.(value)) return false;
@@ -79,6 +80,7 @@ export function droppedFields(
       return !isSent;
     })
     .map(fieldName);
+  return [...fields, ...leftOutTools(caller, body.tools).map((type) => `tools.${type}`)];
 }
 
 function valueAt(body: Fields, path: string): unknown {

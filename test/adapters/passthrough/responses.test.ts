@@ -120,7 +120,6 @@ describe("a responses request that passes through", () => {
   });
 
   it.each([
-    [{ store: true }, "/store"],
     [{ previous_response_id: "resp_1" }, "/previous_response_id"],
     [{ conversation: { id: "conv_1" } }, "/conversation"],
     [{ background: true }, "/background"],

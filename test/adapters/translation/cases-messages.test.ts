@@ -209,7 +209,6 @@ describe("fields of newer messages requests", () => {
       { tools: [{ name: "f", input_schema, allowed_callers: ["code_execution_20260120"] }] },
       "/tools/0/allowed_callers",
     ],
-    [{ tools: [{ type: "tool_search_tool_regex_20251119", name: "s" }] }, "/tools/0/type"],
     [{ messages: [{ ...hello, colour: 1 }] }, "/messages/0/colour"],
     [
       { messages: [{ role: "user", content: [{ type: "text", text: "x", colour: 1 }] }] },

@@ -68,7 +68,7 @@ describe("/v1/responses", () => {
 
   it("returns 400 for fields that need stored state, before anything is sent", async () => {
     const { provider, call } = await withProvider((_, connection) => connection.write(reply(200, {})));
-    for (const more of [{ store: true }, { previous_response_id: "resp_1" }, { background: true }]) {
+    for (const more of [{ previous_response_id: "resp_1" }, { background: true }]) {
       const { status, body } = await call("POST", "/v1/responses", { model: "gpt", input: "Hi", ...more });
       expect([status, body.error.param]).toEqual([400, Object.keys(more)[0]]);
     }

@@ -1,3 +1,4 @@
+import { isLeftOut } from "../hosted-tools.ts";
 import {
   type Fields,
   isGiven,
@@ -10,6 +11,7 @@ import {
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
 import { fittingName } from "../tool-names.ts";
+import { clientTool, clientToolFields } from "./client-tools.ts";
 
 const known = [
   ...["type", "name", "description", "input_schema", "input_examples", "strict"],
@@ -22,12 +24,16 @@ const callsDirectly = (value: unknown) => Array.isArray(value) && value.every((o
 const neutral = { allowed_callers: callsDirectly };
 
 /**
- * Translates `tools` and `tool_choice` to OpenAI's `tools`, `tool_choice` and `parallel_tool_calls`.
+ * Translates `tools` and `tool_choice` to OpenAI's `tools`, `tool_choice` and `parallel_tool_calls`. Tools that run at
+ * Anthropic are left out where there are others.
  *
  * @throws AppError `invalid_request`
  */
 export function toolsOf(body: Fields): Fields {
-  const tools = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
+  const given = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
+  const tools = given
+    .map((tool, index) => ({ tool, path: `/tools/${index}` }))
+    .filter(({ tool }) => !isLeftOut("messages", tool, given));
   const choice = choiceOf(body.tool_choice);
   refuseOthers(choice, "/tool_choice", ["type", "name", "disable_parallel_tool_use"]);
   if (tools.length === 0) {
@@ -35,8 +41,10 @@ export function toolsOf(body: Fields): Fields {
       throw refused("/tool_choice", "tool_choice needs tools");
     return {};
   }
+  const translated = tools.map(({ tool, path }) => toolOf(objectAt(tool, path), path));
+  if (choice.type === "tool" && tools.length < given.length) refuseMissing(choice, translated);
   return {
-    tools: tools.map((tool, index) => toolOf(objectAt(tool, `/tools/${index}`), `/tools/${index}`)),
+    tools: translated,
     ...(isGiven(choice.type) && { tool_choice: toolChoice(choice) }),
     ...(choice.disable_parallel_tool_use === true && { parallel_tool_calls: false }),
   };
@@ -54,7 +62,26 @@ export function toolNames({ tools }: Fields): unknown[] {
   return Array.isArray(tools) ? tools.map((tool) => (tool as { name?: unknown } | null)?.name) : [];
 }
 
-function toolOf(tool: Fields, path: string): Fields {
+/** Refuses the choice of a tool that was left out. */
+function refuseMissing({ name }: Fields, tools: readonly ChatTool[]): void {
+  if (tools.some((tool) => tool.function.name === fittingName(String(name)))) return;
+  throw refused("/tool_choice/name", `the tool ${quoted(name)} runs at Anthropic only`);
+}
+
+interface ChatTool extends Fields {
+  type: "function";
+  function: { name: string } & Fields;
+}
+
+function toolOf(tool: Fields, path: string): ChatTool {
+  const defined = clientTool(tool);
+  if (defined) {
+    refuseOthers(tool, path, clientToolFields, neutral);
+    return {
+      type: "function",
+      function: { name: fittingName(textAt(tool.name, `${path}/name`)), ...defined },
+    };
+  }
   if (isGiven(tool.type) && tool.type !== "custom") {
     throw refused(`${path}/type`, `a tool of type ${quoted(tool.type)} runs at Anthropic only`);
   }

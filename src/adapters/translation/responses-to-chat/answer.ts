@@ -3,9 +3,10 @@ import { chatUsage } from "../../../wire/dialects/chat.ts";
 import type { ItemStatus, ResponseItem, ResponsesUsage } from "../../../wire/dialects/responses.ts";
 import { tokenCount } from "../../../wire/dialects/usage.ts";
 import { CallIds } from "../call-ids.ts";
+import { isLeftOut } from "../hosted-tools.ts";
 import type { NewId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
-import { type CallersTool, isLeftOut } from "./tool-namespaces.ts";
+import type { CallersTool } from "./tool-namespaces.ts";
 
 /** The end of an answer. */
 export interface Ending {
@@ -99,5 +100,5 @@ export function callItem(
 }
 
 function toolsInForce({ tools }: Fields): unknown {
-  return Array.isArray(tools) ? tools.filter((tool) => !isLeftOut(tool)) : (tools ?? []);
+  return Array.isArray(tools) ? tools.filter((tool) => !isLeftOut("responses", tool, tools)) : (tools ?? []);
 }

@@ -2,7 +2,6 @@ import { type Fields, isGiven, quoted, refused } from "../request-fields.ts";
 
 /** Fields that ask for stored conversations, and the values with which they ask for nothing. */
 const stateful: Readonly<Record<string, (value: unknown) => boolean>> = {
-  store: (value) => value === false,
   background: (value) => value === false,
   previous_response_id: () => false,
   conversation: () => false,
@@ -10,8 +9,8 @@ const stateful: Readonly<Record<string, (value: unknown) => boolean>> = {
 };
 
 /**
- * Refuses fields that need state between calls: each request contains its whole conversation. A missing `store`, which
- * SDKs send, counts as false.
+ * Refuses fields that need more state between calls than the memory of answers, which holds for half an hour whatever
+ * `store` says.
  *
  * @throws AppError `invalid_request`
  */
@@ -19,7 +18,7 @@ export function refuseState(body: Fields): void {
   for (const [name, isNeutral] of Object.entries(stateful)) {
     const value = body[name];
     if (!isGiven(value) || isNeutral(value)) continue;
-    const what = name === "store" || name === "background" ? `${name}: ${quoted(value)}` : name;
+    const what = name === "background" ? `${name}: ${quoted(value)}` : name;
     throw refused(`/${name}`, `${what} is not supported: no state is kept between two calls; send all items`);
   }
   itemsOf(body).forEach((item, index) => {

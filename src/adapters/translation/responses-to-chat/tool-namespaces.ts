@@ -75,15 +75,3 @@ export function callersTools(body: Fields): ReadonlyMap<string, CallersTool> {
   }
   return known;
 }
-
-/**
- * Returns true for the web search that OpenAI runs itself. It is only an offer: a model answers without it, and the
- * answer's own list of tools leaves it out.
- */
-export function isLeftOut(tool: unknown): boolean {
-  const type = (tool as Fields | null)?.type;
-  return (
-    typeof type === "string" &&
-    /^(?:web_search(?:_preview)?(?:_\d{4}_\d{2}_\d{2})?|image_generation)$/.test(type)
-  );
-}

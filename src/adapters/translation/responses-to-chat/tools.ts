@@ -1,3 +1,4 @@
+import { isLeftOut } from "../hosted-tools.ts";
 import {
   type Fields,
   isFalse,
@@ -11,7 +12,7 @@ import {
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
 import { customInputKey } from "./custom-input.ts";
-import { functionName, isLeftOut, type PlacedTool, placedTools, requestTools } from "./tool-namespaces.ts";
+import { functionName, type PlacedTool, placedTools, requestTools } from "./tool-namespaces.ts";
 
 /** Settings of tools, and the values with which they ask for nothing. */
 const neutral = {
@@ -22,15 +23,16 @@ const neutral = {
 
 /**
  * Translates `tools`, `tool_choice` and `parallel_tool_calls` to those of chat. A custom tool becomes a function with one
- * parameter, a tool of a namespace becomes a function with both names. Of the tools that OpenAI runs itself, web search,
- * which Codex always offers, is left out; others are refused by name. Where only some tools are allowed, only they are
- * sent.
+ * parameter, a tool of a namespace becomes a function with both names. Tools that OpenAI runs itself are left out where
+ * there are others; web search, which Codex always offers, also where it stands alone. Where only some tools are allowed,
+ * only they are sent.
  *
  * @throws AppError `invalid_request`
  */
 export function toolsOf(body: Fields): Fields {
   const described = requestTools(body).flatMap(({ tools, path }) => placedTools(tools, path));
-  const ours = described.filter(({ tool }) => !isLeftOut(tool));
+  const all = described.map(({ tool }) => tool);
+  const ours = described.filter(({ tool }) => !isLeftOut("responses", tool, all));
   const tools = ours.map(toolOf);
   const { choice, allowed } = choiceOf(body.tool_choice);
   const isForced = choice !== undefined && choice !== "auto" && choice !== "none";

@@ -17,7 +17,6 @@ function refusal(make: () => unknown): { path: string; message: string } {
 
 describe("a responses request is refused for", () => {
   it.each([
-    ["store", true, "store: true"],
     ["background", true, "background: true"],
     ["previous_response_id", "resp_1", "previous_response_id"],
     ["conversation", "conv_1", "conversation"],
@@ -35,7 +34,7 @@ describe("a responses request is refused for", () => {
 
   it.each([
     ...["file_search", "computer_use_preview", "code_interpreter"],
-    ...["mcp", "local_shell", "shell", "apply_patch", "tool_search"],
+    ...["mcp", "local_shell", "shell", "apply_patch"],
   ])("the tool %s", (type) => {
     const { path, message } = refusal(() => chat({ tools: [{ type }] }));
     expect(path).toBe("/tools/0/type");

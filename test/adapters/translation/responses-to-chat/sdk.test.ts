@@ -123,12 +123,12 @@ describe("the SDK reads whole answers", () => {
 
   it("of a refused request: an error with OpenAI's fields", async () => {
     answeredBy("chat", "openai/text.json");
-    await expect(client.responses.create({ ...ask, store: true })).rejects.toMatchObject({
+    await expect(client.responses.create({ ...ask, background: true })).rejects.toMatchObject({
       status: 400,
       type: "invalid_request_error",
       code: "invalid_request",
-      param: "store",
-      message: expect.stringContaining("store: true is not supported"),
+      param: "background",
+      message: expect.stringContaining("background: true is not supported"),
     });
   });
 });
