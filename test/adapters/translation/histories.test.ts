@@ -158,6 +158,25 @@ describe("a history of responses at a chat provider (case 95)", () => {
     expect(() => responsesAt([hello, { type: "compaction_trigger" }])).toThrow("compaction_trigger");
   });
 
+  it("has a result in words whose call is no longer there, and refuses the same in the newest turn", () => {
+    const orphan = { type: "function_call_output", call_id: "gone", output: { a: 1 } };
+    const { messages } = responsesAt([hello, orphan, said, next]);
+    expect(messages[1]).toEqual({ role: "user", content: '[Result of an earlier call: {"a":1}]' });
+    expect(() => responsesAt([hello, said, orphan])).toThrow("gone");
+  });
+
+  it("has results that are objects as JSON, and no marks of the prompt cache", () => {
+    const part = { type: "input_text", text: "x", prompt_cache_breakpoint: {} };
+    const call = { type: "function_call", call_id: "c", name: "f", arguments: "{}" };
+    const { messages } = responsesAt([
+      { role: "user", content: [part] },
+      call,
+      { type: "function_call_output", call_id: "c", output: { a: 1 } },
+    ]);
+    expect(messages[0]).toEqual({ role: "user", content: "x" });
+    expect(messages[2].content).toBe('{"a":1}');
+  });
+
   it("has tools that an item adds", () => {
     const added = {
       type: "additional_tools",
@@ -222,6 +241,14 @@ describe("a history of chat at Anthropic (case 95)", () => {
       { content: [{ type: "tool_use", id: "c", name: "patch", input: { input: "x" } }] },
       { content: [{ type: "tool_result", tool_use_id: "c" }] },
     ]);
+  });
+
+  it("has messages with ids, and results with fields that a framework added", () => {
+    const use = { role: "assistant", tool_calls: [{ id: "c", function: { name: "f", arguments: "{}" } }] };
+    const result = { role: "tool", tool_call_id: "c", content: "ok", artifact: {}, status: "success" };
+    expect(chatAt([{ ...hello, id: "1" }, use, result])[2].content).toMatchObject([{ type: "tool_result" }]);
+    expect(messagesAt([{ ...hello, id: "1" }])).toEqual([hello]);
+    expect(() => chatAt([{ ...hello, colour: 1 }])).toThrow("colour");
   });
 
   it("leaves out sound of an answer and fields in its parts; a sound of an earlier turn is words, of the newest refused", () => {

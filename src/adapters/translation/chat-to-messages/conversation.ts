@@ -27,9 +27,8 @@ export interface Turn {
   content: Block[];
 }
 
-/** Chat clients that know Anthropic set `cache_control` on a whole message. */
-const knownOfMessage = ["role", "content", "name", "cache_control"];
-const knownOfResult = [...knownOfMessage, "tool_call_id"];
+/** Chat clients that know Anthropic set `cache_control` on a whole message; others give it an id. */
+const knownOfMessage = ["role", "content", "name", "cache_control", "id"];
 
 /**
  * Translates a chat conversation to Anthropic's: the first system messages go to the top and later ones stay in their place
@@ -193,7 +192,6 @@ function functionUse(called: Fields, path: string, ids: HistoryCallIds): Block {
 
 /** Translates the result of a tool call. A result without an id is refused (case 7). */
 function toolResult(message: Fields, path: string, ids: HistoryCallIds): Block {
-  refuseOthers(message, path, knownOfResult);
   const id = message.role === "function" ? message.name : message.tool_call_id;
   if (!isGiven(id) || id === "") {
     throw refused(`${path}/tool_call_id`, "a tool message needs the tool_call_id it answers");

@@ -11,7 +11,8 @@ import { fittingName } from "../tool-names.ts";
 import { blocksOf, contentOf, partOf, type TranslatedPart } from "./content.ts";
 import { wordsOf } from "./hosted-blocks.ts";
 
-const knownOfMessage = ["role", "content"];
+/** Some clients give each message an id. */
+const knownOfMessage = ["role", "content", "id"];
 
 /** A content block, and a JSON pointer to it. */
 interface PlacedBlock {

@@ -27,8 +27,12 @@ export function partsOf(content: unknown, path: string): ItemPart[] {
   );
 }
 
+/** A mark of OpenAI's prompt cache, which is not content. */
+const cacheMark = "prompt_cache_breakpoint";
+
 /** Translates content of the history: a part without a counterpart becomes words. */
 export function partsOrWords(content: unknown, path: string): ItemPart[] {
+  if (isObject(content)) return [{ type: "text", text: JSON.stringify(content) }];
   if (!Array.isArray(content)) return partsOf(content, path);
   return content.filter(isObject).map((part, index) => {
     try {
@@ -74,7 +78,7 @@ function partOf(part: Fields, path: string): ItemPart {
   switch (part.type) {
     case "input_text":
     case "text":
-      refuseOthers(part, path, ["type", "text"]);
+      refuseOthers(part, path, ["type", "text", cacheMark]);
       return { type: "text", text: textAt(part.text, `${path}/text`) };
     case "output_text":
       // Annotations and probabilities describe the text and are not part of it.
@@ -85,7 +89,7 @@ function partOf(part: Fields, path: string): ItemPart {
       return { type: "text", text: textAt(part.refusal, `${path}/refusal`) };
     case "input_image":
       refuseFileId(part, path);
-      refuseOthers(part, path, ["type", "image_url", "detail"]);
+      refuseOthers(part, path, ["type", "image_url", "detail", cacheMark]);
       return {
         type: "image_url",
         image_url: {
@@ -112,7 +116,9 @@ function filePart(part: Fields, path: string): ItemPart {
     throw refused(`${path}/file_url`, "a file must be sent as file_data, not as a file_url");
   }
   // The rendering of pages has no counterpart; auto asks for nothing.
-  refuseOthers(part, path, ["type", "file_data", "filename"], { detail: (detail) => detail === "auto" });
+  refuseOthers(part, path, ["type", "file_data", "filename", cacheMark], {
+    detail: (detail) => detail === "auto",
+  });
   return {
     type: "file",
     file: {

@@ -101,7 +101,9 @@ export function conversationOf(
         break;
       case "function_call_output":
       case "custom_tool_call_output":
-        addResult(callers, item, path);
+        if (isHistory && !callers.has(String(item.call_id)))
+          turns.push({ message: { role: "user", content: orphan(wordsOf(item.output)) }, path });
+        else addResult(callers, item, path);
         open = undefined;
         break;
       // Tools of the request: see tools.ts.
@@ -148,6 +150,9 @@ function itemsOf(input: unknown): { item: Fields; path: string }[] {
     return { item: objectAt(item, path), path };
   });
 }
+
+/** Returns the words for a result in the history whose call is no longer there. */
+const orphan = (result: string) => `[Result of an earlier call: ${result}]`;
 
 /** Returns true for an item that an answer contained: what stands before it is history. */
 function isOutput({ type, role }: Fields): boolean {
