@@ -284,10 +284,13 @@ async function wholeResponse(
     : await otherAnswer(bytes);
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
+  const isLarge = bytes.length > largeBytes;
+  if (isLarge) await nextTurn();
   const translated = translation?.response(body, requestedName(prepared), request.body);
   await record.close(200, dialects[dialect].usage(body));
   const remembered = operation === "responses" ? responsesAnswer(translated ?? body) : undefined;
   if (remembered) onAnswer(remembered, prepared.llm);
+  if (isLarge) await nextTurn();
   if (translated) return Response.json(translated, { headers: droppedHeader(prepared) });
   const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
   return new Response(untranslated, { headers: { "content-type": "application/json" } });
