@@ -72,9 +72,14 @@ export class Processes {
     return { pid: child.pid, port, stop: () => stop(child) };
   }
 
-  /** Runs one of this folder's programs with a JSON argument, and returns the JSON that it prints. */
-  async ask<T>(program: string, job: unknown): Promise<T> {
-    const child = Bun.spawn([process.execPath, join(import.meta.dirname, program), JSON.stringify(job)], {
+  /**
+   * Runs one of this folder's programs with a JSON argument, and returns the JSON that it prints.
+   *
+   * @param through a command that runs another one, such as `nice`
+   */
+  async ask<T>(program: string, job: unknown, through: readonly string[] = []): Promise<T> {
+    const command = [process.execPath, join(import.meta.dirname, program), JSON.stringify(job)];
+    const child = Bun.spawn([...through, ...command], {
       // Without it no more than 256 calls of `fetch` are under way at a time.
       env: { ...bareEnvironment, BUN_CONFIG_MAX_HTTP_REQUESTS: "65336" },
       stdout: "pipe",
@@ -142,6 +147,19 @@ export function costOf(pid: number): { cpu: number; resident: number } {
   const line = Bun.spawnSync(["ps", "-o", "time=,rss=", "-p", String(pid)]).stdout.toString();
   const [time = "", kilobytes] = line.trim().split(/\s+/);
   return { cpu: secondsOf(time), resident: Number(kilobytes) * 1024 };
+}
+
+/**
+ * Milliseconds for which the main thread of a process was ready to run and waited for a processor; 0 where the system does
+ * not tell. Other programs cause it.
+ */
+export function waitedForProcessor(pid: number): number {
+  try {
+    const [, waited] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
+    return Number(waited) / 1e6;
+  } catch {
+    return 0;
+  }
 }
 
 /** `USER_HZ`: what Linux shows to programs, whatever the kernel counts in. */

@@ -1,18 +1,18 @@
 import { type HostileSoakResult, returnedWithin } from "./soak-hostile.ts";
 import { megabytes, table } from "./table.ts";
 
-/** Targets beside the flood, on a machine with a core to spare. Milliseconds. */
+/** Targets beside the flood, without the time for which a process waited for a processor. Milliseconds. */
 const targets = { honestP99: 100, loopDelay: 50 };
 
 /** Returns the lines of the report, with a verdict as the last one. */
 export function reportHostile(result: HostileSoakResult): { lines: string[]; isKept: boolean } {
-  const { attacks, wrong, honest, delay, resident, commandLine } = result;
+  const { attacks, wrong, honest, delay, waited, resident, commandLine } = result;
   const rows = Object.entries(attacks).map(([attack, endings]) => ({ attack, endings }));
   const milliseconds = (value: number) => `${value.toFixed(1)} ms`;
   const calls = (["before", "beside"] as const).map((when) => {
     const { p50, p99 } = honest[when];
     const late = delay[when];
-    return `${when} the flood: honest calls p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}; event loop late by p99 ${milliseconds(late.p99)}, at most ${milliseconds(late.max)}`;
+    return `${when} the flood: honest calls p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}; event loop late by p99 ${milliseconds(late.p99)}, at most ${milliseconds(late.max)}; it waited for a processor for ${(100 * waited[when]).toFixed(0)} % of the time`;
   });
   const sizes = [resident.before, resident.most, resident.after, commandLine].map((bytes) =>
     megabytes(bytes).toFixed(0),

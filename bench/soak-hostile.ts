@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { Flood, FloodResult } from "./hostile-flood.ts";
 import { answerForms } from "./hostile-provider.ts";
 import { create, createToken, Installation, type Mcpctl, mcpctlCommand } from "./mcpctl.ts";
-import { bareEnvironment, costOf, freePort, Processes } from "./processes.ts";
+import { bareEnvironment, costOf, freePort, Processes, waitedForProcessor } from "./processes.ts";
+import { separateAttackers } from "./processors.ts";
 import { type Latency, Samples } from "./stats.ts";
 
 export interface HostileSoakPlan {
@@ -20,10 +21,12 @@ export interface HostileSoakResult {
   attacks: FloodResult;
   /** Endings that must not be: an attack that hangs, a 500, or the server or a command that is gone. */
   wrong: string[];
-  /** Milliseconds of calls of an honest caller: before the flood, and beside it. */
+  /** Milliseconds of calls of an honest caller, without the time for which server and caller waited for a processor. */
   honest: { before: Latency; beside: Latency; failed: string[] };
-  /** Milliseconds by which the event loop was late: before the flood, and beside it. */
+  /** Milliseconds by which the event loop was late. `max` is without the time for which it waited for a processor. */
   delay: { before: LoopDelay; beside: LoopDelay };
+  /** The part of the time for which the server waited for a processor: before the flood, and beside it. */
+  waited: { before: number; beside: number };
   /** Resident bytes of the server: before, at most, and after the flood. */
   resident: { before: number; most: number; after: number };
   /** Resident bytes of the largest command line. */
@@ -70,12 +73,17 @@ async function run(
     join(import.meta.dirname, name),
     JSON.stringify(job),
   ];
-  await processes.startServer("provider", program("hostile-provider.ts", { port }), port);
+  const through = separateAttackers();
+  await processes.startServer("provider", [...through, ...program("hostile-provider.ts", { port })], port);
+  const honestPort = freePort();
+  await processes.startServer("honest", program("hostile-provider.ts", { port: honestPort }), honestPort);
   const server = await new Installation(processes, command).start();
   for (const form of answerForms) {
     const llm = { name: `hostile-${form}`, type: "openai", model: form, url: `http://127.0.0.1:${port}` };
     await create(server, "llms?probe=false", llm);
   }
+  const honest = { name: "honest", type: "openai", model: "good", url: `http://127.0.0.1:${honestPort}` };
+  await create(server, "llms?probe=false", honest);
   const caller = await createToken(server, "caller", [{ role: "run", resource: "llms" }]);
   const publisher = await createToken(server, "publisher", [{ role: "expose", resource: "llms" }]);
 
@@ -84,8 +92,8 @@ async function run(
   const before = await watch.lap();
   say("the flood begins");
   const flood: Flood = { ...plan, port: server.port, caller, publisher };
-  const commandLine = attackCommandLine(command, port, plan.seconds);
-  const attacks = await processes.ask<FloodResult>("hostile-flood.ts", flood);
+  const commandLine = attackCommandLine([...through, ...command], port, plan.seconds);
+  const attacks = await processes.ask<FloodResult>("hostile-flood.ts", flood, through);
   const { wrong, resident: largest } = await commandLine;
   const beside = await watch.lap();
   const after = await settled(server, before.resident);
@@ -99,6 +107,7 @@ async function run(
     wrong,
     honest: { before: before.calls, beside: beside.calls, failed: watch.failed },
     delay: { before: before.delay, beside: beside.delay },
+    waited: { before: before.waited, beside: beside.waited },
     resident: { before: before.resident, most: beside.most, after },
     commandLine: largest,
   };
@@ -115,10 +124,15 @@ class Watch {
   #longest = 0;
   #most = 0;
   #counts = new Map<number, number>();
+  /** When the lap began, and how long the server had waited for a processor then and at the last reading. */
+  #began = performance.now();
+  #waitedBefore = 0;
+  #waited = 0;
 
   constructor(server: Mcpctl, bearer: string) {
     this.#server = server;
     this.#bearer = bearer;
+    this.#waitedBefore = this.#waited = waitedForProcessor(server.pid);
     this.#timers = [setInterval(() => void this.#call(), 100), setInterval(() => void this.#read(), 1000)];
   }
 
@@ -133,29 +147,38 @@ class Watch {
     const figures = {
       calls: this.#calls.latency(),
       delay: { p99: p99Of(counts, this.#counts), max: this.#longest },
+      waited: (this.#waited - this.#waitedBefore) / (performance.now() - this.#began),
       resident: costOf(this.#server.pid).resident,
       most: this.#most,
     };
     this.#calls = new Samples(100_000);
     this.#longest = 0;
     this.#most = 0;
+    this.#began = performance.now();
+    this.#waitedBefore = this.#waited;
     return figures;
   }
 
   async #call(): Promise<void> {
     const calls = this.#calls;
     const startedAt = performance.now();
+    const waitedBefore = this.#waitedInAll();
     const ending = await fetch(`http://127.0.0.1:${this.#server.port}/v1/chat/completions`, {
       method: "POST",
       headers: { authorization: `Bearer ${this.#bearer}`, "content-type": "application/json" },
-      body: '{"model":"hostile-good","messages":[{"role":"user","content":"hi"}]}',
+      body: '{"model":"honest","messages":[{"role":"user","content":"hi"}]}',
       signal: AbortSignal.timeout(settling),
     }).then(
       (response) => response.text().then(() => response.status),
       (error: Error) => error.name,
     );
-    calls.add(performance.now() - startedAt);
+    calls.add(Math.max(0, performance.now() - startedAt - (this.#waitedInAll() - waitedBefore)));
     if (ending !== 200) this.failed.push(String(ending));
+  }
+
+  /** Milliseconds for which server and caller have waited for a processor. */
+  #waitedInAll(): number {
+    return waitedForProcessor(this.#server.pid) + waitedForProcessor(process.pid);
   }
 
   async #read(): Promise<void> {
@@ -163,7 +186,9 @@ class Watch {
     const response = await fetch("http://localhost/metrics", { unix: this.#server.socket });
     const text = await response.text();
     const lag = Number(/^mcpctl_event_loop_lag_seconds (\S+)$/m.exec(text)?.[1]);
-    this.#longest = Math.max(this.#longest, lag * 1000);
+    const waited = waitedForProcessor(this.#server.pid);
+    this.#longest = Math.max(this.#longest, lag * 1000 - (waited - this.#waited));
+    this.#waited = waited;
     const buckets = text.matchAll(/^mcpctl_event_loop_delay_seconds_bucket\{le="(\S+)"\} (\d+)$/gm);
     this.#counts = new Map(
       Array.from(buckets, ([, limit, count]) => [
