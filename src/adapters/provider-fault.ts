@@ -1,3 +1,4 @@
+import type { ResponsesEvent } from "../wire/dialects/responses.ts";
 import { isObject, parsedObject } from "../wire/json.ts";
 import { oneLine } from "../wire/text.ts";
 import { meaningOf } from "./error-meaning.ts";
@@ -105,6 +106,13 @@ function isDeeper(value: unknown, most: number): boolean {
 /** Reads an error that a provider reports in a stream, also one without a message. */
 export function reportedFault(payload: unknown): StreamFault {
   return faultOf(payload) ?? { message: "the provider reported an error" };
+}
+
+/** Reads the error of an event of responses, or of the response in it. */
+export function responsesFault(event: ResponsesEvent): StreamFault {
+  const { type: _, sequence_number: _number, ...own } = event;
+  const error = event.response?.error ?? event.error ?? own;
+  return reportedFault(typeof error.message === "string" ? { error } : undefined);
 }
 
 /** Returns true for a chat chunk, or a whole answer, that is an error. */

@@ -3,7 +3,7 @@ import type { StreamPosition } from "../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { isObject, parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
-import { reportedFault } from "../provider-fault.ts";
+import { responsesFault } from "../provider-fault.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
 import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
 import type { ResponsesAnswer, StreamFault } from "../types.ts";
@@ -106,13 +106,6 @@ class ResponsesWatch implements StreamWatch {
     this.finished = true;
     return "last";
   }
-}
-
-/** Reads the error of an event, or of the response in it. */
-function responsesFault(event: ResponsesEvent): StreamFault {
-  const { type: _, sequence_number: _number, ...own } = event;
-  const error = event.response?.error ?? event.error ?? own;
-  return reportedFault(typeof error.message === "string" ? { error } : undefined);
 }
 
 /** A cheap test for the events that end an answer; parsing decides. */

@@ -51,8 +51,8 @@ export function mergedQuirks(first: Quirks, later: Quirks): Quirks {
 
 function limitIn(
   sent: ProviderRefusal["sent"],
-): { field: "max_tokens" | "max_completion_tokens"; value: number } | undefined {
-  for (const field of ["max_completion_tokens", "max_tokens"] as const) {
+): { field: "max_tokens" | "max_completion_tokens" | "max_output_tokens"; value: number } | undefined {
+  for (const field of ["max_completion_tokens", "max_tokens", "max_output_tokens"] as const) {
     const value = sent[field];
     if (typeof value === "number") return { field, value };
   }

@@ -20,6 +20,7 @@ export const openaiQuirks: readonly QuirkRow[] = [
     when: { type: "openai", host: "api.openai.com" },
     laterSystem: true,
     openaiFields: true,
+    prefersResponses: true,
     source: "https://developers.openai.com/api/docs/guides/text",
   },
   {
@@ -27,7 +28,13 @@ export const openaiQuirks: readonly QuirkRow[] = [
     takes: ["responses"],
     laterSystem: true,
     openaiFields: true,
+    prefersResponses: true,
     source: "https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses",
+  },
+  {
+    when: { model: /(?:^|[/:])(?:gpt-5|o\d)[\w.-]*-(?:codex|pro|deep-research)(?![a-z0-9])/ },
+    responsesOnly: true,
+    source: "https://developers.openai.com/api/docs/models/gpt-5-pro",
   },
   {
     when: { model: /(?:^|[/:])gpt-4o(?![a-z0-9])/ },

@@ -46,6 +46,12 @@ export interface Quirks {
   readonly outputFormat?: boolean;
   /** The ids of tool calls that it takes; any where nothing is said. */
   readonly callIds?: CallIdForm;
+  /** Calls that the model answers better in responses than in chat go there: OpenAI itself. */
+  readonly prefersResponses?: boolean;
+  /** The model answers in responses only. */
+  readonly responsesOnly?: boolean;
+  /** The results of tool calls may hold images and files. */
+  readonly resultParts?: boolean;
   /** At its `/v1/responses` the reasoning can be asked for in sealed form, to be sent back. */
   readonly sealedReasoning?: boolean;
   /** It refuses a history whose tool turns have no `reasoning_content`. */

@@ -14,7 +14,12 @@ export function compose(first: ToChat, second: FromChat): Translation {
     caller: first.caller,
     provider: second.provider,
     request(body, model, quirks) {
-      const { request, paths } = first.toChat(body, model, quirks, second.takesThinking);
+      const { request, paths } = first.toChat(
+        body,
+        model,
+        second.chatQuirks?.(quirks) ?? quirks,
+        second.takesThinking,
+      );
       try {
         return second.request(request, model, quirks);
       } catch (error) {

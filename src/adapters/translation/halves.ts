@@ -31,6 +31,8 @@ export interface ToChat extends Translation {
 /** Translates chat to a provider's dialect. */
 export interface FromChat extends Translation {
   readonly caller: "chat";
+  /** Returns the quirks for the first half, where the provider's dialect takes more than chat. */
+  chatQuirks?(quirks: Quirks): Quirks;
   /** True if `thinking_blocks` of messages reach the provider, which takes signed thinking back. */
   readonly takesThinking: boolean;
   stream(model: string, request: Fields): TranslatedPipe;

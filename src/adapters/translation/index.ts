@@ -1,7 +1,7 @@
-import { AppError } from "../../errors.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import type { Translation } from "../types.ts";
 import { chatToMessages } from "./chat-to-messages/index.ts";
+import { chatToResponses } from "./chat-to-responses/index.ts";
 import { compose } from "./compose.ts";
 import type { FromChat, ToChat } from "./halves.ts";
 import { messagesToChat } from "./messages-to-chat/index.ts";
@@ -18,10 +18,9 @@ const toChat: Readonly<Record<OtherDialect, (now: Clock, newId: NewId) => ToChat
 };
 
 /** The second halves, by the provider's dialect. */
-const fromChat: Readonly<Record<OtherDialect, ((now: Clock, newId: NewId) => FromChat) | undefined>> = {
+const fromChat: Readonly<Record<OtherDialect, (now: Clock, newId: NewId) => FromChat>> = {
   messages: chatToMessages,
-  // Every provider with this dialect has chat as well.
-  responses: undefined,
+  responses: chatToResponses,
 };
 
 /**
@@ -30,7 +29,6 @@ const fromChat: Readonly<Record<OtherDialect, ((now: Clock, newId: NewId) => Fro
  *
  * @param now Milliseconds since 1970: OpenAI's answers contain their time.
  * @param newId Makes the ids of answers and their parts, which no provider's id replaces.
- * @throws AppError `not_supported` for a provider's dialect without a second half
  */
 export function translationFor(
   caller: Dialect,
@@ -41,7 +39,6 @@ export function translationFor(
   if (caller === provider) return undefined;
   const first = caller === "chat" ? undefined : toChat[caller](now, newId);
   if (provider === "chat") return first;
-  const second = fromChat[provider]?.(now, newId);
-  if (!second) throw new AppError("not_supported", `calls of ${caller} cannot be translated to ${provider}`);
+  const second = fromChat[provider](now, newId);
   return first ? compose(first, second) : second;
 }

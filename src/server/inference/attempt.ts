@@ -1,6 +1,7 @@
 import { nativePathFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
+import { providerDialect } from "../../adapters/provider-dialect.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
 import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
@@ -103,7 +104,7 @@ export async function attempt(
       response,
       pipe,
       isLabelled: isEventStream(response),
-      shapes: answerShapes[providerDialect(operation, prepared)],
+      shapes: answerShapes[dialectOfAnswer(operation, prepared)],
       wire: dialects[operation],
       record: context.record,
       requestId: context.call.requestId,
@@ -140,7 +141,9 @@ function learn(
   refusal: AppError | undefined,
 ): boolean {
   if (!refusal && operation !== "responses") return false;
-  const request = { llm, operation, text, isTranslated: translation !== undefined, stripUsage, quirks };
+  const isTranslated = translation !== undefined;
+  const atProvider = translation?.provider ?? operation;
+  const request = { llm, operation: atProvider, text, isTranslated, stripUsage, quirks };
   return refusal ? learned.learn(refusal, request) : learned.learnFromHead(headers, request);
 }
 
@@ -177,7 +180,7 @@ function begin(
   if (isVirtual(llm)) {
     return virtualLlmsOf(deps).infer({
       llm,
-      operation: translation ? adapter.dialect : operation,
+      operation: translation?.provider ?? operation,
       text: providerRequest.text,
       streaming: record.facts.streaming,
       timeouts,
@@ -244,7 +247,9 @@ function runCommand(
   });
 }
 
-function prepare({ call, record, request, candidates, learned }: CallContext, llm: LlmRow): PreparedCall {
+function prepare({ call, record, request, candidates, learned }, llm: LlmRow): PreparedCall  llm: LlmRow,
+  withoutSealed = false,
+): PreparedCall {
   record.facts.llm = llm;
   const provider = providerOf(llm);
   const { adapter } = provider;
@@ -254,11 +259,15 @@ function prepare({ call, record, request, candidates, learned }: CallContext, ll
   const { operation } = call;
   const quirks = learned.with(llm, provider.quirksOf(model));
   const native = nativePathFor(adapter, operation, quirks, llm.spec);
-  const translation =
-    native === undefined && isDialect(operation) ? translationFor(operation, adapter.dialect) : undefined;
+  // What an agent's own provider takes is known there only.
+  const target = isVirtual(llm)
+    ? adapter.dialect
+    : providerDialect(adapter, operation, request.body, quirks, llm.spec);
+  const isTranslated = isDialect(operation) && (native === undefined || target === "responses");
+  const translation = isTranslated ? translationFor(operation, target) : undefined;
   if (native === undefined && !translation)
     throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
-  const path = native ?? operations[adapter.dialect].path;
+  const path = translation ? operations[translation.provider].path : native!;
   const providerRequest = toProviderRequest(request, operation, { path, translation, model, quirks });
   const dropped = translation
     ? droppedFields(translation.caller, request.body, quirks, translation.provider !== "messages")
@@ -278,7 +287,7 @@ async function wholeResponse(
   const bytes = await response.bytes(isDialect(operation) ? maxParsedBytes : maxResponseBytes);
   leaveQueue();
   record.received.addWhole(bytes);
-  const dialect = providerDialect(operation, prepared);
+  const dialect = dialectOfAnswer(operation, prepared);
   const answer = isDialect(operation)
     ? await wholeAnswer(bytes, dialect, translation !== undefined)
     : await otherAnswer(bytes);
@@ -297,8 +306,8 @@ async function wholeResponse(
 }
 
 /** Returns the dialect in which the provider answers. */
-function providerDialect(operation: Operation, { translation, provider }: PreparedCall): Dialect {
-  return translation ? provider.adapter.dialect : operations[operation].dialect;
+function dialectOfAnswer(operation: Operation, { translation }: PreparedCall): Dialect {
+  return translation ? translation.provider : operations[operation].dialect;
 }
 
 function pipeFor(dialect: Dialect, prepared: PreparedCall): StreamPipe {

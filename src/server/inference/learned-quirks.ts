@@ -14,11 +14,14 @@ const lifetime = 60 * 60 * 1000;
 const removable = [
   ...["stream_options", "user", "metadata", "service_tier", "parallel_tool_calls", "reasoning_effort"],
   ...["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "safety_identifier", "verbosity"],
+  // Of responses. OpenAI gives summaries only to organizations that it has verified.
+  "reasoning.summary",
 ];
 
 /** A request that the provider refused. */
 export interface RefusedRequest {
   llm: LlmRow;
+  /** The operation at the provider. */
   operation: Operation;
   text: string;
   isTranslated: boolean;
@@ -91,6 +94,8 @@ export class LearnedQuirks {
 function missingOperation(error: AppError, { llm, operation, isTranslated, quirks }: RefusedRequest) {
   const { status, provider } = error;
   if (![404, 405, 500, 501].includes(status) || provider?.meaning) return undefined;
+  const isByChoice = operation === "responses" && isTranslated && llm.spec.responses === undefined;
+  if (isByChoice && status !== 500) return withoutOperation(quirks, operation);
   const isOptional = operation === "responses" && !isTranslated && llm.spec.responses === undefined;
   if (isOptional && !quirks.openaiFields) return withoutOperation(quirks, operation);
   if (status === 500) return undefined;
@@ -102,6 +107,13 @@ function withoutOperation({ takes = [] }: Quirks, operation: Operation): Quirks 
   return { takes: takes.filter((taken) => taken !== operation) };
 }
 
+/** Returns a request with the fields of its `reasoning` under their whole names too. */
+function withInner(sent: Record<string, unknown>): Record<string, unknown> {
+  if (!isObject(sent["reasoning"])) return sent;
+  const inner = Object.entries(sent["reasoning"]).map(([name, value]) => [`reasoning.${name}`, value]);
+  return { ...sent, ...Object.fromEntries(inner) };
+}
+
 function wrongRequest(error: AppError, { text, isTranslated, stripUsage, quirks }: RefusedRequest) {
   const sent = parsedObject(text);
   if (!isObject(sent)) return undefined;
@@ -110,7 +122,7 @@ function wrongRequest(error: AppError, { text, isTranslated, stripUsage, quirks 
     status: error.status,
     message: error.message,
     param: error.provider?.fields["param"],
-    sent,
+    sent: withInner(sent),
   };
   const history = historyCorrectionOf(refusal);
   if (history) return history;

@@ -21,7 +21,14 @@ const toXhigh = [...toHigh, "xhigh"];
 const toMax = [...toXhigh, "max"];
 const reasoner = { sampling: false, limitField: "max_completion_tokens" };
 const callIds = { longest: 40 };
-const atOpenai = { takes: ["responses"], laterSystem: true, openaiFields: true, callIds };
+const atOpenai = {
+  takes: ["responses"],
+  laterSystem: true,
+  openaiFields: true,
+  prefersResponses: true,
+  callIds,
+};
+const responsesOnly = { responsesOnly: true };
 const sealed = { sealedReasoning: true };
 const mistral = (model: string): QuirkSubject => ({ type: "openai", host: "api.mistral.ai", model });
 const other = (type: string, host: string, model = "m"): QuirkSubject => ({ type, host, model });
@@ -44,9 +51,15 @@ const known: [QuirkSubject, object][] = [
   [openai("o3-mini"), { ...atOpenai, ...reasoner, ...sealed, efforts: toHigh }],
   [openai("gpt-5-mini"), { ...atOpenai, ...reasoner, ...sealed, efforts: toHigh }],
   [openai("gpt-5.1"), { ...atOpenai, ...reasoner, ...sealed, efforts: toHigh, effortNone: true }],
-  [openai("gpt-5.1-codex-max"), { ...atOpenai, ...reasoner, ...sealed, efforts: toHigh, effortNone: false }],
+  [
+    openai("gpt-5.1-codex-max"),
+    { ...atOpenai, ...responsesOnly, ...reasoner, ...sealed, efforts: toHigh, effortNone: false },
+  ],
   [openai("gpt-5.2"), { ...atOpenai, ...reasoner, ...sealed, efforts: toXhigh, effortNone: true }],
-  [openai("gpt-5.2-pro"), { ...atOpenai, ...reasoner, ...sealed, efforts: toXhigh, effortNone: false }],
+  [
+    openai("gpt-5.2-pro"),
+    { ...atOpenai, ...responsesOnly, ...reasoner, ...sealed, efforts: toXhigh, effortNone: false },
+  ],
   [
     openai("ft:gpt-5.6-sol:mine"),
     { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, effortNone: true, effortWithTools: false },

@@ -34,7 +34,7 @@ type OwnIds = Map<string, string>;
 /**
  * Translates an Anthropic conversation to chat messages (case 67). Consecutive messages of one role are one turn, as they
  * are at Anthropic (case 5). Tool results become messages of their own, before the user's own content; images in them
- * follow in a user message, because a tool message holds only text.
+ * follow in a user message, because a tool message holds only text at most providers.
  *
  * Clients send their whole history with each request. So only what is new is refused: what stands before the last turn of
  * the assistant becomes text or is left out where the provider has no counterpart (case 95).
@@ -43,7 +43,7 @@ type OwnIds = Map<string, string>;
  */
 export function conversationOf(
   { system, messages, model }: Fields,
-  { laterSystem }: Quirks,
+  { laterSystem, resultParts }: Quirks,
 ): ChatConversation {
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
   const turns = turnsOf(messages);
@@ -52,7 +52,7 @@ export function conversationOf(
   const placed = turns.flatMap((turn, index): PlacedMessage[] => {
     if ("message" in turn) return [turn];
     return turn.role === "user"
-      ? userMessages(turn, own, index < lastAnswer)
+      ? userMessages(turn, own, { isHistory: index < lastAnswer, resultParts })
       : assistantMessages(turn, own, model);
   });
   if (placed.every(({ message }) => message.role === "system")) {
@@ -102,7 +102,11 @@ function systemMessages(content: unknown, path: string): PlacedMessage[] {
   return read.length === 0 ? [] : [{ message: { role: "system", content: read.join("\n\n") }, path }];
 }
 
-function userMessages({ blocks, path }: Turn, own: OwnIds, isHistory: boolean): PlacedMessage[] {
+function userMessages(
+  { blocks, path }: Turn,
+  own: OwnIds,
+  { isHistory, resultParts }: { isHistory: boolean; resultParts: boolean | undefined },
+): PlacedMessage[] {
   const results: PlacedMessage[] = [];
   const parts: TranslatedPart[] = [];
   for (const { block, at } of blocks) {
@@ -111,8 +115,10 @@ function userMessages({ blocks, path }: Turn, own: OwnIds, isHistory: boolean): 
       continue;
     }
     const { message, images } = toolMessage(block, at, own);
-    results.push({ message, path: at });
-    parts.push(...images);
+    const text = message.content === "" ? [] : [{ type: "text", text: message.content }];
+    const isWhole = resultParts && images.length > 0;
+    results.push({ message: isWhole ? { ...message, content: [...text, ...images] } : message, path: at });
+    if (!isWhole) parts.push(...images);
   }
   const message = { message: { role: "user", content: contentOf(parts) }, path };
   return parts.length > 0 ? [...results, message] : results;

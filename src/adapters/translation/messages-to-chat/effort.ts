@@ -1,3 +1,4 @@
+import { isObject } from "../../../wire/json.ts";
 import { type Effort, isEffort, nearestEffort, type Quirks } from "../../quirks/types.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers } from "../request-fields.ts";
 
@@ -13,9 +14,15 @@ export function reasoningEffort(body: Fields, config: Fields, quirks: Quirks): E
   // OpenAI refuses tools together with reasoning in chat, also for models that reason unless they are told not to.
   const hasTools = Array.isArray(body.tools) && body.tools.length > 0;
   if (hasTools && quirks.effortWithTools === false) return quirks.effortNone ? "none" : undefined;
+  // A model that does not reason unless it is told to: adaptive thinking asks for some.
+  if (requested === undefined && isAdaptive(body) && quirks.effortNone) return "medium";
   if (requested === undefined || !quirks.efforts) return undefined;
   if (requested === "none") return quirks.effortNone ? "none" : undefined;
   return nearestEffort(requested, quirks.efforts);
+}
+
+function isAdaptive({ thinking }: Fields): boolean {
+  return isObject(thinking) && thinking.type === "adaptive";
 }
 
 function requestedEffort(body: Fields, config: Fields): Effort | "none" | undefined {

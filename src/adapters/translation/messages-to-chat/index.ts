@@ -1,5 +1,6 @@
 import type { ToChat } from "../halves.ts";
 import { type NewId, randomId } from "../new-id.ts";
+import { withoutSealedItems } from "../sealed-items.ts";
 import { converted } from "../translated-pipe.ts";
 import { answerSettings, chatRequest } from "./request.ts";
 import { messagesAnswer } from "./response.ts";
@@ -20,7 +21,7 @@ export const messagesToChat = (newId: NewId = randomId): ToChat => ({
   },
   answerSettings,
   toChat: chatRequest,
-  request: (body, model, quirks) => chatRequest(body, model, quirks).request,
+  request: (body, model, quirks) => withoutSealedItems(chatRequest(body, model, quirks).request),
   response: (body, model, request = {}) => converted(() => messagesAnswer(body, model, request, newId)),
   stream: (model, request) => new MessagesFromChat(model, request, newId),
 });

@@ -128,6 +128,8 @@ export class MessagesFromChat extends TranslatedPipe {
   #piece(type: "text" | "thinking", delta: object): string {
     let text = this.#closeTools();
     if (this.#open?.type !== type) {
+      // Clients may drop thinking at the end of an answer, so it stands in front of the text.
+      if (type === "text") text += this.#sendState();
       const empty = type === "text" ? { type, text: "" } : { type, thinking: "", signature: "" };
       text += this.#openBlock(type, empty);
     }
