@@ -247,9 +247,7 @@ function runCommand(
   });
 }
 
-function prepare({ call, record, request, candidates, learned }, llm: LlmRow): PreparedCall  llm: LlmRow,
-  withoutSealed = false,
-): PreparedCall {
+function prepare({ call, record, request, candidates, learned }: CallContext, llm: LlmRow): PreparedCall {
   record.facts.llm = llm;
   const provider = providerOf(llm);
   const { adapter } = provider;
