@@ -20,6 +20,8 @@ export function chatToResponses(now: () => number, newId: NewId = randomId): Fro
       laterSystem: true,
       openaiFields: true,
       resultParts: true,
+      // It is about messages of chat. Items of responses hold what a chat message may not.
+      plainHistory: false,
     }),
     request: responsesRequest,
     response: (body: unknown, model: string, _request?: Fields) =>

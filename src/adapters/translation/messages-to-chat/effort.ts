@@ -14,8 +14,9 @@ export function reasoningEffort(body: Fields, config: Fields, quirks: Quirks): E
   // OpenAI refuses tools together with reasoning in chat, also for models that reason unless they are told not to.
   const hasTools = Array.isArray(body.tools) && body.tools.length > 0;
   if (hasTools && quirks.effortWithTools === false) return quirks.effortNone ? "none" : undefined;
-  // A model that does not reason unless it is told to: adaptive thinking asks for some.
-  if (requested === undefined && isAdaptive(body) && quirks.effortNone) return "medium";
+  // Models that take the effort `none` reason only if they are told to, and adaptive thinking asks for some.
+  const isSilent = requested === undefined && quirks.effortNone && quirks.effortWithTools;
+  if (isSilent && isAdaptive(body)) return "medium";
   if (requested === undefined || !quirks.efforts) return undefined;
   if (requested === "none") return quirks.effortNone ? "none" : undefined;
   return nearestEffort(requested, quirks.efforts);

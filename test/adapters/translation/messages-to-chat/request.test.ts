@@ -241,7 +241,7 @@ describe("parameters of a messages request, translated to chat", () => {
     expect(effort(most, "deepseek-v4-pro")).toBe("high");
     expect(effort({ thinking: { type: "disabled" } }, "gpt-5.4-mini")).toBe("none");
     expect(effort({ thinking: { type: "disabled" } }, "o3-mini")).toBeUndefined();
-    expect(effort({ thinking: { type: "adaptive" } }, "o3-mini")).toBeUndefined();
+    expect(effort({ thinking: { type: "adaptive" } })).toBeUndefined();
     expect(effort({ ...thinking(1_024), output_config: { effort: "max" } }, "gpt-4o")).toBeUndefined();
   });
 
