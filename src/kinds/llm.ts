@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { aliasPattern, maxAliasLength } from "./aliases.ts";
 import { defineKind, nullable, oneOf, SecretKeyRef } from "./define.ts";
 import { CallLimits, Capabilities, Price, Quirks, settingFlags, Timeouts } from "./llm-settings.ts";
 import { namePattern } from "./names.ts";
@@ -58,6 +59,14 @@ export const llm = defineKind({
           description: "The pool of the llm; each call of a pool goes to one of its members",
         }),
       ),
+      aliases: Type.Optional(
+        Type.Array(Type.String({ pattern: aliasPattern, maxLength: maxAliasLength }), {
+          maxItems: 50,
+          uniqueItems: true,
+          description:
+            "Other names that calls may use, such as gpt-4.1, qwen3:8b or meta/llama-3; a * at the end stands for any text",
+        }),
+      ),
       admits: Type.Optional(
         Type.Array(Type.String({ pattern: namePattern }), {
           maxItems: 200,
@@ -106,6 +115,7 @@ export const llm = defineKind({
   ],
   flags: {
     extra: { field: "extraConfig", parse: "pairs", value: "k=v" },
+    alias: { field: "aliases", value: "NAME" },
     ...settingFlags,
   },
   example: {

@@ -1,3 +1,4 @@
+import { makersPrefix, stemOf } from "../../kinds/aliases.ts";
 import type { Capabilities } from "../../kinds/llm-settings.ts";
 import type { ListedModel } from "../../wire/dialects/types.ts";
 import type { Principal } from "../core/access/policy.ts";
@@ -27,6 +28,11 @@ export function listedModels(snapshot: Snapshot, principal: Principal): ListedMo
   };
   for (const llm of llms) add(llm.name, pools.get(poolOf(llm))!, llm.createdAt);
   for (const [pool, members] of pools) add(pool, members);
+  for (const alias of new Set(llms.flatMap(({ spec }) => spec.aliases ?? []))) {
+    if (stemOf(alias) !== undefined) continue;
+    const carriers = llms.filter(({ spec }) => spec.aliases?.includes(alias));
+    add(alias, [...new Set(carriers.flatMap((llm) => pools.get(poolOf(llm))!))]);
+  }
   for (const persona of runnablePersonas(snapshot, principal)) {
     const llm = snapshot.named("llm", persona.spec.llm);
     byId.set(personaModel(persona), {
@@ -37,6 +43,20 @@ export function listedModels(snapshot: Snapshot, principal: Principal): ListedMo
     });
   }
   return [...byId.values()];
+}
+
+/**
+ * Adds the models once more with `anthropic/` before their names, for the picker of Claude Code. Names that it shows
+ * anyway are not repeated.
+ */
+export function withMakersNames(models: readonly ListedModel[]): ListedModel[] {
+  const shown = /^(?:claude|anthropic)/;
+  return [...models, ...models.filter(({ id }) => !shown.test(id)).map(withMakersName)];
+}
+
+/** Returns a model with `anthropic/` before its name. */
+export function withMakersName(model: ListedModel): ListedModel {
+  return { ...model, id: makersPrefix + model.id, displayName: model.id };
 }
 
 /**

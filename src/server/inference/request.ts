@@ -7,6 +7,7 @@ import { isDialect, type Operation, operations } from "../../wire/dialects/opera
 import { type ScannedJson, scanJson, spliceTopLevel } from "../../wire/json.ts";
 import { wellFormedJson } from "../../wire/well-formed.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
+import { isAliasOf } from "./pools/aliases.ts";
 import { poolOf } from "./pools/resolve.ts";
 
 /** The body of a caller's request, parsed. */
@@ -132,6 +133,7 @@ export function modelFor(llm: LlmRow, requested: unknown, candidates: readonly L
   const bare = typeof requested === "string" ? withoutContextMark(requested) : requested;
   const isName = (name: string) => name === requested || name === bare;
   if (candidates.some((one) => isName(one.spec.model) || isName(one.name) || isName(poolOf(one)))) return own;
+  if (typeof bare === "string" && candidates.some((one) => isAliasOf(one, bare))) return own;
   if (llm.spec.allowModelOverride && typeof requested === "string") return requested;
   throw new AppError("invalid_request", `model: this llm answers as "${llm.name}" or "${own}"`, {
     details: [{ path: "/model", message: "is not this llm's" }],

@@ -57,6 +57,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
       name: publication.name,
       owner: caller.principal.userId,
       poolName: typeof poolName === "string" ? poolName : undefined,
+      aliases: [],
     });
     const capabilities = publication.capabilities ?? before?.status.capabilities;
     const status = {

@@ -104,9 +104,9 @@ export const messages: DialectWire = {
     return sseFrame({ event: "error", data: JSON.stringify(messages.errorBody(error, requestId)) });
   },
   usage: (body) => messagesUsage(usageOf(body)),
-  modelEntry: ({ id, createdAt, capabilities }) => ({
+  modelEntry: ({ id, displayName = id, createdAt, capabilities }) => ({
     type: "model",
-    display_name: id,
+    display_name: displayName,
     created_at: new Date(createdAt).toISOString(),
     ...anthropicFields(capabilities),
   }),

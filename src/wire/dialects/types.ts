@@ -40,6 +40,8 @@ export interface DialectWire {
 export interface ListedModel {
   /** The name that callers use. */
   id: string;
+  /** The name for people, where it is not the id. */
+  displayName?: string;
   /** Milliseconds since 1970. */
   createdAt: number;
   /** `anthropic`, `vllm` */

@@ -8,6 +8,7 @@ describe("the flags of a kind", () => {
     const args = argsOf(kindOf("llm"));
     expect(Object.keys(args)).toEqual([
       "extra",
+      "alias",
       "max-concurrent",
       "queue-seconds",
       "price",

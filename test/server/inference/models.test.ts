@@ -66,7 +66,8 @@ describe("GET /v1/models (case 109)", () => {
     const names = ["alone", "house", "large", "small"];
     expect((await Array.fromAsync(openai.models.list())).map(({ id }) => id).toSorted()).toEqual(names);
     const listed = await Array.fromAsync(anthropic.models.list());
-    expect(listed.map(({ id }) => id).toSorted()).toEqual(names);
+    const shown = [...names.map((name) => `anthropic/${name}`), ...names];
+    expect(listed.map(({ id }) => id).toSorted()).toEqual(shown.toSorted());
     expect((await openai.models.retrieve("house")).id).toBe("house");
     expect(await anthropic.models.retrieve("small")).toMatchObject({
       id: "small",

@@ -3,7 +3,7 @@ import { modelEntry, modelList } from "../../../wire/dialects/index.ts";
 import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
 import type { ListedModel } from "../../../wire/dialects/types.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
-import { listedModels } from "../../inference/listed-models.ts";
+import { listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
 import { findPersona, personaInModel } from "../../inference/personas/persona.ts";
 import { parseCall, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
@@ -96,12 +96,15 @@ function nameOf(server: Server, principal: Principal, idOrName: string): string 
 }
 
 /** Returns the models that the caller may run, as a list of models shows them to this client. */
-function models({ catalogue: { snapshot } }: Server, { principal }: Call): ListedModel[] {
-  return listedModels(snapshot, principal);
+function models({ catalogue: { snapshot } }: Server, { principal, request }: Call): ListedModel[] {
+  const listed = listedModels(snapshot, principal);
+  return request.headers.has("anthropic-version") ? withMakersNames(listed) : listed;
 }
 
 function one(server: Server, call: Call, id: string): object {
-  const found = models(server, call).find((one) => one.id === id);
+  const listed = listedModels(server.catalogue.snapshot, call.principal);
+  const found =
+    listed.find((one) => one.id === id) ?? listed.map(withMakersName).find((one) => one.id === id);
   if (found) return modelEntry(found);
   const agent = personaInModel(id);
   throw new AppError("not_found", `${agent === undefined ? "llm" : "agent"} "${agent ?? id}" not found`);

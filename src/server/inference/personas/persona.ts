@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { agent } from "../../../kinds/agent.ts";
+import { bareName } from "../../../kinds/aliases.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
@@ -9,14 +10,16 @@ import { poolOf, resolve } from "../pools/resolve.ts";
 
 const prefix = "agent:";
 
-/** The `model` that calls a persona. It cannot be the name of an llm, because names have no colon. */
+/** The `model` that calls a persona. It cannot be the name of an llm, because names have no colon, nor an alias. */
 export function personaModel(persona: PersonaRow): string {
   return prefix + persona.name;
 }
 
 /** The name of the persona that a `model` calls; undefined if it calls something else. */
 export function personaInModel(model: unknown): string | undefined {
-  return typeof model === "string" && model.startsWith(prefix) ? model.slice(prefix.length) : undefined;
+  if (typeof model !== "string") return undefined;
+  const bare = bareName(model);
+  return bare.startsWith(prefix) ? bare.slice(prefix.length) : undefined;
 }
 
 /**

@@ -13,7 +13,8 @@ import { checkPricing } from "../pricing.ts";
 export const llmHooks: Hooks<LlmRow> = {
   prepare(draft, services) {
     const { spec, status, visibility } = draft.row;
-    checkNames({ ...draft, name: draft.row.name, owner: draft.row.owner, poolName: spec.poolName });
+    const { name, owner } = draft.row;
+    checkNames({ ...draft, name, owner, poolName: spec.poolName, aliases: spec.aliases ?? [] });
     if (status.origin === "virtual") {
       checkVirtual(draft);
       return;
