@@ -12,12 +12,15 @@ export class JsonProgress {
   #isClosed = false;
   /** A number or a literal that is no part of an object or a list. */
   #scalar = "";
+  /** The last character that is no white space. */
+  #last = "";
   /** True while nothing but white space came. */
   isBlank = true;
 
   push(text: string): void {
     for (let at = 0; at < text.length; at++) {
       const letter = text[at]!;
+      if (letter.trim() !== "") this.#last = letter;
       if (this.#inString) this.#inside(letter);
       else if (letter === '"') {
         this.#inString = true;
@@ -38,6 +41,11 @@ export class JsonProgress {
   get isWhole(): boolean {
     if (this.#depth > 0 || this.#inString) return false;
     return this.#isClosed || isScalar(this.#scalar);
+  }
+
+  /** True if an object can follow: within a text, or where a value is expected. */
+  get takesObject(): boolean {
+    return this.#inString || this.#last === ":" || this.#last === "," || this.#last === "[";
   }
 
   /** Takes a character of a text. */

@@ -54,6 +54,11 @@ export class ToolSlot {
     return this.#json.isWhole;
   }
 
+  /** True if a piece that begins with an object can continue the arguments. */
+  get takesObject(): boolean {
+    return this.#json.takesObject;
+  }
+
   /** True if a piece with a name cannot belong to this call any more. */
   get isOver(): boolean {
     return this.state === "closed" || this.isWhole;
@@ -124,7 +129,8 @@ export class ToolSlots {
     const isSame = piece.name === slot.name;
     if (slot.isOver) return !isSame || hasNewId || hasNewIndex || piece.text.trim() !== "";
     if (slot.name === "") return hasNewId && hasNewIndex;
-    if (hasNewId && hasNewIndex) return slot.isBlank || !isSame || /^\s*\{/.test(piece.text);
+    if (hasNewId && hasNewIndex)
+      return slot.isBlank || !isSame || (/^\s*\{/.test(piece.text) && !slot.takesObject);
     if (isSame) return false;
     if (!slot.isBlank || hasNewId || hasNewIndex) return true;
     return this.#isTool(slot.name) && this.#isTool(piece.name);

@@ -72,6 +72,21 @@ const placed = fc
   .record({ call, places: fc.array(fc.nat(200), { maxLength: 5 }) })
   .map(({ call: one, places }) => ({ ...one, places }));
 
+/** Returns the calls in the events of a stream of messages or responses. */
+function callsIn(events: unknown[]): Call[] {
+  const blocks = new Map<number, Call>();
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
+  for (const event of events as any[]) {
+    if (event.type === "content_block_start" && event.content_block.type === "tool_use")
+      blocks.set(event.index, { name: event.content_block.name, args: "" });
+    if (event.delta?.partial_json) blocks.get(event.index)!.args += event.delta.partial_json;
+    if (event.type === "response.completed")
+      for (const [at, { type, name, arguments: args }] of event.response.output.entries())
+        if (type === "function_call") blocks.set(at, { name, args });
+  }
+  return [...blocks.values()];
+}
+
 describe("tool calls in pieces (case 91)", () => {
   it("are the same calls whatever the provider does to index, id and name", () => {
     fc.assert(
@@ -168,6 +183,23 @@ describe("tool calls in pieces (case 91)", () => {
     slots.add(piece(0, null, null, "\n"));
     slots.add(piece(0, "a", null, "}"));
     expect(slots.all).toHaveLength(1);
+  });
+
+  it.each(["messages", "responses"] as const)("are whole for callers of %s whatever the damage", (caller) => {
+    const chunk = (delta: object, finish_reason: string | null = null) =>
+      `data: ${JSON.stringify({ id: "c", choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+    fc.assert(
+      fc.property(fc.array(placed, { minLength: 1, maxLength: 3 }), damage, (calls, how) => {
+        const pieces = deltasOf(calls, how, false).map((delta) => chunk({ tool_calls: [delta] }));
+        const text = `${pieces.join("")}${chunk({}, "tool_calls")}data: [DONE]\n\n`;
+        const outcome = through(translationFor(caller, "chat", Date.now, fixedId)!.stream("m", {}), [
+          bytesOf(text),
+        ]);
+        expect(outcome.fault).toBeUndefined();
+        expect(callsIn(payloadsOf(outcome.text))).toEqual(calls.map(({ name, args }) => ({ name, args })));
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it.each(["messages", "responses"] as const)("stay apart for callers of %s", (caller) => {
