@@ -35,6 +35,6 @@ export function providerDialect(
 
 function isRefusedInChat({ tools, reasoning_effort }: Record<string, unknown>, quirks: Quirks): boolean {
   if (quirks.responsesOnly) return true;
-  const reasons = isGiven(reasoning_effort) && reasoning_effort !== "none";
+  const reasons = isGiven(reasoning_effort) ? reasoning_effort !== "none" : quirks.reasonsByDefault === true;
   return quirks.effortWithTools === false && reasons && Array.isArray(tools) && tools.some(isObject);
 }

@@ -64,13 +64,13 @@ describe("the dialect in which a provider is called (case 127)", () => {
 
   it("is responses for a chat call that the model refuses in chat", () => {
     expect(dialectFor("chat", { tools, reasoning_effort: "low" })).toBe("responses");
+    expect(dialectFor("chat", { tools })).toBe("responses");
     expect(dialectFor("chat", {}, "gpt-5-codex")).toBe("responses");
     expect(dialectFor("chat", {}, "o3-pro")).toBe("responses");
   });
 
   it.each([
     {},
-    { tools },
     { reasoning_effort: "low" },
     { tools, reasoning_effort: "none" },
     { tools: [], reasoning_effort: "low" },
@@ -80,6 +80,7 @@ describe("the dialect in which a provider is called (case 127)", () => {
 
   it("is chat for tools with an effort at a model that takes them there", () => {
     expect(dialectFor("chat", { tools, reasoning_effort: "low" }, "gpt-5.1")).toBe("chat");
+    expect(dialectFor("chat", { tools }, "gpt-5.4")).toBe("chat");
   });
 
   it("is the provider's own where it has no responses", () => {

@@ -81,6 +81,7 @@ export const openaiQuirks: readonly QuirkRow[] = [
   {
     when: { model: { name: gpt, from: "5.6" } },
     efforts: ["low", "medium", "high", "xhigh", "max"],
+    reasonsByDefault: true,
     source: "https://developers.openai.com/api/docs/models/gpt-5.6-sol",
   },
 ];

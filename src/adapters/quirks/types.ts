@@ -40,6 +40,8 @@ export interface Quirks {
   readonly efforts?: readonly Effort[];
   /** The model takes the effort `none`, which switches reasoning off. */
   readonly effortNone?: boolean;
+  /** The model reasons where a request names no effort. */
+  readonly reasonsByDefault?: boolean;
   /** The model decides itself how long it thinks: it takes an effort instead of a budget of tokens. */
   readonly adaptiveThinking?: boolean;
   /** False: the model does not take a JSON schema in `output_config.format`. */

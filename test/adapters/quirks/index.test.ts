@@ -28,6 +28,7 @@ const atOpenai = {
   prefersResponses: true,
   callIds,
 };
+const atTools = { effortNone: true, effortWithTools: false, reasonsByDefault: true };
 const responsesOnly = { responsesOnly: true };
 const sealed = { sealedReasoning: true };
 const mistral = (model: string): QuirkSubject => ({ type: "openai", host: "api.mistral.ai", model });
@@ -60,14 +61,8 @@ const known: [QuirkSubject, object][] = [
     openai("gpt-5.2-pro"),
     { ...atOpenai, ...responsesOnly, ...reasoner, ...sealed, efforts: toXhigh, effortNone: false },
   ],
-  [
-    openai("ft:gpt-5.6-sol:mine"),
-    { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, effortNone: true, effortWithTools: false },
-  ],
-  [
-    openai("gpt-6"),
-    { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, effortNone: true, effortWithTools: false },
-  ],
+  [openai("ft:gpt-5.6-sol:mine"), { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, ...atTools }],
+  [openai("gpt-6"), { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, ...atTools }],
   [openai("gpt-4.1-mini"), { ...atOpenai, maxOutputTokens: 32_768 }],
   [other("openai", "llm.lan"), { takes: ["responses"] }],
   [other("azure", "r.openai.azure.com"), { ...atOpenai, keyHeader: "api-key" }],

@@ -20,6 +20,9 @@ import {
   wordsOf,
 } from "./answer.ts";
 
+/** The most items of an answer (T60). */
+const maxItems = 4096;
+
 /** An item that is being streamed. */
 interface OpenItem {
   item: OutputItem;
@@ -118,6 +121,7 @@ export class ChatFromResponses extends TranslatedPipe {
   #open(at: number, item: OutputItem = {}): { open: OpenItem; frames: string } {
     const known = this.#items.get(at);
     if (known) return { open: known, frames: "" };
+    if (this.#items.size === maxItems) throw garbage(`sent more than ${maxItems} items in one answer`);
     const open: OpenItem = { item, hasText: false, hasRefusal: false, isDone: false };
     this.#items.set(at, open);
     const kind = calledOf(item)?.kind;

@@ -241,6 +241,15 @@ describe("a stream of responses (case 128)", () => {
     expect(streamed(text).fault?.message).toMatch(/^the provider /);
   });
 
+  it("with too many items is a fault (T60)", () => {
+    const item = { type: "message", content: [] };
+    const many = Array.from({ length: 4_097 }, (_, output_index) =>
+      events("response.output_item.added", { output_index, item }),
+    );
+    expect(streamed(many.slice(1).join("")).fault).toBeUndefined();
+    expect(streamed(many.join("")).fault?.message).toContain("4096 items");
+  });
+
   it("leaves out events that it does not know", () => {
     const known = eventsOfAnswer(answer([message("msg_1", "x")]));
     const unknown =
