@@ -36,12 +36,45 @@ export const CallLimits = Type.Object(
   { additionalProperties: false, description: "Limits on calls to the llm, whoever makes them" },
 );
 
-/** US dollars for a million tokens. */
+const rate = (description: string) => Type.Optional(dollars(description));
+
+/** Rates of tokens, in US dollars for a million. */
+const tokenRates = {
+  input: dollars("Input tokens"),
+  output: dollars("Output tokens"),
+  cachedInput: rate("Input tokens from the provider's cache (default: as input)"),
+  cacheWrite: rate(
+    "Input tokens that are written to the provider's cache (default: as input; type anthropic: 1.25 times that)",
+  ),
+  cacheWrite1h: rate(
+    "Input tokens that are cached for an hour (default: as cacheWrite; type anthropic: twice the input)",
+  ),
+  audioInput: rate("Input tokens of audio (default: as input)"),
+  audioOutput: rate("Output tokens of audio (default: as output)"),
+  imageInput: rate("Input tokens of images (default: as input)"),
+  imageOutput: rate("Output tokens of images (default: as output)"),
+};
+
+/** US dollars, for a million tokens and for other units. */
 export const Price = Type.Object(
   {
-    input: dollars("Input tokens"),
-    output: dollars("Output tokens"),
-    cachedInput: Type.Optional(dollars("Input tokens from the provider's cache (default: as input)")),
+    ...tokenRates,
+    image: rate("One image of the answer"),
+    second: rate("One second of audio"),
+    character: rate("A million characters that are spoken"),
+    request: rate("One call, beside its tokens"),
+    longContext: Type.Optional(
+      Type.Object(
+        {
+          above: Type.Integer({ minimum: 1, description: "Input tokens above which these rates hold" }),
+          ...tokenRates,
+        },
+        {
+          additionalProperties: false,
+          description: "The rates of all tokens of a call with more input tokens than `above`",
+        },
+      ),
+    ),
   },
   {
     additionalProperties: false,
@@ -131,7 +164,7 @@ export const settingFlags: Readonly<Record<string, Flag>> = {
     field: "price",
     parse: "pairs",
     value: "NAME=DOLLARS",
-    description: "US dollars for a million tokens: input, output, cachedInput",
+    description: "US dollars for a million tokens: input, output, cachedInput, cacheWrite, …",
   },
   timeouts: {
     field: "timeouts",

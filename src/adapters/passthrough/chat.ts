@@ -1,4 +1,11 @@
-import { type ChatCompletion, chatUsage, doneData } from "../../wire/dialects/chat.ts";
+import {
+  type ChatCompletion,
+  type ChatUsage,
+  chatUsage,
+  chunkUsage,
+  doneData,
+  mergeChatUsage,
+} from "../../wire/dialects/chat.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
@@ -43,6 +50,7 @@ class ChatWatch implements StreamWatch {
   readonly terminal = `data: ${doneData}\n\n`;
   readonly largestHeldFrame = usualFrameBytes;
   readonly #stripUsage: boolean;
+  #counts: ChatUsage | undefined;
 
   constructor(stripUsage: boolean) {
     this.#stripUsage = stripUsage;
@@ -66,8 +74,11 @@ class ChatWatch implements StreamWatch {
       this.fault = reportedFault(chunk);
       return "fault";
     }
-    const usage = chatUsage(chunk.usage);
-    if (usage) this.usage = usage;
+    const counts = chunkUsage(chunk);
+    if (counts) {
+      this.#counts = mergeChatUsage(this.#counts, counts);
+      this.usage = chatUsage(this.#counts)!;
+    }
     const choices = Array.isArray(chunk.choices) ? chunk.choices : [];
     const ended = choices.find((choice) => choice?.finish_reason);
     if (ended && saysFailure(ended.finish_reason)) {
@@ -75,6 +86,6 @@ class ChatWatch implements StreamWatch {
       return "fault";
     }
     if (ended || endsWithUsage(chunk)) this.finished = true;
-    return this.#stripUsage && usage && choices.length === 0 ? "drop" : "keep";
+    return this.#stripUsage && chunk.usage && choices.length === 0 ? "drop" : "keep";
   }
 }

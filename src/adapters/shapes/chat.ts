@@ -5,6 +5,7 @@ import {
   type ChatCompletion,
   type ChatToolCallDelta,
   doneData,
+  mergeChatUsage,
 } from "../../wire/dialects/chat.ts";
 import { isObject, parsedObject } from "../../wire/json.ts";
 import { sseFrame } from "../../wire/sse.ts";
@@ -44,7 +45,8 @@ export const chatShapes: AnswerShapes = {
       const chunk = parsedObject(data) as ChatCompletion | undefined;
       if (!chunk) continue;
       const { choices: pieces, usage, ...head } = chunk;
-      whole = { ...head, ...whole, ...(usage && { usage }) };
+      const merged = usage && mergeChatUsage((whole as ChatCompletion).usage ?? undefined, usage);
+      whole = { ...head, ...whole, ...(merged && { usage: merged }) };
       for (const piece of Array.isArray(pieces) ? pieces : []) {
         const index = piece?.index ?? 0;
         const choice = choices.get(index) ?? new WholeChoice(index);

@@ -2,78 +2,116 @@ import type { Price } from "../../kinds/llm-settings.ts";
 import { ownMachineTypes } from "../../kinds/provider-types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { oncePerObject } from "./once-per-object.ts";
+import { type ListedPrice, listedPrice } from "./price-lists/index.ts";
+import { type Rates, ratesOf, type TokenRates, tokenRateNames } from "./rates.ts";
 import type { LlmRow } from "./store/typed-rows.ts";
 
-/** The day on which the table was last compared with the price lists of the providers. */
-export const pricesAsOf = "2026-11-21";
+/** The price of an llm, and where it comes from. */
+export interface Pricing {
+  /** `llm`: its own field; `list`: the price list of its provider; `free`: it runs on a machine of its users. */
+  readonly source: "llm" | "list" | "free";
+  readonly price: Price;
+  readonly rates: Rates;
+  /** The entry of the price list, if it comes from there. */
+  readonly listed?: ListedPrice;
+}
 
-/**
- * List prices by the beginning of a model's name; the longest match counts: https://platform.claude.com/docs/en/about-claude/pricing
- * and https://openai.com/api/pricing. Batch, priority and long-context rates are not in
- * it. For those, and for other models, an llm has a `price` of its own.
- */
-export const listPrices: Readonly<Record<string, Price>> = {
-  "claude-fable-5": { input: 10, output: 50, cachedInput: 1 },
-  "claude-fable-5-1": { input: 10, output: 50, cachedInput: 0.25 },
-  "claude-mythos-5": { input: 10, output: 50, cachedInput: 1 },
-  "claude-mythos-5-1": { input: 10, output: 50, cachedInput: 0.25 },
-  "claude-opus-4-5": { input: 5, output: 25, cachedInput: 0.5 },
-  "claude-opus-4-6": { input: 5, output: 25, cachedInput: 0.5 },
-  "claude-opus-4-7": { input: 5, output: 25, cachedInput: 0.5 },
-  "claude-opus-4-8": { input: 5, output: 25, cachedInput: 0.5 },
-  "claude-opus-5": { input: 5, output: 25, cachedInput: 0.5 },
-  "claude-opus-5-5": { input: 4, output: 20, cachedInput: 0.2 },
-  "claude-sonnet-4": { input: 3, output: 15, cachedInput: 0.3 },
-  "claude-sonnet-5": { input: 2, output: 10, cachedInput: 0.2 },
-  "claude-sonnet-5-5": { input: 2, output: 10, cachedInput: 0.1 },
-  "claude-haiku-4-5": { input: 1, output: 5, cachedInput: 0.1 },
-  "gpt-5.4": { input: 2.5, output: 15, cachedInput: 0.25 },
-  "gpt-5.4-mini": { input: 0.75, output: 4.5, cachedInput: 0.075 },
-  "gpt-5.4-nano": { input: 0.2, output: 1.25, cachedInput: 0.02 },
-  "gpt-5.4-pro": { input: 30, output: 180 },
-  "gpt-5.5": { input: 5, output: 30, cachedInput: 0.5 },
-  "gpt-5.5-pro": { input: 30, output: 180 },
-};
+const free: Price = { input: 0, output: 0, image: 0, second: 0, character: 0 };
 
-const free: Price = { input: 0, output: 0 };
-
-const pricing = oncePerObject(({ spec: { model, price, type } }: LlmRow) => ({
-  price: price ?? (ownMachineTypes.has(type) ? free : listPriceOf(model)),
-}));
+const pricing = oncePerObject(({ spec }: LlmRow): { of: Pricing | undefined } => {
+  const { type, price } = spec;
+  if (price) return { of: { source: "llm", price, rates: ratesOf(price, type) } };
+  if (ownMachineTypes.has(type)) return { of: { source: "free", price: free, rates: ratesOf(free, type) } };
+  const listed = listedPrice(spec);
+  if (!listed) return { of: undefined };
+  return {
+    of: { source: "list", listed, price: listed.price, rates: ratesOf(listed.price, listed.list.type) },
+  };
+});
 
 /** Returns the price of an llm: its `price`, or the list price; undefined if it has neither. */
-export function priceOf(llm: LlmRow): Price | undefined {
-  return pricing(llm).price;
+export function pricingOf(llm: LlmRow): Pricing | undefined {
+  return pricing(llm).of;
 }
 
 /**
- * Returns the cost of a call in millionths of a dollar; undefined if the llm has no price.
+ * Returns the cost of a call in millionths of a dollar; undefined if the llm has no price for what was used.
  *
  * @param model the model that the call was sent to: with `allowModelOverride`, callers can choose one that costs more
  */
 export function costOf(llm: LlmRow, usage: Usage, model = llm.spec.model): number | undefined {
-  const price = priceOf(llm);
-  if (!price) return undefined;
-  const own = costAt(price, usage);
-  const listed = model === llm.spec.model ? undefined : listPriceOf(model);
-  return listed ? Math.max(own, costAt(listed, usage)) : own;
+  const own = pricingOf(llm);
+  if (!own) return undefined;
+  const cost = costAt(own.rates, usage);
+  if (model === llm.spec.model || cost === undefined) return cost;
+  const listed = listedPrice({ ...llm.spec, model });
+  return listed ? Math.max(cost, costAt(ratesOf(listed.price, listed.list.type), usage) ?? 0) : cost;
 }
 
-function costAt(
-  { input, output, cachedInput = input }: Price,
-  { promptTokens, completionTokens, cachedTokens }: Usage,
-): number {
-  return (promptTokens - cachedTokens) * input + cachedTokens * cachedInput + completionTokens * output;
+function costAt(rates: Rates, usage: Usage): number | undefined {
+  const { images = 0, seconds = 0, characters = 0 } = usage;
+  const units: readonly (readonly [number, number | undefined])[] = [
+    [1e6 * images, rates.image],
+    [1e6 * seconds, rates.second],
+    [characters, rates.character],
+  ];
+  const counted = units.filter(([count]) => count > 0);
+  if (counted.some(([, rate]) => rate === undefined)) return undefined;
+  const tokens = usage.promptTokens > rates.longAbove ? rates.long : rates.usual;
+  return counted.reduce(
+    (cost, [count, rate]) => cost + count * rate!,
+    1e6 * rates.request + costOfTokens(tokens, usage),
+  );
 }
 
-/** Finds the list price of a model. A date or `latest` can follow the name in the list: `claude-opus-5-20260812`. */
-function listPriceOf(model: string): Price | undefined {
-  let best = "";
-  for (const name of Object.keys(listPrices)) {
-    const fits =
-      model === name ||
-      (model.startsWith(`${name}-`) && /^\d{6,}|^latest/.test(model.slice(name.length + 1)));
-    if (fits && name.length > best.length) best = name;
-  }
-  return listPrices[best];
+/** Counts each token once: overlapping counts of a provider never make a part negative. */
+function costOfTokens(rates: TokenRates, usage: Usage): number {
+  let input = usage.promptTokens;
+  let output = usage.completionTokens;
+  const taken = (count: number | undefined, left: number) => Math.min(count ?? 0, left);
+  const cached = taken(usage.cachedTokens, input);
+  input -= cached;
+  const hour = taken(usage.cacheWrite1hTokens, input);
+  input -= hour;
+  const written = taken((usage.cacheWriteTokens ?? 0) - hour, input);
+  input -= written;
+  const heard = taken(usage.audioInputTokens, input);
+  input -= heard;
+  const seen = taken(usage.imageInputTokens, input);
+  input -= seen;
+  const spoken = taken(usage.audioOutputTokens, output);
+  output -= spoken;
+  const drawn = taken(usage.imageOutputTokens, output);
+  output -= drawn;
+  return (
+    input * rates.input +
+    cached * rates.cachedInput +
+    written * rates.cacheWrite +
+    hour * rates.cacheWrite1h +
+    heard * rates.audioInput +
+    seen * rates.imageInput +
+    output * rates.output +
+    spoken * rates.audioOutput +
+    drawn * rates.imageOutput
+  );
+}
+
+/** True if a price is lower in any part, or if there was none, with which a limit in dollars refuses all calls. */
+export function isLower(price: Pricing | undefined, than: Pricing | undefined): boolean {
+  if (!price) return false;
+  if (!than) return true;
+  const [own, other] = [price.rates, than.rates];
+  const units = ["image", "second", "character", "request"] as const;
+  return (
+    units.some((unit) => (own[unit] ?? Infinity) < (other[unit] ?? Infinity)) ||
+    tokenRateNames.some((name) => own.usual[name] < other.usual[name] || lowestLong(own, name, other))
+  );
+}
+
+/** True if a rate is lower for some long prompt: below both bounds it is the usual one, above both the long one. */
+function lowestLong(own: Rates, name: keyof TokenRates, other: Rates): boolean {
+  const at = ({ longAbove, long, usual }: Rates, tokens: number) => (tokens > longAbove ? long : usual)[name];
+  return [own.longAbove, other.longAbove].some(
+    (above) => at(own, above + 1) < at(other, above + 1) || at(own, above) < at(other, above),
+  );
 }

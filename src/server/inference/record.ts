@@ -1,6 +1,6 @@
 import type { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
-import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
+import { noUsage } from "../../wire/dialects/usage.ts";
 import { type Principal, tokenIdOf } from "../core/access/policy.ts";
 import { ofPrivate } from "../core/caller.ts";
 import { costOf } from "../core/prices.ts";
@@ -12,6 +12,7 @@ import { CallPhases } from "./call-phases.ts";
 import { ReceivedBytes, type SentRequest } from "./estimated-usage.ts";
 import { causeOf } from "./failure.ts";
 import type { Admission } from "./limits/limiter.ts";
+import { settledUsage } from "./settled-usage.ts";
 
 /** The facts of a call, which are filled in as they become known. */
 export interface CallFacts {
@@ -26,9 +27,6 @@ export interface CallFacts {
   model?: string;
   streaming: boolean;
 }
-
-/** No model reads or writes more in a call. Sums over years stay exact below it. */
-const maxTokens = 100_000_000;
 
 /** Records one call: exactly one audit event, its metrics and its use of limits. */
 export class CallRecord {
@@ -71,7 +69,13 @@ export class CallRecord {
     this.#closed = true;
     const { facts } = this;
     const { llm, persona, principal } = facts;
-    const { usage, isEstimated } = this.#usage(countable(reported), error !== undefined);
+    const { usage, isEstimated } = settledUsage(reported, {
+      // Counting the tokens of a request uses none.
+      sent: facts.dialect === "count_tokens" ? undefined : this.sent,
+      received: this.received,
+      isBroken: error !== undefined,
+      isVirtual: llm !== undefined && isVirtual(llm),
+    });
     this.admission?.settle(llm, usage, facts.model);
     const milliseconds = performance.now() - this.#start;
     const cause = error && causeOf(error);
@@ -103,53 +107,21 @@ export class CallRecord {
       model: facts.model,
       ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
       error: error?.code,
-      ...((persona || isPrivate || isEstimated || isProvidersFault || cause !== undefined) && {
+      ...((persona ||
+        isPrivate ||
+        isEstimated ||
+        usage.cacheWriteTokens ||
+        isProvidersFault ||
+        cause !== undefined) && {
         detail: {
           ...(persona && { agent: persona.name, id: persona.id }),
           ...ofPrivate(isPrivate),
           ...(isEstimated && { estimated: true }),
+          ...(usage.cacheWriteTokens && { cacheWriteTokens: usage.cacheWriteTokens }),
           ...(cause !== undefined && { cause }),
           ...(isProvidersFault && { phases: this.phases.times() }),
         },
       }),
     });
   }
-
-  /**
-   * Returns the usage that counts against limits. If the caller leaves before the usage arrives, or the provider reports
-   * none, it is estimated from the request and the received bytes, so that such a call is not free. The usage that a
-   * workstation agent reports is bounded by the size of the request and the response.
-   */
-  #usage(reported: Usage, isBroken: boolean): { usage: Usage; isEstimated: boolean } {
-    const { sent, received } = this;
-    if (!sent || this.facts.dialect === "count_tokens") return { usage: reported, isEstimated: false };
-    const usage = { ...reported };
-    if (this.facts.llm && isVirtual(this.facts.llm)) {
-      usage.promptTokens = Math.min(usage.promptTokens, sent.characters);
-      usage.completionTokens = Math.min(usage.completionTokens, (sent.maxTokens ?? 0) + received.total);
-      usage.cachedTokens = Math.min(usage.cachedTokens, usage.promptTokens);
-    }
-    const before = usage.promptTokens + usage.completionTokens;
-    if (usage.promptTokens === 0) usage.promptTokens = sent.promptTokens;
-    if (isBroken || usage.completionTokens === 0)
-      usage.completionTokens = Math.max(usage.completionTokens, received.tokens());
-    return { usage, isEstimated: usage.promptTokens + usage.completionTokens > before };
-  }
-}
-
-/**
- * Returns the usage that a provider reports, within sane bounds. A workstation agent can report any number: one that
- * does not fit the database would lose the events of other calls too, and a negative one would lower the use of limits.
- */
-function countable({ promptTokens, completionTokens, cachedTokens }: Usage): Usage {
-  const prompt = count(promptTokens);
-  return {
-    promptTokens: prompt,
-    completionTokens: count(completionTokens),
-    cachedTokens: Math.min(count(cachedTokens), prompt),
-  };
-}
-
-function count(reported: unknown): number {
-  return typeof reported === "number" && reported > 0 ? Math.min(Math.round(reported), maxTokens) : 0;
 }

@@ -4,7 +4,7 @@ import { sseFrame } from "../sse.ts";
 import { openaiError } from "./errors.ts";
 import { openRouterFields } from "./model-fields.ts";
 import type { DialectWire } from "./types.ts";
-import { largestLimit, tokenCount, type Usage, usageOf } from "./usage.ts";
+import { largestLimit, presentCounts, tokenCount, type Usage, usageOf } from "./usage.ts";
 
 /** OpenAI chat completions, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -15,8 +15,17 @@ export interface ChatUsage {
   prompt_tokens?: number;
   completion_tokens?: number;
   total_tokens?: number;
-  prompt_tokens_details?: { cached_tokens?: number; cache_write_tokens?: number } | null;
-  completion_tokens_details?: { reasoning_tokens?: number } | null;
+  prompt_tokens_details?: {
+    cached_tokens?: number;
+    cache_write_tokens?: number;
+    audio_tokens?: number;
+    image_tokens?: number;
+  } | null;
+  completion_tokens_details?: {
+    reasoning_tokens?: number;
+    audio_tokens?: number;
+    image_tokens?: number;
+  } | null;
   /** DeepSeek's name for cached tokens. */
   prompt_cache_hit_tokens?: number;
 }
@@ -78,19 +87,60 @@ export interface ChatCompletion {
   id?: string;
   choices?: ChatChoice[];
   usage?: ChatUsage | null;
+  x_groq?: unknown;
   service_tier?: string | null;
   error?: unknown;
 }
 
-/** Reads the `usage` of an answer, a chunk or an embeddings answer; returns undefined when there is none. */
+/**
+ * Reads the `usage` of an answer, a chunk or an embeddings answer; returns undefined when there is none. Gemini and xAI
+ * count reasoning only in the total: https://docs.x.ai/docs/guides/reasoning
+ */
 export function chatUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as ChatUsage;
+  const { prompt_tokens_details: prompt, completion_tokens_details: completion } = counts;
+  const [promptTokens, told] = [tokenCount(counts.prompt_tokens), tokenCount(counts.completion_tokens)];
+  const unnamed = tokenCount(counts.total_tokens) - promptTokens - told;
+  const reasoning = tokenCount(completion?.reasoning_tokens);
   return {
-    promptTokens: tokenCount(counts.prompt_tokens),
-    completionTokens: tokenCount(counts.completion_tokens),
-    cachedTokens: tokenCount(counts.prompt_tokens_details?.cached_tokens ?? counts.prompt_cache_hit_tokens),
+    promptTokens,
+    completionTokens: told > 0 && unnamed > 0 && reasoning > 0 ? told + unnamed : told,
+    cachedTokens: tokenCount(prompt?.cached_tokens ?? counts.prompt_cache_hit_tokens),
+    ...presentCounts({
+      cacheWriteTokens: prompt?.cache_write_tokens,
+      audioInputTokens: prompt?.audio_tokens,
+      imageInputTokens: prompt?.image_tokens,
+      audioOutputTokens: completion?.audio_tokens,
+      imageOutputTokens: completion?.image_tokens,
+    }),
   };
+}
+
+/** Returns the usage of a chunk, also where Groq puts it. */
+export function chunkUsage({ usage, x_groq }: ChatCompletion): ChatUsage | undefined {
+  if (isObject(usage)) return usage;
+  return isObject(x_groq) && isObject(x_groq["usage"]) ? x_groq["usage"] : undefined;
+}
+
+/**
+ * Merges two reports of one stream. They are cumulative and must never be added up; some providers send 0 at the end. The
+ * larger prompt and the larger completion count, each with its details; of equal ones the later.
+ */
+export function mergeChatUsage(earlier: ChatUsage | undefined, later: ChatUsage): ChatUsage {
+  const [before, after] = [chatUsage(earlier), chatUsage(later)!];
+  if (!earlier || !before) return later;
+  const { total_tokens: _, ...merged } = later;
+  if (after.promptTokens < before.promptTokens) {
+    const { prompt_tokens, prompt_tokens_details, prompt_cache_hit_tokens } = earlier;
+    Object.assign(merged, { prompt_tokens, prompt_tokens_details, prompt_cache_hit_tokens });
+  }
+  if (after.completionTokens < before.completionTokens) {
+    const { completion_tokens, completion_tokens_details } = earlier;
+    Object.assign(merged, { completion_tokens, completion_tokens_details });
+  }
+  const total = Math.max(tokenCount(earlier.total_tokens), tokenCount(later.total_tokens));
+  return total > 0 ? { ...merged, total_tokens: total } : merged;
 }
 
 /** Refuses a request without messages. Throws AppError `invalid_request`. */

@@ -4,7 +4,7 @@ import { requireMessages } from "./chat.ts";
 import { anthropicError } from "./errors.ts";
 import { anthropicFields } from "./model-fields.ts";
 import type { DialectWire } from "./types.ts";
-import { tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
+import { presentCounts, tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
 
 /** Anthropic messages, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -13,6 +13,11 @@ export interface MessagesUsage {
   output_tokens?: number | null;
   cache_read_input_tokens?: number | null;
   cache_creation_input_tokens?: number | null;
+  /** The same, by the time for which they are kept. */
+  cache_creation?: {
+    ephemeral_5m_input_tokens?: number | null;
+    ephemeral_1h_input_tokens?: number | null;
+  } | null;
   output_tokens_details?: { thinking_tokens?: number } | null;
   service_tier?: string | null;
 }
@@ -69,24 +74,46 @@ export function messagesUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as MessagesUsage;
   const cachedTokens = tokenCount(counts.cache_read_input_tokens);
+  const cacheWrite1hTokens = tokenCount(counts.cache_creation?.ephemeral_1h_input_tokens);
+  const cacheWriteTokens = Math.max(
+    tokenCount(counts.cache_creation_input_tokens),
+    cacheWrite1hTokens + tokenCount(counts.cache_creation?.ephemeral_5m_input_tokens),
+  );
   return {
-    promptTokens:
-      tokenCount(counts.input_tokens) + cachedTokens + tokenCount(counts.cache_creation_input_tokens),
+    promptTokens: tokenCount(counts.input_tokens) + cachedTokens + cacheWriteTokens,
     completionTokens: tokenCount(counts.output_tokens),
     cachedTokens,
+    ...presentCounts({ cacheWriteTokens, cacheWrite1hTokens }),
   };
 }
 
+/** The counts of the prompt. */
+const promptCounts = [
+  "input_tokens",
+  "cache_read_input_tokens",
+  "cache_creation_input_tokens",
+  "cache_creation",
+] as const;
+
 /**
  * Merges the usage of a stream: counts of `message_delta` replace those of `message_start`. They are cumulative and must
- * never be added up.
+ * never be added up. Some providers send 0 at the end: the larger prompt and the larger output count.
  */
 export function mergeMessagesUsage(
   earlier: MessagesUsage,
   later: MessagesUsage | null | undefined,
 ): MessagesUsage {
   if (!isObject(later)) return earlier;
-  return { ...earlier, ...Object.fromEntries(Object.entries(later).filter(([, value]) => value !== null)) };
+  const told = Object.entries(later).filter(([, value]) => value !== null);
+  const merged: MessagesUsage = { ...earlier, ...Object.fromEntries(told) };
+  const [before, after] = [messagesUsage(earlier)!, messagesUsage(merged)!];
+  if (after.promptTokens < before.promptTokens)
+    for (const name of promptCounts) {
+      delete merged[name];
+      if (name in earlier) Object.assign(merged, { [name]: earlier[name] });
+    }
+  if (after.completionTokens < before.completionTokens) merged.output_tokens = earlier.output_tokens!;
+  return merged;
 }
 
 export const messages: DialectWire = {

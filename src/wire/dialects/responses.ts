@@ -4,7 +4,7 @@ import { typedFrame } from "../sse.ts";
 import { chat } from "./chat.ts";
 import { openaiError, providerCode } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
-import { tokenLimit, type Usage, usageOf } from "./usage.ts";
+import { presentCounts, tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
 
 /** OpenAI responses, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -74,9 +74,10 @@ export function responsesUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as ResponsesUsage;
   return {
-    promptTokens: counts.input_tokens ?? 0,
-    completionTokens: counts.output_tokens ?? 0,
-    cachedTokens: counts.input_tokens_details?.cached_tokens ?? 0,
+    promptTokens: tokenCount(counts.input_tokens),
+    completionTokens: tokenCount(counts.output_tokens),
+    cachedTokens: tokenCount(counts.input_tokens_details?.cached_tokens),
+    ...presentCounts({ cacheWriteTokens: counts.input_tokens_details?.cache_write_tokens }),
   };
 }
 

@@ -1,10 +1,30 @@
 import { isObject } from "../json.ts";
 
-/** Tokens of one call. `cachedTokens` are among `promptTokens`. */
+/** Tokens of one call, and other units that a provider bills. A count that is left out is 0. */
 export interface Usage {
   promptTokens: number;
+  /** Tokens of reasoning are among them. */
   completionTokens: number;
+  /** Read from the provider's cache; among `promptTokens`. */
   cachedTokens: number;
+  /** Written to the provider's cache; among `promptTokens`, and apart from `cachedTokens`. */
+  cacheWriteTokens?: number;
+  /** Those of `cacheWriteTokens` that are kept for an hour. */
+  cacheWrite1hTokens?: number;
+  /** Among `promptTokens`. */
+  audioInputTokens?: number;
+  /** Among `completionTokens`. */
+  audioOutputTokens?: number;
+  /** Among `promptTokens`. */
+  imageInputTokens?: number;
+  /** Among `completionTokens`. */
+  imageOutputTokens?: number;
+  /** Images of the answer. */
+  images?: number;
+  /** Seconds of audio. */
+  seconds?: number;
+  /** Characters that are spoken. */
+  characters?: number;
 }
 
 /** The usage before anything is known. */
@@ -13,6 +33,14 @@ export const noUsage: Usage = { promptTokens: 0, completionTokens: 0, cachedToke
 /** Returns a count that a provider sent; 0 for anything that is not a number. */
 export function tokenCount(value: unknown): number {
   return typeof value === "number" ? value : 0;
+}
+
+/** The counts of a usage that are left out where they are 0. */
+type Counts = Omit<Usage, "promptTokens" | "completionTokens" | "cachedTokens">;
+
+/** Returns the counts that are above 0. */
+export function presentCounts(counts: Partial<Record<keyof Counts, unknown>>): Counts {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => tokenCount(count) > 0)) as Counts;
 }
 
 /** Returns the `usage` of an answer; undefined where it has none. */

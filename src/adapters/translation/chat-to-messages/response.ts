@@ -2,7 +2,6 @@ import { AppError } from "../../../errors.ts";
 import type { ChatUsage } from "../../../wire/dialects/chat.ts";
 import type { MessagesAnswer, MessagesBlock, MessagesUsage } from "../../../wire/dialects/messages.ts";
 import { messagesUsage } from "../../../wire/dialects/messages.ts";
-import { tokenCount } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
 import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { faultOf } from "../../provider-fault.ts";
@@ -94,16 +93,13 @@ export function finishReason(reason: string | null | undefined, isAnswer = false
 
 /** Translates the usage: OpenAI's prompt tokens include those read from and written to the cache (case 45). */
 export function chatUsageOf(counts: MessagesUsage): ChatUsage {
-  const { promptTokens, completionTokens, cachedTokens } = messagesUsage(counts)!;
+  const { promptTokens, completionTokens, cachedTokens, cacheWriteTokens = 0 } = messagesUsage(counts)!;
   const reasoning = counts.output_tokens_details?.thinking_tokens;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: {
-      cached_tokens: cachedTokens,
-      cache_write_tokens: tokenCount(counts.cache_creation_input_tokens),
-    },
+    prompt_tokens_details: { cached_tokens: cachedTokens, cache_write_tokens: cacheWriteTokens },
     ...(reasoning !== undefined && { completion_tokens_details: { reasoning_tokens: reasoning } }),
   };
 }

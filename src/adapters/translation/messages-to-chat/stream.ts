@@ -2,8 +2,11 @@ import {
   type ChatChoice,
   type ChatCompletion,
   type ChatToolCallDelta,
+  type ChatUsage,
   chatUsage,
+  chunkUsage,
   doneData,
+  mergeChatUsage,
 } from "../../../wire/dialects/chat.ts";
 import type { MessagesBlock } from "../../../wire/dialects/messages.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
@@ -32,7 +35,7 @@ export class MessagesFromChat extends TranslatedPipe {
   readonly #tools: ToolSlots;
   readonly #nameOf: (name: string) => string;
   usage: Usage = noUsage;
-  #counts: ChatCompletion["usage"];
+  #counts: ChatUsage | undefined;
   #tier: string | null | undefined;
   readonly #id: string;
   readonly #callIds: CallIds;
@@ -74,9 +77,10 @@ export class MessagesFromChat extends TranslatedPipe {
       return "";
     }
     // The usage often comes in a chunk of its own, after the finish (case 70).
-    if (chunk.usage) {
-      this.#counts = chunk.usage;
-      this.usage = chatUsage(chunk.usage) ?? this.usage;
+    const counts = chunkUsage(chunk);
+    if (counts) {
+      this.#counts = mergeChatUsage(this.#counts, counts);
+      this.usage = chatUsage(this.#counts)!;
     }
     if (endsWithUsage(chunk)) this.finished = true;
     this.#tier = chunk.service_tier ?? this.#tier;

@@ -3,7 +3,9 @@ import {
   type ChatCompletion,
   type ChatUsage,
   chatUsage,
+  chunkUsage,
   doneData,
+  mergeChatUsage,
 } from "../../../wire/dialects/chat.ts";
 import type { StreamPosition } from "../../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
@@ -31,7 +33,7 @@ export class ResponsesFromChat extends TranslatedPipe {
   #createdAt = 0;
   #sequence = 0;
   #frames = "";
-  #usage: ChatUsage | null | undefined;
+  #usage: ChatUsage | undefined;
   #tier: string | undefined;
   #finishReason: string | undefined;
 
@@ -72,7 +74,8 @@ export class ResponsesFromChat extends TranslatedPipe {
       return "";
     }
     const items = this.#items ?? this.#start();
-    if (chunk.usage) this.#usage = chunk.usage;
+    const counts = chunkUsage(chunk);
+    if (counts) this.#usage = mergeChatUsage(this.#usage, counts);
     if (chunk.service_tier) this.#tier = chunk.service_tier;
     const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
     if (choice) this.#choice(items, choice);

@@ -1,10 +1,9 @@
 import { adapterFor } from "../../../adapters/index.ts";
 import { AppError } from "../../../errors.ts";
 import { isLoopbackHost } from "../../../hosts.ts";
-import type { Price } from "../../../kinds/llm-settings.ts";
 import { holdersOf } from "../access/limit-holders.ts";
 import { isAdministrator } from "../access/policy.ts";
-import { priceOf } from "../prices.ts";
+import { isLower, pricingOf } from "../prices.ts";
 import type { LlmRow } from "../store/typed-rows.ts";
 import type { Draft } from "./hooks.ts";
 
@@ -35,19 +34,21 @@ function lowering(
   before: LlmRow | undefined,
   row: LlmRow,
 ): string | undefined {
-  const { price: own, ...unpriced } = row.spec;
-  const price = priceOf(row);
-  if (isLower(price, priceOf(before ?? { ...row, spec: unpriced })))
+  const { price: _own, ...unpriced } = row.spec;
+  const price = pricingOf(row);
+  if (isLower(price, pricingOf(before ?? { ...row, spec: unpriced })))
     return "this would lower the price of the llm";
   if (row.spec.allowModelOverride && !before?.spec.allowModelOverride)
     return "with allowModelOverride calls could cost more than the price of the llm";
-  const isListed = own === undefined && price !== undefined && price.input + price.output > 0;
+  const isListed = price?.source === "list";
   const isMoved = billed.some((field) => !Bun.deepEquals(before?.spec[field], row.spec[field]));
   if (price === undefined || !isMoved) return undefined;
   const isOwn = (one: { owner: string | null } | undefined) => one?.owner === principal.userId;
   const dearer = snapshot
     .table("llm")
-    .sorted.filter((other) => !isOwn(other) && isSameProvider(other, row) && isLower(price, priceOf(other)));
+    .sorted.filter(
+      (other) => !isOwn(other) && isSameProvider(other, row) && isLower(price, pricingOf(other)),
+    );
   // The models of the price list have different prices at one provider; a price that somebody set is about the provider.
   if (dearer.some((other) => !isListed || other.spec.price !== undefined))
     return "another llm has the same provider and a higher price";
@@ -59,14 +60,6 @@ function lowering(
   if (key && !isOwn(snapshot.named("secret", key.name)))
     return `the price of calls with the key in secret "${key.name}", which is not yours, would be the llm's own`;
   return undefined;
-}
-
-/** True if a price is lower in any part, or if there was none, with which a limit in dollars refuses all calls. */
-function isLower(price: Price | undefined, than: Price | undefined): boolean {
-  if (!price) return false;
-  if (!than) return true;
-  const cached = ({ input, cachedInput = input }: Price) => cachedInput;
-  return price.input < than.input || price.output < than.output || cached(price) < cached(than);
 }
 
 function isSameProvider(a: LlmRow, b: LlmRow): boolean {

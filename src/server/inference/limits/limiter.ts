@@ -4,7 +4,7 @@ import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts"
 import type { Principal } from "../../core/access/policy.ts";
 import { accountableFor } from "../../core/access/token-makers.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
-import { costOf, priceOf } from "../../core/prices.ts";
+import { costOf, pricingOf } from "../../core/prices.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
@@ -182,7 +182,7 @@ export class Limiter {
     if (isFull(tokens(sum((account) => account.month(today).tokens)), wanted.tokens, tokensPerMonth))
       refuse(`${tokensPerMonth} tokens of this month`, timeToEndOf(this.#now(), "month"));
     if (!costPerDay && !costPerMonth) return;
-    const withoutPrice = llms.find((llm) => !priceOf(llm));
+    const withoutPrice = llms.find((llm) => !pricingOf(llm));
     if (withoutPrice) throw unpriced(row, withoutPrice);
     const dollars = (used: number) => (used + sum((account) => account.reserved.costMicros)) / 1e6;
     const cost = wanted.costMicros / 1e6;
@@ -228,7 +228,7 @@ export class Limiter {
 function unpriced(holder: Row, llm: LlmRow): AppError {
   const what = `${holder.kind} "${holder.name}" has a limit in dollars, and llm "${llm.name}" has no price`;
   return new AppError("forbidden", what, {
-    hint: "set its price: {input, output, cachedInput}, in dollars for a million tokens",
+    hint: "set its price: {input, output, cachedInput, cacheWrite}, in dollars for a million tokens",
   });
 }
 

@@ -1,0 +1,79 @@
+import type { Usage } from "../../wire/dialects/usage.ts";
+import type { ReceivedBytes, SentRequest } from "./estimated-usage.ts";
+
+/** The facts about a call against which the reported usage is checked. */
+export interface SettledCall {
+  /** The request that is with a provider; undefined while none has it. */
+  readonly sent: SentRequest | undefined;
+  readonly received: Pick<ReceivedBytes, "total" | "tokens">;
+  /** True if the call failed or the caller left, so that the last report may be missing. */
+  readonly isBroken: boolean;
+  /** True if a workstation agent reports the usage. */
+  readonly isVirtual: boolean;
+}
+
+/** No model reads or writes more in a call. Sums over years stay exact below it. */
+const maxTokens = 100_000_000;
+
+/**
+ * A reported count that is smaller than the estimate by this factor is not believed. Tokens of repeated letters and of
+ * blanks are long; the same text stands in a stream of the responses dialect up to five times.
+ */
+const unbelievable = { prompt: 4, completion: 8 };
+/** Estimates below it are too rough to doubt a report. Tokens. */
+const leastDoubted = 100;
+/** The text of a response is looked at only if it has more bytes for a reported token: few responses have. */
+const believableBytes = 50;
+
+/**
+ * Returns the usage that counts against limits: the larger of the report and an honest estimate of what was sent and
+ * received. The estimate counts where the provider reports none, where the call broke before the last report, and where
+ * the report is too small for the text (T126). The report of a workstation agent is bounded by the size of the request
+ * and the response.
+ */
+export function settledUsage(reported: Usage, call: SettledCall): { usage: Usage; isEstimated: boolean } {
+  const usage = countable(reported);
+  const { sent, received, isBroken, isVirtual } = call;
+  if (!sent) return { usage, isEstimated: false };
+  if (isVirtual) {
+    usage.promptTokens = Math.min(usage.promptTokens, sent.characters);
+    usage.completionTokens = Math.min(usage.completionTokens, (sent.maxTokens ?? 0) + received.total);
+  }
+  const before = usage.promptTokens + usage.completionTokens;
+  if (isTooSmall(usage.promptTokens, sent.promptTokens, unbelievable.prompt))
+    usage.promptTokens = sent.promptTokens;
+  if (isBroken || usage.completionTokens * believableBytes < received.total) {
+    const answered = received.tokens();
+    if (isBroken || isTooSmall(usage.completionTokens, answered, unbelievable.completion))
+      usage.completionTokens = Math.max(usage.completionTokens, answered);
+  }
+  return { usage: consistent(usage), isEstimated: usage.promptTokens + usage.completionTokens > before };
+}
+
+function isTooSmall(reported: number, estimate: number, factor: number): boolean {
+  return reported === 0 || (estimate > leastDoubted && reported * factor < estimate);
+}
+
+/**
+ * Returns the usage that a provider reports, within sane bounds. A workstation agent can report any number: one that
+ * does not fit the database would lose the events of other calls too, and a negative one would lower the use of limits.
+ */
+function countable(reported: Usage): Usage {
+  const counts = Object.entries(reported).map(([name, value]) => [name, count(value)]);
+  return Object.fromEntries(counts);
+}
+
+/** Bounds parts by their whole. */
+function consistent(usage: Usage): Usage {
+  const cachedTokens = Math.min(usage.cachedTokens, usage.promptTokens);
+  if (usage.cacheWriteTokens === undefined) return { ...usage, cachedTokens };
+  return {
+    ...usage,
+    cachedTokens,
+    cacheWriteTokens: Math.min(usage.cacheWriteTokens, usage.promptTokens - cachedTokens),
+  };
+}
+
+function count(reported: unknown): number {
+  return typeof reported === "number" && reported > 0 ? Math.min(Math.round(reported), maxTokens) : 0;
+}
