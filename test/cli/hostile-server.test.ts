@@ -38,6 +38,8 @@ const lines: [line: string, options?: CliOptions][] = [
   ["get gadget one -o yaml"],
   ["get usage"],
   ["get usage -o json"],
+  ["get prices"],
+  ["get prices --llm claude"],
   ["get usage -o yaml"],
   ["get llms -w"],
   ["get llms -w -o yaml"],

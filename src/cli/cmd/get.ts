@@ -20,7 +20,7 @@ export const get = defineVerb({
       ("mcpctl explain" lists the kinds), several with commas, or "all".
 
       With -w the command first prints the objects there are and then every change, until Ctrl-C.
-      "mcpctl get usage" is a report of calls, tokens and cost.`,
+      "mcpctl get usage" is a report of calls, tokens and cost, and "mcpctl get prices" of prices.`,
     usage: "KIND [NAME...] [flags]",
     examples: [
       ["mcpctl get llms", "List all llms"],
@@ -29,6 +29,7 @@ export const get = defineVerb({
       ["mcpctl get llms -w", "Follow changes"],
       ["mcpctl get llms -o jsonpath='{[*].name}'", "Print only the names"],
       ["mcpctl get usage --by user,llm", "Sum up calls, tokens and cost of this month"],
+      ["mcpctl get prices --llm claude", "Show what calls of an llm cost, and why"],
     ],
   },
   args: {

@@ -23,6 +23,7 @@ export async function extensionOf(kind: string): Promise<KindExtension> {
 
 /** Words that `get` takes like a kind, and that stand for a report instead of objects. */
 const reports: Readonly<Record<string, () => Promise<Report>>> = {
+  prices: async () => (await import("./prices.ts")).prices,
   usage: async () => (await import("./usage.ts")).usage,
 };
 

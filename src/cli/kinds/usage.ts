@@ -34,6 +34,13 @@ export const usage: Report = { args: usageArgs, print: printUsage };
 const Line = Type.Record(Type.String(), Type.Union([Words, Type.Number(), Type.Null()]));
 const usageAnswer = answerShape(Type.Array(Line));
 
+/** Returns the cost of a line. Calls of llms without a price are named: they did not cost nothing. */
+function costOf({ cost, unpriced }: Record<string, string | number | null>): string {
+  const dollars = typeof cost === "number" ? `$${cost.toFixed(4)}` : "";
+  if (typeof unpriced !== "number" || unpriced === 0) return dollars || "$0.0000";
+  return dollars === "" ? "unpriced" : `${dollars} (${unpriced} unpriced)`;
+}
+
 async function printUsage(
   args: Readonly<Record<string, Value>>,
   format: Format,
@@ -72,7 +79,7 @@ async function printUsage(
     ...["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"].map((sum) =>
       String(line[sum]),
     ),
-    `$${Number(line["cost"]).toFixed(4)}`,
+    costOf(line),
   ]);
   const { columns, color } = terminal;
   terminal.out(table(headers, rows, { columns, color, headers: args["no-headers"] !== true }));

@@ -23,6 +23,7 @@ import { inferenceRoutes } from "./routes/inference.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
 import { personaRoutes } from "./routes/persona.ts";
+import { priceRoutes } from "./routes/prices.ts";
 import { probeRoutes } from "./routes/probe.ts";
 import { providerSessionRoutes } from "./routes/provider-session.ts";
 import { resourceRoutes } from "./routes/resource.ts";
@@ -41,6 +42,7 @@ export function allRoutes(server: Server): Route[] {
     ...authRoutes(server),
     ...masterKeyRoutes(server),
     ...usageRoutes(server),
+    ...priceRoutes(server),
     ...providerSessionRoutes(server),
     ...linkRoutes(server),
     ...resourceRoutes(server),

@@ -14,9 +14,24 @@ export function visibleEvent(
   const token = snapshot.nameOf(event.tokenId);
   return {
     ...event,
+    ...liftedDetail(event),
     at: new Date(event.at).toISOString(),
     user: snapshot.nameOf(event.userId),
     ...(token !== null && { token }),
+  };
+}
+
+/**
+ * Returns the facts of a call that have no column of their own. They are in the detail, because few calls have them and
+ * every column makes the insert that a call waits for more expensive.
+ */
+function liftedDetail({ action, costMicros, detail }: AuditEvent): object {
+  if (action !== "llm_inference_call") return {};
+  const { estimated, cacheWriteTokens } = detail ?? {};
+  return {
+    ...(costMicros !== undefined && { cost: costMicros / 1e6 }),
+    ...(estimated === true && { estimated }),
+    ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
   };
 }
 

@@ -29,6 +29,20 @@ it("get usage prints the sums of calls in the wanted groups", async () => {
   expect(server.requests).toEqual(["GET /api/v1/usage?by=user%2Cllm&since=2026-11-01"]);
 });
 
+it("get usage names calls without a price instead of showing that they cost nothing", async () => {
+  const some = [
+    { user: "alice", ...sums, unpriced: 0 },
+    { user: "bob", ...sums, unpriced: 7 },
+    { user: "carol", ...sums, cost: null, unpriced: 1200 },
+  ];
+  const { stdout } = await cli("get usage", { server: fakeApi({ "GET /api/v1/usage": some }) });
+  const costs = stdout
+    .trim()
+    .split("\n")
+    .map((line) => line.split(/ {2,}/).at(-1));
+  expect(costs).toEqual(["COST", "$0.1235", "$0.1235 (7 unpriced)", "unpriced"]);
+});
+
 it("get usage prints JSON and YAML, and reports an empty period", async () => {
   const server = fakeApi({ "GET /api/v1/usage": lines });
   expect(JSON.parse((await cli("get usage -o json", { server })).stdout)).toEqual(lines);

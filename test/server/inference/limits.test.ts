@@ -82,9 +82,47 @@ it.each([
   expect([status, body.details[0].path]).toEqual([400, path]);
 });
 
-it("GET /api/v1/prices returns the list prices and their date", async () => {
+it("GET /api/v1/prices returns the list prices with date and page, and what each llm pays and why", async () => {
   const { server } = await withProvider(goodProvider);
   const { body } = await must(server.admin("GET", "/api/v1/prices"));
   expect(body.asOf).toMatch(/^\d{4}-\d\d-\d\d$/);
-  expect(body.models["claude-opus-5"]).toEqual({ input: 5, output: 25, cachedInput: 0.5 });
+  expect(body.models).toContainEqual({
+    provider: "anthropic",
+    model: "claude-opus-5",
+    price: { input: 5, output: 25, cachedInput: 0.5 },
+    source: expect.stringContaining("https://"),
+  });
+  const prices = async (query: string) => (await must(server.admin("GET", `/api/v1/prices?${query}`))).body;
+  const { llms, models } = await prices("llm=gpt");
+  expect(models).toEqual([]);
+  expect(llms).toMatchObject([{ llm: "gpt", price: null, rates: null, source: "unpriced" }]);
+  await must(server.admin("PUT", "/api/v1/llms/gpt", { price: { input: 1, output: 2 } }));
+  expect((await prices("llm=gpt")).llms).toMatchObject([
+    { source: "llm", price: { input: 1, output: 2 }, rates: { cachedInput: 1, cacheWrite: 1 } },
+  ]);
+  const some = (await prices("model=gpt-4.1,o3")).models.map(({ model }: { model: string }) => model);
+  expect(some).toEqual(expect.arrayContaining(["gpt-4.1-mini", "o3"]));
+  expect(some).not.toContain("gpt-4o");
+  expect((await server.admin("GET", "/api/v1/prices?llm=nope")).status).toBe(404);
+});
+
+it("GET /api/v1/prices shows nobody an llm that they may neither see nor run", async () => {
+  const { server } = await withProvider(goodProvider, { visibility: "private" });
+  const { call } = await server.user("eve", [{ role: "run", resource: "agents" }]);
+  expect((await must(call("GET", "/api/v1/prices"))).body.llms).toEqual([]);
+  expect((await call("GET", "/api/v1/prices?llm=gpt")).status).toBe(404);
+});
+
+it("usage and audit say that a call is unpriced, and not that it cost nothing (T126)", async () => {
+  const { server, bearer } = await withProvider(goodProvider);
+  const call = server.as(bearer);
+  await must(call("POST", "/v1/chat/completions", question));
+  const line = async () => (await must(server.admin("GET", "/api/v1/usage?by=llm"))).body[0];
+  expect(await line()).toMatchObject({ llm: "gpt", requests: 1, cost: null, unpriced: 1 });
+  const event = async () => (await must(server.admin("GET", "/api/v1/audit?llm=gpt"))).body[0];
+  expect(await event()).not.toHaveProperty("cost");
+  await must(server.admin("PUT", "/api/v1/llms/gpt", { price }));
+  await must(call("POST", "/v1/chat/completions", question));
+  expect((await event()).cost).toBeGreaterThan(0);
+  expect((await line()).cost).toBeGreaterThan(0);
 });

@@ -79,6 +79,11 @@ export function hostileAnswers(text = hostileText): Record<string, unknown> {
     "POST /api/v1/auth/passwd": undefined,
     "GET /api/v1/audit": (request: Request) =>
       request.url.includes("watch=") ? sse(`event: audit\n${frame(event)}`) : [event],
+    "GET /api/v1/prices": {
+      asOf: text,
+      llms: [{ llm: "claude", model: text, rates: { input: text }, source: text, reason: text }],
+      models: [{ provider: text, model: text, price: { [text]: text }, source: text }],
+    },
     "GET /api/v1/usage": [{ user: text, [text]: text, requests: 1, errors: 0, cost: 1 }],
     "POST /api/v1/master-key/rotate": { keyId: "key", rewrapped: 1, resumed: false, [text]: text },
     "POST /api/v1/secrets/migrate": () =>

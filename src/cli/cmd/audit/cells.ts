@@ -25,6 +25,9 @@ const ApiAuditEvent = Type.Object({
   promptTokens: some(Type.Number()),
   completionTokens: some(Type.Number()),
   cachedTokens: some(Type.Number()),
+  cacheWriteTokens: some(Type.Number()),
+  estimated: some(Type.Boolean()),
+  cost: some(Type.Number()),
   error: some(Words),
   detail: some(Type.Record(Type.String(), Type.Unknown())),
 });
@@ -57,6 +60,7 @@ const columns: readonly Column[] = [
   { header: "STREAM", wide: true, width: 6, of: ({ streaming }) => (streaming ? "yes" : undefined) },
   { header: "FIRST-TOKEN", wide: true, width: 11, of: ({ ttftMs }) => span(ttftMs) },
   { header: "CACHED", wide: true, width: 6, of: ({ cachedTokens }) => cachedTokens || undefined },
+  { header: "COST", wide: true, width: 9, of: cost },
   { header: "REQUEST-ID", wide: true, width: 20, of: ({ requestId }) => requestId },
 ];
 
@@ -79,10 +83,16 @@ function target({ llm, poolMember, detail }: ApiAuditEvent): string | undefined 
   return typeof kind === "string" ? `${kind}/${name}` : name;
 }
 
-/** `12+340`: tokens of the prompt and of the answer. */
-function tokens({ promptTokens, completionTokens }: ApiAuditEvent): string | undefined {
+/** `12+340`: tokens of the prompt and of the answer; `~12+340` if they are estimated. */
+function tokens({ promptTokens, completionTokens, estimated }: ApiAuditEvent): string | undefined {
   if (!promptTokens && !completionTokens) return undefined;
-  return `${promptTokens ?? 0}+${completionTokens ?? 0}`;
+  return `${estimated ? "~" : ""}${promptTokens ?? 0}+${completionTokens ?? 0}`;
+}
+
+/** Dollars; a call with tokens and without a price did not cost nothing. */
+function cost(event: ApiAuditEvent): string | undefined {
+  if (event.cost !== undefined) return `$${event.cost.toFixed(4)}`;
+  return event.promptTokens || event.completionTokens ? "unpriced" : undefined;
 }
 
 /** Milliseconds as `85ms` or `3.2s`. */

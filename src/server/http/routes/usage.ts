@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { decide, isAdministrator, isVisible, mayList, type Principal } from "../../core/access/policy.ts";
-import { priceLists, pricesAsOf } from "../../core/price-lists/index.ts";
+import { pricingOf } from "../../core/prices.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { UsageRow } from "../../core/store/types.ts";
 import { dayOf } from "../../core/store/usage.ts";
@@ -15,11 +15,13 @@ const sums = ["requests", "errors", "promptTokens", "completionTokens", "cachedT
 /** The usage of one group. */
 type Line = Partial<Record<Grouping, string | null>> &
   Record<(typeof sums)[number], number> & {
-    /** In US dollars. */
-    cost: number;
+    /** In US dollars; null if no call had a price. */
+    cost: number | null;
+    /** Calls of llms without a price, which `cost` does not include. */
+    unpriced: number;
   };
 
-/** Routes of usage and prices. */
+/** The route of usage. */
 export function usageRoutes(server: Server): Route[] {
   return [
     {
@@ -36,13 +38,6 @@ export function usageRoutes(server: Server): Route[] {
         llm: "Only calls of this llm",
       },
       handle: async (call) => Response.json(await usage(server, call)),
-    },
-    {
-      method: "GET",
-      path: "/api/v1/prices",
-      access: "authenticated",
-      summary: "Return list prices by model in US dollars per million tokens, with their date",
-      handle: () => Response.json({ asOf: pricesAsOf, models: {} }),
     },
   ];
 }
@@ -74,7 +69,7 @@ async function usage(server: Server, { principal, query }: Call): Promise<Line[]
   for (const row of rows) {
     const shown = named(snapshot, principal, row);
     if (llm !== null && shown.llm === null) continue;
-    add(lines, by, shown, row);
+    add(lines, by, shown, row, isUnpriced(snapshot, row));
   }
   return [...lines].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line);
 }
@@ -84,6 +79,7 @@ function add(
   by: readonly Grouping[],
   shown: Record<Grouping, string | null>,
   row: UsageRow,
+  withoutPrice: boolean,
 ) {
   const key = by.map((grouping) => shown[grouping] ?? "").join("\n");
   let line = lines.get(key);
@@ -96,13 +92,24 @@ function add(
       promptTokens: 0,
       completionTokens: 0,
       cachedTokens: 0,
-      cost: 0,
+      cost: null,
+      unpriced: 0,
     };
     lines.set(key, line);
   }
   for (const sum of sums) line[sum] += row[sum];
+  if (withoutPrice) line.unpriced += row.requests;
   // Sums are made in whole millionths: sums of dollars would have rounding errors.
-  line.cost = (Math.round(line.cost * 1e6) + row.costMicros) / 1e6;
+  else line.cost = (Math.round((line.cost ?? 0) * 1e6) + row.costMicros) / 1e6;
+}
+
+/** True if calls had tokens but no cost because their llm has no price. Calls of its time with a price have a cost. */
+function isUnpriced(
+  snapshot: Snapshot,
+  { llm, costMicros, promptTokens, completionTokens }: UsageRow,
+): boolean {
+  const row = snapshot.named("llm", llm);
+  return row !== undefined && costMicros === 0 && promptTokens + completionTokens > 0 && !pricingOf(row);
 }
 
 /**

@@ -42,6 +42,10 @@ describe("a user with a limit in dollars (T114)", () => {
       "set the price of an llm to zero": update("gpt", { price: { input: 0, output: 0 } }),
       "lower one part of a price": update("gpt", { price: { input: 5, output: 9 } }),
       "lower the price of cached input": update("gpt", { price: { ...price, cachedInput: 0.1 } }),
+      "lower the price of writing the cache": update("gpt", { price: { ...price, cacheWrite: 0.5 } }),
+      "set lower rates for long prompts": update("gpt", {
+        price: { ...price, longContext: { above: 10, input: 0, output: 10 } },
+      }),
       "set a price by extraConfig": update("listed", { extraConfig: { price: { input: 0, output: 0 } } }),
       "undercut the price list": update("listed", { price: { input: 1, output: 1 } }),
       "keep a price for another model": update("gpt", { model: "gpt-5.5-pro" }),

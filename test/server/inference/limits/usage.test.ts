@@ -49,6 +49,7 @@ const sums = (requests: number) => ({
   completionTokens: 10 * requests,
   cachedTokens: 50 * requests,
   cost: (100_001 * requests) / 1e6,
+  unpriced: 0,
 });
 
 describe("GET /api/v1/usage", () => {

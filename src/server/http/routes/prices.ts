@@ -1,0 +1,92 @@
+import { AppError } from "../../../errors.ts";
+import type { Price } from "../../../kinds/llm-settings.ts";
+import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
+import { priceLists, pricesAsOf } from "../../core/price-lists/index.ts";
+import { type Pricing, pricingOf } from "../../core/prices.ts";
+import type { TokenRates } from "../../core/rates.ts";
+import type { LlmRow } from "../../core/store/typed-rows.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+
+/** The price of a model in a list. */
+interface ModelPrice {
+  provider: string;
+  model: string;
+  price: Price;
+  /** The page of the provider that states it. */
+  source: string;
+}
+
+/** The price that calls of an llm count with; `price` and `rates` are null if it has none. */
+interface LlmPrice {
+  llm: string;
+  type: string;
+  model: string;
+  price: Price | null;
+  /** The price with all defaults, for tokens of a prompt of usual length. */
+  rates: TokenRates | null;
+  source: Pricing["source"] | "unpriced";
+  /** The sentence that explains the source. */
+  reason: string;
+}
+
+/** The route of prices: the built-in lists, and the price of each llm that the caller may see or run. */
+export function priceRoutes(server: Server): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/api/v1/prices",
+      access: "authenticated",
+      summary: "Return list prices by model, and the price of each llm, in US dollars per million tokens",
+      query: {
+        model: "Only these models, with commas; the beginning of a name is enough",
+        llm: "Only this llm",
+      },
+      handle: (call) => Response.json(prices(server, call)),
+    },
+  ];
+}
+
+function prices(server: Server, { principal, query }: Call) {
+  const words = (query.get("model") ?? "").split(",").filter((word) => word !== "");
+  const name = query.get("llm");
+  const isWanted = (model: string) => words.length === 0 || words.some((word) => model.startsWith(word));
+  const llms = server.catalogue.snapshot
+    .table("llm")
+    .sorted.filter(
+      (row) => maySee(principal, row) && (name === null ? isWanted(row.spec.model) : row.name === name),
+    );
+  if (name !== null && llms.length === 0) throw new AppError("not_found", `llm "${name}" does not exist`);
+  const models: ModelPrice[] = priceLists.flatMap(({ type, source, models }) =>
+    Object.entries(models)
+      .filter(([model]) => name === null && isWanted(model))
+      .map(([model, price]) => ({ provider: type, model, price, source })),
+  );
+  return { asOf: pricesAsOf, llms: llms.map(llmPrice), models };
+}
+
+function maySee(principal: Principal, row: LlmRow): boolean {
+  return isVisible(principal, "llms", row) || decide(principal, "run", "llms", row.name, row) === "allow";
+}
+
+function llmPrice(row: LlmRow): LlmPrice {
+  const pricing = pricingOf(row);
+  const { type, model } = row.spec;
+  return {
+    llm: row.name,
+    type,
+    model,
+    price: pricing?.price ?? null,
+    rates: pricing?.rates.usual ?? null,
+    source: pricing?.source ?? "unpriced",
+    reason: reasonOf(row, pricing),
+  };
+}
+
+function reasonOf({ spec: { type, model, url } }: LlmRow, pricing: Pricing | undefined): string {
+  if (pricing?.source === "llm") return "the llm has a price of its own";
+  if (pricing?.source === "free") return `type ${type} runs on your own machines`;
+  if (pricing?.listed) return `list price of ${pricing.listed.name} at ${pricing.listed.list.source}`;
+  const where = url === "" ? `type ${type}` : url;
+  return `no price of "${model}" at ${where} is known: set the price of the llm`;
+}
