@@ -1,4 +1,5 @@
 import { defaultUrlsOf, typesOf } from "../kinds/provider-types.ts";
+import { isPassed, operationNames } from "../wire/dialects/operations.ts";
 import { readProviderError } from "./provider-fault.ts";
 import type { Adapter } from "./types.ts";
 
@@ -7,7 +8,7 @@ export const openai: Adapter = {
   types: typesOf("openai"),
   dialect: "chat",
   defaultUrls: defaultUrlsOf("openai"),
-  operations: ["chat", "embeddings"],
+  operations: ["chat", "embeddings", ...operationNames.filter(isPassed)],
   optional: ["responses"],
   headers(apiKey, { keyHeader }): Record<string, string> {
     if (apiKey === undefined) return {};

@@ -14,7 +14,8 @@ export interface OutboundOptions {
   method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
   /** Names in lower case. The client sets host and framing headers. */
   headers: Record<string, string>;
-  body?: string;
+  /** Bytes in several parts are sent one after the other, without a copy. */
+  body?: string | readonly Uint8Array[];
   timeouts: OutboundTimeouts;
   signal?: AbortSignal;
 }

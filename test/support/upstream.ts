@@ -7,6 +7,8 @@ export interface Seen {
   path: string;
   headers: Record<string, string>;
   text: string;
+  /** The bytes of the body. */
+  bytes: Buffer;
   // biome-ignore lint/suspicious/noExplicitAny: tests look at whatever came
   body: any;
 }
@@ -132,10 +134,11 @@ function take(data: { buffer: Buffer }): Seen | undefined {
   );
   const length = Number(headers["content-length"] ?? 0);
   if (data.buffer.length < end + 4 + length) return undefined;
-  const text = data.buffer.subarray(end + 4, end + 4 + length).toString();
+  const bytes = data.buffer.subarray(end + 4, end + 4 + length);
+  const text = bytes.toString();
   data.buffer = data.buffer.subarray(end + 4 + length);
   const [method = "", path = ""] = requestLine.split(" ");
-  return { method, path, headers, text, body: text.startsWith("{") ? JSON.parse(text) : undefined };
+  return { method, path, headers, text, bytes, body: text.startsWith("{") ? JSON.parse(text) : undefined };
 }
 
 /** A whole answer, as bytes. */

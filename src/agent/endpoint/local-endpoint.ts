@@ -119,7 +119,7 @@ async function forward(caller: LocalRequest, options: LocalEndpointOptions): Pro
     const got = await outbound(new URL(caller.path, server), {
       method: caller.method as "GET" | "POST",
       headers: caller.headers,
-      ...(caller.text !== undefined && { body: caller.text }),
+      ...((caller.form ?? caller.text) !== undefined && { body: caller.form ?? caller.text! }),
       timeouts,
       signal: caller.signal,
     });

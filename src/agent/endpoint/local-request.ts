@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
-import { type Operation, operationAt } from "../../wire/dialects/operations.ts";
+import { isPassed, type Operation, operationAt, operations } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
@@ -13,8 +13,10 @@ export interface LocalRequest {
   path: string;
   /** The headers for the server, with names in lower case. */
   headers: Record<string, string>;
-  /** The body; undefined when there is none. */
+  /** The body; undefined when there is none, and for a form with files. */
   text: string | undefined;
+  /** The body of a form with files. */
+  form: readonly Uint8Array[] | undefined;
   /** The call of a model; undefined for any other request, such as a list of models. */
   call: ModelCall | undefined;
   signal: AbortSignal;
@@ -62,30 +64,32 @@ export async function readLocalRequest(request: Request): Promise<LocalRequest> 
   }
   const passed = hopsIn(request.headers.get(hopsHeader));
   headers[hopsHeader] = String(nextHop(passed));
-  const text = request.method === "GET" || request.method === "HEAD" ? undefined : await textOf(request);
+  const bytes = request.method === "GET" || request.method === "HEAD" ? undefined : await bytesOf(request);
   const operation = request.method === "POST" ? operationAt(pathname) : undefined;
+  const isForm = operation !== undefined && operations[operation].isForm === true;
+  const text = isForm ? undefined : bytes?.toString("utf8");
   return {
     method: request.method,
     path: pathname + search,
     headers,
     text,
-    call: operation && text !== undefined ? modelCall(operation, text) : undefined,
+    form: isForm && bytes ? [bytes] : undefined,
+    call: operation && !isPassed(operation) && text !== undefined ? modelCall(operation, text) : undefined,
     signal: request.signal,
     passed,
   };
 }
 
-async function textOf(request: Request): Promise<string> {
+async function bytesOf(request: Request): Promise<Buffer> {
   const tooLarge = () => new AppError("payload_too_large", `the body is over ${maxBodyBytes} bytes`);
   if (Number(request.headers.get("content-length")) > maxBodyBytes) throw tooLarge();
-  if (isCompressed(request.headers))
-    return (await inflatedBody(request, maxBodyBytes, tooLarge)).toString("utf8");
+  if (isCompressed(request.headers)) return inflatedBody(request, maxBodyBytes, tooLarge);
   const pieces = new Pieces();
   for await (const bytes of request.body ?? []) {
     pieces.add(bytes);
     if (pieces.length > maxBodyBytes) throw tooLarge();
   }
-  return pieces.take().toString("utf8");
+  return pieces.take();
 }
 
 /** Returns undefined for an invalid body: the server explains what is wrong with it. */

@@ -9,7 +9,8 @@ export interface RequestOptions {
   method: string;
   /** Without `host`, `connection` and the framing headers: the client sets these. */
   headers: Record<string, string>;
-  body?: string | Uint8Array;
+  /** Bytes in several parts are sent one after the other, without a copy. */
+  body?: string | Uint8Array | readonly Uint8Array[];
   signal?: AbortSignal;
   timeouts: Timeouts;
 }
@@ -184,6 +185,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       new Promise((resolve, reject) => {
         const message = encodeRequest(target, method, headers, body);
         const exchange = new Exchange(target, method, message, timeouts, signal, resolve, reject);
+        if (isParts(body)) exchange.parts = body;
         if (signal?.aborted) return exchange.cancel();
         const kept = idle.get(originOf(target))?.pop();
         if (kept === undefined) return sendFresh(exchange);
@@ -196,12 +198,12 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   };
 }
 
-/** Encodes a request. Throws `TypeError` for a part that could end a line early or contradict the framing. */
+/** Encodes a request, without a body that is in parts. Throws `TypeError` for a part that could end a line early or contradict the framing. */
 function encodeRequest(
   target: HttpTarget,
   method: string,
   headers: Record<string, string>,
-  body: string | Uint8Array | undefined,
+  body: RequestOptions["body"],
 ): Buffer {
   if (!methodPattern.test(method)) throw new TypeError("the method is not valid");
   if (!pathPattern.test(target.path)) throw new TypeError("the path is not valid");
@@ -228,7 +230,14 @@ function encodeRequest(
     return Buffer.from(
       method === "GET" || method === "HEAD" ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`,
     );
-  return Buffer.concat([Buffer.from(`${head}content-length: ${body.length}\r\n\r\n`), body]);
+  const bytes = isParts(body) ? body : [body];
+  const length = bytes.reduce((total, part) => total + part.length, 0);
+  const first = Buffer.from(`${head}content-length: ${length}\r\n\r\n`);
+  return isParts(body) ? first : Buffer.concat([first, body]);
+}
+
+function isParts(body: RequestOptions["body"]): body is readonly Uint8Array[] {
+  return Array.isArray(body);
 }
 
 /** Tries the addresses in order, each one `attemptDelay` after the one before it, or when that one fails. */

@@ -26,7 +26,9 @@ export class Connection {
   #socket: Socket<Connection> | undefined;
   #exchange: Exchange | undefined;
   #parser: ResponseParser | undefined;
-  #unsent: Buffer | undefined;
+  #unsent: Uint8Array | undefined;
+  /** Parts of the request that are sent after `#unsent`. */
+  #later: readonly Uint8Array[] = [];
   #kept = false;
   #hasResponse = false;
   #paused = false;
@@ -51,15 +53,22 @@ export class Connection {
     exchange.connection = this;
     this.deadline = this.pool.after(exchange.timeouts.firstByte);
     this.#unsent = exchange.message;
+    this.#later = exchange.parts;
     this.flush();
   }
 
   /** Writes as many bytes as the socket takes. Called again for the rest when the socket has drained. */
   flush(): void {
-    if (this.#unsent === undefined) return;
-    const written = this.#socket!.write(this.#unsent);
-    if (written < 0) this.lost(undefined);
-    else this.#unsent = written < this.#unsent.length ? this.#unsent.subarray(written) : undefined;
+    while (this.#unsent !== undefined) {
+      const written = this.#socket!.write(this.#unsent);
+      if (written < 0) return this.lost(undefined);
+      if (written < this.#unsent.length) {
+        this.#unsent = this.#unsent.subarray(written);
+        return;
+      }
+      this.#unsent = this.#later[0];
+      if (this.#unsent !== undefined) this.#later = this.#later.slice(1);
+    }
   }
 
   pause(): void {

@@ -33,6 +33,8 @@ export interface ExchangeConnection {
 
 const noHeaders: ReadonlyMap<string, string> = new Map();
 
+const noParts: readonly Uint8Array[] = [];
+
 /**
  * One request and its response: first the head, then the body for one reader. A response that is neither read nor
  * cancelled holds its connection.
@@ -40,6 +42,8 @@ const noHeaders: ReadonlyMap<string, string> = new Map();
 export class Exchange extends ResponseBody implements ResponseReceiver {
   /** 0 until the head of the response has come. */
   status = 0;
+  /** @internal Parts of the request that are sent after the message; the client sets them. */
+  parts: readonly Uint8Array[] = noParts;
   /** @internal The connection on which the request was sent; the client sets it. */
   connection: ExchangeConnection | undefined;
   #head: ResponseHead | undefined;

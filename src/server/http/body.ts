@@ -4,7 +4,8 @@ import { validate } from "../../kinds/validate.ts";
 import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
-import { isObject, parseExact, scanJson } from "../../wire/json.ts";
+import { formBody, formBoundary, type ScannedForm, scanForm } from "../../wire/form.ts";
+import { isObject, parseExact, type ScannedJson, scanJson } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import type { Deadlines } from "../core/deadlines.ts";
@@ -60,6 +61,22 @@ export async function readText(
   return text;
 }
 
+/**
+ * Reads a form with files. It has its parts as they are, and its short fields as the body.
+ *
+ * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
+ */
+export async function readForm(
+  { request, maxBodyBytes: most }: BodyOf,
+  deadlines: Deadlines,
+): Promise<ScannedJson & { form: ScannedForm }> {
+  const boundary = formBoundary(request.headers.get("content-type"));
+  const bytes = await inTime(bytesOf(request, most, false), deadlines);
+  const form = scanForm(bytes, boundary);
+  refuseOtherCase({ members: form.fields.map(({ name }) => ({ key: name, start: 0, end: 0 })) });
+  return { text: "{}", scan: { members: [], inside: 1 }, body: formBody(form), form };
+}
+
 /** Reads the bytes of a body, decompressed if `inflate` is true. Throws AppError if they exceed the limit. */
 function bytesOf(request: Request, most: number, inflate: boolean): Promise<Uint8Array> {
   const { headers } = request;
@@ -67,7 +84,7 @@ function bytesOf(request: Request, most: number, inflate: boolean): Promise<Uint
   if (declared !== null && Number(declared) > most) throw tooLarge(most);
   if (!isCompressed(headers)) return declared !== null ? request.bytes() : counted(request, most);
   if (inflate) return inflatedBody(request, most, () => tooLarge(most));
-  throw new AppError("unsupported_media_type", "compressed bodies are only accepted by calls of models", {
+  throw new AppError("unsupported_media_type", "compressed bodies are only accepted by calls of models whose body is JSON", {
     hint: "send it without content-encoding",
   });
 }

@@ -46,7 +46,7 @@ export function dialectOf(path: string): Dialect | undefined {
 export function unknownPaths(
   routes: readonly { method: string; path: string; isUndocumented?: true }[],
 ): (method: string, path: string, origin: string) => { error: AppError; allow?: string } {
-  const served = routes.filter(({ path }) => path.startsWith("/v1"));
+  const served = routes.filter(({ path }) => /^\/v\d/.test(path));
   const patterns = served.map(({ method, path }) => ({
     method,
     pattern: new RegExp(`^${path.replace(/:\w+/g, "[^/]+").replace(/\*$/, ".+")}$`),

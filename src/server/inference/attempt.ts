@@ -1,5 +1,6 @@
 import { nativePathFor } from "../../adapters/index.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
+import { passedUsage } from "../../adapters/passthrough/passed.ts";
 import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
 import { providerDialect } from "../../adapters/provider-dialect.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
@@ -11,7 +12,7 @@ import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
-import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
+import { isDialect, isPassed, type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { hopsHeader } from "../../wire/hops.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
@@ -20,8 +21,9 @@ import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
-import { sentRequest } from "./estimated-usage.ts";
+import { sentForm, sentRequest } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
+import { isWholeJson, passedAnswer } from "./passed-answer.ts";
 import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts";
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
@@ -29,6 +31,7 @@ import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
 import {
+  charactersOf,
   forwardedHeaders,
   maxTokensOf,
   modelFor,
@@ -97,26 +100,33 @@ export async function attempt(
     }
     progress.status = response.status;
     if (refusal) throw refusal;
-    if (!isDialect(operation) || !context.record.facts.streaming)
-      return await wholeResponse(response, context, prepared, key, leaveQueue);
-    const pipe = pipeFor(operation, prepared);
-    const body = openStream({
+    const { record, call } = context;
+    const isWhole = isPassed(operation)
+      ? isWholeJson(response, record.facts.streaming)
+      : !isDialect(operation) || !record.facts.streaming;
+    if (isWhole) return await wholeResponse(response, context, prepared, key, leaveQueue);
+    const common = {
       response,
-      pipe,
-      isLabelled: isEventStream(response),
-      shapes: answerShapes[dialectOfAnswer(operation, prepared)],
-      wire: dialects[operation],
-      record: context.record,
-      requestId: context.call.requestId,
+      record,
+      requestId: call.requestId,
       family: dialects[adapter.dialect].family,
       key,
       deadlines: deps.deadlines,
       readTimeout: timeouts.silence,
-      guard: (end) => deps.streams.add(principal, () => end(endReason(deps, principal))),
-      onComplete: ({ answer }) => answer && context.onAnswer(answer, prepared.llm),
+      guard: (end: (error: AppError) => void) =>
+        deps.streams.add(principal, () => end(endReason(deps, principal))),
       onProviderDone: leaveQueue,
-      onLastBytes: context.call.onLastBytes,
+      onLastBytes: call.onLastBytes,
       visibleError: context.visibleError,
+    };
+    if (!isDialect(operation)) return await passedAnswer(common);
+    const body = openStream({
+      ...common,
+      pipe: pipeFor(operation, prepared),
+      isLabelled: isEventStream(response),
+      shapes: answerShapes[dialectOfAnswer(operation, prepared)],
+      wire: dialects[operation],
+      onComplete: ({ answer }) => answer && context.onAnswer(answer, prepared.llm),
     });
     const options =
       prepared.dropped.length === 0
@@ -141,6 +151,8 @@ function learn(
   refusal: AppError | undefined,
 ): boolean {
   if (!refusal && operation !== "responses") return false;
+  // Few providers have these paths. That one is missing says nothing about other calls.
+  if (isPassed(operation)) return false;
   const isTranslated = translation !== undefined;
   const atProvider = translation?.provider ?? operation;
   const request = { llm, operation: atProvider, text, isTranslated, stripUsage, quirks };
@@ -176,7 +188,10 @@ function begin(
   const { operation, llm, translation, providerRequest } = prepared;
   const { adapter, timeouts, url } = prepared.provider;
   const { headers, signal } = call.httpRequest;
-  record.sent = sentRequest(providerRequest.text, maxTokensOf(call.operation, prepared.request.body));
+  const { form } = providerRequest;
+  record.sent = form
+    ? sentForm(charactersOf(prepared.request))
+    : sentRequest(providerRequest.text, maxTokensOf(call.operation, prepared.request.body));
   if (isVirtual(llm)) {
     return virtualLlmsOf(deps).infer({
       llm,
@@ -196,9 +211,9 @@ function begin(
       ...forwardedHeaders(headers, operation, adapter),
       ...record.span?.headers,
       ...(prepared.provider.isMakers ? undefined : { [hopsHeader]: String(hops) }),
-      "content-type": "application/json",
+      "content-type": form?.contentType ?? "application/json",
     },
-    body: providerRequest.text,
+    body: form?.parts ?? providerRequest.text,
     timeouts,
     signal,
   });
@@ -263,14 +278,24 @@ function prepare({ call, record, request, candidates, learned }: CallContext, ll
     : providerDialect(adapter, operation, request.body, quirks, llm.spec);
   const isTranslated = isDialect(operation) && (native === undefined || target === "responses");
   const translation = isTranslated ? translationFor(operation, target) : undefined;
-  if (native === undefined && !translation)
-    throw new AppError("invalid_request", `this llm's provider has no ${operation}`);
+  if (native === undefined && !translation) throw missingOperation(operation, adapter.operations);
+  if (isVirtual(llm) && isPassed(operation))
+    throw new AppError("invalid_request", `llms of agents take no ${operation}`, {
+      hint: "call an llm whose provider the server reaches itself",
+    });
   const path = translation ? operations[translation.provider].path : native!;
   const providerRequest = toProviderRequest(request, operation, { path, translation, model, quirks });
   const dropped = translation
     ? droppedFields(translation.caller, request.body, quirks, translation.provider !== "messages")
     : [];
   return { request, operation, llm, provider, translation, providerRequest, quirks, dropped };
+}
+
+function missingOperation(operation: Operation, taken: readonly Operation[]): AppError {
+  const paths = taken.map((one) => operations[one].path);
+  return new AppError("invalid_request", `this llm's provider has no ${operation}`, {
+    hint: `it has ${paths.join(", ")}`,
+  });
 }
 
 /** Returns a response that is not streamed, after its audit event is committed. */
@@ -294,7 +319,7 @@ async function wholeResponse(
   const isLarge = bytes.length > largeBytes;
   if (isLarge) await nextTurn();
   const translated = translation?.response(body, requestedName(prepared), request.body);
-  await record.close(200, dialects[dialect].usage(body));
+  await record.close(200, isPassed(operation) ? passedUsage(body) : dialects[dialect].usage(body));
   const remembered = operation === "responses" ? responsesAnswer(translated ?? body) : undefined;
   if (remembered) onAnswer(remembered, prepared.llm);
   if (isLarge) await nextTurn();

@@ -29,6 +29,11 @@ export function sentRequest(text: string, maxTokens: number | undefined): SentRe
   return { characters: text.length, promptTokens: Math.ceil(length / 4), maxTokens };
 }
 
+/** Measures a form with files that is sent to a provider, by its size in characters of text. */
+export function sentForm(characters: number): SentRequest {
+  return { characters, promptTokens: Math.ceil(characters / 4), maxTokens: undefined };
+}
+
 /** Estimates the tokens of the model's text in a response. */
 export function tokensOfResponse(text: string): number {
   return estimateTokens(Array.from(text.matchAll(modelText), ([, words]) => words).join(""));

@@ -3,7 +3,7 @@ import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { withoutSealed } from "../../adapters/without-sealed.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
-import { isDialect, modelsPath } from "../../wire/dialects/operations.ts";
+import { isDialect, isPassed, modelsPath } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
@@ -23,7 +23,14 @@ import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, providerOf } from "./provider.ts";
 import { isSuccess, refusalOf } from "./provider-response.ts";
 import { CallRecord } from "./record.ts";
-import { changedRequest, choicesOf, maxTokensOf, type ParsedRequest, requestedModel } from "./request.ts";
+import {
+  changedRequest,
+  charactersOf,
+  choicesOf,
+  maxTokensOf,
+  type ParsedRequest,
+  requestedModel,
+} from "./request.ts";
 import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
 import { responseWhileWaking } from "./waking.ts";
 
@@ -86,7 +93,8 @@ export class Inference {
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
       const request = this.#expanded(call, await call.read());
       const candidates = named ?? this.#resolve(call, record, nameIn(request), request.persona);
-      record.facts.streaming = request.body["stream"] === true && isDialect(call.operation);
+      record.facts.streaming =
+        request.body["stream"] === true && (isDialect(call.operation) || isPassed(call.operation));
       if (call.operation === "count_tokens") {
         const canCount = candidates.some((llm) =>
           providerOf(llm).adapter.operations.includes("count_tokens"),
@@ -95,12 +103,12 @@ export class Inference {
         // It reaches a provider, and so is one of the requests of a minute. It costs no tokens.
         record.admission = this.#deps.limits.admit(call.principal, candidates, 0, 0);
       } else {
-        const { text, body } = request;
+        const { body } = request;
         const maxTokens = maxTokensOf(call.operation, body);
         record.admission = this.#deps.limits.admit(
           call.principal,
           candidates,
-          text.length,
+          charactersOf(request),
           maxTokens,
           choicesOf(body),
         );

@@ -33,7 +33,13 @@ export async function refusalOf(
 export function isEventStream(response: ProviderResponse): boolean {
   const type = response.headers.get("content-type")?.toLowerCase();
   if (!type?.startsWith("text/event-stream")) return false;
-  if (!isCompressed(response)) return true;
+  refuseCompressed(response);
+  return true;
+}
+
+/** Throws AppError if a response that passes through is compressed. */
+export function refuseCompressed(response: ProviderResponse): void {
+  if (!isCompressed(response)) return;
   response.cancel();
   throw new AppError(
     "provider_error",

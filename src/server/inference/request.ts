@@ -4,6 +4,7 @@ import type { Adapter, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
+import { type ScannedForm, withModelInForm } from "../../wire/form.ts";
 import { type ScannedJson, scanJson, spliceTopLevel } from "../../wire/json.ts";
 import { wellFormedJson } from "../../wire/well-formed.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
@@ -14,6 +15,8 @@ import { poolOf } from "./pools/resolve.ts";
 export interface ParsedRequest extends ScannedJson {
   /** The persona that is called. Its prompt and default parameters are in the body already. */
   persona?: PersonaRow;
+  /** Set for a form with files. `body` then has its short fields, and `text` nothing. */
+  form?: ScannedForm;
 }
 
 /** The request to the provider. */
@@ -21,6 +24,8 @@ export interface ProviderRequest {
   path: string;
   /** The body. */
   text: string;
+  /** Replaces `text` for a form with files. */
+  form?: { parts: readonly Uint8Array[]; contentType: string };
   /** The server asks for a usage frame that the caller did not ask for, and removes it from the response. */
   stripUsage: boolean;
 }
@@ -52,10 +57,14 @@ export function toProviderRequest(
 }
 
 function convertedRequest(
-  { body, text, scan }: ParsedRequest,
+  { body, text, scan, form }: ParsedRequest,
   operation: Operation,
   { path, translation, model, quirks }: ProviderTarget,
 ): ProviderRequest {
+  if (form) {
+    const contentType = `multipart/form-data; boundary="${form.boundary}"`;
+    return { path, text, form: { parts: withModelInForm(form, model), contentType }, stripUsage: false };
+  }
   const renamed = body["model"] === model ? {} : { model };
   if (!isDialect(operation)) {
     // What measures a request takes the same history as what answers it.
@@ -91,6 +100,14 @@ export function changedRequest(request: ParsedRequest, changes: Record<string, u
 
 /** The text was within the limits before it was changed. */
 const most = Number.POSITIVE_INFINITY;
+
+/** Bytes of audio and images that count as one character of text, where the provider does not report its usage. */
+const bytesPerCharacter = 250;
+
+/** Returns the size of a request, in characters of text. */
+export function charactersOf({ text, form }: Pick<ParsedRequest, "text" | "form">): number {
+  return form ? Math.ceil(form.bytes.length / bytesPerCharacter) : text.length;
+}
 
 /** Returns the most output tokens that a request allows, if it sets a limit. */
 export function maxTokensOf(operation: Operation, body: Record<string, unknown>): number | undefined {

@@ -38,9 +38,13 @@ export interface StreamOptions {
   pipe: StreamPipe;
   /** True if the response is called an event stream. Without that, its first bytes must say so. */
   isLabelled: boolean;
-  /** The shapes of answers in the provider's dialect, for one that is not sent as a stream. */
-  shapes: AnswerShapes;
-  wire: DialectWire;
+  /**
+   * The shapes of answers in the provider's dialect, for one that is not sent as a stream. Without them the bytes pass as
+   * they are.
+   */
+  shapes?: AnswerShapes;
+  /** The dialect of the events. Without it the body is no event stream: it has no comments, and an error cuts it off. */
+  wire?: DialectWire;
   record: CallRecord;
   requestId: string;
   /** The family of the provider's dialect, in which its errors are written. */
@@ -117,6 +121,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller;
+    if (!this.#options.shapes) this.#beginning = undefined;
     this.#heartbeat = this.#options.deadlines.after(heartbeat, () => this.#onHeartbeat());
     this.#stopGuard = this.#options.guard((error) => void this.#fail(error));
     this.#options.response.pipe(this);
@@ -148,7 +153,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#beginning = undefined;
     const { isLabelled, shapes } = this.#options;
     const shape = shapeOf(bytes);
-    if (shape === "json" || (shape === "other" && !isLabelled))
+    if (shapes && (shape === "json" || (shape === "other" && !isLabelled)))
       this.#pipe = this.#whole = new WholeAnswerPipe(this.#pipe, shapes);
     this.#push(bytes);
   }
@@ -224,7 +229,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     const bytes = typeof out === "string" ? encoder.encode(out) : out;
     if (!this.isOpen) {
       // Comments do not open the body: an error of the call can still follow.
-      if (isComments(bytes)) return false;
+      if (this.#options.wire && isComments(bytes)) return false;
       this.#open();
     }
     this.#betweenFrames = endsFrame(bytes);
@@ -247,7 +252,8 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   #onHeartbeat(): void {
     if (this.#isDone) return;
     if (!this.isOpen) this.#open();
-    if (this.#betweenFrames && (this.#controller.desiredSize ?? 0) > 0) this.#controller.enqueue(comment);
+    const hasRoom = (this.#controller.desiredSize ?? 0) > 0;
+    if (this.#options.wire && this.#betweenFrames && hasRoom) this.#controller.enqueue(comment);
     this.#heartbeat = this.#options.deadlines.after(heartbeat, () => this.#onHeartbeat());
   }
 
@@ -289,11 +295,14 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   #sendError(cause: AppError): void {
     if (this.#isAbandoned) return;
     this.#options.onLastBytes();
+    const { wire } = this.#options;
+    // Bun would print a reason.
+    if (!wire) return this.#controller.error();
     const error = this.#options.visibleError(cause);
     // Ends a frame that was cut in the middle. Otherwise the error would be read as a part of it.
     if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
     this.#controller.enqueue(
-      encoder.encode(this.#options.wire.errorFrames(error, this.#options.requestId, this.#pipe.position)),
+      encoder.encode(wire.errorFrames(error, this.#options.requestId, this.#pipe.position)),
     );
     this.#controller.close();
   }

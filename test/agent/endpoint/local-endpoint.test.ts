@@ -175,6 +175,21 @@ describe("the local endpoint", () => {
     ).toThrow("does not listen on 0.0.0.0");
   });
 
+  it("passes on a form with files byte for byte, and speech", async () => {
+    const speech = Buffer.from([0, 255, 254, 13, 10, 195]);
+    const { url, bearer, remote } = await testProviders((asked, connection) => {
+      if (asked.path.endsWith("transcriptions")) return connection.write(reply(200, { text: "hello" }));
+      connection.write(`HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ncontent-length: ${speech.length}\r\n\r\n`);
+      connection.write(speech);
+    });
+    const sdk = new OpenAI({ baseURL: url, apiKey: bearer, maxRetries: 0 });
+    const file = new File([new Uint8Array([0, 255, 254, 13, 10, 128])], "a.wav");
+    expect((await sdk.audio.transcriptions.create({ model: "gpt", file })).text).toBe("hello");
+    expect(remote.seen[0]!.bytes.includes(Buffer.from([0, 255, 254, 13, 10, 128]))).toBe(true);
+    const answer = await sdk.audio.speech.create({ model: "gpt", voice: "alloy", input: "Hi" });
+    expect(Buffer.from(await answer.arrayBuffer())).toEqual(speech);
+  });
+
   it("passes on the call in a compressed body, and no bomb (T62)", async () => {
     const { url, bearer, remote } = await testProviders(goodProvider);
     const post = (bytes: Uint8Array<ArrayBuffer>) =>

@@ -60,7 +60,7 @@ describe("the type of a body (T62, T74)", () => {
     );
     expect([status, JSON.parse(text).error]).toEqual([
       415,
-      "compressed bodies are only accepted by calls of models",
+      "compressed bodies are only accepted by calls of models whose body is JSON",
     ]);
   });
 });

@@ -77,7 +77,7 @@ describe("case 120: a call whose body is compressed", () => {
     const refused = await post("gzip", zlib.gzipSync("{}"), "/api/v1/auth/can-i");
     expect([refused.status, (await refused.json()).error]).toEqual([
       415,
-      "compressed bodies are only accepted by calls of models",
+      "compressed bodies are only accepted by calls of models whose body is JSON",
     ]);
   });
 });

@@ -5,7 +5,8 @@ import type { ListedModel } from "../../../wire/dialects/types.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import { listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
 import { findPersona, personaInModel } from "../../inference/personas/persona.ts";
-import { parseCall, readText } from "../body.ts";
+import type { ParsedRequest } from "../../inference/request.ts";
+import { parseCall, readForm, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { toPersona } from "./persona.ts";
@@ -21,6 +22,15 @@ const summaries: Readonly<Record<Operation, string>> = {
   responses:
     "Call an llm, pool or agent in the dialect of OpenAI responses, without state; the model field names it",
   embeddings: "Make embeddings with an llm or pool; the model field names it",
+  completions: "Complete a text with an llm or pool, as before chat; the model field names it",
+  speech: "Make speech of a text with an llm or pool; the model field names it",
+  transcriptions: "Write down what an audio file says, with an llm or pool; the part model names it",
+  translations: "Write down in English what an audio file says; the part model names the llm or pool",
+  images: "Make images with an llm or pool; the model field names it",
+  image_edits: "Change an image with an llm or pool; the part model names it",
+  image_variations: "Make variations of an image with an llm or pool; the part model names it",
+  moderations: "Classify texts with an llm or pool; the model field names it",
+  rerank: "Sort documents by a question with an llm or pool; the model field names it",
 };
 
 /** Calls of models: by the name of an llm, and by the paths that SDKs use. */
@@ -33,14 +43,16 @@ export function inferenceRoutes(server: Server): Route[] {
       summary: "Call an llm in the dialect of OpenAI chat completions",
       handle: (call) => infer(server, call, "chat"),
     },
-    ...operationNames.map(
-      (operation): Route => ({
-        method: "POST",
-        path: operations[operation].path,
-        access: accessByModel,
-        summary: summaries[operation],
-        handle: (call) => infer(server, call, operation),
-      }),
+    ...operationNames.flatMap((operation) =>
+      pathsOf(operation).map(
+        (path): Route => ({
+          method: "POST",
+          path,
+          access: accessByModel,
+          summary: summaries[operation],
+          handle: (call) => infer(server, call, operation),
+        }),
+      ),
     ),
     {
       method: "GET",
@@ -68,6 +80,11 @@ function model(server: Server, path: string): Route {
   };
 }
 
+function pathsOf(operation: Operation): string[] {
+  const { path, aliases = [] } = operations[operation];
+  return [path, ...aliases];
+}
+
 function infer(server: Server, call: Call, operation: Operation): Promise<Response> {
   const { request, requestId, principal, params, peer } = call;
   const { idOrName } = params;
@@ -79,13 +96,18 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
     onLastBytes: () => server.endQuiet(request, peer),
     ...(idOrName !== undefined && { name: nameOf(server, principal, idOrName) }),
     read: async () => {
-      const text = await readText(call, server.deadlines, { inflate: true });
-      const parsed = { text, ...parseCall(text, operation) };
+      const parsed = await readRequest(server, call, operation);
       const persona = idOrName === undefined ? personaInModel(parsed.body["model"]) : undefined;
       if (persona === undefined) return parsed;
       return toPersona(parsed, operation, findPersona(server.catalogue.snapshot, principal, persona));
     },
   });
+}
+
+async function readRequest(server: Server, call: Call, operation: Operation): Promise<ParsedRequest> {
+  if (operations[operation].isForm) return readForm(call, server.deadlines);
+  const text = await readText(call, server.deadlines, { inflate: true });
+  return { text, ...parseCall(text, operation) };
 }
 
 /** Returns the name of an llm, by which rights are decided; the id itself if the caller may not run the llm. */

@@ -4,11 +4,10 @@ import { countTokens, messages } from "./messages.ts";
 import type { PersonaDialect } from "./persona-dialect.ts";
 import { responses } from "./responses.ts";
 
-/** The place of a persona in the requests of each operation; undefined for an operation that personas do not have. */
-export const personaDialects: Readonly<Record<Operation, PersonaDialect | undefined>> = {
+/** The place of a persona in the requests of each operation; none for an operation that personas do not have. */
+export const personaDialects: Readonly<Partial<Record<Operation, PersonaDialect>>> = {
   chat,
   messages,
   count_tokens: countTokens,
   responses,
-  embeddings: undefined,
 };

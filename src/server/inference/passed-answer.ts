@@ -1,0 +1,44 @@
+import { passedBytes, passedEvents } from "../../adapters/passthrough/passed.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { isEventStream, refuseCompressed } from "./provider-response.ts";
+import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
+
+/**
+ * Content types that a caller may see: speech, images, subtitles, text. Others become bytes, so that no page of a
+ * provider is one of this server.
+ */
+const passedType =
+  /^(?:audio\/[\w.+-]+|image\/(?:png|jpeg|webp|gif)|text\/(?:plain|vtt)|application\/(?:json|octet-stream|x-subrip))(?:\s*;\s*[\w-]+="?[\w.+-]+"?)*$/i;
+
+/** Returns true for a response that is read whole: JSON that was not asked for as a stream. */
+export function isWholeJson({ headers }: ProviderResponse, streaming: boolean): boolean {
+  return !streaming && /^application\/json\b/i.test(headers.get("content-type") ?? "");
+}
+
+/**
+ * Passes an answer of any type on as it comes. It has no length of its own: the end is sent after the audit event is
+ * committed.
+ */
+export async function passedAnswer(
+  options: Omit<StreamOptions, "pipe" | "isLabelled" | "shapes" | "wire" | "onComplete">,
+): Promise<Response> {
+  const { response, record } = options;
+  refuseCompressed(response);
+  const isEvents = isEventStream(response);
+  if (isEvents) record.facts.streaming = true;
+  const body = openStream({
+    ...options,
+    isLabelled: isEvents,
+    onComplete() {},
+    ...(isEvents ? { pipe: passedEvents(), wire: dialects.chat } : { pipe: passedBytes() }),
+  });
+  const type = response.headers.get("content-type") ?? "";
+  const headers = isEvents
+    ? streamHeaders.headers
+    : {
+        "content-type": passedType.test(type) ? type : "application/octet-stream",
+        "x-content-type-options": "nosniff",
+      };
+  return new Response(body instanceof Promise ? await body : body, { headers });
+}
