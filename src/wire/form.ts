@@ -22,10 +22,13 @@ const maxHeadBytes = 4 * 1024;
 const maxReadBytes = 64 * 1024;
 
 /** A boundary without quotes needs no more characters. RFC 2046 allows some more. */
-const boundaryPattern = /^multipart\/form-data\s*;\s*boundary=(?:"([\w'()+,./:=? -]{1,70})"|([\w'+.-]{1,70}))$/i;
-const disposition = /^content-disposition: *form-data; *name="([\w.[\]-]{1,100})"(; *filename="[^"\r\n]*")?(; *filename\*=[^;"\r\n]*)?$/i;
+const boundaryPattern =
+  /^multipart\/form-data\s*;\s*boundary=(?:"([\w'()+,./:=? -]{1,70})"|([\w'+.-]{1,70}))$/i;
+const disposition =
+  /^content-disposition: *form-data; *name="([\w.[\]-]{1,100})"(; *filename="[^"\r\n]*")?(; *filename\*=[^;"\r\n]*)?$/i;
 /** The other headers that a field may have. An encoding of the value would hide it. */
-const otherHeader = /^(?:content-type: *[\x20-\x7e]*|content-length: *\d+|content-transfer-encoding: *(?:binary|8bit|7bit))$/i;
+const otherHeader =
+  /^(?:content-type: *[\x20-\x7e]*|content-length: *\d+|content-transfer-encoding: *(?:binary|8bit|7bit))$/i;
 
 /**
  * Returns the boundary in the content type of a form.
@@ -76,7 +79,8 @@ function fieldIn(head: string): Pick<FormField, "name" | "isFile"> {
   for (const line of head.split("\r\n")) {
     const named = disposition.exec(line);
     if (named && !field) field = { name: named[1]!, isFile: named[2] !== undefined };
-    else if (named || !otherHeader.test(line)) throw refused("a field of the form has a header that is not plain");
+    else if (named || !otherHeader.test(line))
+      throw refused("a field of the form has a header that is not plain");
   }
   if (!field) throw refused("a field of the form has no name");
   return field;

@@ -46,9 +46,14 @@ describe("a form with files", () => {
 const ambiguous: Record<string, Buffer> = {
   "two models": form(model, model),
   "a model that is a file": form([`${field("model")}; filename="m"`, "x"]),
-  "a second boundary behind a bare line feed": form([field("a"), `x\n--${boundary}\r\n${field("model")}\r\n\r\ny`], model),
+  "a second boundary behind a bare line feed": form(
+    [field("a"), `x\n--${boundary}\r\n${field("model")}\r\n\r\ny`],
+    model,
+  ),
   "a boundary in the middle of a line": form([field("a"), `x--${boundary}`], model),
-  "a boundary with spaces behind it": Buffer.from(`--${boundary} \r\n${field("model")}\r\n\r\nx\r\n--${boundary}--`),
+  "a boundary with spaces behind it": Buffer.from(
+    `--${boundary} \r\n${field("model")}\r\n\r\nx\r\n--${boundary}--`,
+  ),
   "a longer boundary": form([field("a"), `x\r\n--${boundary}x\r\n`], model),
   "a preamble": Buffer.concat([Buffer.from("x\r\n"), form(model)]),
   "an epilogue": Buffer.concat([form(model), form(model)]),
@@ -78,7 +83,8 @@ it("a form without a model says so", () => {
 });
 
 it("a form has at most 128 fields, whose headers have at most 4 KB", () => {
-  const fields = (count: number) => Array.from({ length: count }, (_, n): [string, string] => [field(`f${n}`), ""]);
+  const fields = (count: number) =>
+    Array.from({ length: count }, (_, n): [string, string] => [field(`f${n}`), ""]);
   expect({ ...read(form(model, ...fields(127))) }).toMatchObject({ f126: "" });
   expect(() => read(form(model, ...fields(128)))).toThrow("more than 128 fields");
   const long = `${field("file")}; filename="${"a".repeat(5000)}"`;

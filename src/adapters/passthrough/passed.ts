@@ -18,7 +18,11 @@ export function passedUsage(body: unknown): Usage | undefined {
   const prompt = tokenCount(input_tokens) || tokenCount(prompt_tokens);
   const completion = tokenCount(output_tokens) || tokenCount(completion_tokens);
   const isTotal = prompt === 0 && completion === 0;
-  return { ...noUsage, promptTokens: isTotal ? tokenCount(total_tokens) : prompt, completionTokens: completion };
+  return {
+    ...noUsage,
+    promptTokens: isTotal ? tokenCount(total_tokens) : prompt,
+    completionTokens: completion,
+  };
 }
 
 const marks = ['"usage"', '"error"', "event:"].map((text) => Buffer.from(text));

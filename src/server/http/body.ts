@@ -84,9 +84,13 @@ function bytesOf(request: Request, most: number, inflate: boolean): Promise<Uint
   if (declared !== null && Number(declared) > most) throw tooLarge(most);
   if (!isCompressed(headers)) return declared !== null ? request.bytes() : counted(request, most);
   if (inflate) return inflatedBody(request, most, () => tooLarge(most));
-  throw new AppError("unsupported_media_type", "compressed bodies are only accepted by calls of models whose body is JSON", {
-    hint: "send it without content-encoding",
-  });
+  throw new AppError(
+    "unsupported_media_type",
+    "compressed bodies are only accepted by calls of models whose body is JSON",
+    {
+      hint: "send it without content-encoding",
+    },
+  );
 }
 
 /** Parses a body that must be an object. Its depth and duplicate keys are checked before it is parsed (T60, T61). */

@@ -179,7 +179,9 @@ describe("the local endpoint", () => {
     const speech = Buffer.from([0, 255, 254, 13, 10, 195]);
     const { url, bearer, remote } = await testProviders((asked, connection) => {
       if (asked.path.endsWith("transcriptions")) return connection.write(reply(200, { text: "hello" }));
-      connection.write(`HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ncontent-length: ${speech.length}\r\n\r\n`);
+      connection.write(
+        `HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ncontent-length: ${speech.length}\r\n\r\n`,
+      );
       connection.write(speech);
     });
     const sdk = new OpenAI({ baseURL: url, apiKey: bearer, maxRetries: 0 });

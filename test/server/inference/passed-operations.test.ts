@@ -32,7 +32,10 @@ describe("case 121: a form with an audio file", () => {
     const answer = await sdk.audio.transcriptions.create({ model: "gpt", file, language: "en" });
     expect(answer.text).toBe("hello");
     const [seen] = provider.seen;
-    expect([seen!.path, seen!.headers["authorization"]]).toEqual(["/v1/audio/transcriptions", `Bearer ${canary}`]);
+    expect([seen!.path, seen!.headers["authorization"]]).toEqual([
+      "/v1/audio/transcriptions",
+      `Bearer ${canary}`,
+    ]);
     const form = await new Response(new Uint8Array(seen!.bytes), {
       headers: { "content-type": seen!.headers["content-type"]! },
     }).formData();
@@ -48,7 +51,9 @@ describe("case 121: a form with an audio file", () => {
   });
 
   it("is counted by its size where the provider does not report its usage", async () => {
-    const { sdk, server } = await withSdk(answering("hello\n", { "content-type": "text/plain; charset=utf-8" }));
+    const { sdk, server } = await withSdk(
+      answering("hello\n", { "content-type": "text/plain; charset=utf-8" }),
+    );
     const file = await toFile(wav, "silence.wav");
     const text = await sdk.audio.translations.create({ model: "gpt", file, response_format: "text" });
     expect(text).toBe("hello\n");
@@ -96,7 +101,8 @@ describe("case 121: a form with an audio file", () => {
     for (let times = 0; times < 4; times++)
       expect((await sdk.audio.transcriptions.create({ model: "ears", file })).text).toBe("hello");
     expect(provider.seen).toHaveLength(4);
-    for (const { bytes } of provider.seen) expect(bytes.includes(Buffer.from(wav.subarray(0, 60)))).toBe(true);
+    for (const { bytes } of provider.seen)
+      expect(bytes.includes(Buffer.from(wav.subarray(0, 60)))).toBe(true);
   });
 });
 
@@ -171,11 +177,17 @@ describe("case 122: speech", () => {
 describe("case 123: calls in JSON that only pass through", () => {
   it("make images, with the usage that the provider reports", async () => {
     const usage = { input_tokens: 9, output_tokens: 272, total_tokens: 281 };
-    const { sdk, server, provider } = await withSdk(answering({ created: 1, data: [{ b64_json: "aGk=" }], usage }));
+    const { sdk, server, provider } = await withSdk(
+      answering({ created: 1, data: [{ b64_json: "aGk=" }], usage }),
+    );
     const { data } = await sdk.images.generate({ model: "gpt", prompt: "a cat", n: 1 });
     expect(data![0]!.b64_json).toBe("aGk=");
     expect(provider.seen[0]!.body).toEqual({ model: "up", prompt: "a cat", n: 1 });
-    expect(await onlyEvent(server)).toMatchObject({ dialect: "images", promptTokens: 9, completionTokens: 272 });
+    expect(await onlyEvent(server)).toMatchObject({
+      dialect: "images",
+      promptTokens: 9,
+      completionTokens: 272,
+    });
   });
 
   it("classify and sort, also at Cohere's path", async () => {

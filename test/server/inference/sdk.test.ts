@@ -290,7 +290,9 @@ describe("embeddings", () => {
     const request = openai.embeddings.create({ model: "of-anthropic", input: "a" });
     await expect(request).rejects.toMatchObject({
       status: 400,
-      error: { message: "this llm's provider has no embeddings (it has /v1/messages, /v1/messages/count_tokens)" },
+      error: {
+        message: "this llm's provider has no embeddings (it has /v1/messages, /v1/messages/count_tokens)",
+      },
     });
     expect(seen["anthropic"]).toEqual([]);
   });
