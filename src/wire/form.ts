@@ -95,12 +95,12 @@ export function formBody({ bytes, fields }: ScannedForm): Record<string, unknown
   }
   const body: Record<string, unknown> = Object.create(null);
   for (const { name, isFile, start, end } of fields)
-    if (!isFile && end - start <= maxReadBytes) body[name] = valueOf(name, bytes.subarray(start, end));
+    if (!isFile && end - start <= maxReadBytes) body[name] = readValue(name, bytes.subarray(start, end));
   return body;
 }
 
-/** Returns the value of a field. Two of them decide how a call is counted and answered, as in a JSON body. */
-function valueOf(name: string, bytes: Uint8Array): unknown {
+/** Reads the value of a field. Two of them decide how a call is counted and answered, as in a JSON body. */
+function readValue(name: string, bytes: Uint8Array): unknown {
   const text = new TextDecoder().decode(bytes);
   if (name === "stream") return text.toLowerCase() === "true" || text === "1";
   return name === "n" && /^\d{1,9}$/.test(text) ? Number(text) : text;
