@@ -23,8 +23,12 @@ export interface StartOptions {
 export class Processes {
   readonly #root = mkdtempSync(join(tmpdir(), "mcpctl-bench-"));
   readonly #running = new Set<Subprocess>();
+  readonly #keep: boolean;
 
-  constructor() {
+  /** @param keep Leaves the files, and says where they are. */
+  constructor(keep = false) {
+    this.#keep = keep;
+    if (keep) console.error(`files are in ${this.#root}`);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.once(signal, () => {
         this.killAll();
@@ -99,7 +103,7 @@ export class Processes {
 
   killAll(): void {
     for (const child of this.#running) child.kill("SIGKILL");
-    rmSync(this.#root, { recursive: true, force: true });
+    if (!this.#keep) rmSync(this.#root, { recursive: true, force: true });
   }
 
   #logOf(name: string): string {

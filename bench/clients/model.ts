@@ -1,0 +1,139 @@
+/** A call of a tool that the scripted model makes. */
+export interface ToolCall {
+  id: string;
+  name: string;
+  input: Record<string, unknown>;
+}
+
+/** One answer of the scripted model. */
+export interface Step {
+  thinking?: string;
+  text?: string;
+  calls?: ToolCall[];
+  /** The provider refuses the request, because it does not fit into the context. */
+  overflow?: true;
+  /** The text is repeated until the caller leaves. */
+  endless?: true;
+}
+
+/** A request as the model sees it, whatever its dialect. */
+export interface Turn {
+  model: string;
+  stream: boolean;
+  /** All words of the conversation. */
+  text: string;
+  /** Texts of the results of tools behind the last question. */
+  results: string[];
+  images: number;
+  /** Names of the tools on offer. */
+  tools: string[];
+  /** Thinking of earlier answers, as the provider wants it back: signatures, sealed items, texts. */
+  thinking: string[];
+  system: string;
+}
+
+/** One run of one client: the part that the model plays, and what it saw. */
+export class Play {
+  readonly scenario: ScenarioName;
+  readonly #calls: readonly Omit<ToolCall, "id">[];
+  #overflowed = false;
+  #made = 0;
+  /** What the model missed, in words. */
+  readonly faults: string[] = [];
+  /** Errors that the provider sent. The server may have mended the call and asked again. */
+  readonly refusals: string[] = [];
+  /** Resolves when an endless answer has begun. */
+  readonly begun = Promise.withResolvers<void>();
+  /** Resolves when the caller has left an endless answer. */
+  readonly left = Promise.withResolvers<void>();
+
+  constructor(scenario: ScenarioName, calls: readonly Omit<ToolCall, "id">[]) {
+    this.scenario = scenario;
+    this.#calls = calls;
+  }
+
+  /** Returns the model's answer to a request. `thinks`: the dialect has a place for thinking. */
+  next(turn: Turn, thinks: boolean): Step {
+    if (this.scenario === "overflow" && this.#overflowed)
+      return { text: `<summary>${answer}</summary> ${answer}` };
+    // Clients ask for titles and the like beside the conversation.
+    if (!turn.text.includes(marker)) return { text: "A short title" };
+    const { scenario } = this;
+    if (scenario === "text") return { text: answer };
+    const [first] = this.#calls;
+    const canRead = first !== undefined && turn.tools.includes(first.name);
+    if (scenario === "image") {
+      if (turn.images > 0) return { text: answer };
+      return canRead && turn.results.length === 0
+        ? { calls: [this.#identified(first)] }
+        : { text: "There is no image." };
+    }
+    if (scenario === "cancel") {
+      this.begun.resolve();
+      return { text: "and on ", endless: true };
+    }
+    if (turn.text.includes(secondMarker)) return { text: answer };
+    if (!canRead) return { text: "A short title" };
+    const thinking = "The file has to be read.";
+    if (turn.results.length === 0) {
+      const calls = this.#calls
+        .slice(0, scenario === "parallel" ? 2 : 1)
+        .map((call) => this.#identified(call));
+      return scenario === "thinking" || scenario === "switch" ? { thinking, calls } : { calls };
+    }
+    if (scenario === "overflow") {
+      this.#overflowed = true;
+      return { overflow: true };
+    }
+    if (scenario === "thinking" && thinks && turn.thinking.length === 0)
+      this.faults.push("the thinking of the earlier answer did not come back");
+    return { text: `The tools say: ${turn.results.join(" and ")}` };
+  }
+
+  #identified(call: Omit<ToolCall, "id">): ToolCall {
+    this.#made++;
+    return { ...call, id: `call${this.#made}x${Math.random().toString(36).slice(2, 10)}` };
+  }
+}
+
+export const scenarioNames = [
+  "text",
+  "tools",
+  "parallel",
+  "thinking",
+  "image",
+  "cancel",
+  "overflow",
+  "switch",
+  "count",
+  "models",
+] as const;
+export type ScenarioName = (typeof scenarioNames)[number];
+
+/** The word of the model that shows that its answer reached the client's output. */
+export const answer = "forty-two-is-the-answer";
+
+/** Contents of the two files that the tools read. */
+export const contents = ["first-file-says-hazelnut", "second-file-says-walnut"] as const;
+
+/** Words of the question, by which the model knows the conversation. */
+export const marker = "orchard-inventory";
+/** A word of the question that follows a change of the model. */
+export const secondMarker = "second-question";
+
+/** The questions of a scenario, one a run of the client. */
+export function questionsOf(scenario: ScenarioName): string[] {
+  const read = `For the ${marker}: read a.txt`;
+  if (scenario === "switch") return [`${read}.`, `And for the ${secondMarker}: the sum?`];
+  if (["tools", "thinking", "overflow"].includes(scenario)) return [`${read}.`];
+  if (scenario === "parallel") return [`${read} and b.txt.`];
+  if (scenario === "image") return [`For the ${marker}: what is in the picture?`];
+  return [`For the ${marker}: the sum?`];
+}
+
+/** Words that the output of a client must have at the end of a scenario. */
+export function expectedOf(scenario: ScenarioName): string[] {
+  if (scenario === "tools" || scenario === "thinking") return [contents[0]];
+  if (scenario === "parallel") return [...contents];
+  return scenario === "cancel" ? [] : [answer];
+}
