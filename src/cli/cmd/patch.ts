@@ -11,7 +11,7 @@ import { schemaAt, setAt, shapeOf, typedValue } from "../flags/schema.ts";
 import { secretValue } from "../flags/secret-values.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
-import { resultFormat, resultText } from "../manifest/write-result.ts";
+import { resultFormat, resultText, warnAbout } from "../manifest/write-result.ts";
 
 /** `mcpctl patch KIND NAME field=value…` */
 export const patch = defineVerb({
@@ -41,6 +41,7 @@ export const patch = defineVerb({
     const live = await getObject(kind, name, context);
     const body = await changesFrom(kind, live, rest, context);
     const object = await client.call("PUT", objectPath(kind, live.id), { body, answer: objectOf(kind) });
+    warnAbout(kind, object, {}, context.terminal);
     const what = object.version === live.version ? "unchanged" : "patched";
     context.terminal.out(resultText(format, kind, object, `${kind.kind} '${name}' ${what}`));
   },

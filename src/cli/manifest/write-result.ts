@@ -8,9 +8,16 @@ import { parseFormat } from "../output/format.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** Writes the warnings of a kind about an object that was just written, and a note about a value that is shown once. */
+/**
+ * Writes the warnings of the server and of a kind about an object that was just written, and a note about a value that is
+ * shown once.
+ */
 export function warnAbout(kind: Kind, object: Resource, extension: KindExtension, terminal: Terminal): void {
-  for (const text of extension.warnings?.(object) ?? [])
+  const { warnings } = object;
+  const told = Array.isArray(warnings)
+    ? warnings.filter((text) => typeof text === "string").slice(0, 10)
+    : [];
+  for (const text of [...told, ...(extension.warnings?.(object) ?? [])])
     warn(terminal, `${kind.kind} '${object.name}': ${text}`);
   if (onceLine(object, extension) !== "" && terminal.outIsTerminal)
     terminal.err(`This is the only time the ${extension.shownOnce} is shown:\n`);

@@ -126,3 +126,18 @@ it("usage and audit say that a call is unpriced, and not that it cost nothing (T
   expect((await event()).cost).toBeGreaterThan(0);
   expect((await line()).cost).toBeGreaterThan(0);
 });
+
+it.each([
+  ["user", "users/admin"],
+  ["group", "groups/g"],
+])("a limit in dollars on a %s warns of llms without a price, and of no others", async (_, path) => {
+  const { server } = await withProvider(goodProvider);
+  await must(server.admin("POST", "/api/v1/groups", { name: "g", members: [] }));
+  const limit = (limits: object) => must(server.admin("PUT", `/api/v1/${path}`, { limits }));
+  expect((await limit({ costPerDay: 1 })).body.warnings).toEqual([
+    expect.stringContaining("refuses calls of llms without a price: gpt;"),
+  ]);
+  expect((await limit({ tokensPerDay: 1 })).body).not.toHaveProperty("warnings");
+  await must(server.admin("PUT", "/api/v1/llms/gpt", { price }));
+  expect((await limit({ costPerDay: 1 })).body).not.toHaveProperty("warnings");
+});

@@ -1,3 +1,4 @@
+import { costLimitRoutes } from "./cost-limits.ts";
 import type { KindRoutes } from "./define.ts";
 import { llmRoutes } from "./llm.ts";
 import { secretRoutes } from "./secret.ts";
@@ -5,7 +6,10 @@ import { secretBackendRoutes } from "./secret-backend.ts";
 
 /** The kinds that add something to their routes, by singular name. */
 export const kindRoutes: Readonly<Record<string, KindRoutes>> = {
+  group: costLimitRoutes,
   llm: llmRoutes,
   secret: secretRoutes,
   secretbackend: secretBackendRoutes,
+  token: costLimitRoutes,
+  user: costLimitRoutes,
 };
