@@ -74,9 +74,10 @@ export class PassthroughPipe implements StreamPipe {
     return joined(last, Buffer.from(terminal));
   }
 
-  /** Returns a last frame that lacks only its blank line; half a frame is dropped. */
+  /** Returns a last frame that lacks only its blank line; half a frame is dropped, and so is one of very many lines. */
   #endHeld(): Uint8Array | null {
     const held = this.#held.take();
+    if (hasManyLines(held)) return null;
     const parser = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY });
     const events = [...parser.push(held), ...parser.end()];
     const isWhole = events.every(({ data }) => data.trim() === doneData || parsedObject(data));
@@ -111,7 +112,7 @@ export class PassthroughPipe implements StreamPipe {
   }
 
   #frame(bytes: Uint8Array): Verdict {
-    if (!this.#watch.mayMatter(bytes)) return "keep";
+    if (!this.#watch.mayMatter(bytes) || hasManyLines(bytes)) return "keep";
     const [event] = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY }).push(bytes);
     return event ? this.#watch.read(event) : "keep";
   }
@@ -134,6 +135,22 @@ export class PassthroughPipe implements StreamPipe {
     const cut = end - before.length;
     return joined(cut > 0 ? chunk.subarray(0, cut) : null, this.push(chunk.subarray(cut)));
   }
+}
+
+/** The most lines of a frame that is read: a frame has few, and millions of comments take a second (T63). */
+const mostLines = 10_000;
+
+function hasManyLines(bytes: Uint8Array): boolean {
+  return hasMore(bytes, 10, mostLines) || hasMore(bytes, 13, mostLines);
+}
+
+function hasMore(bytes: Uint8Array, byte: number, most: number): boolean {
+  let at = -1;
+  for (let found = 0; found <= most; found++) {
+    at = bytes.indexOf(byte, at + 1);
+    if (at === -1) return false;
+  }
+  return true;
 }
 
 /** Returns the end of the frame at `start`, in bytes that end with a frame. */

@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { adapterFor, nativePathFor } from "../../../src/adapters/index.ts";
 import { passthroughPipe, passthroughs } from "../../../src/adapters/passthrough/index.ts";
 import { quirksOf } from "../../../src/adapters/quirks/index.ts";
 import { carryState } from "../../../src/adapters/translation/carried-state.ts";
 import { translationFor } from "../../../src/adapters/translation/index.ts";
-import { sseFrame } from "../../../src/wire/sse.ts";
+import { SseParser, sseFrame } from "../../../src/wire/sse.ts";
 import { bytesOf, recorded, through } from "../translation/streams.ts";
 
 const nativeChanges = (body: Record<string, unknown>) => passthroughs.responses.prepare(body, {}).changes;
@@ -74,6 +74,18 @@ describe("a responses stream that passes through", () => {
       }
     },
   );
+
+  it.each(["\n", "\r"])("is not parsed where a frame has very many lines, which end in %j (T63)", (lineEnd) => {
+    const parsing = vi.spyOn(SseParser.prototype, "push");
+    const comments = `:${lineEnd}`.repeat(200_000);
+    const end = `data: {"type":"response.completed"}${lineEnd}`;
+    expect(through(pipe(), [bytesOf(comments + end)])).toMatchObject({ text: "", finished: false });
+    const whole = through(pipe(), [bytesOf(comments + end + lineEnd)]);
+    expect(whole.text).toContain("response.completed");
+    expect(whole.finished).toBe(false);
+    expect(Math.max(...parsing.mock.calls.map(([bytes]) => bytes.length))).toBe(0);
+    parsing.mockRestore();
+  });
 
   it("has its end read when that is longer than 256 KiB, in pieces (case 64)", () => {
     const [head, last] = Buffer.from(recorded("openai/responses-text.events"))
