@@ -173,6 +173,23 @@ export function typedFrame(type: string, fields: object): string {
   return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
 }
 
+/** The most lines of a frame that is read: a frame has few, and millions of comments take a second (T63). */
+const mostLines = 10_000;
+
+/** Returns true if a frame has so many lines that it is not read. */
+export function hasManyLines(frame: Uint8Array): boolean {
+  return hasMore(frame, lineFeed, mostLines) || hasMore(frame, carriageReturn, mostLines);
+}
+
+function hasMore(bytes: Uint8Array, byte: number, most: number): boolean {
+  let at = -1;
+  for (let found = 0; found <= most; found++) {
+    at = bytes.indexOf(byte, at + 1);
+    if (at === -1) return false;
+  }
+  return true;
+}
+
 /**
  * Returns the end of the last complete frame in `bytes`: the index after its blank line, or 0 when no blank line ends
  * at or after `from`.

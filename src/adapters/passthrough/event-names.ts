@@ -1,8 +1,11 @@
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
-import { firstFrameEnd, SseParser } from "../../wire/sse.ts";
+import { firstFrameEnd, hasManyLines, SseParser } from "../../wire/sse.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
+
+/** Bytes of `data:{}` with a blank line. A shorter frame has no name. */
+const shortestFrame = 9;
 
 /**
  * Puts the names of events back that some relays leave out (case 96): Anthropic's SDKs read no event without its name,
@@ -73,6 +76,7 @@ export class EventNamesPipe implements StreamPipe {
 
   /** Returns the name of a frame that has none; undefined for one that has, or that cannot have one. */
   #missingName(frame: Uint8Array): string | undefined {
+    if (frame.length < shortestFrame || hasManyLines(frame)) return undefined;
     const [event] = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY }).push(frame);
     if (!event) return undefined;
     this.#areMissing ??= event.event === "message";

@@ -3,7 +3,7 @@ import { doneData } from "../../wire/dialects/chat.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
-import { firstFrameEnd, lastFrameEnd, SseParser } from "../../wire/sse.ts";
+import { firstFrameEnd, hasManyLines, lastFrameEnd, SseParser } from "../../wire/sse.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 import type { StreamWatch, Verdict } from "./watch.ts";
 
@@ -135,22 +135,6 @@ export class PassthroughPipe implements StreamPipe {
     const cut = end - before.length;
     return joined(cut > 0 ? chunk.subarray(0, cut) : null, this.push(chunk.subarray(cut)));
   }
-}
-
-/** The most lines of a frame that is read: a frame has few, and millions of comments take a second (T63). */
-const mostLines = 10_000;
-
-function hasManyLines(bytes: Uint8Array): boolean {
-  return hasMore(bytes, 10, mostLines) || hasMore(bytes, 13, mostLines);
-}
-
-function hasMore(bytes: Uint8Array, byte: number, most: number): boolean {
-  let at = -1;
-  for (let found = 0; found <= most; found++) {
-    at = bytes.indexOf(byte, at + 1);
-    if (at === -1) return false;
-  }
-  return true;
 }
 
 /** Returns the end of the frame at `start`, in bytes that end with a frame. */
