@@ -30,7 +30,8 @@ export class RequestsUnderWay {
   }
 
   /**
-   * Returns the ports of the peers, and forgets streams that have ended.
+   * Returns the ports of the peers, and forgets streams that have ended. Two addresses can have the same port: then a known
+   * caller counts, so that nobody else takes the place of one.
    *
    * @param portOf returns the port of the peer of a request; undefined when the request has ended
    */
@@ -39,7 +40,7 @@ export class RequestsUnderWay {
     for (const [request, isKnown] of this.#requests) {
       const port = portOf(request);
       if (port === undefined) this.#requests.delete(request);
-      else ports.set(port, isKnown);
+      else ports.set(port, isKnown || ports.get(port) === true);
     }
     for (const port of this.#sockets.values()) ports.set(port, true);
     return ports;
