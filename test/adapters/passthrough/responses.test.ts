@@ -75,17 +75,20 @@ describe("a responses stream that passes through", () => {
     },
   );
 
-  it.each(["\n", "\r"])("is not parsed where a frame has very many lines, which end in %j (T63)", (lineEnd) => {
-    const parsing = vi.spyOn(SseParser.prototype, "push");
-    const comments = Array(200).fill(bytesOf(`:${lineEnd}`.repeat(1000)));
-    const end = `data: {"type":"response.completed"}${lineEnd}`;
-    expect(through(pipe(), [...comments, bytesOf(end)])).toMatchObject({ text: "", finished: false });
-    const whole = through(pipe(), [...comments, bytesOf(end + lineEnd)]);
-    expect(whole.text).toContain("response.completed");
-    expect(whole.finished).toBe(false);
-    expect(Math.max(...parsing.mock.calls.map(([bytes]) => bytes.length))).toBeLessThan(10_000);
-    parsing.mockRestore();
-  });
+  it.each(["\n", "\r"])(
+    "is not parsed where a frame has very many lines, which end in %j (T63)",
+    (lineEnd) => {
+      const parsing = vi.spyOn(SseParser.prototype, "push");
+      const comments = Array(200).fill(bytesOf(`:${lineEnd}`.repeat(1000)));
+      const end = `data: {"type":"response.completed"}${lineEnd}`;
+      expect(through(pipe(), [...comments, bytesOf(end)])).toMatchObject({ text: "", finished: false });
+      const whole = through(pipe(), [...comments, bytesOf(end + lineEnd)]);
+      expect(whole.text).toContain("response.completed");
+      expect(whole.finished).toBe(false);
+      expect(Math.max(...parsing.mock.calls.map(([bytes]) => bytes.length))).toBeLessThan(10_000);
+      parsing.mockRestore();
+    },
+  );
 
   it("has its end read when that is longer than 256 KiB, in pieces (case 64)", () => {
     const [head, last] = Buffer.from(recorded("openai/responses-text.events"))
