@@ -5,11 +5,18 @@ import { oncePerObject } from "./once-per-object.ts";
 import type { Snapshot } from "./store/snapshot.ts";
 import type { LlmRow } from "./store/typed-rows.ts";
 
+/** Capabilities of an llm that were put together from what its provider had told. */
+interface MergedCapabilities {
+  told: Capabilities;
+  merged: Capabilities;
+}
+
 /** The parts of an llm's capabilities that do not change while its row stands. */
 const standing = oncePerObject((llm: LlmRow) => ({
   /** What its workstation agent reports. */
   reported: capabilitiesIn(llm.status.capabilities),
   known: knownCapabilities(llm.spec.model),
+  last: undefined as MergedCapabilities | undefined,
 }));
 
 /** Returns what the provider of an llm, or its workstation agent, tells about the model. */
@@ -22,7 +29,11 @@ export function reportedCapabilities({ volatile }: Snapshot, llm: LlmRow): Capab
  * and that over the built-in table.
  */
 export function capabilitiesOf(snapshot: Snapshot, llm: LlmRow): Capabilities {
-  return { ...standing(llm).known, ...reportedCapabilities(snapshot, llm), ...llm.spec.capabilities };
+  const facts = standing(llm);
+  const told = reportedCapabilities(snapshot, llm);
+  if (facts.last?.told !== told)
+    facts.last = { told, merged: { ...facts.known, ...told, ...llm.spec.capabilities } };
+  return facts.last.merged;
 }
 
 /** Returns the capabilities that a read of an llm shows: its own and those that are told; undefined for none. */

@@ -18,11 +18,13 @@ import { hopsHeader } from "../../wire/hops.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
+import { capabilitiesOf } from "../core/capabilities.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
+import { withOutputLimit } from "./known-limits.ts";
 import { isWholeJson, passedAnswer } from "./passed-answer.ts";
 import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts";
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
@@ -262,7 +264,10 @@ function runCommand(
   });
 }
 
-function prepare({ call, record, request, candidates, learned }: CallContext, llm: LlmRow): PreparedCall {
+function prepare(
+  { call, record, request, candidates, snapshot, learned }: CallContext,
+  llm: LlmRow,
+): PreparedCall {
   record.facts.llm = llm;
   const provider = providerOf(llm);
   const { adapter } = provider;
@@ -270,7 +275,8 @@ function prepare({ call, record, request, candidates, learned }: CallContext, ll
   const model = call.name === undefined ? own : modelFor(llm, request.body["model"], candidates);
   record.facts.model = model;
   const { operation } = call;
-  const quirks = learned.with(llm, provider.quirksOf(model));
+  const known = learned.with(llm, provider.quirksOf(model));
+  const quirks = model === own ? withOutputLimit(known, capabilitiesOf(snapshot, llm)) : known;
   const native = nativePathFor(adapter, operation, quirks, llm.spec);
   // What an agent's own provider takes is known there only.
   const target = isVirtual(llm)

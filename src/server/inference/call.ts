@@ -7,6 +7,7 @@ import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import type { OpenStreams } from "../core/open-streams.ts";
+import type { Snapshot } from "../core/store/snapshot.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Tracer } from "../observability/traces.ts";
@@ -60,6 +61,8 @@ export interface CallContext {
   call: InferenceCall;
   record: CallRecord;
   request: ParsedRequest;
+  /** The catalogue when the call began. */
+  snapshot: Snapshot;
   /** What refusals of providers have taught. */
   learned: LearnedQuirks;
   /** The llms that can answer. */

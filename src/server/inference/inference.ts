@@ -5,6 +5,7 @@ import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
 import { isDialect, isPassed, modelsPath } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
+import { capabilitiesOf } from "../core/capabilities.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { AnswerMemory } from "./answers/answer-memory.ts";
@@ -13,10 +14,12 @@ import { SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
 import { transportFailure } from "./failure.ts";
+import { withContextLimit } from "./known-limits.ts";
 import { LearnedQuirks } from "./learned-quirks.ts";
 import { type Pace, systemPace } from "./pace.ts";
 import { errorOfPersona, llmsOfPersona } from "./personas/persona.ts";
 import { CoolDown } from "./pools/cool-down.ts";
+import { byFit } from "./pools/fit.ts";
 import { inOrder, type MemberState } from "./pools/order.ts";
 import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
@@ -125,6 +128,7 @@ export class Inference {
         request,
         candidates,
         hops,
+        snapshot: this.#deps.catalogue.snapshot,
         learned: this.#learned,
         onAnswer,
         visibleError,
@@ -229,7 +233,8 @@ export class Inference {
         this.#coolDown.succeeded(llm.id);
         return response;
       } catch (thrown) {
-        const failure = transportFailure(thrown);
+        const known = capabilitiesOf(context.snapshot, llm);
+        const failure = withContextLimit(transportFailure(thrown), known, context.request.text);
         const { retry, isHealthy, cannotConnect } = classifyFailure(thrown, progress.status);
         if (isHealthy === undefined) this.#coolDown.undecided(llm.id, requestId);
         else if (isHealthy) this.#coolDown.succeeded(llm.id);
@@ -245,9 +250,9 @@ export class Inference {
   }
 
   /** The llms of a pool in the order in which they are tried. The one that can read sealed reasoning goes first. */
-  #inOrder({ call: { requestId }, request, candidates }: CallContext): LlmRow[] {
-    const members = [...candidates];
-    if (members.length === 1) return members;
+  #inOrder({ call: { requestId, operation }, request, candidates, snapshot }: CallContext): LlmRow[] {
+    const { first: members, last } = byFit(snapshot, candidates, operation, request);
+    if (members.length === 1) return [...members, ...last];
     const origin = this.#sealed.originOf(request.body);
     const isFull = (llm: LlmRow) => this.#queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
     const { virtualLlms } = this.#deps;
@@ -265,7 +270,7 @@ export class Inference {
     );
     const all = probed ? [probed, ...order] : order;
     const reader = all.find(({ id }) => id === origin && !this.#coolDown.isCoolingDown(id));
-    return reader ? [reader, ...all.filter((llm) => llm !== reader)] : all;
+    return reader ? [reader, ...all.filter((llm) => llm !== reader), ...last] : [...all, ...last];
   }
 
   #resolve({ principal }: InferenceCall, record: CallRecord, name: string, persona?: PersonaRow): LlmRow[] {

@@ -1,0 +1,50 @@
+import { isDialect, type Operation } from "../../../wire/dialects/operations.ts";
+import { capabilitiesOf } from "../../core/capabilities.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import type { LlmRow } from "../../core/store/typed-rows.ts";
+import { sentRequest } from "../estimated-usage.ts";
+import { maxTokensOf, type ParsedRequest } from "../request.ts";
+
+/** A part of a request that holds an image, in any dialect. Quotes inside of texts have a backslash before them. */
+const imagePart = /(?<!\\)"type"\s*:\s*"(?:image_url|input_image|image)"/;
+
+/** The members of a pool that can answer a call, and those that are tried only after them. */
+export interface FittingMembers {
+  first: readonly LlmRow[];
+  last: readonly LlmRow[];
+}
+
+/**
+ * Divides the members of a pool by what is known of them. Those that are known to see no images get no call with images,
+ * unless none sees them. Those whose context is smaller than the estimated request and its answer come last, the largest
+ * first; if the call fits none, only the largest get it.
+ */
+export function byFit(
+  snapshot: Snapshot,
+  members: readonly LlmRow[],
+  operation: Operation,
+  request: ParsedRequest,
+): FittingMembers {
+  if (members.length < 2 || !isDialect(operation)) return { first: members, last: [] };
+  const { text, body } = request;
+  const isBlind = (llm: LlmRow) => capabilitiesOf(snapshot, llm).vision === false;
+  let able = members;
+  if (members.some(isBlind) && imagePart.test(text)) {
+    const seeing = members.filter((llm) => !isBlind(llm));
+    if (seeing.length > 0) able = seeing;
+  }
+  const contextOf = (llm: LlmRow) => capabilitiesOf(snapshot, llm).contextTokens ?? Number.POSITIVE_INFINITY;
+  const smallest = Math.min(...able.map(contextOf));
+  const output = maxTokensOf(operation, body) ?? 0;
+  // Most calls fit, and need no exact look.
+  if (text.length / 4 + output <= smallest) return { first: able, last: [] };
+  const prompt = sentRequest(text, undefined).promptTokens;
+  const fits = (llm: LlmRow) => {
+    const { maxOutputTokens = output } = capabilitiesOf(snapshot, llm);
+    return prompt + Math.min(output, maxOutputTokens) <= contextOf(llm);
+  };
+  const first = able.filter(fits);
+  const small = able.filter((llm) => !first.includes(llm)).sort((a, b) => contextOf(b) - contextOf(a));
+  if (first.length > 0) return { first, last: small };
+  return { first: small.filter((llm) => contextOf(llm) === contextOf(small[0]!)), last: [] };
+}
