@@ -81,6 +81,8 @@ export type ErrorMeaning =
   | { is: "quota" }
   /** The provider does not have the model. */
   | { is: "no_model" }
+  /** The model or its chat template cannot take such a request, and never will. */
+  | { is: "unsupported_input" }
   /** The content is not allowed. */
   | { is: "moderation" }
   /** Reasoning in the request was encrypted for another account. */

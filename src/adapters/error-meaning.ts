@@ -49,6 +49,12 @@ const rows: readonly MeaningRow[] = [
       /\bmodel:? \S+ (?:was |is )?(?:not found|not supported|not available|does not exist)|no such model/i,
   },
   {
+    // llama.cpp, vLLM and SGLang fail with 500 when a chat template raises an error, or a model has no part for images.
+    is: "unsupported_input",
+    words:
+      /\bjinja|\braise_exception\b|System message must be|roles must alternate|(?:image|audio|multimodal) (?:input|data) (?:is|are) not supported|\bmmproj\b|does not support (?:image|audio|multimodal)|chat template (?:error|is not supported)/i,
+  },
+  {
     is: "credential",
     codes: ["invalid_api_key", "authentication_error", "API_KEY_INVALID", "UNAUTHENTICATED"],
     statuses: [401],
@@ -70,6 +76,8 @@ export function meaningOf(error: MeantError): ErrorMeaning | undefined {
     // Gemini says "exceeded your current quota" for the limit of a minute, and tells when to try again.
     if (is === "quota" && tellsWait(fields)) return false;
     if (needsRefusal.has(is) && !isRefusal(status, is)) return false;
+    // A refusal of the provider's own says the same by its status.
+    if (is === "unsupported_input" && !(status !== undefined && status >= 500)) return false;
     return words?.test(message) || (statuses?.includes(status ?? 0) ?? false);
   });
   return found && { is: found.is };

@@ -36,6 +36,7 @@ const timeouts = { connect: 5_000, firstByte: 310_000, silence: 310_000 };
 const passedOn = [
   "cache-control",
   "content-type",
+  "request-id",
   "retry-after",
   "www-authenticate",
   "x-accel-buffering",

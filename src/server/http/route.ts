@@ -1,6 +1,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import { AppError, errorBody } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
+import { operations } from "../../wire/dialects/operations.ts";
 import { mayList, mayRun, nobody, type Principal, type Verb } from "../core/access/policy.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
@@ -117,7 +118,7 @@ export async function respond(
       route.access === "public" ? nobody : admit(route.access, authenticate(incoming.request));
     if (incoming.facts && principal !== nobody) incoming.facts.user = principal.userName;
     const response = await route.handle(new Call(incoming, principal, bodyLimit(route)));
-    response.headers.set("x-request-id", incoming.requestId);
+    nameRequest(response, incoming.requestId, route.path);
     return response;
   } catch (error) {
     const response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
@@ -149,6 +150,12 @@ function holds(principal: Principal, access: Exclude<Access, string>): boolean {
   return mayList(principal, verb, resource) || (or !== undefined && mayList(principal, verb, or));
 }
 
+/** Sets the id of a request in its response. Anthropic's SDKs read it from a header of another name. */
+function nameRequest({ headers }: Response, requestId: string, path: string): void {
+  headers.set("x-request-id", requestId);
+  if (path.startsWith(operations.messages.path)) headers.set("request-id", requestId);
+}
+
 /** Returns the error that a caller may see for anything thrown. A defect becomes `internal`, with a fixed text. */
 export function publicError(error: unknown): AppError {
   if (error instanceof AppError) return error;
@@ -175,7 +182,7 @@ export function errorResponse(
     logUnexpected(defect, requestId);
     response = Response.json(errorBody(publicError(defect), requestId), { status: 500 });
   }
-  response.headers.set("x-request-id", requestId);
+  nameRequest(response, requestId, path);
   if (error.retryAfter !== undefined)
     response.headers.set("retry-after", String(Math.ceil(error.retryAfter)));
   if (error.status === 401) response.headers.set("www-authenticate", "Bearer");

@@ -32,10 +32,10 @@ export function providerFailure(
     return new AppError("provider_error", `the provider redirected (${status}); redirects are not followed`);
   const message = redact(fault.message, key);
   if (status === 508) return new AppError("loop_detected", message);
-  const code = status === 429 ? "too_many_requests" : status < 500 ? "invalid_request" : "provider_error";
+  const isRefusal = status < 500 || meaning?.is === "unsupported_input";
+  const code = status === 429 ? "too_many_requests" : isRefusal ? "invalid_request" : "provider_error";
   return new AppError(code, message, {
-    // A caller would take 401 for a fault of its own token.
-    status: status === 401 ? 404 : status,
+    status: statusFor(status, fault),
     ...(retryAfter !== undefined && { retryAfter }),
     provider: {
       family,
@@ -44,6 +44,14 @@ export function providerFailure(
       fields: withoutKeys(fault.fields ?? {}, key) as Record<string, unknown>,
     },
   });
+}
+
+/** Returns the status that a caller gets for the status of a provider. */
+function statusFor(status: number, { meaning }: ProviderFault): number {
+  // A client would repeat a call that can never succeed.
+  if (meaning?.is === "unsupported_input") return 400;
+  // A caller would take 401 for a fault of its own token.
+  return status === 401 ? 404 : status;
 }
 
 /** Returns a copy of a provider's error object in which no text contains a key. Its depth is bounded. */

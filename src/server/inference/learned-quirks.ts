@@ -92,8 +92,11 @@ export class LearnedQuirks {
  * responses, and fails with 500 for most requests of Codex.
  */
 function missingOperation(error: AppError, { llm, operation, isTranslated, quirks }: RefusedRequest) {
-  const { status, provider } = error;
-  if (![404, 405, 500, 501].includes(status) || provider?.meaning) return undefined;
+  const meaning = error.provider?.meaning;
+  // The same 500, with words by which it became a refusal.
+  const isFailure = meaning?.is === "unsupported_input";
+  const status = isFailure ? 500 : error.status;
+  if (![404, 405, 500, 501].includes(status) || (meaning && !isFailure)) return undefined;
   const isByChoice = operation === "responses" && isTranslated && llm.spec.responses === undefined;
   if (isByChoice && status !== 500) return withoutOperation(quirks, operation);
   const isOptional = operation === "responses" && !isTranslated && llm.spec.responses === undefined;

@@ -62,6 +62,8 @@ const ofMeaning: Readonly<Partial<Record<ErrorMeaning["is"], FailureClass>>> = {
   sealed_elsewhere: unknown("elsewhere"),
   // Another member may have a larger context.
   overflow: { retry: "elsewhere", isHealthy: true },
+  // Another member may have another template, or take images.
+  unsupported_input: { retry: "elsewhere", isHealthy: true },
   moderation: { retry: "never", isHealthy: true },
 };
 

@@ -44,6 +44,7 @@ const openaiCodes: Readonly<Record<ErrorMeaning["is"], string | undefined>> = {
   moderation: "content_policy_violation",
   sealed_elsewhere: "invalid_encrypted_content",
   credential: undefined,
+  unsupported_input: undefined,
 };
 
 /** Returns OpenAI's code of a provider's error: the provider's own, or the one that says the same; undefined for none. */
