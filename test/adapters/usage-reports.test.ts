@@ -127,6 +127,24 @@ describe("the parts of a report (case 115)", () => {
     expect(chatUsage(counts)?.completionTokens).toBe(5);
   });
 
+  it("are tokens of images and audio, and seconds, in answers of those", () => {
+    const image = { input_tokens: 50, output_tokens: 4160, input_tokens_details: { image_tokens: 10 } };
+    expect(chatUsage(image)).toEqual({
+      promptTokens: 50,
+      completionTokens: 4160,
+      cachedTokens: 0,
+      imageInputTokens: 10,
+    });
+    const audio = {
+      type: "tokens",
+      input_tokens: 14,
+      output_tokens: 4,
+      input_token_details: { audio_tokens: 14 },
+    };
+    expect(chatUsage(audio)).toMatchObject({ promptTokens: 14, completionTokens: 4, audioInputTokens: 14 });
+    expect(chatUsage({ type: "duration", seconds: 9 })).toMatchObject({ promptTokens: 0, seconds: 9 });
+  });
+
   it("are found where Groq puts them, and are nothing where they are no numbers", () => {
     const pipe = passthroughPipe("chat", { stripUsage: false });
     pipe.push(chunk({ x_groq: { usage: { prompt_tokens: 10, completion_tokens: 5 } } }));

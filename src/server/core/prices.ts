@@ -56,6 +56,10 @@ function costAt(rates: Rates, usage: Usage): number | undefined {
     [characters, rates.character],
   ];
   const counted = units.filter(([count]) => count > 0);
+  const { input, output } = rates.usual;
+  // A model that is billed by the second or character costs something even if nobody has counted them.
+  if (counted.length === 0 && input + output === 0 && units.some(([, rate = 0]) => rate > 0))
+    return undefined;
   if (counted.some(([, rate]) => rate === undefined)) return undefined;
   const tokens = usage.promptTokens > rates.longAbove ? rates.long : rates.usual;
   return counted.reduce(

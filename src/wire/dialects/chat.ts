@@ -26,6 +26,14 @@ export interface ChatUsage {
     audio_tokens?: number;
     image_tokens?: number;
   } | null;
+  /** The names of images and transcriptions. */
+  input_tokens?: number;
+  output_tokens?: number;
+  input_tokens_details?: ChatUsage["prompt_tokens_details"];
+  input_token_details?: ChatUsage["prompt_tokens_details"];
+  output_tokens_details?: ChatUsage["completion_tokens_details"];
+  /** Of a transcription that is billed by its length. */
+  seconds?: number;
   /** DeepSeek's name for cached tokens. */
   prompt_cache_hit_tokens?: number;
 }
@@ -99,8 +107,10 @@ export interface ChatCompletion {
 export function chatUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as ChatUsage;
-  const { prompt_tokens_details: prompt, completion_tokens_details: completion } = counts;
-  const [promptTokens, told] = [tokenCount(counts.prompt_tokens), tokenCount(counts.completion_tokens)];
+  const prompt = counts.prompt_tokens_details ?? counts.input_tokens_details ?? counts.input_token_details;
+  const completion = counts.completion_tokens_details ?? counts.output_tokens_details;
+  const promptTokens = tokenCount(counts.prompt_tokens ?? counts.input_tokens);
+  const told = tokenCount(counts.completion_tokens ?? counts.output_tokens);
   const unnamed = tokenCount(counts.total_tokens) - promptTokens - told;
   const reasoning = tokenCount(completion?.reasoning_tokens);
   return {
@@ -113,6 +123,7 @@ export function chatUsage(usage: unknown): Usage | undefined {
       imageInputTokens: prompt?.image_tokens,
       audioOutputTokens: completion?.audio_tokens,
       imageOutputTokens: completion?.image_tokens,
+      seconds: counts.seconds,
     }),
   };
 }

@@ -97,6 +97,7 @@ describe("the cost of a call in millionths of a dollar", () => {
     const heard = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, seconds: 60 };
     expect(costOf(llm("whisper-1"), heard)).toBeCloseTo(6000);
     expect(costOf(llm("gpt-5.4"), heard)).toBeUndefined();
+    expect(costOf(llm("whisper-1"), { ...heard, seconds: 0 })).toBeUndefined();
     expect(costOf(llm("w", "vllm"), heard)).toBe(0);
     const price = { input: 0, output: 0, request: 0.002 };
     expect(costOf(llm("m", "openai", { price }), { ...heard, seconds: 0 })).toBe(2000);
