@@ -68,7 +68,7 @@ class ComposedPipe implements StreamPipe {
   }
 
   get answer(): ResponsesAnswer | undefined {
-    return this.#second.answer;
+    return this.#second.answer ?? this.#first.answer;
   }
 
   get position(): StreamPosition | undefined {

@@ -1,4 +1,5 @@
 import { isObject } from "../../wire/json.ts";
+import { carriedState } from "./carried-state.ts";
 import type { Fields } from "./request-fields.ts";
 
 /** A reasoning item of responses, as far as this program reads it. */
@@ -48,6 +49,22 @@ function isSealed(detail: unknown): detail is Fields {
   if (!isObject(detail)) return false;
   const { type, format, data } = detail;
   return type === "reasoning.encrypted" && format === "openai-responses-v1" && typeof data === "string";
+}
+
+/** Returns the last sealed text in a conversation of messages or of chat; undefined where it has none. */
+export function lastSealedIn(messages: unknown): string | undefined {
+  if (!Array.isArray(messages)) return undefined;
+  for (const message of messages.toReversed()) {
+    if (!isObject(message) || message.role !== "assistant") continue;
+    const { content, reasoning_details } = message;
+    const blocks = Array.isArray(content) ? content.filter(isObject) : [];
+    const details = blocks.flatMap(({ signature }) => carriedState(signature, undefined)?.details ?? []);
+    const last = sealedItems([...details, ...(Array.isArray(reasoning_details) ? reasoning_details : [])]).at(
+      -1,
+    );
+    if (last) return String(last.item.encrypted_content);
+  }
+  return undefined;
 }
 
 /** Returns a chat request without what only responses read, for a provider that answers in chat. */

@@ -326,7 +326,7 @@ async function wholeResponse(
   if (isLarge) await nextTurn();
   const translated = translation?.response(body, requestedName(prepared), request.body);
   await record.close(200, isPassed(operation) ? passedUsage(body) : dialects[dialect].usage(body));
-  const remembered = operation === "responses" ? responsesAnswer(translated ?? body) : undefined;
+  const remembered = responsesAnswer(operation === "responses" ? (translated ?? body) : body);
   if (remembered) onAnswer(remembered, prepared.llm);
   if (isLarge) await nextTurn();
   if (translated) return Response.json(translated, { headers: droppedHeader(prepared) });

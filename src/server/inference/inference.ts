@@ -118,8 +118,8 @@ export class Inference {
       }
       const onAnswer = (answer: ResponsesAnswer, llm: LlmRow) => {
         this.#sealed.remember(llm.id, answer.output);
-        // A caller who forbids to store sends all items itself.
-        if (request.body["store"] === false) return;
+        // Callers of other dialects, and one who forbids to store, send all items themselves.
+        if (call.operation !== "responses" || request.body["store"] === false) return;
         this.#answers.remember(call.principal.id, inputText(request), answer);
       };
       const context = {

@@ -8,8 +8,16 @@ import {
   reasoning,
   type Whatever,
 } from "../../adapters/translation/chat-to-responses/answers.ts";
-import { chatAnswer, chunk, lastChunk, reply, type Script, streamHead } from "../../support/upstream.ts";
-import { confidential, lastEvent, onlyEvent, withProvider } from "./setup.ts";
+import {
+  chatAnswer,
+  chunk,
+  lastChunk,
+  reply,
+  type Script,
+  streamHead,
+  upstream,
+} from "../../support/upstream.ts";
+import { addLlm, confidential, lastEvent, onlyEvent, withProvider } from "./setup.ts";
 
 const reasoner = { model: "gpt-5.6-sol", responses: "native" };
 const path = "/v1/responses";
@@ -181,6 +189,55 @@ describe("a refusal of responses (case 129)", () => {
     expect(provider.seen[2]?.body).toMatchObject({ include: ["reasoning.encrypted_content"] });
     expect(await lastEvent(server)).toMatchObject({ status: 200 });
   });
+
+  it.each([true, false])(
+    "does not happen in a pool: the member that sealed it is asked (case 98), streamed: %s",
+    async (stream) => {
+      const counts = [0, 0];
+      const member =
+        (own: number): Script =>
+        ({ body }, connection) => {
+          counts[own]!++;
+          const mine = `gAAAA${own}`;
+          const isForeign = body.input.some(
+            (item: Whatever) => item.type === "reasoning" && item.encrypted_content !== mine,
+          );
+          const error = {
+            message: "The encrypted content could not be verified.",
+            code: "invalid_encrypted_content",
+          };
+          const sealed = { ...reasoning("rs_1"), encrypted_content: mine };
+          const whole = answer([sealed, functionCall("call_0123456789abcdef", "read", "{}")]);
+          connection.write(
+            isForeign ? reply(400, { error }) : body.stream ? streamOf(whole) : reply(200, whole),
+          );
+        };
+      const { server, call } = await withProvider(member(0), { ...reasoner, poolName: "both" });
+      await addLlm(server, { ...reasoner, name: "other", poolName: "both", url: upstream(member(1)).url });
+      const ask = async (messages: object[]) => {
+        const request = { ...hello, model: "both", tools, messages, stream };
+        const { text } = await call("POST", "/v1/messages", request);
+        const [, signature] = /"signature":"(mcpctl[^"]+)"/.exec(text)!;
+        return [
+          ...messages,
+          {
+            role: "assistant",
+            content: [
+              { type: "thinking", thinking: "", signature },
+              { type: "tool_use", id: "call_0123456789abcdef", name: "read", input: {} },
+            ],
+          },
+          {
+            role: "user",
+            content: [{ type: "tool_result", tool_use_id: "call_0123456789abcdef", content: "x" }],
+          },
+        ];
+      };
+      let messages = await ask(hello.messages);
+      for (let n = 0; n < 6; n++) messages = await ask(messages);
+      expect(counts.toSorted()).toEqual([0, 7]);
+    },
+  );
 
   it("of a summary: it is left out, and remembered", async () => {
     const { provider, call } = await withProvider((seen, connection) => {

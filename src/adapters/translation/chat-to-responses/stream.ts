@@ -3,7 +3,9 @@ import { responsesUsage } from "../../../wire/dialects/responses.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
+import { responsesAnswer } from "../../passthrough/responses.ts";
 import { responsesFault } from "../../provider-fault.ts";
+import type { ResponsesAnswer } from "../../types.ts";
 import type { NewId } from "../new-id.ts";
 import { detailOf } from "../sealed-items.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
@@ -56,6 +58,7 @@ export class ChatFromResponses extends TranslatedPipe {
   readonly #id: string;
   readonly #items = new Map<number, OpenItem>();
   usage: Usage = noUsage;
+  #answer: ResponsesAnswer | undefined;
   #isStarted = false;
   #calls = 0;
   #details = 0;
@@ -77,6 +80,10 @@ export class ChatFromResponses extends TranslatedPipe {
     this.#created = created;
     this.#includeUsage = includeUsage;
     this.#id = `chatcmpl-${newId()}`;
+  }
+
+  override get answer(): ResponsesAnswer | undefined {
+    return this.#answer;
   }
 
   protected override convert(sent: SseEvent): string {
@@ -208,6 +215,7 @@ export class ChatFromResponses extends TranslatedPipe {
       return frames;
     }
     if (answer.service_tier) this.#tier = answer.service_tier;
+    this.#answer = responsesAnswer(answer);
     this.finished = true;
     this.done = true;
     const usage = chatUsageOf(answer.usage);

@@ -1,3 +1,4 @@
+import { lastSealedIn } from "../../../adapters/translation/sealed-items.ts";
 import { sealedText } from "../../../adapters/without-sealed.ts";
 
 /** Milliseconds. */
@@ -38,9 +39,11 @@ export class SealedOrigins {
   }
 
   /** Returns the id of the llm that wrote the last sealed item of a request; undefined if that is not known. */
-  originOf({ input }: Record<string, unknown>): string | undefined {
-    if (this.#origins.size === 0 || !Array.isArray(input)) return undefined;
-    const sealed = sealedText(input.findLast((item) => sealedText(item) !== undefined));
+  originOf({ input, messages }: Record<string, unknown>): string | undefined {
+    if (this.#origins.size === 0) return undefined;
+    const sealed = Array.isArray(input)
+      ? sealedText(input.findLast((item) => sealedText(item) !== undefined))
+      : lastSealedIn(messages);
     const origin = sealed === undefined ? undefined : this.#origins.get(Bun.hash(sealed));
     return origin && origin.at > this.#elapsed() - lifetime ? origin.llmId : undefined;
   }
