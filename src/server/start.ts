@@ -35,6 +35,8 @@ const healthInterval = 2000;
 const sessionsInterval = 5000;
 /** Milliseconds between two looks at what other servers on the same database have let through. */
 const sharedLimitsInterval = 5000;
+/** Milliseconds between two looks for llms whose capabilities must be read. */
+const capabilitiesInterval = minute;
 
 /**
  * Starts a server. It answers requests when this returns.
@@ -116,6 +118,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await every("disk use", tick, () => diskUse.refresh(), true);
   await lifecycle.start(storeHealthComponent(health, Math.min(tick, healthInterval), metrics));
   await every("upkeep", tick, upkeep);
+  await every("capabilities", capabilitiesInterval, () => services.inference.refreshCapabilities());
   await every("secret upkeep", tick, secretUpkeep.run, true);
   await every("sessions", Math.min(tick, sessionsInterval), () => sessions.checkLeases());
   const loadLimits = () => {

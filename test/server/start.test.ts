@@ -46,6 +46,7 @@ const components = [
     "disk use timer",
     "database health timer",
     "upkeep timer",
+    "capabilities timer",
     "secret upkeep timer",
     "sessions timer",
     "limits timer",

@@ -3,9 +3,10 @@ import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { withoutSealed } from "../../adapters/without-sealed.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { isDialect, isPassed, modelsPath } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
-import { capabilitiesOf } from "../core/capabilities.ts";
+import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { AnswerMemory } from "./answers/answer-memory.ts";
@@ -13,6 +14,13 @@ import { expandedRequest, inputText } from "./answers/expand-request.ts";
 import { SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
+import {
+  dueForReading,
+  isOtherModel,
+  readCapabilities,
+  readingInterval,
+  retryInterval,
+} from "./capability-reader.ts";
 import { transportFailure } from "./failure.ts";
 import { withContextLimit } from "./known-limits.ts";
 import { LearnedQuirks } from "./learned-quirks.ts";
@@ -66,6 +74,7 @@ export class Inference {
         if (kind !== "llm" || !before) continue;
         this.#coolDown.forget(before.id);
         this.#learned.forget(before.id);
+        if (isOtherModel(before, after)) catalogue.snapshot.volatile.capabilities.delete(before.id);
         if (!after) this.#queues.forget(before.id);
       }
       const closed = changes?.some(
@@ -168,13 +177,36 @@ export class Inference {
         return { ok: false, message: `the provider answers with status ${response.status}` };
       }
       if (!isSuccess(response)) throw await refusalOf(response, adapter, key);
-      response.cancel();
+      await this.#readCapabilities(llm, key, response);
       return { ok: true, message: "the provider answers" };
     } catch (thrown) {
       const error = transportFailure(thrown);
       const late = error.code === "client_closed_request" || error.code === "provider_timeout";
       return { ok: false, message: late ? "the provider did not answer within 2 s" : error.message };
     }
+  }
+
+  /**
+   * Asks the providers of a few llms what their models can do, where this is not known or was told a day ago. The work of
+   * one run, for a timer. Never throws.
+   */
+  async refreshCapabilities(): Promise<void> {
+    const { catalogue, now } = this.#deps;
+    for (const llm of dueForReading(catalogue.snapshot, now())) {
+      const at = now() - readingInterval + retryInterval;
+      const known = reportedCapabilities(catalogue.snapshot, llm);
+      // Kept where the provider does not answer: it is asked again in an hour.
+      catalogue.snapshot.volatile.capabilities.set(llm.id, { capabilities: known, at });
+      await this.probe(llm.id, false);
+    }
+  }
+
+  async #readCapabilities(llm: LlmRow, key: string | undefined, list: ProviderResponse): Promise<void> {
+    const { catalogue, outbound, now } = this.#deps;
+    const timeout = probeMilliseconds;
+    const capabilities = await readCapabilities({ llm, key, list, outbound, timeout });
+    if (catalogue.snapshot.byId.get(llm.id) !== llm) return;
+    catalogue.snapshot.volatile.capabilities.set(llm.id, { capabilities, at: now() });
   }
 
   /** Checks if the command is installed. A command that is slow to answer counts as installed. */
