@@ -135,18 +135,20 @@ wire_api = "responses"
       ...(scenario === "image" ? ["-a", "picture.png"] : []),
       question,
     ],
-    files: ({ url, model, other }) => ({
+    files: ({ url, token, model, other }) => ({
+      "llm/keys.json": JSON.stringify({ mcpctl: token }),
       "llm/extra-openai-models.yaml": JSON.stringify(
         [model, other].map((name) => ({
           model_id: name,
           model_name: name,
           api_base: `${url}/v1`,
+          api_key_name: "mcpctl",
           supports_tools: true,
           vision: true,
         })),
       ),
     }),
-    env: ({ token, home }) => ({ LLM_USER_PATH: join(home, "llm"), OPENAI_API_KEY: token }),
+    env: ({ home }) => ({ LLM_USER_PATH: join(home, "llm") }),
     read: (_, file) => ({ name: "read_file", input: { path: file } }),
   },
 ];

@@ -3,7 +3,7 @@ import { type Body, type Dialect, listOf, Refusal, textOf } from "./wire.ts";
 
 /** Top-level fields of Anthropic's messages; it refuses others. https://platform.claude.com/docs/en/api/messages */
 const known = new Set(
-  "model max_tokens messages system stream tools tool_choice metadata stop_sequences temperature top_k top_p thinking output_config service_tier cache_control container context_management mcp_servers inference_geo speed betas diagnostics output_format thread".split(
+  "model max_tokens messages system stream tools tool_choice metadata stop_sequences temperature top_k top_p thinking output_config service_tier cache_control container context_management mcp_servers inference_geo speed betas diagnostics output_format".split(
     " ",
   ),
 );
@@ -11,6 +11,12 @@ const known = new Set(
 const signatureOf = (thinking: string) => Buffer.from(`signed:${thinking}`).toString("base64");
 
 function parse(body: Body): Turn {
+  if (body.thread) {
+    // SDKs then send the whole conversation themselves.
+    const details = { error_code: "thread_unsupported_request", unsupported: ["thread"] };
+    const { error, ...rest } = errorOf("invalid_request_error", "thread: not supported for this model");
+    throw new Refusal(400, { ...rest, error: { ...error, details } });
+  }
   for (const name of Object.keys(body))
     if (!known.has(name))
       throw new Refusal(400, errorOf("invalid_request_error", `${name}: Extra inputs are not permitted`));

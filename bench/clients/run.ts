@@ -67,7 +67,7 @@ export async function runScenario(setting: Setting): Promise<string | undefined>
 /** Runs a program once. Where it is to be cancelled, it is interrupted as soon as the provider sends its answer. */
 async function runProgram(client: Client, job: Job, bin: string, cancelled?: Play): Promise<string> {
   const { home, work } = job;
-  for (const [path, text] of Object.entries(client.files?.(job) ?? {})) {
+  for (const [path, text] of job.nth > 0 ? [] : Object.entries(client.files?.(job) ?? {})) {
     mkdirSync(dirname(join(home, path)), { recursive: true });
     writeFileSync(join(home, path), text);
   }
