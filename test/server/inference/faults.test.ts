@@ -100,9 +100,9 @@ describe("a call of a provider that", () => {
       "the provider's response is nested deeper than 100 levels",
     ],
     [
-      "sends more than 64 MB",
-      () => `{"x":"${"x".repeat(65 * 1024 * 1024)}"}`,
-      /response is over 67108864 bytes$/,
+      "sends more than 16 MB",
+      () => `{"x":"${"x".repeat(17 * 1024 * 1024)}"}`,
+      /response is over 16777216 bytes$/,
     ],
   ])("%s returns 502 in both dialects, and says why (T60, T63)", async (_, make, message) => {
     const text = make();
