@@ -43,9 +43,12 @@ export class JsonProgress {
     return this.#isClosed || isScalar(this.#scalar);
   }
 
-  /** True if an object can follow: within a text, or where a value is expected. */
-  get takesObject(): boolean {
-    return this.#inString || this.#last === ":" || this.#last === "," || this.#last === "[";
+  /** True if the next characters continue as JSON. Only the beginning of an object is told from the rest of a value. */
+  continues(text: string): boolean {
+    // Within a text, a quote ends it, and only a sign of punctuation can follow.
+    if (this.#inString) return !/^\s*\{\s*"[^\s,:}\]]/.test(text);
+    if (!/^\s*\{/.test(text)) return true;
+    return this.#last === ":" || this.#last === "," || this.#last === "[";
   }
 
   /** Takes a character of a text. */

@@ -54,9 +54,9 @@ export class ToolSlot {
     return this.#json.isWhole;
   }
 
-  /** True if a piece that begins with an object can continue the arguments. */
-  get takesObject(): boolean {
-    return this.#json.takesObject;
+  /** True if a text can continue the arguments. */
+  continues(text: string): boolean {
+    return this.#json.continues(text);
   }
 
   /** True if a piece with a name cannot belong to this call any more. */
@@ -129,8 +129,7 @@ export class ToolSlots {
     const isSame = piece.name === slot.name;
     if (slot.isOver) return !isSame || hasNewId || hasNewIndex || piece.text.trim() !== "";
     if (slot.name === "") return hasNewId && hasNewIndex;
-    if (hasNewId && hasNewIndex)
-      return slot.isBlank || !isSame || (/^\s*\{/.test(piece.text) && !slot.takesObject);
+    if (hasNewId && hasNewIndex) return slot.isBlank || !isSame || !slot.continues(piece.text);
     if (isSame) return false;
     if (!slot.isBlank || hasNewId || hasNewIndex) return true;
     return this.#isTool(slot.name) && this.#isTool(piece.name);

@@ -260,7 +260,10 @@ describe("the list of models", () => {
     ];
     // The picker of Claude Code shows names that begin with anthropic.
     const own = ["of-openai"];
-    expect(listed.map((models) => models.map(({ id }) => id))).toEqual([own, [...own, "anthropic/of-openai"]]);
+    expect(listed.map((models) => models.map(({ id }) => id))).toEqual([
+      own,
+      [...own, "anthropic/of-openai"],
+    ]);
     expect(await openai.models.retrieve("of-openai")).toMatchObject({ object: "model", owned_by: "openai" });
     expect(await anthropic.models.retrieve("of-openai")).toMatchObject({
       type: "model",
