@@ -172,7 +172,7 @@ describe("a server with the wrong master key", () => {
       [join(folder, "folder"), `${ours}/folder: it is not a regular file`, /^hint: give --master-key-file/],
       [
         join(folder, "missing"),
-        `${ours}/missing: it cannot be read: ENOENT`,
+        `${ours}/missing: it cannot be read: it does not exist (ENOENT)`,
         /^hint: give --master-key-file/,
       ],
     ];
@@ -299,7 +299,7 @@ describe("rotate master-key", () => {
     [
       "in a folder that the server may not write to",
       (_, path) => ({ before: powerless, env: { MCPCTL_MASTER_KEY_FILE: path } }),
-      /the master key file \S+ cannot be changed: EACCES/,
+      /the master key file \S+ cannot be changed: permission denied \(EACCES\)/,
     ],
     [
       "a credential of systemd",

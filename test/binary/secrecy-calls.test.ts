@@ -45,7 +45,7 @@ it("sends a provider its key and shows it nowhere, whatever the provider answers
     });
     expect([status, body.probe]).toEqual([201, expect.objectContaining({ ok: false })]);
   }
-  expect([...statuses].sort()).toEqual([200, 400, 404, 413, 422, 429, 500, 502, 503, 529]);
+  expect([...statuses].sort()).toEqual([200, 400, 403, 404, 413, 422, 429, 500, 502, 503, 529]);
   expect(new Set(provider.seen.map(keySent))).toEqual(new Set(values));
   await readEverything(setup);
   expect(setup.recordings()).toBeGreaterThan(repeats.length * 12);

@@ -138,7 +138,8 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "create agent --param k=v",
     "create group --limit NAME=N",
     "create llm --api-key-ref SECRET/KEY",
-    // Its description names tokens of a model.
+    // Their descriptions name tokens of a model.
+    "create llm --capabilities NAME=VALUE",
     "create llm --price NAME=DOLLARS",
     // Its description names the kind of a token.
     "create rbac --subject KIND:NAME",
@@ -150,12 +151,15 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "create secretbackend --type",
     "create token --limit NAME=N",
     "create user --limit NAME=N",
+    // Their descriptions name the kind of a token.
+    "create user --quota NAME=N",
     "migrate --from BACKEND",
     "migrate --names NAME,NAME",
     "migrate --to BACKEND",
     // It may hold a password, and its description says how to keep that out of here.
     "server --database-url URL",
     "server --master-key-file FILE",
+    "server --quota NAME=N",
   ]);
 
   const given = marks.rejected;

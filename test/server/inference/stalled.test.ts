@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
 import { faultyProxy } from "../../support/faulty-proxy.ts";
 import { must } from "../../support/server.ts";
@@ -38,83 +38,62 @@ function beginning(name: string): string {
   return frames.slice(0, Math.ceil(frames.length / 2)).join("");
 }
 
-/** A server whose llm answers as `answers` says, through a proxy with faults, within half a second. */
-async function withFaults(provider: keyof typeof providers, answers: "nothing" | "half" | "head") {
-  const { fields, stream } = providers[provider];
-  const setup = await withProvider((_, connection) => {
-    if (answers === "half") connection.write(streamHead + chunk(beginning(stream)));
-    else if (answers === "head") connection.write(streamHead);
+/** What the provider does with a call: it is silent, stops within a stream, or answers whole when it is too late. */
+type Fault = "silent" | "half" | "late";
+
+/** A server with an llm whose provider has a fault, behind a proxy that can be stalled. */
+async function withFaults(provider: keyof typeof providers) {
+  const { fields, stream, whole } = providers[provider];
+  const state = { fault: "silent" as Fault | undefined, tooLate: Promise.withResolvers<void>() };
+  const setup = await withProvider(async (_, connection) => {
+    const { fault } = state;
+    if (fault === "silent") return;
+    if (fault === "half") return connection.write(streamHead + chunk(beginning(stream)));
+    if (fault === "late") await state.tooLate.promise;
+    const answer = recordedJson(whole ?? "openai/text.json") as object;
+    connection.write(reply(200, { ...answer, id: `answer-${fault}` }));
   }, fields);
   const proxy = faultyProxy(setup.provider.url);
-  const timeouts = { connect: 1, firstByte: 0.4, silence: 0.4 };
+  const timeouts = { connect: 2, firstByte: 0.3, silence: 0.3 };
   await must(setup.server.admin("PUT", "/api/v1/llms/gpt", { url: proxy.url, timeouts }));
-  return { ...setup, proxy };
+  return { ...setup, proxy, state };
 }
 
 const timedOut = { status: 504, error: "provider_timeout" };
 
-describe.each(pairs)("a streamed %s call of a provider %s", (caller, provider) => {
-  const { path, body } = callers[caller];
-  const streamed = { ...body, stream: true };
+it.each(pairs)(
+  "a %s call of a provider %s that stalls ends in one error, and the log has its phases",
+  async (caller, provider) => {
+    const { path, body } = callers[caller];
+    const streamed = { ...body, stream: true };
+    const { call, server, proxy, state } = await withFaults(provider);
 
-  it("that never answers is 504, and the log says that the head was waited for", async () => {
-    const { call, server } = await withFaults(provider, "nothing");
-    const { status, text } = await call("POST", path, streamed);
-    expect([status, text]).toEqual([504, expect.stringContaining("took too long")]);
-    const [event] = await events(server);
-    expect(event).toMatchObject({ ...timedOut, detail: { phases: { head: expect.any(Number) } } });
-    expect(event.detail.phases).not.toHaveProperty("body");
-  });
+    const silent = await call("POST", path, streamed);
+    expect([silent.status, silent.text]).toEqual([504, expect.stringContaining("took too long")]);
+    const [first] = await events(server);
+    expect(first).toMatchObject({ ...timedOut, detail: { phases: { head: expect.any(Number) } } });
+    expect(first.detail.phases).not.toHaveProperty("body");
 
-  it("that stalls within its answer ends in one error, and the log says that the body was waited for", async () => {
-    const { call, server } = await withFaults(provider, "half");
-    const { status, text } = await call("POST", path, streamed);
-    expect(status).toBe(200);
-    expect(text).toContain("took too long");
-    expect(text.match(/"error":\s*\{/g)!.length).toBeLessThanOrEqual(caller === "responses" ? 2 : 1);
-    expect(text).not.toMatch(/"finish_reason":"stop"|event: message_stop|event: response\.completed/);
+    state.fault = "half";
+    const half = await call("POST", path, streamed);
+    expect([half.status, half.text]).toEqual([200, expect.stringContaining("took too long")]);
+    expect(half.text.match(/"error":\s*\{/g)!.length).toBeLessThanOrEqual(caller === "responses" ? 2 : 1);
+    expect(half.text).not.toMatch(/"finish_reason":"stop"|event: message_stop|event: response\.completed/);
     await expect
       .poll(async () => (await events(server))[0])
-      .toMatchObject({
-        ...timedOut,
-        detail: { phases: { body: expect.any(Number) } },
-      });
-  });
+      .toMatchObject({ ...timedOut, detail: { phases: { body: expect.any(Number) } } });
 
-  it("whose connection is half open ends in one error", async () => {
-    const { call, server, proxy } = await withFaults(provider, "half");
     proxy.stall("down");
-    const { status, text } = await call("POST", path, streamed);
-    expect([status, text]).toEqual([504, expect.stringContaining("took too long")]);
-    expect((await events(server))[0]).toMatchObject(timedOut);
-  });
-});
+    const open = await call("POST", path, streamed);
+    expect([open.status, open.text]).toEqual([504, expect.stringContaining("took too long")]);
+    proxy.resume();
 
-describe.each(pairs.filter(([, provider]) => providers[provider].whole))(
-  "a %s call of a provider %s",
-  (caller, provider) => {
-    it("that answers after the deadline is 504, and the late answer reaches nobody", async () => {
-      const { fields, whole } = providers[provider];
-      const late = Promise.withResolvers<void>();
-      const {
-        call,
-        server,
-        provider: upstream,
-      } = await withProvider(
-        async (_, connection) => {
-          if (upstream.seen.length === 1) await late.promise;
-          connection.write(
-            reply(200, { ...(recordedJson(whole!) as object), id: `answer-${upstream.seen.length}` }),
-          );
-        },
-        { ...fields, timeouts: { firstByte: 0.3 } },
-      );
-      const { path, body } = callers[caller];
-      expect((await call("POST", path, body)).status).toBe(504);
-      late.resolve();
-      const next = await call("POST", path, body);
-      expect([next.status, next.text]).toEqual([200, expect.not.stringContaining("answer-1")]);
-      expect(await events(server)).toMatchObject([{ status: 200 }, timedOut]);
-    });
+    if (!providers[provider].whole) return;
+    state.fault = "late";
+    expect((await call("POST", path, body)).status).toBe(504);
+    state.fault = undefined;
+    state.tooLate.resolve();
+    const next = await call("POST", path, body);
+    expect([next.status, next.text]).toEqual([200, expect.not.stringContaining("answer-late")]);
   },
 );
