@@ -1,13 +1,13 @@
 import type { Capabilities } from "../kinds/llm-settings.ts";
 import { isObject } from "../wire/json.ts";
 
-/** Where providers write the most tokens of a context, the one that counts first. */
+/** Fields in which providers write the most tokens of a context, the one that counts first. */
 const contextFields = [
   ...["loaded_context_length", "max_model_len", "context_length", "max_input_tokens", "context_window"],
   ...["max_context_length", "max_context_window", "contextTokens", "contextLength", "n_ctx"],
 ];
 
-/** Where providers write the most tokens of an answer. */
+/** Fields in which providers write the most tokens of an answer. */
 const outputFields = ["max_completion_tokens", "max_output_tokens", "max_tokens", "maxOutputTokens"];
 
 /** Words for a capability, in lists of features, parameters and modalities. */

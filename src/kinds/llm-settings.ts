@@ -86,7 +86,7 @@ export type Price = Static<typeof Price>;
 
 const yesNo = (description: string) => Type.Optional(Type.Boolean({ description }));
 
-/** What the provider or the model does in another way than others. It holds over what the program knows. */
+/** Ways in which the provider or the model differs from others. They hold over those that the program knows. */
 export const Quirks = Type.Object(
   {
     maxOutputTokens: Type.Optional(
@@ -125,7 +125,7 @@ export const Quirks = Type.Object(
 const tokens = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description }));
 
-/** What a model can do, as far as it is known. */
+/** The capabilities of a model, as far as they are known. */
 export const Capabilities = Type.Object(
   {
     contextTokens: tokens("The most tokens of a request and its answer together"),

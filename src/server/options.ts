@@ -37,7 +37,7 @@ export interface ServerOptions {
   quotas?: Readonly<Record<string, number>>;
   /** The proxy of each URL that the server calls. Without it, all are called directly. */
   proxyFor?: ProxyRule;
-  /** How long the audit log and the usage are kept; for ever if not given. */
+  /** The time for which the audit log and the usage are kept; for ever if not given. */
   keep?: Retention;
   /** The folder of the database, if it is a file of this machine. */
   databaseFolder?: string;

@@ -3,7 +3,7 @@ import type { QuirkRow } from "./types.ts";
 
 const openaiReasoning = "https://developers.openai.com/api/docs/guides/reasoning";
 
-/** What providers insist on in the history of a conversation, whoever wrote it. */
+/** Fields on which providers insist in the history of a conversation, whoever wrote it. */
 export const historyQuirks: readonly QuirkRow[] = [
   {
     when: { host: /(?:^|\.)(?:openai\.com|openai\.azure\.com)$/ },

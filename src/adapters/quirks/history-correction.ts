@@ -2,7 +2,7 @@ import { isObject } from "../../wire/json.ts";
 import type { ProviderRefusal } from "./correction.ts";
 import type { Quirks } from "./types.ts";
 
-/** What Gemini takes for the signature of another model's call: https://ai.google.dev/gemini-api/docs/thought-signatures */
+/** The text that Gemini takes for the signature of another model's call: https://ai.google.dev/gemini-api/docs/thought-signatures */
 export const anySignature = "skip_thought_signature_validator";
 
 /** Fields of an answer that clients send back and that not every provider takes. */

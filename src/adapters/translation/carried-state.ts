@@ -12,7 +12,7 @@ const deepestState = 32;
 /** The place of reasoning in a message of chat: a field, or a part of the content. */
 export type ReasoningField = "reasoning_content" | "reasoning" | "content";
 
-/** What a provider adds to one tool call and needs back. */
+/** Fields that a provider adds to one tool call and needs back. */
 export interface CarriedCall {
   /** The provider's own id, where the caller's form of it does not contain it. */
   id?: string;
@@ -28,7 +28,7 @@ export interface CarriedCall {
 export interface CarriedState {
   /** The name by which the caller called the model: the state goes back to no other. */
   model?: string;
-  /** Where the reasoning stood; `reasoning_content` where nothing is said. */
+  /** The place of the reasoning; `reasoning_content` if not given. */
   field?: ReasoningField;
   /** OpenRouter's `reasoning_details`. */
   details?: Fields[];

@@ -10,7 +10,7 @@ export class ToolSlot {
   id: string | undefined;
   name: string;
   arguments = "";
-  /** What a provider puts beside OpenAI's fields and needs back, such as Gemini's signature of the thought. */
+  /** Fields beside OpenAI's that a provider needs back, such as Gemini's signature of the thought. */
   extra: unknown;
   /** The id that the caller was told. */
   callerId: string | undefined;

@@ -112,7 +112,7 @@ async function readAdminToken(display: string, terminal: Terminal): Promise<stri
   return token;
 }
 
-/** What was made in the backend, in words of one line. */
+/** A line of words on the objects that were made in the backend. */
 function mapped(made: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(Object.entries(made).map(([name, value]) => [name, escapeLine(plain(value))]));
 }

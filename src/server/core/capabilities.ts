@@ -13,7 +13,7 @@ interface MergedCapabilities {
 
 /** The parts of an llm's capabilities that do not change while its row stands. */
 const standing = oncePerObject((llm: LlmRow) => ({
-  /** What its workstation agent reports. */
+  /** The report of its workstation agent. */
   reported: capabilitiesIn(llm.status.capabilities),
   known: knownCapabilities(llm.spec.model),
   last: undefined as MergedCapabilities | undefined,

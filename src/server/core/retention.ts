@@ -3,7 +3,7 @@ import type { Component } from "./lifecycle.ts";
 import type { Store } from "./store/types.ts";
 import { dayMilliseconds, dayOf } from "./store/usage.ts";
 
-/** How long records are kept, in milliseconds; for ever where it is left out. */
+/** The time for which records are kept, in milliseconds; for ever if not given. */
 export interface Retention {
   audit?: number;
   usage?: number;

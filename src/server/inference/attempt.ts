@@ -46,7 +46,7 @@ import { otherAnswer, wholeAnswer } from "./whole-answer.ts";
 
 /** The most bytes of an answer that passes through unread: embeddings. */
 const maxResponseBytes = 64 * 1024 * 1024;
-/** What is done with a larger text is done in several turns of the event loop. Bytes or characters. */
+/** A larger text is handled in several turns of the event loop. Bytes or characters. */
 const largeBytes = 4 * 1024 * 1024;
 
 /** A call that is ready to be sent to one llm. */

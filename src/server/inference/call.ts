@@ -63,7 +63,7 @@ export interface CallContext {
   request: ParsedRequest;
   /** The catalogue when the call began. */
   snapshot: Snapshot;
-  /** What refusals of providers have taught. */
+  /** Quirks that refusals of providers have taught. */
   learned: LearnedQuirks;
   /** The llms that can answer. */
   candidates: readonly LlmRow[];

@@ -46,11 +46,11 @@ export interface ListedModel {
   createdAt: number;
   /** `anthropic`, `vllm` */
   ownedBy: string;
-  /** What the model can do, as far as it is known. */
+  /** The capabilities of the model, as far as they are known. */
   capabilities: ListedCapabilities;
 }
 
-/** What a listed model can do. What is not known is left out. */
+/** The capabilities of a listed model. Unknown ones are left out. */
 export interface ListedCapabilities {
   /** The most tokens of a request and its answer together. */
   contextTokens?: number;

@@ -38,7 +38,7 @@ function beginning(name: string): string {
   return frames.slice(0, Math.ceil(frames.length / 2)).join("");
 }
 
-/** What the provider does with a call: it is silent, stops within a stream, or answers whole when it is too late. */
+/** The fault of the provider: it is silent, stops within a stream, or answers whole when it is too late. */
 type Fault = "silent" | "half" | "late";
 
 /** A server with an llm whose provider has a fault, behind a proxy that can be stalled. */

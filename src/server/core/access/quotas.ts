@@ -13,7 +13,7 @@ const retryAfter = 10;
 /** Bounds what one user can have: objects of each kind, logins, threads, agents, streams (T116). */
 export class Quotas {
   readonly #most: ReadonlyMap<string, number>;
-  /** What is being made and does not count yet, by user and name of the quota. */
+  /** Objects that are being made and do not count yet, by user and name of the quota. */
   readonly #pending = new Map<string, number>();
 
   /** @param given bounds that the server sets instead of the defaults, by name */

@@ -46,7 +46,7 @@ const typeOfHost = new Map(
   ),
 );
 
-/** What may follow a name in a list: a date, a version of four digits, or `latest`. */
+/** A part that may follow a name in a list: a date, a version of four digits, or `latest`. */
 const version = /^(?:\d{4}-\d\d-\d\d|\d{4}|\d{6}|\d{8}|latest)$/;
 
 /**

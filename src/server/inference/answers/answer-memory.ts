@@ -24,7 +24,7 @@ interface Remembered {
   at: number;
 }
 
-/** What is remembered for one owner. The oldest answer is the first. */
+/** The answers that are remembered for one owner. The oldest is the first. */
 class OwnerAnswers {
   bytes = 0;
   readonly answers = new Map<string, Remembered>();

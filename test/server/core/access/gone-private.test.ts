@@ -7,7 +7,7 @@ const views = ["audit", "metrics", "llms"].map((resource) => ({ role: "view", re
 const messages = [{ role: "user", content: "hi" }];
 const ask = (call: Client, model: string) => call("POST", "/v1/chat/completions", { model, messages });
 
-/** What an auditor can read about calls. */
+/** The fields of a call that an auditor can read. */
 async function readAll(call: Client): Promise<string> {
   const paths = [
     "/metrics",
