@@ -63,7 +63,7 @@ export interface ErrorOptions {
 
 /** A provider's description of an error. The clients of a dialect act on more of it than the message. */
 export interface ProviderError {
-  /** Whose dialect it is written in. */
+  /** The family of the dialect that it is written in. */
   family: "openai" | "anthropic";
   /** `overloaded_error` */
   type?: string;

@@ -59,8 +59,9 @@ function isTooSmall(reported: number, estimate: number, factor: number): boolean
  * does not fit the database would lose the events of other calls too, and a negative one would lower the use of limits.
  */
 function countable(reported: Usage): Usage {
-  const counts = Object.entries(reported).map(([name, value]) => [name, count(value)]);
-  return Object.fromEntries(counts);
+  const usage = { ...reported };
+  for (const name of Object.keys(usage) as (keyof Usage)[]) usage[name] = count(usage[name]);
+  return usage;
 }
 
 /** Bounds parts by their whole. */
