@@ -4,6 +4,7 @@ import { Connection, type ConnectionPool, plainHandlers, secureHandlers } from "
 import { Exchange, type HttpTarget, type Timeouts } from "./exchange.ts";
 import { HttpFailure } from "./http-failure.ts";
 import { openTunnel, throughProxy } from "./tunnel.ts";
+import { withDescriptor } from "./with-descriptor.ts";
 
 export interface RequestOptions {
   method: string;
@@ -110,16 +111,19 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       const { proxy } = target;
       const tls = { serverName, ALPNProtocols: "http/1.1", ...options.tls, rejectUnauthorized: true };
       if (proxy && secure) {
-        openTunnel(address, proxy, target, tls, connection).catch((cause) => connection.lost(cause));
+        const open = () => openTunnel(address, proxy, target, tls, connection);
+        withDescriptor(open).catch((cause) => connection.lost(cause));
         return;
       }
-      Bun.connect({
-        hostname: address,
-        port: proxy?.port ?? target.port,
-        data: connection,
-        socket: secure ? secureHandlers : plainHandlers,
-        ...(secure && { tls }),
-      }).catch((cause) => connection.lost(cause));
+      const open = () =>
+        Bun.connect({
+          hostname: address,
+          port: proxy?.port ?? target.port,
+          data: connection,
+          socket: secure ? secureHandlers : plainHandlers,
+          ...(secure && { tls }),
+        });
+      withDescriptor(open).catch((cause) => connection.lost(cause));
     });
   }
 
@@ -151,7 +155,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     const host = proxy?.hostname ?? bare(target.hostname);
     let addresses: string[];
     try {
-      addresses = isIP(host) === 0 ? alternate(await resolve(host)) : [host];
+      addresses = isIP(host) === 0 ? alternate(await withDescriptor(() => resolve(host))) : [host];
     } catch (cause) {
       throw new HttpFailure("connect", `the name ${host} was not found`, { cause });
     }

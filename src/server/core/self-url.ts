@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces } from "node:os";
 import { isLoopbackHost } from "../../hosts.ts";
+import { systemCodeOf } from "../../system-errors.ts";
 
 /**
  * Returns a function that is true for a URL that leads to this server: one of its public URLs, or a name or address
@@ -16,19 +17,30 @@ export function selfTest(
     listening()
       .filter((url) => url.startsWith("http"))
       .map((url) => new URL(url).port);
-  return (url) => origins.has(url.origin) || (isThisMachine(url.hostname) && ports().includes(url.port));
+  return (url) => origins.has(url.origin) || (ports().includes(url.port) && isThisMachine(url.hostname));
 }
 
 function isThisMachine(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, "").toLowerCase();
-  const own = Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).map(({ address }) => address),
-  );
   return (
     isLoopbackHost(host) ||
     name === "0.0.0.0" ||
     name === "::" ||
     name === hostname().toLowerCase() ||
-    own.includes(name)
+    ownAddresses().includes(name)
   );
+}
+
+let lastAddresses: string[] = [];
+
+/** Returns the addresses of this machine: those of the last time if no descriptor is left to ask for them. */
+function ownAddresses(): string[] {
+  try {
+    lastAddresses = Object.values(networkInterfaces()).flatMap((list) =>
+      (list ?? []).map(({ address }) => address),
+    );
+  } catch (error) {
+    if (systemCodeOf(error) === undefined) throw error;
+  }
+  return lastAddresses;
 }
