@@ -83,6 +83,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (lifecycle.isStopping) return ["the server is shutting down"];
       return health.failure === undefined ? [] : [health.failure];
     },
+    diskUse,
+    connections: () => listeners.connections,
     addressOf: (request) => listeners.addressOf(request),
     upgrade: (request, peer, handler, headers) => listeners.upgrade(request, peer, handler, headers),
     know: (request) => listeners.know(request),

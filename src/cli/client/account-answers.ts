@@ -8,6 +8,24 @@ export const Bearer = Type.String({ pattern: "^[!-~]{1,4096}$", title: "token" }
 const VersionAnswer = Type.Object({ version: Words, commit: Words, date: Words, bun: Words });
 export const versionAnswer = answerShape(VersionAnswer);
 
+const Count = Type.Integer();
+const UseAnswer = Type.Object({
+  database: Type.Object({
+    bytes: Type.Optional(Count),
+    logBytes: Type.Optional(Count),
+    freeBytes: Type.Optional(Count),
+  }),
+  connections: Type.Optional(
+    Type.Object({
+      open: Count,
+      closed: Type.Object({ address: Count, descriptors: Count, vanished: Count }),
+    }),
+  ),
+});
+/** The response of `GET /api/v1/status`. */
+export type ServerUse = Static<typeof UseAnswer>;
+export const useAnswer = answerShape(UseAnswer);
+
 const IdentityAnswer = Type.Object({
   kind: Type.Union([Type.Literal("User"), Type.Literal("Token")]),
   user: Words,

@@ -2,12 +2,19 @@ import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { version as client, type Version } from "../../version.ts";
 import { jsonText } from "../../wire/text.ts";
-import { type Identity, identityAnswer, versionAnswer } from "../client/account-answers.ts";
+import {
+  type Identity,
+  identityAnswer,
+  type ServerUse,
+  useAnswer,
+  versionAnswer,
+} from "../client/account-answers.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
 import { listOf } from "../client/answers.ts";
 import { readConfig } from "../client/config.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { sizeText } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { wantsJson } from "../output/format.ts";
 import { warnAboutSkew } from "./version.ts";
@@ -16,27 +23,33 @@ import { identityLines } from "./whoami.ts";
 export const status = defineVerb({
   meta: {
     name: "status",
-    description: "Show the server that is used, who you are there, and what agents publish",
+    description: "Show the server that is used, its load, who you are there, and what agents publish",
     about: `The first command to run when something does not work: it says which server the other commands talk to and
       where that address comes from, if the versions differ, how many llms are active, and which users' agents
-      publish some. To measure the connection itself, run "mcpctl doctor".`,
+      publish some. Who may view metrics also sees the size of the database, the free space on its disk and the open
+      connections, where the server can find them out. To measure the connection itself, run "mcpctl doctor".`,
     usage: "[-o json]",
     examples: [["mcpctl status", "Check the server and your login"]],
   },
   async run(_, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();
-    const [server, identity, llms] = await Promise.all([
+    // What a user may not see, or an older server does not tell, is left out.
+    const unlessRefused =
+      <T>(instead: T) =>
+      (error: unknown) => {
+        if (isUnexpectedAnswer(error)) throw error;
+        return instead;
+      };
+    const [server, identity, llms, use] = await Promise.all([
       client.call("GET", "/api/v1/version", { answer: versionAnswer }),
       client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
-      // A user who may not see llms still sees the rest.
-      client.call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) }).catch((error) => {
-        if (isUnexpectedAnswer(error)) throw error;
-        return [];
-      }),
+      client.call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) }).catch(unlessRefused([])),
+      client.call("GET", "/api/v1/status", { answer: useAnswer }).catch(unlessRefused(undefined)),
     ]);
     const report = {
       server: { url: client.endpoint.url, origin: client.endpoint.origin ?? null, ...server },
+      ...use,
       identity,
       llms: counts(llms),
       published: published(llms),
@@ -47,7 +60,7 @@ export const status = defineVerb({
   },
 });
 
-interface Report {
+interface Report extends Partial<ServerUse> {
   server: Version & { url: string; origin: string | null };
   identity: Identity;
   llms: { total: number; active: number };
@@ -55,7 +68,8 @@ interface Report {
   failovers: { llm: string; provider: string }[];
 }
 
-function text({ server, identity, llms, published, failovers }: Report, context: Context): string {
+function text(report: Report, context: Context): string {
+  const { server, identity, llms, published, failovers } = report;
   const origin = server.origin === null ? "" : ` (${server.origin})`;
   const agents = Object.entries(published).map(
     ([owner, count]) => `${owner}: ${count.active} of ${count.total} active`,
@@ -63,6 +77,7 @@ function text({ server, identity, llms, published, failovers }: Report, context:
   const lines = [
     { label: "Server", value: `${server.url}${origin}` },
     { label: "Version", value: `${server.version} (this program: ${client.version})` },
+    ...useLines(report),
     ...identityLines(identity, context),
     { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
     { label: "Agents", value: agents.join("; ") || "none attached" },
@@ -72,6 +87,25 @@ function text({ server, identity, llms, published, failovers }: Report, context:
     },
   ];
   return `${aligned(lines, "").join("\n")}\n`;
+}
+
+function useLines({ database = {}, connections }: Partial<ServerUse>): { label: string; value: string }[] {
+  const { bytes, logBytes, freeBytes } = database;
+  const sizes = [
+    ...(bytes === undefined ? [] : [sizeText(bytes)]),
+    ...(logBytes ? [`${sizeText(logBytes)} log`] : []),
+    ...(freeBytes === undefined ? [] : [`${sizeText(freeBytes)} free on its disk`]),
+  ];
+  const lines = sizes.length === 0 ? [] : [{ label: "Database", value: sizes.join(", ") }];
+  if (!connections) return lines;
+  const { address, descriptors, vanished } = connections.closed;
+  const closed = [
+    ...(address > 0 ? [`${address} of an address with too many`] : []),
+    ...(descriptors > 0 ? [`${descriptors} when descriptors ran out`] : []),
+    ...(vanished > 0 ? [`${vanished} of vanished peers`] : []),
+  ];
+  const value = `${connections.open} open${closed.length > 0 ? `; closed: ${closed.join(", ")}` : ""}`;
+  return [...lines, { label: "Connections", value }];
 }
 
 function counts(llms: readonly Resource[]): { total: number; active: number } {

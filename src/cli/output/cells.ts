@@ -42,6 +42,18 @@ export function age(time: string, now: number): string {
   return passed >= 0 ? `${length} ago` : `in ${length}`;
 }
 
+/** Bytes in one unit: `812 B`, `4.1 MB`, `230 GB`. */
+export function sizeText(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  let size = bytes;
+  while (size >= 999.5 && at < units.length - 1) {
+    size /= 1000;
+    at++;
+  }
+  return `${size < 9.95 && at > 0 ? size.toFixed(1) : Math.round(size)} ${units[at]}`;
+}
+
 /** Seconds in one rounded unit: `42s`, `5m`, `3h`, `12d`. */
 function span(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)}s`;

@@ -31,7 +31,6 @@ export function httpComponent(options: HttpOptions): Component {
   const { server, listeners, listen, socketPath, app, connections, proxies, log, elapsed } = options;
   const { metrics, streams } = server;
   let idle: Promise<void> | undefined;
-  let limiter: ConnectionLimiter | undefined;
   return {
     name: "http",
     async start() {
@@ -39,7 +38,7 @@ export function httpComponent(options: HttpOptions): Component {
       try {
         const tcp = listenTcp(listen, createApp(server, { ...app, peer: "tcp" }));
         listeners.addTcp(tcp);
-        limiter = ConnectionLimiter.open({
+        listeners.limiter = ConnectionLimiter.open({
           port: tcp.port,
           maxPerAddress: connections.maxPerAddress,
           vanishedSeconds: connections.vanishedSeconds,
@@ -59,7 +58,7 @@ export function httpComponent(options: HttpOptions): Component {
       }
     },
     drain() {
-      limiter?.close();
+      listeners.limiter?.close();
       idle = listeners.drain();
       streams.closeEndless();
       return idle;

@@ -1,4 +1,5 @@
 import type { SocketHandler } from "../core/socket-handler.ts";
+import type { ConnectionCounts, ConnectionLimiter } from "./connections/connection-limiter.ts";
 import type { TrustedProxies } from "./connections/trusted-proxies.ts";
 import type { Listener, TcpListener } from "./listen.ts";
 import type { Peer } from "./route.ts";
@@ -8,6 +9,8 @@ export class Listeners {
   readonly #byPeer = new Map<Peer, Listener>();
   readonly #proxies: TrustedProxies;
   #tcp: TcpListener | undefined;
+  /** Limits the connections over TCP, where the system lets a process see them. */
+  limiter: ConnectionLimiter | undefined;
 
   constructor(proxies: TrustedProxies) {
     this.#proxies = proxies;
@@ -25,6 +28,11 @@ export class Listeners {
   /** The URLs that are listened on, that of TCP first. */
   get urls(): string[] {
     return this.#all.map(({ url }) => url);
+  }
+
+  /** The connections over TCP; undefined where the system does not let a process see them. */
+  get connections(): ConnectionCounts | undefined {
+    return this.limiter?.counts;
   }
 
   /**

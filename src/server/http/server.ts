@@ -6,6 +6,7 @@ import type { Deadlines } from "../core/deadlines.ts";
 import type { Random } from "../core/ids.ts";
 import type { OpenStreams } from "../core/open-streams.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
+import type { DiskUse } from "../core/store/disk-use.ts";
 import type { Inference } from "../inference/inference.ts";
 import type { Threads } from "../inference/threads/threads.ts";
 import type { Audit } from "../observability/audit.ts";
@@ -13,6 +14,7 @@ import type { Metrics } from "../observability/metrics.ts";
 import type { SecretServices } from "../secrets/open.ts";
 import type { ProviderSessions } from "../workstations/provider-sessions.ts";
 import type { Workstations } from "../workstations/workstations.ts";
+import type { ConnectionCounts } from "./connections/connection-limiter.ts";
 import type { Peer } from "./route.ts";
 
 /** The parts of a server that routes use. */
@@ -37,6 +39,10 @@ export interface Server extends SecretServices {
   metricsPublic: boolean;
   /** Returns the reasons why the server should get no requests now, as far as is known; an empty list if it should. */
   unready(): string[];
+  /** The space that the database takes. */
+  diskUse: DiskUse;
+  /** Returns the connections over TCP; undefined where the system does not let a process see them. */
+  connections(): ConnectionCounts | undefined;
   /** Returns the address that a request over TCP comes from; undefined if the caller has gone. */
   addressOf(request: Request): string | undefined;
   /**

@@ -1,7 +1,11 @@
 import { networkInterfaces } from "node:os";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { Log } from "../../../src/log.ts";
+import { ClosedConnections } from "../../../src/server/http/connections/closed-connections.ts";
+import { ConnectionLimiter } from "../../../src/server/http/connections/connection-limiter.ts";
 import { TrustedProxies } from "../../../src/server/http/connections/trusted-proxies.ts";
 import { mostIdle, type OpenConnection, overLimit } from "../../../src/server/http/connections/victims.ts";
+import { Metrics } from "../../../src/server/observability/metrics.ts";
 import { BareCaller, until } from "../../support/bare-caller.ts";
 import { requestHead } from "../../support/raw-http.ts";
 import { testServer } from "../../support/server.ts";
@@ -86,6 +90,53 @@ describe("connections when descriptors run out (T99)", () => {
     const young = open(5, { idle: 3 });
     expect(mostIdle([young], busy, 1)).toEqual([]);
   });
+});
+
+describe("closed connections", () => {
+  it("are counted and logged apart by reason, once a minute", () => {
+    const lines: string[] = [];
+    const closed = new ClosedConnections({ warn: (line: string) => void lines.push(line) } as Log);
+    closed.add("address", 2, "too many", 0);
+    closed.add("descriptors", 30, "none left", 1000);
+    closed.add("address", 3, "too many", 2000);
+    closed.add("descriptors", 40, "none left", 59_000);
+    closed.addVanished(5);
+    closed.add("address", 4, "too many", 60_000);
+    expect(lines).toEqual([
+      "closed 2 connections: too many",
+      "closed 30 connections: none left",
+      "closed 7 connections: too many",
+    ]);
+    expect(closed.counts).toEqual({ address: 9, descriptors: 70, vanished: 5 });
+  });
+
+  it.skipIf(process.platform !== "linux")(
+    "an error while connections are limited is logged once a minute, and the limits go on",
+    async () => {
+      const listener = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+      const lines: string[] = [];
+      let looks = 0;
+      let clock = 0;
+      const limiter = ConnectionLimiter.open({
+        port: listener.port!,
+        isExempt: () => false,
+        busyPorts() {
+          looks++;
+          throw new Error("no ports");
+        },
+        gauges: new Metrics(),
+        log: { error: (line: string) => void lines.push(line) } as Log,
+        elapsed: () => (clock += 2000),
+      });
+      expect(limiter).toBeDefined();
+      onTestFinished(async () => {
+        limiter?.close();
+        await listener.stop(true);
+      });
+      await until(() => looks >= 3);
+      expect(lines).toEqual([expect.stringContaining("cannot limit connections: Error: no ports")]);
+    },
+  );
 });
 
 describe("--trusted-proxy", () => {

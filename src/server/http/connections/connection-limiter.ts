@@ -1,6 +1,8 @@
 import type { Log } from "../../../log.ts";
+import { describeError } from "../../core/describe-error.ts";
 import type { Gauges } from "../../core/gauges.ts";
 import { AcceptGate } from "./accept-gate.ts";
+import { ClosedConnections } from "./closed-connections.ts";
 import { Descriptors } from "./descriptors.ts";
 import { openLibc } from "./libc.ts";
 import { Sockets } from "./sockets.ts";
@@ -16,8 +18,8 @@ const roundInterval = 1;
 const stuckInterval = 20;
 /** Milliseconds without a closed connection after which descriptors are no longer short. */
 const calmAfter = 1000;
-/** Milliseconds between two lines in the log. */
-const logInterval = 60_000;
+/** Milliseconds between two lines in the log about errors. */
+const faultInterval = 60_000;
 
 export interface ConnectionLimiterOptions {
   /** The port on which this process listens. */
@@ -36,7 +38,12 @@ export interface ConnectionLimiterOptions {
   elapsed(): number;
 }
 
-type Reason = "address" | "descriptors" | "vanished";
+/** The connections over TCP of a server. */
+export interface ConnectionCounts {
+  open: number;
+  /** Connections that the server closed since its start, by reason. */
+  closed: ClosedConnections["counts"];
+}
 
 /**
  * Limits the connections of a listener. In ordinary times the limit of the process on descriptors is lower than the
@@ -50,19 +57,19 @@ export class ConnectionLimiter {
   readonly #gate: AcceptGate;
   readonly #backlog: number;
   readonly #maxPerAddress: number;
-  readonly #closed: Record<Reason, number> = { address: 0, descriptors: 0, vanished: 0 };
+  readonly #closed: ClosedConnections;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isShort = false;
   #nextSweep = 0;
   #lastClosed = 0;
-  #lastLogged = Number.NEGATIVE_INFINITY;
-  #unlogged = 0;
+  #lastFault = Number.NEGATIVE_INFINITY;
 
   private constructor(
     options: ConnectionLimiterOptions,
     { sockets, descriptors, gate }: { sockets: Sockets; descriptors: Descriptors; gate: AcceptGate },
   ) {
     this.#options = options;
+    this.#closed = new ClosedConnections(options.log);
     this.#sockets = sockets;
     this.#descriptors = descriptors;
     this.#gate = gate;
@@ -92,6 +99,10 @@ export class ConnectionLimiter {
     this.#descriptors.allow(this.#descriptors.hard);
   }
 
+  get counts(): ConnectionCounts {
+    return { open: this.#sockets.list().length, closed: this.#closed.counts };
+  }
+
   #again(milliseconds: number): void {
     this.#timer = setTimeout(() => this.#look(), milliseconds);
     this.#timer.unref();
@@ -103,9 +114,18 @@ export class ConnectionLimiter {
       if (!this.#isShort && this.#descriptors.isFull) this.#begin();
       if (this.#isShort) next = this.#round();
       else if (this.#options.elapsed() >= this.#nextSweep) this.#sweep();
-    } finally {
-      this.#again(next);
+    } catch (error) {
+      // Nothing waits for this timer: an error that leaves it would end the process.
+      this.#logFault(error);
     }
+    this.#again(next);
+  }
+
+  #logFault(error: unknown): void {
+    const now = this.#options.elapsed();
+    if (now - this.#lastFault < faultInterval) return;
+    this.#lastFault = now;
+    this.#options.log.error(`cannot limit connections: ${describeError(error)}`);
   }
 
   #begin(): void {
@@ -113,7 +133,7 @@ export class ConnectionLimiter {
     this.#isShort = true;
   }
 
-  #end(): void {
+  #beCalm(): void {
     this.#descriptors.allow(this.#descriptors.ordinary);
     this.#gate.resume();
     this.#isShort = false;
@@ -131,7 +151,7 @@ export class ConnectionLimiter {
       if (victims.length > 0) return roundInterval;
     }
     if (used > ordinary - this.#backlog) return stuckInterval;
-    if (this.#options.elapsed() - this.#lastClosed > calmAfter) this.#end();
+    if (this.#options.elapsed() - this.#lastClosed > calmAfter) this.#beCalm();
     else {
       // Bun accepts all that come while it accepts, so the reserve is closed meanwhile.
       this.#descriptors.allow(ordinary);
@@ -142,12 +162,12 @@ export class ConnectionLimiter {
 
   #sweep(): void {
     const began = this.#options.elapsed();
+    this.#nextSweep = began + sweepInterval;
     const { isExempt, busyPorts } = this.#options;
     const connections = this.#sockets.list();
-    this.#close(
-      connections.filter(({ hasVanished }) => hasVanished),
-      "vanished",
-    );
+    const vanished = connections.filter(({ hasVanished }) => hasVanished);
+    this.#end(vanished);
+    this.#closed.addVanished(vanished.length);
     const limits = { maxPerAddress: this.#maxPerAddress || Number.POSITIVE_INFINITY, isExempt };
     this.#close(overLimit(connections, busyPorts(), limits), "address");
     const ended = this.#options.elapsed();
@@ -155,31 +175,28 @@ export class ConnectionLimiter {
     this.#nextSweep = ended + Math.max(sweepInterval, 100 * (ended - began));
   }
 
-  #close(victims: readonly OpenConnection[], reason: Reason): void {
+  #close(victims: readonly OpenConnection[], reason: "address" | "descriptors"): void {
     if (victims.length === 0) return;
-    for (const victim of victims) this.#sockets.end(victim);
-    this.#closed[reason] += victims.length;
-    if (reason === "vanished") return;
-    this.#unlogged += victims.length;
-    const now = this.#options.elapsed();
-    this.#lastClosed = now;
-    if (now - this.#lastLogged < logInterval) return;
-    this.#lastLogged = now;
-    const why =
+    this.#end(victims);
+    this.#lastClosed = this.#options.elapsed();
+    const cause =
       reason === "address"
         ? `${victims[0]!.address} has more than ${this.#maxPerAddress} (--max-connections-per-address)`
         : `all ${this.#descriptors.hard} descriptors are in use (ulimit -n)`;
-    this.#options.log.warn(`closed ${this.#unlogged} connections: ${why}`);
-    this.#unlogged = 0;
+    this.#closed.add(reason, victims.length, cause, this.#lastClosed);
+  }
+
+  #end(victims: readonly OpenConnection[]): void {
+    for (const victim of victims) this.#sockets.end(victim);
   }
 
   #registerGauges(): void {
     const { gauges } = this.#options;
-    gauges.gauge("mcpctl_open_connections", "Connections over TCP", () => this.#sockets.list().length);
+    gauges.gauge("mcpctl_open_connections", "Connections over TCP", () => this.counts.open);
     gauges.gauge(
       "mcpctl_connections_closed_total",
       "Connections closed by reason: too many of one address, no descriptors left, or a peer that has vanished",
-      () => Object.entries(this.#closed).map(([reason, count]) => [{ reason }, count] as const),
+      () => Object.entries(this.#closed.counts).map(([reason, count]) => [{ reason }, count] as const),
       "counter",
     );
   }

@@ -75,7 +75,20 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       summary: "Return the version of the server",
       handle: () => Response.json(version),
     },
+    {
+      method: "GET",
+      path: "/api/v1/status",
+      access: { verb: "view", resource: "metrics" },
+      summary: "Return what the server uses: the database, its disk, connections",
+      handle: () => Response.json(use(server)),
+    },
   ];
+}
+
+/** Returns what a server uses. What it cannot find out is left out. */
+function use(server: Server) {
+  const { bytes, logBytes, freeBytes } = server.diskUse;
+  return { database: { bytes, logBytes, freeBytes }, connections: server.connections() };
 }
 
 function welcomeText(origin: string): string {
