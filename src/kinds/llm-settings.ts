@@ -102,7 +102,7 @@ export const Quirks = Type.Object(
     ),
     laterSystem: yesNo("It takes system messages behind the first turn; elsewhere they join the user's turn"),
     openaiFields: yesNo("It takes OpenAI's fields that only describe or tune, such as prompt_cache_key"),
-    sampling: yesNo("False: it refuses temperature, top_p and top_k"),
+    sampling: yesNo("False: it refuses temperature, top_p, top_k and penalties, which are left out"),
     toolTurnReasoning: yesNo("It refuses tool turns of the history without reasoning: they get a blank"),
     plainHistory: yesNo("It refuses fields of earlier answers that OpenAI does not have: they are left out"),
     unversioned: yesNo("Paths of calls follow the url without /v1"),
@@ -112,7 +112,8 @@ export const Quirks = Type.Object(
     without: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
         maxItems: 50,
-        description: "Top-level fields that are left out of translated requests",
+        description:
+          "Top-level fields that are left out of translated requests; temperature, stop and their like of all",
       }),
     ),
   },

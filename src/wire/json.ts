@@ -187,46 +187,61 @@ function countedStrings(text: string, tooMany: () => AppError): (start: number) 
 /**
  * Replaces values of the top-level object in JSON text; keys that the text lacks become its first ones. Every other
  * byte stays: big integers, the order of keys, white space. A value of undefined changes nothing.
+ *
+ * @param names As those of `spliceTexts`.
  */
-export function spliceTopLevel(text: string, scan: JsonScan, values: Record<string, unknown>): string {
+export function spliceTopLevel(
+  text: string,
+  scan: JsonScan,
+  values: Record<string, unknown>,
+  names?: ReadonlyMap<string, string | null>,
+): string {
   const texts = new Map<string, string>();
   for (const [key, value] of Object.entries(values))
     if (value !== undefined) texts.set(key, JSON.stringify(value));
-  return spliceTexts(text, scan, texts);
+  return spliceTexts(text, scan, texts, names);
 }
 
-/** Does the same with values that are JSON text already. */
-export function spliceTexts(text: string, scan: JsonScan, texts: ReadonlyMap<string, string>): string {
+/**
+ * Does the same with values that are JSON text already.
+ *
+ * @param names New names of keys. A key with the name null is removed, with its value and one comma.
+ */
+export function spliceTexts(
+  text: string,
+  scan: JsonScan,
+  texts: ReadonlyMap<string, string>,
+  names: ReadonlyMap<string, string | null> = noNames,
+): string {
   const missing = new Map(texts);
   let rest = "";
   let from = scan.inside;
+  let isFirst = true;
   for (const { key, start, end } of scan.members) {
-    const value = texts.get(key);
-    if (value === undefined) continue;
-    rest += text.slice(from, start) + value;
+    const name = names.get(key);
+    if (name !== null) {
+      const lead = text.slice(from, start);
+      const joined = isFirst ? lead.replace(/^\s*,/, "") : lead;
+      rest += name === undefined ? joined : joined.replace(keyText, () => JSON.stringify(name));
+      rest += texts.get(key) ?? text.slice(start, end);
+      isFirst = false;
+    }
     from = end;
     missing.delete(key);
   }
   rest += text.slice(from);
   const added = Array.from(missing, ([key, value]) => `${JSON.stringify(key)}:${value}`);
-  const separator = added.length > 0 && scan.members.length > 0 ? "," : "";
+  const separator = added.length > 0 && !isFirst ? "," : "";
   return text.slice(0, scan.inside) + added.join(",") + separator + rest;
 }
 
+const noNames: ReadonlyMap<string, null> = new Map();
+const noTexts: ReadonlyMap<string, string> = new Map();
+const keyText = /"(?:[^"\\]|\\.)*"/;
+
 /** Removes a key of the top-level object from JSON text. Every other byte stays, but for one comma. */
 export function withoutTopLevel(text: string, scan: JsonScan, key: string): string {
-  let rest = text.slice(0, scan.inside);
-  let isFirst = true;
-  let from = scan.inside;
-  for (const member of scan.members) {
-    if (member.key !== key) {
-      const piece = text.slice(from, member.end);
-      rest += isFirst ? piece.replace(/^\s*,/, "") : piece;
-      isFirst = false;
-    }
-    from = member.end;
-  }
-  return rest + text.slice(from);
+  return spliceTexts(text, scan, noTexts, new Map([[key, null]]));
 }
 
 /** JSON.rawJSON and a reviver that sees the source, which TypeScript's library does not describe yet. */

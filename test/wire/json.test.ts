@@ -201,6 +201,16 @@ it("spliceTexts inserts JSON text unchanged", () => {
   );
 });
 
+it("spliceTexts renames and removes keys, and leaves every other byte alone", () => {
+  const names = new Map([
+    ["a", "$&"],
+    ["x", null],
+  ]);
+  const splice = (text: string) => spliceTexts(text, scanJson(text, depth64), new Map([["c", "1"]]), names);
+  expect(splice('{ "x":[1] , "\\u0061" : 1.0,"b":{"a":2} ,"x":3}')).toBe('{"c":1, "$&" : 1.0,"b":{"a":2}}');
+  expect(splice('{"x":1}')).toBe('{"c":1}');
+});
+
 describe("withoutTopLevel", () => {
   const without = (text: string, key = "x") => withoutTopLevel(text, scanJson(text, depth64), key);
 

@@ -1,3 +1,4 @@
+import { saysUnsupported, tuningFields } from "./tuning-fields.ts";
 import type { Quirks } from "./types.ts";
 
 /** A refusal of a provider, and the request that it refused. */
@@ -11,6 +12,8 @@ export interface ProviderRefusal {
   sent: Readonly<Record<string, unknown>>;
   /** Fields that can be left out: this program added them, or they change nothing that an answer says. */
   removable: readonly string[];
+  /** The quirks with which the request was made. */
+  quirks?: Quirks;
 }
 
 /** Sentences that tell the most output tokens of a model: OpenAI, Anthropic, DeepSeek, Groq, Mistral, Gemini, Together. */
@@ -40,7 +43,21 @@ export function correctionOf(refusal: ProviderRefusal): Quirks | undefined {
       return { limitField: "max_tokens" };
   }
   const field = refusal.removable.find((name) => Object.hasOwn(sent, name) && names(refusal, name));
-  return field === undefined ? undefined : { without: [field] };
+  if (field !== undefined) return { without: [field] };
+  return tuningCorrection(refusal);
+}
+
+/** A model that has no temperature has no other setting of sampling either. Of two that exclude each other, one stays. */
+function tuningCorrection(refusal: ProviderRefusal): Quirks | undefined {
+  const { message, sent, quirks } = refusal;
+  const named = tuningFields.filter(
+    (name) => Object.hasOwn(sent, name) && names(refusal, name) && saysUnsupported(name, message),
+  );
+  const field = named.at(-1);
+  if (field === undefined) return undefined;
+  return field === "temperature" && quirks?.sampling === undefined
+    ? { sampling: false }
+    : { without: [field] };
 }
 
 /** Merges two sets of quirks: the later one holds, and fields to leave out add up. */

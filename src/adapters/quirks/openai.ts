@@ -59,12 +59,18 @@ export const openaiQuirks: readonly QuirkRow[] = [
     source: reasoning,
   },
   {
+    // It does not reason.
+    when: { model: /(?:^|[/:])gpt-5-chat(?![a-z0-9])/ },
+    sampling: true,
+    source: "https://developers.openai.com/api/docs/models/gpt-5-chat-latest",
+  },
+  {
     when: { model: { name: gpt, from: "5.1" } },
     effortNone: true,
     source: "https://developers.openai.com/api/docs/models/gpt-5.1",
   },
   {
-    when: { model: /codex|pro/ },
+    when: { model: /(?:^|[/:])gpt-\d[\d.]*(?:-[\w.]+)*-(?:codex|pro)(?![a-z0-9])/ },
     effortNone: false,
     source: "https://developers.openai.com/api/docs/models/gpt-5.3-codex",
   },

@@ -34,7 +34,7 @@ export interface Quirks {
   readonly maxOutputTokens?: number;
   /** The field of a chat request that limits the answer; `max_tokens` where none is named. */
   readonly limitField?: "max_tokens" | "max_completion_tokens";
-  /** False: the model refuses `temperature`, `top_p` and `top_k`. */
+  /** False: the model refuses `temperature`, `top_p`, `top_k` and penalties while it reasons. */
   readonly sampling?: boolean;
   /** Efforts of reasoning that the model takes, from the least to the most. Without any it is sent none. */
   readonly efforts?: readonly Effort[];

@@ -6,7 +6,6 @@ import { providerDialect } from "../../adapters/provider-dialect.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
 import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
-import { droppedFields } from "../../adapters/translation/dropped-fields.ts";
 import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
@@ -59,8 +58,6 @@ interface PreparedCall {
   translation: Translation | undefined;
   providerRequest: ProviderRequest;
   quirks: Quirks;
-  /** The names of the caller's fields that are left out. */
-  dropped: readonly string[];
 }
 
 /** The progress of an attempt, for the decision to try again. */
@@ -131,7 +128,7 @@ export async function attempt(
       onComplete: ({ answer }) => answer && context.onAnswer(answer, prepared.llm),
     });
     const options =
-      prepared.dropped.length === 0
+      prepared.providerRequest.dropped.length === 0
         ? streamHeaders
         : { headers: { ...streamHeaders.headers, ...droppedHeader(prepared) } };
     return new Response(body instanceof Promise ? await body : body, options);
@@ -162,7 +159,7 @@ function learn(
 }
 
 /** Returns the header that names the fields that were left out; none where all were sent. */
-function droppedHeader({ dropped }: PreparedCall): Record<string, string> {
+function droppedHeader({ providerRequest: { dropped } }: PreparedCall): Record<string, string> {
   return dropped.length > 0 ? { "x-mcpctl-dropped": dropped.join(", ") } : {};
 }
 
@@ -291,10 +288,7 @@ function prepare(
     });
   const path = translation ? operations[translation.provider].path : native!;
   const providerRequest = toProviderRequest(request, operation, { path, translation, model, quirks });
-  const dropped = translation
-    ? droppedFields(translation.caller, request.body, quirks, translation.provider !== "messages")
-    : [];
-  return { request, operation, llm, provider, translation, providerRequest, quirks, dropped };
+  return { request, operation, llm, provider, translation, providerRequest, quirks };
 }
 
 function missingOperation(operation: Operation, taken: readonly Operation[]): AppError {
@@ -331,7 +325,8 @@ async function wholeResponse(
   if (isLarge) await nextTurn();
   if (translated) return Response.json(translated, { headers: droppedHeader(prepared) });
   const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
-  return new Response(untranslated, { headers: { "content-type": "application/json" } });
+  const headers = { "content-type": "application/json", ...droppedHeader(prepared) };
+  return new Response(untranslated, { headers });
 }
 
 /** Returns the dialect in which the provider answers. */

@@ -126,13 +126,13 @@ function wrongRequest(error: AppError, { text, isTranslated, stripUsage, quirks 
     message: error.message,
     param: error.provider?.fields["param"],
     sent: withInner(sent),
+    quirks,
   };
   const history = historyCorrectionOf(refusal);
   if (history) return history;
   const correction = correctionOf({ ...refusal, removable: isTranslated ? removable : own });
-  const isLimit = correction && !correction.without;
   // A caller of the provider's own dialect has set its limit for this provider.
-  if (!isTranslated && isLimit) return undefined;
+  if (!isTranslated && correction?.maxOutputTokens !== undefined) return undefined;
   const isKnown = correction?.without?.every((name) => quirks.without?.includes(name));
   return isKnown ? undefined : correction;
 }

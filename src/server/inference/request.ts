@@ -1,5 +1,7 @@
+import { fittedFields, leftOutFields } from "../../adapters/passthrough/fitted-fields.ts";
 import { passthroughs } from "../../adapters/passthrough/index.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
+import { droppedFields } from "../../adapters/translation/dropped-fields.ts";
 import type { Adapter, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
@@ -28,6 +30,8 @@ export interface ProviderRequest {
   form?: { parts: readonly Uint8Array[]; contentType: string };
   /** The server asks for a usage frame that the caller did not ask for, and removes it from the response. */
   stripUsage: boolean;
+  /** The names of the caller's fields that are left out. */
+  dropped: readonly string[];
 }
 
 /** The provider's side of a call. */
@@ -63,7 +67,13 @@ function convertedRequest(
 ): ProviderRequest {
   if (form) {
     const contentType = `multipart/form-data; boundary="${form.boundary}"`;
-    return { path, text, form: { parts: withModelInForm(form, model), contentType }, stripUsage: false };
+    return {
+      path,
+      text,
+      form: { parts: withModelInForm(form, model), contentType },
+      stripUsage: false,
+      dropped: [],
+    };
   }
   const renamed = body["model"] === model ? {} : { model };
   if (!isDialect(operation)) {
@@ -72,12 +82,22 @@ function convertedRequest(
       { ...body, stream: false },
       quirks,
     );
-    return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage: false };
+    return {
+      path,
+      text: spliceTopLevel(text, scan, { ...renamed, ...changes }),
+      stripUsage: false,
+      dropped: [],
+    };
   }
   dialects[operation].checkRequest(body);
-  if (translation) return { path, text: translatedText(translation, body, model, quirks), stripUsage: false };
+  if (translation) {
+    const dropped = droppedFields(translation.caller, body, quirks, translation.provider !== "messages");
+    return { path, text: translatedText(translation, body, model, quirks), stripUsage: false, dropped };
+  }
   const { changes, stripUsage } = passthroughs[operation].prepare(body, quirks);
-  return { path, text: spliceTopLevel(text, scan, { ...renamed, ...changes }), stripUsage };
+  const names = fittedFields(operation, body, quirks);
+  const sent = spliceTopLevel(text, scan, { ...renamed, ...changes }, names);
+  return { path, text: sent, stripUsage, dropped: leftOutFields(names, body) };
 }
 
 function translatedText(

@@ -62,6 +62,47 @@ describe("the correction after a refusal (case 107)", () => {
     expect(correction("stream_options is not permitted", sent, more)).toBeUndefined();
   });
 
+  it.each<[string, object, object]>([
+    [
+      "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
+      { temperature: 0, top_p: 1 },
+      { sampling: false },
+    ],
+    ["invalid temperature: only 1 is allowed for this model", { temperature: 0 }, { sampling: false }],
+    ["`temperature` is deprecated for this model.", { temperature: 0 }, { sampling: false }],
+    [
+      "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
+      { temperature: 0, top_p: 1 },
+      { without: ["top_p"] },
+    ],
+    ["Unsupported parameter: 'stop' is not supported with this model.", { stop: [] }, { without: ["stop"] }],
+    [
+      "Unrecognized request argument supplied: reasoning_effort",
+      { reasoning_effort: "low" },
+      { without: ["reasoning_effort"] },
+    ],
+  ])("is a setting that the model does not have: %s", (message, sent, quirks) => {
+    expect(correction(message, sent)).toEqual(quirks);
+  });
+
+  it.each<[string, object]>([
+    ["temperature must be between 0 and 2", { temperature: 3 }],
+    [
+      "Unsupported value: 'reasoning_effort' does not support 'xhigh' with this model.",
+      { reasoning_effort: "xhigh" },
+    ],
+    ["Unsupported parameter: 'logprobs' is not supported with this model.", { logprobs: true }],
+    ["Unsupported parameter: 'temperature' is not supported with this model.", { messages: [] }],
+  ])("is none for the caller's own fault: %s", (message, sent) => {
+    expect(correction(message, sent)).toBeUndefined();
+  });
+
+  it("names the field where the model is known to take no sampling", () => {
+    const message = "Unsupported parameter: 'temperature' is not supported with this model.";
+    const more = { quirks: { sampling: false } };
+    expect(correction(message, { temperature: 0 }, more)).toEqual({ without: ["temperature"] });
+  });
+
   it("adds up with earlier ones", () => {
     expect(mergedQuirks({ without: ["a"], sampling: false }, { without: ["b"] })).toEqual({
       sampling: false,

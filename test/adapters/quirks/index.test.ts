@@ -73,7 +73,10 @@ const known: [QuirkSubject, object][] = [
   [vllm("deepseek-v4-flash"), { efforts: toHigh, toolTurnReasoning: true }],
   [vllm("models/gemini-3-flash"), { efforts: toHigh, callSignature: "skip_thought_signature_validator" }],
   [vllm("moonshotai/Kimi-K2.6"), { toolTurnReasoning: true }],
-  [openai("gpt-5-chat-latest"), { ...atOpenai, ...reasoner, sealedReasoning: false, efforts: toHigh }],
+  [
+    openai("gpt-5-chat-latest"),
+    { ...atOpenai, ...reasoner, sampling: true, sealedReasoning: false, efforts: toHigh },
+  ],
   [
     { type: "openai", host: "api.groq.com", model: "llama-3.3-70b" },
     { takes: ["responses"], plainHistory: true },
@@ -81,6 +84,15 @@ const known: [QuirkSubject, object][] = [
   [mistral("devstral"), { takes: ["responses"], callIds: { longest: 9, isExact: true }, plainHistory: true }],
   [vllm("qwen3:8b"), {}],
   [vllm("foo-gpt-5"), {}],
+  // Names with the letters of "pro" and "codex" that say nothing.
+  [vllm("production-model"), {}],
+  [vllm("qwen3-codex"), {}],
+  [vllm("gemini-2.5-pro"), { efforts: toHigh }],
+  [vllm("gpt-5.1-production"), { ...reasoner, ...sealed, efforts: toHigh, effortNone: true }],
+  [
+    vllm("openai/gpt-5.2-pro"),
+    { ...responsesOnly, ...reasoner, ...sealed, efforts: toXhigh, effortNone: false },
+  ],
 ];
 
 it.each(known)("the quirks of %j are %j", (llm, quirks) => {

@@ -82,6 +82,53 @@ describe("a refusal of something that the server can leave out (case 107)", () =
   });
 });
 
+describe("a chat request that passes to a model that refuses a setting (case 150)", () => {
+  const refuse = (message: string) => reply(400, { error: { message, type: "invalid_request_error" } });
+
+  it("is sent once more without it, at once from then on, and the caller is told", async () => {
+    const { call, provider, server } = await withProvider((asked, connection) => {
+      const unsupported = "is not supported with this model.";
+      if ("max_tokens" in asked.body)
+        return connection.write(refuse(`'max_tokens' ${unsupported} Use 'max_completion_tokens' instead.`));
+      if ("temperature" in asked.body) return connection.write(refuse(`'temperature' ${unsupported}`));
+      connection.write(answer);
+    });
+    const limited = await call("POST", chatPath, request);
+    expect([limited.status, limited.headers.get("x-mcpctl-dropped")]).toEqual([200, null]);
+    for (let n = 0; n < 2; n++) {
+      const { status, headers } = await call("POST", chatPath, { ...request, temperature: 0, top_p: 0.5 });
+      expect([status, headers.get("x-mcpctl-dropped")]).toEqual([200, "temperature, top_p"]);
+    }
+    const sent = provider.seen.map(({ body }) => Object.keys(body).slice(2).join());
+    expect(sent).toEqual([
+      "max_tokens",
+      "max_completion_tokens",
+      "max_completion_tokens,temperature,top_p",
+      ...["max_completion_tokens", "max_completion_tokens"],
+    ]);
+    expect(await shown(server)).toEqual({ limitField: "max_completion_tokens", sampling: false });
+  });
+
+  it("keeps what is out of range, which is the caller's own fault", async () => {
+    const { call, provider } = await withProvider((_, connection) =>
+      connection.write(refuse("temperature must be between 0 and 2")),
+    );
+    expect((await call("POST", chatPath, { ...question, temperature: 3 })).status).toBe(400);
+    expect(provider.seen).toHaveLength(1);
+  });
+
+  it("is right at once where the model is known, streamed too", async () => {
+    const { call, provider } = await withProvider(
+      (_, connection) => connection.write(streamHead + chunk(chatFrames(["hi"], false).join("")) + lastChunk),
+      { model: "o3" },
+    );
+    const { headers } = await call("POST", chatPath, { ...request, stream: true, temperature: 0 });
+    expect(headers.get("x-mcpctl-dropped")).toBe("temperature");
+    expect(provider.seen[0]!.body).toMatchObject({ model: "o3", max_completion_tokens: 32_000 });
+    for (const gone of ["max_tokens", "temperature"]) expect(provider.seen[0]!.body).not.toHaveProperty(gone);
+  });
+});
+
 describe("a provider of type openai without OpenAI's responses", () => {
   it.each([404, 405, 500, 501])("that answers %i gets chat completions from then on", async (status) => {
     const { call, provider } = await withProvider((asked, connection) =>
