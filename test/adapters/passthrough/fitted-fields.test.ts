@@ -51,7 +51,12 @@ describe("a chat request that passes to a model of OpenAI that reasons (case 150
       '{"model":"o3","messages":[{}]}',
       "temperature,top_p",
     ],
-    ["gpt-5.6", '{"model":"gpt-5.6","messages":[{}],"temperature":1}', '{"model":"gpt-5.6","messages":[{}]}', ""],
+    [
+      "gpt-5.6",
+      '{"model":"gpt-5.6","messages":[{}],"temperature":1}',
+      '{"model":"gpt-5.6","messages":[{}]}',
+      "",
+    ],
     [
       "gpt-5.2",
       '{"model":"gpt-5.2","messages":[{}],"temperature":0.0,"reasoning_effort":"low"}',
