@@ -1,6 +1,6 @@
 import { pause, systemTime, type Time } from "../time.ts";
 import { type Marker, type ProcessIdentity, type ProcessTable, processTable } from "./process-table.ts";
-import { signalGroup } from "./signals.ts";
+import { signalGroup, signalProcess } from "./signals.ts";
 import { cannotBeEnded, pollMs, sweep, unbroken } from "./sweep.ts";
 
 /** A process and the processes that it has started. They share a process group, which has the first one's number. */
@@ -43,6 +43,8 @@ export interface GroupOptions {
   marker?: Marker;
   /** True: processes that outlive the first one go on until `stop`, as those of a command that starts a service. */
   restStays?: boolean;
+  /** True: the first process only waits for the program and would take its grace away by ending first. */
+  hasMonitor?: boolean;
   table?: ProcessTable;
   time?: Time;
 }
@@ -66,7 +68,8 @@ export function describeExit({ code, signal }: Exit): string {
 /** Makes the group of a first process that runs. */
 export function groupOf(leader: Leader, options: GroupOptions): ProcessGroup {
   const { pid, start, exited } = leader;
-  const { name, timeouts, marker, restStays = false, table = processTable(), time = systemTime } = options;
+  const { name, timeouts, marker, restStays = false, hasMonitor = false } = options;
+  const { table = processTable(), time = systemTime } = options;
   const isVisible = table.startOf(process.pid) !== undefined;
   const hasProcess = () => signalGroup(pid, 0) && (!isVisible || table.inGroup(pid).length > 0);
 
@@ -79,6 +82,11 @@ export function groupOf(leader: Leader, options: GroupOptions): ProcessGroup {
     return isEmpty;
   };
   const signal = (what: NodeJS.Signals) => !isOver() && signalGroup(pid, what);
+  const terminate = () => {
+    const rest = hasMonitor && !isOver() ? table.inGroup(pid).filter((one) => one.pid !== pid) : [];
+    for (const one of rest) signalProcess(one.pid, "SIGTERM");
+    return rest.length > 0 || signal("SIGTERM");
+  };
   const over = async (milliseconds: number) => {
     const end = time.elapsed() + milliseconds;
     while (!isOver() && time.elapsed() < end) await pause(time, pollMs, unbroken);
@@ -102,7 +110,7 @@ export function groupOf(leader: Leader, options: GroupOptions): ProcessGroup {
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     if (marker) before = table.marked(marker);
-    if (signal("SIGTERM")) await over(timeouts.grace);
+    if (terminate()) await over(timeouts.grace);
     if (signal("SIGKILL")) await over(timeouts.kill);
     await endRest();
     if (!isOver()) throw cannotBeEnded(name, 1);

@@ -1,0 +1,12 @@
+import type { SandboxName } from "../sandbox/levels.ts";
+import type { ResourceLimits, SandboxedCommand } from "../sandbox/sandbox-level.ts";
+
+/** A program that is ready to be started: within its sandbox, with its environment. */
+export interface Launch extends SandboxedCommand {
+  /** The name of the program for people. */
+  name: string;
+  level: SandboxName;
+  /** Sentences for people about the sandbox: stronger ones that the host lacks, and what this one does not do. */
+  notes: string[];
+  limits: ResourceLimits;
+}

@@ -1,0 +1,13 @@
+import type { SandboxLevel } from "./sandbox-level.ts";
+
+/** No sandbox: the program has all rights of the user that mcpctl runs as. */
+export const none: SandboxLevel = {
+  name: "none",
+  title: "no sandbox",
+  gaps: [
+    "it has every right of the user that mcpctl runs as: files, other programs and their environment, the network",
+    "a process of it that leaves its group and empties its environment outlives it",
+  ],
+  probe: async () => ({ available: true }),
+  wrap: ({ argv, env, folder }) => ({ argv: [...argv], env: { ...env }, cwd: folder, hasMonitor: false }),
+};

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { chooseLevel, sandboxLevels, sandboxNames } from "../../../src/processes/sandbox/levels.ts";
+import type { Availability, SandboxLevel } from "../../../src/processes/sandbox/sandbox-level.ts";
+import { errorOf } from "../../support/error-of.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+function level(name: string, found: Availability): SandboxLevel {
+  return {
+    name,
+    title: name,
+    gaps: [],
+    probe: async () => found,
+    wrap: ({ argv, env, folder }) => ({ argv: [...argv], env, cwd: folder, hasMonitor: false }),
+  };
+}
+
+const missing = { available: false, reason: "it is not installed", hint: "install it" } as const;
+const levels = [
+  level("strong", missing),
+  level("middle", { available: true }),
+  level("weak", { available: true }),
+];
+
+describe("the choice of a sandbox", () => {
+  it("is the strongest that the host has for auto, with the reasons against stronger ones", async () => {
+    const { level, missing } = await chooseLevel("auto", levels);
+    expect(level.name).toBe("middle");
+    expect(missing).toEqual(["strong is not used: it is not installed"]);
+  });
+
+  it("is the named one, also where a stronger one exists", async () => {
+    const { level, missing } = await chooseLevel("weak", levels);
+    expect(level.name).toBe("weak");
+    expect(missing).toEqual([]);
+  });
+
+  // T143
+  it("fails for a level that the host lacks, instead of taking a weaker one", async () => {
+    expect(await errorOf(chooseLevel("strong", levels))).toMatchObject({
+      code: "not_supported",
+      message: "the sandbox strong does not work on this host: it is not installed",
+      hint: "install it",
+    });
+  });
+
+  it("fails for an unknown name, with the names that there are", async () => {
+    expect(await errorOf(chooseLevel("chroot", levels))).toMatchObject({
+      code: "invalid_request",
+      hint: "the sandboxes are: auto, strong, middle, weak",
+    });
+  });
+});
+
+describe("the levels of a host without any program", () => {
+  it("are found out one by one: what works without a program, and the reason for each other", async () => {
+    const found = sandboxLevels({ path: temporaryFolder() });
+    expect(found.map(({ name }) => name)).toEqual([...sandboxNames]);
+    expect(await found.find(({ name }) => name === "bwrap")!.probe()).toEqual({
+      available: false,
+      reason: "bubblewrap is not installed",
+      hint: expect.stringContaining("apt-get install bubblewrap"),
+    });
+    expect(await found.at(-1)!.probe()).toEqual({ available: true });
+  });
+});

@@ -1,0 +1,76 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+
+/**
+ * A program that tries what a hostile MCP server would try: `hostile-program.ts ATTEMPT [ARGUMENT...]`. It prints one
+ * line of JSON with what it has got, `{got: …}`, or `{denied: "EACCES"}`, and ends.
+ */
+const attempts: Record<string, (...args: string[]) => unknown> = {
+  /** Reads a file. */
+  read: (path) => readFileSync(path!, "utf8"),
+  /** Lists a folder. */
+  list: (path) => readdirSync(path!),
+  write: (path) => {
+    writeFileSync(path!, "hostile");
+    return "written";
+  },
+  /** Searches the environment of every process for a text. */
+  environments: (wanted) => {
+    const readable = readdirSync("/proc").filter((name) => {
+      try {
+        return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, "latin1").includes(wanted!);
+      } catch {
+        return false;
+      }
+    });
+    if (readable.length === 0) throw Object.assign(new Error(), { code: "NONE" });
+    return readable.length;
+  },
+  environment: () => process.env,
+  /** Sends a signal to a process. */
+  kill: (pid) => process.kill(Number(pid), "SIGTERM"),
+  /** Connects to a port, or to the path of a Unix socket. */
+  connect: (target) =>
+    new Promise((done, failed) => {
+      const to = target!.startsWith("/") ? { path: target! } : { host: "127.0.0.1", port: Number(target) };
+      connect(to)
+        .on("connect", () => done("connected"))
+        .on("error", failed);
+    }),
+  /** Starts processes until the system refuses one, or until there are so many. */
+  fork: async (most) => {
+    const started = [];
+    let refused: unknown;
+    for (let count = 0; count < Number(most); count++) {
+      const child = spawn("sleep", ["60"], { stdio: "ignore" });
+      refused = await new Promise((done) => child.on("spawn", () => done(undefined)).on("error", done));
+      if (refused !== undefined) break;
+      started.push(child);
+    }
+    for (const child of started) child.kill("SIGKILL");
+    if (refused !== undefined) throw refused;
+    return started.length;
+  },
+  /** Takes memory in steps of 16 MiB until there are so many MiB. */
+  memory: async (most) => {
+    const parts: Uint8Array[] = [];
+    for (let taken = 0; taken < Number(most); taken += 16) {
+      parts.push(new Uint8Array(16 * 1024 * 1024).fill(1));
+      await Bun.sleep(5);
+    }
+    return parts.length;
+  },
+  /** Sees how many bits of the capabilities of its user it has. */
+  capabilities: () => /^CapEff:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8"))![1],
+};
+
+const [attempt, ...args] = process.argv.slice(2);
+let outcome: object;
+try {
+  outcome = { got: await attempts[attempt!]!(...args) };
+} catch (error) {
+  outcome = { denied: (error as { code?: string }).code ?? String(error) };
+}
+process.stdout.write(`${JSON.stringify(outcome)}\n`);
+process.exitCode = 0;
