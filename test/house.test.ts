@@ -332,7 +332,12 @@ describe("a kind", () => {
   });
 
   it("such as project is named nowhere else in the server: routes, access and storage use its descriptor", () => {
-    const hooks = ["src/server/core/catalogue/hooks/index.ts", "src/server/core/catalogue/hooks/project.ts"];
+    const hooks = [
+      // The MCP servers of a project are rows of their own.
+      "src/server/core/catalogue/attachments.ts",
+      "src/server/core/catalogue/hooks/index.ts",
+      "src/server/core/catalogue/hooks/project.ts",
+    ];
     const naming = files
       .filter(({ path }) => !["cli", "kinds"].includes(roomOf(path)))
       .filter(({ text }) =>

@@ -36,8 +36,9 @@ export interface Flag {
    * - `subject`: `User:alice`
    * - `grant`: `role:view,resource:llms,name:claude`
    * - `ttl`: `30d`, `never` or RFC 3339
+   * - `named`: `NAME=VALUE` or `NAME=secret://SECRET/KEY`, can be repeated
    */
-  parse?: "pairs" | "secret" | "ref" | "file" | "subject" | "grant" | "ttl";
+  parse?: "pairs" | "secret" | "ref" | "file" | "subject" | "grant" | "ttl" | "named";
   description?: string;
 }
 
@@ -97,6 +98,13 @@ export interface Kind<
   writes: readonly WriteOperation[];
   /** Names are unique within the value of this field (`""` when unset), not within the whole kind. */
   scopedBy?: string;
+  /**
+   * The kind of the row that `scopedBy` names, if these rows are parts of that row. They have no rights of their own: who
+   * may view that row may view them, and who may change it may create, change and delete them.
+   */
+  partOf?: string;
+  /** Rows that the server itself has made are visible to everybody who is logged in. */
+  openBuiltIns?: true;
   /** The number of rows that one user can own, unless the server or the user has another bound. Default: 500. */
   quota: number;
   /** Rows are public or private, and others cannot see a private one. Such a kind has the field `visibility`. */

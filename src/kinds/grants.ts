@@ -11,6 +11,7 @@ export const actions = [
   "backup",
   "restore",
   "impersonate",
+  "host-processes",
 ] as const;
 export type Action = (typeof actions)[number];
 

@@ -1,15 +1,33 @@
 import { agent } from "./agent.ts";
 import type { Kind } from "./define.ts";
 import { group } from "./group.ts";
+import { instance } from "./instance.ts";
 import { llm } from "./llm.ts";
+import { mcpServer } from "./mcp-server.ts";
 import { project } from "./project.ts";
 import { rbac } from "./rbac.ts";
 import { secret } from "./secret.ts";
 import { secretBackend } from "./secret-backend.ts";
+import { serverAttachment } from "./server-attachment.ts";
+import { template } from "./template.ts";
 import { token } from "./token.ts";
 import { user } from "./user.ts";
 
-const all = [secretBackend, secret, llm, agent, user, group, project, rbac, token] as const;
+const all = [
+  secretBackend,
+  secret,
+  llm,
+  agent,
+  template,
+  mcpServer,
+  instance,
+  user,
+  group,
+  project,
+  serverAttachment,
+  rbac,
+  token,
+] as const;
 
 /** All kinds, in the order in which `apply` creates their objects. */
 export const kinds: readonly Kind[] = all;

@@ -26,12 +26,30 @@ export const project = defineKind({
       llmModel: Type.Optional(
         Type.String({ maxLength: 200, description: "A model to use instead of the llm's own" }),
       ),
-      proxyModel: Type.Optional(Type.String({ maxLength: 200, description: "The proxy model to use" })),
+      proxyModel: Type.String({ default: "default", maxLength: 200, description: "The proxy model to use" }),
       servers: Type.Array(Type.String({ minLength: 1 }), {
         default: [],
         uniqueItems: true,
         maxItems: 1000,
-        description: "Names of MCP servers",
+        description:
+          "The attached MCP servers, in the order of attaching; setting it attaches those that are new and detaches the others",
+      }),
+      agents: Type.Array(Type.String({ minLength: 1 }), {
+        default: [],
+        uniqueItems: true,
+        maxItems: 100,
+        description: "Personas that MCP clients of the project are offered as tools",
+      }),
+      sampling: oneOf(["client", "llm", "deny"], {
+        default: "client",
+        description:
+          "MCP servers that ask for a completion: client asks the MCP client for it; llm lets the project's llm answer " +
+          "if the client cannot; deny refuses",
+      }),
+      traffic: oneOf(["off", "metadata", "full"], {
+        default: "off",
+        description:
+          "MCP messages that are kept in memory for mcpctl console: none, their sizes, or all of them",
       }),
     },
     { additionalProperties: false },
@@ -41,6 +59,8 @@ export const project = defineKind({
       description: "The state of llmProvider: registered if there is an llm of that name",
     }),
   }),
+  references: ({ agents = [] }) =>
+    agents.map((name, i) => ({ path: `/agents/${i}`, kind: "agent", name, onDelete: "clear" })),
   awaits: ({ llmProvider }) =>
     llmProvider === undefined || llmProvider === "none" ? [] : [{ kind: "llm", name: llmProvider }],
   columns: [
@@ -56,7 +76,8 @@ export const project = defineKind({
     llm: { field: "llmProvider", value: "NAME|none" },
     "llm-model": { field: "llmModel" },
     "proxy-model": { field: "proxyModel" },
-    server: { field: "servers" },
+    server: { field: "servers", value: "SERVER" },
+    agent: { field: "agents", value: "PERSONA" },
   },
   example: { name: "website", description: "The shop's front page", llmProvider: "claude" },
 });

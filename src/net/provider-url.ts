@@ -13,14 +13,41 @@ const callPath = /\/(?:chat\/completions|completions|responses|messages|embeddin
  * @throws AppError `invalid_request`
  */
 export function normaliseProviderUrl(text: string): string {
+  const url = allowedUrl(text);
+  if (url.search || url.hash) throw refused("must not have a query or fragment");
+  const path = url.pathname.replace(/\/+$/, "").replace(callPath, "").replace(/\/v1$/, "");
+  return `${url.origin}${path.replace(/\/+$/, "")}`;
+}
+
+/** Names of parameters whose values are credentials: `apiKey`, `access_token`, `x-auth`. */
+const credentialName =
+  /(^|[-_.])(key|token|secret|password|passwd|pass|auth|authorization|sig|signature|credentials?)$/;
+
+/**
+ * Normalises the URL of an MCP server. It may have a query, as some services need it, but no credentials: these go into
+ * headers, where they are read from a secret (T135).
+ *
+ * @throws AppError `invalid_request`
+ */
+export function normaliseMcpUrl(text: string): string {
+  const url = allowedUrl(text);
+  if (url.hash) throw refused("must not have a fragment");
+  for (const name of url.searchParams.keys()) {
+    const words = name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase();
+    if (credentialName.test(words) || /^api[-_]?key/.test(words))
+      throw refused("must not contain credentials: put them into headers, from a secret");
+  }
+  return url.href;
+}
+
+/** Returns a URL that may be called: http or https, without user and password, and not of a forbidden address. */
+function allowedUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url) throw refused("is not a URL");
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refused("must be http or https");
   if (url.username || url.password) throw refused("must not contain credentials");
-  if (url.search || url.hash) throw refused("must not have a query or fragment");
   if (isForbiddenHost(url.hostname)) throw refused("points at a link-local or metadata address");
-  const path = url.pathname.replace(/\/+$/, "").replace(callPath, "").replace(/\/v1$/, "");
-  return `${url.origin}${path.replace(/\/+$/, "")}`;
+  return url;
 }
 
 /** A version at the end of a base URL, where it stands for `/v1`: `/v4`, `/v1beta/openai`. */

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
+import { allowsWrite } from "../../kinds/writes.ts";
 import { getObject, listObjects } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -45,7 +46,12 @@ export const get = defineVerb({
     const report = await reportOf(args.kind);
     if (report) return report.print(args, format, context);
     const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
-    const targets = await resolveTargets([args.kind, ...args.names], context);
+    const found = await resolveTargets([args.kind, ...args.names], context);
+    // An export has what apply can create.
+    const targets =
+      args.kind === "all" && format.as === "yaml"
+        ? found.filter(({ kind }) => allowsWrite(kind, "create"))
+        : found;
     if (args.watch) {
       const { watch } = await import("./get/watch.ts");
       if (targets.length > 1) throw new AppError("usage", "-w follows one kind at a time");
@@ -73,7 +79,9 @@ type Result = Listing & { missing: AppError[] };
 async function fetchTarget({ kind, names }: Target, all: boolean, context: Context): Promise<Result> {
   if (names.length === 0) {
     try {
-      return { kind, objects: await listObjects(kind, context), missing: [] };
+      const objects = await listObjects(kind, context);
+      // What comes with the server is no part of a catalogue.
+      return { kind, objects: all ? objects.filter((one) => one["builtIn"] !== true) : objects, missing: [] };
     } catch (error) {
       if (!all || !(error instanceof AppError) || error.code !== "forbidden") throw error;
       warn(context.terminal, `${kind.plural}: ${error.message}`);

@@ -6,7 +6,7 @@ import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { type FieldFlag, flagsOf } from "./define.ts";
 import { fileText } from "./file-text.ts";
-import { endOf, grantOf, pairsOf, referenceOf, subjectOf } from "./parse-values.ts";
+import { endOf, grantOf, namedValueOf, pairsOf, referenceOf, subjectOf } from "./parse-values.ts";
 import { setAt, typedValue } from "./schema.ts";
 import { newPassword, secretValues } from "./secret-values.ts";
 
@@ -53,6 +53,7 @@ async function valueFrom(flag: FieldFlag, name: string, given: Value, source: So
   if (flag.parse === "file") return fileText(text, source);
   if (flag.parse === "subject") return texts.map(subjectOf);
   if (flag.parse === "grant") return texts.map(grantOf);
+  if (flag.parse === "named") return texts.map(namedValueOf);
   if (flag.parse === "ttl") return endOf(text, source.now());
   if (flag.shape === "map") return pairsOf(texts);
   if (flag.parse === "ref" || flag.shape === "reference") return referenceOf(text, `--${flag.name}`);

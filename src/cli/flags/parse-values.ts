@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { RoleBinding } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
+import type { NamedValue } from "../../kinds/mcp-settings.ts";
 import { nearest } from "../../kinds/names.ts";
 import { setAt, typedValue } from "./schema.ts";
 
@@ -17,6 +18,21 @@ export function subjectOf(text: string): { kind: string; name: string } {
       hint: "write User:alice, Group:friends or Token:ci",
     });
   return { kind, name };
+}
+
+const secretScheme = "secret://";
+
+/** Reads `NAME=VALUE` or `NAME=secret://SECRET/KEY`, a variable or header of an MCP server. */
+export function namedValueOf(text: string): NamedValue {
+  const equals = text.indexOf("=");
+  if (equals < 1)
+    throw new AppError("usage", "a variable or header has no name", {
+      hint: "write NAME=VALUE, or NAME=secret://SECRET/KEY",
+    });
+  const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
+  if (!value.startsWith(secretScheme)) return { name, value };
+  const secretRef = referenceOf(value.slice(secretScheme.length), name);
+  return { name, valueFrom: { secretRef } };
 }
 
 /** Reads `role:view,resource:llms,name:claude` or `role:run,action:backup`. Any name of the kind is accepted. */

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
-import { decide, type Principal } from "../core/access/policy.ts";
+import { decideOnRow } from "../core/access/parts.ts";
+import type { Principal } from "../core/access/policy.ts";
 import { hasSameRights } from "../core/access/principals.ts";
 import type { RowChange } from "../core/catalogue/catalogue.ts";
 import type { Row } from "../core/store/types.ts";
@@ -51,8 +52,9 @@ function eventOf(
   principal: Principal,
   { before, after }: RowChange,
 ): { type: string; object: Resource | { id: string; name: string } } | undefined {
+  const { snapshot } = server.catalogue;
   const sees = (row: Row | undefined) =>
-    row && decide(principal, "view", kind.plural, row.name, row) === "allow";
+    row && decideOnRow(snapshot, principal, "view", kind, row) === "allow";
   const saw = sees(before);
   if (after && sees(after)) {
     const object = server.resources.present(principal, kind, after);

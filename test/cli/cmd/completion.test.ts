@@ -43,7 +43,12 @@ describe("completion", () => {
 
   it("offers kinds and the names of objects", async () => {
     const server = fakeApi(catalogueResponses());
-    await expectNames(["get", "s"], { server }, ["secretbackends", "secrets"]);
+    await expectNames(["get", "s"], { server }, [
+      "secretbackends",
+      "secrets",
+      "servers",
+      "serverattachments",
+    ]);
     await expectNames(["get", "llm", ""], { server }, ["claude", "qwen-alice"]);
     await expectNames(["get", "llms", "claude", ""], { server }, ["qwen-alice"]);
     await expectNames(["describe", "llm/q"], { server }, ["llm/qwen-alice"]);

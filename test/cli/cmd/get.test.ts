@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { kinds } from "../../../src/kinds/index.ts";
 import { catalogueResponses, failure, fakeApi, llms, rows } from "../../support/cli/fake-api.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
 import { cli } from "../../support/cli/run-cli.ts";
@@ -197,10 +198,9 @@ describe("get", () => {
       "GET /api/v1/kinds": () => failure(404, "not_found", "no"),
       "GET /api/v1/secrets": () => failure(403, "forbidden", "you may not view secrets"),
       ...Object.fromEntries(
-        ["secretbackends", "agents", "users", "groups", "projects", "rbac", "tokens"].map((plural) => [
-          `GET /api/v1/${plural}`,
-          [],
-        ]),
+        kinds
+          .filter(({ kind }) => kind !== "llm" && kind !== "secret")
+          .map(({ plural }) => [`GET /api/v1/${plural}`, []]),
       ),
     });
     const { code, stdout, stderr } = await cli("get all -o name", { server });

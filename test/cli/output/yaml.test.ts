@@ -137,7 +137,8 @@ describe("get -o yaml | apply -f -", () => {
   });
 
   it("writes nothing", async () => {
-    for (const kind of kinds) server.seed(kind.plural, kind.example);
+    const made = kinds.filter(({ writes }) => writes.includes("create"));
+    for (const kind of made) server.seed(kind.plural, kind.example);
     const objects = [...server.objects].map(([key, object]) => ({
       kind: kinds.find(({ plural }) => key.startsWith(`${plural}/`))!,
       object,
@@ -146,7 +147,7 @@ describe("get -o yaml | apply -f -", () => {
     const { code, stdout, stderr } = await server.run(["apply", "-f", "-"], { stdin: exported });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.trim().split("\n")).toEqual(
-      kinds.map((kind) => `${kind.kind} '${kind.example.name}' unchanged`),
+      made.map((kind) => `${kind.kind} '${kind.example.name}' unchanged`),
     );
     expect(server.writes).toEqual([]);
   });

@@ -61,7 +61,7 @@ it("the API description has every route and no other, and the routes that need n
   const named = operations.map(({ path, method }) => `${method.toUpperCase()} ${path}`).sort();
   expect(named).toEqual(
     routes
-      .filter((route) => !route.isUndocumented)
+      .filter((route) => !route.isUndocumented && route.allow === undefined)
       .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`)
       .sort(),
   );

@@ -1,4 +1,5 @@
 import type { Action, Role, RoleBinding } from "../../../kinds/grants.ts";
+import { kinds } from "../../../kinds/index.ts";
 import { isVirtual } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 
@@ -107,6 +108,11 @@ export function tokenIdOf({ kind, id }: Principal): string | null {
  */
 export type Decision = "allow" | "forbidden" | "hidden";
 
+/** Plurals of the kinds whose built-in rows everybody may view. */
+const open: ReadonlySet<string> = new Set(
+  kinds.filter(({ openBuiltIns }) => openBuiltIns).map(({ plural }) => plural),
+);
+
 /**
  * Decides an access of a principal. Nothing else in the server decides about rights.
  *
@@ -126,6 +132,7 @@ export function decide(
     (policy) => holds(policy, verb, resource, name, row) || publishedBy(principal, policy, verb, row),
   );
   if (!held) {
+    if (verb === "view" && row?.owner === null && open.has(resource)) return "allow";
     // The holder of a grant that is bound to a deleted row must not learn that there is a new, private row of the name.
     const stale = row !== undefined && policies.every((policy) => holds(policy, verb, resource, name));
     return stale && !isVisible(principal, resource, row) ? "hidden" : "forbidden";
@@ -149,6 +156,7 @@ export function mayRun(principal: Principal, action: Action): boolean {
  * principal passes the check of a route; `decide` then decides about each row.
  */
 export function mayList(principal: Principal, verb: Verb, resource: string): boolean {
+  if (verb === "view" && open.has(resource)) return true;
   const publishes = principal.publishes?.has(resource) && ofPublishers.has(verb);
   return principal.policies.every(
     (policy) =>

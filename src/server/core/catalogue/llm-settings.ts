@@ -1,4 +1,5 @@
 import type { Fault } from "../../../errors.ts";
+import { kinds } from "../../../kinds/index.ts";
 import { llm } from "../../../kinds/llm.ts";
 import { movedSettings } from "../../../kinds/llm-settings.ts";
 import { validate } from "../../../kinds/validate.ts";
@@ -26,11 +27,22 @@ export function checkSettings({ row, sent, faults }: Draft<LlmRow>): void {
 }
 
 /**
- * Returns a stored row in the form that this version writes: earlier versions had settings of an llm in `extraConfig`.
- * This is done on reading, so that it holds for restored backups too, and for rows that an earlier version still
- * writes to the same database. A setting that is wrong stays where it is, and has no effect.
+ * Returns a stored row in the form that this version writes: earlier versions had settings of an llm in `extraConfig`,
+ * and did not have all fields. This is done on reading, so that it holds for restored backups too, and for rows that an
+ * earlier version still writes to the same database. A setting that is wrong stays where it is, and has no effect.
  */
 export function inCurrentForm(row: Row): Row {
+  const kind = kinds.find((one) => one.kind === row.kind);
+  const missing = Object.entries(kind?.fields.properties ?? {}).filter(
+    ([field, schema]) =>
+      "default" in schema && row.spec[field] === undefined && !kind?.writeOnly.includes(field),
+  );
+  if (missing.length === 0) return withMovedSettings(row);
+  const defaults = missing.map(([field, schema]) => [field, structuredClone(schema["default"])]);
+  return withMovedSettings({ ...row, spec: { ...row.spec, ...Object.fromEntries(defaults) } });
+}
+
+function withMovedSettings(row: Row): Row {
   if (row.kind !== "llm") return row;
   const moved = oldSettings(row).filter(([key, value]) => settingFaults("", key, value).length === 0);
   if (moved.length === 0) return row;

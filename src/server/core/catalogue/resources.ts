@@ -3,7 +3,8 @@ import { AppError } from "../../../errors.ts";
 import type { Kind, Resource, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
-import { decide, type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
+import { decideCreate, decideOn, decideOnRow } from "../access/parts.ts";
+import { type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
 import { ownedBy, reserveSize } from "../access/quotas.ts";
 import { type Caller, changeEvent } from "../caller.ts";
 import { newId } from "../ids.ts";
@@ -35,8 +36,9 @@ export class Resources {
 
   /** Returns the rows of a kind that a principal may see, sorted by name. */
   list<Name extends string>(principal: Principal, kind: Kind<TObject, Name>): RowOf<Name>[] {
-    const { sorted } = this.#catalogue.snapshot.table(kind.kind);
-    return sorted.filter((row) => decide(principal, "view", kind.plural, row.name, row) === "allow");
+    const { snapshot } = this.#catalogue;
+    const { sorted } = snapshot.table(kind.kind);
+    return sorted.filter((row) => decideOnRow(snapshot, principal, "view", kind, row) === "allow");
   }
 
   /**
@@ -59,14 +61,15 @@ export class Resources {
       : snapshot
           .table(kind.kind)
           .sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
-    const allowed = rows.filter((row) => decide(principal, verb, kind.plural, row.name, row) === "allow");
+    const allowed = rows.filter((row) => decideOnRow(snapshot, principal, verb, kind, row) === "allow");
     if (allowed.length > 1) {
       throw new AppError("conflict", `there are several ${kind.plural} "${idOrName}"`, {
         hint: `say which with ?${kind.scopedBy}=`,
       });
     }
     const row = allowed[0] ?? rows[0];
-    const decision = decide(principal, verb, kind.plural, row?.name ?? idOrName, row);
+    const name = row?.name ?? idOrName;
+    const decision = decideOn(snapshot, principal, verb, kind, { name, scope, row });
     if (decision === "forbidden") throw forbidden(verb, kind, idOrName);
     if (decision === "hidden" || !row) throw notFound(kind, idOrName);
     return row;
@@ -87,8 +90,9 @@ export class Resources {
     kind: Kind,
     body: Record<string, unknown>,
   ): Promise<Resource> {
-    if (decide(principal, "create", kind.plural) !== "allow") throw forbidden("create", kind);
     const { snapshot } = this.#catalogue;
+    const decision = decideCreate(snapshot, principal, kind, kind.scopedBy && body[kind.scopedBy]);
+    if (decision === "forbidden") throw forbidden("create", kind);
     const has = ownedBy(snapshot, kind.kind, principal.userId);
     const release = this.#services.quotas.reserve(snapshot, principal, kind.plural, has);
     return await this.#retrying(false, async () => {
@@ -242,9 +246,12 @@ export class Resources {
   ): AppError {
     const rows = pointers.map(({ fromId }) => snapshot.byId.get(fromId)!);
     const shown = rows.filter(
-      (from) => decide(principal, "view", kindOf(from.kind).plural, from.name, from) === "allow",
+      (from) => decideOnRow(snapshot, principal, "view", kindOf(from.kind), from) === "allow",
     );
-    const names = shown.map((from) => `${from.kind} "${from.name}"`);
+    const names = shown.map((from) => {
+      const { partOf } = kindOf(from.kind);
+      return `${from.kind} "${from.name}"${partOf === undefined ? "" : ` of ${partOf} "${from.scope}"`}`;
+    });
     const hidden = rows.length - shown.length;
     if (hidden > 0) names.push(`${hidden} that you may not see`);
     return new AppError(

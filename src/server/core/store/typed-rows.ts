@@ -1,6 +1,7 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import type { Kind } from "../../../kinds/define.ts";
 import type { KindName, KindNamed } from "../../../kinds/index.ts";
+import type { InstanceStatus, McpServerStatus } from "./mcp-status.ts";
 import type { Row } from "./types.ts";
 
 /**
@@ -39,6 +40,16 @@ interface StoredStatuses {
     builtIn?: boolean;
     /** The last attempts to replace its token; times are RFC 3339. */
     rotation?: { rotatedAt: string | null; failedAt: string | null; reason: string | null };
+  };
+  server: McpServerStatus;
+  instance: InstanceStatus;
+  template: {
+    /** It comes with mcpctl, and cannot be changed. */
+    builtIn?: boolean;
+  };
+  serverattachment: {
+    /** The place among the servers of the project, in the order of attaching. */
+    position: number;
   };
   rbac: BoundGrants;
   token: BoundGrants & {
@@ -81,6 +92,11 @@ export interface LlmRow extends RowOf<"llm"> {}
 export interface PersonaRow extends RowOf<"agent"> {}
 
 export interface SecretRow extends RowOf<"secret"> {}
+
+/** A row of the kind `server`: an MCP server. */
+export interface McpServerRow extends RowOf<"server"> {}
+
+export interface InstanceRow extends RowOf<"instance"> {}
 
 export interface SecretBackendRow extends RowOf<"secretbackend"> {}
 

@@ -3,6 +3,7 @@ import { AppError } from "../../../errors.ts";
 import { actions } from "../../../kinds/grants.ts";
 import { findKind } from "../../../kinds/index.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
+import { decideOn, rightFor } from "../../core/access/parts.ts";
 import { hashPassword, verifyPassword } from "../../core/access/passwords.ts";
 import { decide, isAdministrator, mayList, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
@@ -205,10 +206,15 @@ function canI(server: Server, { principal }: Call, question: Record<string, stri
   if (resource === undefined) throw new AppError("invalid_request", "resource is required");
   const kind = findKind(resource);
   const plural = kind?.plural ?? resource;
-  if (name === undefined)
-    return verb === "create" ? decide(principal, verb, plural) === "allow" : mayList(principal, verb, plural);
-  const row = kind && server.catalogue.snapshot.table(kind.kind).sorted.find((one) => one.name === name);
-  return decide(principal, verb, plural, name, row) === "allow";
+  const { snapshot } = server.catalogue;
+  if (name === undefined) {
+    if (verb === "create" && kind?.partOf === undefined) return decide(principal, verb, plural) === "allow";
+    const right = kind ? rightFor(kind, verb) : { verb, resource: plural };
+    return mayList(principal, right.verb, right.resource);
+  }
+  const row = kind && snapshot.table(kind.kind).sorted.find((one) => one.name === name);
+  if (!kind) return decide(principal, verb, plural, name) === "allow";
+  return decideOn(snapshot, principal, verb, kind, { name, scope: undefined, row }) === "allow";
 }
 
 function event(

@@ -2,12 +2,12 @@ import { type TSchema, Type } from "@sinclair/typebox";
 import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { allowsWrite, writeRefusal } from "../../../kinds/writes.ts";
-import type { Verb } from "../../core/access/policy.ts";
+import { rightFor } from "../../core/access/parts.ts";
 import type { Row } from "../../core/store/types.ts";
 import { parseObject, readText } from "../body.ts";
 import { kindRoutes } from "../kinds/index.ts";
 import { wholeNumberIn } from "../query.ts";
-import type { Access, Call, Route } from "../route.ts";
+import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { watch } from "../watch.ts";
 
@@ -53,7 +53,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
     {
       method: "GET",
       path: base,
-      access: needs(kind, "view"),
+      access: rightFor(kind, "view"),
       summary: `List ${kind.plural}`,
       query: {
         name: "Only objects of this name",
@@ -69,7 +69,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
     {
       method: "POST",
       path: base,
-      access: needs(kind, "create"),
+      access: rightFor(kind, "create"),
       summary: `Create ${named}`,
       status: 201,
       body: inputSchema(kind),
@@ -83,7 +83,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
     {
       method: "GET",
       path: one,
-      access: needs(kind, "view"),
+      access: rightFor(kind, "view"),
       summary: `Read ${named}`,
       query: { ...scoped, ...extras.readQuery },
       response: objectSchema(kind),
@@ -99,7 +99,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
     {
       method: "PUT",
       path: one,
-      access: needs(kind, "update"),
+      access: rightFor(kind, "update"),
       summary: `Change ${named}: only the given fields; null clears`,
       query: scoped,
       body: Type.Partial(inputSchema(kind)),
@@ -114,7 +114,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
     {
       method: "DELETE",
       path: one,
-      access: needs(kind, "delete"),
+      access: rightFor(kind, "delete"),
       summary: `Delete ${named}`,
       status: 204,
       query: scoped,
@@ -147,11 +147,6 @@ function startOf(rows: readonly Row[], cursor: string | null): number {
   if (cursor === null) return 0;
   const [name = "", scope = ""] = cursor.split("/");
   return rows.findIndex((row) => row.name > name || (row.name === name && row.scope > scope));
-}
-
-/** Returns the access that a route of a kind needs. */
-function needs(kind: Kind, verb: Verb): Access {
-  return { verb, resource: kind.plural };
 }
 
 function inputSchema(kind: Kind) {

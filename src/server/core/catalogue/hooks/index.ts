@@ -1,11 +1,15 @@
 import type { Hooks } from "../hooks.ts";
 import { agentHooks } from "./agent.ts";
 import { groupHooks } from "./group.ts";
+import { instanceHooks } from "./instance.ts";
 import { llmHooks } from "./llm.ts";
+import { mcpServerHooks } from "./mcp-server.ts";
 import { projectHooks } from "./project.ts";
 import { rbacHooks } from "./rbac.ts";
 import { secretHooks } from "./secret.ts";
 import { secretBackendHooks } from "./secret-backend.ts";
+import { attachmentHooks } from "./server-attachment.ts";
+import { templateHooks } from "./template.ts";
 import { tokenHooks } from "./token.ts";
 import { userHooks } from "./user.ts";
 
@@ -13,11 +17,15 @@ import { userHooks } from "./user.ts";
 export const hooks: Readonly<Record<string, Hooks>> = {
   agent: agentHooks,
   group: groupHooks,
+  instance: instanceHooks,
   llm: llmHooks,
   project: projectHooks,
   rbac: rbacHooks,
   secret: secretHooks,
   secretbackend: secretBackendHooks,
+  server: mcpServerHooks,
+  serverattachment: attachmentHooks,
+  template: templateHooks,
   token: tokenHooks,
   user: userHooks,
 };

@@ -1,0 +1,48 @@
+import { Type } from "@sinclair/typebox";
+import { defineKind, nullable, oneOf } from "./define.ts";
+
+export const instance = defineKind({
+  kind: "instance",
+  plural: "instances",
+  short: ["inst"],
+  display: "Instance",
+  idPrefix: "ins",
+  summary: "One running process, container or connection of an MCP server. Deleting it restarts it.",
+  order: 46,
+  writes: ["delete"],
+  fields: Type.Object({}, { additionalProperties: false }),
+  readOnly: Type.Object({
+    server: Type.String({ description: "The MCP server that it belongs to" }),
+    node: Type.String({ description: "The mcpctl server that runs it" }),
+    status: oneOf(["starting", "running", "idle", "backoff", "failed", "unhealthy", "stopped"], {
+      description: "idle: it runs and has no call; backoff: it has ended and is started again later",
+    }),
+    sandbox: nullable(Type.String(), { description: "The sandbox that it runs in; null for a url" }),
+    pid: nullable(Type.Integer(), { description: "The id of its process" }),
+    container: nullable(Type.String(), { description: "The id of its container" }),
+    restarts: Type.Integer({ description: "The number of times that it was started again" }),
+    startedAt: nullable(Type.String(), { description: "The time of its last start" }),
+    lastUsedAt: nullable(Type.String(), { description: "The time of its last call" }),
+    memoryMb: nullable(Type.Number(), { description: "The memory that it uses, in megabytes" }),
+    protocol: nullable(Type.String(), { description: "The revision of MCP that it speaks" }),
+    error: nullable(Type.String(), { description: "The reason why it does not run" }),
+  }),
+  volatile: ["status", "pid", "container", "restarts", "startedAt", "lastUsedAt", "memoryMb", "error"],
+  columns: [
+    { header: "NAME", path: "name" },
+    { header: "SERVER", path: "server" },
+    { header: "STATUS", path: "status" },
+    { header: "RESTARTS", path: "restarts" },
+    { header: "SANDBOX", path: "sandbox" },
+    { header: "STARTED", path: "startedAt", format: "age" },
+    { header: "LAST-USED", path: "lastUsedAt", format: "age" },
+    { header: "MEMORY", template: "{memoryMb} MB" },
+    { header: "NODE", path: "node", wide: true },
+    { header: "PID", path: "pid", wide: true },
+    { header: "CONTAINER", path: "container", wide: true },
+    { header: "PROTOCOL", path: "protocol", wide: true },
+    { header: "ERROR", path: "error", wide: true },
+    { header: "ID", path: "id", wide: true },
+  ],
+  example: { name: "files-1" },
+});

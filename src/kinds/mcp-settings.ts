@@ -1,0 +1,158 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { type Flag, oneOf, SecretKeyRef } from "./define.ts";
+
+/*
+ * The settings of an MCP server that are objects or lists. Their names and values are checked further where a server is
+ * written.
+ */
+
+/** A value that is given as it is, or that is the value of a secret. */
+const ValueOrSecret = {
+  value: Type.Optional(Type.String({ maxLength: 32_768, description: "The value" })),
+  valueFrom: Type.Optional(
+    Type.Object(
+      { secretRef: SecretKeyRef },
+      { additionalProperties: false, description: "The secret and the key in it that hold the value" },
+    ),
+  ),
+};
+
+/** Variables of the environment of a server's processes. */
+export const Environment = Type.Array(
+  Type.Object(
+    {
+      name: Type.String({
+        pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+        maxLength: 200,
+        description: "The name of the variable",
+      }),
+      ...ValueOrSecret,
+    },
+    { additionalProperties: false },
+  ),
+  {
+    maxItems: 200,
+    description:
+      "Environment variables of its processes, as {name, value} or {name, valueFrom: {secretRef: {name, key}}}. " +
+      "They get no other variables of mcpctl server than a few that every program needs",
+  },
+);
+
+/** Headers of the requests to a server over HTTP. */
+export const Headers = Type.Array(
+  Type.Object(
+    {
+      name: Type.String({
+        pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+        maxLength: 200,
+        description: "The name of the header",
+      }),
+      ...ValueOrSecret,
+    },
+    { additionalProperties: false },
+  ),
+  {
+    maxItems: 50,
+    description:
+      "Headers of the requests to it, as {name, value} or {name, valueFrom: {secretRef: {name, key}}}",
+  },
+);
+
+/** A value of `env` or `headers`. */
+export type NamedValue = Static<typeof Headers>[number];
+
+/** The size that processes of a server can have, all together. */
+export const Resources = Type.Object(
+  {
+    memoryMb: Type.Optional(
+      Type.Integer({ minimum: 16, maximum: 1_048_576, description: "Memory, in megabytes" }),
+    ),
+    cpus: Type.Optional(
+      Type.Number({ minimum: 0.05, maximum: 1024, description: "Processors, for example 0.5" }),
+    ),
+    pids: Type.Optional(Type.Integer({ minimum: 4, maximum: 100_000, description: "Processes and threads" })),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    description: "The most that one instance may use: {memoryMb, cpus, pids}",
+  },
+);
+
+/** A check that an instance still answers. */
+export const HealthCheck = Type.Object(
+  {
+    tool: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: "The tool to call (default: list the tools)",
+      }),
+    ),
+    arguments: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), { description: "The arguments of that tool" }),
+    ),
+    intervalSeconds: Type.Optional(
+      Type.Integer({ minimum: 5, maximum: 86_400, description: "Seconds between two checks (default 60)" }),
+    ),
+    timeoutSeconds: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 600, description: "Seconds to wait for an answer (default 10)" }),
+    ),
+    failureThreshold: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100,
+        description: "Failures in a row after which an instance is replaced (default 3)",
+      }),
+    ),
+  },
+  { additionalProperties: false, description: "A check that an instance still answers, by calling a tool" },
+);
+
+const ToolPattern = Type.String({ minLength: 1, maxLength: 128 });
+
+/** The tools that are offered, out of all that a server has. */
+export const ToolFilter = Type.Object(
+  {
+    allow: Type.Optional(
+      Type.Array(ToolPattern, {
+        maxItems: 1000,
+        uniqueItems: true,
+        description: "Only these tools are offered; * stands for any text, as in read_*",
+      }),
+    ),
+    deny: Type.Optional(
+      Type.Array(ToolPattern, {
+        maxItems: 1000,
+        uniqueItems: true,
+        description: "These tools are not offered, also if allow names them",
+      }),
+    ),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type ToolFilter = Static<typeof ToolFilter>;
+
+/** Flags that set `tools.allow` and `tools.deny`. */
+export const toolFlags: Readonly<Record<string, Flag>> = {
+  allow: {
+    field: "tools.allow",
+    value: "TOOL",
+    description: "Offer only this tool; may be repeated, and * stands for any text",
+  },
+  deny: {
+    field: "tools.deny",
+    value: "TOOL",
+    description: "Do not offer this tool; may be repeated, and * stands for any text",
+  },
+};
+
+/** The sandboxes of processes, the strongest first. */
+export const sandboxes = ["container", "bwrap", "landlock", "systemd"] as const;
+
+export const Sandbox = oneOf(["auto", ...sandboxes, "none"], {
+  default: "auto",
+  description:
+    "The isolation of its processes. auto: the strongest that the host has; any other word: that one, and the server " +
+    "does not start on a host without it; none: no isolation",
+});

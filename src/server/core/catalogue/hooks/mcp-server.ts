@@ -1,0 +1,58 @@
+import { oncePerObject } from "../../once-per-object.ts";
+import type { Snapshot } from "../../store/snapshot.ts";
+import type { InstanceRow, McpServerRow } from "../../store/typed-rows.ts";
+import type { Hooks } from "../hooks.ts";
+import { checkHealthTool, checkHostProcesses, checkSecrets, isAnotherServer } from "../mcp-rights.ts";
+import { checkSource, sourceOf, transportOf } from "../mcp-source.ts";
+
+export const mcpServerHooks: Hooks<McpServerRow> = {
+  prepare(draft, services) {
+    const { before, row, snapshot, writeAfter } = draft;
+    checkHostProcesses(draft);
+    checkSource(draft, services);
+    checkHealthTool(draft);
+    checkSecrets(draft);
+    if (before && row.status.baseline && isAnotherServer(before, row)) {
+      const { baseline: _, ...status } = row.status;
+      row.status = status;
+    }
+    if (!before || before.visibility === row.visibility) return;
+    // Its instances are hidden from the same readers.
+    for (const instance of instancesOf(snapshot, row.name)) {
+      const { visibility } = row;
+      const changed = { ...instance, visibility, version: instance.version + 1, updatedAt: services.now() };
+      writeAfter.push({ op: "update", row: changed, refs: [] });
+    }
+  },
+  /** Deletes its instances, too, which ends them. */
+  remove({ row, snapshot, writeFirst }) {
+    for (const { id, version } of instancesOf(snapshot, row.name))
+      writeFirst.push({ op: "delete", id, version });
+  },
+  status(row, { snapshot }) {
+    const { spec, status, name } = row;
+    const answering = instancesOf(snapshot, name).filter(
+      ({ status: { state } }) => state === "running" || state === "idle",
+    );
+    const transport = transportOf(spec);
+    return {
+      ...(transport !== undefined && { transport }),
+      source: sourceOf(spec),
+      status: status.state ?? "stopped",
+      conditions: status.conditions ?? [],
+      ready: answering.length,
+      toolCount: status.tools?.length ?? 0,
+      protocol: status.protocol,
+      listedAt: status.listedAt,
+    };
+  },
+};
+
+const byServer = oncePerObject((snapshot: Snapshot) =>
+  Map.groupBy(snapshot.table("instance").sorted, ({ status }) => status.server),
+);
+
+/** Returns the instances of an MCP server, in the order of their names. */
+function instancesOf(snapshot: Snapshot, server: string): readonly InstanceRow[] {
+  return byServer(snapshot).get(server) ?? [];
+}

@@ -1,0 +1,24 @@
+import { AppError } from "../../../../errors.ts";
+import { faultsInTemplate } from "../../../../kinds/template-values.ts";
+import type { RowOf } from "../../store/typed-rows.ts";
+import type { Hooks } from "../hooks.ts";
+
+type TemplateRow = RowOf<"template">;
+
+export const templateHooks: Hooks<TemplateRow> = {
+  prepare({ before, row, faults }) {
+    if (before) refuseBuiltIn(before, "changed");
+    faults.push(...faultsInTemplate(row.spec));
+  },
+  remove({ row }) {
+    refuseBuiltIn(row, "deleted");
+  },
+  status: ({ status }) => ({ builtIn: status.builtIn === true }),
+};
+
+function refuseBuiltIn({ name, status }: TemplateRow, participle: string): void {
+  if (!status.builtIn) return;
+  throw new AppError("conflict", `template "${name}" comes with mcpctl and cannot be ${participle}`, {
+    hint: "create one of another name",
+  });
+}
