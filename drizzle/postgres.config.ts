@@ -2,6 +2,6 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "postgresql",
-  schema: "./src/server/store/postgres/schema.ts",
+  schema: "./src/server/core/store/postgres/schema.ts",
   out: "./drizzle/postgres",
 });

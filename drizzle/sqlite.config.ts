@@ -2,6 +2,6 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "sqlite",
-  schema: "./src/server/store/sqlite/schema.ts",
+  schema: "./src/server/core/store/sqlite/schema.ts",
   out: "./drizzle/sqlite",
 });

@@ -2,6 +2,7 @@ import { type Operation, operations } from "../wire/dialects/operations.ts";
 import { anthropic } from "./anthropic.ts";
 import { geminiCommand } from "./gemini-cli/adapter.ts";
 import { openai } from "./openai.ts";
+import type { ResponsesChoice } from "./provider-dialect.ts";
 import type { Quirks } from "./quirks/types.ts";
 import type { Adapter } from "./types.ts";
 
@@ -21,7 +22,7 @@ export function isMakersUrl(type: string, url: string): boolean {
 /**
  * Returns the path at which an llm's provider takes an operation as it is; undefined where it does not: a call of a
  * dialect is then translated. An operation that is optional for the adapter is taken where the llm's own setting says
- * "native", or where there is no setting and a quirk names the operation.
+ * "native" or "stateful", or where there is no setting and a quirk names the operation.
  *
  * @param quirks The quirks of the llm.
  * @param settings The llm's own settings, such as `responses`.
@@ -30,10 +31,10 @@ export function nativePathFor(
   { operations: always, optional = [] }: Adapter,
   operation: Operation,
   quirks: Quirks,
-  settings: Partial<Record<Operation, "native" | "translated">> = {},
+  settings: Partial<Record<Operation, ResponsesChoice>> = {},
 ): string | undefined {
   if (always.includes(operation)) return operations[operation].path;
   if (!optional.includes(operation)) return undefined;
-  const isNative = settings[operation] ? settings[operation] === "native" : quirks.takes?.includes(operation);
+  const isNative = settings[operation] ? settings[operation] !== "translated" : quirks.takes?.includes(operation);
   return isNative ? operations[operation].path : undefined;
 }

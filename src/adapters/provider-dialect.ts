@@ -6,9 +6,12 @@ import { hasCounterparts } from "./translation/chat-to-responses/request.ts";
 import { isGiven } from "./translation/request-fields.ts";
 import type { Adapter } from "./types.ts";
 
+/** `stateful`: as native, and the provider keeps answers and conversations. */
+export type ResponsesChoice = "native" | "translated" | "stateful";
+
 /** The setting of an llm that says more about its provider than the quirks. */
 export interface ResponsesSetting {
-  responses?: "native" | "translated";
+  responses?: ResponsesChoice;
 }
 
 /**
@@ -27,7 +30,7 @@ export function providerDialect(
 ): Dialect {
   if (!optional.includes("responses") || !quirks.sealedReasoning) return dialect;
   const isKnown = quirks.prefersResponses === true && quirks.takes?.includes("responses") === true;
-  const isPreferred = setting === undefined ? isKnown : setting === "native";
+  const isPreferred = setting === undefined ? isKnown : setting !== "translated";
   if (!isPreferred) return dialect;
   const isBetter = caller === "messages" || (caller === "chat" && isRefusedInChat(body, quirks));
   return isBetter && (quirks.responsesOnly || hasCounterparts(body)) ? "responses" : dialect;

@@ -39,9 +39,10 @@ export const llm = defineKind({
       limits: Type.Optional(CallLimits),
       price: Type.Optional(Price),
       responses: Type.Optional(
-        oneOf(["native", "translated"], {
+        oneOf(["native", "translated", "stateful"], {
           description:
-            "native: the provider has OpenAI's responses API; translated: its calls become chat completions " +
+            "native: the provider has OpenAI's responses API; translated: its calls become chat completions; " +
+            "stateful: native, and the provider keeps answers and conversations, each for who made it " +
             "(default native for types openai and azure until the provider refuses, else translated)",
         }),
       ),

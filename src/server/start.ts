@@ -37,6 +37,8 @@ const sessionsInterval = 5000;
 const sharedLimitsInterval = 5000;
 /** Milliseconds between two looks for llms whose capabilities must be read. */
 const capabilitiesInterval = minute;
+/** Milliseconds between two looks at answers that providers make in the background. */
+const backgroundInterval = 5000;
 
 /**
  * Starts a server. It answers requests when this returns.
@@ -121,6 +123,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await lifecycle.start(storeHealthComponent(health, Math.min(tick, healthInterval), metrics));
   await every("upkeep", tick, upkeep);
   await every("capabilities", capabilitiesInterval, () => services.inference.refreshCapabilities());
+  await every("background usage", Math.min(tick, backgroundInterval), () =>
+    services.inference.settleBackground(),
+  );
   await every("secret upkeep", tick, secretUpkeep.run, true);
   await every("sessions", Math.min(tick, sessionsInterval), () => sessions.checkLeases());
   const loadLimits = () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ProviderSession, Store, Thread } from "../../src/server/core/store/types.ts";
+import type { ProviderObject, ProviderSession, Store, Thread } from "../../src/server/core/store/types.ts";
 import { insert } from "./store-fixtures.ts";
 
 /** The part of the store's contract that is about agents' sessions and about conversations. */
@@ -11,6 +11,62 @@ export function linksContract(store: () => Store): void {
       insert("agt_1", { kind: "agent" }),
       insert("agt_2", { kind: "agent" }),
     ]);
+
+  describe("objects of providers", () => {
+    const object = (id: string, more: Partial<ProviderObject> = {}): ProviderObject => ({
+      ownerId: "usr_1",
+      id,
+      llmId: "llm_1",
+      place: "p",
+      at: 1_700_000_000_000,
+      expiresAt: 1_800_000_000_000,
+      ...more,
+    });
+    const rows = async () => {
+      await users();
+      await store().commit([insert("llm_1")]);
+    };
+
+    it("are found by owner and id, replaced, and deleted", async () => {
+      await rows();
+      await store().putProviderObject(object("resp_1"));
+      await store().putProviderObject(object("resp_1", { ownerId: "usr_2", place: "q" }));
+      await store().putProviderObject(object("resp_1", { place: "r" }));
+      expect(await store().providerObject("usr_1", "resp_1")).toEqual(object("resp_1", { place: "r" }));
+      await store().deleteProviderObject("usr_1", "resp_1");
+      await store().deleteProviderObject("usr_1", "resp_1");
+      expect(await store().providerObject("usr_1", "resp_1")).toBeNull();
+      expect(await store().providerObject("usr_2", "resp_1")).toMatchObject({ place: "q" });
+      expect(await store().providerObject("usr_2", "resp_2")).toBeNull();
+    });
+
+    it("go with their owner and their llm, and need both", async () => {
+      await rows();
+      await expect(store().putProviderObject(object("r", { ownerId: "usr_0" }))).rejects.toMatchObject({
+        refusal: "dangling",
+      });
+      await store().putProviderObject(object("a"));
+      await store().putProviderObject(object("a", { ownerId: "usr_2" }));
+      await store().commit([{ op: "delete", id: "usr_1", version: 1 }]);
+      expect(await store().providerObject("usr_1", "a")).toBeNull();
+      await store().commit([{ op: "delete", id: "llm_1", version: 1 }]);
+      expect(await store().providerObject("usr_2", "a")).toBeNull();
+    });
+
+    it("are pruned when they have expired, and the oldest when an owner has too many", async () => {
+      await rows();
+      await store().putProviderObject(object("old", { expiresAt: 5 }));
+      for (const at of [1, 2, 3]) await store().putProviderObject(object(`r${at}`, { at }));
+      await store().putProviderObject(object("other", { ownerId: "usr_2", at: 0 }));
+      await store().pruneProviderObjects(5, 2);
+      const there = async (owner: string, id: string) => (await store().providerObject(owner, id)) !== null;
+      expect(await Promise.all(["old", "r1", "r2", "r3"].map((id) => there("usr_1", id)))).toEqual([
+        ...[false, false],
+        ...[true, true],
+      ]);
+      expect(await there("usr_2", "other")).toBe(true);
+    });
+  });
 
   describe("provider sessions", () => {
     const session = (id: string, more: Partial<ProviderSession> = {}): ProviderSession => ({

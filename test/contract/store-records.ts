@@ -125,6 +125,11 @@ export function recordsContract(store: () => Store): void {
         completionTokens: 5,
         cachedTokens: 4,
         costMicros: 7,
+        unpriced: 0,
+        images: 0,
+        seconds: 0,
+        characters: 0,
+        searches: 0,
       };
       const rows = (await store().usage(all)).sort((a, b) =>
         JSON.stringify(a) < JSON.stringify(b) ? -1 : 1,
@@ -138,6 +143,7 @@ export function recordsContract(store: () => Store): void {
           completionTokens: 15,
           cachedTokens: 12,
           costMicros: 14,
+          unpriced: 1,
         },
         { ...row, tokenId: "tok_1" },
         { ...row, userId: "usr_2", llm: "gpt" },

@@ -6,22 +6,26 @@ import type { SseEvent } from "../../wire/sse.ts";
 import { responsesFault } from "../provider-fault.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
 import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
+import { isGiven } from "../translation/request-fields.ts";
 import type { ResponsesAnswer, StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, type Verdict } from "./watch.ts";
 
 /**
- * The provider is asked to store nothing, because this server keeps no state between two calls. So a caller that relied on
+ * The provider is asked to store nothing, because this server keeps no state between two calls, unless the llm says that
+ * the provider keeps it for its callers. So a caller that relied on
  * the store needs the reasoning itself, sealed, to send it back (case 92). Reasoning that came from another provider
  * through a translation is removed, and so is reasoning that stands for nothing without the store: this provider would
  * refuse both (case 95).
  */
 export const responsesPassthrough: Passthrough = {
-  prepare(body, { sealedReasoning }) {
-    refuseState(body);
+  prepare(body, { sealedReasoning, keepsState }) {
+    refuseState(body, keepsState);
     const items = itemsOf(body);
+    // A caller that names what the provider keeps sends no reasoning back.
+    const isHeld = keepsState && [body.previous_response_id, body.conversation].some(isGiven);
     const changes = {
-      ...(body.store !== false && { store: false }),
-      ...(body.store !== false && sealedReasoning && { include: withSealed(body.include) }),
+      ...(body.store !== false && !keepsState && { store: false }),
+      ...(body.store !== false && sealedReasoning && !isHeld && { include: withSealed(body.include) }),
       ...(items.some(isUnreadable) && { input: withoutUnreadable(items) }),
     };
     return { changes, stripUsage: false };

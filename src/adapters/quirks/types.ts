@@ -56,6 +56,8 @@ export interface Quirks {
   readonly resultParts?: boolean;
   /** At its `/v1/responses` the reasoning can be asked for in sealed form, to be sent back. */
   readonly sealedReasoning?: boolean;
+  /** The llm says that its provider keeps answers and conversations for their callers. */
+  readonly keepsState?: boolean;
   /** It refuses a history whose tool turns have no `reasoning_content`. */
   readonly toolTurnReasoning?: boolean;
   /** It refuses fields of earlier answers that OpenAI does not have, such as `reasoning_content`. */

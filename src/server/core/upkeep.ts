@@ -4,6 +4,9 @@ import type { Component } from "./lifecycle.ts";
 /** The newest changes that are kept for watchers and for other servers on the same database. */
 const keptChanges = 10_000;
 
+/** The newest objects of providers that are kept for one owner. */
+const keptObjects = 10_000;
+
 /** Times that were stored longer ago than this are not stored again. Milliseconds; longer than between two runs. */
 const recent = 2 * 60_000;
 
@@ -31,6 +34,7 @@ export function upkeepComponent({ catalogue, now }: UpkeepOptions): Component<()
     const contacts = recentOf(seen);
     if (contacts.size > 0) await store.touchProviderSessions(contacts);
     await store.prune(now(), keptChanges);
+    await store.pruneProviderObjects(now(), keptObjects);
   };
   return { name: "upkeep", start: () => run, close: run };
 }

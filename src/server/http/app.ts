@@ -20,6 +20,7 @@ import {
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
+import { providerStateRoutes } from "./routes/provider-state.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
 import { personaRoutes } from "./routes/persona.ts";
@@ -47,6 +48,7 @@ export function allRoutes(server: Server): Route[] {
     ...linkRoutes(server),
     ...resourceRoutes(server),
     ...inferenceRoutes(server),
+    ...providerStateRoutes(server),
     ...personaRoutes(server),
     ...threadRoutes(server),
     ...probeRoutes(server),

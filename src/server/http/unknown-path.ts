@@ -9,11 +9,11 @@ const elsewhere: readonly (readonly [path: RegExp, hint: string])[] = [
     "files and batches stay at the provider under the key of the llm, where every caller would see them; send each request as a call of its own",
   ],
   [
-    /^\/v1\/responses\/./,
-    "responses are not kept: send the whole conversation with each call, and count tokens at /v1/messages/count_tokens",
+    /^\/v1\/responses\/(?:input_tokens|compact)(?:\/|$)/,
+    "send the whole conversation with each call, and count tokens at /v1/messages/count_tokens",
   ],
   [
-    /^\/v1\/(?:assistants|threads|vector_stores|conversations|containers|fine_tuning|evals|skills|chatkit)(?:\/|$)/,
+    /^\/v1\/(?:assistants|threads|vector_stores|containers|fine_tuning|evals|skills|chatkit)(?:\/|$)/,
     "what the provider would keep under the key of the llm is not served",
   ],
   [/^\/v1\/realtime(?:\/|$)/, "calls by WebSocket or WebRTC are not served"],

@@ -29,6 +29,7 @@ import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts"
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
+import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
 import {
@@ -119,13 +120,19 @@ export async function attempt(
       visibleError: context.visibleError,
     };
     if (!isDialect(operation)) return await passedAnswer(common);
+    const keeps = isKept(context, prepared.translation !== undefined, prepared.quirks);
     const body = openStream({
       ...common,
       pipe: pipeFor(operation, prepared),
       isLabelled: isEventStream(response),
       shapes: answerShapes[dialectOfAnswer(operation, prepared)],
       wire: dialects[operation],
-      onComplete: ({ answer }) => answer && context.onAnswer(answer, prepared.llm),
+      ...(keeps && { onResponseId: (id: string) => keepStreamed(context, prepared.llm, id) }),
+      onComplete({ answer }) {
+        if (!answer) return;
+        if (keeps) context.background.drop({ principal, id: answer.id });
+        context.onAnswer(answer, prepared.llm);
+      },
     });
     const options =
       prepared.providerRequest.dropped.length === 0
@@ -301,12 +308,13 @@ function missingOperation(operation: Operation, taken: readonly Operation[]): Ap
 /** Returns a response that is not streamed, after its audit event is committed. */
 async function wholeResponse(
   response: ProviderResponse,
-  { record, onAnswer }: CallContext,
+  context: CallContext,
   prepared: PreparedCall,
   key: string | undefined,
   leaveQueue: () => void,
 ): Promise<Response> {
   const { request, operation, translation } = prepared;
+  const { record, onAnswer } = context;
   const bytes = await response.bytes(isDialect(operation) ? maxParsedBytes : maxResponseBytes);
   leaveQueue();
   record.received.addWhole(bytes);
@@ -319,6 +327,8 @@ async function wholeResponse(
   const isLarge = bytes.length > largeBytes;
   if (isLarge) await nextTurn();
   const translated = translation?.response(body, requestedName(prepared), request.body);
+  if (isKept(context, translation !== undefined, prepared.quirks))
+    await keepAnswer(context, prepared.llm, body);
   await record.close(200, isPassed(operation) ? passedUsage(body) : dialects[dialect].usage(body));
   const remembered = responsesAnswer(operation === "responses" ? (translated ?? body) : body);
   if (remembered) onAnswer(remembered, prepared.llm);

@@ -17,6 +17,8 @@ import type { CallMetrics } from "./call-metrics.ts";
 import type { LearnedQuirks } from "./learned-quirks.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { Pace } from "./pace.ts";
+import type { BackgroundUsage } from "./provider-state/background-usage.ts";
+import type { ProviderObjects } from "./provider-state/provider-objects.ts";
 import type { CallRecord } from "./record.ts";
 import type { ParsedRequest } from "./request.ts";
 
@@ -69,6 +71,9 @@ export interface CallContext {
   candidates: readonly LlmRow[];
   /** The number of mcpctl programs that the call has passed, this one included. */
   hops: number;
+  /** What providers keep for callers, and answers that they make in the background. */
+  objects: ProviderObjects;
+  background: BackgroundUsage;
   /** Takes an answer of a responses call, to which later requests can refer. */
   onAnswer(answer: ResponsesAnswer, llm: LlmRow): void;
   /** Returns an error as the caller may see it. */

@@ -10,7 +10,7 @@ import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { AnswerMemory } from "./answers/answer-memory.ts";
-import { expandedRequest, inputText } from "./answers/expand-request.ts";
+import { inputText } from "./answers/expand-request.ts";
 import { SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
@@ -31,6 +31,11 @@ import { byFit } from "./pools/fit.ts";
 import { inOrder, type MemberState } from "./pools/order.ts";
 import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
+import { BackgroundUsage } from "./provider-state/background-usage.ts";
+import { conversationOf, placedRequest } from "./provider-state/placed-request.ts";
+import { ProviderObjects } from "./provider-state/provider-objects.ts";
+import { StateCalls } from "./provider-state/state-calls.ts";
+import type { StateCall } from "./provider-state/state-routes.ts";
 import { keyOf, providerOf } from "./provider.ts";
 import { isSuccess, refusalOf } from "./provider-response.ts";
 import { CallRecord } from "./record.ts";
@@ -56,6 +61,9 @@ export class Inference {
   readonly #learned: LearnedQuirks;
   readonly #answers: AnswerMemory;
   readonly #sealed: SealedOrigins;
+  readonly #objects: ProviderObjects;
+  readonly #background: BackgroundUsage;
+  readonly #stateCalls: StateCalls;
 
   constructor(deps: InferenceDeps) {
     this.#deps = deps;
@@ -65,6 +73,9 @@ export class Inference {
     this.#learned = new LearnedQuirks(deps.catalogue.snapshot.volatile.learned, this.#pace.elapsed);
     this.#answers = new AnswerMemory(this.#pace.elapsed);
     this.#sealed = new SealedOrigins(this.#pace.elapsed);
+    this.#objects = new ProviderObjects(deps.catalogue.store, deps.now);
+    this.#background = new BackgroundUsage(deps.audit, deps.limits, deps.now, this.#pace.elapsed);
+    this.#stateCalls = new StateCalls(deps, this.#objects, this.#background, this.#learned);
     deps.metrics.waiting(() => this.#queues.waiting);
     const { catalogue, metrics } = deps;
     metrics.publicNow(({ id }) => isPublic(catalogue.snapshot.byId.get(id)));
@@ -103,8 +114,12 @@ export class Inference {
     try {
       const hops = nextHop(hopsIn(call.httpRequest.headers.get(hopsHeader)));
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
-      const request = this.#expanded(call, await call.read());
-      const candidates = named ?? this.#resolve(call, record, nameIn(request), request.persona);
+      const sent = await call.read();
+      const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
+      const { request, candidates } =
+        call.operation === "responses"
+          ? await placedRequest(sent, able, call.principal.id, this.#objects, this.#answers)
+          : { request: sent, candidates: able };
       record.facts.streaming =
         request.body["stream"] === true && (isDialect(call.operation) || isPassed(call.operation));
       if (call.operation === "count_tokens") {
@@ -129,6 +144,8 @@ export class Inference {
         this.#sealed.remember(llm.id, answer.output);
         // Callers of other dialects, and one who forbids to store, send all items themselves.
         if (call.operation !== "responses" || request.body["store"] === false) return;
+        // Here is only a part of a conversation that the provider keeps.
+        if (typeof request.body["previous_response_id"] === "string" || conversationOf(request.body)) return;
         this.#answers.remember(call.principal.id, inputText(request), answer);
       };
       const context = {
@@ -139,6 +156,8 @@ export class Inference {
         hops,
         snapshot: this.#deps.catalogue.snapshot,
         learned: this.#learned,
+        objects: this.#objects,
+        background: this.#background,
         onAnswer,
         visibleError,
       };
@@ -221,9 +240,14 @@ export class Inference {
     }
   }
 
-  /** Returns a request with the items of earlier answers that it only refers to. */
-  #expanded({ operation, principal }: InferenceCall, request: ParsedRequest): ParsedRequest {
-    return operation === "responses" ? expandedRequest(request, principal.id, this.#answers) : request;
+  /** Answers a call about what a provider keeps. Throws AppError after the audit event of the call is committed. */
+  stateCall(call: StateCall): Promise<Response> {
+    return this.#stateCalls.call(call);
+  }
+
+  /** Books the usage of answers that have ended in the background. The work of one run, for a timer. Never throws. */
+  settleBackground(): Promise<void> {
+    return this.#stateCalls.settleBackground();
   }
 
   /**

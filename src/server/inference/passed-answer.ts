@@ -2,6 +2,7 @@ import { passedBytes, passedEvents } from "../../adapters/passthrough/passed.ts"
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isEventStream, refuseCompressed } from "./provider-response.ts";
+import type { CallRecord } from "./record.ts";
 import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
 
 /**
@@ -21,7 +22,9 @@ export function isWholeJson({ headers }: ProviderResponse, streaming: boolean): 
  * committed.
  */
 export async function passedAnswer(
-  options: Omit<StreamOptions, "pipe" | "isLabelled" | "shapes" | "wire" | "onComplete">,
+  options: Omit<StreamOptions, "pipe" | "isLabelled" | "shapes" | "wire" | "onComplete" | "record"> & {
+    record: CallRecord;
+  },
 ): Promise<Response> {
   const { response, record } = options;
   refuseCompressed(response);

@@ -27,7 +27,8 @@ export interface Provider {
 
 /** Returns the provider of an llm. Throws AppError `not_supported` for a type that this version cannot call. */
 export const providerOf = oncePerObject((llm: LlmRow): Provider => {
-  const { type, url, model: ownModel, quirks: own } = llm.spec;
+  const { type, url, model: ownModel, responses } = llm.spec;
+  const own = { ...llm.spec.quirks, ...(responses === "stateful" && { keepsState: true }) };
   const endpoint = endpointOf(type, url, ownModel, own);
   if (!endpoint) throw new AppError("not_supported", `llms of type ${type} cannot be called by this version`);
   const { adapter, headers, quirks } = endpoint;

@@ -9,6 +9,7 @@ import type { DialectWire } from "../../wire/dialects/types.ts";
 import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
+import type { ReceivedBytes } from "./estimated-usage.ts";
 import type { CallRecord } from "./record.ts";
 
 /** The interval of comments on a quiet stream, which keep proxies from closing it. Milliseconds. */
@@ -45,7 +46,7 @@ export interface StreamOptions {
   shapes?: AnswerShapes;
   /** The dialect of the events. Without it the body is no event stream: it has no comments, and an error cuts it off. */
   wire?: DialectWire;
-  record: CallRecord;
+  record: Pick<CallRecord, "firstByte" | "close"> & { readonly received: Pick<ReceivedBytes, "add"> };
   requestId: string;
   /** The family of the provider's dialect, in which its errors are written. */
   family: ProviderError["family"];
@@ -58,6 +59,8 @@ export interface StreamOptions {
   guard(end: (error: AppError) => void): () => void;
   /** Called with the finished pipe, before the last bytes are sent. */
   onComplete(pipe: StreamPipe): void;
+  /** Called once the first frame of a responses stream has told the id of the answer, before the caller gets it. */
+  onResponseId?: ((id: string) => void) | undefined;
   /** Called when nothing more is read from the provider. */
   onProviderDone(): void;
   /** Called before the last bytes are sent. */
@@ -106,10 +109,12 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   #readTimeout: Deadline | undefined;
   #endTimeout: Deadline | undefined;
   #stopGuard = () => {};
+  #onResponseId: StreamOptions["onResponseId"];
 
   constructor(options: StreamOptions) {
     this.#options = options;
     this.#pipe = options.pipe;
+    this.#onResponseId = options.onResponseId;
   }
 
   /** Returns when the body is open. Throws AppError if it fails before. */
@@ -162,6 +167,10 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     const pipe = this.#pipe;
     try {
       const out = pipe.push(bytes);
+      if (this.#onResponseId && pipe.position) {
+        this.#onResponseId(pipe.position.responseId);
+        this.#onResponseId = undefined;
+      }
       if (pipe.done) return void this.#complete(out);
       this.#send(out);
       if (pipe.fault) this.#providerFault(pipe.fault);

@@ -8,16 +8,20 @@ const stateful: Readonly<Record<string, (value: unknown) => boolean>> = {
   prompt: () => false,
 };
 
+/** Those of them that a provider can keep for one caller. A stored prompt belongs to all of the provider's account. */
+const kept: readonly string[] = ["background", "previous_response_id", "conversation"];
+
 /**
  * Refuses fields that need more state between calls than the memory of answers, which holds for half an hour whatever
  * `store` says.
  *
+ * @param keepsState true if the provider keeps answers and conversations
  * @throws AppError `invalid_request`
  */
-export function refuseState(body: Fields): void {
+export function refuseState(body: Fields, keepsState = false): void {
   for (const [name, isNeutral] of Object.entries(stateful)) {
     const value = body[name];
-    if (!isGiven(value) || isNeutral(value)) continue;
+    if (!isGiven(value) || isNeutral(value) || (keepsState && kept.includes(name))) continue;
     const what = name === "background" ? `${name}: ${quoted(value)}` : name;
     throw refused(`/${name}`, `${what} is not supported: no state is kept between two calls; send all items`);
   }

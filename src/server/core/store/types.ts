@@ -84,6 +84,20 @@ export interface Thread {
   updatedAt: number;
 }
 
+/** An answer or a conversation that a provider keeps, such as `resp_…`, and the user or token that made it. */
+export interface ProviderObject {
+  /** Id of the user or token, which alone can use it. */
+  ownerId: string;
+  /** Its id at the provider. */
+  id: string;
+  /** Id of the llm whose provider keeps it. */
+  llmId: string;
+  /** The url and the key of the llm when it was made, in a form that tells neither. */
+  place: string;
+  at: number;
+  expiresAt: number;
+}
+
 /** One write of a transaction, of which all writes happen or none. */
 export type Write =
   | { op: "insert"; row: Row; refs: Ref[] }
@@ -220,6 +234,13 @@ export interface UsageRow {
   completionTokens: number;
   cachedTokens: number;
   costMicros: number;
+  /** Requests that used something for which their llm had no price. */
+  unpriced: number;
+  /** Other units that providers bill: images of answers, seconds of audio, characters that were spoken, searches. */
+  images: number;
+  seconds: number;
+  characters: number;
+  searches: number;
 }
 
 export interface UsageFilter {
@@ -334,6 +355,12 @@ export interface Store {
   /** Adds messages to a thread, in one transaction. Returns false if the thread no longer exists. */
   appendToThread(id: string, messages: readonly Record<string, unknown>[], at: number): Promise<boolean>;
   deleteThread(id: string): Promise<void>;
+  /** Stores an object of a provider. One that is there under the same owner and id is replaced. */
+  putProviderObject(object: ProviderObject): Promise<void>;
+  providerObject(ownerId: string, id: string): Promise<ProviderObject | null>;
+  deleteProviderObject(ownerId: string, id: string): Promise<void>;
+  /** Deletes objects that have expired, and of each owner all but the newest `most`. */
+  pruneProviderObjects(now: number, most: number): Promise<void>;
   /** Stores the last use of tokens, by the id of the token. */
   touchTokens(used: ReadonlyMap<string, number>): Promise<void>;
   /** Deletes expired login sessions, and all changes except the newest `keepChanges`. */

@@ -13,6 +13,9 @@ export function dayOf(at: number): string {
   return lastDay.text;
 }
 
+/** Units besides tokens that providers bill. An event has their counts in its `detail`. */
+export const billedUnits = ["images", "seconds", "characters", "searches"] as const;
+
 /** Returns the usage of a batch of events: one row for each day, user, token and llm. */
 export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
   const rows = new Map<string, UsageRow>();
@@ -34,15 +37,28 @@ export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
         completionTokens: 0,
         cachedTokens: 0,
         costMicros: 0,
+        unpriced: 0,
+        images: 0,
+        seconds: 0,
+        characters: 0,
+        searches: 0,
       };
       rows.set(key, row);
     }
-    row.requests++;
+    // The usage of an answer that was made in the background has an event of its own.
+    if (event.detail?.["settles"] === undefined) row.requests++;
     if (event.error !== undefined) row.errors++;
     row.promptTokens += Math.round(event.promptTokens ?? 0);
     row.completionTokens += Math.round(event.completionTokens ?? 0);
     row.cachedTokens += Math.round(event.cachedTokens ?? 0);
     row.costMicros += Math.round(event.costMicros ?? 0);
+    let used = (event.promptTokens ?? 0) + (event.completionTokens ?? 0);
+    for (const unit of billedUnits) {
+      const count = Number(event.detail?.[unit] ?? 0);
+      row[unit] += Math.ceil(count);
+      used += count;
+    }
+    if (event.costMicros === undefined && used > 0) row.unpriced++;
   }
   // In the same order on all servers: two that update the same rows would wait for each other otherwise.
   return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);

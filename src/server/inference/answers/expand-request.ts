@@ -10,17 +10,26 @@ const advice = "answers are remembered for 30 minutes, for the token that made t
  * an item for each `item_reference` (case 99). Returns the same request where it refers to nothing.
  *
  * @param owner the token or user who makes the call
+ * @param options.keepsPrevious true if the provider itself has the conversation before
  * @throws AppError `invalid_request` for an answer or item that is not remembered
  */
-export function expandedRequest(request: ParsedRequest, owner: string, memory: AnswerMemory): ParsedRequest {
+export function expandedRequest(
+  request: ParsedRequest,
+  owner: string,
+  memory: AnswerMemory,
+  { keepsPrevious = false } = {},
+): ParsedRequest {
   const { previous_response_id: previous, input } = request.body;
-  const earlier = typeof previous === "string" ? conversationBefore(previous, owner, memory) : [];
+  const earlier = typeof previous === "string" && !keepsPrevious ? conversationBefore(previous, owner, memory) : [];
   const own = itemsOf(input);
   if (earlier.length === 0 && !own.some(isReference)) return request;
   const items = own.flatMap((item, index) =>
     isReference(item) ? referred(item, index, owner, memory) : [item],
   );
-  const changes = { input: [...earlier, ...items].filter(isReadable), previous_response_id: null };
+  const changes = {
+    input: [...earlier, ...items].filter(isReadable),
+    ...(!keepsPrevious && { previous_response_id: null }),
+  };
   return changedRequest(request, changes);
 }
 

@@ -125,7 +125,7 @@ export class Limiter {
         if (settled) return;
         settled = true;
         const used: Amount = {
-          tokens: usage.promptTokens + usage.completionTokens,
+          tokens: tokensOf(usage),
           costMicros: (answered && costOf(answered, usage, model)) ?? 0,
         };
         const day = dayOf(this.#now());
@@ -137,6 +137,13 @@ export class Limiter {
         }
       },
     };
+  }
+
+  /** Adds usage that becomes known after its call has ended. */
+  book(principal: Principal, llm: LlmRow, usage: Usage, model?: string): void {
+    const used = { tokens: tokensOf(usage), costMicros: costOf(llm, usage, model) ?? 0 };
+    const day = dayOf(this.#now());
+    for (const account of this.#accountsOf(principal)) account.add(used, day, this.#elapsed());
   }
 
   #check(
@@ -223,6 +230,10 @@ export class Limiter {
     }
     return account;
   }
+}
+
+function tokensOf({ promptTokens, completionTokens }: Usage): number {
+  return promptTokens + completionTokens;
 }
 
 function unpriced(holder: Row, llm: LlmRow): AppError {

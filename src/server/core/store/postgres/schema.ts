@@ -131,6 +131,11 @@ export const usage = pgTable(
     completionTokens: whole("completion_tokens").notNull(),
     cachedTokens: whole("cached_tokens").notNull(),
     costMicros: whole("cost_micros").notNull(),
+    unpriced: whole("unpriced").notNull().default(0),
+    images: whole("images").notNull().default(0),
+    seconds: whole("seconds").notNull().default(0),
+    characters: whole("characters").notNull().default(0),
+    searches: whole("searches").notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
 );
@@ -180,4 +185,25 @@ export const threadMessages = pgTable(
     at: whole("at").notNull(),
   },
   (table) => [primaryKey({ columns: [table.threadId, table.seq] })],
+);
+
+export const providerObjects = pgTable(
+  "provider_objects",
+  {
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    id: text("id").notNull(),
+    llmId: text("llm_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    place: text("place").notNull(),
+    at: whole("at").notNull(),
+    expiresAt: whole("expires_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.ownerId, table.id] }),
+    index("provider_objects_llm_id").on(table.llmId),
+    index("provider_objects_expires_at").on(table.expiresAt),
+  ],
 );

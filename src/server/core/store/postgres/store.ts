@@ -25,6 +25,7 @@ import {
   sessions,
   usage,
 } from "./schema.ts";
+import { providerObjectQueries } from "./provider-objects.ts";
 import { shownUrl } from "./settings.ts";
 import { auditBell, tail } from "./tail.ts";
 import { threadQueries } from "./threads.ts";
@@ -219,6 +220,7 @@ export async function openPostgres(
 
     ...linkQueries(db, guarded),
     ...threadQueries(db, transactions, guarded),
+    ...providerObjectQueries(db, guarded),
 
     touchTokens: (used) =>
       guarded(async () => {

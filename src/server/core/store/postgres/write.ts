@@ -39,6 +39,7 @@ export async function addUsage(db: Queries, rows: readonly UsageRow[]): Promise<
   if (rows.length === 0) return;
   const add = (column: PgColumn) => sql`${column} + excluded.${sql.identifier(column.name)}`;
   const { requests, errors, promptTokens, completionTokens, cachedTokens, costMicros } = usage;
+  const { unpriced, images, seconds, characters, searches } = usage;
   await db
     .insert(usage)
     .values([...rows])
@@ -51,6 +52,11 @@ export async function addUsage(db: Queries, rows: readonly UsageRow[]): Promise<
         completionTokens: add(completionTokens),
         cachedTokens: add(cachedTokens),
         costMicros: add(costMicros),
+        unpriced: add(unpriced),
+        images: add(images),
+        seconds: add(seconds),
+        characters: add(characters),
+        searches: add(searches),
       },
     });
 }

@@ -139,6 +139,11 @@ export const usage = sqliteTable(
     completionTokens: integer("completion_tokens").notNull(),
     cachedTokens: integer("cached_tokens").notNull(),
     costMicros: integer("cost_micros").notNull(),
+    unpriced: integer("unpriced").notNull().default(0),
+    images: integer("images").notNull().default(0),
+    seconds: integer("seconds").notNull().default(0),
+    characters: integer("characters").notNull().default(0),
+    searches: integer("searches").notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
 );
@@ -190,6 +195,28 @@ export const threadMessages = sqliteTable(
     at: integer("at").notNull(),
   },
   (table) => [primaryKey({ columns: [table.threadId, table.seq] })],
+);
+
+/** Answers and conversations that providers keep, by the user or token that made them. */
+export const providerObjects = sqliteTable(
+  "provider_objects",
+  {
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    id: text("id").notNull(),
+    llmId: text("llm_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    place: text("place").notNull(),
+    at: integer("at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.ownerId, table.id] }),
+    index("provider_objects_llm_id").on(table.llmId),
+    index("provider_objects_expires_at").on(table.expiresAt),
+  ],
 );
 
 /** The last row of the audit log that is included in the usage. The table has one row. */

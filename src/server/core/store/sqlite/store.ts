@@ -15,6 +15,7 @@ import { linkQueries } from "./links.ts";
 import { lockRetry } from "./lock-retry.ts";
 import { networkShare } from "./network-share.ts";
 import { explain, onShare, openDatabase, rescue } from "./open.ts";
+import { providerObjectQueries } from "./provider-objects.ts";
 import { refusal } from "./refusal.ts";
 import {
   changes,
@@ -236,6 +237,7 @@ export function openSqlite(
 
     ...linkQueries(db, guarded, writing),
     ...threadQueries(db, guarded, writing),
+    ...providerObjectQueries(db, guarded, writing),
 
     touchTokens: (used) =>
       writing(() => {

@@ -19,15 +19,19 @@ export function prepareAudit(database: Database): (event: AuditEvent) => void {
 /** Prepares the update that adds to a row of the usage. */
 export function prepareUsage(database: Database): (row: UsageRow) => void {
   const statement = database.prepare(`
-    insert into usage values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    insert into usage values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (day, user_id, token_id, llm) do update set
       requests = requests + excluded.requests, errors = errors + excluded.errors,
       prompt_tokens = prompt_tokens + excluded.prompt_tokens,
       completion_tokens = completion_tokens + excluded.completion_tokens,
       cached_tokens = cached_tokens + excluded.cached_tokens,
-      cost_micros = cost_micros + excluded.cost_micros`);
+      cost_micros = cost_micros + excluded.cost_micros,
+      unpriced = unpriced + excluded.unpriced, images = images + excluded.images,
+      seconds = seconds + excluded.seconds, characters = characters + excluded.characters,
+      searches = searches + excluded.searches`);
   return ({ day, userId, tokenId, llm, requests, errors, ...counts }) => {
     const { promptTokens, completionTokens, cachedTokens, costMicros } = counts;
+    const { unpriced, images, seconds, characters, searches } = counts;
     statement.run(
       day,
       userId,
@@ -39,6 +43,11 @@ export function prepareUsage(database: Database): (row: UsageRow) => void {
       completionTokens,
       cachedTokens,
       costMicros,
+      unpriced,
+      images,
+      seconds,
+      characters,
+      searches,
     );
   };
 }

@@ -1,0 +1,32 @@
+import type { Quirks } from "../../../adapters/quirks/types.ts";
+import { isObject } from "../../../wire/json.ts";
+import type { LlmRow } from "../../core/store/typed-rows.ts";
+import type { CallContext } from "../call.ts";
+import { isRunning } from "./background-usage.ts";
+
+/** True if the provider keeps the answer to a call for its caller. Translated calls have `quirks` too, and no state. */
+export function isKept({ call, request }: CallContext, isTranslated: boolean, quirks: Quirks): boolean {
+  const isNative = call.operation === "responses" && !isTranslated;
+  return isNative && quirks.keepsState === true && request.body["store"] !== false;
+}
+
+/** Notes whose a whole answer is, before its caller gets it. Throws AppError if that cannot be stored. */
+export async function keepAnswer(context: CallContext, llm: LlmRow, body: unknown): Promise<void> {
+  if (!isObject(body) || typeof body.id !== "string") return;
+  if (isRunning(body)) awaitUsage(context, llm, body.id);
+  await context.objects.keep(context.call.principal.id, body.id, llm, "response");
+}
+
+/** Notes whose a streamed answer is, by its first frame. */
+export function keepStreamed(context: CallContext, llm: LlmRow, id: string): void {
+  if (context.request.body["background"] === true) awaitUsage(context, llm, id);
+  // It can be used at once. If the database fails, so does the audit event, and with it the call.
+  context.objects.keep(context.call.principal.id, id, llm, "response").catch(() => {});
+}
+
+/** The answer goes on when the caller has left: what it uses is booked when it has ended, without an estimate. */
+function awaitUsage({ call, record, background }: CallContext, llm: LlmRow, id: string): void {
+  const { principal, requestId } = call;
+  background.add({ principal, requestId, llm, model: record.facts.model, id });
+  record.sent = undefined;
+}

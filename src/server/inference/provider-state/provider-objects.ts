@@ -1,0 +1,88 @@
+import { createHash } from "node:crypto";
+import { dayMilliseconds } from "../../core/store/usage.ts";
+import { storeFailure } from "../../core/store/store-failure.ts";
+import type { LlmRow } from "../../core/store/typed-rows.ts";
+import { type ProviderObject, type Store, StoreError } from "../../core/store/types.ts";
+
+/** OpenAI deletes answers after 30 days: https://developers.openai.com/api/docs/guides/your-data */
+const lifetimes = { response: 30 * dayMilliseconds, conversation: 365 * dayMilliseconds };
+
+/** The objects that are remembered beside the database, and so found at once. */
+const mostRecent = 10_000;
+
+export type ObjectsStore = Pick<Store, "putProviderObject" | "providerObject" | "deleteProviderObject">;
+
+/** An id of a provider's object. Other texts are not sent to the database. */
+const objectId = /^[\w-]{1,200}$/;
+
+/**
+ * The answers and conversations that providers keep. Each belongs to the user or token that made it, and to the url and
+ * key of the llm that it was made with: nobody else can name it, and it is sent nowhere else (T132).
+ */
+export class ProviderObjects {
+  readonly #store: ObjectsStore;
+  readonly #now: () => number;
+  /** The oldest first. Their rows may not be written yet. */
+  readonly #recent = new Map<string, ProviderObject>();
+
+  /** @param now milliseconds since 1970 */
+  constructor(store: ObjectsStore, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /**
+   * Stores an object. It is found at once, and after a restart once this has resolved.
+   *
+   * @throws AppError `storage_full` or `unavailable`
+   */
+  async keep(ownerId: string, id: string, llm: LlmRow, type: keyof typeof lifetimes): Promise<void> {
+    if (!objectId.test(id)) return;
+    const at = this.#now();
+    const object = { ownerId, id, llmId: llm.id, place: placeOf(llm), at, expiresAt: at + lifetimes[type] };
+    const key = keyOfObject(ownerId, id);
+    this.#recent.delete(key);
+    this.#recent.set(key, object);
+    if (this.#recent.size > mostRecent) this.#recent.delete(this.#recent.keys().next().value!);
+    await stored(this.#store.putProviderObject(object));
+  }
+
+  /** Returns the one of some llms that holds an object of an owner; undefined if none does. Throws AppError. */
+  async holder(ownerId: string, id: string, llms: readonly LlmRow[]): Promise<LlmRow | undefined> {
+    if (!objectId.test(id)) return undefined;
+    const object =
+      this.#recent.get(keyOfObject(ownerId, id)) ?? (await stored(this.#store.providerObject(ownerId, id)));
+    if (!object || object.expiresAt <= this.#now()) return undefined;
+    return llms.find((llm) => llm.id === object.llmId && placeOf(llm) === object.place && keepsState(llm));
+  }
+
+  /** Forgets an object that was deleted at the provider. Throws AppError. */
+  async forget(ownerId: string, id: string): Promise<void> {
+    this.#recent.delete(keyOfObject(ownerId, id));
+    await stored(this.#store.deleteProviderObject(ownerId, id));
+  }
+}
+
+/** True if an llm says that its provider keeps state for its callers. */
+export function keepsState({ spec }: LlmRow): boolean {
+  return spec.responses === "stateful";
+}
+
+/** Returns a text that changes with the url and the key of an llm: another account does not have its objects. */
+function placeOf({ spec: { type, url, apiKeyRef } }: LlmRow): string {
+  const text = JSON.stringify([type, url, apiKeyRef?.name, apiKeyRef?.key]);
+  return createHash("sha256").update(text).digest("base64url").slice(0, 22);
+}
+
+function keyOfObject(ownerId: string, id: string): string {
+  return `${ownerId} ${id}`;
+}
+
+/** Returns the result of the store. Throws AppError if the store refuses. */
+async function stored<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    throw error instanceof StoreError ? storeFailure(error) : error;
+  }
+}
