@@ -47,6 +47,7 @@ const components = [
     "database health timer",
     "upkeep timer",
     "capabilities timer",
+    "background usage timer",
     "secret upkeep timer",
     "sessions timer",
     "limits timer",
