@@ -35,6 +35,8 @@ export function nativePathFor(
 ): string | undefined {
   if (always.includes(operation)) return operations[operation].path;
   if (!optional.includes(operation)) return undefined;
-  const isNative = settings[operation] ? settings[operation] !== "translated" : quirks.takes?.includes(operation);
+  const isNative = settings[operation]
+    ? settings[operation] !== "translated"
+    : quirks.takes?.includes(operation);
   return isNative ? operations[operation].path : undefined;
 }

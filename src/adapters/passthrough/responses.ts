@@ -5,8 +5,8 @@ import { isObject, parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { responsesFault } from "../provider-fault.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
-import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
 import { isGiven } from "../translation/request-fields.ts";
+import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
 import type { ResponsesAnswer, StreamFault } from "../types.ts";
 import { hasAny, type Passthrough, type StreamWatch, type Verdict } from "./watch.ts";
 

@@ -29,9 +29,9 @@ import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts"
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
-import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
+import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
 import {
   charactersOf,
   forwardedHeaders,

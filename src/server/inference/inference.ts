@@ -31,13 +31,13 @@ import { byFit } from "./pools/fit.ts";
 import { inOrder, type MemberState } from "./pools/order.ts";
 import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
+import { keyOf, providerOf } from "./provider.ts";
+import { isSuccess, refusalOf } from "./provider-response.ts";
 import { BackgroundUsage } from "./provider-state/background-usage.ts";
 import { conversationOf, placedRequest } from "./provider-state/placed-request.ts";
 import { ProviderObjects } from "./provider-state/provider-objects.ts";
 import { StateCalls } from "./provider-state/state-calls.ts";
 import type { StateCall } from "./provider-state/state-routes.ts";
-import { keyOf, providerOf } from "./provider.ts";
-import { isSuccess, refusalOf } from "./provider-response.ts";
 import { CallRecord } from "./record.ts";
 import {
   changedRequest,

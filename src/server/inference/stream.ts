@@ -8,8 +8,8 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { DialectWire } from "../../wire/dialects/types.ts";
 import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
-import { providerFailure, transportFailure } from "./failure.ts";
 import type { ReceivedBytes } from "./estimated-usage.ts";
+import { providerFailure, transportFailure } from "./failure.ts";
 import type { CallRecord } from "./record.ts";
 
 /** The interval of comments on a quiet stream, which keep proxies from closing it. Milliseconds. */

@@ -20,7 +20,8 @@ export function expandedRequest(
   { keepsPrevious = false } = {},
 ): ParsedRequest {
   const { previous_response_id: previous, input } = request.body;
-  const earlier = typeof previous === "string" && !keepsPrevious ? conversationBefore(previous, owner, memory) : [];
+  const earlier =
+    typeof previous === "string" && !keepsPrevious ? conversationBefore(previous, owner, memory) : [];
   const own = itemsOf(input);
   if (earlier.length === 0 && !own.some(isReference)) return request;
   const items = own.flatMap((item, index) =>

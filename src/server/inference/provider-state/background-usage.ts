@@ -1,5 +1,5 @@
-import { isObject } from "../../../wire/json.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
+import { isObject } from "../../../wire/json.ts";
 import { type Principal, tokenIdOf } from "../../core/access/policy.ts";
 import { costOf } from "../../core/prices.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { dayMilliseconds } from "../../core/store/usage.ts";
 import { storeFailure } from "../../core/store/store-failure.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import { type ProviderObject, type Store, StoreError } from "../../core/store/types.ts";
+import { dayMilliseconds } from "../../core/store/usage.ts";
 
 /** OpenAI deletes answers after 30 days: https://developers.openai.com/api/docs/guides/your-data */
 const lifetimes = { response: 30 * dayMilliseconds, conversation: 365 * dayMilliseconds };

@@ -87,7 +87,8 @@ export class StateCalls {
     const { adapter, timeouts } = providerOf(llm);
     const path = route.path.replace(":id", id ?? "").replace(":item", item ?? "") as StateRoute["path"];
     const url = this.#url(llm, path, route.query, call.query);
-    const text = body && (route.does === "create" ? withoutTopLevel(body.text, body.scan, "model") : body.text);
+    const text =
+      body && (route.does === "create" ? withoutTopLevel(body.text, body.scan, "model") : body.text);
     const response = await this.#send(llm, key, route.method, url, httpRequest.signal, text);
     if (!isSuccess(response)) throw await refusalOf(response, adapter, key);
     if (isEventStream(response)) {
@@ -103,7 +104,8 @@ export class StateCalls {
         isLabelled: true,
         wire: dialects.responses,
         guard: (end) => this.#deps.streams.add(principal, () => end(bearerEnded())),
-        onComplete: ({ usage }) => void this.#background.settle({ principal, id: id! }, usage).catch(() => {}),
+        onComplete: ({ usage }) =>
+          void this.#background.settle({ principal, id: id! }, usage).catch(() => {}),
         onProviderDone() {},
         onLastBytes: call.onLastBytes,
         visibleError: (error) => error,
@@ -113,7 +115,9 @@ export class StateCalls {
     const bytes = await response.bytes(maxStateBytes);
     await this.#note(call, llm, bytes);
     await record.close(200);
-    return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { "content-type": "application/json" } });
+    return new Response(bytes as Uint8Array<ArrayBuffer>, {
+      headers: { "content-type": "application/json" },
+    });
   }
 
   /** Notes what a whole answer of the provider tells: an object that is new or gone, an answer that has ended. */
@@ -143,12 +147,16 @@ export class StateCalls {
       throw unknownObject(route.path.startsWith("/v1/responses") ? "Response" : "Conversation", id);
     }
     const named = body?.body["model"] !== undefined;
-    const llms = named ? resolve(snapshot, principal, requestedModel(body.body)) : runnable(snapshot, principal);
+    const llms = named
+      ? resolve(snapshot, principal, requestedModel(body.body))
+      : runnable(snapshot, principal);
     const [first, ...others] = llms.filter(keepsState);
     if (first && (named || others.length === 0)) return first;
     throw new AppError(
       "invalid_request",
-      first ? "model is required: you may run several llms that keep conversations" : "no llm keeps conversations",
+      first
+        ? "model is required: you may run several llms that keep conversations"
+        : "no llm keeps conversations",
       { hint: 'name an llm whose field responses is "stateful" in the field model' },
     );
   }

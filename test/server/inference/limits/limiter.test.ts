@@ -168,7 +168,15 @@ it("counts the calls of all members of a group against the limits of the group",
 const noUnits = { unpriced: 0, images: 0, seconds: 0, characters: 0, searches: 0 };
 
 it("continues with the recorded usage of this month", async () => {
-  const line = { ...noUnits, userId: "usr_1", tokenId: "", llm: "gpt", requests: 1, errors: 0, cachedTokens: 0 };
+  const line = {
+    ...noUnits,
+    userId: "usr_1",
+    tokenId: "",
+    llm: "gpt",
+    requests: 1,
+    errors: 0,
+    cachedTokens: 0,
+  };
   const { limiter, alice } = house({ alice: { tokensPerDay: 100, tokensPerMonth: 500 } }, [
     { ...line, day: "2026-11-03", promptTokens: 300, completionTokens: 100, costMicros: 1 },
     { ...line, day: "2026-11-21", promptTokens: 40, completionTokens: 50, costMicros: 1 },
@@ -194,7 +202,15 @@ it.each([
 });
 
 it("counts what is on record for a day to which the clock is set back (T91)", async () => {
-  const line = { ...noUnits, userId: "usr_1", tokenId: "", llm: "gpt", requests: 1, errors: 0, cachedTokens: 0 };
+  const line = {
+    ...noUnits,
+    userId: "usr_1",
+    tokenId: "",
+    llm: "gpt",
+    requests: 1,
+    errors: 0,
+    cachedTokens: 0,
+  };
   const { limiter, alice, clock } = house({ alice: { tokensPerDay: 100 } }, [
     { ...line, day: "2026-11-20", promptTokens: 100, completionTokens: 0, costMicros: 1 },
   ]);
@@ -205,7 +221,15 @@ it("counts what is on record for a day to which the clock is set back (T91)", as
 });
 
 it("starts with the use on record of a month that the clock is set to (T91)", async () => {
-  const line = { ...noUnits, userId: "usr_1", tokenId: "", llm: "gpt", requests: 1, errors: 0, cachedTokens: 0 };
+  const line = {
+    ...noUnits,
+    userId: "usr_1",
+    tokenId: "",
+    llm: "gpt",
+    requests: 1,
+    errors: 0,
+    cachedTokens: 0,
+  };
   const recorded = { ...line, day: "2025-01-05", promptTokens: 100, completionTokens: 0, costMicros: 1 };
   const { limiter, alice, clock } = house({ alice: { tokensPerMonth: 100 } }, [recorded]);
   clock.now = Date.parse("2025-01-06T00:00:00Z");

@@ -29,7 +29,9 @@ it("books the usage of an answer in the background once, when its caller fetches
     { promptTokens: 0 },
     [],
   ]);
-  await expect.poll(() => usageOf(server)).toMatchObject({ requests: 1, promptTokens: 7, completionTokens: 5 });
+  await expect
+    .poll(() => usageOf(server))
+    .toMatchObject({ requests: 1, promptTokens: 7, completionTokens: 5 });
 });
 
 it("books what a cancelled answer has used", async () => {

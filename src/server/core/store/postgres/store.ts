@@ -13,6 +13,7 @@ import { usageOf, usageWhere } from "../usage.ts";
 import { doorbell } from "./doorbell.ts";
 import { linkQueries } from "./links.ts";
 import { connect, writeLock } from "./open.ts";
+import { providerObjectQueries } from "./provider-objects.ts";
 import { mayWorkElsewhere, readOnly, refusal } from "./refusal.ts";
 import {
   auditEvents,
@@ -25,7 +26,6 @@ import {
   sessions,
   usage,
 } from "./schema.ts";
-import { providerObjectQueries } from "./provider-objects.ts";
 import { shownUrl } from "./settings.ts";
 import { auditBell, tail } from "./tail.ts";
 import { threadQueries } from "./threads.ts";
