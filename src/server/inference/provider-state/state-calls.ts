@@ -80,7 +80,8 @@ export class StateCalls {
   async #answer(call: StateCall, record: StateRecord): Promise<Response> {
     const { route, id, item, principal, httpRequest } = call;
     const body = route.takesBody ? await call.read() : undefined;
-    const llm = (record.llm = await this.#llmOf(call, body));
+    const llm = await this.#llmOf(call, body);
+    record.llm = llm;
     if (item !== undefined && !safeId.test(item)) throw unknownObject("Item", item);
     this.#deps.limits.admit(principal, [llm], 0, 0).settle(llm, noUsage);
     const key = await keyOf(llm, this.#deps.secrets);
