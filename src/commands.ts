@@ -152,6 +152,11 @@ export const commands: Commands = {
     summary: "Show help for a verb or a topic",
     load: async () => (await import("./cli/cmd/help.ts")).help,
   },
+  internal: {
+    hidden: true,
+    summary: "Verbs that mcpctl itself runs",
+    load: async () => (await import("./cli/cmd/internal.ts")).internal,
+  },
   __complete: {
     hidden: true,
     summary: "Print the words that may complete the last one",

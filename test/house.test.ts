@@ -93,6 +93,7 @@ const mayImport: Record<string, readonly string[]> = {
     "errors",
     "version",
     "private-file",
+    "processes",
     "proxies",
     "system-errors",
     "time",

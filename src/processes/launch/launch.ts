@@ -2,7 +2,7 @@ import type { SandboxName } from "../sandbox/levels.ts";
 import type { ResourceLimits, SandboxedCommand } from "../sandbox/sandbox-level.ts";
 
 /** A program that is ready to be started: within its sandbox, with its environment. */
-export interface Launch extends SandboxedCommand {
+export interface Launch extends Omit<SandboxedCommand, "landlock"> {
   /** The name of the program for people. */
   name: string;
   level: SandboxName;

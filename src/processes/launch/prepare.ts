@@ -1,4 +1,6 @@
 import { homedir } from "node:os";
+import { execCommand } from "../sandbox/exec/exec-command.ts";
+import type { ExecLimits, LandlockPolicy } from "../sandbox/exec/exec-policy.ts";
 import { chooseLevel, type SandboxName, sandboxLevels } from "../sandbox/levels.ts";
 import { checkGivenPaths } from "../sandbox/paths.ts";
 import type { ResourceLimits, SandboxLevel } from "../sandbox/sandbox-level.ts";
@@ -55,7 +57,7 @@ export async function prepareLaunch(source: ProgramSource, options: LaunchOption
   const given = script === undefined ? readable : [script, ...readable];
   checkGivenPaths([...given, ...writable], kept);
   makeProgramFolder(folder);
-  const command = level.wrap({
+  const { landlock, ...command } = level.wrap({
     argv,
     env,
     folder,
@@ -66,9 +68,28 @@ export async function prepareLaunch(source: ProgramSource, options: LaunchOption
   });
   return {
     ...command,
+    argv: limited(command.argv, execLimits(resources), landlock),
     name,
     level: level.name as SandboxName,
     notes: [...missing, ...level.gaps],
     limits: resources,
   };
+}
+
+/** Private memory of a process beyond the limit of all together, which counts what is really used. */
+const reserveBytes = 512 * 1024 * 1024;
+
+/** Limits by which the kernel itself stops a process that grows faster than anybody looks. */
+function execLimits({ memoryMb }: ResourceLimits): ExecLimits {
+  return memoryMb === undefined ? {} : { dataBytes: memoryMb * 1024 * 1024 + reserveBytes };
+}
+
+/** Other systems than Linux have none of these limits. */
+function limited(
+  argv: Launch["argv"],
+  limits: ExecLimits,
+  landlock: LandlockPolicy | undefined,
+): Launch["argv"] {
+  if (process.platform !== "linux") return argv;
+  return execCommand({ parent: process.pid, limits, ...(landlock && { landlock }) }, argv);
 }

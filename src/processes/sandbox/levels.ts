@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { bwrapLevel } from "./bwrap.ts";
+import { landlockLevel } from "./landlock.ts";
 import { none } from "./none.ts";
 import type { SandboxLevel } from "./sandbox-level.ts";
 
@@ -12,6 +13,7 @@ export interface LevelOptions {
 /** Every level, the strongest first. */
 const makers = {
   bwrap: ({ path }) => bwrapLevel(path),
+  landlock: ({ path }) => landlockLevel(path),
   none: () => none,
 } satisfies Record<string, (options: LevelOptions) => SandboxLevel>;
 

@@ -1,3 +1,5 @@
+import type { LandlockPolicy } from "./exec/exec-policy.ts";
+
 /** The most that a program and all that it starts may use together. A missing one is not limited. */
 export interface ResourceLimits {
   memoryMb?: number | undefined;
@@ -29,6 +31,8 @@ export interface SandboxedCommand {
   cwd: string;
   /** True: its first process only waits for the program, and must not get SIGTERM before it. */
   hasMonitor: boolean;
+  /** Rights that the first process gives up before it becomes `argv`. */
+  landlock?: LandlockPolicy;
 }
 
 /** The answer of a probe. */
