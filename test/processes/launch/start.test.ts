@@ -3,21 +3,13 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Launch } from "../../../src/processes/launch/launch.ts";
 import { startLaunch, sweepLaunches } from "../../../src/processes/launch/start.ts";
-import { chooseLevel, type SandboxName, sandboxNames } from "../../../src/processes/sandbox/levels.ts";
 import { eventually, isAlive, pidsIn, stranger } from "../../support/processes/processes.ts";
-import { launched, testHost } from "../../support/sandbox/launched.ts";
+import { launched, levelsOfHost } from "../../support/sandbox/launched.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const ownerPath = join(import.meta.dirname, "../../support/sandbox/launch-owner.ts");
 
-/** The levels that this host has, and for which a program of the host can be launched. */
-const levels: SandboxName[] = [];
-for (const name of sandboxNames) {
-  await chooseLevel(name, testHost.levels).then(
-    () => levels.push(name),
-    () => {},
-  );
-}
+const levels = await levelsOfHost();
 
 /** Returns the processes whose arguments contain a text, as this program sees them from outside of every sandbox. */
 function processesWith(text: string): number[] {

@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createSocket } from "node:dgram";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 
 /**
- * A program that tries what a hostile MCP server would try: `hostile-program.ts ATTEMPT [ARGUMENT...]`. It prints one
- * line of JSON with what it has got, `{got: …}`, or `{denied: "EACCES"}`, and ends.
+ * A program that tries what a hostile MCP server would try: `hostile-program.ts ATTEMPTS`, a list of lists in JSON, as
+ * `[["read", "/etc/shadow"]]`. It prints one line of JSON for each attempt with what it has got, `{got: …}`, or
+ * `{denied: "EACCES"}`, and ends.
  */
 const attempts: Record<string, (...args: string[]) => unknown> = {
   /** Reads a file. */
@@ -15,6 +17,7 @@ const attempts: Record<string, (...args: string[]) => unknown> = {
     writeFileSync(path!, "hostile");
     return "written";
   },
+  remove: (path) => rmSync(path!),
   /** Searches the environment of every process for a text. */
   environments: (wanted) => {
     const readable = readdirSync("/proc").filter((name) => {
@@ -37,6 +40,16 @@ const attempts: Record<string, (...args: string[]) => unknown> = {
       connect(to)
         .on("connect", () => done("connected"))
         .on("error", failed);
+    }),
+  /** Sends a datagram to a port. */
+  datagram: (port) =>
+    new Promise((done, failed) => {
+      const socket = createSocket("udp4").on("error", failed);
+      socket.send("hostile", Number(port), "127.0.0.1", (error) => {
+        socket.close();
+        if (error) failed(error);
+        else done("sent");
+      });
     }),
   /** Starts processes until the system refuses one, or until there are so many. */
   fork: async (most) => {
@@ -61,16 +74,17 @@ const attempts: Record<string, (...args: string[]) => unknown> = {
     }
     return parts.length;
   },
-  /** Sees how many bits of the capabilities of its user it has. */
-  capabilities: () => /^CapEff:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8"))![1],
+  /** Reads a line of what the kernel tells about this process. */
+  status: (name) =>
+    new RegExp(`^${name}:\\s*(\\w+)$`, "m").exec(readFileSync("/proc/self/status", "utf8"))![1],
 };
 
-const [attempt, ...args] = process.argv.slice(2);
-let outcome: object;
-try {
-  outcome = { got: await attempts[attempt!]!(...args) };
-} catch (error) {
-  outcome = { denied: (error as { code?: string }).code ?? String(error) };
+for (const [attempt, ...args] of JSON.parse(process.argv[2]!)) {
+  let outcome: object;
+  try {
+    outcome = { got: await attempts[attempt]!(...args.map(String)) };
+  } catch (error) {
+    outcome = { denied: (error as { code?: string }).code ?? String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(outcome)}\n`);
 }
-process.stdout.write(`${JSON.stringify(outcome)}\n`);
-process.exitCode = 0;

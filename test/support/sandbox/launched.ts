@@ -11,6 +11,7 @@ import {
 import type { ProgramSource } from "../../../src/processes/launch/program-source.ts";
 import { type StartLaunchOptions, startLaunch } from "../../../src/processes/launch/start.ts";
 import type { PipedProcess } from "../../../src/processes/piped-process.ts";
+import type { SandboxName } from "../../../src/processes/sandbox/levels.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 const hostileProgram = join(import.meta.dirname, "hostile-program.ts");
@@ -60,14 +61,35 @@ export async function launched(
   return { ...started, launch, folder, records, stderr: () => stderr };
 }
 
-/** Lets a hostile program make one attempt. Returns what it has got, or the code of the error that it met. */
-export async function attempt(
+/** The outcome of an attempt: what the program has got, or the code of the error that it met. */
+export type Outcome = { got: unknown } | { denied: string };
+
+/** The outcomes of attempts, and the end of the program that made them. */
+export interface Attempts {
+  outcomes: Outcome[];
+  exit: number | string | null;
+  stderr: string;
+  /** The reason for which mcpctl has ended it, if it has. */
+  ended: string | undefined;
+}
+
+/** Lets a hostile program make attempts, one after the other. */
+export async function attempts(
   options: TestLaunchOptions,
-  ...words: readonly string[]
-): Promise<{ got?: unknown; denied?: string; exit: number | string | null; stderr: string }> {
-  const program = await launched({ command: [process.execPath, hostileProgram, ...words] }, options);
+  ...list: readonly (readonly [attempt: string, ...args: (string | number)[]])[]
+): Promise<Attempts> {
+  const command = [process.execPath, hostileProgram, JSON.stringify(list)];
+  const program = await launched({ command }, options);
   const text = await new Response(program.stdout).text();
   const { code, signal } = await program.closed;
-  const outcome = text === "" ? {} : JSON.parse(text);
-  return { ...outcome, exit: signal ?? code, stderr: program.stderr() };
+  const outcomes = text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+  return { outcomes, exit: signal ?? code, stderr: program.stderr(), ended: undefined };
+}
+
+/** The levels that this host has, the strongest first. */
+export async function levelsOfHost(): Promise<SandboxName[]> {
+  const found = await Promise.all(
+    testHost.levels.map(async (level) => [level.name, await level.probe()] as const),
+  );
+  return found.flatMap(([name, { available }]) => (available ? [name as SandboxName] : []));
 }

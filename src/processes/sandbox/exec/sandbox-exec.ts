@@ -65,7 +65,7 @@ export function sandboxExec(policy: ExecPolicy, argv: readonly string[]): never 
 function dieWith(libc: SandboxLibc, parent: number): void {
   must(libc, libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "the kernel refused PR_SET_PDEATHSIG");
   if (libc.getppid() !== parent)
-    throw new AppError("interrupted", "the program that started this one has ended");
+    throw new AppError("unavailable", "the program that started this one has ended");
 }
 
 /** Root without capabilities is a user like others, but for the files that belong to root. */
