@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { ProxyRule } from "../proxies.ts";
+import type { PasswordCost } from "./core/access/passwords.ts";
 import type { Retention } from "./core/retention.ts";
 import type { Store } from "./core/store/types.ts";
 import type { ConnectionOptions } from "./http/connections/connection-options.ts";
@@ -35,6 +36,8 @@ export interface ServerOptions {
   traces?: TraceSettings;
   /** Bounds on what one user can have, instead of the defaults, by the name of the quota. */
   quotas?: Readonly<Record<string, number>>;
+  /** The cost of a password's hash, instead of the default. */
+  passwordCost?: PasswordCost;
   /** The proxy of each URL that the server calls. Without it, all are called directly. */
   proxyFor?: ProxyRule;
   /** The time for which the audit log and the usage are kept; for ever if not given. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createGeminiCli } from "../adapters/gemini-cli/index.ts";
 import { createOutbound } from "../net/outbound.ts";
+import { Passwords } from "./core/access/passwords.ts";
 import { Quotas } from "./core/access/quotas.ts";
 import { catalogueComponent } from "./core/catalogue/component.ts";
 import { Resources } from "./core/catalogue/resources.ts";
@@ -58,7 +59,12 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     secretsComponent({ catalogue, keyFile, isSelf, proxyFor, now, elapsed, random, log, gauges: metrics }),
   );
   const quotas = new Quotas(options.quotas);
-  const resources = new Resources(catalogue, { ...secretServices, quotas, isSelf, now, random }, onError);
+  const passwords = new Passwords(options.passwordCost);
+  const resources = new Resources(
+    catalogue,
+    { ...secretServices, quotas, passwords, isSelf, now, random },
+    onError,
+  );
   const secretUpkeep = await lifecycle.start(
     secretUpkeepComponent({ ...secretServices, catalogue, resources, now, requestId, log }),
   );
@@ -108,6 +114,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     catalogue,
     resources,
     quotas,
+    passwords,
     metrics,
     upkeep,
     sessions,

@@ -58,6 +58,7 @@ export async function testServer(
     // What is tried again is tried at once.
     pace: { ...systemPace, wait: async () => {} },
     metricsPublic: false,
+    passwordCost: { memoryCost: 8, timeCost: 1 },
     log: { info: log, warn: log, error: log, success: log },
     ...options,
   });

@@ -1,3 +1,4 @@
+import type { Passwords } from "../core/access/passwords.ts";
 import type { Quotas } from "../core/access/quotas.ts";
 import type { Throttle } from "../core/access/throttle.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
@@ -33,6 +34,7 @@ export interface Server extends SecretServices {
   deadlines: Deadlines;
   throttle: Throttle;
   quotas: Quotas;
+  passwords: Passwords;
   now(): number;
   random: Random;
   /** True if `/metrics` needs no bearer. */

@@ -1,5 +1,6 @@
 import type { Fault } from "../../../errors.ts";
 import type { Kind } from "../../../kinds/define.ts";
+import type { Passwords } from "../access/passwords.ts";
 import type { Principal } from "../access/policy.ts";
 import type { Quotas } from "../access/quotas.ts";
 import type { Random } from "../ids.ts";
@@ -39,6 +40,7 @@ export interface Services {
   secretWrites: SecretWriter;
   backends: BackendChecks;
   quotas: Quotas;
+  passwords: Passwords;
   /** True for a URL that leads to this server. */
   isSelf(url: URL): boolean;
   now(): number;

@@ -4,7 +4,6 @@ import { actions } from "../../../kinds/grants.ts";
 import { findKind } from "../../../kinds/index.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
 import { decideOn, rightFor } from "../../core/access/parts.ts";
-import { hashPassword, verifyPassword } from "../../core/access/passwords.ts";
 import { decide, isAdministrator, mayList, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
 import { newId } from "../../core/ids.ts";
@@ -111,7 +110,7 @@ async function login(server: Server, call: Call): Promise<Response> {
   const { snapshot } = server.catalogue;
   const user = snapshot.named("user", name);
   const hash = user ? await server.catalogue.store.passwordHash(user.id) : null;
-  if (!(await verifyPassword(password, hash)) || !user) {
+  if (!(await server.passwords.verify(password, hash)) || !user) {
     await server.audit.record(event(server, call, "login_failed", user?.id ?? null, 401));
     throw new AppError("unauthenticated", "wrong user or password");
   }
@@ -164,13 +163,13 @@ async function passwd(server: Server, call: Call): Promise<Response> {
     const key = `user ${principal.userName}`;
     const wait = server.throttle.attempt(key);
     if (wait > 0) throw new AppError("too_many_requests", "too many wrong passwords", { retryAfter: wait });
-    if (!(await verifyPassword(current ?? "", hash)))
+    if (!(await server.passwords.verify(current ?? "", hash)))
       throw new AppError("forbidden", "the current password is wrong");
     server.throttle.forgive(key);
   }
   const { userId, sessionId } = principal;
   await server.catalogue.commit([
-    { op: "setPassword", userId, hash: await hashPassword(password) },
+    { op: "setPassword", userId, hash: await server.passwords.hash(password) },
     { op: "deleteSessionsOf", userId, ...(sessionId !== undefined && { exceptId: sessionId }) },
     { op: "audit", event: event(server, call, "passwd", userId, 204) },
   ]);

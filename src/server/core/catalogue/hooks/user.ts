@@ -2,7 +2,6 @@ import { AppError } from "../../../../errors.ts";
 import { kindOf } from "../../../../kinds/index.ts";
 import { quotas } from "../../../../kinds/quotas.ts";
 import { unknownField } from "../../../../kinds/validate.ts";
-import { hashPassword } from "../../access/passwords.ts";
 import { coversPolicy, decide, isVisible, type Verb } from "../../access/policy.ts";
 import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
 import { isVirtual, type RowOf } from "../../store/typed-rows.ts";
@@ -14,7 +13,7 @@ const quotaNames = quotas.map(({ name }) => name);
 
 export const userHooks: Hooks<RowOf<"user">> = {
   /** A password gives access to all rights of the user. So only a principal with all these rights may set it (T54). */
-  async prepare(draft) {
+  async prepare(draft, { passwords }) {
     checkLimits(draft, draft.before?.id === draft.principal.userId);
     for (const name of Object.keys(draft.row.spec.quotas ?? {}))
       if (!quotaNames.includes(name))
@@ -33,7 +32,7 @@ export const userHooks: Hooks<RowOf<"user">> = {
       });
     }
     checkNewPassword(draft);
-    const hash = password === null ? null : await hashPassword(password as string);
+    const hash = password === null ? null : await passwords.hash(password as string);
     draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
     draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
     if (!draft.before) return;
