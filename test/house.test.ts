@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 import { kinds } from "../src/kinds/index.ts";
+import { alone } from "./alone.ts";
 import { circlesIn, twoWayFolders } from "./support/import-graph.ts";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -346,5 +347,16 @@ describe("a kind", () => {
       )
       .map(({ path }) => path);
     expect(naming).toEqual(hooks);
+  });
+});
+
+describe("a test file", () => {
+  it("has a process of its own if it replaces modules or globals, because others share theirs", () => {
+    const replacing = [...new Bun.Glob("test/**/*.test.ts").scanSync(root)].filter((path) =>
+      /\bvi\.(mock|doMock|stubGlobal|stubEnv)\(/.test(readFileSync(join(root, path), "utf8")),
+    );
+    expect(replacing).toContain("test/cli/kinds/kind-writes.test.ts");
+    const sharing = replacing.filter((path) => !alone.some((glob) => new Bun.Glob(glob).match(path)));
+    expect(sharing).toEqual([]);
   });
 });

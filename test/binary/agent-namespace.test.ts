@@ -95,5 +95,4 @@ it.skipIf(!isPossible)(
     expect(addresses.length).toBeGreaterThan(0);
     for (const [, address] of addresses) expect(address).toBe("0100007F");
   },
-  60_000,
 );

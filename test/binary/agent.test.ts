@@ -315,7 +315,7 @@ describe("a server with an agent", () => {
           });
           return text;
         },
-        { timeout: 30_000, interval: 200 },
+        { interval: 200 },
       )
       .not.toContain("not attached");
     expect(await status()).toMatchObject({ id: before.id });

@@ -51,4 +51,4 @@ it("a hundred agents come back to a server that was killed, each to its own sess
   expect(slowest).toBeLessThan(30_000);
   expect(new Set(all.map(({ sessionFile }) => sessionFile.providerSessionId))).toEqual(ids);
   expect((await back.admin("GET", "/api/v1/llms")).body.length).toBe(agents);
-}, 240_000);
+});

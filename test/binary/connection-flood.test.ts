@@ -18,7 +18,6 @@ it.skipIf(process.platform !== "linux").each([
   [1500, 256],
 ])(
   "%i connections to a server with %i descriptors leave room for calls, the Unix socket and providers (T99, failure mode 78)",
-  { timeout: 60_000 },
   async (connections, descriptors) => {
     const limited = ["sh", "-c", `ulimit -n ${descriptors}; exec "$@"`, "sh"];
     const flooded = Promise.withResolvers<void>();

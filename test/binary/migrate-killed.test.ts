@@ -96,5 +96,5 @@ describe.each([
         await move(to, from);
       }
     }
-  }, 60_000);
+  });
 });

@@ -19,9 +19,7 @@ async function heartbeatOf(response: Response): Promise<void> {
 }
 
 // Bun gives up on a quiet connection after 10 s, and on a Unix socket it cannot be told otherwise per request.
-it("keeps quiet streams open, over TCP and over the Unix socket: answers and watches", {
-  timeout: 30_000,
-}, async () => {
+it("keeps quiet streams open, over TCP and over the Unix socket: answers and watches", async () => {
   const server = await startBinary();
   const { url } = upstream(silent);
   await must(server.run(`create llm gpt --type openai --model up --url ${url} --skip-auth-check`));

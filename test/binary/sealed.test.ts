@@ -293,7 +293,7 @@ describe("rotate master-key", () => {
     expect(cut).toBeGreaterThanOrEqual(3);
     // What a rotation leaves behind when it is killed while it writes the file has keys in it as well.
     for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o077).toBe(0);
-  }, 40_000);
+  });
 
   it.each<[string, (folder: string, path: string) => ServerOptions, RegExp]>([
     [

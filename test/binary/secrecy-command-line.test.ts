@@ -162,14 +162,11 @@ it("keeps no secret in its own files but the login, and completes none (T34)", a
   setup.mark("bearer of the command line", /mcpctl_ses_\w+/.exec(session)![0]);
   const offered = (typed: string) =>
     run(["__complete", "--", "--server", server.url, ...typed.split(" ")], at).then(({ stdout }) => stdout);
-  for (const { kind } of kinds) {
-    // It waits for the server for a moment only: on a busy machine it may take another try.
-    let names = "";
-    while (names === "") names = await offered(`get ${kind} `);
-  }
-  expect(await offered("describe secret/")).toMatch(/^secret\/shut$/m);
+  // It waits for the server for a moment only: on a busy machine it may take another try.
+  for (const { kind } of kinds) await expect.poll(() => offered(`get ${kind} `)).not.toBe("");
+  await expect.poll(() => offered("describe secret/")).toMatch(/^secret\/shut$/m);
   for (const verb of ["migrate secrets --from", "rotate secretbackend"])
-    expect(await offered(`${verb} `), verb).toMatch(/^bao$/m);
+    await expect.poll(() => offered(`${verb} `), verb).toMatch(/^bao$/m);
   for (const flag of ["secret x --data", "llm x --api-key-ref", "secretbackend x --token-secret"])
     await offered(`create ${flag} `);
   expect((await run("get secrets -v", { ...at, env: { MCPCTL_SERVER: server.url } })).code).toBe(0);

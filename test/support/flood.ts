@@ -23,7 +23,7 @@ const script = `
     socket.on("error", () => {});
     socket.on("data", () => {});
   }
-  setTimeout(() => process.exit(), 30_000);
+  setTimeout(() => process.exit(), 240_000);
 `;
 
 /** Starts processes that open so many connections in all. Returns a promise that resolves when all were opened once. */

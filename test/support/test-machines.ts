@@ -92,7 +92,7 @@ export async function startTestMachines(
   const status: TestMachines["status"] = async (name) =>
     (await server.admin("GET", `/api/v1/llms/${name}`)).body?.status ?? undefined;
   const until: TestMachines["until"] = (name, wanted) =>
-    expect.poll(() => status(name), { timeout: 20_000, interval: 50 }).toBe(wanted);
+    expect.poll(() => status(name), { interval: 50 }).toBe(wanted);
   const usual = {
     llm: { providers: [{ name: "desk", type: "vllm", model: "qwen", url: backend.url, publish: true }] },
   };

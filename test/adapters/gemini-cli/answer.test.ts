@@ -130,6 +130,8 @@ describe("a response of the gemini command", () => {
       end: resolve,
       error: () => resolve(),
     });
+    // Only then has the caller stopped reading.
+    await until(() => parts.length >= 3);
     const sent = () => Bun.file(file("sent")).size;
     // The command has stopped writing when nothing more comes for a while.
     let before = -1;

@@ -54,7 +54,7 @@ export function gemini(options: Partial<GeminiCliOptions> = {}) {
           if (pids.length < count) throw new Error("not all are there");
           return pids;
         },
-        { timeout: 10_000, interval: 5 },
+        { timeout: 60_000, interval: 5 },
       ),
   };
 }
@@ -84,11 +84,11 @@ export function isThere(pid: number): boolean {
   return state !== "Z" || Number(parent) === process.pid;
 }
 
-/** Waits until a condition holds; fails after 10 s. */
+/** Waits until a condition holds; fails after a minute. */
 export const until = (check: () => boolean) =>
   vi.waitFor(
     () => {
       if (!check()) throw new Error("not yet");
     },
-    { timeout: 10_000, interval: 5 },
+    { timeout: 60_000, interval: 5 },
   );

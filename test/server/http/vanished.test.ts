@@ -30,7 +30,7 @@ const caller = `
   const readers = begun.map((response) => response.body.getReader());
   await Promise.all(readers.map((reader) => reader.read()));
   console.log("begun");
-  setTimeout(() => process.exit(), 30_000);
+  setTimeout(() => process.exit(), 240_000);
   for (;;) await readers[1].read();
 `;
 

@@ -14,12 +14,12 @@ export function isAlive(pid: number): boolean {
   return existsSync(path) && !/\) [ZX] /.test(readFileSync(path, "utf8"));
 }
 
-/** Waits until something holds; fails after 20 s. */
+/** Waits until something holds; fails after a minute. */
 export function eventually(holds: () => boolean): Promise<void> {
   const check = () => {
     if (!holds()) throw new Error(`it never held: ${holds}`);
   };
-  return vi.waitFor(check, { timeout: 20_000, interval: 5 });
+  return vi.waitFor(check, { timeout: 60_000, interval: 5 });
 }
 
 /** Returns the numbers that programs of a test have written to a file, one a line, once so many are there. */

@@ -112,11 +112,11 @@ export function vllmConfig(managed: Partial<ManagedConfig>, model = "acme/tiny")
     type: "vllm-managed",
     model,
     publish: true,
-    managed: { extraArgs: [], warmupSeconds: 10, warmup: false, ...managed },
+    managed: { extraArgs: [], warmupSeconds: 60, warmup: false, ...managed },
   };
 }
 
-/** Returns the dependencies of a managed vLLM in a test: the real system, with short time limits. */
+/** Returns the dependencies of a managed vLLM in a test: the real system, which looks often. */
 export function vllmDeps(home: string, more: Partial<ManagedVllmDeps> = {}): ManagedVllmDeps {
   return {
     home,
@@ -124,7 +124,7 @@ export function vllmDeps(home: string, more: Partial<ManagedVllmDeps> = {}): Man
     send: createOutbound(),
     time: systemTime,
     log: memoryLog(),
-    timeouts: { poll: 10, watch: 1000, grace: 2000 },
+    timeouts: { poll: 10, watch: 1000, grace: 20_000 },
     ...more,
   };
 }

@@ -16,7 +16,7 @@ const runtime = createManagedVllm(config, {
   send: createOutbound(),
   time: systemTime,
   log: { info: quiet, warn: quiet, error: quiet },
-  timeouts: { poll: 10, grace: 2000 },
+  timeouts: { poll: 10, grace: 20_000 },
 });
 process.once("SIGTERM", async () => {
   await runtime.close();

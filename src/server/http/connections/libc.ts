@@ -4,8 +4,16 @@ import { libcNames } from "../../../systemd.ts";
 const integer = "i32";
 const pointer = "ptr";
 
-/** Opens the functions of libc that `Bun.serve` has nothing for. Undefined on systems other than Linux. */
+/** Functions of libc that `Bun.serve` has nothing for; undefined on systems other than Linux. Opened when first used. */
+let opened: { libc: ReturnType<typeof open> } | undefined;
+
+/** Returns the functions of libc that `Bun.serve` has nothing for. Undefined on systems other than Linux. */
 export function openLibc() {
+  opened ??= { libc: open() };
+  return opened.libc;
+}
+
+function open() {
   if (process.platform !== "linux") return undefined;
   for (const name of libcNames) {
     try {

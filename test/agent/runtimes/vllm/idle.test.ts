@@ -26,7 +26,7 @@ function sleepy(
       ...{ command: vllm.command, idleTimeoutMinutes: 5, extraArgs: ["--enable-sleep-mode"] },
       ...config,
     }),
-    vllmDeps(temporaryFolder(), { time, log, send, timeouts: { poll: 10, watch: 15, grace: 2000 } }),
+    vllmDeps(temporaryFolder(), { time, log, send, timeouts: { poll: 10, watch: 15, grace: 20_000 } }),
   );
   onTestFinished(() => runtime.close());
   const did = () => vllm.events().filter((event) => !/^(health|engine|one token)$/.test(event));

@@ -95,7 +95,7 @@ describe("behind an unknown proxy, the doctor", () => {
     "sees within three seconds that WebSockets do not open (%s), and what that costs (failure mode 35)",
     async (blockUpgrade) => {
       const { server, bearer } = await doctorServer();
-      const proxy = faultyProxy(server.url, { blockUpgrade, delay: 10 });
+      const proxy = faultyProxy(server.url, { blockUpgrade, delay: 12 });
       const { find, transport, verdicts, ok } = await runDoctor(proxy.url, bearer);
       expect(find("websocket")).toMatchObject({ verdict: "warn", fault: "websocket" });
       expect([ok, verdicts["events"], transport?.name]).toEqual([true, "ok", "sse"]);
