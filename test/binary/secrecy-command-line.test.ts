@@ -166,7 +166,7 @@ it("keeps no secret in its own files but the login, and completes none (T34)", a
   for (const { kind } of kinds) await expect.poll(() => offered(`get ${kind} `)).not.toBe("");
   await expect.poll(() => offered("describe secret/")).toMatch(/^secret\/shut$/m);
   for (const verb of ["migrate secrets --from", "rotate secretbackend"])
-    await expect.poll(() => offered(`${verb} `), verb).toMatch(/^bao$/m);
+    await expect.poll(() => offered(`${verb} `), { message: verb }).toMatch(/^bao$/m);
   for (const flag of ["secret x --data", "llm x --api-key-ref", "secretbackend x --token-secret"])
     await offered(`create ${flag} `);
   expect((await run("get secrets -v", { ...at, env: { MCPCTL_SERVER: server.url } })).code).toBe(0);

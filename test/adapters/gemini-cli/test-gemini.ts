@@ -10,7 +10,7 @@ export const key = "test-key-0123456789-never-to-be-seen";
 /** The PATH with the fake gemini command, and with what it needs. */
 export const path = `${import.meta.dirname}/../../support:${dirname(Bun.which("bun")!)}:/usr/bin:/bin`;
 
-const patient = { firstByte: 15_000, silence: 15_000 };
+const patient = { firstByte: 120_000, silence: 120_000 };
 
 /** Returns the adapter with the fake command, in a folder of the test's own. */
 export function gemini(options: Partial<GeminiCliOptions> = {}) {
@@ -29,6 +29,8 @@ export function gemini(options: Partial<GeminiCliOptions> = {}) {
   // Runs before the removal of the folder: the last one registered runs first.
   onTestFinished(() => cli.close());
   const file = (name: string) => join(base, name);
+  const writtenPids = (name: string) =>
+    existsSync(file(name)) ? readFileSync(file(name), "utf8").split("\n").filter(Boolean).map(Number) : [];
   return {
     ...cli,
     base,
@@ -45,12 +47,13 @@ export function gemini(options: Partial<GeminiCliOptions> = {}) {
       }),
     /** Returns the names of what runs have left in their folder. */
     left: () => (existsSync(directory) ? readdirSync(directory) : []),
+    /** Returns the process numbers that a run has written down so far. */
+    writtenPids,
     /** Returns the process numbers that a run has written down, once so many are there. */
     pids: (name: string, count: number) =>
       vi.waitFor(
         () => {
-          // The file may exist before its first line does.
-          const pids = readFileSync(file(name), "utf8").split("\n").filter(Boolean).map(Number);
+          const pids = writtenPids(name);
           if (pids.length < count) throw new Error("not all are there");
           return pids;
         },
