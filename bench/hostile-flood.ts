@@ -26,7 +26,7 @@ export type FloodResult = Record<string, Record<string, number>>;
 /** An attack without an end in this time hangs. Milliseconds. */
 const patience = 60_000;
 
-type Attack = (signal: AbortSignal) => Promise<string>;
+export type Attack = (signal: AbortSignal) => Promise<string>;
 
 async function run(flood: Flood): Promise<FloodResult> {
   const attacks = Object.entries(await attacksOf(flood));
@@ -49,7 +49,7 @@ async function run(flood: Flood): Promise<FloodResult> {
   return result;
 }
 
-async function attacksOf({ port, caller, publisher, bytes }: Flood): Promise<Record<string, Attack>> {
+export async function attacksOf({ port, caller, publisher, bytes }: Flood): Promise<Record<string, Attack>> {
   const url = `http://127.0.0.1:${port}`;
   const attacks: Record<string, Attack> = {};
   const post = (path: string, body: string, bearer?: string, method = "POST"): Attack => {

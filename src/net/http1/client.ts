@@ -45,6 +45,8 @@ export interface HttpClient {
 const attemptDelay = 250;
 /** Milliseconds for which a name is looked up that a proxy resolves itself: there may be no name server here. */
 const proxiedLookUp = 1_000;
+/** A longer body is sent after the head: to join a large text to the head would copy it twice. */
+const joinedCharacters = 256 * 1024;
 const methodPattern = /^[A-Z]+$/;
 const pathPattern = /^\/[\x21-\x7e]*$/;
 const hostPattern = /^[0-9A-Za-z._-]+$|^\[?[0-9A-Fa-f:.]+\]?$/;
@@ -187,9 +189,10 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   return {
     request: (target, { method, headers, body, signal, timeouts }) =>
       new Promise((resolve, reject) => {
-        const message = encodeRequest(target, method, headers, body);
+        const sent = typeof body === "string" && body.length > joinedCharacters ? [Buffer.from(body)] : body;
+        const message = encodeRequest(target, method, headers, sent);
         const exchange = new Exchange(target, method, message, timeouts, signal, resolve, reject);
-        if (isParts(body)) exchange.parts = body;
+        if (isParts(sent)) exchange.parts = sent;
         if (signal?.aborted) return exchange.cancel();
         const kept = idle.get(originOf(target))?.pop();
         if (kept === undefined) return sendFresh(exchange);

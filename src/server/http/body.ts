@@ -5,8 +5,16 @@ import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { formBody, formBoundary, type ScannedForm, scanForm } from "../../wire/form.ts";
-import { isObject, parseExact, type ScannedJson, scanJson } from "../../wire/json.ts";
-import { nextTurn } from "../../wire/next-turn.ts";
+import {
+  isObject,
+  type JsonLimits,
+  type JsonScan,
+  parseExact,
+  type ScannedJson,
+  scanJson,
+  scanJsonInTurns,
+} from "../../wire/json.ts";
+import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 
@@ -18,9 +26,6 @@ const maxDepth = 64;
 
 const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** A longer text is decoded in one turn of the event loop and parsed in the next one. */
-const largeCharacters = 1024 * 1024;
 
 /** Seconds in which a whole body must arrive (T64). */
 const bodySeconds = 60;
@@ -51,14 +56,12 @@ export async function readText(
     });
   }
   const bytes = await inTime(bytesOf(request, most, inflate), deadlines);
-  let text: string;
+  if (bytes.length > largeText) await nextTurn();
   try {
-    text = utf8.decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw new AppError("invalid_request", "the body is not valid UTF-8");
   }
-  if (text.length > largeCharacters) await nextTurn();
-  return text;
 }
 
 /**
@@ -93,9 +96,14 @@ function bytesOf(request: Request, most: number, inflate: boolean): Promise<Uint
   );
 }
 
-/** Parses a body that must be an object. Its depth and duplicate keys are checked before it is parsed (T60, T61). */
-export function parseObject(text: string): Record<string, unknown> {
-  scanJson(text, { maxDepth, rejectDuplicateKeys: true });
+/**
+ * Reads a JSON body that must be an object. Its depth and duplicate keys are checked before it is parsed (T60, T61).
+ *
+ * @throws AppError `invalid_request`, and what `readText` throws
+ */
+export async function readObject(call: BodyOf, deadlines: Deadlines): Promise<Record<string, unknown>> {
+  const text = await readText(call, deadlines);
+  await scanned(text, { maxDepth, rejectDuplicateKeys: true });
   return parse(text, JSON.parse);
 }
 
@@ -109,7 +117,7 @@ export async function readBody<T extends TObject>(
   deadlines: Deadlines,
   schema: T,
 ): Promise<Static<T>> {
-  const body = parseObject(await readText(call, deadlines));
+  const body = await readObject(call, deadlines);
   const faults = validate(schema, body);
   const [first] = faults;
   if (!first) return body as Static<T>;
@@ -122,21 +130,31 @@ const maxEmbeddingItems = 1_000_000;
 /** The most characters outside strings in such a call. */
 const maxEmbeddingStructure = 8 * 1024 * 1024;
 
-/** Parses the body of a call to a model, with the positions of its top-level values. Long integers keep their digits. */
-export function parseCall(
-  text: string,
-  operation: Operation,
-): {
-  body: Record<string, unknown>;
-  scan: ReturnType<typeof scanJson>;
-} {
+/**
+ * Parses the body of a call to a model, with the positions of its top-level values. Long integers keep their digits. For a
+ * large text this takes several turns of the event loop (T60).
+ *
+ * @throws AppError `invalid_request`
+ */
+export async function parseCall(text: string, operation: Operation): Promise<ScannedJson> {
   const limits =
     operation === "embeddings"
       ? { maxDepth, maxItems: maxEmbeddingItems, maxStructure: maxEmbeddingStructure }
       : { maxDepth };
-  const scan = scanJson(text, limits);
+  const scan = await scanned(text, limits);
   refuseOtherCase(scan);
-  return { body: parse(text, parseExact), scan };
+  const body = parse(text, parseExact);
+  if (text.length > largeText) await nextTurn();
+  return { text, scan, body };
+}
+
+/** Scans JSON text; a large one in several turns of the event loop, and the next turn has begun when it returns. */
+async function scanned(text: string, limits: JsonLimits): Promise<JsonScan> {
+  if (text.length <= largeText) return scanJson(text, limits);
+  await nextTurn();
+  const scan = await scanJsonInTurns(text, limits);
+  await nextTurn();
+  return scan;
 }
 
 function parse(text: string, parser: (text: string) => unknown): Record<string, unknown> {

@@ -14,7 +14,7 @@ import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, isPassed, type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { hopsHeader } from "../../wire/hops.ts";
-import { nextTurn } from "../../wire/next-turn.ts";
+import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { capabilitiesOf } from "../core/capabilities.ts";
@@ -34,6 +34,7 @@ import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
 import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
 import {
   charactersOf,
+  completeLarge,
   forwardedHeaders,
   maxTokensOf,
   modelFor,
@@ -46,8 +47,6 @@ import { otherAnswer, wholeAnswer } from "./whole-answer.ts";
 
 /** The most bytes of an answer that passes through unread: embeddings. */
 const maxResponseBytes = 64 * 1024 * 1024;
-/** A larger text is handled in several turns of the event loop. Bytes or characters. */
-const largeBytes = 4 * 1024 * 1024;
 
 /** A call that is ready to be sent to one llm. */
 interface PreparedCall {
@@ -89,7 +88,6 @@ export async function attempt(
     if (turn || isHibernating(llm)) prepared = prepare(context, currentLlm(deps, context, llm));
     const { adapter, timeouts } = prepared.provider;
     const key = await keyOf(prepared.llm, deps.secrets);
-    if (prepared.providerRequest.text.length > largeBytes) await nextTurn();
     let response = await send(deps, context, prepared, key);
     let refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     if (learn(context, prepared, response, refusal)) {
@@ -178,6 +176,8 @@ async function send(
   key: string | undefined,
 ): Promise<ProviderResponse> {
   const { phases } = context.record;
+  const { providerRequest } = prepared;
+  if (providerRequest.text.length > largeText) await completeLarge(providerRequest);
   phases.sent();
   const response = await begin(deps, context, prepared, key);
   phases.head();
@@ -324,7 +324,7 @@ async function wholeResponse(
     : await otherAnswer(bytes);
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
-  const isLarge = bytes.length > largeBytes;
+  const isLarge = bytes.length > largeText;
   if (isLarge) await nextTurn();
   const translated = translation?.response(body, requestedName(prepared), request.body);
   if (isKept(context, translation !== undefined, prepared.quirks))

@@ -8,7 +8,8 @@ import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
 import { type ScannedForm, withModelInForm } from "../../wire/form.ts";
 import { type ScannedJson, scanJson, spliceTopLevel } from "../../wire/json.ts";
-import { wellFormedJson } from "../../wire/well-formed.ts";
+import { largeText, nextTurn } from "../../wire/next-turn.ts";
+import { wellFormedJson, wellFormedJsonInTurns } from "../../wire/well-formed.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import { isAliasOf } from "./pools/aliases.ts";
 import { poolOf } from "./pools/resolve.ts";
@@ -46,7 +47,7 @@ export interface ProviderTarget {
 }
 
 /**
- * Makes the request to the provider. If the provider speaks the caller's dialect, it is the caller's own bytes with
+ * Makes the request to the provider; a large one must then be completed. If the provider speaks the caller's dialect, it is the caller's own bytes with
  * another model name; otherwise it is a translation.
  *
  * @throws AppError `invalid_request`
@@ -57,7 +58,13 @@ export function toProviderRequest(
   target: ProviderTarget,
 ): ProviderRequest {
   const { text, ...rest } = convertedRequest(request, operation, target);
-  return { ...rest, text: wellFormedJson(text) };
+  return { ...rest, text: text.length > largeText ? text : wellFormedJson(text) };
+}
+
+/** Completes a large request, in several turns of the event loop: its strings become well-formed Unicode. */
+export async function completeLarge(request: ProviderRequest): Promise<void> {
+  request.text = await wellFormedJsonInTurns(request.text);
+  await nextTurn();
 }
 
 function convertedRequest(

@@ -2,8 +2,17 @@ import { AppError } from "../../errors.ts";
 import { retryAfterSeconds } from "../../time.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { type Operation, operations } from "../../wire/dialects/operations.ts";
-import { isObject, type ScannedJson, scanJson } from "../../wire/json.ts";
+import {
+  isObject,
+  type JsonScan,
+  refuseExcess,
+  type ScannedJson,
+  scanJson,
+  scanJsonInTurns,
+  withoutTopLevel,
+} from "../../wire/json.ts";
 import type { TaskError, WholeHead } from "../../wire/link/tasks.ts";
+import { largeText, nextTurn } from "../../wire/next-turn.ts";
 
 /** A decoded result of a task. */
 export type AgentResult = { epoch: number | undefined; attempt: number | undefined } & (
@@ -48,6 +57,27 @@ const kinds: Readonly<Record<TaskError["kind"], true>> = {
 export function readResult(text: string): AgentResult {
   const scan = scanJson(text, resultLimits);
   return resultIn({ text, scan, body: parseMessage(text) });
+}
+
+/** Does the same for a text that may be large, in several turns of the event loop. */
+export async function readResultInTurns(text: string): Promise<AgentResult> {
+  if (text.length <= largeText) return readResult(text);
+  return resultIn(await parseLargeResult(text, await scanJsonInTurns(text, resultLimits)));
+}
+
+/**
+ * Parses a large result without the body of a response: that one is passed on as text, and read when it is answered. Of
+ * all else a result has little.
+ *
+ * @throws AppError `invalid_request`
+ */
+export async function parseLargeResult(text: string, scan: JsonScan): Promise<ScannedJson> {
+  const body = scan.members.findLast(({ key }) => key === "body");
+  const isPassedOn = body !== undefined && text[body.start] !== '"';
+  const rest = isPassedOn ? withoutTopLevel(text, scan, "body") : text;
+  await nextTurn();
+  refuseExcess(rest, { maxDepth, subject: "the message" });
+  return { text, scan, body: parseMessage(rest) };
 }
 
 /** Decodes a result that is parsed already. Throws AppError `invalid_request`. */

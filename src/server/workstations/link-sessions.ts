@@ -27,6 +27,8 @@ export interface LinkSessionsOptions {
   text(link: LinkSession, message: string): void;
   /** A binary frame has come over a WebSocket. */
   bytes(link: LinkSession, frame: Buffer): void;
+  /** Calls `then` when the frames that have come are read. */
+  whenRead(link: LinkSession, then: () => void): void;
   /** A link has opened. With `isSame` the tasks of the session's agent continue. */
   opened(link: LinkSession, isSame: boolean): void;
   /** A link has closed. With `mayContinue` its agent may still post results of its tasks, and come back. */
@@ -74,7 +76,7 @@ export class LinkSessions {
    * @returns the receiver of the frames that the agent sends
    */
   open({ session, principal, lastEpoch }: AttachedAgent, connection: LinkConnection): LinkReceiver {
-    const { sessions, opened, text, bytes } = this.#options;
+    const { sessions, opened, text, bytes, whenRead } = this.#options;
     const link = new LinkSession(session, principal, connection, this.#options.elapsed);
     const before = this.#links.get(link.sessionId);
     // Another agent has taken the session since the epoch of this one was raised.
@@ -90,10 +92,11 @@ export class LinkSessions {
     return {
       text: (message) => text(link, message),
       bytes: (frame) => bytes(link, frame),
-      closed: () => {
-        link.isOpen = false;
-        this.#forget(link, true);
-      },
+      closed: () =>
+        whenRead(link, () => {
+          link.isOpen = false;
+          this.#forget(link, true);
+        }),
     };
   }
 

@@ -3,7 +3,7 @@ import { creditBytes } from "../../wire/link/constants.ts";
 import type { ResultResponse } from "../../wire/link/tasks.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { AgentCall } from "./agent-call.ts";
-import { readResult } from "./agent-result.ts";
+import { readResultInTurns } from "./agent-result.ts";
 import type { LinkSessions } from "./link-sessions.ts";
 import type { ProviderSessions } from "./provider-sessions.ts";
 import type { AgentTask, EndedTask, TaskRegistry } from "./task-registry.ts";
@@ -63,7 +63,7 @@ export class PostedTasks {
   async result(principal: Principal, taskId: string, read: () => Promise<string>): Promise<ResultResponse> {
     const { sessions, links, wakes } = this.#options;
     this.#find(principal, taskId);
-    const result = readResult(await read());
+    const result = await readResultInTurns(await read());
     // The task may have ended while the body came.
     const task = this.#find(principal, taskId);
     sessions.check(principal, sessionIdOf(task), result.epoch);

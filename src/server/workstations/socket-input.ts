@@ -1,11 +1,12 @@
 import { decodeBytes } from "../../wire/link/binary-frame.ts";
+import { largeText } from "../../wire/next-turn.ts";
 import { principalOf } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { AgentCall } from "./agent-call.ts";
 import type { LinkSession } from "./link-session.ts";
 import type { LinkSessions } from "./link-sessions.ts";
 import type { ProviderSessions } from "./provider-sessions.ts";
-import { readMessage, type SocketMessage } from "./socket-message.ts";
+import { readLargeMessage, readMessage, type SocketMessage } from "./socket-message.ts";
 import type { AgentTask, TaskRegistry } from "./task-registry.ts";
 import type { Wakes } from "./wakes.ts";
 
@@ -19,9 +20,17 @@ export interface SocketInputOptions {
   now(): number;
 }
 
+/** A frame, or the end of the connection. */
+type Arrival = string | Buffer | (() => void);
+
+/** The most bytes of frames that may wait while a large one is read: as much as two responses of the largest size. */
+const maxWaitingBytes = 64 * 1024 * 1024;
+
 /** The messages and bytes that agents send over their WebSockets. A frame that no agent sends closes its link. */
 export class SocketInput {
   readonly #options: SocketInputOptions;
+  /** What came after a large message that is being read, by link. */
+  readonly #waiting = new WeakMap<LinkSession, { arrivals: Arrival[]; bytes: number }>();
 
   constructor(options: SocketInputOptions) {
     this.#options = options;
@@ -29,6 +38,7 @@ export class SocketInput {
 
   /** Takes a binary frame: bytes of a response. */
   bytes(link: LinkSession, frame: Buffer): void {
+    if (this.#waits(link, frame)) return;
     const { sessions, links } = this.#options;
     const part = decodeBytes(frame);
     if (!part) return links.end(link, "malformed");
@@ -39,15 +49,53 @@ export class SocketInput {
     if (receiver && !receiver.take(part.bytes as Buffer)) links.end(link, "overrun");
   }
 
-  /** Takes a text frame: a message as JSON. */
+  /** Takes a text frame: a message as JSON. A large one is read in several turns of the event loop (T60). */
   text(link: LinkSession, text: string): void {
-    const { catalogue, sessions, tasks, links, now } = this.#options;
+    if (this.#waits(link, text)) return;
+    if (text.length > largeText) return void this.#large(link, text);
     let message: SocketMessage | undefined;
     try {
       message = readMessage(text);
     } catch {
-      return links.end(link, "malformed");
+      return this.#options.links.end(link, "malformed");
     }
+    this.#message(link, message);
+  }
+
+  /** Calls `then` when the frames that came before the end of the connection are read. */
+  closed(link: LinkSession, then: () => void): void {
+    if (!this.#waits(link, then)) then();
+  }
+
+  /** True if a large message is being read, after which the arrival is taken. */
+  #waits(link: LinkSession, arrival: Arrival): boolean {
+    const waiting = this.#waiting.get(link);
+    if (!waiting) return false;
+    waiting.arrivals.push(arrival);
+    if (typeof arrival !== "function") waiting.bytes += arrival.length;
+    if (waiting.bytes > maxWaitingBytes) this.#options.links.end(link, "overrun");
+    return true;
+  }
+
+  async #large(link: LinkSession, text: string): Promise<void> {
+    const waiting = { arrivals: [] as Arrival[], bytes: 0 };
+    this.#waiting.set(link, waiting);
+    const message = await readLargeMessage(text).catch(() => "malformed" as const);
+    this.#waiting.delete(link);
+    if (link.isOpen)
+      if (message === "malformed") this.#options.links.end(link, "malformed");
+      else this.#message(link, message);
+    // A second large message has what comes after it wait again.
+    for (const arrival of waiting.arrivals) {
+      if (typeof arrival === "function") this.closed(link, arrival);
+      else if (!link.isOpen) continue;
+      else if (typeof arrival === "string") this.text(link, arrival);
+      else this.bytes(link, arrival);
+    }
+  }
+
+  #message(link: LinkSession, message: SocketMessage | undefined): void {
+    const { catalogue, sessions, tasks, links, now } = this.#options;
     sessions.renew(link.sessionId);
     if (message?.op === "heartbeat") {
       if (message.state) void sessions.report(link.sessionId, message.state);

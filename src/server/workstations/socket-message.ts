@@ -1,9 +1,17 @@
 import { AppError } from "../../errors.ts";
-import { scanJson } from "../../wire/json.ts";
+import { type JsonScan, type ScannedJson, scanJson, scanJsonInTurns } from "../../wire/json.ts";
 import { controlBytes } from "../../wire/link/constants.ts";
 import type { AgentState } from "../../wire/link/registration.ts";
 import type { WholeHead } from "../../wire/link/tasks.ts";
-import { type AgentResult, headIn, numberIn, parseMessage, resultIn, resultLimits } from "./agent-result.ts";
+import {
+  type AgentResult,
+  headIn,
+  numberIn,
+  parseLargeResult,
+  parseMessage,
+  resultIn,
+  resultLimits,
+} from "./agent-result.ts";
 
 /** A decoded text message from an agent on a WebSocket. */
 export type SocketMessage =
@@ -24,7 +32,19 @@ export type SocketMessage =
 export function readMessage(text: string): SocketMessage | undefined {
   // Scan before parsing: megabytes of brackets take seconds and gigabytes to parse (T60).
   const scan = scanJson(text, resultLimits);
-  const isResult = scan.members.some(
+  checkLength(text, scan);
+  return messageIn({ text, scan, body: parseMessage(text) });
+}
+
+/** Does the same for a large text, in several turns of the event loop. */
+export async function readLargeMessage(text: string): Promise<SocketMessage | undefined> {
+  const scan = await scanJsonInTurns(text, resultLimits);
+  checkLength(text, scan);
+  return messageIn(await parseLargeResult(text, scan));
+}
+
+function checkLength(text: string, { members }: JsonScan): void {
+  const isResult = members.some(
     ({ key, start, end }) => key === "op" && text.slice(start, end) === '"result"',
   );
   if (!isResult && text.length > controlBytes)
@@ -32,7 +52,9 @@ export function readMessage(text: string): SocketMessage | undefined {
       "payload_too_large",
       `a message that is not a result may have at most ${controlBytes} bytes`,
     );
-  const message = parseMessage(text);
+}
+
+function messageIn({ text, scan, body: message }: ScannedJson): SocketMessage | undefined {
   const op = textIn(message, "op");
   switch (op) {
     case "accept":

@@ -51,6 +51,7 @@ export class Workstations implements VirtualLlms {
       ...options,
       text: (link, message) => input.text(link, message),
       bytes: (link, frame) => input.bytes(link, frame),
+      whenRead: (link, then) => input.closed(link, then),
       opened: (link, isSame) => this.#opened(link, isSame),
       closed: (link, mayContinue) => this.#closed(link, mayContinue),
       // Tasks of an earlier process are lost, also if its link has closed already.

@@ -106,7 +106,7 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
 async function readRequest(server: Server, call: Call, operation: Operation): Promise<ParsedRequest> {
   if (operations[operation].isForm) return readForm(call, server.deadlines);
   const text = await readText(call, server.deadlines, { inflate: true });
-  return { text, ...parseCall(text, operation) };
+  return parseCall(text, operation);
 }
 
 /** Returns the name of an llm, by which rights are decided; the id itself if the caller may not run the llm. */

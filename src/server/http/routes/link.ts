@@ -7,7 +7,7 @@ import { eventStream } from "../../workstations/event-stream.ts";
 import type { LinkConnection } from "../../workstations/link-session.ts";
 import type { AttachedAgent } from "../../workstations/link-sessions.ts";
 import { socketHandler, wantsSocket } from "../../workstations/socket.ts";
-import { parseObject, readText } from "../body.ts";
+import { readObject, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -118,7 +118,7 @@ function events(server: Server, attached: AttachedAgent): ReadableStream<Uint8Ar
 
 async function accept(server: Server, call: Call): Promise<Response> {
   const { principal, params } = call;
-  const body = parseObject(await readText(call, server.deadlines));
+  const body = await readObject(call, server.deadlines);
   const attempt = numberIn(body, "attempt");
   if (attempt === undefined)
     throw new AppError("invalid_request", "attempt is required: the number of the attempt to accept");

@@ -32,14 +32,14 @@ export function personaRoutes(server: Server): Route[] {
  * @param history earlier messages of the thread
  * @throws AppError `invalid_request`
  */
-export function toPersona(
+export async function toPersona(
   request: ParsedRequest,
   operation: Operation,
   persona: PersonaRow,
   history: readonly ChatMessage[] = [],
-): ParsedRequest {
+): Promise<ParsedRequest> {
   const text = personaRequestText(request, operation, persona, history);
-  return text === request.text ? { ...request, persona } : { text, ...parseCall(text, operation), persona };
+  return { ...(text === request.text ? request : await parseCall(text, operation)), persona };
 }
 
 async function chat(server: Server, call: Call): Promise<Response> {
@@ -56,15 +56,14 @@ async function chat(server: Server, call: Call): Promise<Response> {
       read: async () => {
         find();
         const text = await readText(call, server.deadlines, { inflate: true });
-        const parsed = { text, ...parseCall(text, "chat") };
+        const parsed = await parseCall(text, "chat");
         const persona = find();
         checkModel(parsed, persona);
         if (!Object.hasOwn(parsed.body, "thread")) return toPersona(parsed, "chat", persona);
         const { thread, ...body } = parsed.body;
         turn = await server.threads.beginTurn(principal, persona, threadId(thread), messagesIn(body));
         const withoutThread = withoutTopLevel(text, parsed.scan, "thread");
-        const rest = { text: withoutThread, ...parseCall(withoutThread, "chat") };
-        return toPersona(rest, "chat", persona, turn.history);
+        return toPersona(await parseCall(withoutThread, "chat"), "chat", persona, turn.history);
       },
     });
     if (!turn) return response;

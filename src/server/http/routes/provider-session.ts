@@ -4,7 +4,7 @@ import { llm } from "../../../kinds/llm.ts";
 import { controlBytes, leaseMs, linkPaths, registerBytes } from "../../../wire/link/constants.ts";
 import type { AgentState } from "../../../wire/link/registration.ts";
 import { publishedTypes } from "../../workstations/registration.ts";
-import { parseObject, readBody, readText } from "../body.ts";
+import { readBody, readObject } from "../body.ts";
 import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -69,7 +69,7 @@ export function providerSessionRoutes(server: Server): Route[] {
       body: Register,
       maxBodyBytes: registerBytes,
       handle: async (call) => {
-        const body = parseObject(await readText(call, server.deadlines));
+        const body = await readObject(call, server.deadlines);
         return Response.json(await server.sessions.register(call, body), { status: 201 });
       },
     },

@@ -4,7 +4,7 @@ import { kinds } from "../../../kinds/index.ts";
 import { allowsWrite, writeRefusal } from "../../../kinds/writes.ts";
 import { rightFor } from "../../core/access/parts.ts";
 import type { Row } from "../../core/store/types.ts";
-import { parseObject, readText } from "../body.ts";
+import { readObject } from "../body.ts";
 import { kindRoutes } from "../kinds/index.ts";
 import { wholeNumberIn } from "../query.ts";
 import type { Call, Route } from "../route.ts";
@@ -47,7 +47,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
   const named = /^[aeiou]/.test(kind.kind) ? `an ${kind.kind}` : `a ${kind.kind}`;
   const one = `${base}/:idOrName`;
   const scope = (call: Call) => (kind.scopedBy && call.query.get(kind.scopedBy)) ?? undefined;
-  const body = async (call: Call) => parseObject(await readText(call, deadlines));
+  const body = (call: Call) => readObject(call, deadlines);
   const scoped: Record<string, string> = kind.scopedBy ? { [kind.scopedBy]: `Scope of the name` } : {};
   return [
     {

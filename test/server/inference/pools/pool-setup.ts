@@ -112,7 +112,7 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
       requestId: `req_${++calls}`,
       httpRequest: new Request("http://localhost/", signal && { signal }),
       onLastBytes() {},
-      read: async () => ({ text, ...parseCall(text, "chat") }),
+      read: () => parseCall(text, "chat"),
       ...(name !== undefined && { name }),
     });
   const askText = async (text: string, name?: string): Promise<CallResult> => {
