@@ -13,6 +13,8 @@ export interface JsonScan {
   members: JsonMember[];
   /** The index just inside the opening brace. */
   inside: number;
+  /** Number of elements and keys, at all depths. */
+  items: number;
 }
 
 /** A JSON object with its text. */
@@ -49,6 +51,8 @@ export interface JsonLimits {
   maxDepth: number;
   maxItems?: number;
   maxStructure?: number;
+  /** The most keys; as many as elements if not given. An object of many keys takes far longer to parse than numbers do. */
+  maxKeys?: number;
   /** Name of the text in errors; "the body" if not given. */
   subject?: string;
   /** Refuses a key that appears twice in one object: two readers could disagree on it (T61). */
@@ -85,6 +89,7 @@ class JsonScanner {
   readonly #open: (Set<string> | undefined | null)[] = [];
   #at: number;
   #items = 0;
+  #keys = 0;
   #structure = 0;
   #keyNext = false;
 
@@ -95,10 +100,10 @@ class JsonScanner {
       this.#countedEnd = countedStrings(text, () =>
         this.#excess(`more than ${maxJsonEscapes} escapes in its strings`),
       );
-    this.#at = skipSpace(text, 0);
+    this.#at = this.#skipSpace(0);
     if (text.charCodeAt(this.#at) !== openBrace)
       throw refused(`${limits.subject ?? "the body"} must be a JSON object`);
-    this.#scan = { members: [], inside: this.#at + 1 };
+    this.#scan = { members: [], inside: this.#at + 1, items: 0 };
   }
 
   /** Reads on, past so many characters outside strings at most. Returns undefined if there are more. */
@@ -108,7 +113,7 @@ class JsonScanner {
     const open = this.#open;
     const countedEnd = this.#countedEnd;
     const { maxDepth, maxItems = maxJsonItems, rejectDuplicateKeys = false } = this.#limits;
-    const { maxStructure = maxJsonStructure, subject = "the body" } = this.#limits;
+    const { maxStructure = maxJsonStructure, maxKeys = maxItems, subject = "the body" } = this.#limits;
     const most = Math.min(characters, maxStructure - this.#structure);
     let left = most;
     let items = this.#items;
@@ -118,6 +123,7 @@ class JsonScanner {
       const code = text.charCodeAt(at);
       if (code === quote) {
         const end = countedEnd === undefined ? stringEnd(text, at) : countedEnd(at);
+        if (keyNext && ++this.#keys > maxKeys) throw this.#excess(`more than ${maxKeys} keys`);
         if (keyNext && (rejectDuplicateKeys || open.length === 1)) {
           const key = unescaped(text.slice(at + 1, end - 1));
           addKey(open.at(-1), key);
@@ -136,7 +142,7 @@ class JsonScanner {
         if (open.length === 1) {
           const member = scan.members.at(-1);
           if (!member) throw notJson();
-          member.start = skipSpace(text, at + 1);
+          member.start = this.#skipSpace(at + 1);
           left -= member.start - at - 1;
           at = member.start - 1;
         }
@@ -146,8 +152,10 @@ class JsonScanner {
         if (code === comma) {
           if (++items > maxItems) throw this.#excess(`more than ${maxItems} elements and keys`);
           keyNext = open.at(-1) !== null;
-        } else if (open.length === 1) return scan;
-        else open.pop();
+        } else if (open.length === 1) {
+          scan.items = items;
+          return scan;
+        } else open.pop();
       }
     }
     if (at >= text.length) throw notJson();
@@ -158,6 +166,17 @@ class JsonScanner {
     this.#keyNext = keyNext;
     this.#at = at;
     return undefined;
+  }
+
+  /** Returns the index of the first character that is not white space. */
+  #skipSpace(from: number): number {
+    const { maxStructure = maxJsonStructure } = this.#limits;
+    const end = Math.min(this.#text.length, from + maxStructure);
+    let at = from;
+    while (at < end && this.#text.charCodeAt(at) <= space) at++;
+    if (at < this.#text.length && at === end)
+      throw this.#excess(`more than ${maxStructure} characters outside strings`);
+    return at;
   }
 
   #excess(what: string): AppError {
@@ -253,14 +272,17 @@ const exactJson = JSON as unknown as {
   rawJSON(text: string): unknown;
 };
 
+/** An integer of so many digits that it may be beyond 2^53, or a text that looks like one. */
+const longInteger = /(?:^|[:,[\s])-?\d{16,}(?![.\deE])/;
+
 /**
  * Parses JSON and keeps the digits of integers beyond 2^53: JSON.stringify writes them as they were. Such a number is
- * an opaque object in between.
+ * an opaque object in between. This takes long where there are many elements.
  *
  * @throws SyntaxError
  */
 export function parseExact(text: string): unknown {
-  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  if (!longInteger.test(text)) return JSON.parse(text);
   return exactJson.parse(text, (_key, value, { source }) =>
     typeof value === "number" && !Number.isSafeInteger(value) && source && /^-?\d+$/.test(source)
       ? exactJson.rawJSON(source)
@@ -274,7 +296,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Limits of JSON that a provider, a model or a server wrote. Its answer may contain a request, which has 64 levels. */
-const foreignLimits: JsonLimits = { maxDepth: 100, subject: "the JSON" };
+const foreignLimits: JsonLimits = { maxDepth: 100, maxKeys: 50_000, subject: "the JSON" };
 /** A text of so many characters cannot be nested so deeply that reading or writing it costs much. */
 const shortText = 1024;
 
@@ -329,12 +351,6 @@ function addKey(keys: Set<string> | undefined | null, key: string): void {
   if (keys?.has(key))
     throw refused(`the key ${JSON.stringify(key.slice(0, 100))} appears twice in one object`);
   keys?.add(key);
-}
-
-function skipSpace(text: string, from: number): number {
-  let at = from;
-  while (at < text.length && text.charCodeAt(at) <= space) at++;
-  return at;
 }
 
 function trimSpace(text: string, end: number, start: number): number {

@@ -63,6 +63,21 @@ describe("scanJson", () => {
     expect(() => scanJson('{"a":'.repeat(1_000_000), depth64)).toThrow("nested deeper");
   });
 
+  it("does not look at white space beyond the limit, wherever it stands (T60)", () => {
+    const spaces = " ".repeat(5 * 1024 * 1024);
+    const excess = "more than 4194304 characters outside strings";
+    for (const text of [`${spaces}{}`, `{${spaces}"a":1}`, `{"a":${spaces}1}`, `{"a":1${spaces}}`])
+      expect(() => scanJson(text, depth64)).toThrow(excess);
+    const few = " ".repeat(1024 * 1024);
+    expect(scanJson(`${few}{"a":${few}1${few}}`, depth64).members).toMatchObject([{ key: "a" }]);
+  });
+
+  it("counts keys apart from other elements (T60)", () => {
+    const limits = { ...depth64, maxKeys: 3 };
+    expect(scanJson('{"a":[1,2,3,4,5,6],"b":{"c":1}}', limits).items).toBe(9);
+    expect(() => scanJson('{"a":1,"b":{"c":1,"d":1}}', limits)).toThrow("the body has more than 3 keys");
+  });
+
   it("ignores brackets inside strings", () => {
     expect(members(`{"a":"${"[".repeat(1000)}"}`)).toHaveLength(1);
   });
@@ -179,6 +194,14 @@ describe("spliceTopLevel", () => {
 });
 
 describe("parseExact", () => {
+  it("keeps digits wherever an integer stands, and leaves long fractions to JSON.parse", () => {
+    const long = "12345678901234567890";
+    for (const text of [long, `-${long}`, `[${long}]`, `[1,${long},-${long}]`, `{"a": ${long}}`])
+      expect(JSON.stringify(parseExact(text))).toBe(text.replace(" ", ""));
+    const fraction = "[-0.12345678901234567890,1234567890123456789.5,12345678901234567e3]";
+    expect(parseExact(fraction)).toEqual(JSON.parse(fraction));
+  });
+
   it("keeps the digits of big integers, and is JSON.parse for the rest (case 11)", () => {
     const text =
       '{"id":12345678901234567890,"list":[-98765432109876543210,1.5,12345678901234567e3,42],"s":"12345678901234567890"}';

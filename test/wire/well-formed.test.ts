@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { wellFormedJson } from "../../src/wire/well-formed.ts";
+import { wellFormedJson, wellFormedJsonInTurns } from "../../src/wire/well-formed.ts";
 
 const units = fc.constantFrom("\ud83d", "\ude00", "\ud83d\ude00", "\\", '"', "u", "d83d", "a", "é");
 
@@ -21,4 +21,17 @@ it.each([
   ['{"a":"\\ude00\\ud83d"}', '{"a":"\\ufffd\\ufffd"}'],
 ])("%s becomes %s", (text, expected) => {
   expect(wellFormedJson(text)).toBe(expected);
+});
+
+it("a large text becomes the same in several turns of the event loop (T60)", async () => {
+  const text = JSON.stringify({ text: "\ud83d\ude00 \\ud83d \ud83d a \n\ude00 ".repeat(30_000) });
+  let turns = 0;
+  const others = setInterval(() => turns++, 0);
+  const made = await wellFormedJsonInTurns(text);
+  clearInterval(others);
+  expect(made === wellFormedJson(text)).toBe(true);
+  expect(made).not.toBe(text);
+  expect(turns).toBeGreaterThan(0);
+  const plain = '{"a":"no such escape"}';
+  expect(await wellFormedJsonInTurns(plain)).toBe(plain);
 });

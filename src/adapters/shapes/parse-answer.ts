@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { type JsonLimits, parseExact, refuseExcess, scanJsonInTurns } from "../../wire/json.ts";
+import { type JsonLimits, maxJsonItems, parseExact, refuseExcess, scanJsonInTurns } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 
 /** The most bytes of an answer that is parsed whole. */
@@ -16,6 +16,7 @@ const answerLimits: JsonLimits = {
   maxDepth: 100,
   maxItems: 500_000,
   maxStructure: 8 * 1024 * 1024,
+  maxKeys: 200_000,
 };
 
 /** An answer that passes through may be of any length. It is only not nested more deeply than programs can read. */
@@ -51,9 +52,10 @@ export function parseAnswer(text: string, exact: boolean): unknown {
 export async function parseAnswerInTurns(text: string, exact: boolean): Promise<unknown> {
   if (text.length <= largeCharacters) return parseAnswer(text, exact);
   try {
-    await scanJsonInTurns(text, answerLimits);
+    const { items } = await scanJsonInTurns(text, answerLimits);
     await nextTurn();
-    return exact ? parseExact(text) : JSON.parse(text);
+    // Of very many elements nearly all are probabilities of tokens. To keep long integers would take several times as long.
+    return exact && items <= maxJsonItems ? parseExact(text) : JSON.parse(text);
   } catch (error) {
     throw notUsable(error);
   }

@@ -9,6 +9,7 @@ import {
   isObject,
   type JsonLimits,
   type JsonScan,
+  maxJsonItems,
   parseExact,
   type ScannedJson,
   scanJson,
@@ -77,7 +78,7 @@ export async function readForm(
   const bytes = await inTime(bytesOf(request, most, false), deadlines);
   const form = scanForm(bytes, boundary);
   refuseOtherCase({ members: form.fields.map(({ name }) => ({ key: name, start: 0, end: 0 })) });
-  return { text: "{}", scan: { members: [], inside: 1 }, body: formBody(form), form };
+  return { text: "{}", scan: { members: [], inside: 1, items: 0 }, body: formBody(form), form };
 }
 
 /** Reads the bytes of a body, decompressed if `inflate` is true. Throws AppError if they exceed the limit. */
@@ -139,7 +140,12 @@ const maxEmbeddingStructure = 8 * 1024 * 1024;
 export async function parseCall(text: string, operation: Operation): Promise<ScannedJson> {
   const limits =
     operation === "embeddings"
-      ? { maxDepth, maxItems: maxEmbeddingItems, maxStructure: maxEmbeddingStructure }
+      ? {
+          maxDepth,
+          maxItems: maxEmbeddingItems,
+          maxStructure: maxEmbeddingStructure,
+          maxKeys: maxJsonItems,
+        }
       : { maxDepth };
   const scan = await scanned(text, limits);
   refuseOtherCase(scan);

@@ -33,8 +33,13 @@ export type AgentResult = { epoch: number | undefined; attempt: number | undefin
 /** The largest depth of a message: it contains a body, which may be as deep as any body that the server reads. */
 export const maxDepth = 80;
 
-/** Limits of a result: embeddings are long lists of numbers. */
-export const resultLimits = { maxDepth, maxItems: 2_000_000, maxStructure: 16 * 1024 * 1024 };
+/** Limits of a result: embeddings are long lists of numbers, and logarithms of probabilities have many keys. */
+export const resultLimits = {
+  maxDepth,
+  maxItems: 2_000_000,
+  maxStructure: 16 * 1024 * 1024,
+  maxKeys: 1_000_000,
+};
 
 const kinds: Readonly<Record<TaskError["kind"], true>> = {
   connect: true,

@@ -54,6 +54,39 @@ it("a WebSocket passes a whole response on with every digit", async () => {
   expect([status, await text()]).toEqual([200, body]);
 });
 
+it("a large response comes whole, before what its agent sends and does after it (T60)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectBySocket(alice);
+  const called = [callModel(alice), callModel(alice)];
+  const tasks = [await agent.acceptNext(), await agent.acceptNext()];
+  const large = `{"choices":[{"message":{"content":"${"x".repeat(3_000_000)}"}}]}`;
+  for (const { taskId } of tasks)
+    agent.send(`{"op":"result","taskId":"${taskId}","attempt":1,"status":200,"body":${large}}`);
+  // The agent leaves while they are read.
+  agent.close();
+  for (const call of called) {
+    const { status, text } = await call;
+    expect([status, (await text()).length]).toEqual([200, large.length]);
+  }
+});
+
+it.each([
+  ["a heartbeat", (text: string) => `{"op":"heartbeat","x":"${text}"}`],
+  [
+    "no JSON",
+    (text: string) => `{"op":"result","taskId":"t","attempt":1,"status":2oo,"body":{"x":"${text}"}}`,
+  ],
+  [
+    "a result with more than its body",
+    (text: string) => `{"op":"result","y":[${"{},".repeat(100_001)}"${text}"]}`,
+  ],
+])("a WebSocket is closed on a large message that is %s (failure mode 71)", async (_, message) => {
+  const agent = await connectBySocket(await startPublisher());
+  agent.send(message("x".repeat(2_000_000)));
+  agent.send({ op: "heartbeat" });
+  expect((await agent.closed).code).toBe(4400);
+});
+
 it("a WebSocket passes a provider's error on with its status and retry-after", async () => {
   const alice = await startPublisher();
   const agent = await connectBySocket(alice);
