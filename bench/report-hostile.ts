@@ -3,16 +3,18 @@ import { megabytes, table } from "./table.ts";
 
 /** Targets beside the flood, without the time for which a process waited for a processor. Milliseconds. */
 const targets = { honestP99: 100, loopDelay: 50 };
+/** On a slow or busy machine one turn may take as long as the costliest step takes there, and half as long again. */
+const steps = 1.5;
 
 /** Returns the lines of the report, with a verdict as the last one. */
 export function reportHostile(result: HostileSoakResult): { lines: string[]; isKept: boolean } {
-  const { attacks, wrong, honest, delay, waited, resident, commandLine } = result;
+  const { attacks, wrong, honest, delay, step, waited, resident, commandLine } = result;
   const rows = Object.entries(attacks).map(([attack, endings]) => ({ attack, endings }));
   const milliseconds = (value: number) => `${value.toFixed(1)} ms`;
   const calls = (["before", "beside"] as const).map((when) => {
     const { p50, p99 } = honest[when];
     const late = delay[when];
-    return `${when} the flood: honest calls p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}; event loop late by p99 ${milliseconds(late.p99)}, at most ${milliseconds(late.max)}; it waited for a processor for ${(100 * waited[when]).toFixed(0)} % of the time`;
+    return `${when} the flood: honest calls p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}; event loop late by p99 ${milliseconds(late.p99)}, at most ${milliseconds(late.max)}, of which the server itself used ${milliseconds(late.own)}; it waited for a processor for ${(100 * waited[when]).toFixed(0)} % of the time`;
   });
   const sizes = [resident.before, resident.most, resident.after, commandLine].map((bytes) =>
     megabytes(bytes).toFixed(0),
@@ -29,6 +31,7 @@ export function reportHostile(result: HostileSoakResult): { lines: string[]; isK
       }),
       ...wrong.slice(0, 20).map((what) => `wrong: ${what}`),
       ...calls,
+      `the costliest step took ${milliseconds(step)} on this machine`,
       `resident server: ${sizes[0]} MB, ${sizes[1]} MB at most, then ${sizes[2]} MB; command line ${sizes[3]} MB at most`,
       broken.length === 0 ? "verdict: kept" : `verdict: ${broken.join("; ")}`,
     ],
@@ -36,15 +39,15 @@ export function reportHostile(result: HostileSoakResult): { lines: string[]; isK
   };
 }
 
-function brokenPromises({ wrong, honest, delay, resident }: HostileSoakResult): string[] {
+function brokenPromises({ wrong, honest, delay, step, resident }: HostileSoakResult): string[] {
   const broken: string[] = [];
   if (wrong.length > 0) broken.push(`${wrong.length} attacks ended as none may`);
   if (honest.failed.length > 0) broken.push(`${honest.failed.length} honest calls were not answered`);
   if (!(honest.beside.p99 < targets.honestP99))
     broken.push(`p99 of honest calls is not below ${targets.honestP99} ms`);
-  // The 99th percentile, because a machine that others use stops every process now and then.
-  if (!(delay.beside.p99 <= Math.max(targets.loopDelay, delay.before.p99)))
-    broken.push(`the event loop was late by more than ${targets.loopDelay} ms (p99)`);
+  const longest = Math.max(targets.loopDelay, steps * step);
+  if (!(delay.beside.own <= longest))
+    broken.push(`the server held its event loop for more than ${longest.toFixed(0)} ms`);
   if (resident.after > resident.before + returnedWithin) broken.push("memory has not returned");
   return broken;
 }

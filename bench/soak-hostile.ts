@@ -25,6 +25,8 @@ export interface HostileSoakResult {
   honest: { before: Latency; beside: Latency; failed: string[] };
   /** Milliseconds by which the event loop was late. `max` is without the time for which it waited for a processor. */
   delay: { before: LoopDelay; beside: LoopDelay };
+  /** Most processor time, in milliseconds, that one step took on this machine beside the flood: see `costliestStep`. */
+  step: number;
   /** The part of the time for which the server waited for a processor: before the flood, and beside it. */
   waited: { before: number; beside: number };
   /** Resident bytes of the server: before, at most, and after the flood. */
@@ -36,6 +38,8 @@ export interface HostileSoakResult {
 interface LoopDelay {
   p99: number;
   max: number;
+  /** Most processor time that the server used in one delay: other programs have no part in it. */
+  own: number;
 }
 
 /** Milliseconds without attacks, for the figures before the flood. */
@@ -107,6 +111,7 @@ async function run(
     wrong,
     honest: { before: before.calls, beside: beside.calls, failed: watch.failed },
     delay: { before: before.delay, beside: beside.delay },
+    step: beside.step,
     waited: { before: before.waited, beside: beside.waited },
     resident: { before: before.resident, most: beside.most, after },
     commandLine: largest,
@@ -122,6 +127,11 @@ class Watch {
   readonly #timers: Timer[];
   #calls = new Samples(100_000);
   #longest = 0;
+  #own = 0;
+  #step = 0;
+  /** Number of readings, and of steps that were measured. */
+  #readings = 0;
+  #steps = 0;
   #most = 0;
   #counts = new Map<number, number>();
   /** When the lap began, and how long the server had waited for a processor then and at the last reading. */
@@ -146,13 +156,16 @@ class Watch {
     await this.#read();
     const figures = {
       calls: this.#calls.latency(),
-      delay: { p99: p99Of(counts, this.#counts), max: this.#longest },
+      delay: { p99: p99Of(counts, this.#counts), max: this.#longest, own: this.#own },
+      step: this.#step,
       waited: (this.#waited - this.#waitedBefore) / (performance.now() - this.#began),
       resident: costOf(this.#server.pid).resident,
       most: this.#most,
     };
     this.#calls = new Samples(100_000);
     this.#longest = 0;
+    this.#own = 0;
+    this.#step = 0;
     this.#most = 0;
     this.#began = performance.now();
     this.#waitedBefore = this.#waited;
@@ -163,6 +176,7 @@ class Watch {
     const calls = this.#calls;
     const startedAt = performance.now();
     const waitedBefore = this.#waitedInAll();
+    const steps = this.#steps;
     const ending = await fetch(`http://127.0.0.1:${this.#server.port}/v1/chat/completions`, {
       method: "POST",
       headers: { authorization: `Bearer ${this.#bearer}`, "content-type": "application/json" },
@@ -172,7 +186,8 @@ class Watch {
       (response) => response.text().then(() => response.status),
       (error: Error) => error.name,
     );
-    calls.add(Math.max(0, performance.now() - startedAt - (this.#waitedInAll() - waitedBefore)));
+    if (steps === this.#steps)
+      calls.add(Math.max(0, performance.now() - startedAt - (this.#waitedInAll() - waitedBefore)));
     if (ending !== 200) this.failed.push(String(ending));
   }
 
@@ -182,12 +197,19 @@ class Watch {
   }
 
   async #read(): Promise<void> {
+    if (this.#readings++ % stepInterval === 0) {
+      // Calls meanwhile are not counted: it is this process that makes them late.
+      this.#steps++;
+      this.#step = Math.max(this.#step, costliestStep());
+    }
     this.#most = Math.max(this.#most, costOf(this.#server.pid).resident);
     const response = await fetch("http://localhost/metrics", { unix: this.#server.socket });
     const text = await response.text();
-    const lag = Number(/^mcpctl_event_loop_lag_seconds (\S+)$/m.exec(text)?.[1]);
+    const gauge = (name: string) =>
+      1000 * Number(new RegExp(`^mcpctl_event_loop_${name}_seconds (\\S+)$`, "m").exec(text)?.[1]);
+    this.#own = Math.max(this.#own, gauge("busy"));
     const waited = waitedForProcessor(this.#server.pid);
-    this.#longest = Math.max(this.#longest, lag * 1000 - (waited - this.#waited));
+    this.#longest = Math.max(this.#longest, gauge("lag") - (waited - this.#waited));
     this.#waited = waited;
     const buckets = text.matchAll(/^mcpctl_event_loop_delay_seconds_bucket\{le="(\S+)"\} (\d+)$/gm);
     this.#counts = new Map(
@@ -197,6 +219,18 @@ class Watch {
       ]),
     );
   }
+}
+
+/** Seconds between two measurements of a step. */
+const stepInterval = 4;
+const manyKeys = `{${Array.from({ length: 99_000 }, (_, n) => `"k${n}":1`).join()}}`;
+
+/** Returns the processor time, in milliseconds, of the costliest step that cannot be divided: to parse 99,000 keys. */
+function costliestStep(): number {
+  const before = process.threadCpuUsage();
+  JSON.parse(manyKeys);
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1000;
 }
 
 /** The upper limit, in milliseconds, of the bucket with the 99th percentile between two readings of a histogram. */

@@ -122,6 +122,29 @@ describe("metrics of a server", () => {
     expect(text).toContain(`mcpctl_event_loop_delay_seconds_count ${counts("+Inf")}\n`);
   });
 
+  it("have the part of that delay that the server itself used", async () => {
+    const server = await testServer();
+    const gauges = async () => {
+      const { text } = await must(server.admin("GET", "/metrics"));
+      const gauge = (name: string) =>
+        Number(new RegExp(`^mcpctl_event_loop_${name}_seconds (\\S+)$`, "m").exec(text)?.[1]);
+      return { lag: gauge("lag"), busy: gauge("busy") };
+    };
+    const working = () => {
+      const { user } = process.threadCpuUsage();
+      while (process.threadCpuUsage().user - user < 200_000);
+      return gauges();
+    };
+    await expect.poll(working).toMatchObject({ busy: expect.toSatisfy((busy: number) => busy > 0.15) });
+    // A process that waits for a processor uses none.
+    const waiting = () => {
+      Bun.sleepSync(300);
+      return gauges();
+    };
+    const isWaiting = ({ lag, busy }: { lag: number; busy: number }) => lag > 0.25 && busy < lag / 2;
+    await expect.poll(async () => isWaiting(await waiting())).toBe(true);
+  });
+
   it("have each metric once, after its help and type", async () => {
     const server = await testServer();
     const { text } = await must(server.admin("GET", "/metrics"));
