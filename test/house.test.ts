@@ -55,6 +55,7 @@ const mayImport: Record<string, readonly string[]> = {
   net: ["errors", "hosts", "proxies", "system-errors", "wire"],
   processes: ["errors", "private-file", "time"],
   adapters: ["errors", "kinds", "wire", "net", "processes"],
+  mcp: ["errors", "wire", "net", "processes"],
   backends: ["errors", "hosts", "proxies", "system-errors", "time", "kinds", "wire", "net"],
   server: [
     "errors",
@@ -71,6 +72,7 @@ const mayImport: Record<string, readonly string[]> = {
     "processes",
     "adapters",
     "backends",
+    "mcp",
   ],
   agent: [
     "errors",
@@ -89,6 +91,7 @@ const mayImport: Record<string, readonly string[]> = {
     "processes",
     "adapters",
     "backends",
+    "mcp",
   ],
   cli: [
     "errors",
@@ -102,6 +105,7 @@ const mayImport: Record<string, readonly string[]> = {
     "yaml-offset",
     "kinds",
     "wire",
+    "mcp",
   ],
   commands: ["cli", "server", "agent"],
   main: ["cli", "commands", "proxies"],
@@ -114,7 +118,8 @@ const serverMayImport: Record<string, { below: readonly string[]; beside: readon
   observability: { below: ["core"], beside: ["secrets"] },
   inference: { below: ["core", "secrets", "observability"], beside: ["workstations"] },
   workstations: { below: ["core", "secrets", "observability"], beside: ["inference"] },
-  http: { below: ["core", "secrets", "observability", "inference", "workstations"], beside: [] },
+  mcp: { below: ["core", "secrets", "observability"], beside: ["inference", "workstations"] },
+  http: { below: ["core", "secrets", "observability", "inference", "workstations", "mcp"], beside: [] },
 };
 
 /** Folders of `src/cli`. Each may import itself and those before it, so that a verb is the only thing that sees all. */
@@ -152,7 +157,9 @@ const mayUse: Record<string, RegExp> = {
   processes: /^(node:.+|bun|bun:ffi)$/,
   adapters: /^(node:.+|bun)$/,
   backends: /^(node:.+|bun)$/,
-  server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
+  mcp: /^(node:.+|bun|@modelcontextprotocol\/(client|server))$/,
+  server:
+    /^(@modelcontextprotocol\/server|node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
   agent: /^(node:.+|bun|@sinclair\/typebox|yaml)$/,
   cli: /^(node:.+|bun|@sinclair\/typebox|citty|yaml)$/,
 };

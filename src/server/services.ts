@@ -16,6 +16,7 @@ import { CallMetrics } from "./inference/call-metrics.ts";
 import { Inference } from "./inference/inference.ts";
 import { Limiter } from "./inference/limits/limiter.ts";
 import { Threads } from "./inference/threads/threads.ts";
+import { mcpComponent } from "./mcp/component.ts";
 import type { AccessLog } from "./observability/access-log.ts";
 import { auditComponent } from "./observability/component.ts";
 import { loopDelayComponent } from "./observability/loop-delay.ts";
@@ -108,6 +109,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     ...(pace && { pace }),
     now,
   });
+  const mcp = await lifecycle.start(mcpComponent({ catalogue, audit, outbound, now, onError }));
   return {
     ...secretServices,
     secretUpkeep,
@@ -125,5 +127,6 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     workstations,
     threads,
     inference,
+    mcp,
   };
 }

@@ -22,6 +22,7 @@ import { authRoutes } from "./routes/auth.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
+import { mcpRoutes } from "./routes/mcp.ts";
 import { personaRoutes } from "./routes/persona.ts";
 import { priceRoutes } from "./routes/prices.ts";
 import { probeRoutes } from "./routes/probe.ts";
@@ -49,6 +50,7 @@ export function allRoutes(server: Server): Route[] {
     ...resourceRoutes(server),
     ...inferenceRoutes(server),
     ...providerStateRoutes(server),
+    ...mcpRoutes(server),
     ...personaRoutes(server),
     ...threadRoutes(server),
     ...probeRoutes(server),

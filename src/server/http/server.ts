@@ -10,6 +10,7 @@ import type { SocketHandler } from "../core/socket-handler.ts";
 import type { DiskUse } from "../core/store/disk-use.ts";
 import type { Inference } from "../inference/inference.ts";
 import type { Threads } from "../inference/threads/threads.ts";
+import type { Mcp } from "../mcp/component.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { SecretServices } from "../secrets/open.ts";
@@ -27,6 +28,8 @@ export interface Server extends SecretServices {
   sessions: ProviderSessions;
   /** The workstation agents that are attached. */
   workstations: Workstations;
+  /** MCP servers, and the endpoints of projects. */
+  mcp: Mcp;
   audit: Audit;
   metrics: Metrics;
   streams: OpenStreams;

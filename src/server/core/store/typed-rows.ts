@@ -98,6 +98,8 @@ export interface McpServerRow extends RowOf<"server"> {}
 
 export interface InstanceRow extends RowOf<"instance"> {}
 
+export interface ProjectRow extends RowOf<"project"> {}
+
 export interface SecretBackendRow extends RowOf<"secretbackend"> {}
 
 /** The spec of a row, by its kind's descriptor: `specOf(llm, row).model`. The row must be of that kind. */

@@ -1,0 +1,151 @@
+import {
+  asMessage,
+  isRequest,
+  isResponse,
+  type JsonObject,
+  type RpcId,
+  type RpcMessage,
+  type RpcRequest,
+} from "../messages.ts";
+import { McpFailure, RpcError, rpcCodes } from "../rpc-error.ts";
+import type { ExchangeOptions } from "./wire.ts";
+
+/** Sends a message to the server. */
+type Send = (message: RpcMessage) => Promise<void>;
+
+/** One request that waits for its answer, with its deadlines. */
+export class PendingRequest {
+  readonly id: number;
+  readonly #options: ExchangeOptions;
+  readonly #answer = Promise.withResolvers<JsonObject>();
+  readonly #controller = new AbortController();
+  #timer: ReturnType<typeof setTimeout>;
+  readonly #limit: number;
+  #isOver = false;
+
+  constructor(id: number, options: ExchangeOptions) {
+    this.id = id;
+    this.#options = options;
+    this.#limit = performance.now() + (options.longest ?? 10 * options.timeout);
+    this.#timer = this.#startTimer();
+    // A failure can come before somebody waits.
+    this.#answer.promise.catch(() => undefined);
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (options.signal?.aborted) this.#onAbort();
+  }
+
+  /** Resolves with the result. Rejects with RpcError or McpFailure. */
+  get result(): Promise<JsonObject> {
+    return this.#answer.promise;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Aborts when the request is over: a request of the server that belongs to it needs no answer any more. */
+  get over(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Returns the params with a token for progress, if progress is wanted. */
+  withToken(params: JsonObject): JsonObject {
+    if (!this.#options.onProgress) return params;
+    return { ...params, _meta: { ...(params["_meta"] as JsonObject | undefined), progressToken: this.id } };
+  }
+
+  /** True if requests of the server can be answered by whoever made this request. */
+  get answersRequests(): boolean {
+    return this.#options.onRequest !== undefined;
+  }
+
+  /** Takes a message that belongs to this request. Answers are sent with `send`. */
+  take(message: RpcMessage, send: Send): void {
+    if (isResponse(message)) return this.#settle(message.error, message.result);
+    if (isRequest(message)) return void this.answer(message, send);
+    if (message.method === "notifications/progress") return this.#progress(message.params ?? {});
+    this.#options.onNotification?.(message);
+  }
+
+  /** Answers a request of the server. */
+  async answer(request: RpcRequest, send: Send): Promise<void> {
+    await answerWith(request, send, () => {
+      if (!this.#options.onRequest)
+        throw new RpcError(rpcCodes.methodNotFound, `the client does not support ${request.method}`);
+      return this.#options.onRequest(request, this.over);
+    });
+  }
+
+  fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#answer.reject(error);
+  }
+
+  #progress(params: JsonObject): void {
+    if (this.#isOver) return;
+    clearTimeout(this.#timer);
+    this.#timer = this.#startTimer();
+    this.#options.onProgress?.(params);
+  }
+
+  #settle(
+    error: { code: number; message: string; data?: unknown } | undefined,
+    result: JsonObject | undefined,
+  ): void {
+    if (error) return this.fail(new RpcError(error.code, error.message, error.data));
+    if (this.#isOver) return;
+    this.#end();
+    this.#answer.resolve(result!);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#controller.abort();
+  }
+
+  #startTimer(): ReturnType<typeof setTimeout> {
+    const left = Math.max(0, Math.min(this.#options.timeout, this.#limit - performance.now()));
+    return setTimeout(() => this.fail(new McpFailure("timeout", "the server took too long")), left);
+  }
+
+  readonly #onAbort = (): void => this.fail(new McpFailure("cancelled", "the call was cancelled"));
+}
+
+/** Answers one request of a server with what `make` returns or throws. */
+export async function answerWith(
+  { id }: RpcRequest,
+  send: Send,
+  make: () => Promise<JsonObject> | JsonObject,
+): Promise<void> {
+  let answer: RpcMessage;
+  try {
+    answer = { jsonrpc: "2.0", id, result: await make() };
+  } catch (error) {
+    const refusal =
+      error instanceof RpcError ? error : new RpcError(rpcCodes.internalError, "the request failed");
+    answer = { jsonrpc: "2.0", id, error: refusal.toJSON() };
+  }
+  // A server that has gone needs no answer.
+  await send(answer).catch(() => undefined);
+}
+
+/** Reads a text as one message or a batch of them. Returns undefined if it is neither. */
+export function parseMessages(text: string): RpcMessage[] | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const messages = (Array.isArray(value) ? value : [value]).map(asMessage);
+  return messages.includes(undefined) || messages.length === 0 ? undefined : (messages as RpcMessage[]);
+}
+
+/** Returns the id of the request that a notification of progress or cancellation is about. */
+export function relatedId({ method, params }: { method: string; params?: JsonObject }): RpcId | undefined {
+  const id = method === "notifications/progress" ? params?.["progressToken"] : undefined;
+  return typeof id === "string" || typeof id === "number" ? id : undefined;
+}

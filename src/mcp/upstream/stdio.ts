@@ -1,0 +1,59 @@
+import { Pieces } from "../../wire/pieces.ts";
+import type { RpcMessage } from "../messages.ts";
+import { parseMessages } from "./pending.ts";
+import { type MessageStream, StreamWire } from "./stream-wire.ts";
+import type { WireEvents } from "./wire.ts";
+
+/** The part of a child process that speaks MCP. */
+export interface SpeakingProcess {
+  readonly stdout: ReadableStream<Uint8Array>;
+  write(input: string): Promise<void>;
+  /** Ends the process and all that it has started. */
+  stop(): Promise<void>;
+}
+
+/** The most bytes of one message. A longer one ends the connection. */
+export const maxMessageBytes = 10 * 1024 * 1024;
+
+/** The most characters of a line that is no message, for the log. */
+const noiseLength = 500;
+
+const lineFeed = 10;
+
+/** Speaks to a server over the pipes of its process: one message a line. Other lines go to `onNoise`. */
+export function stdioWire(process: SpeakingProcess, events: WireEvents): StreamWire {
+  const stream: MessageStream = {
+    send: (message: RpcMessage) => process.write(`${JSON.stringify(message)}\n`),
+    close: () => process.stop(),
+  };
+  const wire = new StreamWire(stream, events);
+  void readLines(process.stdout, (line) => {
+    if (line.trim() === "") return;
+    const messages = parseMessages(line);
+    if (messages) for (const message of messages) wire.receive(message);
+    else events.onNoise?.(line.slice(0, noiseLength));
+  }).then(
+    () => wire.end(new Error("the server ended")),
+    (error: Error) => {
+      wire.end(error);
+      void process.stop();
+    },
+  );
+  return wire;
+}
+
+/** Hands on each whole line. @throws if a line is longer than `maxMessageBytes` */
+async function readLines(output: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
+  const line = new Pieces();
+  for await (const bytes of output) {
+    let from = 0;
+    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, from)) {
+      line.add(bytes.subarray(from, end));
+      from = end + 1;
+      take(line.take().toString("utf8"));
+    }
+    line.add(bytes.subarray(from));
+    if (line.length > maxMessageBytes)
+      throw new Error(`the server sent a message of more than ${maxMessageBytes / 1024 / 1024} MB`);
+  }
+}

@@ -1,0 +1,111 @@
+import { isRequest, isResponse, type JsonObject, type RpcMessage, type RpcRequest } from "../messages.ts";
+import { McpFailure, RpcError, rpcCodes } from "../rpc-error.ts";
+import { answerWith, PendingRequest, relatedId } from "./pending.ts";
+import type { ExchangeOptions, UpstreamWire, WireEvents } from "./wire.ts";
+
+/** A way for messages in both directions, such as the pipes of a process. */
+export interface MessageStream {
+  /** Returns when the message has been handed on. @throws if it cannot be */
+  send(message: RpcMessage): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A wire over one stream of messages. All requests share it, told apart by their ids. */
+export class StreamWire implements UpstreamWire {
+  readonly #stream: MessageStream;
+  readonly #events: WireEvents;
+  readonly #pending = new Map<number, PendingRequest>();
+  #nextId = 1;
+  #closed: Error | undefined;
+
+  constructor(stream: MessageStream, events: WireEvents) {
+    this.#stream = stream;
+    this.#events = events;
+  }
+
+  use(): void {}
+
+  async exchange(method: string, params: JsonObject, options: ExchangeOptions): Promise<JsonObject> {
+    if (this.#closed) throw new McpFailure("closed", this.#closed.message, { isUnsent: true });
+    const pending = new PendingRequest(this.#nextId++, options);
+    this.#pending.set(pending.id, pending);
+    try {
+      const request: RpcRequest = {
+        jsonrpc: "2.0",
+        id: pending.id,
+        method,
+        params: pending.withToken(params),
+      };
+      if (!pending.isOver) await this.#send(request, pending);
+      return await pending.result;
+    } catch (error) {
+      // `initialize` must not be cancelled.
+      if (
+        error instanceof McpFailure &&
+        ["timeout", "cancelled"].includes(error.kind) &&
+        method !== "initialize"
+      )
+        await this.#cancel(pending.id, error.message);
+      throw error;
+    } finally {
+      this.#pending.delete(pending.id);
+    }
+  }
+
+  async notify(method: string, params?: JsonObject): Promise<void> {
+    await this.#stream.send({ jsonrpc: "2.0", method, ...(params && { params }) }).catch((cause) => {
+      throw new McpFailure("closed", "the server has gone", { cause });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.end(new McpFailure("closed", "the connection was closed"));
+    await this.#stream.close();
+  }
+
+  /** Takes the next message of the server. */
+  receive(message: RpcMessage): void {
+    const answer = (one: RpcMessage) => this.#stream.send(one);
+    if (isResponse(message)) return this.#pending.get(Number(message.id))?.take(message, answer);
+    if (isRequest(message)) return this.#take(message);
+    const id = relatedId(message);
+    if (id !== undefined) return this.#pending.get(Number(id))?.take(message, answer);
+    this.#events.onNotification(message);
+  }
+
+  /** Ends all requests: the stream is over. */
+  end(reason: Error): void {
+    if (this.#closed) return;
+    this.#closed = reason;
+    for (const pending of this.#pending.values())
+      pending.fail(new McpFailure("closed", reason.message, { cause: reason }));
+    this.#events.onClose(reason);
+  }
+
+  /** Answers a request of the server. It does not say which request it belongs to, so only one may be possible. */
+  #take(request: RpcRequest): void {
+    const answer = (one: RpcMessage) => this.#stream.send(one);
+    if (request.method === "ping") return void answerWith(request, answer, () => ({}));
+    const candidates = [...this.#pending.values()].filter(({ answersRequests }) => answersRequests);
+    if (candidates.length === 1) return void candidates[0]!.answer(request, answer);
+    void answerWith(request, answer, () => {
+      const why =
+        candidates.length === 0
+          ? "no call is under way that could answer"
+          : "several calls are under way, and it is not known which one this belongs to; use sharing: session";
+      throw new RpcError(rpcCodes.invalidRequest, `${request.method} cannot be answered: ${why}`);
+    });
+  }
+
+  async #send(request: RpcRequest, pending: PendingRequest): Promise<void> {
+    try {
+      await this.#stream.send(request);
+    } catch (cause) {
+      pending.fail(new McpFailure("closed", "the server has gone", { isUnsent: true, cause }));
+    }
+  }
+
+  async #cancel(requestId: number, reason: string): Promise<void> {
+    await this.notify("notifications/cancelled", { requestId, reason }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,181 @@
+import { isObject, type JsonObject } from "../messages.ts";
+import { type Era, eraOf, legacyRevisions, metaKeys, modernRevisions } from "../revisions.ts";
+import { McpFailure, RpcError } from "../rpc-error.ts";
+import type { ExchangeOptions, UpstreamWire } from "./wire.ts";
+
+/** A program as it names itself to others. */
+export interface Implementation {
+  name: string;
+  version: string;
+  title?: string;
+}
+
+/** The facts that a server tells about itself. */
+export interface ServerFacts {
+  revision: string;
+  serverInfo: JsonObject;
+  capabilities: JsonObject;
+  instructions?: string;
+}
+
+export interface CallOptions extends ExchangeOptions {
+  /** The capabilities of the client on whose behalf the call is made; none if left out. */
+  capabilities?: JsonObject;
+}
+
+/** A server that was greeted and can be called. */
+export class Upstream {
+  readonly era: Era;
+  readonly facts: ServerFacts;
+  readonly #wire: UpstreamWire;
+  readonly #client: Implementation;
+
+  constructor(wire: UpstreamWire, facts: ServerFacts, client: Implementation) {
+    this.#wire = wire;
+    this.#client = client;
+    this.facts = facts;
+    this.era = eraOf(facts.revision);
+  }
+
+  /** True if the server declares a capability such as `tools`. */
+  has(capability: string): boolean {
+    return this.facts.capabilities[capability] !== undefined;
+  }
+
+  /**
+   * Calls a method. The result has all fields that the server sent, and `resultType`.
+   *
+   * @throws RpcError with which the server answered; McpFailure if there is no answer
+   */
+  async request(method: string, params: JsonObject, options: CallOptions): Promise<JsonObject> {
+    const { capabilities = {}, ...rest } = options;
+    const sent =
+      this.era === "legacy" ? params : modernParams(params, this.facts.revision, this.#client, capabilities);
+    const result = await this.#wire.exchange(method, sent, rest);
+    return result["resultType"] === undefined ? { ...result, resultType: "complete" } : result;
+  }
+
+  /** Sends a notification. @throws McpFailure if it cannot be sent */
+  notify(method: string, params?: JsonObject): Promise<void> {
+    return this.#wire.notify(method, params);
+  }
+
+  close(): Promise<void> {
+    return this.#wire.close();
+  }
+}
+
+export interface GreetingOptions {
+  client: Implementation;
+  /** The revision that this server spoke before, so that nothing has to be tried. */
+  revision?: string | undefined;
+  /** Milliseconds to the answer. */
+  timeout: number;
+  signal?: AbortSignal;
+}
+
+/** Milliseconds after which a server that does not answer `server/discover` is taken for a legacy one. */
+const probeTimeout = 5000;
+
+/** The capabilities that a legacy server is told. Each call is answered by its own client, which may refuse. */
+const legacyCapabilities = { sampling: {}, elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
+
+/**
+ * Greets a server in the newest revision that it speaks: `server/discover` first, and `initialize` after any answer that
+ * is no modern one, and after silence (revision 2026-07-28, "Versioning").
+ *
+ * @throws McpFailure if the server gives no answer; RpcError if it refuses to be greeted
+ */
+export async function greet(wire: UpstreamWire, options: GreetingOptions): Promise<Upstream> {
+  const { client, revision } = options;
+  const isKnown = revision !== undefined && eraOf(revision) === "legacy";
+  const facts = (isKnown ? undefined : await discover(wire, options)) ?? (await initialize(wire, options));
+  return new Upstream(wire, facts, client);
+}
+
+/** Asks a server for its facts. Returns undefined if it is not a modern one. */
+async function discover(
+  wire: UpstreamWire,
+  { client, timeout, signal }: GreetingOptions,
+): Promise<ServerFacts | undefined> {
+  const [revision] = modernRevisions;
+  try {
+    const params = modernParams({}, revision, client, {});
+    const limit = Math.min(timeout, probeTimeout);
+    const result = await wire.exchange("server/discover", params, { timeout: limit, signal });
+    const versions = result["supportedVersions"];
+    const common = Array.isArray(versions)
+      ? modernRevisions.find((one) => versions.includes(one))
+      : undefined;
+    if (common === undefined) return undefined;
+    wire.use(common);
+    return factsOf(common, result);
+  } catch (error) {
+    if (error instanceof RpcError) return undefined;
+    if (error instanceof McpFailure && isLegacyAnswer(error)) return undefined;
+    throw error;
+  }
+}
+
+/** True if a failure of the probe can be that of a server which knows `initialize` only. */
+function isLegacyAnswer({ kind, status }: McpFailure): boolean {
+  if (kind === "timeout" || kind === "malformed") return true;
+  return (
+    kind === "refused" &&
+    status !== undefined &&
+    status >= 400 &&
+    status < 500 &&
+    ![401, 403, 429].includes(status)
+  );
+}
+
+async function initialize(
+  wire: UpstreamWire,
+  { client, timeout, signal }: GreetingOptions,
+): Promise<ServerFacts> {
+  const result = await wire.exchange(
+    "initialize",
+    { protocolVersion: legacyRevisions[0], capabilities: legacyCapabilities, clientInfo: client },
+    { timeout, signal },
+  );
+  const revision = String(result["protocolVersion"]);
+  if (!(legacyRevisions as readonly string[]).includes(revision))
+    throw new McpFailure(
+      "malformed",
+      `the server speaks revision ${revision.slice(0, 20)}, which is not known`,
+    );
+  wire.use(revision);
+  await wire.notify("notifications/initialized");
+  return factsOf(revision, result);
+}
+
+function factsOf(revision: string, result: JsonObject): ServerFacts {
+  const { capabilities, instructions } = result;
+  const meta = isObject(result["_meta"]) ? result["_meta"]["io.modelcontextprotocol/serverInfo"] : undefined;
+  const serverInfo = result["serverInfo"] ?? meta;
+  return {
+    revision,
+    serverInfo: isObject(serverInfo) ? serverInfo : {},
+    capabilities: isObject(capabilities) ? capabilities : {},
+    ...(typeof instructions === "string" && { instructions }),
+  };
+}
+
+/** Returns the params of a modern request: with the revision, and the client with its capabilities. */
+function modernParams(
+  params: JsonObject,
+  revision: string,
+  client: Implementation,
+  capabilities: JsonObject,
+): JsonObject {
+  const meta = isObject(params["_meta"]) ? params["_meta"] : {};
+  return {
+    ...params,
+    _meta: {
+      ...meta,
+      [metaKeys.protocolVersion]: revision,
+      [metaKeys.clientInfo]: client,
+      [metaKeys.clientCapabilities]: capabilities,
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { Listing } from "../../../mcp/upstream/listing.ts";
+import type { Upstream } from "../../../mcp/upstream/upstream.ts";
+import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { StoreError } from "../../core/store/types.ts";
+
+/** Keeps what a server listed with its row, so that projects can offer it while the server is stopped. */
+export async function storeListing(
+  catalogue: Catalogue,
+  serverId: string,
+  { listing, upstream, now }: { listing: Listing; upstream: Upstream; now: number },
+): Promise<void> {
+  for (;;) {
+    const { snapshot } = catalogue;
+    const before = snapshot.byId.get(serverId);
+    if (!before) return;
+    const { revision, instructions } = upstream.facts;
+    const status = {
+      ...before.status,
+      ...listing,
+      state: "ready",
+      protocol: revision,
+      listedAt: new Date(now).toISOString(),
+      ...(instructions !== undefined && { instructions }),
+    };
+    const row = { ...before, status, version: before.version + 1, updatedAt: now };
+    try {
+      return await catalogue.commit([{ op: "update", row, refs: snapshot.refsOf(serverId) }]);
+    } catch (error) {
+      // Somebody else wrote the row meanwhile.
+      if (!(error instanceof StoreError) || error.refusal !== "stale") throw error;
+      await catalogue.refresh();
+    }
+  }
+}
