@@ -5,8 +5,16 @@ import { greet } from "../../../src/mcp/upstream/upstream.ts";
 import type { UpstreamWire } from "../../../src/mcp/upstream/wire.ts";
 
 const client = { name: "mcpctl", version: "1" };
-const discovered = { supportedVersions: ["2026-07-28", "2025-11-25"], capabilities: { tools: {} }, instructions: "hi" };
-const initialized = (protocolVersion: string) => ({ protocolVersion, capabilities: {}, serverInfo: { name: "old" } });
+const discovered = {
+  supportedVersions: ["2026-07-28", "2025-11-25"],
+  capabilities: { tools: {} },
+  instructions: "hi",
+};
+const initialized = (protocolVersion: string) => ({
+  protocolVersion,
+  capabilities: {},
+  serverInfo: { name: "old" },
+});
 
 /** A wire whose server answers by method: with a result, or by throwing. */
 function wireOf(answers: Record<string, JsonObject | Error>) {
@@ -33,7 +41,11 @@ describe("greet", () => {
     expect(upstream.facts).toMatchObject({ revision: "2026-07-28", instructions: "hi" });
     expect(wire.notify).not.toHaveBeenCalled();
     const capabilities = { elicitation: {} };
-    const result = await upstream.request("tools/call", { name: "x", _meta: { a: 1 } }, { timeout: 1, capabilities });
+    const result = await upstream.request(
+      "tools/call",
+      { name: "x", _meta: { a: 1 } },
+      { timeout: 1, capabilities },
+    );
     expect(result).toEqual({ content: [], resultType: "complete" });
     expect(calls[1]).toEqual([
       "tools/call",
@@ -58,7 +70,10 @@ describe("greet", () => {
     ["answers with status 405", new McpFailure("refused", "no", { status: 405 })],
     ["has no revision in common", { supportedVersions: ["2099-01-01"] }],
   ])("initializes a server that %s", async (_, answer) => {
-    const { wire, calls } = wireOf({ "server/discover": answer as Error, initialize: initialized("2025-06-18") });
+    const { wire, calls } = wireOf({
+      "server/discover": answer as Error,
+      initialize: initialized("2025-06-18"),
+    });
     const upstream = await greet(wire, { client, timeout: 1000 });
     expect(upstream.era).toBe("legacy");
     expect(upstream.facts.serverInfo).toEqual({ name: "old" });
@@ -82,6 +97,8 @@ describe("greet", () => {
 
   it("refuses a revision that is not known", async () => {
     const { wire } = wireOf({ initialize: initialized("1999-01-01") });
-    await expect(greet(wire, { client, timeout: 1000 })).rejects.toThrow("revision 1999-01-01, which is not known");
+    await expect(greet(wire, { client, timeout: 1000 })).rejects.toThrow(
+      "revision 1999-01-01, which is not known",
+    );
   });
 });

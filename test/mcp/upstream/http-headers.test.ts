@@ -4,7 +4,8 @@ import { headersOf, headerText, textOfHeader } from "../../../src/mcp/upstream/h
 const modern = { _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } };
 
 it("repeats the method and name of a modern request in headers", () => {
-  const message = (method: string, params: object) => ({ jsonrpc: "2.0", id: 1, method, params: { ...params, ...modern } }) as never;
+  const message = (method: string, params: object) =>
+    ({ jsonrpc: "2.0", id: 1, method, params: { ...params, ...modern } }) as never;
   expect(headersOf(message("tools/call", { name: "größe" }))).toEqual({
     "mcp-protocol-version": "2026-07-28",
     "mcp-method": "tools/call",

@@ -10,7 +10,10 @@ afterEach(async () => {
 });
 
 /** A server over HTTP that is scripted, and a wire to it. */
-function open(answer: Answer, listen: (request: Request) => Response = () => new Response(null, { status: 405 })) {
+function open(
+  answer: Answer,
+  listen: (request: Request) => Response = () => new Response(null, { status: 405 }),
+) {
   const received: { method: string; headers: Headers; message: Record<string, unknown> }[] = [];
   const server = Bun.serve({
     port: 0,
@@ -36,7 +39,11 @@ function open(answer: Answer, listen: (request: Request) => Response = () => new
   return { wire, received, events };
 }
 
-const result = ({ id }: Record<string, unknown>, value: object = {}) => ({ jsonrpc: "2.0", id, result: value });
+const result = ({ id }: Record<string, unknown>, value: object = {}) => ({
+  jsonrpc: "2.0",
+  id,
+  result: value,
+});
 
 /** A response of server-sent events. With `keepOpen` it does not end by itself. */
 function events(messages: object[], keepOpen = false): Response {
@@ -64,11 +71,17 @@ describe("a server over HTTP", () => {
   });
 
   it("answers with a stream, whose other messages belong to the request", async () => {
-    const progress = { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 1, progress: 1 } };
+    const progress = {
+      jsonrpc: "2.0",
+      method: "notifications/progress",
+      params: { progressToken: 1, progress: 1 },
+    };
     const log = { jsonrpc: "2.0", method: "notifications/message", params: { data: "x" } };
     const { wire, events: own } = open((message) => events([progress, log, result(message, { a: 1 })]));
     const [onProgress, onNotification] = [vi.fn(), vi.fn()];
-    expect(await wire.exchange("tools/call", {}, { ...patient, onProgress, onNotification })).toEqual({ a: 1 });
+    expect(await wire.exchange("tools/call", {}, { ...patient, onProgress, onNotification })).toEqual({
+      a: 1,
+    });
     expect(onProgress).toHaveBeenCalledTimes(1);
     expect(onNotification.mock.calls).toEqual([[log]]);
     expect(own.onNotification).not.toHaveBeenCalled();
@@ -137,19 +150,28 @@ describe("a server over HTTP", () => {
     [404, "Session not found"],
     [404, ""],
     [400, "Bad Request: No valid session ID provided"],
-  ])("that has forgotten the session (%i %j) fails so that the call can be made again", async (status, text) => {
-    const { wire } = open((message) =>
-      message["method"] === "initialize"
-        ? Response.json(result(message), { headers: { "mcp-session-id": "s-1" } })
-        : new Response(text, { status }),
-    );
-    await wire.exchange("initialize", {}, patient);
-    await expect(wire.exchange("tools/call", {}, patient)).rejects.toMatchObject({ kind: "session", isUnsent: true });
-  });
+  ])(
+    "that has forgotten the session (%i %j) fails so that the call can be made again",
+    async (status, text) => {
+      const { wire } = open((message) =>
+        message["method"] === "initialize"
+          ? Response.json(result(message), { headers: { "mcp-session-id": "s-1" } })
+          : new Response(text, { status }),
+      );
+      await wire.exchange("initialize", {}, patient);
+      await expect(wire.exchange("tools/call", {}, patient)).rejects.toMatchObject({
+        kind: "session",
+        isUnsent: true,
+      });
+    },
+  );
 
   it("without a session answers 404 for what is not there", async () => {
     const { wire } = open(() => new Response("no such page", { status: 404 }));
-    await expect(wire.exchange("tools/call", {}, patient)).rejects.toMatchObject({ kind: "refused", status: 404 });
+    await expect(wire.exchange("tools/call", {}, patient)).rejects.toMatchObject({
+      kind: "refused",
+      status: 404,
+    });
   });
 
   it("is told when a call of a legacy revision is cancelled, and loses its stream", async () => {
@@ -165,12 +187,17 @@ describe("a server over HTTP", () => {
     wire.use("2025-11-25");
     const caller = new AbortController();
     const call = wire.exchange("tools/call", {}, { ...patient, signal: caller.signal });
-    await vi.waitFor(() => expect(received.some(({ message }) => message["method"] === "tools/call")).toBe(true));
+    await vi.waitFor(() =>
+      expect(received.some(({ message }) => message["method"] === "tools/call")).toBe(true),
+    );
     caller.abort();
     await expect(call).rejects.toMatchObject({ kind: "cancelled" });
     await gone.promise;
     await vi.waitFor(() =>
-      expect(received.at(-1)!.message).toMatchObject({ method: "notifications/cancelled", params: { requestId: 2 } }),
+      expect(received.at(-1)!.message).toMatchObject({
+        method: "notifications/cancelled",
+        params: { requestId: 2 },
+      }),
     );
   });
 

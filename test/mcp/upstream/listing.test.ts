@@ -5,7 +5,10 @@ import { readListing } from "../../../src/mcp/upstream/listing.ts";
 import { Upstream } from "../../../src/mcp/upstream/upstream.ts";
 
 /** A server that answers lists with a function. */
-function upstream(capabilities: JsonObject, answer: (method: string, params: JsonObject) => JsonObject): Upstream {
+function upstream(
+  capabilities: JsonObject,
+  answer: (method: string, params: JsonObject) => JsonObject,
+): Upstream {
   const wire = {
     exchange: async (method: string, params: JsonObject) => answer(method, params),
     notify: async () => undefined,
@@ -21,7 +24,9 @@ describe("readListing", () => {
     const asked: string[] = [];
     const server = upstream({ tools: {} }, (method, { cursor }) => {
       asked.push(`${method} ${cursor ?? ""}`);
-      return cursor === undefined ? { tools: [{ name: "a" }], nextCursor: "" } : { tools: [{ name: "b" }, null] };
+      return cursor === undefined
+        ? { tools: [{ name: "a" }], nextCursor: "" }
+        : { tools: [{ name: "b" }, null] };
     });
     expect(await readListing(server, 1000)).toEqual({
       tools: [{ name: "a" }, { name: "b" }],
@@ -37,12 +42,19 @@ describe("readListing", () => {
       if (method === "resources/templates/list") throw new RpcError(-32601, "unknown");
       return { resources: [{ uri: "a:b" }] };
     });
-    expect(await readListing(server, 1000)).toMatchObject({ resources: [{ uri: "a:b" }], resourceTemplates: [] });
+    expect(await readListing(server, 1000)).toMatchObject({
+      resources: [{ uri: "a:b" }],
+      resourceTemplates: [],
+    });
   });
 
   it("ends with a server whose list never does", async () => {
     let pages = 0;
-    const same = upstream({ tools: {} }, () => ({ tools: [{ name: "a" }], nextCursor: "again", page: ++pages }));
+    const same = upstream({ tools: {} }, () => ({
+      tools: [{ name: "a" }],
+      nextCursor: "again",
+      page: ++pages,
+    }));
     expect((await readListing(same, 1000)).tools).toHaveLength(2);
     const endless = upstream({ tools: {} }, () => ({
       tools: Array.from({ length: 50 }, (_, i) => ({ name: `t${i}` })),

@@ -13,7 +13,9 @@ function open(output: (controller: ReadableStreamDefaultController<Uint8Array>) 
 const notification = { jsonrpc: "2.0", method: "notifications/message", params: { data: "größer 漢字 🚀" } };
 
 it("reads messages that are cut anywhere, with LF and CRLF", async () => {
-  const bytes = new TextEncoder().encode(`${JSON.stringify(notification)}\n\n${JSON.stringify(notification)}\r\n`);
+  const bytes = new TextEncoder().encode(
+    `${JSON.stringify(notification)}\n\n${JSON.stringify(notification)}\r\n`,
+  );
   const { events } = open((controller) => {
     for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
     controller.close();

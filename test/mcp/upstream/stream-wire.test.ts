@@ -37,7 +37,12 @@ describe("requests on one stream", () => {
     const { wire } = open();
     const result = wire.exchange("a", {}, patient);
     wire.receive({ jsonrpc: "2.0", id: 1, error: { code: -32602, message: "no", data: { why: 1 } } });
-    await expect(result).rejects.toMatchObject({ name: "RpcError", code: -32602, message: "no", data: { why: 1 } });
+    await expect(result).rejects.toMatchObject({
+      name: "RpcError",
+      code: -32602,
+      message: "no",
+      data: { why: 1 },
+    });
   });
 
   it("pass over answers that nobody waits for, and second ones", async () => {
@@ -57,10 +62,18 @@ describe("requests on one stream", () => {
     const result = wire.exchange("a", { _meta: { other: 1 } }, { ...patient, onProgress });
     await vi.waitFor(() => expect(sent).toHaveLength(1));
     expect((sent[0] as RpcRequest).params).toEqual({ _meta: { other: 1, progressToken: 1 } });
-    wire.receive({ jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 1, progress: 0.5 } });
+    wire.receive({
+      jsonrpc: "2.0",
+      method: "notifications/progress",
+      params: { progressToken: 1, progress: 0.5 },
+    });
     answer(sent[0]!, {});
     await result;
-    wire.receive({ jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 1, progress: 1 } });
+    wire.receive({
+      jsonrpc: "2.0",
+      method: "notifications/progress",
+      params: { progressToken: 1, progress: 1 },
+    });
     expect(onProgress.mock.calls).toEqual([[{ progressToken: 1, progress: 0.5 }]]);
   });
 
@@ -87,7 +100,11 @@ describe("requests on one stream", () => {
       const { wire, sent } = open();
       const failed = vi.fn();
       wire.exchange("a", {}, { timeout: 100, longest: 250, onProgress: () => undefined }).catch(failed);
-      const progress = { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 1 } } as const;
+      const progress = {
+        jsonrpc: "2.0",
+        method: "notifications/progress",
+        params: { progressToken: 1 },
+      } as const;
       for (let elapsed = 0; elapsed < 240; elapsed += 80) {
         await vi.advanceTimersByTimeAsync(80);
         expect(failed, `after ${elapsed + 80} ms`).not.toHaveBeenCalled();
@@ -107,7 +124,11 @@ describe("requests on one stream", () => {
     const result = wire.exchange("a", {}, patient);
     wire.end(new Error("the server ended"));
     wire.end(new Error("again"));
-    await expect(result).rejects.toMatchObject({ kind: "closed", isUnsent: false, message: "the server ended" });
+    await expect(result).rejects.toMatchObject({
+      kind: "closed",
+      isUnsent: false,
+      message: "the server ended",
+    });
     await expect(wire.exchange("b", {}, patient)).rejects.toMatchObject({ kind: "closed", isUnsent: true });
     expect(events.onClose).toHaveBeenCalledTimes(1);
   });
@@ -120,13 +141,20 @@ describe("requests on one stream", () => {
 });
 
 describe("requests of the server", () => {
-  const question: RpcRequest = { jsonrpc: "2.0", id: 7, method: "elicitation/create", params: { message: "?" } };
+  const question: RpcRequest = {
+    jsonrpc: "2.0",
+    id: 7,
+    method: "elicitation/create",
+    params: { message: "?" },
+  };
 
   it("are answered by the only call under way", async () => {
     const { wire, sent } = open();
     void wire.exchange("a", {}, { ...patient, onRequest: async ({ params }) => ({ asked: params }) });
     wire.receive(question);
-    await vi.waitFor(() => expect(sent.at(-1)).toEqual({ jsonrpc: "2.0", id: 7, result: { asked: { message: "?" } } }));
+    await vi.waitFor(() =>
+      expect(sent.at(-1)).toEqual({ jsonrpc: "2.0", id: 7, result: { asked: { message: "?" } } }),
+    );
   });
 
   it("reach no call when several are under way: nobody may see the question of another", async () => {
@@ -144,7 +172,9 @@ describe("requests of the server", () => {
     const refusals = [new RpcError(-32601, "not supported"), new Error("secret text")];
     void wire.exchange("a", {}, { ...patient, onRequest: () => Promise.reject(refusals.shift()) });
     wire.receive(question);
-    await vi.waitFor(() => expect(sent.at(-1)).toMatchObject({ error: { code: -32601, message: "not supported" } }));
+    await vi.waitFor(() =>
+      expect(sent.at(-1)).toMatchObject({ error: { code: -32601, message: "not supported" } }),
+    );
     wire.receive({ ...question, id: 8 });
     await vi.waitFor(() => expect(sent.at(-1)).toMatchObject({ id: 8, error: { code: -32603 } }));
     expect(JSON.stringify(sent)).not.toContain("secret text");
