@@ -3,7 +3,7 @@ import { RpcError, rpcCodes } from "../rpc-error.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Everything that a server offers, as it describes it. */
-export interface Listing {
+export interface ServerListing {
   tools: JsonObject[];
   prompts: JsonObject[];
   resources: JsonObject[];
@@ -30,8 +30,8 @@ export async function readListing(
   upstream: Upstream,
   timeout: number,
   signal?: AbortSignal,
-): Promise<Listing> {
-  const listing: Listing = { tools: [], prompts: [], resources: [], resourceTemplates: [] };
+): Promise<ServerListing> {
+  const listing: ServerListing = { tools: [], prompts: [], resources: [], resourceTemplates: [] };
   for (const name of Object.keys(lists) as (keyof typeof lists)[]) {
     const { method, capability } = lists[name];
     if (upstream.has(capability)) listing[name] = await readList(upstream, method, name, timeout, signal);

@@ -1,4 +1,4 @@
-import type { Listing } from "../../../mcp/upstream/listing.ts";
+import type { ServerListing } from "../../../mcp/upstream/listing.ts";
 import type { Upstream } from "../../../mcp/upstream/upstream.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { StoreError } from "../../core/store/types.ts";
@@ -7,7 +7,7 @@ import { StoreError } from "../../core/store/types.ts";
 export async function storeListing(
   catalogue: Catalogue,
   serverId: string,
-  { listing, upstream, now }: { listing: Listing; upstream: Upstream; now: number },
+  { listing, upstream, now }: { listing: ServerListing; upstream: Upstream; now: number },
 ): Promise<void> {
   for (;;) {
     const { snapshot } = catalogue;
