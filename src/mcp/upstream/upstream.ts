@@ -11,7 +11,7 @@ export interface Implementation {
 }
 
 /** The facts that a server tells about itself. */
-export interface ServerFacts {
+export interface McpServerFacts {
   revision: string;
   serverInfo: JsonObject;
   capabilities: JsonObject;
@@ -26,11 +26,11 @@ export interface CallOptions extends ExchangeOptions {
 /** A server that was greeted and can be called. */
 export class Upstream {
   readonly era: Era;
-  readonly facts: ServerFacts;
+  readonly facts: McpServerFacts;
   readonly #wire: UpstreamWire;
   readonly #client: Implementation;
 
-  constructor(wire: UpstreamWire, facts: ServerFacts, client: Implementation) {
+  constructor(wire: UpstreamWire, facts: McpServerFacts, client: Implementation) {
     this.#wire = wire;
     this.#client = client;
     this.facts = facts;
@@ -97,7 +97,7 @@ export async function greet(wire: UpstreamWire, options: GreetingOptions): Promi
 async function discover(
   wire: UpstreamWire,
   { client, timeout, signal }: GreetingOptions,
-): Promise<ServerFacts | undefined> {
+): Promise<McpServerFacts | undefined> {
   const [revision] = modernRevisions;
   try {
     const params = modernParams({}, revision, client, {});
@@ -132,7 +132,7 @@ function isLegacyAnswer({ kind, status }: McpFailure): boolean {
 async function initialize(
   wire: UpstreamWire,
   { client, timeout, signal }: GreetingOptions,
-): Promise<ServerFacts> {
+): Promise<McpServerFacts> {
   const result = await wire.exchange(
     "initialize",
     { protocolVersion: legacyRevisions[0], capabilities: legacyCapabilities, clientInfo: client },
@@ -149,7 +149,7 @@ async function initialize(
   return factsOf(revision, result);
 }
 
-function factsOf(revision: string, result: JsonObject): ServerFacts {
+function factsOf(revision: string, result: JsonObject): McpServerFacts {
   const { capabilities, instructions } = result;
   const meta = isObject(result["_meta"]) ? result["_meta"]["io.modelcontextprotocol/serverInfo"] : undefined;
   const serverInfo = result["serverInfo"] ?? meta;
