@@ -18,7 +18,7 @@ export interface McpServerFacts {
   instructions?: string;
 }
 
-export interface CallOptions extends ExchangeOptions {
+export interface UpstreamCallOptions extends ExchangeOptions {
   /** The capabilities of the client on whose behalf the call is made; none if left out. */
   capabilities?: JsonObject;
 }
@@ -47,7 +47,7 @@ export class Upstream {
    *
    * @throws RpcError with which the server answered; McpFailure if there is no answer
    */
-  async request(method: string, params: JsonObject, options: CallOptions): Promise<JsonObject> {
+  async request(method: string, params: JsonObject, options: UpstreamCallOptions): Promise<JsonObject> {
     const { capabilities = {}, ...rest } = options;
     const sent =
       this.era === "legacy" ? params : modernParams(params, this.facts.revision, this.#client, capabilities);
