@@ -48,6 +48,16 @@ describe.skipIf(process.platform !== "linux")("mcpctl internal sandbox-exec, com
     expect(exitCode).not.toBe(0);
   });
 
+  it.skipIf(process.geteuid?.() !== 0)("holds the user to a number of further processes", () => {
+    const policy = JSON.stringify({ parent: process.pid, limits: { furtherProcesses: 5 } });
+    const become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done; echo not refused";
+    const argv = [...become, binary, "internal", "sandbox-exec", policy, "--", "sh", "-c", script];
+    const { stdout, stderr } = Bun.spawnSync(argv, { env: { PATH: process.env["PATH"]! }, cwd: "/" });
+    expect(stdout.toString()).toBe("");
+    expect(stderr.toString()).toMatch(/fork/i);
+  });
+
   it.skipIf(!works)("holds the program to Landlock", () => {
     const folder = join(temporaryFolder(), "own");
     mkdirSync(folder);

@@ -76,12 +76,17 @@ export async function prepareLaunch(source: ProgramSource, options: LaunchOption
   };
 }
 
-/** Private memory of a process beyond the limit of all together, which counts what is really used. */
-const reserveBytes = 512 * 1024 * 1024;
+/** Private memory of a process beyond the limit of all together, which counts what is really used: Bun reserves 500 MB. */
+const reserveBytes = 1024 * 1024 * 1024;
+/** Processes of the user beyond the limit: other programs of the same user start some, too. */
+const reserveProcesses = 1_000;
 
-/** Limits by which the kernel itself stops a process that grows faster than anybody looks. */
-function execLimits({ memoryMb }: ResourceLimits): ExecLimits {
-  return memoryMb === undefined ? {} : { dataBytes: memoryMb * 1024 * 1024 + reserveBytes };
+/** Limits by which the kernel itself stops a program that grows faster than mcpctl looks (failure modes 114, 115). */
+function execLimits({ memoryMb, pids }: ResourceLimits): ExecLimits {
+  return {
+    ...(memoryMb !== undefined && { dataBytes: memoryMb * 1024 * 1024 + reserveBytes }),
+    ...(pids !== undefined && { furtherProcesses: pids + reserveProcesses }),
+  };
 }
 
 /** Other systems than Linux have none of these limits. */

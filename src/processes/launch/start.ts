@@ -4,14 +4,25 @@ import { AppError } from "../../errors.ts";
 import { type PipedProcess, startPiped } from "../piped-process.ts";
 import { hasOtherOwner, recorded, recordFile } from "../process-record.ts";
 import { type ProcessTable, processTable } from "../process-table.ts";
+import type { ResourceUsage } from "../process-usage.ts";
+import { signalGroup } from "../signals.ts";
 import { sweep } from "../sweep.ts";
 import type { Launch } from "./launch.ts";
+import { watchUsage } from "./watch-usage.ts";
 
 /** The variable that marks a program, and every process that it starts, as one that mcpctl has launched. */
 const markerVariable = "MCPCTL_PROGRAM";
 
 /** Milliseconds. */
 const timeouts = { grace: 5_000, kill: 10_000 };
+
+/** A program that runs. */
+export interface RunningLaunch extends PipedProcess {
+  /** What it and its descendants use, at the last look. */
+  readonly usage: ResourceUsage;
+  /** The reason for which mcpctl has ended it: a limit. Undefined for every other end. */
+  readonly endReason: string | undefined;
+}
 
 /** Options of a start. */
 export interface StartLaunchOptions {
@@ -28,11 +39,11 @@ export interface StartLaunchOptions {
 
 /**
  * Starts a program that was prepared. Its `group.stop()` ends it with all that it has started: SIGTERM, SIGKILL 5 s
- * later. It is written down, so that `sweepLaunches` ends it after mcpctl was killed (failure mode 113).
+ * later. A program that goes over its limits is killed at once. It is written down, so that `sweepLaunches` ends it after mcpctl was killed (failure mode 113).
  *
  * @throws AppError `unavailable` when the system cannot start it
  */
-export function startLaunch(launch: Launch, options: StartLaunchOptions): PipedProcess {
+export function startLaunch(launch: Launch, options: StartLaunchOptions): RunningLaunch {
   const { table = processTable(), onStderr, grace = timeouts.grace } = options;
   const record = recordFile(recordPath(options.records, options.id), () => true);
   const marker = crypto.randomUUID();
@@ -57,12 +68,32 @@ export function startLaunch(launch: Launch, options: StartLaunchOptions): PipedP
     record.remove();
     throw new AppError("unavailable", `${launch.name} cannot be started`, { cause, retryAfter: 5 });
   }
+  let endReason: string | undefined;
+  const { pid } = started.group;
+  const watch = watchUsage({
+    ...{ pid, name: launch.name, limits: launch.limits, table },
+    onExceeded(reason) {
+      endReason = reason;
+      // No grace: what takes memory or processes without end must not go on for 5 seconds.
+      if (!started.group.hasExited) signalGroup(pid, "SIGKILL");
+    },
+  });
   const closed = started.closed.then(async (exit) => {
+    watch.end();
     // The record stays when something cannot be ended, for the next run to try again.
     await started.group.stop().then(record.remove, () => {});
     return exit;
   });
-  return { ...started, closed };
+  return {
+    ...started,
+    closed,
+    get usage() {
+      return watch.usage;
+    },
+    get endReason() {
+      return endReason;
+    },
+  };
 }
 
 /**

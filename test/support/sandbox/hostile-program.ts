@@ -52,11 +52,11 @@ const attempts: Record<string, (...args: string[]) => unknown> = {
       });
     }),
   /** Starts processes until the system refuses one, or until there are so many. */
-  fork: async (most) => {
+  fork: async (most, seconds) => {
     const started = [];
     let refused: unknown;
     for (let count = 0; count < Number(most); count++) {
-      const child = spawn("sleep", ["60"], { stdio: "ignore" });
+      const child = spawn("sleep", [seconds!], { stdio: "ignore" });
       refused = await new Promise((done) => child.on("spawn", () => done(undefined)).on("error", done));
       if (refused !== undefined) break;
       started.push(child);
@@ -65,12 +65,12 @@ const attempts: Record<string, (...args: string[]) => unknown> = {
     if (refused !== undefined) throw refused;
     return started.length;
   },
-  /** Takes memory in steps of 16 MiB until there are so many MiB. */
-  memory: async (most) => {
+  /** Takes memory in steps of 16 MiB, with a pause of so many milliseconds, until there are so many MiB. */
+  memory: async (most, pause) => {
     const parts: Uint8Array[] = [];
     for (let taken = 0; taken < Number(most); taken += 16) {
       parts.push(new Uint8Array(16 * 1024 * 1024).fill(1));
-      await Bun.sleep(5);
+      await Bun.sleep(Number(pause));
     }
     return parts.length;
   },

@@ -9,8 +9,11 @@ import {
   prepareLaunch,
 } from "../../../src/processes/launch/prepare.ts";
 import type { ProgramSource } from "../../../src/processes/launch/program-source.ts";
-import { type StartLaunchOptions, startLaunch } from "../../../src/processes/launch/start.ts";
-import type { PipedProcess } from "../../../src/processes/piped-process.ts";
+import {
+  type RunningLaunch,
+  type StartLaunchOptions,
+  startLaunch,
+} from "../../../src/processes/launch/start.ts";
 import type { SandboxName } from "../../../src/processes/sandbox/levels.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
@@ -23,7 +26,7 @@ export const testHost: LaunchHost = launchHost(process.env);
 export type TestLaunchOptions = Partial<LaunchOptions> & Partial<StartLaunchOptions>;
 
 /** A program that a test has launched. */
-export interface LaunchedProgram extends PipedProcess {
+export interface LaunchedProgram extends RunningLaunch {
   launch: Launch;
   stderr(): string;
   /** Its own folder. */
@@ -58,7 +61,7 @@ export async function launched(
     ...options,
   });
   onTestFinished(() => started.group.stop().catch(() => {}));
-  return { ...started, launch, folder, records, stderr: () => stderr };
+  return Object.assign(Object.create(started), { launch, folder, records, stderr: () => stderr });
 }
 
 /** The outcome of an attempt: what the program has got, or the code of the error that it met. */
@@ -83,7 +86,7 @@ export async function attempts(
   const text = await new Response(program.stdout).text();
   const { code, signal } = await program.closed;
   const outcomes = text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
-  return { outcomes, exit: signal ?? code, stderr: program.stderr(), ended: undefined };
+  return { outcomes, exit: signal ?? code, stderr: program.stderr(), ended: program.endReason };
 }
 
 /** The levels that this host has, the strongest first. */

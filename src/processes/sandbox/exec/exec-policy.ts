@@ -10,8 +10,11 @@ export interface ExecPolicy {
 export interface ExecLimits {
   /** Bytes of private memory that one process may write to. Reserved address space does not count (RLIMIT_DATA). */
   dataBytes?: number;
-  /** Processes of the user in all. The kernel does not hold root to it. */
-  processes?: number;
+  /**
+   * Processes and threads that the user may start beyond those that run now. The kernel counts all programs of the user
+   * together, and does not hold root to it.
+   */
+  furtherProcesses?: number;
 }
 
 /** Paths that Landlock leaves to the program. */

@@ -1,5 +1,5 @@
 import { ptr } from "bun:ffi";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { AppError } from "../../../errors.ts";
 import { findProgram } from "../../launchers/find-program.ts";
 import type { ExecLimits, ExecPolicy } from "./exec-policy.ts";
@@ -84,7 +84,7 @@ function resetSignals(libc: SandboxLibc): void {
   libc.sigprocmask(SIG_SETMASK, ptr(Buffer.alloc(128)), null);
 }
 
-function limit(libc: SandboxLibc, { dataBytes, processes }: ExecLimits): void {
+function limit(libc: SandboxLibc, { dataBytes, furtherProcesses }: ExecLimits): void {
   const set = (resource: number, value: number) => {
     const words = new BigUint64Array(2);
     must(libc, libc.getrlimit(resource, ptr(words)), `the kernel did not tell limit ${resource}`);
@@ -93,8 +93,22 @@ function limit(libc: SandboxLibc, { dataBytes, processes }: ExecLimits): void {
     must(libc, libc.setrlimit(resource, ptr(words)), `the kernel refused limit ${resource}`);
   };
   set(RLIMIT_CORE, 0);
-  if (processes !== undefined) set(RLIMIT_NPROC, processes);
+  if (furtherProcesses !== undefined) set(RLIMIT_NPROC, threadsOfUser() + furtherProcesses);
   if (dataBytes !== undefined) set(RLIMIT_DATA, dataBytes);
+}
+
+/** Returns the number of threads that the user of this process has. */
+function threadsOfUser(): number {
+  const user = process.geteuid?.();
+  const counts = readdirSync("/proc").map((name) => {
+    if (!/^\d+$/.test(name) || statSync(`/proc/${name}`, { throwIfNoEntry: false })?.uid !== user) return 0;
+    try {
+      return readdirSync(`/proc/${name}/task`).length;
+    } catch {
+      return 0;
+    }
+  });
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function must(libc: SandboxLibc, outcome: number, message: string): void {
