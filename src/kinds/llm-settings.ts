@@ -62,6 +62,7 @@ export const Price = Type.Object(
     image: rate("One image of the answer"),
     second: rate("One second of audio"),
     character: rate("A million characters that are spoken"),
+    search: rate("One search of a rerank, of up to 100 documents"),
     request: rate("One call, beside its tokens"),
     longContext: Type.Optional(
       Type.Object(

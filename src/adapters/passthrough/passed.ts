@@ -1,27 +1,34 @@
+import { chatUsage } from "../../wire/dialects/chat.ts";
+import type { PassedOperation } from "../../wire/dialects/operations.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import { noUsage, tokenCount, type Usage, usageOf } from "../../wire/dialects/usage.ts";
 import { isObject, parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { reportedFault } from "../provider-fault.ts";
 import type { StreamFault, StreamPipe } from "../types.ts";
+import { toldUnits } from "./billed-units.ts";
 import { PassthroughPipe } from "./pipe.ts";
 import { hasAny, type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
 
 /**
- * Returns the tokens of an answer of an operation that only passes through; undefined where none are told. Each API
- * has its own names: OpenAI's audio and images those of responses, completions those of chat, Jina and vLLM a total.
+ * Returns the tokens and other units of an answer of an operation that only passes through; undefined where none are told.
+ * Each API has its own names: OpenAI's audio and images those of responses, completions those of chat, Jina and vLLM a
+ * total. Tokens of an image that is made are those of images, also where the provider does not tell them apart.
+ *
+ * @param operation undefined for an event of a stream
  */
-export function passedUsage(body: unknown): Usage | undefined {
+export function passedUsage(body: unknown, operation?: PassedOperation): Usage | undefined {
   const usage = usageOf(body);
-  if (!isObject(usage)) return undefined;
-  const { input_tokens, output_tokens, prompt_tokens, completion_tokens, total_tokens } = usage;
-  const prompt = tokenCount(input_tokens) || tokenCount(prompt_tokens);
-  const completion = tokenCount(output_tokens) || tokenCount(completion_tokens);
-  const isTotal = prompt === 0 && completion === 0;
+  const units = toldUnits(operation, body);
+  if (!isObject(usage)) return Object.keys(units).length > 0 ? { ...noUsage, ...units } : undefined;
+  const told = chatUsage(usage) ?? noUsage;
+  const isTotal = told.promptTokens === 0 && told.completionTokens === 0;
+  const isDrawn = operation?.startsWith("image") === true && !isObject(usage.output_tokens_details);
   return {
-    ...noUsage,
-    promptTokens: isTotal ? tokenCount(total_tokens) : prompt,
-    completionTokens: completion,
+    ...told,
+    ...units,
+    ...(isTotal && { promptTokens: tokenCount(usage.total_tokens) }),
+    ...(isDrawn && told.completionTokens > 0 && { imageOutputTokens: told.completionTokens }),
   };
 }
 

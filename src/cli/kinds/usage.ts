@@ -11,6 +11,9 @@ import type { Report } from "./extension.ts";
 
 const groupings = ["day", "user", "token", "llm"] as const;
 
+/** Units besides tokens. Those that nobody used have no column. */
+const billedUnits = ["images", "seconds", "characters", "searches"] as const;
+
 const usageArgs: Args = {
   by: {
     type: "string",
@@ -65,6 +68,7 @@ async function printUsage(
     );
   if (lines.length === 0) return terminal.err("No calls in this period.\n");
   const by = groupings.filter((grouping) => grouping in lines[0]!);
+  const units = billedUnits.filter((unit) => lines.some((line) => Number(line[unit] ?? 0) > 0));
   const headers = [
     ...by.map((word) => word.toUpperCase()),
     "REQUESTS",
@@ -72,6 +76,7 @@ async function printUsage(
     "PROMPT",
     "COMPLETION",
     "CACHED",
+    ...units.map((unit) => unit.toUpperCase()),
     "COST",
   ];
   const rows = lines.map((line) => [
@@ -79,6 +84,7 @@ async function printUsage(
     ...["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"].map((sum) =>
       String(line[sum]),
     ),
+    ...units.map((unit) => String(line[unit] ?? 0)),
     costOf(line),
   ]);
   const { columns, color } = terminal;

@@ -16,7 +16,7 @@ export interface Pricing {
   readonly listed?: ListedPrice;
 }
 
-const free: Price = { input: 0, output: 0, image: 0, second: 0, character: 0 };
+const free: Price = { input: 0, output: 0, image: 0, second: 0, character: 0, search: 0 };
 
 const pricing = oncePerObject(({ spec }: LlmRow): { of: Pricing | undefined } => {
   const { type, price } = spec;
@@ -49,21 +49,25 @@ export function costOf(llm: LlmRow, usage: Usage, model = llm.spec.model): numbe
 }
 
 function costAt(rates: Rates, usage: Usage): number | undefined {
-  const { images = 0, seconds = 0, characters = 0 } = usage;
+  const { images = 0, seconds = 0, characters = 0, searches = 0, countedHere } = usage;
   const units: readonly (readonly [number, number | undefined])[] = [
     [1e6 * images, rates.image],
     [1e6 * seconds, rates.second],
     [characters, rates.character],
+    [1e6 * searches, rates.search],
   ];
   const counted = units.filter(([count]) => count > 0);
   const { input, output } = rates.usual;
+  const isBilledOtherwise = input + output + rates.request > 0 || !units.some(([, rate = 0]) => rate > 0);
   // A model that is billed by the second or character costs something even if nobody has counted them.
   if (counted.length === 0 && input + output === 0 && units.some(([, rate = 0]) => rate > 0))
     return undefined;
-  if (counted.some(([, rate]) => rate === undefined)) return undefined;
+  // A unit that only this server has counted may be billed in tokens, or by the call.
+  const isMissing = counted.some(([, rate]) => rate === undefined);
+  if (isMissing && !(countedHere && isBilledOtherwise)) return undefined;
   const tokens = usage.promptTokens > rates.longAbove ? rates.long : rates.usual;
   return counted.reduce(
-    (cost, [count, rate]) => cost + count * rate!,
+    (cost, [count, rate = 0]) => cost + count * rate,
     1e6 * rates.request + costOfTokens(tokens, usage),
   );
 }
@@ -105,7 +109,7 @@ export function isLower(price: Pricing | undefined, than: Pricing | undefined): 
   if (!price) return false;
   if (!than) return true;
   const [own, other] = [price.rates, than.rates];
-  const units = ["image", "second", "character", "request"] as const;
+  const units = ["image", "second", "character", "search", "request"] as const;
   return (
     units.some((unit) => (own[unit] ?? Infinity) < (other[unit] ?? Infinity)) ||
     tokenRateNames.some((name) => own.usual[name] < other.usual[name] || lowestLong(own, name, other))

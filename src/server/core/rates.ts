@@ -28,6 +28,8 @@ export interface Rates {
   readonly second: number | undefined;
   /** For a million characters. */
   readonly character: number | undefined;
+  /** For a search of a rerank. */
+  readonly search: number | undefined;
   /** For a call, beside its tokens. */
   readonly request: number;
 }
@@ -39,11 +41,11 @@ export interface Rates {
  * @param type the type of the llm, or of the price list
  */
 export function ratesOf(price: Price, type: string): Rates {
-  const { longContext, image, second, character, request = 0 } = price;
+  const { longContext, image, second, character, search, request = 0 } = price;
   const usual = tokenRates(price, type);
   const longAbove = longContext?.above ?? Infinity;
   const long = longContext ? tokenRates(longContext, type) : usual;
-  return { usual, long, longAbove, image, second, character, request };
+  return { usual, long, longAbove, image, second, character, search, request };
 }
 
 function tokenRates(price: Omit<Price, "longContext">, type: string): TokenRates {

@@ -2,6 +2,7 @@ import { kindOf } from "../../kinds/index.ts";
 import { isAdministrator, isVisible, type Principal } from "../core/access/policy.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import type { AuditEvent, Row } from "../core/store/types.ts";
+import { billedUnits } from "../core/store/usage.ts";
 
 /** An audit event as the API returns it to a principal; undefined if it names a row that the principal may not see. */
 export function visibleEvent(
@@ -28,10 +29,12 @@ export function visibleEvent(
 function liftedDetail({ action, costMicros, detail }: AuditEvent): object {
   if (action !== "llm_inference_call") return {};
   const { estimated, cacheWriteTokens } = detail ?? {};
+  const units = billedUnits.filter((unit) => detail?.[unit] !== undefined);
   return {
     ...(costMicros !== undefined && { cost: costMicros / 1e6 }),
     ...(estimated === true && { estimated }),
     ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
+    ...Object.fromEntries(units.map((unit) => [unit, detail?.[unit]])),
   };
 }
 

@@ -329,7 +329,7 @@ async function wholeResponse(
   const translated = translation?.response(body, requestedName(prepared), request.body);
   if (isKept(context, translation !== undefined, prepared.quirks))
     await keepAnswer(context, prepared.llm, body);
-  await record.close(200, isPassed(operation) ? passedUsage(body) : dialects[dialect].usage(body));
+  await record.close(200, isPassed(operation) ? passedUsage(body, operation) : dialects[dialect].usage(body));
   const remembered = responsesAnswer(operation === "responses" ? (translated ?? body) : body);
   if (remembered) onAnswer(remembered, prepared.llm);
   if (isLarge) await nextTurn();

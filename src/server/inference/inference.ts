@@ -1,3 +1,4 @@
+import { requestedUnits } from "../../adapters/passthrough/billed-units.ts";
 import { countTokens } from "../../adapters/tokens/count-tokens.ts";
 import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { withoutSealed } from "../../adapters/without-sealed.ts";
@@ -131,6 +132,7 @@ export class Inference {
         record.admission = this.#deps.limits.admit(call.principal, candidates, 0, 0);
       } else {
         const { body } = request;
+        if (isPassed(call.operation)) record.askedUnits = requestedUnits(call.operation, request);
         const maxTokens = maxTokensOf(call.operation, body);
         record.admission = this.#deps.limits.admit(
           call.principal,
@@ -138,6 +140,7 @@ export class Inference {
           charactersOf(request),
           maxTokens,
           choicesOf(body),
+          record.askedUnits,
         );
       }
       const onAnswer = (answer: ResponsesAnswer, llm: LlmRow) => {

@@ -1,3 +1,4 @@
+import type { BilledUnits } from "../../adapters/passthrough/billed-units.ts";
 import type { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { noUsage } from "../../wire/dialects/usage.ts";
@@ -37,6 +38,8 @@ export class CallRecord {
   admission: Admission | undefined;
   /** The request that is with a provider, which may already work on it; undefined while none has it. */
   sent: SentRequest | undefined;
+  /** Units besides tokens that the request asks for; none for calls of a dialect. */
+  askedUnits: BilledUnits | undefined;
   readonly phases = new CallPhases();
   /** The bytes of the response that arrived. */
   readonly received = new ReceivedBytes();
@@ -69,12 +72,13 @@ export class CallRecord {
     this.#closed = true;
     const { facts } = this;
     const { llm, persona, principal } = facts;
-    const { usage, isEstimated } = settledUsage(reported, {
+    const { usage, isEstimated, units } = settledUsage(reported, {
       // Counting the tokens of a request uses none.
       sent: facts.dialect === "count_tokens" ? undefined : this.sent,
       received: this.received,
       isBroken: error !== undefined,
       isVirtual: llm !== undefined && isVirtual(llm),
+      askedUnits: this.askedUnits,
     });
     this.admission?.settle(llm, usage, facts.model);
     const milliseconds = performance.now() - this.#start;
@@ -110,6 +114,7 @@ export class CallRecord {
       ...((persona ||
         isPrivate ||
         isEstimated ||
+        units ||
         usage.cacheWriteTokens ||
         isProvidersFault ||
         cause !== undefined) && {
@@ -117,6 +122,7 @@ export class CallRecord {
           ...(persona && { agent: persona.name, id: persona.id }),
           ...ofPrivate(isPrivate),
           ...(isEstimated && { estimated: true }),
+          ...units,
           ...(usage.cacheWriteTokens && { cacheWriteTokens: usage.cacheWriteTokens }),
           ...(cause !== undefined && { cause }),
           ...(isProvidersFault && { phases: this.phases.times() }),

@@ -1,4 +1,6 @@
-import type { Usage } from "../../wire/dialects/usage.ts";
+import { type BilledUnits, usedUnits } from "../../adapters/passthrough/billed-units.ts";
+import { presentCounts, type Usage } from "../../wire/dialects/usage.ts";
+import { billedUnits } from "../core/store/usage.ts";
 import type { ReceivedBytes, SentRequest } from "./estimated-usage.ts";
 
 /** The facts about a call against which the reported usage is checked. */
@@ -10,6 +12,8 @@ export interface SettledCall {
   readonly isBroken: boolean;
   /** True if a workstation agent reports the usage. */
   readonly isVirtual: boolean;
+  /** Units besides tokens that the request asks for. */
+  readonly askedUnits?: BilledUnits | undefined;
 }
 
 /** No model reads or writes more in a call. Sums over years stay exact below it. */
@@ -31,8 +35,35 @@ const believableBytes = 50;
  * the report is too small for the text (T126). The report of a workstation agent is bounded by the size of the request
  * and the response.
  */
-export function settledUsage(reported: Usage, call: SettledCall): { usage: Usage; isEstimated: boolean } {
-  const usage = countable(reported);
+export function settledUsage(reported: Usage, call: SettledCall): SettledUsage {
+  const { usage, units } = withUnits(countable(reported), call);
+  const settled = settledTokens(usage, call);
+  const isGuessed = usage.countedHere === true && units?.seconds !== undefined;
+  return { ...settled, isEstimated: settled.isEstimated || isGuessed, units };
+}
+
+/** The usage that counts, and if it was estimated. `units` has its units besides tokens, if there are any. */
+interface SettledUsage {
+  usage: Usage;
+  isEstimated: boolean;
+  units: BilledUnits | undefined;
+}
+
+/** Adds the units that a provider bills for the request that it has. */
+function withUnits(
+  usage: Usage,
+  { sent, askedUnits }: SettledCall,
+): { usage: Usage; units: BilledUnits | undefined } {
+  const told = presentCounts(Object.fromEntries(billedUnits.map((name) => [name, usage[name]])));
+  const { units, countedHere } = usedUnits((sent && askedUnits) ?? {}, told);
+  if (Object.keys(units).length === 0) return { usage, units: undefined };
+  return { usage: { ...usage, ...units, ...(countedHere && { countedHere }) }, units };
+}
+
+function settledTokens(
+  usage: Usage,
+  call: SettledCall,
+): Omit<SettledUsage, "units"> {
   const { sent, received, isBroken, isVirtual } = call;
   if (!sent) return { usage, isEstimated: false };
   if (isVirtual) {
@@ -59,8 +90,8 @@ function isTooSmall(reported: number, estimate: number, factor: number): boolean
  * does not fit the database would lose the events of other calls too, and a negative one would lower the use of limits.
  */
 function countable(reported: Usage): Usage {
-  const usage = { ...reported };
-  for (const name of Object.keys(usage) as (keyof Usage)[]) usage[name] = count(usage[name]);
+  const { countedHere: _, ...usage } = reported;
+  for (const name of Object.keys(usage) as (keyof typeof usage)[]) usage[name] = count(usage[name]);
   return usage;
 }
 

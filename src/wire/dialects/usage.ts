@@ -25,6 +25,10 @@ export interface Usage {
   seconds?: number;
   /** Characters that are spoken. */
   characters?: number;
+  /** Searches of a rerank. */
+  searches?: number;
+  /** Set where this server has counted these units itself: the provider may bill tokens instead. */
+  countedHere?: true;
 }
 
 /** The usage before anything is known. */
@@ -36,7 +40,7 @@ export function tokenCount(value: unknown): number {
 }
 
 /** The counts of a usage that are left out where they are 0. */
-type Counts = Omit<Usage, "promptTokens" | "completionTokens" | "cachedTokens">;
+type Counts = Omit<Usage, "promptTokens" | "completionTokens" | "cachedTokens" | "countedHere">;
 
 /** Returns the counts that are above 0. */
 export function presentCounts(counts: Partial<Record<keyof Counts, unknown>>): Counts {

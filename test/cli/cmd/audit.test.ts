@@ -61,8 +61,8 @@ describe("audit", () => {
   it("prints more columns with -o wide, and no header with --no-headers", async () => {
     const { stdout } = await cli("audit -o wide", { server: list() });
     const [header, , line] = stdout.split("\n");
-    expect(header).toMatch(/ ERROR +MODEL +DIALECT +STREAM +FIRST-TOKEN +CACHED +COST +REQUEST-ID$/);
-    expect(line).toMatch(/ gpt-5\.6-luna +chat +yes +85ms +- +unpriced +req_2$/);
+    expect(header).toMatch(/ ERROR +MODEL +DIALECT +STREAM +FIRST-TOKEN +CACHED +UNITS +COST +REQUEST-ID$/);
+    expect(line).toMatch(/ gpt-5\.6-luna +chat +yes +85ms +- +- +unpriced +req_2$/);
     expect((await cli("audit --no-headers", { server: list() })).stdout).toMatch(/^2026-11-21T10:59:00Z /);
   });
 

@@ -26,6 +26,10 @@ const ApiAuditEvent = Type.Object({
   completionTokens: some(Type.Number()),
   cachedTokens: some(Type.Number()),
   cacheWriteTokens: some(Type.Number()),
+  images: some(Type.Number()),
+  seconds: some(Type.Number()),
+  characters: some(Type.Number()),
+  searches: some(Type.Number()),
   estimated: some(Type.Boolean()),
   cost: some(Type.Number()),
   error: some(Words),
@@ -60,6 +64,7 @@ const columns: readonly Column[] = [
   { header: "STREAM", wide: true, width: 6, of: ({ streaming }) => (streaming ? "yes" : undefined) },
   { header: "FIRST-TOKEN", wide: true, width: 11, of: ({ ttftMs }) => span(ttftMs) },
   { header: "CACHED", wide: true, width: 6, of: ({ cachedTokens }) => cachedTokens || undefined },
+  { header: "UNITS", wide: true, width: 12, of: units },
   { header: "COST", wide: true, width: 9, of: cost },
   { header: "REQUEST-ID", wide: true, width: 20, of: ({ requestId }) => requestId },
 ];
@@ -92,7 +97,14 @@ function tokens({ promptTokens, completionTokens, estimated }: ApiAuditEvent): s
 /** Dollars; a call with tokens and without a price did not cost nothing. */
 function cost(event: ApiAuditEvent): string | undefined {
   if (event.cost !== undefined) return `$${event.cost.toFixed(4)}`;
-  return event.promptTokens || event.completionTokens ? "unpriced" : undefined;
+  return event.promptTokens || event.completionTokens || units(event) ? "unpriced" : undefined;
+}
+
+/** What a call used besides tokens: `12 characters`. */
+function units(event: ApiAuditEvent): string | undefined {
+  const names = ["images", "seconds", "characters", "searches"] as const;
+  const used = names.filter((name) => event[name]).map((name) => `${Math.ceil(event[name]!)} ${name}`);
+  return used.length > 0 ? used.join(", ") : undefined;
 }
 
 /** Milliseconds as `85ms` or `3.2s`. */

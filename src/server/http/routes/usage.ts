@@ -3,14 +3,17 @@ import { decide, isAdministrator, isVisible, mayList, type Principal } from "../
 import { pricingOf } from "../../core/prices.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { UsageRow } from "../../core/store/types.ts";
-import { dayOf } from "../../core/store/usage.ts";
+import { billedUnits, dayOf } from "../../core/store/usage.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
 const groupings = ["day", "user", "token", "llm"] as const;
 type Grouping = (typeof groupings)[number];
 
-const sums = ["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"] as const;
+const sums = [
+  ...(["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"] as const),
+  ...billedUnits,
+] as const;
 
 /** The usage of one group. */
 type Line = Partial<Record<Grouping, string | null>> &
@@ -85,29 +88,23 @@ function add(
   let line = lines.get(key);
   if (!line) {
     const group = Object.fromEntries(by.map((grouping) => [grouping, shown[grouping]]));
-    line = {
-      ...group,
-      requests: 0,
-      errors: 0,
-      promptTokens: 0,
-      completionTokens: 0,
-      cachedTokens: 0,
-      cost: null,
-      unpriced: 0,
-    };
+    const nothing = Object.fromEntries(sums.map((sum) => [sum, 0])) as Record<(typeof sums)[number], number>;
+    line = { ...group, ...nothing, cost: null, unpriced: 0 };
     lines.set(key, line);
   }
   for (const sum of sums) line[sum] += row[sum];
-  if (withoutPrice) line.unpriced += row.requests;
+  line.unpriced += withoutPrice ? row.requests : row.unpriced;
   // Sums are made in whole millionths: sums of dollars would have rounding errors.
-  else line.cost = (Math.round((line.cost ?? 0) * 1e6) + row.costMicros) / 1e6;
+  if (!withoutPrice) line.cost = (Math.round((line.cost ?? 0) * 1e6) + row.costMicros) / 1e6;
 }
 
-/** True if calls had tokens but no cost because their llm has no price. Calls of its time with a price have a cost. */
-function isUnpriced(
-  snapshot: Snapshot,
-  { llm, costMicros, promptTokens, completionTokens }: UsageRow,
-): boolean {
+/**
+ * True if none of the calls has a price. Earlier versions did not record that: there, calls had tokens but no cost because
+ * their llm has no price.
+ */
+function isUnpriced(snapshot: Snapshot, usage: UsageRow): boolean {
+  const { llm, costMicros, promptTokens, completionTokens, unpriced } = usage;
+  if (unpriced > 0) return costMicros === 0;
   const row = snapshot.named("llm", llm);
   return row !== undefined && costMicros === 0 && promptTokens + completionTokens > 0 && !pricingOf(row);
 }

@@ -1,3 +1,4 @@
+import type { BilledUnits } from "../../../adapters/passthrough/billed-units.ts";
 import { AppError } from "../../../errors.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
@@ -89,6 +90,7 @@ export class Limiter {
    * @param characters the length of the request
    * @param maxTokens the most output tokens that the request allows, if it sets a limit
    * @param choices the number of answers that the request asks for
+   * @param units other units that the request asks for
    * @throws AppError `too_many_requests` with the limit and `retryAfter`; `forbidden` if there is a limit in dollars
    *   and an llm has no price
    */
@@ -98,6 +100,7 @@ export class Limiter {
     characters: number,
     maxTokens: number | undefined,
     choices = 1,
+    units: BilledUnits = {},
   ): Admission {
     const elapsed = this.#elapsed();
     const today = dayOf(this.#now());
@@ -106,6 +109,8 @@ export class Limiter {
       promptTokens: Math.ceil(characters / charactersPerToken),
       completionTokens: output,
       cachedTokens: 0,
+      ...units,
+      countedHere: true as const,
     };
     const holders = this.#holdersOf(principal);
     const wanted: Amount = {

@@ -50,6 +50,7 @@ const sums = (requests: number) => ({
   cachedTokens: 50 * requests,
   cost: (100_001 * requests) / 1e6,
   unpriced: 0,
+  ...{ images: 0, seconds: 0, characters: 0, searches: 0 },
 });
 
 describe("GET /api/v1/usage", () => {
