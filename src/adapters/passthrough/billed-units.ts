@@ -104,6 +104,7 @@ function secondsIn({ bytes, fields }: ScannedForm): number {
     // A head that tells an odd rate would make any file short.
     if (perSecond >= 4_000 && perSecond <= 2_000_000) return sound.length / perSecond;
   }
-  const isMp3 = sound.toString("latin1", 0, 3) === "ID3" || (sound[0] === 0xff && (sound[1]! & 0xe0) === 0xe0);
+  const isMp3 =
+    sound.toString("latin1", 0, 3) === "ID3" || (sound[0] === 0xff && (sound[1]! & 0xe0) === 0xe0);
   return sound.length / (isMp3 ? mp3Bytes : otherBytes);
 }

@@ -60,10 +60,7 @@ function withUnits(
   return { usage: { ...usage, ...units, ...(countedHere && { countedHere }) }, units };
 }
 
-function settledTokens(
-  usage: Usage,
-  call: SettledCall,
-): Omit<SettledUsage, "units"> {
+function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "units"> {
   const { sent, received, isBroken, isVirtual } = call;
   if (!sent) return { usage, isEstimated: false };
   if (isVirtual) {

@@ -160,10 +160,9 @@ describe("a call that is billed by another unit than tokens (case 152)", () => {
 });
 
 it("the usage of an llm without a price stays unpriced after the llm is deleted", async () => {
-  const { server, call } = await withProvider(
-    answering({ results: [], usage: { total_tokens: 9 } }),
-    { model: "unknown-model" },
-  );
+  const { server, call } = await withProvider(answering({ results: [], usage: { total_tokens: 9 } }), {
+    model: "unknown-model",
+  });
   await must(call("POST", "/v1/rerank", { model: "gpt", query: "q", documents: ["d"] }));
   const usage = async () => (await must(server.admin("GET", "/api/v1/usage?by=llm"))).body;
   const line = [{ llm: "gpt", requests: 1, cost: null, unpriced: 1, searches: 1 }];
@@ -191,7 +190,10 @@ describe("units", () => {
 
   it("that a provider tells are believed, unless the file is much longer (T126)", () => {
     expect(usedUnits({ seconds: 10 }, { seconds: 4 })).toEqual({ units: { seconds: 4 }, countedHere: false });
-    expect(usedUnits({ seconds: 100 }, { seconds: 1 })).toEqual({ units: { seconds: 100 }, countedHere: true });
+    expect(usedUnits({ seconds: 100 }, { seconds: 1 })).toEqual({
+      units: { seconds: 100 },
+      countedHere: true,
+    });
     expect(usedUnits({ characters: 3 }, {})).toEqual({ units: { characters: 3 }, countedHere: true });
   });
 });
