@@ -47,6 +47,11 @@ export const commands: Commands = {
     summary: "Talk to an llm or a pool",
     load: async () => (await import("./cli/cmd/chat-llm.ts")).chatLlm,
   },
+  mcp: {
+    group: "Use models",
+    summary: "Serve a project to an MCP client that starts programs",
+    load: async () => (await import("./cli/cmd/mcp.ts")).mcp,
+  },
   create: {
     group: "Change",
     summary: "Create an object",

@@ -24,6 +24,7 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
       await err.drained();
     },
     readStdin: async () => exactText(await Bun.stdin.bytes(), "standard input", "usage"),
+    input: () => Bun.stdin.stream(),
     async prompt(question, hidden = false) {
       if (!terminal.inIsTerminal)
         throw new AppError("usage", `cannot ask "${question.trim()}": standard input is no terminal`);

@@ -8,6 +8,8 @@ export interface TerminalDevice {
   drain(): Promise<void>;
   /** Reads standard input to its end, as it is. Throws AppError `usage` if it is not UTF-8. */
   readStdin(): Promise<string>;
+  /** Returns standard input as it comes. */
+  input(): AsyncIterable<Uint8Array>;
   /** Asks for one line, which is not echoed if `hidden`. Throws AppError `usage` if there is no terminal. */
   prompt(question: string, hidden?: boolean): Promise<string>;
   /** Opens a line editor with a history, the oldest line first. Needs a terminal. */

@@ -46,6 +46,7 @@ export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): Fa
       this.err(`\r${text}`);
     },
     readStdin: async () => stdin,
+    input: () => new Blob([stdin]).stream(),
     async prompt(question, hidden) {
       this.prompts.push(hidden ? `${question}(hidden)` : question);
       const answer = left.shift();
