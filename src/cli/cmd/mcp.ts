@@ -21,7 +21,9 @@ export const mcp = defineVerb({
   async run(_, context) {
     const { project } = context.flags;
     if (!project)
-      throw new AppError("usage", "a project is required: -p NAME", { hint: "to see them: mcpctl get projects" });
+      throw new AppError("usage", "a project is required: -p NAME", {
+        hint: "to see them: mcpctl get projects",
+      });
     const bridge = new McpBridge({
       client: await context.client(),
       path: `/projects/${encodeURIComponent(project)}/mcp`,

@@ -3,8 +3,8 @@ import { isObject, type RpcId } from "../../../mcp/messages.ts";
 import { metaKeys } from "../../../mcp/revisions.ts";
 import { headersOf } from "../../../mcp/upstream/http-headers.ts";
 import { SseParser } from "../../../wire/sse.ts";
-import type { ApiClient } from "../../client/client.ts";
 import { answerError } from "../../client/answer-error.ts";
+import type { ApiClient } from "../../client/client.ts";
 
 /** The most bytes of one message, in either direction. */
 const maxMessageBytes = 10 * 1024 * 1024;
@@ -239,7 +239,8 @@ async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<string
   for await (const bytes of input) {
     const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
     rest = lines.pop()!;
-    if (rest.length > maxMessageBytes) throw new AppError("usage", "a message on standard input is over 10 MB");
+    if (rest.length > maxMessageBytes)
+      throw new AppError("usage", "a message on standard input is over 10 MB");
     yield* lines;
   }
   if (rest.trim() !== "") yield rest;

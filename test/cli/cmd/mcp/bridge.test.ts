@@ -27,7 +27,10 @@ function open(answer: (posted: Posted) => Response) {
   const input = new TransformStream<Uint8Array, Uint8Array>();
   const keyboard = input.writable.getWriter();
   const stop = new AbortController();
-  const client = new ApiClient({ url: `http://127.0.0.1:${server.port}`, token: "tok" }, { signal: stop.signal });
+  const client = new ApiClient(
+    { url: `http://127.0.0.1:${server.port}`, token: "tok" },
+    { signal: stop.signal },
+  );
   const path = "/projects/demo/mcp";
   const bridge = new McpBridge({ client, path, write: (line) => written.push(line), signal: stop.signal });
   const ended = bridge.run(input.readable as unknown as AsyncIterable<Uint8Array>);
@@ -46,20 +49,25 @@ const ready = { jsonrpc: "2.0", method: "notifications/initialized" };
 const ping = (id: number) => ({ jsonrpc: "2.0", id, method: "ping" });
 
 /** A server of a legacy revision that knows the given sessions. */
-const legacy = (sessions: string[], next: () => string) => ({ method, headers, message }: Posted): Response => {
-  if (method === "GET") return new Response(null, { status: 405 });
-  if (method === "DELETE") return new Response();
-  if (message.method === "initialize") {
-    const id = next();
-    sessions.push(id);
-    const result = { protocolVersion: "2025-11-25", capabilities: {} };
-    return Response.json({ jsonrpc: "2.0", id: message.id, result }, { headers: { "mcp-session-id": id } });
-  }
-  if (!sessions.includes(headers.get("mcp-session-id") ?? ""))
-    return Response.json({ jsonrpc: "2.0", id: null, error: { code: -32600, message: "Session not found" } }, { status: 404 });
-  if (message.id === undefined) return new Response(null, { status: 202 });
-  return Response.json({ jsonrpc: "2.0", id: message.id, result: { in: headers.get("mcp-session-id") } });
-};
+const legacy =
+  (sessions: string[], next: () => string) =>
+  ({ method, headers, message }: Posted): Response => {
+    if (method === "GET") return new Response(null, { status: 405 });
+    if (method === "DELETE") return new Response();
+    if (message.method === "initialize") {
+      const id = next();
+      sessions.push(id);
+      const result = { protocolVersion: "2025-11-25", capabilities: {} };
+      return Response.json({ jsonrpc: "2.0", id: message.id, result }, { headers: { "mcp-session-id": id } });
+    }
+    if (!sessions.includes(headers.get("mcp-session-id") ?? ""))
+      return Response.json(
+        { jsonrpc: "2.0", id: null, error: { code: -32600, message: "Session not found" } },
+        { status: 404 },
+      );
+    if (message.id === undefined) return new Response(null, { status: 202 });
+    return Response.json({ jsonrpc: "2.0", id: message.id, result: { in: headers.get("mcp-session-id") } });
+  };
 
 describe("mcpctl mcp", () => {
   it("keeps the session and the revision of a legacy client, and ends the session with the input", async () => {
@@ -85,13 +93,23 @@ describe("mcpctl mcp", () => {
     await type(ping(3), ping(4));
     await vi.waitFor(() => expect(answers()).toHaveLength(4));
     await end();
-    expect(answers().map(({ id }) => id).sort()).toEqual([1, 2, 3, 4]);
-    expect(answers().slice(2).map(({ result }) => result)).toEqual([{ in: "s-2" }, { in: "s-2" }]);
+    expect(
+      answers()
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual([1, 2, 3, 4]);
+    expect(
+      answers()
+        .slice(2)
+        .map(({ result }) => result),
+    ).toEqual([{ in: "s-2" }, { in: "s-2" }]);
     expect(posted.filter(({ message }) => message.method === "initialize")).toHaveLength(2);
   });
 
   it("says in headers what modern requests say in themselves, and makes no session", async () => {
-    const { posted, type, end } = open(({ message }) => Response.json({ jsonrpc: "2.0", id: message.id, result: {} }));
+    const { posted, type, end } = open(({ message }) =>
+      Response.json({ jsonrpc: "2.0", id: message.id, result: {} }),
+    );
     const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
     await type({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "größe", _meta } });
     await end();
@@ -108,7 +126,11 @@ describe("mcpctl mcp", () => {
       const body = new ReadableStream<Uint8Array>({
         async start(controller) {
           const send = (one: object) =>
-            controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(one, null, 1).replaceAll("\n", "\ndata: ")}\n\n`));
+            controller.enqueue(
+              new TextEncoder().encode(
+                `data: ${JSON.stringify(one, null, 1).replaceAll("\n", "\ndata: ")}\n\n`,
+              ),
+            );
           send({ jsonrpc: "2.0", method: "notifications/progress", params: { progress: 1 } });
           await second.promise;
           send({ jsonrpc: "2.0", id: message.id, result: {} });
@@ -125,7 +147,7 @@ describe("mcpctl mcp", () => {
   });
 
   it("answers a request with the server's refusal, and passes over a notification that fails", async () => {
-    const refusal = { error: { message: "project \"demo\" not found", type: "not_found", code: "not_found" } };
+    const refusal = { error: { message: 'project "demo" not found', type: "not_found", code: "not_found" } };
     const { answers, type, end } = open(() => Response.json(refusal, { status: 404 }));
     await type(ping(1), ready);
     await end();
