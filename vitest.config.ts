@@ -15,7 +15,7 @@ export default defineConfig({
     // Threads share one process, and with it umask, signals and the working directory.
     pool: "forks",
     // Much of a test is waiting for other processes. One core less than there are, which is the default, is half of two.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     // Bounds against hanging: a test is never late because other programs load the machine.
     testTimeout: 240_000,
     hookTimeout: 240_000,
