@@ -48,7 +48,7 @@ describe("the settings of an llm", () => {
     [{ limits: { queueSeconds: 5 } }, "/limits/maxConcurrent", "is required with queueSeconds"],
     [{ price: { input: 1 } }, "/price/output", "is required"],
     [{ price: { input: -1, output: 1 } }, "/price/input", "must be a number from 0 to 1000000"],
-    [{ responses: "maybe" }, "/responses", 'must be "native" or "translated"'],
+    [{ responses: "maybe" }, "/responses", 'must be "native" or "translated" or "stateful"'],
     [{ allowModelOverride: "yes" }, "/allowModelOverride", "must be a boolean"],
   ])("%j is refused", async (fields, at, message) => {
     const { put } = await withLlm({});
