@@ -12,8 +12,8 @@ export type OutboundTimeouts = Timeouts;
 
 export interface OutboundOptions {
   method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
-  /** Names in lower case. The client sets host and framing headers. */
-  headers: Record<string, string>;
+  /** Names in lower case. The client sets host and framing headers. Frozen ones are checked and written once. */
+  headers: Readonly<Record<string, string>>;
   /** Bytes in several parts are sent one after the other, without a copy. */
   body?: string | readonly Uint8Array[];
   timeouts: OutboundTimeouts;
@@ -47,6 +47,8 @@ export function createOutbound(
   const { ca, isSelf, proxyFor, ...rest } = options;
   const client = createHttpClient({
     ...rest,
+    // The server reads responses on their way, so they must not be compressed.
+    headers: { "accept-encoding": "identity" },
     ...(ca !== undefined && { tls: { ca: certificatesIn(ca) } }),
     checkAddress(address, { port, protocol }) {
       if (isForbiddenHost(address)) throw new AppError("provider_unreachable", "the address is not allowed");
@@ -57,14 +59,14 @@ export function createOutbound(
   });
   const targets = new WeakMap<URL, HttpTarget>();
   const send: Outbound = (url, options) => {
-    const target = targets.get(url) ?? { ...targetOf(url), proxy: proxyFor?.(url) };
-    targets.set(url, target);
-    // The server reads responses on their way, so they must not be compressed.
-    const response = client.request(target, {
-      ...options,
-      headers: { "accept-encoding": "identity", ...options.headers },
-    });
-    return target.proxy ? response.then((exchange) => refuseLogin(exchange, target.proxy!)) : response;
+    let target = targets.get(url);
+    if (!target) {
+      target = { ...targetOf(url), proxy: proxyFor?.(url) };
+      targets.set(url, target);
+    }
+    const { proxy } = target;
+    const response = client.request(target, options);
+    return proxy ? response.then((exchange) => refuseLogin(exchange, proxy)) : response;
   };
   return Object.assign(send, { close: () => client.close() });
 }

@@ -28,6 +28,9 @@ const decisive: ReadonlySet<string> = new Set([
   "tools",
 ]);
 
+/** A letter that `toLowerCase` may change: some beyond ASCII become letters of it. */
+const capital = /[A-Z\u0080-\uffff]/;
+
 /**
  * Refuses a call with a field such as `Model` or `MAX_TOKENS`. Providers written in Go, among them Ollama, take such a
  * field for the real one (pkg.go.dev/encoding/json#Unmarshal), which the server has checked and they would not see.
@@ -36,8 +39,9 @@ const decisive: ReadonlySet<string> = new Set([
  */
 export function refuseOtherCase({ members }: Pick<JsonScan, "members">): void {
   for (const { key } of members) {
+    if (!capital.test(key)) continue;
     const plain = key.toLowerCase();
-    if (plain === key || !decisive.has(plain)) continue;
+    if (!decisive.has(plain)) continue;
     const message = `unknown field "${key}"; did you mean "${plain}"?`;
     throw new AppError("invalid_request", message, { details: [{ path: `/${key}`, message }] });
   }

@@ -11,11 +11,14 @@ const lingerSeconds = 10;
  * Handles a request after Bun has parsed all bytes that came with it. Bun takes trailers behind a chunked body for a
  * second, broken request: it answers that with 400 and closes the connection. So the request itself has no effect then.
  */
-export async function handleFramed(
-  request: Request,
-  handle: (request: Request) => Promise<Response>,
-): Promise<Response> {
-  if (!request.headers.has("transfer-encoding")) return handle(request);
+export function handleFramed(request: Request, handle: RequestHandler): Response | Promise<Response> {
+  return request.headers.has("transfer-encoding") ? handleLater(request, handle) : handle(request);
+}
+
+/** Answers a request. */
+export type RequestHandler = (request: Request) => Response | Promise<Response>;
+
+async function handleLater(request: Request, handle: RequestHandler): Promise<Response> {
   await new Promise((resolve) => setImmediate(resolve));
   return request.signal.aborted ? new Response(null, { status: 400 }) : handle(request);
 }

@@ -216,8 +216,7 @@ export function spliceTopLevel(
   names?: ReadonlyMap<string, string | null>,
 ): string {
   const texts = new Map<string, string>();
-  for (const [key, value] of Object.entries(values))
-    if (value !== undefined) texts.set(key, JSON.stringify(value));
+  for (const key in values) if (values[key] !== undefined) texts.set(key, JSON.stringify(values[key]));
   return spliceTexts(text, scan, texts, names);
 }
 
@@ -232,26 +231,30 @@ export function spliceTexts(
   texts: ReadonlyMap<string, string>,
   names: ReadonlyMap<string, string | null> = noNames,
 ): string {
-  const missing = new Map(texts);
   let rest = "";
   let from = scan.inside;
   let isFirst = true;
   for (const { key, start, end } of scan.members) {
     const name = names.get(key);
+    const value = texts.get(key);
+    // Members that stay as they are go along with the next one that does not. Where one is removed, each stands alone.
+    if (value === undefined && names.size === 0) continue;
     if (name !== null) {
       const lead = text.slice(from, start);
-      const joined = isFirst ? lead.replace(/^\s*,/, "") : lead;
+      const joined = isFirst && names.size > 0 ? lead.replace(/^\s*,/, "") : lead;
       rest += name === undefined ? joined : joined.replace(keyText, () => JSON.stringify(name));
-      rest += texts.get(key) ?? text.slice(start, end);
+      rest += value ?? text.slice(start, end);
       isFirst = false;
     }
     from = end;
-    missing.delete(key);
   }
   rest += text.slice(from);
-  const added = Array.from(missing, ([key, value]) => `${JSON.stringify(key)}:${value}`);
-  const separator = added.length > 0 && !isFirst ? "," : "";
-  return text.slice(0, scan.inside) + added.join(",") + separator + rest;
+  let added = "";
+  for (const [key, value] of texts)
+    if (!scan.members.some((member) => member.key === key))
+      added += `${added === "" ? "" : ","}${JSON.stringify(key)}:${value}`;
+  const isAlone = names.size === 0 ? scan.members.length === 0 : isFirst;
+  return text.slice(0, scan.inside) + added + (added === "" || isAlone ? "" : ",") + rest;
 }
 
 const noNames: ReadonlyMap<string, null> = new Map();

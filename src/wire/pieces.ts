@@ -40,8 +40,11 @@ export class Pieces {
 
   /** Returns all bytes and forgets them. */
   take(): Buffer {
-    const parts = this.takeParts();
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    if (this.#parts.length > 1 || this.#block !== undefined) return Buffer.concat(this.takeParts());
+    const [only] = this.#parts;
+    this.#parts = [];
+    this.length = 0;
+    return only === undefined ? Buffer.alloc(0) : asBuffer(only);
   }
 
   #closeBlock(): void {

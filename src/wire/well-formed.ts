@@ -44,7 +44,8 @@ export async function wellFormedJsonInTurns(text: string): Promise<string> {
 }
 
 function mayHaveHalves(text: string): boolean {
-  return text.includes("\\ud") || text.includes("\\uD");
+  // Most texts have no such escape at all, and a search for one text is fast.
+  return text.includes("\\u") && /\\u[dD]/.test(text);
 }
 
 function isLone(found: string, first: string | undefined, second: string | undefined): boolean {

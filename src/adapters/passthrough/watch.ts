@@ -7,7 +7,7 @@ import type { ResponsesAnswer, StreamFault } from "../types.ts";
 /** The rules for calls of a dialect that pass through to a provider of the same dialect. */
 export interface Passthrough {
   /**
-   * Returns new values for top-level fields of the request; all others stay. `stripUsage` is true for a stream that is
+   * Returns new values for top-level fields of the request, in a new object; all others stay. `stripUsage` is true for a stream that is
    * asked for its usage although the caller did not ask: the frame with it must not reach the caller.
    *
    * @throws AppError `invalid_request`

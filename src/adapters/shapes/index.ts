@@ -14,11 +14,15 @@ export const answerShapes: Readonly<Record<Dialect, AnswerShapes>> = {
 /** The first bytes of an answer say more about its shape than its content type. */
 export type FirstBytes = "stream" | "json" | "other";
 
+const openBrace = 123;
+
 /** The beginning of an event stream: a field or a comment. */
 const streamStart = /^\uFEFF?[\r\n]*(?:data|event|id|retry)?:/;
 
 /** Returns the shape of an answer by its first bytes. An empty or blank beginning is "other". */
 export function shapeOf(bytes: Uint8Array): FirstBytes {
+  // Nearly every whole answer begins so.
+  if (bytes[0] === openBrace) return "json";
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString();
   if (streamStart.test(text)) return "stream";
   return /^\uFEFF?\s*[{[]/.test(text) ? "json" : "other";

@@ -44,13 +44,18 @@ export function parseAnswer(text: string, exact: boolean): unknown {
   }
 }
 
+/** Returns true for an answer that is checked and parsed in turns. */
+export function isLargeAnswer({ length }: string): boolean {
+  return length > largeCharacters;
+}
+
 /**
  * Does the same. A large answer is checked in several turns of the event loop, and parsed in one of its own.
  *
  * @throws AppError `provider_error` also for a large answer that is not a JSON object
  */
 export async function parseAnswerInTurns(text: string, exact: boolean): Promise<unknown> {
-  if (text.length <= largeCharacters) return parseAnswer(text, exact);
+  if (!isLargeAnswer(text)) return parseAnswer(text, exact);
   try {
     const { items } = await scanJsonInTurns(text, answerLimits);
     await nextTurn();

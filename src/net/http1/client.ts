@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { TLSOptions } from "bun";
 import { Connection, type ConnectionPool, plainHandlers, secureHandlers } from "./connection.ts";
+import { bare, isParts, type RequestBody, type RequestHeaders, requestEncoder } from "./encode-request.ts";
 import { Exchange, type HttpTarget, type Timeouts } from "./exchange.ts";
 import { HttpFailure } from "./http-failure.ts";
 import { openTunnel, throughProxy } from "./tunnel.ts";
@@ -9,9 +10,8 @@ import { withDescriptor } from "./with-descriptor.ts";
 export interface RequestOptions {
   method: string;
   /** Without `host`, `connection` and the framing headers: the client sets these. */
-  headers: Record<string, string>;
-  /** Bytes in several parts are sent one after the other, without a copy. */
-  body?: string | Uint8Array | readonly Uint8Array[];
+  headers: RequestHeaders;
+  body?: RequestBody;
   signal?: AbortSignal;
   timeouts: Timeouts;
 }
@@ -22,6 +22,8 @@ export interface HttpClientOptions {
   /** Throws to refuse an address. The client connects to the checked address and does not resolve the name again. */
   checkAddress?: (address: string, target: HttpTarget) => void;
   resolve?: (hostname: string) => Promise<string[]>;
+  /** Headers of every request that does not set them itself. */
+  headers?: RequestHeaders;
   /** The number of idle connections that are kept for one origin. */
   idleLimit?: number;
   /**
@@ -47,17 +49,11 @@ const attemptDelay = 250;
 const proxiedLookUp = 1_000;
 /** A longer body is sent after the head: to join a large text to the head would copy it twice. */
 const joinedCharacters = 256 * 1024;
-const methodPattern = /^[A-Z]+$/;
-const pathPattern = /^\/[\x21-\x7e]*$/;
-const hostPattern = /^[0-9A-Za-z._-]+$|^\[?[0-9A-Fa-f:.]+\]?$/;
-const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const valuePattern = /^[\t\x20-\x7e]*$/;
-const ownNames =
-  /^(?:host|proxy-authorization|connection|content-length|transfer-encoding|keep-alive|expect|upgrade|te|trailer)$/i;
 
 /** Creates an HTTP/1.1 client with a pool of kept connections for each origin. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const { idleLimit = 256, idleTime = 30_000, tick = 250, resolve = lookUp, checkAddress } = options;
+  const encodeRequest = requestEncoder(options.headers ?? {});
   const idle = new Map<string, Connection[]>();
   const all = new Set<Connection>();
   let timer: Timer | undefined;
@@ -205,48 +201,6 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   };
 }
 
-/** Encodes a request, without a body that is in parts. Throws `TypeError` for a part that could end a line early or contradict the framing. */
-function encodeRequest(
-  target: HttpTarget,
-  method: string,
-  headers: Record<string, string>,
-  body: RequestOptions["body"],
-): Buffer {
-  if (!methodPattern.test(method)) throw new TypeError("the method is not valid");
-  if (!pathPattern.test(target.path)) throw new TypeError("the path is not valid");
-  if (!hostPattern.test(target.hostname)) throw new TypeError("the hostname is not valid");
-  const name = target.hostname.includes(":") ? `[${bare(target.hostname)}]` : target.hostname;
-  const usual = target.port === (target.protocol === "https:" ? 443 : 80);
-  const host = usual ? name : `${name}:${target.port}`;
-  // A proxy gets the whole URL (RFC 9112 section 3.2.2), but for TLS, where it only passes bytes on.
-  const proxy = target.protocol === "http:" ? target.proxy : undefined;
-  const path = proxy ? `http://${host}${target.path}` : target.path;
-  let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
-  if (proxy?.authorization !== undefined) head += `proxy-authorization: ${proxy.authorization}\r\n`;
-  for (const key in headers) {
-    const value = headers[key]!;
-    if (!namePattern.test(key) || ownNames.test(key))
-      throw new TypeError(`the header name ${JSON.stringify(key)} is not allowed`);
-    if (!valuePattern.test(value)) throw new TypeError(`the value of the header ${key} is not valid`);
-    head += `${key}: ${value}\r\n`;
-  }
-  if (typeof body === "string") {
-    return Buffer.from(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  }
-  if (body === undefined)
-    return Buffer.from(
-      method === "GET" || method === "HEAD" ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`,
-    );
-  const bytes = isParts(body) ? body : [body];
-  const length = bytes.reduce((total, part) => total + part.length, 0);
-  const first = Buffer.from(`${head}content-length: ${length}\r\n\r\n`);
-  return isParts(body) ? first : Buffer.concat([first, body]);
-}
-
-function isParts(body: RequestOptions["body"]): body is readonly Uint8Array[] {
-  return Array.isArray(body);
-}
-
 /** Tries the addresses in order, each one `attemptDelay` after the one before it, or when that one fails. */
 function firstToOpen(
   addresses: string[],
@@ -293,10 +247,6 @@ function alternate(addresses: string[]): string[] {
 
 function originOf(target: HttpTarget): string {
   return `${target.protocol}${target.hostname}:${target.port}`;
-}
-
-function bare(hostname: string): string {
-  return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
 }
 
 async function lookUp(hostname: string): Promise<string[]> {

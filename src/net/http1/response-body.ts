@@ -15,7 +15,8 @@ const waitingLimit = 256 * 1024;
 export abstract class ResponseBody {
   /** True if nothing more comes: the body has ended, has failed or was cancelled. */
   over = false;
-  readonly #waiting = new Pieces();
+  /** Undefined until a part has come for which there is no reader. */
+  #waiting: Pieces | undefined;
   #failure: Error | undefined;
   #sink: BodySink | undefined;
 
@@ -32,8 +33,9 @@ export abstract class ResponseBody {
     this.#sink = sink;
     // Parts that came before a failure are still handed over. A failure that the sink causes ends the body.
     const before = this.#failure;
-    const wasHeld = this.#waiting.length >= waitingLimit;
-    for (const part of this.#waiting.takeParts()) if (this.#failure === before) sink.data(part);
+    const waiting = this.#waiting;
+    const wasHeld = waiting !== undefined && waiting.length >= waitingLimit;
+    if (waiting) for (const part of waiting.takeParts()) if (this.#failure === before) sink.data(part);
     if (this.#failure !== undefined) sink.error(this.#failure);
     else if (this.over) sink.end();
     else if (wasHeld) this.resume();
@@ -51,8 +53,9 @@ export abstract class ResponseBody {
    * @throws HttpFailure of kind `too-large` over the limit; whatever the body failed with
    */
   bytes(limit: number): Promise<Buffer> {
-    if (this.over && this.#failure === undefined && this.#waiting.length <= limit)
-      return Promise.resolve(this.#waiting.take());
+    const waiting = this.#waiting;
+    if (this.over && this.#failure === undefined && waiting !== undefined && waiting.length <= limit)
+      return Promise.resolve(waiting.take());
     const pieces = new Pieces();
     return new Promise((resolve, reject) => {
       this.pipe({
@@ -78,6 +81,7 @@ export abstract class ResponseBody {
   push(bytes: Buffer): void {
     if (this.over) return;
     if (this.#sink !== undefined) return this.#sink.data(bytes);
+    this.#waiting ??= new Pieces();
     this.#waiting.add(bytes);
     if (this.#waiting.length >= waitingLimit) this.pause();
   }

@@ -50,6 +50,12 @@ export function costOf(llm: LlmRow, usage: Usage, model = llm.spec.model): numbe
 
 function costAt(rates: Rates, usage: Usage): number | undefined {
   const { images = 0, seconds = 0, characters = 0, searches = 0, countedHere } = usage;
+  const tokens = usage.promptTokens > rates.longAbove ? rates.long : rates.usual;
+  const ofTokens = 1e6 * rates.request + costOfTokens(tokens, usage);
+  const isBilledInTokens = rates.usual.input + rates.usual.output > 0;
+  // Most calls use nothing but tokens.
+  if (images === 0 && seconds === 0 && characters === 0 && searches === 0 && isBilledInTokens)
+    return ofTokens;
   const units: readonly (readonly [number, number | undefined])[] = [
     [1e6 * images, rates.image],
     [1e6 * seconds, rates.second],
@@ -65,11 +71,7 @@ function costAt(rates: Rates, usage: Usage): number | undefined {
   // A unit that only this server has counted may be billed in tokens, or by the call.
   const isMissing = counted.some(([, rate]) => rate === undefined);
   if (isMissing && !(countedHere && isBilledOtherwise)) return undefined;
-  const tokens = usage.promptTokens > rates.longAbove ? rates.long : rates.usual;
-  return counted.reduce(
-    (cost, [count, rate = 0]) => cost + count * rate,
-    1e6 * rates.request + costOfTokens(tokens, usage),
-  );
+  return counted.reduce((cost, [count, rate = 0]) => cost + count * rate, ofTokens);
 }
 
 /** Counts each token once: overlapping counts of a provider never make a part negative. */

@@ -9,11 +9,10 @@ import {
   type Authenticate,
   errorResponse,
   HeadRequest,
-  type IncomingRequest,
   type LogUnexpected,
   type Peer,
   publicError,
-  type RequestFacts,
+  type RespondOptions,
   type Route,
   respond,
 } from "./route.ts";
@@ -69,41 +68,34 @@ export interface AppOptions {
 
 const none: Readonly<Record<string, string>> = {};
 
+/** Handles a request that reached one route. */
+type Handler = (request: Request, params?: Readonly<Record<string, string>>) => Promise<Response>;
+
 /** Returns the function that handles all requests of one listener. */
-export function createApp(server: Server, options: AppOptions): (request: Request) => Promise<Response> {
+export function createApp(
+  server: Server,
+  options: AppOptions,
+): (request: Request) => Response | Promise<Response> {
   const { peer, nextRequestId, logUnexpected, accessLog } = options;
   const authenticate = authenticator(server, peer);
   // `normalize` would silently drop unknown fields, which `validateFields` refuses by name. With `standardHostname`,
   // Elysia looks for the path behind the first four characters of the host, but the host of `http://nas/` has three.
   const router = new Elysia({ normalize: false, handler: { standardHostname: false } });
   const routes = allRoutes(server);
-  // Paths without parameters need no check.
-  const literalPaths = new Set(routes.map(({ path }) => path).filter((path) => !path.includes(":")));
+  /** Routes without parameters, by path. The router need not look for them, and their paths need no check. */
+  const literal = new Map<string, Map<string, Handler>>();
   for (const route of routes) {
     const count = countedBy(server, route);
-    router.route(
-      route.method,
-      route.path,
-      // Elysia parses only what is destructured here.
-      async ({ request, params }: { request: Request; params?: Record<string, string> }) => {
-        const incoming: IncomingRequest = {
-          request,
-          requestId: nextRequestId(),
-          peer,
-          params: params ?? none,
-        };
-        if (!accessLog) {
-          const response = await respond(route, incoming, authenticate, logUnexpected);
-          count(response.status);
-          return response;
-        }
-        const startedAt = performance.now();
-        const facts: RequestFacts = {};
-        const response = await respond(route, { ...incoming, facts }, authenticate, logUnexpected);
+    const options: RespondOptions = {
+      authenticate,
+      logUnexpected,
+      onResponse(response, { facts, requestId }) {
         count(response.status);
-        accessLog.responded({
-          ...facts,
-          requestId: incoming.requestId,
+        if (!facts) return;
+        const { startedAt, ...found } = facts;
+        accessLog?.responded({
+          ...found,
+          requestId,
           method: route.method,
           route: route.path,
           status: response.status,
@@ -111,8 +103,22 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
           // Streams of calls are responses to POST; other streams are responses to GET.
           streaming: route.method === "POST" && response.headers.get("content-type") === "text/event-stream",
         });
-        return response;
       },
+    };
+    const handler: Handler = (request, params = none) => {
+      const facts = accessLog && { startedAt: performance.now() };
+      return respond(route, { request, requestId: nextRequestId(), peer, params, facts }, options);
+    };
+    if (!/[:*]/.test(route.path)) {
+      const byMethod = literal.get(route.path) ?? new Map<string, Handler>();
+      literal.set(route.path, byMethod.set(route.method, handler));
+    }
+    router.route(
+      route.method,
+      route.path,
+      // Elysia parses only what is destructured here.
+      ({ request, params }: { request: Request; params?: Record<string, string> }) =>
+        handler(request, params),
       { parse: "none" },
     );
   }
@@ -142,19 +148,23 @@ export function createApp(server: Server, options: AppOptions): (request: Reques
   );
   const guardHost = hostGuard(options.publicUrls);
   const guardOrigin = originGuard(options.publicUrls);
-  return async (request) => {
+  return (request) => {
     let path = "";
+    const { headers, method } = request;
     try {
       // The host comes first: Bun makes the URL from the Host header, whatever that contains.
-      if (peer === "tcp") guardHost(request.headers.get("host"));
+      if (peer === "tcp") guardHost(headers.get("host"));
       path = pathOf(request.url);
-      checkLength(request.headers);
+      checkLength(headers);
       guardOrigin(request);
-      if (!literalPaths.has(path)) checkPath(path);
+      const known = literal.get(path);
+      const handler = known?.get(method);
+      if (handler) return handler(request);
+      if (!known) checkPath(path);
     } catch (error) {
       return refuse(error, request, path);
     }
-    return request.method === "HEAD" ? head(router, request) : router.fetch(request);
+    return method === "HEAD" ? head(router, request) : router.fetch(request);
   };
 }
 

@@ -131,27 +131,35 @@ const maxEmbeddingItems = 1_000_000;
 /** The most characters outside strings in such a call. */
 const maxEmbeddingStructure = 8 * 1024 * 1024;
 
+const callLimits: JsonLimits = { maxDepth };
+const embeddingLimits: JsonLimits = {
+  maxDepth,
+  maxItems: maxEmbeddingItems,
+  maxStructure: maxEmbeddingStructure,
+  maxKeys: maxJsonItems,
+};
+
 /**
  * Parses the body of a call to a model, with the positions of its top-level values. Long integers keep their digits. For a
  * large text this takes several turns of the event loop (T60).
  *
  * @throws AppError `invalid_request`
  */
-export async function parseCall(text: string, operation: Operation): Promise<ScannedJson> {
-  const limits =
-    operation === "embeddings"
-      ? {
-          maxDepth,
-          maxItems: maxEmbeddingItems,
-          maxStructure: maxEmbeddingStructure,
-          maxKeys: maxJsonItems,
-        }
-      : { maxDepth };
-  const scan = await scanned(text, limits);
+export function parseCall(text: string, operation: Operation): ScannedJson | Promise<ScannedJson> {
+  const limits = operation === "embeddings" ? embeddingLimits : callLimits;
+  return text.length > largeText ? parseLarge(text, limits) : scannedCall(text, scanJson(text, limits));
+}
+
+function scannedCall(text: string, scan: JsonScan): ScannedJson {
   refuseOtherCase(scan);
-  const body = parse(text, parseExact);
-  if (text.length > largeText) await nextTurn();
-  return { text, scan, body };
+  return { text, scan, body: parse(text, parseExact) };
+}
+
+/** Scans and parses JSON text in turns of their own, and returns in another one. */
+async function parseLarge(text: string, limits: JsonLimits): Promise<ScannedJson> {
+  const parsed = scannedCall(text, await scanned(text, limits));
+  await nextTurn();
+  return parsed;
 }
 
 /** Scans JSON text; a large one in several turns of the event loop, and the next turn has begun when it returns. */
@@ -179,15 +187,15 @@ function parse(text: string, parser: (text: string) => unknown): Record<string, 
 function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
   return new Promise((resolve, reject) => {
     const deadline = deadlines.after(bodySeconds * 1000, () => reject(tooSlow()));
-    const settle =
-      <V>(how: (value: V) => void) =>
-      (value: V) => {
-        deadline.cancel();
-        how(value);
-      };
     arriving.then(
-      settle(resolve),
-      settle((error) => reject(error instanceof AppError ? error : callerLeft(error))),
+      (value) => {
+        deadline.cancel();
+        resolve(value);
+      },
+      (error) => {
+        deadline.cancel();
+        reject(error instanceof AppError ? error : callerLeft(error));
+      },
     );
   });
 }

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
-import { handleFramed, secondsUntilClose } from "../../wire/incoming-request.ts";
+import { handleFramed, type RequestHandler, secondsUntilClose } from "../../wire/incoming-request.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 import { RequestsUnderWay } from "./connections/requests-under-way.ts";
 import type { BusyPorts } from "./connections/victims.ts";
@@ -43,8 +43,6 @@ export interface TcpOptions {
   /** Seconds without a request after which a connection is closed; 60 if not given. */
   idleSeconds?: number;
 }
-
-type Handler = (request: Request) => Promise<Response>;
 
 /**
  * No limit of Bun: `readText` refuses bodies that are too large, with an error of the API. Bun does not buffer a body
@@ -93,10 +91,18 @@ const maxSocketPath = 103;
  */
 export function listenTcp(
   { hostname, port, idleSeconds = defaultIdleSeconds }: TcpOptions,
-  handle: Handler,
+  handle: RequestHandler,
 ): TcpListener {
   const underWay = new RequestsUnderWay();
   try {
+    const ended = (request: Request, response: Response) => {
+      const seconds = secondsUntilClose(request, response, idleSeconds);
+      // A stream goes on after this. It is forgotten when it has ended.
+      if (seconds === 0) return response;
+      server.timeout(request, seconds);
+      underWay.end(request);
+      return response;
+    };
     const server = Bun.serve<SocketHandler>({
       hostname,
       port,
@@ -106,17 +112,13 @@ export function listenTcp(
       development: false,
       idleTimeout: idleSeconds,
       websocket: webSocketHandlers((handler) => underWay.removeSocket(handler)),
-      async fetch(request, bun) {
+      fetch(request, bun) {
         // Streams have a heartbeat and bodies a deadline. The idle limit is for the time between two requests.
         bun.timeout(request, 0);
         underWay.begin(request);
-        const response = await handleFramed(request, handle);
-        const seconds = secondsUntilClose(request, response, idleSeconds);
-        // A stream goes on after this. It is forgotten when it has ended.
-        if (seconds === 0) return response;
-        bun.timeout(request, seconds);
-        underWay.end(request);
-        return response;
+        const response = handleFramed(request, handle);
+        if (!(response instanceof Promise)) return ended(request, response);
+        return response.then((response) => ended(request, response));
       },
     });
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
@@ -141,7 +143,7 @@ export function listenTcp(
 }
 
 /** Listens on a Unix socket that only its owner can open. Its requests are the administrator's. */
-export async function listenUnix(path: string, handle: Handler): Promise<Listener> {
+export async function listenUnix(path: string, handle: RequestHandler): Promise<Listener> {
   if (Buffer.byteLength(path) > maxSocketPath) {
     throw new AppError("unavailable", `the path of the Unix socket is too long: ${path}`, {
       hint: `choose a data directory with a shorter path: at most ${maxSocketPath} bytes in all`,

@@ -100,32 +100,43 @@ export type LogUnexpected = (error: unknown, requestId: string) => void;
 /** A request before its principal is known. */
 export type IncomingRequest = Pick<Call, "request" | "requestId" | "peer" | "params"> & {
   /** Is filled in for the access log, if there is one. */
-  facts?: RequestFacts;
+  facts: RequestFacts | undefined;
 };
 
 /** Facts about a request that are found out while it is handled. */
-export type RequestFacts = Pick<LoggedRequest, "user" | "error">;
+export type RequestFacts = Pick<LoggedRequest, "user" | "error"> & {
+  /** The time at which the request came, on a monotonic clock in milliseconds. */
+  readonly startedAt: number;
+};
+
+/** The parts of the server that `respond` uses. */
+export interface RespondOptions {
+  authenticate: Authenticate;
+  logUnexpected: LogUnexpected;
+  /** Called with each response, before it is sent. */
+  onResponse(response: Response, incoming: IncomingRequest): void;
+}
 
 /** Handles one request: checks the bearer, then the right to the route, then calls its handler. Never throws. */
 export async function respond(
   route: Route,
   incoming: IncomingRequest,
-  authenticate: Authenticate,
-  logUnexpected: LogUnexpected,
+  { authenticate, logUnexpected, onResponse }: RespondOptions,
 ): Promise<Response> {
+  let response: Response;
   try {
     const principal =
       route.access === "public" ? nobody : admit(route.access, authenticate(incoming.request));
     if (incoming.facts && principal !== nobody) incoming.facts.user = principal.userName;
-    const response = await route.handle(new Call(incoming, principal, bodyLimit(route)));
+    response = await route.handle(new Call(incoming, principal, bodyLimit(route)));
     nameRequest(response, incoming.requestId, route.path);
-    return response;
   } catch (error) {
-    const response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
+    response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
     if (incoming.facts) incoming.facts.error = publicError(error).code;
     if (route.allow !== undefined) response.headers.set("allow", route.allow);
-    return response;
   }
+  onResponse(response, incoming);
+  return response;
 }
 
 function bodyLimit({ access, maxBodyBytes: own = maxBodyBytes }: Route): number {

@@ -13,12 +13,12 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, isPassed, type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
-import { hopsHeader } from "../../wire/hops.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { capabilitiesOf } from "../core/capabilities.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
+import type { Span } from "../observability/traces.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
@@ -38,6 +38,7 @@ import {
   forwardedHeaders,
   maxTokensOf,
   modelFor,
+  noHeaders,
   type ParsedRequest,
   type ProviderRequest,
   toProviderRequest,
@@ -87,13 +88,16 @@ export async function attempt(
     if (isHibernating(llm)) await wake(deps, context, llm);
     if (turn || isHibernating(llm)) prepared = prepare(context, currentLlm(deps, context, llm));
     const { adapter, timeouts } = prepared.provider;
-    const key = await keyOf(prepared.llm, deps.secrets);
+    const held = keyOf(prepared.llm, deps.secrets);
+    const key = held instanceof Promise ? await held : held;
     let response = await send(deps, context, prepared, key);
+    context.record.phases.head();
     let refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     if (learn(context, prepared, response, refusal)) {
       response.cancel();
       prepared = prepare(context, prepared.llm);
       response = await send(deps, context, prepared, key);
+      context.record.phases.head();
       refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     }
     progress.status = response.status;
@@ -151,7 +155,7 @@ export async function attempt(
 function learn(
   { call: { operation }, learned }: CallContext,
   { llm, translation, providerRequest: { text, stripUsage }, quirks }: PreparedCall,
-  { headers }: ProviderResponse,
+  response: ProviderResponse,
   refusal: AppError | undefined,
 ): boolean {
   if (!refusal && operation !== "responses") return false;
@@ -160,7 +164,7 @@ function learn(
   const isTranslated = translation !== undefined;
   const atProvider = translation?.provider ?? operation;
   const request = { llm, operation: atProvider, text, isTranslated, stripUsage, quirks };
-  return refusal ? learned.learn(refusal, request) : learned.learnFromHead(headers, request);
+  return refusal ? learned.learn(refusal, request) : learned.learnFromHead(response.headers, request);
 }
 
 /** Returns the header that names the fields that were left out; none where all were sent. */
@@ -168,20 +172,16 @@ function droppedHeader({ providerRequest: { dropped } }: PreparedCall): Record<s
   return dropped.length > 0 ? { "x-mcpctl-dropped": dropped.join(", ") } : {};
 }
 
-/** Sends a call, and waits for the head of the response. */
-async function send(
+/** Sends a call, whose large request is completed before. Resolves with the head of the response. */
+function send(
   deps: InferenceDeps,
   context: CallContext,
   prepared: PreparedCall,
   key: string | undefined,
 ): Promise<ProviderResponse> {
-  const { phases } = context.record;
   const { providerRequest } = prepared;
-  if (providerRequest.text.length > largeText) await completeLarge(providerRequest);
-  phases.sent();
-  const response = await begin(deps, context, prepared, key);
-  phases.head();
-  return response;
+  if (providerRequest.text.length <= largeText) return begin(deps, context, prepared, key);
+  return completeLarge(providerRequest).then(() => begin(deps, context, prepared, key));
 }
 
 /** Sends a call to a workstation agent, a command or a provider, whichever the llm has. */
@@ -195,6 +195,7 @@ function begin(
   const { adapter, timeouts, url } = prepared.provider;
   const { headers, signal } = call.httpRequest;
   const { form } = providerRequest;
+  record.phases.sent();
   record.sent = form
     ? sentForm(charactersOf(prepared.request))
     : sentRequest(providerRequest.text, maxTokensOf(call.operation, prepared.request.body));
@@ -212,17 +213,29 @@ function begin(
   if (adapter.isCommand) return runCommand(deps, prepared, key, signal);
   return deps.outbound(url(providerRequest.path, prepared.quirks), {
     method: "POST",
-    headers: {
-      ...prepared.provider.headers(key),
-      ...forwardedHeaders(headers, operation, adapter),
-      ...record.span?.headers,
-      ...(prepared.provider.isMakers ? undefined : { [hopsHeader]: String(hops) }),
-      "content-type": form?.contentType ?? "application/json",
-    },
+    headers: headersOf(prepared, key, hops, forwardedHeaders(headers, operation, adapter), record.span),
     body: form?.parts ?? providerRequest.text,
     timeouts,
     signal,
   });
+}
+
+/** Returns the headers of a request to a provider. */
+function headersOf(
+  { provider, providerRequest: { form } }: PreparedCall,
+  key: string | undefined,
+  hops: number,
+  forwarded: Readonly<Record<string, string>>,
+  span: Span | undefined,
+): Readonly<Record<string, string>> {
+  const usual = provider.jsonHeaders(key, hops);
+  if (forwarded === noHeaders && !span && !form) return usual;
+  return {
+    ...usual,
+    ...forwarded,
+    ...span?.headers,
+    ...(form && { "content-type": form.contentType }),
+  };
 }
 
 /** Waits until an llm is awake. The wait ends if the caller leaves or its bearer is no longer valid (T56). */
@@ -319,9 +332,10 @@ async function wholeResponse(
   leaveQueue();
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);
-  const answer = isDialect(operation)
-    ? await wholeAnswer(bytes, dialect, translation !== undefined)
-    : await otherAnswer(bytes);
+  const read = isDialect(operation)
+    ? wholeAnswer(bytes, dialect, translation !== undefined)
+    : otherAnswer(bytes);
+  const answer = read instanceof Promise ? await read : read;
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
   const isLarge = bytes.length > largeText;
@@ -335,9 +349,12 @@ async function wholeResponse(
   if (isLarge) await nextTurn();
   if (translated) return Response.json(translated, { headers: droppedHeader(prepared) });
   const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
-  const headers = { "content-type": "application/json", ...droppedHeader(prepared) };
+  if (prepared.providerRequest.dropped.length === 0) return new Response(untranslated, jsonHeaders);
+  const headers = { ...jsonHeaders.headers, ...droppedHeader(prepared) };
   return new Response(untranslated, { headers });
 }
+
+const jsonHeaders = { headers: { "content-type": "application/json" } };
 
 /** Returns the dialect in which the provider answers. */
 function dialectOfAnswer(operation: Operation, { translation }: PreparedCall): Dialect {

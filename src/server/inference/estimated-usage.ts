@@ -58,7 +58,7 @@ export class ReceivedBytes {
 
   /** Takes a whole body, without a copy. The sample of a large one is its beginning: reading all would take long (T70). */
   addWhole(bytes: Uint8Array): void {
-    this.#sample = bytes.subarray(0, wholeSampleBytes);
+    this.#sample = bytes.length > wholeSampleBytes ? bytes.subarray(0, wholeSampleBytes) : bytes;
     this.#total = bytes.length;
   }
 

@@ -164,7 +164,7 @@ export class Inference {
         onAnswer,
         visibleError,
       };
-      const response = this.#answer(context);
+      const response = this.#try(context);
       if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
       return await responseWhileWaking(response, context, this.#deps);
     } catch (thrown) {
@@ -254,25 +254,14 @@ export class Inference {
   }
 
   /**
-   * Tries the candidates. Reasoning in the history that no candidate can read, because another account sealed it, is
-   * removed, so that the conversation can go on (case 98).
+   * Tries the candidates until one begins to answer, or no further attempt is allowed. Reasoning in the history that no
+   * candidate can read, because another account sealed it, is then removed, so that the conversation can go on (case 98).
+   *
+   * @param isReadable true if it has been removed
+   * @throws AppError
    */
-  async #answer(context: CallContext): Promise<Response> {
-    const { call, request } = context;
-    try {
-      return await this.#try(context, this.#inOrder(context));
-    } catch (error) {
-      const isSealed = error instanceof AppError && error.provider?.meaning?.is === "sealed_elsewhere";
-      const changes =
-        isSealed && isDialect(call.operation) ? withoutSealed(call.operation, request.body) : {};
-      if (Object.keys(changes).length === 0) throw error;
-      const readable = { ...context, request: changedRequest(request, changes) };
-      return this.#try(readable, this.#inOrder(readable));
-    }
-  }
-
-  /** Tries the candidates until one begins to answer, or no further attempt is allowed. Throws AppError. */
-  async #try(context: CallContext, candidates: LlmRow[]): Promise<Response> {
+  async #try(context: CallContext, isReadable = false): Promise<Response> {
+    const candidates = this.#inOrder(context);
     const { requestId, httpRequest } = context.call;
     const startedAt = this.#pace.elapsed();
     const history: FailedAttempt[] = [];
@@ -305,11 +294,14 @@ export class Inference {
         next = nextAttempt(candidates.length, history, startedAt, this.#pace.random);
       }
     }
+    const readable = isReadable ? undefined : withReadableHistory(context, error!);
+    if (readable) return this.#try(readable, true);
     throw error;
   }
 
   /** The llms of a pool in the order in which they are tried. The one that can read sealed reasoning goes first. */
   #inOrder({ call: { requestId, operation }, request, candidates, snapshot }: CallContext): LlmRow[] {
+    if (candidates.length === 1) return [candidates[0]!];
     const { first: members, last } = byFit(snapshot, candidates, operation, request);
     if (members.length === 1) return [...members, ...last];
     const origin = this.#sealed.originOf(request.body);
@@ -340,6 +332,15 @@ export class Inference {
     else record.facts.pool = name;
     return llms;
   }
+}
+
+/** Returns a call without the sealed reasoning for which it was refused; undefined if it was refused for something else. */
+function withReadableHistory(context: CallContext, error: AppError): CallContext | undefined {
+  const { call, request } = context;
+  if (error.provider?.meaning?.is !== "sealed_elsewhere" || !isDialect(call.operation)) return undefined;
+  const changes = withoutSealed(call.operation, request.body);
+  if (Object.keys(changes).length === 0) return undefined;
+  return { ...context, request: changedRequest(request, changes) };
 }
 
 function isPublic(row: Pick<LlmRow, "visibility"> | undefined): boolean {

@@ -1,11 +1,12 @@
 import type { BilledUnits } from "../../adapters/passthrough/billed-units.ts";
 import type { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
-import { noUsage } from "../../wire/dialects/usage.ts";
+import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { type Principal, tokenIdOf } from "../core/access/policy.ts";
 import { ofPrivate } from "../core/caller.ts";
 import { costOf } from "../core/prices.ts";
 import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
+import type { AuditEvent } from "../core/store/types.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
@@ -67,11 +68,11 @@ export class CallRecord {
   }
 
   /** Commits the audit event; a second call does nothing. The last byte is sent after this returns. Throws AppError. */
-  async close(status: number, reported = noUsage, error?: AppError): Promise<void> {
-    if (this.#closed) return;
+  close(status: number, reported = noUsage, error?: AppError): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     this.#closed = true;
     const { facts } = this;
-    const { llm, persona, principal } = facts;
+    const { llm, principal } = facts;
     const { usage, isEstimated, units } = settledUsage(reported, {
       // Counting the tokens of a request uses none.
       sent: facts.dialect === "count_tokens" ? undefined : this.sent,
@@ -82,16 +83,14 @@ export class CallRecord {
     });
     this.admission?.settle(llm, usage, facts.model);
     const milliseconds = performance.now() - this.#start;
-    const cause = error && causeOf(error);
-    const isProvidersFault = error !== undefined && status >= 499;
-    const isPrivate = llm?.visibility === "private" || persona?.visibility === "private";
+    const ttftMs = this.#firstByte === undefined ? undefined : this.#firstByte - this.#start;
     this.#metrics.end();
     this.span?.end({ ...facts, status, usage, error: error?.code });
     if (llm) {
-      const firstByte = this.#firstByte === undefined ? undefined : (this.#firstByte - this.#start) / 1000;
+      const firstByte = ttftMs === undefined ? undefined : ttftMs / 1000;
       this.#metrics.measure(llm, facts.dialect, milliseconds / 1000, firstByte, usage, error?.code);
     }
-    await this.#audit.record({
+    const event: AuditEvent = {
       at: this.#now(),
       action: "llm_inference_call",
       requestId: facts.requestId,
@@ -109,25 +108,35 @@ export class CallRecord {
       poolMember: facts.pool === undefined ? undefined : llm?.name,
       type: llm?.spec.type,
       model: facts.model,
-      ttftMs: this.#firstByte === undefined ? undefined : this.#firstByte - this.#start,
+      ttftMs,
       error: error?.code,
-      ...((persona ||
-        isPrivate ||
-        isEstimated ||
-        units ||
-        usage.cacheWriteTokens ||
-        isProvidersFault ||
-        cause !== undefined) && {
-        detail: {
-          ...(persona && { agent: persona.name, id: persona.id }),
-          ...ofPrivate(isPrivate),
-          ...(isEstimated && { estimated: true }),
-          ...units,
-          ...(usage.cacheWriteTokens && { cacheWriteTokens: usage.cacheWriteTokens }),
-          ...(cause !== undefined && { cause }),
-          ...(isProvidersFault && { phases: this.phases.times() }),
-        },
-      }),
-    });
+    };
+    const detail = this.#detail(usage, units, isEstimated, status, error);
+    if (detail) event.detail = detail;
+    return this.#audit.record(event);
+  }
+
+  /** Returns the facts that few calls have; undefined where there are none. */
+  #detail(
+    { cacheWriteTokens }: Usage,
+    units: BilledUnits | undefined,
+    isEstimated: boolean,
+    status: number,
+    error: AppError | undefined,
+  ): Record<string, unknown> | undefined {
+    const { llm, persona } = this.facts;
+    const isPrivate = llm?.visibility === "private" || persona?.visibility === "private";
+    if (!error && !persona && !isPrivate && !isEstimated && !units && !cacheWriteTokens) return undefined;
+    const cause = error && causeOf(error);
+    const detail = {
+      ...(persona && { agent: persona.name, id: persona.id }),
+      ...ofPrivate(isPrivate),
+      ...(isEstimated && { estimated: true }),
+      ...units,
+      ...(cacheWriteTokens && { cacheWriteTokens }),
+      ...(cause !== undefined && { cause }),
+      ...(error !== undefined && status >= 499 && { phases: this.phases.times() }),
+    };
+    return Object.keys(detail).length > 0 ? detail : undefined;
   }
 }

@@ -35,6 +35,8 @@ export interface ProviderRequest {
   dropped: readonly string[];
 }
 
+const nothing: readonly string[] = [];
+
 /** The provider's side of a call. */
 export interface ProviderTarget {
   /** The path of the operation at the provider. */
@@ -57,8 +59,9 @@ export function toProviderRequest(
   operation: Operation,
   target: ProviderTarget,
 ): ProviderRequest {
-  const { text, ...rest } = convertedRequest(request, operation, target);
-  return { ...rest, text: text.length > largeText ? text : wellFormedJson(text) };
+  const converted = convertedRequest(request, operation, target);
+  if (converted.text.length <= largeText) converted.text = wellFormedJson(converted.text);
+  return converted;
 }
 
 /** Completes a large request, in several turns of the event loop: its strings become well-formed Unicode. */
@@ -79,22 +82,18 @@ function convertedRequest(
       text,
       form: { parts: withModelInForm(form, model), contentType },
       stripUsage: false,
-      dropped: [],
+      dropped: nothing,
     };
   }
-  const renamed = body["model"] === model ? {} : { model };
+  const isRenamed = body["model"] !== model;
   if (!isDialect(operation)) {
     // What measures a request takes the same history as what answers it.
     const { changes } = passthroughs[operations[operation].dialect].prepare(
       { ...body, stream: false },
       quirks,
     );
-    return {
-      path,
-      text: spliceTopLevel(text, scan, { ...renamed, ...changes }),
-      stripUsage: false,
-      dropped: [],
-    };
+    if (isRenamed) changes["model"] = model;
+    return { path, text: spliceTopLevel(text, scan, changes), stripUsage: false, dropped: nothing };
   }
   dialects[operation].checkRequest(body);
   if (translation) {
@@ -102,9 +101,10 @@ function convertedRequest(
     return { path, text: translatedText(translation, body, model, quirks), stripUsage: false, dropped };
   }
   const { changes, stripUsage } = passthroughs[operation].prepare(body, quirks);
+  if (isRenamed) changes["model"] = model;
   const names = fittedFields(operation, body, quirks);
-  const sent = spliceTopLevel(text, scan, { ...renamed, ...changes }, names);
-  return { path, text: sent, stripUsage, dropped: leftOutFields(names, body) };
+  const sent = spliceTopLevel(text, scan, changes, names);
+  return { path, text: sent, stripUsage, dropped: names ? leftOutFields(names, body) : nothing };
 }
 
 function translatedText(
@@ -184,6 +184,9 @@ export function modelFor(llm: LlmRow, requested: unknown, candidates: readonly L
   });
 }
 
+/** No header of the caller's belongs to the dialect. */
+export const noHeaders: Readonly<Record<string, string>> = {};
+
 /** A value that is safe in a header. */
 const printable = /^[\t\x20-\x7e]*$/;
 
@@ -195,11 +198,12 @@ export function forwardedHeaders(
   headers: Headers,
   operation: Operation,
   adapter: Adapter,
-): Record<string, string> {
+): Readonly<Record<string, string>> {
   const { dialect } = operations[operation];
-  if (dialect !== adapter.dialect) return {};
+  const names = dialects[dialect].forwardedHeaders;
+  if (dialect !== adapter.dialect || names.length === 0) return noHeaders;
   const forwarded: Record<string, string> = {};
-  for (const name of dialects[dialect].forwardedHeaders) {
+  for (const name of names) {
     const value = headers.get(name);
     if (value === null) continue;
     if (!printable.test(value)) throw new AppError("invalid_request", `the header ${name} is not plain text`);

@@ -39,7 +39,7 @@ export function settledUsage(reported: Usage, call: SettledCall): SettledUsage {
   const { usage, units } = withUnits(countable(reported), call);
   const settled = settledTokens(usage, call);
   const isGuessed = usage.countedHere === true && units?.seconds !== undefined;
-  return { ...settled, isEstimated: settled.isEstimated || isGuessed, units };
+  return { usage: settled.usage, isEstimated: settled.isEstimated || isGuessed, units };
 }
 
 /** The usage that counts, and if it was estimated. `units` has its units besides tokens, if there are any. */
@@ -54,6 +54,8 @@ function withUnits(
   usage: Usage,
   { sent, askedUnits }: SettledCall,
 ): { usage: Usage; units: BilledUnits | undefined } {
+  // Few calls have any.
+  if (!askedUnits && billedUnits.every((name) => !usage[name])) return { usage, units: undefined };
   const told = presentCounts(Object.fromEntries(billedUnits.map((name) => [name, usage[name]])));
   const { units, countedHere } = usedUnits((sent && askedUnits) ?? {}, told);
   if (Object.keys(units).length === 0) return { usage, units: undefined };
@@ -75,7 +77,8 @@ function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "uni
     if (isBroken || isTooSmall(usage.completionTokens, answered, unbelievable.completion))
       usage.completionTokens = Math.max(usage.completionTokens, answered);
   }
-  return { usage: consistent(usage), isEstimated: usage.promptTokens + usage.completionTokens > before };
+  bound(usage);
+  return { usage, isEstimated: usage.promptTokens + usage.completionTokens > before };
 }
 
 function isTooSmall(reported: number, estimate: number, factor: number): boolean {
@@ -87,20 +90,19 @@ function isTooSmall(reported: number, estimate: number, factor: number): boolean
  * does not fit the database would lose the events of other calls too, and a negative one would lower the use of limits.
  */
 function countable(reported: Usage): Usage {
-  const { countedHere: _, ...usage } = reported;
-  for (const name of Object.keys(usage) as (keyof typeof usage)[]) usage[name] = count(usage[name]);
+  const usage = { ...reported };
+  delete usage.countedHere;
+  for (const name in usage) usage[name as Counted] = count(usage[name as Counted]);
   return usage;
 }
 
+type Counted = Exclude<keyof Usage, "countedHere">;
+
 /** Bounds parts by their whole. */
-function consistent(usage: Usage): Usage {
-  const cachedTokens = Math.min(usage.cachedTokens, usage.promptTokens);
-  if (usage.cacheWriteTokens === undefined) return { ...usage, cachedTokens };
-  return {
-    ...usage,
-    cachedTokens,
-    cacheWriteTokens: Math.min(usage.cacheWriteTokens, usage.promptTokens - cachedTokens),
-  };
+function bound(usage: Usage): void {
+  usage.cachedTokens = Math.min(usage.cachedTokens, usage.promptTokens);
+  if (usage.cacheWriteTokens === undefined) return;
+  usage.cacheWriteTokens = Math.min(usage.cacheWriteTokens, usage.promptTokens - usage.cachedTokens);
 }
 
 function count(reported: unknown): number {

@@ -1,7 +1,12 @@
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { faultOf } from "../../adapters/provider-fault.ts";
 import { answerShapes, shapeOf } from "../../adapters/shapes/index.ts";
-import { parseAnswer, parseAnswerInTurns, parseShortFields } from "../../adapters/shapes/parse-answer.ts";
+import {
+  isLargeAnswer,
+  parseAnswer,
+  parseAnswerInTurns,
+  parseShortFields,
+} from "../../adapters/shapes/parse-answer.ts";
 import type { StreamFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
@@ -26,16 +31,25 @@ export interface ReadAnswer {
 }
 
 /**
- * Reads a whole answer of a dialect. A provider may send a stream although none was asked for.
+ * Reads a whole answer of a dialect: at once, unless it is large. A provider may send a stream although none was asked for.
  *
  * @param exact keeps the digits of long integers, for a translation
  * @throws AppError `provider_error` if it is neither JSON nor a whole stream
  */
-export async function wholeAnswer(bytes: Buffer, dialect: Dialect, exact: boolean): Promise<ReadAnswer> {
+export function wholeAnswer(
+  bytes: Buffer,
+  dialect: Dialect,
+  exact: boolean,
+): ReadAnswer | Promise<ReadAnswer> {
   if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
   const text = bytes.toString("utf8");
-  const body = await parseAnswerInTurns(text, exact);
-  return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault: answerShapes[dialect].faultIn(body) };
+  const read = (body: unknown): ReadAnswer => ({
+    body,
+    text,
+    bytes: bytes as Uint8Array<ArrayBuffer>,
+    fault: answerShapes[dialect].faultIn(body),
+  });
+  return isLargeAnswer(text) ? parseAnswerInTurns(text, exact).then(read) : read(parseAnswer(text, exact));
 }
 
 /** Reads the answer of an operation that is no dialect. Throws AppError `provider_error` if it is not JSON. */

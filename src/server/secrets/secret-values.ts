@@ -10,6 +10,8 @@ type Data = Readonly<Record<string, string>>;
 
 interface CachedValues {
   values: Promise<Data | null>;
+  /** The values, once they have been read; null for a secret that has none. */
+  read: Data | null | undefined;
   /** Time of the read, in milliseconds. */
   since: number;
   /** Time for which the values may be kept, in milliseconds. */
@@ -58,6 +60,19 @@ export class SecretValues {
     );
   }
 
+  /**
+   * Returns one value if it is in memory and need not be read again yet; undefined if `value` has to be asked. A call
+   * does not wait for what is here.
+   */
+  held(secretName: string, key: string): string | undefined {
+    const secret = this.#catalogue.snapshot.named("secret", secretName);
+    if (!secret || !hasOwnRef(secret)) return undefined;
+    const entry = this.#cache.get(statusOf(secretKind, secret).externalRef);
+    if (!entry?.read || this.#elapsed() - entry.since >= entry.keepFor * aheadAfter) return undefined;
+    const value = entry.read[key];
+    return typeof value === "string" && headerFault(value) === undefined ? value : undefined;
+  }
+
   /** Returns one value, for a call to a provider. The error names secret and key and says why, never a value. */
   async value(secretName: string, key: string): Promise<string> {
     const secret = () => this.#catalogue.snapshot.named("secret", secretName);
@@ -104,9 +119,20 @@ export class SecretValues {
 
   #load(secret: Row, ref: string, since: number): CachedValues {
     const driver = this.#backends.driver(this.#backendOf(secret));
-    const entry = { values: driver.read(ref), since, keepFor: driver.keepFor ?? Infinity, nextAhead: 0 };
+    const entry: CachedValues = {
+      values: driver.read(ref),
+      read: undefined,
+      since,
+      keepFor: driver.keepFor ?? Infinity,
+      nextAhead: 0,
+    };
     this.#cache.set(ref, entry);
-    entry.values.catch(() => this.#forget(ref, entry));
+    entry.values.then(
+      (values) => {
+        entry.read = values;
+      },
+      () => this.#forget(ref, entry),
+    );
     if (this.#cache.size > cacheSize) this.#cache.delete(this.#cache.keys().next().value!);
     return entry;
   }
@@ -118,7 +144,13 @@ export class SecretValues {
     driver.read(ref).then(
       (values) => {
         if (this.#cache.get(ref) === entry)
-          this.#cache.set(ref, { ...entry, values: Promise.resolve(values), since, nextAhead: 0 });
+          this.#cache.set(ref, {
+            ...entry,
+            values: Promise.resolve(values),
+            read: values,
+            since,
+            nextAhead: 0,
+          });
       },
       () => {
         entry.nextAhead = this.#elapsed() + aheadPause;
@@ -139,9 +171,13 @@ export class SecretValues {
 
 /** Returns the ref of a secret's values. Throws AppError for a row that points at the values of another secret. */
 function refOf(secret: Row): string {
-  const { externalRef } = statusOf(secretKind, secret);
-  if (externalRef.startsWith(`${secret.id}/`)) return externalRef;
+  if (hasOwnRef(secret)) return statusOf(secretKind, secret).externalRef;
   throw new AppError("secret_unavailable", `secret "${secret.name}" points at the values of another one`);
+}
+
+function hasOwnRef(secret: Row): boolean {
+  const { externalRef } = statusOf(secretKind, secret);
+  return externalRef.startsWith(secret.id) && externalRef[secret.id.length] === "/";
 }
 
 function mustBeThere(secret: Row, values: Data | null): Data {

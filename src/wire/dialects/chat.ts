@@ -4,7 +4,7 @@ import { sseFrame } from "../sse.ts";
 import { openaiError } from "./errors.ts";
 import { openRouterFields } from "./model-fields.ts";
 import type { DialectWire } from "./types.ts";
-import { largestLimit, presentCounts, tokenCount, type Usage, usageOf } from "./usage.ts";
+import { largestLimit, tokenCount, type Usage, usageOf, withCounts } from "./usage.ts";
 
 /** OpenAI chat completions, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -110,22 +110,23 @@ export function chatUsage(usage: unknown): Usage | undefined {
   const prompt = counts.prompt_tokens_details ?? counts.input_tokens_details ?? counts.input_token_details;
   const completion = counts.completion_tokens_details ?? counts.output_tokens_details;
   const promptTokens = tokenCount(counts.prompt_tokens ?? counts.input_tokens);
-  const told = tokenCount(counts.completion_tokens ?? counts.output_tokens);
-  const unnamed = tokenCount(counts.total_tokens) - promptTokens - told;
+  const named = tokenCount(counts.completion_tokens ?? counts.output_tokens);
+  const unnamed = tokenCount(counts.total_tokens) - promptTokens - named;
   const reasoning = tokenCount(completion?.reasoning_tokens);
-  return {
+  const told: Usage = {
     promptTokens,
-    completionTokens: told > 0 && unnamed > 0 && reasoning > 0 ? told + unnamed : told,
+    completionTokens: named > 0 && unnamed > 0 && reasoning > 0 ? named + unnamed : named,
     cachedTokens: tokenCount(prompt?.cached_tokens ?? counts.prompt_cache_hit_tokens),
-    ...presentCounts({
-      cacheWriteTokens: prompt?.cache_write_tokens,
-      audioInputTokens: prompt?.audio_tokens,
-      imageInputTokens: prompt?.image_tokens,
-      audioOutputTokens: completion?.audio_tokens,
-      imageOutputTokens: completion?.image_tokens,
-      seconds: counts.seconds,
-    }),
   };
+  if (!prompt && !completion && counts.seconds === undefined) return told;
+  return withCounts(told, {
+    cacheWriteTokens: prompt?.cache_write_tokens,
+    audioInputTokens: prompt?.audio_tokens,
+    imageInputTokens: prompt?.image_tokens,
+    audioOutputTokens: completion?.audio_tokens,
+    imageOutputTokens: completion?.image_tokens,
+    seconds: counts.seconds,
+  });
 }
 
 /** Returns the usage of a chunk, also where Groq puts it. */

@@ -4,7 +4,7 @@ import { requireMessages } from "./chat.ts";
 import { anthropicError } from "./errors.ts";
 import { anthropicFields } from "./model-fields.ts";
 import type { DialectWire } from "./types.ts";
-import { presentCounts, tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
+import { tokenCount, tokenLimit, type Usage, usageOf, withCounts } from "./usage.ts";
 
 /** Anthropic messages, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -79,12 +79,12 @@ export function messagesUsage(usage: unknown): Usage | undefined {
     tokenCount(counts.cache_creation_input_tokens),
     cacheWrite1hTokens + tokenCount(counts.cache_creation?.ephemeral_5m_input_tokens),
   );
-  return {
+  const told: Usage = {
     promptTokens: tokenCount(counts.input_tokens) + cachedTokens + cacheWriteTokens,
     completionTokens: tokenCount(counts.output_tokens),
     cachedTokens,
-    ...presentCounts({ cacheWriteTokens, cacheWrite1hTokens }),
   };
+  return cacheWriteTokens > 0 ? withCounts(told, { cacheWriteTokens, cacheWrite1hTokens }) : told;
 }
 
 /** The counts of the prompt. */

@@ -4,7 +4,7 @@ import { typedFrame } from "../sse.ts";
 import { chat } from "./chat.ts";
 import { openaiError, providerCode } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
-import { presentCounts, tokenCount, tokenLimit, type Usage, usageOf } from "./usage.ts";
+import { tokenCount, tokenLimit, type Usage, usageOf, withCounts } from "./usage.ts";
 
 /** OpenAI responses, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -73,12 +73,12 @@ export interface ResponsesError {
 export function responsesUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as ResponsesUsage;
-  return {
+  const told: Usage = {
     promptTokens: tokenCount(counts.input_tokens),
     completionTokens: tokenCount(counts.output_tokens),
     cachedTokens: tokenCount(counts.input_tokens_details?.cached_tokens),
-    ...presentCounts({ cacheWriteTokens: counts.input_tokens_details?.cache_write_tokens }),
   };
+  return withCounts(told, { cacheWriteTokens: counts.input_tokens_details?.cache_write_tokens });
 }
 
 export const responses: DialectWire = {

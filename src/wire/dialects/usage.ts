@@ -44,7 +44,17 @@ type Counts = Omit<Usage, "promptTokens" | "completionTokens" | "cachedTokens" |
 
 /** Returns the counts that are above 0. */
 export function presentCounts(counts: Partial<Record<keyof Counts, unknown>>): Counts {
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => tokenCount(count) > 0)) as Counts;
+  return withCounts<Counts>({}, counts);
+}
+
+/** Adds the counts that are above 0 to a usage, and returns it. Runs for every call, so it makes no lists of fields. */
+export function withCounts<To extends Counts>(usage: To, counts: Partial<Record<keyof Counts, unknown>>): To {
+  const added: Counts = usage;
+  for (const name in counts) {
+    const count = tokenCount(counts[name as keyof Counts]);
+    if (count > 0) added[name as keyof Counts] = count;
+  }
+  return usage;
 }
 
 /** Returns the `usage` of an answer; undefined where it has none. */
@@ -59,6 +69,10 @@ export function tokenLimit(value: unknown): number | undefined {
 
 /** Returns the largest of several limits of tokens: which of them a provider heeds is its own choice. */
 export function largestLimit(...values: readonly unknown[]): number | undefined {
-  const limits = values.map(tokenLimit).filter((limit) => limit !== undefined);
-  return limits.length > 0 ? Math.max(...limits) : undefined;
+  let largest: number | undefined;
+  for (const value of values) {
+    const limit = tokenLimit(value);
+    if (limit !== undefined && (largest === undefined || limit > largest)) largest = limit;
+  }
+  return largest;
 }

@@ -6,8 +6,10 @@ import type { Change, Contents, Ref, Row, Session } from "./types.ts";
 
 /** Rows of one kind. */
 export interface Table<R = Row> {
-  /** Rows by `scope/name`; the scope is "" for most kinds. */
+  /** Rows outside any scope, by name: most kinds have no scopes. */
   readonly byName: ReadonlyMap<string, R>;
+  /** Rows of a scope, by `scope/name`. */
+  readonly scoped: ReadonlyMap<string, R>;
   /** Rows sorted by name, then scope. */
   readonly sorted: readonly R[];
 }
@@ -60,7 +62,7 @@ function emptyState(): VolatileState {
   };
 }
 
-const emptyTable: Table = { byName: new Map(), sorted: [] };
+const emptyTable: Table = { byName: new Map(), scoped: new Map(), sorted: [] };
 
 /** Returns the key of a row in `Table.byName`. */
 export function nameKey(scope: string, name: string): string {
@@ -122,14 +124,19 @@ export class Snapshot {
     const table =
       sorted.length === 0
         ? emptyTable
-        : { byName: new Map(sorted.map((row) => [nameKey(row.scope, row.name), row])), sorted };
+        : {
+            byName: new Map(sorted.filter(({ scope }) => scope === "").map((row) => [row.name, row])),
+            scoped: new Map(sorted.map((row) => [nameKey(row.scope, row.name), row])),
+            sorted,
+          };
     this.#tables.set(kind, table);
     return table;
   }
 
   /** Returns the row of a kind and name; undefined if there is none. */
   named<Name extends string>(kind: Name, name: string, scope = ""): RowOf<Name> | undefined {
-    return this.table(kind).byName.get(nameKey(scope, name));
+    const { byName, scoped } = this.table(kind);
+    return scope === "" ? byName.get(name) : scoped.get(nameKey(scope, name));
   }
 
   /** Returns the references of a row to others. */

@@ -92,21 +92,24 @@ function infer(server: Server, call: Call, operation: Operation): Promise<Respon
     principal,
     requestId,
     httpRequest: request,
+    name: idOrName === undefined ? undefined : nameOf(server, principal, idOrName),
     onLastBytes: () => server.endQuiet(request, peer),
-    ...(idOrName !== undefined && { name: nameOf(server, principal, idOrName) }),
-    read: async () => {
-      const parsed = await readRequest(server, call, operation);
-      const persona = idOrName === undefined ? personaInModel(parsed.body["model"]) : undefined;
-      if (persona === undefined) return parsed;
-      return toPersona(parsed, operation, findPersona(server.catalogue.snapshot, principal, persona));
-    },
+    read: () => readRequest(server, call, operation),
   });
 }
 
+const inflated = { inflate: true };
+
+/** Reads a request. Its model may name a persona where the path names no llm. */
 async function readRequest(server: Server, call: Call, operation: Operation): Promise<ParsedRequest> {
-  if (operations[operation].isForm) return readForm(call, server.deadlines);
-  const text = await readText(call, server.deadlines, { inflate: true });
-  return parseCall(text, operation);
+  const read = operations[operation].isForm
+    ? await readForm(call, server.deadlines)
+    : parseCall(await readText(call, server.deadlines, inflated), operation);
+  const parsed = read instanceof Promise ? await read : read;
+  const isByModel = call.params["idOrName"] === undefined;
+  const persona = isByModel ? personaInModel(parsed.body["model"]) : undefined;
+  if (persona === undefined) return parsed;
+  return toPersona(parsed, operation, findPersona(server.catalogue.snapshot, call.principal, persona));
 }
 
 /** Returns the name of an llm, by which rights are decided; the id itself if the caller may not run the llm. */

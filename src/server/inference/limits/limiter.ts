@@ -100,23 +100,19 @@ export class Limiter {
     characters: number,
     maxTokens: number | undefined,
     choices = 1,
-    units: BilledUnits = {},
+    units?: BilledUnits,
   ): Admission {
     const elapsed = this.#elapsed();
     const today = dayOf(this.#now());
-    const output = Math.min(maxTokens ?? maxReserved, maxReserved) * choices;
-    const estimate = {
-      promptTokens: Math.ceil(characters / charactersPerToken),
-      completionTokens: output,
-      cachedTokens: 0,
-      ...units,
-      countedHere: true as const,
-    };
+    const completionTokens = Math.min(maxTokens ?? maxReserved, maxReserved) * choices;
+    const promptTokens = Math.ceil(characters / charactersPerToken);
     const holders = this.#holdersOf(principal);
-    const wanted: Amount = {
-      tokens: estimate.promptTokens + output,
-      costMicros: holders.length > 0 ? Math.max(...llms.map((llm) => costOf(llm, estimate) ?? 0)) : 0,
-    };
+    const wanted: Amount = { tokens: promptTokens + completionTokens, costMicros: 0 };
+    if (holders.length > 0) {
+      const tokens = { promptTokens, completionTokens, cachedTokens: 0 };
+      const estimate = { ...tokens, ...units, countedHere: true as const };
+      for (const llm of llms) wanted.costMicros = Math.max(wanted.costMicros, costOf(llm, estimate) ?? 0);
+    }
     for (const holder of holders) this.#check(holder, llms, wanted, today, elapsed);
     const own = this.#accountsOf(principal);
     for (const account of own) {

@@ -112,7 +112,7 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
       requestId: `req_${++calls}`,
       httpRequest: new Request("http://localhost/", signal && { signal }),
       onLastBytes() {},
-      read: () => parseCall(text, "chat"),
+      read: async () => parseCall(text, "chat"),
       ...(name !== undefined && { name }),
     });
   const askText = async (text: string, name?: string): Promise<CallResult> => {

@@ -102,13 +102,21 @@ export function openSqlite(
     }
   }
 
+  let isClosed = false;
+  /** One transaction for all work: to make one costs as much as a small write. */
+  const transaction = database.transaction((work: () => unknown) => work());
+  const inTransaction = <T>(work: () => T, kind: "deferred" | "immediate"): T => {
+    if (isClosed) throw new StoreError("unavailable");
+    return transaction[kind](work) as T;
+  };
+
   /** Runs reads that all see the same state. */
-  const reading = <T>(work: () => T) => guarded(() => database.transaction(work).deferred());
+  const reading = <T>(work: () => T) => guarded(() => inTransaction(work, "deferred"));
 
   /** Runs a write, with the write lock from its beginning: a transaction that reads first may fail to get the lock. */
   async function writing<T>(work: () => T): Promise<T> {
     try {
-      const result = await locks.write(() => database.transaction(work).immediate());
+      const result = await locks.write(() => inTransaction(work, "immediate"));
       checkpoints.wrote();
       isStuck = false;
       return result;
@@ -262,6 +270,7 @@ export function openSqlite(
       if (isStuck) await writing(() => void db.run(sql`update usage_through set row = row`));
     },
     close: async () => {
+      isClosed = true;
       followers.clear();
       checkpoints.stop();
       try {
