@@ -1,14 +1,22 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
 import { decideOnRow } from "../core/access/parts.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { hasSameRights } from "../core/access/principals.ts";
 import type { RowChange } from "../core/catalogue/catalogue.ts";
 import type { Row } from "../core/store/types.ts";
-import { eventResponse } from "./event-stream.ts";
+import { type EventStream, eventResponse } from "./event-stream.ts";
 import { wholeNumberIn } from "./query.ts";
 import type { Call } from "./route.ts";
 import type { Server } from "./server.ts";
+
+/** The most rows that a watch sends in one turn of the event loop. */
+const rowsInTurn = 100;
+/** The most changes that wait while the rows are being sent. */
+const maxWaiting = 10_000;
+/** Milliseconds between two looks if a slow reader has taken what was sent. */
+const slowReader = 50;
 
 /**
  * Returns changes of a kind as server-sent events: `added`, `modified` and `deleted`, with the revision as their id.
@@ -23,6 +31,8 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
     throw new AppError("watch_expired", "changes that far back are no longer known", { hint: "list again" });
   const { principal } = call;
   return eventResponse(server, call, (stream) => {
+    /** Changes that come while the rows are being sent. */
+    let waiting: RowChange[] | undefined;
     const sendChanges = (changes: readonly RowChange[]) => {
       for (const change of changes) {
         if (change.kind !== kind.kind) continue;
@@ -33,16 +43,47 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
     const unsubscribe = catalogue.subscribe((changes) => {
       // With other rights other rows are visible: the watcher lists again.
       if (!changes || !hasSameRights(catalogue.snapshot, principal)) return stream.end();
+      if (waiting) {
+        waiting.push(...changes);
+        if (waiting.length > maxWaiting) stream.end();
+        return;
+      }
       sendChanges(changes);
       if (stream.isOverrun) stream.end();
     });
     stream.onEnd(unsubscribe);
     if (since !== undefined) return sendChanges(missed);
     const { revision } = catalogue.snapshot;
-    for (const row of server.resources.list(principal, kind))
-      stream.send("added", revision, server.resources.present(principal, kind, row));
-    stream.send("synced", revision, {});
+    const rows = server.resources.list(principal, kind);
+    const sendRows = (from: number, to: number) => {
+      for (const row of rows.slice(from, to))
+        stream.send("added", revision, server.resources.present(principal, kind, row));
+    };
+    const finish = () => {
+      stream.send("synced", revision, {});
+      const changes = waiting ?? [];
+      waiting = undefined;
+      sendChanges(changes);
+    };
+    sendRows(0, rowsInTurn);
+    if (rows.length <= rowsInTurn) return finish();
+    waiting = [];
+    void inTurns(rows.length, stream, sendRows).then(() => stream.isEnded || finish());
   });
+}
+
+/** Sends further rows, some in each turn of the event loop, so that many rows hold up no other request (T128). */
+async function inTurns(
+  count: number,
+  stream: EventStream,
+  send: (from: number, to: number) => void,
+): Promise<void> {
+  for (let from = rowsInTurn; from < count; from += rowsInTurn) {
+    await nextTurn();
+    while (stream.isOverrun && !stream.isEnded) await Bun.sleep(slowReader);
+    if (stream.isEnded) return;
+    send(from, from + rowsInTurn);
+  }
 }
 
 /** Returns the event of a change for a principal; undefined if the principal may see the row neither before nor after. */

@@ -121,21 +121,35 @@ export class Metrics implements Gauges {
 
   /** Returns all metrics in the text format of Prometheus, version 0.0.4. */
   render(): string {
-    const lines: string[] = [];
+    return [...this.pieces(Number.POSITIVE_INFINITY)].join("");
+  }
+
+  /** Makes the same in pieces of about so many characters: a server with thousands of llms has megabytes of it. */
+  *pieces(characters: number): Generator<string, undefined> {
+    let piece = "";
+    for (const line of this.#lines()) {
+      piece += `${line}\n`;
+      if (piece.length < characters) continue;
+      yield piece;
+      piece = "";
+    }
+    if (piece !== "") yield piece;
+  }
+
+  *#lines(): Generator<string> {
     for (const [name, { help, type, read }] of this.#gauges) {
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+      yield `# HELP ${name} ${help}`;
+      yield `# TYPE ${name} ${type}`;
       const values = read();
-      if (typeof values === "number") lines.push(`${name} ${values}`);
-      else for (const [labels, value] of values) lines.push(`${name}{${labelText(labels)}} ${value}`);
+      if (typeof values === "number") yield `${name} ${values}`;
+      else for (const [labels, value] of values) yield `${name}{${labelText(labels)}} ${value}`;
     }
     for (const [name, metric] of Object.entries(metrics)) {
       const type = "buckets" in metric ? "histogram" : "counter";
-      lines.push(`# HELP ${name} ${metric.help}`, `# TYPE ${name} ${type}`);
-      for (const [labels, series] of this.#series.get(name as Name) ?? []) {
-        lines.push(...series.lines(name, labels));
-      }
+      yield `# HELP ${name} ${metric.help}`;
+      yield `# TYPE ${name} ${type}`;
+      for (const [labels, series] of this.#series.get(name as Name) ?? []) yield* series.lines(name, labels);
     }
-    return `${lines.join("\n")}\n`;
   }
 }
 

@@ -6,6 +6,7 @@ import { rightFor } from "../../core/access/parts.ts";
 import type { Row } from "../../core/store/types.ts";
 import { readObject } from "../body.ts";
 import { kindRoutes } from "../kinds/index.ts";
+import { listPieces, longResponse } from "../long-response.ts";
 import { wholeNumberIn } from "../query.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -133,12 +134,15 @@ function list(server: Server, kind: Kind, call: Call): Response {
   const limit = wholeNumberIn(query, "limit");
   const from = startOf(rows, query.get("cursor"));
   const page = from < 0 ? [] : rows.slice(from, limit === undefined ? undefined : from + limit);
-  const headers: Record<string, string> = { "x-mcpctl-revision": String(server.catalogue.snapshot.revision) };
+  const headers: Record<string, string> = {
+    "content-type": "application/json;charset=utf-8",
+    "x-mcpctl-revision": String(server.catalogue.snapshot.revision),
+  };
   const last = page.at(-1);
   if (last && from + page.length < rows.length) headers["x-mcpctl-cursor"] = `${last.name}/${last.scope}`;
-  return Response.json(
-    page.map((row) => server.resources.present(principal, kind, row)),
-    { headers },
+  return longResponse(
+    listPieces(page, (row) => server.resources.present(principal, kind, row)),
+    headers,
   );
 }
 

@@ -1,5 +1,6 @@
 import { kinds } from "../../../kinds/index.ts";
 import { version } from "../../../version.ts";
+import { longResponse, pieceCharacters } from "../long-response.ts";
 import { openApi } from "../openapi.ts";
 import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -9,8 +10,8 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
   const plain = (text: string, status = 200) =>
     new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
   const metrics = () =>
-    new Response(server.metrics.render(), {
-      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+    longResponse(server.metrics.pieces(pieceCharacters), {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
     });
   const welcome = (path: "/" | "/v1"): Route => ({
     method: "GET",
