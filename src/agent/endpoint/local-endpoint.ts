@@ -21,6 +21,10 @@ export interface LocalEndpointOptions {
   outbound: Outbound;
   /** Logs each failover, and each one that fails. */
   log(line: string): void;
+  /** The most requests at a time; 256 if not given: each may hold 32 MB. */
+  maxRequests?: number;
+  /** Seconds without a byte after which a connection is closed, unless it waits for a response; 60 if not given. */
+  idleSeconds?: number;
 }
 
 export interface LocalEndpoint {
@@ -43,9 +47,6 @@ const passedOn = [
   "x-request-id",
 ];
 
-/** Seconds without a request after which a connection is closed. */
-const idleSeconds = 60;
-
 const maxErrorBytes = 256 * 1024;
 
 /**
@@ -56,6 +57,7 @@ const maxErrorBytes = 256 * 1024;
  * @throws AppError `unavailable` when the port is taken; `invalid_request` for an address that others can reach
  */
 export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint {
+  const { maxRequests = 256, idleSeconds = 60 } = options;
   const { hostname, port } = options.listen;
   if (!/^(127(\.\d{1,3}){3}|::1|localhost)$/.test(hostname))
     throw new AppError("invalid_request", `the local endpoint does not listen on ${hostname}`, {
@@ -70,9 +72,11 @@ export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint 
       idleTimeout: idleSeconds,
       maxRequestBodySize: 64 * 1024 * 1024,
       async fetch(request, bun) {
-        // The server sends comments on quiet streams. The idle limit is for the time between two requests.
-        bun.timeout(request, 0);
-        const response = await handleFramed(request, (own) => respond(own, options));
+        if (bun.pendingRequests > maxRequests) return tooMany(request, maxRequests);
+        // The server sends comments on quiet streams. The idle limit is for the time between two requests, and for the
+        // bytes of a body.
+        const onRead = () => bun.timeout(request, 0);
+        const response = await handleFramed(request, (own) => respond(own, options, onRead));
         const seconds = secondsUntilClose(request, response, idleSeconds);
         if (seconds > 0) bun.timeout(request, seconds);
         // A tool of this machine connects again at no cost.
@@ -90,7 +94,22 @@ export function openLocalEndpoint(options: LocalEndpointOptions): LocalEndpoint 
   }
 }
 
-async function respond(request: Request, options: LocalEndpointOptions): Promise<Response> {
+function tooMany(request: Request, most: number): Response {
+  const error = new AppError("unavailable", `the local endpoint has ${most} requests under way`, {
+    hint: "try again when some of them have ended",
+    retryAfter: 1,
+  });
+  const response = failure(URL.parse(request.url)?.pathname ?? "/v1/", error);
+  response.headers.set("connection", "close");
+  return response;
+}
+
+/** @param onRead called when the whole request has arrived */
+async function respond(
+  request: Request,
+  options: LocalEndpointOptions,
+  onRead: () => void,
+): Promise<Response> {
   // With an invalid Host header, Bun gives only the path, or a text that is not a URL.
   const url = URL.parse(request.url, options.server);
   try {
@@ -104,7 +123,9 @@ async function respond(request: Request, options: LocalEndpointOptions): Promise
     const origin = request.headers.get("origin");
     if (origin !== null && request.method !== "GET" && isForeignPage(origin, request.headers.get("host")))
       throw new AppError("forbidden", "requests of web pages are refused");
-    return await forward(await readLocalRequest(request), options);
+    const caller = await readLocalRequest(request);
+    onRead();
+    return await forward(caller, options);
   } catch (thrown) {
     const error = thrown instanceof AppError ? thrown : new AppError("internal", "internal error");
     if (error.code === "internal") options.log(`the local endpoint failed: ${String(thrown)}`);

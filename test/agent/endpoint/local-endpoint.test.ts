@@ -7,6 +7,7 @@ import type { LocalProvider, Providers } from "../../../src/agent/core/provider.
 import { openLocalEndpoint } from "../../../src/agent/endpoint/local-endpoint.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import { operations } from "../../../src/wire/dialects/operations.ts";
+import { BareCaller, until } from "../../support/bare-caller.ts";
 import { requestHead, sendRaw } from "../../support/raw-http.ts";
 import { must, type TestServer, testServer } from "../../support/server.ts";
 import {
@@ -48,7 +49,13 @@ interface Setup {
 /** Starts a server with an llm, and an endpoint with a local provider for its failover. */
 async function testProviders(
   script: Script,
-  options: { nearby?: Script; grants?: object[]; config?: Partial<ProviderConfig>; through?: string } = {},
+  options: {
+    nearby?: Script;
+    grants?: object[];
+    config?: Partial<ProviderConfig>;
+    through?: string;
+    limits?: { maxRequests?: number; idleSeconds?: number };
+  } = {},
 ): Promise<Setup> {
   const server = await testServer();
   const [remote, nearby] = [upstream(script), upstream(options.nearby ?? local)];
@@ -68,6 +75,7 @@ async function testProviders(
     providers: { all: [provider] } as unknown as Providers,
     outbound,
     log: (line) => logged.push(line),
+    ...options.limits,
   });
   onTestFinished(async () => {
     await endpoint.close();
@@ -235,6 +243,36 @@ describe("the local endpoint", () => {
       const headers = { origin, authorization: `Bearer ${bearer}` };
       expect((await ask(question, headers)).status).toBe(200);
     }
+  });
+
+  it("has so many requests at a time at most, and goes on when they end (T129)", async () => {
+    const held: (() => void)[] = [];
+    const script: Script = async (asked, connection) => {
+      await new Promise<void>((resolve) => held.push(resolve));
+      await goodProvider(asked, connection);
+    };
+    const { ask, bearer, url } = await testProviders(script, { limits: { maxRequests: 2 } });
+    const calls = [ask(), ask()];
+    await until(() => held.length === 2);
+    const refused = await ask();
+    expect([
+      refused.status,
+      refused.headers.get("retry-after"),
+      (await refused.json()).error.message,
+    ]).toEqual([503, "1", expect.stringContaining("2 requests under way")]);
+    for (const end of held) end();
+    for (const call of calls) expect((await call).status).toBe(200);
+    const models = await fetch(`${url}/models`, { headers: { authorization: `Bearer ${bearer}` } });
+    expect(models.status).toBe(200);
+  });
+
+  it("closes a connection in the middle of a body that does not go on (T129)", async () => {
+    const { url, remote } = await testProviders(goodProvider, { limits: { idleSeconds: 1 } });
+    const caller = new BareCaller(Number(new URL(url).port));
+    const length = { "content-type": "application/json", "content-length": "100" };
+    caller.socket.write(`${requestHead("POST", "/v1/chat/completions", length)}{"model":`);
+    await caller.met(() => caller.closed !== undefined);
+    expect(remote.seen).toEqual([]);
   });
 
   it("cancels the server's call when the caller disconnects", async () => {
