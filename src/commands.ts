@@ -82,6 +82,16 @@ export const commands: Commands = {
     summary: "Delete objects",
     load: async () => (await import("./cli/cmd/delete.ts")).deleteVerb,
   },
+  "attach-server": {
+    group: "Change",
+    summary: "Attach an MCP server to a project, which then offers its tools",
+    load: async () => (await import("./cli/cmd/attach-server.ts")).attachServer,
+  },
+  "detach-server": {
+    group: "Change",
+    summary: "Detach an MCP server from a project",
+    load: async () => (await import("./cli/cmd/detach-server.ts")).detachServer,
+  },
   migrate: {
     group: "Change",
     summary: "Move secrets from one secret backend to another",
@@ -106,6 +116,11 @@ export const commands: Commands = {
     group: "Access",
     summary: "Let the llm of another user join a pool",
     load: async () => (await import("./cli/cmd/admit.ts")).admit,
+  },
+  approve: {
+    group: "Access",
+    summary: "Accept the changed tools of an MCP server",
+    load: async () => (await import("./cli/cmd/approve.ts")).approve,
   },
   passwd: {
     group: "Access",

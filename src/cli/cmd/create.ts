@@ -38,6 +38,10 @@ export const create = defineVerb({
         "mcpctl create token laptop --bind role:run,resource:llms --ttl 30d",
         "Create a token, which is printed this once",
       ],
+      [
+        "mcpctl create server files --from-template filesystem --set FOLDER=/srv/notes",
+        "Create an MCP server",
+      ],
       ...createExamples(),
     ],
   },
@@ -70,13 +74,16 @@ export const create = defineVerb({
       context.terminal.err(notes);
       return;
     }
-    const fields = await fieldsFrom(kind, name, args, context);
+    const given = await fieldsFrom(kind, name, args, context);
+    const start = await extension.startFrom?.(name, args, context);
+    const fields = { ...start?.fields, ...given };
     const manifest = { kind, name, fields, source: "the command line" };
     const query = extension.createQuery?.(args) ?? {};
     const client = await context.client();
-    const { what, object } = args.force
-      ? await createOrUpdate(client, manifest, query)
-      : { what: "created", object: await createNew(client, manifest, query) };
+    const { what, object } = await write(client, manifest, query, args.force).catch(async (error) => {
+      await start?.undo?.();
+      throw error;
+    });
     warnAbout(kind, object, extension, context.terminal);
     context.terminal.out(resultText(format, kind, object, lineOf(kind, object, what), extension));
   },
@@ -84,6 +91,16 @@ export const create = defineVerb({
 
 function lineOf(kind: Kind, object: Resource, what: string): string {
   return `${kind.kind} '${object.name}' ${what} (id: ${object.id})`;
+}
+
+async function write(
+  client: ApiClient,
+  manifest: Manifest,
+  query: Record<string, string>,
+  force: boolean,
+): Promise<{ what: string; object: Resource }> {
+  if (force) return createOrUpdate(client, manifest, query);
+  return { what: "created", object: await createNew(client, manifest, query) };
 }
 
 async function createNew(

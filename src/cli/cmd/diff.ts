@@ -12,8 +12,8 @@ import { inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
 import { changesTo, defaultOf, findLive } from "../manifest/reconcile.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
-import { paint } from "../terminal/paint.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { coloredDiff } from "./diff/colored-diff.ts";
 import { unifiedDiff } from "./diff/line-diff.ts";
 
 /** `mcpctl diff -f FILE` */
@@ -44,7 +44,7 @@ async function diffFiles(paths: readonly string[], context: Context): Promise<nu
       const text = await difference(client, manifest, terminal);
       if (text === "") continue;
       differs = true;
-      terminal.out(colored(escapeBlock(text), terminal.color));
+      terminal.out(coloredDiff(escapeBlock(text), terminal.color));
     }
     return differs ? 1 : 0;
   } catch (error) {
@@ -87,14 +87,4 @@ function orderedLike(other: unknown, value: unknown): unknown {
   const before = Object.keys(other).filter((key) => Object.hasOwn(value, key));
   const keys = new Set([...before, ...Object.keys(value)]);
   return Object.fromEntries([...keys].map((key) => [key, orderedLike(other[key], value[key])]));
-}
-
-function colored(text: string, color: boolean): string {
-  return text
-    .split("\n")
-    .map((line) => {
-      if (line.startsWith("+")) return paint(color, "green", line);
-      return line.startsWith("-") ? paint(color, "red", line) : line;
-    })
-    .join("\n");
 }

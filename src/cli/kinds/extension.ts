@@ -26,6 +26,17 @@ export interface KindExtension {
     args: Readonly<Record<string, Value>>,
     context: Context,
   ): Promise<SpecialCreation | undefined>;
+  /**
+   * Fields that the flags of `create KIND` start from and may replace.
+   *
+   * @param args the flags of `create KIND`
+   * @returns undefined if the flags do not ask for it
+   */
+  startFrom?(
+    name: string,
+    args: Readonly<Record<string, Value>>,
+    context: Context,
+  ): Promise<StartingFields | undefined>;
   /** Lines and sections of `describe`, by the field whose place they take. An empty list leaves the field out. */
   describe?(object: Resource, context: Context): FieldEntries | Promise<FieldEntries>;
   /** Warnings about an object that was just created or applied, each a sentence without the object's name. */
@@ -41,6 +52,13 @@ export interface KindExtension {
   currentPath?(live: Fields, path: readonly string[]): readonly string[] | undefined;
   /** Read-only fields as a change will leave them, for `diff`. */
   readOnlyAfter?(live: Fields, changes: Fields): Record<string, unknown>;
+}
+
+/** The fields that a new object starts from. */
+export interface StartingFields {
+  fields: Record<string, unknown>;
+  /** Removes what was made for it, when the object itself cannot be created. */
+  undo?(): Promise<void>;
 }
 
 /** An object that `createSpecially` has made. */

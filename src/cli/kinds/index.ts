@@ -6,6 +6,7 @@ const extensions: Readonly<Record<string, () => Promise<KindExtension>>> = {
   project: async () => (await import("./project.ts")).project,
   secret: async () => (await import("./secret.ts")).secret,
   secretbackend: async () => (await import("./secret-backend.ts")).secretBackend,
+  server: async () => (await import("./server.ts")).server,
   token: async () => (await import("./token.ts")).token,
 };
 

@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { NamedValue } from "../../../kinds/mcp-settings.ts";
-import { parsePackage } from "../../../kinds/packages.ts";
 import { normaliseMcpUrl } from "../../../net/provider-url.ts";
+import { parsePackage } from "../../../processes/launchers/package-source.ts";
 import { headerFault } from "../../../wire/header-value.ts";
 import type { McpServerRow } from "../store/typed-rows.ts";
 import type { Draft, Services } from "./hooks.ts";
@@ -66,7 +66,7 @@ export function checkSource(
   checkTransport(spec, source, fault);
   checkSandbox(spec, source, fault);
   if (source === "command") checkCommand(spec.command!, fault);
-  if (source === "package" && !parsePackage(spec.package!))
+  if (source === "package" && !isPinned(spec.package!))
     fault("package", "must be npm:@scope/name@1.2.3 or pypi:name==1.2.3, with one exact version");
   if (source === "image" && !imageForm.test(spec.image!))
     fault("image", "must be the name of an image such as docker.io/mcp/fetch:1.2 or one with @sha256:…");
@@ -79,6 +79,17 @@ export function checkSource(
 }
 
 type Fault = (field: string, message: string) => void;
+
+/** True for a package with one exact version: without one, tomorrow's start could run other code (T136). */
+function isPinned(text: string): boolean {
+  try {
+    const { registry, version = "" } = parsePackage(text);
+    return registry === "npm" ? /^\d+\.\d+\.\d+/.test(version) : version !== "";
+  } catch (error) {
+    if (error instanceof AppError) return false;
+    throw error;
+  }
+}
 
 const imageForm =
   /^(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::\d{1,5})?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;

@@ -1,6 +1,7 @@
 import { costLimitRoutes } from "./cost-limits.ts";
 import type { KindRoutes } from "./define.ts";
 import { llmRoutes } from "./llm.ts";
+import { mcpServerRoutes } from "./mcp-server.ts";
 import { secretRoutes } from "./secret.ts";
 import { secretBackendRoutes } from "./secret-backend.ts";
 
@@ -10,6 +11,7 @@ export const kindRoutes: Readonly<Record<string, KindRoutes>> = {
   llm: llmRoutes,
   secret: secretRoutes,
   secretbackend: secretBackendRoutes,
+  server: mcpServerRoutes,
   token: costLimitRoutes,
   user: costLimitRoutes,
 };

@@ -17,7 +17,7 @@ describe("the audit log", () => {
     await must(
       editor.call("PUT", "/api/v1/projects/p", {
         prompt: "canary-prompt-2",
-        servers: ["s"],
+        sampling: "deny",
         description: "",
       }),
     );
@@ -51,7 +51,7 @@ describe("the audit log", () => {
         token: "editor",
         tokenId,
         status: 200,
-        detail: { kind: "project", name: "p", id, fields: ["prompt", "servers"] },
+        detail: { kind: "project", name: "p", id, fields: ["prompt", "sampling"] },
       },
       {
         at: expect.any(String),

@@ -1,7 +1,9 @@
 import { oncePerObject } from "../../once-per-object.ts";
+import type { McpCondition } from "../../store/mcp-status.ts";
 import type { Snapshot } from "../../store/snapshot.ts";
 import type { InstanceRow, McpServerRow } from "../../store/typed-rows.ts";
 import type { Hooks } from "../hooks.ts";
+import { changesIn, type DefinitionChange } from "../mcp-pins.ts";
 import { checkHealthTool, checkHostProcesses, checkSecrets, isAnotherServer } from "../mcp-rights.ts";
 import { checkSource, sourceOf, transportOf } from "../mcp-source.ts";
 
@@ -35,11 +37,17 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
       ({ status: { state } }) => state === "running" || state === "idle",
     );
     const transport = transportOf(spec);
+    const changed = spec.toolChanges === "approve" ? changesIn(status) : [];
+    const state = status.state ?? "stopped";
+    const waits = changed.length > 0 && (state === "ready" || state === "stopped");
     return {
       ...(transport !== undefined && { transport }),
       source: sourceOf(spec),
-      status: status.state ?? "stopped",
-      conditions: status.conditions ?? [],
+      status: waits ? "changed" : state,
+      conditions: [
+        ...(status.conditions ?? []),
+        ...(changed.length > 0 ? [changedCondition(name, changed)] : []),
+      ],
       ready: answering.length,
       toolCount: status.tools?.length ?? 0,
       protocol: status.protocol,
@@ -47,6 +55,18 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
     };
   },
 };
+
+/** The most names of changed definitions in one condition. */
+const mostNamed = 10;
+
+function changedCondition(server: string, changed: readonly DefinitionChange[]): McpCondition {
+  const names = changed.slice(0, mostNamed).map(({ key }) => key.slice(key.indexOf("/") + 1));
+  const more = changed.length > mostNamed ? ` and ${changed.length - mostNamed} more` : "";
+  return {
+    type: "ToolsChanged",
+    message: `changed by the server and not offered: ${names.join(", ")}${more}. To see and accept: mcpctl approve server ${server}`,
+  };
+}
 
 const byServer = oncePerObject((snapshot: Snapshot) =>
   Map.groupBy(snapshot.table("instance").sorted, ({ status }) => status.server),

@@ -1,0 +1,40 @@
+import { AppError } from "../../errors.ts";
+import { kindOf } from "../../kinds/index.ts";
+import { anything } from "../client/answers.ts";
+import { objectPath } from "../client/objects.ts";
+import { defineVerb } from "../core/command.ts";
+import { projectOf } from "./attach-server.ts";
+
+/** `mcpctl detach-server NAME -p PROJECT` */
+export const detachServer = defineVerb({
+  meta: {
+    name: "detach-server",
+    description: "Detach an MCP server from a project",
+    about: `The project no longer offers the tools of the server. The server itself stays, also for other projects. You need
+      to be able to change the project.`,
+    usage: "NAME -p PROJECT",
+    examples: [["mcpctl detach-server files -p website", "Take the tools of files from the project website"]],
+  },
+  args: {
+    name: { type: "positional", description: "The name of the MCP server", complete: { kind: "server" } },
+  },
+  async run({ name }, context) {
+    const project = projectOf(context);
+    const client = await context.client();
+    const path = objectPath(kindOf("serverattachment"), name);
+    try {
+      await client.call("DELETE", path, { query: { project }, answer: anything });
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "not_found") throw error;
+      throw new AppError("not_found", `server "${name}" is not attached to project "${project}"`, {
+        cause: error,
+        hint: `to see what is: mcpctl get serverattachments -p ${project}`,
+      });
+    }
+    context.terminal.out(
+      context.flags.output === "name"
+        ? `serverattachment/${name}\n`
+        : `server '${name}' detached from project '${project}'\n`,
+    );
+  },
+});
