@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { defineKind, oneOf } from "./define.ts";
+import { defineKind, Owner, oneOf } from "./define.ts";
 
 export const agent = defineKind({
   kind: "agent",
@@ -47,7 +47,7 @@ export const agent = defineKind({
     status: oneOf(["active", "inactive", "hibernating"], {
       description: "The status of its llm; null if you may not see that llm",
     }),
-    owner: Type.String({ description: "The user who created it" }),
+    owner: Owner,
   }),
   volatile: ["status"],
   references: (agent) => [

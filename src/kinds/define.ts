@@ -179,6 +179,11 @@ export function nullable<T extends TSchema>(schema: T, options: Record<string, u
   return Type.Union([schema, Type.Null()], { default: null, ...options });
 }
 
+/** The read-only field `owner`. Objects stay when their user is deleted. */
+export const Owner = Type.Union([Type.String(), Type.Null()], {
+  description: "The user who created it; null if there is no such user, or no longer",
+});
+
 /** A reference to a value of a secret. */
 export const SecretKeyRef = Type.Object(
   {

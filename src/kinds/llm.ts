@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { aliasPattern, maxAliasLength } from "./aliases.ts";
-import { defineKind, nullable, oneOf, SecretKeyRef } from "./define.ts";
+import { defineKind, nullable, Owner, oneOf, SecretKeyRef } from "./define.ts";
 import { CallLimits, Capabilities, Price, Quirks, settingFlags, Timeouts } from "./llm-settings.ts";
 import { namePattern } from "./names.ts";
 import { llmTypes } from "./provider-types.ts";
@@ -92,7 +92,7 @@ export const llm = defineKind({
     learnedQuirks: Type.Record(Type.String(), Type.Unknown(), {
       description: "Quirks that refusals of the provider have taught in the last hour",
     }),
-    owner: Type.String({ description: "The user who created it" }),
+    owner: Owner,
   }),
   immutable: ["type"],
   volatile: ["lastSeenAt", "learnedQuirks"],

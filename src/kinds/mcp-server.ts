@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { defineKind, oneOf } from "./define.ts";
+import { defineKind, Owner, oneOf } from "./define.ts";
 import {
   Environment,
   Headers,
@@ -157,7 +157,7 @@ export const mcpServer = defineKind({
     listedAt: Type.Union([Type.String(), Type.Null()], {
       description: "The time when it was last asked for its tools",
     }),
-    owner: Type.String({ description: "The user who created it" }),
+    owner: Owner,
   }),
   volatile: ["status", "conditions", "ready", "toolCount", "protocol", "listedAt"],
   references: ({ env = [], headers = [] }) => [...secretsIn("env", env), ...secretsIn("headers", headers)],
@@ -179,9 +179,13 @@ export const mcpServer = defineKind({
     command: {
       field: "command",
       value: "WORD",
-      description: "A program of the server's host; may be repeated for its first arguments",
+      description: "A program of the server's host and its first arguments",
     },
-    arg: { field: "args", value: "ARG", description: "An argument; may be repeated. Write --arg=--flag" },
+    arg: {
+      field: "args",
+      value: "ARG",
+      description: "An argument; write --arg=--flag where it begins with a hyphen",
+    },
     env: {
       field: "env",
       parse: "named",

@@ -138,12 +138,12 @@ export const toolFlags: Readonly<Record<string, Flag>> = {
   allow: {
     field: "tools.allow",
     value: "TOOL",
-    description: "Offer only this tool; may be repeated, and * stands for any text",
+    description: "Offer only this tool; * stands for any text",
   },
   deny: {
     field: "tools.deny",
     value: "TOOL",
-    description: "Do not offer this tool; may be repeated, and * stands for any text",
+    description: "Do not offer this tool; * stands for any text",
   },
 };
 

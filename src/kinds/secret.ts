@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { defineKind } from "./define.ts";
+import { defineKind, Owner } from "./define.ts";
 
 export const secret = defineKind({
   kind: "secret",
@@ -31,7 +31,7 @@ export const secret = defineKind({
   readOnly: Type.Object({
     keys: Type.Array(Type.String(), { description: "The keys, without their values" }),
     externalRef: Type.String({ description: "The backend's name for the stored values" }),
-    owner: Type.String({ description: "The user who created it" }),
+    owner: Owner,
   }),
   immutable: ["backend"],
   writeOnly: ["data"],

@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { defineKind } from "./define.ts";
+import { defineKind, Owner } from "./define.ts";
 
 const Parameter = Type.Object(
   {
@@ -45,7 +45,7 @@ export const template = defineKind({
   ),
   readOnly: Type.Object({
     builtIn: Type.Boolean({ description: "True for one that comes with mcpctl, which cannot be changed" }),
-    owner: Type.String({ description: "The user who created it" }),
+    owner: Owner,
   }),
   columns: [
     { header: "NAME", path: "name" },
@@ -62,7 +62,7 @@ export const template = defineKind({
       field: "server",
       parse: "pairs",
       value: "k=v",
-      description: "A field of the server and its value, for example package=npm:name@1.2.3; may be repeated",
+      description: "A field of the server and its value, for example package=npm:name@1.2.3",
     },
   },
   example: {

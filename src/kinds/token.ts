@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { defineKind, nullable, oneOf } from "./define.ts";
+import { defineKind, nullable, Owner, oneOf } from "./define.ts";
 import { RoleBindings } from "./grants.ts";
 import { closedLimits, Limits, limitFlag } from "./limits.ts";
 
@@ -29,7 +29,7 @@ export const token = defineKind({
     { additionalProperties: false },
   ),
   readOnly: Type.Object({
-    owner: Type.String({ description: "The user who created it" }),
+    owner: Owner,
     maker: nullable(Type.String(), {
       description: "The token that made it, with which it ends; null if a user made it",
     }),

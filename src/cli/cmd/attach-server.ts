@@ -24,7 +24,6 @@ export const attachServer = defineVerb({
         "mcpctl attach-server github -p website --allow 'get_*' --allow 'search_*'",
         "Offer only tools that read, by patterns",
       ],
-      ["mcpctl get tools -p website", "See which tools the project offers, and why others are missing"],
     ],
   },
   args: {
@@ -38,13 +37,13 @@ export const attachServer = defineVerb({
       type: "string",
       multiple: true,
       valueHint: "TOOL",
-      description: "Offer only this tool; may be repeated, and * stands for any text",
+      description: "Offer only this tool; * stands for any text",
     },
     deny: {
       type: "string",
       multiple: true,
       valueHint: "TOOL",
-      description: "Do not offer this tool; may be repeated, and * stands for any text",
+      description: "Do not offer this tool; * stands for any text",
     },
   },
   async run({ name, prefix, allow, deny }, context) {

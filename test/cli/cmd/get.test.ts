@@ -221,6 +221,11 @@ describe("get", () => {
     expect((await cli("get llms", { server })).stdout).not.toContain("…");
   });
 
+  it("prints objects whose owner was deleted", async () => {
+    const server = fakeApi({ "GET /api/v1/servers": rows("server", { name: "files", owner: null }) });
+    expect((await cli("get servers -o wide", { server })).stdout).toMatch(/^files .* - +srv_/m);
+  });
+
   it("prints control characters and escape sequences as text (T42)", async () => {
     const evil = { name: "x", displayName: "\u001b]0;owned\u0007\u009b31m\nadmin\u202egnp" };
     const server = fakeApi({ "GET /api/v1/users": rows("user", evil) });

@@ -40,7 +40,7 @@ const mostGone = 1000;
  * @param acceptsAll true if the server may change its definitions by itself
  */
 export function withLists(before: McpServerStatus, lists: McpLists, acceptsAll: boolean): McpServerStatus {
-  const { instructions: _, ...rest } = before;
+  const { tools: _t, prompts: _p, resources: _r, resourceTemplates: _x, instructions: _i, ...rest } = before;
   const status: McpServerStatus = { ...rest, ...lists };
   const was = new Map(definitionsIn(before));
   const baseline: Record<string, PinnedDefinition> = {};
