@@ -346,6 +346,8 @@ describe("a kind", () => {
       "src/server/core/catalogue/attachments.ts",
       "src/server/core/catalogue/hooks/index.ts",
       "src/server/core/catalogue/hooks/project.ts",
+      "src/server/http/kinds/index.ts",
+      "src/server/http/kinds/project.ts",
     ];
     const naming = files
       .filter(({ path }) => !["cli", "kinds"].includes(roomOf(path)))

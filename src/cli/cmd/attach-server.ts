@@ -24,6 +24,7 @@ export const attachServer = defineVerb({
         "mcpctl attach-server github -p website --allow 'get_*' --allow 'search_*'",
         "Offer only tools that read, by patterns",
       ],
+      ["mcpctl get tools -p website", "See which tools the project offers, and why others are missing"],
     ],
   },
   args: {

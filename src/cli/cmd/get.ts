@@ -21,7 +21,8 @@ export const get = defineVerb({
       ("mcpctl explain" lists the kinds), several with commas, or "all".
 
       With -w the command first prints the objects there are and then every change, until Ctrl-C.
-      "mcpctl get usage" is a report of calls, tokens and cost, and "mcpctl get prices" of prices.`,
+      "mcpctl get usage" is a report of calls, tokens and cost, "mcpctl get prices" of prices, and "mcpctl get tools -p
+      PROJECT" of the tools of a project's MCP servers.`,
     usage: "KIND [NAME...] [flags]",
     examples: [
       ["mcpctl get llms", "List all llms"],
@@ -31,6 +32,10 @@ export const get = defineVerb({
       ["mcpctl get llms -o jsonpath='{[*].name}'", "Print only the names"],
       ["mcpctl get usage --by user,llm", "Sum up calls, tokens and cost of this month"],
       ["mcpctl get prices --llm claude", "Show what calls of an llm cost, and why"],
+      [
+        "mcpctl get tools -p website",
+        "List the tools of a project, and the reasons why some are not offered",
+      ],
     ],
   },
   args: {

@@ -2,6 +2,7 @@ import { costLimitRoutes } from "./cost-limits.ts";
 import type { KindRoutes } from "./define.ts";
 import { llmRoutes } from "./llm.ts";
 import { mcpServerRoutes } from "./mcp-server.ts";
+import { projectRoutes } from "./project.ts";
 import { secretRoutes } from "./secret.ts";
 import { secretBackendRoutes } from "./secret-backend.ts";
 
@@ -9,6 +10,7 @@ import { secretBackendRoutes } from "./secret-backend.ts";
 export const kindRoutes: Readonly<Record<string, KindRoutes>> = {
   group: costLimitRoutes,
   llm: llmRoutes,
+  project: projectRoutes,
   secret: secretRoutes,
   secretbackend: secretBackendRoutes,
   server: mcpServerRoutes,

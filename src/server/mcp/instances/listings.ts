@@ -1,6 +1,9 @@
+import { mcpServer } from "../../../kinds/mcp-server.ts";
 import type { ServerListing } from "../../../mcp/upstream/listing.ts";
 import type { Upstream } from "../../../mcp/upstream/upstream.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { withLists } from "../../core/catalogue/mcp-pins.ts";
+import { isOf } from "../../core/store/typed-rows.ts";
 import { StoreError } from "../../core/store/types.ts";
 
 /** Keeps what a server listed with its row, so that projects can offer it while the server is stopped. */
@@ -12,15 +15,14 @@ export async function storeListing(
   for (;;) {
     const { snapshot } = catalogue;
     const before = snapshot.byId.get(serverId);
-    if (!before) return;
+    if (!isOf(mcpServer, before)) return;
     const { revision, instructions } = upstream.facts;
+    const lists = { ...listing, ...(instructions !== undefined && { instructions }) };
     const status = {
-      ...before.status,
-      ...listing,
+      ...withLists(before.status, lists, before.spec.toolChanges === "allow"),
       state: "ready",
       protocol: revision,
       listedAt: new Date(now).toISOString(),
-      ...(instructions !== undefined && { instructions }),
     };
     const row = { ...before, status, version: before.version + 1, updatedAt: now };
     try {
