@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { escapeBlock, jsonText } from "../../wire/text.ts";
+import { escapeBlock, escapeLine, jsonText } from "../../wire/text.ts";
 import { anything } from "../client/answers.ts";
 import { objectPath, withNearestName } from "../client/objects.ts";
 import { answerShape } from "../client/shape.ts";
@@ -71,7 +71,10 @@ export const approve = defineVerb({
     }
     const show = (text: string) => (format === "text" ? terminal.out(text) : terminal.err(text));
     for (const { key, before, after } of changes) {
-      const diff = unifiedDiff(yamlText(before), yamlText(after), [`${key} (accepted)`, `${key} (present)`]);
+      const diff = unifiedDiff(yamlText(before), yamlText(after), [
+        `${escapeLine(key)} (accepted)`,
+        `${escapeLine(key)} (present)`,
+      ]);
       show(coloredDiff(escapeBlock(diff), terminal.color && format === "text"));
     }
     if (args["dry-run"]) return;
@@ -94,7 +97,7 @@ export const approve = defineVerb({
     else if (format === "name") terminal.out(`server/${name}\n`);
     else
       terminal.out(
-        `server '${name}' approved: ${keys.map((key) => key.replace(/^tool\//, "")).join(", ")}\n`,
+        `server '${name}' approved: ${keys.map((key) => escapeLine(key.replace(/^tool\//, ""))).join(", ")}\n`,
       );
     return;
   },

@@ -147,7 +147,7 @@ async function askFor(
   { terminal }: Context,
 ): Promise<string | undefined> {
   if (!required || !terminal.inIsTerminal) return undefined;
-  const what = description === "" ? name : `${name} (${description})`;
+  const what = escapeLine(description === "" ? name : `${name} (${description})`);
   const answer = await terminal.prompt(
     `${what}${secret ? ", SECRET/KEY or the value" : ""}: `,
     secret === true,

@@ -40,6 +40,17 @@ export function hostileAnswers(text = hostileText): Record<string, unknown> {
       activeCount: 1,
       members: [{ ...object, origin: text, status: text }],
     };
+    if (kind === "server") {
+      const hash = "0".repeat(64);
+      const [before, after] = [{ name: text }, { name: text, [text]: text }];
+      answers[`GET ${path}/one/changes`] = [{ key: text, before, after, hash }];
+      answers[`POST ${path}/one/approve`] = { approved: [text] };
+    }
+    if (kind === "project")
+      answers[`GET ${path}/one/tools`] = [
+        { name: text, server: text, original: text, tokens: 1, offered: false, reason: text },
+        { name: "one", server: null, original: text, tokens: 1, offered: true, reason: null },
+      ];
     if (kind === "secretbackend") {
       answers[`POST ${path}/one/rotate`] = { name: "one", rotatedAt: "2026-11-21T11:00:00Z", warning: text };
       answers[`POST ${path}/wizard`] = { backend: object, secret: "one", policy: text, role: text };
