@@ -111,7 +111,7 @@ describe("closed connections", () => {
   });
 
   it.skipIf(process.platform !== "linux")(
-    "an error while connections are limited is logged once a minute, and the limits go on",
+    "an error while connections are limited is logged once a minute, and the limits go on (failure mode 103)",
     async () => {
       const listener = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
       const lines: string[] = [];

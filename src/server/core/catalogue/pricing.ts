@@ -66,9 +66,13 @@ function isSameProvider(a: LlmRow, b: LlmRow): boolean {
   return providerHost(a) === providerHost(b);
 }
 
-/** Returns the host and port of an llm's provider. This machine has many names and addresses, which count as one. */
+/**
+ * Returns the host and port of an llm's provider. This machine has many names and addresses, which count as one, and so
+ * does a name with and without the dot at its end.
+ */
 function providerHost({ spec: { type, url } }: LlmRow): string {
   const parsed = URL.parse(url || (adapterFor(type)?.defaultUrls[type] ?? ""));
   if (!parsed) return type;
-  return isLoopbackHost(parsed.hostname) ? `loopback:${parsed.port}` : parsed.host;
+  const hostname = parsed.hostname.replace(/\.$/, "");
+  return `${isLoopbackHost(hostname) ? "loopback" : hostname}:${parsed.port}`;
 }

@@ -67,7 +67,7 @@ export function listedPrice({ type, url, model }: PricedCall): ListedPrice | und
 
 function listAt(type: string, url: string): PriceList | undefined {
   if (url === "") return listOfType.get(type);
-  const owner = typeOfHost.get(URL.parse(url)?.hostname ?? "");
+  const owner = typeOfHost.get(URL.parse(url)?.hostname.replace(/\.$/, "") ?? "");
   if (owner !== undefined) return listOfType.get(owner);
   const list = listOfType.get(type);
   return list?.isEverywhere ? list : undefined;

@@ -67,6 +67,8 @@ describe("a user with a limit in dollars (T114)", () => {
         model: "gpt-5.4-nano",
       }),
       "name the address of a listed provider": create({ type: "vllm", url: "https://api.openai.com" }),
+      "write a provider with a dot at its end": create({ type: "vllm", url: "https://provider.example./x" }),
+      "write a listed provider with a dot": create({ type: "vllm", url: "https://api.openai.com." }),
       "give this machine another name": create({ type: "vllm", url: "http://localhost:9999" }),
       "create an llm whose callers choose the model": create({
         model: "gpt-5.4-nano",

@@ -20,6 +20,6 @@ it("tells the size of the database and the connections to those who may view met
   expect((await other.call("GET", path)).status).toBe(403);
 });
 
-it("tells nothing of connections where the system does not let a process see them", () => {
+it("tells nothing of connections where the system does not let a process see them (failure mode 103)", () => {
   expect(new Listeners(new TrustedProxies([])).connections).toBeUndefined();
 });
