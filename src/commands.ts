@@ -52,6 +52,11 @@ export const commands: Commands = {
     summary: "Serve a project to an MCP client that starts programs",
     load: async () => (await import("./cli/cmd/mcp.ts")).mcp,
   },
+  test: {
+    group: "Use models",
+    summary: "Test what a server offers, as a program would use it",
+    load: async () => (await import("./cli/cmd/test.ts")).test,
+  },
   create: {
     group: "Change",
     summary: "Create an object",

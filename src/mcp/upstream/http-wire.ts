@@ -1,5 +1,5 @@
 import type { Exchange } from "../../net/http1/exchange.ts";
-import { HttpFailure, type Outbound } from "../../net/outbound.ts";
+import { HttpFailure, type OutboundOptions } from "../../net/outbound.ts";
 import { SseParser } from "../../wire/sse.ts";
 import { isRequest, type JsonObject, type RpcMessage, type RpcRequest } from "../messages.ts";
 import { eraOf } from "../revisions.ts";
@@ -9,11 +9,15 @@ import { PendingRequest, parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import type { ExchangeOptions, UpstreamWire, WireEvents } from "./wire.ts";
 
+/** The part of a response that a wire uses. */
+export type WireResponse = Pick<Exchange, "status" | "headers" | "text" | "pipe" | "cancel">;
+
 export interface HttpServerOptions {
   url: URL;
   /** Sent with each request, such as a key. Names in lower case. */
   headers: Readonly<Record<string, string>>;
-  outbound: Outbound;
+  /** Sends a request: the outbound client of a server, or another one that throws the same errors. */
+  outbound: (url: URL, options: OutboundOptions) => Promise<WireResponse>;
 }
 
 /** Milliseconds to a connection. */
@@ -120,7 +124,7 @@ export class HttpWire implements UpstreamWire {
     }
   }
 
-  async #post(message: RpcMessage, signal: AbortSignal, longest: number): Promise<Exchange> {
+  async #post(message: RpcMessage, signal: AbortSignal, longest: number): Promise<WireResponse> {
     const { url, outbound } = this.#options;
     const timeouts = { connect: connectTimeout, firstByte: longest, silence: longest };
     const headers = { ...this.#headers(), ...headersOf(message), "content-type": "application/json" };
@@ -136,7 +140,7 @@ export class HttpWire implements UpstreamWire {
   }
 
   /** Returns the error of a response that is no success. One that is a message of JSON-RPC is an answer. */
-  async #refusal(response: Exchange, message: RpcMessage): Promise<Error> {
+  async #refusal(response: WireResponse, message: RpcMessage): Promise<Error> {
     const { status } = response;
     const text = await response.text(64 * 1024).catch(() => "");
     const [body] = parseMessages(text) ?? [];
@@ -183,7 +187,7 @@ export class HttpWire implements UpstreamWire {
 }
 
 /** Hands on each message of an event stream. Resolves with the failure that a request without an answer has then. */
-function readEvents(response: Exchange, take: (message: RpcMessage) => void): Promise<Error> {
+function readEvents(response: WireResponse, take: (message: RpcMessage) => void): Promise<Error> {
   const parser = new SseParser({ maxEventBytes: maxMessageBytes });
   return new Promise((resolve) => {
     response.pipe({
