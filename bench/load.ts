@@ -21,6 +21,8 @@ export interface LoadJob {
 
 export interface LoadResult {
   perSecond: number;
+  /** All answers, with those that do not count: the processor time of the subject is theirs. */
+  answers: number;
   /** Milliseconds. At a fixed rate from when a request was due, so that waiting for a connection counts. */
   latency: Latency;
   /** Answers that were not 200, and connections lost in the middle of one. */
@@ -38,6 +40,7 @@ const job = JSON.parse(process.argv[2]!) as LoadJob;
 const request = Buffer.from(job.request);
 const samples = new Samples();
 let answered = 0;
+let answers = 0;
 let failures = 0;
 let counting = false;
 let over = false;
@@ -56,6 +59,7 @@ function send(client: Client, since: number): void {
 
 function done(client: Client): void {
   const now = performance.now();
+  answers++;
   if (counting) {
     answered++;
     if (client.reader.status !== 200) failures++;
@@ -126,6 +130,6 @@ await Bun.sleep(job.duration);
 counting = false;
 over = true;
 const seconds = (performance.now() - started) / 1000;
-const result: LoadResult = { perSecond: answered / seconds, latency: samples.latency(), failures };
+const result: LoadResult = { perSecond: answered / seconds, answers, latency: samples.latency(), failures };
 console.log(JSON.stringify(result));
 process.exit();

@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureLink } from "./link.ts";
 import { Installation, mcpctlCommand } from "./mcpctl.ts";
@@ -17,12 +18,13 @@ import { ownName, prepare, type Setting, withSubjects } from "./subjects.ts";
 import { measureThroughput } from "./throughput.ts";
 import { measureTranslated } from "./translated.ts";
 
-const usage = `bun run bench [LANE] [--quick] [--peers] [--only LANE] [--binary FILE] [--json FILE]
+const usage = `bun run bench [LANE] [--quick] [--peers] [--only LANE] [--binary FILE] [--against DIR] [--json FILE]
 
   --quick        short rounds, for a first look
   --peers        other gateways in the same run, installed from npm, and a bare Bun proxy
   --only LANE    throughput, streams, translated, pools, link, secrets or start
   --binary FILE  another build than dist/mcpctl
+  --against DIR  another checkout whose dist/mcpctl is measured in the same rounds (throughput and streams)
   --json FILE    the figures, for programs`;
 
 const {
@@ -35,6 +37,7 @@ const {
     peers: { type: "boolean", default: false },
     only: { type: "string" },
     binary: { type: "string" },
+    against: { type: "string" },
     json: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -118,7 +121,12 @@ if (options.help || chosen.length === 0) {
 const command = mcpctlCommand(options.binary);
 say(`mcpctl is ${command.join(" ")}`);
 const processes = new Processes();
-const setting = await prepare(processes, new Installation(processes, command), options.peers);
+const { against } = options;
+const other =
+  against === undefined
+    ? undefined
+    : new Installation(processes, mcpctlCommand(join(against, "dist/mcpctl")), "other");
+const setting = await prepare(processes, new Installation(processes, command), options.peers, other);
 const report: Report = {};
 for (const one of chosen) await lanes[one]!(setting, report);
 

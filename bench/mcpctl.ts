@@ -19,20 +19,23 @@ export interface Mcpctl extends Started {
 export class Installation {
   readonly #processes: Processes;
   readonly #command: readonly string[];
+  readonly #name: string;
   readonly #home: string;
   readonly #dataDir: string;
 
-  constructor(processes: Processes, command: readonly string[]) {
+  /** @param name Tells two installations of one run apart. */
+  constructor(processes: Processes, command: readonly string[], name = "mcpctl") {
     this.#processes = processes;
     this.#command = command;
-    this.#home = processes.folder("home");
-    this.#dataDir = processes.folder("data");
+    this.#name = name;
+    this.#home = processes.folder(`${name}-home`);
+    this.#dataDir = processes.folder(`${name}-data`);
   }
 
   /** Starts a server as a user would, and returns when it takes connections on its port and its socket. */
   async start(): Promise<Mcpctl> {
     const { port, command, env } = this.startCommand();
-    const started = await this.#processes.startServer("mcpctl", command, port, { env });
+    const started = await this.#processes.startServer(this.#name, command, port, { env });
     // The socket comes after the port, and its file a moment before anybody listens there.
     while (!(await listens(this.#socketPath))) await Bun.sleep(1);
     return { ...started, socket: this.#socketPath };

@@ -79,6 +79,9 @@ const latencyColumns: Columns<ThroughputRow> = {
   "requests/s": (row) => row.perSecond.toFixed(0),
   "added p50 ms": (row) => row.addedP50.toFixed(3),
   "added p99 ms": (row) => row.addedP99.toFixed(3),
+  "p99.9 ms": (row) => row.p999.toFixed(1),
+  "longest ms": (row) => row.max.toFixed(1),
+  "CPU µs/request": (row) => row.cpu.toFixed(1),
   failures: (row) => String(row.failures),
 };
 

@@ -36,23 +36,47 @@ export interface Setting {
   /** Streams 50 tokens a second. */
   streamed: Started;
   withPeers: boolean;
+  /** Another build, with a data directory of its own. */
+  against: FurnishedInstallation | undefined;
 }
 
-/** Starts the upstreams, and furnishes a data directory with llms that lead to them. */
+/** A data directory with llms, and the bearer of a token that may run them. */
+interface FurnishedInstallation {
+  installation: Installation;
+  bearer: string;
+}
+
+/**
+ * Starts the upstreams, and furnishes a data directory with llms that lead to them.
+ *
+ * @param against another build
+ */
 export async function prepare(
   processes: Processes,
   installation: Installation,
   withPeers: boolean,
+  against?: Installation,
 ): Promise<Setting> {
   const streamed = await startProgram(processes, "upstream", {});
   const unstreamed = hasNginx()
     ? await startNginxUpstream(processes, "nginx-upstream", freePort(), answer)
     : streamed;
   if (withPeers) await installPeers();
-  const server = await installation.start();
-  const bearer = await furnish(server, { unstreamed: unstreamed.port, streamed: streamed.port });
-  await server.stop();
-  return { processes, installation, bearer, unstreamed, streamed, withPeers };
+  const furnished = async (installation: Installation): Promise<FurnishedInstallation> => {
+    const server = await installation.start();
+    const bearer = await furnish(server, { unstreamed: unstreamed.port, streamed: streamed.port });
+    await server.stop();
+    return { installation, bearer };
+  };
+  const own = await furnished(installation);
+  return {
+    processes,
+    ...own,
+    unstreamed,
+    streamed,
+    withPeers,
+    against: against && (await furnished(against)),
+  };
 }
 
 /**
@@ -61,7 +85,7 @@ export async function prepare(
  * @param tokens how many each streamed answer is to have; answers are unstreamed when not given
  */
 export async function withSubjects(
-  { processes, installation, bearer, unstreamed, streamed, withPeers }: Setting,
+  { processes, installation, bearer, unstreamed, streamed, withPeers, against }: Setting,
   tokens: number | undefined,
   measure: (subjects: Subjects) => Promise<void>,
 ): Promise<void> {
@@ -77,6 +101,11 @@ export async function withSubjects(
   const baseline = await startBaseline(processes, upstream.port);
   const own = await installation.start();
   const peers = withPeers ? await startPeers(processes, upstream.port) : [];
+  if (against) {
+    const started = await against.installation.start();
+    const headers = { authorization: `Bearer ${against.bearer}` };
+    peers.unshift({ name: `${ownName}, the other build`, started, model: llms[kind], headers });
+  }
   await measure({
     direct: subject("the upstream itself", upstream, "bench-model"),
     baseline: subject(hasNginx() ? "nginx proxy_pass" : "a bare Bun proxy", baseline, "bench-model"),

@@ -1,5 +1,5 @@
 import type { LoadJob, LoadResult } from "./load.ts";
-import type { Processes } from "./processes.ts";
+import { costOf, type Processes } from "./processes.ts";
 import { median } from "./stats.ts";
 import type { Subject, Subjects } from "./subjects.ts";
 
@@ -20,6 +20,11 @@ export interface ThroughputRow {
   /** The percentile through the subject less the percentile without it, at the same load in the same round. */
   addedP50: number;
   addedP99: number;
+  /** The 99.9th percentile through the subject, and the longest answer of all rounds. */
+  p999: number;
+  max: number;
+  /** Processor time of the subject for a request, in microseconds. Other programs change it less than the throughput. */
+  cpu: number;
   failures: number;
 }
 
@@ -36,30 +41,35 @@ export async function measureThroughput(
   { connections, rate }: { connections: number; rate?: number },
   { warmUp, duration, rounds }: Pace,
 ): Promise<ThroughputRow[]> {
-  return compare(subjects, connections, rounds, ({ port, request }) => {
+  return compare(subjects, connections, rounds, async ({ port, request, pid }) => {
     const job: LoadJob = { port, request, connections, warmUp, duration, ...(rate && { rate }) };
-    return processes.ask<LoadResult>("load.ts", job);
+    const before = costOf(pid).cpu;
+    const result = await processes.ask<LoadResult>("load.ts", job);
+    return { ...result, cpu: ((costOf(pid).cpu - before) / result.answers) * 1e6 };
   });
 }
+
+/** What one run measured, with the processor time for a request in microseconds. */
+type Measured = LoadResult & { cpu: number };
 
 /** Runs all subjects one after another, each round in another order, and compares within a round. */
 async function compare(
   { direct, baseline, own, peers }: Subjects,
   connections: number,
   rounds: number,
-  measure: (subject: Subject) => Promise<LoadResult>,
+  measure: (subject: Subject) => Promise<Measured>,
 ): Promise<ThroughputRow[]> {
   const all = [direct, baseline, own, ...peers];
-  const results: Map<Subject, LoadResult>[] = [];
+  const results: Map<Subject, Measured>[] = [];
   for (let round = 0; round < rounds; round++) {
-    const result = new Map<Subject, LoadResult>();
+    const result = new Map<Subject, Measured>();
     for (let i = 0; i < all.length; i++) {
       const subject = all[(i + round) % all.length]!;
       result.set(subject, await measure(subject));
     }
     results.push(result);
   }
-  const middle = (read: (result: Map<Subject, LoadResult>) => number) => median(results.map(read));
+  const middle = (read: (result: Map<Subject, Measured>) => number) => median(results.map(read));
   return all.map((subject) => ({
     subject: subject.name,
     connections,
@@ -67,6 +77,9 @@ async function compare(
     ratio: middle((round) => round.get(subject)!.perSecond / round.get(baseline)!.perSecond),
     addedP50: middle((round) => round.get(subject)!.latency.p50 - round.get(direct)!.latency.p50),
     addedP99: middle((round) => round.get(subject)!.latency.p99 - round.get(direct)!.latency.p99),
+    p999: middle((round) => round.get(subject)!.latency.p999),
+    max: Math.max(...results.map((round) => round.get(subject)!.latency.max)),
+    cpu: middle((round) => round.get(subject)!.cpu),
     failures: results.reduce((sum, round) => sum + round.get(subject)!.failures, 0),
   }));
 }

@@ -1,4 +1,5 @@
 import { estimateTokens } from "../../adapters/tokens/token-estimate.ts";
+import { ByteBuffer } from "../../wire/byte-buffer.ts";
 
 /** Text of a model in the frames and bodies of every dialect. The last string may be cut. */
 const modelText =
@@ -42,31 +43,35 @@ export function tokensOfResponse(text: string): number {
 /** The bytes of a streamed response as they pass, for an estimate where the provider does not report its usage. */
 export class ReceivedBytes {
   #total = 0;
-  #sample: Uint8Array = nothing;
+  /** The beginning of a stream, copied: pieces are parts of larger buffers. */
+  #beginning: ByteBuffer | undefined;
+  #whole: Uint8Array = nothing;
 
   /** Number of bytes so far. */
   get total(): number {
     return this.#total;
   }
 
-  /** Adds a piece of a stream. The sample is a copy: pieces are parts of larger buffers. */
+  /** Adds a piece of a stream. */
   add(bytes: Uint8Array): void {
-    if (this.#total < sampleBytes)
-      this.#sample = Buffer.concat([this.#sample, bytes.subarray(0, sampleBytes - this.#total)]);
+    const missing = sampleBytes - this.#total;
+    if (missing > 0) {
+      this.#beginning ??= new ByteBuffer();
+      this.#beginning.append(bytes.length > missing ? bytes.subarray(0, missing) : bytes);
+    }
     this.#total += bytes.length;
   }
 
   /** Takes a whole body, without a copy. The sample of a large one is its beginning: reading all would take long (T70). */
   addWhole(bytes: Uint8Array): void {
-    this.#sample = bytes.length > wholeSampleBytes ? bytes.subarray(0, wholeSampleBytes) : bytes;
+    this.#whole = bytes.length > wholeSampleBytes ? bytes.subarray(0, wholeSampleBytes) : bytes;
     this.#total = bytes.length;
   }
 
   /** Returns the estimated tokens of all bytes: those of the beginning, in proportion. */
   tokens(): number {
     if (this.#total === 0) return 0;
-    return Math.ceil(
-      (tokensOfResponse(Buffer.from(this.#sample).toString()) * this.#total) / this.#sample.length,
-    );
+    const sample = this.#beginning?.bytes ?? this.#whole;
+    return Math.ceil((tokensOfResponse(Buffer.from(sample).toString()) * this.#total) / sample.length);
   }
 }
