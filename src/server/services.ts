@@ -17,6 +17,7 @@ import { Inference } from "./inference/inference.ts";
 import { Limiter } from "./inference/limits/limiter.ts";
 import { Threads } from "./inference/threads/threads.ts";
 import { mcpComponent } from "./mcp/component.ts";
+import { samplerOf } from "./mcp/endpoint/sampling.ts";
 import type { AccessLog } from "./observability/access-log.ts";
 import { auditComponent } from "./observability/component.ts";
 import { loopDelayComponent } from "./observability/loop-delay.ts";
@@ -109,7 +110,21 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     ...(pace && { pace }),
     now,
   });
-  const mcp = await lifecycle.start(mcpComponent({ catalogue, audit, outbound, now, onError }));
+  const mcp = await lifecycle.start(
+    mcpComponent({
+      catalogue,
+      audit,
+      metrics,
+      streams,
+      deadlines,
+      quotas,
+      outbound,
+      sample: samplerOf((call) => inference.call(call)),
+      now,
+      elapsed,
+      onError,
+    }),
+  );
   return {
     ...secretServices,
     secretUpkeep,

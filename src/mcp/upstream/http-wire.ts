@@ -1,10 +1,10 @@
 import type { Exchange } from "../../net/http1/exchange.ts";
 import { HttpFailure, type OutboundOptions } from "../../net/outbound.ts";
 import { SseParser } from "../../wire/sse.ts";
+import { headersOf } from "../http-headers.ts";
 import { isRequest, type JsonObject, type RpcMessage, type RpcRequest } from "../messages.ts";
 import { eraOf } from "../revisions.ts";
-import { McpFailure } from "../rpc-error.ts";
-import { headersOf } from "./http-headers.ts";
+import { McpFailure, RpcError } from "../rpc-error.ts";
 import { PendingRequest, parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import type { ExchangeOptions, UpstreamWire, WireEvents } from "./wire.ts";
@@ -95,7 +95,7 @@ export class HttpWire implements UpstreamWire {
     signal: AbortSignal,
   ): Promise<void> {
     const longest = options.longest ?? 10 * options.timeout;
-    const response = await this.#post(request, signal, longest);
+    const response = await this.#post(request, signal, longest, options.headers);
     if (request.method === "initialize") this.#sessionId = response.headers.get("mcp-session-id");
     const type = response.headers.get("content-type") ?? "";
     const answer = (message: RpcMessage) => this.#send(message);
@@ -124,10 +124,20 @@ export class HttpWire implements UpstreamWire {
     }
   }
 
-  async #post(message: RpcMessage, signal: AbortSignal, longest: number): Promise<WireResponse> {
+  async #post(
+    message: RpcMessage,
+    signal: AbortSignal,
+    longest: number,
+    own: Readonly<Record<string, string>> = {},
+  ): Promise<WireResponse> {
     const { url, outbound } = this.#options;
     const timeouts = { connect: connectTimeout, firstByte: longest, silence: longest };
-    const headers = { ...this.#headers(), ...headersOf(message), "content-type": "application/json" };
+    const headers = {
+      ...this.#headers(),
+      ...headersOf(message),
+      ...own,
+      "content-type": "application/json",
+    };
     const response = await outbound(url, {
       method: "POST",
       headers,
@@ -147,6 +157,9 @@ export class HttpWire implements UpstreamWire {
     // Servers word this differently. With a session, 404 always means it (revision 2025-11-25, "Session Management").
     if (this.#sessionId !== undefined && (status === 404 || (status === 400 && /session/i.test(text))))
       return new McpFailure("session", "the server does not know the session any more", { isUnsent: true });
+    // Once it is greeted, a server that refuses a request with an error of MCP has answered it.
+    if (body && "error" in body && body.error && this.#revision !== undefined && isAnswer(status))
+      return new RpcError(body.error.code, body.error.message, body.error.data);
     if (body && "error" in body && body.error && "id" in message)
       return new McpFailure("refused", body.error.message, { status, cause: body.error });
     return new McpFailure("refused", `the server answered with status ${status}`, { status });
@@ -204,6 +217,11 @@ function readEvents(response: WireResponse, take: (message: RpcMessage) => void)
       error: (error) => resolve(failureOf(error)),
     });
   });
+}
+
+/** True if a response of this status can be the server's answer, and not that of something on the way to it. */
+function isAnswer(status: number): boolean {
+  return status >= 400 && status < 500 && ![401, 403, 429].includes(status);
 }
 
 /** Returns the failure that callers get for an error of the connection. */

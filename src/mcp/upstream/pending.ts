@@ -1,3 +1,4 @@
+import { parsedObject } from "../../wire/json.ts";
 import {
   asMessage,
   isRequest,
@@ -20,8 +21,10 @@ export class PendingRequest {
   readonly #answer = Promise.withResolvers<JsonObject>();
   readonly #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout>;
-  readonly #limit: number;
+  #limit: number;
   #isOver = false;
+  /** Requests of the server that wait for the client. The server's time does not run meanwhile. */
+  #asking = 0;
 
   constructor(id: number, options: ExchangeOptions) {
     this.id = id;
@@ -69,11 +72,18 @@ export class PendingRequest {
 
   /** Answers a request of the server. */
   async answer(request: RpcRequest, send: Send): Promise<void> {
+    if (this.#isOver) return;
+    clearTimeout(this.#timer);
+    this.#asking++;
+    const askedAt = performance.now();
     await answerWith(request, send, () => {
       if (!this.#options.onRequest)
         throw new RpcError(rpcCodes.methodNotFound, `the client does not support ${request.method}`);
       return this.#options.onRequest(request, this.over);
     });
+    this.#asking--;
+    this.#limit += performance.now() - askedAt;
+    this.#restartTimer();
   }
 
   fail(error: Error): void {
@@ -84,8 +94,7 @@ export class PendingRequest {
 
   #progress(params: JsonObject): void {
     if (this.#isOver) return;
-    clearTimeout(this.#timer);
-    this.#timer = this.#startTimer();
+    this.#restartTimer();
     this.#options.onProgress?.(params);
   }
 
@@ -104,6 +113,12 @@ export class PendingRequest {
     clearTimeout(this.#timer);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#controller.abort();
+  }
+
+  #restartTimer(): void {
+    if (this.#isOver || this.#asking > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = this.#startTimer();
   }
 
   #startTimer(): ReturnType<typeof setTimeout> {
@@ -134,12 +149,8 @@ export async function answerWith(
 
 /** Reads a text as one message or a batch of them. Returns undefined if it is neither. */
 export function parseMessages(text: string): RpcMessage[] | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const value = parsedObject(text);
+  if (value === undefined) return undefined;
   const messages = (Array.isArray(value) ? value : [value]).map(asMessage);
   return messages.includes(undefined) || messages.length === 0 ? undefined : (messages as RpcMessage[]);
 }

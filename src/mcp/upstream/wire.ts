@@ -8,6 +8,8 @@ export interface ExchangeOptions {
   timeout: number;
   /** Time to the answer, whatever progress there is; ten times `timeout` if not given. */
   longest?: number;
+  /** Headers that repeat arguments, for servers over HTTP. */
+  headers?: Readonly<Record<string, string>> | undefined;
   /** Takes the progress of this request; without it the server is not asked for any. */
   onProgress?: ((params: JsonObject) => void) | undefined;
   /** Takes other notifications that belong to this request. */

@@ -1,11 +1,8 @@
-import { randomUUID } from "node:crypto";
 import type { Outbound } from "../../net/outbound.ts";
-import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Component } from "../core/lifecycle.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
-import type { Audit } from "../observability/audit.ts";
-import { McpCalls } from "./endpoint/calls.ts";
-import { McpEndpoint } from "./endpoint/endpoint.ts";
+import type { McpEndpoint } from "./endpoint/endpoint.ts";
+import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
 import { ServerInstances } from "./instances/servers.ts";
 
 /** MCP servers and the endpoints of projects. */
@@ -14,19 +11,20 @@ export interface Mcp {
   instances: ServerInstances;
 }
 
-export interface McpOptions {
-  catalogue: Catalogue;
-  audit: Audit;
+export interface McpOptions extends Omit<OpenEndpointOptions, "servers"> {
   outbound: Outbound;
-  now(): number;
-  onError(error: unknown): void;
 }
 
+/** Milliseconds between two looks for sessions that nobody uses any more. */
+const sweepInterval = 60_000;
+
 /** Starts what serves projects to MCP clients. It stops the processes of servers when it closes. */
-export function mcpComponent({ catalogue, audit, outbound, now, onError }: McpOptions): Component<Mcp> {
+export function mcpComponent(options: McpOptions): Component<Mcp> {
+  const { catalogue, outbound, now, onError } = options;
   const instances = new ServerInstances({ catalogue, outbound, now });
-  const calls = new McpCalls({ servers: instances, audit, now });
-  const endpoint = new McpEndpoint({ snapshot: () => catalogue.snapshot, calls }, randomUUID, onError);
+  const { endpoint, sweep, close } = openEndpoint({ ...options, servers: instances });
+  const timer = setInterval(sweep, sweepInterval);
+  timer.unref();
   const listUnlisted = () => {
     const { snapshot } = catalogue;
     for (const { name } of snapshot.table("serverattachment").sorted) {
@@ -40,7 +38,8 @@ export function mcpComponent({ catalogue, audit, outbound, now, onError }: McpOp
     start: () => ({ endpoint, instances }),
     async close() {
       unsubscribe();
-      await endpoint.sessions.close();
+      clearInterval(timer);
+      close();
       await instances.close();
     },
   };

@@ -17,6 +17,8 @@ export interface ServerCall {
   caller: McpCaller;
   method: string;
   params: JsonObject;
+  /** Headers that repeat arguments, for servers over HTTP. */
+  headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
   /** True if the call may be sent again when an instance dies under it: it only reads, or changes nothing when repeated. */
   mayRepeat: boolean;

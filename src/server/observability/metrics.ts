@@ -36,6 +36,8 @@ const metrics = {
     buckets: delayBuckets,
   },
   mcpctl_call_retries_total: { help: "Attempts of calls after a failed one" },
+  mcpctl_mcp_calls_total: { help: "Calls of MCP servers by server, tool and status" },
+  mcpctl_mcp_call_duration_seconds: { help: "Time of a call of an MCP server", buckets: secondsBuckets },
   mcpctl_trace_spans_total: { help: "Spans by outcome: exported, dropped or failed" },
 } as const satisfies Record<string, { help: string; buckets?: readonly number[] }>;
 

@@ -31,10 +31,18 @@ export function mcpRoutes(server: Server): Route[] {
 }
 
 async function serve(server: Server, call: Call): Promise<Response> {
-  const { request, requestId, principal } = call;
+  const { request, requestId, principal, peer } = call;
+  if (call.isHead) throw new AppError("method_not_allowed", "HEAD is not used by MCP");
   const project = projectOf(server, call);
   const text = request.method === "POST" ? await readText(call, server.deadlines) : "";
-  return server.mcp.endpoint.serve({ request, requestId, principal, project, text });
+  return server.mcp.endpoint.serve({
+    request,
+    requestId,
+    principal,
+    project,
+    text,
+    onLastBytes: () => server.endQuiet(request, peer),
+  });
 }
 
 /** Returns the project of a request. Throws AppError `not_found` or `forbidden`. */

@@ -5,122 +5,148 @@ import { tokenIdOf } from "../../core/access/policy.ts";
 import { ofPrivate } from "../../core/caller.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
-import type { McpServers } from "../types.ts";
-import type { ClientExchange } from "./exchange.ts";
+import type { CallMetrics } from "./call-metrics.ts";
+import { type ClientExchange, WrittenResult } from "./exchange.ts";
+import type { ServerCalls, ServerRequest } from "./server-calls.ts";
 
 /** The thing that a call is about, for the audit log. */
-export type CallSubject = { tool: string } | { prompt: string } | { uri: string };
+export type CallSubject = { tool: string } | { prompt: string } | { uri: string } | { task: true };
 
-export interface CallDetails {
-  /** As the server understands them. */
-  params: JsonObject;
+export interface CallDetails extends ServerRequest {
   subject: CallSubject;
-  /** True if a call that got lost may be sent again. */
-  mayRepeat: boolean;
+  /** Changes the result for the client: its names, and what its era needs. */
+  adapt?(result: JsonObject): JsonObject;
 }
+
+export interface McpCallsOptions {
+  servers: ServerCalls;
+  audit: Audit;
+  metrics: CallMetrics;
+  now(): number;
+}
+
+/** The most characters of a name or URI in the audit log. */
+const maxSubject = 300;
 
 /** Calls servers for clients. Each call is one event of the audit log, committed before the answer goes out. */
 export class McpCalls {
-  readonly #servers: McpServers;
-  readonly #audit: Audit;
-  readonly #now: () => number;
+  readonly #options: McpCallsOptions;
 
-  constructor({ servers, audit, now }: { servers: McpServers; audit: Audit; now: () => number }) {
-    this.#servers = servers;
-    this.#audit = audit;
-    this.#now = now;
+  constructor(options: McpCallsOptions) {
+    this.#options = options;
   }
 
   /** @throws RpcError for the client */
-  async call(
-    exchange: ClientExchange,
-    server: McpServerRow,
-    { params, subject, mayRepeat }: CallDetails,
-  ): Promise<JsonObject> {
+  async call(exchange: ClientExchange, server: McpServerRow, details: CallDetails): Promise<WrittenResult> {
     const start = performance.now();
-    let result: JsonObject | undefined;
-    let failure: RpcError | undefined;
+    const { adapt = (result) => result, subject } = details;
+    let written: WrittenResult | undefined;
+    let outcome: CallOutcome;
     try {
-      result = await this.#servers.call({
-        server,
-        caller: exchange.caller,
-        method: exchange.method,
-        params: withoutToken(params),
-        signal: exchange.signal,
-        mayRepeat,
-        onRequest: (request, signal) => exchange.ask(request, signal),
-        onNotification: (notification) => exchange.send(notification),
-        ...progressOf(exchange),
-      });
+      const result = forEra(adapt(await this.#options.servers.call(exchange, server, details)), exchange);
+      written = new WrittenResult(JSON.stringify(result));
+      outcome = { status: 200, ...outcomeOf(result) };
     } catch (error) {
-      failure = forClient(error, server.name);
+      outcome = failureOf(error, server.name, exchange.signal);
     }
-    await this.#record(exchange, server, subject, performance.now() - start, { params, result, failure });
-    if (failure) throw failure;
-    return result!;
+    const durationMs = performance.now() - start;
+    this.#options.metrics.called(
+      server,
+      "tool" in subject ? subject.tool : undefined,
+      outcome.status,
+      durationMs,
+    );
+    await this.#record(exchange, server, subject, durationMs, written, outcome);
+    if (outcome.error) throw outcome.error;
+    return written!;
   }
 
   async #record(
-    { caller: { principal }, project, requestId }: ClientExchange,
+    { caller: { principal }, project, requestId, bytesIn }: ClientExchange,
     server: McpServerRow,
     subject: CallSubject,
     durationMs: number,
-    {
-      params,
-      result,
-      failure,
-    }: { params: JsonObject; result: JsonObject | undefined; failure: RpcError | undefined },
+    written: WrittenResult | undefined,
+    { status, error, noted }: CallOutcome,
   ): Promise<void> {
-    await this.#audit.record({
-      at: this.#now(),
+    await this.#options.audit.record({
+      at: this.#options.now(),
       action: "mcp_call",
       requestId,
       userId: principal.userId,
       tokenId: tokenIdOf(principal),
-      status: failure ? 500 : 200,
+      status,
       durationMs,
       detail: {
         project: project.name,
         server: server.name,
-        ...subject,
-        bytesIn: sizeOf(params),
-        bytesOut: result ? sizeOf(result) : 0,
-        ...(result?.["isError"] === true && { isError: true }),
-        ...(failure && { error: failure.code }),
+        ...shortened(subject),
+        bytesIn,
+        bytesOut: written ? Buffer.byteLength(written.text) : 0,
+        ...noted,
+        ...(error && { error: error.code }),
         ...ofPrivate(server.visibility === "private"),
       },
     });
   }
 }
 
-/** Returns the handler of progress, if the client asked for it: with the client's own token. */
-function progressOf({ params, send }: ClientExchange): { onProgress?(progress: JsonObject): void } {
-  const token = (params["_meta"] as JsonObject | undefined)?.["progressToken"];
-  if (token === undefined) return {};
+interface CallOutcome {
+  /** The HTTP status that says the same, for the audit log and metrics. */
+  status: number;
+  noted?: { isError: true } | { inputRequired: true };
+  error?: RpcError;
+}
+
+function outcomeOf(result: JsonObject): Pick<CallOutcome, "noted"> {
+  if (result["isError"] === true) return { noted: { isError: true } };
+  return result["resultType"] === "input_required" ? { noted: { inputRequired: true } } : {};
+}
+
+/** The statuses of errors with which servers answer. Others are the server's fault. */
+const statuses: Readonly<Record<number, number>> = {
+  [rpcCodes.invalidParams]: 400,
+  [rpcCodes.invalidRequest]: 400,
+  [rpcCodes.headerMismatch]: 400,
+  [rpcCodes.missingCapability]: 400,
+  [rpcCodes.methodNotFound]: 404,
+};
+
+/** The code of JSON-RPC for a call that a limit refuses. */
+const limited = -32_000;
+
+/** Returns the outcome of a call that failed, with the error for the client. */
+function failureOf(error: unknown, server: string, signal: AbortSignal): CallOutcome {
+  if (signal.aborted)
+    return { status: 499, error: new RpcError(rpcCodes.internalError, "the call was cancelled") };
+  if (error instanceof RpcError) return { status: statuses[error.code] ?? 502, error };
+  if (!(error instanceof AppError))
+    return { status: 502, error: new RpcError(rpcCodes.internalError, `${server}: the call failed`) };
+  const { status, message, hint, retryAfter, code } = error;
+  const data = { code, ...(hint !== undefined && { hint }), ...(retryAfter !== undefined && { retryAfter }) };
+  const isLimit = status === 429;
   return {
-    onProgress: (progress) =>
-      send({
-        jsonrpc: "2.0",
-        method: "notifications/progress",
-        params: { ...progress, progressToken: token },
-      }),
+    status,
+    error: new RpcError(
+      isLimit ? limited : rpcCodes.internalError,
+      isLimit ? message : `${server}: ${message}`,
+      data,
+    ),
   };
 }
 
-/** Tokens for progress are unique per sender only, so the server gets another one. */
-function withoutToken(params: JsonObject): JsonObject {
-  const meta = params["_meta"] as JsonObject | undefined;
-  if (meta?.["progressToken"] === undefined) return params;
-  const { progressToken, ...rest } = meta;
-  return { ...params, _meta: rest };
+/** Returns a result without the fields that only modern clients know. */
+function forEra(result: JsonObject, { era }: ClientExchange): JsonObject {
+  if (era === "modern") return result;
+  const { resultType, ttlMs, cacheScope, ...rest } = result;
+  return rest;
 }
 
-function forClient(error: unknown, server: string): RpcError {
-  if (error instanceof RpcError) return error;
-  if (error instanceof AppError) return new RpcError(rpcCodes.internalError, `${server}: ${error.message}`);
-  return new RpcError(rpcCodes.internalError, `${server}: the call failed`);
-}
-
-function sizeOf(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value));
+function shortened(subject: CallSubject): CallSubject {
+  return Object.fromEntries(
+    Object.entries(subject).map(([key, value]) => [
+      key,
+      typeof value === "string" ? value.slice(0, maxSubject) : value,
+    ]),
+  ) as CallSubject;
 }

@@ -1,7 +1,20 @@
-import type { JsonObject, RpcMessage, RpcRequest } from "../../../mcp/messages.ts";
+import type { RpcId, RpcRequest } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import type { ClientExchange } from "./exchange.ts";
+import { type ClientExchange, WrittenResult } from "./exchange.ts";
 import { type EndpointServices, methods } from "./methods.ts";
+
+/** An answer to a client: a message as JSON, and the HTTP status that a modern client gets with it. */
+export interface Answer {
+  text: string;
+  status: number;
+}
+
+/** The HTTP statuses of errors that are about the request itself (revision 2026-07-28, "Streamable HTTP"). */
+const statuses: Readonly<Record<number, number>> = {
+  [rpcCodes.headerMismatch]: 400,
+  [rpcCodes.missingCapability]: 400,
+  [rpcCodes.unsupportedVersion]: 400,
+};
 
 /** Answers a request. Returns the message for the client: a result or an error. Never throws. */
 export async function dispatch(
@@ -9,24 +22,32 @@ export async function dispatch(
   exchange: ClientExchange,
   services: EndpointServices,
   onDefect: (error: unknown) => void,
-): Promise<RpcMessage> {
-  try {
-    return { jsonrpc: "2.0", id, result: await resultOf(exchange, services) };
-  } catch (error) {
-    if (error instanceof RpcError) return { jsonrpc: "2.0", id, error: error.toJSON() };
-    onDefect(error);
-    return {
-      jsonrpc: "2.0",
+): Promise<Answer> {
+  const { method, era } = exchange;
+  const known = Object.hasOwn(methods, method) ? methods[method] : undefined;
+  if (!known || (known.era !== undefined && known.era !== era))
+    return refusal(
       id,
-      error: { code: rpcCodes.internalError, message: "something went wrong in the server" },
-    };
+      new RpcError(rpcCodes.methodNotFound, `the method ${method.slice(0, 100)} is not known`),
+      404,
+    );
+  try {
+    const result = await known.handle(exchange, services);
+    const text = result instanceof WrittenResult ? result.text : JSON.stringify(result);
+    return { text: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`, status: 200 };
+  } catch (error) {
+    if (error instanceof RpcError) return refusal(id, error, statuses[error.code] ?? 200);
+    onDefect(error);
+    return refusal(id, new RpcError(rpcCodes.internalError, "something went wrong in the server"), 200);
   }
 }
 
-function resultOf(exchange: ClientExchange, services: EndpointServices): JsonObject | Promise<JsonObject> {
-  const { method } = exchange;
-  const handler = Object.hasOwn(methods, method) ? methods[method] : undefined;
-  if (!handler)
-    throw new RpcError(rpcCodes.methodNotFound, `the method ${method.slice(0, 100)} is not known`);
-  return handler(exchange, services);
+/** Returns an error as a message. */
+export function refusal(id: RpcId | null, error: RpcError, status: number): Answer {
+  return { text: JSON.stringify({ jsonrpc: "2.0", id, error: error.toJSON() }), status };
+}
+
+/** Returns an error as a response. */
+export function refused(id: RpcId | null, error: RpcError, status: number): Response {
+  return Response.json({ jsonrpc: "2.0", id, error: error.toJSON() }, { status });
 }

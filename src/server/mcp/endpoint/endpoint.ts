@@ -1,12 +1,18 @@
-import type { RpcMessage, RpcRequest } from "../../../mcp/messages.ts";
-import { rpcCodes } from "../../../mcp/rpc-error.ts";
+import { AppError } from "../../../errors.ts";
+import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { refuseExcess } from "../../../wire/json.ts";
 import type { Principal } from "../../core/access/policy.ts";
+import type { Quotas } from "../../core/access/quotas.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
-import { dispatch } from "./dispatch.ts";
-import type { ClientExchange } from "./exchange.ts";
-import { type LegacySession, LegacySessions, unknownSession } from "./legacy-sessions.ts";
+import { classify } from "./classify.ts";
+import { refused } from "./dispatch.ts";
+import type { ReplyServices } from "./http-reply.ts";
+import { LegacyEndpoint } from "./legacy.ts";
+import { LegacySessions } from "./legacy-sessions.ts";
 import type { EndpointServices } from "./methods.ts";
-import { classify, serveModern } from "./modern.ts";
+import { serveModern } from "./modern.ts";
+import type { OfferChanges } from "./offer-changes.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** One HTTP request to the endpoint of a project. */
 export interface EndpointRequest {
@@ -16,77 +22,61 @@ export interface EndpointRequest {
   project: ProjectRow;
   /** The body of a POST. */
   text: string;
+  /** Is called before the last bytes of a stream are sent. */
+  onLastBytes(): void;
 }
 
-type Parts = Pick<ClientExchange, "era" | "method" | "params" | "signal" | "send" | "ask">;
+export interface EndpointOptions extends ReplyServices {
+  services: EndpointServices;
+  changes: OfferChanges;
+  quotas: Quotas;
+  /** Makes an id that nobody can guess. */
+  makeId(): string;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
+  onDefect(error: unknown): void;
+}
+
+/** The levels of a message; those of arguments included. */
+const maxDepth = 64;
 
 /** The endpoints of all projects, for clients of both eras (https://modelcontextprotocol.io/specification). */
 export class McpEndpoint {
   readonly sessions: LegacySessions;
-  readonly #services: EndpointServices;
-  readonly #onDefect: (error: unknown) => void;
+  readonly #options: EndpointOptions;
+  readonly #legacy: LegacyEndpoint;
+  readonly #subscriptions: Subscriptions;
 
-  constructor(services: EndpointServices, makeId: () => string, onDefect: (error: unknown) => void) {
-    this.#services = services;
-    this.sessions = new LegacySessions(makeId);
-    this.#onDefect = onDefect;
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+    this.sessions = new LegacySessions(options.changes, options.elapsed);
+    this.#legacy = new LegacyEndpoint(this.sessions, options);
+    this.#subscriptions = new Subscriptions(options);
   }
 
-  /** Answers a request. Errors of the protocol are answers too. */
+  /** Answers a request. Errors of the protocol are answers too. Throws AppError if a quota is exceeded. */
   async serve(incoming: EndpointRequest): Promise<Response> {
-    const { request, principal, project, text } = incoming;
+    const { request, text } = incoming;
     let body: unknown;
     if (request.method === "POST") {
       try {
+        refuseExcess(text, { maxDepth, subject: "the message" });
         body = JSON.parse(text);
-      } catch {
-        return refusal(400, rpcCodes.parseError, "the body is not JSON");
+      } catch (error) {
+        const message = error instanceof AppError ? error.message : "the body is not JSON";
+        return refused(null, new RpcError(rpcCodes.parseError, message), 400);
       }
     }
     const inbound = classify(request, body);
-    if (inbound.kind === "refused") return Response.json(inbound.message, { status: inbound.status });
-    if (inbound.kind === "legacy") return this.#serveLegacy(incoming, body);
-    return serveModern(request, inbound, (message, parts, capabilities) => {
-      const caller = { principal, session: principal.sessionId ?? principal.id, capabilities };
-      return this.#answer(message, { ...parts, requestId: incoming.requestId, project, caller });
-    });
+    if (inbound.kind === "refused") return refused(inbound.id, inbound.error, inbound.status);
+    if (inbound.kind === "legacy") return this.#legacy.serve(incoming, body);
+    const { message } = inbound;
+    if ("method" in message && "id" in message && message.method === "subscriptions/listen")
+      return this.#subscriptions.serve(incoming, message);
+    return serveModern(incoming, message, this.#options);
   }
 
-  async #serveLegacy(
-    { request, requestId, principal, project }: EndpointRequest,
-    body: unknown,
-  ): Promise<Response> {
-    const answer = (message: RpcRequest, parts: Parts, session: LegacySession) => {
-      const caller = { principal, session: session.id, capabilities: session.capabilities };
-      return this.#answer(message, { ...parts, requestId, project, caller });
-    };
-    const id = request.headers.get("mcp-session-id");
-    let session = id === null ? undefined : this.sessions.find(id, principal, project);
-    if (!session) {
-      const isGreeting =
-        !Array.isArray(body) && (body as Partial<RpcRequest> | undefined)?.method === "initialize";
-      if (!isGreeting) {
-        if (id !== null) return Response.json(unknownSession(idIn(body)), { status: 404 });
-        return refusal(
-          400,
-          rpcCodes.invalidRequest,
-          "begin with initialize, or send the header mcp-session-id",
-        );
-      }
-      session = this.sessions.begin(principal, project, answer);
-    }
-    return session.transport.handleRequest(request, { parsedBody: body });
+  close(): void {
+    this.sessions.close();
   }
-
-  #answer(message: RpcRequest, exchange: ClientExchange): Promise<RpcMessage> {
-    return dispatch(message, exchange, this.#services, this.#onDefect);
-  }
-}
-
-function idIn(body: unknown): string | number | null {
-  return (body as Partial<RpcRequest> | undefined)?.id ?? null;
-}
-
-function refusal(status: number, code: number, message: string): Response {
-  return Response.json({ jsonrpc: "2.0", id: null, error: { code, message } }, { status });
 }

@@ -5,6 +5,7 @@ import type { McpCaller } from "../types.ts";
 
 /** One request of a client to the endpoint of a project, in either era. */
 export interface ClientExchange {
+  /** The id of the HTTP request that it came with. */
   requestId: string;
   era: Era;
   project: ProjectRow;
@@ -12,8 +13,16 @@ export interface ClientExchange {
   method: string;
   /** Without the envelope of the modern era. */
   params: JsonObject;
+  /** The headers of the HTTP request. */
+  headers: Headers;
+  /** The bytes of the HTTP request's body. */
+  bytesIn: number;
+  /** The least important log messages that the client wants; undefined if all, or in the modern era none. */
+  logLevel: string | undefined;
   /** Aborts when the client has gone or has cancelled the request. */
   signal: AbortSignal;
+  /** The session of a legacy client. */
+  session?: ResourceSubscriber & { logLevel: string | undefined };
   /** Sends a notification that belongs to the request. */
   send(notification: RpcNotification): void;
   /**
@@ -22,4 +31,20 @@ export interface ClientExchange {
    * @throws RpcError if it refuses or cannot be asked
    */
   ask(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+}
+
+/** Somebody who is told of changes of resources. */
+export interface ResourceSubscriber {
+  /** The resources that it follows, by the URI that it uses, with the functions that end it. */
+  readonly subscriptions: Map<string, () => void>;
+  onResourceUpdated(uri: string): void;
+}
+
+/** A result that was written as JSON already, so that its size is known and it is not written twice. */
+export class WrittenResult {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
 }

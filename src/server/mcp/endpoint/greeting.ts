@@ -1,10 +1,12 @@
+import { SERVER_INFO_META_KEY } from "@modelcontextprotocol/server";
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { legacyRevisions, modernRevisions } from "../../../mcp/revisions.ts";
 import { version } from "../../../version.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import { tasksExtension } from "./tasks.ts";
 
 /** The capabilities of every project. Servers come and go while clients are connected, so they do not depend on them. */
-const capabilities = {
+export const capabilities = {
   tools: { listChanged: true },
   prompts: { listChanged: true },
   resources: { listChanged: true, subscribe: true },
@@ -12,29 +14,41 @@ const capabilities = {
   logging: {},
 };
 
-/** Returns what clients learn about a project when they connect. */
-function greeting({ name, spec }: ProjectRow): JsonObject {
-  return {
-    capabilities,
-    serverInfo: { name: "mcpctl", version: version.version, title: name },
-    ...(spec.prompt !== "" && { instructions: spec.prompt }),
-  };
+/** The `_meta` of results that mcpctl makes itself. */
+export function serverMeta({ name }: ProjectRow): JsonObject {
+  return { [SERVER_INFO_META_KEY]: serverInfo(name) };
+}
+
+function serverInfo(title: string): JsonObject {
+  return { name: "mcpctl", version: version.version, title };
+}
+
+function instructionsOf({ spec }: ProjectRow): JsonObject {
+  return spec.prompt === "" ? {} : { instructions: spec.prompt };
 }
 
 /** Returns the result of `initialize`: in the client's revision, or in the newest one if that is not known. */
-export function initialized(project: ProjectRow, requested: unknown): JsonObject {
-  const known = (legacyRevisions as readonly unknown[]).includes(requested);
-  return { protocolVersion: known ? requested : legacyRevisions[0], ...greeting(project) };
+export function initialized(
+  project: ProjectRow,
+  requested: unknown,
+): JsonObject & { protocolVersion: string } {
+  const known = legacyRevisions.find((revision) => revision === requested);
+  return {
+    protocolVersion: known ?? legacyRevisions[0],
+    capabilities,
+    serverInfo: serverInfo(project.name),
+    ...instructionsOf(project),
+  };
 }
 
 /** Returns the result of `server/discover`. */
 export function discovered(project: ProjectRow): JsonObject {
-  const { serverInfo, ...facts } = greeting(project);
   return {
     resultType: "complete",
     supportedVersions: [...modernRevisions, ...legacyRevisions],
-    ...facts,
-    _meta: { "io.modelcontextprotocol/serverInfo": serverInfo },
+    capabilities: { ...capabilities, extensions: { [tasksExtension]: {} } },
+    ...instructionsOf(project),
+    _meta: serverMeta(project),
     ttlMs: 60_000,
     cacheScope: "private",
   };

@@ -1,109 +1,183 @@
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
+import { paramHeaderFault, paramHeaders } from "../../../mcp/param-headers.ts";
+import type { Era } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import { type Offer, type Offered, offerOf } from "../offers/offer.ts";
+import { schemaFacts } from "../offers/schema-faults.ts";
 import type { McpCalls } from "./calls.ts";
-import type { ClientExchange } from "./exchange.ts";
+import type { ClientExchange, WrittenResult } from "./exchange.ts";
 import { discovered } from "./greeting.ts";
+import { lister } from "./lists.ts";
+import { isLogLevel } from "./log-levels.ts";
+import type { ResourceWatches } from "./resource-watches.ts";
+import { readResult, resourceAt, withOfferedUris } from "./resources.ts";
+import type { Sealer } from "./sealer.ts";
+import { callTask, withTaskId } from "./tasks.ts";
 
 /** The services of the handlers. */
 export interface EndpointServices {
   snapshot(): Snapshot;
   calls: McpCalls;
+  watches: ResourceWatches;
+  sealer: Sealer;
 }
 
-type Handler = (exchange: ClientExchange, services: EndpointServices) => JsonObject | Promise<JsonObject>;
+type Result = JsonObject | WrittenResult;
 
-/** The time for which clients may keep a list, in milliseconds. Changes are told at once. */
-const listTtl = 60_000;
-
-/** Returns the result of a list, whole: it is in memory, and pages would only cost turns. */
-function listed(field: string, entries: ReadonlyMap<string, Offered>): JsonObject {
-  const definitions = [...entries.values()].map(({ definition }) => definition);
-  return { resultType: "complete", [field]: definitions, ttlMs: listTtl, cacheScope: "private" };
+interface Method {
+  /** The era that has the method; undefined if both have it. */
+  era?: Era;
+  handle(exchange: ClientExchange, services: EndpointServices): Result | Promise<Result>;
 }
 
-function lister(field: "tools" | "prompts" | "resources" | "resourceTemplates"): Handler {
-  return (exchange, services) => {
-    // There is one page, so no cursor was ever given.
-    if (exchange.params["cursor"] !== undefined && exchange.params["cursor"] !== "")
-      throw new RpcError(rpcCodes.invalidParams, "the cursor is not valid");
-    return listed(field, offered(exchange, services)[field]);
-  };
-}
+/** The most subscriptions to resources of one session. */
+const maxSubscriptions = 200;
+
+/** Handlers by method. */
+export const methods: Readonly<Record<string, Method>> = {
+  ping: { era: "legacy", handle: () => ({}) },
+  "server/discover": { era: "modern", handle: ({ project }) => discovered(project) },
+  "tools/list": { handle: lister("tools") },
+  "prompts/list": { handle: lister("prompts") },
+  "resources/list": { handle: lister("resources") },
+  "resources/templates/list": { handle: lister("resourceTemplates") },
+  "tools/call": { handle: callTool },
+  "prompts/get": { handle: getPrompt },
+  "resources/read": { handle: readResource },
+  "completion/complete": { handle: complete },
+  "logging/setLevel": { era: "legacy", handle: setLevel },
+  "resources/subscribe": { era: "legacy", handle: subscribe },
+  "resources/unsubscribe": { era: "legacy", handle: unsubscribe },
+  "tasks/get": { era: "modern", handle: callTask },
+  "tasks/update": { era: "modern", handle: callTask },
+  "tasks/cancel": { era: "modern", handle: callTask },
+};
 
 function offered({ project }: ClientExchange, { snapshot }: EndpointServices): Offer {
   return offerOf(snapshot(), project);
 }
 
-/** Handlers by method, for both eras. */
-export const methods: Readonly<Record<string, Handler>> = {
-  ping: () => ({}),
-  "server/discover": ({ project }) => discovered(project),
-  "tools/list": lister("tools"),
-  "prompts/list": lister("prompts"),
-  "resources/list": lister("resources"),
-  "resources/templates/list": lister("resourceTemplates"),
-  "tools/call": async (exchange, services) => {
-    const { params } = exchange;
-    const offer = offered(exchange, services);
-    const tool = offer.tools.get(String(params["name"]));
-    if (!tool) throw unknownTool(offer, String(params["name"]));
-    const annotations = isObject(tool.definition["annotations"]) ? tool.definition["annotations"] : {};
-    return services.calls.call(exchange, tool.server, {
-      // Some clients leave `arguments` out, and some servers refuse that.
-      params: { ...params, name: tool.original, arguments: params["arguments"] ?? {} },
-      subject: { tool: tool.name },
-      mayRepeat: annotations["readOnlyHint"] === true || annotations["idempotentHint"] === true,
-    });
-  },
-  "prompts/get": async (exchange, services) => {
-    const { params } = exchange;
-    const prompt = offered(exchange, services).prompts.get(String(params["name"]));
-    if (!prompt) throw new RpcError(rpcCodes.invalidParams, `there is no prompt "${shown(params["name"])}"`);
-    return services.calls.call(exchange, prompt.server, {
-      params: { ...params, name: prompt.original },
-      subject: { prompt: prompt.name },
-      mayRepeat: true,
-    });
-  },
-  "resources/read": async (exchange, services) => {
-    const { params } = exchange;
-    const uri = String(params["uri"]);
-    const found = resourceAt(offered(exchange, services), uri);
-    if (!found) throw new RpcError(rpcCodes.invalidParams, `there is no resource "${shown(uri)}"`, { uri });
-    return services.calls.call(exchange, found.server, {
-      params: { ...params, uri: found.original },
-      subject: { uri },
-      mayRepeat: true,
-    });
-  },
-};
-
-/** Returns the server of a resource: a listed one, or one whose template can make the URI. */
-export function resourceAt(offer: Offer, uri: string): Pick<Offered, "server" | "original"> | undefined {
-  const listedOne = offer.resources.get(uri);
-  if (listedOne) return listedOne;
-  for (const { name, original, server } of offer.resourceTemplates.values()) {
-    // Everything before the first variable tells the server; the server itself knows the rest.
-    const start = name.split("{")[0]!;
-    if (start !== "" && uri.startsWith(start))
-      return { server, original: original.split("{")[0]! + uri.slice(start.length) };
+function callTool(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
+  const { params, era, headers } = exchange;
+  const offer = offered(exchange, services);
+  const tool = offer.tools.get(String(params["name"]));
+  if (!tool) throw unknownTool(offer, String(params["name"]));
+  const { definition, server } = tool;
+  const declared = schemaFacts(definition).headers;
+  if (declared.length > 0 && era === "modern") {
+    const fault = paramHeaderFault(declared, params["arguments"], headers);
+    if (fault !== undefined) throw new RpcError(rpcCodes.headerMismatch, fault);
   }
-  return undefined;
+  const annotations = isObject(definition["annotations"]) ? definition["annotations"] : {};
+  return services.calls.call(exchange, server, {
+    // Some clients leave `arguments` out, and some servers refuse that.
+    params: { ...params, name: tool.original, arguments: params["arguments"] ?? {} },
+    ...(declared.length > 0 && { headers: paramHeaders(declared, params["arguments"]) }),
+    subject: { tool: tool.name },
+    mayRepeat: annotations["readOnlyHint"] === true || annotations["idempotentHint"] === true,
+    adapt: (result) => withTaskId(withOfferedUris(result, offer, server), exchange, server, services.sealer),
+  });
+}
+
+function getPrompt(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
+  const { params } = exchange;
+  const offer = offered(exchange, services);
+  const prompt = promptOf(offer, params["name"]);
+  return services.calls.call(exchange, prompt.server, {
+    params: { ...params, name: prompt.original },
+    subject: { prompt: prompt.name },
+    mayRepeat: true,
+  });
+}
+
+function readResource(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
+  const { params } = exchange;
+  const uri = String(params["uri"]);
+  const offer = offered(exchange, services);
+  const found = resourceOf(offer, uri);
+  return services.calls.call(exchange, found.server, {
+    params: { ...params, uri: found.original },
+    subject: { uri },
+    mayRepeat: true,
+    adapt: (result) => withOfferedUris(readResult(result, uri, found.original), offer, found.server),
+  });
+}
+
+/** Completes an argument of a prompt or of a template of resources. A server that cannot has no suggestions. */
+async function complete(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
+  const { params } = exchange;
+  const offer = offered(exchange, services);
+  const ref = isObject(params["ref"]) ? params["ref"] : {};
+  const isPrompt = ref["type"] === "ref/prompt";
+  const uri = String(ref["uri"]);
+  const found = isPrompt
+    ? promptOf(offer, ref["name"])
+    : (offer.resourceTemplates.get(uri) ?? resourceOf(offer, uri));
+  const { original } = found;
+  try {
+    return await services.calls.call(exchange, found.server, {
+      params: { ...params, ref: { ...ref, ...(isPrompt ? { name: original } : { uri: original }) } },
+      subject: isPrompt ? { prompt: String(ref["name"]) } : { uri },
+      mayRepeat: true,
+    });
+  } catch (error) {
+    if (!(error instanceof RpcError) || error.code !== rpcCodes.methodNotFound) throw error;
+    return {
+      ...(exchange.era === "modern" && { resultType: "complete" }),
+      completion: { values: [], hasMore: false },
+    };
+  }
+}
+
+function setLevel({ params, session }: ClientExchange): JsonObject {
+  const { level } = params;
+  if (!isLogLevel(level)) throw new RpcError(rpcCodes.invalidParams, `there is no level ${shown(level)}`);
+  if (session) session.logLevel = level;
+  return {};
+}
+
+async function subscribe(exchange: ClientExchange, services: EndpointServices): Promise<JsonObject> {
+  const { session, params } = exchange;
+  const uri = String(params["uri"]);
+  if (!session || session.subscriptions.has(uri)) return {};
+  if (session.subscriptions.size >= maxSubscriptions)
+    throw new RpcError(rpcCodes.invalidRequest, `a session may follow at most ${maxSubscriptions} resources`);
+  const found = resourceOf(offered(exchange, services), uri);
+  await services.watches.follow(session, uri, found, exchange);
+  return {};
+}
+
+function unsubscribe({ session, params }: ClientExchange): JsonObject {
+  session?.subscriptions.get(String(params["uri"]))?.();
+  return {};
+}
+
+function promptOf(offer: Offer, name: unknown): Offered {
+  const prompt = offer.prompts.get(String(name));
+  if (!prompt) throw new RpcError(rpcCodes.invalidParams, `there is no prompt "${shown(name)}"`);
+  return prompt;
+}
+
+function resourceOf(offer: Offer, uri: string): Pick<Offered, "server" | "original"> {
+  const found = resourceAt(offer, uri);
+  if (!found) throw new RpcError(rpcCodes.invalidParams, `there is no resource "${shown(uri)}"`, { uri });
+  return found;
 }
 
 function unknownTool(offer: Offer, name: string): RpcError {
   const hidden = offer.hidden.find((tool) => tool.name === name);
+  if (!hidden) return new RpcError(rpcCodes.invalidParams, `there is no tool "${shown(name)}"`);
   const why = {
     denied: "it is not allowed in this project",
-    changed: "its server changed it, and nobody has approved the change: mcpctl approve server",
+    changed: `its server changed it, and nobody has approved the change: mcpctl approve server ${hidden.server.name}`,
     failed: "its server does not start",
+    invalid: `its definition is not valid: ${hidden.detail}`,
   };
-  const reason = hidden
-    ? `: ${why[hidden.reason]}${hidden.reason === "changed" ? ` ${hidden.server.name}` : ""}`
-    : "";
-  return new RpcError(rpcCodes.invalidParams, `there is no tool "${shown(name)}"${reason}`);
+  return new RpcError(
+    rpcCodes.invalidParams,
+    `the tool "${shown(name)}" is not offered: ${why[hidden.reason]}`,
+  );
 }
 
 function shown(value: unknown): string {

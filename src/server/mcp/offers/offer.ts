@@ -1,8 +1,9 @@
-import { attachmentsOf } from "../../core/catalogue/attachments.ts";
+import { type AttachmentRow, attachmentsOf } from "../../core/catalogue/attachments.ts";
 import type { McpDefinition } from "../../core/store/mcp-status.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow, ProjectRow } from "../../core/store/typed-rows.ts";
 import { offeredName, offeredUri } from "./names.ts";
+import { schemaFacts } from "./schema-faults.ts";
 import { isAllowed } from "./tool-globs.ts";
 
 /** Something that a server has and a project offers. */
@@ -16,12 +17,21 @@ export interface Offered {
   definition: McpDefinition;
 }
 
-/** The reason why a tool is not offered. */
-export type HiddenReason = "denied" | "changed" | "failed";
+/**
+ * The reason why a tool is not offered.
+ *
+ * - `denied`: the rules of its server or of its attachment
+ * - `changed`: its server changed it, and nobody has approved that
+ * - `failed`: its server does not start
+ * - `invalid`: clients could not use its schemas
+ */
+export type HiddenReason = "denied" | "changed" | "failed" | "invalid";
 
 /** A tool that clients do not see. */
 export interface HiddenTool extends Offered {
   reason: HiddenReason;
+  /** More about the reason, for people. */
+  detail?: string;
 }
 
 /** Everything that clients of a project see, by name, sorted. */
@@ -32,58 +42,86 @@ export interface Offer {
   readonly resources: ReadonlyMap<string, Offered>;
   readonly resourceTemplates: ReadonlyMap<string, Offered>;
   readonly hidden: readonly HiddenTool[];
+  /** The URIs that clients use for resources that have another one at their server: by server, then by its URI. */
+  readonly renamed: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
+/** The offers of projects, by snapshot. */
 const offers = new WeakMap<Snapshot, Map<string, Offer>>();
+
+/** The offers of projects, with the rows that they were made from. A project has the same row until it is changed. */
+const newest = new WeakMap<ProjectRow, { sources: readonly unknown[]; offer: Offer }>();
 
 /**
  * Returns what a project offers, from what its servers listed last. No server is asked, so that one that is down or slow
- * hides nothing but itself.
+ * hides nothing but itself. As long as nothing changes that it depends on, the offer is the same object.
  */
 export function offerOf(snapshot: Snapshot, project: ProjectRow): Offer {
   const ofSnapshot = offers.get(snapshot) ?? new Map<string, Offer>();
   offers.set(snapshot, ofSnapshot);
-  const offer = ofSnapshot.get(project.id) ?? makeOffer(snapshot, project);
+  const offer = ofSnapshot.get(project.id) ?? currentOffer(snapshot, project);
   ofSnapshot.set(project.id, offer);
   return offer;
 }
 
-function makeOffer(snapshot: Snapshot, project: ProjectRow): Offer {
+function currentOffer(snapshot: Snapshot, project: ProjectRow): Offer {
+  const attachments = attachmentsOf(snapshot, project.name);
+  const sources = attachments.flatMap((row) => [row, snapshot.named("server", row.name)]);
+  const known = newest.get(project);
+  if (known?.sources.length === sources.length && known.sources.every((one, i) => one === sources[i]))
+    return known.offer;
+  const offer = makeOffer(snapshot, attachments);
+  newest.set(project, { sources, offer });
+  return offer;
+}
+
+function makeOffer(snapshot: Snapshot, attachments: readonly AttachmentRow[]): Offer {
   const tools = new Map<string, Offered>();
   const prompts = new Map<string, Offered>();
   const resources = new Map<string, Offered>();
   const resourceTemplates = new Map<string, Offered>();
   const hidden: HiddenTool[] = [];
   const servers: McpServerRow[] = [];
-  for (const { name, spec } of attachmentsOf(snapshot, project.name)) {
+  // Names that are held, also by what is hidden now.
+  const names = new Set<string>();
+  const promptNames = new Set<string>();
+  const resourceUris = new Set<string>();
+  const templateUris = new Set<string>();
+  const renamed = new Map<string, Map<string, string>>();
+  for (const { name, spec } of attachments) {
     const server = snapshot.named("server", name) as McpServerRow | undefined;
     if (!server) continue;
     servers.push(server);
     const { tools: list = [], ...others } = server.status;
     const prefix = spec.prefix ?? server.name;
+    const hasFailed = server.status.state === "failed";
     for (const definition of list) {
       const original = String(definition["name"]);
       const isPermitted = isAllowed(original, server.spec.tools) && isAllowed(original, spec.tools);
-      const reason = reasonOf(server, original, isPermitted);
-      const offered = offeredAs(offeredName(original, prefix, tools), "name", original, server, definition);
-      // A hidden tool holds no name, but is shown under the one that it would have.
-      if (reason) hidden.push({ ...offered, reason });
+      const offered = offeredAs(offeredName(original, prefix, names), "name", original, server, definition);
+      const hiding = hidingOf(server, original, definition, isPermitted);
+      if (hiding) hidden.push({ ...offered, ...hiding });
       else tools.set(offered.name, offered);
+      // A tool that may come back keeps its name: otherwise calls of it would go to another server meanwhile.
+      if (hiding?.reason !== "denied") names.add(offered.name);
     }
-    if (server.status.state === "failed") continue;
     for (const definition of others.prompts ?? []) {
       const own = String(definition["name"]);
-      const name = offeredName(own, prefix, prompts);
-      prompts.set(name, offeredAs(name, "name", own, server, definition));
+      const name = offeredName(own, prefix, promptNames);
+      promptNames.add(name);
+      if (!hasFailed && !isChanged(server, `prompt/${own}`))
+        prompts.set(name, offeredAs(name, "name", own, server, definition));
     }
-    for (const [field, entries, list = []] of [
-      ["uri", resources, others.resources],
-      ["uriTemplate", resourceTemplates, others.resourceTemplates],
+    for (const [field, entries, uris, list = []] of [
+      ["uri", resources, resourceUris, others.resources],
+      ["uriTemplate", resourceTemplates, templateUris, others.resourceTemplates],
     ] as const) {
       for (const definition of list) {
         const own = String(definition[field]);
-        const uri = offeredUri(own, prefix, entries);
-        entries.set(uri, offeredAs(uri, field, own, server, definition));
+        const uri = offeredUri(own, prefix, uris);
+        uris.add(uri);
+        if (uri !== own) renamed.set(server.id, (renamed.get(server.id) ?? new Map()).set(own, uri));
+        if (!hasFailed) entries.set(uri, offeredAs(uri, field, own, server, definition));
       }
     }
   }
@@ -94,6 +132,7 @@ function makeOffer(snapshot: Snapshot, project: ProjectRow): Offer {
     resources: sorted(resources),
     resourceTemplates: sorted(resourceTemplates),
     hidden,
+    renamed,
   };
 }
 
@@ -112,16 +151,24 @@ function offeredAs(
   };
 }
 
-function reasonOf(
-  { spec, status }: McpServerRow,
+/** Returns the reason why a tool is hidden; undefined if it is not. */
+function hidingOf(
+  server: McpServerRow,
   tool: string,
+  definition: McpDefinition,
   isPermitted: boolean,
-): HiddenReason | undefined {
-  if (!isPermitted) return "denied";
-  if (status.state === "failed") return "failed";
+): Pick<HiddenTool, "reason" | "detail"> | undefined {
+  if (!isPermitted) return { reason: "denied" };
+  if (server.status.state === "failed") return { reason: "failed" };
+  const { fault } = schemaFacts(definition);
+  if (fault !== undefined) return { reason: "invalid", detail: fault };
+  return isChanged(server, `tool/${tool}`) ? { reason: "changed" } : undefined;
+}
+
+/** True if a server changed something by itself, and nobody has approved that. */
+function isChanged({ spec, status }: McpServerRow, key: string): boolean {
   // The accepted definition is kept only while the server lists another one.
-  const isChanged = status.baseline?.[`tool/${tool}`]?.definition !== undefined;
-  return isChanged && spec.toolChanges === "approve" ? "changed" : undefined;
+  return spec.toolChanges === "approve" && status.baseline?.[key]?.definition !== undefined;
 }
 
 function sorted(entries: Map<string, Offered>): Map<string, Offered> {

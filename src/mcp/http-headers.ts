@@ -1,5 +1,5 @@
-import { isObject, type RpcMessage } from "../messages.ts";
-import { metaKeys } from "../revisions.ts";
+import { isObject, type JsonObject, type RpcMessage } from "./messages.ts";
+import { metaKeys } from "./revisions.ts";
 
 /** The field of `params` that each method's name is in (revision 2026-07-28, "Standard Request Headers"). */
 const nameFields: Readonly<Record<string, string>> = {
@@ -18,13 +18,19 @@ export function headersOf(message: RpcMessage): Record<string, string> {
   const meta = params["_meta"];
   const revision = isObject(meta) ? meta[metaKeys.protocolVersion] : undefined;
   if (typeof revision !== "string") return {};
-  const field = nameFields[method];
-  const name = field === undefined ? undefined : params[field];
+  const name = nameIn(method, params);
   return {
     "mcp-protocol-version": revision,
     "mcp-method": method,
-    ...(typeof name === "string" && { "mcp-name": headerText(name) }),
+    ...(name !== undefined && { "mcp-name": headerText(name) }),
   };
+}
+
+/** Returns the name, URI or id that a modern request is about, which its header `mcp-name` repeats. */
+export function nameIn(method: string, params: JsonObject): string | undefined {
+  const field = Object.hasOwn(nameFields, method) ? nameFields[method] : undefined;
+  const name = field === undefined ? undefined : params[field];
+  return typeof name === "string" ? name : undefined;
 }
 
 /** Returns a text as a header can hold it: as it is, or `=?base64?…?=`. */

@@ -1,0 +1,43 @@
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import type { Metrics } from "../../observability/metrics.ts";
+
+/** Stands for the name of a server that is not public, and of its tools. */
+const notPublic = "private";
+/** Stands for further names of tools, so that there are not too many series. */
+const other = "other";
+
+/** The most tools that have series of their own. */
+const maxTools = 1000;
+
+/** Counts calls of MCP servers by server, tool and status, and measures them by server. */
+export class CallMetrics {
+  readonly #metrics: Metrics;
+  readonly #tools = new Set<string>();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  /** @param tool the name of the tool, or undefined for another thing of a server */
+  called(server: McpServerRow, tool: string | undefined, status: number, durationMs: number): void {
+    const isPublic = server.visibility !== "private";
+    const name = isPublic ? server.name : notPublic;
+    const labels = { server: name, tool: isPublic ? this.#labelOf(name, tool ?? "") : notPublic, status };
+    this.#metrics.series("mcpctl_mcp_calls_total", labels).add();
+    this.#metrics.series("mcpctl_mcp_call_duration_seconds", { server: name }).add(durationMs / 1000);
+  }
+
+  /** Removes the series of servers that are deleted or private now, by the names of those that are public. */
+  keepOnly(isPublicName: (name: string) => boolean): void {
+    this.#metrics.remove("server", (name) => name !== notPublic && !isPublicName(name));
+    for (const key of this.#tools) if (!isPublicName(key.split(" ")[0]!)) this.#tools.delete(key);
+  }
+
+  #labelOf(server: string, tool: string): string {
+    const key = `${server} ${tool}`;
+    if (this.#tools.has(key)) return tool;
+    if (this.#tools.size >= maxTools) return other;
+    this.#tools.add(key);
+    return tool;
+  }
+}

@@ -1,0 +1,82 @@
+import { eventStreamHeaders } from "../../../wire/sse.ts";
+
+/** Milliseconds between two comments, which keep a quiet stream open. */
+const heartbeat = 15_000;
+
+/** The most bytes that wait for a slow reader before messages that may be lost are left out. */
+const maxWaitingBytes = 1024 * 1024;
+
+const encoder = new TextEncoder();
+
+/** An event stream to one client. Each event is one message. */
+export class ClientStream {
+  readonly #body: ReadableStream<Uint8Array>;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  readonly #beat: ReturnType<typeof setInterval>;
+  #isEnded = false;
+  /** Is called once when the stream has ended. */
+  onEnd: () => void = () => undefined;
+  /** Is called, before `onEnd`, if the client leaves. */
+  onGone: () => void = () => undefined;
+
+  constructor() {
+    this.#body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        cancel: () => this.#leave(),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
+    );
+    this.#beat = setInterval(() => this.comment(), heartbeat);
+    this.#beat.unref();
+  }
+
+  /** Returns the response with this stream. */
+  response(headers: Readonly<Record<string, string>> = {}): Response {
+    return new Response(this.#body, { headers: { ...eventStreamHeaders, ...headers } });
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Sends a message: its JSON. */
+  send(message: string): void {
+    this.#write(`event: message\ndata: ${message}\n\n`);
+  }
+
+  /** Sends a message that may be lost, unless the client reads too slowly. */
+  offer(message: string): void {
+    if (-(this.#controller.desiredSize ?? 0) <= maxWaitingBytes) this.send(message);
+  }
+
+  /** Sends a comment, which clients pass over. */
+  comment(): void {
+    this.#write(": keep-alive\n\n");
+  }
+
+  end(): void {
+    if (this.#isEnded) return;
+    this.#stop();
+    this.#controller.close();
+    this.onEnd();
+  }
+
+  #write(frame: string): void {
+    if (!this.#isEnded) this.#controller.enqueue(encoder.encode(frame));
+  }
+
+  #leave(): void {
+    if (this.#isEnded) return;
+    this.#stop();
+    this.onGone();
+    this.onEnd();
+  }
+
+  #stop(): void {
+    this.#isEnded = true;
+    clearInterval(this.#beat);
+  }
+}

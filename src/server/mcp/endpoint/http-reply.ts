@@ -1,0 +1,147 @@
+import type { Principal } from "../../core/access/policy.ts";
+import type { Deadline, Deadlines } from "../../core/deadlines.ts";
+import type { OpenStreams } from "../../core/open-streams.ts";
+import { ClientStream } from "./client-stream.ts";
+
+/** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */
+const quietLimit = 10_000;
+
+/** What all replies use. */
+export interface ReplyServices {
+  streams: OpenStreams;
+  deadlines: Deadlines;
+}
+
+export interface ReplyOptions {
+  request: Request;
+  principal: Principal;
+  /** The number of answers that the client waits for. */
+  expects: number;
+  /** True if the answers are a list, also a single one. */
+  isBatch?: boolean;
+  headers?: Readonly<Record<string, string>>;
+  /** Is called before the last bytes of a stream are sent. */
+  onLastBytes(): void;
+  /** Is called once if the client leaves, or its bearer ends, before it has all answers. */
+  onGone(): void;
+}
+
+/**
+ * The response to one POST: the answers as JSON, or a stream of messages from the first message on that is not an
+ * answer. It is our own and not a transport of the SDK, because it has to end with the bearer, hold nothing for clients
+ * that do not read, and tell which HTTP request a message belongs to.
+ */
+export class HttpReply {
+  readonly response: Promise<Response>;
+  /** True if the client takes streams, so that it can be sent more than the answers. */
+  readonly canStream: boolean;
+  readonly #options: ReplyOptions;
+  readonly #settle: (response: Response) => void;
+  readonly #answers: string[] = [];
+  readonly #removeStream: () => void;
+  readonly #deadline: Deadline | undefined;
+  #stream: ClientStream | undefined;
+  #status = 200;
+  #isOver = false;
+  /** The answers that were sent or left out. */
+  #done = 0;
+
+  constructor(options: ReplyOptions, { streams, deadlines }: ReplyServices) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    this.response = promise;
+    this.#settle = resolve;
+    this.canStream = acceptsStreams(options.request);
+    this.#removeStream = streams.add(options.principal, () => this.#revoke());
+    if (this.canStream) this.#deadline = deadlines.after(quietLimit, () => this.#open().comment());
+    options.request.signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Sends a notification. It is left out if the client reads too slowly or takes no stream. */
+  notify(message: string): void {
+    if (this.canStream && !this.#isOver) this.#open().offer(message);
+  }
+
+  /** Sends a request of the server. */
+  ask(message: string): void {
+    if (this.canStream && !this.#isOver) this.#open().send(message);
+  }
+
+  /** Sends an answer. The last one ends the response. */
+  answer(message: string, status = 200): void {
+    if (this.#isOver) return;
+    if (this.#stream) this.#stream.send(message);
+    else this.#answers.push(message);
+    this.#status = status;
+    this.#count();
+  }
+
+  /** Leaves one answer out: the client has cancelled the request. */
+  skip(): void {
+    if (!this.#isOver) this.#count();
+  }
+
+  #count(): void {
+    this.#done++;
+    if (this.#done < this.#options.expects) return;
+    this.#end();
+    if (this.#stream) {
+      this.#options.onLastBytes();
+      this.#stream.end();
+    } else this.#settle(this.#json());
+  }
+
+  #json(): Response {
+    const { isBatch, headers } = this.#options;
+    if (this.#answers.length === 0) return new Response(null, { status: 202, ...(headers && { headers }) });
+    const text = isBatch ? `[${this.#answers.join(",")}]` : this.#answers[0]!;
+    return new Response(text, {
+      status: isBatch ? 200 : this.#status,
+      headers: { "content-type": "application/json", ...headers },
+    });
+  }
+
+  /** Makes the response a stream. */
+  #open(): ClientStream {
+    if (this.#stream) return this.#stream;
+    this.#deadline?.cancel();
+    const stream = new ClientStream();
+    stream.onGone = this.#onAbort;
+    this.#stream = stream;
+    for (const answer of this.#answers.splice(0)) stream.send(answer);
+    this.#settle(stream.response(this.#options.headers));
+    return stream;
+  }
+
+  #revoke(): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#stream?.end();
+    const message = "the session or token is not valid any more";
+    this.#settle(
+      Response.json({ jsonrpc: "2.0", id: null, error: { code: -32_600, message } }, { status: 401 }),
+    );
+    this.#options.onGone();
+  }
+
+  readonly #onAbort = (): void => {
+    if (this.#isOver) return;
+    this.#end();
+    // Nobody reads it, but the handler of the request waits for it.
+    this.#settle(new Response(null, { status: 499 }));
+    this.#options.onGone();
+  };
+
+  #end(): void {
+    this.#isOver = true;
+    this.#deadline?.cancel();
+    this.#removeStream();
+    this.#options.request.signal.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+/** True if a client accepts event streams. One that says nothing accepts all. */
+export function acceptsStreams({ headers }: Request): boolean {
+  const accept = headers.get("accept");
+  return accept === null || /text\/(event-stream|\*)|\*\/\*/i.test(accept);
+}

@@ -1,0 +1,90 @@
+import { randomBytes } from "node:crypto";
+import { isStillValid } from "../../core/access/principals.ts";
+import type { Quotas } from "../../core/access/quotas.ts";
+import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import type { Deadlines } from "../../core/deadlines.ts";
+import type { OpenStreams } from "../../core/open-streams.ts";
+import type { Audit } from "../../observability/audit.ts";
+import type { Metrics } from "../../observability/metrics.ts";
+import type { McpServers } from "../types.ts";
+import { CallMetrics } from "./call-metrics.ts";
+import { McpCalls } from "./calls.ts";
+import { McpEndpoint } from "./endpoint.ts";
+import { OfferChanges } from "./offer-changes.ts";
+import type { Sampler } from "./questions.ts";
+import { ResourceWatches } from "./resource-watches.ts";
+import { Sealer } from "./sealer.ts";
+import { ServerCalls } from "./server-calls.ts";
+
+export interface OpenEndpointOptions {
+  catalogue: Catalogue;
+  servers: McpServers;
+  audit: Audit;
+  metrics: Metrics;
+  streams: OpenStreams;
+  deadlines: Deadlines;
+  quotas: Quotas;
+  sample: Sampler;
+  now(): number;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
+  onError(error: unknown): void;
+}
+
+/** The endpoints of all projects, with what has to be swept and closed. */
+export interface OpenEndpoint {
+  endpoint: McpEndpoint;
+  /** Ends sessions and calls that nobody uses any more. */
+  sweep(): void;
+  close(): void;
+}
+
+/** Puts the endpoints of projects together. */
+export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
+  const { catalogue, servers, audit, streams, deadlines, quotas, sample, now, elapsed, onError } = options;
+  const metrics = new CallMetrics(options.metrics);
+  const sealer = new Sealer(now);
+  const serverCalls = new ServerCalls({ servers, sealer, sample, elapsed });
+  const changes = new OfferChanges(catalogue);
+  const watches = new ResourceWatches(servers);
+  const endpoint = new McpEndpoint({
+    services: {
+      snapshot: () => catalogue.snapshot,
+      calls: new McpCalls({ servers: serverCalls, audit, metrics, now }),
+      watches,
+      sealer,
+    },
+    changes,
+    streams,
+    deadlines,
+    quotas,
+    // 128 bits.
+    makeId: () => randomBytes(16).toString("hex"),
+    elapsed,
+    onDefect: onError,
+  });
+  options.metrics.gauge(
+    "mcpctl_mcp_sessions",
+    "Sessions of MCP clients of legacy revisions",
+    () => endpoint.sessions.size,
+  );
+  const unsubscribe = catalogue.subscribe((list) => {
+    if (list && !list.some(({ kind }) => kind === "server")) return;
+    const { snapshot } = catalogue;
+    metrics.keepOnly((name) => snapshot.named("server", name)?.visibility === "public");
+  });
+  return {
+    endpoint,
+    sweep() {
+      endpoint.sessions.sweep((principal) => isStillValid(catalogue.snapshot, principal, now()));
+      serverCalls.parked.sweep();
+    },
+    close() {
+      unsubscribe();
+      endpoint.close();
+      serverCalls.parked.close();
+      watches.close();
+      changes.close();
+    },
+  };
+}

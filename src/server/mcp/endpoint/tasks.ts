@@ -1,0 +1,55 @@
+import { isObject, type JsonObject } from "../../../mcp/messages.ts";
+import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import { offerOf } from "../offers/offer.ts";
+import type { ClientExchange, WrittenResult } from "./exchange.ts";
+import type { EndpointServices } from "./methods.ts";
+import type { Sealer } from "./sealer.ts";
+
+/** The extension by which servers answer calls with tasks (https://modelcontextprotocol.github.io/ext-tasks/). */
+export const tasksExtension = "io.modelcontextprotocol/tasks";
+
+/** Milliseconds for which the id of a task is valid. Servers forget their tasks earlier. */
+const idLifetime = 7 * 24 * 60 * 60_000;
+
+/** Handles `tasks/get`, `tasks/update` and `tasks/cancel`. */
+export function callTask(exchange: ClientExchange, services: EndpointServices): Promise<WrittenResult> {
+  const { caller, params } = exchange;
+  const { extensions } = caller.capabilities;
+  if (!isObject(extensions) || extensions[tasksExtension] === undefined)
+    throw new RpcError(rpcCodes.missingCapability, `the client does not declare ${tasksExtension}`, {
+      requiredCapabilities: { extensions: { [tasksExtension]: {} } },
+    });
+  const found = services.sealer.open(params["taskId"], ownerOf(exchange));
+  // A server that was detached answers for its tasks no more.
+  const server = offerOf(services.snapshot(), exchange.project).servers.find(
+    ({ id }) => id === found?.["server"],
+  );
+  if (!found || !server) throw new RpcError(rpcCodes.invalidParams, "there is no such task");
+  return services.calls.call(exchange, server, {
+    params: { ...params, taskId: found["task"] },
+    subject: { task: true },
+    mayRepeat: exchange.method === "tasks/get",
+    adapt: (result) => (isTask(result) ? { ...result, taskId: params["taskId"] } : result),
+  });
+}
+
+/** Returns a result in which the id of a task is one that only this principal can use (T163). */
+export function withTaskId(
+  result: JsonObject,
+  exchange: ClientExchange,
+  server: McpServerRow,
+  sealer: Sealer,
+): JsonObject {
+  if (result["resultType"] !== "task" || !isTask(result)) return result;
+  const value = { server: server.id, task: result["taskId"] };
+  return { ...result, taskId: sealer.seal(value, ownerOf(exchange), idLifetime) };
+}
+
+function isTask(result: JsonObject): boolean {
+  return typeof result["taskId"] === "string";
+}
+
+function ownerOf({ caller: { principal }, project }: ClientExchange): string {
+  return `task ${principal.id} ${project.id}`;
+}
