@@ -5,7 +5,7 @@ import { headersOf } from "../http-headers.ts";
 import { isRequest, type JsonObject, type RpcMessage, type RpcRequest } from "../messages.ts";
 import { eraOf } from "../revisions.ts";
 import { McpFailure, RpcError } from "../rpc-error.ts";
-import { PendingRequest, parseMessages } from "./pending.ts";
+import { PendingRequest, parseLines, parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import type { ExchangeOptions, UpstreamWire, WireEvents } from "./wire.ts";
 
@@ -110,7 +110,7 @@ export class HttpWire implements UpstreamWire {
       return pending.fail(ended);
     }
     const text = await response.text(maxMessageBytes);
-    const messages = parseMessages(text);
+    const messages = parseMessages(text) ?? parseLines(text);
     if (!messages) throw new McpFailure("malformed", "the server's answer is not a message of MCP");
     for (const message of messages) take(message);
     pending.fail(new McpFailure("malformed", "the server's answer has no result"));

@@ -160,3 +160,10 @@ export function relatedId({ method, params }: { method: string; params?: JsonObj
   const id = method === "notifications/progress" ? params?.["progressToken"] : undefined;
   return typeof id === "string" || typeof id === "number" ? id : undefined;
 }
+
+/** Reads a text as messages, each in a line of its own: some servers send them so where JSON is expected. */
+export function parseLines(text: string): RpcMessage[] | undefined {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const messages = lines.map(parseMessages);
+  return messages.includes(undefined) ? undefined : messages.flatMap((list) => list!);
+}
