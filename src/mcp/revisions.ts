@@ -17,3 +17,6 @@ export const metaKeys = {
 export function eraOf(revision: string): Era {
   return (modernRevisions as readonly string[]).includes(revision) ? "modern" : "legacy";
 }
+
+/** The extension by which servers answer calls with tasks (https://modelcontextprotocol.github.io/ext-tasks/). */
+export const tasksExtension = "io.modelcontextprotocol/tasks";

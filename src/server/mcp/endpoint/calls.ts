@@ -5,9 +5,9 @@ import { tokenIdOf } from "../../core/access/policy.ts";
 import { ofPrivate } from "../../core/caller.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
-import type { CallMetrics } from "./call-metrics.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
-import type { ServerCalls, ServerRequest } from "./server-calls.ts";
+import type { McpMetrics } from "./mcp-metrics.ts";
+import type { RelayedCalls, ServerRequest } from "./relayed-calls.ts";
 
 /** The thing that a call is about, for the audit log. */
 export type CallSubject = { tool: string } | { prompt: string } | { uri: string } | { task: true };
@@ -19,9 +19,9 @@ export interface CallDetails extends ServerRequest {
 }
 
 export interface McpCallsOptions {
-  servers: ServerCalls;
+  servers: RelayedCalls;
   audit: Audit;
-  metrics: CallMetrics;
+  metrics: McpMetrics;
   now(): number;
 }
 

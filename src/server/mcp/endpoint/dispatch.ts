@@ -1,10 +1,11 @@
 import type { RpcId, RpcRequest } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { EndpointServices } from "./endpoint-types.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
-import { type EndpointServices, methods } from "./methods.ts";
+import { methods } from "./methods.ts";
 
 /** An answer to a client: a message as JSON, and the HTTP status that a modern client gets with it. */
-export interface Answer {
+export interface ClientAnswer {
   text: string;
   status: number;
 }
@@ -22,7 +23,7 @@ export async function dispatch(
   exchange: ClientExchange,
   services: EndpointServices,
   onDefect: (error: unknown) => void,
-): Promise<Answer> {
+): Promise<ClientAnswer> {
   const { method, era } = exchange;
   const known = Object.hasOwn(methods, method) ? methods[method] : undefined;
   if (!known || (known.era !== undefined && known.era !== era))
@@ -43,7 +44,7 @@ export async function dispatch(
 }
 
 /** Returns an error as a message. */
-export function refusal(id: RpcId | null, error: RpcError, status: number): Answer {
+export function refusal(id: RpcId | null, error: RpcError, status: number): ClientAnswer {
   return { text: JSON.stringify({ jsonrpc: "2.0", id, error: error.toJSON() }), status };
 }
 

@@ -1,41 +1,13 @@
 import { AppError } from "../../../errors.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { refuseExcess } from "../../../wire/json.ts";
-import type { Principal } from "../../core/access/policy.ts";
-import type { Quotas } from "../../core/access/quotas.ts";
-import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import { classify } from "./classify.ts";
 import { refused } from "./dispatch.ts";
-import type { ReplyServices } from "./http-reply.ts";
+import type { EndpointOptions, EndpointRequest } from "./endpoint-types.ts";
 import { LegacyEndpoint } from "./legacy.ts";
 import { LegacySessions } from "./legacy-sessions.ts";
-import type { EndpointServices } from "./methods.ts";
 import { serveModern } from "./modern.ts";
-import type { OfferChanges } from "./offer-changes.ts";
 import { Subscriptions } from "./subscriptions.ts";
-
-/** One HTTP request to the endpoint of a project. */
-export interface EndpointRequest {
-  request: Request;
-  requestId: string;
-  principal: Principal;
-  project: ProjectRow;
-  /** The body of a POST. */
-  text: string;
-  /** Is called before the last bytes of a stream are sent. */
-  onLastBytes(): void;
-}
-
-export interface EndpointOptions extends ReplyServices {
-  services: EndpointServices;
-  changes: OfferChanges;
-  quotas: Quotas;
-  /** Makes an id that nobody can guess. */
-  makeId(): string;
-  /** A monotonic clock, in milliseconds. */
-  elapsed(): number;
-  onDefect(error: unknown): void;
-}
 
 /** The levels of a message; those of arguments included. */
 const maxDepth = 64;

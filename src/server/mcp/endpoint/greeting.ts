@@ -1,9 +1,8 @@
 import { SERVER_INFO_META_KEY } from "@modelcontextprotocol/server";
 import type { JsonObject } from "../../../mcp/messages.ts";
-import { legacyRevisions, modernRevisions } from "../../../mcp/revisions.ts";
+import { legacyRevisions, modernRevisions, tasksExtension } from "../../../mcp/revisions.ts";
 import { version } from "../../../version.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
-import { tasksExtension } from "./tasks.ts";
 
 /** The capabilities of every project. Servers come and go while clients are connected, so they do not depend on them. */
 export const capabilities = {

@@ -12,7 +12,7 @@ import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { idIn } from "./classify.ts";
 import { ClientStream } from "./client-stream.ts";
 import { dispatch, refusal, refused } from "./dispatch.ts";
-import type { EndpointOptions, EndpointRequest } from "./endpoint.ts";
+import type { EndpointOptions, EndpointRequest } from "./endpoint-types.ts";
 import { initialized } from "./greeting.ts";
 import { acceptsStreams, HttpReply } from "./http-reply.ts";
 import type { LegacySession } from "./legacy-session.ts";

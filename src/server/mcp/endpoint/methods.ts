@@ -2,26 +2,15 @@ import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { paramHeaderFault, paramHeaders } from "../../../mcp/param-headers.ts";
 import type { Era } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import type { Snapshot } from "../../core/store/snapshot.ts";
 import { type Offer, type Offered, offerOf } from "../offers/offer.ts";
 import { schemaFacts } from "../offers/schema-faults.ts";
-import type { McpCalls } from "./calls.ts";
+import type { EndpointServices } from "./endpoint-types.ts";
 import type { ClientExchange, WrittenResult } from "./exchange.ts";
 import { discovered } from "./greeting.ts";
 import { lister } from "./lists.ts";
 import { isLogLevel } from "./log-levels.ts";
-import type { ResourceWatches } from "./resource-watches.ts";
 import { readResult, resourceAt, withOfferedUris } from "./resources.ts";
-import type { Sealer } from "./sealer.ts";
 import { callTask, withTaskId } from "./tasks.ts";
-
-/** The services of the handlers. */
-export interface EndpointServices {
-  snapshot(): Snapshot;
-  calls: McpCalls;
-  watches: ResourceWatches;
-  sealer: Sealer;
-}
 
 type Result = JsonObject | WrittenResult;
 

@@ -2,7 +2,7 @@ import { isObject, type JsonObject, type RpcMessage } from "../../../mcp/message
 import { metaKeys } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { dispatch } from "./dispatch.ts";
-import type { EndpointOptions, EndpointRequest } from "./endpoint.ts";
+import type { EndpointOptions, EndpointRequest } from "./endpoint-types.ts";
 import { HttpReply } from "./http-reply.ts";
 import { logLevelIn } from "./log-levels.ts";
 

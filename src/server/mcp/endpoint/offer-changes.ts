@@ -2,8 +2,8 @@ import { decide, type Principal } from "../../core/access/policy.ts";
 import { principalAt } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import { type ListName, listText } from "../offers/list-text.ts";
 import { offerOf } from "../offers/offer.ts";
-import { type ListName, listText } from "./lists.ts";
 
 /** A client that is told of changes. */
 export interface OfferListener {

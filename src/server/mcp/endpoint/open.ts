@@ -7,14 +7,14 @@ import type { OpenStreams } from "../../core/open-streams.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import type { McpServers } from "../types.ts";
-import { CallMetrics } from "./call-metrics.ts";
 import { McpCalls } from "./calls.ts";
 import { McpEndpoint } from "./endpoint.ts";
+import { McpMetrics } from "./mcp-metrics.ts";
 import { OfferChanges } from "./offer-changes.ts";
-import type { Sampler } from "./questions.ts";
+import type { ClientSampler } from "./questions.ts";
+import { RelayedCalls } from "./relayed-calls.ts";
 import { ResourceWatches } from "./resource-watches.ts";
 import { Sealer } from "./sealer.ts";
-import { ServerCalls } from "./server-calls.ts";
 
 export interface OpenEndpointOptions {
   catalogue: Catalogue;
@@ -24,7 +24,7 @@ export interface OpenEndpointOptions {
   streams: OpenStreams;
   deadlines: Deadlines;
   quotas: Quotas;
-  sample: Sampler;
+  sample: ClientSampler;
   now(): number;
   /** A monotonic clock, in milliseconds. */
   elapsed(): number;
@@ -42,15 +42,15 @@ export interface OpenEndpoint {
 /** Puts the endpoints of projects together. */
 export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
   const { catalogue, servers, audit, streams, deadlines, quotas, sample, now, elapsed, onError } = options;
-  const metrics = new CallMetrics(options.metrics);
+  const metrics = new McpMetrics(options.metrics);
   const sealer = new Sealer(now);
-  const serverCalls = new ServerCalls({ servers, sealer, sample, elapsed });
+  const relayed = new RelayedCalls({ servers, sealer, sample, elapsed });
   const changes = new OfferChanges(catalogue);
   const watches = new ResourceWatches(servers);
   const endpoint = new McpEndpoint({
     services: {
       snapshot: () => catalogue.snapshot,
-      calls: new McpCalls({ servers: serverCalls, audit, metrics, now }),
+      calls: new McpCalls({ servers: relayed, audit, metrics, now }),
       watches,
       sealer,
     },
@@ -77,12 +77,12 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     endpoint,
     sweep() {
       endpoint.sessions.sweep((principal) => isStillValid(catalogue.snapshot, principal, now()));
-      serverCalls.parked.sweep();
+      relayed.parked.sweep();
     },
     close() {
       unsubscribe();
       endpoint.close();
-      serverCalls.parked.close();
+      relayed.parked.close();
       watches.close();
       changes.close();
     },

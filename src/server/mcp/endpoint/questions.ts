@@ -3,7 +3,7 @@ import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { ClientExchange } from "./exchange.ts";
 
 /** Asks a model of the project for a completion, for a client that cannot. Throws RpcError if it cannot either. */
-export type Sampler = (
+export type ClientSampler = (
   exchange: Pick<ClientExchange, "caller" | "project" | "requestId">,
   params: JsonObject,
   signal: AbortSignal,

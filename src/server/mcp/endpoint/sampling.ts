@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { scanJson } from "../../../wire/json.ts";
 import type { InferenceCall } from "../../inference/call.ts";
-import type { Sampler } from "./questions.ts";
+import type { ClientSampler } from "./questions.ts";
 
 /** Answers a call of a model. */
 export type Infer = (call: InferenceCall) => Promise<Response>;
@@ -18,7 +18,7 @@ const defaultMaxTokens = 1024;
  * Returns a function that lets the llm of a project answer servers that ask for a completion. The call is one of the
  * client's: its rights and limits hold, and the audit log has it.
  */
-export function samplerOf(infer: Infer): Sampler {
+export function samplerOf(infer: Infer): ClientSampler {
   return async ({ caller: { principal }, project, requestId }, params, signal) => {
     const { llmProvider: name } = project.spec;
     if (name === undefined || name === "none")

@@ -6,7 +6,7 @@ import type { Principal } from "../../core/access/policy.ts";
 import { offerOf } from "../offers/offer.ts";
 import { ClientStream } from "./client-stream.ts";
 import { refused } from "./dispatch.ts";
-import type { EndpointOptions, EndpointRequest } from "./endpoint.ts";
+import type { EndpointOptions, EndpointRequest } from "./endpoint-types.ts";
 import type { ResourceSubscriber } from "./exchange.ts";
 import { serverMeta } from "./greeting.ts";
 import type { ChangedList, OfferListener } from "./offer-changes.ts";

@@ -1,13 +1,11 @@
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
+import { tasksExtension } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import { offerOf } from "../offers/offer.ts";
+import type { EndpointServices } from "./endpoint-types.ts";
 import type { ClientExchange, WrittenResult } from "./exchange.ts";
-import type { EndpointServices } from "./methods.ts";
 import type { Sealer } from "./sealer.ts";
-
-/** The extension by which servers answer calls with tasks (https://modelcontextprotocol.github.io/ext-tasks/). */
-export const tasksExtension = "io.modelcontextprotocol/tasks";
 
 /** Milliseconds for which the id of a task is valid. Servers forget their tasks earlier. */
 const idLifetime = 7 * 24 * 60 * 60_000;

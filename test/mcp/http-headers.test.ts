@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { headersOf, headerText, textOfHeader } from "../../../src/mcp/upstream/http-headers.ts";
+import { headersOf, headerText, textOfHeader } from "../../src/mcp/http-headers.ts";
 
 const modern = { _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } };
 

@@ -10,7 +10,7 @@ const other = "other";
 const maxTools = 1000;
 
 /** Counts calls of MCP servers by server, tool and status, and measures them by server. */
-export class CallMetrics {
+export class McpMetrics {
   readonly #metrics: Metrics;
   readonly #tools = new Set<string>();
 

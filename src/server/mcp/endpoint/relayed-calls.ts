@@ -5,7 +5,7 @@ import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { McpServers } from "../types.ts";
 import type { ClientExchange } from "./exchange.ts";
 import { isWanted } from "./log-levels.ts";
-import { capabilitiesFor, checkQuestion, isForLlm, type Sampler } from "./questions.ts";
+import { type ClientSampler, capabilitiesFor, checkQuestion, isForLlm } from "./questions.ts";
 import { answerTime, ParkedCalls, RunningCall } from "./running-call.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -33,10 +33,10 @@ interface CallState extends JsonObject {
   answered?: JsonObject;
 }
 
-export interface ServerCallServices {
+export interface RelayServices {
   servers: McpServers;
   sealer: Sealer;
-  sample: Sampler;
+  sample: ClientSampler;
   /** A monotonic clock, in milliseconds. */
   elapsed(): number;
 }
@@ -45,11 +45,11 @@ export interface ServerCallServices {
  * Calls servers and lets them ask the client, whatever the eras of the two: a legacy client is asked while it waits, a
  * modern one is answered with the questions and calls again.
  */
-export class ServerCalls {
+export class RelayedCalls {
   readonly parked: ParkedCalls;
-  readonly #services: ServerCallServices;
+  readonly #services: RelayServices;
 
-  constructor(services: ServerCallServices) {
+  constructor(services: RelayServices) {
     this.#services = services;
     this.parked = new ParkedCalls(services.elapsed);
   }

@@ -1,0 +1,40 @@
+import type { Principal } from "../../core/access/policy.ts";
+import type { Quotas } from "../../core/access/quotas.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import type { McpCalls } from "./calls.ts";
+import type { ReplyServices } from "./http-reply.ts";
+import type { OfferChanges } from "./offer-changes.ts";
+import type { ResourceWatches } from "./resource-watches.ts";
+import type { Sealer } from "./sealer.ts";
+
+/** The services of the handlers of methods. */
+export interface EndpointServices {
+  snapshot(): Snapshot;
+  calls: McpCalls;
+  watches: ResourceWatches;
+  sealer: Sealer;
+}
+
+/** One HTTP request to the endpoint of a project. */
+export interface EndpointRequest {
+  request: Request;
+  requestId: string;
+  principal: Principal;
+  project: ProjectRow;
+  /** The body of a POST. */
+  text: string;
+  /** Is called before the last bytes of a stream are sent. */
+  onLastBytes(): void;
+}
+
+export interface EndpointOptions extends ReplyServices {
+  services: EndpointServices;
+  changes: OfferChanges;
+  quotas: Quotas;
+  /** Makes an id that nobody can guess. */
+  makeId(): string;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
+  onDefect(error: unknown): void;
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { said, scriptedMcp, tool } from "../../../support/mcp/http-server.ts";
+import { testProject } from "../../../support/mcp/project.ts";
+
+const capabilities = { extensions: { "io.modelcontextprotocol/tasks": {} } };
+
+function working() {
+  const task = {
+    taskId: "t-1",
+    status: "working",
+    ttlMs: 60_000,
+    createdAt: "2026-07-28T00:00:00Z",
+    lastUpdatedAt: "2026-07-28T00:00:00Z",
+  };
+  return scriptedMcp(
+    "modern",
+    {
+      "tools/list": () => ({ tools: [tool("long")], ttlMs: 0, cacheScope: "private" }),
+      "tools/call": ({ params }) => {
+        const declared = params._meta["io.modelcontextprotocol/clientCapabilities"].extensions;
+        return declared ? { resultType: "task", ...task } : { resultType: "complete", ...said("at once") };
+      },
+      "tasks/get": () => ({ resultType: "complete", ...task, status: "completed", result: said("done") }),
+      "tasks/cancel": () => ({ resultType: "complete" }),
+    },
+    { capabilities: { tools: {}, extensions: { "io.modelcontextprotocol/tasks": {} } } as never },
+  );
+}
+
+async function project() {
+  const upstream = working();
+  const p = await testProject();
+  await p.attach("s", upstream.url);
+  return { ...p, upstream };
+}
+
+describe("a task of a server", () => {
+  it("is followed by an id of its own, which the server never sees", async () => {
+    const p = await project();
+    const begun = await p.modern("tools/call", { name: "long" }, { capabilities });
+    const { taskId, resultType, status } = begun.body.result;
+    expect([resultType, status]).toEqual(["task", "working"]);
+    expect(taskId).not.toContain("t-1");
+    const { body } = await p.modern("tasks/get", { taskId }, { capabilities });
+    expect(body.result).toMatchObject({ taskId, status: "completed", result: said("done") });
+    expect(p.upstream.of("tasks/get")[0]!.params.taskId).toBe("t-1");
+    expect(p.upstream.of("tasks/get")[0]!.headers.get("mcp-name")).toBe("t-1");
+    expect((await p.modern("tasks/cancel", { taskId }, { capabilities })).body.result).toEqual({
+      resultType: "complete",
+    });
+  });
+
+  it("is not there for others, nor with an invented id, nor when its server is detached (T163)", async () => {
+    const p = await project();
+    const { body } = await p.modern("tools/call", { name: "long" }, { capabilities });
+    const { taskId } = body.result;
+    const { bearer } = await p.token("other", [{ role: "run", resource: "projects" }]);
+    const answers = [
+      await p.modern("tasks/get", { taskId }, { capabilities, bearer }),
+      await p.modern("tasks/get", { taskId: "t-1" }, { capabilities }),
+      await p.modern("tasks/cancel", { taskId: `${taskId}A` }, { capabilities }),
+    ];
+    const row = (await p.admin("GET", "/api/v1/projects/p")).body;
+    await p.admin("PUT", "/api/v1/projects/p", { ...row, servers: [] });
+    answers.push(await p.modern("tasks/get", { taskId }, { capabilities }));
+    for (const { body } of answers)
+      expect(body.error).toEqual({ code: -32602, message: "there is no such task" });
+    expect(p.upstream.of("tasks/get")).toEqual([]);
+  });
+
+  it("is not made for a client that does not declare the extension, which may not ask for tasks either", async () => {
+    const p = await project();
+    const { body } = await p.modern("tools/call", { name: "long" });
+    expect(body.result).toMatchObject({ resultType: "complete", ...said("at once") });
+    const refused = await p.modern("tasks/get", { taskId: "x" });
+    expect([refused.status, refused.body.error.code]).toEqual([400, -32021]);
+    const headers = await p.session({ capabilities });
+    const legacy = await p.post(
+      { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "long" } },
+      { headers },
+    );
+    expect(legacy.body.result).toEqual(said("at once"));
+  });
+});
