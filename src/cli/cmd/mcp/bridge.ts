@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
+import { headersOf } from "../../../mcp/http-headers.ts";
 import { isObject, type RpcId } from "../../../mcp/messages.ts";
 import { metaKeys } from "../../../mcp/revisions.ts";
-import { headersOf } from "../../../mcp/http-headers.ts";
 import { SseParser } from "../../../wire/sse.ts";
 import { answerError } from "../../client/answer-error.ts";
 import type { ApiClient } from "../../client/client.ts";
