@@ -45,11 +45,28 @@ export function programEnvironment(
   const env = {
     PATH: usualPath,
     ...Object.fromEntries([...kept(inherited), ...files]),
-    ...ownFolders(folder),
-    npm_config_update_notifier: "false",
+    ...folderVariables(folder),
     ...declared,
   };
   return { env, readable: files.map(([, path]) => path) };
+}
+
+/**
+ * Makes the environment of a program in a container: the declared variables, and those of its folder where it has one.
+ * The image has a PATH and certificates of its own.
+ *
+ * @throws AppError `invalid_request` for a variable that a program may not have
+ */
+export function containerEnvironment(
+  declared: Readonly<Record<string, string>>,
+  folder: string | undefined,
+): Record<string, string> {
+  for (const [name, value] of Object.entries(declared)) checkVariable(name, value);
+  return { ...(folder !== undefined && { ...folderVariables(folder), TMPDIR: "/tmp" }), ...declared };
+}
+
+function folderVariables(folder: string): Record<string, string> {
+  return { ...ownFolders(folder), npm_config_update_notifier: "false" };
 }
 
 /** Makes the program's folder with its parts. Only the user of mcpctl can open it. */

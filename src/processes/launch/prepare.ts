@@ -1,10 +1,13 @@
 import { homedir } from "node:os";
+import { AppError } from "../../errors.ts";
+import { launcherLists } from "../launchers/launchers.ts";
+import { parsePackage } from "../launchers/package-source.ts";
 import { execCommand } from "../sandbox/exec/exec-command.ts";
-import type { ExecLimits, LandlockPolicy } from "../sandbox/exec/exec-policy.ts";
+import type { ExecLimits } from "../sandbox/exec/exec-policy.ts";
 import { chooseLevel, type SandboxName, sandboxLevels } from "../sandbox/levels.ts";
 import { checkGivenPaths } from "../sandbox/paths.ts";
-import type { ResourceLimits, SandboxLevel } from "../sandbox/sandbox-level.ts";
-import { makeProgramFolder, programEnvironment } from "./environment.ts";
+import type { ResourceLimits, SandboxLevel, SandboxRequest } from "../sandbox/sandbox-level.ts";
+import { containerEnvironment, makeProgramFolder, programEnvironment } from "./environment.ts";
 import type { Launch } from "./launch.ts";
 import { hostProgram, type ProgramSource } from "./program-source.ts";
 
@@ -18,7 +21,7 @@ export interface LaunchHost {
 
 /** Makes the host from the environment of this process. */
 export function launchHost(env: Readonly<Record<string, string | undefined>>): LaunchHost {
-  return { env, home: env["HOME"] || homedir(), levels: sandboxLevels({ path: env["PATH"] ?? "" }) };
+  return { env, home: env["HOME"] || homedir(), levels: sandboxLevels({ env }) };
 }
 
 /** Options of a launch. */
@@ -40,39 +43,89 @@ export interface LaunchOptions {
   network?: boolean;
   /** Folders of mcpctl and of other programs that it never gets: the data folder, the folder of all programs. */
   kept: readonly string[];
+  /** Takes lines about what takes long: the pull of an image. */
+  onProgress?(line: string): void;
 }
 
 /**
  * Makes the command line of a program that somebody defined, within a sandbox and with an environment of its own.
  *
  * @throws AppError `not_supported` when the host lacks the sandbox, the launcher or the program, with what to install;
- *   `invalid_request` for a source, a variable or a path that is not accepted
+ *   `invalid_request` for a source, a variable or a path that is not accepted; `unavailable` when an image cannot be
+ *   pulled
  */
 export async function prepareLaunch(source: ProgramSource, options: LaunchOptions): Promise<Launch> {
-  const { host, name, sandbox, resources = {}, folder, network = true, kept } = options;
-  const [readable, writable] = [options.readable ?? [], options.writable ?? []];
-  const { env, readable: certificates } = programEnvironment(host.env, options.env ?? {}, folder);
-  const { level, missing } = await chooseLevel(sandbox, host.levels);
-  const { argv, script, ...program } = hostProgram(source, env["PATH"]!, host.home);
-  const given = script === undefined ? readable : [script, ...readable];
-  checkGivenPaths([...given, ...writable], kept);
-  makeProgramFolder(folder);
-  const { landlock, ...command } = level.wrap({
-    argv,
-    env,
-    folder,
-    readable: [...new Set([...program.readable, ...certificates, ...given])],
-    writable,
-    network,
-    limits: resources,
-  });
+  const { host, name, sandbox, resources = {}, kept } = options;
+  const { level, missing } = await chooseLevel(sandbox, host.levels, waysToRun(source, sandbox));
+  const request = level.runs === "image" ? imageRequest(source, options) : hostRequest(source, options);
+  const given = [...(options.readable ?? []), ...(options.writable ?? []), ...(request.script ?? [])];
+  checkGivenPaths(given, kept);
+  makeProgramFolder(options.folder);
+  const { landlock, ...command } = await level.wrap(request);
+  // Those of a container are the engine's matter: what is started here only speaks to it.
+  const limits = level.runs === "image" ? {} : resources;
+  const policy = { parent: process.pid, limits: execLimits(limits), ...(landlock && { landlock }) };
   return {
     ...command,
-    argv: limited(command.argv, execLimits(resources), landlock),
+    // Other systems than Linux have none of these limits.
+    argv: process.platform === "linux" ? execCommand(policy, command.argv) : command.argv,
     name,
     level: level.name as SandboxName,
     notes: [...missing, ...level.gaps],
-    limits: resources,
+    limits,
+  };
+}
+
+/** Returns the ways in which a source can run. A package runs in a container only where that is asked for. */
+function waysToRun(source: ProgramSource, sandbox: string): readonly SandboxLevel["runs"][] {
+  const sources = [source.command, source.package, source.image].filter((one) => one !== undefined);
+  if (sources.length !== 1)
+    throw new AppError("invalid_request", "a program needs exactly one of command, package and image");
+  if (source.image !== undefined) return ["image"];
+  return source.package !== undefined && sandbox !== "auto" ? ["image", "host"] : ["host"];
+}
+
+type Request = SandboxRequest & { script?: string[] };
+
+function hostRequest(source: ProgramSource, options: LaunchOptions): Request {
+  const { host, folder, network = true, resources = {} } = options;
+  const { env, readable: certificates } = programEnvironment(host.env, options.env ?? {}, folder);
+  const { argv, script, readable } = hostProgram(source, env["PATH"]!, host.home);
+  const scripts = script === undefined ? [] : [script];
+  return {
+    ...{ argv, env, folder, network, limits: resources, script: scripts },
+    readable: [...new Set([...readable, ...certificates, ...scripts, ...(options.readable ?? [])])],
+    writable: options.writable ?? [],
+  };
+}
+
+function imageRequest(source: ProgramSource, options: LaunchOptions): Request {
+  const { folder, network = true, resources = {}, name, onProgress = () => {} } = options;
+  const usesFolder = source.package !== undefined;
+  const { reference, entrypoint, args } = imageOf(source);
+  return {
+    ...{ argv: args, folder, network, limits: resources },
+    env: containerEnvironment(options.env ?? {}, usesFolder ? folder : undefined),
+    readable: options.readable ?? [],
+    writable: options.writable ?? [],
+    image: {
+      ...{ reference, label: name, usesFolder, onProgress },
+      ...(entrypoint !== undefined && { entrypoint }),
+      ...(source.port !== undefined && { port: source.port }),
+    },
+  };
+}
+
+/** A package runs in an image that has its first launcher. */
+function imageOf(source: ProgramSource): { reference: string; entrypoint?: string; args: string[] } {
+  const args = [...(source.args ?? [])];
+  if (source.image !== undefined) return { reference: source.image, args };
+  const found = parsePackage(source.package!);
+  const launcher = launcherLists[found.registry].launchers[0]!;
+  return {
+    reference: launcher.image,
+    entrypoint: launcher.program,
+    args: [...launcher.words(found), ...args],
   };
 }
 
@@ -87,14 +140,4 @@ function execLimits({ memoryMb, pids }: ResourceLimits): ExecLimits {
     ...(memoryMb !== undefined && { dataBytes: memoryMb * 1024 * 1024 + reserveBytes }),
     ...(pids !== undefined && { furtherProcesses: pids + reserveProcesses }),
   };
-}
-
-/** Other systems than Linux have none of these limits. */
-function limited(
-  argv: Launch["argv"],
-  limits: ExecLimits,
-  landlock: LandlockPolicy | undefined,
-): Launch["argv"] {
-  if (process.platform !== "linux") return argv;
-  return execCommand({ parent: process.pid, limits, ...(landlock && { landlock }) }, argv);
 }

@@ -1,6 +1,8 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { engineEnvironment } from "../containers/engines.ts";
+import { type ContainerHandle, isContainerHandle, removeContainer } from "../containers/remove.ts";
 import { type PipedProcess, startPiped } from "../piped-process.ts";
 import { hasOtherOwner, recorded, recordFile } from "../process-record.ts";
 import { type ProcessTable, processTable } from "../process-table.ts";
@@ -22,6 +24,12 @@ export interface RunningLaunch extends PipedProcess {
   readonly usage: ResourceUsage;
   /** The reason for which mcpctl has ended it: a limit. Undefined for every other end. */
   readonly endReason: string | undefined;
+  /**
+   * Ends it with all that it has started: SIGTERM, SIGKILL 5 s later, then what has left its group, then its container.
+   *
+   * @throws AppError `unavailable` when something of it cannot be ended
+   */
+  stop(): Promise<void>;
 }
 
 /** Options of a start. */
@@ -38,16 +46,16 @@ export interface StartLaunchOptions {
 }
 
 /**
- * Starts a program that was prepared. Its `group.stop()` ends it with all that it has started: SIGTERM, SIGKILL 5 s
- * later. A program that goes over its limits is killed at once. It is written down, so that `sweepLaunches` ends it after mcpctl was killed (failure mode 113).
+ * Starts a program that was prepared. A program that goes over its limits is killed at once. It is written down, so that `sweepLaunches` ends it after mcpctl was killed (failure mode 113).
  *
  * @throws AppError `unavailable` when the system cannot start it
  */
 export function startLaunch(launch: Launch, options: StartLaunchOptions): RunningLaunch {
   const { table = processTable(), onStderr, grace = timeouts.grace } = options;
-  const record = recordFile(recordPath(options.records, options.id), () => true);
+  const record = launchRecord(options.records, options.id);
   const marker = crypto.randomUUID();
-  const entry = { marker, owner: recorded(process.pid, table) };
+  const { container } = launch;
+  const entry = { marker, owner: recorded(process.pid, table), ...(container && { container }) };
   // Written before the start: a process that is killed in between leaves a marker to sweep by.
   record.write(entry);
   let started: PipedProcess;
@@ -58,7 +66,7 @@ export function startLaunch(launch: Launch, options: StartLaunchOptions): Runnin
       cwd: launch.cwd,
       name: launch.name,
       hasMonitor: launch.hasMonitor,
-      marker: { variable: markerVariable, value: marker },
+      marker: markerOf(marker),
       timeouts: { ...timeouts, grace },
       onStderr,
       table,
@@ -78,15 +86,31 @@ export function startLaunch(launch: Launch, options: StartLaunchOptions): Runnin
       if (!started.group.hasExited) signalGroup(pid, "SIGKILL");
     },
   });
-  const closed = started.closed.then(async (exit) => {
+  const removeFiles = removal(launch.transientFiles ?? []);
+  const rest = async () => {
     watch.end();
-    // The record stays when something cannot be ended, for the next run to try again.
-    await started.group.stop().then(record.remove, () => {});
-    return exit;
-  });
+    removeFiles();
+    await started.group.stop();
+    if (container) await removeContainer(container, engineEnvironment(launch.env));
+    record.remove();
+  };
+  let ending: Promise<void> | undefined;
+  const endRest = () => (ending ??= rest());
+  const stop = async () => {
+    await started.group.stop();
+    await endRest();
+  };
+  // The record stays when something cannot be ended, for the next run to try again.
+  const closed = started.closed.then((exit) =>
+    endRest().then(
+      () => exit,
+      () => exit,
+    ),
+  );
   return {
     ...started,
     closed,
+    stop,
     get usage() {
       return watch.usage;
     },
@@ -96,28 +120,42 @@ export function startLaunch(launch: Launch, options: StartLaunchOptions): Runnin
   };
 }
 
+/** A file that only the start needs is removed after so many milliseconds. */
+const transientMs = 30_000;
+
+/** Removes files after a while, or when the returned function is called. */
+function removal(files: readonly string[]): () => void {
+  const remove = () => {
+    for (const file of files) rmSync(file, { force: true });
+  };
+  const timer = setTimeout(remove, transientMs);
+  timer.unref();
+  return () => {
+    clearTimeout(timer);
+    remove();
+  };
+}
+
 /**
  * Ends what earlier runs of mcpctl have left, by their records. Programs of another mcpctl that still runs are left
  * alone.
  *
- * @returns sentences about processes that could not be ended
+ * @param own the environment of mcpctl, in which the engines of containers find their settings
+ * @returns sentences about what could not be ended
  */
 export async function sweepLaunches(
   records: string,
+  own: Readonly<Record<string, string | undefined>>,
   table: ProcessTable = processTable(),
 ): Promise<string[]> {
   const faults: string[] = [];
-  for (const file of filesIn(records)) {
-    const record = recordFile(join(records, file), () => true);
+  for (const id of recordIds(records)) {
+    const record = launchRecord(records, id);
     const found = record.read();
     if (found && hasOtherOwner(found, table)) continue;
-    const name = decodeURIComponent(file.slice(0, -suffix.length));
     try {
-      if (found)
-        await sweep(
-          { variable: markerVariable, value: found.marker },
-          { name, timeout: timeouts.kill, table },
-        );
+      if (found) await sweep(markerOf(found.marker), { name: id, timeout: timeouts.kill, table });
+      if (isContainerHandle(found?.container)) await removeContainer(found.container, engineEnvironment(own));
       record.remove();
     } catch (error) {
       faults.push((error as Error).message);
@@ -126,16 +164,20 @@ export async function sweepLaunches(
   return faults;
 }
 
+const markerOf = (value: string) => ({ variable: markerVariable, value });
 const suffix = ".json";
 
-function recordPath(records: string, id: string): string {
+/** The record of a program, with its container where it has one. */
+function launchRecord(folder: string, id: string) {
   // A program may have any name, and here it becomes the name of a file.
-  return join(records, `${encodeURIComponent(id)}${suffix}`);
+  const path = join(folder, `${encodeURIComponent(id)}${suffix}`);
+  return recordFile<{ container?: ContainerHandle }>(path, () => true);
 }
 
-function filesIn(folder: string): string[] {
+function recordIds(folder: string): string[] {
   try {
-    return readdirSync(folder).filter((name) => name.endsWith(suffix) && !name.startsWith("."));
+    const names = readdirSync(folder).filter((name) => name.endsWith(suffix) && !name.startsWith("."));
+    return names.map((name) => decodeURIComponent(name.slice(0, -suffix.length)));
   } catch {
     return [];
   }

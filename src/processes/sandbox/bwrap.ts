@@ -19,16 +19,19 @@ export function bwrapLevel(path: string): SandboxLevel {
   return {
     name: "bwrap",
     title: "bubblewrap",
+    runs: "host",
     gaps: [
       "with network, it reaches every address that this machine reaches, and abstract Unix sockets",
       "the programs in /usr and the names of users in /etc/passwd can be read",
     ],
     probe: remembered(async () => {
       // Versions before 0.8 cannot forbid further namespaces.
-      const help = await tryCommand([program, "--disable-userns", "--unshare-user", "--version"], path);
+      const help = await tryCommand([program, "--disable-userns", "--unshare-user", "--version"], {
+        PATH: path,
+      });
       options = help.code === 0 ? ["--disable-userns"] : [];
       const words = bwrapArguments({ ...nothing, argv: ["true"] }, options);
-      return explained(await tryCommand([program, ...words], path));
+      return explained(await tryCommand([program, ...words], { PATH: path }));
     }),
     wrap: (request) => ({
       argv: [program, ...bwrapArguments(request, options)],

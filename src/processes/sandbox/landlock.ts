@@ -22,6 +22,7 @@ export function landlockLevel(path: string): SandboxLevel {
   return {
     name: "landlock",
     title: "Landlock",
+    runs: "host",
     gaps: [
       "with network, it reaches every address that this machine reaches",
       "it sees which other programs run, and their arguments",
@@ -31,11 +32,11 @@ export function landlockLevel(path: string): SandboxLevel {
     probe: remembered(async () => {
       const policy = landlockPolicy({ folder: "/tmp", readable: [], writable: [], network: true });
       const argv = execCommand({ parent: process.pid, limits: {}, landlock: policy }, ["true"]);
-      const { code, stderr } = await tryCommand(argv, path);
+      const { code, stderr } = await tryCommand(argv, { PATH: path });
       return code === 0 ? { available: true } : explained(stderr);
     }),
     wrap: (request) => ({
-      argv: [...request.argv],
+      argv: [request.argv[0]!, ...request.argv.slice(1)],
       env: { ...request.env },
       cwd: request.folder,
       hasMonitor: false,

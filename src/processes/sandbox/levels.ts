@@ -1,19 +1,21 @@
 import { AppError } from "../../errors.ts";
 import { bwrapLevel } from "./bwrap.ts";
+import { containerLevel } from "./container.ts";
 import { landlockLevel } from "./landlock.ts";
 import { none } from "./none.ts";
 import type { SandboxLevel } from "./sandbox-level.ts";
 
 /** Facts about this host that the levels need. */
 export interface LevelOptions {
-  /** The variable PATH in which their programs are looked for. */
-  path: string;
+  /** The environment of mcpctl, in whose PATH their programs are looked for. */
+  env: Readonly<Record<string, string | undefined>>;
 }
 
 /** Every level, the strongest first. */
 const makers = {
-  bwrap: ({ path }) => bwrapLevel(path),
-  landlock: ({ path }) => landlockLevel(path),
+  container: ({ env }) => containerLevel(env),
+  bwrap: ({ env }) => bwrapLevel(env["PATH"] ?? ""),
+  landlock: ({ env }) => landlockLevel(env["PATH"] ?? ""),
   none: () => none,
 } satisfies Record<string, (options: LevelOptions) => SandboxLevel>;
 
@@ -38,26 +40,49 @@ export interface ChosenLevel {
  * Chooses the level of a program.
  *
  * @param wanted a name, or `auto` for the strongest that the host has
+ * @param ways the ways in which the program can run
  * @throws AppError `not_supported` when the host lacks the level, with the reason and the remedy; `invalid_request` for
- *   an unknown name (T143)
+ *   an unknown name, and for a level that cannot run such a program (T143)
  */
-export async function chooseLevel(wanted: string, levels: readonly SandboxLevel[]): Promise<ChosenLevel> {
-  if (wanted !== "auto") return { level: await levelNamed(wanted, levels), missing: [] };
+export async function chooseLevel(
+  wanted: string,
+  levels: readonly SandboxLevel[],
+  ways: readonly SandboxLevel["runs"][],
+): Promise<ChosenLevel> {
+  if (wanted !== "auto") return { level: await levelNamed(wanted, levels, ways), missing: [] };
   const missing: string[] = [];
-  for (const level of levels) {
+  const hints: string[] = [];
+  for (const level of levels.filter(({ runs }) => ways.includes(runs))) {
     const found = await level.probe();
     if (found.available) return { level, missing };
     missing.push(`${level.name} is not used: ${found.reason}`);
+    hints.push(found.hint);
   }
-  throw new AppError("not_supported", "this host has no sandbox", { hint: missing.join("; ") });
+  throw new AppError("not_supported", `no sandbox works on this host: ${missing.join("; ")}`, {
+    hint: hints.join("; "),
+  });
 }
 
-async function levelNamed(wanted: string, levels: readonly SandboxLevel[]): Promise<SandboxLevel> {
+async function levelNamed(
+  wanted: string,
+  levels: readonly SandboxLevel[],
+  ways: readonly SandboxLevel["runs"][],
+): Promise<SandboxLevel> {
   const level = levels.find(({ name }) => name === wanted);
   if (!level) {
     const names = ["auto", ...levels.map(({ name }) => name)].join(", ");
     throw new AppError("invalid_request", `unknown sandbox "${wanted}"`, {
       hint: `the sandboxes are: ${names}`,
+    });
+  }
+  if (!ways.includes(level.runs)) {
+    const what = {
+      image: "images, and this is a command",
+      host: "programs of this host, and this is an image",
+    };
+    const names = levels.filter(({ runs }) => ways.includes(runs)).map(({ name }) => name);
+    throw new AppError("invalid_request", `the sandbox ${wanted} runs ${what[level.runs]}`, {
+      hint: `use auto or one of: ${names.join(", ")}`,
     });
   }
   const found = await level.probe();

@@ -14,12 +14,15 @@ export interface TrialResult {
 const timeout = 10_000;
 const longestStderr = 2_000;
 
-/** Runs a command that ends by itself, without input, and with PATH alone in its environment. */
-export async function tryCommand(argv: readonly string[], path: string): Promise<TrialResult> {
+/** Runs a command that ends by itself, without input. Its output on stdout is read by nobody. */
+export async function tryCommand(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<TrialResult> {
   try {
     const child = Bun.spawn([...argv], {
       cwd: "/",
-      env: { PATH: path },
+      env: { ...env },
       stdio: ["ignore", "ignore", "pipe"],
       timeout,
       killSignal: "SIGKILL",

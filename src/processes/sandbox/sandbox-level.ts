@@ -1,3 +1,4 @@
+import type { ContainerHandle } from "../containers/remove.ts";
 import type { LandlockPolicy } from "./exec/exec-policy.ts";
 
 /** The most that a program and all that it starts may use together. A missing one is not limited. */
@@ -11,7 +12,7 @@ export interface ResourceLimits {
 
 /** A program that is to run with less than the rights of its user. */
 export interface SandboxRequest {
-  argv: readonly [program: string, ...args: string[]];
+  argv: readonly string[];
   /** The whole environment. It may hold secrets: no level copies it into arguments, which all users can read. */
   env: Readonly<Record<string, string>>;
   /** The program's own folder, which it can write to. It starts there. */
@@ -22,6 +23,23 @@ export interface SandboxRequest {
   /** False: it reaches nobody over the network. */
   network: boolean;
   limits: ResourceLimits;
+  /** The image, for a level that runs images. `argv` are then the arguments behind it. */
+  image?: ImageRequest;
+}
+
+/** A container image, and the way in which it is run. */
+export interface ImageRequest {
+  reference: string;
+  /** The name of the program, for the label of the container. */
+  label: string;
+  /** The program in the image, if it is not the image's own. */
+  entrypoint?: string;
+  /** True: the program's own folder is in the container, under the same path. */
+  usesFolder: boolean;
+  /** Port on which the program serves HTTP. */
+  port?: number;
+  /** Takes lines about the pull of an image that the host does not have. */
+  onProgress(line: string): void;
 }
 
 /** A command line that starts a program within its sandbox. */
@@ -33,6 +51,12 @@ export interface SandboxedCommand {
   hasMonitor: boolean;
   /** Rights that the first process gives up before it becomes `argv`. */
   landlock?: LandlockPolicy;
+  /** The container that runs when the first process does, and that may outlive it. */
+  container?: ContainerHandle;
+  /** Address of the program where it serves HTTP. */
+  url?: string;
+  /** Files that are removed when the program runs: they hold its environment. */
+  transientFiles?: string[];
 }
 
 /** The answer of a probe. */
@@ -43,10 +67,12 @@ export interface SandboxLevel {
   readonly name: string;
   /** A clause for people: `bubblewrap: own view of files and processes`. */
   readonly title: string;
+  /** The programs that it runs: those of this host, or of container images. */
+  readonly runs: "host" | "image";
   /** Sentences about what it does not do. */
   readonly gaps: readonly string[];
   /** Tries on this host whether it works. The answer of a level that works is kept. */
   probe(): Promise<Availability>;
   /** Returns the command line. The caller has probed the level. */
-  wrap(request: SandboxRequest): SandboxedCommand;
+  wrap(request: SandboxRequest): SandboxedCommand | Promise<SandboxedCommand>;
 }

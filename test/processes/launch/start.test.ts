@@ -86,11 +86,11 @@ describe.each(levels)("the end of a program in the sandbox %s", (sandbox) => {
     const records = join(base, "records");
     await eventually(() => processesWith(tag).length >= 4);
     // Another mcpctl that still runs keeps its programs.
-    expect(await sweepLaunches(records)).toEqual([]);
+    expect(await sweepLaunches(records, {})).toEqual([]);
     expect(processesWith(tag).filter((pid) => pid !== owner.pid).length).toBeGreaterThanOrEqual(3);
     owner.kill("SIGKILL");
     await owner.exited;
-    expect(await sweepLaunches(records)).toEqual([]);
+    expect(await sweepLaunches(records, {})).toEqual([]);
     expect(processesWith(tag)).toEqual([]);
     expect(readdirSync(records)).toEqual([]);
   });
@@ -132,10 +132,10 @@ describe("a start", () => {
 describe("a sweep", () => {
   it("does nothing where there are no records, and removes files that are none", async () => {
     const folder = temporaryFolder();
-    expect(await sweepLaunches(join(folder, "none"))).toEqual([]);
+    expect(await sweepLaunches(join(folder, "none"), {})).toEqual([]);
     writeFileSync(join(folder, "a.json"), '{"marker":"x"');
     writeFileSync(join(folder, "notes.txt"), "mine");
-    expect(await sweepLaunches(folder)).toEqual([]);
+    expect(await sweepLaunches(folder, {})).toEqual([]);
     expect(readdirSync(folder)).toEqual(["notes.txt"]);
   });
 
@@ -145,7 +145,7 @@ describe("a sweep", () => {
     mkdirSync(folder, { recursive: true });
     const record = { marker: crypto.randomUUID(), owner: { pid: 2 ** 22 + 1 }, leader: other };
     writeFileSync(join(folder, "a.json"), JSON.stringify(record));
-    expect(await sweepLaunches(folder)).toEqual([]);
+    expect(await sweepLaunches(folder, {})).toEqual([]);
     expect(isAlive(other.pid)).toBe(true);
     expect(existsSync(join(folder, "a.json"))).toBe(false);
   });

@@ -8,9 +8,15 @@ function level(name: string, found: Availability): SandboxLevel {
   return {
     name,
     title: name,
+    runs: "host",
     gaps: [],
     probe: async () => found,
-    wrap: ({ argv, env, folder }) => ({ argv: [...argv], env, cwd: folder, hasMonitor: false }),
+    wrap: ({ argv, env, folder }) => ({
+      argv: [argv[0]!, ...argv.slice(1)],
+      env,
+      cwd: folder,
+      hasMonitor: false,
+    }),
   };
 }
 
@@ -23,20 +29,20 @@ const levels = [
 
 describe("the choice of a sandbox", () => {
   it("is the strongest that the host has for auto, with the reasons against stronger ones", async () => {
-    const { level, missing } = await chooseLevel("auto", levels);
+    const { level, missing } = await chooseLevel("auto", levels, ["host"]);
     expect(level.name).toBe("middle");
     expect(missing).toEqual(["strong is not used: it is not installed"]);
   });
 
   it("is the named one, also where a stronger one exists", async () => {
-    const { level, missing } = await chooseLevel("weak", levels);
+    const { level, missing } = await chooseLevel("weak", levels, ["host"]);
     expect(level.name).toBe("weak");
     expect(missing).toEqual([]);
   });
 
   // T143
   it("fails for a level that the host lacks, instead of taking a weaker one", async () => {
-    expect(await errorOf(chooseLevel("strong", levels))).toMatchObject({
+    expect(await errorOf(chooseLevel("strong", levels, ["host"]))).toMatchObject({
       code: "not_supported",
       message: "the sandbox strong does not work on this host: it is not installed",
       hint: "install it",
@@ -44,7 +50,7 @@ describe("the choice of a sandbox", () => {
   });
 
   it("fails for an unknown name, with the names that there are", async () => {
-    expect(await errorOf(chooseLevel("chroot", levels))).toMatchObject({
+    expect(await errorOf(chooseLevel("chroot", levels, ["host"]))).toMatchObject({
       code: "invalid_request",
       hint: "the sandboxes are: auto, strong, middle, weak",
     });
@@ -53,7 +59,7 @@ describe("the choice of a sandbox", () => {
 
 describe("the levels of a host without any program", () => {
   it("are found out one by one: what works without a program, and the reason for each other", async () => {
-    const found = sandboxLevels({ path: temporaryFolder() });
+    const found = sandboxLevels({ env: { PATH: temporaryFolder() } });
     expect(found.map(({ name }) => name)).toEqual([...sandboxNames]);
     expect(await found.find(({ name }) => name === "bwrap")!.probe()).toEqual({
       available: false,

@@ -89,10 +89,9 @@ export async function attempts(
   return { outcomes, exit: signal ?? code, stderr: program.stderr(), ended: program.endReason };
 }
 
-/** The levels that this host has, the strongest first. */
+/** The levels for programs of the host that this host has, the strongest first. */
 export async function levelsOfHost(): Promise<SandboxName[]> {
-  const found = await Promise.all(
-    testHost.levels.map(async (level) => [level.name, await level.probe()] as const),
-  );
+  const levels = testHost.levels.filter(({ runs }) => runs === "host");
+  const found = await Promise.all(levels.map(async (level) => [level.name, await level.probe()] as const));
   return found.flatMap(([name, { available }]) => (available ? [name as SandboxName] : []));
 }
