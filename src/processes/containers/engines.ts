@@ -22,7 +22,7 @@ const engines: readonly ContainerEngine[] = [
   {
     program: "docker",
     check: ["version", "--format", "{{.Server.Version}}"],
-   
+
     writesAsRoot: true,
   },
 ];
