@@ -1,6 +1,5 @@
 import { findProgram } from "../launchers/find-program.ts";
-import { tryCommand } from "../sandbox/probe.ts";
-import type { Availability } from "../sandbox/sandbox-level.ts";
+import { tryCommand } from "../try-command.ts";
 
 /** A program that runs containers. Docker and Podman have the same command line but for what is here. */
 export interface ContainerEngine {
@@ -32,15 +31,20 @@ export interface FoundEngine extends ContainerEngine {
   path: string;
 }
 
+/** The reason why no engine works, and the remedy. */
+export interface NoEngine {
+  available: false;
+  reason: string;
+  hint: string;
+}
+
 /**
  * Looks for an engine that works.
  *
  * @param env the environment for it
  * @returns the reason where there is none
  */
-export async function findEngine(
-  env: Readonly<Record<string, string>>,
-): Promise<FoundEngine | (Availability & { available: false })> {
+export async function findEngine(env: Readonly<Record<string, string>>): Promise<FoundEngine | NoEngine> {
   const faults: string[] = [];
   for (const engine of engines) {
     const path = findProgram(engine.program, env["PATH"] ?? "");

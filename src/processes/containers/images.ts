@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { LineSplitter } from "../line-splitter.ts";
-import { tryCommand } from "../sandbox/probe.ts";
+import { tryCommand } from "../try-command.ts";
 import type { FoundEngine } from "./engines.ts";
 
 /** A name of a registry, a path, a tag and a digest, and nothing that could be a flag. */

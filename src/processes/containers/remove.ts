@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { tryCommand } from "../sandbox/probe.ts";
+import { tryCommand } from "../try-command.ts";
 
 /** A container that runs, and the path of the engine's program. */
 export interface ContainerHandle {

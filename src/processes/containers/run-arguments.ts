@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { ResourceLimits } from "../sandbox/sandbox-level.ts";
+import type { ResourceLimits } from "../resource-limits.ts";
 import type { FoundEngine } from "./engines.ts";
 
 /** A container that is to run. */

@@ -1,5 +1,6 @@
+import type { ResourceLimits } from "../resource-limits.ts";
 import type { SandboxName } from "../sandbox/levels.ts";
-import type { ResourceLimits, SandboxedCommand } from "../sandbox/sandbox-level.ts";
+import type { SandboxedCommand } from "../sandbox/sandbox-level.ts";
 
 /** A program that is ready to be started: within its sandbox, with its environment. */
 export interface Launch extends Omit<SandboxedCommand, "landlock"> {

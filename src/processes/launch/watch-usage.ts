@@ -1,6 +1,6 @@
 import type { ProcessIdentity, ProcessTable } from "../process-table.ts";
 import { measureTrees, type ResourceUsage } from "../process-usage.ts";
-import type { ResourceLimits } from "../sandbox/sandbox-level.ts";
+import type { ResourceLimits } from "../resource-limits.ts";
 import { signalProcess } from "../signals.ts";
 
 /** A watch over what a program and its descendants use. */

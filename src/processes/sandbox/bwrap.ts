@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { remembered, type TrialResult, tryCommand } from "./probe.ts";
+import { type TrialResult, tryCommand } from "../try-command.ts";
+import { remembered } from "./probe.ts";
 import type { Availability, SandboxLevel, SandboxRequest } from "./sandbox-level.ts";
 import { systemFiles, systemFolders } from "./system-files.ts";
 

@@ -1,7 +1,8 @@
 import { realpathSync } from "node:fs";
+import { tryCommand } from "../try-command.ts";
 import { execCommand } from "./exec/exec-command.ts";
 import type { LandlockPolicy } from "./exec/exec-policy.ts";
-import { remembered, tryCommand } from "./probe.ts";
+import { remembered } from "./probe.ts";
 import type { Availability, SandboxLevel, SandboxRequest } from "./sandbox-level.ts";
 import { systemFiles, systemFolders } from "./system-files.ts";
 

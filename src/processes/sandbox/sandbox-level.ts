@@ -1,14 +1,6 @@
 import type { ContainerHandle } from "../containers/remove.ts";
+import type { ResourceLimits } from "../resource-limits.ts";
 import type { LandlockPolicy } from "./exec/exec-policy.ts";
-
-/** The most that a program and all that it starts may use together. A missing one is not limited. */
-export interface ResourceLimits {
-  memoryMb?: number | undefined;
-  /** Processor cores: 0.5 is half of one. */
-  cpus?: number | undefined;
-  /** Processes and threads. */
-  pids?: number | undefined;
-}
 
 /** A program that is to run with less than the rights of its user. */
 export interface SandboxRequest {
