@@ -86,6 +86,24 @@ wire_api = "responses"
     read: ({ work }, file) => ({ name: "read", input: { filePath: join(work, file) } }),
   },
   {
+    name: "qwen-code",
+    install: { npm: ["@qwen-code/qwen-code@0.24.4"] },
+    dialect: "chat",
+    scenarios: ["text", "tools", "parallel", "cancel", "switch"],
+    command: ({ question, model, nth }) => [
+      ...["qwen", "--model", model, "--approval-mode", "yolo", "--auth-type", "openai"],
+      ...(nth > 0 ? ["--continue"] : []),
+      ...["-p", question],
+    ],
+    env: ({ url, token, model }) => ({
+      OPENAI_BASE_URL: `${url}/v1`,
+      OPENAI_API_KEY: token,
+      OPENAI_MODEL: model,
+      QWEN_TELEMETRY_ENABLED: "false",
+    }),
+    read: ({ work }, file) => ({ name: "read_file", input: { file_path: join(work, file) } }),
+  },
+  {
     name: "aider",
     install: { pip: ["aider-chat==0.86.2"] },
     dialect: "chat",
@@ -101,11 +119,7 @@ wire_api = "responses"
       ...(scenario === "image" ? ["picture.png"] : []),
     ],
     // Aider takes pictures only for models that it knows to see.
-    files: ({ model, other }) => ({
-      // GPT-5 and later refuse a temperature.
-      ".aider.model.settings.yml": JSON.stringify(
-        [model, other].map((name) => ({ name: `openai/${name}`, use_temperature: false })),
-      ),
+    files: ({ model }) => ({
       ".aider.model.metadata.json": JSON.stringify({
         [`openai/${model}`]: {
           max_input_tokens: 100_000,

@@ -34,5 +34,5 @@ async function readBody(server: Server, call: Call): Promise<ParsedRequest> {
   // A conversation can begin without anything.
   const isEmpty = call.request.headers.get("content-length") === "0" || call.request.body === null;
   const text = isEmpty ? "{}" : await readText(call, server.deadlines, { inflate: true });
-  return { text, ...parseCall(text, "responses") };
+  return parseCall(text, "responses");
 }
