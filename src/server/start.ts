@@ -79,6 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...services,
     throttle: new Throttle(elapsed),
     now,
+    publicUrls: options.publicUrls,
     random,
     metricsPublic: options.metricsPublic,
     unready() {

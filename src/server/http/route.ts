@@ -88,6 +88,8 @@ export interface Route {
   allow?: string;
   /** Set on a route that is not in the API description: another spelling of one that is. */
   isUndocumented?: true;
+  /** Returns the header `www-authenticate` of a 401; `Bearer` if not given. */
+  challenge?(request: Request, params: Call["params"]): string;
   handle(call: Call): Response | Promise<Response>;
 }
 
@@ -134,6 +136,8 @@ export async function respond(
     response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
     if (incoming.facts) incoming.facts.error = publicError(error).code;
     if (route.allow !== undefined) response.headers.set("allow", route.allow);
+    if (route.challenge && response.status === 401)
+      response.headers.set("www-authenticate", route.challenge(incoming.request, incoming.params));
   }
   onResponse(response, incoming);
   return response;

@@ -39,6 +39,8 @@ export interface Server extends SecretServices {
   quotas: Quotas;
   passwords: Passwords;
   now(): number;
+  /** The URLs of the server as its callers know it, as given on the command line. */
+  publicUrls: readonly string[];
   random: Random;
   /** True if `/metrics` needs no bearer. */
   metricsPublic: boolean;

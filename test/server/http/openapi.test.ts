@@ -66,7 +66,14 @@ it("the API description has every route and no other, and the routes that need n
       .sort(),
   );
   const open = operations.filter(({ operation }) => operation.security?.length === 0).map(({ path }) => path);
-  expect(open.sort()).toEqual(["/", "/api/v1/auth/login", "/healthz", "/readyz", "/v1"]);
+  expect(open.sort()).toEqual([
+    "/",
+    "/.well-known/oauth-protected-resource/projects/{name}/mcp",
+    "/api/v1/auth/login",
+    "/healthz",
+    "/readyz",
+    "/v1",
+  ]);
   expect(document.security).toEqual([{ bearer: [] }]);
 });
 

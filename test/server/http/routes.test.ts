@@ -12,7 +12,14 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 // Routes are declarations: making them touches nothing of a server.
 const routes = allRoutes({ metricsPublic: false } as Server);
 
-const openToAll = ["GET /", "GET /v1", "GET /healthz", "GET /readyz", "POST /api/v1/auth/login"];
+const openToAll = [
+  "GET /",
+  "GET /v1",
+  "GET /healthz",
+  "GET /readyz",
+  "GET /.well-known/oauth-protected-resource/projects/:name/mcp",
+  "POST /api/v1/auth/login",
+];
 const openToUsers = [
   "POST /api/v1/auth/logout",
   "GET /api/v1/auth/whoami",
@@ -47,6 +54,11 @@ it("every route declares the right that it needs", () => {
   expect(new Set(routes.map(title)).size).toBe(routes.length);
 });
 
+/** The header of a 401. That of MCP names the metadata of the resource. */
+function challengeOf({ challenge }: Route): unknown {
+  return challenge ? expect.stringMatching(/^Bearer resource_metadata="http/) : "Bearer";
+}
+
 it("every route except health and login checks the bearer first", async () => {
   const server = await testServer();
   for (const route of routes) {
@@ -55,7 +67,7 @@ it("every route except health and login checks the bearer first", async () => {
     if (openToAll.includes(title(route))) {
       expect(status, title(route)).toBe(route.method === "GET" ? 200 : 400);
     } else {
-      expect([status, headers.get("www-authenticate")], title(route)).toEqual([401, "Bearer"]);
+      expect([status, headers.get("www-authenticate")], title(route)).toEqual([401, challengeOf(route)]);
     }
   }
 });
