@@ -14,6 +14,13 @@ export const metaKeys = {
   clientInfo: "io.modelcontextprotocol/clientInfo",
 } as const;
 
+/** Other keys of `_meta` that the modern revision names. */
+export const otherMetaKeys = {
+  serverInfo: "io.modelcontextprotocol/serverInfo",
+  subscriptionId: "io.modelcontextprotocol/subscriptionId",
+  logLevel: "io.modelcontextprotocol/logLevel",
+} as const;
+
 export function eraOf(revision: string): Era {
   return (modernRevisions as readonly string[]).includes(revision) ? "modern" : "legacy";
 }

@@ -1,6 +1,5 @@
-import { SERVER_INFO_META_KEY } from "@modelcontextprotocol/server";
 import type { JsonObject } from "../../../mcp/messages.ts";
-import { legacyRevisions, modernRevisions, tasksExtension } from "../../../mcp/revisions.ts";
+import { legacyRevisions, modernRevisions, otherMetaKeys, tasksExtension } from "../../../mcp/revisions.ts";
 import { version } from "../../../version.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 
@@ -15,7 +14,7 @@ export const capabilities = {
 
 /** The `_meta` of results that mcpctl makes itself. */
 export function serverMeta({ name }: ProjectRow): JsonObject {
-  return { [SERVER_INFO_META_KEY]: serverInfo(name) };
+  return { [otherMetaKeys.serverInfo]: serverInfo(name) };
 }
 
 function serverInfo(title: string): JsonObject {

@@ -1,5 +1,5 @@
-import { LOG_LEVEL_META_KEY } from "@modelcontextprotocol/server";
 import { isObject, type JsonObject, type RpcNotification } from "../../../mcp/messages.ts";
+import { otherMetaKeys } from "../../../mcp/revisions.ts";
 
 /** Levels of log messages, the least important first (RFC 5424). */
 const levels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
@@ -10,7 +10,7 @@ export function isLogLevel(value: unknown): value is string {
 
 /** Returns the level that a modern request asks for. */
 export function logLevelIn({ _meta: meta }: JsonObject): string | undefined {
-  const level = isObject(meta) ? meta[LOG_LEVEL_META_KEY] : undefined;
+  const level = isObject(meta) ? meta[otherMetaKeys.logLevel] : undefined;
   return isLogLevel(level) ? level : undefined;
 }
 

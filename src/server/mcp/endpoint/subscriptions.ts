@@ -1,6 +1,5 @@
-import { SUBSCRIPTION_ID_META_KEY } from "@modelcontextprotocol/server";
 import { isObject, type JsonObject, type RpcId, type RpcRequest } from "../../../mcp/messages.ts";
-import { metaKeys } from "../../../mcp/revisions.ts";
+import { metaKeys, otherMetaKeys } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import { offerOf } from "../offers/offer.ts";
@@ -127,14 +126,14 @@ class Subscription implements OfferListener, ResourceSubscriber {
 
   /** Ends the stream in order: with the result of the request. */
   onEnd(): void {
-    const _meta = { [SUBSCRIPTION_ID_META_KEY]: this.#id, ...this.#serverMeta };
+    const _meta = { [otherMetaKeys.subscriptionId]: this.#id, ...this.#serverMeta };
     const result = { resultType: "complete", _meta };
     this.stream.send(JSON.stringify({ jsonrpc: "2.0", id: this.#id, result }));
     this.stream.end();
   }
 
   #send(method: string, params: JsonObject): void {
-    const tagged = { ...params, _meta: { [SUBSCRIPTION_ID_META_KEY]: this.#id } };
+    const tagged = { ...params, _meta: { [otherMetaKeys.subscriptionId]: this.#id } };
     this.stream.offer(JSON.stringify({ jsonrpc: "2.0", method, params: tagged }));
   }
 }
