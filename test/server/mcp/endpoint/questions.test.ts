@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { said, scriptedMcp, tool } from "../../../support/mcp/http-server.ts";
 import { type Era, messagesOf, testProject } from "../../../support/mcp/project.ts";
+import { must } from "../../../support/server.ts";
+import { upstream as llmProvider, reply } from "../../../support/upstream.ts";
 
 const form = {
   mode: "form",
@@ -152,5 +154,95 @@ describe("sampling of a project", () => {
     });
     const { content } = await client.callTool({ name: "ask", arguments: {} });
     expect(content).toMatchObject([{ text: expect.stringContaining("does not allow sampling") }]);
+  });
+
+  describe("with llm", () => {
+    const answer = (text: string) => ({
+      id: "c",
+      object: "chat.completion",
+      created: 1,
+      model: "up",
+      choices: [{ index: 0, message: { role: "assistant", content: text }, finish_reason: "stop" }],
+      usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
+    });
+
+    async function withLlm(grants: object[]) {
+      const provider = llmProvider((_, connection) => connection.end(reply(200, answer("from the llm"))));
+      const p = await testProject({}, { sampling: "llm", llmProvider: "small" });
+      await must(
+        p.admin("POST", "/api/v1/llms", {
+          name: "small",
+          type: "openai",
+          url: `${provider.url}/v1`,
+          model: "up",
+        }),
+      );
+      const { bearer } = await p.token("caller", grants);
+      // Creating an llm asks its provider for its models.
+      return { ...p, called: () => provider.seen.filter(({ method }) => method === "POST"), bearer };
+    }
+
+    const rights = [
+      { role: "run", resource: "projects" },
+      { role: "run", resource: "llms" },
+    ];
+
+    it.each(["legacy", "modern"] as const)(
+      "lets the project's llm answer for a %s client that cannot, as a call of the caller",
+      async (era) => {
+        const p = await withLlm(rights);
+        await p.attach("s", sampled().url);
+        const client = await p.client(era, { bearer: p.bearer });
+        const { content } = await client.callTool({ name: "ask", arguments: {} });
+        expect(content).toEqual([{ type: "text", text: "from the llm" }]);
+        expect(p.called()[0]!.body).toMatchObject({
+          model: "up",
+          max_tokens: 10,
+          messages: [{ role: "user", content: "hi" }],
+        });
+        const { body } = await p.admin("GET", "/api/v1/audit?action=llm_inference_call");
+        expect(body[0]).toMatchObject({ tokenId: (await p.audited())[0].tokenId, llm: "small" });
+      },
+    );
+
+    it("lets it answer a modern server for a modern client", async () => {
+      const p = await withLlm(rights);
+      const upstream = scriptedMcp("modern", {
+        "tools/list": () => ({ tools: [tool("ask")], ttlMs: 0, cacheScope: "private" }),
+        "tools/call": ({ params }) =>
+          params.inputResponses
+            ? { resultType: "complete", ...said(params.inputResponses.q.content.text) }
+            : {
+                resultType: "input_required",
+                inputRequests: { q: { method: "sampling/createMessage", params: sampling } },
+              },
+      });
+      await p.attach("s", upstream.url);
+      const client = await p.client("modern", { bearer: p.bearer });
+      const { content } = await client.callTool({ name: "ask", arguments: {} });
+      expect(content).toEqual([{ type: "text", text: "from the llm" }]);
+    });
+
+    it("does not let it answer for a caller who may not run the llm, nor for a client that can sample", async () => {
+      const p = await withLlm(rights.slice(0, 1));
+      await p.attach("s", sampled().url);
+      const client = await p.client("legacy", { bearer: p.bearer });
+      const { content } = await client.callTool({ name: "ask", arguments: {} });
+      expect(content).toMatchObject([{ text: expect.stringContaining("sampling: ") }]);
+      const able = await p.client("legacy", {
+        bearer: p.bearer,
+        capabilities: { sampling: {} },
+        prepare: (one) =>
+          one.setRequestHandler("sampling/createMessage", async () => ({
+            role: "assistant",
+            model: "m",
+            content: { type: "text", text: "mine" },
+          })),
+      });
+      expect((await able.callTool({ name: "ask", arguments: {} })).content).toEqual([
+        { type: "text", text: "mine" },
+      ]);
+      expect(p.called()).toEqual([]);
+    });
   });
 });
