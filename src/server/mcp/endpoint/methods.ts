@@ -50,8 +50,9 @@ function offered({ project }: ClientExchange, { snapshot }: EndpointServices): O
 function callTool(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
   const { params, era, headers } = exchange;
   const offer = offered(exchange, services);
-  const tool = offer.tools.get(String(params["name"]));
-  if (!tool) throw unknownTool(offer, String(params["name"]));
+  const name = textIn(params, "name");
+  const tool = offer.tools.get(name);
+  if (!tool) throw unknownTool(offer, name);
   const { definition, server } = tool;
   const declared = schemaFacts(definition).headers;
   if (declared.length > 0 && era === "modern") {
@@ -72,7 +73,7 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
 function getPrompt(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
   const { params } = exchange;
   const offer = offered(exchange, services);
-  const prompt = promptOf(offer, params["name"]);
+  const prompt = promptOf(offer, textIn(params, "name"));
   return services.calls.call(exchange, prompt.server, {
     params: { ...params, name: prompt.original },
     subject: { prompt: prompt.name },
@@ -82,7 +83,7 @@ function getPrompt(exchange: ClientExchange, services: EndpointServices): Promis
 
 function readResource(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
   const { params } = exchange;
-  const uri = String(params["uri"]);
+  const uri = textIn(params, "uri");
   const offer = offered(exchange, services);
   const found = resourceOf(offer, uri);
   return services.calls.call(exchange, found.server, {
@@ -99,15 +100,15 @@ async function complete(exchange: ClientExchange, services: EndpointServices): P
   const offer = offered(exchange, services);
   const ref = isObject(params["ref"]) ? params["ref"] : {};
   const isPrompt = ref["type"] === "ref/prompt";
-  const uri = String(ref["uri"]);
+  const name = textIn(ref, isPrompt ? "name" : "uri");
   const found = isPrompt
-    ? promptOf(offer, ref["name"])
-    : (offer.resourceTemplates.get(uri) ?? resourceOf(offer, uri));
+    ? promptOf(offer, name)
+    : (offer.resourceTemplates.get(name) ?? resourceOf(offer, name));
   const { original } = found;
   try {
     return await services.calls.call(exchange, found.server, {
       params: { ...params, ref: { ...ref, ...(isPrompt ? { name: original } : { uri: original }) } },
-      subject: isPrompt ? { prompt: String(ref["name"]) } : { uri },
+      subject: isPrompt ? { prompt: name } : { uri: name },
       mayRepeat: true,
     });
   } catch (error) {
@@ -121,14 +122,14 @@ async function complete(exchange: ClientExchange, services: EndpointServices): P
 
 function setLevel({ params, session }: ClientExchange): JsonObject {
   const { level } = params;
-  if (!isLogLevel(level)) throw new RpcError(rpcCodes.invalidParams, `there is no level ${shown(level)}`);
+  if (!isLogLevel(level)) throw new RpcError(rpcCodes.invalidParams, "there is no such level");
   if (session) session.logLevel = level;
   return {};
 }
 
 async function subscribe(exchange: ClientExchange, services: EndpointServices): Promise<JsonObject> {
   const { session, params } = exchange;
-  const uri = String(params["uri"]);
+  const uri = textIn(params, "uri");
   if (!session || session.subscriptions.has(uri)) return {};
   if (session.subscriptions.size >= maxSubscriptions)
     throw new RpcError(rpcCodes.invalidRequest, `a session may follow at most ${maxSubscriptions} resources`);
@@ -138,12 +139,19 @@ async function subscribe(exchange: ClientExchange, services: EndpointServices): 
 }
 
 function unsubscribe({ session, params }: ClientExchange): JsonObject {
-  session?.subscriptions.get(String(params["uri"]))?.();
+  session?.subscriptions.get(textIn(params, "uri"))?.();
   return {};
 }
 
-function promptOf(offer: Offer, name: unknown): Offered {
-  const prompt = offer.prompts.get(String(name));
+/** Returns a text of the params. Throws RpcError if it is missing. */
+function textIn(params: JsonObject, field: "name" | "uri"): string {
+  const text = params[field];
+  if (typeof text !== "string") throw new RpcError(rpcCodes.invalidParams, `${field} must be a text`);
+  return text;
+}
+
+function promptOf(offer: Offer, name: string): Offered {
+  const prompt = offer.prompts.get(name);
   if (!prompt) throw new RpcError(rpcCodes.invalidParams, `there is no prompt "${shown(name)}"`);
   return prompt;
 }
@@ -169,6 +177,6 @@ function unknownTool(offer: Offer, name: string): RpcError {
   );
 }
 
-function shown(value: unknown): string {
-  return String(value).slice(0, 200);
+function shown(value: string): string {
+  return value.slice(0, 200);
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Principal } from "../../core/access/policy.ts";
 import { isStillValid } from "../../core/access/principals.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
@@ -76,8 +77,9 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
   return {
     endpoint,
     sweep() {
-      endpoint.sessions.sweep((principal) => isStillValid(catalogue.snapshot, principal, now()));
-      relayed.parked.sweep();
+      const isValid = (principal: Principal) => isStillValid(catalogue.snapshot, principal, now());
+      endpoint.sessions.sweep(isValid);
+      relayed.parked.sweep(isValid);
     },
     close() {
       unsubscribe();

@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject, type RpcNotification, type RpcRequest } from "../../../mcp/messages.ts";
+import { eraOf } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { McpServers } from "../types.ts";
@@ -94,7 +95,8 @@ export class RelayedCalls {
     request: ServerRequest,
   ): Promise<JsonObject> {
     const { requestState, inputResponses, ...own } = request.params;
-    let params: JsonObject = inputResponses === undefined ? own : { ...own, inputResponses };
+    const isLegacy = eraOf(server.status.protocol ?? "") === "legacy";
+    let params: JsonObject = inputResponses === undefined || isLegacy ? own : { ...own, inputResponses };
     if (requestState !== undefined) {
       const { call, answered, state } = this.#open(exchange, server, requestState);
       if (call !== undefined) return this.#resume(exchange, server, call, inputResponses);
@@ -103,7 +105,7 @@ export class RelayedCalls {
     }
     for (let round = 0; round < maxRounds; round++) {
       const call = this.#start(exchange, server, { ...request, params });
-      const result = await call.wait(exchange);
+      const result = await call.wait(exchange).catch(urlQuestions);
       if (result === undefined) return this.#park(exchange, server, call);
       if (result["resultType"] !== "input_required") return result;
       const questions = questionsIn(result);
@@ -256,7 +258,7 @@ function ownerOf({ caller: { principal }, project }: ClientExchange): string {
 
 /** Returns the call that a state belongs to: that of one tool cannot be used with another one. */
 function subjectOf({ method, params }: ClientExchange, { id }: McpServerRow): string {
-  return `${id} ${method} ${String(params["name"] ?? params["uri"])}`;
+  return JSON.stringify([id, method, params["name"], params["uri"]]);
 }
 
 function questionsIn(result: JsonObject): Record<string, Question> {
@@ -269,6 +271,22 @@ function questionsIn(result: JsonObject): Record<string, Question> {
     found[key] = { method, ...(isObject(params) && { params }) };
   }
   return found;
+}
+
+/** The code with which legacy servers say that the user has to open pages first (revision 2025-11-25). */
+const urlElicitationRequired = -32_042;
+
+/** Returns the pages that a legacy server wants opened as questions, which is how the modern era says it. */
+function urlQuestions(error: unknown): JsonObject {
+  const pages =
+    error instanceof RpcError && error.code === urlElicitationRequired && isObject(error.data)
+      ? error.data["elicitations"]
+      : undefined;
+  if (!Array.isArray(pages) || pages.length === 0) throw error;
+  const questions = pages
+    .filter(isObject)
+    .map((params, i) => [`page-${i + 1}`, { method: "elicitation/create", params }]);
+  return { resultType: "input_required", inputRequests: Object.fromEntries(questions) };
 }
 
 function withAnswers(params: JsonObject, inputResponses: JsonObject, requestState: unknown): JsonObject {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { isObject, type JsonObject, type RpcNotification, type RpcRequest } from "../../../mcp/messages.ts";
 import { McpFailure, RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { Principal } from "../../core/access/policy.ts";
 import type { ClientExchange } from "./exchange.ts";
 
 interface Question {
@@ -134,9 +135,11 @@ export class ParkedCalls {
     return call;
   }
 
-  /** Ends the calls whose clients did not come back in time. */
-  sweep(): void {
-    for (const call of this.#calls.values()) if (call.parkedAt! + answerTime < this.#now()) this.#end(call);
+  /** Ends the calls whose clients did not come back in time, or whose bearers are not valid any more. */
+  sweep(isValid: (principal: Principal) => boolean): void {
+    const limit = this.#now() - answerTime;
+    for (const call of this.#calls.values())
+      if (call.parkedAt! < limit || !isValid(call.exchange.caller.principal)) this.#end(call);
   }
 
   close(): void {

@@ -113,6 +113,43 @@ describe("the state that a modern client gives back", () => {
   });
 });
 
+describe("pages that the user has to open", () => {
+  const page = { mode: "url", message: "Log in", url: "https://login.example", elicitationId: "e1" };
+  const login = () => {
+    let isOpen = false;
+    return scriptedMcp("legacy", {
+      "tools/list": () => ({ tools: [tool("mail")] }),
+      "tools/call": ({ params }) => {
+        expect(Object.keys(params).sort()).toEqual(["arguments", "name"]);
+        if (isOpen) return said("3 mails");
+        isOpen = true;
+        throw { code: -32042, message: "log in first", data: { elicitations: [page] } };
+      },
+    });
+  };
+
+  it("are asked of a modern client as questions, and of a legacy client with the error of its era", async () => {
+    const p = await testProject();
+    await p.attach("one", login().url);
+    const capabilities = { elicitation: { form: {}, url: {} } };
+    const asked = await p.modern("tools/call", { name: "mail" }, { capabilities });
+    expect(asked.body.result).toMatchObject({
+      resultType: "input_required",
+      inputRequests: { "page-1": { method: "elicitation/create", params: page } },
+    });
+    const inputResponses = { "page-1": { action: "accept" } };
+    const done = await p.modern("tools/call", { name: "mail", inputResponses }, { capabilities });
+    expect(done.body.result).toMatchObject(said("3 mails"));
+    await p.attach("two", login().url);
+    const headers = await p.session({ capabilities });
+    const { body } = await p.post(
+      { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "two_mail", arguments: {} } },
+      { headers },
+    );
+    expect(body.error).toMatchObject({ code: -32042, data: { elicitations: [page] } });
+  });
+});
+
 describe("sampling of a project", () => {
   const sampling = { messages: [{ role: "user", content: { type: "text", text: "hi" } }], maxTokens: 10 };
   const sampled = () =>
