@@ -2,7 +2,13 @@ import type { Exchange } from "../../net/http1/exchange.ts";
 import { HttpFailure, type OutboundOptions } from "../../net/outbound.ts";
 import { SseParser } from "../../wire/sse.ts";
 import { headersOf } from "../http-headers.ts";
-import { isRequest, type JsonObject, type RpcMessage, type RpcRequest } from "../messages.ts";
+import {
+  isRequest,
+  type JsonObject,
+  type RpcMessage,
+  type RpcNotification,
+  type RpcRequest,
+} from "../messages.ts";
 import { eraOf } from "../revisions.ts";
 import { McpFailure, RpcError } from "../rpc-error.ts";
 import { PendingRequest, parseLines, parseMessages } from "./pending.ts";
@@ -54,7 +60,10 @@ export class HttpWire implements UpstreamWire {
   }
 
   async exchange(method: string, params: JsonObject, options: ExchangeOptions): Promise<JsonObject> {
-    const pending = new PendingRequest(this.#nextId++, options);
+    const onNotification = options.isSubscription
+      ? (one: RpcNotification) => this.#events.onNotification(one)
+      : options.onNotification;
+    const pending = new PendingRequest(this.#nextId++, { ...options, onNotification });
     const request: RpcRequest = { jsonrpc: "2.0", id: pending.id, method, params: pending.withToken(params) };
     const gone = new AbortController();
     pending.result.catch((error) => {

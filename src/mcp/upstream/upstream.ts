@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from "../messages.ts";
 import { type Era, eraOf, legacyRevisions, metaKeys, modernRevisions } from "../revisions.ts";
-import { McpFailure, RpcError } from "../rpc-error.ts";
+import { McpFailure, RpcError, rpcCodes } from "../rpc-error.ts";
+import { UpstreamListener } from "./upstream-listener.ts";
 import type { ExchangeOptions, UpstreamWire } from "./wire.ts";
 
 /** A program as it names itself to others. */
@@ -29,12 +30,24 @@ export class Upstream {
   readonly facts: McpServerFacts;
   readonly #wire: UpstreamWire;
   readonly #client: Implementation;
+  /** Undefined for a legacy server, which tells changes unasked. */
+  readonly #listener: UpstreamListener | undefined;
 
   constructor(wire: UpstreamWire, facts: McpServerFacts, client: Implementation) {
     this.#wire = wire;
     this.#client = client;
     this.facts = facts;
     this.era = eraOf(facts.revision);
+    if (this.era === "modern")
+      this.#listener = new UpstreamListener(
+        (method, params, options) => wire.exchange(method, this.#modern(params, {}), options),
+        facts.capabilities,
+      );
+  }
+
+  /** Asks a modern server to tell changes of its lists, for as long as it is connected. */
+  listen(): void {
+    this.#listener?.start();
   }
 
   /** True if the server declares a capability such as `tools`. */
@@ -49,8 +62,9 @@ export class Upstream {
    */
   async request(method: string, params: JsonObject, options: UpstreamCallOptions): Promise<JsonObject> {
     const { capabilities = {}, ...rest } = options;
-    const sent =
-      this.era === "legacy" ? params : modernParams(params, this.facts.revision, this.#client, capabilities);
+    if (this.#listener && Object.hasOwn(subscriptions, method))
+      return this.#subscribe(this.#listener, method, params);
+    const sent = this.era === "legacy" ? params : this.#modern(params, capabilities);
     const result = await this.#wire.exchange(method, sent, rest);
     return result["resultType"] === undefined ? { ...result, resultType: "complete" } : result;
   }
@@ -61,9 +75,29 @@ export class Upstream {
   }
 
   close(): Promise<void> {
+    this.#listener?.close();
     return this.#wire.close();
   }
+
+  /** Follows a resource of a modern server, which has no such method, by what the server is asked to tell. */
+  #subscribe(listener: UpstreamListener, method: string, { uri }: JsonObject): JsonObject {
+    const { resources } = this.facts.capabilities;
+    if (!isObject(resources) || resources["subscribe"] !== true)
+      throw new RpcError(rpcCodes.methodNotFound, "the server does not tell changes of resources");
+    listener[subscriptions[method]!](String(uri));
+    return { resultType: "complete" };
+  }
+
+  #modern(params: JsonObject, capabilities: JsonObject): JsonObject {
+    return modernParams(params, this.facts.revision, this.#client, capabilities);
+  }
 }
+
+/** The methods of the legacy era that are part of `subscriptions/listen` in the modern one. */
+const subscriptions: Readonly<Record<string, "follow" | "unfollow">> = {
+  "resources/subscribe": "follow",
+  "resources/unsubscribe": "unfollow",
+};
 
 export interface GreetingOptions {
   client: Implementation;

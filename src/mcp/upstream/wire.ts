@@ -10,6 +10,8 @@ export interface ExchangeOptions {
   longest?: number;
   /** Headers that repeat arguments, for servers over HTTP. */
   headers?: Readonly<Record<string, string>> | undefined;
+  /** True for a request whose notifications are events of the server, and not of this request. */
+  isSubscription?: boolean;
   /** Takes the progress of this request; without it the server is not asked for any. */
   onProgress?: ((params: JsonObject) => void) | undefined;
   /** Takes other notifications that belong to this request. */

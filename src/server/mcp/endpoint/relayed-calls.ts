@@ -95,6 +95,7 @@ export class RelayedCalls {
     request: ServerRequest,
   ): Promise<JsonObject> {
     const { requestState, inputResponses, ...own } = request.params;
+    checkAnswers(inputResponses);
     const isLegacy = eraOf(server.status.protocol ?? "") === "legacy";
     let params: JsonObject = inputResponses === undefined || isLegacy ? own : { ...own, inputResponses };
     if (requestState !== undefined) {
@@ -287,6 +288,12 @@ function urlQuestions(error: unknown): JsonObject {
     .filter(isObject)
     .map((params, i) => [`page-${i + 1}`, { method: "elicitation/create", params }]);
   return { resultType: "input_required", inputRequests: Object.fromEntries(questions) };
+}
+
+/** Refuses answers that are no objects, before a server takes them for what it asked. */
+function checkAnswers(answers: unknown): void {
+  const isValid = answers === undefined || (isObject(answers) && Object.values(answers).every(isObject));
+  if (!isValid) throw new RpcError(rpcCodes.invalidParams, "inputResponses must be an object of objects");
 }
 
 function withAnswers(params: JsonObject, inputResponses: JsonObject, requestState: unknown): JsonObject {

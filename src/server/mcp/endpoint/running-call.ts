@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isObject, type JsonObject, type RpcNotification, type RpcRequest } from "../../../mcp/messages.ts";
-import { McpFailure, RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { McpFailure } from "../../../mcp/rpc-error.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { ClientExchange } from "./exchange.ts";
 
@@ -86,9 +86,8 @@ export class RunningCall {
   answer(responses: unknown): void {
     for (const [key, { answer }] of this.#questions) {
       const response = isObject(responses) && Object.hasOwn(responses, key) ? responses[key] : undefined;
-      if (response === undefined) continue;
-      if (isObject(response)) answer.resolve(response);
-      else answer.reject(new RpcError(rpcCodes.invalidParams, `the client's answer is not an object`));
+      if (!isObject(response)) continue;
+      answer.resolve(response);
       this.#questions.delete(key);
     }
     if (this.#questions.size === 0) this.#asked = Promise.withResolvers();

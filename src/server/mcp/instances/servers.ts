@@ -75,6 +75,7 @@ export class ServerInstances implements McpServers {
       onClose,
       onLog: () => undefined,
     });
+    upstream.listen();
     const listing = await readListing(upstream, listTimeout);
     await storeListing(catalogue, server.id, { listing, upstream, now: now() });
     return upstream;

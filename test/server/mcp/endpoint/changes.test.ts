@@ -196,6 +196,40 @@ describe("a resource", () => {
   });
 });
 
+it("a resource of a modern server is followed on the stream of its changes, also for a legacy client", async () => {
+  const upstream = scriptedMcp(
+    "modern",
+    {
+      "resources/list": () => ({
+        resources: [{ uri: "test://a", name: "a" }],
+        ttlMs: 0,
+        cacheScope: "private",
+      }),
+      "subscriptions/listen": ({ params, notify, signal }) => {
+        notify("notifications/subscriptions/acknowledged", { notifications: params.notifications });
+        if (params.notifications.resourceSubscriptions)
+          notify("notifications/resources/updated", { uri: "test://a" });
+        return new Promise((resolve) => signal.addEventListener("abort", resolve));
+      },
+    },
+    { capabilities: { tools: { listChanged: true }, resources: { subscribe: true } } as never },
+  );
+  const p = await testProject();
+  await p.attach("s", upstream.url);
+  const { session, stream } = await sessionStream(p);
+  const subscribe = { jsonrpc: "2.0", id: 1, method: "resources/subscribe", params: { uri: "test://a" } };
+  expect((await p.post(subscribe, { headers: session })).body.result).toEqual({});
+  await stream.until("notifications/resources/updated");
+  expect(stream.messages).toEqual([
+    { jsonrpc: "2.0", method: "notifications/resources/updated", params: { uri: "test://a" } },
+  ]);
+  expect(upstream.of("subscriptions/listen").map(({ params }) => params.notifications)).toEqual([
+    { toolsListChanged: true },
+    { toolsListChanged: true, resourceSubscriptions: ["test://a"] },
+  ]);
+  expect(upstream.of("resources/subscribe")).toEqual([]);
+});
+
 describe("streams that do not end by themselves", () => {
   it("are bounded for each user (T170)", async () => {
     const p = await testProject({ quotas: { streams: 2 } });

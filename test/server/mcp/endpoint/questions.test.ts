@@ -103,6 +103,8 @@ describe("the state that a modern client gives back", () => {
     );
     expect(again.body.result).toMatchObject({ resultType: "input_required" });
     expect(Object.keys(again.body.result.inputRequests)).toHaveLength(1);
+    const wrong = { name: "greet", requestState, inputResponses: { key: 5 } };
+    expect((await project.modern("tools/call", wrong, { capabilities })).body.error.code).toBe(-32602);
     // A client that did not get this answer may send the same request again, until the call has its result.
     const [key] = Object.keys(again.body.result.inputRequests);
     const retry = { name: "greet", requestState, inputResponses: { [key!]: answers.who } };
