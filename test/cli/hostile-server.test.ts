@@ -91,6 +91,7 @@ const lines: [line: string, options?: CliOptions][] = [
   ["attach-server one -p one"],
   ["attach-server one -p one -o yaml"],
   ["detach-server one -p one"],
+  ["test mcp -p one"],
   ["get tools -p one"],
   ["get tools -p one -o wide"],
   ["get tools -p one -o name"],

@@ -29,7 +29,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     const { snapshot } = catalogue;
     for (const { name } of snapshot.table("serverattachment").sorted) {
       const server = snapshot.named("server", name) as McpServerRow | undefined;
-      if (server && server.status.listedAt === undefined) instances.upstream(server).catch(onError);
+      if (server && server.status.listedAt === undefined) instances.upstream(server).catch(() => undefined);
     }
   };
   const unsubscribe = catalogue.subscribe(listUnlisted);

@@ -1,3 +1,4 @@
+import { AppError } from "../../../errors.ts";
 import type { RpcNotification } from "../../../mcp/messages.ts";
 import { HttpWire } from "../../../mcp/upstream/http-wire.ts";
 import { stdioWire } from "../../../mcp/upstream/stdio.ts";
@@ -21,14 +22,19 @@ export interface InstanceOptions {
 /** Starts a server's process, or connects to its url, and greets it. */
 export async function openInstance(options: InstanceOptions): Promise<Upstream> {
   const { server, outbound, onNotification, onClose, onLog } = options;
-  const { url, command, args = [], startSeconds } = server.spec;
+  const { url, command, sandbox, args = [], startSeconds } = server.spec;
   const events = { onNotification, onClose, onNoise: onLog };
   if (url !== undefined) {
     const wire = new HttpWire({ url: new URL(url), headers: {}, outbound }, events);
     return greet(wire, { client, timeout: startSeconds * 1000 });
   }
+  if (command === undefined || sandbox !== "none")
+    throw new AppError(
+      "unavailable",
+      "this version starts commands with sandbox: none, and no packages and images",
+    );
   const child = startPiped({
-    argv: [...command!, ...args] as [string, ...string[]],
+    argv: [...command, ...args] as [string, ...string[]],
     cwd: "/tmp",
     env: { PATH: process.env["PATH"] ?? "" },
     onStderr: (bytes: Uint8Array) => onLog(new TextDecoder().decode(bytes)),
