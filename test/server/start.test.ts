@@ -35,7 +35,7 @@ function recordComponents(): string[] {
 
 const services = [
   ...["store", "event loop", "catalogue", "secrets", "secret upkeep", "outbound", "gemini"],
-  ...["upkeep", "sessions", "limits", "audit"],
+  ...["upkeep", "sessions", "limits", "audit", "mcp"],
 ];
 const components = [
   ...services,

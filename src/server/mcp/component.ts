@@ -1,3 +1,4 @@
+import { AppError } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { Component } from "../core/lifecycle.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
@@ -29,7 +30,11 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     const { snapshot } = catalogue;
     for (const { name } of snapshot.table("serverattachment").sorted) {
       const server = snapshot.named("server", name) as McpServerRow | undefined;
-      if (server && server.status.listedAt === undefined) instances.upstream(server).catch(() => undefined);
+      if (server && server.status.listedAt === undefined)
+        instances.upstream(server).catch((error) => {
+          // The next call of the server tells this reason to its caller.
+          if (!(error instanceof AppError)) onError(error);
+        });
     }
   };
   const unsubscribe = catalogue.subscribe(listUnlisted);
