@@ -104,6 +104,9 @@ llms:
     extraConfig: { timeouts: { connect: 1 }, allowModelOverride: true }
 users: [{ name: alice, displayName: "Alice: \\"the\\" one" }, { name: bob }]
 groups: [{ name: friends, members: [alice, bob] }]
+servers:
+  - { name: git, url: "http://127.0.0.1:1/mcp", replicas: 0 }
+  - { name: "on", url: "http://127.0.0.1:1/mcp", replicas: 0 }
 projects:
   - { name: website, description: "- not a list", prompt: "one\\n  two\\n\\n", llmProvider: none }
   - { name: null-like, llmProvider: gone, servers: [git, "on"] }
@@ -119,10 +122,10 @@ tokens:
 it("applies its own export of every kind without a change", async () => {
   const server = await startBinary();
   const first = await must(server.run("apply -f -", { input: everyKind }));
-  expect(first.match(/ created/g)).toHaveLength(13);
+  expect(first.match(/ created/g)).toHaveLength(15);
   const before = await must(server.run("get all -o json"));
   const yaml = await must(server.run("get all -o yaml"));
-  expect(new Set(yaml.match(/^kind: \w+/gm))).toHaveLength(8);
+  expect(new Set(yaml.match(/^kind: \w+/gm))).toHaveLength(10);
   expect(yaml).not.toContain("sk-abc");
 
   const again = await must(server.run("apply -f -", { input: yaml }));

@@ -134,6 +134,14 @@ it("takes no secret as an argument but in create secret --data, and repeats none
   look("", globalArgs);
   expect(found.sort()).toEqual([
     "--token-file FILE",
+    // They name a variable that will hold the token, and a model of the printed lines.
+    ...["config claude --llm NAME", "config claude --token-env VARIABLE"],
+    ...["config claude-generate --llm NAME", "config claude-generate --token-env VARIABLE"],
+    ...["config codex --llm NAME", "config codex --token-env VARIABLE"],
+    "config cursor --token-env VARIABLE",
+    "config gemini --token-env VARIABLE",
+    "config opencode --token-env VARIABLE",
+    "config vscode --token-env VARIABLE",
     // Of calls to the model: its description names max_tokens.
     "create agent --param k=v",
     "create group --limit NAME=N",
@@ -149,6 +157,11 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "create secretbackend --mount",
     "create secretbackend --token-secret SECRET/KEY",
     "create secretbackend --type",
+    // Values that are secret are named by their secret here, as the descriptions say.
+    "create server --env NAME=VALUE",
+    "create server --header NAME=VALUE",
+    "create server --set NAME=VALUE",
+    "create template --parameters JSON",
     "create token --limit NAME=N",
     "create user --limit NAME=N",
     // Their descriptions name the kind of a token.

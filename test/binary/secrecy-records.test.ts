@@ -85,7 +85,8 @@ it("shows no secret in metrics, in the API description, in the kinds or in a lis
     "/healthz",
   ])
     expect((await admin("GET", path)).status).toBe(200);
-  for (const { plural, kind } of kinds) {
+  // The server makes instances by itself, and none runs here.
+  for (const { plural, kind } of kinds.filter(({ writes }) => writes.includes("create"))) {
     const { body } = await admin("GET", `/api/v1/${plural}`);
     expect(body.length, kind).toBeGreaterThan(0);
     for (const { id } of body) expect((await admin("GET", `/api/v1/${plural}/${id}`)).status).toBe(200);

@@ -225,12 +225,17 @@ async function fillCatalogue(
     const { body: session } = await setup.server.call("POST", "/api/v1/auth/login", { body });
     setup.mark("bearer of a login", session.token);
   };
+  const createMcpServer = async () => {
+    const url = "http://127.0.0.1:1/mcp";
+    await Promise.all([make("servers", "tools", { url }), make("templates", "kit", { server: { url } })]);
+    await make("projects", "website", { servers: ["tools"] });
+  };
   const token = { name: "laptop", roleBindings: everything };
   const [made] = await Promise.all([
     setup.server.admin("POST", "/api/v1/tokens", token),
     createBackends(),
     createUsers(),
-    make("projects", "website"),
+    createMcpServer(),
   ]);
   setup.bearer = made.body.token;
   setup.mark("bearer of a token", setup.bearer);

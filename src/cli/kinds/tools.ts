@@ -116,9 +116,9 @@ async function writeNotes(
     const conditions = (Array.isArray(row?.["conditions"]) ? row["conditions"] : []).filter(isObject);
     const why = conditions.map(({ message }) => plain(message)).join("; ");
     terminal.err(
-      escapeLine(
+      `${escapeLine(
         `server '${plain(name)}' has listed no tools: ${plain(row?.["status"])}${why === "" ? "" : `: ${why}`}`,
-      ) + "\n",
+      )}\n`,
     );
   }
 }

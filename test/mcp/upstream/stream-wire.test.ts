@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { JsonObject, RpcMessage, RpcRequest } from "../../../src/mcp/messages.ts";
 import { RpcError } from "../../../src/mcp/rpc-error.ts";
 import { StreamWire } from "../../../src/mcp/upstream/stream-wire.ts";
@@ -12,6 +12,8 @@ function open() {
     close: vi.fn(async () => undefined),
   };
   const wire = new StreamWire(stream, events);
+  // Calls that a test leaves open would fail later, in another test.
+  onTestFinished(() => wire.end(new Error("the test is over")));
   const answer = (request: RpcMessage, result: JsonObject) =>
     wire.receive({ jsonrpc: "2.0", id: (request as RpcRequest).id, result });
   return { wire, sent, events, stream, answer };
@@ -150,7 +152,9 @@ describe("requests of the server", () => {
 
   it("are answered by the only call under way", async () => {
     const { wire, sent } = open();
-    void wire.exchange("a", {}, { ...patient, onRequest: async ({ params }) => ({ asked: params }) });
+    wire
+      .exchange("a", {}, { ...patient, onRequest: async ({ params }) => ({ asked: params }) })
+      .catch(() => undefined);
     wire.receive(question);
     await vi.waitFor(() =>
       expect(sent.at(-1)).toEqual({ jsonrpc: "2.0", id: 7, result: { asked: { message: "?" } } }),
@@ -160,8 +164,8 @@ describe("requests of the server", () => {
   it("reach no call when several are under way: nobody may see the question of another", async () => {
     const { wire, sent } = open();
     const onRequest = vi.fn(async () => ({}));
-    void wire.exchange("a", {}, { ...patient, onRequest });
-    void wire.exchange("b", {}, { ...patient, onRequest });
+    wire.exchange("a", {}, { ...patient, onRequest }).catch(() => undefined);
+    wire.exchange("b", {}, { ...patient, onRequest }).catch(() => undefined);
     wire.receive(question);
     await vi.waitFor(() => expect(sent.at(-1)).toMatchObject({ id: 7, error: { code: -32600 } }));
     expect(onRequest).not.toHaveBeenCalled();
@@ -170,7 +174,9 @@ describe("requests of the server", () => {
   it("get the refusal of the caller, and no text of other errors", async () => {
     const { wire, sent } = open();
     const refusals = [new RpcError(-32601, "not supported"), new Error("secret text")];
-    void wire.exchange("a", {}, { ...patient, onRequest: () => Promise.reject(refusals.shift()) });
+    wire
+      .exchange("a", {}, { ...patient, onRequest: () => Promise.reject(refusals.shift()) })
+      .catch(() => undefined);
     wire.receive(question);
     await vi.waitFor(() =>
       expect(sent.at(-1)).toMatchObject({ error: { code: -32601, message: "not supported" } }),
@@ -191,7 +197,7 @@ describe("requests of the server", () => {
     const over = vi.fn();
     const onRequest = (_: RpcRequest, signal: AbortSignal) =>
       new Promise<JsonObject>(() => signal.addEventListener("abort", over));
-    void wire.exchange("a", {}, { ...patient, onRequest });
+    wire.exchange("a", {}, { ...patient, onRequest }).catch(() => undefined);
     await vi.waitFor(() => expect(sent).toHaveLength(1));
     wire.receive(question);
     answer(sent[0]!, {});

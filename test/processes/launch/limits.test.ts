@@ -22,7 +22,8 @@ describe.each(levels)("the limits of a program in the sandbox %s", (sandbox) => 
     const tag = `60.${process.pid}${levels.indexOf(sandbox)}`;
     const { outcomes, exit, ended } = await attempts({ sandbox, resources: { pids: 60 } }, [
       "fork",
-      400,
+      // More than can be started between two looks.
+      4_000,
       tag,
     ]);
     expect({ outcomes, exit: exit === 0 }).toEqual({ outcomes: [], exit: false });

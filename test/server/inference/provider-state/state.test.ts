@@ -77,7 +77,7 @@ describe("an llm whose provider keeps answers (case 151)", () => {
     const { id } = await sdk.responses.create({ model, input: confidential });
     const conversation = await sdk.conversations.create({});
     const before = asked().length;
-    for (const call of [
+    const calls = [
       otherSdk.responses.retrieve(id),
       otherSdk.responses.retrieve(id, { stream: true }),
       otherSdk.responses.delete(id),
@@ -89,8 +89,8 @@ describe("an llm whose provider keeps answers (case 151)", () => {
       otherSdk.conversations.retrieve(conversation.id),
       otherSdk.conversations.delete(conversation.id),
       otherSdk.conversations.items.list(conversation.id),
-    ])
-      expect(await statusOf(call)).toBe(404);
+    ].map(statusOf);
+    for (const status of await Promise.all(calls)) expect(status).toBe(404);
     // The error for an answer of somebody else is the one for an answer that does not exist.
     const errorFor = async (one: string) => {
       const { status, text } = await other("GET", `/v1/responses/${one}`);
