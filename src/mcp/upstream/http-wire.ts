@@ -2,6 +2,7 @@ import type { Exchange } from "../../net/http1/exchange.ts";
 import { HttpFailure, type OutboundOptions } from "../../net/outbound.ts";
 import { SseParser } from "../../wire/sse.ts";
 import { headersOf } from "../http-headers.ts";
+import { saysSessionIsLost } from "../lost-session.ts";
 import {
   isRequest,
   type JsonObject,
@@ -164,7 +165,7 @@ export class HttpWire implements UpstreamWire {
     const text = await response.text(64 * 1024).catch(() => "");
     const [body] = parseMessages(text) ?? [];
     // Servers word this differently. With a session, 404 always means it (revision 2025-11-25, "Session Management").
-    if (this.#sessionId !== undefined && (status === 404 || (status === 400 && /session/i.test(text))))
+    if (this.#sessionId !== undefined && (status === 404 || (status >= 400 && saysSessionIsLost(text))))
       return new McpFailure("session", "the server does not know the session any more", { isUnsent: true });
     // Once it is greeted, a server that refuses a request with an error of MCP has answered it.
     if (body && "error" in body && body.error && this.#revision !== undefined && isAnswer(status))

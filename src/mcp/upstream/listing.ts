@@ -10,9 +10,23 @@ export interface ServerListing {
   resourceTemplates: JsonObject[];
 }
 
-/** The most entries of one list of a server, and the most pages that are read of it. */
-const maxEntries = 2000;
-const maxPages = 100;
+/** What was read of a server's lists. */
+export interface ReadListing extends ServerListing {
+  /** The number of entries that are not in the lists: too many, too large, or no objects. */
+  leftOut: number;
+}
+
+/** Limits of lists, which are kept with the server's row and sent to clients. */
+const limits = {
+  /** Entries of one list, and pages that are read of it. */
+  entries: 2000,
+  pages: 100,
+  /** Bytes of JSON: of one entry, and of all lists together. */
+  entryBytes: 256 * 1024,
+  totalBytes: 4 * 1024 * 1024,
+  /** Arrays and objects within each other. */
+  depth: 64,
+};
 
 const lists = {
   tools: { method: "tools/list", capability: "tools" },
@@ -22,7 +36,8 @@ const lists = {
 } as const;
 
 /**
- * Reads all lists of a server. A list that the server does not declare, or does not know, is empty.
+ * Reads all lists of a server. A list that the server does not declare, or does not know, is empty. A hostile server can
+ * list without end: what is beyond the limits is left out, and is counted.
  *
  * @throws McpFailure if the server gives no answer; RpcError if it refuses
  */
@@ -30,38 +45,62 @@ export async function readListing(
   upstream: Upstream,
   timeout: number,
   signal?: AbortSignal,
-): Promise<ServerListing> {
-  const listing: ServerListing = { tools: [], prompts: [], resources: [], resourceTemplates: [] };
+): Promise<ReadListing> {
+  const listing: ReadListing = { tools: [], prompts: [], resources: [], resourceTemplates: [], leftOut: 0 };
+  const room = { bytes: limits.totalBytes };
   for (const name of Object.keys(lists) as (keyof typeof lists)[]) {
     const { method, capability } = lists[name];
-    if (upstream.has(capability)) listing[name] = await readList(upstream, method, name, timeout, signal);
+    if (!upstream.has(capability)) continue;
+    const entries = listing[name];
+    for await (const entry of entriesOf(upstream, method, name, timeout, signal)) {
+      const bytes = isObject(entry) ? sizeWithin(entry) : undefined;
+      if (
+        bytes === undefined ||
+        bytes > limits.entryBytes ||
+        bytes > room.bytes ||
+        entries.length >= limits.entries
+      ) {
+        listing.leftOut++;
+        continue;
+      }
+      room.bytes -= bytes;
+      entries.push(entry as JsonObject);
+    }
   }
   return listing;
 }
 
-async function readList(
+async function* entriesOf(
   upstream: Upstream,
   method: string,
   field: string,
   timeout: number,
   signal: AbortSignal | undefined,
-): Promise<JsonObject[]> {
-  const entries: JsonObject[] = [];
+): AsyncGenerator<unknown> {
   let cursor: string | undefined;
-  for (let page = 0; page < maxPages && entries.length < maxEntries; page++) {
+  for (let page = 0; page < limits.pages; page++) {
     let result: JsonObject;
     try {
       result = await upstream.request(method, cursor === undefined ? {} : { cursor }, { timeout, signal });
     } catch (error) {
-      if (error instanceof RpcError && error.code === rpcCodes.methodNotFound) return entries;
+      if (error instanceof RpcError && error.code === rpcCodes.methodNotFound) return;
       throw error;
     }
     const list = result[field];
-    if (Array.isArray(list)) entries.push(...list.filter(isObject));
+    if (Array.isArray(list)) yield* list;
     const next = result["nextCursor"];
     // A server that gives the same cursor again would never end.
-    if (typeof next !== "string" || next === cursor) break;
+    if (typeof next !== "string" || next === cursor) return;
     cursor = next;
   }
-  return entries.slice(0, maxEntries);
+}
+
+/** Returns the bytes of an entry as JSON; undefined if it is nested too deeply. */
+function sizeWithin(entry: unknown): number | undefined {
+  return isNestedWithin(entry, limits.depth) ? Buffer.byteLength(JSON.stringify(entry)) : undefined;
+}
+
+function isNestedWithin(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return depth > 0 && Object.values(value).every((inner) => isNestedWithin(inner, depth - 1));
 }

@@ -33,6 +33,7 @@ describe("readListing", () => {
       prompts: [],
       resources: [],
       resourceTemplates: [],
+      leftOut: 1,
     });
     expect(asked).toEqual(["tools/list ", "tools/list "]);
   });
@@ -55,11 +56,40 @@ describe("readListing", () => {
       nextCursor: "again",
       page: ++pages,
     }));
-    expect((await readListing(same, 1000)).tools).toHaveLength(2);
+    expect(await readListing(same, 1000)).toMatchObject({
+      tools: [{ name: "a" }, { name: "a" }],
+      leftOut: 0,
+    });
+    let asked = 0;
     const endless = upstream({ tools: {} }, () => ({
-      tools: Array.from({ length: 50 }, (_, i) => ({ name: `t${i}` })),
-      nextCursor: String(++pages),
+      tools: Array.from({ length: 50 }, () => ({ name: `t${++pages}` })),
+      nextCursor: String(++asked),
     }));
-    expect((await readListing(endless, 1000)).tools).toHaveLength(2000);
+    const { tools, leftOut } = await readListing(endless, 1000);
+    expect([tools.length, leftOut, asked]).toEqual([2000, 3000, 100]);
+  });
+
+  it("leaves out what is too large or too deep, and counts it (T154)", async () => {
+    let deep: JsonObject = {};
+    for (let i = 0; i < 70; i++) deep = { a: deep };
+    const large = { name: "large", description: "x".repeat(300_000) };
+    const tools = [large, { name: "deep", inputSchema: deep }, 7, { name: "a" }];
+    const server = upstream({ tools: {} }, () => ({ tools }));
+    expect(await readListing(server, 1000)).toMatchObject({ tools: [{ name: "a" }], leftOut: 3 });
+  });
+
+  it("keeps four megabytes of all lists together (T154)", async () => {
+    const many = (field: string, key: string) => ({
+      [field]: Array.from({ length: 20 }, (_, i) => ({
+        [key]: `${field}:${i}`,
+        description: "x".repeat(200_000),
+      })),
+    });
+    const server = upstream({ tools: {}, prompts: {} }, (method) =>
+      method === "tools/list" ? many("tools", "name") : many("prompts", "name"),
+    );
+    const { leftOut, ...lists } = await readListing(server, 1000);
+    expect(JSON.stringify(lists).length).toBeLessThan(4.3 * 1024 * 1024);
+    expect([lists.tools.length, lists.prompts.length, leftOut]).toEqual([20, 0, 20]);
   });
 });
