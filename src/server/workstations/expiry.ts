@@ -1,10 +1,10 @@
 import { serverPrincipal } from "../core/access/policy.ts";
 import { changeEvent } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { RowWrites } from "../core/catalogue/row-writes.ts";
 import type { Row, Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
 import type { LlmStatuses } from "./llm-statuses.ts";
-import type { RowWrites } from "./row-writes.ts";
 import type { SessionRegistry, SessionState } from "./session-registry.ts";
 import { isCallable, removable, rowsOf, virtualRows, withStatus } from "./virtual-rows.ts";
 

@@ -2,11 +2,11 @@ import { llm } from "../../kinds/llm.ts";
 import { isObject } from "../../wire/json.ts";
 import type { LlmState } from "../../wire/link/registration.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { RowWrites } from "../core/catalogue/row-writes.ts";
 import { isOf } from "../core/store/typed-rows.ts";
 import type { Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
 import type { Registration } from "./registration.ts";
-import type { RowWrites } from "./row-writes.ts";
 import type { SessionState } from "./session-registry.ts";
 import { rowsOf, withStatus } from "./virtual-rows.ts";
 

@@ -30,8 +30,8 @@ const pinnedFields = [
   "arguments",
 ];
 
-/** The most definitions that are remembered beyond those that are listed. */
-const mostGone = 1000;
+/** The most definitions that are remembered beyond those that are listed, and the bytes of their JSON. */
+const mostGone = { count: 1000, bytes: 1024 * 1024 };
 
 /**
  * Returns the status of an MCP server after it has listed what it has. Definitions that come for the first time are
@@ -52,8 +52,15 @@ export function withLists(before: McpServerStatus, lists: McpLists, acceptsAll: 
   }
   // A tool that is left out once and comes back as another one has changed, too.
   const gone = Object.entries(before.baseline ?? {}).filter(([key]) => !Object.hasOwn(baseline, key));
-  for (const [key, { hash, definition = was.get(key) }] of gone.slice(-mostGone))
-    baseline[key] = { hash, ...(definition && { definition }) };
+  const kept: [string, PinnedDefinition][] = [];
+  let room = mostGone.bytes;
+  // The oldest ones come last, and stay: new names do not push them out.
+  for (const [key, { hash, definition = was.get(key) }] of gone.slice(-mostGone.count).reverse()) {
+    room -= definition ? Buffer.byteLength(JSON.stringify(definition)) : 0;
+    // Without room the hash alone stays, which still shows a change.
+    kept.push([key, { hash, ...(definition && room >= 0 && { definition }) }]);
+  }
+  Object.assign(baseline, Object.fromEntries(kept.reverse()));
   return { ...status, baseline };
 }
 

@@ -37,6 +37,18 @@ export interface VolatileState {
   readonly learned: Map<string, LearnedQuirk>;
   /** The answers of providers to the question what an llm can do. */
   readonly capabilities: Map<string, ProbedCapabilities>;
+  /** The use of instances of MCP servers that run on this server. */
+  readonly instances: Map<string, InstanceUse>;
+}
+
+/** The use of an instance of an MCP server. */
+export interface InstanceUse {
+  /** Returns the number of calls under way. */
+  calls(): number;
+  /** Returns the memory of its processes. */
+  memoryMb(): number | undefined;
+  /** Milliseconds since 1970. */
+  lastUsedAt?: number;
 }
 
 /** The capabilities of an llm as its provider tells them. */
@@ -59,6 +71,7 @@ function emptyState(): VolatileState {
     seen: new Map(),
     learned: new Map(),
     capabilities: new Map(),
+    instances: new Map(),
   };
 }
 

@@ -90,6 +90,19 @@ describe("the definitions of an MCP server (T139)", () => {
     expect(Object.keys(status.baseline!).length).toBeLessThanOrEqual(1100);
   });
 
+  it("that are gone cost a megabyte at most, and cannot come back as others, however much is listed meanwhile", () => {
+    let status = withLists({}, { tools: [tool("pay", "x")] }, false);
+    for (let i = 0; i < 8; i++)
+      status = withLists(
+        status,
+        { tools: Array.from({ length: 10 }, (_, n) => tool(`t${i}-${n}`, "x".repeat(50_000))) },
+        false,
+      );
+    expect(JSON.stringify(status.baseline).length).toBeLessThan(1_200_000);
+    expect(keysOf(withLists(status, { tools: [tool("pay", "y")] }, false))).toEqual(["tool/pay"]);
+    expect(keysOf(withLists(status, { tools: [tool("t6-1", "y")] }, false))).toEqual(["tool/t6-1"]);
+  });
+
   it("may have names that objects have", () => {
     const first = withLists({}, { tools: [tool("__proto__", "x"), tool("constructor", "x")] }, false);
     expect(keysOf(withLists(first, { tools: [tool("__proto__", "y")] }, false))).toEqual(["tool/__proto__"]);

@@ -33,12 +33,11 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
   },
   status(row, { snapshot }) {
     const { spec, status, name } = row;
-    const answering = instancesOf(snapshot, name).filter(
-      ({ status: { state } }) => state === "running" || state === "idle",
-    );
+    const states = instancesOf(snapshot, name).map(({ status: { state } }) => state);
+    const ready = states.filter((state) => state === "running").length;
     const transport = transportOf(spec);
     const changed = spec.toolChanges === "approve" ? changesIn(status) : [];
-    const state = status.state ?? "stopped";
+    const state = status.state ?? stateOf(states);
     const waits = changed.length > 0 && (state === "ready" || state === "stopped");
     return {
       ...(transport !== undefined && { transport }),
@@ -48,7 +47,7 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
         ...(status.conditions ?? []),
         ...(changed.length > 0 ? [changedCondition(name, changed)] : []),
       ],
-      ready: answering.length,
+      ready,
       toolCount: status.tools?.length ?? 0,
       protocol: status.protocol,
       listedAt: status.listedAt,
@@ -66,6 +65,13 @@ function changedCondition(server: string, changed: readonly DefinitionChange[]):
     type: "ToolsChanged",
     message: `changed by the server and not offered: ${names.join(", ")}${more}. To see and accept: mcpctl approve server ${server}`,
   };
+}
+
+/** Returns the state of an MCP server: that of the instance that has got furthest. */
+function stateOf(states: readonly InstanceRow["status"]["state"][]): string {
+  const order = ["running", "starting", "unhealthy", "backoff"] as const;
+  const best = order.find((one) => states.includes(one)) ?? "stopped";
+  return best === "running" ? "ready" : best;
 }
 
 const byServer = oncePerObject((snapshot: Snapshot) =>

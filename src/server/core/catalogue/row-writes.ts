@@ -1,5 +1,5 @@
-import type { Catalogue } from "../core/catalogue/catalogue.ts";
-import { StoreError, type Write } from "../core/store/types.ts";
+import { StoreError, type Write } from "../store/types.ts";
+import type { Catalogue } from "./catalogue.ts";
 
 /** The number of times that a write is tried if another write came first. */
 const attempts = 5;
@@ -8,7 +8,7 @@ const attempts = 5;
 const retryable: ReadonlySet<string> = new Set(["taken", "stale", "referenced", "dangling"]);
 
 /**
- * Writes of the rows that agents publish, one after the other, so that a plan made from a snapshot is still right when
+ * Writes of rows that the server makes by itself, one after the other, so that a plan made from a snapshot is still right when
  * it is written.
  */
 export class RowWrites {
