@@ -32,6 +32,11 @@ export const commands: Commands = {
     summary: "Show recorded events: calls, changes, logins",
     load: async () => (await import("./cli/cmd/audit.ts")).audit,
   },
+  logs: {
+    group: "See",
+    summary: "Show what the programs of an MCP server write",
+    load: async () => (await import("./cli/cmd/logs.ts")).logs,
+  },
   doctor: {
     group: "See",
     summary: "Measure the connection to the server, and print how to fix it",

@@ -1,9 +1,11 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { defineVerb } from "../cli/core/command.ts";
 import { AppError } from "../errors.ts";
 import { didYouMean } from "../kinds/names.ts";
 import { quotas } from "../kinds/quotas.ts";
 import { createLog, type LogFormat, logFormats } from "../log.ts";
+import { launchHost } from "../processes/launch/prepare.ts";
 import { reapOrphans } from "../processes/orphan-zombies.ts";
 import { stopSignals } from "../processes/stop-signals.ts";
 import { proxyRule } from "../proxies.ts";
@@ -148,6 +150,8 @@ export const server = defineVerb({
         path: env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
         directory: join(dataDir, "gemini"),
       },
+      programs: { folder: join(dataDir, "mcp"), host: launchHost(env), kept: [dataDir] },
+      node: nodeName(hostname(), dataDir, databaseUrl !== undefined),
       ...(args["access-log"] && { accessLog: (line: string) => void process.stderr.write(line) }),
       ...(traces && { traces }),
       proxyFor: proxyRule(env),
@@ -172,6 +176,11 @@ export const server = defineVerb({
     log.info("stopped");
   },
 });
+
+/** Returns the name of this server. Several on one database and one host are told apart by their folders. */
+function nodeName(host: string, dataDir: string, isShared: boolean): string {
+  return isShared ? `${host}-${Bun.hash(dataDir).toString(36).slice(0, 6)}` : host;
+}
 
 /** Resolves when a signal aborts. */
 function aborted(signal: AbortSignal): Promise<void> {

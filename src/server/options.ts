@@ -1,10 +1,12 @@
 import type { Log } from "../log.ts";
 import type { ProxyRule } from "../proxies.ts";
+import type { Time } from "../time.ts";
 import type { PasswordCost } from "./core/access/passwords.ts";
 import type { Retention } from "./core/retention.ts";
 import type { Store } from "./core/store/types.ts";
 import type { ConnectionOptions } from "./http/connections/connection-options.ts";
 import type { Pace } from "./inference/pace.ts";
+import type { ProgramsOptions } from "./mcp/instances/programs.ts";
 import type { TraceSettings } from "./observability/trace-settings.ts";
 import type { KeyFile } from "./secrets/key-file.ts";
 
@@ -29,6 +31,10 @@ export interface ServerOptions {
    * them, llms of type gemini-cli cannot be called.
    */
   commands?: { command?: string; path: string; directory: string };
+  /** The programs of MCP servers. Without it, only MCP servers elsewhere can be called. */
+  programs?: ProgramsOptions;
+  /** The name of this server among those on the same database; the name of its host if not given. */
+  node?: string;
   log: Log;
   /** Takes one line for each request. Without it, requests are not logged. */
   accessLog?: (line: string) => void;
@@ -48,6 +54,8 @@ export interface ServerOptions {
   now?: () => number;
   /** A monotonic clock, in milliseconds. */
   elapsed?: () => number;
+  /** Timers and chance for MCP servers. */
+  time?: Time;
   /** Time and chance for calls that are tried again. */
   pace?: Pace;
   /** Milliseconds between two runs of upkeep; 60,000 if not given. */

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import { createGeminiCli } from "../adapters/gemini-cli/index.ts";
 import { createOutbound } from "../net/outbound.ts";
+import { systemTime } from "../time.ts";
 import { Passwords } from "./core/access/passwords.ts";
 import { Quotas } from "./core/access/quotas.ts";
 import { catalogueComponent } from "./core/catalogue/component.ts";
@@ -18,6 +20,7 @@ import { Limiter } from "./inference/limits/limiter.ts";
 import { Threads } from "./inference/threads/threads.ts";
 import { mcpComponent } from "./mcp/component.ts";
 import { samplerOf } from "./mcp/endpoint/sampling.ts";
+import { Programs } from "./mcp/instances/programs.ts";
 import type { AccessLog } from "./observability/access-log.ts";
 import { auditComponent } from "./observability/component.ts";
 import { loopDelayComponent } from "./observability/loop-delay.ts";
@@ -110,6 +113,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     ...(pace && { pace }),
     now,
   });
+  const node = options.node ?? hostname();
   const mcp = await lifecycle.start(
     mcpComponent({
       catalogue,
@@ -120,8 +124,13 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       quotas,
       outbound,
       sample: samplerOf((call) => inference.call(call)),
+      readSecret: (secret) => secretServices.secrets.read(secret),
+      programs: options.programs && new Programs(options.programs),
+      node,
+      time: options.time ?? systemTime,
       now,
       elapsed,
+      random,
       onError,
     }),
   );
@@ -143,5 +152,6 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     threads,
     inference,
     mcp,
+    node,
   };
 }

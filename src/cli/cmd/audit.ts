@@ -4,7 +4,7 @@ import { backoffPause } from "../client/reconnect.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { withTimeout } from "../core/deadline.ts";
-import { duration } from "../core/globals.ts";
+import { timeOf } from "../core/time-flag.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { table, tableLine } from "../output/table.ts";
 import { type ApiAuditEvent, auditCells, auditColumns, auditEvents } from "./audit/cells.ts";
@@ -96,16 +96,6 @@ function formatOf({ flags }: Context): AuditFormat {
       hint: "formats: wide, json, yaml",
     });
   return format;
-}
-
-/** Reads `1h` as the time an hour ago, or a time as in RFC 3339. Returns RFC 3339. */
-function timeOf(flag: string, text: string | undefined, now: number): string | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text)) return new Date(now - duration(text)).toISOString();
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
-  throw new AppError("usage", `${flag}: "${text}" is not a time`, {
-    hint: "write 30m, 1h, 7d or 2026-11-21T10:00:00Z",
-  });
 }
 
 function statusOf(text: string | undefined): string | undefined {

@@ -22,6 +22,7 @@ import { inferenceRoutes } from "./routes/inference.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
 import { mcpRoutes } from "./routes/mcp.ts";
+import { mcpLogRoutes } from "./routes/mcp-logs.ts";
 import { personaRoutes } from "./routes/persona.ts";
 import { priceRoutes } from "./routes/prices.ts";
 import { probeRoutes } from "./routes/probe.ts";
@@ -50,6 +51,7 @@ export function allRoutes(server: Server): Route[] {
     ...inferenceRoutes(server),
     ...providerStateRoutes(server),
     ...mcpRoutes(server),
+    ...mcpLogRoutes(server),
     ...personaRoutes(server),
     ...threadRoutes(server),
     ...probeRoutes(server),

@@ -30,6 +30,8 @@ export interface Server extends SecretServices {
   workstations: Workstations;
   /** MCP servers, and the endpoints of projects. */
   mcp: Mcp;
+  /** The name of this server among those on the same database. */
+  node: string;
   audit: Audit;
   metrics: Metrics;
   streams: OpenStreams;

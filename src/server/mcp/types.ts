@@ -33,6 +33,8 @@ export interface ServerCall {
 export interface ServerNotice {
   serverId: string;
   notification: RpcNotification;
+  /** The callers whom it concerns: those with the same principal, and the same session. Everybody if it is unset. */
+  for?: { principalId: string; session?: string };
 }
 
 /** Calls MCP servers, and starts them when they are needed. */
@@ -45,4 +47,6 @@ export interface McpServers {
   call(call: ServerCall): Promise<JsonObject>;
   /** Calls a function with each message that a server sends by itself. Returns a function that ends this. */
   subscribe(listener: (notice: ServerNotice) => void): () => void;
+  /** Ends the instances that a session of a client has of its own. */
+  endSession(principalId: string, session: string): void;
 }

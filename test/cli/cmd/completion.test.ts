@@ -26,7 +26,7 @@ describe("completion", () => {
     expect(await complete([""])).not.toContain("__complete");
     expect(await complete(["config", "use"])).toEqual(["use-context"]);
     expect(await complete(["--server", "http://x", "who"])).toEqual(["whoami"]);
-    expect(await complete(["help", "log"])).toEqual(["login", "logout"]);
+    expect(await complete(["help", "log"])).toEqual(["logs", "login", "logout"]);
     expect(await complete(["completion", ""])).toEqual(["bash", "zsh", "fish"]);
     expect(await complete(["nonsense", ""])).toEqual([]);
   });

@@ -2,6 +2,7 @@ import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import type { McpServers } from "../types.ts";
 import type { McpCalls } from "./calls.ts";
 import type { ReplyServices } from "./http-reply.ts";
 import type { OfferChanges } from "./offer-changes.ts";
@@ -31,6 +32,8 @@ export interface EndpointRequest {
 export interface EndpointOptions extends ReplyServices {
   services: EndpointServices;
   changes: OfferChanges;
+  /** Is told of the sessions that end. */
+  servers: Pick<McpServers, "endSession">;
   quotas: Quotas;
   /** Makes an id that nobody can guess. */
   makeId(): string;

@@ -21,7 +21,7 @@ export class McpEndpoint {
 
   constructor(options: EndpointOptions) {
     this.#options = options;
-    this.sessions = new LegacySessions(options.changes, options.elapsed);
+    this.sessions = new LegacySessions(options.changes, options.servers, options.elapsed);
     this.#legacy = new LegacyEndpoint(this.sessions, options);
     this.#subscriptions = new Subscriptions(options);
   }

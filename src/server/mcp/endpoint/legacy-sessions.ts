@@ -1,5 +1,6 @@
 import type { Principal } from "../../core/access/policy.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import type { McpServers } from "../types.ts";
 import { LegacySession, type SessionFacts } from "./legacy-session.ts";
 import type { OfferChanges } from "./offer-changes.ts";
 
@@ -15,9 +16,12 @@ export class LegacySessions {
   readonly #changes: OfferChanges;
   readonly #elapsed: () => number;
 
+  readonly #servers: Pick<McpServers, "endSession">;
+
   /** @param elapsed a monotonic clock, in milliseconds */
-  constructor(changes: OfferChanges, elapsed: () => number) {
+  constructor(changes: OfferChanges, servers: Pick<McpServers, "endSession">, elapsed: () => number) {
     this.#changes = changes;
+    this.#servers = servers;
     this.#elapsed = elapsed;
   }
 
@@ -43,6 +47,7 @@ export class LegacySessions {
       if (!this.#sessions.delete(session.id)) return;
       remove();
       session.close();
+      this.#servers.endSession(session.principal.id, session.id);
     };
     this.#sessions.set(session.id, session);
     return session;

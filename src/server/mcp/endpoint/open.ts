@@ -56,6 +56,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
       sealer,
     },
     changes,
+    servers,
     streams,
     deadlines,
     quotas,

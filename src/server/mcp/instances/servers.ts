@@ -1,32 +1,69 @@
 import { AppError } from "../../../errors.ts";
+import { secret as secretKind } from "../../../kinds/secret.ts";
 import type { JsonObject } from "../../../mcp/messages.ts";
-import { McpFailure } from "../../../mcp/rpc-error.ts";
-import { readListing } from "../../../mcp/upstream/listing.ts";
-import type { Upstream } from "../../../mcp/upstream/upstream.ts";
-import type { Outbound } from "../../../net/outbound.ts";
-import type { Catalogue } from "../../core/catalogue/catalogue.ts";
-import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import type { RowChange } from "../../core/catalogue/catalogue.ts";
+import type { Random } from "../../core/ids.ts";
+import { isOf, type McpServerRow, type SecretRow } from "../../core/store/typed-rows.ts";
 import type { McpServers, ServerCall, ServerNotice } from "../types.ts";
-import { openInstance } from "./instance.ts";
-import { storeListing } from "./listings.ts";
+import { FairQueue } from "./fair-queue.ts";
+import type { NodeFacts } from "./instance-status.ts";
+import { Logs } from "./logs/logs.ts";
+import { ManagedServer, type ManagedServerOptions } from "./managed-server.ts";
+import type { StartServices } from "./open-instance.ts";
+import { RowStatuses } from "./row-statuses.ts";
 
-/** Milliseconds that a server has to list what it has. */
-const listTimeout = 30_000;
-
-export interface ServerInstancesOptions {
-  catalogue: Catalogue;
-  outbound: Outbound;
-  now(): number;
+export interface ServerInstancesOptions extends Omit<StartServices, "spawns">, NodeFacts {
+  random: Random;
+  onError(error: unknown): void;
 }
 
-/** The instances of all servers on this host. */
+/** Programs that start at the same time: many would be slower together than one after the other. */
+const spawnsAtOnce = 4;
+
+/** Milliseconds between two looks at what is due. */
+const tickTime = 1000;
+
+/** The instances of all MCP servers on this host. */
 export class ServerInstances implements McpServers {
+  readonly logs: Logs;
   readonly #options: ServerInstancesOptions;
-  readonly #open = new Map<string, Promise<Upstream>>();
+  readonly #rows: RowStatuses;
+  readonly #serverOptions: ManagedServerOptions;
+  readonly #servers = new Map<string, ManagedServer>();
   readonly #listeners = new Set<(notice: ServerNotice) => void>();
+  #stopTimer: () => void = () => {};
+  #unsubscribe: () => void = () => {};
+  #isClosed = false;
 
   constructor(options: ServerInstancesOptions) {
     this.#options = options;
+    this.#rows = new RowStatuses(options);
+    const onFull = () =>
+      new AppError("unavailable", "too many programs wait to be started", { retryAfter: 5 });
+    const waiting = { maxWaiting: 10_000, maxPerCaller: 10_000 };
+    this.#serverOptions = {
+      ...options,
+      rows: this.#rows,
+      spawns: new FairQueue({ limit: spawnsAtOnce, ...waiting, onFull }),
+      notify: (notice) => {
+        for (const listener of this.#listeners) listener(notice);
+      },
+    };
+    this.logs = new Logs({
+      programs: options.programs,
+      instancesOf: (serverId) => this.#servers.get(serverId)?.instances ?? [],
+    });
+  }
+
+  /** Ends what an earlier run has left, and lists the servers of projects that were never listed. */
+  async start(): Promise<void> {
+    const { catalogue, programs, node, onError } = this.#options;
+    await this.#rows.removeOf(node);
+    const faults = await programs?.sweep((id) => catalogue.snapshot.byId.has(id));
+    for (const fault of faults ?? []) onError(new Error(fault));
+    this.#unsubscribe = catalogue.subscribe((changes) => this.#follow(changes));
+    this.#listUnknown();
+    this.#plan();
   }
 
   subscribe(listener: (notice: ServerNotice) => void): () => void {
@@ -34,54 +71,100 @@ export class ServerInstances implements McpServers {
     return () => this.#listeners.delete(listener);
   }
 
-  async call({ server, caller, method, params, ...options }: ServerCall): Promise<JsonObject> {
-    const upstream = await this.upstream(server);
-    try {
-      const timeout = server.spec.callSeconds * 1000;
-      return await upstream.request(method, params, {
-        ...options,
-        timeout,
-        capabilities: caller.capabilities,
-      });
-    } catch (error) {
-      if (!(error instanceof McpFailure)) throw error;
-      throw new AppError(error.kind === "timeout" ? "provider_timeout" : "provider_error", error.message, {
-        cause: error,
-      });
-    }
+  call(call: ServerCall): Promise<JsonObject> {
+    if (this.#isClosed)
+      return Promise.reject(new AppError("unavailable", "the server is shutting down", { retryAfter: 5 }));
+    return this.#managed(call.server).call(call);
   }
 
-  /** Returns the connection to a server, which is started if it is not there. */
-  upstream(server: McpServerRow): Promise<Upstream> {
-    let open = this.#open.get(server.id);
-    if (!open) {
-      const forget = () => this.#open.delete(server.id);
-      open = this.#start(server, forget);
-      open.catch(forget);
-      this.#open.set(server.id, open);
-    }
-    return open;
+  endSession(principalId: string, session: string): void {
+    for (const server of this.#servers.values()) server.endSession(principalId, session);
   }
 
-  /** Starts a server and keeps what it lists. */
-  async #start(server: McpServerRow, onClose: () => void): Promise<Upstream> {
-    const { catalogue, outbound, now } = this.#options;
-    const upstream = await openInstance({
-      server,
-      outbound,
-      onNotification: (notification) => {
-        for (const listener of this.#listeners) listener({ serverId: server.id, notification });
-      },
-      onClose,
-      onLog: () => undefined,
-    });
-    upstream.listen();
-    const listing = await readListing(upstream, listTimeout);
-    await storeListing(catalogue, server.id, { listing, upstream, now: now() });
-    return upstream;
+  /** Returns when no call is under way. Later calls are refused. */
+  async drain(): Promise<void> {
+    this.#isClosed = true;
+    const isBusy = () => this.#all.some(({ queue }) => queue.load > 0);
+    while (isBusy()) await Bun.sleep(50);
   }
 
+  /** Ends all instances. Returns when their processes have ended. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#open.values()].map(async (open) => (await open).close()));
+    this.#isClosed = true;
+    this.#unsubscribe();
+    this.#stopTimer();
+    const servers = [...this.#servers.values()];
+    this.#servers.clear();
+    await Promise.all(servers.map((server) => server.close("mcpctl stops")));
+    await this.#rows.flush();
   }
+
+  get #all() {
+    return [...this.#servers.values()].flatMap(({ instances }) => instances);
+  }
+
+  #managed(row: McpServerRow): ManagedServer {
+    let server = this.#servers.get(row.id);
+    if (!server) {
+      const current = this.#options.catalogue.snapshot.byId.get(row.id) as McpServerRow | undefined;
+      if (!current) throw new AppError("unavailable", `MCP server ${row.name} was deleted`);
+      server = new ManagedServer(current, this.#serverOptions);
+      this.#servers.set(row.id, server);
+    }
+    return server;
+  }
+
+  #listUnknown(): void {
+    const { snapshot } = this.#options.catalogue;
+    for (const name of new Set(snapshot.table("serverattachment").sorted.map((one) => one.name))) {
+      const row = snapshot.named("server", name);
+      if (row) this.#managed(row).listIfUnknown();
+    }
+  }
+
+  /** Follows the changes of rows: of servers, of their secrets, and of instances that somebody deletes. */
+  #follow(changes: readonly RowChange[] | null): void {
+    const { snapshot } = this.#options.catalogue;
+    if (!changes) {
+      // Too many to tell: all servers are compared.
+      for (const [id, server] of this.#servers) this.#take(id, snapshot.byId.get(id), server);
+      return this.#listUnknown();
+    }
+    for (const { kind, after, before } of changes) {
+      const { id } = (after ?? before)!;
+      const server = kind === "server" ? this.#servers.get(id) : undefined;
+      if (kind === "server") {
+        if (server) this.#take(id, after, server);
+        else if (!after) this.#options.programs?.remove(id);
+      }
+      if (isOf(secretKind, before) && isOf(secretKind, after) && hasOtherValues(before, after))
+        for (const { fromId } of snapshot.pointersTo.get(id) ?? [])
+          this.#servers.get(fromId)?.renew("a secret that it uses has changed");
+      if (kind === "instance" && !after && this.#rows.forget(id))
+        for (const one of this.#servers.values()) if (one.restart(id)) break;
+    }
+    if (changes.some(({ kind }) => kind === "server" || kind === "serverattachment")) this.#listUnknown();
+  }
+
+  #take(id: string, row: unknown, server: ManagedServer): void {
+    if (row) return server.update(row as McpServerRow);
+    this.#servers.delete(id);
+    server
+      .close("the server was deleted")
+      .then(() => this.#options.programs?.remove(id))
+      .catch(this.#options.onError);
+  }
+
+  #plan(): void {
+    const { time } = this.#options;
+    this.#stopTimer = time.after(tickTime, () => {
+      for (const server of this.#servers.values()) server.tick();
+      this.#plan();
+    });
+  }
+}
+
+/** True if a secret has got other values: each write of them has a ref of its own. */
+function hasOtherValues(before: SecretRow, after: SecretRow): boolean {
+  return before.status.externalRef !== after.status.externalRef;
 }

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { cli } from "../../../support/cli/run-cli.ts";
+import { testPrograms } from "../../../support/mcp/runtime.ts";
 import { must, testServer } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
@@ -228,7 +229,7 @@ ok    call       echo, N ms: hello
 
 describe("mcpctl test mcp -p", () => {
   it("tests a project over the Unix socket and with a token, and names what is wrong", async () => {
-    const server = await testServer();
+    const server = await testServer({ programs: testPrograms() });
     const command = [process.execPath, join(import.meta.dirname, "../../../support/mcp-stdio-server.ts")];
     await must(server.admin("POST", "/api/v1/servers", { name: "tools", command, sandbox: "none" }));
     await must(server.admin("POST", "/api/v1/projects", { name: "demo", servers: ["tools"] }));

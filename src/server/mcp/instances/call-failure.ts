@@ -1,0 +1,39 @@
+import { AppError } from "../../../errors.ts";
+import { saysSessionIsLost } from "../../../mcp/lost-session.ts";
+import { type McpFailure, type RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import { shown } from "./start-problem.ts";
+
+/** Codes with which servers refuse a request of a session that they do not know. Those of their tools are others. */
+const sessionCodes: ReadonlySet<number> = new Set([rpcCodes.invalidRequest, -32_000, -32_001]);
+
+/** True if a server says that it does not know the session any more. The request was not carried out then. */
+export function isLostSession({ code, message }: RpcError): boolean {
+  return sessionCodes.has(code) && saysSessionIsLost(message);
+}
+
+/** Returns the error of a call that got no answer: one, for people, that says if the call may have been carried out. */
+export function callFailure(
+  { kind, message, status }: McpFailure,
+  { name, spec }: McpServerRow,
+  lastLines: readonly string[],
+): AppError {
+  const server = `MCP server ${name}`;
+  if (kind === "cancelled")
+    return new AppError("client_closed_request", `the call to ${server} was cancelled`);
+  if (kind === "timeout")
+    return new AppError(
+      "provider_timeout",
+      `${server} did not answer within callSeconds (${spec.callSeconds} s); the call may have been carried out`,
+    );
+  if (kind === "closed") {
+    const said = lastLines.length > 0 ? `; its last line: ${shown(lastLines.at(-1)!)}` : "";
+    return new AppError(
+      "provider_error",
+      `${server} ended during the call, which may have been carried out and is not repeated${said}`,
+    );
+  }
+  if (status === 401 || status === 403)
+    return new AppError("provider_rejected_credential", `${server} refuses the credentials of mcpctl`);
+  return new AppError("provider_error", `${server}: ${shown(message)}`);
+}

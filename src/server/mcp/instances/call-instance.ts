@@ -1,0 +1,81 @@
+import { AppError } from "../../../errors.ts";
+import type { JsonObject } from "../../../mcp/messages.ts";
+import { McpFailure, RpcError } from "../../../mcp/rpc-error.ts";
+import type { Time } from "../../../time.ts";
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import type { ServerCall } from "../types.ts";
+import { callFailure, isLostSession } from "./call-failure.ts";
+import type { Instance } from "./instance.ts";
+
+/** The most times that one call is sent: lost sessions, connections that end, and one repetition. */
+const maxAttempts = 4;
+
+/** Milliseconds. */
+const settleTime = 1000;
+
+/**
+ * Sends a call to an instance. It waits for a start, is sent again when it cannot have arrived, and is repeated once where
+ * that does no harm.
+ *
+ * @param row returns the row of the server as it is now
+ * @throws RpcError of the server; AppError if there is no answer
+ */
+export async function callInstance(
+  instance: Instance,
+  call: ServerCall,
+  time: Time,
+  row: () => McpServerRow,
+): Promise<JsonObject> {
+  const { server, caller, method, params, mayRepeat, ...options } = call;
+  const { startSeconds, callSeconds } = row().spec;
+  const until = time.elapsed() + startSeconds * 1000;
+  let wasRepeated = false;
+  for (let attempt = 1; ; attempt++) {
+    let { connection } = instance;
+    if (!connection) {
+      connection = await instance.ready(until, call.signal);
+      checkApproved(row(), method, params);
+    }
+    try {
+      const result = await connection.upstream.request(method, params, {
+        ...options,
+        timeout: callSeconds * 1000,
+        capabilities: caller.capabilities,
+      });
+      instance.answered();
+      return result;
+    } catch (error) {
+      const isSession = error instanceof RpcError && isLostSession(error);
+      if (error instanceof RpcError && !isSession) {
+        instance.answered();
+        throw error;
+      }
+      if (!isSession && !(error instanceof McpFailure)) throw error;
+      const failure = isSession
+        ? new McpFailure("session", error.message, { isUnsent: true, cause: error })
+        : (error as McpFailure);
+      instance.callFailed(connection, failure);
+      const { kind, isUnsent } = failure;
+      if (attempt < maxAttempts && (kind === "session" || (kind === "closed" && isUnsent))) continue;
+      if (kind === "closed" && mayRepeat && !wasRepeated) {
+        wasRepeated = true;
+        continue;
+      }
+      if (isSession) throw error;
+      // What a program said last is read when it has ended.
+      if (kind === "closed") await Promise.race([instance.settled(), Bun.sleep(settleTime)]);
+      throw callFailure(failure, row(), instance.log.lastLines);
+    }
+  }
+}
+
+/** The server was started for this call and has listed its tools: the tool may not be the one any more that was offered. */
+function checkApproved({ name, spec, status }: McpServerRow, method: string, params: JsonObject): void {
+  if (method !== "tools/call" || spec.toolChanges !== "approve") return;
+  const key = `tool/${String(params["name"])}`;
+  if (status.baseline?.[key]?.definition === undefined) return;
+  throw new AppError(
+    "forbidden",
+    `MCP server ${name} has changed the tool ${String(params["name"])}, and nobody has approved that: mcpctl approve server ${name}`,
+  );
+}

@@ -1,0 +1,97 @@
+import { AppError } from "../../../errors.ts";
+import type { McpCaller } from "../types.ts";
+import type { Instance } from "./instance.ts";
+
+/** The part of the callers that share instances. */
+export interface CallerGroup {
+  /** "" for all callers. */
+  key: string;
+  principalId: string;
+  userId: string;
+  session?: string;
+}
+
+/** The most groups of one server, and those of one user. */
+const most = { perServer: 100, perUser: 10 };
+
+/** Returns the group of a caller. */
+export function groupOf(sharing: "shared" | "principal" | "session", caller: McpCaller): CallerGroup {
+  const { id: principalId, userId } = caller.principal;
+  if (sharing === "shared") return { key: "", principalId: "", userId: "" };
+  if (sharing === "principal") return { key: principalId, principalId, userId };
+  // The id of a session alone does not prove who uses it.
+  return { key: `${principalId} ${caller.session}`, principalId, userId, session: caller.session };
+}
+
+/** The instances of one server, by the callers that share them. */
+export class InstanceGroups {
+  readonly #groups = new Map<string, { group: CallerGroup; instances: Instance[] }>();
+
+  get all(): Instance[] {
+    return [...this.#groups.values()].flatMap(({ instances }) => instances);
+  }
+
+  /** Returns the callers of an instance; undefined for one that all share. */
+  callersOf(instance: Instance): CallerGroup | undefined {
+    return instance.key === "" ? undefined : this.#groups.get(instance.key)?.group;
+  }
+
+  /**
+   * Returns the instances of a group, which are made if they are missing.
+   *
+   * @param make makes one instance
+   * @param end ends one that makes room
+   * @throws AppError `too_many_requests` if there are too many groups, and all are in use
+   */
+  of(
+    group: CallerGroup,
+    count: number,
+    make: () => Instance,
+    end: (instance: Instance) => void,
+  ): readonly Instance[] {
+    let found = this.#groups.get(group.key);
+    if (!found) {
+      this.#makeRoom(group, end);
+      found = { group, instances: [] };
+      this.#groups.set(group.key, found);
+    }
+    while (found.instances.length < count) found.instances.push(make());
+    return found.instances;
+  }
+
+  /** Removes the instances that a condition holds for, and returns them. */
+  take(holds: (group: CallerGroup, instance: Instance, index: number) => boolean): Instance[] {
+    const taken: Instance[] = [];
+    for (const [key, entry] of this.#groups) {
+      const left = entry.instances.filter((one, i) => !holds(entry.group, one, i));
+      if (left.length === entry.instances.length) continue;
+      taken.push(...entry.instances.filter((one) => !left.includes(one)));
+      if (left.length > 0) entry.instances = left;
+      else this.#groups.delete(key);
+    }
+    return taken;
+  }
+
+  #makeRoom({ key, userId }: CallerGroup, end: (instance: Instance) => void): void {
+    if (key === "") return;
+    const groups = [...this.#groups.values()].filter(({ group }) => group.key !== "");
+    const own = groups.filter(({ group }) => group.userId === userId);
+    const isFull = own.length >= most.perUser;
+    if (!isFull && groups.length < most.perServer) return;
+    const usedAt = (instances: Instance[]) => Math.max(...instances.map((one) => one.usedAt));
+    const oldest = own
+      .filter(({ instances }) => instances.every(({ queue }) => queue.load === 0))
+      .sort((a, b) => usedAt(a.instances) - usedAt(b.instances))[0];
+    if (!oldest) {
+      const whose = isFull ? "you use" : "are in use";
+      throw new AppError(
+        "too_many_requests",
+        isFull
+          ? `${whose} ${most.perUser} instances of this MCP server at the same time, which is the most`
+          : `${most.perServer} instances of this MCP server ${whose}, which is the most`,
+        { retryAfter: 5 },
+      );
+    }
+    for (const instance of this.take(({ key: other }) => other === oldest.group.key)) end(instance);
+  }
+}

@@ -1,0 +1,363 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { AppError } from "../../../errors.ts";
+import type { JsonObject, RpcNotification } from "../../../mcp/messages.ts";
+import { legacyRevisions } from "../../../mcp/revisions.ts";
+import { McpFailure } from "../../../mcp/rpc-error.ts";
+import { readListing } from "../../../mcp/upstream/listing.ts";
+import type { Time } from "../../../time.ts";
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import type { McpCaller, ServerCall, ServerNotice } from "../types.ts";
+import { callInstance } from "./call-instance.ts";
+import type { McpConnection } from "./connection.ts";
+import { checkSettings } from "./health-check.ts";
+import { Instance, type InstanceOwner, type InstanceSettings } from "./instance.ts";
+import { groupOf, InstanceGroups } from "./instance-groups.ts";
+import { instanceStatus, type NodeFacts } from "./instance-status.ts";
+import { hasOtherTools, keepListing } from "./listings.ts";
+import { InstanceLog } from "./logs/instance-log.ts";
+import { openInstance, type StartServices } from "./open-instance.ts";
+import { Relisting } from "./relisting.ts";
+import type { RowStatuses } from "./row-statuses.ts";
+
+export interface ManagedServerOptions extends StartServices, NodeFacts {
+  rows: RowStatuses;
+  notify(notice: ServerNotice): void;
+  onError(error: unknown): void;
+}
+
+/** The fields of which a change makes a running instance another one. All others count from the next call on. */
+const restartFields = [
+  "command",
+  "package",
+  "image",
+  "url",
+  "transport",
+  "args",
+  "port",
+  "path",
+  "env",
+  "headers",
+  "sandbox",
+  "resources",
+  "sharing",
+] as const;
+
+/** Milliseconds that a server has to list what it has. */
+const listTime = 30_000;
+
+/** One MCP server and its instances on this host. */
+export class ManagedServer implements InstanceOwner {
+  readonly time: Time;
+  readonly #options: ManagedServerOptions;
+  readonly #groups = new InstanceGroups();
+  readonly #relisting: Relisting;
+  /** Instances that are not called any more, until they have ended. */
+  readonly #ending = new Set<Promise<void>>();
+  #row: McpServerRow;
+  #isTakenForOld = false;
+
+  constructor(row: McpServerRow, options: ManagedServerOptions) {
+    this.#row = row;
+    this.#options = options;
+    this.time = options.time;
+    this.#relisting = new Relisting(options.time, (connection) => this.#list(connection));
+  }
+
+  get serverName(): string {
+    return this.#row.name;
+  }
+
+  get instances(): Instance[] {
+    return this.#groups.all;
+  }
+
+  settings(): InstanceSettings {
+    const { url, callSeconds, idleMinutes } = this.#row.spec;
+    return {
+      isRemote: url !== undefined,
+      callTime: callSeconds * 1000,
+      idleTime: idleMinutes * 60_000,
+    };
+  }
+
+  /** Calls the server. @throws RpcError of the server; AppError if there is no answer */
+  async call(call: ServerCall): Promise<JsonObject> {
+    const { principal } = call.caller;
+    const instance = this.#instanceFor(call.caller);
+    // One that has stopped follows nothing any more, and is not started for this.
+    if (call.method === "resources/unsubscribe" && !instance.connection) return {};
+    if (!instance.queue.tryEnter()) await instance.queue.enter(principal.id, call.signal);
+    try {
+      return await callInstance(instance, call, this.time, () => this.#row);
+    } finally {
+      instance.queue.leave();
+      const { catalogue, now } = this.#options;
+      const use = catalogue.snapshot.volatile.instances.get(instance.id);
+      if (use) use.lastUsedAt = now();
+    }
+  }
+
+  /** Starts an instance to list what the server has, if it is attached to a project and that is not known. */
+  listIfUnknown(): void {
+    const { url, replicas } = this.#row.spec;
+    // A server of mcpctl without a folder for programs leaves them alone.
+    if (!this.#isMissing || replicas === 0 || (url === undefined && !this.#options.programs)) return;
+    const [any] = this.#groups.all;
+    const instance = any ?? this.#instancesOf({ key: "", principalId: "", userId: "" }, 1)[0]!;
+    if (instance.state !== "stopped") return;
+    instance.start().then(
+      () => {
+        // Callers of other kinds of sharing have instances of their own.
+        if (this.#row.spec.sharing !== "shared") this.#retireAll((one) => one.key === "", "listed", 0);
+      },
+      () => undefined,
+    );
+  }
+
+  /** Takes the row after a change. */
+  update(row: McpServerRow): void {
+    const before = this.#row;
+    this.#row = row;
+    const { spec } = row;
+    if (restartFields.some((field) => !Bun.deepEquals(before.spec[field], spec[field])))
+      return this.renew("the fields of the server have changed");
+    if (spec.replicas === before.spec.replicas) return;
+    if (spec.replicas === 0) return this.#retireAll(() => true, "replicas is 0", 0);
+    this.#retireAll(
+      ({ key }, i) => key === "" && i >= spec.replicas,
+      "there are fewer replicas",
+      this.settings().callTime,
+    );
+    const shared = this.#groups.all.filter(({ key }) => key === "");
+    if (shared.some(({ connection }) => connection)) this.#startAll(this.#instanceGroup());
+    this.listIfUnknown();
+  }
+
+  /** Replaces all instances. Calls under way may finish on the old ones. */
+  renew(reason: string): void {
+    this.#retireAll(() => true, reason, this.settings().callTime);
+    this.listIfUnknown();
+  }
+
+  /** Starts an instance again whose row somebody has deleted. Returns false if it is not one of these. */
+  restart(instanceId: string): boolean {
+    const instance = this.#groups.all.find(({ id }) => id === instanceId);
+    if (!instance) return false;
+    this.#options.catalogue.snapshot.volatile.instances.delete(instance.id);
+    instance.id = this.#options.rows.newId();
+    instance.restarts++;
+    const wasRunning = instance.state !== "stopped";
+    instance
+      .stop("it was deleted, which starts it again")
+      .then(() => (wasRunning || this.#isMissing ? instance.start() : undefined))
+      .catch(() => undefined);
+    return true;
+  }
+
+  /** Ends the instances of a client's session. */
+  endSession(principalId: string, session: string): void {
+    const taken = this.#groups.take(
+      (group) => group.session === session && group.principalId === principalId,
+    );
+    for (const instance of taken) this.#end(instance, "the session has ended", 0);
+  }
+
+  /** Does what is due. */
+  tick(): void {
+    const check = checkSettings(this.#row, (connection, tools, isAll) => {
+      if (hasOtherTools(this.#row, tools, isAll)) this.#relisting.request(connection);
+    });
+    for (const instance of this.#groups.all) instance.tick(check);
+    const unused = this.#groups.take(({ key }, { state }) => key !== "" && state === "stopped");
+    for (const instance of unused) this.#end(instance, "idle", 0);
+  }
+
+  /** Ends all instances. Returns when their processes have ended. */
+  async close(reason: string): Promise<void> {
+    this.#retireAll(() => true, reason, 0);
+    await Promise.all(this.#ending);
+  }
+
+  async open(
+    instance: Instance,
+    signal: AbortSignal,
+    onClose: (reason: Error) => void,
+  ): Promise<McpConnection> {
+    const { rows, now } = this.#options;
+    const server = this.#row;
+    let opened: McpConnection | undefined;
+    try {
+      const { connection, listing } = await openInstance(this.#options, {
+        server,
+        instance,
+        folder: folderOf(instance),
+        revision: server.status.protocol ?? (this.#isTakenForOld ? legacyRevisions[0] : undefined),
+        signal,
+        onClose,
+        onNotification: (notification) => this.#notified(instance, notification, opened),
+      });
+      opened = connection;
+      const { facts } = connection.upstream;
+      const isShared = server.spec.sharing === "shared";
+      await keepListing(rows, server.id, {
+        listing,
+        facts,
+        conditions: connection.conditions,
+        at: new Date(now()).toISOString(),
+        isShared,
+      });
+      return connection;
+    } catch (error) {
+      await opened?.close();
+      // Some old programs end when they are asked what they do not know. The next start begins with what all know.
+      const isEnded = server.spec.url === undefined && error instanceof McpFailure && error.kind === "closed";
+      if (isEnded && server.status.protocol === undefined) this.#isTakenForOld = !this.#isTakenForOld;
+      throw error;
+    }
+  }
+
+  isWanted({ usedAt }: Instance): boolean {
+    if (this.#isMissing) return true;
+    const { idleTime } = this.settings();
+    return idleTime === 0 || this.time.elapsed() - usedAt < idleTime;
+  }
+
+  changed(instance: Instance): void {
+    const { rows, catalogue, onError } = this.#options;
+    const { instances } = catalogue.snapshot.volatile;
+    if (!this.#groups.all.includes(instance)) return;
+    if (!instances.has(instance.id)) {
+      instances.set(instance.id, {
+        calls: () => instance.queue.load,
+        memoryMb: () => instance.connection?.memoryMb?.(),
+      });
+    }
+    rows.set(instance.id, {
+      serverId: this.#row.id,
+      name: `${this.#row.name}-${instance.number}`,
+      status: instanceStatus(instance, this.#row.name, this.#options),
+    });
+    const { failure, state } = instance;
+    if (!failure || (state !== "failed" && state !== "backoff")) return;
+    const { type, message, isFinal } = failure;
+    rows
+      .change(this.#row.id, ({ status: { state: _, ...rest } }) => ({
+        ...rest,
+        ...(isFinal && { state: "failed" as const }),
+        conditions: [{ type, message }],
+      }))
+      .catch(onError);
+  }
+
+  /** True if projects need the lists of the server, and they are not known or not offered. */
+  get #isMissing(): boolean {
+    const { name, status } = this.#row;
+    const isKnown = status.listedAt !== undefined && status.baseline !== undefined;
+    if (isKnown && status.state !== "failed") return false;
+    return this.#options.catalogue.snapshot
+      .table("serverattachment")
+      .sorted.some((attachment) => attachment.name === name);
+  }
+
+  /** Returns the instance that has the fewest calls of those that a caller may use. */
+  #instanceFor(caller: McpCaller): Instance {
+    const instances = this.#instanceGroup(caller);
+    if (instances.length > 1) this.#startAll(instances);
+    const [first, ...others] = instances;
+    return others.reduce((best, one) => (cost(one) < cost(best) ? one : best), first!);
+  }
+
+  #instanceGroup(caller?: McpCaller): readonly Instance[] {
+    const { sharing, replicas } = this.#row.spec;
+    if (replicas === 0)
+      throw new AppError("unavailable", `MCP server ${this.#row.name} is stopped: its replicas are 0`);
+    const group = caller ? groupOf(sharing, caller) : { key: "", principalId: "", userId: "" };
+    return this.#instancesOf(group, group.key === "" ? replicas : 1);
+  }
+
+  #instancesOf(group: Parameters<InstanceGroups["of"]>[0], count: number): readonly Instance[] {
+    const make = () => this.#make(group.key);
+    return this.#groups.of(group, count, make, (instance) => this.#end(instance, "others need its place", 0));
+  }
+
+  #startAll(instances: readonly Instance[]): void {
+    for (const instance of instances)
+      if (instance.state === "stopped" && !instance.connection) instance.start().catch(() => undefined);
+  }
+
+  #make(key: string): Instance {
+    const { rows, catalogue, node, programs, now } = this.#options;
+    const { id, name } = this.#row;
+    const own = new Set(this.#groups.all.map(({ number }) => number));
+    const isTaken = (number: number) => {
+      const row = catalogue.snapshot.named("instance", `${name}-${number}`);
+      return own.has(number) || (row !== undefined && row.status.node !== node);
+    };
+    let number = 1;
+    while (isTaken(number)) number++;
+    const path = programs && join(programs.logsOf(id), `${number}.log`);
+    return new Instance(this, { id: rows.newId(), number, key, log: new InstanceLog({ path, now }) });
+  }
+
+  #retireAll(holds: (instance: Instance, index: number) => boolean, reason: string, longest: number): void {
+    for (const instance of this.#groups.take((_, one, i) => holds(one, i)))
+      this.#end(instance, reason, longest);
+  }
+
+  /** Ends an instance that is in no group any more, when its calls are over or after a time in milliseconds. */
+  #end(instance: Instance, reason: string, longest: number): void {
+    const { rows, catalogue, programs, onError } = this.#options;
+    rows.remove(instance.id);
+    catalogue.snapshot.volatile.instances.delete(instance.id);
+    const isOfSession = instance.key.includes(" ");
+    const ended = (longest > 0 ? instance.retire(reason, longest) : instance.end(reason))
+      .then(() => isOfSession && programs?.removeFolder(this.#row.id, folderOf(instance)))
+      .catch(onError)
+      .then(() => void this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+
+  #notified(instance: Instance, notification: RpcNotification, connection: McpConnection | undefined): void {
+    if (/^notifications\/(?:tools|prompts|resources)\/list_changed$/.test(notification.method)) {
+      if (connection) this.#relisting.request(connection);
+      return;
+    }
+    const callers = this.#groups.callersOf(instance);
+    this.#options.notify({
+      serverId: this.#row.id,
+      notification,
+      ...(callers && {
+        for: {
+          principalId: callers.principalId,
+          ...(callers.session !== undefined && { session: callers.session }),
+        },
+      }),
+    });
+  }
+
+  async #list(connection: McpConnection): Promise<void> {
+    const { rows, now } = this.#options;
+    const { upstream, conditions } = connection;
+    const at = new Date(now()).toISOString();
+    const isShared = this.#row.spec.sharing === "shared";
+    try {
+      const listing = await readListing(upstream, listTime);
+      await keepListing(rows, this.#row.id, { listing, facts: upstream.facts, conditions, at, isShared });
+    } catch {
+      // The lists stay as they were; a server that does not answer fails its health check.
+    }
+  }
+}
+
+/** Instances that run, and have few calls, are called first. */
+function cost({ connection, queue }: Instance): number {
+  return queue.load + (connection ? 0 : 1000);
+}
+
+/** Returns the name of the folder of an instance's program. Callers that do not share instances share no folder. */
+function folderOf({ key }: Instance): string {
+  if (key === "") return "shared";
+  const kind = key.includes(" ") ? "session" : "principal";
+  return `${kind}-${createHash("sha256").update(key).digest("hex").slice(0, 16)}`;
+}

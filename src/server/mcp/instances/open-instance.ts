@@ -1,0 +1,87 @@
+import type { RpcNotification } from "../../../mcp/messages.ts";
+import { McpFailure } from "../../../mcp/rpc-error.ts";
+import { type ReadListing, readListing } from "../../../mcp/upstream/listing.ts";
+import type { Outbound } from "../../../net/outbound.ts";
+import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import { connect, type McpConnection } from "./connection.ts";
+import type { FairQueue } from "./fair-queue.ts";
+import type { InstanceLog } from "./logs/instance-log.ts";
+import type { Programs } from "./programs.ts";
+import { type ReadSecret, readValues } from "./server-values.ts";
+
+/** Programs that take longer to start do not hold up others. Milliseconds. */
+const longestSpawn = 10_000;
+
+/** The parts of mcpctl that a start needs. */
+export interface StartServices {
+  catalogue: Catalogue;
+  outbound: Outbound;
+  readSecret: ReadSecret;
+  programs: Programs | undefined;
+  /** Lets few programs start at a time. */
+  spawns: FairQueue;
+}
+
+export interface InstanceStart {
+  server: McpServerRow;
+  instance: { id: string; log: InstanceLog };
+  /** The name of the program's own folder among those of its server. */
+  folder: string;
+  /** The revision that it is taken to speak, so that nothing has to be tried. */
+  revision: string | undefined;
+  signal: AbortSignal;
+  onNotification(notification: RpcNotification): void;
+  onClose(reason: Error): void;
+}
+
+/**
+ * Starts an instance of a server and lists what it has. Calls wait for the lists: a program that was changed while it was
+ * stopped must not be called as the one that was approved.
+ *
+ * @throws StartProblem, AppError, McpFailure, RpcError; nothing of it runs then
+ */
+export async function openInstance(
+  services: StartServices,
+  options: InstanceStart,
+): Promise<{ connection: McpConnection; listing: ReadListing }> {
+  const { server, instance } = options;
+  const values = await readValues(server, services.catalogue.snapshot, services.readSecret);
+  instance.log.hide(values.secret);
+  const isProgram = server.spec.url === undefined;
+  const leave = isProgram ? await spawnTurn(services.spawns, server.id, options.signal) : () => {};
+  const longest = server.spec.startSeconds * 1000;
+  const late = AbortSignal.timeout(longest);
+  const signal = AbortSignal.any([options.signal, late]);
+  try {
+    const target = { ...services, ...options, instanceId: instance.id, log: instance.log, values, signal };
+    const connection = await connect(target);
+    try {
+      connection.upstream.listen();
+      return { connection, listing: await readListing(connection.upstream, longest, signal) };
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  } catch (error) {
+    if (!late.aborted) throw error;
+    throw new McpFailure("timeout", `it did not start within startSeconds (${server.spec.startSeconds} s)`, {
+      cause: error,
+    });
+  } finally {
+    leave();
+  }
+}
+
+/** Waits until a program may be started. Returns a function that lets the next one start. */
+async function spawnTurn(spawns: FairQueue, serverId: string, signal: AbortSignal): Promise<() => void> {
+  await spawns.enter(serverId, signal);
+  let isOver = false;
+  const leave = () => {
+    clearTimeout(timer);
+    if (!isOver) spawns.leave();
+    isOver = true;
+  };
+  const timer = setTimeout(leave, longestSpawn);
+  return leave;
+}

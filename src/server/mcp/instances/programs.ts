@@ -1,0 +1,95 @@
+import { rmSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Launch } from "../../../processes/launch/launch.ts";
+import { type LaunchHost, prepareLaunch } from "../../../processes/launch/prepare.ts";
+import { type RunningLaunch, startLaunch, sweepLaunches } from "../../../processes/launch/start.ts";
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import type { InstanceLog } from "./logs/instance-log.ts";
+import type { ServerValues } from "./server-values.ts";
+
+export interface ProgramsOptions {
+  /** A folder that nothing else uses. */
+  folder: string;
+  host: LaunchHost;
+  /** Folders that no program may read: those of mcpctl. */
+  kept: readonly string[];
+  /** Milliseconds from SIGTERM to SIGKILL; 5,000 if it is not set. */
+  grace?: number;
+}
+
+/** The programs of MCP servers on this host, each with a folder of its own. */
+export class Programs {
+  readonly #options: ProgramsOptions;
+
+  constructor(options: ProgramsOptions) {
+    this.#options = options;
+  }
+
+  /** The folder of the logs of a server. */
+  logsOf(serverId: string): string {
+    return join(this.#options.folder, "logs", serverId);
+  }
+
+  /**
+   * Starts the program of a server.
+   *
+   * @throws AppError when the host lacks something, or the system cannot start it
+   */
+  async start(
+    { id, name, spec }: McpServerRow,
+    options: { instanceId: string; folder: string; values: ServerValues; log: InstanceLog },
+  ): Promise<{ child: RunningLaunch; launch: Launch }> {
+    const { host, kept, folder, grace } = this.#options;
+    const { instanceId, values, log } = options;
+    const launch = await prepareLaunch(spec, {
+      host,
+      name,
+      sandbox: spec.sandbox as "auto",
+      ...(spec.resources && { resources: spec.resources }),
+      env: values.env,
+      folder: join(this.#folderOf(id), options.folder),
+      kept: [...kept, folder],
+      onProgress: (line) => log.line(line),
+    });
+    const child = startLaunch(launch, {
+      records: this.#records,
+      id: instanceId,
+      onStderr: (bytes) => log.stderr(bytes),
+      ...(grace !== undefined && { grace }),
+    });
+    return { child, launch };
+  }
+
+  /** Removes the folder of an instance that has ended for good. */
+  removeFolder(serverId: string, folder: string): void {
+    rmSync(join(this.#folderOf(serverId), folder), { recursive: true, force: true });
+  }
+
+  /** Removes all that a server has here. */
+  remove(serverId: string): void {
+    for (const path of [this.#folderOf(serverId), this.logsOf(serverId)])
+      rmSync(path, { recursive: true, force: true });
+  }
+
+  /**
+   * Ends the processes that a run of mcpctl which was killed has left, and removes the folders of servers that are gone.
+   *
+   * @returns sentences about processes that could not be ended
+   */
+  async sweep(exists: (serverId: string) => boolean): Promise<string[]> {
+    const faults = await sweepLaunches(this.#records, this.#options.host.env);
+    for (const part of ["programs", "logs"])
+      for (const id of await readdir(join(this.#options.folder, part)).catch(() => []))
+        if (!exists(id)) this.remove(id);
+    return faults;
+  }
+
+  get #records(): string {
+    return join(this.#options.folder, "running");
+  }
+
+  #folderOf(serverId: string): string {
+    return join(this.#options.folder, "programs", serverId);
+  }
+}

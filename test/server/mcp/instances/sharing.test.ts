@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { mcpTestServer, until } from "../../../support/mcp/runtime.ts";
+
+const mayRun = [{ role: "run", resource: "projects" }];
+
+describe("the sharing of an MCP server", () => {
+  it("principal: each caller has a process of its own, and no other sees its state", async () => {
+    const mcp = await mcpTestServer();
+    const files = await mcp.define("files", { sharing: "principal" });
+    const { call: alice } = await mcp.user("alice", mayRun);
+    const { call: bob } = await mcp.user("bob", mayRun);
+    expect(await mcp.call("count", {}, { as: alice })).toEqual({ text: "1" });
+    expect(await mcp.call("count", {}, { as: alice })).toEqual({ text: "2" });
+    expect(await mcp.call("count", {}, { as: bob })).toEqual({ text: "1" });
+    const homes = [alice, bob].map(async (as) => (await mcp.call("env", { name: "HOME" }, { as })).text);
+    expect(new Set(await Promise.all(homes)).size).toBe(2);
+    // The first one was started to list the tools, and has ended.
+    await until(
+      async () => files.alive(),
+      (alive) => alive.length === 2,
+    );
+    const names = (await mcp.instances()).map(({ name }) => name);
+    expect(names).toHaveLength(2);
+  });
+
+  it("session: each session has a process of its own", async () => {
+    const mcp = await mcpTestServer();
+    const files = await mcp.define("files", { sharing: "session" });
+    const { bearer } = await mcp.user("alice", mayRun);
+    const begin = async () => {
+      const { headers } = await mcp.as(bearer)("POST", "/projects/p/mcp", initialize, accept);
+      return headers.get("mcp-session-id")!;
+    };
+    const count = async (session: string) => {
+      const body = { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "count", arguments: {} } };
+      const headers = { ...accept, "mcp-session-id": session, "mcp-protocol-version": "2025-11-25" };
+      const { text } = await mcp.as(bearer)("POST", "/projects/p/mcp", body, headers);
+      return JSON.parse(text.slice(text.indexOf("{"))).result.content[0].text;
+    };
+    const [one, other] = [await begin(), await begin()];
+    expect(await count(one)).toBe("1");
+    expect(await count(one)).toBe("2");
+    expect(await count(other)).toBe("1");
+    await until(
+      async () => files.alive(),
+      (alive) => alive.length === 2,
+    );
+    // The end of a session ends its process, and no other.
+    const end = { ...accept, "mcp-session-id": one };
+    await mcp.as(bearer)("DELETE", "/projects/p/mcp", undefined, end);
+    await until(
+      async () => files.alive(),
+      (alive) => alive.length === 1,
+    );
+    expect(await count(other)).toBe("2");
+  });
+});
+
+const accept = { accept: "application/json, text/event-stream" };
+const initialize = {
+  jsonrpc: "2.0",
+  id: 1,
+  method: "initialize",
+  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } },
+};

@@ -1,0 +1,21 @@
+/*
+ * A server of mcpctl that a test kills: `bun killed-owner.ts FOLDER`. It runs the MCP servers of projects without a
+ * sandbox, and says `ready` when it listens.
+ */
+import { join } from "node:path";
+import { createLog } from "../../../src/log.ts";
+import { launchHost } from "../../../src/processes/launch/prepare.ts";
+import { openStore } from "../../../src/server/core/store/index.ts";
+import { startServer } from "../../../src/server/start.ts";
+
+const [folder = ""] = process.argv.slice(2);
+await startServer({
+  store: await openStore({ path: join(folder, "mcpctl.db"), now: Date.now }),
+  listen: { hostname: "127.0.0.1", port: 0 },
+  socketPath: join(folder, "s.sock"),
+  publicUrls: [],
+  metricsPublic: false,
+  programs: { folder: join(folder, "mcp"), host: launchHost(process.env), kept: [] },
+  log: createLog(process.stderr),
+});
+process.stdout.write("ready\n");
