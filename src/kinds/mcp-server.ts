@@ -4,6 +4,7 @@ import {
   Environment,
   Headers,
   HealthCheck,
+  HostPaths,
   type NamedValue,
   Resources,
   Sandbox,
@@ -88,6 +89,7 @@ export const mcpServer = defineKind({
           "its own. For servers that remember who did what, such as browsers",
       }),
       sandbox: Sandbox,
+      hostPaths: Type.Optional(HostPaths),
       resources: Type.Optional(Resources),
       idleMinutes: Type.Integer({
         default: 15,
@@ -197,6 +199,16 @@ export const mcpServer = defineKind({
       parse: "named",
       value: "NAME=VALUE",
       description: "A header of requests to it; a value secret://SECRET/KEY is read from that secret",
+    },
+    read: {
+      field: "hostPaths.read",
+      value: "PATH",
+      description: "A file or folder of the host that it can read",
+    },
+    write: {
+      field: "hostPaths.write",
+      value: "PATH",
+      description: "A file or folder of the host that it can change",
     },
     "memory-mb": { field: "resources.memoryMb" },
     cpus: { field: "resources.cpus" },

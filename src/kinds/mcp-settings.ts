@@ -79,6 +79,39 @@ export const Resources = Type.Object(
   },
 );
 
+const HostPath = Type.String({
+  pattern: "^/(?!(.*/)?\\.\\.?(/|$)).+$",
+  maxLength: 4096,
+  description: "An absolute path",
+});
+
+/** Files and folders of the host that processes in a sandbox can see. */
+export const HostPaths = Type.Object(
+  {
+    read: Type.Optional(
+      Type.Array(HostPath, {
+        maxItems: 50,
+        uniqueItems: true,
+        description: "Files and folders that it can read",
+      }),
+    ),
+    write: Type.Optional(
+      Type.Array(HostPath, {
+        maxItems: 50,
+        uniqueItems: true,
+        description: "Files and folders that it can read and change",
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    description:
+      "Files and folders of the host that its processes can see in their sandbox, at the same paths: {read, write}. " +
+      "Without it they see those of the system and a folder of their own",
+  },
+);
+
 /** A check that an instance still answers. */
 export const HealthCheck = Type.Object(
   {

@@ -1,11 +1,20 @@
+import { template } from "../../kinds/template.ts";
+import { builtInTemplates } from "../../kinds/templates/index.ts";
+import { validateFields } from "../../kinds/validate.ts";
 import { adminName } from "./access/principals.ts";
 import type { Catalogue } from "./catalogue/catalogue.ts";
 import { newId, type Random } from "./ids.ts";
-import { type Row, StoreError } from "./store/types.ts";
+import { type Row, StoreError, type Write } from "./store/types.ts";
 
-/** Creates the rows that every catalogue has, where they are missing: the user `admin` and the secret backend `default`. */
+/** Makes the row of something that the server brings along. */
+type MakeRow = (kind: string, prefix: string, name: string, spec: Record<string, unknown>) => Row;
+
+/**
+ * Creates the rows that every catalogue has, where they are missing: the user `admin`, the secret backend `default`, and
+ * the templates of this version.
+ */
 export async function seed(catalogue: Catalogue, now: () => number, random: Random): Promise<void> {
-  const builtIn = (kind: string, prefix: string, name: string, spec: Record<string, unknown>): Row => ({
+  const builtIn: MakeRow = (kind, prefix, name, spec) => ({
     id: newId(prefix, now(), random),
     kind,
     scope: "",
@@ -29,12 +38,39 @@ export async function seed(catalogue: Catalogue, now: () => number, random: Rand
   ];
   for (const row of rows) {
     if (catalogue.snapshot.named(row.kind, row.name)) continue;
-    try {
-      await catalogue.commit([{ op: "insert", row, refs: [] }]);
-    } catch (error) {
-      // Another server on the same database has created it first.
-      if (!(error instanceof StoreError) || error.refusal !== "taken") throw error;
-      await catalogue.refresh();
-    }
+    await commit(catalogue, [{ op: "insert", row, refs: [] }]);
   }
+  await commit(catalogue, templateWrites(catalogue, builtIn, now()));
+}
+
+/** Commits writes, unless another server on the same database was faster with the same ones. */
+async function commit(catalogue: Catalogue, writes: readonly Write[]): Promise<void> {
+  if (writes.length === 0) return;
+  try {
+    await catalogue.commit(writes);
+  } catch (error) {
+    if (!(error instanceof StoreError) || !["taken", "stale"].includes(error.refusal)) throw error;
+    await catalogue.refresh();
+  }
+}
+
+/** Returns the writes after which the built-in templates are those of this version. A user's own of a name stays. */
+function templateWrites({ snapshot }: Catalogue, make: MakeRow, now: number): Write[] {
+  const writes: Write[] = [];
+  for (const { name, ...fields } of builtInTemplates) {
+    const spec = validateFields(template, { ...fields }).fields;
+    const row = snapshot.named(template.kind, name);
+    if (!row)
+      writes.push({ op: "insert", row: make(template.kind, template.idPrefix, name, spec), refs: [] });
+    else if (row.status.builtIn && !Bun.deepEquals(row.spec, spec))
+      writes.push({
+        op: "update",
+        row: { ...row, spec, version: row.version + 1, updatedAt: now },
+        refs: [],
+      });
+  }
+  const names = new Set(builtInTemplates.map(({ name }) => name));
+  for (const { id, name, version, status } of snapshot.table(template.kind).sorted)
+    if (status.builtIn && !names.has(name)) writes.push({ op: "delete", id, version });
+  return writes;
 }

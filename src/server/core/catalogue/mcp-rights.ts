@@ -8,7 +8,16 @@ type ServerDraft = Draft<McpServerRow>;
 type Spec = McpServerRow["spec"];
 
 /** The fields that decide which program runs on the host, with what, and how it is kept in. */
-const hostFields = ["command", "package", "image", "args", "env", "sandbox", "resources"] as const;
+const hostFields = [
+  "command",
+  "package",
+  "image",
+  "args",
+  "env",
+  "sandbox",
+  "hostPaths",
+  "resources",
+] as const;
 
 /** The fields that decide where the values of `env` and `headers` go. */
 const programFields = ["command", "package", "image", "args"] as const;

@@ -17,7 +17,7 @@ const notFor: Readonly<Record<Source, readonly (keyof Spec)[]>> = {
   command: ["port", "path"],
   package: ["port", "path"],
   image: [],
-  url: ["args", "port", "path", "env", "resources"],
+  url: ["args", "port", "path", "env", "hostPaths", "resources"],
 };
 
 /** Headers that the protocol sets itself, and those that describe one connection. */

@@ -72,6 +72,9 @@ describe("the source of a server", () => {
       ["/args", { url, args: ["x"] }],
       ["/env", { url, env: [{ name: "A", value: "b" }] }],
       ["/resources", { url, resources: { memoryMb: 100 } }],
+      ["/hostPaths", { url, hostPaths: { read: ["/srv"] } }],
+      ["/hostPaths/write/0", { command: ["node"], hostPaths: { write: ["srv"] } }],
+      ["/hostPaths/read/0", { command: ["node"], hostPaths: { read: ["/srv/../etc"] } }],
       ["/sandbox", { url, sandbox: "bwrap" }],
       ["/sandbox", { command: ["node"], sandbox: "container" }],
       ["/sandbox", { image: "mcp/fetch", sandbox: "landlock" }],
@@ -247,6 +250,7 @@ describe("running programs on the host (T134)", () => {
       { args: ["x"] },
       { env: [{ name: "NODE_OPTIONS", value: "--require=/x" }] },
       { sandbox: "none" },
+      { hostPaths: { read: ["/home"] } },
       { resources: { memoryMb: 100_000 } },
       { command: null, image: "mcp/fetch" },
     ]) {
