@@ -13,10 +13,11 @@ export const limitFlag: Flag = {
   parse: "pairs",
   value: "NAME=N",
   description:
-    "A limit and its value: requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, costPerDay or costPerMonth",
+    "A limit and its value: requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, costPerDay, costPerMonth, " +
+    "mcpCallsPerMinute or mcpCallsPerDay",
 };
 
-/** Limits on the use of llms. Days and months are in UTC. */
+/** Limits on the use of llms and MCP servers. Days and months are in UTC. */
 export const Limits = Type.Object(
   {
     requestsPerMinute: count("Calls in any 60 seconds"),
@@ -25,6 +26,8 @@ export const Limits = Type.Object(
     tokensPerMonth: count("Tokens in a month"),
     costPerDay: dollars("US dollars in a day"),
     costPerMonth: dollars("US dollars in a month"),
+    mcpCallsPerMinute: count("Calls of tools, prompts and resources of MCP servers in any 60 seconds"),
+    mcpCallsPerDay: count("Calls of tools, prompts and resources of MCP servers in a day"),
   },
   closedLimits,
 );

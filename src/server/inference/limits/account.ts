@@ -1,4 +1,4 @@
-import { MinuteMeter } from "./meter.ts";
+import { MinuteMeter } from "../../core/minute-meter.ts";
 
 /** Tokens, and millionths of a dollar. */
 export interface Amount {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { MinuteMeter } from "../../../../src/server/inference/limits/meter.ts";
+import { MinuteMeter } from "../../../src/server/core/minute-meter.ts";
 
 it("returns at least the use of the last 60 seconds, and at most that of the last 61", () => {
   const events = fc.array(fc.record({ after: fc.integer({ min: 0, max: 40_000 }), amount: fc.nat(1000) }), {

@@ -1,0 +1,124 @@
+import { AppError } from "../../../errors.ts";
+import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
+import { type Principal, tokenIdOf } from "../../core/access/policy.ts";
+import { accountableFor } from "../../core/access/token-makers.ts";
+import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { MinuteMeter } from "../../core/minute-meter.ts";
+import { oncePerObject } from "../../core/once-per-object.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import { dayMilliseconds, dayOf } from "../../core/store/usage.ts";
+
+/** The calls of one user or one token. */
+interface CallAccount {
+  minute: MinuteMeter;
+  /** Calls by day. A clock that is set back and forward again gives no second allowance (T91). */
+  days: Map<string, number>;
+}
+
+/** The most calls of a day that are read from the audit log at a start. */
+const mostRead = 100_000;
+/** Days that an account remembers. */
+const mostDays = 3;
+
+/** The holders of limits by the id of the principal, of one snapshot. */
+const knownHolders = oncePerObject((_: Snapshot) => new Map<string, readonly LimitHolder[]>());
+
+/** Keeps calls of MCP servers within the limits of tokens, users and groups. */
+export class McpCallLimiter {
+  readonly #catalogue: Catalogue;
+  readonly #now: () => number;
+  readonly #elapsed: () => number;
+  readonly #accounts = new Map<string, CallAccount>();
+
+  /** @param elapsed the monotonic clock, in milliseconds */
+  constructor(catalogue: Catalogue, now: () => number, elapsed: () => number) {
+    this.#catalogue = catalogue;
+    this.#now = now;
+    this.#elapsed = elapsed;
+  }
+
+  /** Counts today's calls in the audit log, so that a restart gives no second allowance. Needed only with limits by day. */
+  async load(): Promise<void> {
+    const { snapshot, store } = this.#catalogue;
+    if (!hasDailyLimit(snapshot)) return;
+    const now = this.#now();
+    const since = now - (now % dayMilliseconds);
+    const makers = accountableFor(snapshot);
+    const counts = new Map<string, number>();
+    for (const { userId, tokenId } of await store.queryAudit({ action: "mcp_call", since, limit: mostRead }))
+      for (const id of [userId, ...(tokenId === null ? [] : [tokenId, ...(makers.get(tokenId) ?? [])])])
+        if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);
+    const today = dayOf(now);
+    for (const [id, count] of counts) {
+      const { days } = this.#account(id);
+      days.set(today, Math.max(count, days.get(today) ?? 0));
+    }
+  }
+
+  /** Forgets deleted users and tokens. */
+  forgetDeleted(): void {
+    const { byId } = this.#catalogue.snapshot;
+    for (const id of this.#accounts.keys()) if (!byId.has(id)) this.#accounts.delete(id);
+  }
+
+  /**
+   * Counts a call, or refuses it. It needs room in the limits of its token, of the tokens that made this one, of its user
+   * and of every group of the user.
+   *
+   * @throws AppError `too_many_requests` with the limit and `retryAfter`; the call does not count then
+   */
+  admit(principal: Principal): void {
+    const elapsed = this.#elapsed();
+    const now = this.#now();
+    const today = dayOf(now);
+    for (const holder of this.#holdersOf(principal)) this.#check(holder, now, today, elapsed);
+    const { userId, makers = [] } = principal;
+    const tokenId = tokenIdOf(principal);
+    for (const id of tokenId === null ? [userId] : [tokenId, ...makers, userId]) {
+      const { minute, days } = this.#account(id);
+      minute.add(1, elapsed);
+      days.set(today, (days.get(today) ?? 0) + 1);
+      if (days.size > mostDays) days.delete(days.keys().next().value!);
+    }
+  }
+
+  #check({ row, limits, accounts: ids }: LimitHolder, now: number, today: string, elapsed: number): void {
+    const { mcpCallsPerMinute, mcpCallsPerDay } = limits;
+    if (mcpCallsPerMinute === undefined && mcpCallsPerDay === undefined) return;
+    const accounts = ids.flatMap((id) => this.#accounts.get(id) ?? []);
+    const refuse = (what: string, milliseconds: number): never => {
+      throw new AppError("too_many_requests", `${row.kind} "${row.name}" has used its ${what}`, {
+        retryAfter: Math.max(1, milliseconds / 1000),
+      });
+    };
+    const inMinute = accounts.reduce((sum, { minute }) => sum + minute.sum(elapsed), 0);
+    if (mcpCallsPerMinute !== undefined && inMinute >= mcpCallsPerMinute) {
+      const waits = accounts.map(({ minute }) => minute.timeUntil(minute.sum(elapsed) - 1, elapsed));
+      refuse(`${mcpCallsPerMinute} MCP calls of a minute`, Math.max(0, ...waits));
+    }
+    const inDay = accounts.reduce((sum, { days }) => sum + (days.get(today) ?? 0), 0);
+    if (mcpCallsPerDay !== undefined && inDay >= mcpCallsPerDay)
+      refuse(`${mcpCallsPerDay} MCP calls of today`, dayMilliseconds - (now % dayMilliseconds));
+  }
+
+  #holdersOf(principal: Principal): readonly LimitHolder[] {
+    const { snapshot } = this.#catalogue;
+    const known = knownHolders(snapshot);
+    const holders = known.get(principal.id) ?? holdersOf(snapshot, principal);
+    known.set(principal.id, holders);
+    return holders;
+  }
+
+  #account(id: string): CallAccount {
+    const account = this.#accounts.get(id) ?? { minute: new MinuteMeter(), days: new Map() };
+    this.#accounts.set(id, account);
+    return account;
+  }
+}
+
+/** True if a token, user or group has a limit on the calls of a day. */
+function hasDailyLimit(snapshot: Snapshot): boolean {
+  return (["token", "user", "group"] as const).some((kind) =>
+    snapshot.table(kind).sorted.some(({ spec }) => spec.limits?.mcpCallsPerDay !== undefined),
+  );
+}

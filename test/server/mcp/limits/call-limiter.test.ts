@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import type { Limits } from "../../../../src/kinds/limits.ts";
+import type { Principal } from "../../../../src/server/core/access/policy.ts";
+import type { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
+import { Snapshot } from "../../../../src/server/core/store/snapshot.ts";
+import type { AuditFilter } from "../../../../src/server/core/store/types.ts";
+import { McpCallLimiter } from "../../../../src/server/mcp/limits/call-limiter.ts";
+import { errorOf } from "../../../support/error-of.ts";
+import { row } from "../../../support/row.ts";
+
+interface Recorded {
+  userId: string | null;
+  tokenId: string | null;
+}
+
+/** Alice with a token, Bob, and a group of both, each with the given limits. */
+function house(
+  limits: { alice?: Limits; token?: Limits; friends?: Limits },
+  recorded: readonly Recorded[] = [],
+) {
+  const clock = { now: Date.parse("2026-11-21T23:59:00Z"), elapsed: 0 };
+  const asked: AuditFilter[] = [];
+  const spec = (given: Limits | undefined, more = {}) => ({
+    spec: { ...more, ...(given && { limits: given }) },
+  });
+  const rows = [
+    row("usr_1", "user", "alice", spec(limits.alice)),
+    row("usr_2", "user", "bob"),
+    row("tok_1", "token", "laptop", spec(limits.token)),
+    row("grp_1", "group", "friends", spec(limits.friends, { members: ["alice", "bob"] })),
+  ];
+  const contents = { revision: 1, rows, refs: [], bearers: [], sessions: [], withPassword: [], lastUsed: [] };
+  const queryAudit = async (filter: AuditFilter) => {
+    asked.push(filter);
+    return recorded;
+  };
+  const catalogue = { snapshot: new Snapshot(contents), store: { queryAudit } } as unknown as Catalogue;
+  const limiter = new McpCallLimiter(
+    catalogue,
+    () => clock.now,
+    () => clock.elapsed,
+  );
+  const principal = (kind: "User" | "Token", id: string, userId: string): Principal => ({
+    kind,
+    id,
+    userId,
+    name: id,
+    userName: userId,
+    groups: [],
+    policies: [],
+  });
+  const refusal = async (of: Principal) => {
+    const { message, code, retryAfter } = await errorOf(() => limiter.admit(of));
+    return { message, code, retryAfter };
+  };
+  return {
+    clock,
+    asked,
+    limiter,
+    refusal,
+    alice: principal("User", "usr_1", "usr_1"),
+    bob: principal("User", "usr_2", "usr_2"),
+    token: principal("Token", "tok_1", "usr_1"),
+  };
+}
+
+describe("limits on MCP calls", () => {
+  it("refuse what is beyond the calls of a minute, and say when to come again", async () => {
+    const { limiter, refusal, clock, alice, bob } = house({ alice: { mcpCallsPerMinute: 2 } });
+    limiter.admit(alice);
+    clock.elapsed = 10_000;
+    limiter.admit(alice);
+    expect(await refusal(alice)).toEqual({
+      code: "too_many_requests",
+      message: 'user "alice" has used its 2 MCP calls of a minute',
+      retryAfter: 51,
+    });
+    limiter.admit(bob);
+    // A refused call does not count.
+    clock.elapsed = 61_000;
+    limiter.admit(alice);
+    expect((await refusal(alice)).code).toBe("too_many_requests");
+  });
+
+  it("refuse what is beyond the calls of a day until the next one begins, also when the clock goes back", async () => {
+    const { limiter, refusal, clock, alice } = house({ alice: { mcpCallsPerDay: 2 } });
+    limiter.admit(alice);
+    limiter.admit(alice);
+    expect(await refusal(alice)).toMatchObject({
+      message: 'user "alice" has used its 2 MCP calls of today',
+      retryAfter: 60,
+    });
+    clock.now += 60_000;
+    limiter.admit(alice);
+    clock.now -= 60_000;
+    expect((await refusal(alice)).code).toBe("too_many_requests");
+  });
+
+  it("of a token count its calls, and those of its user count them too", async () => {
+    const { limiter, refusal, alice, token } = house({
+      token: { mcpCallsPerDay: 1 },
+      alice: { mcpCallsPerDay: 3 },
+    });
+    limiter.admit(token);
+    expect((await refusal(token)).message).toContain('token "laptop"');
+    limiter.admit(alice);
+    limiter.admit(alice);
+    expect((await refusal(alice)).message).toContain('user "alice"');
+  });
+
+  it("of a group hold for its members together", async () => {
+    const { limiter, refusal, alice, bob, token } = house({ friends: { mcpCallsPerMinute: 3 } });
+    for (const one of [alice, bob, token]) limiter.admit(one);
+    for (const one of [alice, bob, token]) expect((await refusal(one)).message).toContain('group "friends"');
+  });
+
+  it("do not hold for those who have none, or only limits on llms", () => {
+    const { limiter, alice, bob } = house({ alice: { requestsPerMinute: 1, tokensPerDay: 1 } });
+    for (let i = 0; i < 100; i++) for (const one of [alice, bob]) limiter.admit(one);
+  });
+
+  it("count the calls of today that are on record after a restart", async () => {
+    const recorded = [
+      { userId: "usr_1", tokenId: "tok_1" },
+      { userId: "usr_1", tokenId: null },
+      { userId: null, tokenId: null },
+    ];
+    const { limiter, refusal, asked, alice, token } = house(
+      { alice: { mcpCallsPerDay: 3 }, token: { mcpCallsPerDay: 2 } },
+      recorded,
+    );
+    await limiter.load();
+    await limiter.load();
+    expect(asked[0]).toMatchObject({ action: "mcp_call", since: Date.parse("2026-11-21T00:00:00Z") });
+    limiter.admit(token);
+    expect((await refusal(token)).message).toContain('token "laptop"');
+    expect((await refusal(alice)).message).toContain('user "alice"');
+  });
+
+  it("read nothing where no limit is by day", async () => {
+    const { limiter, asked } = house({ alice: { mcpCallsPerMinute: 1 } });
+    await limiter.load();
+    expect(asked).toEqual([]);
+  });
+});
