@@ -1,7 +1,9 @@
+import type { Principal } from "../core/access/policy.ts";
 import type { Component } from "../core/lifecycle.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
 import { ServerInstances, type ServerInstancesOptions } from "./instances/servers.ts";
+import { McpCallLimiter } from "./limits/call-limiter.ts";
 
 /** MCP servers and the endpoints of projects. */
 export interface Mcp {
@@ -9,7 +11,7 @@ export interface Mcp {
   instances: ServerInstances;
 }
 
-export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers"> {}
+export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers" | "admit"> {}
 
 /** Milliseconds between two looks for sessions that nobody uses any more. */
 const sweepInterval = 60_000;
@@ -17,12 +19,18 @@ const sweepInterval = 60_000;
 /** Starts what serves projects to MCP clients. It ends the processes of servers when it closes. */
 export function mcpComponent(options: McpOptions): Component<Mcp> {
   const instances = new ServerInstances(options);
-  const { endpoint, sweep, close } = openEndpoint({ ...options, servers: instances });
-  const timer = setInterval(sweep, sweepInterval);
+  const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
+  const admit = (principal: Principal) => limiter.admit(principal);
+  const { endpoint, sweep, close } = openEndpoint({ ...options, servers: instances, admit });
+  const timer = setInterval(() => {
+    sweep();
+    limiter.forgetDeleted();
+  }, sweepInterval);
   timer.unref();
   return {
     name: "mcp",
     async start() {
+      await limiter.load();
       await instances.start();
       return { endpoint, instances };
     },

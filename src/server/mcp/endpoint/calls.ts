@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { tokenIdOf } from "../../core/access/policy.ts";
+import { type Principal, tokenIdOf } from "../../core/access/policy.ts";
 import { ofPrivate } from "../../core/caller.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
@@ -19,6 +19,8 @@ export interface CallDetails extends ServerRequest {
 }
 
 export interface McpCallsOptions {
+  /** Counts a call of a principal, or refuses it. Throws AppError `too_many_requests`. */
+  admit(principal: Principal): void;
   servers: RelayedCalls;
   audit: Audit;
   metrics: McpMetrics;
@@ -43,6 +45,7 @@ export class McpCalls {
     let written: WrittenResult | undefined;
     let outcome: CallOutcome;
     try {
+      this.#options.admit(exchange.caller.principal);
       const result = forEra(adapt(await this.#options.servers.call(exchange, server, details)), exchange);
       written = new WrittenResult(JSON.stringify(result));
       outcome = { status: 200, ...outcomeOf(result) };

@@ -26,6 +26,8 @@ export interface OpenEndpointOptions {
   deadlines: Deadlines;
   quotas: Quotas;
   sample: ClientSampler;
+  /** Counts a call of a principal, or refuses it. Throws AppError `too_many_requests`. */
+  admit(principal: Principal): void;
   now(): number;
   /** A monotonic clock, in milliseconds. */
   elapsed(): number;
@@ -42,7 +44,7 @@ export interface OpenEndpoint {
 
 /** Puts the endpoints of projects together. */
 export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
-  const { catalogue, servers, audit, streams, deadlines, quotas, sample, now, elapsed, onError } = options;
+  const { catalogue, servers, audit, streams, deadlines, quotas, sample, admit, now, elapsed, onError } = options;
   const metrics = new McpMetrics(options.metrics);
   const sealer = new Sealer(now);
   const relayed = new RelayedCalls({ servers, sealer, sample, elapsed });
@@ -51,7 +53,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
   const endpoint = new McpEndpoint({
     services: {
       snapshot: () => catalogue.snapshot,
-      calls: new McpCalls({ servers: relayed, audit, metrics, now }),
+      calls: new McpCalls({ servers: relayed, audit, metrics, admit, now }),
       watches,
       sealer,
     },

@@ -40,6 +40,7 @@ const restartFields = [
   "headers",
   "sandbox",
   "resources",
+  "hostPaths",
   "sharing",
 ] as const;
 

@@ -47,6 +47,8 @@ export class Programs {
       name,
       sandbox: spec.sandbox as "auto",
       ...(spec.resources && { resources: spec.resources }),
+      ...(spec.hostPaths?.read && { readable: spec.hostPaths.read }),
+      ...(spec.hostPaths?.write && { writable: spec.hostPaths.write }),
       env: values.env,
       folder: join(this.#folderOf(id), options.folder),
       kept: [...kept, folder],
