@@ -44,7 +44,8 @@ export interface OpenEndpoint {
 
 /** Puts the endpoints of projects together. */
 export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
-  const { catalogue, servers, audit, streams, deadlines, quotas, sample, admit, now, elapsed, onError } = options;
+  const { catalogue, servers, audit, streams, deadlines, quotas, sample, admit, now, elapsed, onError } =
+    options;
   const metrics = new McpMetrics(options.metrics);
   const sealer = new Sealer(now);
   const relayed = new RelayedCalls({ servers, sealer, sample, elapsed });
