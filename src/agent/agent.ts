@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import { pause, type Time } from "../time.ts";
+import type { McpServerSet } from "./core/mcp-server.ts";
 import type { Providers } from "./core/provider.ts";
 import { agentState } from "./registration/heartbeat.ts";
 import { PublishedSet } from "./registration/published-set.ts";
@@ -12,6 +13,13 @@ import { Attacher } from "./transports/attacher.ts";
 import type { ServerLink } from "./transports/server-link.ts";
 import type { SocketConstructor } from "./transports/websocket.ts";
 
+const noMcpServers: McpServerSet = {
+  all: [],
+  published: () => undefined,
+  onChange: () => () => {},
+  close: async () => {},
+};
+
 /** The longest that tasks may go on when the agent stops, in milliseconds. */
 const drainMs = 30_000;
 
@@ -19,6 +27,8 @@ export interface AgentOptions {
   /** The server to publish to. */
   endpoint: ServerEndpoint;
   providers: Providers;
+  /** None if it is left out. */
+  mcpServers?: McpServerSet;
   sessionFile: SessionFile;
   fetch: typeof fetch;
   WebSocket: SocketConstructor;
@@ -55,13 +65,14 @@ export interface AgentReport {
 
 /** Creates an agent. It does nothing before `run`. */
 export function createAgent(options: AgentOptions): Agent {
-  const { endpoint, providers, sessionFile, time, log, bootId } = options;
+  const { endpoint, providers, mcpServers = noMcpServers, sessionFile, time, log, bootId } = options;
   const closing = new AbortController();
   const bearer = new Bearer(() => endpoint.token());
   const calls = new ServerCalls({ url: endpoint.url, bearer, fetch: options.fetch, time });
   const session = new AgentSession(sessionFile.providerSessionId);
   const tasks = new TaskRunner({
     providers,
+    mcpServers,
     time,
     log,
     onDrain: () => log.info("the server is about to stop: running tasks can finish"),
@@ -71,7 +82,7 @@ export function createAgent(options: AgentOptions): Agent {
   const registrar = new Registrar({
     session,
     sessionFile,
-    publication: new PublishedSet(providers, log),
+    publication: new PublishedSet(providers, mcpServers, log),
     calls,
     attacher: new Attacher({ calls, session, events: tasks, WebSocket: options.WebSocket, log }),
     bootId,
@@ -93,10 +104,12 @@ export function createAgent(options: AgentOptions): Agent {
         if (change === "published") registrar.published();
         else registrar.state();
       });
+      const stopServers = mcpServers.onChange(() => registrar.published());
       try {
         await registrar.run(AbortSignal.any([signal, closing.signal]));
       } finally {
         stopListening();
+        stopServers();
         tasks.abort();
       }
     },
@@ -111,7 +124,7 @@ export function createAgent(options: AgentOptions): Agent {
     async close() {
       closing.abort();
       tasks.abort();
-      await providers.close();
+      await Promise.all([providers.close(), mcpServers.close()]);
     },
     report: () => ({
       server: endpoint.url,

@@ -10,6 +10,7 @@ import {
   controlPaths,
   type ProviderReport,
 } from "../wire/agent-control.ts";
+import type { LocalMcpServer, McpServerSet } from "./core/mcp-server.ts";
 import type { LocalProvider, Providers } from "./core/provider.ts";
 
 /** The longest path of a Unix socket on macOS, in bytes; Linux allows four more. */
@@ -21,6 +22,8 @@ export interface ControlOptions {
   /** Path of the socket: `<home>/agent.sock`. */
   path: string;
   providers: Pick<Providers, "all" | "named">;
+  /** None if it is left out. */
+  mcpServers?: Pick<McpServerSet, "all">;
   /** Returns the state of the agent; empty before it runs. */
   status(): Partial<AgentStanding>;
   log: Log;
@@ -158,15 +161,22 @@ async function respond(request: Request, options: ControlOptions): Promise<Respo
   }
 }
 
-async function route(request: Request, { providers, status }: ControlOptions): Promise<Response> {
+async function route(request: Request, { providers, mcpServers, status }: ControlOptions): Promise<Response> {
+  const servers = mcpServers?.all ?? [];
   const { pathname } = new URL(request.url);
   const called = `${request.method} ${pathname}`;
   if (called === `GET ${controlPaths.status}`)
     return Response.json({ ...status(), pid: process.pid } satisfies AgentStatus);
-  if (called === `GET ${controlPaths.providers}`) return Response.json(providers.all.map(reportOf));
+  if (called === `GET ${controlPaths.providers}`)
+    return Response.json([...providers.all.map(reportOf), ...servers.map(serverReport)]);
   const [, name, deed] = /^POST \/providers\/([^/]+)\/(up|down)$/.exec(called) ?? [];
   if (name === undefined) throw new AppError("not_found", "the agent's socket has no such path");
   const provider = providers.named(name);
+  const server = provider ? undefined : servers.find(({ config }) => config.name === name);
+  if (server) {
+    await (deed === "up" ? server.start() : server.stop());
+    return Response.json(serverReport(server));
+  }
   if (!provider)
     throw new AppError("not_found", `provider "${name.slice(0, 100)}" not found`, {
       hint: "see: mcpctl provider",
@@ -188,6 +198,24 @@ function reportOf({ config, runtime, llmState }: LocalProvider): ProviderReport 
     inFlight: llmState().inFlight ?? 0,
     resident: resident ?? null,
     pid: pid ?? null,
+  };
+}
+
+const serverStates = {
+  running: "active",
+  stopped: "hibernating",
+  starting: "waking",
+  failed: "inactive",
+} as const;
+
+function serverReport(server: LocalMcpServer): ProviderReport {
+  const { name, publish, publishName } = server.config;
+  const { state, ...report } = server.describe();
+  return {
+    ...{ name, type: "mcp", model: "-", failoverFor: null, resident: null },
+    ...report,
+    state: serverStates[state],
+    publishedAs: publish ? (publishName ?? name) : null,
   };
 }
 

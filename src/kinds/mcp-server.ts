@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { defineKind, Owner, oneOf } from "./define.ts";
+import { defineKind, nullable, Owner, oneOf } from "./define.ts";
 import {
   Environment,
   Headers,
@@ -137,11 +137,18 @@ export const mcpServer = defineKind({
     { additionalProperties: false },
   ),
   readOnly: Type.Object({
-    source: Type.String({ description: "What is run or called: command, package, image or url" }),
-    status: oneOf(["ready", "starting", "stopped", "backoff", "unhealthy", "failed", "changed"], {
-      description:
-        "stopped: a call starts it; backoff: it ends again and again; changed: tools wait for mcpctl approve server NAME",
+    source: Type.String({
+      description: "What is run or called: command, package, image or url; or workstation",
     }),
+    origin: oneOf(["static", "virtual"], {
+      description: "virtual: a workstation agent publishes it, and runs it there",
+    }),
+    status: oneOf(["ready", "starting", "stopped", "backoff", "unhealthy", "failed", "changed", "offline"], {
+      description:
+        "stopped: a call starts it; backoff: it ends again and again; changed: tools wait for mcpctl approve server NAME; " +
+        "offline: its workstation is not connected",
+    }),
+    lastSeenAt: nullable(Type.String(), { description: "The last message of its workstation agent" }),
     conditions: Type.Array(
       Type.Object({
         type: Type.String({ description: "One word, such as Unsandboxed, ToolsChanged or LauncherMissing" }),
@@ -161,7 +168,7 @@ export const mcpServer = defineKind({
     }),
     owner: Owner,
   }),
-  volatile: ["status", "conditions", "ready", "toolCount", "protocol", "listedAt"],
+  volatile: ["lastSeenAt", "status", "conditions", "ready", "toolCount", "protocol", "listedAt"],
   references: ({ env = [], headers = [] }) => [...secretsIn("env", env), ...secretsIn("headers", headers)],
   columns: [
     { header: "NAME", path: "name" },
@@ -172,6 +179,7 @@ export const mcpServer = defineKind({
     { header: "TOOLS", path: "toolCount" },
     { header: "STATUS", path: "status" },
     { header: "AGE", path: "createdAt", format: "age" },
+    { header: "ORIGIN", path: "origin", wide: true },
     { header: "SANDBOX", path: "sandbox", wide: true },
     { header: "OWNER", path: "owner", wide: true },
     { header: "ID", path: "id", wide: true },

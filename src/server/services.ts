@@ -123,6 +123,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       deadlines,
       quotas,
       outbound,
+      workstations,
       sample: samplerOf((call) => inference.call(call)),
       readSecret: (secret) => secretServices.secrets.read(secret),
       programs: options.programs && new Programs(options.programs),

@@ -6,6 +6,7 @@ import { AppError } from "../../errors.ts";
 import { createLog, type Log, logFormats } from "../../log.ts";
 import { createOutbound } from "../../net/outbound.ts";
 import { proxiedFetch, proxiedWebSocket } from "../../net/proxied.ts";
+import { launchHost } from "../../processes/launch/prepare.ts";
 import { reapOrphans } from "../../processes/orphan-zombies.ts";
 import { type StopSignals, stopSignals } from "../../processes/stop-signals.ts";
 import { proxyRule } from "../../proxies.ts";
@@ -18,6 +19,8 @@ import { configPath, configPlace } from "../config/parse.ts";
 import { readAgentConfig, watchAgentConfig } from "../config/watch.ts";
 import { openControl } from "../control.ts";
 import { type LocalEndpoint, openLocalEndpoint } from "../endpoint/local-endpoint.ts";
+import { sweepPrograms } from "../mcp/connect.ts";
+import { ManagedMcpServers } from "../mcp/mcp-servers.ts";
 import { createProviders } from "../providers/providers.ts";
 import { openSessionFile } from "../session/session-file.ts";
 import type { SocketConstructor } from "../transports/websocket.ts";
@@ -26,7 +29,7 @@ const meta = {
   name: "agent",
   description: "Publish the models of this machine, and serve its tools",
   about: `The agent connects to the server and publishes the models that ~/.mcpctl/config.json names under
-    llm.providers, and the personas under agents. The server learns neither the address of this machine nor its keys,
+    llm.providers, the personas under agents, and the MCP servers under mcpServers. The server learns neither the address of this machine nor its keys,
     and no port is opened to the network. What is published is private to you until you share it. It needs a token or
     a login that may expose llms.
 
@@ -115,11 +118,13 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
   const outbound = createOutbound({ proxyFor });
   closes.push(() => outbound.close());
   const providers = createProviders({ outbound, home, env, cwd: place.userHome, log, time });
+  const mcpServers = new ManagedMcpServers({ host: launchHost(env), outbound, home, log, time });
   let agent: Agent | undefined;
   let local: LocalEndpoint | undefined;
   const control = await openControl({
     path: join(home, controlSocket),
     providers,
+    mcpServers,
     status: () => ({ ...agent?.report(), endpoint: local?.url ?? null }),
     log,
     fetch,
@@ -128,6 +133,7 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
   agent = createAgent({
     endpoint,
     providers,
+    mcpServers,
     sessionFile: openSessionFile(home, log),
     fetch: proxiedFetch(proxyFor, fetch),
     WebSocket: proxiedWebSocket(proxyFor, WebSocket as unknown as SocketConstructor),
@@ -147,11 +153,15 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
     closes.push(local.close);
     log.info(`local tools can call ${local.url}`);
   }
+  for (const fault of await sweepPrograms(home, env)) log.error(fault);
+  mcpServers.apply(config.mcpServers);
   await providers.apply(config);
-  const onConfig = (changed: typeof config) =>
-    void providers
+  const onConfig = (changed: typeof config) => {
+    mcpServers.apply(changed.mcpServers);
+    providers
       .apply(changed)
       .catch((error: Error) => log.error(`the new config cannot be applied: ${error.message}`));
+  };
   closes.push(watchAgentConfig(config, { path, place, log, time, onConfig }));
   return agent;
 }

@@ -1,8 +1,9 @@
 import { isAbsolute, join, resolve } from "node:path";
 import type { Fault } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
-import type { AgentConfig, PersonaConfig, ProviderConfig } from "../core/config.ts";
+import type { AgentConfig, PersonaConfig } from "../core/config.ts";
 import { parseJson, pointerSegments } from "./json-text.ts";
+import { checkMcpServer, mcpServerOf } from "./mcp-server.ts";
 import { nameFaults } from "./names.ts";
 import { checkProvider, providerOf } from "./provider.ts";
 import { fileSchema, personaSchema } from "./schema.ts";
@@ -41,7 +42,7 @@ export function configPath({ home }: Pick<ConfigPlace, "home">): string {
 }
 
 /**
- * Parses the agent's part of `~/.mcpctl/config.json`: `llm.providers` and `agents`, with defaults filled in. Other parts
+ * Parses the agent's part of `~/.mcpctl/config.json`: `llm.providers`, `agents` and `mcpServers`, with defaults filled in. Other parts
  * of the file belong to the command line and are ignored.
  *
  * @param text undefined when there is no file, which is not a fault
@@ -51,12 +52,12 @@ export function parseAgentConfig(
   text: string | undefined,
   place: ConfigPlace,
 ): { config: AgentConfig } | { faults: ConfigFault[] } {
-  if (text === undefined) return { config: { providers: [], agents: [] } };
+  if (text === undefined) return { config: { providers: [], agents: [], mcpServers: [] } };
   const json = parseJson(text);
   if ("message" in json) return { faults: [{ file: place.file, field: "", ...json }] };
-  const { providers, agents, faults } = entriesOf(json.value);
-  const [providerConfigs, personas] = faults.length > 0 ? [[], []] : read(providers, agents, place, faults);
-  if (faults.length === 0) return { config: { providers: providerConfigs, agents: personas } };
+  const { entries, faults } = entriesOf(json.value);
+  const config = faults.length > 0 ? undefined : read(entries, place, faults);
+  if (config && faults.length === 0) return { config };
   const located = faults.map(({ path, message }) => ({
     file: place.file,
     line: json.lineOf(path),
@@ -71,46 +72,65 @@ export function faultLine({ file, line, field, message }: ConfigFault): string {
   return `${file}:${line}: ${field === "" ? "" : `${field}: `}${message}`;
 }
 
-function entriesOf(value: unknown): { providers: unknown[]; agents: unknown[]; faults: Fault[] } {
-  const faults = validate(fileSchema, value);
-  if (faults.length > 0) return { providers: [], agents: [], faults };
-  const { llm, agents = [] } = value as { llm?: { providers?: unknown[] }; agents?: unknown[] };
-  return { providers: llm?.providers ?? [], agents, faults };
+/** The entries of the file, as they are written. */
+interface Entries {
+  providers: readonly unknown[];
+  agents: readonly unknown[];
+  mcpServers: readonly unknown[];
 }
 
-function read(
-  providers: readonly unknown[],
-  agents: readonly unknown[],
-  place: ConfigPlace,
-  faults: Fault[],
-): [ProviderConfig[], PersonaConfig[]] {
+function entriesOf(value: unknown): { entries: Entries; faults: Fault[] } {
+  const faults = validate(fileSchema, value);
+  if (faults.length > 0) return { entries: { providers: [], agents: [], mcpServers: [] }, faults };
+  const { llm, agents = [], mcpServers = [] } = value as Partial<Entries> & { llm?: Partial<Entries> };
+  return { entries: { providers: llm?.providers ?? [], agents, mcpServers }, faults };
+}
+
+function read({ providers, agents, mcpServers }: Entries, place: ConfigPlace, faults: Fault[]): AgentConfig {
   const pathOf = (path: string) => {
     if (path.startsWith("~/")) return join(place.userHome, path.slice(2));
     return isAbsolute(path) ? path : resolve(place.home, path);
   };
-  for (const [at, entry] of providers.entries())
-    faults.push(...checkProvider(entry).map((fault) => below(`/llm/providers/${at}`, fault)));
-  for (const [at, entry] of agents.entries())
-    faults.push(...checkPersona(entry).map((fault) => below(`/agents/${at}`, fault)));
-  if (faults.length > 0) return [[], []];
-  const configs = (providers as Fields[]).map((fields) => providerOf(fields, pathOf));
-  const personas = (agents as Fields[]).map((fields) => ({ publish: false, ...fields }) as PersonaConfig);
+  const check = (entries: readonly unknown[], list: string, faultsOf: (entry: unknown) => Fault[]) => {
+    for (const [at, entry] of entries.entries())
+      faults.push(...faultsOf(entry).map((fault) => below(`/${list}/${at}`, fault)));
+  };
+  check(providers, "llm/providers", checkProvider);
+  check(agents, "agents", checkPersona);
+  check(mcpServers, "mcpServers", checkMcpServer);
+  if (faults.length > 0) return { providers: [], agents: [], mcpServers: [] };
+  const config: AgentConfig = {
+    providers: (providers as Fields[]).map((fields) => providerOf(fields, pathOf)),
+    agents: (agents as Fields[]).map((fields) => ({ publish: false, ...fields }) as PersonaConfig),
+    mcpServers: (mcpServers as Fields[]).map((fields) => mcpServerOf(fields, pathOf)),
+  };
   faults.push(
+    ...namesTwice(config.providers, "/llm/providers"),
+    ...namesTwice(config.mcpServers, "/mcpServers"),
     ...givenTwice(
-      configs.map(({ name }) => name),
-      (at) => `/llm/providers/${at}/name`,
-    ),
-    ...givenTwice(
-      configs.map(({ publish, publishName, name }) => (publish ? (publishName ?? name) : undefined)),
-      (at) => `/llm/providers/${at}/${configs[at]?.publishName === undefined ? "name" : "publishName"}`,
-      "is the published name",
-    ),
-    ...givenTwice(
-      personas.map(({ name }) => name),
+      config.agents.map(({ name }) => name),
       (at) => `/agents/${at}/name`,
     ),
   );
-  return [configs, personas];
+  return config;
+}
+
+/** Returns a fault for each name, and each published name, that two entries have. */
+function namesTwice(
+  entries: readonly { name: string; publish: boolean; publishName?: string }[],
+  list: string,
+): Fault[] {
+  return [
+    ...givenTwice(
+      entries.map(({ name }) => name),
+      (at) => `${list}/${at}/name`,
+    ),
+    ...givenTwice(
+      entries.map(({ publish, publishName, name }) => (publish ? (publishName ?? name) : undefined)),
+      (at) => `${list}/${at}/${entries[at]?.publishName === undefined ? "name" : "publishName"}`,
+      "is the published name",
+    ),
+  ];
 }
 
 function checkPersona(entry: unknown): Fault[] {

@@ -92,6 +92,7 @@ export const personaSchema = Type.Object(
 export const fileSchema = Type.Object({
   llm: Type.Optional(Type.Object({ providers: Type.Optional(Type.Array(Type.Unknown())) }, strict)),
   agents: Type.Optional(Type.Array(Type.Unknown())),
+  mcpServers: Type.Optional(Type.Array(Type.Unknown())),
 });
 
 /** Returns the fields that a provider of a type may have. */

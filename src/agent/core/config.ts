@@ -1,7 +1,10 @@
+import type { McpServerConfig } from "./mcp-server.ts";
+
 /** The agent's part of `~/.mcpctl/config.json`. */
 export interface AgentConfig {
   providers: ProviderConfig[];
   agents: PersonaConfig[];
+  mcpServers: McpServerConfig[];
 }
 
 /** A model on this machine, or one that this machine can reach. */

@@ -26,7 +26,7 @@ export interface LiveProviders extends Providers {
    * Applies a config. Unchanged providers keep their calls. Providers that are removed, or whose server changes, finish
    * their calls first. Returns when the states of the new ones are known; then listeners are called.
    */
-  apply(config: AgentConfig): Promise<void>;
+  apply(config: Pick<AgentConfig, "providers" | "agents">): Promise<void>;
 }
 
 /** The server behind a provider and its calls. It is kept when only the published fields of the provider change. */
@@ -90,7 +90,7 @@ class ProviderSet implements LiveProviders {
     return () => this.#listeners.delete(listener);
   }
 
-  async apply({ providers, agents }: AgentConfig): Promise<void> {
+  async apply({ providers, agents }: Pick<AgentConfig, "providers" | "agents">): Promise<void> {
     if (this.#isClosed) return;
     const before = this.#backings;
     const after = new Map<string, Backing>();

@@ -1,25 +1,35 @@
 import type { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
-import type { PublishedPersona, PublishedProvider } from "../../wire/link/registration.ts";
+import {
+  listingLimits,
+  type PublishedMcpServer,
+  type PublishedPersona,
+  type PublishedProvider,
+} from "../../wire/link/registration.ts";
+import type { McpServerSet } from "../core/mcp-server.ts";
 import type { Providers } from "../core/provider.ts";
 
-/** The providers and personas of a registration. */
+/** The providers, personas and MCP servers of a registration. */
 export interface PublishedEntries {
   providers: PublishedProvider[];
   agents: PublishedPersona[];
+  /** Left out if there are none: a server of an older version does not know them. */
+  mcpServers?: PublishedMcpServer[];
 }
 
 /** The set that this agent publishes: everything of its config, except for what the server refuses. */
 export class PublishedSet {
   readonly #providers: Providers;
+  readonly #mcpServers: Pick<McpServerSet, "all">;
   readonly #log: Log;
   /** Refused entries, as `providers/name`: the name is taken, or the entry is invalid. */
   readonly #dropped = new Set<string>();
   /** Warnings that have been logged. */
   readonly #logged = new Set<string>();
 
-  constructor(providers: Providers, log: Log) {
+  constructor(providers: Providers, mcpServers: Pick<McpServerSet, "all">, log: Log) {
     this.#providers = providers;
+    this.#mcpServers = mcpServers;
     this.#log = log;
   }
 
@@ -35,10 +45,31 @@ export class PublishedSet {
       ...persona,
       llmName: published.get(llm)?.name ?? llm,
     }));
+    const mcpServers = this.#publishedServers();
     return {
       providers: [...published.values()].filter(({ name }) => !this.#dropped.has(`providers/${name}`)),
       agents: agents.filter(({ name }) => !this.#dropped.has(`agents/${name}`)),
+      ...(mcpServers.length > 0 && { mcpServers }),
     };
+  }
+
+  /** Returns the MCP servers, as many as have room in one registration with their lists. */
+  #publishedServers(): PublishedMcpServer[] {
+    let size = 0;
+    return this.#mcpServers.all.flatMap((server): PublishedMcpServer[] => {
+      const entry = server.published();
+      if (!server.config.publish || this.#dropped.has(`mcpServers/${entry.name}`)) return [];
+      size += JSON.stringify(entry).length;
+      if (size <= listingLimits.all) return [entry];
+      this.warnOnce(`${entry.name} is not published: the lists of all MCP servers have more than 3 MB`);
+      return [];
+    });
+  }
+
+  /** Logs a warning, once as long as the agent runs. */
+  warnOnce(line: string): void {
+    if (!this.#logged.has(line)) this.#log.warn(line);
+    this.#logged.add(line);
   }
 
   /** True if entries are left out, which can be tried again. */
@@ -60,14 +91,12 @@ export class PublishedSet {
   drop(sent: PublishedEntries, refusal: AppError): boolean {
     let dropped = false;
     for (const { path, message } of refusal.details ?? []) {
-      const [, list, index] = /^\/(providers|agents)\/(\d+)(?:\/|$)/.exec(path) ?? [];
-      const name = list && sent[list as keyof PublishedEntries][Number(index)]?.name;
+      const [, list, index] = /^\/(providers|agents|mcpServers)\/(\d+)(?:\/|$)/.exec(path) ?? [];
+      const name = list && sent[list as keyof PublishedEntries]?.[Number(index)]?.name;
       if (!name || this.#dropped.has(`${list}/${name}`)) continue;
       this.#dropped.add(`${list}/${name}`);
       dropped = true;
-      const line = `${name} is not published: ${message}`;
-      if (!this.#logged.has(line)) this.#log.warn(line);
-      this.#logged.add(line);
+      this.warnOnce(`${name} is not published: ${message}`);
     }
     return dropped;
   }

@@ -199,7 +199,8 @@ export class Registrar {
     const { session, sessionFile, publication, calls, bootId } = this.#options;
     while (true) {
       const sent = publication.current();
-      if (sent.providers.length + sent.agents.length === 0 && session.epoch === undefined) {
+      const count = sent.providers.length + sent.agents.length + (sent.mcpServers?.length ?? 0);
+      if (count === 0 && session.epoch === undefined) {
         this.#nothing();
         return false;
       }
@@ -229,6 +230,8 @@ export class Registrar {
       this.#options.attacher.offered = Array.isArray(transports) ? transports : ["sse"];
       this.#beatEvery =
         typeof beat === "number" ? Math.min(Math.max(1000, beat), slowestBeatMs) : heartbeatMs;
+      if (sent.mcpServers && !Array.isArray(body?.mcpServers))
+        publication.warnOnce("the server takes no MCP servers of workstations: update it");
       sessionFile.keep(providerSessionId);
       this.#published = JSON.stringify(sent);
       return true;
@@ -239,7 +242,7 @@ export class Registrar {
     const { publication, log } = this.#options;
     const line = publication.isPartial
       ? "nothing is published: the server refuses all of it"
-      : 'nothing is published: no provider in config.json has "publish": true';
+      : 'nothing is published: no provider or MCP server in config.json has "publish": true';
     if (line !== this.#logged) log.info(line);
     this.#logged = line;
   }

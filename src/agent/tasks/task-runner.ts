@@ -1,8 +1,11 @@
 import type { Log } from "../../log.ts";
 import type { Time } from "../../time.ts";
-import type { Task } from "../../wire/link/tasks.ts";
+import type { QuestionAnswer } from "../../wire/link/mcp-calls.ts";
+import type { InferTask, McpTask, Task, WakeTask } from "../../wire/link/tasks.ts";
+import type { McpServerSet } from "../core/mcp-server.ts";
 import type { Providers } from "../core/provider.ts";
-import type { LinkEvents, TaskLine } from "../transports/server-link.ts";
+import type { LinkEvents, TaskLine, TaskOutcome } from "../transports/server-link.ts";
+import { Questions, runMcp } from "./run-mcp.ts";
 import { runInfer, runWake } from "./run-task.ts";
 
 /** The ids of so many tasks are remembered, so that none runs twice. */
@@ -15,11 +18,13 @@ const orphanMs = 15_000;
 interface Running {
   line: TaskLine;
   stop: AbortController;
+  questions: Questions;
   ended: Promise<void>;
 }
 
 export interface TaskRunnerOptions {
   providers: Providers;
+  mcpServers: Pick<McpServerSet, "published">;
   time: Time;
   log: Log;
   /** Called when the server is about to stop. */
@@ -46,7 +51,7 @@ export class TaskRunner implements LinkEvents {
 
   /** Runs a task that has not run yet. */
   task(task: Task, line: TaskLine): void {
-    const key = task.kind === "infer" ? `${task.taskId} ${task.attempt}` : task.taskId;
+    const key = "attempt" in task ? `${task.taskId} ${task.attempt}` : task.taskId;
     if (this.#seen.has(key)) return line.close();
     this.#seen.add(key);
     if (this.#seen.size > remembered) this.#seen.delete(this.#seen.values().next().value!);
@@ -55,7 +60,9 @@ export class TaskRunner implements LinkEvents {
     // A new attempt means that the server has cancelled the one before.
     this.#giveUp(task.taskId);
     line.onGone = () => stop.abort();
-    const running: Running = { line, stop, ended: this.#run(task, line, stop.signal) };
+    const questions = new Questions();
+    const ended = this.#run(task, line, questions, stop.signal);
+    const running: Running = { line, stop, questions, ended };
     this.#running.set(task.taskId, running);
     void running.ended.finally(() => {
       if (this.#running.get(task.taskId) === running) this.#running.delete(task.taskId);
@@ -68,6 +75,10 @@ export class TaskRunner implements LinkEvents {
 
   credit(taskId: string, bytes: number): void {
     this.#running.get(taskId)?.line.grant(bytes);
+  }
+
+  answer(taskId: string, answer: QuestionAnswer): void {
+    this.#running.get(taskId)?.questions.answer(answer);
   }
 
   drain(): void {
@@ -111,23 +122,36 @@ export class TaskRunner implements LinkEvents {
     running.stop.abort();
   }
 
-  async #run(task: Task, line: TaskLine, signal: AbortSignal): Promise<void> {
-    const { providers, log } = this.#options;
-    const provider = providers.published(task.llmName);
+  async #run(task: Task, line: TaskLine, questions: Questions, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
     if (this.#draining)
       return line.finish({ error: { kind: "draining", message: "the agent is about to stop" } });
     if (this.#running.size >= most)
       return line.finish({ error: { kind: "busy", message: "the agent is busy" } });
-    if (!provider)
-      return line.finish({
-        error: { kind: "unknown_llm", message: "the model is no longer published here" },
-      });
-    const run = { provider, line, signal, log };
     try {
-      await (task.kind === "infer" ? runInfer(task, run) : runWake(task, run));
+      if (task.kind === "mcp") await this.#runMcp(task, line, questions, signal);
+      else await this.#runModel(task, line, signal);
     } catch (error) {
       log.error(`a task failed: ${error instanceof Error ? error.name : "unknown error"}`);
       line.close();
     }
   }
+
+  async #runMcp(task: McpTask, line: TaskLine, questions: Questions, signal: AbortSignal): Promise<void> {
+    const server = this.#options.mcpServers.published(task.serverName);
+    if (!server) return line.finish(unpublished("the MCP server"));
+    await runMcp(task, { server, line, questions, signal, log: this.#options.log });
+  }
+
+  async #runModel(task: InferTask | WakeTask, line: TaskLine, signal: AbortSignal): Promise<void> {
+    const { providers, log } = this.#options;
+    const provider = providers.published(task.llmName);
+    if (!provider) return line.finish(unpublished("the model"));
+    const run = { provider, line, signal, log };
+    await (task.kind === "infer" ? runInfer(task, run) : runWake(task, run));
+  }
+}
+
+function unpublished(what: string): TaskOutcome {
+  return { error: { kind: "unknown_llm", message: `${what} is no longer published here` } };
 }

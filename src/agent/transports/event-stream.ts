@@ -155,6 +155,8 @@ class EventStreamLink implements ServerLink {
         return events.cancel(event.taskId);
       case "credit":
         return events.credit(event.taskId, event.bytes);
+      case "answer":
+        return events.answer(event.taskId, event.answer);
       case "drain":
         this.#draining = true;
         return events.drain();

@@ -54,7 +54,7 @@ export class PostLine implements TaskLine {
 
   constructor(options: PostLineOptions) {
     this.#options = options;
-    this.#attempt = options.task.kind === "infer" ? { attempt: options.task.attempt } : {};
+    this.#attempt = "attempt" in options.task ? { attempt: options.task.attempt } : {};
   }
 
   async accept(attempt: number): Promise<{ request?: unknown } | undefined> {

@@ -1,6 +1,7 @@
 import { isOperation } from "../../wire/dialects/operations.ts";
-import { parseExact, refuseExcess } from "../../wire/json.ts";
+import { isObject, parseExact, refuseExcess } from "../../wire/json.ts";
 import { requestLimits } from "../../wire/link/constants.ts";
+import type { QuestionAnswer } from "../../wire/link/mcp-calls.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";
 import type { Task } from "../../wire/link/tasks.ts";
 import { lineOf } from "../session/response-text.ts";
@@ -42,6 +43,10 @@ export function readServerEvent(event: string | undefined, text: string): Server
       return isTaskId(taskId) && typeof bytes === "number" && bytes > 0
         ? { event: "credit", taskId, bytes }
         : undefined;
+    case "answer": {
+      const answer = answerIn(data["answer"]);
+      return isTaskId(taskId) && answer ? { event: "answer", taskId, answer } : undefined;
+    }
     case "accepted":
       return isTaskId(taskId) && typeof attempt === "number"
         ? {
@@ -69,6 +74,7 @@ function taskIn(data: Record<string, unknown>): ({ event: "task" } & Task) | und
     kind,
     taskId,
     llmName,
+    serverName,
     attempt = 1,
     operation = "chat",
     streaming,
@@ -77,20 +83,28 @@ function taskIn(data: Record<string, unknown>): ({ event: "task" } & Task) | und
     channel,
     requestBytes,
   } = data;
-  if (!isTaskId(taskId) || typeof llmName !== "string") return undefined;
-  if (kind === "wake") return { event: "task", kind, taskId, llmName };
-  if (kind !== "infer" || typeof attempt !== "number" || !isOperation(operation)) return undefined;
-  return {
-    event: "task",
-    kind,
+  if (!isTaskId(taskId)) return undefined;
+  if (kind === "wake" && typeof llmName === "string") return { event: "task", kind, taskId, llmName };
+  if (typeof attempt !== "number") return undefined;
+  const call = {
+    event: "task" as const,
     taskId,
     attempt,
-    llmName,
-    operation,
-    streaming: streaming === true,
-    ...(typeof hops === "number" && hops >= 0 && { hops }),
     ...(request !== undefined && { request }),
     ...(typeof channel === "number" && { channel }),
     ...(isCount(requestBytes) && { requestBytes }),
   };
+  if (kind === "mcp") return typeof serverName === "string" ? { ...call, kind, serverName } : undefined;
+  if (kind !== "infer" || typeof llmName !== "string" || !isOperation(operation)) return undefined;
+  const counted = typeof hops === "number" && hops >= 0 && { hops };
+  return { ...call, kind, llmName, operation, streaming: streaming === true, ...counted };
+}
+
+function answerIn(value: unknown): QuestionAnswer | undefined {
+  if (!isObject(value) || typeof value["id"] !== "string") return undefined;
+  const { id, result, error } = value;
+  if (isObject(result)) return { id, result };
+  if (!isObject(error) || typeof error["code"] !== "number" || typeof error["message"] !== "string")
+    return undefined;
+  return { id, error: { code: error["code"], message: error["message"], data: error["data"] } };
 }

@@ -1,3 +1,4 @@
+import type { QuestionAnswer } from "../../wire/link/mcp-calls.ts";
 import type { AgentState, LinkTransport } from "../../wire/link/registration.ts";
 import type { Task, TaskError, WholeHead } from "../../wire/link/tasks.ts";
 
@@ -28,6 +29,8 @@ export interface LinkEvents {
   task(task: Task, line: TaskLine): void;
   cancel(taskId: string): void;
   credit(taskId: string, bytes: number): void;
+  /** A client has answered a request of an MCP server. */
+  answer(taskId: string, answer: QuestionAnswer): void;
   drain(): void;
 }
 

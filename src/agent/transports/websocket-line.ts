@@ -42,10 +42,10 @@ export class WebSocketLine implements TaskLine, PartSource {
   constructor(socket: SharedSocket, task: Task) {
     this.#socket = socket;
     this.taskId = task.taskId;
-    this.channel = (task.kind === "infer" && task.channel) || 0;
-    if (task.kind === "infer" && task.requestBytes !== undefined)
-      this.#request = new RequestInParts(task.requestBytes);
-    this.#attempt = task.kind === "infer" ? task.attempt : undefined;
+    const call = "attempt" in task ? task : undefined;
+    this.channel = call?.channel ?? 0;
+    if (call?.requestBytes !== undefined) this.#request = new RequestInParts(call.requestBytes);
+    this.#attempt = call?.attempt;
   }
 
   async accept(attempt: number): Promise<{ request?: unknown } | undefined> {

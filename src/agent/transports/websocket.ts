@@ -197,6 +197,8 @@ class WebSocketLink implements ServerLink, SharedSocket {
         return events.cancel(event.taskId);
       case "credit":
         return events.credit(event.taskId, event.bytes);
+      case "answer":
+        return events.answer(event.taskId, event.answer);
       case "received":
         if (this.#window?.received(event.bytes)) this.#sender.pump();
         return;

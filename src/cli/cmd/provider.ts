@@ -21,7 +21,8 @@ export const provider = defineVerb({
     name: "provider",
     description: "List the providers of this machine's agent, or wake, stop or show one",
     about: `Talks to the agent that runs on this machine as the same user, not to the server. "up" wakes or starts a
-      provider and waits until it answers; "down" stops a vLLM that the agent has started. Providers are configured in ~/.mcpctl/config.json.`,
+      provider and waits until it answers; "down" stops a vLLM that the agent has started. MCP servers of
+      the config are listed with the type mcp, and started and stopped in the same way. Providers are configured in ~/.mcpctl/config.json.`,
     usage: "[NAME up|down|status] [-o json]",
     examples: [
       ["mcpctl provider", "List all providers, published or not"],

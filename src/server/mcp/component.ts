@@ -1,9 +1,12 @@
 import type { Principal } from "../core/access/policy.ts";
 import type { Component } from "../core/lifecycle.ts";
+import type { VirtualServers } from "../workstations/virtual-servers.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
 import { ServerInstances, type ServerInstancesOptions } from "./instances/servers.ts";
 import { McpCallLimiter } from "./limits/call-limiter.ts";
+import { RoutedServers } from "./routed-servers.ts";
+import { WorkstationServers } from "./workstations/workstation-servers.ts";
 
 /** MCP servers and the endpoints of projects. */
 export interface Mcp {
@@ -11,7 +14,9 @@ export interface Mcp {
   instances: ServerInstances;
 }
 
-export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers" | "admit"> {}
+export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers" | "admit"> {
+  workstations: VirtualServers;
+}
 
 /** Milliseconds between two looks for sessions that nobody uses any more. */
 const sweepInterval = 60_000;
@@ -21,7 +26,8 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   const instances = new ServerInstances(options);
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
-  const { endpoint, sweep, close } = openEndpoint({ ...options, servers: instances, admit });
+  const servers = new RoutedServers(instances, new WorkstationServers(options.workstations));
+  const { endpoint, sweep, close } = openEndpoint({ ...options, servers, admit });
   const timer = setInterval(() => {
     sweep();
     limiter.forgetDeleted();

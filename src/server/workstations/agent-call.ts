@@ -1,7 +1,7 @@
 import { HttpFailure, type OutboundTimeouts } from "../../net/outbound.ts";
 import { type ProviderResponse, PushedResponse } from "../../net/pushed-response.ts";
-import type { Operation } from "../../wire/dialects/operations.ts";
 import { offerMs, silenceMs } from "../../wire/link/constants.ts";
+import type { QuestionAnswer } from "../../wire/link/mcp-calls.ts";
 import type { EncodedRequest } from "../../wire/link/revisions/revision.ts";
 import type { WholeHead } from "../../wire/link/tasks.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
@@ -9,20 +9,16 @@ import { type AgentResult, eventText } from "./agent-result.ts";
 import { CreditedResponse } from "./credited-response.ts";
 import type { LinkSession } from "./link-session.ts";
 import { RequestParts } from "./request-parts.ts";
-import { noAgent, taskFailure } from "./task-failure.ts";
+import { type CallWork, noAgent, subjectOf, taskFailure } from "./task-failure.ts";
 
 /** `lost`: the agent has gone, or another agent has taken its place. */
 export type AgentCallState = "offered" | "accepted" | "streaming" | "done" | "failed" | "cancelled" | "lost";
 
 export interface AgentCallOptions {
   id: string;
-  llmName: string;
-  operation: Operation;
-  streaming: boolean;
+  work: CallWork;
   /** The body for the provider, as JSON. */
   text: string;
-  /** The number of mcpctl programs that the call has passed. */
-  hops: number;
   timeouts: OutboundTimeouts;
   link: LinkSession;
   deadlines: Deadlines;
@@ -33,14 +29,14 @@ export interface AgentCallOptions {
 }
 
 /**
- * One call of an llm on its way through an agent: offered, accepted by compare-and-set, then a whole response or a
+ * One call of an llm or MCP server on its way through an agent: offered, accepted by compare-and-set, then a whole response or a
  * stream. A message that does not fit the state of the call is dropped.
  */
 export class AgentCall {
   /** A call that is tried again is another task. */
   readonly attempt = 1;
   readonly id: string;
-  readonly llmName: string;
+  readonly work: CallWork;
   /** The number of its binary frames on a WebSocket; undefined if the response is posted. */
   readonly channel: number | undefined;
   state: AgentCallState = "offered";
@@ -57,10 +53,10 @@ export class AgentCall {
   #deadline: Deadline | undefined;
 
   constructor(options: AgentCallOptions) {
-    const { id, llmName, link, deadlines, elapsed } = options;
+    const { id, work, link, deadlines, elapsed } = options;
     this.#options = options;
     this.id = id;
-    this.llmName = llmName;
+    this.work = work;
     this.link = link;
     this.channel = link.openChannel(this);
     this.#stream = new CreditedResponse({
@@ -92,9 +88,8 @@ export class AgentCall {
 
   /** Sends the call to the agent, and again if the agent comes back by another link. */
   offer(): void {
-    const { operation, streaming, text, hops, deadlines } = this.#options;
-    const { id, attempt, llmName, channel, link } = this;
-    const task = { kind: "infer", taskId: id, attempt, llmName, operation, streaming, hops } as const;
+    const { text, deadlines } = this.#options;
+    const { id, attempt, work, channel, link } = this;
     const request = link.revision.encodeRequest(text);
     const isLong = "withAcceptance" in request;
     this.#request = request;
@@ -102,11 +97,13 @@ export class AgentCall {
       this.#parts = new RequestParts(channel, text, () => this.#requestGoesOn());
       this.#request = undefined;
     }
-    this.#deadline ??= deadlines.after(offerMs, () => this.#giveUp(noAgent(llmName)));
+    this.#deadline ??= deadlines.after(offerMs, () => this.#giveUp(noAgent(subjectOf(work))));
     link.send(
       {
         event: "task",
-        ...task,
+        ...work,
+        taskId: id,
+        attempt,
         ...(channel !== undefined && { channel }),
         ...(this.#parts && { requestBytes: this.#parts.length }),
       },
@@ -178,7 +175,7 @@ export class AgentCall {
    */
   result(result: AgentResult): boolean {
     // An agent that cannot get a response need not accept the call first.
-    if (result.is === "error") this.fail(taskFailure(this.llmName, result.error));
+    if (result.is === "error") this.fail(taskFailure(subjectOf(this.work), result.error));
     else if (this.state === "offered" || this.isOver) return true;
     else if (result.is === "whole") this.#whole(result);
     else if (result.is === "chunk") return this.#frames(result);
@@ -189,6 +186,11 @@ export class AgentCall {
       return this.#frames(result);
     }
     return true;
+  }
+
+  /** Passes the answer of a client on to the MCP server that has asked for it. */
+  answer(answer: QuestionAnswer): void {
+    if (!this.isOver) this.link.send({ event: "answer", taskId: this.id, answer });
   }
 
   /** Returns when the answer to a POST may be sent, as `CreditedResponse.readable` does. */
@@ -205,7 +207,7 @@ export class AgentCall {
   lose(): void {
     const wasOffered = this.state === "offered";
     const gone = new HttpFailure("closed", "the agent went away");
-    this.#end("lost", wasOffered ? noAgent(this.llmName) : gone);
+    this.#end("lost", wasOffered ? noAgent(subjectOf(this.work)) : gone);
   }
 
   /** Ends the call because its caller has gone. */
@@ -229,10 +231,9 @@ export class AgentCall {
   }
 
   #frames({ frames, done }: { frames: readonly string[]; done: boolean }): boolean {
-    const { operation } = this.#options;
-    const text = this.#stream.isWhole
-      ? frames.join("")
-      : frames.map((frame) => eventText(operation, frame)).join("");
+    const { work } = this;
+    const isText = this.#stream.isWhole || work.kind === "mcp";
+    const text = isText ? frames.join("") : frames.map((frame) => eventText(work.operation, frame)).join("");
     // An empty batch only asks for credit.
     if (text !== "" && !this.take(Buffer.from(text))) return false;
     if (done) this.done();

@@ -6,7 +6,7 @@ import type { Row, Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
 import type { LlmStatuses } from "./llm-statuses.ts";
 import type { SessionRegistry, SessionState } from "./session-registry.ts";
-import { isCallable, removable, rowsOf, virtualRows, withStatus } from "./virtual-rows.ts";
+import { asAway, isCallable, removable, rowsOf, virtualRows } from "./virtual-rows.ts";
 
 export interface ExpiryOptions {
   catalogue: Catalogue;
@@ -92,9 +92,7 @@ async function remove(
     const going = removable(snapshot, all);
     const at = now();
     return [
-      ...all
-        .filter((row) => !going.includes(row) && isCallable(row))
-        .map((row) => withStatus(snapshot, row, "inactive", at)),
+      ...all.filter((row) => !going.includes(row) && isCallable(row)).map((row) => asAway(snapshot, row, at)),
       ...going.flatMap((row): Write[] => [
         { op: "delete", id: row.id, version: row.version },
         {

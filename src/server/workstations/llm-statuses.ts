@@ -1,14 +1,15 @@
 import { llm } from "../../kinds/llm.ts";
+import { mcpServer } from "../../kinds/mcp-server.ts";
 import { isObject } from "../../wire/json.ts";
 import type { LlmState } from "../../wire/link/registration.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { RowWrites } from "../core/catalogue/row-writes.ts";
 import { isOf } from "../core/store/typed-rows.ts";
-import type { Write } from "../core/store/types.ts";
+import type { Row, Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
 import type { Registration } from "./registration.ts";
 import type { SessionState } from "./session-registry.ts";
-import { rowsOf, withStatus } from "./virtual-rows.ts";
+import { isCallable, rowsOf, withServerState, withStatus } from "./virtual-rows.ts";
 
 /**
  * Reports of one session are written at once this many times within `writesMs`; further ones wait for the next check.
@@ -26,7 +27,10 @@ interface StatusesOptions {
   onError(error: unknown): void;
 }
 
-/** The status of each virtual llm: as its agent reports it while the agent is connected, else `inactive`. */
+/**
+ * The status of each virtual llm: as its agent reports it while the agent is connected, else `inactive`. That of each
+ * virtual MCP server follows the connection, too.
+ */
 export class LlmStatuses {
   readonly #catalogue: Catalogue;
   readonly #leases: Leases;
@@ -55,6 +59,16 @@ export class LlmStatuses {
       return state.reports.get(name)?.status ?? (current === "hibernating" ? "hibernating" : "active");
     // Another server may have the session, or its agent may be about to come back.
     return this.isElsewhere(state) ? String(current) : "inactive";
+  }
+
+  /**
+   * Returns true if an MCP server can be called.
+   *
+   * @param before its row; undefined if it is new
+   */
+  isOnline(state: SessionState, before: Row | undefined): boolean {
+    if (state.isAttached && !state.isDraining) return true;
+    return this.isElsewhere(state) && before !== undefined && isCallable(before);
   }
 
   /** True if the session may belong to another server, so that this one must not change its llms. */
@@ -96,6 +110,10 @@ export class LlmStatuses {
   #changes(state: SessionState): Write[] {
     const { snapshot } = this.#catalogue;
     return rowsOf(snapshot, state.session.id).flatMap((row) => {
+      if (isOf(mcpServer, row)) {
+        const isOnline = this.isOnline(state, row);
+        return isOnline === isCallable(row) ? [] : [withServerState(snapshot, row, isOnline, this.#now())];
+      }
       if (!isOf(llm, row)) return [];
       const status = this.of(state, row.name, row.status.status);
       return status === row.status.status ? [] : [withStatus(snapshot, row, status, this.#now())];

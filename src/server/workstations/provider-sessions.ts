@@ -91,7 +91,7 @@ export class ProviderSessions {
 
   /**
    * Registers an agent. It gets the session that it names, if that belongs to the same user and machine, or else a new
-   * one. Writes a row for each llm and persona that it publishes. Every other agent loses the session; streams of the
+   * one. Writes a row for each llm, persona and MCP server that it publishes. Every other agent loses the session; streams of the
    * same process stay attached.
    *
    * @param body the body of the call: `RegisterRequest`, not checked yet
@@ -116,6 +116,7 @@ export class ProviderSessions {
         transports: ["websocket", "sse"],
         llms: this.#shown(caller.principal, registration.llms),
         agents: this.#shown(caller.principal, registration.personas),
+        mcpServers: this.#shown(caller.principal, registration.servers),
       };
     });
   }
@@ -264,6 +265,7 @@ export class ProviderSessions {
       sessionId,
       registration,
       statusOf: ({ name }) => (state ? this.#statuses.of(state, name, "inactive") : "inactive"),
+      isOnline: (before) => state !== undefined && this.#statuses.isOnline(state, before),
       isHeld: (other) => {
         const holder = this.#registry.get(other);
         return holder !== undefined && (holder.isAttached || !this.#leases.isOver(holder.heardAt));

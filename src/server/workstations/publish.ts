@@ -12,7 +12,8 @@ import type { Snapshot } from "../core/store/snapshot.ts";
 import { isOf } from "../core/store/typed-rows.ts";
 import type { AuditEvent, Ref, Row, Write } from "../core/store/types.ts";
 import type { PublishedLlm, PublishedResource, Registration } from "./registration.ts";
-import { isCallable, removable, rowsOf, withStatus } from "./virtual-rows.ts";
+import { asAway, isCallable, removable, rowsOf } from "./virtual-rows.ts";
+import { publishedStatus } from "./virtual-servers.ts";
 
 /** Options of `planPublication`. */
 export interface PublishOptions {
@@ -20,9 +21,11 @@ export interface PublishOptions {
   quotas: Quotas;
   caller: Caller;
   sessionId: string;
-  registration: Pick<Registration, "llms" | "personas">;
+  registration: Pick<Registration, "llms" | "personas" | "servers">;
   /** Returns the status that a published llm must have. */
   statusOf(publication: PublishedLlm): string;
+  /** Returns true if a published MCP server can be called now. `before` is its row, if it has one. */
+  isOnline(before: Row | undefined): boolean;
   /** Returns true if another session of the publisher still has a right to its rows. */
   isHeld(sessionId: string): boolean;
   /** Milliseconds since 1970. */
@@ -40,8 +43,9 @@ export interface PublishOptions {
  */
 export function planPublication(publishing: PublishOptions): Write[] {
   const { snapshot, caller, sessionId, registration, now } = publishing;
-  const { llms, personas } = registration;
-  for (const publication of [...llms, ...personas]) mayPublish(caller.principal, publication, snapshot);
+  const { llms, personas, servers } = registration;
+  const all = [...llms, ...personas, ...servers];
+  for (const publication of all) mayPublish(caller.principal, publication, snapshot);
   refuseTaken(publishing);
 
   const events: AuditEvent[] = [];
@@ -72,7 +76,22 @@ export function planPublication(publishing: PublishOptions): Write[] {
     put(publishing, publication.kind, before, row, [], puts, events);
   }
 
-  const staying = new Set([...llms, ...personas].map(({ kind, name }) => `${kind.kind}/${name}`));
+  for (const publication of servers) {
+    const before = snapshot.named("server", publication.name);
+    const isOnline = publishing.isOnline(before);
+    const status = publishedStatus(before, publication, { sessionId, isOnline, now });
+    put(
+      publishing,
+      publication.kind,
+      before,
+      rowOf(publishing, publication, before, status),
+      [],
+      puts,
+      events,
+    );
+  }
+
+  const staying = new Set(all.map(({ kind, name }) => `${kind.kind}/${name}`));
   const going = rowsOf(snapshot, sessionId).filter(({ kind, name }) => !staying.has(`${kind}/${name}`));
   const stayingPersonas = new Set<string>();
   const faults: Fault[] = [];
@@ -101,7 +120,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
   const inactive = going.filter((row) => !deleted.includes(row) && isCallable(row));
   return [
     ...puts,
-    ...inactive.map((row) => withStatus(snapshot, row, "inactive", now)),
+    ...inactive.map((row) => asAway(snapshot, row, now)),
     ...deleted.map(({ id, version }): Write => ({ op: "delete", id, version })),
     ...events.map((event): Write => ({ op: "audit", event })),
   ];
@@ -135,19 +154,18 @@ function mayPublish(principal: Principal, { kind, name }: PublishedResource, sna
 
 /** Throws `name_taken` for names that are in use, unless the publisher has them and no other agent publishes them. */
 function refuseTaken({ snapshot, caller, sessionId, registration, isHeld }: PublishOptions): void {
-  const details = [...registration.llms, ...registration.personas].flatMap(
-    ({ kind, path, name }): Fault[] => {
-      const row = snapshot.named(kind.kind, name);
-      if (!row) return [];
-      const fault = (message: string): Fault[] => [{ path: `${path}/name`, message }];
-      const { origin, session } = row.status;
-      if (origin !== "virtual" || row.owner !== caller.principal.userId)
-        return fault(`${kind.kind} "${name}" exists already, and you do not publish it`);
-      return session !== sessionId && isHeld(String(session))
-        ? fault(`${kind.kind} "${name}" is published by another agent of yours`)
-        : [];
-    },
-  );
+  const { llms, personas, servers } = registration;
+  const details = [...llms, ...personas, ...servers].flatMap(({ kind, path, name }): Fault[] => {
+    const row = snapshot.named(kind.kind, name);
+    if (!row) return [];
+    const fault = (message: string): Fault[] => [{ path: `${path}/name`, message }];
+    const { origin, session } = row.status;
+    if (origin !== "virtual" || row.owner !== caller.principal.userId)
+      return fault(`${kind.kind} "${name}" exists already, and you do not publish it`);
+    return session !== sessionId && isHeld(String(session))
+      ? fault(`${kind.kind} "${name}" is published by another agent of yours`)
+      : [];
+  });
   if (details.length === 0) return;
   const more = details.length > 1 ? ` (and ${details.length - 1} more)` : "";
   throw new AppError("name_taken", `${details[0]!.message}${more}`, {

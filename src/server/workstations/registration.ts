@@ -8,17 +8,18 @@ import { isObject } from "../../wire/json.ts";
 import { negotiate } from "../../wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import { faultsInParams } from "../core/catalogue/hooks/agent.ts";
+import { factsIn, type PublishedFacts } from "./published-listing.ts";
 
 /** The types of llms that agents may publish: all but those that run a command on the server. */
 export const publishedTypes: readonly string[] = httpTypes;
 
-/** The largest number of llms, and of personas, of one agent. */
+/** The largest number of llms, of personas, and of MCP servers, of one agent. */
 const maxPublished = 200;
 const maxIdLength = 200;
 /** The largest number of characters of `capabilities` as JSON. */
 const maxCapabilitiesLength = 4096;
 
-/** An llm or a persona that an agent publishes. */
+/** An llm, a persona or an MCP server that an agent publishes. */
 export interface PublishedResource {
   kind: Kind;
   /** The path in the body of the call, for example `/providers/0`. */
@@ -38,6 +39,8 @@ export interface PublishedLlm extends PublishedResource {
   capabilities: Record<string, unknown> | undefined;
 }
 
+export interface PublishedServer extends PublishedResource, PublishedFacts {}
+
 /** The checked body of a register call. */
 export interface Registration {
   /** The session that the agent names. It may belong to somebody else. */
@@ -50,6 +53,7 @@ export interface Registration {
   machineId: string | null;
   llms: PublishedLlm[];
   personas: PublishedResource[];
+  servers: PublishedServer[];
 }
 
 /**
@@ -74,8 +78,12 @@ export function parseRegistration(
     personas: given(body["agents"])
       ? listOf(body, "agents", faults).map(([path, sent]) => personaOf(path, sent, faults))
       : [],
+    servers: given(body["mcpServers"])
+      ? listOf(body, "mcpServers", faults).map(([path, sent]) => serverOf(path, sent, faults))
+      : [],
   };
-  for (const publications of [registration.llms, registration.personas]) noneTwice(publications, faults);
+  const { llms, personas, servers } = registration;
+  for (const publications of [llms, personas, servers]) noneTwice(publications, faults);
   const [first] = faults;
   if (!first) return registration;
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
@@ -152,6 +160,12 @@ function personaOf(path: string, sent: Record<string, unknown>, faults: Fault[])
   return publication;
 }
 
+/** Reads an MCP server. Nothing in it names a program: only its agent knows that. */
+function serverOf(path: string, sent: Record<string, unknown>, faults: Fault[]): PublishedServer {
+  const publication = publicationOf(kindOf("server"), path, sent, pick(sent, ["description"]), faults);
+  return { ...publication, ...factsIn(path, sent, faults) };
+}
+
 /** Checks a name, and fields against their kind. */
 function publicationOf(
   kind: Kind,
@@ -195,7 +209,7 @@ function noneTwice(publications: readonly PublishedResource[], faults: Fault[]):
 /** Returns the elements of a list that are objects, each with its path. Other elements are faults. */
 function listOf(
   body: Record<string, unknown>,
-  field: "providers" | "agents",
+  field: "providers" | "agents" | "mcpServers",
   faults: Fault[],
 ): [string, Record<string, unknown>][] {
   const list = body[field];

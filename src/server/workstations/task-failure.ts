@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
-import type { TaskError } from "../../wire/link/tasks.ts";
+import type { InferTask, McpTask, TaskError } from "../../wire/link/tasks.ts";
 import { oneLine } from "../../wire/text.ts";
 import { redact } from "../core/redact.ts";
 
@@ -10,13 +10,27 @@ const retrySeconds = 5;
 /** The largest number of characters of an agent's message in an error for a caller. */
 const maxReason = 200;
 
+/** The work of a call: the fields of its task that do not change from one offer to the next. */
+export type CallWork =
+  | Pick<InferTask, "kind" | "llmName" | "operation" | "streaming" | "hops">
+  | Pick<McpTask, "kind" | "serverName">;
+
+/** Returns the name of what is called, as errors name it: `llm "qwen"`. */
+export function subjectOf(work: CallWork): string {
+  return work.kind === "mcp" ? `MCP server "${work.serverName}"` : llmSubject(work.llmName);
+}
+
+export function llmSubject(name: string): string {
+  return `llm "${name}"`;
+}
+
 /**
  * Returns the error of a call for which its agent has no response. The agent's message is not in it: it may name hosts,
  * paths or commands of its machine.
  */
-export function taskFailure(llm: string, { kind, retryAfter }: TaskError): Error {
+export function taskFailure(subject: string, { kind, retryAfter }: TaskError): Error {
   const unavailable = (what: string) =>
-    new AppError("unavailable", `llm "${llm}" ${what}`, { retryAfter: retryAfter ?? retrySeconds });
+    new AppError("unavailable", `${subject} ${what}`, { retryAfter: retryAfter ?? retrySeconds });
   switch (kind) {
     case "connect":
       return new HttpFailure("connect", "the agent could not reach the provider");
@@ -39,9 +53,9 @@ export function taskFailure(llm: string, { kind, retryAfter }: TaskError): Error
   }
 }
 
-/** Returns the error for an llm whose agent is not connected. */
-export function noAgent(llm: string): AppError {
-  return new AppError("unavailable", `llm "${llm}" is not connected`, { retryAfter: retrySeconds });
+/** Returns the error for an llm or MCP server whose agent is not connected. */
+export function noAgent(subject: string): AppError {
+  return new AppError("unavailable", `${subject} is not connected`, { retryAfter: retrySeconds });
 }
 
 /**

@@ -1,18 +1,21 @@
 import { agent } from "../../kinds/agent.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { llm } from "../../kinds/llm.ts";
+import { mcpServer } from "../../kinds/mcp-server.ts";
+import { isOffline } from "../core/catalogue/virtual-mcp-server.ts";
 import { oncePerObject } from "../core/once-per-object.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
-import { isOf, isVirtual } from "../core/store/typed-rows.ts";
+import { isOf, isVirtual, type McpServerRow } from "../core/store/typed-rows.ts";
 import type { Row, Write } from "../core/store/types.ts";
+import { withState } from "./virtual-servers.ts";
 
 /** Returns the rows that agents publish, by session. */
 export const virtualRows = oncePerObject((snapshot: Snapshot): ReadonlyMap<string, readonly Row[]> => {
-  const rows = [llm, agent].flatMap(({ kind }) => snapshot.table(kind).sorted.filter(isVirtual));
+  const rows = [llm, agent, mcpServer].flatMap(({ kind }) => snapshot.table(kind).sorted.filter(isVirtual));
   return Map.groupBy(rows, ({ status }) => String(status.session));
 });
 
-/** Returns the llms and personas that a session has published. */
+/** Returns the llms, personas and MCP servers that a session has published. */
 export function rowsOf(snapshot: Snapshot, sessionId: string): readonly Row[] {
   return virtualRows(snapshot).get(sessionId) ?? [];
 }
@@ -45,7 +48,26 @@ export function withStatus(snapshot: Snapshot, row: Row, status: string, now: nu
   return { op: "update", row: next, refs: snapshot.refsOf(row.id) };
 }
 
-/** Returns true if a row is an llm that can be called, at once or after it is woken. */
+/** Returns the write that makes an llm or MCP server one that cannot be called, because its agent is away. */
+export function asAway(snapshot: Snapshot, row: Row, now: number): Write {
+  if (!isOf(mcpServer, row)) return withStatus(snapshot, row, "inactive", now);
+  return withServerState(snapshot, row, false, now);
+}
+
+/** Returns the write for an MCP server whose agent has come or gone. */
+export function withServerState(
+  snapshot: Snapshot,
+  row: McpServerRow,
+  isOnline: boolean,
+  now: number,
+): Write {
+  const status = withState(row.status, isOnline);
+  const next = { ...row, status, version: row.version + 1, updatedAt: now };
+  return { op: "update", row: next, refs: snapshot.refsOf(row.id) };
+}
+
+/** Returns true if a row is an llm or MCP server that can be called, at once or after it is woken. */
 export function isCallable(row: Row): boolean {
+  if (isOf(mcpServer, row)) return !isOffline(row.status);
   return isOf(llm, row) && row.status.status !== "inactive";
 }

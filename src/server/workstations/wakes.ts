@@ -5,7 +5,7 @@ import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { AgentResult } from "./agent-result.ts";
 import type { LinkSession } from "./link-session.ts";
-import { noAgent, reasonOf, taskFailure } from "./task-failure.ts";
+import { llmSubject, noAgent, reasonOf, taskFailure } from "./task-failure.ts";
 
 /** The largest number of callers that may wait for one llm. */
 const maxWaiting = 32;
@@ -110,7 +110,7 @@ export class Wakes {
   /** Fails a wake because its agent has gone. The llm may be woken again at once. */
   lose(task: AgentWake): void {
     const wake = this.#waking.get(task.llm.id);
-    if (wake?.id === task.id) this.#fail(wake, noAgent(wake.llmName), "gone");
+    if (wake?.id === task.id) this.#fail(wake, noAgent(llmSubject(wake.llmName)), "gone");
   }
 
   /** Fails all wakes, because the server stops. */
@@ -147,7 +147,7 @@ export class Wakes {
     const { kind } = error;
     // The wake recipe has not failed: no cool-down.
     if (kind === "busy" || kind === "draining" || kind === "unknown_llm")
-      return this.#fail(wake, taskFailure(wake.llmName, error), "done");
+      return this.#fail(wake, taskFailure(llmSubject(wake.llmName), error), "done");
     this.#coolOff(wake, reasonOf(error), "done");
   }
 

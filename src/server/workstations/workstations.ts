@@ -5,7 +5,7 @@ import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { newId, type Random } from "../core/ids.ts";
-import type { LlmRow } from "../core/store/typed-rows.ts";
+import type { LlmRow, McpServerRow } from "../core/store/typed-rows.ts";
 import { AgentCall } from "./agent-call.ts";
 import type { LinkConnection, LinkSession } from "./link-session.ts";
 import { type AttachedAgent, LinkSessions } from "./link-sessions.ts";
@@ -13,9 +13,10 @@ import { PostedTasks } from "./posted-tasks.ts";
 import type { ProviderSessions } from "./provider-sessions.ts";
 import type { LinkReceiver } from "./socket.ts";
 import { SocketInput } from "./socket-input.ts";
-import { noAgent } from "./task-failure.ts";
+import { type CallWork, llmSubject, noAgent, subjectOf } from "./task-failure.ts";
 import { type AgentTask, type EndedTask, TaskRegistry } from "./task-registry.ts";
 import type { LinkCall, VirtualLlms } from "./virtual-llms.ts";
+import type { SentServerCall, VirtualServerCall, VirtualServers } from "./virtual-servers.ts";
 import { offerWake, Wakes } from "./wakes.ts";
 
 /** Milliseconds for which an agent that posts results may be without its stream before its tasks are lost. */
@@ -33,7 +34,7 @@ export interface WorkstationsOptions {
 }
 
 /** The connected workstation agents and their tasks: calls and wakes. */
-export class Workstations implements VirtualLlms {
+export class Workstations implements VirtualLlms, VirtualServers {
   /** The calls by which agents accept tasks and post results. */
   readonly posted: PostedTasks;
   readonly #options: WorkstationsOptions;
@@ -61,7 +62,7 @@ export class Workstations implements VirtualLlms {
     });
     this.#wakes = new Wakes({
       ...options,
-      linkOf: (llm) => this.#linkFor(llm),
+      linkOf: (llm) => this.#linkFor(llm, llmSubject(llm.name)),
       newTaskId: () => this.#newTaskId(),
       onBegun: (task) => this.#tasks.add(task),
       onOver: (task, state) => this.#forget(task, state, 0),
@@ -92,7 +93,9 @@ export class Workstations implements VirtualLlms {
   inFlight(llm: LlmRow): number {
     const calls = this.#tasks
       .of(sessionOf(llm))
-      .filter((task) => task instanceof AgentCall && task.llmName === llm.name);
+      .filter(
+        (task) => task instanceof AgentCall && task.work.kind === "infer" && task.work.llmName === llm.name,
+      );
     // The report of the agent includes its other callers, but is older than the count of tasks.
     return Math.max(calls.length, this.#options.sessions.llmState(llm)?.inFlight ?? 0);
   }
@@ -105,15 +108,28 @@ export class Workstations implements VirtualLlms {
     return this.#wakes.wake(llm, signal);
   }
 
-  async infer({ llm, signal, ...call }: LinkCall): Promise<ProviderResponse> {
+  async infer({ llm, operation, streaming, hops, ...call }: LinkCall): Promise<ProviderResponse> {
+    const work = { kind: "infer", llmName: llm.name, operation, streaming, hops } as const;
+    return this.#begin(llm, work, call).response;
+  }
+
+  callServer({ server, ...call }: VirtualServerCall): SentServerCall {
+    return this.#begin(server, { kind: "mcp", serverName: server.name }, call);
+  }
+
+  #begin(
+    row: LlmRow | McpServerRow,
+    work: CallWork,
+    { signal, ...call }: Pick<VirtualServerCall, "text" | "timeouts" | "signal">,
+  ): AgentCall {
     if (signal.aborted) throw new HttpFailure("cancelled", "the call was cancelled");
-    const link = this.#linkFor(llm);
+    const link = this.#linkFor(row, subjectOf(work));
     const leave = () => task.cancel();
     const task = new AgentCall({
       ...call,
       ...this.#options,
       id: this.#newTaskId(),
-      llmName: llm.name,
+      work,
       link,
       onOver: ({ state, channel, lastSeq }) => {
         signal.removeEventListener("abort", leave);
@@ -124,7 +140,7 @@ export class Workstations implements VirtualLlms {
     this.#tasks.add(task);
     signal.addEventListener("abort", leave);
     task.offer();
-    return task.response;
+    return task;
   }
 
   /**
@@ -170,9 +186,9 @@ export class Workstations implements VirtualLlms {
     for (const task of this.#tasks.all) this.#lose(task);
   }
 
-  #linkFor(llm: LlmRow): LinkSession {
-    const link = this.#isDraining ? undefined : this.#links.of(sessionOf(llm));
-    if (!link) throw noAgent(llm.name);
+  #linkFor(row: LlmRow | McpServerRow, subject: string): LinkSession {
+    const link = this.#isDraining ? undefined : this.#links.of(sessionOf(row));
+    if (!link) throw noAgent(subject);
     return link;
   }
 
@@ -222,6 +238,6 @@ export class Workstations implements VirtualLlms {
   }
 }
 
-function sessionOf({ status }: LlmRow): string {
+function sessionOf({ status }: LlmRow | McpServerRow): string {
   return String(status.session);
 }

@@ -1,3 +1,4 @@
+import type { QuestionAnswer } from "./mcp-calls.ts";
 import type { AgentState } from "./registration.ts";
 import type { Task, TaskResult, WholeHead } from "./tasks.ts";
 
@@ -16,6 +17,8 @@ export type ServerEvent =
   | ({ event: "task" } & Task)
   /** The agent stops the task. The server drops everything that still comes for it. */
   | { event: "cancel"; taskId: string }
+  /** The client of a call of an MCP server has answered a request of that MCP server. */
+  | { event: "answer"; taskId: string; answer: QuestionAnswer }
   /** The agent may send this many more bytes of the response. */
   | { event: "credit"; taskId: string; bytes: number }
   /**

@@ -29,6 +29,37 @@ export interface PublishedPersona {
   visibility?: "public" | "private";
 }
 
+/** An MCP server that an agent publishes. The agent alone decides which program that is. */
+export interface PublishedMcpServer {
+  name: string;
+  description?: string;
+  /** Used when it is first created, and ignored later; `private` by default. */
+  visibility?: "public" | "private";
+  /** `ready`: a call can be made, and starts it if need be; `starting`: it has not listed yet; `failed`: it does not start. */
+  status: "ready" | "starting" | "failed";
+  /**
+   * A text that is the same as long as its program and arguments are. When it changes, so may the definitions of its
+   * tools.
+   */
+  source?: string;
+  /** Its lists as it sends them; left out while they are not known. */
+  listing?: PublishedListing;
+}
+
+/** The lists of an MCP server. */
+export interface PublishedListing {
+  tools: Record<string, unknown>[];
+  prompts: Record<string, unknown>[];
+  resources: Record<string, unknown>[];
+  resourceTemplates: Record<string, unknown>[];
+  instructions?: string;
+  /** The revision of MCP that it speaks. */
+  protocol?: string;
+}
+
+/** The largest number of characters of one listing, and of all listings of an agent, as JSON. */
+export const listingLimits = { one: 1024 * 1024, all: 3 * 1024 * 1024 };
+
 /** The body of a register call. The server ignores unknown fields: the agent may be newer than the server. */
 export interface RegisterRequest {
   /**
@@ -44,6 +75,7 @@ export interface RegisterRequest {
   machineId?: string;
   providers: PublishedProvider[];
   agents?: PublishedPersona[];
+  mcpServers?: PublishedMcpServer[];
 }
 
 /** The response to a register call. */
@@ -57,6 +89,8 @@ export interface RegisterResponse {
   llms: Record<string, unknown>[];
   /** The published personas, as the API shows them. */
   agents: Record<string, unknown>[];
+  /** The published MCP servers, as the API shows them. A server that knows none leaves it out. */
+  mcpServers?: Record<string, unknown>[];
 }
 
 /** `sse`: server-sent events to the agent, and POSTs to the server. */

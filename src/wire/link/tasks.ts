@@ -1,14 +1,25 @@
 import type { Operation } from "../dialects/operations.ts";
 
 /** Work for an agent. */
-export type Task = InferTask | WakeTask;
+export type Task = InferTask | McpTask | WakeTask;
 
-/** A call of a model. */
-export interface InferTask {
-  kind: "infer";
+/** The fields of every task that is accepted and answered. */
+interface CallTask {
   taskId: string;
   /** 1 at first. Each further offer of the task adds 1. */
   attempt: number;
+  /** WebSocket only: the channel of this task in binary frames. */
+  channel?: number;
+  /**
+   * WebSocket only, from revision 3 on: the number of bytes of a request that follows in binary frames, also before the
+   * task is accepted.
+   */
+  requestBytes?: number;
+}
+
+/** A call of a model. */
+export interface InferTask extends CallTask {
+  kind: "infer";
   llmName: string;
   /** An operation in the dialect of the provider: the server has already translated the request. */
   operation: Operation;
@@ -17,13 +28,14 @@ export interface InferTask {
   hops?: number;
   /** The body for the provider. Left out if it is longer than `inlineBytes`: then it comes with the acceptance. */
   request?: unknown;
-  /** WebSocket only: the channel of this task in binary frames. */
-  channel?: number;
-  /**
-   * WebSocket only, from revision 3 on: the number of bytes of a request that follows in binary frames, also before the
-   * task is accepted.
-   */
-  requestBytes?: number;
+}
+
+/** A call of an MCP server that the agent publishes. Agents that publish none never get one. */
+export interface McpTask extends CallTask {
+  kind: "mcp";
+  serverName: string;
+  /** A `McpCallRequest`. Left out if it is long: then it comes with the acceptance, or in binary frames. */
+  request?: unknown;
 }
 
 /** A request to wake a hibernating model. */
@@ -70,7 +82,7 @@ export interface TaskError {
    * - `malformed`: the response is not in the provider's dialect.
    * - `too-large`: the response is too large.
    * - `busy`: the agent takes no more calls now.
-   * - `unknown_llm`: the agent does not publish the llm.
+   * - `unknown_llm`: the agent does not publish the llm, or the MCP server.
    * - `wake`: the model could not be woken.
    * - `draining`: the agent is about to stop.
    */

@@ -25,9 +25,11 @@ function faultsOf(provider: object): string[] {
 
 describe("the config of an agent", () => {
   it("is empty when there is no file, and when the file has no part for the agent", () => {
-    expect(parseAgentConfig(undefined, place)).toEqual({ config: { providers: [], agents: [] } });
+    expect(parseAgentConfig(undefined, place)).toEqual({
+      config: { providers: [], agents: [], mcpServers: [] },
+    });
     const others = { contexts: { home: { server: "http://home:7777" } }, currentContext: "home", later: [1] };
-    expect(read(others)).toEqual({ providers: [], agents: [] });
+    expect(read(others)).toEqual({ providers: [], agents: [], mcpServers: [] });
   });
 
   it("is read with defaults, from an example with a published model and a persona", () => {
@@ -55,6 +57,7 @@ describe("the config of an agent", () => {
         },
       ],
       agents: [persona],
+      mcpServers: [],
     });
   });
 
@@ -197,7 +200,7 @@ describe("the file of the config", () => {
     const linking = newHome();
     symlinkSync(join(written(0o600), "config.json"), join(linking, "config.json"));
     expect(() => readIn(linking)).toThrow("it is a symbolic link");
-    expect(readIn(written(0o644))).toEqual({ providers: [], agents: [] });
+    expect(readIn(written(0o644))).toEqual({ providers: [], agents: [], mcpServers: [] });
   });
 
   it("is named in faults as the user writes it", () => {

@@ -49,6 +49,7 @@ describe("POST /api/v1/llms/_provider-register", () => {
       heartbeatMs: 30_000,
       transports: ["websocket", "sse"],
       agents: [],
+      mcpServers: [],
     });
     const common = {
       id: expect.stringMatching(/^llm_/),

@@ -18,6 +18,14 @@ export interface McpCondition {
 
 /** The state that the server keeps with an MCP server. All of it is unset until it was started once. */
 export type McpServerStatus = {
+  /** `virtual`: a workstation agent publishes it, and runs it. */
+  origin?: "virtual";
+  /** The agent's session, of a virtual server. */
+  session?: string;
+  /** The state that the agent of a virtual server reports. */
+  reported?: "ready" | "starting" | "failed";
+  /** The text of the agent of a virtual server that changes with its program. */
+  source?: string;
   state?: "ready" | "starting" | "stopped" | "backoff" | "unhealthy" | "failed";
   conditions?: McpCondition[];
   /** Its lists when it was last asked, with all pages. They stay when it stops. */

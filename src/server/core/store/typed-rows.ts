@@ -123,7 +123,7 @@ export function isOf<Name extends string>(
   return row?.kind === kind.kind;
 }
 
-/** True if a workstation agent publishes the row. It is an llm or a persona then. */
-export function isVirtual(row: Row): row is Row & (LlmRow | PersonaRow) {
-  return (row.status as Partial<StatusOf<"llm" | "agent">>).origin === "virtual";
+/** True if a workstation agent publishes the row. It is an llm, a persona or an MCP server then. */
+export function isVirtual(row: Row): row is Row & (LlmRow | PersonaRow | McpServerRow) {
+  return (row.status as Partial<StatusOf<"llm" | "agent" | "server">>).origin === "virtual";
 }

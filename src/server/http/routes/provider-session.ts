@@ -45,6 +45,18 @@ const Register = Type.Object({
       }),
     ),
   ),
+  mcpServers: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        description: text,
+        visibility: Type.Optional(visibility),
+        status: oneOf(["ready", "starting", "failed"]),
+        source: text,
+        listing: object,
+      }),
+    ),
+  ),
 });
 
 // Unknown fields are ignored: the agent may be newer than this server.
@@ -64,7 +76,8 @@ export function providerSessionRoutes(server: Server): Route[] {
       method: "POST",
       path: linkPaths.register,
       access,
-      summary: "Publish the llms and personas of an agent; those that it no longer names are deleted",
+      summary:
+        "Publish the llms, personas and MCP servers of an agent; those that it no longer names are deleted",
       status: 201,
       body: Register,
       maxBodyBytes: registerBytes,

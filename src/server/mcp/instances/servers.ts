@@ -3,7 +3,7 @@ import { secret as secretKind } from "../../../kinds/secret.ts";
 import type { JsonObject } from "../../../mcp/messages.ts";
 import type { RowChange } from "../../core/catalogue/catalogue.ts";
 import type { Random } from "../../core/ids.ts";
-import { isOf, type McpServerRow, type SecretRow } from "../../core/store/typed-rows.ts";
+import { isOf, isVirtual, type McpServerRow, type SecretRow } from "../../core/store/typed-rows.ts";
 import type { McpServers, ServerCall, ServerNotice } from "../types.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { NodeFacts } from "./instance-status.ts";
@@ -118,7 +118,8 @@ export class ServerInstances implements McpServers {
     const { snapshot } = this.#options.catalogue;
     for (const name of new Set(snapshot.table("serverattachment").sorted.map((one) => one.name))) {
       const row = snapshot.named("server", name);
-      if (row) this.#managed(row).listIfUnknown();
+      // The agent of a workstation lists its own.
+      if (row && !isVirtual(row)) this.#managed(row).listIfUnknown();
     }
   }
 

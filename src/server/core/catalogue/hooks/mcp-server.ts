@@ -1,15 +1,17 @@
 import { oncePerObject } from "../../once-per-object.ts";
 import type { McpCondition } from "../../store/mcp-status.ts";
 import type { Snapshot } from "../../store/snapshot.ts";
-import type { InstanceRow, McpServerRow } from "../../store/typed-rows.ts";
+import { type InstanceRow, isVirtual, type McpServerRow } from "../../store/typed-rows.ts";
 import type { Hooks } from "../hooks.ts";
 import { changesIn, type DefinitionChange } from "../mcp-pins.ts";
 import { checkHealthTool, checkHostProcesses, checkSecrets, isAnotherServer } from "../mcp-rights.ts";
 import { checkSource, sourceOf, transportOf } from "../mcp-source.ts";
+import { checkPublishedServer, isOffline, unshown } from "../virtual-mcp-server.ts";
 
 export const mcpServerHooks: Hooks<McpServerRow> = {
   prepare(draft, services) {
     const { before, row, snapshot, writeAfter } = draft;
+    if (isVirtual(row)) return checkPublishedServer(draft);
     checkHostProcesses(draft);
     checkSource(draft, services);
     checkHealthTool(draft);
@@ -42,18 +44,26 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
     return {
       ...(transport !== undefined && { transport }),
       source: sourceOf(spec),
-      status: waits ? "changed" : state,
+      ...(isVirtual(row) && { ...unshown, source: "workstation" }),
+      origin: status.origin ?? "static",
+      status: isOffline(status) ? "offline" : waits ? "changed" : state,
       conditions: [
         ...(status.conditions ?? []),
         ...(changed.length > 0 ? [changedCondition(name, changed)] : []),
       ],
-      ready,
+      ready: isVirtual(row) ? Number(state === "ready") : ready,
       toolCount: status.tools?.length ?? 0,
       protocol: status.protocol,
       listedAt: status.listedAt,
+      lastSeenAt: lastSeenAt(status, snapshot),
     };
   },
 };
+
+function lastSeenAt({ session }: McpServerRow["status"], snapshot: Snapshot): string | null {
+  const seen = session === undefined ? undefined : snapshot.volatile.seen.get(session);
+  return seen === undefined ? null : new Date(seen).toISOString();
+}
 
 /** The most names of changed definitions in one condition. */
 const mostNamed = 10;

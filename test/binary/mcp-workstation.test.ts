@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { must } from "../support/binary.ts";
+import { isAlive } from "../support/processes/processes.ts";
+import { startTestMachines } from "../support/test-machines.ts";
+
+const patient = { timeout: 60_000 };
+const program = join(import.meta.dirname, "../support/mcp-stdio-server.ts");
+const textIn = ({ content }: { content?: unknown }) => (content as { text: string }[])[0]!.text;
+
+it("mcpctl agent publishes an MCP server under the desk, which any client calls by one URL, and leaves nothing behind when it is killed (failure mode 157)", async () => {
+  const { server, workstation } = await startTestMachines();
+  const { run } = server;
+  const made = async (line: string) => (await must(run(line))).trim().split("\n").at(-1)!;
+  const desk = await made(
+    "create token desk --bind role:expose,resource:llms --bind role:expose,resource:servers",
+  );
+  const { home, start } = workstation({
+    mcpServers: [
+      { name: "files", command: process.execPath, args: [program], sandbox: "none", publish: true },
+      { name: "unpublished", command: "false" },
+    ],
+  });
+  const options = { env: { MCPCTL_TOKEN: desk }, waitFor: [] };
+  const agent = await start(options);
+  const status = async () => (await server.admin("GET", "/api/v1/servers/files")).body?.status;
+  await vi.waitFor(async () => expect(await status()).toBe("ready"), patient);
+  expect((await server.admin("GET", "/api/v1/servers")).body).toHaveLength(1);
+  await must(run("create project demo --server files"));
+  const token = await made("create token narrow --bind role:run,resource:projects,name:demo");
+
+  const client = new Client({ name: "test", version: "1" });
+  const headers = { authorization: `Bearer ${token}` };
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(`${server.url}/projects/demo/mcp`), {
+      requestInit: { headers },
+    }),
+  );
+  onTestFinished(() => client.close());
+  const call = async (name: string, values: object = {}) =>
+    textIn(await client.callTool({ name, arguments: { ...values } }));
+  expect(await call("echo", { text: "hi" })).toBe("hi");
+  const shown = await must(server.run("provider", { home }));
+  expect(shown).toMatch(/files +mcp +- +active +files +\d+ tools/);
+  expect(shown).toMatch(/unpublished +mcp +- +hibernating +-/);
+
+  const pid = Number(await call("pid"));
+  const slow = call("slow", { milliseconds: 60_000 });
+  slow.catch(() => {});
+  await Bun.sleep(200);
+  agent.kill("SIGKILL");
+  await expect(slow).rejects.toThrow(/went away during the call/);
+  await vi.waitFor(async () => expect(await status()).toBe("offline"), patient);
+  const began = performance.now();
+  await expect(call("echo", { text: "hi" })).rejects.toThrow();
+  expect(performance.now() - began).toBeLessThan(5_000);
+
+  await start(options);
+  await vi.waitFor(async () => expect(await status()).toBe("ready"), patient);
+  expect(isAlive(pid)).toBe(false);
+  await vi.waitFor(async () => expect(await call("echo", { text: "again" })).toBe("again"), patient);
+});
