@@ -30,7 +30,7 @@ export interface ConnectServices {
 }
 
 /** An MCP server that was started or reached, and greeted. */
-export interface McpConnection {
+export interface LocalMcpConnection {
   upstream: Upstream;
   pid: number | null;
   /** Ends the connection, and the process with all that it has started. */
@@ -47,7 +47,7 @@ export async function connectMcpServer(
   services: ConnectServices,
   events: Pick<WireEvents, "onNotification" | "onClose">,
   signal: AbortSignal,
-): Promise<McpConnection> {
+): Promise<LocalMcpConnection> {
   const { source } = config;
   if ("url" in source) {
     const wire = new HttpWire(
@@ -66,7 +66,7 @@ async function startProgram(
   { host, home, log }: ConnectServices,
   events: Pick<WireEvents, "onNotification" | "onClose">,
   signal: AbortSignal,
-): Promise<McpConnection> {
+): Promise<LocalMcpConnection> {
   const { name, env, readable, writable, network, sandbox } = config;
   const programs = join(home, programsFolder);
   mkdirSync(join(programs, runningFolder), { recursive: true, mode: 0o700 });

@@ -16,7 +16,7 @@ import {
   type McpServerConfig,
   McpStartError,
 } from "../core/mcp-server.ts";
-import { type ConnectServices, connectMcpServer, type McpConnection } from "./connect.ts";
+import { type ConnectServices, connectMcpServer, type LocalMcpConnection } from "./connect.ts";
 
 export interface LocalMcpServerOptions extends ConnectServices {
   time: Time;
@@ -40,8 +40,8 @@ export class ManagedMcpServer implements LocalMcpServer {
   readonly config: McpServerConfig;
   readonly #options: LocalMcpServerOptions;
   readonly #closing = new AbortController();
-  #connection: McpConnection | undefined;
-  #starting: Promise<McpConnection> | undefined;
+  #connection: LocalMcpConnection | undefined;
+  #starting: Promise<LocalMcpConnection> | undefined;
   /** The end of the last process: no two run at a time. */
   #ended: Promise<unknown> = Promise.resolve();
   #startedAt = 0;
@@ -135,7 +135,7 @@ export class ManagedMcpServer implements LocalMcpServer {
   }
 
   /** Returns the connection, and starts it if there is none. */
-  async #ready(signal: AbortSignal): Promise<McpConnection> {
+  async #ready(signal: AbortSignal): Promise<LocalMcpConnection> {
     if (this.#connection) return this.#connection;
     const wait = this.#retry ? this.#retry.at - this.#options.time.elapsed() : 0;
     if (!this.#starting && wait > 0)
@@ -153,7 +153,7 @@ export class ManagedMcpServer implements LocalMcpServer {
     }
   }
 
-  #start(): Promise<McpConnection> {
+  #start(): Promise<LocalMcpConnection> {
     if (this.#connection) return Promise.resolve(this.#connection);
     this.#starting ??= this.#open().finally(() => {
       this.#starting = undefined;
@@ -162,11 +162,11 @@ export class ManagedMcpServer implements LocalMcpServer {
     return this.#starting;
   }
 
-  async #open(): Promise<McpConnection> {
+  async #open(): Promise<LocalMcpConnection> {
     const { time, log } = this.#options;
     this.#retry?.cancel();
     this.#retry = undefined;
-    let opened: McpConnection | undefined;
+    let opened: LocalMcpConnection | undefined;
     let closed: Error | undefined;
     try {
       await this.#ended;
@@ -197,7 +197,7 @@ export class ManagedMcpServer implements LocalMcpServer {
 
   /** Sends a call, and once more where its end does no harm. */
   async #send(
-    connection: McpConnection,
+    connection: LocalMcpConnection,
     request: McpCallRequest,
     { signal, onNotification, ask }: McpCallEvents,
     isAgain = false,
@@ -258,7 +258,7 @@ export class ManagedMcpServer implements LocalMcpServer {
   }
 
   /** Reads all lists. Throws if they are too large to be published. */
-  async #list({ upstream }: McpConnection): Promise<void> {
+  async #list({ upstream }: LocalMcpConnection): Promise<void> {
     const lists = await readListing(upstream, listMs, this.#closing.signal);
     const { instructions, revision: protocol } = upstream.facts;
     const listing: PublishedListing = {
