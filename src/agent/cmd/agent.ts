@@ -82,7 +82,7 @@ export const agent = defineGroup(
   meta,
   {
     discover: {
-      summary: "Find the models that run on this machine",
+      summary: "Find the models that run on this machine, and MCP servers",
       load: async () => (await import("./discover.ts")).discoverVerb,
     },
     install: {

@@ -5,7 +5,9 @@ import { withoutByteOrderMark } from "../../wire/text.ts";
 import { type ConfigPlace, configPath } from "../config/parse.ts";
 import { readAgentConfig } from "../config/watch.ts";
 import type { ProviderConfig } from "../core/config.ts";
+import type { FoundServer } from "./client-files.ts";
 import { fingerprint, modelsOf, type RuntimeKind } from "./fingerprints.ts";
+import { freeName } from "./free-name.ts";
 import { namesModel } from "./model-names.ts";
 import { createProbe } from "./probe.ts";
 
@@ -78,25 +80,40 @@ export function lookedFor(ports: readonly number[]): string {
 }
 
 /**
- * Adds the models that the config does not contain yet, unpublished. The rest of the file stays as it is.
+ * Adds the models and MCP servers that the config does not contain yet, unpublished. The rest of the file stays as it is.
  *
- * @returns the models that were added
+ * @returns those that were added
  * @throws AppError `invalid_request` when the file has faults or is open to others; it is not changed then
  */
-export function addToConfig(found: readonly Found[], place: ConfigPlace): Found[] {
+export function addToConfig(
+  found: readonly Found[],
+  servers: readonly FoundServer[],
+  place: ConfigPlace,
+): (Found | FoundServer)[] {
   const path = configPath(place);
   const added = found.filter(({ configured }) => !configured);
-  if (added.length === 0) return [];
+  const addedServers = servers.filter(({ configured, entry }) => !configured && entry);
+  if (added.length + addedServers.length === 0) return [];
   readAgentConfig(path, place);
   const file = JSON.parse(withoutByteOrderMark(readPrivateFile(path, { secret: false }) ?? "{}")) as {
     llm?: { providers?: object[] };
+    mcpServers?: object[];
   };
   const providers = [
     ...(file.llm?.providers ?? []),
     ...added.map(({ name, type, model, url }) => ({ name, type, model, url, publish: false })),
   ];
-  writePrivateFile(path, `${JSON.stringify({ ...file, llm: { ...file.llm, providers } }, null, 2)}\n`);
-  return added;
+  const mcpServers = [
+    ...(file.mcpServers ?? []),
+    ...addedServers.map(({ entry }) => ({ ...entry, publish: false })),
+  ];
+  const next = {
+    ...file,
+    ...(added.length > 0 && { llm: { ...file.llm, providers } }),
+    ...(addedServers.length > 0 && { mcpServers }),
+  };
+  writePrivateFile(path, `${JSON.stringify(next, null, 2)}\n`);
+  return [...added, ...addedServers];
 }
 
 interface Server {
@@ -131,10 +148,4 @@ function shortName(model: string): string {
     .replace(/^.*\//, "")
     .replace(/:latest$/, "");
   return base.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-}
-
-function freeName(wanted: string, taken: ReadonlySet<string>): string {
-  const name = wanted.slice(0, 90).replace(/-+$/, "");
-  if (!taken.has(name)) return name;
-  for (let count = 2; ; count++) if (!taken.has(`${name}-${count}`)) return `${name}-${count}`;
 }

@@ -22,7 +22,7 @@ const commands = { discover: { summary: "Find models", load: async () => discove
 
 function discover(ports: readonly number[], home: string, ...flags: string[]) {
   const line = ["discover", ...ports.flatMap((port) => ["--port", String(port)]), ...flags];
-  return cli(line, { home, commands });
+  return cli(line, { home, commands, env: { HOME: home } });
 }
 
 const newHome = () => mkdtempSync(join(tmpdir(), "mcpctl-discover-"));
@@ -153,7 +153,7 @@ describe("mcpctl agent discover", () => {
     expect(JSON.parse(stdout)).toMatchObject([
       { name: "lm-studio-qwen3-14b", configured: true, added: false },
     ]);
-    expect(stderr).toBe(`All of them are in ${path} already.\n`);
+    expect(stderr).toBe(`All that can be used is in ${path} already.\n`);
     expect(readFileSync(path, "utf8")).toBe(before);
   });
 
