@@ -96,6 +96,8 @@ const lines: [line: string, options?: CliOptions][] = [
   ["get tools -p one -o wide"],
   ["get tools -p one -o name"],
   ["get tools -p one -o yaml"],
+  ["logs one"],
+  ["logs one -o json"],
   ["get servers -o wide"],
   ["describe server one"],
   ["describe template one"],

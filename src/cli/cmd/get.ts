@@ -54,7 +54,7 @@ export const get = defineVerb({
     const found = await resolveTargets([args.kind, ...args.names], context);
     // An export has what apply can create.
     const targets =
-      args.kind === "all" && format.as === "yaml"
+      args.kind === "all" && ["json", "yaml"].includes(format.as)
         ? found.filter(({ kind }) => allowsWrite(kind, "create"))
         : found;
     if (args.watch) {

@@ -41,7 +41,7 @@ export const services: readonly BuiltInTemplate[] = [
   {
     name: "docker",
     description:
-      "Containers, images and networks of the Docker on the server's host. Whoever uses it is root there",
+      "Containers, images and networks of the Docker on the server's host. Whoever uses it is root on that host",
     parameters: [optional("SOCKET", "The socket of Docker, as an absolute path", "/var/run/docker.sock")],
     server: {
       package: "pypi:mcp-server-docker==0.3.0",

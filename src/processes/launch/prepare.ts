@@ -1,5 +1,5 @@
-import { homedir } from "node:os";
 import { AppError } from "../../errors.ts";
+import { homeFolder } from "../home-folder.ts";
 import { launcherLists } from "../launchers/launchers.ts";
 import { parsePackage } from "../launchers/package-source.ts";
 import type { ResourceLimits } from "../resource-limits.ts";
@@ -22,7 +22,7 @@ export interface LaunchHost {
 
 /** Makes the host from the environment of this process. */
 export function launchHost(env: Readonly<Record<string, string | undefined>>): LaunchHost {
-  return { env, home: env["HOME"] || homedir(), levels: sandboxLevels({ env }) };
+  return { env, home: homeFolder(env), levels: sandboxLevels({ env }) };
 }
 
 /** Options of a launch. */
