@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../../mcp/messages.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import { type CallerGroup, concerns, groupOf } from "../caller-group.ts";
 import type { McpServers, ServerNotice } from "../types.ts";
 import type { ClientExchange, ResourceSubscriber } from "./exchange.ts";
 
@@ -7,13 +8,18 @@ import type { ClientExchange, ResourceSubscriber } from "./exchange.ts";
 interface Watch {
   server: McpServerRow;
   uri: string;
+  /** The callers whose instance tells the changes. Those of another group do not learn of them (T171). */
+  group: CallerGroup;
   /** The URIs by which each follower knows it. */
   followers: Map<ResourceSubscriber, string>;
   /** Ends when the server has been asked to tell changes. */
   begun: Promise<void>;
 }
 
-/** The resources that clients follow. A server is asked once for each, however many clients follow it. */
+/**
+ * The resources that clients follow. A server is asked once for each, however many clients follow it that share its
+ * instances.
+ */
 export class ResourceWatches {
   readonly #servers: McpServers;
   readonly #watches = new Map<string, Watch>();
@@ -40,7 +46,8 @@ export class ResourceWatches {
     { server, original }: { server: McpServerRow; original: string },
     { caller }: Pick<ClientExchange, "caller">,
   ): Promise<void> {
-    const key = `${server.id} ${original}`;
+    const group = groupOf(server.spec.sharing, caller);
+    const key = JSON.stringify([server.id, group.key, original]);
     const request = (method: string): Promise<JsonObject> =>
       this.#servers.call({
         server,
@@ -53,6 +60,7 @@ export class ResourceWatches {
     const watch = this.#watches.get(key) ?? {
       server,
       uri: original,
+      group,
       followers: new Map<ResourceSubscriber, string>(),
       begun: request("resources/subscribe").then(() => undefined),
     };
@@ -81,11 +89,13 @@ export class ResourceWatches {
     this.#watches.clear();
   }
 
-  #take({ serverId, notification: { method, params } }: ServerNotice): void {
+  #take(notice: ServerNotice): void {
+    const { serverId, notification } = notice;
+    const { method, params } = notification;
     const uri = params?.["uri"];
     if (method !== "notifications/resources/updated" || typeof uri !== "string") return;
     for (const watch of this.#watches.values()) {
-      if (watch.server.id !== serverId) continue;
+      if (watch.server.id !== serverId || !concerns(notice, watch.group)) continue;
       // The update may be about a part of the resource.
       if (uri !== watch.uri && !uri.startsWith(`${watch.uri.replace(/\/$/, "")}/`)) continue;
       for (const [follower, known] of watch.followers)

@@ -1,27 +1,9 @@
 import { AppError } from "../../../errors.ts";
-import type { McpCaller } from "../types.ts";
+import type { CallerGroup } from "../caller-group.ts";
 import type { Instance } from "./instance.ts";
-
-/** The part of the callers that share instances. */
-export interface CallerGroup {
-  /** "" for all callers. */
-  key: string;
-  principalId: string;
-  userId: string;
-  session?: string;
-}
 
 /** The most groups of one server, and those of one user. */
 const most = { perServer: 100, perUser: 10 };
-
-/** Returns the group of a caller. */
-export function groupOf(sharing: "shared" | "principal" | "session", caller: McpCaller): CallerGroup {
-  const { id: principalId, userId } = caller.principal;
-  if (sharing === "shared") return { key: "", principalId: "", userId: "" };
-  if (sharing === "principal") return { key: principalId, principalId, userId };
-  // The id of a session alone does not prove who uses it.
-  return { key: `${principalId} ${caller.session}`, principalId, userId, session: caller.session };
-}
 
 /** The instances of one server, by the callers that share them. */
 export class InstanceGroups {
@@ -34,6 +16,16 @@ export class InstanceGroups {
   /** Returns the callers of an instance; undefined for one that all share. */
   callersOf(instance: Instance): CallerGroup | undefined {
     return instance.key === "" ? undefined : this.#groups.get(instance.key)?.group;
+  }
+
+  /** Returns the groups whose instances follow resources, with the URIs. */
+  followers(): [CallerGroup, string[]][] {
+    return [...this.#groups.values()]
+      .map(({ group, instances }): [CallerGroup, string[]] => [
+        group,
+        instances.flatMap(({ followed }) => [...followed]),
+      ])
+      .filter(([, uris]) => uris.length > 0);
   }
 
   /**

@@ -54,6 +54,8 @@ export class Instance {
   readonly key: string;
   readonly log: InstanceLog;
   readonly queue: FairQueue;
+  /** The resources whose changes the server tells on it. It runs for as long as there are any. */
+  readonly followed = new Set<string>();
   /** The id of its row. Another one after somebody has deleted the row. */
   id: string;
   state: InstanceState = "stopped";
@@ -209,7 +211,7 @@ export class Instance {
     if (this.#failures > 0 && this.#startedAt !== undefined && now - this.#startedAt > stableTime)
       this.#failures = 0;
     const isBusy = this.queue.load > 0;
-    if (!isBusy && idleTime > 0 && now - this.usedAt >= idleTime)
+    if (!isBusy && this.followed.size === 0 && idleTime > 0 && now - this.usedAt >= idleTime)
       return void this.stop("idle").catch(() => undefined);
     void this.#health.run(connection, check, isBusy ? callTime : 0).then((reason) => {
       if (reason === undefined || connection !== this.#connection) return;
@@ -267,6 +269,7 @@ export class Instance {
     if (!reason) {
       this.log.line("the session is not known any more and is made again");
       this.#set("stopped");
+      if (this.followed.size > 0) this.start().catch(() => undefined);
       return;
     }
     this.#failed(reason);

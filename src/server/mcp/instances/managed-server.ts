@@ -7,12 +7,14 @@ import { McpFailure } from "../../../mcp/rpc-error.ts";
 import { readListing } from "../../../mcp/upstream/listing.ts";
 import type { Time } from "../../../time.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import { type CallerGroup, groupOf } from "../caller-group.ts";
 import type { McpCaller, ServerCall, ServerNotice } from "../types.ts";
 import { callInstance } from "./call-instance.ts";
 import type { McpConnection } from "./connection.ts";
+import { followAgain } from "./follow-again.ts";
 import { checkSettings } from "./health-check.ts";
 import { Instance, type InstanceOwner, type InstanceSettings } from "./instance.ts";
-import { groupOf, InstanceGroups } from "./instance-groups.ts";
+import { InstanceGroups } from "./instance-groups.ts";
 import { instanceStatus, type NodeFacts } from "./instance-status.ts";
 import { hasOtherTools, keepListing } from "./listings.ts";
 import { InstanceLog } from "./logs/instance-log.ts";
@@ -85,12 +87,21 @@ export class ManagedServer implements InstanceOwner {
   /** Calls the server. @throws RpcError of the server; AppError if there is no answer */
   async call(call: ServerCall): Promise<JsonObject> {
     const { principal } = call.caller;
-    const instance = this.#instanceFor(call.caller);
-    // One that has stopped follows nothing any more, and is not started for this.
-    if (call.method === "resources/unsubscribe" && !instance.connection) return {};
+    const { method, params } = call;
+    const uri = /^resources\/(un)?subscribe$/.test(method) ? String(params["uri"]) : undefined;
+    // One of the instances follows resources, so that none is told twice.
+    const instance =
+      uri === undefined ? this.#instanceFor(call.caller) : this.#instanceGroup(call.caller)[0]!;
+    if (uri !== undefined && method === "resources/unsubscribe") {
+      instance.followed.delete(uri);
+      // One that has stopped follows nothing any more, and is not started for this.
+      if (!instance.connection) return {};
+    }
     if (!instance.queue.tryEnter()) await instance.queue.enter(principal.id, call.signal);
     try {
-      return await callInstance(instance, call, this.time, () => this.#row);
+      const result = await callInstance(instance, call, this.time, () => this.#row);
+      if (uri !== undefined && method === "resources/subscribe") instance.followed.add(uri);
+      return result;
     } finally {
       instance.queue.leave();
       const { catalogue, now } = this.#options;
@@ -137,7 +148,16 @@ export class ManagedServer implements InstanceOwner {
 
   /** Replaces all instances. Calls under way may finish on the old ones. */
   renew(reason: string): void {
+    const followers = this.#groups.followers();
     this.#retireAll(() => true, reason, this.settings().callTime);
+    // Under another kind of sharing these callers have other instances.
+    for (const [group, uris] of followers) {
+      const isSame = (group.key === "") === (this.#row.spec.sharing === "shared");
+      const [instance] = isSame && this.#row.spec.replicas > 0 ? this.#instancesOf(group, 1) : [];
+      if (!instance) continue;
+      for (const uri of uris) instance.followed.add(uri);
+      instance.start().catch(() => undefined);
+    }
     this.listIfUnknown();
   }
 
@@ -208,6 +228,7 @@ export class ManagedServer implements InstanceOwner {
         at: new Date(now()).toISOString(),
         isShared,
       });
+      followAgain(instance, connection, listTime);
       return connection;
     } catch (error) {
       await opened?.close();
@@ -218,8 +239,8 @@ export class ManagedServer implements InstanceOwner {
     }
   }
 
-  isWanted({ usedAt }: Instance): boolean {
-    if (this.#isMissing) return true;
+  isWanted({ usedAt, followed }: Instance): boolean {
+    if (this.#isMissing || followed.size > 0) return true;
     const { idleTime } = this.settings();
     return idleTime === 0 || this.time.elapsed() - usedAt < idleTime;
   }
@@ -277,7 +298,7 @@ export class ManagedServer implements InstanceOwner {
     return this.#instancesOf(group, group.key === "" ? replicas : 1);
   }
 
-  #instancesOf(group: Parameters<InstanceGroups["of"]>[0], count: number): readonly Instance[] {
+  #instancesOf(group: CallerGroup, count: number): readonly Instance[] {
     const make = () => this.#make(group.key);
     return this.#groups.of(group, count, make, (instance) => this.#end(instance, "others need its place", 0));
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { groupOf } from "../../../../src/server/mcp/caller-group.ts";
 import type { Instance } from "../../../../src/server/mcp/instances/instance.ts";
-import { groupOf, InstanceGroups } from "../../../../src/server/mcp/instances/instance-groups.ts";
+import { InstanceGroups } from "../../../../src/server/mcp/instances/instance-groups.ts";
 import type { McpCaller } from "../../../../src/server/mcp/types.ts";
 
 function caller(userId: string, session = "s"): McpCaller {

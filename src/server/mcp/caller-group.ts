@@ -1,0 +1,27 @@
+import type { McpServerRow } from "../core/store/typed-rows.ts";
+import type { McpCaller, ServerNotice } from "./types.ts";
+
+/** The part of the callers that share instances of a server. */
+export interface CallerGroup {
+  /** "" for all callers. */
+  key: string;
+  principalId: string;
+  userId: string;
+  session?: string;
+}
+
+/** Returns the group of a caller. */
+export function groupOf(sharing: McpServerRow["spec"]["sharing"], caller: McpCaller): CallerGroup {
+  const { id: principalId, userId } = caller.principal;
+  if (sharing === "shared") return { key: "", principalId: "", userId: "" };
+  if (sharing === "principal") return { key: principalId, principalId, userId };
+  // The id of a session alone does not prove who uses it.
+  return { key: `${principalId} ${caller.session}`, principalId, userId, session: caller.session };
+}
+
+/** True if a message that a server sends by itself concerns the callers of a group. */
+export function concerns(notice: ServerNotice, group: CallerGroup): boolean {
+  if (!notice.for) return true;
+  const { principalId, session } = notice.for;
+  return principalId === group.principalId && (session === undefined || session === group.session);
+}
