@@ -130,9 +130,9 @@ export async function attempt(
       shapes: answerShapes[dialectOfAnswer(operation, prepared)],
       wire: dialects[operation],
       ...(keeps && { onResponseId: (id: string) => keepStreamed(context, prepared.llm, id) }),
-      onComplete({ answer }) {
+      onComplete({ answer, usage }) {
         if (!answer) return;
-        if (keeps) context.background.drop({ principal, id: answer.id });
+        if (keeps) context.background.count({ principal, id: answer.id }, usage);
         context.onAnswer(answer, prepared.llm);
       },
     });

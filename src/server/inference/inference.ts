@@ -75,7 +75,7 @@ export class Inference {
     this.#answers = new AnswerMemory(this.#pace.elapsed);
     this.#sealed = new SealedOrigins(this.#pace.elapsed);
     this.#objects = new ProviderObjects(deps.catalogue.store, deps.now);
-    this.#background = new BackgroundUsage(deps.audit, deps.limits, deps.now, this.#pace.elapsed);
+    this.#background = new BackgroundUsage(deps.audit, deps.now, this.#pace.elapsed);
     this.#stateCalls = new StateCalls(deps, this.#objects, this.#background, this.#learned);
     deps.metrics.waiting(() => this.#queues.waiting);
     const { catalogue, metrics } = deps;

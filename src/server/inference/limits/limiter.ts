@@ -140,13 +140,6 @@ export class Limiter {
     };
   }
 
-  /** Adds usage that becomes known after its call has ended. */
-  book(principal: Principal, llm: LlmRow, usage: Usage, model?: string): void {
-    const used = { tokens: tokensOf(usage), costMicros: costOf(llm, usage, model) ?? 0 };
-    const day = dayOf(this.#now());
-    for (const account of this.#accountsOf(principal)) account.add(used, day, this.#elapsed());
-  }
-
   #check(
     { row, limits, accounts: ids }: LimitHolder,
     llms: readonly LlmRow[],

@@ -1,10 +1,12 @@
+import { dialects } from "../../../wire/dialects/index.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
 import { type Principal, tokenIdOf } from "../../core/access/policy.ts";
 import { costOf } from "../../core/prices.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
-import type { Limiter } from "../limits/limiter.ts";
+import type { SentRequest } from "../estimated-usage.ts";
+import type { Admission } from "../limits/limiter.ts";
 
 /** An answer that a provider makes in the background. */
 export interface BackgroundAnswer {
@@ -13,7 +15,13 @@ export interface BackgroundAnswer {
   llm: LlmRow;
   model: string | undefined;
   id: string;
+  /** The reservation of its call, which lasts until its usage is known. */
+  admission: Admission | undefined;
+  sent: SentRequest | undefined;
 }
+
+/** The name of an answer: ids of providers are known by their owner only. */
+type AnswerName = Pick<BackgroundAnswer, "principal" | "id">;
 
 interface Pending extends BackgroundAnswer {
   since: number;
@@ -21,14 +29,19 @@ interface Pending extends BackgroundAnswer {
   looks: number;
 }
 
-/** The most answers that are waited for. The oldest is given up first. */
+/** The most answers that are waited for. The oldest is settled first. */
 const mostPending = 1_000;
 /** The most answers that are looked at in one run. */
 const mostLooks = 20;
 /** Milliseconds. */
 const shortestWait = 5_000;
 const longestWait = 60_000;
-const longestAnswer = 24 * 60 * 60_000;
+const longestLife = 24 * 60 * 60_000;
+
+/** No model writes faster. */
+const tokensPerSecond = 200;
+/** The longest answer of current models. Tokens. */
+const longestAnswer = 128_000;
 
 const running: readonly unknown[] = ["queued", "in_progress"];
 
@@ -37,21 +50,28 @@ export function isRunning(answer: unknown): boolean {
   return isObject(answer) && running.includes(answer.status);
 }
 
+/** Returns the usage that an answer reports; undefined if it has ended without a report that can be believed. */
+export function reportedUsage(answer: unknown): Usage | undefined {
+  const usage = dialects.responses.usage(answer);
+  const isReported = usage && usage.promptTokens + usage.completionTokens > 0;
+  // A provider bills nothing for an answer that it failed to make.
+  return isReported ? usage : isObject(answer) && answer.status === "failed" ? noUsage : undefined;
+}
+
 /**
  * Books the usage of answers that providers make in the background: it is known only when the answer has ended. The
- * server looks for it itself, so that a caller who never fetches an answer pays for it too (T133).
+ * server looks for it itself, so that a caller who never fetches an answer pays for it too. An answer of which no usage
+ * becomes known, because its caller deletes or cancels it, counts as what it can have used in its time (T133).
  */
 export class BackgroundUsage {
   readonly #audit: Audit;
-  readonly #limits: Limiter;
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #pending = new Map<string, Pending>();
 
   /** @param elapsed monotonic milliseconds */
-  constructor(audit: Audit, limits: Limiter, now: () => number, elapsed: () => number) {
+  constructor(audit: Audit, now: () => number, elapsed: () => number) {
     this.#audit = audit;
-    this.#limits = limits;
     this.#now = now;
     this.#elapsed = elapsed;
   }
@@ -59,36 +79,55 @@ export class BackgroundUsage {
   /** Waits for the end of an answer. */
   add(answer: BackgroundAnswer): void {
     const since = this.#elapsed();
+    // A provider that gives an id twice does not make the first answer free.
+    this.settle(answer).catch(() => {});
     this.#pending.set(keyOf(answer), { ...answer, since, nextLook: since + shortestWait, looks: 0 });
-    if (this.#pending.size > mostPending) this.#pending.delete(this.#pending.keys().next().value!);
+    if (this.#pending.size <= mostPending) return;
+    const [oldest] = this.#pending.values();
+    // Its usage is counted even where its event cannot be written.
+    this.settle(oldest!).catch(() => {});
   }
 
-  /** Returns the answers at which it is time to look. The next look at each is later. */
+  /** Returns the answer if it is waited for. */
+  pending(answer: AnswerName): BackgroundAnswer | undefined {
+    return this.#pending.get(keyOf(answer));
+  }
+
+  /** Returns the answers at which it is time to look, and notes that they were looked at: the next time is later. */
   due(): BackgroundAnswer[] {
     const now = this.#elapsed();
     const due: BackgroundAnswer[] = [];
-    for (const [key, pending] of this.#pending) {
-      if (pending.since < now - longestAnswer) this.#pending.delete(key);
-      else if (pending.nextLook <= now && due.length < mostLooks) {
-        pending.nextLook = now + Math.min(longestWait, shortestWait * 2 ** ++pending.looks);
-        due.push(pending);
-      }
+    for (const pending of this.#pending.values()) {
+      if (pending.nextLook > now) continue;
+      if (due.push(pending) === mostLooks) break;
+      pending.nextLook = now + Math.min(longestWait, shortestWait * 2 ** ++pending.looks);
     }
     return due;
   }
 
-  /** Gives up an answer that its provider does not have any more. */
-  drop(answer: Pick<BackgroundAnswer, "principal" | "id">): void {
-    this.#pending.delete(keyOf(answer));
+  /** True for an answer that has been waited for too long. */
+  isOverdue(answer: AnswerName): boolean {
+    const { since } = this.#pending.get(keyOf(answer)) ?? {};
+    return since !== undefined && since < this.#elapsed() - longestLife;
   }
 
-  /** Books the usage of an answer that has ended, once. Throws AppError if the audit event cannot be written. */
-  async settle(answer: Pick<BackgroundAnswer, "principal" | "id">, usage: Usage = noUsage): Promise<void> {
+  /** Counts the usage of an answer whose own call reports it. */
+  count(answer: AnswerName, usage: Usage): void {
+    this.#take(answer, usage);
+  }
+
+  /**
+   * Books the usage of an answer that has ended, once.
+   *
+   * @param usage undefined if nobody will ever report it: then an estimate counts
+   * @throws AppError if the audit event cannot be written
+   */
+  async settle(answer: AnswerName, usage?: Usage): Promise<void> {
     const pending = this.#pending.get(keyOf(answer));
     if (!pending) return;
-    this.#pending.delete(keyOf(answer));
+    const counted = usage ?? this.#estimate(pending);
+    this.#take(answer, counted);
     const { requestId, principal, llm, model, id } = pending;
-    this.#limits.book(principal, llm, usage, model);
     await this.#audit.record({
       at: this.#now(),
       action: "llm_inference_call",
@@ -98,18 +137,35 @@ export class BackgroundUsage {
       status: 200,
       dialect: "responses",
       streaming: false,
-      promptTokens: usage.promptTokens,
-      completionTokens: usage.completionTokens,
-      cachedTokens: usage.cachedTokens,
-      costMicros: costOf(llm, usage, model),
+      promptTokens: counted.promptTokens,
+      completionTokens: counted.completionTokens,
+      cachedTokens: counted.cachedTokens,
+      costMicros: costOf(llm, counted, model),
       llm: llm.name,
       type: llm.spec.type,
       ...(model !== undefined && { model }),
-      detail: { settles: id },
+      detail: { settles: id, ...(!usage && { estimated: true }) },
     });
+  }
+
+  #take(answer: AnswerName, usage: Usage): void {
+    const pending = this.#pending.get(keyOf(answer));
+    if (!pending) return;
+    this.#pending.delete(keyOf(answer));
+    pending.admission?.settle(pending.llm, usage, pending.model);
+  }
+
+  /** Returns what an answer can have used since its call. */
+  #estimate({ sent, since }: Pending): Usage {
+    const written = Math.ceil(((this.#elapsed() - since) / 1000) * tokensPerSecond);
+    return {
+      ...noUsage,
+      promptTokens: sent?.promptTokens ?? 0,
+      completionTokens: Math.min(written, sent?.maxTokens ?? longestAnswer),
+    };
   }
 }
 
-function keyOf({ principal, id }: Pick<BackgroundAnswer, "principal" | "id">): string {
+function keyOf({ principal, id }: AnswerName): string {
   return `${principal.id} ${id}`;
 }

@@ -24,9 +24,11 @@ export function keepStreamed(context: CallContext, llm: LlmRow, id: string): voi
   context.objects.keep(context.call.principal.id, id, llm, "response").catch(() => {});
 }
 
-/** The answer goes on when the caller has left: what it uses is booked when it has ended, without an estimate. */
+/** The answer goes on when the caller has left: what it uses is known, and booked, when it has ended. */
 function awaitUsage({ call, record, background }: CallContext, llm: LlmRow, id: string): void {
   const { principal, requestId } = call;
-  background.add({ principal, requestId, llm, model: record.facts.model, id });
+  const { admission, sent } = record;
+  background.add({ principal, requestId, llm, model: record.facts.model, id, admission, sent });
+  record.admission = undefined;
   record.sent = undefined;
 }

@@ -15,7 +15,7 @@ import { keyOf, providerOf } from "../provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "../provider-response.ts";
 import { type ParsedRequest, requestedModel } from "../request.ts";
 import { openStream, streamHeaders } from "../stream.ts";
-import { type BackgroundUsage, isRunning } from "./background-usage.ts";
+import { type BackgroundAnswer, type BackgroundUsage, isRunning, reportedUsage } from "./background-usage.ts";
 import { unknownObject } from "./placed-request.ts";
 import { keepsState, type ProviderObjects } from "./provider-objects.ts";
 import { StateRecord } from "./state-record.ts";
@@ -59,22 +59,24 @@ export class StateCalls {
   async settleBackground(): Promise<void> {
     for (const answer of this.#background.due()) {
       const llm = this.#deps.catalogue.snapshot.byId.get(answer.llm.id) as LlmRow | undefined;
-      if (!llm || !keepsState(llm)) this.#background.drop(answer);
-      else await this.#look(answer, llm).catch(() => {});
+      const isLost = !llm || !keepsState(llm) || this.#background.isOverdue(answer);
+      const settled = isLost ? this.#background.settle(answer) : this.#look(answer, llm);
+      await settled.catch(() => {});
     }
   }
 
-  async #look(answer: ReturnType<BackgroundUsage["due"]>[number], llm: LlmRow): Promise<void> {
+  /** Books the usage of an answer if it has ended, or is gone. Throws AppError, TypeError. */
+  async #look(answer: BackgroundAnswer, llm: LlmRow): Promise<void> {
     const key = await keyOf(llm, this.#deps.secrets);
     const url = this.#url(llm, `${operations.responses.path}/${answer.id}`);
     const response = await this.#send(llm, key, "GET", url, AbortSignal.timeout(30_000));
     if (!isSuccess(response)) {
       response.cancel();
-      if (response.status === 404) this.#background.drop(answer);
+      if (response.status === 404) await this.#background.settle(answer);
       return;
     }
     const body = parsedObject((await response.bytes(maxParsedBytes)).toString("utf8"));
-    if (body && !isRunning(body)) await this.#background.settle(answer, dialects.responses.usage(body));
+    if (body && !isRunning(body)) await this.#background.settle(answer, reportedUsage(body));
   }
 
   async #answer(call: StateCall, record: StateRecord): Promise<Response> {
@@ -84,6 +86,9 @@ export class StateCalls {
     record.llm = llm;
     if (item !== undefined && !safeId.test(item)) throw unknownObject("Item", item);
     this.#deps.limits.admit(principal, [llm], 0, 0).settle(llm, noUsage);
+    const running = route.does === "delete" && this.#background.pending({ principal, id: id! });
+    // It may have ended, and nobody can ask any more when it is deleted.
+    if (running) await this.#look(running, llm);
     const key = await keyOf(llm, this.#deps.secrets);
     const { adapter, timeouts } = providerOf(llm);
     const path = route.path.replace(":id", id ?? "").replace(":item", item ?? "") as StateRoute["path"];
@@ -124,8 +129,7 @@ export class StateCalls {
   /** Notes what a whole answer of the provider tells: an object that is new or gone, an answer that has ended. */
   async #note({ route, id, principal }: StateCall, llm: LlmRow, bytes: Buffer): Promise<void> {
     if (route.does === "delete") {
-      // Its usage was not known, and never will be.
-      this.#background.drop({ principal, id: id! });
+      await this.#background.settle({ principal, id: id! });
       return this.#objects.forget(principal.id, id!);
     }
     const isAnswer = route.path === "/v1/responses/:id" || route.does === "cancel";
@@ -135,8 +139,7 @@ export class StateCalls {
     if (route.does === "create") {
       if (typeof body["id"] === "string")
         await this.#objects.keep(principal.id, body["id"], llm, "conversation");
-    } else if (!isRunning(body))
-      await this.#background.settle({ principal, id: id! }, dialects.responses.usage(body));
+    } else if (!isRunning(body)) await this.#background.settle({ principal, id: id! }, reportedUsage(body));
   }
 
   /** Returns the llm that holds the object, or in which one is created. Throws AppError. */

@@ -56,6 +56,60 @@ it("books the usage of an answer that nobody fetches, and limits count it (T133)
   expect(provider.seen.map(({ method }) => method)).toEqual(["POST", "GET"]);
 });
 
+it("counts a deleted answer as what it can have used, or as what it has used when it had ended (T133)", async () => {
+  let now = 0;
+  const pace = { ...systemPace, wait: async () => {}, elapsed: () => now };
+  const { server, call, end, provider } = await inBackground({ pace });
+  await call("POST", path, { ...asked, max_output_tokens: 300 });
+  now += 1000;
+  expect((await call("DELETE", `${path}/resp_1`)).body.deleted).toBe(true);
+  const [estimated] = await events(server);
+  expect(estimated).toMatchObject({ completionTokens: 200, detail: { settles: "resp_1", estimated: true } });
+  expect(estimated!.promptTokens).toBeGreaterThan(10);
+  await call("POST", path, asked);
+  end("resp_2");
+  await call("DELETE", `${path}/resp_2`);
+  const [settled] = await events(server);
+  expect(settled).toMatchObject({ promptTokens: 7, completionTokens: 5, detail: { settles: "resp_2" } });
+  expect(settled!.detail).not.toHaveProperty("estimated");
+  expect(provider.seen.map(({ method }) => method)).toEqual([
+    "POST",
+    "GET",
+    "DELETE",
+    "POST",
+    "GET",
+    "DELETE",
+  ]);
+});
+
+it("counts an answer that is cancelled without a report, or gone at its provider, by an estimate (T133)", async () => {
+  let now = 0;
+  const pace = { ...systemPace, wait: async () => {}, elapsed: () => now };
+  const { server, call, kept } = await inBackground({ pace, tick: 20 });
+  await call("POST", path, { ...asked, max_output_tokens: 300 });
+  now += 60_000;
+  kept.clear();
+  await expect.poll(async () => (await events(server)).length).toBe(2);
+  const [gone] = await events(server);
+  expect(gone).toMatchObject({ completionTokens: 300, detail: { settles: "resp_1", estimated: true } });
+  await call("POST", path, { ...asked, metadata: { cancel: "unreported" } });
+  await call("POST", `${path}/resp_2/cancel`);
+  const [cancelled] = await events(server);
+  expect(cancelled).toMatchObject({ detail: { settles: "resp_2", estimated: true } });
+});
+
+it("keeps the reservation of an answer until it has ended, so that many at once do not pass a limit (T133)", async () => {
+  const { server, end } = await inBackground();
+  const { call } = await server.user("ann", [{ role: "run", resource: "llms" }]);
+  await must(server.admin("PUT", "/api/v1/users/ann", { limits: { tokensPerDay: 2500 } }));
+  const statuses = [];
+  for (let n = 0; n < 4; n++) statuses.push((await call("POST", path, asked)).status);
+  expect(statuses).toEqual([200, 200, 429, 429]);
+  end("resp_1");
+  expect((await call("GET", `${path}/resp_1`)).body.status).toBe("completed");
+  expect((await call("POST", path, asked)).status).toBe(200);
+});
+
 it("books a stream in the background once, where it comes to its end", async () => {
   const { server, call } = await inBackground();
   const { text } = await call("POST", path, { ...asked, stream: true });

@@ -22,7 +22,15 @@ export function keeper() {
     if (type === "responses" && method === "POST" && id === "") {
       const made = `resp_${++count}`;
       const status = body.background ? "queued" : "completed";
-      const done = { id: made, object: "response", status, output: [message("hello")], model: "up", usage };
+      const done = {
+        id: made,
+        object: "response",
+        status,
+        output: [message("hello")],
+        model: "up",
+        usage,
+        metadata: body.metadata,
+      };
       const whole = body.background ? { ...done, output: [], usage: null } : done;
       if (body.store !== false) kept.set(made, whole);
       if (!body.stream) return answer(200, whole);
@@ -41,7 +49,10 @@ export function keeper() {
       kept.delete(id);
       return answer(200, { id, object: `${object.object}.deleted`, deleted: true });
     }
-    if (rest[0] === "cancel") return answer(200, Object.assign(object, { status: "cancelled", usage }));
+    if (rest[0] === "cancel") {
+      const reported = object.metadata?.cancel === "unreported" ? null : usage;
+      return answer(200, Object.assign(object, { status: "cancelled", usage: reported }));
+    }
     if (rest[0] === "input_items" || rest[0] === "items")
       return answer(200, { object: "list", data: [{ id: "msg_in", type: "message" }], has_more: false });
     if (target.includes("stream=true"))
