@@ -21,7 +21,7 @@ export default defineConfig({
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000 } },
     globalSetup: "test/global-setup.ts",
-    reporters: process.env["CI"] ? ["default", "./test/count-reporter.ts"] : ["default"],
+    reporters: ["default", "./test/count-reporter.ts"],
     coverage: {
       provider: "v8",
       include: ["src/**"],

@@ -49,7 +49,7 @@ export async function measureThroughput(
   });
 }
 
-/** What one run measured, with the processor time for a request in microseconds. */
+/** The figures of one run, with the processor time for a request in microseconds. */
 type Measured = LoadResult & { cpu: number };
 
 /** Runs all subjects one after another, each round in another order, and compares within a round. */

@@ -38,7 +38,7 @@ export class Play {
   readonly #calls: readonly Omit<ToolCall, "id">[];
   #overflowed = false;
   #made = 0;
-  /** What the model missed, in words. */
+  /** The things that the model missed, in words. */
   readonly faults: string[] = [];
   /** Errors that the provider sent. The server may have mended the call and asked again. */
   readonly refusals: string[] = [];

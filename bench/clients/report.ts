@@ -8,7 +8,7 @@ interface Result {
   failure: string | undefined;
 }
 
-/** What was found with one client. */
+/** The results of one client. */
 export interface Row {
   client: Client;
   results: Result[];

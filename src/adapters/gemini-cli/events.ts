@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { ByteBuffer } from "../../wire/byte-buffer.ts";
+import { ByteLines } from "../../wire/byte-lines.ts";
 import { parsedObject } from "../../wire/json.ts";
 
 /** One line of `--output-format stream-json`: https://geminicli.com/docs/cli/headless. */
@@ -25,19 +25,17 @@ export interface GeminiStats {
   cached?: unknown;
 }
 
-const lineFeed = 10;
-const decoder = new TextDecoder();
-
 /** Reads events from bytes that are cut anywhere. Time is linear in the bytes, however small the pieces are. */
 export class GeminiEvents {
   readonly #maxBytes: number;
-  readonly #line = new ByteBuffer();
+  readonly #lines: ByteLines;
   #bytes = 0;
   #isStarted = false;
 
   /** @param maxBytes The most bytes of a whole run. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+    this.#lines = new ByteLines(maxBytes);
   }
 
   /**
@@ -51,25 +49,19 @@ export class GeminiEvents {
     if (this.#bytes > this.#maxBytes)
       throw new AppError("provider_error", `gemini wrote more than ${this.#maxBytes} bytes`);
     const events: GeminiEvent[] = [];
-    let from = 0;
-    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, from)) {
-      this.#line.append(bytes.subarray(from, end));
-      from = end + 1;
-      this.#read(events);
-    }
-    if (from < bytes.length) this.#line.append(bytes.subarray(from));
+    for (const line of this.#lines.push(bytes)) this.#read(line, events);
     return events;
   }
 
   /** Ends the run. Returns an event that lacked only its line end. */
   end(): GeminiEvent[] {
     const events: GeminiEvent[] = [];
-    this.#read(events);
+    this.#read(this.#lines.rest(), events);
     return events;
   }
 
-  #read(events: GeminiEvent[]): void {
-    const line = decoder.decode(this.#line.take()).trim();
+  #read(text: string, events: GeminiEvent[]): void {
+    const line = text.trim();
     if (line === "") return;
     const event = parsed(line);
     if (event) {

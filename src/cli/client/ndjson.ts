@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { ByteLines, LineTooLong } from "../../wire/byte-lines.ts";
 import { parsedAnswer, unexpectedAnswer } from "./answer-text.ts";
 import type { AnswerShape } from "./shape.ts";
 
@@ -16,18 +17,15 @@ export async function* ndjson<T>(
   shape: AnswerShape<T>,
   signal: AbortSignal,
 ): AsyncGenerator<T> {
-  const decoder = new TextDecoder();
-  let rest = "";
+  const lines = new ByteLines(longestLine);
   try {
-    for await (const bytes of answer) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop()!;
-      if (rest.length > longestLine) throw unexpectedAnswer("a line of it is too long");
-      for (const line of lines) if (line.trim() !== "") yield parsedAnswer(line, shape);
-    }
+    for await (const bytes of answer)
+      for (const line of lines.push(bytes)) if (line.trim() !== "") yield parsedAnswer(line, shape);
+    const rest = lines.rest();
     if (isJson(rest)) yield parsedAnswer(rest, shape);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
+    if (cause instanceof LineTooLong) throw unexpectedAnswer("a line of it is too long");
     if (signal.aborted) throw new AppError("interrupted", "interrupted", { cause });
   }
 }

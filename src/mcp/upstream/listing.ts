@@ -10,7 +10,7 @@ export interface ServerListing {
   resourceTemplates: JsonObject[];
 }
 
-/** What was read of a server's lists. */
+/** The lists of a server, as far as they were read. */
 export interface ReadListing extends ServerListing {
   /** The number of entries that are not in the lists: too many, too large, or no objects. */
   leftOut: number;

@@ -1,4 +1,4 @@
-import { Pieces } from "../../wire/pieces.ts";
+import { ByteLines, LineTooLong } from "../../wire/byte-lines.ts";
 import type { RpcMessage } from "../messages.ts";
 import { parseMessages } from "./pending.ts";
 import { type MessageStream, StreamWire } from "./stream-wire.ts";
@@ -17,8 +17,6 @@ export const maxMessageBytes = 10 * 1024 * 1024;
 
 /** The most characters of a line that is no message, for the log. */
 const noiseLength = 500;
-
-const lineFeed = 10;
 
 /** Speaks to a server over the pipes of its process: one message a line. Other lines go to `onNoise`. */
 export function stdioWire(process: SpeakingProcess, events: WireEvents): StreamWire {
@@ -44,16 +42,11 @@ export function stdioWire(process: SpeakingProcess, events: WireEvents): StreamW
 
 /** Hands on each whole line. @throws if a line is longer than `maxMessageBytes` */
 async function readLines(output: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
-  const line = new Pieces();
-  for await (const bytes of output) {
-    let from = 0;
-    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, from)) {
-      line.add(bytes.subarray(from, end));
-      from = end + 1;
-      take(line.take().toString("utf8"));
-    }
-    line.add(bytes.subarray(from));
-    if (line.length > maxMessageBytes)
-      throw new Error(`the server sent a message of more than ${maxMessageBytes / 1024 / 1024} MB`);
+  const lines = new ByteLines(maxMessageBytes);
+  try {
+    for await (const bytes of output) for (const line of lines.push(bytes)) take(line);
+  } catch (error) {
+    if (!(error instanceof LineTooLong)) throw error;
+    throw new Error(`the server sent a message of more than ${maxMessageBytes / 1024 / 1024} MB`);
   }
 }

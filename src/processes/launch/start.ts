@@ -20,7 +20,7 @@ const timeouts = { grace: 5_000, kill: 10_000 };
 
 /** A program that runs. */
 export interface RunningLaunch extends PipedProcess {
-  /** What it and its descendants use, at the last look. */
+  /** The use of the program and its descendants, at the last look. */
   readonly usage: ResourceUsage;
   /** The reason for which mcpctl has ended it: a limit. Undefined for every other end. */
   readonly endReason: string | undefined;
@@ -46,7 +46,8 @@ export interface StartLaunchOptions {
 }
 
 /**
- * Starts a program that was prepared. A program that goes over its limits is killed at once. It is written down, so that `sweepLaunches` ends it after mcpctl was killed (failure mode 113).
+ * Starts a program that was prepared. A program that goes over its limits is killed at once. It is written down, so that
+ * `sweepLaunches` ends it after mcpctl was killed (failure mode 113).
  *
  * @throws AppError `unavailable` when the system cannot start it
  */

@@ -100,7 +100,7 @@ function cost(event: ApiAuditEvent): string | undefined {
   return event.promptTokens || event.completionTokens || units(event) ? "unpriced" : undefined;
 }
 
-/** What a call used besides tokens: `12 characters`. */
+/** Formats the units that a call used besides tokens: `12 characters`. */
 function units(event: ApiAuditEvent): string | undefined {
   const names = ["images", "seconds", "characters", "searches"] as const;
   const used = names.filter((name) => event[name]).map((name) => `${Math.ceil(event[name]!)} ${name}`);

@@ -2,6 +2,8 @@ import { AppError } from "../../../errors.ts";
 import { headersOf } from "../../../mcp/http-headers.ts";
 import { isObject, type RpcId } from "../../../mcp/messages.ts";
 import { metaKeys } from "../../../mcp/revisions.ts";
+import { systemCodeOf } from "../../../system-errors.ts";
+import { ByteLines, LineTooLong } from "../../../wire/byte-lines.ts";
 import { SseParser } from "../../../wire/sse.ts";
 import { answerError } from "../../client/answer-error.ts";
 import type { ApiClient } from "../../client/client.ts";
@@ -12,6 +14,8 @@ const maxMessageBytes = 10 * 1024 * 1024;
 const reachTime = 30_000;
 /** Milliseconds before the stream of the server's own messages is opened again. */
 const reopenAfter = 1000;
+/** Codes of a server that is not there: nothing was sent to it. */
+const notThere = new Set<string | undefined>(["ECONNREFUSED", "ConnectionRefused", "ENOENT"]);
 
 export interface McpBridgeOptions {
   client: Pick<ApiClient, "probe">;
@@ -102,9 +106,7 @@ export class McpBridge {
         const headers = { ...this.#headers(message), "content-type": "application/json" };
         return await client.probe("POST", path, { headers, body, signal: this.#signal });
       } catch (error) {
-        // Nothing was sent yet: the server is not there.
-        const isRefused = /ECONNREFUSED|ConnectionRefused|ENOENT/.test(String((error as AppError).message));
-        if (!isRefused || performance.now() - begin > reachTime) throw error;
+        if (!notThere.has(systemCodeOf(error)) || performance.now() - begin > reachTime) throw error;
         await Bun.sleep(500);
       }
     }
@@ -234,14 +236,13 @@ function parsed(text: string): Envelope | undefined {
 
 /** Yields the lines of an input. Throws AppError `usage` for one that is longer than a message may be. */
 async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const bytes of input) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop()!;
-    if (rest.length > maxMessageBytes)
-      throw new AppError("usage", "a message on standard input is over 10 MB");
-    yield* lines;
+  const lines = new ByteLines(maxMessageBytes);
+  try {
+    for await (const bytes of input) yield* lines.push(bytes);
+  } catch (error) {
+    if (!(error instanceof LineTooLong)) throw error;
+    throw new AppError("usage", "a message on standard input is over 10 MB");
   }
+  const rest = lines.rest();
   if (rest.trim() !== "") yield rest;
 }

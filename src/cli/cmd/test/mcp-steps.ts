@@ -30,7 +30,7 @@ export interface McpTestReport {
   resourceTemplates?: number;
   call?: { tool: string; isError: boolean; content: unknown; structuredContent?: unknown };
   times: { greeting?: number; lists?: number; call?: number };
-  /** What breaks the contract, a sentence each. */
+  /** Breaches of the contract, a sentence each. */
   faults: string[];
 }
 

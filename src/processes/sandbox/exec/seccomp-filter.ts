@@ -5,7 +5,7 @@ import { errnoOf, type SandboxLibc } from "./libc.ts";
 const PR_SET_SECCOMP = 22;
 const SECCOMP_MODE_FILTER = 2;
 
-/** What a processor calls itself, and its numbers of the calls that are filtered. */
+/** The name of a processor's family, and its numbers of the calls that are filtered. */
 const processors: Readonly<Record<string, { audit: number; calls: Record<FilteredCall, number> }>> = {
   x64: {
     audit: 0xc000003e,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { McpDefinition, McpServerStatus, PinnedDefinition } from "../store/mcp-status.ts";
 
-/** What an MCP server has listed, by the fields of its status. */
+/** The lists of an MCP server, by the fields of its status. */
 export type McpLists = Pick<
   McpServerStatus,
   "tools" | "prompts" | "resources" | "resourceTemplates" | "instructions"

@@ -6,7 +6,7 @@ import { ClientStream } from "./client-stream.ts";
 /** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */
 const quietLimit = 10_000;
 
-/** What all replies use. */
+/** The parts that all replies use. */
 export interface ReplyServices {
   streams: OpenStreams;
   deadlines: Deadlines;

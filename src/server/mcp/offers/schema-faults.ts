@@ -8,7 +8,7 @@ const maxLength = 256 * 1024;
 /** The most levels of a schema. */
 const maxDepth = 40;
 
-/** What a tool's schemas say about calling it. */
+/** The result of a look at a tool's schemas. */
 export interface SchemaFacts {
   /** The reason why clients could not use the tool; undefined if they can. */
   fault?: string;

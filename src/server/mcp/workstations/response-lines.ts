@@ -1,9 +1,7 @@
 import type { ProviderResponse } from "../../../net/pushed-response.ts";
+import { ByteLines, LineTooLong } from "../../../wire/byte-lines.ts";
 import { parsedObject } from "../../../wire/json.ts";
 import { maxLineBytes } from "../../../wire/link/mcp-calls.ts";
-import { Pieces } from "../../../wire/pieces.ts";
-
-const lineFeed = 10;
 
 /** The bytes of a response are not lines of JSON, or a line is too long. */
 export class BadLines extends Error {}
@@ -19,23 +17,15 @@ export function readLines(
   response: ProviderResponse,
   take: (line: Record<string, unknown>) => boolean,
 ): Promise<void> {
-  const line = new Pieces();
-  const takeLine = () => {
-    const text = line.take().toString("utf8");
+  const lines = new ByteLines(maxLineBytes);
+  const takeLine = (text: string) => {
     if (text.trim() === "") return false;
     const value = parsedObject(text);
     if (value === undefined || Array.isArray(value)) throw new BadLines("a line is not an object of JSON");
     return take(value as Record<string, unknown>);
   };
   const takeBytes = (bytes: Uint8Array) => {
-    let from = 0;
-    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, from)) {
-      line.add(bytes.subarray(from, end));
-      from = end + 1;
-      if (takeLine()) return true;
-    }
-    line.add(bytes.subarray(from));
-    if (line.length > maxLineBytes) throw new BadLines("a line is too long");
+    for (const text of lines.push(bytes)) if (takeLine(text)) return true;
     return false;
   };
   return new Promise((resolve, reject) => {
@@ -49,14 +39,14 @@ export function readLines(
       try {
         if (work()) finish(resolve);
       } catch (error) {
-        finish(() => reject(error));
+        finish(() => reject(error instanceof LineTooLong ? new BadLines(error.message) : error));
         response.cancel();
       }
     };
     response.pipe({
       data: (bytes) => attempt(() => takeBytes(bytes)),
       end: () => {
-        attempt(takeLine);
+        attempt(() => takeLine(lines.rest()));
         if (!isOver) finish(resolve);
       },
       error: (error) => {

@@ -1,0 +1,48 @@
+import { Pieces } from "./pieces.ts";
+
+const lineFeed = 10;
+
+/** A line has more bytes than its reader takes. */
+export class LineTooLong extends Error {
+  /** @param maxBytes the most bytes of a line */
+  constructor(maxBytes: number) {
+    super(`a line has more than ${maxBytes / 1024 / 1024} MB`);
+  }
+}
+
+/** Puts the lines of a byte stream together, whatever the pieces are in which it comes. */
+export class ByteLines {
+  readonly #maxBytes: number;
+  readonly #line = new Pieces();
+
+  /** @param maxBytes the most bytes of a line */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * Adds a piece of the stream.
+   *
+   * @yields the lines that it completes, without their line feed
+   * @throws LineTooLong
+   */
+  *push(bytes: Uint8Array): Generator<string> {
+    let from = 0;
+    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, from)) {
+      this.#add(bytes.subarray(from, end));
+      from = end + 1;
+      yield this.rest();
+    }
+    this.#add(bytes.subarray(from));
+  }
+
+  /** Takes what stands after the last line feed. */
+  rest(): string {
+    return this.#line.take().toString("utf8");
+  }
+
+  #add(bytes: Uint8Array): void {
+    this.#line.add(bytes);
+    if (this.#line.length > this.#maxBytes) throw new LineTooLong(this.#maxBytes);
+  }
+}
