@@ -1,131 +1,21 @@
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { adapterFor } from "../../../src/adapters/index.ts";
-import type { ProviderConfig } from "../../../src/agent/core/config.ts";
-import type { LocalProvider, Providers } from "../../../src/agent/core/provider.ts";
+import { describe, expect, it } from "vitest";
+import type { Providers } from "../../../src/agent/core/provider.ts";
 import { openLocalEndpoint } from "../../../src/agent/endpoint/local-endpoint.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
-import { operations } from "../../../src/wire/dialects/operations.ts";
 import { BareCaller, until } from "../../support/bare-caller.ts";
 import { requestHead, sendRaw } from "../../support/raw-http.ts";
-import { must, type TestServer, testServer } from "../../support/server.ts";
 import {
   chatAnswer,
   chatFrames,
   chunk,
   goodProvider,
-  lastChunk,
   reply,
   type Script,
-  type Seen,
   streamHead,
-  type Upstream,
-  upstream,
 } from "../../support/upstream.ts";
-
-const down: Script = (_, connection) => connection.write(reply(503, { error: { message: "down" } }));
-const local: Script = (asked, connection) => {
-  if (!asked.body?.stream) return connection.write(reply(200, chatAnswer("from this machine")));
-  connection.write(streamHead);
-  for (const frame of chatFrames(["from ", "here"], false)) connection.write(chunk(frame));
-  connection.write(lastChunk);
-};
-const question = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
-
-interface Setup {
-  server: TestServer;
-  /** URL of the endpoint, with `/v1`. */
-  url: string;
-  /** The provider of the server's llm `gpt`. */
-  remote: Upstream;
-  /** The server of the local provider. */
-  nearby: Upstream;
-  logged: string[];
-  bearer: string;
-  ask(body?: object, headers?: Record<string, string>): Promise<Response>;
-}
-
-/** Starts a server with an llm, and an endpoint with a local provider for its failover. */
-async function testProviders(
-  script: Script,
-  options: {
-    nearby?: Script;
-    grants?: object[];
-    config?: Partial<ProviderConfig>;
-    through?: string;
-    limits?: { maxRequests?: number; idleSeconds?: number };
-  } = {},
-): Promise<Setup> {
-  const server = await testServer();
-  const [remote, nearby] = [upstream(script), upstream(options.nearby ?? local)];
-  const llm = { name: "gpt", type: "openai", model: "up", url: remote.url };
-  await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
-  const grants = options.grants ?? [
-    { role: "run", resource: "llms" },
-    { role: "view", resource: "llms" },
-  ];
-  const { bearer } = await server.token("t", grants);
-  const outbound = createOutbound();
-  const logged: string[] = [];
-  const provider = providerAt(nearby.url, { failoverFor: "gpt", ...options.config }, outbound);
-  const endpoint = openLocalEndpoint({
-    listen: { hostname: "127.0.0.1", port: 0 },
-    server: options.through ?? server.url,
-    providers: { all: [provider] } as unknown as Providers,
-    outbound,
-    log: (line) => logged.push(line),
-    ...options.limits,
-  });
-  onTestFinished(async () => {
-    await endpoint.close();
-    outbound.close();
-  });
-  const ask: Setup["ask"] = (body = {}, headers = { authorization: `Bearer ${bearer}` }) =>
-    fetch(`${endpoint.url}/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json", ...headers },
-      body: JSON.stringify({ ...question, ...body }),
-    });
-  return { server, url: endpoint.url, remote, nearby, logged, bearer, ask };
-}
-
-function providerAt(url: string, more: Partial<ProviderConfig>, outbound: ReturnType<typeof createOutbound>) {
-  const config: ProviderConfig = { name: "desk", type: "vllm", model: "qwen", publish: false, ...more };
-  const adapter = adapterFor(config.type)!;
-  return {
-    config,
-    runtime: { state: "active", enter: () => () => {} },
-    call: (_operation: string, body: string, signal: AbortSignal) =>
-      outbound(new URL(operations[adapter.dialect].path, url), {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body,
-        signal,
-        timeouts: { connect: 1000, firstByte: 5000, silence: 5000 },
-      }),
-  } as unknown as LocalProvider;
-}
-
-/** Starts a proxy between endpoint and server that counts requests and can respond itself. */
-function between(answer: (request: Request) => Response | Promise<Response>) {
-  const seen: { method: string; path: string; authorization: string | null }[] = [];
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch(request) {
-      const { pathname } = new URL(request.url);
-      seen.push({
-        method: request.method,
-        path: pathname,
-        authorization: request.headers.get("authorization"),
-      });
-      return answer(request);
-    },
-  });
-  onTestFinished(() => server.stop(true));
-  return { url: `http://127.0.0.1:${server.port}`, seen };
-}
+import { down, local, question, testProviders } from "./local-providers.ts";
 
 describe("the local endpoint", () => {
   it("passes calls on to the server with the caller's bearer, streamed and whole", async () => {
@@ -289,134 +179,6 @@ describe("the local endpoint", () => {
     await answer.body!.getReader().read();
     leave.abort();
     await remote.closed();
-  });
-});
-
-describe("a local provider with failoverFor", () => {
-  it("responds when the server cannot, names itself in a header, and gets its own model name", async () => {
-    const { ask, nearby, logged } = await testProviders(down);
-    const answer = await ask();
-    expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([200, "desk"]);
-    expect(await answer.json()).toEqual(chatAnswer("from this machine"));
-    expect(nearby.seen.map(({ body }: Seen) => body.model)).toEqual(["qwen"]);
-    expect(nearby.seen[0]!.headers["authorization"]).toBeUndefined();
-    expect(logged).toEqual(["desk responds for gpt, which the server cannot reach"]);
-  });
-
-  it("responds in the caller's dialect, also streamed", async () => {
-    const { url, bearer } = await testProviders(down);
-    const client = new Anthropic({ apiKey: bearer, baseURL: url.replace("/v1", ""), maxRetries: 0 });
-    const stream = client.messages.stream({
-      model: "gpt",
-      max_tokens: 9,
-      messages: [{ role: "user", content: "hi" }],
-    });
-    expect(await stream.finalText()).toBe("from here");
-    const whole = await client.messages.create({
-      model: "gpt",
-      max_tokens: 9,
-      messages: [{ role: "user", content: "hi" }],
-    });
-    expect(whole.content).toMatchObject([{ type: "text", text: "from this machine" }]);
-  });
-
-  it("does not respond for another llm, and not when the server responds with 4xx", async () => {
-    const { ask, nearby } = await testProviders(down);
-    expect((await ask({ model: "other" })).status).toBe(404);
-    expect((await ask({ messages: [] })).status).toBe(400);
-    expect(nearby.seen).toEqual([]);
-    const odd = await testProviders((_, connection) =>
-      connection.write(reply(429, { error: { message: "slow" } })),
-    );
-    expect((await odd.ask()).status).toBe(429);
-    expect(odd.nearby.seen).toEqual([]);
-  });
-
-  it("leaves the server's error when it fails too", async () => {
-    const { ask, logged } = await testProviders(down, { nearby: down });
-    const answer = await ask();
-    expect([answer.status, answer.headers.get("x-mcpctl-failover")]).toEqual([503, null]);
-    expect(await answer.text()).toContain("down");
-    expect(logged).toEqual(["desk could not respond for gpt: the provider desk responded with 503"]);
-  });
-
-  it("does not respond once a byte of the server's response has arrived", async () => {
-    const cut: Script = (_, connection) => {
-      connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!));
-      connection.reset();
-    };
-    const { ask, nearby } = await testProviders(cut);
-    const answer = await ask({ stream: true });
-    expect(await answer.text()).toContain('"error"');
-    expect(nearby.seen).toEqual([]);
-  });
-
-  it("responds only to callers who may view the llm, and not to those who may only run it", async () => {
-    const { ask, nearby } = await testProviders(down, { grants: [{ role: "run", resource: "llms" }] });
-    expect((await ask()).status).toBe(503);
-    expect(nearby.seen).toEqual([]);
-  });
-
-  const refusals: Record<string, () => Response | Promise<Response>> = {
-    "401": () => new Response(null, { status: 401 }),
-    "403": () => new Response(null, { status: 403 }),
-    "404": () => new Response(null, { status: 404 }),
-    "500": () => new Response(null, { status: 500 }),
-    "a redirect": () => new Response(null, { status: 302, headers: { location: "/yes" } }),
-    "nothing in time": () => new Promise<Response>(() => {}),
-  };
-  it.each(Object.entries(refusals))(
-    "does not respond when the server's check of the right gives %s (failure mode 65)",
-    async (_, probe) => {
-      const { url, seen } = between((request) =>
-        request.method === "HEAD" ? probe() : new Response("busy", { status: 503 }),
-      );
-      const { ask, nearby, bearer } = await testProviders(down, { through: url });
-      const answer = await ask();
-      expect([answer.status, await answer.text()]).toEqual([503, "busy"]);
-      expect(nearby.seen).toEqual([]);
-      // The server was asked once, with the caller's bearer and for this llm (failure mode 66).
-      expect(seen.slice(1)).toEqual([
-        { method: "HEAD", path: "/api/v1/llms/gpt", authorization: `Bearer ${bearer}` },
-      ]);
-    },
-  );
-
-  it("does not respond when the server cannot be reached at all", async () => {
-    const gone = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-    const dead = `http://127.0.0.1:${gone.port}`;
-    gone.stop(true);
-    const { ask, nearby } = await testProviders(down, { through: dead });
-    const answer = await ask();
-    expect([answer.status, (await answer.json()).error.message]).toEqual([
-      502,
-      "the mcpctl server cannot be reached: the connection was refused",
-    ]);
-    expect(nearby.seen).toEqual([]);
-  });
-
-  it.each(["../users/admin", "gpt?x=1", "GPT", "a/b"])(
-    "is not checked at the server with the name %s in a path",
-    async (model) => {
-      const { url, seen } = between(() => new Response("busy", { status: 503 }));
-      const { ask, nearby } = await testProviders(down, { through: url, config: { failoverFor: model } });
-      expect((await ask({ model })).status).toBe(503);
-      expect(seen.map(({ method }) => method)).toEqual(["POST"]);
-      expect(nearby.seen).toEqual([]);
-    },
-  );
-
-  it("checks the right for each call, so that a right that is taken away is gone at once", async () => {
-    let allowed = 204;
-    const { url } = between((request) =>
-      request.method === "HEAD"
-        ? new Response(null, { status: allowed })
-        : new Response("busy", { status: 503 }),
-    );
-    const { ask } = await testProviders(down, { through: url });
-    expect((await ask()).status).toBe(200);
-    allowed = 404;
-    expect((await ask()).status).toBe(503);
   });
 });
 
