@@ -1,10 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../../log.ts";
-import { HttpWire } from "../../mcp/upstream/http-wire.ts";
+import { connectUrl } from "../../mcp/upstream/connect-url.ts";
+import { greeted } from "../../mcp/upstream/greeted.ts";
+import { endingWithWire, stopOf } from "../../mcp/upstream/program.ts";
 import { stdioWire } from "../../mcp/upstream/stdio.ts";
-import { greet, type Upstream } from "../../mcp/upstream/upstream.ts";
-import type { UpstreamWire, WireEvents } from "../../mcp/upstream/wire.ts";
+import type { GreetingOptions, Upstream } from "../../mcp/upstream/upstream.ts";
+import type { WireEvents } from "../../mcp/upstream/wire.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import { type LaunchHost, prepareLaunch } from "../../processes/launch/prepare.ts";
 import type { ProgramSource } from "../../processes/launch/program-source.ts";
@@ -46,18 +48,14 @@ export async function connectMcpServer(
   config: McpServerConfig,
   services: ConnectServices,
   events: Pick<WireEvents, "onNotification" | "onClose">,
-  signal: AbortSignal,
+  { revision, signal }: { revision: string | undefined; signal: AbortSignal },
 ): Promise<LocalMcpConnection> {
-  const { source } = config;
-  if ("url" in source) {
-    const wire = new HttpWire(
-      { url: new URL(source.url), headers: source.headers, outbound: services.outbound },
-      events,
-    );
-    const upstream = await greeted(wire, config, signal);
-    return { upstream, pid: null, close: () => upstream.close() };
-  }
-  return startProgram(config, source, services, events, signal);
+  const { source, startSeconds } = config;
+  const greeting = { client, timeout: startSeconds * 1000, revision, signal };
+  if (!("url" in source)) return startProgram(config, source, services, events, greeting);
+  const server = { url: new URL(source.url), headers: source.headers, outbound: services.outbound };
+  const upstream = await connectUrl(server, greeting, events);
+  return { upstream, pid: null, close: () => upstream.close() };
 }
 
 async function startProgram(
@@ -65,7 +63,7 @@ async function startProgram(
   source: ProgramSource,
   { host, home, log }: ConnectServices,
   events: Pick<WireEvents, "onNotification" | "onClose">,
-  signal: AbortSignal,
+  greeting: GreetingOptions,
 ): Promise<LocalMcpConnection> {
   const { name, env, readable, writable, network, sandbox } = config;
   const programs = join(home, programsFolder);
@@ -88,33 +86,13 @@ async function startProgram(
       for (const line of lines.push(bytes)) print(line);
     },
   });
-  const stop = async () => {
-    child.endInput();
-    await child.stop().catch((error: Error) => log.error(error.message));
-    await child.closed;
-  };
+  const stop = stopOf(child);
+  const onError = (error: Error) => log.error(error.message);
+  const noisy = { ...events, onNoise: (text: string) => print(`not MCP: ${text}`) };
   const speaking = { stdout: child.stdout, write: (text: string) => child.write(text), stop };
-  const wire = stdioWire(speaking, {
-    onNotification: events.onNotification,
-    onNoise: (text) => print(`not MCP: ${text}`),
-    onClose(reason) {
-      events.onClose(reason);
-      // A program that closes its output but goes on is of no use.
-      void stop();
-    },
-  });
-  const upstream = await greeted(wire, config, signal);
-  return { upstream, pid: child.group.pid, close: stop };
-}
-
-/** Greets an MCP server on a wire; the wire is closed if that fails. */
-async function greeted(wire: UpstreamWire, config: McpServerConfig, signal: AbortSignal): Promise<Upstream> {
-  try {
-    return await greet(wire, { client, timeout: config.startSeconds * 1000, signal });
-  } catch (error) {
-    await wire.close().catch(() => undefined);
-    throw error;
-  }
+  const wire = stdioWire(speaking, endingWithWire(child, noisy, onError));
+  const upstream = await greeted(wire, greeting);
+  return { upstream, pid: child.group.pid, close: () => stop().catch(onError) };
 }
 
 /** Below `~/.mcpctl`. */

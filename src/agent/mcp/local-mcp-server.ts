@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../../errors.ts";
 import type { JsonObject, RpcNotification } from "../../mcp/messages.ts";
+import { legacyRevisions } from "../../mcp/revisions.ts";
 import { McpFailure } from "../../mcp/rpc-error.ts";
 import { readListing } from "../../mcp/upstream/listing.ts";
+import { Relisting } from "../../mcp/upstream/relisting.ts";
 import { backoffDelay, type Time } from "../../time.ts";
 import type { McpCallRequest } from "../../wire/link/mcp-calls.ts";
 import {
@@ -51,10 +53,17 @@ export class ManagedMcpServer implements LocalMcpServer {
   #retry: { at: number; cancel(): void } | undefined;
   #stopIdle: (() => void) | undefined;
   #inFlight = 0;
+  readonly #relisting: Relisting<LocalMcpConnection>;
+  #isTakenForOld = false;
 
   constructor(config: McpServerConfig, options: LocalMcpServerOptions) {
     this.config = config;
     this.#options = options;
+    this.#relisting = new Relisting(options.time, (connection) =>
+      this.#list(connection).catch((error: Error) =>
+        options.log.warn(`${config.name} does not list its tools: ${error.message}`),
+      ),
+    );
   }
 
   /** Starts it for the first time, to learn what it has. Tries again until it succeeds. */
@@ -175,9 +184,14 @@ export class ManagedMcpServer implements LocalMcpServer {
         closed = reason;
         if (opened && this.#connection === opened) this.#lost(reason);
       };
-      const onNotification = (notification: RpcNotification) => this.#notified(notification);
+      const onNotification = ({ method }: RpcNotification) => {
+        if (opened && listChanges.has(method)) this.#relisting.request(opened);
+      };
       const { signal } = this.#closing;
-      opened = await connectMcpServer(this.config, this.#options, { onNotification, onClose }, signal);
+      const revision = this.#isTakenForOld ? legacyRevisions[0] : undefined;
+      const events = { onNotification, onClose };
+      opened = await connectMcpServer(this.config, this.#options, events, { revision, signal });
+      opened.upstream.listen();
       await this.#list(opened);
       if (closed) throw closed;
       this.#connection = opened;
@@ -186,6 +200,10 @@ export class ManagedMcpServer implements LocalMcpServer {
       return opened;
     } catch (error) {
       await opened?.close().catch(() => undefined);
+      // Some old programs end when they are asked what they do not know. The next start begins with what all know.
+      const isEnded =
+        !("url" in this.config.source) && error instanceof McpFailure && error.kind === "closed";
+      if (isEnded && !this.#listing) this.#isTakenForOld = !this.#isTakenForOld;
       if (!this.#closing.signal.aborted) {
         const { message, hint } = error as Error & { hint?: string };
         log.warn(`${this.config.name} does not start: ${message}${hint === undefined ? "" : ` (${hint})`}`);
@@ -247,14 +265,6 @@ export class ManagedMcpServer implements LocalMcpServer {
     const isChange = (this.#failure === undefined) !== (failure === undefined);
     this.#failure = failure;
     if (isChange) this.#options.onChange();
-  }
-
-  #notified({ method }: RpcNotification): void {
-    const connection = this.#connection;
-    if (connection && listChanges.has(method))
-      this.#list(connection).catch((error: Error) =>
-        this.#options.log.warn(`${this.config.name} does not list its tools: ${error.message}`),
-      );
   }
 
   /** Reads all lists. Throws if they are too large to be published. */

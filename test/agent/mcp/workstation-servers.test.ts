@@ -1,9 +1,16 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Client } from "@modelcontextprotocol/client";
 import { describe, expect, it, vi } from "vitest";
+import type { McpServerSet } from "../../../src/agent/core/mcp-server.ts";
 import { mcpAgent, mcpConfig } from "../../support/agent/mcp-agent.ts";
 import { scriptedMcp } from "../../support/mcp/http-server.ts";
 import { testProject } from "../../support/mcp/project.ts";
+import { scriptedSse } from "../../support/mcp/scripted-http.ts";
 import { must, type TestServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+const program = join(import.meta.dirname, "../../support/mcp/scripted-stdio.ts");
 
 const grants = [
   { role: "expose", resource: "llms" },
@@ -128,17 +135,74 @@ describe("a call of an MCP server of a workstation", () => {
   });
 });
 
+describe("the lists of an MCP server of a workstation", () => {
+  it.each(["legacy", "modern"] as const)(
+    "are read again when a %s server says that they have changed, once for many such messages",
+    async (era) => {
+      let name = "first";
+      let tell: (() => void) | undefined;
+      const changed = "notifications/tools/list_changed";
+      const mcp = scriptedMcp(
+        era,
+        {
+          "tools/list": () => ({ tools: [{ name, inputSchema: { type: "object" } }] }),
+          "subscriptions/listen": ({ notify }) => {
+            tell = () => notify(changed, {});
+            return new Promise(() => {});
+          },
+        },
+        { capabilities: { tools: { listChanged: true } } as never },
+      );
+      const { client } = await desk({
+        servers: [mcpConfig("desk", { source: { url: mcp.url, headers: {} } })],
+      });
+      const own = await client("legacy");
+      const names = async () => (await own.listTools()).tools.map((tool) => tool.name);
+      expect(await names()).toEqual(["first"]);
+      if (era === "legacy") tell = () => mcp.broadcast(changed);
+      await vi.waitFor(() =>
+        expect([tell, era === "modern" || mcp.hasStream()]).toEqual([expect.any(Function), true]),
+      );
+      name = "second";
+      for (let n = 0; n < 50; n++) tell!();
+      await vi.waitFor(async () => expect(await names()).toEqual(["second"]), { timeout: 20_000 });
+      expect(mcp.of("tools/list").length).toBeLessThan(10);
+    },
+  );
+
+  it("are read of one that knows only the oldest transport", async () => {
+    const { url } = scriptedSse();
+    const { client } = await desk({ servers: [mcpConfig("desk", { source: { url, headers: {} } })] });
+    expect((await (await client("modern")).listTools()).tools.map(({ name }) => name)).toEqual(["old"]);
+  });
+});
+
+describe("an MCP server of a workstation that ends at the question for the newest revision", () => {
+  it("is started for older ones", async () => {
+    const journal = join(temporaryFolder(), "journal");
+    const argv = [process.execPath, program, journal, "dies-on-probe"];
+    const { client } = await desk({ servers: [mcpConfig("desk", { source: { command: argv, args: [] } })] });
+    expect(textOf((await (await client("legacy")).callTool({ name: "count", arguments: {} })) as never)).toBe(
+      "1",
+    );
+    expect(readFileSync(journal, "utf8").match(/^start /gm)).toHaveLength(2);
+  });
+});
+
 describe("the end of an MCP server of a workstation", () => {
+  /** Waits until the agent has the call. */
+  const arrived = ({ all }: McpServerSet) =>
+    vi.waitFor(() => expect(all[0]!.describe().inFlight).toBe(1), { timeout: 20_000, interval: 10 });
   const pidOf = async (own: Client) =>
     Number(textOf((await own.callTool({ name: "pid", arguments: {} })) as never));
 
   it("is one clear error for a call under way, and the next call starts it again (failure mode 155)", async () => {
-    const { client } = await desk();
+    const { client, mcpServers } = await desk();
     const own = await client("legacy");
     const pid = await pidOf(own);
     const call = own.callTool({ name: "slow", arguments: { milliseconds: 60_000 } });
     call.catch(() => {});
-    await Bun.sleep(100);
+    await arrived(mcpServers);
     process.kill(pid, "SIGKILL");
     await expect(call).rejects.toThrow(/ended during the call, which may have been carried out/);
     let next = 0;
@@ -147,11 +211,11 @@ describe("the end of an MCP server of a workstation", () => {
   });
 
   it("hides its tools while the workstation is away, and a call fails at once (failure mode 156)", async () => {
-    const { client, asAlice, stop, status } = await desk();
+    const { client, mcpServers, asAlice, stop, status } = await desk();
     const own = await client("legacy");
     const call = own.callTool({ name: "slow", arguments: { milliseconds: 60_000 } });
     call.catch(() => {});
-    await Bun.sleep(100);
+    await arrived(mcpServers);
     await stop();
     await expect(call).rejects.toThrow(/desk/);
     await until(status, "offline");

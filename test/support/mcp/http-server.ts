@@ -27,6 +27,8 @@ export interface ScriptedMcp {
   of(method: string): ScriptedCall[];
   /** Sends a notification that belongs to no request, to all who hold a stream. */
   broadcast(method: string, params?: object): void;
+  /** True if somebody holds such a stream. */
+  hasStream(): boolean;
 }
 
 const encoder = new TextEncoder();
@@ -136,6 +138,7 @@ export function scriptedMcp(
     url: `http://127.0.0.1:${server.port}/mcp`,
     seen,
     of: (method) => seen.filter((call) => call.method === method),
+    hasStream: () => streams.size > 0,
     broadcast(method, params = {}) {
       for (const one of streams)
         one.enqueue(encoder.encode(`data: ${JSON.stringify({ jsonrpc: "2.0", method, params })}\n\n`));

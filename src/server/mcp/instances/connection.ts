@@ -1,11 +1,12 @@
 import type { RpcNotification } from "../../../mcp/messages.ts";
-import { legacyRevisions } from "../../../mcp/revisions.ts";
-import { McpFailure, RpcError } from "../../../mcp/rpc-error.ts";
+import { McpFailure } from "../../../mcp/rpc-error.ts";
+import { connectUrl } from "../../../mcp/upstream/connect-url.ts";
+import { greeted } from "../../../mcp/upstream/greeted.ts";
 import { HttpWire } from "../../../mcp/upstream/http-wire.ts";
-import { openSseWire } from "../../../mcp/upstream/sse-wire.ts";
+import { endingWithWire, stopOf } from "../../../mcp/upstream/program.ts";
 import { stdioWire } from "../../../mcp/upstream/stdio.ts";
-import { greet, type Upstream } from "../../../mcp/upstream/upstream.ts";
-import type { UpstreamWire, WireEvents } from "../../../mcp/upstream/wire.ts";
+import type { GreetingOptions, Upstream } from "../../../mcp/upstream/upstream.ts";
+import type { WireEvents } from "../../../mcp/upstream/wire.ts";
 import type { Outbound } from "../../../net/outbound.ts";
 import type { RunningLaunch } from "../../../processes/launch/start.ts";
 import { LineSplitter } from "../../../processes/line-splitter.ts";
@@ -17,9 +18,6 @@ import type { InstanceLog } from "./logs/instance-log.ts";
 import type { Programs } from "./programs.ts";
 import type { ServerValues } from "./server-values.ts";
 import { StartProblem } from "./start-problem.ts";
-
-/** Milliseconds that a program has to end after it has closed its output. */
-const closeTime = 500;
 
 /** Milliseconds between two looks whether a program listens on its port. */
 const portPause = 200;
@@ -69,24 +67,21 @@ export interface McpConnection {
  */
 export async function connect(options: ConnectOptions): Promise<McpConnection> {
   const { spec } = options.server;
-  return spec.url === undefined ? startProgram(options) : connectUrl(options, new URL(spec.url));
+  if (spec.url === undefined) return startProgram(options);
+  const { transport } = spec;
+  const target = {
+    url: new URL(spec.url),
+    transport,
+    headers: options.values.headers,
+    outbound: options.outbound,
+  };
+  const upstream = await connectUrl(target, greetingOf(options), eventsOf(options));
+  options.log.line(`connected, revision ${upstream.facts.revision}`);
+  return { upstream, conditions: [], close: () => upstream.close() };
 }
 
-/** Greets a server on a wire; the wire is closed if that fails. */
-async function greeted(wire: UpstreamWire, { server, signal, revision }: ConnectOptions): Promise<Upstream> {
-  const timeout = server.spec.startSeconds * 1000;
-  try {
-    try {
-      return await greet(wire, { client, timeout, revision, signal });
-    } catch (error) {
-      // It may be another version than the one that was met before.
-      if (revision === undefined || !(error instanceof RpcError)) throw error;
-      return await greet(wire, { client, timeout, signal });
-    }
-  } catch (error) {
-    await wire.close().catch(() => undefined);
-    throw error;
-  }
+function greetingOf({ server, signal, revision }: ConnectOptions): GreetingOptions & { signal: AbortSignal } {
+  return { client, timeout: server.spec.startSeconds * 1000, revision, signal };
 }
 
 function eventsOf({ onNotification, onClose, log }: ConnectOptions): WireEvents {
@@ -107,27 +102,16 @@ async function startProgram(options: ConnectOptions): Promise<McpConnection> {
     log.line(`process ${pid}: ${how}`);
     ended = new McpFailure("closed", `the program ${how}`);
   });
-  const stop = async () => {
-    child.endInput();
-    await child.stop();
-    await child.closed;
-  };
-  const events = eventsOf(options);
-  const onClose = async (reason: Error) => {
-    events.onClose(reason);
-    // A program that closes its output but goes on is of no use.
-    await Promise.race([child.closed, Bun.sleep(closeTime)]);
-    await stop().catch((error: Error) => log.line(error.message));
-  };
-  const wireEvents = { ...events, onClose: (reason: Error) => void onClose(reason) };
+  const stop = stopOf(child);
+  const events = endingWithWire(child, eventsOf(options), (error) => log.line(error.message));
   const speak = () => {
     const { stdout } = child;
     const write = (text: string) => child.write(text);
-    return greeted(stdioWire({ stdout, write, stop }, wireEvents), options);
+    return greeted(stdioWire({ stdout, write, stop }, events), greetingOf(options));
   };
   const upstream = await (launch.url === undefined
     ? speak()
-    : greetedAtPort(new URL(server.spec.path ?? "/mcp", launch.url), child, options, wireEvents)
+    : greetedAtPort(new URL(server.spec.path ?? "/mcp", launch.url), child, options, events)
   ).catch(async (error) => {
     await stop().catch(() => undefined);
     throw error instanceof McpFailure && error.kind === "closed" ? (ended ?? error) : error;
@@ -162,7 +146,7 @@ async function greetedAtPort(
   for (;;) {
     const wire = new HttpWire({ url, headers, outbound: options.outbound }, { ...events, onClose: () => {} });
     try {
-      return await greeted(wire, options);
+      return await greeted(wire, greetingOf(options));
     } catch (error) {
       const isComing = error instanceof McpFailure && error.kind === "closed" && !child.group.hasExited;
       if (!isComing || options.signal.aborted) throw error;
@@ -174,40 +158,4 @@ async function greetedAtPort(
 async function logLines(output: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
   const splitter = new LineSplitter({ separator: /\r?\n/, longest: 8192 });
   for await (const bytes of output) for (const line of splitter.push(bytes)) take(line);
-}
-
-async function connectUrl(options: ConnectOptions, url: URL): Promise<McpConnection> {
-  const { server, log } = options;
-  const connection = (upstream: Upstream): McpConnection => {
-    log.line(`connected, revision ${upstream.facts.revision}`);
-    return { upstream, conditions: [], close: () => upstream.close() };
-  };
-  const target = { url, headers: options.values.headers, outbound: options.outbound };
-  const overSse = async () => {
-    const wire = await openSseWire(target, eventsOf(options), options.signal);
-    return connection(await greeted(wire, { ...options, revision: legacyRevisions[0] }));
-  };
-  if (server.spec.transport === "sse") return overSse();
-  // A wire that was only tried must not report its end.
-  let isUsed = false;
-  const events = eventsOf(options);
-  const onClose = (reason: Error) => isUsed && events.onClose(reason);
-  try {
-    const wire = new HttpWire(target, { ...events, onClose });
-    const upstream = await greeted(wire, options);
-    isUsed = true;
-    return connection(upstream);
-  } catch (error) {
-    if (server.spec.transport !== undefined || !isOlderAnswer(error)) throw error;
-    return await overSse().catch(() => {
-      throw error;
-    });
-  }
-}
-
-/** True if the failure can be that of a server which knows HTTP with events only: it refuses a POST to that address. */
-function isOlderAnswer(error: unknown): boolean {
-  if (!(error instanceof McpFailure) || error.kind !== "refused") return false;
-  const { status = 0 } = error;
-  return status >= 400 && status < 500 && ![401, 403, 429].includes(status);
 }

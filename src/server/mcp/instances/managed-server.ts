@@ -5,6 +5,7 @@ import type { JsonObject, RpcNotification } from "../../../mcp/messages.ts";
 import { legacyRevisions } from "../../../mcp/revisions.ts";
 import { McpFailure } from "../../../mcp/rpc-error.ts";
 import { readListing } from "../../../mcp/upstream/listing.ts";
+import { Relisting } from "../../../mcp/upstream/relisting.ts";
 import type { Time } from "../../../time.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import { type CallerGroup, groupOf } from "../caller-group.ts";
@@ -19,7 +20,6 @@ import { instanceStatus, type NodeFacts } from "./instance-status.ts";
 import { hasOtherTools, keepListing } from "./listings.ts";
 import { InstanceLog } from "./logs/instance-log.ts";
 import { openInstance, type StartServices } from "./open-instance.ts";
-import { Relisting } from "./relisting.ts";
 import type { RowStatuses } from "./row-statuses.ts";
 
 export interface ManagedServerOptions extends StartServices, NodeFacts {
@@ -54,7 +54,7 @@ export class ManagedServer implements InstanceOwner {
   readonly time: Time;
   readonly #options: ManagedServerOptions;
   readonly #groups = new InstanceGroups();
-  readonly #relisting: Relisting;
+  readonly #relisting: Relisting<McpConnection>;
   /** Instances that are not called any more, until they have ended. */
   readonly #ending = new Set<Promise<void>>();
   #row: McpServerRow;

@@ -1,25 +1,24 @@
-import type { Time } from "../../../time.ts";
-import type { McpConnection } from "./connection.ts";
+import type { Time } from "../../time.ts";
 
 /** Milliseconds: servers often tell several changes at once; and a hostile one tells them without end. */
 const waits = { gather: 200, atLeast: 1000 };
 
 /** Lists a server again after it has said that something changed: once for several changes, one listing at a time. */
-export class Relisting {
+export class Relisting<Connection> {
   readonly #time: Time;
-  readonly #list: (connection: McpConnection) => Promise<void>;
-  #wanted: McpConnection | undefined;
+  readonly #list: (connection: Connection) => Promise<void>;
+  #wanted: Connection | undefined;
   #isPlanned = false;
   #endedAt = -Infinity;
 
   /** @param list lists what is there. Must not throw */
-  constructor(time: Time, list: (connection: McpConnection) => Promise<void>) {
+  constructor(time: Time, list: (connection: Connection) => Promise<void>) {
     this.#time = time;
     this.#list = list;
   }
 
   /** Lists soon, over this connection. */
-  request(connection: McpConnection): void {
+  request(connection: Connection): void {
     this.#wanted = connection;
     if (this.#isPlanned) return;
     this.#isPlanned = true;
