@@ -46,15 +46,17 @@ it("mcpctl agent publishes an MCP server under the desk, which any client calls 
   expect(shown).toMatch(/unpublished +mcp +- +hibernating +-/);
 
   const pid = Number(await call("pid"));
-  const slow = call("slow", { milliseconds: 60_000 });
+  const begun = Promise.withResolvers<void>();
+  const slow = client.callTool(
+    { name: "slow", arguments: { milliseconds: 60_000 } },
+    { onprogress: () => begun.resolve() },
+  );
   slow.catch(() => {});
-  await Bun.sleep(200);
+  await begun.promise;
   agent.kill("SIGKILL");
   await expect(slow).rejects.toThrow(/went away during the call/);
   await vi.waitFor(async () => expect(await status()).toBe("offline"), patient);
-  const began = performance.now();
-  await expect(call("echo", { text: "hi" })).rejects.toThrow();
-  expect(performance.now() - began).toBeLessThan(5_000);
+  await expect(call("echo", { text: "hi" })).rejects.toThrow(/not (connected|offered)|unknown tool/i);
 
   await start(options);
   await vi.waitFor(async () => expect(await status()).toBe("ready"), patient);

@@ -71,7 +71,7 @@ describe("an MCP server that does not start", () => {
     expect(row.conditions).toEqual([
       { type: "StartFailed", message: expect.stringContaining("cannot open the socket: address in use") },
     ]);
-    const [instance] = await mcp.instances();
+    const [instance] = await until(mcp.instances, ([one]) => one?.status === "backoff");
     expect(instance).toMatchObject({ status: "backoff", error: expect.stringContaining("address in use") });
     // Full jitter with a chance of a half: 0.5 s, 1 s, 2 s …
     const starts = async (count: number) => {

@@ -11,7 +11,8 @@ describe("the instance of an MCP server over stdio", () => {
     expect(await mcp.call("count")).toEqual({ text: "1" });
     expect(await mcp.call("count", {}, { as: alice })).toEqual({ text: "2" });
     expect(files.count("start ")).toBe(1);
-    const [instance] = await mcp.instances();
+    // The rows of instances are written a moment later.
+    const [instance] = await until(mcp.instances, ([one]) => one?.status === "idle");
     expect(instance).toMatchObject({
       name: "files-1",
       server: "files",
@@ -131,7 +132,7 @@ describe("the instance of an MCP server over stdio", () => {
     const mcp = await mcpTestServer();
     const files = await mcp.define("files");
     await mcp.call("count");
-    const [before] = await mcp.instances();
+    const [before] = await until(mcp.instances, ([one]) => one?.status === "idle");
     await must(mcp.admin("DELETE", "/api/v1/instances/files-1"));
     await files.until("start ", 2);
     const [after] = await until(mcp.instances, ([one]) => one?.status === "idle");

@@ -19,8 +19,7 @@ describe("the sharing of an MCP server", () => {
       async () => files.alive(),
       (alive) => alive.length === 2,
     );
-    const names = (await mcp.instances()).map(({ name }) => name);
-    expect(names).toHaveLength(2);
+    await until(mcp.instances, (rows) => rows.length === 2);
   });
 
   it("session: each session has a process of its own", async () => {
